@@ -1,0 +1,127 @@
+import type { Failure, RunSummary } from "./event.ts";
+
+/** What an error about a task carries besides its message. */
+export interface FuruErrorOptions {
+  /** What led to it. */
+  cause?: unknown;
+  /** The artifact concerned, as `toy/Train(4f0c12ab)`. */
+  artifact?: string;
+  /** Path of the log of the attempt concerned. */
+  log?: string;
+}
+
+/** The class that every error thrown by furu itself extends. */
+export class FuruError extends Error {
+  /** The class's own name, kept when code is minified. */
+  override readonly name: string = "FuruError";
+  /** The artifact concerned, as `toy/Train(4f0c12ab)`. */
+  readonly artifact?: string;
+  /** Path of the log of the attempt concerned. */
+  readonly log?: string;
+
+  /** @param message What failed, with which value, and what is allowed or to be done. */
+  constructor(message: string, options: FuruErrorOptions = {}) {
+    super(message, "cause" in options ? { cause: options.cause } : {});
+    if (options.artifact !== undefined) this.artifact = options.artifact;
+    if (options.log !== undefined) this.log = options.log;
+  }
+}
+
+/** `create` threw, or the process that ran it died: the task's own failure. Retried within bounds. */
+export class ComputeError extends FuruError {
+  /** Always `"ComputeError"`. */
+  override readonly name = "ComputeError";
+}
+
+/** A run asked for an artifact that is not stored and that it may not compute. */
+export class MissingArtifactError extends FuruError {
+  /** Always `"MissingArtifactError"`. */
+  override readonly name = "MissingArtifactError";
+}
+
+/** A worker was asked to compute an artifact that needs another Slurm spec. */
+export class SpecMismatchError extends FuruError {
+  /** Always `"SpecMismatchError"`. */
+  override readonly name = "SpecMismatchError";
+}
+
+/** Something was asked for where it is not allowed, as computing another node inside a run. */
+export class ExecutionError extends FuruError {
+  /** Always `"ExecutionError"`. */
+  override readonly name = "ExecutionError";
+}
+
+/** Parameters, a definition or a value that is not what its schema or furu allows. */
+export class ValidationError extends FuruError {
+  /** Always `"ValidationError"`. */
+  override readonly name = "ValidationError";
+}
+
+/** Somebody else was computing the artifact for longer than the caller wanted to wait. */
+export class WaitTimeoutError extends FuruError {
+  /** Always `"WaitTimeoutError"`. */
+  override readonly name = "WaitTimeoutError";
+}
+
+/** Two parts of furu disagree: an unreadable message, an unknown task, changed code. Never retried. */
+export class ProtocolError extends FuruError {
+  /** Always `"ProtocolError"`. */
+  override readonly name = "ProtocolError";
+}
+
+/** A file of the store is damaged, foreign or cannot be written. Nothing is deleted because of it. */
+export class StoreError extends FuruError {
+  /** Always `"StoreError"`. */
+  override readonly name = "StoreError";
+}
+
+/** Slurm refused or failed. */
+export class SlurmError extends FuruError {
+  /** Always `"SlurmError"`. */
+  override readonly name = "SlurmError";
+}
+
+/** A configuration value that does not parse: names the variable, the value and what is allowed. */
+export class ConfigError extends FuruError {
+  /** Always `"ConfigError"`. */
+  override readonly name = "ConfigError";
+}
+
+/** Use of the command line that cannot be understood. */
+export class UsageError extends FuruError {
+  /** Always `"UsageError"`. */
+  override readonly name = "UsageError";
+}
+
+/** A run that did not get all of its roots: lists each failure. */
+export class RunFailedError extends FuruError {
+  /** Always `"RunFailedError"`. */
+  override readonly name = "RunFailedError";
+  /** Each node that failed for good. */
+  readonly failures: readonly Failure[];
+  /** How the run ended. */
+  readonly summary: RunSummary;
+
+  /** @param message The printed report. @param summary How the run ended. */
+  constructor(message: string, summary: RunSummary, options: FuruErrorOptions = {}) {
+    super(message, options);
+    this.summary = summary;
+    this.failures = summary.failures;
+  }
+}
+
+/** The text of anything that was thrown, with its class but without its stack. */
+export function errorText(error: unknown): string {
+  if (!(error instanceof Error)) return `Thrown value: ${Deno.inspect(error, { depth: 2 })}`;
+  return error.name === "Error" ? error.message : `${error.name}: ${error.message}`;
+}
+
+/** The operating system's code (`"ENOENT"`, `"EIO"`) of an error, where it has one. */
+export function errorCode(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null)?.code;
+  if (typeof code === "string") return code;
+  if (error instanceof Deno.errors.NotFound) return "ENOENT";
+  if (error instanceof Deno.errors.AlreadyExists) return "EEXIST";
+  if (error instanceof Deno.errors.PermissionDenied) return "EACCES";
+  return undefined;
+}

@@ -1,0 +1,86 @@
+import type { Hash } from "./hash.ts";
+
+/**
+ * Why something failed, which decides what happens next: *compute* is retried within `maxComputeRetries`,
+ * *lost* within `preemptMax`, *protocol* never.
+ */
+export type FailureKind = "compute" | "protocol" | "lost";
+
+/** A node of a run that failed for good. */
+export interface Failure {
+  /** The task's name. */
+  name: string;
+  /** The artifact's hash. */
+  hash: Hash;
+  /** The parameters, as text for people. */
+  params: string;
+  /** Why. */
+  kind: FailureKind;
+  /** How many attempts this run made. */
+  attempts: number;
+  /** What was thrown, or what is known of how the process died. */
+  error: string;
+  /** The stack of what was thrown. */
+  stack?: string;
+  /** The log of the last attempt. */
+  log?: string;
+  /** The last lines of that log. */
+  logTail: string[];
+}
+
+/** How a run ended, and what `runLocal` and `runSlurm` return. */
+export interface RunSummary {
+  /** The run's id. */
+  runId: string;
+  /** How many nodes the roots reach that were looked at. */
+  nodes: number;
+  /** How many were stored already when the run began. */
+  cached: number;
+  /** How many were computed by this run. */
+  computed: number;
+  /** How many were computed by others while this run watched. */
+  elsewhere: number;
+  /** Attempts that this run made beyond the first of each node. */
+  retries: number;
+  /** Nodes that failed for good. */
+  failures: Failure[];
+  /** Nodes that were never started, because of a failure or an interruption. */
+  notRun: number;
+  /** Milliseconds from begin to end. */
+  durationMs: number;
+}
+
+/** What happens in a run, for progress displays, `--json` and tests. Loggers only read it. */
+export type RunEvent =
+  | { type: "run_started"; runId: string; nodes: number; cached: number; at: number }
+  | {
+    type: "attempt_started";
+    hash: Hash;
+    name: string;
+    attempt: number;
+    worker: string;
+    log?: string;
+    at: number;
+  }
+  | { type: "attempt_progress"; hash: Hash; name: string; fraction: number; message?: string; at: number }
+  | {
+    type: "attempt_ended";
+    hash: Hash;
+    name: string;
+    attempt: number;
+    outcome: "success" | "failed" | "preempted" | "superseded";
+    kind?: FailureKind;
+    error?: string;
+    willRetry: boolean;
+    durationMs: number;
+    log?: string;
+    at: number;
+  }
+  | { type: "node_watched"; hash: Hash; name: string; owner: string; at: number }
+  | { type: "node_done"; hash: Hash; name: string; how: "computed" | "elsewhere"; at: number }
+  | { type: "node_failed"; hash: Hash; name: string; failure: Failure; at: number }
+  | { type: "message"; level: "info" | "warn" | "error"; text: string; at: number }
+  | { type: "run_ended"; summary: RunSummary; interrupted: boolean; at: number };
+
+/** Receives events; must not throw. */
+export type EventSink = (event: RunEvent) => void;

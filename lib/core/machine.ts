@@ -1,0 +1,50 @@
+import type { Clock } from "./clock.ts";
+import type { Files } from "./files.ts";
+
+/** A process, named so that it is never confused with another one on any machine. */
+export interface Owner {
+  /** Host name, for people. */
+  host: string;
+  /** The boot of that host, where it can be known. */
+  boot?: string;
+  /** The PID namespace (containers have their own), where it can be known. */
+  pidNamespace?: string;
+  /** Process id. */
+  pid: number;
+  /** When the process started, in the kernel's ticks since boot, where it can be known. */
+  start?: string;
+  /** User name, for people. */
+  user?: string;
+}
+
+/** Signs of life, given by somebody whom computing cannot block. */
+export interface Heartbeat {
+  /** Ends the beating and closes the handle. Resolves when the handle is closed. */
+  stop(): Promise<void>;
+}
+
+/** How a {@link Heartbeat} is begun. */
+export interface HeartbeatOptions {
+  /** A private name of the claim's file. It is opened, then unlinked: from then on the handle alone is used. */
+  path: string;
+  /** Milliseconds between two beats. */
+  intervalMs: number;
+  /** Called once when the file has no name left, or cannot be reached for good (ESTALE). */
+  onLost: (reason: string) => void;
+}
+
+/** All that furu asks of the machine it runs on; the simulation gives in another one. */
+export interface Machine {
+  /** The filesystem. */
+  readonly files: Files;
+  /** Time. */
+  readonly clock: Clock;
+  /** This process. */
+  readonly self: Owner;
+  /** Is that process provably gone? `false` when it lives or when nobody can tell from here. */
+  isGone(owner: Owner): boolean;
+  /** Begins beating for a claim. */
+  beat(options: HeartbeatOptions): Heartbeat;
+  /** A fresh random id of 12 hex digits. */
+  randomId(): string;
+}

@@ -1,0 +1,28 @@
+import type { FailureKind } from "../core/event.ts";
+import type { Hash } from "../core/hash.ts";
+
+/** What a backend reports of a node that it was told to start. */
+export type BackendEvent =
+  /** Its success record was read; `computed` is false when somebody else had been first. */
+  | { type: "done"; hash: Hash; computed: boolean }
+  /** An attempt ended without success. `failedEnds`: ends of kind *failed* that this run wrote so far. */
+  | {
+    type: "failed";
+    hash: Hash;
+    kind: FailureKind;
+    failedEnds: number;
+    lostEnds: number;
+    error: string;
+    stack?: string;
+    log?: string;
+  }
+  /** A living stranger computes it: give it back when that ends. */
+  | { type: "busy"; hash: Hash; owner: string };
+
+/** Where nodes are computed: this machine's worker processes, or Slurm's. */
+export interface Backend {
+  /** Begins an attempt of a node; exactly one event follows, through `report`, unless the run is stopped. */
+  start(hash: Hash, spec: string): void;
+  /** Lets what runs finish (`"drain"`), or ends it as preempted (`"stop"`), or at once (`"kill"`). */
+  stop(how: "drain" | "stop" | "kill"): Promise<void>;
+}

@@ -12,6 +12,8 @@ export interface FileInfo {
   mode: number;
   /** Is it a folder? */
   isDirectory: boolean;
+  /** Is it a regular file (no symbolic link, socket or pipe)? */
+  isFile: boolean;
 }
 
 /** One name in a folder. */
@@ -65,6 +67,8 @@ export interface Files {
   removeTree(path: string): Promise<void>;
   /** Makes a folder; EEXIST when there is one, unless `recursive`. */
   mkdir(path: string, options?: { recursive?: boolean }): Promise<void>;
+  /** As `mkdir`, recursive, at once: for `ctx.dir`, which is made when it is first read. */
+  mkdirNow(path: string): void;
   /** The names in a folder, in no order. */
   list(path: string): Promise<FileEntry[]>;
   /** What a name stands for, not following a symbolic link; `undefined` where there is none. */

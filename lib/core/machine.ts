@@ -19,7 +19,7 @@ export interface Owner {
 
 /** Signs of life, given by somebody whom computing cannot block. */
 export interface Heartbeat {
-  /** Ends the beating and closes the handle. Resolves when the handle is closed. */
+  /** Ends the beating. Resolves when the handle is closed and the private name is gone. */
   stop(): Promise<void>;
 }
 
@@ -29,6 +29,8 @@ export interface HeartbeatOptions {
   path: string;
   /** Milliseconds between two beats. */
   intervalMs: number;
+  /** Milliseconds until the beating begins, for a process whose own computing cannot block it. @default 0 */
+  afterMs?: number;
   /** Called once when the file has no name left, or cannot be reached for good (ESTALE). */
   onLost: (reason: string) => void;
 }

@@ -139,3 +139,8 @@ export type Value<A> = A extends Artifact<infer T> ? T : never;
 export function isArtifact(value: unknown): value is Artifact {
   return typeof value === "object" && value !== null && ARTIFACT in value;
 }
+
+/** The name and hash of an artifact, `undefined` for any other object: what an artifact inside a value is encoded as. */
+export function artifactReference(value: object): readonly [name: string, hash: Hash] | undefined {
+  return ARTIFACT in value ? [(value as Artifact).name, (value as Artifact).hash] : undefined;
+}

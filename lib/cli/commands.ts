@@ -1,0 +1,35 @@
+import type { AnyCommand } from "./command.ts";
+
+/** A command that is loaded when it is used. */
+export interface LazyCommand {
+  /** What follows the program's name. */
+  readonly name: string;
+  /** What it does, in one line. */
+  readonly summary: string;
+  /** Loads it. */
+  readonly load: () => Promise<AnyCommand>;
+}
+
+/** The commands that people use, in the order of the help. */
+export const commands: readonly LazyCommand[] = [
+  {
+    name: "run",
+    summary: "Compute what is missing, in parallel on this machine",
+    load: async () => (await import("./run.ts")).runCommand,
+  },
+  {
+    name: "plan",
+    summary: "Show what a run would do: a tree with statuses and counts",
+    load: async () => (await import("./plan.ts")).planCommand,
+  },
+  {
+    name: "get",
+    summary: "Print the value of one artifact as JSON, computing it if need be",
+    load: async () => (await import("./get.ts")).getCommand,
+  },
+  {
+    name: "path",
+    summary: "Print where an artifact is stored",
+    load: async () => (await import("./path.ts")).pathCommand,
+  },
+];

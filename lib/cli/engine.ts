@@ -1,0 +1,63 @@
+import type { ConfigOptions } from "../core/config.ts";
+import type { RunSummary } from "../core/event.ts";
+import type { Artifact, TaskDefinition } from "../task/artifact.ts";
+import type { PlanView } from "./plan_view.ts";
+
+/** What `furu run` asks of a run, besides its roots. */
+export interface RunOptions {
+  /** URL of the module that the run was started with. */
+  entry: string;
+  /** Most tasks at a time, in all or for each spec. */
+  maxWorkers?: number | Record<string, number>;
+  /** How many roots are worked on at a time. */
+  window?: "dfs" | "bfs" | number;
+  /** Go on after a failure with what does not depend on it. */
+  keepGoing: boolean;
+  /** Names of tasks to compute again. */
+  force: string[];
+  /** Where tasks run. */
+  isolation?: "process" | "inline";
+  /** How the run shows itself. */
+  progress: "auto" | "plain" | "quiet" | "json";
+  /** How often a failed task is tried again. */
+  maxComputeRetries?: number;
+  /** Is what failed in an earlier run tried again? */
+  retryFailed?: boolean;
+}
+
+/**
+ * What the commands ask of the rest of furu. Given in, so that they can be tested by themselves; each part of the
+ * real one is loaded when it is used, which keeps `--help` fast.
+ */
+export interface Engine {
+  /** Sets configuration from flags. */
+  configure(options: ConfigOptions): Promise<void>;
+  /** The store's folder, absolute. */
+  root(): Promise<string>;
+  /** Runs all that is missing. @throws RunFailedError, or an error with `exitCode` 130 or 143 when interrupted. */
+  runLocal(roots: readonly Artifact[], options: RunOptions): Promise<RunSummary>;
+  /** The value of an artifact. */
+  get(artifact: Artifact, options: { force: boolean }): Promise<unknown>;
+  /** What it takes to get the roots. */
+  plan(roots: readonly Artifact[]): Promise<PlanView>;
+  /** The artifact of a task with parameters written as `key=value`. */
+  setParams(task: TaskDefinition, assignments: readonly string[]): Promise<Artifact>;
+  /** Names of the tasks defined so far. */
+  taskNames(): Promise<string[]>;
+  /** The task of that name. */
+  findTask(name: string): Promise<TaskDefinition | undefined>;
+}
+
+/** The real one. */
+export const systemEngine: Engine = {
+  configure: async (options) => (await import("../core/config.ts")).configure(options),
+  root: async () => (await import("../core/config.ts")).resolveConfig().root,
+  runLocal: async (roots, options) =>
+    await (await import("../local/run_local.ts")).runLocal([...roots], options),
+  get: async (artifact, options) => await (await import("../run/get.ts")).get(artifact, options),
+  plan: async (roots) => await (await import("../local/plan_roots.ts")).plan([...roots]),
+  setParams: async (task, assignments) =>
+    (await import("../task/set_params.ts")).setParams(task, assignments),
+  taskNames: async () => (await import("../task/registry.ts")).taskNames(),
+  findTask: async (name) => (await import("../task/registry.ts")).findTask(name),
+};

@@ -1,0 +1,55 @@
+import { parseArgs } from "@std/cli/parse-args";
+import { UsageError } from "../core/errors.ts";
+import { didYouMean } from "../core/nearest.ts";
+import type { Flags, FlagValues } from "./flag.ts";
+
+/** A command line, taken apart. */
+export interface ParsedFlags<F extends Flags> {
+  /** What is no flag, in order; all that follows `--`, too. */
+  args: string[];
+  /** The values of the flags. */
+  flags: FlagValues<F>;
+}
+
+/**
+ * Takes a command line apart.
+ *
+ * @throws {UsageError} for an unknown flag (with the nearest one), a missing value or one that is not allowed.
+ */
+export function parseFlags<F extends Flags>(args: readonly string[], flags: F): ParsedFlags<F> {
+  const names = Object.keys(flags);
+  const withValue = names.filter((name) => flags[name]?.placeholder !== undefined);
+  const switches = names.filter((name) => flags[name]?.placeholder === undefined);
+  const parsed: Record<string, unknown> & { _: (string | number)[] } = parseArgs([...args], {
+    // "_" keeps arguments like 0123 from becoming numbers.
+    string: [...withValue, "_"],
+    boolean: switches,
+    collect: withValue,
+    alias: Object.fromEntries(names.flatMap((name) => flags[name]?.short ? [[name, flags[name].short]] : [])),
+    unknown: (arg, key) => {
+      if (key !== undefined) throw unknownFlag(arg, key, names);
+    },
+  });
+  const values: Record<string, unknown> = {};
+  for (const [name, flag] of Object.entries(flags)) {
+    const given = switches.includes(name)
+      ? parsed[name] === true ? ["true"] : []
+      : (parsed[name] as string[] | undefined) ?? [];
+    if (flag.placeholder !== undefined && given.includes("")) {
+      throw new UsageError(`Option --${name} needs a value: --${name} ${flag.placeholder}`);
+    }
+    try {
+      values[name] = given.length === 0 ? flag.absent : flag.parse(given);
+    } catch (error) {
+      if (error instanceof UsageError) throw new UsageError(`Cannot use option --${name}: ${error.message}`);
+      throw error;
+    }
+  }
+  return { args: parsed._.map(String), flags: values as FlagValues<F> };
+}
+
+function unknownFlag(arg: string, key: string, names: readonly string[]): UsageError {
+  const isLong = arg.startsWith("--");
+  if (!isLong) return new UsageError(`Unknown option -${key}`);
+  return new UsageError(`Unknown option --${key}${didYouMean(`--${key}`, names.map((name) => `--${name}`))}`);
+}

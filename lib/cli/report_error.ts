@@ -1,0 +1,67 @@
+import { ConfigError, FuruError, RunFailedError, UsageError } from "../core/errors.ts";
+import { userFrames } from "../ui/user_frames.ts";
+import type { Io } from "./io.ts";
+import { ModuleLoadError } from "./load_roots.ts";
+
+/** What {@link reportError} needs to know. */
+export interface ReportErrorOptions {
+  /** Where it writes. */
+  io: Pick<Io, "err">;
+  /** What was used, as `furu run`. */
+  command: string;
+  /** Show stacks of furu's own errors too. */
+  verbose: boolean;
+}
+
+const INTERRUPTED = [130, 143];
+const CLOSED_PIPE = 141;
+
+/**
+ * Tells people what went wrong: plain words for what furu itself says, the whole stack for everything else.
+ *
+ * @returns The exit code: 2 for wrong use and configuration, 130 and 143 for a stop signal, else 1.
+ */
+export function reportError(error: unknown, options: ReportErrorOptions): number {
+  const { io, command, verbose } = options;
+  // Whoever read our output has closed it (`| head`): the code is that of programs that SIGPIPE ends.
+  if (error instanceof Deno.errors.BrokenPipe) return CLOSED_PIPE;
+  const stopped = exitCodeOf(error);
+  if (stopped !== undefined) return stopped;
+  if (!(error instanceof FuruError)) {
+    io.err(`${command}: ${unknownText(error)}\n`);
+    return 1;
+  }
+  io.err(error instanceof RunFailedError ? `${error.message}\n` : `${command}: ${errorBody(error)}\n`);
+  if (verbose) io.err(`${Deno.inspect(error)}\n`);
+  if (error instanceof UsageError) io.err(`'${command} --help' shows how it is used.\n`);
+  return error instanceof UsageError || error instanceof ConfigError ? 2 : 1;
+}
+
+/** The code that the error of an interrupted run carries: its display has told people about it. */
+function exitCodeOf(error: unknown): number | undefined {
+  const code = (error as { exitCode?: unknown } | null)?.exitCode;
+  return INTERRUPTED.find((known) => known === code);
+}
+
+function errorBody(error: FuruError): string {
+  const { message, cause, log } = error;
+  // A module that fails while it is imported, or a `create` that throws: the user looks for the place.
+  if (error instanceof ModuleLoadError) return `${message}\n\n${Deno.inspect(cause)}`;
+  const lines = [message];
+  const stack = cause instanceof Error ? cause.stack ?? "" : "";
+  if (isUsers(stack)) lines.push(...userFrames(stack, 3).map((frame) => `    at ${frame}`));
+  if (log !== undefined && !message.includes(log)) lines.push(`    log: ${log}`);
+  return lines.join("\n");
+}
+
+function unknownText(error: unknown): string {
+  const text = error instanceof Error ? Deno.inspect(error) : `Thrown value: ${Deno.inspect(error)}`;
+  const stack = error instanceof Error ? error.stack ?? "" : "";
+  if (!(error instanceof Error) || isUsers(stack)) return text;
+  return `${text}\n\nThis looks like a bug in furu: please report it with the lines above.`;
+}
+
+/** Does a stack go through the user's own code? */
+function isUsers(stack: string): boolean {
+  return userFrames(stack, 1, { onlyOwn: true }).length > 0;
+}

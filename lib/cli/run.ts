@@ -1,0 +1,69 @@
+import { defineCommand } from "./command.ts";
+import { choiceFlag, listFlag, switchFlag, valueFlag, wholeNumber } from "./flag.ts";
+import { parseWindow, parseWorkers } from "./run_flags.ts";
+import type { RunOptions } from "./engine.ts";
+import { exampleTarget, loadTarget, targetArgs } from "./target.ts";
+
+const flags = {
+  workers: valueFlag(
+    "N|SPEC=N,...",
+    "Most tasks at a time, in all or for each spec (default: the cores)",
+    parseWorkers,
+    {
+      short: "w",
+    },
+  ),
+  window: valueFlag("dfs|bfs|K", "How many roots are worked on at a time: one, all or K", parseWindow),
+  "keep-going": switchFlag("After a failure do all that does not depend on it", { short: "k" }),
+  force: listFlag("NAME", "Compute all of this task again, stored or not (may be repeated)", { short: "f" }),
+  isolation: choiceFlag(
+    ["process", "inline"],
+    "Where tasks run: in worker processes (default) or in this one",
+  ),
+  retries: valueFlag(
+    "N",
+    "How often a failed task is tried again (default: FURU_MAX_COMPUTE_RETRIES, else 3)",
+    (text) => wholeNumber(text, 0),
+  ),
+  "no-retry-failed": switchFlag("Leave alone what failed in an earlier run"),
+};
+
+/** `furu run`: computes what is missing. */
+export const runCommand = defineCommand({
+  ...targetArgs,
+  description: [
+    "Runs the roots: the default export of the module (or the export named), which is an artifact, an array of",
+    "artifacts, or a function that returns either. What is stored already is not computed again.",
+    "",
+    "Exit codes: 0 all roots are there, 1 something failed, 2 wrong use, 130 interrupted (Ctrl-C), 143 terminated.",
+  ].join("\n"),
+  flags,
+  examples: (program) => {
+    const target = exampleTarget(program);
+    return [
+      [target.trimEnd(), "computes what is missing, as many tasks at a time as there are cores"],
+      [
+        `${target}--workers gpu=1,default=8 --keep-going`,
+        "one task of spec gpu at a time, and go on after failures",
+      ],
+      [`${target}--force toy/Train --retries 0`, "trains again all that is asked for, each once"],
+      [`${target}--json > events.jsonl`, "the events of the run, one JSON document a line"],
+    ];
+  },
+  async run({ args, flags, globals, io, program, engine }) {
+    const { roots, entry } = await loadTarget(program, args, io);
+    const options: RunOptions = {
+      entry,
+      keepGoing: flags["keep-going"],
+      force: flags.force,
+      progress: globals.json ? "json" : globals.quiet ? "quiet" : "auto",
+      ...(flags.workers === undefined ? {} : { maxWorkers: flags.workers }),
+      ...(flags.window === undefined ? {} : { window: flags.window }),
+      ...(flags.isolation === undefined ? {} : { isolation: flags.isolation }),
+      ...(flags.retries === undefined ? {} : { maxComputeRetries: flags.retries }),
+      ...(flags["no-retry-failed"] ? { retryFailed: false } : {}),
+    };
+    await engine.runLocal(roots, options);
+    return 0;
+  },
+});

@@ -1,0 +1,138 @@
+import type { Heartbeat, HeartbeatOptions } from "./machine.ts";
+
+/**
+ * The thread's code: plain JavaScript in a `data:` URL, so that it survives bundling and compiling. An uncaught error
+ * in a Worker ends the whole process, so each claim's errors are caught by themselves.
+ */
+const THREAD = `
+const claims = new Map();
+const lose = (id, reason) => { release(id); self.postMessage({ op: "lost", id, reason }); };
+const release = (id) => {
+  const claim = claims.get(id);
+  if (!claim) return;
+  claims.delete(id);
+  clearInterval(claim.timer);
+  try { claim.file.close(); } catch { /* closed */ }
+};
+const beat = (id, file) => {
+  try {
+    if (file.statSync().nlink === 0) return lose(id, "its claim was removed by somebody else");
+    const now = new Date();
+    file.utimeSync(now, now);
+  } catch (error) {
+    // Anything but a file that is gone for good may pass; the next beat tries again.
+    if (error.code === "ESTALE") lose(id, "the file server no longer knows its claim");
+  }
+};
+self.onmessage = ({ data: { op, id, path, intervalMs } }) => {
+  if (op === "stop") {
+    release(id);
+    return self.postMessage({ op: "stopped", id });
+  }
+  let file;
+  try {
+    file = Deno.openSync(path, { read: true });
+  } catch (error) {
+    return self.postMessage({ op: "lost", id, reason: "its claim cannot be opened: " + error.message });
+  }
+  try { Deno.removeSync(path); } catch { /* the owner sweeps it */ }
+  claims.set(id, { file, timer: setInterval(() => beat(id, file), intervalMs) });
+  self.postMessage({ op: "opened", id });
+};
+`;
+
+/** How long the thread outlives the last claim: starting it costs more than a small task. */
+const LINGER_MS = 20;
+
+interface Beating {
+  state: "asked" | "opened" | "lost";
+  onLost: (reason: string) => void;
+  onStopped?: () => void;
+}
+
+interface Message {
+  op: "opened" | "lost" | "stopped";
+  id: number;
+  reason?: string;
+}
+
+/** One thread that beats for all claims of this process, even while the process computes without a pause. */
+export class BeatThread {
+  #worker: Worker | undefined;
+  #beating = new Map<number, Beating>();
+  #lastId = 0;
+  #linger: ReturnType<typeof setTimeout> | undefined;
+
+  /** Begins to beat, after `afterMs` where given. */
+  start(options: HeartbeatOptions): Heartbeat {
+    const id = ++this.#lastId;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const begin = (): void => {
+      timer = undefined;
+      this.#begin(id, options);
+    };
+    if (options.afterMs === undefined) begin();
+    else timer = setTimeout(begin, options.afterMs);
+    return {
+      stop: async () => {
+        clearTimeout(timer);
+        await this.#stop(id);
+        removeIfThere(options.path);
+      },
+    };
+  }
+
+  #begin(id: number, { path, intervalMs, onLost }: HeartbeatOptions): void {
+    clearTimeout(this.#linger);
+    this.#beating.set(id, { state: "asked", onLost });
+    this.#thread().postMessage({ op: "start", id, path, intervalMs });
+  }
+
+  async #stop(id: number): Promise<void> {
+    const beating = this.#beating.get(id);
+    if (!beating || !this.#worker) return;
+    this.#worker.postMessage({ op: "stop", id });
+    // One that is not opened yet has no handle that could keep its folder from being removed: no need to wait.
+    if (beating.state === "opened") await new Promise<void>((resolve) => beating.onStopped = resolve);
+    this.#beating.delete(id);
+    if (this.#beating.size === 0) this.#linger = setTimeout(() => this.#end(), LINGER_MS);
+  }
+
+  #thread(): Worker {
+    if (this.#worker) return this.#worker;
+    const worker = new Worker(`data:application/javascript,${encodeURIComponent(THREAD)}`, {
+      type: "module",
+    });
+    worker.onmessage = ({ data }: MessageEvent<Message>) => this.#receive(data);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      for (const { onLost } of this.#beating.values()) onLost(`its heartbeat broke: ${event.message}`);
+    };
+    return this.#worker = worker;
+  }
+
+  #receive({ op, id, reason }: Message): void {
+    const beating = this.#beating.get(id);
+    if (!beating) return;
+    if (op === "stopped") return beating.onStopped?.();
+    beating.state = op;
+    if (op === "lost") {
+      beating.onLost(reason ?? "unknown");
+      beating.onStopped?.();
+    }
+  }
+
+  #end(): void {
+    this.#worker?.terminate();
+    this.#worker = undefined;
+  }
+}
+
+function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    // The thread has unlinked it. Anything else is swept by the next claimant, and no reason to fail a task.
+    if (!(error instanceof Deno.errors.NotFound)) return;
+  }
+}

@@ -1,0 +1,236 @@
+import { isAbsolute } from "@std/path/is-absolute";
+import { join } from "@std/path/join";
+import { resolve } from "@std/path/resolve";
+import { z } from "zod";
+import { ConfigError } from "./errors.ts";
+import { furuGlobals } from "./globals.ts";
+import { nearest } from "./nearest.ts";
+import { findUpward } from "./paths.ts";
+
+const seconds = z.number().positive();
+const count = z.int().nonnegative();
+
+/** What may be configured; every field has a default. Durations are in seconds. */
+const optionsSchema = z.strictObject({
+  root: z.string().min(1),
+  slurmRoot: z.string().min(1),
+  retryFailed: z.boolean(),
+  maxComputeRetries: count,
+  preemptMax: count,
+  alwaysRerun: z.union([z.literal("ALL"), z.array(z.string())]),
+  leaseSec: seconds,
+  heartbeatSec: seconds,
+  staleAfterSec: seconds,
+  maxWaitSec: seconds,
+  pollIntervalSec: seconds,
+  logLevel: z.enum(["debug", "info", "warn", "error"]),
+  recordGit: z.enum(["cached", "ignore", "uncached"]),
+}).partial();
+
+/** Options of {@link configure}; each stands above `furu.json` and the environment. Durations in seconds. */
+export interface ConfigOptions {
+  /** The store's folder. @default `FURU_PATH`, else `furu-data` beside the nearest deno.json(c) or git root */
+  root?: string;
+  /** Where Slurm writes its own output. @default `slurm` in the root */
+  slurmRoot?: string;
+  /** Is an artifact whose latest attempt failed tried again? @default true */
+  retryFailed?: boolean;
+  /** How often a failed computation is tried again in a run, after the first attempt. @default 3 */
+  maxComputeRetries?: number;
+  /** How often an artifact is tried again after it lost its process through no fault of its own. @default 5 */
+  preemptMax?: number;
+  /** Task names that every run computes anew once, or `"ALL"`. @default [] */
+  alwaysRerun?: "ALL" | string[];
+  /** How long a claim stays good without a heartbeat. @default 120 */
+  leaseSec?: number;
+  /** Time between two heartbeats. @default a third of the lease */
+  heartbeatSec?: number;
+  /** How long a run watches somebody else's attempt without seeing any change. @default 1800 */
+  staleAfterSec?: number;
+  /** How long an interactive `get` waits for somebody else. @default 600 */
+  maxWaitSec?: number;
+  /** Longest time between two looks at what others do. @default 2 */
+  pollIntervalSec?: number;
+  /** What is logged. @default "info" */
+  logLevel?: "debug" | "info" | "warn" | "error";
+  /** Whether git is asked for commit and state: once per process, never, or for each record. @default "cached" */
+  recordGit?: "cached" | "ignore" | "uncached";
+}
+
+/** The configuration, resolved once and passed down. */
+export type Config = Required<ConfigOptions>;
+
+type Field = keyof ConfigOptions;
+
+const VARIABLES: Record<string, { field: Field; parse: (text: string) => unknown; allowed: string }> = {
+  FURU_PATH: { field: "root", parse: String, allowed: "a folder" },
+  FURU_SLURM_PATH: { field: "slurmRoot", parse: String, allowed: "a folder" },
+  FURU_RETRY_FAILED: { field: "retryFailed", parse: toBoolean, allowed: "1, 0, true or false" },
+  FURU_MAX_COMPUTE_RETRIES: { field: "maxComputeRetries", parse: toNumber, allowed: "a whole number from 0" },
+  FURU_PREEMPT_MAX: { field: "preemptMax", parse: toNumber, allowed: "a whole number from 0" },
+  FURU_ALWAYS_RERUN: {
+    field: "alwaysRerun",
+    parse: toNames,
+    allowed: "task names with commas between, or ALL alone",
+  },
+  FURU_LEASE_SECS: { field: "leaseSec", parse: toNumber, allowed: "seconds above 0" },
+  FURU_HEARTBEAT_SECS: { field: "heartbeatSec", parse: toNumber, allowed: "seconds above 0" },
+  FURU_STALE_AFTER_SECS: { field: "staleAfterSec", parse: toNumber, allowed: "seconds above 0" },
+  FURU_MAX_WAIT_SECS: { field: "maxWaitSec", parse: toNumber, allowed: "seconds above 0" },
+  FURU_POLL_INTERVAL_SECS: { field: "pollIntervalSec", parse: toNumber, allowed: "seconds above 0" },
+  FURU_LOG_LEVEL: {
+    field: "logLevel",
+    parse: (text) => text.toLowerCase(),
+    allowed: "debug, info, warn or error",
+  },
+  FURU_RECORD_GIT: { field: "recordGit", parse: String, allowed: "cached, ignore or uncached" },
+};
+
+/**
+ * Sets configuration from code, above `furu.json` and the environment. Call it before anything runs.
+ *
+ * @throws {ConfigError} naming the option, its value and what is allowed.
+ */
+export function configure(options: ConfigOptions): void {
+  const parsed = parseOptions(options, (field) => `option '${field}' of configure()`);
+  const globals = furuGlobals();
+  globals.config = { ...globals.config as ConfigOptions | undefined, ...parsed };
+}
+
+/**
+ * The configuration: defaults, then `furu.json`, then the environment, then `configure()`, then `overrides`.
+ *
+ * @throws {ConfigError} naming the variable or file, the value and what is allowed.
+ */
+export function resolveConfig(overrides: ConfigOptions = {}): Config {
+  const cwd = Deno.cwd();
+  const project = findUpward(cwd, ["deno.json", "deno.jsonc"]) ?? findUpward(cwd, [".git"]);
+  const options: ConfigOptions = {
+    ...fromFile(project?.dir ?? cwd),
+    ...fromEnvironment(),
+    ...furuGlobals().config as ConfigOptions | undefined,
+    ...parseOptions(overrides, (field) => `option '${field}'`),
+  };
+  const root = resolve(options.root ?? join(project?.dir ?? cwd, "furu-data"));
+  const leaseSec = options.leaseSec ?? 120;
+  const heartbeatSec = options.heartbeatSec ?? leaseSec / 3;
+  if (heartbeatSec > leaseSec / 2) {
+    throw new ConfigError(
+      `Cannot use heartbeatSec (FURU_HEARTBEAT_SECS) ${heartbeatSec}: at most half of the lease of ${leaseSec} s is allowed`,
+    );
+  }
+  return {
+    retryFailed: true,
+    maxComputeRetries: 3,
+    preemptMax: 5,
+    alwaysRerun: [],
+    staleAfterSec: 1800,
+    maxWaitSec: 600,
+    pollIntervalSec: 2,
+    logLevel: "info",
+    recordGit: "cached",
+    ...options,
+    leaseSec,
+    heartbeatSec,
+    root,
+    slurmRoot: resolve(options.slurmRoot ?? join(root, "slurm")),
+  };
+}
+
+/** The name of the user, for people. */
+export function userName(): string | undefined {
+  return variable("USER") ?? variable("LOGNAME");
+}
+
+function fromFile(dir: string): ConfigOptions {
+  const path = join(dir, "furu.json");
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return {};
+    throw new ConfigError(`Cannot read ${path}: ${(error as Error).message}`, { cause: error });
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new ConfigError(`Cannot read ${path}: not JSON: ${(error as Error).message}`, { cause: error });
+  }
+  const options = parseOptions(json, (field) => field === "" ? path : `'${field}' in ${path}`);
+  // Folders in a file are meant from where the file is, whatever the current folder.
+  for (const key of ["root", "slurmRoot"] as const) {
+    const folder = options[key];
+    if (folder !== undefined && !isAbsolute(folder)) options[key] = join(dir, folder);
+  }
+  return options;
+}
+
+function fromEnvironment(): ConfigOptions {
+  const options: Record<string, unknown> = {};
+  for (const [name, { field, parse, allowed }] of Object.entries(VARIABLES)) {
+    const text = variable(name)?.trim();
+    if (text === undefined || text === "") continue;
+    const parsed = optionsSchema.shape[field].safeParse(parse(text));
+    if (!parsed.success) {
+      throw new ConfigError(`Cannot use ${name}=${JSON.stringify(text)}: allowed is ${allowed}`);
+    }
+    options[field] = parsed.data;
+  }
+  return options;
+}
+
+function parseOptions(value: unknown, place: (field: string) => string): ConfigOptions {
+  const parsed = optionsSchema.safeParse(value);
+  if (parsed.success) {
+    return Object.fromEntries(Object.entries(parsed.data).filter(([, v]) => v !== undefined));
+  }
+  const [issue] = parsed.error.issues;
+  if (issue?.code === "unrecognized_keys") {
+    const fields = Object.keys(optionsSchema.shape);
+    const key = issue.keys[0] ?? "";
+    const near = nearest(key, fields);
+    throw new ConfigError(
+      `Cannot use ${place(key)}: there is no such option${near ? `, did you mean '${near}'?` : ""}; ` +
+        `allowed are ${fields.join(", ")}`,
+    );
+  }
+  const field = issue?.path.join(".") ?? "";
+  const given = (value as Record<string, unknown> | null)?.[String(issue?.path[0] ?? "")] ?? value;
+  throw new ConfigError(
+    `Cannot use ${place(field)}: ${issue?.message}; current value is ${Deno.inspect(given)}`,
+  );
+}
+
+function variable(name: string): string | undefined {
+  try {
+    return Deno.env.get(name);
+  } catch {
+    // Without --allow-env there is no environment; everything has a default.
+    return undefined;
+  }
+}
+
+function toNumber(text: string): number {
+  return Number(text);
+}
+
+function toBoolean(text: string): boolean | string {
+  const word = text.toLowerCase();
+  if (["1", "true", "yes", "on"].includes(word)) return true;
+  if (["0", "false", "no", "off"].includes(word)) return false;
+  return text;
+}
+
+function toNames(text: string): string | string[] {
+  const names = text.split(",").map((name) => name.trim()).filter((name) => name !== "");
+  if (!names.includes("ALL")) return names;
+  return names.length === 1 ? "ALL" : text;
+}
+
+/** Changes whenever {@link resolveConfig} may give something else: what was resolved is kept by it. */
+export function configKey(): string {
+  const parts = [Deno.cwd(), JSON.stringify(furuGlobals().config)];
+  for (const name in VARIABLES) parts.push(variable(name) ?? "");
+  return parts.join("\n");
+}

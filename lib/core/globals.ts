@@ -1,0 +1,46 @@
+import { ProtocolError } from "./errors.ts";
+
+/**
+ * What all copies of furu in one process share: a pipeline can bring its own copy into a worker, and both have to
+ * see the same tasks and the same context. The types of the parts belong to higher levels and are unknown here.
+ */
+export interface FuruGlobals {
+  /** Version of this interface: the number in the symbol's name. */
+  readonly version: 1;
+  /** Each defined task's definition by its name. */
+  readonly tasks: Map<string, object>;
+  /** The task of each artifact schema, by the function that checks it (which schemas derived from it share). */
+  readonly schemas: WeakMap<object, unknown>;
+  /** Where the context of the code that runs now is kept. */
+  context?: unknown;
+  /** The configuration, once it is resolved. */
+  config?: unknown;
+  /** The options that were given in code, before the configuration is resolved. */
+  configured?: unknown;
+  /** What a worker imports at the moment, if it does. */
+  loadingModule?: unknown;
+}
+
+const KEY = Symbol.for("furu/1");
+
+/**
+ * The one object that all copies of furu in this process share; made when first asked for.
+ *
+ * @throws ProtocolError when a copy of furu with another major version of this object is loaded too.
+ */
+export function furuGlobals(): FuruGlobals {
+  const holder = globalThis as { [KEY]?: FuruGlobals };
+  return holder[KEY] ??= create();
+}
+
+function create(): FuruGlobals {
+  for (const symbol of Object.getOwnPropertySymbols(globalThis)) {
+    if (/^furu\/\d+$/.test(symbol.description ?? "")) {
+      throw new ProtocolError(
+        `Cannot use two incompatible copies of furu in one process: this one needs 'furu/1', ` +
+          `'${symbol.description}' is loaded already`,
+      );
+    }
+  }
+  return { version: 1, tasks: new Map(), schemas: new WeakMap() };
+}

@@ -1,0 +1,35 @@
+import { dirname } from "@std/path/dirname";
+import { fromFileUrl } from "@std/path/from-file-url";
+import { join } from "@std/path/join";
+
+/** The nearest folder at or above `from` that holds one of `names`, and which one; `undefined` where none does. */
+export function findUpward(
+  from: string,
+  names: readonly string[],
+): { dir: string; path: string } | undefined {
+  for (let dir = from;; dir = dirname(dir)) {
+    for (const name of names) {
+      const path = join(dir, name);
+      if (pathExists(path)) return { dir, path };
+    }
+    if (dirname(dir) === dir) return undefined;
+  }
+}
+
+/** The path of a `file:` URL; anything else is returned as it is. */
+export function pathOf(urlOrPath: string | URL): string {
+  const text = urlOrPath.toString();
+  return text.startsWith("file:") ? fromFileUrl(text) : text;
+}
+
+function pathExists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || (error as { code?: string }).code === "ENOTDIR") {
+      return false;
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,67 @@
+import { BeatThread } from "./beat_thread.ts";
+import { systemClock } from "./clock.ts";
+import { userName } from "./config.ts";
+import { errorCode } from "./errors.ts";
+import type { Machine, Owner } from "./machine.ts";
+import { systemFiles } from "./system_files.ts";
+
+/** The machine that this process runs on. Makes a thread only when something is to be beaten for. */
+export function systemMachine(): Machine {
+  const self = thisProcess();
+  const thread = new BeatThread();
+  return {
+    files: systemFiles,
+    clock: systemClock,
+    self,
+    isGone: (owner) => isGone(owner, self),
+    beat: (options) => thread.start(options),
+    randomId: () => crypto.getRandomValues(new Uint8Array(6)).toHex(),
+  };
+}
+
+function thisProcess(): Owner {
+  const boot = quietly(() => Deno.readTextFileSync("/proc/sys/kernel/random/boot_id").trim());
+  const pidNamespace = quietly(() => Deno.readLinkSync("/proc/self/ns/pid"));
+  const start = quietly(() => startTime(Deno.pid));
+  const user = userName();
+  return {
+    host: quietly(() => Deno.hostname()) ?? "unknown",
+    pid: Deno.pid,
+    ...(boot === undefined ? {} : { boot }),
+    ...(pidNamespace === undefined ? {} : { pidNamespace }),
+    ...(start === undefined ? {} : { start }),
+    ...(user === undefined ? {} : { user }),
+  };
+}
+
+/** Only a process of this host, boot and PID namespace can be known to be gone; of others the lease decides. */
+function isGone(owner: Owner, self: Owner): boolean {
+  const known = self.boot !== undefined && self.pidNamespace !== undefined && self.start !== undefined;
+  const here = owner.host === self.host && owner.boot === self.boot &&
+    owner.pidNamespace === self.pidNamespace;
+  if (!known || !here || owner.start === undefined) return false;
+  try {
+    return startTime(owner.pid) !== owner.start;
+  } catch (error) {
+    // With /proc mounted `hidepid` other people's processes look absent; process 1 always exists, so it tells.
+    const absent = error instanceof Deno.errors.NotFound || errorCode(error) === "ESRCH";
+    return absent && quietly(() => startTime(1)) !== undefined;
+  }
+}
+
+/** Field 22 of `/proc/<pid>/stat` (proc(5)); `undefined` for a zombie, which computes nothing any more. */
+function startTime(pid: number): string | undefined {
+  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+  // The second field is the program's name in parentheses and may itself hold spaces and parentheses.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
+}
+
+/** What cannot be known (no /proc, no permission) is left out. */
+function quietly<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,22 @@
+import { errorText, ValidationError } from "../core/errors.ts";
+import { ARTIFACT, type Artifact } from "../task/artifact.ts";
+
+/** The spec that an artifact needs. @throws ValidationError when the task's own function gives none. */
+export function specOf(artifact: Artifact): string {
+  const { spec } = artifact[ARTIFACT].task;
+  if (typeof spec === "string") return spec;
+  let value: unknown;
+  try {
+    value = spec(artifact.params as never);
+  } catch (cause) {
+    throw new ValidationError(`Cannot plan ${artifact} as 'spec' of its task threw: ${errorText(cause)}`, {
+      cause,
+      artifact: `${artifact}`,
+    });
+  }
+  if (typeof value === "string" && value !== "") return value;
+  throw new ValidationError(
+    `Cannot plan ${artifact} as 'spec' of its task must return a name: it returned ${Deno.inspect(value)}`,
+    { artifact: `${artifact}` },
+  );
+}

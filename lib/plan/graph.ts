@@ -1,0 +1,117 @@
+import { ValidationError } from "../core/errors.ts";
+import type { Hash } from "../core/hash.ts";
+import { type Artifact, isArtifact } from "../task/artifact.ts";
+import type { PlanNode } from "./node.ts";
+import { byPriority } from "./priority.ts";
+import type { ForcedNodes, StatusSource } from "./status.ts";
+import { rank } from "./_rank.ts";
+import { Walk } from "./_walk.ts";
+
+/** How {@link plan} walks. */
+export interface PlanOptions {
+  /** What is to be computed again although it is stored. @default nothing */
+  forced?: ForcedNodes;
+  /** How many artifacts are looked at, at the same time. @default 32 */
+  concurrency?: number;
+  /** Ends the planning with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** How many nodes have which status. */
+export interface PlanCounts {
+  /** Stored. */
+  readonly done: number;
+  /** Computed or submitted by somebody alive. */
+  readonly inProgress: number;
+  /** To be computed. */
+  readonly todo: number;
+  /** Failed, where failures are not retried. */
+  readonly failed: number;
+}
+
+/** What the roots need, with what has become of each so far: a picture of the moment, which does not change. */
+export interface Plan {
+  /** The roots, each once, in the order given. */
+  readonly roots: readonly Hash[];
+  /** All that was looked at: the roots and what lies below those to be computed. */
+  readonly nodes: ReadonlyMap<Hash, PlanNode>;
+  /** How many nodes have which status. */
+  readonly counts: PlanCounts;
+  /** The nodes to be computed whose dependencies are all DONE, in the order of {@link Plan.order}. */
+  ready(): readonly PlanNode[];
+  /** All nodes, dependencies first: by priority, highest first, then by hash. */
+  order(): readonly PlanNode[];
+}
+
+/**
+ * Finds out what it takes to get the roots. Walks down from them and stops below all that is DONE, IN_PROGRESS or
+ * FAILED; O(nodes + edges), and one listing per task's name.
+ *
+ * Forced nodes are TODO unless this run computed them already, also those below nodes that are stored; these stay
+ * DONE.
+ *
+ * @param roots What is wanted. Those with one hash count once.
+ * @param source Where it learns what is stored.
+ * @throws ValidationError for a root that is no artifact, for a cycle (naming it), for a task's bad `spec`; and
+ * whatever `source` throws.
+ */
+export async function plan(
+  roots: Iterable<Artifact>,
+  source: StatusSource,
+  options: PlanOptions = {},
+): Promise<Plan> {
+  const wanted = new Map<Hash, Artifact>();
+  let position = 0;
+  for (const root of roots) {
+    if (!isArtifact(root)) {
+      throw new ValidationError(
+        `Cannot plan roots[${position}] as it must be an artifact (a task applied to parameters): it is ${
+          Deno.inspect(root, { depth: 1 })
+        }`,
+      );
+    }
+    if (!wanted.has(root.hash)) wanted.set(root.hash, root);
+    position++;
+  }
+  const { forced, signal, concurrency = 32 } = options;
+  const walk = new Walk({ source, forced, signal, concurrency });
+  await walk.run(wanted.values());
+  rank(walk.visits);
+  const nodes = new Map<Hash, PlanNode>();
+  for (const [hash, visit] of walk.visits) nodes.set(hash, visit.node);
+  return new Graph([...wanted.keys()], nodes);
+}
+
+class Graph implements Plan {
+  readonly roots: readonly Hash[];
+  readonly nodes: ReadonlyMap<Hash, PlanNode>;
+  readonly counts: PlanCounts;
+  #order: readonly PlanNode[] | undefined;
+  #ready: readonly PlanNode[] | undefined;
+
+  constructor(roots: readonly Hash[], nodes: ReadonlyMap<Hash, PlanNode>) {
+    this.roots = roots;
+    this.nodes = nodes;
+    const counts = { DONE: 0, IN_PROGRESS: 0, TODO: 0, FAILED: 0 };
+    for (const node of nodes.values()) counts[node.status]++;
+    this.counts = {
+      done: counts.DONE,
+      inProgress: counts.IN_PROGRESS,
+      todo: counts.TODO,
+      failed: counts.FAILED,
+    };
+  }
+
+  order(): readonly PlanNode[] {
+    // A dependency has a higher priority than all that depend on it. So sorting by priority gives just what Kahn's
+    // algorithm gives when it always takes the one of highest priority among those that are free.
+    return this.#order ??= [...this.nodes.values()].sort(byPriority);
+  }
+
+  ready(): readonly PlanNode[] {
+    return this.#ready ??= this.order().filter((node) =>
+      node.status === "TODO" &&
+      node.dependencies.every((hash) => this.nodes.get(hash)?.status === "DONE")
+    );
+  }
+}

@@ -1,0 +1,44 @@
+import type { Artifact } from "../task/artifact.ts";
+
+/** What a plan says about a node. */
+export type NodeStatus = "DONE" | "IN_PROGRESS" | "TODO" | "FAILED";
+
+/** A {@link NodeStatus} with what is known about it. */
+export type NodeState =
+  /** A valid success record is there. */
+  | { readonly status: "DONE" }
+  /** Somebody alive computes it or has submitted it. `owner` is for people: `pid 12 on host h since 10:31`. */
+  | { readonly status: "IN_PROGRESS"; readonly owner: string }
+  /** The latest attempt failed and failures are not retried. */
+  | { readonly status: "FAILED"; readonly error: string; readonly log?: string }
+  /** To be computed; `why` where it is for another reason than that nothing is stored. */
+  | { readonly status: "TODO"; readonly why?: string };
+
+/** What one look into the folder of a task told. */
+export interface TaskListing {
+  /** Hashes with a success record. */
+  readonly done: ReadonlySet<string>;
+  /** Hashes with a folder: something is kept there, as a claim or how attempts ended. */
+  readonly open: ReadonlySet<string>;
+}
+
+/** Where a plan learns what is stored. Given in, so that planning can be tested and measured without files. */
+export interface StatusSource {
+  /** Lists a task's folder: called once per task name and plan. An absent folder is two empty sets. */
+  listTask(name: string): Promise<TaskListing>;
+  /** Must the record of this artifact be opened, since its task has `validate`? */
+  needsValidation(artifact: Artifact): boolean;
+  /**
+   * Looks at one artifact: called for those with a folder and no record, and for those whose record has to be
+   * validated. Several calls run at the same time.
+   */
+  inspect(artifact: Artifact): Promise<NodeState>;
+}
+
+/** Which nodes are computed again although they are stored. */
+export interface ForcedNodes {
+  /** Is this node forced (by the name of its task)? */
+  has(artifact: Artifact): boolean;
+  /** Has this run computed it already? Its record, which is there, then carries the run's id. */
+  done(artifact: Artifact): boolean | Promise<boolean>;
+}

@@ -1,0 +1,36 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { furuGlobals } from "../core/globals.ts";
+import type { Artifact } from "../task/artifact.ts";
+import type { Runtime } from "./runtime.ts";
+
+/** Under which rules `get` works for the code that runs now (DESIGN section 5). */
+export interface ExecutionContext {
+  /** `"interactive"`: loads or computes. `"executor"`: inside a run, loads only. */
+  readonly mode: "interactive" | "executor";
+  /** Where it happens. */
+  readonly runtime: Runtime;
+  /** The artifact that is computed now; inside nested `get` calls the innermost. */
+  readonly node?: Artifact;
+  /** The artifacts whose computing led here, outermost first, `node` last. */
+  readonly stack: readonly Artifact[];
+  /** The spec of the worker, in an executor. */
+  readonly spec?: string;
+  /** Aborts when the node's attempt is to end. */
+  readonly signal?: AbortSignal;
+}
+
+/** Runs code under a context, which holds across everything asynchronous that it starts. */
+export function withContext<T>(context: ExecutionContext, code: () => T): T {
+  return storage().run(context, code);
+}
+
+/** The context of the code that runs now; `undefined` outside any computation. */
+export function currentContext(): ExecutionContext | undefined {
+  return storage().getStore();
+}
+
+/** One for all copies of furu in the process, so that a pipeline that brings its own is held to the same rules. */
+function storage(): AsyncLocalStorage<ExecutionContext> {
+  const globals = furuGlobals();
+  return (globals.context ??= new AsyncLocalStorage()) as AsyncLocalStorage<ExecutionContext>;
+}

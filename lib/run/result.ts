@@ -1,0 +1,176 @@
+import { errorCode, StoreError, ValidationError } from "../core/errors.ts";
+import { readRecord } from "../store/commit.ts";
+import { type ArtifactPaths, attemptPaths } from "../store/layout.ts";
+import type { SuccessRecord } from "../store/record.ts";
+import { listOrNothing } from "../store/store.ts";
+import { decodeValue } from "../store/value.ts";
+import { ARTIFACT, type Artifact } from "../task/artifact.ts";
+import type { Runtime } from "./runtime.ts";
+import { paramsOf, storedArtifact } from "./stored_artifact.ts";
+
+/** A stored result. */
+export interface Result {
+  /** Its record. */
+  record: SuccessRecord;
+  /** What `get` returns, made when asked for: `load` of the stored value. */
+  load: () => Promise<unknown>;
+}
+
+/** What is stored for an artifact. */
+export type Found =
+  /** No record. */
+  | { state: "missing" }
+  /** A record whose files are gone, or that the task's `validate` refuses. */
+  | { state: "invalid"; record: SuccessRecord; why: string }
+  /** A good one. */
+  | { state: "valid"; result: Result };
+
+/** How {@link findResult} looks. */
+export interface FindOptions {
+  /** Is a bug of the task's `validate` logged and counted as "invalid", instead of being thrown? */
+  tolerant: boolean;
+  /** Is the value wanted? Without it large values are only read for `validate`. @default true */
+  value?: boolean;
+}
+
+/** How often a reader begins again when the record it reads is being replaced. */
+const MAX_TURNS = 5;
+
+/**
+ * Finds what is stored for an artifact, and whether it is valid.
+ *
+ * @throws {StoreError} when the record is damaged or cannot be read. What `validate` throws, unless it is a
+ * ValidationError or a plain bug of the validator while `tolerant`.
+ */
+export async function findResult(
+  runtime: Runtime,
+  artifact: Artifact,
+  options: FindOptions,
+): Promise<Found> {
+  const paths = runtime.store.paths(artifact);
+  let why = "";
+  for (let turn = 0; turn < MAX_TURNS; turn++) {
+    const record = await readRecord(runtime.store, paths);
+    if (!record) return { state: "missing" };
+    const needed = options.value !== false || artifact[ARTIFACT].task.validate !== undefined;
+    const read = await readValue(runtime, paths, record, needed);
+    if (read.ok) return await judge(runtime, artifact, record, read.value, options);
+    // Its files are gone. Perhaps it has just been replaced: then there is another record by now.
+    why = read.why;
+    if ((await readRecord(runtime.store, paths))?.id === record.id) return { state: "invalid", record, why };
+  }
+  throw new StoreError(
+    `Cannot read ${paths.record}: it was replaced ${MAX_TURNS} times while it was read (${why})`,
+  );
+}
+
+/**
+ * As {@link findResult}, for callers that may only load: before it says that something is missing it lists the
+ * folder, which refreshes a cached "no such file", and waits for a name that is listed and cannot be opened yet.
+ */
+export async function findForSure(
+  runtime: Runtime,
+  artifact: Artifact,
+  signal?: AbortSignal,
+): Promise<Found> {
+  const { machine, store } = runtime;
+  const paths = store.paths(artifact);
+  const limit = machine.clock.monotonic() + 120_000;
+  for (let pause = 20;; pause = Math.min(pause * 2, 5000)) {
+    const found = await findResult(runtime, artifact, { tolerant: true });
+    if (found.state !== "missing") return found;
+    const names = await listOrNothing(machine, paths.taskDir);
+    if (!names.some(({ name }) => paths.record.endsWith(`/${name}`))) {
+      return await findResult(runtime, artifact, { tolerant: true });
+    }
+    if (machine.clock.monotonic() > limit) {
+      throw new StoreError(
+        `Cannot open ${paths.record}: its folder lists it, and it could not be opened for 120 s`,
+      );
+    }
+    await machine.clock.sleep(pause, signal);
+  }
+}
+
+/** The value of a record, from the record or its files. */
+async function readValue(
+  runtime: Runtime,
+  paths: ArtifactPaths,
+  record: SuccessRecord,
+  needed: boolean,
+): Promise<{ ok: true; value: unknown } | { ok: false; why: string }> {
+  const { files } = runtime.machine;
+  const dir = attemptPaths(paths, { n: record.attempt, id: record.id }).files;
+  if (record.files && !await files.stat(dir)) return { ok: false, why: `its folder ${dir} is gone` };
+  if (!needed) return { ok: true, value: undefined };
+  try {
+    const json = record.valueFile === undefined
+      ? record.value
+      : await readJson(runtime, dir, record.valueFile);
+    const value = await decodeValue(json, {
+      dir,
+      artifact: storedArtifact,
+      readBytes: (path) => files.readBytes(path),
+    });
+    return { ok: true, value };
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return { ok: false, why: `a file of its value is gone (${dir})` };
+    if (error instanceof StoreError || errorCode(error) !== undefined) throw error;
+    throw new StoreError(`Cannot read the value in ${paths.record}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+async function readJson(runtime: Runtime, dir: string, name: string): Promise<unknown> {
+  const path = `${dir}/${name}`;
+  const text = new TextDecoder().decode(await runtime.machine.files.readBytes(path));
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new StoreError(`Cannot read the value in ${path}: it is truncated or not JSON`, { cause: error });
+  }
+}
+
+async function judge(
+  runtime: Runtime,
+  artifact: Artifact,
+  record: SuccessRecord,
+  value: unknown,
+  { tolerant }: FindOptions,
+): Promise<Found> {
+  const { task } = artifact[ARTIFACT];
+  const dir = attemptPaths(runtime.store.paths(artifact), { n: record.attempt, id: record.id }).files;
+  const stored = { params: paramsOf(artifact, record), dir, value };
+  if (task.validate && !runtime.validated.has(record.id)) {
+    const fault = await validationFault(runtime, artifact, () => task.validate?.(stored), tolerant);
+    if (fault !== undefined) return { state: "invalid", record, why: fault };
+    runtime.validated.add(record.id);
+  }
+  const load = async (): Promise<unknown> => task.load ? await task.load(stored) : value;
+  return { state: "valid", result: { record, load } };
+}
+
+/**
+ * Why `validate` refuses a value; `undefined` when it does not.
+ *
+ * @throws Errors of the operating system (they say nothing of the value), and unless `tolerant` any other error too.
+ */
+export async function validationFault(
+  runtime: Runtime,
+  artifact: Artifact,
+  validate: () => boolean | void | Promise<boolean | void>,
+  tolerant: boolean,
+): Promise<string | undefined> {
+  try {
+    return await validate() === false ? "its validate returned false" : undefined;
+  } catch (error) {
+    if (error instanceof ValidationError || (error as Error | null)?.name === "ValidationError") {
+      return (error as Error).message;
+    }
+    if (errorCode(error) !== undefined || !tolerant) throw error;
+    const stack = error instanceof Error ? error.stack : Deno.inspect(error);
+    runtime.logger.error(`validate of ${artifact} threw; its result counts as invalid: ${stack}`);
+    return `its validate threw: ${error instanceof Error ? error.message : stack}`;
+  }
+}

@@ -1,0 +1,61 @@
+import type { Config } from "../core/config.ts";
+import type { Machine } from "../core/machine.ts";
+import type { SuccessRecord } from "../store/record.ts";
+import { Store } from "../store/store.ts";
+import type { Logger } from "../ui/logger.ts";
+
+/** What a record says of where it comes from, as JSON. */
+export type ProvenanceSource = () => Promise<Record<string, unknown>>;
+
+/** Runs an attempt in this process so that Ctrl-C ends it properly. */
+export type AttemptGuard = <T>(attempt: (signal: AbortSignal) => Promise<T>) => Promise<T>;
+
+/** How a {@link Runtime} is made. */
+export interface RuntimeOptions {
+  /** The resolved configuration. */
+  config: Config;
+  /** What it runs on. */
+  machine: Machine;
+  /** Gives the provenance of a record that is about to be written. */
+  provenance: ProvenanceSource;
+  /** Where `get` says what it waits for. */
+  logger: Logger;
+  /** Runs an attempt in this process so that Ctrl-C ends it properly. */
+  guard: AttemptGuard;
+  /** Shows text of the log of an attempt that is computed in this process. */
+  echo: (text: string) => void;
+}
+
+/** What every part of a process that gets or computes artifacts shares. */
+export class Runtime {
+  /** The resolved configuration. */
+  readonly config: Config;
+  /** What it runs on. */
+  readonly machine: Machine;
+  /** The store. */
+  readonly store: Store;
+  /** Gives the provenance of a record that is about to be written. */
+  readonly provenance: ProvenanceSource;
+  /** Where `get` says what it waits for. */
+  readonly logger: Logger;
+  /** Runs an attempt in this process so that Ctrl-C ends it properly. */
+  readonly guard: AttemptGuard;
+  /** Shows text of the log of an attempt that is computed in this process. */
+  readonly echo: (text: string) => void;
+  /** Stands for the run in the records of an interactive process: forced tasks are computed once in it. */
+  readonly session: string;
+  /** Ids of the attempts whose results were found valid: a record is validated at most once per process. */
+  readonly validated = new Set<SuccessRecord["id"]>();
+
+  /** Touches nothing yet. */
+  constructor({ config, machine, provenance, logger, guard, echo }: RuntimeOptions) {
+    this.config = config;
+    this.machine = machine;
+    this.provenance = provenance;
+    this.logger = logger;
+    this.guard = guard;
+    this.echo = echo;
+    this.store = new Store(machine, config);
+    this.session = `get-${machine.randomId()}`;
+  }
+}

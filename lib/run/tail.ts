@@ -1,0 +1,44 @@
+const MAX_BYTES = 4096;
+const MAX_LINES = 20;
+
+/** Remembers the end of some output, however much there is of it: the last 20 lines, at most 4 KiB. */
+export class Tail {
+  #pieces: Uint8Array[] = [];
+  #bytes = 0;
+  #cut = false;
+
+  /** Adds output. @param chunk Copied, as far as it is kept. */
+  push(chunk: Uint8Array): void {
+    const piece = chunk.slice(Math.max(0, chunk.length - MAX_BYTES));
+    if (piece.length < chunk.length) this.#cut = true;
+    this.#pieces.push(piece);
+    this.#bytes += piece.length;
+    while (this.#bytes - this.#pieces[0]!.length >= MAX_BYTES) {
+      this.#bytes -= this.#pieces.shift()!.length;
+      this.#cut = true;
+    }
+    // Many tiny pieces would cost more than what they hold.
+    if (this.#pieces.length > 256) this.#pieces = [this.#joined()];
+  }
+
+  /** The last lines, oldest first. A first line that was cut is left out unless it is the only one. */
+  lines(): string[] {
+    const whole = this.#joined();
+    const cut = this.#cut || whole.length > MAX_BYTES;
+    const text = new TextDecoder().decode(whole.subarray(Math.max(0, whole.length - MAX_BYTES)));
+    const lines = text.split(/\r?\n/);
+    if (lines.at(-1) === "") lines.pop();
+    if (cut && lines.length > 1) lines.shift();
+    return lines.slice(-MAX_LINES);
+  }
+
+  #joined(): Uint8Array {
+    const whole = new Uint8Array(this.#bytes);
+    let at = 0;
+    for (const piece of this.#pieces) {
+      whole.set(piece, at);
+      at += piece.length;
+    }
+    return whole;
+  }
+}

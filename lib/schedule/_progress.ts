@@ -1,0 +1,149 @@
+import type { Hash } from "../core/hash.ts";
+import type { Plan } from "../plan/graph.ts";
+import type { StartQueue } from "./_start_queue.ts";
+import { isFinal, isLost, WorkGraph, type WorkNode } from "./_work_graph.ts";
+
+/**
+ * How far a run has come: which roots are in the window, what may start, what has ended. It knows no policy. Over a
+ * whole run each edge is followed a constant number of times.
+ */
+export class Progress {
+  /** Edges followed and nodes queued so far. */
+  operations = 0;
+  /** Nodes that the admitted roots need and that have not ended. */
+  pending = 0;
+  /** Nodes that a stranger computes. */
+  watched = 0;
+  /** Every node. */
+  readonly graph: WorkGraph;
+  readonly #queue: StartQueue;
+  readonly #roots: readonly WorkNode[];
+  readonly #window: number;
+  #nextRoot = 0;
+  #inWindow = 0;
+
+  /** @throws ValidationError for a limit of a spec, before anything has begun. */
+  constructor(plan: Pick<Plan, "nodes" | "roots">, window: number, queue: StartQueue) {
+    this.graph = new WorkGraph(plan.nodes);
+    for (const node of this.graph.nodes.values()) if (node.phase !== "done") queue.open(node.spec);
+    this.#queue = queue;
+    this.#window = window;
+    this.#roots = plan.roots.map((hash) => this.graph.get(hash));
+  }
+
+  /** Lets in as many roots as the window has room for. @returns nodes that came in and are computed elsewhere. */
+  admitRoots(): WorkNode[] {
+    const elsewhere: WorkNode[] = [];
+    while (this.#inWindow < this.#window && this.#nextRoot < this.#roots.length) {
+      const root = this.#roots[this.#nextRoot++]!;
+      for (const node of this.admit([root])) elsewhere.push(node);
+      if (isFinal(root)) continue;
+      root.inWindow = true;
+      this.#inWindow++;
+    }
+    return elsewhere;
+  }
+
+  /**
+   * Lets in nodes with all below them. Each node comes in once in a run.
+   *
+   * @returns those that came in and are computed elsewhere.
+   */
+  admit(nodes: readonly WorkNode[]): WorkNode[] {
+    const elsewhere: WorkNode[] = [];
+    const stack = [...nodes];
+    for (let node = stack.pop(); node; node = stack.pop()) {
+      this.operations++;
+      if (node.admitted) continue;
+      node.admitted = true;
+      if (!isFinal(node)) this.pending++;
+      if (node.phase === "elsewhere") elsewhere.push(node);
+      this.queueIfFree(node);
+      for (const dependency of node.below) stack.push(dependency);
+    }
+    return elsewhere;
+  }
+
+  /** The node may start as soon as nothing is missing below it. */
+  queueIfFree(node: WorkNode): void {
+    if (!node.admitted || node.phase !== "todo" || node.unfinished > 0) return;
+    this.operations++;
+    this.#queue.push(node);
+  }
+
+  /** Its attempt, by us or by a stranger, ended. */
+  leave(node: WorkNode): void {
+    if (node.phase === "running") this.#queue.ended(node);
+    else if (node.phase === "watched") this.watched--;
+    else return;
+    node.phase = "todo";
+  }
+
+  /** A stranger computes it. */
+  watch(node: WorkNode): void {
+    node.phase = "watched";
+    this.watched++;
+  }
+
+  /** There is a result: what depends on it may become free. */
+  done(node: WorkNode): void {
+    node.phase = "done";
+    this.#end(node);
+    for (const dependent of node.above) {
+      this.operations++;
+      if (--dependent.unfinished === 0) this.queueIfFree(dependent);
+    }
+  }
+
+  /** It failed for good: what depends on it cannot be computed any more. */
+  fail(node: WorkNode): void {
+    node.phase = "failed";
+    this.#end(node);
+    this.#block(node.above);
+  }
+
+  /** Takes in a later plan of a node. @returns the node and what was unknown so far, which is not admitted yet. */
+  graft(node: WorkNode, plan: Pick<Plan, "nodes">): WorkNode[] {
+    const taken = this.graph.graft(node, plan.nodes);
+    for (const { spec, phase, below } of taken) {
+      if (phase !== "done") this.#queue.open(spec);
+      this.operations += 1 + below.length;
+    }
+    this.#block(taken.filter(({ below }) => below.some(isLost)));
+    return taken;
+  }
+
+  /** Up to three nodes that have not ended: roots, where there are such. */
+  missing(): Hash[] {
+    const roots = this.#roots.filter((root) => !isFinal(root));
+    const nodes = roots.length > 0 ? roots : [...this.graph.nodes.values()].filter((node) => !isFinal(node));
+    return nodes.slice(0, 3).map((node) => node.hash);
+  }
+
+  /** Nodes without a result that did not fail themselves. */
+  notRun(): Hash[] {
+    const hashes: Hash[] = [];
+    for (const { hash, phase } of this.graph.nodes.values()) {
+      if (phase !== "done" && phase !== "failed") hashes.push(hash);
+    }
+    return hashes;
+  }
+
+  #block(nodes: readonly WorkNode[]): void {
+    const stack = [...nodes];
+    for (let node = stack.pop(); node; node = stack.pop()) {
+      this.operations++;
+      if (node.phase !== "todo") continue;
+      node.phase = "blocked";
+      this.#end(node);
+      for (const dependent of node.above) stack.push(dependent);
+    }
+  }
+
+  /** It is final: it makes room in the window. */
+  #end(node: WorkNode): void {
+    if (node.admitted) this.pending--;
+    if (node.inWindow) this.#inWindow--;
+    node.inWindow = false;
+  }
+}

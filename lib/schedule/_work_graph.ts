@@ -1,0 +1,126 @@
+import { ProtocolError } from "../core/errors.ts";
+import type { Hash } from "../core/hash.ts";
+import type { PlanNode } from "../plan/node.ts";
+import type { NodeState } from "../plan/status.ts";
+
+/**
+ * Where a node stands. `todo`: not begun, or waiting for its dependencies; `elsewhere`: a stranger computes it and no
+ * admitted root has needed it yet; `blocked`: something below it failed for good.
+ */
+export type Phase = "todo" | "elsewhere" | "ready" | "running" | "watched" | "done" | "failed" | "blocked";
+
+/** A node with all that the scheduler has to know of it. */
+export interface WorkNode {
+  readonly hash: Hash;
+  readonly spec: string;
+  readonly priority: number;
+  phase: Phase;
+  /** What the plan said. */
+  state: NodeState;
+  /** Does a root that was let in need it? */
+  admitted: boolean;
+  /** Is it a root that takes up a place in the window? */
+  inWindow: boolean;
+  /** Is it known what it waits for? Only for nodes that were TODO in some plan. */
+  waits: boolean;
+  /** Dependencies without a result, where it waits for them. */
+  unfinished: number;
+  /** What comes in together with it. */
+  readonly below: WorkNode[];
+  /** Who waits for it. */
+  readonly above: WorkNode[];
+  /** Compute failures and lost attempts that this process saw. */
+  failures: number;
+  losses: number;
+}
+
+/** Has it come to an end in this run? */
+export function isFinal(node: WorkNode): boolean {
+  return node.phase === "done" || node.phase === "failed" || node.phase === "blocked";
+}
+
+/** Did it, or something below it, fail for good? */
+export function isLost(node: WorkNode): boolean {
+  return node.phase === "failed" || node.phase === "blocked";
+}
+
+/** The nodes of a plan, linked to each other. */
+export class WorkGraph {
+  /** Every node, by hash. */
+  readonly nodes: Map<Hash, WorkNode> = new Map();
+
+  constructor(nodes: ReadonlyMap<Hash, PlanNode>) {
+    for (const node of nodes.values()) this.nodes.set(node.hash, workNode(node, 0));
+    for (const node of nodes.values()) this.#link(this.nodes.get(node.hash)!, node);
+  }
+
+  /** A node of this run. @throws ProtocolError when there is none of this hash. */
+  get(hash: Hash): WorkNode {
+    const node = this.nodes.get(hash);
+    if (node) return node;
+    throw new ProtocolError(`Cannot schedule ${hash} as no node of this run has this hash`);
+  }
+
+  /**
+   * Takes in what a later plan of one node says of it and of what lies below and was unknown so far. Nodes that are
+   * known already stay as they are: whoever runs or watches them will report.
+   *
+   * @returns The node and those that are new.
+   */
+  graft(top: WorkNode, nodes: ReadonlyMap<Hash, PlanNode>): WorkNode[] {
+    const planned = nodes.get(top.hash);
+    if (!planned) return [top];
+    top.state = planned.state;
+    top.phase = phaseOf(planned);
+    const taken = [top];
+    for (let i = 0; i < taken.length; i++) {
+      for (const hash of nodes.get(taken[i]!.hash)!.dependencies) {
+        const node = nodes.get(hash);
+        if (!node || this.nodes.has(hash)) continue;
+        const made = workNode(node, top.priority);
+        this.nodes.set(hash, made);
+        taken.push(made);
+      }
+    }
+    for (const node of taken) this.#link(node, nodes.get(node.hash)!);
+    return taken;
+  }
+
+  #link(node: WorkNode, planned: PlanNode): void {
+    // One that was started once, and then found busy, has its links from the beginning.
+    if (node.waits) return;
+    // What is not to be computed waits for nothing: what a plan has below it are forced nodes.
+    node.waits = planned.status === "TODO";
+    node.below.length = 0;
+    for (const hash of planned.dependencies) {
+      const dependency = this.nodes.get(hash);
+      if (dependency) node.below.push(dependency);
+      if (!node.waits) continue;
+      dependency?.above.push(node);
+      if (dependency?.phase !== "done") node.unfinished++;
+    }
+  }
+}
+
+function workNode(node: PlanNode, above: number): WorkNode {
+  return {
+    hash: node.hash,
+    spec: node.spec,
+    priority: above + node.priority,
+    phase: phaseOf(node),
+    state: node.state,
+    admitted: false,
+    inWindow: false,
+    waits: false,
+    unfinished: 0,
+    below: [],
+    above: [],
+    failures: 0,
+    losses: 0,
+  };
+}
+
+/** FAILED nodes begin as `todo`: that they failed is announced by the scheduler. */
+function phaseOf(node: PlanNode): Phase {
+  return node.status === "DONE" ? "done" : node.status === "IN_PROGRESS" ? "elsewhere" : "todo";
+}

@@ -1,0 +1,242 @@
+import type { FailureKind } from "../core/event.ts";
+import type { Hash } from "../core/hash.ts";
+import type { Plan } from "../plan/graph.ts";
+import { retriesLeft, type RetryPolicy } from "./retry.ts";
+import type { SchedulerAction, SchedulerEvent, StopReason } from "./scheduler_event.ts";
+import { type Window, windowSize } from "./window.ts";
+import { Progress } from "./_progress.ts";
+import { StartQueue } from "./_start_queue.ts";
+import { isFinal, type WorkNode } from "./_work_graph.ts";
+
+/** What a scheduler is made with. */
+export interface SchedulerOptions {
+  /** Which roots are worked on at the same time. */
+  readonly window: Window;
+  /** How often failures are tried again. */
+  readonly retry: RetryPolicy;
+  /** Does the run go on after a final failure, with all that does not depend on it? @default false */
+  readonly keepGoing?: boolean;
+  /** How many nodes of a spec may run at the same time. @default no limit */
+  readonly limit?: (spec: string) => number;
+  /** How many nodes may run at the same time, of all specs together. @default no limit */
+  readonly maxRunning?: number;
+}
+
+/** Decides what is started when. */
+export interface Scheduler {
+  /** Nodes that were started and have not reported. */
+  readonly running: number;
+  /** Edges and queue operations so far: what the complexity is proven by. */
+  readonly operations: number;
+  /**
+   * Takes one event and says what is to be done, in this order. An event that comes too late for its node (a failure
+   * of one that is done) changes nothing, as does any after `finished`.
+   *
+   * @throws ProtocolError for a hash that is not in the plan.
+   */
+  step(event: SchedulerEvent): SchedulerAction[];
+}
+
+/**
+ * The one scheduler of all runs: no files, no time, no randomness; the same events give the same actions. It keeps
+ * its state in itself, changed in place, since a copy of it for each event would cost O(nodes) each time; a whole
+ * run is O(nodes log nodes + edges).
+ *
+ * A `finished` comes last, once, provided that each `start` and `watch` is answered.
+ *
+ * @param plan What there is to do.
+ * @throws ValidationError for a bad window or limit.
+ */
+export function createScheduler(plan: Pick<Plan, "nodes" | "roots">, options: SchedulerOptions): Scheduler {
+  return new GraphScheduler(plan, options);
+}
+
+type Failed = { kind: FailureKind; error: string; stack?: string; log?: string };
+type Of<T extends SchedulerEvent["type"]> = Extract<SchedulerEvent, { type: T }>;
+
+class GraphScheduler implements Scheduler {
+  readonly #queue: StartQueue;
+  readonly #progress: Progress;
+  readonly #retry: RetryPolicy;
+  readonly #keepGoing: boolean;
+  readonly #failed: Hash[] = [];
+  #stopped: StopReason | undefined;
+  #finished = false;
+  #actions: SchedulerAction[] = [];
+
+  constructor(plan: Pick<Plan, "nodes" | "roots">, options: SchedulerOptions) {
+    this.#queue = new StartQueue(options.limit ?? (() => Infinity), options.maxRunning ?? Infinity);
+    this.#progress = new Progress(plan, windowSize(options.window), this.#queue);
+    this.#retry = options.retry;
+    this.#keepGoing = options.keepGoing ?? false;
+  }
+
+  get running(): number {
+    return this.#queue.running;
+  }
+
+  get operations(): number {
+    return this.#progress.operations;
+  }
+
+  step(event: SchedulerEvent): SchedulerAction[] {
+    if (this.#finished) return [];
+    this.#actions = [];
+    this.#take(event);
+    this.#goOn();
+    return this.#actions;
+  }
+
+  #take(event: SchedulerEvent): void {
+    switch (event.type) {
+      case "begin":
+        // Before anything is started that needs them, or, without keepGoing, at all.
+        return this.#failPlanned(this.#progress.graph.nodes.values());
+      case "interrupt":
+        return this.#stop("interrupt");
+      case "halted":
+        this.#stop("interrupt");
+        return this.#finish();
+    }
+    const node = this.#progress.graph.get(event.hash);
+    switch (event.type) {
+      case "done":
+        return this.#onDone(node, event.computed);
+      case "failed":
+        return this.#onFailed(node, event);
+      case "busy":
+        if (node.phase !== "running") return;
+        this.#progress.leave(node);
+        return this.#watch(node, event.owner);
+      case "released":
+        return this.#onReleased(node, event.plan);
+      case "stale":
+        return this.#onStale(node, event);
+    }
+  }
+
+  #onDone(node: WorkNode, computed: boolean): void {
+    if (isFinal(node)) return;
+    this.#progress.leave(node);
+    this.#actions.push({ type: "node_done", hash: node.hash, computed });
+    this.#progress.done(node);
+  }
+
+  #onFailed(node: WorkNode, event: Of<"failed">): void {
+    if (node.phase !== "running") return;
+    this.#progress.leave(node);
+    if (event.kind === "compute") node.failures++;
+    if (event.kind === "lost") node.losses++;
+    // The ends in the files count. What this process saw is a bound from below, for when they cannot be written:
+    // without it a full disk would mean retries without end.
+    const left = retriesLeft(this.#retry, {
+      kind: event.kind,
+      failedEnds: Math.max(event.failedEnds, node.failures),
+      lostEnds: Math.max(event.lostEnds, node.losses),
+    });
+    if (left > 0 && !this.#stopped) {
+      this.#actions.push({ type: "retry", hash: node.hash, kind: event.kind, left });
+      this.#progress.queueIfFree(node);
+    } else if (left === 0 || event.kind === "compute") {
+      this.#fail(node, event);
+    }
+    // Else it was lost after a stop, as by Ctrl-C: it is not to blame and counts as not run.
+  }
+
+  #onReleased(node: WorkNode, plan: Pick<Plan, "nodes"> | undefined): void {
+    if (node.phase !== "watched") return;
+    this.#progress.leave(node);
+    // After a stop nobody would compute it, or what lies below.
+    if (this.#stopped) return;
+    if (plan) this.#onPlannedAgain(node, plan);
+    else this.#progress.queueIfFree(node);
+  }
+
+  #onPlannedAgain(node: WorkNode, plan: Pick<Plan, "nodes">): void {
+    this.#failPlanned(this.#progress.graft(node, plan));
+    if (node.phase === "done") {
+      node.phase = "todo";
+      this.#onDone(node, false);
+    } else if (node.phase === "elsewhere") {
+      this.#watchElsewhere([node]);
+    } else {
+      this.#progress.queueIfFree(node);
+    }
+    this.#watchElsewhere(this.#progress.admit(node.below));
+  }
+
+  #onStale(node: WorkNode, { owner, afterSec }: Of<"stale">): void {
+    if (node.phase !== "watched") return;
+    this.#progress.leave(node);
+    this.#fail(node, {
+      kind: "lost",
+      error:
+        `Waited in vain for ${owner}, who computes it: nothing changed for ${afterSec} s, the stale limit`,
+    });
+  }
+
+  #watch(node: WorkNode, owner: string): void {
+    this.#progress.watch(node);
+    if (!this.#stopped) this.#actions.push({ type: "watch", hash: node.hash, owner });
+  }
+
+  #watchElsewhere(nodes: readonly WorkNode[]): void {
+    for (const node of nodes) {
+      if (node.state.status === "IN_PROGRESS") this.#watch(node, node.state.owner);
+    }
+  }
+
+  /** Nodes that a plan calls FAILED have failed for good. */
+  #failPlanned(nodes: Iterable<WorkNode>): void {
+    for (const node of nodes) {
+      if (node.state.status === "FAILED" && node.phase === "todo") {
+        this.#fail(node, { ...node.state, kind: "compute" });
+      }
+    }
+  }
+
+  #fail(node: WorkNode, { kind, error, stack, log }: Failed): void {
+    this.#failed.push(node.hash);
+    this.#actions.push({
+      type: "node_failed",
+      hash: node.hash,
+      kind,
+      error,
+      ...(stack === undefined ? {} : { stack }),
+      ...(log === undefined ? {} : { log }),
+    });
+    this.#progress.fail(node);
+    if (kind === "protocol") this.#stop("protocol");
+    else if (!this.#keepGoing) this.#stop("failure");
+  }
+
+  #stop(why: StopReason): void {
+    if (this.#stopped) return;
+    this.#stopped = why;
+    this.#actions.push({ type: "stop", why });
+  }
+
+  /** Lets in roots, starts nodes, and sees whether this is the end. */
+  #goOn(): void {
+    if (this.#finished) return;
+    if (this.#stopped) {
+      if (this.running === 0) this.#finish();
+      return;
+    }
+    this.#watchElsewhere(this.#progress.admitRoots());
+    for (let node = this.#queue.start(); node; node = this.#queue.start()) {
+      this.#actions.push({ type: "start", hash: node.hash, spec: node.spec });
+    }
+    const { pending, watched } = this.#progress;
+    if (pending > 0 && this.running + watched > 0) return;
+    if (pending > 0) this.#actions.push({ type: "stalled", missing: this.#progress.missing() });
+    this.#finish();
+  }
+
+  #finish(): void {
+    this.#finished = true;
+    const notRun = this.#progress.notRun();
+    const ok = this.#failed.length === 0 && notRun.length === 0;
+    this.#actions.push({ type: "finished", ok, failed: [...this.#failed], notRun });
+  }
+}

@@ -1,0 +1,142 @@
+import { join } from "@std/path/join";
+import type { FailureKind } from "../core/event.ts";
+import { errorCode } from "../core/errors.ts";
+import { type Claim, removeClaim } from "./claim.ts";
+import { type ArtifactPaths, type AttemptKey, attemptPaths, parseAttemptName } from "./layout.ts";
+import { type ClaimRecord, type EndRecord, RECORD_SCHEMA } from "./record.ts";
+import { listOrNothing, removeIfThere, type Store, storeError } from "./store.ts";
+
+/** How an attempt ended that did not succeed. */
+export interface Ending {
+  /** What happened. */
+  kind: EndRecord["kind"];
+  /** What a failed attempt's failure counts as. */
+  failure?: FailureKind;
+  /** Why, for people. */
+  error: string;
+  /** The stack of what was thrown. */
+  stack?: string;
+}
+
+/**
+ * Ends an attempt of ours. Whoever links the end owns it and removes the claim; so `false` means that we were
+ * declared dead meanwhile, and nothing more was touched.
+ */
+export async function endAttempt(store: Store, claim: Claim, ending: Ending | "success"): Promise<boolean> {
+  const { machine } = store;
+  const { paths, attempt } = claim;
+  await claim.heartbeat.stop();
+  const at = attemptPaths(paths, attempt);
+  const owned = ending === "success"
+    ? await linkSuccessEnd(store, paths, at.end)
+    : await linkEnd(store, paths, claim.record, ending);
+  if (!owned) return false;
+  const removed = await removeClaim(store, paths, attempt.id);
+  if (ending === "success" && removed) await removeIfThere(machine, at.end);
+  await removeHome(store, paths, ending === "success");
+  return true;
+}
+
+/**
+ * Ends an attempt whose owner is dead, as `crashed`. Harmless when somebody else was first, or when the attempt had
+ * ended by itself meanwhile.
+ */
+export async function declareDead(
+  store: Store,
+  paths: ArtifactPaths,
+  holder: ClaimRecord,
+  why: string,
+): Promise<void> {
+  const owned = await linkEnd(store, paths, holder, { kind: "crashed", error: why });
+  if (!owned) return;
+  if (await removeClaim(store, paths, holder.id)) return;
+  await removeIfThere(store.machine, endPath(paths, holder));
+  await removeIfThere(store.machine, paths.home);
+}
+
+/** Removes a claim whose attempt has ended and whose owner did not come back for it. */
+export async function removeEndedClaim(
+  store: Store,
+  paths: ArtifactPaths,
+  holder: ClaimRecord,
+): Promise<void> {
+  await removeClaim(store, paths, holder.id);
+  await removeIfThere(store.machine, paths.home);
+}
+
+/** Gives back a claim under which nothing was begun. */
+export async function releaseClaim(store: Store, claim: Claim): Promise<void> {
+  await claim.heartbeat.stop();
+  await removeClaim(store, claim.paths, claim.attempt.id);
+  await removeIfThere(store.machine, claim.paths.home);
+}
+
+async function linkEnd(
+  store: Store,
+  paths: ArtifactPaths,
+  holder: ClaimRecord,
+  ending: Ending,
+): Promise<boolean> {
+  const { machine } = store;
+  const record: EndRecord = {
+    schema: RECORD_SCHEMA,
+    id: holder.id,
+    attempt: holder.attempt,
+    kind: ending.kind,
+    ...(ending.failure === undefined ? {} : { failure: ending.failure }),
+    error: ending.error,
+    ...(ending.stack === undefined ? {} : { stack: ending.stack }),
+    ...(holder.run === undefined ? {} : { run: holder.run }),
+    owner: machine.self,
+    startedAt: holder.startedAt,
+    endedAt: new Date(machine.clock.now()).toISOString(),
+  };
+  const path = endPath(paths, holder);
+  let temporary: string;
+  try {
+    temporary = await store.writePrivate(paths.home, JSON.stringify(record));
+  } catch (error) {
+    // The folder is gone: so is the claim, and with it this attempt.
+    if (errorCode(error) === "ENOENT") return false;
+    throw storeError("write", path, error);
+  }
+  try {
+    return await linkOurs(store, temporary, path);
+  } finally {
+    await removeIfThere(machine, temporary);
+  }
+}
+
+/** Links a file of ours. After an error the name's inode tells whether it is ours: the answer can be lost. */
+async function linkOurs(store: Store, ours: string, name: string): Promise<boolean> {
+  const { files } = store.machine;
+  try {
+    await files.link(ours, name);
+    return true;
+  } catch (error) {
+    const [mine, there] = [await files.stat(ours), await files.stat(name)];
+    if (mine && there) return mine.ino === there.ino;
+    if (errorCode(error) === "ENOENT" || errorCode(error) === "EEXIST") return false;
+    throw storeError("link", name, error);
+  }
+}
+
+/** A success needs no words of its own: its end is one more name of the record. */
+async function linkSuccessEnd(store: Store, paths: ArtifactPaths, end: string): Promise<boolean> {
+  return await linkOurs(store, paths.record, end);
+}
+
+/** Removes the artifact's folder when nothing is left in it; after a success checkpoints are not needed any more. */
+async function removeHome(store: Store, paths: ArtifactPaths, succeeded: boolean): Promise<void> {
+  const { machine } = store;
+  await removeIfThere(machine, paths.home);
+  if (!succeeded) return;
+  const names = await listOrNothing(machine, paths.home);
+  const checkpoints = names.filter(({ name }) => parseAttemptName(name)?.kind === "checkpoint");
+  for (const { name } of checkpoints) await machine.files.removeTree(join(paths.home, name));
+  if (checkpoints.length > 0) await removeIfThere(machine, paths.home);
+}
+
+function endPath(paths: ArtifactPaths, { id, attempt: n }: ClaimRecord): string {
+  return attemptPaths(paths, { n, id } satisfies AttemptKey).end;
+}

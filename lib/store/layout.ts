@@ -1,0 +1,123 @@
+import { dirname } from "@std/path/dirname";
+import { join } from "@std/path/join";
+import type { Hash } from "../core/hash.ts";
+import { hashText } from "../core/hash.ts";
+import type { Machine, Owner } from "../core/machine.ts";
+
+/** An artifact as the store knows it. */
+export interface ArtifactKey {
+  /** The task's name. */
+  readonly name: string;
+  /** The artifact's hash. */
+  readonly hash: Hash;
+}
+
+/** Which attempt: `n` is for people (two may share it), `id` makes it unique. */
+export interface AttemptKey {
+  /** From 1. */
+  readonly n: number;
+  /** 12 hex digits. */
+  readonly id: string;
+}
+
+/** Where everything of one artifact is (DESIGN section 4). */
+export interface ArtifactPaths extends ArtifactKey {
+  /** The folder of the task: holds all records of that task. */
+  readonly taskDir: string;
+  /** The success record: its existence is "done". */
+  readonly record: string;
+  /** The artifact's own folder, there only while something is to be kept in it. */
+  readonly home: string;
+  /** The claim of the attempt that runs now. */
+  readonly claim: string;
+}
+
+/** Where everything of one attempt is. */
+export interface AttemptPaths {
+  /** How the attempt ended. */
+  readonly end: string;
+  /** `ctx.dir`. */
+  readonly files: string;
+  /** What the attempt printed. */
+  readonly log: string;
+  /** `ctx.checkpointDir`. */
+  readonly checkpoint: string;
+  /** The attempt's success record after another one replaced it. */
+  readonly replaced: string;
+}
+
+/** What a name in an artifact's folder is. */
+export interface AttemptName extends AttemptKey {
+  /** Which of {@link AttemptPaths}. */
+  readonly kind: keyof AttemptPaths;
+}
+
+const SUFFIXES = {
+  end: ".json",
+  files: "",
+  log: ".log",
+  checkpoint: ".checkpoint",
+  replaced: ".replaced.json",
+};
+const KINDS = new Map(Object.entries(SUFFIXES).map(([kind, suffix]) => [suffix, kind as keyof AttemptPaths]));
+
+/** The folder below which all artifacts are. */
+export function artifactsDir(root: string): string {
+  return join(root, "artifacts");
+}
+
+/** The folder of one task's artifacts. */
+export function taskDir(root: string, name: string): string {
+  return join(root, "artifacts", name);
+}
+
+/** Where everything of an artifact is. */
+export function artifactPaths(root: string, { name, hash }: ArtifactKey): ArtifactPaths {
+  const dir = taskDir(root, name);
+  const home = join(dir, hash);
+  return { name, hash, taskDir: dir, record: `${home}.json`, home, claim: join(home, "running.json") };
+}
+
+/** Where everything of an attempt is. */
+export function attemptPaths({ home }: ArtifactPaths, { n, id }: AttemptKey): AttemptPaths {
+  const stem = join(home, `${n}-${id}`);
+  return {
+    end: stem + SUFFIXES.end,
+    files: stem,
+    log: stem + SUFFIXES.log,
+    checkpoint: stem + SUFFIXES.checkpoint,
+    replaced: stem + SUFFIXES.replaced,
+  };
+}
+
+/** Reads a name in an artifact's folder; `undefined` for what is not of an attempt. */
+export function parseAttemptName(name: string): AttemptName | undefined {
+  const match = /^([1-9]\d{0,8})-([0-9a-z]{1,40})(\..+)?$/.exec(name);
+  const kind = KINDS.get(match?.[3] ?? "");
+  return match && kind ? { n: Number(match[1]), id: match[2] as string, kind } : undefined;
+}
+
+/** A new private name in a folder. It carries its owner, so that it can be swept when the owner is dead. */
+export function privateName(dir: string, kind: "tmp" | "trash", machine: Machine): string {
+  const { self } = machine;
+  return join(dir, `.${kind}-${placeTag(self)}-${self.pid}-${self.start ?? "x"}-${machine.randomId()}`);
+}
+
+/** Whose private name that is, as far as it can be told from here; `undefined` for any other name. */
+export function privateNameOwner(name: string, self: Owner): { owner?: Owner } | undefined {
+  const match = /^\.(?:tmp|trash)-([0-9a-f]{8})-(\d+)-(\d+|x)-/.exec(name);
+  if (!match) return undefined;
+  const start = match[3] as string;
+  if (match[1] !== placeTag(self) || start === "x") return {};
+  return { owner: { ...self, pid: Number(match[2]), start } };
+}
+
+/** The folder that a path is in. */
+export function parentOf(path: string): string {
+  return dirname(path);
+}
+
+/** Host, boot and PID namespace in 8 hex digits: within it a pid and a start time name one process. */
+function placeTag({ host, boot, pidNamespace }: Owner): string {
+  return hashText(`${host}\n${boot}\n${pidNamespace}`).slice(0, 8);
+}

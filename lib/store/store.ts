@@ -1,0 +1,127 @@
+import { dirname } from "@std/path/dirname";
+import { errorCode, StoreError } from "../core/errors.ts";
+import type { Machine } from "../core/machine.ts";
+import { type ArtifactKey, type ArtifactPaths, artifactPaths, privateName, taskDir } from "./layout.ts";
+
+/** How a {@link Store} is made. */
+export interface StoreOptions {
+  /** The store's folder, absolute. */
+  root: string;
+  /** Seconds that a claim stays good without a heartbeat. */
+  leaseSec: number;
+  /** Seconds between two heartbeats. */
+  heartbeatSec: number;
+}
+
+/** One task's folder as it is listed. */
+export interface TaskListing {
+  /** Hashes of the artifacts that have a success record. */
+  done: Set<string>;
+  /** Hashes of the artifacts that have a folder: an attempt runs, failed, or left files. */
+  open: Set<string>;
+}
+
+/** A store on a machine: what everything in this folder works on. */
+export class Store {
+  /** The store's folder, absolute. */
+  readonly root: string;
+  /** What it runs on. */
+  readonly machine: Machine;
+  /** Seconds that a claim stays good without a heartbeat. */
+  readonly leaseSec: number;
+  /** Seconds between two heartbeats. */
+  readonly heartbeatSec: number;
+  #groupWritable: Promise<boolean> | undefined;
+
+  /** Touches nothing yet: a store may be read that cannot be written. */
+  constructor(machine: Machine, { root, leaseSec, heartbeatSec }: StoreOptions) {
+    this.machine = machine;
+    this.root = root;
+    this.leaseSec = leaseSec;
+    this.heartbeatSec = heartbeatSec;
+  }
+
+  /** Where everything of an artifact is. */
+  paths(key: ArtifactKey): ArtifactPaths {
+    return artifactPaths(this.root, key);
+  }
+
+  /** Lists a task's folder, once for all of its artifacts. */
+  async listTask(name: string): Promise<TaskListing> {
+    const listing: TaskListing = { done: new Set(), open: new Set() };
+    for (const entry of await listOrNothing(this.machine, taskDir(this.root, name))) {
+      if (entry.isDirectory) listing.open.add(entry.name);
+      else if (entry.name.endsWith(".json")) listing.done.add(entry.name.slice(0, -5));
+    }
+    return listing;
+  }
+
+  /** Writes a file under a private name in a folder, and returns that name. */
+  async writePrivate(dir: string, text: string, options: { sync?: boolean } = {}): Promise<string> {
+    const path = privateName(dir, "tmp", this.machine);
+    await this.machine.files.write(path, text, options);
+    if (await this.isShared()) await this.machine.files.chmod(path, 0o664);
+    return path;
+  }
+
+  /** Is the store's folder group-writable? Then so is what furu makes in it, so that people can share a store. */
+  isShared(): Promise<boolean> {
+    return this.#groupWritable ??= this.machine.files.stat(this.root).then((info) =>
+      info !== undefined && (info.mode & 0o020) !== 0
+    );
+  }
+
+  /** Makes a folder (and those above it), group-writable where the store is. Returns whether it was made now. */
+  async makeDir(path: string): Promise<boolean> {
+    const { files } = this.machine;
+    try {
+      await files.mkdir(path);
+    } catch (error) {
+      if (errorCode(error) === "EEXIST") return false;
+      if (errorCode(error) !== "ENOENT") throw error;
+      if (dirname(path) === path) throw error;
+      await this.makeDir(dirname(path));
+      return await this.makeDir(path);
+    }
+    if (path.startsWith(`${this.root}/`) && await this.isShared()) await files.chmod(path, 0o2775);
+    return true;
+  }
+}
+
+/** The names in a folder; none where there is no such folder. */
+export async function listOrNothing(
+  machine: Machine,
+  dir: string,
+): Promise<Awaited<ReturnType<Machine["files"]["list"]>>> {
+  try {
+    return await machine.files.list(dir);
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return [];
+    throw error;
+  }
+}
+
+/** Removes a file or an empty folder that may be gone already, or not empty any more. */
+export async function removeIfThere(machine: Machine, path: string): Promise<void> {
+  try {
+    await machine.files.remove(path);
+  } catch (error) {
+    if (!["ENOENT", "ENOTEMPTY", "EEXIST"].includes(errorCode(error) ?? "")) throw error;
+  }
+}
+
+const REASONS: Record<string, string> = {
+  ENOSPC: "no space left on the device",
+  EDQUOT: "the disk quota is used up",
+  EACCES: "permission denied",
+  EPERM: "not permitted",
+  EROFS: "the filesystem is read-only",
+};
+
+/** A system error that says which file and why, as a {@link StoreError}; any other error as it is. */
+export function storeError(action: string, path: string, error: unknown): unknown {
+  const code = errorCode(error);
+  if (code === undefined || error instanceof StoreError) return error;
+  const reason = REASONS[code] ?? (error as Error).message;
+  return new StoreError(`Cannot ${action} ${path}: ${reason} (${code})`, { cause: error });
+}

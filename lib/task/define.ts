@@ -1,0 +1,48 @@
+import type { z } from "zod";
+import type { TaskDefinition } from "./artifact.ts";
+import { callingModule } from "./call_site.ts";
+import { checkDefinition } from "./definition.ts";
+import { makeArtifact } from "./make.ts";
+import type { TaskOptions } from "./options.ts";
+import { parseParams } from "./parse.ts";
+import { registerTask } from "./registry.ts";
+import { type AnyTask, artifactSchema } from "./schema.ts";
+import type { Task } from "./task.ts";
+
+/**
+ * Defines a task: call what it returns with parameters to get an artifact, which `get` computes once and loads ever
+ * after.
+ *
+ * @example
+ * ```ts
+ * import { defineTask, z } from "@furu/furu";
+ *
+ * const Square = defineTask({
+ *   name: "docs/Square",
+ *   params: z.object({ n: z.number() }),
+ *   create: ({ params }) => params.n ** 2,
+ * });
+ * console.log(`${Square({ n: 3 })}`);
+ * ```
+ *
+ * @throws ValidationError naming the option that is not allowed, or both modules when the name is taken.
+ */
+export function defineTask<S extends z.ZodObject, T, L = T>(options: TaskOptions<S, T, L>): Task<S, L> {
+  const module = options.module === undefined ? callingModule(defineTask) : String(options.module);
+  const definition = checkDefinition(options as TaskOptions<z.ZodObject, unknown>, module);
+  const task = createTask(definition);
+  registerTask(definition);
+  return task as unknown as Task<S, L>;
+}
+
+function createTask(definition: TaskDefinition): AnyTask {
+  const apply = (params: unknown = {}) => makeArtifact(definition, parseParams(definition, params));
+  let schema: z.core.$ZodType | undefined;
+  const task = Object.defineProperties(apply, {
+    name: { value: definition.name },
+    definition: { value: definition, enumerable: true },
+    // Built when it is first asked for, which for most tasks is never.
+    schema: { get: () => schema ??= artifactSchema(task), enumerable: true },
+  }) as unknown as AnyTask;
+  return task;
+}

@@ -1,0 +1,116 @@
+import type { z } from "zod";
+import { ValidationError } from "../core/errors.ts";
+import { checkName, checkWord } from "../core/names.ts";
+import { didYouMean } from "../core/nearest.ts";
+import type { TaskDefinition } from "./artifact.ts";
+import { legacyTexts } from "./identity.ts";
+import type { TaskOptions } from "./options.ts";
+import { listNames } from "./strict_schema.ts";
+
+const OPTIONS: Record<keyof TaskOptions<z.ZodObject, unknown>, true> = {
+  name: true,
+  params: true,
+  create: true,
+  load: true,
+  validate: true,
+  dependencies: true,
+  spec: true,
+  version: true,
+  unhashed: true,
+  legacy: true,
+  timeLimit: true,
+  module: true,
+};
+
+/**
+ * The definition that these options give, frozen.
+ *
+ * @throws ValidationError naming the option that is not allowed.
+ */
+export function checkDefinition(
+  options: TaskOptions<z.ZodObject, unknown>,
+  module: string | undefined,
+): TaskDefinition {
+  const { name, params, version, spec = "default", timeLimit, unhashed = [], legacy = {} } = options;
+  checkName("task name", name);
+  const fail = (reason: string): never => {
+    throw new ValidationError(`Cannot define task '${name}' as ${reason}`);
+  };
+  const known = Object.keys(OPTIONS);
+  for (const key of Object.keys(options)) {
+    if (!known.includes(key)) {
+      fail(`it has no option '${key}'${didYouMean(key, known)} (valid options: ${listNames(known)})`);
+    }
+  }
+  if ((params as Partial<z.ZodObject>)?._zod?.def?.type !== "object") {
+    fail("its 'params' must be a z.object of zod 4");
+  }
+  for (const option of ["create", "load", "validate", "dependencies"] as const) {
+    const value: unknown = options[option];
+    if (typeof value === "function" || (value === undefined && option !== "create")) continue;
+    fail(`its '${option}' must be a function: current value is ${Deno.inspect(value)}`);
+  }
+  if (typeof spec !== "function") checkWord(`spec of task '${name}'`, spec);
+  if (version !== undefined && typeof version !== "string" && !Number.isFinite(version)) {
+    fail(`its 'version' must be a string or a finite number: current value is ${Deno.inspect(version)}`);
+  }
+  if (timeLimit !== undefined && typeof timeLimit !== "function") {
+    checkTimeLimit(timeLimit, `its 'timeLimit'`, fail);
+  }
+  checkParameterNames(params, { unhashed: [...unhashed], legacy: Object.keys(legacy) }, fail);
+
+  const definition: TaskDefinition = Object.freeze({
+    ...(options as unknown as TaskDefinition),
+    spec: spec as TaskDefinition["spec"],
+    unhashed: Object.freeze([...unhashed]),
+    legacy: Object.freeze({ ...legacy }),
+    ...(module === undefined ? {} : { module }),
+  });
+  checkLegacy(definition, fail);
+  return definition;
+}
+
+type Fail = (reason: string) => never;
+
+/** Checks a limit in seconds, from the definition or from a function. @param what `its 'timeLimit'` */
+export function checkTimeLimit(value: unknown, what: string, fail: Fail): asserts value is number {
+  if (typeof value === "number" && Number.isFinite(value) && value > 0) return;
+  fail(`${what} must be a number of seconds above 0: current value is ${Deno.inspect(value)}`);
+}
+
+function checkParameterNames(params: z.ZodObject, options: Record<string, string[]>, fail: Fail): void {
+  // Without need the shape is not read yet: its getters may refer to tasks that are defined later.
+  if (Object.values(options).every((names) => names.length === 0)) return;
+  const valid = Object.keys(params.shape);
+  for (const [option, names] of Object.entries(options)) {
+    for (const name of names) {
+      if (valid.includes(name)) continue;
+      fail(
+        `'${option}' names a parameter that it does not have, '${name}'${didYouMean(name, valid)} ` +
+          `(valid keys: ${listNames(valid)})`,
+      );
+    }
+  }
+}
+
+function checkLegacy(definition: TaskDefinition, fail: Fail): void {
+  const { params, legacy, unhashed } = definition;
+  legacyTexts(definition);
+  for (const [key, value] of Object.entries(legacy)) {
+    if (unhashed.includes(key)) fail(`'${key}' is in 'unhashed' and in 'legacy', which is one too many`);
+    const schema = params.shape[key] as z.ZodType;
+    if (!isSimple(schema)) continue;
+    const result = schema.safeParse(value);
+    if (!result.success) {
+      fail(`its 'legacy' value of '${key}' can never be had: ${result.error.issues[0]!.message}`);
+    }
+  }
+}
+
+const SIMPLE = ["string", "number", "boolean", "bigint", "date", "null", "enum", "literal"];
+
+/** Do input and output of this schema have the same type, so that a value of the output type can be parsed? */
+function isSimple(schema: z.core.$ZodType): boolean {
+  const def = schema._zod.def as { type: string; innerType?: z.core.$ZodType };
+  return SIMPLE.includes(def.type) || (def.innerType !== undefined && isSimple(def.innerType));
+}

@@ -1,0 +1,47 @@
+import type { z } from "zod";
+import type { Artifact, CreateContext, StoredContext } from "./artifact.ts";
+
+/**
+ * Options of `defineTask`.
+ *
+ * @typeParam S The schema of the parameters.
+ * @typeParam T What `create` returns.
+ * @typeParam L What `load` returns, where there is one.
+ */
+export interface TaskOptions<S extends z.ZodObject, T, L = T> {
+  /** The identity: words of `[A-Za-z0-9_.-]` joined by `/`, none beginning with a dot or looking like a hash. */
+  name: string;
+  /** Checks the parameters, synchronously. Keys that a plain `z.object` at any depth does not have are errors. */
+  params: S;
+  /**
+   * Computes the value: anything JSON-like, bigint, Date, Map, Set, typed arrays, artifacts. Write it before `load` and
+   * `validate`, or TypeScript cannot type `value`; a task that refers to itself needs a written return type here.
+   */
+  create: (ctx: CreateContext<z.output<S>>) => T | Promise<T>;
+  /** Turns the stored value into what `get` returns. @default the stored value itself */
+  load?: (ctx: StoredContext<z.output<S>, NoInfer<T>>) => L | Promise<L>;
+  /**
+   * Says whether a stored value is (still) good: not when it returns `false` or throws a `ValidationError`.
+   * @default always
+   */
+  validate?: (
+    ctx: StoredContext<z.output<S>, NoInfer<T>>,
+  ) => boolean | void | Promise<boolean | void>;
+  /** Dependencies besides the artifacts in the parameters; part of the identity. @default none */
+  dependencies?: (params: z.output<S>) => Iterable<Artifact>;
+  /** The Slurm spec that an artifact needs; never part of the identity. @default "default" */
+  spec?: string | ((params: z.output<S>) => string);
+  /** Part of the identity: change it when `create` changes its meaning. @default none */
+  version?: string | number;
+  /** Names of top-level parameters that are no part of the identity. @default none */
+  unhashed?: readonly (keyof z.output<S> & string)[];
+  /**
+   * For top-level parameters added later: the value that means what there was before. With it a parameter is left out
+   * of the identity. @default none
+   */
+  legacy?: { readonly [K in keyof z.output<S>]?: z.output<S>[K] };
+  /** Seconds that an attempt may take. @default no limit */
+  timeLimit?: number | ((params: z.output<S>) => number);
+  /** URL of the module that a worker imports to have this task. @default the module that calls `defineTask` */
+  module?: string | URL;
+}

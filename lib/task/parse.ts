@@ -1,0 +1,35 @@
+import { z } from "zod";
+import { ValidationError } from "../core/errors.ts";
+import type { TaskDefinition } from "./artifact.ts";
+import { formatIssues } from "./issues.ts";
+import { strictSchema } from "./strict_schema.ts";
+
+// Built at the first use: a module of many tasks costs nothing for those it does not apply.
+const strictOf = new WeakMap<TaskDefinition, z.ZodObject>();
+
+/**
+ * The parameters of a task as its schema returns them, defaults filled in.
+ *
+ * @throws ValidationError naming the task, the paths, what is allowed and what was given; for schemas that need to
+ * wait; or with the cause, when a refinement or transform throws.
+ */
+export function parseParams(task: TaskDefinition, input: unknown): Record<string, unknown> {
+  let schema = strictOf.get(task);
+  if (!schema) strictOf.set(task, schema = strictSchema(task.params));
+  let result;
+  try {
+    result = schema.safeParse(input, { reportInput: true });
+  } catch (cause) {
+    const reason = cause instanceof z.core.$ZodAsyncError
+      ? "its schema has an asynchronous refinement or transform, and parameters are parsed synchronously"
+      : `its schema threw: ${cause instanceof Error ? cause.message : cause}`;
+    throw new ValidationError(`Cannot parse the parameters of ${task.name} as ${reason}`, { cause });
+  }
+  if (result.success) return result.data;
+  const lines = formatIssues(result.error.issues);
+  const head = `Cannot make an artifact of ${task.name} as its parameters are not allowed:`;
+  throw new ValidationError(
+    lines.length === 1 ? `${head} ${lines[0]}` : `${head}\n  ${lines.join("\n  ")}`,
+    { cause: result.error },
+  );
+}

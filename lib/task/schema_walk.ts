@@ -1,0 +1,107 @@
+import type { z } from "zod";
+import { type AnyTask, taskOfSchema } from "./schema.ts";
+
+/** Any schema. */
+export type Schema = z.core.$ZodType;
+/** The definition of any schema, told apart by `type`. */
+export type Def = z.core.$ZodTypes["_zod"]["def"];
+
+/** The definition of a schema. */
+export function defOf(schema: Schema): Def {
+  return schema._zod.def as Def;
+}
+
+/** A schema without what is around it. */
+export interface Unwrapped {
+  /** What the input is checked by: no optional, default, pipe, lazy and the like any more. */
+  schema: Schema;
+  /** Is `null` accepted too? */
+  nullable: boolean;
+}
+
+/** Takes off all that wraps the schema that looks at the input. */
+export function unwrap(schema: Schema): Unwrapped {
+  let nullable = false;
+  for (;;) {
+    const def = defOf(schema);
+    switch (def.type) {
+      case "nullable":
+        nullable = true;
+        schema = def.innerType;
+        break;
+      case "optional":
+      case "default":
+      case "prefault":
+      case "nonoptional":
+      case "success":
+      case "catch":
+      case "readonly":
+      case "promise":
+        schema = def.innerType;
+        break;
+      case "lazy":
+        schema = def.getter();
+        break;
+      case "pipe":
+        // `z.preprocess` is a pipe whose first part accepts anything.
+        schema = defOf(def.in).type === "transform" ? def.out : def.in;
+        break;
+      default:
+        return { schema, nullable };
+    }
+  }
+}
+
+/** What may stand below a schema. */
+export interface Children {
+  /** The keys that it names. */
+  keys: string[];
+  /** The schema of a key; `undefined` for one that is not allowed. */
+  of: (key: string) => Schema | undefined;
+  /** The task, when what stands below are the parameters of an artifact. */
+  task?: AnyTask;
+}
+
+/** What may stand below an unwrapped schema; `undefined` when that is nothing, or cannot be told. */
+export function childrenOf(schema: Schema): Children | undefined {
+  const task = taskOfSchema(schema);
+  if (task) return { ...childrenOf(task.definition.params)!, task };
+  const def = defOf(schema);
+  switch (def.type) {
+    case "object": {
+      const { shape, catchall } = def;
+      return {
+        keys: Object.keys(shape),
+        of: (key) =>
+          Object.hasOwn(shape, key)
+            ? shape[key]
+            : catchall && defOf(catchall).type !== "never"
+            ? catchall
+            : undefined,
+      };
+    }
+    case "record":
+      return { keys: [], of: () => def.valueType };
+    case "array":
+      return { keys: [], of: (key) => isIndex(key) ? def.element : undefined };
+    case "tuple":
+      return {
+        keys: def.items.map((_, i) => String(i)),
+        of: (key) => isIndex(key) ? def.items[Number(key)] ?? def.rest ?? undefined : undefined,
+      };
+    case "intersection": {
+      const sides = [def.left, def.right].flatMap((side) => childrenOf(unwrap(side).schema) ?? []);
+      return {
+        keys: sides.flatMap(({ keys }) => keys),
+        of: (key) => sides.map(({ of }) => of(key)).find((found) => found),
+      };
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** Is it the place of a member of a list, as people write it? */
+export function isIndex(key: string): boolean {
+  return /^(0|[1-9]\d{0,8})$/.test(key);
+}

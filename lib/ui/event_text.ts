@@ -1,0 +1,68 @@
+import type { RunEvent } from "../core/event.ts";
+import { artifactLabel } from "../core/hash.ts";
+import { formatDuration } from "./duration.ts";
+import { summaryLine } from "./report.ts";
+import { style } from "./style.ts";
+import { oneLine, plural, truncate } from "./text.ts";
+
+const ERROR_COLUMNS = 300;
+
+/** How {@link eventText} writes. */
+export interface EventTextOptions {
+  /** Only failures and messages of level `error`. */
+  quiet: boolean;
+  /** Use colours. */
+  color: boolean;
+}
+
+/** The line that people read about an event, where it deserves one; the rest is only counted. */
+export function eventText(event: RunEvent, options: EventTextOptions): string | undefined {
+  const paint = style(options.color);
+  switch (event.type) {
+    case "attempt_ended": {
+      if (options.quiet || !event.willRetry) return undefined;
+      const error = event.error === undefined ? "" : `: ${firstLine(event.error)}`;
+      const how = event.outcome === "failed" ? "failed" : `was ${event.outcome}`;
+      const label = artifactLabel(event.name, event.hash);
+      return `${paint.warn("retry")}  ${label} attempt ${event.attempt} ${how}, will try again${error}`;
+    }
+    case "node_failed": {
+      const { failure } = event;
+      const tries = failure.attempts > 1 ? ` after ${failure.attempts} attempts` : "";
+      const log = failure.log === undefined ? "" : ` (log: ${failure.log})`;
+      const label = artifactLabel(event.name, event.hash);
+      return `${paint.bad("failed")} ${label}${tries}: ${firstLine(failure.error)}${log}`;
+    }
+    case "message": {
+      if (options.quiet && event.level !== "error") return undefined;
+      const text = event.text.split("\n").map(oneLine).join("\n");
+      if (event.level === "info") return text;
+      return event.level === "warn" ? `${paint.warn("warning")}: ${text}` : `${paint.bad("error")}: ${text}`;
+    }
+    case "run_ended": {
+      const { summary, interrupted } = event;
+      // What failed is told by the error that ends the run.
+      if (interrupted) return `${paint.warn("interrupted")}: ${summaryLine(summary)}; run again to go on`;
+      return options.quiet || summary.failures.length > 0 ? undefined : paint.good(summaryLine(summary));
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** How a run without a terminal begins: what there is to do. */
+export function startText(event: Extract<RunEvent, { type: "run_started" }>): string {
+  const cached = event.cached > 0 ? `, ${event.cached} stored already` : "";
+  return `run ${event.runId}: ${plural(event.nodes, "artifact")}${cached}`;
+}
+
+/** How long a run takes so far and is thought to take, for a plain line. */
+export function timesText(elapsedMs: number, leftMs: number | undefined): string {
+  const left = leftMs === undefined ? "" : `, about ${formatDuration(leftMs)} left`;
+  return `${formatDuration(elapsedMs)}${left}`;
+}
+
+function firstLine(text: string): string {
+  const line = text.split("\n").map(oneLine).find((part) => part !== "");
+  return truncate(line ?? "no message", ERROR_COLUMNS);
+}

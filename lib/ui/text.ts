@@ -1,0 +1,49 @@
+import { unicodeWidth } from "@std/cli/unicode-width";
+import { stripAnsiCode } from "@std/fmt/colors";
+
+/** How many columns a text takes on a terminal: wide characters are two, colours none. */
+export function textWidth(text: string): number {
+  return unicodeWidth(stripAnsiCode(text));
+}
+
+/**
+ * A text on one line without anything that moves the cursor or changes colours, so that a task's message or name
+ * cannot disturb the display.
+ */
+export function oneLine(text: string): string {
+  return stripAnsiCode(text).replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ").trim();
+}
+
+/** How {@link truncate} shortens. */
+export interface TruncateOptions {
+  /** Which end stays. @default "start" */
+  keep?: "start" | "end";
+}
+
+/** The text (without colours) in at most `width` columns; a shortened one has an ellipsis where it was cut. */
+export function truncate(text: string, width: number, options: TruncateOptions = {}): string {
+  if (textWidth(text) <= width) return text;
+  if (width < 1) return "";
+  const fromEnd = options.keep === "end";
+  const characters = [...text];
+  if (fromEnd) characters.reverse();
+  const kept: string[] = [];
+  let used = 1;
+  for (const character of characters) {
+    used += unicodeWidth(character);
+    if (used > width) break;
+    kept.push(character);
+  }
+  return fromEnd ? `…${kept.reverse().join("")}` : `${kept.join("")}…`;
+}
+
+/** The text filled with spaces up to `width` columns, after it or (`"right"`) before it. */
+export function pad(text: string, width: number, align: "left" | "right" = "left"): string {
+  const space = " ".repeat(Math.max(0, width - textWidth(text)));
+  return align === "left" ? text + space : space + text;
+}
+
+/** `1 artifact`, `2 artifacts`. */
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

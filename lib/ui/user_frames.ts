@@ -1,0 +1,28 @@
+/**
+ * The first frames of a stack that are the user's own code, as `create (file:///x/pipeline.ts:12:9)`; the first of
+ * all where there are none.
+ *
+ * @param stack As in `error.stack`.
+ * @param most How many.
+ * @param options With `onlyOwn` nothing is returned where there are none of the user's.
+ */
+export function userFrames(stack: string, most: number, options: { onlyOwn?: boolean } = {}): string[] {
+  const frames = stack.split("\n")
+    .map((line) => /^\s+at (.+)$/.exec(line)?.[1])
+    .filter((frame) => frame !== undefined);
+  const own = frames.filter((frame) => !isLibrary(frame));
+  return (own.length > 0 || options.onlyOwn ? own : frames).slice(0, most);
+}
+
+/** Frames of the runtime, of packages and of furu say little about where a task went wrong. */
+function isLibrary(frame: string): boolean {
+  if (/(?:^|[\s(])(?:ext|node|native):|\/node_modules\/|\/npm\/registry\.|<anonymous>/.test(frame)) {
+    return true;
+  }
+  return FURU !== undefined && frame.includes(FURU);
+}
+
+/** Where furu's own modules are. In a bundle they share one file with the user's: nothing can be told apart there. */
+const FURU = /\/lib\/ui\/user_frames\.ts$/.test(import.meta.url)
+  ? new URL("../", import.meta.url).href
+  : undefined;

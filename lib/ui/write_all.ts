@@ -1,0 +1,13 @@
+/** Writes all of a text, however few bytes the system takes at a time, and waits where it takes none. */
+export function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
+  let bytes: Uint8Array = new TextEncoder().encode(text);
+  while (bytes.length > 0) {
+    try {
+      bytes = bytes.subarray(stream.writeSync(bytes));
+    } catch (error) {
+      // A pipe that its reader made non-blocking, and that is full.
+      if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import { dirname } from "@std/path/dirname";
+import { fromFileUrl } from "@std/path/from-file-url";
+import { findUpward } from "../core/paths.ts";
+
+/** Options of {@link workerCommand}. */
+export interface WorkerCommandOptions {
+  /** URL of the user's module: its configuration file holds for the worker as well. */
+  module?: string | URL;
+  /** More options for `deno run`, as `--v8-flags=--max-old-space-size=8192`; a compiled program has its own. */
+  denoOptions?: readonly string[];
+}
+
+/** The hidden command of `furu` that becomes a computing process; the socket and a token follow it. */
+export const COMPUTE_COMMAND = "compute";
+
+const CLI_URL = new URL("../../cli.ts", import.meta.url);
+
+/**
+ * The command that starts a computing process: the single file itself when that is what runs, else `deno run` with
+ * furu's own program, which may come from a registry.
+ *
+ * The user's module resolves its imports by the configuration file nearest to it, as `deno run` does for a main
+ * module, so that one is named. Without one, Deno looks beside furu's own program where that is a local file, and
+ * nowhere otherwise: the folder that the user happens to be in never counts.
+ */
+export function workerCommand(options: WorkerCommandOptions = {}): string[] {
+  if (Deno.build.standalone) return [Deno.execPath(), COMPUTE_COMMAND];
+  const { module, denoOptions = [] } = options;
+  const config = module === undefined ? undefined : nearestConfig(new URL(module));
+  return [
+    Deno.execPath(),
+    "run",
+    "--allow-all",
+    "--quiet",
+    ...(config !== undefined ? ["--config", config] : CLI_URL.protocol === "file:" ? [] : ["--no-config"]),
+    ...denoOptions,
+    CLI_URL.protocol === "file:" ? fromFileUrl(CLI_URL) : CLI_URL.href,
+    COMPUTE_COMMAND,
+  ];
+}
+
+function nearestConfig(module: URL): string | undefined {
+  if (module.protocol !== "file:") return undefined;
+  return findUpward(dirname(fromFileUrl(module)), ["deno.json", "deno.jsonc"]);
+}

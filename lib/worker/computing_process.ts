@@ -1,0 +1,83 @@
+import type { Clock } from "../core/clock.ts";
+import type { ExitStatus } from "../run/program_error.ts";
+import { countOomKills, exitEvidence } from "./evidence.ts";
+import { signalGroup } from "./group.ts";
+import type { WorkerOutput } from "./output.ts";
+
+/** How to start a computing process. */
+export interface SpawnOptions {
+  /** Program and arguments. */
+  command: readonly string[];
+  /** Working directory. @default this process's own */
+  cwd?: string | undefined;
+  /** Environment variables added to this process's own. */
+  env?: Record<string, string> | undefined;
+  /** Where its output goes. */
+  output: WorkerOutput;
+  /** Time. */
+  clock: Clock;
+}
+
+/** How a computing process ended. */
+export interface Exit {
+  /** As the system says it. */
+  status: ExitStatus;
+  /** The same for people, with what else is known of why. */
+  evidence: string;
+}
+
+/** How long the output of a dead process is waited for: one that it started may hold the pipe open for ever. */
+const DEAD_OUTPUT_MS = 500;
+
+/** A process in a group of its own, with both its outputs in one pipe. */
+export class ComputingProcess {
+  /** Its process id, and that of its group. */
+  readonly pid: number;
+  /** Resolves when it has ended, all that it started was killed and its output was read. */
+  readonly exited: Promise<Exit>;
+  /** Set when it has ended. */
+  hasEnded = false;
+
+  private constructor(child: Deno.ChildProcess, { output, clock }: SpawnOptions) {
+    this.pid = child.pid;
+    this.exited = this.#watch(child, output, clock);
+  }
+
+  /** Starts it. What cannot be started ends with exit code 126 or 127 and says why in its output. */
+  static spawn(options: SpawnOptions): ComputingProcess {
+    // The shell joins the two outputs into one pipe, so that their order holds and one mark ends both; exec keeps
+    // the process id.
+    const child = new Deno.Command("/bin/sh", {
+      args: ["-c", 'exec "$@" 2>&1', "sh", ...options.command],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "null",
+      detached: true,
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      ...(options.env === undefined ? {} : { env: options.env }),
+    }).spawn();
+    return new ComputingProcess(child, options);
+  }
+
+  /** Signals it and all that it started. */
+  signal(signal: Deno.Signal): void {
+    // Once the leader has been reaped its number may belong to somebody else.
+    if (!this.hasEnded) signalGroup(this.pid, signal);
+  }
+
+  async #watch(child: Deno.ChildProcess, output: WorkerOutput, clock: Clock): Promise<Exit> {
+    const oomKillsBefore = countOomKills();
+    const reading = output.read(child.stdout);
+    const status = await child.status;
+    // At once, while the group's number cannot have been given away: it is kept by whoever is left in it.
+    signalGroup(this.pid, "SIGKILL");
+    this.hasEnded = true;
+    const timer = new AbortController();
+    await Promise.race([reading, clock.sleep(DEAD_OUTPUT_MS, timer.signal).catch(() => {})]);
+    timer.abort();
+    await output.stop();
+    await reading;
+    const oomKills = oomKillsBefore === undefined ? undefined : (countOomKills() ?? 0) - oomKillsBefore;
+    return { status, evidence: exitEvidence(status, oomKills) };
+  }
+}

@@ -1,0 +1,125 @@
+const NEWLINE = 10;
+const READ_BYTES = 65_536;
+/** Longer than any sensible message: beyond it the other end is not speaking our protocol. */
+const MAX_LINE_BYTES = 256 * 1024 * 1024;
+
+/** The part of a connection that a {@link LineChannel} needs. */
+export interface ByteStream {
+  /** Reads some bytes; `null` at the end. */
+  read(into: Uint8Array): Promise<number | null>;
+  /** Writes some bytes and says how many. */
+  write(bytes: Uint8Array): Promise<number>;
+  /** Ends both directions. */
+  close(): void;
+}
+
+/** Cuts a stream of bytes into lines, whatever the pieces it arrives in. */
+export class LineDecoder {
+  #pieces: Uint8Array[] = [];
+  #bytes = 0;
+  readonly #text = new TextDecoder();
+
+  /**
+   * @param chunk The next bytes; may be reused by the caller afterwards.
+   * @returns The lines that are complete now, without their line ends.
+   * @throws {RangeError} If a line is longer than 256 MiB.
+   */
+  push(chunk: Uint8Array): string[] {
+    const lines: string[] = [];
+    let from = 0;
+    for (let to = chunk.indexOf(NEWLINE); to >= 0; to = chunk.indexOf(NEWLINE, from)) {
+      lines.push(this.#complete(chunk.subarray(from, to)));
+      from = to + 1;
+    }
+    if (from < chunk.length) {
+      this.#pieces.push(chunk.slice(from));
+      this.#bytes += chunk.length - from;
+      if (this.#bytes > MAX_LINE_BYTES) {
+        throw new RangeError(`Cannot read a message as it is longer than ${MAX_LINE_BYTES} bytes`);
+      }
+    }
+    return lines;
+  }
+
+  #complete(last: Uint8Array): string {
+    if (this.#pieces.length === 0) return this.#text.decode(last);
+    const whole = new Uint8Array(this.#bytes + last.length);
+    let at = 0;
+    for (const piece of this.#pieces) {
+      whole.set(piece, at);
+      at += piece.length;
+    }
+    whole.set(last, at);
+    this.#pieces = [];
+    this.#bytes = 0;
+    return this.#text.decode(whole);
+  }
+}
+
+/** JSON messages over a connection, one a line, in both directions. */
+export class LineChannel implements Disposable {
+  /** Called for each line that arrives. */
+  onLine: (line: string) => void;
+  /** Resolves when nothing more will arrive. */
+  readonly ended: Promise<void>;
+  readonly #stream: ByteStream;
+  #lastSend: Promise<void> = Promise.resolve();
+  #sending = 0;
+  #closed = false;
+
+  /** @param stream The connection, from now on owned by this channel. @param onLine Called for each line. */
+  constructor(stream: ByteStream, onLine: (line: string) => void) {
+    this.#stream = stream;
+    this.onLine = onLine;
+    this.ended = this.#read();
+  }
+
+  /**
+   * Sends a message after those sent before.
+   *
+   * @returns `false` when the other end is gone.
+   */
+  async send(message: unknown): Promise<boolean> {
+    const bytes = new TextEncoder().encode(JSON.stringify(message) + "\n");
+    const before = this.#lastSend;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#lastSend = promise;
+    if (this.#sending++ > 0) await before;
+    try {
+      for (let sent = 0; sent < bytes.length;) sent += await this.#stream.write(bytes.subarray(sent));
+      return true;
+    } catch {
+      return false; // a broken pipe says nothing that the end of reading does not say as well
+    } finally {
+      this.#sending--;
+      resolve();
+    }
+  }
+
+  /** Ends the connection; harmless when it has ended. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stream.close();
+  }
+
+  /** Ends the connection. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  async #read(): Promise<void> {
+    const decoder = new LineDecoder();
+    const buffer = new Uint8Array(READ_BYTES);
+    try {
+      for (let count = await this.#stream.read(buffer); count !== null;) {
+        for (const line of decoder.push(buffer.subarray(0, count))) this.onLine(line);
+        count = await this.#stream.read(buffer);
+      }
+    } catch {
+      // A connection that was reset or closed from this side has ended like any other.
+    } finally {
+      this.close();
+    }
+  }
+}

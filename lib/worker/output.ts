@@ -1,0 +1,121 @@
+import { dirname } from "@std/path/dirname";
+import { errorCode, errorText } from "../core/errors.ts";
+import type { Files } from "../core/files.ts";
+import { MarkSplitter } from "./mark.ts";
+import { Tail } from "../run/tail.ts";
+
+interface Section {
+  mark: string | undefined;
+  logPath: string | undefined;
+  tail: Tail;
+  over: PromiseWithResolvers<void>;
+  /** Set when its log could not be written: said once. */
+  lost: boolean;
+}
+
+/** What a {@link WorkerOutput} needs. */
+export interface WorkerOutputOptions {
+  /** Where logs are written. */
+  files: Files;
+  /** Told when a log cannot be written; the output is dropped then, the attempt goes on. */
+  onWarning: (text: string) => void;
+}
+
+/**
+ * The output of a computing process, written to the log of the attempt that runs. Reading waits for writing, so a
+ * program that prints without end is slowed down by its pipe instead of filling memory.
+ */
+export class WorkerOutput {
+  readonly #files: Files;
+  readonly #onWarning: (text: string) => void;
+  /** Marks that were given out and not seen yet: usually one. */
+  readonly #marks = new Map<string, Section>();
+  #section: Section = newSection(undefined, undefined);
+  #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+
+  /** @param options Where to write. */
+  constructor(options: WorkerOutputOptions) {
+    this.#files = options.files;
+    this.#onWarning = options.onWarning;
+  }
+
+  /**
+   * Output belongs to another attempt from now on.
+   *
+   * @param mark What the process will print at the end of it.
+   * @param logPath Its log, made when there is output; none drops it.
+   */
+  begin(mark: string, logPath: string | undefined): void {
+    this.#section = newSection(mark, logPath);
+    this.#marks.set(mark, this.#section);
+  }
+
+  /** Resolves when all that the attempt printed before its mark is in its log. */
+  get over(): Promise<void> {
+    return this.#section.over.promise;
+  }
+
+  /** The last lines of the output of the attempt that runs. */
+  tail(): string[] {
+    return this.#section.tail.lines();
+  }
+
+  /** Reads until the pipe ends or {@link stop} is called. */
+  async read(stream: ReadableStream<Uint8Array>): Promise<void> {
+    const splitter = new MarkSplitter((id) => this.#marks.has(id));
+    const reader = this.#reader = stream.getReader();
+    try {
+      for (let next = await reader.read(); !next.done; next = await reader.read()) {
+        for (const part of splitter.push(next.value)) {
+          if ("mark" in part) this.#seen(part.mark);
+          else await this.#write(this.#section, part.bytes);
+        }
+      }
+    } catch {
+      // A pipe that breaks has ended.
+    }
+    for (const part of splitter.flush()) if ("bytes" in part) await this.#write(this.#section, part.bytes);
+    this.#section.over.resolve();
+  }
+
+  /** Stops reading, whoever still holds the pipe open. */
+  async stop(): Promise<void> {
+    await this.#reader?.cancel().catch(() => {});
+  }
+
+  /** Adds text to the log of an attempt that may have ended. */
+  async append(logPath: string, text: string): Promise<void> {
+    await this.#write(newSection(undefined, logPath), new TextEncoder().encode(text));
+  }
+
+  #seen(mark: string): void {
+    this.#marks.get(mark)?.over.resolve();
+    this.#marks.delete(mark);
+  }
+
+  async #write(section: Section, bytes: Uint8Array): Promise<void> {
+    section.tail.push(bytes);
+    if (section.logPath === undefined || section.lost) return;
+    try {
+      await this.#append(section.logPath, bytes);
+    } catch (error) {
+      section.lost = true;
+      this.#onWarning(`Cannot write log ${section.logPath}: ${errorText(error)}`);
+    }
+  }
+
+  async #append(path: string, bytes: Uint8Array): Promise<void> {
+    try {
+      await this.#files.write(path, bytes, { append: true });
+    } catch (error) {
+      if (errorCode(error) !== "ENOENT") throw error;
+      // The folder was empty and somebody who ended an attempt removed it: what was printed is worth one.
+      await this.#files.mkdir(dirname(path), { recursive: true });
+      await this.#files.write(path, bytes, { append: true });
+    }
+  }
+}
+
+function newSection(mark: string | undefined, logPath: string | undefined): Section {
+  return { mark, logPath, tail: new Tail(), over: Promise.withResolvers(), lost: false };
+}

@@ -1,0 +1,239 @@
+import { ProtocolError } from "../core/errors.ts";
+import type { Outcome } from "../run/outcome.ts";
+import { ComputingProcess, type Exit } from "./computing_process.ts";
+import { type Interruption, judge } from "./judge.ts";
+import type { LineChannel } from "./line_channel.ts";
+import { WorkerOutput } from "./output.ts";
+import { PastLogs } from "./past_logs.ts";
+import { KnownArtifacts } from "./payload.ts";
+import { type ChildMessage, childMessageSchema } from "./protocol.ts";
+import { PROTOCOL_VERSION } from "./protocol_version.ts";
+import { sleepLong, withTimeout } from "./timeout.ts";
+import type { Verdict } from "./verdict.ts";
+import type { RunTaskOptions, WorkerProcessOptions, WorkerTask } from "./worker_options.ts";
+
+interface Running {
+  id: number;
+  onProgress: RunTaskOptions["onProgress"];
+  interruption: Interruption | undefined;
+  /** The outcome; or how the process ended without one; or what it said that nobody understands. */
+  end: PromiseWithResolvers<Outcome | Exit | ProtocolError>;
+  marked: boolean;
+}
+
+const DEFAULT_GRACE_MS = 5000;
+const DEFAULT_START_TIMEOUT_MS = 120_000;
+const MARK_TIMEOUT_MS = 1000;
+
+/** A computing process as its supervisor sees it: takes one task after another. */
+export class WorkerProcess implements AsyncDisposable {
+  readonly #options: WorkerProcessOptions;
+  readonly #process: ComputingProcess;
+  readonly #output: WorkerOutput;
+  readonly #channel: LineChannel;
+  readonly #known = new KnownArtifacts();
+  readonly #logs: PastLogs;
+  #running: Running | undefined;
+  #tasks = 0;
+  #retired = false;
+
+  private constructor(
+    options: WorkerProcessOptions,
+    process: ComputingProcess,
+    output: WorkerOutput,
+    channels: readonly [LineChannel, LineChannel],
+  ) {
+    this.#options = options;
+    this.#process = process;
+    this.#output = output;
+    this.#logs = new PastLogs(output, (text) => options.onWarning?.(text));
+    [this.#channel] = channels;
+    this.#channel.onLine = (line) => this.#receive(line);
+    void process.exited.then(async (exit) => {
+      // What it had said before it ended counts, so the end of its messages is waited for; nobody else holds them.
+      await withTimeout(this.#channel.ended, MARK_TIMEOUT_MS, options.clock);
+      for (const channel of channels) channel.close();
+      this.#running?.end.resolve(exit);
+    });
+  }
+
+  /**
+   * Starts a process and waits until it can take a task.
+   *
+   * @throws {ProtocolError} If it ends or takes too long before that: with what it printed.
+   */
+  static async start(options: WorkerProcessOptions): Promise<WorkerProcess> {
+    const { listener, clock, command } = options;
+    const token = crypto.randomUUID();
+    const output = new WorkerOutput({ files: options.files, onWarning: options.onWarning ?? (() => {}) });
+    const connections = listener.expect(token);
+    const process = ComputingProcess.spawn({
+      ...options,
+      command: [...command, listener.path, token],
+      output,
+    });
+    const limit = options.startTimeoutMs ?? DEFAULT_START_TIMEOUT_MS;
+    try {
+      const ready = Promise.all([connections.control, connections.watch]);
+      const result = await withTimeout(Promise.race([ready, process.exited]), limit, clock, options.signal);
+      options.signal?.throwIfAborted();
+      if (result instanceof Array) {
+        void result[0].send({ type: "configure", v: PROTOCOL_VERSION, config: options.config });
+        return new WorkerProcess(options, process, output, result);
+      }
+      const why = result === undefined
+        ? `did not report within ${limit / 1000} s`
+        : `ended: ${result.evidence}`;
+      throw new ProtocolError(
+        [`Cannot start worker as ${command.join(" ")} ${why}`, ...output.tail()].join("\n  "),
+      );
+    } catch (error) {
+      process.signal("SIGKILL");
+      await process.exited;
+      throw error;
+    } finally {
+      listener.forget(token);
+    }
+  }
+
+  /** Its process id. */
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  /** Can it take another task? */
+  get alive(): boolean {
+    return !this.#retired && !this.#process.hasEnded;
+  }
+
+  /** Resolves when it has ended and nothing that it started is left. */
+  get exited(): Promise<Exit> {
+    return this.#process.exited;
+  }
+
+  /**
+   * Makes an attempt. Afterwards {@link alive} says whether the process can take another one.
+   *
+   * @throws {Error} If it is making one already.
+   */
+  async run(task: WorkerTask, options: RunTaskOptions = {}): Promise<Verdict> {
+    if (this.#running) throw new Error("Cannot run a task as the worker process is busy");
+    if (options.signal?.aborted) return { outcome: "preempted", reason: reasonOf(options.signal) };
+    if (!this.alive) {
+      const error = "The computing process had ended before it was given the task";
+      return { outcome: "failed", kind: "lost", error, logTail: [] };
+    }
+    const running: Running = {
+      id: ++this.#tasks,
+      onProgress: options.onProgress,
+      interruption: undefined,
+      end: Promise.withResolvers(),
+      marked: false,
+    };
+    this.#running = running;
+    const { artifacts: source, ...rest } = task;
+    const mark = crypto.randomUUID();
+    this.#output.begin(mark, options.logPath);
+    this.#logs.remember(running.id, options.logPath);
+    const over = new AbortController();
+    try {
+      this.#limit(running, options, over.signal);
+      const payload = this.#known.missing(task.root, source);
+      void this.#channel.send({ ...rest, type: "task", id: running.id, mark, ...payload });
+      const end = await running.end.promise;
+      if (running.marked) await withTimeout(this.#output.over, MARK_TIMEOUT_MS, this.#options.clock);
+      const { interruption } = running;
+      if (interruption || end instanceof ProtocolError) await this.stop("KILL");
+      return await judge({ ...this.#options, end, interruption, logTail: this.#output.tail() });
+    } finally {
+      over.abort();
+      this.#running = undefined;
+    }
+  }
+
+  /**
+   * Ends the process and all that it started; an attempt that it is making is preempted.
+   *
+   * @param how `"TERM"` asks first and kills after the grace; `"KILL"` kills at once.
+   */
+  async stop(how: "TERM" | "KILL"): Promise<void> {
+    this.#retired = true;
+    if (how === "KILL") this.#process.signal("SIGKILL");
+    if (this.#running) this.#interrupt(this.#running, { kind: "stopped", reason: "the worker was stopped" });
+    else if (how === "TERM") {
+      void this.#channel.send({ type: "stop" });
+      await withTimeout(this.exited, this.#graceMs, this.#options.clock);
+      this.#process.signal("SIGKILL");
+    }
+    await this.exited;
+    await this.#logs.written;
+  }
+
+  /** Ends the process as {@link stop} does with `"TERM"`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop("TERM");
+  }
+
+  get #graceMs(): number {
+    return this.#options.graceMs ?? DEFAULT_GRACE_MS;
+  }
+
+  /** Sees to it that an attempt ends in time. */
+  #limit(running: Running, { timeLimitSec, signal }: RunTaskOptions, over: AbortSignal): void {
+    const stop = () => this.#interrupt(running, { kind: "stopped", reason: reasonOf(signal!) });
+    signal?.addEventListener("abort", stop, { signal: over });
+    if (timeLimitSec === undefined) return;
+    sleepLong(timeLimitSec * 1000, this.#options.clock, over).then(
+      () => this.#interrupt(running, { kind: "limit", seconds: timeLimitSec }),
+      () => {}, // it ended in time
+    );
+  }
+
+  /** Asks an attempt and all that it started to end, and kills them after the grace. The first reason counts. */
+  #interrupt(running: Running, why: Interruption): void {
+    if (running.interruption) return;
+    running.interruption = why;
+    this.#retired = true;
+    const limit = why.kind === "limit";
+    const reason = why.kind === "limit" ? `the time limit of ${why.seconds} s is over` : why.reason;
+    void this.#channel.send({ type: "abort", id: running.id, reason, limit });
+    this.#process.signal("SIGTERM");
+    void withTimeout(this.exited, this.#graceMs, this.#options.clock).then(() =>
+      this.#process.signal("SIGKILL")
+    );
+  }
+
+  #receive(line: string): void {
+    let message: ChildMessage;
+    try {
+      message = childMessageSchema.parse(JSON.parse(line));
+    } catch (cause) {
+      const text = line.length > 200 ? `${line.slice(0, 200)}...` : line;
+      this.#retired = true;
+      this.#process.signal("SIGKILL");
+      this.#running?.end.resolve(
+        new ProtocolError(`Cannot understand a message of the computing process: ${text}`, { cause }),
+      );
+      return;
+    }
+    const running = this.#running?.id === message.id ? this.#running : undefined;
+    switch (message.type) {
+      case "progress":
+        running?.onProgress?.(message.fraction, message.message);
+        return;
+      case "floating":
+        this.#retired = true; // whatever floats about in it must not meet another task
+        this.#logs.append(message.id, message.text);
+        return;
+      case "outcome":
+        if (message.replaceMe) this.#retired = true;
+        if (running === undefined) return;
+        running.marked = message.marked;
+        running.end.resolve(message.outcome);
+    }
+  }
+}
+
+function reasonOf(signal: AbortSignal): string {
+  return signal.reason instanceof Error ? signal.reason.message : String(signal.reason);
+}

@@ -1,0 +1,51 @@
+import type { Clock } from "../core/clock.ts";
+import type { Files } from "../core/files.ts";
+import type { WorkerListener } from "./listener.ts";
+import type { ArtifactSource } from "./payload.ts";
+import type { TaskMessage } from "./protocol.ts";
+
+/** Options of `WorkerProcess.start`. */
+export interface WorkerProcessOptions {
+  /** What to start, from `workerCommand()`; the socket and a token are added to it. */
+  command: readonly string[];
+  /** Where the process reports. */
+  listener: WorkerListener;
+  /** Passed on to the process as JSON, once. */
+  config?: unknown;
+  /** Working directory. @default this process's own */
+  cwd?: string;
+  /** Environment variables added to this process's own. */
+  env?: Record<string, string>;
+  /** Where logs are written. */
+  files: Files;
+  /** Time. */
+  clock: Clock;
+  /** Milliseconds between asking a process to stop and killing it. @default 5000 */
+  graceMs?: number;
+  /** Milliseconds that it may take to report. @default 120000 */
+  startTimeoutMs?: number;
+  /** Ends the wait for it to report. */
+  signal?: AbortSignal;
+  /** Aborts when this process itself was told to stop: what a signal ended then was preempted. */
+  stopping?: AbortSignal;
+  /** Told what belongs to no attempt: a log that cannot be written. @default nobody */
+  onWarning?: (text: string) => void;
+}
+
+/** An attempt to make. */
+export interface WorkerTask extends Omit<TaskMessage, "type" | "id" | "artifacts" | "forget" | "mark"> {
+  /** Tells about the artifact and any below it; each is asked for once per process. */
+  artifacts: (hash: string) => ArtifactSource;
+}
+
+/** How `WorkerProcess.run` treats an attempt. */
+export interface RunTaskOptions {
+  /** The log of the attempt, made when there is output. @default output is dropped */
+  logPath?: string | undefined;
+  /** Seconds that it may take. @default no limit */
+  timeLimitSec?: number | undefined;
+  /** Ends the attempt as preempted; its reason is the verdict's. */
+  signal?: AbortSignal | undefined;
+  /** Told how far the task says it is. */
+  onProgress?: ((fraction: number, message?: string) => void) | undefined;
+}

@@ -1,0 +1,217 @@
+import { assert, assertArrayIncludes, assertEquals, assertStringIncludes } from "@std/assert";
+import { walk } from "@std/fs/walk";
+import { fromFileUrl } from "@std/path/from-file-url";
+import { join } from "@std/path/join";
+import { relative } from "@std/path/relative";
+import { toFileUrl } from "@std/path/to-file-url";
+import { describe, it } from "@std/testing/bdd";
+
+/** The folders of lib/ by level: a file imports from lower levels, or from its own folder. */
+const LEVELS: readonly string[][] = [
+  ["core"],
+  ["task", "store", "ui"],
+  ["plan", "run", "queue"],
+  ["schedule", "worker"],
+  ["local", "slurm"],
+  ["cli"],
+];
+const MAX_LINES = 250;
+const MAX_LINES_OF_CLI = 40;
+
+interface SourceFile {
+  /** Paths of the project's files that it imports, `import type`, re-exports and `import("...")` included. */
+  imports: string[];
+  lines: number;
+}
+
+type Sources = Record<string, SourceFile>;
+
+const repository = fromFileUrl(new URL("..", import.meta.url));
+
+/** Reads what the files import as Deno itself resolves it, so that neither comments nor aliases mislead. */
+async function readSources(root: string, paths: string[]): Promise<Sources> {
+  await using entry = await temporaryFile(
+    paths.map((path) => `import ${JSON.stringify(toFileUrl(join(root, path)).href)};`).join("\n"),
+  );
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["info", "--json", "--no-lock", "--config", join(repository, "deno.json"), entry.path],
+    stderr: "inherit",
+  });
+  const { success, stdout } = await command.output();
+  assert(success, "deno info failed");
+  const { modules } = JSON.parse(new TextDecoder().decode(stdout)) as { modules: InfoModule[] };
+  const sources: Sources = {};
+  for (const { specifier, dependencies = [], error } of modules) {
+    if (!specifier.startsWith(toFileUrl(root).href)) continue;
+    const path = relative(root, fromFileUrl(specifier));
+    if (!paths.includes(path)) continue;
+    assertEquals(error, undefined, `${path} cannot be read`);
+    const text = await Deno.readTextFile(join(root, path));
+    sources[path] = {
+      lines: text.trimEnd().split("\n").length,
+      imports: dependencies.flatMap(({ code, type }) => {
+        const target = (code ?? type)?.specifier;
+        return target?.startsWith("file:") ? [relative(root, fromFileUrl(target))] : [];
+      }),
+    };
+  }
+  return sources;
+}
+
+interface InfoModule {
+  specifier: string;
+  error?: string;
+  dependencies?: { code?: { specifier?: string }; type?: { specifier?: string } }[];
+}
+
+async function temporaryFile(text: string): Promise<AsyncDisposable & { path: string }> {
+  const path = await Deno.makeTempFile({ suffix: ".ts" });
+  await Deno.writeTextFile(path, text);
+  return { path, [Symbol.asyncDispose]: () => Deno.remove(path) };
+}
+
+/** Folder and level of a file of the project: mod.ts and cli.ts are above all folders of lib/. */
+function place(path: string): { folder: string; level: number } | undefined {
+  if (!path.includes("/")) return { folder: "", level: LEVELS.length };
+  const [top, folder = ""] = path.split("/");
+  const level = LEVELS.findIndex((folders) => folders.includes(folder));
+  return top === "lib" && level >= 0 && path.split("/").length > 2 ? { folder, level } : undefined;
+}
+
+/** All that is wrong with the files, in words. */
+function violations(sources: Sources): string[] {
+  return [...sizeViolations(sources), ...edgeViolations(sources), ...cycles(sources)];
+}
+
+function sizeViolations(sources: Sources): string[] {
+  return Object.entries(sources).flatMap(([path, { lines }]) => {
+    const limit = path === "cli.ts" ? MAX_LINES_OF_CLI : MAX_LINES;
+    return lines > limit ? [`${path} has ${lines} lines, ${limit} are allowed`] : [];
+  });
+}
+
+function edgeViolations(sources: Sources): string[] {
+  return Object.entries(sources).flatMap(([path, { imports }]) => {
+    const from = place(path);
+    if (!from) return [`${path} is in none of the folders of lib/ that the map names`];
+    return imports.filter((target) => !target.startsWith("links/")).flatMap((target) => {
+      const to = place(target);
+      if (!to) return [`${path} imports ${target}, which is no part of the library`];
+      if (to.level < from.level || to.folder === from.folder) return [];
+      const how = to.level === from.level ? "beside it" : "above it";
+      return [`${path} (level ${from.level}) imports ${target} (level ${to.level}), ${how}`];
+    });
+  });
+}
+
+/** Import cycles between files, each written out once. */
+function cycles(sources: Sources): string[] {
+  const found: string[] = [];
+  const finished = new Set<string>();
+  const visit = (path: string, above: readonly string[]): void => {
+    const start = above.indexOf(path);
+    if (start >= 0) return void found.push(`cycle: ${[...above.slice(start), path].join(" -> ")}`);
+    if (finished.has(path)) return;
+    for (const target of sources[path]?.imports ?? []) visit(target, [...above, path]);
+    finished.add(path);
+  };
+  for (const path of Object.keys(sources)) visit(path, []);
+  return found;
+}
+
+const file = (...imports: string[]): SourceFile => ({ imports, lines: 100 });
+
+describe("the architecture", () => {
+  it("lets imports go only to lower levels or within a folder, without cycles, in short files", async () => {
+    const paths: string[] = [];
+    for await (const { path } of walk(join(repository, "lib"), { exts: [".ts"], includeDirs: false })) {
+      paths.push(relative(repository, path));
+    }
+    for (const { name } of Deno.readDirSync(repository)) if (/^(mod|cli)\.ts$/.test(name)) paths.push(name);
+    const sources = await readSources(repository, paths);
+    assertEquals(Object.keys(sources).sort(), paths.sort());
+    assertArrayIncludes(sources["lib/task/artifact.ts"]?.imports ?? [], ["lib/core/hash.ts"]);
+    assertEquals(violations(sources), []);
+  });
+
+  it("is read with static imports, types, re-exports and dynamic imports, and without comments", async () => {
+    const root = await Deno.realPath(await Deno.makeTempDir());
+    try {
+      const modules: Record<string, string> = {
+        "a.ts": 'import { b } from "./b.ts";\nimport type { C } from "./c.ts";\nexport const a: C = b;\n',
+        "b.ts": 'export * from "./d.ts";\nexport type { C } from "./c.ts";\nexport const b = 1;\n',
+        "c.ts": 'export type C = number;\nexport const load = () => import("./d.ts");\n',
+        "d.ts": '/** import { a } from "./a.ts"; */\nexport const d = `import "./b.ts"`;\n',
+      };
+      for (const [path, text] of Object.entries(modules)) await Deno.writeTextFile(join(root, path), text);
+      assertEquals(await readSources(root, Object.keys(modules)), {
+        "a.ts": { imports: ["b.ts", "c.ts"], lines: 3 },
+        "b.ts": { imports: ["d.ts", "c.ts"], lines: 3 },
+        "c.ts": { imports: ["d.ts"], lines: 2 },
+        "d.ts": { imports: [], lines: 2 },
+      });
+    } finally {
+      await Deno.remove(root, { recursive: true });
+    }
+  });
+});
+
+describe("violations()", () => {
+  it("finds none where all imports go down", () => {
+    const sources = {
+      "mod.ts": file("lib/run/get.ts", "lib/core/errors.ts"),
+      "cli.ts": { imports: ["lib/cli/main.ts"], lines: 40 },
+      "lib/cli/main.ts": file("lib/cli/run.ts", "links/cli/parse_args.ts"),
+      "lib/cli/run.ts": file("lib/run/get.ts"),
+      "lib/run/get.ts": file("lib/store/store.ts"),
+      "lib/store/store.ts": file("lib/core/errors.ts"),
+      "lib/core/errors.ts": file(),
+    };
+    assertEquals(violations(sources), []);
+  });
+
+  it("finds an import of a higher level", () => {
+    const found = violations({
+      "lib/core/hash.ts": file("lib/task/define.ts"),
+      "lib/task/define.ts": file(),
+    });
+    assertEquals(found, [
+      "lib/core/hash.ts (level 0) imports lib/task/define.ts (level 1), above it",
+    ]);
+  });
+
+  it("finds an import of mod.ts from below", () => {
+    assertEquals(violations({ "lib/cli/run.ts": file("mod.ts") }).length, 1);
+  });
+
+  it("finds an import of another folder of the same level", () => {
+    const [found] = violations({ "lib/task/define.ts": file("lib/store/store.ts") });
+    assertStringIncludes(found ?? "", "beside it");
+  });
+
+  it("finds an import of what is not published, and a file outside of the map", () => {
+    assertEquals(violations({ "lib/core/hash.ts": file("tests/rig.ts") }).length, 1);
+    assertEquals(violations({ "lib/misc/help.ts": file() }).length, 1);
+    assertEquals(violations({ "lib/help.ts": file() }).length, 1);
+  });
+
+  it("finds a cycle between files of one folder, also a longer one, and of a file with itself", () => {
+    const [a, b, c] = ["lib/core/a.ts", "lib/core/b.ts", "lib/core/c.ts"] as const;
+    assertEquals(violations({ [a]: file(b), [b]: file(c), [c]: file(a) }), [
+      `cycle: ${a} -> ${b} -> ${c} -> ${a}`,
+    ]);
+    assertEquals(violations({ [a]: file(b, c), [b]: file(c), [c]: file(b) }), [
+      `cycle: ${b} -> ${c} -> ${b}`,
+    ]);
+    assertEquals(violations({ [a]: file(a) }), [`cycle: ${a} -> ${a}`]);
+    assertEquals(violations({ [a]: file(b, c), [b]: file(c), [c]: file() }), []);
+  });
+
+  it("finds a file that is too long, with a smaller limit for cli.ts", () => {
+    const long = { "lib/core/a.ts": { imports: [], lines: 251 }, "cli.ts": { imports: [], lines: 41 } };
+    assertEquals(violations(long), [
+      "lib/core/a.ts has 251 lines, 250 are allowed",
+      "cli.ts has 41 lines, 40 are allowed",
+    ]);
+  });
+});

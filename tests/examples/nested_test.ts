@@ -1,0 +1,15 @@
+import { assertEquals, assertFalse, assertStringIncludes } from "@std/assert";
+import { it } from "@std/testing/bdd";
+import { makeRig } from "./example.ts";
+
+it("examples/nested.ts computes the inner task once and loads it ever after", async () => {
+  await using rig = await makeRig();
+  const first = await rig.run("examples/nested.ts");
+  assertEquals(first.code, 0, first.output);
+  assertStringIncludes(first.stdout, "is 285\n");
+  assertStringIncludes(first.output, "computing 10 squares");
+
+  const second = await rig.run("examples/nested.ts");
+  assertEquals([second.code, second.stdout], [0, first.stdout], second.output);
+  assertFalse(second.output.includes("computing"), second.output);
+});

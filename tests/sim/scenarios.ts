@@ -1,0 +1,5 @@
+import { claimScenario } from "./claim_scenario.ts";
+import type { Scenario } from "./scenario.ts";
+
+/** All that `deno task sim` plays. */
+export const scenarios: readonly Scenario[] = [claimScenario("claim", "link")];

@@ -1,6 +1,7 @@
 import type { ConfigOptions } from "../core/config.ts";
 import type { RunSummary } from "../core/event.ts";
 import type { Artifact, TaskDefinition } from "../task/artifact.ts";
+import type { Task } from "../task/task.ts";
 import type { PlanView } from "./plan_view.ts";
 
 /** What `furu run` asks of a run, besides its roots. */
@@ -55,9 +56,17 @@ export const systemEngine: Engine = {
   runLocal: async (roots, options) =>
     await (await import("../local/run_local.ts")).runLocal([...roots], options),
   get: async (artifact, options) => await (await import("../run/get.ts")).get(artifact, options),
-  plan: async (roots) => await (await import("../local/plan_roots.ts")).plan([...roots]),
-  setParams: async (task, assignments) =>
-    (await import("../task/set_params.ts")).setParams(task, assignments),
+  plan: async (roots) => await (await import("../local/plan_roots.ts")).plan([...roots]) as PlanView,
+  async setParams(definition, assignments) {
+    const [{ setParams }, { makeArtifact }, { parseParams }] = await Promise.all([
+      import("../task/set_params.ts"),
+      import("../task/make.ts"),
+      import("../task/parse.ts"),
+    ]);
+    // Of a task that was found by its name only the definition is known.
+    const apply = (params: unknown) => makeArtifact(definition, parseParams(definition, params));
+    return setParams(Object.assign(apply, { definition }) as unknown as Task, assignments);
+  },
   taskNames: async () => (await import("../task/registry.ts")).taskNames(),
   findTask: async (name) => (await import("../task/registry.ts")).findTask(name),
 };

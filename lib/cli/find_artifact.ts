@@ -1,4 +1,4 @@
-import { UsageError } from "../core/errors.ts";
+import { UsageError, ValidationError } from "../core/errors.ts";
 import { didYouMean } from "../core/nearest.ts";
 import type { Artifact, TaskDefinition } from "../task/artifact.ts";
 import type { Engine } from "./engine.ts";
@@ -29,13 +29,23 @@ export interface FindArtifactInput {
 export async function findArtifact(input: FindArtifactInput): Promise<Artifact> {
   const { args: [reference], flags: { set }, program: { script }, engine } = input;
   if (script) {
-    if (reference !== undefined) return await engine.setParams(await registeredTask(engine, reference), set);
+    if (reference !== undefined) return await applyTask(engine, await registeredTask(engine, reference), set);
     return only(await rootsOf(script.roots, "the script's roots"), "the script's roots", set);
   }
   const module = await loadModule(reference ?? "", input.io.cwd);
   const task = await moduleTask(engine, module);
-  if (task) return await engine.setParams(task, set);
+  if (task) return await applyTask(engine, task, set);
   return only(await moduleRoots(module), reference ?? "", set);
+}
+
+/** Parameters that don't fit come from the command line here: they are wrong use of it. */
+async function applyTask(engine: Engine, task: TaskDefinition, set: readonly string[]): Promise<Artifact> {
+  try {
+    return await engine.setParams(task, set);
+  } catch (cause) {
+    if (!(cause instanceof ValidationError)) throw cause;
+    throw new UsageError(cause.message, { cause });
+  }
 }
 
 /** The task that a module's reference means: its export of that name, or a task that is called so. */

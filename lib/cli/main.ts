@@ -42,7 +42,20 @@ export async function main(options: MainOptions): Promise<number> {
     return await runCommand(command, [...before, ...after], { program, io, engine });
   } catch (error) {
     const { reportError } = await import("./report_error.ts");
-    return reportError(error, { io, command: used, verbose: args.includes("--verbose") });
+    return reportError(error, {
+      io,
+      command: used,
+      verbose: args.includes("--verbose") || await logsDebug(),
+    });
+  }
+}
+
+/** Is everything logged that helps to find faults? Then errors are shown with their stacks. */
+async function logsDebug(): Promise<boolean> {
+  try {
+    return (await import("../core/config.ts")).resolveConfig().logLevel === "debug";
+  } catch {
+    return false; // a configuration that cannot be read is what is being reported
   }
 }
 

@@ -13,6 +13,7 @@ export interface ViewNode {
   readonly status: "DONE" | "IN_PROGRESS" | "TODO" | "FAILED";
   /** The reasons for the status. */
   readonly state?: {
+    readonly status?: string;
     readonly owner?: string;
     readonly error?: string;
     readonly log?: string;

@@ -71,12 +71,21 @@ export type RunEvent =
     outcome: "success" | "failed" | "preempted" | "superseded";
     kind?: FailureKind;
     error?: string;
-    willRetry: boolean;
     durationMs: number;
     log?: string;
     at: number;
   }
   | { type: "node_watched"; hash: Hash; name: string; owner: string; at: number }
+  | {
+    type: "node_retry";
+    hash: Hash;
+    name: string;
+    kind: FailureKind;
+    error: string;
+    /** How many retries of this kind remain, this one included. */
+    left: number;
+    at: number;
+  }
   | { type: "node_done"; hash: Hash; name: string; how: "computed" | "elsewhere"; at: number }
   | { type: "node_failed"; hash: Hash; name: string; failure: Failure; at: number }
   | { type: "message"; level: "info" | "warn" | "error"; text: string; at: number }

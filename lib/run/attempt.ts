@@ -46,8 +46,15 @@ export interface AttemptResult {
 
 /** Computes under a claim, in this process, and ends the attempt. */
 export async function runAttempt(runtime: Runtime, options: AttemptOptions): Promise<AttemptResult> {
+  const result = await computeInProcess(runtime, options);
+  await endAttempt(runtime.store, options.claim, endingOf(result));
+  return result;
+}
+
+/** Computes under a claim, in this process; ending the attempt is the caller's. */
+export async function computeInProcess(runtime: Runtime, options: AttemptOptions): Promise<AttemptResult> {
   const { artifact, claim, echo } = options;
-  const { machine, store } = runtime;
+  const { machine } = runtime;
   const log = attemptPaths(claim.paths, claim.attempt).log;
   const file = new LogFile(machine, log);
   const output: OutputSink = {
@@ -74,18 +81,17 @@ export async function runAttempt(runtime: Runtime, options: AttemptOptions): Pro
   over.abort();
   if (outcome.kind === "failed") file.write(`${outcome.error.stack ?? failureText(outcome)}\n`);
   await file.flush();
-  await endAttempt(store, claim, endingOf(outcome, signal));
   return { outcome, log, ...(signal.aborted ? { reason: signal.reason } : {}) };
 }
 
 /** What is written down about an outcome. */
-export function endingOf(outcome: Outcome, signal: AbortSignal): Ending | "success" {
+function endingOf({ outcome, reason }: AttemptResult): Ending | "success" {
   switch (outcome.kind) {
     case "success":
     case "superseded":
       return "success";
     case "preempted":
-      return { kind: "preempted", error: (signal.reason as Error | undefined)?.message ?? "stopped" };
+      return { kind: "preempted", error: (reason as Error | undefined)?.message ?? "stopped" };
     case "failed": {
       const { stack } = outcome.error;
       const error = failureText(outcome);

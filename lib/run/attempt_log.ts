@@ -3,8 +3,8 @@ import { createLogger, type Logger, type LogLevel } from "../ui/logger.ts";
 
 /** Takes what an attempt prints. */
 export interface OutputSink {
-  /** Adds text, lines complete. */
-  write(text: string): void;
+  /** Adds text (lines complete) or what a program printed. */
+  write(output: string | Uint8Array): void;
 }
 
 /** The log file of an attempt that is computed in this process; made when there is any output. */
@@ -20,9 +20,9 @@ export class LogFile implements OutputSink {
     this.#path = path;
   }
 
-  write(text: string): void {
+  write(output: string | Uint8Array): void {
     this.#pending = this.#pending
-      .then(() => this.#machine.files.write(this.#path, text, { append: true }))
+      .then(() => this.#machine.files.write(this.#path, output, { append: true }))
       .catch((error) => void (this.#failure ??= error));
   }
 

@@ -105,7 +105,7 @@ async function store(
     written.member,
     `"createdAt":"${new Date(runtime.machine.clock.now()).toISOString()}"`,
     `"durationMs":${Math.round(durationMs * 1000) / 1000}`,
-    `"provenance":${JSON.stringify(await runtime.provenance())}`,
+    `"provenance":${JSON.stringify(await runtime.provenance.collect())}`,
   ];
   const how = await commitRecord(runtime.store, {
     paths,

@@ -26,7 +26,13 @@ export function withContext<T>(context: ExecutionContext, code: () => T): T {
 
 /** The context of the code that runs now; `undefined` outside any computation. */
 export function currentContext(): ExecutionContext | undefined {
-  return storage().getStore();
+  return storage().getStore() ?? furuGlobals().strayContext as ExecutionContext | undefined;
+}
+
+/** Makes this process a worker: code that belongs to no task is refused as an executor, never interactive. */
+export function refuseStrayCode(runtime: Runtime): void {
+  const context: ExecutionContext = { mode: "executor", runtime, stack: [] };
+  furuGlobals().strayContext = context;
 }
 
 /** One for all copies of furu in the process, so that a pipeline that brings its own is held to the same rules. */

@@ -56,7 +56,14 @@ export async function makeCreateContext(
       usedCheckpoint = true;
       return paths.checkpoint;
     },
-    run: createRunProgram({ output: io.output, signal: io.signal, detached: io.detachedPrograms }),
+    run: createRunProgram({
+      log: (chunk) => io.output.write(chunk),
+      signal: io.signal,
+      detached: io.detachedPrograms,
+      files,
+      clock: runtime.machine.clock,
+      randomId: () => runtime.machine.randomId(),
+    }),
   };
   return { context, usedDir: () => usedDir };
 }

@@ -2,6 +2,7 @@ import { type Config, configKey, resolveConfig } from "../core/config.ts";
 import { systemMachine } from "../core/system_machine.ts";
 import { type GitState, Provenance } from "../store/provenance.ts";
 import { createLogger } from "../ui/logger.ts";
+import { writeAll } from "../ui/write_all.ts";
 import { interruptible } from "./interrupt.ts";
 import { Runtime } from "./runtime.ts";
 
@@ -21,12 +22,11 @@ export function defaultRuntime(): Runtime {
  * @param git What git said already in another process of the same run; `null` when there is none.
  */
 export function systemRuntime(config: Config, git?: GitState | null): Runtime {
-  const provenance = new Provenance(config.recordGit, machine.self, git);
-  const toStderr = (text: string): void => void Deno.stderr.writeSync(new TextEncoder().encode(text));
+  const toStderr = (output: string | Uint8Array): void => writeAll(Deno.stderr, output);
   return new Runtime({
     config,
     machine,
-    provenance: () => provenance.collect(),
+    provenance: new Provenance(config.recordGit, machine.self, git),
     logger: createLogger({
       level: config.logLevel,
       write: (line) => toStderr(`${line}\n`),

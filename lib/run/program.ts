@@ -89,17 +89,14 @@ async function runToEnd(
   });
   const out = new ProgramOutput(child.stdout, stdout === "collect" ? undefined : stdout);
   const err = new ProgramOutput(child.stderr, host.log);
-  const feeding = stdin === undefined ? undefined : feed(child.stdin, stdin);
+  // Not waited for: what the program started may hold the pipe open and never read it.
+  if (stdin !== undefined) void feed(child.stdin, stdin);
   // A sink that fails, as with a full disk, ends the program: nothing may be lost unseen.
-  const sinkFailed = Promise.race([out.failed, err.failed]).then((error) => {
-    stopper.stop();
-    return error;
-  });
+  void Promise.race([out.failed, err.failed]).then(() => stopper.stop());
   const status: ExitStatus = await child.status;
   await Promise.all([out.drain(host.clock), err.drain(host.clock)]);
-  await feeding;
   host.signal.throwIfAborted();
-  if (out.error !== undefined || err.error !== undefined) throw await sinkFailed;
+  if ((out.error ?? err.error) !== undefined) throw out.error ?? err.error;
   if (status.signal !== null || status.code !== 0) throw programError(words, status, err.lines());
   return out.collected();
 }

@@ -1,11 +1,17 @@
 import type { Config } from "../core/config.ts";
 import type { Machine } from "../core/machine.ts";
 import type { SuccessRecord } from "../store/record.ts";
+import type { GitState } from "../store/provenance.ts";
 import { Store } from "../store/store.ts";
 import type { Logger } from "../ui/logger.ts";
 
 /** What a record says of where it comes from, as JSON. */
-export type ProvenanceSource = () => Promise<Record<string, unknown>>;
+export interface ProvenanceSource {
+  /** For a record that is about to be written. */
+  collect(): Promise<Record<string, unknown>>;
+  /** What git tells of the code that runs, for other processes of the same run. */
+  git(): Promise<GitState | undefined>;
+}
 
 /** Runs an attempt in this process so that Ctrl-C ends it properly. */
 export type AttemptGuard = <T>(attempt: (signal: AbortSignal) => Promise<T>) => Promise<T>;
@@ -23,7 +29,7 @@ export interface RuntimeOptions {
   /** Runs an attempt in this process so that Ctrl-C ends it properly. */
   guard: AttemptGuard;
   /** Shows text of the log of an attempt that is computed in this process. */
-  echo: (text: string) => void;
+  echo: (output: string | Uint8Array) => void;
 }
 
 /** What every part of a process that gets or computes artifacts shares. */
@@ -41,7 +47,7 @@ export class Runtime {
   /** Runs an attempt in this process so that Ctrl-C ends it properly. */
   readonly guard: AttemptGuard;
   /** Shows text of the log of an attempt that is computed in this process. */
-  readonly echo: (text: string) => void;
+  readonly echo: (output: string | Uint8Array) => void;
   /** Stands for the run in the records of an interactive process: forced tasks are computed once in it. */
   readonly session: string;
   /** Ids of the attempts whose results were found valid: a record is validated at most once per process. */

@@ -1,5 +1,6 @@
 import type { FailureKind } from "../core/event.ts";
 import type { Hash } from "../core/hash.ts";
+import type { Artifact } from "../task/artifact.ts";
 
 /** What a backend reports of a node that it was told to start. */
 export type BackendEvent =
@@ -22,7 +23,7 @@ export type BackendEvent =
 /** Where nodes are computed: this machine's worker processes, or Slurm's. */
 export interface Backend {
   /** Begins an attempt of a node; exactly one event follows, through `report`, unless the run is stopped. */
-  start(hash: Hash, spec: string): void;
+  start(artifact: Artifact, spec: string): void;
   /** Lets what runs finish (`"drain"`), or ends it as preempted (`"stop"`), or at once (`"kill"`). */
   stop(how: "drain" | "stop" | "kill"): Promise<void>;
 }

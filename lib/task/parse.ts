@@ -20,7 +20,7 @@ export function parseParams(task: TaskDefinition, input: unknown): Record<string
   try {
     result = schema.safeParse(input, { reportInput: true });
   } catch (cause) {
-    const reason = cause instanceof z.core.$ZodAsyncError
+    const reason = cause instanceof z.core.$ZodAsyncError || waits(schema, input)
       ? "its schema has an asynchronous refinement or transform, and parameters are parsed synchronously"
       : `its schema threw: ${cause instanceof Error ? cause.message : cause}`;
     throw new ValidationError(`Cannot parse the parameters of ${task.name} as ${reason}`, { cause });
@@ -32,4 +32,14 @@ export function parseParams(task: TaskDefinition, input: unknown): Record<string
     lines.length === 1 ? `${head} ${lines[0]}` : `${head}\n  ${lines.join("\n  ")}`,
     { cause: result.error },
   );
+}
+
+/** Was it a promise that made the parse fail? zod's compiled parser of objects stumbles over one unawares. */
+function waits(schema: z.ZodObject, input: unknown): boolean {
+  try {
+    schema.safeParse(input, { jitless: true });
+    return false;
+  } catch (error) {
+    return error instanceof z.core.$ZodAsyncError;
+  }
 }

@@ -117,7 +117,7 @@ function makeFrom(
 }
 
 /** The hashes of the artifacts in parameters in canonical form. */
-function* references(json: unknown): Generator<string> {
+export function* references(json: unknown): Generator<string> {
   if (typeof json !== "object" || json === null) return;
   const reference = (json as Record<string, unknown>)[TAG.artifact];
   if (Array.isArray(reference)) yield String(reference[1]);

@@ -19,12 +19,12 @@ export interface EventTextOptions {
 export function eventText(event: RunEvent, options: EventTextOptions): string | undefined {
   const paint = style(options.color);
   switch (event.type) {
-    case "attempt_ended": {
-      if (options.quiet || !event.willRetry) return undefined;
-      const error = event.error === undefined ? "" : `: ${firstLine(event.error)}`;
-      const how = event.outcome === "failed" ? "failed" : `was ${event.outcome}`;
+    case "node_retry": {
+      if (options.quiet) return undefined;
+      const how = event.kind === "lost" ? "was lost" : "failed";
       const label = artifactLabel(event.name, event.hash);
-      return `${paint.warn("retry")}  ${label} attempt ${event.attempt} ${how}, will try again${error}`;
+      const left = `will try again, at most ${plural(event.left, "time")}`;
+      return `${paint.warn("retry")}  ${label} ${how}, ${left}: ${firstLine(event.error)}`;
     }
     case "node_failed": {
       const { failure } = event;

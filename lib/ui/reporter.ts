@@ -58,6 +58,10 @@ export function createReporter(options: ReporterOptions): Reporter {
   let closed = false;
   let state = initialProgress;
   let stopTimer: (() => void) | undefined;
+  const stop = (): void => {
+    stopTimer?.();
+    stopTimer = undefined;
+  };
   const write = (text: string): void => {
     if (closed) return;
     try {
@@ -65,13 +69,13 @@ export function createReporter(options: ReporterOptions): Reporter {
     } catch {
       // Nobody reads any more (a closed pipe, a terminal that is gone): the run matters more than its display.
       closed = true;
-      stopTimer?.();
+      stop();
     }
   };
   const view = makeView({ ...options, write });
 
   function close(): void {
-    stopTimer?.();
+    stop();
     view.close();
     closed = true;
   }

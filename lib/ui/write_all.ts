@@ -1,6 +1,9 @@
-/** Writes all of a text, however few bytes the system takes at a time, and waits where it takes none. */
-export function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
-  let bytes: Uint8Array = new TextEncoder().encode(text);
+/** Writes all of a text or of bytes, however few bytes the system takes at a time, and waits where it takes none. */
+export function writeAll(
+  stream: { writeSync(bytes: Uint8Array): number },
+  output: string | Uint8Array,
+): void {
+  let bytes = typeof output === "string" ? new TextEncoder().encode(output) : output;
   while (bytes.length > 0) {
     try {
       bytes = bytes.subarray(stream.writeSync(bytes));

@@ -1,6 +1,6 @@
 import { dirname } from "@std/path/dirname";
-import { fromFileUrl } from "@std/path/from-file-url";
-import { findUpward } from "../core/paths.ts";
+import { isAbsolute } from "@std/path/is-absolute";
+import { findUpward, pathOf } from "../core/paths.ts";
 
 /** Options of {@link workerCommand}. */
 export interface WorkerCommandOptions {
@@ -26,7 +26,7 @@ const CLI_URL = new URL("../../cli.ts", import.meta.url);
 export function workerCommand(options: WorkerCommandOptions = {}): string[] {
   if (Deno.build.standalone) return [Deno.execPath(), COMPUTE_COMMAND];
   const { module, denoOptions = [] } = options;
-  const config = module === undefined ? undefined : nearestConfig(new URL(module));
+  const config = module === undefined ? undefined : nearestConfig(module);
   return [
     Deno.execPath(),
     "run",
@@ -34,12 +34,12 @@ export function workerCommand(options: WorkerCommandOptions = {}): string[] {
     "--quiet",
     ...(config !== undefined ? ["--config", config] : CLI_URL.protocol === "file:" ? [] : ["--no-config"]),
     ...denoOptions,
-    CLI_URL.protocol === "file:" ? fromFileUrl(CLI_URL) : CLI_URL.href,
+    pathOf(CLI_URL),
     COMPUTE_COMMAND,
   ];
 }
 
-function nearestConfig(module: URL): string | undefined {
-  if (module.protocol !== "file:") return undefined;
-  return findUpward(dirname(fromFileUrl(module)), ["deno.json", "deno.jsonc"]);
+function nearestConfig(module: string | URL): string | undefined {
+  const path = pathOf(module);
+  return isAbsolute(path) ? findUpward(dirname(path), ["deno.json", "deno.jsonc"])?.path : undefined;
 }

@@ -23,11 +23,15 @@ try {
   const buffer = new Uint8Array(64);
   while (await conn.read(buffer) !== null);
 } catch { /* no supervisor, or it went away */ }
-try {
-  const others = await Deno.connect({ transport: "unix", path: socket });
-  others.close();
-} catch {
-  try { Deno.removeSync(socket.slice(0, socket.lastIndexOf("/")), { recursive: true }); } catch { /* done by others */ }
+for (let look = 0; look < 5; look++) {
+  try {
+    const others = await Deno.connect({ transport: "unix", path: socket });
+    others.close();
+  } catch {
+    try { Deno.removeSync(socket.slice(0, socket.lastIndexOf("/")), { recursive: true }); } catch { /* gone */ }
+    break;
+  }
+  await new Promise((resolve) => setTimeout(resolve, 10)); // it may be about to die: its files close one by one
 }
 die();
 `;

@@ -1,4 +1,4 @@
-import type { Inode } from "./inode.ts";
+import type { Folder, Inode } from "./inode.ts";
 import { osError } from "./os_error.ts";
 import type { SimProcess } from "./process.ts";
 import type { World } from "./world.ts";
@@ -47,7 +47,7 @@ export function staleUntil(world: World): number {
 export function staleEntries(
   world: World,
   process: SimProcess,
-  folder: Inode & { entries: Map<string, Inode> },
+  folder: Folder,
 ): Map<string, Inode> {
   const entries = new Map(folder.entries);
   const since = world.time - world.random.scale(1, world.faults.staleMs);

@@ -1,5 +1,5 @@
 import type { Host } from "./host.ts";
-import { type Handle, Inode } from "./inode.ts";
+import { type Folder, type Handle, Inode } from "./inode.ts";
 import { osError } from "./os_error.ts";
 
 /** How long folders remember their changes, in milliseconds of world time. */
@@ -7,7 +7,7 @@ const REMEMBERED_MS = 60_000;
 
 /** Where a path leads. */
 interface Place {
-  folder: Inode & { entries: Map<string, Inode> };
+  folder: Folder;
   name: string;
   inode: Inode | undefined;
 }
@@ -57,10 +57,10 @@ export class Disk {
   }
 
   /** The names in a folder. @throws ENOENT, ENOTDIR */
-  folder(path: string, what: string): Inode & { entries: Map<string, Inode> } {
+  folder(path: string, what: string): Folder {
     const inode = this.get(path, what);
     if (inode.entries === undefined) throw osError("ENOTDIR", what);
-    return inode as Inode & { entries: Map<string, Inode> };
+    return inode as Folder;
   }
 
   /** Opens for writing: makes the file, or empties it unless `append`. @throws EEXIST if `exclusive` */
@@ -148,17 +148,8 @@ export class Disk {
   close(inode: Inode, handle: Handle): void {
     if (!inode.handles.delete(handle) || !handle.silly) return;
     for (const other of inode.handles) if (other.silly && other.name === handle.name) return;
-    const place = { folder: handle.folder as Place["folder"], name: handle.name, inode };
+    const place = { folder: handle.folder as Folder, name: handle.name, inode };
     if (place.folder.entries.get(handle.name) === inode) this.#drop(place, inode, handle.host);
-  }
-
-  /** Every inode that has a name, each once. */
-  *inodes(): Generator<Inode> {
-    const seen = new Set<Inode>([this.#root]);
-    for (const inode of seen) {
-      yield inode;
-      for (const child of inode.entries?.values() ?? []) seen.add(child);
-    }
   }
 
   /** Paths of all files and, ending in `/`, of all empty folders, below a folder, sorted. */
@@ -179,15 +170,17 @@ export class Disk {
   /** The text of a file, or undefined where there is none. */
   read(path: string): string | undefined {
     const inode = this.find(path);
-    return inode === undefined || inode.entries !== undefined ? undefined : inode.text();
+    return inode?.entries === undefined ? inode?.text() : undefined;
   }
 
   /** Puts a whole file there, with the folders on the way: for preparing a world. */
   put(path: string, data: string | Uint8Array, by: Host): void {
-    const parts = path.split("/").slice(1, -1);
-    for (let i = 1; i <= parts.length; i++) {
-      const folder = `/${parts.slice(0, i).join("/")}`;
-      if (this.find(folder) === undefined) this.mkdir(folder, by, folder);
+    for (
+      let missing = this.missing(path);
+      missing !== undefined && missing !== path;
+      missing = this.missing(path)
+    ) {
+      this.mkdir(missing, by, missing);
     }
     const inode = this.create(path, by, {}, path);
     this.setData(inode, data, by);
@@ -215,7 +208,7 @@ export class Disk {
       }
       name = part;
     }
-    return { folder: folder as Place["folder"], name, inode: folder.entries?.get(name) };
+    return { folder: folder as Folder, name, inode: folder.entries?.get(name) };
   }
 
   #changed(place: Place, inode: Inode, added: boolean, by: Host): void {

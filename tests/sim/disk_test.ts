@@ -76,8 +76,10 @@ async function script(files: Files, root: string): Promise<unknown[]> {
       return [(await file.stat()).nlink, (await file.stat()).size];
     },
     () => files.open(at("none")),
-    async () => files.mkdirNow(at("now/deep")),
-    () => names(at("now")),
+    async () => {
+      files.mkdirNow(at("now/deep"));
+      return await names(at("now"));
+    },
     () => files.removeTree(at("none")),
     () => files.removeTree(at("x")),
     () => files.removeTree(at("a")),

@@ -3,6 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { errorCode } from "../../lib/core/errors.ts";
 import type { Machine } from "../../lib/core/machine.ts";
 import type { Faults } from "./faults.ts";
+import { powerCut } from "./power_cut.ts";
 import type { SimProcess } from "./process.ts";
 import { World } from "./world.ts";
 
@@ -87,7 +88,7 @@ describe("faults", () => {
   });
 
   it("a name once missing stays missing for its host until the folder is listed", async () => {
-    const world = new World(1, { staleNegative: 1, staleMs: 1e12 });
+    const world = new World(1, { staleNegative: 1, staleMs: 1e300 });
     world.disk.put("/d/other", "", world.host("b"));
     const looker = world.spawn("looker", "a", async ({ files, clock }) => {
       const seen = [await code(files.readText("/d/new/x"))];
@@ -130,7 +131,7 @@ describe("faults", () => {
   });
 
   it("attributes by path may be old until the file is opened", async () => {
-    const world = new World(1, { staleStat: 1, staleMs: 1e12 });
+    const world = new World(1, { staleStat: 1, staleMs: 1e300 });
     world.disk.put("/f", "1", world.host("b"));
     const process = world.spawn("p", "a", async ({ files, clock }) => {
       const sizes = [(await files.stat("/f"))?.size];
@@ -186,7 +187,7 @@ describe("faults", () => {
     }
     world.spawn("cutter", "c", async ({ clock }) => {
       await clock.sleep(5000);
-      world.powerCut(world.host("a"));
+      powerCut(world, world.host("a"));
     });
     await world.run();
     assertEquals(world.processes.map((process) => process.state), ["crashed", "ended", "ended"]);

@@ -1,6 +1,9 @@
 import type { FileInfo } from "../../lib/core/files.ts";
 import type { Host } from "./host.ts";
 
+/** An inode that is a folder. */
+export type Folder = Inode & { readonly entries: Map<string, Inode> };
+
 /** A change of a folder, kept so that a stale listing can be shown. */
 export interface Change {
   /** The name that came or went. */
@@ -62,6 +65,13 @@ export class Inode {
   /** The contents as UTF-8 text. */
   text(): string {
     return typeof this.data === "string" ? this.data : new TextDecoder().decode(this.data);
+  }
+
+  /** The contents with more at their end. */
+  with(more: string | Uint8Array): string | Uint8Array {
+    if (typeof this.data === "string" && typeof more === "string") return this.data + more;
+    const tail = typeof more === "string" ? new TextEncoder().encode(more) : more;
+    return new Uint8Array([...this.bytes(), ...tail]);
   }
 
   /** The contents as bytes of their own. */

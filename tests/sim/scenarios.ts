@@ -1,5 +1,10 @@
 import { claimScenario } from "./claim_scenario.ts";
+import { getScenario } from "./get_scenario.ts";
 import type { Scenario } from "./scenario.ts";
 
 /** All that `deno task sim` plays. */
-export const scenarios: readonly Scenario[] = [claimScenario("claim", "link")];
+export const scenarios: readonly Scenario[] = [
+  claimScenario("claim", "link"),
+  getScenario("get", false),
+  getScenario("nested", true),
+];

@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers";
 import type { SimProcess } from "./process.ts";
 
 /** How long the code of a process may be busy with something that is not simulated, as a dynamic import. */
-const OUTSIDE_MS = 2000;
+const OUTSIDE_MS = 1000;
 
 /**
  * Lets the code of a process run until it waits for the simulation again, or has ended.

@@ -2,7 +2,6 @@ import type { FileInfo, Files, OpenFile } from "../../lib/core/files.ts";
 import { lookUp, makeName, staleEntries, staleUntil } from "./client_view.ts";
 import type { Disk } from "./disk.ts";
 import type { Host } from "./host.ts";
-import type { Inode } from "./inode.ts";
 import { refuse } from "./operation.ts";
 import { osError } from "./os_error.ts";
 import type { FileKind, SimProcess } from "./process.ts";
@@ -57,7 +56,7 @@ export class SimFiles implements Files {
     // Appending adds to whatever is there by then; replacing puts the same bytes at the same place.
     const fill = (from: number, to: number) =>
       this.#step("fill", to < data.length ? `${what} in part` : what, () => {
-        const all = options.append ? joined(inode, data.slice(from, to)) : data.slice(0, to);
+        const all = options.append ? inode.with(data.slice(from, to)) : data.slice(0, to);
         this.#disk.setData(inode, all, this.#host);
       });
     if (cut > 0) await fill(0, cut);
@@ -246,11 +245,4 @@ export class SimFiles implements Files {
   #made<T>(path: string, what: string, make: () => T): T {
     return makeName(this.#process, path, what, make);
   }
-}
-
-/** The contents of a file with more at their end. */
-function joined(inode: Inode, more: string | Uint8Array): string | Uint8Array {
-  if (typeof inode.data === "string" && typeof more === "string") return inode.data + more;
-  const tail = typeof more === "string" ? new TextEncoder().encode(more) : more;
-  return new Uint8Array([...inode.bytes(), ...tail]);
 }

@@ -6,6 +6,7 @@ import type { Inode } from "./inode.ts";
 import { type OsCode, osError } from "./os_error.ts";
 import { perform } from "./operation.ts";
 import { type FileKind, type Main, type Parked, SimProcess, type SpawnOptions } from "./process.ts";
+import { powerCut } from "./power_cut.ts";
 import { Random } from "./random.ts";
 import { Scheduler } from "./scheduler.ts";
 import { settle } from "./settle.ts";
@@ -43,6 +44,7 @@ export class World {
   /** Refuses operations by a scenario's own rule: an error code, or undefined to let it happen. */
   refuse: ((process: SimProcess, kind: FileKind, what: string) => OsCode | undefined) | undefined;
   readonly #maxSteps: number;
+  readonly #spreadMs: number;
   readonly #trace: string[] | undefined;
   readonly #ids: Random;
   readonly #hosts: Map<string, Host> = new Map();
@@ -56,6 +58,7 @@ export class World {
     this.faults = { ...NO_FAULTS, ...faults };
     this.fates = new Fates(this.faults, this.random);
     this.#scheduler = new Scheduler(this.random);
+    this.#spreadMs = this.random.scale(0.1, 100); // all at once, or one after the other
     this.#maxSteps = options.maxSteps ?? 20_000;
     this.#trace = options.trace;
     this.disk = new Disk(this.host("server"), this.faults.sillyRename);
@@ -73,10 +76,10 @@ export class World {
     const process = new SimProcess<T>(name, this.host(host), 100 + this.processes.length, main, options);
     this.processes.push(process);
     this.park({
-      process: process,
+      process,
       what: "begins",
       kind: undefined,
-      notBefore: this.time + (options.delayMs ?? this.random.next() * 10),
+      notBefore: this.time + (options.delayMs ?? this.random.next() * this.#spreadMs),
       run: () => this.#begin(process),
     });
     return process;
@@ -120,18 +123,6 @@ export class World {
         delayMs: this.random.scale(1, 1000),
       });
     }
-  }
-
-  /** Ends all processes of a host; files that it wrote within the last 30 s and did not sync are cut short. */
-  powerCut(host: Host): void {
-    for (const inode of this.disk.inodes()) {
-      const unsynced = inode.unsynced;
-      if (unsynced?.by !== host || unsynced.at < this.time - 30_000 || inode.data.length === 0) continue;
-      this.disk.setData(inode, inode.data.slice(0, this.random.int(inode.data.length)), host);
-      inode.unsynced = undefined;
-    }
-    host.reboot(this.#ids.hex(8));
-    for (const process of this.processes.filter((one) => one.host === host)) this.crash(process, true);
   }
 
   /** Lets something wait for its turn: for the parts of the simulator. */
@@ -202,7 +193,7 @@ export class World {
     const forMs = this.random.scale(1, this.faults.longestMs);
     if (fate === "full") this.fullUntil = this.time + forMs;
     else if (fate === "clockJump") process.host.jump((this.random.next() - 0.5) * 1_200_000);
-    else if (fate === "powerCut") this.powerCut(process.host);
+    else if (fate === "powerCut") powerCut(this, process.host);
     else if (fate === "interrupt") process.controller.abort(new DOMException("Interrupted", "AbortError"));
     if (fate === "powerCut") return true;
     if (fate !== "slow" && fate !== "suspend") return false;

@@ -53,7 +53,7 @@ const tasks: Record<string, (params: string, signal: AbortSignal) => unknown> = 
     const child = new Deno.Command("sleep", { args: ["600"], stdout: "inherit", stderr: "inherit" }).spawn();
     console.log(`grandchild ${child.pid}`);
     if (params === "exit") Deno.exit(0);
-    if (params === "block") for (;;);
+    if (params === "block") { for (;;); }
     if (params === "wait") await wait(600_000);
   },
   flood: async (params) => {

@@ -1,0 +1,57 @@
+import { failureText } from "../run/compute.ts";
+import { computeInProcess } from "../run/attempt.ts";
+import type { Runtime } from "../run/runtime.ts";
+import type { Verdict } from "../worker/verdict.ts";
+import { errorText } from "../core/errors.ts";
+import type { Computer, LocalAttempt } from "./local_backend.ts";
+
+/** Computes attempts inside this process: for tasks that only wait for programs, and for tests. */
+export class InlineComputer implements Computer {
+  readonly #runtime: Runtime;
+  readonly #runId: string;
+
+  /** Starts nothing. */
+  constructor(runtime: Runtime, runId: string) {
+    this.#runtime = runtime;
+    this.#runId = runId;
+  }
+
+  async compute({ artifact, claim, spec, signal, replaces, onProgress }: LocalAttempt): Promise<Verdict> {
+    const { outcome, reason } = await computeInProcess(this.#runtime, {
+      artifact,
+      claim,
+      context: { mode: "executor", runtime: this.#runtime, stack: [], spec },
+      run: this.#runId,
+      signals: [signal],
+      onProgress,
+      ...(replaces === undefined ? {} : { replaces }),
+    });
+    switch (outcome.kind) {
+      case "success":
+      case "superseded":
+        return { outcome: outcome.kind };
+      case "preempted":
+        return { outcome: "preempted", reason: errorText(reason) };
+      case "failed": {
+        const { stack, code } = outcome.error;
+        return {
+          outcome: "failed",
+          kind: outcome.failure,
+          error: failureText(outcome),
+          ...(stack === undefined ? {} : { stack }),
+          ...(code === undefined ? {} : { code }),
+          logTail: [],
+        };
+      }
+    }
+  }
+
+  /** Code in this process cannot be killed: the stop signal has reached it, and the grace ends the attempt. */
+  kill(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,245 @@
+import type { ForcedNodes } from "../plan/status.ts";
+import { limitOf } from "../run/attempt.ts";
+import { findResult } from "../run/result.ts";
+import type { Runtime } from "../run/runtime.ts";
+import type { Backend, BackendEvent } from "../schedule/backend.ts";
+import { errorText } from "../core/errors.ts";
+import type { EventSink } from "../core/event.ts";
+import { declareDead, type Ending, endAttempt, releaseClaim, removeEndedClaim } from "../store/attempt_end.ts";
+import { type Claim, tryClaim } from "../store/claim.ts";
+import { readEnds } from "../store/ends.ts";
+import { attemptPaths } from "../store/layout.ts";
+import { ClaimWatch, describeOwner } from "../store/liveness.ts";
+import type { Artifact } from "../task/artifact.ts";
+import type { Verdict } from "../worker/verdict.ts";
+
+/** An attempt as a {@link Computer} is given it. */
+export interface LocalAttempt {
+  /** What to compute. */
+  artifact: Artifact;
+  /** The spec that it is computed with. */
+  spec: string;
+  /** The claim, which is held. */
+  claim: Claim;
+  /** Id of the attempt whose result is to be replaced. */
+  replaces?: string;
+  /** Seconds that it may take. */
+  timeLimitSec?: number;
+  /** Aborts when the attempt is to end. */
+  signal: AbortSignal;
+  /** Where its log is, made when there is output. */
+  log: string;
+  /** Tells how far it is. */
+  onProgress: (fraction: number, message?: string) => void;
+}
+
+/** Computes attempts somewhere on this machine: in worker processes, or in this process. */
+export interface Computer {
+  /** Computes one and commits its result; ending the attempt is the caller's. */
+  compute(attempt: LocalAttempt): Promise<Verdict>;
+  /** Ends what runs at once. */
+  kill(): Promise<void>;
+  /** Gives back what computing took. */
+  close(): Promise<void>;
+}
+
+/** What a {@link LocalBackend} is made with. */
+export interface LocalBackendOptions {
+  /** The run's id. */
+  runId: string;
+  /** Computes attempts. */
+  computer: Computer;
+  /** What is computed again although it is stored. */
+  forced: ForcedNodes | undefined;
+  /** Told of attempts. */
+  onEvent: EventSink;
+  /** Told how each started node ended. */
+  report: (event: BackendEvent) => void;
+}
+
+/** The time that a claim needs no heartbeat, so that small tasks cost none; far below any lease. */
+const BEAT_AFTER_MS = 200;
+
+/** Makes attempts on this machine: claims, has them computed, ends them. */
+export class LocalBackend implements Backend {
+  readonly #runtime: Runtime;
+  readonly #options: LocalBackendOptions;
+  readonly #stopping = new AbortController();
+  readonly #running = new Set<Promise<void>>();
+
+  /** Starts nothing yet. */
+  constructor(runtime: Runtime, options: LocalBackendOptions) {
+    this.#runtime = runtime;
+    this.#options = options;
+  }
+
+  start(artifact: Artifact, spec: string): void {
+    const work = this.#work(artifact, spec).catch((error): BackendEvent => ({
+      // Not the task's doing: the store cannot be used, or this is a bug.
+      type: "failed",
+      hash: artifact.hash,
+      kind: "protocol",
+      failedEnds: 0,
+      lostEnds: 0,
+      error: errorText(error),
+      ...(error instanceof Error && error.stack ? { stack: error.stack } : {}),
+    })).then((event) => {
+      this.#running.delete(work);
+      if (event) this.#options.report(event);
+    });
+    this.#running.add(work);
+  }
+
+  async stop(how: "drain" | "stop" | "kill"): Promise<void> {
+    if (how !== "drain") this.#stopping.abort(new Error("the run was stopped"));
+    if (how === "kill") await this.#options.computer.kill();
+    await Promise.all(this.#running);
+  }
+
+  async #work(artifact: Artifact, spec: string): Promise<BackendEvent | undefined> {
+    const { hash } = artifact;
+    const { store } = this.#runtime;
+    const paths = store.paths(artifact);
+    const watch = new ClaimWatch(store, paths);
+    for (;;) {
+      if (this.#stopping.signal.aborted) return undefined;
+      const result = await tryClaim(store, paths, {
+        backend: "local",
+        run: this.#options.runId,
+        beatAfterMs: BEAT_AFTER_MS,
+      });
+      if (result.kind === "claimed") return await this.#underClaim(artifact, spec, result.claim);
+      const look = await watch.look();
+      if (look.state === "dead") await declareDead(store, paths, look.holder, look.why);
+      else if (look.state === "ended" && look.removable) await removeEndedClaim(store, paths, look.holder);
+      else if (look.state === "unknown") return { type: "busy", hash, owner: `unknown (${look.why})` };
+      else if (look.state !== "absent") return { type: "busy", hash, owner: describeOwner(look.holder) };
+    }
+  }
+
+  async #underClaim(artifact: Artifact, spec: string, claim: Claim): Promise<BackendEvent | undefined> {
+    let event: BackendEvent | { replaces?: string };
+    try {
+      event = await this.#lookAgain(artifact);
+    } catch (error) {
+      await releaseClaim(this.#runtime.store, claim);
+      throw error;
+    }
+    if ("type" in event) {
+      await releaseClaim(this.#runtime.store, claim);
+      return event;
+    }
+    return await this.#attempt(artifact, spec, claim, event.replaces);
+  }
+
+  /** Somebody may have stored it since it was planned; a forced or invalid result is to be replaced. */
+  async #lookAgain(artifact: Artifact): Promise<BackendEvent | { replaces?: string }> {
+    const found = await findResult(this.#runtime, artifact, { tolerant: true, value: false });
+    if (found.state === "missing") return {};
+    if (found.state === "invalid") return { replaces: found.record.id };
+    const { record } = found.result;
+    const forced = this.#options.forced?.has(artifact) && record.run !== this.#options.runId;
+    return forced ? { replaces: record.id } : { type: "done", hash: artifact.hash, computed: false };
+  }
+
+  async #attempt(
+    artifact: Artifact,
+    spec: string,
+    claim: Claim,
+    replaces: string | undefined,
+  ): Promise<BackendEvent | undefined> {
+    const { store, machine } = this.#runtime;
+    const { onEvent, computer } = this.#options;
+    const { hash, name } = artifact;
+    const { n: attempt } = claim.attempt;
+    const log = attemptPaths(claim.paths, claim.attempt).log;
+    const started = machine.clock.monotonic();
+    onEvent({ type: "attempt_started", hash, name, attempt, worker: "local", log, at: machine.clock.now() });
+    const timeLimitSec = limitOf(artifact);
+    const verdict = await computer.compute({
+      artifact,
+      spec,
+      claim,
+      log,
+      signal: AbortSignal.any([this.#stopping.signal, claim.lost]),
+      onProgress: (fraction, message) =>
+        onEvent({
+          type: "attempt_progress",
+          hash,
+          name,
+          fraction,
+          ...(message === undefined ? {} : { message }),
+          at: machine.clock.now(),
+        }),
+      ...(replaces === undefined ? {} : { replaces }),
+      ...(timeLimitSec === undefined ? {} : { timeLimitSec }),
+    });
+    await endAttempt(store, claim, endingOf(verdict));
+    onEvent({
+      type: "attempt_ended",
+      hash,
+      name,
+      attempt,
+      outcome: verdict.outcome,
+      ...(verdict.outcome === "failed" ? { kind: verdict.kind, error: verdict.error } : {}),
+      durationMs: machine.clock.monotonic() - started,
+      log,
+      at: machine.clock.now(),
+    });
+    return await this.#eventOf(artifact, claim, verdict, log);
+  }
+
+  async #eventOf(
+    artifact: Artifact,
+    claim: Claim,
+    verdict: Verdict,
+    log: string,
+  ): Promise<BackendEvent | undefined> {
+    const { hash } = artifact;
+    if (verdict.outcome === "success") return { type: "done", hash, computed: true };
+    // Whoever was first, or took the claim away, is watched: its result counts.
+    if (verdict.outcome === "superseded") return { type: "done", hash, computed: false };
+    if (claim.lost.aborted) return { type: "busy", hash, owner: errorText(claim.lost.reason) };
+    if (this.#stopping.signal.aborted && verdict.outcome === "preempted") return undefined;
+    const { failedEnds, lostEnds } = await this.#countEnds(artifact);
+    if (verdict.outcome === "preempted") {
+      return { type: "failed", hash, kind: "lost", failedEnds, lostEnds, error: verdict.reason, log };
+    }
+    const { kind, error, stack } = verdict;
+    return {
+      type: "failed",
+      hash,
+      kind,
+      failedEnds,
+      lostEnds,
+      error,
+      ...(stack === undefined ? {} : { stack }),
+      log,
+    };
+  }
+
+  /** The files tell how often this run has failed, so that the bounds hold whatever happens to its processes. */
+  async #countEnds(artifact: Artifact): Promise<{ failedEnds: number; lostEnds: number }> {
+    const ends = await readEnds(this.#runtime.store, this.#runtime.store.paths(artifact));
+    const own = ends.filter(({ run }) => run === this.#options.runId);
+    const failed = own.filter(({ kind, failure }) => kind === "failed" && failure !== "lost");
+    return { failedEnds: failed.length, lostEnds: own.length - failed.length };
+  }
+}
+
+function endingOf(verdict: Verdict): Ending | "success" {
+  switch (verdict.outcome) {
+    case "success":
+    case "superseded":
+      return "success";
+    case "preempted":
+      return { kind: "preempted", error: verdict.reason };
+    case "failed":
+      return {
+        kind: "failed",
+        failure: verdict.kind,
+        error: verdict.error,
+        ...(verdict.stack === undefined ? {} : { stack: verdict.stack }),
+      };
+  }
+}

@@ -1,0 +1,146 @@
+import type { Config } from "../core/config.ts";
+import { resolveConfig } from "../core/config.ts";
+import { RunFailedError, ValidationError } from "../core/errors.ts";
+import type { EventSink, RunSummary } from "../core/event.ts";
+import { plan } from "../plan/graph.ts";
+import { currentContext } from "../run/context.ts";
+import { systemRuntime } from "../run/default_runtime.ts";
+import { refuseWhileLoading } from "../run/loading.ts";
+import type { Runtime } from "../run/runtime.ts";
+import { drive } from "../schedule/drive.ts";
+import { forcedNodes } from "../schedule/forced.ts";
+import { storeStatus } from "../schedule/status_source.ts";
+import { type Window, windowSize } from "../schedule/window.ts";
+import type { Artifact } from "../task/artifact.ts";
+import { failureReport } from "../ui/report.ts";
+import { systemReporter } from "../ui/system_reporter.ts";
+import type { ComputeConfig } from "./compute_task.ts";
+import { InlineComputer } from "./inline_computer.ts";
+import { LocalBackend } from "./local_backend.ts";
+import { ProcessComputer } from "./process_computer.ts";
+import { workerLimits } from "./worker_limits.ts";
+import { withSignals } from "./signals.ts";
+
+/** Options of {@link runLocal}. */
+export interface RunLocalOptions {
+  /** Most attempts at the same time: in all, or for each spec (`{ default: 8, gpu: 1 }`). @default the cores */
+  maxWorkers?: number | Record<string, number>;
+  /** Which roots are worked on at the same time: one (`"dfs"`), all (`"bfs"`) or a rolling number. @default "bfs" */
+  window?: Window;
+  /** After a failure, do all that does not depend on it before giving up? @default false */
+  keepGoing?: boolean;
+  /** Names of tasks to compute again although they are stored, or `"ALL"`. @default FURU_ALWAYS_RERUN */
+  force?: "ALL" | string[];
+  /** Where tasks run: in worker processes, or inside this one. @default "process" */
+  isolation?: "process" | "inline";
+  /** How often a failed computation is tried again, after the first attempt. @default FURU_MAX_COMPUTE_RETRIES, 3 */
+  maxComputeRetries?: number;
+  /** Is an artifact tried again whose latest attempt failed in an earlier run? @default FURU_RETRY_FAILED, true */
+  retryFailed?: boolean;
+  /** Told what happens. */
+  onEvent?: EventSink;
+  /** How the run shows itself, on stderr (`"json"`: on stdout). @default "auto" */
+  progress?: "auto" | "plain" | "quiet" | "json" | "none";
+  /** Ends the run: what runs is preempted, and the signal's reason is thrown. */
+  signal?: AbortSignal;
+  /** URL of the module that defines the tasks, where it is not the main module. @default Deno.mainModule */
+  entry?: string;
+}
+
+/**
+ * Computes all of the roots that is missing, in parallel on this machine, each artifact once whoever else computes
+ * them too.
+ *
+ * @param roots What is wanted.
+ * @returns How it went, when all roots are there.
+ * @throws {RunFailedError} that lists each failure. {@link ValidationError} for bad options or a cycle,
+ * {@link StoreError} for a damaged record, the signal's reason when it aborts. On Ctrl-C the attempts end as preempted
+ * and the process exits with 130 (143 for SIGTERM).
+ *
+ * @example
+ * ```ts
+ * import { defineTask, runLocal, z } from "@furu/furu";
+ *
+ * const Double = defineTask({
+ *   name: "docs/Double",
+ *   params: z.object({ x: z.number() }),
+ *   create: ({ params }) => 2 * params.x,
+ * });
+ * const run = async () => await runLocal([1, 2, 3].map((x) => Double({ x })), { maxWorkers: 2 });
+ * ```
+ */
+export async function runLocal(
+  roots: Artifact | Iterable<Artifact>,
+  options: RunLocalOptions = {},
+): Promise<RunSummary> {
+  refuseWhileLoading("runLocal");
+  const context = currentContext();
+  if (context) {
+    const where = context.node ? ` inside ${context.node}` : "";
+    throw new ValidationError(`Cannot call runLocal()${where}: a run cannot be started inside of a run or a task`);
+  }
+  const { window = "bfs", keepGoing = false, entry = Deno.mainModule } = options;
+  windowSize(window);
+  const limits = workerLimits(options.maxWorkers);
+  const config = resolveConfig(overrides(options));
+  const runtime = systemRuntime(config);
+  const runId = `local-${new Date().toISOString().replaceAll(/[:.]/g, "")}-${runtime.machine.randomId().slice(0, 6)}`;
+  const forced = forcedNodes(runtime, options.force ?? config.alwaysRerun, runId);
+  const planOptions = forced === undefined ? {} : { forced };
+  const source = storeStatus(runtime);
+  const todo = await plan(Symbol.iterator in roots ? roots : [roots], source, {
+    ...planOptions,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  using reporter = reporterOf(options);
+  return await withSignals(options.signal, async (signal, onKill) => {
+    const computer = options.isolation === "inline"
+      ? new InlineComputer(runtime, runId)
+      : new ProcessComputer(runtime, runId, { entry, config: await childConfig(runtime, config), stopping: signal });
+    onKill(() => computer.kill());
+    try {
+      const { summary, interrupted } = await drive(runtime, {
+        runId,
+        plan: todo,
+        window,
+        keepGoing,
+        ...limits,
+        retry: config,
+        replan: (artifact) => plan([artifact], source, planOptions),
+        onEvent: reporter.sink,
+        signal,
+        backend: (report) =>
+          new LocalBackend(runtime, { runId, computer, forced, onEvent: reporter.sink, report }),
+      });
+      if (interrupted) throw signal.reason;
+      if (summary.failures.length > 0 || summary.notRun > 0) {
+        throw new RunFailedError(failureReport(summary, { keepGoing }), summary);
+      }
+      return summary;
+    } finally {
+      await computer.close();
+    }
+  });
+}
+
+function overrides({ maxComputeRetries, retryFailed }: RunLocalOptions): Partial<Config> {
+  return {
+    ...(maxComputeRetries === undefined ? {} : { maxComputeRetries }),
+    ...(retryFailed === undefined ? {} : { retryFailed }),
+  };
+}
+
+async function childConfig(runtime: Runtime, config: Config): Promise<ComputeConfig> {
+  return { config, git: await runtime.provenance.git() ?? null };
+}
+
+function reporterOf({ progress = "auto", onEvent }: RunLocalOptions): { sink: EventSink } & Disposable {
+  const reporter = progress === "none" ? undefined : systemReporter({ mode: progress });
+  return {
+    sink: (event) => {
+      reporter?.sink(event);
+      onEvent?.(event);
+    },
+    [Symbol.dispose]: () => reporter?.close(),
+  };
+}

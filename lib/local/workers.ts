@@ -1,0 +1,76 @@
+import type { Runtime } from "../run/runtime.ts";
+import { workerCommand } from "../worker/command.ts";
+import { WorkerListener } from "../worker/listener.ts";
+import { WorkerProcess } from "../worker/subprocess.ts";
+
+/** How worker processes are started. */
+export interface WorkersOptions {
+  /** URL of the module that the run was started with: its configuration holds for the workers. */
+  entry: string;
+  /** Given to each process once: what `compute_task.ts` reads. */
+  config: unknown;
+  /** Aborts when this process itself was told to stop. */
+  stopping: AbortSignal;
+}
+
+/** The worker processes of a run on this machine. They stay up and take many tasks; one that died is replaced. */
+export class Workers implements AsyncDisposable {
+  readonly #runtime: Runtime;
+  readonly #options: WorkersOptions;
+  readonly #idle: WorkerProcess[] = [];
+  readonly #all = new Set<WorkerProcess>();
+  #listener: WorkerListener | undefined;
+
+  /** Starts nothing yet. */
+  constructor(runtime: Runtime, options: WorkersOptions) {
+    this.#runtime = runtime;
+    this.#options = options;
+  }
+
+  /** An idle process, or a new one. @throws {ProtocolError} when it cannot be started. */
+  async take(signal: AbortSignal): Promise<WorkerProcess> {
+    for (let worker; (worker = this.#idle.pop());) {
+      if (worker.alive) return worker;
+      await this.#dismiss(worker);
+    }
+    const { machine, logger } = this.#runtime;
+    const { entry, config, stopping } = this.#options;
+    const worker = await WorkerProcess.start({
+      command: workerCommand({ module: entry }),
+      listener: this.#listener ??= WorkerListener.open(),
+      config,
+      files: machine.files,
+      clock: machine.clock,
+      signal,
+      stopping,
+      onWarning: (text) => logger.warn(text),
+    });
+    this.#all.add(worker);
+    return worker;
+  }
+
+  /** Gives a process back after its attempt. */
+  async give(worker: WorkerProcess): Promise<void> {
+    if (worker.alive) this.#idle.push(worker);
+    else await this.#dismiss(worker);
+  }
+
+  /** Ends all processes: `"KILL"` at once, with the attempts that they are making. */
+  async stop(how: "TERM" | "KILL"): Promise<void> {
+    await Promise.all([...this.#all].map((worker) => worker.stop(how)));
+    this.#all.clear();
+    this.#idle.length = 0;
+  }
+
+  /** Ends all processes and removes their socket. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop("TERM");
+    await this.#listener?.[Symbol.asyncDispose]();
+  }
+
+  /** It may still be ending: nothing of it must outlive the run. */
+  async #dismiss(worker: WorkerProcess): Promise<void> {
+    this.#all.delete(worker);
+    await worker.stop("KILL");
+  }
+}

@@ -1,0 +1,210 @@
+import type { EventSink, Failure, RunSummary } from "../core/event.ts";
+import type { Hash } from "../core/hash.ts";
+import type { Plan } from "../plan/graph.ts";
+import type { Runtime } from "../run/runtime.ts";
+import type { Artifact } from "../task/artifact.ts";
+import type { Backend, BackendEvent } from "./backend.ts";
+import { describeFailure } from "./failure.ts";
+import { createScheduler, type SchedulerOptions } from "./scheduler.ts";
+import type { SchedulerAction, SchedulerEvent } from "./scheduler_event.ts";
+import { watchNode } from "./watch.ts";
+
+/** What a run is driven with. */
+export interface DriveOptions extends SchedulerOptions {
+  /** The run's id. */
+  runId: string;
+  /** What there is to do. */
+  plan: Plan;
+  /** Makes what computes the nodes; it tells about them through `report`. */
+  backend: (report: (event: BackendEvent) => void) => Backend;
+  /** Plans one artifact by itself. */
+  replan: (artifact: Artifact) => Promise<Plan>;
+  /** Told what happens. */
+  onEvent: EventSink;
+  /** Ends the run: what runs is preempted. */
+  signal: AbortSignal;
+}
+
+/** How a run ended, and whether somebody ended it. */
+export interface DriveResult {
+  /** For the caller. */
+  summary: RunSummary;
+  /** Did the signal end it? */
+  interrupted: boolean;
+}
+
+/** Carries a plan out: the scheduler decides, the backend computes, and this hands their words to each other. */
+export async function drive(runtime: Runtime, options: DriveOptions): Promise<DriveResult> {
+  return await new Driver(runtime, options).run();
+}
+
+class Driver {
+  readonly #runtime: Runtime;
+  readonly #options: DriveOptions;
+  readonly #backend: Backend;
+  readonly #watching = new AbortController();
+  readonly #events: SchedulerEvent[] = [];
+  readonly #starts = new Map<Hash, number>();
+  readonly #failures: Failure[] = [];
+  readonly #artifacts = new Map<Hash, Artifact>();
+  #wake: (() => void) | undefined;
+  #broken: { error: unknown } | undefined;
+  #lastError = "";
+  #computed = 0;
+  #elsewhere = 0;
+  #notRun = 0;
+  #finished = false;
+
+  constructor(runtime: Runtime, options: DriveOptions) {
+    this.#runtime = runtime;
+    this.#options = options;
+    this.#backend = options.backend((event) => this.#push(event));
+    for (const { hash, artifact } of options.plan.nodes.values()) this.#artifacts.set(hash, artifact);
+  }
+
+  async run(): Promise<DriveResult> {
+    const { plan, runId, signal, onEvent } = this.#options;
+    const { clock } = this.#runtime.machine;
+    const started = clock.monotonic();
+    const cached = plan.counts.done;
+    const scheduler = createScheduler(plan, this.#options);
+    const interrupt = (): void => this.#push({ type: "interrupt" });
+    onEvent({ type: "run_started", runId, nodes: plan.nodes.size, cached, at: clock.now() });
+    signal.addEventListener("abort", interrupt, { once: true });
+    try {
+      this.#push({ type: "begin" });
+      if (signal.aborted) interrupt();
+      while (!this.#finished) {
+        const event = await this.#next();
+        if (event.type === "failed") this.#lastError = event.error;
+        for (const action of scheduler.step(event)) await this.#act(action);
+      }
+    } finally {
+      signal.removeEventListener("abort", interrupt);
+      this.#watching.abort();
+      await this.#backend.stop(this.#finished ? "drain" : "kill");
+    }
+    const starts = [...this.#starts.values()];
+    const summary: RunSummary = {
+      runId,
+      nodes: plan.nodes.size,
+      cached,
+      computed: this.#computed,
+      elsewhere: this.#elsewhere,
+      retries: starts.reduce((sum, count) => sum + count - 1, 0),
+      failures: this.#failures,
+      notRun: this.#notRun,
+      durationMs: clock.monotonic() - started,
+    };
+    onEvent({ type: "run_ended", summary, interrupted: signal.aborted, at: clock.now() });
+    return { summary, interrupted: signal.aborted };
+  }
+
+  async #act(action: SchedulerAction): Promise<void> {
+    const { onEvent } = this.#options;
+    const at = this.#runtime.machine.clock.now();
+    switch (action.type) {
+      case "start":
+        this.#starts.set(action.hash, (this.#starts.get(action.hash) ?? 0) + 1);
+        return this.#backend.start(this.#artifact(action.hash), action.spec);
+      case "watch":
+        onEvent({ type: "node_watched", ...this.#names(action.hash), owner: action.owner, at });
+        return this.#watch(action.hash);
+      case "retry":
+        return onEvent({
+          type: "node_retry",
+          ...this.#names(action.hash),
+          kind: action.kind,
+          error: this.#lastError,
+          left: action.left,
+          at,
+        });
+      case "node_done":
+        if (action.computed) this.#computed++;
+        else this.#elsewhere++;
+        return onEvent({
+          type: "node_done",
+          ...this.#names(action.hash),
+          how: action.computed ? "computed" : "elsewhere",
+          at,
+        });
+      case "node_failed": {
+        const artifact = this.#artifact(action.hash);
+        const attempts = this.#starts.get(action.hash) ?? 0;
+        const failure = await describeFailure(this.#runtime, artifact, { ...action, attempts });
+        this.#failures.push(failure);
+        return onEvent({ type: "node_failed", ...this.#names(action.hash), failure, at });
+      }
+      case "stop":
+        // After a failure what runs may finish. Otherwise it is preempted, and the scheduler told when all is still.
+        if (action.why !== "failure") this.#halt();
+        return;
+      case "stalled": {
+        const missing = action.missing.map((hash) => `${this.#artifact(hash)}`).join(", ");
+        const text = `The run cannot go on: nothing is ready, running or in progress, and missing are ${missing}`;
+        return onEvent({ type: "message", level: "error", text, at });
+      }
+      case "finished":
+        this.#notRun = action.notRun.length;
+        this.#finished = true;
+    }
+  }
+
+  #halt(): void {
+    this.#watching.abort();
+    this.#backend.stop("stop").then(
+      () => this.#push({ type: "halted" }),
+      (error) => this.#break(error),
+    );
+  }
+
+  #watch(hash: Hash): void {
+    const { signal } = this.#watching;
+    watchNode(this.#runtime, { artifact: this.#artifact(hash), signal, replan: this.#options.replan }).then(
+      (event) => {
+        if (event.type === "released") this.#learn(event.plan);
+        this.#push(event);
+      },
+      (error) => {
+        if (!signal.aborted) this.#break(error);
+      },
+    );
+  }
+
+  /** A later plan of a part of the run can hold nodes that were not looked at before. */
+  #learn(plan: Pick<Plan, "nodes"> | undefined): void {
+    for (const { hash, artifact } of plan?.nodes.values() ?? []) {
+      if (!this.#artifacts.has(hash)) this.#artifacts.set(hash, artifact);
+    }
+  }
+
+  #push(event: SchedulerEvent): void {
+    this.#events.push(event);
+    this.#wake?.();
+  }
+
+  /** Something that must not happen did: the run ends with it. */
+  #break(error: unknown): void {
+    this.#broken ??= { error };
+    this.#wake?.();
+  }
+
+  async #next(): Promise<SchedulerEvent> {
+    for (;;) {
+      if (this.#broken) throw this.#broken.error;
+      const event = this.#events.shift();
+      if (event) return event;
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+  }
+
+  #artifact(hash: Hash): Artifact {
+    const artifact = this.#artifacts.get(hash);
+    if (!artifact) throw new Error(`Cannot find artifact ${hash} in the plan of its run`);
+    return artifact;
+  }
+
+  #names(hash: Hash): { hash: Hash; name: string } {
+    return { hash, name: this.#artifact(hash).name };
+  }
+}

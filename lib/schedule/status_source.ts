@@ -1,0 +1,33 @@
+import type { NodeState, StatusSource, TaskListing } from "../plan/status.ts";
+import { findResult } from "../run/result.ts";
+import type { Runtime } from "../run/runtime.ts";
+import { readEnds } from "../store/ends.ts";
+import { attemptPaths } from "../store/layout.ts";
+import { ClaimWatch, describeOwner } from "../store/liveness.ts";
+import { type Artifact, ARTIFACT } from "../task/artifact.ts";
+
+/** Where plans learn what is stored: the store. */
+export function storeStatus(runtime: Runtime): StatusSource {
+  return {
+    listTask: (name): Promise<TaskListing> => runtime.store.listTask(name),
+    needsValidation: (artifact) => artifact[ARTIFACT].task.validate !== undefined,
+    inspect: (artifact) => inspect(runtime, artifact),
+  };
+}
+
+/** What has become of one artifact: DONE, IN_PROGRESS, FAILED or TODO (DESIGN section 4). */
+async function inspect(runtime: Runtime, artifact: Artifact): Promise<NodeState> {
+  const found = await findResult(runtime, artifact, { tolerant: true, value: false });
+  if (found.state === "valid") return { status: "DONE" };
+  const paths = runtime.store.paths(artifact);
+  // One look proves no lease to have run out, so only a process that is gone counts as dead here.
+  const look = await new ClaimWatch(runtime.store, paths).look();
+  if (look.state === "alive") return { status: "IN_PROGRESS", owner: describeOwner(look.holder) };
+  if (look.state === "unknown") return { status: "IN_PROGRESS", owner: `unknown (${look.why})` };
+  if (found.state === "invalid") return { status: "TODO", why: `what is stored is invalid: ${found.why}` };
+  const end = (await readEnds(runtime.store, paths)).at(-1);
+  if (!end || end.kind === "preempted") return { status: "TODO" };
+  if (runtime.config.retryFailed) return { status: "TODO", why: `attempt ${end.attempt} failed: ${end.error}` };
+  const log = attemptPaths(paths, { n: end.attempt, id: end.id }).log;
+  return { status: "FAILED", error: end.error, log };
+}

@@ -1,0 +1,56 @@
+import type { Plan } from "../plan/graph.ts";
+import { findForSure } from "../run/result.ts";
+import type { Runtime } from "../run/runtime.ts";
+import { declareDead, removeEndedClaim } from "../store/attempt_end.ts";
+import { ClaimWatch, describeOwner } from "../store/liveness.ts";
+import type { Artifact } from "../task/artifact.ts";
+import type { SchedulerEvent } from "./scheduler_event.ts";
+
+/** How a node that somebody else computes is looked after. */
+export interface WatchOptions {
+  /** The node. */
+  artifact: Artifact;
+  /** Ends the watching. */
+  signal: AbortSignal;
+  /** Plans the node alone, when its claim has ended without a result. */
+  replan: (artifact: Artifact) => Promise<Plan>;
+}
+
+/**
+ * Watches a node that somebody else computes until that ends. The stale limit counts time without any observed change,
+ * never the time that the attempt takes.
+ *
+ * @throws The signal's reason when it aborts.
+ */
+export async function watchNode(
+  runtime: Runtime,
+  { artifact, signal, replan }: WatchOptions,
+): Promise<SchedulerEvent> {
+  const { machine, store, config, logger } = runtime;
+  const { hash } = artifact;
+  const paths = store.paths(artifact);
+  const watch = new ClaimWatch(store, paths);
+  const longest = Math.min(config.pollIntervalSec, config.leaseSec / 4) * 1000;
+  let owner = "nobody known";
+  let lastChange = machine.clock.monotonic();
+  for (let pause = 5;; pause = Math.min(pause * 1.5, longest)) {
+    const look = await watch.look();
+    if (look.state === "alive" && look.changed) lastChange = machine.clock.monotonic();
+    if ("holder" in look) owner = describeOwner(look.holder);
+    if (look.state === "dead") {
+      logger.warn(`${artifact}: ${look.why}; its attempt ${look.holder.attempt} counts as crashed`);
+      await declareDead(store, paths, look.holder, look.why);
+    }
+    if (look.state === "ended" && look.removable) await removeEndedClaim(store, paths, look.holder);
+    if (look.state !== "alive" && look.state !== "unknown") {
+      const found = await findForSure(runtime, artifact, signal);
+      if (found.state === "valid") return { type: "done", hash, computed: false };
+      if (look.state !== "ended" || look.removable) {
+        return { type: "released", hash, plan: await replan(artifact) };
+      }
+    }
+    const unchangedSec = (machine.clock.monotonic() - lastChange) / 1000;
+    if (unchangedSec > config.staleAfterSec) return { type: "stale", hash, owner, afterSec: unchangedSec };
+    await machine.clock.sleep(Math.min(pause, longest), signal);
+  }
+}

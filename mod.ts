@@ -1,0 +1,64 @@
+/**
+ * furu: cacheable, nested pipelines on one machine and on Slurm clusters. Define tasks, apply them to parameters, and
+ * get each artifact computed once.
+ *
+ * @example
+ * ```ts
+ * import { defineTask, get, z } from "@furu/furu";
+ *
+ * const Numbers = defineTask({
+ *   name: "docs/Numbers",
+ *   params: z.object({ count: z.int() }),
+ *   create: ({ params }) => Array.from({ length: params.count }, (_, i) => i),
+ * });
+ * const Sum = defineTask({
+ *   name: "docs/Sum",
+ *   params: z.object({ of: Numbers.schema }),
+ *   create: async ({ params }) => (await get(params.of)).reduce((a, b) => a + b, 0),
+ * });
+ * const total = async () => await get(Sum({ of: Numbers({ count: 4 }) })); // 6
+ * ```
+ *
+ * @module
+ */
+export { z } from "zod";
+export { type ConfigOptions, configure } from "./lib/core/config.ts";
+export { digest } from "./lib/core/digest.ts";
+export {
+  ComputeError,
+  ConfigError,
+  ExecutionError,
+  FuruError,
+  type FuruErrorOptions,
+  MissingArtifactError,
+  ProtocolError,
+  RunFailedError,
+  SlurmError,
+  SpecMismatchError,
+  StoreError,
+  UsageError,
+  ValidationError,
+  WaitTimeoutError,
+} from "./lib/core/errors.ts";
+export type { EventSink, Failure, FailureKind, RunEvent, RunSummary } from "./lib/core/event.ts";
+export type { Hash } from "./lib/core/hash.ts";
+export type {
+  Artifact,
+  ArtifactCore,
+  CommandWord,
+  CreateContext,
+  RunProgram,
+  RunProgramOptions,
+  StoredContext,
+  TaskDefinition,
+  TaskLog,
+  Value,
+} from "./lib/task/artifact.ts";
+export { isArtifact } from "./lib/task/artifact.ts";
+export { defineTask } from "./lib/task/define.ts";
+export { grid } from "./lib/task/grid.ts";
+export { exists } from "./lib/run/exists.ts";
+export { get, type GetOptions } from "./lib/run/get.ts";
+export { plan, type PlanRootsOptions } from "./lib/local/plan_roots.ts";
+export { runLocal, type RunLocalOptions } from "./lib/local/run_local.ts";
+export { main, type Roots } from "./lib/cli/user_main.ts";

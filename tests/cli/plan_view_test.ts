@@ -1,0 +1,97 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { planDot, planMermaid } from "../../lib/cli/plan_graph_text.ts";
+import { planJson, planTable, planTree, type PlanView, type ViewNode } from "../../lib/cli/plan_view.ts";
+
+const plain = { color: false, width: undefined };
+const hash = (start: string): string => start.padEnd(32, "0");
+
+function node(start: string, changes: Partial<ViewNode> & { needs?: string[] } = {}): ViewNode {
+  const { needs = [], ...rest } = changes;
+  return {
+    hash: hash(start),
+    name: "toy/Train",
+    status: "TODO",
+    spec: "default",
+    dependencies: needs.map(hash),
+    ...rest,
+  };
+}
+
+function planOf(roots: string[], ...nodes: ViewNode[]): PlanView {
+  return { roots: roots.map(hash), nodes: new Map(nodes.map((each) => [each.hash, each])) };
+}
+
+const diamond = planOf(
+  ["a", "b"],
+  node("a", { name: "Report", needs: ["b", "c"] }),
+  node("b", { needs: ["d"], spec: "gpu" }),
+  node("c", { status: "IN_PROGRESS", state: { owner: "pid 7 on h1" }, needs: ["d"] }),
+  node("d", { name: "Data", status: "DONE" }),
+);
+
+Deno.test("planTree() shows what several need once, then refers to it", () => {
+  assertEquals(planTree(diamond, plain).split("\n"), [
+    "Report(a0000000)  TODO",
+    "├─ toy/Train(b0000000)  TODO  spec gpu",
+    "│  └─ Data(d0000000)  DONE",
+    "└─ toy/Train(c0000000)  IN_PROGRESS  by pid 7 on h1",
+    "   └─ Data(d0000000)  DONE",
+    "toy/Train(b0000000)  TODO  …above",
+    "",
+    "4 artifacts: 1 done, 1 in progress, 2 to do, 0 failed",
+    "",
+  ]);
+});
+
+Deno.test("planTree() of a chain deeper than calls can be nested", () => {
+  const size = 20_000;
+  const nodes = Array.from(
+    { length: size },
+    (_, i) => node(`${i}x`, i + 1 < size ? { needs: [`${i + 1}x`] } : {}),
+  );
+  assertEquals(planTree(planOf(["0x"], ...nodes), { color: false, width: 60 }).split("\n").length, size + 3);
+});
+
+Deno.test("planTree() of nothing, and lines no longer than the terminal", () => {
+  assertEquals(planTree(planOf([]), plain), "0 artifacts: 0 done, 0 in progress, 0 to do, 0 failed\n");
+  const failed = node("a", { status: "FAILED", state: { error: "boom\n".repeat(100) } });
+  const [line = ""] = planTree(planOf(["a"], failed), { color: false, width: 40 }).split("\n");
+  assertEquals(line, "toy/Train(a0000000)  FAILED  boom boom …");
+});
+
+Deno.test("planTable() has one line per artifact", () => {
+  assertEquals(planTable(diamond, plain).split("\n").slice(0, 3), [
+    "STATUS       ARTIFACT             SPEC     DEPENDENCIES  NOTE",
+    "TODO         Report(a0000000)     default             2",
+    "TODO         toy/Train(b0000000)  gpu                 1  spec gpu",
+  ]);
+});
+
+Deno.test("planJson() is one document with roots, counts and nodes", () => {
+  const json = JSON.parse(planJson(diamond));
+  assertEquals(json.roots, [hash("a"), hash("b")]);
+  assertEquals(json.counts, { done: 1, inProgress: 1, todo: 2, failed: 0 });
+  assertEquals(json.nodes[2], {
+    hash: hash("c"),
+    name: "toy/Train",
+    status: "IN_PROGRESS",
+    spec: "default",
+    dependencies: [hash("d")],
+    owner: "pid 7 on h1",
+  });
+});
+
+Deno.test("planDot() escapes labels and draws an arrow from each dependency", () => {
+  const text = planDot(planOf(["a"], node("a", { name: 'odd"\\name', needs: ["b", "gone"] }), node("b")));
+  assertStringIncludes(text, `[label="odd\\"\\\\name(a0000000)\\nTODO", fillcolor=`);
+  assertStringIncludes(text, `  "${hash("b")}" -> "${hash("a")}";`);
+  assertEquals(text.match(/->/g)?.length, 1);
+});
+
+Deno.test("planMermaid() escapes labels and draws an arrow from each dependency", () => {
+  const text = planMermaid(
+    planOf(["a"], node("a", { name: 'odd"]<b>#', needs: ["b"] }), node("b", { status: "DONE" })),
+  );
+  assertStringIncludes(text, `  n${hash("a")}["odd#34;#93;#60;b#62;#35;(a0000000)<br/>TODO"]:::TODO`);
+  assertStringIncludes(text, `  n${hash("b")} --> n${hash("a")}`);
+});

@@ -1,0 +1,168 @@
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { toFileUrl } from "@std/path/to-file-url";
+import { systemClock } from "../../lib/core/clock.ts";
+import { ComputeError, ValidationError } from "../../lib/core/errors.ts";
+import { systemFiles } from "../../lib/core/system_files.ts";
+import { createRunProgram, type ProgramHost } from "../../lib/run/program.ts";
+import { ProgramError, stoppedBySignal } from "../../lib/run/program_error.ts";
+
+class Host implements ProgramHost, Disposable {
+  readonly dir = Deno.makeTempDirSync();
+  readonly abort = new AbortController();
+  readonly signal = this.abort.signal;
+  readonly files = systemFiles;
+  readonly clock = systemClock;
+  detached = true;
+  graceMs = 5000;
+  logged = "";
+  log = (chunk: Uint8Array): void | Promise<void> => {
+    this.logged += new TextDecoder().decode(chunk);
+  };
+  randomId = () => "random";
+  run = createRunProgram(this);
+  names = () => [...Deno.readDirSync(this.dir)].map((entry) => entry.name);
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.dir, { recursive: true });
+  }
+}
+
+Deno.test("run() passes words on as they are: no shell, numbers written out, file URLs as paths", async () => {
+  using host = new Host();
+  const words = ["a b", 1e-3, toFileUrl("/tmp/x y"), "$HOME; *", new URL("https://example.com/")];
+  const text = await host.run(["printf", "%s\n", ...words], { stdout: "text" });
+  assertEquals(text, "a b\n0.001\n/tmp/x y\n$HOME; *\nhttps://example.com/\n");
+  assertEquals(host.logged, "");
+});
+
+Deno.test("run() writes both outputs to the log", async () => {
+  using host = new Host();
+  assertEquals(await host.run(["sh", "-c", "echo out; sleep 0.05; echo err >&2"]), undefined);
+  assertEquals(host.logged, "out\nerr\n");
+});
+
+Deno.test("run() gives text or bytes as stdin, else nothing", async () => {
+  using host = new Host();
+  assertEquals(await host.run(["cat"], { stdin: "grüße", stdout: "text" }), "grüße");
+  assertEquals(await host.run(["cat"], { stdin: new Uint8Array([104, 105]), stdout: "text" }), "hi");
+  assertEquals(await host.run(["cat"], { stdout: "text" }), "");
+  // A program that does not read all of it is no failure.
+  await host.run(["true"], { stdin: "x".repeat(1_000_000) });
+});
+
+Deno.test("run() uses cwd and adds env", async () => {
+  using host = new Host();
+  const options = { cwd: toFileUrl(host.dir), env: { FURU_X: "1" }, stdout: "text" } as const;
+  const text = await host.run(["sh", "-c", 'pwd; echo $FURU_X; test -n "$PATH"'], options);
+  assertEquals(text, `${Deno.realPathSync(host.dir)}\n1\n`);
+});
+
+Deno.test("run() writes stdout to a file, whole or not at all", async () => {
+  using host = new Host();
+  await host.run(["printf", "data"], { stdout: `${host.dir}/out.txt` });
+  assertEquals(Deno.readTextFileSync(`${host.dir}/out.txt`), "data");
+  await host.run(["printf", "more"], { stdout: "relative.txt", cwd: host.dir });
+  assertEquals(Deno.readTextFileSync(`${host.dir}/relative.txt`), "more");
+  await assertRejects(
+    () => host.run(["sh", "-c", "echo half; exit 1"], { stdout: `${host.dir}/bad.txt` }),
+    ComputeError,
+  );
+  assertEquals(host.names().sort(), ["out.txt", "relative.txt"]);
+  await assertRejects(
+    () => host.run(["true"], { stdout: `${host.dir}/missing/x` }),
+    ComputeError,
+    "missing' does not exist",
+  );
+});
+
+Deno.test("run() throws with the command, the exit code and the end of stderr", async () => {
+  using host = new Host();
+  const error = await assertRejects(
+    () => host.run(["sh", "-c", "echo unrelated; echo no such file >&2; exit 2"]),
+    ProgramError,
+  );
+  assertMatch(
+    error.message,
+    /^`sh -c "echo.*` ended with exit code 2; the end of its stderr:\n {2}no such file$/,
+  );
+  assertEquals(error.status.code, 2);
+  assert(!stoppedBySignal(error));
+});
+
+Deno.test("run() names the signal that killed a program, also through a cause", async () => {
+  using host = new Host();
+  const error = await assertRejects(() => host.run(["sh", "-c", "kill -TERM $$"]), ProgramError, "SIGTERM");
+  assert(stoppedBySignal(new Error("training failed", { cause: error })));
+});
+
+Deno.test("run() says what is missing: the program, the file or the folder", async () => {
+  using host = new Host();
+  await assertRejects(() => host.run(["no-such-program"]), ComputeError, "no folder of PATH has a program");
+  await assertRejects(() => host.run(["./no-such-file"]), ComputeError, "there is no file './no-such-file'");
+  await assertRejects(
+    () => host.run(["true"], { cwd: "/no/such/folder" }),
+    ComputeError,
+    "its working directory '/no/such/folder' does not exist",
+  );
+  await assertRejects(() => host.run(["/etc/passwd"]), ComputeError, "ermission denied");
+});
+
+Deno.test("run() refuses what is no command", async () => {
+  using host = new Host();
+  for (const command of [[], "ls -l", ["ls", undefined], ["a\0b"], [""]]) {
+    const error = await assertRejects(() => host.run(command as string[]), ValidationError);
+    assertStringIncludes(error.message, "Cannot run a command");
+  }
+});
+
+Deno.test("run() stops the program and what it started when the signal aborts", async () => {
+  using host = new Host();
+  const started = Promise.withResolvers<number>();
+  host.log = (chunk) => started.resolve(Number(new TextDecoder().decode(chunk)));
+  const running = host.run(["sh", "-c", "sleep 600 & echo $!; wait"]);
+  const pid = await started.promise;
+  host.abort.abort(new Error("stopped"));
+  await assertRejects(() => running, Error, "stopped");
+  const deadline = performance.now() + 5000;
+  while (isRunning(pid)) {
+    assert(performance.now() < deadline, "it goes");
+    await systemClock.sleep(10);
+  }
+  await assertRejects(() => host.run(["true"]), Error, "stopped");
+});
+
+Deno.test("run() kills a program that ignores the request after the grace", async () => {
+  using host = new Host();
+  host.detached = false;
+  host.graceMs = 100;
+  const started = Promise.withResolvers<void>();
+  host.log = () => started.resolve();
+  const running = host.run(["sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.05; done"]);
+  await started.promise;
+  host.abort.abort(new Error("stopped"));
+  await assertRejects(() => running, Error, "stopped");
+});
+
+Deno.test("run() does not wait for what a program leaves behind with its output open", async () => {
+  using host = new Host();
+  const begin = performance.now();
+  const text = await host.run(["sh", "-c", "sleep 30 & echo done; echo $!"], { stdout: "text" });
+  assert(performance.now() - begin < 10_000);
+  const [word, pid] = text.trim().split("\n");
+  assertEquals(word, "done");
+  Deno.kill(Number(pid), "SIGKILL");
+});
+
+Deno.test("run() ends a program whose output cannot be kept, and throws why", async () => {
+  using host = new Host();
+  host.log = () => Promise.reject(new Error("no space left"));
+  await assertRejects(() => host.run(["sh", "-c", "while :; do echo x; done"]), Error, "no space left");
+});
+
+function isRunning(pid: number): boolean {
+  try {
+    const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+    return !stat.slice(stat.lastIndexOf(")") + 2).startsWith("Z");
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,35 @@
+import type { Config } from "../../lib/core/config.ts";
+import type { Machine } from "../../lib/core/machine.ts";
+import { Runtime } from "../../lib/run/runtime.ts";
+import { silentLogger } from "../../lib/ui/logger.ts";
+
+/** The store's folder in simulated worlds. */
+export const ROOT = "/store";
+
+const CONFIG: Config = {
+  root: ROOT,
+  slurmRoot: `${ROOT}/slurm`,
+  retryFailed: true,
+  maxComputeRetries: 3,
+  preemptMax: 5,
+  alwaysRerun: [],
+  leaseSec: 30,
+  heartbeatSec: 10,
+  staleAfterSec: 1800,
+  maxWaitSec: 1e7,
+  pollIntervalSec: 2,
+  logLevel: "error",
+  recordGit: "ignore",
+};
+
+/** The real runtime of a simulated process: its own store, waiting for ever, never interrupted but by `signal`. */
+export function simRuntime(machine: Machine, signal: AbortSignal, config: Partial<Config> = {}): Runtime {
+  return new Runtime({
+    config: { ...CONFIG, ...config },
+    machine,
+    provenance: () => Promise.resolve({}),
+    logger: silentLogger,
+    guard: (attempt) => attempt(signal),
+    echo: () => {},
+  });
+}

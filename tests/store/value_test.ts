@@ -1,0 +1,153 @@
+import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import fc from "fast-check";
+import { StoreError, ValidationError } from "../../lib/core/errors.ts";
+import { decodeValue, type EncodedValue, encodeValue } from "../../lib/store/value.ts";
+import { data, FakeArtifact, fakeReference, same } from "../core/data.ts";
+
+const dir = "/store/artifacts/t/abc/1-x";
+
+function encode(value: unknown): EncodedValue {
+  return encodeValue(value, { dir, artifactReference: fakeReference, owner: "toy/Train(4f0c12ab)" });
+}
+
+function decode({ json, files }: EncodedValue, into: string = dir): Promise<unknown> {
+  return decodeValue(JSON.parse(json), {
+    dir: into,
+    artifact: (name, hash) => new FakeArtifact(name, hash),
+    readBytes: (path) => {
+      const file = files.find(({ name }) => path === `${into}/${name}`);
+      return file ? Promise.resolve(file.bytes.slice()) : Promise.reject(new Deno.errors.NotFound(path));
+    },
+  });
+}
+
+const there = async (value: unknown) => await decode(encode(value));
+
+describe("encodeValue() and decodeValue()", () => {
+  it("give back data as it was", async () => {
+    await fc.assert(fc.asyncProperty(data, async (value) => assert(same(await there(value), value))));
+  });
+
+  it("give back what identities may not hold", async () => {
+    const value = { nan: NaN, list: [Infinity, -Infinity, -0, 0, undefined, null], none: undefined };
+    const again = await there(value) as typeof value;
+    assertEquals(again, value);
+    assert(Object.is(again.list[2], -0) && Object.is(again.list[3], 0));
+    assert("none" in again);
+    assertEquals(await there(undefined), undefined);
+    assertEquals(await there(NaN), NaN);
+    assert(Number.isNaN((await there(new Date(NaN)) as Date).getTime()));
+  });
+
+  it("keep the order of keys, members and entries", async () => {
+    const value = { b: 1, a: new Set([3, 1, 2]), m: new Map([["z", 1], ["y", 2]]) };
+    const again = await there(value) as typeof value;
+    assertEquals(Object.keys(again), ["b", "a", "m"]);
+    assertEquals([[...again.a], [...again.m.keys()]], [[3, 1, 2], ["z", "y"]]);
+  });
+
+  it("write plain JSON for plain values", () => {
+    assertEquals(encode({ b: [1, "x", null], a: true }).json, '{"b":[1,"x",null],"a":true}');
+  });
+
+  it("keep a user's own keys that look like tags", async () => {
+    const value = { $date: "x", $$path: 1, $file: { $undefined: true } };
+    assertEquals(await there(value), value);
+    assertEquals(JSON.parse(encode(value).json).$$date, "x");
+  });
+
+  it("store strings below the attempt's folder relative, so that a store can be moved", async () => {
+    const value = [dir, `${dir}/`, `${dir}/a/b.bin`, `${dir}2/a`, `x${dir}`, "./a", ".", `${dir}/../other`];
+    const encoded = encode({ value, deep: new Map([[`${dir}/k`, [`${dir}/v`]]]) });
+    assert(!encoded.json.includes(`"${dir}`) || encoded.json.includes(`"${dir}2/a"`));
+    assertEquals(JSON.parse(encoded.json).value[2], { $path: "./a/b.bin" });
+    assertEquals(await decode(encoded), { value, deep: new Map([[`${dir}/k`, [`${dir}/v`]]]) });
+    const moved = await decode(encoded, "/new") as { value: string[] };
+    assertEquals(moved.value.slice(0, 5), ["/new", "/new/", "/new/a/b.bin", `${dir}2/a`, `x${dir}`]);
+  });
+
+  it("put typed arrays above 4 KiB into files of raw bytes", async () => {
+    const whole = Float64Array.from({ length: 1000 }, (_, i) => i / 3);
+    const value = {
+      small: new Uint8Array(4096).fill(7),
+      large: whole,
+      part: whole.subarray(10, 700),
+      last: [1],
+    };
+    const encoded = encode(value);
+    assertEquals(encoded.files.map(({ name, bytes }) => [name, bytes.byteLength]), [
+      [".furu-value-0.bin", 8000],
+      [".furu-value-1.bin", 5520],
+    ]);
+    assertEquals(await decode(encoded), value);
+    assertEquals(await decode(encode([new BigInt64Array(600).fill(-1n)])), [
+      new BigInt64Array(600).fill(-1n),
+    ]);
+  });
+
+  it("say when a file of bytes is missing or has another size", async () => {
+    const encoded = encode(new Uint8Array(5000));
+    await assertRejects(() => decode({ ...encoded, files: [] }), Deno.errors.NotFound);
+    const short = { name: ".furu-value-0.bin", bytes: new Uint8Array(4999) };
+    await assertRejects(() => decode({ ...encoded, files: [short] }), StoreError, "it has 4999");
+  });
+
+  it("refuse what no such value was encoded as", async () => {
+    for (
+      const json of [
+        { $typedFile: ["Uint8Array", "../../secret", 1] },
+        { $typedFile: ["Uint8Array", "a", -1] },
+        { $typedFile: ["Float64Array", "a", 7] },
+      ]
+    ) await assertRejects(() => decode({ json: JSON.stringify(json), files: [] }), StoreError);
+    for (const json of [{ $path: "/etc/passwd" }, { $number: "5" }, { $future: 1 }, { $undefined: false }]) {
+      await assertRejects(() => decode({ json: JSON.stringify(json), files: [] }), ValidationError);
+    }
+  });
+
+  it("hand artifacts to the option that makes them", async () => {
+    const artifact = new FakeArtifact("toy/Train", "1".repeat(32));
+    const again = await there({ best: artifact }) as { best: FakeArtifact };
+    assertEquals(again.best, artifact);
+  });
+
+  it("do not change or share the JSON value", async () => {
+    const json = { a: [{ $number: "NaN" }] };
+    const before = structuredClone(json);
+    const value = await decodeValue(json, { dir, artifact: () => 1, readBytes: () => Promise.reject() }) as {
+      a: unknown[];
+    };
+    value.a.push(1);
+    assertEquals(json, before);
+  });
+
+  class Model {}
+  const cycle: unknown[] = [];
+  cycle.push({ cycle });
+  for (
+    const [what, value, message] of [
+      [
+        "a function",
+        { rows: [0, 0, 0, () => 1] },
+        "Cannot store value.rows[3] of toy/Train(4f0c12ab): it is a function",
+      ],
+      ["a symbol", Symbol("x"), "Cannot store value of"],
+      ["a class instance", { m: new Model() }, "value.m of toy/Train(4f0c12ab): it is an instance of Model"],
+      ["a promise", { m: Promise.resolve() }, "await it"],
+      ["an error", [new Error("x")], "instance of Error"],
+      ["a cycle", cycle, "value[0].cycle of toy/Train(4f0c12ab): it is value again"],
+      ["a hole", new Array(3), "value[0] of toy/Train(4f0c12ab): it is a hole"],
+      ["too much depth", JSON.parse("[".repeat(201) + "]".repeat(201)), "deeper than 200"],
+    ] as const
+  ) {
+    it(`refuse ${what}, naming its path`, () => {
+      assertThrows(() => encode(value), ValidationError, message);
+    });
+  }
+
+  it("do not copy the bytes of large arrays", () => {
+    const large = new Uint8Array(5000);
+    assertStrictEquals(encode(large).files[0]!.bytes.buffer, large.buffer);
+  });
+});

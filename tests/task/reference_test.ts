@@ -1,0 +1,151 @@
+import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { z } from "zod";
+import { ProtocolError } from "../../lib/core/errors.ts";
+import { ARTIFACT, type Artifact, type TaskDefinition } from "../../lib/task/artifact.ts";
+import { defineTask } from "../../lib/task/define.ts";
+import { type ArtifactTable, decodeArtifact, encodeArtifacts, encodeOne } from "../../lib/task/reference.ts";
+import { findTask } from "../../lib/task/registry.ts";
+
+let drawn = 0;
+const Data = defineTask({
+  name: "reference/Data",
+  params: z.object({
+    // Neither a default nor a transform that could be repeated.
+    seed: z.int().default(() => drawn++),
+    text: z.string().transform((text) => `${text}!`),
+    path: z.string().default("/a"),
+    rest: z.any(),
+  }),
+  unhashed: ["path"],
+  legacy: { text: "old!" },
+  create: () => 1,
+});
+const Train = defineTask({
+  name: "reference/Train",
+  params: z.object({ data: z.array(Data.schema), lr: z.number() }),
+  create: () => 1,
+});
+const Chain = defineTask({
+  name: "reference/Chain",
+  params: z.object({ before: z.any(), n: z.int() }),
+  create: () => 1,
+});
+
+/** As if it went through a file. */
+function copy(table: ArtifactTable): Record<string, { name: string; params: Record<string, unknown> }> {
+  return JSON.parse(JSON.stringify(table));
+}
+
+describe("encodeArtifacts()", () => {
+  it("holds each artifact once, in canonical form, with unhashed and legacy parameters", () => {
+    const data = Data({ text: "old", path: "/b", seed: 7 });
+    const train = Train({ data: [data, data], lr: 1 });
+    const reference = { $artifact: ["reference/Data", data.hash] };
+    assertEquals(encodeArtifacts([train, train, data]), {
+      [train.hash]: {
+        module: import.meta.url,
+        name: "reference/Train",
+        params: { data: [reference, reference], lr: 1 },
+      },
+      [data.hash]: {
+        module: import.meta.url,
+        name: "reference/Data",
+        params: { path: "/b", seed: 7, text: "old!" },
+      },
+    });
+  });
+
+  it("encodes an artifact once", () => {
+    const data = Data({ text: "x" });
+    assertStrictEquals(encodeOne(data), encodeOne(data));
+    assertStrictEquals(encodeArtifacts([data])[data.hash], encodeOne(data));
+  });
+
+  it("holds declared dependencies too", () => {
+    const data = Data({ text: "x" });
+    const Report = defineTask({
+      name: "reference/Report",
+      params: z.object({}),
+      dependencies: () => [data],
+      create: () => 1,
+    });
+    const report = Report();
+    const table = encodeArtifacts([report]);
+    assertEquals(Object.keys(table), [report.hash, data.hash]);
+    assertEquals(decodeArtifact(report.hash, copy(table), findTask).hash, report.hash);
+  });
+});
+
+describe("decodeArtifact()", () => {
+  it("makes the same artifact, without parsing its parameters again", () => {
+    const rest = {
+      bytes: new Uint8Array([1]),
+      big: 1n,
+      at: new Date(5),
+      map: new Map([[1, new Set([2])]]),
+      $x: 1,
+    };
+    const train = Train({ data: [Data({ text: "a", path: "/b", rest })], lr: 0.1 });
+    const again = decodeArtifact(train.hash, copy(encodeArtifacts([train])), findTask) as typeof train;
+    assertEquals(again, train);
+    assertEquals(again.params.data[0]!.params, train.params.data[0]!.params);
+    assertEquals(again.params.data[0]!.params.rest, rest);
+    assertEquals(again.params.data[0]!.params.path, "/b");
+    assert(Object.isFrozen(again.params.data));
+    assertEquals(again[ARTIFACT].dependencies, again.params.data);
+  });
+
+  it("makes each artifact once, and takes those made before", () => {
+    const data = Data({ text: "a" });
+    const [one, two] = [Train({ data: [data, data], lr: 1 }), Train({ data: [data], lr: 2 })];
+    const table = copy(encodeArtifacts([one, two]));
+    const made = new Map<string, Artifact>();
+    const [a, b] = [one, two].map(({ hash }) => decodeArtifact(hash, table, findTask, made) as typeof one);
+    assertStrictEquals(a!.params.data[0], a!.params.data[1]);
+    assertStrictEquals(a!.params.data[0], b!.params.data[0]);
+    assertEquals(made.size, 3);
+  });
+
+  it("takes chains of 10,000 artifacts", () => {
+    let last: Artifact = Chain({ before: null, n: 0 });
+    for (let n = 1; n < 10_000; n++) last = Chain({ before: last, n });
+    const table = copy(encodeArtifacts([last]));
+    assertEquals(Object.keys(table).length, 10_000);
+    assertEquals(decodeArtifact(last.hash, table, findTask).hash, last.hash);
+    assert(Deno.inspect(last).length < 500);
+  });
+
+  const data = Data({ text: "a", seed: 1 });
+  const train = Train({ data: [data], lr: 1 });
+  const table = () => copy(encodeArtifacts([train]));
+  const refuses = (changed: ArtifactTable, message: string, lookup = findTask) =>
+    assertThrows(() => decodeArtifact(train.hash, changed, lookup), ProtocolError, message);
+
+  it("refuses an unknown task, naming it", () => {
+    const lookup = (name: string) => name === "reference/Data" ? undefined : findTask(name);
+    refuses(table(), "no task 'reference/Data'", lookup);
+  });
+
+  it("refuses what has another hash now, naming the task and both hashes", () => {
+    const lookup = (name: string): TaskDefinition | undefined =>
+      name === "reference/Data" ? { ...findTask(name)!, version: 2 } : findTask(name);
+    refuses(table(), `the hash was ${data.hash} and is `, lookup);
+    refuses(table(), "'reference/Data' has changed", lookup);
+    const changed = table();
+    changed[train.hash]!.params.lr = 2;
+    refuses(changed, "'reference/Train' has changed");
+  });
+
+  it("refuses a table that lacks something, is damaged, or goes round in circles", () => {
+    const { [data.hash]: _, ...without } = table();
+    refuses(without, `Cannot make artifact ${data.hash}`);
+    const damaged = table();
+    damaged[data.hash]!.params.rest = { $bigint: "x" };
+    refuses(damaged, "Cannot decode tag '$bigint'");
+    const circle = table();
+    circle[data.hash]!.params.rest = { $artifact: ["reference/Train", train.hash] };
+    refuses(circle, "in its own parameters");
+    refuses({}, "were not handed over");
+  });
+});

@@ -1,0 +1,92 @@
+import { assertEquals, assertStrictEquals } from "@std/assert";
+import { type ByteStream, LineChannel, LineDecoder } from "../../lib/worker/line_channel.ts";
+import { markBytes, MarkSplitter } from "../../lib/worker/mark.ts";
+import { KnownArtifacts } from "../../lib/worker/payload.ts";
+import { Tail } from "../../lib/run/tail.ts";
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+Deno.test("LineDecoder finds lines however the stream is cut", () => {
+  const text = 'one\n{"two":"zwö"}\n\nthree\n' + "x".repeat(100_000) + "\n";
+  const expected = text.split("\n").slice(0, -1);
+  for (const size of [1, 2, 7, 4096, 1_000_000]) {
+    const decoder = new LineDecoder();
+    const whole = bytes(text);
+    const lines: string[] = [];
+    for (let at = 0; at < whole.length; at += size) lines.push(...decoder.push(whole.slice(at, at + size)));
+    assertEquals(lines, expected);
+  }
+});
+
+Deno.test("LineDecoder does not keep the caller's buffer", () => {
+  const decoder = new LineDecoder();
+  const buffer = bytes("ab");
+  decoder.push(buffer);
+  buffer.fill(0);
+  assertEquals(decoder.push(bytes("\n")), ["ab"]);
+});
+
+/** A stream that takes three bytes at a time. */
+class SlowStream implements ByteStream {
+  written = "";
+  closed = Promise.withResolvers<null>();
+  read = () => this.closed.promise;
+  write(chunk: Uint8Array): Promise<number> {
+    this.written += new TextDecoder().decode(chunk.subarray(0, 3));
+    return Promise.resolve(Math.min(3, chunk.length));
+  }
+  close(): void {
+    this.closed.resolve(null);
+  }
+}
+
+Deno.test("LineChannel.send() never mixes messages that are sent at once", async () => {
+  const stream = new SlowStream();
+  using channel = new LineChannel(stream, () => {});
+  await Promise.all([1, 2, 3].map((n) => channel.send({ message: n })));
+  assertEquals(stream.written, '{"message":1}\n{"message":2}\n{"message":3}\n');
+});
+
+function split(chunks: string[], known: string[]): string[] {
+  const splitter = new MarkSplitter((id) => known.includes(id));
+  const parts = [...chunks.flatMap((chunk) => splitter.push(bytes(chunk))), ...splitter.flush()];
+  return parts.map((part) => "mark" in part ? `<${part.mark}>` : new TextDecoder().decode(part.bytes));
+}
+
+Deno.test("MarkSplitter finds a mark wherever reads cut it, and only those given out", () => {
+  const id = crypto.randomUUID();
+  const stranger = new TextDecoder().decode(markBytes(crypto.randomUUID()));
+  const text = `before\0${stranger}${new TextDecoder().decode(markBytes(id))}after`;
+  for (let cut = 0; cut <= text.length; cut++) {
+    const joined = split([text.slice(0, cut), text.slice(cut)], [id]).join("");
+    assertEquals(joined, `before\0${stranger}<${id}>after`);
+  }
+  assertEquals(split([...text], [id]).join(""), `before\0${stranger}<${id}>after`);
+});
+
+Deno.test("MarkSplitter holds nothing back for good", () => {
+  assertEquals(split(["text\0furu-en"], []).join(""), "text\0furu-en");
+});
+
+Deno.test("Tail keeps the last 20 lines and 4 KiB, without a line that was cut", () => {
+  const tail = new Tail();
+  for (let i = 0; i < 100_000; i++) tail.push(bytes(`line ${i}\n`));
+  assertEquals(tail.lines(), Array.from({ length: 20 }, (_, i) => `line ${99_980 + i}`));
+  const long = new Tail();
+  long.push(bytes("y".repeat(3000) + "\nlast"));
+  long.push(bytes("z".repeat(3000)));
+  assertEquals(long.lines(), ["last" + "z".repeat(3000)]);
+  assertEquals(new Tail().lines(), []);
+});
+
+Deno.test("KnownArtifacts sends what is below an artifact once, and forgets when it is too much", () => {
+  const graph: Record<string, string[]> = { a: [], b: ["a"], c: ["a", "b"], d: ["c"] };
+  const source = (hash: string) => ({ name: hash, params: "x".repeat(10), dependencies: graph[hash]! });
+  const known = new KnownArtifacts();
+  assertEquals(Object.keys(known.missing("c", source).artifacts).sort(), ["a", "b", "c"]);
+  assertEquals(Object.keys(known.missing("d", source).artifacts), ["d"]);
+  const forgetful = new KnownArtifacts(20);
+  assertStrictEquals(forgetful.missing("c", source).forget, undefined);
+  const again = forgetful.missing("b", source);
+  assertEquals([again.forget, Object.keys(again.artifacts).sort()], [true, ["a", "b"]]);
+});

@@ -16,7 +16,7 @@ const Train = defineTask({
   create: ({ params }) => params.lr,
 });
 
-/** Makes artifacts and prints how long that took, the second time round, when the code is warm. */
+/** Makes artifacts and prints how long that took, after some to warm up. */
 function measure(label: string, make: (i: number) => unknown): number {
   for (let i = 0; i < COUNT / 10; i++) make(i);
   const start = performance.now();

@@ -51,7 +51,10 @@ async function readSources(root: string, paths: string[]): Promise<Sources> {
       lines: text.trimEnd().split("\n").length,
       imports: dependencies.flatMap(({ code, type }) => {
         const target = (code ?? type)?.specifier;
-        return target?.startsWith("file:") ? [relative(root, fromFileUrl(target))] : [];
+        // What is imported as data (the version in deno.json) is no part of the levels.
+        return target?.startsWith("file:") && !target.endsWith(".json")
+          ? [relative(root, fromFileUrl(target))]
+          : [];
       }),
     };
   }

@@ -14,8 +14,8 @@ export interface RunOptions {
   window?: "dfs" | "bfs" | number;
   /** Go on after a failure with what does not depend on it. */
   keepGoing: boolean;
-  /** Names of tasks to compute again. */
-  force: string[];
+  /** Names of tasks to compute again, or all. */
+  force?: "ALL" | string[];
   /** Where tasks run. */
   isolation?: "process" | "inline";
   /** How the run shows itself. */
@@ -40,7 +40,7 @@ export interface Engine {
   /** The value of an artifact. */
   get(artifact: Artifact, options: { force: boolean }): Promise<unknown>;
   /** What it takes to get the roots. */
-  plan(roots: readonly Artifact[]): Promise<PlanView>;
+  plan(roots: readonly Artifact[], options: Pick<RunOptions, "force">): Promise<PlanView>;
   /** The artifact of a task with parameters written as `key=value`. */
   setParams(task: TaskDefinition, assignments: readonly string[]): Promise<Artifact>;
   /** Names of the tasks defined so far. */
@@ -56,7 +56,8 @@ export const systemEngine: Engine = {
   runLocal: async (roots, options) =>
     await (await import("../local/run_local.ts")).runLocal([...roots], options),
   get: async (artifact, options) => await (await import("../run/get.ts")).get(artifact, options),
-  plan: async (roots) => await (await import("../local/plan_roots.ts")).plan([...roots]) as PlanView,
+  plan: async (roots, options) =>
+    await (await import("../local/plan_roots.ts")).plan([...roots], options) as PlanView,
   async setParams(definition, assignments) {
     const [{ setParams }, { makeArtifact }, { parseParams }] = await Promise.all([
       import("../task/set_params.ts"),

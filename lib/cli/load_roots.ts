@@ -6,6 +6,7 @@ import { toFileUrl } from "@std/path/to-file-url";
 import { errorText, FuruError, UsageError } from "../core/errors.ts";
 import { didYouMean } from "../core/nearest.ts";
 import { type Artifact, isArtifact } from "../task/artifact.ts";
+import { oneLine, truncate } from "../ui/text.ts";
 import { taskDefinition } from "./task_definition.ts";
 
 /** The user's module threw while it was imported: the cause says where. */
@@ -82,7 +83,10 @@ function describe(value: unknown): string {
   const task = taskDefinition(value);
   if (task) return `the task ${task.name}, which gives an artifact when it is called with parameters`;
   if (typeof value === "function") return `the function ${value.name || "(anonymous)"}`;
-  return Deno.inspect(value, { depth: 1, strAbbreviateSize: 60 });
+  return truncate(
+    oneLine(Deno.inspect(value, { depth: 1, strAbbreviateSize: 60, breakLength: Infinity })),
+    200,
+  );
 }
 
 /** What a user may have meant: the exports that give artifacts. */

@@ -30,12 +30,12 @@ export interface MainOptions {
  */
 export async function main(options: MainOptions): Promise<number> {
   const { args, program = furuProgram, io = systemIo(), engine = systemEngine } = options;
-  // What computes artifacts for a run: started by furu alone, and often.
-  if (args[0] === "compute") return await (await import("./compute.ts")).compute(args.slice(1));
   let used = program.name;
   try {
+    // What computes artifacts for a run: started by furu alone, and often.
+    if (args[0] === "compute") return await (await import("./compute.ts")).compute(args.slice(1));
     const { before, name, after } = splitCommand(args, program);
-    if (name === undefined) return noCommand(before, program, io);
+    if (name === undefined) return await noCommand(before, program, io);
     if (name === "help") return await help(after, program, io);
     const command = findCommand(name);
     used = `${program.name} ${name}`;
@@ -69,6 +69,9 @@ function splitCommand(
     stopEarly: true,
     string: ["_", ...Object.keys(globalFlags).filter((name) => globalFlags[name]?.placeholder !== undefined)],
     boolean: Object.keys(globalFlags).filter((name) => globalFlags[name]?.placeholder === undefined),
+    alias: Object.fromEntries(
+      Object.entries(globalFlags).flatMap(([name, { short }]) => short === undefined ? [] : [[name, short]]),
+    ),
     "--": true,
     unknown: (_arg, key) => {
       foreign ||= key !== undefined;
@@ -77,7 +80,7 @@ function splitCommand(
   const end = args.indexOf("--");
   const at = (end < 0 ? args.length : end) - rest.length;
   const name = rest[0]?.toString();
-  const isCommand = name !== undefined && !foreign && (!program.script || isKnown(name));
+  const isCommand = name !== undefined && !foreign;
   // A script is run when nothing else is asked for: its flags follow at once.
   if (program.script && !isCommand) {
     return isAboutProgram(args)
@@ -90,10 +93,6 @@ function splitCommand(
 
 function isAboutProgram(args: readonly string[]): boolean {
   return args.some((arg) => ["--help", "-h", "--version", "-V"].includes(arg));
-}
-
-function isKnown(name: string): boolean {
-  return name === "help" || commands.some((command) => command.name === name);
 }
 
 async function noCommand(args: readonly string[], program: Program, io: Io): Promise<number> {

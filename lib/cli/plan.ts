@@ -1,11 +1,13 @@
 import { defineCommand } from "./command.ts";
 import { choiceFlag } from "./flag.ts";
+import { forceFlag, forceOption } from "./force_flag.ts";
 import { planDot, planMermaid } from "./plan_graph_text.ts";
 import { planJson, planTable, planTree } from "./plan_view.ts";
 import { exampleTarget, loadTarget, targetArgs } from "./target.ts";
 
 const flags = {
   format: choiceFlag(["tree", "table", "json", "dot", "mermaid"], "How it is shown (default: tree)"),
+  force: forceFlag,
 };
 
 /** `furu plan`: what a run would do. */
@@ -26,7 +28,7 @@ export const planCommand = defineCommand({
   },
   async run({ args, flags, globals, io, program, engine }) {
     const { roots } = await loadTarget(program, args, io);
-    const plan = await engine.plan(roots);
+    const plan = await engine.plan(roots, forceOption(flags.force));
     const options = { color: io.color && !globals["no-color"], width: io.width };
     switch (flags.format ?? (globals.json ? "json" : "tree")) {
       case "tree":

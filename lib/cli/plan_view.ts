@@ -1,7 +1,7 @@
 import { artifactLabel } from "../core/hash.ts";
 import { style } from "../ui/style.ts";
 import { table } from "../ui/table.ts";
-import { oneLine, plural, truncate } from "../ui/text.ts";
+import { oneLine, plural, textWidth, truncate } from "../ui/text.ts";
 
 /** An artifact as a plan is shown; a `PlanNode` is one. */
 export interface ViewNode {
@@ -41,43 +41,59 @@ export interface ViewOptions {
   width: number | undefined;
 }
 
+/** Levels of the tree that are drawn as such. */
+const DEEPEST = 40;
+
 const MOOD = { DONE: "good", IN_PROGRESS: "active", TODO: "strong", FAILED: "bad" } as const;
+
+/** A line of the tree that is still to be written. */
+interface Branch {
+  hash: string;
+  depth: number;
+  /** What stands before the branches of those below it. */
+  indent: string;
+  /** What stands before its own label. */
+  start: string;
+}
 
 /** A tree with the roots at the top; what several need is shown with all below it once. */
 export function planTree(plan: PlanView, options: ViewOptions): string {
-  const paint = style(options.color);
   const shown = new Set<string>();
   const lines: string[] = [];
   // A stack of its own: a chain may be deeper than calls can be nested.
-  const open = plan.roots.map((hash) => ({ hash, indent: "", branch: "" })).reverse();
+  const open: Branch[] = plan.roots.map((hash) => ({ hash, depth: 0, indent: "", start: "" })).reverse();
   for (let item = open.pop(); item; item = open.pop()) {
     const node = plan.nodes.get(item.hash);
     if (!node) continue;
-    const again = shown.has(node.hash);
     const children = node.dependencies.filter((hash) => plan.nodes.has(hash));
-    const label = `${item.branch}${artifactLabel(node.name, node.hash)}`;
-    const note = again && children.length > 0 ? "…above" : noteOf(node);
-    const rest = note === "" ? "" : `  ${note}`;
-    const text = `${label}  ${node.status}${rest}`;
-    lines.push(
-      options.width !== undefined && [...text].length > options.width
-        ? truncate(text, options.width)
-        : `${label}  ${paint[MOOD[node.status]](node.status)}${paint.faint(rest)}`,
-    );
+    const again = shown.has(node.hash);
+    lines.push(treeLine(item.start, node, again && children.length > 0 ? "…above" : noteOf(node), options));
     if (again) continue;
     shown.add(node.hash);
-    children.forEach((_, index) => {
-      // Backwards: the last pushed is the next shown.
-      const position = children.length - 1 - index;
-      const isLast = position === children.length - 1;
-      open.push({
-        hash: children[position] as string,
-        indent: `${item.indent}${isLast ? "   " : "│  "}`,
-        branch: `${item.indent}${isLast ? "└─ " : "├─ "}`,
-      });
-    });
+    // Backwards: the last pushed is the next shown.
+    for (let i = children.length - 1; i >= 0; i--) {
+      open.push(branchBelow(item, children[i] as string, i === children.length - 1));
+    }
   }
   return [...lines, ...(lines.length > 0 ? [""] : []), countsLine(plan), ""].join("\n");
+}
+
+function branchBelow(parent: Branch, hash: string, isLast: boolean): Branch {
+  const depth = parent.depth + 1;
+  // Deep chains stay at the same column, with their depth in figures: nobody could follow the lines.
+  const isDeep = depth > DEEPEST;
+  const indent = isDeep ? parent.indent : `${parent.indent}${isLast ? "   " : "│  "}`;
+  const start = `${parent.indent}${isLast ? "└─ " : "├─ "}${isDeep ? `(level ${depth}) ` : ""}`;
+  return { hash, depth, indent, start };
+}
+
+function treeLine(start: string, node: ViewNode, note: string, { color, width }: ViewOptions): string {
+  const label = `${start}${artifactLabel(node.name, node.hash)}`;
+  const rest = note === "" ? "" : `  ${note}`;
+  const text = `${label}  ${node.status}${rest}`;
+  if (width !== undefined && textWidth(text) > width) return truncate(text, width);
+  const paint = style(color);
+  return `${label}  ${paint[MOOD[node.status]](node.status)}${paint.faint(rest)}`;
 }
 
 /** One line per artifact, in the plan's own order. */

@@ -1,5 +1,6 @@
 import { defineCommand } from "./command.ts";
-import { choiceFlag, listFlag, switchFlag, valueFlag, wholeNumber } from "./flag.ts";
+import { choiceFlag, switchFlag, valueFlag, wholeNumber } from "./flag.ts";
+import { forceFlag, forceOption } from "./force_flag.ts";
 import { parseWindow, parseWorkers } from "./run_flags.ts";
 import type { RunOptions } from "./engine.ts";
 import { exampleTarget, loadTarget, targetArgs } from "./target.ts";
@@ -15,7 +16,7 @@ const flags = {
   ),
   window: valueFlag("dfs|bfs|K", "How many roots are worked on at a time: one, all or K", parseWindow),
   "keep-going": switchFlag("After a failure do all that does not depend on it", { short: "k" }),
-  force: listFlag("NAME", "Compute all of this task again, stored or not (may be repeated)", { short: "f" }),
+  force: forceFlag,
   isolation: choiceFlag(
     ["process", "inline"],
     "Where tasks run: in worker processes (default) or in this one",
@@ -55,7 +56,7 @@ export const runCommand = defineCommand({
     const options: RunOptions = {
       entry,
       keepGoing: flags["keep-going"],
-      force: flags.force,
+      ...forceOption(flags.force),
       progress: globals.json ? "json" : globals.quiet ? "quiet" : "auto",
       ...(flags.workers === undefined ? {} : { maxWorkers: flags.workers }),
       ...(flags.window === undefined ? {} : { window: flags.window }),

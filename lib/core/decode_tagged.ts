@@ -14,6 +14,8 @@ export interface DecodeOptions {
 // A Map within a Map takes three levels of JSON, so this is never too little for what was encoded.
 const MAX_JSON_DEPTH = 3 * (MAX_DEPTH + 1);
 
+const DOLLAR = 36;
+
 /**
  * The value that was encoded as this JSON value. The JSON value itself is not changed, and shares nothing with it.
  *
@@ -30,7 +32,7 @@ function decode(json: unknown, options: DecodeOptions, depth: number): unknown {
   const result: Record<string, unknown> = {};
   for (const key of Object.keys(json)) {
     const item = (json as Record<string, unknown>)[key];
-    if (!key.startsWith("$")) setOwn(result, key, decode(item, options, depth + 1));
+    if (key.charCodeAt(0) !== DOLLAR) setOwn(result, key, decode(item, options, depth + 1));
     else if (key.startsWith("$$")) setOwn(result, key.slice(1), decode(item, options, depth + 1));
     else if (Object.keys(json).length === 1) return decodeTag(key, item, options, depth + 1);
     else throw new ValidationError(`Cannot decode tag '${key}' as other keys stand beside it`);

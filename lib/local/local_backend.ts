@@ -1,16 +1,22 @@
 import type { ForcedNodes } from "../plan/status.ts";
-import { limitOf } from "../run/attempt.ts";
 import { findResult } from "../run/result.ts";
 import type { Runtime } from "../run/runtime.ts";
 import type { Backend, BackendEvent } from "../schedule/backend.ts";
 import { errorText } from "../core/errors.ts";
 import type { EventSink } from "../core/event.ts";
-import { declareDead, type Ending, endAttempt, releaseClaim, removeEndedClaim } from "../store/attempt_end.ts";
+import {
+  declareDead,
+  endAttempt,
+  type Ending,
+  releaseClaim,
+  removeEndedClaim,
+} from "../store/attempt_end.ts";
 import { type Claim, tryClaim } from "../store/claim.ts";
 import { readEnds } from "../store/ends.ts";
 import { attemptPaths } from "../store/layout.ts";
 import { ClaimWatch, describeOwner } from "../store/liveness.ts";
 import type { Artifact } from "../task/artifact.ts";
+import { timeLimitOf } from "../task/time_limit_of.ts";
 import type { Verdict } from "../worker/verdict.ts";
 
 /** An attempt as a {@link Computer} is given it. */
@@ -155,7 +161,7 @@ export class LocalBackend implements Backend {
     const log = attemptPaths(claim.paths, claim.attempt).log;
     const started = machine.clock.monotonic();
     onEvent({ type: "attempt_started", hash, name, attempt, worker: "local", log, at: machine.clock.now() });
-    const timeLimitSec = limitOf(artifact);
+    const timeLimitSec = timeLimitOf(artifact);
     const verdict = await computer.compute({
       artifact,
       spec,

@@ -1,7 +1,7 @@
 import { canonicalJson } from "../core/canonical.ts";
 import type { Hash } from "../core/hash.ts";
 import type { Runtime } from "../run/runtime.ts";
-import { type Artifact, ARTIFACT, artifactReference } from "../task/artifact.ts";
+import { ARTIFACT, type Artifact, artifactReference } from "../task/artifact.ts";
 import type { ArtifactSource } from "../worker/payload.ts";
 import type { Verdict } from "../worker/verdict.ts";
 import { errorText } from "../core/errors.ts";

@@ -77,14 +77,18 @@ export async function runLocal(
   const context = currentContext();
   if (context) {
     const where = context.node ? ` inside ${context.node}` : "";
-    throw new ValidationError(`Cannot call runLocal()${where}: a run cannot be started inside of a run or a task`);
+    throw new ValidationError(
+      `Cannot call runLocal()${where}: a run cannot be started inside of a run or a task`,
+    );
   }
   const { window = "bfs", keepGoing = false, entry = Deno.mainModule } = options;
   windowSize(window);
   const limits = workerLimits(options.maxWorkers);
   const config = resolveConfig(overrides(options));
   const runtime = systemRuntime(config);
-  const runId = `local-${new Date().toISOString().replaceAll(/[:.]/g, "")}-${runtime.machine.randomId().slice(0, 6)}`;
+  const runId = `local-${new Date().toISOString().replaceAll(/[:.]/g, "")}-${
+    runtime.machine.randomId().slice(0, 6)
+  }`;
   const forced = forcedNodes(runtime, options.force ?? config.alwaysRerun, runId);
   const planOptions = forced === undefined ? {} : { forced };
   const source = storeStatus(runtime);
@@ -96,7 +100,11 @@ export async function runLocal(
   return await withSignals(options.signal, async (signal, onKill) => {
     const computer = options.isolation === "inline"
       ? new InlineComputer(runtime, runId)
-      : new ProcessComputer(runtime, runId, { entry, config: await childConfig(runtime, config), stopping: signal });
+      : new ProcessComputer(runtime, runId, {
+        entry,
+        config: await childConfig(runtime, config),
+        stopping: signal,
+      });
     onKill(() => computer.kill());
     try {
       const { summary, interrupted } = await drive(runtime, {

@@ -1,7 +1,7 @@
 import type { Hash } from "../core/hash.ts";
 import type { Artifact } from "../task/artifact.ts";
 import type { PlanNode } from "./node.ts";
-import { specOf } from "./_spec.ts";
+import { specOf } from "../task/spec_of.ts";
 import type { NodeState } from "./status.ts";
 
 /** A node while the plan is being made: it becomes a {@link PlanNode} as it is. */

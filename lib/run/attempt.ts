@@ -1,4 +1,4 @@
-import { ComputeError, FuruError } from "../core/errors.ts";
+import { ComputeError } from "../core/errors.ts";
 import { type Claim } from "../store/claim.ts";
 import { endAttempt, type Ending } from "../store/attempt_end.ts";
 import { attemptPaths } from "../store/layout.ts";
@@ -63,7 +63,7 @@ export async function computeInProcess(runtime: Runtime, options: AttemptOptions
       echo?.write(text);
     },
   };
-  const limit = limitOf(artifact);
+  const limit = timeLimitOf(artifact);
   const timeout = new AbortController();
   const over = new AbortController();
   if (limit !== undefined) startLimit(runtime, artifact, limit, timeout, over.signal);
@@ -98,18 +98,6 @@ function endingOf({ outcome, reason }: AttemptResult): Ending | "success" {
       return { kind: "failed", failure: outcome.failure, error, ...(stack === undefined ? {} : { stack }) };
     }
   }
-}
-
-/** The seconds that an attempt of this artifact may take. @throws {FuruError} when its task says nonsense. */
-export function limitOf(artifact: Artifact): number | undefined {
-  const { timeLimit } = artifact[ARTIFACT].task;
-  const limit = typeof timeLimit === "function" ? timeLimit(artifact.params as never) : timeLimit;
-  if (limit !== undefined && !(limit > 0)) {
-    throw new FuruError(
-      `Cannot use the timeLimit of ${artifact}: it must be seconds above 0, it is ${limit}`,
-    );
-  }
-  return limit;
 }
 
 function startLimit(

@@ -141,7 +141,8 @@ class Driver {
         return;
       case "stalled": {
         const missing = action.missing.map((hash) => `${this.#artifact(hash)}`).join(", ");
-        const text = `The run cannot go on: nothing is ready, running or in progress, and missing are ${missing}`;
+        const text =
+          `The run cannot go on: nothing is ready, running or in progress, and missing are ${missing}`;
         return onEvent({ type: "message", level: "error", text, at });
       }
       case "finished":

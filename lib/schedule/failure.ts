@@ -31,7 +31,12 @@ export async function describeFailure(
   return {
     name: artifact.name,
     hash: artifact.hash,
-    params: Deno.inspect(artifact.params, { depth: 4, breakLength: 100, iterableLimit: 10, strAbbreviateSize: 200 }),
+    params: Deno.inspect(artifact.params, {
+      depth: 4,
+      breakLength: 100,
+      iterableLimit: 10,
+      strAbbreviateSize: 200,
+    }),
     kind,
     attempts,
     error,

@@ -18,7 +18,7 @@ export function forcedNodes(
   runId: string,
 ): ForcedNodes | undefined {
   if (names.length === 0) return undefined;
-  if (names !== "ALL") for (const name of names) checkTaskName(name);
+  if (names !== "ALL") { for (const name of names) checkTaskName(name); }
   const wanted = new Set(names === "ALL" ? [] : names);
   return {
     has: ({ name }) => names === "ALL" || wanted.has(name),

@@ -4,7 +4,7 @@ import type { Runtime } from "../run/runtime.ts";
 import { readEnds } from "../store/ends.ts";
 import { attemptPaths } from "../store/layout.ts";
 import { ClaimWatch, describeOwner } from "../store/liveness.ts";
-import { type Artifact, ARTIFACT } from "../task/artifact.ts";
+import { ARTIFACT, type Artifact } from "../task/artifact.ts";
 
 /** Where plans learn what is stored: the store. */
 export function storeStatus(runtime: Runtime): StatusSource {
@@ -27,7 +27,9 @@ async function inspect(runtime: Runtime, artifact: Artifact): Promise<NodeState>
   if (found.state === "invalid") return { status: "TODO", why: `what is stored is invalid: ${found.why}` };
   const end = (await readEnds(runtime.store, paths)).at(-1);
   if (!end || end.kind === "preempted") return { status: "TODO" };
-  if (runtime.config.retryFailed) return { status: "TODO", why: `attempt ${end.attempt} failed: ${end.error}` };
+  if (runtime.config.retryFailed) {
+    return { status: "TODO", why: `attempt ${end.attempt} failed: ${end.error}` };
+  }
   const log = attemptPaths(paths, { n: end.attempt, id: end.id }).log;
   return { status: "FAILED", error: end.error, log };
 }

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { formatKey } from "../core/encode_tagged.ts";
-import { nearest } from "../core/nearest.ts";
+import { didYouMean } from "../core/nearest.ts";
+import { listNames } from "./strict_schema.ts";
 
 type Issue = z.core.$ZodIssue;
 
@@ -25,7 +26,7 @@ export function formatIssues(issues: readonly Issue[]): string[] {
 function faults(issue: Issue): Fault[] {
   switch (issue.code) {
     case "invalid_union":
-      return issue.errors.length === 0 ? [fault(issue)] : [union(issue)];
+      return [issue.errors.length === 0 ? discriminator(issue) : union(issue)];
     case "invalid_key":
     case "invalid_element":
       return issue.issues.flatMap((inner) => faults(inner)).map((inner) => below(issue, inner));
@@ -50,17 +51,29 @@ function union(issue: Extract<Issue, { code: "invalid_union" }>): Fault {
       " and ",
     )
   );
-  // What was given is the same for all forms that fail at their root: told once, at the end.
-  const given = current(issue);
-  const told = deeper.length > 0
-    ? texts
-    : texts.map((text) => text.endsWith(given) ? text.slice(0, -given.length) : text);
-  return { path: issue.path, text: [...new Set(told)].join("; or ") + (deeper.length > 0 ? "" : given) };
+  // What was given is the same for all forms that fail at their root: told once.
+  const given = deeper.length > 0 ? "" : issue.input === undefined ? MISSING : current(issue);
+  const told = new Set(texts.map((text) => text.replace(given, "")));
+  const all = [...told].join("; or ");
+  return { path: issue.path, text: given === MISSING ? given + all : all + given };
+}
+
+/** No form has this value in the key that tells the forms apart. */
+function discriminator(issue: Extract<Issue, { code: "invalid_union" }>): Fault {
+  const { options, discriminator: key } = issue as { options?: unknown[]; discriminator?: string };
+  if (options === undefined || key === undefined) return fault(issue);
+  const value = (issue.input as Record<string, unknown> | undefined)?.[key];
+  const names = options.map(String);
+  const text = `expected one of ${listNames(names)}`;
+  if (value === undefined) return { path: issue.path, text: MISSING + text };
+  return { path: issue.path, text: `${text}${shown(value)}${didYouMean(String(value), names)}` };
 }
 
 function isUnknownKey({ text }: Fault): boolean {
   return text.startsWith("unknown key");
 }
+
+const MISSING = "is missing, ";
 
 function fault(issue: Issue): Fault {
   const { path } = issue;
@@ -68,22 +81,22 @@ function fault(issue: Issue): Fault {
   const message = issue.message.replace(/^Invalid input: /, "");
   if (issue.code === "invalid_type") {
     const expected = message.replace(/, received .*$/, "");
-    if (issue.input === undefined) return { path, text: `is missing, ${expected}` };
-    return { path, text: expected + current(issue) };
+    return { path, text: issue.input === undefined ? MISSING + expected : expected + current(issue) };
   }
-  const { input } = issue;
-  const near = issue.code === "invalid_value" && typeof input === "string"
-    ? nearest(input, issue.values.filter((value) => typeof value === "string"))
-    : undefined;
-  const hint = near === undefined ? "" : `; did you mean '${near}'?`;
-  const custom = issue.code === "custom" ? (issue.params?.expected as string | undefined) : undefined;
-  return { path, text: (custom ?? message) + current(issue) + hint };
+  const values = issue.code === "invalid_value"
+    ? issue.values.filter((value) => typeof value === "string")
+    : [];
+  const hint = typeof issue.input === "string" ? didYouMean(issue.input, values) : "";
+  return { path, text: message + current(issue) + hint };
+}
+
+function current(issue: Issue): string {
+  return issue.input === undefined ? "" : shown(issue.input);
 }
 
 /** `, current value is "x"`, short. */
-function current(issue: Issue): string {
-  if (issue.input === undefined) return "";
-  const text = Deno.inspect(issue.input, {
+function shown(value: unknown): string {
+  const text = Deno.inspect(value, {
     depth: 1,
     iterableLimit: 3,
     strAbbreviateSize: 60,

@@ -1,4 +1,5 @@
 import { errorText, ValidationError } from "../core/errors.ts";
+import { checkWord } from "../core/names.ts";
 import { ARTIFACT, type Artifact } from "./artifact.ts";
 
 /** The spec that an artifact needs. @throws ValidationError when the task's own function gives none. */
@@ -14,7 +15,11 @@ export function specOf(artifact: Artifact): string {
       artifact: `${artifact}`,
     });
   }
-  if (typeof value === "string" && value !== "") return value;
+  if (typeof value === "string" && value !== "") {
+    // It becomes the name of a folder.
+    checkWord(`spec of ${artifact}`, value);
+    return value;
+  }
   throw new ValidationError(
     `Cannot use ${artifact} as 'spec' of its task must return a name: it returned ${Deno.inspect(value)}`,
     { artifact: `${artifact}` },

@@ -29,14 +29,6 @@ export interface WatchedNode {
   readonly since: number;
 }
 
-/** A failed attempt whose node is neither tried again yet nor given up. */
-export interface FailedAttempt {
-  /** Which attempt, from 1. */
-  readonly attempt: number;
-  /** What was thrown. */
-  readonly error: string;
-}
-
 /** How many nodes had ended at a time. */
 interface Sample {
   readonly at: number;
@@ -63,8 +55,6 @@ export interface ProgressState {
   readonly running: ReadonlyMap<Hash, RunningTask>;
   /** Nodes that others compute now. */
   readonly watched: ReadonlyMap<Hash, WatchedNode>;
-  /** The latest attempt of each node that waits for another try. */
-  readonly retrying: ReadonlyMap<Hash, FailedAttempt>;
   /** Ends of nodes at most once a second, the newest 60: the rate is taken over them. */
   readonly samples: readonly Sample[];
   /** How the run ended, when it has. */
@@ -85,7 +75,6 @@ export const initialProgress: ProgressState = {
   failed: 0,
   running: new Map(),
   watched: new Map(),
-  retrying: new Map(),
   samples: [],
 };
 
@@ -103,7 +92,6 @@ export function reduceProgress(state: ProgressState, event: RunEvent): ProgressS
         ...state,
         running: new Map(state.running).set(hash, task),
         watched: without(state.watched, hash),
-        retrying: without(state.retrying, hash),
       };
     }
     case "attempt_progress": {
@@ -114,16 +102,8 @@ export function reduceProgress(state: ProgressState, event: RunEvent): ProgressS
       const message = event.message === undefined ? {} : { message: event.message };
       return { ...state, running: new Map(state.running).set(event.hash, { ...rest, fraction, ...message }) };
     }
-    case "attempt_ended": {
-      const { hash, attempt, error, outcome } = event;
-      const running = without(state.running, hash);
-      if (outcome !== "failed") return { ...state, running };
-      return {
-        ...state,
-        running,
-        retrying: new Map(state.retrying).set(hash, { attempt, error: error ?? "" }),
-      };
-    }
+    case "attempt_ended":
+      return { ...state, running: without(state.running, event.hash) };
     case "node_watched": {
       const { hash, name, owner, at } = event;
       const since = state.watched.get(hash)?.since ?? at;
@@ -135,7 +115,6 @@ export function reduceProgress(state: ProgressState, event: RunEvent): ProgressS
       return ended({ ...state, failed: state.failed + 1 }, event.hash, event.at);
     case "run_ended":
       return { ...state, ended: { summary: event.summary, interrupted: event.interrupted } };
-    case "node_retry":
     case "node_retry":
     case "message":
       return state;
@@ -188,7 +167,6 @@ function ended(state: ProgressState, hash: Hash, at: number): ProgressState {
     samples,
     running: without(state.running, hash),
     watched: without(state.watched, hash),
-    retrying: without(state.retrying, hash),
   };
 }
 

@@ -20,7 +20,16 @@ const same = (text: string): string => text;
 
 /** The colours to use. `NO_COLOR` in the environment stands above `color`. */
 export function style(color: boolean): Style {
+  // Nothing needs no colour: an empty part of a bar stays empty.
+  const tint = (paint: (text: string) => string) => (text: string): string => text === "" ? "" : paint(text);
   return color
-    ? { good: green, bad: red, warn: yellow, active: cyan, faint: dim, strong: bold }
+    ? {
+      good: tint(green),
+      bad: tint(red),
+      warn: tint(yellow),
+      active: tint(cyan),
+      faint: tint(dim),
+      strong: tint(bold),
+    }
     : { good: same, bad: same, warn: same, active: same, faint: same, strong: same };
 }

@@ -72,13 +72,15 @@ Deno.test("furu run gives roots and options to the run", async () => {
 Deno.test("furu run leaves to the run what no flag says", async () => {
   const { runs } = await furu(["run", "pipeline.ts"]);
   const { entry: _, ...options } = runs[0]!.options;
-  assertEquals(options, { keepGoing: false, force: [], progress: "auto" });
+  assertEquals(options, { keepGoing: false, progress: "auto" });
   assertEquals((await furu(["run", "pipeline.ts", "--json"])).runs[0]?.options.progress, "json");
 });
 
 Deno.test("furu takes the options of every command before the command, too", async () => {
-  const { code, configured, runs } = await furu(["--root", "/data/x", "--quiet", "run", "pipeline.ts"]);
-  assertEquals([code, configured, runs.length], [0, [{ root: "/data/x", logLevel: "error" }], 1]);
+  for (const quiet of ["--quiet", "-q"]) {
+    const { code, configured, runs } = await furu(["--root", "/data/x", quiet, "run", "pipeline.ts"]);
+    assertEquals([code, configured, runs.length], [0, [{ root: "/data/x", logLevel: "error" }], 1]);
+  }
 });
 
 Deno.test("furu ends with 2 when an argument is missing, too much, or of the wrong form", async () => {

@@ -18,7 +18,7 @@ const fails = (...args: string[]) => assertThrows(() => parse(...args), UsageErr
 Deno.test("parseFlags() takes long, short and joined forms anywhere between arguments", () => {
   const expected = {
     args: ["a", "b"],
-    flags: { workers: 4, set: [], quiet: true, "no-color": true, format: "json" },
+    flags: { workers: 4, set: [], quiet: true, "no-color": true, format: "json" as const },
   };
   assertEquals(parse("a", "--workers", "4", "-q", "--no-color", "b", "--format=json"), expected);
   assertEquals(parse("-w4", "a", "--quiet", "--format", "json", "--no-color", "b"), expected);

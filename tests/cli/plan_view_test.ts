@@ -49,7 +49,10 @@ Deno.test("planTree() of a chain deeper than calls can be nested", () => {
     { length: size },
     (_, i) => node(`${i}x`, i + 1 < size ? { needs: [`${i + 1}x`] } : {}),
   );
-  assertEquals(planTree(planOf(["0x"], ...nodes), { color: false, width: 60 }).split("\n").length, size + 3);
+  const lines = planTree(planOf(["0x"], ...nodes), { color: false, width: 200 }).split("\n");
+  assertEquals(lines.length, size + 3);
+  assertEquals(lines[2], `   └─ toy/Train(2x000000)  TODO`);
+  assertEquals(lines[45]?.trimStart(), `└─ (level 45) toy/Train(45x00000)  TODO`);
 });
 
 Deno.test("planTree() of nothing, and lines no longer than the terminal", () => {

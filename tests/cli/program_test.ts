@@ -59,12 +59,6 @@ Deno.test("a script with main() has the commands over its own roots, and is sile
   const wrong = await start(script, "get", "Nope");
   assertEquals(wrong.code, 2);
   assertStringIncludes(wrong.err, "defined are clifix/Data, clifix/Train");
-  const importing = await Deno.makeTempFile({ suffix: ".ts" });
-  await Deno.writeTextFile(
-    importing,
-    `import ${JSON.stringify(new URL("./fixtures/script.ts", import.meta.url))};`,
-  );
-  const imported = await start(importing);
-  await Deno.remove(importing);
+  const imported = await start(join(FIXTURES, "imports_script.ts"));
   assertEquals(imported, { code: 0, out: "", err: "" });
 });

@@ -1,9 +1,7 @@
-import { type assert, assertEquals, type assertThrows } from "@std/assert";
-import type { ProtocolError, ValidationError } from "../../lib/core/errors.ts";
-import type { Hash, hashText } from "../../lib/core/hash.ts";
-import { type Plan, plan } from "../../lib/plan/graph.ts";
+import { assertEquals } from "@std/assert";
+import { plan } from "../../lib/plan/graph.ts";
 import { createScheduler } from "../../lib/schedule/scheduler.ts";
-import { fakeArtifact, FakeSource, type layeredGraph } from "../plan/fake_graph.ts";
+import { fakeArtifact, FakeSource } from "../plan/fake_graph.ts";
 import { Rig } from "./rig.ts";
 
 const retry = { retryFailed: true, maxComputeRetries: 3, preemptMax: 5 };

@@ -225,6 +225,6 @@ Deno.test("whatever happens: dependencies first, bounded starts, limits and wind
         for (const hash of missing) assert(world.dependsOnFailure(hash), "all else is done first");
       }
     }),
-    { numRuns: 3000 },
+    { numRuns: 2000 },
   );
 });

@@ -1,9 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { ProtocolError, type ValidationError } from "../../lib/core/errors.ts";
-import type { Hash, hashText } from "../../lib/core/hash.ts";
-import { type Plan, plan } from "../../lib/plan/graph.ts";
-import type { createScheduler } from "../../lib/schedule/scheduler.ts";
-import { fakeArtifact, FakeSource, type layeredGraph } from "../plan/fake_graph.ts";
+import { ProtocolError } from "../../lib/core/errors.ts";
+import type { Hash } from "../../lib/core/hash.ts";
+import { plan } from "../../lib/plan/graph.ts";
+import { fakeArtifact, FakeSource } from "../plan/fake_graph.ts";
 import { Rig } from "./rig.ts";
 
 const retry = { retryFailed: true, maxComputeRetries: 3, preemptMax: 5 };

@@ -5,7 +5,8 @@ import { ValidationError } from "../../lib/core/errors.ts";
 import { ARTIFACT, type Artifact, isArtifact } from "../../lib/task/artifact.ts";
 import { defineTask } from "../../lib/task/define.ts";
 import { findTask, taskNames } from "../../lib/task/registry.ts";
-import { specOf, timeLimitOf } from "../../lib/task/settings.ts";
+import { specOf } from "../../lib/task/spec_of.ts";
+import { timeLimitOf } from "../../lib/task/time_limit_of.ts";
 
 const Data = defineTask({
   name: "define/Data",
@@ -197,7 +198,11 @@ describe("specOf() and timeLimitOf()", () => {
     assertEquals(timeLimitOf(Data()), undefined);
     assertEquals(specOf(Sized({ spec: "gpu", seconds: 2 })), "gpu");
     assertEquals(timeLimitOf(Sized({ spec: "gpu", seconds: 2 })), 2);
-    assertThrows(() => specOf(Sized({ spec: "../x", seconds: 2 })), ValidationError, "spec of define/Sized");
+    assertThrows(
+      () => specOf(Sized({ spec: "../x", seconds: 2 })),
+      ValidationError,
+      "Cannot use spec of define/Sized(",
+    );
     assertThrows(() => timeLimitOf(Sized({ spec: "gpu", seconds: -1 })), ValidationError, "above 0");
   });
 });

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { hashOfIdentity } from "../../lib/core/canonical.ts";
 import { ValidationError } from "../../lib/core/errors.ts";
 import { hashText } from "../../lib/core/hash.ts";
-import { type Artifact, ARTIFACT } from "../../lib/task/artifact.ts";
+import { ARTIFACT, type Artifact } from "../../lib/task/artifact.ts";
 import { defineTask } from "../../lib/task/define.ts";
 import { FakeArtifact, reversed, same } from "../core/data.ts";
 import { data } from "../core/data.ts";
@@ -25,35 +25,42 @@ const Train = defineTask({
 
 /** Fake artifacts become real ones. */
 function withArtifacts(value: unknown): unknown {
-  if (value instanceof FakeArtifact) return Data({ seed: value.name.charCodeAt(0) * 10 + Number(value.hash[0]) });
+  if (value instanceof FakeArtifact) {
+    return Data({ seed: value.name.charCodeAt(0) * 10 + Number(value.hash[0]) });
+  }
   if (Array.isArray(value)) return value.map(withArtifacts);
   if (value instanceof Map) return new Map(withArtifacts([...value]) as [unknown, unknown][]);
   if (value instanceof Set) return new Set(withArtifacts([...value]) as unknown[]);
-  if (typeof value !== "object" || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value;
+  if (typeof value !== "object" || value === null || Object.getPrototypeOf(value) !== Object.prototype) {
+    return value;
+  }
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withArtifacts(item)]));
 }
 
 describe("the hash of an artifact", () => {
   it("is golden: a change of these means a new scheme number", () => {
     const data = Data({ seed: 1 });
-    assertEquals(data[ARTIFACT].identity, '{"params":{"seed":1,"size":1000},"scheme":1,"task":"identity/Data"}');
-    assertEquals<string>(data.hash, "GOLDEN1");
+    assertEquals(
+      data[ARTIFACT].identity,
+      '{"params":{"seed":1,"size":1000},"scheme":1,"task":"identity/Data"}',
+    );
+    assertEquals<string>(data.hash, "53863add515b04b2e8a15f6ffc407233");
     const train = Train({ data, lr: 1e-3 });
     assertEquals(
       train[ARTIFACT].identity,
       `{"params":{"data":{"$artifact":["identity/Data","${data.hash}"]},"lr":0.001},` +
         `"scheme":1,"task":"identity/Train","version":2}`,
     );
-    assertEquals<string>(train.hash, "GOLDEN2");
+    assertEquals<string>(train.hash, "ce3fe0df6f756da15b6d5028fbf420bf");
     const value = {
       big: 12345678901234567890n,
       date: new Date(1e12),
       map: new Map<unknown, unknown>([["b", new Set([2, 1])], ["a", null]]),
       typed: [new Float64Array([1.5, -0]), new Uint8Array([1, 2, 255]), new BigInt64Array([-1n])],
-      $key: "\ud800\u{1F600}\n",
+      $key: "\ud800 \u{1F600}\n",
       zero: -0,
     };
-    assertEquals<string>(Any({ value }).hash, "GOLDEN3");
+    assertEquals<string>(Any({ value }).hash, "b57c6912d947c30354ed8c22a21ee787");
   });
 
   it("is that of its identity, also when that was parsed from a record", () => {
@@ -85,7 +92,9 @@ describe("the hash of an artifact", () => {
     assertEquals(new Set(tasks.map((task) => task({ a: 1 }).hash)).size, 3);
     const [number, text] = [1, "1"].map((version) =>
       JSON.parse(
-        defineTask({ name: `identity/${typeof version}`, params, version, create: () => 1 })({ a: 1 })[ARTIFACT].identity,
+        defineTask({ name: `identity/${typeof version}`, params, version, create: () => 1 })({
+          a: 1,
+        })[ARTIFACT].identity,
       ).version
     );
     assertEquals([number, text], [1, "1"]);
@@ -133,10 +142,14 @@ describe("legacy parameters", () => {
       legacy: { norm: "none", shape: { k: 3 } },
       create: () => 1,
     });
-    const rename = (artifact: Artifact) => artifact[ARTIFACT].identity.replace("identity/New", "identity/Old");
+    const rename = (artifact: Artifact) =>
+      artifact[ARTIFACT].identity.replace("identity/New", "identity/Old");
     assertEquals(rename(after({ a: 1 })), before({ a: 1 })[ARTIFACT].identity);
     assertEquals(after({ a: 1 }).params.norm, "none");
-    assertStringIncludes(after({ a: 1, norm: "batch" })[ARTIFACT].identity, '"params":{"a":1,"norm":"batch"}');
+    assertStringIncludes(
+      after({ a: 1, norm: "batch" })[ARTIFACT].identity,
+      '"params":{"a":1,"norm":"batch"}',
+    );
   });
 });
 
@@ -169,7 +182,9 @@ describe("dependencies()", () => {
       },
       create: (): number => 1,
     });
-    assertEquals(Fibonacci({ n: 50 })[ARTIFACT].dependencies.map(({ params }) => params), [{ n: 49 }, { n: 48 }]);
+    assertEquals(Fibonacci({ n: 50 })[ARTIFACT].dependencies.map(({ params }) => params), [{ n: 49 }, {
+      n: 48,
+    }]);
     assertEquals(calls, 51);
   });
 
@@ -200,12 +215,13 @@ describe("dependencies()", () => {
   });
 
   it("that are no artifacts are errors", () => {
+    const wrong: unknown[] = [undefined, [5], Promise.resolve([])];
     const Wrong = defineTask({
       name: "identity/Wrong",
-      params: z.object({ what: z.any() }),
-      dependencies: ({ what }) => what === 0 ? undefined : what === 1 ? [5] : Promise.resolve([]) as never,
+      params: z.object({ what: z.int() }),
+      dependencies: ({ what }) => wrong[what] as Artifact[],
       create: () => 1,
-    } as never) as unknown as (params: unknown) => Artifact;
+    });
     assertThrows(() => Wrong({ what: 0 }), ValidationError, "it is undefined");
     assertThrows(() => Wrong({ what: 1 }), ValidationError, "number 0 is 5");
     assertThrows(() => Wrong({ what: 2 }), ValidationError, "synchronously");

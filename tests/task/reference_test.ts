@@ -15,7 +15,7 @@ const Data = defineTask({
     seed: z.int().default(() => drawn++),
     text: z.string().transform((text) => `${text}!`),
     path: z.string().default("/a"),
-    rest: z.any(),
+    rest: z.any().optional(),
   }),
   unhashed: ["path"],
   legacy: { text: "old!" },

@@ -23,7 +23,7 @@ export function progressed(start: string, fraction: number, message?: string): R
   return { type: "attempt_progress", hash: hashOf(start), name: "toy/Train", fraction, ...words, at: START };
 }
 
-export function attemptFailed(start: string, willRetry: boolean, error = "boom"): RunEvent {
+export function attemptFailed(start: string, error = "boom"): RunEvent {
   return {
     type: "attempt_ended",
     hash: hashOf(start),
@@ -32,10 +32,18 @@ export function attemptFailed(start: string, willRetry: boolean, error = "boom")
     outcome: "failed",
     kind: "compute",
     error,
-    willRetry,
     durationMs: 5,
     at: START,
   };
+}
+
+export function retried(
+  start: string,
+  error: string,
+  kind: "compute" | "lost" = "compute",
+  left = 3,
+): RunEvent {
+  return { type: "node_retry", hash: hashOf(start), name: "toy/Train", kind, left, error, at: START };
 }
 
 export function done(start: string, at: number, how: "computed" | "elsewhere" = "computed"): RunEvent {

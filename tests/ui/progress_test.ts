@@ -19,7 +19,7 @@ Deno.test("reduceProgress() counts done, running, waiting and failed nodes", () 
     attemptStarted("b", START),
     attemptStarted("c", START),
     done("a", START),
-    attemptFailed("b", false),
+    attemptFailed("b"),
     nodeFailed("b"),
   );
   assertEquals(doneCount(state), 4);

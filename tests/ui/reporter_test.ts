@@ -8,6 +8,7 @@ import {
   ended,
   failureOf,
   nodeFailed,
+  retried,
   START,
   started,
 } from "./events.ts";
@@ -89,10 +90,11 @@ Deno.test("createReporter() on a terminal prints failures above the block, and t
   const rig = new Rig("auto", true);
   rig.send(started(3), attemptStarted("a", START));
   rig.pass(200);
-  rig.send(attemptFailed("a", true, "first line\nsecond"), nodeFailed("b", { log: "/store/1-x.log" }));
+  rig.send(attemptFailed("a"), retried("a", "first line\nsecond"));
+  rig.send(attemptFailed("b"), nodeFailed("b", { log: "/store/1-x.log" }));
   const above = rig.terminal.lines().slice(0, 2);
   assertEquals(above, [
-    "retry  toy/Train(a0000000) attempt 1 failed, will try again: first line",
+    "retry  toy/Train(a0000000) failed, will try again, at most 3 times: first line",
     "failed toy/Train(b0000000) after 4 attempts: Error: boom (log: /store/1-x.log)",
   ]);
   rig.reporter.close();
@@ -141,7 +143,8 @@ Deno.test("createReporter() in quiet mode tells only of what failed", () => {
   rig.send(
     started(3),
     attemptStarted("a", START),
-    attemptFailed("a", true),
+    attemptFailed("a"),
+    retried("a", "boom"),
     { type: "message", level: "warn", text: "not told", at: START },
     { type: "message", level: "error", text: "told", at: START },
     done("a", START),

@@ -1,3 +1,4 @@
+import { timeLimitOf } from "../task/time_limit_of.ts";
 import { ComputeError } from "../core/errors.ts";
 import { type Claim } from "../store/claim.ts";
 import { endAttempt, type Ending } from "../store/attempt_end.ts";

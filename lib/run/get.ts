@@ -1,6 +1,6 @@
 import { ComputeError, ExecutionError } from "../core/errors.ts";
 import { releaseClaim } from "../store/attempt_end.ts";
-import { tryClaim } from "../store/claim.ts";
+import { type Claim, tryClaim } from "../store/claim.ts";
 import { readEnds } from "../store/ends.ts";
 import { attemptPaths } from "../store/layout.ts";
 import { type Artifact, isArtifact, type Value } from "../task/artifact.ts";
@@ -10,7 +10,7 @@ import { currentContext, type ExecutionContext } from "./context.ts";
 import { defaultRuntime } from "./default_runtime.ts";
 import { getInExecutor } from "./executor.ts";
 import { refuseWhileLoading } from "./loading.ts";
-import { findResult } from "./result.ts";
+import { findResult, type Found } from "./result.ts";
 import type { Runtime } from "./runtime.ts";
 import { isStoredOnly } from "./stored_artifact.ts";
 import { Waiter } from "./wait.ts";
@@ -123,17 +123,12 @@ async function compute(
     const result = await tryClaim(runtime.store, paths, { backend: "get", run: runtime.session });
     if (result.kind === "held") return false;
     const { claim } = result;
-    // Somebody may have stored it before we claimed it.
-    const again = await findResult(runtime, artifact, { tolerant: true, value: false });
-    const stored = again.state === "missing"
-      ? undefined
-      : again.state === "valid"
-      ? again.result.record
-      : again.record;
-    if (again.state === "valid" && stored?.id !== replaces) {
+    const stored = await storedUnderClaim(runtime, artifact, claim);
+    if (stored?.state === "valid" && stored.result.record.id !== replaces) {
       await releaseClaim(runtime.store, claim);
       return true;
     }
+    const old = stored?.state === "valid" ? stored.result.record : stored?.record;
     let thrown: unknown;
     const { outcome, log, reason } = await runAttempt(runtime, {
       artifact,
@@ -143,7 +138,7 @@ async function compute(
       signals: [interrupted, ...signals],
       echo: { write: (text) => runtime.echo(text) },
       onThrown: (error) => thrown = error,
-      ...(stored === undefined ? {} : { replaces: stored.id }),
+      ...(old === undefined ? {} : { replaces: old.id }),
     });
     if (outcome.kind === "success" || outcome.kind === "superseded") return true;
     // Declared dead by somebody: whoever took over is waited for.
@@ -151,6 +146,21 @@ async function compute(
     if (outcome.kind === "preempted") throw reason;
     throw failureOf(artifact, claim.attempt.n, failureText(outcome), log, thrown);
   });
+}
+
+/** What somebody may have stored before we claimed. A claim under which nothing is begun is given back. */
+async function storedUnderClaim(
+  runtime: Runtime,
+  artifact: Artifact,
+  claim: Claim,
+): Promise<Exclude<Found, { state: "missing" }> | undefined> {
+  try {
+    const found = await findResult(runtime, artifact, { tolerant: true, value: false });
+    return found.state === "missing" ? undefined : found;
+  } catch (error) {
+    await releaseClaim(runtime.store, claim);
+    throw error;
+  }
 }
 
 /** With `retryFailed` off a failed artifact is not tried again: its recorded error is thrown. */

@@ -129,8 +129,7 @@ async function linkSuccessEnd(store: Store, paths: ArtifactPaths, end: string): 
 /** Removes the artifact's folder when nothing is left in it; after a success checkpoints are not needed any more. */
 async function removeHome(store: Store, paths: ArtifactPaths, succeeded: boolean): Promise<void> {
   const { machine } = store;
-  await removeIfThere(machine, paths.home);
-  if (!succeeded) return;
+  if (await removeIfThere(machine, paths.home) || !succeeded) return;
   const names = await listOrNothing(machine, paths.home);
   const checkpoints = names.filter(({ name }) => parseAttemptName(name)?.kind === "checkpoint");
   for (const { name } of checkpoints) await machine.files.removeTree(join(paths.home, name));

@@ -101,12 +101,19 @@ export async function listOrNothing(
   }
 }
 
-/** Removes a file or an empty folder that may be gone already, or not empty any more. */
-export async function removeIfThere(machine: Machine, path: string): Promise<void> {
+/**
+ * Removes a file or an empty folder that may be gone already, or not empty any more.
+ *
+ * @returns Whether nothing of that name is left.
+ */
+export async function removeIfThere(machine: Machine, path: string): Promise<boolean> {
   try {
     await machine.files.remove(path);
+    return true;
   } catch (error) {
-    if (!["ENOENT", "ENOTEMPTY", "EEXIST"].includes(errorCode(error) ?? "")) throw error;
+    const code = errorCode(error) ?? "";
+    if (!["ENOENT", "ENOTEMPTY", "EEXIST"].includes(code)) throw error;
+    return code === "ENOENT";
   }
 }
 

@@ -92,6 +92,7 @@ Deno.test("furu ends with 2 when an argument is missing, too much, or of the wro
       "path",
       "path xyz",
       "path abc",
+      "compute",
       "--workers 4 run pipeline.ts",
     ]
   ) {

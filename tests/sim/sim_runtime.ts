@@ -27,7 +27,7 @@ export function simRuntime(machine: Machine, signal: AbortSignal, config: Partia
   return new Runtime({
     config: { ...CONFIG, ...config },
     machine,
-    provenance: () => Promise.resolve({}),
+    provenance: { collect: () => Promise.resolve({}), git: () => Promise.resolve(undefined) },
     logger: silentLogger,
     guard: (attempt) => attempt(signal),
     echo: () => {},

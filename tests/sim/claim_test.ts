@@ -4,8 +4,8 @@ import { claimScenario } from "./claim_scenario.ts";
 import { assertSeeds, describeFailure, runSeeds } from "./scenario.ts";
 
 describe("the model of the claim protocol", () => {
-  it("holds with 2,000 seeds, in which every kind of fault that it can meet happened", async () => {
-    const { faults } = await assertSeeds(claimScenario("claim", "link"), { count: 2000 });
+  it("holds with 10,000 seeds, in which every kind of fault that it can meet happened", async () => {
+    const { faults } = await assertSeeds(claimScenario("claim", "link"), { count: 10_000 });
     for (const kind of ["crash", "suspend", "lost", "eio", "full", "slow", "staleNegative"] as const) {
       assert((faults[kind] ?? 0) > 0, `never happened: ${kind}`);
     }

@@ -32,7 +32,7 @@ const Outer = defineTask({
 const DISK_ERRORS = ["EIO", "ENOSPC", "ESTALE", "ENOENT", "EEXIST"];
 
 /** The runtime of the process whose `create` runs now. */
-function runtimeNow(): Runtime {
+export function runtimeNow(): Runtime {
   const context = currentContext();
   if (context === undefined) throw new Error("create was called without its context");
   return context.runtime;
@@ -73,7 +73,7 @@ export function getScenario(name: string, nested: boolean): Scenario {
         }, { restart: true });
       }
       await world.run();
-      checkEnds(world);
+      checkSame(world);
       if (world.leaks.length > 0) throw new Violation(`left behind: ${world.leaks.join("; ")}`);
       if (world.fates.total > 0 || failing) return;
       if (Object.values(creates).some((times) => times !== 1)) {
@@ -101,14 +101,22 @@ function keepRecords(world: World, records: string[]): void {
 }
 
 /** All that got a value got the same one, and nobody ended with an error but for the disk's. */
-function checkEnds(world: World): void {
-  const values = new Set<unknown>();
+function checkSame(world: World): void {
+  const values = new Set(checkEnds(world));
+  if (values.size > 1) throw new Violation(`different results were seen: ${[...values].join(", ")}`);
+}
+
+/** Nobody ended with an error but for the disk's, and nobody with a value that nobody may get. Returns the values. */
+export function checkEnds(world: World, never: readonly unknown[] = []): unknown[] {
+  const values: unknown[] = [];
   for (const process of world.processes) {
     if (process.state === "crashed") continue;
-    if (!process.failed) values.add(process.value);
+    if (!process.failed) values.push(process.value);
     else if (!isDiskError(process.error)) throw process.error;
   }
-  if (values.size > 1) throw new Violation(`different results were seen: ${[...values].join(", ")}`);
+  const wrong = values.find((value) => never.includes(value));
+  if (wrong !== undefined) throw new Violation(`somebody got ${wrong}`);
+  return values;
 }
 
 function isDiskError(error: unknown): boolean {

@@ -1,5 +1,6 @@
 import { claimScenario } from "./claim_scenario.ts";
 import { getScenario } from "./get_scenario.ts";
+import { replaceScenario } from "./replace_scenario.ts";
 import type { Scenario } from "./scenario.ts";
 
 /** All that `deno task sim` plays. */
@@ -7,4 +8,6 @@ export const scenarios: readonly Scenario[] = [
   claimScenario("claim", "link"),
   getScenario("get", false),
   getScenario("nested", true),
+  replaceScenario("forced", "forced"),
+  replaceScenario("invalid", "invalid"),
 ];

@@ -1,0 +1,55 @@
+import { type Artifact, defineTask, get, z } from "@furu/furu";
+import { act, SCENE } from "./acts.ts";
+
+const anyStep = z.lazy(() => z.union([Step.schema, Other.schema]));
+
+const params = z.object({
+  id: z.string(),
+  /** What `create` does, one after the other. */
+  does: z.array(z.string()).default([]),
+  needs: z.array(anyStep as z.ZodType<Artifact>).default([]),
+  /** Artifacts that don't count for identity. */
+  beside: z.array(anyStep as z.ZodType<Artifact>).default([]),
+  spec: z.string().default("default"),
+  /** Seconds. */
+  limit: z.number().optional(),
+  /** What is returned besides the id: so many characters. */
+  size: z.int().default(0),
+});
+
+const options = {
+  params,
+  unhashed: ["spec", "limit", "beside", "does"],
+  spec: ({ spec }: z.output<typeof params>) => spec,
+};
+
+/** Appends to one file for all, so that the order and the number of creates can be read from it. */
+function remember(what: string, id: string): void {
+  Deno.writeTextFileSync(`${SCENE}/${what}`, `${id}\n`, { append: true });
+}
+
+type Context = Parameters<typeof act>[0] & { params: z.output<typeof params> };
+
+async function create(ctx: Context): Promise<string> {
+  const { id, does, needs, beside, size } = ctx.params;
+  remember("created", id);
+  const values: string[] = [];
+  for (const below of [...needs, ...beside]) values.push(await get(below) as string);
+  await act(ctx, does);
+  remember("returned", id);
+  return `${id}(${values.join()})${"x".repeat(size)}`;
+}
+
+export const Step = defineTask({ name: "run/Step", ...options, timeLimit: limitOf, create });
+
+/** As Step, under another name. */
+export const Other = defineTask({ name: "run/Other", ...options, timeLimit: limitOf, create });
+
+function limitOf({ limit }: z.output<typeof params>): number | undefined {
+  return limit;
+}
+
+/** An artifact that a task asks for without having declared it. */
+export function undeclared(id: string): Artifact {
+  return Step({ id });
+}

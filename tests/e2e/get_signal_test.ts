@@ -1,0 +1,50 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { Rig, until } from "../rig.ts";
+import { begun, creates, ends, job, litter, printed } from "./job.ts";
+
+for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+  Deno.test(`${signal} during a computation ends it as preempted, with exit code ${code}, and the next get computes`, async () => {
+    await using rig = new Rig();
+    const interrupted = job(rig, ["get", "Nested", "outer"]);
+    await begun(rig, 1, "inner");
+    interrupted.kill(signal);
+    const ended = await interrupted.ended();
+    assertEquals(ended.code, code, ended.output);
+    assertEquals(ends(rig).map(({ kind }) => kind), ["preempted", "preempted"]);
+    assertStringIncludes(ends(rig)[0].error, signal);
+    assertEquals(litter(rig), []);
+    rig.touch("inner.go");
+    const next = job(rig, ["get", "Nested", "outer"]);
+    assertEquals((await next.ended()).code, 0, next.stderr);
+    assertEquals(printed(next).of.attempt, 2);
+    assertEquals(creates(rig, "inner").length, 2);
+  });
+}
+
+Deno.test("SIGINT during a computation without a pause takes effect when that lets go: stored, exit code 130", async () => {
+  await using rig = new Rig();
+  const blocked = job(rig, ["get", "Block", "one", 1500]);
+  await begun(rig);
+  blocked.kill("SIGINT");
+  const ended = await blocked.ended();
+  assertEquals(ended.code, 130, ended.output);
+  assertEquals(ends(rig), []);
+  assertEquals(litter(rig), []);
+  const next = job(rig, ["exists", "Block", "one", 1500]);
+  assertEquals((await next.ended()).code, 0, next.stderr);
+  assertEquals(printed(next), true);
+});
+
+Deno.test("SIGINT while waiting for another process ends the waiting one alone", async () => {
+  await using rig = new Rig();
+  const computing = job(rig, ["get", "Wait"]);
+  await begun(rig);
+  const waiting = job(rig, ["get", "Wait"]);
+  await until(() => waiting.stderr.includes("waiting for"), "it waits");
+  waiting.kill("SIGINT");
+  const { code, signal } = await waiting.ended();
+  assertEquals([code, signal], [130, "SIGINT"]);
+  rig.touch("one.go");
+  assertEquals((await computing.ended()).code, 0);
+  assertEquals(ends(rig), []);
+});

@@ -1,0 +1,31 @@
+import { assert } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { getScenario } from "./get_scenario.ts";
+import { replaceScenario } from "./replace_scenario.ts";
+import { assertSeeds } from "./scenario.ts";
+
+describe("get, by 4 processes on 2 hosts at once", () => {
+  it("holds for one artifact with 6,000 seeds", async () => {
+    const { faults } = await assertSeeds(getScenario("get", false), { count: 6000 });
+    for (const kind of ["crash", "suspend", "lost", "eio", "full", "staleList", "staleNegative"] as const) {
+      assert((faults[kind] ?? 0) > 0, `never happened: ${kind}`);
+    }
+  });
+
+  it("holds for an artifact inside another one with 4,000 seeds", async () => {
+    const { seeds } = await assertSeeds(getScenario("nested", true), { count: 4000 });
+    assert(seeds === 4000);
+  });
+});
+
+describe("replacing a stored result, by 4 processes on 2 hosts", () => {
+  it("never leaves a moment without a record when it is forced, with 4,000 seeds", async () => {
+    const { faults } = await assertSeeds(replaceScenario("forced", "forced"), { count: 4000 });
+    assert((faults.crash ?? 0) > 0 && (faults.lost ?? 0) > 0);
+  });
+
+  it("replaces an invalid one once, with 4,000 seeds", async () => {
+    const { faults } = await assertSeeds(replaceScenario("invalid", "invalid"), { count: 4000 });
+    assert((faults.crash ?? 0) > 0 && (faults.lost ?? 0) > 0);
+  });
+});

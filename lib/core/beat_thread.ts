@@ -1,45 +1,5 @@
+import { BEAT_THREAD_URL } from "./beat_thread_code.ts";
 import type { Heartbeat, HeartbeatOptions } from "./machine.ts";
-
-/**
- * The thread's code: plain JavaScript in a `data:` URL, so that it survives bundling and compiling. An uncaught error
- * in a Worker ends the whole process, so each claim's errors are caught by themselves.
- */
-const THREAD = `
-const claims = new Map();
-const lose = (id, reason) => { release(id); self.postMessage({ op: "lost", id, reason }); };
-const release = (id) => {
-  const claim = claims.get(id);
-  if (!claim) return;
-  claims.delete(id);
-  clearInterval(claim.timer);
-  try { claim.file.close(); } catch { /* closed */ }
-};
-const beat = (id, file) => {
-  try {
-    if (file.statSync().nlink === 0) return lose(id, "its claim was removed by somebody else");
-    const now = new Date();
-    file.utimeSync(now, now);
-  } catch (error) {
-    // Anything but a file that is gone for good may pass; the next beat tries again.
-    if (error.code === "ESTALE") lose(id, "the file server no longer knows its claim");
-  }
-};
-self.onmessage = ({ data: { op, id, path, intervalMs } }) => {
-  if (op === "stop") {
-    release(id);
-    return self.postMessage({ op: "stopped", id });
-  }
-  let file;
-  try {
-    file = Deno.openSync(path, { read: true });
-  } catch (error) {
-    return self.postMessage({ op: "lost", id, reason: "its claim cannot be opened: " + error.message });
-  }
-  try { Deno.removeSync(path); } catch { /* the owner sweeps it */ }
-  claims.set(id, { file, timer: setInterval(() => beat(id, file), intervalMs) });
-  self.postMessage({ op: "opened", id });
-};
-`;
 
 /** How long the thread outlives the last claim: starting it costs more than a small task. */
 const LINGER_MS = 20;
@@ -51,7 +11,7 @@ interface Beating {
 }
 
 interface Message {
-  op: "opened" | "lost" | "stopped";
+  op: "opened" | "lost" | "stopped" | "signal";
   id: number;
   reason?: string;
 }
@@ -82,10 +42,10 @@ export class BeatThread {
     };
   }
 
-  #begin(id: number, { path, intervalMs, onLost }: HeartbeatOptions): void {
+  #begin(id: number, { path, intervalMs, lastWords, onLost }: HeartbeatOptions): void {
     clearTimeout(this.#linger);
     this.#beating.set(id, { state: "asked", onLost });
-    this.#thread().postMessage({ op: "start", id, path, intervalMs });
+    this.#thread().postMessage({ op: "start", id, path, intervalMs, lastWords });
   }
 
   async #stop(id: number): Promise<void> {
@@ -100,9 +60,7 @@ export class BeatThread {
 
   #thread(): Worker {
     if (this.#worker) return this.#worker;
-    const worker = new Worker(`data:application/javascript,${encodeURIComponent(THREAD)}`, {
-      type: "module",
-    });
+    const worker = new Worker(BEAT_THREAD_URL, { type: "module" });
     worker.onmessage = ({ data }: MessageEvent<Message>) => this.#receive(data);
     worker.onerror = (event) => {
       event.preventDefault();
@@ -112,6 +70,8 @@ export class BeatThread {
   }
 
   #receive({ op, id, reason }: Message): void {
+    // To be able to answer is all that is asked: the signal's own listener does the rest.
+    if (op === "signal") return this.#worker?.postMessage({ op: "heard" });
     const beating = this.#beating.get(id);
     if (!beating) return;
     if (op === "stopped") return beating.onStopped?.();

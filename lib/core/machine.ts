@@ -31,6 +31,11 @@ export interface HeartbeatOptions {
   intervalMs: number;
   /** Milliseconds until the beating begins, for a process whose own computing cannot block it. @default 0 */
   afterMs?: number;
+  /**
+   * For a process that user code may block: when it does not heed SIGINT or SIGTERM, this end of the attempt is linked
+   * at `path` and the process killed. @default a signal is the process's own business
+   */
+  lastWords?: { path: string; text: string };
   /** Called once when the file has no name left, or cannot be reached for good (ESTALE). */
   onLost: (reason: string) => void;
 }

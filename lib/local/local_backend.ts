@@ -4,15 +4,10 @@ import type { Runtime } from "../run/runtime.ts";
 import type { Backend, BackendEvent } from "../schedule/backend.ts";
 import { errorText } from "../core/errors.ts";
 import type { EventSink } from "../core/event.ts";
-import {
-  declareDead,
-  endAttempt,
-  type Ending,
-  releaseClaim,
-  removeEndedClaim,
-} from "../store/attempt_end.ts";
+import { declareDead, endAttempt, releaseClaim, removeEndedClaim } from "../store/attempt_end.ts";
 import { type Claim, tryClaim } from "../store/claim.ts";
 import { readEnds } from "../store/ends.ts";
+import type { Ending } from "../store/end_record.ts";
 import { attemptPaths } from "../store/layout.ts";
 import { ClaimWatch, describeOwner } from "../store/liveness.ts";
 import type { Artifact } from "../task/artifact.ts";

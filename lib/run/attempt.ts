@@ -1,7 +1,8 @@
 import { timeLimitOf } from "../task/time_limit_of.ts";
 import { ComputeError } from "../core/errors.ts";
 import { type Claim } from "../store/claim.ts";
-import { endAttempt, type Ending } from "../store/attempt_end.ts";
+import { endAttempt } from "../store/attempt_end.ts";
+import type { Ending } from "../store/end_record.ts";
 import { attemptPaths } from "../store/layout.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact.ts";
 import { LogFile, type OutputSink } from "./attempt_log.ts";

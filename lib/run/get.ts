@@ -120,7 +120,11 @@ async function compute(
   }
   const paths = runtime.store.paths(artifact);
   return await runtime.guard(async (interrupted) => {
-    const result = await tryClaim(runtime.store, paths, { backend: "get", run: runtime.session });
+    const result = await tryClaim(runtime.store, paths, {
+      backend: "get",
+      run: runtime.session,
+      mayBlock: true,
+    });
     if (result.kind === "held") return false;
     const { claim } = result;
     const stored = await storedUnderClaim(runtime, artifact, claim);

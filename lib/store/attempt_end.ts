@@ -1,22 +1,10 @@
 import { join } from "@std/path/join";
-import type { FailureKind } from "../core/event.ts";
 import { errorCode } from "../core/errors.ts";
 import { type Claim, removeClaim } from "./claim.ts";
 import { type ArtifactPaths, type AttemptKey, attemptPaths, parseAttemptName } from "./layout.ts";
-import { type ClaimRecord, type EndRecord, RECORD_SCHEMA } from "./record.ts";
+import { type Ending, endRecordText } from "./end_record.ts";
+import type { ClaimRecord } from "./record.ts";
 import { listOrNothing, removeIfThere, type Store, storeError } from "./store.ts";
-
-/** How an attempt ended that did not succeed. */
-export interface Ending {
-  /** What happened. */
-  kind: EndRecord["kind"];
-  /** What a failed attempt's failure counts as. */
-  failure?: FailureKind;
-  /** Why, for people. */
-  error: string;
-  /** The stack of what was thrown. */
-  stack?: string;
-}
 
 /**
  * Ends an attempt of ours. Whoever links the end owns it and removes the claim; so `false` means that we were
@@ -78,23 +66,10 @@ async function linkEnd(
   ending: Ending,
 ): Promise<boolean> {
   const { machine } = store;
-  const record: EndRecord = {
-    schema: RECORD_SCHEMA,
-    id: holder.id,
-    attempt: holder.attempt,
-    kind: ending.kind,
-    ...(ending.failure === undefined ? {} : { failure: ending.failure }),
-    error: ending.error,
-    ...(ending.stack === undefined ? {} : { stack: ending.stack }),
-    ...(holder.run === undefined ? {} : { run: holder.run }),
-    owner: machine.self,
-    startedAt: holder.startedAt,
-    endedAt: new Date(machine.clock.now()).toISOString(),
-  };
   const path = endPath(paths, holder);
   let temporary: string;
   try {
-    temporary = await store.writePrivate(paths.home, JSON.stringify(record));
+    temporary = await store.writePrivate(paths.home, endRecordText(machine, holder, ending));
   } catch (error) {
     // The folder is gone: so is the claim, and with it this attempt.
     if (errorCode(error) === "ENOENT") return false;

@@ -1,7 +1,8 @@
 import { errorCode, StoreError } from "../core/errors.ts";
 import type { Heartbeat } from "../core/machine.ts";
+import { endRecordText } from "./end_record.ts";
 import type { ArtifactPaths, AttemptKey } from "./layout.ts";
-import { parseAttemptName, privateName } from "./layout.ts";
+import { attemptPaths, parseAttemptName, privateName } from "./layout.ts";
 import { type ClaimRecord, parseClaimRecord, RECORD_SCHEMA } from "./record.ts";
 import { listOrNothing, removeIfThere, type Store, storeError } from "./store.ts";
 import { sweep } from "./sweep.ts";
@@ -14,6 +15,8 @@ export interface ClaimOptions {
   run?: string;
   /** The worker that computes. */
   worker?: string;
+  /** Does user code run in this process, which may block it? Then Ctrl-C has to work all the same. @default false */
+  mayBlock?: boolean;
   /** Milliseconds until the beating begins, where the claiming process runs no user code. @default 0 */
   beatAfterMs?: number;
 }
@@ -96,6 +99,7 @@ async function claimOnce(
     path: temporary,
     intervalMs: store.heartbeatSec * 1000,
     ...(options.beatAfterMs === undefined ? {} : { afterMs: options.beatAfterMs }),
+    ...(options.mayBlock ? { lastWords: lastWords(store, paths, record) } : {}),
     onLost: (reason) => lost.abort(new StoreError(`Lost the claim ${paths.claim}: ${reason}`)),
   });
   if (names.length > 0) await sweep(store, paths, names);
@@ -103,6 +107,16 @@ async function claimOnce(
     kind: "claimed",
     claim: { attempt: { n, id: record.id }, paths, record, heartbeat, lost: lost.signal },
   };
+}
+
+/** How the attempt ends when this process is told to stop and is blocked. */
+function lastWords(store: Store, paths: ArtifactPaths, record: ClaimRecord): { path: string; text: string } {
+  const { id, attempt: n } = record;
+  const ending = {
+    kind: "preempted",
+    error: "stopped by a signal while create blocked its process",
+  } as const;
+  return { path: attemptPaths(paths, { n, id }).end, text: endRecordText(store.machine, record, ending) };
 }
 
 /** Links, and after any error reads what is there: the answer to a link that worked can be lost. */

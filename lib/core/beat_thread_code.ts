@@ -1,0 +1,76 @@
+/**
+ * What the thread that beats runs: plain JavaScript in a `data:` URL, so that it survives bundling and compiling. An
+ * uncaught error in a Worker ends the whole process, so each claim's errors are caught by themselves.
+ *
+ * It also hears SIGINT and SIGTERM while the main thread is blocked: the main thread has two seconds to say that it
+ * has heard them too; then the thread links the end of each attempt and kills the process.
+ */
+const CODE = `
+const claims = new Map();
+let listening = false, dying;
+
+const release = (id) => {
+  const claim = claims.get(id);
+  if (!claim) return;
+  claims.delete(id);
+  clearInterval(claim.timer);
+  try { claim.file.close(); } catch { /* closed */ }
+};
+const lose = (id, reason) => { release(id); self.postMessage({ op: "lost", id, reason }); };
+const beat = (id, file) => {
+  try {
+    if (file.statSync().nlink === 0) return lose(id, "its claim was removed by somebody else");
+    const now = new Date();
+    file.utimeSync(now, now);
+  } catch (error) {
+    // Anything but a file that is gone for good may pass; the next beat tries again.
+    if (error.code === "ESTALE") lose(id, "the file server no longer knows its claim");
+  }
+};
+
+const die = () => {
+  for (const { lastWords } of claims.values()) {
+    if (!lastWords) continue;
+    const temporary = lastWords.path + ".tmp";
+    const text = JSON.stringify({ ...JSON.parse(lastWords.text), endedAt: new Date().toISOString() });
+    try { Deno.writeTextFileSync(temporary, text); } catch { /* the next claimant sees a dead owner */ }
+    try { Deno.linkSync(temporary, lastWords.path); } catch { /* somebody else ended it */ }
+    try { Deno.removeSync(temporary); } catch { /* was never made */ }
+  }
+  Deno.kill(Deno.pid, "SIGKILL");
+};
+const onSignal = () => {
+  if (![...claims.values()].some(({ lastWords }) => lastWords)) return;
+  clearTimeout(dying);
+  dying = setTimeout(die, 2000);
+  self.postMessage({ op: "signal" });
+};
+const listen = () => {
+  if (listening) return;
+  listening = true;
+  for (const signal of ["SIGINT", "SIGTERM"]) {
+    try { Deno.addSignalListener(signal, onSignal); } catch { /* not on this system */ }
+  }
+};
+
+self.onmessage = ({ data: { op, id, path, intervalMs, lastWords } }) => {
+  if (op === "heard") return clearTimeout(dying);
+  if (op === "stop") {
+    release(id);
+    return self.postMessage({ op: "stopped", id });
+  }
+  let file;
+  try {
+    file = Deno.openSync(path, { read: true });
+  } catch (error) {
+    return self.postMessage({ op: "lost", id, reason: "its claim cannot be opened: " + error.message });
+  }
+  try { Deno.removeSync(path); } catch { /* the owner sweeps it */ }
+  claims.set(id, { file, lastWords, timer: setInterval(() => beat(id, file), intervalMs) });
+  if (lastWords) listen();
+  self.postMessage({ op: "opened", id });
+};
+`;
+
+/** The URL of the code of the thread that beats. */
+export const BEAT_THREAD_URL: string = `data:application/javascript,${encodeURIComponent(CODE)}`;

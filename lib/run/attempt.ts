@@ -1,10 +1,10 @@
 import { timeLimitOf } from "../task/time_limit_of.ts";
 import { ComputeError } from "../core/errors.ts";
-import { type Claim } from "../store/claim.ts";
+import type { Claim } from "../store/claim.ts";
 import { endAttempt } from "../store/attempt_end.ts";
 import type { Ending } from "../store/end_record.ts";
 import { attemptPaths } from "../store/layout.ts";
-import { ARTIFACT, type Artifact } from "../task/artifact.ts";
+import type { Artifact } from "../task/artifact.ts";
 import { LogFile, type OutputSink } from "./attempt_log.ts";
 import { computeAttempt, failedOutcome, failureText } from "./compute.ts";
 import type { ExecutionContext } from "./context.ts";

@@ -1,5 +1,5 @@
 import { ExecutionError, MissingArtifactError, SpecMismatchError } from "../core/errors.ts";
-import { type Artifact } from "../task/artifact.ts";
+import type { Artifact } from "../task/artifact.ts";
 import type { ExecutionContext } from "./context.ts";
 import { findForSure } from "./result.ts";
 import { specOf } from "../task/spec_of.ts";

@@ -19,10 +19,10 @@ function isLibrary(frame: string): boolean {
   if (/(?:^|[\s(])(?:ext|node|native):|\/node_modules\/|\/npm\/registry\.|<anonymous>/.test(frame)) {
     return true;
   }
-  return FURU !== undefined && frame.includes(FURU);
+  return FURU.some((place) => frame.includes(place));
 }
 
 /** Where furu's own modules are. In a bundle they share one file with the user's: nothing can be told apart there. */
-const FURU = /\/lib\/ui\/user_frames\.ts$/.test(import.meta.url)
-  ? new URL("../", import.meta.url).href
-  : undefined;
+const FURU: readonly string[] = /\/lib\/ui\/user_frames\.ts$/.test(import.meta.url)
+  ? ["../", "../../cli.ts"].map((path) => new URL(path, import.meta.url).href)
+  : [];

@@ -1,5 +1,5 @@
 import { join } from "@std/path/join";
-import { Rig, type Script, until } from "../rig.ts";
+import { type Rig, type Script, until } from "../rig.ts";
 
 /** Starts one of the pipeline's commands (fixtures/job.ts) as a process of its own. */
 export function job(rig: Rig, args: readonly unknown[], env: Record<string, string> = {}): Script {

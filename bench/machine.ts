@@ -7,7 +7,9 @@ const MAX_LOAD = 0.3;
 export function machineLines(peers: Peers): string[] {
   const cores = navigator.hardwareConcurrency;
   const [load = NaN] = Deno.loadavg();
-  const installed = [...peers].map(([name, { version }]) => version.includes(name) ? version : `${name} ${version}`);
+  const installed = [...peers].map(([name, { version }]) =>
+    version.includes(name) ? version : `${name} ${version}`
+  );
   const missing = PEER_NAMES.filter((name) => !peers.has(name));
   return [
     `- ${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC`,

@@ -4,6 +4,7 @@ import { fromFileUrl } from "@std/path/from-file-url";
 import { resolve } from "@std/path/resolve";
 import { toFileUrl } from "@std/path/to-file-url";
 import { errorText, FuruError, UsageError } from "../core/errors.ts";
+import { furuGlobals } from "../core/globals.ts";
 import { didYouMean } from "../core/nearest.ts";
 import { type Artifact, isArtifact } from "../task/artifact.ts";
 import { oneLine, truncate } from "../ui/text.ts";
@@ -32,6 +33,8 @@ export interface LoadedModule {
  */
 export async function loadModule(reference: string, cwd: string): Promise<LoadedModule> {
   const { url, written, exportName } = await locate(reference, cwd);
+  // From here on this is the program: its project has the store and the configuration.
+  furuGlobals().entry = url;
   try {
     const exports: Record<string, unknown> = await import(url);
     return { url, written, exports, ...(exportName === undefined ? {} : { exportName }) };

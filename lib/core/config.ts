@@ -5,7 +5,7 @@ import { z } from "zod";
 import { ConfigError } from "./errors.ts";
 import { furuGlobals } from "./globals.ts";
 import { nearest } from "./nearest.ts";
-import { findUpward } from "./paths.ts";
+import { projectFolder } from "./project.ts";
 
 const seconds = z.number().positive();
 const count = z.int().nonnegative();
@@ -103,15 +103,14 @@ export function configure(options: ConfigOptions): void {
  * @throws {ConfigError} naming the variable or file, the value and what is allowed.
  */
 export function resolveConfig(overrides: ConfigOptions = {}): Config {
-  const cwd = Deno.cwd();
-  const project = findUpward(cwd, ["deno.json", "deno.jsonc"]) ?? findUpward(cwd, [".git"]);
+  const project = projectFolder();
   const options: ConfigOptions = {
-    ...fromFile(project?.dir ?? cwd),
+    ...fromFile(project),
     ...fromEnvironment(),
     ...furuGlobals().config as ConfigOptions | undefined,
     ...parseOptions(overrides, (field) => `option '${field}'`),
   };
-  const root = resolve(options.root ?? join(project?.dir ?? cwd, "furu-data"));
+  const root = resolve(options.root ?? join(project, "furu-data"));
   const leaseSec = options.leaseSec ?? 120;
   const heartbeatSec = options.heartbeatSec ?? leaseSec / 3;
   if (heartbeatSec > leaseSec / 2) {
@@ -230,7 +229,7 @@ function toNames(text: string): string | string[] {
 
 /** Changes whenever {@link resolveConfig} may give something else: what was resolved is kept by it. */
 export function configKey(): string {
-  const parts = [Deno.cwd(), JSON.stringify(furuGlobals().config)];
+  const parts = [Deno.cwd(), furuGlobals().entry, JSON.stringify(furuGlobals().config)];
   for (const name in VARIABLES) parts.push(variable(name) ?? "");
   return parts.join("\n");
 }

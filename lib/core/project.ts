@@ -1,0 +1,29 @@
+import { dirname } from "@std/path/dirname";
+import { fromFileUrl } from "@std/path/from-file-url";
+import { furuGlobals } from "./globals.ts";
+import { findUpward } from "./paths.ts";
+
+/** What marks the folder of a project. */
+const MARKS = ["deno.json", "deno.jsonc", ".git"];
+
+const FURU = new URL("../../", import.meta.url).href;
+
+/**
+ * The folder of the user's project: that of the nearest deno.json(c) or git root at or above the module that the run
+ * was started with, so that a pipeline has one store wherever it is started from; else at or above the current folder.
+ * Without any it is the current folder.
+ */
+export function projectFolder(): string {
+  const module = entryFolder();
+  const cwd = Deno.cwd();
+  const mark = (module === undefined ? undefined : findUpward(module, MARKS)) ?? findUpward(cwd, MARKS);
+  return mark?.dir ?? cwd;
+}
+
+/** The folder of the main module, or of the one that `furu run MODULE` was given; not of furu's own program. */
+function entryFolder(): string | undefined {
+  const entry = furuGlobals().entry ?? Deno.mainModule;
+  if (!entry.startsWith("file:") || entry === `${FURU}cli.ts`) return undefined;
+  // `deno eval` and a script from standard input have a made-up name in the current folder, which is fine too.
+  return dirname(fromFileUrl(entry));
+}

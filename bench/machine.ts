@@ -8,7 +8,7 @@ export function machineLines(peers: Peers): string[] {
   const cores = navigator.hardwareConcurrency;
   const [load = NaN] = Deno.loadavg();
   const installed = [...peers].map(([name, { version }]) =>
-    version.includes(name) ? version : `${name} ${version}`
+    version.toLowerCase().includes(name) ? version : `${name} ${version}`
   );
   const missing = PEER_NAMES.filter((name) => !peers.has(name));
   return [

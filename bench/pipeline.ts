@@ -17,7 +17,7 @@ export const Step = defineTask({
   name: "bench/Step",
   params: z.object({
     get before(): z.ZodOptional<z.ZodType<Artifact<number>, Artifact<number>>> {
-      return Step.schema.optional() as never;
+      return Step.schema.optional();
     },
   }),
   create: async ({ params }): Promise<number> => params.before ? await get(params.before) + 1 : 1,

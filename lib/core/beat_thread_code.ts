@@ -31,10 +31,10 @@ const beat = (id, file) => {
 const die = () => {
   for (const { lastWords } of claims.values()) {
     if (!lastWords) continue;
-    const temporary = lastWords.path + ".tmp";
+    const { path, temporary } = lastWords;
     const text = JSON.stringify({ ...JSON.parse(lastWords.text), endedAt: new Date().toISOString() });
     try { Deno.writeTextFileSync(temporary, text); } catch { /* the next claimant sees a dead owner */ }
-    try { Deno.linkSync(temporary, lastWords.path); } catch { /* somebody else ended it */ }
+    try { Deno.linkSync(temporary, path); } catch { /* somebody else ended it */ }
     try { Deno.removeSync(temporary); } catch { /* was never made */ }
   }
   Deno.kill(Deno.pid, "SIGKILL");

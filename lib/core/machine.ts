@@ -33,9 +33,10 @@ export interface HeartbeatOptions {
   afterMs?: number;
   /**
    * For a process that user code may block: when it does not heed SIGINT or SIGTERM, this end of the attempt is linked
-   * at `path` and the process killed. @default a signal is the process's own business
+   * at `path` and the process killed; it is written under the private name `temporary` first. @default a signal is the
+   * process's own business
    */
-  lastWords?: { path: string; text: string };
+  lastWords?: { path: string; temporary: string; text: string };
   /** Called once when the file has no name left, or cannot be reached for good (ESTALE). */
   onLost: (reason: string) => void;
 }

@@ -43,7 +43,9 @@ export async function getInExecutor(
       artifact: `${artifact}`,
     });
   }
-  const why = found.state === "invalid" ? ` (what is stored is invalid: ${found.why})` : "";
+  const why = found.state === "invalid"
+    ? ` (what is stored is invalid: ${found.why}; force '${artifact.name}' to compute it again)`
+    : "";
   throw new MissingArtifactError(
     `Cannot load ${artifact}${why}, asked for by ${asking}: in a run 'get' only loads; declare it, as a parameter of ` +
       `the task or in its 'dependencies', so that it is computed before`,

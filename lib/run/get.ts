@@ -10,7 +10,7 @@ import { currentContext, type ExecutionContext } from "./context.ts";
 import { defaultRuntime } from "./default_runtime.ts";
 import { getInExecutor } from "./executor.ts";
 import { refuseWhileLoading } from "./loading.ts";
-import { findResult, type Found } from "./result.ts";
+import { findResult, type Found, type Result } from "./result.ts";
 import type { Runtime } from "./runtime.ts";
 import { isStoredOnly } from "./stored_artifact.ts";
 import { Waiter } from "./wait.ts";
@@ -93,7 +93,9 @@ async function getInteractive(
   for (;;) {
     waiting?.throwIfAborted();
     const found = await findResult(runtime, artifact, { tolerant: true });
-    if (first && force && found.state === "valid") replaces = found.result.record.id;
+    if (first && found.state === "valid" && isForced(runtime, artifact, found.result, force)) {
+      replaces = found.result.record.id;
+    }
     if (found.state === "valid" && found.result.record.id !== replaces) return await found.result.load();
     if (first && !force) await refuseFailed(runtime, artifact);
     first = false;
@@ -102,6 +104,11 @@ async function getInteractive(
     waiter ??= new Waiter(runtime, artifact);
     await waiter.turn(waiting);
   }
+}
+
+/** `alwaysRerun` is once per process: the record then carries its session. */
+function isForced(runtime: Runtime, { name }: Artifact, { record }: Result, force: boolean): boolean {
+  return force || (runtime.alwaysReruns(name) && record.run !== runtime.session);
 }
 
 /** Computes if nobody else does. `false`: somebody does. */

@@ -3,6 +3,7 @@ import type { Machine } from "../core/machine.ts";
 import type { SuccessRecord } from "../store/record.ts";
 import type { GitState } from "../store/provenance.ts";
 import { Store } from "../store/store.ts";
+import { namedTasks } from "../task/task_names.ts";
 import type { Logger } from "../ui/logger.ts";
 
 /** What a record says of where it comes from, as JSON. */
@@ -53,6 +54,8 @@ export class Runtime {
   /** Ids of the attempts whose results were found valid: a record is validated at most once per process. */
   readonly validated = new Set<SuccessRecord["id"]>();
 
+  #rerun: ((name: string) => boolean) | undefined;
+
   /** Touches nothing yet. */
   constructor({ config, machine, provenance, logger, guard, echo }: RuntimeOptions) {
     this.config = config;
@@ -63,5 +66,11 @@ export class Runtime {
     this.echo = echo;
     this.store = new Store(machine, config);
     this.session = `get-${machine.randomId()}`;
+  }
+
+  /** Is a task named by `alwaysRerun`? @throws {ConfigError} when that names one that does not exist. */
+  alwaysReruns(name: string): boolean {
+    this.#rerun ??= namedTasks(this.config.alwaysRerun);
+    return this.#rerun(name);
   }
 }

@@ -1,5 +1,5 @@
 import { errorCode, StoreError } from "../core/errors.ts";
-import type { Heartbeat } from "../core/machine.ts";
+import type { Heartbeat, HeartbeatOptions } from "../core/machine.ts";
 import { endRecordText } from "./end_record.ts";
 import type { ArtifactPaths, AttemptKey } from "./layout.ts";
 import { attemptPaths, parseAttemptName, privateName } from "./layout.ts";
@@ -110,13 +110,21 @@ async function claimOnce(
 }
 
 /** How the attempt ends when this process is told to stop and is blocked. */
-function lastWords(store: Store, paths: ArtifactPaths, record: ClaimRecord): { path: string; text: string } {
+function lastWords(
+  store: Store,
+  paths: ArtifactPaths,
+  record: ClaimRecord,
+): NonNullable<HeartbeatOptions["lastWords"]> {
   const { id, attempt: n } = record;
   const ending = {
     kind: "preempted",
     error: "stopped by a signal while create blocked its process",
   } as const;
-  return { path: attemptPaths(paths, { n, id }).end, text: endRecordText(store.machine, record, ending) };
+  return {
+    path: attemptPaths(paths, { n, id }).end,
+    temporary: privateName(paths.home, "tmp", store.machine),
+    text: endRecordText(store.machine, record, ending),
+  };
 }
 
 /** Links, and after any error reads what is there: the answer to a link that worked can be lost. */

@@ -1,0 +1,94 @@
+/**
+ * Measures furu beside other tools and prints one Markdown table, made in one run.
+ *
+ * ```sh
+ * deno task bench [--only NAME]... [--quick]
+ * ```
+ *
+ * Everything happens in temporary folders. Tools that are not installed are left out, and the output says so. Times
+ * are medians of several runs after one that is not counted; nothing is asserted about them.
+ *
+ * @module
+ */
+import { parseArgs } from "@std/cli/parse-args";
+import { didYouMean } from "../lib/core/nearest.ts";
+import { artifactsBench } from "./artifacts.ts";
+import type { Bench, Row } from "./bench.ts";
+import { chainBench } from "./chain.ts";
+import { getBench } from "./get.ts";
+import { inodesBench } from "./inodes.ts";
+import { machineLines } from "./machine.ts";
+import { findPeers } from "./peers.ts";
+import { planBench } from "./plan.ts";
+import { scheduleBench } from "./schedule.ts";
+import { startupBench } from "./startup.ts";
+import { storedBench } from "./stored.ts";
+import { markdownTable } from "./table.ts";
+import { tinyBench } from "./tiny.ts";
+
+const BENCHES: readonly Bench[] = [
+  artifactsBench,
+  getBench,
+  planBench,
+  scheduleBench,
+  tinyBench,
+  storedBench,
+  chainBench,
+  inodesBench,
+  startupBench,
+];
+
+const HELP = `Usage: deno task bench [--only NAME]... [--quick]
+
+  --only NAME   Measure only this, may be given many times
+  --quick       Smaller and fewer: to see that it works, not to trust its figures
+
+${BENCHES.map(({ name, description }) => `  ${name.padEnd(12)}  ${description}`).join("\n")}`;
+
+/** Measures, prints, and returns the exit code: 1 when something could not be measured, 2 for wrong use. */
+async function main(args: readonly string[]): Promise<number> {
+  const unknown: string[] = [];
+  const { only, quick, help } = parseArgs([...args], {
+    string: ["only"],
+    collect: ["only"],
+    boolean: ["quick", "help"],
+    unknown: (arg) => {
+      unknown.push(arg);
+      return false;
+    },
+  });
+  const names = BENCHES.map(({ name }) => name);
+  const wanted = only as string[];
+  const stray = wanted.find((name) => !names.includes(name));
+  if (help) return say(HELP, 0);
+  if (unknown.length > 0) return say(`Cannot use ${unknown.join(", ")}\n\n${HELP}`, 2);
+  if (stray !== undefined) {
+    return say(`Cannot measure '${stray}': allowed are ${names.join(", ")}${didYouMean(stray, names)}`, 2);
+  }
+  const peers = await findPeers();
+  const head = machineLines(peers);
+  const rows: Row[] = [], notes: string[] = [];
+  let failed = false;
+  for (const bench of BENCHES) {
+    if (wanted.length > 0 && !wanted.includes(bench.name)) continue;
+    console.error(`measuring ${bench.name}: ${bench.description}`);
+    try {
+      rows.push(...await bench.run({ quick, peers, note: (text) => notes.push(text) }));
+    } catch (error) {
+      // One tool of another version must not cost the rest of the table.
+      failed = true;
+      notes.push(`**${bench.name} could not be measured**: ${(error as Error).message}`);
+    }
+  }
+  if (quick) notes.push("made with --quick: these figures are not to be trusted");
+  console.log([...head, "", markdownTable(rows), "", ...notes.map((note) => `- ${note}`)].join("\n"));
+  return failed ? 1 : 0;
+}
+
+function say(text: string, code: number): number {
+  if (code === 0) console.log(text);
+  else console.error(text);
+  return code;
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

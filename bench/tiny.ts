@@ -13,6 +13,11 @@ export const tinyBench: Bench = {
   async run(context): Promise<Row[]> {
     const rows: Row[] = [];
     const start = await furuMs(context, 1);
+    const disk = {
+      value: await filesMs(context),
+      unit: UNIT,
+      tool: "its file operations by hand, one process",
+    };
     let times: PeerTime[] = [];
     for (const size of context.quick ? [200, 1000] : [1000, 10_000]) {
       const ms = await furuMs(context, size);
@@ -28,6 +33,7 @@ export const tinyBench: Bench = {
       rows.push({
         what: `the same, without starting (${start.toFixed(0)} ms)`,
         furu: { value: (ms - start) / (size - 1), unit: UNIT },
+        reference: disk,
         aim,
       }, { what: "the same as throughput", furu: { value: size * 1000 / ms, unit: "artifacts/s" } });
     }
@@ -38,6 +44,34 @@ export const tinyBench: Bench = {
     return rows;
   },
 };
+
+/** The calls that the protocol makes for one artifact, in a row: what the disk takes, whatever the program. */
+async function filesMs({ quick }: BenchContext): Promise<number> {
+  await using folder = new Folder();
+  const artifacts = quick ? 200 : 1000;
+  const commit = (i: number): void => {
+    const home = folder.at(`s`, `${i}`), record = `${home}.json`;
+    const at = (name: string): string => `${home}/${name}`;
+    Deno.mkdirSync(home);
+    Deno.writeTextFileSync(at("claim.tmp"), "x".repeat(300));
+    Deno.linkSync(at("claim.tmp"), at("running"));
+    Deno.writeTextFileSync(at("record.tmp"), "x".repeat(900));
+    using file = Deno.openSync(at("record.tmp"));
+    file.syncSync();
+    Deno.linkSync(at("record.tmp"), record);
+    Deno.removeSync(at("record.tmp"));
+    Deno.removeSync(at("claim.tmp"));
+    Deno.linkSync(record, at("end"));
+    Deno.renameSync(at("running"), at("trash"));
+    Deno.removeSync(at("trash"));
+    Deno.removeSync(at("end"));
+    Deno.removeSync(home);
+  };
+  const ms = await medianMs(() => {
+    for (let i = 0; i < artifacts; i++) commit(i);
+  }, { rounds: 3, before: () => folder.clear("s") });
+  return ms / artifacts;
+}
 
 async function furuMs({ quick }: BenchContext, size: number): Promise<number> {
   await using folder = new Folder();

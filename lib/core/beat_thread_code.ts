@@ -3,7 +3,8 @@
  * uncaught error in a Worker ends the whole process, so each claim's errors are caught by themselves.
  *
  * It also hears SIGINT and SIGTERM while the main thread is blocked: the main thread has two seconds to say that it
- * has heard them too; then the thread links the end of each attempt and kills the process.
+ * has heard them too; then the thread links the end of each attempt and kills the process. It listens only while
+ * there is such an attempt, for a listener takes from the signals what they do by default: Ctrl-C would be lost.
  */
 const CODE = `
 const claims = new Map();
@@ -15,7 +16,9 @@ const release = (id) => {
   claims.delete(id);
   clearInterval(claim.timer);
   try { claim.file.close(); } catch { /* closed */ }
+  if (!mayBlock()) listen(false);
 };
+const mayBlock = () => [...claims.values()].some(({ lastWords }) => lastWords);
 const lose = (id, reason) => { release(id); self.postMessage({ op: "lost", id, reason }); };
 const beat = (id, file) => {
   try {
@@ -40,21 +43,25 @@ const die = () => {
   Deno.kill(Deno.pid, "SIGKILL");
 };
 const onSignal = () => {
-  if (![...claims.values()].some(({ lastWords }) => lastWords)) return;
-  clearTimeout(dying);
-  dying = setTimeout(die, 2000);
+  // Somebody who presses Ctrl-C again and again does not put it off.
+  dying ??= setTimeout(die, 2000);
   self.postMessage({ op: "signal" });
 };
-const listen = () => {
-  if (listening) return;
-  listening = true;
+const listen = (on) => {
+  if (listening === on) return;
+  listening = on;
+  const change = on ? Deno.addSignalListener : Deno.removeSignalListener;
   for (const signal of ["SIGINT", "SIGTERM"]) {
-    try { Deno.addSignalListener(signal, onSignal); } catch { /* not on this system */ }
+    try { change(signal, onSignal); } catch { /* not on this system */ }
   }
 };
 
 self.onmessage = ({ data: { op, id, path, intervalMs, lastWords } }) => {
-  if (op === "heard") return clearTimeout(dying);
+  if (op === "heard") {
+    clearTimeout(dying);
+    dying = undefined;
+    return;
+  }
   if (op === "stop") {
     release(id);
     return self.postMessage({ op: "stopped", id });
@@ -67,7 +74,7 @@ self.onmessage = ({ data: { op, id, path, intervalMs, lastWords } }) => {
   }
   try { Deno.removeSync(path); } catch { /* the owner sweeps it */ }
   claims.set(id, { file, lastWords, timer: setInterval(() => beat(id, file), intervalMs) });
-  if (lastWords) listen();
+  if (lastWords) listen(true);
   self.postMessage({ op: "opened", id });
 };
 `;

@@ -1,9 +1,10 @@
 import { failureText } from "../run/compute.ts";
 import { computeInProcess } from "../run/attempt.ts";
 import type { Runtime } from "../run/runtime.ts";
+import { Tail } from "../run/tail.ts";
 import type { Verdict } from "../worker/verdict.ts";
 import { errorText } from "../core/errors.ts";
-import type { Computer, LocalAttempt } from "./local_backend.ts";
+import type { Computer, LocalAttempt } from "./computer.ts";
 
 /** Computes attempts inside this process: for tasks that only wait for programs, and for tests. */
 export class InlineComputer implements Computer {
@@ -17,12 +18,14 @@ export class InlineComputer implements Computer {
   }
 
   async compute({ artifact, claim, spec, signal, replaces, onProgress }: LocalAttempt): Promise<Verdict> {
+    const tail = new Tail();
     const { outcome, reason } = await computeInProcess(this.#runtime, {
       artifact,
       claim,
       context: { mode: "executor", runtime: this.#runtime, stack: [], spec },
       run: this.#runId,
       signals: [signal],
+      echo: { write: (text) => tail.push(typeof text === "string" ? new TextEncoder().encode(text) : text) },
       onProgress,
       ...(replaces === undefined ? {} : { replaces }),
     });
@@ -40,7 +43,7 @@ export class InlineComputer implements Computer {
           error: failureText(outcome),
           ...(stack === undefined ? {} : { stack }),
           ...(code === undefined ? {} : { code }),
-          logTail: [],
+          logTail: tail.lines(),
         };
       }
     }

@@ -13,36 +13,7 @@ import { ClaimWatch, describeOwner } from "../store/liveness.ts";
 import type { Artifact } from "../task/artifact.ts";
 import { timeLimitOf } from "../task/time_limit_of.ts";
 import type { Verdict } from "../worker/verdict.ts";
-
-/** An attempt as a {@link Computer} is given it. */
-export interface LocalAttempt {
-  /** What to compute. */
-  artifact: Artifact;
-  /** The spec that it is computed with. */
-  spec: string;
-  /** The claim, which is held. */
-  claim: Claim;
-  /** Id of the attempt whose result is to be replaced. */
-  replaces?: string;
-  /** Seconds that it may take. */
-  timeLimitSec?: number;
-  /** Aborts when the attempt is to end. */
-  signal: AbortSignal;
-  /** Where its log is, made when there is output. */
-  log: string;
-  /** Tells how far it is. */
-  onProgress: (fraction: number, message?: string) => void;
-}
-
-/** Computes attempts somewhere on this machine: in worker processes, or in this process. */
-export interface Computer {
-  /** Computes one and commits its result; ending the attempt is the caller's. */
-  compute(attempt: LocalAttempt): Promise<Verdict>;
-  /** Ends what runs at once. */
-  kill(): Promise<void>;
-  /** Gives back what computing took. */
-  close(): Promise<void>;
-}
+import type { Computer, LocalAttempt } from "./computer.ts";
 
 /** What a {@link LocalBackend} is made with. */
 export interface LocalBackendOptions {
@@ -119,18 +90,21 @@ export class LocalBackend implements Backend {
   }
 
   async #underClaim(artifact: Artifact, spec: string, claim: Claim): Promise<BackendEvent | undefined> {
-    let event: BackendEvent | { replaces?: string };
+    let job: Pick<LocalAttempt, "timeLimitSec" | "replaces"> | BackendEvent;
     try {
-      event = await this.#lookAgain(artifact);
+      job = await this.#lookAgain(artifact);
+      // The user's own function can throw: an attempt begins only after it.
+      const timeLimitSec = timeLimitOf(artifact);
+      if (!("type" in job) && timeLimitSec !== undefined) job.timeLimitSec = timeLimitSec;
     } catch (error) {
       await releaseClaim(this.#runtime.store, claim);
       throw error;
     }
-    if ("type" in event) {
+    if ("type" in job) {
       await releaseClaim(this.#runtime.store, claim);
-      return event;
+      return job;
     }
-    return await this.#attempt(artifact, spec, claim, event.replaces);
+    return await this.#attempt(artifact, spec, claim, job);
   }
 
   /** Somebody may have stored it since it was planned; a forced or invalid result is to be replaced. */
@@ -147,7 +121,7 @@ export class LocalBackend implements Backend {
     artifact: Artifact,
     spec: string,
     claim: Claim,
-    replaces: string | undefined,
+    job: Pick<LocalAttempt, "timeLimitSec" | "replaces">,
   ): Promise<BackendEvent | undefined> {
     const { store, machine } = this.#runtime;
     const { onEvent, computer } = this.#options;
@@ -156,8 +130,8 @@ export class LocalBackend implements Backend {
     const log = attemptPaths(claim.paths, claim.attempt).log;
     const started = machine.clock.monotonic();
     onEvent({ type: "attempt_started", hash, name, attempt, worker: "local", log, at: machine.clock.now() });
-    const timeLimitSec = timeLimitOf(artifact);
     const verdict = await computer.compute({
+      ...job,
       artifact,
       spec,
       claim,
@@ -172,9 +146,14 @@ export class LocalBackend implements Backend {
           ...(message === undefined ? {} : { message }),
           at: machine.clock.now(),
         }),
-      ...(replaces === undefined ? {} : { replaces }),
-      ...(timeLimitSec === undefined ? {} : { timeLimitSec }),
-    });
+    }).catch((error): Verdict => ({
+      // Whatever went wrong, the attempt is ended: a claim that nobody ends keeps this process alive.
+      outcome: "failed",
+      kind: "protocol",
+      error: errorText(error),
+      ...(error instanceof Error && error.stack ? { stack: error.stack } : {}),
+      logTail: [],
+    }));
     await endAttempt(store, claim, endingOf(verdict));
     onEvent({
       type: "attempt_ended",
@@ -206,7 +185,7 @@ export class LocalBackend implements Backend {
     if (verdict.outcome === "preempted") {
       return { type: "failed", hash, kind: "lost", failedEnds, lostEnds, error: verdict.reason, log };
     }
-    const { kind, error, stack } = verdict;
+    const { kind, error, stack, logTail } = verdict;
     return {
       type: "failed",
       hash,
@@ -216,6 +195,7 @@ export class LocalBackend implements Backend {
       error,
       ...(stack === undefined ? {} : { stack }),
       log,
+      logTail,
     };
   }
 

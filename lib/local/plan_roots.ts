@@ -4,6 +4,7 @@ import { defaultRuntime } from "../run/default_runtime.ts";
 import { forcedNodes } from "../schedule/forced.ts";
 import { storeStatus } from "../schedule/status_source.ts";
 import type { Artifact } from "../task/artifact.ts";
+import { rootsOf } from "./check_options.ts";
 
 /** Options of {@link plan}. */
 export interface PlanRootsOptions {
@@ -40,7 +41,7 @@ export async function plan(
   const runtime = currentContext()?.runtime ?? defaultRuntime();
   // No record carries an empty run's id: everything that is forced is still to be done.
   const forced = forcedNodes(runtime, options.force ?? runtime.config.alwaysRerun, "");
-  return await planWith(Symbol.iterator in roots ? roots : [roots], storeStatus(runtime), {
+  return await planWith(rootsOf(roots), storeStatus(runtime), {
     ...(forced === undefined ? {} : { forced }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });

@@ -5,17 +5,19 @@ import { ARTIFACT, type Artifact, artifactReference } from "../task/artifact.ts"
 import type { ArtifactSource } from "../worker/payload.ts";
 import type { Verdict } from "../worker/verdict.ts";
 import { errorText } from "../core/errors.ts";
-import type { Computer, LocalAttempt } from "./local_backend.ts";
+import type { Computer, LocalAttempt } from "./computer.ts";
 import { Workers, type WorkersOptions } from "./workers.ts";
 
 /** Computes attempts in worker processes (DESIGN section 7). */
 export class ProcessComputer implements Computer {
+  readonly #runtime: Runtime;
   readonly #workers: Workers;
   readonly #entry: string;
   readonly #runId: string;
 
   /** Starts nothing yet. */
   constructor(runtime: Runtime, runId: string, options: WorkersOptions) {
+    this.#runtime = runtime;
     this.#workers = new Workers(runtime, options);
     this.#entry = options.entry;
     this.#runId = runId;
@@ -31,7 +33,7 @@ export class ProcessComputer implements Computer {
       return { outcome: "failed", kind: "protocol", error: errorText(error), logTail: [] };
     }
     try {
-      return await worker.run({
+      const verdict = await worker.run({
         entry: this.#entry,
         root: artifact.hash,
         artifacts: sources(artifact),
@@ -41,8 +43,19 @@ export class ProcessComputer implements Computer {
         backend: "local",
         ...(replaces === undefined ? {} : { replace: replaces }),
       }, { logPath: log, signal, onProgress, timeLimitSec });
+      if (verdict.outcome === "failed") await this.#note(log, verdict.stack ?? verdict.error);
+      return verdict;
     } finally {
       await this.#workers.give(worker);
+    }
+  }
+
+  /** The log tells why the attempt failed, also when its process could not say it. */
+  async #note(log: string, text: string): Promise<void> {
+    try {
+      await this.#runtime.machine.files.write(log, `${text}\n`, { append: true });
+    } catch (error) {
+      this.#runtime.logger.warn(`Cannot write log ${log}: ${errorText(error)}`);
     }
   }
 

@@ -1,6 +1,6 @@
 import type { Config } from "../core/config.ts";
 import { resolveConfig } from "../core/config.ts";
-import { RunFailedError, ValidationError } from "../core/errors.ts";
+import { errorText, ExecutionError, RunFailedError } from "../core/errors.ts";
 import type { EventSink, RunSummary } from "../core/event.ts";
 import { plan } from "../plan/graph.ts";
 import { currentContext } from "../run/context.ts";
@@ -14,7 +14,9 @@ import { type Window, windowSize } from "../schedule/window.ts";
 import type { Artifact } from "../task/artifact.ts";
 import { failureReport } from "../ui/report.ts";
 import { systemReporter } from "../ui/system_reporter.ts";
+import { checkChoices, rootsOf } from "./check_options.ts";
 import type { ComputeConfig } from "./compute_task.ts";
+import { checkImportable } from "./importable.ts";
 import { InlineComputer } from "./inline_computer.ts";
 import { LocalBackend } from "./local_backend.ts";
 import { ProcessComputer } from "./process_computer.ts";
@@ -53,8 +55,9 @@ export interface RunLocalOptions {
  *
  * @param roots What is wanted.
  * @returns How it went, when all roots are there.
- * @throws {RunFailedError} that lists each failure. {@link ValidationError} for bad options or a cycle,
- * {@link StoreError} for a damaged record, the signal's reason when it aborts. On Ctrl-C the attempts end as preempted
+ * @throws {RunFailedError} that lists each failure. {@link ValidationError} for bad options, a root that is no artifact
+ * or a cycle, {@link StoreError} for a damaged record, {@link ExecutionError} inside of a task, the signal's reason when
+ * it aborts. On Ctrl-C the attempts end as preempted
  * and the process exits with 130 (143 for SIGTERM).
  *
  * @example
@@ -77,11 +80,12 @@ export async function runLocal(
   const context = currentContext();
   if (context) {
     const where = context.node ? ` inside ${context.node}` : "";
-    throw new ValidationError(
+    throw new ExecutionError(
       `Cannot call runLocal()${where}: a run cannot be started inside of a run or a task`,
     );
   }
   const { window = "bfs", keepGoing = false, entry = Deno.mainModule } = options;
+  checkChoices(options);
   windowSize(window);
   const limits = workerLimits(options.maxWorkers);
   const config = resolveConfig(overrides(options));
@@ -92,28 +96,30 @@ export async function runLocal(
   const forced = forcedNodes(runtime, options.force ?? config.alwaysRerun, runId);
   const planOptions = forced === undefined ? {} : { forced };
   const source = storeStatus(runtime);
-  const todo = await plan(Symbol.iterator in roots ? roots : [roots], source, {
+  const todo = await plan(rootsOf(roots), source, {
     ...planOptions,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
-  using reporter = reporterOf(options);
+  if (options.isolation !== "inline") checkImportable(todo.nodes.values(), entry);
   return await withSignals(options.signal, async (signal, onKill) => {
+    using reporter = reporterOf(options, runtime);
     const computer = options.isolation === "inline"
       ? new InlineComputer(runtime, runId)
       : new ProcessComputer(runtime, runId, {
         entry,
-        config: await childConfig(runtime, config),
+        config: () => childConfig(runtime, config),
         stopping: signal,
       });
     onKill(() => computer.kill());
     try {
-      const { summary, interrupted } = await drive(runtime, {
+      const { summary, interrupted, stalled } = await drive(runtime, {
         runId,
         plan: todo,
         window,
         keepGoing,
         ...limits,
         retry: config,
+        forced,
         replan: (artifact) => plan([artifact], source, planOptions),
         onEvent: reporter.sink,
         signal,
@@ -122,7 +128,8 @@ export async function runLocal(
       });
       if (interrupted) throw signal.reason;
       if (summary.failures.length > 0 || summary.notRun > 0) {
-        throw new RunFailedError(failureReport(summary, { keepGoing }), summary);
+        const report = failureReport(summary, { keepGoing });
+        throw new RunFailedError(stalled === undefined ? report : `${stalled}\n\n${report}`, summary);
       }
       return summary;
     } finally {
@@ -142,12 +149,22 @@ async function childConfig(runtime: Runtime, config: Config): Promise<ComputeCon
   return { config, git: await runtime.provenance.git() ?? null };
 }
 
-function reporterOf({ progress = "auto", onEvent }: RunLocalOptions): { sink: EventSink } & Disposable {
+function reporterOf(
+  { progress = "auto", onEvent }: RunLocalOptions,
+  { logger }: Runtime,
+): { sink: EventSink } & Disposable {
   const reporter = progress === "none" ? undefined : systemReporter({ mode: progress });
+  let broken = false;
   return {
     sink: (event) => {
       reporter?.sink(event);
-      onEvent?.(event);
+      try {
+        onEvent?.(event);
+      } catch (error) {
+        // Whoever only listens must not end the run half way.
+        if (!broken) logger.error(`onEvent of runLocal() threw: ${errorText(error)}`);
+        broken = true;
+      }
     },
     [Symbol.dispose]: () => reporter?.close(),
   };

@@ -2,6 +2,18 @@ import { Interruption } from "../run/interrupt.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
+/** A run that Ctrl-C ends. */
+interface GuardedRun {
+  readonly controller: AbortController;
+  /** Ends at once what still runs. */
+  kill: () => Promise<void>;
+}
+
+/** The runs of this process: usually one, but they share the process's signals and its exit. */
+const runs = new Set<GuardedRun>();
+const listeners = SIGNALS.map((name) => ({ name, listener: () => interrupt(name) }));
+let received: Interruption | undefined;
+
 /**
  * Runs something that Ctrl-C ends properly: the first signal aborts, and when all has come to rest the process exits
  * with 130 or 143; the second kills what still runs, and exits at once.
@@ -12,24 +24,30 @@ export async function withSignals<T>(
   outer: AbortSignal | undefined,
   run: (signal: AbortSignal, onKill: (kill: () => Promise<void>) => void) => Promise<T>,
 ): Promise<T> {
-  const controller = new AbortController();
-  let kill = (): Promise<void> => Promise.resolve();
-  let received: Interruption | undefined;
-  const listeners = SIGNALS.map((name) => ({
-    name,
-    listener: () => {
-      if (received) return void kill().finally(() => Deno.exit(received?.exitCode));
-      received = new Interruption(name);
-      controller.abort(received);
-    },
-  }));
-  for (const { name, listener } of listeners) Deno.addSignalListener(name, listener);
+  const guarded: GuardedRun = { controller: new AbortController(), kill: () => Promise.resolve() };
+  const own = guarded.controller.signal;
+  if (runs.size === 0) { for (const { name, listener } of listeners) Deno.addSignalListener(name, listener); }
+  runs.add(guarded);
   try {
-    const signal = outer === undefined ? controller.signal : AbortSignal.any([controller.signal, outer]);
-    return await run(signal, (how) => kill = how);
+    const signal = outer === undefined ? own : AbortSignal.any([own, outer]);
+    return await run(signal, (kill) => guarded.kill = kill);
   } finally {
+    runs.delete(guarded);
+    // After a signal no run goes on, so that nobody must see how this one ended.
+    if (received && runs.size > 0) await new Promise(() => {});
     // In this order: a listener that is gone would let a late signal end the process with the wrong code.
     if (received) Deno.exit(received.exitCode);
-    for (const { name, listener } of listeners) Deno.removeSignalListener(name, listener);
+    if (runs.size === 0) {
+      for (const { name, listener } of listeners) Deno.removeSignalListener(name, listener);
+    }
   }
+}
+
+function interrupt(name: (typeof SIGNALS)[number]): void {
+  if (received) {
+    const { exitCode } = received;
+    return void Promise.all([...runs].map((run) => run.kill())).finally(() => Deno.exit(exitCode));
+  }
+  received = new Interruption(name);
+  for (const { controller } of runs) controller.abort(received);
 }

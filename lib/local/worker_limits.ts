@@ -19,6 +19,13 @@ export function workerLimits(maxWorkers: number | Record<string, number> = cores
     check("maxWorkers", maxWorkers, 1);
     return { maxRunning: maxWorkers };
   }
+  if (typeof maxWorkers !== "object" || maxWorkers === null || Array.isArray(maxWorkers)) {
+    throw new ValidationError(
+      `Cannot use maxWorkers as it must be a whole number from 1, or such a number for each spec: it is ${
+        Deno.inspect(maxWorkers)
+      }`,
+    );
+  }
   for (const [spec, count] of Object.entries(maxWorkers)) check(`maxWorkers.${spec}`, count, 1);
   const others = maxWorkers.default ?? cores();
   return { limit: (spec) => maxWorkers[spec] ?? others };

@@ -7,8 +7,8 @@ import { WorkerProcess } from "../worker/subprocess.ts";
 export interface WorkersOptions {
   /** URL of the module that the run was started with: its configuration holds for the workers. */
   entry: string;
-  /** Given to each process once: what `compute_task.ts` reads. */
-  config: unknown;
+  /** Given to each process once: what `compute_task.ts` reads. Made for the first process. */
+  config: () => Promise<unknown>;
   /** Aborts when this process itself was told to stop. */
   stopping: AbortSignal;
 }
@@ -20,6 +20,7 @@ export class Workers implements AsyncDisposable {
   readonly #idle: WorkerProcess[] = [];
   readonly #all = new Set<WorkerProcess>();
   #listener: WorkerListener | undefined;
+  #config: Promise<unknown> | undefined;
 
   /** Starts nothing yet. */
   constructor(runtime: Runtime, options: WorkersOptions) {
@@ -34,11 +35,11 @@ export class Workers implements AsyncDisposable {
       await this.#dismiss(worker);
     }
     const { machine, logger } = this.#runtime;
-    const { entry, config, stopping } = this.#options;
+    const { entry, stopping } = this.#options;
     const worker = await WorkerProcess.start({
       command: workerCommand({ module: entry }),
       listener: this.#listener ??= WorkerListener.open(),
-      config,
+      config: await (this.#config ??= this.#options.config()),
       files: machine.files,
       clock: machine.clock,
       signal,

@@ -1,7 +1,7 @@
 import { timeLimitOf } from "../task/time_limit_of.ts";
-import { ComputeError } from "../core/errors.ts";
+import { ComputeError, errorText } from "../core/errors.ts";
 import type { Claim } from "../store/claim.ts";
-import { endAttempt } from "../store/attempt_end.ts";
+import { endAttempt, releaseClaim } from "../store/attempt_end.ts";
 import type { Ending } from "../store/end_record.ts";
 import { attemptPaths } from "../store/layout.ts";
 import type { Artifact } from "../task/artifact.ts";
@@ -49,7 +49,17 @@ export interface AttemptResult {
 /** Computes under a claim, in this process, and ends the attempt. */
 export async function runAttempt(runtime: Runtime, options: AttemptOptions): Promise<AttemptResult> {
   const result = await computeInProcess(runtime, options);
-  await endAttempt(runtime.store, options.claim, endingOf(result));
+  try {
+    await endAttempt(runtime.store, options.claim, endingOf(result));
+  } catch (error) {
+    // On a full disk there is no room for words; giving the claim back needs none, and what led here matters more.
+    await releaseClaim(runtime.store, options.claim);
+    runtime.logger.warn(
+      `the end of attempt ${options.claim.attempt.n} of ${options.artifact} is not recorded: ${
+        errorText(error)
+      }`,
+    );
+  }
   return result;
 }
 

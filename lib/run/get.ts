@@ -1,4 +1,4 @@
-import { ComputeError, ExecutionError } from "../core/errors.ts";
+import { ComputeError, ExecutionError, type FuruError, StoreError } from "../core/errors.ts";
 import { releaseClaim } from "../store/attempt_end.ts";
 import { type Claim, tryClaim } from "../store/claim.ts";
 import { readEnds } from "../store/ends.ts";
@@ -151,6 +151,8 @@ async function compute(
       onThrown: (error) => thrown = error,
       ...(old === undefined ? {} : { replaces: old.id }),
     });
+    // Its value was just validated: once per process is enough, and a moody `validate` cannot make this loop.
+    if (outcome.kind === "success") runtime.validated.add(claim.attempt.id);
     if (outcome.kind === "success" || outcome.kind === "superseded") return true;
     // Declared dead by somebody: whoever took over is waited for.
     if (claim.lost.aborted) return true;
@@ -166,7 +168,9 @@ async function storedUnderClaim(
   claim: Claim,
 ): Promise<Exclude<Found, { state: "missing" }> | undefined> {
   try {
-    const found = await findResult(runtime, artifact, { tolerant: true, value: false });
+    // As closely as before claiming: what is invalid only on a close look (a file of its value is gone) would else be
+    // found valid here and invalid again by the caller, for ever.
+    const found = await findResult(runtime, artifact, { tolerant: true });
     return found.state === "missing" ? undefined : found;
   } catch (error) {
     await releaseClaim(runtime.store, claim);
@@ -184,8 +188,10 @@ async function refuseFailed(runtime: Runtime, artifact: Artifact): Promise<void>
   throw failureOf(artifact, end.attempt, `${end.error} (recorded; retryFailed is off)`, log, end);
 }
 
-function failureOf(artifact: Artifact, n: number, text: string, log: string, cause: unknown): ComputeError {
-  return new ComputeError(`${artifact} failed in attempt ${n}: ${text}; its log is ${log}`, {
+function failureOf(artifact: Artifact, n: number, text: string, log: string, cause: unknown): FuruError {
+  // A disk that is full is no fault of the task's.
+  const Failure = (cause as Error | undefined)?.name === "StoreError" ? StoreError : ComputeError;
+  return new Failure(`${artifact} failed in attempt ${n}: ${text}; its log is ${log}`, {
     artifact: `${artifact}`,
     log,
     cause,

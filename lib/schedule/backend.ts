@@ -16,6 +16,8 @@ export type BackendEvent =
     error: string;
     stack?: string;
     log?: string;
+    /** The last lines of that log, where they are known already. */
+    logTail?: readonly string[];
   }
   /** A living stranger computes it: give it back when that ends. */
   | { type: "busy"; hash: Hash; owner: string };

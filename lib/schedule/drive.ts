@@ -1,6 +1,7 @@
 import type { EventSink, Failure, RunSummary } from "../core/event.ts";
 import type { Hash } from "../core/hash.ts";
 import type { Plan } from "../plan/graph.ts";
+import type { ForcedNodes } from "../plan/status.ts";
 import type { Runtime } from "../run/runtime.ts";
 import type { Artifact } from "../task/artifact.ts";
 import type { Backend, BackendEvent } from "./backend.ts";
@@ -19,11 +20,15 @@ export interface DriveOptions extends SchedulerOptions {
   backend: (report: (event: BackendEvent) => void) => Backend;
   /** Plans one artifact by itself. */
   replan: (artifact: Artifact) => Promise<Plan>;
-  /** Told what happens. */
+  /** Nodes that are computed although they are stored. */
+  forced: ForcedNodes | undefined;
+  /** Told what happens; must not throw. */
   onEvent: EventSink;
   /** Ends the run: what runs is preempted. */
   signal: AbortSignal;
 }
+
+type FailedEvent = Extract<BackendEvent, { type: "failed" }>;
 
 /** How a run ended, and whether somebody ended it. */
 export interface DriveResult {
@@ -31,6 +36,8 @@ export interface DriveResult {
   summary: RunSummary;
   /** Did the signal end it? */
   interrupted: boolean;
+  /** Why it could not go on, where no failure is to blame. */
+  stalled?: string;
 }
 
 /** Carries a plan out: the scheduler decides, the backend computes, and this hands their words to each other. */
@@ -44,14 +51,17 @@ class Driver {
   readonly #backend: Backend;
   readonly #watching = new AbortController();
   readonly #events: SchedulerEvent[] = [];
-  readonly #starts = new Map<Hash, number>();
+  /** How many attempts of a node failed. */
+  readonly #failed = new Map<Hash, number>();
   readonly #failures: Failure[] = [];
   readonly #artifacts = new Map<Hash, Artifact>();
   #wake: (() => void) | undefined;
   #broken: { error: unknown } | undefined;
-  #lastError = "";
+  #lastFailed: FailedEvent | undefined;
+  #stalled: string | undefined;
   #computed = 0;
   #elsewhere = 0;
+  #retries = 0;
   #notRun = 0;
   #finished = false;
 
@@ -76,7 +86,7 @@ class Driver {
       if (signal.aborted) interrupt();
       while (!this.#finished) {
         const event = await this.#next();
-        if (event.type === "failed") this.#lastError = event.error;
+        if (event.type === "failed") this.#remember(event);
         for (const action of scheduler.step(event)) await this.#act(action);
       }
     } finally {
@@ -84,20 +94,25 @@ class Driver {
       this.#watching.abort();
       await this.#backend.stop(this.#finished ? "drain" : "kill");
     }
-    const starts = [...this.#starts.values()];
     const summary: RunSummary = {
       runId,
       nodes: plan.nodes.size,
       cached,
       computed: this.#computed,
       elsewhere: this.#elsewhere,
-      retries: starts.reduce((sum, count) => sum + count - 1, 0),
+      retries: this.#retries,
       failures: this.#failures,
       notRun: this.#notRun,
       durationMs: clock.monotonic() - started,
     };
     onEvent({ type: "run_ended", summary, interrupted: signal.aborted, at: clock.now() });
-    return { summary, interrupted: signal.aborted };
+    const stalled = this.#stalled;
+    return { summary, interrupted: signal.aborted, ...(stalled === undefined ? {} : { stalled }) };
+  }
+
+  #remember(event: FailedEvent): void {
+    this.#lastFailed = event;
+    this.#failed.set(event.hash, (this.#failed.get(event.hash) ?? 0) + 1);
   }
 
   async #act(action: SchedulerAction): Promise<void> {
@@ -105,17 +120,17 @@ class Driver {
     const at = this.#runtime.machine.clock.now();
     switch (action.type) {
       case "start":
-        this.#starts.set(action.hash, (this.#starts.get(action.hash) ?? 0) + 1);
         return this.#backend.start(this.#artifact(action.hash), action.spec);
       case "watch":
         onEvent({ type: "node_watched", ...this.#names(action.hash), owner: action.owner, at });
         return this.#watch(action.hash);
       case "retry":
+        this.#retries++;
         return onEvent({
           type: "node_retry",
           ...this.#names(action.hash),
           kind: action.kind,
-          error: this.#lastError,
+          error: this.#lastFailed?.error ?? "",
           left: action.left,
           at,
         });
@@ -130,8 +145,13 @@ class Driver {
         });
       case "node_failed": {
         const artifact = this.#artifact(action.hash);
-        const attempts = this.#starts.get(action.hash) ?? 0;
-        const failure = await describeFailure(this.#runtime, artifact, { ...action, attempts });
+        const attempts = this.#failed.get(action.hash) ?? 0;
+        const { hash, logTail } = this.#lastFailed ?? {};
+        const failure = await describeFailure(this.#runtime, artifact, {
+          ...action,
+          attempts,
+          ...(hash === action.hash && logTail !== undefined ? { logTail } : {}),
+        });
         this.#failures.push(failure);
         return onEvent({ type: "node_failed", ...this.#names(action.hash), failure, at });
       }
@@ -141,7 +161,7 @@ class Driver {
         return;
       case "stalled": {
         const missing = action.missing.map((hash) => `${this.#artifact(hash)}`).join(", ");
-        const text =
+        const text = this.#stalled =
           `The run cannot go on: nothing is ready, running or in progress, and missing are ${missing}`;
         return onEvent({ type: "message", level: "error", text, at });
       }
@@ -161,7 +181,8 @@ class Driver {
 
   #watch(hash: Hash): void {
     const { signal } = this.#watching;
-    watchNode(this.#runtime, { artifact: this.#artifact(hash), signal, replan: this.#options.replan }).then(
+    const { replan, forced } = this.#options;
+    watchNode(this.#runtime, { artifact: this.#artifact(hash), signal, replan, forced }).then(
       (event) => {
         if (event.type === "released") this.#learn(event.plan);
         this.#push(event);

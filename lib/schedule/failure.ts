@@ -1,11 +1,13 @@
 import type { Failure, FailureKind } from "../core/event.ts";
 import { errorCode } from "../core/errors.ts";
 import type { Runtime } from "../run/runtime.ts";
+import { Tail } from "../run/tail.ts";
 import type { Artifact } from "../task/artifact.ts";
 
-/** How many of a log's last lines a report shows, and how many characters of it are read for them. */
+/** How many of a log's last lines a report shows. */
 const TAIL_LINES = 10;
-const TAIL_CHARS = 4000;
+/** A log with more bytes is not read for them. */
+const MAX_READ_BYTES = 8 * 1024 * 1024;
 
 /** A node's last failure, as the scheduler tells it. */
 export interface NodeFailure {
@@ -19,15 +21,17 @@ export interface NodeFailure {
   stack?: string;
   /** The log of the last attempt. */
   log?: string;
+  /** Its last lines, where they are known already. */
+  logTail?: readonly string[];
 }
 
 /** All that the report says of a node that failed for good. */
 export async function describeFailure(
   runtime: Runtime,
   artifact: Artifact,
-  { kind, attempts, error, stack, log }: NodeFailure,
+  { kind, attempts, error, stack, log, logTail }: NodeFailure,
 ): Promise<Failure> {
-  const tail = log === undefined ? undefined : await readTail(runtime, log);
+  const tail = log === undefined ? undefined : await tailOf(runtime, log, logTail);
   return {
     name: artifact.name,
     hash: artifact.hash,
@@ -43,16 +47,26 @@ export async function describeFailure(
     ...(stack === undefined ? {} : { stack }),
     // An attempt that printed nothing has no log.
     ...(log === undefined || tail === undefined ? {} : { log }),
-    logTail: tail ?? [],
+    logTail: tail?.slice(-TAIL_LINES) ?? [],
   };
 }
 
-async function readTail(runtime: Runtime, log: string): Promise<string[] | undefined> {
+/** The last lines of a log; `undefined` where there is none. A log that cannot be read is no reason to fail. */
+async function tailOf(
+  runtime: Runtime,
+  log: string,
+  known: readonly string[] | undefined,
+): Promise<readonly string[] | undefined> {
+  const { files } = runtime.machine;
   try {
-    const text = new TextDecoder().decode((await runtime.machine.files.readBytes(log)).subarray(-TAIL_CHARS));
-    return text.trimEnd().split("\n").slice(-TAIL_LINES);
+    const info = await files.stat(log);
+    if (info === undefined) return undefined;
+    if (known !== undefined || info.size > MAX_READ_BYTES) return known ?? [];
+    const tail = new Tail();
+    tail.push(await files.readBytes(log));
+    return tail.lines();
   } catch (error) {
     if (errorCode(error) === undefined) throw error;
-    return undefined;
+    return known;
   }
 }

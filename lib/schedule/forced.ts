@@ -1,3 +1,4 @@
+import { ConfigError } from "../core/errors.ts";
 import type { ForcedNodes } from "../plan/status.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { readRecord } from "../store/commit.ts";
@@ -15,6 +16,11 @@ export function forcedNodes(
   names: "ALL" | readonly string[],
   runId: string,
 ): ForcedNodes | undefined {
+  if (names !== "ALL" && !Array.isArray(names)) {
+    throw new ConfigError(
+      `Cannot force ${Deno.inspect(names)}: allowed is a list of task names, or "ALL" alone`,
+    );
+  }
   if (names.length === 0) return undefined;
   const isNamed = namedTasks(names);
   return {

@@ -1,4 +1,5 @@
 import type { Plan } from "../plan/graph.ts";
+import type { ForcedNodes } from "../plan/status.ts";
 import { findForSure } from "../run/result.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { declareDead, removeEndedClaim } from "../store/attempt_end.ts";
@@ -14,6 +15,8 @@ export interface WatchOptions {
   signal: AbortSignal;
   /** Plans the node alone, when its claim has ended without a result. */
   replan: (artifact: Artifact) => Promise<Plan>;
+  /** Nodes for which only a result of this run counts. */
+  forced: ForcedNodes | undefined;
 }
 
 /**
@@ -24,7 +27,7 @@ export interface WatchOptions {
  */
 export async function watchNode(
   runtime: Runtime,
-  { artifact, signal, replan }: WatchOptions,
+  { artifact, signal, replan, forced }: WatchOptions,
 ): Promise<SchedulerEvent> {
   const { machine, store, config, logger } = runtime;
   const { hash } = artifact;
@@ -44,7 +47,8 @@ export async function watchNode(
     if (look.state === "ended" && look.removable) await removeEndedClaim(store, paths, look.holder);
     if (look.state !== "alive" && look.state !== "unknown") {
       const found = await findForSure(runtime, artifact, signal);
-      if (found.state === "valid") return { type: "done", hash, computed: false };
+      const counts = found.state === "valid" && (!forced?.has(artifact) || await forced.done(artifact));
+      if (counts) return { type: "done", hash, computed: false };
       if (look.state !== "ended" || look.removable) {
         return { type: "released", hash, plan: await replan(artifact) };
       }

@@ -59,9 +59,15 @@ export class Store {
   /** Writes a file under a private name in a folder, and returns that name. */
   async writePrivate(dir: string, text: string, options: { sync?: boolean } = {}): Promise<string> {
     const path = privateName(dir, "tmp", this.machine);
-    await this.machine.files.write(path, text, options);
-    if (await this.isShared()) await this.machine.files.chmod(path, 0o664);
-    return path;
+    try {
+      await this.machine.files.write(path, text, options);
+      if (await this.isShared()) await this.machine.files.chmod(path, 0o664);
+      return path;
+    } catch (error) {
+      // A part of it may be there: a full disk leaves an empty file, which would lie there while this process lives.
+      await removeIfThere(this.machine, path).catch(() => {/* swept by a later claimant */});
+      throw error;
+    }
   }
 
   /** Is the store's folder group-writable? Then so is what furu makes in it, so that people can share a store. */

@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertLess, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { Rig, until } from "../rig.ts";
 import { begun, creates, ends, job, litter, printed } from "./job.ts";
 
@@ -47,4 +47,43 @@ Deno.test("SIGINT while waiting for another process ends the waiting one alone",
   rig.touch("one.go");
   assertEquals((await computing.ended()).code, 0);
   assertEquals(ends(rig), []);
+});
+
+Deno.test("SIGINT during a computation without a pause that goes on ends its process, and the attempt as preempted", async () => {
+  await using rig = new Rig();
+  const blocked = job(rig, ["get", "Block", "one", 25_000]);
+  await begun(rig);
+  const started = performance.now();
+  const pressing = setInterval(() => blocked.kill("SIGINT"), 500); // as somebody does who sees nothing happen
+  const ended = await blocked.ended();
+  clearInterval(pressing);
+  assertLess(performance.now() - started, 8000);
+  assertNotEquals(ended.code, 0);
+  assertEquals(ends(rig).map(({ kind, attempt }) => [kind, attempt]), [["preempted", 1]]);
+  const next = job(rig, ["plan", "Block", "one", 25_000]);
+  assertEquals((await next.ended()).code, 0, next.stderr);
+  assertEquals(printed(next).todo, 1);
+});
+
+Deno.test("SIGINT ends a script that blocks after a get has ended", async () => {
+  await using rig = new Rig();
+  const script = job(rig, ["get-then-block", "Plain", "one", 8000]);
+  await until(() => script.stdout.includes("blocking"), "the get has ended");
+  const started = performance.now();
+  script.kill("SIGINT");
+  const ended = await script.ended();
+  assertLess(performance.now() - started, 5000);
+  assertEquals(ended.stdout.includes("went on"), false);
+});
+
+Deno.test("SIGINT between two gets of a script is not lost", async () => {
+  for (let turn = 0; turn < 3; turn++) {
+    await using rig = new Rig();
+    const script = job(rig, ["get-then-pause", "Plain"]);
+    await until(() => script.stdout.includes("pausing"), "the first get has ended");
+    script.kill("SIGINT");
+    const ended = await script.ended();
+    assertEquals(ended.stdout.includes("went on"), false, ended.output);
+    assertEquals(ended.code, 130);
+  }
 });

@@ -186,11 +186,13 @@ export class Program {
       this.#over = true;
       return result;
     });
+    const deadline = setTimeout(() => this.kill("SIGKILL"), DEADLINE_MS);
     const [{ code, signal }, stdout, stderr] = await Promise.all([
       status,
       new Response(child.stdout).text(),
       new Response(child.stderr).text(),
     ]);
+    clearTimeout(deadline);
     const last = stdout.trimEnd().split("\n").at(-1) ?? "";
     const report = last.startsWith('{"ok"') ? JSON.parse(last) as Report : undefined;
     return { code, signal, stdout, stderr, report };

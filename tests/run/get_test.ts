@@ -62,7 +62,7 @@ Deno.test("a small value costs one file, a large one lies in the attempt's folde
     rig.tree().filter((name) => name.includes(`${of.name}/`)).map((name) => name.split("/").at(-1));
   assertEquals(files(small), [`${small.hash}.json`]);
   const { attempt, id } = recordOf(runtime, large);
-  assertEquals(files(large), [large.hash, `${attempt}-${id}`, "value.json", `${large.hash}.json`]);
+  assertEquals(files(large), [large.hash, `${large.hash}.json`, `${attempt}-${id}`, "value.json"]);
   assert(textOf(runtime.store.paths(typed).record).length < 2000, "typed arrays above 4 KiB are not inline");
 });
 

@@ -24,7 +24,7 @@ export interface TestTask {
 export function artifactOf(task: TestTask, params: Record<string, unknown> = {}): Artifact<any> {
   const define = defineTask({
     name: `test/Task${++tasks}`,
-    params: z.looseObject({}),
+    params: z.object({ lr: z.number().optional() }),
     ...task,
   });
   return define(params);

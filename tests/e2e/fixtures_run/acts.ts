@@ -76,11 +76,12 @@ const ACTS: Record<string, Act> = {
   /** Waits for its signal, heeds it, and says so. */
   heed: ({ signal }, name) =>
     new Promise((_, reject) => {
+      const timer = setInterval(() => {}, 1000);
       signal.addEventListener("abort", () => {
+        clearInterval(timer);
         touch(`${name}.aborted`);
         reject(signal.reason);
       });
-      setInterval(() => {}, 1000);
       touch(name, `${Deno.pid}`);
     }),
   /** Waits for ever, whatever its signal says. */

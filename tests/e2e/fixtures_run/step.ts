@@ -1,26 +1,28 @@
-import { type Artifact, defineTask, get, z } from "@furu/furu";
+import { type Artifact, type CreateContext, defineTask, get, z } from "@furu/furu";
 import { act, SCENE } from "./acts.ts";
 
-const anyStep = z.lazy(() => z.union([Step.schema, Other.schema]));
+const anyStep: z.ZodType<Artifact<string>> = z.lazy(() =>
+  z.union([Step.schema, Other.schema]) as unknown as z.ZodType<Artifact<string>>
+);
 
 const params = z.object({
   id: z.string(),
   /** What `create` does, one after the other. */
   does: z.array(z.string()).default([]),
-  needs: z.array(anyStep as z.ZodType<Artifact>).default([]),
+  needs: z.array(anyStep).default([]),
   /** Artifacts that don't count for identity. */
-  beside: z.array(anyStep as z.ZodType<Artifact>).default([]),
+  beside: z.array(anyStep).default([]),
   spec: z.string().default("default"),
   /** Seconds. */
-  limit: z.number().optional(),
+  limit: z.number().default(1000),
   /** What is returned besides the id: so many characters. */
   size: z.int().default(0),
 });
 
 const options = {
   params,
-  unhashed: ["spec", "limit", "beside", "does"],
-  spec: ({ spec }: z.output<typeof params>) => spec,
+  unhashed: ["spec", "limit", "beside", "does"] as const,
+  spec: ({ spec }: Params) => spec,
 };
 
 /** Appends to one file for all, so that the order and the number of creates can be read from it. */
@@ -28,13 +30,13 @@ function remember(what: string, id: string): void {
   Deno.writeTextFileSync(`${SCENE}/${what}`, `${id}\n`, { append: true });
 }
 
-type Context = Parameters<typeof act>[0] & { params: z.output<typeof params> };
+type Params = z.output<typeof params>;
 
-async function create(ctx: Context): Promise<string> {
+async function create(ctx: CreateContext<Params>): Promise<string> {
   const { id, does, needs, beside, size } = ctx.params;
   remember("created", id);
   const values: string[] = [];
-  for (const below of [...needs, ...beside]) values.push(await get(below) as string);
+  for (const below of [...needs, ...beside]) values.push(await get(below));
   await act(ctx, does);
   remember("returned", id);
   return `${id}(${values.join()})${"x".repeat(size)}`;
@@ -45,7 +47,7 @@ export const Step = defineTask({ name: "run/Step", ...options, timeLimit: limitO
 /** As Step, under another name. */
 export const Other = defineTask({ name: "run/Other", ...options, timeLimit: limitOf, create });
 
-function limitOf({ limit }: z.output<typeof params>): number | undefined {
+function limitOf({ limit }: Params): number {
   return limit;
 }
 

@@ -1,0 +1,33 @@
+import type { Claim } from "../store/claim.ts";
+import type { Artifact } from "../task/artifact.ts";
+import type { Verdict } from "../worker/verdict.ts";
+
+/** An attempt as a {@link Computer} is given it. */
+export interface LocalAttempt {
+  /** What to compute. */
+  artifact: Artifact;
+  /** The spec that it is computed with. */
+  spec: string;
+  /** The claim, which is held. */
+  claim: Claim;
+  /** Id of the attempt whose result is to be replaced. */
+  replaces?: string;
+  /** Seconds that it may take. */
+  timeLimitSec?: number;
+  /** Aborts when the attempt is to end. */
+  signal: AbortSignal;
+  /** Where its log is, made when there is output. */
+  log: string;
+  /** Tells how far it is. */
+  onProgress: (fraction: number, message?: string) => void;
+}
+
+/** Computes attempts somewhere on this machine: in worker processes, or in this process. */
+export interface Computer {
+  /** Computes one and commits its result; ending the attempt is the caller's. */
+  compute(attempt: LocalAttempt): Promise<Verdict>;
+  /** Ends what runs at once. */
+  kill(): Promise<void>;
+  /** Gives back what computing took. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,181 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { exists } from "@std/fs/exists";
+import { describe, it } from "@std/testing/bdd";
+import { type DriveOptions, Scene } from "./run_rig.ts";
+
+/** Each behaviour holds wherever the tasks run. */
+for (const isolation of ["process", "inline"] as const) {
+  const options = (more: DriveOptions["options"] = {}): DriveOptions => ({ options: { isolation, ...more } });
+
+  describe(`runLocal() with isolation ${isolation}`, () => {
+    it("computes what is missing, dependencies first, also those in unhashed parameters", async () => {
+      await using scene = await Scene.make();
+      const roots = [{ id: "top", needs: [{ id: "a" }, { id: "b" }], beside: [{ id: "c" }] }];
+      const first = await scene.run(roots, options());
+      assertEquals(first.summary?.computed, 4);
+      const created = await scene.created();
+      assertEquals([created.slice(0, 3).sort(), created[3]], [["a", "b", "c"], "top"]);
+      const second = await scene.run(roots, options());
+      assertEquals([second.summary?.computed, second.summary?.cached], [0, 1]);
+      assertEquals((await scene.created()).length, 4);
+      assertEquals(
+        (await scene.stored()).filter((name) => !/\.json$|^artifacts\/run(\/Step)?$/.test(name)),
+        [],
+      );
+    });
+
+    it("tries a failing task N times after the first attempt", async () => {
+      for (const [retries, attempts] of [[0, 1], [2, 3]] as const) {
+        await using scene = await Scene.make();
+        const report = await scene.run(
+          [{ id: "a", does: ["fail boom"] }],
+          options({ maxComputeRetries: retries }),
+        );
+        assertEquals(report.error?.name, "RunFailedError");
+        assertEquals((await scene.created()).length, attempts);
+        assertEquals(report.summary?.failures[0]?.attempts, attempts);
+        assertEquals(report.summary?.retries, retries);
+        assertEquals((await scene.ends()).map(({ kind }) => kind), Array(attempts).fill("failed"));
+      }
+    });
+
+    it("tries 3 times again by default, and each run anew", async () => {
+      await using scene = await Scene.make();
+      const roots = [{ id: "a", does: ["fail boom"] }];
+      await scene.run(roots, options());
+      assertEquals((await scene.created()).length, 4);
+      await scene.run(roots, options());
+      assertEquals((await scene.created()).length, 8);
+    });
+
+    it("goes on when a flaky task succeeds at the third attempt", async () => {
+      await using scene = await Scene.make();
+      const report = await scene.run([{ id: "top", needs: [{ id: "a", does: ["failUntil 3"] }] }], options());
+      assertEquals(report.ok, true, report.error?.message);
+      assertEquals(await scene.created(), ["a", "a", "a", "top"]);
+      assertEquals(report.summary?.retries, 2);
+    });
+
+    it("does not try again with retryFailed off, and refuses what failed in an earlier run", async () => {
+      await using scene = await Scene.make();
+      const roots = [{ id: "a", does: ["fail boom"] }];
+      await scene.run(roots, options({ retryFailed: false }));
+      assertEquals(await scene.created(), ["a"]);
+      const second = await scene.run(roots, options({ retryFailed: false }));
+      assertEquals(await scene.created(), ["a"]);
+      assertStringIncludes(second.error?.message ?? "", "boom");
+      assertEquals(second.summary?.failures[0]?.attempts, 0);
+    });
+
+    it("stops at once on a dependency that was not declared, naming who asked and what to do", async () => {
+      await using scene = await Scene.make();
+      const report = await scene.run([{ id: "a", does: ["get b"] }], options());
+      assertEquals(await scene.created(), ["a"]);
+      assertEquals(report.summary?.failures[0]?.kind, "protocol");
+      assertMatch(
+        report.error!.message,
+        /MissingArtifactError: .*run\/Step\(\w{8}\).*asked for by run\/Step/,
+      );
+      assertStringIncludes(report.error!.message, "declare");
+    });
+
+    it("stops at once when a task forces another artifact or starts a run", async () => {
+      for (const does of ["forceSelf", "runLocal"]) {
+        await using scene = await Scene.make();
+        const report = await scene.run([{ id: "a", does: [does] }], options());
+        assertEquals(await scene.created(), ["a"]);
+        assertEquals(report.summary?.failures[0]?.kind, "protocol", report.error?.message);
+        assertStringIncludes(report.error!.message, "ExecutionError");
+      }
+    });
+
+    it("lets running tasks finish after a failure and starts nothing new", async () => {
+      await using scene = await Scene.make();
+      const running = scene.start([
+        { id: "slow", does: ["touch slow", "await go"] },
+        { id: "bad", does: ["await slow", "fail boom"] },
+        { id: "late", needs: [{ id: "later" }] },
+      ], options({ maxWorkers: 2, maxComputeRetries: 0, window: 2 }));
+      await scene.appeared("slow");
+      await untilEnd(scene, 1);
+      await scene.touch("go");
+      const { report } = await running.ended;
+      assertEquals([report?.summary?.computed, report?.summary?.notRun], [1, 2], report?.error?.message);
+      assertEquals(await scene.lines("returned"), ["slow"]);
+      assertEquals((await scene.created()).sort(), ["bad", "slow"]);
+      assertStringIncludes(report!.error!.message, "--keep-going");
+    });
+
+    it("does all that does not depend on a failure first with keepGoing", async () => {
+      await using scene = await Scene.make();
+      const bad = { id: "bad", does: ["fail boom"] };
+      const report = await scene.run([
+        { id: "above", needs: [bad] },
+        { id: "b", needs: [{ id: "c" }] },
+        { id: "worse", does: ["fail bang"] },
+      ], options({ keepGoing: true, maxWorkers: 1, maxComputeRetries: 0, window: "dfs" }));
+      assertEquals(await scene.lines("returned"), ["c", "b"]);
+      assertEquals(report.summary?.failures.map(({ error }) => error), ["boom", "bang"]);
+      assertEquals([report.summary?.computed, report.summary?.notRun], [2, 1]);
+    });
+
+    it("tells of a failure its task, hash, parameters, attempts, error, log and the log's last lines", async () => {
+      await using scene = await Scene.make();
+      const does = ["print first words", "printError last words", "fail boom"];
+      const report = await scene.run([{ id: "a", does }], options({ maxComputeRetries: 1 }));
+      const failure = report.summary!.failures[0]!;
+      assertEquals([failure.name, failure.kind, failure.attempts], ["run/Step", "compute", 2]);
+      const text = report.error!.message;
+      for (const part of [`run/Step(${failure.hash.slice(0, 8)})`, 'id: "a"', "2 attempts", "boom"]) {
+        assertStringIncludes(text, part);
+      }
+      if (isolation === "process") {
+        assertStringIncludes(text, "last words");
+        assertStringIncludes(await Deno.readTextFile(failure.log!), "first words\nlast words\n");
+      }
+      assertStringIncludes(text, failure.log!);
+      assertStringIncludes(await Deno.readTextFile(failure.log!), "Error: boom");
+    });
+
+    it("has a log that says why also when nothing was printed", async () => {
+      await using scene = await Scene.make();
+      const report = await scene.run([{ id: "a", does: ["throw words"] }], options({ maxComputeRetries: 0 }));
+      const { log, error } = report.summary!.failures[0]!;
+      assertStringIncludes(error, "words");
+      assert(await exists(log!), "the log exists");
+      assertStringIncludes(await Deno.readTextFile(log!), "words");
+    });
+
+    it("passes large values on", async () => {
+      await using scene = await Scene.make();
+      const report = await scene.run([{ id: "top", needs: [{ id: "a", size: 3_000_000 }] }], options());
+      assertEquals(report.ok, true, report.error?.message);
+    });
+
+    it("ends a task that exceeds its time limit", async () => {
+      await using scene = await Scene.make();
+      const report = await scene.run([{ id: "a", limit: 0.1, does: ["heed a"] }, { id: "b" }], {
+        ...options({ keepGoing: true, maxComputeRetries: 1 }),
+      });
+      assertMatch(report.summary?.failures[0]?.error ?? "", /time limit of 0\.1 s/);
+      assertEquals(report.summary?.failures[0]?.kind, "compute");
+      assertEquals((await scene.created()).toSorted(), ["a", "a", "b"]);
+      await scene.appeared("a.aborted");
+    });
+
+    it("computes 1,000 tiny artifacts, and none of them again", async () => {
+      await using scene = await Scene.make();
+      const roots = Array.from({ length: 1000 }, (_, i) => ({ id: `${i}` }));
+      const first = await scene.run(roots, options());
+      assertEquals([first.ok, first.summary?.computed], [true, 1000], first.error?.message);
+      const second = await scene.run(roots, options());
+      assertEquals([second.summary?.computed, second.summary?.cached], [0, 1000]);
+      assertEquals((await scene.created()).length, 1000);
+    });
+  });
+}
+
+/** Until so many attempts have ended without success. */
+async function untilEnd(scene: Scene, count: number): Promise<void> {
+  while ((await scene.ends()).length < count) await new Promise((resolve) => setTimeout(resolve, 5));
+}

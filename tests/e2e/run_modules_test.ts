@@ -1,0 +1,220 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { toFileUrl } from "@std/path/to-file-url";
+import { describe, it } from "@std/testing/bdd";
+import { REPOSITORY, Scene } from "./run_rig.ts";
+
+const MOD = toFileUrl(`${REPOSITORY}mod.ts`).href;
+
+/** A pipeline that imports what `lib` names, and prints its result. */
+function pipeline(lib: string): string {
+  return `import { defineTask, get, runLocal, z } from "@furu/furu";
+    import { twice } from "${lib}";
+    export const Low = defineTask({ name: "mod/Low", params: z.object({ x: z.number() }), create: ({ params }) => twice(params.x) });
+    export const Top = defineTask({
+      name: "mod/Top",
+      params: z.object({ low: Low.schema }),
+      create: async ({ params }) => await get(params.low) + 1,
+    });
+    if (import.meta.main) {
+      const root = Top({ low: Low({ x: 20 }) });
+      const { computed } = await runLocal(root, { progress: "none" });
+      console.log(computed, await get(root));
+    }`;
+}
+const TWICE = "export const twice = (x: number): number => 2 * x;";
+
+describe("the user's module", () => {
+  it("brings its own import map, in another folder with spaces, whatever the current folder is", async () => {
+    await using scene = await Scene.make();
+    const links = [...Deno.readDirSync(`${REPOSITORY}links`)]
+      .filter(({ isDirectory }) => isDirectory).map(({ name }) => `${REPOSITORY}links/${name}`);
+    const config = await scene.write(
+      "my project #1/deno.json",
+      JSON.stringify({
+        imports: { "@furu/furu": "jsr:@furu/furu@^0", "lib/": "./lib of mine/" },
+        links: [REPOSITORY, ...links],
+        lock: false,
+      }),
+    );
+    await scene.write("my project #1/lib of mine/twice.ts", TWICE);
+    const script = await scene.write("my project #1/src/my pipeline.ts", pipeline("lib/twice.ts"));
+    await scene.write("elsewhere/deno.json", `{ "imports": { "lib/": "./wrong/" } }`);
+    const { code, stdout, stderr } = await scene.spawn(
+      ["--config", config, script],
+      {},
+      `${scene.folder}/elsewhere`,
+    ).ended;
+    assertEquals([code, stdout], [0, "2 41\n"], stderr);
+  });
+
+  it("need not be the one that runs", async () => {
+    await using scene = await Scene.make();
+    await scene.write("twice.ts", TWICE);
+    await scene.write("tasks.ts", pipeline("./twice.ts"));
+    const script = await scene.write(
+      "main.ts",
+      `import { runLocal } from "@furu/furu";
+       import { Low, Top } from "./tasks.ts";
+       const roots = [1, 2, 3].map((x) => Top({ low: Low({ x }) }));
+       const { computed } = await runLocal(new Set(roots), { progress: "none" });
+       console.log(computed);`,
+    );
+    const { stdout, stderr } = await scene.spawn([script]).ended;
+    assertEquals(stdout, "6\n", stderr);
+  });
+
+  it("that throws when a worker imports it is a protocol failure that names it", async () => {
+    await using scene = await Scene.make();
+    const script = await scene.write(
+      "throws.ts",
+      `import { defineTask, runLocal, z } from "@furu/furu";
+       if (!import.meta.main) throw new Error("not on a worker");
+       const A = defineTask({ name: "mod/A", params: z.object({}), create: () => 1 });
+       await runLocal(A(), { progress: "none" });`,
+    );
+    const { code, stderr } = await scene.spawn([script]).ended;
+    assertEquals(code, 1);
+    assertMatch(stderr, /RunFailedError.*1 of 1 artifact failed/s);
+    assertStringIncludes(stderr, "throws.ts");
+    assertStringIncludes(stderr, "not on a worker");
+    assertStringIncludes(stderr, "never retried");
+  });
+
+  it("that runs something while a worker imports it is told to guard that", async () => {
+    await using scene = await Scene.make();
+    const script = await scene.write(
+      "unguarded.ts",
+      `import { defineTask, runLocal, z } from "@furu/furu";
+       const make = () => defineTask({ name: "mod/A", params: z.object({}), create: () => 1 });
+       if (import.meta.main) await runLocal(make()(), { progress: "none" });
+       else await runLocal([], { progress: "none" });`,
+    );
+    const { code, stderr } = await scene.spawn([script]).ended;
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, "import.meta.main");
+    assertStringIncludes(stderr, "unguarded.ts");
+  });
+
+  it("that ends the worker's process on import says so", async () => {
+    await using scene = await Scene.make();
+    const script = await scene.write(
+      "exits.ts",
+      `import { defineTask, runLocal, z } from "@furu/furu";
+       if (!import.meta.main) Deno.exit(5);
+       const A = defineTask({ name: "mod/A", params: z.object({}), create: () => 1 });
+       await runLocal(A(), { progress: "none", maxComputeRetries: 0 });`,
+    );
+    const { code, stderr } = await scene.spawn([script]).ended;
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, "exit code 5");
+  });
+});
+
+const EVAL = `import { defineTask, get, runLocal, z } from "${MOD}";
+  const A = defineTask({ name: "mod/Eval", params: z.object({}), create: () => 7 });
+  await runLocal(A(), { progress: "none", ...OPTIONS });
+  console.log(await get(A()));`;
+
+describe("tasks of code that has no file", () => {
+  for (const [how, args] of [["stdin", ["run", "-A", "-"]], ["deno eval", ["eval"]]] as const) {
+    it(`${how}: an error that says what to do, or inline isolation`, async () => {
+      await using scene = await Scene.make();
+      const refused = await evaluate(scene, args, EVAL.replace("OPTIONS", "{}"));
+      assertEquals(refused.code, 1);
+      assertStringIncludes(refused.stderr, 'isolation: "inline"');
+      const done = await evaluate(scene, args, EVAL.replace("OPTIONS", '{ isolation: "inline" }'));
+      assertEquals([done.code, done.stdout], [0, "7\n"], done.stderr);
+    });
+  }
+});
+
+async function evaluate(
+  { root }: Scene,
+  args: readonly string[],
+  code: string,
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const [command, ...rest] = args;
+  const stdin = rest.includes("-");
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [command!, "--config", `${REPOSITORY}deno.json`, ...rest, ...(stdin ? [] : [code])],
+    env: { FURU_PATH: root, NO_COLOR: "1" },
+    stdin: stdin ? "piped" : "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  if (stdin) {
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(code));
+    await writer.close();
+  }
+  const output = await child.output();
+  const [stdout, stderr] = [output.stdout, output.stderr].map((bytes) => new TextDecoder().decode(bytes));
+  return { code: output.code, stdout: stdout!, stderr: stderr! };
+}
+
+describe("what runLocal() is called with", () => {
+  it("[] is a run with nothing to do; bad roots, cycles and bad options are errors", async () => {
+    await using scene = await Scene.make();
+    const script = await scene.write("arguments.ts", ARGUMENTS);
+    const { stdout, stderr, code } = await scene.spawn([script]).ended;
+    assertEquals(code, 0, stderr);
+    const lines = stdout.trimEnd().split("\n");
+    const expected: [string, RegExp][] = [
+      ["nothing", /^0 0 0$/],
+      ["undefined", /^ValidationError: .*roots.*undefined/],
+      ["text", /^ValidationError: .*roots/],
+      ["task", /^ValidationError: .*(roots|task applied)/],
+      ["parameters", /^ValidationError: .*roots\[1\].*x: 1/],
+      ["cycle", /^ValidationError: .*mod\/Cycle\(.*0.*\) -> mod\/Cycle\(.*1.*\) -> mod\/Cycle\(.*0.*\)/],
+      ["cycle of hashes", /^ValidationError: .*mod\/Self\((\w+)\) -> mod\/Self\(\1\) is a cycle/],
+      ["plan of a cycle", /^ValidationError: .*is a cycle/],
+      ["isolation", /^ValidationError: .*isolation.*inline/],
+      ["force", /^ConfigError: .*force/],
+      ["a listener that throws", /^1 1 0$/],
+    ];
+    for (const [index, [name, pattern]] of expected.entries()) {
+      assertEquals(lines[index]?.split("| ")[0], name);
+      assertMatch(lines[index]!.split("| ")[1]!, pattern);
+    }
+  });
+});
+
+const ARGUMENTS = `
+import { type Artifact, defineTask, plan, runLocal, type RunLocalOptions, z } from "@furu/furu";
+const A = defineTask({ name: "mod/A", params: z.object({ x: z.number() }), create: ({ params }) => params.x });
+const Cycle = defineTask({
+  name: "mod/Cycle",
+  params: z.object({ x: z.number() }),
+  dependencies: ({ x }): Artifact[] => [Cycle({ x: 1 - x })],
+  create: (): number => 0,
+});
+const Self = defineTask({
+  name: "mod/Self",
+  params: z.object({ x: z.number(), beside: z.array(z.custom<Artifact>()).default([]) }),
+  unhashed: ["beside"],
+  create: (): number => 0,
+});
+async function say(name: string, roots: unknown, options: RunLocalOptions = {}, call = runLocal as unknown): Promise<void> {
+  try {
+    const run = call as (roots: unknown, options: unknown) => Promise<{ nodes: number; computed: number; cached: number }>;
+    const { nodes, computed, cached } = await run(typeof roots === "function" && roots !== A ? roots() : roots, { progress: "none", ...options });
+    console.log(name + "| " + [nodes, computed, cached].join(" "));
+  } catch (error) {
+    console.log(name + "| " + \`\${(error as Error).name}: \${(error as Error).message}\`.replaceAll("\\n", " "));
+  }
+}
+if (import.meta.main) {
+  await say("nothing", []);
+  await say("undefined", undefined);
+  await say("text", "mod/A");
+  await say("task", A);
+  await say("parameters", [A({ x: 1 }), { x: 1 }]);
+  await say("cycle", () => Cycle({ x: 0 }));
+  const self = Self({ x: 1, beside: [Self({ x: 1 })] });
+  await say("cycle of hashes", self);
+  await say("plan of a cycle", self, {}, plan);
+  await say("isolation", A({ x: 1 }), { isolation: "inlin" as never });
+  await say("force", A({ x: 1 }), { force: "mod/A" as never });
+  await say("a listener that throws", A({ x: 2 }), { onEvent: () => { throw new Error("listener"); } });
+}
+`;

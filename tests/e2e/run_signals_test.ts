@@ -1,0 +1,77 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { gone, Scene } from "./run_rig.ts";
+
+const SIGNALS = [["SIGINT", 130], ["SIGTERM", 143]] as const;
+
+for (const isolation of ["process", "inline"] as const) {
+  describe(`a run with isolation ${isolation}`, () => {
+    for (const [signal, code] of SIGNALS) {
+      it(`ends on ${signal}: tasks get their signal, attempts end as preempted, exit ${code}`, async () => {
+        await using scene = await Scene.make();
+        const wait = (id: string) => ({ id, does: [`heed ${id}`] });
+        const run = scene.start([wait("a"), wait("b"), { id: "c", needs: [wait("a")] }], {
+          options: { isolation, maxWorkers: 2 },
+        });
+        const pids = [await scene.appeared("a"), await scene.appeared("b")];
+        run.kill(signal);
+        const ended = await run.ended;
+        assertEquals([ended.code, ended.report], [code, undefined], ended.stderr);
+        await scene.appeared("a.aborted", "b.aborted");
+        for (const pid of pids) await gone(pid);
+        assertEquals((await scene.ends()).map(({ kind }) => kind), ["preempted", "preempted"]);
+        assert(!(await scene.stored()).some((name) => name.endsWith("running.json")));
+        const again = await scene.run([{ id: "a" }, { id: "b" }], { options: { isolation } });
+        assertEquals(again.summary?.computed, 2);
+      });
+    }
+
+    it("rejects with the reason of the caller's signal, its attempts preempted", async () => {
+      await using scene = await Scene.make();
+      const run = scene.start([{ id: "a", does: ["heed a"] }], { options: { isolation }, abortOn: "stop" });
+      const pid = await scene.appeared("a");
+      await scene.touch("stop");
+      const { report, code } = await run.ended;
+      assertEquals([code, report?.error?.message], [0, "the caller had enough"]);
+      assertEquals((await scene.ends()).map(({ kind }) => kind), ["preempted"]);
+      if (isolation === "process") await gone(pid);
+    });
+  });
+}
+
+describe("Ctrl-C twice", () => {
+  it("kills at once what heeds no signal", async () => {
+    await using scene = await Scene.make();
+    const run = scene.start([{ id: "a", does: ["ignore a"] }, { id: "b", does: ["block b"] }], {
+      options: { maxWorkers: 2 },
+    });
+    const pids = [await scene.appeared("a"), await scene.appeared("b")];
+    const started = Date.now();
+    run.kill("SIGINT");
+    const timer = setInterval(() => run.kill("SIGINT"), 100);
+    const { code } = await run.ended;
+    clearInterval(timer);
+    assertEquals(code, 130);
+    // The grace of the first signal alone is 5 s.
+    assert(Date.now() - started < 4000, `took ${Date.now() - started} ms`);
+    for (const pid of pids) await gone(pid);
+    const again = await scene.run([{ id: "a" }, { id: "b" }]);
+    assertEquals(again.summary?.computed, 2);
+  });
+});
+
+describe("a signal that aborted before the run", () => {
+  it("rejects it before anything starts", async () => {
+    await using scene = await Scene.make();
+    const script = await scene.write(
+      "aborted.ts",
+      `import { runLocal } from "@furu/furu";
+       import { Step } from "${new URL("./fixtures_run/step.ts", import.meta.url)}";
+       await runLocal([Step({ id: "a" })], { signal: AbortSignal.abort(new Error("never mind")) });`,
+    );
+    const { code, stderr } = await scene.spawn([script]).ended;
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, "never mind");
+    assertEquals(await scene.created(), []);
+  });
+});

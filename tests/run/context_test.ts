@@ -1,0 +1,175 @@
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { ComputeError, ExecutionError } from "../../lib/core/errors.ts";
+import { withContext } from "../../lib/run/context.ts";
+import { get } from "../../lib/run/get.ts";
+import type { Artifact } from "../../lib/task/artifact.ts";
+import { exists, Rig, testRuntime, textOf } from "../rig.ts";
+import { artifactOf, getFrom } from "./rig.ts";
+
+Deno.test("create is given frozen parameters, the attempt's number, the hash and a live signal; its functions can be taken apart", async () => {
+  await using rig = new Rig();
+  const artifact = artifactOf({
+    create: ({ params, attempt, hash, signal, log, progress, dir }) => {
+      log.info("taken apart", { n: 1 });
+      progress(0.5, "half");
+      assert(Object.isFrozen(params));
+      return { params, attempt, hash, aborted: signal.aborted, dir: dir.endsWith(`/${hash}/x`) };
+    },
+  }, { lr: 0.1 });
+  assertEquals(await getFrom(testRuntime(rig.root), artifact), {
+    params: { lr: 0.1 },
+    attempt: 1,
+    hash: artifact.hash,
+    aborted: false,
+    dir: false,
+  });
+});
+
+Deno.test("each attempt has a folder of its own", async () => {
+  await using rig = new Rig();
+  const dirs: string[] = [];
+  const artifact = artifactOf({
+    create: ({ dir, attempt }) => {
+      dirs.push(dir);
+      assertEquals([...Deno.readDirSync(dir)], []);
+      Deno.writeTextFileSync(`${dir}/half`, "");
+      if (attempt < 3) throw new Error("again");
+      return dir;
+    },
+  });
+  const runtime = testRuntime(rig.root);
+  for (let n = 1; n < 3; n++) await assertRejects(() => getFrom(runtime, artifact), ComputeError);
+  assertEquals(await getFrom(runtime, artifact), dirs[2]);
+  assertEquals(new Set(dirs).size, 3);
+});
+
+Deno.test("checkpointDir survives failed attempts and is removed on success", async () => {
+  await using rig = new Rig();
+  const seen: string[] = [];
+  let folder = "";
+  const artifact = artifactOf({
+    create: ({ checkpointDir, attempt }) => {
+      folder = checkpointDir;
+      seen.push(textOf(`${checkpointDir}/step`));
+      Deno.writeTextFileSync(`${checkpointDir}/step`, `${attempt}`);
+      if (attempt < 3) throw new Error("again");
+      return 1;
+    },
+  });
+  const runtime = testRuntime(rig.root);
+  for (let n = 1; n < 3; n++) await assertRejects(() => getFrom(runtime, artifact), ComputeError);
+  await getFrom(runtime, artifact);
+  assertEquals(seen, ["", "1", "2"]);
+  assert(!exists(folder));
+});
+
+Deno.test("a zombie's save by path fails once its checkpoint was taken over", async () => {
+  await using rig = new Rig();
+  let old = "";
+  const artifact = artifactOf({
+    create: ({ checkpointDir, attempt }) => {
+      if (attempt === 1) {
+        old = checkpointDir;
+        throw new Error("again");
+      }
+      assert(checkpointDir !== old);
+      try {
+        Deno.writeTextFileSync(`${old}/step`, "");
+        return "saved";
+      } catch (error) {
+        return (error as Error).name;
+      }
+    },
+  });
+  const runtime = testRuntime(rig.root);
+  await assertRejects(() => getFrom(runtime, artifact), ComputeError);
+  assertEquals(await getFrom(runtime, artifact), "NotFound");
+});
+
+Deno.test("get inside create uses the store of the get that led there, and computes dependencies", async () => {
+  await using rig = new Rig();
+  const inner = artifactOf({ create: () => 20 });
+  const outer = artifactOf({ create: async () => await get(inner) + 1 });
+  assertEquals(await getFrom(testRuntime(rig.root), outer), 21);
+  assert(exists(testRuntime(rig.root).store.paths(inner).record));
+});
+
+Deno.test("get of an artifact inside its own create is an error that tells the way, not a wait", async () => {
+  await using rig = new Rig();
+  // deno-lint-ignore prefer-const -- the task refers to it
+  let outer: Artifact;
+  const inner: Artifact = artifactOf({ create: () => get(outer) });
+  outer = artifactOf({ create: () => get(inner) });
+  const error = await assertRejects(() => getFrom(testRuntime(rig.root), outer), ComputeError);
+  assertMatch(error.message, new RegExp(`ExecutionError: Cannot get .*Task\\d+\\(\\w+\\) -> .* -> `));
+});
+
+Deno.test("the failure of a dependency tells of both", async () => {
+  await using rig = new Rig();
+  const inner = artifactOf({
+    create: () => {
+      throw new Error("deep down");
+    },
+  });
+  const outer = artifactOf({ create: () => get(inner) });
+  const error = await assertRejects(() => getFrom(testRuntime(rig.root), outer), ComputeError, "deep down");
+  assert(error.message.includes(`${outer}`) && error.message.includes(`${inner}`), error.message);
+  assert(error.cause instanceof ComputeError);
+});
+
+Deno.test("under an executor's context get only loads, also in timers that create has started", async () => {
+  await using rig = new Rig();
+  const runtime = testRuntime(rig.root);
+  const stored = artifactOf({ create: () => "stored" });
+  const missing = artifactOf({ create: () => "missing" });
+  const node = artifactOf({ create: () => 1 });
+  await getFrom(runtime, stored);
+  const context = { mode: "executor", runtime, node, stack: [node], spec: "default" } as const;
+  const later = <T>(act: () => Promise<T>) =>
+    withContext(
+      context,
+      () => new Promise<T>((resolve, reject) => void setTimeout(() => act().then(resolve, reject))),
+    );
+  assertEquals(await later(() => get(stored)), "stored");
+  const error = await assertRejects(() => later(() => get(missing))) as Error;
+  assertEquals(error.name, "MissingArtifactError");
+  for (const part of [`${missing}`, `asked for by ${node}`, "declare it"]) {
+    assert(error.message.includes(part), part);
+  }
+  await assertRejects(
+    () => later(() => get(stored, { force: true })),
+    ExecutionError,
+    `asked for by ${node}`,
+  );
+});
+
+Deno.test("under an executor's context a forced get of the node needs the node's spec, unless it is stored", async () => {
+  await using rig = new Rig();
+  const runtime = testRuntime(rig.root);
+  const node = artifactOf({ create: () => "value", spec: "gpu" });
+  const force = () =>
+    withContext(
+      { mode: "executor", runtime, node, stack: [node], spec: "default" },
+      () => get(node, { force: true }),
+    );
+  const error = await assertRejects(force) as Error;
+  assertEquals(error.name, "SpecMismatchError");
+  assert(error.message.includes("'gpu'") && error.message.includes("'default'"));
+  await getFrom(runtime, node);
+  assertEquals(await force(), "value");
+});
+
+Deno.test("under an executor's context an artifact that is invalid is missing, and the error says why", async () => {
+  await using rig = new Rig();
+  let stale = false;
+  const runtime = testRuntime(rig.root);
+  const artifact = artifactOf({ create: () => 1, validate: () => !stale });
+  await getFrom(runtime, artifact);
+  stale = true;
+  const node = artifactOf({ create: () => 1 });
+  const fresh = testRuntime(rig.root);
+  const context = { mode: "executor", runtime: fresh, node, stack: [node], spec: "default" } as const;
+  const error = await assertRejects(() => withContext(context, () => get(artifact))) as Error;
+  assertEquals(error.name, "MissingArtifactError");
+  assertMatch(error.message, /validate returned false/);
+});

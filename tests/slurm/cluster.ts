@@ -1,0 +1,268 @@
+import { join } from "@std/path/join";
+import { delay } from "@std/async/delay";
+import { gresConf, slurmConf } from "./cluster_config.ts";
+import type { ClusterNode } from "./cluster_config.ts";
+import { clusterProcesses, endProcesses, signalAll } from "./cluster_processes.ts";
+import { findProgram, runProgram } from "./cluster_programs.ts";
+
+/** Options of {@link startCluster}. */
+export interface ClusterOptions {
+  /** Where it lives; emptied first, with whatever still runs from it. @default a new temporary folder */
+  folder?: string;
+  /** More lines of `slurm.conf`, or others than the usual ones. */
+  settings?: Record<string, string>;
+  /** @default 4 */
+  cpusPerNode?: number;
+  /** @default 4000 */
+  memoryMb?: number;
+}
+
+/** A real Slurm cluster on this host. */
+export interface Cluster extends AsyncDisposable {
+  readonly folder: string;
+  /** What its users need in their environment, and nothing else has. */
+  readonly env: { SLURM_CONF: string };
+  /** Names of the nodes by partition; the first partition is the default one. */
+  readonly partitions: Readonly<Record<string, readonly string[]>>;
+  /** Runs a program in the cluster's environment. @throws when it fails, with its stderr. */
+  run(program: string, ...args: string[]): Promise<string>;
+  /** Sets a node's state by hand, as an administrator does. */
+  setNodeState(name: string, state: "down" | "drain" | "resume"): Promise<void>;
+  /** Kills a node's daemon and all that runs on the node: the node has crashed. */
+  killSlurmd(name: string): Promise<void>;
+  /** Starts a node's daemon again. */
+  startSlurmd(name: string): Promise<void>;
+  /** Makes the controller unreachable; its jobs go on. */
+  stopController(): Promise<void>;
+  startController(): Promise<void>;
+  /** All logs, as one text. */
+  logs(): string;
+  /** Leaves state and logs where they are when the cluster is stopped: a test has failed. */
+  keep(): void;
+  /** Stops all of it and, unless kept, removes the folder. */
+  stop(): Promise<void>;
+}
+
+const PROGRAMS = ["munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "sinfo", "scancel"];
+const PREFIX = "furu-slurm-";
+const READY_WITHIN_MS = 20_000;
+
+/** Is Slurm installed here, so that {@link startCluster} can work? */
+export function slurmAvailable(): boolean {
+  return Deno.build.os === "linux" && PROGRAMS.every((name) => findProgram(name) !== undefined);
+}
+
+/**
+ * Starts a cluster of three nodes: `cpu1` and `cpu2` in partition `cpu`, the default, and `gpu1` in `gpu`. Everything
+ * is below one folder and on ports of its own, so several can run at once; it takes less than a second.
+ *
+ * @throws when a node does not come up, with the logs.
+ */
+export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
+  await sweep();
+  for (let attempt = 1;; attempt++) {
+    const cluster = new RunningCluster(options);
+    try {
+      await cluster.start();
+      return cluster;
+    } catch (error) {
+      const logs = cluster.logs();
+      await cluster.stop();
+      // Somebody else may have taken a port between looking and binding.
+      if (attempt < 3 && logs.includes("Address already in use")) continue;
+      throw new Error(`Cannot start a Slurm cluster in ${cluster.folder}: ${error}\n${logs}`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+/** Stops what runs from a folder of {@link startCluster}, whoever started it, and removes the folder. */
+export async function removeCluster(folder: string): Promise<void> {
+  await endProcesses(folder);
+  await Deno.remove(folder, { recursive: true }).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
+}
+
+/** Where temporary folders are made. */
+export function temporaryFolder(): string {
+  return Deno.env.get("TMPDIR") ?? "/tmp";
+}
+
+/** Removes clusters whose owner was killed before it could stop them. */
+async function sweep(): Promise<void> {
+  const parent = temporaryFolder();
+  for (const { name } of [...Deno.readDirSync(parent)]) {
+    if (!name.startsWith(PREFIX)) continue;
+    const folder = join(parent, name);
+    const owner = readOr(join(folder, "owner"), "");
+    if (owner === "" || owner === processMark(Number(owner.split(" ")[0]))) continue;
+    await removeCluster(folder);
+  }
+}
+
+/** `<pid> <start time>`, or nothing for a process that is gone. */
+function processMark(pid: number): string | undefined {
+  const stat = readOr(`/proc/${pid}/stat`, "");
+  // The name in parentheses may hold anything.
+  const start = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+  return start === undefined ? undefined : `${pid} ${start}`;
+}
+
+class RunningCluster implements Cluster {
+  readonly folder: string;
+  readonly env: { SLURM_CONF: string };
+  readonly partitions: Record<string, string[]> = {};
+  readonly #options: ClusterOptions;
+  #kept = false;
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+    this.folder = options.folder ?? Deno.makeTempDirSync({ prefix: PREFIX });
+    this.env = { SLURM_CONF: join(this.folder, "slurm.conf") };
+  }
+
+  async start(): Promise<void> {
+    const { folder } = this;
+    if (this.#options.folder !== undefined) await removeCluster(folder);
+    Deno.mkdirSync(folder, { recursive: true });
+    // munged wants to be reachable by everybody, and refuses folders that others may write into.
+    Deno.chmodSync(folder, 0o755);
+    if (this.#options.folder === undefined) {
+      Deno.writeTextFileSync(join(folder, "owner"), processMark(Deno.pid) ?? "");
+    }
+    const [controllerPort = 0, ...ports] = freePorts(4);
+    const nodes: ClusterNode[] = [["cpu1", "cpu"], ["cpu2", "cpu"], ["gpu1", "gpu"]].map((
+      [name = "", partition = ""],
+      i,
+    ) => ({ name, partition, port: ports[i]!, gpus: partition === "gpu" ? 2 : 0 }));
+    for (const { name, partition } of nodes) (this.partitions[partition] ??= []).push(name);
+    const { settings = {}, cpusPerNode = 4, memoryMb = 4000 } = this.#options;
+    const user = await runProgram("id", ["-un"]);
+    const common = { folder, host: Deno.hostname().split(".")[0]!, user, controllerPort, nodes };
+    for (const name of ["munge", "state", "logs", ...nodes.map((node) => `spool/${node.name}`)]) {
+      Deno.mkdirSync(join(folder, name), { recursive: true, mode: 0o755 });
+    }
+    Deno.writeTextFileSync(this.env.SLURM_CONF, slurmConf({ ...common, cpusPerNode, memoryMb, settings }));
+    Deno.writeTextFileSync(join(folder, "gres.conf"), gresConf(nodes));
+    await this.#startMunge();
+    await this.startController();
+    for (const { name } of nodes) await this.startSlurmd(name);
+    await this.#ready(nodes.length);
+  }
+
+  async #startMunge(): Promise<void> {
+    const path = (name: string) => join(this.folder, "munge", name);
+    Deno.writeFileSync(path("key"), crypto.getRandomValues(new Uint8Array(128)), { mode: 0o600 });
+    await this.run(
+      "munged",
+      `--socket=${path("socket")}`,
+      `--key-file=${path("key")}`,
+      `--pid-file=${path("pid")}`,
+      `--seed-file=${path("seed")}`,
+      `--log-file=${join(this.folder, "logs", "munged.log")}`,
+    );
+  }
+
+  async #ready(count: number): Promise<void> {
+    const since = performance.now();
+    for (let last = "";;) {
+      try {
+        last = await this.run("sinfo", "-h", "-N", "-o", "%T");
+        if (last.split("\n").filter((state) => state === "idle").length === count) return;
+      } catch (error) {
+        last = `${error}`;
+      }
+      if (performance.now() - since > READY_WITHIN_MS) {
+        throw new Error(`its nodes are not idle after ${READY_WITHIN_MS} ms: ${last}`);
+      }
+      await delay(20);
+    }
+  }
+
+  run(program: string, ...args: string[]): Promise<string> {
+    return runProgram(program, args, this.env);
+  }
+
+  async setNodeState(name: string, state: "down" | "drain" | "resume"): Promise<void> {
+    const reason = state === "resume" ? [] : ["Reason=test"];
+    await this.run("scontrol", "update", `NodeName=${name}`, `State=${state}`, ...reason);
+  }
+
+  async startController(): Promise<void> {
+    // -i: a controller without any saved state is what a new cluster has.
+    await this.run("slurmctld", "-i", "-f", this.env.SLURM_CONF);
+  }
+
+  async stopController(): Promise<void> {
+    await this.#end(join(this.folder, "slurmctld.pid"), "SIGTERM");
+  }
+
+  async startSlurmd(name: string): Promise<void> {
+    await this.run("slurmd", "-N", name, "-f", this.env.SLURM_CONF);
+  }
+
+  async killSlurmd(name: string): Promise<void> {
+    await this.#end(join(this.folder, `slurmd-${name}.pid`), "SIGKILL");
+    const onNode = clusterProcesses(this.folder).filter((pid) =>
+      readOr(`/proc/${pid}/environ`, "").split("\0").includes(`SLURMD_NODENAME=${name}`)
+    );
+    signalAll(onNode, "SIGKILL");
+  }
+
+  async #end(pidFile: string, signal: Deno.Signal): Promise<void> {
+    const pid = Number(Deno.readTextFileSync(pidFile));
+    const since = performance.now();
+    for (signalAll([pid], signal); clusterProcesses(this.folder).includes(pid);) {
+      if (performance.now() - since > 10_000) throw new Error(`Cannot end process ${pid} of ${pidFile}`);
+      await delay(20);
+    }
+  }
+
+  logs(): string {
+    const folder = join(this.folder, "logs");
+    return [...Deno.readDirSync(folder)].map(({ name }) =>
+      `--- ${name}\n${readOr(join(folder, name), "").split("\n").slice(-40).join("\n")}`
+    ).join("\n");
+  }
+
+  keep(): void {
+    this.#kept = true;
+  }
+
+  async stop(): Promise<void> {
+    if (!this.#kept) return await removeCluster(this.folder);
+    await endProcesses(this.folder);
+    // Without an owner it is nobody's to sweep.
+    Deno.removeSync(join(this.folder, "owner"));
+    console.error(`State and logs of the Slurm cluster are kept in ${this.folder}`);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+}
+
+/** Ports that nobody listens at, below those that the system hands out by itself. */
+function freePorts(count: number): number[] {
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = 15_000 + Math.floor(Math.random() * 15_000);
+    try {
+      Deno.listen({ hostname: "0.0.0.0", port }).close();
+      ports.add(port);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
+  return [...ports];
+}
+
+function readOr(path: string, otherwise: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return otherwise;
+  }
+}

@@ -1,0 +1,48 @@
+import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
+import { slurmAvailable, startCluster } from "./cluster.ts";
+import type { Cluster, ClusterOptions } from "./cluster.ts";
+
+/** What the tests of a {@link describeOnSlurm} are written with. */
+export interface SlurmSuite {
+  /** The cluster, inside of tests. */
+  readonly cluster: Cluster;
+  /** Registers a test; when it fails the cluster's state and logs are kept. */
+  it(name: string, body: (t: Deno.TestContext) => Promise<void>): void;
+}
+
+/**
+ * A group of tests with one real cluster. Where Slurm is not installed it says so in one line and is ignored, unless
+ * `FURU_TEST_SLURM=required` says that this is a failure.
+ */
+export function describeOnSlurm(
+  name: string,
+  register: (suite: SlurmSuite) => void,
+  options: ClusterOptions = {},
+): void {
+  if (!slurmAvailable() && Deno.env.get("FURU_TEST_SLURM") !== "required") {
+    console.log(`Slurm is not installed: the tests "${name}" are left out`);
+    return describe.ignore(name, () => {});
+  }
+  describe(name, () => {
+    let cluster: Cluster | undefined;
+    beforeAll(async () => {
+      cluster = await startCluster(options);
+    });
+    afterAll(async () => await cluster?.stop());
+    register({
+      get cluster() {
+        if (!cluster) throw new Error("The cluster is there only inside of tests");
+        return cluster;
+      },
+      it: (title, body) =>
+        it(title, async (t) => {
+          try {
+            await body(t);
+          } catch (error) {
+            cluster?.keep();
+            throw error;
+          }
+        }),
+    });
+  });
+}

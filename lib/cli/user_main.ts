@@ -1,6 +1,5 @@
 import { basename } from "@std/path/basename";
 import type { Artifact } from "../task/artifact.ts";
-import { main as runProgram } from "./main.ts";
 
 /** What a script may give to {@link main}: an artifact, an array of them, or a function that returns either. */
 export type Roots =
@@ -25,6 +24,8 @@ export type Roots =
 export async function main(meta: Pick<ImportMeta, "main" | "url">, roots: Roots): Promise<void> {
   if (!meta.main) return;
   const program = { name: basename(new URL(meta.url).pathname), script: { url: meta.url, roots } };
+  // Loaded only by the program itself: its workers import the script too, and start sooner without.
+  const { main: runProgram } = await import("./main.ts");
   const code = await runProgram({ args: Deno.args, program });
   if (code !== 0) Deno.exit(code);
 }

@@ -61,6 +61,8 @@ export class ProcessComputer implements Computer {
 
   async kill(): Promise<void> {
     await this.#workers.stop("KILL");
+    // The process may exit right after this: nothing of it is to be left.
+    await this.close();
   }
 
   async close(): Promise<void> {

@@ -6,6 +6,8 @@ import type { Artifact } from "../task/artifact.ts";
 
 /** How many of a log's last lines a report shows. */
 const TAIL_LINES = 10;
+/** Longer errors are cut: they go through events and reports. */
+const MAX_ERROR_CHARS = 20_000;
 /** A log with more bytes is not read for them. */
 const MAX_READ_BYTES = 8 * 1024 * 1024;
 
@@ -43,8 +45,8 @@ export async function describeFailure(
     }),
     kind,
     attempts,
-    error,
-    ...(stack === undefined ? {} : { stack }),
+    error: clip(error),
+    ...(stack === undefined ? {} : { stack: clip(stack) }),
     // An attempt that printed nothing has no log.
     ...(log === undefined || tail === undefined ? {} : { log }),
     logTail: tail?.slice(-TAIL_LINES) ?? [],
@@ -69,4 +71,9 @@ async function tailOf(
     if (errorCode(error) === undefined) throw error;
     return known;
   }
+}
+
+function clip(text: string): string {
+  if (text.length <= MAX_ERROR_CHARS) return text;
+  return `${text.slice(0, MAX_ERROR_CHARS)} ... (${text.length} characters)`;
 }

@@ -67,6 +67,7 @@ Deno.test("names that a dead process left in the folder are swept by the next on
   // A name as the dead process would have left it: taken from its own way of naming.
   const probe = job(rig, ["get", "Wait"]);
   await begun(rig, 2);
+  await until(() => !litter(rig).some((name) => name.includes(".tmp-")), "its thread has begun to beat");
   const { owner } = JSON.parse(Deno.readTextFileSync(join(home, "running.json")));
   assertEquals(owner.pid, probe.pid);
   probe.kill("SIGKILL");

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { Rig } from "../rig.ts";
-import { begun, creates, ends, job, printed } from "./job.ts";
+import { Rig, until } from "../rig.ts";
+import { begun, creates, ends, job, litter, printed } from "./job.ts";
 
 Deno.test("waiting longer than FURU_MAX_WAIT_SECS is a WaitTimeoutError that names owner, host and claim", async () => {
   await using rig = new Rig();
@@ -25,6 +25,7 @@ Deno.test("exists and plan look without waiting, and change nothing", async () =
   await using rig = new Rig();
   const computing = job(rig, ["get", "Wait"]);
   await begun(rig);
+  await until(() => !litter(rig).some((name) => name.includes(".tmp-")), "its thread has begun to beat");
   const before = rig.tree();
   const looks = [
     job(rig, ["exists", "Wait"]),

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { gone, type Node, Scene } from "./run_rig.ts";
+import { gone, type Node, Scene, until } from "./run_rig.ts";
 
 /** Runs one bad artifact beside good ones: it fails alone, once per attempt, with this evidence. */
 async function failsAlone(does: string[], evidence: RegExp, more: Partial<Node> = {}): Promise<void> {
@@ -40,6 +40,7 @@ describe("processes of a run", () => {
     run.kill("SIGKILL");
     await run.ended;
     for (const pid of pids) await gone(pid);
+    await until("the workers' socket is removed", () => scene.temporary().length === 0);
     const report = await scene.run([{ id: "a" }]);
     assertEquals([report.ok, report.summary?.computed], [true, 1], report.error?.message);
     assert(report.summary!.durationMs < 5000, `took ${report.summary?.durationMs} ms`);

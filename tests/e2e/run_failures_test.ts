@@ -146,6 +146,13 @@ for (const isolation of ["process", "inline"] as const) {
       assertStringIncludes(await Deno.readTextFile(log!), "words");
     });
 
+    it("tells of whatever is thrown, and cuts what is endless", async () => {
+      await using scene = await Scene.make();
+      const script = await scene.write("odd.ts", ODD);
+      const { code, stdout, stderr } = await scene.spawn([script, isolation]).ended;
+      assertEquals([code, stdout], [0, "compute compute compute compute compute\n"], stderr);
+    });
+
     it("passes large values on", async () => {
       await using scene = await Scene.make();
       const report = await scene.run([{ id: "top", needs: [{ id: "a", size: 3_000_000 }] }], options());
@@ -174,6 +181,28 @@ for (const isolation of ["process", "inline"] as const) {
     });
   });
 }
+
+const ODD = `
+import { defineTask, RunFailedError, runLocal, z } from "@furu/furu";
+const ACTS: (() => unknown)[] = [
+  () => { throw null; },
+  () => { throw { get message() { throw new Error("inner"); } }; },
+  () => { throw new Proxy({}, { get() { throw new Error("trap"); } }); },
+  () => { throw new Error("x".repeat(3_000_000)); },
+  () => () => "a function is no value",
+];
+const A = defineTask({ name: "odd/A", params: z.object({ k: z.int() }), create: ({ params }) => ACTS[params.k]!() });
+if (import.meta.main) {
+  try {
+    const isolation = Deno.args[0] as "inline";
+    await runLocal(ACTS.map((_, k) => A({ k })), { progress: "none", isolation, keepGoing: true, maxComputeRetries: 0 });
+  } catch (error) {
+    const { failures, message } = error as RunFailedError;
+    if (message.length > 100_000) throw new Error("a message of " + message.length + " characters");
+    console.log(failures.map(({ kind, error }) => error === "" ? "none" : kind).join(" "));
+  }
+}
+`;
 
 /** Until so many attempts have ended without success. */
 async function untilEnd(scene: Scene, count: number): Promise<void> {

@@ -95,6 +95,22 @@ describe("the user's module", () => {
     assertStringIncludes(stderr, "unguarded.ts");
   });
 
+  it("with a configuration that no worker can start with: said with what Deno said, and nothing is left", async () => {
+    await using scene = await Scene.make();
+    const script = await scene.write(
+      "broken/start.ts",
+      `import { defineTask, runLocal, z } from "@furu/furu";
+       const A = defineTask({ name: "mod/A", params: z.object({}), create: () => 1 });
+       Deno.writeTextFileSync(new URL("./deno.json", import.meta.url), "{ not json");
+       await runLocal(A(), { progress: "none" });`,
+    );
+    const { code, stderr } = await scene.spawn([script]).ended;
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, "Cannot start worker");
+    assertStringIncludes(stderr, "broken/deno.json");
+    assertEquals((await scene.stored()).filter((name) => name.endsWith("running.json")), []);
+  });
+
   it("that ends the worker's process on import says so", async () => {
     await using scene = await Scene.make();
     const script = await scene.write(
@@ -151,70 +167,3 @@ async function evaluate(
   const [stdout, stderr] = [output.stdout, output.stderr].map((bytes) => new TextDecoder().decode(bytes));
   return { code: output.code, stdout: stdout!, stderr: stderr! };
 }
-
-describe("what runLocal() is called with", () => {
-  it("[] is a run with nothing to do; bad roots, cycles and bad options are errors", async () => {
-    await using scene = await Scene.make();
-    const script = await scene.write("arguments.ts", ARGUMENTS);
-    const { stdout, stderr, code } = await scene.spawn([script]).ended;
-    assertEquals(code, 0, stderr);
-    const lines = stdout.trimEnd().split("\n");
-    const expected: [string, RegExp][] = [
-      ["nothing", /^0 0 0$/],
-      ["undefined", /^ValidationError: .*roots.*undefined/],
-      ["text", /^ValidationError: .*roots/],
-      ["task", /^ValidationError: .*(roots|task applied)/],
-      ["parameters", /^ValidationError: .*roots\[1\].*x: 1/],
-      ["cycle", /^ValidationError: .*mod\/Cycle\(.*0.*\) -> mod\/Cycle\(.*1.*\) -> mod\/Cycle\(.*0.*\)/],
-      ["cycle of hashes", /^ValidationError: .*mod\/Self\((\w+)\) -> mod\/Self\(\1\) is a cycle/],
-      ["plan of a cycle", /^ValidationError: .*is a cycle/],
-      ["isolation", /^ValidationError: .*isolation.*inline/],
-      ["force", /^ConfigError: .*force/],
-      ["a listener that throws", /^1 1 0$/],
-    ];
-    for (const [index, [name, pattern]] of expected.entries()) {
-      assertEquals(lines[index]?.split("| ")[0], name);
-      assertMatch(lines[index]!.split("| ")[1]!, pattern);
-    }
-  });
-});
-
-const ARGUMENTS = `
-import { type Artifact, defineTask, plan, runLocal, type RunLocalOptions, z } from "@furu/furu";
-const A = defineTask({ name: "mod/A", params: z.object({ x: z.number() }), create: ({ params }) => params.x });
-const Cycle = defineTask({
-  name: "mod/Cycle",
-  params: z.object({ x: z.number() }),
-  dependencies: ({ x }): Artifact[] => [Cycle({ x: 1 - x })],
-  create: (): number => 0,
-});
-const Self = defineTask({
-  name: "mod/Self",
-  params: z.object({ x: z.number(), beside: z.array(z.custom<Artifact>()).default([]) }),
-  unhashed: ["beside"],
-  create: (): number => 0,
-});
-async function say(name: string, roots: unknown, options: RunLocalOptions = {}, call = runLocal as unknown): Promise<void> {
-  try {
-    const run = call as (roots: unknown, options: unknown) => Promise<{ nodes: number; computed: number; cached: number }>;
-    const { nodes, computed, cached } = await run(typeof roots === "function" && roots !== A ? roots() : roots, { progress: "none", ...options });
-    console.log(name + "| " + [nodes, computed, cached].join(" "));
-  } catch (error) {
-    console.log(name + "| " + \`\${(error as Error).name}: \${(error as Error).message}\`.replaceAll("\\n", " "));
-  }
-}
-if (import.meta.main) {
-  await say("nothing", []);
-  await say("undefined", undefined);
-  await say("text", "mod/A");
-  await say("task", A);
-  await say("parameters", [A({ x: 1 }), { x: 1 }]);
-  await say("cycle", () => Cycle({ x: 0 }));
-  const self = Self({ x: 1, beside: [Self({ x: 1 })] });
-  await say("cycle of hashes", self);
-  await say("plan of a cycle", self, {}, plan);
-  await say("isolation", A({ x: 1 }), { isolation: "inlin" as never });
-  await say("force", A({ x: 1 }), { force: "mod/A" as never });
-  await say("a listener that throws", A({ x: 2 }), { onEvent: () => { throw new Error("listener"); } });
-}
-`;

@@ -53,8 +53,17 @@ const DEADLINE_MS = 60_000;
 /** A store and a folder of files, in which programs that use furu run as processes of their own. */
 export class Scene implements AsyncDisposable {
   readonly #started: Program[] = [];
+  readonly #temporary: string;
 
-  private constructor(readonly folder: string) {}
+  private constructor(readonly folder: string) {
+    this.#temporary = join(folder, "t");
+    Deno.mkdirSync(this.#temporary);
+  }
+
+  /** What is left in the folder for temporary files: sockets of workers. */
+  temporary(): string[] {
+    return [...Deno.readDirSync(this.#temporary)].map(({ name }) => name);
+  }
 
   /** Makes the folders; they and all processes are gone in the end. */
   static async make(): Promise<Scene> {
@@ -85,7 +94,7 @@ export class Scene implements AsyncDisposable {
   spawn(args: string[], env: Record<string, string> = {}, cwd?: string): Program {
     const command = new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--quiet", ...this.#config(args), ...args],
-      env: { SCENE: this.folder, FURU_PATH: this.root, NO_COLOR: "1", ...env },
+      env: { SCENE: this.folder, FURU_PATH: this.root, NO_COLOR: "1", TMPDIR: this.#temporary, ...env },
       ...(cwd === undefined ? {} : { cwd }),
       stdin: "null",
       stdout: "piped",

@@ -19,6 +19,7 @@ for (const isolation of ["process", "inline"] as const) {
         assertEquals([ended.code, ended.report], [code, undefined], ended.stderr);
         await scene.appeared("a.aborted", "b.aborted");
         for (const pid of pids) await gone(pid);
+        assertEquals(scene.temporary(), []);
         assertEquals((await scene.ends()).map(({ kind }) => kind), ["preempted", "preempted"]);
         assert(!(await scene.stored()).some((name) => name.endsWith("running.json")));
         const again = await scene.run([{ id: "a" }, { id: "b" }], { options: { isolation } });
@@ -39,6 +40,22 @@ for (const isolation of ["process", "inline"] as const) {
   });
 }
 
+describe("Ctrl-C of a run that only watches", () => {
+  it("ends it at once and leaves the other run alone", async () => {
+    await using scene = await Scene.make();
+    const node = { id: "a", does: ["pid a", "await go"] };
+    const first = scene.start([node]);
+    await scene.appeared("a");
+    const second = scene.start([node]);
+    await scene.appeared("watched");
+    second.kill("SIGINT");
+    assertEquals((await second.ended).code, 130);
+    await scene.touch("go");
+    assertEquals((await first.ended).report?.summary?.computed, 1);
+    assertEquals(await scene.ends(), []);
+  });
+});
+
 describe("Ctrl-C twice", () => {
   it("kills at once what heeds no signal", async () => {
     await using scene = await Scene.make();
@@ -55,8 +72,27 @@ describe("Ctrl-C twice", () => {
     // The grace of the first signal alone is 5 s.
     assert(Date.now() - started < 4000, `took ${Date.now() - started} ms`);
     for (const pid of pids) await gone(pid);
+    assertEquals(scene.temporary(), []);
     const again = await scene.run([{ id: "a" }, { id: "b" }]);
     assertEquals(again.summary?.computed, 2);
+  });
+});
+
+describe("Ctrl-C of a process with several runs", () => {
+  it("ends the attempts of all of them as preempted", async () => {
+    await using scene = await Scene.make();
+    const script = await scene.write(
+      "several.ts",
+      `import { runLocal } from "@furu/furu";
+       import { Step } from "${new URL("./fixtures_run/step.ts", import.meta.url)}";
+       const run = (id: string) => runLocal(Step({ id, does: ["heed " + id] }), { progress: "none" });
+       if (import.meta.main) await Promise.all([run("a"), run("b")]);`,
+    );
+    const program = scene.spawn([script]);
+    await scene.appeared("a", "b");
+    program.kill("SIGINT");
+    assertEquals((await program.ended).code, 130);
+    assertEquals((await scene.ends()).map(({ kind }) => kind), ["preempted", "preempted"]);
   });
 });
 

@@ -1,6 +1,9 @@
 import { assert, assertEquals, assertLess, assertRejects, assertStringIncludes } from "@std/assert";
 import { WaitTimeoutError } from "../../lib/core/errors.ts";
 import { readEnds } from "../../lib/store/ends.ts";
+import { plan } from "../../lib/plan/graph.ts";
+import { storeStatus } from "../../lib/schedule/status_source.ts";
+import { watchNode } from "../../lib/schedule/watch.ts";
 import type { ClaimRecord } from "../../lib/store/record.ts";
 import type { Artifact } from "../../lib/task/artifact.ts";
 import { Rig, testRuntime } from "../rig.ts";
@@ -104,4 +107,18 @@ Deno.test("an ended claim that its owner never removed is removed by a waiting o
   const started = performance.now();
   assertEquals(await getFrom(testRuntime(rig.root), artifact), 2);
   assert(performance.now() - started >= 1000, "it belongs to its owner for a second");
+});
+
+Deno.test("a run that watches a claim sees a lease run out that is shorter than its own", async () => {
+  await using rig = new Rig();
+  const artifact = artifactOf({ create: ({ attempt }) => attempt });
+  claimedElsewhere(rig, artifact, 0.6);
+  const runtime = testRuntime(rig.root, { config: { leaseSec: 120, pollIntervalSec: 2 } });
+  const event = await watchNode(runtime, {
+    artifact,
+    signal: AbortSignal.timeout(6000),
+    replan: (node) => plan([node], storeStatus(runtime)),
+    forced: undefined,
+  });
+  assertEquals(event.type, "released");
 });

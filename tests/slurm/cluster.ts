@@ -2,7 +2,7 @@ import { join } from "@std/path/join";
 import { delay } from "@std/async/delay";
 import { gresConf, slurmConf } from "./cluster_config.ts";
 import type { ClusterNode } from "./cluster_config.ts";
-import { clusterProcesses, endProcesses, signalAll } from "./cluster_processes.ts";
+import { clusterProcesses, endProcesses, nodeProcesses, signalAll } from "./cluster_processes.ts";
 import { findProgram, runProgram } from "./cluster_programs.ts";
 
 /** Options of {@link startCluster}. */
@@ -195,27 +195,25 @@ class RunningCluster implements Cluster {
     await this.run("slurmctld", "-i", "-f", this.env.SLURM_CONF);
   }
 
-  async stopController(): Promise<void> {
-    await this.#end(join(this.folder, "slurmctld.pid"), "SIGTERM");
+  stopController(): Promise<void> {
+    const pid = Number(Deno.readTextFileSync(join(this.folder, "slurmctld.pid")));
+    return this.#until(() => clusterProcesses(this.folder).filter((each) => each === pid), "SIGTERM");
   }
 
   async startSlurmd(name: string): Promise<void> {
     await this.run("slurmd", "-N", name, "-f", this.env.SLURM_CONF);
   }
 
-  async killSlurmd(name: string): Promise<void> {
-    await this.#end(join(this.folder, `slurmd-${name}.pid`), "SIGKILL");
-    const onNode = clusterProcesses(this.folder).filter((pid) =>
-      readOr(`/proc/${pid}/environ`, "").split("\0").includes(`SLURMD_NODENAME=${name}`)
-    );
-    signalAll(onNode, "SIGKILL");
+  killSlurmd(name: string): Promise<void> {
+    return this.#until(() => nodeProcesses(this.folder, name), "SIGKILL");
   }
 
-  async #end(pidFile: string, signal: Deno.Signal): Promise<void> {
-    const pid = Number(Deno.readTextFileSync(pidFile));
+  /** Signals processes until there are none left. */
+  async #until(list: () => number[], signal: Deno.Signal): Promise<void> {
     const since = performance.now();
-    for (signalAll([pid], signal); clusterProcesses(this.folder).includes(pid);) {
-      if (performance.now() - since > 10_000) throw new Error(`Cannot end process ${pid} of ${pidFile}`);
+    for (let left = list(); left.length > 0; left = list()) {
+      if (performance.now() - since > 10_000) throw new Error(`Cannot end the processes ${left}`);
+      signalAll(left, signal);
       await delay(20);
     }
   }
@@ -233,9 +231,9 @@ class RunningCluster implements Cluster {
 
   async stop(): Promise<void> {
     if (!this.#kept) return await removeCluster(this.folder);
-    await endProcesses(this.folder);
+    await endProcesses(this.folder, 3000);
     // Without an owner it is nobody's to sweep.
-    Deno.removeSync(join(this.folder, "owner"));
+    await Deno.remove(join(this.folder, "owner")).catch(() => {});
     console.error(`State and logs of the Slurm cluster are kept in ${this.folder}`);
   }
 

@@ -1,57 +1,43 @@
+import { join } from "@std/path/join";
 import { delay } from "@std/async/delay";
 
-/** Processes of a cluster that lives in `folder`: its daemons, and what runs in its jobs. */
+/** What kind of process of a cluster it is. */
+type Kind = "daemon" | "step" | "job";
+
+/** Processes of the cluster that lives in `folder`: its daemons, their steps, and what runs in its jobs. */
 export function clusterProcesses(folder: string): number[] {
-  const found: number[] = [];
-  for (const { name } of Deno.readDirSync("/proc")) {
-    const pid = Number(name);
-    if (!Number.isInteger(pid) || pid === Deno.pid) continue;
-    if (isDaemon(pid, folder) || isJob(pid, folder)) found.push(pid);
-  }
-  return found;
+  return allPids().filter((pid) => kindOf(pid, folder) !== undefined);
 }
 
-/** Daemons are started with a path below the folder among their arguments. A zombie has no arguments any more. */
-function isDaemon(pid: number, folder: string): boolean {
-  const [program = "", ...args] = read(pid, "cmdline").split("\0");
-  // A step's daemon writes over its arguments and its environment, but stays where the daemons were started.
-  if (program.startsWith("slurmstepd")) return currentFolder(pid).startsWith(`${folder}/`);
-  return /(^|\/)(munged|slurmctld|slurmd)$/.test(program) && args.some((arg) => arg.includes(`${folder}/`));
+/** Those of one node; first the ones that would tell of the end of the others. */
+export function nodeProcesses(folder: string, node: string): number[] {
+  const log = join(folder, "logs", `slurmd-${node}.log`);
+  const order: Record<Kind, number> = { daemon: 0, step: 1, job: 2 };
+  return allPids().flatMap((pid) => {
+    const kind = kindOf(pid, folder);
+    const isOfNode = kind === "daemon"
+      ? read(pid, "cmdline").includes(`\0-N\0${node}\0`)
+      : kind === "step"
+      ? openFiles(pid).includes(log)
+      : read(pid, "environ").split("\0").includes(`SLURMD_NODENAME=${node}`);
+    return kind !== undefined && isOfNode ? [{ pid, order: order[kind] }] : [];
+  }).sort((a, b) => a.order - b.order).map(({ pid }) => pid);
 }
 
-function currentFolder(pid: number): string {
-  try {
-    return Deno.readLinkSync(`/proc/${pid}/cwd`);
-  } catch {
-    return "";
-  }
-}
-
-/** A shell that merely uses the cluster has its SLURM_CONF too, but no job id. */
-function isJob(pid: number, folder: string): boolean {
-  const variables = read(pid, "environ").split("\0");
-  return variables.includes(`SLURM_CONF=${folder}/slurm.conf`) &&
-    variables.some((variable) => /^SLURM_JOB_ID=/.test(variable));
-}
-
-function read(pid: number, name: string): string {
-  try {
-    return Deno.readTextFileSync(`/proc/${pid}/${name}`);
-  } catch {
-    return "";
-  }
-}
-
-/** Ends all processes of a cluster: daemons first get the chance to do so themselves. */
-export async function endProcesses(folder: string, graceMs = 2000): Promise<void> {
+/**
+ * Ends all processes of a cluster.
+ *
+ * @param graceMs How long daemons may save their state. @default 0, for a cluster whose folder is removed anyway
+ */
+export async function endProcesses(folder: string, graceMs = 0): Promise<void> {
   const since = performance.now();
-  signalAll(clusterProcesses(folder), "SIGTERM");
-  while (clusterProcesses(folder).length > 0) {
-    if (performance.now() - since > graceMs) signalAll(clusterProcesses(folder), "SIGKILL");
+  if (graceMs > 0) signalAll(clusterProcesses(folder), "SIGTERM");
+  for (let left = clusterProcesses(folder); left.length > 0; left = clusterProcesses(folder)) {
+    if (performance.now() - since >= graceMs) signalAll(left, "SIGKILL");
     if (performance.now() - since > graceMs + 10_000) {
-      throw new Error(`Cannot end the processes ${clusterProcesses(folder)} of the cluster in ${folder}`);
+      throw new Error(`Cannot end the processes ${left} of the cluster in ${folder}`);
     }
-    await delay(20);
+    await delay(10);
   }
 }
 
@@ -63,5 +49,48 @@ export function signalAll(pids: readonly number[], signal: Deno.Signal): void {
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
+  }
+}
+
+function allPids(): number[] {
+  const pids = [...Deno.readDirSync("/proc")].map(({ name }) => Number(name));
+  return pids.filter((pid) => Number.isInteger(pid) && pid !== Deno.pid);
+}
+
+function kindOf(pid: number, folder: string): Kind | undefined {
+  const [program = "", ...args] = read(pid, "cmdline").split("\0");
+  // A step's daemon writes over its arguments and its environment, but stays where the daemons were started.
+  if (program.startsWith("slurmstepd")) return link(pid, "cwd").startsWith(`${folder}/`) ? "step" : undefined;
+  if (/(^|\/)(munged|slurmctld|slurmd)$/.test(program) && args.some((arg) => arg.includes(`${folder}/`))) {
+    return "daemon";
+  }
+  const variables = read(pid, "environ").split("\0");
+  // A shell that merely uses the cluster has its SLURM_CONF too, but no job id.
+  const isJob = variables.includes(`SLURM_CONF=${folder}/slurm.conf`) &&
+    variables.some((variable) => variable.startsWith("SLURM_JOB_ID="));
+  return isJob ? "job" : undefined;
+}
+
+function openFiles(pid: number): string[] {
+  try {
+    return [...Deno.readDirSync(`/proc/${pid}/fd`)].map(({ name }) => link(pid, `fd/${name}`));
+  } catch {
+    return [];
+  }
+}
+
+function link(pid: number, name: string): string {
+  try {
+    return Deno.readLinkSync(`/proc/${pid}/${name}`);
+  } catch {
+    return "";
+  }
+}
+
+function read(pid: number, name: string): string {
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/${name}`);
+  } catch {
+    return "";
   }
 }

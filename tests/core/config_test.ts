@@ -1,0 +1,156 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { fromFileUrl } from "@std/path/from-file-url";
+import type { Config } from "../../lib/core/config.ts";
+import { Rig } from "../rig.ts";
+import type { ConfigCase } from "./fixtures/config_cases.ts";
+
+type Result = Config & { error?: string; message?: string };
+
+/** Resolves configurations in a process of their own, as a script in a project's folder does. */
+async function resolved(rig: Rig, cases: ConfigCase[]): Promise<Result[]> {
+  const { folder } = rig;
+  const module = new URL("./fixtures/config_cases.ts", import.meta.url).href;
+  for (const name of ["deno.json", "furu.json"]) Deno.writeTextFileSync(`${folder}/${name}`, "{}");
+  Deno.mkdirSync(`${folder}/deep`);
+  Deno.writeTextFileSync(
+    `${folder}/deep/script.ts`,
+    `import { printConfigs } from ${JSON.stringify(module)};
+    printConfigs(${JSON.stringify(folder)}, JSON.parse(Deno.readTextFileSync(${
+      JSON.stringify(`${folder}/cases`)
+    })));`,
+  );
+  Deno.writeTextFileSync(`${folder}/cases`, JSON.stringify(cases));
+  const config = fromFileUrl(new URL("../../deno.json", import.meta.url));
+  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", "--config", config, `${folder}/deep/script.ts`],
+    cwd: `${folder}/deep`,
+  }).output();
+  const text = new TextDecoder();
+  return JSON.parse(text.decode(stdout) || JSON.stringify([{ message: text.decode(stderr) }]));
+}
+
+const BAD: Record<string, { values: string[]; allowed: string }> = {
+  FURU_RETRY_FAILED: { values: ["2", "maybe", "-1"], allowed: "1, 0, true or false" },
+  FURU_MAX_COMPUTE_RETRIES: {
+    values: ["-1", "1.5", "three", "Infinity", "NaN"],
+    allowed: "a whole number from 0",
+  },
+  FURU_PREEMPT_MAX: { values: ["-1", "x"], allowed: "a whole number from 0" },
+  FURU_ALWAYS_RERUN: { values: ["ALL,toy/Train", "toy/Train,ALL"], allowed: "ALL alone" },
+  FURU_LEASE_SECS: { values: ["0", "-1", "2m", "Infinity"], allowed: "seconds above 0" },
+  FURU_HEARTBEAT_SECS: { values: ["0", "x"], allowed: "seconds above 0" },
+  FURU_STALE_AFTER_SECS: { values: ["0", "x"], allowed: "seconds above 0" },
+  FURU_MAX_WAIT_SECS: { values: ["-5", "x"], allowed: "seconds above 0" },
+  FURU_POLL_INTERVAL_SECS: { values: ["0", "x"], allowed: "seconds above 0" },
+  FURU_LOG_LEVEL: { values: ["loud", "trace"], allowed: "debug, info, warn or error" },
+  FURU_RECORD_GIT: { values: ["yes", "1"], allowed: "cached, ignore or uncached" },
+};
+
+Deno.test("a variable that does not parse is a ConfigError naming it, its value and what is allowed", async () => {
+  await using rig = new Rig();
+  const bad = Object.entries(BAD).flatMap(([name, { values, allowed }]) =>
+    values.map((value) => ({ name, value, allowed }))
+  );
+  const results = await resolved(rig, bad.map(({ name, value }) => ({ env: { [name]: value } })));
+  for (const [i, { name, value, allowed }] of bad.entries()) {
+    const { error, message = "" } = results[i]!;
+    assertEquals(error, "ConfigError", `${name}=${value} gave ${JSON.stringify(results[i])}`);
+    for (const part of [`${name}=${JSON.stringify(value)}`, allowed]) assertStringIncludes(message, part);
+  }
+});
+
+Deno.test("variables are read as people write them; an empty one counts as none", async () => {
+  await using rig = new Rig();
+  const [given, empty] = await resolved(rig, [
+    {
+      env: {
+        FURU_PATH: `${rig.folder}/a`,
+        FURU_SLURM_PATH: "logs",
+        FURU_RETRY_FAILED: " False ",
+        FURU_MAX_COMPUTE_RETRIES: "0",
+        FURU_ALWAYS_RERUN: "toy/A, toy/B,",
+        FURU_LEASE_SECS: "1.5",
+        FURU_LOG_LEVEL: "DEBUG",
+        FURU_RECORD_GIT: "ignore",
+      },
+    },
+    { env: { FURU_LEASE_SECS: "", FURU_PATH: "  ", FURU_RETRY_FAILED: "" } },
+  ]);
+  const { root, slurmRoot, retryFailed, maxComputeRetries, alwaysRerun, leaseSec, heartbeatSec, logLevel } =
+    given!;
+  assertEquals(
+    { root, slurmRoot, retryFailed, maxComputeRetries, alwaysRerun, leaseSec, heartbeatSec, logLevel },
+    {
+      root: `${rig.folder}/a`,
+      slurmRoot: `${rig.folder}/deep/logs`,
+      retryFailed: false,
+      maxComputeRetries: 0,
+      alwaysRerun: ["toy/A", "toy/B"],
+      leaseSec: 1.5,
+      heartbeatSec: 0.5,
+      logLevel: "debug",
+    },
+  );
+  assertEquals(empty, {
+    root: `${rig.folder}/furu-data`,
+    slurmRoot: `${rig.folder}/furu-data/slurm`,
+    retryFailed: true,
+    maxComputeRetries: 3,
+    preemptMax: 5,
+    alwaysRerun: [],
+    leaseSec: 120,
+    heartbeatSec: 40,
+    staleAfterSec: 1800,
+    maxWaitSec: 600,
+    pollIntervalSec: 2,
+    logLevel: "info",
+    recordGit: "cached",
+  } as Result);
+});
+
+Deno.test("furu.json is below the environment, and that below configure(); folders in the file are seen from it", async () => {
+  await using rig = new Rig();
+  const file = JSON.stringify({ root: "store", leaseSec: 10, maxWaitSec: 10, preemptMax: 10 });
+  const [result] = await resolved(rig, [{
+    file,
+    env: { FURU_MAX_WAIT_SECS: "20", FURU_PREEMPT_MAX: "20" },
+    configure: { preemptMax: 30, logLevel: undefined },
+  }]);
+  const { root, leaseSec, maxWaitSec, preemptMax, logLevel } = result!;
+  assertEquals({ root, leaseSec, maxWaitSec, preemptMax, logLevel }, {
+    root: `${rig.folder}/store`,
+    leaseSec: 10,
+    maxWaitSec: 20,
+    preemptMax: 30,
+    logLevel: "info",
+  });
+});
+
+Deno.test("bad options are ConfigErrors that name the place, the nearest option, the value and what is allowed", async () => {
+  await using rig = new Rig();
+  const path = `${rig.folder}/furu.json`;
+  const cases: [ConfigCase, string[]][] = [
+    [{ file: '{"leasSec": 1}' }, [path, "'leasSec'", "did you mean 'leaseSec'?", "allowed are root, "]],
+    [{ file: '{"leaseSec": "1"}' }, [path, "'leaseSec'", "number", '"1"']],
+    [{ file: '{"leaseSec": 0}' }, [path, "'leaseSec'", "current value is 0"]],
+    [{ file: '{"root": ""}' }, [path, "'root'"]],
+    [{ file: '{"logLevel": "loud"}' }, [path, "'logLevel'", "debug", '"loud"']],
+    [{ file: "{" }, [path, "not JSON"]],
+    [{ file: "" }, [path, "not JSON"]],
+    [{ file: "[]" }, [path]],
+    [{ file: "null" }, [path]],
+    [{ configure: { maxWaitSecs: 1 } }, ["configure()", "'maxWaitSecs'", "did you mean 'maxWaitSec'?"]],
+    [{ configure: { retryFailed: "no" } }, ["configure()", "'retryFailed'", '"no"']],
+    [{ env: { FURU_LEASE_SECS: "3", FURU_HEARTBEAT_SECS: "2" } }, [
+      "FURU_HEARTBEAT_SECS",
+      "2",
+      "half of the lease",
+    ]],
+  ];
+  const results = await resolved(rig, cases.map(([each]) => each));
+  for (const [i, [each, parts]] of cases.entries()) {
+    const { error, message = "" } = results[i]!;
+    assertEquals(error, "ConfigError", `${JSON.stringify(each)} gave ${JSON.stringify(results[i])}`);
+    for (const part of parts) assertStringIncludes(message, part);
+  }
+});

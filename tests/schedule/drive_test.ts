@@ -1,0 +1,97 @@
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import type { RunEvent } from "../../lib/core/event.ts";
+import { type Plan, plan } from "../../lib/plan/graph.ts";
+import type { Backend, BackendEvent } from "../../lib/schedule/backend.ts";
+import { drive, type DriveResult } from "../../lib/schedule/drive.ts";
+import type { Artifact } from "../../lib/task/artifact.ts";
+import { fakeArtifact, FakeSource } from "../plan/fake_graph.ts";
+import { Rig, testRuntime } from "../rig.ts";
+
+/** What a fake backend does when a node is started; and what it was told in the end. */
+interface Script {
+  start: (artifact: Artifact, report: (event: BackendEvent) => void) => void;
+  stops?: string[];
+  events?: RunEvent["type"][];
+  signal?: AbortSignal;
+}
+
+async function run(made: Plan, { start, stops = [], events = [], signal }: Script): Promise<DriveResult> {
+  await using rig = new Rig();
+  return await drive(testRuntime(rig.root), {
+    runId: "run",
+    plan: made,
+    window: "bfs",
+    retry: { retryFailed: true, maxComputeRetries: 1, preemptMax: 1 },
+    forced: undefined,
+    replan: () => Promise.resolve(made),
+    onEvent: ({ type }) => events.push(type),
+    signal: signal ?? new AbortController().signal,
+    backend: (report): Backend => ({
+      start: (artifact) => start(artifact, report),
+      stop: (how) => Promise.resolve(void stops.push(how)),
+    }),
+  });
+}
+
+const done = ({ hash }: Artifact): BackendEvent => ({ type: "done", hash, computed: true });
+const failed = ({ hash }: Artifact, failedEnds: number): BackendEvent => ({
+  type: "failed",
+  hash,
+  kind: "compute",
+  failedEnds,
+  lostEnds: 0,
+  error: "no",
+  logTail: ["last words"],
+});
+
+Deno.test("drive() starts what is free, tells of each, and drains the backend in the end", async () => {
+  const [stops, events]: [string[], RunEvent["type"][]] = [[], []];
+  const made = await plan([fakeArtifact("top", [fakeArtifact("low")])], new FakeSource());
+  const { summary, interrupted } = await run(made, {
+    start: (artifact, report) => report(done(artifact)),
+    stops,
+    events,
+  });
+  assertEquals([summary.computed, summary.notRun, interrupted], [2, 0, false]);
+  assertEquals(events, ["run_started", "node_done", "node_done", "run_ended"]);
+  assertEquals(stops, ["drain"]);
+});
+
+Deno.test("drive() counts attempts by those that failed, and retries by those that were begun again", async () => {
+  let ends = 0;
+  const made = await plan([fakeArtifact("a")], new FakeSource());
+  const { summary } = await run(made, { start: (artifact, report) => report(failed(artifact, ++ends)) });
+  assertEquals([summary.retries, summary.failures[0]?.attempts, summary.computed], [1, 2, 0]);
+});
+
+Deno.test("drive() says which artifacts are missing when it cannot go on without a failure", async () => {
+  const made = await plan([fakeArtifact("top", [fakeArtifact("low")])], new FakeSource());
+  const roots = [...made.nodes].filter(([hash]) => made.roots.includes(hash));
+  // A dependency that no node stands for: nothing ever becomes free.
+  const broken = { roots: made.roots, nodes: new Map(roots), counts: made.counts } as unknown as Plan;
+  const { stalled, summary } = await run(broken, { start: () => {} });
+  assertMatch(stalled ?? "", /cannot go on.*missing are t\(\w{8}\)/);
+  assertEquals([summary.failures, summary.notRun], [[], 1]);
+});
+
+Deno.test("drive() stops the backend when its signal aborts, and ends when all is still", async () => {
+  const controller = new AbortController();
+  const stops: string[] = [];
+  const made = await plan([fakeArtifact("a")], new FakeSource());
+  const result = await run(made, { start: () => controller.abort(), stops, signal: controller.signal });
+  assertEquals([result.interrupted, result.summary.notRun], [true, 1]);
+  assertEquals(stops, ["stop", "drain"]);
+});
+
+Deno.test("drive() kills what runs when something breaks in it", async () => {
+  const stops: string[] = [];
+  const made = await plan([fakeArtifact("a")], new FakeSource());
+  const broken = run(made, {
+    start: () => {
+      throw new Error("a bug");
+    },
+    stops,
+  });
+  await assertRejects(() => broken, Error, "a bug");
+  assertEquals(stops, ["kill"]);
+});

@@ -1,0 +1,61 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import type { Hash } from "../../lib/core/hash.ts";
+import { hashText } from "../../lib/core/hash.ts";
+import { StoreError } from "../../lib/core/errors.ts";
+import { parseClaimRecord, parseEndRecord, parseSuccessRecord } from "../../lib/store/record.ts";
+
+const hashed = (identity: string) => hashText(identity).slice(0, 32) as Hash;
+const record = (identity: string, more = "") =>
+  `{"schema":1,"identity":${identity},"attempt":1,"id":"0a","files":false,"value":1,"createdAt":"","durationMs":0,` +
+  `"provenance":{}${more}}`;
+
+Deno.test("a success record is good when its identity hashes to its file's name, whatever the order of its keys", () => {
+  const canonical = '{"params":{"a":1,"b":[1,2]},"scheme":1,"task":"t/T"}';
+  const key = { name: "t/T", hash: hashed(canonical) };
+  for (const identity of [canonical, '{"task":"t/T","params":{"b":[1,2],"a":1},"scheme":1}']) {
+    assertEquals(parseSuccessRecord(record(identity), "/r", key).value, 1);
+  }
+});
+
+Deno.test("an identity of an older scheme stays readable: it is hashed as it is stored", () => {
+  const identity = '{"params":{},"scheme":0,"task":"t/T"}';
+  parseSuccessRecord(record(identity), "/r", { name: "t/T", hash: hashed(identity) });
+});
+
+Deno.test("fields that a later furu adds to a record do no harm", () => {
+  const identity = '{"params":{},"scheme":1,"task":"t/T"}';
+  const key = { name: "t/T", hash: hashed(identity) };
+  assertEquals(parseSuccessRecord(record(identity, ',"later":1'), "/r", key).attempt, 1);
+});
+
+Deno.test("a record under another task's or another hash's name is refused with its path", () => {
+  const identity = '{"params":{},"scheme":1,"task":"t/T"}';
+  const hash = hashed(identity);
+  for (const key of [{ name: "t/U", hash }, { name: "t/T", hash: hashed("x") }]) {
+    assertThrows(() => parseSuccessRecord(record(identity), "/some/r.json", key), StoreError, "/some/r.json");
+  }
+});
+
+Deno.test("claims and ends that are not what they must be are refused with their path and the field", () => {
+  for (const parse of [parseClaimRecord, parseEndRecord]) {
+    for (const text of ["", "{", "null", "3", "[]", '{"schema":1}', '{"schema":9}', '"schema"']) {
+      assertThrows(() => parse(text, "/some/file.json"), StoreError, "/some/file.json");
+    }
+  }
+  const claim = {
+    schema: 1,
+    id: "../x",
+    attempt: 1,
+    owner: { host: "h", pid: 1 },
+    backend: "",
+    startedAt: "",
+    leaseSec: 1,
+  };
+  assertThrows(() => parseClaimRecord(JSON.stringify(claim), "/f"), StoreError, "id");
+  assertEquals(parseClaimRecord(JSON.stringify({ ...claim, id: "x" }), "/f").id, "x");
+  assertThrows(
+    () => parseClaimRecord(JSON.stringify({ ...claim, id: "x", leaseSec: 0 }), "/f"),
+    StoreError,
+    "leaseSec",
+  );
+});

@@ -1,0 +1,34 @@
+import type { Hash } from "../../lib/core/hash.ts";
+import type { Claim } from "../../lib/store/claim.ts";
+import { tryClaim } from "../../lib/store/claim.ts";
+import type { ArtifactPaths } from "../../lib/store/layout.ts";
+import { Store } from "../../lib/store/store.ts";
+import { Rig, testMachine, type TestRuntimeOptions } from "../rig.ts";
+
+/** One artifact in a store of its own. */
+export class StoreRig extends Rig {
+  /** Where everything of it is. */
+  readonly paths: ArtifactPaths = this.store().paths({
+    name: "test/Task",
+    hash: "0123456789abcdef0123456789abcdef" as Hash,
+  });
+
+  /** The store as a process with such a machine sees it. */
+  store(options: TestRuntimeOptions = {}, leaseSec = 120): Store {
+    return new Store(testMachine(options), { root: this.root, leaseSec, heartbeatSec: leaseSec / 3 });
+  }
+
+  /** Claims the artifact. */
+  async claim(store: Store = this.store()): Promise<Claim> {
+    const result = await tryClaim(store, this.paths, { backend: "get" });
+    if (result.kind !== "claimed") throw new Error("somebody holds it");
+    return result.claim;
+  }
+
+  /** The names in the artifact's folder, sorted. */
+  names(): string[] {
+    return this.tree().filter((name) => name.includes(`${this.paths.hash}/`)).map((name) =>
+      name.split("/").at(-1)!
+    );
+  }
+}

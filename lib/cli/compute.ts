@@ -11,7 +11,7 @@ export async function compute(args: readonly string[]): Promise<never> {
   }
   const [{ runChild }, { computeTask }] = await Promise.all([
     import("../worker/child.ts"),
-    import("../local/compute_task.ts"),
+    import("../worker/compute_task.ts"),
   ]);
   return await runChild({ socket, token, compute: computeTask });
 }

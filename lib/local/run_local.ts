@@ -15,11 +15,11 @@ import type { Artifact } from "../task/artifact.ts";
 import { failureReport } from "../ui/report.ts";
 import { systemReporter } from "../ui/system_reporter.ts";
 import { checkChoices, rootsOf } from "./check_options.ts";
-import type { ComputeConfig } from "./compute_task.ts";
+import type { ComputeConfig } from "../worker/compute_task.ts";
 import { checkImportable } from "./importable.ts";
-import { InlineComputer } from "./inline_computer.ts";
-import { LocalBackend } from "./local_backend.ts";
-import { ProcessComputer } from "./process_computer.ts";
+import { InlineComputer } from "../run/inline_computer.ts";
+import { AttemptBackend } from "../schedule/attempt_backend.ts";
+import { ProcessComputer } from "../worker/process_computer.ts";
 import { workerLimits } from "./worker_limits.ts";
 import { withSignals } from "./signals.ts";
 
@@ -124,7 +124,14 @@ export async function runLocal(
         onEvent: reporter.sink,
         signal,
         backend: (report) =>
-          new LocalBackend(runtime, { runId, computer, forced, onEvent: reporter.sink, report }),
+          new AttemptBackend(runtime, {
+            name: "local",
+            runId,
+            computer,
+            forced,
+            onEvent: reporter.sink,
+            report,
+          }),
       });
       if (interrupted) throw signal.reason;
       if (summary.failures.length > 0 || summary.notRun > 0) {

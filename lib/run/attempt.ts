@@ -1,13 +1,13 @@
 import { timeLimitOf } from "../task/time_limit_of.ts";
-import { ComputeError, errorText } from "../core/errors.ts";
+import { ComputeError } from "../core/errors.ts";
 import type { Claim } from "../store/claim.ts";
-import { endAttempt, releaseClaim } from "../store/attempt_end.ts";
 import type { Ending } from "../store/end_record.ts";
 import { attemptPaths } from "../store/layout.ts";
 import type { Artifact } from "../task/artifact.ts";
 import { LogFile, type OutputSink } from "./attempt_log.ts";
 import { computeAttempt, failedOutcome, failureText } from "./compute.ts";
 import type { ExecutionContext } from "./context.ts";
+import { endOrRelease } from "./end_or_release.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -49,17 +49,7 @@ export interface AttemptResult {
 /** Computes under a claim, in this process, and ends the attempt. */
 export async function runAttempt(runtime: Runtime, options: AttemptOptions): Promise<AttemptResult> {
   const result = await computeInProcess(runtime, options);
-  try {
-    await endAttempt(runtime.store, options.claim, endingOf(result));
-  } catch (error) {
-    // On a full disk there is no room for words; giving the claim back needs none, and what led here matters more.
-    await releaseClaim(runtime.store, options.claim);
-    runtime.logger.warn(
-      `the end of attempt ${options.claim.attempt.n} of ${options.artifact} is not recorded: ${
-        errorText(error)
-      }`,
-    );
-  }
+  await endOrRelease(runtime, options.claim, endingOf(result));
   return result;
 }
 

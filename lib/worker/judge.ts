@@ -4,7 +4,7 @@ import type { ErrorInfo, Outcome } from "../run/outcome.ts";
 import { isStop } from "../run/program_error.ts";
 import type { Exit } from "./computing_process.ts";
 import { withTimeout } from "./timeout.ts";
-import type { Verdict } from "./verdict.ts";
+import type { Verdict } from "../run/verdict.ts";
 
 /** Why a supervisor stopped an attempt. */
 export type Interruption =

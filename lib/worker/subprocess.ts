@@ -9,7 +9,7 @@ import { KnownArtifacts } from "./payload.ts";
 import { type ChildMessage, childMessageSchema } from "./protocol.ts";
 import { PROTOCOL_VERSION } from "./protocol_version.ts";
 import { sleepLong, withTimeout } from "./timeout.ts";
-import type { Verdict } from "./verdict.ts";
+import type { Verdict } from "../run/verdict.ts";
 import type { RunTaskOptions, WorkerProcessOptions, WorkerTask } from "./worker_options.ts";
 
 interface Running {

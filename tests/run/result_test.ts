@@ -1,6 +1,6 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path/join";
-import { StoreError, ValidationError } from "../../lib/core/errors.ts";
+import { StoreError } from "../../lib/core/errors.ts";
 import { findResult } from "../../lib/run/result.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
 import { plan } from "../../lib/plan/graph.ts";

@@ -1,13 +1,13 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
-import { StoreError, ValidationError } from "../../lib/core/errors.ts";
+import { ValidationError } from "../../lib/core/errors.ts";
 import { findResult } from "../../lib/run/result.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
 import { plan } from "../../lib/plan/graph.ts";
 import { storeStatus } from "../../lib/schedule/status_source.ts";
 import type { Artifact } from "../../lib/task/artifact.ts";
 import { osError, Rig, testRuntime, textOf } from "../rig.ts";
-import { artifactOf, getFrom, recordOf } from "./rig.ts";
+import { artifactOf, getFrom } from "./rig.ts";
 
 const exists = async (runtime: Runtime, artifact: Artifact) =>
   (await findResult(runtime, artifact, { tolerant: false, value: false })).state === "valid";

@@ -4,7 +4,7 @@ import { systemClock } from "../../lib/core/clock.ts";
 import { systemFiles } from "../../lib/core/system_files.ts";
 import { WorkerListener } from "../../lib/worker/listener.ts";
 import { WorkerProcess } from "../../lib/worker/subprocess.ts";
-import type { Verdict } from "../../lib/worker/verdict.ts";
+import type { Verdict } from "../../lib/run/verdict.ts";
 import type { RunTaskOptions, WorkerProcessOptions } from "../../lib/worker/worker_options.ts";
 
 /** The command of the tests' computing process. */

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { ProtocolError } from "../../lib/core/errors.ts";
-import type { Verdict } from "../../lib/worker/verdict.ts";
+import type { Verdict } from "../../lib/run/verdict.ts";
 import { childCommand, isRunning, Rig, run, textOf, until } from "./rig.ts";
 
 const SUCCESS: Verdict = { outcome: "success" };

@@ -1,10 +1,12 @@
 import type { ForcedNodes } from "../plan/status.ts";
+import type { ClaimedAttempt, Computer } from "../run/computer.ts";
+import { endOrRelease } from "../run/end_or_release.ts";
 import { findResult } from "../run/result.ts";
 import type { Runtime } from "../run/runtime.ts";
-import type { Backend, BackendEvent } from "../schedule/backend.ts";
+import type { Verdict } from "../run/verdict.ts";
 import { errorText } from "../core/errors.ts";
 import type { EventSink } from "../core/event.ts";
-import { declareDead, endAttempt, releaseClaim, removeEndedClaim } from "../store/attempt_end.ts";
+import { declareDead, releaseClaim, removeEndedClaim } from "../store/attempt_end.ts";
 import { type Claim, tryClaim } from "../store/claim.ts";
 import { readEnds } from "../store/ends.ts";
 import type { Ending } from "../store/end_record.ts";
@@ -12,11 +14,12 @@ import { attemptPaths } from "../store/layout.ts";
 import { ClaimWatch, describeOwner } from "../store/liveness.ts";
 import type { Artifact } from "../task/artifact.ts";
 import { timeLimitOf } from "../task/time_limit_of.ts";
-import type { Verdict } from "../worker/verdict.ts";
-import type { Computer, LocalAttempt } from "./computer.ts";
+import type { Backend, BackendEvent } from "./backend.ts";
 
-/** What a {@link LocalBackend} is made with. */
-export interface LocalBackendOptions {
+/** What a {@link AttemptBackend} is made with. */
+export interface AttemptBackendOptions {
+  /** What claims and events call it: `"local"`. */
+  name: string;
   /** The run's id. */
   runId: string;
   /** Computes attempts. */
@@ -33,14 +36,14 @@ export interface LocalBackendOptions {
 const BEAT_AFTER_MS = 200;
 
 /** Makes attempts on this machine: claims, has them computed, ends them. */
-export class LocalBackend implements Backend {
+export class AttemptBackend implements Backend {
   readonly #runtime: Runtime;
-  readonly #options: LocalBackendOptions;
+  readonly #options: AttemptBackendOptions;
   readonly #stopping = new AbortController();
   readonly #running = new Set<Promise<void>>();
 
   /** Starts nothing yet. */
-  constructor(runtime: Runtime, options: LocalBackendOptions) {
+  constructor(runtime: Runtime, options: AttemptBackendOptions) {
     this.#runtime = runtime;
     this.#options = options;
   }
@@ -76,9 +79,9 @@ export class LocalBackend implements Backend {
     for (;;) {
       if (this.#stopping.signal.aborted) return undefined;
       const result = await tryClaim(store, paths, {
-        backend: "local",
+        backend: this.#options.name,
         run: this.#options.runId,
-        beatAfterMs: BEAT_AFTER_MS,
+        ...(this.#options.computer.inProcess ? { mayBlock: true } : { beatAfterMs: BEAT_AFTER_MS }),
       });
       if (result.kind === "claimed") return await this.#underClaim(artifact, spec, result.claim);
       const look = await watch.look();
@@ -90,7 +93,7 @@ export class LocalBackend implements Backend {
   }
 
   async #underClaim(artifact: Artifact, spec: string, claim: Claim): Promise<BackendEvent | undefined> {
-    let job: Pick<LocalAttempt, "timeLimitSec" | "replaces"> | BackendEvent;
+    let job: Pick<ClaimedAttempt, "timeLimitSec" | "replaces"> | BackendEvent;
     try {
       job = await this.#lookAgain(artifact);
       // The user's own function can throw: an attempt begins only after it.
@@ -121,15 +124,23 @@ export class LocalBackend implements Backend {
     artifact: Artifact,
     spec: string,
     claim: Claim,
-    job: Pick<LocalAttempt, "timeLimitSec" | "replaces">,
+    job: Pick<ClaimedAttempt, "timeLimitSec" | "replaces">,
   ): Promise<BackendEvent | undefined> {
-    const { store, machine } = this.#runtime;
-    const { onEvent, computer } = this.#options;
+    const { machine } = this.#runtime;
+    const { onEvent, computer, report } = this.#options;
     const { hash, name } = artifact;
     const { n: attempt } = claim.attempt;
     const log = attemptPaths(claim.paths, claim.attempt).log;
     const started = machine.clock.monotonic();
-    onEvent({ type: "attempt_started", hash, name, attempt, worker: "local", log, at: machine.clock.now() });
+    onEvent({
+      type: "attempt_started",
+      hash,
+      name,
+      attempt,
+      worker: this.#options.name,
+      log,
+      at: machine.clock.now(),
+    });
     const verdict = await computer.compute({
       ...job,
       artifact,
@@ -154,7 +165,6 @@ export class LocalBackend implements Backend {
       ...(error instanceof Error && error.stack ? { stack: error.stack } : {}),
       logTail: [],
     }));
-    await endAttempt(store, claim, endingOf(verdict));
     onEvent({
       type: "attempt_ended",
       hash,
@@ -166,19 +176,25 @@ export class LocalBackend implements Backend {
       log,
       at: machine.clock.now(),
     });
+    if (verdict.outcome === "success" || verdict.outcome === "superseded") {
+      // The record is there: what depends on it starts now, and the claim is tidied away beside that.
+      report({ type: "done", hash, computed: verdict.outcome === "success" });
+      await machine.clock.sleep(0);
+      await endOrRelease(this.#runtime, claim, "success");
+      return undefined;
+    }
+    await endOrRelease(this.#runtime, claim, endingOf(verdict));
     return await this.#eventOf(artifact, claim, verdict, log);
   }
 
   async #eventOf(
     artifact: Artifact,
     claim: Claim,
-    verdict: Verdict,
+    verdict: Exclude<Verdict, { outcome: "success" | "superseded" }>,
     log: string,
   ): Promise<BackendEvent | undefined> {
     const { hash } = artifact;
-    if (verdict.outcome === "success") return { type: "done", hash, computed: true };
-    // Whoever was first, or took the claim away, is watched: its result counts.
-    if (verdict.outcome === "superseded") return { type: "done", hash, computed: false };
+    // Whoever took the claim away is watched: its result counts.
     if (claim.lost.aborted) return { type: "busy", hash, owner: errorText(claim.lost.reason) };
     if (this.#stopping.signal.aborted && verdict.outcome === "preempted") return undefined;
     const { failedEnds, lostEnds } = await this.#countEnds(artifact);
@@ -208,19 +224,8 @@ export class LocalBackend implements Backend {
   }
 }
 
-function endingOf(verdict: Verdict): Ending | "success" {
-  switch (verdict.outcome) {
-    case "success":
-    case "superseded":
-      return "success";
-    case "preempted":
-      return { kind: "preempted", error: verdict.reason };
-    case "failed":
-      return {
-        kind: "failed",
-        failure: verdict.kind,
-        error: verdict.error,
-        ...(verdict.stack === undefined ? {} : { stack: verdict.stack }),
-      };
-  }
+function endingOf(verdict: Exclude<Verdict, { outcome: "success" | "superseded" }>): Ending {
+  if (verdict.outcome === "preempted") return { kind: "preempted", error: verdict.reason };
+  const { kind: failure, error, stack } = verdict;
+  return { kind: "failed", failure, error, ...(stack === undefined ? {} : { stack }) };
 }

@@ -2,14 +2,15 @@ import { canonicalJson } from "../core/canonical.ts";
 import type { Hash } from "../core/hash.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { ARTIFACT, type Artifact, artifactReference } from "../task/artifact.ts";
-import type { ArtifactSource } from "../worker/payload.ts";
-import type { Verdict } from "../worker/verdict.ts";
+import type { ArtifactSource } from "./payload.ts";
+import type { Verdict } from "../run/verdict.ts";
 import { errorText } from "../core/errors.ts";
-import type { Computer, LocalAttempt } from "./computer.ts";
+import type { ClaimedAttempt, Computer } from "../run/computer.ts";
 import { Workers, type WorkersOptions } from "./workers.ts";
 
 /** Computes attempts in worker processes (DESIGN section 7). */
 export class ProcessComputer implements Computer {
+  readonly inProcess = false;
   readonly #runtime: Runtime;
   readonly #workers: Workers;
   readonly #entry: string;
@@ -23,7 +24,7 @@ export class ProcessComputer implements Computer {
     this.#runId = runId;
   }
 
-  async compute(attempt: LocalAttempt): Promise<Verdict> {
+  async compute(attempt: ClaimedAttempt): Promise<Verdict> {
     const { artifact, claim, spec, signal, log, timeLimitSec, onProgress, replaces } = attempt;
     let worker;
     try {
@@ -40,7 +41,7 @@ export class ProcessComputer implements Computer {
         attempt: claim.attempt,
         run: this.#runId,
         spec,
-        backend: "local",
+        backend: claim.record.backend,
         ...(replaces === undefined ? {} : { replace: replaces }),
       }, { logPath: log, signal, onProgress, timeLimitSec });
       if (verdict.outcome === "failed") await this.#note(log, verdict.stack ?? verdict.error);

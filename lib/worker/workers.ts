@@ -1,7 +1,7 @@
 import type { Runtime } from "../run/runtime.ts";
-import { workerCommand } from "../worker/command.ts";
-import { WorkerListener } from "../worker/listener.ts";
-import { WorkerProcess } from "../worker/subprocess.ts";
+import { workerCommand } from "./command.ts";
+import { WorkerListener } from "./listener.ts";
+import { WorkerProcess } from "./subprocess.ts";
 
 /** How worker processes are started. */
 export interface WorkersOptions {

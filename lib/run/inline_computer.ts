@@ -1,13 +1,14 @@
-import { failureText } from "../run/compute.ts";
-import { computeInProcess } from "../run/attempt.ts";
-import type { Runtime } from "../run/runtime.ts";
-import { Tail } from "../run/tail.ts";
-import type { Verdict } from "../worker/verdict.ts";
+import { failureText } from "./compute.ts";
+import { computeInProcess } from "./attempt.ts";
+import type { Runtime } from "./runtime.ts";
+import { Tail } from "./tail.ts";
+import type { Verdict } from "./verdict.ts";
 import { errorText } from "../core/errors.ts";
-import type { Computer, LocalAttempt } from "./computer.ts";
+import type { ClaimedAttempt, Computer } from "./computer.ts";
 
 /** Computes attempts inside this process: for tasks that only wait for programs, and for tests. */
 export class InlineComputer implements Computer {
+  readonly inProcess = true;
   readonly #runtime: Runtime;
   readonly #runId: string;
 
@@ -17,7 +18,7 @@ export class InlineComputer implements Computer {
     this.#runId = runId;
   }
 
-  async compute({ artifact, claim, spec, signal, replaces, onProgress }: LocalAttempt): Promise<Verdict> {
+  async compute({ artifact, claim, spec, signal, replaces, onProgress }: ClaimedAttempt): Promise<Verdict> {
     const tail = new Tail();
     const { outcome, reason } = await computeInProcess(this.#runtime, {
       artifact,

@@ -9,9 +9,9 @@ import type { GitState } from "../store/provenance.ts";
 import type { Artifact } from "../task/artifact.ts";
 import { decodeArtifact, type EncodedArtifact, references } from "../task/reference.ts";
 import { findTask } from "../task/registry.ts";
-import type { ComputeIo, ComputeTask } from "../worker/child.ts";
+import type { ComputeIo, ComputeTask } from "./child.ts";
 import { writeAll } from "../ui/write_all.ts";
-import { ensureTask } from "../worker/load_module.ts";
+import { ensureTask } from "./load_module.ts";
 
 /** What a computing process is told once, when it starts. */
 export interface ComputeConfig {

@@ -1,9 +1,9 @@
 import type { Claim } from "../store/claim.ts";
 import type { Artifact } from "../task/artifact.ts";
-import type { Verdict } from "../worker/verdict.ts";
+import type { Verdict } from "./verdict.ts";
 
 /** An attempt as a {@link Computer} is given it. */
-export interface LocalAttempt {
+export interface ClaimedAttempt {
   /** What to compute. */
   artifact: Artifact;
   /** The spec that it is computed with. */
@@ -24,8 +24,10 @@ export interface LocalAttempt {
 
 /** Computes attempts somewhere on this machine: in worker processes, or in this process. */
 export interface Computer {
+  /** Does user code run in this process, which it may block? */
+  readonly inProcess: boolean;
   /** Computes one and commits its result; ending the attempt is the caller's. */
-  compute(attempt: LocalAttempt): Promise<Verdict>;
+  compute(attempt: ClaimedAttempt): Promise<Verdict>;
   /** Ends what runs at once. */
   kill(): Promise<void>;
   /** Gives back what computing took. */

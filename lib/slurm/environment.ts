@@ -1,0 +1,44 @@
+/** How furu itself submits, which a variable of the user's shell must not change. */
+const FURU_SETS = new Set([
+  "ARRAY_INX",
+  "CLUSTERS",
+  "DEBUG",
+  "DEPENDENCY",
+  "ERROR",
+  "EXPORT",
+  "GET_USER_ENV",
+  "HOLD",
+  "INPUT",
+  "JOB_NAME",
+  "KILL_INVALID_DEP",
+  "NO_REQUEUE",
+  "OPEN_MODE",
+  "OUTPUT",
+  "REQUEUE",
+  "SIGNAL",
+  "TEST_ONLY",
+  "WAIT",
+  "WAIT_ALL_NODES",
+]);
+
+const REMOVED = /^(SLURMD?_|SQUEUE_|SACCT_|SCANCEL_|SCONTROL_|SINFO_|PMI)/;
+
+/**
+ * The environment for Slurm's programs, and for the jobs that they submit: without what changes their output (as
+ * `SQUEUE_STATES`) or how furu submits, and without the marks of the job that this process may itself run in.
+ *
+ * Defaults of the user for what a spec leaves open (`SBATCH_ACCOUNT`, `SBATCH_PARTITION`, ...) are kept; inside a job
+ * they are those of that job, and go.
+ *
+ * @param env The environment of this process. It is not changed.
+ */
+export function slurmEnvironment(env: Readonly<Record<string, string>>): Record<string, string> {
+  const inJob = env.SLURM_JOB_ID !== undefined;
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => {
+      if (name === "SLURM_CONF") return true;
+      if (REMOVED.test(name)) return false;
+      return !name.startsWith("SBATCH_") || !(inJob || FURU_SETS.has(name.slice("SBATCH_".length)));
+    }),
+  );
+}

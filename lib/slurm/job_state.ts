@@ -1,0 +1,94 @@
+/** Why a job has ended. */
+export type EndReason =
+  | "completed"
+  | "failed"
+  | "launch-failed"
+  | "refused"
+  | "out-of-memory"
+  | "timeout"
+  | "deadline"
+  | "node-failure"
+  | "preempted"
+  | "boot-failure"
+  | "cancelled"
+  | "vanished";
+
+/** What Slurm says of a job. Only *dead* is a fact that may be acted upon; *unknown* is never a failure. */
+export type JobState =
+  | {
+    status: "alive";
+    /** Has it not begun yet, or not begun again? */
+    pending: boolean;
+    /** Slurm's own words, as `PENDING (Dependency)`. */
+    text: string;
+    /** Why it waits, as `DependencyNeverSatisfied`. */
+    why?: string;
+  }
+  | { status: "dead"; reason: EndReason; text: string }
+  | { status: "unknown"; text: string };
+
+const ENDED: Readonly<Record<string, EndReason>> = {
+  COMPLETED: "completed",
+  FAILED: "failed",
+  LAUNCH_FAILED: "launch-failed",
+  RECONFIG_FAIL: "launch-failed",
+  OUT_OF_MEMORY: "out-of-memory",
+  TIMEOUT: "timeout",
+  DEADLINE: "deadline",
+  NODE_FAIL: "node-failure",
+  PREEMPTED: "preempted",
+  BOOT_FAIL: "boot-failure",
+  CANCELLED: "cancelled",
+};
+
+/** It will begin, or begin again, perhaps only when somebody releases it. */
+const PENDING = new Set([
+  "PENDING",
+  "REQUEUED",
+  "REQUEUE_FED",
+  "REQUEUE_HOLD",
+  "RESV_DEL_HOLD",
+  "SPECIAL_EXIT",
+]);
+
+/** It has nodes: its processes run, are stopped, or are being ended. */
+const RUNNING = new Set([
+  "RUNNING",
+  "COMPLETING",
+  "CONFIGURING",
+  "EXPEDITING",
+  "POWER_UP_NODE",
+  "RESIZING",
+  "SIGNALING",
+  "STAGE_OUT",
+  "STOPPED",
+  "SUSPENDED",
+]);
+
+/** Reasons that say more of a FAILED job than its state does. */
+const FAILED_REASONS: Readonly<Record<string, EndReason>> = {
+  JobLaunchFailure: "launch-failed",
+  // The record that Slurm keeps of a job that sbatch was told cannot be.
+  BadConstraints: "refused",
+  OutOfMemory: "out-of-memory",
+  TimeLimit: "timeout",
+  NodeDown: "node-failure",
+};
+
+/**
+ * What a state and a reason, as squeue, sacct and scontrol print them, mean: `CANCELLED by 1000`, `NODE_FAIL`.
+ *
+ * COMPLETING is alive: a job that is requeued passes through it. A state that is not known here is *unknown*; so is
+ * REVOKED, since the job then runs on another cluster of a federation.
+ */
+export function jobState(state: string, reason = ""): JobState {
+  const [word = ""] = state.trim().split(/[\s+]/);
+  const why = reason === "None" || reason === "(null)" ? "" : reason.trim();
+  const text = why === "" ? state.trim() : `${state.trim()} (${why})`;
+  if (PENDING.has(word)) return { status: "alive", pending: true, text, ...(why === "" ? {} : { why }) };
+  if (RUNNING.has(word)) return { status: "alive", pending: false, text };
+  const ended = ENDED[word];
+  if (ended === undefined) return { status: "unknown", text: text === "" ? "no state" : text };
+  const better = word === "FAILED" ? FAILED_REASONS[why] : undefined;
+  return { status: "dead", reason: better ?? ended, text };
+}

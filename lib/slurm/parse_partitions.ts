@@ -1,0 +1,65 @@
+/** A partition, as far as it can make a spec impossible. Nodes of different kinds count by the largest. */
+export interface Partition {
+  /** Its name. */
+  name: string;
+  /** Is it used where a spec names none? */
+  isDefault: boolean;
+  /** Minutes that a job may ask for; `undefined` without a limit. */
+  maxMinutes?: number;
+  /** How many nodes there are. */
+  nodes: number;
+  /** Cores of a node. */
+  cpus: number;
+  /** Megabytes of memory of a node. */
+  memoryMb: number;
+  /** GPUs of a node. */
+  gpus: number;
+}
+
+/** What `sinfo -e -o` is given for {@link parsePartitions}. */
+export const PARTITION_FORMAT = "%P|%l|%D|%c|%m|%G";
+
+/**
+ * Reads what `sinfo -h -e -o` {@link PARTITION_FORMAT} printed: a row for each kind of nodes of a partition.
+ *
+ * @returns `undefined` when the text is something else, or empty.
+ */
+export function parsePartitions(text: string): Partition[] | undefined {
+  const partitions = new Map<string, Partition>();
+  for (const line of text.split("\n")) {
+    if (line.trim() === "" || /^CLUSTER: \S+\s*$/.test(line)) continue;
+    const cells = line.trim().split("|");
+    const [label = "", limit = "", nodes = "", cpus = "", memory = "", gres = ""] = cells;
+    if (cells.length !== 6 || !/^\d+$/.test(nodes) || !/^\d+\+?$/.test(cpus) || !/^\d+\+?$/.test(memory)) {
+      return undefined;
+    }
+    const name = label.replace(/\*$/, "");
+    const before = partitions.get(name);
+    const maxMinutes = limitMinutes(limit);
+    partitions.set(name, {
+      name,
+      isDefault: label.endsWith("*"),
+      ...(maxMinutes === undefined ? {} : { maxMinutes }),
+      nodes: Number(nodes) + (before?.nodes ?? 0),
+      cpus: Math.max(parseInt(cpus), before?.cpus ?? 0),
+      memoryMb: Math.max(parseInt(memory), before?.memoryMb ?? 0),
+      gpus: Math.max(countGpus(gres), before?.gpus ?? 0),
+    });
+  }
+  return partitions.size === 0 ? undefined : [...partitions.values()];
+}
+
+/** `1-00:00:00`, `4:00:00` or `30:00`; `infinite` and anything unknown limit nothing. */
+function limitMinutes(text: string): number | undefined {
+  const match = /^(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)$/.exec(text);
+  if (!match) return undefined;
+  const [days, hours, minutes, seconds] = match.slice(1).map((digits) => Number(digits ?? 0));
+  return days! * 1440 + hours! * 60 + minutes! + seconds! / 60;
+}
+
+/** `gpu:2`, `gpu:a100:4(S:0-1),gpu:v100:2`. */
+function countGpus(gres: string): number {
+  let count = 0;
+  for (const [, digits] of gres.matchAll(/(?:^|,)gpu(?::[A-Za-z][^:,(]*)?:(\d+)/g)) count += Number(digits);
+  return count;
+}

@@ -7,7 +7,7 @@ import type { Artifact } from "../task/artifact.ts";
 import { LogFile, type OutputSink } from "./attempt_log.ts";
 import { computeAttempt, failedOutcome, failureText } from "./compute.ts";
 import type { ExecutionContext } from "./context.ts";
-import { endOrRelease } from "./end_or_release.ts";
+import { endLogged } from "./end_logged.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -49,7 +49,7 @@ export interface AttemptResult {
 /** Computes under a claim, in this process, and ends the attempt. */
 export async function runAttempt(runtime: Runtime, options: AttemptOptions): Promise<AttemptResult> {
   const result = await computeInProcess(runtime, options);
-  await endOrRelease(runtime, options.claim, endingOf(result));
+  await endLogged(runtime, options.claim, endingOf(result));
   return result;
 }
 

@@ -24,7 +24,8 @@ export async function getInExecutor(
       { artifact: `${artifact}` },
     );
   }
-  const found = await findForSure(runtime, artifact, options.signal ?? context.signal);
+  const signal = options.signal ?? context.signal;
+  const found = await findForSure(runtime, artifact, signal ? { signal } : {});
   if (found.state === "valid") return await found.result.load();
   if (options.force) {
     const needed = specOf(artifact);

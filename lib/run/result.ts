@@ -71,17 +71,17 @@ export async function findResult(
 export async function findForSure(
   runtime: Runtime,
   artifact: Artifact,
-  signal?: AbortSignal,
+  { value = true, signal }: { value?: boolean; signal?: AbortSignal } = {},
 ): Promise<Found> {
   const { machine, store } = runtime;
   const paths = store.paths(artifact);
   const limit = machine.clock.monotonic() + 120_000;
   for (let pause = 20;; pause = Math.min(pause * 2, 5000)) {
-    const found = await findResult(runtime, artifact, { tolerant: true });
+    const found = await findResult(runtime, artifact, { tolerant: true, value });
     if (found.state !== "missing") return found;
     const names = await listOrNothing(machine, paths.taskDir);
     if (!names.some(({ name }) => paths.record.endsWith(`/${name}`))) {
-      return await findResult(runtime, artifact, { tolerant: true });
+      return await findResult(runtime, artifact, { tolerant: true, value });
     }
     if (machine.clock.monotonic() > limit) {
       throw new StoreError(

@@ -18,7 +18,6 @@ export class Waiter {
   #pause = 5;
   #nextWords = 0;
   #owner = "nobody known";
-  #leaseSec: number;
 
   /** The waiting begins now. */
   constructor(runtime: Runtime, artifact: Artifact) {
@@ -27,7 +26,6 @@ export class Waiter {
     this.#paths = runtime.store.paths(artifact);
     this.#watch = new ClaimWatch(runtime.store, this.#paths);
     this.#started = runtime.machine.clock.monotonic();
-    this.#leaseSec = runtime.config.leaseSec;
   }
 
   /**
@@ -46,11 +44,7 @@ export class Waiter {
     if (look.state === "ended" && look.removable) {
       return await removeEndedClaim(store, this.#paths, look.holder);
     }
-    if ("holder" in look) {
-      this.#owner = describeOwner(look.holder);
-      // Its lease, not ours: between looks that are further apart than a third of it nothing can be proven.
-      this.#leaseSec = look.holder.leaseSec;
-    }
+    if ("holder" in look) this.#owner = describeOwner(look.holder);
     this.#say();
     await machine.clock.sleep(this.#pauseMs(), signal);
   }
@@ -76,7 +70,7 @@ export class Waiter {
   /** Short at first, and never so long that a lease could not be seen to run out. */
   #pauseMs(): number {
     const { pollIntervalSec, maxWaitSec } = this.#runtime.config;
-    const longest = Math.min(pollIntervalSec, this.#leaseSec / 4, maxWaitSec / 4) * 1000;
+    const longest = Math.min(pollIntervalSec * 1000, this.#watch.longestPauseMs, maxWaitSec * 250);
     const pause = Math.min(this.#pause, longest);
     this.#pause = Math.min(this.#pause * 1.5, longest);
     return pause;

@@ -1,6 +1,6 @@
 import type { ForcedNodes } from "../plan/status.ts";
 import type { ClaimedAttempt, Computer } from "../run/computer.ts";
-import { endOrRelease } from "../run/end_or_release.ts";
+import { endLogged } from "../run/end_logged.ts";
 import { findResult } from "../run/result.ts";
 import type { Runtime } from "../run/runtime.ts";
 import type { Verdict } from "../run/verdict.ts";
@@ -180,10 +180,10 @@ export class AttemptBackend implements Backend {
       // The record is there: what depends on it starts now, and the claim is tidied away beside that.
       report({ type: "done", hash, computed: verdict.outcome === "success" });
       await machine.clock.sleep(0);
-      await endOrRelease(this.#runtime, claim, "success");
+      await endLogged(this.#runtime, claim, "success");
       return undefined;
     }
-    await endOrRelease(this.#runtime, claim, endingOf(verdict));
+    await endLogged(this.#runtime, claim, endingOf(verdict));
     return await this.#eventOf(artifact, claim, verdict, log);
   }
 

@@ -33,10 +33,9 @@ export async function watchNode(
   const { hash } = artifact;
   const paths = store.paths(artifact);
   const watch = new ClaimWatch(store, paths);
-  const longest = Math.min(config.pollIntervalSec, config.leaseSec / 4) * 1000;
   let owner = "nobody known";
   let lastChange = machine.clock.monotonic();
-  for (let pause = 5;; pause = Math.min(pause * 1.5, longest)) {
+  for (let pause = 5;; pause = Math.min(pause * 1.5, config.pollIntervalSec * 1000)) {
     const look = await watch.look();
     if (look.state === "alive" && look.changed) lastChange = machine.clock.monotonic();
     if ("holder" in look) owner = describeOwner(look.holder);
@@ -46,7 +45,7 @@ export async function watchNode(
     }
     if (look.state === "ended" && look.removable) await removeEndedClaim(store, paths, look.holder);
     if (look.state !== "alive" && look.state !== "unknown") {
-      const found = await findForSure(runtime, artifact, signal);
+      const found = await findForSure(runtime, artifact, { value: false, signal });
       const counts = found.state === "valid" && (!forced?.has(artifact) || await forced.done(artifact));
       if (counts) return { type: "done", hash, computed: false };
       if (look.state !== "ended" || look.removable) {
@@ -55,6 +54,6 @@ export async function watchNode(
     }
     const unchangedSec = (machine.clock.monotonic() - lastChange) / 1000;
     if (unchangedSec > config.staleAfterSec) return { type: "stale", hash, owner, afterSec: unchangedSec };
-    await machine.clock.sleep(Math.min(pause, longest), signal);
+    await machine.clock.sleep(Math.min(pause, watch.longestPauseMs), signal);
   }
 }

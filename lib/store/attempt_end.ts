@@ -1,23 +1,33 @@
 import { join } from "@std/path/join";
 import { errorCode } from "../core/errors.ts";
-import { type Claim, removeClaim } from "./claim.ts";
+import type { Claim } from "./claim.ts";
 import { type ArtifactPaths, type AttemptKey, attemptPaths, parseAttemptName } from "./layout.ts";
 import { type Ending, endRecordText } from "./end_record.ts";
 import type { ClaimRecord } from "./record.ts";
+import { removeClaim } from "./remove_claim.ts";
 import { listOrNothing, removeIfThere, type Store, storeError } from "./store.ts";
 
 /**
  * Ends an attempt of ours. Whoever links the end owns it and removes the claim; so `false` means that we were
  * declared dead meanwhile, and nothing more was touched.
+ *
+ * @throws {StoreError} when the end cannot be written (a full disk). The claim, whose removal needs no room, is gone all
+ * the same: nobody has to wait for a lease.
  */
 export async function endAttempt(store: Store, claim: Claim, ending: Ending | "success"): Promise<boolean> {
   const { machine } = store;
   const { paths, attempt } = claim;
   await claim.heartbeat.stop();
   const at = attemptPaths(paths, attempt);
-  const owned = ending === "success"
-    ? await linkSuccessEnd(store, paths, at.end)
-    : await linkEnd(store, paths, claim.record, ending);
+  let owned: boolean;
+  try {
+    owned = ending === "success"
+      ? await linkSuccessEnd(store, paths, at.end)
+      : await linkEnd(store, paths, claim.record, ending);
+  } catch (error) {
+    await removeClaim(store, paths, attempt.id);
+    throw error;
+  }
   if (!owned) return false;
   const removed = await removeClaim(store, paths, attempt.id);
   if (ending === "success" && removed) await removeIfThere(machine, at.end);

@@ -3,8 +3,10 @@ import type { Heartbeat, HeartbeatOptions } from "../core/machine.ts";
 import { endRecordText } from "./end_record.ts";
 import type { ArtifactPaths, AttemptKey } from "./layout.ts";
 import { attemptPaths, parseAttemptName, privateName } from "./layout.ts";
-import { type ClaimRecord, parseClaimRecord, RECORD_SCHEMA } from "./record.ts";
-import { listOrNothing, removeIfThere, type Store, storeError } from "./store.ts";
+import { NO_LINKS } from "./link_errors.ts";
+import { readClaim } from "./read_claim.ts";
+import { type ClaimRecord, RECORD_SCHEMA } from "./record.ts";
+import { removeIfThere, type Store, storeError } from "./store.ts";
 import { sweep } from "./sweep.ts";
 
 /** What a claim says of who makes it. */
@@ -37,9 +39,6 @@ export interface Claim {
 
 /** The claim, or that somebody has it. */
 export type ClaimResult = { kind: "claimed"; claim: Claim } | { kind: "held" };
-
-/** Codes with which a filesystem says that it has no hard links. */
-const NO_LINKS = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
 
 /** How often a claim begins again when others keep removing the folder under it. */
 const MAX_TURNS = 100;
@@ -89,11 +88,13 @@ async function claimOnce(
     leaseSec: store.leaseSec,
   };
   const temporary = await store.writePrivate(paths.home, JSON.stringify(record));
-  const outcome = await linkClaim(store, paths, temporary, record.id);
-  if (outcome !== "ours") {
-    await removeIfThere(machine, temporary);
-    return outcome === "held" ? { kind: "held" } : "again";
+  let outcome: Awaited<ReturnType<typeof linkClaim>> | undefined;
+  try {
+    outcome = await linkClaim(store, paths, temporary, record.id);
+  } finally {
+    if (outcome !== "ours") await removeIfThere(machine, temporary);
   }
+  if (outcome !== "ours") return outcome === "held" ? { kind: "held" } : "again";
   const lost = new AbortController();
   const heartbeat = machine.beat({
     path: temporary,
@@ -150,103 +151,5 @@ async function linkClaim(
     }
     if (code === "EEXIST" || code === "ENOENT") return "again";
     throw error;
-  }
-}
-
-/**
- * Reads who holds an artifact. A claim that is torn (a power cut) gets an id of its own, so that the lease decides
- * about it as about any other.
- */
-export async function readClaim(store: Store, paths: ArtifactPaths): Promise<ClaimRecord | undefined> {
-  return await readClaimFile(store, paths.claim);
-}
-
-/** Reads a claim under any name; `undefined` where there is none. */
-export async function readClaimFile(store: Store, path: string): Promise<ClaimRecord | undefined> {
-  const { files } = store.machine;
-  let text: string;
-  try {
-    text = await files.readText(path);
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
-    throw storeError("read", path, error);
-  }
-  try {
-    return parseClaimRecord(text, path);
-  } catch (error) {
-    if (isCompleteJson(text)) throw error;
-    const info = await files.stat(path);
-    if (!info) return undefined;
-    return {
-      schema: RECORD_SCHEMA,
-      id: `torn${info.ino}`,
-      attempt: 1,
-      owner: { host: "unknown", pid: 0 },
-      backend: "unknown",
-      startedAt: new Date(info.mtimeMs).toISOString(),
-      leaseSec: store.leaseSec,
-    };
-  }
-}
-
-/**
- * Removes a claim: renames it to a name of our own, reads it, and puts it back when it is not the one that was meant
- * and has not ended. Returns whether the one that was meant was there.
- */
-export async function removeClaim(store: Store, paths: ArtifactPaths, id: string): Promise<boolean> {
-  const { files } = store.machine;
-  const trash = privateName(paths.home, "trash", store.machine);
-  try {
-    await files.rename(paths.claim, trash);
-  } catch (error) {
-    // The answer to a rename that worked can be lost: the folder's listing tells.
-    const names = await listOrNothing(store.machine, paths.home);
-    if (!names.some(({ name }) => trash.endsWith(`/${name}`))) {
-      if (errorCode(error) === "ENOENT") return false;
-      throw storeError("remove", paths.claim, error);
-    }
-  }
-  const found = await readClaimFile(store, trash);
-  if (!found || found.id === id) {
-    await removeIfThere(store.machine, trash);
-    return true;
-  }
-  await putBack(store, paths, found, trash);
-  return false;
-}
-
-async function putBack(store: Store, paths: ArtifactPaths, found: ClaimRecord, trash: string): Promise<void> {
-  const { files } = store.machine;
-  if (!await hasEnded(store, paths, found)) {
-    try {
-      await files.link(trash, paths.claim);
-    } catch (error) {
-      // Somebody else's file may not be linked on some systems (protected_hardlinks); EEXIST: taken meanwhile.
-      if (NO_LINKS.includes(errorCode(error) ?? "") && !await files.stat(paths.claim)) {
-        await files.rename(trash, paths.claim);
-      }
-    }
-  }
-  await removeIfThere(store.machine, trash);
-  // Its owner may have ended it while the claim was away, and found nothing to remove.
-  const holder = await readClaim(store, paths);
-  if (holder?.id === found.id && await hasEnded(store, paths, found)) {
-    await removeClaim(store, paths, found.id);
-  }
-}
-
-/** Has the attempt of this claim ended? */
-export async function hasEnded(store: Store, paths: ArtifactPaths, claim: ClaimRecord): Promise<boolean> {
-  const suffix = `-${claim.id}.json`;
-  const names = await listOrNothing(store.machine, paths.home);
-  return names.some(({ name }) => name.endsWith(suffix));
-}
-
-function isCompleteJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -1,6 +1,6 @@
 import { errorCode } from "../core/errors.ts";
 import { join } from "@std/path/join";
-import { readClaim } from "./claim.ts";
+import { readClaim } from "./read_claim.ts";
 import { type ArtifactPaths, type AttemptKey, attemptPaths } from "./layout.ts";
 import { parseSuccessRecord, type SuccessRecord } from "./record.ts";
 import { removeIfThere, type Store, storeError } from "./store.ts";
@@ -106,11 +106,18 @@ async function replaceRecord(
 }
 
 async function syncTree(store: Store, dir: string): Promise<void> {
-  const { files } = store.machine;
-  for (const entry of await files.list(dir)) {
+  for (const entry of await store.machine.files.list(dir)) {
     const path = join(dir, entry.name);
     if (entry.isDirectory) await syncTree(store, path);
-    else if (await isRegular(store, path)) await files.sync(path);
+    else if (await isRegular(store, path)) await syncFile(store, path);
+  }
+}
+
+async function syncFile(store: Store, path: string): Promise<void> {
+  try {
+    await store.machine.files.sync(path);
+  } catch (error) {
+    throw storeError("sync", path, error);
   }
 }
 

@@ -1,5 +1,5 @@
 import { errorCode, errorText } from "../core/errors.ts";
-import { hasEnded, readClaim } from "./claim.ts";
+import { hasEnded, readClaim } from "./read_claim.ts";
 import type { ArtifactPaths } from "./layout.ts";
 import type { ClaimRecord } from "./record.ts";
 import type { Store } from "./store.ts";
@@ -27,6 +27,11 @@ const ENDED_GRACE_MS = 1000;
 export class ClaimWatch {
   readonly #store: Store;
   readonly #paths: ArtifactPaths;
+  /**
+   * Pause no longer than this between two looks: a quarter of the holder's lease, since looks that are further apart than
+   * a third of it prove nothing.
+   */
+  longestPauseMs: number;
   #series: Series | undefined;
   #ended: { id: string; since: number } | undefined;
 
@@ -34,9 +39,10 @@ export class ClaimWatch {
   constructor(store: Store, paths: ArtifactPaths) {
     this.#store = store;
     this.#paths = paths;
+    this.longestPauseMs = store.leaseSec * 250;
   }
 
-  /** Looks once. Call it at least four times a lease, or the lease can never be seen to run out. */
+  /** Looks once. */
   async look(): Promise<Look> {
     try {
       return await this.#lookOnce();
@@ -52,6 +58,7 @@ export class ClaimWatch {
     const before = machine.clock.monotonic();
     const holder = await readClaim(this.#store, this.#paths);
     if (!holder) return this.#forget({ state: "absent" });
+    this.longestPauseMs = holder.leaseSec * 250;
     const beat = await this.#beatOf();
     if (!beat) return this.#forget({ state: "absent" });
     const after = machine.clock.monotonic();

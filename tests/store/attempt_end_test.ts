@@ -1,7 +1,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { declareDead, endAttempt, releaseClaim, removeEndedClaim } from "../../lib/store/attempt_end.ts";
 import { newestCheckpoint, readEnds } from "../../lib/store/ends.ts";
-import { readClaim, tryClaim } from "../../lib/store/claim.ts";
+import { tryClaim } from "../../lib/store/claim.ts";
+import { readClaim } from "../../lib/store/read_claim.ts";
 import { osError } from "../rig.ts";
 import { StoreRig } from "./rig.ts";
 

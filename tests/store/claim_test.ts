@@ -2,7 +2,9 @@ import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes 
 import { dirname } from "@std/path/dirname";
 import { StoreError } from "../../lib/core/errors.ts";
 import { systemFiles } from "../../lib/core/system_files.ts";
-import { readClaim, removeClaim, tryClaim } from "../../lib/store/claim.ts";
+import { tryClaim } from "../../lib/store/claim.ts";
+import { readClaim } from "../../lib/store/read_claim.ts";
+import { removeClaim } from "../../lib/store/remove_claim.ts";
 import { osError, textOf } from "../rig.ts";
 import { StoreRig } from "./rig.ts";
 

@@ -1,0 +1,47 @@
+import { didYouMean } from "../core/nearest.ts";
+import type { Partition } from "./parse_partitions.ts";
+import type { ParsedSpec } from "./spec.ts";
+
+/**
+ * What the cluster could never give: sbatch takes some of it (a time above the partition's limit) and lets the job pend
+ * for ever.
+ *
+ * @returns One line for each thing, as `spec 'gpu': partition 'gpu' allows 240 minutes, timeMin is 600`.
+ */
+export function checkPartitions(
+  specs: Readonly<Record<string, ParsedSpec>>,
+  partitions: readonly Partition[],
+): string[] {
+  return Object.entries(specs).flatMap(([name, spec]) =>
+    faults(spec, partitions).map((fault) => `spec '${name}': ${fault}`)
+  );
+}
+
+function faults(spec: ParsedSpec, partitions: readonly Partition[]): string[] {
+  if (spec.partition === undefined) {
+    const standard = partitions.find(({ isDefault }) => isDefault);
+    return standard ? limits(spec, standard) : [];
+  }
+  // Several may be named: Slurm takes the one where it begins first, so one that can do it is enough.
+  const found = spec.partition.split(",").map((name) => {
+    const partition = partitions.find((each) => each.name === name);
+    if (partition) return limits(spec, partition);
+    const names = partitions.map((each) => each.name);
+    return [`there is no partition '${name}': there are ${names.join(", ")}${didYouMean(name, names)}`];
+  });
+  return found.some((each) => each.length === 0) ? [] : found.flat();
+}
+
+function limits(spec: ParsedSpec, partition: Partition): string[] {
+  const found: string[] = [];
+  const check = (most: number | undefined, asked: number, unit: string, field: string) => {
+    if (most === undefined || asked <= most) return;
+    found.push(`partition '${partition.name}' has at most ${Math.floor(most)} ${unit}, ${field} is ${asked}`);
+  };
+  check(partition.maxMinutes, spec.timeMin, "minutes", "timeMin");
+  check(partition.nodes, spec.nodes, "nodes", "nodes");
+  check(partition.cpus, spec.cpus, "cores on a node", "cpus");
+  check(partition.memoryMb / 1024, spec.memGb ?? 0, "GiB on a node", "memGb");
+  check(partition.gpus, spec.gpus, "GPUs on a node", "gpus");
+  return found;
+}

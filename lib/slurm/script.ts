@@ -1,0 +1,62 @@
+/** What a batch script does. */
+export interface ScriptOptions {
+  /** One line for people: what the job is for. */
+  title: string;
+  /** Lines of shell before the worker. */
+  setup: readonly string[];
+  /** The worker: program and arguments, no shell. */
+  command: readonly string[];
+}
+
+/** Exit code of a job in which something before the worker failed. */
+export const SETUP_EXIT_CODE = 97;
+
+const MARK = "furu: cannot start the worker";
+
+/**
+ * The text of a job's batch script. The setup lines run in one shell, so that they can set variables and load modules;
+ * the first that fails ends the job, with a line in its log that {@link setupFailure} finds.
+ */
+export function batchScript({ title, setup, command }: ScriptOptions): string {
+  return [
+    "#!/bin/bash",
+    `# ${title.replaceAll(/\s+/g, " ")}`,
+    "# The warning before the time limit may come before the worker listens to it, and would kill the shell.",
+    "trap '' USR1",
+    "furu_step=",
+    // Also reached when a setup line calls exit, 0 included: then the worker has not run, and the job has not succeeded.
+    `trap 'furu_code=$?; echo "${MARK}: $furu_step ended with exit code $furu_code" >&2; ` +
+    `exit ${SETUP_EXIT_CODE}' EXIT`,
+    "# Folders of the submitting machine that are not there on this one.",
+    "for furu_name in TMPDIR XDG_RUNTIME_DIR DENO_DIR; do",
+    '  if [ -n "${!furu_name-}" ] && [ ! -d "${!furu_name}" ]; then unset "$furu_name"; fi',
+    "done",
+    ...setup.flatMap((line, i) => [
+      `furu_step=${quote(`setup line ${i + 1} (${shown(line)})`)}`,
+      `eval ${quote(line)} || exit`,
+    ]),
+    `furu_step=${quote(`${shown(command[0] ?? "")}`)}`,
+    `exec ${command.map(quote).join(" ")}`,
+    "",
+  ].join("\n");
+}
+
+/**
+ * What a job's log says of a failure before its worker began.
+ *
+ * @returns As `setup line 1 (module load cuda) ended with exit code 1`; `undefined` when it says nothing of the kind.
+ */
+export function setupFailure(log: string): string | undefined {
+  const line = log.split("\n").findLast((each) => each.startsWith(`${MARK}: `));
+  return line?.slice(MARK.length + 2);
+}
+
+/** Quotes a word for the shell. */
+export function quote(word: string): string {
+  return /^[A-Za-z0-9_\/.:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+function shown(text: string): string {
+  const line = text.replaceAll(/\s+/g, " ").trim();
+  return line.length > 100 ? `${line.slice(0, 97)}...` : line;
+}

@@ -5,7 +5,7 @@ import type { Ending } from "../store/end_record.ts";
 import { attemptPaths } from "../store/layout.ts";
 import type { Artifact } from "../task/artifact.ts";
 import { LogFile, type OutputSink } from "./attempt_log.ts";
-import { computeAttempt, failedOutcome, failureText } from "./compute.ts";
+import { computeAttempt, failureText, outcomeOfError } from "./compute.ts";
 import type { ExecutionContext } from "./context.ts";
 import { endLogged } from "./end_logged.ts";
 import type { Outcome } from "./outcome.ts";
@@ -127,7 +127,7 @@ async function withGrace(
   else signal.addEventListener("abort", onAbort, { once: true });
   const late = aborted.promise
     .then(() => runtime.machine.clock.sleep(GRACE_MS, over.signal))
-    .then(() => failedOutcome(signal.reason, signal));
+    .then(() => outcomeOfError(signal.reason, signal));
   late.catch(() => {/* not needed any more */});
   try {
     return await Promise.race([computing, late]);

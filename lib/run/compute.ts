@@ -3,11 +3,11 @@ import { commitRecord } from "../store/commit.ts";
 import { type AttemptKey, attemptPaths } from "../store/layout.ts";
 import { RECORD_SCHEMA } from "../store/record.ts";
 import { decodeValue, encodeValue } from "../store/value.ts";
-import { ARTIFACT, type Artifact, isArtifact } from "../task/artifact.ts";
+import { ARTIFACT, type Artifact, artifactReference } from "../task/artifact.ts";
 import { type ExecutionContext, withContext } from "./context.ts";
 import { type AttemptIo, makeCreateContext } from "./create_context.ts";
-import { type Outcome, toErrorInfo } from "./outcome.ts";
-import { stoppedBySignal } from "./program_error.ts";
+import { failedOutcome } from "./failed_outcome.ts";
+import type { Outcome } from "./outcome.ts";
 import { validationFault } from "./result.ts";
 import type { Runtime } from "./runtime.ts";
 import { storedArtifact } from "./stored_artifact.ts";
@@ -31,14 +31,6 @@ export interface ComputeOptions {
   onThrown?: (error: unknown) => void;
 }
 
-/** Errors that say that furu or the run is at fault, not the task: never retried. */
-const PROTOCOL_ERRORS = new Set([
-  "MissingArtifactError",
-  "SpecMismatchError",
-  "ExecutionError",
-  "ProtocolError",
-]);
-
 /**
  * Runs `create` under its context, checks and stores what it returned, and commits it. Whoever holds the claim ends
  * the attempt by what this returns; it never throws.
@@ -56,30 +48,16 @@ export async function computeAttempt(runtime: Runtime, options: ComputeOptions):
     });
   } catch (error) {
     options.onThrown?.(error);
-    return failedOutcome(error, io.signal);
+    return outcomeOfError(error, io.signal);
   }
 }
 
-/** What a failure is, by what was thrown. */
-export function failedOutcome(error: unknown, signal: AbortSignal): Outcome {
-  if (signal.aborted) {
-    // A time limit is the task's own failure; any other reason is somebody else's wish.
-    if ((signal.reason as Error | undefined)?.name !== "ComputeError") return { kind: "preempted" };
-    error = signal.reason;
-  }
-  const failure = isProtocol(error) ? "protocol" : "compute";
-  return {
-    kind: "failed",
-    failure,
-    error: toErrorInfo(error),
-    ...(stoppedBySignal(error) ? { signalled: true } : {}),
-  };
-}
-
-/** Tasks often wrap what they catch, so the causes count too. */
-function isProtocol(error: unknown, depth = 0): boolean {
-  if (!(error instanceof Error) || depth > 10) return false;
-  return PROTOCOL_ERRORS.has(error.name) || isProtocol(error.cause, depth + 1);
+/** The outcome of an attempt that threw: what it was told counts more than what it then said. */
+export function outcomeOfError(error: unknown, signal: AbortSignal): Outcome {
+  if (!signal.aborted) return failedOutcome(error);
+  // A time limit is the task's own failure; any other reason is somebody else's wish.
+  const isLimit = (signal.reason as Error | undefined)?.name === "ComputeError";
+  return isLimit ? failedOutcome(signal.reason) : { kind: "preempted" };
 }
 
 async function store(
@@ -127,10 +105,6 @@ async function checkFresh(runtime: Runtime, artifact: Artifact, dir: string, jso
   const check = () => task.validate?.({ params: artifact.params, dir, value });
   const fault = await validationFault(runtime, artifact, check, false);
   if (fault !== undefined) throw new ValidationError(`Cannot store the value of ${artifact}: ${fault}`);
-}
-
-function artifactReference(value: object): readonly [string, string] | undefined {
-  return isArtifact(value) ? [value.name, value.hash] : undefined;
 }
 
 /** A failure in one line, for the end record and the log. */

@@ -1,5 +1,5 @@
 import { ExecutionError, MissingArtifactError, SpecMismatchError } from "../core/errors.ts";
-import type { Artifact } from "../task/artifact.ts";
+import { ARTIFACT, type Artifact } from "../task/artifact.ts";
 import type { ExecutionContext } from "./context.ts";
 import { findForSure } from "./result.ts";
 import { specOf } from "../task/spec_of.ts";
@@ -47,9 +47,12 @@ export async function getInExecutor(
   const why = found.state === "invalid"
     ? ` (what is stored is invalid: ${found.why}; force '${artifact.name}' to compute it again)`
     : "";
+  const declared = node?.[ARTIFACT].dependencies.some(({ hash }) => hash === artifact.hash);
+  const advice = declared
+    ? "it is not stored any more, though it was when the run was planned: run again"
+    : "declare it, as a parameter of the task or in its 'dependencies', so that it is computed before";
   throw new MissingArtifactError(
-    `Cannot load ${artifact}${why}, asked for by ${asking}: in a run 'get' only loads; declare it, as a parameter of ` +
-      `the task or in its 'dependencies', so that it is computed before`,
+    `Cannot load ${artifact}${why}, asked for by ${asking}: in a run 'get' only loads; ${advice}`,
     { artifact: `${artifact}` },
   );
 }

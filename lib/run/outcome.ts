@@ -20,23 +20,3 @@ export type Outcome =
   | { kind: "failed"; failure: "compute" | "protocol"; error: ErrorInfo; signalled?: boolean | undefined }
   /** It was told to stop. */
   | { kind: "preempted" };
-
-/** An error as text; the stacks of its causes follow its own. */
-export function toErrorInfo(error: unknown): ErrorInfo {
-  if (!(error instanceof Error)) {
-    return { name: "Error", message: `Thrown value: ${Deno.inspect(error, { depth: 2 })}` };
-  }
-  const code = (error as { code?: unknown }).code;
-  return {
-    name: error.name,
-    message: error.message,
-    stack: stackOf(error),
-    ...(typeof code === "string" ? { code } : {}),
-  };
-}
-
-function stackOf(error: Error, depth = 0): string {
-  const own = error.stack ?? `${error.name}: ${error.message}`;
-  if (depth > 5 || !(error.cause instanceof Error)) return own;
-  return `${own}\nCaused by: ${stackOf(error.cause, depth + 1)}`;
-}

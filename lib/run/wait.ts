@@ -3,6 +3,7 @@ import { declareDead, removeEndedClaim } from "../store/attempt_end.ts";
 import type { ArtifactPaths } from "../store/layout.ts";
 import { ClaimWatch, describeOwner } from "../store/liveness.ts";
 import type { Artifact } from "../task/artifact.ts";
+import { formatDuration } from "../ui/duration.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** Time between two log lines about one wait. */
@@ -44,7 +45,11 @@ export class Waiter {
     if (look.state === "ended" && look.removable) {
       return await removeEndedClaim(store, this.#paths, look.holder);
     }
-    if ("holder" in look) this.#owner = describeOwner(look.holder);
+    if ("holder" in look) {
+      const age = machine.clock.now() - Date.parse(look.holder.startedAt);
+      // Clocks differ between hosts, so the age is for people only.
+      this.#owner = `${describeOwner(look.holder)}, for ${formatDuration(Math.max(0, age))} by this clock`;
+    }
     this.#say();
     await machine.clock.sleep(this.#pauseMs(), signal);
   }

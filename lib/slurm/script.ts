@@ -23,10 +23,11 @@ export function batchScript({ title, setup, command }: ScriptOptions): string {
     `# ${title.replaceAll(/\s+/g, " ")}`,
     "# The warning before the time limit may come before the worker listens to it, and would kill the shell.",
     "trap '' USR1",
-    "furu_step=",
+    `furu_failed() { echo "${MARK}: $furu_step ended with exit code $1" >&2; trap - EXIT; exit ${SETUP_EXIT_CODE}; }`,
     // Also reached when a setup line calls exit, 0 included: then the worker has not run, and the job has not succeeded.
-    `trap 'furu_code=$?; echo "${MARK}: $furu_step ended with exit code $furu_code" >&2; ` +
-    `exit ${SETUP_EXIT_CODE}' EXIT`,
+    "trap 'furu_failed $?' EXIT",
+    "# One that is cancelled has not failed.",
+    "trap 'trap - EXIT TERM; kill -TERM $$' TERM",
     "# Folders of the submitting machine that are not there on this one.",
     "for furu_name in TMPDIR XDG_RUNTIME_DIR DENO_DIR; do",
     '  if [ -n "${!furu_name-}" ] && [ ! -d "${!furu_name}" ]; then unset "$furu_name"; fi',
@@ -36,7 +37,9 @@ export function batchScript({ title, setup, command }: ScriptOptions): string {
       `eval ${quote(line)} || exit`,
     ]),
     `furu_step=${quote(`${shown(command[0] ?? "")}`)}`,
+    "shopt -s execfail",
     `exec ${command.map(quote).join(" ")}`,
+    "furu_failed $?",
     "",
   ].join("\n");
 }

@@ -1,5 +1,6 @@
 import { dirname } from "@std/path/dirname";
 import { errorCode, StoreError } from "../core/errors.ts";
+import type { FileEntry } from "../core/files.ts";
 import type { Machine } from "../core/machine.ts";
 import { type ArtifactKey, type ArtifactPaths, artifactPaths, privateName, taskDir } from "./layout.ts";
 
@@ -49,11 +50,19 @@ export class Store {
   /** Lists a task's folder, once for all of its artifacts. */
   async listTask(name: string): Promise<TaskListing> {
     const listing: TaskListing = { done: new Set(), open: new Set() };
-    for (const entry of await listOrNothing(this.machine, taskDir(this.root, name))) {
+    for (const entry of await this.#list(taskDir(this.root, name))) {
       if (entry.isDirectory) listing.open.add(entry.name);
       else if (entry.name.endsWith(".json")) listing.done.add(entry.name.slice(0, -5));
     }
     return listing;
+  }
+
+  async #list(dir: string): Promise<FileEntry[]> {
+    try {
+      return await listOrNothing(this.machine, dir);
+    } catch (error) {
+      throw storeError("list", dir, error);
+    }
   }
 
   /** Writes a file under a private name in a folder, and returns that name. */
@@ -98,7 +107,7 @@ export class Store {
 export async function listOrNothing(
   machine: Machine,
   dir: string,
-): Promise<Awaited<ReturnType<Machine["files"]["list"]>>> {
+): Promise<FileEntry[]> {
   try {
     return await machine.files.list(dir);
   } catch (error) {

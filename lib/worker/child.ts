@@ -165,7 +165,7 @@ class Child {
     try {
       return await this.#compute(task, signal, io);
     } catch (error) {
-      const { failedOutcome } = await import("./failed_outcome.ts");
+      const { failedOutcome } = await import("../run/failed_outcome.ts");
       return failedOutcome(error, "protocol");
     }
   }
@@ -174,7 +174,7 @@ class Child {
   async #unhandled(error: unknown, blamed: RunningTask | undefined): Promise<void> {
     // Whatever raised it may go on by itself: nothing else should be computed beside it.
     this.#replaceMe = true;
-    const { failedOutcome } = await import("./failed_outcome.ts");
+    const { failedOutcome } = await import("../run/failed_outcome.ts");
     const task = blamed ?? this.#task ?? this.#last;
     if (task === undefined) {
       console.error("furu: an error outside of any task:", error);

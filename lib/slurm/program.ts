@@ -1,0 +1,56 @@
+/** How a program ended. */
+export interface ProgramResult {
+  /** Its exit code; `undefined` when it never started, was killed or took too long. */
+  code?: number;
+  /** What it printed. */
+  stdout: string;
+  /** What it printed to stderr, or why it did not start. */
+  stderr: string;
+  /** Was it ended because it took too long? Then what it asked for may still happen. */
+  timedOut: boolean;
+}
+
+/** Options of a {@link RunProgram}. */
+export interface ProgramOptions {
+  /** The whole environment. */
+  env: Readonly<Record<string, string>>;
+  /** After so many milliseconds it is killed. */
+  timeoutMs: number;
+  /** Kills it. */
+  signal?: AbortSignal;
+}
+
+/** Runs a program to its end. Never rejects, but when `signal` aborts: with its reason. */
+export type RunProgram = (command: readonly string[], options: ProgramOptions) => Promise<ProgramResult>;
+
+/** Runs a program of this machine, found on the PATH of `env`. */
+export const runProgram: RunProgram = async ([program = "", ...args], { env, timeoutMs, signal }) => {
+  signal?.throwIfAborted();
+  const timeout = AbortSignal.timeout(timeoutMs);
+  let result: ProgramResult;
+  try {
+    const { code, signal: killedBy, stdout, stderr } = await new Deno.Command(program, {
+      args,
+      clearEnv: true,
+      env,
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+      signal: signal ? AbortSignal.any([timeout, signal]) : timeout,
+    }).output();
+    const timedOut = timeout.aborted && killedBy !== null;
+    const decoder = new TextDecoder();
+    result = {
+      ...(killedBy === null ? { code } : {}),
+      stdout: decoder.decode(stdout),
+      stderr: decoder.decode(stderr),
+      timedOut,
+    };
+  } catch (error) {
+    const missing = error instanceof Deno.errors.NotFound;
+    const text = missing ? `there is no program '${program}' on PATH` : String(error);
+    result = { stdout: "", stderr: text, timedOut: timeout.aborted };
+  }
+  signal?.throwIfAborted();
+  return result;
+};

@@ -1,0 +1,294 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async/delay";
+import { describe, it } from "@std/testing/bdd";
+import { SlurmError } from "../../lib/core/errors.ts";
+import { SlurmClient } from "../../lib/slurm/client.ts";
+import { JobTracker } from "../../lib/slurm/job_tracker.ts";
+import { runProgram } from "../../lib/slurm/program.ts";
+import { FakeClock, FakeSlurm, queueRow } from "./fake_slurm.ts";
+
+function setup(options: { cluster?: string } = {}) {
+  const slurm = new FakeSlurm();
+  const clock = new FakeClock();
+  const env = { PATH: "/bin", SQUEUE_STATES: "PENDING", SLURM_JOB_ID: "1" };
+  const client = new SlurmClient({ env, clock, run: slurm.run, ...options });
+  return { slurm, clock, client };
+}
+
+const row = (jobId: number, name: string, state: string, more: { index?: number; restarts?: number } = {}) =>
+  `${queueRow({ jobId, name, state, ...more })}\n`;
+const DOWN = {
+  code: 1,
+  stderr: "slurm_load_jobs error: Unable to contact slurm controller (connect failure)\n",
+};
+
+describe("a client", () => {
+  it("scrubs the environment of every program", async () => {
+    const { slurm, client } = setup();
+    await client.list();
+    assertEquals(slurm.environments, [{ PATH: "/bin" }]);
+  });
+
+  it("names the cluster where there are several", async () => {
+    const { slurm, client } = setup({ cluster: "east" });
+    slurm.answers.sbatch = "12\n";
+    await client.list();
+    assertEquals(slurm.calls[0]?.slice(0, 3), ["squeue", "-M", "east"]);
+    assertEquals(await client.submit({ script: "/a.sh", name: "furu-a", options: [] }), {
+      jobId: "12",
+      cluster: "east",
+    });
+  });
+
+  it("lists at most once per interval, for all who ask", async () => {
+    const { slurm, clock, client } = setup();
+    slurm.answers.squeue = row(7, "furu-a", "RUNNING");
+    const [a, b] = await Promise.all([client.list(), client.list()]);
+    assertEquals([a?.jobs.length, a], [1, b]);
+    clock.ms = 9999;
+    await client.list();
+    assertEquals(slurm.count("squeue"), 1);
+    clock.ms = 10_000;
+    await client.list();
+    assertEquals(slurm.count("squeue"), 2);
+  });
+
+  it("knows nothing when squeue fails, prints something else or complains", async () => {
+    const { slurm, clock, client } = setup();
+    const answers = [DOWN, "<html>", { code: 0, stderr: "squeue: error: Invalid user: 1\n" }, {
+      timedOut: true,
+    }];
+    for (const answer of answers) {
+      slurm.answers.squeue = answer;
+      assertEquals(await client.list(), undefined);
+      clock.ms += 10_000;
+    }
+  });
+
+  it("asks an old squeue in another way", async () => {
+    const { slurm, client } = setup();
+    slurm.answers.squeue = (args) =>
+      args.includes("--me")
+        ? { code: 1, stderr: "squeue: unrecognized option '--me'\n" }
+        : row(7, "a", "RUNNING");
+    assertEquals((await client.list())?.jobs.length, 1);
+    assertEquals(slurm.calls[1]?.includes(`--user=${Deno.uid()}`), true);
+  });
+
+  it("finds out once whether accounting works", async () => {
+    const { slurm, client } = setup();
+    slurm.answers.scontrol = "AccountingStorageType = accounting_storage/none\n";
+    assertEquals(await client.ended(["7"]), undefined);
+    assertEquals(await client.ended(["7"]), undefined);
+    assertEquals(slurm.calls.map(([name]) => name), ["scontrol"]);
+  });
+
+  it("does not use a sacct that does not work", async () => {
+    const { slurm, client } = setup();
+    slurm.answers.scontrol = "AccountingStorageType = accounting_storage/slurmdbd\n";
+    slurm.answers.sacct = { code: 1, stderr: "sacct: error: slurm_persist_conn_open: Connection refused\n" };
+    assertEquals(await client.hasAccounting(), false);
+  });
+
+  it("cancels in parts that fit as arguments, only what is pending if asked to", async () => {
+    const { slurm, client } = setup();
+    const ids = Array.from({ length: 30_000 }, (_, i) => `${10_000_000 + i}`);
+    await client.cancel(ids, { pendingOnly: true });
+    assertEquals(slurm.calls.map((args) => args.join(" ").length < 128 * 1024), [true, true, true]);
+    assertEquals(slurm.calls.flatMap((args) => args.slice(2)), ids);
+    assertEquals(slurm.calls.every((args) => args[1] === "--state=PENDING"), true);
+    slurm.calls.length = 0;
+    await client.cancel([]);
+    assertEquals(slurm.calls, []);
+  });
+
+  it("cancels what has ended without complaint, and throws scancel's words otherwise", async () => {
+    const { slurm, client } = setup();
+    slurm.answers.scancel = {
+      code: 1,
+      stderr: "scancel: error: Kill job error on job id 7: Invalid job id specified\n",
+    };
+    await client.cancel(["7"]);
+    slurm.answers.scancel = {
+      code: 1,
+      stderr: "scancel: error: Kill job error on job id 7: Access denied\n",
+    };
+    await assertRejects(() => client.cancel(["7"]), SlurmError, "Cannot cancel job 7: scancel: error");
+  });
+
+  it("tells a job that Slurm does not know from a Slurm that does not answer", async () => {
+    const { slurm, client } = setup();
+    slurm.answers.scontrol = { code: 1, stderr: "slurm_load_jobs error: Invalid job id specified\n" };
+    assertEquals(await client.showJob("7"), []);
+    slurm.answers.scontrol = DOWN;
+    assertEquals(await client.showJob("7"), undefined);
+    await assertRejects(() => client.config(), SlurmError, "Unable to contact");
+    await assertRejects(() => client.requeue("7"), SlurmError, "Cannot requeue job 7");
+  });
+
+  it("says what was printed where it cannot be read", async () => {
+    const { slurm, client } = setup();
+    slurm.answers.sinfo = "<html>";
+    const error = await assertRejects(() => client.partitions(), SlurmError);
+    assertStringIncludes(error.message, '"<html>"');
+  });
+});
+
+describe("runProgram()", () => {
+  const env = { PATH: Deno.env.get("PATH") ?? "/bin" };
+
+  it("kills a program that takes too long, and says so", async () => {
+    const result = await runProgram(["sleep", "60"], { env, timeoutMs: 50 });
+    assertEquals([result.timedOut, result.code], [true, undefined]);
+  });
+
+  it("rejects when it is aborted", async () => {
+    const abort = new AbortController();
+    const running = runProgram(["sleep", "60"], { env, timeoutMs: 60_000, signal: abort.signal });
+    await delay(0);
+    abort.abort(new Error("stopped"));
+    await assertRejects(() => running, Error, "stopped");
+  });
+
+  it("gives output and exit code, in an environment of its own", async () => {
+    const result = await runProgram(["sh", "-c", "echo $HOME-; echo e >&2; exit 3"], {
+      env,
+      timeoutMs: 10_000,
+    });
+    assertEquals(result, { code: 3, stdout: "-\n", stderr: "e\n", timedOut: false });
+  });
+});
+
+describe("a tracker", () => {
+  const A = { jobId: "7", name: "furu-a" };
+
+  function tracked() {
+    const given = setup();
+    given.slurm.answers.scontrol = "AccountingStorageType = accounting_storage/none\n";
+    const tracker = new JobTracker(given.client);
+    const poll = async (answer: FakeSlurm["answers"][string]) => {
+      given.clock.ms += 10_000;
+      given.slurm.answers.squeue = answer;
+      return await tracker.poll();
+    };
+    return { ...given, tracker, poll };
+  }
+
+  it("knows nothing of a job before a listing shows it", () => {
+    const { tracker } = tracked();
+    tracker.follow(A);
+    assertEquals(tracker.get(A).state.status, "unknown");
+    assertEquals(tracker.get({ jobId: "8", name: "x" }).state.status, "unknown");
+  });
+
+  it("follows states, restarts and tasks of arrays", async () => {
+    const { tracker, poll } = tracked();
+    const [first, second] = [0, 1].map((index) => ({ jobId: "9", index, name: "furu-b" }));
+    for (const ref of [A, first!, second!]) tracker.follow(ref);
+    await poll(
+      row(7, "furu-a", "PENDING", { restarts: 2 }) + row(9, "furu-b", "RUNNING", { index: 0 }) +
+        row(9, "furu-b", "TIMEOUT", { index: 1 }),
+    );
+    assertEquals(tracker.get(A).restarts, 2);
+    assertEquals([A, first!, second!].map((ref) => tracker.get(ref).state.text), [
+      "PENDING",
+      "RUNNING",
+      "TIMEOUT",
+    ]);
+  });
+
+  it("takes a job for ended that is absent from two listings an interval apart", async () => {
+    const { tracker, poll } = tracked();
+    tracker.follow(A);
+    await poll(row(7, "furu-a", "RUNNING"));
+    await poll("");
+    assertEquals(tracker.get(A).state.text, "RUNNING");
+    await poll("");
+    const { state } = tracker.get(A);
+    assertEquals(state.status === "dead" && state.reason, "vanished");
+  });
+
+  it("changes nothing while Slurm does not answer", async () => {
+    const { tracker, poll } = tracked();
+    tracker.follow(A);
+    await poll(row(7, "furu-a", "RUNNING"));
+    for (let i = 0; i < 10; i++) assertEquals(await poll(DOWN), false);
+    assertEquals(tracker.get(A).state.text, "RUNNING");
+  });
+
+  it("begins again to count when the job is seen between", async () => {
+    const { tracker, poll } = tracked();
+    tracker.follow(A);
+    for (const answer of ["", row(7, "furu-a", "RUNNING"), "", row(7, "furu-a", "RUNNING"), ""]) {
+      await poll(answer);
+    }
+    assertEquals(tracker.get(A).state.status, "alive");
+  });
+
+  it("counts no listing that is older than the job", async () => {
+    const { tracker, poll, clock } = tracked();
+    await poll("");
+    clock.ms += 1;
+    tracker.follow(A);
+    await tracker.poll();
+    clock.ms -= 1;
+    await poll("");
+    assertEquals(tracker.get(A).state.status, "unknown");
+  });
+
+  it("does not take another job under the same id for the one it follows", async () => {
+    const { tracker, poll } = tracked();
+    tracker.follow(A);
+    await poll(row(7, "somebody-else", "RUNNING"));
+    await poll(row(7, "somebody-else", "RUNNING"));
+    assertEquals(tracker.get(A).state.status, "dead");
+    tracker.follow({ jobId: "7", name: "somebody-else" });
+    assertEquals(tracker.get(A).state.status, "unknown");
+  });
+
+  it("sees a job alive that Slurm begins again after its end", async () => {
+    const { tracker, poll } = tracked();
+    tracker.follow(A);
+    await poll(row(7, "furu-a", "NODE_FAIL"));
+    await poll(row(7, "furu-a", "PENDING", { restarts: 1 }));
+    assertEquals([tracker.get(A).state.status, tracker.get(A).restarts], ["alive", 1]);
+  });
+
+  it("says nothing of other users' jobs that it does not see", async () => {
+    const { tracker, poll } = tracked();
+    tracker.follow({ ...A, foreign: true });
+    for (let i = 0; i < 5; i++) await poll("");
+    assertEquals(tracker.get(A).state.status, "unknown");
+  });
+
+  it("asks the accounting how an absent job has ended, where there is one", async () => {
+    const { tracker, poll, slurm } = tracked();
+    slurm.answers.scontrol = "AccountingStorageType = accounting_storage/slurmdbd\n";
+    slurm.answers.sacct = ["", "7|OUT_OF_MEMORY|furu-a\n8|FAILED|other\n"];
+    tracker.follow(A);
+    await poll(row(7, "furu-a", "RUNNING"));
+    await poll("");
+    const { state } = tracker.get(A);
+    assertEquals(state.status === "dead" && state.reason, "out-of-memory");
+  });
+
+  it("believes an accounting that lags only what is over", async () => {
+    const { tracker, poll, slurm } = tracked();
+    slurm.answers.scontrol = "AccountingStorageType = accounting_storage/slurmdbd\n";
+    slurm.answers.sacct = "7|RUNNING|furu-a\n";
+    tracker.follow(A);
+    await poll("");
+    await poll("");
+    assertEquals(tracker.get(A).state.status, "dead");
+  });
+
+  it("follows a job no more when told so", async () => {
+    const { tracker, poll } = tracked();
+    tracker.follow(A);
+    tracker.forget({ ...A, name: "other" });
+    await poll(row(7, "furu-a", "RUNNING"));
+    assertEquals(tracker.get(A).state.status, "alive");
+    tracker.forget(A);
+    assertEquals(tracker.get(A).state.status, "unknown");
+  });
+});

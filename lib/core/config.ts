@@ -25,6 +25,7 @@ const optionsSchema = z.strictObject({
   pollIntervalSec: seconds,
   logLevel: z.enum(["debug", "info", "warn", "error"]),
   recordGit: z.enum(["cached", "ignore", "uncached"]),
+  slurm: z.strictObject({ specs: z.record(z.string(), z.unknown()), intervalSec: seconds }).partial(),
 }).partial();
 
 /** Options of {@link configure}; each stands above `furu.json` and the environment. Durations in seconds. */
@@ -55,10 +56,17 @@ export interface ConfigOptions {
   logLevel?: "debug" | "info" | "warn" | "error";
   /** Whether git is asked for commit and state: once per process, never, or for each record. @default "cached" */
   recordGit?: "cached" | "ignore" | "uncached";
+  /** For runs on Slurm: specs by name (checked when they are used), and the seconds between two looks at the jobs. */
+  slurm?: { specs?: Record<string, unknown>; intervalSec?: number };
 }
 
 /** The configuration, resolved once and passed down. */
-export type Config = Required<ConfigOptions>;
+export type Config = Required<Omit<ConfigOptions, "slurm">> & Pick<ConfigOptions, "slurm">;
+
+/** Checks a configuration that another process of the same run wrote down. */
+export const configSchema: z.ZodType<Config> = optionsSchema.required().extend({
+  slurm: optionsSchema.shape.slurm,
+}) as unknown as z.ZodType<Config>;
 
 type Field = keyof ConfigOptions;
 
@@ -199,6 +207,15 @@ function parseOptions(value: unknown, place: (field: string) => string): ConfigO
   throw new ConfigError(
     `Cannot use ${place(field)}: ${issue?.message}; current value is ${Deno.inspect(given)}`,
   );
+}
+
+/** The variables of this process, for programs that it starts; none where they may not be read. */
+export function environmentVariables(): Record<string, string> {
+  try {
+    return Deno.env.toObject();
+  } catch {
+    return {};
+  }
 }
 
 function variable(name: string): string | undefined {

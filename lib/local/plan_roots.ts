@@ -4,7 +4,7 @@ import { defaultRuntime } from "../run/default_runtime.ts";
 import { forcedNodes } from "../schedule/forced.ts";
 import { storeStatus } from "../schedule/status_source.ts";
 import type { Artifact } from "../task/artifact.ts";
-import { rootsOf } from "./check_options.ts";
+import { rootsOf } from "../schedule/check_options.ts";
 
 /** Options of {@link plan}. */
 export interface PlanRootsOptions {

@@ -1,6 +1,6 @@
 import type { Config } from "../core/config.ts";
 import { resolveConfig } from "../core/config.ts";
-import { errorText, ExecutionError, RunFailedError } from "../core/errors.ts";
+import { ExecutionError, RunFailedError } from "../core/errors.ts";
 import type { EventSink, RunSummary } from "../core/event.ts";
 import { plan } from "../plan/graph.ts";
 import { currentContext } from "../run/context.ts";
@@ -10,18 +10,18 @@ import type { Runtime } from "../run/runtime.ts";
 import { drive } from "../schedule/drive.ts";
 import { forcedNodes } from "../schedule/forced.ts";
 import { storeStatus } from "../schedule/status_source.ts";
+import { runReporter } from "../schedule/run_reporter.ts";
 import { type Window, windowSize } from "../schedule/window.ts";
 import type { Artifact } from "../task/artifact.ts";
 import { failureReport } from "../ui/report.ts";
-import { systemReporter } from "../ui/system_reporter.ts";
-import { checkChoices, rootsOf } from "./check_options.ts";
+import { checkChoices, rootsOf } from "../schedule/check_options.ts";
 import type { ComputeConfig } from "../worker/compute_task.ts";
-import { checkImportable } from "./importable.ts";
+import { checkImportable } from "../schedule/importable.ts";
 import { InlineComputer } from "../run/inline_computer.ts";
 import { AttemptBackend } from "../schedule/attempt_backend.ts";
 import { ProcessComputer } from "../worker/process_computer.ts";
 import { workerLimits } from "./worker_limits.ts";
-import { withSignals } from "./signals.ts";
+import { withSignals } from "../schedule/signals.ts";
 
 /** Options of {@link runLocal}. */
 export interface RunLocalOptions {
@@ -102,7 +102,7 @@ export async function runLocal(
   });
   if (options.isolation !== "inline") checkImportable(todo.nodes.values(), entry);
   return await withSignals(options.signal, async (signal, onKill) => {
-    using reporter = reporterOf(options, runtime);
+    using reporter = runReporter(runtime, "runLocal", options);
     const computer = options.isolation === "inline"
       ? new InlineComputer(runtime, runId)
       : new ProcessComputer(runtime, runId, {
@@ -154,25 +154,4 @@ function overrides({ maxComputeRetries, retryFailed }: RunLocalOptions): Partial
 
 async function childConfig(runtime: Runtime, config: Config): Promise<ComputeConfig> {
   return { config, git: await runtime.provenance.git() ?? null };
-}
-
-function reporterOf(
-  { progress = "auto", onEvent }: RunLocalOptions,
-  { logger }: Runtime,
-): { sink: EventSink } & Disposable {
-  const reporter = progress === "none" ? undefined : systemReporter({ mode: progress });
-  let broken = false;
-  return {
-    sink: (event) => {
-      reporter?.sink(event);
-      try {
-        onEvent?.(event);
-      } catch (error) {
-        // Whoever only listens must not end the run half way.
-        if (!broken) logger.error(`onEvent of runLocal() threw: ${errorText(error)}`);
-        broken = true;
-      }
-    },
-    [Symbol.dispose]: () => reporter?.close(),
-  };
 }

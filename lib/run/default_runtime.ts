@@ -1,6 +1,8 @@
 import { type Config, configKey, resolveConfig } from "../core/config.ts";
 import { systemMachine } from "../core/system_machine.ts";
 import { type GitState, Provenance } from "../store/provenance.ts";
+import type { SlurmJob } from "../store/record.ts";
+import type { ClaimHint } from "../store/store.ts";
 import { createLogger } from "../ui/logger.ts";
 import { writeAll } from "../ui/write_all.ts";
 import { interruptible } from "./interrupt.ts";
@@ -16,17 +18,24 @@ export function defaultRuntime(): Runtime {
   return kept.runtime;
 }
 
-/**
- * A runtime on this process's machine.
- *
- * @param git What git said already in another process of the same run; `null` when there is none.
- */
-export function systemRuntime(config: Config, git?: GitState | null): Runtime {
+/** What {@link systemRuntime} is told besides the configuration. */
+export interface SystemRuntimeOptions {
+  /** What git said already in another process of the same run; `null` when there is none. */
+  git?: GitState | null | undefined;
+  /** The Slurm job that this process is of. */
+  slurm?: SlurmJob | undefined;
+  /** What a scheduler says of claims, besides their heartbeats. */
+  claimHint?: ClaimHint;
+}
+
+/** A runtime on this process's machine. */
+export function systemRuntime(config: Config, options: SystemRuntimeOptions = {}): Runtime {
+  const { git, slurm, claimHint } = options;
   const toStderr = (output: string | Uint8Array): void => writeAll(Deno.stderr, output);
   return new Runtime({
     config,
     machine,
-    provenance: new Provenance(config.recordGit, machine.self, git),
+    provenance: new Provenance(config.recordGit, machine.self, { git, slurm }),
     logger: createLogger({
       level: config.logLevel,
       write: (line) => toStderr(`${line}\n`),
@@ -34,5 +43,6 @@ export function systemRuntime(config: Config, git?: GitState | null): Runtime {
     }),
     guard: interruptible,
     echo: toStderr,
+    ...(claimHint === undefined ? {} : { claimHint }),
   });
 }

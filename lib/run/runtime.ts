@@ -2,7 +2,7 @@ import type { Config } from "../core/config.ts";
 import type { Machine } from "../core/machine.ts";
 import type { SuccessRecord } from "../store/record.ts";
 import type { GitState } from "../store/provenance.ts";
-import { Store } from "../store/store.ts";
+import { type ClaimHint, Store } from "../store/store.ts";
 import { namedTasks } from "../task/task_names.ts";
 import type { Logger } from "../ui/logger.ts";
 
@@ -31,6 +31,8 @@ export interface RuntimeOptions {
   guard: AttemptGuard;
   /** Shows text of the log of an attempt that is computed in this process. */
   echo: (output: string | Uint8Array) => void;
+  /** What a scheduler says of claims, besides their heartbeats. @default nothing */
+  claimHint?: ClaimHint;
 }
 
 /** What every part of a process that gets or computes artifacts shares. */
@@ -57,14 +59,14 @@ export class Runtime {
   #rerun: ((name: string) => boolean) | undefined;
 
   /** Touches nothing yet. */
-  constructor({ config, machine, provenance, logger, guard, echo }: RuntimeOptions) {
+  constructor({ config, machine, provenance, logger, guard, echo, claimHint }: RuntimeOptions) {
     this.config = config;
     this.machine = machine;
     this.provenance = provenance;
     this.logger = logger;
     this.guard = guard;
     this.echo = echo;
-    this.store = new Store(machine, config);
+    this.store = new Store(machine, { ...config, ...(claimHint === undefined ? {} : { claimHint }) });
     this.session = `get-${machine.randomId()}`;
   }
 

@@ -12,6 +12,8 @@ import { readEnds } from "../store/ends.ts";
 import type { Ending } from "../store/end_record.ts";
 import { attemptPaths } from "../store/layout.ts";
 import { ClaimWatch, describeOwner } from "../store/liveness.ts";
+import { removeQueued } from "../store/queued.ts";
+import type { SlurmJob } from "../store/record.ts";
 import type { Artifact } from "../task/artifact.ts";
 import { timeLimitOf } from "../task/time_limit_of.ts";
 import type { Backend, BackendEvent } from "./backend.ts";
@@ -26,6 +28,8 @@ export interface AttemptBackendOptions {
   computer: Computer;
   /** What is computed again although it is stored. */
   forced: ForcedNodes | undefined;
+  /** The Slurm job that this process is: its claim takes the place of its being queued. */
+  slurm?: SlurmJob;
   /** Told of attempts. */
   onEvent: EventSink;
   /** Told how each started node ended. */
@@ -74,6 +78,7 @@ export class AttemptBackend implements Backend {
   async #work(artifact: Artifact, spec: string): Promise<BackendEvent | undefined> {
     const { hash } = artifact;
     const { store } = this.#runtime;
+    const { slurm } = this.#options;
     const paths = store.paths(artifact);
     const watch = new ClaimWatch(store, paths);
     for (;;) {
@@ -81,9 +86,13 @@ export class AttemptBackend implements Backend {
       const result = await tryClaim(store, paths, {
         backend: this.#options.name,
         run: this.#options.runId,
+        ...(slurm === undefined ? {} : { slurm }),
         ...(this.#options.computer.inProcess ? { mayBlock: true } : { beatAfterMs: BEAT_AFTER_MS }),
       });
-      if (result.kind === "claimed") return await this.#underClaim(artifact, spec, result.claim);
+      if (result.kind === "claimed") {
+        if (slurm) await removeQueued(store, paths, slurm.name);
+        return await this.#underClaim(artifact, spec, result.claim);
+      }
       const look = await watch.look();
       if (look.state === "dead") await declareDead(store, paths, look.holder, look.why);
       else if (look.state === "ended" && look.removable) await removeEndedClaim(store, paths, look.holder);

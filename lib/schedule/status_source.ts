@@ -4,19 +4,30 @@ import type { Runtime } from "../run/runtime.ts";
 import { readEnds } from "../store/ends.ts";
 import { attemptPaths } from "../store/layout.ts";
 import { ClaimWatch, describeOwner } from "../store/liveness.ts";
+import { describeQueued, type QueuedJob, readQueued } from "../store/queued.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact.ts";
 
+/** What {@link storeStatus} is told besides what is stored. */
+export interface StoreStatusOptions {
+  /** Is that job known to have ended? A queued job counts as in progress until then. @default never */
+  isOver?: (queued: QueuedJob) => Promise<boolean>;
+}
+
 /** Where plans learn what is stored: the store. */
-export function storeStatus(runtime: Runtime): StatusSource {
+export function storeStatus(runtime: Runtime, options: StoreStatusOptions = {}): StatusSource {
   return {
     listTask: (name): Promise<TaskListing> => runtime.store.listTask(name),
     needsValidation: (artifact) => artifact[ARTIFACT].task.validate !== undefined,
-    inspect: (artifact) => inspect(runtime, artifact),
+    inspect: (artifact) => inspect(runtime, artifact, options),
   };
 }
 
 /** What has become of one artifact: DONE, IN_PROGRESS, FAILED or TODO (DESIGN section 4). */
-async function inspect(runtime: Runtime, artifact: Artifact): Promise<NodeState> {
+async function inspect(
+  runtime: Runtime,
+  artifact: Artifact,
+  { isOver }: StoreStatusOptions,
+): Promise<NodeState> {
   const found = await findResult(runtime, artifact, { tolerant: true, value: false });
   if (found.state === "valid") return { status: "DONE" };
   const paths = runtime.store.paths(artifact);
@@ -24,6 +35,10 @@ async function inspect(runtime: Runtime, artifact: Artifact): Promise<NodeState>
   const look = await new ClaimWatch(runtime.store, paths).look();
   if (look.state === "alive") return { status: "IN_PROGRESS", owner: describeOwner(look.holder) };
   if (look.state === "unknown") return { status: "IN_PROGRESS", owner: `unknown (${look.why})` };
+  const queued = await readQueued(runtime.store, paths);
+  if (queued && !await isOver?.(queued)) {
+    return { status: "IN_PROGRESS", owner: describeQueued(queued) };
+  }
   if (found.state === "invalid") return { status: "TODO", why: `what is stored is invalid: ${found.why}` };
   const end = (await readEnds(runtime.store, paths)).at(-1);
   if (!end || end.kind === "preempted") return { status: "TODO" };

@@ -4,6 +4,7 @@ import { findForSure } from "../run/result.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { declareDead, removeEndedClaim } from "../store/attempt_end.ts";
 import { ClaimWatch, describeOwner } from "../store/liveness.ts";
+import { describeQueued, readQueued } from "../store/queued.ts";
 import type { Artifact } from "../task/artifact.ts";
 import type { SchedulerEvent } from "./scheduler_event.ts";
 
@@ -44,11 +45,13 @@ export async function watchNode(
       await declareDead(store, paths, look.holder, look.why);
     }
     if (look.state === "ended" && look.removable) await removeEndedClaim(store, paths, look.holder);
+    const queued = look.state === "absent" ? await readQueued(store, paths) : undefined;
+    if (queued) owner = describeQueued(queued);
     if (look.state !== "alive" && look.state !== "unknown") {
       const found = await findForSure(runtime, artifact, { value: false, signal });
       const counts = found.state === "valid" && (!forced?.has(artifact) || await forced.done(artifact));
       if (counts) return { type: "done", hash, computed: false };
-      if (look.state !== "ended" || look.removable) {
+      if (!queued && (look.state !== "ended" || look.removable)) {
         return { type: "released", hash, plan: await replan(artifact) };
       }
     }

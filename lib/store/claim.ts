@@ -5,7 +5,7 @@ import type { ArtifactPaths, AttemptKey } from "./layout.ts";
 import { attemptPaths, parseAttemptName, privateName } from "./layout.ts";
 import { NO_LINKS } from "./link_errors.ts";
 import { readClaim } from "./read_claim.ts";
-import { type ClaimRecord, RECORD_SCHEMA } from "./record.ts";
+import { type ClaimRecord, RECORD_SCHEMA, type SlurmJob } from "./record.ts";
 import { removeIfThere, type Store, storeError } from "./store.ts";
 import { sweep } from "./sweep.ts";
 
@@ -17,6 +17,8 @@ export interface ClaimOptions {
   run?: string;
   /** The worker that computes. */
   worker?: string;
+  /** The Slurm job that it is computed in. */
+  slurm?: SlurmJob;
   /** Does user code run in this process, which may block it? Then Ctrl-C has to work all the same. @default false */
   mayBlock?: boolean;
   /** Milliseconds until the beating begins, where the claiming process runs no user code. @default 0 */
@@ -84,6 +86,7 @@ async function claimOnce(
     backend: options.backend,
     ...(options.run === undefined ? {} : { run: options.run }),
     ...(options.worker === undefined ? {} : { worker: options.worker }),
+    ...(options.slurm === undefined ? {} : { slurm: options.slurm }),
     startedAt: new Date(machine.clock.now()).toISOString(),
     leaseSec: store.leaseSec,
   };

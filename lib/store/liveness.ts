@@ -67,6 +67,8 @@ export class ClaimWatch {
     if (machine.isGone(holder.owner)) {
       return { state: "dead", holder, why: `its process ${describeOwner(holder)} is gone` };
     }
+    const hint = await this.#store.claimHint?.(holder);
+    if (hint !== undefined) return { state: "dead", holder, why: hint };
     if (this.#series?.expired) {
       return {
         state: "dead",

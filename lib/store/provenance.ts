@@ -1,5 +1,6 @@
 import type { Config } from "../core/config.ts";
 import type { Owner } from "../core/machine.ts";
+import type { SlurmJob } from "./record.ts";
 import { FURU_VERSION } from "../core/version.ts";
 
 /** What git tells of the code that runs. */
@@ -19,8 +20,12 @@ export class Provenance {
   readonly #fixed: Record<string, unknown>;
   #git: Promise<GitState | undefined> | undefined;
 
-  /** @param known What git said already in another process of the same run. */
-  constructor(how: Config["recordGit"], self: Owner, known?: GitState | null) {
+  /** @param known `git`: what that said already in another process of the same run; `slurm`: the job. */
+  constructor(
+    how: Config["recordGit"],
+    self: Owner,
+    { git: known, slurm }: { git?: GitState | null | undefined; slurm?: SlurmJob | undefined } = {},
+  ) {
     this.#how = how;
     if (known !== undefined && how === "cached") this.#git = Promise.resolve(known ?? undefined);
     this.#fixed = {
@@ -33,6 +38,7 @@ export class Provenance {
       ...(self.user === undefined ? {} : { user: self.user }),
       pid: Deno.pid,
       command: commandLine(),
+      ...(slurm === undefined ? {} : { slurm }),
     };
   }
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { hashOfIdentity } from "../core/canonical.ts";
 import { StoreError } from "../core/errors.ts";
+import type { Owner } from "../core/machine.ts";
 import type { ArtifactKey } from "./layout.ts";
 
 /** Version of all records; a change of their form is a new number, and old records stay readable. */
@@ -8,13 +9,23 @@ export const RECORD_SCHEMA = 1;
 
 const attemptId = z.string().regex(/^[0-9a-z]{1,40}$/);
 
-const owner = z.object({
+/** A process, as records name it. */
+export const ownerSchema: z.ZodType<Owner> = z.object({
   host: z.string(),
   boot: z.string().exactOptional(),
   pidNamespace: z.string().exactOptional(),
   pid: z.int(),
   start: z.string().exactOptional(),
   user: z.string().exactOptional(),
+});
+
+const slurmJob = z.object({
+  /** Its id. */
+  jobId: z.string(),
+  /** Its name: unique for ever, where ids are used again. */
+  name: z.string(),
+  /** How often Slurm has begun it again. */
+  restarts: z.int().nonnegative(),
 });
 
 const successRecord = z.object({
@@ -39,12 +50,13 @@ const claimRecord = z.object({
   schema: z.literal(RECORD_SCHEMA),
   id: attemptId,
   attempt: z.int().positive(),
-  owner,
+  owner: ownerSchema,
   /** Who computes: `get`, `local`, or a Slurm backend. */
   backend: z.string(),
   run: z.string().exactOptional(),
   worker: z.string().exactOptional(),
-  slurm: z.record(z.string(), z.unknown()).exactOptional(),
+  /** The Slurm job that it is computed in. */
+  slurm: slurmJob.exactOptional(),
   startedAt: z.string(),
   leaseSec: z.number().positive(),
 });
@@ -59,11 +71,13 @@ const endRecord = z.object({
   error: z.string(),
   stack: z.string().exactOptional(),
   run: z.string().exactOptional(),
-  owner,
+  owner: ownerSchema,
   startedAt: z.string(),
   endedAt: z.string(),
 });
 
+/** The Slurm job that an attempt is made in. */
+export type SlurmJob = z.output<typeof slurmJob>;
 /** A result, and where it comes from. */
 export type SuccessRecord = z.output<typeof successRecord>;
 /** Who computes an artifact now. */

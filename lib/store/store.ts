@@ -2,7 +2,13 @@ import { dirname } from "@std/path/dirname";
 import { errorCode, StoreError } from "../core/errors.ts";
 import type { FileEntry } from "../core/files.ts";
 import type { Machine } from "../core/machine.ts";
+import type { ClaimRecord } from "./record.ts";
 import { type ArtifactKey, type ArtifactPaths, artifactPaths, privateName, taskDir } from "./layout.ts";
+
+/**
+ * What a scheduler knows of who holds a claim: why it is gone; nothing when it lives, or when that cannot be told.
+ */
+export type ClaimHint = (holder: ClaimRecord) => Promise<string | undefined>;
 
 /** How a {@link Store} is made. */
 export interface StoreOptions {
@@ -12,6 +18,8 @@ export interface StoreOptions {
   leaseSec: number;
   /** Seconds between two heartbeats. */
   heartbeatSec: number;
+  /** What a scheduler says of claims, besides their heartbeats. @default nothing */
+  claimHint?: ClaimHint;
 }
 
 /** One task's folder as it is listed. */
@@ -32,14 +40,17 @@ export class Store {
   readonly leaseSec: number;
   /** Seconds between two heartbeats. */
   readonly heartbeatSec: number;
+  /** What a scheduler says of claims. */
+  readonly claimHint: ClaimHint | undefined;
   #groupWritable: Promise<boolean> | undefined;
 
   /** Touches nothing yet: a store may be read that cannot be written. */
-  constructor(machine: Machine, { root, leaseSec, heartbeatSec }: StoreOptions) {
+  constructor(machine: Machine, { root, leaseSec, heartbeatSec, claimHint }: StoreOptions) {
     this.machine = machine;
     this.root = root;
     this.leaseSec = leaseSec;
     this.heartbeatSec = heartbeatSec;
+    this.claimHint = claimHint;
   }
 
   /** Where everything of an artifact is. */

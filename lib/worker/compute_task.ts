@@ -6,6 +6,7 @@ import { systemRuntime } from "../run/default_runtime.ts";
 import type { Outcome } from "../run/outcome.ts";
 import type { Runtime } from "../run/runtime.ts";
 import type { GitState } from "../store/provenance.ts";
+import type { SlurmJob } from "../store/record.ts";
 import type { Artifact } from "../task/artifact.ts";
 import { decodeArtifact, type EncodedArtifact, references } from "../task/reference.ts";
 import { findTask } from "../task/registry.ts";
@@ -19,6 +20,8 @@ export interface ComputeConfig {
   config: Config;
   /** What git said to the process that started the run; `null` for nothing. */
   git: GitState | null;
+  /** The Slurm job that it runs in, for the records. */
+  slurm?: SlurmJob;
 }
 
 /** So many artifacts are kept for the tasks to come. */
@@ -53,14 +56,20 @@ export async function computeTask(task: ComputeTask, signal: AbortSignal, io: Co
   });
 }
 
-function start({ config, git }: ComputeConfig): Runtime {
-  const started = systemRuntime(config, git);
+function start({ config, git, slurm }: ComputeConfig): Runtime {
+  const started = systemRuntime(config, { git, slurm });
   refuseStrayCode(started);
   return started;
 }
 
-/** Imports the modules of all tasks that are needed for the first time, and makes the artifact and all below it. */
-async function makeArtifact(task: ComputeTask): Promise<Artifact> {
+/**
+ * Imports the modules of all tasks that are needed for the first time, and makes the artifact and all below it.
+ *
+ * @throws {ProtocolError} when a task is unknown or its code has changed.
+ */
+export async function makeArtifact(
+  task: Pick<ComputeTask, "root" | "entry" | "artifacts">,
+): Promise<Artifact> {
   const table: Record<string, EncodedArtifact> = {};
   const open = [task.root];
   for (let hash; (hash = open.pop()) !== undefined;) {

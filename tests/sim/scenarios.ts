@@ -1,6 +1,7 @@
 import { claimScenario } from "./claim_scenario.ts";
 import { getScenario } from "./get_scenario.ts";
 import { replaceScenario } from "./replace_scenario.ts";
+import { runScenario } from "./run_scenario.ts";
 import type { Scenario } from "./scenario.ts";
 
 /** All that `deno task sim` plays. */
@@ -10,4 +11,5 @@ export const scenarios: readonly Scenario[] = [
   getScenario("nested", true),
   replaceScenario("forced", "forced"),
   replaceScenario("invalid", "invalid"),
+  runScenario,
 ];

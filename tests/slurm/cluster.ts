@@ -187,7 +187,13 @@ class RunningCluster implements Cluster {
 
   async setNodeState(name: string, state: "down" | "drain" | "resume"): Promise<void> {
     const reason = state === "resume" ? [] : ["Reason=test"];
-    await this.run("scontrol", "update", `NodeName=${name}`, `State=${state}`, ...reason);
+    try {
+      await this.run("scontrol", "update", `NodeName=${name}`, `State=${state}`, ...reason);
+    } catch (error) {
+      // A node that was down comes back by itself when its daemon reports, and cannot be resumed then.
+      const now = await this.run("sinfo", "-h", "-n", name, "-o", "%T");
+      if (state !== "resume" || !/^(idle|mixed|allocated|completing)/.test(now)) throw error;
+    }
   }
 
   async startController(): Promise<void> {

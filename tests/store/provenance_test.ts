@@ -26,9 +26,9 @@ Deno.test("provenance says with what, where, by whom and how a result was made",
 Deno.test("what git said to another process of the run is not asked again", async () => {
   const { self } = systemMachine();
   const git = { commit: "f".repeat(40), dirty: true };
-  assertEquals((await new Provenance("cached", self, git).collect()).git, git);
-  assertEquals("git" in await new Provenance("cached", self, null).collect(), false);
-  assertEquals(await new Provenance("ignore", self, git).git(), undefined);
+  assertEquals((await new Provenance("cached", self, { git }).collect()).git, git);
+  assertEquals("git" in await new Provenance("cached", self, { git: null }).collect(), false);
+  assertEquals(await new Provenance("ignore", self, { git }).git(), undefined);
 });
 
 const script = fromFileUrl(new URL("./fixtures/git_state.ts", import.meta.url));

@@ -1,6 +1,6 @@
 import { assertThrows } from "@std/assert";
 import { ValidationError } from "../../lib/core/errors.ts";
-import { checkImportable } from "../../lib/local/importable.ts";
+import { checkImportable } from "../../lib/schedule/importable.ts";
 import type { PlanNode } from "../../lib/plan/node.ts";
 import { ARTIFACT } from "../../lib/task/artifact.ts";
 

@@ -209,15 +209,6 @@ function parseOptions(value: unknown, place: (field: string) => string): ConfigO
   );
 }
 
-/** The variables of this process, for programs that it starts; none where they may not be read. */
-export function environmentVariables(): Record<string, string> {
-  try {
-    return Deno.env.toObject();
-  } catch {
-    return {};
-  }
-}
-
 function variable(name: string): string | undefined {
   try {
     return Deno.env.get(name);

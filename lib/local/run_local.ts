@@ -89,7 +89,8 @@ export async function runLocal(
   windowSize(window);
   const limits = workerLimits(options.maxWorkers);
   const config = resolveConfig(overrides(options));
-  const runtime = systemRuntime(config);
+  const reporter = runReporter("runLocal", options);
+  const runtime = systemRuntime(config, { log: reporter.print });
   const runId = `local-${new Date().toISOString().replaceAll(/[:.]/g, "")}-${
     runtime.machine.randomId().slice(0, 6)
   }`;
@@ -102,7 +103,8 @@ export async function runLocal(
   });
   if (options.isolation !== "inline") checkImportable(todo.nodes.values(), entry);
   return await withSignals(options.signal, async (signal, onKill) => {
-    using reporter = runReporter(runtime, "runLocal", options);
+    // Here, since after a signal this process ends before `runLocal` does.
+    using _ = reporter;
     const computer = options.isolation === "inline"
       ? new InlineComputer(runtime, runId)
       : new ProcessComputer(runtime, runId, {

@@ -24,6 +24,8 @@ export interface SystemRuntimeOptions {
   git?: GitState | null | undefined;
   /** The Slurm job that this process is of. */
   slurm?: SlurmJob | undefined;
+  /** Takes the lines of furu's own log. @default stderr */
+  log?: (line: string) => void;
   /** What a scheduler says of claims, besides their heartbeats. */
   claimHint?: ClaimHint;
 }
@@ -32,13 +34,14 @@ export interface SystemRuntimeOptions {
 export function systemRuntime(config: Config, options: SystemRuntimeOptions = {}): Runtime {
   const { git, slurm, claimHint } = options;
   const toStderr = (output: string | Uint8Array): void => writeAll(Deno.stderr, output);
+  const { log = (line: string): void => toStderr(`${line}\n`) } = options;
   return new Runtime({
     config,
     machine,
     provenance: new Provenance(config.recordGit, machine.self, { git, slurm }),
     logger: createLogger({
       level: config.logLevel,
-      write: (line) => toStderr(`${line}\n`),
+      write: log,
       now: () => machine.clock.now(),
     }),
     guard: interruptible,

@@ -1,6 +1,5 @@
 import { errorText } from "../core/errors.ts";
 import type { EventSink } from "../core/event.ts";
-import type { Runtime } from "../run/runtime.ts";
 import { systemReporter } from "../ui/system_reporter.ts";
 
 /** How a run tells what happens. */
@@ -11,26 +10,37 @@ export interface RunReporterOptions {
   onEvent?: EventSink;
 }
 
+/** Shows a run until it is disposed of. */
+export interface RunReporter extends Disposable {
+  /** Takes what happens; never throws. */
+  sink: EventSink;
+  /** Writes a line that does not disturb what is shown of the run. */
+  print: (line: string) => void;
+}
+
 /**
  * Shows a run, and tells the caller's own listener.
  *
  * @param call The function that runs, for a complaint: `"runLocal"`.
  */
 export function runReporter(
-  { logger }: Runtime,
   call: string,
   { progress = "auto", onEvent }: RunReporterOptions,
-): { sink: EventSink } & Disposable {
+): RunReporter {
   const reporter = progress === "none" ? undefined : systemReporter({ mode: progress });
+  // On stdout, in `json` mode, there is nothing but events.
+  const print = (line: string): void =>
+    reporter && progress !== "json" ? reporter.print(line) : console.error(line);
   let broken = false;
   return {
+    print,
     sink: (event) => {
       reporter?.sink(event);
       try {
         onEvent?.(event);
       } catch (error) {
         // Whoever only listens must not end the run half way.
-        if (!broken) logger.error(`onEvent of ${call}() threw: ${errorText(error)}`);
+        if (!broken) print(`error: onEvent of ${call}() threw: ${errorText(error)}`);
         broken = true;
       }
     },

@@ -1,0 +1,94 @@
+import type { Failure, FailureKind } from "../core/event.ts";
+import { fromCanonical } from "../core/canonical.ts";
+import type { Runtime } from "../run/runtime.ts";
+import { describeFailure } from "../schedule/failure.ts";
+import type { EndRecord } from "../store/record.ts";
+import { readEnds } from "../store/ends.ts";
+import { attemptPaths } from "../store/layout.ts";
+import type { Artifact } from "../task/artifact.ts";
+import { readPayloads } from "./dag_run.ts";
+import type { DagNode } from "./dag_run.ts";
+import type { JobState } from "./job_state.ts";
+import { setupFailure } from "./script.ts";
+import { errorCode } from "../core/errors.ts";
+
+/** What is known of a node whose job has ended without a result. */
+export interface DeadJob {
+  /** Its id, where known. */
+  jobId: string | undefined;
+  /** How it ended. */
+  state: Extract<JobState, { status: "dead" }>;
+  /** Its output. */
+  log: string | undefined;
+}
+
+/** Reasons for which the task is not to blame. */
+const LOST = new Set(["timeout", "deadline", "node-failure", "preempted", "boot-failure", "cancelled"]);
+
+/** What the report says of a node whose job has ended without a result. */
+export async function jobFailure(
+  runtime: Runtime,
+  { dir, node, runId, job }: { dir: string; node: DagNode; runId: string; job: DeadJob },
+): Promise<Failure> {
+  const paths = runtime.store.paths(node);
+  const own = (await readEnds(runtime.store, paths)).filter(({ run }) => run === runId);
+  const last = own.at(-1);
+  const label = `Slurm job ${job.jobId ?? node.jobName}`;
+  const artifact = await likeness(runtime, dir, node);
+  const attempts = own.filter(({ kind }) => kind !== "preempted").length;
+  if (last?.kind === "failed" && job.state.reason === "failed") {
+    return await describeFailure(runtime, artifact, {
+      kind: last.failure ?? "compute",
+      attempts,
+      error: last.error,
+      ...(last.stack === undefined ? {} : { stack: last.stack }),
+      log: attemptPaths(paths, { n: last.attempt, id: last.id }).log,
+    });
+  }
+  const setup = job.log === undefined ? undefined : setupFailure(await textOf(runtime, job.log));
+  return await describeFailure(runtime, artifact, {
+    kind: kindOf(job, setup),
+    attempts,
+    error: setup === undefined
+      ? `${label} ended without a result: ${jobWords(job.state)}${lastWords(last)}`
+      : `${label} did not begin: ${setup}`,
+    ...(job.log === undefined ? {} : { log: job.log }),
+  });
+}
+
+/** How a job ended, for people. */
+export function jobWords({ reason, text }: Extract<JobState, { status: "dead" }>): string {
+  return text.toLowerCase().startsWith(reason) ? text : `${reason} (${text})`;
+}
+
+function kindOf({ state }: DeadJob, setup: string | undefined): FailureKind {
+  if (setup !== undefined || state.reason === "launch-failed" || state.reason === "refused") return "protocol";
+  return LOST.has(state.reason) ? "lost" : "compute";
+}
+
+function lastWords(last: EndRecord | undefined): string {
+  return last === undefined ? "" : `; its last attempt: ${last.error}`;
+}
+
+/** An artifact as far as a report shows it: reports are made without the user's code. */
+async function likeness(runtime: Runtime, dir: string, { hash, name }: DagNode): Promise<Artifact> {
+  let params: unknown;
+  try {
+    const payload = (await readPayloads(runtime, dir, hash)).get(hash);
+    params = fromCanonical(JSON.parse(payload?.params ?? "null"), {
+      artifact: (below, belowHash) => `${below}(${belowHash.slice(0, 8)})`,
+    });
+  } catch {
+    params = "(cannot be read)";
+  }
+  return { hash, name, params } as unknown as Artifact;
+}
+
+async function textOf({ machine }: Runtime, path: string): Promise<string> {
+  try {
+    return await machine.files.readText(path);
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return "";
+  }
+}

@@ -1,0 +1,201 @@
+import { pooledMap } from "@std/async/pool";
+import { join } from "@std/path/join";
+import { z } from "zod";
+import { type Config, configSchema } from "../core/config.ts";
+import { errorCode, ProtocolError, StoreError } from "../core/errors.ts";
+import type { Hash } from "../core/hash.ts";
+import type { Runtime } from "../run/runtime.ts";
+import type { GitState } from "../store/provenance.ts";
+import { RECORD_SCHEMA } from "../store/record.ts";
+import { type Artifact } from "../task/artifact.ts";
+import { encodeArtifacts, references } from "../task/reference.ts";
+import { type ArtifactPayload, artifactPayloadSchema } from "../worker/protocol.ts";
+import type { ParsedSpec } from "./spec.ts";
+import { slurmSpecSchema } from "./spec.ts";
+
+const hash = z.string().regex(/^[0-9a-f]{32}$/) as unknown as z.ZodType<Hash>;
+
+const dagNode = z.object({
+  hash,
+  /** The task's name. */
+  name: z.string(),
+  spec: z.string(),
+  /** Those of its dependencies that are nodes of the run. */
+  dependencies: z.array(hash),
+  /** Name of the job that this run submits for it, if nobody else has. */
+  jobName: z.string(),
+});
+
+const dagRun = z.object({
+  schema: z.literal(RECORD_SCHEMA),
+  runId: z.string(),
+  mode: z.literal("dag"),
+  createdAt: z.string(),
+  versions: z.object({ furu: z.string(), deno: z.string() }),
+  /** URL of the module that the run was started with. */
+  entry: z.string(),
+  roots: z.array(hash),
+  specs: z.record(z.string(), slurmSpecSchema),
+  config: configSchema,
+  /** Names of tasks that are computed again although they are stored. */
+  force: z.union([z.literal("ALL"), z.array(z.string())]),
+  git: z.custom<GitState>().nullable(),
+  /** How many nodes were looked at, and how many of them were stored. */
+  counts: z.object({ nodes: z.int(), cached: z.int() }),
+  /** All that was missing, dependencies first. */
+  nodes: z.array(dagNode),
+});
+
+const dagJobs = z.object({
+  schema: z.literal(RECORD_SCHEMA),
+  jobs: z.record(
+    z.string(),
+    z.object({ jobId: z.string(), name: z.string(), own: z.boolean(), foreign: z.boolean() }),
+  ),
+});
+
+/** A node of a run in DAG mode that was missing when the run began. */
+export type DagNode = z.output<typeof dagNode>;
+
+/** What is written down of a run in DAG mode before anything is submitted. It never changes. */
+export interface DagRun extends Omit<z.output<typeof dagRun>, "config" | "specs"> {
+  /** The resolved configuration. */
+  config: Config;
+  /** The specs, checked. */
+  specs: Record<string, ParsedSpec>;
+}
+
+/** The job that computes a node. */
+export interface DagJob {
+  /** Its id. */
+  jobId: string;
+  /** Its unique name. */
+  name: string;
+  /** Did this run submit it? Else it was found in Slurm already, and is none of ours to cancel. */
+  own: boolean;
+  /** Is it another user's? Then not seeing it means nothing. */
+  foreign: boolean;
+}
+
+/** Where everything of a run is. */
+export function runDir(root: string, runId: string): string {
+  return join(root, "runs", runId);
+}
+
+/** Writes a run's folder: `run.json` and all that jobs need to make its artifacts again. */
+export async function writeDagRun(
+  { machine, store }: Runtime,
+  dir: string,
+  run: DagRun,
+  artifacts: readonly Artifact[],
+): Promise<void> {
+  await store.makeDir(join(dir, "artifacts"));
+  const table = Object.entries(encodeArtifacts(artifacts));
+  const writes = pooledMap(32, table, async ([hash, { name, module, params }]) => {
+    const payload: ArtifactPayload = {
+      ...(module === undefined ? {} : { module }),
+      name,
+      params: JSON.stringify(params),
+    };
+    await machine.files.write(payloadPath(dir, hash), JSON.stringify(payload));
+  });
+  for await (const _ of writes);
+  await machine.files.write(join(dir, "run.json"), JSON.stringify(run));
+}
+
+/**
+ * Reads a run's `run.json`.
+ *
+ * @throws {StoreError} naming the file when it is missing, truncated or foreign.
+ */
+export async function readDagRun({ machine }: Pick<Runtime, "machine">, dir: string): Promise<DagRun> {
+  const path = join(dir, "run.json");
+  return await readJson(machine.files, path, dagRun) as DagRun;
+}
+
+/** Writes which job computes which node, when all are submitted. */
+export async function writeDagJobs(
+  { store, machine }: Runtime,
+  dir: string,
+  jobs: ReadonlyMap<Hash, DagJob>,
+): Promise<void> {
+  const text = JSON.stringify({ schema: RECORD_SCHEMA, jobs: Object.fromEntries(jobs) });
+  await machine.files.rename(await store.writePrivate(dir, text), join(dir, "jobs.json"));
+}
+
+/** Which job computes which node; `undefined` while they are being submitted, or when the submitter died. */
+export async function readDagJobs(
+  { machine }: Pick<Runtime, "machine">,
+  dir: string,
+): Promise<Map<Hash, DagJob> | undefined> {
+  const path = join(dir, "jobs.json");
+  if (!await machine.files.stat(path)) return undefined;
+  const { jobs } = await readJson(machine.files, path, dagJobs);
+  return new Map(Object.entries(jobs) as [Hash, DagJob][]);
+}
+
+/**
+ * Reads what is needed to make an artifact again, with all below it.
+ *
+ * @throws {ProtocolError} naming the file that is missing or cannot be understood.
+ */
+export async function readPayloads(
+  { machine }: Pick<Runtime, "machine">,
+  dir: string,
+  root: string,
+): Promise<Map<string, ArtifactPayload>> {
+  const payloads = new Map<string, ArtifactPayload>();
+  const open = [root];
+  const seen = new Set(open);
+  while (open.length > 0) {
+    const batch = pooledMap(32, open.splice(0), async (hash) => {
+      const payload = await readPayload(machine.files, payloadPath(dir, hash));
+      payloads.set(hash, payload);
+      return [...references(JSON.parse(payload.params))];
+    });
+    for await (const below of batch) {
+      for (const hash of below) {
+        if (seen.has(hash)) continue;
+        seen.add(hash);
+        open.push(hash);
+      }
+    }
+  }
+  return payloads;
+}
+
+async function readPayload(files: Runtime["machine"]["files"], path: string): Promise<ArtifactPayload> {
+  try {
+    return await readJson(files, path, artifactPayloadSchema);
+  } catch (cause) {
+    throw new ProtocolError(`Cannot read what the job is to compute: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function payloadPath(dir: string, hash: string): string {
+  return join(dir, "artifacts", `${hash}.json`);
+}
+
+async function readJson<T extends z.ZodType>(
+  files: Runtime["machine"]["files"],
+  path: string,
+  schema: T,
+): Promise<z.output<T>> {
+  let json: unknown;
+  try {
+    json = JSON.parse(await files.readText(path));
+  } catch (cause) {
+    const why = errorCode(cause) === "ENOENT"
+      ? "there is no such file"
+      : errorCode(cause) ?? "it is truncated or not JSON";
+    throw new StoreError(`Cannot read ${path}: ${why}`, { cause });
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  throw new StoreError(
+    `Cannot read ${path}: it is damaged, or of another version of furu: ${
+      z.prettifyError(parsed.error).replaceAll("\n", " ")
+    }`,
+    { cause: parsed.error },
+  );
+}

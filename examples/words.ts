@@ -10,7 +10,7 @@ import { fromFileUrl } from "@std/path/from-file-url";
 /** Counts the words of one file. What identifies it is the content, wherever the file lies. */
 export const Count = defineTask({
   name: "words/Count",
-  params: z.object({ path: z.string(), sha256: z.string() }),
+  params: z.object({ path: z.string(), size: z.int(), sha256: z.string() }),
   unhashed: ["path"],
   create: async ({ params }) => {
     const text = await Deno.readTextFile(params.path);
@@ -40,7 +40,8 @@ export const Total = defineTask({
 export async function countWords(folder: string): Promise<ReturnType<typeof Total>> {
   const files = [];
   for await (const { path } of walk(folder, { exts: [".txt"], includeDirs: false })) {
-    files.push(Count({ path, sha256: await digest(path) }));
+    const { size } = await Deno.stat(path);
+    files.push(Count({ path, size, sha256: await digest(path) }));
   }
   // The order in which a folder lists its files is no part of what is computed.
   return Total({ files: files.sort((a, b) => a.hash < b.hash ? -1 : 1) });

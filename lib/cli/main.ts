@@ -34,6 +34,7 @@ export async function main(options: MainOptions): Promise<number> {
   try {
     // What computes artifacts for a run: started by furu alone, and often.
     if (args[0] === "compute") return await (await import("./compute.ts")).compute(args.slice(1));
+    if (args[0] === "job") return await (await import("./job.ts")).job(args.slice(1));
     const { before, name, after } = splitCommand(args, program);
     if (name === undefined) return await noCommand(before, program, io);
     if (name === "help") return await help(after, program, io);

@@ -6,7 +6,7 @@ import type { EndRecord } from "../store/record.ts";
 import { readEnds } from "../store/ends.ts";
 import { attemptPaths } from "../store/layout.ts";
 import type { Artifact } from "../task/artifact.ts";
-import { readPayloads } from "./dag_run.ts";
+import { readPayload } from "./dag_run.ts";
 import type { DagNode } from "./dag_run.ts";
 import type { JobState } from "./job_state.ts";
 import { setupFailure } from "./script.ts";
@@ -74,8 +74,8 @@ function lastWords(last: EndRecord | undefined): string {
 async function likeness(runtime: Runtime, dir: string, { hash, name }: DagNode): Promise<Artifact> {
   let params: unknown;
   try {
-    const payload = (await readPayloads(runtime, dir, hash)).get(hash);
-    params = fromCanonical(JSON.parse(payload?.params ?? "null"), {
+    const payload = await readPayload(runtime, dir, hash);
+    params = fromCanonical(JSON.parse(payload.params), {
       artifact: (below, belowHash) => `${below}(${belowHash.slice(0, 8)})`,
     });
   } catch {

@@ -149,7 +149,7 @@ export async function readPayloads(
   const seen = new Set(open);
   while (open.length > 0) {
     const batch = pooledMap(32, open.splice(0), async (hash) => {
-      const payload = await readPayload(machine.files, payloadPath(dir, hash));
+      const payload = await readPayload({ machine }, dir, hash);
       payloads.set(hash, payload);
       return [...references(JSON.parse(payload.params))];
     });
@@ -164,9 +164,14 @@ export async function readPayloads(
   return payloads;
 }
 
-async function readPayload(files: Runtime["machine"]["files"], path: string): Promise<ArtifactPayload> {
+/** Reads one of {@link readPayloads}. @throws {ProtocolError} naming the file. */
+export async function readPayload(
+  { machine }: Pick<Runtime, "machine">,
+  dir: string,
+  hash: string,
+): Promise<ArtifactPayload> {
   try {
-    return await readJson(files, path, artifactPayloadSchema);
+    return await readJson(machine.files, payloadPath(dir, hash), artifactPayloadSchema);
   } catch (cause) {
     throw new ProtocolError(`Cannot read what the job is to compute: ${(cause as Error).message}`, { cause });
   }

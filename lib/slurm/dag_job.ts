@@ -1,0 +1,200 @@
+import { errorText } from "../core/errors.ts";
+import { artifactLabel } from "../core/hash.ts";
+import { systemMachine } from "../core/system_machine.ts";
+import type { NodeState, StatusSource } from "../plan/status.ts";
+import { plan } from "../plan/graph.ts";
+import { systemRuntime } from "../run/default_runtime.ts";
+import { endLogged } from "../run/end_logged.ts";
+import type { Runtime } from "../run/runtime.ts";
+import { AttemptBackend } from "../schedule/attempt_backend.ts";
+import { drive } from "../schedule/drive.ts";
+import { runReporter } from "../schedule/run_reporter.ts";
+import { tryClaim } from "../store/claim.ts";
+import { type QueuedJob, readQueued, removeQueued } from "../store/queued.ts";
+import type { SlurmJob } from "../store/record.ts";
+import { ARTIFACT, type Artifact } from "../task/artifact.ts";
+import { failureReport } from "../ui/report.ts";
+import { type ComputeConfig, makeArtifact } from "../worker/compute_task.ts";
+import { ProcessComputer } from "../worker/process_computer.ts";
+import type { SlurmClient } from "./client.ts";
+import { checkDependencies } from "./dag_dependencies.ts";
+import { dagForced } from "./dag_forced.ts";
+import { type DagNode, type DagRun, readDagRun, readPayloads } from "./dag_run.ts";
+import { JobSignals } from "./job_signals.ts";
+import { isNearlyUp, requeueJob } from "./job_requeue.ts";
+
+/** What a job of a run in DAG mode is started with. */
+export interface DagJobOptions {
+  /** The run's folder. */
+  dir: string;
+  /** What it computes. */
+  hash: string;
+  /** Which job it is. */
+  slurm: SlurmJob;
+  /** Asks Slurm. */
+  client: SlurmClient;
+}
+
+/** Exit code of a job that was told to end, and did. */
+export const PREEMPTED_EXIT_CODE = 75;
+
+interface JobContext extends DagJobOptions {
+  run: DagRun;
+  node: DagNode;
+  runtime: Runtime;
+  signals: JobSignals;
+}
+
+/**
+ * The process of a job in DAG mode: the supervisor of one artifact's attempts (DESIGN section 9).
+ *
+ * @returns Its exit code: 0 when the result is there, or another job is to make it; 75 when it was told to end; else 1.
+ * @throws {StoreError} when the run's folder cannot be read.
+ */
+export async function runDagJob(options: DagJobOptions): Promise<number> {
+  const { dir, hash, slurm, client } = options;
+  const run = await readDagRun({ machine: systemMachine() }, dir);
+  const node = run.nodes.find((each) => each.hash === hash);
+  if (!node) {
+    console.error(`Cannot compute ${hash} as run ${run.runId} has no such node`);
+    return 1;
+  }
+  const runtime = systemRuntime(run.config, {
+    git: run.git,
+    slurm,
+    // A job that Slurm began again knows that what it did before is over, wherever that was.
+    claimHint: ({ slurm: other }) =>
+      Promise.resolve(
+        other?.name === slurm.name && other.restarts < slurm.restarts
+          ? `Slurm has begun its job ${slurm.jobId} again`
+          : undefined,
+      ),
+  });
+  using signals = new JobSignals(() => isNearlyUp(client, slurm, run.specs[node.spec]?.timeMin));
+  try {
+    return await work({ ...options, run, node, runtime, signals });
+  } catch (error) {
+    if (!signals.signal.aborted) throw error;
+    console.error(`${label(node)}: ${errorText(signals.signal.reason)}`);
+    await requeueJob(runtime, { client, slurm, run, node });
+    return PREEMPTED_EXIT_CODE;
+  }
+}
+
+async function work(context: JobContext): Promise<number> {
+  const { dir, run, node, runtime, slurm, signals } = context;
+  const paths = runtime.store.paths(node);
+  const queued = await readQueued(runtime.store, paths);
+  if (queued && queued.name !== slurm.name && await isAlive(context, queued)) {
+    console.error(`${label(node)} is to be computed by Slurm job ${queued.name}: nothing is left for this one`);
+    return 0;
+  }
+  let artifact: Artifact;
+  try {
+    artifact = await makeArtifact({
+      root: node.hash,
+      entry: run.entry,
+      artifacts: await readPayloads(runtime, dir, node.hash),
+    });
+  } catch (error) {
+    await endAsProtocol(context, error);
+    console.error(errorText(error));
+    return 1;
+  }
+  const lacking = await checkDependencies(runtime, run, artifact, signals.signal);
+  if (lacking) {
+    if (lacking.kind === "protocol") await endAsProtocol(context, new Error(lacking.error));
+    else await removeQueued(runtime.store, paths, slurm.name);
+    console.error(`${label(node)} is not computed: ${lacking.error}`);
+    return 1;
+  }
+  return await compute(context, artifact);
+}
+
+/** Computes the artifact with the retries that the run allows, as a run of this one node. */
+async function compute(context: JobContext, artifact: Artifact): Promise<number> {
+  const { run, runtime, slurm, signals, client, node } = context;
+  const { signal } = signals;
+  const forced = dagForced(runtime, run);
+  using reporter = runReporter(runtime, "runSlurm", { progress: "plain" });
+  const config: ComputeConfig = { config: run.config, git: run.git, slurm };
+  const computer = new ProcessComputer(runtime, run.runId, {
+    entry: run.entry,
+    config: () => Promise.resolve(config),
+    stopping: signal,
+  });
+  const source = onlyThis(artifact);
+  try {
+    const { summary, interrupted } = await drive(runtime, {
+      runId: run.runId,
+      plan: await plan([artifact], source),
+      window: "bfs",
+      keepGoing: false,
+      retry: run.config,
+      forced,
+      replan: (one) => plan([one], source),
+      onEvent: reporter.sink,
+      signal,
+      backend: (report) =>
+        new AttemptBackend(runtime, {
+          name: "slurm-dag",
+          runId: run.runId,
+          computer,
+          forced,
+          slurm,
+          onEvent: reporter.sink,
+          report,
+        }),
+    });
+    if (interrupted) {
+      console.error(`${label(node)}: ${errorText(signal.reason)}`);
+      await requeueJob(runtime, { client, slurm, run, node });
+      return PREEMPTED_EXIT_CODE;
+    }
+    if (summary.failures.length === 0 && summary.notRun === 0) {
+      // Somebody else may have computed it, and this job have claimed nothing.
+      await removeQueued(runtime.store, runtime.store.paths(node), slurm.name);
+      return 0;
+    }
+    console.error(failureReport(summary));
+    return 1;
+  } finally {
+    await computer.close();
+  }
+}
+
+/** The artifact is to be computed, and all below it is there: that was seen just now. */
+function onlyThis(artifact: Artifact): StatusSource {
+  const below = new Set(artifact[ARTIFACT].dependencies.map(({ hash }) => hash));
+  return {
+    listTask: () => Promise.resolve({ done: below, open: new Set() }),
+    needsValidation: () => false,
+    inspect: (): Promise<NodeState> => Promise.resolve({ status: "DONE" }),
+  };
+}
+
+/** May the job that is queued for this artifact still compute it? */
+async function isAlive({ client, runtime, signals }: JobContext, queued: QueuedJob): Promise<boolean> {
+  const found = await client.lookup(queued.name, signals.signal);
+  if (found === undefined || found.some(({ state }) => state.status !== "dead")) return true;
+  // Before its id is known it may be on its way to Slurm.
+  return found.length === 0 && queued.jobId === undefined && !runtime.machine.isGone(queued.submitter);
+}
+
+/** Writes down that this artifact cannot be computed by the code that is there. */
+async function endAsProtocol({ runtime, node, run, slurm }: JobContext, error: unknown): Promise<void> {
+  const paths = runtime.store.paths(node);
+  const claimed = await tryClaim(runtime.store, paths, { backend: "slurm-dag", run: run.runId, slurm });
+  await removeQueued(runtime.store, paths, slurm.name);
+  if (claimed.kind === "held") return;
+  await endLogged(runtime, claimed.claim, {
+    kind: "failed",
+    failure: "protocol",
+    error: errorText(error),
+    ...(error instanceof Error && error.stack ? { stack: error.stack } : {}),
+  });
+}
+
+function label({ name, hash }: DagNode): string {
+  return artifactLabel(name, hash);
+}

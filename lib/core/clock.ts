@@ -6,7 +6,7 @@ export interface Clock {
   now(): number;
   /** Milliseconds of a clock that never jumps: for leases, limits and durations. */
   monotonic(): number;
-  /** Resolves after `ms`; rejects with the signal's reason when it aborts. */
+  /** Resolves after `ms` (0: when all that is ready has run); rejects with the signal's reason when it aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
@@ -14,5 +14,11 @@ export interface Clock {
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  sleep: (ms, signal) => delay(ms, signal ? { signal } : {}),
+  // A timer of 0 takes a whole millisecond, which is more than a small task takes.
+  sleep: (ms, signal) => ms > 0 ? delay(ms, signal ? { signal } : {}) : nextTurn(signal),
 };
+
+async function nextTurn(signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted();
+  await new Promise<void>((resolve) => setImmediate(resolve));
+}

@@ -76,14 +76,15 @@ export async function findForSure(
   const { machine, store } = runtime;
   const paths = store.paths(artifact);
   const limit = machine.clock.monotonic() + 120_000;
-  for (let pause = 20;; pause = Math.min(pause * 2, 5000)) {
+  for (let turn = 1, pause = 20;; turn++, pause = Math.min(pause * 2, 5000)) {
     const found = await findResult(runtime, artifact, { tolerant: true, value });
     if (found.state !== "missing") return found;
     const names = await listOrNothing(machine, paths.taskDir);
     if (!names.some(({ name }) => paths.record.endsWith(`/${name}`))) {
       return await findResult(runtime, artifact, { tolerant: true, value });
     }
-    if (machine.clock.monotonic() > limit) {
+    // A process that stood still for so long has not looked for so long.
+    if (turn > MAX_TURNS && machine.clock.monotonic() > limit) {
       throw new StoreError(
         `Cannot open ${paths.record}: its folder lists it, and it could not be opened for 120 s`,
       );

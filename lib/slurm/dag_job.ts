@@ -116,7 +116,7 @@ async function compute(context: JobContext, artifact: Artifact): Promise<number>
   const { run, runtime, slurm, signals, client, node } = context;
   const { signal } = signals;
   const forced = dagForced(runtime, run);
-  using reporter = runReporter(runtime, "runSlurm", { progress: "plain" });
+  using reporter = runReporter("runSlurm", { progress: "plain" });
   const config: ComputeConfig = { config: run.config, git: run.git, slurm };
   const computer = new ProcessComputer(runtime, run.runId, {
     entry: run.entry,

@@ -42,6 +42,8 @@ const dagRun = z.object({
   git: z.custom<GitState>().nullable(),
   /** How many nodes were looked at, and how many of them were stored. */
   counts: z.object({ nodes: z.int(), cached: z.int() }),
+  /** Of which nodes something is stored that is invalid: only a result of this run counts. */
+  invalid: z.array(hash),
   /** All that was missing, dependencies first. */
   nodes: z.array(dagNode),
 });

@@ -16,6 +16,7 @@ import { JobLookup } from "./job_lookup.ts";
 import { jobOptions } from "./job_options.ts";
 import { logPattern, scriptPath } from "./log_path.ts";
 import { nodeLogDir } from "./node_log_dir.ts";
+import { outsideError } from "./outside_error.ts";
 import { batchScript } from "./script.ts";
 
 /** How many are submitted at the same time: each is a process here, and a request to Slurm's one controller. */
@@ -54,10 +55,12 @@ class Submission {
   readonly #source: StatusSource;
   readonly #taken = new Map<Hash, Promise<Taken>>();
   readonly #jobs = new Map<Hash, DagJob>();
+  readonly #nodes: ReadonlyMap<Hash, DagNode>;
 
   constructor(context: DagContext, artifacts: ReadonlyMap<Hash, Artifact>) {
     this.#context = context;
     this.#artifacts = artifacts;
+    this.#nodes = new Map(context.run.nodes.map((node) => [node.hash, node]));
     this.#lookup = new JobLookup(context.runtime, context.client);
     // What is queued is looked at here.
     this.#source = storeStatus(context.runtime, { isOver: () => Promise.resolve(true) });
@@ -173,7 +176,7 @@ class Submission {
   #adopt(node: DagNode, name: string, jobId: string, user: string | undefined): Taken {
     const { run, runtime } = this.#context;
     const own = name === node.jobName;
-    if (!own && dagForced(runtime, run)?.has(node)) {
+    if (!own && dagForced(runtime, run)?.has(this.#artifact(node))) {
       throw new SlurmError(
         `Cannot force ${this.#artifact(node)} as Slurm job ${jobId} (${name}) of another run computes it: wait for it, ` +
           `or cancel it first`,
@@ -188,12 +191,12 @@ class Submission {
    * more: in the store, then in the listing.
    */
   async #dependencyIds(node: DagNode): Promise<string[] | "failed"> {
-    const { run, tracker, signal } = this.#context;
+    const { tracker, signal } = this.#context;
     const ids: string[] = [];
     for (const hash of node.dependencies) {
       const taken = await this.#taken.get(hash);
       if (taken?.kind !== "job") continue;
-      const below = run.nodes.find((each) => each.hash === hash);
+      const below = this.#nodes.get(hash);
       if (below && await this.#isDone(below)) continue;
       await tracker.poll(signal);
       if (tracker.get(taken.job).state.status === "dead") {
@@ -246,13 +249,4 @@ class Submission {
   #artifact(node: DagNode): Artifact {
     return this.#artifacts.get(node.hash)!;
   }
-}
-
-/** Somebody computes a node where no job can wait for it. */
-export function outsideError(artifact: Artifact, owner: string): SlurmError {
-  return new SlurmError(
-    `Cannot submit ${artifact} as it is computed outside of Slurm by ${owner}, which no job can wait for: wait until ` +
-      `that has ended, or stop it, and run again`,
-    { artifact: `${artifact}` },
-  );
 }

@@ -1,4 +1,7 @@
-/** Why a job has ended. */
+/**
+ * Why a job has ended. *launch-failed* is also what a job killed for its memory may look like: see {@link memoryKill}.
+ * *refused*: Slurm's record of a job that sbatch did not get in. *vanished*: Slurm knows it no more.
+ */
 export type EndReason =
   | "completed"
   | "failed"

@@ -14,11 +14,16 @@ export interface GitState {
 /** Longest time that git may take: a huge work tree on a slow server must not hold up results. */
 const GIT_TIMEOUT_MS = 10_000;
 
+/** How long what is known of the peak memory is good for. */
+const PEAK_MEMORY_MS = 100;
+
 /** Says where records come from (DESIGN section 4): versions, host, user, command, git, memory. */
 export class Provenance {
   readonly #how: Config["recordGit"];
   readonly #fixed: Record<string, unknown>;
   #git: Promise<GitState | undefined> | undefined;
+  #peak: number | undefined;
+  #peakUntil = 0;
 
   /** @param known `git`: what that said already in another process of the same run; `slurm`: the job. */
   constructor(
@@ -49,10 +54,20 @@ export class Provenance {
     return await (this.#git ??= askGit());
   }
 
+  /** Looked up now and then only: that costs as much as a small task's whole record. */
+  #peakMemory(): number | undefined {
+    const now = performance.now();
+    if (now >= this.#peakUntil) {
+      this.#peak = peakMemory();
+      this.#peakUntil = now + PEAK_MEMORY_MS;
+    }
+    return this.#peak;
+  }
+
   /** For a record that is about to be written. */
   async collect(): Promise<Record<string, unknown>> {
     const git = await this.git();
-    const peakMemoryBytes = peakMemory();
+    const peakMemoryBytes = this.#peakMemory();
     return {
       ...this.#fixed,
       ...(git === undefined ? {} : { git }),

@@ -1,0 +1,254 @@
+import type { Failure, RunSummary } from "../core/event.ts";
+import { errorText } from "../core/errors.ts";
+import { artifactLabel, type Hash } from "../core/hash.ts";
+import { declareDead } from "../store/attempt_end.ts";
+import { readRecord } from "../store/commit.ts";
+import { readEnds } from "../store/ends.ts";
+import { readClaim } from "../store/read_claim.ts";
+import { removeQueued } from "../store/queued.ts";
+import { attemptPaths } from "../store/layout.ts";
+import type { SuccessRecord } from "../store/record.ts";
+import { type DagContext, tell } from "./dag_context.ts";
+import { jobFailure } from "./dag_failure.ts";
+import type { DagJob, DagNode } from "./dag_run.ts";
+import type { JobState } from "./job_state.ts";
+import { logPath } from "./log_path.ts";
+import { nodeLogDir } from "./node_log_dir.ts";
+
+type Dead = Extract<JobState, { status: "dead" }>;
+
+/** How far a node is, as the follower knows it. */
+type Progress = "open" | "done" | "failed" | "stranded";
+
+/** Followed so far: what is told of an attempt once. */
+interface Shown {
+  attempt: number;
+  startedMs: number;
+}
+
+/** For a job that nobody submitted: the submitter died before. */
+const NEVER: Dead = { status: "dead", reason: "vanished", text: "it was never submitted" };
+
+/**
+ * Follows the jobs of a run until all have ended: results are seen in the store, ends in Slurm's listing. Knows nothing
+ * of the user's code, so that any process can do it. What depends on a failure is cancelled.
+ *
+ * @param jobs The job of each node; a node without one is done, stranded, or its job was never submitted.
+ * @returns How it went; the run's events were told.
+ * @throws The signal's reason when it aborts: then the jobs go on.
+ */
+export async function followDag(
+  context: DagContext,
+  jobs: ReadonlyMap<Hash, DagJob>,
+): Promise<RunSummary> {
+  return await new Follower(context, jobs).run();
+}
+
+class Follower {
+  readonly #context: DagContext;
+  readonly #jobs: ReadonlyMap<Hash, DagJob>;
+  readonly #progress = new Map<Hash, Progress>();
+  readonly #shown = new Map<Hash, Shown>();
+  readonly #failures: Failure[] = [];
+  readonly #nodes: ReadonlyMap<Hash, DagNode>;
+  readonly #started: number;
+  #computed = 0;
+  #elsewhere = 0;
+  #retries = 0;
+
+  constructor(context: DagContext, jobs: ReadonlyMap<Hash, DagJob>) {
+    this.#context = context;
+    this.#jobs = jobs;
+    this.#started = context.runtime.machine.clock.monotonic();
+    this.#nodes = new Map(context.run.nodes.map((node) => [node.hash, node]));
+    for (const hash of this.#nodes.keys()) this.#progress.set(hash, "open");
+    for (const job of jobs.values()) context.tracker.follow(job);
+  }
+
+  async run(): Promise<RunSummary> {
+    const { run, runtime, signal, onEvent, tracker } = this.#context;
+    const { clock } = runtime.machine;
+    const longest = runtime.config.pollIntervalSec * 1000;
+    for (const { hash } of run.nodes) {
+      const job = this.#jobs.get(hash);
+      if (job && !job.own) {
+        const owner = `Slurm job ${job.jobId} (${job.name}) of another run`;
+        onEvent({ type: "node_watched", ...this.#names(hash), owner, at: clock.now() });
+      }
+    }
+    for (let pause = 50; this.#open().length > 0; pause = Math.min(1.3 * pause, longest)) {
+      signal.throwIfAborted();
+      await this.#lookIntoStore();
+      if (this.#open().length === 0) break;
+      // When Slurm does not answer nothing is known of any job, and nothing fails.
+      await tracker.poll(signal);
+      await this.#lookAtJobs();
+      if (this.#open().length > 0) await clock.sleep(pause, signal);
+    }
+    const summary = this.summary();
+    onEvent({ type: "run_ended", summary, interrupted: false, at: clock.now() });
+    return summary;
+  }
+
+  /** How it has gone so far. */
+  summary(): RunSummary {
+    const { run, runtime } = this.#context;
+    const left = [...this.#progress.values()].filter((each) => each === "open" || each === "stranded");
+    return {
+      runId: run.runId,
+      nodes: run.counts.nodes,
+      cached: run.counts.cached,
+      computed: this.#computed,
+      elsewhere: this.#elsewhere,
+      retries: this.#retries,
+      failures: this.#failures,
+      notRun: left.length,
+      durationMs: runtime.machine.clock.monotonic() - this.#started,
+    };
+  }
+
+  /** Dependencies first. */
+  #open(): DagNode[] {
+    return this.#context.run.nodes.filter(({ hash }) => this.#progress.get(hash) === "open");
+  }
+
+  /** One listing for each task's name, and a look at each of its artifacts where something happens. */
+  async #lookIntoStore(): Promise<void> {
+    const { store } = this.#context.runtime;
+    const open = this.#open();
+    const listings = new Map<string, Awaited<ReturnType<typeof store.listTask>>>();
+    for (const name of new Set(open.map((node) => node.name))) {
+      listings.set(name, await store.listTask(name));
+    }
+    for (const node of open) {
+      const listing = listings.get(node.name);
+      if (listing?.open.has(node.hash)) await this.#showAttempt(node);
+      if (listing?.done.has(node.hash)) await this.#takeIfDone(node);
+    }
+  }
+
+  async #showAttempt({ hash, name, ...rest }: DagNode): Promise<void> {
+    const { runtime, onEvent } = this.#context;
+    const paths = runtime.store.paths({ hash, name });
+    const claim = await readClaim(runtime.store, paths);
+    if (claim?.slurm === undefined || this.#shown.get(hash)?.attempt === claim.attempt) return;
+    const { attempt } = claim;
+    const at = runtime.machine.clock.now();
+    if (this.#shown.has(hash)) this.#endAttempt({ hash, name, ...rest }, "failed");
+    this.#shown.set(hash, { attempt, startedMs: Date.parse(claim.startedAt) });
+    const log = attemptPaths(paths, { n: attempt, id: claim.id }).log;
+    onEvent({ type: "attempt_started", hash, name, attempt, worker: `job ${claim.slurm.jobId}`, log, at });
+  }
+
+  #endAttempt({ hash, name }: DagNode, outcome: "success" | "failed"): void {
+    const shown = this.#shown.get(hash);
+    if (!shown) return;
+    const at = this.#context.runtime.machine.clock.now();
+    const { attempt, startedMs } = shown;
+    // By the clock of the node: for people.
+    const durationMs = Math.max(0, at - startedMs);
+    this.#shown.delete(hash);
+    this.#context.onEvent({ type: "attempt_ended", hash, name, attempt, outcome, durationMs, at });
+  }
+
+  /** Is its result there? A forced one has to be of this run. */
+  async #takeIfDone(node: DagNode): Promise<boolean> {
+    const { run, runtime, onEvent } = this.#context;
+    const record = await readRecord(runtime.store, runtime.store.paths(node));
+    if (!record || !this.#counts(node, record)) return false;
+    const how = record.run === run.runId ? "computed" : "elsewhere";
+    if (how === "computed") this.#computed++;
+    else this.#elsewhere++;
+    const ends = how === "computed" ? await readEnds(runtime.store, runtime.store.paths(node)) : [];
+    this.#retries += ends.filter((end) => end.run === run.runId).length;
+    this.#endAttempt(node, "success");
+    this.#progress.set(node.hash, "done");
+    onEvent({ type: "node_done", ...this.#names(node.hash), how, at: runtime.machine.clock.now() });
+    return true;
+  }
+
+  #counts({ name, hash }: DagNode, record: SuccessRecord): boolean {
+    const { run } = this.#context;
+    if (run.force === "ALL" || run.force.includes(name)) return record.run === run.runId;
+    // What was stored and invalid when the run was planned is to be replaced.
+    return record.run === run.runId || !run.invalid.includes(hash);
+  }
+
+  async #lookAtJobs(): Promise<void> {
+    const { tracker } = this.#context;
+    for (const node of this.#open()) {
+      // Those below come first: what was cancelled because of their failure is no failure of its own.
+      if (this.#progress.get(node.hash) !== "open") continue;
+      const job = this.#jobs.get(node.hash);
+      const state = job ? tracker.get(job).state : NEVER;
+      if (state.status !== "dead") continue;
+      // Its result may have come after the last look.
+      if (await this.#takeIfDone(node)) continue;
+      if (this.#isStranded(node)) this.#progress.set(node.hash, "stranded");
+      else await this.#fail(node, job, state);
+    }
+  }
+
+  #isStranded({ dependencies }: DagNode): boolean {
+    return dependencies.some((hash) => ["failed", "stranded"].includes(this.#progress.get(hash) ?? ""));
+  }
+
+  async #fail(node: DagNode, job: DagJob | undefined, state: Dead): Promise<void> {
+    const { runtime, run, dir, onEvent } = this.#context;
+    const { store, machine } = runtime;
+    const paths = store.paths(node);
+    await this.#tidy(node, job, state);
+    if (job) await removeQueued(store, paths, job.name);
+    const log = job?.own ? logPath(nodeLogDir(run, node.spec), job.name, job.jobId) : undefined;
+    const dead = { jobId: job?.jobId, state, log };
+    const failure = await jobFailure(runtime, { dir, node, runId: run.runId, job: dead });
+    this.#endAttempt(node, "failed");
+    this.#retries += Math.max(0, failure.attempts - 1);
+    this.#progress.set(node.hash, "failed");
+    this.#failures.push(failure);
+    onEvent({ type: "node_failed", ...this.#names(node.hash), failure, at: machine.clock.now() });
+    await this.#cancelDependents(node);
+  }
+
+  /** A job that was killed has not ended its attempt. */
+  async #tidy(node: DagNode, job: DagJob | undefined, state: Dead): Promise<void> {
+    const { store } = this.#context.runtime;
+    const paths = store.paths(node);
+    const claim = await readClaim(store, paths);
+    if (!job || claim?.slurm?.name !== job.name) return;
+    await declareDead(store, paths, claim, `Slurm job ${job.jobId} has ended: ${state.text}`);
+  }
+
+  /** What needs a node that failed never runs. */
+  async #cancelDependents(failed: DagNode): Promise<void> {
+    const { client, runtime } = this.#context;
+    const doomed: DagNode[] = [];
+    for (const node of this.#open()) {
+      if (!this.#isStranded(node)) continue;
+      this.#progress.set(node.hash, "stranded");
+      doomed.push(node);
+    }
+    const own = doomed.flatMap((node) => this.#jobs.get(node.hash) ?? []).filter((job) => job.own);
+    if (own.length === 0) return;
+    try {
+      await client.cancel(own.map(({ jobId }) => jobId));
+    } catch (error) {
+      tell(this.#context, "warn", errorText(error));
+    }
+    for (const node of doomed) {
+      const job = this.#jobs.get(node.hash);
+      if (job) await removeQueued(runtime.store, runtime.store.paths(node), job.name);
+    }
+    const names = doomed.slice(0, 5).map((node) => artifactLabel(node.name, node.hash)).join(", ");
+    tell(
+      this.#context,
+      "warn",
+      `cancelled ${own.length === 1 ? "1 job that needs" : `${own.length} jobs that need`} ` +
+        `${artifactLabel(failed.name, failed.hash)}: ${names}${doomed.length > 5 ? ", ..." : ""}`,
+    );
+  }
+
+  #names(hash: Hash): { hash: Hash; name: string } {
+    return { hash, name: this.#nodes.get(hash)!.name };
+  }
+}

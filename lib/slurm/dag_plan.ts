@@ -1,0 +1,103 @@
+import { ConfigError, RunFailedError } from "../core/errors.ts";
+import type { Failure } from "../core/event.ts";
+import type { Hash } from "../core/hash.ts";
+import type { Machine } from "../core/machine.ts";
+import type { Plan } from "../plan/graph.ts";
+import type { PlanNode } from "../plan/node.ts";
+import type { Runtime } from "../run/runtime.ts";
+import { describeFailure } from "../schedule/failure.ts";
+import { ClaimWatch, describeOwner } from "../store/liveness.ts";
+import { failureReport } from "../ui/report.ts";
+import { checkPartitions } from "./check_partitions.ts";
+import { checkSpecs } from "./check_specs.ts";
+import type { SlurmClient } from "./client.ts";
+import type { DagNode } from "./dag_run.ts";
+import { outsideError } from "./outside_error.ts";
+import type { ParsedSpec } from "./spec.ts";
+
+/** What is missing, as nodes of a run, dependencies first. */
+export function dagNodes(plan: Plan, { randomId }: Pick<Machine, "randomId">): DagNode[] {
+  const missing = plan.order().filter(({ status }) => status !== "DONE");
+  const hashes = new Set<Hash>(missing.map(({ hash }) => hash));
+  return missing.map(({ hash, name, spec, dependencies }) => ({
+    hash,
+    name,
+    spec,
+    dependencies: dependencies.filter((below) => hashes.has(below)),
+    jobName: `furu-${hash.slice(0, 8)}-${randomId()}`,
+  }));
+}
+
+/**
+ * The specs of a run, checked before anything is submitted: against what the plan needs, and against what the cluster has.
+ *
+ * @throws {ConfigError} with all that is wrong. {@link SlurmError} when Slurm does not answer.
+ */
+export async function dagSpecs(
+  specs: unknown,
+  nodes: readonly DagNode[],
+  client: SlurmClient,
+  signal: AbortSignal,
+): Promise<Record<string, ParsedSpec>> {
+  const needed = new Map<string, string[]>();
+  for (const { spec, name } of nodes) {
+    const tasks = needed.get(spec) ?? [];
+    if (!tasks.includes(name)) tasks.push(name);
+    needed.set(spec, tasks);
+  }
+  const parsed = checkSpecs(specs, needed);
+  const used = Object.fromEntries(Object.entries(parsed).filter(([name]) => needed.has(name)));
+  const faults = checkPartitions(used, await client.partitions(signal));
+  if (faults.length === 0) return used;
+  throw new ConfigError(
+    `Cannot use Slurm specs as this cluster could never run their jobs:${
+      faults.map((fault) => `\n  ${fault}`).join("")
+    }`,
+  );
+}
+
+/**
+ * Refuses what cannot be run as jobs.
+ *
+ * @throws {RunFailedError} when something failed before and failures are not retried. {@link SlurmError} when somebody
+ * computes a node outside of Slurm.
+ */
+export async function refuseHopeless(runtime: Runtime, plan: Plan, runId: string): Promise<void> {
+  const failures: Failure[] = [];
+  for (const node of plan.nodes.values()) {
+    if (node.state.status === "FAILED") failures.push(await failureOf(runtime, node));
+    if (node.status !== "IN_PROGRESS") continue;
+    const look = await new ClaimWatch(runtime.store, runtime.store.paths(node)).look();
+    if (look.state === "alive" && look.holder.slurm === undefined) {
+      throw outsideError(node.artifact, describeOwner(look.holder));
+    }
+  }
+  if (failures.length === 0) return;
+  const summary = {
+    runId,
+    nodes: plan.nodes.size,
+    cached: plan.counts.done,
+    computed: 0,
+    elsewhere: 0,
+    retries: 0,
+    failures,
+    notRun: plan.counts.todo + plan.counts.inProgress,
+    durationMs: 0,
+  };
+  throw new RunFailedError(
+    `Nothing was submitted, since what failed in an earlier run is not tried again (retryFailed is off)\n\n${
+      failureReport(summary, { keepGoing: true })
+    }`,
+    summary,
+  );
+}
+
+async function failureOf(runtime: Runtime, { artifact, state }: PlanNode): Promise<Failure> {
+  const { error, log } = state as Extract<PlanNode["state"], { status: "FAILED" }>;
+  return await describeFailure(runtime, artifact, {
+    kind: "compute",
+    attempts: 0,
+    error,
+    ...(log === undefined ? {} : { log }),
+  });
+}

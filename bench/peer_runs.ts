@@ -67,7 +67,7 @@ export async function secondRuns({ peers, quick }: BenchContext, targets: number
 
 async function clear(folder: Folder, { makes }: PeerProject): Promise<void> {
   for (const name of makes) await folder.remove(name);
-  Deno.mkdirSync(folder.at("o"));
+  await folder.clear("o");
 }
 
 async function run(folder: Folder, project: PeerProject, peer: Peer, targets: number): Promise<void> {

@@ -62,6 +62,7 @@ export { get, type GetOptions } from "./lib/run/get.ts";
 export { plan, type PlanRootsOptions } from "./lib/local/plan_roots.ts";
 export { runLocal, type RunLocalOptions } from "./lib/local/run_local.ts";
 export { main, type Roots } from "./lib/cli/user_main.ts";
-export { runSlurm, type RunSlurmOptions, type SubmittedRun } from "./lib/slurm/run_slurm.ts";
+export { runSlurm } from "./lib/slurm/run_slurm.ts";
+export type { RunSlurmOptions, SubmittedRun } from "./lib/slurm/run_slurm_options.ts";
 export type { SlurmSpecs } from "./lib/slurm/check_specs.ts";
 export type { SlurmSpec } from "./lib/slurm/spec.ts";

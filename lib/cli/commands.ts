@@ -14,8 +14,18 @@ export interface LazyCommand {
 export const commands: readonly LazyCommand[] = [
   {
     name: "run",
-    summary: "Compute what is missing, in parallel on this machine",
+    summary: "Compute what is missing, in parallel on this machine or on Slurm",
     load: async () => (await import("./run.ts")).runCommand,
+  },
+  {
+    name: "follow",
+    summary: "Follow a run on Slurm until it has ended",
+    load: async () => (await import("./follow.ts")).followCommand,
+  },
+  {
+    name: "cancel",
+    summary: "Cancel the jobs of a run on Slurm",
+    load: async () => (await import("./cancel.ts")).cancelCommand,
   },
   {
     name: "plan",

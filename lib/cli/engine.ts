@@ -1,5 +1,6 @@
 import type { ConfigOptions } from "../core/config.ts";
 import type { RunSummary } from "../core/event.ts";
+import type { SubmittedRun } from "../slurm/run_slurm_options.ts";
 import type { Artifact, TaskDefinition } from "../task/artifact.ts";
 import type { Task } from "../task/task.ts";
 import type { PlanView } from "./plan_view.ts";
@@ -26,6 +27,21 @@ export interface RunOptions {
   retryFailed?: boolean;
 }
 
+/** What `furu run --slurm` asks of a run, besides its roots. */
+export interface SlurmRunOptions extends
+  Pick<
+    RunOptions,
+    "entry" | "force" | "progress" | "maxComputeRetries" | "retryFailed"
+  > {
+  /** How jobs are made of artifacts. */
+  mode: "dag";
+  /** Is the run followed until it has ended? */
+  wait: boolean;
+}
+
+/** A run on Slurm that goes on by itself. */
+export type DetachedRun = Pick<SubmittedRun, "runId" | "runDir" | "jobIds" | "rootJobIds">;
+
 /**
  * What the commands ask of the rest of furu. Given in, so that they can be tested by themselves; each part of the
  * real one is loaded when it is used, which keeps `--help` fast.
@@ -37,6 +53,12 @@ export interface Engine {
   root(): Promise<string>;
   /** Runs all that is missing. @throws RunFailedError, or an error with `exitCode` 130 or 143 when interrupted. */
   runLocal(roots: readonly Artifact[], options: RunOptions): Promise<RunSummary>;
+  /** Runs all that is missing as Slurm jobs. @returns What was submitted, unless the run was followed. */
+  runSlurm(roots: readonly Artifact[], options: SlurmRunOptions): Promise<RunSummary | DetachedRun>;
+  /** Follows a run on Slurm that was submitted before. @throws RunFailedError */
+  follow(runId: string, options: Pick<RunOptions, "progress">): Promise<RunSummary>;
+  /** Cancels the jobs of a run on Slurm. @returns How many. */
+  cancel(runId: string): Promise<number>;
   /** The value of an artifact. */
   get(artifact: Artifact, options: { force: boolean }): Promise<unknown>;
   /** What it takes to get the roots. */
@@ -55,6 +77,10 @@ export const systemEngine: Engine = {
   root: async () => (await import("../core/config.ts")).resolveConfig().root,
   runLocal: async (roots, options) =>
     await (await import("../local/run_local.ts")).runLocal([...roots], options),
+  runSlurm: async (roots, options) =>
+    await (await import("../slurm/run_slurm.ts")).runSlurm([...roots], options),
+  follow: async (runId, options) => await (await import("../slurm/follow_run.ts")).followRun(runId, options),
+  cancel: async (runId) => await (await import("../slurm/cancel_run.ts")).cancelRun(runId),
   get: async (artifact, options) => await (await import("../run/get.ts")).get(artifact, options),
   plan: async (roots, options) =>
     await (await import("../local/plan_roots.ts")).plan([...roots], options) as PlanView,

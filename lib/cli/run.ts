@@ -1,7 +1,7 @@
 import { defineCommand } from "./command.ts";
 import { choiceFlag, switchFlag, valueFlag, wholeNumber } from "./flag.ts";
 import { forceFlag, forceOption } from "./force_flag.ts";
-import { parseWindow, parseWorkers } from "./run_flags.ts";
+import { checkTogether, parseWindow, parseWorkers, progressOf, submittedJson } from "./run_flags.ts";
 import type { RunOptions } from "./engine.ts";
 import { exampleTarget, loadTarget, targetArgs } from "./target.ts";
 
@@ -26,6 +26,8 @@ const flags = {
     "How often a failed task is tried again (default: FURU_MAX_COMPUTE_RETRIES, else 3)",
     (text) => wholeNumber(text, 0),
   ),
+  slurm: choiceFlag(["dag"], "Run on Slurm: one job for each artifact, with the specs of furu.json"),
+  detach: switchFlag("Only submit; the jobs go on by themselves (with --slurm)"),
   "no-retry-failed": switchFlag("Leave alone what failed in an earlier run"),
 };
 
@@ -48,21 +50,31 @@ export const runCommand = defineCommand({
         "one task of spec gpu at a time, and go on after failures",
       ],
       [`${target}--force toy/Train --retries 0`, "trains again all that is asked for, each once"],
+      [`${target}--slurm dag --detach`, "submits one job for each artifact, and prints the run's id"],
       [`${target}--json > events.jsonl`, "the events of the run, one JSON document a line"],
     ];
   },
   async run({ args, flags, globals, io, program, engine }) {
+    checkTogether(flags);
     const { roots, entry } = await loadTarget(program, args, io);
-    const options: RunOptions = {
+    const common = {
       entry,
-      keepGoing: flags["keep-going"],
       ...forceOption(flags.force),
-      progress: globals.json ? "json" : globals.quiet ? "quiet" : "auto",
+      progress: progressOf(globals),
+      ...(flags.retries === undefined ? {} : { maxComputeRetries: flags.retries }),
+      ...(flags["no-retry-failed"] ? { retryFailed: false } : {}),
+    };
+    if (flags.slurm !== undefined) {
+      const run = await engine.runSlurm(roots, { ...common, mode: "dag", wait: !flags.detach });
+      if ("runDir" in run) io.out(globals.json ? submittedJson(run) : `${run.runId}\n`);
+      return 0;
+    }
+    const options: RunOptions = {
+      ...common,
+      keepGoing: flags["keep-going"],
       ...(flags.workers === undefined ? {} : { maxWorkers: flags.workers }),
       ...(flags.window === undefined ? {} : { window: flags.window }),
       ...(flags.isolation === undefined ? {} : { isolation: flags.isolation }),
-      ...(flags.retries === undefined ? {} : { maxComputeRetries: flags.retries }),
-      ...(flags["no-retry-failed"] ? { retryFailed: false } : {}),
     };
     await engine.runLocal(roots, options);
     return 0;

@@ -55,13 +55,20 @@ async function whyMissing(
   if (seen.type === "done") return undefined;
   const end = (await readEnds(runtime.store, runtime.store.paths(dependency))).at(-1);
   if (end) {
-    return { kind: "dependency", error: `dependency ${dependency} failed (attempt ${end.attempt}): ${end.error}` };
+    return {
+      kind: "dependency",
+      error: `dependency ${dependency} failed (attempt ${end.attempt}): ${end.error}`,
+    };
   }
   if (run.nodes.some(({ hash }) => hash === dependency.hash)) {
-    return { kind: "dependency", error: `dependency ${dependency} failed: its job left neither result nor error` };
+    return {
+      kind: "dependency",
+      error: `dependency ${dependency} failed: its job left neither result nor error`,
+    };
   }
   return {
     kind: "protocol",
-    error: `dependency ${dependency} is not stored any more, though it was when the run was planned; run again`,
+    error:
+      `dependency ${dependency} is not stored any more, though it was when the run was planned; run again`,
   };
 }

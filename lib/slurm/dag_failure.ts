@@ -62,7 +62,9 @@ export function jobWords({ reason, text }: Extract<JobState, { status: "dead" }>
 }
 
 function kindOf({ state }: DeadJob, setup: string | undefined): FailureKind {
-  if (setup !== undefined || state.reason === "launch-failed" || state.reason === "refused") return "protocol";
+  if (setup !== undefined || state.reason === "launch-failed" || state.reason === "refused") {
+    return "protocol";
+  }
   return LOST.has(state.reason) ? "lost" : "compute";
 }
 

@@ -6,8 +6,8 @@ import { readRecord } from "../store/commit.ts";
 import { readEnds } from "../store/ends.ts";
 import { readClaim } from "../store/read_claim.ts";
 import { removeQueued } from "../store/queued.ts";
-import { attemptPaths } from "../store/layout.ts";
 import type { SuccessRecord } from "../store/record.ts";
+import { DagAttempts } from "./dag_attempts.ts";
 import { type DagContext, tell } from "./dag_context.ts";
 import { jobFailure } from "./dag_failure.ts";
 import type { DagJob, DagNode } from "./dag_run.ts";
@@ -19,12 +19,6 @@ type Dead = Extract<JobState, { status: "dead" }>;
 
 /** How far a node is, as the follower knows it. */
 type Progress = "open" | "done" | "failed" | "stranded";
-
-/** Followed so far: what is told of an attempt once. */
-interface Shown {
-  attempt: number;
-  startedMs: number;
-}
 
 /** For a job that nobody submitted: the submitter died before. */
 const NEVER: Dead = { status: "dead", reason: "vanished", text: "it was never submitted" };
@@ -48,7 +42,7 @@ class Follower {
   readonly #context: DagContext;
   readonly #jobs: ReadonlyMap<Hash, DagJob>;
   readonly #progress = new Map<Hash, Progress>();
-  readonly #shown = new Map<Hash, Shown>();
+  readonly #attempts: DagAttempts;
   readonly #failures: Failure[] = [];
   readonly #nodes: ReadonlyMap<Hash, DagNode>;
   readonly #started: number;
@@ -59,6 +53,7 @@ class Follower {
   constructor(context: DagContext, jobs: ReadonlyMap<Hash, DagJob>) {
     this.#context = context;
     this.#jobs = jobs;
+    this.#attempts = new DagAttempts(context);
     this.#started = context.runtime.machine.clock.monotonic();
     this.#nodes = new Map(context.run.nodes.map((node) => [node.hash, node]));
     for (const hash of this.#nodes.keys()) this.#progress.set(hash, "open");
@@ -122,33 +117,9 @@ class Follower {
     }
     for (const node of open) {
       const listing = listings.get(node.name);
-      if (listing?.open.has(node.hash)) await this.#showAttempt(node);
+      if (listing?.open.has(node.hash)) await this.#attempts.look(node);
       if (listing?.done.has(node.hash)) await this.#takeIfDone(node);
     }
-  }
-
-  async #showAttempt({ hash, name, ...rest }: DagNode): Promise<void> {
-    const { runtime, onEvent } = this.#context;
-    const paths = runtime.store.paths({ hash, name });
-    const claim = await readClaim(runtime.store, paths);
-    if (claim?.slurm === undefined || this.#shown.get(hash)?.attempt === claim.attempt) return;
-    const { attempt } = claim;
-    const at = runtime.machine.clock.now();
-    if (this.#shown.has(hash)) this.#endAttempt({ hash, name, ...rest }, "failed");
-    this.#shown.set(hash, { attempt, startedMs: Date.parse(claim.startedAt) });
-    const log = attemptPaths(paths, { n: attempt, id: claim.id }).log;
-    onEvent({ type: "attempt_started", hash, name, attempt, worker: `job ${claim.slurm.jobId}`, log, at });
-  }
-
-  #endAttempt({ hash, name }: DagNode, outcome: "success" | "failed"): void {
-    const shown = this.#shown.get(hash);
-    if (!shown) return;
-    const at = this.#context.runtime.machine.clock.now();
-    const { attempt, startedMs } = shown;
-    // By the clock of the node: for people.
-    const durationMs = Math.max(0, at - startedMs);
-    this.#shown.delete(hash);
-    this.#context.onEvent({ type: "attempt_ended", hash, name, attempt, outcome, durationMs, at });
   }
 
   /** Is its result there? A forced one has to be of this run. */
@@ -161,7 +132,7 @@ class Follower {
     else this.#elsewhere++;
     const ends = how === "computed" ? await readEnds(runtime.store, runtime.store.paths(node)) : [];
     this.#retries += ends.filter((end) => end.run === run.runId).length;
-    this.#endAttempt(node, "success");
+    this.#attempts.end(node, "success");
     this.#progress.set(node.hash, "done");
     onEvent({ type: "node_done", ...this.#names(node.hash), how, at: runtime.machine.clock.now() });
     return true;
@@ -202,7 +173,7 @@ class Follower {
     const log = job?.own ? logPath(nodeLogDir(run, node.spec), job.name, job.jobId) : undefined;
     const dead = { jobId: job?.jobId, state, log };
     const failure = await jobFailure(runtime, { dir, node, runId: run.runId, job: dead });
-    this.#endAttempt(node, "failed");
+    this.#attempts.end(node, "failed");
     this.#retries += Math.max(0, failure.attempts - 1);
     this.#progress.set(node.hash, "failed");
     this.#failures.push(failure);

@@ -11,7 +11,6 @@ export function dagForced(runtime: Runtime, { force, runId }: DagRun): ForcedNod
   if (force.length === 0) return undefined;
   return {
     has: ({ name }) => force === "ALL" || force.includes(name),
-    done: async (artifact) =>
-      (await readRecord(runtime.store, runtime.store.paths(artifact)))?.run === runId,
+    done: async (artifact) => (await readRecord(runtime.store, runtime.store.paths(artifact)))?.run === runId,
   };
 }

@@ -86,7 +86,9 @@ async function work(context: JobContext): Promise<number> {
   const paths = runtime.store.paths(node);
   const queued = await readQueued(runtime.store, paths);
   if (queued && queued.name !== slurm.name && await isAlive(context, queued)) {
-    console.error(`${label(node)} is to be computed by Slurm job ${queued.name}: nothing is left for this one`);
+    console.error(
+      `${label(node)} is to be computed by Slurm job ${queued.name}: nothing is left for this one`,
+    );
     return 0;
   }
   let artifact: Artifact;

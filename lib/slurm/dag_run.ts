@@ -6,8 +6,8 @@ import { errorCode, ProtocolError, StoreError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
 import type { Runtime } from "../run/runtime.ts";
 import type { GitState } from "../store/provenance.ts";
-import { RECORD_SCHEMA } from "../store/record.ts";
-import { type Artifact } from "../task/artifact.ts";
+import { ownerSchema, RECORD_SCHEMA } from "../store/record.ts";
+import type { Artifact } from "../task/artifact.ts";
 import { encodeArtifacts, references } from "../task/reference.ts";
 import { type ArtifactPayload, artifactPayloadSchema } from "../worker/protocol.ts";
 import type { ParsedSpec } from "./spec.ts";
@@ -31,6 +31,8 @@ const dagRun = z.object({
   runId: z.string(),
   mode: z.literal("dag"),
   createdAt: z.string(),
+  /** Who submits the jobs. */
+  submitter: ownerSchema,
   versions: z.object({ furu: z.string(), deno: z.string() }),
   /** URL of the module that the run was started with. */
   entry: z.string(),

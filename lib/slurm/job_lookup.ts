@@ -19,8 +19,8 @@ export type FoundJob =
 export class JobLookup {
   readonly #runtime: Runtime;
   readonly #client: SlurmClient;
-  /** When a name was first found to be absent. */
-  readonly #absent = new Map<string, number>();
+  /** When Slurm was first asked: names that are not known now were absent then, too, or are known by now. */
+  #since: number | undefined;
 
   /** Asks nothing yet. */
   constructor(runtime: Runtime, client: SlurmClient) {
@@ -39,11 +39,25 @@ export class JobLookup {
     if (entries.some(({ state }) => state.status === "unknown")) return { state: "unknown" };
     if (entries.length > 0) return { state: "over" };
     const { clock } = this.#runtime.machine;
-    const since = this.#absent.get(job.name) ?? clock.monotonic();
-    this.#absent.set(job.name, since);
-    if (clock.monotonic() - since < this.#client.intervalMs) return { state: "unknown" };
+    this.#since ??= clock.monotonic();
+    if (clock.monotonic() - this.#since < this.#client.intervalMs) return { state: "unknown" };
     const submits = job.jobId === undefined && job.submitter && !this.#runtime.machine.isGone(job.submitter);
     return { state: submits ? "unknown" : "over" };
+  }
+
+  /**
+   * As {@link JobLookup.find}, and looks again until it is clear, for at most three intervals.
+   *
+   * @throws The signal's reason when it aborts.
+   */
+  async findForSure(job: Parameters<JobLookup["find"]>[0], signal: AbortSignal): Promise<FoundJob> {
+    const { clock } = this.#runtime.machine;
+    const limit = clock.monotonic() + 3 * this.#client.intervalMs;
+    for (;;) {
+      const found = await this.find(job);
+      if (found.state !== "unknown" || clock.monotonic() > limit) return found;
+      await clock.sleep(Math.min(1000, this.#client.intervalMs), signal);
+    }
   }
 
   /** Of one's own jobs the last listing may tell already; others are asked for. */

@@ -36,7 +36,9 @@ export async function requeueJob(
     of === run.runId && (kind !== "failed" || failure === "lost")
   );
   if (lost.length > config.preemptMax) {
-    console.error(`It was lost ${lost.length} times, ${config.preemptMax} are allowed (preemptMax): that is all`);
+    console.error(
+      `It was lost ${lost.length} times, ${config.preemptMax} are allowed (preemptMax): that is all`,
+    );
     return false;
   }
   const details = await client.showJob(slurm.jobId);

@@ -1,74 +1,27 @@
-import { type Config, resolveConfig } from "../core/config.ts";
-import { ExecutionError, RunFailedError, ValidationError } from "../core/errors.ts";
-import type { EventSink, RunSummary } from "../core/event.ts";
+import { resolveConfig } from "../core/config.ts";
+import { ExecutionError, RunFailedError } from "../core/errors.ts";
+import type { RunSummary } from "../core/event.ts";
 import type { Hash } from "../core/hash.ts";
-import { FURU_VERSION } from "../core/version.ts";
-import { type Plan, plan } from "../plan/graph.ts";
+import type { Plan } from "../plan/graph.ts";
 import { currentContext } from "../run/context.ts";
 import { systemRuntime } from "../run/default_runtime.ts";
 import { refuseWhileLoading } from "../run/loading.ts";
-import type { Runtime } from "../run/runtime.ts";
-import { checkChoices, rootsOf } from "../schedule/check_options.ts";
-import { forcedNodes } from "../schedule/forced.ts";
-import { checkImportable } from "../schedule/importable.ts";
 import { runReporter } from "../schedule/run_reporter.ts";
 import { withSignals } from "../schedule/signals.ts";
-import { storeStatus } from "../schedule/status_source.ts";
-import { RECORD_SCHEMA } from "../store/record.ts";
 import type { Artifact } from "../task/artifact.ts";
 import { failureReport } from "../ui/report.ts";
 import { cancelOwn } from "./dag_cancel.ts";
 import { type DagContext, tell } from "./dag_context.ts";
 import { followDag } from "./dag_follow.ts";
-import { dagNodes, dagSpecs, refuseHopeless } from "./dag_plan.ts";
-import { type DagJob, type DagRun, runDir, writeDagJobs, writeDagRun } from "./dag_run.ts";
+import { prepareDag } from "./dag_prepare.ts";
+import { type DagJob, writeDagJobs, writeDagRun } from "./dag_run.ts";
 import { submitDag } from "./dag_submit.ts";
-import type { SlurmSpecs } from "./check_specs.ts";
-import { JobLookup } from "./job_lookup.ts";
-import { JobTracker } from "./job_tracker.ts";
-import { systemClient } from "./system_client.ts";
-
-/** Options of {@link runSlurm}. */
-export interface RunSlurmOptions {
-  /** One job for each artifact, each waiting for those that it needs. The only mode so far. */
-  mode: "dag";
-  /** What jobs the tasks' specs stand for. @default `slurm.specs` in furu.json */
-  specs?: SlurmSpecs;
-  /** Is the run followed until it has ended? Else the jobs are submitted, and go on by themselves. @default true */
-  wait?: boolean;
-  /** Names of tasks to compute again although they are stored, or `"ALL"`. @default FURU_ALWAYS_RERUN */
-  force?: "ALL" | string[];
-  /** How often a failed computation is tried again, after the first attempt. @default FURU_MAX_COMPUTE_RETRIES, 3 */
-  maxComputeRetries?: number;
-  /** Is an artifact tried again whose latest attempt failed in an earlier run? @default FURU_RETRY_FAILED, true */
-  retryFailed?: boolean;
-  /** How often a job is begun again that was preempted or reached its time limit. @default FURU_PREEMPT_MAX, 5 */
-  preemptMax?: number;
-  /** Seconds between two looks at the jobs. @default `slurm.intervalSec` in furu.json, 10 */
-  intervalSec?: number;
-  /** Told what happens. */
-  onEvent?: EventSink;
-  /** How the run shows itself, on stderr (`"json"`: on stdout). @default "auto" */
-  progress?: "auto" | "plain" | "quiet" | "json" | "none";
-  /** Ends the run: what it submitted is cancelled, and the signal's reason is thrown. */
-  signal?: AbortSignal;
-  /** URL of the module that defines the tasks, where it is not the main module. @default Deno.mainModule */
-  entry?: string;
-}
-
-/** A run whose jobs go on by themselves. */
-export interface SubmittedRun {
-  /** Its id, for `furu follow` and `furu cancel`. */
-  runId: string;
-  /** Its folder. */
-  runDir: string;
-  /** The job of each artifact, by its hash; also those found in Slurm that somebody else had submitted. */
-  jobIds: Record<Hash, string>;
-  /** The jobs of the roots, in the order given; `undefined` for one that is stored already. */
-  rootJobIds: (string | undefined)[];
-  /** What was planned. */
-  plan: Plan;
-}
+import {
+  checkSlurmOptions,
+  type RunSlurmOptions,
+  slurmOverrides,
+  type SubmittedRun,
+} from "./run_slurm_options.ts";
 
 /**
  * Computes all of the roots that is missing as Slurm jobs, one for each artifact, that wait for each other. Two runs that
@@ -118,15 +71,15 @@ export async function runSlurm(
 ): Promise<RunSummary | SubmittedRun> {
   refuseWhileLoading("runSlurm");
   refuseInside();
-  checkOptions(options);
+  checkSlurmOptions(options);
   const { wait = true, entry = Deno.mainModule } = options;
-  const config = resolveConfig(overrides(options));
+  const config = resolveConfig(slurmOverrides(options));
   const reporter = runReporter("runSlurm", options);
   const runtime = systemRuntime(config, { log: reporter.print });
   return await withSignals(options.signal, async (signal) => {
     using _ = reporter;
     const { clock } = runtime.machine;
-    const context = await prepare(runtime, roots, { options, config, entry, signal });
+    const context = await prepareDag(runtime, roots, { options, config, entry, signal });
     const { run, dir, dagPlan } = context;
     const inRun: DagContext = { ...context, onEvent: reporter.sink };
     const { nodes, cached } = run.counts;
@@ -142,81 +95,32 @@ export async function runSlurm(
     } catch (error) {
       if (signal.aborted) {
         const cancelled = await cancelOwn(inRun, jobs);
-        tell(inRun, "warn", `run ${run.runId} was stopped: cancelled ${cancelled} of its jobs; ${dir} is kept`);
+        tell(
+          inRun,
+          "warn",
+          `run ${run.runId} was stopped: cancelled ${cancelled} of its jobs; ${dir} is kept`,
+        );
       }
       throw error;
     }
   });
 }
 
-interface Prepared extends Omit<DagContext, "onEvent"> {
-  dagPlan: Plan;
-}
-
-/** Plans, checks all that can be checked before anything is submitted, and says what there is to do. */
-async function prepare(
-  runtime: Runtime,
-  roots: Artifact | Iterable<Artifact>,
-  { options, config, entry, signal }: {
-    options: RunSlurmOptions;
-    config: Config;
-    entry: string;
-    signal: AbortSignal;
-  },
-): Promise<Prepared> {
-  const { machine } = runtime;
-  const client = systemClient(options.intervalSec ?? config.slurm?.intervalSec);
-  const runId = `slurm-${new Date(machine.clock.now()).toISOString().replaceAll(/[:.]/g, "")}-${
-    machine.randomId().slice(0, 6)
-  }`;
-  const force = options.force ?? config.alwaysRerun;
-  const forced = forcedNodes(runtime, force, runId);
-  const lookup = new JobLookup(runtime, client);
-  const source = storeStatus(runtime, {
-    isOver: async (queued) => (await lookup.find(queued)).state === "over",
-  });
-  const dagPlan = await plan(rootsOf(roots), source, { signal, ...(forced === undefined ? {} : { forced }) });
-  checkImportable(dagPlan.nodes.values(), entry);
-  await refuseHopeless(runtime, dagPlan, runId);
-  const nodes = dagNodes(dagPlan, machine);
-  const given = options.specs ?? config.slurm?.specs ?? {};
-  const specs = nodes.length === 0 ? {} : await dagSpecs(given, nodes, client, signal);
-  const invalid = nodes.filter(({ hash }) => {
-    const state = dagPlan.nodes.get(hash)?.state;
-    return state?.status === "TODO" && state.why?.startsWith("what is stored is invalid");
-  });
-  const run: DagRun = {
-    schema: RECORD_SCHEMA,
-    runId,
-    mode: "dag",
-    createdAt: new Date(machine.clock.now()).toISOString(),
-    versions: { furu: FURU_VERSION, deno: Deno.version.deno },
-    entry,
-    roots: [...dagPlan.roots],
-    specs,
-    config,
-    force: force === "ALL" ? force : [...force],
-    git: await runtime.provenance.git() ?? null,
-    counts: { nodes: dagPlan.nodes.size, cached: dagPlan.counts.done },
-    invalid: invalid.map(({ hash }) => hash),
-    nodes,
-  };
-  const dir = runDir(runtime.store.root, runId);
-  return { runtime, client, tracker: new JobTracker(client), run, dir, signal, dagPlan };
-}
-
 async function submit(context: DagContext, { nodes }: Plan): Promise<Map<Hash, DagJob>> {
   const { runtime, dir, run } = context;
   const artifacts = new Map(run.nodes.map(({ hash }) => [hash, nodes.get(hash)!.artifact]));
   await writeDagRun(runtime, dir, run, [...artifacts.values()]);
-  const jobs = await submitDag(context, artifacts);
+  const inProgress = run.nodes.filter(({ hash }) => nodes.get(hash)?.status === "IN_PROGRESS");
+  const jobs = await submitDag(context, artifacts, new Set(inProgress.map(({ hash }) => hash)));
   await writeDagJobs(runtime, dir, jobs);
   const own = [...jobs.values()].filter((job) => job.own).length;
   const others = jobs.size - own;
   tell(
     context,
     "info",
-    `submitted ${own === 1 ? "1 job" : `${own} jobs`}${others > 0 ? `; ${others} were in Slurm already` : ""}`,
+    `submitted ${own === 1 ? "1 job" : `${own} jobs`}${
+      others > 0 ? `; ${others} were in Slurm already` : ""
+    }`,
   );
   return jobs;
 }
@@ -240,23 +144,4 @@ function refuseInside(): void {
   throw new ExecutionError(
     `Cannot call runSlurm()${where}: a run cannot be started inside of a run or a task`,
   );
-}
-
-function checkOptions(options: RunSlurmOptions): void {
-  checkChoices(options);
-  const mode: unknown = (options as Partial<RunSlurmOptions> | undefined)?.mode;
-  if (mode === "dag") return;
-  throw new ValidationError(
-    mode === "pool" || mode === undefined
-      ? `Cannot use mode ${Deno.inspect(mode)}: the pool is not there yet, use mode: "dag"`
-      : `Cannot use mode ${Deno.inspect(mode)}: allowed is "dag"`,
-  );
-}
-
-function overrides({ maxComputeRetries, retryFailed, preemptMax }: RunSlurmOptions): Partial<Config> {
-  return {
-    ...(maxComputeRetries === undefined ? {} : { maxComputeRetries }),
-    ...(retryFailed === undefined ? {} : { retryFailed }),
-    ...(preemptMax === undefined ? {} : { preemptMax }),
-  };
 }

@@ -84,6 +84,8 @@ const ACTS: Record<string, Act> = {
       });
       touch(name, `${Deno.pid}`);
     }),
+  /** As heed in the first attempt; then it goes on. */
+  heedOnce: (ctx, name) => ctx.attempt === 1 ? ACTS.heed?.(ctx, name) : undefined,
   /** Waits for ever, whatever its signal says. */
   ignore: (_, name) => {
     touch(name, `${Deno.pid}`);

@@ -1,0 +1,49 @@
+import { RunFailedError } from "../core/errors.ts";
+import type { EventSink, RunSummary } from "../core/event.ts";
+import { runReporter } from "../schedule/run_reporter.ts";
+import { failureReport } from "../ui/report.ts";
+import type { DagContext } from "./dag_context.ts";
+import { followDag } from "./dag_follow.ts";
+import { JobTracker } from "./job_tracker.ts";
+import { findJobs, openRun } from "./open_run.ts";
+import { systemClient } from "./system_client.ts";
+
+/** Options of {@link followRun}. */
+export interface FollowRunOptions {
+  /** How the run shows itself, on stderr (`"json"`: on stdout). @default "auto" */
+  progress?: "auto" | "plain" | "quiet" | "json" | "none";
+  /** Told what happens. */
+  onEvent?: EventSink;
+  /** Ends the following; the jobs go on. */
+  signal?: AbortSignal;
+  /** Seconds between two looks at the jobs. @default that of the run */
+  intervalSec?: number;
+}
+
+/**
+ * Follows a run that was submitted before until it has ended, as `runSlurm` does; its code is not needed.
+ *
+ * @throws {RunFailedError} that lists each failure. {@link UsageError} for a run that is not there. The signal's reason.
+ */
+export async function followRun(runId: string, options: FollowRunOptions = {}): Promise<RunSummary> {
+  const opened = await openRun(runId);
+  const { runtime, run, dir } = opened;
+  const { signal = new AbortController().signal } = options;
+  const client = systemClient(options.intervalSec ?? run.config.slurm?.intervalSec);
+  using reporter = runReporter("followRun", options);
+  const jobs = await findJobs(opened, client, { wait: true, signal });
+  const context: DagContext = {
+    runtime,
+    client,
+    tracker: new JobTracker(client),
+    run,
+    dir,
+    onEvent: reporter.sink,
+    signal,
+  };
+  const { nodes, cached } = run.counts;
+  reporter.sink({ type: "run_started", runId, nodes, cached, at: runtime.machine.clock.now() });
+  const summary = await followDag(context, jobs);
+  if (summary.failures.length === 0 && summary.notRun === 0) return summary;
+  throw new RunFailedError(failureReport(summary, { keepGoing: true }), summary);
+}

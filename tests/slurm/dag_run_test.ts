@@ -1,0 +1,121 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import type { Node } from "../e2e/run_rig.ts";
+import type { Cluster } from "./cluster.ts";
+import { DagRig, jobField, reportOf } from "./dag_rig.ts";
+import { describeOnSlurm } from "./suite.ts";
+
+async function jobCount(cluster: Cluster): Promise<number> {
+  const listed = await cluster.run("squeue", "-h", "-t", "all", "-o", "%i");
+  return listed.split("\n").filter((line) => line !== "").length;
+}
+
+function chain(length: number): Node {
+  let node: Node = { id: "c0" };
+  for (let i = 1; i < length; i++) node = { id: `c${i}`, needs: [node] };
+  return node;
+}
+
+describeOnSlurm("runSlurm() in DAG mode", (suite) => {
+  suite.it(
+    "submits a diamond over two partitions, wired with afterok, and another process follows",
+    async () => {
+      await using rig = new DagRig(suite.cluster);
+      const base: Node = { id: "base", does: ["await go"] };
+      const root: Node = {
+        id: "top",
+        needs: [{ id: "left", needs: [base] }, { id: "right", spec: "gpu", needs: [base] }],
+      };
+      const { submitted } = await rig.run([root], { options: { wait: false } });
+      assert(submitted);
+      const { ids, rootJobIds, runId } = submitted;
+      assertEquals(rootJobIds, [ids.top]);
+      const dependency = (id: string) => jobField(suite.cluster, ids[id]!, "Dependency");
+      assertEquals(await dependency("base"), "(null)");
+      assertEquals(await dependency("left"), `afterok:${ids.base}(unfulfilled)`);
+      assertEquals(await dependency("right"), `afterok:${ids.base}(unfulfilled)`);
+      assertEquals(
+        (await dependency("top")).split(",").sort(),
+        [ids.left, ids.right].map((id) => `afterok:${id}(unfulfilled)`).sort(),
+      );
+      assertEquals(await jobField(suite.cluster, ids.right!, "Partition"), "gpu");
+      assertEquals(await jobField(suite.cluster, ids.left!, "Partition"), "cpu");
+      const follower = rig.furu("follow", runId);
+      rig.touch("go");
+      const followed = await follower.ended();
+      assertEquals(followed.code, 0, followed.output);
+      assertStringIncludes(followed.stderr, "4 computed");
+      assertEquals(rig.created(), ["base", "left", "right", "top"]);
+      assertEquals(rig.leftovers(), []);
+      const record = rig.tree().find((path) => /^artifacts\/run\/Step\/\w+\.json$/.test(path))!;
+      const { provenance } = JSON.parse(Deno.readTextFileSync(`${rig.root}/${record}`));
+      assert(Object.values(ids).includes(provenance.slurm.jobId), JSON.stringify(provenance));
+    },
+  );
+
+  suite.it("stops what depends on a failure, says so, and does all else", async () => {
+    await using rig = new DagRig(suite.cluster);
+    const failing: Node = { id: "b", does: ["fail out of beans"], needs: [{ id: "a" }] };
+    const root: Node = { id: "d", needs: [{ id: "c", needs: [failing] }] };
+    const report = await rig.run([root, { id: "else" }], { options: { maxComputeRetries: 0 } });
+    assertEquals(report.error?.name, "RunFailedError");
+    assertEquals(report.summary?.failures.map(({ error, kind, attempts }) => [error, kind, attempts]), [
+      ["out of beans", "compute", 1],
+    ]);
+    assertEquals(report.summary?.notRun, 2);
+    assertEquals(report.summary?.computed, 2);
+    assert(
+      report.messages.some((text) => /cancelled 2 jobs that need run\/Step/.test(text)),
+      `${report.messages}`,
+    );
+    assertEquals(rig.created(), ["a", "b", "else"]);
+    assertEquals(rig.leftovers(), []);
+    // What failed is refused as long as failures are not retried: nothing is submitted.
+    const again = await rig.run([root], { options: { retryFailed: false } });
+    assertEquals(again.error?.name, "RunFailedError");
+    assertMatch(again.error!.message, /Nothing was submitted.*run\/Step\(\w{8}\) failed.*out of beans/s);
+    assertEquals(again.messages, []);
+  });
+
+  suite.it("retries inside of the job", async () => {
+    await using rig = new DagRig(suite.cluster);
+    const { summary, messages } = await rig.run([{ id: "flaky", does: ["failUntil 3"] }]);
+    assertEquals([summary?.computed, summary?.retries, summary?.failures], [1, 2, []]);
+    assertEquals(rig.created(), ["flaky", "flaky", "flaky"]);
+    assertEquals(messages, ["submitted 1 job"]);
+  });
+
+  suite.it("runs a chain, and has nothing to do the second time", async () => {
+    await using rig = new DagRig(suite.cluster);
+    assertEquals((await rig.run([chain(6)])).summary?.computed, 6);
+    const again = await rig.run([chain(6)]);
+    assertEquals([again.summary?.computed, again.summary?.cached, again.messages], [0, 1, []]);
+    assertEquals(rig.created().length, 6);
+  });
+
+  suite.it("computes forced nodes once more", async () => {
+    await using rig = new DagRig(suite.cluster);
+    const root: Node = { id: "b", task: "Other", needs: [{ id: "a" }] };
+    await rig.run([root]);
+    const { summary } = await rig.run([root], { options: { force: ["run/Step"] } });
+    assertEquals([summary?.computed, summary?.failures], [1, []]);
+    assertEquals(rig.created(), ["a", "a", "b"]);
+  });
+
+  suite.it("lets two submitters of the same roots submit each node once", async () => {
+    await using rig = new DagRig(suite.cluster);
+    const base: Node = { id: "base", does: ["await go"] };
+    const roots = [1, 2, 3].map((i): Node => ({ id: `r${i}`, needs: [base] }));
+    const before = await jobCount(suite.cluster);
+    const both = [rig.start(roots), rig.start(roots)];
+    await rig.there("created");
+    rig.touch("go");
+    const reports = await Promise.all(both.map(reportOf));
+    for (const { summary, error } of reports) assertEquals([error, summary?.failures], [undefined, []]);
+    const computed = reports.map(({ summary }) => summary!.computed + summary!.elsewhere);
+    assertEquals(computed, [4, 4]);
+    const after = await jobCount(suite.cluster);
+    assertEquals(after - before, 4);
+    assertEquals(rig.created(), ["base", "r1", "r2", "r3"]);
+    assertEquals(rig.leftovers(), []);
+  });
+});

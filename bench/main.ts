@@ -21,6 +21,7 @@ import { machineLines } from "./machine.ts";
 import { findPeers } from "./peers.ts";
 import { planBench } from "./plan.ts";
 import { scheduleBench } from "./schedule.ts";
+import { slurmBench } from "./slurm.ts";
 import { startupBench } from "./startup.ts";
 import { storedBench } from "./stored.ts";
 import { markdownTable } from "./table.ts";
@@ -35,6 +36,7 @@ const BENCHES: readonly Bench[] = [
   storedBench,
   chainBench,
   inodesBench,
+  slurmBench,
   startupBench,
 ];
 

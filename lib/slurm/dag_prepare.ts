@@ -38,7 +38,8 @@ export async function prepareDag(
   },
 ): Promise<PreparedDag> {
   const { machine } = runtime;
-  const client = systemClient(options.intervalSec ?? config.slurm?.intervalSec);
+  const intervalSec = options.intervalSec ?? config.slurm?.intervalSec;
+  const client = systemClient(intervalSec);
   const runId = `slurm-${new Date(machine.clock.now()).toISOString().replaceAll(/[:.]/g, "")}-${
     machine.randomId().slice(0, 6)
   }`;
@@ -68,7 +69,8 @@ export async function prepareDag(
     entry,
     roots: [...dagPlan.roots],
     specs,
-    config,
+    // Whoever follows it looks as often.
+    config: intervalSec === undefined ? config : { ...config, slurm: { ...config.slurm, intervalSec } },
     force: force === "ALL" ? force : [...force],
     git: await runtime.provenance.git() ?? null,
     counts: { nodes: dagPlan.nodes.size, cached: dagPlan.counts.done },

@@ -43,15 +43,16 @@ export async function requeueJob(
   }
   const details = await client.showJob(slurm.jobId);
   const state = details?.find(({ name }) => name === slurm.name)?.state;
-  // Slurm would begin one again that was cancelled, or is over: only one that runs is put back.
-  if (state?.status !== "alive") {
+  // Slurm would begin one again that was cancelled, or is over: only one that runs is put back. One that is being ended
+  // (COMPLETING) was cancelled, or is preempted, and then begun again by Slurm itself: nobody can tell which.
+  if (state?.status !== "alive" || state.text.startsWith("COMPLETING")) {
     console.error(`It is not put back into the queue: Slurm says ${state?.text ?? "nothing of it"}`);
     return false;
   }
   await linkQueued(store, paths, { name: slurm.name, run: run.runId });
   await writeQueuedId(store, paths, slurm);
   // A job that Slurm itself preempted is in the queue again already.
-  if (state.pending || state.text.startsWith("COMPLETING")) return true;
+  if (state.pending) return true;
   try {
     await client.requeue(slurm.jobId);
     return true;

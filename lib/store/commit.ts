@@ -49,14 +49,8 @@ export async function commitRecord(
 
 /** Reads an artifact's success record; `undefined` where there is none. @throws {StoreError} naming the file. */
 export async function readRecord(store: Store, paths: ArtifactPaths): Promise<SuccessRecord | undefined> {
-  let text: string;
-  try {
-    text = await store.machine.files.readText(paths.record);
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
-    throw storeError("read", paths.record, error);
-  }
-  return parseSuccessRecord(text, paths.record, paths);
+  const text = await store.read(paths.record);
+  return text === undefined ? undefined : parseSuccessRecord(text, paths.record, paths);
 }
 
 async function linkRecord(

@@ -1,8 +1,7 @@
 import { join } from "@std/path/join";
-import { errorCode } from "../core/errors.ts";
 import { type ArtifactPaths, type AttemptKey, parseAttemptName } from "./layout.ts";
 import { type EndRecord, parseEndRecord } from "./record.ts";
-import { listOrNothing, type Store, storeError } from "./store.ts";
+import { listOrNothing, type Store } from "./store.ts";
 
 /**
  * How the attempts of an artifact ended that did not succeed, the latest (by number, then time, then id) last.
@@ -29,15 +28,11 @@ export function newestCheckpoint(names: readonly string[]): AttemptKey | undefin
 }
 
 async function readEnd(store: Store, path: string): Promise<EndRecord | undefined> {
-  let text: string;
-  try {
-    text = await store.machine.files.readText(path);
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
-    throw storeError("read", path, error);
-  }
+  const text = await store.read(path);
   // A success ends with one more name of its record, for a moment.
-  return text.startsWith('{"schema":1,"identity":') ? undefined : parseEndRecord(text, path);
+  return text === undefined || text.startsWith('{"schema":1,"identity":')
+    ? undefined
+    : parseEndRecord(text, path);
 }
 
 function compare(a: string, b: string): number {

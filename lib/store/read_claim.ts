@@ -1,7 +1,6 @@
-import { errorCode } from "../core/errors.ts";
 import type { ArtifactPaths } from "./layout.ts";
 import { type ClaimRecord, parseClaimRecord, RECORD_SCHEMA } from "./record.ts";
-import { listOrNothing, type Store, storeError } from "./store.ts";
+import { listOrNothing, type Store } from "./store.ts";
 
 /**
  * Reads who holds an artifact. A claim that is torn (a power cut) gets an id of its own, so that the lease decides
@@ -13,19 +12,13 @@ export async function readClaim(store: Store, paths: ArtifactPaths): Promise<Cla
 
 /** Reads a claim under any name; `undefined` where there is none. */
 export async function readClaimFile(store: Store, path: string): Promise<ClaimRecord | undefined> {
-  const { files } = store.machine;
-  let text: string;
-  try {
-    text = await files.readText(path);
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
-    throw storeError("read", path, error);
-  }
+  const text = await store.read(path);
+  if (text === undefined) return undefined;
   try {
     return parseClaimRecord(text, path);
   } catch (error) {
     if (isCompleteJson(text)) throw error;
-    const info = await files.stat(path);
+    const info = await store.machine.files.stat(path);
     if (!info) return undefined;
     return {
       schema: RECORD_SCHEMA,

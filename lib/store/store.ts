@@ -76,6 +76,16 @@ export class Store {
     }
   }
 
+  /** Reads a file of the store; `undefined` where there is none. @throws {StoreError} naming it, for any other reason. */
+  async read(path: string): Promise<string | undefined> {
+    try {
+      return await this.machine.files.readText(path);
+    } catch (error) {
+      if (errorCode(error) === "ENOENT") return undefined;
+      throw storeError("read", path, error);
+    }
+  }
+
   /** Writes a file under a private name in a folder, and returns that name. */
   async writePrivate(dir: string, text: string, options: { sync?: boolean } = {}): Promise<string> {
     const path = privateName(dir, "tmp", this.machine);

@@ -45,7 +45,7 @@ describeOnSlurm("jobs in DAG mode that do not end well", (suite) => {
     const follower = rig.furu("follow", submitted!.runId);
     await rig.there("runs");
     await cancel(submitted!.ids.b!);
-    await until(() => follower.stderr.includes("cancelled"), "the follower has noticed", 30_000);
+    await until(() => /cancelled/i.test(follower.stderr), "the follower has noticed", 30_000);
     rig.touch("go");
     const { code, stderr } = await follower.ended();
     assertEquals(code, 1);
@@ -184,7 +184,7 @@ describeOnSlurm("jobs in DAG mode that do not end well", (suite) => {
        export default [Sum({ a: 1 })];
       `,
     );
-    const script = rig.script("../cli.ts", ["run", join(project, "pipeline.ts"), "--slurm", "dag"], {
+    const script = rig.script("../cli.ts", ["run", "--slurm", "dag", join(project, "pipeline.ts")], {
       HOME: join(rig.folder, "home"),
     });
     const { code, output } = await script.ended();

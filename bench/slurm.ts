@@ -1,0 +1,63 @@
+import { delay } from "@std/async/delay";
+import { fromFileUrl } from "@std/path/from-file-url";
+import { type Cluster, slurmAvailable, startCluster } from "../tests/slurm/cluster.ts";
+import type { Bench, Row } from "./bench.ts";
+import { Folder } from "./folder.ts";
+import { denoCommand } from "./furu.ts";
+import { medianMs } from "./measure.ts";
+import { runProcess } from "./process.ts";
+
+const SCRIPT = fromFileUrl(new URL("slurm_run.ts", import.meta.url));
+
+/** The same shapes by hand: each job does nothing, and in a chain each waits for the success of the one before. */
+const BY_HAND = {
+  tiny: "for ((i = 0; i < $1; i++)); do sbatch --parsable --output=/dev/null --wrap true; done",
+  chain: "for ((i = 0; i < $1; i++)); do " +
+    "id=$(sbatch --parsable --output=/dev/null ${id:+--dependency=afterok:$id} --wrap true); done",
+};
+
+/** Runs on Slurm, one job for each artifact, beside jobs that do nothing on the same cluster. */
+export const slurmBench: Bench = {
+  name: "slurm",
+  description: "independent artifacts and a chain as Slurm jobs, beside sbatch --wrap true",
+  async run({ quick, note }): Promise<Row[]> {
+    if (!slurmAvailable()) {
+      note("slurm left out: Slurm is not installed");
+      return [];
+    }
+    await using folder = new Folder();
+    await using cluster = await startCluster();
+    const rows: Row[] = [];
+    const shapes = [["tiny", quick ? 20 : 100, "independent jobs"], [
+      "chain",
+      quick ? 3 : 10,
+      "jobs in a chain",
+    ]] as const;
+    for (const [shape, size, words] of shapes) {
+      const env = { ...cluster.env, FURU_PATH: folder.at("store") };
+      const before = async () => {
+        await ended(cluster);
+        await folder.remove("store");
+      };
+      const measured = async (work: () => Promise<unknown>) =>
+        await medianMs(work, { rounds: quick ? 1 : 3, warmUp: 0, before }) / 1000;
+      const byHand = await measured(async () => {
+        await runProcess(["bash", "-c", BY_HAND[shape], "bash", `${size}`], { env });
+        await ended(cluster);
+      });
+      const furu = await measured(() => runProcess(denoCommand(SCRIPT, `${shape}_${size}`), { env }));
+      rows.push({
+        what: `Slurm, ${size} ${words}, whole process`,
+        furu: { value: furu, unit: "s" },
+        reference: { value: byHand, unit: "s", tool: "sbatch --wrap true" },
+        aim: "below 1.5x",
+      });
+    }
+    return rows;
+  },
+};
+
+/** Waits until no job is left that waits or runs. */
+async function ended(cluster: Cluster): Promise<void> {
+  while (await cluster.run("squeue", "-h", "-t", "PENDING,RUNNING", "-o", "%i") !== "") await delay(50);
+}

@@ -1,3 +1,4 @@
+import { UsageError } from "../core/errors.ts";
 import { defineCommand } from "./command.ts";
 import { choiceFlag } from "./flag.ts";
 import { forceFlag, forceOption } from "./force_flag.ts";
@@ -8,6 +9,7 @@ import { exampleTarget, loadTarget, targetArgs } from "./target.ts";
 const flags = {
   format: choiceFlag(["tree", "table", "json", "dot", "mermaid"], "How it is shown (default: tree)"),
   force: forceFlag,
+  slurm: choiceFlag(["dag"], "Also what a run with this flag would submit, and what is wrong with its specs"),
 };
 
 /** `furu plan`: what a run would do. */
@@ -16,21 +18,34 @@ export const planCommand = defineCommand({
   description: [
     "Shows the artifacts that the roots need, with the status of each: DONE, IN_PROGRESS (somebody computes it now),",
     "TODO, or FAILED (and failures are not retried). What lies below a stored artifact is not looked at.",
+    "With --slurm the exit code is 1 when the run would be refused.",
   ].join("\n"),
   flags,
   examples: (program) => {
     const target = exampleTarget(program);
     return [
       [target.trimEnd(), "a tree with the roots at the top"],
+      [`${target}--slurm dag`, "what would be submitted to Slurm"],
       [`${target}--format json`, "for programs"],
       [`${target}--format dot | dot -Tsvg > plan.svg`, "a picture, by Graphviz"],
     ];
   },
   async run({ args, flags, globals, io, program, engine }) {
+    const format = flags.format ?? (globals.json ? "json" : "tree");
+    if (flags.slurm !== undefined && (format === "dot" || format === "mermaid")) {
+      throw new UsageError(`Cannot use --slurm with --format ${format}: allowed are tree, table and json`);
+    }
     const { roots } = await loadTarget(program, args, io);
     const plan = await engine.plan(roots, forceOption(flags.force));
-    const options = { color: io.color && !globals["no-color"], width: io.width };
-    switch (flags.format ?? (globals.json ? "json" : "tree")) {
+    // Loaded when used, as the rest of furu.
+    const slurm = flags.slurm === undefined ? undefined : await import("./plan_slurm.ts");
+    const jobs = await slurm?.planSlurm(plan);
+    const options = {
+      color: io.color && !globals["no-color"],
+      width: io.width,
+      allSpecs: slurm !== undefined,
+    };
+    switch (format) {
       case "tree":
         io.out(planTree(plan, options));
         break;
@@ -38,7 +53,7 @@ export const planCommand = defineCommand({
         io.out(planTable(plan, options));
         break;
       case "json":
-        io.out(planJson(plan));
+        io.out(planJson(plan, jobs && { slurm: jobs }));
         break;
       case "dot":
         io.out(planDot(plan));
@@ -47,6 +62,8 @@ export const planCommand = defineCommand({
         io.out(planMermaid(plan));
         break;
     }
-    return 0;
+    if (!slurm || !jobs) return 0;
+    if (format !== "json") io.out(slurm.slurmPlanText(jobs));
+    return jobs.problems.length === 0 ? 0 : 1;
   },
 });

@@ -39,6 +39,8 @@ export interface ViewOptions {
   color: boolean;
   /** Most columns of a line; `undefined` for no limit. */
   width: number | undefined;
+  /** Does the tree name the spec `default` too? @default false */
+  allSpecs?: boolean;
 }
 
 /** Levels of the tree that are drawn as such. */
@@ -67,7 +69,9 @@ export function planTree(plan: PlanView, options: ViewOptions): string {
     if (!node) continue;
     const children = node.dependencies.filter((hash) => plan.nodes.has(hash));
     const again = shown.has(node.hash);
-    lines.push(treeLine(item.start, node, again && children.length > 0 ? "…above" : noteOf(node), options));
+    lines.push(
+      treeLine(item.start, node, again && children.length > 0 ? "…above" : noteOf(node, options), options),
+    );
     if (again) continue;
     shown.add(node.hash);
     // Backwards: the last pushed is the next shown.
@@ -103,7 +107,7 @@ export function planTable(plan: PlanView, options: ViewOptions): string {
     artifactLabel(node.name, node.hash),
     node.spec,
     `${node.dependencies.length}`,
-    noteOf(node),
+    truncate(reasonsOf(node).join(", "), 120),
   ]);
   const limit = options.width === undefined ? {} : { width: options.width };
   const head = ["STATUS", "ARTIFACT", "SPEC", "DEPENDENCIES", "NOTE"];
@@ -111,15 +115,19 @@ export function planTable(plan: PlanView, options: ViewOptions): string {
   return [style(options.color).strong(first), ...lines, "", countsLine(plan), ""].join("\n");
 }
 
-/** One JSON document: `{ roots, counts, nodes: [{ hash, name, status, spec, dependencies, ... }] }`. */
-export function planJson(plan: PlanView): string {
+/**
+ * One JSON document: `{ roots, counts, nodes: [{ hash, name, status, spec, dependencies, ... }] }`.
+ *
+ * @param more Added to the document.
+ */
+export function planJson(plan: PlanView, more: Readonly<Record<string, unknown>> = {}): string {
   const { DONE, IN_PROGRESS, TODO, FAILED } = countByStatus(plan);
   const nodes = [...plan.nodes.values()].map(({ hash, name, status, spec, dependencies, state }) => {
     const { owner, error, log, why } = state ?? {};
     return { hash, name, status, spec, dependencies, owner, error, log, why };
   });
   const counts = { done: DONE, inProgress: IN_PROGRESS, todo: TODO, failed: FAILED };
-  return `${JSON.stringify({ roots: plan.roots, counts, nodes }, null, 2)}\n`;
+  return `${JSON.stringify({ roots: plan.roots, counts, nodes, ...more }, null, 2)}\n`;
 }
 
 /** `5 artifacts: 2 done, 1 in progress, 2 to do, 0 failed`. */
@@ -136,9 +144,14 @@ function countByStatus(plan: PlanView): Record<ViewNode["status"], number> {
 }
 
 /** What is to be said about a node besides its status. */
-function noteOf(node: ViewNode): string {
-  const { owner, error, why } = node.state ?? {};
+function noteOf(node: ViewNode, { allSpecs = false }: ViewOptions): string {
+  const spec = node.spec === "default" && !allSpecs ? [] : [`spec ${node.spec}`];
+  return truncate([...spec, ...reasonsOf(node)].join(", "), 120);
+}
+
+/** Why a node has its status. */
+function reasonsOf({ state }: ViewNode): string[] {
+  const { owner, error, why } = state ?? {};
   const parts = [owner === undefined ? "" : `by ${owner}`, error ?? "", why ?? ""];
-  if (node.spec !== "default") parts.push(`spec ${node.spec}`);
-  return truncate(parts.map(oneLine).filter((part) => part !== "").join(", "), 120);
+  return parts.map(oneLine).filter((part) => part !== "");
 }

@@ -32,6 +32,8 @@ export interface AttemptBackendOptions {
   slurm?: SlurmJob;
   /** Told of attempts. */
   onEvent: EventSink;
+  /** Why it is stopped, if it is: for the ends of attempts. */
+  signal?: AbortSignal;
   /** Told how each started node ended. */
   report: (event: BackendEvent) => void;
 }
@@ -70,9 +72,14 @@ export class AttemptBackend implements Backend {
   }
 
   async stop(how: "drain" | "stop" | "kill"): Promise<void> {
-    if (how !== "drain") this.#stopping.abort(new Error("the run was stopped"));
+    if (how !== "drain") this.#stopping.abort(this.#reason());
     if (how === "kill") await this.#options.computer.kill();
     await Promise.all(this.#running);
+  }
+
+  #reason(): unknown {
+    const { signal } = this.#options;
+    return signal?.aborted ? signal.reason : new Error("the run was stopped");
   }
 
   async #work(artifact: Artifact, spec: string): Promise<BackendEvent | undefined> {
@@ -89,10 +96,7 @@ export class AttemptBackend implements Backend {
         ...(slurm === undefined ? {} : { slurm }),
         ...(this.#options.computer.inProcess ? { mayBlock: true } : { beatAfterMs: BEAT_AFTER_MS }),
       });
-      if (result.kind === "claimed") {
-        if (slurm) await removeQueued(store, paths, slurm.name);
-        return await this.#underClaim(artifact, spec, result.claim);
-      }
+      if (result.kind === "claimed") return await this.#underClaim(artifact, spec, result.claim);
       const look = await watch.look();
       if (look.state === "dead") await declareDead(store, paths, look.holder, look.why);
       else if (look.state === "ended" && look.removable) await removeEndedClaim(store, paths, look.holder);
@@ -103,7 +107,10 @@ export class AttemptBackend implements Backend {
 
   async #underClaim(artifact: Artifact, spec: string, claim: Claim): Promise<BackendEvent | undefined> {
     let job: Pick<ClaimedAttempt, "timeLimitSec" | "replaces"> | BackendEvent;
+    const { slurm } = this.#options;
     try {
+      // The claim has taken its place.
+      if (slurm) await removeQueued(this.#runtime.store, claim.paths, slurm.name);
       job = await this.#lookAgain(artifact);
       // The user's own function can throw: an attempt begins only after it.
       const timeLimitSec = timeLimitOf(artifact);

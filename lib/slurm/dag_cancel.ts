@@ -1,8 +1,9 @@
-import type { Hash } from "../core/hash.ts";
+import { errorText } from "../core/errors.ts";
+import { artifactLabel, type Hash } from "../core/hash.ts";
 import { readClaim } from "../store/read_claim.ts";
 import { removeQueued } from "../store/queued.ts";
-import type { DagContext } from "./dag_context.ts";
-import type { DagJob } from "./dag_run.ts";
+import { type DagContext, tell } from "./dag_context.ts";
+import type { DagJob, DagNode } from "./dag_run.ts";
 
 /**
  * Cancels the jobs that a run submitted itself, as far as they have not ended, and says that they are queued no more.
@@ -33,4 +34,33 @@ export async function cancelOwn(
     if (wasQueued || (await readClaim(store, paths))?.slurm?.name === job.name) cancelled++;
   }
   return cancelled;
+}
+
+/** Cancels the jobs of nodes that never run since something that they need has failed, and says so. */
+export async function cancelStranded(
+  context: Pick<DagContext, "client" | "runtime" | "onEvent">,
+  failed: DagNode,
+  doomed: readonly DagNode[],
+  jobs: ReadonlyMap<Hash, DagJob>,
+): Promise<void> {
+  const { client, runtime } = context;
+  const own = doomed.flatMap((node) => jobs.get(node.hash) ?? []).filter((job) => job.own);
+  if (own.length === 0) return;
+  try {
+    await client.cancel(own.map(({ jobId }) => jobId));
+  } catch (error) {
+    tell(context, "warn", errorText(error));
+  }
+  for (const node of doomed) {
+    const job = jobs.get(node.hash);
+    // Another run's own follower decides about its jobs.
+    if (job?.own) await removeQueued(runtime.store, runtime.store.paths(node), job.name);
+  }
+  const names = doomed.slice(0, 5).map((node) => artifactLabel(node.name, node.hash)).join(", ");
+  tell(
+    context,
+    "warn",
+    `cancelled ${own.length === 1 ? "1 job that needs" : `${own.length} jobs that need`} ` +
+      `${artifactLabel(failed.name, failed.hash)}: ${names}${doomed.length > 5 ? ", ..." : ""}`,
+  );
 }

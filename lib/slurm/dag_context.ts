@@ -2,6 +2,7 @@ import type { EventSink } from "../core/event.ts";
 import type { Runtime } from "../run/runtime.ts";
 import type { SlurmClient } from "./client.ts";
 import type { DagRun } from "./dag_run.ts";
+import type { JobLookup } from "./job_lookup.ts";
 import type { JobTracker } from "./job_tracker.ts";
 
 /** What all that is done for a run in DAG mode works with. */
@@ -10,6 +11,8 @@ export interface DagContext {
   runtime: Runtime;
   /** Slurm. */
   client: SlurmClient;
+  /** Finds jobs of others. */
+  lookup: JobLookup;
   /** What is known of the run's jobs. */
   tracker: JobTracker;
   /** The run as it is written down. */

@@ -9,6 +9,7 @@ import type { Artifact } from "../task/artifact.ts";
 import { readPayload } from "./dag_run.ts";
 import type { DagNode } from "./dag_run.ts";
 import type { JobState } from "./job_state.ts";
+import { memoryKill } from "./memory_kill.ts";
 import { setupFailure } from "./script.ts";
 import { errorCode } from "../core/errors.ts";
 
@@ -45,12 +46,18 @@ export async function jobFailure(
       log: attemptPaths(paths, { n: last.attempt, id: last.id }).log,
     });
   }
-  const setup = job.log === undefined ? undefined : setupFailure(await textOf(runtime, job.log));
+  const output = job.log === undefined ? "" : await textOf(runtime, job.log);
+  const setup = setupFailure(output);
+  const memory = memoryKill(output);
+  const evidence = [
+    ...(memory === undefined ? [] : [memory]),
+    ...(last === undefined ? [] : [`its last attempt was ${last.kind}: ${last.error}`]),
+  ];
   return await describeFailure(runtime, artifact, {
-    kind: kindOf(job, setup),
+    kind: kindOf(job, { setup, memory, last }),
     attempts,
     error: setup === undefined
-      ? `${label} ended without a result: ${jobWords(job.state)}${lastWords(last)}`
+      ? [`${label} ended without a result: ${jobWords(job.state)}`, ...evidence].join("; ")
       : `${label} did not begin: ${setup}`,
     ...(job.log === undefined ? {} : { log: job.log }),
   });
@@ -61,15 +68,19 @@ export function jobWords({ reason, text }: Extract<JobState, { status: "dead" }>
   return text.toLowerCase().startsWith(reason) ? text : `${reason} (${text})`;
 }
 
-function kindOf({ state }: DeadJob, setup: string | undefined): FailureKind {
-  if (setup !== undefined || state.reason === "launch-failed" || state.reason === "refused") {
-    return "protocol";
-  }
-  return LOST.has(state.reason) ? "lost" : "compute";
-}
-
-function lastWords(last: EndRecord | undefined): string {
-  return last === undefined ? "" : `; its last attempt: ${last.error}`;
+function kindOf(
+  { state }: DeadJob,
+  { setup, memory, last }: {
+    setup: string | undefined;
+    memory: string | undefined;
+    last: EndRecord | undefined;
+  },
+): FailureKind {
+  if (setup !== undefined || state.reason === "refused") return "protocol";
+  // The task may be what needs so much.
+  if (memory !== undefined) return "compute";
+  if (state.reason === "launch-failed") return "protocol";
+  return LOST.has(state.reason) || last?.kind === "preempted" ? "lost" : "compute";
 }
 
 /** An artifact as far as a report shows it: reports are made without the user's code. */

@@ -9,7 +9,7 @@ import { ARTIFACT, type Artifact } from "../task/artifact.ts";
 import type { DagContext } from "./dag_context.ts";
 import { dagForced } from "./dag_forced.ts";
 import type { DagJob, DagNode } from "./dag_run.ts";
-import { JobLookup } from "./job_lookup.ts";
+import type { JobLookup } from "./job_lookup.ts";
 import { outsideError } from "./outside_error.ts";
 
 /** How long somebody else's submission is waited for that never gets an id. */
@@ -44,7 +44,7 @@ export class DagFinder {
     this.#context = context;
     this.#artifacts = artifacts;
     this.#assumed = assumed;
-    this.#lookup = new JobLookup(context.runtime, context.client);
+    this.#lookup = context.lookup;
     // What is queued is looked at here.
     this.#source = storeStatus(context.runtime, { isOver: () => Promise.resolve(true) });
   }
@@ -65,7 +65,7 @@ export class DagFinder {
       const look = await watch.look();
       if ("holder" in look && look.state !== "ended") {
         const { slurm } = look.holder;
-        const found = slurm && await this.#lookup.find(slurm);
+        const found = slurm && await this.#lookup.find({ ...slurm, submitter: look.holder.owner });
         if (found?.state === "alive") {
           return this.#adopt(node, slurm!.name, found.jobId, look.holder.owner.user);
         }

@@ -1,14 +1,14 @@
 import type { Failure, RunSummary } from "../core/event.ts";
-import { errorText } from "../core/errors.ts";
-import { artifactLabel, type Hash } from "../core/hash.ts";
+import type { Hash } from "../core/hash.ts";
 import { declareDead } from "../store/attempt_end.ts";
 import { readRecord } from "../store/commit.ts";
 import { readEnds } from "../store/ends.ts";
 import { readClaim } from "../store/read_claim.ts";
-import { removeQueued } from "../store/queued.ts";
+import { readQueued, removeQueued } from "../store/queued.ts";
 import type { SuccessRecord } from "../store/record.ts";
+import { cancelStranded } from "./dag_cancel.ts";
 import { DagAttempts } from "./dag_attempts.ts";
-import { type DagContext, tell } from "./dag_context.ts";
+import type { DagContext } from "./dag_context.ts";
 import { jobFailure } from "./dag_failure.ts";
 import type { DagJob, DagNode } from "./dag_run.ts";
 import type { JobState } from "./job_state.ts";
@@ -29,18 +29,35 @@ const NEVER: Dead = { status: "dead", reason: "vanished", text: "it was never su
  *
  * @param jobs The job of each node; a node without one is done, stranded, or its job was never submitted.
  * @returns How it went; the run's events were told.
- * @throws The signal's reason when it aborts: then the jobs go on.
+ * @param onAbort Called when the signal aborts. @default nothing: the jobs go on
+ * @throws The signal's reason when it aborts.
  */
 export async function followDag(
   context: DagContext,
   jobs: ReadonlyMap<Hash, DagJob>,
+  onAbort?: () => Promise<void>,
 ): Promise<RunSummary> {
-  return await new Follower(context, jobs).run();
+  const { signal, onEvent, runtime } = context;
+  const follower = new Follower(context, jobs);
+  const ended = (interrupted: boolean): RunSummary => {
+    const summary = follower.summary();
+    onEvent({ type: "run_ended", summary, interrupted, at: runtime.machine.clock.now() });
+    return summary;
+  };
+  try {
+    await follower.run();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    await onAbort?.();
+    ended(true);
+    throw signal.reason;
+  }
+  return ended(false);
 }
 
 class Follower {
   readonly #context: DagContext;
-  readonly #jobs: ReadonlyMap<Hash, DagJob>;
+  readonly #jobs: Map<Hash, DagJob>;
   readonly #progress = new Map<Hash, Progress>();
   readonly #attempts: DagAttempts;
   readonly #failures: Failure[] = [];
@@ -52,7 +69,7 @@ class Follower {
 
   constructor(context: DagContext, jobs: ReadonlyMap<Hash, DagJob>) {
     this.#context = context;
-    this.#jobs = jobs;
+    this.#jobs = new Map(jobs);
     this.#attempts = new DagAttempts(context);
     this.#started = context.runtime.machine.clock.monotonic();
     this.#nodes = new Map(context.run.nodes.map((node) => [node.hash, node]));
@@ -60,7 +77,7 @@ class Follower {
     for (const job of jobs.values()) context.tracker.follow(job);
   }
 
-  async run(): Promise<RunSummary> {
+  async run(): Promise<void> {
     const { run, runtime, signal, onEvent, tracker } = this.#context;
     const { clock } = runtime.machine;
     const longest = runtime.config.pollIntervalSec * 1000;
@@ -80,9 +97,6 @@ class Follower {
       await this.#lookAtJobs();
       if (this.#open().length > 0) await clock.sleep(pause, signal);
     }
-    const summary = this.summary();
-    onEvent({ type: "run_ended", summary, interrupted: false, at: clock.now() });
-    return summary;
   }
 
   /** How it has gone so far. */
@@ -155,9 +169,26 @@ class Follower {
       if (state.status !== "dead") continue;
       // Its result may have come after the last look.
       if (await this.#takeIfDone(node)) continue;
+      // A job that finds another one at it ends well, and computes nothing.
+      if (state.reason === "completed" && await this.#findOther(node)) continue;
       if (this.#isStranded(node)) this.#progress.set(node.hash, "stranded");
       else await this.#fail(node, job, state);
     }
+  }
+
+  /** Does the job of another run compute it now? Then that one is followed. */
+  async #findOther(node: DagNode): Promise<boolean> {
+    const { runtime: { store }, lookup, tracker } = this.#context;
+    const paths = store.paths(node);
+    const claim = await readClaim(store, paths);
+    const other = claim?.slurm ? { ...claim.slurm, submitter: claim.owner } : await readQueued(store, paths);
+    if (!other || other.name === this.#jobs.get(node.hash)?.name) return false;
+    const found = await lookup.find(other);
+    if (found.state !== "alive") return false;
+    const job = { jobId: found.jobId, name: other.name, own: false, foreign: false };
+    this.#jobs.set(node.hash, job);
+    tracker.follow(job);
+    return true;
   }
 
   #isStranded({ dependencies }: DagNode): boolean {
@@ -192,31 +223,13 @@ class Follower {
 
   /** What needs a node that failed never runs. */
   async #cancelDependents(failed: DagNode): Promise<void> {
-    const { client, runtime } = this.#context;
     const doomed: DagNode[] = [];
     for (const node of this.#open()) {
       if (!this.#isStranded(node)) continue;
       this.#progress.set(node.hash, "stranded");
       doomed.push(node);
     }
-    const own = doomed.flatMap((node) => this.#jobs.get(node.hash) ?? []).filter((job) => job.own);
-    if (own.length === 0) return;
-    try {
-      await client.cancel(own.map(({ jobId }) => jobId));
-    } catch (error) {
-      tell(this.#context, "warn", errorText(error));
-    }
-    for (const node of doomed) {
-      const job = this.#jobs.get(node.hash);
-      if (job) await removeQueued(runtime.store, runtime.store.paths(node), job.name);
-    }
-    const names = doomed.slice(0, 5).map((node) => artifactLabel(node.name, node.hash)).join(", ");
-    tell(
-      this.#context,
-      "warn",
-      `cancelled ${own.length === 1 ? "1 job that needs" : `${own.length} jobs that need`} ` +
-        `${artifactLabel(failed.name, failed.hash)}: ${names}${doomed.length > 5 ? ", ..." : ""}`,
-    );
+    await cancelStranded(this.#context, failed, doomed, this.#jobs);
   }
 
   #names(hash: Hash): { hash: Hash; name: string } {

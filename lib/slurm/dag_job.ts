@@ -43,6 +43,7 @@ interface JobContext extends DagJobOptions {
   node: DagNode;
   runtime: Runtime;
   signals: JobSignals;
+  computer: ProcessComputer;
 }
 
 /**
@@ -71,13 +72,24 @@ export async function runDagJob(options: DagJobOptions): Promise<number> {
       ),
   });
   using signals = new JobSignals(() => isNearlyUp(client, slurm, run.specs[node.spec]?.timeMin));
+  const { signal } = signals;
+  const config: ComputeConfig = { config: run.config, git: run.git, slurm };
+  const computer = new ProcessComputer(runtime, run.runId, {
+    entry: run.entry,
+    config: () => Promise.resolve(config),
+    stopping: signal,
+  });
+  // It starts while this process loads the task's code, too.
+  computer.warm(signal);
   try {
-    return await work({ ...options, run, node, runtime, signals });
+    return await work({ ...options, run, node, runtime, signals, computer });
   } catch (error) {
     if (!signals.signal.aborted) throw error;
     console.error(`${label(node)}: ${errorText(signals.signal.reason)}`);
     await requeueJob(runtime, { client, slurm, run, node });
     return PREEMPTED_EXIT_CODE;
+  } finally {
+    await computer.close();
   }
 }
 
@@ -115,54 +127,45 @@ async function work(context: JobContext): Promise<number> {
 
 /** Computes the artifact with the retries that the run allows, as a run of this one node. */
 async function compute(context: JobContext, artifact: Artifact): Promise<number> {
-  const { run, runtime, slurm, signals, client, node } = context;
+  const { run, runtime, slurm, signals, client, node, computer } = context;
   const { signal } = signals;
   const forced = dagForced(runtime, run);
   using reporter = runReporter("runSlurm", { progress: "plain" });
-  const config: ComputeConfig = { config: run.config, git: run.git, slurm };
-  const computer = new ProcessComputer(runtime, run.runId, {
-    entry: run.entry,
-    config: () => Promise.resolve(config),
-    stopping: signal,
-  });
   const source = onlyThis(artifact);
-  try {
-    const { summary, interrupted } = await drive(runtime, {
-      runId: run.runId,
-      plan: await plan([artifact], source),
-      window: "bfs",
-      keepGoing: false,
-      retry: run.config,
-      forced,
-      replan: (one) => plan([one], source),
-      onEvent: reporter.sink,
-      signal,
-      backend: (report) =>
-        new AttemptBackend(runtime, {
-          name: "slurm-dag",
-          runId: run.runId,
-          computer,
-          forced,
-          slurm,
-          onEvent: reporter.sink,
-          report,
-        }),
-    });
-    if (interrupted) {
-      console.error(`${label(node)}: ${errorText(signal.reason)}`);
-      await requeueJob(runtime, { client, slurm, run, node });
-      return PREEMPTED_EXIT_CODE;
-    }
-    if (summary.failures.length === 0 && summary.notRun === 0) {
-      // Somebody else may have computed it, and this job have claimed nothing.
-      await removeQueued(runtime.store, runtime.store.paths(node), slurm.name);
-      return 0;
-    }
-    console.error(failureReport(summary));
-    return 1;
-  } finally {
-    await computer.close();
+  const { summary, interrupted } = await drive(runtime, {
+    runId: run.runId,
+    plan: await plan([artifact], source),
+    window: "bfs",
+    keepGoing: false,
+    retry: run.config,
+    forced,
+    replan: (one) => plan([one], source),
+    onEvent: reporter.sink,
+    signal,
+    backend: (report) =>
+      new AttemptBackend(runtime, {
+        name: "slurm-dag",
+        runId: run.runId,
+        computer,
+        forced,
+        slurm,
+        signal,
+        onEvent: reporter.sink,
+        report,
+      }),
+  });
+  if (interrupted) {
+    console.error(`${label(node)}: ${errorText(signal.reason)}`);
+    await requeueJob(runtime, { client, slurm, run, node });
+    return PREEMPTED_EXIT_CODE;
   }
+  if (summary.failures.length === 0 && summary.notRun === 0) {
+    // Somebody else may have computed it, and this job have claimed nothing.
+    await removeQueued(runtime.store, runtime.store.paths(node), slurm.name);
+    return 0;
+  }
+  console.error(failureReport(summary));
+  return 1;
 }
 
 /** The artifact is to be computed, and all below it is there: that was seen just now. */

@@ -45,6 +45,14 @@ export async function dagSpecs(
     if (!tasks.includes(name)) tasks.push(name);
     needed.set(spec, tasks);
   }
+  if (typeof specs === "object" && specs !== null && Object.keys(specs).length === 0) {
+    throw new ConfigError(
+      `Cannot run on Slurm as there are no specs, needed are ${
+        [...new Set(["default", ...needed.keys()])].join(", ")
+      }: ` +
+        `give 'specs', or "slurm": { "specs": { "default": { "timeMin": 60 } } } in furu.json`,
+    );
+  }
   const parsed = checkSpecs(specs, needed);
   const used = Object.fromEntries(Object.entries(parsed).filter(([name]) => needed.has(name)));
   const faults = checkPartitions(used, await client.partitions(signal));

@@ -11,10 +11,10 @@ import type { Artifact } from "../task/artifact.ts";
 import type { DagContext } from "./dag_context.ts";
 import { dagNodes, dagSpecs, refuseHopeless } from "./dag_plan.ts";
 import { type DagRun, runDir } from "./dag_run.ts";
-import { JobLookup } from "./job_lookup.ts";
+import type { JobLookup } from "./job_lookup.ts";
+import type { SlurmClient } from "./client.ts";
 import { JobTracker } from "./job_tracker.ts";
 import type { RunSlurmOptions } from "./run_slurm_options.ts";
-import { systemClient } from "./system_client.ts";
 
 /** A run that is about to be submitted. */
 export interface PreparedDag extends Omit<DagContext, "onEvent"> {
@@ -30,22 +30,22 @@ export interface PreparedDag extends Omit<DagContext, "onEvent"> {
 export async function prepareDag(
   runtime: Runtime,
   roots: Artifact | Iterable<Artifact>,
-  { options, config, entry, signal }: {
+  { options, config, entry, signal, client, lookup }: {
     options: RunSlurmOptions;
     config: Config;
     entry: string;
+    client: SlurmClient;
+    lookup: JobLookup;
     signal: AbortSignal;
   },
 ): Promise<PreparedDag> {
   const { machine } = runtime;
-  const intervalSec = options.intervalSec ?? config.slurm?.intervalSec;
-  const client = systemClient(intervalSec);
+  const { intervalMs } = client;
   const runId = `slurm-${new Date(machine.clock.now()).toISOString().replaceAll(/[:.]/g, "")}-${
     machine.randomId().slice(0, 6)
   }`;
   const force = options.force ?? config.alwaysRerun;
   const forced = forcedNodes(runtime, force, runId);
-  const lookup = new JobLookup(runtime, client);
   const source = storeStatus(runtime, {
     isOver: async (queued) => (await lookup.findForSure(queued, signal)).state === "over",
   });
@@ -70,7 +70,7 @@ export async function prepareDag(
     roots: [...dagPlan.roots],
     specs,
     // Whoever follows it looks as often.
-    config: intervalSec === undefined ? config : { ...config, slurm: { ...config.slurm, intervalSec } },
+    config: { ...config, slurm: { ...config.slurm, intervalSec: intervalMs / 1000 } },
     force: force === "ALL" ? force : [...force],
     git: await runtime.provenance.git() ?? null,
     counts: { nodes: dagPlan.nodes.size, cached: dagPlan.counts.done },
@@ -78,5 +78,5 @@ export async function prepareDag(
     nodes,
   };
   const dir = runDir(runtime.store.root, runId);
-  return { runtime, client, tracker: new JobTracker(client), run, dir, signal, dagPlan };
+  return { runtime, client, lookup, tracker: new JobTracker(client), run, dir, signal, dagPlan };
 }

@@ -1,5 +1,4 @@
 import { pooledMap } from "@std/async/pool";
-import { dirname } from "@std/path/dirname";
 import { errorText } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
 import { removeQueued, writeQueuedId } from "../store/queued.ts";
@@ -157,9 +156,9 @@ class Submission {
     const spec = run.specs[node.spec]!;
     const folder = nodeLogDir(run, node.spec);
     const script = scriptPath(folder, node.jobName);
-    const { files } = runtime.machine;
-    await files.mkdir(dirname(script), { recursive: true });
-    await files.write(
+    // Slurm says nothing of a missing folder: the job fails.
+    await runtime.store.makeDir(folder);
+    await runtime.machine.files.write(
       script,
       batchScript({
         title: `furu: ${this.#artifact(node)} of run ${run.runId}`,

@@ -4,6 +4,7 @@ import { runReporter } from "../schedule/run_reporter.ts";
 import { failureReport } from "../ui/report.ts";
 import type { DagContext } from "./dag_context.ts";
 import { followDag } from "./dag_follow.ts";
+import { JobLookup } from "./job_lookup.ts";
 import { JobTracker } from "./job_tracker.ts";
 import { findJobs, openRun } from "./open_run.ts";
 import { systemClient } from "./system_client.ts";
@@ -35,6 +36,7 @@ export async function followRun(runId: string, options: FollowRunOptions = {}): 
   const context: DagContext = {
     runtime,
     client,
+    lookup: new JobLookup(runtime.machine, client),
     tracker: new JobTracker(client),
     run,
     dir,

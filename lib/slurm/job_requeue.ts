@@ -1,6 +1,7 @@
 import { errorText } from "../core/errors.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { readEnds } from "../store/ends.ts";
+import { plural } from "../ui/text.ts";
 import { linkQueued, removeQueued, writeQueuedId } from "../store/queued.ts";
 import type { SlurmJob } from "../store/record.ts";
 import type { SlurmClient } from "./client.ts";
@@ -37,7 +38,9 @@ export async function requeueJob(
   );
   if (lost.length > config.preemptMax) {
     console.error(
-      `It was lost ${lost.length} times, ${config.preemptMax} are allowed (preemptMax): that is all`,
+      `It was lost ${
+        plural(lost.length, "time")
+      }, and is begun again at most ${config.preemptMax} times (preemptMax)`,
     );
     return false;
   }

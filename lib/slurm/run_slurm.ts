@@ -10,12 +10,15 @@ import { runReporter } from "../schedule/run_reporter.ts";
 import { withSignals } from "../schedule/signals.ts";
 import type { Artifact } from "../task/artifact.ts";
 import { failureReport } from "../ui/report.ts";
+import { plural } from "../ui/text.ts";
 import { cancelOwn } from "./dag_cancel.ts";
 import { type DagContext, tell } from "./dag_context.ts";
 import { followDag } from "./dag_follow.ts";
 import { prepareDag } from "./dag_prepare.ts";
 import { type DagJob, writeDagJobs, writeDagRun } from "./dag_run.ts";
+import { JobLookup } from "./job_lookup.ts";
 import { submitDag } from "./dag_submit.ts";
+import { systemClient } from "./system_client.ts";
 import {
   checkSlurmOptions,
   type RunSlurmOptions,
@@ -75,35 +78,43 @@ export async function runSlurm(
   const { wait = true, entry = Deno.mainModule } = options;
   const config = resolveConfig(slurmOverrides(options));
   const reporter = runReporter("runSlurm", options);
-  const runtime = systemRuntime(config, { log: reporter.print });
+  const client = systemClient(options.intervalSec ?? config.slurm?.intervalSec);
+  const runtime = systemRuntime(config, {
+    log: reporter.print,
+    claimHint: (holder) => lookup.whyGone(holder),
+  });
+  const lookup = new JobLookup(runtime.machine, client);
   return await withSignals(options.signal, async (signal) => {
     using _ = reporter;
     const { clock } = runtime.machine;
-    const context = await prepareDag(runtime, roots, { options, config, entry, signal });
-    const { run, dir, dagPlan } = context;
+    const context = await prepareDag(runtime, roots, { options, config, entry, signal, client, lookup });
+    const { run, dagPlan } = context;
     const inRun: DagContext = { ...context, onEvent: reporter.sink };
     const { nodes, cached } = run.counts;
     reporter.sink({ type: "run_started", runId: run.runId, nodes, cached, at: clock.now() });
-    const jobs = run.nodes.length === 0 ? new Map<Hash, DagJob>() : await submit(inRun, dagPlan);
+    const isIdle = wait && run.nodes.length === 0;
+    const jobs = isIdle ? new Map<Hash, DagJob>() : await submit(inRun, dagPlan);
     if (!wait) return submitted(inRun, dagPlan, jobs);
-    try {
-      const summary = await followDag(inRun, jobs);
-      if (summary.failures.length > 0 || summary.notRun > 0) {
-        throw new RunFailedError(failureReport(summary, { keepGoing: true }), summary);
-      }
-      return summary;
-    } catch (error) {
-      if (signal.aborted) {
-        const cancelled = await cancelOwn(inRun, jobs);
-        tell(
-          inRun,
-          "warn",
-          `run ${run.runId} was stopped: cancelled ${cancelled} of its jobs; ${dir} is kept`,
-        );
-      }
-      throw error;
-    }
+    return await follow(inRun, jobs);
   });
+}
+
+async function follow(context: DagContext, jobs: ReadonlyMap<Hash, DagJob>): Promise<RunSummary> {
+  const { run: { runId }, signal } = context;
+  let summary: RunSummary;
+  try {
+    summary = await followDag(context, jobs, async () => {
+      const cancelled = await cancelOwn(context, jobs);
+      tell(context, "warn", `run ${runId} was stopped: cancelled ${cancelled} of its jobs`);
+    });
+  } catch (error) {
+    if (!signal.aborted) {
+      tell(context, "warn", `the jobs go on: furu follow ${runId}, or furu cancel ${runId}`);
+    }
+    throw error;
+  }
+  if (summary.failures.length === 0 && summary.notRun === 0) return summary;
+  throw new RunFailedError(failureReport(summary, { keepGoing: true }), summary);
 }
 
 async function submit(context: DagContext, { nodes }: Plan): Promise<Map<Hash, DagJob>> {
@@ -115,13 +126,10 @@ async function submit(context: DagContext, { nodes }: Plan): Promise<Map<Hash, D
   await writeDagJobs(runtime, dir, jobs);
   const own = [...jobs.values()].filter((job) => job.own).length;
   const others = jobs.size - own;
-  tell(
-    context,
-    "info",
-    `submitted ${own === 1 ? "1 job" : `${own} jobs`}${
-      others > 0 ? `; ${others} were in Slurm already` : ""
-    }`,
-  );
+  const found = others === 0
+    ? ""
+    : `; ${plural(others, "job")} of other runs ${others === 1 ? "is" : "are"} waited for`;
+  tell(context, "info", `submitted ${plural(own, "job")}${found}`);
   return jobs;
 }
 

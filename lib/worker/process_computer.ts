@@ -15,6 +15,7 @@ export class ProcessComputer implements Computer {
   readonly #workers: Workers;
   readonly #entry: string;
   readonly #runId: string;
+  #warming: Promise<void> | undefined;
 
   /** Starts nothing yet. */
   constructor(runtime: Runtime, runId: string, options: WorkersOptions) {
@@ -24,7 +25,13 @@ export class ProcessComputer implements Computer {
     this.#runId = runId;
   }
 
+  /** Starts a process for the first attempt already; when that fails the attempt will say so. */
+  warm(signal: AbortSignal): void {
+    this.#warming = this.#workers.take(signal).then((worker) => this.#workers.give(worker)).catch(() => {});
+  }
+
   async compute(attempt: ClaimedAttempt): Promise<Verdict> {
+    await this.#warming;
     const { artifact, claim, spec, signal, log, timeLimitSec, onProgress, replaces } = attempt;
     let worker;
     try {
@@ -67,6 +74,7 @@ export class ProcessComputer implements Computer {
   }
 
   async close(): Promise<void> {
+    await this.#warming;
     await this.#workers[Symbol.asyncDispose]();
   }
 }

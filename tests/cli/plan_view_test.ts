@@ -43,6 +43,12 @@ Deno.test("planTree() shows what several need once, then refers to it", () => {
   ]);
 });
 
+Deno.test("planTree() names the spec of each where all are wanted", () => {
+  const lines = planTree(diamond, { ...plain, allSpecs: true }).split("\n");
+  assertEquals(lines[0], "Report(a0000000)  TODO  spec default");
+  assertEquals(lines[3], "└─ toy/Train(c0000000)  IN_PROGRESS  spec default, by pid 7 on h1");
+});
+
 Deno.test("planTree() of a chain deeper than calls can be nested", () => {
   const size = 20_000;
   const nodes = Array.from(
@@ -66,7 +72,7 @@ Deno.test("planTable() has one line per artifact", () => {
   assertEquals(planTable(diamond, plain).split("\n").slice(0, 3), [
     "STATUS       ARTIFACT             SPEC     DEPENDENCIES  NOTE",
     "TODO         Report(a0000000)     default             2",
-    "TODO         toy/Train(b0000000)  gpu                 1  spec gpu",
+    "TODO         toy/Train(b0000000)  gpu                 1",
   ]);
 });
 

@@ -8,6 +8,12 @@ import { describeOnSlurm } from "./suite.ts";
 
 const repository = fromFileUrl(new URL("../..", import.meta.url));
 
+/** Where this Deno keeps what it has downloaded: another HOME must not make it download again. */
+function denoDir(): string {
+  const { stdout } = new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).outputSync();
+  return JSON.parse(new TextDecoder().decode(stdout)).denoDir;
+}
+
 describeOnSlurm("jobs in DAG mode that do not end well", (suite) => {
   const cancel = (...args: string[]) => suite.cluster.run("scancel", ...args);
   const jobOf = async (rig: DagRig, node: string): Promise<string> => {
@@ -174,21 +180,27 @@ describeOnSlurm("jobs in DAG mode that do not end well", (suite) => {
     );
     await Deno.writeTextFile(
       join(project, "pipeline.ts"),
-      `import { defineTask, z } from "@furu/furu";
+      `import { defineTask, main, z } from "@furu/furu";
        import { sum } from "#sum";
        const Sum = defineTask({
          name: "mine/Sum",
          params: z.object({ a: z.number() }),
          create: ({ params }) => sum(params.a, 1),
        });
-       export default [Sum({ a: 1 })];
+       await main(import.meta, [Sum({ a: 1 })]);
       `,
     );
-    const script = rig.script("../cli.ts", ["run", "--slurm", "dag", join(project, "pipeline.ts")], {
-      HOME: join(rig.folder, "home"),
-    });
-    const { code, output } = await script.ended();
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      // Deno finds the script's own configuration itself.
+      args: ["run", "-A", "--quiet", join(project, "pipeline.ts"), "run", "--slurm", "dag"],
+      cwd: rig.folder,
+      env: { ...rig.env, HOME: join(rig.folder, "home"), DENO_DIR: denoDir(), NO_COLOR: "1" },
+      stdin: "null",
+    }).output();
+    const output = new TextDecoder().decode(stderr);
     assertEquals(code, 0, output);
     assertStringIncludes(output, "1 computed");
+    const store = join(project, "furu-data/artifacts/mine/Sum");
+    assertEquals([...Deno.readDirSync(store)].length, 1);
   });
 });

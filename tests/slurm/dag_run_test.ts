@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async/delay";
 import type { Node } from "../e2e/run_rig.ts";
 import type { Cluster } from "./cluster.ts";
 import { DagRig, jobField, reportOf } from "./dag_rig.ts";
@@ -99,6 +100,25 @@ describeOnSlurm("runSlurm() in DAG mode", (suite) => {
     const { summary } = await rig.run([root], { options: { force: ["run/Step"] } });
     assertEquals([summary?.computed, summary?.failures], [1, []]);
     assertEquals(rig.created(), ["a", "a", "b"]);
+  });
+
+  suite.it("neither gives up nor submits twice what is pending ten times longer than a lease", async () => {
+    await using rig = new DagRig(suite.cluster);
+    const config = { leaseSec: 0.4 };
+    const root: Node = { id: "b", needs: [{ id: "a", does: ["touch runs", "await go"] }] };
+    const { submitted } = await rig.run([root], { options: { wait: false }, config });
+    await rig.there("runs");
+    const pending = await rig.run([{ id: "c", needs: [root] }], { options: { wait: false }, config });
+    const again = rig.start([root], { config });
+    await delay(4000);
+    rig.touch("go");
+    const { summary, messages } = await reportOf(again);
+    assertEquals([summary?.elsewhere, summary?.failures], [1, []]);
+    assertEquals(messages, ["submitted 0 jobs; 1 job of other runs is waited for"]);
+    assertEquals(pending.submitted?.ids.b, submitted?.ids.b);
+    assertEquals((await rig.furu("follow", pending.submitted!.runId).ended()).code, 0);
+    assertEquals(rig.created(), ["a", "b", "c"]);
+    assertEquals(rig.leftovers(), []);
   });
 
   suite.it("lets two submitters of the same roots submit each node once", async () => {

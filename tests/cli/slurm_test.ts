@@ -1,0 +1,82 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import type { DetachedRun, SlurmRunOptions } from "../../lib/cli/engine.ts";
+import type { Hash } from "../../lib/core/hash.ts";
+import { summaryOf } from "../ui/events.ts";
+import { furu } from "./rig.ts";
+
+const RUN: DetachedRun = {
+  runId: "slurm-1",
+  runDir: "/store/runs/slurm-1",
+  jobIds: { ["0123" as Hash]: "7" },
+  rootJobIds: ["7"],
+};
+
+function engine() {
+  const asked: SlurmRunOptions[] = [];
+  return {
+    asked,
+    runSlurm: (_: unknown, options: SlurmRunOptions) => {
+      asked.push(options);
+      return Promise.resolve(options.wait ? summaryOf() : RUN);
+    },
+  };
+}
+
+Deno.test("furu run --slurm dag follows the run, with the flags that mean the same there", async () => {
+  const { asked, runSlurm } = engine();
+  const { code, out, runs } = await furu(
+    ["run", "pipeline.ts", "--slurm", "dag", "--retries", "1", "--no-retry-failed", "--quiet"],
+    { runSlurm },
+  );
+  assertEquals([code, out, runs.length], [0, "", 0]);
+  const [{ entry: _, ...options } = {} as SlurmRunOptions] = asked;
+  assertEquals(options, {
+    mode: "dag",
+    wait: true,
+    maxComputeRetries: 1,
+    retryFailed: false,
+    progress: "quiet",
+  });
+});
+
+Deno.test("furu run --slurm dag --detach prints the run's id, or with --json all that was submitted", async () => {
+  const { runSlurm } = engine();
+  const plain = await furu(["run", "pipeline.ts", "--slurm", "dag", "--detach"], { runSlurm });
+  assertEquals([plain.code, plain.out], [0, "slurm-1\n"]);
+  const json = await furu(["run", "pipeline.ts", "--slurm", "dag", "--detach", "--json"], { runSlurm });
+  assertEquals(JSON.parse(json.out), { type: "run_submitted", ...RUN });
+});
+
+Deno.test("furu run refuses flags that mean nothing together", async () => {
+  const detach = await furu(["run", "pipeline.ts", "--detach"]);
+  assertEquals(detach.code, 2);
+  assertStringIncludes(detach.err, "Cannot use --detach without --slurm");
+  const workers = await furu(["run", "pipeline.ts", "--slurm", "dag", "--workers", "4"]);
+  assertEquals(workers.code, 2);
+  assertStringIncludes(workers.err, "Cannot use --workers with --slurm dag");
+  const mode = await furu(["run", "pipeline.ts", "--slurm", "dga"]);
+  assertEquals(mode.code, 2);
+  assertStringIncludes(mode.err, "dag");
+});
+
+Deno.test("furu cancel says how many jobs it cancelled", async () => {
+  const cancelled: string[] = [];
+  const cancel = (runId: string) => Promise.resolve(cancelled.push(runId));
+  assertEquals((await furu(["cancel", "slurm-1"], { cancel })).out, "cancelled 1 job of slurm-1\n");
+  assertEquals(JSON.parse((await furu(["cancel", "slurm-1", "--json"], { cancel })).out), {
+    runId: "slurm-1",
+    cancelled: 2,
+  });
+  assertEquals(cancelled, ["slurm-1", "slurm-1"]);
+  assertEquals((await furu(["cancel"], { cancel })).code, 2);
+});
+
+Deno.test("furu follow shows a run as furu run does", async () => {
+  const followed: unknown[] = [];
+  const follow = (...args: unknown[]) => {
+    followed.push(args);
+    return Promise.resolve(summaryOf());
+  };
+  assertEquals((await furu(["follow", "slurm-1", "--json"], { follow })).code, 0);
+  assertEquals(followed, [["slurm-1", { progress: "json" }]]);
+});

@@ -51,7 +51,8 @@ export function slurmConf(options: ConfigOptions): string {
     GresTypes: "gpu",
     ReturnToService: "2",
     SlurmdTimeout: "30",
-    KillWait: "5",
+    // Longer than the grace that a computing process is given to end (5 s), as the default of 30 s is.
+    KillWait: "15",
     MailProg: "/bin/true",
     ...options.settings,
   };

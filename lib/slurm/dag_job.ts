@@ -11,7 +11,9 @@ import { drive } from "../schedule/drive.ts";
 import { runReporter } from "../schedule/run_reporter.ts";
 import { tryClaim } from "../store/claim.ts";
 import { type QueuedJob, readQueued, removeQueued } from "../store/queued.ts";
+import type { Ending } from "../store/end_record.ts";
 import type { SlurmJob } from "../store/record.ts";
+import { plural } from "../ui/text.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact.ts";
 import { failureReport } from "../ui/report.ts";
 import { type ComputeConfig, makeArtifact } from "../worker/compute_task.ts";
@@ -96,6 +98,16 @@ export async function runDagJob(options: DagJobOptions): Promise<number> {
 async function work(context: JobContext): Promise<number> {
   const { dir, run, node, runtime, slurm, signals } = context;
   const paths = runtime.store.paths(node);
+  // Slurm begins a job again by itself when its node fails, however often that was.
+  const { preemptMax } = run.config;
+  if (slurm.restarts > preemptMax) {
+    const error = `its job was begun again ${
+      plural(slurm.restarts, "time")
+    }; at most ${preemptMax} (preemptMax) count`;
+    console.error(`${label(node)}: ${error}`);
+    await endUnbegun(context, { kind: "failed", failure: "lost", error });
+    return 1;
+  }
   const queued = await readQueued(runtime.store, paths);
   if (queued && queued.name !== slurm.name && await isAlive(context, queued)) {
     console.error(
@@ -187,17 +199,22 @@ async function isAlive({ client, runtime, signals }: JobContext, queued: QueuedJ
 }
 
 /** Writes down that this artifact cannot be computed by the code that is there. */
-async function endAsProtocol({ runtime, node, run, slurm }: JobContext, error: unknown): Promise<void> {
-  const paths = runtime.store.paths(node);
-  const claimed = await tryClaim(runtime.store, paths, { backend: "slurm-dag", run: run.runId, slurm });
-  await removeQueued(runtime.store, paths, slurm.name);
-  if (claimed.kind === "held") return;
-  await endLogged(runtime, claimed.claim, {
+async function endAsProtocol(context: JobContext, error: unknown): Promise<void> {
+  await endUnbegun(context, {
     kind: "failed",
     failure: "protocol",
     error: errorText(error),
     ...(error instanceof Error && error.stack ? { stack: error.stack } : {}),
   });
+}
+
+/** Writes down how an attempt ended that never began. */
+async function endUnbegun({ runtime, node, run, slurm }: JobContext, ending: Ending): Promise<void> {
+  const paths = runtime.store.paths(node);
+  const claimed = await tryClaim(runtime.store, paths, { backend: "slurm-dag", run: run.runId, slurm });
+  await removeQueued(runtime.store, paths, slurm.name);
+  if (claimed.kind === "held") return;
+  await endLogged(runtime, claimed.claim, ending);
 }
 
 function label({ name, hash }: DagNode): string {

@@ -131,8 +131,11 @@ describeOnSlurm("runSlurm() in DAG mode", (suite) => {
     rig.touch("go");
     const reports = await Promise.all(both.map(reportOf));
     for (const { summary, error } of reports) assertEquals([error, summary?.failures], [undefined, []]);
-    const computed = reports.map(({ summary }) => summary!.computed + summary!.elsewhere);
-    assertEquals(computed, [4, 4]);
+    // On a busy machine the second may begin to plan when some of it is stored already.
+    for (const { summary } of reports) {
+      const { nodes, cached, computed, elsewhere } = summary!;
+      assertEquals(cached + computed + elsewhere, nodes);
+    }
     const after = await jobCount(suite.cluster);
     assertEquals(after - before, 4);
     assertEquals(rig.created(), ["base", "r1", "r2", "r3"]);

@@ -141,14 +141,18 @@ describeOnSlurm("a client on a real Slurm", (suite) => {
 
   it("requeues a running job, which keeps its id and name", async () => {
     const job = await submit({ command: ["bash", "-c", "echo run ${SLURM_RESTART_COUNT-first}; sleep 100"] });
+    const logged = async (text: string): Promise<void> => {
+      const since = performance.now();
+      while (!(await job.readLog()).includes(text)) {
+        assert(performance.now() - since < 20_000);
+        await systemClock.sleep(50);
+      }
+    };
     await until(job, running);
+    await logged("run first\n");
     await makeClient().requeue(job.jobId);
     await until(job, (state, restarts) => running(state) && restarts === 1);
-    const since = performance.now();
-    while (!(await job.readLog()).includes("run 1")) {
-      assert(performance.now() - since < 20_000);
-      await systemClock.sleep(50);
-    }
+    await logged("run 1");
     assertStringIncludes(await job.readLog(), "run first\n");
     await makeClient().cancel([job.jobId]);
     await assertRejects(() => makeClient().requeue("99999"), SlurmError, "Invalid job id specified");

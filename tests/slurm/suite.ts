@@ -11,16 +11,19 @@ export interface SlurmSuite {
 }
 
 /**
- * A group of tests with one real cluster. Where Slurm is not installed it says so in one line and is ignored, unless
- * `FURU_TEST_SLURM=required` says that this is a failure.
+ * A group of tests with one real cluster. They run when `FURU_TEST_SLURM` is set (`deno task test:slurm`), while Slurm
+ * support is being built; without it, or without Slurm, one line says that they are left out. With
+ * `FURU_TEST_SLURM=required` it is a failure that Slurm is missing.
  */
 export function describeOnSlurm(
   name: string,
   register: (suite: SlurmSuite) => void,
   options: ClusterOptions = {},
 ): void {
-  if (!slurmAvailable() && Deno.env.get("FURU_TEST_SLURM") !== "required") {
-    console.log(`Slurm is not installed: the tests "${name}" are left out`);
+  const wanted = Deno.env.get("FURU_TEST_SLURM") ?? "";
+  if (wanted === "" || (!slurmAvailable() && wanted !== "required")) {
+    const why = wanted === "" ? "FURU_TEST_SLURM is not set" : "Slurm is not installed";
+    console.log(`${why}: the tests "${name}" are left out`);
     return describe.ignore(name, () => {});
   }
   describe(name, () => {

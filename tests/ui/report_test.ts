@@ -5,7 +5,7 @@ import { failureOf, summaryOf } from "./events.ts";
 Deno.test("failureReport() tells all that helps to find the cause of a failure", () => {
   const stack = [
     "Error: boom",
-    "    at create (file:///work/pipeline.ts:12:9)",
+    "    at create (file:///home/ada/pipeline.ts:12:9)",
     "    at ext:core/01_core.js:1:1",
     "    at file:///home/u/node_modules/zod/index.js:3:1",
   ].join("\n");
@@ -23,7 +23,7 @@ Deno.test("failureReport() tells all that helps to find the cause of a failure",
     '   params  {"lr":0.1}',
     "   error   Error: boom",
     "           with detail",
-    "   at      create (file:///work/pipeline.ts:12:9)",
+    "   at      create (file:///home/ada/pipeline.ts:12:9)",
     "   log     /store/1-x.log",
     "           | epoch 1",
     "           | epoch 2",

@@ -1,10 +1,10 @@
 import { WaitTimeoutError } from "../core/errors.ts";
-import { declareDead, removeEndedClaim } from "../store/attempt_end.ts";
 import type { ArtifactPaths } from "../store/layout.ts";
 import { ClaimWatch, describeOwner } from "../store/liveness.ts";
 import type { Artifact } from "../task/artifact.ts";
 import { formatDuration } from "../ui/duration.ts";
 import type { Runtime } from "./runtime.ts";
+import { settleClaim } from "./settle_claim.ts";
 
 /** Time between two log lines about one wait. */
 const SAY_EVERY_MS = 30_000;
@@ -36,15 +36,9 @@ export class Waiter {
    */
   async turn(signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
-    const { store, machine, logger } = this.#runtime;
+    const { machine } = this.#runtime;
     const look = await this.#watch.look();
-    if (look.state === "dead") {
-      logger.warn(`${this.#artifact}: ${look.why}; its attempt ${look.holder.attempt} counts as crashed`);
-      return await declareDead(store, this.#paths, look.holder, look.why);
-    }
-    if (look.state === "ended" && look.removable) {
-      return await removeEndedClaim(store, this.#paths, look.holder);
-    }
+    if (await settleClaim(this.#runtime, this.#artifact, look)) return;
     if ("holder" in look) {
       const age = machine.clock.now() - Date.parse(look.holder.startedAt);
       // Clocks differ between hosts, so the age is for people only.

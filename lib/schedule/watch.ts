@@ -2,7 +2,7 @@ import type { Plan } from "../plan/graph.ts";
 import type { ForcedNodes } from "../plan/status.ts";
 import { findForSure } from "../run/result.ts";
 import type { Runtime } from "../run/runtime.ts";
-import { declareDead, removeEndedClaim } from "../store/attempt_end.ts";
+import { settleClaim } from "../run/settle_claim.ts";
 import { ClaimWatch, describeOwner } from "../store/liveness.ts";
 import { describeQueued, readQueued } from "../store/queued.ts";
 import type { Artifact } from "../task/artifact.ts";
@@ -30,7 +30,7 @@ export async function watchNode(
   runtime: Runtime,
   { artifact, signal, replan, forced }: WatchOptions,
 ): Promise<SchedulerEvent> {
-  const { machine, store, config, logger } = runtime;
+  const { machine, store, config } = runtime;
   const { hash } = artifact;
   const paths = store.paths(artifact);
   const watch = new ClaimWatch(store, paths);
@@ -40,11 +40,7 @@ export async function watchNode(
     const look = await watch.look();
     if (look.state === "alive" && look.changed) lastChange = machine.clock.monotonic();
     if ("holder" in look) owner = describeOwner(look.holder);
-    if (look.state === "dead") {
-      logger.warn(`${artifact}: ${look.why}; its attempt ${look.holder.attempt} counts as crashed`);
-      await declareDead(store, paths, look.holder, look.why);
-    }
-    if (look.state === "ended" && look.removable) await removeEndedClaim(store, paths, look.holder);
+    await settleClaim(runtime, artifact, look);
     const queued = look.state === "absent" ? await readQueued(store, paths) : undefined;
     if (queued) owner = describeQueued(queued);
     if (look.state !== "alive" && look.state !== "unknown") {

@@ -1,4 +1,3 @@
-import { dirname } from "@std/path/dirname";
 import { join } from "@std/path/join";
 import type { Hash } from "../core/hash.ts";
 import { hashText } from "../core/hash.ts";
@@ -113,11 +112,6 @@ export function privateNameOwner(name: string, self: Owner): { owner?: Owner } |
   const start = match[3] as string;
   if (match[1] !== placeTag(self) || start === "x") return {};
   return { owner: { ...self, pid: Number(match[2]), start } };
-}
-
-/** The folder that a path is in. */
-export function parentOf(path: string): string {
-  return dirname(path);
 }
 
 const placeTags = new WeakMap<Owner, string>();

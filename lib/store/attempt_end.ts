@@ -1,4 +1,4 @@
-import { join } from "@std/path/join";
+import { join } from "@std/path/posix/join";
 import { errorCode } from "../core/errors.ts";
 import type { Claim } from "./claim.ts";
 import { type ArtifactPaths, type AttemptKey, attemptPaths, parseAttemptName } from "./layout.ts";
@@ -93,7 +93,7 @@ async function linkEnd(
 }
 
 /** Links a file of ours. After an error the name's inode tells whether it is ours: the answer can be lost. */
-async function linkOurs(store: Store, ours: string, name: string): Promise<boolean> {
+export async function linkOurs(store: Store, ours: string, name: string): Promise<boolean> {
   const { files } = store.machine;
   try {
     await files.link(ours, name);

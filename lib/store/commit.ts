@@ -1,5 +1,5 @@
 import { errorCode } from "../core/errors.ts";
-import { join } from "@std/path/join";
+import { join } from "@std/path/posix/join";
 import { readClaim } from "./read_claim.ts";
 import { type ArtifactPaths, type AttemptKey, attemptPaths } from "./layout.ts";
 import { parseSuccessRecord, type SuccessRecord } from "./record.ts";

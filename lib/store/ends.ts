@@ -1,4 +1,4 @@
-import { join } from "@std/path/join";
+import { join } from "@std/path/posix/join";
 import { type ArtifactPaths, type AttemptKey, parseAttemptName } from "./layout.ts";
 import { type EndRecord, parseEndRecord } from "./record.ts";
 import { listOrNothing, type Store } from "./store.ts";

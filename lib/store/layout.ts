@@ -1,4 +1,4 @@
-import { join } from "@std/path/join";
+import { join } from "@std/path/posix/join";
 import type { Hash } from "../core/hash.ts";
 import { hashText } from "../core/hash.ts";
 import type { Machine, Owner } from "../core/machine.ts";

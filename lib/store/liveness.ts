@@ -1,4 +1,5 @@
 import { errorCode, errorText } from "../core/errors.ts";
+import { HeartbeatSeries, readBeat } from "./heartbeat_series.ts";
 import { hasEnded, readClaim } from "./read_claim.ts";
 import type { ArtifactPaths } from "./layout.ts";
 import type { ClaimRecord } from "./record.ts";
@@ -32,7 +33,7 @@ export class ClaimWatch {
    * a third of it prove nothing.
    */
   longestPauseMs: number;
-  #series: Series | undefined;
+  readonly #series: HeartbeatSeries = new HeartbeatSeries();
   #ended: { id: string; since: number } | undefined;
 
   /** @param paths The artifact to watch. */
@@ -59,17 +60,17 @@ export class ClaimWatch {
     const holder = await readClaim(this.#store, this.#paths);
     if (!holder) return this.#forget({ state: "absent" });
     this.longestPauseMs = holder.leaseSec * 250;
-    const beat = await this.#beatOf();
+    const beat = await readBeat(machine, this.#paths.claim);
     if (!beat) return this.#forget({ state: "absent" });
     const after = machine.clock.monotonic();
-    const changed = this.#extend(`${holder.id} ${beat}`, holder.leaseSec * 1000, before, after);
+    const changed = this.#series.add(`${holder.id} ${beat.seen}`, holder.leaseSec * 1000, before, after);
     if (await hasEnded(this.#store, this.#paths, holder)) return this.#lookAtEnded(holder);
     if (machine.isGone(holder.owner)) {
       return { state: "dead", holder, why: `its process ${describeOwner(holder)} is gone` };
     }
     const hint = await this.#store.claimHint?.(holder);
     if (hint !== undefined) return { state: "dead", holder, why: hint };
-    if (this.#series?.expired) {
+    if (this.#series.expired) {
       return {
         state: "dead",
         holder,
@@ -77,34 +78,6 @@ export class ClaimWatch {
       };
     }
     return { state: "alive", holder, changed };
-  }
-
-  /** What a heartbeat changes, read through a handle so that no cached attributes are seen. */
-  async #beatOf(): Promise<string | undefined> {
-    try {
-      using file = await this.#store.machine.files.open(this.#paths.claim);
-      const { ino, mtimeMs } = await file.stat();
-      return `${ino} ${mtimeMs}`;
-    } catch (error) {
-      if (errorCode(error) === "ENOENT") return undefined;
-      throw error;
-    }
-  }
-
-  /** Adds a look to the series, or starts it again; returns whether what was seen had changed. */
-  #extend(seen: string, leaseMs: number, before: number, after: number): boolean {
-    const series = this.#series;
-    const third = leaseMs / 3;
-    const slow = after - before > third;
-    const gap = series !== undefined && before - series.lastEnd > third;
-    if (!series || series.seen !== seen || slow || gap) {
-      this.#series = slow ? undefined : { seen, firstEnd: after, lastEnd: after, looks: 1, expired: false };
-      return series?.seen !== seen;
-    }
-    series.looks++;
-    series.lastEnd = after;
-    series.expired = series.looks >= 3 && before - series.firstEnd >= leaseMs;
-    return false;
   }
 
   #lookAtEnded(holder: ClaimRecord): Look {
@@ -115,19 +88,10 @@ export class ClaimWatch {
   }
 
   #forget(look: Look): Look {
-    this.#series = undefined;
+    this.#series.forget();
     this.#ended = undefined;
     return look;
   }
-}
-
-/** Looks that all saw the same. */
-interface Series {
-  seen: string;
-  firstEnd: number;
-  lastEnd: number;
-  looks: number;
-  expired: boolean;
 }
 
 /** Who holds a claim, for people. */

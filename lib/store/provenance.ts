@@ -1,5 +1,6 @@
 import type { Config } from "../core/config.ts";
 import type { Owner } from "../core/machine.ts";
+import { packed } from "../core/packed.ts";
 import type { SlurmJob } from "./record.ts";
 import { FURU_VERSION } from "../core/version.ts";
 
@@ -117,6 +118,8 @@ function osRelease(): string {
 
 /** The command line, without what may be a secret in the environment. */
 function commandLine(): string[] {
+  const own = packed();
+  if (own !== undefined) return [own.file, ...Deno.args];
   try {
     return [Deno.execPath(), Deno.mainModule, ...Deno.args];
   } catch {

@@ -1,4 +1,4 @@
-import { join } from "@std/path/join";
+import { join } from "@std/path/posix/join";
 import { z } from "zod";
 import { errorCode } from "../core/errors.ts";
 import type { ArtifactPaths } from "./layout.ts";
@@ -15,6 +15,8 @@ const queuedRecord = z.object({
   /** Who submits it: until the id is known, its life is the job's. */
   submitter: ownerSchema,
   submittedAt: z.string(),
+  /** The cluster it is submitted to, where that is known: what another one says of it means nothing. */
+  cluster: z.string().exactOptional(),
 });
 
 const queuedId = z.object({
@@ -23,6 +25,11 @@ const queuedId = z.object({
   jobId: z.string(),
   cluster: z.string().exactOptional(),
 });
+
+/**
+ * What a scheduler knows of a queued job: why it will never begin; nothing when it may, or when that cannot be told.
+ */
+export type QueuedHint = (job: QueuedJob) => Promise<string | undefined>;
 
 /** A Slurm job that was, or is about to be, submitted for an artifact and has not begun. */
 export interface QueuedJob extends z.output<typeof queuedRecord> {
@@ -40,7 +47,7 @@ export interface QueuedJob extends z.output<typeof queuedRecord> {
 export async function linkQueued(
   store: Store,
   paths: ArtifactPaths,
-  job: { name: string; run: string },
+  job: { name: string; run: string; cluster?: string },
 ): Promise<"ours" | "held"> {
   const { machine } = store;
   const record: z.output<typeof queuedRecord> = {
@@ -49,6 +56,7 @@ export async function linkQueued(
     run: job.run,
     submitter: machine.self,
     submittedAt: new Date(machine.clock.now()).toISOString(),
+    ...(job.cluster === undefined ? {} : { cluster: job.cluster }),
   };
   const { queued } = filesOf(paths);
   for (let turn = 0;; turn++) {
@@ -110,7 +118,9 @@ export async function readQueued(store: Store, paths: ArtifactPaths): Promise<Qu
   if (!record) return undefined;
   // The id of another job is one that was left behind.
   const known = await readRecord(store, id, queuedId);
-  return known?.name === record.name ? { ...record, jobId: known.jobId } : record;
+  if (known?.name !== record.name) return record;
+  const { jobId, cluster = record.cluster } = known;
+  return { ...record, jobId, ...(cluster === undefined ? {} : { cluster }) };
 }
 
 /**
@@ -140,9 +150,20 @@ export async function removeQueued(store: Store, paths: ArtifactPaths, name: str
 }
 
 /** A queued job, for people. */
-export function describeQueued({ name, jobId, submitter, submittedAt }: QueuedJob): string {
-  const user = submitter.user ? ` of ${submitter.user}` : "";
-  return `Slurm job ${jobId ?? "(id not known yet)"} ${name}${user}, queued since ${submittedAt}`;
+export function describeQueued({ name, jobId, cluster, submitter, submittedAt }: QueuedJob): string {
+  const { user, pid, host } = submitter;
+  const where = cluster === undefined ? "" : ` on cluster ${cluster}`;
+  const who = `${user ? `${user}, ` : ""}pid ${pid} on ${host}`;
+  return `Slurm job ${
+    jobId ?? "(id not known yet)"
+  } ${name}${where}, submitted by ${who}, queued since ${submittedAt}`;
+}
+
+/** What to do about a queued job of which nothing is heard any more. */
+export function queuedAdvice(paths: ArtifactPaths, { run }: QueuedJob): string {
+  return `run 'furu cancel ${run}' where its Slurm is; if that knows no such job any more, remove ${
+    filesOf(paths).queued
+  }`;
 }
 
 function filesOf({ home }: ArtifactPaths): { queued: string; id: string } {

@@ -26,6 +26,8 @@ const slurmJob = z.object({
   name: z.string(),
   /** How often Slurm has begun it again. */
   restarts: z.int().nonnegative(),
+  /** The cluster it is on, where that is known: others do not know its id. */
+  cluster: z.string().exactOptional(),
 });
 
 const successRecord = z.object({
@@ -84,6 +86,9 @@ export type SuccessRecord = z.output<typeof successRecord>;
 export type ClaimRecord = z.output<typeof claimRecord>;
 /** How an attempt ended that did not succeed. */
 export type EndRecord = z.output<typeof endRecord>;
+
+/** A Slurm job, as records name it. */
+export const slurmJobSchema: z.ZodType<SlurmJob> = slurmJob;
 
 /**
  * Reads a success record.

@@ -1,4 +1,4 @@
-import { dirname } from "@std/path/dirname";
+import { dirname } from "@std/path/posix/dirname";
 import { errorCode, StoreError } from "../core/errors.ts";
 import type { FileEntry } from "../core/files.ts";
 import type { Machine } from "../core/machine.ts";
@@ -101,10 +101,16 @@ export class Store {
   }
 
   /** Is the store's folder group-writable? Then so is what furu makes in it, so that people can share a store. */
-  isShared(): Promise<boolean> {
-    return this.#groupWritable ??= this.machine.files.stat(this.root).then((info) =>
+  async isShared(): Promise<boolean> {
+    this.#groupWritable ??= this.machine.files.stat(this.root).then((info) =>
       info !== undefined && (info.mode & 0o020) !== 0
     );
+    try {
+      return await this.#groupWritable;
+    } catch (error) {
+      this.#groupWritable = undefined; // the file server was away: it is asked again
+      throw error;
+    }
   }
 
   /** Makes a folder (and those above it), group-writable where the store is. Returns whether it was made now. */

@@ -1,4 +1,4 @@
-import { join } from "@std/path/join";
+import { join } from "@std/path/posix/join";
 import { errorCode } from "../core/errors.ts";
 import { type ArtifactPaths, privateNameOwner } from "./layout.ts";
 import { removeIfThere, type Store } from "./store.ts";

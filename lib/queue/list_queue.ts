@@ -1,0 +1,100 @@
+import { join } from "@std/path/posix/join";
+import type { Hash } from "../core/hash.ts";
+import { listOrNothing, type Store, storeError } from "../store/store.ts";
+import { parseWorkerDir, type QueuePaths } from "./layout.ts";
+import { parseTaskName } from "./task_name.ts";
+
+/** Where a task can be. */
+export type QueueState = "todo" | "withdrawn" | "waiting" | "running" | "failed" | "done";
+
+/** Where a task was seen. */
+export interface QueuedTask {
+  /** What that means. */
+  readonly state: QueueState;
+  /** The name of its file, which has the counters. */
+  readonly file: string;
+  /** The folder that it was seen in. */
+  readonly dir: string;
+  /** The worker that has it, or had it when it was declared dead. */
+  readonly worker?: string;
+}
+
+/** The later, the further: what is done was running before. */
+const ORDER: readonly QueueState[] = ["todo", "withdrawn", "waiting", "running", "failed", "done"];
+
+/**
+ * Lists the whole queue: for a controller that begins, and for one that suspects that something was lost. A file may move
+ * while this looks, so `todo` and `running` are listed again at the end; of several places the furthest one counts. A task
+ * that is in none may still be there when listings are old: look twice before making it anew.
+ *
+ * @throws {StoreError} when a folder cannot be listed.
+ */
+export async function listQueue(store: Store, paths: QueuePaths): Promise<Map<Hash, QueuedTask>> {
+  const found = new Map<Hash, QueuedTask>();
+  const look = async (state: QueueState, dir: string, worker?: string): Promise<void> => {
+    for (const { name, isDirectory } of await list(store, dir)) {
+      const hash = isDirectory ? undefined : parseTaskName(name)?.hash;
+      if (hash === undefined) continue;
+      const seen: QueuedTask = { state, file: name, dir, ...(worker === undefined ? {} : { worker }) };
+      const before = found.get(hash);
+      if (!before || isFurther(seen, before)) found.set(hash, seen);
+    }
+  };
+  const lookAtMoving = async (): Promise<void> => {
+    for (const spec of await folders(store, paths.todo)) await look("todo", join(paths.todo, spec));
+    for (const spec of await folders(store, paths.running)) {
+      for (const name of await folders(store, join(paths.running, spec))) {
+        const worker = parseWorkerDir(name);
+        if (worker) await look("running", join(paths.running, spec, name), worker.id);
+      }
+    }
+  };
+  await lookAtMoving();
+  await look("waiting", paths.waiting);
+  await look("done", paths.done);
+  await look("failed", paths.failed);
+  await look("withdrawn", paths.withdrawn);
+  await lookAtMoving();
+  return found;
+}
+
+/**
+ * Lists the tasks in a folder that were not listed before.
+ *
+ * @param seen Names listed before; the new ones are added. Whoever moves a task away takes it out, since it may come back.
+ * @throws {StoreError} when the folder cannot be listed.
+ */
+export async function listNew(store: Store, dir: string, seen: Set<string>): Promise<string[]> {
+  const fresh: string[] = [];
+  for (const { name, isDirectory } of await list(store, dir)) {
+    if (isDirectory || seen.has(name) || !parseTaskName(name)) continue;
+    seen.add(name);
+    fresh.push(name);
+  }
+  return fresh;
+}
+
+/** Names of the folders in a folder. @throws {StoreError} when it cannot be listed. */
+export async function folders(store: Store, dir: string): Promise<string[]> {
+  return (await list(store, dir)).filter(({ isDirectory }) => isDirectory).map(({ name }) => name);
+}
+
+async function list(store: Store, dir: string): Promise<{ name: string; isDirectory: boolean }[]> {
+  try {
+    return await listOrNothing(store.machine, dir);
+  } catch (error) {
+    throw storeError("list", dir, error);
+  }
+}
+
+/** What is done stays done; else the name that more has happened to, then the further state. */
+function isFurther(seen: QueuedTask, before: QueuedTask): boolean {
+  if ((seen.state === "done") !== (before.state === "done")) return seen.state === "done";
+  const more = ends(seen.file) - ends(before.file);
+  return more !== 0 ? more > 0 : ORDER.indexOf(seen.state) > ORDER.indexOf(before.state);
+}
+
+function ends(file: string): number {
+  const name = parseTaskName(file);
+  return name ? name.attempt + name.lost : 0;
+}

@@ -1,0 +1,77 @@
+import { z } from "zod";
+import { linkOurs } from "../store/attempt_end.ts";
+import { listOrNothing, removeIfThere, type Store, storeError } from "../store/store.ts";
+import type { QueuePaths } from "./layout.ts";
+import { parseJson } from "./parse_json.ts";
+import { replaceFile } from "./replace_file.ts";
+
+/** What stop was asked for. */
+export interface StopRequest {
+  /** Version of this form. */
+  schema: 1;
+  /** `drain`: what runs is finished, nothing new begins; `stop`: what runs is ended too. */
+  how: "drain" | "stop";
+  /** Why, for people. */
+  why: string;
+  /** When it was asked for, as ISO 8601, for people. */
+  at: string;
+}
+
+const stopRequest: z.ZodType<StopRequest> = z.object({
+  schema: z.literal(1),
+  how: z.enum(["drain", "stop"]),
+  why: z.string(),
+  at: z.string(),
+});
+
+/**
+ * Asks all workers of a run to leave. The first request stays, but for one to drain, which one to stop replaces.
+ *
+ * @throws {StoreError} when the run's folder cannot be written.
+ */
+export async function askToStop(
+  store: Store,
+  paths: QueuePaths,
+  how: StopRequest["how"],
+  why: string,
+): Promise<void> {
+  const { machine } = store;
+  const at = new Date(machine.clock.now()).toISOString();
+  const text = JSON.stringify({ schema: 1, how, why, at } satisfies StopRequest);
+  try {
+    const temporary = await store.writePrivate(paths.run, text, { sync: true });
+    try {
+      if (await linkOurs(store, temporary, paths.stop)) return;
+    } finally {
+      await removeIfThere(machine, temporary);
+    }
+  } catch (error) {
+    throw storeError("write", paths.stop, error);
+  }
+  const there = await readStop(store, paths);
+  if (!there || (how === "stop" && there.how === "drain")) await replaceFile(store, paths.stop, text);
+}
+
+/**
+ * Reads what stop was asked for; `undefined` where none was. A request that cannot be read is one to stop: somebody made it.
+ *
+ * @throws {StoreError} when the system cannot read it.
+ */
+export async function readStop(store: Store, paths: QueuePaths): Promise<StopRequest | undefined> {
+  try {
+    // A host may remember for a minute that the name is missing; to list its folder makes it look again.
+    await listOrNothing(store.machine, paths.run);
+  } catch (error) {
+    throw storeError("list", paths.run, error);
+  }
+  const text = await store.read(paths.stop);
+  if (text === undefined) return undefined;
+  const parsed = parseJson(text, stopRequest);
+  if ("value" in parsed) return parsed.value;
+  return {
+    schema: 1,
+    how: "stop",
+    why: `the request ${paths.stop} cannot be read: ${parsed.fault}`,
+    at: new Date(store.machine.clock.now()).toISOString(),
+  };
+}

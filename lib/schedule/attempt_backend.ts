@@ -9,7 +9,6 @@ import type { EventSink } from "../core/event.ts";
 import { declareDead, releaseClaim, removeEndedClaim } from "../store/attempt_end.ts";
 import { type Claim, tryClaim } from "../store/claim.ts";
 import { readEnds } from "../store/ends.ts";
-import type { Ending } from "../store/end_record.ts";
 import { attemptPaths } from "../store/layout.ts";
 import { ClaimWatch, describeOwner } from "../store/liveness.ts";
 import { removeQueued } from "../store/queued.ts";
@@ -17,6 +16,7 @@ import type { SlurmJob } from "../store/record.ts";
 import type { Artifact } from "../task/artifact.ts";
 import { timeLimitOf } from "../task/time_limit_of.ts";
 import type { Backend, BackendEvent } from "./backend.ts";
+import { endingOf } from "./ending_of.ts";
 
 /** What a {@link AttemptBackend} is made with. */
 export interface AttemptBackendOptions {
@@ -28,6 +28,8 @@ export interface AttemptBackendOptions {
   computer: Computer;
   /** What is computed again although it is stored. */
   forced: ForcedNodes | undefined;
+  /** The worker that this process is, for claims and events. @default none */
+  worker?: string;
   /** The Slurm job that this process is: its claim takes the place of its being queued. */
   slurm?: SlurmJob;
   /** Told of attempts. */
@@ -38,8 +40,8 @@ export interface AttemptBackendOptions {
   report: (event: BackendEvent) => void;
 }
 
-/** The time that a claim needs no heartbeat, so that small tasks cost none; far below any lease. */
-const BEAT_AFTER_MS = 200;
+/** The time that a claim needs no heartbeat, so that small tasks cost none; never longer than between two of them. */
+const BEAT_AFTER_MS = 2000;
 
 /** Makes attempts on this machine: claims, has them computed, ends them. */
 export class AttemptBackend implements Backend {
@@ -85,7 +87,7 @@ export class AttemptBackend implements Backend {
   async #work(artifact: Artifact, spec: string): Promise<BackendEvent | undefined> {
     const { hash } = artifact;
     const { store } = this.#runtime;
-    const { slurm } = this.#options;
+    const { slurm, worker } = this.#options;
     const paths = store.paths(artifact);
     const watch = new ClaimWatch(store, paths);
     for (;;) {
@@ -93,8 +95,11 @@ export class AttemptBackend implements Backend {
       const result = await tryClaim(store, paths, {
         backend: this.#options.name,
         run: this.#options.runId,
+        ...(worker === undefined ? {} : { worker }),
         ...(slurm === undefined ? {} : { slurm }),
-        ...(this.#options.computer.inProcess ? { mayBlock: true } : { beatAfterMs: BEAT_AFTER_MS }),
+        ...(this.#options.computer.inProcess ? { mayBlock: true } : {
+          beatAfterMs: Math.min(BEAT_AFTER_MS, store.heartbeatSec * 1000),
+        }),
       });
       if (result.kind === "claimed") return await this.#underClaim(artifact, spec, result.claim);
       const look = await watch.look();
@@ -153,7 +158,7 @@ export class AttemptBackend implements Backend {
       hash,
       name,
       attempt,
-      worker: this.#options.name,
+      worker: this.#options.worker ?? this.#options.name,
       log,
       at: machine.clock.now(),
     });
@@ -217,7 +222,7 @@ export class AttemptBackend implements Backend {
     if (verdict.outcome === "preempted") {
       return { type: "failed", hash, kind: "lost", failedEnds, lostEnds, error: verdict.reason, log };
     }
-    const { kind, error, stack, logTail } = verdict;
+    const { kind, error, stack, logTail, unstartable } = verdict;
     return {
       type: "failed",
       hash,
@@ -228,6 +233,7 @@ export class AttemptBackend implements Backend {
       ...(stack === undefined ? {} : { stack }),
       log,
       logTail,
+      ...(unstartable === undefined ? {} : { unstartable }),
     };
   }
 
@@ -238,10 +244,4 @@ export class AttemptBackend implements Backend {
     const failed = own.filter(({ kind, failure }) => kind === "failed" && failure !== "lost");
     return { failedEnds: failed.length, lostEnds: own.length - failed.length };
   }
-}
-
-function endingOf(verdict: Exclude<Verdict, { outcome: "success" | "superseded" }>): Ending {
-  if (verdict.outcome === "preempted") return { kind: "preempted", error: verdict.reason };
-  const { kind: failure, error, stack } = verdict;
-  return { kind: "failed", failure, error, ...(stack === undefined ? {} : { stack }) };
 }

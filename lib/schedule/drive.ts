@@ -16,8 +16,11 @@ export interface DriveOptions extends SchedulerOptions {
   runId: string;
   /** What there is to do. */
   plan: Plan;
-  /** Makes what computes the nodes; it tells about them through `report`. */
-  backend: (report: (event: BackendEvent) => void) => Backend;
+  /**
+   * Makes what computes the nodes; it tells about them through `report`, and through `broken` that something happened which
+   * ends the run with that error.
+   */
+  backend: (report: (event: BackendEvent) => void, broken: (error: unknown) => void) => Backend;
   /** Plans one artifact by itself. */
   replan: (artifact: Artifact) => Promise<Plan>;
   /** Nodes that are computed although they are stored. */
@@ -68,7 +71,7 @@ class Driver {
   constructor(runtime: Runtime, options: DriveOptions) {
     this.#runtime = runtime;
     this.#options = options;
-    this.#backend = options.backend((event) => this.#push(event));
+    this.#backend = options.backend((event) => this.#push(event), (error) => this.#break(error));
     for (const { hash, artifact } of options.plan.nodes.values()) this.#artifacts.set(hash, artifact);
   }
 
@@ -112,7 +115,9 @@ class Driver {
 
   #remember(event: FailedEvent): void {
     this.#lastFailed = event;
-    this.#failed.set(event.hash, (this.#failed.get(event.hash) ?? 0) + 1);
+    // A run that was taken up in the middle has made attempts that this process did not see.
+    const seen = (this.#failed.get(event.hash) ?? 0) + 1;
+    this.#failed.set(event.hash, Math.max(seen, event.failedEnds + event.lostEnds));
   }
 
   async #act(action: SchedulerAction): Promise<void> {
@@ -158,6 +163,7 @@ class Driver {
       case "stop":
         // After a failure what runs may finish. Otherwise it is preempted, and the scheduler told when all is still.
         if (action.why !== "failure") this.#halt();
+        else this.#backend.withdraw?.().catch((error) => this.#break(error));
         return;
       case "stalled": {
         const missing = action.missing.map((hash) => `${this.#artifact(hash)}`).join(", ");

@@ -108,6 +108,8 @@ class GraphScheduler implements Scheduler {
         if (node.phase !== "running") return;
         this.#progress.leave(node);
         return this.#watch(node, event.owner);
+      case "withdrawn":
+        return this.#onWithdrawn(node);
       case "released":
         return this.#onReleased(node, event.plan);
       case "stale":
@@ -143,6 +145,13 @@ class GraphScheduler implements Scheduler {
     // Else it was lost after a stop, as by Ctrl-C: it is not to blame and counts as not run.
   }
 
+  /** It was not begun. After a stop it counts as not run; else, which no backend should do, it is started again. */
+  #onWithdrawn(node: WorkNode): void {
+    if (node.phase !== "running") return;
+    this.#progress.leave(node);
+    if (!this.#stopped) this.#progress.queueIfFree(node);
+  }
+
   #onReleased(node: WorkNode, plan: Pick<Plan, "nodes"> | undefined): void {
     if (node.phase !== "watched") return;
     this.#progress.leave(node);
@@ -165,14 +174,12 @@ class GraphScheduler implements Scheduler {
     this.#watchElsewhere(this.#progress.admit(node.below));
   }
 
-  #onStale(node: WorkNode, { owner, afterSec }: Of<"stale">): void {
+  #onStale(node: WorkNode, { owner, afterSec, advice }: Of<"stale">): void {
     if (node.phase !== "watched") return;
     this.#progress.leave(node);
-    this.#fail(node, {
-      kind: "lost",
-      error:
-        `Waited in vain for ${owner}, who computes it: nothing changed for ${afterSec} s, the stale limit`,
-    });
+    const what = `Waited in vain for ${owner}, who computes it: nothing changed for ${afterSec} s`;
+    const then = advice === undefined ? "" : `; ${advice}`;
+    this.#fail(node, { kind: "lost", error: `${what}, the stale limit${then}` });
   }
 
   #watch(node: WorkNode, owner: string): void {

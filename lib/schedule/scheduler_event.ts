@@ -15,8 +15,14 @@ export type SchedulerEvent =
    * lies below may be missing as well.
    */
   | { readonly type: "released"; readonly hash: Hash; readonly plan?: Pick<Plan, "nodes"> }
-  /** Nothing changed at a watched node for `afterSec` seconds: the stale limit. */
-  | { readonly type: "stale"; readonly hash: Hash; readonly owner: string; readonly afterSec: number }
+  /** Nothing changed at a watched node for `afterSec` seconds: the stale limit. `advice`: what to do about it. */
+  | {
+    readonly type: "stale";
+    readonly hash: Hash;
+    readonly owner: string;
+    readonly afterSec: number;
+    readonly advice?: string;
+  }
   /** The user wants it to end (Ctrl-C). */
   | { readonly type: "interrupt" }
   /** The backend was stopped: nothing that was started will report any more. */

@@ -6,10 +6,14 @@ import { attemptPaths } from "../store/layout.ts";
 import { ClaimWatch, describeOwner } from "../store/liveness.ts";
 import { describeQueued, type QueuedJob, readQueued } from "../store/queued.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact.ts";
+import { dropQueued } from "./drop_queued.ts";
 
 /** What {@link storeStatus} is told besides what is stored. */
 export interface StoreStatusOptions {
-  /** Is that job known to have ended? A queued job counts as in progress until then. @default never */
+  /**
+   * Is that job known to have ended? A queued job counts as in progress until then. It stays queued: a look changes
+   * nothing. @default what the runtime's scheduler says; then it is queued no more
+   */
   isOver?: (queued: QueuedJob) => Promise<boolean>;
 }
 
@@ -33,10 +37,13 @@ async function inspect(
   const paths = runtime.store.paths(artifact);
   // One look proves no lease to have run out, so only a process that is gone counts as dead here.
   const look = await new ClaimWatch(runtime.store, paths).look();
-  if (look.state === "alive") return { status: "IN_PROGRESS", owner: describeOwner(look.holder) };
+  if (look.state === "alive") {
+    const outside = look.holder.slurm === undefined ? { outside: true } : {};
+    return { status: "IN_PROGRESS", owner: describeOwner(look.holder), ...outside };
+  }
   if (look.state === "unknown") return { status: "IN_PROGRESS", owner: `unknown (${look.why})` };
   const queued = await readQueued(runtime.store, paths);
-  if (queued && !await isOver?.(queued)) {
+  if (queued && !await (isOver ? isOver(queued) : dropQueued(runtime, artifact, queued))) {
     return { status: "IN_PROGRESS", owner: describeQueued(queued) };
   }
   if (found.state === "invalid") return { status: "TODO", why: `what is stored is invalid: ${found.why}` };

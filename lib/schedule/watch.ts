@@ -4,8 +4,9 @@ import { findForSure } from "../run/result.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { settleClaim } from "../run/settle_claim.ts";
 import { ClaimWatch, describeOwner } from "../store/liveness.ts";
-import { describeQueued, readQueued } from "../store/queued.ts";
+import { describeQueued, queuedAdvice, readQueued } from "../store/queued.ts";
 import type { Artifact } from "../task/artifact.ts";
+import { dropQueued } from "./drop_queued.ts";
 import type { SchedulerEvent } from "./scheduler_event.ts";
 
 /** How a node that somebody else computes is looked after. */
@@ -36,13 +37,23 @@ export async function watchNode(
   const watch = new ClaimWatch(store, paths);
   let owner = "nobody known";
   let lastChange = machine.clock.monotonic();
+  let advice: string | undefined;
   for (let pause = 5;; pause = Math.min(pause * 1.5, config.pollIntervalSec * 1000)) {
     const look = await watch.look();
     if (look.state === "alive" && look.changed) lastChange = machine.clock.monotonic();
-    if ("holder" in look) owner = describeOwner(look.holder);
+    if ("holder" in look) {
+      owner = describeOwner(look.holder);
+      advice = undefined;
+    }
     await settleClaim(runtime, artifact, look);
-    const queued = look.state === "absent" ? await readQueued(store, paths) : undefined;
-    if (queued) owner = describeQueued(queued);
+    let queued = look.state === "absent" ? await readQueued(store, paths) : undefined;
+    if (queued && await dropQueued(runtime, artifact, queued)) queued = undefined;
+    if (queued) {
+      // That its id is known, or another job is queued, is a change.
+      if (owner !== describeQueued(queued)) lastChange = machine.clock.monotonic();
+      owner = describeQueued(queued);
+      advice = queuedAdvice(paths, queued);
+    }
     if (look.state !== "alive" && look.state !== "unknown") {
       const found = await findForSure(runtime, artifact, { value: false, signal });
       const counts = found.state === "valid" && (!forced?.has(artifact) || await forced.done(artifact));
@@ -52,7 +63,15 @@ export async function watchNode(
       }
     }
     const unchangedSec = (machine.clock.monotonic() - lastChange) / 1000;
-    if (unchangedSec > config.staleAfterSec) return { type: "stale", hash, owner, afterSec: unchangedSec };
+    if (unchangedSec > config.staleAfterSec) {
+      return {
+        type: "stale",
+        hash,
+        owner,
+        afterSec: unchangedSec,
+        ...(advice === undefined ? {} : { advice }),
+      };
+    }
     await machine.clock.sleep(Math.min(pause, watch.longestPauseMs), signal);
   }
 }

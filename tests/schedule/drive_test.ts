@@ -13,9 +13,13 @@ interface Script {
   stops?: string[];
   events?: RunEvent["type"][];
   signal?: AbortSignal;
+  withdraw?: (report: (event: BackendEvent) => void, broken: (error: unknown) => void) => Promise<void>;
 }
 
-async function run(made: Plan, { start, stops = [], events = [], signal }: Script): Promise<DriveResult> {
+async function run(
+  made: Plan,
+  { start, stops = [], events = [], signal, withdraw }: Script,
+): Promise<DriveResult> {
   await using rig = new Rig();
   return await drive(testRuntime(rig.root), {
     runId: "run",
@@ -26,8 +30,9 @@ async function run(made: Plan, { start, stops = [], events = [], signal }: Scrip
     replan: () => Promise.resolve(made),
     onEvent: ({ type }) => events.push(type),
     signal: signal ?? new AbortController().signal,
-    backend: (report): Backend => ({
+    backend: (report, broken): Backend => ({
       start: (artifact) => start(artifact, report),
+      ...(withdraw === undefined ? {} : { withdraw: () => withdraw(report, broken) }),
       stop: (how) => Promise.resolve(void stops.push(how)),
     }),
   });
@@ -94,4 +99,35 @@ Deno.test("drive() kills what runs when something breaks in it", async () => {
   });
   await assertRejects(() => broken, Error, "a bug");
   assertEquals(stops, ["kill"]);
+});
+
+Deno.test("drive() has a backend withdraw what has not begun when a failure stops the run", async () => {
+  const artifacts = ["a", "b"].map((label) => fakeArtifact(label));
+  const stops: string[] = [];
+  const made = await plan(artifacts, new FakeSource());
+  const { summary } = await run(made, {
+    start: (artifact, report) => artifact === artifacts[0] && report(failed(artifact, 2)),
+    withdraw: (report) => Promise.resolve(report({ type: "withdrawn", hash: artifacts[1]!.hash })),
+    stops,
+  });
+  assertEquals([summary.failures.length, summary.notRun, stops], [1, 1, ["drain"]]);
+});
+
+Deno.test("drive() ends with what the backend says has broken", async () => {
+  const stops: string[] = [];
+  const artifacts = ["a", "b"].map((label) => fakeArtifact(label));
+  const made = await plan(artifacts, new FakeSource());
+  const broken = run(made, {
+    start: (artifact, report) => artifact === artifacts[0] && report(failed(artifact, 2)),
+    withdraw: (_, broken) => Promise.resolve(broken(new Error("no workers"))),
+    stops,
+  });
+  await assertRejects(() => broken, Error, "no workers");
+  assertEquals(stops, ["kill"]);
+});
+
+Deno.test("drive() counts the attempts of an earlier driver of the run, too", async () => {
+  const made = await plan([fakeArtifact("a")], new FakeSource());
+  const { summary } = await run(made, { start: (artifact, report) => report(failed(artifact, 5)) });
+  assertEquals(summary.failures[0]?.attempts, 5);
 });

@@ -103,6 +103,10 @@ export class Rig {
     return this.step({ type: "busy", hash: this.hash(name), owner });
   }
 
+  withdrawn(name: string): string[] {
+    return this.step({ type: "withdrawn", hash: this.hash(name) });
+  }
+
   released(name: string, made?: Plan): string[] {
     if (made) this.learn(made);
     return this.step({ type: "released", hash: this.hash(name), ...(made ? { plan: made } : {}) });

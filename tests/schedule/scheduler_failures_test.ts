@@ -123,3 +123,22 @@ Deno.test("a failure keeps its stack and its log", async () => {
     log: "/x.log",
   });
 });
+
+Deno.test("what is withdrawn after a stop counts as not run", async () => {
+  const rig = await Rig.of(["a", "b", "c"].map((label) => fakeArtifact(label)), {
+    retry: { ...retry, retryFailed: false },
+  });
+  rig.begin();
+  assertEquals(rig.failed("a"), ["node_failed a compute: no", "stop failure"]);
+  assertEquals(rig.withdrawn("b"), []);
+  assertEquals(rig.withdrawn("c"), ["finished"]);
+  rig.ended(false, ["a"], ["b", "c"]);
+});
+
+Deno.test("what is withdrawn while the run goes on is started again", async () => {
+  const rig = await Rig.of([fakeArtifact("a")]);
+  rig.begin();
+  assertEquals(rig.withdrawn("a"), ["start a"]);
+  assertEquals(rig.done("a"), ["node_done a", "finished"]);
+  assertEquals(rig.withdrawn("a"), []);
+});

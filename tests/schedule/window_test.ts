@@ -5,7 +5,7 @@ import { windowSize } from "../../lib/schedule/window.ts";
 Deno.test("windowSize() knows dfs, bfs and positive integers", () => {
   assertEquals(windowSize("dfs"), 1);
   assertEquals(windowSize("bfs"), Infinity);
-  assertEquals([1, 2, 1000].map(windowSize), [1, 2, 1000]);
+  assertEquals([1, 2, 1000].map((window) => windowSize(window)), [1, 2, 1000]);
 });
 
 Deno.test("windowSize() refuses all else, saying what is allowed and what it got", () => {

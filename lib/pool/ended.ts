@@ -1,0 +1,52 @@
+import { z } from "zod";
+import { StoreError } from "../core/errors.ts";
+import type { RunSummary } from "../core/event.ts";
+import type { QueuePaths } from "../queue/layout.ts";
+import { parseJson } from "../queue/parse_json.ts";
+import { linkOurs } from "../store/attempt_end.ts";
+import { RECORD_SCHEMA } from "../store/record.ts";
+import { removeIfThere, type Store } from "../store/store.ts";
+
+const runEnded = z.object({
+  schema: z.literal(RECORD_SCHEMA),
+  runId: z.string(),
+  /** Of the controller that ended it. */
+  term: z.int().positive(),
+  endedAt: z.string(),
+  summary: z.custom<RunSummary>((value) => typeof value === "object" && value !== null).exactOptional(),
+  interrupted: z.boolean(),
+  /** Why it could not go on, where no failure is to blame. */
+  stalled: z.string().exactOptional(),
+  /** What broke it: no failure of a task, and nobody's wish. */
+  error: z.string().exactOptional(),
+});
+
+/** How a run ended: its `ended.json`. */
+export type RunEnded = z.output<typeof runEnded>;
+
+/**
+ * Writes how a run ended, once: the first that does so is right.
+ *
+ * @returns Whether ours is the one that counts.
+ */
+export async function writeEnded(store: Store, paths: QueuePaths, ended: RunEnded): Promise<boolean> {
+  const temporary = await store.writePrivate(paths.run, JSON.stringify(ended), { sync: true });
+  try {
+    return await linkOurs(store, temporary, paths.ended);
+  } finally {
+    await removeIfThere(store.machine, temporary);
+  }
+}
+
+/**
+ * How a run ended; `undefined` while it has not.
+ *
+ * @throws {StoreError} naming the file, when it is damaged or of another version.
+ */
+export async function readEnded(store: Store, paths: QueuePaths): Promise<RunEnded | undefined> {
+  const text = await store.read(paths.ended);
+  if (text === undefined) return undefined;
+  const parsed = parseJson(text, runEnded);
+  if ("value" in parsed) return parsed.value;
+  throw new StoreError(`Cannot use ${paths.ended}: ${parsed.fault}`);
+}

@@ -1,0 +1,154 @@
+import { errorText, FuruError } from "../core/errors.ts";
+import type { QueuePaths } from "../queue/layout.ts";
+import type { Runtime } from "../run/runtime.ts";
+import { declareDead, endAttempt, releaseClaim, removeEndedClaim } from "../store/attempt_end.ts";
+import { type Claim, tryClaim } from "../store/claim.ts";
+import { ClaimWatch } from "../store/liveness.ts";
+import { hasEnded, readClaim } from "../store/read_claim.ts";
+import type { SlurmJob } from "../store/record.ts";
+import { readEnded } from "./ended.ts";
+
+/** Who takes the role of a run's controller. */
+export interface TakeRoleOptions {
+  /** The run's id. */
+  runId: string;
+  /** The worker beside whose tasks it is held, if any. */
+  worker?: string;
+  /** The Slurm job that it is held in, if any. */
+  slurm?: SlurmJob;
+  /** Kept from one call to the next, so that a lease can be seen to run out. @default one of this call alone */
+  watch?: ClaimWatch;
+}
+
+/** Somebody else is the run's controller now: whoever thought to be it does nothing more. */
+export class RoleLostError extends FuruError {
+  /** Always `"RoleLostError"`. */
+  override readonly name = "RoleLostError";
+}
+
+/** The role is handed on, as its holder was told to leave; the run goes on. */
+export class RoleHandedOver extends FuruError {
+  /** Always `"RoleHandedOver"`. */
+  override readonly name = "RoleHandedOver";
+}
+
+/** How often it is looked for a role that cannot be seen: it may be away for a moment, while another one tidies up. */
+const LOOKS = 6;
+/** How often a role is tried for that others keep taking and leaving. */
+const MAX_TURNS = 20;
+/** A role that was looked at so short a time ago is not looked at again: many side effects come together. */
+const FRESH_MS = 5;
+
+/** Watches who holds a run's role, for {@link takeRole}. */
+export function watchRole(runtime: Runtime, paths: QueuePaths): ClaimWatch {
+  return new ClaimWatch(runtime.store, paths.role);
+}
+
+/**
+ * Tries once to become the controller of a run: where nobody is, or whoever was is dead.
+ *
+ * @returns The claim of the role, to be given to `controlPool`; or that somebody holds it, or that the run has ended.
+ * @throws {StoreError} when the run's folder cannot be written.
+ */
+export async function takeRole(
+  runtime: Runtime,
+  paths: QueuePaths,
+  { runId, worker, slurm, watch = watchRole(runtime, paths) }: TakeRoleOptions,
+): Promise<Claim | "held" | "ended"> {
+  const { store } = runtime;
+  for (let turn = 0; turn < MAX_TURNS; turn++) {
+    if (await readEnded(store, paths)) return "ended";
+    const result = await tryClaim(store, paths.role, {
+      backend: "controller",
+      run: runId,
+      ...(worker === undefined ? {} : { worker }),
+      ...(slurm === undefined ? {} : { slurm }),
+    });
+    if (result.kind === "claimed") {
+      let ours = false;
+      try {
+        // Its last holder may have ended the run since.
+        ours = !await readEnded(store, paths);
+      } finally {
+        // A role that is held and not exercised would keep everybody else from it.
+        if (!ours) await releaseClaim(store, result.claim);
+      }
+      return ours ? result.claim : "ended";
+    }
+    const look = await watch.look();
+    if (look.state === "dead") await declareDead(store, paths.role, look.holder, look.why);
+    else if (look.state === "ended" && look.removable) await removeEndedClaim(store, paths.role, look.holder);
+    else if (look.state !== "absent") return "held";
+  }
+  return "held";
+}
+
+/** The role of a run's controller, while this process holds it. */
+export class Role {
+  /** The role's claim. */
+  readonly claim: Claim;
+  readonly #runtime: Runtime;
+  #seenAt = -Infinity;
+  #lost: string | undefined;
+
+  /** @param claim From {@link takeRole}. */
+  constructor(runtime: Runtime, claim: Claim) {
+    this.#runtime = runtime;
+    this.claim = claim;
+  }
+
+  /** The how-manieth controller of the run this is, from 1. */
+  get term(): number {
+    return this.claim.attempt.n;
+  }
+
+  /**
+   * Looks whether this process is the controller still: a process that was suspended may not know that it was declared
+   * dead. Once lost, lost for ever.
+   *
+   * @throws {StoreError} when the file server does not answer.
+   */
+  async isOurs(): Promise<boolean> {
+    const { clock } = this.#runtime.machine;
+    if (this.claim.lost.aborted) this.#lost ??= errorText(this.claim.lost.reason);
+    if (this.#lost !== undefined) return false;
+    const before = clock.monotonic();
+    if (before - this.#seenAt <= FRESH_MS) return true;
+    const why = await this.#whyLost();
+    if (why !== undefined) this.#lost = why;
+    else this.#seenAt = before;
+    return why === undefined;
+  }
+
+  /** As {@link Role.isOurs}. @throws {RoleLostError} when it is not. */
+  async check(): Promise<void> {
+    if (await this.isOurs()) return;
+    throw new RoleLostError(
+      `Cannot control run ${this.claim.record.run} any longer as another process has taken the role over: ${this.#lost}`,
+    );
+  }
+
+  /** Ends the role together with the run, whose `ended.json` is there. */
+  async end(): Promise<void> {
+    await endAttempt(this.#runtime.store, this.claim, "success");
+  }
+
+  /** Gives the role up while the run goes on: somebody else may take it at once, as a later term. */
+  async giveUp(why: string): Promise<void> {
+    await endAttempt(this.#runtime.store, this.claim, { kind: "preempted", error: why });
+  }
+
+  async #whyLost(): Promise<string | undefined> {
+    const { store, machine } = this.#runtime;
+    const { paths, record } = this.claim;
+    for (let look = 1;; look++) {
+      const holder = await readClaim(store, paths);
+      if (holder && holder.id !== record.id) {
+        return `pid ${holder.owner.pid} on ${holder.owner.host} holds it`;
+      }
+      if (holder) return await hasEnded(store, paths, holder) ? "it was declared dead" : undefined;
+      if (look === LOOKS) return `${paths.claim} is gone`;
+      await machine.clock.sleep(10 * 2 ** look);
+    }
+  }
+}

@@ -1,0 +1,50 @@
+import { z } from "zod";
+import { type QueuePaths, workerFiles } from "../queue/layout.ts";
+import { parseJson } from "../queue/parse_json.ts";
+import { replaceFile } from "../queue/replace_file.ts";
+import { RECORD_SCHEMA } from "../store/record.ts";
+import type { Store } from "../store/store.ts";
+
+const unfit = z.object({
+  schema: z.literal(RECORD_SCHEMA),
+  /** The id that the worker would have had. */
+  id: z.string(),
+  spec: z.string(),
+  /** Where it was. */
+  node: z.string(),
+  /** The key by which its launcher knows it. */
+  job: z.string().exactOptional(),
+  /** `node`: this node is to blame; `protocol`: no worker of that kind can do better anywhere. */
+  kind: z.enum(["node", "protocol"]),
+  error: z.string(),
+  /** As ISO 8601, for people. */
+  at: z.string(),
+});
+
+/** Why a worker did not enter its run's queue. */
+export type Unfit = z.output<typeof unfit>;
+
+/** Writes why a worker does not enter the queue. @throws {StoreError} when it cannot be written. */
+export async function writeUnfit(
+  store: Store,
+  paths: QueuePaths,
+  init: Omit<Unfit, "schema" | "at">,
+): Promise<void> {
+  const record: Unfit = {
+    schema: RECORD_SCHEMA,
+    ...init,
+    at: new Date(store.machine.clock.now()).toISOString(),
+  };
+  await replaceFile(store, workerFiles(paths, init.id).unfit, JSON.stringify(record));
+}
+
+/**
+ * Why a worker did not enter the queue; nothing where it did, or where that cannot be understood.
+ *
+ * @throws {StoreError} when the system cannot read it.
+ */
+export async function readUnfit(store: Store, paths: QueuePaths, id: string): Promise<Unfit | undefined> {
+  const text = await store.read(workerFiles(paths, id).unfit);
+  const parsed = text === undefined ? undefined : parseJson(text, unfit);
+  return parsed && "value" in parsed ? parsed.value : undefined;
+}

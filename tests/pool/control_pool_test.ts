@@ -1,0 +1,39 @@
+import { assertEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { readEnded } from "../../lib/pool/ended.ts";
+import { getFrom } from "../run/rig.ts";
+import { artifact, PoolRig } from "./rig.ts";
+
+describe("controlPool()", () => {
+  it("computes a chain and a diamond, each artifact once, and says so in ended.json", async () => {
+    await using rig = new PoolRig();
+    const created: string[] = [];
+    const make = (name: string) => (): string => (created.push(name), name);
+    const base = artifact(make("base"));
+    const sides = [artifact(make("left"), [base]), artifact(make("right"), [base])];
+    const top = artifact(make("top"), sides);
+    await rig.begin([top]);
+    const result = await rig.control();
+    assertEquals(created.toSorted(), ["base", "left", "right", "top"]);
+    assertEquals([created[0], created.at(-1)], ["base", "top"]);
+    assertEquals([result?.summary.computed, result?.summary.notRun, result?.summary.failures], [4, 0, []]);
+    assertEquals(rig.files("done").length, 4);
+    assertEquals([...rig.files("todo"), ...rig.files("running"), ...rig.files("failed")], []);
+    const ended = await readEnded(rig.process().store, rig.paths);
+    assertEquals([ended?.summary?.computed, ended?.interrupted, ended?.term], [4, false, 1]);
+    assertEquals(rig.rig.tree().filter((name) => name.includes("/controller/")), []);
+  });
+
+  it("gives each task to a worker of its spec", async () => {
+    await using rig = new PoolRig();
+    const base = artifact(() => 1);
+    const top = artifact(() => 2, [base], { spec: "gpu" });
+    await rig.begin([top]);
+    await rig.control();
+    assertEquals(rig.launcher.submitted.map(({ spec, count }) => [spec, count]), [["default", 1], [
+      "gpu",
+      1,
+    ]]);
+    assertEquals(await getFrom(rig.process(), top), 2);
+  });
+});

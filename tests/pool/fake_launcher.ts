@@ -1,0 +1,115 @@
+import type { LossReason, WorkerJob, WorkerLauncher, WorkerRequest } from "../../lib/pool/launcher.ts";
+import { fakeWorker, type WorkerPlan } from "./fake_worker.ts";
+import type { PoolRig } from "./rig.ts";
+
+interface Job {
+  key: string;
+  spec: string;
+  order: number;
+  node: string;
+  log?: string;
+  state: WorkerJob["state"];
+  leave: AbortController;
+  ended?: Promise<void>;
+}
+
+/** Starts workers inside the test's process, as jobs that it knows the state of. */
+export class FakeLauncher implements WorkerLauncher {
+  readonly submitted: WorkerRequest[] = [];
+  readonly cancelled: string[] = [];
+  readonly list: Job[] = [];
+  /** What the nth worker does, from 0. */
+  planOf: (order: number) => WorkerPlan = () => ({});
+  /** On which node the nth worker runs. */
+  nodeOf: (order: number) => string = (order) => `node${order}`;
+  /** Do jobs begin by themselves? */
+  starts = true;
+  /** Refuses submissions with this error. */
+  refusal: Error | undefined;
+  /** Submissions come to nothing, which the next look at the jobs tells. */
+  lateRefusal: Error | undefined;
+  /** Has the scheduler noticed that a worker's process ended? */
+  notices = true;
+  #late: Error | undefined;
+  readonly #rig: PoolRig;
+  readonly #signal: AbortSignal;
+  readonly #leave = new AbortController();
+
+  constructor(rig: PoolRig, signal: AbortSignal) {
+    this.#rig = rig;
+    this.#signal = signal;
+  }
+
+  submit(request: WorkerRequest): Promise<void> {
+    if (this.refusal) return Promise.reject(this.refusal);
+    this.submitted.push(request);
+    this.#late = this.lateRefusal;
+    if (this.#late) return Promise.resolve();
+    for (let i = 0; i < request.count; i++) this.add(request.spec);
+    return Promise.resolve();
+  }
+
+  /** One more job, as if it had been submitted. */
+  add(spec: string): Job {
+    const order = this.list.length;
+    const job: Job = {
+      key: `job-${order}`,
+      spec,
+      order,
+      node: this.nodeOf(order),
+      state: { status: "pending", text: "PENDING" },
+      leave: new AbortController(),
+    };
+    this.list.push(job);
+    if (this.starts) this.begin(job);
+    return job;
+  }
+
+  /** The job begins. */
+  begin(job: Job): void {
+    const plan = this.planOf(job.order);
+    if (plan.never) return this.end(job, plan.never, plan.loss);
+    job.state = { status: "running", text: "RUNNING" };
+    const signal = AbortSignal.any([this.#signal, this.#leave.signal, job.leave.signal]);
+    job.ended = fakeWorker(this.#rig, job, plan, signal).then(
+      (text) => {
+        if (this.notices && text !== "silent") this.end(job, text, plan.loss);
+      },
+      (error) => {
+        if (!this.#signal.aborted) console.error(error);
+        this.end(job, String(error));
+      },
+    );
+  }
+
+  /** The scheduler says that it has ended. */
+  end(job: Job, text: string, loss?: LossReason): void {
+    job.state = { status: "dead", text, ...(loss === undefined ? {} : { loss }) };
+  }
+
+  jobs(): Promise<readonly WorkerJob[]> {
+    const late = this.#late;
+    this.#late = undefined;
+    if (late) return Promise.reject(late);
+    return Promise.resolve(this.list.map((job) => ({ ...job })));
+  }
+
+  cancelPending(keys: readonly string[]): Promise<void> {
+    for (const job of this.list) {
+      if (!keys.includes(job.key) || job.state.status !== "pending") continue;
+      this.cancelled.push(job.key);
+      this.end(job, "CANCELLED", "cancelled");
+    }
+    return Promise.resolve();
+  }
+
+  async cancelAll(): Promise<void> {
+    await this.cancelPending(this.list.map(({ key }) => key));
+    this.#leave.abort(new Error("the worker was told to leave"));
+  }
+
+  /** Resolves when all workers have ended. */
+  async ended(): Promise<void> {
+    await Promise.all(this.list.map((job) => job.ended));
+  }
+}

@@ -1,0 +1,63 @@
+import { assertEquals } from "@std/assert";
+import type { Hash } from "../../lib/core/hash.ts";
+import { PoolBackend } from "../../lib/pool/pool_backend.ts";
+import { remoteArtifacts } from "../../lib/pool/remote_artifact.ts";
+import { Role } from "../../lib/pool/role.ts";
+import { listQueue } from "../../lib/queue/list_queue.ts";
+import type { BackendEvent } from "../../lib/schedule/backend.ts";
+import type { Artifact } from "../../lib/task/artifact.ts";
+import { until } from "../rig.ts";
+import { backendContract, type BackendRig } from "../schedule/backend_contract.ts";
+import { artifact, PoolRig, TIMING } from "./rig.ts";
+
+async function poolBackend(
+  artifacts: readonly Artifact[],
+): Promise<BackendRig & { pool: PoolRig; broken: unknown[] }> {
+  const pool = new PoolRig();
+  await pool.begin(artifacts);
+  const runtime = pool.process();
+  const events: BackendEvent[] = [];
+  const broken: unknown[] = [];
+  const backend = new PoolBackend({
+    runtime,
+    paths: pool.paths,
+    run: pool.run,
+    role: new Role(runtime, await pool.role(runtime)),
+    launcher: pool.launcher,
+    artifactOf: remoteArtifacts(pool.run),
+    forced: undefined,
+    onEvent: (event) => pool.events.push(event),
+    timing: TIMING,
+    listed: await listQueue(runtime.store, pool.paths),
+    report: (event) => events.push(event),
+    broken: (error) => broken.push(error),
+    onStopAsked: () => {},
+  });
+  return {
+    pool,
+    backend,
+    events,
+    broken,
+    stranger: pool.process(),
+    [Symbol.asyncDispose]: async () => {
+      await backend.close();
+      await pool[Symbol.asyncDispose]();
+      assertEquals(broken, []);
+    },
+  };
+}
+
+backendContract("PoolBackend", poolBackend);
+
+Deno.test("PoolBackend.withdraw() takes back what no worker has claimed, and says so of each", async () => {
+  const artifacts = Array.from({ length: 40 }, () => artifact(() => 1));
+  await using rig = await poolBackend(artifacts);
+  rig.pool.launcher.starts = false;
+  for (const each of artifacts) rig.backend.start(each, "default");
+  await until(() => rig.pool.files("todo").length > 0, "something is queued");
+  await rig.backend.withdraw!();
+  const hashes = (list: readonly { hash: Hash }[]): Hash[] => list.map(({ hash }) => hash).toSorted();
+  assertEquals([...new Set(rig.events.map(({ type }) => type))], ["withdrawn"]);
+  assertEquals(hashes(rig.events), hashes(artifacts));
+  assertEquals(rig.pool.files("todo"), []);
+});

@@ -1,0 +1,267 @@
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { join } from "@std/path/join";
+import { ProtocolError, SlurmError } from "../../lib/core/errors.ts";
+import { readEnded } from "../../lib/pool/ended.ts";
+import { readEnds } from "../../lib/store/ends.ts";
+import { until } from "../rig.ts";
+import { artifact, PoolRig } from "./rig.ts";
+
+const retry = { retryFailed: true, maxComputeRetries: 2, preemptMax: 2 };
+
+describe("failures in a pool", () => {
+  it("tries a failed task again within its bounds, and then tells which it was", async () => {
+    await using rig = new PoolRig(retry);
+    let starts = 0;
+    const bad = artifact(() => {
+      starts++;
+      throw new Error("too bad");
+    });
+    await rig.begin([artifact(() => 1, [bad])]);
+    const result = await rig.control();
+    assertEquals(starts, 3);
+    const [failure] = result!.summary.failures;
+    assertEquals([failure?.kind, failure?.attempts, failure?.error], ["compute", 3, "too bad"]);
+    assertEquals([result?.summary.retries, result?.summary.notRun], [2, 1]);
+    assertEquals(rig.files("failed"), [`${bad.hash}.3.0.json`]);
+  });
+
+  it("withdraws what no worker has begun when a task has failed for good", async () => {
+    await using rig = new PoolRig({ maxComputeRetries: 0 });
+    let begun = 0;
+    const bad = artifact(
+      () => {
+        throw new Error("too bad");
+      },
+      [],
+      { spec: "quick" },
+    );
+    const others = Array.from({ length: 20 }, () => artifact(() => begun++));
+    await rig.begin([bad, ...others]);
+    rig.launcher.starts = false;
+    const ended = rig.control();
+    const submitted = (): boolean => rig.launcher.list.some(({ spec }) => spec === "quick");
+    await until(
+      () => submitted() && rig.files("todo").length === 21,
+      "all is queued, and a worker submitted",
+    );
+    rig.launcher.begin(rig.launcher.list.find(({ spec }) => spec === "quick")!);
+    const result = await ended;
+    assertEquals([result?.summary.failures.length, result?.summary.notRun, begun], [1, 20, 0]);
+    assertEquals([rig.files("todo").length, rig.files("withdrawn").length], [0, 20]);
+  });
+
+  it("goes on with all that does not depend on a failure when it is told to", async () => {
+    await using rig = new PoolRig({ maxComputeRetries: 0 });
+    const bad = artifact(() => {
+      throw new Error("too bad");
+    });
+    const others = Array.from({ length: 5 }, () => artifact(() => 1));
+    await rig.begin([artifact(() => 2, [bad]), ...others], { keepGoing: true });
+    const { summary } = (await rig.control())!;
+    assertEquals([summary.computed, summary.failures.length, summary.notRun], [5, 1, 1]);
+  });
+
+  it("counts a worker that vanished against the task: 3 starts with 2 retries, and then no more", async () => {
+    await using rig = new PoolRig(retry);
+    const killer = artifact(() => 1);
+    await rig.begin([killer]);
+    rig.launcher.planOf = () => ({ diesAt: { task: 0, begun: true } });
+    const { summary } = (await rig.control())!;
+    const [failure] = summary.failures;
+    assertEquals([failure?.kind, failure?.attempts], ["compute", 3]);
+    assertStringIncludes(failure?.error ?? "", "killed by SIGKILL");
+    assertEquals(rig.files("failed"), [`${killer.hash}.3.0.json`]);
+    const { store } = rig.process();
+    const ends = await readEnds(store, store.paths(killer));
+    assertEquals(ends.map(({ kind }) => kind), ["crashed", "crashed", "crashed"]);
+  });
+
+  it("has another budget for a worker that was lost through no fault of the task", async () => {
+    await using rig = new PoolRig({ ...retry, maxComputeRetries: 0 });
+    const victim = artifact(() => 1);
+    await rig.begin([victim]);
+    rig.launcher.planOf = (order) =>
+      order < 2 ? { diesAt: { task: 0, begun: order === 0 }, loss: "preempted" } : {};
+    const { summary } = (await rig.control())!;
+    assertEquals([summary.computed, summary.failures, summary.retries], [1, [], 2]);
+    assertEquals(rig.files("done"), [`${victim.hash}.1.2.json`]);
+  });
+
+  it("ends as lost when that budget is used up", async () => {
+    await using rig = new PoolRig(retry);
+    const victim = artifact(() => 1);
+    await rig.begin([victim]);
+    rig.launcher.planOf = () => ({ diesAt: { task: 0, begun: true }, loss: "node-failure" });
+    const { summary } = (await rig.control())!;
+    assertEquals([summary.failures[0]?.kind, summary.failures[0]?.attempts], ["lost", 3]);
+  });
+
+  it("takes a result that a dead worker has left", async () => {
+    await using rig = new PoolRig({ maxComputeRetries: 0 });
+    let starts = 0;
+    const only = artifact(() => ++starts);
+    await rig.begin([only]);
+    rig.launcher.planOf = () => ({ diesAt: { task: 0, begun: false, done: true } });
+    const { summary } = (await rig.control())!;
+    assertEquals([summary.computed, summary.failures, starts], [1, [], 1]);
+    assertEquals(rig.files("done"), [`${only.hash}.1.0.json`]);
+  });
+
+  it("finds a worker dead whose process is gone though its scheduler has not noticed", async () => {
+    await using rig = new PoolRig(retry);
+    await rig.begin([artifact(() => 1)]);
+    rig.launcher.notices = false;
+    rig.launcher.planOf = (order) => order === 0 ? { diesAt: { task: 0, begun: true } } : {};
+    const { summary } = (await rig.control())!;
+    assertEquals([summary.computed, summary.retries], [1, 1]);
+    assert(rig.messages.some((text) => /worker .* counts as dead: its process .* is gone/.test(text)));
+  });
+
+  it("queues the tasks of a worker that never gave a sign of life again at no cost, and then fails", async () => {
+    await using rig = new PoolRig({ ...retry, leaseSec: 0.2, heartbeatSec: 0.06 });
+    const only = artifact(() => 1);
+    await rig.begin([only]);
+    rig.launcher.planOf = (order) => ({ silent: order < 1 });
+    // The workers of these tests never beat; one that works is long gone before that could matter.
+    const { summary } = (await rig.control())!;
+    assertEquals([summary.computed, summary.retries], [1, 0]);
+    assertEquals(rig.files("done"), [`${only.hash}.1.0.json`]);
+  });
+
+  it("fails as a protocol failure when a second worker gives no sign of life", async () => {
+    await using rig = new PoolRig({ ...retry, leaseSec: 0.2, heartbeatSec: 0.06 });
+    const only = artifact(() => 1);
+    await rig.begin([only]);
+    rig.launcher.planOf = () => ({ silent: true });
+    const { summary } = (await rig.control())!;
+    assertEquals(summary.failures.map(({ kind }) => kind), ["protocol"]);
+    assertMatch(
+      summary.failures[0]!.error,
+      /second time in the run.*\n.*artifact .*, spec 'default', worker .*kind protocol/,
+    );
+  });
+
+  it("stops at once at a task file that cannot be read, and names all that helps to find it", async () => {
+    await using rig = new PoolRig();
+    const only = artifact(() => 1);
+    await rig.begin([only, artifact(() => 2)]);
+    rig.launcher.starts = false;
+    const ended = rig.control();
+    await until(() => rig.launcher.list.length >= 2 && rig.files("todo").length === 2, "all is queued");
+    const file = `${only.hash}.1.0.json`;
+    await Deno.writeTextFile(
+      join(rig.paths.failed, `${only.hash}.1.0.error.json`),
+      JSON.stringify({
+        schema: 1,
+        kind: "protocol",
+        error: "Cannot use the task file",
+        worker: "w1",
+        at: "",
+      }),
+    );
+    await Deno.rename(join(rig.paths.todo, "default", file), join(rig.paths.failed, file));
+    const { summary } = (await ended)!;
+    const [failure] = summary.failures;
+    assertEquals([failure?.kind, summary.notRun], ["protocol", 1]);
+    for (
+      const part of [join(rig.paths.failed, file), only.hash, "'default'", "w1", "attempt 1", "Cannot use"]
+    ) {
+      assertStringIncludes(failure!.error, part);
+    }
+    assertEquals(rig.files("todo"), []);
+  });
+
+  it("believes no task to be done without its success record", async () => {
+    await using rig = new PoolRig();
+    const only = artifact(() => 1);
+    await rig.begin([only]);
+    rig.launcher.planOf = () => ({ lies: 1 });
+    const { summary } = (await rig.control())!;
+    assertEquals([summary.computed, summary.retries], [1, 1]);
+    assertEquals(rig.files("done"), [`${only.hash}.1.1.json`]);
+  });
+
+  it("queues a task again whose file vanished", async () => {
+    await using rig = new PoolRig();
+    const only = artifact(() => 1);
+    await rig.begin([only]);
+    rig.launcher.starts = false;
+    const ended = rig.control();
+    await until(() => rig.files("todo").length === 1 && rig.launcher.list.length === 1, "it is queued");
+    await Deno.remove(join(rig.paths.todo, "default", `${only.hash}.1.0.json`));
+    rig.launcher.begin(rig.launcher.list[0]!);
+    const { summary } = (await ended)!;
+    assertEquals([summary.computed, rig.files("done")], [1, [`${only.hash}.1.0.json`]]);
+  });
+
+  it("ends when the jobs of a spec end again and again before their workers begin", async () => {
+    await using rig = new PoolRig();
+    await rig.begin([artifact(() => 1)]);
+    rig.launcher.planOf = () => ({ never: "FAILED exit 127" });
+    const error = await assertRejects(() => rig.control(), SlurmError);
+    assertMatch(error.message, /workers of spec 'default': 3 jobs in a row.*job-2 on node2: FAILED exit 127/);
+    assertEquals(rig.launcher.submitted.length, 3);
+    const ended = await readEnded(rig.process().store, rig.paths);
+    assertStringIncludes(ended?.error ?? "", "3 jobs in a row");
+  });
+
+  it("ends when no worker can be submitted, in the words of who refused", async () => {
+    await using rig = new PoolRig();
+    await rig.begin([artifact(() => 1)]);
+    rig.launcher.refusal = new SlurmError("sbatch: invalid partition");
+    await assertRejects(() => rig.control(), SlurmError, "invalid partition");
+  });
+
+  it("ends when submissions fail behind the launcher's back, again and again", async () => {
+    await using rig = new PoolRig();
+    await rig.begin([artifact(() => 1)]);
+    rig.launcher.lateRefusal = new SlurmError("sbatch: invalid account");
+    await assertRejects(() => rig.control(), SlurmError, "invalid account");
+  });
+
+  it("excludes a node on which tasks cannot start twice in a row", async () => {
+    await using rig = new PoolRig();
+    const tasks = Array.from({ length: 6 }, () => artifact(() => 1));
+    await rig.begin(tasks, { maxWorkers: 1 });
+    rig.launcher.nodeOf = (order) => order === 1 ? "broken" : "good";
+    // The first worker does some and dies, the second one cannot.
+    rig.launcher.planOf = (order) =>
+      order === 0 ? { diesAt: { task: 2, begun: false }, loss: "preempted" } : { unstartable: order === 1 };
+    const ended = rig.control();
+    await until(
+      () => rig.messages.some((text) => text.includes("node broken is not used any more")),
+      "excluded",
+    );
+    const { summary } = (await ended)!;
+    assertEquals(summary.computed, 6);
+    assertEquals(rig.launcher.submitted.map(({ exclude }) => exclude), [[], [], ["broken"]]);
+    assertEquals(rig.messages.filter((text) => text.includes("not used any more")).length, 1);
+  });
+
+  it("fails when no node can start any task", async () => {
+    await using rig = new PoolRig();
+    await rig.begin([artifact(() => 1)]);
+    rig.launcher.planOf = () => ({ unstartable: true });
+    const { summary } = (await rig.control())!;
+    assertEquals(summary.failures.map(({ kind }) => kind), ["protocol"]);
+    assertStringIncludes(summary.failures[0]!.error, "Cannot import it here");
+  });
+
+  it("excludes a node that workers refuse, by their own word", async () => {
+    await using rig = new PoolRig();
+    await rig.begin([artifact(() => 1)], { maxWorkers: 1 });
+    rig.launcher.nodeOf = (order) => order < 2 ? "broken" : "good";
+    rig.launcher.planOf = (order) => order < 2 ? { refuses: "node" } : {};
+    const { summary } = (await rig.control())!;
+    assertEquals(summary.computed, 1);
+    assertEquals(rig.launcher.submitted.map(({ exclude }) => exclude), [[], [], ["broken"]]);
+  });
+
+  it("ends when workers say that none of them can work on the run", async () => {
+    await using rig = new PoolRig();
+    await rig.begin([artifact(() => 1)]);
+    rig.launcher.planOf = () => ({ refuses: "protocol" });
+    await assertRejects(() => rig.control(), ProtocolError, "no room");
+  });
+});

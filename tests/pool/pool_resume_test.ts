@@ -1,0 +1,222 @@
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { join } from "@std/path/join";
+import { readEnded } from "../../lib/pool/ended.ts";
+import { Role, RoleLostError, takeRole } from "../../lib/pool/role.ts";
+import { askToStop } from "../../lib/queue/stop_request.ts";
+import { endAttempt } from "../../lib/store/attempt_end.ts";
+import { tryClaim } from "../../lib/store/claim.ts";
+import { exists, until } from "../rig.ts";
+import { artifact, PoolRig } from "./rig.ts";
+
+/** A task that waits until it is let go. */
+function gated(): { wait: () => Promise<number>; open: () => void; starts: number } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const gate = {
+    starts: 0,
+    wait: async (): Promise<number> => {
+      gate.starts++;
+      await promise;
+      return gate.starts;
+    },
+    open: resolve,
+  };
+  return gate;
+}
+
+describe("takeRole()", () => {
+  it("gives the role to one process, and to the next when that one is gone", async () => {
+    await using rig = new PoolRig();
+    await rig.begin([artifact(() => 1)]);
+    const [first, second] = [rig.process(), rig.process()];
+    const claim = await rig.role(first);
+    const options = { runId: rig.run.runId };
+    assertEquals(await takeRole(second, rig.paths, options), "held");
+    rig.kill(first.pid);
+    const taken = await takeRole(second, rig.paths, options);
+    assert(typeof taken === "object");
+    assertEquals([claim.attempt.n, taken.attempt.n], [1, 2]);
+    assertEquals(await new Role(first, claim).isOurs(), false);
+    await assertRejects(
+      () => new Role(first, claim).check(),
+      RoleLostError,
+      "another process has taken the role",
+    );
+    await new Role(second, taken).check();
+  });
+
+  it("says that a run has ended", async () => {
+    await using rig = new PoolRig();
+    await rig.begin([artifact(() => 1)]);
+    await rig.control();
+    assertEquals(await takeRole(rig.process(), rig.paths, { runId: rig.run.runId }), "ended");
+  });
+});
+
+describe("a controller that comes later", () => {
+  it("goes on where the last one was killed, and nothing is computed twice", async () => {
+    await using rig = new PoolRig();
+    const counts: number[] = Array(8).fill(0);
+    const gate = gated();
+    const low = counts.map((_, i) => artifact(() => counts[i]!++));
+    const slow = artifact(gate.wait);
+    const top = artifact(() => "top", [...low, slow]);
+    await rig.begin([top]);
+    // Its controller stops looking at anything, as a killed one does, while a worker is in the middle.
+    const first = rig.process();
+    const handOver = new AbortController();
+    const controlled = rig.control({ runtime: first, handOver: handOver.signal });
+    await until(() => gate.starts === 1 && rig.files("done").length >= 4, "it is in the middle");
+    handOver.abort(new Error("killed"));
+    assertEquals(await controlled, undefined);
+    assertEquals(await readEnded(first.store, rig.paths), undefined);
+    const second = rig.control();
+    await until(() => rig.messages.some((text) => text.includes("took up run")), "it is taken up");
+    gate.open();
+    const { summary } = (await second)!;
+    assertEquals([summary.failures, summary.notRun, summary.cached, summary.computed], [[], 0, 0, 10]);
+    assertEquals([...new Set(counts)], [1]);
+    assertEquals(gate.starts, 1);
+    assertEquals((await readEnded(first.store, rig.paths))?.term, 2);
+    assertEquals(["1.jsonl", "2.jsonl"].map((name) => exists(join(rig.paths.events, name))), [true, true]);
+  });
+
+  it("decides about failures that it finds as the one before would have", async () => {
+    await using rig = new PoolRig({ maxComputeRetries: 2 });
+    let starts = 0;
+    const bad = artifact(() => {
+      starts++;
+      throw new Error("too bad");
+    });
+    await rig.begin([bad]);
+    await Deno.writeTextFile(
+      join(rig.paths.failed, `${bad.hash}.2.0.error.json`),
+      JSON.stringify({ schema: 1, kind: "compute", error: "before", at: "" }),
+    );
+    const file = await rig.queue(bad, { attempt: 2 });
+    await Deno.rename(join(rig.paths.todo, "default", file), join(rig.paths.failed, file));
+    const { summary } = (await rig.control())!;
+    assertEquals([starts, summary.failures[0]?.attempts], [1, 3]);
+  });
+
+  it("settles what a worker left that an earlier controller had declared dead", async () => {
+    await using rig = new PoolRig();
+    const only = artifact(() => 1);
+    await rig.begin([only]);
+    const file = await rig.queue(only);
+    const dead = join(rig.paths.running, "default", "vm-1-abc.dead-0123");
+    await Deno.mkdir(dead);
+    await Deno.rename(join(rig.paths.todo, "default", file), join(dead, file));
+    await Deno.writeTextFile(
+      join(rig.paths.workers, "vm-1-abc.end.json"),
+      JSON.stringify({ schema: 1, id: "vm-1-abc", kind: "lost", why: "preempted", at: "" }),
+    );
+    const { summary } = (await rig.control())!;
+    assertEquals([summary.computed, rig.files("done")], [1, [`${only.hash}.1.1.json`]]);
+    assertEquals(exists(dead), false);
+  });
+
+  it("finishes the stop that somebody had asked for", async () => {
+    await using rig = new PoolRig();
+    await rig.begin([artifact(() => 1)]);
+    await askToStop(rig.process().store, rig.paths, "stop", "furu cancel");
+    const result = await rig.control();
+    assertEquals([result?.interrupted, result?.summary.notRun], [true, 1]);
+    assertEquals((await readEnded(rig.process().store, rig.paths))?.interrupted, true);
+  });
+});
+
+describe("a controller that has lost its role", () => {
+  it("touches nothing more, and says why", async () => {
+    await using rig = new PoolRig();
+    const gate = gated();
+    const slow = artifact(gate.wait);
+    await rig.begin([artifact(() => 1, [slow])]);
+    const first = rig.process();
+    const claim = await rig.role(first);
+    const zombie = rig.control({ runtime: first, claim });
+    zombie.catch(() => {});
+    await until(() => gate.starts === 1, "its task runs");
+    // It is declared dead by somebody who takes the role.
+    rig.kill(first.pid);
+    const next = rig.process();
+    const claimed = await rig.role(next);
+    const before = rig.launcher.submitted.length;
+    gate.open();
+    const error = await zombie.catch((reason) => reason);
+    assertInstanceOf(error, RoleLostError);
+    assertStringIncludes(error.message, rig.run.runId);
+    assertEquals(rig.launcher.submitted.length, before);
+    assertEquals(await readEnded(first.store, rig.paths), undefined);
+    const { summary } = (await rig.control({ runtime: next, claim: claimed }))!;
+    assertEquals([summary.computed, gate.starts], [2, 1]);
+  });
+});
+
+describe("a pool", () => {
+  it("waits for a stranger, and computes the task when he has given up", async () => {
+    await using rig = new PoolRig();
+    let starts = 0;
+    const wanted = artifact(() => ++starts);
+    await rig.begin([wanted]);
+    const stranger = rig.process();
+    const paths = stranger.store.paths(wanted);
+    rig.launcher.starts = false;
+    const controlled = rig.control();
+    await until(() => rig.files("todo").length === 1 && rig.launcher.list.length === 1, "it is queued");
+    const taken = await tryClaim(stranger.store, paths, { backend: "get" });
+    assert(taken.kind === "claimed");
+    rig.launcher.begin(rig.launcher.list[0]!);
+    await until(() => rig.events.some(({ type }) => type === "node_watched"), "the task is watched");
+    assertEquals(rig.files("waiting"), [`${wanted.hash}.1.0.json`]);
+    await endAttempt(stranger.store, taken.claim, { kind: "failed", error: "he gave up" });
+    const { summary } = (await controlled)!;
+    assertEquals([summary.computed, starts], [1, 1]);
+    assertEquals([...rig.files("waiting"), ...rig.files("todo")], []);
+  });
+
+  it("stops when it is told to: workers leave, and nothing is left running", async () => {
+    await using rig = new PoolRig();
+    const gate = gated();
+    await rig.begin([artifact(() => 1, [artifact(gate.wait)]), artifact(gate.wait)]);
+    const controller = new AbortController();
+    const controlled = rig.control({ signal: controller.signal });
+    await until(() => gate.starts === 2, "two tasks run");
+    controller.abort(new Error("Ctrl-C"));
+    gate.open();
+    const result = await controlled;
+    assertEquals(result?.interrupted, true);
+    assertEquals([...rig.files("todo"), ...rig.files("running")], []);
+    assertEquals(rig.launcher.list.map(({ state }) => state.status), ["dead", "dead"]);
+    assertEquals((await readEnded(rig.process().store, rig.paths))?.interrupted, true);
+  });
+
+  it("cancels pending workers that nothing is left for, the newest first", async () => {
+    await using rig = new PoolRig();
+    const gate = gated();
+    const quick = Array.from({ length: 3 }, () => artifact(() => 1));
+    await rig.begin([artifact(gate.wait), ...quick]);
+    rig.launcher.starts = false;
+    const controlled = rig.control();
+    await until(() => rig.launcher.list.length === 4, "workers are submitted");
+    rig.launcher.begin(rig.launcher.list[0]!);
+    await until(() => gate.starts === 1 || rig.files("done").length > 0, "it works");
+    rig.launcher.begin(rig.launcher.list[1]!);
+    await until(() => rig.launcher.cancelled.length === 2, "the others are cancelled");
+    assertEquals(rig.launcher.cancelled.toSorted(), ["job-2", "job-3"]);
+    gate.open();
+    assertEquals((await controlled)?.summary.computed, 4);
+  });
+
+  it("computes forced artifacts once, and leaves what is stored alone otherwise", async () => {
+    await using rig = new PoolRig();
+    let starts = 0;
+    const base = artifact(() => ++starts);
+    const top = artifact(() => 1, [base]);
+    await rig.begin([top]);
+    await rig.control();
+    await rig.begin([top]);
+    const again = await rig.control();
+    assertEquals([again?.summary.computed, again?.summary.cached, starts], [0, 1, 1]);
+  });
+});

@@ -1,0 +1,53 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { FURU_VERSION } from "../../lib/core/version.ts";
+import { preflight } from "../../lib/pool/preflight.ts";
+import { readUnfit } from "../../lib/pool/unfit_file.ts";
+import { listWorkers } from "../../lib/queue/list_workers.ts";
+import { artifact, PoolRig } from "./rig.ts";
+
+async function begun(): Promise<PoolRig> {
+  const rig = new PoolRig();
+  await rig.begin([artifact(() => 1)]);
+  rig.run = { ...rig.run, versions: { ...rig.run.versions, furu: FURU_VERSION } };
+  return rig;
+}
+
+describe("preflight()", () => {
+  it("finds nothing where tasks can be computed, and leaves nothing", async () => {
+    await using rig = await begun();
+    const { paths, run } = rig;
+    assertEquals(await preflight(rig.process(), { paths, run, spec: "default", node: "n1" }), undefined);
+    assertEquals(await listWorkers(rig.process().store, paths), new Map());
+  });
+
+  it("writes down that the folder for temporary files cannot be written, as the node's fault", async () => {
+    await using rig = await begun();
+    const { paths, run } = rig;
+    const runtime = rig.process();
+    const temporaryFolder = `${rig.rig.folder}/missing`;
+    const fault = await preflight(runtime, {
+      paths,
+      run,
+      spec: "gpu",
+      node: "n1",
+      job: "j1",
+      temporaryFolder,
+    });
+    assert(fault);
+    assertEquals([fault.kind, fault.node, fault.job, fault.spec], ["node", "n1", "j1", "gpu"]);
+    assertStringIncludes(fault.error, temporaryFolder);
+    const read = await readUnfit(runtime.store, paths, fault.id);
+    assertEquals({ ...read, at: "" }, { ...fault, at: "" });
+    assertEquals((await listWorkers(runtime.store, paths)).get(fault.id)?.unfit, true);
+  });
+
+  it("refuses to work for a run of another version of furu, wherever that is", async () => {
+    await using rig = await begun();
+    const run = { ...rig.run, versions: { ...rig.run.versions, furu: "99.0.0" } };
+    const fault = await preflight(rig.process(), { paths: rig.paths, run, spec: "default", node: "n1" });
+    assertEquals(fault?.kind, "protocol");
+    assertStringIncludes(fault?.error ?? "", "99.0.0");
+    assertStringIncludes(fault?.error ?? "", FURU_VERSION);
+  });
+});

@@ -1,6 +1,6 @@
-import { isAbsolute } from "@std/path/is-absolute";
-import { join } from "@std/path/join";
-import { resolve } from "@std/path/resolve";
+import { isAbsolute } from "@std/path/posix/is-absolute";
+import { join } from "@std/path/posix/join";
+import { resolve } from "@std/path/posix/resolve";
 import { z } from "zod";
 import { ConfigError } from "./errors.ts";
 import { furuGlobals } from "./globals.ts";

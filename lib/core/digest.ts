@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { errorText, FuruError } from "./errors.ts";
 
 /**
@@ -9,6 +8,7 @@ import { errorText, FuruError } from "./errors.ts";
  * @throws FuruError naming the file and the cause when it cannot be read.
  */
 export async function digest(path: string | URL): Promise<string> {
+  const { createHash } = await import("node:crypto"); // slow to load, and few pipelines need it
   const hash = createHash("sha256");
   try {
     using file = await Deno.open(path);

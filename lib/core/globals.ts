@@ -21,6 +21,8 @@ export interface FuruGlobals {
   config?: unknown;
   /** The options that were given in code, before the configuration is resolved. */
   configured?: unknown;
+  /** How this process was packed into one file, if it was. */
+  packed?: unknown;
   /** What a worker imports at the moment, if it does. */
   loadingModule?: unknown;
 }

@@ -1,11 +1,11 @@
-import { createHash } from "node:crypto";
+import { sha256 } from "./sha256.ts";
 
 /** The first 32 hex digits of the SHA-256 of an artifact's identity. */
 export type Hash = string & { readonly __brand: "Hash" };
 
 /** The hash of a text: the first 32 hex digits (128 bits) of the SHA-256 of its UTF-8 bytes. */
 export function hashText(text: string): Hash {
-  return createHash("sha256").update(text).digest("hex").slice(0, 32) as Hash;
+  return sha256(text).slice(0, 32) as Hash;
 }
 
 /** Is this text of the form of a {@link Hash}? */

@@ -1,6 +1,6 @@
-import { dirname } from "@std/path/dirname";
-import { fromFileUrl } from "@std/path/from-file-url";
-import { join } from "@std/path/join";
+import { dirname } from "@std/path/posix/dirname";
+import { fromFileUrl } from "@std/path/posix/from-file-url";
+import { join } from "@std/path/posix/join";
 
 /** The nearest folder at or above `from` that holds one of `names`, and which one; `undefined` where none does. */
 export function findUpward(

@@ -1,6 +1,7 @@
-import { dirname } from "@std/path/dirname";
-import { fromFileUrl } from "@std/path/from-file-url";
+import { dirname } from "@std/path/posix/dirname";
+import { fromFileUrl } from "@std/path/posix/from-file-url";
 import { furuGlobals } from "./globals.ts";
+import { embeddedPipeline, packed } from "./packed.ts";
 import { findUpward } from "./paths.ts";
 
 /** What marks the folder of a project. */
@@ -24,6 +25,8 @@ export function projectFolder(): string {
 function entryFolder(): string | undefined {
   const entry = furuGlobals().entry ?? Deno.mainModule;
   if (!entry.startsWith("file:") || entry === `${FURU}cli.ts`) return undefined;
+  // What came in the same file as furu was unpacked somewhere, which is no place for a store.
+  if (entry === embeddedPipeline() || entry.startsWith(packed()?.folder ?? " ")) return undefined;
   // `deno eval` and a script from standard input have a made-up name in the current folder, which is fine too.
   return dirname(fromFileUrl(entry));
 }

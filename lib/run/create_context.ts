@@ -1,4 +1,4 @@
-import { join } from "@std/path/join";
+import { join } from "@std/path/posix/join";
 import { type AttemptKey, attemptPaths, parseAttemptName } from "../store/layout.ts";
 import { newestCheckpoint } from "../store/ends.ts";
 import { listOrNothing } from "../store/store.ts";

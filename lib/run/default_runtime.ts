@@ -2,6 +2,7 @@ import { type Config, configKey, resolveConfig } from "../core/config.ts";
 import { systemMachine } from "../core/system_machine.ts";
 import { type GitState, Provenance } from "../store/provenance.ts";
 import type { SlurmJob } from "../store/record.ts";
+import type { QueuedHint } from "../store/queued.ts";
 import type { ClaimHint } from "../store/store.ts";
 import { createLogger } from "../ui/logger.ts";
 import { writeAll } from "../ui/write_all.ts";
@@ -18,21 +19,27 @@ export function defaultRuntime(): Runtime {
   return kept.runtime;
 }
 
+/** What a scheduler knows of those who compute, or are to compute, artifacts. */
+export interface SchedulerHints {
+  /** Of claims, besides their heartbeats. @default nothing */
+  claimHint?: ClaimHint;
+  /** Of jobs that are queued. @default nothing */
+  queuedHint?: QueuedHint;
+}
+
 /** What {@link systemRuntime} is told besides the configuration. */
-export interface SystemRuntimeOptions {
+export interface SystemRuntimeOptions extends SchedulerHints {
   /** What git said already in another process of the same run; `null` when there is none. */
   git?: GitState | null | undefined;
   /** The Slurm job that this process is of. */
   slurm?: SlurmJob | undefined;
   /** Takes the lines of furu's own log. @default stderr */
   log?: (line: string) => void;
-  /** What a scheduler says of claims, besides their heartbeats. */
-  claimHint?: ClaimHint;
 }
 
 /** A runtime on this process's machine. */
 export function systemRuntime(config: Config, options: SystemRuntimeOptions = {}): Runtime {
-  const { git, slurm, claimHint } = options;
+  const { git, slurm, claimHint, queuedHint } = options;
   const toStderr = (output: string | Uint8Array): void => writeAll(Deno.stderr, output);
   const { log = (line: string): void => toStderr(`${line}\n`) } = options;
   return new Runtime({
@@ -47,5 +54,6 @@ export function systemRuntime(config: Config, options: SystemRuntimeOptions = {}
     guard: interruptible,
     echo: toStderr,
     ...(claimHint === undefined ? {} : { claimHint }),
+    ...(queuedHint === undefined ? {} : { queuedHint }),
   });
 }

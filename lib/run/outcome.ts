@@ -17,6 +17,14 @@ export type Outcome =
   /** Somebody else's result was first; that one counts. */
   | { kind: "superseded" }
   /** The task failed, or furu did. */
-  | { kind: "failed"; failure: "compute" | "protocol"; error: ErrorInfo; signalled?: boolean | undefined }
+  | {
+    kind: "failed";
+    failure: "compute" | "protocol";
+    error: ErrorInfo;
+    /** The process had been told to stop by a signal. */
+    signalled?: boolean | undefined;
+    /** The task's code could not be loaded here: it may be the machine's fault. */
+    unstartable?: boolean | undefined;
+  }
   /** It was told to stop. */
   | { kind: "preempted" };

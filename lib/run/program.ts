@@ -1,6 +1,6 @@
-import { dirname } from "@std/path/dirname";
-import { fromFileUrl } from "@std/path/from-file-url";
-import { resolve } from "@std/path/resolve";
+import { dirname } from "@std/path/posix/dirname";
+import { fromFileUrl } from "@std/path/posix/from-file-url";
+import { resolve } from "@std/path/posix/resolve";
 import type { Clock } from "../core/clock.ts";
 import { ComputeError, errorCode, errorText, ValidationError } from "../core/errors.ts";
 import type { Files } from "../core/files.ts";

@@ -1,8 +1,8 @@
 import { errorCode, StoreError, ValidationError } from "../core/errors.ts";
 import { readRecord } from "../store/commit.ts";
 import { type ArtifactPaths, attemptPaths } from "../store/layout.ts";
+import { listSurely } from "../store/list_surely.ts";
 import type { SuccessRecord } from "../store/record.ts";
-import { listOrNothing } from "../store/store.ts";
 import { decodeValue } from "../store/value.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact.ts";
 import type { Runtime } from "./runtime.ts";
@@ -79,7 +79,7 @@ export async function findForSure(
   for (let turn = 1, pause = 20;; turn++, pause = Math.min(pause * 2, 5000)) {
     const found = await findResult(runtime, artifact, { tolerant: true, value });
     if (found.state !== "missing") return found;
-    const names = await listOrNothing(machine, paths.taskDir);
+    const names = await listSurely(store, paths.taskDir);
     if (!names.some(({ name }) => paths.record.endsWith(`/${name}`))) {
       return await findResult(runtime, artifact, { tolerant: true, value });
     }

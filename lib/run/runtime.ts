@@ -2,6 +2,7 @@ import type { Config } from "../core/config.ts";
 import type { Machine } from "../core/machine.ts";
 import type { SuccessRecord } from "../store/record.ts";
 import type { GitState } from "../store/provenance.ts";
+import type { QueuedHint } from "../store/queued.ts";
 import { type ClaimHint, Store } from "../store/store.ts";
 import { namedTasks } from "../task/task_names.ts";
 import type { Logger } from "../ui/logger.ts";
@@ -33,6 +34,8 @@ export interface RuntimeOptions {
   echo: (output: string | Uint8Array) => void;
   /** What a scheduler says of claims, besides their heartbeats. @default nothing */
   claimHint?: ClaimHint;
+  /** What a scheduler says of jobs that are queued. @default nothing */
+  queuedHint?: QueuedHint;
 }
 
 /** What every part of a process that gets or computes artifacts shares. */
@@ -55,17 +58,22 @@ export class Runtime {
   readonly session: string;
   /** Ids of the attempts whose results were found valid: a record is validated at most once per process. */
   readonly validated = new Set<SuccessRecord["id"]>();
+  /** What a scheduler says of jobs that are queued. */
+  readonly queuedHint: QueuedHint | undefined;
 
   #rerun: ((name: string) => boolean) | undefined;
 
   /** Touches nothing yet. */
-  constructor({ config, machine, provenance, logger, guard, echo, claimHint }: RuntimeOptions) {
+  constructor(
+    { config, machine, provenance, logger, guard, echo, claimHint, queuedHint }: RuntimeOptions,
+  ) {
     this.config = config;
     this.machine = machine;
     this.provenance = provenance;
     this.logger = logger;
     this.guard = guard;
     this.echo = echo;
+    this.queuedHint = queuedHint;
     this.store = new Store(machine, { ...config, ...(claimHint === undefined ? {} : { claimHint }) });
     this.session = `get-${machine.randomId()}`;
   }

@@ -19,6 +19,8 @@ export type Verdict =
     evidence?: string;
     /** The last lines that it printed. */
     logTail: string[];
+    /** The task's code could not be loaded, or no process be started for it: it may be this machine's fault. */
+    unstartable?: true;
   }
   /** It was stopped: by the signal given, or by a signal to everybody. */
   | { outcome: "preempted"; reason: string }

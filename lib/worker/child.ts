@@ -1,11 +1,11 @@
 import type { Outcome } from "../run/outcome.ts";
 import { catchUnhandled } from "./blame.ts";
+import { signalGroup } from "./group.ts";
 import { LineChannel } from "./line_channel.ts";
 import { markBytes } from "./mark.ts";
 import { PROTOCOL_VERSION } from "./protocol_version.ts";
 import { ProgressSender } from "./progress_sender.ts";
 import type { ArtifactPayload, SupervisorMessage, TaskMessage } from "./protocol.ts";
-import { startWatcher } from "./watcher.ts";
 
 /** An attempt as {@link Compute} is given it. */
 export interface ComputeTask extends Omit<TaskMessage, "artifacts" | "type" | "mark" | "forget"> {
@@ -56,21 +56,15 @@ export async function runChild(options: ChildOptions): Promise<never> {
   for (const signal of ["SIGTERM", "SIGINT", "SIGUSR1"] as const) {
     Deno.addSignalListener(signal, () => child.signalled());
   }
-  const hello = { type: "hello", v: PROTOCOL_VERSION, token: options.token, pid: Deno.pid };
-  const watching = startWatcher({
-    socket: options.socket,
-    hello: JSON.stringify({ ...hello, role: "watch" }) + "\n",
-  });
   const conn = await Deno.connect({ transport: "unix", path: options.socket });
-  // While the watcher's thread starts this one has time to load what checks messages.
   await child.prepare();
-  await watching;
   const channel = new LineChannel(conn, (line) => child.receive(line));
   child.channel = channel;
-  await channel.send({ ...hello, role: "control" });
+  await channel.send({ type: "hello", v: PROTOCOL_VERSION, token: options.token, pid: Deno.pid });
   await channel.ended;
-  // The watcher is about to kill this process and all that it started: leaving by oneself would spare the others.
-  return await new Promise<never>(() => {});
+  // The supervisor is gone: so is all that this process started, which leaving by oneself would spare.
+  signalGroup(Deno.pid, "SIGKILL");
+  Deno.exit(70); // where it leads no group
 }
 
 class Child {
@@ -166,7 +160,8 @@ class Child {
       return await this.#compute(task, signal, io);
     } catch (error) {
       const { failedOutcome } = await import("../run/failed_outcome.ts");
-      return failedOutcome(error, "protocol");
+      const { unstartable } = error as { unstartable?: unknown };
+      return { ...failedOutcome(error, "protocol"), ...(unstartable === true ? { unstartable } : {}) };
     }
   }
 

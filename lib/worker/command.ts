@@ -1,17 +1,27 @@
-import { dirname } from "@std/path/dirname";
-import { isAbsolute } from "@std/path/is-absolute";
+import { dirname } from "@std/path/posix/dirname";
+import { isAbsolute } from "@std/path/posix/is-absolute";
+import { packed } from "../core/packed.ts";
 import { findUpward, pathOf } from "../core/paths.ts";
 
 /** Options of {@link workerCommand}. */
 export interface WorkerCommandOptions {
   /** URL of the user's module: its configuration file holds for the worker as well. */
   module?: string | URL;
-  /** More options for `deno run`, as `--v8-flags=--max-old-space-size=8192`; a compiled program has its own. */
+  /** More options for `deno run`, as `--v8-flags=--max-old-space-size=8192`; one file has its own. */
   denoOptions?: readonly string[];
 }
 
 /** The hidden command of `furu` that becomes a computing process; the socket and a token follow it. */
 export const COMPUTE_COMMAND = "compute";
+
+/**
+ * V8 begins with a megabyte for young objects, full many times while modules load: collecting it takes a start 10 ms. It
+ * would let that grow to these 16 MB anyway.
+ */
+const V8_FLAGS = "--v8-flags=--min-semi-space-size=16";
+
+/** What a packed program takes as its first argument: the module whose configuration file holds. Its shell part reads it. */
+export const PACKED_MODULE_FLAG = "--furu-module";
 
 const CLI_URL = new URL("../../cli.ts", import.meta.url);
 
@@ -26,13 +36,21 @@ const CLI_URL = new URL("../../cli.ts", import.meta.url);
 export function workerCommand(options: WorkerCommandOptions = {}): string[] {
   if (Deno.build.standalone) return [Deno.execPath(), COMPUTE_COMMAND];
   const { module, denoOptions = [] } = options;
+  const own = packed();
+  if (own?.pipeline !== undefined) return [own.file, COMPUTE_COMMAND];
   const config = module === undefined ? undefined : nearestConfig(module);
+  if (own !== undefined) {
+    // Not the configuration itself: what is embedded has to be added to it, on each machine anew.
+    const about = config === undefined ? [] : [`${PACKED_MODULE_FLAG}=${pathOf(module!)}`];
+    return [own.file, ...about, COMPUTE_COMMAND];
+  }
   return [
     Deno.execPath(),
     "run",
     "--allow-all",
     "--quiet",
     ...(config !== undefined ? ["--config", config] : CLI_URL.protocol === "file:" ? [] : ["--no-config"]),
+    V8_FLAGS,
     ...denoOptions,
     pathOf(CLI_URL),
     COMPUTE_COMMAND,

@@ -1,5 +1,6 @@
 import type { Config } from "../core/config.ts";
 import { furuGlobals } from "../core/globals.ts";
+import { embeddedPipeline } from "../core/packed.ts";
 import { computeAttempt } from "../run/compute.ts";
 import { refuseStrayCode } from "../run/context.ts";
 import { systemRuntime } from "../run/default_runtime.ts";
@@ -76,12 +77,15 @@ export async function makeArtifact(
     const payload = task.artifacts.get(hash);
     if (!payload || made.has(hash) || Object.hasOwn(table, hash)) continue;
     const { name, module, params } = payload;
-    if (!findTask(name)) await ensureTask(name, module, task.entry, loader);
+    if (!findTask(name)) await ensureTask(name, module, embedded ?? task.entry, loader);
     const encoded = table[hash] = { name, params: JSON.parse(params) };
     for (const below of references(encoded.params)) open.push(below);
   }
   return decodeArtifact(task.root, table, findTask, made);
 }
+
+/** Another machine may have unpacked it elsewhere: the entry that it names is not ours. */
+const embedded = embeddedPipeline();
 
 const loader = {
   registryHas: (name: string): boolean => findTask(name) !== undefined,
@@ -94,5 +98,5 @@ const loader = {
       furuGlobals().loadingModule = undefined;
     }
   },
-  singleFile: Deno.build.standalone,
+  singleFile: Deno.build.standalone || embedded !== undefined,
 };

@@ -3,6 +3,7 @@ import type { ExitStatus } from "../run/program_error.ts";
 import { countOomKills, exitEvidence } from "./evidence.ts";
 import { signalGroup } from "./group.ts";
 import type { WorkerOutput } from "./output.ts";
+import { WATCHED_EXEC } from "./watched_exec.ts";
 
 /** How to start a computing process. */
 export interface SpawnOptions {
@@ -12,6 +13,8 @@ export interface SpawnOptions {
   cwd?: string | undefined;
   /** Environment variables added to this process's own. */
   env?: Record<string, string> | undefined;
+  /** A folder to remove when this process dies without doing it. */
+  folder: string;
   /** Where its output goes. */
   output: WorkerOutput;
   /** Time. */
@@ -45,11 +48,9 @@ export class ComputingProcess {
 
   /** Starts it. What cannot be started ends with exit code 126 or 127 and says why in its output. */
   static spawn(options: SpawnOptions): ComputingProcess {
-    // The shell joins the two outputs into one pipe, so that their order holds and one mark ends both; exec keeps
-    // the process id.
     const child = new Deno.Command("/bin/sh", {
-      args: ["-c", 'exec "$@" 2>&1', "sh", ...options.command],
-      stdin: "null",
+      args: ["-c", WATCHED_EXEC, options.folder, ...options.command],
+      stdin: "piped", // nothing is ever written: it ends with this process
       stdout: "piped",
       stderr: "null",
       detached: true,
@@ -72,6 +73,7 @@ export class ComputingProcess {
     // At once, while the group's number cannot have been given away: it is kept by whoever is left in it.
     signalGroup(this.pid, "SIGKILL");
     this.hasEnded = true;
+    await child.stdin.close().catch(() => {}); // nobody holds its other end any more
     const timer = new AbortController();
     await Promise.race([reading, clock.sleep(DEAD_OUTPUT_MS, timer.signal).catch(() => {})]);
     timer.abort();

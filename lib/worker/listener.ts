@@ -1,19 +1,9 @@
 import { delay } from "@std/async/delay";
-import { join } from "@std/path/join";
+import { join } from "@std/path/posix/join";
 import { FuruError, ProtocolError } from "../core/errors.ts";
 import { LineChannel } from "./line_channel.ts";
 import { type Hello, helloSchema } from "./protocol.ts";
 import { PROTOCOL_VERSION } from "./protocol_version.ts";
-
-/** The two connections of a computing process. */
-export interface ChildConnections {
-  /** Carries the messages. Resolves when the process is ready. */
-  control: Promise<LineChannel>;
-  /** Carries nothing: the process dies when it ends. */
-  watch: Promise<LineChannel>;
-}
-
-type Waiting = Record<Hello["role"], PromiseWithResolvers<LineChannel>>;
 
 /** Longest path of a unix socket that every system accepts, less some. */
 const MAX_SOCKET_PATH_BYTES = 100;
@@ -22,14 +12,15 @@ const MAX_SOCKET_PATH_BYTES = 100;
 export class WorkerListener implements AsyncDisposable {
   /** Path of the socket. */
   readonly path: string;
-  readonly #folder: string;
+  /** The folder that holds it alone. */
+  readonly folder: string;
   readonly #listener: Deno.UnixListener;
-  readonly #waiting = new Map<string, Waiting>();
+  readonly #waiting = new Map<string, PromiseWithResolvers<LineChannel>>();
   readonly #accepting: Promise<void>;
   #closed = false;
 
   private constructor(folder: string, path: string, listener: Deno.UnixListener) {
-    this.#folder = folder;
+    this.folder = folder;
     this.path = path;
     this.#listener = listener;
     this.#accepting = this.#accept();
@@ -60,14 +51,16 @@ export class WorkerListener implements AsyncDisposable {
     throw new FuruError(`Cannot start workers as no folder takes their socket: tried ${problems.join(", ")}`);
   }
 
-  /** Waits for a process that will say this token. {@link forget} it when it will not come. */
-  expect(token: string): ChildConnections {
-    const waiting: Waiting = { control: Promise.withResolvers(), watch: Promise.withResolvers() };
-    // Who waits for one may give up before the other is refused.
-    waiting.control.promise.catch(() => {});
-    waiting.watch.promise.catch(() => {});
+  /**
+   * Waits for a process that will say this token. {@link forget} it when it will not come.
+   *
+   * @returns Its messages, when it is ready.
+   */
+  expect(token: string): Promise<LineChannel> {
+    const waiting = Promise.withResolvers<LineChannel>();
+    waiting.promise.catch(() => {}); // who waits may give up before it is refused
     this.#waiting.set(token, waiting);
-    return { control: waiting.control.promise, watch: waiting.watch.promise };
+    return waiting.promise;
   }
 
   /** Does not wait for that process any more. */
@@ -80,7 +73,7 @@ export class WorkerListener implements AsyncDisposable {
     if (this.#closed) return;
     this.#closed = true;
     this.#listener.close();
-    removeTree(this.#folder);
+    removeTree(this.folder);
     await this.#accepting;
   }
 
@@ -101,8 +94,8 @@ export class WorkerListener implements AsyncDisposable {
     const hello = parseHello(line);
     const waiting = hello && this.#waiting.get(hello.token);
     if (!waiting) return channel.close();
-    if (hello.v === PROTOCOL_VERSION) return waiting[hello.role].resolve(channel);
-    waiting[hello.role].reject(
+    if (hello.v === PROTOCOL_VERSION) return waiting.resolve(channel);
+    waiting.reject(
       new ProtocolError(
         `Cannot use process ${hello.pid} as it speaks version ${hello.v} of the messages: ` +
           `this furu speaks version ${PROTOCOL_VERSION}`,

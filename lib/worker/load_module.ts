@@ -1,5 +1,5 @@
-import { toFileUrl } from "@std/path/to-file-url";
-import { errorText, ProtocolError } from "../core/errors.ts";
+import { toFileUrl } from "@std/path/posix/to-file-url";
+import { errorText, FuruError, ProtocolError } from "../core/errors.ts";
 
 /** What {@link ensureTask} needs to know of the process. */
 export interface TaskLoader {
@@ -11,6 +11,17 @@ export interface TaskLoader {
   singleFile?: boolean;
   /** Imports a module by its URL. @default `import()` */
   importModule?: (url: string) => Promise<unknown>;
+  /** Milliseconds that an import may take. @default 300000 */
+  importTimeoutMs?: number;
+}
+
+/** A module that waits for ever at its top level would keep a worker for ever. */
+const IMPORT_TIMEOUT_MS = 300_000;
+
+/** A task's code cannot be loaded here, where that may be the machine's fault. */
+class UnloadableError extends ProtocolError {
+  /** Tells it from a task that does not exist, also in a copy of furu. */
+  readonly unstartable = true;
 }
 
 /**
@@ -33,19 +44,22 @@ export async function ensureTask(
   const candidates = new Set(loader.singleFile ? [entry] : [module, entry]);
   const tried: string[] = [];
   let cause: unknown;
+  let unloadable = true;
   for (const candidate of candidates) {
     if (candidate === undefined) continue;
     try {
       await importOne(candidate, loader);
       if (loader.registryHas(name)) return;
+      unloadable = false;
       tried.push(`${candidate} does not define it`);
     } catch (error) {
       if (loader.registryHas(name)) return; // defined before its module failed further down
       cause ??= error;
+      if (isAboutCode(error)) unloadable = false;
       tried.push(`${candidate} cannot be imported (${errorText(error)})`);
     }
   }
-  throw new ProtocolError(
+  throw new (unloadable && tried.length > 0 ? UnloadableError : ProtocolError)(
     `Cannot find task ${JSON.stringify(name)} in the computing process: ` +
       (tried.length > 0
         ? tried.join("; ")
@@ -54,12 +68,35 @@ export async function ensureTask(
   );
 }
 
+/** Furu's own errors are no machine's fault, as that of a module that starts a run while it is imported. */
+function isAboutCode(error: unknown): boolean {
+  if (error instanceof UnloadableError) return false;
+  // By its name as well, since a pipeline can bring its own copy of furu.
+  return error instanceof FuruError || (error as Error | null)?.name === "ExecutionError";
+}
+
 async function importOne(candidate: string, loader: TaskLoader): Promise<void> {
   const url = URL.canParse(candidate) ? candidate : toFileUrl(candidate).href;
   loader.onImport("begin");
   try {
-    await (loader.importModule ?? ((specifier) => import(specifier)))(url);
+    const importing = (loader.importModule ?? ((specifier) => import(specifier)))(url);
+    await inTime(importing, url, loader.importTimeoutMs ?? IMPORT_TIMEOUT_MS);
   } finally {
     loader.onImport("end");
+  }
+}
+
+async function inTime(importing: Promise<unknown>, url: string, limitMs: number): Promise<void> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    const text = `Cannot import ${url}: it has not finished after ${
+      limitMs / 1000
+    } s; does it wait at its top level?`;
+    late.reject(new UnloadableError(text));
+  }, limitMs);
+  try {
+    await Promise.race([importing, late.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }

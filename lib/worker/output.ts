@@ -1,4 +1,4 @@
-import { dirname } from "@std/path/dirname";
+import { dirname } from "@std/path/posix/dirname";
 import { errorCode, errorText } from "../core/errors.ts";
 import type { Files } from "../core/files.ts";
 import { MarkSplitter } from "./mark.ts";

@@ -1,12 +1,23 @@
 import { canonicalJson } from "../core/canonical.ts";
+import { errorText, ProtocolError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
+import type { ClaimedAttempt, Computer } from "../run/computer.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { ARTIFACT, type Artifact, artifactReference } from "../task/artifact.ts";
 import type { ArtifactSource } from "./payload.ts";
 import type { Verdict } from "../run/verdict.ts";
-import { errorText } from "../core/errors.ts";
-import type { ClaimedAttempt, Computer } from "../run/computer.ts";
 import { Workers, type WorkersOptions } from "./workers.ts";
+
+/** How a {@link ProcessComputer} computes. */
+export interface ProcessComputerOptions extends WorkersOptions {
+  /**
+   * Finds out what a process needs in order to make an artifact, and each below it, again; asked before each attempt.
+   * A {@link ProtocolError} that it throws is the attempt's failure, any other error a loss.
+   *
+   * @default the artifacts tell it themselves
+   */
+  sourcesOf?: (artifact: Artifact) => Promise<(hash: string) => ArtifactSource>;
+}
 
 /** Computes attempts in worker processes (DESIGN section 7). */
 export class ProcessComputer implements Computer {
@@ -15,14 +26,16 @@ export class ProcessComputer implements Computer {
   readonly #workers: Workers;
   readonly #entry: string;
   readonly #runId: string;
+  readonly #sourcesOf: ProcessComputerOptions["sourcesOf"];
   #warming: Promise<void> | undefined;
 
   /** Starts nothing yet. */
-  constructor(runtime: Runtime, runId: string, options: WorkersOptions) {
+  constructor(runtime: Runtime, runId: string, options: ProcessComputerOptions) {
     this.#runtime = runtime;
     this.#workers = new Workers(runtime, options);
     this.#entry = options.entry;
     this.#runId = runId;
+    this.#sourcesOf = options.sourcesOf;
   }
 
   /** Starts a process for the first attempt already; when that fails the attempt will say so. */
@@ -33,18 +46,26 @@ export class ProcessComputer implements Computer {
   async compute(attempt: ClaimedAttempt): Promise<Verdict> {
     await this.#warming;
     const { artifact, claim, spec, signal, log, timeLimitSec, onProgress, replaces } = attempt;
+    let artifacts;
+    try {
+      artifacts = await this.#sourcesOf?.(artifact) ?? sources(artifact);
+    } catch (error) {
+      // What the file server could not read now may be read later.
+      const kind = error instanceof ProtocolError ? "protocol" : "lost";
+      return { outcome: "failed", kind, error: errorText(error), logTail: [] };
+    }
     let worker;
     try {
       worker = await this.#workers.take(signal);
     } catch (error) {
       if (signal.aborted) return { outcome: "preempted", reason: errorText(signal.reason) };
-      return { outcome: "failed", kind: "protocol", error: errorText(error), logTail: [] };
+      return { outcome: "failed", kind: "protocol", error: errorText(error), logTail: [], unstartable: true };
     }
     try {
       const verdict = await worker.run({
         entry: this.#entry,
         root: artifact.hash,
-        artifacts: sources(artifact),
+        artifacts,
         attempt: claim.attempt,
         run: this.#runId,
         spec,

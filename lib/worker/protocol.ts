@@ -25,19 +25,18 @@ const outcomeSchema = z.discriminatedUnion("kind", [
     failure: z.enum(["compute", "protocol"]),
     error: errorInfoSchema,
     signalled: z.boolean().optional(),
+    unstartable: z.boolean().optional(),
   }),
   z.object({ kind: z.literal("preempted") }),
   z.object({ kind: z.literal("superseded") }),
 ]);
 
-/** The first line on each of the two connections of a computing process. */
+/** The first line that a computing process sends. */
 export const helloSchema = z.object({
   type: z.literal("hello"),
   v: z.number(),
   /** Which process it is, as its supervisor named it. */
   token: z.string(),
-  /** `"control"` carries the messages; `"watch"` carries nothing and only ends. */
-  role: z.enum(["control", "watch"]),
   pid: z.int(),
 });
 

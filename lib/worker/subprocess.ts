@@ -2,7 +2,7 @@ import { ProtocolError } from "../core/errors.ts";
 import type { Outcome } from "../run/outcome.ts";
 import { ComputingProcess, type Exit } from "./computing_process.ts";
 import { type Interruption, judge } from "./judge.ts";
-import type { LineChannel } from "./line_channel.ts";
+import { LineChannel } from "./line_channel.ts";
 import { WorkerOutput } from "./output.ts";
 import { PastLogs } from "./past_logs.ts";
 import { KnownArtifacts } from "./payload.ts";
@@ -41,18 +41,18 @@ export class WorkerProcess implements AsyncDisposable {
     options: WorkerProcessOptions,
     process: ComputingProcess,
     output: WorkerOutput,
-    channels: readonly [LineChannel, LineChannel],
+    channel: LineChannel,
   ) {
     this.#options = options;
     this.#process = process;
     this.#output = output;
     this.#logs = new PastLogs(output, (text) => options.onWarning?.(text));
-    [this.#channel] = channels;
+    this.#channel = channel;
     this.#channel.onLine = (line) => this.#receive(line);
     void process.exited.then(async (exit) => {
       // What it had said before it ended counts, so the end of its messages is waited for; nobody else holds them.
       await withTimeout(this.#channel.ended, MARK_TIMEOUT_MS, options.clock);
-      for (const channel of channels) channel.close();
+      channel.close();
       this.#running?.end.resolve(exit);
     });
   }
@@ -66,19 +66,24 @@ export class WorkerProcess implements AsyncDisposable {
     const { listener, clock, command } = options;
     const token = crypto.randomUUID();
     const output = new WorkerOutput({ files: options.files, onWarning: options.onWarning ?? (() => {}) });
-    const connections = listener.expect(token);
+    const connection = listener.expect(token);
     const process = ComputingProcess.spawn({
       ...options,
       command: [...command, listener.path, token],
+      folder: listener.folder,
       output,
     });
     const limit = options.startTimeoutMs ?? DEFAULT_START_TIMEOUT_MS;
     try {
-      const ready = Promise.all([connections.control, connections.watch]);
-      const result = await withTimeout(Promise.race([ready, process.exited]), limit, clock, options.signal);
+      const result = await withTimeout(
+        Promise.race([connection, process.exited]),
+        limit,
+        clock,
+        options.signal,
+      );
       options.signal?.throwIfAborted();
-      if (result instanceof Array) {
-        void result[0].send({ type: "configure", v: PROTOCOL_VERSION, config: options.config });
+      if (result instanceof LineChannel) {
+        void result.send({ type: "configure", v: PROTOCOL_VERSION, config: options.config });
         return new WorkerProcess(options, process, output, result);
       }
       const why = result === undefined

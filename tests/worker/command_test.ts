@@ -45,7 +45,7 @@ Deno.test("WorkerListener closes the connection of whoever it does not expect", 
   await using listener = WorkerListener.open();
   const conn = await Deno.connect({ transport: "unix", path: listener.path });
   await conn.write(
-    new TextEncoder().encode('{"type":"hello","v":1,"token":"guess","role":"control","pid":1}\n'),
+    new TextEncoder().encode('{"type":"hello","v":1,"token":"guess","pid":1}\n'),
   );
   assertEquals(await conn.read(new Uint8Array(1)), null);
   conn.close();
@@ -53,12 +53,12 @@ Deno.test("WorkerListener closes the connection of whoever it does not expect", 
 
 Deno.test("WorkerListener refuses a process that speaks another version", async () => {
   await using listener = WorkerListener.open();
-  const { control } = listener.expect("token");
+  const connection = listener.expect("token");
   const conn = await Deno.connect({ transport: "unix", path: listener.path });
   await conn.write(
-    new TextEncoder().encode('{"type":"hello","v":2,"token":"token","role":"control","pid":7}\n'),
+    new TextEncoder().encode('{"type":"hello","v":2,"token":"token","pid":7}\n'),
   );
-  const error = await control.then(() => undefined, (error) => error);
+  const error = await connection.then(() => undefined, (error) => error);
   assertEquals(
     error.message,
     "Cannot use process 7 as it speaks version 2 of the messages: this furu speaks version 1",

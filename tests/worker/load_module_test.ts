@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { ProtocolError } from "../../lib/core/errors.ts";
+import { ExecutionError, ProtocolError } from "../../lib/core/errors.ts";
 import { ensureTask, type TaskLoader } from "../../lib/worker/load_module.ts";
 
 /** A loader over modules in memory: each defines names or throws. */
@@ -57,4 +57,34 @@ Deno.test("ensureTask() says what to do when no module is known", async () => {
   const { loader } = loaderOf({});
   const error = await assertRejects(() => ensureTask("t", undefined, undefined, loader), ProtocolError);
   assertStringIncludes(error.message, "pass `module: import.meta.url`");
+});
+
+Deno.test("ensureTask() says whether another machine may be able to load the task", async () => {
+  const unstartable = async (modules: Record<string, string[] | Error>): Promise<unknown> => {
+    const { loader } = loaderOf(modules);
+    const error = await assertRejects(
+      () => ensureTask("t", "file:///a.ts", "file:///main.ts", loader),
+      ProtocolError,
+    );
+    return (error as { unstartable?: unknown }).unstartable === true;
+  };
+  assertEquals(await unstartable({}), true);
+  assertEquals(await unstartable({ "file:///a.ts": [], "file:///main.ts": [] }), false);
+  assertEquals(await unstartable({ "file:///main.ts": [] }), false);
+  const startsRun = new ExecutionError("Cannot call runLocal() while a worker imports");
+  assertEquals(await unstartable({ "file:///a.ts": startsRun }), false);
+});
+
+Deno.test("ensureTask() does not wait for ever for a module that waits for ever", async () => {
+  const { loader } = loaderOf({});
+  const error = await assertRejects(
+    () =>
+      ensureTask("t", "file:///a.ts", undefined, {
+        ...loader,
+        importModule: () => new Promise(() => {}),
+        importTimeoutMs: 20,
+      }),
+    ProtocolError,
+  );
+  assertStringIncludes(error.message, "file:///a.ts: it has not finished after 0.02 s");
 });

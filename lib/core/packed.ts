@@ -1,0 +1,32 @@
+import { furuGlobals } from "./globals.ts";
+
+/** What a program that `furu pack` has made knows of itself. */
+export interface Packed {
+  /** Absolute path of the one file that it came in: its own worker command. */
+  readonly file: string;
+  /** URL of the folder that its code was unpacked into, with a slash at its end: differs between machines. */
+  readonly folder: string;
+  /** Path of the Deno configuration of the code in there. */
+  readonly config: string;
+  /** What Deno uses as its cache while the program runs. */
+  readonly denoDir: string;
+  /** URL of the pipeline that was packed with furu; none where commands name a module. */
+  readonly pipeline?: string;
+}
+
+/** How this process was packed; `undefined` where it was not. Its boot module sets that before anything else runs. */
+export function packed(): Packed | undefined {
+  return furuGlobals().packed as Packed | undefined;
+}
+
+/**
+ * URL of the user's module that came in the same file as furu, packed or compiled: it defines all tasks, and wherever it
+ * was unpacked on this machine is nobody else's business. `undefined` where the user's modules have files of their own.
+ */
+export function embeddedPipeline(): string | undefined {
+  const own = packed();
+  if (own !== undefined) return own.pipeline;
+  return Deno.build.standalone && Deno.mainModule !== FURU_PROGRAM ? Deno.mainModule : undefined;
+}
+
+const FURU_PROGRAM = new URL("../../cli.ts", import.meta.url).href;

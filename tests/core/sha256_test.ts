@@ -1,0 +1,26 @@
+import { assertEquals } from "@std/assert";
+import { createHash } from "node:crypto";
+import { sha256 } from "../../lib/core/sha256.ts";
+
+function expected(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
+Deno.test("sha256() agrees with node:crypto at every length around the ends of blocks", () => {
+  for (let length = 0; length < 300; length++) {
+    const text = "abcdefghij".repeat(30).slice(0, length);
+    assertEquals(sha256(text), expected(text), `at length ${length}`);
+  }
+});
+
+Deno.test("sha256() hashes the UTF-8 bytes, lone surrogates as the replacement character", () => {
+  for (const text of ["é", "\u{1F600}", "a\ud800b", "\udc00", "日本語".repeat(50)]) {
+    assertEquals(sha256(text), expected(text), JSON.stringify(text));
+  }
+});
+
+Deno.test("sha256() takes a text of megabytes, and short ones after it", () => {
+  for (const text of ["x".repeat(3_000_001), "x", "é".repeat(1_000_000), ""]) {
+    assertEquals(sha256(text), expected(text));
+  }
+});

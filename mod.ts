@@ -59,10 +59,18 @@ export { defineTask } from "./lib/task/define.ts";
 export { grid } from "./lib/task/grid.ts";
 export { exists } from "./lib/run/exists.ts";
 export { get, type GetOptions } from "./lib/run/get.ts";
-export { plan, type PlanRootsOptions } from "./lib/local/plan_roots.ts";
-export { runLocal, type RunLocalOptions } from "./lib/local/run_local.ts";
+export type { PlanRootsOptions } from "./lib/local/plan_roots.ts";
+export type { RunLocalOptions } from "./lib/local/run_local.ts";
+export { plan } from "./lib/cli/user_plan.ts";
+export { runLocal } from "./lib/cli/user_run_local.ts";
 export { main, type Roots } from "./lib/cli/user_main.ts";
-export { runSlurm } from "./lib/slurm/run_slurm.ts";
-export type { RunSlurmOptions, SubmittedRun } from "./lib/slurm/run_slurm_options.ts";
+export { runSlurm } from "./lib/cli/user_run_slurm.ts";
+export type {
+  RunDagOptions,
+  RunPoolOptions,
+  RunSlurmOptions,
+  SlurmOptions,
+  SubmittedRun,
+} from "./lib/slurm/run_slurm_options.ts";
 export type { SlurmSpecs } from "./lib/slurm/check_specs.ts";
 export type { SlurmSpec } from "./lib/slurm/spec.ts";

@@ -7,7 +7,7 @@ export const cancelCommand = defineCommand({
   description: "Cancels the jobs that a run on Slurm submitted. What is computed already stays.",
   flags: {},
   examples: () => [
-    ["slurm-2026-11-20T204646822Z-ff9e95", "the id that 'furu run --slurm dag --detach' printed"],
+    ["slurm-2026-11-20T204646822Z-ff9e95", "the id that 'furu run --slurm --detach' printed"],
   ],
   async run({ args: [runId = ""], globals, io, engine }) {
     const cancelled = await engine.cancel(runId);

@@ -6,11 +6,13 @@ export interface LazyCommand {
   readonly name: string;
   /** What it does, in one line. */
   readonly summary: string;
+  /** Is it left out of the list of commands? People hardly ever need it. @default false */
+  readonly hidden?: boolean;
   /** Loads it. */
   readonly load: () => Promise<AnyCommand>;
 }
 
-/** The commands that people use, in the order of the help. */
+/** The commands, in the order of the help. */
 export const commands: readonly LazyCommand[] = [
   {
     name: "run",
@@ -41,5 +43,11 @@ export const commands: readonly LazyCommand[] = [
     name: "path",
     summary: "Print where an artifact is stored",
     load: async () => (await import("./path.ts")).pathCommand,
+  },
+  {
+    name: "worker",
+    summary: "Take tasks from the queue of a run and compute them",
+    hidden: true,
+    load: async () => (await import("./worker.ts")).workerCommand,
   },
 ];

@@ -1,6 +1,7 @@
 import type { ConfigOptions } from "../core/config.ts";
 import type { RunSummary } from "../core/event.ts";
-import type { SubmittedRun } from "../slurm/run_slurm_options.ts";
+import type { PoolJobOptions } from "../slurm/pool_job.ts";
+import type { RunPoolOptions, SubmittedRun } from "../slurm/run_slurm_options.ts";
 import type { Artifact, TaskDefinition } from "../task/artifact.ts";
 import type { Task } from "../task/task.ts";
 import type { PlanView } from "./plan_view.ts";
@@ -27,17 +28,25 @@ export interface RunOptions {
   retryFailed?: boolean;
 }
 
+/** What is asked of a run on Slurm that one on this machine does not have. */
+export type SlurmModeOptions =
+  & {
+    /** Is the run followed until it has ended? */
+    wait: boolean;
+  }
+  & (
+    | { mode: "dag" }
+    | { mode: "pool" }
+      & Pick<
+        RunPoolOptions,
+        "maxWorkers" | "windowSize" | "keepGoing" | "idleTimeoutSec" | "tasksPerWorker" | "launcher"
+      >
+  );
+
 /** What `furu run --slurm` asks of a run, besides its roots. */
-export interface SlurmRunOptions extends
-  Pick<
-    RunOptions,
-    "entry" | "force" | "progress" | "maxComputeRetries" | "retryFailed"
-  > {
-  /** How jobs are made of artifacts. */
-  mode: "dag";
-  /** Is the run followed until it has ended? */
-  wait: boolean;
-}
+export type SlurmRunOptions =
+  & Pick<RunOptions, "entry" | "force" | "progress" | "maxComputeRetries" | "retryFailed">
+  & SlurmModeOptions;
 
 /** A run on Slurm that goes on by itself. */
 export type DetachedRun = Pick<SubmittedRun, "runId" | "runDir" | "jobIds" | "rootJobIds">;
@@ -59,6 +68,8 @@ export interface Engine {
   follow(runId: string, options: Pick<RunOptions, "progress">): Promise<RunSummary>;
   /** Cancels the jobs of a run on Slurm. @returns How many. */
   cancel(runId: string): Promise<number>;
+  /** Works for a run until there is nothing more to do. @returns The exit code. */
+  worker(options: Omit<PoolJobOptions, "env">): Promise<number>;
   /** The value of an artifact. */
   get(artifact: Artifact, options: { force: boolean }): Promise<unknown>;
   /** What it takes to get the roots. */
@@ -76,14 +87,21 @@ export const systemEngine: Engine = {
   configure: async (options) => (await import("../core/config.ts")).configure(options),
   root: async () => (await import("../core/config.ts")).resolveConfig().root,
   runLocal: async (roots, options) =>
-    await (await import("../local/run_local.ts")).runLocal([...roots], options),
+    await (await import("./user_run_local.ts")).runLocal([...roots], options),
   runSlurm: async (roots, options) =>
     await (await import("../slurm/run_slurm.ts")).runSlurm([...roots], options),
   follow: async (runId, options) => await (await import("../slurm/follow_run.ts")).followRun(runId, options),
   cancel: async (runId) => await (await import("../slurm/cancel_run.ts")).cancelRun(runId),
+  async worker(options) {
+    const [{ runPoolJob }, { environmentVariables }] = await Promise.all([
+      import("../slurm/pool_job.ts"),
+      import("../core/environment.ts"),
+    ]);
+    return await runPoolJob({ ...options, env: environmentVariables() });
+  },
   get: async (artifact, options) => await (await import("../run/get.ts")).get(artifact, options),
   plan: async (roots, options) =>
-    await (await import("../local/plan_roots.ts")).plan([...roots], options) as PlanView,
+    await (await import("./user_plan.ts")).plan([...roots], options) as PlanView,
   async setParams(definition, assignments) {
     const [{ setParams }, { makeArtifact }, { parseParams }] = await Promise.all([
       import("../task/set_params.ts"),

@@ -1,4 +1,4 @@
-import { join } from "@std/path/join";
+import { join } from "@std/path/posix/join";
 import { artifactPaths, artifactsDir } from "../store/layout.ts";
 import type { Hash } from "../core/hash.ts";
 

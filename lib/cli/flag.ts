@@ -11,6 +11,8 @@ export interface Flag<T = unknown> {
   readonly placeholder?: string;
   /** Has every value that was given; otherwise the last one counts. */
   readonly repeat?: boolean;
+  /** The words that may follow it, where it may also stand alone: then the first of them is meant. */
+  readonly words?: readonly string[];
   /** The value when the flag is not given. */
   readonly absent: T;
   /** Checks the values given, at least one. @throws {UsageError} saying what is allowed. */
@@ -75,6 +77,14 @@ export function choiceFlag<const W extends string>(
     );
   };
   return valueFlag(words.join("|"), description, parse, options);
+}
+
+/** A flag that may stand alone, which means the first of some words. */
+export function optionalChoiceFlag<const W extends string>(
+  words: readonly W[],
+  description: string,
+): Flag<W | undefined> {
+  return { ...choiceFlag(words, description), placeholder: `[${words.join("|")}]`, words };
 }
 
 /** A whole number of at least `least`. */

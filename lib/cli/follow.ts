@@ -12,7 +12,7 @@ export const followCommand = defineCommand({
   ].join("\n"),
   flags: {},
   examples: () => [
-    ["slurm-2026-11-20T204646822Z-ff9e95", "the id that 'furu run --slurm dag --detach' printed"],
+    ["slurm-2026-11-20T204646822Z-ff9e95", "the id that 'furu run --slurm --detach' printed"],
   ],
   async run({ args: [runId = ""], globals, engine }) {
     await engine.follow(runId, { progress: progressOf(globals) });

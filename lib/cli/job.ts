@@ -1,4 +1,5 @@
 import { parseArgs } from "@std/cli/parse-args";
+import { z } from "zod";
 import { UsageError } from "../core/errors.ts";
 import { environmentVariables } from "../core/environment.ts";
 
@@ -8,14 +9,20 @@ import { environmentVariables } from "../core/environment.ts";
 export async function job(args: readonly string[]): Promise<never> {
   const { run, hash, name } = parseArgs([...args], { string: ["run", "hash", "name"] });
   // This is the program's own doing, as reading flags is: the rest of furu is told.
-  const { SLURM_JOB_ID: jobId, SLURM_RESTART_COUNT: restarts } = environmentVariables();
+  const { SLURM_JOB_ID: jobId, SLURM_RESTART_COUNT: restarts, SLURM_CLUSTER_NAME: cluster } =
+    environmentVariables();
   if (run === undefined || hash === undefined || name === undefined || jobId === undefined) {
     throw new UsageError("Cannot run 'job' by hand: runs on Slurm submit it themselves");
   }
-  const [{ runDagJob }, { systemClient }] = await Promise.all([
-    import("../slurm/dag_job.ts"),
-    import("../slurm/system_client.ts"),
-  ]);
-  const slurm = { jobId, name, restarts: Number(restarts ?? 0) };
-  Deno.exit(await runDagJob({ dir: run, hash, slurm, client: systemClient() }));
+  // Every schema is used once or twice here: compiling it takes longer. Before any is made, or it has no effect.
+  z.config({ jitless: true });
+  const { runDagJob } = await import("../slurm/dag_job.ts");
+  const slurm = {
+    jobId,
+    name,
+    restarts: Number(restarts ?? 0),
+    ...(cluster === undefined || cluster === "" ? {} : { cluster }),
+  };
+  const client = async () => (await import("../slurm/system_client.ts")).systemClient();
+  Deno.exit(await runDagJob({ dir: run, hash, slurm, client }));
 }

@@ -1,8 +1,8 @@
-import { basename } from "@std/path/basename";
-import { dirname } from "@std/path/dirname";
-import { fromFileUrl } from "@std/path/from-file-url";
-import { resolve } from "@std/path/resolve";
-import { toFileUrl } from "@std/path/to-file-url";
+import { basename } from "@std/path/posix/basename";
+import { dirname } from "@std/path/posix/dirname";
+import { fromFileUrl } from "@std/path/posix/from-file-url";
+import { resolve } from "@std/path/posix/resolve";
+import { toFileUrl } from "@std/path/posix/to-file-url";
 import { errorText, FuruError, UsageError } from "../core/errors.ts";
 import { furuGlobals } from "../core/globals.ts";
 import { didYouMean } from "../core/nearest.ts";

@@ -1,6 +1,6 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { UsageError } from "../core/errors.ts";
-import { didYouMean } from "../core/nearest.ts";
+import { didYouMean, nearest } from "../core/nearest.ts";
 import type { Flags, FlagValues } from "./flag.ts";
 
 /** A command line, taken apart. */
@@ -20,7 +20,7 @@ export function parseFlags<F extends Flags>(args: readonly string[], flags: F): 
   const names = Object.keys(flags);
   const withValue = names.filter((name) => flags[name]?.placeholder !== undefined);
   const switches = names.filter((name) => flags[name]?.placeholder === undefined);
-  const parsed: Record<string, unknown> & { _: (string | number)[] } = parseArgs([...args], {
+  const parsed: Record<string, unknown> & { _: (string | number)[] } = parseArgs(completed(args, flags), {
     // "_" keeps arguments like 0123 from becoming numbers.
     string: [...withValue, "_"],
     boolean: switches,
@@ -46,6 +46,16 @@ export function parseFlags<F extends Flags>(args: readonly string[], flags: F): 
     }
   }
   return { args: parsed._.map(String), flags: values as FlagValues<F> };
+}
+
+/** Gives flags that stand alone, though they take a value, the one that is meant. */
+function completed(args: readonly string[], flags: Flags): string[] {
+  const end = args.indexOf("--");
+  return args.map((arg, at) => {
+    const words = arg.startsWith("--") && (end < 0 || at < end) ? flags[arg.slice(2)]?.words : undefined;
+    // What is nearly one of the words is a slip of the pen, and no argument.
+    return words === undefined || nearest(args[at + 1] ?? "", words) ? arg : `${arg}=${words[0]}`;
+  });
 }
 
 function unknownFlag(arg: string, key: string, names: readonly string[]): UsageError {

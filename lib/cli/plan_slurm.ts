@@ -54,6 +54,9 @@ export async function planSlurm(plan: PlanView, options: PlanSlurmOptions = {}):
       const why = `failed before and failures are not retried: ${state?.error ?? ""}`;
       problems.push(`${artifactLabel(name, hash)} ${why}`);
     }
+    if (status === "IN_PROGRESS" && state?.outside) {
+      problems.push(`${artifactLabel(name, hash)} is computed outside of Slurm by ${state.owner}`);
+    }
     if (status !== "TODO") continue;
     jobs.set(spec, (jobs.get(spec) ?? 0) + 1);
     const names = tasks.get(spec) ?? [];

@@ -15,6 +15,8 @@ export interface ViewNode {
   readonly state?: {
     readonly status?: string;
     readonly owner?: string;
+    /** Is it computed in no Slurm job? */
+    readonly outside?: boolean;
     readonly error?: string;
     readonly log?: string;
     readonly why?: string;

@@ -1,19 +1,34 @@
 import { defineCommand } from "./command.ts";
-import { choiceFlag, switchFlag, valueFlag, wholeNumber } from "./flag.ts";
+import {
+  choiceFlag,
+  type FlagValues,
+  optionalChoiceFlag,
+  switchFlag,
+  valueFlag,
+  wholeNumber,
+} from "./flag.ts";
 import { forceFlag, forceOption } from "./force_flag.ts";
-import { checkTogether, parseWindow, parseWorkers, progressOf, submittedJson } from "./run_flags.ts";
-import type { RunOptions } from "./engine.ts";
+import {
+  checkTogether,
+  parseSeconds,
+  parseWindow,
+  parseWorkers,
+  progressOf,
+  submittedJson,
+} from "./run_flags.ts";
+import type { RunOptions, SlurmModeOptions } from "./engine.ts";
 import { exampleTarget, loadTarget, targetArgs } from "./target.ts";
 
 const flags = {
   workers: valueFlag(
     "N|SPEC=N,...",
-    "Most tasks at a time, in all or for each spec (default: the cores)",
+    "Most tasks at a time, in all or for each spec (default: the cores); of a pool, most workers (default: 50)",
     parseWorkers,
     {
       short: "w",
     },
   ),
+  "max-workers": valueFlag("N|SPEC=N,...", "The same as --workers", parseWorkers),
   window: valueFlag("dfs|bfs|K", "How many roots are worked on at a time: one, all or K", parseWindow),
   "keep-going": switchFlag("After a failure do all that does not depend on it", { short: "k" }),
   force: forceFlag,
@@ -26,8 +41,25 @@ const flags = {
     "How often a failed task is tried again (default: FURU_MAX_COMPUTE_RETRIES, else 3)",
     (text) => wholeNumber(text, 0),
   ),
-  slurm: choiceFlag(["dag"], "Run on Slurm: one job for each artifact, with the specs of furu.json"),
+  slurm: optionalChoiceFlag(
+    ["pool", "dag"],
+    "Run on Slurm, with the specs of furu.json: by a pool of workers (default), or one job for each artifact",
+  ),
   detach: switchFlag("Only submit; the jobs go on by themselves (with --slurm)"),
+  "idle-timeout": valueFlag(
+    "SECONDS",
+    "After so long without a task a worker leaves (default: 60; with --slurm pool)",
+    parseSeconds,
+  ),
+  "tasks-per-worker": valueFlag(
+    "N",
+    "How many tasks a worker computes at a time (default: 1; with --slurm pool)",
+    (text) => wholeNumber(text, 1),
+  ),
+  launcher: choiceFlag(
+    ["sbatch", "srun"],
+    "How workers start: as jobs of their own (default), or with srun inside the job this runs in (with --slurm pool)",
+  ),
   "no-retry-failed": switchFlag("Leave alone what failed in an earlier run"),
 };
 
@@ -50,6 +82,8 @@ export const runCommand = defineCommand({
         "one task of spec gpu at a time, and go on after failures",
       ],
       [`${target}--force toy/Train --retries 0`, "trains again all that is asked for, each once"],
+      [`${target}--slurm --workers 20`, "runs on Slurm with at most 20 workers, and follows the run"],
+      [`${target}--slurm --detach`, "submits the first workers, prints the run's id, and leaves"],
       [`${target}--slurm dag --detach`, "submits one job for each artifact, and prints the run's id"],
       [`${target}--json > events.jsonl`, "the events of the run, one JSON document a line"],
     ];
@@ -65,14 +99,14 @@ export const runCommand = defineCommand({
       ...(flags["no-retry-failed"] ? { retryFailed: false } : {}),
     };
     if (flags.slurm !== undefined) {
-      const run = await engine.runSlurm(roots, { ...common, mode: "dag", wait: !flags.detach });
+      const run = await engine.runSlurm(roots, { ...common, ...slurmOptions(flags) });
       if ("runDir" in run) io.out(globals.json ? submittedJson(run) : `${run.runId}\n`);
       return 0;
     }
     const options: RunOptions = {
       ...common,
       keepGoing: flags["keep-going"],
-      ...(flags.workers === undefined ? {} : { maxWorkers: flags.workers }),
+      ...workersOption(flags),
       ...(flags.window === undefined ? {} : { window: flags.window }),
       ...(flags.isolation === undefined ? {} : { isolation: flags.isolation }),
     };
@@ -80,3 +114,25 @@ export const runCommand = defineCommand({
     return 0;
   },
 });
+
+function workersOption(given: FlagValues<typeof flags>): Pick<RunOptions, "maxWorkers"> {
+  const maxWorkers = given.workers ?? given["max-workers"];
+  return maxWorkers === undefined ? {} : { maxWorkers };
+}
+
+function slurmOptions(
+  given: FlagValues<typeof flags>,
+): SlurmModeOptions {
+  const wait = !given.detach;
+  if (given.slurm === "dag") return { mode: "dag", wait };
+  return {
+    mode: "pool",
+    wait,
+    keepGoing: given["keep-going"],
+    ...workersOption(given),
+    ...(given.window === undefined ? {} : { windowSize: given.window }),
+    ...(given["idle-timeout"] === undefined ? {} : { idleTimeoutSec: given["idle-timeout"] }),
+    ...(given["tasks-per-worker"] === undefined ? {} : { tasksPerWorker: given["tasks-per-worker"] }),
+    ...(given.launcher === undefined ? {} : { launcher: given.launcher }),
+  };
+}

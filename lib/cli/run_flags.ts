@@ -29,24 +29,57 @@ export function parseWindow(text: string): "dfs" | "bfs" | number {
   }
 }
 
-/** Flags that only a run on this machine has. */
-const LOCAL_FLAGS = ["workers", "window", "isolation"] as const;
+/** Seconds from 0. @throws {UsageError} saying what is allowed. */
+export function parseSeconds(text: string): number {
+  const value = Number(text);
+  if (/^\d+(\.\d+)?$/.test(text) && Number.isFinite(value)) return value;
+  throw new UsageError(`seconds from 0 are needed: current value is '${text}'`);
+}
+
+/** Flags that some places where tasks run do not have, and why. */
+const MISFITS = {
+  local: {
+    flags: ["idle-timeout", "tasks-per-worker", "launcher"],
+    why: "without --slurm: a run on this machine has no such workers",
+  },
+  pool: { flags: ["isolation"], why: "with --slurm pool: each worker has a process for its tasks" },
+  dag: {
+    flags: [
+      "workers",
+      "max-workers",
+      "window",
+      "isolation",
+      "keep-going",
+      "idle-timeout",
+      "tasks-per-worker",
+      "launcher",
+    ],
+    why: "with --slurm dag: there Slurm decides where and when jobs run",
+  },
+} as const;
 
 /** Refuses flags that mean nothing together. @throws {UsageError} naming both. */
 export function checkTogether(
-  flags: { slurm?: unknown; detach: boolean } & Partial<Record<typeof LOCAL_FLAGS[number], unknown>>,
+  flags:
+    & { slurm?: "pool" | "dag" | undefined; detach: boolean; launcher?: unknown }
+    & Record<string, unknown>,
 ): void {
-  if (flags.slurm === undefined) {
-    if (flags.detach) {
-      throw new UsageError("Cannot use --detach without --slurm: a run on this machine is its process");
-    }
-    return;
+  if (flags.detach && flags.slurm === undefined) {
+    throw new UsageError("Cannot use --detach without --slurm: a run on this machine is its process");
   }
-  for (const name of LOCAL_FLAGS) {
-    if (flags[name] === undefined) continue;
+  const { flags: misfits, why } = MISFITS[flags.slurm ?? "local"];
+  for (const name of misfits) {
+    if (flags[name] !== undefined && flags[name] !== false) {
+      throw new UsageError(`Cannot use --${name} ${why}`);
+    }
+  }
+  if (flags.detach && flags.launcher === "srun") {
     throw new UsageError(
-      `Cannot use --${name} with --slurm ${flags.slurm}: Slurm decides where and when jobs run`,
+      "Cannot use --detach with --launcher srun: its workers end with the job they run in",
     );
+  }
+  if (flags.workers !== undefined && flags["max-workers"] !== undefined) {
+    throw new UsageError("Cannot use --workers and --max-workers together: they are the same");
   }
 }
 

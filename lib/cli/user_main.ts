@@ -1,4 +1,4 @@
-import { basename } from "@std/path/basename";
+import { basename } from "@std/path/posix/basename";
 import type { Artifact } from "../task/artifact.ts";
 
 /** What a script may give to {@link main}: an artifact, an array of them, or a function that returns either. */

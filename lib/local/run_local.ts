@@ -4,7 +4,7 @@ import { ExecutionError, RunFailedError } from "../core/errors.ts";
 import type { EventSink, RunSummary } from "../core/event.ts";
 import { plan } from "../plan/graph.ts";
 import { currentContext } from "../run/context.ts";
-import { systemRuntime } from "../run/default_runtime.ts";
+import { type SchedulerHints, systemRuntime } from "../run/default_runtime.ts";
 import { refuseWhileLoading } from "../run/loading.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { drive } from "../schedule/drive.ts";
@@ -50,31 +50,17 @@ export interface RunLocalOptions {
 }
 
 /**
- * Computes all of the roots that is missing, in parallel on this machine, each artifact once whoever else computes
- * them too.
+ * Computes all of the roots that is missing, in parallel on this machine: what `runLocal` of users does, without the
+ * schedulers that it can ask.
  *
- * @param roots What is wanted.
+ * @param hints What a scheduler knows of others that compute the same artifacts.
  * @returns How it went, when all roots are there.
- * @throws {RunFailedError} that lists each failure. {@link ValidationError} for bad options, a root that is no artifact
- * or a cycle, {@link StoreError} for a damaged record, {@link ExecutionError} inside of a task, the signal's reason when
- * it aborts. On Ctrl-C the attempts end as preempted
- * and the process exits with 130 (143 for SIGTERM).
- *
- * @example
- * ```ts
- * import { defineTask, runLocal, z } from "@furu/furu";
- *
- * const Double = defineTask({
- *   name: "docs/Double",
- *   params: z.object({ x: z.number() }),
- *   create: ({ params }) => 2 * params.x,
- * });
- * const run = async () => await runLocal([1, 2, 3].map((x) => Double({ x })), { maxWorkers: 2 });
- * ```
+ * @throws What the users' `runLocal` throws.
  */
 export async function runLocal(
   roots: Artifact | Iterable<Artifact>,
   options: RunLocalOptions = {},
+  hints: SchedulerHints = {},
 ): Promise<RunSummary> {
   refuseWhileLoading("runLocal");
   const context = currentContext();
@@ -90,7 +76,7 @@ export async function runLocal(
   const limits = workerLimits(options.maxWorkers);
   const config = resolveConfig(overrides(options));
   const reporter = runReporter("runLocal", options);
-  const runtime = systemRuntime(config, { log: reporter.print });
+  const runtime = systemRuntime(config, { log: reporter.print, ...hints });
   const runId = `local-${new Date().toISOString().replaceAll(/[:.]/g, "")}-${
     runtime.machine.randomId().slice(0, 6)
   }`;

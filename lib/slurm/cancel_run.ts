@@ -1,19 +1,23 @@
 import { removeQueued } from "../store/queued.ts";
 import { cancelOwn } from "./dag_cancel.ts";
-import { findJobs, openRun } from "./open_run.ts";
+import { cancelPool } from "./cancel_pool.ts";
+import { findJobs, findRun, openRun } from "./open_run.ts";
 import { systemClient } from "./system_client.ts";
 
 /**
- * Cancels the jobs that a run submitted. Those of other runs that it waits for go on.
+ * Cancels the jobs that a run submitted; one that is being submitted, when that is done. Those of other runs that it waits for
+ * go on. A run of a pool has ended then, also for workers that were started otherwise.
  *
  * @returns How many jobs were cancelled.
  * @throws {UsageError} for a run that is not there. {@link SlurmError} with scancel's own words.
  */
 export async function cancelRun(runId: string): Promise<number> {
-  const opened = await openRun(runId);
+  const found = await findRun(runId);
+  if (found.mode === "pool") return await cancelPool(found.runtime, runId, systemClient());
+  const opened = await openRun(found);
   const { run, runtime } = opened;
   const client = systemClient();
-  const jobs = await findJobs(opened, client, { wait: false });
+  const jobs = await findJobs(opened, client);
   const cancelled = await cancelOwn({ client, run, runtime }, jobs);
   // What its submitter could not submit any more is queued no longer.
   if (runtime.machine.isGone(run.submitter)) {

@@ -2,47 +2,20 @@ import { abortable } from "@std/async/abortable";
 import type { Clock } from "../core/clock.ts";
 import { SlurmError } from "../core/errors.ts";
 import { answered, words } from "./answer.ts";
+import type { SlurmClientOptions } from "./client_options.ts";
 import { slurmEnvironment } from "./environment.ts";
-import { idChunks } from "./id_chunks.ts";
+import { idChunks, shortList } from "./id_chunks.ts";
 import { parseConfig, parseQueue, QUEUE_FORMAT } from "./parse.ts";
 import type { JobEntry, SlurmConfig, SubmittedJob } from "./parse.ts";
 import { ACCOUNTING_FORMAT, parseAccounting } from "./parse_accounting.ts";
-import { parseJobs } from "./parse_job.ts";
-import type { JobDetail } from "./parse_job.ts";
-import { parsePartitions, PARTITION_FORMAT } from "./parse_partitions.ts";
-import type { Partition } from "./parse_partitions.ts";
-import { runProgram } from "./program.ts";
-import type { ProgramResult, RunProgram } from "./program.ts";
-import { submitJob } from "./submit.ts";
-import type { Submission } from "./submit.ts";
+import type { Listing } from "./listing.ts";
+import { type JobDetail, parseJobs } from "./parse_job.ts";
+import { parsePartitions, type Partition, PARTITION_FORMAT } from "./parse_partitions.ts";
+import { type ProgramResult, type RunProgram, runProgram } from "./program.ts";
+import { type Submission, submitJob } from "./submit.ts";
 
-/** Options of {@link SlurmClient}. */
-export interface SlurmClientOptions {
-  /** The environment of this process; what would mislead Slurm's programs is removed from it. */
-  env: Readonly<Record<string, string>>;
-  /** Time. */
-  clock: Clock;
-  /** Starts programs. @default the machine's own */
-  run?: RunProgram;
-  /** Seconds that one program may take. @default 60 */
-  timeoutSec?: number;
-  /** Seconds between two listings. @default 10 */
-  intervalSec?: number;
-  /** Seconds for which a submit limit is waited out. @default 86400 */
-  limitSec?: number;
-  /** Seconds for which trouble on the way to the controller is waited out. @default 600 */
-  unclearSec?: number;
-  /** The cluster all jobs are on, where the user has several (`-M`). @default the only one */
-  cluster?: string;
-}
-
-/** All jobs of this user that Slurm remembers, at one moment. */
-export interface Listing {
-  /** When it was asked for, on the clock's monotonic scale: a job submitted later may be missing in it. */
-  at: number;
-  /** The jobs. */
-  jobs: readonly JobEntry[];
-}
+/** Seconds that sacct may take. */
+const SACCT_TIMEOUT_SEC = 10;
 
 /** Starts Slurm's programs; nothing else does. */
 export class SlurmClient {
@@ -55,6 +28,8 @@ export class SlurmClient {
   readonly #options: SlurmClientOptions;
   #listing: { at: number; answer: Promise<Listing | undefined> } | undefined;
   #hasAccounting: Promise<boolean> | undefined;
+  #cluster: { at: number; name: Promise<string | undefined> } | undefined;
+  readonly #others = new Map<string, SlurmClient>();
   #knowsMe = true;
 
   /** @param options See {@link SlurmClientOptions}. */
@@ -64,6 +39,30 @@ export class SlurmClient {
     this.#run = options.run ?? runProgram;
     this.clock = options.clock;
     this.intervalMs = (options.intervalSec ?? 10) * 1000;
+  }
+
+  /**
+   * What the cluster is called that this asks; ids of jobs mean something only there.
+   *
+   * @returns `undefined` while Slurm does not say.
+   */
+  async cluster(): Promise<string | undefined> {
+    if (this.#options.cluster !== undefined) return this.#options.cluster;
+    const at = this.clock.monotonic();
+    if (this.#cluster && at - this.#cluster.at < this.intervalMs) return await this.#cluster.name;
+    const name = this.config().then(({ clusterName }) => clusterName, () => undefined);
+    this.#cluster = { at, name };
+    // A name never changes: only an answer that failed is asked for again.
+    if (await name !== undefined) this.#cluster.at = Infinity;
+    return await name;
+  }
+
+  /** Who asks about the jobs of a cluster: this one about its own and where none is named, else one with `-M`. */
+  async at(cluster: string | undefined): Promise<SlurmClient> {
+    if (cluster === undefined || cluster === await this.cluster()) return this;
+    const other = this.#others.get(cluster) ?? new SlurmClient({ ...this.#options, cluster });
+    this.#others.set(cluster, other);
+    return other;
   }
 
   /**
@@ -78,7 +77,8 @@ export class SlurmClient {
       intervalMs: Math.min(this.intervalMs, 5000),
       limitMs: limitSec * 1000,
       unclearMs: unclearSec * 1000,
-      sbatch: (args, signal) => this.#start("sbatch", args, signal),
+      // It is let finish: one that is stopped half way leaves a job that nobody knows of.
+      sbatch: (args) => this.#start("sbatch", args),
       lookup: (name, signal) => this.lookup(name, signal),
     }).then((job) => cluster === undefined ? job : { ...job, cluster });
   }
@@ -99,12 +99,18 @@ export class SlurmClient {
   }
 
   /**
-   * The jobs of a name, whoever submitted them, as far as the site shows those of others.
+   * The jobs of some names, whoever submitted them, as far as the site shows those of others.
    *
    * @returns `undefined` when Slurm does not answer.
    */
-  lookup(name: string, signal?: AbortSignal): Promise<JobEntry[] | undefined> {
-    return this.#queue(`--name=${name}`, signal).then((jobs) => jobs?.filter((job) => job.name === name));
+  async lookup(names: string | readonly string[], signal?: AbortSignal): Promise<JobEntry[] | undefined> {
+    const found: JobEntry[] = [];
+    for (const some of idChunks([names].flat())) {
+      const jobs = await this.#queue(`--name=${some.join(",")}`, signal);
+      if (!jobs) return undefined;
+      found.push(...jobs.filter(({ name }) => some.includes(name)));
+    }
+    return found;
   }
 
   async #queueOfMine(): Promise<JobEntry[] | undefined> {
@@ -162,11 +168,7 @@ export class SlurmClient {
     { pendingOnly = false, signal }: { pendingOnly?: boolean; signal?: AbortSignal } = {},
   ): Promise<void> {
     for (const ids of idChunks(jobIds)) {
-      const result = await this.#start(
-        "scancel",
-        [...(pendingOnly ? ["--state=PENDING"] : []), ...ids],
-        signal,
-      );
+      const result = await this.#start("scancel", pendingOnly ? ["--state=PENDING", ...ids] : ids, signal);
       const faults = result.stderr.split("\n").filter((line) =>
         line.trim() !== "" && !/Invalid job id specified|already completing or completed/.test(line)
       );
@@ -176,15 +178,19 @@ export class SlurmClient {
   }
 
   /**
-   * Ends a running job and puts it back into the queue, under the same id and name.
-   *
-   * Slurm does the same with a job that has ended, also well: make sure that it runs.
+   * Ends a running job and puts it back into the queue, under the same id and name. Slurm does the same with
+   * a job that has ended, also well: make sure that it runs.
    *
    * @throws {SlurmError} with scontrol's own words.
    */
   async requeue(jobId: string, signal?: AbortSignal): Promise<void> {
-    const result = await this.#start("scontrol", ["requeue", jobId], signal);
-    if (result.code !== 0) throw new SlurmError(`Cannot requeue job ${jobId}: ${words(result)}`);
+    await this.#control(["requeue", jobId], `requeue job ${jobId}`, signal);
+  }
+
+  /** Has a pending job wait for the ends of others, and for nothing else. @throws {SlurmError} in scontrol's own words. */
+  async waitForEnds(jobId: string, ends: readonly string[], signal?: AbortSignal): Promise<void> {
+    const change = ["update", `JobId=${jobId}`, `Dependency=afterany:${ends.join(":")}`];
+    await this.#control(change, `change what job ${jobId} waits for`, signal);
   }
 
   /**
@@ -222,18 +228,20 @@ export class SlurmClient {
     return partitions;
   }
 
+  async #control(args: readonly string[], action: string, signal?: AbortSignal): Promise<void> {
+    const result = await this.#start("scontrol", args, signal);
+    if (result.code !== 0) throw new SlurmError(`Cannot ${action}: ${words(result)}`);
+  }
+
   #start(program: string, args: readonly string[], signal?: AbortSignal): Promise<ProgramResult> {
-    const { cluster, timeoutSec = 60 } = this.#options;
-    return this.#run([program, ...(cluster === undefined ? [] : ["-M", cluster]), ...args], {
+    const { cluster, timeoutSec: limit = 60 } = this.#options;
+    // A database that hangs must not keep from everything else: the accounting only adds to what squeue tells.
+    const timeoutSec = program === "sacct" ? Math.min(limit, SACCT_TIMEOUT_SEC) : limit;
+    const command = [program, ...(cluster === undefined ? [] : ["-M", cluster]), ...args];
+    return this.#run(command, {
       env: this.#env,
       timeoutMs: timeoutSec * 1000,
       ...(signal ? { signal } : {}),
     });
   }
-}
-
-function shortList(ids: readonly string[]): string {
-  return ids.length <= 5
-    ? `job ${ids.join(", ")}`
-    : `${ids.length} jobs (${ids.slice(0, 5).join(", ")}, ...)`;
 }

@@ -1,7 +1,9 @@
 import { errorText } from "../core/errors.ts";
 import { artifactLabel, type Hash } from "../core/hash.ts";
 import { readClaim } from "../store/read_claim.ts";
-import { removeQueued } from "../store/queued.ts";
+import { readQueued, removeQueued } from "../store/queued.ts";
+import { cancelJobs } from "./cancel_jobs.ts";
+import type { Listing } from "./listing.ts";
 import { type DagContext, tell } from "./dag_context.ts";
 import type { DagJob, DagNode } from "./dag_run.ts";
 
@@ -21,19 +23,30 @@ export async function cancelOwn(
     const job = jobs.get(node.hash);
     if (job?.own) open.push({ job, paths: store.paths(node) });
   }
-  const listing = await client.list();
-  const alive = open.filter(({ job: { name, jobId } }) => {
-    const entry = listing?.jobs.find((each) => each.jobId === jobId);
+  const listings = new Map<string | undefined, Listing | undefined>();
+  for (const cluster of new Set(open.map(({ job }) => job.cluster))) {
+    listings.set(cluster, await (await client.at(cluster)).list());
+  }
+  const alive = open.filter(({ job: { name, jobId, cluster } }) => {
+    const entry = listings.get(cluster)?.jobs.find((each) => each.jobId === jobId);
     // What is not listed may have been submitted after the listing; what is listed under another name is another job.
     return entry === undefined || entry.name === name && entry.state.status !== "dead";
   });
-  await client.cancel(alive.map(({ job }) => job.jobId));
-  let cancelled = 0;
-  for (const { job, paths } of alive) {
-    const wasQueued = await removeQueued(store, paths, job.name);
-    if (wasQueued || (await readClaim(store, paths))?.slurm?.name === job.name) cancelled++;
-  }
-  return cancelled;
+  // Looked at before: a job that is told to end takes its claim away at once.
+  const atWork = await Promise.all(
+    alive.map(async ({ job, paths }) =>
+      (await readQueued(store, paths))?.name === job.name ||
+      (await readClaim(store, paths))?.slurm?.name === job.name
+    ),
+  );
+  await cancelJobs(client, alive.map(({ job }) => job));
+  for (const { job, paths } of alive) await removeQueued(store, paths, job.name);
+  return atWork.filter(Boolean).length;
+}
+
+/** Another run's own follower decides about its jobs, and nobody can cancel those of another user. */
+function isOurs({ own, foreign }: DagJob): boolean {
+  return own && !foreign;
 }
 
 /** Cancels the jobs of nodes that never run since something that they need has failed, and says so. */
@@ -44,17 +57,16 @@ export async function cancelStranded(
   jobs: ReadonlyMap<Hash, DagJob>,
 ): Promise<void> {
   const { client, runtime } = context;
-  const own = doomed.flatMap((node) => jobs.get(node.hash) ?? []).filter((job) => job.own);
+  const own = doomed.flatMap((node) => jobs.get(node.hash) ?? []).filter(isOurs);
   if (own.length === 0) return;
   try {
-    await client.cancel(own.map(({ jobId }) => jobId));
+    await cancelJobs(client, own);
   } catch (error) {
     tell(context, "warn", errorText(error));
   }
   for (const node of doomed) {
     const job = jobs.get(node.hash);
-    // Another run's own follower decides about its jobs.
-    if (job?.own) await removeQueued(runtime.store, runtime.store.paths(node), job.name);
+    if (job && isOurs(job)) await removeQueued(runtime.store, runtime.store.paths(node), job.name);
   }
   const names = doomed.slice(0, 5).map((node) => artifactLabel(node.name, node.hash)).join(", ");
   tell(

@@ -6,7 +6,7 @@ import type { EndRecord } from "../store/record.ts";
 import { readEnds } from "../store/ends.ts";
 import { attemptPaths } from "../store/layout.ts";
 import type { Artifact } from "../task/artifact.ts";
-import { readPayload } from "./dag_run.ts";
+import { readPayload } from "../worker/payload_files.ts";
 import type { DagNode } from "./dag_run.ts";
 import type { JobState } from "./job_state.ts";
 import { memoryKill } from "./memory_kill.ts";

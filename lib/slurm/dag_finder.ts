@@ -3,16 +3,17 @@ import type { Hash } from "../core/hash.ts";
 import type { StatusSource } from "../plan/status.ts";
 import { storeStatus } from "../schedule/status_source.ts";
 import { declareDead, removeEndedClaim } from "../store/attempt_end.ts";
-import { ClaimWatch, describeOwner } from "../store/liveness.ts";
-import { describeQueued, linkQueued, readQueued, removeQueued } from "../store/queued.ts";
+import { ClaimWatch, describeOwner, type Look } from "../store/liveness.ts";
+import { describeQueued, linkQueued, queuedAdvice, readQueued, removeQueued } from "../store/queued.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact.ts";
+import { adoptedJob } from "./adopted_job.ts";
 import type { DagContext } from "./dag_context.ts";
 import { dagForced } from "./dag_forced.ts";
 import type { DagJob, DagNode } from "./dag_run.ts";
-import type { JobLookup } from "./job_lookup.ts";
+import type { JobLookup, NamedJob } from "./job_lookup.ts";
 import { outsideError } from "./outside_error.ts";
 
-/** How long somebody else's submission is waited for that never gets an id. */
+/** How long is waited until it is clear who computes a node. */
 const UNCLEAR_MS = 600_000;
 
 /** What has become of a node when it was its turn. */
@@ -23,6 +24,9 @@ export type Taken =
   | { kind: "job"; job: DagJob }
   /** Something that it needs failed meanwhile: it never runs. */
   | { kind: "stranded" };
+
+/** What one look tells. `"again"`: something was tidied away, so that the next look tells more. */
+type Seen = Taken | "ours" | "again" | { kind: "unclear"; what: string };
 
 /** Finds out who computes a node, at the moment when it would be submitted. */
 export class DagFinder {
@@ -55,84 +59,105 @@ export class DagFinder {
    * @throws {SlurmError} when it is computed outside of Slurm, or nobody can tell what has become of its job.
    */
   async find(node: DagNode): Promise<Taken | "ours"> {
-    const { runtime, signal, run } = this.#context;
-    const { store, machine } = runtime;
-    const paths = store.paths(node);
-    const limit = machine.clock.monotonic() + UNCLEAR_MS;
-    const watch = new ClaimWatch(store, paths);
-    for (let pause = 50;; pause = Math.min(2 * pause, 2000)) {
-      if (await this.isDone(node)) return { kind: "done" };
-      const look = await watch.look();
-      if ("holder" in look && look.state !== "ended") {
-        const { slurm } = look.holder;
-        const found = slurm && await this.#lookup.find({ ...slurm, submitter: look.holder.owner });
-        if (found?.state === "alive") {
-          return this.#adopt(node, slurm!.name, found.jobId, look.holder.owner.user);
-        }
-        if (look.state === "dead" || found?.state === "over") {
-          await declareDead(
-            store,
-            paths,
-            look.holder,
-            look.state === "dead" ? look.why : "its Slurm job has ended",
-          );
-          continue;
-        }
-        if (!slurm) throw outsideError(this.#artifact(node), describeOwner(look.holder));
-      } else if (look.state === "ended" && look.removable) {
-        await removeEndedClaim(store, paths, look.holder);
-        continue;
-      } else if (look.state === "absent") {
-        if (await linkQueued(store, paths, { name: node.jobName, run: run.runId }) === "ours") {
-          // It may have been computed between the look at its result and this.
-          if (!await this.isDone(node)) {
-            await this.#checkBelow(node);
-            return "ours";
-          }
-          await removeQueued(store, paths, node.jobName);
-          return { kind: "done" };
-        }
-        const queued = await readQueued(store, paths);
-        if (!queued) continue;
-        const found = await this.#lookup.find(queued);
-        if (found.state === "alive") {
-          return this.#adopt(node, queued.name, found.jobId, queued.submitter.user);
-        }
-        if (found.state === "over") {
-          await removeQueued(store, paths, queued.name);
-          continue;
-        }
-        if (machine.clock.monotonic() > limit) {
-          throw new SlurmError(
-            `Cannot submit ${this.#artifact(node)} as it is not clear what has become of ${
-              describeQueued(queued)
-            }: ` +
-              `squeue does not tell; run 'furu cancel ${queued.run}', then again`,
-          );
-        }
+    const { runtime: { store, machine: { clock } }, signal } = this.#context;
+    const limit = clock.monotonic() + UNCLEAR_MS;
+    const watch = new ClaimWatch(store, store.paths(node));
+    for (let pause = 50;;) {
+      const seen = await this.#look(node, watch);
+      if (seen === "again") continue;
+      if (seen === "ours" || seen.kind !== "unclear") return seen;
+      if (clock.monotonic() > limit) {
+        throw new SlurmError(`Cannot submit ${this.artifact(node)} as it is not clear ${seen.what}`, {
+          artifact: `${this.artifact(node)}`,
+        });
       }
-      await machine.clock.sleep(pause, signal);
+      await clock.sleep(pause, signal);
+      pause = Math.min(2 * pause, 2000);
     }
   }
 
-  #adopt(node: DagNode, name: string, jobId: string, user: string | undefined): Taken {
+  async #look(node: DagNode, watch: ClaimWatch): Promise<Seen> {
+    const { store } = this.#context.runtime;
+    if (await this.isDone(node)) return { kind: "done" };
+    const look = await watch.look();
+    switch (look.state) {
+      case "absent":
+        return await this.#takeOrAsk(node);
+      case "unknown":
+        return { kind: "unclear", what: `who computes it: ${look.why}` };
+      case "ended":
+        if (!look.removable) return { kind: "unclear", what: `what ${describeOwner(look.holder)} left` };
+        await removeEndedClaim(store, store.paths(node), look.holder);
+        return "again";
+      default:
+        return await this.#askHolder(node, look);
+    }
+  }
+
+  /** Somebody's attempt is there: is it a job? */
+  async #askHolder(node: DagNode, look: Extract<Look, { state: "alive" | "dead" }>): Promise<Seen> {
+    const { runtime: { store } } = this.#context;
+    const { slurm, owner } = look.holder;
+    const named = slurm && { ...slurm, submitter: owner };
+    const found = named && await this.#lookup.find(named);
+    if (found?.state === "alive") return this.#adopt(node, named!, found.jobId);
+    if (look.state === "dead" || found?.state === "over") {
+      const why = look.state === "dead" ? look.why : "its Slurm job has ended";
+      await declareDead(store, store.paths(node), look.holder, why);
+      return "again";
+    }
+    if (!slurm) throw outsideError(this.artifact(node), describeOwner(look.holder));
+    const what =
+      `whether ${describeOwner(look.holder)} still computes it: squeue does not tell of its Slurm job ` +
+      `${slurm.jobId} ${slurm.name}`;
+    return { kind: "unclear", what };
+  }
+
+  /** Nobody computes it: it is ours, if no other job is queued for it. */
+  async #takeOrAsk(node: DagNode): Promise<Seen> {
+    const { runtime: { store }, run } = this.#context;
+    const paths = store.paths(node);
+    const { runId, cluster } = run;
+    const job = { name: node.jobName, run: runId, ...(cluster === undefined ? {} : { cluster }) };
+    if (await linkQueued(store, paths, job) === "ours") {
+      // It may have been computed between the look at its result and this.
+      if (!await this.isDone(node)) {
+        await this.#checkBelow(node);
+        return "ours";
+      }
+      await removeQueued(store, paths, node.jobName);
+      return { kind: "done" };
+    }
+    const queued = await readQueued(store, paths);
+    if (!queued) return "again";
+    const found = await this.#lookup.find(queued);
+    if (found.state === "alive") return this.#adopt(node, queued, found.jobId);
+    if (found.state === "over") {
+      await removeQueued(store, paths, queued.name);
+      return "again";
+    }
+    const what = `what has become of ${describeQueued(queued)}, of which squeue does not tell: ${
+      queuedAdvice(paths, queued)
+    }; then run again`;
+    return { kind: "unclear", what };
+  }
+
+  #adopt(node: DagNode, named: NamedJob, jobId: string): Taken {
     const { run, runtime } = this.#context;
-    const own = name === node.jobName;
-    if (!own && dagForced(runtime, run)?.has(this.#artifact(node))) {
+    const artifact = this.artifact(node);
+    const own = named.name === node.jobName;
+    if (!own && dagForced(runtime, run)?.has(artifact)) {
       throw new SlurmError(
-        `Cannot force ${
-          this.#artifact(node)
-        } as Slurm job ${jobId} (${name}) of another run computes it: wait for it, ` +
+        `Cannot force ${artifact} as Slurm job ${jobId} (${named.name}) of another run computes it: wait for it, ` +
           `or cancel it first`,
       );
     }
-    const foreign = user !== undefined && user !== runtime.machine.self.user;
-    return { kind: "job", job: { jobId, name, own, foreign } };
+    return { kind: "job", job: adoptedJob(runtime.machine, named, { jobId, own }) };
   }
 
   /** Is its result there? A forced one has to be of this run. */
   async isDone(node: DagNode): Promise<boolean> {
-    const artifact = this.#artifact(node);
+    const artifact = this.artifact(node);
     const forced = dagForced(this.#context.runtime, this.#context.run);
     if (forced?.has(artifact)) return await forced.done(artifact);
     return (await this.#source.inspect(artifact)).status === "DONE";
@@ -141,7 +166,7 @@ export class DagFinder {
   /** Whoever was to compute it has given up since it was planned: then what it needs may be missing, too. */
   async #checkBelow(node: DagNode): Promise<void> {
     if (!this.#assumed.has(node.hash)) return;
-    const artifact = this.#artifact(node);
+    const artifact = this.artifact(node);
     for (const below of artifact[ARTIFACT].dependencies) {
       if ((await this.#source.inspect(below)).status === "DONE") continue;
       const { store } = this.#context.runtime;
@@ -154,7 +179,8 @@ export class DagFinder {
     }
   }
 
-  #artifact(node: DagNode): Artifact {
+  /** The artifact of a node. */
+  artifact(node: DagNode): Artifact {
     return this.#artifacts.get(node.hash)!;
   }
 }

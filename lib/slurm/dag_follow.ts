@@ -6,6 +6,7 @@ import { readEnds } from "../store/ends.ts";
 import { readClaim } from "../store/read_claim.ts";
 import { readQueued, removeQueued } from "../store/queued.ts";
 import type { SuccessRecord } from "../store/record.ts";
+import { adoptedJob } from "./adopted_job.ts";
 import { cancelStranded } from "./dag_cancel.ts";
 import { DagAttempts } from "./dag_attempts.ts";
 import type { DagContext } from "./dag_context.ts";
@@ -134,6 +135,7 @@ class Follower {
       if (listing?.open.has(node.hash)) await this.#attempts.look(node);
       if (listing?.done.has(node.hash)) await this.#takeIfDone(node);
     }
+    await this.#attempts.lookAtProgress();
   }
 
   /** Is its result there? A forced one has to be of this run. */
@@ -165,27 +167,32 @@ class Follower {
       // Those below come first: what was cancelled because of their failure is no failure of its own.
       if (this.#progress.get(node.hash) !== "open") continue;
       const job = this.#jobs.get(node.hash);
+      // One that was stranded before it was submitted: what it needs comes first.
+      if (!job && node.dependencies.some((hash) => this.#progress.get(hash) === "open")) continue;
       const state = job ? tracker.get(job).state : NEVER;
       if (state.status !== "dead") continue;
       // Its result may have come after the last look.
       if (await this.#takeIfDone(node)) continue;
-      // A job that finds another one at it ends well, and computes nothing.
-      if (state.reason === "completed" && await this.#findOther(node)) continue;
+      // A job that finds another one at it ends well, and computes nothing. A submitter that died may not have written
+      // down who it is.
+      if ((!job || state.reason === "completed") && await this.#findOther(node)) continue;
       if (this.#isStranded(node)) this.#progress.set(node.hash, "stranded");
       else await this.#fail(node, job, state);
     }
   }
 
-  /** Does the job of another run compute it now? Then that one is followed. */
+  /** Does another job compute it now, as that of another run? Then that one is followed. */
   async #findOther(node: DagNode): Promise<boolean> {
-    const { runtime: { store }, lookup, tracker } = this.#context;
+    const { runtime: { store, machine }, lookup, tracker } = this.#context;
     const paths = store.paths(node);
     const claim = await readClaim(store, paths);
     const other = claim?.slurm ? { ...claim.slurm, submitter: claim.owner } : await readQueued(store, paths);
     if (!other || other.name === this.#jobs.get(node.hash)?.name) return false;
     const found = await lookup.find(other);
-    if (found.state !== "alive") return false;
-    const job = { jobId: found.jobId, name: other.name, own: false, foreign: false };
+    // Unknown is no failure: the next look may tell.
+    if (found.state !== "alive") return found.state === "unknown";
+    const own = other.name === this.#nodes.get(node.hash)!.jobName;
+    const job = adoptedJob(machine, other, { jobId: found.jobId, own });
     this.#jobs.set(node.hash, job);
     tracker.follow(job);
     return true;

@@ -9,7 +9,9 @@ import type { Runtime } from "../run/runtime.ts";
 import { AttemptBackend } from "../schedule/attempt_backend.ts";
 import { drive } from "../schedule/drive.ts";
 import { runReporter } from "../schedule/run_reporter.ts";
+import { declareDead, removeEndedClaim } from "../store/attempt_end.ts";
 import { tryClaim } from "../store/claim.ts";
+import { ClaimWatch } from "../store/liveness.ts";
 import { type QueuedJob, readQueued, removeQueued } from "../store/queued.ts";
 import type { Ending } from "../store/end_record.ts";
 import type { SlurmJob } from "../store/record.ts";
@@ -17,12 +19,14 @@ import { plural } from "../ui/text.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact.ts";
 import { failureReport } from "../ui/report.ts";
 import { type ComputeConfig, makeArtifact } from "../worker/compute_task.ts";
+import { readPayloads } from "../worker/payload_files.ts";
 import { ProcessComputer } from "../worker/process_computer.ts";
 import type { SlurmClient } from "./client.ts";
 import { checkDependencies } from "./dag_dependencies.ts";
 import { dagForced } from "./dag_forced.ts";
-import { type DagNode, type DagRun, readDagRun, readPayloads } from "./dag_run.ts";
+import { type DagNode, type DagRun, readDagRun } from "./dag_run.ts";
 import { JobSignals } from "./job_signals.ts";
+import { JobProgress } from "./job_progress.ts";
 import { isNearlyUp, requeueJob } from "./job_requeue.ts";
 
 /** What a job of a run in DAG mode is started with. */
@@ -33,8 +37,8 @@ export interface DagJobOptions {
   hash: string;
   /** Which job it is. */
   slurm: SlurmJob;
-  /** Asks Slurm. */
-  client: SlurmClient;
+  /** Loads what asks Slurm: most jobs never do. */
+  client: () => Promise<SlurmClient>;
 }
 
 /** Exit code of a job that was told to end, and did. */
@@ -73,7 +77,9 @@ export async function runDagJob(options: DagJobOptions): Promise<number> {
           : undefined,
       ),
   });
-  using signals = new JobSignals(() => isNearlyUp(client, slurm, run.specs[node.spec]?.timeMin));
+  using signals = new JobSignals(async () =>
+    isNearlyUp(await client(), slurm, run.specs[node.spec]?.timeMin)
+  );
   const { signal } = signals;
   const config: ComputeConfig = { config: run.config, git: run.git, slurm };
   const computer = new ProcessComputer(runtime, run.runId, {
@@ -88,7 +94,7 @@ export async function runDagJob(options: DagJobOptions): Promise<number> {
   } catch (error) {
     if (!signals.signal.aborted) throw error;
     console.error(`${label(node)}: ${errorText(signals.signal.reason)}`);
-    await requeueJob(runtime, { client, slurm, run, node });
+    await requeueJob(runtime, { client: await client(), slurm, run, node });
     return PREEMPTED_EXIT_CODE;
   } finally {
     await computer.close();
@@ -139,10 +145,11 @@ async function work(context: JobContext): Promise<number> {
 
 /** Computes the artifact with the retries that the run allows, as a run of this one node. */
 async function compute(context: JobContext, artifact: Artifact): Promise<number> {
-  const { run, runtime, slurm, signals, client, node, computer } = context;
+  const { dir, run, runtime, slurm, signals, client, node, computer } = context;
   const { signal } = signals;
   const forced = dagForced(runtime, run);
-  using reporter = runReporter("runSlurm", { progress: "plain" });
+  await using progress = new JobProgress(runtime, dir, node.hash);
+  using reporter = runReporter("runSlurm", { progress: "plain", onEvent: progress.sink });
   const source = onlyThis(artifact);
   const { summary, interrupted } = await drive(runtime, {
     runId: run.runId,
@@ -168,7 +175,7 @@ async function compute(context: JobContext, artifact: Artifact): Promise<number>
   });
   if (interrupted) {
     console.error(`${label(node)}: ${errorText(signal.reason)}`);
-    await requeueJob(runtime, { client, slurm, run, node });
+    await requeueJob(runtime, { client: await client(), slurm, run, node });
     return PREEMPTED_EXIT_CODE;
   }
   if (summary.failures.length === 0 && summary.notRun === 0) {
@@ -192,7 +199,8 @@ function onlyThis(artifact: Artifact): StatusSource {
 
 /** May the job that is queued for this artifact still compute it? */
 async function isAlive({ client, runtime, signals }: JobContext, queued: QueuedJob): Promise<boolean> {
-  const found = await client.lookup(queued.name, signals.signal);
+  const ours = await client();
+  const found = await (await ours.at(queued.cluster)).lookup(queued.name, signals.signal);
   if (found === undefined || found.some(({ state }) => state.status !== "dead")) return true;
   // Before its id is known it may be on its way to Slurm.
   return found.length === 0 && queued.jobId === undefined && !runtime.machine.isGone(queued.submitter);
@@ -208,13 +216,20 @@ async function endAsProtocol(context: JobContext, error: unknown): Promise<void>
   });
 }
 
-/** Writes down how an attempt ended that never began. */
+/** Writes down how an attempt ended that never began. What an earlier beginning of this job left is settled first. */
 async function endUnbegun({ runtime, node, run, slurm }: JobContext, ending: Ending): Promise<void> {
-  const paths = runtime.store.paths(node);
-  const claimed = await tryClaim(runtime.store, paths, { backend: "slurm-dag", run: run.runId, slurm });
-  await removeQueued(runtime.store, paths, slurm.name);
-  if (claimed.kind === "held") return;
-  await endLogged(runtime, claimed.claim, ending);
+  const { store } = runtime;
+  const paths = store.paths(node);
+  const watch = new ClaimWatch(store, paths);
+  await removeQueued(store, paths, slurm.name);
+  for (;;) {
+    const claimed = await tryClaim(store, paths, { backend: "slurm-dag", run: run.runId, slurm });
+    if (claimed.kind === "claimed") return await endLogged(runtime, claimed.claim, ending);
+    const look = await watch.look();
+    if (look.state === "dead") await declareDead(store, paths, look.holder, look.why);
+    else if (look.state === "ended" && look.removable) await removeEndedClaim(store, paths, look.holder);
+    else if (look.state !== "absent") return; // somebody else's attempt: its end will tell
+  }
 }
 
 function label({ name, hash }: DagNode): string {

@@ -6,7 +6,6 @@ import type { Plan } from "../plan/graph.ts";
 import type { PlanNode } from "../plan/node.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { describeFailure } from "../schedule/failure.ts";
-import { ClaimWatch, describeOwner } from "../store/liveness.ts";
 import { failureReport } from "../ui/report.ts";
 import { checkPartitions } from "./check_partitions.ts";
 import { checkSpecs } from "./check_specs.ts";
@@ -29,16 +28,32 @@ export function dagNodes(plan: Plan, { randomId }: Pick<Machine, "randomId">): D
 }
 
 /**
- * The specs of a run, checked before anything is submitted: against what the plan needs, and against what the cluster has.
+ * The specs that a run needs, checked before anything is submitted: against what the plan needs, and against what the cluster
+ * has.
  *
  * @throws {ConfigError} with all that is wrong. {@link SlurmError} when Slurm does not answer.
  */
 export async function dagSpecs(
   specs: unknown,
-  nodes: readonly DagNode[],
+  nodes: readonly Pick<DagNode, "spec" | "name">[],
   client: SlurmClient,
   signal: AbortSignal,
 ): Promise<Record<string, ParsedSpec>> {
+  const used = neededSpecs(specs, nodes);
+  const faults = checkPartitions(used, await client.partitions(signal));
+  if (faults.length === 0) return used;
+  throw new ConfigError(
+    `Cannot use Slurm specs as this cluster could never run their jobs:${
+      faults.map((fault) => `\n  ${fault}`).join("")
+    }`,
+  );
+}
+
+/** The specs that nodes need, checked. @throws {ConfigError} with all that is wrong. */
+export function neededSpecs(
+  specs: unknown,
+  nodes: readonly Pick<DagNode, "spec" | "name">[],
+): Record<string, ParsedSpec> {
   const needed = new Map<string, string[]>();
   for (const { spec, name } of nodes) {
     const tasks = needed.get(spec) ?? [];
@@ -54,14 +69,7 @@ export async function dagSpecs(
     );
   }
   const parsed = checkSpecs(specs, needed);
-  const used = Object.fromEntries(Object.entries(parsed).filter(([name]) => needed.has(name)));
-  const faults = checkPartitions(used, await client.partitions(signal));
-  if (faults.length === 0) return used;
-  throw new ConfigError(
-    `Cannot use Slurm specs as this cluster could never run their jobs:${
-      faults.map((fault) => `\n  ${fault}`).join("")
-    }`,
-  );
+  return Object.fromEntries(Object.entries(parsed).filter(([name]) => needed.has(name)));
 }
 
 /**
@@ -74,11 +82,8 @@ export async function refuseHopeless(runtime: Runtime, plan: Plan, runId: string
   const failures: Failure[] = [];
   for (const node of plan.nodes.values()) {
     if (node.state.status === "FAILED") failures.push(await failureOf(runtime, node));
-    if (node.status !== "IN_PROGRESS") continue;
-    const look = await new ClaimWatch(runtime.store, runtime.store.paths(node)).look();
-    if (look.state === "alive" && look.holder.slurm === undefined) {
-      throw outsideError(node.artifact, describeOwner(look.holder));
-    }
+    if (node.state.status !== "IN_PROGRESS" || !node.state.outside) continue;
+    throw outsideError(node.artifact, node.state.owner);
   }
   if (failures.length === 0) return;
   const summary = {

@@ -1,4 +1,5 @@
 import type { Config } from "../core/config.ts";
+import type { Machine } from "../core/machine.ts";
 import { FURU_VERSION } from "../core/version.ts";
 import { type Plan, plan } from "../plan/graph.ts";
 import type { Runtime } from "../run/runtime.ts";
@@ -11,15 +12,30 @@ import type { Artifact } from "../task/artifact.ts";
 import type { DagContext } from "./dag_context.ts";
 import { dagNodes, dagSpecs, refuseHopeless } from "./dag_plan.ts";
 import { type DagRun, runDir } from "./dag_run.ts";
-import type { JobLookup } from "./job_lookup.ts";
-import type { SlurmClient } from "./client.ts";
 import { JobTracker } from "./job_tracker.ts";
-import type { RunSlurmOptions } from "./run_slurm_options.ts";
+import type { RunDagOptions } from "./run_slurm_options.ts";
 
 /** A run that is about to be submitted. */
-export interface PreparedDag extends Omit<DagContext, "onEvent"> {
+export interface PreparedDag extends DagContext {
   /** What there is to do. */
   dagPlan: Plan;
+}
+
+/** What {@link prepareDag} works with. */
+export interface PrepareDagOptions extends Pick<DagContext, "client" | "lookup" | "signal" | "onEvent"> {
+  /** The run's id: see {@link newRunId}. */
+  runId: string;
+  /** What the caller asked for. */
+  options: RunDagOptions;
+  /** The resolved configuration. */
+  config: Config;
+  /** URL of the module that the run was started with. */
+  entry: string;
+}
+
+/** An id for a run that begins now. */
+export function newRunId({ clock, randomId }: Pick<Machine, "clock" | "randomId">): string {
+  return `slurm-${new Date(clock.now()).toISOString().replaceAll(/[:.]/g, "")}-${randomId().slice(0, 6)}`;
 }
 
 /**
@@ -30,20 +46,10 @@ export interface PreparedDag extends Omit<DagContext, "onEvent"> {
 export async function prepareDag(
   runtime: Runtime,
   roots: Artifact | Iterable<Artifact>,
-  { options, config, entry, signal, client, lookup }: {
-    options: RunSlurmOptions;
-    config: Config;
-    entry: string;
-    client: SlurmClient;
-    lookup: JobLookup;
-    signal: AbortSignal;
-  },
+  { runId, options, config, entry, signal, client, lookup, onEvent }: PrepareDagOptions,
 ): Promise<PreparedDag> {
   const { machine } = runtime;
   const { intervalMs } = client;
-  const runId = `slurm-${new Date(machine.clock.now()).toISOString().replaceAll(/[:.]/g, "")}-${
-    machine.randomId().slice(0, 6)
-  }`;
   const force = options.force ?? config.alwaysRerun;
   const forced = forcedNodes(runtime, force, runId);
   const source = storeStatus(runtime, {
@@ -54,7 +60,9 @@ export async function prepareDag(
   await refuseHopeless(runtime, dagPlan, runId);
   const nodes = dagNodes(dagPlan, machine);
   const given = options.specs ?? config.slurm?.specs ?? {};
-  const specs = nodes.length === 0 ? {} : await dagSpecs(given, nodes, client, signal);
+  const [specs, cluster] = nodes.length === 0
+    ? [{}, undefined]
+    : await Promise.all([dagSpecs(given, nodes, client, signal), client.cluster()]);
   const invalid = nodes.filter(({ hash }) => {
     const state = dagPlan.nodes.get(hash)?.state;
     return state?.status === "TODO" && state.why?.startsWith("what is stored is invalid");
@@ -64,6 +72,7 @@ export async function prepareDag(
     runId,
     mode: "dag",
     submitter: machine.self,
+    ...(cluster === undefined ? {} : { cluster }),
     createdAt: new Date(machine.clock.now()).toISOString(),
     versions: { furu: FURU_VERSION, deno: Deno.version.deno },
     entry,
@@ -78,5 +87,5 @@ export async function prepareDag(
     nodes,
   };
   const dir = runDir(runtime.store.root, runId);
-  return { runtime, client, lookup, tracker: new JobTracker(client), run, dir, signal, dagPlan };
+  return { runtime, client, lookup, tracker: new JobTracker(client), run, dir, signal, onEvent, dagPlan };
 }

@@ -1,15 +1,13 @@
-import { pooledMap } from "@std/async/pool";
-import { join } from "@std/path/join";
+import { join } from "@std/path/posix/join";
 import { z } from "zod";
 import { type Config, configSchema } from "../core/config.ts";
-import { errorCode, ProtocolError, StoreError } from "../core/errors.ts";
+import { errorCode, StoreError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
 import type { Runtime } from "../run/runtime.ts";
 import type { GitState } from "../store/provenance.ts";
 import { ownerSchema, RECORD_SCHEMA } from "../store/record.ts";
 import type { Artifact } from "../task/artifact.ts";
-import { encodeArtifacts, references } from "../task/reference.ts";
-import { type ArtifactPayload, artifactPayloadSchema } from "../worker/protocol.ts";
+import { writePayloads } from "../worker/payload_files.ts";
 import type { ParsedSpec } from "./spec.ts";
 import { slurmSpecSchema } from "./spec.ts";
 
@@ -33,6 +31,8 @@ const dagRun = z.object({
   createdAt: z.string(),
   /** Who submits the jobs. */
   submitter: ownerSchema,
+  /** The cluster they are submitted to, where that is known. */
+  cluster: z.string().exactOptional(),
   versions: z.object({ furu: z.string(), deno: z.string() }),
   /** URL of the module that the run was started with. */
   entry: z.string(),
@@ -54,7 +54,13 @@ const dagJobs = z.object({
   schema: z.literal(RECORD_SCHEMA),
   jobs: z.record(
     z.string(),
-    z.object({ jobId: z.string(), name: z.string(), own: z.boolean(), foreign: z.boolean() }),
+    z.object({
+      jobId: z.string(),
+      name: z.string(),
+      cluster: z.string().exactOptional(),
+      own: z.boolean(),
+      foreign: z.boolean(),
+    }),
   ),
 });
 
@@ -75,6 +81,8 @@ export interface DagJob {
   jobId: string;
   /** Its unique name. */
   name: string;
+  /** The cluster it is on, where that is known. */
+  cluster?: string;
   /** Did this run submit it? Else it was found in Slurm already, and is none of ours to cancel. */
   own: boolean;
   /** Is it another user's? Then not seeing it means nothing. */
@@ -88,23 +96,13 @@ export function runDir(root: string, runId: string): string {
 
 /** Writes a run's folder: `run.json` and all that jobs need to make its artifacts again. */
 export async function writeDagRun(
-  { machine, store }: Runtime,
+  runtime: Runtime,
   dir: string,
   run: DagRun,
   artifacts: readonly Artifact[],
 ): Promise<void> {
-  await store.makeDir(join(dir, "artifacts"));
-  const table = Object.entries(encodeArtifacts(artifacts));
-  const writes = pooledMap(32, table, async ([hash, { name, module, params }]) => {
-    const payload: ArtifactPayload = {
-      ...(module === undefined ? {} : { module }),
-      name,
-      params: JSON.stringify(params),
-    };
-    await machine.files.write(payloadPath(dir, hash), JSON.stringify(payload));
-  });
-  for await (const _ of writes);
-  await machine.files.write(join(dir, "run.json"), JSON.stringify(run));
+  await writePayloads(runtime, dir, artifacts);
+  await runtime.machine.files.write(join(dir, "run.json"), JSON.stringify(run));
 }
 
 /**
@@ -136,53 +134,6 @@ export async function readDagJobs(
   if (!await machine.files.stat(path)) return undefined;
   const { jobs } = await readJson(machine.files, path, dagJobs);
   return new Map(Object.entries(jobs) as [Hash, DagJob][]);
-}
-
-/**
- * Reads what is needed to make an artifact again, with all below it.
- *
- * @throws {ProtocolError} naming the file that is missing or cannot be understood.
- */
-export async function readPayloads(
-  { machine }: Pick<Runtime, "machine">,
-  dir: string,
-  root: string,
-): Promise<Map<string, ArtifactPayload>> {
-  const payloads = new Map<string, ArtifactPayload>();
-  const open = [root];
-  const seen = new Set(open);
-  while (open.length > 0) {
-    const batch = pooledMap(32, open.splice(0), async (hash) => {
-      const payload = await readPayload({ machine }, dir, hash);
-      payloads.set(hash, payload);
-      return [...references(JSON.parse(payload.params))];
-    });
-    for await (const below of batch) {
-      for (const hash of below) {
-        if (seen.has(hash)) continue;
-        seen.add(hash);
-        open.push(hash);
-      }
-    }
-  }
-  return payloads;
-}
-
-/** Reads one of {@link readPayloads}. @throws {ProtocolError} naming the file. */
-export async function readPayload(
-  { machine }: Pick<Runtime, "machine">,
-  dir: string,
-  hash: string,
-): Promise<ArtifactPayload> {
-  try {
-    return await readJson(machine.files, payloadPath(dir, hash), artifactPayloadSchema);
-  } catch (cause) {
-    throw new ProtocolError(`Cannot read what the job is to compute: ${(cause as Error).message}`, { cause });
-  }
-}
-
-function payloadPath(dir: string, hash: string): string {
-  return join(dir, "artifacts", `${hash}.json`);
 }
 
 async function readJson<T extends z.ZodType>(

@@ -1,11 +1,12 @@
 import { pooledMap } from "@std/async/pool";
-import { errorText } from "../core/errors.ts";
+import { errorText, SlurmError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
 import { removeQueued, writeQueuedId } from "../store/queued.ts";
 import type { Artifact } from "../task/artifact.ts";
+import { cancelJobs } from "./cancel_jobs.ts";
 import { type DagContext, tell } from "./dag_context.ts";
 import { DagFinder, type Taken } from "./dag_finder.ts";
-import type { DagJob, DagNode } from "./dag_run.ts";
+import { type DagJob, type DagNode, writeDagJobs } from "./dag_run.ts";
 import { jobCommand } from "./job_command.ts";
 import { jobOptions } from "./job_options.ts";
 import { logPattern, scriptPath } from "./log_path.ts";
@@ -29,32 +30,29 @@ export async function submitDag(
   artifacts: ReadonlyMap<Hash, Artifact>,
   assumed: ReadonlySet<Hash>,
 ): Promise<Map<Hash, DagJob>> {
-  return await new Submission(context, artifacts, assumed).run();
+  return await new Submission(context, new DagFinder(context, artifacts, assumed)).run();
 }
 
 class Submission {
   readonly #context: DagContext;
-  readonly #artifacts: ReadonlyMap<Hash, Artifact>;
   readonly #finder: DagFinder;
   readonly #taken = new Map<Hash, Promise<Taken>>();
   readonly #jobs = new Map<Hash, DagJob>();
   /** Names of jobs that sbatch was given and has not answered for. */
   readonly #submitting = new Set<string>();
   readonly #nodes: ReadonlyMap<Hash, DagNode>;
+  /** Where its jobs go, as far as that is known. */
+  #cluster: string | undefined;
 
-  constructor(
-    context: DagContext,
-    artifacts: ReadonlyMap<Hash, Artifact>,
-    assumed: ReadonlySet<Hash>,
-  ) {
+  constructor(context: DagContext, finder: DagFinder) {
     this.#context = context;
-    this.#artifacts = artifacts;
+    this.#finder = finder;
+    this.#cluster = context.run.cluster;
     this.#nodes = new Map(context.run.nodes.map((node) => [node.hash, node]));
-    this.#finder = new DagFinder(context, artifacts, assumed);
   }
 
   async run(): Promise<Map<Hash, DagJob>> {
-    const { run } = this.#context;
+    const { run, signal } = this.#context;
     let failure: { error: unknown } | undefined;
     // Whatever a node waits for stands before it in the order, so it is under way already.
     const all = pooledMap(CONCURRENCY, run.nodes, async (node) => {
@@ -68,6 +66,8 @@ class Submission {
       }
     });
     for await (const _ of all);
+    // A stop while the last one was submitted stops nothing else.
+    if (signal.aborted) failure ??= { error: signal.reason };
     if (!failure) return this.#jobs;
     try {
       await this.#takeBack();
@@ -79,20 +79,53 @@ class Submission {
 
   /** Cancels what was submitted, also what sbatch may have taken just when it was told to stop. */
   async #takeBack(): Promise<void> {
-    const { client } = this.#context;
-    const ids: string[] = [];
-    for (const name of this.#submitting) {
-      for (const { jobId } of await client.lookup(name) ?? []) ids.push(jobId);
+    const { client, runtime, dir, run, signal } = this.#context;
+    const unclear = await this.#findUnanswered();
+    const own = [...this.#jobs].filter(([, job]) => job.own);
+    // In this order: as long as a job may still run, it is to be seen that it is there.
+    await cancelJobs(client, own.map(([, job]) => job));
+    for (const [hash, { name }] of own) await this.#removeQueued(hash, name);
+    // For whoever follows this run nevertheless.
+    await writeDagJobs(runtime, dir, this.#jobs);
+    const cancelled = own.length === 0
+      ? "nothing had been submitted yet"
+      : `cancelled ${
+        own.length === 1 ? "the 1 job that was" : `the ${own.length} jobs that were`
+      } submitted already`;
+    const left = unclear.length === 0
+      ? ""
+      : `; ${unclear.join(", ")} may be in Slurm, which does not tell: furu cancel ${run.runId}`;
+    const why = signal.aborted ? "was stopped while it was being submitted" : "could not be submitted whole";
+    tell(this.#context, "warn", `run ${run.runId} ${why}: ${cancelled}${left}`);
+  }
+
+  /**
+   * Takes up the jobs of which sbatch did not say whether it has taken them: one may arrive a moment later.
+   *
+   * @returns Names of those that Slurm does not tell of. They stay queued, since they may run.
+   */
+  async #findUnanswered(): Promise<string[]> {
+    const { client, runtime: { machine: { clock } }, run } = this.#context;
+    const open = run.nodes.filter(({ jobName }) => this.#submitting.has(jobName));
+    let unclear: string[] = [];
+    for (let look = 0; look < 2 && open.length > 0; look++) {
+      if (look > 0) await clock.sleep(Math.min(1000, client.intervalMs));
+      unclear = [];
+      for (const { hash, jobName } of open) {
+        const entries = await client.lookup(jobName);
+        const entry = entries?.find(({ state }) => state.status !== "dead");
+        if (entry) this.#jobs.set(hash, this.#ownJob(jobName, entry.jobId));
+        else if (entries === undefined && !this.#jobs.has(hash)) unclear.push(jobName);
+      }
     }
-    for (const [hash, { own, jobId, name }] of this.#jobs) {
-      if (!own) continue;
-      ids.push(jobId);
-      await this.#removeQueued(hash, name);
+    for (const { hash, jobName } of open) {
+      if (!this.#jobs.has(hash) && !unclear.includes(jobName)) await this.#removeQueued(hash, jobName);
     }
-    if (ids.length === 0) return;
-    await client.cancel(ids);
-    const what = ids.length === 1 ? "the 1 job that was" : `the ${ids.length} jobs that were`;
-    tell(this.#context, "warn", `cancelled ${what} submitted already`);
+    return unclear;
+  }
+
+  #ownJob(name: string, jobId: string, cluster = this.#context.run.cluster): DagJob {
+    return { jobId, name, ...(cluster === undefined ? {} : { cluster }), own: true, foreign: false };
   }
 
   async #take(node: DagNode): Promise<Taken> {
@@ -114,12 +147,15 @@ class Submission {
       this.#submitting.add(node.jobName);
       const job = await this.#submit(node, after);
       this.#submitting.delete(node.jobName);
+      this.#cluster = job.cluster;
       this.#remember(node.hash, job);
       const { runtime } = this.#context;
       await writeQueuedId(runtime.store, runtime.store.paths(node), job);
       return { kind: "job", job };
     } catch (error) {
-      if (!this.#jobs.has(node.hash)) await this.#removeQueued(node.hash, node.jobName);
+      // What sbatch was given may be on its way: that is found out when all else has come to rest.
+      const isClear = !this.#jobs.has(node.hash) && !this.#submitting.has(node.jobName);
+      if (isClear) await this.#removeQueued(node.hash, node.jobName);
       throw error;
     }
   }
@@ -146,9 +182,22 @@ class Submission {
         if (below && await this.#finder.isDone(below)) continue;
         return "failed";
       }
+      this.#checkCluster(node, below, taken.job);
       ids.push(taken.job.jobId);
     }
     return ids;
+  }
+
+  /** Slurm would take the id of another cluster's job for one that it has forgotten, and so for a success. */
+  #checkCluster(node: DagNode, below: DagNode | undefined, { own, jobId, name, cluster }: DagJob): void {
+    if (own || cluster === undefined || this.#cluster === undefined || cluster === this.#cluster) return;
+    throw new SlurmError(
+      `Cannot submit ${this.#finder.artifact(node)} as ${
+        below ? this.#finder.artifact(below) : "a dependency"
+      } is ` +
+        `computed by Slurm job ${jobId} (${name}) on cluster ${cluster}, which no job on ${this.#cluster} can wait ` +
+        `for: wait until that has ended, or cancel it, and run again`,
+    );
   }
 
   async #submit(node: DagNode, afterOk: readonly string[]): Promise<DagJob> {
@@ -161,12 +210,12 @@ class Submission {
     await runtime.machine.files.write(
       script,
       batchScript({
-        title: `furu: ${this.#artifact(node)} of run ${run.runId}`,
+        title: `furu: ${this.#finder.artifact(node)} of run ${run.runId}`,
         setup: spec.setup,
         command: jobCommand(run.entry, { run: dir, hash: node.hash, name: node.jobName }),
       }),
     );
-    const { jobId } = await client.submit({
+    const { jobId, cluster } = await client.submit({
       script,
       name: node.jobName,
       options: jobOptions({ spec, log: logPattern(folder, node.jobName), afterOk, requeue: true }),
@@ -175,18 +224,14 @@ class Submission {
         tell(
           this.#context,
           "warn",
-          `${this.#artifact(node)} is submitted again in ${waitMs / 1000} s: ${text}`,
+          `${this.#finder.artifact(node)} is submitted again in ${waitMs / 1000} s: ${text}`,
         ),
     });
-    return { jobId, name: node.jobName, own: true, foreign: false };
+    return this.#ownJob(node.jobName, jobId, cluster);
   }
 
   async #removeQueued(hash: Hash, name: string): Promise<void> {
     const { store } = this.#context.runtime;
-    await removeQueued(store, store.paths(this.#artifacts.get(hash)!), name);
-  }
-
-  #artifact(node: DagNode): Artifact {
-    return this.#artifacts.get(node.hash)!;
+    await removeQueued(store, store.paths(this.#nodes.get(hash)!), name);
   }
 }

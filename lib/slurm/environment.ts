@@ -42,3 +42,16 @@ export function slurmEnvironment(env: Readonly<Record<string, string>>): Record<
     }),
   );
 }
+
+/** What srun must know of the job that it starts a step of; all else of the job would change the step. */
+const OF_JOB = new Set(["SLURM_CONF", "SLURM_JOB_ID", "SLURM_JOBID", "SLURM_WORKING_CLUSTER"]);
+
+/**
+ * The environment for srun inside of a job: as {@link slurmEnvironment}, but it knows its job.
+ *
+ * @param env The environment of this process. It is not changed.
+ */
+export function stepEnvironment(env: Readonly<Record<string, string>>): Record<string, string> {
+  const ofJob = Object.entries(env).filter(([name]) => OF_JOB.has(name));
+  return { ...slurmEnvironment(env), ...Object.fromEntries(ofJob) };
+}

@@ -31,7 +31,7 @@ const FURU_SETS: Readonly<Record<string, string>> = {
   "wait": "furu follows its jobs",
   "wrap": "furu has a script of its own",
   "chdir": "workers start where the run was started",
-  "clusters": "jobs are followed on one cluster",
+  "clusters": "jobs wait for each other, which those on different clusters cannot",
   "test-only": "nothing would be submitted",
   "help": "nothing would be submitted",
   "usage": "nothing would be submitted",

@@ -2,11 +2,15 @@ import { RunFailedError } from "../core/errors.ts";
 import type { EventSink, RunSummary } from "../core/event.ts";
 import { runReporter } from "../schedule/run_reporter.ts";
 import { failureReport } from "../ui/report.ts";
+import { readPoolRun } from "../pool/pool_run.ts";
+import { queuePaths } from "../queue/layout.ts";
+import type { Runtime } from "../run/runtime.ts";
 import type { DagContext } from "./dag_context.ts";
 import { followDag } from "./dag_follow.ts";
+import { followPoolRun } from "./follow_pool_run.ts";
 import { JobLookup } from "./job_lookup.ts";
 import { JobTracker } from "./job_tracker.ts";
-import { findJobs, openRun } from "./open_run.ts";
+import { findJobs, findRun, openRun } from "./open_run.ts";
 import { systemClient } from "./system_client.ts";
 
 /** Options of {@link followRun}. */
@@ -24,15 +28,18 @@ export interface FollowRunOptions {
 /**
  * Follows a run that was submitted before until it has ended, as `runSlurm` does; its code is not needed.
  *
- * @throws {RunFailedError} that lists each failure. {@link UsageError} for a run that is not there. The signal's reason.
+ * @throws {RunFailedError} that lists each failure. {@link UsageError} for a run that is not there,
+ * {@link ExecutionError} for one that was stopped, or that nobody is left to end. The signal's reason.
  */
 export async function followRun(runId: string, options: FollowRunOptions = {}): Promise<RunSummary> {
-  const opened = await openRun(runId);
-  const { runtime, run, dir } = opened;
+  const found = await findRun(runId);
   const { signal = new AbortController().signal } = options;
+  if (found.mode === "pool") return await followPoolMode(found.runtime, runId, { ...options, signal });
+  const opened = await openRun(found);
+  const { runtime, run, dir } = opened;
   const client = systemClient(options.intervalSec ?? run.config.slurm?.intervalSec);
   using reporter = runReporter("followRun", options);
-  const jobs = await findJobs(opened, client, { wait: true, signal });
+  const jobs = await findJobs(opened, client, signal);
   const context: DagContext = {
     runtime,
     client,
@@ -48,4 +55,16 @@ export async function followRun(runId: string, options: FollowRunOptions = {}): 
   const summary = await followDag(context, jobs);
   if (summary.failures.length === 0 && summary.notRun === 0) return summary;
   throw new RunFailedError(failureReport(summary, { keepGoing: true }), summary);
+}
+
+async function followPoolMode(
+  runtime: Runtime,
+  runId: string,
+  options: FollowRunOptions & { signal: AbortSignal },
+): Promise<RunSummary> {
+  const paths = queuePaths(runtime.store.root, runId);
+  const run = await readPoolRun(runtime, paths);
+  const client = systemClient(options.intervalSec ?? run.config.slurm?.intervalSec);
+  using reporter = runReporter("followRun", options);
+  return await followPoolRun(runtime, { paths, run, client, onEvent: reporter.sink, signal: options.signal });
 }

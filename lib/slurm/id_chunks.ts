@@ -16,3 +16,10 @@ export function* idChunks(ids: readonly string[]): Generator<string[]> {
   }
   if (chunk.length > 0) yield chunk;
 }
+
+/** Job ids as a message names them. */
+export function shortList(ids: readonly string[]): string {
+  return ids.length <= 5
+    ? `job ${ids.join(", ")}`
+    : `${ids.length} jobs (${ids.slice(0, 5).join(", ")}, ...)`;
+}

@@ -52,7 +52,8 @@ export async function requeueJob(
     console.error(`It is not put back into the queue: Slurm says ${state?.text ?? "nothing of it"}`);
     return false;
   }
-  await linkQueued(store, paths, { name: slurm.name, run: run.runId });
+  const { name, cluster } = slurm;
+  await linkQueued(store, paths, { name, run: run.runId, ...(cluster === undefined ? {} : { cluster }) });
   await writeQueuedId(store, paths, slurm);
   // A job that Slurm itself preempted is in the queue again already.
   if (state.pending) return true;

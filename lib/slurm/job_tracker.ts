@@ -1,4 +1,5 @@
 import type { SlurmClient } from "./client.ts";
+import type { Listing } from "./listing.ts";
 import type { JobState } from "./job_state.ts";
 import type { JobEntry } from "./parse.ts";
 
@@ -10,6 +11,8 @@ export interface JobRef {
   index?: number;
   /** Its unique name. */
   name: string;
+  /** The cluster it is on, where that is known. @default the one that is asked */
+  cluster?: string;
   /** Did another user submit it? Then not seeing it means nothing. @default false */
   foreign?: boolean;
 }
@@ -30,6 +33,9 @@ interface Followed extends TrackedJob {
   absentSince?: number;
 }
 
+/** What of a client is used. */
+type Asked = Pick<SlurmClient, "list" | "lookup" | "ended" | "clock" | "intervalMs" | "at">;
+
 const UNKNOWN: JobState = { status: "unknown", text: "not seen yet" };
 
 /**
@@ -38,12 +44,13 @@ const UNKNOWN: JobState = { status: "unknown", text: "not seen yet" };
  * nothing changes.
  */
 export class JobTracker {
-  readonly #client: Pick<SlurmClient, "list" | "ended" | "clock" | "intervalMs">;
+  readonly #client: Asked;
   readonly #jobs = new Map<string, Followed>();
-  #lastListing = -Infinity;
+  /** When the latest listing that was read was asked for, by cluster. */
+  readonly #latest = new Map<Asked, number>();
 
-  /** @param client Whose listings are used. */
-  constructor(client: Pick<SlurmClient, "list" | "ended" | "clock" | "intervalMs">) {
+  /** @param client Whose listings are used, of its own cluster and of others. */
+  constructor(client: Asked) {
     this.#client = client;
   }
 
@@ -68,41 +75,81 @@ export class JobTracker {
   }
 
   /**
-   * Brings what is known up to date. At most one question per interval reaches Slurm, however often this is called.
+   * Brings what is known up to date. At most one question per interval and cluster reaches Slurm, however often this is
+   * called. What a cluster does not list that does not know the job says nothing of it.
    *
-   * @returns Did Slurm answer?
+   * @returns Did Slurm answer, on all clusters?
    */
   async poll(signal?: AbortSignal): Promise<boolean> {
-    const listing = await this.#client.list(signal);
-    if (!listing) return false;
-    if (listing.at <= this.#lastListing) return true;
-    this.#lastListing = listing.at;
-    const entries = new Map(listing.jobs.map((entry) => [keyOf(entry), entry]));
+    let answered = true;
+    for (const [client, jobs] of await this.#byClient()) {
+      const listing = await client.list(signal);
+      if (listing) await this.#read(client, listing, jobs, signal);
+      else answered = false;
+    }
+    return answered;
+  }
+
+  /** Whom to ask about which jobs; the own cluster always. */
+  async #byClient(): Promise<Map<Asked, Followed[]>> {
+    const clients = new Map<Asked, Followed[]>([[this.#client, []]]);
+    for (const [cluster, jobs] of Map.groupBy(this.#jobs.values(), ({ ref }) => ref.cluster)) {
+      const client = await this.#client.at(cluster);
+      clients.set(client, [...(clients.get(client) ?? []), ...jobs]);
+    }
+    return clients;
+  }
+
+  async #read(
+    client: Asked,
+    listing: Listing,
+    jobs: readonly Followed[],
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    if (listing.at <= (this.#latest.get(client) ?? -Infinity)) return;
+    this.#latest.set(client, listing.at);
+    const entries = new Map(listing.jobs.map((entry) => [taskKey(entry), entry]));
+    for (const entry of await ofOthers(client, jobs, signal)) entries.set(taskKey(entry), entry);
     const absent: Followed[] = [];
-    for (const job of this.#jobs.values()) {
+    for (const job of jobs) {
       // The end of an attempt is final only for a job that Slurm does not begin again: it may be listed once more.
-      const entry = entries.get(keyOf(job.ref));
+      const entry = entries.get(taskKey(job.ref));
       if (entry?.name === job.ref.name) see(job, entry);
       else if (job.state.status !== "dead" && job.since <= listing.at && !job.ref.foreign) absent.push(job);
     }
-    if (absent.length > 0) await this.#askAccounting(absent, signal);
+    if (absent.length > 0) await askAccounting(client, absent, signal);
     for (const job of absent) {
       if (job.state.status === "dead") continue;
       job.absentSince ??= listing.at;
-      if (listing.at - job.absentSince < this.#client.intervalMs) continue;
+      if (listing.at - job.absentSince < client.intervalMs) continue;
       job.state = { status: "dead", reason: "vanished", text: "Slurm does not list it any more" };
     }
-    return true;
   }
+}
 
-  async #askAccounting(absent: readonly Followed[], signal?: AbortSignal): Promise<void> {
-    const entries = await this.#client.ended([...new Set(absent.map(({ ref }) => ref.jobId))], signal);
-    const byKey = new Map(entries?.map((entry) => [keyOf(entry), entry]));
-    for (const job of absent) {
-      const entry = byKey.get(keyOf(job.ref));
-      // The accounting may lag: that a job still runs there proves nothing.
-      if (entry?.name === job.ref.name && entry.state.status === "dead") job.state = entry.state;
-    }
+/** Jobs of other users, which the listing has not: as far as the site shows them. */
+async function ofOthers(
+  client: Asked,
+  jobs: readonly Followed[],
+  signal: AbortSignal | undefined,
+): Promise<readonly JobEntry[]> {
+  const names = jobs.filter(({ ref, state }) => ref.foreign && state.status !== "dead").map(({ ref }) =>
+    ref.name
+  );
+  return names.length === 0 ? [] : await client.lookup(names, signal) ?? [];
+}
+
+async function askAccounting(
+  client: Asked,
+  absent: readonly Followed[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const entries = await client.ended([...new Set(absent.map(({ ref }) => ref.jobId))], signal);
+  const byKey = new Map(entries?.map((entry) => [taskKey(entry), entry]));
+  for (const job of absent) {
+    const entry = byKey.get(taskKey(job.ref));
+    // The accounting may lag: that a job still runs there proves nothing.
+    if (entry?.name === job.ref.name && entry.state.status === "dead") job.state = entry.state;
   }
 }
 
@@ -112,6 +159,12 @@ function see(job: Followed, entry: JobEntry): void {
   delete job.absentSince;
 }
 
-function keyOf({ jobId, index }: { jobId: string; index?: number }): string {
+/** Which job or task it is, on its cluster. */
+function taskKey({ jobId, index }: { jobId: string; index?: number }): string {
   return index === undefined ? jobId : `${jobId}_${index}`;
+}
+
+/** Which job or task it is, of all clusters. */
+function keyOf(ref: JobRef): string {
+  return `${taskKey(ref)};${ref.cluster ?? ""}`;
 }

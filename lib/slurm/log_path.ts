@@ -1,4 +1,4 @@
-import { join } from "@std/path/join";
+import { join } from "@std/path/posix/join";
 import { SlurmError } from "../core/errors.ts";
 
 /**

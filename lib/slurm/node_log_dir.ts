@@ -1,4 +1,4 @@
-import { join } from "@std/path/join";
+import { join } from "@std/path/posix/join";
 import type { DagRun } from "./dag_run.ts";
 
 /** Where Slurm's output of a run's jobs goes, and their batch scripts. */

@@ -1,4 +1,4 @@
-import { join } from "@std/path/join";
+import { join } from "@std/path/posix/join";
 import { resolveConfig } from "../core/config.ts";
 import { UsageError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
@@ -22,12 +22,18 @@ export interface OpenedRun {
   dir: string;
 }
 
+/** A run of the store. */
+export interface FoundRun extends Pick<OpenedRun, "runtime" | "dir"> {
+  /** How it runs. */
+  mode: "pool" | "dag";
+}
+
 /**
  * Finds a run of the store by its id.
  *
- * @throws {UsageError} for one that is not there, with the nearest one. {@link StoreError} for a damaged one.
+ * @throws {UsageError} for one that is not there, with the nearest one.
  */
-export async function openRun(runId: string): Promise<OpenedRun> {
+export async function findRun(runId: string): Promise<FoundRun> {
   const config = resolveConfig();
   const runtime = systemRuntime(config);
   const { machine, store } = runtime;
@@ -41,6 +47,20 @@ export async function openRun(runId: string): Promise<OpenedRun> {
     );
   }
   const dir = runDir(store.root, runId);
+  return { runtime, dir, mode: modeOf(await store.read(join(dir, "run.json"))) };
+}
+
+/** What is damaged is reported by whoever reads all of it. */
+function modeOf(text = ""): FoundRun["mode"] {
+  try {
+    return JSON.parse(text).mode === "pool" ? "pool" : "dag";
+  } catch {
+    return "dag";
+  }
+}
+
+/** Reads a run in DAG mode. @throws {StoreError} for a damaged one. */
+export async function openRun({ runtime, dir }: Pick<FoundRun, "runtime" | "dir">): Promise<OpenedRun> {
   return { runtime, run: await readDagRun(runtime, dir), dir };
 }
 
@@ -49,23 +69,39 @@ export async function openRun(runId: string): Promise<OpenedRun> {
  * that is still being submitted is waited for, up to two minutes.
  */
 export async function findJobs(
-  { runtime, run, dir }: OpenedRun,
+  opened: OpenedRun,
   client: SlurmClient,
-  { wait, signal }: { wait: boolean; signal?: AbortSignal },
+  signal?: AbortSignal,
 ): Promise<Map<Hash, DagJob>> {
+  const { runtime, run, dir } = opened;
   const { machine } = runtime;
-  const limit = machine.clock.monotonic() + SUBMITTING_MS;
-  for (;;) {
+  const begun = machine.clock.monotonic();
+  for (let said = false;;) {
     const written = await readDagJobs(runtime, dir);
-    if (written) return written;
-    if (!wait || machine.isGone(run.submitter) || machine.clock.monotonic() > limit) break;
+    if (written) return new Map([...written].map(([hash, job]) => [hash, seenFromHere(opened, job)]));
+    const waitedMs = machine.clock.monotonic() - begun;
+    if (machine.isGone(run.submitter) || waitedMs > SUBMITTING_MS) break;
+    if (!said && waitedMs > 1000) {
+      said = true;
+      runtime.logger.info(
+        `run ${run.runId} is still being submitted, as far as can be told: waiting for that`,
+      );
+    }
     await machine.clock.sleep(500, signal);
   }
   const jobs = new Map<Hash, DagJob>();
-  const listed = new Map((await client.list(signal))?.jobs.map((job) => [job.name, job]));
-  for (const { hash, jobName } of run.nodes) {
-    const job = listed.get(jobName);
-    if (job) jobs.set(hash, { jobId: job.jobId, name: jobName, own: true, foreign: false });
+  const { cluster, nodes } = run;
+  const named = new Map(nodes.map(({ jobName, hash }) => [jobName, hash]));
+  const found = await (await client.at(cluster)).lookup([...named.keys()], signal);
+  for (const { name, jobId } of found ?? []) {
+    const job = { jobId, name, ...(cluster === undefined ? {} : { cluster }), own: true, foreign: false };
+    jobs.set(named.get(name)!, seenFromHere(opened, job));
   }
   return jobs;
+}
+
+/** Those of another user are none of ours to cancel, and not to see them means nothing. */
+function seenFromHere({ runtime: { machine }, run }: OpenedRun, job: DagJob): DagJob {
+  const { user } = run.submitter;
+  return job.own && user !== undefined && user !== machine.self.user ? { ...job, foreign: true } : job;
 }

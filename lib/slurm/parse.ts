@@ -111,6 +111,8 @@ export interface SlurmConfig {
   minJobAgeSec: number;
   /** Slurm's version, as `22.05.8`. */
   version?: string;
+  /** What the cluster is called. */
+  clusterName?: string;
 }
 
 /**
@@ -127,12 +129,14 @@ export function parseConfig(text: string): SlurmConfig | undefined {
   const storage = settings.get("AccountingStorageType");
   if (storage === undefined) return undefined;
   const version = settings.get("SLURM_VERSION");
+  const clusterName = settings.get("ClusterName");
   return {
     maxArraySize: number(settings.get("MaxArraySize"), 1001),
     // Newer versions print (null) for none.
     accounting: !/none|\(null\)/.test(storage),
     minJobAgeSec: number(settings.get("MinJobAge"), 300),
     ...(version === undefined ? {} : { version }),
+    ...(clusterName === undefined || clusterName === "(null)" ? {} : { clusterName }),
   };
 }
 

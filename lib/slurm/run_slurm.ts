@@ -2,10 +2,10 @@ import { resolveConfig } from "../core/config.ts";
 import { ExecutionError, RunFailedError } from "../core/errors.ts";
 import type { RunSummary } from "../core/event.ts";
 import type { Hash } from "../core/hash.ts";
-import type { Plan } from "../plan/graph.ts";
 import { currentContext } from "../run/context.ts";
 import { systemRuntime } from "../run/default_runtime.ts";
 import { refuseWhileLoading } from "../run/loading.ts";
+import type { Runtime } from "../run/runtime.ts";
 import { runReporter } from "../schedule/run_reporter.ts";
 import { withSignals } from "../schedule/signals.ts";
 import type { Artifact } from "../task/artifact.ts";
@@ -14,9 +14,10 @@ import { plural } from "../ui/text.ts";
 import { cancelOwn } from "./dag_cancel.ts";
 import { type DagContext, tell } from "./dag_context.ts";
 import { followDag } from "./dag_follow.ts";
-import { prepareDag } from "./dag_prepare.ts";
-import { type DagJob, writeDagJobs, writeDagRun } from "./dag_run.ts";
+import { newRunId, prepareDag, type PrepareDagOptions, type PreparedDag } from "./dag_prepare.ts";
+import { type DagJob, type DagRun, writeDagJobs, writeDagRun } from "./dag_run.ts";
 import { JobLookup } from "./job_lookup.ts";
+import { runPool } from "./run_pool.ts";
 import { submitDag } from "./dag_submit.ts";
 import { systemClient } from "./system_client.ts";
 import {
@@ -27,15 +28,17 @@ import {
 } from "./run_slurm_options.ts";
 
 /**
- * Computes all of the roots that is missing as Slurm jobs, one for each artifact, that wait for each other. Two runs that
- * need the same artifact submit it once. What depends on a failure is cancelled, all else goes on.
+ * Computes all of the roots that is missing on Slurm. `mode: "pool"` (the default): jobs with workers, as many as there is
+ * work for, that take one task after another; a run of the same roots whose controller died is taken up. `mode: "dag"`: one
+ * job for each artifact, that wait for each other; two runs that need the same artifact submit it once.
  *
  * @param roots What is wanted.
  * @returns How it went, when all roots are there; with `wait: false` what was submitted.
  * @throws {RunFailedError} that lists each failure. {@link ConfigError} for specs that are missing or impossible,
- * {@link SlurmError} in sbatch's own words, and for an artifact that somebody computes outside of Slurm;
- * {@link ValidationError} for bad options or roots, {@link ExecutionError} inside of a task, the signal's reason when it
- * aborts. On Ctrl-C the jobs that it submitted are cancelled and the process exits with 130 (143 for SIGTERM).
+ * {@link SlurmError} in sbatch's own words, in DAG mode also for an artifact that somebody computes outside of Slurm;
+ * {@link ValidationError} for bad options or roots, {@link ExecutionError} inside of a task and for a run that somebody else
+ * cancelled, the signal's reason when it aborts. On Ctrl-C what runs is preempted, the jobs are cancelled and the process
+ * exits with 130 (143 for SIGTERM).
  *
  * @example
  * ```ts
@@ -49,8 +52,8 @@ import {
  * });
  * const run = async () =>
  *   await runSlurm([Train({ lr: 1e-3 })], {
- *     mode: "dag",
  *     specs: { default: { timeMin: 10 }, gpu: { partition: "gpu", gpus: 1, timeMin: 60 } },
+ *     maxWorkers: { default: 8, gpu: 2 },
  *   });
  * ```
  */
@@ -61,16 +64,16 @@ export function runSlurm(
 /** As above, followed until it has ended. */
 export function runSlurm(
   roots: Artifact | Iterable<Artifact>,
-  options: RunSlurmOptions & { wait?: true },
+  options?: RunSlurmOptions & { wait?: true },
 ): Promise<RunSummary>;
 /** As above, either of them. */
 export function runSlurm(
   roots: Artifact | Iterable<Artifact>,
-  options: RunSlurmOptions,
+  options?: RunSlurmOptions,
 ): Promise<RunSummary | SubmittedRun>;
 export async function runSlurm(
   roots: Artifact | Iterable<Artifact>,
-  options: RunSlurmOptions,
+  options: RunSlurmOptions = {},
 ): Promise<RunSummary | SubmittedRun> {
   refuseWhileLoading("runSlurm");
   refuseInside();
@@ -84,19 +87,52 @@ export async function runSlurm(
     claimHint: (holder) => lookup.whyGone(holder),
   });
   const lookup = new JobLookup(runtime.machine, client);
-  return await withSignals(options.signal, async (signal) => {
+  return await withSignals(options.signal, async (signal, onKill) => {
     using _ = reporter;
-    const { clock } = runtime.machine;
-    const context = await prepareDag(runtime, roots, { options, config, entry, signal, client, lookup });
-    const { run, dagPlan } = context;
-    const inRun: DagContext = { ...context, onEvent: reporter.sink };
-    const { nodes, cached } = run.counts;
-    reporter.sink({ type: "run_started", runId: run.runId, nodes, cached, at: clock.now() });
-    const isIdle = wait && run.nodes.length === 0;
-    const jobs = isIdle ? new Map<Hash, DagJob>() : await submit(inRun, dagPlan);
-    if (!wait) return submitted(inRun, dagPlan, jobs);
-    return await follow(inRun, jobs);
+    if (options.mode !== "dag") {
+      return await runPool(runtime, roots, { options, config, entry, client, reporter, signal, onKill });
+    }
+    const runId = newRunId(runtime.machine);
+    const preparing = { runId, options, config, entry, signal, client, lookup, onEvent: reporter.sink };
+    const { context, jobs } = await begin(runtime, roots, preparing);
+    if (!wait) return submitted(context, jobs);
+    return await follow(context, jobs);
   });
+}
+
+/** Plans and submits. A run that is stopped meanwhile, or cannot be submitted whole, ends as any other. */
+async function begin(
+  runtime: Runtime,
+  roots: Artifact | Iterable<Artifact>,
+  preparing: PrepareDagOptions,
+): Promise<{ context: PreparedDag; jobs: ReadonlyMap<Hash, DagJob> }> {
+  const { runId, signal, options: { wait = true }, onEvent } = preparing;
+  const { clock } = runtime.machine;
+  const began = clock.monotonic();
+  let run: DagRun | undefined;
+  try {
+    const context = await prepareDag(runtime, roots, preparing);
+    run = context.run;
+    onEvent({ type: "run_started", runId, ...run.counts, at: clock.now() });
+    const isIdle = wait && run.nodes.length === 0;
+    return { context, jobs: isIdle ? new Map() : await submit(context) };
+  } catch (error) {
+    // What is wrong with roots or specs is found before there is a run.
+    if (!run && !signal.aborted) throw error;
+    if (!run) tell({ runtime, onEvent }, "warn", `run ${runId} was stopped before anything was submitted`);
+    const summary: RunSummary = {
+      runId,
+      ...run?.counts ?? { nodes: 0, cached: 0 },
+      computed: 0,
+      elsewhere: 0,
+      retries: 0,
+      failures: [],
+      notRun: run?.nodes.length ?? 0,
+      durationMs: clock.monotonic() - began,
+    };
+    onEvent({ type: "run_ended", summary, interrupted: signal.aborted, at: clock.now() });
+    throw error;
+  }
 }
 
 async function follow(context: DagContext, jobs: ReadonlyMap<Hash, DagJob>): Promise<RunSummary> {
@@ -117,8 +153,8 @@ async function follow(context: DagContext, jobs: ReadonlyMap<Hash, DagJob>): Pro
   throw new RunFailedError(failureReport(summary, { keepGoing: true }), summary);
 }
 
-async function submit(context: DagContext, { nodes }: Plan): Promise<Map<Hash, DagJob>> {
-  const { runtime, dir, run } = context;
+async function submit(context: PreparedDag): Promise<Map<Hash, DagJob>> {
+  const { runtime, dir, run, dagPlan: { nodes } } = context;
   const artifacts = new Map(run.nodes.map(({ hash }) => [hash, nodes.get(hash)!.artifact]));
   await writeDagRun(runtime, dir, run, [...artifacts.values()]);
   const inProgress = run.nodes.filter(({ hash }) => nodes.get(hash)?.status === "IN_PROGRESS");
@@ -133,13 +169,13 @@ async function submit(context: DagContext, { nodes }: Plan): Promise<Map<Hash, D
   return jobs;
 }
 
-function submitted(context: DagContext, dagPlan: Plan, jobs: ReadonlyMap<Hash, DagJob>): SubmittedRun {
-  const { run: { runId }, dir } = context;
+function submitted(context: PreparedDag, jobs: ReadonlyMap<Hash, DagJob>): SubmittedRun {
+  const { run: { runId }, dir, dagPlan } = context;
   tell(context, "info", `follow it with: furu follow ${runId}; cancel it with: furu cancel ${runId}`);
   return {
     runId,
     runDir: dir,
-    jobIds: Object.fromEntries([...jobs].map(([hash, { jobId }]) => [hash, jobId])) as Record<Hash, string>,
+    jobIds: Object.fromEntries([...jobs].map(([hash, { jobId }]) => [hash, jobId])),
     rootJobIds: dagPlan.roots.map((hash) => jobs.get(hash)?.jobId),
     plan: dagPlan,
   };

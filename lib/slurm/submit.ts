@@ -13,6 +13,8 @@ export interface Submission {
   name: string;
   /** Options for sbatch, but the name: see {@link jobOptions}. */
   options: readonly string[];
+  /** Milliseconds for which a submit limit is waited out. @default the client's */
+  limitMs?: number;
   /** Stops waiting. What was submitted already stays. */
   signal?: AbortSignal;
   /** Called before each pause. */
@@ -30,6 +32,9 @@ export interface SubmitWait {
   /** Milliseconds until it goes on. */
   waitMs: number;
 }
+
+/** A limit of the site was not waited out any longer: the job is not in Slurm. */
+export class SubmitLimitError extends SlurmError {}
 
 /** What {@link submitJob} works with. */
 export interface SubmitTools {
@@ -72,9 +77,10 @@ export async function submitJob(submission: Submission, tools: SubmitTools): Pro
     if (found) return found;
     if (failure === "refused") throw refused(name, words);
     const waitedMs = clock.monotonic() - begun;
-    const atMost = failure === "limit" ? tools.limitMs : tools.unclearMs;
+    const atMost = failure === "limit" ? submission.limitMs ?? tools.limitMs : tools.unclearMs;
     if (waitedMs + pauseMs > atMost) {
-      throw new SlurmError(
+      const Failure = failure === "limit" ? SubmitLimitError : SlurmError;
+      throw new Failure(
         `Cannot submit ${name} as sbatch has not taken it for ${Math.round(waitedMs / 1000)} s: ${words}`,
       );
     }

@@ -52,6 +52,15 @@ describe("planSlurm()", () => {
     assertEquals(slurmPlanText(jobs), "\n--slurm dag would submit nothing\n");
   });
 
+  it("says of a node that is computed outside of Slurm that no job can wait for it", async () => {
+    const owner = "pid 12 on node7 (local)";
+    const plan = planOf(["IN_PROGRESS", "default", { owner, outside: true }], ["IN_PROGRESS", "default", {
+      owner,
+    }]);
+    const { problems } = await planSlurm(plan, { specs, partitions });
+    assertEquals(problems, [`toy/default(00000000) is computed outside of Slurm by ${owner}`]);
+  });
+
   it("lists all for which the run would be refused", async () => {
     const plan = planOf(["TODO", "gpux"], ["TODO", "gpu"], ["FAILED", "default", { error: "out of beans" }]);
     const jobs = await planSlurm(plan, {

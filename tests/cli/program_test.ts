@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path/from-file-url";
 import { join } from "@std/path/join";
 import { FIXTURES } from "./rig.ts";
+import { loadedWith } from "../loaded_modules.ts";
 
 const CLI = fromFileUrl(new URL("../../cli.ts", import.meta.url));
 
@@ -32,23 +33,15 @@ Deno.test("the program's exit codes are 0 for help, 2 for wrong use, 1 for a mod
 Deno.test("the program's help loads neither zod nor anything else that only runs need", async () => {
   const { out } = await start(CLI, "--version");
   assertStringIncludes(out, "furu ");
-  const info = await new Deno.Command(Deno.execPath(), { args: ["info", "--json", CLI], cwd: FIXTURES })
-    .output();
-  const graph = JSON.parse(new TextDecoder().decode(info.stdout)) as {
-    modules: { specifier: string; dependencies?: { isDynamic?: boolean; code?: { specifier: string } }[] }[];
-  };
-  const modules = new Map(graph.modules.map((module) => [module.specifier, module]));
-  const seen = new Set<string>();
-  const open = [new URL("../../cli.ts", import.meta.url).href];
-  for (let url = open.pop(); url !== undefined; url = open.pop()) {
-    if (seen.has(url)) continue;
-    seen.add(url);
-    for (const { isDynamic, code } of modules.get(url)?.dependencies ?? []) {
-      if (!isDynamic && code) open.push(code.specifier);
-    }
-  }
-  assert(seen.size > 5, "the graph was read");
-  assertEquals([...seen].filter((url) => /zod|\/lib\/(run|store|local|worker)\//.test(url)), []);
+  const loaded = await loadedWith([
+    "cli.ts",
+    "lib/cli/command_line.ts",
+    "lib/cli/engine.ts",
+    "lib/cli/io.ts",
+    "lib/cli/program.ts",
+  ]);
+  assert(loaded.length > 10, "the graph was read");
+  assertEquals(loaded.filter((url) => /zod|\/lib\/(run|store|local|worker)\//.test(url)), []);
 });
 
 Deno.test("a script with main() has the commands over its own roots, and is silent when it is imported", async () => {

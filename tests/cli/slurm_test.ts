@@ -39,6 +39,59 @@ Deno.test("furu run --slurm dag follows the run, with the flags that mean the sa
   });
 });
 
+Deno.test("furu run --slurm is a pool, wherever the flag stands", async () => {
+  for (
+    const args of [["--slurm", "pipeline.ts"], ["pipeline.ts", "--slurm"], ["pipeline.ts", "--slurm=pool"]]
+  ) {
+    const { asked, runSlurm } = engine();
+    const { code, err } = await furu(["run", ...args], { runSlurm });
+    assertEquals([code, asked[0]?.mode, asked[0]?.wait], [0, "pool", true], err);
+  }
+});
+
+Deno.test("furu run --slurm hands its flags to the pool", async () => {
+  const { asked, runSlurm } = engine();
+  const flags = [
+    "--max-workers",
+    "gpu=2,default=8",
+    "--window",
+    "dfs",
+    "--idle-timeout",
+    "0",
+    "--tasks-per-worker",
+    "3",
+    "--launcher",
+    "srun",
+    "--keep-going",
+  ];
+  await furu(["run", "pipeline.ts", "--slurm", "pool", ...flags], { runSlurm });
+  const [{ entry: _, ...options } = {} as SlurmRunOptions] = asked;
+  assertEquals(options, {
+    mode: "pool",
+    wait: true,
+    keepGoing: true,
+    maxWorkers: { gpu: 2, default: 8 },
+    windowSize: "dfs",
+    idleTimeoutSec: 0,
+    tasksPerWorker: 3,
+    launcher: "srun",
+    progress: "auto",
+  });
+});
+
+Deno.test("furu worker is not listed, has help of its own, and hands over what it is to work for", async () => {
+  assertEquals((await furu(["--help"])).out.includes("worker "), false);
+  assertStringIncludes((await furu(["worker", "--help"])).out, "--run DIR");
+  const asked: unknown[] = [];
+  const worker = (options: unknown) => {
+    asked.push(options);
+    return Promise.resolve(1);
+  };
+  assertEquals((await furu(["worker", "--run", "/s/runs/a", "--slots", "2"], { worker })).code, 1);
+  assertEquals(asked, [{ dir: "/s/runs/a", spec: "default", slots: 2 }]);
+  assertStringIncludes((await furu(["worker"], { worker })).err, "--run DIR");
+});
+
 Deno.test("furu run --slurm dag --detach prints the run's id, or with --json all that was submitted", async () => {
   const { runSlurm } = engine();
   const plain = await furu(["run", "pipeline.ts", "--slurm", "dag", "--detach"], { runSlurm });
@@ -51,9 +104,20 @@ Deno.test("furu run refuses flags that mean nothing together", async () => {
   const detach = await furu(["run", "pipeline.ts", "--detach"]);
   assertEquals(detach.code, 2);
   assertStringIncludes(detach.err, "Cannot use --detach without --slurm");
-  const workers = await furu(["run", "pipeline.ts", "--slurm", "dag", "--workers", "4"]);
-  assertEquals(workers.code, 2);
-  assertStringIncludes(workers.err, "Cannot use --workers with --slurm dag");
+  for (
+    const [args, words] of [
+      [["--slurm", "dag", "--workers", "4"], "Cannot use --workers with --slurm dag"],
+      [["--slurm", "dag", "--keep-going"], "Cannot use --keep-going with --slurm dag"],
+      [["--slurm", "--isolation", "inline"], "Cannot use --isolation with --slurm pool"],
+      [["--idle-timeout", "5"], "Cannot use --idle-timeout without --slurm"],
+      [["--slurm", "--detach", "--launcher", "srun"], "Cannot use --detach with --launcher srun"],
+      [["--workers", "2", "--max-workers", "2"], "they are the same"],
+      [["--slurm", "--idle-timeout", "soon"], "seconds from 0 are needed: current value is 'soon'"],
+    ] as const
+  ) {
+    const refused = await furu(["run", "pipeline.ts", ...args]);
+    assertEquals([refused.code, refused.err.includes(words)], [2, true], refused.err);
+  }
   const mode = await furu(["run", "pipeline.ts", "--slurm", "dga"]);
   assertEquals(mode.code, 2);
   assertStringIncludes(mode.err, "dag");

@@ -1,9 +1,12 @@
 import { join } from "@std/path/join";
 import { delay } from "@std/async/delay";
+import { accountingSettings, startAccounting } from "./cluster_accounting.ts";
 import { gresConf, slurmConf } from "./cluster_config.ts";
 import type { ClusterNode } from "./cluster_config.ts";
+import { freePorts } from "./cluster_ports.ts";
 import { clusterProcesses, endProcesses, nodeProcesses, signalAll } from "./cluster_processes.ts";
 import { findProgram, runProgram } from "./cluster_programs.ts";
+import { CLUSTER_PREFIX, processMark, removeCluster, sweepClusters } from "./cluster_sweep.ts";
 
 /** Options of {@link startCluster}. */
 export interface ClusterOptions {
@@ -11,6 +14,10 @@ export interface ClusterOptions {
   folder?: string;
   /** More lines of `slurm.conf`, or others than the usual ones. */
   settings?: Record<string, string>;
+  /** More partitions, over the nodes of the usual ones: what stands in their lines of `slurm.conf` after the name. */
+  overlays?: Record<string, string>;
+  /** Has it a database that `sacct` can ask? Needs `accountingAvailable()`. @default false */
+  accounting?: boolean;
   /** @default 4 */
   cpusPerNode?: number;
   /** @default 4000 */
@@ -44,7 +51,6 @@ export interface Cluster extends AsyncDisposable {
 }
 
 const PROGRAMS = ["munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "sinfo", "scancel"];
-const PREFIX = "furu-slurm-";
 const READY_WITHIN_MS = 20_000;
 
 /** Is Slurm installed here, so that {@link startCluster} can work? */
@@ -59,7 +65,7 @@ export function slurmAvailable(): boolean {
  * @throws when a node does not come up, with the logs.
  */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
-  await sweep();
+  await sweepClusters();
   for (let attempt = 1;; attempt++) {
     const cluster = new RunningCluster(options);
     try {
@@ -77,40 +83,6 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   }
 }
 
-/** Stops what runs from a folder of {@link startCluster}, whoever started it, and removes the folder. */
-export async function removeCluster(folder: string): Promise<void> {
-  await endProcesses(folder);
-  await Deno.remove(folder, { recursive: true }).catch((error) => {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  });
-}
-
-/** Where temporary folders are made. */
-export function temporaryFolder(): string {
-  return Deno.env.get("TMPDIR") ?? "/tmp";
-}
-
-/** Removes clusters whose owner was killed before it could stop them. */
-async function sweep(): Promise<void> {
-  const parent = temporaryFolder();
-  for (const { name } of [...Deno.readDirSync(parent)]) {
-    if (!name.startsWith(PREFIX)) continue;
-    const folder = join(parent, name);
-    const owner = readOr(join(folder, "owner"), "");
-    if (owner === "" || owner === processMark(Number(owner.split(" ")[0]))) continue;
-    // Another user's cannot be removed, and is no trouble either.
-    await removeCluster(folder).catch(() => {});
-  }
-}
-
-/** `<pid> <start time>`, or nothing for a process that is gone. */
-function processMark(pid: number): string | undefined {
-  const stat = readOr(`/proc/${pid}/stat`, "");
-  // The name in parentheses may hold anything.
-  const start = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
-  return start === undefined ? undefined : `${pid} ${start}`;
-}
-
 class RunningCluster implements Cluster {
   readonly folder: string;
   readonly env: { SLURM_CONF: string };
@@ -120,7 +92,7 @@ class RunningCluster implements Cluster {
 
   constructor(options: ClusterOptions) {
     this.#options = options;
-    this.folder = options.folder ?? Deno.makeTempDirSync({ prefix: PREFIX });
+    this.folder = options.folder ?? Deno.makeTempDirSync({ prefix: CLUSTER_PREFIX });
     this.env = { SLURM_CONF: join(this.folder, "slurm.conf") };
   }
 
@@ -133,21 +105,30 @@ class RunningCluster implements Cluster {
     if (this.#options.folder === undefined) {
       Deno.writeTextFileSync(join(folder, "owner"), processMark(Deno.pid) ?? "");
     }
-    const [controllerPort = 0, ...ports] = freePorts(4);
+    const [controllerPort = 0, databasePort = 0, daemonPort = 0, ...ports] = freePorts(6);
     const nodes: ClusterNode[] = [["cpu1", "cpu"], ["cpu2", "cpu"], ["gpu1", "gpu"]].map((
       [name = "", partition = ""],
       i,
     ) => ({ name, partition, port: ports[i]!, gpus: partition === "gpu" ? 2 : 0 }));
     for (const { name, partition } of nodes) (this.partitions[partition] ??= []).push(name);
-    const { settings = {}, cpusPerNode = 4, memoryMb = 4000 } = this.#options;
+    const { cpusPerNode = 4, memoryMb = 4000, overlays = {}, accounting = false } = this.#options;
     const user = await runProgram("id", ["-un"]);
-    const common = { folder, host: Deno.hostname().split(".")[0]!, user, controllerPort, nodes };
+    const host = Deno.hostname().split(".")[0]!;
+    const settings = {
+      ...(accounting ? accountingSettings(folder, daemonPort) : {}),
+      ...this.#options.settings,
+    };
+    const common = { folder, host, user, controllerPort, nodes, overlays };
     for (const name of ["munge", "state", "logs", ...nodes.map((node) => `spool/${node.name}`)]) {
       Deno.mkdirSync(join(folder, name), { recursive: true, mode: 0o755 });
     }
     Deno.writeTextFileSync(this.env.SLURM_CONF, slurmConf({ ...common, cpusPerNode, memoryMb, settings }));
     Deno.writeTextFileSync(join(folder, "gres.conf"), gresConf(nodes));
     await this.#startMunge();
+    if (accounting) {
+      const ports = { database: databasePort, daemon: daemonPort };
+      await startAccounting({ folder, user, host, ports }, this.env);
+    }
     await this.startController();
     for (const { name } of nodes) await this.startSlurmd(name);
     await this.#ready(nodes.length);
@@ -170,8 +151,9 @@ class RunningCluster implements Cluster {
     const since = performance.now();
     for (let last = "";;) {
       try {
-        last = await this.run("sinfo", "-h", "-N", "-o", "%T");
-        if (last.split("\n").filter((state) => state === "idle").length === count) return;
+        // A node has a line for each of its partitions.
+        last = await this.run("sinfo", "-h", "-N", "-o", "%N %T");
+        if (new Set(last.split("\n").filter((line) => line.endsWith(" idle"))).size === count) return;
       } catch (error) {
         last = `${error}`;
       }
@@ -247,21 +229,6 @@ class RunningCluster implements Cluster {
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
-}
-
-/** Ports that nobody listens at, below those that the system hands out by itself. */
-function freePorts(count: number): number[] {
-  const ports = new Set<number>();
-  while (ports.size < count) {
-    const port = 15_000 + Math.floor(Math.random() * 15_000);
-    try {
-      Deno.listen({ hostname: "0.0.0.0", port }).close();
-      ports.add(port);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    }
-  }
-  return [...ports];
 }
 
 function readOr(path: string, otherwise: string): string {

@@ -17,6 +17,8 @@ export interface ConfigOptions {
   nodes: readonly ClusterNode[];
   cpusPerNode: number;
   memoryMb: number;
+  /** Lines of more partitions, after the name. */
+  overlays: Readonly<Record<string, string>>;
   /** Replace or add to what is below. */
   settings: Readonly<Record<string, string>>;
 }
@@ -68,6 +70,7 @@ export function slurmConf(options: ConfigOptions): string {
         nodes.filter((node) => node.partition === partition).map(({ name }) => name).join(",")
       } Default=${i === 0 ? "YES" : "NO"} MaxTime=${i === 0 ? "1-00:00:00" : "4:00:00"} State=UP`
     ),
+    ...Object.entries(options.overlays).map(([name, rest]) => `PartitionName=${name} ${rest} State=UP`),
     "",
   ].join("\n");
 }

@@ -61,14 +61,18 @@ function kindOf(pid: number, folder: string): Kind | undefined {
   const [program = "", ...args] = read(pid, "cmdline").split("\0");
   // A step's daemon writes over its arguments and its environment, but stays where the daemons were started.
   if (program.startsWith("slurmstepd")) return link(pid, "cwd").startsWith(`${folder}/`) ? "step" : undefined;
-  if (/(^|\/)(munged|slurmctld|slurmd)$/.test(program) && args.some((arg) => arg.includes(`${folder}/`))) {
+  if (
+    /(^|\/)(munged|slurmctld|slurmd|mariadbd)$/.test(program) &&
+    args.some((arg) => arg.includes(`${folder}/`))
+  ) {
     return "daemon";
   }
   const variables = read(pid, "environ").split("\0");
+  if (!variables.includes(`SLURM_CONF=${folder}/slurm.conf`)) return undefined;
+  // Its arguments do not say whose it is.
+  if (/(^|\/)slurmdbd$/.test(program)) return "daemon";
   // A shell that merely uses the cluster has its SLURM_CONF too, but no job id.
-  const isJob = variables.includes(`SLURM_CONF=${folder}/slurm.conf`) &&
-    variables.some((variable) => variable.startsWith("SLURM_JOB_ID="));
-  return isJob ? "job" : undefined;
+  return variables.some((variable) => variable.startsWith("SLURM_JOB_ID=")) ? "job" : undefined;
 }
 
 function openFiles(pid: number): string[] {

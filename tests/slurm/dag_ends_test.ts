@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path/from-file-url";
 import { join } from "@std/path/join";
 import type { Node } from "../e2e/run_rig.ts";
@@ -16,22 +16,10 @@ function denoDir(): string {
 
 describeOnSlurm("jobs in DAG mode that do not end well", (suite) => {
   const cancel = (...args: string[]) => suite.cluster.run("scancel", ...args);
-  const jobOf = async (rig: DagRig, node: string): Promise<string> => {
-    await rig.there(node);
-    return await newestJob(rig);
-  };
-  /** The job of the run's only node that runs. */
-  const newestJob = async (rig: DagRig): Promise<string> => {
-    const running = await suite.cluster.run("squeue", "-h", "-t", "R", "-S", "-i", "-o", "%i");
-    const id = running.split("\n")[0] ?? "";
-    assert(id !== "", rig.tree().join("\n"));
-    return id;
-  };
-
   suite.it("reports a running job that was cancelled, and cancels what needs it", async () => {
     await using rig = new DagRig(suite.cluster);
     const script = rig.start([{ id: "b", needs: [{ id: "a", does: ["heed runs"] }] }]);
-    const id = await jobOf(rig, "runs");
+    const id = await rig.jobOf("runs");
     await cancel(id);
     const { summary, error } = await reportOf(script);
     assertEquals(error?.name, "RunFailedError");
@@ -90,7 +78,7 @@ describeOnSlurm("jobs in DAG mode that do not end well", (suite) => {
     await using rig = new DagRig(suite.cluster);
     const options = { specs: { default: { timeMin: 1 } } };
     const script = rig.start([{ id: "b", needs: [{ id: "a", does: ["heedOnce runs"] }] }], { options });
-    const id = await jobOf(rig, "runs");
+    const id = await rig.jobOf("runs");
     await cancel("--signal=USR1", "--batch", id);
     const { summary, error } = await reportOf(script);
     assertEquals([error, summary?.computed], [undefined, 2]);
@@ -102,7 +90,7 @@ describeOnSlurm("jobs in DAG mode that do not end well", (suite) => {
   suite.it("begins a job again whose node went down", async () => {
     await using rig = new DagRig(suite.cluster);
     const script = rig.start([{ id: "a", does: ["heedOnce runs"] }]);
-    const id = await jobOf(rig, "runs");
+    const id = await rig.jobOf("runs");
     const node = await jobField(suite.cluster, id, "NodeList");
     await suite.cluster.setNodeState(node, "down");
     try {

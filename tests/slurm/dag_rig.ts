@@ -99,6 +99,13 @@ export class DagRig implements AsyncDisposable {
     );
   }
 
+  /** The id of the job in which a task made this file, with its process id in it. */
+  async jobOf(name: string): Promise<string> {
+    await until(() => this.read(name) !== "", `${name} holds a process id`, 60_000);
+    const variables = Deno.readTextFileSync(`/proc/${this.read(name)}/environ`).split("\0");
+    return variables.find((each) => each.startsWith("SLURM_JOB_ID="))!.slice("SLURM_JOB_ID=".length);
+  }
+
   /** Files of the store that only a run in progress has. */
   leftovers(): string[] {
     return this.#rig.tree().filter((path) => /queued|running\.json|\.tmp-|\.trash-/.test(path));

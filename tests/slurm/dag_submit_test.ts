@@ -1,91 +1,16 @@
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
 import { afterEach, describe, it } from "@std/testing/bdd";
-import { z } from "zod";
 import { SlurmError } from "../../lib/core/errors.ts";
-import type { Hash } from "../../lib/core/hash.ts";
-import { SlurmClient } from "../../lib/slurm/client.ts";
-import type { DagContext } from "../../lib/slurm/dag_context.ts";
-import { type DagJob, readDagRun, readPayloads, runDir, writeDagRun } from "../../lib/slurm/dag_run.ts";
-import { prepareDag } from "../../lib/slurm/dag_prepare.ts";
-import { submitDag } from "../../lib/slurm/dag_submit.ts";
-import { JobLookup } from "../../lib/slurm/job_lookup.ts";
-import type { ProgramResult } from "../../lib/slurm/program.ts";
+import { readPayloads } from "../../lib/worker/payload_files.ts";
+import { readDagJobs, readDagRun, runDir } from "../../lib/slurm/dag_run.ts";
 import { linkQueued, readQueued, writeQueuedId } from "../../lib/store/queued.ts";
 import type { Artifact } from "../../lib/task/artifact.ts";
-import { defineTask } from "../../lib/task/define.ts";
 import { get } from "../../lib/run/get.ts";
 import { configure } from "../../lib/core/config.ts";
-import { exists, Rig, testRuntime } from "../rig.ts";
-import { FakeSlurm, queueRow } from "./fake_slurm.ts";
-
-const Leaf = defineTask({ name: "submit/Leaf", params: z.object({ id: z.string() }), create: () => 1 });
-const Node = defineTask({
-  name: "submit/Node",
-  params: z.object({ id: z.string(), of: z.array(Leaf.schema) }),
-  spec: "big",
-  create: () => 2,
-});
-
-class SubmitRig extends Rig {
-  readonly slurm = new FakeSlurm();
-  readonly messages: string[] = [];
-  /** Ids of submitted jobs by name. */
-  readonly ids = new Map<string, string>();
-  readonly dependencies = new Map<string, string>();
-  /** Rows of the listing, besides those of submitted jobs. */
-  rows: string[] = [];
-  refuseAfter = Infinity;
-
-  constructor() {
-    super();
-    this.slurm.answers.sbatch = (args) => this.#sbatch(args);
-    this.slurm.answers.squeue = (args) => {
-      const name = args.find((arg) => arg.startsWith("--name="))?.slice(7);
-      const mine = [...this.ids].map(([name, jobId]) => queueRow({ jobId, name, state: "PENDING" }));
-      const rows = [...this.rows, ...mine].filter((row) => name === undefined || row.includes(name));
-      return rows.map((row) => `${row}\n`).join("");
-    };
-  }
-
-  #sbatch(args: string[]): Partial<ProgramResult> {
-    if (this.ids.size >= this.refuseAfter) {
-      return { code: 1, stdout: "", stderr: "sbatch: error: Batch job submission failed: Invalid account" };
-    }
-    const name = args.find((arg) => arg.startsWith("--job-name="))!.slice(11);
-    const id = `${100 + this.ids.size}`;
-    this.ids.set(name, id);
-    const dependency = args.find((arg) => arg.startsWith("--dependency="))?.slice(13);
-    if (dependency !== undefined) this.dependencies.set(id, dependency);
-    return { code: 0, stdout: `${id}\n` };
-  }
-
-  async submit(roots: Artifact[]): Promise<{ jobs: Map<Hash, DagJob>; context: DagContext }> {
-    const runtime = testRuntime(this.root);
-    const clock = runtime.machine.clock;
-    const client = new SlurmClient({ env: {}, clock, run: this.slurm.run, intervalSec: 0.05 });
-    // What the cluster has is another test's business.
-    client.partitions = () => Promise.resolve([]);
-    const prepared = await prepareDag(runtime, roots, {
-      options: { mode: "dag", specs: { default: {}, big: { timeMin: 7 } } },
-      config: runtime.config,
-      entry: import.meta.url,
-      signal: new AbortController().signal,
-      client,
-      lookup: new JobLookup(runtime.machine, client),
-    });
-    const context: DagContext = {
-      ...prepared,
-      onEvent: (event) => {
-        if (event.type === "message") this.messages.push(event.text);
-      },
-    };
-    const { nodes } = prepared.dagPlan;
-    const artifacts = new Map(prepared.run.nodes.map(({ hash }) => [hash, nodes.get(hash)!.artifact]));
-    await writeDagRun(runtime, context.dir, context.run, [...artifacts.values()]);
-    return { jobs: await submitDag(context, artifacts, new Set()), context };
-  }
-}
+import { exists, testRuntime } from "../rig.ts";
+import { queueRow } from "./fake_slurm.ts";
+import { Leaf, Node, SubmitRig } from "./submit_rig.ts";
 
 describe("submitDag()", () => {
   afterEach(() => configure({ root: "/nowhere" }));
@@ -165,8 +90,56 @@ describe("submitDag()", () => {
     const error = await assertRejects(() => rig.submit([root]), SlurmError);
     assertStringIncludes(error.message, "Invalid account");
     assertEquals(rig.slurm.calls.filter(([program]) => program === "scancel"), [["scancel", "100"]]);
-    assertEquals(rig.messages, ["cancelled the 1 job that was submitted already"]);
+    assertEquals(rig.messages, [
+      `run ${rig.runId} could not be submitted whole: cancelled the 1 job that was submitted already`,
+    ]);
     assertEquals(exists(join(rig.root, "artifacts/submit/Leaf", Leaf({ id: "a" }).hash)), false);
     assertEquals(exists(join(rig.root, "artifacts/submit/Node", root.hash)), false);
+  });
+
+  it("finds and cancels a job that sbatch had taken when it was killed by the same Ctrl-C", async () => {
+    await using rig = new SubmitRig();
+    rig.onTaken = () => {
+      rig.controller.abort(new Error("Ctrl-C"));
+      return { stdout: "" };
+    };
+    const leaf = Leaf({ id: "a" });
+    await assertRejects(() => rig.submit([leaf]), Error, "Ctrl-C");
+    assertEquals(rig.slurm.calls.filter(([program]) => program === "scancel"), [["scancel", "100"]]);
+    assertStringIncludes(rig.messages[0]!, "was stopped while it was being submitted: cancelled the 1 job");
+    assertEquals(exists(join(rig.root, "artifacts/submit/Leaf", leaf.hash)), false);
+    const runtime = testRuntime(rig.root);
+    assertEquals((await readDagJobs(runtime, runDir(rig.root, rig.runId)))?.get(leaf.hash)?.jobId, "100");
+  });
+
+  it("leaves a job queued that may be in Slurm, and says so, when squeue does not tell", async () => {
+    await using rig = new SubmitRig();
+    rig.onTaken = () => {
+      rig.slurm.answers.squeue = {
+        code: 1,
+        stderr: "slurm_load_jobs error: Unable to contact slurm controller",
+      };
+      rig.controller.abort(new Error("Ctrl-C"));
+      return { stdout: "" };
+    };
+    const leaf = Leaf({ id: "a" });
+    await assertRejects(() => rig.submit([leaf]), Error, "Ctrl-C");
+    assertMatch(
+      rig.messages.at(-1)!,
+      /furu-\w{8}-\w+ may be in Slurm, which does not tell: furu cancel slurm-/,
+    );
+    const { store } = testRuntime(rig.root);
+    assertEquals((await readQueued(store, store.paths(leaf)))?.run, rig.runId);
+  });
+
+  it("keeps what says that jobs are queued when they cannot be cancelled", async () => {
+    await using rig = new SubmitRig();
+    rig.refuseAfter = 1;
+    rig.slurm.answers.scancel = { code: 1, stderr: "scancel: error: Unable to contact slurm controller" };
+    const leaf = Leaf({ id: "a" });
+    await assertRejects(() => rig.submit([Node({ id: "root", of: [leaf] })]), SlurmError);
+    assertStringIncludes(rig.messages[0]!, "Cannot cancel job 100");
+    const { store } = testRuntime(rig.root);
+    assertEquals((await readQueued(store, store.paths(leaf)))?.jobId, "100");
   });
 });

@@ -24,9 +24,17 @@ describe("JobLookup", () => {
 
   it("takes another job under a recycled id for another one", async () => {
     const { lookup, clock } = setUp(queueRow({ jobId: 7, name: "somebody-elses", state: "RUNNING" }));
-    assertEquals(await lookup.find({ name: NAME, jobId: "7" }), { state: "unknown" });
+    assertEquals(await lookup.find({ name: NAME, jobId: "7" }), { state: "unknown", absent: true });
     clock.ms += 10_000;
     assertEquals(await lookup.find({ name: NAME, jobId: "7" }), { state: "over" });
+  });
+
+  it("takes no task of an array for its sibling", async () => {
+    const row = (index: number, state: string) => queueRow({ jobId: 7, index, name: NAME, state });
+    const { lookup } = setUp(`${row(0, "RUNNING")}\n${row(1, "FAILED")}`);
+    const claim = (jobId: string) => ({ slurm: { jobId, name: NAME, restarts: 0 }, owner: submitter });
+    assertEquals(await lookup.whyGone(claim("7_0")), undefined);
+    assertEquals(await lookup.whyGone(claim("7_1")), "its Slurm job 7_1 has ended");
   });
 
   it("knows nothing when Slurm does not answer, however long", async () => {
@@ -55,9 +63,25 @@ describe("JobLookup", () => {
     assertEquals(await lookup.find({ name: NAME, submitter }), { state: "unknown" });
   });
 
+  it("counts the absences of each job for itself, and anew when it was seen between", async () => {
+    const { lookup, clock, slurm } = setUp("");
+    const [first, second] = ["a", "b"].map((end) => ({ name: `furu-0123abcd-${end}`, jobId: end }));
+    await lookup.find(first!);
+    clock.ms += 60_000;
+    // Slurm may have lost it for a moment only: one look proves nothing, however long others are looked for.
+    assertEquals(await lookup.find(second!), { state: "unknown", absent: true });
+    slurm.answers.squeue = `${queueRow({ jobId: 8, name: second!.name, state: "PENDING" })}\n`;
+    clock.ms += 10_000;
+    assertEquals((await lookup.find(second!)).state, "alive");
+    slurm.answers.squeue = "";
+    clock.ms += 10_000;
+    assertEquals(await lookup.find(second!), { state: "unknown", absent: true });
+    assertEquals(await lookup.find(first!), { state: "over" });
+  });
+
   it("gives up a job without an id whose submitter is gone, after two looks an interval apart", async () => {
     const { lookup, clock } = setUp("", true);
-    assertEquals(await lookup.find({ name: NAME, submitter }), { state: "unknown" });
+    assertEquals(await lookup.find({ name: NAME, submitter }), { state: "unknown", absent: true });
     clock.ms += 10_000;
     assertEquals(await lookup.find({ name: NAME, submitter }), { state: "over" });
   });

@@ -1,7 +1,8 @@
 /** `deno task slurm:up` and `slurm:down`: the cluster of the tests, to play with. @module */
 import { join } from "@std/path/join";
-import { removeCluster, slurmAvailable, startCluster, temporaryFolder } from "./cluster.ts";
+import { slurmAvailable, startCluster } from "./cluster.ts";
 import { runProgram } from "./cluster_programs.ts";
+import { removeCluster, temporaryFolder } from "./cluster_sweep.ts";
 
 async function up(folder: string): Promise<void> {
   if (!slurmAvailable()) {

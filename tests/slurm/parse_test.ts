@@ -236,6 +236,7 @@ describe("parseConfig()", () => {
       accounting: false,
       minJobAgeSec: 300,
       version: "22.05.8",
+      clusterName: "furu",
     });
   });
 

@@ -1,0 +1,155 @@
+import { parseArgs } from "@std/cli/parse-args";
+import { setColorEnabled } from "@std/fmt/colors";
+import { UsageError } from "../core/errors.ts";
+import { didYouMean } from "../core/nearest.ts";
+import { commands, type LazyCommand } from "./commands.ts";
+import type { Engine } from "./engine.ts";
+import type { FlagValues } from "./flag.ts";
+import { type GlobalFlags, globalFlags } from "./global_flags.ts";
+import { commandHelp, programHelp } from "./help.ts";
+import type { Io } from "./io.ts";
+import { parseFlags } from "./parse_flags.ts";
+import type { Program } from "./program.ts";
+
+const shown = commands.filter(({ hidden }) => !hidden);
+
+/** Options of {@link runCommandLine}. */
+export interface CommandLineOptions {
+  /** The command line, without the program. */
+  args: readonly string[];
+  /** Which program it is. */
+  program: Program;
+  /** Where it writes. */
+  io: Io;
+  /** The rest of furu. */
+  engine: Engine;
+  /** Told which command it is, as soon as that is known. */
+  onCommand: (name: string) => void;
+}
+
+/**
+ * Does what a command line says.
+ *
+ * @returns The exit code.
+ */
+export async function runCommandLine(options: CommandLineOptions): Promise<number> {
+  const { args, program, io, engine } = options;
+  const { before, name, after } = splitCommand(args, program);
+  if (name === undefined) return await noCommand(before, program, io);
+  if (name === "help") return await help(after, program, io);
+  const command = findCommand(name);
+  options.onCommand(name);
+  return await runCommand(command, [...before, ...after], { program, io, engine });
+}
+
+/** Finds the command: the first argument that is no flag. Flags of every command may stand before it. */
+function splitCommand(
+  args: readonly string[],
+  program: Program,
+): { before: string[]; name?: string; after: string[] } {
+  let foreign = false;
+  const { _: rest } = parseArgs([...args], {
+    stopEarly: true,
+    string: ["_", ...Object.keys(globalFlags).filter((name) => globalFlags[name]?.placeholder !== undefined)],
+    boolean: Object.keys(globalFlags).filter((name) => globalFlags[name]?.placeholder === undefined),
+    alias: Object.fromEntries(
+      Object.entries(globalFlags).flatMap(([name, { short }]) => short === undefined ? [] : [[name, short]]),
+    ),
+    "--": true,
+    unknown: (_arg, key) => {
+      foreign ||= key !== undefined;
+    },
+  });
+  const end = args.indexOf("--");
+  const at = (end < 0 ? args.length : end) - rest.length;
+  const name = rest[0]?.toString();
+  const isCommand = name !== undefined && !foreign;
+  // A script is run when nothing else is asked for: its flags follow at once.
+  if (program.script && !isCommand) {
+    return isAboutProgram(args)
+      ? { before: [...args], after: [] }
+      : { before: [], name: "run", after: [...args] };
+  }
+  if (!isCommand) return { before: [...args], after: [] };
+  return { before: args.slice(0, at), name, after: args.slice(at + 1) };
+}
+
+function isAboutProgram(args: readonly string[]): boolean {
+  return args.some((arg) => ["--help", "-h", "--version", "-V"].includes(arg));
+}
+
+async function noCommand(args: readonly string[], program: Program, io: Io): Promise<number> {
+  if (args.includes("--version") || args.includes("-V")) {
+    io.out((await import("./version.ts")).versionText());
+    return 0;
+  }
+  const { flags } = parseFlags(args, globalFlags);
+  if (flags.help) {
+    io.out(programHelp(program, shown));
+    return 0;
+  }
+  io.err(programHelp(program, shown));
+  return 2;
+}
+
+async function help(args: readonly string[], program: Program, io: Io): Promise<number> {
+  const [name] = args;
+  if (name === undefined) io.out(programHelp(program, shown));
+  else {
+    const lazy = findCommand(name);
+    io.out(commandHelp(program, lazy, await lazy.load()));
+  }
+  return 0;
+}
+
+function findCommand(name: string): LazyCommand {
+  const found = commands.find((command) => command.name === name);
+  if (found) return found;
+  const names = shown.map((command) => command.name);
+  const hint = didYouMean(name, names);
+  throw new UsageError(
+    `Unknown command '${name}'${hint === "" ? `: commands are ${names.join(", ")}` : hint}`,
+  );
+}
+
+async function runCommand(
+  lazy: LazyCommand,
+  args: readonly string[],
+  { program, io, engine }: { program: Program; io: Io; engine: Engine },
+): Promise<number> {
+  const command = await lazy.load();
+  const wantsHelp = args.slice(0, endOfFlags(args)).some((arg) => arg === "--help" || arg === "-h");
+  if (wantsHelp) {
+    io.out(commandHelp(program, lazy, command));
+    return 0;
+  }
+  const parsed = parseFlags(args, { ...globalFlags, ...command.flags });
+  checkArity(parsed.args, command.arity(program), command.args(program));
+  const globals = parsed.flags as FlagValues<GlobalFlags>;
+  await applyGlobals(globals, engine);
+  return await command.run({ args: parsed.args, flags: parsed.flags, globals, io, program, engine });
+}
+
+function endOfFlags(args: readonly string[]): number {
+  const end = args.indexOf("--");
+  return end < 0 ? args.length : end;
+}
+
+function checkArity(args: readonly string[], arity: { least: number; most: number }, allowed: string): void {
+  if (args.length < arity.least) throw new UsageError(`Cannot go on as an argument is missing: ${allowed}`);
+  if (args.length <= arity.most) return;
+  const extra = args.slice(arity.most).map((arg) => `'${arg}'`).join(", ");
+  throw new UsageError(
+    `Cannot use ${extra}: ${allowed === "" ? "no arguments are" : `only ${allowed} is`} allowed`,
+  );
+}
+
+async function applyGlobals(globals: FlagValues<GlobalFlags>, engine: Engine): Promise<void> {
+  if (globals["no-color"]) setColorEnabled(false);
+  if (globals.root === undefined && !globals.verbose && !globals.quiet) return;
+  const logLevel = globals.verbose ? "debug" : globals.quiet ? "error" : undefined;
+  await engine.configure({
+    ...(globals.root === undefined ? {} : { root: globals.root }),
+    ...(logLevel === undefined ? {} : { logLevel }),
+  });
+}

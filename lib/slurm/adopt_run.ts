@@ -1,0 +1,78 @@
+import { join } from "@std/path/posix/join";
+import { errorText } from "../core/errors.ts";
+import type { Hash } from "../core/hash.ts";
+import { FURU_VERSION } from "../core/version.ts";
+import { readEnded } from "../pool/ended.ts";
+import { type PoolRun, readPoolRun } from "../pool/pool_run.ts";
+import { takeRole } from "../pool/role.ts";
+import { type QueuePaths, queuePaths } from "../queue/layout.ts";
+import { readStop } from "../queue/stop_request.ts";
+import type { Runtime } from "../run/runtime.ts";
+import type { Claim } from "../store/claim.ts";
+import { listOrNothing } from "../store/store.ts";
+import type { SlurmJob } from "../store/record.ts";
+
+/** What a new run would be, as far as an earlier one must agree with it. */
+export interface AdoptOptions extends Pick<PoolRun, "entry" | "force"> {
+  /** The roots. */
+  roots: readonly Hash[];
+  /** The Slurm job that this process runs in, if any. */
+  slurm?: SlurmJob;
+}
+
+/** A run whose controller died, taken up. */
+export interface AdoptedRun {
+  /** The run. */
+  run: PoolRun;
+  /** Where everything of it is. */
+  paths: QueuePaths;
+  /** The role of its controller. */
+  claim: Claim;
+}
+
+/** So many of the latest runs are looked at: one that is older has nothing in progress any more. */
+const LATEST = 100;
+
+/**
+ * Takes up the newest run of a pool over the same roots that has not ended and that nobody controls, if there is one: its
+ * workers may still be at work.
+ */
+export async function adoptRun(
+  runtime: Runtime,
+  { roots, entry, force, slurm }: AdoptOptions,
+): Promise<AdoptedRun | undefined> {
+  const { store, machine, logger } = runtime;
+  const runs = (await listOrNothing(machine, join(store.root, "runs"))).filter(({ isDirectory }) =>
+    isDirectory
+  );
+  // Their ids begin with the time.
+  const names = runs.map(({ name }) => name).filter((name) => name.startsWith("slurm-")).sort().reverse();
+  for (const runId of names.slice(0, LATEST)) {
+    try {
+      const paths = queuePaths(store.root, runId);
+      if (await readEnded(store, paths)) continue;
+      const run = await readIfPool(runtime, paths);
+      if (!run || !agrees(run, { roots, entry, force }) || await readStop(store, paths)) continue;
+      const claim = await takeRole(runtime, paths, { runId, ...(slurm === undefined ? {} : { slurm }) });
+      if (typeof claim !== "string") return { run, paths, claim };
+    } catch (error) {
+      // A run that cannot be read is no reason not to begin another one.
+      logger.debug(`Cannot look whether run ${runId} can be taken up: ${errorText(error)}`);
+    }
+  }
+  return undefined;
+}
+
+async function readIfPool(runtime: Runtime, paths: QueuePaths): Promise<PoolRun | undefined> {
+  const text = await runtime.store.read(paths.record);
+  if (text === undefined || JSON.parse(text).mode !== "pool") return undefined;
+  return await readPoolRun(runtime, paths);
+}
+
+function agrees(run: PoolRun, { roots, entry, force }: AdoptOptions): boolean {
+  const same = (a: readonly string[] | "ALL", b: readonly string[] | "ALL"): boolean =>
+    a === "ALL" || b === "ALL" ? a === b : a.toSorted().join("\n") === b.toSorted().join("\n");
+  // Its workers would refuse to work for another version.
+  return run.versions.furu === FURU_VERSION && run.entry === entry && same(run.roots, roots) &&
+    same(run.force, force);
+}

@@ -1,0 +1,78 @@
+import { errorText } from "../core/errors.ts";
+import { scale } from "../pool/scale.ts";
+import { Role } from "../pool/role.ts";
+import type { Runtime } from "../run/runtime.ts";
+import { plural } from "../ui/text.ts";
+import { cancelPool } from "./cancel_pool.ts";
+import type { OpenPool, RunPoolContext } from "./open_pool.ts";
+import type { SubmittedRun } from "./run_slurm_options.ts";
+import { SbatchLauncher } from "./sbatch_launcher.ts";
+
+/**
+ * Submits the first workers of a run, and an heir for the moment when none of them is left, and leaves the run to them: the
+ * first that begins becomes its controller.
+ *
+ * @throws {SlurmError} with sbatch's own words.
+ */
+export async function detachPool(
+  runtime: Runtime,
+  { run, paths, specs, claim, plan }: OpenPool,
+  { client, reporter, signal }: RunPoolContext,
+): Promise<SubmittedRun> {
+  const { runId } = run;
+  const { clock } = runtime.machine;
+  const tell = (level: "info" | "warn", text: string): void =>
+    reporter.sink({ type: "message", level, text, at: clock.now() });
+  const launcher = new SbatchLauncher(runtime, {
+    paths,
+    run,
+    specs,
+    client,
+    term: claim.attempt.n,
+    onWarning: (text) => tell("warn", text),
+  });
+  // Before they are submitted: the first that begins finds the role free.
+  await new Role(runtime, claim).giveUp("the run was left to its workers");
+  await claim.heartbeat.stop();
+  let count: number;
+  try {
+    count = await submitFirst(launcher, { run, specs, plan }, signal);
+  } catch (error) {
+    // Half of it would go on by itself, though nobody was told of it.
+    await cancelPool(runtime, runId, client).catch((second) => tell("warn", errorText(second)));
+    throw error;
+  }
+  const jobIds = await launcher.jobIds();
+  tell("info", `submitted ${plural(count, "worker")}, which go on by themselves`);
+  tell("info", `follow it with: furu follow ${runId}; cancel it with: furu cancel ${runId}`);
+  return { runId, runDir: paths.run, jobIds, rootJobIds: plan.roots.map(() => undefined), plan };
+}
+
+/** Submits workers for what is ready, beside those that are there already, and the heir. @returns How many workers. */
+async function submitFirst(
+  launcher: SbatchLauncher,
+  { run, specs, plan }: Pick<OpenPool, "run" | "specs" | "plan">,
+  signal: AbortSignal,
+): Promise<number> {
+  const there = await launcher.alive(signal);
+  const loads = Object.keys(specs).map((spec) => {
+    const own = there.filter((job) => job.spec === spec);
+    const ready = plan.ready().filter((node) => node.spec === spec).length;
+    return { spec, tasks: ready, alive: own.length, pending: 0 };
+  });
+  const { submit } = scale(loads, run.options);
+  let count = 0;
+  for (const { spec, count: more } of submit) {
+    await launcher.submit({ spec, count: more, exclude: [] }, signal);
+    count += more;
+  }
+  // All that is missing may be in progress elsewhere, or nothing be missing: somebody is to end the run all the same.
+  const [anySpec] = Object.keys(specs);
+  if (count === 0 && there.length === 0 && anySpec !== undefined) {
+    const spec = "default" in specs ? "default" : anySpec;
+    await launcher.submit({ spec, count: ++count, exclude: [] }, signal);
+  }
+  const jobs = await launcher.alive(signal);
+  await launcher.keepHeir(jobs.map(({ key }) => key), signal);
+  return count;
+}

@@ -1,0 +1,200 @@
+import { basename } from "@std/path/posix/basename";
+import { dirname } from "@std/path/posix/dirname";
+import { resolve } from "@std/path/posix/resolve";
+import { UsageError } from "../core/errors.ts";
+import type { EventSink } from "../core/event.ts";
+import { didYouMean } from "../core/nearest.ts";
+import { controlPool } from "../pool/control_pool.ts";
+import { type PoolRun, readPoolRun } from "../pool/pool_run.ts";
+import { runPoolWorker } from "../pool/pool_worker.ts";
+import { preflight } from "../pool/preflight.ts";
+import { remoteArtifacts } from "../pool/remote_artifact.ts";
+import { RoleLostError } from "../pool/role.ts";
+import { type QueuePaths, queuePaths } from "../queue/layout.ts";
+import { systemMachine } from "../core/system_machine.ts";
+import { systemRuntime } from "../run/default_runtime.ts";
+import { Store } from "../store/store.ts";
+import type { Runtime } from "../run/runtime.ts";
+import type { Claim } from "../store/claim.ts";
+import type { SlurmJob } from "../store/record.ts";
+import { eventText } from "../ui/event_text.ts";
+import { plural } from "../ui/text.ts";
+import { PayloadSource } from "../worker/payload_source.ts";
+import { ProcessComputer } from "../worker/process_computer.ts";
+import type { SlurmClient } from "./client.ts";
+import { endOfJob } from "./end_of_job.ts";
+import { JobHints } from "./job_hints.ts";
+import { isNearlyUp } from "./job_requeue.ts";
+import { JobSignals } from "./job_signals.ts";
+import { ownSlurmJob } from "./own_job.ts";
+import { runSpecs } from "./run_specs.ts";
+import { SbatchLauncher } from "./sbatch_launcher.ts";
+import { systemClient } from "./system_client.ts";
+import { WORKER_MARK } from "./worker_mark.ts";
+
+/** What a worker is started with. */
+export interface PoolJobOptions {
+  /** The run's folder. */
+  dir: string;
+  /** The spec of the tasks that it takes. */
+  spec: string;
+  /** The key that its launcher gave it; none when it was started by hand. */
+  job?: string;
+  /** How many tasks it computes at the same time. @default as the run says */
+  slots?: number;
+  /** The environment of this process. */
+  env: Readonly<Record<string, string>>;
+}
+
+/** What the parts of a worker's process share. */
+interface PoolJob {
+  runtime: Runtime;
+  paths: QueuePaths;
+  run: PoolRun;
+  slurm: SlurmJob | undefined;
+  client: SlurmClient;
+  onEvent: EventSink;
+}
+
+/**
+ * The process of a worker: the supervisor of the tasks that it takes from a run's queue, one after another. In a Slurm job, in
+ * a step of one, or started by hand on any machine that sees the run's folder.
+ *
+ * @returns Its exit code: 0 however it left; 1 when nothing can be computed here.
+ * @throws {UsageError} for a folder that is no run of a pool. {@link StoreError} when the run's folder cannot be used.
+ */
+export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions): Promise<number> {
+  const { paths, run } = await openPoolRun(dir);
+  checkSpec(run, spec);
+  const own = ownSlurmJob(env);
+  // A step's job is none of its own: others of it live on when this one ends.
+  const slurm = own !== undefined && own.name === job ? own : undefined;
+  const { intervalSec } = run.config.slurm ?? {};
+  const client = systemClient(intervalSec);
+  const hints = new JobHints(systemMachine(), client);
+  const runtime = systemRuntime(rootedAt(run, paths), {
+    git: run.git,
+    slurm,
+    claimHint: (holder) => hints.whyGone(holder),
+    queuedHint: (queued) => hints.whyOver(queued),
+  });
+  const node = env.SLURMD_NODENAME ?? runtime.machine.self.host;
+  const index = slurm && env.SLURM_ARRAY_TASK_ID;
+  const key = job === undefined ? {} : { job: index === undefined ? job : `${job}_${index}` };
+  const ofJob = slurm === undefined ? {} : { slurm };
+  say(`${WORKER_MARK}of run ${run.runId}, spec ${spec}, on ${node} (pid ${Deno.pid})`);
+  const unfit = await preflight(runtime, { paths, run, spec, node, ...key, ...ofJob });
+  if (unfit) {
+    say(unfit.error);
+    return 1;
+  }
+  const timeMin = (run.specs[spec] as { timeMin?: number } | undefined)?.timeMin;
+  using signals = new JobSignals(() => slurm ? isNearlyUp(client, slurm, timeMin) : Promise.resolve(true));
+  const { signal } = signals;
+  const endsAt = await endOfJob(runtime.machine.clock, { env, slurm, client, timeMin });
+  const computer = new ProcessComputer(runtime, run.runId, {
+    entry: run.entry,
+    config: () => Promise.resolve({ config: runtime.config, git: run.git, ...ofJob }),
+    stopping: signal,
+    sourcesOf: new PayloadSource(runtime, paths.run).sourcesOf,
+  });
+  const onEvent = teller();
+  const parts: PoolJob = { runtime, paths, run, slurm, client, onEvent };
+  try {
+    const { why, computed } = await runPoolWorker(runtime, {
+      paths,
+      run,
+      spec,
+      slots: slots ?? run.options.tasksPerWorker,
+      node,
+      ...key,
+      ...ofJob,
+      computer,
+      artifactOf: remoteArtifacts(run),
+      signal,
+      ...(endsAt === undefined ? {} : { endsAt }),
+      onEvent,
+      ...(slurm === undefined ? {} : { control: (claim, handOver) => control(parts, claim, handOver) }),
+    });
+    say(`it leaves: ${why}; computed ${plural(computed, "task")}`);
+    return 0;
+  } finally {
+    await computer.close();
+  }
+}
+
+/** Is the run's controller beside the worker's tasks. */
+async function control(
+  { runtime, paths, run, client, onEvent }: PoolJob,
+  claim: Claim,
+  handOver: AbortSignal,
+): Promise<void> {
+  say(`it is the controller of run ${run.runId} from now on (number ${claim.attempt.n})`);
+  const launcher = new SbatchLauncher(runtime, {
+    paths,
+    run,
+    specs: runSpecs(run),
+    client,
+    term: claim.attempt.n,
+    onWarning: (text) => onEvent({ type: "message", level: "warn", text, at: runtime.machine.clock.now() }),
+  });
+  try {
+    const result = await controlPool(runtime, {
+      paths,
+      run,
+      claim,
+      launcher,
+      artifactOf: remoteArtifacts(run),
+      onEvent,
+      signal: new AbortController().signal,
+      handOver,
+    });
+    if (!result) return say("it is the controller no more");
+    say(`run ${run.runId} has ended`);
+    await launcher.close();
+  } catch (error) {
+    if (!(error instanceof RoleLostError)) throw error;
+    say(error.message);
+  }
+}
+
+/** The run that a folder is. @throws {UsageError} when it is none. */
+async function openPoolRun(given: string): Promise<{ paths: QueuePaths; run: PoolRun }> {
+  const dir = resolve(given);
+  const root = dirname(dirname(dir));
+  const store = new Store(systemMachine(), { root, leaseSec: 120, heartbeatSec: 40 });
+  if (basename(dirname(dir)) !== "runs" || await store.read(`${dir}/run.json`) === undefined) {
+    throw new UsageError(`Cannot work for ${given} as it is no folder of a run (runs/<run id> of a store)`);
+  }
+  const paths = queuePaths(root, basename(dir));
+  return { paths, run: await readPoolRun({ store }, paths) };
+}
+
+/** The store may be mounted elsewhere on this machine: where the run's folder is, it is. */
+function rootedAt({ config }: PoolRun, { run }: QueuePaths): PoolRun["config"] {
+  const root = dirname(dirname(run));
+  return root === config.root ? config : { ...config, root };
+}
+
+function checkSpec({ runId, nodes }: PoolRun, spec: string): void {
+  const specs = [...new Set(nodes.map((node) => node.spec))].sort();
+  // The heir of a run is of spec default, whatever its tasks need.
+  if (spec === "default" || specs.includes(spec)) return;
+  throw new UsageError(
+    `Cannot work on tasks of spec '${spec}' as run ${runId} has none: its specs are ${specs.join(", ")}${
+      didYouMean(spec, specs)
+    }`,
+  );
+}
+
+/** Tells what a worker's log should have: what failed, and what people are told of the run. */
+function teller(): EventSink {
+  return (event) => {
+    const text = eventText(event, { quiet: event.type !== "message", color: false });
+    if (text !== undefined) say(text);
+  };
+}
+
+function say(text: string): void {
+  console.error(text);
+}

@@ -1,0 +1,168 @@
+import type { RunSummary } from "../core/event.ts";
+import { errorText } from "../core/errors.ts";
+import { environmentVariables } from "../core/environment.ts";
+import { controlPool } from "../pool/control_pool.ts";
+import { type PoolRun, writePoolRun } from "../pool/pool_run.ts";
+import { remoteArtifacts } from "../pool/remote_artifact.ts";
+import { RoleLostError, takeRole } from "../pool/role.ts";
+import { makeQueue } from "../queue/make_queue.ts";
+import { queuePaths } from "../queue/layout.ts";
+import type { Runtime } from "../run/runtime.ts";
+import type { RunReporter } from "../schedule/run_reporter.ts";
+import type { Artifact } from "../task/artifact.ts";
+import { plural } from "../ui/text.ts";
+import { writePayloads } from "../worker/payload_files.ts";
+import { adoptRun } from "./adopt_run.ts";
+import { newRunId } from "./dag_prepare.ts";
+import { detachPool } from "./detach_pool.ts";
+import { followPoolRun } from "./follow_pool_run.ts";
+import { ownSlurmJob } from "./own_job.ts";
+import { poolOutcome } from "./pool_outcome.ts";
+import type { OpenPool, RunPoolContext } from "./open_pool.ts";
+import { type PreparedPool, preparePool } from "./prepare_pool.ts";
+import type { SubmittedRun } from "./run_slurm_options.ts";
+import { SbatchLauncher } from "./sbatch_launcher.ts";
+import { checkInJob, SrunLauncher } from "./srun_launcher.ts";
+
+/**
+ * Runs with a pool of workers: takes up a run of the same roots whose controller died, or begins one; then controls it until
+ * it has ended or, with `wait: false`, leaves it to its workers.
+ */
+export async function runPool(
+  runtime: Runtime,
+  roots: Artifact | Iterable<Artifact>,
+  context: RunPoolContext,
+): Promise<RunSummary | SubmittedRun> {
+  const { options, config, entry, client, signal, reporter } = context;
+  if (options.launcher === "srun") checkInJob(environmentVariables());
+  const runId = newRunId(runtime.machine);
+  const prepared = await preparePool(runtime, roots, { runId, options, config, entry, client, signal });
+  const pool = await openPool(runtime, prepared, context);
+  const isIdle = Object.keys(prepared.specs).length === 0;
+  if (pool && options.wait === false && !isIdle) return await detachPool(runtime, pool, context);
+  const summary = pool ? await control(runtime, pool, context) : nothingToDo(runtime, prepared, reporter);
+  if (!pool || options.wait !== false) return summary;
+  // Nothing was missing: there is nobody to leave it to, and it has ended.
+  const { paths, plan, run } = pool;
+  const rootJobIds = plan.roots.map(() => undefined);
+  return { runId: run.runId, runDir: paths.run, jobIds: {}, rootJobIds, plan };
+}
+
+function nothingToDo(
+  { machine: { clock } }: Runtime,
+  { run: { runId, counts } }: PreparedPool,
+  reporter: RunReporter,
+): RunSummary {
+  const summary: RunSummary = {
+    runId,
+    ...counts,
+    computed: 0,
+    elsewhere: 0,
+    retries: 0,
+    failures: [],
+    notRun: 0,
+    durationMs: 0,
+  };
+  reporter.sink({ type: "run_started", runId, ...counts, at: clock.now() });
+  reporter.sink({ type: "run_ended", summary, interrupted: false, at: clock.now() });
+  return summary;
+}
+
+/** Takes up a run, or begins one; `undefined` where there is nothing to do. */
+async function openPool(
+  runtime: Runtime,
+  prepared: PreparedPool,
+  { options, reporter }: RunPoolContext,
+): Promise<OpenPool | undefined> {
+  const { run, plan, artifacts } = prepared;
+  const slurm = ownSlurmJob(environmentVariables());
+  const job = slurm === undefined ? {} : { slurm };
+  const adopted = await adoptRun(runtime, { ...run, ...job });
+  if (adopted) {
+    const { paths, claim, run: { runId, createdAt, submitter, detached, counts, invalid } } = adopted;
+    // Whoever controls it says so.
+    if (options.wait === false) reporter.print(`takes up run ${runId}, whose controller is gone`);
+    // What was asked for now counts from now on.
+    const taken: PoolRun = {
+      ...run,
+      runId,
+      createdAt,
+      submitter,
+      counts,
+      invalid: [...new Set([...invalid, ...run.invalid])],
+      detached: detached || run.detached,
+    };
+    return { ...prepared, run: taken, paths, claim };
+  }
+  const isIdle = plan.counts.done === plan.nodes.size;
+  if (isIdle && options.wait !== false) return undefined;
+  const { store } = runtime;
+  const paths = queuePaths(store.root, run.runId);
+  await makeQueue(store, paths, [...new Set(run.nodes.map(({ spec }) => spec))]);
+  await writePayloads(runtime, paths.run, artifacts);
+  // Before the run can be seen: nobody else is to take it up.
+  const claim = await takeRole(runtime, paths, { runId: run.runId, ...job });
+  if (typeof claim === "string") throw new Error(`Run ${run.runId} was begun twice`);
+  try {
+    await writePoolRun(runtime, paths, run);
+  } catch (error) {
+    await claim.heartbeat.stop();
+    throw error;
+  }
+  return { ...prepared, paths, claim };
+}
+
+async function control(runtime: Runtime, pool: OpenPool, context: RunPoolContext): Promise<RunSummary> {
+  const { run, paths, claim } = pool;
+  const { reporter, signal, onKill } = context;
+  const { keepGoing } = run.options;
+  const launcher = makeLauncher(runtime, pool, context);
+  onKill(() => launcher.cancelAll());
+  try {
+    const result = await controlPool(runtime, {
+      paths,
+      run,
+      claim,
+      launcher,
+      artifactOf: remoteArtifacts(run),
+      onEvent: (event) => {
+        if (event.type === "run_ended" && event.interrupted) {
+          const text = `run ${run.runId} was stopped: cancelled ${plural(launcher.cancelled, "worker")}`;
+          reporter.sink({ type: "message", level: "warn", text, at: event.at });
+        }
+        reporter.sink(event);
+      },
+      signal,
+    });
+    if (signal.aborted) throw signal.reason;
+    if (result) return poolOutcome(run.runId, result, { keepGoing });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof RoleLostError)) throw error;
+    reporter.print(`${errorText(error)}; it is followed from here on`);
+  } finally {
+    await launcher.close().catch((error) => reporter.print(`warning: ${errorText(error)}`));
+  }
+  return await followPoolRun(runtime, { paths, run, client: context.client, onEvent: reporter.sink, signal });
+}
+
+function makeLauncher(
+  runtime: Runtime,
+  { run, paths, specs, claim }: OpenPool,
+  { options, client, reporter }: RunPoolContext,
+): SbatchLauncher | SrunLauncher {
+  const onWarning = warner(runtime, reporter);
+  const common = { paths, run, specs, onWarning };
+  if (options.launcher === "srun") {
+    return new SrunLauncher(runtime, { ...common, env: environmentVariables() });
+  }
+  return new SbatchLauncher(runtime, { ...common, client, term: claim.attempt.n });
+}
+
+/** Tells of trouble as an event of the run. */
+function warner(
+  { machine: { clock } }: Runtime,
+  { sink }: Pick<RunReporter, "sink">,
+): (text: string) => void {
+  return (text) => sink({ type: "message", level: "warn", text, at: clock.now() });
+}

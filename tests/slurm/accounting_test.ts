@@ -1,0 +1,191 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { systemClock } from "../../lib/core/clock.ts";
+import { SlurmClient } from "../../lib/slurm/client.ts";
+import type { JobState } from "../../lib/slurm/job_state.ts";
+import { JobTracker } from "../../lib/slurm/job_tracker.ts";
+import { parseAccounting } from "../../lib/slurm/parse_accounting.ts";
+import type { JobEntry } from "../../lib/slurm/parse.ts";
+import { until } from "../rig.ts";
+import { accountingAvailable } from "./cluster_accounting.ts";
+import { DagRig } from "./dag_rig.ts";
+import { FakeClock, FakeSlurm } from "./fake_slurm.ts";
+import { describeOnSlurm } from "./suite.ts";
+
+const fixture = (name: string) => Deno.readTextFileSync(new URL(`fixtures/${name}`, import.meta.url));
+const shown = ({ jobId, index, name, state }: JobEntry) => [
+  index === undefined ? jobId : `${jobId}_${index}`,
+  name,
+  reasonOf(state),
+];
+
+function reasonOf(state: JobState): string {
+  return state.status === "dead" ? state.reason : state.text;
+}
+
+/** What a real sacct (22.05 with slurmdbd and MariaDB) printed of jobs that ended in many ways. */
+const ENDS = [
+  ["1", "furu-completed", "completed"],
+  ["2", "furu-failed", "failed"],
+  ["3", "furu-timeout", "timeout"],
+  ["4", "furu-cancelled", "cancelled"],
+  ["5", "furu a b|c", "completed"],
+  // Slurm calls it out of memory only where cgroups tell; here it was killed by Slurm's own watching.
+  ["6", "furu-oom", "failed"],
+  ["7_0", "furu-array", "completed"],
+  ["7_1", "furu-array", "failed"],
+  ["7_2", "furu-array", "completed"],
+  ["8", "furu-requeued", "completed"],
+  ["9", "furu-nodefail", "node-failure"],
+  ["10", "furu-noderequeue", "completed"],
+  ...[0, 1, 2, 3, 4, 5].map((i) => [`11_${i}`, "furu-waiting", "PENDING"]),
+  ["12", "furu-pendcancelled", "cancelled"],
+  ["13", "furu-signal", "failed"],
+  ["14", "furu-deadline", "deadline"],
+];
+const sorted = (rows: (string | undefined)[][]) => rows.map((row) => row.join(" ")).sort();
+
+describe("parseAccounting() of what sacct really prints", () => {
+  it("tells how each job ended", () => {
+    assertEquals(sorted((parseAccounting(fixture("sacct_jobs.txt")) ?? []).map(shown)), sorted(ENDS));
+  });
+
+  it("leaves steps out, and lets the last beginning of a job count", () => {
+    const text = fixture("sacct_duplicates.txt");
+    assertMatch(text, /^8\|REQUEUED\|.*^8\|COMPLETED\|/ms);
+    assertMatch(text, /^10\|NODE_FAIL\|.*^10\|COMPLETED\|/ms);
+    assertEquals(sorted((parseAccounting(text) ?? []).map(shown)), sorted(ENDS));
+  });
+});
+
+describe("a tracker where the accounting lags", () => {
+  it("does not take what has no name yet for another job's end, nor for its own", async () => {
+    // For a second the database knows ended jobs as `allocation`, and tasks of arrays by their own ids.
+    const early = fixture("sacct_early.txt");
+    assertMatch(early, /^15\|COMPLETED\|allocation$/m);
+    const slurm = new FakeSlurm();
+    slurm.answers.scontrol = "AccountingStorageType = accounting_storage/slurmdbd\n";
+    slurm.answers.squeue = "";
+    slurm.answers.sacct = [early, early, fixture("sacct_jobs.txt")];
+    const clock = new FakeClock();
+    const tracker = new JobTracker(new SlurmClient({ env: {}, clock, run: slurm.run }));
+    const task = { jobId: "7", index: 0, name: "furu-array" };
+    const unnamed = { jobId: "15", name: "furu-unnamed" };
+    const cancelled = { jobId: "4", name: "furu-cancelled" };
+    for (const ref of [task, unnamed, cancelled]) tracker.follow(ref);
+    const poll = async () => {
+      clock.ms += 10_000;
+      await tracker.poll();
+      return [task, unnamed, cancelled].map((ref) => reasonOf(tracker.get(ref).state));
+    };
+    assertEquals(await poll(), ["not seen yet", "not seen yet", "cancelled"]);
+    assertEquals(await poll(), ["completed", "vanished", "cancelled"]);
+  });
+});
+
+// The database (Debian's mariadb-server and slurmdbd) takes two seconds to come up; where it is not installed what it
+// printed once, above, has to do.
+if (accountingAvailable()) {
+  describeOnSlurm("a client on a real Slurm with accounting", (suite) => {
+    const makeClient = () =>
+      new SlurmClient({
+        env: { PATH: Deno.env.get("PATH")!, HOME: Deno.env.get("HOME") ?? "/", ...suite.cluster.env },
+        clock: systemClock,
+        intervalSec: 0.2,
+      });
+    const submit = async (name: string, wrap: string, ...more: string[]) => ({
+      name,
+      jobId: await suite.cluster.run(
+        "sbatch",
+        "--parsable",
+        `--job-name=${name}`,
+        "--output=/dev/null",
+        ...more,
+        `--wrap=${wrap}`,
+      ),
+    });
+    /** Waits until the controller has forgotten these jobs. */
+    const forgotten = async (...ids: (string | undefined)[]) => {
+      const deadline = performance.now() + 60_000;
+      for (;;) {
+        const listed = (await suite.cluster.run("squeue", "-h", "-t", "all", "-o", "%A")).split("\n");
+        if (!ids.some((id) => listed.includes(id!))) return;
+        if (performance.now() > deadline) throw new Error(`Slurm still lists some of ${ids}: ${listed}`);
+        await systemClock.sleep(100);
+      }
+    };
+
+    suite.it(
+      "finds out by itself that accounting works, and asks it about what Slurm has forgotten",
+      async () => {
+        await using rig = new DagRig(suite.cluster);
+        // In the same wait: a run that nobody follows when its jobs end.
+        const { submitted } = await rig.run([{ id: "b", needs: [{ id: "a", does: ["heed runs"] }] }], {
+          options: { wait: false },
+        });
+        const good = await submit("furu-good", "true");
+        const bad = await submit("furu-bad", "exit 3");
+        const cancelled = await submit("furu cancelled|by hand", "sleep 100");
+        const array = await submit("furu-array", "exit $((SLURM_ARRAY_TASK_ID % 2))", "--array=0-1");
+        const lost = await submit("furu-lost", "sleep 100", "--partition=gpu", "--no-requeue");
+        const again = await submit(
+          "furu-again",
+          '[ -n "$SLURM_RESTART_COUNT" ] && exit 4; sleep 100',
+          "--partition=gpu",
+          "--requeue",
+          "--open-mode=append",
+        );
+        const running = async () =>
+          (await suite.cluster.run("squeue", "-h", "-t", "R", "-o", "%A")).split("\n");
+        const wanted = [cancelled, lost, again].map(({ jobId }) => jobId);
+        const since = performance.now();
+        for (let list = await running(); !wanted.every((id) => list.includes(id)); list = await running()) {
+          if (performance.now() - since > 60_000) throw new Error(`not all of ${wanted} run: ${list}`);
+          await systemClock.sleep(50);
+        }
+        await rig.there("runs");
+        await suite.cluster.run("scancel", cancelled.jobId, submitted!.ids.a!, submitted!.ids.b!);
+        await suite.cluster.setNodeState("gpu1", "down");
+        await suite.cluster.setNodeState("gpu1", "resume");
+        const direct = [good, bad, cancelled, array, lost, again].map(({ jobId }) => jobId);
+        await forgotten(...direct, submitted!.ids.a, submitted!.ids.b);
+        const client = makeClient();
+        assertEquals((await client.list())?.jobs.length, 0);
+        assertEquals(await client.hasAccounting(), true);
+        // Two of them have one id, so each has a tracker of its own.
+        const refs = [good, bad, cancelled, lost, again, { ...array, index: 0 }, { ...array, index: 1 }, {
+          jobId: good.jobId,
+          name: "somebody else's",
+        }];
+        const tracked = refs.map((ref) => {
+          const tracker = new JobTracker(client);
+          tracker.follow(ref);
+          return { tracker, ref };
+        });
+        for (let i = 0; i < 4; i++) {
+          await systemClock.sleep(client.intervalMs);
+          await Promise.all(tracked.map(({ tracker }) => tracker.poll()));
+        }
+        assertEquals(tracked.map(({ tracker, ref }) => reasonOf(tracker.get(ref).state)), [
+          "completed",
+          "failed",
+          "cancelled",
+          "node-failure",
+          "failed",
+          "completed",
+          "failed",
+          "vanished",
+        ]);
+        const state = tracked[2]!.tracker.get(cancelled).state;
+        assertMatch(state.text, /^CANCELLED by \d+$/);
+        // The run learns it in the same way, long after.
+        const { code, stderr } = await rig.furu("follow", submitted!.runId).ended();
+        assertEquals(code, 1, stderr);
+        assertMatch(stderr, /ended without a result: CANCELLED by \d+/i);
+        await until(() => rig.leftovers().length === 0, `nothing is left over: ${rig.leftovers()}`);
+      },
+    );
+  }, { accounting: true, settings: { MinJobAge: "2" } });
+} else {
+  console.log("MariaDB or slurmdbd is not installed: the tests on a real Slurm with accounting are left out");
+}

@@ -1,0 +1,114 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import type { DagContext } from "../../lib/slurm/dag_context.ts";
+import { followDag } from "../../lib/slurm/dag_follow.ts";
+import type { DagJob } from "../../lib/slurm/dag_run.ts";
+import { JobTracker } from "../../lib/slurm/job_tracker.ts";
+import { findJobs } from "../../lib/slurm/open_run.ts";
+import { tryClaim } from "../../lib/store/claim.ts";
+import { readClaim } from "../../lib/store/read_claim.ts";
+import { releaseClaim } from "../../lib/store/attempt_end.ts";
+import { until } from "../rig.ts";
+import { queueRow } from "./fake_slurm.ts";
+import { Leaf, Node, SubmitRig } from "./submit_rig.ts";
+
+const DOWN = { code: 1, stderr: "slurm_load_jobs error: Unable to contact slurm controller" };
+
+/** A submitted run of two nodes, as another process sees it that has asked nothing yet. */
+async function submitted(rig: SubmitRig) {
+  const leaf = Leaf({ id: "a" });
+  const root = Node({ id: "root", of: [leaf] });
+  const { jobs, context } = await rig.submit([root]);
+  const { runtime, run, dir, client } = context;
+  const seen: DagContext = { ...context, tracker: new JobTracker(client) };
+  const opened = { runtime, run, dir };
+  return { leaf, root, jobs, seen, opened };
+}
+
+/** What squeue says of jobs: of those of this user when asked for them, and of any by name. */
+function answer(rig: SubmitRig, states: Record<string, string>, mine: boolean): void {
+  rig.slurm.answers.squeue = (args) => {
+    const names = args.find((arg) => arg.startsWith("--name="))?.slice(7).split(",");
+    const rows = [...rig.ids].flatMap(([name, jobId]) => {
+      const state = states[jobId];
+      const isAsked = names ? names.includes(name) : mine;
+      return state !== undefined && isAsked ? [`${queueRow({ jobId, name, state })}\n`] : [];
+    });
+    return rows.join("");
+  };
+}
+
+describe("followDag()", () => {
+  it("calls a node stranded, not failed, that was never submitted since what it needs had failed", async () => {
+    await using rig = new SubmitRig();
+    const { leaf, root, jobs, seen } = await submitted(rig);
+    jobs.delete(root.hash);
+    const { store } = seen.runtime;
+    Deno.removeSync(store.paths(root).home, { recursive: true });
+    // At first Slurm does not answer, so that nothing is known of the other job.
+    rig.slurm.answers.squeue = DOWN;
+    const following = followDag(seen, jobs);
+    await until(() => rig.slurm.count("squeue") > 5, "Slurm was asked");
+    answer(rig, { 100: "TIMEOUT" }, true);
+    const summary = await following;
+    assertEquals(summary.failures.map(({ hash }) => hash), [leaf.hash]);
+    assertEquals(summary.notRun, 1);
+  });
+
+  it("sees the ends of another user's jobs, and concludes nothing from not seeing them", async () => {
+    await using rig = new SubmitRig();
+    const { leaf, jobs, seen } = await submitted(rig);
+    const theirs = new Map(
+      [...jobs].map(([hash, job]): [typeof hash, DagJob] => [hash, { ...job, foreign: true }]),
+    );
+    const { store } = seen.runtime;
+    const slurm = { jobId: jobs.get(leaf.hash)!.jobId, name: jobs.get(leaf.hash)!.name, restarts: 0 };
+    const claimed = await tryClaim(store, store.paths(leaf), {
+      backend: "slurm-dag",
+      run: seen.run.runId,
+      slurm,
+    });
+    // A site that shows nobody the jobs of others.
+    answer(rig, {}, false);
+    const following = followDag(seen, theirs);
+    const before = rig.slurm.count("squeue");
+    await until(() => rig.slurm.count("squeue") > before + 8, "Slurm was asked again and again");
+    assertEquals((await readClaim(store, store.paths(leaf)))?.slurm, slurm);
+    if (claimed.kind === "claimed") await releaseClaim(store, claimed.claim);
+    // One that shows them.
+    answer(rig, { 100: "FAILED", 101: "CANCELLED" }, false);
+    const summary = await following;
+    assertEquals(summary.failures.map(({ hash }) => hash), [leaf.hash]);
+    assertEquals(rig.slurm.count("scancel"), 0);
+  });
+
+  it("follows a job whose submitter died before it wrote down which it is", async () => {
+    await using rig = new SubmitRig();
+    const { leaf, jobs, seen } = await submitted(rig);
+    jobs.clear();
+    answer(rig, { 100: "RUNNING", 101: "PENDING" }, true);
+    const following = followDag(seen, jobs);
+    await until(() => rig.slurm.count("squeue") > 5, "Slurm was asked");
+    answer(rig, { 100: "OUT_OF_MEMORY", 101: "CANCELLED" }, true);
+    const { failures, notRun } = await following;
+    assertEquals([failures.length, notRun], [1, 1]);
+    assertEquals(failures[0]?.hash, leaf.hash);
+    assertMatch(failures[0]!.error, /^Slurm job 100 ended without a result: out-of-memory/);
+  });
+});
+
+describe("findJobs()", () => {
+  const gone = { host: "here", pid: 1 };
+
+  it("finds the jobs of a dead submitter by their names, and says whose they are", async () => {
+    await using rig = new SubmitRig();
+    const { leaf, root, jobs, opened, seen: { client } } = await submitted(rig);
+    opened.runtime.machine.isGone = () => true;
+    answer(rig, { 100: "RUNNING", 101: "PENDING" }, false);
+    const found = await findJobs(opened, client);
+    assertEquals(found.get(leaf.hash), jobs.get(leaf.hash));
+    assertEquals(found.get(root.hash), jobs.get(root.hash));
+    const theirs = { ...opened, run: { ...opened.run, submitter: { ...gone, user: "somebody-else" } } };
+    assertEquals((await findJobs(theirs, client)).get(leaf.hash)?.foreign, true);
+  });
+});

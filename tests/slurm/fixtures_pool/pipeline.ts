@@ -1,0 +1,112 @@
+import {
+  type Artifact,
+  configure,
+  type CreateContext,
+  defineTask,
+  get,
+  RunFailedError,
+  runSlurm,
+  type RunSlurmOptions,
+  z,
+} from "@furu/furu";
+import type { Node } from "../../e2e/run_rig.ts";
+import { act, SCENE } from "../../e2e/fixtures_run/acts.ts";
+import type { PoolReport, Start } from "../pool_rig.ts";
+
+const node = Deno.env.get("SLURMD_NODENAME");
+if (node !== undefined && textOf("bad-node") === node) throw new Error(`made up: no library on ${node}`);
+
+const SPECS = { default: { timeMin: 5 }, gpu: { partition: "gpu", gpus: 1, timeMin: 5 } };
+
+const params = z.object({
+  id: z.string(),
+  /** What `create` does, one after the other: see `acts.ts`, and below. */
+  does: z.array(z.string()).default([]),
+  get needs(): z.ZodDefault<z.ZodArray<z.ZodType<Artifact<string>, Artifact<string>>>> {
+    return z.array(Job.schema as unknown as z.ZodType<Artifact<string>, Artifact<string>>).default([]);
+  },
+  spec: z.string().default("default"),
+});
+
+/** Writes down each start outside of the store, and says what it was made of. */
+export const Job = defineTask({
+  name: "pool/Job",
+  params,
+  unhashed: ["does", "spec"],
+  spec: (params): string => params.spec,
+  create: async (ctx: CreateContext<z.output<typeof params>>): Promise<string> => {
+    const { id, does, needs } = ctx.params;
+    const partition = Deno.env.get("SLURM_JOB_PARTITION");
+    const start: Start = { id, attempt: ctx.attempt, pid: Deno.pid, node, partition };
+    Deno.writeTextFileSync(`${SCENE}/starts`, `${JSON.stringify(start)}\n`, { append: true });
+    const values: string[] = [];
+    for (const below of needs) values.push(await get(below));
+    for (const line of does) await one(ctx, line);
+    return `${id}(${values.join()})`;
+  },
+});
+
+async function one(ctx: CreateContext<{ id: string }>, line: string): Promise<void> {
+  const [word, rest] = line.split(" ");
+  if (word === "sleep") return await new Promise((resolve) => setTimeout(resolve, Number(rest)));
+  if (word === "killWorker") Deno.kill(Deno.ppid, "SIGKILL");
+  else if (word === "cancelJob") await new Deno.Command("scancel", { args: [ownJob()] }).output();
+  else return await act(ctx, [line]);
+  await new Promise(() => void setInterval(() => {}, 1000));
+}
+
+/** As scancel wants it: the id in the environment of an array's last task is that of the whole array. */
+function ownJob(): string {
+  const array = Deno.env.get("SLURM_ARRAY_JOB_ID");
+  return array === undefined
+    ? Deno.env.get("SLURM_JOB_ID")!
+    : `${array}_${Deno.env.get("SLURM_ARRAY_TASK_ID")}`;
+}
+
+function artifactOf({ id, does = [], needs = [], spec = "default" }: Node): Artifact<string> {
+  return Job({ id, does, spec, needs: needs.map(artifactOf) });
+}
+
+function textOf(name: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(`${SCENE}/${name}`);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What `furu run` runs: the nodes that the test has written down. */
+export default function roots(): Artifact<string>[] {
+  configure({ recordGit: "ignore", slurm: { specs: SPECS, intervalSec: 0.5 } });
+  return JSON.parse(textOf("roots.json")!).map(artifactOf);
+}
+
+async function run(roots: Node[], options: Partial<RunSlurmOptions>): Promise<PoolReport> {
+  const messages: string[] = [];
+  try {
+    const done = await runSlurm(roots.map(artifactOf), {
+      specs: SPECS,
+      intervalSec: 0.5,
+      progress: "plain",
+      ...options,
+      onEvent: (event) => {
+        if (event.type === "message") messages.push(event.text);
+      },
+    });
+    return "runDir" in done ? { messages } : { messages, summary: done };
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    return {
+      messages,
+      error: { name: error.name, message: error.message },
+      ...(error instanceof RunFailedError ? { summary: error.summary } : {}),
+    };
+  }
+}
+
+// Runs what the argument says, and prints a report of it as the last line.
+if (import.meta.main) {
+  const { roots, options } = JSON.parse(Deno.args[0]!);
+  configure({ recordGit: "ignore", pollIntervalSec: 0.5 });
+  console.log(JSON.stringify(await run(roots, options)));
+}

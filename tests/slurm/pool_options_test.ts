@@ -1,0 +1,64 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { ValidationError } from "../../lib/core/errors.ts";
+import {
+  checkSlurmOptions,
+  type RunSlurmOptions,
+  slurmOverrides,
+} from "../../lib/slurm/run_slurm_options.ts";
+
+function refusal(options: Record<string, unknown>): string {
+  return assertThrows(() => checkSlurmOptions(options as RunSlurmOptions), ValidationError).message;
+}
+
+describe("options of runSlurm", () => {
+  it("are those of a pool unless the mode says otherwise", () => {
+    checkSlurmOptions({});
+    checkSlurmOptions({
+      mode: "pool",
+      maxWorkers: { gpu: 1 },
+      windowSize: 3,
+      idleTimeoutSec: 0,
+      keepGoing: true,
+    });
+    checkSlurmOptions({ mode: "dag", wait: false, intervalSec: 1 });
+  });
+
+  it("of the pool are refused in DAG mode, by name", () => {
+    for (const name of ["maxWorkers", "windowSize", "leaseSec", "launcher", "keepGoing"]) {
+      assertEquals(
+        refusal({ mode: "dag", [name]: 1 }),
+        `Cannot use ${name} with mode "dag": it is an option of mode "pool"`,
+      );
+    }
+  });
+
+  it("that do not exist are refused with the nearest one", () => {
+    assertStringIncludes(refusal({ maxWorker: 3 }), "did you mean 'maxWorkers'?");
+  });
+
+  it("have values that are checked", () => {
+    const cases: [Record<string, unknown>, string][] = [
+      [{ mode: "pol" }, `Cannot use mode "pol": allowed are "pool" and "dag"; did you mean 'pool'?`],
+      [{ maxWorkers: 0 }, "Cannot use maxWorkers 0"],
+      [{ maxWorkers: { gpu: 1.5 } }, "Cannot use maxWorkers.gpu 1.5: a whole number from 1"],
+      [{ windowSize: 0 }, "Cannot use windowSize as it must be"],
+      [{ idleTimeoutSec: -1 }, "Cannot use idleTimeoutSec -1: seconds from 0 are allowed"],
+      [{ pollIntervalSec: 0 }, "Cannot use pollIntervalSec 0: seconds above 0 are allowed"],
+      [{ leaseSec: "2" }, 'Cannot use leaseSec "2"'],
+      [{ tasksPerWorker: 0 }, "Cannot use tasksPerWorker 0"],
+      [{ keepGoing: "yes" }, 'Cannot use keepGoing "yes": allowed are true and false'],
+      [{ launcher: "mpirun" }, 'Cannot use launcher "mpirun": allowed are "sbatch" and "srun"'],
+      [{ launcher: "srun", wait: false }, 'Cannot use wait false with launcher "srun"'],
+    ];
+    for (const [options, words] of cases) assertStringIncludes(refusal(options), words);
+  });
+
+  it("change the configuration only where they were given", () => {
+    assertEquals(slurmOverrides({}), {});
+    assertEquals(slurmOverrides({ leaseSec: 5, maxComputeRetries: 0 }), {
+      leaseSec: 5,
+      maxComputeRetries: 0,
+    });
+  });
+});

@@ -12,7 +12,8 @@ const LEVELS: readonly string[][] = [
   ["task", "store", "ui"],
   ["plan", "run", "queue"],
   ["schedule", "worker"],
-  ["local", "slurm"],
+  ["local", "pool"],
+  ["slurm"],
   ["cli"],
 ];
 const MAX_LINES = 250;

@@ -7,8 +7,11 @@ export type NodeStatus = "DONE" | "IN_PROGRESS" | "TODO" | "FAILED";
 export type NodeState =
   /** A valid success record is there. */
   | { readonly status: "DONE" }
-  /** Somebody alive computes it or has submitted it. `owner` is for people: `pid 12 on host h since 10:31`. */
-  | { readonly status: "IN_PROGRESS"; readonly owner: string }
+  /**
+   * Somebody alive computes it or has submitted it. `owner` is for people: `pid 12 on host h since 10:31`. `outside`: it is
+   * computed in no Slurm job, so that no job can wait for it.
+   */
+  | { readonly status: "IN_PROGRESS"; readonly owner: string; readonly outside?: boolean }
   /** The latest attempt failed and failures are not retried. */
   | { readonly status: "FAILED"; readonly error: string; readonly log?: string }
   /** To be computed; `why` where it is for another reason than that nothing is stored. */

@@ -1,5 +1,5 @@
-import { isAbsolute } from "@std/path/is-absolute";
-import { toFileUrl } from "@std/path/to-file-url";
+import { isAbsolute } from "@std/path/posix/is-absolute";
+import { toFileUrl } from "@std/path/posix/to-file-url";
 
 interface CallSite {
   getFileName(): string | null | undefined;

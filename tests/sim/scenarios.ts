@@ -1,5 +1,7 @@
 import { claimScenario } from "./claim_scenario.ts";
 import { getScenario } from "./get_scenario.ts";
+import { poolDetachedScenario, poolScenario, poolTwoScenario } from "./pool_scenario.ts";
+import { queueScenario } from "./queue_scenario.ts";
 import { replaceScenario } from "./replace_scenario.ts";
 import { runScenario } from "./run_scenario.ts";
 import type { Scenario } from "./scenario.ts";
@@ -12,4 +14,8 @@ export const scenarios: readonly Scenario[] = [
   replaceScenario("forced", "forced"),
   replaceScenario("invalid", "invalid"),
   runScenario,
+  queueScenario,
+  poolScenario,
+  poolTwoScenario,
+  poolDetachedScenario,
 ];

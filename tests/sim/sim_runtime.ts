@@ -6,7 +6,8 @@ import { silentLogger } from "../../lib/ui/logger.ts";
 /** The store's folder in simulated worlds. */
 export const ROOT = "/store";
 
-const CONFIG: Config = {
+/** The configuration of simulated processes. */
+export const SIM_CONFIG: Config = {
   root: ROOT,
   slurmRoot: `${ROOT}/slurm`,
   retryFailed: true,
@@ -25,7 +26,7 @@ const CONFIG: Config = {
 /** The real runtime of a simulated process: its own store, waiting for ever, never interrupted but by `signal`. */
 export function simRuntime(machine: Machine, signal: AbortSignal, config: Partial<Config> = {}): Runtime {
   return new Runtime({
-    config: { ...CONFIG, ...config },
+    config: { ...SIM_CONFIG, ...config },
     machine,
     provenance: { collect: () => Promise.resolve({}), git: () => Promise.resolve(undefined) },
     logger: silentLogger,

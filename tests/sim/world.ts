@@ -139,7 +139,10 @@ export class World {
 
   /** Takes back what was parked, if it did not happen yet. */
   unpark(parked: Parked): void {
-    if (this.#scheduler.delete(parked) && parked.resolve !== undefined) parked.process.parked--;
+    const { process } = parked;
+    if (!this.#scheduler.delete(parked) || parked.resolve === undefined || --process.parked > 0) return;
+    // Its code may have been taken to rest in what is taken back now: it is looked at once more.
+    this.park({ process, what: "goes on", kind: undefined, notBefore: 0, run: () => {}, resolve: () => {} });
   }
 
   /** Does a stale view of this kind show itself now? Counts it. */

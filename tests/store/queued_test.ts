@@ -84,6 +84,17 @@ describe("a queued job", () => {
     assertEquals(await linkQueued(store, rig.paths, second), "ours");
   });
 
+  it("names the cluster it is submitted to, and the one that took it", async () => {
+    await using rig = new StoreRig();
+    const store = rig.store();
+    await linkQueued(store, rig.paths, { ...first, cluster: "west" });
+    assertEquals((await readQueued(store, rig.paths))?.cluster, "west");
+    await writeQueuedId(store, rig.paths, { name: first.name, jobId: "12" });
+    assertEquals((await readQueued(store, rig.paths))?.cluster, "west");
+    await writeQueuedId(store, rig.paths, { name: first.name, jobId: "12", cluster: "east" });
+    assertEquals((await readQueued(store, rig.paths))?.cluster, "east");
+  });
+
   it("makes its artifact IN_PROGRESS until it is known to be over", async () => {
     await using rig = new StoreRig();
     const task = defineTask({ name: "queued/Task", params: z.object({}), create: () => 1 });

@@ -18,13 +18,13 @@ if (node !== undefined && textOf("bad-node") === node) throw new Error(`made up:
 
 const SPECS = { default: { timeMin: 5 }, gpu: { partition: "gpu", gpus: 1, timeMin: 5 } };
 
+const anyJob: z.ZodType<Artifact<string>> = z.lazy(() => Job.schema as unknown as z.ZodType<Artifact<string>>);
+
 const params = z.object({
   id: z.string(),
   /** What `create` does, one after the other: see `acts.ts`, and below. */
   does: z.array(z.string()).default([]),
-  get needs(): z.ZodDefault<z.ZodArray<z.ZodType<Artifact<string>, Artifact<string>>>> {
-    return z.array(Job.schema as unknown as z.ZodType<Artifact<string>, Artifact<string>>).default([]);
-  },
+  needs: z.array(anyJob).default([]),
   spec: z.string().default("default"),
 });
 

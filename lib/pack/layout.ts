@@ -1,0 +1,44 @@
+import { dirname } from "@std/path/posix/dirname";
+import { fromFileUrl } from "@std/path/posix/from-file-url";
+
+/** URL of the folder of furu's own code, which may be on a server. */
+export const FURU_URL: string = new URL("../../", import.meta.url).href;
+
+/** Where furu's own code is below the folder that everything is unpacked into. */
+export const FURU_FOLDER = "code/furu";
+/** Where the user's modules are. */
+export const USER_FOLDER = "code/user";
+/** Deno's cache. */
+export const CACHE_FOLDER = "deno_dir";
+/** The configuration of all of it. */
+export const CONFIG_FILE = "deno.json";
+/** The name of a registry that does not exist: what is not embedded is never asked for. */
+export const REGISTRY = "packed.invalid";
+
+/** Says where a module is below the folder that everything is unpacked into. */
+export type Place = (url: string) => string;
+
+/**
+ * Places for modules: furu's own in one folder, the user's in another with their paths among each other, remote ones by
+ * server and path. Nothing of where they were on this machine is left.
+ *
+ * @param urls All modules.
+ */
+export function places(urls: Iterable<string>): Place {
+  const users = [...urls].filter((url) => url.startsWith("file:") && !url.startsWith(FURU_URL));
+  const root = commonFolder(users.map(fromFileUrl));
+  return (url) => {
+    if (url.startsWith(FURU_URL)) return `${FURU_FOLDER}/${decodeURIComponent(url.slice(FURU_URL.length))}`;
+    if (url.startsWith("file:")) return `${USER_FOLDER}${fromFileUrl(url).slice(root.length)}`;
+    const { protocol, host, pathname, search } = new URL(url);
+    const path = decodeURIComponent(pathname);
+    return `code/${protocol.slice(0, -1)}/${host.replace(":", "_")}${path}${search && encodeURIComponent(search)}`;
+  };
+}
+
+/** The deepest folder that holds all paths, without a slash at its end. */
+function commonFolder(paths: readonly string[]): string {
+  let folder = paths.length === 0 ? "" : dirname(paths[0]!);
+  while (folder !== "/" && !paths.every((path) => path.startsWith(`${folder}/`))) folder = dirname(folder);
+  return folder === "/" ? "" : folder;
+}

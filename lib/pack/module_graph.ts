@@ -1,0 +1,138 @@
+import { fromFileUrl } from "@std/path/posix/from-file-url";
+import { join } from "@std/path/posix/join";
+import { toFileUrl } from "@std/path/posix/to-file-url";
+import { z } from "zod";
+import { PackError } from "./pack_error.ts";
+import { runDeno } from "./run_deno.ts";
+
+const edge = z.object({ specifier: z.string().optional(), error: z.string().optional() });
+
+// What `deno info --json` prints of a graph (version 1), as far as it is read here.
+const infoSchema = z.object({
+  version: z.literal(1),
+  modules: z.array(z.object({
+    specifier: z.string(),
+    kind: z.string().optional(),
+    local: z.string().nullish(),
+    error: z.string().optional(),
+    dependencies: z.array(z.object({
+      specifier: z.string(),
+      code: edge.optional(),
+      isDynamic: z.boolean().optional(),
+    })).default([]),
+  })),
+  redirects: z.record(z.string(), z.string()).default({}),
+  npmPackages: z.record(
+    z.string(),
+    z.object({
+      name: z.string(),
+      version: z.string(),
+      dependencies: z.array(z.string()).default([]),
+      localPath: z.string(),
+    }),
+  ).default({}),
+});
+
+/** A module that is loaded from a file. */
+export interface GraphModule {
+  /** Its URL. */
+  url: string;
+  /** Path of the file that holds its text: for a remote one a file of Deno's cache. */
+  local: string;
+  /** What it imports, as written and as resolved. */
+  imports: { specifier: string; target: string }[];
+}
+
+/** A package of npm's registry, as Deno keeps it. */
+export interface NpmPackage {
+  /** Its name. */
+  name: string;
+  /** Its version. */
+  version: string;
+  /** The packages that it uses, by their keys. */
+  dependencies: string[];
+  /** The folder with its files. */
+  localPath: string;
+}
+
+/** All that is loaded for some modules. */
+export interface ModuleGraph {
+  /** By URL. */
+  modules: Map<string, GraphModule>;
+  /** By what Deno calls them, as `zod@4.6.7`. */
+  packages: Map<string, NpmPackage>;
+}
+
+/**
+ * Finds everything that modules import, also dynamically where the name is written out, as Deno itself resolves it.
+ * What is only imported as a type is no part of it.
+ *
+ * @param roots URLs of modules.
+ * @param config The configuration file that holds for them; none is looked for.
+ * @throws {PackError} naming each module that is missing and who imports it.
+ */
+export async function moduleGraph(roots: readonly string[], config: string): Promise<ModuleGraph> {
+  const folder = await Deno.makeTempDir({ prefix: "furu-graph-" });
+  try {
+    const entry = join(await Deno.realPath(folder), "entry.ts");
+    await Deno.writeTextFile(entry, roots.map((url) => `import ${JSON.stringify(url)};\n`).join(""));
+    const what = `find what ${roots.at(-1)} imports`;
+    const options = ["--config", config, "--node-modules-dir=none", "--no-lock"];
+    await runDeno(what, ["cache", "--quiet", ...options, entry]);
+    const text = await runDeno(what, ["info", "--json", ...options, entry]);
+    return read(infoSchema.parse(JSON.parse(text)), toFileUrl(entry).href);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+function read(info: z.infer<typeof infoSchema>, entry: string): ModuleGraph {
+  const graph: ModuleGraph = { modules: new Map(), packages: new Map(Object.entries(info.npmPackages)) };
+  const found = new Map(info.modules.map((module) => [module.specifier, module]));
+  const follow = (url: string): string => {
+    for (let next; (next = info.redirects[url]) !== undefined;) url = next;
+    return url;
+  };
+  const problems: string[] = [];
+  for (const { specifier: url, local, dependencies } of info.modules) {
+    if (local === undefined || local === null || url === entry) continue;
+    const imports: GraphModule["imports"] = [];
+    for (const { specifier, code, isDynamic } of dependencies) {
+      if (code === undefined) continue; // a type
+      const target = code.specifier === undefined ? undefined : follow(code.specifier);
+      const error = code.error ?? (target === undefined ? undefined : found.get(target)?.error);
+      // One that is loaded when needed may be meant to be missing here.
+      if (error !== undefined && isDynamic) continue;
+      if (error !== undefined || target === undefined) {
+        problems.push(`${url} imports ${JSON.stringify(specifier)}: ${error ?? "it resolves to nothing"}`);
+      } else imports.push({ specifier, target });
+    }
+    graph.modules.set(url, { url, local, imports });
+  }
+  for (const { specifier, error, dependencies } of info.modules) {
+    if (specifier !== entry) continue;
+    for (const { code } of dependencies) {
+      const url = code?.specifier === undefined ? undefined : follow(code.specifier);
+      const failed = url === undefined ? error ?? code?.error : found.get(url)?.error;
+      if (failed !== undefined) problems.push(`${url ?? "a module"}: ${failed}`);
+    }
+  }
+  if (problems.length === 0) return graph;
+  throw new PackError(`Cannot find all modules:\n${problems.map((line) => `  ${line}`).join("\n")}`);
+}
+
+/** The text of a module, without what Deno's cache adds to a remote one. */
+export async function moduleBytes({ url, local }: GraphModule): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = await Deno.readFile(url.startsWith("file:") ? fromFileUrl(url) : local);
+  if (url.startsWith("file:")) return bytes;
+  const mark = new TextEncoder().encode("\n// denoCacheMetadata=");
+  const start = lastIndexOf(bytes, mark);
+  return start < 0 ? bytes : bytes.slice(0, start);
+}
+
+function lastIndexOf(bytes: Uint8Array, part: Uint8Array): number {
+  for (let at = bytes.length - part.length; at >= 0; at--) {
+    if (part.every((byte, index) => bytes[at + index] === byte)) return at;
+  }
+  return -1;
+}

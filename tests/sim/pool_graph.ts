@@ -1,0 +1,80 @@
+import { z } from "zod";
+import type { Hash } from "../../lib/core/hash.ts";
+import { currentContext } from "../../lib/run/context.ts";
+import { getWith } from "../../lib/run/get.ts";
+import type { Artifact } from "../../lib/task/artifact.ts";
+import { defineTask } from "../../lib/task/define.ts";
+import { runtimeNow } from "./get_scenario.ts";
+import type { Random } from "./random.ts";
+
+/** What `create` does in the world that is played now: tasks are defined once, worlds come and go. */
+let creating: (hash: Hash, signal: AbortSignal) => Promise<void> = () =>
+  Promise.reject(new Error("No world is played"));
+
+const Leaf = defineTask({
+  name: "pool/Leaf",
+  params: z.object({ n: z.int() }),
+  create: async ({ params, hash, signal }): Promise<number> => {
+    await creating(hash, signal);
+    return params.n;
+  },
+});
+
+const Side = defineTask({
+  name: "pool/Side",
+  spec: "gpu",
+  params: z.object({ base: Leaf.schema, left: z.boolean() }),
+  create: async ({ params, hash, signal }): Promise<number> => {
+    await creating(hash, signal);
+    return 1 + await load(params.base);
+  },
+});
+
+const Top = defineTask({
+  name: "pool/Top",
+  params: z.object({ sides: z.array(Side.schema) }),
+  create: async ({ params, hash, signal }): Promise<number> => {
+    await creating(hash, signal);
+    let sum = 0;
+    for (const side of params.sides) sum += await load(side);
+    return sum;
+  },
+});
+
+/** What a world's runs are about: a diamond over two specs, and a few artifacts beside it. */
+export interface PoolGraph {
+  /** What is wanted. */
+  roots: Artifact[];
+  /** All that the roots reach. */
+  all: Artifact[];
+  /** How often each was created. */
+  creates: Map<Hash, number>;
+  /** Does `create` throw now and then? */
+  failing: boolean;
+}
+
+/** The graph for the world that begins now. @param beside How many artifacts stand beside the diamond, at most. */
+export function poolGraph(random: Random, beside: number): PoolGraph {
+  const base = Leaf({ n: 1 });
+  const sides = [Side({ base, left: true }), Side({ base, left: false })];
+  const top = Top({ sides });
+  const others = Array.from({ length: random.int(beside + 1) }, (_, i) => Leaf({ n: 2 + i }));
+  const graph: PoolGraph = {
+    roots: random.shuffle([top, ...others]),
+    all: [base, ...sides, top, ...others],
+    creates: new Map(),
+    failing: random.chance(0.25),
+  };
+  const longestMs = random.pick([100, 3000, 3000, 40_000]);
+  creating = async (hash, signal) => {
+    graph.creates.set(hash, (graph.creates.get(hash) ?? 0) + 1);
+    const heeds = random.chance(0.5); // else only the grace ends it
+    await runtimeNow().machine.clock.sleep(random.scale(1, longestMs), heeds ? signal : undefined);
+    if (graph.failing && random.chance(0.3)) throw new Error("the task failed");
+  };
+  return graph;
+}
+
+async function load(artifact: Artifact): Promise<number> {
+  return await getWith(runtimeNow(), currentContext(), artifact) as number;
+}

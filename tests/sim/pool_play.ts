@@ -1,0 +1,209 @@
+import { errorCode, FuruError } from "../../lib/core/errors.ts";
+import type { Machine } from "../../lib/core/machine.ts";
+import { FURU_VERSION } from "../../lib/core/version.ts";
+import { controlPool } from "../../lib/pool/control_pool.ts";
+import { readEnded, type RunEnded } from "../../lib/pool/ended.ts";
+import { poolNodes, type PoolRun, readPoolRun, writePoolRun } from "../../lib/pool/pool_run.ts";
+import { runPoolWorker } from "../../lib/pool/pool_worker.ts";
+import { remoteArtifacts } from "../../lib/pool/remote_artifact.ts";
+import { RoleLostError, takeRole, watchRole } from "../../lib/pool/role.ts";
+import { type QueuePaths, queuePaths } from "../../lib/queue/layout.ts";
+import { makeQueue } from "../../lib/queue/make_queue.ts";
+import { InlineComputer } from "../../lib/run/inline_computer.ts";
+import type { Runtime } from "../../lib/run/runtime.ts";
+import type { Claim } from "../../lib/store/claim.ts";
+import { artifactPaths } from "../../lib/store/layout.ts";
+import type { PoolGraph } from "./pool_graph.ts";
+import { checkQueue } from "./queue_invariants.ts";
+import { SimLauncher } from "./sim_launcher.ts";
+import { ROOT, SIM_CONFIG, simRuntime } from "./sim_runtime.ts";
+import { type SimJob, SimSlurm } from "./sim_slurm.ts";
+import type { SlurmFaults } from "./sim_slurm_faults.ts";
+import { Violation } from "./violation.ts";
+import type { World } from "./world.ts";
+
+/** Retries of the runs that are simulated. */
+export const RETRIES = { maxComputeRetries: 2, preemptMax: 3 };
+const NODES = ["n1", "n2", "n3"];
+/** Whoever is told of a listing, a submission or a cancellation after losing the role may have been on its way. */
+const LATE_ACTS = 1;
+
+/** A run, with a Slurm of its own, in a world that is played now. */
+export class PoolPlay {
+  /** Where everything of the run is. */
+  readonly paths: QueuePaths;
+  /** Who runs its workers. */
+  readonly slurm: SimSlurm;
+  /** What the run is. */
+  readonly run: PoolRun;
+  /** What did not hold when nobody could be told. */
+  violation: string | undefined;
+  readonly #world: World;
+  readonly #graph: PoolGraph;
+
+  /** Prepares a run that nobody has begun. */
+  constructor(world: World, graph: PoolGraph, runId: string, faults: Partial<SlurmFaults>, detached = false) {
+    this.#world = world;
+    this.#graph = graph;
+    this.paths = queuePaths(ROOT, runId);
+    this.run = poolRun(world, graph, runId, detached);
+    const late = new Map<number, number>();
+    this.slurm = new SimSlurm(world, {
+      faults,
+      nodes: NODES,
+      work: (job, machine, signal, endsAt) => this.#work(job, machine, signal, endsAt),
+      onAct: (machine) => {
+        if (this.holder() === machine.self.pid) return;
+        const times = (late.get(machine.self.pid) ?? 0) + 1;
+        late.set(machine.self.pid, times);
+        // Whoever is thrown at would take it for Slurm's word.
+        if (times > LATE_ACTS) this.violation ??= `pid ${machine.self.pid} acts on and on without the role`;
+      },
+    });
+    world.watch(checkQueue(world, this.paths, (hash) => {
+      const artifact = graph.all.find((each) => each.hash === hash);
+      if (artifact === undefined) throw new Violation(`a task of nobody is in the queue: ${hash}`);
+      return artifactPaths(ROOT, artifact).record;
+    }));
+    world.watch(once(world, this.paths.ended));
+  }
+
+  /** The process that holds the role now. */
+  holder(): number | undefined {
+    const text = this.#world.disk.read(this.paths.role.claim);
+    return text === undefined ? undefined : JSON.parse(text).owner.pid;
+  }
+
+  /** How the run ended. */
+  ended(): RunEnded | undefined {
+    const text = this.#world.disk.read(this.paths.ended);
+    return text === undefined ? undefined : JSON.parse(text);
+  }
+
+  /** What a user's process does: begins the run, or takes it up, or waits for whoever is its controller. */
+  async attend(machine: Machine, signal: AbortSignal): Promise<RunEnded> {
+    const runtime = simRuntime(machine, signal, RETRIES);
+    const { paths } = this;
+    await this.#begin(runtime);
+    const run = await readPoolRun(runtime, paths);
+    for (const watch = watchRole(runtime, paths);;) {
+      const claim = await takeRole(runtime, paths, { runId: this.run.runId, watch });
+      if (claim === "ended") return await readEnded(runtime.store, paths) as RunEnded;
+      if (claim === "held") await machine.clock.sleep(watch.longestPauseMs);
+      else await this.#control(runtime, run, claim, signal).catch(unlessLost);
+    }
+  }
+
+  /** What the user's process does in a detached run: begins it, has the first workers started, and leaves. */
+  async detach(machine: Machine, signal: AbortSignal): Promise<void> {
+    const runtime = simRuntime(machine, signal, RETRIES);
+    await this.#begin(runtime);
+    const launcher = new SimLauncher(this.slurm, this.#world, machine);
+    await launcher.submit({ spec: "default", count: 1 + this.#world.random.int(2), exclude: [] }, signal);
+    await launcher.keepHeir((await launcher.jobs(signal)).map(({ key }) => key), signal);
+  }
+
+  async #begin(runtime: Runtime): Promise<void> {
+    const { paths, run } = this;
+    if (await runtime.store.read(paths.record) !== undefined) return;
+    await makeQueue(runtime.store, paths, ["default", "gpu"]);
+    await writePoolRun(runtime, paths, run);
+  }
+
+  async #control(
+    runtime: Runtime,
+    run: PoolRun,
+    claim: Claim,
+    signal: AbortSignal,
+    handOver?: AbortSignal,
+  ): Promise<void> {
+    await controlPool(runtime, {
+      paths: this.paths,
+      run,
+      claim,
+      launcher: new SimLauncher(this.slurm, this.#world, runtime.machine, true),
+      artifactOf: remoteArtifacts(run),
+      onEvent: () => {},
+      signal,
+      ...(handOver === undefined ? {} : { handOver }),
+    });
+  }
+
+  async #work(
+    { key, spec }: SimJob,
+    machine: Machine,
+    signal: AbortSignal,
+    endsAt: number | undefined,
+  ): Promise<unknown> {
+    const runtime = simRuntime(machine, signal, RETRIES);
+    const run = await readPoolRun(runtime, this.paths);
+    const never = new AbortController().signal;
+    const artifacts = new Map(this.#graph.all.map((artifact) => [artifact.hash, artifact]));
+    return await runPoolWorker(runtime, {
+      paths: this.paths,
+      run,
+      spec,
+      slots: run.options.tasksPerWorker,
+      node: machine.self.host,
+      job: key,
+      computer: new InlineComputer(runtime, run.runId),
+      artifactOf: (hash) => artifacts.get(hash)!,
+      signal,
+      ...(endsAt === undefined ? {} : { endsAt }),
+      onEvent: () => {},
+      control: (claim: Claim, handOver: AbortSignal) =>
+        this.#control(runtime, run, claim, never, handOver).catch(unlessLost),
+    });
+  }
+}
+
+function poolRun({ random }: World, { roots, all }: PoolGraph, runId: string, detached: boolean): PoolRun {
+  return {
+    schema: 1,
+    runId,
+    mode: "pool",
+    createdAt: "2026-01-01T00:00:00.000Z",
+    submitter: { host: "login", pid: 1 },
+    versions: { furu: FURU_VERSION, deno: Deno.version.deno },
+    entry: "file:///pipeline.ts",
+    roots: roots.map(({ hash }) => hash),
+    specs: { default: {}, gpu: {} },
+    config: { ...SIM_CONFIG, ...RETRIES },
+    force: [],
+    git: null,
+    detached,
+    options: {
+      maxWorkers: random.pick([1, 2, 4, { default: 2, gpu: 1 }]),
+      window: random.pick(["bfs", "dfs", 2] as const),
+      idleTimeoutSec: random.pick([1, 10, 60]),
+      keepGoing: random.chance(0.5),
+      tasksPerWorker: random.pick([1, 1, 3]),
+    },
+    counts: { nodes: all.length, cached: 0 },
+    invalid: [],
+    nodes: poolNodes(roots),
+  };
+}
+
+/** A file that is there once never goes or changes. */
+function once(world: World, path: string): () => void {
+  let first: string | undefined;
+  return () => {
+    const now = world.disk.read(path);
+    first ??= now;
+    if (now !== first) throw new Violation(`${path} changed from ${first} to ${now}`);
+  };
+}
+
+function unlessLost(error: unknown): void {
+  if (!(error instanceof RoleLostError)) throw error;
+}
+
+/** Did something of the system go wrong, or Slurm, or was it told to stop? Then the one who met it may end with it. */
+export function isOutside(error: unknown): boolean {
+  if ((error as Error).name === "AbortError") return true;
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (errorCode(at) !== undefined || (at instanceof FuruError && at.name === "SlurmError")) return true;
+  }
+  return false;
+}

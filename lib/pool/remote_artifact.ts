@@ -36,7 +36,7 @@ export function remoteArtifacts({ runId, nodes }: Pick<PoolRun, "runId" | "nodes
  */
 export async function learnParams(
   runtime: Pick<Runtime, "machine">,
-  paths: QueuePaths,
+  paths: Pick<QueuePaths, "run">,
   artifact: Artifact,
 ): Promise<void> {
   if (artifact instanceof RemoteArtifact) await artifact.learn(runtime, paths);
@@ -83,7 +83,7 @@ class RemoteArtifact implements Artifact {
     return this.#params;
   }
 
-  async learn(runtime: Pick<Runtime, "machine">, { run }: QueuePaths): Promise<void> {
+  async learn(runtime: Pick<Runtime, "machine">, { run }: Pick<QueuePaths, "run">): Promise<void> {
     try {
       const { params } = await readPayload(runtime, run, this.hash);
       this.#params = fromCanonical(JSON.parse(params), {

@@ -4,6 +4,8 @@ import { systemMachine } from "../core/system_machine.ts";
 import type { NodeState, StatusSource } from "../plan/status.ts";
 import { plan } from "../plan/graph.ts";
 import { systemRuntime } from "../run/default_runtime.ts";
+import { poolForced } from "../pool/pool_forced.ts";
+import { learnParams, remoteArtifacts } from "../pool/remote_artifact.ts";
 import { endLogged } from "../run/end_logged.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { AttemptBackend } from "../schedule/attempt_backend.ts";
@@ -18,12 +20,11 @@ import type { SlurmJob } from "../store/record.ts";
 import { plural } from "../ui/text.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact.ts";
 import { failureReport } from "../ui/report.ts";
-import { type ComputeConfig, makeArtifact } from "../worker/compute_task.ts";
-import { readPayloads } from "../worker/payload_files.ts";
+import type { ComputeConfig } from "../worker/compute_task.ts";
+import { PayloadSource } from "../worker/payload_source.ts";
 import { ProcessComputer } from "../worker/process_computer.ts";
 import type { SlurmClient } from "./client.ts";
 import { checkDependencies } from "./dag_dependencies.ts";
-import { dagForced } from "./dag_forced.ts";
 import { type DagNode, type DagRun, readDagRun } from "./dag_run.ts";
 import { JobSignals } from "./job_signals.ts";
 import { JobProgress } from "./job_progress.ts";
@@ -85,9 +86,10 @@ export async function runDagJob(options: DagJobOptions): Promise<number> {
   const computer = new ProcessComputer(runtime, run.runId, {
     entry: run.entry,
     config: () => Promise.resolve(config),
+    sourcesOf: new PayloadSource(runtime, dir).sourcesOf,
     stopping: signal,
   });
-  // It starts while this process loads the task's code, too.
+  // It starts while this process looks at the store.
   computer.warm(signal);
   try {
     return await work({ ...options, run, node, runtime, signals, computer });
@@ -121,18 +123,8 @@ async function work(context: JobContext): Promise<number> {
     );
     return 0;
   }
-  let artifact: Artifact;
-  try {
-    artifact = await makeArtifact({
-      root: node.hash,
-      entry: run.entry,
-      artifacts: await readPayloads(runtime, dir, node.hash),
-    });
-  } catch (error) {
-    await endAsProtocol(context, error);
-    console.error(errorText(error));
-    return 1;
-  }
+  const artifact = artifactOf(run, node);
+  await learnParams(runtime, { run: dir }, artifact);
   const lacking = await checkDependencies(runtime, run, artifact, signals.signal);
   if (lacking) {
     if (lacking.kind === "protocol") await endAsProtocol(context, new Error(lacking.error));
@@ -147,7 +139,7 @@ async function work(context: JobContext): Promise<number> {
 async function compute(context: JobContext, artifact: Artifact): Promise<number> {
   const { dir, run, runtime, slurm, signals, client, node, computer } = context;
   const { signal } = signals;
-  const forced = dagForced(runtime, run);
+  const forced = poolForced(runtime, run);
   await using progress = new JobProgress(runtime, dir, node.hash);
   using reporter = runReporter("runSlurm", { progress: "plain", onEvent: progress.sink });
   const source = onlyThis(artifact);
@@ -185,6 +177,20 @@ async function compute(context: JobContext, artifact: Artifact): Promise<number>
   }
   console.error(failureReport(summary));
   return 1;
+}
+
+/** The node's artifact, made without the user's code: that runs in the computing process alone. */
+function artifactOf(run: DagRun, node: DagNode): Artifact {
+  const bare = { spec: "default", dependencies: [] };
+  const { runId } = run;
+  const below = run.nodes.filter(({ hash }) => node.dependencies.includes(hash));
+  return remoteArtifacts({
+    runId,
+    nodes: [
+      { ...node, dependencies: [...node.dependencies, ...node.stored.map(({ hash }) => hash)] },
+      ...[...below, ...node.stored].map(({ hash, name }) => ({ ...bare, hash, name })),
+    ],
+  })(node.hash);
 }
 
 /** The artifact is to be computed, and all below it is there: that was seen just now. */

@@ -6,6 +6,8 @@ import type { Plan } from "../plan/graph.ts";
 import type { PlanNode } from "../plan/node.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { describeFailure } from "../schedule/failure.ts";
+import { ARTIFACT } from "../task/artifact.ts";
+import { timeLimitOf } from "../task/time_limit_of.ts";
 import { failureReport } from "../ui/report.ts";
 import { checkPartitions } from "./check_partitions.ts";
 import { checkSpecs } from "./check_specs.ts";
@@ -18,13 +20,19 @@ import type { ParsedSpec } from "./spec.ts";
 export function dagNodes(plan: Plan, { randomId }: Pick<Machine, "randomId">): DagNode[] {
   const missing = plan.order().filter(({ status }) => status !== "DONE");
   const hashes = new Set<Hash>(missing.map(({ hash }) => hash));
-  return missing.map(({ hash, name, spec, dependencies }) => ({
-    hash,
-    name,
-    spec,
-    dependencies: dependencies.filter((below) => hashes.has(below)),
-    jobName: `furu-${hash.slice(0, 8)}-${randomId()}`,
-  }));
+  return missing.map(({ hash, name, spec, artifact }) => {
+    const below = artifact[ARTIFACT].dependencies;
+    const timeLimitSec = timeLimitOf(artifact);
+    return {
+      hash,
+      name,
+      spec,
+      dependencies: below.map((each) => each.hash).filter((each) => hashes.has(each)),
+      stored: below.filter((each) => !hashes.has(each.hash)).map(({ hash, name }) => ({ hash, name })),
+      ...(timeLimitSec === undefined ? {} : { timeLimitSec }),
+      jobName: `furu-${hash.slice(0, 8)}-${randomId()}`,
+    };
+  });
 }
 
 /**

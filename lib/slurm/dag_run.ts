@@ -20,6 +20,10 @@ const dagNode = z.object({
   spec: z.string(),
   /** Those of its dependencies that are nodes of the run. */
   dependencies: z.array(hash),
+  /** The others: what was stored when the run was planned. */
+  stored: z.array(z.object({ hash, name: z.string() })),
+  /** How long an attempt may take, in seconds. */
+  timeLimitSec: z.number().positive().exactOptional(),
   /** Name of the job that this run submits for it, if nobody else has. */
   jobName: z.string(),
 });

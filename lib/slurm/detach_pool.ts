@@ -58,7 +58,7 @@ async function submitFirst(
   const loads = Object.keys(specs).map((spec) => {
     const own = there.filter((job) => job.spec === spec);
     const ready = plan.ready().filter((node) => node.spec === spec).length;
-    return { spec, tasks: ready, alive: own.length, pending: 0 };
+    return { spec, tasks: ready, alive: own.length, leaving: 0, pending: 0 };
   });
   const { submit } = scale(loads, run.options);
   let count = 0;

@@ -1,10 +1,11 @@
 import { basename } from "@std/path/posix/basename";
 import { dirname } from "@std/path/posix/dirname";
 import { resolve } from "@std/path/posix/resolve";
-import { UsageError } from "../core/errors.ts";
+import { errorText, UsageError } from "../core/errors.ts";
 import type { EventSink } from "../core/event.ts";
 import { didYouMean } from "../core/nearest.ts";
 import { controlPool } from "../pool/control_pool.ts";
+import { readEnded } from "../pool/ended.ts";
 import { type PoolRun, readPoolRun } from "../pool/pool_run.ts";
 import { runPoolWorker } from "../pool/pool_worker.ts";
 import { preflight } from "../pool/preflight.ts";
@@ -46,6 +47,9 @@ export interface PoolJobOptions {
   env: Readonly<Record<string, string>>;
 }
 
+/** So long a worker waits for Slurm, before it takes any task, to have its heir submitted. */
+const HEIR_LIMIT_MS = 60_000;
+
 /** What the parts of a worker's process share. */
 interface PoolJob {
   runtime: Runtime;
@@ -83,11 +87,14 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
   const key = job === undefined ? {} : { job: index === undefined ? job : `${job}_${index}` };
   const ofJob = slurm === undefined ? {} : { slurm };
   say(`${WORKER_MARK}of run ${run.runId}, spec ${spec}, on ${node} (pid ${Deno.pid})`);
+  const onEvent = teller();
+  const parts: PoolJob = { runtime, paths, run, slurm, client, onEvent };
   const unfit = await preflight(runtime, { paths, run, spec, node, ...key, ...ofJob });
   if (unfit) {
     say(unfit.error);
     return 1;
   }
+  if (run.detached && slurm) await keepHeirAfter(parts, slurm);
   const timeMin = (run.specs[spec] as { timeMin?: number } | undefined)?.timeMin;
   using signals = new JobSignals(() => slurm ? isNearlyUp(client, slurm, timeMin) : Promise.resolve(true));
   const { signal } = signals;
@@ -98,8 +105,8 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
     stopping: signal,
     sourcesOf: new PayloadSource(runtime, paths.run).sourcesOf,
   });
-  const onEvent = teller();
-  const parts: PoolJob = { runtime, paths, run, slurm, client, onEvent };
+  // Beside entering the queue.
+  computer.warm(signal);
   try {
     const { why, computed } = await runPoolWorker(runtime, {
       paths,
@@ -123,21 +130,34 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
   }
 }
 
-/** Is the run's controller beside the worker's tasks. */
-async function control(
-  { runtime, paths, run, client, onEvent }: PoolJob,
-  claim: Claim,
-  handOver: AbortSignal,
-): Promise<void> {
-  say(`it is the controller of run ${run.runId} from now on (number ${claim.attempt.n})`);
-  const launcher = new SbatchLauncher(runtime, {
+/** Before this process can become the controller, and be killed as that. What does not work ends nothing. */
+async function keepHeirAfter(parts: PoolJob, { name }: SlurmJob): Promise<void> {
+  const { runtime: { store }, paths, onEvent, runtime } = parts;
+  try {
+    if (await readEnded(store, paths)) return;
+    await launcherOf(parts, 0).keepHeirAfter(name, AbortSignal.timeout(HEIR_LIMIT_MS));
+  } catch (error) {
+    const text = `there is no heir for the moment when no worker is left: ${errorText(error)}`;
+    onEvent({ type: "message", level: "warn", text, at: runtime.machine.clock.now() });
+  }
+}
+
+function launcherOf({ runtime, paths, run, client, onEvent }: PoolJob, term: number): SbatchLauncher {
+  return new SbatchLauncher(runtime, {
     paths,
     run,
     specs: runSpecs(run),
     client,
-    term: claim.attempt.n,
+    term,
     onWarning: (text) => onEvent({ type: "message", level: "warn", text, at: runtime.machine.clock.now() }),
   });
+}
+
+/** Is the run's controller beside the worker's tasks. */
+async function control(parts: PoolJob, claim: Claim, handOver: AbortSignal): Promise<void> {
+  const { runtime, paths, run, onEvent } = parts;
+  say(`it is the controller of run ${run.runId} from now on (number ${claim.attempt.n})`);
+  const launcher = launcherOf(parts, claim.attempt.n);
   try {
     const result = await controlPool(runtime, {
       paths,

@@ -4,7 +4,7 @@ import type { WorkerJob, WorkerLauncher, WorkerRequest } from "../pool/launcher.
 import type { Runtime } from "../run/runtime.ts";
 import { patiently } from "./patiently.ts";
 import { PoolJournal } from "./pool_journal.ts";
-import { type TrackedWorker, WorkerJobs } from "./worker_jobs.ts";
+import { keyOf, type TrackedWorker, WorkerJobs } from "./worker_jobs.ts";
 import { WorkerSubmitter, type WorkerSubmitterOptions } from "./worker_submitter.ts";
 
 /** What a {@link SbatchLauncher} works with. */
@@ -82,6 +82,20 @@ export class SbatchLauncher implements WorkerLauncher {
   async keepHeir(alive: readonly string[], signal: AbortSignal): Promise<void> {
     this.#heirOf = new Set(alive);
     await this.#updateHeir(signal);
+  }
+
+  /**
+   * Where this process is in the heir's job, submits the next heir: whoever is killed as the controller leaves one, however soon
+   * that is. Asked before the role is sought.
+   *
+   * @param name The name of this process's own job.
+   */
+  async keepHeirAfter(name: string, signal: AbortSignal): Promise<void> {
+    const own = (await this.#journal.read()).find(({ submission }) => submission.name === name);
+    if (!own?.submission.heir) return;
+    // Without its id, which the submitter may not have written down, it is not known what to wait for.
+    await this.#workers.look(new Set(), signal);
+    await this.keepHeir([keyOf(name, undefined)], signal);
   }
 
   /** Also when the ids of the jobs become known later than the jobs, or Slurm refuses for a while. */

@@ -44,6 +44,9 @@ const LOSSES = new Set<EndReason>([
 /** After these one looks on which node it was: the node may be to blame. */
 const NODE_MATTERS = new Set<EndReason>(["failed", "launch-failed", "boot-failure"]);
 
+/** Why a job waits that will begin when others have ended. */
+const TURN = new Set(["Resources", "Priority"]);
+
 /** A worker that has been dead for so long is told of no more. */
 const FORGET_MS = 600_000;
 
@@ -210,7 +213,10 @@ function ref({ submission: { name }, job }: JournalEntry, jobId: string, index: 
 }
 
 function stateOf(state: JobState): WorkerJobState {
-  if (state.status === "alive") return { status: state.pending ? "pending" : "running", text: state.text };
+  if (state.status === "alive") {
+    const { text, pending, why = "" } = state;
+    return pending ? { status: "pending", text, inTurn: TURN.has(why) } : { status: "running", text };
+  }
   // Right after it was submitted it is in no listing: it has not begun as far as anybody knows.
   if (state.status === "unknown") return { status: "pending", text: state.text };
   const { reason } = state;

@@ -12,7 +12,7 @@ import { Leaf } from "./submit_rig.ts";
 import { exists, osError, Rig, testMachine, testRuntime, type TestRuntimeOptions, until } from "../rig.ts";
 
 const { hash, name } = Leaf({ id: "a" });
-const node: DagNode = { hash, name, spec: "default", dependencies: [], jobName: "furu-a" };
+const node: DagNode = { hash, name, spec: "default", dependencies: [], stored: [], jobName: "furu-a" };
 
 function started(attempt: number): RunEvent {
   return { type: "attempt_started", hash, name, attempt, worker: "slurm-dag", at: 0 };

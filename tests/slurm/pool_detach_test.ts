@@ -1,0 +1,99 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { delay } from "@std/async/delay";
+import type { Node } from "../e2e/run_rig.ts";
+import { until } from "../rig.ts";
+import { Random } from "../sim/random.ts";
+import { type Holder, PoolRig } from "./pool_rig.ts";
+import { describeOnSlurm } from "./suite.ts";
+
+const LEASE = { FURU_LEASE_SECS: "3", FURU_POLL_INTERVAL_SECS: "0.5", FURU_MAX_COMPUTE_RETRIES: "40" };
+const KILLS = 10;
+const SEED = Number(Deno.env.get("FURU_TEST_SEED") ?? Date.now() % 1e6);
+
+/** Submits what `roots.json` says. @returns the run's id. */
+async function detach(rig: PoolRig, roots: readonly Node[]): Promise<string> {
+  rig.writeRoots(roots);
+  const args = ["run", PoolRig.pipeline, "--slurm", "--detach", "--max-workers", "3"];
+  const { code, stdout, output } = await rig.furu(args, LEASE).ended();
+  assertEquals(code, 0, output);
+  assertMatch(stdout, /^slurm-\S+\n$/);
+  return stdout.trim();
+}
+
+/** Waits for the next process that controls the run. */
+async function nextHolder(rig: PoolRig, last: string | undefined): Promise<Holder> {
+  let holder: Holder | undefined;
+  const isNew = (): boolean => {
+    holder = rig.holder();
+    return holder?.worker !== undefined && holder.id !== last;
+  };
+  await until(isNew, "somebody else controls the run", 30_000)
+    .catch((error) => Promise.reject(new Error(`${error}\n${rig.logs()}`)));
+  return holder!;
+}
+
+describeOnSlurm("a pool that nobody on the login node looks after", (suite) => {
+  suite.it(`ends by itself though its controller is killed ${KILLS} times (seed ${SEED})`, async () => {
+    await using rig = new PoolRig(suite.cluster);
+    const random = new Random(SEED);
+    const roots: Node[] = [{
+      id: "top",
+      needs: [
+        { id: "gate", does: ["await go"] },
+        ...Array.from({ length: 30 }, (_, i): Node => ({ id: `n${i}`, does: ["sleep 300"] })),
+      ],
+    }];
+    const runId = await detach(rig, roots);
+    const follower = rig.furu(["follow", runId]);
+    let last: string | undefined;
+    for (let kill = 0; kill < KILLS; kill++) {
+      const holder = await nextHolder(rig, last);
+      last = holder.id;
+      await delay(random.int(700));
+      assert(!rig.ended, "it has not ended yet");
+      // It may have handed the role on by now; then another one of its workers dies.
+      Deno.kill(holder.owner.pid, "SIGKILL");
+    }
+    await nextHolder(rig, last);
+    rig.write("go");
+    await until(() => rig.ended, "the run has ended", 60_000)
+      .catch((error) => Promise.reject(new Error(`${error}\n${rig.logs()}`)));
+    const { code, output } = await follower.ended();
+    assertEquals(code, 0, output);
+    assertMatch(output, /32 computed/);
+    await rig.left();
+    rig.assertWhole(roots);
+    const starts = Map.groupBy(rig.starts(), ({ id }) => id);
+    for (const [id, each] of starts) assert(each.length <= 1 + KILLS, `${id} began ${each.length} times`);
+  });
+
+  suite.it("is ended by furu cancel, which leaves no job and nothing running", async () => {
+    await using rig = new PoolRig(suite.cluster);
+    const roots = Array.from({ length: 6 }, (_, i): Node => ({ id: `n${i}`, does: ["heed runs"] }));
+    const runId = await detach(rig, roots);
+    await until(() => rig.read("runs") !== "" && rig.holder()?.worker !== undefined, "it runs", 30_000);
+    const { code, output } = await rig.furu(["cancel", runId]).ended();
+    assertEquals(code, 0, output);
+    assertMatch(output, /cancelled [1-9]\d* jobs? of slurm-/);
+    assert(rig.ended);
+    await rig.left();
+    assertEquals([rig.inProgress(), rig.values(), rig.workers()], [[], [], []]);
+    const followed = await rig.furu(["follow", runId]).ended();
+    assertEquals(followed.code, 1, followed.output);
+  });
+
+  suite.it("does each task once where nobody dies", async () => {
+    await using rig = new PoolRig(suite.cluster);
+    const roots: Node[] = [{
+      id: "top",
+      spec: "gpu",
+      needs: Array.from({ length: 10 }, (_, i) => ({ id: `n${i}` })),
+    }];
+    const runId = await detach(rig, roots);
+    const { code, output } = await rig.furu(["follow", runId]).ended();
+    assertEquals(code, 0, output);
+    await rig.left();
+    rig.assertWhole(roots);
+    assertEquals(rig.starts().length, 11);
+  });
+});

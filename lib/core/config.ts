@@ -5,6 +5,8 @@ import { z } from "zod";
 import { ConfigError } from "./errors.ts";
 import { furuGlobals } from "./globals.ts";
 import { nearest } from "./nearest.ts";
+import { currentFolder } from "./paths.ts";
+import { permissionError } from "./permissions.ts";
 import { projectFolder } from "./project.ts";
 
 const seconds = z.number().positive();
@@ -156,6 +158,7 @@ function fromFile(dir: string): ConfigOptions {
     text = Deno.readTextFileSync(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return {};
+    if (error instanceof Deno.errors.NotCapable) throw permissionError("read the configuration", error);
     throw new ConfigError(`Cannot read ${path}: ${(error as Error).message}`, { cause: error });
   }
   let json: unknown;
@@ -237,7 +240,7 @@ function toNames(text: string): string | string[] {
 
 /** Changes whenever {@link resolveConfig} may give something else: what was resolved is kept by it. */
 export function configKey(): string {
-  const parts = [Deno.cwd(), furuGlobals().entry, JSON.stringify(furuGlobals().config)];
+  const parts = [currentFolder(), furuGlobals().entry, JSON.stringify(furuGlobals().config)];
   for (const name in VARIABLES) parts.push(variable(name) ?? "");
   return parts.join("\n");
 }

@@ -125,3 +125,8 @@ export function errorCode(error: unknown): string | undefined {
   if (error instanceof Deno.errors.PermissionDenied) return "EACCES";
   return undefined;
 }
+
+/** Is it the operating system that could not do it, as when a file server is away? Then it may work later, or elsewhere. */
+export function isSystemError(error: unknown): boolean {
+  return errorCode(error) !== undefined || errorCode((error as Error | null)?.cause) !== undefined;
+}

@@ -23,6 +23,8 @@ export interface FuruGlobals {
   configured?: unknown;
   /** How this process was packed into one file, if it was. */
   packed?: unknown;
+  /** URL of the module for which `main()` runs although Deno runs another one, until it does. */
+  mainModule?: string | undefined;
   /** What a worker imports at the moment, if it does. */
   loadingModule?: unknown;
 }

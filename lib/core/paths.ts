@@ -1,6 +1,7 @@
 import { dirname } from "@std/path/posix/dirname";
 import { fromFileUrl } from "@std/path/posix/from-file-url";
 import { join } from "@std/path/posix/join";
+import { permissionError } from "./permissions.ts";
 
 /** The nearest folder at or above `from` that holds one of `names`, and which one; `undefined` where none does. */
 export function findUpward(
@@ -22,14 +23,23 @@ export function pathOf(urlOrPath: string | URL): string {
   return text.startsWith("file:") ? fromFileUrl(text) : text;
 }
 
+/** The current folder. @throws {ConfigError} naming the flag when this process may not know it. */
+export function currentFolder(): string {
+  try {
+    return Deno.cwd();
+  } catch (error) {
+    throw permissionError("find the project's folder", error);
+  }
+}
+
 function pathExists(path: string): boolean {
   try {
     Deno.lstatSync(path);
     return true;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound || (error as { code?: string }).code === "ENOTDIR") {
-      return false;
-    }
+    const isAbsent = error instanceof Deno.errors.NotFound || (error as { code?: string }).code === "ENOTDIR";
+    // A process that may read only its project's folder sees nothing above it.
+    if (isAbsent || error instanceof Deno.errors.NotCapable) return false;
     throw error;
   }
 }

@@ -2,7 +2,7 @@ import { dirname } from "@std/path/posix/dirname";
 import { fromFileUrl } from "@std/path/posix/from-file-url";
 import { furuGlobals } from "./globals.ts";
 import { embeddedPipeline, packed } from "./packed.ts";
-import { findUpward } from "./paths.ts";
+import { currentFolder, findUpward } from "./paths.ts";
 
 /** What marks the folder of a project. */
 const MARKS = ["deno.json", "deno.jsonc", ".git"];
@@ -16,7 +16,7 @@ const FURU = new URL("../../", import.meta.url).href;
  */
 export function projectFolder(): string {
   const module = entryFolder();
-  const cwd = Deno.cwd();
+  const cwd = currentFolder();
   const mark = (module === undefined ? undefined : findUpward(module, MARKS)) ?? findUpward(cwd, MARKS);
   return mark?.dir ?? cwd;
 }

@@ -1,4 +1,8 @@
 import type { FileInfo, Files, OpenFile, WriteOptions } from "./files.ts";
+import { permissionError } from "./permissions.ts";
+
+/** What is not possible where Deno does not allow it. */
+const ACTION = "use the store";
 
 /** Above this many bytes a write goes to another thread, so that the event loop stays free. */
 const LARGE = 64 * 1024;
@@ -9,13 +13,13 @@ const LARGE = 64 * 1024;
  */
 export const systemFiles: Files = {
   readText: (path) => settle(() => Deno.readTextFileSync(path)),
-  readBytes: (path) => Deno.readFile(path) as Promise<Uint8Array<ArrayBuffer>>,
-  write,
+  readBytes: (path) => Deno.readFile(path).catch(refused) as Promise<Uint8Array<ArrayBuffer>>,
+  write: (path, data, options) => write(path, data, options).catch(refused),
   sync: syncFile,
   link: (existing, name) => settle(() => Deno.linkSync(existing, name)),
   rename: (from, to) => settle(() => Deno.renameSync(from, to)),
   remove: (path) => settle(() => Deno.removeSync(path)),
-  removeTree: (path) => Deno.remove(path, { recursive: true }),
+  removeTree: (path) => Deno.remove(path, { recursive: true }).catch(refused),
   mkdir: (path, options = {}) => settle(() => Deno.mkdirSync(path, options)),
   mkdirNow: (path) => Deno.mkdirSync(path, { recursive: true }),
   list: (path) => settle(() => [...Deno.readDirSync(path)]),
@@ -28,8 +32,12 @@ function settle<T>(operation: () => T): Promise<T> {
   try {
     return Promise.resolve(operation());
   } catch (error) {
-    return Promise.reject(error);
+    return Promise.reject(permissionError(ACTION, error));
   }
+}
+
+function refused(error: unknown): never {
+  throw permissionError(ACTION, error);
 }
 
 async function write(path: string, data: string | Uint8Array, options: WriteOptions = {}): Promise<void> {

@@ -25,18 +25,23 @@ export function earlierTerms(listed: ReadonlyMap<Hash, QueuedTask>): EarlierTerm
   return { counts, retries };
 }
 
-/** The summary of the whole run: what was computed in earlier terms is stored now, but was not when the run began. */
+/**
+ * The summary of the whole run: what was computed in earlier terms is stored now, but was not when the run began. What lies
+ * below something stored is planned no more, and is stored, too.
+ */
 export function wholeSummary(
   summary: RunSummary,
   { counts }: Pick<PoolRun, "counts">,
   earlier: EarlierTerms,
 ): RunSummary {
+  const nodes = Math.max(summary.nodes, counts.nodes);
+  const stored = summary.cached + nodes - summary.nodes;
   const done = earlier.counts.get("done") ?? 0;
-  const computed = Math.min(done, Math.max(0, summary.cached - counts.cached));
+  const computed = Math.min(done, Math.max(0, stored - counts.cached));
   return {
     ...summary,
-    nodes: Math.max(summary.nodes, counts.nodes),
-    cached: summary.cached - computed,
+    nodes,
+    cached: stored - computed,
     computed: summary.computed + computed,
     retries: summary.retries + earlier.retries,
   };

@@ -13,8 +13,8 @@ export type FailedTask = Extract<BackendEvent, { type: "failed" }> & {
 
 /** How often it is looked for the file that tells how a task failed, which another host wrote a moment ago. */
 const LOOKS = 4;
-/** So many tasks that cannot begin anywhere are no fault of single nodes. */
-const BAD_STARTS = 2;
+/** Where tasks cannot begin on so many nodes, and began nowhere, it is no fault of single nodes. */
+const BAD_NODES = 2;
 
 /**
  * What a task's file in `failed/`, with the counters in its name and what is written beside it, means for the scheduler.
@@ -67,7 +67,8 @@ function kindOf(state: PoolState, { kind, node, error }: TaskFailure): FailedTas
     if (node !== undefined) state.health.good(node);
   }
   if (kind !== "start") return kind;
-  state.badStarts++;
+  // Several workers of one node may tell at the same time, before it can be excluded: that says nothing of the others.
+  state.badStarts.add(node ?? `unknown ${state.badStarts.size}`);
   if (node !== undefined) state.health.bad(node, error);
-  return state.startedWell || state.badStarts < BAD_STARTS ? "lost" : "protocol";
+  return state.startedWell || state.badStarts.size < BAD_NODES ? "lost" : "protocol";
 }

@@ -9,7 +9,8 @@ export type LossReason =
 
 /** What is known of a worker that was started. Unknown is never a failure. */
 export type WorkerJobState =
-  | { readonly status: "pending"; readonly text: string }
+  /** It has not begun. `inTurn`: it only waits for others on nodes that it may run on. */
+  | { readonly status: "pending"; readonly text: string; readonly inTurn?: boolean }
   | { readonly status: "running"; readonly text: string }
   /** It has ended. `loss`: evidence that its tasks are not to blame. */
   | { readonly status: "dead"; readonly text: string; readonly loss?: LossReason }

@@ -1,10 +1,5 @@
-import { errorCode } from "../core/errors.ts";
+import { isSystemError } from "../core/errors.ts";
 import type { Runtime } from "../run/runtime.ts";
-
-/** Is it the operating system that could not do it, as when a file server is away? Then it may work later. */
-export function isSystemError(error: unknown): boolean {
-  return errorCode(error) !== undefined || errorCode((error as Error | null)?.cause) !== undefined;
-}
 
 /** Milliseconds before the first repetition. */
 const FIRST_PAUSE_MS = 50;

@@ -32,8 +32,8 @@ export interface PoolState extends PoolContext {
   readonly resultAt: Map<string, number>;
   /** Has any task begun well in this run, on any node? */
   startedWell: boolean;
-  /** How many tasks could not begin on their node. */
-  badStarts: number;
+  /** Where tasks could not begin, each node once. */
+  readonly badStarts: Set<string>;
 }
 
 /** A task came back: things happen, and its spec's workers do start. */

@@ -1,14 +1,16 @@
 import { errorText } from "../core/errors.ts";
 import { enterQueue } from "../queue/enter_queue.ts";
-import { readStop, type StopRequest } from "../queue/stop_request.ts";
+import { readStop } from "../queue/stop_request.ts";
 import type { WorkerFolder } from "../queue/worker_folder.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { Alarm } from "./alarm.ts";
+import { ListingPace } from "./listing_pace.ts";
 import { patiently } from "./patience.ts";
 import type { PoolWorkerOptions, PoolWorkerResult } from "./pool_worker_options.ts";
 import { RoleSeeker } from "./role_seeker.ts";
 import { TaskPicker } from "./task_picker.ts";
 import { NowWriter } from "./worker_now.ts";
+import { WorkerOrders } from "./worker_orders.ts";
 import { WorkerTasks } from "./worker_tasks.ts";
 
 /** How a worker is to leave: when what runs is finished, at once, or as one that was declared dead. */
@@ -17,14 +19,8 @@ interface Leave {
   why: string;
 }
 
-/** It is looked so often whether the run was told to stop. */
-const STOP_LOOK_MS = 500;
-/** Two listings are at least so far apart; and by how much of the time since something happened, and of what one takes. */
-const SHORTEST_PAUSE_MS = 10;
-const PAUSE_PER_QUIET = 0.1;
-const PAUSE_PER_LISTING = 5;
-/** But a listing that was slow, once, delays the next one no longer than this. */
-const LONGEST_PAUSE_MS = 30_000;
+/** It sleeps no longer than this: orders may have come. */
+const LONGEST_PAUSE_MS = 500;
 /** Nothing is begun with less than this left of the job's time, or than this part of what it had. */
 const LEAST_LEFT_MS = 30_000;
 const LEAST_LEFT_PART = 0.25;
@@ -58,6 +54,8 @@ class PoolWorker {
   readonly #folder: WorkerFolder;
   readonly #tasks: WorkerTasks;
   readonly #picker: TaskPicker;
+  readonly #pace: ListingPace;
+  readonly #orders: WorkerOrders;
   readonly #now: NowWriter;
   readonly #role: RoleSeeker | undefined;
   readonly #alarm = new Alarm();
@@ -66,10 +64,6 @@ class PoolWorker {
   readonly #leastLeftMs: number;
   /** When it last had something to do, or something to try. */
   #busyAt: number;
-  #newsAt: number;
-  #listed: { at: number; tookMs: number } | undefined;
-  #lookedAt = -Infinity;
-  #request: StopRequest | undefined;
 
   constructor(runtime: Runtime, options: PoolWorkerOptions, folder: WorkerFolder) {
     this.#runtime = runtime;
@@ -78,10 +72,12 @@ class PoolWorker {
     this.#over = AbortSignal.any([options.signal, folder.lost]);
     const { machine } = runtime;
     const { paths, run, slurm, endsAt = Infinity, control } = options;
-    const now = this.#busyAt = this.#newsAt = machine.clock.monotonic();
+    const now = this.#busyAt = machine.clock.monotonic();
     this.#leastLeftMs = Math.min(LEAST_LEFT_MS, (endsAt - now) * LEAST_LEFT_PART);
     const onChange = (): void => this.#alarm.wake();
     this.#picker = new TaskPicker(() => machine.randomId());
+    this.#pace = new ListingPace(machine.clock, runtime.config.pollIntervalSec);
+    this.#orders = new WorkerOrders(runtime, paths, folder.id);
     this.#now = new NowWriter(runtime, paths, folder.id);
     this.#tasks = new WorkerTasks(runtime, {
       ...options,
@@ -151,8 +147,10 @@ class PoolWorker {
       this.#tasks.check();
       this.#role?.look();
       try {
-        await this.#lookForStop();
-        if (!leave && !this.#request) await this.#claim();
+        const free = !leave && this.#tasks.open < this.#options.slots;
+        await this.#patiently(() => this.#orders.look(free));
+        // Not a task more than those it had when it was told.
+        if (!this.#reasonToLeave()) await this.#claim();
       } catch (error) {
         if (!this.#over.aborted) throw error;
         continue;
@@ -171,9 +169,13 @@ class PoolWorker {
       return { how: "lost", why: errorText(lost.reason) };
     }
     if (signal.aborted) return { how: "stop", why: errorText(signal.reason) };
-    if (this.#request) {
-      const { how, why } = this.#request;
-      return { how, why: `the run was told to ${how}: ${why}` };
+    const { stop, leave } = this.#orders;
+    if (stop) return { how: stop.how, why: `the run was told to ${stop.how}: ${stop.why}` };
+    const { unstartable } = this.#tasks;
+    if (unstartable !== undefined) {
+      // It would be the fastest of all workers, and fail one task after the other before anybody can stop it.
+      this.#role?.handOver(unstartable);
+      return { how: "drain", why: `a task could not begin here: ${unstartable}` };
     }
     const now = this.#runtime.machine.clock.monotonic();
     if (endsAt - now < this.#leastLeftMs) {
@@ -184,64 +186,39 @@ class PoolWorker {
     if (this.#role?.ended) return { how: "drain", why: "the run has ended" };
     const needed = this.#role !== undefined && (this.#role.held || !this.#role.covered);
     if (!this.#tasks.idle || needed) this.#busyAt = now;
+    if (leave !== undefined && !needed) return { how: "drain", why: `it was told to leave: ${leave}` };
     const { idleTimeoutSec } = run.options;
-    if (!this.#listed || now - this.#busyAt < idleTimeoutSec * 1000) return undefined;
+    if (!this.#pace.begun || now - this.#busyAt < idleTimeoutSec * 1000) return undefined;
     return { how: "drain", why: `there was nothing to do for ${idleTimeoutSec} s` };
-  }
-
-  async #lookForStop(): Promise<void> {
-    const { clock } = this.#runtime.machine;
-    if (clock.monotonic() - this.#lookedAt < STOP_LOOK_MS) return;
-    const request = await this.#patiently(() => readStop(this.#runtime.store, this.#options.paths));
-    this.#lookedAt = clock.monotonic();
-    this.#request = request ?? this.#request;
   }
 
   /** Claims tasks while there are free slots and any to try. */
   async #claim(): Promise<void> {
     const { slots } = this.#options;
-    const { clock } = this.#runtime.machine;
-    while (this.#tasks.open < slots && !this.#over.aborted) {
+    while (this.#tasks.open < slots && !this.#over.aborted && this.#tasks.unstartable === undefined) {
       const file = this.#picker.next() ?? await this.#nextOfNewList();
       if (file === undefined) return;
       const result = await this.#patiently(() => this.#folder.claim(file));
       if (result === "fenced") return;
       this.#picker.tried(result === "claimed");
-      this.#newsAt = clock.monotonic();
+      this.#pace.news();
       if (result === "claimed") this.#tasks.take(file);
     }
   }
 
   async #nextOfNewList(): Promise<string | undefined> {
-    const { clock } = this.#runtime.machine;
-    if (this.#listingIn() > 0) return undefined;
-    const before = clock.monotonic();
-    const files = await this.#patiently(() => this.#folder.listTodo());
-    const at = clock.monotonic();
-    this.#listed = { at, tookMs: at - before };
+    if (this.#pace.dueIn > 0) return undefined;
+    const files = await this.#pace.list(() => this.#patiently(() => this.#folder.listTodo()));
     return this.#picker.fill(files) ? this.#picker.next() : undefined;
-  }
-
-  /** Milliseconds until the folder may be listed again: often while things happen, and seldom else. */
-  #listingIn(): number {
-    if (!this.#listed) return 0;
-    const { clock } = this.#runtime.machine;
-    const { pollIntervalSec } = this.#runtime.config;
-    const { at, tookMs } = this.#listed;
-    const now = clock.monotonic();
-    const quiet = Math.min((now - this.#newsAt) * PAUSE_PER_QUIET, pollIntervalSec * 1000);
-    return at + Math.max(quiet, SHORTEST_PAUSE_MS, Math.min(tookMs * PAUSE_PER_LISTING, LONGEST_PAUSE_MS)) -
-      now;
   }
 
   /** Waits until something happened, or may have. */
   async #pause(leaving: boolean): Promise<void> {
-    const { clock } = this.#runtime.machine;
     const { open } = this.#tasks;
     const free = !leaving && open < this.#options.slots;
-    const ms = free ? Math.min(Math.max(this.#listingIn(), 0), STOP_LOOK_MS) : STOP_LOOK_MS;
-    await this.#alarm.sleep(clock, ms);
-    if (this.#tasks.open < open) this.#newsAt = clock.monotonic();
+    const ms = free ? Math.min(Math.max(this.#pace.dueIn, 0), LONGEST_PAUSE_MS) : LONGEST_PAUSE_MS;
+    await this.#alarm.sleep(this.#runtime.machine.clock, ms);
+    if (this.#tasks.open < open) this.#pace.news();
   }
 
   /** Does something, and again for a while when the system cannot. @throws when it must not go on. */

@@ -1,5 +1,5 @@
 import { join } from "@std/path/join";
-import { errorText, ProtocolError, StoreError } from "../core/errors.ts";
+import { errorText, isSystemError, ProtocolError, StoreError } from "../core/errors.ts";
 import { writeFailure } from "../queue/failure_file.ts";
 import { listNew } from "../queue/list_queue.ts";
 import { moveTask } from "../queue/move_task.ts";
@@ -7,7 +7,7 @@ import { formatTaskName, parseTaskName, type TaskName } from "../queue/task_name
 import { describeOwner } from "../store/liveness.ts";
 import { readClaim } from "../store/read_claim.ts";
 import { judgeFailure } from "./judge_failure.ts";
-import { isSystemError, patiently } from "./patience.ts";
+import { patiently } from "./patience.ts";
 import { tell } from "./pool_context.ts";
 import { noteResult, type PoolState } from "./pool_state.ts";
 import { learnParams } from "./remote_artifact.ts";

@@ -1,5 +1,6 @@
 import { ProtocolError } from "../core/errors.ts";
 import { fenceWorker, listFenced } from "../queue/fence.ts";
+import { askToLeave } from "../queue/leave_request.ts";
 import { type KnownWorker, listWorkers } from "../queue/list_workers.ts";
 import type { WorkerEnd, WorkerRecord } from "../queue/worker_record.ts";
 import { type WorkerLook, WorkerWatch } from "../queue/worker_watch.ts";
@@ -15,6 +16,8 @@ export interface Member {
   readonly id: string;
   /** Who it is, once that was read. */
   record?: WorkerRecord;
+  /** It was asked to leave: no task can count on it any more. */
+  leaving?: boolean;
 }
 
 interface Watched extends Member {
@@ -82,6 +85,15 @@ export class Roster {
     for (const member of this.#members.values()) if (member.record?.node === node) member.condemned = why;
   }
 
+  /** Asks a worker to leave when it has finished what it computes. */
+  async dismiss({ id }: Member, why: string): Promise<void> {
+    const { runtime: { store }, paths, role } = this.#state;
+    await role.check();
+    await askToLeave(store, paths, id, why);
+    const member = this.#members.get(id);
+    if (member) member.leaving = true;
+  }
+
   /** Looks at every worker once, and at the folders of those that were declared dead. @param jobs By key. */
   async round(jobs: ReadonlyMap<string, WorkerJob>): Promise<void> {
     const { runtime: { store }, paths } = this.#state;
@@ -90,6 +102,8 @@ export class Roster {
     for (const [id, worker] of known) {
       if (worker.unfit && !this.#unfit.has(id)) await this.#readUnfit(id);
       if (isThere(worker)) await this.#look(id, jobs);
+      const member = this.#members.get(id);
+      if (member && worker.leave) member.leaving = true;
     }
     for (const folder of await listFenced(store, paths)) await settleFenced(this.#state, folder);
   }

@@ -1,5 +1,5 @@
 import { join } from "@std/path/join";
-import { errorText, StoreError } from "../core/errors.ts";
+import { errorText, isSystemError, StoreError } from "../core/errors.ts";
 import { type FailureInit, writeFailure } from "../queue/failure_file.ts";
 import { type FencedFolder, readEnd, removeFenced } from "../queue/fence.ts";
 import { todoDir } from "../queue/layout.ts";
@@ -11,7 +11,6 @@ import { declareDead } from "../store/attempt_end.ts";
 import { attemptPaths } from "../store/layout.ts";
 import { readClaim } from "../store/read_claim.ts";
 import type { ClaimRecord } from "../store/record.ts";
-import { isSystemError } from "./patience.ts";
 import type { PoolState } from "./pool_state.ts";
 import { storedResult } from "./stored_result.ts";
 

@@ -4,7 +4,7 @@ import type { WorkerJob } from "./launcher.ts";
 import type { PoolState } from "./pool_state.ts";
 import type { Roster } from "./roster.ts";
 
-/** So many jobs of a spec that end in a row before their worker begins: none will. */
+/** So many jobs of a spec that end in a row before their worker begins, each elsewhere: none will. */
 const MAX_IN_A_ROW = 3;
 /** How many of the log's last lines are told. */
 const TAIL_LINES = 10;
@@ -22,7 +22,9 @@ export class StartFailures {
   readonly #state: PoolState;
   readonly #roster: Roster;
   readonly #jobs = new Map<string, Followed>();
-  readonly #inARow = new Map<string, number>();
+  /** By spec: where they were; a job whose node is not known, or is not to blame, is a place of its own. */
+  readonly #inARow = new Map<string, Set<string>>();
+  readonly #last = new Map<string, string>();
   #first = true;
 
   constructor(state: PoolState, roster: Roster) {
@@ -40,7 +42,7 @@ export class StartFailures {
       if (followed.judged) continue;
       if (this.#roster.hasEntered(job.key)) {
         followed.judged = true;
-        this.#inARow.delete(job.spec);
+        this.#forget(job.spec);
       } else if (this.#isStuck(job, followed, now)) {
         followed.judged = followed.stuck = true;
         const after = this.#state.runtime.config.staleAfterSec;
@@ -54,6 +56,11 @@ export class StartFailures {
       }
     }
     this.#first = false;
+  }
+
+  /** How the last job of a spec ended whose worker did not begin, unless a later one did. */
+  lastOf(spec: string): string | undefined {
+    return this.#last.get(spec);
   }
 
   /** Has it ended, and it is not told yet whether its worker had begun? Until then no other one is submitted for it. */
@@ -76,28 +83,39 @@ export class StartFailures {
   async #judge(job: WorkerJob, { since }: Followed, why: string): Promise<void> {
     const loss = job.state.status === "dead" ? job.state.loss : undefined;
     const { health, book, broken, resultAt } = this.#state;
-    // By us, or by people.
-    if (loss === "cancelled" || loss === "preempted") return;
+    // By us or by people; or with all that was on a node, which takes no more jobs until it is back.
+    if (loss === "cancelled" || loss === "preempted" || loss === "node-failure") return;
     // What the worker itself has said counts already.
-    const ofNode = (loss === undefined || loss === "boot-failure") && !this.#roster.refusalOf(job.key);
-    if (job.node !== undefined && ofNode) health.bad(job.node, `a worker's job did not begin there: ${why}`);
-    const came = resultAt.get(job.spec) ?? -Infinity;
-    const times = came >= since ? 1 : (this.#inARow.get(job.spec) ?? 0) + 1;
-    this.#inARow.set(job.spec, times);
-    if (times < MAX_IN_A_ROW || book.openOf(job.spec) === 0) return;
+    const isNodes = loss === undefined || loss === "boot-failure";
+    const told = this.#roster.refusalOf(job.key) !== undefined;
+    if (job.node !== undefined && isNodes && !told) {
+      health.bad(job.node, `a worker's job did not begin there: ${why}`);
+    }
+    if ((resultAt.get(job.spec) ?? -Infinity) >= since) this.#forget(job.spec);
+    const places = this.#inARow.get(job.spec) ?? new Set();
+    this.#inARow.set(job.spec, places.add(job.node !== undefined && isNodes ? job.node : job.key));
+    const text = await this.#text(job, why);
+    this.#last.set(job.spec, text);
+    // A node takes several jobs at once before it can be excluded: that says nothing of the others.
+    if (places.size < MAX_IN_A_ROW || book.openOf(job.spec) === 0) return;
     broken(
-      new SlurmError(await this.#text(job, why), {
-        ...(job.log === undefined ? {} : { log: job.log }),
-      }),
+      new SlurmError(
+        `Cannot start workers of spec '${job.spec}': ${MAX_IN_A_ROW} jobs in a row ended before their worker had begun, ` +
+          `the last one, ${[text, health.complaint ?? []].flat().join("\n")}`,
+        {
+          ...(job.log === undefined ? {} : { log: job.log }),
+        },
+      ),
     );
   }
 
-  async #text({ key, spec, node, log }: WorkerJob, ended: string): Promise<string> {
-    const where = node === undefined ? "" : ` on ${node}`;
-    const lines = [
-      `Cannot start workers of spec '${spec}': ${MAX_IN_A_ROW} jobs in a row ended before their worker had begun, ` +
-      `the last one, ${key}${where}: ${ended}`,
-    ];
+  #forget(spec: string): void {
+    this.#inARow.delete(spec);
+    this.#last.delete(spec);
+  }
+
+  async #text({ key, node, log }: WorkerJob, ended: string): Promise<string> {
+    const lines = [`${key}${node === undefined ? "" : ` on ${node}`}: ${ended}`];
     const said = this.#roster.refusalOf(key);
     if (said !== undefined) lines.push(`its worker said: ${said}`);
     if (log !== undefined) lines.push(`log: ${log}`, ...(await this.#tail(log)).map((line) => `  | ${line}`));

@@ -1,6 +1,8 @@
-import { errorText } from "../core/errors.ts";
+import { errorText, isSystemError, SlurmError } from "../core/errors.ts";
+import { Dismissal } from "./dismissal.ts";
+import { Lasting } from "./lasting.ts";
 import type { WorkerJob } from "./launcher.ts";
-import { isSystemError } from "./patience.ts";
+import { NodePardon } from "./node_pardon.ts";
 import { tell } from "./pool_context.ts";
 import type { PoolState } from "./pool_state.ts";
 import { RoleLostError } from "./role.ts";
@@ -24,8 +26,9 @@ export class Supply {
   readonly #roster: Roster;
   readonly #failures: StartFailures;
   readonly #refused = new Map<string, Refused>();
-  /** Since when a spec has more pending workers than it needs. */
-  readonly #excessSince = new Map<string, number>();
+  readonly #excess: Lasting;
+  readonly #dismissal: Dismissal;
+  readonly #pardon: NodePardon;
   #jobs: ReadonlyMap<string, WorkerJob> = new Map();
   #heirOf = "";
   #complaint = "";
@@ -35,6 +38,9 @@ export class Supply {
     this.#state = state;
     this.#roster = roster;
     this.#failures = new StartFailures(state, roster);
+    this.#excess = new Lasting(state.runtime.machine.clock, state.timing.excessMs);
+    this.#dismissal = new Dismissal(state, roster);
+    this.#pardon = new NodePardon(state);
   }
 
   /** What was known of the workers' jobs at the last look, by key. */
@@ -55,11 +61,13 @@ export class Supply {
     await this.#failures.look(jobs);
     if (this.#state.phase !== "running") return;
     const loads = this.#loads();
-    const { submit, cancel } = scale(loads, this.#state.run.options);
+    await this.#cancelKeys(this.#pardon.look(loads, this.pending));
+    const { submit, cancel, release } = scale(loads, this.#state.run.options);
     for (const { spec, count } of submit) {
       await this.#submit(spec, count, loads.find((load) => load.spec === spec)!);
     }
     await this.#cancel(cancel);
+    await this.#dismissal.round(release);
     await this.#keepHeir();
   }
 
@@ -96,21 +104,23 @@ export class Supply {
   }
 
   #loads(): SpecLoad[] {
-    const counts = new Map(this.#state.specs.map((spec) => [spec, { alive: 0, pending: 0 }]));
-    const count = (spec: string, what: "alive" | "pending"): void => {
+    const counts = new Map(this.#state.specs.map((spec) => [spec, { alive: 0, leaving: 0, pending: 0 }]));
+    const count = (spec: string, what: "alive" | "pending", member?: Member): void => {
       const load = counts.get(spec);
-      if (load) load[what]++;
+      if (load) load[member?.leaving ? "leaving" : what]++;
     };
     for (const job of this.#jobs.values()) {
       const standing = this.#standing(job);
-      if (this.#onlyControls(this.#roster.memberOf(job.key))) continue;
-      if (standing !== "over") count(job.spec, standing);
+      const member = this.#roster.memberOf(job.key);
+      if (standing !== "over" && !this.#onlyControls(member)) count(job.spec, standing, member);
     }
     for (const member of this.#roster.members) {
       if (this.#onlyControls(member)) continue;
       const { record } = member;
       // Started by hand, or by a launcher that has forgotten it.
-      if (record && (record.job === undefined || !this.#jobs.has(record.job))) count(record.spec, "alive");
+      if (record && (record.job === undefined || !this.#jobs.has(record.job))) {
+        count(record.spec, "alive", member);
+      }
     }
     return [...counts].map(([spec, load]) => ({ spec, tasks: this.#state.book.openOf(spec), ...load }));
   }
@@ -141,10 +151,21 @@ export class Supply {
   }
 
   #onRefused(spec: string, { alive, pending }: SpecLoad, error: unknown): void {
-    const { runtime: { machine: { clock } }, broken } = this.#state;
+    const { runtime: { machine: { clock } }, broken, health } = this.#state;
     const times = (this.#refused.get(spec)?.times ?? 0) + 1;
     // While others work on the tasks there is time: a limit of the scheduler passes.
-    if (alive + pending === 0 && times >= MAX_REFUSALS && !isSystemError(error)) return broken(error);
+    if (alive + pending === 0 && times >= MAX_REFUSALS && !isSystemError(error)) {
+      // What is wrong with the nodes that were excluded is why there is none left.
+      const { complaint } = health;
+      if (complaint === undefined) return broken(error);
+      const last = this.#failures.lastOf(spec);
+      const parts = [
+        errorText(error),
+        complaint,
+        ...(last === undefined ? [] : [`the last worker was ${last}`]),
+      ];
+      return broken(new SlurmError(parts.join("\n"), { cause: error }));
+    }
     if (times === 1) tell(this.#state, "warn", `cannot start workers of spec '${spec}': ${errorText(error)}`);
     const pause = Math.min(FIRST_BACKOFF_MS * 2 ** (times - 1), 60_000);
     this.#refused.set(spec, { times, until: clock.monotonic() + pause });
@@ -152,24 +173,22 @@ export class Supply {
 
   /** The newest ones first, and not at once: a chain of tasks needs a worker again in a moment. */
   async #cancel(excess: readonly { spec: string; count: number }[]): Promise<void> {
-    const { runtime: { machine: { clock } }, role, launcher, timing } = this.#state;
-    const now = clock.monotonic();
-    for (const spec of this.#excessSince.keys()) {
-      if (!excess.some((each) => each.spec === spec)) this.#excessSince.delete(spec);
-    }
-    for (const { spec, count } of excess) {
-      const since = this.#excessSince.get(spec) ?? now;
-      this.#excessSince.set(spec, since);
-      if (now - since < timing.excessMs) continue;
+    for (const { spec, count } of this.#excess.of(excess)) {
       const newest = this.pending.filter((job) => job.spec === spec).sort((a, b) => b.order - a.order);
       const keys = newest.slice(0, count).map(({ key }) => key);
       if (keys.length === 0) continue;
-      await role.check();
-      this.#excessSince.delete(spec);
-      if (!await this.#try("cancel pending workers", () => launcher.cancelPending(keys))) continue;
+      this.#excess.done(spec);
+      if (!await this.#cancelKeys(keys)) continue;
       const words = keys.length === 1 ? "1 pending worker" : `${keys.length} pending workers`;
       tell(this.#state, "info", `cancelled ${words} of spec '${spec}', which nothing is left for`);
     }
+  }
+
+  async #cancelKeys(keys: readonly string[]): Promise<boolean> {
+    if (keys.length === 0) return true;
+    const { role, launcher } = this.#state;
+    await role.check();
+    return await this.#try("cancel pending workers", () => launcher.cancelPending(keys));
   }
 
   async #keepHeir(): Promise<void> {

@@ -1,10 +1,9 @@
-import { errorText, StoreError } from "../core/errors.ts";
+import { errorText, isSystemError, StoreError } from "../core/errors.ts";
 import type { FailureInit } from "../queue/failure_file.ts";
 import { findForSure } from "../run/result.ts";
 import type { Runtime } from "../run/runtime.ts";
 import type { BackendEvent } from "../schedule/backend.ts";
 import type { Artifact } from "../task/artifact.ts";
-import { isSystemError } from "./patience.ts";
 import type { AttemptNow } from "./worker_now.ts";
 
 /** Where a task's file goes after its attempt. */
@@ -51,10 +50,11 @@ function failureOf(
   event: Extract<BackendEvent, { type: "failed" }>,
   now: AttemptNow | undefined,
 ): FailureInit {
-  const { kind, error, stack, log, logTail, unstartable } = event;
+  const { kind, error, stack, log, logTail, unstartable, outside } = event;
   return {
     ...attemptOf(now),
-    kind: unstartable ? "start" : kind,
+    // That this node's file server was away is no fault of the task, nor one of the run.
+    kind: unstartable ? "start" : outside ? "lost" : kind,
     error,
     ...(stack === undefined ? {} : { stack }),
     ...(log === undefined ? {} : { log }),

@@ -1,4 +1,4 @@
-import { errorText, ProtocolError } from "../core/errors.ts";
+import { errorText, isSystemError, ProtocolError } from "../core/errors.ts";
 import type { RunEvent } from "../core/event.ts";
 import type { Hash } from "../core/hash.ts";
 import type { FailureInit } from "../queue/failure_file.ts";
@@ -8,7 +8,7 @@ import type { Runtime } from "../run/runtime.ts";
 import { AttemptBackend } from "../schedule/attempt_backend.ts";
 import type { BackendEvent } from "../schedule/backend.ts";
 import type { Artifact } from "../task/artifact.ts";
-import { isSystemError, patiently } from "./patience.ts";
+import { patiently } from "./patience.ts";
 import { poolForced } from "./pool_forced.ts";
 import type { PoolWorkerOptions } from "./pool_worker_options.ts";
 import { attemptOf, destinationOf } from "./task_destination.ts";
@@ -47,6 +47,7 @@ export class WorkerTasks {
   #open = 0;
   #computed = 0;
   #broken: { error: unknown } | undefined;
+  #unstartable: string | undefined;
 
   /** Begins nothing yet. */
   constructor(runtime: Runtime, options: WorkerTasksOptions) {
@@ -79,6 +80,11 @@ export class WorkerTasks {
   /** How many it has computed. */
   get computed(): number {
     return this.#computed;
+  }
+
+  /** Why a task could not begin here: the next one cannot either, and would fail as fast. Nothing while all can. */
+  get unstartable(): string | undefined {
+    return this.#unstartable;
   }
 
   /** The attempts that are made now. */
@@ -193,6 +199,7 @@ export class WorkerTasks {
     const task = this.#begun.get(event.hash);
     if (!task) return;
     this.#begun.delete(event.hash);
+    if (event.type === "failed" && event.unstartable) this.#unstartable ??= event.error;
     // The slot is free while the file is on its way.
     this.#open--;
     this.#track(this.#settle(task, event));

@@ -51,7 +51,7 @@ export async function fenceWorker(
   const files = workerFiles(paths, worker.id);
   const judged = await judge(store, paths, worker.id, end);
   await moveAside(store, paths, worker);
-  for (const path of [files.now, files.record]) {
+  for (const path of [files.now, files.leave, files.record]) {
     try {
       await removeIfThere(machine, path);
     } catch (error) {

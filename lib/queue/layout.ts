@@ -49,6 +49,8 @@ export interface WorkerFiles {
   readonly end: string;
   /** Why it cannot start tasks on its node. */
   readonly unfit: string;
+  /** That it is to leave. */
+  readonly leave: string;
 }
 
 /**
@@ -111,7 +113,13 @@ export function parseWorkerDir(name: string): { id: string; fenced: boolean } | 
   return match ? { id: match[1] as string, fenced: match[2] !== undefined } : undefined;
 }
 
-const WORKER_FILES = { record: ".json", now: ".now.json", end: ".end.json", unfit: ".unfit.json" };
+const WORKER_FILES = {
+  record: ".json",
+  now: ".now.json",
+  end: ".end.json",
+  unfit: ".unfit.json",
+  leave: ".leave.json",
+};
 const WORKER_KINDS = new Map(
   Object.entries(WORKER_FILES).map(([kind, suffix]) => [suffix, kind as keyof WorkerFiles]),
 );
@@ -124,6 +132,7 @@ export function workerFiles(paths: QueuePaths, id: string): WorkerFiles {
     now: stem + WORKER_FILES.now,
     end: stem + WORKER_FILES.end,
     unfit: stem + WORKER_FILES.unfit,
+    leave: stem + WORKER_FILES.leave,
   };
 }
 

@@ -11,6 +11,8 @@ export interface KnownWorker {
   end: boolean;
   /** It could not start tasks on its node. */
   unfit: boolean;
+  /** It was asked to leave. */
+  leave: boolean;
   /** The spec of its folder, where it has one that is not fenced. */
   folder?: string;
 }
@@ -24,7 +26,7 @@ export async function listWorkers(store: Store, paths: QueuePaths): Promise<Map<
   const workers = new Map<string, KnownWorker>();
   const known = (id: string): KnownWorker => {
     let worker = workers.get(id);
-    if (!worker) workers.set(id, worker = { record: false, end: false, unfit: false });
+    if (!worker) workers.set(id, worker = { record: false, end: false, unfit: false, leave: false });
     return worker;
   };
   try {

@@ -172,7 +172,7 @@ export class WorkerFolder {
       await this.#heartbeat.stop();
     }
     if (!gone) return;
-    for (const path of [this.files.now, this.files.record]) {
+    for (const path of [this.files.now, this.files.leave, this.files.record]) {
       try {
         await removeIfThere(this.#store.machine, path);
       } catch (error) {

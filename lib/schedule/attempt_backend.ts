@@ -4,7 +4,7 @@ import { endLogged } from "../run/end_logged.ts";
 import { findResult } from "../run/result.ts";
 import type { Runtime } from "../run/runtime.ts";
 import type { Verdict } from "../run/verdict.ts";
-import { errorText } from "../core/errors.ts";
+import { errorText, isSystemError } from "../core/errors.ts";
 import type { EventSink } from "../core/event.ts";
 import { declareDead, releaseClaim, removeEndedClaim } from "../store/attempt_end.ts";
 import { type Claim, tryClaim } from "../store/claim.ts";
@@ -66,6 +66,7 @@ export class AttemptBackend implements Backend {
       lostEnds: 0,
       error: errorText(error),
       ...(error instanceof Error && error.stack ? { stack: error.stack } : {}),
+      ...(isSystemError(error) ? { outside: true } : {}),
     })).then((event) => {
       this.#running.delete(work);
       if (event) this.#options.report(event);

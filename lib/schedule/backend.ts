@@ -20,6 +20,8 @@ export type BackendEvent =
     logTail?: readonly string[];
     /** It could not begin on this machine: its code could not be loaded, or no process be started for it. */
     unstartable?: true;
+    /** The system could not do something before the attempt began (EIO, a full disk): elsewhere, or later, it may. */
+    outside?: true;
   }
   /** A living stranger computes it: give it back when that ends. */
   | { type: "busy"; hash: Hash; owner: string }

@@ -258,6 +258,52 @@ describe("failures in a pool", () => {
     assertEquals(rig.launcher.submitted.map(({ exclude }) => exclude), [[], [], ["broken"]]);
   });
 
+  it("tries excluded nodes again, once, for a spec that has had no worker for long, and then ends", async () => {
+    await using rig = new PoolRig({ staleAfterSec: 0.3 });
+    await rig.begin([artifact(() => 1)], { maxWorkers: 1 });
+    rig.launcher.nodeOf = () => "only";
+    rig.launcher.planOf = () => ({ refuses: "node" });
+    // What excludes the only node is never begun.
+    const submit = rig.launcher.submit.bind(rig.launcher);
+    rig.launcher.submit = (request) => {
+      rig.launcher.starts = request.exclude.length === 0;
+      return submit(request);
+    };
+    const error = await assertRejects(() => rig.control(), SlurmError);
+    assertStringIncludes(error.message, "Cannot start workers of spec 'default': none has begun for 0.3 s");
+    assertStringIncludes(error.message, "only: no room");
+    assertEquals(
+      rig.launcher.submitted.map(({ exclude }) => exclude),
+      [[], [], ["only"], [], [], ["only"]],
+    );
+    assertEquals(rig.messages.filter((text) => text.endsWith("are tried again: only")).length, 1);
+  });
+
+  it("waits for its turn on other nodes as long as that takes", async () => {
+    await using rig = new PoolRig({ staleAfterSec: 0.2 });
+    await rig.begin([artifact(() => 1)], { maxWorkers: 1 });
+    rig.launcher.nodeOf = (order) => order < 2 ? "broken" : "good";
+    rig.launcher.planOf = (order) => order < 2 ? { refuses: "node" } : {};
+    const submit = rig.launcher.submit.bind(rig.launcher);
+    rig.launcher.submit = async (request) => {
+      rig.launcher.starts = request.exclude.length === 0;
+      await submit(request);
+      const [job] = rig.launcher.list.slice(-1);
+      if (!rig.launcher.starts) job!.state = { status: "pending", text: "PENDING (Resources)", inTurn: true };
+    };
+    const controlled = rig.control();
+    await until(() => rig.launcher.list.length === 3, "the good node is waited for");
+    const since = performance.now();
+    let looks = 0;
+    const jobs = rig.launcher.jobs.bind(rig.launcher);
+    rig.launcher.jobs = () => (looks++, jobs());
+    // Three times as long as any node may be excluded for nothing.
+    await until(() => looks > 10 && performance.now() - since > 600, "it was looked at again and again");
+    rig.launcher.begin(rig.launcher.list[2]!);
+    assertEquals((await controlled)?.summary.computed, 1);
+    assertEquals(rig.launcher.list.length, 3);
+  });
+
   it("ends when workers say that none of them can work on the run", async () => {
     await using rig = new PoolRig();
     await rig.begin([artifact(() => 1)]);

@@ -191,9 +191,9 @@ Deno.test("listWorkers() knows workers by their records, ends and folders", asyn
   Deno.writeTextFileSync(workerFiles(rig.paths, "w-3").now, "{}");
   await fenceWorker(store, rig.paths, { spec: "gpu", id: "w-4" }, { kind: "lost", why: "x" });
   assertEquals(Object.fromEntries(await listWorkers(store, rig.paths)), {
-    [worker.id]: { record: true, end: false, unfit: false, folder: "default" },
-    "w-2": { record: false, end: false, unfit: false, folder: "gpu" },
-    "w-3": { record: false, end: false, unfit: true },
-    "w-4": { record: false, end: true, unfit: false },
+    [worker.id]: { record: true, end: false, unfit: false, leave: false, folder: "default" },
+    "w-2": { record: false, end: false, unfit: false, leave: false, folder: "gpu" },
+    "w-3": { record: false, end: false, unfit: true, leave: false },
+    "w-4": { record: false, end: true, unfit: false, leave: false },
   });
 });

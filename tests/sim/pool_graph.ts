@@ -49,6 +49,8 @@ export interface PoolGraph {
   all: Artifact[];
   /** How often each was created. */
   creates: Map<Hash, number>;
+  /** Told of each create, and by which process. */
+  onCreate: (hash: Hash, pid: number) => void;
   /** Does `create` throw now and then? */
   failing: boolean;
 }
@@ -63,11 +65,13 @@ export function poolGraph(random: Random, beside: number): PoolGraph {
     roots: random.shuffle([top, ...others]),
     all: [base, ...sides, top, ...others],
     creates: new Map(),
+    onCreate: () => {},
     failing: random.chance(0.25),
   };
   const longestMs = random.pick([100, 3000, 3000, 40_000]);
   creating = async (hash, signal) => {
     graph.creates.set(hash, (graph.creates.get(hash) ?? 0) + 1);
+    graph.onCreate(hash, runtimeNow().machine.self.pid);
     const heeds = random.chance(0.5); // else only the grace ends it
     await runtimeNow().machine.clock.sleep(random.scale(1, longestMs), heeds ? signal : undefined);
     if (graph.failing && random.chance(0.3)) throw new Error("the task failed");

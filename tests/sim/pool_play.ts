@@ -24,6 +24,7 @@ import type { World } from "./world.ts";
 
 /** Retries of the runs that are simulated. */
 export const RETRIES = { maxComputeRetries: 2, preemptMax: 3 };
+const TASK_FILE = /\/([0-9a-f]{32})\.\d+\.\d+\.json$/;
 const NODES = ["n1", "n2", "n3"];
 /** Whoever is told of a listing, a submission or a cancellation after losing the role may have been on its way. */
 const LATE_ACTS = 1;
@@ -38,6 +39,8 @@ export class PoolPlay {
   readonly run: PoolRun;
   /** What did not hold when nobody could be told. */
   violation: string | undefined;
+  /** How often there was a create under each name that a task had in the queue. */
+  readonly starts: Map<string, number> = new Map();
   readonly #world: World;
   readonly #graph: PoolGraph;
 
@@ -60,11 +63,18 @@ export class PoolPlay {
         if (times > LATE_ACTS) this.violation ??= `pid ${machine.self.pid} acts on and on without the role`;
       },
     });
-    world.watch(checkQueue(world, this.paths, (hash) => {
+    const vanished = new Set<string>();
+    const recordOf = (hash: string): string => {
       const artifact = graph.all.find((each) => each.hash === hash);
       if (artifact === undefined) throw new Violation(`a task of nobody is in the queue: ${hash}`);
       return artifactPaths(ROOT, artifact).record;
-    }));
+    };
+    world.watch(checkQueue(world, this.paths, recordOf, new Set(), vanished));
+    if (world.faults.crash > 0 && world.random.chance(0.2)) {
+      world.spawn("hand", "other", () => this.#remove(vanished), {
+        delayMs: world.random.scale(100, 30_000),
+      });
+    }
     world.watch(once(world, this.paths.ended));
   }
 
@@ -72,6 +82,15 @@ export class PoolPlay {
   holder(): number | undefined {
     const text = this.#world.disk.read(this.paths.role.claim);
     return text === undefined ? undefined : JSON.parse(text).owner.pid;
+  }
+
+  /** A process creates an artifact: if it is a worker of this run, under which name does the queue have it? */
+  noteCreate(hash: string, pid: number): void {
+    const file = this.#world.disk.paths(this.paths.running).find((path) =>
+      path.includes(`-${pid}-`) && path.includes(`/${hash}.`)
+    );
+    const name = file?.slice(file.lastIndexOf("/") + 1);
+    if (name !== undefined) this.starts.set(name, (this.starts.get(name) ?? 0) + 1);
   }
 
   /** How the run ended. */
@@ -101,6 +120,18 @@ export class PoolPlay {
     const launcher = new SimLauncher(this.slurm, this.#world, machine);
     await launcher.submit({ spec: "default", count: 1 + this.#world.random.int(2), exclude: [] }, signal);
     await launcher.keepHeir((await launcher.jobs(signal)).map(({ key }) => key), signal);
+  }
+
+  /** Somebody removes a task's file. */
+  #remove(vanished: Set<string>): Promise<void> {
+    const { disk, fates, random } = this.#world;
+    const files = disk.paths(`${this.paths.run}/queue`).filter((path) => TASK_FILE.test(path));
+    if (files.length === 0) return Promise.resolve();
+    const file = random.pick(files);
+    fates.happened("vanish");
+    vanished.add(TASK_FILE.exec(file)?.[1] ?? "");
+    disk.remove(file, this.#world.host("other"), file);
+    return Promise.resolve();
   }
 
   async #begin(runtime: Runtime): Promise<void> {

@@ -11,12 +11,14 @@ import type { World } from "./world.ts";
  *
  * @param recordOf Where the success record of an artifact is.
  * @param fenced Ids of workers that were declared dead.
+ * @param vanished Tasks whose file somebody removed.
  */
 export function checkQueue(
   world: World,
   paths: QueuePaths,
   recordOf: (hash: Hash) => string,
   fenced: ReadonlySet<string> = new Set(),
+  vanished: ReadonlySet<string> = new Set(),
 ): () => void {
   const queue = paths.todo.slice(0, paths.todo.lastIndexOf("/"));
   const contents = new Map<Hash, string>();
@@ -49,7 +51,9 @@ export function checkQueue(
     const inode = world.disk.find(queue);
     if (inode !== undefined) visit(inode, false);
     for (const hash of contents.keys()) {
-      if (!seen.has(hash)) throw new Violation(`the task ${hash} is nowhere in the queue`);
+      if (!seen.has(hash) && !vanished.has(hash)) {
+        throw new Violation(`the task ${hash} is nowhere in the queue`);
+      }
     }
   };
 }

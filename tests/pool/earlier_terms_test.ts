@@ -1,0 +1,40 @@
+import { assertEquals } from "@std/assert";
+import { earlierTerms, wholeSummary } from "../../lib/pool/earlier_terms.ts";
+import type { Hash } from "../../lib/core/hash.ts";
+import type { QueuedTask, QueueState } from "../../lib/queue/list_queue.ts";
+
+const SUMMARY = {
+  runId: "run",
+  nodes: 0,
+  cached: 0,
+  computed: 0,
+  elsewhere: 0,
+  retries: 0,
+  failures: [],
+  notRun: 0,
+  durationMs: 1,
+};
+
+function listed(...files: [QueueState, string][]): Map<Hash, QueuedTask> {
+  return new Map(files.map(([state, file], i) => [`${i}` as Hash, { state, file, dir: "dir" }]));
+}
+
+Deno.test("wholeSummary() counts what earlier terms computed, also below what is stored now", () => {
+  const hash = "0".repeat(32);
+  const earlier = earlierTerms(
+    listed(["done", `${hash}.1.0.json`], ["done", `${hash}.3.1.json`], ["todo", `${hash}.1.0.json`]),
+  );
+  // A chain of three of which two are done: only the last of these is planned again.
+  const whole = wholeSummary({ ...SUMMARY, nodes: 2, cached: 1, computed: 1 }, {
+    counts: { nodes: 3, cached: 0 },
+  }, earlier);
+  assertEquals([whole.nodes, whole.cached, whole.computed, whole.retries], [3, 0, 3, 3]);
+});
+
+Deno.test("wholeSummary() counts as computed nothing that was stored when the run began", () => {
+  const earlier = earlierTerms(listed(["done", "x"], ["done", "y"]));
+  const whole = wholeSummary({ ...SUMMARY, nodes: 4, cached: 3, computed: 1 }, {
+    counts: { nodes: 4, cached: 2 },
+  }, earlier);
+  assertEquals([whole.nodes, whole.cached, whole.computed], [4, 2, 2]);
+});

@@ -20,6 +20,7 @@ import { inodesBench } from "./inodes.ts";
 import { machineLines } from "./machine.ts";
 import { findPeers } from "./peers.ts";
 import { planBench } from "./plan.ts";
+import { poolBench } from "./pool.ts";
 import { scheduleBench } from "./schedule.ts";
 import { slurmBench } from "./slurm.ts";
 import { startupBench } from "./startup.ts";
@@ -37,6 +38,7 @@ const BENCHES: readonly Bench[] = [
   chainBench,
   inodesBench,
   slurmBench,
+  poolBench,
   startupBench,
 ];
 

@@ -11,9 +11,10 @@ const LEVELS: readonly string[][] = [
   ["core"],
   ["task", "store", "ui"],
   ["plan", "run", "queue"],
-  ["schedule", "worker"],
+  ["schedule", "worker", "snapshot"],
   ["local", "pool"],
   ["slurm"],
+  ["pack"],
   ["cli"],
 ];
 const MAX_LINES = 250;

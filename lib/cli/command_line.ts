@@ -85,7 +85,7 @@ async function noCommand(args: readonly string[], program: Program, io: Io): Pro
   }
   const { flags } = parseFlags(args, globalFlags);
   if (flags.help) {
-    io.out(programHelp(program, shown));
+    io.out(programHelp(program, shown, await tasksOf(program)));
     return 0;
   }
   io.err(programHelp(program, shown));
@@ -94,12 +94,17 @@ async function noCommand(args: readonly string[], program: Program, io: Io): Pro
 
 async function help(args: readonly string[], program: Program, io: Io): Promise<number> {
   const [name] = args;
-  if (name === undefined) io.out(programHelp(program, shown));
+  if (name === undefined) io.out(programHelp(program, shown, await tasksOf(program)));
   else {
     const lazy = findCommand(name);
     io.out(commandHelp(program, lazy, await lazy.load()));
   }
   return 0;
+}
+
+/** What there is to say of a script's own tasks. */
+async function tasksOf(program: Program): Promise<string[]> {
+  return program.script ? (await import("./task_help.ts")).taskLines() : [];
 }
 
 function findCommand(name: string): LazyCommand {

@@ -40,9 +40,19 @@ export const commands: readonly LazyCommand[] = [
     load: async () => (await import("./get.ts")).getCommand,
   },
   {
+    name: "show",
+    summary: "Show what is stored of an artifact: parameters, origin, failures, logs, code",
+    load: async () => (await import("./show.ts")).showCommand,
+  },
+  {
     name: "path",
     summary: "Print where an artifact is stored",
     load: async () => (await import("./path.ts")).pathCommand,
+  },
+  {
+    name: "pack",
+    summary: "Make one file of furu, or of a pipeline, that needs neither Deno nor a network",
+    load: async () => (await import("./pack.ts")).packCommand,
   },
   {
     name: "worker",

@@ -4,6 +4,7 @@ import type { PoolJobOptions } from "../slurm/pool_job.ts";
 import type { RunPoolOptions, SubmittedRun } from "../slurm/run_slurm_options.ts";
 import type { Artifact, TaskDefinition } from "../task/artifact.ts";
 import type { Task } from "../task/task.ts";
+import type { PlanSlurmOptions } from "./plan_slurm.ts";
 import type { PlanView } from "./plan_view.ts";
 
 /** What `furu run` asks of a run, besides its roots. */
@@ -33,6 +34,8 @@ export type SlurmModeOptions =
   & {
     /** Is the run followed until it has ended? */
     wait: boolean;
+    /** Is the code kept as it is now? @default true */
+    snapshot?: boolean;
   }
   & (
     | { mode: "dag" }
@@ -74,6 +77,11 @@ export interface Engine {
   get(artifact: Artifact, options: { force: boolean }): Promise<unknown>;
   /** What it takes to get the roots. */
   plan(roots: readonly Artifact[], options: Pick<RunOptions, "force">): Promise<PlanView>;
+  /** What a pool would look at besides the plan: how long attempts may take, and the run that it would take up. */
+  poolPlan(
+    roots: readonly Artifact[],
+    options: Pick<RunOptions, "entry" | "force">,
+  ): Promise<Pick<PlanSlurmOptions, "nodes" | "adopts">>;
   /** The artifact of a task with parameters written as `key=value`. */
   setParams(task: TaskDefinition, assignments: readonly string[]): Promise<Artifact>;
   /** Names of the tasks defined so far. */
@@ -93,6 +101,8 @@ export const systemEngine: Engine = {
   follow: async (runId, options) => await (await import("../slurm/follow_run.ts")).followRun(runId, options),
   cancel: async (runId) => await (await import("../slurm/cancel_run.ts")).cancelRun(runId),
   async worker(options) {
+    // Every schema is used a few times here: compiling it takes longer. Before any is made, or it has no effect.
+    (await import("zod")).z.config({ jitless: true });
     const [{ runPoolJob }, { environmentVariables }] = await Promise.all([
       import("../slurm/pool_job.ts"),
       import("../core/environment.ts"),
@@ -102,6 +112,15 @@ export const systemEngine: Engine = {
   get: async (artifact, options) => await (await import("../run/get.ts")).get(artifact, options),
   plan: async (roots, options) =>
     await (await import("./user_plan.ts")).plan([...roots], options) as PlanView,
+  async poolPlan(roots, options) {
+    const [{ adoptableRun }, { poolNodes }] = await Promise.all([
+      import("../slurm/adoptable_run.ts"),
+      import("../pool/pool_run.ts"),
+    ]);
+    const hashes = [...new Set(roots.map(({ hash }) => hash))];
+    const nodes = poolNodes(roots);
+    return { nodes, adopts: await adoptableRun({ roots: hashes, nodes, ...options }) };
+  },
   async setParams(definition, assignments) {
     const [{ setParams }, { makeArtifact }, { parseParams }] = await Promise.all([
       import("../task/set_params.ts"),

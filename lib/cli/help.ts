@@ -12,8 +12,16 @@ export interface CommandSummary {
   summary: string;
 }
 
-/** The help of the program as a whole. */
-export function programHelp(program: Program, commands: readonly CommandSummary[]): string {
+/**
+ * The help of the program as a whole.
+ *
+ * @param tasks Lines about the tasks of a script.
+ */
+export function programHelp(
+  program: Program,
+  commands: readonly CommandSummary[],
+  tasks: readonly string[] = [],
+): string {
   const what = program.script
     ? `${program.name}: a pipeline of cacheable tasks`
     : "furu: cacheable, nested pipelines";
@@ -26,6 +34,7 @@ export function programHelp(program: Program, commands: readonly CommandSummary[
     "Commands:",
     ...indent(table(commands.map(({ name, summary }) => [name, summary]))),
     ...fallback,
+    ...section(`Tasks and their parameters ('${program.name} get TASK --set KEY=VALUE')`, tasks),
     "",
     "Options of every command:",
     ...indent(

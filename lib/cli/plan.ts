@@ -1,6 +1,6 @@
 import { UsageError } from "../core/errors.ts";
 import { defineCommand } from "./command.ts";
-import { choiceFlag } from "./flag.ts";
+import { choiceFlag, optionalChoiceFlag } from "./flag.ts";
 import { forceFlag, forceOption } from "./force_flag.ts";
 import { planDot, planMermaid } from "./plan_graph_text.ts";
 import { planJson, planTable, planTree } from "./plan_view.ts";
@@ -9,7 +9,10 @@ import { exampleTarget, loadTarget, targetArgs } from "./target.ts";
 const flags = {
   format: choiceFlag(["tree", "table", "json", "dot", "mermaid"], "How it is shown (default: tree)"),
   force: forceFlag,
-  slurm: choiceFlag(["dag"], "Also what a run with this flag would submit, and what is wrong with its specs"),
+  slurm: optionalChoiceFlag(
+    ["pool", "dag"],
+    "Also what a run with this flag would submit (default: pool), and what is wrong with its specs",
+  ),
 };
 
 /** `furu plan`: what a run would do. */
@@ -25,7 +28,7 @@ export const planCommand = defineCommand({
     const target = exampleTarget(program);
     return [
       [target.trimEnd(), "a tree with the roots at the top"],
-      [`${target}--slurm dag`, "what would be submitted to Slurm"],
+      [`${target}--slurm`, "what would be submitted to Slurm"],
       [`${target}--format json`, "for programs"],
       [`${target}--format dot | dot -Tsvg > plan.svg`, "a picture, by Graphviz"],
     ];
@@ -35,11 +38,14 @@ export const planCommand = defineCommand({
     if (flags.slurm !== undefined && (format === "dot" || format === "mermaid")) {
       throw new UsageError(`Cannot use --slurm with --format ${format}: allowed are tree, table and json`);
     }
-    const { roots } = await loadTarget(program, args, io);
+    const { roots, entry } = await loadTarget(program, args, io);
     const plan = await engine.plan(roots, forceOption(flags.force));
     // Loaded when used, as the rest of furu.
     const slurm = flags.slurm === undefined ? undefined : await import("./plan_slurm.ts");
-    const jobs = await slurm?.planSlurm(plan);
+    const pool = flags.slurm === "pool"
+      ? await engine.poolPlan(roots, { entry, ...forceOption(flags.force) })
+      : {};
+    const jobs = flags.slurm && await slurm?.planSlurm(plan, { mode: flags.slurm, ...pool });
     const options = {
       color: io.color && !globals["no-color"],
       width: io.width,

@@ -60,6 +60,9 @@ const flags = {
     ["sbatch", "srun"],
     "How workers start: as jobs of their own (default), or with srun inside the job this runs in (with --slurm pool)",
   ),
+  "no-snapshot": switchFlag(
+    "Let jobs import the code that is there when they start, not what it is now (with --slurm)",
+  ),
   "no-retry-failed": switchFlag("Leave alone what failed in an earlier run"),
 };
 
@@ -99,7 +102,8 @@ export const runCommand = defineCommand({
       ...(flags["no-retry-failed"] ? { retryFailed: false } : {}),
     };
     if (flags.slurm !== undefined) {
-      const run = await engine.runSlurm(roots, { ...common, ...slurmOptions(flags) });
+      const snapshot = flags["no-snapshot"] ? { snapshot: false } : {};
+      const run = await engine.runSlurm(roots, { ...common, ...snapshot, ...slurmOptions(flags) });
       if ("runDir" in run) io.out(globals.json ? submittedJson(run) : `${run.runId}\n`);
       return 0;
     }

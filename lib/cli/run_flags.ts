@@ -39,7 +39,7 @@ export function parseSeconds(text: string): number {
 /** Flags that some places where tasks run do not have, and why. */
 const MISFITS = {
   local: {
-    flags: ["idle-timeout", "tasks-per-worker", "launcher"],
+    flags: ["idle-timeout", "tasks-per-worker", "launcher", "no-snapshot"],
     why: "without --slurm: a run on this machine has no such workers",
   },
   pool: { flags: ["isolation"], why: "with --slurm pool: each worker has a process for its tasks" },

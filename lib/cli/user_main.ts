@@ -1,4 +1,6 @@
 import { basename } from "@std/path/posix/basename";
+import { furuGlobals } from "../core/globals.ts";
+import { packed } from "../core/packed.ts";
 import type { Artifact } from "../task/artifact.ts";
 
 /** What a script may give to {@link main}: an artifact, an array of them, or a function that returns either. */
@@ -22,8 +24,13 @@ export type Roots =
  * ```
  */
 export async function main(meta: Pick<ImportMeta, "main" | "url">, roots: Roots): Promise<void> {
-  if (!meta.main) return;
-  const program = { name: basename(new URL(meta.url).pathname), script: { url: meta.url, roots } };
+  const globals = furuGlobals();
+  // A packed program imports the script that it is about.
+  const isPacked = globals.mainModule === meta.url;
+  if (!meta.main && !isPacked) return;
+  if (isPacked) globals.mainModule = undefined;
+  const name = basename(packed()?.file ?? new URL(meta.url).pathname);
+  const program = { name, script: { url: meta.url, roots } };
   // Loaded only by the program itself: its workers import the script too, and start sooner without.
   const { main: runProgram } = await import("./main.ts");
   const code = await runProgram({ args: Deno.args, program });

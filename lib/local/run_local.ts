@@ -19,6 +19,7 @@ import type { ComputeConfig } from "../worker/compute_task.ts";
 import { checkImportable } from "../schedule/importable.ts";
 import { InlineComputer } from "../run/inline_computer.ts";
 import { AttemptBackend } from "../schedule/attempt_backend.ts";
+import { checkPermissions } from "../core/permissions.ts";
 import { ProcessComputer } from "../worker/process_computer.ts";
 import { workerLimits } from "./worker_limits.ts";
 import { withSignals } from "../schedule/signals.ts";
@@ -87,7 +88,13 @@ export async function runLocal(
     ...planOptions,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
-  if (options.isolation !== "inline") checkImportable(todo.nodes.values(), entry);
+  if (options.isolation !== "inline") {
+    checkImportable(todo.nodes.values(), entry);
+    if (todo.counts.done < todo.nodes.size) {
+      const needed = [{ name: "run" }, { name: "net" }] as const;
+      checkPermissions("start worker processes", needed, 'isolation: "inline" needs neither');
+    }
+  }
   return await withSignals(options.signal, async (signal, onKill) => {
     // Here, since after a signal this process ends before `runLocal` does.
     using _ = reporter;

@@ -6,6 +6,7 @@ import type { QueuePaths } from "../queue/layout.ts";
 import { parseJson } from "../queue/parse_json.ts";
 import { replaceFile } from "../queue/replace_file.ts";
 import type { Window } from "../schedule/window.ts";
+import { snapshotRefSchema } from "../snapshot/manifest.ts";
 import type { GitState } from "../store/provenance.ts";
 import { ownerSchema, RECORD_SCHEMA } from "../store/record.ts";
 import type { Store } from "../store/store.ts";
@@ -37,6 +38,8 @@ const poolRun = z.object({
   versions: z.object({ furu: z.string(), deno: z.string() }),
   /** URL of the module that the run was started with. */
   entry: z.string(),
+  /** The snapshot of the code that its workers import; none where they import what is there. */
+  code: snapshotRefSchema.exactOptional(),
   roots: z.array(hash),
   /** What the launcher needs to know of the specs, as JSON. */
   specs: z.record(z.string(), z.unknown()),

@@ -1,6 +1,7 @@
 import { join } from "@std/path/join";
 import { errorText, isSystemError, ProtocolError, StoreError } from "../core/errors.ts";
 import { writeFailure } from "../queue/failure_file.ts";
+import { hasName } from "../queue/has_name.ts";
 import { listNew } from "../queue/list_queue.ts";
 import { moveTask } from "../queue/move_task.ts";
 import { formatTaskName, parseTaskName, type TaskName } from "../queue/task_name.ts";
@@ -133,7 +134,9 @@ export class ResultReader {
   }
 
   async #readWaiting(entry: TaskEntry, name: TaskName): Promise<void> {
-    const { runtime: { store }, artifactOf, book, report } = this.#state;
+    const { runtime: { store }, artifactOf, book, report, paths } = this.#state;
+    // It comes back under the same name: the listing may be of before it was put into the queue again.
+    if (!await hasName(store, join(paths.waiting, formatTaskName(name)))) return this.forget("waiting", name);
     const claim = await readClaim(store, store.paths(artifactOf(entry.hash)));
     if (!book.close(entry)) return;
     Object.assign(entry, { place: "waiting", name, busy: entry.busy + 1 });

@@ -9,6 +9,7 @@ import { tell } from "./pool_context.ts";
 import type { PoolState } from "./pool_state.ts";
 import { settleFenced } from "./settle_fenced.ts";
 import { readUnfit, type Unfit } from "./unfit_file.ts";
+import { readWorkerNow } from "./worker_now.ts";
 
 /** A worker that lives, as far as is known. */
 export interface Member {
@@ -80,7 +81,10 @@ export class Roster {
     return jobId === undefined && nodes.size === 1 ? [...nodes][0] : undefined;
   }
 
-  /** The workers that are on a node now take no more tasks: none can start there. */
+  /**
+   * The workers that are on a node now take no more tasks: none can start there. Those that have been computing for a while, so
+   * that theirs did start, finish that.
+   */
   condemn(node: string, why: string): void {
     for (const member of this.#members.values()) if (member.record?.node === node) member.condemned = why;
   }
@@ -124,7 +128,7 @@ export class Roster {
       this.#byJob.set(key, member);
     }
     const job = key === undefined ? undefined : jobs.get(key);
-    const end = this.#judge(member, look, job);
+    const end = this.#judge(member, look, job) ?? await this.#condemned(member);
     if (end) await this.#bury(member, look.record, end);
   }
 
@@ -138,9 +142,6 @@ export class Roster {
       const { loss, text } = job.state;
       return { kind: loss ? "lost" : "compute", why: `its job ${job.key} has ended: ${text}` };
     }
-    if (member.condemned !== undefined) {
-      return { kind: "lost", why: `no task can start on its node: ${member.condemned}` };
-    }
     if (look.state === "alive") {
       delete member.doubtedSince;
       return undefined;
@@ -148,6 +149,17 @@ export class Roster {
     // A job that is not listed is too new, or was forgotten.
     if (look.record.job !== undefined && this.#mayBeTold(member)) return undefined;
     return { kind: this.#isSilent(look) ? "silent" : "compute", why: look.why };
+  }
+
+  /** Is it of no use where it is? */
+  async #condemned(member: Watched): Promise<Pick<WorkerEnd, "kind" | "why"> | undefined> {
+    if (member.condemned === undefined) return undefined;
+    const { runtime: { store }, paths } = this.#state;
+    const why = `no task can start on its node: ${member.condemned}`;
+    const isComputing = ((await readWorkerNow(store, paths, member.id))?.tasks.length ?? 0) > 0;
+    if (!isComputing) return { kind: "lost", why };
+    if (!member.leaving) await this.dismiss(member, why);
+    return undefined;
   }
 
   /** It began, and then nothing, though its process is not known to be gone. */

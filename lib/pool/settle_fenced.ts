@@ -7,7 +7,7 @@ import { listWorkers } from "../queue/list_workers.ts";
 import { moveTask } from "../queue/move_task.ts";
 import { parseTaskName, type TaskName } from "../queue/task_name.ts";
 import type { WorkerEnd } from "../queue/worker_record.ts";
-import { declareDead } from "../store/attempt_end.ts";
+import { declareDead, declareSucceeded } from "../store/attempt_end.ts";
 import { attemptPaths } from "../store/layout.ts";
 import { readClaim } from "../store/read_claim.ts";
 import type { ClaimRecord } from "../store/record.ts";
@@ -50,30 +50,39 @@ async function settle(
   };
   if (!nodes.has(name.hash)) return await fail({ kind: "protocol", error: "It is no artifact of the run" });
   const artifact = artifactOf(name.hash);
-  let claim: ClaimRecord | undefined;
+  const home = store.paths(artifact);
+  const claimOfIts = async (): Promise<ClaimRecord | undefined> => {
+    const claim = await readClaim(store, home);
+    return claim?.worker === folder.id ? claim : undefined;
+  };
+  const because = `its worker ${folder.id} died: ${end.why}`;
+  let own: ClaimRecord | undefined;
   try {
-    if (await storedResult(state, artifact)) {
+    const result = await storedResult(state, artifact);
+    own = await claimOfIts();
+    if (result) {
+      // It died after it had stored the result, or while somebody else did.
+      if (own?.id === result.id) await declareSucceeded(store, home, own);
+      else if (own) await declareDead(store, home, own, because);
       await moveTask(store, from, join(paths.done, file));
       return;
     }
-    claim = await readClaim(store, store.paths(artifact));
   } catch (error) {
     if (!(error instanceof StoreError) || isSystemError(error)) throw error;
     return await fail({ kind: "protocol", error: errorText(error) });
   }
-  const own = claim?.worker === folder.id ? claim : undefined;
-  if (own) await declareDead(store, store.paths(artifact), own, `its worker ${folder.id} died: ${end.why}`);
+  if (own) await declareDead(store, home, own, because);
   if (end.kind === "silent" && await isFirstSilent(state, folder)) {
     // Whoever never gave a sign of life says nothing of the task: it costs no attempt, once.
     await moveTask(store, from, join(todoDir(paths, folder.spec), file));
     return;
   }
-  const log = own && attemptPaths(store.paths(artifact), { n: own.attempt, id: own.id }).log;
+  const log = own && attemptPaths(home, { n: own.attempt, id: own.id }).log;
   await fail({
     kind: end.kind === "silent" ? "protocol" : end.kind,
     error: end.kind === "silent"
       ? `A worker never gave a sign of life, for the second time in the run: ${end.why}`
-      : `Its worker ${folder.id} died: ${end.why}`,
+      : `I${because.slice(1)}`,
     ...(log === undefined ? {} : { log }),
     ...(own === undefined ? {} : { storeAttempt: own.attempt }),
   });

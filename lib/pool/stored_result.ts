@@ -4,6 +4,8 @@ import type { PoolState } from "./pool_state.ts";
 
 /** A result that counts. */
 export interface StoredResult {
+  /** Id of the attempt that it is of. */
+  readonly id: string;
   /** Did this run compute it? */
   readonly computed: boolean;
   /** Where it comes from, as its record says. */
@@ -22,7 +24,7 @@ export async function storedResult(
 ): Promise<StoredResult | undefined> {
   const found = await findForSure(runtime, artifact, { value: false, signal: closing });
   if (found.state !== "valid") return undefined;
-  const { run: by, provenance } = found.result.record;
+  const { id, run: by, provenance } = found.result.record;
   const computed = by === run.runId;
-  return computed || !forced?.has(artifact) ? { computed, provenance } : undefined;
+  return computed || !forced?.has(artifact) ? { id, computed, provenance } : undefined;
 }

@@ -1,6 +1,6 @@
 import { type Config, configKey, resolveConfig } from "../core/config.ts";
 import { systemMachine } from "../core/system_machine.ts";
-import { type GitState, Provenance } from "../store/provenance.ts";
+import { type CodeVersion, type GitState, Provenance } from "../store/provenance.ts";
 import type { SlurmJob } from "../store/record.ts";
 import type { QueuedHint } from "../store/queued.ts";
 import type { ClaimHint } from "../store/store.ts";
@@ -33,19 +33,21 @@ export interface SystemRuntimeOptions extends SchedulerHints {
   git?: GitState | null | undefined;
   /** The Slurm job that this process is of. */
   slurm?: SlurmJob | undefined;
+  /** Which code computes, where the run keeps it. */
+  code?: CodeVersion | undefined;
   /** Takes the lines of furu's own log. @default stderr */
   log?: (line: string) => void;
 }
 
 /** A runtime on this process's machine. */
 export function systemRuntime(config: Config, options: SystemRuntimeOptions = {}): Runtime {
-  const { git, slurm, claimHint, queuedHint } = options;
+  const { git, slurm, code, claimHint, queuedHint } = options;
   const toStderr = (output: string | Uint8Array): void => writeAll(Deno.stderr, output);
   const { log = (line: string): void => toStderr(`${line}\n`) } = options;
   return new Runtime({
     config,
     machine,
-    provenance: new Provenance(config.recordGit, machine.self, { git, slurm }),
+    provenance: new Provenance(config.recordGit, machine.self, { git, slurm, code }),
     logger: createLogger({
       level: config.logLevel,
       write: log,

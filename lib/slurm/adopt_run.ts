@@ -8,14 +8,17 @@ import { takeRole } from "../pool/role.ts";
 import { type QueuePaths, queuePaths } from "../queue/layout.ts";
 import { readStop } from "../queue/stop_request.ts";
 import type { Runtime } from "../run/runtime.ts";
+import type { SnapshotRef } from "../snapshot/manifest.ts";
 import type { Claim } from "../store/claim.ts";
 import { listOrNothing } from "../store/store.ts";
 import type { SlurmJob } from "../store/record.ts";
 
 /** What a new run would be, as far as an earlier one must agree with it. */
-export interface AdoptOptions extends Pick<PoolRun, "entry" | "force"> {
+export interface AdoptOptions extends Pick<PoolRun, "entry" | "force" | "detached" | "nodes"> {
   /** The roots. */
   roots: readonly Hash[];
+  /** The snapshot of the code as it is now: workers of a run with another one would compute with that. */
+  code?: SnapshotRef | "any";
   /** The Slurm job that this process runs in, if any. */
   slurm?: SlurmJob;
 }
@@ -37,11 +40,26 @@ const LATEST = 100;
  * Takes up the newest run of a pool over the same roots that has not ended and that nobody controls, if there is one: its
  * workers may still be at work.
  */
-export async function adoptRun(
+export async function adoptRun(runtime: Runtime, options: AdoptOptions): Promise<AdoptedRun | undefined> {
+  const { slurm } = options;
+  for await (const { run, paths } of adoptableRuns(runtime, options)) {
+    const { runId } = run;
+    try {
+      const claim = await takeRole(runtime, paths, { runId, ...(slurm === undefined ? {} : { slurm }) });
+      if (typeof claim !== "string") return { run, paths, claim };
+    } catch (error) {
+      sayWhyNot(runtime, runId, error);
+    }
+  }
+  return undefined;
+}
+
+/** The runs of a pool over the same roots that have not ended, the newest first; somebody may control them. */
+export async function* adoptableRuns(
   runtime: Runtime,
-  { roots, entry, force, slurm }: AdoptOptions,
-): Promise<AdoptedRun | undefined> {
-  const { store, machine, logger } = runtime;
+  wanted: AdoptOptions,
+): AsyncGenerator<Pick<AdoptedRun, "run" | "paths">> {
+  const { store, machine } = runtime;
   const runs = (await listOrNothing(machine, join(store.root, "runs"))).filter(({ isDirectory }) =>
     isDirectory
   );
@@ -52,15 +70,16 @@ export async function adoptRun(
       const paths = queuePaths(store.root, runId);
       if (await readEnded(store, paths)) continue;
       const run = await readIfPool(runtime, paths);
-      if (!run || !agrees(run, { roots, entry, force }) || await readStop(store, paths)) continue;
-      const claim = await takeRole(runtime, paths, { runId, ...(slurm === undefined ? {} : { slurm }) });
-      if (typeof claim !== "string") return { run, paths, claim };
+      if (run && agrees(run, wanted) && !await readStop(store, paths)) yield { run, paths };
     } catch (error) {
-      // A run that cannot be read is no reason not to begin another one.
-      logger.debug(`Cannot look whether run ${runId} can be taken up: ${errorText(error)}`);
+      sayWhyNot(runtime, runId, error);
     }
   }
-  return undefined;
+}
+
+/** A run that cannot be read is no reason not to begin another one. */
+function sayWhyNot({ logger }: Runtime, runId: string, error: unknown): void {
+  logger.debug(`Cannot look whether run ${runId} can be taken up: ${errorText(error)}`);
 }
 
 async function readIfPool(runtime: Runtime, paths: QueuePaths): Promise<PoolRun | undefined> {
@@ -69,10 +88,18 @@ async function readIfPool(runtime: Runtime, paths: QueuePaths): Promise<PoolRun 
   return await readPoolRun(runtime, paths);
 }
 
-function agrees(run: PoolRun, { roots, entry, force }: AdoptOptions): boolean {
+function agrees(run: PoolRun, { roots, entry, force, detached, nodes, code }: AdoptOptions): boolean {
   const same = (a: readonly string[] | "ALL", b: readonly string[] | "ALL"): boolean =>
     a === "ALL" || b === "ALL" ? a === b : a.toSorted().join("\n") === b.toSorted().join("\n");
-  // Its workers would refuse to work for another version.
+  // Its workers would refuse to work for another version, and its queue has the specs and limits of then.
   return run.versions.furu === FURU_VERSION && run.entry === entry && same(run.roots, roots) &&
-    same(run.force, force);
+    (code === "any" || run.code?.id === code?.id) && same(run.force, force) &&
+    same(run.nodes.map(needs), nodes.map(needs)) &&
+    // Workers of a run that was not detached never become its controller.
+    (run.detached || !detached);
+}
+
+/** What workers have to know of an artifact, in a line. */
+function needs({ hash, spec, timeLimitSec }: PoolRun["nodes"][number]): string {
+  return `${hash} ${spec} ${timeLimitSec ?? ""}`;
 }

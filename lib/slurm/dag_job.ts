@@ -14,6 +14,7 @@ import { runReporter } from "../schedule/run_reporter.ts";
 import { declareDead, removeEndedClaim } from "../store/attempt_end.ts";
 import { tryClaim } from "../store/claim.ts";
 import { ClaimWatch } from "../store/liveness.ts";
+import { snapshotUrl } from "../snapshot/layout.ts";
 import { type QueuedJob, readQueued, removeQueued } from "../store/queued.ts";
 import type { Ending } from "../store/end_record.ts";
 import type { SlurmJob } from "../store/record.ts";
@@ -82,9 +83,15 @@ export async function runDagJob(options: DagJobOptions): Promise<number> {
     isNearlyUp(await client(), slurm, run.specs[node.spec]?.timeMin)
   );
   const { signal } = signals;
-  const config: ComputeConfig = { config: run.config, git: run.git, slurm };
+  const { code } = run;
+  const config: ComputeConfig = {
+    config: run.config,
+    git: run.git,
+    slurm,
+    ...(code === undefined ? {} : { code }),
+  };
   const computer = new ProcessComputer(runtime, run.runId, {
-    entry: run.entry,
+    entry: snapshotUrl(runtime.store.root, code, run.entry),
     config: () => Promise.resolve(config),
     sourcesOf: new PayloadSource(runtime, dir).sourcesOf,
     stopping: signal,

@@ -12,6 +12,7 @@ import type { Artifact } from "../task/artifact.ts";
 import type { DagContext } from "./dag_context.ts";
 import { dagNodes, dagSpecs, refuseHopeless } from "./dag_plan.ts";
 import { type DagRun, runDir } from "./dag_run.ts";
+import { keepCode } from "./keep_code.ts";
 import { JobTracker } from "./job_tracker.ts";
 import type { RunDagOptions } from "./run_slurm_options.ts";
 
@@ -67,6 +68,9 @@ export async function prepareDag(
     const state = dagPlan.nodes.get(hash)?.state;
     return state?.status === "TODO" && state.why?.startsWith("what is stored is invalid");
   });
+  const code = nodes.length === 0
+    ? undefined
+    : await keepCode(runtime, dagPlan.nodes.values().map(({ artifact }) => artifact), { options, entry });
   const run: DagRun = {
     schema: RECORD_SCHEMA,
     runId,
@@ -76,6 +80,7 @@ export async function prepareDag(
     createdAt: new Date(machine.clock.now()).toISOString(),
     versions: { furu: FURU_VERSION, deno: Deno.version.deno },
     entry,
+    ...(code === undefined ? {} : { code }),
     roots: [...dagPlan.roots],
     specs,
     // Whoever follows it looks as often.

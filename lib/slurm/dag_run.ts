@@ -4,6 +4,8 @@ import { type Config, configSchema } from "../core/config.ts";
 import { errorCode, StoreError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
 import type { Runtime } from "../run/runtime.ts";
+import { snapshotUrl } from "../snapshot/layout.ts";
+import { snapshotRefSchema } from "../snapshot/manifest.ts";
 import type { GitState } from "../store/provenance.ts";
 import { ownerSchema, RECORD_SCHEMA } from "../store/record.ts";
 import type { Artifact } from "../task/artifact.ts";
@@ -40,6 +42,8 @@ const dagRun = z.object({
   versions: z.object({ furu: z.string(), deno: z.string() }),
   /** URL of the module that the run was started with. */
   entry: z.string(),
+  /** The snapshot of the code that its jobs import; none where they import what is there. */
+  code: snapshotRefSchema.exactOptional(),
   roots: z.array(hash),
   specs: z.record(z.string(), slurmSpecSchema),
   config: configSchema,
@@ -105,7 +109,7 @@ export async function writeDagRun(
   run: DagRun,
   artifacts: readonly Artifact[],
 ): Promise<void> {
-  await writePayloads(runtime, dir, artifacts);
+  await writePayloads(runtime, dir, artifacts, (url) => snapshotUrl(runtime.store.root, run.code, url));
   await runtime.machine.files.write(join(dir, "run.json"), JSON.stringify(run));
 }
 

@@ -212,7 +212,7 @@ class Submission {
       batchScript({
         title: `furu: ${this.#finder.artifact(node)} of run ${run.runId}`,
         setup: spec.setup,
-        command: jobCommand(run.entry, { run: dir, hash: node.hash, name: node.jobName }),
+        command: jobCommand(run, { run: dir, hash: node.hash, name: node.jobName }),
       }),
     );
     const { jobId, cluster } = await client.submit({

@@ -1,35 +1,28 @@
 import { basename } from "@std/path/posix/basename";
 import { dirname } from "@std/path/posix/dirname";
 import { resolve } from "@std/path/posix/resolve";
-import { errorText, UsageError } from "../core/errors.ts";
+import { UsageError } from "../core/errors.ts";
 import type { EventSink } from "../core/event.ts";
 import { didYouMean } from "../core/nearest.ts";
-import { controlPool } from "../pool/control_pool.ts";
-import { readEnded } from "../pool/ended.ts";
 import { type PoolRun, readPoolRun } from "../pool/pool_run.ts";
 import { runPoolWorker } from "../pool/pool_worker.ts";
 import { preflight } from "../pool/preflight.ts";
 import { remoteArtifacts } from "../pool/remote_artifact.ts";
-import { RoleLostError } from "../pool/role.ts";
 import { type QueuePaths, queuePaths } from "../queue/layout.ts";
 import { systemMachine } from "../core/system_machine.ts";
 import { systemRuntime } from "../run/default_runtime.ts";
 import { Store } from "../store/store.ts";
-import type { Runtime } from "../run/runtime.ts";
-import type { Claim } from "../store/claim.ts";
-import type { SlurmJob } from "../store/record.ts";
+import { snapshotUrl } from "../snapshot/layout.ts";
 import { eventText } from "../ui/event_text.ts";
 import { plural } from "../ui/text.ts";
 import { PayloadSource } from "../worker/payload_source.ts";
 import { ProcessComputer } from "../worker/process_computer.ts";
-import type { SlurmClient } from "./client.ts";
+import type { BesideTasks } from "./beside_tasks.ts";
 import { endOfJob } from "./end_of_job.ts";
 import { JobHints } from "./job_hints.ts";
 import { isNearlyUp } from "./job_requeue.ts";
 import { JobSignals } from "./job_signals.ts";
 import { ownSlurmJob } from "./own_job.ts";
-import { runSpecs } from "./run_specs.ts";
-import { SbatchLauncher } from "./sbatch_launcher.ts";
 import { systemClient } from "./system_client.ts";
 import { WORKER_MARK } from "./worker_mark.ts";
 
@@ -45,19 +38,6 @@ export interface PoolJobOptions {
   slots?: number;
   /** The environment of this process. */
   env: Readonly<Record<string, string>>;
-}
-
-/** So long a worker waits for Slurm, before it takes any task, to have its heir submitted. */
-const HEIR_LIMIT_MS = 60_000;
-
-/** What the parts of a worker's process share. */
-interface PoolJob {
-  runtime: Runtime;
-  paths: QueuePaths;
-  run: PoolRun;
-  slurm: SlurmJob | undefined;
-  client: SlurmClient;
-  onEvent: EventSink;
 }
 
 /**
@@ -88,20 +68,28 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
   const ofJob = slurm === undefined ? {} : { slurm };
   say(`${WORKER_MARK}of run ${run.runId}, spec ${spec}, on ${node} (pid ${Deno.pid})`);
   const onEvent = teller();
-  const parts: PoolJob = { runtime, paths, run, slurm, client, onEvent };
+  const parts: BesideTasks = { runtime, paths, run, client, onEvent, say };
+  // Loaded when used: workers of other runs need none of it.
+  const besideTasks = () => import("./beside_tasks.ts");
   const unfit = await preflight(runtime, { paths, run, spec, node, ...key, ...ofJob });
   if (unfit) {
     say(unfit.error);
     return 1;
   }
-  if (run.detached && slurm) await keepHeirAfter(parts, slurm);
+  if (run.detached && slurm) await (await besideTasks()).keepHeirAfter(parts, slurm);
   const timeMin = (run.specs[spec] as { timeMin?: number } | undefined)?.timeMin;
   using signals = new JobSignals(() => slurm ? isNearlyUp(client, slurm, timeMin) : Promise.resolve(true));
   const { signal } = signals;
   const endsAt = await endOfJob(runtime.machine.clock, { env, slurm, client, timeMin });
   const computer = new ProcessComputer(runtime, run.runId, {
-    entry: run.entry,
-    config: () => Promise.resolve({ config: runtime.config, git: run.git, ...ofJob }),
+    entry: snapshotUrl(runtime.store.root, run.code, run.entry),
+    config: () =>
+      Promise.resolve({
+        config: runtime.config,
+        git: run.git,
+        ...ofJob,
+        ...(run.code === undefined ? {} : { code: run.code }),
+      }),
     stopping: signal,
     sourcesOf: new PayloadSource(runtime, paths.run).sourcesOf,
   });
@@ -121,60 +109,14 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
       signal,
       ...(endsAt === undefined ? {} : { endsAt }),
       onEvent,
-      ...(slurm === undefined ? {} : { control: (claim, handOver) => control(parts, claim, handOver) }),
+      ...(slurm === undefined ? {} : {
+        control: async (claim, handOver) => await (await besideTasks()).controlBeside(parts, claim, handOver),
+      }),
     });
     say(`it leaves: ${why}; computed ${plural(computed, "task")}`);
     return 0;
   } finally {
     await computer.close();
-  }
-}
-
-/** Before this process can become the controller, and be killed as that. What does not work ends nothing. */
-async function keepHeirAfter(parts: PoolJob, { name }: SlurmJob): Promise<void> {
-  const { runtime: { store }, paths, onEvent, runtime } = parts;
-  try {
-    if (await readEnded(store, paths)) return;
-    await launcherOf(parts, 0).keepHeirAfter(name, AbortSignal.timeout(HEIR_LIMIT_MS));
-  } catch (error) {
-    const text = `there is no heir for the moment when no worker is left: ${errorText(error)}`;
-    onEvent({ type: "message", level: "warn", text, at: runtime.machine.clock.now() });
-  }
-}
-
-function launcherOf({ runtime, paths, run, client, onEvent }: PoolJob, term: number): SbatchLauncher {
-  return new SbatchLauncher(runtime, {
-    paths,
-    run,
-    specs: runSpecs(run),
-    client,
-    term,
-    onWarning: (text) => onEvent({ type: "message", level: "warn", text, at: runtime.machine.clock.now() }),
-  });
-}
-
-/** Is the run's controller beside the worker's tasks. */
-async function control(parts: PoolJob, claim: Claim, handOver: AbortSignal): Promise<void> {
-  const { runtime, paths, run, onEvent } = parts;
-  say(`it is the controller of run ${run.runId} from now on (number ${claim.attempt.n})`);
-  const launcher = launcherOf(parts, claim.attempt.n);
-  try {
-    const result = await controlPool(runtime, {
-      paths,
-      run,
-      claim,
-      launcher,
-      artifactOf: remoteArtifacts(run),
-      onEvent,
-      signal: new AbortController().signal,
-      handOver,
-    });
-    if (!result) return say("it is the controller no more");
-    say(`run ${run.runId} has ended`);
-    await launcher.close();
-  } catch (error) {
-    if (!(error instanceof RoleLostError)) throw error;
-    say(error.message);
   }
 }
 

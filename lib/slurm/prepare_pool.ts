@@ -1,6 +1,4 @@
 import type { Config } from "../core/config.ts";
-import { ConfigError } from "../core/errors.ts";
-import { artifactLabel } from "../core/hash.ts";
 import { FURU_VERSION } from "../core/version.ts";
 import { type Plan, plan } from "../plan/graph.ts";
 import { poolNodes, type PoolRun } from "../pool/pool_run.ts";
@@ -12,11 +10,12 @@ import { storeStatus } from "../schedule/status_source.ts";
 import { RECORD_SCHEMA } from "../store/record.ts";
 import type { Artifact } from "../task/artifact.ts";
 import { checkSpecs } from "./check_specs.ts";
+import { checkTimeLimits } from "./check_time_limits.ts";
 import type { SlurmClient } from "./client.ts";
+import { keepCode } from "./keep_code.ts";
 import { dagSpecs, neededSpecs } from "./dag_plan.ts";
 import { JobLookup } from "./job_lookup.ts";
 import type { RunPoolOptions } from "./run_slurm_options.ts";
-import { signalLeadSec } from "./signal_lead.ts";
 import type { ParsedSpec } from "./spec.ts";
 
 /** What {@link preparePool} works with. */
@@ -78,6 +77,7 @@ export async function preparePool(
     const state = planned.nodes.get(hash)?.state;
     return state?.status === "TODO" && state.why?.startsWith("what is stored is invalid");
   });
+  const code = missing.length === 0 ? undefined : await keepCode(runtime, given, { options, entry });
   const run: PoolRun = {
     schema: RECORD_SCHEMA,
     runId,
@@ -86,6 +86,7 @@ export async function preparePool(
     submitter: machine.self,
     versions: { furu: FURU_VERSION, deno: Deno.version.deno },
     entry,
+    ...(code === undefined ? {} : { code }),
     roots: [...planned.roots],
     specs,
     // Whoever controls it looks as often.
@@ -122,31 +123,4 @@ async function poolSpecs(
   }
   const used = await dagSpecs(given ?? {}, missing, client, signal);
   return { ...checkSpecs({ default: (given as { default?: unknown }).default }), ...used };
-}
-
-/** Refuses tasks that no worker could ever finish: each would put them back. */
-function checkTimeLimits(
-  nodes: PoolRun["nodes"],
-  specs: Readonly<Record<string, ParsedSpec>>,
-): void {
-  const faults = new Map<string, string>();
-  for (const { name, hash, spec, timeLimitSec } of nodes) {
-    const { timeMin } = specs[spec] ?? {};
-    if (timeMin === undefined || timeLimitSec === undefined || faults.has(`${name} ${spec}`)) continue;
-    const most = timeMin * 60 - signalLeadSec(timeMin);
-    if (timeLimitSec <= most) continue;
-    faults.set(
-      `${name} ${spec}`,
-      `${
-        artifactLabel(name, hash)
-      } may take ${timeLimitSec} s (timeLimit), a worker of spec '${spec}' has ${most} s ` +
-        `(timeMin is ${timeMin})`,
-    );
-  }
-  if (faults.size === 0) return;
-  throw new ConfigError(
-    `Cannot use Slurm specs as their workers have too little time:${
-      [...faults.values()].map((fault) => `\n  ${fault}`).join("")
-    }`,
-  );
 }

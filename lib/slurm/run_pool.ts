@@ -9,6 +9,7 @@ import { makeQueue } from "../queue/make_queue.ts";
 import { queuePaths } from "../queue/layout.ts";
 import type { Runtime } from "../run/runtime.ts";
 import type { RunReporter } from "../schedule/run_reporter.ts";
+import { snapshotUrl } from "../snapshot/layout.ts";
 import type { Artifact } from "../task/artifact.ts";
 import { plural } from "../ui/text.ts";
 import { writePayloads } from "../worker/payload_files.ts";
@@ -77,7 +78,8 @@ async function openPool(
   const { run, plan, artifacts } = prepared;
   const slurm = ownSlurmJob(environmentVariables());
   const job = slurm === undefined ? {} : { slurm };
-  const adopted = await adoptRun(runtime, { ...run, ...job });
+  const isIdle = plan.counts.done === plan.nodes.size;
+  const adopted = await adoptRun(runtime, { ...run, ...job, ...(isIdle ? { code: "any" } : {}) });
   if (adopted) {
     const { paths, claim, run: { runId, createdAt, submitter, detached, counts, invalid } } = adopted;
     // Whoever controls it says so.
@@ -94,12 +96,11 @@ async function openPool(
     };
     return { ...prepared, run: taken, paths, claim };
   }
-  const isIdle = plan.counts.done === plan.nodes.size;
   if (isIdle && options.wait !== false) return undefined;
   const { store } = runtime;
   const paths = queuePaths(store.root, run.runId);
   await makeQueue(store, paths, [...new Set(run.nodes.map(({ spec }) => spec))]);
-  await writePayloads(runtime, paths.run, artifacts);
+  await writePayloads(runtime, paths.run, artifacts, (url) => snapshotUrl(store.root, run.code, url));
   // Before the run can be seen: nobody else is to take it up.
   const claim = await takeRole(runtime, paths, { runId: run.runId, ...job });
   if (typeof claim === "string") throw new Error(`Run ${run.runId} was begun twice`);

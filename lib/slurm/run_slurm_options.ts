@@ -29,6 +29,11 @@ export interface SlurmOptions {
   progress?: "auto" | "plain" | "quiet" | "json" | "none";
   /** Ends the run: what it submitted is cancelled, and the signal's reason is thrown. */
   signal?: AbortSignal;
+  /**
+   * Is the code kept as it is now, so that jobs import that, whatever becomes of it? Without it they import what is there when
+   * they start. @default true
+   */
+  snapshot?: boolean;
   /** URL of the module that defines the tasks, where it is not the main module. @default Deno.mainModule */
   entry?: string;
 }
@@ -104,6 +109,7 @@ const COMMON = [
   "progress",
   "signal",
   "entry",
+  "snapshot",
 ] as const satisfies (keyof SlurmOptions | "mode")[];
 
 /**
@@ -117,7 +123,7 @@ export function checkSlurmOptions(options: RunSlurmOptions): void {
   oneOf("mode", given.mode, ["pool", "dag"]);
   checkNames(given, isPool);
   checkChoices(options);
-  for (const name of ["wait", "keepGoing"]) {
+  for (const name of ["wait", "keepGoing", "snapshot"]) {
     if (given[name] === undefined || typeof given[name] === "boolean") continue;
     throw refusal(name, given[name], "allowed are true and false");
   }

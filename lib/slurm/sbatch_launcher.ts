@@ -22,6 +22,8 @@ export class SbatchLauncher implements WorkerLauncher {
   /** Keys of the workers whose heir there is to be. */
   #heirOf: ReadonlySet<string> = new Set();
   #heirWaitsFor = "";
+  /** Nodes that the last workers were kept from: the heir would be of no use there, either. */
+  #exclude: readonly string[] = [];
   #heirTrouble = "";
   readonly #cancelled = new Set<string>();
 
@@ -40,6 +42,7 @@ export class SbatchLauncher implements WorkerLauncher {
   }
 
   async submit(request: WorkerRequest, signal: AbortSignal): Promise<void> {
+    this.#exclude = request.exclude;
     await this.#submitter.submit(request, signal);
   }
 
@@ -112,7 +115,7 @@ export class SbatchLauncher implements WorkerLauncher {
       const { specs } = this.#options;
       const spec = "default" in specs ? "default" : Object.keys(specs)[0];
       if (spec === undefined || this.#submitter.open.size > 0) return;
-      await this.#submitter.submit({ spec, count: 1, exclude: [], heirOf: after }, signal);
+      await this.#submitter.submit({ spec, count: 1, exclude: this.#exclude, heirOf: after }, signal);
       // So that the next call sees it.
       await this.#workers.look(this.#submitter.open, signal);
     }

@@ -18,7 +18,7 @@ export interface SrunLauncherOptions {
   /** Where everything of the run is. */
   paths: QueuePaths;
   /** The run. */
-  run: Pick<PoolRun, "runId" | "entry" | "config">;
+  run: Pick<PoolRun, "runId" | "entry" | "code" | "config">;
   /** What its specs need, of what the job has. */
   specs: Readonly<Record<string, ParsedSpec>>;
   /** Told of trouble, for people. */
@@ -111,7 +111,7 @@ export class SrunLauncher implements WorkerLauncher {
     const key = `step-${machine.randomId()}`;
     const log = join(folder, `${key}.log`);
     const script = join(folder, `${key}.sh`);
-    const command = poolWorkerCommand(run.entry, { run: paths.run, spec, job: key });
+    const command = poolWorkerCommand(run, { run: paths.run, spec, job: key });
     const title = `furu: a worker of run ${run.runId}, spec ${spec}`;
     await machine.files.write(script, batchScript({ title, setup: parsed.setup, command }));
     const process = new Deno.Command("srun", {

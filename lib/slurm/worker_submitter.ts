@@ -21,7 +21,7 @@ export interface WorkerSubmitterOptions {
   /** Where everything of the run is. */
   paths: QueuePaths;
   /** The run. */
-  run: Pick<PoolRun, "runId" | "entry" | "config">;
+  run: Pick<PoolRun, "runId" | "entry" | "code" | "config">;
   /** What jobs its specs stand for. */
   specs: Readonly<Record<string, ParsedSpec>>;
   /** The how-manieth controller of the run has them submitted; 0 for whoever only cancels. */
@@ -184,7 +184,7 @@ export class WorkerSubmitter {
       batchScript({
         title: `furu: workers of run ${run.runId}, spec ${spec}`,
         setup: parsed.setup,
-        command: poolWorkerCommand(run.entry, { run: paths.run, spec, job: name }),
+        command: poolWorkerCommand(run, { run: paths.run, spec, job: name }),
       }),
     );
     const job = await client.submit({

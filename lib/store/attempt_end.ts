@@ -52,6 +52,19 @@ export async function declareDead(
   await removeIfThere(store.machine, paths.home);
 }
 
+/** Ends an attempt that succeeded, and whose owner died before it could: its record is the artifact's. */
+export async function declareSucceeded(
+  store: Store,
+  paths: ArtifactPaths,
+  holder: ClaimRecord,
+): Promise<void> {
+  const end = endPath(paths, holder);
+  if (!await linkSuccessEnd(store, paths, end)) return;
+  await removeClaim(store, paths, holder.id);
+  await removeIfThere(store.machine, end);
+  await removeHome(store, paths, true);
+}
+
 /** Removes a claim whose attempt has ended and whose owner did not come back for it. */
 export async function removeEndedClaim(
   store: Store,

@@ -12,6 +12,14 @@ export interface GitState {
   dirty: boolean;
 }
 
+/** Which code computes, where a run keeps it. */
+export interface CodeVersion {
+  /** The digest of the user's local modules and of what decides how they are resolved. */
+  digest: string;
+  /** The snapshot of them, below `snapshots/` of the store. */
+  id: string;
+}
+
 /** Longest time that git may take: a huge work tree on a slow server must not hold up results. */
 const GIT_TIMEOUT_MS = 10_000;
 
@@ -26,11 +34,15 @@ export class Provenance {
   #peak: number | undefined;
   #peakUntil = 0;
 
-  /** @param known `git`: what that said already in another process of the same run; `slurm`: the job. */
+  /** @param known `git`: what that said already in another process of the same run; `slurm`: the job; `code`: what computes. */
   constructor(
     how: Config["recordGit"],
     self: Owner,
-    { git: known, slurm }: { git?: GitState | null | undefined; slurm?: SlurmJob | undefined } = {},
+    { git: known, slurm, code }: {
+      git?: GitState | null | undefined;
+      slurm?: SlurmJob | undefined;
+      code?: CodeVersion | undefined;
+    } = {},
   ) {
     this.#how = how;
     if (known !== undefined && how === "cached") this.#git = Promise.resolve(known ?? undefined);
@@ -45,6 +57,7 @@ export class Provenance {
       pid: Deno.pid,
       command: commandLine(),
       ...(slurm === undefined ? {} : { slurm }),
+      ...(code === undefined ? {} : { code: { digest: code.digest, snapshot: code.id } }),
     };
   }
 

@@ -6,7 +6,7 @@ import { refuseStrayCode } from "../run/context.ts";
 import { systemRuntime } from "../run/default_runtime.ts";
 import type { Outcome } from "../run/outcome.ts";
 import type { Runtime } from "../run/runtime.ts";
-import type { GitState } from "../store/provenance.ts";
+import type { CodeVersion, GitState } from "../store/provenance.ts";
 import type { SlurmJob } from "../store/record.ts";
 import type { Artifact } from "../task/artifact.ts";
 import { decodeArtifact, type EncodedArtifact, references } from "../task/reference.ts";
@@ -23,6 +23,8 @@ export interface ComputeConfig {
   git: GitState | null;
   /** The Slurm job that it runs in, for the records. */
   slurm?: SlurmJob;
+  /** Which code it imports, where the run keeps it. */
+  code?: CodeVersion;
 }
 
 /** So many artifacts are kept for the tasks to come. */
@@ -57,8 +59,8 @@ export async function computeTask(task: ComputeTask, signal: AbortSignal, io: Co
   });
 }
 
-function start({ config, git, slurm }: ComputeConfig): Runtime {
-  const started = systemRuntime(config, { git, slurm });
+function start({ config, git, slurm, code }: ComputeConfig): Runtime {
+  const started = systemRuntime(config, { git, slurm, code });
   refuseStrayCode(started);
   return started;
 }

@@ -17,18 +17,20 @@ const AT_ONCE = 32;
  * Writes all that other processes need to make artifacts again, a file for each of them and of those below.
  *
  * @param dir The folder of the run, which is made where it is missing.
+ * @param place Where they are to find a module. @default where it is
  * @throws {StoreError} when it cannot be written.
  */
 export async function writePayloads(
   { machine, store }: Pick<Runtime, "machine" | "store">,
   dir: string,
   artifacts: Iterable<Artifact>,
+  place: (url: string) => string = (url) => url,
 ): Promise<void> {
   await store.makeDir(join(dir, "artifacts"));
   const table = Object.entries(encodeArtifacts(artifacts));
   const writes = pooledMap(AT_ONCE, table, async ([hash, { name, module, params }]) => {
     const payload: ArtifactPayload = {
-      ...(module === undefined ? {} : { module }),
+      ...(module === undefined ? {} : { module: place(module) }),
       name,
       params: JSON.stringify(params),
     };

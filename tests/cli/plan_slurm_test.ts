@@ -3,6 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { planSlurm, slurmPlanText } from "../../lib/cli/plan_slurm.ts";
 import type { PlanView, ViewNode } from "../../lib/cli/plan_view.ts";
 import { SlurmError } from "../../lib/core/errors.ts";
+import type { Hash } from "../../lib/core/hash.ts";
 import type { Partition } from "../../lib/slurm/parse_partitions.ts";
 import { furu } from "./rig.ts";
 
@@ -31,7 +32,7 @@ describe("planSlurm()", () => {
       "IN_PROGRESS",
       "default",
     ]);
-    const jobs = await planSlurm(plan, { specs, partitions });
+    const jobs = await planSlurm(plan, { mode: "dag", specs, partitions });
     assertEquals(jobs.problems, []);
     assertEquals(slurmPlanText(jobs).split("\n"), [
       "",
@@ -45,6 +46,7 @@ describe("planSlurm()", () => {
 
   it("says nothing of specs when nothing would be submitted, and asks Slurm nothing", async () => {
     const jobs = await planSlurm(planOf(["DONE", "big"]), {
+      mode: "dag",
       specs: {},
       partitions: () => Promise.reject(new Error("asked")),
     });
@@ -57,13 +59,14 @@ describe("planSlurm()", () => {
     const plan = planOf(["IN_PROGRESS", "default", { owner, outside: true }], ["IN_PROGRESS", "default", {
       owner,
     }]);
-    const { problems } = await planSlurm(plan, { specs, partitions });
+    const { problems } = await planSlurm(plan, { mode: "dag", specs, partitions });
     assertEquals(problems, [`toy/default(00000000) is computed outside of Slurm by ${owner}`]);
   });
 
   it("lists all for which the run would be refused", async () => {
     const plan = planOf(["TODO", "gpux"], ["TODO", "gpu"], ["FAILED", "default", { error: "out of beans" }]);
     const jobs = await planSlurm(plan, {
+      mode: "dag",
       specs: { default: {}, gpu: { partition: "gpu", gpus: 3 } },
       partitions,
     });
@@ -82,16 +85,74 @@ describe("planSlurm()", () => {
   it("has a cluster that does not answer among the problems, and no other error", async () => {
     const silent = () => Promise.reject(new SlurmError("Cannot read Slurm's partitions: sinfo: no answer"));
     const { problems, specs: planned } = await planSlurm(planOf(["TODO", "gpu"]), {
+      mode: "dag",
       specs,
       partitions: silent,
     });
     assertEquals([problems, planned[0]?.jobs], [["Cannot read Slurm's partitions: sinfo: no answer"], 1]);
     const broken = () => Promise.reject(new TypeError("a bug"));
     await assertRejects(
-      () => planSlurm(planOf(["TODO", "gpu"]), { specs, partitions: broken }),
+      () => planSlurm(planOf(["TODO", "gpu"]), { mode: "dag", specs, partitions: broken }),
       TypeError,
       "a bug",
     );
+  });
+});
+
+describe("planSlurm() of a pool", () => {
+  const hash = (i: number): Hash => `${i}`.padEnd(32, "0") as Hash;
+
+  it("counts the tasks of each spec, and the workers for what can begin at once", async () => {
+    const plan = planOf(["TODO", "gpu"], ["TODO", "default"], ["TODO", "default"], ["DONE", "default"]);
+    const [top] = [...plan.nodes.values()];
+    const nodes = new Map(plan.nodes).set(hash(0), { ...top!, dependencies: [hash(1), hash(3)] });
+    const pool = await planSlurm({ ...plan, nodes }, { mode: "pool", specs, partitions });
+    assertEquals([pool.problems, pool.adopts], [[], undefined]);
+    assertEquals(slurmPlanText(pool).split("\n"), [
+      "",
+      "--slurm pool would submit 2 workers at first:",
+      "SPEC     TASKS  WORKERS  SBATCH",
+      "gpu          1        0  --partition=gpu --nodes=1 --cpus-per-task=1 --gres=gpu:1 --time=60 '--comment=it'\\''s mine'",
+      "default      2        2  --nodes=1 --cpus-per-task=1 --time=5",
+      "",
+    ]);
+  });
+
+  it("submits no more than 50 workers where nobody says how many", async () => {
+    const plan = planOf(...Array.from({ length: 80 }, () => ["TODO", "default"] as ["TODO", string]));
+    const pool = await planSlurm(plan, { mode: "pool", specs, partitions });
+    assertEquals(pool.specs.map(({ jobs }) => jobs), [50]);
+  });
+
+  it("names the run that it would take up", async () => {
+    const pool = await planSlurm(planOf(["TODO", "default"]), {
+      mode: "pool",
+      specs,
+      partitions,
+      adopts: "slurm-1",
+    });
+    assertStringIncludes(
+      slurmPlanText(pool),
+      "--slurm pool would take up run slurm-1, whose controller is gone\n",
+    );
+  });
+
+  it("can wait for somebody outside of Slurm, and refuses tasks that no worker has the time for", async () => {
+    const plan = planOf(["IN_PROGRESS", "default", { owner: "pid 1", outside: true }], ["TODO", "default"]);
+    const nodes = [{ hash: hash(1), name: "toy/default", spec: "default", timeLimitSec: 3600 }];
+    const { problems } = await planSlurm(plan, { mode: "pool", specs, partitions, nodes });
+    assertEquals(problems.length, 1);
+    assertMatch(problems[0]!, /too little time:\n {2}toy\/default\(10000000\) may take 3600 s/);
+  });
+});
+
+describe("furu plan --slurm", () => {
+  it("is about a pool unless it says dag", async () => {
+    const plan = () => Promise.resolve(planOf(["TODO", "default"]));
+    const poolPlan = () => Promise.resolve({ adopts: "slurm-2" });
+    const { out } = await furu(["plan", "pipeline.ts", "--slurm", "--json"], { plan, poolPlan });
+    const { slurm } = JSON.parse(out);
+    assertEquals([slurm.mode, slurm.adopts, slurm.specs[0].tasks], ["pool", "slurm-2", 1]);
   });
 });
 

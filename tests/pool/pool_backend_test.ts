@@ -4,6 +4,7 @@ import { PoolBackend } from "../../lib/pool/pool_backend.ts";
 import { remoteArtifacts } from "../../lib/pool/remote_artifact.ts";
 import { Role } from "../../lib/pool/role.ts";
 import { listQueue } from "../../lib/queue/list_queue.ts";
+import type { Runtime } from "../../lib/run/runtime.ts";
 import type { BackendEvent } from "../../lib/schedule/backend.ts";
 import type { Artifact } from "../../lib/task/artifact.ts";
 import { until } from "../rig.ts";
@@ -12,10 +13,12 @@ import { artifact, PoolRig, TIMING } from "./rig.ts";
 
 async function poolBackend(
   artifacts: readonly Artifact[],
+  change: (runtime: Runtime, pool: PoolRig) => void = () => {},
 ): Promise<BackendRig & { pool: PoolRig; broken: unknown[] }> {
   const pool = new PoolRig();
   await pool.begin(artifacts);
   const runtime = pool.process();
+  change(runtime, pool);
   const events: BackendEvent[] = [];
   const broken: unknown[] = [];
   const backend = new PoolBackend({
@@ -47,7 +50,7 @@ async function poolBackend(
   };
 }
 
-backendContract("PoolBackend", poolBackend);
+backendContract("PoolBackend", (artifacts) => poolBackend(artifacts));
 
 Deno.test("PoolBackend.withdraw() takes back what no worker has claimed, and says so of each", async () => {
   const artifacts = Array.from({ length: 40 }, () => artifact(() => 1));
@@ -60,4 +63,26 @@ Deno.test("PoolBackend.withdraw() takes back what no worker has claimed, and say
   assertEquals([...new Set(rig.events.map(({ type }) => type))], ["withdrawn"]);
   assertEquals(hashes(rig.events), hashes(artifacts));
   assertEquals(rig.pool.files("todo"), []);
+});
+
+Deno.test("PoolBackend reports nothing as busy by a listing of before it was queued again", async () => {
+  const only = artifact(() => 1);
+  let stale = 0;
+  await using rig = await poolBackend([only], ({ machine: { files } }, pool) => {
+    const list = files.list.bind(files);
+    files.list = async (dir) => {
+      const isLate = dir === pool.paths.waiting && stale === 0 && pool.files("todo").length > 0;
+      if (isLate) stale++;
+      const name = `${only.hash}.1.0.json`;
+      return isLate
+        ? [{ name, isDirectory: false } as Awaited<ReturnType<typeof list>>[number]]
+        : await list(dir);
+    };
+  });
+  rig.pool.launcher.starts = false;
+  rig.backend.start(only, "default");
+  await until(() => stale === 1 && rig.pool.launcher.list.length > 0, "the listing was wrong");
+  rig.pool.launcher.begin(rig.pool.launcher.list[0]!);
+  await until(() => rig.events.length > 0, "it is reported");
+  assertEquals(rig.events.map(({ type }) => type), ["done"]);
 });

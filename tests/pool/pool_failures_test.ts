@@ -6,6 +6,7 @@ import { readEnded } from "../../lib/pool/ended.ts";
 import { readEnds } from "../../lib/store/ends.ts";
 import { until } from "../rig.ts";
 import { artifact, PoolRig } from "./rig.ts";
+import { Gate } from "./worker_rig.ts";
 
 const retry = { retryFailed: true, maxComputeRetries: 2, preemptMax: 2 };
 
@@ -256,6 +257,41 @@ describe("failures in a pool", () => {
     const { summary } = (await rig.control())!;
     assertEquals(summary.computed, 1);
     assertEquals(rig.launcher.submitted.map(({ exclude }) => exclude), [[], [], ["broken"]]);
+  });
+
+  it("lets a worker on an excluded node finish what it computes, and take nothing more", async () => {
+    await using rig = new PoolRig();
+    const gate = new Gate();
+    let starts = 0;
+    const long = artifact(
+      (ctx) => {
+        starts++;
+        return gate.create(ctx);
+      },
+      [],
+      { spec: "long" },
+    );
+    await rig.begin([long, artifact(() => 1)], { maxWorkers: 4, idleTimeoutSec: 600 });
+    rig.launcher.starts = false;
+    rig.launcher.nodeOf = (order) => order < 4 ? "broken" : "good";
+    const controlled = rig.control();
+    await until(() => rig.launcher.list.length === 2, "a worker of each spec is submitted");
+    const [first, second] = rig.launcher.list;
+    rig.launcher.begin(first!.spec === "long" ? first! : second!);
+    const computes = (): boolean =>
+      [...Deno.readDirSync(rig.paths.workers)].some(({ name }) => name.endsWith(".now.json"));
+    await until(() => gate.waiting === 1 && computes(), "it says that it computes");
+    rig.launcher.planOf = (order) => order < 4 ? { refuses: "node" } : {};
+    rig.launcher.starts = true;
+    rig.launcher.begin(first!.spec === "long" ? second! : first!);
+    await until(() => rig.messages.some((text) => text.startsWith("node broken is not used")), "excluded");
+    await until(
+      () => [...Deno.readDirSync(rig.paths.workers)].some(({ name }) => name.endsWith(".leave.json")),
+      "told",
+    );
+    gate.open();
+    const { summary } = (await controlled)!;
+    assertEquals([summary.computed, summary.retries, starts], [2, 0, 1]);
   });
 
   it("tries excluded nodes again, once, for a spec that has had no worker for long, and then ends", async () => {

@@ -151,12 +151,13 @@ describe("SbatchLauncher", () => {
     await scene(async ({ slurm, launcher, name }) => {
       slurm.answers.sbatch = ["11\n", "12\n", "13\n"];
       const one = launcher();
-      await one.submit({ spec: "gpu", count: 1, exclude: [] }, never);
+      await one.submit({ spec: "gpu", count: 1, exclude: ["node7"] }, never);
       const keys = (await one.jobs(never)).map(({ key }) => key);
       await one.keepHeir(keys, never);
       await one.keepHeir(keys, never);
       assertEquals(submissions(slurm).length, 2);
       assertEquals(option(submissions(slurm)[1]!, "dependency"), "afterany:11");
+      assertEquals(option(submissions(slurm)[1]!, "exclude"), "bad1,node7");
       await one.submit({ spec: "gpu", count: 1, exclude: [] }, never);
       const more = (await one.jobs(never)).map(({ key }) => key);
       assertEquals(more, [name(0), name(2)]);

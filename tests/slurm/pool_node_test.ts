@@ -8,18 +8,21 @@ const ROOTS: Node[] = [
 ];
 
 describeOnSlurm("a pool with a node where nothing can start", (suite) => {
-  suite.it("uses that node no more after two tasks whose module does not import there, and says so", async () => {
-    await using rig = new PoolRig(suite.cluster);
-    rig.write("bad-node", "cpu1");
-    const { summary, error, messages } = await reportOf(rig.start(ROOTS));
-    assertEquals([error, summary?.computed, summary?.failures], [undefined, 7, []], messages.join("\n"));
-    const excluded = messages.filter((text) => text.startsWith("node cpu1 is not used any more"));
-    assertEquals(excluded.length, 1, messages.join("\n"));
-    assertMatch(excluded[0]!, /made up: no library on cpu1/);
-    await rig.left();
-    rig.assertWhole(ROOTS);
-    assertEquals(new Set(rig.starts().map(({ node }) => node)), new Set(["cpu2"]));
-  });
+  suite.it(
+    "uses that node no more after two tasks whose module does not import there, and says so",
+    async () => {
+      await using rig = new PoolRig(suite.cluster);
+      rig.write("bad-node", "cpu1");
+      const { summary, error, messages } = await reportOf(rig.start(ROOTS));
+      assertEquals([error, summary?.computed, summary?.failures], [undefined, 7, []], messages.join("\n"));
+      const excluded = messages.filter((text) => text.startsWith("node cpu1 is not used any more"));
+      assertEquals(excluded.length, 1, messages.join("\n"));
+      assertMatch(excluded[0]!, /made up: no library on cpu1/);
+      await rig.left();
+      rig.assertWhole(ROOTS);
+      assertEquals(new Set(rig.starts().map(({ node }) => node)), new Set(["cpu2"]));
+    },
+  );
 
   suite.it("uses that node no more after two workers that have no folder for temporary files", async () => {
     await using rig = new PoolRig(suite.cluster);
@@ -44,13 +47,18 @@ describeOnSlurm("a pool with a node where nothing can start", (suite) => {
     assertEquals([rig.inProgress(), rig.values()], [[], []]);
   });
 
-  suite.it("ends, too, where the only node of a partition cannot start it, and says what was wrong", async () => {
-    await using rig = new PoolRig(suite.cluster);
-    rig.write("bad-node", "gpu1");
-    const { error, messages } = await reportOf(rig.start([{ id: "a", spec: "gpu" }, { id: "b", spec: "gpu" }]));
-    assertEquals(error?.name, "SlurmError", messages.join("\n"));
-    assertMatch(error!.message, /gpu1: .*made up: no library on gpu1/);
-    await rig.left();
-    assertEquals([rig.inProgress(), rig.values()], [[], []]);
-  });
+  suite.it(
+    "ends, too, where the only node of a partition cannot start it, and says what was wrong",
+    async () => {
+      await using rig = new PoolRig(suite.cluster);
+      rig.write("bad-node", "gpu1");
+      const { error, messages } = await reportOf(
+        rig.start([{ id: "a", spec: "gpu" }, { id: "b", spec: "gpu" }]),
+      );
+      assertEquals(error?.name, "SlurmError", messages.join("\n"));
+      assertMatch(error!.message, /gpu1: .*made up: no library on gpu1/);
+      await rig.left();
+      assertEquals(rig.values(), []);
+    },
+  );
 });

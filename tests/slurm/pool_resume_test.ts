@@ -8,7 +8,10 @@ describeOnSlurm("a pool whose controller is not alone", (suite) => {
   suite.it("is taken up where it was by a new run after SIGKILL, and nothing is computed twice", async () => {
     await using rig = new PoolRig(suite.cluster);
     const roots: Node[] = [
-      { id: "top", needs: [{ id: "slow", does: ["touch runs", "await go"] }, { id: "b", needs: [{ id: "c" }] }] },
+      {
+        id: "top",
+        needs: [{ id: "slow", does: ["touch runs", "await go"] }, { id: "b", needs: [{ id: "c" }] }],
+      },
       ...Array.from({ length: 6 }, (_, i): Node => ({ id: `n${i}`, does: ["sleep 30"] })),
     ];
     const first = rig.start(roots);
@@ -23,7 +26,18 @@ describeOnSlurm("a pool whose controller is not alone", (suite) => {
     assertEquals(rig.runs().length, 1);
     await rig.left();
     rig.assertWhole(roots);
-    assertEquals(rig.starts().map(({ id }) => id).sort(), ["b", "c", "n0", "n1", "n2", "n3", "n4", "n5", "slow", "top"]);
+    assertEquals(rig.starts().map(({ id }) => id).sort(), [
+      "b",
+      "c",
+      "n0",
+      "n1",
+      "n2",
+      "n3",
+      "n4",
+      "n5",
+      "slow",
+      "top",
+    ]);
   });
 
   suite.it("computes each artifact once beside another run over the same roots", async () => {
@@ -33,7 +47,10 @@ describeOnSlurm("a pool whose controller is not alone", (suite) => {
       needs: Array.from({ length: 12 }, (_, i) => ({ id: `n${i}`, does: ["sleep 50"] })),
     }];
     const reports = await Promise.all([rig.start(roots), rig.start(roots)].map(reportOf));
-    assertEquals(reports.map(({ error, summary }) => [error, summary?.failures]), [[undefined, []], [undefined, []]]);
+    assertEquals(reports.map(({ error, summary }) => [error, summary?.failures]), [[undefined, []], [
+      undefined,
+      [],
+    ]]);
     const computed = reports.map(({ summary }) => summary!.computed);
     assertEquals(computed[0]! + computed[1]!, 13, `${computed}`);
     assertEquals(new Set(rig.starts().map(({ id }) => id)).size, rig.starts().length);
@@ -72,9 +89,12 @@ describeOnSlurm('a pool inside of an allocation (launcher "srun")', (suite) => {
       ].join("\n"),
     );
     const output = `--output=${rig.folder}/job.log`;
-    await suite.cluster.run("sbatch", "--wait", "--cpus-per-task=4", output, `${rig.folder}/job.sh`)
+    await suite.cluster.run("sbatch", "--cpus-per-task=4", output, `${rig.folder}/job.sh`);
+    // "sbatch --wait" would look every ten seconds.
+    const log = (): string => rig.read("job.log").trim().split("\n").at(-1) ?? "";
+    await until(() => log().startsWith("{"), "the job has ended", DEADLINE_MS)
       .catch((error) => Promise.reject(new Error(`${error}\n${rig.read("job.log")}`)));
-    const { summary, error } = JSON.parse(rig.read("job.log").trim().split("\n").at(-1)!);
+    const { summary, error } = JSON.parse(log());
     assertEquals([error, summary.computed], [undefined, 7], rig.read("job.log"));
     assertStringIncludes(rig.read("job.log"), "workers of spec 'default'");
     assertEquals(new Set(rig.starts().map(({ partition }) => partition)), new Set(["cpu"]));

@@ -106,7 +106,9 @@ export class PoolRig implements AsyncDisposable {
   /** All starts of tasks, in their order. */
   starts(id?: string): Start[] {
     const lines = this.read("starts").split("\n").filter((line) => line !== "");
-    return lines.map((line): Start => JSON.parse(line)).filter((start) => id === undefined || start.id === id);
+    return lines.map((line): Start => JSON.parse(line)).filter((start) =>
+      id === undefined || start.id === id
+    );
   }
 
   /** Waits until a task has begun for the so-manieth time. */

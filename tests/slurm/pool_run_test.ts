@@ -23,7 +23,9 @@ describeOnSlurm("runSlurm() with a pool of workers", (suite) => {
     rig.assertWhole(roots);
     const where = new Map(rig.starts().map(({ id, node, partition }) => [id, `${partition} ${node}`]));
     for (const id of ["top", "below", "mid"]) assertEquals(where.get(id), "gpu gpu1", messages.join("\n"));
-    for (const id of ["beside", ...leaves.map((node) => node.id)]) assertMatch(where.get(id)!, /^cpu cpu[12]$/);
+    for (const id of ["beside", ...leaves.map((node) => node.id)]) {
+      assertMatch(where.get(id)!, /^cpu cpu[12]$/);
+    }
     assertEquals(rig.starts().length, 10);
     const again = await reportOf(rig.start(roots));
     assertEquals([again.error, again.summary?.computed, again.summary?.cached], [undefined, 0, 2]);

@@ -1,5 +1,11 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { declareDead, endAttempt, releaseClaim, removeEndedClaim } from "../../lib/store/attempt_end.ts";
+import {
+  declareDead,
+  declareSucceeded,
+  endAttempt,
+  releaseClaim,
+  removeEndedClaim,
+} from "../../lib/store/attempt_end.ts";
 import { newestCheckpoint, readEnds } from "../../lib/store/ends.ts";
 import { tryClaim } from "../../lib/store/claim.ts";
 import { readClaim } from "../../lib/store/read_claim.ts";
@@ -70,6 +76,30 @@ Deno.test("declareDead() of an old claim leaves the one alone that came after it
   await declareDead(rig.store(), rig.paths, old.record, "no heartbeat");
   assertEquals((await readClaim(rig.store(), rig.paths))?.id, next.record.id);
   assertEquals(await readEnds(rig.store(), rig.paths), []);
+});
+
+Deno.test("declareSucceeded() tidies up after an owner that died with its result stored, once", async () => {
+  await using rig = new StoreRig();
+  const { record } = await rig.claim();
+  Deno.mkdirSync(`${rig.paths.home}/1-${record.id}.checkpoint`);
+  Deno.writeTextFileSync(rig.paths.record, "{}");
+  await declareSucceeded(rig.store(), rig.paths, record);
+  assertEquals(rig.tree().filter((name) => name.includes("Task/")), [
+    `artifacts/test/Task/${rig.paths.hash}.json`,
+  ]);
+  await declareSucceeded(rig.store(), rig.paths, record);
+  assertEquals(rig.names(), []);
+});
+
+Deno.test("declareSucceeded() leaves an attempt alone that somebody else has ended, or is ending", async () => {
+  await using rig = new StoreRig();
+  const dead = await rig.claim();
+  await declareDead(rig.store(), rig.paths, dead.record, "no heartbeat");
+  const next = await rig.claim();
+  Deno.writeTextFileSync(rig.paths.record, "{}");
+  await declareSucceeded(rig.store(), rig.paths, dead.record);
+  assertEquals((await readClaim(rig.store(), rig.paths))?.id, next.record.id);
+  assertEquals((await readEnds(rig.store(), rig.paths)).map(({ kind }) => kind), ["crashed"]);
 });
 
 Deno.test("releaseClaim() and removeEndedClaim() leave nothing", async () => {

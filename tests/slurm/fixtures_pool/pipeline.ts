@@ -14,11 +14,15 @@ import { act, SCENE } from "../../e2e/fixtures_run/acts.ts";
 import type { PoolReport, Start } from "../pool_rig.ts";
 
 const node = Deno.env.get("SLURMD_NODENAME");
-if (node !== undefined && [node, "*"].includes(textOf("bad-node") ?? "")) throw new Error(`made up: no library on ${node}`);
+if (node !== undefined && [node, "*"].includes(textOf("bad-node") ?? "")) {
+  throw new Error(`made up: no library on ${node}`);
+}
 
 const SPECS = { default: { timeMin: 5 }, gpu: { partition: "gpu", gpus: 1, timeMin: 5 } };
 
-const anyJob: z.ZodType<Artifact<string>> = z.lazy(() => Job.schema as unknown as z.ZodType<Artifact<string>>);
+const anyJob: z.ZodType<Artifact<string>> = z.lazy(() =>
+  Job.schema as unknown as z.ZodType<Artifact<string>>
+);
 
 const params = z.object({
   id: z.string(),

@@ -1,0 +1,111 @@
+import { join } from "@std/path/posix/join";
+import { fromCanonical } from "../core/canonical.ts";
+import { errorText } from "../core/errors.ts";
+import { storedArtifact } from "../run/stored_artifact.ts";
+import { type CodeChanges, codeChanges } from "../snapshot/code_changes.ts";
+import { readManifest } from "../snapshot/read_manifest.ts";
+import { readRecord } from "../store/commit.ts";
+import { readEnds } from "../store/ends.ts";
+import { attemptPaths, parseAttemptName } from "../store/layout.ts";
+import { type QueuedJob, readQueued } from "../store/queued.ts";
+import { readClaim } from "../store/read_claim.ts";
+import type { ClaimRecord, EndRecord, SuccessRecord } from "../store/record.ts";
+import { listOrNothing, type Store } from "../store/store.ts";
+import type { FoundArtifact } from "./find_stored.ts";
+import { valueText } from "./value_text.ts";
+
+/** All that the store knows of an artifact, as JSON. */
+export interface ArtifactView {
+  /** Its task's name. */
+  name: string;
+  /** Its hash. */
+  hash: string;
+  /** What is stored of it, as far as one look tells: somebody who holds it may be dead. */
+  status: "DONE" | "IN_PROGRESS" | "FAILED" | "TODO";
+  /** Its success record, without the value. */
+  record?: Omit<SuccessRecord, "value" | "schema"> & {
+    /** Where it is. */
+    path: string;
+    /** Size of the file in bytes: with a small value in it. */
+    bytes: number;
+  };
+  /** The parameters that count for its identity. */
+  params?: unknown;
+  /** The folder with the files of the result. */
+  files?: string;
+  /** Who computes it. */
+  running?: ClaimRecord;
+  /** The Slurm job that is to compute it. */
+  queued?: QueuedJob;
+  /** The attempts that failed, the latest last. */
+  failures: EndRecord[];
+  /** What its attempts printed, the latest last: paths. */
+  logs: string[];
+  /** The code that it was computed with, where that is known. */
+  code?: CodeView;
+}
+
+/** The code that an artifact was computed with, beside today's. */
+export interface CodeView {
+  /** Its digest. */
+  digest: string;
+  /** Is today's the same? */
+  now: "same" | "changed" | "unknown";
+  /** Why that is not known. */
+  why?: string;
+  /** How they differ. */
+  changes?: CodeChanges;
+}
+
+/**
+ * Looks up all that the store knows of an artifact.
+ *
+ * @throws {StoreError} naming a damaged file.
+ */
+export async function artifactView(store: Store, found: FoundArtifact): Promise<ArtifactView> {
+  const { name, hash } = found;
+  const paths = store.paths(found);
+  const [record, running, queued, failures] = await Promise.all([
+    readRecord(store, paths),
+    readClaim(store, paths),
+    readQueued(store, paths),
+    readEnds(store, paths),
+  ]);
+  const view: ArtifactView = {
+    name,
+    hash,
+    status: record ? "DONE" : running || queued ? "IN_PROGRESS" : failures.length > 0 ? "FAILED" : "TODO",
+    ...(running ? { running } : {}),
+    ...(queued ? { queued } : {}),
+    failures,
+    logs: await logsOf(store, paths.home),
+  };
+  if (!record) return view;
+  const { value: _value, schema: _schema, ...rest } = record;
+  const info = await store.machine.files.stat(paths.record);
+  view.record = { ...rest, path: paths.record, bytes: info?.size ?? 0 };
+  view.params = JSON.parse(valueText(fromCanonical(record.identity.params, { artifact: storedArtifact })));
+  if (record.files) view.files = attemptPaths(paths, { n: record.attempt, id: record.id }).files;
+  const code = record.provenance.code as { digest?: string; snapshot?: string } | undefined;
+  if (code?.digest !== undefined) view.code = await codeView(store, code.digest, code.snapshot);
+  return view;
+}
+
+async function logsOf(store: Store, home: string): Promise<string[]> {
+  const logs = (await listOrNothing(store.machine, home)).flatMap(({ name }) => {
+    const attempt = parseAttemptName(name);
+    return attempt?.kind === "log" ? [{ name, n: attempt.n }] : [];
+  });
+  return logs.sort((a, b) => a.n - b.n || (a.name < b.name ? -1 : 1)).map(({ name }) => join(home, name));
+}
+
+async function codeView(store: Store, digest: string, snapshot: string | undefined): Promise<CodeView> {
+  try {
+    const manifest = snapshot === undefined ? undefined : await readManifest(store, snapshot);
+    if (!manifest) return { digest, now: "unknown", why: `its snapshot ${snapshot} is gone` };
+    const changes = await codeChanges(manifest);
+    return changes ? { digest, now: "changed", changes } : { digest, now: "same" };
+  } catch (error) {
+    return { digest, now: "unknown", why: errorText(error) };
+  }
+}

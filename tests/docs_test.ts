@@ -1,0 +1,108 @@
+import { assert, assertEquals } from "@std/assert";
+import { fromFileUrl } from "@std/path/from-file-url";
+import { describe, it } from "@std/testing/bdd";
+
+// What `deno doc --json` prints (version 2), as far as it is read here.
+interface Docs {
+  version: number;
+  nodes: Record<string, { module_doc?: JsDoc; symbols: Symbol[] }>;
+}
+interface JsDoc {
+  doc?: string;
+  tags?: { kind: string }[];
+}
+interface Symbol {
+  name: string;
+  declarations: Declaration[];
+}
+interface Declaration {
+  kind: string;
+  declarationKind: string;
+  location: { filename: string };
+  jsDoc?: JsDoc;
+  def?: { hasBody?: boolean; properties?: Member[]; methods?: Member[]; members?: Member[] };
+}
+interface Member {
+  name: string;
+  jsDoc?: JsDoc;
+  accessibility?: "private" | "protected" | null;
+}
+
+const repository = new URL("..", import.meta.url);
+
+async function docsOf(...modules: string[]): Promise<Docs> {
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["doc", "--json", ...modules],
+    cwd: fromFileUrl(repository),
+  }).output();
+  assert(success, new TextDecoder().decode(stderr));
+  const docs = JSON.parse(new TextDecoder().decode(stdout)) as Docs;
+  assertEquals(docs.version, 2);
+  return docs;
+}
+
+/** Exports, and members of them, that say nothing of themselves; and how many were looked at. */
+function undocumented(docs: Docs, folder: string): { names: string[]; seen: number } {
+  const names: string[] = [];
+  let seen = 0;
+  const look = (name: string, jsDoc: JsDoc | undefined): void => {
+    seen++;
+    if (jsDoc?.doc === undefined || jsDoc.doc.trim() === "") names.push(name);
+  };
+  for (const [url, { module_doc, symbols }] of Object.entries(docs.nodes)) {
+    look(url.slice(folder.length), module_doc);
+    for (const { name, declarations } of symbols) {
+      // What is passed on from a dependency is documented there.
+      const own = declarations.filter(({ location, declarationKind }) =>
+        location.filename.startsWith(folder) && declarationKind === "export"
+      ).filter(({ def }, _, all) => all.length === 1 || def?.hasBody !== true); // overloads hide the last one
+      for (const { jsDoc, kind, def } of own) {
+        if (kind !== "moduleDoc") look(name, jsDoc);
+        for (const member of [...def?.properties ?? [], ...def?.methods ?? [], ...def?.members ?? []]) {
+          if (member.accessibility !== "private") look(`${name}.${member.name}`, member.jsDoc);
+        }
+      }
+    }
+  }
+  return { names, seen };
+}
+
+describe("the documentation", () => {
+  it("says something of every export of our own, of its members, and of each module", async () => {
+    const { names, seen } = undocumented(await docsOf("mod.ts", "cli.ts"), repository.href);
+    assert(seen > 200, `only ${seen} exports and members were found`);
+    assertEquals(names, []);
+  });
+
+  it("finds what is not documented", async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const path = `${folder}/made_up.ts`;
+      await Deno.writeTextFile(path, MADE_UP);
+      const { names } = undocumented(await docsOf(path), `file://${folder}/`);
+      assertEquals(names, ["made_up.ts", "A.b", "A.c", "d", "e", "F.g"]);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+});
+
+const MADE_UP = `
+/** Said. */
+export interface A {
+  /** Said. */
+  a: number;
+  b: number;
+  c(): void;
+}
+export const d = 1;
+/** @returns something */
+export function e(): void {}
+/** Said. */
+export class F {
+  g = 1;
+  #h = 1;
+  private i = 1;
+  /** Said. */
+  j(): void {}
+}`;

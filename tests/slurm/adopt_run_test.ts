@@ -1,0 +1,77 @@
+import { assertEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { FURU_VERSION } from "../../lib/core/version.ts";
+import { poolNodes, type PoolRun, writePoolRun } from "../../lib/pool/pool_run.ts";
+import { makeQueue } from "../../lib/queue/make_queue.ts";
+import { queuePaths } from "../../lib/queue/layout.ts";
+import { askToStop } from "../../lib/queue/stop_request.ts";
+import { adoptableRuns, type AdoptOptions, adoptRun } from "../../lib/slurm/adopt_run.ts";
+import { artifact, PoolRig } from "../pool/rig.ts";
+
+/** A run as `runSlurm` begins it, whose controller is gone. */
+async function abandoned(rig: PoolRig, n: number, change: Partial<PoolRun> = {}): Promise<PoolRun> {
+  const runtime = rig.process();
+  const runId = `slurm-2026-11-2${n}T204646822Z-ff9e95`;
+  const run: PoolRun = {
+    ...rig.run,
+    runId,
+    versions: { furu: FURU_VERSION, deno: "2" },
+    ...change,
+  };
+  const paths = queuePaths(runtime.store.root, runId);
+  await makeQueue(runtime.store, paths, ["default"]);
+  await writePoolRun(runtime, paths, run);
+  return run;
+}
+
+async function found(rig: PoolRig, wanted: AdoptOptions): Promise<string[]> {
+  const ids: string[] = [];
+  for await (const { run } of adoptableRuns(rig.process(), wanted)) ids.push(run.runId);
+  return ids;
+}
+
+describe("adoptRun()", () => {
+  it("takes up the newest run of the same roots that nobody controls", async () => {
+    await using rig = new PoolRig();
+    await rig.begin([artifact(() => 1)]);
+    await abandoned(rig, 0);
+    const newest = await abandoned(rig, 1);
+    const adopted = await adoptRun(rig.process(), newest);
+    assertEquals(adopted?.run.runId, newest.runId);
+    // The newest one has a controller now.
+    assertEquals((await adoptRun(rig.process(), newest))?.run.runId, "slurm-2026-11-20T204646822Z-ff9e95");
+    assertEquals(await adoptRun(rig.process(), newest), undefined);
+  });
+
+  it("takes up none that was to stop, that is of other roots or of another furu", async () => {
+    await using rig = new PoolRig();
+    await rig.begin([artifact(() => 1)]);
+    const wanted = await abandoned(rig, 0);
+    const { store } = rig.process();
+    await askToStop(store, queuePaths(store.root, wanted.runId), "stop", "furu cancel");
+    const other = artifact(() => 2);
+    await abandoned(rig, 1, { roots: [other.hash] });
+    await abandoned(rig, 2, { versions: { furu: "0.0.1", deno: "2" } });
+    assertEquals(await found(rig, wanted), []);
+  });
+
+  it("takes up none whose queue has a task for workers of another spec, or with another time limit", async () => {
+    await using rig = new PoolRig();
+    const root = artifact(() => 1);
+    await rig.begin([root]);
+    const [node] = poolNodes([root]);
+    const wanted = await abandoned(rig, 0);
+    assertEquals((await found(rig, wanted)).length, 1);
+    assertEquals(await found(rig, { ...wanted, nodes: [{ ...node!, spec: "gpu" }] }), []);
+    assertEquals(await found(rig, { ...wanted, nodes: [{ ...node!, timeLimitSec: 7 }] }), []);
+  });
+
+  it("leaves no run to workers that never become its controller", async () => {
+    await using rig = new PoolRig();
+    await rig.begin([artifact(() => 1)]);
+    const wanted = await abandoned(rig, 0);
+    assertEquals(await found(rig, { ...wanted, detached: true }), []);
+    const detached = await abandoned(rig, 1, { detached: true });
+    assertEquals(await found(rig, { ...wanted, detached: true }), [detached.runId]);
+  });
+});

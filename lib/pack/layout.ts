@@ -22,17 +22,22 @@ export type Place = (url: string) => string;
  * Places for modules: furu's own in one folder, the user's in another with their paths among each other, remote ones by
  * server and path. Nothing of where they were on this machine is left.
  *
- * @param urls All modules.
+ * @param modules All modules and other files.
  */
-export function places(urls: Iterable<string>): Place {
-  const users = [...urls].filter((url) => url.startsWith("file:") && !url.startsWith(FURU_URL));
+export function places(modules: Iterable<{ url: string; ending?: string }>): Place {
+  const endings = new Map([...modules].map(({ url, ending = "" }) => [url, ending]));
+  const users = [...endings.keys()].filter((url) => url.startsWith("file:") && !url.startsWith(FURU_URL));
   const root = commonFolder(users.map(fromFileUrl));
   return (url) => {
     if (url.startsWith(FURU_URL)) return `${FURU_FOLDER}/${decodeURIComponent(url.slice(FURU_URL.length))}`;
     if (url.startsWith("file:")) return `${USER_FOLDER}${fromFileUrl(url).slice(root.length)}`;
     const { protocol, host, pathname, search } = new URL(url);
-    const path = decodeURIComponent(pathname);
-    return `code/${protocol.slice(0, -1)}/${host.replace(":", "_")}${path}${search && encodeURIComponent(search)}`;
+    // As it is written: what is encoded in it may be meant to lead out of a folder.
+    const path = `${pathname}${search && encodeURIComponent(search)}`;
+    const ending = endings.get(url) ?? "";
+    return `code/${protocol.slice(0, -1)}/${host.replace(":", "_")}${path}${
+      path.endsWith(ending) ? "" : ending
+    }`;
   };
 }
 

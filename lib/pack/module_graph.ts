@@ -1,4 +1,3 @@
-import { fromFileUrl } from "@std/path/posix/from-file-url";
 import { join } from "@std/path/posix/join";
 import { toFileUrl } from "@std/path/posix/to-file-url";
 import { z } from "zod";
@@ -14,6 +13,7 @@ const infoSchema = z.object({
     specifier: z.string(),
     kind: z.string().optional(),
     local: z.string().nullish(),
+    mediaType: z.string().optional(),
     error: z.string().optional(),
     dependencies: z.array(z.object({
       specifier: z.string(),
@@ -33,12 +33,27 @@ const infoSchema = z.object({
   ).default({}),
 });
 
+const ENDINGS: Readonly<Record<string, string>> = {
+  JavaScript: ".js",
+  JSX: ".jsx",
+  Mjs: ".mjs",
+  Cjs: ".cjs",
+  TypeScript: ".ts",
+  TSX: ".tsx",
+  Mts: ".mts",
+  Cts: ".cts",
+  Json: ".json",
+  Wasm: ".wasm",
+};
+
 /** A module that is loaded from a file. */
 export interface GraphModule {
   /** Its URL. */
   url: string;
   /** Path of the file that holds its text: for a remote one a file of Deno's cache. */
   local: string;
+  /** The ending that says what it is, with its dot: a server says that apart from the name. */
+  ending: string;
   /** What it imports, as written and as resolved. */
   imports: { specifier: string; target: string }[];
 }
@@ -69,15 +84,21 @@ export interface ModuleGraph {
  *
  * @param roots URLs of modules.
  * @param config The configuration file that holds for them; none is looked for.
+ * @param lockFile A lock file that says which versions are meant; it may be changed. @default none
  * @throws {PackError} naming each module that is missing and who imports it.
  */
-export async function moduleGraph(roots: readonly string[], config: string): Promise<ModuleGraph> {
+export async function moduleGraph(
+  roots: readonly string[],
+  config: string,
+  lockFile?: string,
+): Promise<ModuleGraph> {
   const folder = await Deno.makeTempDir({ prefix: "furu-graph-" });
   try {
     const entry = join(await Deno.realPath(folder), "entry.ts");
     await Deno.writeTextFile(entry, roots.map((url) => `import ${JSON.stringify(url)};\n`).join(""));
+    const lock = lockFile === undefined ? "--no-lock" : `--lock=${lockFile}`;
     const what = `find what ${roots.at(-1)} imports`;
-    const options = ["--config", config, "--node-modules-dir=none", "--no-lock"];
+    const options = ["--config", config, "--node-modules-dir=none", lock, "--allow-import"];
     await runDeno(what, ["cache", "--quiet", ...options, entry]);
     const text = await runDeno(what, ["info", "--json", ...options, entry]);
     return read(infoSchema.parse(JSON.parse(text)), toFileUrl(entry).href);
@@ -94,7 +115,7 @@ function read(info: z.infer<typeof infoSchema>, entry: string): ModuleGraph {
     return url;
   };
   const problems: string[] = [];
-  for (const { specifier: url, local, dependencies } of info.modules) {
+  for (const { specifier: url, local, mediaType = "", dependencies } of info.modules) {
     if (local === undefined || local === null || url === entry) continue;
     const imports: GraphModule["imports"] = [];
     for (const { specifier, code, isDynamic } of dependencies) {
@@ -107,7 +128,7 @@ function read(info: z.infer<typeof infoSchema>, entry: string): ModuleGraph {
         problems.push(`${url} imports ${JSON.stringify(specifier)}: ${error ?? "it resolves to nothing"}`);
       } else imports.push({ specifier, target });
     }
-    graph.modules.set(url, { url, local, imports });
+    graph.modules.set(url, { url, local, ending: ENDINGS[mediaType] ?? "", imports });
   }
   for (const { specifier, error, dependencies } of info.modules) {
     if (specifier !== entry) continue;
@@ -122,8 +143,10 @@ function read(info: z.infer<typeof infoSchema>, entry: string): ModuleGraph {
 }
 
 /** The text of a module, without what Deno's cache adds to a remote one. */
-export async function moduleBytes({ url, local }: GraphModule): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = await Deno.readFile(url.startsWith("file:") ? fromFileUrl(url) : local);
+export async function moduleBytes(
+  { url, local }: Pick<GraphModule, "url" | "local">,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = await Deno.readFile(local);
   if (url.startsWith("file:")) return bytes;
   const mark = new TextEncoder().encode("\n// denoCacheMetadata=");
   const start = lastIndexOf(bytes, mark);

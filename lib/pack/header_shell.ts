@@ -1,0 +1,129 @@
+/** Where it may be, and whether it is there. */
+export const FIND: string = `
+furu_fail() { printf '%s\\n' "furu: $1" >&2; exit 1; }
+furu_damaged() { furu_fail "Cannot start $furu_file as it is damaged ($1): copy it again, or make it again with 'furu pack'"; }
+# Where it may be unpacked, the first that works. Calls "$1" with each folder until that succeeds.
+furu_each() {
+  if [ -n "\${FURU_CACHE_DIR-}" ]; then "$1" "$FURU_CACHE_DIR"; return; fi
+  if [ -n "\${TMPDIR-}" ]; then "$1" "$TMPDIR" && return; fi
+  "$1" /tmp && return
+  if [ -n "\${XDG_CACHE_HOME-}" ]; then "$1" "$XDG_CACHE_HOME" && return; fi
+  [ -n "\${HOME-}" ] && "$1" "$HOME/.cache"
+}
+# Nobody else's folder is ever trusted, whatever is in it.
+furu_name() {
+  case $1 in /*) furu_base=$1/furu-$furu_uid ;; *) furu_base=$PWD/$1/furu-$furu_uid ;; esac
+  furu_deno=$furu_base/deno-$furu_deno_key
+  furu_code=$furu_base/code-$furu_code_key
+}
+furu_own() { [ -d "$furu_base" ] && [ ! -h "$furu_base" ] && [ -O "$furu_base" ]; }
+furu_there() {
+  furu_name "$1"
+  [ -f "$furu_code/complete" ] && [ -f "$furu_deno/complete" ] && [ -x "$furu_deno/deno" ] && furu_own
+}`;
+
+/** Unpacks, once on a machine. */
+export const UNPACK: string = `
+# Unpacks below folder "$1". What goes wrong is kept in furu_why: the next folder may do.
+furu_unpack() {
+  furu_name "$1"
+  mkdir -p "$1" 2>/dev/null
+  mkdir -m 700 "$furu_base" 2>/dev/null
+  if [ ! -d "$furu_base" ]; then furu_cannot "it cannot be made"; return 1; fi
+  if ! furu_own; then furu_cannot "somebody else made it"; return 1; fi
+  chmod 700 "$furu_base" 2>/dev/null
+  furu_unit deno "$furu_deno" && furu_unit code "$furu_code"
+}
+furu_cannot() { furu_why="$furu_why
+  $furu_base: $1"; }
+# Makes folder "$2" by furu_make_$1: one process of this machine does, others wait for it; across machines the first one
+# that is complete stays. Anything left by a process that was killed is removed by the next.
+furu_unit() {
+  furu_lock=$furu_base/.$1-\${2##*-}-$furu_host
+  furu_waited=0
+  while [ ! -f "$2/complete" ]; do
+    if mkdir "$furu_lock" 2>/dev/null; then
+      echo "$$" >"$furu_lock/pid" && mkdir "$furu_lock/new" && "furu_make_$1" "$furu_lock/new" &&
+        : >"$furu_lock/new/complete" && furu_publish "$2"
+      furu_done=$?
+      rm -rf "$furu_lock"
+      if [ "$furu_done" != 0 ]; then return 1; fi
+    elif [ ! -d "$furu_lock" ]; then
+      if [ ! -w "$furu_base" ]; then furu_cannot "it cannot be written"; return 1; fi
+      furu_waited=$((furu_waited + 1))
+      if [ "$furu_waited" -gt 1000 ]; then furu_cannot "$furu_lock cannot be made"; return 1; fi
+    else
+      furu_holder=
+      { read -r furu_holder <"$furu_lock/pid"; } 2>/dev/null
+      if [ -n "$furu_holder" ] && ! kill -0 "$furu_holder" 2>/dev/null || [ "$furu_waited" -gt 600 ] ||
+        [ -z "$furu_holder" ] && [ "$furu_waited" -gt 30 ]; then
+        furu_old=$(mktemp -d "$furu_base/.old-XXXXXXXX") && mv "$furu_lock" "$furu_old" 2>/dev/null
+        rm -rf "$furu_old"
+        furu_waited=0
+      else
+        sleep 0.1
+        furu_waited=$((furu_waited + 1))
+      fi
+    fi
+  done
+}
+furu_publish() {
+  mv -T "$furu_lock/new" "$1" 2>/dev/null && return
+  [ -f "$1/complete" ] && return
+  # A part of it is gone, as what cleans up temporary folders leaves it.
+  mv -T "$1" "$furu_lock/old" && mv -T "$furu_lock/new" "$1"
+}
+furu_piece() { tail -c "+$(($1 + 1))" "$furu_file" | head -c "$2" >"$3"; }
+# Is file "$1" of "$2" bytes with digest "$3"? "$4" is what it is.
+furu_check() {
+  furu_sum=$(sha256sum <"$1")
+  if [ "\${furu_sum%% *}" = "$3" ]; then return; fi
+  furu_length=$(wc -c <"$1")
+  if [ "$((furu_length))" != "$2" ]; then furu_cannot "$4 cannot be written there"; return 1; fi
+  rm -rf "$furu_lock"
+  furu_damaged "the digest of $4 is not what it was"
+}`;
+
+/** Finds it or unpacks it. */
+export const START: string = `
+if [ -n "$furu_missing" ]; then
+  furu_why=
+  furu_host=
+  { read -r furu_host </proc/sys/kernel/hostname; } 2>/dev/null
+  # Process numbers mean nothing in another container.
+  furu_host=$furu_host-$(readlink /proc/self/ns/pid 2>/dev/null | tr -dc 0-9)
+  furu_each furu_unpack || furu_fail "Cannot unpack $furu_file, FURU_CACHE_DIR may name a folder for it:$furu_why"
+  PATH=$furu_path
+fi`;
+
+/** Finds the configuration that holds for what is run. */
+export const CONFIG: string = `
+# The user's own configuration, with what is embedded added to it: that of module "$1", if it has one.
+furu_for() {
+  case $1 in /*) furu_at=$1 ;; *) furu_at=$PWD/$1 ;; esac
+  while [ -n "$furu_at" ]; do
+    furu_at=\${furu_at%/*}
+    for furu_its in "$furu_at/deno.json" "$furu_at/deno.jsonc"; do
+      if [ -f "$furu_its" ]; then
+        furu_config=$furu_code/config$furu_its
+        if [ ! "$furu_config" -nt "$furu_its" ]; then
+          "$furu_deno/deno" run --allow-all --quiet --no-lock --cached-only --config "$furu_code/deno.json" \\
+            "$furu_code/@MERGE@" "$furu_its" "$furu_config" "$furu_code/deno.json" || exit 1
+        fi
+        return
+      fi
+    done
+  done
+}
+# The module that a command names: the first argument that is a file with code in it.
+furu_scan() {
+  for furu_arg; do
+    furu_arg=\${furu_arg#file://}
+    # What follows the last # names an export, unless it is part of the file's name.
+    if [ ! -f "$furu_arg" ]; then furu_arg=\${furu_arg%#*}; fi
+    case $furu_arg in
+      *.ts | *.tsx | *.mts | *.js | *.jsx | *.mjs)
+        if [ -f "$furu_arg" ]; then furu_for "$furu_arg"; return; fi ;;
+    esac
+  done
+}`;

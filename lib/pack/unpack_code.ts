@@ -1,0 +1,36 @@
+/**
+ * What takes an archive apart on the machine where a packed program starts for the first time: plain JavaScript, run by
+ * the Deno that came with it. It checks the archive's digest. Exit code 3: the file is damaged.
+ */
+export const UNPACK_CODE: string = `
+const [file, offset, length, digest, folder] = Deno.args;
+const read = (handle, at, count) => {
+  const bytes = new Uint8Array(count);
+  handle.seekSync(at, Deno.SeekMode.Start);
+  for (let done = 0; done < count;) {
+    const more = handle.readSync(bytes.subarray(done));
+    if (more === null) Deno.exit(3);
+    done += more;
+  }
+  return bytes;
+};
+const sha256 = async (bytes) => new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+const handle = Deno.openSync(file);
+const archive = read(handle, Number(offset), Number(length));
+if (await sha256(archive) !== digest) Deno.exit(3);
+let at = archive.indexOf(10) + 1;
+const index = JSON.parse(new TextDecoder().decode(archive.subarray(0, at)));
+const made = new Set();
+try {
+  for (const [path, size, executable] of index) {
+    const to = folder + "/" + path;
+    const parent = to.slice(0, to.lastIndexOf("/"));
+    if (!made.has(parent)) Deno.mkdirSync(parent, { recursive: true });
+    made.add(parent);
+    Deno.writeFileSync(to, archive.subarray(at, at += size), { mode: executable ? 0o755 : 0o644 });
+  }
+} catch (error) {
+  console.error(error.message);
+  Deno.exit(1);
+}
+`;

@@ -1,0 +1,231 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path/join";
+import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
+import { exists, until } from "../rig.ts";
+import { describeOnSlurm } from "../slurm/suite.ts";
+import { itIsFuru, itRunsOnSlurm } from "./program_suite.ts";
+import { PackRig, unpacked } from "./rig.ts";
+
+let rig: PackRig;
+const oneFile = () => ({ rig, file: rig.furu });
+
+// Packing takes a while: all share the programs.
+describe("one file", () => {
+  beforeAll(async () => {
+    rig = await PackRig.make();
+  });
+  afterAll(async () => await rig[Symbol.asyncDispose]());
+
+  describe("a program packed into one file", () => {
+    itIsFuru(oneFile);
+
+    it("says its versions", async () => {
+      const { code, stdout } = await rig.run(["--version"]);
+      assertEquals(code, 0);
+      assertStringIncludes(stdout, `deno ${Deno.version.deno}`);
+    });
+
+    it("uses the pipeline's own configuration, and what is embedded besides", async () => {
+      rig.write("own/lib/help.ts", "export const help = (x: number): number => x + 0.5;");
+      rig.write(
+        "own/deno.jsonc",
+        `{ /* mine */ "imports": { "me/": "./lib/", "f": "jsr:@furu/furu@0.x" }, "nodeModulesDir": "auto" }`,
+      );
+      const path = rig.write(
+        "own/pipeline.ts",
+        `import { defineTask, z } from "f";
+      import { help } from "me/help.ts";
+      import "zod";
+      const A = defineTask({ name: "A", params: z.object({ x: z.int() }), create: ({ params }) => help(params.x) });
+      export default A({ x: 1 });`,
+      );
+      const ran = await rig.run(["run", path]);
+      assertEquals(ran.code, 0, ran.output);
+      assertEquals((await rig.run(["get", path])).stdout.trim(), "1.5");
+      // A change of it counts at once.
+      rig.write("own/lib2/help.ts", "export const help = (x: number): number => x + 0.25;");
+      rig.write("own/deno.jsonc", `{ "imports": { "me/": "./lib2/", "f": "jsr:@furu/furu@0.x" } }`);
+      assertEquals((await rig.run(["get", path, "--force"])).stdout.trim(), "1.25");
+    });
+
+    it("is, with a pipeline in it, that pipeline's own program", async () => {
+      const options = {
+        file: rig.pipeline,
+        env: { FURU_PATH: join(rig.folder, "store"), DENO_DIR: "/mine", HOME: "/my/home" },
+      };
+      const ran = await rig.run(["run", "--workers", "2"], options);
+      assertEquals(ran.code, 0, ran.output);
+      const got = await rig.run(["get", "packed/Sum", "--set", "rows.seed=1"], options);
+      assertEquals(JSON.parse(got.stdout), {
+        sum: 12,
+        note: "embedded",
+        env: ["DENO_DIR"],
+        registry: "http://127.0.0.1:9/",
+        home: "/my/home",
+      }, got.output);
+      const { stdout } = await rig.run(["plan", "--json"], options);
+      assertEquals(JSON.parse(stdout).counts?.todo ?? 0, 0);
+      const help = (await rig.run(["--help"], options)).stdout;
+      for (const line of ["Usage: pipeline COMMAND", "count: integer (default 3)  How many rows"]) {
+        assertStringIncludes(help, line);
+      }
+      assertStringIncludes(help, 'kind: "plain" | "fancy" (optional)');
+      assertStringIncludes(help, "rows: artifact of packed/Rows");
+    });
+
+    it("keeps the store of an embedded pipeline where it is started, not where it was unpacked", async () => {
+      rig.write("elsewhere/.git/x", "");
+      const cwd = join(rig.folder, "elsewhere");
+      const { code, output } = await rig.run(["get", "packed/Rows", "--set", "seed=1"], {
+        file: rig.pipeline,
+        cwd,
+      });
+      assertEquals(code, 0, output);
+      assert(exists(join(cwd, "furu-data/artifacts/packed/Rows")));
+    });
+
+    it("can pack a pipeline, without a network", async () => {
+      const path = rig.write(
+        "again/pipeline.ts",
+        `import { main } from "@furu/furu"; main(import.meta, []); export default [];`,
+      );
+      const file = join(rig.folder, "again/program");
+      const made = await rig.run(["pack", path, "-o", file]);
+      assertEquals(made.code, 0, made.output);
+      const planned = await rig.run(["plan", "--json"], { file });
+      assertEquals(planned.code, 0, planned.output);
+      await Deno.remove(file);
+    });
+
+    it("starts through a link, and with a file that may not be written", async () => {
+      await Deno.symlink(rig.furu, join(rig.folder, "link to furu"));
+      await Deno.chmod(rig.furu, 0o555);
+      const { code, output } = await rig.run(["--version"], { file: join(rig.folder, "link to furu") });
+      await Deno.chmod(rig.furu, 0o755);
+      assertEquals(code, 0, output);
+    });
+  });
+
+  describe("the first start of a packed program", () => {
+    it("unpacks once when many start at the same time", async () => {
+      const FURU_CACHE_DIR = rig.freshCache();
+      const ended = await Promise.all(
+        Array.from({ length: 8 }, () => rig.run(["--version"], { env: { FURU_CACHE_DIR } })),
+      );
+      for (const { code, output } of ended) assertEquals(code, 0, output);
+      const names = unpacked(FURU_CACHE_DIR);
+      assertEquals(names.map((name) => name.split("-")[0]), ["code", "deno"]);
+    });
+
+    it("takes over from one that was killed in the middle", async () => {
+      const FURU_CACHE_DIR = rig.freshCache();
+      const first = rig.start(["--version"], { env: { FURU_CACHE_DIR } });
+      const began = () =>
+        exists(join(FURU_CACHE_DIR, `furu-${Deno.uid()}`)) &&
+        unpacked(FURU_CACHE_DIR).some((name) => name.startsWith(".deno"));
+      await until(began, "it unpacks");
+      first.kill("SIGKILL");
+      await first.ended();
+      const { code, output } = await rig.run(["--version"], { env: { FURU_CACHE_DIR } });
+      assertEquals(code, 0, output);
+      assertEquals(unpacked(FURU_CACHE_DIR).map((name) => name.split("-")[0]), ["code", "deno"]);
+    });
+
+    it("repairs what somebody has removed a part of", async () => {
+      const FURU_CACHE_DIR = rig.freshCache();
+      const env = { FURU_CACHE_DIR };
+      await rig.run(["--version"], { env });
+      const base = join(FURU_CACHE_DIR, `furu-${Deno.uid()}`);
+      for (const name of unpacked(FURU_CACHE_DIR)) Deno.removeSync(join(base, name, "complete"));
+      const { code, output } = await rig.run(["--version"], { env });
+      assertEquals(code, 0, output);
+      assertEquals(unpacked(FURU_CACHE_DIR).length, 2);
+    });
+
+    it("is looked after: what has not been used for a day is made younger, the mark that it is complete first", async () => {
+      const FURU_CACHE_DIR = rig.freshCache();
+      const env = { FURU_CACHE_DIR };
+      const path = (name: string) => {
+        const base = join(FURU_CACHE_DIR, `furu-${Deno.uid()}`);
+        return join(base, unpacked(FURU_CACHE_DIR).find((each) => each.startsWith("code-"))!, name);
+      };
+      await rig.run(["--version"], { env });
+      const names = ["complete", "code/furu/mod.ts"];
+      const age = (name: string) => Date.now() - Deno.statSync(path(name)).mtime!.getTime();
+      for (const name of names) Deno.utimeSync(path(name), 1, 1);
+      const planned = await rig.run(["plan", rig.write("young/deno.ts", "export default [];")], { env });
+      assertEquals(planned.code, 0, planned.output);
+      for (const name of names) assert(age(name) < 60_000, name);
+    });
+
+    it("goes into the folder for temporary files, readable for nobody else, with no home or one that it cannot write", async () => {
+      const TMPDIR = await Deno.makeTempDir({ dir: rig.folder });
+      for (const HOME of [undefined, "/dev/null/nobody"]) {
+        const env = { FURU_CACHE_DIR: undefined, TMPDIR, HOME };
+        const { code, output } = await rig.run(["--version"], { env });
+        assertEquals(code, 0, output);
+      }
+      assertEquals(unpacked(TMPDIR).length, 2);
+      assertEquals(Deno.statSync(join(TMPDIR, `furu-${Deno.uid()}`)).mode! & 0o777, 0o700);
+    });
+
+    it("never uses a folder that somebody else made", {
+      ignore: Deno.uid() !== 0, // only root can make one
+    }, async () => {
+      const cache = await Deno.makeTempDir({ dir: rig.folder });
+      const theirs = join(cache, "furu-0");
+      await Deno.mkdir(theirs);
+      await Deno.chown(theirs, 12345, 12345);
+      const { code, stderr } = await rig.run(["--version"], { env: { FURU_CACHE_DIR: cache } });
+      assertEquals(code, 1);
+      assertStringIncludes(stderr, `${theirs}: somebody else made it`);
+      assertEquals([...Deno.readDirSync(theirs)], []);
+    });
+
+    it("says that the file is damaged, whichever byte of it is, and runs nothing", async () => {
+      const bytes = await Deno.readFile(rig.furu);
+      const text = new TextDecoder("latin1").decode(bytes.subarray(0, 60_000));
+      const placeOf = (part: string) => text.indexOf(part);
+      const places = {
+        "a comment of the shell part": placeOf("furu, packed"),
+        "the shell part": placeOf("furu_publish()"),
+        "what unpacks": placeOf("const [file, offset"),
+        "the list of files": placeOf('[["code/'),
+        "the code": bytes.length - 97_000_000,
+        "Deno": bytes.length - 40_000_000,
+        "the end": bytes.length - 10,
+      };
+      const file = join(rig.folder, "damaged");
+      await Deno.writeFile(file, bytes, { mode: 0o755 });
+      for (const [what, at] of Object.entries(places)) {
+        assert(at > 0, what);
+        await flip(file, at);
+        const { code, stdout, stderr } = await rig.run(["--version"], {
+          file,
+          env: { FURU_CACHE_DIR: rig.freshCache() },
+        });
+        await flip(file, at);
+        assertEquals([code, stdout], [1, ""], what);
+        assertStringIncludes(stderr, `Cannot start ${file} as it is damaged`, what);
+      }
+      await Deno.truncate(file, bytes.length - 1);
+      const { code, stderr } = await rig.run(["--version"], { file });
+      assertEquals(code, 1);
+      assertStringIncludes(stderr, `it has ${bytes.length - 1} bytes where ${bytes.length} are needed`);
+    });
+  });
+
+  describeOnSlurm("a program packed into one file, on Slurm", (suite) => {
+    itRunsOnSlurm(suite, ["dag", "pool"], oneFile);
+  });
+});
+
+async function flip(path: string, at: number): Promise<void> {
+  using file = await Deno.open(path, { read: true, write: true });
+  const byte = new Uint8Array(1);
+  await file.seek(at, Deno.SeekMode.Start);
+  await file.read(byte);
+  byte[0]! ^= 1;
+  await file.seek(at, Deno.SeekMode.Start);
+  await file.write(byte);
+}

@@ -40,6 +40,8 @@ const poolRun = z.object({
   entry: z.string(),
   /** The snapshot of the code that its workers import; none where they import what is there. */
   code: snapshotRefSchema.exactOptional(),
+  /** Without a snapshot: versions of packages by what is asked for, as `deno.lock` has them. */
+  lock: z.record(z.string(), z.string()).exactOptional(),
   roots: z.array(hash),
   /** What the launcher needs to know of the specs, as JSON. */
   specs: z.record(z.string(), z.unknown()),

@@ -1,9 +1,9 @@
 import { errorText } from "../core/errors.ts";
-import { FURU_VERSION } from "../core/version.ts";
 import type { QueuePaths } from "../queue/layout.ts";
 import { newWorkerId } from "../queue/worker_record.ts";
 import type { Runtime } from "../run/runtime.ts";
 import type { SlurmJob } from "../store/record.ts";
+import { codeFault } from "./code_fault.ts";
 import type { PoolRun } from "./pool_run.ts";
 import { type Unfit, writeUnfit } from "./unfit_file.ts";
 
@@ -12,7 +12,7 @@ export interface PreflightOptions {
   /** Where everything of the run is. */
   readonly paths: QueuePaths;
   /** What the run is. */
-  readonly run: Pick<PoolRun, "runId" | "versions">;
+  readonly run: Pick<PoolRun, "runId" | "versions" | "entry" | "code" | "lock">;
   /** The spec of the tasks that it takes. */
   readonly spec: string;
   /** The node that it runs on. */
@@ -26,7 +26,7 @@ export interface PreflightOptions {
 }
 
 /**
- * Looks whether tasks can be computed here, before a worker enters the queue and takes any: its furu is the run's, and there is
+ * Looks whether tasks can be computed here, before a worker enters the queue and takes any: its furu and locked packages are the run's, and there is
  * a folder for temporary files. What is wrong is written to `workers/<id>.unfit.json`, for the controller.
  *
  * @returns What is wrong; `undefined` when all is well.
@@ -44,13 +44,9 @@ export async function preflight(
   return { schema: 1, ...unfit, at: new Date(machine.clock.now()).toISOString() };
 }
 
-function versionFault(
-  { runId, versions }: PreflightOptions["run"],
-): Pick<Unfit, "kind" | "error"> | undefined {
-  if (versions.furu === FURU_VERSION) return undefined;
-  const error =
-    `Cannot work for run ${runId} as it was begun with furu ${versions.furu}, and this is furu ${FURU_VERSION}`;
-  return { kind: "protocol", error };
+function versionFault(run: PreflightOptions["run"]): Pick<Unfit, "kind" | "error"> | undefined {
+  const error = codeFault(run);
+  return error === undefined ? undefined : { kind: "protocol", error };
 }
 
 async function folderFault(dir: string | undefined): Promise<Pick<Unfit, "kind" | "error"> | undefined> {

@@ -1,5 +1,6 @@
 import { plan } from "../plan/graph.ts";
 import { findForSure } from "../run/result.ts";
+import { codeFault } from "../pool/code_fault.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { storeStatus } from "../schedule/status_source.ts";
 import { watchNode } from "../schedule/watch.ts";
@@ -16,10 +17,10 @@ export interface Lacking {
 }
 
 /**
- * Makes sure that all dependencies of an artifact are stored and valid. One that somebody alive computes at the moment is
+ * Makes sure that the code is that of the run, and that all dependencies of an artifact are stored and valid. One that somebody alive computes at the moment is
  * waited for.
  *
- * @returns Why one is not there; `undefined` when all are.
+ * @returns Why it cannot be computed; `undefined` when it can.
  * @throws The signal's reason when it aborts.
  */
 export async function checkDependencies(
@@ -28,6 +29,8 @@ export async function checkDependencies(
   artifact: Artifact,
   signal: AbortSignal,
 ): Promise<Lacking | undefined> {
+  const fault = codeFault(run);
+  if (fault !== undefined) return { kind: "protocol", error: fault };
   for (const dependency of artifact[ARTIFACT].dependencies) {
     const found = await findForSure(runtime, dependency, { value: false, signal });
     if (found.state === "valid") continue;

@@ -69,7 +69,7 @@ export async function prepareDag(
     return state?.status === "TODO" && state.why?.startsWith("what is stored is invalid");
   });
   const code = nodes.length === 0
-    ? undefined
+    ? {}
     : await keepCode(runtime, dagPlan.nodes.values().map(({ artifact }) => artifact), { options, entry });
   const run: DagRun = {
     schema: RECORD_SCHEMA,
@@ -80,7 +80,7 @@ export async function prepareDag(
     createdAt: new Date(machine.clock.now()).toISOString(),
     versions: { furu: FURU_VERSION, deno: Deno.version.deno },
     entry,
-    ...(code === undefined ? {} : { code }),
+    ...code,
     roots: [...dagPlan.roots],
     specs,
     // Whoever follows it looks as often.

@@ -44,6 +44,8 @@ const dagRun = z.object({
   entry: z.string(),
   /** The snapshot of the code that its jobs import; none where they import what is there. */
   code: snapshotRefSchema.exactOptional(),
+  /** Without a snapshot: versions of packages by what is asked for, as `deno.lock` has them. */
+  lock: z.record(z.string(), z.string()).exactOptional(),
   roots: z.array(hash),
   specs: z.record(z.string(), slurmSpecSchema),
   config: configSchema,

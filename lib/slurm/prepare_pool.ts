@@ -77,7 +77,7 @@ export async function preparePool(
     const state = planned.nodes.get(hash)?.state;
     return state?.status === "TODO" && state.why?.startsWith("what is stored is invalid");
   });
-  const code = missing.length === 0 ? undefined : await keepCode(runtime, given, { options, entry });
+  const code = missing.length === 0 ? {} : await keepCode(runtime, given, { options, entry });
   const run: PoolRun = {
     schema: RECORD_SCHEMA,
     runId,
@@ -86,7 +86,7 @@ export async function preparePool(
     submitter: machine.self,
     versions: { furu: FURU_VERSION, deno: Deno.version.deno },
     entry,
-    ...(code === undefined ? {} : { code }),
+    ...code,
     roots: [...planned.roots],
     specs,
     // Whoever controls it looks as often.

@@ -50,4 +50,34 @@ describe("preflight()", () => {
     assertStringIncludes(fault?.error ?? "", "99.0.0");
     assertStringIncludes(fault?.error ?? "", FURU_VERSION);
   });
+
+  it("refuses to work where deno.lock has another version of a package, not where it only has more", async () => {
+    await using rig = await begun();
+    const folder = `${rig.rig.folder}/project`;
+    Deno.mkdirSync(folder);
+    const write = (specifiers: Record<string, string>) =>
+      Deno.writeTextFileSync(`${folder}/deno.lock`, JSON.stringify({ version: "5", specifiers }));
+    Deno.writeTextFileSync(`${folder}/deno.json`, "{}");
+    const run = { ...rig.run, entry: `file://${folder}/a.ts`, lock: { "npm:zod@^4": "4.0.1" } };
+    const look = () => preflight(rig.process(), { paths: rig.paths, run, spec: "default", node: "n1" });
+    write({ "npm:zod@^4": "4.0.1", "npm:more@1": "1.0.0" });
+    assertEquals(await look(), undefined);
+    write({ "npm:zod@^4": "4.0.2" });
+    const fault = await look();
+    assertEquals(fault?.kind, "protocol");
+    assertStringIncludes(fault?.error ?? "", "npm:zod@^4 was 4.0.1, and is 4.0.2");
+    Deno.removeSync(`${folder}/deno.lock`);
+    assertStringIncludes((await look())?.error ?? "", "not in it");
+    // A snapshot has its own.
+    const code = { id: "i", digest: "d", base: "/" };
+    assertEquals(
+      await preflight(rig.process(), {
+        paths: rig.paths,
+        run: { ...run, code },
+        spec: "default",
+        node: "n1",
+      }),
+      undefined,
+    );
+  });
 });

@@ -1,0 +1,34 @@
+import { errorText } from "../core/errors.ts";
+import { FURU_VERSION } from "../core/version.ts";
+import { lockedVersions } from "../snapshot/locked_versions.ts";
+import type { PoolRun } from "./pool_run.ts";
+
+/**
+ * Why the code that is here is not what a run was begun with, as far as that can be told before any of it is imported.
+ *
+ * @returns `undefined` where it may be.
+ */
+export function codeFault(
+  { runId, versions, entry, code, lock }: Pick<PoolRun, "runId" | "versions" | "entry" | "code" | "lock">,
+): string | undefined {
+  const cannot = `Cannot work for run ${runId} as`;
+  if (versions.furu !== FURU_VERSION) {
+    return `${cannot} it was begun with furu ${versions.furu}, and this is furu ${FURU_VERSION}`;
+  }
+  // A snapshot has its own.
+  if (code !== undefined || lock === undefined) return undefined;
+  let now: Record<string, string>;
+  try {
+    now = lockedVersions(entry) ?? {};
+  } catch (error) {
+    return `${cannot} what it was begun with cannot be looked up: ${errorText(error)}`;
+  }
+  // Deno itself adds to the file.
+  for (const [wanted, version] of Object.entries(lock)) {
+    if (now[wanted] === version) continue;
+    return `${cannot} deno.lock has changed since it was begun: ${wanted} was ${version}, and is ${
+      now[wanted] ?? "not in it"
+    }`;
+  }
+  return undefined;
+}

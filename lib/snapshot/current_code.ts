@@ -1,0 +1,96 @@
+import { dirname } from "@std/path/posix/dirname";
+import { fromFileUrl } from "@std/path/posix/from-file-url";
+import { relative } from "@std/path/posix/relative";
+import { errorText, FuruError } from "../core/errors.ts";
+import { hashText } from "../core/hash.ts";
+import { findUpward } from "../core/paths.ts";
+import { isFurus, localModules } from "./local_modules.ts";
+import { projectFiles } from "./project_files.ts";
+
+/** A file of a project. */
+export interface CodeFile {
+  /** Its path below the base. */
+  name: string;
+  /** Its SHA-256, as 64 hex digits. */
+  sha256: string;
+  /** What is in it. */
+  bytes: Uint8Array<ArrayBuffer>;
+  /**
+   * `config`: it says where other files are. `lock`: Deno itself may add to it. Else it only has to be the same.
+   */
+  kind: "plain" | "config" | "lock";
+}
+
+/** The user's code as it is now. */
+export interface CurrentCode {
+  /** The folder that all of it is in. */
+  base: string;
+  /** Folders of the projects that it belongs to. */
+  projects: Set<string>;
+  /** The digest of names and contents: the same wherever the folder is. */
+  digest: string;
+  /** The modules that were asked for, as paths below the base. */
+  roots: string[];
+  /** Is there a Deno configuration for the first of them? */
+  hasConfig: boolean;
+  /** All files, by name. */
+  files: CodeFile[];
+}
+
+/**
+ * Reads the user's local modules as they are now, with all that decides how they are resolved.
+ *
+ * @param urls URLs of modules, the entry of the run first; those that are no local files are passed over.
+ * @returns `undefined` where none is a local file.
+ * @throws {FuruError} naming the file that cannot be read.
+ */
+export async function currentCode(urls: Iterable<string>): Promise<CurrentCode | undefined> {
+  const roots = [...new Set(urls)].filter(isLocal);
+  const [first] = roots;
+  if (first === undefined) return undefined;
+  const config = findUpward(dirname(fromFileUrl(first)), ["deno.json", "deno.jsonc"])?.path;
+  const modules = await localModules(roots, config);
+  const { base, projects, paths, configs, locks } = projectFiles(modules, config);
+  const files = await Promise.all(
+    [...paths].sort().map(async (path): Promise<CodeFile> => {
+      const bytes = await read(path);
+      return {
+        name: relative(base, path),
+        sha256: await sha256(bytes),
+        bytes,
+        kind: configs.has(path) ? "config" : locks.has(path) ? "lock" : "plain",
+      };
+    }),
+  );
+  return {
+    base,
+    projects,
+    digest: hashText(files.map(({ name, sha256 }) => `${sha256} ${name}\n`).join("")),
+    roots: roots.map((url) => relative(base, fromFileUrl(url))),
+    hasConfig: config !== undefined,
+    files,
+  };
+}
+
+/** The SHA-256 of bytes, as 64 hex digits. */
+export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+}
+
+/** A source map can make the call site of a task a file that does not exist. */
+function isLocal(url: string): boolean {
+  if (!url.startsWith("file:") || isFurus(url)) return false;
+  try {
+    return Deno.statSync(fromFileUrl(url)).isFile;
+  } catch {
+    return false;
+  }
+}
+
+async function read(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return await Deno.readFile(path);
+  } catch (cause) {
+    throw new FuruError(`Cannot read ${path}: ${errorText(cause)}`, { cause });
+  }
+}

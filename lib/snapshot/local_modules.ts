@@ -1,0 +1,78 @@
+import { fromFileUrl } from "@std/path/posix/from-file-url";
+import { z } from "zod";
+import { errorText, FuruError } from "../core/errors.ts";
+import { packed } from "../core/packed.ts";
+
+// What `deno info --json` prints (version 1), as far as it is read here.
+const infoSchema = z.object({
+  version: z.literal(1),
+  modules: z.array(z.object({ specifier: z.string(), local: z.string().nullish() })),
+});
+
+/** URL of the folder of furu's own code, which may be on a server. */
+export const FURU: string = new URL("../../", import.meta.url).href;
+/** Furu itself, where it is a local folder: a run's version of it is checked, and it is no part of the user's code. */
+const FURUS_OWN = /^((mod|cli)\.ts|deno\.json|(lib|links)\/.*)$/;
+
+/** Is that a module of furu itself, or the folder with all of them? */
+export function isFurus(url: string): boolean {
+  return `${url}/` === FURU || url.startsWith(FURU) && FURUS_OWN.test(url.slice(FURU.length));
+}
+
+/**
+ * All local modules that some modules import, directly or not, as Deno itself resolves it: code, JSON and texts, also what
+ * is imported dynamically by a name that is written out. Not furu's own, nor those of npm packages. Nothing is downloaded:
+ * what is remote, or cannot be resolved, is passed over.
+ *
+ * @param roots URLs of modules.
+ * @param config The configuration file that holds for them; none is looked for.
+ * @returns Paths of files, the roots' among them.
+ * @throws {FuruError} in Deno's own words when it cannot tell.
+ */
+export async function localModules(
+  roots: Iterable<string>,
+  config: string | undefined,
+): Promise<Set<string>> {
+  const found = new Set<string>();
+  for (const root of roots) {
+    // Mostly the first one, the entry of the run, leads to all others.
+    if (found.has(fromFileUrl(root))) continue;
+    for (const { specifier, local } of await graphOf(root, config)) {
+      if (!specifier.startsWith("file:") || !local || isFurus(specifier)) continue;
+      const path = fromFileUrl(specifier);
+      if (!path.includes("/node_modules/")) found.add(path);
+    }
+  }
+  return found;
+}
+
+async function graphOf(
+  root: string,
+  config: string | undefined,
+): Promise<z.output<typeof infoSchema>["modules"]> {
+  const denoDir = packed()?.denoDir;
+  const fail = (reason: string, cause?: unknown): FuruError =>
+    new FuruError(`Cannot find out what ${root} imports: ${reason}`, { cause });
+  let output;
+  try {
+    output = await new Deno.Command(Deno.execPath(), {
+      // Only files are of interest, and a login node may have no network.
+      args: [
+        ...["info", "--json", "--quiet", "--no-remote", "--no-npm", "--no-lock", "--node-modules-dir=none"],
+        ...(config === undefined ? ["--no-config"] : ["--config", config]),
+        root,
+      ],
+      env: { NO_COLOR: "1", ...(denoDir === undefined ? {} : { DENO_DIR: denoDir }) },
+      stdin: "null",
+    }).output();
+  } catch (error) {
+    throw fail(errorText(error), error);
+  }
+  const decoder = new TextDecoder();
+  if (!output.success) throw fail(decoder.decode(output.stderr).trim());
+  try {
+    return infoSchema.parse(JSON.parse(decoder.decode(output.stdout))).modules;
+  } catch (error) {
+    throw fail("'deno info' printed something unknown", error);
+  }
+}

@@ -1,0 +1,58 @@
+import { dirname } from "@std/path/posix/dirname";
+import { isAbsolute } from "@std/path/posix/is-absolute";
+import { resolve } from "@std/path/posix/resolve";
+import { toFileUrl } from "@std/path/posix/to-file-url";
+import { pathOf } from "../core/paths.ts";
+import { isFurus } from "./local_modules.ts";
+import { isBelow, readConfigFile } from "./project_files.ts";
+
+/** The names under which a configuration or an import map may speak of other files. */
+const PATHS = ["importMap", "lock"];
+const PATH_LISTS = ["links", "patch"];
+
+/**
+ * The text of a Deno configuration, or of an import map, for its place in a snapshot: what it says of files in the
+ * snapshot's folder holds for the snapshot, what it says of others, and of furu itself, for those.
+ *
+ * @param path Where it is.
+ * @param base The folder that the snapshot stands for.
+ * @param code The folder of the snapshot that stands for it.
+ * @throws {FuruError} when it cannot be read.
+ */
+export function placedConfig(path: string, base: string, code: string): string {
+  const config = readConfigFile(path);
+  /** Its absolute path, where the target would mean something else in the snapshot. */
+  const place = (target: string): string | undefined => {
+    const absolute = resolve(dirname(path), pathOf(target));
+    if (!isBelow(base, absolute) || isFurus(toFileUrl(absolute).href)) return absolute;
+    const isRelative = !isAbsolute(target) && !target.startsWith("file:");
+    return isRelative ? undefined : `${code}${absolute.slice(base === "/" ? 0 : base.length)}`;
+  };
+  const url = (target: string): string => {
+    const absolute = /^(\.{0,2}\/|file:)/.test(target) ? place(target) : undefined;
+    if (absolute === undefined) return target;
+    const { href } = toFileUrl(absolute);
+    return target.endsWith("/") && !href.endsWith("/") ? `${href}/` : href;
+  };
+  const names = (map: unknown): unknown =>
+    change(map, (name, target) => [name, typeof target === "string" ? url(target) : target]);
+  const placed: Record<string, unknown> = { ...config };
+  if ("imports" in config) placed.imports = names(config.imports);
+  if ("scopes" in config) placed.scopes = change(config.scopes, (prefix, map) => [url(prefix), names(map)]);
+  for (const name of PATHS) {
+    const value = config[name];
+    if (typeof value === "string" && !/^https?:/.test(value)) placed[name] = place(value) ?? value;
+  }
+  for (const name of PATH_LISTS) {
+    const value = config[name];
+    if (!Array.isArray(value)) continue;
+    placed[name] = value.map((each) => typeof each === "string" ? place(each) ?? each : each);
+  }
+  return JSON.stringify(placed, undefined, 1);
+}
+
+/** What is no object is none of ours to judge. */
+function change(map: unknown, entry: (key: string, value: unknown) => [string, unknown]): unknown {
+  if (typeof map !== "object" || map === null || Array.isArray(map)) return map;
+  return Object.fromEntries(Object.entries(map).map(([key, value]) => entry(key, value)));
+}

@@ -162,4 +162,32 @@ describeOnSlurm("a project that imports @furu/furu from JSR", (suite) => {
     const { value, provenance } = await project.record("jsr/Top");
     assertEquals([value, provenance.code], [1041, undefined]);
   });
+
+  suite.it(
+    "is not computed by another version of furu, or with other packages than it was submitted with",
+    async () => {
+      for (const [change, said] of CHANGES) {
+        await using project = new JsrProject(suite.cluster);
+        const nodes = suite.cluster.partitions.cpu!;
+        for (const node of nodes) await suite.cluster.setNodeState(node, "drain");
+        await project.deno("src/pipeline.ts", "dag", '{ "wait": false, "snapshot": false }');
+        const path = project.rig.tree().find((name) => name.endsWith("/run.json"))!;
+        const run = JSON.parse(project.rig.read(join("store", path)));
+        Deno.writeTextFileSync(join(project.rig.root, path), JSON.stringify({ ...run, ...change }));
+        for (const node of nodes) await suite.cluster.setNodeState(node, "resume");
+        const end = () =>
+          project.rig.tree().find((name) => /jsr\/Low\/[0-9a-f]{32}\/1-\w+\.json$/.test(name));
+        await until(() => end() !== undefined, "it has failed", DEADLINE_MS);
+        const { failure, error } = JSON.parse(project.rig.read(join("store", end()!)));
+        assertEquals(failure, "protocol");
+        assertStringIncludes(error, said);
+      }
+    },
+  );
 });
+
+/** As if a job met another version, and what it says then. */
+const CHANGES: [change: Record<string, unknown>, said: string][] = [
+  [{ versions: { furu: "99.0.0", deno: "2.0.0" } }, "begun with furu 99.0.0"],
+  [{ lock: { "npm:made-up@1": "1.0.0" } }, "npm:made-up@1 was 1.0.0, and is not in it"],
+];

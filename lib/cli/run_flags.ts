@@ -40,7 +40,7 @@ export function parseSeconds(text: string): number {
 const MISFITS = {
   local: {
     flags: ["idle-timeout", "tasks-per-worker", "launcher", "no-snapshot"],
-    why: "without --slurm: a run on this machine has no such workers",
+    why: "without --slurm: it is about jobs, and a run on this machine has none",
   },
   pool: { flags: ["isolation"], why: "with --slurm pool: each worker has a process for its tasks" },
   dag: {

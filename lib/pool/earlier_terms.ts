@@ -9,6 +9,8 @@ import { endsOf } from "./task_book.ts";
 export interface EarlierTerms {
   /** How many tasks are in which state. */
   readonly counts: ReadonlyMap<QueueState, number>;
+  /** How many tasks there are. */
+  readonly tasks: number;
   /** How many attempts were made beyond the first of each task. */
   readonly retries: number;
 }
@@ -22,7 +24,7 @@ export function earlierTerms(listed: ReadonlyMap<Hash, QueuedTask>): EarlierTerm
     const name = parseTaskName(file);
     if (name) retries += endsOf(name);
   }
-  return { counts, retries };
+  return { counts, tasks: listed.size, retries };
 }
 
 /**
@@ -36,8 +38,8 @@ export function wholeSummary(
 ): RunSummary {
   const nodes = Math.max(summary.nodes, counts.nodes);
   const stored = summary.cached + nodes - summary.nodes;
-  const done = earlier.counts.get("done") ?? 0;
-  const computed = Math.min(done, Math.max(0, stored - counts.cached));
+  // Also one whose worker had stored the result, and had not said so yet when the queue was listed.
+  const computed = Math.min(earlier.tasks, Math.max(0, stored - counts.cached));
   return {
     ...summary,
     nodes,

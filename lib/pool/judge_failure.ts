@@ -68,7 +68,7 @@ function kindOf(state: PoolState, { kind, node, error }: TaskFailure): FailedTas
   }
   if (kind !== "start") return kind;
   // Several workers of one node may tell at the same time, before it can be excluded: that says nothing of the others.
-  state.badStarts.add(node ?? `unknown ${state.badStarts.size}`);
+  state.badStarts.set(node ?? `unknown ${state.badStarts.size}`, state.runtime.machine.clock.monotonic());
   if (node !== undefined) state.health.bad(node, error);
   return state.startedWell || state.badStarts.size < BAD_NODES ? "lost" : "protocol";
 }

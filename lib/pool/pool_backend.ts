@@ -86,7 +86,7 @@ export class PoolBackend implements Backend {
       newsAt: this.#now(),
       resultAt: new Map(),
       startedWell: [...listed.values()].some((task) => task.state === "done"),
-      badStarts: new Set(),
+      badStarts: new Map(),
     };
     this.#roster = new Roster(state);
     this.#reader = new ResultReader(state, (provenance) => this.#roster.nodeOf(provenance));

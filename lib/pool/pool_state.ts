@@ -32,8 +32,8 @@ export interface PoolState extends PoolContext {
   readonly resultAt: Map<string, number>;
   /** Has any task begun well in this run, on any node? */
   startedWell: boolean;
-  /** Where tasks could not begin, each node once. */
-  readonly badStarts: Set<string>;
+  /** Where tasks could not begin, and when one did not last, in monotonic milliseconds. */
+  readonly badStarts: Map<string, number>;
 }
 
 /** A task came back: things happen, and its spec's workers do start. */

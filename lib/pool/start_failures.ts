@@ -85,6 +85,8 @@ export class StartFailures {
     const { health, book, broken, resultAt } = this.#state;
     // By us or by people; or with all that was on a node, which takes no more jobs until it is back.
     if (loss === "cancelled" || loss === "preempted" || loss === "node-failure") return;
+    // Its worker left since a task could not begin there, before it was ever seen: that counts already.
+    if (job.node !== undefined && (this.#state.badStarts.get(job.node) ?? -Infinity) >= since) return;
     // What the worker itself has said counts already.
     const isNodes = loss === undefined || loss === "boot-failure";
     const told = this.#roster.refusalOf(job.key) !== undefined;

@@ -187,8 +187,8 @@ class Driver {
 
   #watch(hash: Hash): void {
     const { signal } = this.#watching;
-    const { replan, forced } = this.#options;
-    watchNode(this.#runtime, { artifact: this.#artifact(hash), signal, replan, forced }).then(
+    const { runId, replan, forced } = this.#options;
+    watchNode(this.#runtime, { artifact: this.#artifact(hash), runId, signal, replan, forced }).then(
       (event) => {
         if (event.type === "released") this.#learn(event.plan);
         this.#push(event);

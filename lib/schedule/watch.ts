@@ -13,6 +13,8 @@ import type { SchedulerEvent } from "./scheduler_event.ts";
 export interface WatchOptions {
   /** The node. */
   artifact: Artifact;
+  /** The run that watches: whoever is watched may be of it, when another controller of it began that. */
+  runId: string;
   /** Ends the watching. */
   signal: AbortSignal;
   /** Plans the node alone, when its claim has ended without a result. */
@@ -29,7 +31,7 @@ export interface WatchOptions {
  */
 export async function watchNode(
   runtime: Runtime,
-  { artifact, signal, replan, forced }: WatchOptions,
+  { artifact, runId, signal, replan, forced }: WatchOptions,
 ): Promise<SchedulerEvent> {
   const { machine, store, config } = runtime;
   const { hash } = artifact;
@@ -56,8 +58,9 @@ export async function watchNode(
     }
     if (look.state !== "alive" && look.state !== "unknown") {
       const found = await findForSure(runtime, artifact, { value: false, signal });
-      const counts = found.state === "valid" && (!forced?.has(artifact) || await forced.done(artifact));
-      if (counts) return { type: "done", hash, computed: false };
+      if (found.state === "valid" && (!forced?.has(artifact) || await forced.done(artifact))) {
+        return { type: "done", hash, computed: found.result.record.run === runId };
+      }
       if (!queued && (look.state !== "ended" || look.removable)) {
         return { type: "released", hash, plan: await replan(artifact) };
       }

@@ -51,6 +51,7 @@ async function whyMissing(
 ): Promise<Lacking | undefined> {
   const seen = await watchNode(runtime, {
     artifact: dependency,
+    runId: run.runId,
     signal,
     forced: undefined,
     replan: (one) => plan([one], storeStatus(runtime)),

@@ -2,6 +2,7 @@ import { resolveConfig } from "../core/config.ts";
 import { ExecutionError, RunFailedError } from "../core/errors.ts";
 import type { RunSummary } from "../core/event.ts";
 import type { Hash } from "../core/hash.ts";
+import { checkPermissions } from "../core/permissions.ts";
 import { currentContext } from "../run/context.ts";
 import { systemRuntime } from "../run/default_runtime.ts";
 import { refuseWhileLoading } from "../run/loading.ts";
@@ -49,6 +50,7 @@ export async function runSlurm(
   refuseWhileLoading("runSlurm");
   refuseInside();
   checkSlurmOptions(options);
+  checkPermissions("run on Slurm", NEEDED);
   const { wait = true, entry = Deno.mainModule } = options;
   const config = resolveConfig(slurmOverrides(options));
   const reporter = runReporter("runSlurm", options);
@@ -151,6 +153,15 @@ function submitted(context: PreparedDag, jobs: ReadonlyMap<Hash, DagJob>): Submi
     plan: dagPlan,
   };
 }
+
+/** Whoever may start any program may do anything: it makes no sense to ask for less. */
+const NEEDED = [
+  { name: "read" },
+  { name: "write" },
+  { name: "run" },
+  { name: "env" },
+  { name: "sys", kind: "uid" },
+] as const;
 
 function refuseInside(): void {
   const context = currentContext();

@@ -31,8 +31,8 @@ export interface CurrentCode {
   digest: string;
   /** The modules that were asked for, as paths below the base. */
   roots: string[];
-  /** Is there a Deno configuration for the first of them? */
-  hasConfig: boolean;
+  /** The configuration or import map that says what names stand for; none where the first of them has no configuration. */
+  names?: string;
   /** All files, by name. */
   files: CodeFile[];
 }
@@ -50,7 +50,7 @@ export async function currentCode(urls: Iterable<string>): Promise<CurrentCode |
   if (first === undefined) return undefined;
   const config = findUpward(dirname(fromFileUrl(first)), ["deno.json", "deno.jsonc"])?.path;
   const modules = await localModules(roots, config);
-  const { base, projects, paths, configs, locks } = projectFiles(modules, config);
+  const { base, projects, paths, configs, locks, names } = projectFiles(modules, config);
   const files = await Promise.all(
     [...paths].sort().map(async (path): Promise<CodeFile> => {
       const bytes = await read(path);
@@ -67,7 +67,7 @@ export async function currentCode(urls: Iterable<string>): Promise<CurrentCode |
     projects,
     digest: hashText(files.map(({ name, sha256 }) => `${sha256} ${name}\n`).join("")),
     roots: roots.map((url) => relative(base, fromFileUrl(url))),
-    hasConfig: config !== undefined,
+    ...(names === undefined ? {} : { names: relative(base, names) }),
     files,
   };
 }

@@ -17,9 +17,11 @@ const PATH_LISTS = ["links", "patch"];
  * @param path Where it is.
  * @param base The folder that the snapshot stands for.
  * @param code The folder of the snapshot that stands for it.
+ * @param decides Does it say what names stand for in all of the snapshot? Then modules there that import from the project by
+ * an absolute path find the snapshot, too. @default false
  * @throws {FuruError} when it cannot be read.
  */
-export function placedConfig(path: string, base: string, code: string): string {
+export function placedConfig(path: string, base: string, code: string, decides: boolean = false): string {
   const config = readConfigFile(path);
   /** Its absolute path, where the target would mean something else in the snapshot. */
   const place = (target: string): string | undefined => {
@@ -39,6 +41,7 @@ export function placedConfig(path: string, base: string, code: string): string {
   const placed: Record<string, unknown> = { ...config };
   if ("imports" in config) placed.imports = names(config.imports);
   if ("scopes" in config) placed.scopes = change(config.scopes, (prefix, map) => [url(prefix), names(map)]);
+  if (decides) placed.scopes = { ...redirection(base, code), ...placed.scopes as object | undefined };
   for (const name of PATHS) {
     const value = config[name];
     if (typeof value === "string" && !/^https?:/.test(value)) placed[name] = place(value) ?? value;
@@ -49,6 +52,12 @@ export function placedConfig(path: string, base: string, code: string): string {
     placed[name] = value.map((each) => typeof each === "string" ? place(each) ?? each : each);
   }
   return JSON.stringify(placed, undefined, 1);
+}
+
+/** Scopes of an import map: to modules of the snapshot the project is where the snapshot is. */
+export function redirection(base: string, code: string): Record<string, Record<string, string>> {
+  const folder = `${toFileUrl(code).href}/`;
+  return { [folder]: { [new URL("./", toFileUrl(`${base}/x`)).href]: folder } };
 }
 
 /** What is no object is none of ours to judge. */

@@ -26,6 +26,8 @@ export interface ProjectFiles {
   paths: Set<string>;
   /** Those of them that say where other files are: Deno configurations and import maps. */
   configs: Set<string>;
+  /** The one of them that says what names stand for in all of the entry's project. */
+  names?: string;
   /** Those of them that Deno itself may add to. */
   locks: Set<string>;
 }
@@ -72,7 +74,14 @@ export function projectFiles(modules: Iterable<string>, config: string | undefin
       if (isFile(join(dir, name))) paths.add(join(dir, name));
     }
   }
-  return { base, projects, paths, configs, locks };
+  return {
+    base,
+    projects,
+    paths,
+    configs,
+    locks,
+    ...(config === undefined ? {} : { names: namesFile(config) }),
+  };
 }
 
 /** Reads a Deno configuration, or an import map. @throws {FuruError} naming it. */
@@ -118,6 +127,17 @@ function projectFolder(folder: string): string {
     if (config !== undefined && isWorkspace(config)) outermost = dir;
   }
   return outermost;
+}
+
+/** Where Deno looks for names: in the workspace's configuration, or the import map that it has instead of names of its own. */
+function namesFile(config: string): string {
+  let decisive = config;
+  for (let dir = dirname(config); dirname(dir) !== dir; dir = dirname(dir)) {
+    const found = CONFIGS.map((name) => join(dir, name)).find(isFile);
+    if (found !== undefined && isWorkspace(found)) decisive = found;
+  }
+  const { imports, scopes } = readConfigFile(decisive);
+  return imports === undefined && scopes === undefined ? namedFiles(decisive).map ?? decisive : decisive;
 }
 
 /** A file above the project that cannot be read is none of its business. */

@@ -4,6 +4,7 @@ import { join } from "@std/path/posix/join";
 import { errorCode, errorText, StoreError } from "../core/errors.ts";
 import { hashText } from "../core/hash.ts";
 import { embeddedPipeline, packed } from "../core/packed.ts";
+import { permissionError } from "../core/permissions.ts";
 import { privateName } from "../store/layout.ts";
 import { type Store, storeError } from "../store/store.ts";
 import { type CodeFile, type CurrentCode, currentCode, sha256 } from "./current_code.ts";
@@ -11,7 +12,7 @@ import { contentsDir, snapshotPaths, snapshotsDir } from "./layout.ts";
 import { FURU } from "./local_modules.ts";
 import type { Manifest, SnapshotRef } from "./manifest.ts";
 import { linkSiblings, type Siblings } from "./mirror.ts";
-import { placedConfig } from "./place_config.ts";
+import { placedConfig, redirection } from "./place_config.ts";
 
 /** What {@link takeSnapshot} takes. */
 export interface TakeSnapshotOptions {
@@ -44,6 +45,8 @@ export async function takeSnapshot(
   const paths = snapshotPaths(store.root, id);
   try {
     await store.makeDir(contentsDir(store.root));
+    // The store may be in the project: `deno fmt` and `deno lint` are not to see the copies.
+    await ensure(store, join(snapshotsDir(store.root), ".gitignore"), "*\n");
     if (await store.machine.files.stat(paths.manifest) === undefined) await make(store, code, id);
     else await fill(store, code, paths.code, paths.code);
     const crowded = linkSiblings(paths.code, siblings(code));
@@ -99,13 +102,17 @@ async function fill(store: Store, code: CurrentCode, into: string, place: string
   for (const file of code.files) {
     const path = join(into, file.name);
     if (file.kind === "config") {
-      await ensure(store, path, placedConfig(join(code.base, file.name), code.base, place));
+      await ensure(
+        store,
+        path,
+        placedConfig(join(code.base, file.name), code.base, place, file.name === code.names),
+      );
     } else if (file.kind === "lock") {
       // Deno may have added to it.
       if (await store.machine.files.stat(path) === undefined) await ensure(store, path, file.bytes);
     } else if (!await isSame(store, path, file)) await linkContents(store, path, file);
   }
-  if (!code.hasConfig) await ensure(store, join(into, "deno.json"), configOfNone());
+  if (code.names === undefined) await ensure(store, join(into, "deno.json"), configOfNone(code.base, place));
 }
 
 /** One more name for the contents, which are written where nobody has before. */
@@ -148,17 +155,23 @@ async function ensure(store: Store, path: string, data: string | Uint8Array<Arra
  * The configuration for code that has none. What Deno would find above the store means nothing to it: a workspace of its own
  * ends that search. Without any, Deno finds furu's own beside furu's program, where that is a local file.
  */
-function configOfNone(): string {
-  if (!FURU.startsWith("file:") || packed() !== undefined) return '{ "workspace": [] }';
+function configOfNone(base: string, code: string): string {
+  if (!FURU.startsWith("file:") || packed() !== undefined) {
+    return JSON.stringify({ workspace: [], scopes: redirection(base, code) });
+  }
   const furu = fromFileUrl(FURU);
   const { imports, scopes, links, compilerOptions } = JSON.parse(
     placedConfig(join(furu, "deno.json"), "/nowhere", "/nowhere"),
   );
-  return JSON.stringify({ workspace: [], imports, scopes, links, compilerOptions }, undefined, 1);
+  return JSON.stringify(
+    { workspace: [], imports, scopes: { ...redirection(base, code), ...scopes }, links, compilerOptions },
+    undefined,
+    1,
+  );
 }
 
 function asStoreError(dir: string, error: unknown): unknown {
-  if (error instanceof Deno.errors.NotCapable) return error;
+  if (error instanceof Deno.errors.NotCapable) return permissionError("keep the code of the run", error);
   const told = storeError("keep the code in", dir, error);
   return told === error && errorCode(error) !== undefined
     ? new StoreError(`Cannot keep the code in ${dir}: ${errorText(error)}`, { cause: error })

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { TaskDefinition } from "./artifact.ts";
 import { callingModule } from "./call_site.ts";
-import { checkDefinition } from "./definition.ts";
+import { checkDefinition, checkParameters } from "./definition.ts";
 import { makeArtifact } from "./make.ts";
 import type { TaskOptions } from "./options.ts";
 import { parseParams } from "./parse.ts";
@@ -36,7 +36,11 @@ export function defineTask<S extends z.ZodObject, T, L = T>(options: TaskOptions
 }
 
 function createTask(definition: TaskDefinition): AnyTask {
-  const apply = (params: unknown = {}) => makeArtifact(definition, parseParams(definition, params));
+  let checked = checkParameters(definition);
+  const apply = (params: unknown = {}) => {
+    checked ||= checkParameters(definition);
+    return makeArtifact(definition, parseParams(definition, params));
+  };
   let schema: z.core.$ZodType | undefined;
   const task = Object.defineProperties(apply, {
     name: { value: definition.name },

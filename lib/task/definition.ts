@@ -57,8 +57,6 @@ export function checkDefinition(
   if (timeLimit !== undefined && typeof timeLimit !== "function") {
     checkTimeLimit(timeLimit, `its 'timeLimit'`, fail);
   }
-  checkParameterNames(params, { unhashed: [...unhashed], legacy: Object.keys(legacy) }, fail);
-
   const definition: TaskDefinition = Object.freeze({
     ...(options as unknown as TaskDefinition),
     spec: spec as TaskDefinition["spec"],
@@ -66,8 +64,30 @@ export function checkDefinition(
     legacy: Object.freeze({ ...legacy }),
     ...(module === undefined ? {} : { module }),
   });
-  checkLegacy(definition, fail);
   return definition;
+}
+
+/**
+ * Checks what a definition says of its parameters.
+ *
+ * @returns `false` when they cannot be read yet: a getter among them refers to a task that is defined later, or to this one.
+ * @throws ValidationError naming the option and the parameter.
+ */
+export function checkParameters(definition: TaskDefinition): boolean {
+  const { name, params, unhashed, legacy } = definition;
+  const fail = (reason: string): never => {
+    throw new ValidationError(`Cannot define task '${name}' as ${reason}`);
+  };
+  try {
+    // By `def`: once its getters have thrown, zod's own `shape` stays empty.
+    checkParameterNames(params, { unhashed: [...unhashed], legacy: Object.keys(legacy) }, fail);
+    checkLegacy(definition, fail);
+    return true;
+  } catch (error) {
+    // What is not initialised yet is so only while its module is being run.
+    if (error instanceof ReferenceError) return false;
+    throw error;
+  }
 }
 
 type Fail = (reason: string) => never;
@@ -81,7 +101,7 @@ export function checkTimeLimit(value: unknown, what: string, fail: Fail): assert
 function checkParameterNames(params: z.ZodObject, options: Record<string, string[]>, fail: Fail): void {
   // Without need the shape is not read yet: its getters may refer to tasks that are defined later.
   if (Object.values(options).every((names) => names.length === 0)) return;
-  const valid = Object.keys(params.shape);
+  const valid = Object.keys(params._zod.def.shape);
   for (const [option, names] of Object.entries(options)) {
     for (const name of names) {
       if (valid.includes(name)) continue;
@@ -98,7 +118,7 @@ function checkLegacy(definition: TaskDefinition, fail: Fail): void {
   legacyTexts(definition);
   for (const [key, value] of Object.entries(legacy)) {
     if (unhashed.includes(key)) fail(`'${key}' is in 'unhashed' and in 'legacy', which is one too many`);
-    const schema = params.shape[key] as z.ZodType;
+    const schema = params._zod.def.shape[key] as z.ZodType;
     if (!isSimple(schema)) continue;
     const result = schema.safeParse(value);
     if (!result.success) {

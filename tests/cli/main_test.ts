@@ -40,7 +40,7 @@ Deno.test("furu suggests the nearest command and option, and ends with 2", async
   assertEquals(command.code, 2);
   assertStringIncludes(command.err, "furu: Unknown command 'pln'; did you mean 'plan'?");
   const far = await furu(["frobnicate"]);
-  assertStringIncludes(far.err, "commands are run, follow, cancel, plan, get, path");
+  assertStringIncludes(far.err, "commands are run, follow, cancel, plan, get, show, path");
   const option = await furu(["run", "--keep-goin", "pipeline.ts"]);
   assertEquals([option.code, option.runs.length], [2, 0]);
   assertStringIncludes(option.err, "furu run: Unknown option --keep-goin; did you mean '--keep-going'?");

@@ -79,6 +79,19 @@ Deno.test("furu run --slurm hands its flags to the pool", async () => {
   });
 });
 
+Deno.test("furu run --no-snapshot lets the jobs of both modes import the code of the moment", async () => {
+  for (const mode of ["pool", "dag"]) {
+    const { asked, runSlurm } = engine();
+    const run = (...flags: string[]) => furu(["run", "pipeline.ts", "--slurm", mode, ...flags], { runSlurm });
+    assertEquals((await run("--no-snapshot")).code, 0);
+    assertEquals((await run()).code, 0);
+    assertEquals(asked.map(({ snapshot }) => snapshot), [false, undefined]);
+  }
+  const { code, err } = await furu(["run", "pipeline.ts", "--no-snapshot"]);
+  assertEquals(code, 2);
+  assertStringIncludes(err, "Cannot use --no-snapshot without --slurm");
+});
+
 Deno.test("furu worker is not listed, has help of its own, and hands over what it is to work for", async () => {
   assertEquals((await furu(["--help"])).out.includes("worker "), false);
   assertStringIncludes((await furu(["worker", "--help"])).out, "--run DIR");

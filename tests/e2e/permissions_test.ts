@@ -69,6 +69,7 @@ describe("a permission that is missing", () => {
     ["run", "--allow-write", () => ["--allow-read", "--allow-run", "--allow-net"]],
     ["run", "--allow-run", () => ["--allow-read", "--allow-write", "--allow-net"]],
     ["run", "--allow-net", () => ["--allow-read", "--allow-write", "--allow-run"]],
+    ["slurm", "--allow-run and --allow-env and --allow-sys=uid", () => ["--allow-read", "--allow-write"]],
   ];
   for (const [how, without, flags] of cases) {
     it(`is named: ${how} without ${without}`, async () => {

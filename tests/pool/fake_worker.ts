@@ -27,7 +27,7 @@ export interface WorkerPlan {
   diesAt?: { task: number; begun: boolean; done?: boolean };
   /** It claims a task, and nothing is heard of it any more. */
   silent?: boolean;
-  /** It cannot start tasks on its node. */
+  /** It cannot start tasks on its node, and leaves when it has found that out. */
   unstartable?: boolean;
   /** It says that a task is done without computing it, for the first so many tasks. */
   lies?: number;
@@ -82,6 +82,8 @@ export async function fakeWorker(
           worker: folder.id,
           node: job.node,
         });
+        await folder.leave();
+        return "COMPLETED";
       } else if ((plan.lies ?? 0) > task) {
         await folder.done(file);
       } else {

@@ -225,10 +225,10 @@ describe("failures in a pool", () => {
     await using rig = new PoolRig();
     const tasks = Array.from({ length: 6 }, () => artifact(() => 1));
     await rig.begin(tasks, { maxWorkers: 1 });
-    rig.launcher.nodeOf = (order) => order === 1 ? "broken" : "good";
-    // The first worker does some and dies, the second one cannot.
+    rig.launcher.nodeOf = (order) => [1, 2].includes(order) ? "broken" : "good";
+    // The first worker does some and dies, the next two cannot.
     rig.launcher.planOf = (order) =>
-      order === 0 ? { diesAt: { task: 2, begun: false }, loss: "preempted" } : { unstartable: order === 1 };
+      order === 0 ? { diesAt: { task: 2, begun: false }, loss: "preempted" } : { unstartable: order < 3 };
     const ended = rig.control();
     await until(
       () => rig.messages.some((text) => text.includes("node broken is not used any more")),
@@ -236,7 +236,7 @@ describe("failures in a pool", () => {
     );
     const { summary } = (await ended)!;
     assertEquals(summary.computed, 6);
-    assertEquals(rig.launcher.submitted.map(({ exclude }) => exclude), [[], [], ["broken"]]);
+    assertEquals(rig.launcher.submitted.map(({ exclude }) => exclude), [[], [], [], ["broken"]]);
     assertEquals(rig.messages.filter((text) => text.includes("not used any more")).length, 1);
   });
 

@@ -109,6 +109,26 @@ Deno.test("an ended claim that its owner never removed is removed by a waiting o
   assert(performance.now() - started >= 1000, "it belongs to its owner for a second");
 });
 
+Deno.test("a run that watches a claim tells whether it was one of its own that stored the result", async () => {
+  await using rig = new Rig();
+  const artifact = artifactOf({ create: () => 1 });
+  const runtime = testRuntime(rig.root);
+  await getFrom(runtime, artifact);
+  const { record } = runtime.store.paths(artifact);
+  const stored = JSON.parse(Deno.readTextFileSync(record));
+  Deno.writeTextFileSync(record, JSON.stringify({ ...stored, run: "this one" }));
+  for (const runId of ["this one", "another one"]) {
+    const event = await watchNode(testRuntime(rig.root), {
+      artifact,
+      runId,
+      signal: AbortSignal.timeout(6000),
+      replan: (node) => plan([node], storeStatus(runtime)),
+      forced: undefined,
+    });
+    assertEquals(event, { type: "done", hash: artifact.hash, computed: runId === "this one" });
+  }
+});
+
 Deno.test("a run that watches a claim sees a lease run out that is shorter than its own", async () => {
   await using rig = new Rig();
   const artifact = artifactOf({ create: ({ attempt }) => attempt });
@@ -116,6 +136,7 @@ Deno.test("a run that watches a claim sees a lease run out that is shorter than 
   const runtime = testRuntime(rig.root, { config: { leaseSec: 120, pollIntervalSec: 2 } });
   const event = await watchNode(runtime, {
     artifact,
+    runId: "this one",
     signal: AbortSignal.timeout(6000),
     replan: (node) => plan([node], storeStatus(runtime)),
     forced: undefined,

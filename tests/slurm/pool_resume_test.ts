@@ -65,7 +65,8 @@ describeOnSlurm("a pool whose controller is not alone", (suite) => {
     await rig.begun("a");
     await suite.cluster.stopController();
     rig.write("go");
-    const { summary, error } = await reportOf(script).finally(() => suite.cluster.startController());
+    await rig.begun("top").finally(() => suite.cluster.startController());
+    const { summary, error } = await reportOf(script);
     assertEquals([error, summary?.computed], [undefined, 2]);
     rig.assertWhole(roots);
     await rig.left();

@@ -173,6 +173,15 @@ export class PoolRig implements AsyncDisposable {
     );
   }
 
+  /** Is it a process of this rig's runs, and not another one that was given the number of one that is gone? */
+  owns(pid: number): boolean {
+    try {
+      return Deno.readTextFileSync(`/proc/${pid}/environ`).split("\0").includes(`SCENE=${this.folder}`);
+    } catch {
+      return false;
+    }
+  }
+
   /** Every artifact is stored, with what it should be, and nothing is left to do. */
   assertWhole(roots: readonly Node[], hint = ""): void {
     assertEquals(this.values(), [...new Set(roots.flatMap(all).map(valueOf))].sort(), hint);

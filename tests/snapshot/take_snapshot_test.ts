@@ -1,9 +1,12 @@
 import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
+import { toFileUrl } from "@std/path/to-file-url";
 import { describe, it } from "@std/testing/bdd";
 import { snapshotPaths, snapshotUrl } from "../../lib/snapshot/layout.ts";
+import { systemMachine } from "../../lib/core/system_machine.ts";
 import { readManifest } from "../../lib/snapshot/read_manifest.ts";
 import { takeSnapshot } from "../../lib/snapshot/take_snapshot.ts";
+import { Store } from "../../lib/store/store.ts";
 import { exists, textOf } from "../rig.ts";
 import { Project, projectConfig } from "./rig.ts";
 
@@ -103,7 +106,24 @@ describe("takeSnapshot()", () => {
     assertEquals(new Set(refs.map(({ id }) => id)).size, 1);
     assertEquals((await project.run(refs[0]!, "src/a.ts")).stdout, "1 2 3 4\n");
     const names = [...Deno.readDirSync(join(project.store.root, "snapshots"))].map(({ name }) => name);
-    assertEquals(names.sort(), [refs[0]!.id, "files"].sort());
+    assertEquals(names.sort(), [refs[0]!.id, "files", ".gitignore"].sort());
+  });
+
+  it("is not seen by deno fmt where the store is in the project", async () => {
+    await using project = new Project();
+    usual(project);
+    const root = join(project.folder, "furu-data");
+    const store = new Store(systemMachine(), { root, leaseSec: 120, heartbeatSec: 40 });
+    const entry = toFileUrl(join(project.folder, "src/a.ts")).href;
+    const ref = await takeSnapshot(store, { entry, modules: [], onWarning: () => {} });
+    assert(exists(join(snapshotPaths(root, ref!.id).code, "src/a.ts")));
+    const { stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["fmt", "--check"],
+      cwd: project.folder,
+    }).output();
+    const said = new TextDecoder().decode(stderr);
+    assertStringIncludes(said, "/src/a.ts");
+    assertEquals(said.includes("snapshots"), false, said);
   });
 
   it("puts right what was changed in it, and links what is new beside it", async () => {
@@ -155,6 +175,31 @@ describe("takeSnapshot()", () => {
     const ref = await project.take("app/main.ts");
     project.write({ "lib/mod.ts": "export const lib = 2;" });
     assertEquals((await project.run(ref, "app/main.ts")).stdout, "1\n");
+  });
+
+  it("imports the same module by its absolute path as by a relative one", async () => {
+    const configs: Record<string, string>[] = [
+      {},
+      { "deno.json": "{}" },
+      { "deno.json": '{ "importMap": "map.json" }', "map.json": '{ "imports": { "#b": "./b.ts" } }' },
+      { "deno.json": '{ "workspace": ["./app"] }', "app/deno.json": "{}" },
+    ];
+    for (const config of configs) {
+      await using project = new Project();
+      const b = toFileUrl(join(project.folder, "b.ts")).href;
+      project.write({
+        ...config,
+        "app/a.ts": `import { b } from "../b.ts";
+import { b as same } from ${JSON.stringify(b)};
+const { b: also } = await import(${JSON.stringify(b)}.slice());
+console.log(b.name, b === same, b === also);`,
+        "b.ts": "export const b = { name: 'then' };",
+      });
+      const ref = await project.take("app/a.ts");
+      project.write({ "b.ts": "export const b = { name: 'now' };" });
+      const { stdout, stderr } = await project.run(ref, "app/a.ts");
+      assertEquals(stdout, "then true true\n", stderr);
+    }
   });
 
   it("finds npm packages in the node_modules of the project", async () => {

@@ -6,6 +6,7 @@ import { ARTIFACT, type Artifact, isArtifact } from "../../lib/task/artifact.ts"
 import { defineTask } from "../../lib/task/define.ts";
 import { findTask, taskNames } from "../../lib/task/registry.ts";
 import { specOf } from "../../lib/task/spec_of.ts";
+import type { Task } from "../../lib/task/task.ts";
 import { timeLimitOf } from "../../lib/task/time_limit_of.ts";
 
 const Data = defineTask({
@@ -92,6 +93,27 @@ describe("defineTask()", () => {
       assertThrows(() => define({ ...valid, ...change }), ValidationError, message);
     });
   }
+
+  it("checks the names of parameters late where a getter refers to the task itself", () => {
+    const make = (unhashed: "note" | "nota") => {
+      const Chain: Task<z.ZodObject, number> = defineTask({
+        name: `define/Chain-${unhashed}`,
+        params: z.object({
+          note: z.string().default(""),
+          get below(): z.ZodType {
+            return Chain.schema.optional();
+          },
+        }),
+        unhashed: [unhashed as never],
+        create: (): number => 1,
+      }) as never;
+      return Chain;
+    };
+    const chain = make("note");
+    assertEquals(chain({ below: chain({ note: "a" }) }).hash, chain({ below: chain({ note: "b" }) }).hash);
+    const odd = make("nota");
+    for (let turn = 0; turn < 2; turn++) assertThrows(() => odd({}), ValidationError, "did you mean 'note'?");
+  });
 
   it("reads a shape late, so that its getters may refer to tasks defined later", () => {
     const Tree = defineTask({

@@ -66,7 +66,13 @@ export function projectFiles(modules: Iterable<string>, config: string | undefin
   for (const dir of folders) {
     for (const name of CONFIGS) {
       const path = join(dir, name);
-      if (isFile(path)) add(path, base);
+      if (!isFile(path)) continue;
+      try {
+        add(path, base);
+      } catch {
+        // Not that of the entry: Deno may never read it.
+        paths.add(path);
+      }
     }
     const lock = join(dir, "deno.lock");
     if (isFile(lock)) locks.add(lock);

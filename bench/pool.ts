@@ -35,6 +35,10 @@ async function clusterRows({ quick, note }: BenchContext): Promise<Row[]> {
   const measured = (work: () => Promise<unknown>) => medianMs(work, { rounds, warmUp: 0, before });
   const run = (what: string, mode: "dag" | "pool") =>
     measured(() => runProcess(denoCommand(SCRIPT, what, mode), { env }));
+  const told = async (what: string): Promise<{ cpu: number; span: number }> => {
+    await before();
+    return JSON.parse(await runProcess(denoCommand(SCRIPT, what, "pool"), { env }));
+  };
 
   const [many, some] = quick ? [200, 20] : [1000, 100];
   const pool = await run(`tiny_${many}`, "pool");
@@ -45,10 +49,14 @@ async function clusterRows({ quick, note }: BenchContext): Promise<Row[]> {
   });
   const one = await run("chain_1", "pool");
   const steps = quick ? 5 : 20;
-  const chain = await run(`chain_${steps}`, "pool");
+  // Of the whole processes a chain and a single task differ by less than their starts do: the results are timed instead.
+  const spans: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    spans.push((await told(`chain_${steps}`)).span);
+  }
+  const chain = spans.sort((a, b) => a - b)[Math.floor(rounds / 2)]!;
   const all = quick ? 500 : 10_000;
-  await before();
-  const cpu = Number(await runProcess(denoCommand(SCRIPT, `tiny_${all}`, "pool"), { env }));
+  const { cpu } = await told(`tiny_${all}`);
 
   const each = "ms each";
   const ours = {
@@ -72,7 +80,7 @@ async function clusterRows({ quick, note }: BenchContext): Promise<Row[]> {
     },
     {
       what: `Slurm pool, a chain of ${steps}, each step`,
-      furu: { value: (chain - one) / (steps - 1), unit: "ms" },
+      furu: { value: chain / (steps - 1), unit: "ms" },
       aim: "below 100 ms",
     },
     { what: "Slurm pool, one task, whole process", furu: { value: one, unit: "ms" } },

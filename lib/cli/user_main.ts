@@ -28,6 +28,7 @@ export async function main(meta: Pick<ImportMeta, "main" | "url">, roots: Roots)
   // A packed program imports the script that it is about.
   const isPacked = globals.mainModule === meta.url;
   if (!meta.main && !isPacked) return;
+  globals.hasCommands = true;
   if (isPacked) globals.mainModule = undefined;
   const name = basename(packed()?.file ?? new URL(meta.url).pathname);
   const program = { name, script: { url: meta.url, roots } };

@@ -25,6 +25,8 @@ export interface FuruGlobals {
   packed?: unknown;
   /** URL of the module for which `main()` runs although Deno runs another one, until it does. */
   mainModule?: string | undefined;
+  /** Can this process become a worker by a command, since its script calls `main()`? */
+  hasCommands?: boolean;
   /** What a worker imports at the moment, if it does. */
   loadingModule?: unknown;
 }

@@ -1,4 +1,8 @@
+import { FURU_URL } from "./furu_url.ts";
 import { furuGlobals } from "./globals.ts";
+
+/** The name of a registry that does not exist: what is not embedded in a packed program is never asked for. */
+export const PACKED_REGISTRY = "packed.invalid";
 
 /** What a program that `furu pack` has made knows of itself. */
 export interface Packed {
@@ -26,7 +30,5 @@ export function packed(): Packed | undefined {
 export function embeddedPipeline(): string | undefined {
   const own = packed();
   if (own !== undefined) return own.pipeline;
-  return Deno.build.standalone && Deno.mainModule !== FURU_PROGRAM ? Deno.mainModule : undefined;
+  return Deno.build.standalone && Deno.mainModule !== `${FURU_URL}cli.ts` ? Deno.mainModule : undefined;
 }
-
-const FURU_PROGRAM = new URL("../../cli.ts", import.meta.url).href;

@@ -1,13 +1,12 @@
 import { dirname } from "@std/path/posix/dirname";
 import { fromFileUrl } from "@std/path/posix/from-file-url";
+import { FURU_URL } from "./furu_url.ts";
 import { furuGlobals } from "./globals.ts";
 import { embeddedPipeline, packed } from "./packed.ts";
 import { currentFolder, findUpward } from "./paths.ts";
 
 /** What marks the folder of a project. */
 const MARKS = ["deno.json", "deno.jsonc", ".git"];
-
-const FURU = new URL("../../", import.meta.url).href;
 
 /**
  * The folder of the user's project: that of the nearest deno.json(c) or git root at or above the module that the run
@@ -24,7 +23,7 @@ export function projectFolder(): string {
 /** The folder of the main module, or of the one that `furu run MODULE` was given; not of furu's own program. */
 function entryFolder(): string | undefined {
   const entry = furuGlobals().entry ?? Deno.mainModule;
-  if (!entry.startsWith("file:") || entry === `${FURU}cli.ts`) return undefined;
+  if (!entry.startsWith("file:") || entry === `${FURU_URL}cli.ts`) return undefined;
   // What came in the same file as furu was unpacked somewhere, which is no place for a store.
   if (entry === embeddedPipeline() || entry.startsWith(packed()?.folder ?? " ")) return undefined;
   // `deno eval` and a script from standard input have a made-up name in the current folder, which is fine too.

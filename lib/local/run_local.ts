@@ -1,11 +1,11 @@
 import type { Config } from "../core/config.ts";
 import { resolveConfig } from "../core/config.ts";
-import { ExecutionError, RunFailedError } from "../core/errors.ts";
+import { RunFailedError } from "../core/errors.ts";
 import type { EventSink, RunSummary } from "../core/event.ts";
 import { plan } from "../plan/graph.ts";
-import { currentContext } from "../run/context.ts";
 import { type SchedulerHints, systemRuntime } from "../run/default_runtime.ts";
 import { refuseWhileLoading } from "../run/loading.ts";
+import { refuseInside } from "../run/refuse_inside.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { drive } from "../schedule/drive.ts";
 import { forcedNodes } from "../schedule/forced.ts";
@@ -20,6 +20,7 @@ import { checkImportable } from "../schedule/importable.ts";
 import { InlineComputer } from "../run/inline_computer.ts";
 import { AttemptBackend } from "../schedule/attempt_backend.ts";
 import { checkPermissions } from "../core/permissions.ts";
+import { checkSelfStart } from "../worker/check_self_start.ts";
 import { ProcessComputer } from "../worker/process_computer.ts";
 import { workerLimits } from "./worker_limits.ts";
 import { withSignals } from "../schedule/signals.ts";
@@ -64,15 +65,10 @@ export async function runLocal(
   hints: SchedulerHints = {},
 ): Promise<RunSummary> {
   refuseWhileLoading("runLocal");
-  const context = currentContext();
-  if (context) {
-    const where = context.node ? ` inside ${context.node}` : "";
-    throw new ExecutionError(
-      `Cannot call runLocal()${where}: a run cannot be started inside of a run or a task`,
-    );
-  }
+  refuseInside("runLocal");
   const { window = "bfs", keepGoing = false, entry = Deno.mainModule } = options;
   checkChoices(options);
+  if (options.isolation !== "inline") checkSelfStart();
   windowSize(window);
   const limits = workerLimits(options.maxWorkers);
   const config = resolveConfig(overrides(options));

@@ -1,5 +1,5 @@
+import { FURU_URL } from "../core/furu_url.ts";
 import { moduleBytes, type ModuleGraph } from "./module_graph.ts";
-import { FURU_URL } from "./layout.ts";
 
 /** What is loaded by its URL alone, and would be missed last: in the middle of a run. */
 const NEEDED = ["lib/cli/compute.ts", "lib/cli/job.ts", "lib/worker/child.ts", "lib/worker/compute_task.ts"];

@@ -6,17 +6,18 @@ import { toFileUrl } from "@std/path/posix/to-file-url";
 import { walk } from "@std/fs/walk";
 import { z } from "zod";
 import config from "../../deno.json" with { type: "json" };
+import { FURU_URL } from "../core/furu_url.ts";
 import { packed } from "../core/packed.ts";
 import { findUpward } from "../core/paths.ts";
+import { runDeno } from "../core/run_deno.ts";
 import type { ArchiveFile } from "./archive.ts";
 import { importMapOf } from "./import_map.ts";
-import { CONFIG_FILE, FURU_FOLDER, FURU_URL, places } from "./layout.ts";
+import { CONFIG_FILE, FURU_FOLDER, places } from "./layout.ts";
 import { configText, mergeConfigs, readConfig, type Resolution } from "./merge_config.ts";
 import { type GraphModule, moduleBytes, moduleGraph } from "./module_graph.ts";
 import { npmFiles } from "./npm_files.ts";
 import { OFFERED } from "./offered.ts";
 import { PackError } from "./pack_error.ts";
-import { runDeno } from "./run_deno.ts";
 
 /** What a packed program is about. */
 export interface CollectOptions {

@@ -8,8 +8,9 @@ import { parseArgs } from "@std/cli/parse-args";
 import { dirname } from "@std/path/posix/dirname";
 import { fromFileUrl } from "@std/path/posix/from-file-url";
 import { resolve } from "@std/path/posix/resolve";
+import { FuruError } from "../core/errors.ts";
+import { FURU_URL } from "../core/furu_url.ts";
 import { graphProblems } from "./check_graph.ts";
-import { FURU_URL } from "./layout.ts";
 import { moduleGraph } from "./module_graph.ts";
 import { pack } from "./pack.ts";
 import { PackError } from "./pack_error.ts";
@@ -106,7 +107,7 @@ if (import.meta.main) {
       say: (line) => console.error(line),
     });
   } catch (error) {
-    console.error(error instanceof PackError ? error.message : error);
+    console.error(error instanceof FuruError ? error.message : error);
     Deno.exit(1);
   }
 }

@@ -1,19 +1,15 @@
 import { dirname } from "@std/path/posix/dirname";
 import { fromFileUrl } from "@std/path/posix/from-file-url";
-
-/** URL of the folder of furu's own code, which may be on a server. */
-export const FURU_URL: string = new URL("../../", import.meta.url).href;
+import { FURU_URL } from "../core/furu_url.ts";
 
 /** Where furu's own code is below the folder that everything is unpacked into. */
 export const FURU_FOLDER = "code/furu";
 /** Where the user's modules are. */
-export const USER_FOLDER = "code/user";
+const USER_FOLDER = "code/user";
 /** Deno's cache. */
 export const CACHE_FOLDER = "deno_dir";
 /** The configuration of all of it. */
 export const CONFIG_FILE = "deno.json";
-/** The name of a registry that does not exist: what is not embedded is never asked for. */
-export const REGISTRY = "packed.invalid";
 
 /** Says where a module is below the folder that everything is unpacked into. */
 export type Place = (url: string) => string;

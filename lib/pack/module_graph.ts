@@ -1,8 +1,8 @@
 import { join } from "@std/path/posix/join";
 import { toFileUrl } from "@std/path/posix/to-file-url";
 import { z } from "zod";
+import { runDeno } from "../core/run_deno.ts";
 import { PackError } from "./pack_error.ts";
-import { runDeno } from "./run_deno.ts";
 
 const edge = z.object({ specifier: z.string().optional(), error: z.string().optional() });
 
@@ -85,7 +85,7 @@ export interface ModuleGraph {
  * @param roots URLs of modules.
  * @param config The configuration file that holds for them; none is looked for.
  * @param lockFile A lock file that says which versions are meant; it may be changed. @default none
- * @throws {PackError} naming each module that is missing and who imports it.
+ * @throws {PackError} naming each module that is missing and who imports it; {@link FuruError} in Deno's own words.
  */
 export async function moduleGraph(
   roots: readonly string[],

@@ -1,8 +1,9 @@
 import { walk } from "@std/fs/walk";
 import { join } from "@std/path/posix/join";
 import { z } from "zod";
+import { PACKED_REGISTRY } from "../core/packed.ts";
 import type { ArchiveFile } from "./archive.ts";
-import { CACHE_FOLDER, REGISTRY } from "./layout.ts";
+import { CACHE_FOLDER } from "./layout.ts";
 import type { NpmPackage } from "./module_graph.ts";
 import { PackError } from "./pack_error.ts";
 
@@ -38,7 +39,7 @@ export async function npmFiles(packages: ReadonlyMap<string, NpmPackage>): Promi
   const seen = new Set<string>();
   for (const own of packages.values()) {
     const { name, version } = own;
-    const folder = `${CACHE_FOLDER}/npm/${REGISTRY}/${name}`;
+    const folder = `${CACHE_FOLDER}/npm/${PACKED_REGISTRY}/${name}`;
     // One package may be there for several choices of its peers.
     if (!seen.has(`${name}@${version}`)) files.push(...await filesOf(own, `${folder}/${version}`));
     seen.add(`${name}@${version}`);
@@ -46,14 +47,14 @@ export async function npmFiles(packages: ReadonlyMap<string, NpmPackage>): Promi
     registries.set(name, versions);
     versions[version] = {
       version,
-      dist: { tarball: `https://${REGISTRY}/${name}-${version}.tgz`, shasum: "" },
+      dist: { tarball: `https://${PACKED_REGISTRY}/${name}-${version}.tgz`, shasum: "" },
       dependencies: { ...versions[version]?.dependencies, ...await dependenciesOf(own, packages) },
     };
   }
   for (const [name, versions] of registries) {
     const latest = Object.keys(versions).at(-1);
     const text = JSON.stringify({ name, "dist-tags": { latest }, versions, ...FORMAT });
-    const path = `${CACHE_FOLDER}/npm/${REGISTRY}/${name}/registry.json`;
+    const path = `${CACHE_FOLDER}/npm/${PACKED_REGISTRY}/${name}/registry.json`;
     files.push({ path, bytes: new TextEncoder().encode(text) });
   }
   return files;

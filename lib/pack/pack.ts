@@ -1,12 +1,13 @@
 import { basename } from "@std/path/posix/basename";
 import { dirname } from "@std/path/posix/dirname";
 import { resolve } from "@std/path/posix/resolve";
+import { PACKED_REGISTRY } from "../core/packed.ts";
 import { FURU_VERSION } from "../core/version.ts";
 import { archiveOf, concat, sha256Bytes } from "./archive.ts";
+import { checkPackable } from "./check_packable.ts";
 import { collect, type CollectOptions } from "./collect.ts";
 import { headerText, type Piece } from "./header.ts";
-import { CACHE_FOLDER, CONFIG_FILE, FURU_FOLDER, REGISTRY } from "./layout.ts";
-import { PackError } from "./pack_error.ts";
+import { CACHE_FOLDER, CONFIG_FILE, FURU_FOLDER } from "./layout.ts";
 import { UNPACK_CODE } from "./unpack_code.ts";
 
 /** Options of {@link pack}. */
@@ -29,15 +30,11 @@ export interface PackedFile {
  * Makes one executable file of Deno, furu and, where one is given, a pipeline with all that it imports. It needs sh and
  * coreutils where it runs, and nothing else: no Deno, no network.
  *
- * @throws {PackError} when modules are missing, and in a compiled program, which has no whole Deno to give away.
+ * @throws {PackError} when modules are missing, and where {@link checkPackable} refuses. {@link FuruError} in Deno's own words.
  */
 export async function pack(options: PackOptions): Promise<PackedFile> {
   const path = resolve(options.output);
-  if (Deno.build.standalone) {
-    throw new PackError(
-      "Cannot pack as this program was compiled and has no whole Deno in it: use 'deno run'",
-    );
-  }
+  checkPackable();
   const { files, pipeline, asModule } = await collect(options);
   const deno = await Deno.readFile(Deno.execPath());
   const unpacker = new TextEncoder().encode(UNPACK_CODE);
@@ -62,7 +59,7 @@ export async function pack(options: PackOptions): Promise<PackedFile> {
       unpacker: unpackerAt!,
       archive: archiveAt!,
       deno: denoAt!,
-      registry: REGISTRY,
+      registry: PACKED_REGISTRY,
       paths: {
         config: CONFIG_FILE,
         cache: CACHE_FOLDER,

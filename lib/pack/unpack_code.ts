@@ -1,6 +1,7 @@
 /**
  * What takes an archive apart on the machine where a packed program starts for the first time: plain JavaScript, run by
  * the Deno that came with it. It checks the archive's digest. Exit code 3: the file is damaged.
+ * What was unpacked of other programs and has not been used for a month is removed then, since that is when more is added.
  */
 export const UNPACK_CODE: string = `
 const [file, offset, length, digest, folder] = Deno.args;
@@ -32,5 +33,26 @@ try {
 } catch (error) {
   console.error(error.message);
   Deno.exit(1);
+}
+const now = new Date();
+const base = folder.split("/").slice(0, -2).join("/");
+const deno = Deno.execPath();
+const denoFolder = deno.slice(0, deno.lastIndexOf("/"));
+// A Deno that older programs have brought is used again from now on.
+for (const path of [denoFolder + "/complete", deno]) {
+  try {
+    Deno.utimeSync(path, now, now);
+  } catch { /* it may not be ours to change */ }
+}
+for (const { name } of Deno.readDirSync(base)) {
+  const path = base + "/" + name;
+  if (!/^(code|deno)-/.test(name) || path === denoFolder) continue;
+  try {
+    // Each day that a program is used it makes its files younger.
+    if (now - Deno.statSync(path + "/complete").mtime < 30 * 86400000) continue;
+    const old = Deno.makeTempDirSync({ dir: base, prefix: ".old-" });
+    Deno.renameSync(path, old + "/it");
+    Deno.removeSync(old, { recursive: true });
+  } catch { /* somebody else removes it */ }
 }
 `;

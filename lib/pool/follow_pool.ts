@@ -5,6 +5,7 @@ import type { QueuePaths } from "../queue/layout.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { listOrNothing } from "../store/store.ts";
 import { readEnded, type RunEnded } from "./ended.ts";
+import { listingPause } from "./listing_pause.ts";
 import { watchRole } from "./role.ts";
 
 /** How a run is followed. */
@@ -17,6 +18,8 @@ export interface FollowPoolOptions {
   readonly isAbandoned: () => Promise<boolean>;
 }
 
+/** A pause is so many times as long as the reading before it: what a long run has told is a large file. */
+const READING_PART = 9;
 /** A pause is this part of the time since something happened, within these milliseconds. */
 const PAUSE_PART = 0.1;
 const SHORTEST_PAUSE_MS = 50;
@@ -40,7 +43,9 @@ export async function followPool(
   for (;;) {
     const ended = await readEnded(store, paths);
     // In this order: all that was told before the end is there.
+    const began = clock.monotonic();
     if (await reader.read()) newsAt = clock.monotonic();
+    const cost = clock.monotonic() - began;
     if (ended) {
       const { summary, interrupted } = ended;
       if (summary) options.onEvent({ type: "run_ended", summary, interrupted, at: clock.now() });
@@ -62,7 +67,7 @@ export async function followPool(
       Math.max((now - newsAt) * PAUSE_PART, SHORTEST_PAUSE_MS),
       config.pollIntervalSec * 1000,
     );
-    await clock.sleep(pause, options.signal);
+    await clock.sleep(Math.max(pause, listingPause(cost, READING_PART)), options.signal);
   }
 }
 

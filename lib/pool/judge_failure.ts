@@ -61,14 +61,15 @@ async function read({ runtime: { store }, paths }: PoolState, file: string): Pro
 }
 
 /** That a node cannot begin a task is the node's fault, unless nothing has begun anywhere. */
-function kindOf(state: PoolState, { kind, node, error }: TaskFailure): FailedTask["kind"] {
+function kindOf(state: PoolState, { kind, node, job, error }: TaskFailure): FailedTask["kind"] {
   if (kind === "compute") {
     state.startedWell = true;
     if (node !== undefined) state.health.good(node);
   }
   if (kind !== "start") return kind;
   // Several workers of one node may tell at the same time, before it can be excluded: that says nothing of the others.
-  state.badStarts.set(node ?? `unknown ${state.badStarts.size}`, state.runtime.machine.clock.monotonic());
+  state.badStarts.add(node ?? `unknown ${state.badStarts.size}`);
+  if (job !== undefined) state.badJobs.add(job);
   if (node !== undefined) state.health.bad(node, error);
   return state.startedWell || state.badStarts.size < BAD_NODES ? "lost" : "protocol";
 }

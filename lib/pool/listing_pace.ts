@@ -1,11 +1,10 @@
 import type { Clock } from "../core/clock.ts";
+import { listingPause } from "./listing_pause.ts";
 
 /** Two listings are at least so far apart; and by how much of the time since something happened, and of what one takes. */
 const SHORTEST_PAUSE_MS = 10;
 const PAUSE_PER_QUIET = 0.1;
 const PAUSE_PER_LISTING = 5;
-/** But a listing that was slow, once, delays the next one no longer than this. */
-const LONGEST_PAUSE_MS = 30_000;
 
 /** How often a worker lists its tasks: often while things happen, and seldom else. */
 export class ListingPace {
@@ -32,8 +31,7 @@ export class ListingPace {
     const { at, tookMs } = this.#listed;
     const now = this.#clock.monotonic();
     const quiet = Math.min((now - this.#newsAt) * PAUSE_PER_QUIET, this.#longestQuietMs);
-    const slow = Math.min(tookMs * PAUSE_PER_LISTING, LONGEST_PAUSE_MS);
-    return at + Math.max(quiet, SHORTEST_PAUSE_MS, slow) - now;
+    return at + Math.max(quiet, SHORTEST_PAUSE_MS, listingPause(tookMs, PAUSE_PER_LISTING)) - now;
   }
 
   /** Something happened. */

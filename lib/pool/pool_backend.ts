@@ -8,6 +8,7 @@ import { Alarm } from "./alarm.ts";
 import { audit } from "./audit.ts";
 import { Lane } from "./lane.ts";
 import { NodeHealth } from "./node_health.ts";
+import { listingPause } from "./listing_pause.ts";
 import { patiently } from "./patience.ts";
 import { type PoolContext, tell } from "./pool_context.ts";
 import type { PoolState } from "./pool_state.ts";
@@ -40,8 +41,6 @@ const SHORTEST_PAUSE_MS = 10;
 const PAUSE_PART = 0.1;
 /** A pause is so many times as long as the listing before it: listings take a tenth of the time. */
 const LISTING_PART = 9;
-/** But no pause is longer than this, in milliseconds: one slow listing says little of the next. */
-const LONGEST_PAUSE_MS = 30_000;
 /** Milliseconds between two looks for a request to stop. */
 const STOP_LOOK_MS = 1000;
 /** While the last workers leave they are looked at so often, in milliseconds. */
@@ -85,8 +84,10 @@ export class PoolBackend implements Backend {
       phase: "running",
       newsAt: this.#now(),
       resultAt: new Map(),
+      readAt: -Infinity,
       startedWell: [...listed.values()].some((task) => task.state === "done"),
-      badStarts: new Map(),
+      badStarts: new Set(),
+      badJobs: new Set(),
     };
     this.#roster = new Roster(state);
     this.#reader = new ResultReader(state, (provenance) => this.#roster.nodeOf(provenance));
@@ -202,14 +203,14 @@ export class PoolBackend implements Backend {
     const quiet = (this.#now() - this.#state.newsAt) * PAUSE_PART;
     return Math.max(
       Math.min(Math.max(quiet, SHORTEST_PAUSE_MS), pollIntervalSec * 1000),
-      Math.min(cost * LISTING_PART, LONGEST_PAUSE_MS),
+      listingPause(cost, LISTING_PART),
     );
   }
 
   async #auditIfQuiet(): Promise<void> {
     const { auditMs } = this.#options.timing;
     const now = this.#now();
-    const pause = Math.max(auditMs, Math.min(this.#auditCost * LISTING_PART, LONGEST_PAUSE_MS));
+    const pause = Math.max(auditMs, listingPause(this.#auditCost, LISTING_PART));
     if (this.#state.book.opened === 0 || now - Math.max(this.#state.newsAt, this.#auditedAt) < pause) return;
     await audit(this.#state, this.#reader, this.#starter);
     this.#auditedAt = this.#now();

@@ -30,10 +30,14 @@ export interface PoolState extends PoolContext {
   newsAt: number;
   /** When a task of a spec was last given back by a worker, in monotonic milliseconds. */
   readonly resultAt: Map<string, number>;
+  /** All that workers had given back by then has been read; in monotonic milliseconds. */
+  readAt: number;
   /** Has any task begun well in this run, on any node? */
   startedWell: boolean;
-  /** Where tasks could not begin, and when one did not last, in monotonic milliseconds. */
-  readonly badStarts: Map<string, number>;
+  /** Where tasks could not begin. */
+  readonly badStarts: Set<string>;
+  /** The jobs whose workers left since a task could not begin there. */
+  readonly badJobs: Set<string>;
 }
 
 /** A task came back: things happen, and its spec's workers do start. */

@@ -29,6 +29,9 @@ export class ResultReader {
     waiting: new Set(),
   };
 
+  /** How many files that were listed are being looked into. */
+  #open = 0;
+  #lookedAt = -Infinity;
   readonly #nodeOf: (provenance: StoredResult["provenance"]) => string | undefined;
 
   /** @param nodeOf The node that a result was computed on, where that is known. */
@@ -40,6 +43,7 @@ export class ResultReader {
   /** Lists the folders once. What is new is looked into beside that. @returns Whether there was anything. */
   async look(): Promise<boolean> {
     const { runtime: { store }, paths } = this.#state;
+    const begun = store.machine.clock.monotonic();
     let news = false;
     for (const place of PLACES) {
       for (const file of await listNew(store, paths[place], this.#seen[place])) {
@@ -47,6 +51,8 @@ export class ResultReader {
         news = true;
       }
     }
+    this.#lookedAt = begun;
+    this.#settle();
     return news;
   }
 
@@ -70,7 +76,16 @@ export class ResultReader {
     }
     const { runtime, lane } = this.#state;
     const goOn = (): boolean => this.#state.phase !== "closed";
-    lane.push(() => patiently(runtime, goOn, () => this.#read(place, entry, name)));
+    this.#open++;
+    lane.push(async () => {
+      await patiently(runtime, goOn, () => this.#read(place, entry, name));
+      this.#open--;
+      this.#settle();
+    });
+  }
+
+  #settle(): void {
+    if (this.#open === 0) this.#state.readAt = this.#lookedAt;
   }
 
   #takeUnknown(place: ResultPlace, file: string): void {

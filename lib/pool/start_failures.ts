@@ -49,8 +49,10 @@ export class StartFailures {
         await this.#judge(job, followed, `it has run for ${after} s, and its worker has not begun`);
       } else if (job.state.status === "dead") {
         followed.deadSince ??= now;
-        // The roster is given the time to see a worker that died at once.
-        if (now - followed.deadSince < 2 * timing.roundMs) continue;
+        // The roster is given the time to see a worker that died at once, and what it gave back is read first: that a
+        // task could not begin there is one bad start, not two.
+        const read = this.#state.readAt > followed.deadSince;
+        if (!read || now - followed.deadSince < 2 * timing.roundMs) continue;
         followed.judged = true;
         await this.#judge(job, followed, job.state.text);
       }
@@ -86,7 +88,7 @@ export class StartFailures {
     // By us or by people; or with all that was on a node, which takes no more jobs until it is back.
     if (loss === "cancelled" || loss === "preempted" || loss === "node-failure") return;
     // Its worker left since a task could not begin there, before it was ever seen: that counts already.
-    if (job.node !== undefined && (this.#state.badStarts.get(job.node) ?? -Infinity) >= since) return;
+    if (this.#state.badJobs.has(job.key)) return;
     // What the worker itself has said counts already.
     const isNodes = loss === undefined || loss === "boot-failure";
     const told = this.#roster.refusalOf(job.key) !== undefined;

@@ -3,6 +3,7 @@ import { Dismissal } from "./dismissal.ts";
 import { Lasting } from "./lasting.ts";
 import type { WorkerJob } from "./launcher.ts";
 import { NodePardon } from "./node_pardon.ts";
+import { PendingNotice } from "./pending_notice.ts";
 import { tell } from "./pool_context.ts";
 import type { PoolState } from "./pool_state.ts";
 import { RoleLostError } from "./role.ts";
@@ -29,6 +30,7 @@ export class Supply {
   readonly #excess: Lasting;
   readonly #dismissal: Dismissal;
   readonly #pardon: NodePardon;
+  readonly #notice: PendingNotice;
   #jobs: ReadonlyMap<string, WorkerJob> = new Map();
   #heirOf = "";
   #complaint = "";
@@ -41,6 +43,7 @@ export class Supply {
     this.#excess = new Lasting(state.runtime.machine.clock, state.timing.excessMs);
     this.#dismissal = new Dismissal(state, roster);
     this.#pardon = new NodePardon(state);
+    this.#notice = new PendingNotice(state.runtime.machine.clock, (text) => tell(state, "info", text));
   }
 
   /** What was known of the workers' jobs at the last look, by key. */
@@ -61,6 +64,7 @@ export class Supply {
     await this.#failures.look(jobs);
     if (this.#state.phase !== "running") return;
     const loads = this.#loads();
+    this.#notice.look(loads, this.pending);
     await this.#cancelKeys(this.#pardon.look(loads, this.pending));
     const { submit, cancel, release } = scale(loads, this.#state.run.options);
     for (const { spec, count } of submit) {

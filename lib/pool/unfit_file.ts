@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type QueuePaths, workerFiles } from "../queue/layout.ts";
+import { listWorkers } from "../queue/list_workers.ts";
 import { parseJson } from "../queue/parse_json.ts";
 import { replaceFile } from "../queue/replace_file.ts";
 import { RECORD_SCHEMA } from "../store/record.ts";
@@ -47,4 +48,14 @@ export async function readUnfit(store: Store, paths: QueuePaths, id: string): Pr
   const text = await store.read(workerFiles(paths, id).unfit);
   const parsed = text === undefined ? undefined : parseJson(text, unfit);
   return parsed && "value" in parsed ? parsed.value : undefined;
+}
+
+/** The nodes on which some worker of the run could not work, each once. @throws {StoreError} when the system cannot read. */
+export async function unfitNodes(store: Store, paths: QueuePaths): Promise<string[]> {
+  const nodes = new Set<string>();
+  for (const [id, { unfit }] of await listWorkers(store, paths)) {
+    const told = unfit ? await readUnfit(store, paths, id) : undefined;
+    if (told?.kind === "node") nodes.add(told.node);
+  }
+  return [...nodes].sort();
 }

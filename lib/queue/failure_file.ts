@@ -22,6 +22,8 @@ export interface TaskFailure {
   logTail?: string[];
   /** The worker that had it. */
   worker?: string;
+  /** The job of that worker, by the launcher's key. */
+  job?: string;
   /** The node of that worker. */
   node?: string;
   /** The number of the attempt in the store. */
@@ -41,6 +43,7 @@ const taskFailure: z.ZodType<TaskFailure> = z.object({
   log: z.string().exactOptional(),
   logTail: z.array(z.string()).exactOptional(),
   worker: z.string().exactOptional(),
+  job: z.string().exactOptional(),
   node: z.string().exactOptional(),
   storeAttempt: z.int().positive().exactOptional(),
   at: z.string(),

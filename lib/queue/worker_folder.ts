@@ -144,8 +144,9 @@ export class WorkerFolder {
     const { as = file } = options;
     // Not after the fence: whoever declared this worker dead says how its tasks failed.
     if (!await this.stillThere()) return false;
-    const { id: worker, node } = this.record;
-    await writeFailure(this.#store, this.#paths, as, { worker, node, ...failure });
+    const { id: worker, node, job } = this.record;
+    const own = { worker, node, ...(job === undefined ? {} : { job }) };
+    await writeFailure(this.#store, this.#paths, as, { ...own, ...failure });
     return await this.#move(file, this.#paths.failed, as);
   }
 

@@ -2,9 +2,9 @@ import { join } from "@std/path/posix/join";
 import { errorText } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
 import { FURU_VERSION } from "../core/version.ts";
+import { codeFault } from "../pool/code_fault.ts";
 import { readEnded } from "../pool/ended.ts";
 import { type PoolRun, readPoolRun } from "../pool/pool_run.ts";
-import { takeRole } from "../pool/role.ts";
 import { type QueuePaths, queuePaths } from "../queue/layout.ts";
 import { readStop } from "../queue/stop_request.ts";
 import type { Runtime } from "../run/runtime.ts";
@@ -12,11 +12,17 @@ import type { SnapshotRef } from "../snapshot/manifest.ts";
 import type { Claim } from "../store/claim.ts";
 import { listOrNothing } from "../store/store.ts";
 import type { SlurmJob } from "../store/record.ts";
+import { waitForRole, type WaitForRoleOptions } from "./wait_for_role.ts";
 
 /** What a new run would be, as far as an earlier one must agree with it. */
-export interface AdoptOptions extends Pick<PoolRun, "entry" | "force" | "detached" | "nodes"> {
+export interface AdoptOptions
+  extends
+    Pick<PoolRun, "entry" | "force" | "detached" | "nodes">,
+    Pick<WaitForRoleOptions, "signal" | "onWait"> {
   /** The roots. */
   roots: readonly Hash[];
+  /** Of which nodes something is stored that is invalid. @default none */
+  invalid?: readonly Hash[];
   /** The snapshot of the code as it is now: workers of a run with another one would compute with that. */
   code?: SnapshotRef | "any";
   /** The Slurm job that this process runs in, if any. */
@@ -41,13 +47,19 @@ const LATEST = 100;
  * workers may still be at work.
  */
 export async function adoptRun(runtime: Runtime, options: AdoptOptions): Promise<AdoptedRun | undefined> {
-  const { slurm } = options;
+  const { slurm, signal, onWait } = options;
   for await (const { run, paths } of adoptableRuns(runtime, options)) {
     const { runId } = run;
     try {
-      const claim = await takeRole(runtime, paths, { runId, ...(slurm === undefined ? {} : { slurm }) });
+      const claim = await waitForRole(runtime, paths, {
+        runId,
+        ...(slurm === undefined ? {} : { slurm }),
+        ...(signal === undefined ? {} : { signal }),
+        ...(onWait === undefined ? {} : { onWait }),
+      });
       if (typeof claim !== "string") return { run, paths, claim };
     } catch (error) {
+      signal?.throwIfAborted();
       sayWhyNot(runtime, runId, error);
     }
   }
@@ -88,15 +100,19 @@ async function readIfPool(runtime: Runtime, paths: QueuePaths): Promise<PoolRun 
   return await readPoolRun(runtime, paths);
 }
 
-function agrees(run: PoolRun, { roots, entry, force, detached, nodes, code }: AdoptOptions): boolean {
+function agrees(run: PoolRun, wanted: AdoptOptions): boolean {
   const same = (a: readonly string[] | "ALL", b: readonly string[] | "ALL"): boolean =>
     a === "ALL" || b === "ALL" ? a === b : a.toSorted().join("\n") === b.toSorted().join("\n");
+  const { roots, entry, force, detached, nodes, code, invalid = [] } = wanted;
   // Its workers would refuse to work for another version, and its queue has the specs and limits of then.
   return run.versions.furu === FURU_VERSION && run.entry === entry && same(run.roots, roots) &&
     (code === "any" || run.code?.id === code?.id) && same(run.force, force) &&
     same(run.nodes.map(needs), nodes.map(needs)) &&
+    // They would take for a result what they were not told is none.
+    invalid.every((hash) => run.invalid.includes(hash)) &&
     // Workers of a run that was not detached never become its controller.
-    (run.detached || !detached);
+    (run.detached || !detached) &&
+    (code === "any" || codeFault(run) === undefined);
 }
 
 /** What workers have to know of an artifact, in a line. */

@@ -35,12 +35,18 @@ const HEIR_LIMIT_MS = 60_000;
 /**
  * Has the heir of a detached run wait for this worker, too: before this process can become the controller, and be killed as
  * that. What does not work ends nothing.
+ *
+ * @param exclude Nodes on which the heir would be of no use. @default none
  */
-export async function keepHeirAfter(parts: BesideTasks, { name }: SlurmJob): Promise<void> {
+export async function keepHeirAfter(
+  parts: BesideTasks,
+  { name }: SlurmJob,
+  exclude: readonly string[] = [],
+): Promise<void> {
   const { runtime: { store, machine: { clock } }, paths, onEvent } = parts;
   try {
     if (await readEnded(store, paths)) return;
-    await launcherOf(parts, 0).keepHeirAfter(name, AbortSignal.timeout(HEIR_LIMIT_MS));
+    await launcherOf(parts, 0).keepHeirAfter(name, exclude, AbortSignal.timeout(HEIR_LIMIT_MS));
   } catch (error) {
     const text = `there is no heir for the moment when no worker is left: ${errorText(error)}`;
     onEvent({ type: "message", level: "warn", text, at: clock.now() });

@@ -44,7 +44,7 @@ export interface DagJobOptions {
 }
 
 /** Exit code of a job that was told to end, and did. */
-export const PREEMPTED_EXIT_CODE = 75;
+const PREEMPTED_EXIT_CODE = 75;
 
 interface JobContext extends DagJobOptions {
   run: DagRun;

@@ -7,6 +7,7 @@ import { didYouMean } from "../core/nearest.ts";
 import { type PoolRun, readPoolRun } from "../pool/pool_run.ts";
 import { runPoolWorker } from "../pool/pool_worker.ts";
 import { preflight } from "../pool/preflight.ts";
+import { unfitNodes } from "../pool/unfit_file.ts";
 import { remoteArtifacts } from "../pool/remote_artifact.ts";
 import { type QueuePaths, queuePaths } from "../queue/layout.ts";
 import { systemMachine } from "../core/system_machine.ts";
@@ -74,6 +75,11 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
   const unfit = await preflight(runtime, { paths, run, spec, node, ...key, ...ofJob });
   if (unfit) {
     say(unfit.error);
+    // It may be the heir, whom nobody else would follow. One of another furu would be no better elsewhere.
+    if (run.detached && slurm && unfit.kind === "node") {
+      const { keepHeirAfter } = await besideTasks();
+      await keepHeirAfter(parts, slurm, await unfitNodes(runtime.store, paths));
+    }
     return 1;
   }
   if (run.detached && slurm) await (await besideTasks()).keepHeirAfter(parts, slurm);

@@ -73,13 +73,19 @@ function nothingToDo(
 async function openPool(
   runtime: Runtime,
   prepared: PreparedPool,
-  { options, reporter }: RunPoolContext,
+  { options, reporter, signal }: RunPoolContext,
 ): Promise<OpenPool | undefined> {
   const { run, plan, artifacts } = prepared;
   const slurm = ownSlurmJob(environmentVariables());
   const job = slurm === undefined ? {} : { slurm };
   const isIdle = plan.counts.done === plan.nodes.size;
-  const adopted = await adoptRun(runtime, { ...run, ...job, ...(isIdle ? { code: "any" } : {}) });
+  const adopted = await adoptRun(runtime, {
+    ...run,
+    ...job,
+    ...(isIdle ? { code: "any" } : {}),
+    signal,
+    onWait: reporter.print,
+  });
   if (adopted) {
     const { paths, claim, run: { runId, createdAt, submitter, detached, counts, invalid } } = adopted;
     // Whoever controls it says so.
@@ -91,7 +97,8 @@ async function openPool(
       createdAt,
       submitter,
       counts,
-      invalid: [...new Set([...invalid, ...run.invalid])],
+      // All that are invalid now among them, else it were not taken up.
+      invalid,
       detached: detached || run.detached,
     };
     return { ...prepared, run: taken, paths, claim };

@@ -1,17 +1,18 @@
 import { resolveConfig } from "../core/config.ts";
-import { ExecutionError, RunFailedError } from "../core/errors.ts";
+import { RunFailedError } from "../core/errors.ts";
 import type { RunSummary } from "../core/event.ts";
 import type { Hash } from "../core/hash.ts";
 import { checkPermissions } from "../core/permissions.ts";
-import { currentContext } from "../run/context.ts";
 import { systemRuntime } from "../run/default_runtime.ts";
 import { refuseWhileLoading } from "../run/loading.ts";
+import { refuseInside } from "../run/refuse_inside.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { runReporter } from "../schedule/run_reporter.ts";
 import { withSignals } from "../schedule/signals.ts";
 import type { Artifact } from "../task/artifact.ts";
 import { failureReport } from "../ui/report.ts";
 import { plural } from "../ui/text.ts";
+import { checkSelfStart } from "../worker/check_self_start.ts";
 import { cancelOwn } from "./dag_cancel.ts";
 import { type DagContext, tell } from "./dag_context.ts";
 import { followDag } from "./dag_follow.ts";
@@ -28,27 +29,20 @@ import {
   type SubmittedRun,
 } from "./run_slurm_options.ts";
 
-/** `runSlurm` of the public API: see `lib/cli/user_run_slurm.ts`, which loads this when it is used. */
-export function runSlurm(
-  roots: Artifact | Iterable<Artifact>,
-  options: RunSlurmOptions & { wait: false },
-): Promise<SubmittedRun>;
-/** As above, followed until it has ended. */
-export function runSlurm(
-  roots: Artifact | Iterable<Artifact>,
-  options?: RunSlurmOptions & { wait?: true },
-): Promise<RunSummary>;
-/** As above, either of them. */
-export function runSlurm(
-  roots: Artifact | Iterable<Artifact>,
-  options?: RunSlurmOptions,
-): Promise<RunSummary | SubmittedRun>;
+/**
+ * `runSlurm` of the public API: see `lib/cli/user_run_slurm.ts`, which loads this when it is used.
+ *
+ * @param roots What is wanted.
+ * @returns How it went; with `wait: false` what was submitted.
+ * @throws What the users' `runSlurm` throws.
+ */
 export async function runSlurm(
   roots: Artifact | Iterable<Artifact>,
   options: RunSlurmOptions = {},
 ): Promise<RunSummary | SubmittedRun> {
   refuseWhileLoading("runSlurm");
-  refuseInside();
+  refuseInside("runSlurm");
+  checkSelfStart();
   checkSlurmOptions(options);
   checkPermissions("run on Slurm", NEEDED);
   const { wait = true, entry = Deno.mainModule } = options;
@@ -162,12 +156,3 @@ const NEEDED = [
   { name: "env" },
   { name: "sys", kind: "uid" },
 ] as const;
-
-function refuseInside(): void {
-  const context = currentContext();
-  if (!context) return;
-  const where = context.node ? ` inside ${context.node}` : "";
-  throw new ExecutionError(
-    `Cannot call runSlurm()${where}: a run cannot be started inside of a run or a task`,
-  );
-}

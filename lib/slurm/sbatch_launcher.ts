@@ -89,16 +89,20 @@ export class SbatchLauncher implements WorkerLauncher {
 
   /**
    * Where this process is in the heir's job, submits the next heir: whoever is killed as the controller leaves one, however soon
-   * that is. Asked before the role is sought.
+   * that is. Asked before the role is sought. Returns when sbatch has answered: this process may be about to end.
    *
    * @param name The name of this process's own job.
+   * @param exclude Nodes on which the heir would be of no use.
    */
-  async keepHeirAfter(name: string, signal: AbortSignal): Promise<void> {
+  async keepHeirAfter(name: string, exclude: readonly string[], signal: AbortSignal): Promise<void> {
     const own = (await this.#journal.read()).find(({ submission }) => submission.name === name);
     if (!own?.submission.heir) return;
     // Without its id, which the submitter may not have written down, it is not known what to wait for.
     await this.#workers.look(new Set(), signal);
+    this.#exclude = exclude;
     await this.keepHeir([keyOf(name, undefined)], signal);
+    await this.#submitter.settled();
+    this.#submitter.rethrow();
   }
 
   /** Also when the ids of the jobs become known later than the jobs, or Slurm refuses for a while. */

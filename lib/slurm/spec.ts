@@ -64,8 +64,7 @@ const fields = {
   extra: z.record(z.string(), z.union([word, z.number(), z.boolean()])).default(() => ({})),
 };
 
-/** The fields of a spec. */
-export const SPEC_FIELDS: readonly string[] = Object.keys(fields);
+const SPEC_FIELDS: readonly string[] = Object.keys(fields);
 
 /** Checks a {@link SlurmSpec}: unknown fields, impossible values, and options that furu itself sets, are refused. */
 export const slurmSpecSchema: z.ZodType<ParsedSpec, SlurmSpec> = z.strictObject(fields, {

@@ -1,7 +1,8 @@
 import { fromFileUrl } from "@std/path/posix/from-file-url";
 import { z } from "zod";
-import { errorText, FuruError } from "../core/errors.ts";
-import { packed } from "../core/packed.ts";
+import { FuruError } from "../core/errors.ts";
+import { FURU_URL } from "../core/furu_url.ts";
+import { runDeno } from "../core/run_deno.ts";
 
 // What `deno info --json` prints (version 1), as far as it is read here.
 const infoSchema = z.object({
@@ -9,14 +10,12 @@ const infoSchema = z.object({
   modules: z.array(z.object({ specifier: z.string(), local: z.string().nullish() })),
 });
 
-/** URL of the folder of furu's own code, which may be on a server. */
-export const FURU: string = new URL("../../", import.meta.url).href;
 /** Furu itself, where it is a local folder: a run's version of it is checked, and it is no part of the user's code. */
 const FURUS_OWN = /^((mod|cli)\.ts|deno\.json|(lib|links)\/.*)$/;
 
 /** Is that a module of furu itself, or the folder with all of them? */
 export function isFurus(url: string): boolean {
-  return `${url}/` === FURU || url.startsWith(FURU) && FURUS_OWN.test(url.slice(FURU.length));
+  return `${url}/` === FURU_URL || url.startsWith(FURU_URL) && FURUS_OWN.test(url.slice(FURU_URL.length));
 }
 
 /**
@@ -50,29 +49,16 @@ async function graphOf(
   root: string,
   config: string | undefined,
 ): Promise<z.output<typeof infoSchema>["modules"]> {
-  const denoDir = packed()?.denoDir;
-  const fail = (reason: string, cause?: unknown): FuruError =>
-    new FuruError(`Cannot find out what ${root} imports: ${reason}`, { cause });
-  let output;
+  const what = `find out what ${root} imports`;
+  // Only files are of interest, and a login node may have no network.
+  const text = await runDeno(what, [
+    ...["info", "--json", "--quiet", "--no-remote", "--no-npm", "--no-lock", "--node-modules-dir=none"],
+    ...(config === undefined ? ["--no-config"] : ["--config", config]),
+    root,
+  ]);
   try {
-    output = await new Deno.Command(Deno.execPath(), {
-      // Only files are of interest, and a login node may have no network.
-      args: [
-        ...["info", "--json", "--quiet", "--no-remote", "--no-npm", "--no-lock", "--node-modules-dir=none"],
-        ...(config === undefined ? ["--no-config"] : ["--config", config]),
-        root,
-      ],
-      env: { NO_COLOR: "1", ...(denoDir === undefined ? {} : { DENO_DIR: denoDir }) },
-      stdin: "null",
-    }).output();
-  } catch (error) {
-    throw fail(errorText(error), error);
-  }
-  const decoder = new TextDecoder();
-  if (!output.success) throw fail(decoder.decode(output.stderr).trim());
-  try {
-    return infoSchema.parse(JSON.parse(decoder.decode(output.stdout))).modules;
-  } catch (error) {
-    throw fail("'deno info' printed something unknown", error);
+    return infoSchema.parse(JSON.parse(text)).modules;
+  } catch (cause) {
+    throw new FuruError(`Cannot ${what} as 'deno info' printed something unknown`, { cause });
   }
 }

@@ -2,6 +2,7 @@ import { dirname } from "@std/path/posix/dirname";
 import { fromFileUrl } from "@std/path/posix/from-file-url";
 import { join } from "@std/path/posix/join";
 import { errorCode, errorText, StoreError } from "../core/errors.ts";
+import { FURU_URL } from "../core/furu_url.ts";
 import { hashText } from "../core/hash.ts";
 import { embeddedPipeline, packed } from "../core/packed.ts";
 import { permissionError } from "../core/permissions.ts";
@@ -9,7 +10,6 @@ import { privateName } from "../store/layout.ts";
 import { type Store, storeError } from "../store/store.ts";
 import { type CodeFile, type CurrentCode, currentCode, sha256 } from "./current_code.ts";
 import { contentsDir, snapshotPaths, snapshotsDir } from "./layout.ts";
-import { FURU } from "./local_modules.ts";
 import type { Manifest, SnapshotRef } from "./manifest.ts";
 import { linkSiblings, type Siblings } from "./mirror.ts";
 import { placedConfig, redirection } from "./place_config.ts";
@@ -41,7 +41,7 @@ export async function takeSnapshot(
   if (code === undefined) return undefined;
   const { base, digest } = code;
   // Links and configurations say where the project and furu are.
-  const id = `${digest}-${hashText(`${base}\n${FURU}`).slice(0, 8)}`;
+  const id = `${digest}-${hashText(`${base}\n${FURU_URL}`).slice(0, 8)}`;
   const paths = snapshotPaths(store.root, id);
   try {
     await store.makeDir(contentsDir(store.root));
@@ -156,10 +156,10 @@ async function ensure(store: Store, path: string, data: string | Uint8Array<Arra
  * ends that search. Without any, Deno finds furu's own beside furu's program, where that is a local file.
  */
 function configOfNone(base: string, code: string): string {
-  if (!FURU.startsWith("file:") || packed() !== undefined) {
+  if (!FURU_URL.startsWith("file:") || packed() !== undefined) {
     return JSON.stringify({ workspace: [], scopes: redirection(base, code) });
   }
-  const furu = fromFileUrl(FURU);
+  const furu = fromFileUrl(FURU_URL);
   const { imports, scopes, links, compilerOptions } = JSON.parse(
     placedConfig(join(furu, "deno.json"), "/nowhere", "/nowhere"),
   );

@@ -102,6 +102,6 @@ export function childrenOf(schema: Schema): Children | undefined {
 }
 
 /** Is it the place of a member of a list, as people write it? */
-export function isIndex(key: string): boolean {
+function isIndex(key: string): boolean {
   return /^(0|[1-9]\d{0,8})$/.test(key);
 }

@@ -1,5 +1,6 @@
 import { dirname } from "@std/path/posix/dirname";
 import { isAbsolute } from "@std/path/posix/is-absolute";
+import { FURU_URL } from "../core/furu_url.ts";
 import { packed } from "../core/packed.ts";
 import { findUpward, pathOf } from "../core/paths.ts";
 
@@ -12,7 +13,7 @@ export interface WorkerCommandOptions {
 }
 
 /** The hidden command of `furu` that becomes a computing process; the socket and a token follow it. */
-export const COMPUTE_COMMAND = "compute";
+const COMPUTE_COMMAND = "compute";
 
 /**
  * V8 begins with a megabyte for young objects, full many times while modules load: collecting it takes a start 10 ms. It
@@ -23,7 +24,7 @@ const V8_FLAGS = "--v8-flags=--min-semi-space-size=16";
 /** What a packed program takes as its first argument: the module whose configuration file holds. Its shell part reads it. */
 export const PACKED_MODULE_FLAG = "--furu-module";
 
-const CLI_URL = new URL("../../cli.ts", import.meta.url);
+const CLI_URL = new URL("cli.ts", FURU_URL);
 
 /**
  * The command that starts a computing process: the single file itself when that is what runs, else `deno run` with

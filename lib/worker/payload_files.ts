@@ -45,40 +45,10 @@ export async function writePayloads(
 }
 
 /**
- * Reads what is needed to make an artifact again, with all below it.
+ * Reads what {@link writePayloads} wrote of one artifact.
  *
  * @param dir The folder of the run.
- * @param root The artifact's hash.
- * @throws {ProtocolError} naming the file that is missing or cannot be understood.
- * @throws {StoreError} when the system cannot read one.
- */
-export async function readPayloads(
-  runtime: Pick<Runtime, "machine">,
-  dir: string,
-  root: string,
-): Promise<Map<string, ArtifactPayload>> {
-  const payloads = new Map<string, ArtifactPayload>();
-  const open = [root];
-  const seen = new Set(open);
-  while (open.length > 0) {
-    const batch = pooledMap(AT_ONCE, open.splice(0), async (hash) => {
-      const payload = await readPayload(runtime, dir, hash);
-      payloads.set(hash, payload);
-      return payloadReferences(payload);
-    });
-    for await (const below of batch) {
-      for (const hash of below) {
-        if (seen.has(hash)) continue;
-        seen.add(hash);
-        open.push(hash);
-      }
-    }
-  }
-  return payloads;
-}
-
-/**
- * Reads one of {@link readPayloads}.
+ * @param hash The artifact's hash.
  *
  * @throws {ProtocolError} naming the file, when it is missing or cannot be understood.
  * @throws {StoreError} when the system cannot read it.

@@ -41,7 +41,7 @@ export const helloSchema = z.object({
 });
 
 /** An attempt to make. */
-export const taskMessageSchema = z.object({
+const taskMessageSchema = z.object({
   type: z.literal("task"),
   /** Number of the task, unique in its process. */
   id: z.int(),

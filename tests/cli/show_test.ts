@@ -68,6 +68,14 @@ describe("furu show", () => {
     assertMatch(failed, /status +FAILED/);
     assertStringIncludes(failed, "attempt 1 failed 2026-01-01T00:01:00.000Z: it was bad");
     assertStringIncludes(failed, join(home, "1-aaaaaaaaaaaa.log"));
+    const view = JSON.parse((await show("01234567", "--json")).out);
+    assertEquals([view.name, view.status, view.failures[0].error, view.logs], [
+      "toy/Train",
+      "FAILED",
+      "it was\nbad",
+      [join(home, "1-aaaaaaaaaaaa.log")],
+    ]);
+    assertEquals("record" in view, false);
     write("running.json", { ...common, id: "bbbbbbbbbbbb", attempt: 2, backend: "local", leaseSec: 60 });
     const running = (await show("01234567")).out;
     assertMatch(running, /status +IN_PROGRESS/);

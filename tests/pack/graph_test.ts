@@ -4,9 +4,10 @@ import { toFileUrl } from "@std/path/to-file-url";
 import { join } from "@std/path/join";
 import { graphProblems } from "../../lib/pack/check_graph.ts";
 import { importMapOf } from "../../lib/pack/import_map.ts";
-import { FURU_URL, places } from "../../lib/pack/layout.ts";
+import { FURU_URL } from "../../lib/core/furu_url.ts";
+import { places } from "../../lib/pack/layout.ts";
 import { moduleBytes, moduleGraph } from "../../lib/pack/module_graph.ts";
-import { PackError } from "../../lib/pack/pack_error.ts";
+import { FuruError } from "../../lib/core/errors.ts";
 
 const CONFIG = fromFileUrl(new URL("deno.json", FURU_URL));
 const ROOTS = ["cli.ts", "mod.ts"].map((path) => `${FURU_URL}${path}`);
@@ -41,7 +42,7 @@ Deno.test("moduleGraph() names the module that is missing and who imports it", a
   const dir = Deno.realPathSync(Deno.makeTempDirSync());
   const root = join(dir, "root.ts");
   Deno.writeTextFileSync(root, `import "./missing.ts";`);
-  const error = await assertRejects(() => moduleGraph([toFileUrl(root).href], CONFIG), PackError);
+  const error = await assertRejects(() => moduleGraph([toFileUrl(root).href], CONFIG), FuruError);
   assert(error.message.includes("missing.ts"), error.message);
   assert(error.message.includes("root.ts"), error.message);
   Deno.removeSync(dir, { recursive: true });

@@ -97,6 +97,28 @@ describe("one file", () => {
       await Deno.remove(file);
     });
 
+    it("runs a script that does not call main(), and never again as its own worker", async () => {
+      const path = rig.write(
+        "plain/script.ts",
+        `import { defineTask, get, runLocal, z } from "@furu/furu";
+const One = defineTask({ name: "plain/One", params: z.object({}), create: () => 1 });
+if (import.meta.main) {
+  await runLocal([One({})], { progress: "none" });
+  console.log("one is", await get(One({})));
+}
+`,
+      );
+      const file = join(rig.folder, "plain/program");
+      const made = await rig.run(["pack", path, "-o", file]);
+      assertEquals(made.code, 0, made.output);
+      const { code, stdout, output } = await rig.run([], { file });
+      assertEquals([code, stdout], [0, "one is 1\n"], output);
+      const worker = await rig.run(["worker", "--run", join(rig.folder, "no run")], { file });
+      assertEquals([worker.code, worker.stdout], [2, ""], worker.output);
+      assertStringIncludes(worker.stderr, "no run");
+      await Deno.remove(file);
+    });
+
     it("starts through a link, and with a file that may not be written", async () => {
       await Deno.symlink(rig.furu, join(rig.folder, "link to furu"));
       await Deno.chmod(rig.furu, 0o555);
@@ -156,6 +178,23 @@ describe("one file", () => {
       const planned = await rig.run(["plan", rig.write("young/deno.ts", "export default [];")], { env });
       assertEquals(planned.code, 0, planned.output);
       for (const name of names) assert(age(name) < 60_000, name);
+    });
+
+    it("removes what other programs have unpacked there and not used for a month", async () => {
+      const FURU_CACHE_DIR = rig.freshCache();
+      const base = join(FURU_CACHE_DIR, `furu-${Deno.uid()}`);
+      const day = 86_400_000;
+      for (const [name, days] of Object.entries({ "code-old": 31, "code-young": 29, "deno-old": 31 })) {
+        Deno.mkdirSync(join(base, name), { recursive: true, mode: 0o700 });
+        const complete = join(base, name, "complete");
+        Deno.writeTextFileSync(complete, "");
+        Deno.utimeSync(complete, new Date(), new Date(Date.now() - days * day));
+      }
+      const { code, output } = await rig.run(["--version"], { env: { FURU_CACHE_DIR } });
+      assertEquals(code, 0, output);
+      const names = unpacked(FURU_CACHE_DIR);
+      assertEquals(names.filter((name) => /old|young/.test(name)), ["code-young"]);
+      assertEquals(names.length, 3);
     });
 
     it("goes into the folder for temporary files, readable for nobody else, with no home or one that it cannot write", async () => {

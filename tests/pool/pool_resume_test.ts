@@ -1,12 +1,13 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { join } from "@std/path/join";
+import type { Heartbeat, HeartbeatOptions } from "../../lib/core/machine.ts";
 import { readEnded } from "../../lib/pool/ended.ts";
 import { Role, RoleLostError, takeRole } from "../../lib/pool/role.ts";
 import { askToStop } from "../../lib/queue/stop_request.ts";
 import { endAttempt } from "../../lib/store/attempt_end.ts";
 import { tryClaim } from "../../lib/store/claim.ts";
-import { exists, until } from "../rig.ts";
+import { exists, osError, until } from "../rig.ts";
 import { artifact, PoolRig } from "./rig.ts";
 
 /** A task that waits until it is let go. */
@@ -126,6 +127,23 @@ describe("a controller that comes later", () => {
   });
 });
 
+describe("a controller that takes up a run", () => {
+  for (const place of ["done", "running"] as const) {
+    it(`goes on though the file server fails once at its first look into ${place}`, async () => {
+      await using rig = new PoolRig();
+      await rig.begin([artifact(() => 1)]);
+      const runtime = rig.process();
+      const { files } = runtime.machine;
+      const list = files.list.bind(files);
+      let failed = 0;
+      files.list = (dir) =>
+        dir === rig.paths[place] && failed++ === 0 ? Promise.reject(osError("EIO")) : list(dir);
+      assertEquals((await rig.control({ runtime }))?.summary.computed, 1);
+      assert(failed > 1);
+    });
+  }
+});
+
 describe("a controller that has lost its role", () => {
   it("touches nothing more, and says why", async () => {
     await using rig = new PoolRig();
@@ -150,6 +168,33 @@ describe("a controller that has lost its role", () => {
     assertEquals(await readEnded(first.store, rig.paths), undefined);
     const { summary } = (await rig.control({ runtime: next, claim: claimed }))!;
     assertEquals([summary.computed, gate.starts], [2, 1]);
+  });
+
+  it("leaves by its heartbeat's word while it has nothing to do that it would ask before", async () => {
+    await using rig = new PoolRig();
+    const gate = gated();
+    await rig.begin([artifact(gate.wait)]);
+    const first = rig.process();
+    let lose: (reason: string) => void = () => {};
+    const { beat } = first.machine;
+    Object.assign(first.machine, {
+      beat: (options: HeartbeatOptions): Heartbeat => {
+        lose = options.onLost;
+        return beat(options);
+      },
+    });
+    const claim = await rig.role(first);
+    const onLost = lose;
+    const zombie = rig.control({ runtime: first, claim });
+    zombie.catch(() => {});
+    await until(() => gate.starts === 1, "its task runs");
+    rig.kill(first.pid);
+    const next = rig.process();
+    const claimed = await rig.role(next);
+    onLost("its file has no name left");
+    await assertRejects(() => zombie, RoleLostError, "its file has no name left");
+    gate.open();
+    assertEquals((await rig.control({ runtime: next, claim: claimed }))?.summary.computed, 1);
   });
 });
 

@@ -2,6 +2,8 @@ import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes 
 import { describe, it } from "@std/testing/bdd";
 import { join } from "@std/path/join";
 import { SlurmError } from "../../lib/core/errors.ts";
+import { takeRole } from "../../lib/pool/role.ts";
+import { enterQueue } from "../../lib/queue/enter_queue.ts";
 import { todoDir } from "../../lib/queue/layout.ts";
 import { until } from "../rig.ts";
 import { artifact, PoolRig } from "./rig.ts";
@@ -73,6 +75,35 @@ describe("the workers of a pool", () => {
     assertEquals((await controlled)?.summary.computed, 2);
     assertEquals(heirs.findLast((keys) => keys.length === 2), ["job-0", "job-1"]);
     assertEquals(rig.messages.filter((text) => /^cannot keep an heir: .*sbatch: busy$/.test(text)).length, 1);
+  });
+});
+
+describe("the worker beside whose tasks a run is controlled", () => {
+  it("takes no other spec's room while it has no task of its own", async () => {
+    await using rig = new PoolRig();
+    const stored = artifact(() => 1);
+    await rig.begin([stored]);
+    await rig.control();
+    await rig.begin([artifact(() => 1, [stored], { spec: "other" })], { maxWorkers: 1 });
+    const runtime = rig.process();
+    const idle = await enterQueue(rig.process().store, rig.paths, { spec: "default", node: "n1", slots: 1 });
+    const { files } = runtime.machine;
+    const open = files.open.bind(files);
+    let looks = 0;
+    files.open = (path) => {
+      if (path === idle.files.record) looks++;
+      return open(path);
+    };
+    const jobs = rig.launcher.jobs.bind(rig.launcher);
+    rig.launcher.jobs = async () => {
+      await until(() => looks > 1, "the controller knows of its own worker");
+      return await jobs();
+    };
+    const claim = await takeRole(runtime, rig.paths, { runId: rig.run.runId, worker: idle.id });
+    assert(typeof claim === "object");
+    assertEquals((await rig.control({ runtime, claim }))?.summary.computed, 1);
+    assertEquals(rig.launcher.submitted.map(({ spec, count }) => [spec, count]), [["other", 1]]);
+    await idle.leave();
   });
 });
 

@@ -63,6 +63,21 @@ describe("a worker of a detached run", () => {
     await within(second.ended, "the second one leaves");
   });
 
+  it("does not leave for idleness before it has seen whether the controller lives, and succeeds a dead one", async () => {
+    await using rig = new WorkerRig({ leaseSec: 0.6, heartbeatSec: 0.1 });
+    await rig.begin([artifact(() => 1)], { idleTimeoutSec: 0.05 });
+    rig.run = { ...rig.run, detached: true };
+    // Its heart does not beat, and nobody can tell that it is gone.
+    await rig.role(rig.process());
+    const { control, terms, end } = controller(rig);
+    const worker = rig.worker({ control });
+    await until(() => terms.length === 1, "it controls");
+    assertEquals(terms, [2]);
+    end();
+    worker.leave.abort(new Error("the test is over"));
+    await within(worker.ended, "it leaves");
+  });
+
   it("leaves when the run has ended", async () => {
     await using rig = new WorkerRig();
     await begin(rig);

@@ -1,7 +1,6 @@
 import type { Config } from "../../lib/core/config.ts";
 import type { Machine } from "../../lib/core/machine.ts";
 import { Runtime } from "../../lib/run/runtime.ts";
-import { silentLogger } from "../../lib/ui/logger.ts";
 
 /** The store's folder in simulated worlds. */
 export const ROOT = "/store";
@@ -29,7 +28,7 @@ export function simRuntime(machine: Machine, signal: AbortSignal, config: Partia
     config: { ...SIM_CONFIG, ...config },
     machine,
     provenance: { collect: () => Promise.resolve({}), git: () => Promise.resolve(undefined) },
-    logger: silentLogger,
+    logger: { debug() {}, info() {}, warn() {}, error() {} },
     guard: (attempt) => attempt(signal),
     echo: () => {},
   });

@@ -1,7 +1,8 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { FURU_VERSION } from "../../lib/core/version.ts";
 import { poolNodes, type PoolRun, writePoolRun } from "../../lib/pool/pool_run.ts";
+import { takeRole } from "../../lib/pool/role.ts";
 import { makeQueue } from "../../lib/queue/make_queue.ts";
 import { queuePaths } from "../../lib/queue/layout.ts";
 import { askToStop } from "../../lib/queue/stop_request.ts";
@@ -66,6 +67,26 @@ describe("adoptRun()", () => {
     assertEquals(await found(rig, { ...wanted, nodes: [{ ...node!, timeLimitSec: 7 }] }), []);
   });
 
+  it("takes up none whose workers would refuse to work as deno.lock has changed", async () => {
+    await using rig = new PoolRig();
+    await rig.begin([artifact(() => 1)]);
+    const wanted = await abandoned(rig, 0, { lock: { "npm:zod@4": "4.0.0" } });
+    assertEquals(await found(rig, wanted), []);
+    // Nothing is left to be computed.
+    assertEquals((await found(rig, { ...wanted, code: "any" })).length, 1);
+  });
+
+  it("takes up none whose workers do not know that what is stored is invalid", async () => {
+    await using rig = new PoolRig();
+    await rig.begin([artifact(() => 1)]);
+    const wanted = await abandoned(rig, 0);
+    const { roots } = wanted;
+    assertEquals(await found(rig, { ...wanted, invalid: roots }), []);
+    const later = await abandoned(rig, 1, { invalid: roots });
+    assertEquals(await found(rig, { ...wanted, invalid: roots }), [later.runId]);
+    assertEquals((await found(rig, { ...wanted, invalid: [] })).length, 2);
+  });
+
   it("leaves no run to workers that never become its controller", async () => {
     await using rig = new PoolRig();
     await rig.begin([artifact(() => 1)]);
@@ -73,5 +94,43 @@ describe("adoptRun()", () => {
     assertEquals(await found(rig, { ...wanted, detached: true }), []);
     const detached = await abandoned(rig, 1, { detached: true });
     assertEquals(await found(rig, { ...wanted, detached: true }), [detached.runId]);
+  });
+
+  /** A run that is controlled on another machine, whose last heartbeat was ten minutes ago. */
+  async function elsewhere(rig: PoolRig): Promise<{ run: PoolRun; claim: string }> {
+    await rig.begin([artifact(() => 1)]);
+    const run = await abandoned(rig, 0);
+    const { machine, store } = rig.process();
+    const holder = rig.process();
+    Object.assign(holder.machine, { self: { ...machine.self, host: "login2" } });
+    const paths = queuePaths(store.root, run.runId);
+    assertEquals(typeof await takeRole(holder, paths, { runId: run.runId }), "object");
+    const old = new Date(Date.now() - 600_000);
+    await Deno.utime(paths.role.claim, old, old);
+    return { run, claim: paths.role.claim };
+  }
+
+  it("takes up a run whose controller died on another machine, when a lease has shown that", async () => {
+    await using rig = new PoolRig({ leaseSec: 0.3, heartbeatSec: 0.1 });
+    const { run } = await elsewhere(rig);
+    const waits: string[] = [];
+    const adopted = await adoptRun(rig.process(), { ...run, onWait: (text) => waits.push(text) });
+    assertEquals([adopted?.run.runId, adopted?.claim.attempt.n, waits.length], [run.runId, 2, 1]);
+    assertStringIncludes(waits[0]!, "on login2");
+  });
+
+  it("leaves a run to its controller on another machine that gives a sign of life", async () => {
+    await using rig = new PoolRig({ leaseSec: 60, heartbeatSec: 20 });
+    const { run, claim } = await elsewhere(rig);
+    const beat = (): void => Deno.utimeSync(claim, new Date(), new Date());
+    const waits: string[] = [];
+    const onWait = (text: string): void => {
+      waits.push(text);
+      beat();
+    };
+    assertEquals(await adoptRun(rig.process(), { ...run, onWait }), undefined);
+    // Whose heartbeat is not late is not waited for.
+    assertEquals(await adoptRun(rig.process(), { ...run, onWait }), undefined);
+    assertEquals(waits.length, 1);
   });
 });

@@ -2,7 +2,7 @@ import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "
 import { join } from "@std/path/join";
 import { afterEach, describe, it } from "@std/testing/bdd";
 import { SlurmError } from "../../lib/core/errors.ts";
-import { readPayloads } from "../../lib/worker/payload_files.ts";
+import { payloadReferences, readPayload } from "../../lib/worker/payload_files.ts";
 import { readDagJobs, readDagRun, runDir } from "../../lib/slurm/dag_run.ts";
 import { linkQueued, readQueued, writeQueuedId } from "../../lib/store/queued.ts";
 import type { Artifact } from "../../lib/task/artifact.ts";
@@ -42,8 +42,10 @@ describe("submitDag()", () => {
     assertEquals([queued?.jobId, queued?.name], [jobs.get(root.hash)!.jobId, jobs.get(root.hash)!.name]);
     assertEquals(context.dir, runDir(rig.root, context.run.runId));
     assertEquals((await readDagRun(context.runtime, context.dir)).nodes, context.run.nodes);
-    const payloads = await readPayloads(context.runtime, context.dir, root.hash);
-    assertEquals([...payloads.keys()].sort(), [leaf.hash, root.hash].sort() as string[]);
+    const payload = async ({ hash }: { hash: string }) =>
+      await readPayload(context.runtime, context.dir, hash);
+    assertEquals(payloadReferences(await payload(root)), [leaf.hash]);
+    assertEquals(payloadReferences(await payload(leaf)), []);
     const script = rig.slurm.calls.findLast(([program]) => program === "sbatch")!.at(-1)!;
     assertStringIncludes(Deno.readTextFileSync(script), `job --run ${context.dir} --hash ${root.hash}`);
   });

@@ -169,4 +169,19 @@ describe("SbatchLauncher", () => {
       assertEquals(slurm.calls.at(-1), ["scancel", "--state=PENDING", "12"]);
     });
   });
+
+  it("has an heir that cannot work succeeded by one elsewhere, and other workers by none", async () => {
+    await scene(async ({ slurm, launcher, name }) => {
+      slurm.answers.sbatch = ["11\n", "12\n", "13\n"];
+      const one = launcher();
+      await one.submit({ spec: "default", count: 1, exclude: [] }, never);
+      await one.keepHeir((await one.jobs(never)).map(({ key }) => key), never);
+      await launcher(0).keepHeirAfter(name(0), ["n1"], never);
+      assertEquals(submissions(slurm).length, 2);
+      slurm.answers.squeue = queueRow({ jobId: 12, name: name(1), state: "RUNNING" });
+      await launcher(0).keepHeirAfter(name(1), ["n1"], never);
+      const heir = submissions(slurm)[2]!;
+      assertEquals([option(heir, "dependency"), option(heir, "exclude")], ["afterany:12", "bad1,n1"]);
+    });
+  });
 });

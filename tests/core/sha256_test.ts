@@ -24,3 +24,7 @@ Deno.test("sha256() takes a text of megabytes, and short ones after it", () => {
     assertEquals(sha256(text), expected(text));
   }
 });
+
+Deno.test("sha256() gives the same after thousands of digests, when it has changed to node:crypto", () => {
+  for (let i = 0; i < 5000; i++) assertEquals(sha256(`text ${i} \ud800`), expected(`text ${i} \ud800`));
+});

@@ -37,8 +37,8 @@ const JOB_FAULTS = [
 ];
 
 describe("the queue", () => {
-  it("loses no task, and none is done without its record, with 12,000 seeds", async () => {
-    await holds(queueScenario, 12_000, FILE_FAULTS);
+  it("loses no task, and none is done without its record, with 20,000 seeds", async () => {
+    await holds(queueScenario, 20_000, FILE_FAULTS);
   });
 });
 

@@ -1,6 +1,7 @@
 import { SlurmError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
-import type { StatusSource } from "../plan/status.ts";
+import type { ForcedNodes, StatusSource } from "../plan/status.ts";
+import { poolForced } from "../pool/pool_forced.ts";
 import { storeStatus } from "../schedule/status_source.ts";
 import { declareDead, removeEndedClaim } from "../store/attempt_end.ts";
 import { ClaimWatch, describeOwner, type Look } from "../store/liveness.ts";
@@ -8,7 +9,6 @@ import { describeQueued, linkQueued, queuedAdvice, readQueued, removeQueued } fr
 import { ARTIFACT, type Artifact } from "../task/artifact.ts";
 import { adoptedJob } from "./adopted_job.ts";
 import type { DagContext } from "./dag_context.ts";
-import { dagForced } from "./dag_forced.ts";
 import type { DagJob, DagNode } from "./dag_run.ts";
 import type { JobLookup, NamedJob } from "./job_lookup.ts";
 import { outsideError } from "./outside_error.ts";
@@ -146,7 +146,7 @@ export class DagFinder {
     const { run, runtime } = this.#context;
     const artifact = this.artifact(node);
     const own = named.name === node.jobName;
-    if (!own && dagForced(runtime, run)?.has(artifact)) {
+    if (!own && forcedByName(runtime, run)?.has(artifact)) {
       throw new SlurmError(
         `Cannot force ${artifact} as Slurm job ${jobId} (${named.name}) of another run computes it: wait for it, ` +
           `or cancel it first`,
@@ -158,7 +158,7 @@ export class DagFinder {
   /** Is its result there? A forced one has to be of this run. */
   async isDone(node: DagNode): Promise<boolean> {
     const artifact = this.artifact(node);
-    const forced = dagForced(this.#context.runtime, this.#context.run);
+    const forced = forcedByName(this.#context.runtime, this.#context.run);
     if (forced?.has(artifact)) return await forced.done(artifact);
     return (await this.#source.inspect(artifact)).status === "DONE";
   }
@@ -183,4 +183,9 @@ export class DagFinder {
   artifact(node: DagNode): Artifact {
     return this.#artifacts.get(node.hash)!;
   }
+}
+
+/** Forced by the names of their tasks alone: the submitter can itself tell whether a stored result is valid. */
+function forcedByName(runtime: DagContext["runtime"], run: DagContext["run"]): ForcedNodes | undefined {
+  return poolForced(runtime, { ...run, invalid: [] });
 }

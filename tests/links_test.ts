@@ -153,7 +153,8 @@ describe("@std/fs", () => {
     assertEquals(await paths(), [root, join(root, "a"), join(root, "a", "b"), file]);
     assertEquals(await paths({ exts: ["txt"], includeDirs: false }), [file]);
     assertEquals(await paths({ maxDepth: 1 }), [root, join(root, "a")]);
-    assertEquals(await paths({ skip: [/b$/] }), [root, join(root, "a")]);
+    // The whole path is matched, and the temporary folder's own random name may end in any letter.
+    assertEquals(await paths({ skip: [/[/]b$/] }), [root, join(root, "a")]);
   });
 
   it("exists() tells files from folders", async () => {

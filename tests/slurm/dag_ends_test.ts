@@ -2,17 +2,12 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path/from-file-url";
 import { join } from "@std/path/join";
 import type { Node } from "../e2e/run_rig.ts";
+import { denoDir } from "../deno_dir.ts";
 import { until } from "../rig.ts";
 import { DagRig, jobField, reportOf } from "./dag_rig.ts";
 import { describeOnSlurm } from "./suite.ts";
 
 const repository = fromFileUrl(new URL("../..", import.meta.url));
-
-/** Where this Deno keeps what it has downloaded: another HOME must not make it download again. */
-function denoDir(): string {
-  const { stdout } = new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).outputSync();
-  return JSON.parse(new TextDecoder().decode(stdout)).denoDir;
-}
 
 describeOnSlurm("jobs in DAG mode that do not end well", (suite) => {
   const cancel = (...args: string[]) => suite.cluster.run("scancel", ...args);

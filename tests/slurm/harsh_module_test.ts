@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { denoDir } from "../deno_dir.ts";
 import { REPOSITORY, Scene } from "../e2e/run_rig.ts";
 import { until } from "../rig.ts";
 import { describeOnSlurm } from "./suite.ts";
@@ -24,12 +25,6 @@ const PIPELINE = `import { defineTask, get, runSlurm, z } from "@furu/furu";
 const READ =
   `import { get } from "@furu/furu"; import { root } from "./my pipeline.ts"; console.log(JSON.stringify(await get(root)));`;
 
-/** Where Deno keeps what it has downloaded: another HOME must not make it download all again. */
-async function denoDir(): Promise<string> {
-  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
-  return JSON.parse(new TextDecoder().decode(stdout)).denoDir;
-}
-
 describeOnSlurm("a job in DAG mode of the user's module", (suite) => {
   suite.it("has its own import map, wherever it was submitted from and whatever HOME is", async () => {
     await using scene = await Scene.make();
@@ -51,7 +46,7 @@ describeOnSlurm("a job in DAG mode of the user's module", (suite) => {
     const reader = await scene.write("my project #1/src/read.ts", READ);
     await scene.write("elsewhere/deno.json", `{ "imports": { "lib/": "./wrong/" } }`);
     const elsewhere = `${scene.folder}/elsewhere`, home = `${scene.folder}/nobody's home`;
-    const env = { ...suite.cluster.env, HOME: home, DENO_DIR: await denoDir() };
+    const env = { ...suite.cluster.env, HOME: home, DENO_DIR: denoDir() };
     const nodes = suite.cluster.partitions.cpu!;
     for (const node of nodes) await suite.cluster.setNodeState(node, "drain");
     let runId: string;

@@ -1,4 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { denoDir } from "../deno_dir.ts";
 import type { Node } from "../e2e/run_rig.ts";
 import { until } from "../rig.ts";
 import { DEADLINE_MS, PoolRig, reportOf } from "./pool_rig.ts";
@@ -85,7 +86,9 @@ describeOnSlurm('a pool inside of an allocation (launcher "srun")', (suite) => {
       "job.sh",
       [
         "#!/bin/bash",
-        ...Object.entries(rig.env).map(([name, value]) => `export ${name}='${value}'`),
+        ...Object.entries({ ...rig.env, DENO_DIR: denoDir() }).map(([name, value]) =>
+          `export ${name}='${value}'`
+        ),
         [Deno.execPath(), ...command].map((word) => `'${word}'`).join(" "),
       ].join("\n"),
     );

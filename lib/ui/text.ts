@@ -8,10 +8,10 @@ export function textWidth(text: string): number {
 
 /**
  * A text on one line without anything that moves the cursor or changes colours, so that a task's message or name
- * cannot disturb the display.
+ * cannot disturb the display. How lines of it are indented means nothing there.
  */
 export function oneLine(text: string): string {
-  return stripAnsiCode(text).replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ").trim();
+  return stripAnsiCode(text).replace(/[\p{Cc}\p{Zl}\p{Zp}][\p{Cc}\p{Zl}\p{Zp} ]*/gu, " ").trim();
 }
 
 /** How {@link truncate} shortens. */

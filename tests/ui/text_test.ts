@@ -21,6 +21,10 @@ Deno.test("pad() fills up to a width in columns", () => {
   assertEquals([pad("学", 4), pad("a", 4, "right"), pad("abcde", 2)], ["学  ", "   a", "abcde"]);
 });
 
+Deno.test("oneLine() leaves no indentation of lines", () => {
+  assertEquals(oneLine("{\n  a: {\n    b: 1  }\n}"), "{ a: { b: 1  } }");
+});
+
 Deno.test("oneLine() leaves nothing that moves the cursor", () => {
   assertEquals(oneLine(" a\tb\r\nc\x1b[2Jd\u2029e\x07 "), "a b cd e");
 });

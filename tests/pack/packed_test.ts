@@ -199,9 +199,10 @@ if (import.meta.main) {
 
     it("goes into the folder for temporary files, readable for nobody else, with no home or one that it cannot write", async () => {
       const TMPDIR = await Deno.makeTempDir({ dir: rig.folder });
+      const file = await rig.packUnique();
       for (const HOME of [undefined, "/dev/null/nobody"]) {
         const env = { FURU_CACHE_DIR: undefined, TMPDIR, HOME };
-        const { code, output } = await rig.run(["--version"], { env });
+        const { code, output } = await rig.run(["--version"], { env, file });
         assertEquals(code, 0, output);
       }
       assertEquals(unpacked(TMPDIR).length, 2);

@@ -49,6 +49,14 @@ export class PackRig implements AsyncDisposable {
     return rig;
   }
 
+  /** A program that nobody has unpacked yet, not even into /tmp, where a person may have started an earlier one. */
+  async packUnique(): Promise<string> {
+    const output = join(this.folder, "my programs", crypto.randomUUID());
+    const include = [this.write("unique/note.txt", crypto.randomUUID())];
+    await pack({ output, pipeline: join(FIXTURES, "pipeline.ts"), include });
+    return output;
+  }
+
   /** A new folder for what is unpacked; not made yet. */
   freshCache(): string {
     return join(Deno.makeTempDirSync({ dir: this.folder, prefix: "cache-" }), "not yet made");

@@ -150,6 +150,11 @@ describe("SbatchLauncher", () => {
   it("keeps one heir, which no task can count on, and has it wait for those that live", async () => {
     await scene(async ({ slurm, launcher, name }) => {
       slurm.answers.sbatch = ["11\n", "12\n", "13\n"];
+      // Jobs that no listing has for an interval would be over.
+      slurm.answers.squeue = () =>
+        submissions(slurm).map((_, i) => queueRow({ jobId: 11 + i, name: name(i), state: "PENDING" })).join(
+          "\n",
+        );
       const one = launcher();
       await one.submit({ spec: "gpu", count: 1, exclude: ["node7"] }, never);
       const keys = (await one.jobs(never)).map(({ key }) => key);

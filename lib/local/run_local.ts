@@ -91,7 +91,12 @@ export async function runLocal(
       checkPermissions("start worker processes", needed, 'isolation: "inline" needs neither');
     }
   }
-  return await withSignals(options.signal, async (signal, onKill) => {
+  const onInterrupt = (): void => {
+    const text =
+      "interrupted: tasks that run are told to stop and get a few seconds for it; Ctrl-C again ends them at once";
+    reporter.sink({ type: "message", level: "warn", text, at: runtime.machine.clock.now() });
+  };
+  return await withSignals(options.signal, onInterrupt, async (signal, onKill) => {
     // Here, since after a signal this process ends before `runLocal` does.
     using _ = reporter;
     const computer = options.isolation === "inline"

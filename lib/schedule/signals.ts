@@ -5,6 +5,8 @@ const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 /** A run that Ctrl-C ends. */
 interface GuardedRun {
   readonly controller: AbortController;
+  /** Told at the first signal. */
+  readonly onInterrupt: () => void;
   /** Ends at once what still runs. */
   kill: () => Promise<void>;
 }
@@ -19,12 +21,15 @@ let received: Interruption | undefined;
  * with 130 or 143; the second kills what still runs, and exits at once.
  *
  * @param outer The caller's own signal, which aborts too, without an exit.
+ * @param onInterrupt Told at the first signal: coming to rest takes some seconds, in which a person wants to know.
  */
 export async function withSignals<T>(
   outer: AbortSignal | undefined,
+  onInterrupt: () => void,
   run: (signal: AbortSignal, onKill: (kill: () => Promise<void>) => void) => Promise<T>,
 ): Promise<T> {
-  const guarded: GuardedRun = { controller: new AbortController(), kill: () => Promise.resolve() };
+  const controller = new AbortController();
+  const guarded: GuardedRun = { controller, onInterrupt, kill: () => Promise.resolve() };
   const own = guarded.controller.signal;
   if (runs.size === 0) { for (const { name, listener } of listeners) Deno.addSignalListener(name, listener); }
   runs.add(guarded);
@@ -49,5 +54,8 @@ function interrupt(name: (typeof SIGNALS)[number]): void {
     return void Promise.all([...runs].map((run) => run.kill())).finally(() => Deno.exit(exitCode));
   }
   received = new Interruption(name);
-  for (const { controller } of runs) controller.abort(received);
+  for (const { controller, onInterrupt } of runs) {
+    onInterrupt();
+    controller.abort(received);
+  }
 }

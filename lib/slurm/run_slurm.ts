@@ -54,7 +54,12 @@ export async function runSlurm(
     claimHint: (holder) => lookup.whyGone(holder),
   });
   const lookup = new JobLookup(runtime.machine, client);
-  return await withSignals(options.signal, async (signal, onKill) => {
+  const onInterrupt = (): void => {
+    const text =
+      "interrupted: this run is being stopped; Ctrl-C again leaves at once, perhaps with jobs left in Slurm";
+    tell({ runtime, onEvent: reporter.sink }, "warn", text);
+  };
+  return await withSignals(options.signal, onInterrupt, async (signal, onKill) => {
     using _ = reporter;
     if (options.mode !== "dag") {
       return await runPool(runtime, roots, { options, config, entry, client, reporter, signal, onKill });

@@ -56,6 +56,28 @@ describe("Ctrl-C of a run that only watches", () => {
   });
 });
 
+describe("Ctrl-C", () => {
+  it("is answered while tasks still run", async () => {
+    await using scene = await Scene.make();
+    const script = await scene.write(
+      "plain.ts",
+      `import { runLocal } from "@furu/furu";
+       import { Step } from "${new URL("./fixtures_run/step.ts", import.meta.url)}";
+       if (import.meta.main) await runLocal(Step({ id: "a", does: ["ignore a"] }), { progress: "plain" });`,
+    );
+    const program = scene.spawn([script]);
+    await scene.appeared("a");
+    program.kill("SIGINT");
+    const { code, stderr } = await program.ended;
+    assertEquals(code, 130, stderr);
+    const lines = stderr.split("\n").map((line) => line.trim());
+    const [told, end] = ["interrupted: tasks that run", "interrupted: 0 computed"].map((words) =>
+      lines.findIndex((line) => line.includes(words))
+    );
+    assert(0 <= told! && told! < end!, stderr);
+  });
+});
+
 describe("Ctrl-C twice", () => {
   it("kills at once what heeds no signal", async () => {
     await using scene = await Scene.make();

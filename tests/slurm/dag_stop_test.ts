@@ -54,7 +54,9 @@ describe("a run on Slurm that is stopped before all is submitted", () => {
     rig.slurm.remove("hold-sinfo");
     assertEquals(ended.code, 130, ended.output);
     const events = eventsOf(ended);
-    assertMatch(messages(events)[0] ?? "", /^run slurm-\S+ was stopped before anything was submitted$/);
+    const [answer = "", outcome = ""] = messages(events);
+    assertMatch(answer, /^interrupted: /);
+    assertMatch(outcome, /^run slurm-\S+ was stopped before anything was submitted$/);
     const { interrupted, summary } = ending(events);
     assertEquals([interrupted, summary.nodes, summary.notRun], [true, 0, 0]);
     assertEquals(rig.slurm.states(), {});

@@ -36,16 +36,19 @@ furu_unpack() {
 }
 furu_cannot() { furu_why="$furu_why
   $furu_base: $1"; }
-# Makes folder "$2" by furu_make_$1: one process of this machine does, others wait for it; across machines the first one
-# that is complete stays. Anything left by a process that was killed is removed by the next.
+# Makes folder "$2" by furu_make_$1: one process of this machine does, others wait for it as long as it gets on with it;
+# across machines the first one that is complete stays. Anything left by a process that was killed is removed by the next.
 furu_unit() {
   furu_lock=$furu_base/.$1-\${2##*-}-$furu_host
   furu_waited=0
+  furu_seen=
   while [ ! -f "$2/complete" ]; do
     if mkdir "$furu_lock" 2>/dev/null; then
       echo "$$" >"$furu_lock/pid" && mkdir "$furu_lock/new" && "furu_make_$1" "$furu_lock/new" &&
         : >"$furu_lock/new/complete" && furu_publish "$2"
       furu_done=$?
+      # Somebody took it for stuck: theirs is what counts now.
+      if furu_lost; then continue; fi
       rm -rf "$furu_lock"
       if [ "$furu_done" != 0 ]; then return 1; fi
     elif [ ! -d "$furu_lock" ]; then
@@ -53,19 +56,35 @@ furu_unit() {
       furu_waited=$((furu_waited + 1))
       if [ "$furu_waited" -gt 1000 ]; then furu_cannot "$furu_lock cannot be made"; return 1; fi
     else
-      furu_holder=
-      { read -r furu_holder <"$furu_lock/pid"; } 2>/dev/null
-      if [ -n "$furu_holder" ] && ! kill -0 "$furu_holder" 2>/dev/null || [ "$furu_waited" -gt 600 ] ||
-        [ -z "$furu_holder" ] && [ "$furu_waited" -gt 30 ]; then
+      furu_read_holder
+      if [ -n "$furu_holder" ] && ! kill -0 "$furu_holder" 2>/dev/null || furu_stuck; then
         furu_old=$(mktemp -d "$furu_base/.old-XXXXXXXX") && mv "$furu_lock" "$furu_old" 2>/dev/null
         rm -rf "$furu_old"
         furu_waited=0
+        furu_seen=
       else
         sleep 0.1
         furu_waited=$((furu_waited + 1))
       fi
     fi
   done
+}
+furu_read_holder() {
+  furu_holder=
+  { read -r furu_holder <"$furu_lock/pid"; } 2>/dev/null
+}
+furu_lost() {
+  if [ ! -d "$furu_lock" ]; then return; fi
+  furu_read_holder
+  [ -n "$furu_holder" ] && [ "$furu_holder" != "$$" ]
+}
+# A process of that number may be another one by now: half a minute without any change, or 3 s where no number is known.
+furu_stuck() {
+  if [ "$furu_waited" -lt 30 ] || [ -n "$furu_holder" ] && [ "$furu_waited" -lt 300 ]; then return 1; fi
+  furu_before=$furu_seen
+  furu_seen=$(ls -lnR "$furu_lock" 2>/dev/null | sha256sum)
+  furu_waited=0
+  [ "$furu_seen" = "$furu_before" ]
 }
 furu_publish() {
   mv -T "$furu_lock/new" "$1" 2>/dev/null && return

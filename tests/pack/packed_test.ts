@@ -153,6 +153,41 @@ if (import.meta.main) {
       assertEquals(unpacked(FURU_CACHE_DIR).map((name) => name.split("-")[0]), ["code", "deno"]);
     });
 
+    it("waits for one that is slow, and takes over from one that stands still, which may then go on", async () => {
+      const slow = join(rig.folder, "slow");
+      Deno.mkdirSync(slow);
+      // Waiting takes no time: the minute of patience is over in about a second, long before the file is written.
+      Deno.symlinkSync("/bin/true", join(slow, "sleep"));
+      const head = `#!/bin/sh
+[ "$2" -gt 50000000 ] || exec ${join(rig.folder, "bin/head")} "$@"
+furu_left=$2
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+  ${join(rig.folder, "bin/head")} -c 1000000
+  ${join(rig.folder, "bin/sleep")} 0.2
+  furu_left=$((furu_left - 1000000))
+done
+exec ${join(rig.folder, "bin/head")} -c "$furu_left"
+`;
+      Deno.writeTextFileSync(join(slow, "head"), head, { mode: 0o755 });
+      const env = () => ({ FURU_CACHE_DIR: rig.freshCache(), PATH: `${slow}:${join(rig.folder, "bin")}` });
+      const shared = env();
+      const ended = await Promise.all([1, 2, 3].map(() => rig.run(["--version"], { env: shared })));
+      for (const { code, output } of ended) assertEquals(code, 0, output);
+
+      const still = env();
+      const first = rig.start(["--version"], { env: still });
+      const base = join(still.FURU_CACHE_DIR, `furu-${Deno.uid()}`);
+      const isHeld = (name: string) => name.startsWith(".deno") && exists(join(base, name, "new/deno"));
+      await until(() => exists(base) && unpacked(still.FURU_CACHE_DIR).some(isHeld), "it unpacks");
+      first.kill("SIGSTOP");
+      const { code, output } = await rig.run(["--version"], { env: still });
+      assertEquals(code, 0, output);
+      first.kill("SIGCONT");
+      const late = await first.ended();
+      assertEquals(late.code, 0, late.output);
+      assertEquals(unpacked(still.FURU_CACHE_DIR).map((name) => name.split("-")[0]), ["code", "deno"]);
+    });
+
     it("repairs what somebody has removed a part of", async () => {
       const FURU_CACHE_DIR = rig.freshCache();
       const env = { FURU_CACHE_DIR };

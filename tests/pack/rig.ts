@@ -8,7 +8,7 @@ import { type Ended, Script } from "../rig.ts";
 export const FIXTURES: string = fromFileUrl(new URL("./fixtures", import.meta.url));
 
 /** All that a packed program may need of the machine it runs on, besides `/bin/sh`. */
-const COREUTILS = "cat chmod head id mkdir mktemp mv readlink rm sha256sum sleep tail tr wc".split(" ");
+const COREUTILS = "cat chmod head id ls mkdir mktemp mv readlink rm sha256sum sleep tail tr wc".split(" ");
 const SLURM = "sbatch scancel scontrol sinfo squeue srun".split(" ");
 
 /** How a packed program is started. */

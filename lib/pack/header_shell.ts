@@ -44,11 +44,15 @@ furu_unit() {
   furu_seen=
   while [ ! -f "$2/complete" ]; do
     if mkdir "$furu_lock" 2>/dev/null; then
-      echo "$$" >"$furu_lock/pid" && mkdir "$furu_lock/new" && "furu_make_$1" "$furu_lock/new" &&
-        : >"$furu_lock/new/complete" && furu_publish "$2"
-      furu_done=$?
-      # Somebody took it for stuck: theirs is what counts now.
-      if furu_lost; then continue; fi
+      furu_done=1
+      if echo "$$" >"$furu_lock/pid"; then
+        # By a name of its own: whoever is taken for stuck and goes on does not meet what the next one makes.
+        furu_new=$furu_lock/new-$$
+        mkdir "$furu_new" && "furu_make_$1" "$furu_new" && furu_mine && : >"$furu_new/complete" && furu_publish "$2"
+        furu_done=$?
+        # Somebody else's is what counts now.
+        if ! furu_mine; then continue; fi
+      fi
       rm -rf "$furu_lock"
       if [ "$furu_done" != 0 ]; then return 1; fi
     elif [ ! -d "$furu_lock" ]; then
@@ -57,9 +61,13 @@ furu_unit() {
       if [ "$furu_waited" -gt 1000 ]; then furu_cannot "$furu_lock cannot be made"; return 1; fi
     else
       furu_read_holder
-      if [ -n "$furu_holder" ] && ! kill -0 "$furu_holder" 2>/dev/null || furu_stuck; then
-        furu_old=$(mktemp -d "$furu_base/.old-XXXXXXXX") && mv "$furu_lock" "$furu_old" 2>/dev/null
-        rm -rf "$furu_old"
+      if furu_dead || furu_stuck; then
+        if furu_old=$(mktemp -d "$furu_base/.old-XXXXXXXX"); then
+          mv "$furu_lock" "$furu_old" 2>/dev/null
+          rm -rf "$furu_old"
+        else
+          rm -rf "$furu_lock" # full
+        fi
         furu_waited=0
         furu_seen=
       else
@@ -73,10 +81,19 @@ furu_read_holder() {
   furu_holder=
   { read -r furu_holder <"$furu_lock/pid"; } 2>/dev/null
 }
-furu_lost() {
-  if [ ! -d "$furu_lock" ]; then return; fi
+furu_mine() {
   furu_read_holder
-  [ -n "$furu_holder" ] && [ "$furu_holder" != "$$" ]
+  [ "$furu_holder" = "$$" ]
+}
+# Only one may say so of a process, and nobody of the one that has come in its place meanwhile.
+furu_dead() {
+  if [ -z "$furu_holder" ] || kill -0 "$furu_holder" 2>/dev/null; then return 1; fi
+  furu_gone=$furu_holder
+  mkdir "$furu_lock/dead-$furu_gone" 2>/dev/null || return 1
+  furu_read_holder
+  if [ "$furu_holder" = "$furu_gone" ]; then return; fi
+  rm -rf "$furu_lock/dead-$furu_gone"
+  return 1
 }
 # A process of that number may be another one by now: half a minute without any change, or 3 s where no number is known.
 furu_stuck() {
@@ -87,10 +104,10 @@ furu_stuck() {
   [ "$furu_seen" = "$furu_before" ]
 }
 furu_publish() {
-  mv -T "$furu_lock/new" "$1" 2>/dev/null && return
+  mv -T "$furu_new" "$1" 2>/dev/null && return
   [ -f "$1/complete" ] && return
   # A part of it is gone, as what cleans up temporary folders leaves it.
-  mv -T "$1" "$furu_lock/old" && mv -T "$furu_lock/new" "$1"
+  mv -T "$1" "$furu_lock/old" && mv -T "$furu_new" "$1"
 }
 furu_piece() { tail -c "+$(($1 + 1))" "$furu_file" | head -c "$2" >"$3"; }
 # Is file "$1" of "$2" bytes with digest "$3"? "$4" is what it is.

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
-import { exists, until } from "../rig.ts";
+import { exists, textOf, until } from "../rig.ts";
 import { describeOnSlurm } from "../slurm/suite.ts";
 import { itIsFuru, itRunsOnSlurm } from "./program_suite.ts";
 import { PackRig, unpacked } from "./rig.ts";
@@ -153,22 +153,34 @@ if (import.meta.main) {
       assertEquals(unpacked(FURU_CACHE_DIR).map((name) => name.split("-")[0]), ["code", "deno"]);
     });
 
+    it("takes over once, however many see that the one before was killed", async () => {
+      const FURU_CACHE_DIR = rig.freshCache();
+      // All of them look again at once, and meet.
+      const env = { FURU_CACHE_DIR, PATH: `${slowPrograms(rig, 0.02)}:${join(rig.folder, "bin")}` };
+      const base = join(FURU_CACHE_DIR, `furu-${Deno.uid()}`);
+      const all = Array.from({ length: 12 }, () => rig.start(["--version"], { env }));
+      const holder = () => {
+        try {
+          const lock = unpacked(FURU_CACHE_DIR).find((name) => name.startsWith(".deno"))!;
+          return textOf(join(base, lock, "pid")).trim();
+        } catch {
+          return ""; // nobody at the moment
+        }
+      };
+      const killed = new Set<string>();
+      while (killed.size < 3) {
+        await until(() => holder() !== "" && !killed.has(holder()), "one of them unpacks");
+        killed.add(holder());
+        Deno.kill(Number(holder()), "SIGKILL");
+      }
+      const codes = (await Promise.all(all.map((each) => each.ended()))).map(({ code }) => code);
+      assertEquals(codes.toSorted((a, b) => a - b), [...Array(9).fill(0), ...Array(3).fill(137)]);
+      assertEquals(unpacked(FURU_CACHE_DIR).map((name) => name.split("-")[0]), ["code", "deno"]);
+    });
+
     it("waits for one that is slow, and takes over from one that stands still, which may then go on", async () => {
-      const slow = join(rig.folder, "slow");
-      Deno.mkdirSync(slow);
       // Waiting takes no time: the minute of patience is over in about a second, long before the file is written.
-      Deno.symlinkSync("/bin/true", join(slow, "sleep"));
-      const head = `#!/bin/sh
-[ "$2" -gt 50000000 ] || exec ${join(rig.folder, "bin/head")} "$@"
-furu_left=$2
-for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
-  ${join(rig.folder, "bin/head")} -c 1000000
-  ${join(rig.folder, "bin/sleep")} 0.2
-  furu_left=$((furu_left - 1000000))
-done
-exec ${join(rig.folder, "bin/head")} -c "$furu_left"
-`;
-      Deno.writeTextFileSync(join(slow, "head"), head, { mode: 0o755 });
+      const slow = slowPrograms(rig, 0);
       const env = () => ({ FURU_CACHE_DIR: rig.freshCache(), PATH: `${slow}:${join(rig.folder, "bin")}` });
       const shared = env();
       const ended = await Promise.all([1, 2, 3].map(() => rig.run(["--version"], { env: shared })));
@@ -177,7 +189,9 @@ exec ${join(rig.folder, "bin/head")} -c "$furu_left"
       const still = env();
       const first = rig.start(["--version"], { env: still });
       const base = join(still.FURU_CACHE_DIR, `furu-${Deno.uid()}`);
-      const isHeld = (name: string) => name.startsWith(".deno") && exists(join(base, name, "new/deno"));
+      const isHeld = (name: string) =>
+        name.startsWith(".deno") &&
+        [...Deno.readDirSync(join(base, name))].some(({ name }) => name.startsWith("new-"));
       await until(() => exists(base) && unpacked(still.FURU_CACHE_DIR).some(isHeld), "it unpacks");
       first.kill("SIGSTOP");
       const { code, output } = await rig.run(["--version"], { env: still });
@@ -294,6 +308,24 @@ exec ${join(rig.folder, "bin/head")} -c "$furu_left"
     itRunsOnSlurm(suite, ["dag", "pool"], oneFile);
   });
 });
+
+/** A folder with a `head` that takes 3 s to copy Deno, as on a slow file server, and a `sleep` of so many seconds. */
+function slowPrograms(rig: PackRig, pause: number): string {
+  const folder = Deno.makeTempDirSync({ dir: rig.folder, prefix: "slow-" });
+  const [head, sleep] = ["head", "sleep"].map((name) => join(rig.folder, "bin", name));
+  const text = `#!/bin/sh
+[ "$2" -gt 50000000 ] || exec '${head}' "$@"
+left=$2
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+  '${head}' -c 1000000 && '${sleep}' 0.2
+  left=$((left - 1000000))
+done
+exec '${head}' -c "$left"
+`;
+  Deno.writeTextFileSync(join(folder, "head"), text, { mode: 0o755 });
+  Deno.writeTextFileSync(join(folder, "sleep"), `#!/bin/sh\nexec '${sleep}' ${pause}\n`, { mode: 0o755 });
+  return folder;
+}
 
 async function flip(path: string, at: number): Promise<void> {
   using file = await Deno.open(path, { read: true, write: true });

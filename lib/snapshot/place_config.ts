@@ -1,10 +1,11 @@
+import { basename } from "@std/path/posix/basename";
 import { dirname } from "@std/path/posix/dirname";
 import { isAbsolute } from "@std/path/posix/is-absolute";
 import { resolve } from "@std/path/posix/resolve";
 import { toFileUrl } from "@std/path/posix/to-file-url";
 import { pathOf } from "../core/paths.ts";
 import { isFurus } from "./local_modules.ts";
-import { isBelow, readConfigFile } from "./project_files.ts";
+import { CONFIGS, isBelow, isInWorkspace, readConfigFile } from "./project_files.ts";
 
 /** The names under which a configuration or an import map may speak of other files. */
 const PATHS = ["importMap", "lock"];
@@ -51,6 +52,8 @@ export function placedConfig(path: string, base: string, code: string, decides: 
     if (!Array.isArray(value)) continue;
     placed[name] = value.map((each) => typeof each === "string" ? place(each) ?? each : each);
   }
+  // A workspace of its own ends Deno's search for one, which would go on above the store: mostly in today's project.
+  if (CONFIGS.includes(basename(path)) && !isInWorkspace(path, base)) placed.workspace ??= [];
   return JSON.stringify(placed, undefined, 1);
 }
 

@@ -7,7 +7,7 @@ import { errorText, FuruError } from "../core/errors.ts";
 import { findUpward, pathOf } from "../core/paths.ts";
 
 /** Files that say how the modules below them are resolved. */
-const CONFIGS = ["deno.json", "deno.jsonc"];
+export const CONFIGS: readonly string[] = ["deno.json", "deno.jsonc"];
 
 // What of a Deno configuration names other files.
 const configSchema = z.looseObject({
@@ -144,6 +144,15 @@ function namesFile(config: string): string {
   }
   const { imports, scopes } = readConfigFile(decisive);
   return imports === undefined && scopes === undefined ? namedFiles(decisive).map ?? decisive : decisive;
+}
+
+/** Does a workspace in a folder, or below it, enclose the folder of a configuration? */
+export function isInWorkspace(config: string, base: string): boolean {
+  for (let dir = dirname(dirname(config)); isBelow(base, dir); dir = dirname(dir)) {
+    if (CONFIGS.some((name) => isFile(join(dir, name)) && isWorkspace(join(dir, name)))) return true;
+    if (dirname(dir) === dir) return false;
+  }
+  return false;
 }
 
 /** A file above the project that cannot be read is none of its business. */

@@ -126,6 +126,40 @@ describe("takeSnapshot()", () => {
     assertEquals(said.includes("snapshots"), false, said);
   });
 
+  it("has nothing to do with today's configuration around a store in the project", async () => {
+    const workspaces: Record<string, string>[] = [
+      { "deno.json": '{ "imports": { "#b": "./b.ts" } }' },
+      { "deno.json": '{ "workspace": ["./app"], "imports": { "#b": "./b.ts" } }', "app/deno.json": "{}" },
+      { "deno.jsonc": "{}", "app/deno.json": '{ "imports": { "#b": "../b.ts" } }' },
+    ];
+    for (const configs of workspaces) {
+      await using project = new Project();
+      project.write({
+        ...configs,
+        "app/a.ts": 'import { b } from "#b"; console.log(b);',
+        "b.ts": "export const b = 1;",
+      });
+      const root = join(project.folder, "furu-data");
+      const store = new Store(systemMachine(), { root, leaseSec: 120, heartbeatSec: 40 });
+      const entry = toFileUrl(join(project.folder, "app/a.ts")).href;
+      const ref = await takeSnapshot(store, { entry, modules: [], onWarning: () => {} });
+      const placed = (name: string) => join(snapshotPaths(root, ref!.id).code, name);
+      const run = async () => {
+        const config = [placed("app/deno.json"), placed("deno.json")].find(exists)!;
+        const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+          args: ["run", "-A", "--quiet", "--config", config, placed("app/a.ts")],
+          cwd: "/",
+        }).output();
+        assertEquals(new TextDecoder().decode(stdout), "1\n", new TextDecoder().decode(stderr));
+      };
+      await run();
+      for (const [name, text] of [["deno.json", "{ not json"], ["deno.json", '{ "workspace": ["./b"] }']]) {
+        project.write({ [name!]: text!, "b.ts": "export const b = 2;" });
+        await run();
+      }
+    }
+  });
+
   it("puts right what was changed in it, and links what is new beside it", async () => {
     await using project = new Project();
     usual(project);

@@ -26,11 +26,12 @@ export const showCommand = defineCommand({
   ],
   async run({ args, globals, io, program, engine }) {
     const [written = ""] = args;
-    if (!isReference(written)) {
+    // A name as 'Face' could be the beginning of a hash: what is there decides.
+    const ofTask = written.includes("(") ? [] : await findStored(await engine.root(), "", written);
+    if (ofTask.length > 0 || !isReference(written)) {
       const root = await engine.root();
-      const found = await findStored(root, "", written);
-      if (found.length === 0) throw new FuruError(`Cannot find anything of task '${written}' in ${root}`);
-      const rows = found.map(({ hash, hasRecord }) => ({ name: written, hash, stored: hasRecord }));
+      if (ofTask.length === 0) throw new FuruError(`Cannot find anything of task '${written}' in ${root}`);
+      const rows = ofTask.map(({ hash, hasRecord }) => ({ name: written, hash, stored: hasRecord }));
       io.out(
         globals.json
           ? `${JSON.stringify(rows)}\n`

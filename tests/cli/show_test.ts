@@ -98,5 +98,11 @@ describe("furu show", () => {
     }]);
     assertMatch(await show("e2e/Other"), /^1 .*e2e\/Other/);
     assertMatch(await show("00000000"), /^1 .*Cannot find/);
+    // Names that could be digits of a hash.
+    for (const name of ["A", "Face"]) {
+      Deno.mkdirSync(join(rig.root, "artifacts", name, hash), { recursive: true });
+      assertEquals(await show(name), `${hash}  no result\n`);
+    }
+    assertMatch(await show("a1"), /^2 .*4 to 32 digits/);
   });
 });

@@ -99,7 +99,18 @@ async function denoCompile(folder: string, output: string, target?: string): Pro
 }
 
 if (import.meta.main) {
-  const { target, output } = parseArgs(Deno.args, { string: ["target", "output"], alias: { output: "o" } });
+  const unknown: string[] = [];
+  const { target, output, help } = parseArgs(Deno.args, {
+    string: ["target", "output"],
+    boolean: ["help"],
+    alias: { output: "o", help: "h" },
+    unknown: (name) => unknown.push(name) < 0,
+  });
+  if (help || unknown.length > 0 || target === "" || output === "") {
+    const wrong = unknown.length > 0 ? `Unknown argument '${unknown[0]}'\n` : "";
+    console.error(`${wrong}Usage: deno task compile [--target PLATFORM] [-o FILE]`);
+    Deno.exit(help ? 0 : 2);
+  }
   try {
     await compile({
       output: output ?? `${fromFileUrl(FURU_URL)}dist/furu`,

@@ -6,6 +6,8 @@ import { toFileUrl } from "@std/path/posix/to-file-url";
 import { errorText, FuruError, UsageError } from "../core/errors.ts";
 import { furuGlobals } from "../core/globals.ts";
 import { didYouMean } from "../core/nearest.ts";
+import { packed } from "../core/packed.ts";
+import { findUpward } from "../core/paths.ts";
 import { type Artifact, isArtifact } from "../task/artifact.ts";
 import { oneLine, truncate } from "../ui/text.ts";
 import { taskDefinition } from "./task_definition.ts";
@@ -39,8 +41,19 @@ export async function loadModule(reference: string, cwd: string): Promise<Loaded
     const exports: Record<string, unknown> = await import(url);
     return { url, written, exports, ...(exportName === undefined ? {} : { exportName }) };
   } catch (cause) {
-    throw new ModuleLoadError(`Cannot load ${written}: ${errorText(cause)}`, { cause });
+    throw new ModuleLoadError(`Cannot load ${written}: ${errorText(cause)}${hintNames(url, cause)}`, {
+      cause,
+    });
   }
+}
+
+/** Deno goes by the configuration that it was started with, which need not be that of the module's project. */
+function hintNames(url: string, cause: unknown): string {
+  const isName = cause instanceof TypeError && /^Import "[^"]+" not a dependency/.test(cause.message);
+  if (!isName || packed() !== undefined || !url.startsWith("file:")) return "";
+  const config = findUpward(dirname(fromFileUrl(url)), ["deno.json", "deno.jsonc"])?.path;
+  if (config === undefined) return "";
+  return `\n(names in ${config} hold where furu is started with it: deno run -A --config '${config}' jsr:@furu/furu/cli ...)`;
 }
 
 /**

@@ -49,6 +49,23 @@ Deno.test("loadModule() says that a file is missing, and which is near", async (
   assertMatch(await refusal("pipeline.ts#"), /the name of an export is needed after '#'/);
 });
 
+Deno.test("loadModule() says with which configuration a name is known", async () => {
+  const folder = await Deno.realPath(await Deno.makeTempDir());
+  try {
+    await Deno.writeTextFile(`${folder}/pipeline.ts`, 'import "made/up";');
+    const messageOf = async (name: string) =>
+      (await assertRejects(() => loadModule(name, folder), ModuleLoadError)).message;
+    assertEquals((await messageOf("pipeline.ts")).includes("--config"), false);
+    await Deno.writeTextFile(`${folder}/deno.json`, "{}");
+    // An import that has failed fails again: the file is another one for Deno.
+    await Deno.rename(`${folder}/pipeline.ts`, `${folder}/other.ts`);
+    const command = `deno run -A --config '${folder}/deno.json' jsr:@furu/furu/cli`;
+    assertStringIncludes(await messageOf("other.ts"), command);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("loadModule() tells an error of the module itself from its own", async () => {
   const error = await assertRejects(() => loadModule("broken.ts", FIXTURES), ModuleLoadError);
   assertEquals(error.message, "Cannot load broken.ts: TypeError: settings are missing");

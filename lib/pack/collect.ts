@@ -31,7 +31,9 @@ export interface CollectOptions {
 export interface Collected {
   /** All files. */
   files: ArchiveFile[];
-  /** Where the pipeline is among them. */
+  /** Absolute paths of the files of this machine that modules and data come from. */
+  sources: Set<string>;
+  /** Where the pipeline is among the files. */
   pipeline?: string;
   /** Is the pipeline itself what Deno runs? Else it is imported, and its default export is what there is to run. */
   asModule: boolean;
@@ -92,6 +94,7 @@ export async function collect(options: CollectOptions): Promise<Collected> {
   ));
   return {
     files: once(files),
+    sources: new Set([...modules.keys(), ...data].filter((url) => url.startsWith("file:")).map(fromFileUrl)),
     asModule,
     ...(pipeline === undefined ? {} : { pipeline: place(pipeline) }),
   };

@@ -1,6 +1,7 @@
 import { basename } from "@std/path/posix/basename";
 import { dirname } from "@std/path/posix/dirname";
 import { resolve } from "@std/path/posix/resolve";
+import { errorText } from "../core/errors.ts";
 import { PACKED_REGISTRY } from "../core/packed.ts";
 import { FURU_VERSION } from "../core/version.ts";
 import { archiveOf, concat, sha256Bytes } from "./archive.ts";
@@ -8,6 +9,7 @@ import { checkPackable } from "./check_packable.ts";
 import { collect, type CollectOptions } from "./collect.ts";
 import { headerText, type Piece } from "./header.ts";
 import { CACHE_FOLDER, CONFIG_FILE, FURU_FOLDER } from "./layout.ts";
+import { PackError } from "./pack_error.ts";
 import { UNPACK_CODE } from "./unpack_code.ts";
 
 /** Options of {@link pack}. */
@@ -30,12 +32,13 @@ export interface PackedFile {
  * Makes one executable file of Deno, furu and, where one is given, a pipeline with all that it imports. It needs sh and
  * coreutils where it runs, and nothing else: no Deno, no network.
  *
- * @throws {PackError} when modules are missing, and where {@link checkPackable} refuses. {@link FuruError} in Deno's own words.
+ * @throws {PackError} when modules are missing or the file cannot be written, and where {@link checkPackable} refuses. {@link FuruError} in Deno's own words.
  */
 export async function pack(options: PackOptions): Promise<PackedFile> {
   const path = resolve(options.output);
   checkPackable();
-  const { files, pipeline, asModule } = await collect(options);
+  const { files, sources, pipeline, asModule } = await collect(options);
+  await checkOutput(path, sources);
   const deno = await Deno.readFile(Deno.execPath());
   const unpacker = new TextEncoder().encode(UNPACK_CODE);
   const archive = archiveOf(files);
@@ -89,8 +92,23 @@ function headerOf(make: (length: number) => string): Uint8Array<ArrayBuffer> {
   }
 }
 
-/** Whoever runs the old file goes on with it, and nobody sees a part of the new one. */
+/** A file that is being packed is not to be lost. */
+async function checkOutput(path: string, sources: ReadonlySet<string>): Promise<void> {
+  const there = await Deno.realPath(path).catch(() => path);
+  if (!sources.has(there)) return;
+  throw new PackError(`Cannot make ${path} as that file is a part of what is packed: choose another name`);
+}
+
 async function write(path: string, bytes: Uint8Array): Promise<void> {
+  try {
+    await replace(path, bytes);
+  } catch (cause) {
+    throw new PackError(`Cannot make ${path}: ${errorText(cause)}`, { cause });
+  }
+}
+
+/** Whoever runs the old file goes on with it, and nobody sees a part of the new one. */
+async function replace(path: string, bytes: Uint8Array): Promise<void> {
   const folder = dirname(path);
   await Deno.mkdir(folder, { recursive: true });
   const temporary = await Deno.makeTempFile({ dir: folder, prefix: ".furu-pack-" });

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import { exists, textOf, until } from "../rig.ts";
@@ -95,6 +95,23 @@ describe("one file", () => {
       const planned = await rig.run(["plan", "--json"], { file });
       assertEquals(planned.code, 0, planned.output);
       await Deno.remove(file);
+    });
+
+    it("is never made in the place of what goes into it, and says why it cannot be written", async () => {
+      const text = `import "./part.ts"; export default [];`;
+      const path = rig.write("kept/pipeline.ts", text);
+      const part = rig.write("kept/part.ts", "");
+      await Deno.symlink(path, join(rig.folder, "kept/link"));
+      for (const output of [path, part, join(rig.folder, "kept/link")]) {
+        const { code, stderr } = await rig.run(["pack", path, "-o", output]);
+        assertEquals(code, 1, stderr);
+        assertStringIncludes(stderr, `Cannot make ${output} as that file is a part of what is packed`);
+      }
+      assertEquals([textOf(path), textOf(part)], [text, ""]);
+      const { code, stderr } = await rig.run(["pack", path, "-o", join(rig.folder, "kept")]);
+      assertEquals(code, 1);
+      assertMatch(stderr, /^furu pack: Cannot make .*kept: .*[Dd]irectory.*\n$/);
+      assertEquals([...Deno.readDirSync(rig.folder)].filter(({ name }) => name.startsWith(".furu-pack")), []);
     });
 
     it("runs a script that does not call main(), and never again as its own worker", async () => {

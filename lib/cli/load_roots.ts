@@ -6,7 +6,7 @@ import { toFileUrl } from "@std/path/posix/to-file-url";
 import { errorText, FuruError, UsageError } from "../core/errors.ts";
 import { furuGlobals } from "../core/globals.ts";
 import { didYouMean } from "../core/nearest.ts";
-import { packed } from "../core/packed.ts";
+import { packed, PACKED_REGISTRY } from "../core/packed.ts";
 import { findUpward } from "../core/paths.ts";
 import { type Artifact, isArtifact } from "../task/artifact.ts";
 import { oneLine, truncate } from "../ui/text.ts";
@@ -49,6 +49,9 @@ export async function loadModule(reference: string, cwd: string): Promise<Loaded
 
 /** Deno goes by the configuration that it was started with, which need not be that of the module's project. */
 function hintNames(url: string, cause: unknown): string {
+  if (packed() !== undefined && cause instanceof Error && cause.message.includes(PACKED_REGISTRY)) {
+    return "\n(this furu is one file that has no such package in it: one made by 'furu pack PIPELINE' has)";
+  }
   const isName = cause instanceof TypeError && /^Import "[^"]+" not a dependency/.test(cause.message);
   if (!isName || packed() !== undefined || !url.startsWith("file:")) return "";
   const config = findUpward(dirname(fromFileUrl(url)), ["deno.json", "deno.jsonc"])?.path;

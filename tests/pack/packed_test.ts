@@ -48,6 +48,22 @@ describe("one file", () => {
       assertEquals((await rig.run(["get", path, "--force"])).stdout.trim(), "1.25");
     });
 
+    it("says what to do about a package that is not in it, and about a configuration that it cannot keep", async () => {
+      const path = rig.write("other/pipeline.ts", 'import "npm:made-up@1"; export default [];');
+      const missing = await rig.run(["plan", path]);
+      assertEquals(missing.code, 1);
+      assertStringIncludes(missing.stderr, "one made by 'furu pack PIPELINE' has");
+      rig.write("other/deno.json", "{}");
+      const FURU_CACHE_DIR = rig.freshCache();
+      await rig.run(["--version"], { env: { FURU_CACHE_DIR } });
+      const code = unpacked(FURU_CACHE_DIR).find((name) => name.startsWith("code-"))!;
+      // A file where the folder should be.
+      Deno.writeTextFileSync(join(FURU_CACHE_DIR, `furu-${Deno.uid()}`, code, "config"), "");
+      const { code: exit, stderr } = await rig.run(["plan", path], { env: { FURU_CACHE_DIR } });
+      assertEquals(exit, 1);
+      assertMatch(stderr, /Cannot keep what .*other\/deno\.json says in .*; FURU_CACHE_DIR may name/);
+    });
+
     it("is, with a pipeline in it, that pipeline's own program", async () => {
       const options = {
         file: rig.pipeline,

@@ -46,10 +46,13 @@ for (const path of [denoFolder + "/complete", deno]) {
 }
 for (const { name } of Deno.readDirSync(base)) {
   const path = base + "/" + name;
-  if (!/^(code|deno)-/.test(name) || path === denoFolder) continue;
+  // What others were about to unpack or to remove when they were killed.
+  const isLeft = /^[.](code|deno|old)-/.test(name);
+  if (!isLeft && !/^(code|deno)-/.test(name) || path === denoFolder) continue;
   try {
     // Each day that a program is used it makes its files younger.
-    if (now - Deno.statSync(path + "/complete").mtime < 30 * 86400000) continue;
+    const { mtime } = Deno.statSync(isLeft ? path : path + "/complete");
+    if (now - mtime < (isLeft ? 1 : 30) * 86400000) continue;
     const old = Deno.makeTempDirSync({ dir: base, prefix: ".old-" });
     Deno.renameSync(path, old + "/it");
     Deno.removeSync(old, { recursive: true });

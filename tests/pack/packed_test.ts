@@ -272,11 +272,17 @@ if (import.meta.main) {
         Deno.writeTextFileSync(complete, "");
         Deno.utimeSync(complete, new Date(), new Date(Date.now() - days * day));
       }
+      // What was left on another machine, whose processes nobody here knows.
+      for (const name of [".deno-1-far-1", ".old-1", ".code-1-far-2"]) {
+        Deno.mkdirSync(join(base, name));
+        Deno.writeTextFileSync(join(base, name, "pid"), "1");
+        if (name !== ".code-1-far-2") Deno.utimeSync(join(base, name), 1, 1);
+      }
       const { code, output } = await rig.run(["--version"], { env: { FURU_CACHE_DIR } });
       assertEquals(code, 0, output);
       const names = unpacked(FURU_CACHE_DIR);
-      assertEquals(names.filter((name) => /old|young/.test(name)), ["code-young"]);
-      assertEquals(names.length, 3);
+      assertEquals(names.filter((name) => /old|young|-1/.test(name)), [".code-1-far-2", "code-young"]);
+      assertEquals(names.length, 4);
     });
 
     it("goes into the folder for temporary files, readable for nobody else, with no home or one that it cannot write", async () => {

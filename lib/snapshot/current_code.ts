@@ -33,6 +33,8 @@ export interface CurrentCode {
   roots: string[];
   /** The configuration or import map that says what names stand for; none where the first of them has no configuration. */
   names?: string;
+  /** The configuration nearest to the first of them, which Deno is told of. */
+  config?: string;
   /** All files, by name. */
   files: CodeFile[];
 }
@@ -68,6 +70,7 @@ export async function currentCode(urls: Iterable<string>): Promise<CurrentCode |
     digest: hashText(files.map(({ name, sha256 }) => `${sha256} ${name}\n`).join("")),
     roots: roots.map((url) => relative(base, fromFileUrl(url))),
     ...(names === undefined ? {} : { names: relative(base, names) }),
+    ...(config === undefined ? {} : { config: relative(base, config) }),
     files,
   };
 }

@@ -1,11 +1,10 @@
-import { basename } from "@std/path/posix/basename";
 import { dirname } from "@std/path/posix/dirname";
 import { isAbsolute } from "@std/path/posix/is-absolute";
 import { resolve } from "@std/path/posix/resolve";
 import { toFileUrl } from "@std/path/posix/to-file-url";
 import { pathOf } from "../core/paths.ts";
 import { isFurus } from "./local_modules.ts";
-import { CONFIGS, isBelow, isInWorkspace, readConfigFile } from "./project_files.ts";
+import { isBelow, isInWorkspace, readConfigFile } from "./project_files.ts";
 
 /** The names under which a configuration or an import map may speak of other files. */
 const PATHS = ["importMap", "lock"];
@@ -20,9 +19,15 @@ const PATH_LISTS = ["links", "patch"];
  * @param code The folder of the snapshot that stands for it.
  * @param decides Does it say what names stand for in all of the snapshot? Then modules there that import from the project by
  * an absolute path find the snapshot, too. @default false
+ * @param starts Is it the one that Deno is told of? @default false
  * @throws {FuruError} when it cannot be read.
  */
-export function placedConfig(path: string, base: string, code: string, decides: boolean = false): string {
+export function placedConfig(
+  path: string,
+  base: string,
+  code: string,
+  { decides = false, starts = false }: { decides?: boolean; starts?: boolean } = {},
+): string {
   const config = readConfigFile(path);
   /** Its absolute path, where the target would mean something else in the snapshot. */
   const place = (target: string): string | undefined => {
@@ -53,14 +58,17 @@ export function placedConfig(path: string, base: string, code: string, decides: 
     placed[name] = value.map((each) => typeof each === "string" ? place(each) ?? each : each);
   }
   // A workspace of its own ends Deno's search for one, which would go on above the store: mostly in today's project.
-  if (CONFIGS.includes(basename(path)) && !isInWorkspace(path, base)) placed.workspace ??= [];
+  if (starts && !isInWorkspace(path, base)) placed.workspace ??= [];
   return JSON.stringify(placed, undefined, 1);
 }
 
-/** Scopes of an import map: to modules of the snapshot the project is where the snapshot is. */
+/**
+ * Scopes of an import map: to modules of the snapshot the project is where the snapshot is. Mostly the store is in the
+ * project: what is in the snapshot already stays where it is.
+ */
 export function redirection(base: string, code: string): Record<string, Record<string, string>> {
   const folder = `${toFileUrl(code).href}/`;
-  return { [folder]: { [new URL("./", toFileUrl(`${base}/x`)).href]: folder } };
+  return { [folder]: { [new URL("./", toFileUrl(`${base}/x`)).href]: folder, [folder]: folder } };
 }
 
 /** What is no object is none of ours to judge. */

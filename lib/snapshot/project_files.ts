@@ -7,7 +7,7 @@ import { errorText, FuruError } from "../core/errors.ts";
 import { findUpward, pathOf } from "../core/paths.ts";
 
 /** Files that say how the modules below them are resolved. */
-export const CONFIGS: readonly string[] = ["deno.json", "deno.jsonc"];
+const CONFIGS = ["deno.json", "deno.jsonc"];
 
 // What of a Deno configuration names other files.
 const configSchema = z.looseObject({

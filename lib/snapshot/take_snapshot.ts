@@ -102,11 +102,8 @@ async function fill(store: Store, code: CurrentCode, into: string, place: string
   for (const file of code.files) {
     const path = join(into, file.name);
     if (file.kind === "config") {
-      await ensure(
-        store,
-        path,
-        placedConfig(join(code.base, file.name), code.base, place, file.name === code.names),
-      );
+      const how = { decides: file.name === code.names, starts: file.name === code.config };
+      await ensure(store, path, placedConfig(join(code.base, file.name), code.base, place, how));
     } else if (file.kind === "lock") {
       // Deno may have added to it.
       if (await store.machine.files.stat(path) === undefined) await ensure(store, path, file.bytes);

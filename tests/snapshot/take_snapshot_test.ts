@@ -136,8 +136,10 @@ describe("takeSnapshot()", () => {
       await using project = new Project();
       project.write({
         ...configs,
-        "app/a.ts": 'import { b } from "#b"; console.log(b);',
-        "b.ts": "export const b = 1;",
+        "app/a.ts": `import { b } from "#b"; import * as here from "../b.ts"; import { own } from "./c.ts";
+console.log(b, here.own === own, own.url.split("/snapshots/").length);`,
+        "app/c.ts": 'export { own } from "../b.ts";',
+        "b.ts": "export const b = 1; export const own = { url: import.meta.url };",
       });
       const root = join(project.folder, "furu-data");
       const store = new Store(systemMachine(), { root, leaseSec: 120, heartbeatSec: 40 });
@@ -150,7 +152,7 @@ describe("takeSnapshot()", () => {
           args: ["run", "-A", "--quiet", "--config", config, placed("app/a.ts")],
           cwd: "/",
         }).output();
-        assertEquals(new TextDecoder().decode(stdout), "1\n", new TextDecoder().decode(stderr));
+        assertEquals(new TextDecoder().decode(stdout), "1 true 2\n", new TextDecoder().decode(stderr));
       };
       await run();
       for (const [name, text] of [["deno.json", "{ not json"], ["deno.json", '{ "workspace": ["./b"] }']]) {

@@ -120,7 +120,9 @@ export class SlurmClient {
   }
 
   async #queue(filter: string, signal?: AbortSignal): Promise<JobEntry[] | undefined> {
-    const result = await this.#start("squeue", ["-h", "-r", "-t", "all", filter, "-O", QUEUE_FORMAT], signal);
+    // -a: without it a job in a hidden partition, one's own included, is not listed and would seem gone.
+    const args = ["-h", "-a", "-r", "-t", "all", filter, "-O", QUEUE_FORMAT];
+    const result = await this.#start("squeue", args, signal);
     if (this.#knowsMe && /unrecognized option '--me'/.test(result.stderr)) {
       this.#knowsMe = false;
       return await this.#queueOfMine();
@@ -217,12 +219,12 @@ export class SlurmClient {
   }
 
   /**
-   * The partitions that the user can see.
+   * The partitions, hidden ones included: jobs can be sent there, too.
    *
    * @throws {SlurmError} with sinfo's own words when it does not answer.
    */
   async partitions(signal?: AbortSignal): Promise<Partition[]> {
-    const result = await this.#start("sinfo", ["-h", "-e", "-o", PARTITION_FORMAT], signal);
+    const result = await this.#start("sinfo", ["-h", "-a", "-e", "-o", PARTITION_FORMAT], signal);
     const partitions = answered(result) ? parsePartitions(result.stdout) : undefined;
     if (!partitions) throw new SlurmError(`Cannot read Slurm's partitions: ${words(result)}`);
     return partitions;

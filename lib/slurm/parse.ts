@@ -34,7 +34,7 @@ const ROW_LENGTH = FIELDS.reduce((sum, [, width]) => sum + width, 0);
 export const QUEUE_FORMAT: string = FIELDS.map(([name, width]) => `${name}:${width}`).join(",");
 
 /**
- * Reads what `squeue -h -r -O` {@link QUEUE_FORMAT} printed.
+ * Reads what `squeue -h -a -r -O` {@link QUEUE_FORMAT} printed.
  *
  * Every row has the same number of bytes, by which a newline in a name is told from the end of a row, and a listing from
  * any other text: a job must not seem gone because something else was printed.

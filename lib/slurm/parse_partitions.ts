@@ -20,7 +20,7 @@ export interface Partition {
 export const PARTITION_FORMAT = "%P|%l|%D|%c|%m|%G";
 
 /**
- * Reads what `sinfo -h -e -o` {@link PARTITION_FORMAT} printed: a row for each kind of nodes of a partition.
+ * Reads what `sinfo -h -a -e -o` {@link PARTITION_FORMAT} printed: a row for each kind of nodes of a partition.
  *
  * @returns `undefined` when the text is something else, or empty.
  */

@@ -126,6 +126,16 @@ describe("a client", () => {
     await assertRejects(() => client.requeue("7"), SlurmError, "Cannot requeue job 7");
   });
 
+  it("sees jobs in hidden partitions, and these partitions, which Slurm tells of only when asked for all", async () => {
+    const { slurm, client } = setup();
+    const ifAll = (text: string) => (args: string[]) => args.includes("-a") ? text : "";
+    slurm.answers.squeue = ifAll(row(7, "furu-a", "RUNNING"));
+    slurm.answers.sinfo = ifAll("hidden|infinite|1|4|4000|(null)\n");
+    assertEquals((await client.list())?.jobs.length, 1);
+    assertEquals((await client.lookup("furu-a"))?.length, 1);
+    assertEquals((await client.partitions()).map(({ name }) => name), ["hidden"]);
+  });
+
   it("says what was printed where it cannot be read", async () => {
     const { slurm, client } = setup();
     slurm.answers.sinfo = "<html>";

@@ -6,9 +6,12 @@ import type { ProgramResult } from "./program.ts";
  */
 export type SubmitFailure = "limit" | "unclear" | "refused";
 
-/** `QOSMaxSubmitJobPerUserLimit`, `AssocMaxSubmitJobLimit`, `MaxSubmitJobsPerAccount`, MaxJobCount, a busy controller. */
+/**
+ * `QOSMaxSubmitJobPerUserLimit`, `AssocMaxSubmitJobLimit`, `MaxSubmitJobsPerAccount`, `AssocGrpSubmitJobsLimit`,
+ * `QOSGrpSubmitJobsLimit`, MaxJobCount, a busy controller.
+ */
 const LIMIT =
-  /MaxSubmitJob|job submit limit|temporarily unable to accept job|Resource temporarily unavailable|too many (jobs|requests)|Rate limit/i;
+  /(Max|Grp)SubmitJob|job submit limit|temporarily unable to accept job|Resource temporarily unavailable|too many (jobs|requests)|Rate limit/i;
 
 /** Messages about the way to the controller. */
 const UNCLEAR =

@@ -119,16 +119,18 @@ describe("submit()", () => {
   });
 
   it("waits out submit limits with growing pauses, and says so", async () => {
+    const reasons = ["QOSMaxSubmitJobPerUserLimit", "AssocMaxSubmitJobLimit", "AssocGrpSubmitJobsLimit"];
     const limits = [
-      "sbatch: error: QOSMaxSubmitJobPerUserLimit\nsbatch: error: Batch job submission failed: Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)\n",
-      "sbatch: error: AssocMaxSubmitJobLimit\nsbatch: error: Batch job submission failed: Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)\n",
+      ...reasons.map((reason) =>
+        `sbatch: error: ${reason}\nsbatch: error: Batch job submission failed: Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)\n`
+      ),
       "sbatch: error: Slurm temporarily unable to accept job, sleeping and retrying\n",
     ];
     const { slurm, clock, waits, submit } = setup();
     slurm.answers.sbatch = [...limits.map((stderr) => ({ code: 1, stderr })), "13\n"];
     assertEquals(await submit(), { jobId: "13" });
-    assertEquals(clock.sleeps, [1000, 2000, 4000]);
-    assertEquals(waits.map(({ why }) => why), ["limit", "limit", "limit"]);
+    assertEquals(clock.sleeps, [1000, 2000, 4000, 8000]);
+    assertEquals(waits.map(({ why }) => why), ["limit", "limit", "limit", "limit"]);
     assertStringIncludes(waits[0]!.text, "QOSMaxSubmitJobPerUserLimit");
   });
 

@@ -18,17 +18,18 @@ export function checkPartitions(
 }
 
 function faults(spec: ParsedSpec, partitions: readonly Partition[]): string[] {
-  if (spec.partition === undefined) {
-    const standard = partitions.find(({ isDefault }) => isDefault);
-    return standard ? limits(spec, standard) : [];
+  const names = partitions.map(({ name }) => name);
+  const asked = spec.partition?.split(",") ??
+    partitions.filter(({ isDefault }) => isDefault).map(({ name }) => name);
+  // sbatch refuses the whole list where one of it is not there.
+  const absent = asked.filter((name) => !names.includes(name));
+  if (absent.length > 0) {
+    return absent.map((name) =>
+      `there is no partition '${name}': there are ${names.join(", ")}${didYouMean(name, names)}`
+    );
   }
   // Several may be named: Slurm takes the one where it begins first, so one that can do it is enough.
-  const found = spec.partition.split(",").map((name) => {
-    const partition = partitions.find((each) => each.name === name);
-    if (partition) return limits(spec, partition);
-    const names = partitions.map((each) => each.name);
-    return [`there is no partition '${name}': there are ${names.join(", ")}${didYouMean(name, names)}`];
-  });
+  const found = partitions.filter(({ name }) => asked.includes(name)).map((each) => limits(spec, each));
   return found.some((each) => each.length === 0) ? [] : found.flat();
 }
 

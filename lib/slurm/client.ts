@@ -225,7 +225,8 @@ export class SlurmClient {
    */
   async partitions(signal?: AbortSignal): Promise<Partition[]> {
     const result = await this.#start("sinfo", ["-h", "-a", "-e", "-o", PARTITION_FORMAT], signal);
-    const partitions = answered(result) ? parsePartitions(result.stdout) : undefined;
+    const standard = this.#env.SBATCH_PARTITION;
+    const partitions = answered(result) ? parsePartitions(result.stdout, standard) : undefined;
     if (!partitions) throw new SlurmError(`Cannot read Slurm's partitions: ${words(result)}`);
     return partitions;
   }

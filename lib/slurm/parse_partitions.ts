@@ -22,9 +22,11 @@ export const PARTITION_FORMAT = "%P|%l|%D|%c|%m|%G";
 /**
  * Reads what `sinfo -h -a -e -o` {@link PARTITION_FORMAT} printed: a row for each kind of nodes of a partition.
  *
+ * @param standard What the user has set as the partition of jobs that name none (`SBATCH_PARTITION`): one or, with
+ * commas between, several. @default the cluster's own, which sinfo marks
  * @returns `undefined` when the text is something else, or empty.
  */
-export function parsePartitions(text: string): Partition[] | undefined {
+export function parsePartitions(text: string, standard?: string): Partition[] | undefined {
   const partitions = new Map<string, Partition>();
   for (const line of text.split("\n")) {
     if (line.trim() === "" || /^CLUSTER: \S+\s*$/.test(line)) continue;
@@ -38,7 +40,7 @@ export function parsePartitions(text: string): Partition[] | undefined {
     const maxMinutes = limitMinutes(limit);
     partitions.set(name, {
       name,
-      isDefault: label.endsWith("*"),
+      isDefault: standard === undefined ? label.endsWith("*") : standard.split(",").includes(name),
       ...(maxMinutes === undefined ? {} : { maxMinutes }),
       nodes: Number(nodes) + (before?.nodes ?? 0),
       cpus: Math.max(parseInt(cpus), before?.cpus ?? 0),

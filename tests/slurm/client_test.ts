@@ -136,6 +136,19 @@ describe("a client", () => {
     assertEquals((await client.partitions()).map(({ name }) => name), ["hidden"]);
   });
 
+  it("takes the partition that the user's environment names for the default one, as sbatch does", async () => {
+    const slurm = new FakeSlurm();
+    slurm.answers.sinfo = ["cpu*", "gpu", "old"].map((name) => `${name}|infinite|1|4|4000|(null)\n`).join("");
+    const defaults = async (env: Record<string, string>) => {
+      const client = new SlurmClient({ env, clock: new FakeClock(), run: slurm.run });
+      return (await client.partitions()).filter(({ isDefault }) => isDefault).map(({ name }) => name);
+    };
+    assertEquals(await defaults({}), ["cpu"]);
+    assertEquals(await defaults({ SBATCH_PARTITION: "gpu,old" }), ["gpu", "old"]);
+    // Inside of a job it is that job's, and does not reach sbatch.
+    assertEquals(await defaults({ SBATCH_PARTITION: "gpu", SLURM_JOB_ID: "7" }), ["cpu"]);
+  });
+
   it("says what was printed where it cannot be read", async () => {
     const { slurm, client } = setup();
     slurm.answers.sinfo = "<html>";

@@ -183,6 +183,12 @@ describe("checkPartitions()", () => {
     assertEquals(check({ partition: "cpu,gpu", gpus: 1 }), []);
     assertEquals(check({ partition: "cpu,gpu", gpus: 3 }).length, 2);
   });
+
+  it("finds one that is not there beside one that can: sbatch refuses them together", () => {
+    assertEquals(check({ partition: "cpu,gpus" }), [
+      "spec 'big': there is no partition 'gpus': there are cpu, gpu; did you mean 'gpu'?",
+    ]);
+  });
 });
 
 describe("jobOptions()", () => {

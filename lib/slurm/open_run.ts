@@ -1,6 +1,6 @@
 import { join } from "@std/path/posix/join";
 import { resolveConfig } from "../core/config.ts";
-import { UsageError } from "../core/errors.ts";
+import { SlurmError, UsageError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
 import { didYouMean } from "../core/nearest.ts";
 import { systemRuntime } from "../run/default_runtime.ts";
@@ -67,6 +67,8 @@ export async function openRun({ runtime, dir }: Pick<FoundRun, "runtime" | "dir"
 /**
  * The jobs of a run: as its submitter wrote them down or, where it died before, as far as Slurm lists their names. One
  * that is still being submitted is waited for, up to two minutes.
+ *
+ * @throws {SlurmError} when only Slurm can tell, and does not. The signal's reason when it aborts.
  */
 export async function findJobs(
   opened: OpenedRun,
@@ -80,7 +82,15 @@ export async function findJobs(
     const written = await readDagJobs(runtime, dir);
     if (written) return new Map([...written].map(([hash, job]) => [hash, seenFromHere(opened, job)]));
     const waitedMs = machine.clock.monotonic() - begun;
-    if (machine.isGone(run.submitter) || waitedMs > SUBMITTING_MS) break;
+    if (machine.isGone(run.submitter)) break;
+    if (waitedMs > SUBMITTING_MS) {
+      const { pid, host } = run.submitter;
+      runtime.logger.warn(
+        `run ${run.runId} is still being submitted, by pid ${pid} on ${host} as far as can be told: what that submits ` +
+          `from now on is not seen here`,
+      );
+      break;
+    }
     if (!said && waitedMs > 1000) {
       said = true;
       runtime.logger.info(
@@ -93,7 +103,14 @@ export async function findJobs(
   const { cluster, nodes } = run;
   const named = new Map(nodes.map(({ jobName, hash }) => [jobName, hash]));
   const found = await (await client.at(cluster)).lookup([...named.keys()], signal);
-  for (const { name, jobId } of found ?? []) {
+  // No answer is not an answer that there are none: those in Slurm would be left alone, and said to be cancelled.
+  if (!found) {
+    throw new SlurmError(
+      `Cannot tell which jobs run ${run.runId} has in Slurm as squeue does not answer, and its submitter has not ` +
+        `written them down: try again later`,
+    );
+  }
+  for (const { name, jobId } of found) {
     const job = { jobId, name, ...(cluster === undefined ? {} : { cluster }), own: true, foreign: false };
     jobs.set(named.get(name)!, seenFromHere(opened, job));
   }

@@ -1,5 +1,6 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { SlurmError } from "../../lib/core/errors.ts";
 import type { DagContext } from "../../lib/slurm/dag_context.ts";
 import { followDag } from "../../lib/slurm/dag_follow.ts";
 import type { DagJob } from "../../lib/slurm/dag_run.ts";
@@ -110,5 +111,13 @@ describe("findJobs()", () => {
     assertEquals(found.get(root.hash), jobs.get(root.hash));
     const theirs = { ...opened, run: { ...opened.run, submitter: { ...gone, user: "somebody-else" } } };
     assertEquals((await findJobs(theirs, client)).get(leaf.hash)?.foreign, true);
+  });
+
+  it("does not take squeue's silence for a run without jobs", async () => {
+    await using rig = new SubmitRig();
+    const { opened, seen: { client } } = await submitted(rig);
+    opened.runtime.machine.isGone = () => true;
+    rig.slurm.answers.squeue = DOWN;
+    await assertRejects(() => findJobs(opened, client), SlurmError, "squeue does not answer");
   });
 });

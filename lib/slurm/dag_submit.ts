@@ -72,7 +72,8 @@ class Submission {
     try {
       await this.#takeBack();
     } catch (error) {
-      tell(this.#context, "error", errorText(error));
+      const advice = `what was submitted already may go on, cancel it later: furu cancel ${run.runId}`;
+      tell(this.#context, "error", `${errorText(error)}; ${advice}`);
     }
     throw failure.error;
   }

@@ -1,5 +1,5 @@
 import { resolveConfig } from "../core/config.ts";
-import { RunFailedError } from "../core/errors.ts";
+import { errorText, RunFailedError } from "../core/errors.ts";
 import type { RunSummary } from "../core/event.ts";
 import type { Hash } from "../core/hash.ts";
 import { checkPermissions } from "../core/permissions.ts";
@@ -112,8 +112,14 @@ async function follow(context: DagContext, jobs: ReadonlyMap<Hash, DagJob>): Pro
   let summary: RunSummary;
   try {
     summary = await followDag(context, jobs, async () => {
-      const cancelled = await cancelOwn(context, jobs);
-      tell(context, "warn", `run ${runId} was stopped: cancelled ${cancelled} of its jobs`);
+      try {
+        const cancelled = await cancelOwn(context, jobs);
+        tell(context, "warn", `run ${runId} was stopped: cancelled ${cancelled} of its jobs`);
+      } catch (error) {
+        // After a signal the process exits, whatever is thrown: nobody would hear of jobs that go on.
+        const advice = `its jobs may go on, cancel them later: furu cancel ${runId}`;
+        tell(context, "error", `run ${runId} was stopped, but: ${errorText(error)}; ${advice}`);
+      }
     });
   } catch (error) {
     if (!signal.aborted) {

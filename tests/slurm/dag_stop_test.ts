@@ -120,4 +120,23 @@ describe("a run on Slurm that is stopped before all is submitted", () => {
     assertEquals(rig.slurm.states(), { 100: "CANCELLED", 101: "CANCELLED" });
     assertEquals(rig.queued(), []);
   });
+
+  it("says so when its jobs cannot be cancelled, and ends as any other", async () => {
+    await using rig = new StopRig();
+    const script = rig.run([{ id: "a" }]);
+    await until(() => script.stdout.includes("submitted 1 job"), "it is submitted", 20_000);
+    rig.slurm.put("refuse-scancel");
+    script.kill("SIGINT");
+    const ended = await script.ended();
+    assertEquals(ended.code, 130, ended.output);
+    const events = eventsOf(ended);
+    const { interrupted, summary } = ending(events);
+    assertEquals(interrupted, true);
+    assertMatch(messages(events).at(-1) ?? "", /Cannot cancel job 100: .*Unable to contact slurm controller/);
+    assertStringIncludes(messages(events).at(-1) ?? "", `furu cancel ${summary.runId}`);
+    assertEquals(rig.queued().length, 2);
+    rig.slurm.remove("refuse-scancel");
+    assertEquals((await rig.furu("cancel", summary.runId).ended()).code, 0);
+    assertEquals(rig.slurm.states(), { 100: "CANCELLED" });
+  });
 });

@@ -141,6 +141,7 @@ describe("submitDag()", () => {
     const leaf = Leaf({ id: "a" });
     await assertRejects(() => rig.submit([Node({ id: "root", of: [leaf] })]), SlurmError);
     assertStringIncludes(rig.messages[0]!, "Cannot cancel job 100");
+    assertStringIncludes(rig.messages[0]!, `furu cancel ${rig.runId}`);
     const { store } = testRuntime(rig.root);
     assertEquals((await readQueued(store, store.paths(leaf)))?.jobId, "100");
   });

@@ -23,7 +23,9 @@ for job in "$here"/jobs/*/name; do
   [ -z "\${only-}" ] || [ "$only" = "$name" ] || continue
   ${ROW} "\${job##*/}" N/A "$(cat "$job/state")" 0 "$name" None
 done`,
-  scancel: `for id; do [ ! -e "$here/jobs/$id" ] || echo CANCELLED >"$here/jobs/$id/state"; done`,
+  scancel: `
+if [ -e "$here/refuse-scancel" ]; then echo "scancel: error: Unable to contact slurm controller" >&2; exit 1; fi
+for id; do [ ! -e "$here/jobs/$id" ] || echo CANCELLED >"$here/jobs/$id/state"; done`,
   sinfo: `
 while [ -e "$here/hold-sinfo" ]; do touch "$here/sinfo-waits"; sleep 0.02; done
 echo 'all*|infinite|2|4|4000|(null)'`,

@@ -15,8 +15,11 @@ async function up(folder: string): Promise<void> {
 
 /** Does it run already, so that its jobs must not be disturbed? */
 async function answers(folder: string): Promise<boolean> {
+  const config = join(folder, "slurm.conf");
   try {
-    await runProgram("sinfo", [], { SLURM_CONF: join(folder, "slurm.conf") });
+    // Slurm's programs wait a minute for a configuration that is not there.
+    Deno.statSync(config);
+    await runProgram("sinfo", [], { SLURM_CONF: config });
     return true;
   } catch {
     return false;

@@ -5,6 +5,7 @@ import { poolForced } from "../pool/pool_forced.ts";
 import { storeStatus } from "../schedule/status_source.ts";
 import { declareDead, removeEndedClaim } from "../store/attempt_end.ts";
 import { ClaimWatch, describeOwner, type Look } from "../store/liveness.ts";
+import { readClaim } from "../store/read_claim.ts";
 import { describeQueued, linkQueued, queuedAdvice, readQueued, removeQueued } from "../store/queued.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact.ts";
 import { adoptedJob } from "./adopted_job.ts";
@@ -120,13 +121,15 @@ export class DagFinder {
     const { runId, cluster } = run;
     const job = { name: node.jobName, run: runId, ...(cluster === undefined ? {} : { cluster }) };
     if (await linkQueued(store, paths, job) === "ours") {
-      // It may have been computed between the look at its result and this.
-      if (!await this.isDone(node)) {
+      // Between the look at it and this a job that was queued may have begun (first its claim is there, then it is queued
+      // no more), and may even have computed it.
+      const isClaimed = await readClaim(store, paths) !== undefined;
+      if (!isClaimed && !await this.isDone(node)) {
         await this.#checkBelow(node);
         return "ours";
       }
       await removeQueued(store, paths, node.jobName);
-      return { kind: "done" };
+      return "again";
     }
     const queued = await readQueued(store, paths);
     if (!queued) return "again";

@@ -4,6 +4,8 @@ import { afterEach, describe, it } from "@std/testing/bdd";
 import { SlurmError } from "../../lib/core/errors.ts";
 import { payloadReferences, readPayload } from "../../lib/worker/payload_files.ts";
 import { readDagJobs, readDagRun, runDir } from "../../lib/slurm/dag_run.ts";
+import { releaseClaim } from "../../lib/store/attempt_end.ts";
+import { tryClaim } from "../../lib/store/claim.ts";
 import { linkQueued, readQueued, writeQueuedId } from "../../lib/store/queued.ts";
 import type { Artifact } from "../../lib/task/artifact.ts";
 import { get } from "../../lib/run/get.ts";
@@ -71,6 +73,28 @@ describe("submitDag()", () => {
     const { jobs } = await rig.submit([root]);
     assertEquals(jobs.get(leaf.hash), { jobId: "7", name, own: false, foreign: false });
     assertEquals(rig.dependencies.get(jobs.get(root.hash)!.jobId), "afterok:7");
+  });
+
+  it("submits nothing for what a job began to compute between a look at its claim and one at what is queued", async () => {
+    await using rig = new SubmitRig();
+    const leaf = Leaf({ id: "a" });
+    const { store } = testRuntime(rig.root);
+    const { link } = store.machine.files;
+    const paths = store.paths(leaf);
+    const slurm = { jobId: "7", name: "furu-01234567-other", restarts: 0 };
+    rig.rows = [queueRow({ ...slurm, state: "RUNNING" })];
+    let begun: Awaited<ReturnType<typeof tryClaim>> | undefined;
+    rig.files.link = async (from, to) => {
+      if (to.endsWith("queued.json")) {
+        begun ??= await tryClaim(store, paths, { backend: "slurm-dag", run: "other", slurm });
+      }
+      await link(from, to);
+    };
+    const { jobs } = await rig.submit([leaf]);
+    assertEquals(begun?.kind, "claimed");
+    assertEquals(jobs.get(leaf.hash), { jobId: "7", name: slurm.name, own: false, foreign: false });
+    assertEquals([rig.slurm.count("sbatch"), await readQueued(store, paths)], [0, undefined]);
+    if (begun?.kind === "claimed") await releaseClaim(store, begun.claim);
   });
 
   it("takes over what a job of another run left that has ended", async () => {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Files } from "../../lib/core/files.ts";
 import type { Hash } from "../../lib/core/hash.ts";
 import { SlurmClient } from "../../lib/slurm/client.ts";
 import type { DagContext } from "../../lib/slurm/dag_context.ts";
@@ -43,6 +44,8 @@ export class SubmitRig extends Rig {
   readonly others: Record<string, string[]> = {};
   /** Stops the run. */
   readonly controller = new AbortController();
+  /** Operations on files that do something else than the real ones. */
+  files: Partial<Files> = {};
   /** Called with the name of a job that sbatch has taken: what sbatch answers instead. */
   onTaken: ((name: string) => Partial<ProgramResult> | undefined) | undefined;
 
@@ -81,7 +84,7 @@ export class SubmitRig extends Rig {
   }
 
   async submit(roots: Artifact[]): Promise<{ jobs: Map<Hash, DagJob>; context: DagContext }> {
-    const runtime = testRuntime(this.root);
+    const runtime = testRuntime(this.root, { files: this.files });
     const clock = runtime.machine.clock;
     const client = new SlurmClient({ env: {}, clock, run: this.slurm.run, intervalSec: 0.05 });
     // What the cluster has is another test's business.

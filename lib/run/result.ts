@@ -1,8 +1,8 @@
 import { errorCode, StoreError, ValidationError } from "../core/errors.ts";
 import { readRecord } from "../store/commit.ts";
 import { type ArtifactPaths, attemptPaths } from "../store/layout.ts";
-import { listSurely } from "../store/list_surely.ts";
 import type { SuccessRecord } from "../store/record.ts";
+import { recordForSure } from "../store/record_for_sure.ts";
 import { decodeValue } from "../store/value.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact.ts";
 import type { Runtime } from "./runtime.ts";
@@ -73,24 +73,11 @@ export async function findForSure(
   artifact: Artifact,
   { value = true, signal }: { value?: boolean; signal?: AbortSignal } = {},
 ): Promise<Found> {
-  const { machine, store } = runtime;
-  const paths = store.paths(artifact);
-  const limit = machine.clock.monotonic() + 120_000;
-  for (let turn = 1, pause = 20;; turn++, pause = Math.min(pause * 2, 5000)) {
-    const found = await findResult(runtime, artifact, { tolerant: true, value });
-    if (found.state !== "missing") return found;
-    const names = await listSurely(store, paths.taskDir);
-    if (!names.some(({ name }) => paths.record.endsWith(`/${name}`))) {
-      return await findResult(runtime, artifact, { tolerant: true, value });
-    }
-    // A process that stood still for so long has not looked for so long.
-    if (turn > MAX_TURNS && machine.clock.monotonic() > limit) {
-      throw new StoreError(
-        `Cannot open ${paths.record}: its folder lists it, and it could not be opened for 120 s`,
-      );
-    }
-    await machine.clock.sleep(pause, signal);
-  }
+  const { store } = runtime;
+  const found = await findResult(runtime, artifact, { tolerant: true, value });
+  if (found.state !== "missing") return found;
+  if (!await recordForSure(store, store.paths(artifact), signal)) return found;
+  return await findResult(runtime, artifact, { tolerant: true, value });
 }
 
 /** The value of a record, from the record or its files. */

@@ -6,6 +6,7 @@ import { readEnds } from "../store/ends.ts";
 import { readClaim } from "../store/read_claim.ts";
 import { readQueued, removeQueued } from "../store/queued.ts";
 import type { SuccessRecord } from "../store/record.ts";
+import { recordForSure } from "../store/record_for_sure.ts";
 import { adoptedJob } from "./adopted_job.ts";
 import { cancelStranded } from "./dag_cancel.ts";
 import { DagAttempts } from "./dag_attempts.ts";
@@ -139,9 +140,9 @@ class Follower {
   }
 
   /** Is its result there? A forced one has to be of this run. */
-  async #takeIfDone(node: DagNode): Promise<boolean> {
-    const { run, runtime, onEvent } = this.#context;
-    const record = await readRecord(runtime.store, runtime.store.paths(node));
+  async #takeIfDone(node: DagNode, read: typeof recordForSure = readRecord): Promise<boolean> {
+    const { run, runtime, onEvent, signal } = this.#context;
+    const record = await read(runtime.store, runtime.store.paths(node), signal);
     if (!record || !this.#counts(node, record)) return false;
     const how = record.run === run.runId ? "computed" : "elsewhere";
     if (how === "computed") this.#computed++;
@@ -171,8 +172,8 @@ class Follower {
       if (!job && node.dependencies.some((hash) => this.#progress.get(hash) === "open")) continue;
       const state = job ? tracker.get(job).state : NEVER;
       if (state.status !== "dead") continue;
-      // Its result may have come after the last look.
-      if (await this.#takeIfDone(node)) continue;
+      // Its result may have come after the last look, and this host may remember that it was not there.
+      if (await this.#takeIfDone(node, recordForSure)) continue;
       // A job that finds another one at it ends well, and computes nothing. A submitter that died may not have written
       // down who it is.
       if ((!job || state.reason === "completed") && await this.#findOther(node)) continue;

@@ -1,6 +1,8 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { configure } from "../../lib/core/config.ts";
 import { SlurmError } from "../../lib/core/errors.ts";
+import { get } from "../../lib/run/get.ts";
 import type { DagContext } from "../../lib/slurm/dag_context.ts";
 import { followDag } from "../../lib/slurm/dag_follow.ts";
 import type { DagJob } from "../../lib/slurm/dag_run.ts";
@@ -9,7 +11,7 @@ import { findJobs } from "../../lib/slurm/open_run.ts";
 import { tryClaim } from "../../lib/store/claim.ts";
 import { readClaim } from "../../lib/store/read_claim.ts";
 import { releaseClaim } from "../../lib/store/attempt_end.ts";
-import { until } from "../rig.ts";
+import { testRuntime, until } from "../rig.ts";
 import { queueRow } from "./fake_slurm.ts";
 import { Leaf, Node, SubmitRig } from "./submit_rig.ts";
 
@@ -54,6 +56,34 @@ describe("followDag()", () => {
     const summary = await following;
     assertEquals(summary.failures.map(({ hash }) => hash), [leaf.hash]);
     assertEquals(summary.notRun, 1);
+  });
+
+  it("finds the result of a job that has ended although this host remembers that it was not there", async () => {
+    await using rig = new SubmitRig();
+    const leaf = Leaf({ id: "a" });
+    const { store } = testRuntime(rig.root);
+    const { list, readText } = store.machine.files;
+    const { record, taskDir } = store.paths(leaf);
+    // As on NFS: until its folder is listed once more, a name that was not there is not there.
+    let lists = 0;
+    const isHidden = () => lists < 2;
+    rig.files = {
+      list: async (dir) => {
+        if (dir === taskDir) lists++;
+        const entries = await list(dir);
+        return dir === taskDir && isHidden() ? entries.filter(({ name }) => !record.endsWith(name)) : entries;
+      },
+      readText: (path) =>
+        path === record && isHidden() ? Promise.reject(new Deno.errors.NotFound("ENOENT")) : readText(path),
+    };
+    const { jobs, context } = await rig.submit([leaf]);
+    configure({ root: rig.root, recordGit: "ignore" });
+    await get(leaf);
+    configure({ root: "/nowhere" });
+    answer(rig, { 100: "COMPLETED" }, true);
+    lists = 0;
+    const summary = await followDag({ ...context, tracker: new JobTracker(context.client) }, jobs);
+    assertEquals([summary.failures, summary.elsewhere, lists], [[], 1, 2]);
   });
 
   it("sees the ends of another user's jobs, and concludes nothing from not seeing them", async () => {

@@ -10,6 +10,9 @@ import { type ArtifactKey, type ArtifactPaths, artifactPaths, privateName, taskD
  */
 export type ClaimHint = (holder: ClaimRecord) => Promise<string | undefined>;
 
+/** How often a folder is made again under one that others keep removing. */
+const MAX_TURNS = 100;
+
 /** How a {@link Store} is made. */
 export interface StoreOptions {
   /** The store's folder, absolute. */
@@ -113,17 +116,31 @@ export class Store {
     }
   }
 
-  /** Makes a folder (and those above it), group-writable where the store is. Returns whether it was made now. */
+  /**
+   * Makes a folder (and those above it), group-writable where the store is. Returns whether it was made now.
+   *
+   * @throws {StoreError} where the folder above is there and yet is none, as a link to nothing. Errors of the system.
+   */
   async makeDir(path: string): Promise<boolean> {
     const { files } = this.machine;
-    try {
-      await files.mkdir(path);
-    } catch (error) {
-      if (errorCode(error) === "EEXIST") return false;
-      if (errorCode(error) !== "ENOENT") throw error;
-      if (dirname(path) === path) throw error;
-      await this.makeDir(dirname(path));
-      return await this.makeDir(path);
+    for (let turn = 1;; turn++) {
+      try {
+        await files.mkdir(path);
+        break;
+      } catch (error) {
+        if (errorCode(error) === "EEXIST") return false;
+        if (errorCode(error) !== "ENOENT" || dirname(path) === path) throw error;
+        // Another process may have removed it just now, since it was empty: but not again and again.
+        if (turn > MAX_TURNS) {
+          throw new StoreError(
+            `Cannot make folder ${path}: nothing can be made in ${
+              dirname(path)
+            }, which may be a link to nothing`,
+            { cause: error },
+          );
+        }
+        await this.makeDir(dirname(path));
+      }
     }
     if (path.startsWith(`${this.root}/`) && await this.isShared()) await files.chmod(path, 0o2775);
     return true;

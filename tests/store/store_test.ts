@@ -1,5 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { it } from "@std/testing/bdd";
+import { join } from "@std/path/join";
+import { StoreError } from "../../lib/core/errors.ts";
+import { Rig, testRuntime } from "../rig.ts";
 import { ROOT, simRuntime } from "../sim/sim_runtime.ts";
 import { World } from "../sim/world.ts";
 
@@ -15,4 +18,15 @@ it("Store.isShared() asks again after the file server was away", async () => {
   });
   await world.run();
   assertEquals([process.error, process.value], [undefined, false]);
+});
+
+it("Store.makeDir() makes all folders above, and says so where one of them is a link to nothing", async () => {
+  await using rig = new Rig();
+  const { store } = testRuntime(join(rig.folder, "link"));
+  Deno.symlinkSync(join(rig.folder, "purged"), store.root);
+  const path = join(store.root, "artifacts/a/b");
+  const error = await assertRejects(() => store.makeDir(path), StoreError, "a link to nothing");
+  assertEquals(error.message.includes(`nothing can be made in ${store.root},`), true);
+  Deno.mkdirSync(join(rig.folder, "purged"));
+  assertEquals([await store.makeDir(path), await store.makeDir(path)], [true, false]);
 });

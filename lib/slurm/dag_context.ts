@@ -19,6 +19,8 @@ export interface DagContext {
   run: DagRun;
   /** The run's folder. */
   dir: string;
+  /** May a node that has no job still get one from the run's submitter? @default none does */
+  isSubmitting?: () => Promise<boolean>;
   /** Told what happens. */
   onEvent: EventSink;
   /** Ends it. */

@@ -178,7 +178,7 @@ class Follower {
       // down who it is.
       if ((!job || state.reason === "completed") && await this.#findOther(node)) continue;
       if (this.#isStranded(node)) this.#progress.set(node.hash, "stranded");
-      else await this.#fail(node, job, state);
+      else if (job || !await this.#context.isSubmitting?.()) await this.#fail(node, job, state);
     }
   }
 

@@ -10,7 +10,7 @@ import { followDag } from "./dag_follow.ts";
 import { followPoolRun } from "./follow_pool_run.ts";
 import { JobLookup } from "./job_lookup.ts";
 import { JobTracker } from "./job_tracker.ts";
-import { findJobs, findRun, openRun } from "./open_run.ts";
+import { findJobs, findRun, openRun, submittingWatch } from "./open_run.ts";
 import { systemClient } from "./system_client.ts";
 
 /** Options of {@link followRun}. */
@@ -47,6 +47,7 @@ export async function followRun(runId: string, options: FollowRunOptions = {}): 
     tracker: new JobTracker(client),
     run,
     dir,
+    isSubmitting: submittingWatch(opened),
     onEvent: reporter.sink,
     signal,
   };

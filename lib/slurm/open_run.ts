@@ -117,6 +117,21 @@ export async function findJobs(
   return jobs;
 }
 
+/**
+ * Tells whether jobs may still be submitted for a run: not when its submitter is gone, or has written all of them down. One on
+ * another machine, of which nothing can be known, is believed for as long as anything may stand still (`staleAfterSec`).
+ */
+export function submittingWatch({ runtime, run, dir }: OpenedRun): () => Promise<boolean> {
+  const { machine, config } = runtime;
+  const begun = machine.clock.monotonic();
+  return async () => {
+    if (machine.isGone(run.submitter)) return false;
+    const isStale = machine.clock.monotonic() - begun > config.staleAfterSec * 1000;
+    if (isStale && run.submitter.host !== machine.self.host) return false;
+    return await readDagJobs(runtime, dir) === undefined;
+  };
+}
+
 /** Those of another user are none of ours to cancel, and not to see them means nothing. */
 function seenFromHere({ runtime: { machine }, run }: OpenedRun, job: DagJob): DagJob {
   const { user } = run.submitter;

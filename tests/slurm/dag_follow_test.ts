@@ -7,8 +7,9 @@ import type { DagContext } from "../../lib/slurm/dag_context.ts";
 import { followDag } from "../../lib/slurm/dag_follow.ts";
 import type { DagJob } from "../../lib/slurm/dag_run.ts";
 import { JobTracker } from "../../lib/slurm/job_tracker.ts";
-import { findJobs } from "../../lib/slurm/open_run.ts";
+import { findJobs, submittingWatch } from "../../lib/slurm/open_run.ts";
 import { tryClaim } from "../../lib/store/claim.ts";
+import { removeQueued } from "../../lib/store/queued.ts";
 import { readClaim } from "../../lib/store/read_claim.ts";
 import { releaseClaim } from "../../lib/store/attempt_end.ts";
 import { testRuntime, until } from "../rig.ts";
@@ -111,6 +112,25 @@ describe("followDag()", () => {
     const summary = await following;
     assertEquals(summary.failures.map(({ hash }) => hash), [leaf.hash]);
     assertEquals(rig.slurm.count("scancel"), 0);
+  });
+
+  it("fails no node whose job its submitter may still submit, as while it waits out a limit", async () => {
+    await using rig = new SubmitRig();
+    const { leaf, root, jobs, seen, opened } = await submitted(rig);
+    const { store, machine } = seen.runtime;
+    for (const node of [leaf, root]) {
+      await removeQueued(store, store.paths(node), jobs.get(node.hash)!.name);
+    }
+    answer(rig, {}, true);
+    const following = followDag({ ...seen, isSubmitting: submittingWatch(opened) }, new Map());
+    const before = rig.slurm.count("squeue");
+    await until(() => rig.slurm.count("squeue") > before + 5, "Slurm was asked again and again");
+    assertEquals(rig.slurm.count("scancel"), 0);
+    machine.isGone = () => true;
+    const { failures, notRun } = await following;
+    assertEquals(failures.map(({ hash }) => hash), [leaf.hash]);
+    assertMatch(failures[0]!.error, /it was never submitted/);
+    assertEquals(notRun, 1);
   });
 
   it("follows a job whose submitter died before it wrote down which it is", async () => {

@@ -1,12 +1,15 @@
+import { queuePaths } from "../queue/layout.ts";
+import { askToStop } from "../queue/stop_request.ts";
 import { removeQueued } from "../store/queued.ts";
 import { cancelOwn } from "./dag_cancel.ts";
 import { cancelPool } from "./cancel_pool.ts";
+import { readDagJobs } from "./dag_run.ts";
 import { findJobs, findRun, openRun } from "./open_run.ts";
 import { systemClient } from "./system_client.ts";
 
 /**
- * Cancels the jobs that a run submitted; one that is being submitted, when that is done. Those of other runs that it waits for
- * go on. A run of a pool has ended then, also for workers that were started otherwise.
+ * Cancels the jobs that a run submitted; one that is being submitted is told to submit no more. Those of other runs that it
+ * waits for go on. A run of a pool has ended then, also for workers that were started otherwise.
  *
  * @returns How many jobs were cancelled.
  * @throws {UsageError} for a run that is not there. {@link SlurmError} with scancel's own words.
@@ -16,12 +19,17 @@ export async function cancelRun(runId: string): Promise<number> {
   if (found.mode === "pool") return await cancelPool(found.runtime, runId, systemClient());
   const opened = await openRun(found);
   const { run, runtime } = opened;
+  const { store, machine: { self } } = runtime;
   const client = systemClient();
+  const why = `furu cancel${self.user === undefined ? "" : ` by ${self.user}`} on ${self.host}`;
+  if (await readDagJobs(runtime, opened.dir) === undefined) {
+    await askToStop(store, queuePaths(store.root, runId), "stop", why);
+  }
   const jobs = await findJobs(opened, client);
   const cancelled = await cancelOwn({ client, run, runtime }, jobs);
   // What its submitter could not submit any more is queued no longer.
   if (runtime.machine.isGone(run.submitter)) {
-    for (const node of run.nodes) await removeQueued(runtime.store, runtime.store.paths(node), node.jobName);
+    for (const node of run.nodes) await removeQueued(store, store.paths(node), node.jobName);
   }
   return cancelled;
 }

@@ -7,11 +7,8 @@ import { cancelJobs } from "./cancel_jobs.ts";
 import { type DagContext, tell } from "./dag_context.ts";
 import { DagFinder, type Taken } from "./dag_finder.ts";
 import { type DagJob, type DagNode, writeDagJobs } from "./dag_run.ts";
-import { jobCommand } from "./job_command.ts";
-import { jobOptions } from "./job_options.ts";
-import { logPattern, scriptPath } from "./log_path.ts";
-import { nodeLogDir } from "./node_log_dir.ts";
-import { batchScript } from "./script.ts";
+import { submitNode } from "./submit_node.ts";
+import { untilCancelled } from "./until_cancelled.ts";
 
 /** How many are submitted at the same time: each is a process here, and a request to Slurm's one controller. */
 const CONCURRENCY = 8;
@@ -30,7 +27,11 @@ export async function submitDag(
   artifacts: ReadonlyMap<Hash, Artifact>,
   assumed: ReadonlySet<Hash>,
 ): Promise<Map<Hash, DagJob>> {
-  return await new Submission(context, new DagFinder(context, artifacts, assumed)).run();
+  return await untilCancelled(
+    context,
+    (watched, cancelled) =>
+      new Submission(watched, new DagFinder(watched, artifacts, assumed), cancelled).run(),
+  );
 }
 
 class Submission {
@@ -41,12 +42,15 @@ class Submission {
   /** Names of jobs that sbatch was given and has not answered for. */
   readonly #submitting = new Set<string>();
   readonly #nodes: ReadonlyMap<Hash, DagNode>;
+  /** Aborts when somebody else cancels the run. */
+  readonly #cancelled: AbortSignal;
   /** Where its jobs go, as far as that is known. */
   #cluster: string | undefined;
 
-  constructor(context: DagContext, finder: DagFinder) {
+  constructor(context: DagContext, finder: DagFinder, cancelled: AbortSignal) {
     this.#context = context;
     this.#finder = finder;
+    this.#cancelled = cancelled;
     this.#cluster = context.run.cluster;
     this.#nodes = new Map(context.run.nodes.map((node) => [node.hash, node]));
   }
@@ -66,16 +70,23 @@ class Submission {
       }
     });
     for await (const _ of all);
-    // A stop while the last one was submitted stops nothing else.
-    if (signal.aborted) failure ??= { error: signal.reason };
+    // A stop while the last one was submitted stops nothing else. Who cancels a run that is whole finds its jobs.
+    if (signal.aborted && signal.reason !== this.#cancelled.reason) failure ??= { error: signal.reason };
     if (!failure) return this.#jobs;
     try {
-      await this.#takeBack();
+      await (failure.error === this.#cancelled.reason ? this.#handOver() : this.#takeBack());
     } catch (error) {
       const advice = `what was submitted already may go on, cancel it later: furu cancel ${run.runId}`;
       tell(this.#context, "error", `${errorText(error)}; ${advice}`);
     }
     throw failure.error;
+  }
+
+  /** Writes down what was submitted, for whoever cancels the run and waits for that. */
+  async #handOver(): Promise<void> {
+    const { runtime, dir } = this.#context;
+    await this.#findUnanswered();
+    await writeDagJobs(runtime, dir, this.#jobs);
   }
 
   /** Cancels what was submitted, also what sbatch may have taken just when it was told to stop. */
@@ -202,32 +213,7 @@ class Submission {
   }
 
   async #submit(node: DagNode, afterOk: readonly string[]): Promise<DagJob> {
-    const { run, runtime, client, signal, dir } = this.#context;
-    const spec = run.specs[node.spec]!;
-    const folder = nodeLogDir(run, node.spec);
-    const script = scriptPath(folder, node.jobName);
-    // Slurm says nothing of a missing folder: the job fails.
-    await runtime.store.makeDir(folder);
-    await runtime.machine.files.write(
-      script,
-      batchScript({
-        title: `furu: ${this.#finder.artifact(node)} of run ${run.runId}`,
-        setup: spec.setup,
-        command: jobCommand(run, { run: dir, hash: node.hash, name: node.jobName }),
-      }),
-    );
-    const { jobId, cluster } = await client.submit({
-      script,
-      name: node.jobName,
-      options: jobOptions({ spec, log: logPattern(folder, node.jobName), afterOk, requeue: true }),
-      signal,
-      onWait: ({ text, waitMs }) =>
-        tell(
-          this.#context,
-          "warn",
-          `${this.#finder.artifact(node)} is submitted again in ${waitMs / 1000} s: ${text}`,
-        ),
-    });
+    const { jobId, cluster } = await submitNode(this.#context, node, this.#finder.artifact(node), afterOk);
     return this.#ownJob(node.jobName, jobId, cluster);
   }
 

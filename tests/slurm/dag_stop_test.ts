@@ -121,6 +121,22 @@ describe("a run on Slurm that is stopped before all is submitted", () => {
     assertEquals(rig.queued(), []);
   });
 
+  it("submits no more when 'furu cancel' comes, also while it waits for a submit limit", async () => {
+    await using rig = new StopRig();
+    rig.slurm.put("limit-from", "101");
+    const script = rig.run([{ id: "b", needs: [{ id: "a" }] }]);
+    await until(() => script.stdout.includes("is submitted again in"), "it waits for the limit", 20_000);
+    const runId = [...Deno.readDirSync(join(rig.root, "runs"))][0]!.name;
+    const { code, stdout, output } = await rig.furu("cancel", runId).ended();
+    assertEquals([code, stdout], [0, `cancelled 1 job of ${runId}\n`], output);
+    const ended = await script.ended();
+    const { interrupted, summary } = ending(eventsOf(ended));
+    assertEquals([interrupted, summary.notRun], [false, 2]);
+    assertMatch(ended.stdout, /Cannot submit the rest of run slurm-\S+ as it was cancelled: furu cancel/);
+    assertEquals(rig.slurm.states(), { 100: "CANCELLED" });
+    assertEquals(rig.queued(), []);
+  });
+
   it("says so when its jobs cannot be cancelled, and ends as any other", async () => {
     await using rig = new StopRig();
     const script = rig.run([{ id: "a" }]);

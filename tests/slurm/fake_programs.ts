@@ -12,6 +12,9 @@ until mkdir "$here/jobs/$n" 2>/dev/null; do n=$((n+1)); done
 if [ -e "$here/refuse-from" ] && [ "$n" -ge "$(cat "$here/refuse-from")" ]; then
   rmdir "$here/jobs/$n"; echo "sbatch: error: Batch job submission failed: Invalid account" >&2; exit 1
 fi
+if [ -e "$here/limit-from" ] && [ "$n" -ge "$(cat "$here/limit-from")" ]; then
+  rmdir "$here/jobs/$n"; echo "sbatch: error: QOSMaxSubmitJobPerUserLimit" >&2; exit 1
+fi
 echo PENDING >"$here/jobs/$n/state"; echo "$name" >"$here/jobs/$n/name"
 while [ -e "$here/hold-sbatch-$n" ]; do sleep 0.02; done
 echo "$n"`,

@@ -5,6 +5,7 @@ import { plan } from "../plan/graph.ts";
 import type { QueuePaths } from "../queue/layout.ts";
 import { listQueue } from "../queue/list_queue.ts";
 import { makeQueue } from "../queue/make_queue.ts";
+import { refreshQueue } from "../queue/refresh_queue.ts";
 import { askToStop } from "../queue/stop_request.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { drive, type DriveResult } from "../schedule/drive.ts";
@@ -125,6 +126,7 @@ class Controller {
       patiently(runtime, () => !ending.aborted && !claim.lost.aborted, step);
     const specs = [...new Set(run.nodes.map(({ spec }) => spec))];
     await patient(() => makeQueue(runtime.store, paths, specs));
+    if (role.term > 1) await patient(() => refreshQueue(runtime.store, paths, specs));
     const listed = await patient(() => listQueue(runtime.store, paths));
     this.#earlier = earlierTerms(listed);
     if (role.term > 1) tell(this.#context, "info", takenUp(run.runId, role.term, this.#earlier));

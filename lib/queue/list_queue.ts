@@ -25,7 +25,7 @@ const ORDER: readonly QueueState[] = ["todo", "withdrawn", "waiting", "running",
 /**
  * Lists the whole queue: for a controller that begins, and for one that suspects that something was lost. A file may move
  * while this looks, so `todo` and `running` are listed again at the end; of several places the furthest one counts. A task
- * that is in none may still be there when listings are old: look twice before making it anew.
+ * that is in none may still be there when listings are old: see `refreshQueue`, or look twice before making it anew.
  *
  * @throws {StoreError} when a folder cannot be listed.
  */

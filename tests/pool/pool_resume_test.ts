@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { dirname } from "@std/path/dirname";
 import { join } from "@std/path/join";
 import type { Heartbeat, HeartbeatOptions } from "../../lib/core/machine.ts";
 import { readEnded } from "../../lib/pool/ended.ts";
@@ -98,6 +99,35 @@ describe("a controller that comes later", () => {
     await Deno.rename(join(rig.paths.todo, "default", file), join(rig.paths.failed, file));
     const { summary } = (await rig.control())!;
     assertEquals([starts, summary.failures[0]?.attempts], [1, 3]);
+  });
+
+  it("does not begin anew what its host remembers as missing", async () => {
+    await using rig = new PoolRig({ maxComputeRetries: 1 });
+    let starts = 0;
+    const bad = artifact(() => {
+      starts++;
+      throw new Error("too bad");
+    });
+    await rig.begin([bad]);
+    const first = rig.process();
+    await rig.role(first);
+    const file = await rig.queue(bad);
+    const failure = { schema: 1, kind: "compute", error: "before", at: "" };
+    await Deno.writeTextFile(join(rig.paths.failed, `${bad.hash}.1.0.error.json`), JSON.stringify(failure));
+    await Deno.rename(join(rig.paths.todo, "default", file), join(rig.paths.failed, file));
+    rig.kill(first.pid);
+    const runtime = rig.process();
+    // As it was when the host listed it last: before the failure, unless the host has changed something there since.
+    const remembered = new Set([rig.paths.failed]);
+    const { files } = runtime.machine;
+    const { list, write } = { list: files.list.bind(files), write: files.write.bind(files) };
+    files.list = (dir) => remembered.delete(dir) ? Promise.resolve([]) : list(dir);
+    files.write = (path, ...rest) => {
+      remembered.delete(dirname(path));
+      return write(path, ...rest);
+    };
+    const { summary } = (await rig.control({ runtime }))!;
+    assertEquals([starts, summary.failures[0]?.attempts], [1, 2]);
   });
 
   it("settles what a worker left that an earlier controller had declared dead", async () => {

@@ -51,8 +51,8 @@ export interface WriteOptions {
 export interface Files {
   /** The whole file as UTF-8. */
   readText(path: string): Promise<string>;
-  /** The whole file. */
-  readBytes(path: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** The whole file, or what comes after so many bytes of it. */
+  readBytes(path: string, from?: number): Promise<Uint8Array<ArrayBuffer>>;
   /** Creates or replaces a file. Not atomic: others may see a part of it. */
   write(path: string, data: string | Uint8Array, options?: WriteOptions): Promise<void>;
   /** Waits until the contents of an existing file have reached the disk. */

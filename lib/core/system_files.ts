@@ -13,7 +13,7 @@ const LARGE = 64 * 1024;
  */
 export const systemFiles: Files = {
   readText: (path) => settle(() => Deno.readTextFileSync(path)),
-  readBytes: (path) => Deno.readFile(path).catch(refused) as Promise<Uint8Array<ArrayBuffer>>,
+  readBytes: (path, from = 0) => (from === 0 ? Deno.readFile(path) : readFrom(path, from)).catch(refused),
   write: (path, data, options) => write(path, data, options).catch(refused),
   sync: syncFile,
   link: (existing, name) => settle(() => Deno.linkSync(existing, name)),
@@ -38,6 +38,17 @@ function settle<T>(operation: () => T): Promise<T> {
 
 function refused(error: unknown): never {
   throw permissionError(ACTION, error);
+}
+
+async function readFrom(path: string, from: number): Promise<Uint8Array<ArrayBuffer>> {
+  using file = Deno.openSync(path, { read: true });
+  const bytes = new Uint8Array(Math.max(0, file.statSync().size - from));
+  file.seekSync(from, Deno.SeekMode.Start);
+  let done = 0;
+  for (let read: number | null = -1; done < bytes.length && read !== null; done += read ?? 0) {
+    read = await file.read(bytes.subarray(done));
+  }
+  return bytes.subarray(0, done);
 }
 
 async function write(path: string, data: string | Uint8Array, options: WriteOptions = {}): Promise<void> {

@@ -1,9 +1,9 @@
 import { join } from "@std/path/posix/join";
-import { ExecutionError } from "../core/errors.ts";
+import { errorCode, ExecutionError } from "../core/errors.ts";
 import type { EventSink, RunEvent } from "../core/event.ts";
 import type { QueuePaths } from "../queue/layout.ts";
 import type { Runtime } from "../run/runtime.ts";
-import { listOrNothing } from "../store/store.ts";
+import { listOrNothing, storeError } from "../store/store.ts";
 import { readEnded, type RunEnded } from "./ended.ts";
 import { listingPause } from "./listing_pause.ts";
 import { watchRole } from "./role.ts";
@@ -18,11 +18,13 @@ export interface FollowPoolOptions {
   readonly isAbandoned: () => Promise<boolean>;
 }
 
-/** A pause is so many times as long as the reading before it: what a long run has told is a large file. */
+/** A pause is so many times as long as the reading before it: listings take a tenth of the time. */
 const READING_PART = 9;
 /** A pause is this part of the time since something happened, within these milliseconds. */
 const PAUSE_PART = 0.1;
 const SHORTEST_PAUSE_MS = 50;
+/** The byte that ends a line. */
+const LINE_END = 10;
 
 /**
  * Tells what a run's controllers told, from the beginning, until it has ended.
@@ -77,8 +79,8 @@ class EventReader {
   readonly #dir: string;
   readonly #onEvent: EventSink;
   #term = 0;
-  #size = 0;
-  #chars = 0;
+  /** So many bytes of its file were told. */
+  #told = 0;
 
   constructor(runtime: Runtime, paths: QueuePaths, onEvent: EventSink) {
     this.#runtime = runtime;
@@ -95,7 +97,7 @@ class EventReader {
       if (await this.#readTerm()) any = true;
       if (next === undefined) return any;
       this.#term = next;
-      this.#size = this.#chars = 0;
+      this.#told = 0;
     }
   }
 
@@ -109,15 +111,21 @@ class EventReader {
   }
 
   async #readTerm(): Promise<boolean> {
-    const { machine: { files }, store } = this.#runtime;
+    const { files } = this.#runtime.machine;
     const path = join(this.#dir, `${this.#term}.jsonl`);
-    const size = (await files.stat(path))?.size ?? 0;
-    if (size <= this.#size) return false;
-    const text = await store.read(path) ?? "";
-    const end = text.lastIndexOf("\n") + 1;
-    const lines = text.slice(this.#chars, end).split("\n").filter((line) => line !== "");
-    this.#size = size;
-    this.#chars = Math.max(this.#chars, end);
+    let bytes: Uint8Array;
+    try {
+      const size = (await files.stat(path))?.size ?? 0;
+      if (size <= this.#told) return false;
+      bytes = await files.readBytes(path, this.#told);
+    } catch (error) {
+      if (errorCode(error) === "ENOENT") return false;
+      throw storeError("read", path, error);
+    }
+    // What comes after the last line's end is not whole yet.
+    const end = bytes.lastIndexOf(LINE_END) + 1;
+    const lines = new TextDecoder().decode(bytes.subarray(0, end)).split("\n").filter((line) => line !== "");
+    this.#told += end;
     for (const line of lines) this.#tell(line);
     return lines.length > 0;
   }

@@ -11,7 +11,7 @@ import { type QueuePaths, queuePaths } from "../../lib/queue/layout.ts";
 import { systemRuntime } from "../../lib/run/default_runtime.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
 import { summaryOf } from "../ui/events.ts";
-import { until } from "../rig.ts";
+import { testRuntime, until } from "../rig.ts";
 
 const RUN_ID = "slurm-1";
 
@@ -63,6 +63,39 @@ describe("followPool()", () => {
       });
       assertEquals((await following).summary, summary);
       assertEquals(told(events), ["a", "half", "b", "run_ended"]);
+    });
+  });
+
+  it("reads only what is new", async () => {
+    await scene(async (real, paths, tell) => {
+      let read = 0;
+      const { files } = real.machine;
+      const runtime = testRuntime(real.store.root, {
+        config: { leaseSec: 60, pollIntervalSec: 0.02 },
+        files: {
+          readBytes: async (path, from) => {
+            const bytes = await files.readBytes(path, from);
+            read += bytes.length;
+            return bytes;
+          },
+        },
+      });
+      const events: RunEvent[] = [];
+      const controller = new AbortController();
+      const following = followPool(runtime, paths, {
+        onEvent: (event) => events.push(event),
+        signal: controller.signal,
+        isAbandoned: () => Promise.resolve(false),
+      });
+      const lines = Array.from({ length: 20 }, (_, i) => `${message(`Größe ${i}`)}\n`);
+      for (const [i, line] of lines.entries()) {
+        tell(1, line);
+        await until(() => events.length === i + 1, `line ${i} is told`);
+      }
+      controller.abort(new Error("enough"));
+      await assertRejects(() => following, Error, "enough");
+      assertEquals(told(events), lines.map((_, i) => `Größe ${i}`));
+      assertEquals(read, new TextEncoder().encode(lines.join("")).length);
     });
   });
 

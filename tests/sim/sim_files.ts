@@ -29,12 +29,12 @@ export class SimFiles implements Files {
   }
 
   /** See {@link Files.readBytes}. */
-  readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  readBytes(path: string, from = 0): Promise<Uint8Array<ArrayBuffer>> {
     const what = `readfile '${path}'`;
     return this.#step(
       "read",
       what,
-      () => this.#existing(path, what, () => this.#disk.file(path, what)).bytes(),
+      () => this.#existing(path, what, () => this.#disk.file(path, what)).bytes().subarray(from),
     );
   }
 

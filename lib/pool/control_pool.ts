@@ -204,7 +204,10 @@ class Controller {
     try {
       await role.check();
       await askToStop(runtime.store, paths, "stop", errorText(error));
-      await launcher.cancelAll();
+      await launcher.cancelAll().catch((second) => {
+        // The request in the run's folder reaches them all the same.
+        tell(this.#context, "warn", `cannot cancel all workers: ${errorText(second)}`);
+      });
       await this.#end({ interrupted: false, error: errorText(error) });
     } catch (second) {
       runtime.logger.warn(`run ${paths.runId} could not be ended: ${errorText(second)}`);

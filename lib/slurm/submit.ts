@@ -36,6 +36,9 @@ export interface SubmitWait {
 /** A limit of the site was not waited out any longer: the job is not in Slurm. */
 export class SubmitLimitError extends SlurmError {}
 
+/** Sbatch refused a job, or is not there: the job is not in Slurm. */
+export class SubmitRefusedError extends SlurmError {}
+
 /** What {@link submitJob} works with. */
 export interface SubmitTools {
   /** Time. */
@@ -73,9 +76,13 @@ export async function submitJob(submission: Submission, tools: SubmitTools): Pro
     if (submitted) return submitted;
     const failure = submitFailure(result);
     const words = wordsOf(result);
+    // Nobody was asked: where there is no sbatch, squeue would not answer either.
+    if (failure === "missing") throw new SubmitRefusedError(`Cannot submit ${name} as ${words}`);
     const found = await findJob(submission, tools, { twice: failure === "unclear", words });
     if (found) return found;
-    if (failure === "refused") throw refused(name, words);
+    if (failure === "refused") {
+      throw new SubmitRefusedError(`Cannot submit ${name} as sbatch refuses it: ${words}`);
+    }
     const waitedMs = clock.monotonic() - begun;
     const atMost = failure === "limit" ? submission.limitMs ?? tools.limitMs : tools.unclearMs;
     if (waitedMs + pauseMs > atMost) {
@@ -122,10 +129,6 @@ function checkName(name: string): void {
   throw new SlurmError(
     `Cannot use job name '${name}' as it must be one word of [A-Za-z0-9_.-] with at most ${MAX_NAME_LENGTH} characters`,
   );
-}
-
-function refused(name: string, words: string): SlurmError {
-  return new SlurmError(`Cannot submit ${name} as sbatch refuses it: ${words}`);
 }
 
 function wordsOf({ code, stdout, stderr, timedOut }: ProgramResult): string {

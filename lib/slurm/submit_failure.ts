@@ -2,9 +2,9 @@ import type { ProgramResult } from "./program.ts";
 
 /**
  * What a failed sbatch means. *limit*: a limit of the site or the controller, to be waited out. *unclear*: the controller
- * may or may not have taken the job. *refused*: trying again gives the same.
+ * may or may not have taken the job. *refused*: trying again gives the same. *missing*: so it does, as there is no sbatch.
  */
-export type SubmitFailure = "limit" | "unclear" | "refused";
+export type SubmitFailure = "limit" | "unclear" | "refused" | "missing";
 
 /**
  * `QOSMaxSubmitJobPerUserLimit`, `AssocMaxSubmitJobLimit`, `MaxSubmitJobsPerAccount`, `AssocGrpSubmitJobsLimit`,
@@ -23,7 +23,8 @@ const NEVER = /time limit|size and\/or time limits\)?\s*$/i;
 /** Judges an sbatch that gave no job id. */
 export function submitFailure({ code, stderr, timedOut }: ProgramResult): SubmitFailure {
   if (LIMIT.test(withoutPolicy(stderr))) return "limit";
-  if (timedOut || code === undefined && !stderr.includes("there is no program")) return "unclear";
+  if (code === undefined && stderr.includes("there is no program")) return "missing";
+  if (timedOut || code === undefined) return "unclear";
   if (UNCLEAR.test(stderr)) return "unclear";
   // It ended well but gave no id: who knows what a site's wrapper around it has done.
   return code === 0 ? "unclear" : "refused";

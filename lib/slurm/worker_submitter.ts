@@ -12,7 +12,7 @@ import { patiently } from "./patiently.ts";
 import type { PoolJournal } from "./pool_journal.ts";
 import { batchScript } from "./script.ts";
 import type { ParsedSpec } from "./spec.ts";
-import { SubmitLimitError } from "./submit.ts";
+import { SubmitLimitError, SubmitRefusedError } from "./submit.ts";
 
 /** What a {@link WorkerSubmitter} works with. */
 export interface WorkerSubmitterOptions {
@@ -124,8 +124,9 @@ export class WorkerSubmitter {
     const { machine: { clock } } = this.#runtime;
     const name = await this.#announce(job);
     const work = this.#sbatch(name, job, signal).then(() => "taken" as const, async (error) => {
+      const isNot = error instanceof SubmitLimitError || error instanceof SubmitRefusedError;
+      if (isNot) await this.#options.journal.retract(name);
       if (error instanceof SubmitLimitError) {
-        await this.#options.journal.retract(name);
         if (job.count === 1) this.#rest(error);
         return "limit";
       }

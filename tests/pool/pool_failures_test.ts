@@ -214,6 +214,16 @@ describe("failures in a pool", () => {
     await assertRejects(() => rig.control(), SlurmError, "invalid partition");
   });
 
+  it("ends so, too, when the workers that there are cannot be cancelled", async () => {
+    await using rig = new PoolRig();
+    await rig.begin([artifact(() => 1)]);
+    rig.launcher.refusal = new SlurmError("sbatch: invalid partition");
+    rig.launcher.cancelAll = () => Promise.reject(new SlurmError("scancel: not today"));
+    await assertRejects(() => rig.control(), SlurmError, "invalid partition");
+    assertStringIncludes((await readEnded(rig.process().store, rig.paths))?.error ?? "", "invalid partition");
+    assert(rig.messages.some((text) => text.includes("scancel: not today")), rig.messages.join("\n"));
+  });
+
   it("ends when submissions fail behind the launcher's back, again and again", async () => {
     await using rig = new PoolRig();
     await rig.begin([artifact(() => 1)]);

@@ -136,6 +136,22 @@ describe("SbatchLauncher", () => {
     });
   });
 
+  it("counts no worker as submitted where there is no sbatch, though squeue cannot be asked either", async () => {
+    await scene(async ({ slurm, launcher }) => {
+      for (const program of ["sbatch", "squeue"]) {
+        slurm.answers[program] = { stderr: `there is no program '${program}' on PATH` };
+      }
+      const one = launcher();
+      await assertRejects(
+        () => one.submit({ spec: "default", count: 2, exclude: [] }, never),
+        SlurmError,
+        "there is no program 'sbatch' on PATH",
+      );
+      assertEquals(await one.jobs(never), []);
+      assertEquals(await launcher(2).jobs(never), []);
+    });
+  });
+
   it("cancels only those that have not begun when there are too many", async () => {
     await scene(async ({ slurm, launcher, name }) => {
       slurm.answers.sbatch = "11\n";

@@ -153,12 +153,14 @@ describe("submit()", () => {
   });
 
   it("says so where there is no sbatch", async () => {
-    const client = new SlurmClient({ env: { PATH: "/nowhere" }, clock: new FakeClock() });
+    const clock = new FakeClock();
+    const client = new SlurmClient({ env: { PATH: "/nowhere" }, clock });
     await assertRejects(
       () => client.submit({ script: "/a.sh", name: NAME, options: [] }),
       SlurmError,
-      "there is no program 'sbatch' on PATH",
+      `Cannot submit ${NAME} as there is no program 'sbatch' on PATH`,
     );
+    assertEquals(clock.sleeps, []);
   });
 
   it("stops waiting when it is aborted", async () => {

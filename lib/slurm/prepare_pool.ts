@@ -9,6 +9,7 @@ import { checkImportable } from "../schedule/importable.ts";
 import { storeStatus } from "../schedule/status_source.ts";
 import { RECORD_SCHEMA } from "../store/record.ts";
 import type { Artifact } from "../task/artifact.ts";
+import { checkMaxWorkers } from "./check_max_workers.ts";
 import { checkSpecs } from "./check_specs.ts";
 import { checkTimeLimits } from "./check_time_limits.ts";
 import type { SlurmClient } from "./client.ts";
@@ -67,6 +68,8 @@ export async function preparePool(
   const planned = await plan(given, source, { signal, ...(forced === undefined ? {} : { forced }) });
   checkImportable(planned.nodes.values(), entry);
   const all = poolNodes(given);
+  const ofJobs = options.specs ?? config.slurm?.specs ?? {};
+  checkMaxWorkers(options.maxWorkers, [...Object.keys(ofJobs), ...all.map(({ spec }) => spec)]);
   const missing = all.filter(({ hash }) => {
     const node = planned.nodes.get(hash);
     return node !== undefined && node.status !== "DONE";

@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { ValidationError } from "../../lib/core/errors.ts";
+import { checkMaxWorkers } from "../../lib/slurm/check_max_workers.ts";
 import {
   checkSlurmOptions,
   type RunSlurmOptions,
@@ -52,6 +53,15 @@ describe("options of runSlurm", () => {
       [{ launcher: "srun", wait: false }, 'Cannot use wait false with launcher "srun"'],
     ];
     for (const [options, words] of cases) assertStringIncludes(refusal(options), words);
+  });
+
+  it("limit only the workers of specs that there are", () => {
+    for (const limits of [undefined, 3, { default: 1, gpu: 2 }]) checkMaxWorkers(limits, ["gpu"]);
+    assertThrows(
+      () => checkMaxWorkers({ default: 1, gpuu: 2 }, ["gpu", "gpu"]),
+      ValidationError,
+      "Cannot use maxWorkers.gpuu as there is no spec of that name; did you mean 'gpu'?: there are default, gpu",
+    );
   });
 
   it("change the configuration only where they were given", () => {

@@ -13,6 +13,7 @@ import {
 import { folders } from "./list_queue.ts";
 import { moveTask } from "./move_task.ts";
 import { parseJson } from "./parse_json.ts";
+import { removeFolder } from "./remove_folder.ts";
 import { parseTaskName } from "./task_name.ts";
 import { type WorkerEnd, workerEndSchema, workerRecordSchema } from "./worker_record.ts";
 
@@ -101,7 +102,7 @@ export async function listFenced(store: Store, paths: QueuePaths): Promise<Fence
  */
 export async function removeFenced(store: Store, { dir }: Pick<FencedFolder, "dir">): Promise<boolean> {
   try {
-    return await removeIfThere(store.machine, dir);
+    return await removeFolder(store, dir);
   } catch (error) {
     throw storeError("remove", dir, error);
   }

@@ -6,6 +6,7 @@ import { type FailureInit, writeFailure } from "./failure_file.ts";
 import { isNotThere } from "./has_name.ts";
 import { type QueuePaths, todoDir, type WorkerFiles } from "./layout.ts";
 import { moveTask, tryMove } from "./move_task.ts";
+import { removeFolder } from "./remove_folder.ts";
 import { readTask, type TaskFile } from "./task_file.ts";
 import { parseTaskName } from "./task_name.ts";
 import type { WorkerRecord } from "./worker_record.ts";
@@ -186,7 +187,7 @@ export class WorkerFolder {
     for (let turn = 0; turn < MAX_TURNS; turn++) {
       for (const file of await this.#listOwn() ?? []) await this.#move(file, this.#todo);
       try {
-        if (await removeIfThere(this.#store.machine, this.#dir)) return true;
+        if (await removeFolder(this.#store, this.#dir)) return true;
       } catch (error) {
         // Its answer may have been lost: the next turn finds nothing to remove.
         if (turn + 1 === MAX_TURNS) throw storeError("remove", this.#dir, error);

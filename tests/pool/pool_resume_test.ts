@@ -101,33 +101,39 @@ describe("a controller that comes later", () => {
     assertEquals([starts, summary.failures[0]?.attempts], [1, 3]);
   });
 
-  it("does not begin anew what its host remembers as missing", async () => {
-    await using rig = new PoolRig({ maxComputeRetries: 1 });
-    let starts = 0;
-    const bad = artifact(() => {
-      starts++;
-      throw new Error("too bad");
-    });
-    await rig.begin([bad]);
-    const first = rig.process();
-    await rig.role(first);
-    const file = await rig.queue(bad);
-    const failure = { schema: 1, kind: "compute", error: "before", at: "" };
-    await Deno.writeTextFile(join(rig.paths.failed, `${bad.hash}.1.0.error.json`), JSON.stringify(failure));
-    await Deno.rename(join(rig.paths.todo, "default", file), join(rig.paths.failed, file));
-    rig.kill(first.pid);
-    const runtime = rig.process();
-    // As it was when the host listed it last: before the failure, unless the host has changed something there since.
-    const remembered = new Set([rig.paths.failed]);
-    const { files } = runtime.machine;
-    const { list, write } = { list: files.list.bind(files), write: files.write.bind(files) };
-    files.list = (dir) => remembered.delete(dir) ? Promise.resolve([]) : list(dir);
-    files.write = (path, ...rest) => {
-      remembered.delete(dirname(path));
-      return write(path, ...rest);
-    };
-    const { summary } = (await rig.control({ runtime }))!;
-    assertEquals([starts, summary.failures[0]?.attempts], [1, 2]);
+  it("does not begin anew what its host remembers as missing, whoever had it", async () => {
+    for (const place of ["failed", "running"] as const) {
+      await using rig = new PoolRig({ maxComputeRetries: 1 });
+      let starts = 0;
+      const bad = artifact(() => {
+        starts++;
+        throw new Error("too bad");
+      });
+      await rig.begin([bad]);
+      const first = rig.process();
+      await rig.role(first);
+      const file = await rig.queue(bad);
+      const failure = { schema: 1, kind: "compute", error: "before", at: "" };
+      await Deno.writeTextFile(join(rig.paths.failed, `${bad.hash}.1.0.error.json`), JSON.stringify(failure));
+      const worker = join(rig.paths.running, "default", "vm-1-abc.dead-0123");
+      await Deno.mkdir(worker);
+      const dir = { failed: rig.paths.failed, running: worker }[place];
+      await Deno.rename(join(rig.paths.todo, "default", file), join(dir, file));
+      rig.kill(first.pid);
+      const runtime = rig.process();
+      // As it was when the host listed it: before the task came there, unless the host has changed something there since.
+      const remembered = new Set([dir]);
+      const { files } = runtime.machine;
+      const { list, write } = { list: files.list.bind(files), write: files.write.bind(files) };
+      files.list = (path) => remembered.has(path) ? Promise.resolve([]) : list(path);
+      files.write = (path, ...rest) => {
+        remembered.delete(dirname(path));
+        return write(path, ...rest);
+      };
+      const { summary } = (await rig.control({ runtime }))!;
+      assertEquals([starts, summary.failures[0]?.attempts], [1, 2], place);
+      assertEquals(exists(worker), false);
+    }
   });
 
   it("settles what a worker left that an earlier controller had declared dead", async () => {

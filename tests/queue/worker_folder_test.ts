@@ -5,7 +5,7 @@ import { join } from "@std/path/join";
 import { ProtocolError, StoreError } from "../../lib/core/errors.ts";
 import { systemFiles } from "../../lib/core/system_files.ts";
 import { readFailure } from "../../lib/queue/failure_file.ts";
-import { fenceWorker, listFenced } from "../../lib/queue/fence.ts";
+import { fenceWorker, listFenced, removeFenced } from "../../lib/queue/fence.ts";
 import { workerDir } from "../../lib/queue/layout.ts";
 import { moveTask } from "../../lib/queue/move_task.ts";
 import { exists, osError } from "../rig.ts";
@@ -173,6 +173,20 @@ Deno.test("leave() puts back what is in the folder, and leaves nothing of the wo
   assert(exists(rig.todo(a)) && exists(rig.todo(b)));
   assertEquals(rig.run("workers/"), []);
   assertEquals(rig.run("queue/running/default/"), []);
+});
+
+Deno.test("a controller that died while it refreshed a worker's folder is in the way of nobody", async () => {
+  await using rig = new QueueRig();
+  await rig.fill(1);
+  const store = rig.store();
+  const dir = (id: string): string => workerDir(rig.paths, "default", id);
+  const [leaving, dead] = [await rig.enter(), await rig.enter()];
+  for (const { id } of [leaving, dead]) await store.writePrivate(dir(id), "");
+  await leaving.leave();
+  assertEquals([exists(dir(leaving.id)), exists(leaving.files.record)], [false, false]);
+  await fenceWorker(store, rig.paths, { spec: "default", id: dead.id }, DEAD);
+  const [folder] = await listFenced(store, rig.paths);
+  assertEquals([folder?.files, await removeFenced(store, folder!)], [[], true]);
 });
 
 Deno.test("leave() keeps the record when its folder cannot be removed, so that it is found dead", async () => {

@@ -93,6 +93,7 @@ class Controller {
       onEvent: (event) => sink(this.#adjusted(event)),
       timing: { ...POOL_TIMING, ...timing },
     };
+    options.launcher.tellTo?.((text) => tell(this.#context, "warn", text));
   }
 
   async run(): Promise<DriveResult | undefined> {

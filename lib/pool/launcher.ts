@@ -65,4 +65,6 @@ export interface WorkerLauncher {
    * @param alive Keys of the workers that live or are pending.
    */
   keepHeir?(alive: readonly string[], signal: AbortSignal): Promise<void>;
+  /** From now on trouble and pauses are told to the run's controller, who tells everybody that follows the run. */
+  tellTo?(tell: (text: string) => void): void;
 }

@@ -26,19 +26,26 @@ export class SbatchLauncher implements WorkerLauncher {
   #exclude: readonly string[] = [];
   #heirTrouble = "";
   readonly #cancelled = new Set<string>();
+  #tell: (text: string) => void;
 
   /** Asks nothing yet. */
   constructor(runtime: Runtime, options: SbatchLauncherOptions) {
     this.#runtime = runtime;
     this.#options = options;
+    this.#tell = options.onWarning;
     const { store, machine } = runtime;
-    const { client, paths, onWarning } = options;
+    const { client, paths } = options;
+    const onWarning = (text: string): void => this.#tell(text);
     this.#journal = new PoolJournal(store, paths.jobs);
     const journal = this.#journal;
     const { config, runId } = options.run;
     const logDir = (spec: string): string => join(config.slurmRoot, "workers", spec, runId);
     this.#workers = new WorkerJobs({ machine, client, journal, logDir, onWarning });
-    this.#submitter = new WorkerSubmitter(runtime, { ...options, journal, logDir });
+    this.#submitter = new WorkerSubmitter(runtime, { ...options, journal, logDir, onWarning });
+  }
+
+  tellTo(tell: (text: string) => void): void {
+    this.#tell = tell;
   }
 
   async submit(request: WorkerRequest, signal: AbortSignal): Promise<void> {
@@ -56,7 +63,7 @@ export class SbatchLauncher implements WorkerLauncher {
       signal.throwIfAborted();
       // It may have begun just now, for instance: the next look tells.
       const text = errorText(error);
-      if (text !== this.#heirTrouble) this.#options.onWarning(text);
+      if (text !== this.#heirTrouble) this.#tell(text);
       this.#heirTrouble = text;
     });
     // The heir is none that tasks can count on, until it begins.

@@ -1,7 +1,9 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
 import { readEnded } from "../../lib/pool/ended.ts";
 import { getFrom } from "../run/rig.ts";
+import { textOf } from "../rig.ts";
 import { artifact, PoolRig } from "./rig.ts";
 
 describe("controlPool()", () => {
@@ -22,6 +24,17 @@ describe("controlPool()", () => {
     const ended = await readEnded(rig.process().store, rig.paths);
     assertEquals([ended?.summary?.computed, ended?.interrupted, ended?.term], [4, false, 1]);
     assertEquals(rig.rig.tree().filter((name) => name.includes("/controller/")), []);
+  });
+
+  it("tells all who follow the run what trouble its launcher has", async () => {
+    await using rig = new PoolRig();
+    await rig.begin([artifact(() => 1)]);
+    Object.assign(rig.launcher, {
+      tellTo: (tell: (text: string) => void) => tell("no more workers for now"),
+    });
+    await rig.control();
+    assertEquals(rig.messages[0], "no more workers for now");
+    assertStringIncludes(textOf(join(rig.paths.events, "1.jsonl")), "no more workers for now");
   });
 
   it("gives each task to a worker of its spec", async () => {

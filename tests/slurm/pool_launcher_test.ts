@@ -55,6 +55,13 @@ function option(args: readonly string[], name: string): string {
   return args.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3) ?? "";
 }
 
+/** All that was submitted, as 11 and so on: what two listings do not show counts as ended, and these are 10 ms apart. */
+function queueOf(slurm: FakeSlurm): string {
+  return submissions(slurm).map((args, i) =>
+    `${queueRow({ jobId: 11 + i, name: option(args, "job-name"), state: "PENDING" })}\n`
+  ).join("");
+}
+
 describe("SbatchLauncher", () => {
   it("submits workers as arrays within MaxArraySize, a single one as a plain job, all written down", async () => {
     await scene(async ({ root, slurm, launcher, name }) => {
@@ -122,6 +129,11 @@ describe("SbatchLauncher", () => {
       await lucky.submit({ spec: "default", count: 1, exclude: [] }, never);
       assertEquals([submissions(slurm).length, warnings.length], [3, 1]);
       assertStringIncludes(warnings[0]!, "QOSMaxSubmitJobPerUserLimit");
+      const told: string[] = [];
+      const controlled = launcher();
+      controlled.tellTo((text) => told.push(text));
+      await controlled.submit({ spec: "default", count: 1, exclude: [] }, never);
+      assertEquals([told.length, warnings.length], [1, 1]);
     });
   });
 
@@ -166,11 +178,7 @@ describe("SbatchLauncher", () => {
   it("keeps one heir, which no task can count on, and has it wait for those that live", async () => {
     await scene(async ({ slurm, launcher, name }) => {
       slurm.answers.sbatch = ["11\n", "12\n", "13\n"];
-      // Jobs that no listing has for an interval would be over.
-      slurm.answers.squeue = () =>
-        submissions(slurm).map((_, i) => queueRow({ jobId: 11 + i, name: name(i), state: "PENDING" })).join(
-          "\n",
-        );
+      slurm.answers.squeue = () => queueOf(slurm);
       const one = launcher();
       await one.submit({ spec: "gpu", count: 1, exclude: ["node7"] }, never);
       const keys = (await one.jobs(never)).map(({ key }) => key);
@@ -194,6 +202,7 @@ describe("SbatchLauncher", () => {
   it("has an heir that cannot work succeeded by one elsewhere, and other workers by none", async () => {
     await scene(async ({ slurm, launcher, name }) => {
       slurm.answers.sbatch = ["11\n", "12\n", "13\n"];
+      slurm.answers.squeue = () => queueOf(slurm);
       const one = launcher();
       await one.submit({ spec: "default", count: 1, exclude: [] }, never);
       await one.keepHeir((await one.jobs(never)).map(({ key }) => key), never);

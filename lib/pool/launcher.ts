@@ -47,9 +47,10 @@ export interface WorkerLauncher {
   /**
    * Starts workers. Resolves when they are handed over: they are among the jobs from then on.
    *
+   * @returns How many: a limit of the site may let in fewer, or none for a while.
    * @throws {SlurmError} or the like, in the words of who refused.
    */
-  submit(request: WorkerRequest, signal: AbortSignal): Promise<void>;
+  submit(request: WorkerRequest, signal: AbortSignal): Promise<number>;
   /**
    * All workers of the run that are not known to have been dead for long, also those that an earlier controller started.
    * May be called as often as one likes: the scheduler is asked at most once per its interval.

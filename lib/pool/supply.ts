@@ -1,4 +1,5 @@
 import { errorText, isSystemError, SlurmError } from "../core/errors.ts";
+import { plural } from "../ui/text.ts";
 import { Dismissal } from "./dismissal.ts";
 import { Lasting } from "./lasting.ts";
 import type { WorkerJob } from "./launcher.ts";
@@ -144,14 +145,15 @@ export class Supply {
     const refused = this.#refused.get(spec);
     if (refused && clock.monotonic() < refused.until) return;
     await role.check();
+    let taken: number;
     try {
-      await launcher.submit({ spec, count, exclude: health.excluded }, closing);
+      taken = await launcher.submit({ spec, count, exclude: health.excluded }, closing);
     } catch (error) {
       if (closing.aborted || error instanceof RoleLostError) return;
       return this.#onRefused(spec, load, error);
     }
     this.#refused.delete(spec);
-    tell(this.#state, "info", `submitted ${count} ${count === 1 ? "worker" : "workers"} of spec '${spec}'`);
+    if (taken > 0) tell(this.#state, "info", `submitted ${plural(taken, "worker")} of spec '${spec}'`);
   }
 
   #onRefused(spec: string, { alive, pending }: SpecLoad, error: unknown): void {

@@ -1,3 +1,4 @@
+import type { Clock } from "../core/clock.ts";
 import { errorText } from "../core/errors.ts";
 import { scale } from "../pool/scale.ts";
 import { Role } from "../pool/role.ts";
@@ -7,6 +8,9 @@ import { cancelPool } from "./cancel_pool.ts";
 import type { OpenPool, RunPoolContext } from "./open_pool.ts";
 import type { SubmittedRun } from "./run_slurm_options.ts";
 import { SbatchLauncher } from "./sbatch_launcher.ts";
+
+/** While no worker is let in it is tried so often, in milliseconds; how often sbatch is asked is the launcher's business. */
+const PAUSE_MS = 1000;
 
 /**
  * Submits the first workers of a run, and an heir for the moment when none of them is left, and leaves the run to them: the
@@ -36,7 +40,7 @@ export async function detachPool(
   await claim.heartbeat.stop();
   let count: number;
   try {
-    count = await submitFirst(launcher, { run, specs, plan }, signal);
+    count = await submitFirst(launcher, clock, { run, specs, plan }, signal);
   } catch (error) {
     // Half of it would go on by itself, though nobody was told of it.
     await cancelPool(runtime, runId, client).catch((second) => tell("warn", errorText(second)));
@@ -51,6 +55,7 @@ export async function detachPool(
 /** Submits workers for what is ready, beside those that are there already, and the heir. @returns How many workers. */
 async function submitFirst(
   launcher: SbatchLauncher,
+  clock: Clock,
   { run, specs, plan }: Pick<OpenPool, "run" | "specs" | "plan">,
   signal: AbortSignal,
 ): Promise<number> {
@@ -63,14 +68,17 @@ async function submitFirst(
   const { submit } = scale(loads, run.options);
   let count = 0;
   for (const { spec, count: more } of submit) {
-    await launcher.submit({ spec, count: more, exclude: [] }, signal);
-    count += more;
+    count += await launcher.submit({ spec, count: more, exclude: [] }, signal);
   }
   // All that is missing may be in progress elsewhere, or nothing be missing: somebody is to end the run all the same.
   const [anySpec] = Object.keys(specs);
-  if (count === 0 && there.length === 0 && anySpec !== undefined) {
+  if (there.length === 0 && anySpec !== undefined) {
     const spec = "default" in specs ? "default" : anySpec;
-    await launcher.submit({ spec, count: ++count, exclude: [] }, signal);
+    // While a limit of the site lets in none: whoever leaves now leaves the run to nobody.
+    for (let turn = 0; count === 0; turn++) {
+      if (turn > 0) await clock.sleep(PAUSE_MS, signal);
+      count += await launcher.submit({ spec, count: 1, exclude: [] }, signal);
+    }
   }
   const jobs = await launcher.alive(signal);
   await launcher.keepHeir(jobs.map(({ key }) => key), signal);

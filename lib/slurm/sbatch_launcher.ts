@@ -48,9 +48,9 @@ export class SbatchLauncher implements WorkerLauncher {
     this.#tell = tell;
   }
 
-  async submit(request: WorkerRequest, signal: AbortSignal): Promise<void> {
+  async submit(request: WorkerRequest, signal: AbortSignal): Promise<number> {
     this.#exclude = request.exclude;
-    await this.#submitter.submit(request, signal);
+    return await this.#submitter.submit(request, signal);
   }
 
   async jobs(signal: AbortSignal): Promise<readonly WorkerJob[]> {

@@ -57,8 +57,9 @@ export class SrunLauncher implements WorkerLauncher {
     this.#options = options;
   }
 
-  async submit({ spec, count, exclude }: WorkerRequest): Promise<void> {
+  async submit({ spec, count, exclude }: WorkerRequest): Promise<number> {
     for (let i = 0; i < count; i++) await this.#start(spec, exclude);
+    return count;
   }
 
   async jobs(): Promise<readonly WorkerJob[]> {

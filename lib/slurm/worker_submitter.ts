@@ -86,15 +86,20 @@ export class WorkerSubmitter {
    * Submits workers, in as few jobs as Slurm allows. Where a limit of the site lets in fewer, it is fewer; while it lets in
    * none nothing is tried for a while: whoever scales asks again.
    *
+   * @returns How many were taken.
    * @throws {SlurmError} with sbatch's own words, also those of an earlier call. The signal's reason when it aborts.
    */
-  async submit(wanted: Submitted, signal: AbortSignal): Promise<void> {
+  async submit(wanted: Submitted, signal: AbortSignal): Promise<number> {
     this.rethrow();
     const { clock } = this.#runtime.machine;
-    if (clock.monotonic() < this.#pause.until) return;
+    let taken = 0;
+    if (clock.monotonic() < this.#pause.until) return taken;
     for (const range of await this.#ranges(wanted.count, signal)) {
-      if (!await this.#submitSome({ ...wanted, ...range }, signal)) return;
+      const some = await this.#submitSome({ ...wanted, ...range }, signal);
+      taken += some;
+      if (some < range.count) break;
     }
+    return taken;
   }
 
   /** In which jobs so many workers are submitted. */
@@ -109,13 +114,11 @@ export class WorkerSubmitter {
     }));
   }
 
-  /** Submits one job; where a limit refuses it, half of it, and so on. @returns Was all of it taken? */
-  async #submitSome(wanted: OneJob, signal: AbortSignal): Promise<boolean> {
+  /** Submits one job; where a limit refuses it, half of it, and so on. @returns How many were taken. */
+  async #submitSome(wanted: OneJob, signal: AbortSignal): Promise<number> {
     for (let { count, array } = wanted;; count = Math.floor(count / 2), array = rangeOf(count)) {
-      if (await this.#submitOne({ ...wanted, count, array }, signal) === "taken") {
-        return count === wanted.count;
-      }
-      if (count === 1) return false;
+      if (await this.#submitOne({ ...wanted, count, array }, signal) === "taken") return count;
+      if (count === 1) return 0;
     }
   }
 

@@ -40,13 +40,13 @@ export class FakeLauncher implements WorkerLauncher {
     this.#signal = signal;
   }
 
-  submit(request: WorkerRequest): Promise<void> {
+  submit(request: WorkerRequest): Promise<number> {
     if (this.refusal) return Promise.reject(this.refusal);
     this.submitted.push(request);
     this.#late = this.lateRefusal;
-    if (this.#late) return Promise.resolve();
+    if (this.#late) return Promise.resolve(request.count);
     for (let i = 0; i < request.count; i++) this.add(request.spec);
-    return Promise.resolve();
+    return Promise.resolve(request.count);
   }
 
   /** One more job, as if it had been submitted. */

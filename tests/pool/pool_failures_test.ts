@@ -333,9 +333,10 @@ describe("failures in a pool", () => {
     const submit = rig.launcher.submit.bind(rig.launcher);
     rig.launcher.submit = async (request) => {
       rig.launcher.starts = request.exclude.length === 0;
-      await submit(request);
+      const taken = await submit(request);
       const [job] = rig.launcher.list.slice(-1);
       if (!rig.launcher.starts) job!.state = { status: "pending", text: "PENDING (Resources)", inTurn: true };
+      return taken;
     };
     const controlled = rig.control();
     await until(() => rig.launcher.list.length === 3, "the good node is waited for");

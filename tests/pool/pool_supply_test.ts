@@ -32,8 +32,9 @@ describe("the workers of a pool", () => {
     await rig.begin([artifact(gate.create), ...tasks], { maxWorkers: 4 });
     const submit = rig.launcher.submit.bind(rig.launcher);
     rig.launcher.submit = async (request) => {
-      await submit({ ...request, count: 1 });
+      const taken = await submit({ ...request, count: 1 });
       rig.launcher.refusal = new SlurmError("sbatch: error: submission from compute nodes is not allowed");
+      return taken;
     };
     const controlled = rig.control();
     const refused = (): string[] => rig.messages.filter((text) => text.includes("cannot start workers"));
@@ -44,14 +45,30 @@ describe("the workers of a pool", () => {
     assertStringIncludes(refused()[0]!, "submission from compute nodes is not allowed");
   });
 
+  it("are said to be submitted when they are, not while a limit of the site lets in none", async () => {
+    await using rig = new PoolRig();
+    await rig.begin([artifact(() => 1), artifact(() => 2), artifact(() => 3)], { maxWorkers: 3 });
+    const submit = rig.launcher.submit.bind(rig.launcher);
+    const limits = [0, 0, 2];
+    rig.launcher.submit = (request) => {
+      const count = limits.shift() ?? request.count;
+      return count === 0 ? Promise.resolve(0) : submit({ ...request, count });
+    };
+    await rig.control();
+    const told = rig.messages.filter((text) => text.startsWith("submitted"));
+    assertEquals(told[0], "submitted 2 workers of spec 'default'");
+    assertEquals(limits, []);
+  });
+
   it("are the end of the run when the last one is gone and no other can be submitted", async () => {
     await using rig = new PoolRig();
     await rig.begin([artifact(() => 1), artifact(() => 2)], { maxWorkers: 1 });
     rig.launcher.planOf = () => ({ diesAt: { task: 1, begun: false }, loss: "node-failure" });
     const submit = rig.launcher.submit.bind(rig.launcher);
     rig.launcher.submit = async (request) => {
-      await submit(request);
+      const taken = await submit(request);
       rig.launcher.refusal = new SlurmError("sbatch: error: submission from compute nodes is not allowed");
+      return taken;
     };
     await assertRejects(() => rig.control(), SlurmError, "submission from compute nodes is not allowed");
     assertEquals(rig.files("done").length, 1);

@@ -25,7 +25,7 @@ export class SimLauncher implements WorkerLauncher {
     this.#machine = machine;
   }
 
-  async submit({ spec, count, exclude }: WorkerRequest, signal: AbortSignal): Promise<void> {
+  async submit({ spec, count, exclude }: WorkerRequest, signal: AbortSignal): Promise<number> {
     await this.#takesTime(signal);
     if (this.#slurm.nodes.every((node) => exclude.includes(node))) {
       throw new SlurmError("sbatch: error: Requested node configuration is not available");
@@ -37,6 +37,7 @@ export class SimLauncher implements WorkerLauncher {
     await this.#takesTime(signal);
     if (lost) throw new SlurmError("sbatch: error: Socket timed out on send/recv operation");
     for (const job of jobs) this.#own.add(job);
+    return count;
   }
 
   async jobs(signal: AbortSignal): Promise<readonly WorkerJob[]> {

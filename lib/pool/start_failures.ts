@@ -39,6 +39,7 @@ export class StartFailures {
     for (const job of jobs) {
       let followed = this.#jobs.get(job.key);
       if (!followed) this.#jobs.set(job.key, followed = { since: now, judged: this.#first });
+      if (job.state.status === "dead") followed.deadSince ??= now;
       if (followed.judged) continue;
       if (this.#roster.hasEntered(job.key)) {
         followed.judged = true;
@@ -48,11 +49,9 @@ export class StartFailures {
         const after = this.#state.runtime.config.staleAfterSec;
         await this.#judge(job, followed, `it has run for ${after} s, and its worker has not begun`);
       } else if (job.state.status === "dead") {
-        followed.deadSince ??= now;
         // The roster is given the time to see a worker that died at once, and what it gave back is read first: that a
         // task could not begin there is one bad start, not two.
-        const read = this.#state.readAt > followed.deadSince;
-        if (!read || now - followed.deadSince < 2 * timing.roundMs) continue;
+        if (!this.#isRead(followed) || now - (followed.deadSince ?? now) < 2 * timing.roundMs) continue;
         followed.judged = true;
         await this.#judge(job, followed, job.state.text);
       }
@@ -65,10 +64,17 @@ export class StartFailures {
     return this.#last.get(spec);
   }
 
-  /** Has it ended, and it is not told yet whether its worker had begun? Until then no other one is submitted for it. */
+  /**
+   * Has it ended, and it is not told yet whether its worker had begun, or what that gave back is not read yet, which may tell that
+   * its node is of no use? Until then no other one is submitted for it.
+   */
   isDoubtful(key: string): boolean {
     const followed = this.#jobs.get(key);
-    return followed?.deadSince !== undefined && !followed.judged;
+    return followed?.deadSince !== undefined && !(followed.judged && this.#isRead(followed));
+  }
+
+  #isRead({ deadSince = Infinity }: Followed): boolean {
+    return this.#state.readAt > deadSince;
   }
 
   /** Does it run without doing anything? It is waited for no more. */

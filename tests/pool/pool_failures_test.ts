@@ -1,11 +1,12 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { describe, it } from "@std/testing/bdd";
 import { join } from "@std/path/join";
 import { ProtocolError, SlurmError } from "../../lib/core/errors.ts";
 import { readEnded } from "../../lib/pool/ended.ts";
 import { readEnds } from "../../lib/store/ends.ts";
 import { until } from "../rig.ts";
-import { artifact, PoolRig } from "./rig.ts";
+import { artifact, PoolRig, TIMING } from "./rig.ts";
 import { Gate } from "./worker_rig.ts";
 
 const retry = { retryFailed: true, maxComputeRetries: 2, preemptMax: 2 };
@@ -120,7 +121,7 @@ describe("failures in a pool", () => {
   });
 
   it("queues the tasks of a worker that never gave a sign of life again at no cost, and then fails", async () => {
-    await using rig = new PoolRig({ ...retry, leaseSec: 0.2, heartbeatSec: 0.06 });
+    await using rig = new PoolRig({ ...retry, leaseSec: 2, heartbeatSec: 0.6 });
     const only = artifact(() => 1);
     await rig.begin([only]);
     rig.launcher.planOf = (order) => ({ silent: order < 1 });
@@ -229,6 +230,23 @@ describe("failures in a pool", () => {
     await rig.begin([artifact(() => 1)]);
     rig.launcher.lateRefusal = new SlurmError("sbatch: invalid account");
     await assertRejects(() => rig.control(), SlurmError, "invalid account");
+  });
+
+  it("submits no worker before it has read what the last one gave back, which may exclude its node", async () => {
+    await using rig = new PoolRig();
+    await rig.begin([artifact(() => 1), artifact(() => 2)], { maxWorkers: 1 });
+    rig.launcher.nodeOf = (order) => [1, 2].includes(order) ? "broken" : "good";
+    rig.launcher.planOf = (order) =>
+      order === 0 ? { diesAt: { task: 1, begun: false }, loss: "preempted" } : { unstartable: order < 3 };
+    const runtime = rig.process();
+    const { files } = runtime.machine;
+    const list = files.list.bind(files);
+    files.list = async (dir) => {
+      if (dir === rig.paths.failed) await delay(10 * TIMING.roundMs);
+      return await list(dir);
+    };
+    assertEquals((await rig.control({ runtime }))?.summary.computed, 2);
+    assertEquals(rig.launcher.submitted.map(({ exclude }) => exclude), [[], [], [], ["broken"]]);
   });
 
   it("excludes a node on which tasks cannot start twice in a row", async () => {

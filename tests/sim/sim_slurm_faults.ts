@@ -90,7 +90,7 @@ export function mixedSlurmFaults(random: Random): Partial<SlurmFaults> {
     hangs: 0.03,
     unknown: 0.05,
     stale: 0.3,
-    cancelFails: 0.2,
+    cancelFails: 0.5,
   };
   const chosen: Record<string, number> = { max: 1 + random.int(6) };
   for (const [kind, value] of Object.entries(usual)) if (random.chance(0.4)) chosen[kind] = value;

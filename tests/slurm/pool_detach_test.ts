@@ -1,9 +1,11 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { delay } from "@std/async/delay";
+import { join } from "@std/path/join";
 import type { Node } from "../e2e/run_rig.ts";
 import { until } from "../rig.ts";
 import { Random } from "../sim/random.ts";
-import { type Holder, PoolRig } from "./pool_rig.ts";
+import { findProgram } from "./cluster_programs.ts";
+import { DEADLINE_MS, type Holder, PoolRig } from "./pool_rig.ts";
 import { describeOnSlurm } from "./suite.ts";
 
 const LEASE = { FURU_LEASE_SECS: "3", FURU_POLL_INTERVAL_SECS: "0.5", FURU_MAX_COMPUTE_RETRIES: "40" };
@@ -80,6 +82,28 @@ describeOnSlurm("a pool that nobody on the login node looks after", (suite) => {
     assertEquals([rig.inProgress(), rig.values(), rig.workers()], [[], [], []]);
     const followed = await rig.furu(["follow", runId]).ended();
     assertEquals(followed.code, 1, followed.output);
+  });
+
+  suite.it("is not left while a limit of the site lets in no worker", async () => {
+    await using rig = new PoolRig(suite.cluster);
+    const roots: Node[] = [{ id: "only" }];
+    rig.writeRoots(roots);
+    rig.write(
+      "sbatch",
+      `#!/bin/sh\n[ -e '${rig.folder}/free' ] && exec ${findProgram("sbatch")} "$@"\n` +
+        `echo 'sbatch: error: QOSMaxSubmitJobPerUserLimit' >&2\nexit 1\n`,
+    );
+    Deno.chmodSync(join(rig.folder, "sbatch"), 0o755);
+    const args = ["run", PoolRig.pipeline, "--slurm", "--detach"];
+    await using script = rig.furu(args, { ...LEASE, PATH: `${rig.folder}:${Deno.env.get("PATH")}` });
+    await until(() => script.stderr.includes("QOSMaxSubmitJobPerUserLimit"), "it waits", DEADLINE_MS);
+    rig.write("free");
+    const { code, output } = await script.ended();
+    assertEquals(code, 0, output);
+    assertStringIncludes(output, "submitted 1 worker, which");
+    await until(() => rig.ended, "it has ended", DEADLINE_MS);
+    await rig.left();
+    rig.assertWhole(roots);
   });
 
   suite.it("does each task once where nobody dies", async () => {

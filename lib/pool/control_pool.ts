@@ -120,11 +120,11 @@ class Controller {
     const { run, paths, artifactOf, signal, handOver, claim } = this.#options;
     const { role, forced, onEvent } = this.#context;
     const runtime = this.#runtime;
-    await role.check();
     const ending = AbortSignal.any([signal, this.#stopAsked.signal]);
     // A file server that is away for a moment ends no run, least of all one that is taken up.
     const patient = <T>(step: () => Promise<T>): Promise<T> =>
       patiently(runtime, () => !ending.aborted && !claim.lost.aborted, step);
+    await patient(() => role.check());
     const specs = [...new Set(run.nodes.map(({ spec }) => spec))];
     await patient(() => makeQueue(runtime.store, paths, specs));
     if (role.term > 1) await patient(() => refreshQueue(runtime.store, paths, specs));
@@ -175,15 +175,18 @@ class Controller {
   /** Says how the run ended, then gives the role back: who finds the role free finds the run ended, too. */
   async #end(how: Pick<RunEnded, "summary" | "interrupted" | "stalled" | "error">): Promise<void> {
     const { runtime, role, paths, run, launcher } = this.#context;
-    await role.check();
-    await writeEnded(runtime.store, paths, {
+    const patient = <T>(step: () => Promise<T>): Promise<T> =>
+      patiently(runtime, () => !role.claim.lost.aborted, step);
+    await patient(() => role.check());
+    const ended: RunEnded = {
       schema: RECORD_SCHEMA,
       runId: run.runId,
       term: role.term,
       endedAt: new Date(runtime.machine.clock.now()).toISOString(),
       ...how,
-    });
-    await askToStop(runtime.store, paths, "drain", "the run has ended");
+    };
+    await patient(() => writeEnded(runtime.store, paths, ended));
+    await patient(() => askToStop(runtime.store, paths, "drain", "the run has ended"));
     try {
       const jobs = await launcher.jobs(new AbortController().signal);
       const pending = jobs.filter(({ state }) => state.status === "pending").map(({ key }) => key);

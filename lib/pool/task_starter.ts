@@ -44,7 +44,7 @@ export class TaskStarter {
     const wanted = (): boolean => this.#state.phase === "running" && entry.open;
     this.#afterPause(entry, async () => {
       if (!wanted()) return this.#withdraw(entry);
-      await this.#state.role.check();
+      await patiently(runtime, () => this.#state.phase !== "closed", () => this.#state.role.check());
       // Before it is there, since its result may be seen before we hear of it.
       Object.assign(entry, { place: "queued", name: next });
       delete entry.countsAs;

@@ -163,6 +163,23 @@ describe("a controller that comes later", () => {
   });
 });
 
+describe("a controller", () => {
+  it("goes on though the file server fails at any one of its looks at its role", async () => {
+    for (let nth = 1, looks = Infinity; nth <= Math.min(looks, 8); nth++) {
+      await using rig = new PoolRig();
+      await rig.begin([artifact(() => 1), artifact(() => 2)]);
+      const runtime = rig.process();
+      const claim = await rig.role(runtime);
+      const { files } = runtime.machine;
+      const readText = files.readText.bind(files);
+      looks = 0;
+      files.readText = (path) =>
+        path === rig.paths.role.claim && ++looks === nth ? Promise.reject(osError("EIO")) : readText(path);
+      assertEquals((await rig.control({ runtime, claim }))?.summary.computed, 2, `look ${nth}`);
+    }
+  });
+});
+
 describe("a controller that takes up a run", () => {
   for (const place of ["done", "running"] as const) {
     it(`goes on though the file server fails once at its first look into ${place}`, async () => {

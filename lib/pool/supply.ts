@@ -72,7 +72,9 @@ export class Supply {
       await this.#submit(spec, count, loads.find((load) => load.spec === spec)!);
     }
     await this.#cancel(cancel);
-    await this.#dismissal.round(release);
+    // One that has left and counts until that is clear may make the room that is needed: nobody else has to.
+    const isClear = !jobs.some(({ key }) => this.#failures.isDoubtful(key));
+    await this.#dismissal.round(isClear ? release : []);
     await this.#keepHeir();
   }
 

@@ -4,9 +4,10 @@ import { parseTaskName } from "../queue/task_name.ts";
 import { listOrNothing } from "../store/store.ts";
 import type { PoolState } from "./pool_state.ts";
 import { storedResult } from "./stored_result.ts";
+import { tidyClaims } from "./tidy_claims.ts";
 import { withdrawTodo } from "./withdraw.ts";
 
-/** The run has ended: no task stays in a folder that says that something is to come. */
+/** The run has ended: no task stays in a folder that says that something is to come, and no claim of a worker that died. */
 export async function tidyQueue(state: PoolState): Promise<void> {
   const { runtime: { store }, paths, nodes, artifactOf, role } = state;
   await withdrawTodo(state);
@@ -17,4 +18,5 @@ export async function tidyQueue(state: PoolState): Promise<void> {
     const result = await storedResult(state, artifactOf(hash));
     await moveTask(store, join(paths.waiting, file), join(result ? paths.done : paths.withdrawn, file));
   }
+  await tidyClaims(state);
 }

@@ -132,6 +132,7 @@ export class PoolBackend implements Backend {
   async #leave(): Promise<void> {
     const { runtime: { store }, paths, role, launcher, lane } = this.#state;
     this.#state.phase = "withdrawing";
+    this.#leaving = true; // from here on a request to stop may be this run's own
     await role.check();
     const asked = await readStop(store, paths);
     if (asked?.how !== "drain") await askToStop(store, paths, "stop", "the run was stopped");
@@ -143,7 +144,6 @@ export class PoolBackend implements Backend {
       tell(this.#state, "warn", `cannot cancel all workers, they are waited for: ${errorText(error)}`);
     }
     await this.withdraw();
-    this.#leaving = true;
     const limit = asked?.how === "drain" ? Infinity : this.#now() + store.leaseSec * 1000 + LEAVING_GRACE_MS;
     for (let rounds = this.#roundsDone; this.#now() < limit;) {
       this.#crew.wake();
@@ -222,7 +222,7 @@ export class PoolBackend implements Backend {
     if (now - this.#stopLookAt < STOP_LOOK_MS || this.#leaving) return;
     this.#stopLookAt = now;
     const asked = await readStop(this.#options.runtime.store, this.#options.paths);
-    if (asked) this.#options.onStopAsked(asked.why);
+    if (asked && !this.#leaving) this.#options.onStopAsked(asked.why);
   }
 
   async #lookAtWorkers(): Promise<number> {

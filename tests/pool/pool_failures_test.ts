@@ -277,6 +277,37 @@ describe("failures in a pool", () => {
     assertStringIncludes(summary.failures[0]!.error, "Cannot import it here");
   });
 
+  it("is no interruption by somebody else, however long it takes to cancel the workers", async () => {
+    await using rig = new PoolRig();
+    const gate = new Gate();
+    await rig.begin([artifact(gate.create), artifact(gate.create)], { maxWorkers: 1 });
+    const runtime = rig.process();
+    const { files, clock } = runtime.machine;
+    const list = files.list.bind(files);
+    let looks = 0;
+    files.list = (dir) => {
+      if (dir === rig.paths.done) looks++;
+      return list(dir);
+    };
+    const cancelAll = rig.launcher.cancelAll.bind(rig.launcher);
+    rig.launcher.cancelAll = async () => {
+      const [since, before] = [clock.monotonic(), looks];
+      // A request to stop is looked for once a second, beside the results.
+      await until(() => looks > before + 2 && clock.monotonic() - since > 1500, "it goes on looking");
+      await cancelAll();
+    };
+    const ended = rig.control({ runtime });
+    await until(() => gate.waiting === 1 && rig.files("todo").length === 1, "one of them has begun");
+    const [file = ""] = rig.files("todo");
+    await Deno.writeTextFile(
+      join(rig.paths.failed, file.replace(/json$/, "error.json")),
+      JSON.stringify({ schema: 1, kind: "protocol", error: "too bad", worker: "w1", at: "" }),
+    );
+    await Deno.rename(join(rig.paths.todo, "default", file), join(rig.paths.failed, file));
+    const { summary, interrupted } = (await ended)!;
+    assertEquals([summary.failures[0]?.kind, interrupted], ["protocol", false]);
+  });
+
   it("excludes a node that workers refuse, by their own word", async () => {
     await using rig = new PoolRig();
     await rig.begin([artifact(() => 1)], { maxWorkers: 1 });

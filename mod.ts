@@ -23,6 +23,7 @@
  */
 export { z } from "zod";
 export { type ConfigOptions, configure } from "./lib/core/config.ts";
+export type { SlurmSettings } from "./lib/core/slurm_settings.ts";
 export { digest } from "./lib/core/digest.ts";
 export {
   ComputeError,

@@ -8,6 +8,7 @@ import { nearest } from "./nearest.ts";
 import { currentFolder } from "./paths.ts";
 import { permissionError } from "./permissions.ts";
 import { projectFolder } from "./project.ts";
+import { type SlurmSettings, slurmSettingsSchema } from "./slurm_settings.ts";
 
 const seconds = z.number().positive();
 const count = z.int().nonnegative();
@@ -27,7 +28,7 @@ const optionsSchema = z.strictObject({
   pollIntervalSec: seconds,
   logLevel: z.enum(["debug", "info", "warn", "error"]),
   recordGit: z.enum(["cached", "ignore", "uncached"]),
-  slurm: z.strictObject({ specs: z.record(z.string(), z.unknown()), intervalSec: seconds }).partial(),
+  slurm: slurmSettingsSchema,
 }).partial();
 
 /** Options of {@link configure}; each stands above `furu.json` and the environment. Durations in seconds. */
@@ -58,8 +59,8 @@ export interface ConfigOptions {
   logLevel?: "debug" | "info" | "warn" | "error";
   /** Whether git is asked for commit and state: once per process, never, or for each record. @default "cached" */
   recordGit?: "cached" | "ignore" | "uncached";
-  /** For runs on Slurm: specs by name (checked when they are used), and the seconds between two looks at the jobs. */
-  slurm?: { specs?: Record<string, unknown>; intervalSec?: number };
+  /** For runs on Slurm. */
+  slurm?: SlurmSettings;
 }
 
 /** The configuration, resolved once and passed down. */

@@ -44,6 +44,8 @@ export interface WorkerRequest {
 
 /** Starts the workers of one run somewhere, and knows what becomes of them. */
 export interface WorkerLauncher {
+  /** Can it start no workers? Then those that there are are all that there will be. @default false */
+  readonly fixed?: boolean;
   /**
    * Starts workers. Resolves when they are handed over: they are among the jobs from then on.
    *

@@ -8,7 +8,9 @@ import { ListingPace } from "./listing_pace.ts";
 import { patiently } from "./patience.ts";
 import type { PoolWorkerOptions, PoolWorkerResult } from "./pool_worker_options.ts";
 import { RoleSeeker } from "./role_seeker.ts";
+import { isSpecLeft } from "./spec_left.ts";
 import { TaskPicker } from "./task_picker.ts";
+import { isUpFront } from "./up_front.ts";
 import { NowWriter } from "./worker_now.ts";
 import { WorkerOrders } from "./worker_orders.ts";
 import { WorkerTasks } from "./worker_tasks.ts";
@@ -24,6 +26,8 @@ const LONGEST_PAUSE_MS = 500;
 /** Nothing is begun with less than this left of the job's time, or than this part of what it had. */
 const LEAST_LEFT_MS = 30_000;
 const LEAST_LEFT_PART = 0.25;
+/** Two looks at what is left to do for its spec are at least so far apart. */
+const LEAST_LOOK_MS = 5000;
 
 /**
  * Works for a run: claims tasks of its spec, has them computed and moves their files on, until it is told to leave, has had
@@ -64,6 +68,8 @@ class PoolWorker {
   readonly #leastLeftMs: number;
   /** When it last had something to do, or something to try. */
   #busyAt: number;
+  /** Nobody could replace it, and there may still be something to do for its spec. */
+  #left: boolean;
 
   constructor(runtime: Runtime, options: PoolWorkerOptions, folder: WorkerFolder) {
     this.#runtime = runtime;
@@ -73,6 +79,7 @@ class PoolWorker {
     const { machine } = runtime;
     const { paths, run, slurm, endsAt = Infinity, control } = options;
     const now = this.#busyAt = machine.clock.monotonic();
+    this.#left = isUpFront(run);
     this.#leastLeftMs = Math.min(LEAST_LEFT_MS, (endsAt - now) * LEAST_LEFT_PART);
     const onChange = (): void => this.#alarm.wake();
     this.#picker = new TaskPicker(() => machine.randomId());
@@ -147,6 +154,7 @@ class PoolWorker {
       this.#tasks.check();
       this.#role?.look();
       try {
+        if (this.#left) await this.#lookWhatIsLeft();
         const free = !leave && this.#tasks.open < this.#options.slots;
         await this.#patiently(() => this.#orders.look(free));
         // Not a task more than those it had when it was told.
@@ -188,8 +196,18 @@ class PoolWorker {
     if (!this.#tasks.idle || needed) this.#busyAt = now;
     if (leave !== undefined && !needed) return { how: "drain", why: `it was told to leave: ${leave}` };
     const { idleTimeoutSec } = run.options;
-    if (!this.#pace.begun || now - this.#busyAt < idleTimeoutSec * 1000) return undefined;
+    const isIdle = this.#pace.begun && now - this.#busyAt >= idleTimeoutSec * 1000;
+    if (this.#left || !isIdle) return undefined;
     return { how: "drain", why: `there was nothing to do for ${idleTimeoutSec} s` };
+  }
+
+  /** Now and then while it is idle. */
+  async #lookWhatIsLeft(): Promise<void> {
+    const { run, spec } = this.#options;
+    const now = this.#runtime.machine.clock.monotonic();
+    if (now - this.#busyAt < Math.max(run.options.idleTimeoutSec * 1000, LEAST_LOOK_MS)) return;
+    this.#left = await this.#patiently(() => isSpecLeft(this.#runtime, run, spec));
+    if (this.#left) this.#busyAt = now;
   }
 
   /** Claims tasks while there are free slots and any to try. */

@@ -32,6 +32,7 @@ export class Supply {
   readonly #dismissal: Dismissal;
   readonly #pardon: NodePardon;
   readonly #notice: PendingNotice;
+  readonly #forsaken: Lasting;
   #jobs: ReadonlyMap<string, WorkerJob> = new Map();
   #heirOf = "";
   #complaint = "";
@@ -44,6 +45,7 @@ export class Supply {
     this.#excess = new Lasting(state.runtime.machine.clock, state.timing.excessMs);
     this.#dismissal = new Dismissal(state, roster);
     this.#pardon = new NodePardon(state);
+    this.#forsaken = new Lasting(state.runtime.machine.clock, 1000 * state.runtime.store.leaseSec);
     this.#notice = new PendingNotice(state.runtime.machine.clock, (text) => tell(state, "info", text));
   }
 
@@ -66,6 +68,7 @@ export class Supply {
     if (this.#state.phase !== "running") return;
     const loads = this.#loads();
     this.#notice.look(loads, this.pending);
+    if (this.#state.launcher.fixed) return this.#checkLeft(loads);
     await this.#cancelKeys(this.#pardon.look(loads, this.pending));
     const { submit, cancel, release } = scale(loads, this.#state.run.options);
     for (const { spec, count } of submit) {
@@ -140,6 +143,24 @@ export class Supply {
     const { role, book } = this.#state;
     if (member?.record === undefined || member.id !== role.claim.record.worker) return false;
     return book.openOf(member.record.spec) === 0;
+  }
+
+  /** Where no more workers can be started: tasks that nobody is left for would be waited for in vain. */
+  #checkLeft(loads: readonly SpecLoad[]): void {
+    const without = loads.filter(({ tasks, alive, leaving, pending }) =>
+      tasks > 0 && alive + leaving + pending === 0
+    );
+    const [load] = this.#forsaken.of(without);
+    if (!load) return;
+    const { spec, tasks } = load;
+    const last = this.#failures.lastOf(spec);
+    this.#state.broken(
+      new SlurmError(
+        `Cannot compute ${plural(tasks, "task")} of spec '${spec}' as none of its workers is left${
+          last === undefined ? "" : ` (the last was ${last})`
+        }, and none can be submitted from inside of a job: run the same roots again, with more workers or time`,
+      ),
+    );
   }
 
   async #submit(spec: string, count: number, load: SpecLoad): Promise<void> {

@@ -5,11 +5,13 @@ import { readEnded } from "../pool/ended.ts";
 import type { PoolRun } from "../pool/pool_run.ts";
 import { remoteArtifacts } from "../pool/remote_artifact.ts";
 import { RoleLostError } from "../pool/role.ts";
+import { isUpFront } from "../pool/up_front.ts";
 import type { QueuePaths } from "../queue/layout.ts";
 import type { Runtime } from "../run/runtime.ts";
 import type { Claim } from "../store/claim.ts";
 import type { SlurmJob } from "../store/record.ts";
 import type { SlurmClient } from "./client.ts";
+import { FixedLauncher } from "./fixed_launcher.ts";
 import { runSpecs } from "./run_specs.ts";
 import { SbatchLauncher } from "./sbatch_launcher.ts";
 
@@ -43,7 +45,9 @@ export async function keepHeirAfter(
   { name }: SlurmJob,
   exclude: readonly string[] = [],
 ): Promise<void> {
-  const { runtime: { store, machine: { clock } }, paths, onEvent } = parts;
+  const { runtime: { store, machine: { clock } }, paths, run, onEvent } = parts;
+  // Then all its heirs were submitted when it began.
+  if (isUpFront(run)) return;
   try {
     if (await readEnded(store, paths)) return;
     await launcherOf(parts, 0).keepHeirAfter(name, exclude, AbortSignal.timeout(HEIR_LIMIT_MS));
@@ -61,7 +65,8 @@ export async function keepHeirAfter(
 export async function controlBeside(parts: BesideTasks, claim: Claim, handOver: AbortSignal): Promise<void> {
   const { runtime, paths, run, onEvent, say } = parts;
   say(`it is the controller of run ${run.runId} from now on (number ${claim.attempt.n})`);
-  const launcher = launcherOf(parts, claim.attempt.n);
+  const able = launcherOf(parts, claim.attempt.n);
+  const launcher = isUpFront(run) ? new FixedLauncher(able, say) : able;
   try {
     const result = await controlPool(runtime, {
       paths,
@@ -89,6 +94,7 @@ function launcherOf({ runtime, paths, run, client, onEvent }: BesideTasks, term:
     specs: runSpecs(run),
     client,
     term,
+    refusalHint: `where jobs cannot submit jobs, say so in furu.json: { "slurm": { "nodesSubmit": false } }`,
     onWarning: (text) => onEvent({ type: "message", level: "warn", text, at: runtime.machine.clock.now() }),
   });
 }

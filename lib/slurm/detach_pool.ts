@@ -2,6 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import { errorText } from "../core/errors.ts";
 import { scale } from "../pool/scale.ts";
 import { Role } from "../pool/role.ts";
+import { isUpFront } from "../pool/up_front.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { plural } from "../ui/text.ts";
 import { cancelPool } from "./cancel_pool.ts";
@@ -39,8 +40,12 @@ export async function detachPool(
   await new Role(runtime, claim).giveUp("the run was left to its workers");
   await claim.heartbeat.stop();
   let count: number;
+  let heirs = 0;
   try {
     count = await submitFirst(launcher, clock, { run, specs, plan }, signal);
+    const alive = (await launcher.alive(signal)).map(({ key }) => key);
+    if (isUpFront(run)) heirs = await launcher.submitHeirs(alive, run.config.preemptMax, signal);
+    else await launcher.keepHeir(alive, signal);
   } catch (error) {
     // Half of it would go on by itself, though nobody was told of it.
     await cancelPool(runtime, runId, client).catch((second) => tell("warn", errorText(second)));
@@ -48,11 +53,24 @@ export async function detachPool(
   }
   const jobIds = await launcher.jobIds();
   tell("info", `submitted ${plural(count, "worker")}, which go on by themselves`);
+  if (isUpFront(run)) {
+    tell(
+      "info",
+      `these are all that there will be, with ${
+        plural(heirs, "heir")
+      } for when none is left, since jobs cannot submit ` +
+        "jobs here (slurm.nodesSubmit is false)",
+    );
+  }
   tell("info", `follow it with: furu follow ${runId}; cancel it with: furu cancel ${runId}`);
   return { runId, runDir: paths.run, jobIds, rootJobIds: plan.roots.map(() => undefined), plan };
 }
 
-/** Submits workers for what is ready, beside those that are there already, and the heir. @returns How many workers. */
+/**
+ * Submits workers for what is ready, or for all that is missing where none can follow, beside those that are there already.
+ *
+ * @returns How many workers.
+ */
 async function submitFirst(
   launcher: SbatchLauncher,
   clock: Clock,
@@ -60,27 +78,33 @@ async function submitFirst(
   signal: AbortSignal,
 ): Promise<number> {
   const there = await launcher.alive(signal);
+  const upFront = isUpFront(run);
+  const missing = [...plan.nodes.values()].filter(({ status }) => status !== "DONE");
+  const counted = upFront ? missing : plan.ready();
   const loads = Object.keys(specs).map((spec) => {
     const own = there.filter((job) => job.spec === spec);
-    const ready = plan.ready().filter((node) => node.spec === spec).length;
-    return { spec, tasks: ready, alive: own.length, leaving: 0, pending: 0 };
+    const tasks = counted.filter((node) => node.spec === spec).length;
+    return { spec, tasks, alive: own.length, leaving: 0, pending: 0 };
   });
   const { submit } = scale(loads, run.options);
   let count = 0;
   for (const { spec, count: more } of submit) {
-    count += await launcher.submit({ spec, count: more, exclude: [] }, signal);
+    count += await (upFront ? some(spec, more) : launcher.submit({ spec, count: more, exclude: [] }, signal));
   }
   // All that is missing may be in progress elsewhere, or nothing be missing: somebody is to end the run all the same.
   const [anySpec] = Object.keys(specs);
   if (there.length === 0 && anySpec !== undefined) {
     const spec = "default" in specs ? "default" : anySpec;
-    // While a limit of the site lets in none: whoever leaves now leaves the run to nobody.
-    for (let turn = 0; count === 0; turn++) {
-      if (turn > 0) await clock.sleep(PAUSE_MS, signal);
-      count += await launcher.submit({ spec, count: 1, exclude: [] }, signal);
+    if (count === 0) count = await some(spec, 1);
+  }
+  return count;
+
+  /** Waits while a limit of the site lets in none: whoever leaves then leaves the run, or a spec of it, to nobody. */
+  async function some(spec: string, wanted: number): Promise<number> {
+    for (;;) {
+      const taken = await launcher.submit({ spec, count: wanted, exclude: [] }, signal);
+      if (taken > 0) return taken;
+      await clock.sleep(PAUSE_MS, signal);
     }
   }
-  const jobs = await launcher.alive(signal);
-  await launcher.keepHeir(jobs.map(({ key }) => key), signal);
-  return count;
 }

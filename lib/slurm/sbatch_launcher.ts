@@ -95,6 +95,30 @@ export class SbatchLauncher implements WorkerLauncher {
   }
 
   /**
+   * Submits heirs that begin one after the other, for a run whose workers can submit none.
+   *
+   * @param alive Keys of the workers whose ends the first one waits for.
+   * @returns How many: a limit of the site may let in fewer.
+   */
+  async submitHeirs(alive: readonly string[], count: number, signal: AbortSignal): Promise<number> {
+    const wanted = new Set(alive);
+    let after = await this.#idsOf(({ key }) => wanted.has(key), signal);
+    for (let done = 0; done < count; done++) {
+      const before = new Set(this.#workers.known.map(({ key }) => key));
+      if (after.length === 0 || await this.#submitHeir(after, signal) === 0) return done;
+      after = await this.#idsOf(({ key }) => !before.has(key), signal);
+    }
+    return count;
+  }
+
+  /** When sbatch has answered for all. */
+  async #idsOf(which: (worker: TrackedWorker) => boolean, signal: AbortSignal): Promise<string[]> {
+    await this.#submitter.settled();
+    this.#submitter.rethrow();
+    return idsOf(await this.#workers.look(new Set(), signal), which);
+  }
+
+  /**
    * Where this process is in the heir's job, submits the next heir: whoever is killed as the controller leaves one, however soon
    * that is. Asked before the role is sought. Returns when sbatch has answered: this process may be about to end.
    *
@@ -115,22 +139,27 @@ export class SbatchLauncher implements WorkerLauncher {
   /** Also when the ids of the jobs become known later than the jobs, or Slurm refuses for a while. */
   async #updateHeir(signal: AbortSignal): Promise<void> {
     const { known } = this.#workers;
-    const ids = known.flatMap(({ key, entry: { job } }) => job && this.#heirOf.has(key) ? [job.jobId] : []);
-    const after = [...new Set(ids)].sort();
+    const after = idsOf(known, ({ key }) => this.#heirOf.has(key));
     const heir = known.find(isWaitingHeir);
     if (after.length === 0 || heir && (!heir.entry.job || this.#heirWaitsFor === after.join(":"))) return;
     if (heir?.entry.job) {
       const { jobId, cluster } = heir.entry.job;
       await (await this.#options.client.at(cluster)).waitForEnds(jobId, after, signal);
     } else {
-      const { specs } = this.#options;
-      const spec = "default" in specs ? "default" : Object.keys(specs)[0];
-      if (spec === undefined || this.#submitter.open.size > 0) return;
-      await this.#submitter.submit({ spec, count: 1, exclude: this.#exclude, heirOf: after }, signal);
+      if (this.#submitter.open.size > 0) return;
+      await this.#submitHeir(after, signal);
       // So that the next call sees it.
       await this.#workers.look(this.#submitter.open, signal);
     }
     this.#heirWaitsFor = after.join(":");
+  }
+
+  /** @returns How many were taken. */
+  async #submitHeir(after: readonly string[], signal: AbortSignal): Promise<number> {
+    const { specs } = this.#options;
+    const spec = "default" in specs ? "default" : Object.keys(specs)[0];
+    if (spec === undefined) return 0;
+    return await this.#submitter.submit({ spec, count: 1, exclude: this.#exclude, heirOf: after }, signal);
   }
 
   /** Cancels the heir: when the run has ended, or its controller leaves, there is nothing to be taken up. */
@@ -197,6 +226,12 @@ export class SbatchLauncher implements WorkerLauncher {
     const alive = entries?.filter(({ state }) => state.status !== "dead") ?? [];
     if (alive.length > 0) await client.cancel([...new Set(alive.map(({ jobId }) => jobId))]);
   }
+}
+
+/** The ids of the jobs of some workers, as far as they are known. */
+function idsOf(workers: readonly TrackedWorker[], which: (worker: TrackedWorker) => boolean): string[] {
+  const ids = workers.flatMap((worker) => worker.entry.job && which(worker) ? [worker.entry.job.jobId] : []);
+  return [...new Set(ids)].sort();
 }
 
 function isWaitingHeir({ entry: { submission }, state }: TrackedWorker): boolean {

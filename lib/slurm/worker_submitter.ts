@@ -30,6 +30,8 @@ export interface WorkerSubmitterOptions {
   journal: PoolJournal;
   /** The folder of the workers' output and scripts. */
   logDir: (spec: string) => string;
+  /** Added to the words of an sbatch that refuses. */
+  refusalHint?: string;
   /** Told of trouble and of pauses, for people. */
   onWarning: (text: string) => void;
   /** Milliseconds that an answer is waited for before things go on without it. @default 2000 */
@@ -133,13 +135,19 @@ export class WorkerSubmitter {
         if (job.count === 1) this.#rest(error);
         return "limit";
       }
-      if (!signal.aborted) this.#failure ??= { error };
+      if (!signal.aborted) this.#failure ??= { error: this.#hinted(error) };
       return "taken";
     }).finally(() => this.#open.delete(name));
     this.#open.set(name, work);
     await patiently(clock, work, { ms: this.#options.patienceMs, signal });
     this.rethrow();
     return this.#open.has(name) ? "taken" : await work;
+  }
+
+  #hinted(error: unknown): unknown {
+    const { refusalHint } = this.#options;
+    if (refusalHint === undefined || !(error instanceof SubmitRefusedError)) return error;
+    return new SubmitRefusedError(`${error.message}; ${refusalHint}`, { cause: error });
   }
 
   #rest(error: SubmitLimitError): void {

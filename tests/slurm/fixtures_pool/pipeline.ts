@@ -79,9 +79,10 @@ function textOf(name: string): string | undefined {
   }
 }
 
-/** What `furu run` runs: the nodes that the test has written down. */
+/** What `furu run` runs: the nodes that the test has written down, on a Slurm as it has written down. */
 export default function roots(): Artifact<string>[] {
-  configure({ recordGit: "ignore", slurm: { specs: SPECS, intervalSec: 0.5 } });
+  const own = JSON.parse(textOf("slurm.json") ?? "{}");
+  configure({ recordGit: "ignore", slurm: { specs: SPECS, intervalSec: 0.5, ...own } });
   return JSON.parse(textOf("roots.json")!).map(artifactOf);
 }
 

@@ -1,5 +1,5 @@
 import type { Clock } from "../core/clock.ts";
-import { errorText } from "../core/errors.ts";
+import { errorText, ValidationError } from "../core/errors.ts";
 import { scale } from "../pool/scale.ts";
 import { Role } from "../pool/role.ts";
 import { isUpFront } from "../pool/up_front.ts";
@@ -87,6 +87,16 @@ async function submitFirst(
     return { spec, tasks, alive: own.length, leaving: 0, pending: 0 };
   });
   const { submit } = scale(loads, run.options);
+  const without = loads.filter(({ spec, tasks, alive }) =>
+    tasks > 0 && alive === 0 && !submit.some((each) => each.spec === spec)
+  );
+  if (upFront && without.length > 0) {
+    throw new ValidationError(
+      `Cannot leave this run to its workers as maxWorkers has no room for one of spec ${
+        without.map(({ spec }) => `'${spec}'`).join(", ")
+      }, and jobs cannot submit jobs here (slurm.nodesSubmit is false): one for each spec is needed`,
+    );
+  }
   let count = 0;
   for (const { spec, count: more } of submit) {
     count += await (upFront ? some(spec, more) : launcher.submit({ spec, count: more, exclude: [] }, signal));

@@ -12,8 +12,8 @@ const TIMES = { FURU_LEASE_SECS: "3", FURU_POLL_INTERVAL_SECS: "0.5", FURU_PREEM
 async function detach(
   rig: PoolRig,
   roots: readonly Node[],
-  { programs = [], ...slurm }: { programs?: string[]; nodesSubmit?: boolean },
-): Promise<{ runId: string; said: string }> {
+  { programs = [], workers = 3, ...slurm }: { programs?: string[]; workers?: number; nodesSubmit?: boolean },
+): Promise<{ runId: string; said: string; code: number }> {
   const bin = join(rig.folder, "bin");
   Deno.mkdirSync(bin);
   for (const name of ["sh", "rm", ...programs]) Deno.symlinkSync(findProgram(name)!, join(bin, name));
@@ -23,10 +23,18 @@ async function detach(
     JSON.stringify({ specs: { default: spec, gpu: { ...spec, partition: "gpu" } }, ...slurm }),
   );
   rig.writeRoots(roots);
-  const args = ["run", PoolRig.pipeline, "--slurm", "--detach", "--max-workers", "3", "--idle-timeout", "1"];
+  const args = [
+    "run",
+    PoolRig.pipeline,
+    "--slurm",
+    "--detach",
+    "--max-workers",
+    `${workers}`,
+    "--idle-timeout",
+    "1",
+  ];
   const { code, stdout, stderr } = await rig.furu(args, TIMES).ended();
-  assertEquals(code, 0, stderr);
-  return { runId: stdout.trim(), said: stderr };
+  return { runId: stdout.trim(), said: stderr, code };
 }
 
 function gated(id: string, spec = "default"): Node {
@@ -38,7 +46,8 @@ describeOnSlurm("a pool that nobody looks after where jobs cannot submit jobs", 
     await using rig = new PoolRig(suite.cluster);
     const wide = Array.from({ length: 4 }, (_, i): Node => ({ id: `n${i}`, needs: [gated("first")] }));
     const roots: Node[] = [{ id: "top", spec: "gpu", needs: wide }];
-    const { runId, said } = await detach(rig, roots, { nodesSubmit: false });
+    const { runId, said, code: left } = await detach(rig, roots, { nodesSubmit: false });
+    assertEquals(left, 0, said);
     assertMatch(said, /submitted 3 workers, which go on by themselves/);
     assertMatch(said, /these are all that there will be, with 2 heirs/);
     await rig.begun("first");
@@ -87,6 +96,15 @@ describeOnSlurm("a pool that nobody looks after where jobs cannot submit jobs", 
     assertStringIncludes(output, "Cannot compute 1 task of spec 'gpu' as none of its workers is left");
     assertStringIncludes(output, "run the same roots again");
     await rig.left();
+  });
+
+  suite.it("refuses to begin where maxWorkers has no room for a worker of each spec", async () => {
+    await using rig = new PoolRig(suite.cluster);
+    const roots: Node[] = [{ id: "top", spec: "gpu", needs: [{ id: "first" }] }];
+    const { code, said } = await detach(rig, roots, { nodesSubmit: false, workers: 1 });
+    assertEquals(code, 1, said);
+    assertMatch(said, /maxWorkers has no room for one of spec '(gpu|default)'/);
+    assertEquals(await rig.jobs(), []);
   });
 
   suite.it("says how to say so, when that was not known", async () => {

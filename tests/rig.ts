@@ -64,17 +64,17 @@ export class Rig implements AsyncDisposable {
     Deno.writeTextFileSync(join(this.folder, name), "");
   }
 
-  /** All paths of files and folders below the store, seen from it, sorted. */
+  /** All paths of files and folders below the store, seen from it, sorted. What goes away meanwhile may be among them. */
   tree(): string[] {
     const names: string[] = [];
     const walk = (dir: string): void => {
-      for (const entry of Deno.readDirSync(dir)) {
+      for (const entry of entriesOf(dir)) {
         const path = join(dir, entry.name);
         names.push(path.slice(this.root.length + 1));
         if (entry.isDirectory) walk(path);
       }
     };
-    if (exists(this.root)) walk(this.root);
+    walk(this.root);
     return names.sort();
   }
 
@@ -238,5 +238,15 @@ function removeQuietly(path: string): void {
     Deno.removeSync(path);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** What is in a folder; nothing where it is not there, or has just been removed. */
+function entriesOf(dir: string): Deno.DirEntry[] {
+  try {
+    return [...Deno.readDirSync(dir)];
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
   }
 }

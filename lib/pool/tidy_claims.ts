@@ -1,8 +1,9 @@
-import type { Hash } from "../core/hash.ts";
 import { listWorkers } from "../queue/list_workers.ts";
-import { declareDead, declareSucceeded, removeEndedClaim } from "../store/attempt_end.ts";
+import { settleClaim } from "../run/settle_claim.ts";
+import { declareSucceeded } from "../store/attempt_end.ts";
 import { readRecord } from "../store/commit.ts";
 import { ClaimWatch } from "../store/liveness.ts";
+import type { Artifact } from "../task/artifact.ts";
 import type { PoolState } from "./pool_state.ts";
 
 /**
@@ -11,7 +12,7 @@ import type { PoolState } from "./pool_state.ts";
  *
  * @throws {StoreError} when the store cannot be read or written.
  */
-export async function tidyClaims({ runtime, paths, run, role }: PoolState): Promise<void> {
+export async function tidyClaims({ runtime, paths, run, role, artifactOf }: PoolState): Promise<void> {
   const { store } = runtime;
   const workers = await listWorkers(store, paths);
   if (![...workers.values()].some(({ end }) => end)) return;
@@ -20,22 +21,17 @@ export async function tidyClaims({ runtime, paths, run, role }: PoolState): Prom
     for (const { hash } of nodes) {
       if (!done.has(hash) || !open.has(hash)) continue;
       await role.check();
-      await tidyClaim(runtime, run.runId, { name, hash });
+      await tidyClaim(runtime, run.runId, artifactOf(hash));
     }
   }
 }
 
-async function tidyClaim(
-  { store }: PoolState["runtime"],
-  runId: string,
-  artifact: { name: string; hash: Hash },
-): Promise<void> {
+async function tidyClaim(runtime: PoolState["runtime"], runId: string, artifact: Artifact): Promise<void> {
+  const { store } = runtime;
   const home = store.paths(artifact);
   const look = await new ClaimWatch(store, home).look();
   if (look.state === "absent" || look.state === "unknown" || look.holder.run !== runId) return;
-  if (look.state === "ended" && look.removable) return await removeEndedClaim(store, home, look.holder);
-  if (look.state !== "dead") return;
-  if ((await readRecord(store, home))?.id === look.holder.id) {
-    await declareSucceeded(store, home, look.holder);
-  } else await declareDead(store, home, look.holder, look.why);
+  const isItsResult = look.state === "dead" && (await readRecord(store, home))?.id === look.holder.id;
+  if (isItsResult) await declareSucceeded(store, home, look.holder);
+  else await settleClaim(runtime, artifact, look);
 }

@@ -8,6 +8,7 @@ import { queuePaths } from "../queue/layout.ts";
 import { askToStop } from "../queue/stop_request.ts";
 import type { Runtime } from "../run/runtime.ts";
 import type { Claim } from "../store/claim.ts";
+import { cancelReason } from "./cancel_reason.ts";
 import type { SlurmClient } from "./client.ts";
 import { runSpecs } from "./run_specs.ts";
 import { SbatchLauncher } from "./sbatch_launcher.ts";
@@ -32,7 +33,7 @@ export async function cancelPool(runtime: Runtime, runId: string, client: SlurmC
   const launcherOf = (term: number): SbatchLauncher =>
     new SbatchLauncher(runtime, { paths, run, specs: runSpecs(run), client, term, onWarning });
   const launcher = launcherOf(0);
-  const why = `furu cancel${self.user === undefined ? "" : ` by ${self.user}`} on ${self.host}`;
+  const why = cancelReason(self);
   if (!await readEnded(store, paths)) await askToStop(store, paths, "stop", why);
   const jobs = await launcher.alive();
   await launcher.cancelAll();

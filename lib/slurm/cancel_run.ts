@@ -3,6 +3,7 @@ import { askToStop } from "../queue/stop_request.ts";
 import { removeQueued } from "../store/queued.ts";
 import { cancelOwn } from "./dag_cancel.ts";
 import { cancelPool } from "./cancel_pool.ts";
+import { cancelReason } from "./cancel_reason.ts";
 import { readDagJobs } from "./dag_run.ts";
 import { findJobs, findRun, openRun } from "./open_run.ts";
 import { systemClient } from "./system_client.ts";
@@ -21,9 +22,8 @@ export async function cancelRun(runId: string): Promise<number> {
   const { run, runtime } = opened;
   const { store, machine: { self } } = runtime;
   const client = systemClient();
-  const why = `furu cancel${self.user === undefined ? "" : ` by ${self.user}`} on ${self.host}`;
   if (await readDagJobs(runtime, opened.dir) === undefined) {
-    await askToStop(store, queuePaths(store.root, runId), "stop", why);
+    await askToStop(store, queuePaths(store.root, runId), "stop", cancelReason(self));
   }
   const jobs = await findJobs(opened, client);
   const cancelled = await cancelOwn({ client, run, runtime }, jobs);

@@ -102,17 +102,17 @@ export class SbatchLauncher implements WorkerLauncher {
    */
   async submitHeirs(alive: readonly string[], count: number, signal: AbortSignal): Promise<number> {
     const wanted = new Set(alive);
-    let after = await this.#idsOf(({ key }) => wanted.has(key), signal);
+    let after = await this.#idsWhenSettled(({ key }) => wanted.has(key), signal);
     for (let done = 0; done < count; done++) {
       const before = new Set(this.#workers.known.map(({ key }) => key));
       if (after.length === 0 || await this.#submitHeir(after, signal) === 0) return done;
-      after = await this.#idsOf(({ key }) => !before.has(key), signal);
+      after = await this.#idsWhenSettled(({ key }) => !before.has(key), signal);
     }
     return count;
   }
 
   /** When sbatch has answered for all. */
-  async #idsOf(which: (worker: TrackedWorker) => boolean, signal: AbortSignal): Promise<string[]> {
+  async #idsWhenSettled(which: (worker: TrackedWorker) => boolean, signal: AbortSignal): Promise<string[]> {
     await this.#submitter.settled();
     this.#submitter.rethrow();
     return idsOf(await this.#workers.look(new Set(), signal), which);

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import type { Hash } from "../../lib/core/hash.ts";
 import { it } from "@std/testing/bdd";
 import type { PoolState } from "../../lib/pool/pool_state.ts";
 import { tidyClaims } from "../../lib/pool/tidy_claims.ts";
@@ -44,7 +45,13 @@ it("tidyClaims() removes what workers left that died after they had stored a res
     [stored!, overtaken!, foreign!, alive!].filter((each) =>
       [...rig.rig.tree()].includes(`artifacts/${each.name}/${each.hash}/running.json`)
     ).map(({ name }) => name);
-  const state = { runtime, paths: rig.paths, run: rig.run, role: { check: () => Promise.resolve() } };
+  const state = {
+    runtime,
+    paths: rig.paths,
+    run: rig.run,
+    role: { check: () => Promise.resolve() },
+    artifactOf: (hash: Hash) => rig.artifacts.get(hash),
+  };
   const tidy = () => tidyClaims(state as unknown as PoolState);
   // Where no worker has died nothing is looked at.
   await tidy();

@@ -32,6 +32,7 @@ export {
   FuruError,
   type FuruErrorOptions,
   MissingArtifactError,
+  PermanentError,
   ProtocolError,
   RunFailedError,
   SlurmError,

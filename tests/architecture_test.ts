@@ -17,7 +17,7 @@ const LEVELS: readonly string[][] = [
   ["pack"],
   ["cli"],
 ];
-const MAX_LINES = 250;
+const MAX_LINES = 400;
 const MAX_LINES_OF_CLI = 40;
 
 interface SourceFile {
@@ -213,9 +213,9 @@ describe("violations()", () => {
   });
 
   it("finds a file that is too long, with a smaller limit for cli.ts", () => {
-    const long = { "lib/core/a.ts": { imports: [], lines: 251 }, "cli.ts": { imports: [], lines: 41 } };
+    const long = { "lib/core/a.ts": { imports: [], lines: 401 }, "cli.ts": { imports: [], lines: 41 } };
     assertEquals(violations(long), [
-      "lib/core/a.ts has 251 lines, 250 are allowed",
+      "lib/core/a.ts has 401 lines, 400 are allowed",
       "cli.ts has 41 lines, 40 are allowed",
     ]);
   });

@@ -33,6 +33,15 @@ export class ComputeError extends FuruError {
   override readonly name = "ComputeError";
 }
 
+/**
+ * What a task throws when trying again cannot help, as for input that it cannot read. Its attempt fails and is never
+ * retried.
+ */
+export class PermanentError extends FuruError {
+  /** Always `"PermanentError"`. */
+  override readonly name = "PermanentError";
+}
+
 /** A run asked for an artifact that is not stored and that it may not compute. */
 export class MissingArtifactError extends FuruError {
   /** Always `"MissingArtifactError"`. */
@@ -108,6 +117,40 @@ export class RunFailedError extends FuruError {
     this.summary = summary;
     this.failures = summary.failures;
   }
+}
+
+// A user's class may have any name, and a pipeline can bring its own copy of furu: neither a name nor `instanceof` tells
+// furu's own errors. On the prototypes, so that it is no part of the public interface, and user's subclasses have it.
+const BRAND = Symbol.for("furu.error");
+const BRANDED = {
+  FuruError,
+  ComputeError,
+  PermanentError,
+  MissingArtifactError,
+  SpecMismatchError,
+  ExecutionError,
+  ValidationError,
+  WaitTimeoutError,
+  ProtocolError,
+  StoreError,
+  SlurmError,
+  ConfigError,
+  UsageError,
+  RunFailedError,
+};
+for (const [name, { prototype }] of Object.entries(BRANDED)) {
+  Object.defineProperty(prototype, BRAND, { value: name });
+}
+
+/** The name of one of furu's own error classes. */
+export type FuruErrorName = keyof typeof BRANDED;
+
+/**
+ * Which of furu's own errors this is, whichever copy of furu threw it; `undefined` for any other value, also for an
+ * error of a user's class that has the name of one of furu's.
+ */
+export function furuErrorName(error: unknown): FuruErrorName | undefined {
+  return (error as { [BRAND]?: FuruErrorName } | null | undefined)?.[BRAND];
 }
 
 /** The text of anything that was thrown, with its class but without its stack. */

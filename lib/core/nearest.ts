@@ -48,3 +48,8 @@ function distance(a: string, b: string): number {
   }
   return last[b.length]!;
 }
+
+/** `'lr', 'seed'`, or `none`, for errors that list what is allowed. */
+export function listNames(names: readonly string[]): string {
+  return names.length === 0 ? "none" : names.map((name) => `'${name}'`).join(", ");
+}

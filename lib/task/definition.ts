@@ -1,11 +1,10 @@
 import type { z } from "zod";
 import { ValidationError } from "../core/errors.ts";
 import { checkName, checkWord } from "../core/names.ts";
-import { didYouMean } from "../core/nearest.ts";
+import { didYouMean, listNames } from "../core/nearest.ts";
 import type { TaskDefinition } from "./artifact.ts";
 import { legacyTexts } from "./identity.ts";
 import type { TaskOptions } from "./options.ts";
-import { listNames } from "./strict_schema.ts";
 
 const OPTIONS: Record<keyof TaskOptions<z.ZodObject, unknown>, true> = {
   name: true,

@@ -1,14 +1,30 @@
 import type { z } from "zod";
 import { formatKey } from "../core/encode_tagged.ts";
-import { didYouMean } from "../core/nearest.ts";
-import { listNames } from "./strict_schema.ts";
+import { didYouMean, listNames } from "../core/nearest.ts";
+import type { Finding } from "./unknown_keys.ts";
 
-type Issue = z.core.$ZodIssue;
+/** What zod found to be wrong at a place. */
+export type Issue = z.core.$ZodIssue;
+/** Keys that a schema does not have. */
+export type UnrecognizedKeys = z.core.$ZodIssueUnrecognizedKeys;
 
 /** An issue without its frame: where it is and what is allowed there. */
 interface Fault {
   path: readonly PropertyKey[];
   text: string;
+}
+
+/** What was found to be unknown, as zod tells of strict objects, with the valid keys and the nearest. */
+export function unknownKeysIssue({ path, unknown }: Finding): UnrecognizedKeys | undefined {
+  if (!unknown) return undefined;
+  const { keys, valid } = unknown;
+  const faults = keys.map((key) => `unknown key '${key}'${didYouMean(key, valid)}`);
+  return {
+    code: "unrecognized_keys",
+    path: [...path],
+    keys,
+    message: `${faults.join(", ")} (valid keys: ${listNames(valid)})`,
+  };
 }
 
 /**

@@ -1,37 +1,54 @@
 import { z } from "zod";
 import { ValidationError } from "../core/errors.ts";
 import type { TaskDefinition } from "./artifact.ts";
-import { formatIssues } from "./issues.ts";
-import { strictSchema } from "./strict_schema.ts";
+import { type ChoosingSchema, choosingSchema } from "./choose_form.ts";
+import { formatIssues, type Issue, unknownKeysIssue, type UnrecognizedKeys } from "./issues.ts";
+import { type Finding, inspectInput } from "./unknown_keys.ts";
 
-// Built at the first use: a module of many tasks costs nothing for those it does not apply.
-const strictOf = new WeakMap<TaskDefinition, z.ZodObject>();
+// Built where a union is in need of it: a module of many tasks costs nothing for those it does not apply.
+const choosing = new WeakMap<TaskDefinition, ChoosingSchema>();
 
 /**
- * The parameters of a task as its schema returns them, defaults filled in.
+ * The parameters of a task as its schema returns them, defaults filled in: what zod makes of them, unless there is a
+ * key that its schema does not have.
  *
  * @throws ValidationError naming the task, the paths, what is allowed and what was given; for schemas that need to
  * wait; or with the cause, when a refinement or transform throws.
  */
 export function parseParams(task: TaskDefinition, input: unknown): Record<string, unknown> {
-  let schema = strictOf.get(task);
-  if (!schema) strictOf.set(task, schema = strictSchema(task.params));
-  let result;
+  let result = safeParse(task, input, () => task.params.safeParse(input, { reportInput: true }));
+  const { findings, choices } = inspectInput(task.params, input);
+  if (choices && result.success) {
+    let schema = choosing.get(task);
+    if (!schema) choosing.set(task, schema = choosingSchema(task.params));
+    result = safeParse(task, input, () => schema.parse(input, choices));
+  }
+  if (result.success && findings.length === 0) return result.data;
+  const unknown = findings.flatMap((finding) => unknownKeysIssue(finding) ?? []);
+  const issues = [...unknown, ...withoutTold(result.error?.issues ?? [], unknown)];
+  if (issues.length > 0) {
+    const lines = formatIssues(issues);
+    const head = `Cannot make an artifact of ${task.name} as its parameters are not allowed:`;
+    throw new ValidationError(
+      lines.length === 1 ? `${head} ${lines[0]}` : `${head}\n  ${lines.join("\n  ")}`,
+      { cause: result.error ?? new z.ZodError(issues) },
+    );
+  }
+  warnOfCaught(task, findings);
+  return result.data!;
+}
+
+type Result = z.core.util.SafeParseResult<Record<string, unknown>>;
+
+function safeParse(task: TaskDefinition, input: unknown, parse: () => Result): Result {
   try {
-    result = schema.safeParse(input, { reportInput: true });
+    return parse();
   } catch (cause) {
-    const reason = cause instanceof z.core.$ZodAsyncError || waits(schema, input)
+    const reason = cause instanceof z.core.$ZodAsyncError || waits(task.params, input)
       ? "its schema has an asynchronous refinement or transform, and parameters are parsed synchronously"
       : `its schema threw: ${cause instanceof Error ? cause.message : cause}`;
     throw new ValidationError(`Cannot parse the parameters of ${task.name} as ${reason}`, { cause });
   }
-  if (result.success) return result.data;
-  const lines = formatIssues(result.error.issues);
-  const head = `Cannot make an artifact of ${task.name} as its parameters are not allowed:`;
-  throw new ValidationError(
-    lines.length === 1 ? `${head} ${lines[0]}` : `${head}\n  ${lines.join("\n  ")}`,
-    { cause: result.error },
-  );
 }
 
 /** Was it a promise that made the parse fail? zod's compiled parser of objects stumbles over one unawares. */
@@ -41,5 +58,36 @@ function waits(schema: z.ZodObject, input: unknown): boolean {
     return false;
   } catch (error) {
     return error instanceof z.core.$ZodAsyncError;
+  }
+}
+
+/** The issues but for those of strict objects and the like that are told better, with the valid keys, already. */
+function withoutTold(issues: readonly Issue[], unknown: readonly UnrecognizedKeys[]): Issue[] {
+  const told = new Set(unknown.flatMap(placesOf));
+  return issues.filter((issue) =>
+    issue.code !== "unrecognized_keys" || !placesOf(issue).every((place) => told.has(place))
+  );
+}
+
+/** Where the unknown keys are, without the numbers of members of collections, which zod does not tell. */
+function placesOf({ path, keys }: UnrecognizedKeys): string[] {
+  const told = path.map(String).filter((key) => !/^\[(key|value|member) \d+\]$/.test(key));
+  return keys.map((key) => JSON.stringify([...told, key]));
+}
+
+const warned = new WeakSet<object>();
+
+/** Says once for each `.catch()` that it replaced what was given: that is another result than was asked for. */
+function warnOfCaught(task: TaskDefinition, findings: readonly Finding[]): void {
+  for (const { path, caught } of findings) {
+    if (!caught || warned.has(caught.schema)) continue;
+    warned.add(caught.schema);
+    const { error } = z.core.safeParse(caught.schema, caught.input, { reportInput: true });
+    const issues = error?.issues.map((issue) => ({ ...issue, path: [...path, ...issue.path] })) ?? [];
+    console.warn(
+      `furu: what ${task.name} was given is replaced by the .catch() of its schema: ${
+        formatIssues(issues)[0]
+      }`,
+    );
   }
 }

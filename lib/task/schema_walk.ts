@@ -11,6 +11,21 @@ export function defOf(schema: Schema): Def {
   return schema._zod.def as Def;
 }
 
+/** Does a schema accept this input? Not when it has to wait, or throws. */
+export function accepts(schema: Schema, input: unknown): boolean {
+  try {
+    const payload = schema._zod.run({ value: input, issues: [] }, { async: false });
+    return !(payload instanceof Promise) && payload.issues.length === 0;
+  } catch {
+    return false;
+  }
+}
+
+/** What a lazy schema stands for: always the same schema, whatever its getter makes anew. */
+export function innerOfLazy(schema: Schema): Schema {
+  return (schema as z.core.$ZodLazy)._zod.innerType;
+}
+
 /** A schema without what is around it. */
 export interface Unwrapped {
   /** What the input is checked by: no optional, default, pipe, lazy and the like any more. */
@@ -40,7 +55,7 @@ export function unwrap(schema: Schema): Unwrapped {
         schema = def.innerType;
         break;
       case "lazy":
-        schema = def.getter();
+        schema = innerOfLazy(schema);
         break;
       case "pipe":
         // `z.preprocess` is a pipe whose first part accepts anything.

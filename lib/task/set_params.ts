@@ -1,13 +1,12 @@
 import type { z } from "zod";
 import { ValidationError } from "../core/errors.ts";
-import { didYouMean } from "../core/nearest.ts";
+import { didYouMean, listNames } from "../core/nearest.ts";
 import { setOwn } from "../core/tags.ts";
 import type { Artifact } from "./artifact.ts";
 import type { AnyTask } from "./schema.ts";
-import { type Children, childrenOf, defOf, type Schema, unwrap } from "./schema_walk.ts";
-import { listNames } from "./strict_schema.ts";
+import { accepts, type Children, childrenOf, defOf, type Schema, unwrap } from "./schema_walk.ts";
 import type { Task } from "./task.ts";
-import { accepts, fromJson, valueOfText } from "./text_value.ts";
+import { fromJson, valueOfText } from "./text_value.ts";
 
 /** What was set at a place: a text, or places below it, or (a JSON text and then what differs from it) both. */
 interface Draft {

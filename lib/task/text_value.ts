@@ -1,7 +1,6 @@
 import { ValidationError } from "../core/errors.ts";
-import { didYouMean } from "../core/nearest.ts";
-import { childrenOf, defOf, type Schema, unwrap } from "./schema_walk.ts";
-import { listNames } from "./strict_schema.ts";
+import { didYouMean, listNames } from "../core/nearest.ts";
+import { accepts, childrenOf, defOf, type Schema, unwrap } from "./schema_walk.ts";
 
 /**
  * The value that a text on the command line means for a schema.
@@ -62,12 +61,6 @@ export function fromJson(wrapped: Schema, json: unknown, path: string): unknown 
   if (def.type === "date" && typeof json === "string") return valueOfText(schema, json, path);
   const wantsBigint = def.type === "bigint" && (typeof json === "string" || typeof json === "number");
   return wantsBigint ? valueOfText(schema, String(json), path) : json;
-}
-
-/** Does a schema accept this input? */
-export function accepts(schema: Schema, input: unknown): boolean {
-  const payload = schema._zod.run({ value: input, issues: [] }, { async: false });
-  return !(payload instanceof Promise) && payload.issues.length === 0;
 }
 
 function ofUnion(options: readonly Schema[], text: string, path: string): unknown {

@@ -6,8 +6,8 @@ export type Choices = ReadonlyMap<Schema, ReadonlyMap<unknown, Schema>>;
 
 /** A schema in which unions can be told which of their forms to take. */
 export interface ChoosingSchema {
-  /** Parses as the schema that it was made of does, but for these choices. */
-  parse(input: unknown, choices: Choices): z.core.util.SafeParseResult<Record<string, unknown>>;
+  /** The schema, with these choices until others are made. */
+  with(choices: Choices): z.ZodObject;
 }
 
 /**
@@ -29,9 +29,9 @@ class Chooser implements ChoosingSchema {
     this.#schema = this.#of(schema) as unknown as z.ZodObject;
   }
 
-  parse(input: unknown, choices: Choices): z.core.util.SafeParseResult<Record<string, unknown>> {
+  with(choices: Choices): z.ZodObject {
     this.#choices = choices;
-    return this.#schema.safeParse(input, { reportInput: true });
+    return this.#schema;
   }
 
   #of(schema: Schema): Schema {

@@ -16,12 +16,12 @@ const choosing = new WeakMap<TaskDefinition, ChoosingSchema>();
  * wait; or with the cause, when a refinement or transform throws.
  */
 export function parseParams(task: TaskDefinition, input: unknown): Record<string, unknown> {
-  let result = safeParse(task, input, () => task.params.safeParse(input, { reportInput: true }));
+  let result = safeParse(task, task.params, input);
   const { findings, choices } = inspectInput(task.params, input);
   if (choices && result.success) {
     let schema = choosing.get(task);
     if (!schema) choosing.set(task, schema = choosingSchema(task.params));
-    result = safeParse(task, input, () => schema.parse(input, choices));
+    result = safeParse(task, schema.with(choices), input);
   }
   if (result.success && findings.length === 0) return result.data;
   const unknown = findings.flatMap((finding) => unknownKeysIssue(finding) ?? []);
@@ -40,9 +40,9 @@ export function parseParams(task: TaskDefinition, input: unknown): Record<string
 
 type Result = z.core.util.SafeParseResult<Record<string, unknown>>;
 
-function safeParse(task: TaskDefinition, input: unknown, parse: () => Result): Result {
+function safeParse(task: TaskDefinition, schema: z.ZodObject, input: unknown): Result {
   try {
-    return parse();
+    return schema.safeParse(input, { reportInput: true });
   } catch (cause) {
     const reason = cause instanceof z.core.$ZodAsyncError || waits(task.params, input)
       ? "its schema has an asynchronous refinement or transform, and parameters are parsed synchronously"

@@ -31,12 +31,29 @@ export interface Inspected {
  * @param schema The schema of parameters: even when it is loose its own keys are all there are.
  */
 export function inspectInput(schema: z.ZodObject, input: unknown): Inspected {
+  if (isOrdinary(planOf(schema, true)!, input)) return NOTHING;
   const walk = new Walk(schema);
   const findings = walk.of([schema], input);
   return { findings, choices: walk.choices };
 }
 
 const NONE: readonly Finding[] = Object.freeze([]);
+const NOTHING: Inspected = Object.freeze({ findings: NONE, choices: undefined });
+
+/** The quick way for most parameters: is it an object of known keys, with nothing below but such objects? */
+function isOrdinary(plan: Plan, input: unknown): boolean {
+  if (plan.prefilled.length > 0) return false;
+  for (const key in input as Record<string, unknown>) {
+    const child = plan.of(key);
+    if (child === undefined) return false;
+    if (child.reach === 0) continue;
+    const value = (input as Record<string, unknown>)[key];
+    if (child.reach === REACHES.keys && (typeof value !== "object" || value === null)) continue;
+    const below = planOf(child.schema, false);
+    if (below === undefined || typeof value !== "object" || !isOrdinary(below, value)) return false;
+  }
+  return true;
+}
 
 /** Deeper than any parameters can be: those that come from a cycle are refused later. */
 const DEEPEST = 1000;
@@ -212,16 +229,18 @@ class Walk {
     const meant = discriminator === undefined
       ? options
       : options.filter((option) => option._zod.propValues?.[discriminator]?.has(value as never));
-    const [first, ...more] = meant.filter((option) => accepts(option, input));
-    if (!first) {
+    const first = meant.findIndex((option) => accepts(option, input));
+    if (first < 0) {
       const forms = (meant.length > 0 ? meant : options).filter((option) =>
         !this.#takesAnything(option, input)
       );
       return forms.length === 0 ? NONE : this.of([...forms, ...others], input);
     }
-    const found = this.#form(first, others, input);
+    const found = this.#form(meant[first]!, others, input);
     if (!found.some(({ unknown }) => unknown) || inclusive === false || this.#computed > 0) return found;
-    const other = more.find((option) => this.#form(option, others, input).length === 0);
+    const other = meant.slice(first + 1).find((option) =>
+      accepts(option, input) && this.#form(option, others, input).length === 0
+    );
     if (!other) return found;
     this.choices ??= new Map();
     if (!this.choices.has(union)) this.choices.set(union, new Map());
@@ -320,7 +339,20 @@ function planOfRecord({ keyType, valueType, mode }: z.core.$ZodRecordDef): Plan 
 const AS_IT_IS: Child = { schema: z.unknown(), reach: 0 };
 
 function childOf(schema: Schema): Child {
-  return { schema, reach: reachOf(schema) };
+  const reach = reachOf(schema);
+  for (;;) {
+    const def = defOf(schema);
+    switch (def.type) {
+      case "optional":
+      case "nullable":
+      case "default":
+      case "readonly":
+        schema = def.innerType;
+        break;
+      default:
+        return { schema, reach };
+    }
+  }
 }
 
 /** The schema of a member of a list. */

@@ -44,6 +44,12 @@ function safeParse(task: TaskDefinition, schema: z.ZodObject, input: unknown): R
   try {
     return schema.safeParse(input, { reportInput: true });
   } catch (cause) {
+    if (cause instanceof RangeError && /call stack/.test(cause.message)) {
+      throw new ValidationError(
+        `Cannot parse the parameters of ${task.name} as they are nested too deeply or contain themselves`,
+        { cause },
+      );
+    }
     const reason = cause instanceof z.core.$ZodAsyncError || waits(task.params, input)
       ? "its schema has an asynchronous refinement or transform, and parameters are parsed synchronously"
       : `its schema threw: ${cause instanceof Error ? cause.message : cause}`;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isArtifact } from "./artifact.ts";
 import type { Choices } from "./choose_form.ts";
 import { accepts, defOf, innerOfLazy, type Schema } from "./schema_walk.ts";
 
@@ -216,7 +217,7 @@ class Walk {
   #child(schemas: readonly Schema[], value: unknown, key: PropertyKey, found: Finding[]): void {
     const isObject = typeof value === "object" && value !== null;
     if (
-      !schemas.some((schema) => (reachOf(schema) & (isObject ? ~0 : REACHES.catch | REACHES.prefault)) !== 0)
+      !schemas.some((schema) => (reachOf(schema) & (isObject ? ~0 : ~REACHES.keys)) !== 0)
     ) {
       return;
     }
@@ -230,7 +231,10 @@ class Walk {
       ? options
       : options.filter((option) => option._zod.propValues?.[discriminator]?.has(value as never));
     const first = meant.findIndex((option) => accepts(option, input));
-    if (first < 0) {
+    const isXor = inclusive === false && discriminator === undefined;
+    if (first < 0 || (isXor && meant.slice(first + 1).some((option) => accepts(option, input)))) {
+      // What is wrong with an artifact is not its keys.
+      if (isArtifact(input)) return NONE;
       const forms = (meant.length > 0 ? meant : options).filter((option) =>
         !this.#takesAnything(option, input)
       );
@@ -372,7 +376,7 @@ function partOf(
 }
 
 /** What there may be to be found in what a schema takes. */
-const REACHES = { keys: 1, catch: 2, prefault: 4 };
+const REACHES = { keys: 1, catch: 2, prefault: 4, preprocess: 8 };
 const reaches = new WeakMap<Schema, number>();
 
 /** {@link REACHES} of the schema and all that is in it. */
@@ -388,6 +392,7 @@ function reachOf(start: Schema): number {
       if (def.type === "record" && def.keyType._zod.values) reach |= REACHES.keys;
       if (def.type === "catch") reach |= REACHES.catch;
       if (def.type === "prefault") reach |= REACHES.prefault;
+      if (def.type === "pipe" && defOf(def.in).type === "transform") reach |= REACHES.preprocess;
       for (const part of partsOf(schema)) all.add(part);
     }
   } catch {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { defOf, unwrap } from "../task/schema_walk.ts";
+import { typedArrayKind } from "../core/tags.ts";
 import { taskOfSchema } from "../task/schema.ts";
 import { findTask, taskNames } from "../task/registry.ts";
 import { oneLine, truncate } from "../ui/text.ts";
@@ -46,12 +47,39 @@ function shapeOf(schema: z.core.$ZodType): Shape {
       io: "input",
       unrepresentable: "any",
       override: ({ zodSchema, jsonSchema }) => {
-        const task = taskOfSchema(zodSchema);
-        if (task !== undefined) jsonSchema.type = `artifact of ${task.definition.name}` as "string";
+        const words = wordsFor(zodSchema);
+        if (words !== undefined) jsonSchema.type = words as "string";
+        // An enum's numbers can be set by their names, too.
+        const def = defOf(zodSchema);
+        const names = def.type === "enum" ? Object.keys(def.entries).filter((name) => !/^\d/.test(name)) : [];
+        if (jsonSchema.enum?.every((value) => typeof value === "number")) jsonSchema.enum = names;
       },
     }) as Shape;
   } catch {
     return { type: defOf(schema).type }; // what JSON has no word for
+  }
+}
+
+/** What JSON has no word for, as it can be set. */
+function wordsFor(schema: z.core.$ZodType): string | undefined {
+  const task = taskOfSchema(schema);
+  if (task !== undefined) return `artifact of ${task.definition.name}`;
+  switch (defOf(schema).type) {
+    case "date":
+      return "date (2026-01-31 or 2026-01-31T08:30Z)";
+    case "bigint":
+      return "bigint";
+    case "set":
+      return "set (a JSON list)";
+    case "map":
+      return "map (a JSON object)";
+    case "custom": {
+      const { Class } = schema._zod.bag as { Class?: { prototype: unknown; name: string } };
+      if (Class === undefined) return undefined;
+      return typedArrayKind(Class.prototype) ? `${Class.name} (base64:... or hex:...)` : Class.name;
+    }
+    default:
+      return undefined;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import { z } from "zod";
 import { type AnyTask, taskOfSchema } from "./schema.ts";
 
 /** Any schema. */
@@ -67,6 +67,9 @@ export function unwrap(schema: Schema): Unwrapped {
   }
 }
 
+/** Hands on what it is given. */
+export const ANYTHING: Schema = z.unknown();
+
 /** What may stand below a schema. */
 export interface Children {
   /** The keys that it names. */
@@ -95,8 +98,16 @@ export function childrenOf(schema: Schema): Children | undefined {
             : undefined,
       };
     }
-    case "record":
+    case "record": {
+      const names = def.keyType._zod.values;
+      const keys = [...names ?? []].map(String);
+      const others = def.mode === "loose" ? ANYTHING : undefined;
+      return { keys, of: (key) => names === undefined || keys.includes(key) ? def.valueType : others };
+    }
+    case "map":
       return { keys: [], of: () => def.valueType };
+    case "set":
+      return { keys: [], of: (key) => isIndex(key) ? def.valueType : undefined };
     case "array":
       return { keys: [], of: (key) => isIndex(key) ? def.element : undefined };
     case "tuple":
@@ -106,6 +117,7 @@ export function childrenOf(schema: Schema): Children | undefined {
       };
     case "intersection": {
       const sides = [def.left, def.right].flatMap((side) => childrenOf(unwrap(side).schema) ?? []);
+      if (sides.length === 0) return undefined;
       return {
         keys: sides.flatMap(({ keys }) => keys),
         of: (key) => sides.map(({ of }) => of(key)).find((found) => found),

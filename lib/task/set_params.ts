@@ -6,7 +6,7 @@ import type { Artifact } from "./artifact.ts";
 import type { AnyTask } from "./schema.ts";
 import { accepts, type Children, childrenOf, defOf, type Schema, unwrap } from "./schema_walk.ts";
 import type { Task } from "./task.ts";
-import { fromJson, valueOfText } from "./text_value.ts";
+import { assembled, partsOfText, valueOfText } from "./text_value.ts";
 
 /** What was set at a place: a text, or places below it, or (a JSON text and then what differs from it) both. */
 interface Draft {
@@ -17,9 +17,10 @@ interface Draft {
 /**
  * The artifact of a task whose parameters are given as texts, typed by its schema.
  *
- * Numbers, booleans, enums, literals, bigints, dates and strings are written plainly, arrays and objects as JSON, or
- * part by part (`layers.0.size=10`). The parameters of an artifact inside are set likewise (`data.size=10`); it is
- * taken from the parameter's schema. Later ones win.
+ * Numbers, booleans, enums, literals, bigints and strings are written plainly, dates as in ISO 8601 (in UTC, where
+ * there is no offset), bytes as `base64:...` or `hex:...`. Arrays, sets, objects and maps are written as JSON, or part
+ * by part (`layers.0.size=10`). The parameters of an artifact inside are set likewise (`data.size=10`); it is taken
+ * from the parameter's schema. Later ones win.
  *
  * @param assignments Each `path=value`.
  * @throws ValidationError naming the path, and the valid keys with the nearest or what is allowed.
@@ -60,23 +61,21 @@ function materialize(wrapped: Schema, draft: Draft, path: string): unknown {
   const children = childrenOf(schema);
   if (!children) {
     if (def.type === "any" || def.type === "unknown") {
-      return assemble({ keys: [], of: () => schema }, draft, path);
+      return parts(schema, { keys: [], of: () => schema }, draft, path);
     }
     throw new ValidationError(
       `Cannot set '${path}.${
         [...draft.below.keys()][0]
-      }' as nothing is below '${path}', which is a ${def.type}`,
+      }' as nothing is below '${path}', which is a ${def.type} (keys that have a '.' can be given as JSON)`,
     );
   }
-  const value = assemble(children, draft, path);
-  if (children.task) return children.task(value);
-  return def.type === "array" || def.type === "tuple" ? toList(value, path) : value;
+  const value = parts(schema, children, draft, path);
+  return children.task ? children.task(value) : assembled(schema, value, path);
 }
 
-/** An object of what was set below a place. */
-function assemble(children: Children, draft: Draft, path: string): Record<string, unknown> {
-  const value: Record<string, unknown> = {};
-  if (draft.text !== undefined) Object.assign(value, baseValue(children, draft.text, path));
+/** What was set below a place, by key. */
+function parts(schema: Schema, children: Children, draft: Draft, path: string): Record<string, unknown> {
+  const value = draft.text === undefined ? {} : partsOfText(schema, children, draft.text, path);
   for (const [key, below] of draft.below) {
     const child = children.of(key);
     const childPath = path === "" ? key : `${path}.${key}`;
@@ -89,33 +88,6 @@ function assemble(children: Children, draft: Draft, path: string): Record<string
     setOwn(value, key, materialize(child, below, childPath));
   }
   return value;
-}
-
-/** The parts of a whole that was set as JSON before some of its parts were set. */
-function baseValue(children: Children, text: string, path: string): Record<string, unknown> {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    json = undefined;
-  }
-  if (typeof json !== "object" || json === null) {
-    throw new ValidationError(`Cannot set '${path}' to '${text}' and parts of it too, as it has no parts`);
-  }
-  const entries = Object.entries(json).map(([key, item]) => {
-    const child = children.of(key);
-    return [key, child ? fromJson(child, item, `${path}.${key}`) : item];
-  });
-  return Object.fromEntries(entries);
-}
-
-function toList(value: Record<string, unknown>, path: string): unknown[] {
-  const list = Object.values(value);
-  const missing = list.findIndex((_, i) => !Object.hasOwn(value, i));
-  if (missing < 0) return list;
-  throw new ValidationError(
-    `Cannot set members of '${path}' with gaps between them: '${path}.${missing}' is missing`,
-  );
 }
 
 /** The first form that all that was set fits into. */

@@ -1,7 +1,7 @@
-import { z } from "zod";
+import type { z } from "zod";
 import { isArtifact } from "./artifact.ts";
 import type { Choices } from "./choose_form.ts";
-import { accepts, defOf, innerOfLazy, type Schema } from "./schema_walk.ts";
+import { accepts, ANYTHING, defOf, innerOfLazy, type Schema } from "./schema_walk.ts";
 
 /** Something in an input that zod passes over in silence. */
 export interface Finding {
@@ -78,7 +78,7 @@ class Walk {
     const found: Finding[] = [];
     const sides: Side[] = [];
     for (const schema of schemas) this.#sides(schema, input, sides, found);
-    if (typeof input === "object" && input !== null && sides.length > 0 && !sides.includes(ANYTHING)) {
+    if (typeof input === "object" && input !== null && sides.length > 0 && !sides.includes(OPAQUE)) {
       this.#below(sides as Schema[], input, found);
     }
     this.#depth--;
@@ -145,7 +145,7 @@ class Walk {
         case "file":
         case "function":
         case "promise":
-          sides.push(ANYTHING);
+          sides.push(OPAQUE);
           return;
         default:
           return; // takes no objects
@@ -266,13 +266,13 @@ class Walk {
   #takesAnything(option: Schema, input: object): boolean {
     const sides: Side[] = [];
     this.#sides(option, input, sides, []);
-    return sides.includes(ANYTHING);
+    return sides.includes(OPAQUE);
   }
 }
 
 /** In place of a schema that takes all there is and hands it on as it is. */
-const ANYTHING = "anything";
-type Side = Schema | typeof ANYTHING;
+const OPAQUE = "opaque";
+type Side = Schema | typeof OPAQUE;
 
 /** A schema below an object, and what can be found in what it takes. */
 interface Child {
@@ -340,7 +340,7 @@ function planOfRecord({ keyType, valueType, mode }: z.core.$ZodRecordDef): Plan 
   };
 }
 
-const AS_IT_IS: Child = { schema: z.unknown(), reach: 0 };
+const AS_IT_IS: Child = { schema: ANYTHING, reach: 0 };
 
 function childOf(schema: Schema): Child {
   const reach = reachOf(schema);

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { defOf, unwrap } from "../task/schema_walk.ts";
 import { typedArrayKind } from "../core/tags.ts";
+import { isArtifact } from "../task/artifact.ts";
 import { taskOfSchema } from "../task/schema.ts";
 import { findTask, taskNames } from "../task/registry.ts";
 import { oneLine, truncate } from "../ui/text.ts";
@@ -13,6 +14,7 @@ interface Shape {
   const?: unknown;
   anyOf?: Shape[];
   items?: Shape;
+  prefixItems?: Shape[];
   default?: unknown;
   description?: string;
 }
@@ -31,14 +33,30 @@ export function taskLines(): string[] {
 function parameterRow(key: string, schema: z.core.$ZodType): string[] {
   const shape = shapeOf(schema);
   const optional = schema._zod.optin === "optional";
-  const preset = shape.default === undefined
-    ? optional ? " (optional)" : ""
-    : ` (default ${short(shape.default)})`;
+  const value = presetOf(schema) ?? shape.default;
+  const preset = value === undefined ? optional ? " (optional)" : "" : ` (default ${short(value)})`;
   const task = taskOfSchema(unwrap(schema).schema)?.definition.name;
   return [
     `${key}: ${task === undefined ? typeText(shape) : `artifact of ${task}`}${preset}`,
     shape.description ?? "",
   ];
+}
+
+/** What a parameter that is not given is: as it is, since JSON has no form for some. */
+function presetOf(schema: z.core.$ZodType): unknown {
+  const def = defOf(schema);
+  switch (def.type) {
+    case "default":
+    case "prefault":
+      return def.defaultValue;
+    case "optional":
+    case "nullable":
+    case "nonoptional":
+    case "readonly":
+      return presetOf(def.innerType);
+    default:
+      return undefined;
+  }
 }
 
 function shapeOf(schema: z.core.$ZodType): Shape {
@@ -66,7 +84,7 @@ function wordsFor(schema: z.core.$ZodType): string | undefined {
   if (task !== undefined) return `artifact of ${task.definition.name}`;
   switch (defOf(schema).type) {
     case "date":
-      return "date (2026-01-31 or 2026-01-31T08:30Z)";
+      return "date (2026-01-31T08:30Z)";
     case "bigint":
       return "bigint";
     case "set":
@@ -87,6 +105,9 @@ function typeText(shape: Shape): string {
   if (shape.enum !== undefined) return shape.enum.map(short).join(" | ");
   if (shape.const !== undefined) return short(shape.const);
   if (shape.anyOf !== undefined) return truncate(shape.anyOf.map(typeText).join(" | "), LONGEST);
+  if (shape.prefixItems !== undefined) {
+    return truncate(`list of ${shape.prefixItems.map(typeText).join(", ")}`, LONGEST);
+  }
   if (shape.type === "array") {
     return shape.items === undefined ? "array" : `array of ${typeText(shape.items)}`;
   }
@@ -95,5 +116,17 @@ function typeText(shape: Shape): string {
 }
 
 function short(value: unknown): string {
-  return truncate(oneLine(JSON.stringify(value) ?? String(value)), LONGEST);
+  return truncate(oneLine(textOf(value)), LONGEST);
+}
+
+function textOf(value: unknown): string {
+  if (value instanceof Date) return JSON.stringify(value);
+  const isPlain = typeof value !== "object" || value === null || Array.isArray(value) ||
+    Object.getPrototypeOf(value) === Object.prototype;
+  if (!isPlain) return isArtifact(value) ? String(value) : Deno.inspect(value, { breakLength: Infinity });
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return Deno.inspect(value, { breakLength: Infinity }); // a bigint
+  }
 }

@@ -1,8 +1,10 @@
 import type { z } from "zod";
+import { canonicalJson } from "../core/canonical.ts";
 import { ValidationError } from "../core/errors.ts";
 import { checkName, checkWord } from "../core/names.ts";
 import { didYouMean, listNames } from "../core/nearest.ts";
-import type { TaskDefinition } from "./artifact.ts";
+import { artifactReference, type TaskDefinition } from "./artifact.ts";
+import { type Def, defOf, partsOf, type Schema } from "./schema_walk.ts";
 import { legacyTexts } from "./identity.ts";
 import type { TaskOptions } from "./options.ts";
 
@@ -114,7 +116,7 @@ function checkParameterNames(params: z.ZodObject, options: Record<string, string
 
 function checkLegacy(definition: TaskDefinition, fail: Fail): void {
   const { params, legacy, unhashed } = definition;
-  legacyTexts(definition);
+  const texts = new Map([...legacyTexts(definition)].map(([key, text]) => [key, `{"value":${text}}`]));
   for (const [key, value] of Object.entries(legacy)) {
     if (unhashed.includes(key)) fail(`'${key}' is in 'unhashed' and in 'legacy', which is one too many`);
     const schema = params._zod.def.shape[key] as z.ZodType;
@@ -123,13 +125,25 @@ function checkLegacy(definition: TaskDefinition, fail: Fail): void {
     if (!result.success) {
       fail(`its 'legacy' value of '${key}' can never be had: ${result.error.issues[0]!.message}`);
     }
+    const text = texts.get(key);
+    if (text === undefined || text === canonicalJson({ value: result.data }, { artifactReference })) continue;
+    fail(
+      `its 'legacy' value of '${key}' can never be had: its schema makes ${Deno.inspect(result.data)} of it`,
+    );
   }
 }
 
-const SIMPLE = ["string", "number", "boolean", "bigint", "date", "null", "enum", "literal"];
+const SIMPLE = new Set<Def["type"]>(
+  ("string number boolean bigint date null enum literal any unknown custom object array tuple record set map union " +
+    "intersection optional nullable default prefault nonoptional readonly catch").split(" ") as Def["type"][],
+);
 
 /** Do input and output of this schema have the same type, so that a value of the output type can be parsed? */
-function isSimple(schema: z.core.$ZodType): boolean {
-  const def = schema._zod.def as { type: string; innerType?: z.core.$ZodType };
-  return SIMPLE.includes(def.type) || (def.innerType !== undefined && isSimple(def.innerType));
+function isSimple(schema: Schema): boolean {
+  const all = new Set([schema]);
+  for (const part of all) {
+    if (!SIMPLE.has(defOf(part).type)) return false;
+    for (const below of partsOf(part)) all.add(below);
+  }
+  return true;
 }

@@ -44,17 +44,18 @@ function safeParse(task: TaskDefinition, schema: z.ZodObject, input: unknown): R
   try {
     return schema.safeParse(input, { reportInput: true });
   } catch (cause) {
-    if (cause instanceof RangeError && /call stack/.test(cause.message)) {
-      throw new ValidationError(
-        `Cannot parse the parameters of ${task.name} as they are nested too deeply or contain themselves`,
-        { cause },
-      );
-    }
     const reason = cause instanceof z.core.$ZodAsyncError || waits(task.params, input)
       ? "its schema has an asynchronous refinement or transform, and parameters are parsed synchronously"
-      : `its schema threw: ${cause instanceof Error ? cause.message : cause}`;
+      : `its schema threw: ${cause instanceof Error ? cause.message : cause}${endless(cause)}`;
     throw new ValidationError(`Cannot parse the parameters of ${task.name} as ${reason}`, { cause });
   }
+}
+
+function endless(cause: unknown): string {
+  // By no regular expression: near the end of the stack that cannot be compiled.
+  return cause instanceof RangeError && cause.message.includes("call stack")
+    ? " (do they contain themselves?)"
+    : "";
 }
 
 /** Was it a promise that made the parse fail? zod's compiled parser of objects stumbles over one unawares. */

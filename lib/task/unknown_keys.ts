@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { isArtifact } from "./artifact.ts";
 import type { Choices } from "./choose_form.ts";
-import { accepts, ANYTHING, defOf, innerOfLazy, type Schema } from "./schema_walk.ts";
+import { accepts, ANYTHING, defOf, innerOfLazy, REACHES, reachOf, type Schema } from "./schema_walk.ts";
 
 /** Something in an input that zod passes over in silence. */
 export interface Finding {
@@ -373,68 +373,4 @@ function partOf(
 ): Schema | readonly Schema[] {
   const def = defOf(schema);
   return def.type === type ? (def as z.core.$ZodMapDef)[part] : [];
-}
-
-/** What there may be to be found in what a schema takes. */
-const REACHES = { keys: 1, catch: 2, prefault: 4, preprocess: 8 };
-const reaches = new WeakMap<Schema, number>();
-
-/** {@link REACHES} of the schema and all that is in it. */
-function reachOf(start: Schema): number {
-  const known = reaches.get(start);
-  if (known !== undefined) return known;
-  let reach = 0;
-  const all = new Set([start]);
-  try {
-    for (const schema of all) {
-      const def = defOf(schema);
-      if (def.type === "object") reach |= REACHES.keys;
-      if (def.type === "record" && def.keyType._zod.values) reach |= REACHES.keys;
-      if (def.type === "catch") reach |= REACHES.catch;
-      if (def.type === "prefault") reach |= REACHES.prefault;
-      if (def.type === "pipe" && defOf(def.in).type === "transform") reach |= REACHES.preprocess;
-      for (const part of partsOf(schema)) all.add(part);
-    }
-  } catch {
-    // A getter refers to what is not there yet: to be looked at again.
-    return REACHES.keys | REACHES.catch;
-  }
-  reaches.set(start, reach);
-  return reach;
-}
-
-function partsOf(schema: Schema): readonly Schema[] {
-  const def = defOf(schema);
-  switch (def.type) {
-    case "object":
-      return [...Object.values(def.shape), ...(def.catchall ? [def.catchall] : [])];
-    case "array":
-      return [def.element];
-    case "tuple":
-      return def.rest ? [...def.items, def.rest] : def.items;
-    case "map":
-      return [def.keyType, def.valueType];
-    case "record":
-    case "set":
-      return [def.valueType];
-    case "union":
-      return def.options;
-    case "intersection":
-      return [def.left, def.right];
-    case "pipe":
-      return [def.in, def.out];
-    case "lazy":
-      return [innerOfLazy(schema)];
-    case "optional":
-    case "nullable":
-    case "default":
-    case "prefault":
-    case "nonoptional":
-    case "success":
-    case "catch":
-    case "readonly":
-      return [def.innerType];
-    default:
-      return [];
-  }
 }

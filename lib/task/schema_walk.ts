@@ -13,11 +13,22 @@ export function defOf(schema: Schema): Def {
 
 /** Does a schema accept this input? Not when it has to wait, or throws. */
 export function accepts(schema: Schema, input: unknown): boolean {
+  return fitOf(schema, input) === "fits";
+}
+
+/**
+ * How this input fits a schema: `nearly` when all that is wrong are keys that a strict object does not have, or
+ * refinements. Of a union zod takes such a form too, where it is the only one, since an intersection around the union may
+ * know the keys.
+ */
+export function fitOf(schema: Schema, input: unknown): "fits" | "nearly" | "not" {
   try {
     const payload = schema._zod.run({ value: input, issues: [] }, { async: false });
-    return !(payload instanceof Promise) && payload.issues.length === 0;
+    if (payload instanceof Promise) return "not";
+    if (payload.issues.length === 0) return "fits";
+    return !payload.aborted && payload.issues.every((issue) => issue.continue === true) ? "nearly" : "not";
   } catch {
-    return false;
+    return "not";
   }
 }
 

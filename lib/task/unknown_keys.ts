@@ -1,7 +1,16 @@
 import type { z } from "zod";
 import { isArtifact } from "./artifact.ts";
 import type { Choices } from "./choose_form.ts";
-import { accepts, ANYTHING, defOf, innerOfLazy, REACHES, reachOf, type Schema } from "./schema_walk.ts";
+import {
+  accepts,
+  ANYTHING,
+  defOf,
+  fitOf,
+  innerOfLazy,
+  REACHES,
+  reachOf,
+  type Schema,
+} from "./schema_walk.ts";
 
 /** Something in an input that zod passes over in silence. */
 export interface Finding {
@@ -230,7 +239,7 @@ class Walk {
     const meant = discriminator === undefined
       ? options
       : options.filter((option) => option._zod.propValues?.[discriminator]?.has(value as never));
-    const first = meant.findIndex((option) => accepts(option, input));
+    const first = this.#firstForm(meant, input);
     const isXor = inclusive === false && discriminator === undefined;
     if (first < 0 || (isXor && meant.slice(first + 1).some((option) => accepts(option, input)))) {
       // What is wrong with an artifact is not its keys.
@@ -250,6 +259,17 @@ class Walk {
     if (!this.choices.has(union)) this.choices.set(union, new Map());
     this.choices.get(union)!.set(input, other);
     return NONE;
+  }
+
+  /** The place of the form that zod takes; -1 when it takes none. */
+  #firstForm(forms: readonly Schema[], input: object): number {
+    const near: number[] = [];
+    for (const [i, form] of forms.entries()) {
+      const fit = fitOf(form, input);
+      if (fit === "fits") return i;
+      if (fit === "nearly") near.push(i);
+    }
+    return near.length === 1 ? near[0]! : -1;
   }
 
   /** Kept, since nested unions would ask for the same again and again, twice as often with each level. */

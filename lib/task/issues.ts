@@ -90,7 +90,11 @@ function union(issue: Extract<Issue, { code: "invalid_union" }>): Fault {
     [...new Set(texts.map((text) => text.replace(given, "")))].join("; or "),
     LONGEST_UNION,
   );
-  return { path: issue.path, text: given === MISSING ? given + all : all + given, near: nearer.length > 0 };
+  return {
+    path: issue.path,
+    text: given === MISSING ? given + all : all + given,
+    near: issue.path.length > 0 || nearer.length > 0,
+  };
 }
 
 /** Of the forms that fit at their own root those in which nothing is missing, if there are such. */

@@ -6,12 +6,22 @@ import { loadedWith } from "../loaded_modules.ts";
 
 const CLI = fromFileUrl(new URL("../../cli.ts", import.meta.url));
 
-async function start(module: string, ...args: string[]): Promise<{ code: number; out: string; err: string }> {
+interface Ended {
+  code: number;
+  out: string;
+  err: string;
+}
+
+function start(module: string, ...args: string[]): Promise<Ended> {
+  return startWith({}, module, ...args);
+}
+
+async function startWith(env: Record<string, string>, module: string, ...args: string[]): Promise<Ended> {
   const command = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-check", module, ...args],
     cwd: FIXTURES,
     stdin: "null",
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", ...env },
   });
   const { code, stdout, stderr } = await command.output();
   return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
@@ -54,4 +64,45 @@ Deno.test("a script with main() has the commands over its own roots, and is sile
   assertStringIncludes(wrong.err, "defined are clifix/Data, clifix/Train");
   const imported = await start(join(FIXTURES, "imports_script.ts"));
   assertEquals(imported, { code: 0, out: "", err: "" });
+});
+
+Deno.test("dates that are set are the same in every time zone", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const set = ["--set", "at=2026-01-31T08:30", "--set", 'days=["2026-01-31","2026-07-01T12:00:00-05:00"]'];
+    const ends = await Promise.all(
+      ["UTC", "America/New_York", "Asia/Kolkata"].map((TZ) =>
+        startWith({ TZ, FURU_PATH: dir }, join(FIXTURES, "forms.ts"), "get", "Forms", ...set)
+      ),
+    );
+    for (const { code, out, err } of ends) {
+      assertEquals(code, 0, err);
+      const { at, days } = JSON.parse(out);
+      assertEquals([at, days], ["2026-01-31T08:30:00.000Z", [
+        "2026-01-31T00:00:00.000Z",
+        "2026-07-01T17:00:00.000Z",
+      ]]);
+    }
+    // One artifact in the store, so it was one hash.
+    const stored = [...Deno.readDirSync(join(dir, "artifacts", "clifix", "Forms"))];
+    assertEquals(stored.filter(({ name }) => name.endsWith(".json")).length, 1);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("the help of a script says how each of its tasks' parameters is set", async () => {
+  const { out } = await start(join(FIXTURES, "forms.ts"), "--help");
+  for (
+    const line of [
+      'at: date (2026-01-31T08:30Z) (default "1970-01-01T00:00:00.000Z")',
+      "days: array of date",
+      'level: "Low" | "High" (default 1)',
+      'tags: set (a JSON list) (default Set(1) { "a" })',
+      "limits: map (a JSON object) (optional)",
+      "key: Uint8Array (base64:... or hex:...) (optional)",
+      "big: bigint (default 5n)",
+      "pair: list of integer, string (optional)",
+    ]
+  ) assertStringIncludes(out, line);
 });

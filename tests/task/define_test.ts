@@ -86,6 +86,16 @@ describe("defineTask()", () => {
       ["a legacy parameter that is none", { legacy: { b: 1 } }, "(valid keys: 'a')"],
       ["a legacy value of another type", { legacy: { a: "x" } }, "'legacy' value of 'a'"],
       ["a legacy value without a form", { legacy: { a: NaN } }, "legacy.a of define/x: it is NaN"],
+      [
+        "a legacy value that a .catch() would replace",
+        { params: z.object({ a: z.number().catch(5) }), legacy: { a: "x" } },
+        "its schema makes 5 of it",
+      ],
+      [
+        "a legacy value with a key that its schema drops",
+        { params: z.object({ a: z.object({ b: z.int() }).optional() }), legacy: { a: { b: 1, c: 1 } } },
+        "'legacy' value of 'a' can never be had",
+      ],
       ["a parameter that is both", { legacy: { a: 1 }, unhashed: ["a"] }, "one too many"],
     ] as const
   ) {
@@ -93,6 +103,21 @@ describe("defineTask()", () => {
       assertThrows(() => define({ ...valid, ...change }), ValidationError, message);
     });
   }
+
+  it("takes legacy values of any form", () => {
+    const values: [z.ZodType, unknown][] = [
+      [z.set(z.int()), new Set([1])],
+      [z.map(z.string(), z.date()), new Map([["a", new Date(0)]])],
+      [z.union([z.string(), Data.schema]), Data()],
+      [z.object({ b: z.int() }).nullable(), { b: 1 }],
+      [z.instanceof(Uint8Array), new Uint8Array([1])],
+      [z.string().transform(Number), 5],
+      [z.int().optional(), undefined],
+    ];
+    values.forEach(([schema, value], i) =>
+      define({ ...valid, name: `define/Legacy${i}`, params: z.object({ a: schema }), legacy: { a: value } })
+    );
+  });
 
   it("checks the names of parameters late where a getter refers to the task itself", () => {
     const make = (unhashed: "note" | "nota") => {

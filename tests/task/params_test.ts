@@ -74,6 +74,35 @@ describe("unknown keys", () => {
     assertEquals(parse({ x: either }, { x: { a: 1, b: 2 } }), { x: { a: 1, b: 2 } });
   });
 
+  it("decide it wherever the union is, in what recurs too", () => {
+    type Node = { v: number; next?: Node };
+    const node: z.ZodType<Node> = z.lazy(() =>
+      z.union([z.object({ v: z.number() }), z.object({ v: z.number(), next: node })])
+    ) as never;
+    const params = { x: [{ v: 1, next: { v: 2, next: { v: 3 } } }], y: 1 };
+    assertEquals(parse({ x: z.array(node), y: z.number() }, params), params);
+    assertStringIncludes(
+      errorOf({ x: z.array(node) }, { x: [{ v: 1, next: { v: 2, nxt: { v: 3 } } }] }),
+      "unknown key 'n",
+    );
+  });
+
+  it("are found in a lazy schema that zod has used before", () => {
+    const lazy = z.lazy(() => inner);
+    z.object({ x: lazy }).parse({ x: {} });
+    assertStringIncludes(errorOf({ x: lazy }, { x: { tex: 1 } }), "unknown key 'tex'");
+  });
+
+  it("cost no more with each level of unions than zod's own parse does", () => {
+    let node: z.ZodType = z.object({ v: z.number() });
+    let params: unknown = { v: 1 };
+    for (let level = 0; level < 40; level++) {
+      node = z.union([z.object({ next: node }), z.object({ next: node, more: z.number() })]);
+      params = { next: params, ...(level % 2 ? { more: 1 } : {}) };
+    }
+    assertEquals(parse({ x: node }, { x: params }), { x: params });
+  });
+
   it("are allowed in loose objects, but not at the top", () => {
     assertEquals(parse({ x: z.looseObject({}) }, { x: { any: 1 } }), { x: { any: 1 } });
     assertStringIncludes(errorOf(z.looseObject({ a: z.number() }), { a: 1, b: 2 }), "unknown key 'b'");

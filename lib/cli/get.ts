@@ -16,6 +16,8 @@ export const getCommand = defineCommand({
     "Prints the value of one artifact as JSON: of a task with the parameters given by --set, whose types come from",
     "the task's schema, or of an artifact that is exported. What is missing is computed in this process, one",
     "artifact at a time.",
+    "Dates are given as 2026-01-31T08:30 (UTC unless there is an offset), bytes as base64:... or hex:...; lists, sets,",
+    "objects and maps as JSON or part by part, as layers.0.size=10.",
   ].join("\n"),
   flags,
   examples: (program) => {

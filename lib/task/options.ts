@@ -11,7 +11,11 @@ import type { Artifact, CreateContext, StoredContext } from "./artifact.ts";
 export interface TaskOptions<S extends z.ZodObject, T, L = T> {
   /** The identity: words of `[A-Za-z0-9_.-]` joined by `/`, none beginning with a dot or looking like a hash. */
   name: string;
-  /** Checks the parameters, synchronously. Keys that a plain `z.object` at any depth does not have are errors. */
+  /**
+   * Checks the parameters, synchronously, as zod does, except that keys which a plain `z.object` at any depth does not
+   * have are errors, below `.catch()` too. Of a union the first form that fits is taken, unless it lacks keys that a
+   * later one has. A value that a `.catch()` replaces is told by a warning.
+   */
   params: S;
   /**
    * Computes the value: anything JSON-like, bigint, Date, Map, Set, typed arrays, artifacts. Write it before `load` and

@@ -17,12 +17,16 @@ interface Fault {
   near: boolean;
 }
 
+/** How many faults are told of a kind: a wrong list can have thousands. */
+const MOST = 20;
+
 /** What was found to be unknown, as zod tells of strict objects, with the valid keys and the nearest. */
 export function unknownKeysIssue({ path, unknown }: Finding): UnrecognizedKeys | undefined {
   if (!unknown) return undefined;
   const { keys } = unknown;
   const valid = [...new Set(unknown.valid)];
-  const faults = keys.map((key) => `unknown key '${key}'${didYouMean(key, valid)}`);
+  const faults = keys.slice(0, MOST).map((key) => `unknown key '${key}'${didYouMean(key, valid)}`);
+  if (keys.length > MOST) faults.push(`${keys.length - MOST} more`);
   return {
     code: "unrecognized_keys",
     path: [...path],
@@ -38,7 +42,10 @@ export function unknownKeysIssue({ path, unknown }: Finding): UnrecognizedKeys |
  * @param issues From a parse with `reportInput`.
  */
 export function formatIssues(issues: readonly Issue[]): string[] {
-  return issues.flatMap(faults).map((found) => `params${pathText(found)}: ${found.text}`);
+  const lines = issues.slice(0, MOST).flatMap(faults).map((found) =>
+    `params${pathText(found)}: ${found.text}`
+  );
+  return issues.length > MOST ? [...lines, `and ${issues.length - MOST} more`] : lines;
 }
 
 function faults(issue: Issue): Fault[] {

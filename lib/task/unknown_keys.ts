@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { MAX_DEPTH } from "../core/tags.ts";
 import { isArtifact } from "./artifact.ts";
 import type { Choices } from "./choose_form.ts";
 import {
@@ -41,7 +42,7 @@ export interface Inspected {
  * @param schema The schema of parameters: even when it is loose its own keys are all there are.
  */
 export function inspectInput(schema: z.ZodObject, input: unknown): Inspected {
-  if (isOrdinary(planOf(schema, true)!, input)) return NOTHING;
+  if (isOrdinary(planOf(schema, true)!, input, 0)) return NOTHING;
   const walk = new Walk(schema);
   const findings = walk.of([schema], input);
   return { findings, choices: walk.choices };
@@ -51,8 +52,8 @@ const NONE: readonly Finding[] = Object.freeze([]);
 const NOTHING: Inspected = Object.freeze({ findings: NONE, choices: undefined });
 
 /** The quick way for most parameters: is it an object of known keys, with nothing below but such objects? */
-function isOrdinary(plan: Plan, input: unknown): boolean {
-  if (plan.prefilled.length > 0) return false;
+function isOrdinary(plan: Plan, input: unknown, depth: number): boolean {
+  if (plan.prefilled.length > 0 || depth > DEEPEST) return false;
   for (const key in input as Record<string, unknown>) {
     const child = plan.of(key);
     if (child === undefined) return false;
@@ -60,13 +61,15 @@ function isOrdinary(plan: Plan, input: unknown): boolean {
     const value = (input as Record<string, unknown>)[key];
     if (child.reach === REACHES.keys && (typeof value !== "object" || value === null)) continue;
     const below = planOf(child.schema, false);
-    if (below === undefined || typeof value !== "object" || !isOrdinary(below, value)) return false;
+    if (below === undefined || typeof value !== "object" || !isOrdinary(below, value, depth + 1)) {
+      return false;
+    }
   }
   return true;
 }
 
-/** Deeper than any parameters can be: those that come from a cycle are refused later. */
-const DEEPEST = 1000;
+/** What is nested deeper, as a cycle is, is refused later. */
+const DEEPEST = MAX_DEPTH + 50;
 
 class Walk {
   choices: Map<Schema, Map<unknown, Schema>> | undefined;

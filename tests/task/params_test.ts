@@ -198,6 +198,24 @@ describe("wrong values", () => {
     assertStringIncludes(errorOf({ x: throwing }, { x: 1 }), "its schema threw: boom");
   });
 
+  it("are told up to a number that can be read", () => {
+    const keys = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`k${i}`, i]));
+    assertStringIncludes(errorOf({ a: z.number().optional() }, keys), "'k19', 980 more (valid keys: 'a')");
+    assertStringIncludes(errorOf({ a: z.array(z.string()) }, { a: Array(1000).fill(1) }), "\n  and 980 more");
+  });
+
+  it("that contain themselves are told so", () => {
+    const node: z.ZodType = z.object({
+      get next() {
+        return node.optional();
+      },
+    });
+    const cycle: Record<string, unknown> = {};
+    cycle.next = cycle;
+    const { message } = assertThrows(() => parse({ x: node }, { x: cycle }), ValidationError);
+    assert(/a cycle has no form|contain themselves/.test(message), message);
+  });
+
   it("that no text stands for name their path", () => {
     assertStringIncludes(
       errorOf({ x: z.string().transform((text) => ({ at: new URL(text) })) }, { x: "file:///a" }),

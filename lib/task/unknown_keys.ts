@@ -2,16 +2,8 @@ import type { z } from "zod";
 import { MAX_DEPTH } from "../core/tags.ts";
 import { isArtifact } from "./artifact.ts";
 import type { Choices } from "./choose_form.ts";
-import {
-  accepts,
-  ANYTHING,
-  defOf,
-  fitOf,
-  innerOfLazy,
-  REACHES,
-  reachOf,
-  type Schema,
-} from "./schema_walk.ts";
+import { type Child, childOf, type Plan, planOf } from "./key_plan.ts";
+import { accepts, defOf, fitOf, innerOfLazy, REACHES, reachOf, type Schema } from "./schema_walk.ts";
 
 /** Something in an input that zod passes over in silence. */
 export interface Finding {
@@ -42,7 +34,7 @@ export interface Inspected {
  * @param schema The schema of parameters: even when it is loose its own keys are all there are.
  */
 export function inspectInput(schema: z.ZodObject, input: unknown): Inspected {
-  if (isOrdinary(planOf(schema, true)!, input, 0)) return NOTHING;
+  if (hasOrdinaryKeys(planOf(schema, true)!, input as Record<string, unknown>, 0)) return NOTHING;
   const walk = new Walk(schema);
   const findings = walk.of([schema], input);
   return { findings, choices: walk.choices };
@@ -51,19 +43,28 @@ export function inspectInput(schema: z.ZodObject, input: unknown): Inspected {
 const NONE: readonly Finding[] = Object.freeze([]);
 const NOTHING: Inspected = Object.freeze({ findings: NONE, choices: undefined });
 
-/** The quick way for most parameters: is it an object of known keys, with nothing below but such objects? */
-function isOrdinary(plan: Plan, input: unknown, depth: number): boolean {
-  if (plan.prefilled.length > 0 || depth > DEEPEST) return false;
-  for (const key in input as Record<string, unknown>) {
+/** The quick way for most parameters: is there nothing in it but objects of known keys? */
+function isOrdinary({ schema, reach }: Child, input: unknown, depth: number): boolean {
+  if (typeof input !== "object" || input === null) return (reach & ~REACHES.keys) === 0;
+  if (depth > DEEPEST) return false;
+  const plan = planOf(schema, false);
+  if (plan) return hasOrdinaryKeys(plan, input as Record<string, unknown>, depth);
+  const def = defOf(schema);
+  if (def.type === "array" && Array.isArray(input)) {
+    const member = childOf(def.element);
+    return input.every((item) => isOrdinary(member, item, depth + 1));
+  }
+  if (def.type !== "union") return false;
+  const form = def.options.find((option) => accepts(option, input));
+  return form !== undefined && isOrdinary(childOf(form), input, depth + 1);
+}
+
+function hasOrdinaryKeys(plan: Plan, input: Record<string, unknown>, depth: number): boolean {
+  if (plan.prefilled.length > 0) return false;
+  for (const key in input) {
     const child = plan.of(key);
     if (child === undefined) return false;
-    if (child.reach === 0) continue;
-    const value = (input as Record<string, unknown>)[key];
-    if (child.reach === REACHES.keys && (typeof value !== "object" || value === null)) continue;
-    const below = planOf(child.schema, false);
-    if (below === undefined || typeof value !== "object" || !isOrdinary(below, value, depth + 1)) {
-      return false;
-    }
+    if (child.reach !== 0 && !isOrdinary(child, input[key], depth + 1)) return false;
   }
   return true;
 }
@@ -296,91 +297,6 @@ class Walk {
 /** In place of a schema that takes all there is and hands it on as it is. */
 const OPAQUE = "opaque";
 type Side = Schema | typeof OPAQUE;
-
-/** A schema below an object, and what can be found in what it takes. */
-interface Child {
-  schema: Schema;
-  reach: number;
-}
-
-/** How the keys of an object or record are told. */
-interface Plan {
-  /** The keys that it names. */
-  valid: readonly string[];
-  /** What a key may hold; `undefined` for one that it does not take. */
-  of: (key: string) => Child | undefined;
-  /** Are keys that it does not take to be found? Else zod itself refuses them. */
-  refuses: boolean;
-  /** Is there nothing to be found, whatever the keys are? */
-  idle: boolean;
-  /** The keys that have something to be looked at even where nothing is given. */
-  prefilled: readonly string[];
-}
-
-const plans = new WeakMap<Schema, Plan>();
-const topPlans = new WeakMap<Schema, Plan>();
-
-function planOf(schema: Schema, top: boolean): Plan | undefined {
-  const known = top ? topPlans : plans;
-  let plan = known.get(schema);
-  if (plan) return plan;
-  const def = defOf(schema);
-  if (def.type === "object") plan = planOfObject(def, top);
-  else if (def.type === "record") plan = planOfRecord(def);
-  else return undefined;
-  known.set(schema, plan);
-  return plan;
-}
-
-function planOfObject({ shape, catchall }: z.core.$ZodObjectDef, top: boolean): Plan {
-  const valid = Object.keys(shape);
-  const rest = catchall && defOf(catchall).type;
-  const open = rest !== undefined && rest !== "never" && !(top && rest === "unknown");
-  const others = open ? childOf(catchall!) : undefined;
-  const children = new Map(valid.map((key) => [key, childOf(shape[key]!)]));
-  return {
-    valid,
-    of: (key) => children.get(key) ?? others,
-    refuses: true,
-    idle: false,
-    prefilled: valid.filter((key) => (children.get(key)!.reach & REACHES.prefault) !== 0),
-  };
-}
-
-function planOfRecord({ keyType, valueType, mode }: z.core.$ZodRecordDef): Plan {
-  const child = childOf(valueType);
-  const loose = mode === "loose";
-  const names = keyType._zod.values;
-  const valid = loose ? [] : [...names ?? []].map(String);
-  const isKey = (key: string) => accepts(keyType, key) || accepts(keyType, Number(key));
-  return {
-    valid,
-    // A loose record hands the values of other keys on as they are.
-    of: (key) => isKey(key) ? child : loose ? AS_IT_IS : undefined,
-    refuses: names !== undefined,
-    idle: child.reach === 0 && (loose || names === undefined),
-    prefilled: [],
-  };
-}
-
-const AS_IT_IS: Child = { schema: ANYTHING, reach: 0 };
-
-function childOf(schema: Schema): Child {
-  const reach = reachOf(schema);
-  for (;;) {
-    const def = defOf(schema);
-    switch (def.type) {
-      case "optional":
-      case "nullable":
-      case "default":
-      case "readonly":
-        schema = def.innerType;
-        break;
-      default:
-        return { schema, reach };
-    }
-  }
-}
 
 /** The schema of a member of a list. */
 function itemSchema(schema: Schema, i: number): Schema | readonly Schema[] {

@@ -7,6 +7,7 @@ import type { AnyTask } from "./schema.ts";
 import { accepts, type Children, childrenOf, defOf, type Schema, unwrap } from "./schema_walk.ts";
 import type { Task } from "./task.ts";
 import { assembled, partsOfText, valueOfText } from "./text_value.ts";
+import { losesKeys } from "./unknown_keys.ts";
 
 /** What was set at a place: a text, or places below it, or (a JSON text and then what differs from it) both. */
 interface Draft {
@@ -97,7 +98,7 @@ function ofUnion(options: readonly Schema[], draft: Draft, path: string): unknow
   for (const option of options) {
     try {
       const value = materialize(option, draft, path);
-      if (accepts(option, value)) return value;
+      if (accepts(option, value) && !losesKeys(option, value)) return value;
       made ??= { value };
     } catch (error) {
       if (!(error instanceof ValidationError)) throw error;

@@ -3,6 +3,7 @@ import { ValidationError } from "../core/errors.ts";
 import { didYouMean, listNames } from "../core/nearest.ts";
 import { setOwn, typedArrayKind, typedArrayOver } from "../core/tags.ts";
 import { accepts, type Children, childrenOf, type Def, defOf, type Schema, unwrap } from "./schema_walk.ts";
+import { losesKeys } from "./unknown_keys.ts";
 
 /**
  * The value that a text on the command line means for a schema.
@@ -278,7 +279,7 @@ function unquoted(text: string): string {
   return typeof value === "string" ? value : text;
 }
 
-/** The first value that an option makes and accepts; one that is made but not accepted is left to the task's schema. */
+/** The first value that an option makes and takes whole; else one that the task's schema says what is wrong with. */
 function firstAccepted(
   options: readonly Schema[],
   make: (option: Schema) => unknown,
@@ -286,18 +287,18 @@ function firstAccepted(
   text: () => string,
 ): unknown {
   const reasons: string[] = [];
-  const made: unknown[] = [];
+  const made: { option: Schema; value: unknown }[] = [];
   for (const option of options) {
     try {
       const value = make(option);
-      if (accepts(option, value)) return value;
-      made.push(value);
+      if (accepts(option, value) && !losesKeys(option, value)) return value;
+      made.push({ option, value });
     } catch (error) {
       if (!(error instanceof ValidationError)) throw error;
       reasons.push(error.message);
     }
   }
-  if (made.length > 0) return made[0];
+  if (made.length > 0) return (made.find(({ option, value }) => accepts(option, value)) ?? made[0]!).value;
   throw new ValidationError(
     `Cannot set '${path}' to '${text()}' as none of its forms allows it: ${
       [...new Set(reasons)].join("; or ")

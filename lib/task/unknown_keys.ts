@@ -40,6 +40,11 @@ export function inspectInput(schema: z.ZodObject, input: unknown): Inspected {
   return { findings, choices: walk.choices };
 }
 
+/** Does an input that this schema accepts have keys which it would drop? */
+export function losesKeys(schema: Schema, input: unknown): boolean {
+  return new Walk().of([schema], input).some(({ unknown }) => unknown !== undefined);
+}
+
 const NONE: readonly Finding[] = Object.freeze([]);
 const NOTHING: Inspected = Object.freeze({ findings: NONE, choices: undefined });
 
@@ -74,13 +79,13 @@ const DEEPEST = MAX_DEPTH + 50;
 
 class Walk {
   choices: Map<Schema, Map<unknown, Schema>> | undefined;
-  readonly #top: Schema;
+  readonly #top: Schema | undefined;
   #seen: Map<Schema, Map<unknown, readonly Finding[]>> | undefined;
   #depth = 0;
   // Above 0: objects that a function made are looked at, which will be others when they are parsed.
   #computed = 0;
 
-  constructor(top: Schema) {
+  constructor(top?: Schema) {
     this.#top = top;
   }
 

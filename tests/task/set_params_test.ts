@@ -55,6 +55,7 @@ const Train = defineTask({
       z.object({ k: z.literal("a"), n: z.number() }),
       z.object({ k: z.literal("b"), text: z.string() }),
     ]).optional(),
+    span: z.union([z.object({ from: z.date() }), z.object({ from: z.date(), to: z.date() })]).optional(),
     both: z.object({ x: z.number() }).and(z.object({ y: z.string() })).optional(),
     anything: z.any().optional(),
     trimmed: z.preprocess((text) => String(text).trim(), z.string()).optional(),
@@ -125,6 +126,14 @@ describe("setParams()", () => {
       [["limit=five"], "five"],
       [["opt.k=b", "opt.text=5"], { k: "b", text: "5" }],
       [['opt={"k":"a","n":1}'], { k: "a", n: 1 }],
+      [
+        ['span={"from":"2026-01-01","to":"2026-01-31"}'],
+        { from: new Date("2026-01-01"), to: new Date("2026-01-31") },
+      ],
+      [
+        ['span={"from":"2026-01-01"}', "span.to=2026-01-31"],
+        { from: new Date("2026-01-01"), to: new Date("2026-01-31") },
+      ],
       [["both.x=1", "both.y=1"], { x: 1, y: "1" }],
       [["anything=[1]"], [1]],
       [["anything=abc"], "abc"],

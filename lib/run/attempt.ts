@@ -140,9 +140,10 @@ class Grace {
 
   /** The outcome, or one without it when `create` does not heed its signal. */
   async outcome(computing: Promise<Outcome>, signal: AbortSignal): Promise<Outcome> {
-    const done = new AbortController();
+    let done: AbortController | undefined;
     const late = Promise.withResolvers<Outcome>();
     const onAbort = (): void => {
+      done = new AbortController();
       this.#clock.sleep(GRACE_MS, done.signal).then(() => {
         // What is being stored already is finished: half an end would be none.
         if (this.#state === "storing") return;
@@ -156,7 +157,7 @@ class Grace {
       return await Promise.race([computing, late.promise]);
     } finally {
       signal.removeEventListener("abort", onAbort);
-      done.abort();
+      done?.abort();
     }
   }
 }

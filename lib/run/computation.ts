@@ -1,3 +1,4 @@
+import type { Clock } from "../core/clock.ts";
 import { ExecutionError } from "../core/errors.ts";
 import { furuGlobals } from "../core/globals.ts";
 import type { Artifact } from "../task/artifact.ts";
@@ -10,6 +11,8 @@ import { Slots } from "./slots.ts";
 export class Computation {
   /** What is computed. */
   readonly artifact: Artifact;
+  /** How many computations wait for this one, one for the other. */
+  readonly depth: number;
   /** Has it come to an end with nothing to be waited for? `false`: somebody else computes it. */
   readonly done: Promise<boolean>;
   readonly #unwanted = new AbortController();
@@ -17,9 +20,14 @@ export class Computation {
   readonly #waitsFor = new Map<Computation, number>();
   #wanted = 0;
 
-  /** @param compute Begins. Its signal aborts when nobody wants the result any more. */
-  constructor(artifact: Artifact, compute: (computation: Computation) => Promise<boolean>) {
+  /** @param by The one whose `create` is the first to want it. @param compute Begins. */
+  constructor(
+    artifact: Artifact,
+    by: Computation | undefined,
+    compute: (computation: Computation) => Promise<boolean>,
+  ) {
     this.artifact = artifact;
+    this.depth = by ? by.depth + 1 : 0;
     // Not at once: it is to be found by others before anything of it runs.
     this.done = Promise.resolve().then(() => compute(this));
     // Those that wait for it are told; when none does any more, nobody has to be.
@@ -94,13 +102,25 @@ export class Computation {
   }
 }
 
+/** The event loop is never kept busy for much longer than this by furu itself. */
+const PAUSE_EVERY_MS = 20;
+
 /** What all that get and compute artifacts in one process share. */
 export class Computations {
   readonly #running = new Map<string, Computation>();
+  #lastPause = 0;
   /** One for each `create` that runs. */
   readonly creates: Slots = new Slots();
   /** One for each look at what another process does: each holds a file open. */
   readonly looks: Slots = new Slots();
+
+  /** Lets timers and signals have their turn, now and then: small results can follow each other without any pause. */
+  async pause(clock: Clock): Promise<void> {
+    const now = clock.monotonic();
+    if (now - this.#lastPause < PAUSE_EVERY_MS) return;
+    this.#lastPause = now;
+    await clock.sleep(0);
+  }
 
   /**
    * The computation that goes on under a key, else one that begins now. One that nobody wants any more, and that is about

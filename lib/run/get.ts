@@ -13,6 +13,7 @@ import { attemptPaths } from "../store/layout.ts";
 import { type Artifact, isArtifact, type Value } from "../task/artifact.ts";
 import { runAttempt } from "./attempt.ts";
 import { Computation } from "./computation.ts";
+import { computeBelow } from "./compute_below.ts";
 import { failureText } from "./compute.ts";
 import { currentContext, type ExecutionContext, withContext } from "./context.ts";
 import { defaultRuntime } from "./default_runtime.ts";
@@ -24,6 +25,9 @@ import type { Runtime } from "./runtime.ts";
 import { Slot } from "./slots.ts";
 import { isStoredOnly } from "./stored_artifact.ts";
 import { Waiter } from "./wait.ts";
+
+/** How many `create`s wait in a `get` for each other; what these need is computed from the bottom up, before them. */
+const MAX_NESTED = 200;
 
 /** Options of {@link get}. */
 export interface GetOptions {
@@ -94,8 +98,19 @@ async function getInteractive(
   runtime: Runtime,
   context: ExecutionContext | undefined,
   artifact: Artifact,
-  { force = false, signal }: GetOptions,
+  options: GetOptions,
 ): Promise<unknown> {
+  const result = await resultOf(runtime, context, artifact, options);
+  return await result.load();
+}
+
+/** The stored result of an artifact, which is computed where there is none. */
+async function resultOf(
+  runtime: Runtime,
+  context: ExecutionContext | undefined,
+  artifact: Artifact,
+  { force = false, signal }: GetOptions = {},
+): Promise<Result> {
   signal?.throwIfAborted();
   // What a task asks for after it was told to end is not begun. While it waits, its time limit and its claim are no
   // matter of the other's: only whether anybody wants it still.
@@ -104,15 +119,14 @@ async function getInteractive(
   // A forced result replaces what is stored now: what somebody stores meanwhile is as new as can be.
   let replaces: string | undefined;
   if (found.state === "valid") {
-    if (!isForced(runtime, artifact, found.result, force)) return await found.result.load();
+    if (!isForced(runtime, artifact, found.result, force)) return found.result;
     replaces = found.result.record.id;
   }
   if (!force) await refuseFailed(runtime, artifact);
   using waiting = waitingSignal(context, signal);
   const goOn = context?.ownTime?.wait();
   try {
-    const result = await obtain(runtime, context, artifact, waiting.signal, replaces);
-    return await result.load();
+    return await obtain(runtime, context, artifact, waiting.signal, replaces);
   } finally {
     await goOn?.();
   }
@@ -138,14 +152,17 @@ async function obtain(
   replaces: string | undefined,
 ): Promise<Result> {
   const key = runtime.store.paths(artifact).record;
+  const { computation: by, ownTime } = context ?? {};
   let waiter: Waiter | undefined;
   for (;;) {
     signal?.throwIfAborted();
     const computation = await runtime.computations.shared(
       key,
-      () => new Computation(artifact, (self) => compute(runtime, self, replaces)),
+      () => new Computation(artifact, by, (self) => compute(runtime, self, ownTime?.slot, replaces)),
     );
-    const done = await computation.wait(context?.computation, signal);
+    // Where it was not for what is computed now, somebody else may have it.
+    ownTime?.slot?.give();
+    const done = await computation.wait(by, signal);
     signal?.throwIfAborted();
     if (!done) await (waiter ??= new Waiter(runtime, artifact)).turn(signal);
     const found = await findResult(runtime, artifact, { tolerant: true });
@@ -158,10 +175,18 @@ function isForced(runtime: Runtime, { name }: Artifact, { record }: Result, forc
   return force || (runtime.alwaysReruns(name) && record.run !== runtime.session);
 }
 
-/** Computes if nobody else does. `false`: somebody does. */
+/** Is there a result that `get` would only load? */
+async function isStored(runtime: Runtime, artifact: Artifact): Promise<boolean> {
+  await runtime.computations.pause(runtime.machine.clock);
+  const found = await findResult(runtime, artifact, { tolerant: true, value: false });
+  return found.state === "valid" && !isForced(runtime, artifact, found.result, false);
+}
+
+/** Computes if nobody else does. `false`: somebody does. @param inherited The slot of the one that waits for it. */
 async function compute(
   runtime: Runtime,
   computation: Computation,
+  inherited: Slot | undefined,
   replaces: string | undefined,
 ): Promise<boolean> {
   const { artifact, unwanted } = computation;
@@ -173,8 +198,19 @@ async function compute(
   }
   // Before it claims: what is claimed keeps others from computing it.
   const slot = new Slot(runtime.computations.creates, runtime.maxConcurrentCreates);
-  await slot.take({ signal: unwanted });
+  if (inherited) slot.takeFrom(inherited);
   try {
+    await runtime.computations.pause(runtime.machine.clock);
+    if (computation.depth >= MAX_NESTED) {
+      slot.give();
+      const context: ExecutionContext = { mode: "interactive", runtime, computation };
+      await computeBelow(
+        artifact,
+        (below) => isStored(runtime, below),
+        (below) => resultOf(runtime, context, below),
+      );
+    }
+    await slot.take(computation.depth, unwanted);
     return await runtime.guard((interrupted) =>
       claimAndCompute(runtime, computation, slot, [interrupted, unwanted], replaces)
     );

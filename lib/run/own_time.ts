@@ -25,7 +25,8 @@ export class OwnTime {
   #leftMs: number | undefined;
   #running: { since: number; timer: AbortController } | undefined;
   #waits = 0;
-  readonly #ended = new AbortController();
+  #takesSlot: AbortController | undefined;
+  #ended = false;
 
   /** Begins to run. The slot is held already. */
   constructor(options: OwnTimeOptions) {
@@ -34,25 +35,38 @@ export class OwnTime {
     this.#start();
   }
 
-  /** The attempt begins to wait for another artifact. Call what this returns when that is there. */
+  /** The slot of the attempt. */
+  get slot(): Slot | undefined {
+    return this.#options.slot;
+  }
+
+  /**
+   * The attempt begins to wait for another artifact: its limit stands still. Its slot is for what it waits for, or to be
+   * given back. Call what this returns when that is there.
+   */
   wait(): () => Promise<void> {
-    const { slot } = this.#options;
     this.#waits++;
     this.#stop();
-    slot?.give();
     return async () => {
-      if (--this.#waits > 0 || this.#ended.signal.aborted) return;
-      await slot?.take({ first: true, signal: this.#ended.signal }).catch(() => {/* it has ended */});
+      this.#waits--;
+      if (this.#waits > 0 || this.#ended) return;
+      await this.#takeSlot();
       // It may have ended meanwhile, or begun to wait for something else.
-      if (this.#waits > 0 || this.#ended.signal.aborted) slot?.give();
+      if (this.#waits > 0 || this.#ended) this.slot?.give();
       else this.#start();
     };
   }
 
   /** The attempt has ended, or is not waited for any more. Its slot is its holder's to give back. */
   end(): void {
+    this.#ended = true;
     this.#stop();
-    this.#ended.abort();
+    this.#takesSlot?.abort();
+  }
+
+  async #takeSlot(): Promise<void> {
+    this.#takesSlot = new AbortController();
+    await this.slot?.take("resume", this.#takesSlot.signal).catch(() => {/* it has ended */});
   }
 
   #start(): void {

@@ -195,6 +195,7 @@ export function testMachine({ files, machine }: TestRuntimeOptions = {}): Machin
       removeQuietly(path);
       return { stop: () => Promise.resolve() };
     },
+    isForsaken: () => false,
     ...machine,
     files: { ...real.files, ...files },
   };

@@ -27,6 +27,11 @@ export interface Heartbeat {
 export interface HeartbeatOptions {
   /** A private name of the claim's file. It is opened, then unlinked: from then on the handle alone is used. */
   path: string;
+  /**
+   * The name that the file was linked to, and the id that its text holds: where very many are beaten for at once, not each
+   * has a handle of its own, but is opened for each beat and looked at before. @default always a handle
+   */
+  linked?: { path: string; id: string };
   /** Milliseconds between two beats. */
   intervalMs: number;
   /** Milliseconds until the beating begins, for a process whose own computing cannot block it. @default 0 */
@@ -51,6 +56,11 @@ export interface Machine {
   readonly self: Owner;
   /** Is that process provably gone? `false` when it lives or when nobody can tell from here. */
   isGone(owner: Owner): boolean;
+  /**
+   * Is that owner this process, of which nobody holds this claim of it open any more? Then it was made before all of the
+   * process's code was started again, as `deno run --watch` does. @default nobody can tell
+   */
+  isForsaken?(owner: Owner, claim: { path: string; startedAt: string }): boolean;
   /** Begins beating for a claim. */
   beat(options: HeartbeatOptions): Heartbeat;
   /** A fresh random id of 12 hex digits. */

@@ -14,6 +14,7 @@ export function systemMachine(): Machine {
     clock: systemClock,
     self,
     isGone: (owner) => isGone(owner, self),
+    isForsaken: (owner, claim) => isSame(owner, self) && !thread.beatsFor(claim.path) && isForsaken(claim),
     beat: (options) => thread.start(options),
     randomId: () => crypto.getRandomValues(new Uint8Array(6)).toHex(),
   };
@@ -46,6 +47,31 @@ function isGone(owner: Owner, self: Owner): boolean {
     // With /proc mounted `hidepid` other people's processes look absent; process 1 always exists, so it tells.
     const absent = error instanceof Deno.errors.NotFound || errorCode(error) === "ESRCH";
     return absent && quietly(() => startTime(1)) !== undefined;
+  }
+}
+
+function isSame(owner: Owner, self: Owner): boolean {
+  return self.start !== undefined && self.boot !== undefined && owner.start === self.start &&
+    owner.pid === self.pid && owner.host === self.host && owner.boot === self.boot &&
+    owner.pidNamespace === self.pidNamespace;
+}
+
+/** A claim is opened for its heartbeat soon after it is made; one that is younger may not be yet. */
+const OPENED_AFTER_MS = 5000;
+
+/** Has no thread of this process the file open? All that had it open when it was started again has been closed. */
+function isForsaken({ path, startedAt }: { path: string; startedAt: string }): boolean {
+  // A claim of this very host, so its clock is ours.
+  if (Date.now() - Date.parse(startedAt) < OPENED_AFTER_MS) return false;
+  try {
+    const { dev, ino } = Deno.statSync(path);
+    for (const { name } of Deno.readDirSync("/proc/self/fd")) {
+      const open = quietly(() => Deno.statSync(`/proc/self/fd/${name}`));
+      if (open?.ino === ino && open.dev === dev) return false;
+    }
+    return true;
+  } catch {
+    return false; // no permission to look: the lease decides
   }
 }
 

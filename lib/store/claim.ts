@@ -101,6 +101,7 @@ async function claimOnce(
   const lost = new AbortController();
   const heartbeat = machine.beat({
     path: temporary,
+    linked: { path: paths.claim, id: record.id },
     intervalMs: store.heartbeatSec * 1000,
     ...(options.beatAfterMs === undefined ? {} : { afterMs: options.beatAfterMs }),
     ...(options.mayBlock ? { lastWords: lastWords(store, paths, record) } : {}),

@@ -17,6 +17,13 @@ export interface Owner {
   user?: string;
 }
 
+/** Are they one process, for sure? */
+export function isSameProcess(one: Owner, other: Owner): boolean {
+  return one.start !== undefined && one.boot !== undefined && one.pid === other.pid &&
+    one.start === other.start && one.boot === other.boot && one.host === other.host &&
+    one.pidNamespace === other.pidNamespace;
+}
+
 /** Signs of life, given by somebody whom computing cannot block. */
 export interface Heartbeat {
   /** Ends the beating. Resolves when the handle is closed and the private name is gone. */

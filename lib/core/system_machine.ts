@@ -2,7 +2,7 @@ import { BeatThread } from "./beat_thread.ts";
 import { systemClock } from "./clock.ts";
 import { userName } from "./config.ts";
 import { errorCode } from "./errors.ts";
-import type { Machine, Owner } from "./machine.ts";
+import { isSameProcess, type Machine, type Owner } from "./machine.ts";
 import { systemFiles } from "./system_files.ts";
 
 /** The machine that this process runs on. Makes a thread only when something is to be beaten for. */
@@ -14,7 +14,7 @@ export function systemMachine(): Machine {
     clock: systemClock,
     self,
     isGone: (owner) => isGone(owner, self),
-    isForsaken: (owner, claim) => isSame(owner, self) && !thread.beatsFor(claim.path) && isForsaken(claim),
+    isForsaken: (owner, claim) => isSameProcess(owner, self) && !thread.beatsFor(claim.path) && isForsaken(claim),
     beat: (options) => thread.start(options),
     randomId: () => crypto.getRandomValues(new Uint8Array(6)).toHex(),
   };
@@ -48,12 +48,6 @@ function isGone(owner: Owner, self: Owner): boolean {
     const absent = error instanceof Deno.errors.NotFound || errorCode(error) === "ESRCH";
     return absent && quietly(() => startTime(1)) !== undefined;
   }
-}
-
-function isSame(owner: Owner, self: Owner): boolean {
-  return self.start !== undefined && self.boot !== undefined && owner.start === self.start &&
-    owner.pid === self.pid && owner.host === self.host && owner.boot === self.boot &&
-    owner.pidNamespace === self.pidNamespace;
 }
 
 /** A claim is opened for its heartbeat soon after it is made; one that is younger may not be yet. */

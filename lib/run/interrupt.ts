@@ -84,4 +84,5 @@ function interrupt(signal: (typeof SIGNALS)[number]): void {
     globalThis.addEventListener(type, (event) => event.preventDefault());
   }
   for (const controller of active) controller.abort(interrupted);
+  exitAtRest();
 }

@@ -2,7 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import { ExecutionError } from "../core/errors.ts";
 import { furuGlobals } from "../core/globals.ts";
 import type { Artifact } from "../task/artifact.ts";
-import { Slots } from "./slots.ts";
+import { Slot, Slots } from "./slots.ts";
 
 /**
  * One artifact that this process computes for interactive `get`s, or tries to claim. All calls that want it share it:
@@ -110,7 +110,7 @@ export class Computations {
   readonly #running = new Map<string, Computation>();
   #lastPause = 0;
   /** One for each `create` that runs. */
-  readonly creates: Slots = new Slots();
+  readonly #creates = new Slots();
   /** One for each look at what another process does: each holds a file open. */
   readonly looks: Slots = new Slots();
 
@@ -123,20 +123,34 @@ export class Computations {
   }
 
   /**
-   * The computation that goes on under a key, else one that begins now. One that nobody wants any more, and that is about
-   * to end, is waited for first.
+   * The computation of an artifact that goes on, else one that begins now. One that nobody wants any more, and that is
+   * about to end, is waited for first.
+   *
+   * @param key Stands for the artifact in its store.
+   * @param by The one whose `create` wants it.
    */
-  async shared(key: string, begin: () => Computation): Promise<Computation> {
+  async shared(
+    key: string,
+    artifact: Artifact,
+    by: Computation | undefined,
+    compute: (computation: Computation) => Promise<boolean>,
+  ): Promise<Computation> {
     for (let running; (running = this.#running.get(key))?.unwanted.aborted;) {
       await running.done.catch(() => {/* told to those who wanted it */});
     }
     const running = this.#running.get(key);
     if (running) return running;
-    const computation = begin();
+    // Made here, as slots are: of two copies of furu in a process each would not know the other's private members.
+    const computation = new Computation(artifact, by, compute);
     this.#running.set(key, computation);
     const forget = (): void => void this.#running.delete(key);
     computation.done.then(forget, forget);
     return computation;
+  }
+
+  /** A slot for a `create`, not held yet. @param capacity How many may run at the same time. */
+  slot(capacity: number): Slot {
+    return new Slot(this.#creates, capacity);
   }
 }
 

@@ -12,7 +12,7 @@ import { readEnds } from "../store/ends.ts";
 import { attemptPaths } from "../store/layout.ts";
 import { type Artifact, isArtifact, type Value } from "../task/artifact.ts";
 import { runAttempt } from "./attempt.ts";
-import { Computation } from "./computation.ts";
+import type { Computation } from "./computation.ts";
 import { computeBelow } from "./compute_below.ts";
 import { failureText } from "./compute.ts";
 import { currentContext, type ExecutionContext, withContext } from "./context.ts";
@@ -22,7 +22,7 @@ import { follow } from "./follow.ts";
 import { refuseWhileLoading } from "./loading.ts";
 import { findResult, type Found, type Result } from "./result.ts";
 import type { Runtime } from "./runtime.ts";
-import { Slot } from "./slots.ts";
+import type { Slot } from "./slots.ts";
 import { isStoredOnly } from "./stored_artifact.ts";
 import { Waiter } from "./wait.ts";
 
@@ -158,7 +158,9 @@ async function obtain(
     signal?.throwIfAborted();
     const computation = await runtime.computations.shared(
       key,
-      () => new Computation(artifact, by, (self) => compute(runtime, self, ownTime?.slot, replaces)),
+      artifact,
+      by,
+      (computation) => compute(runtime, computation, ownTime?.slot, replaces),
     );
     // Where it was not for what is computed now, somebody else may have it.
     ownTime?.slot?.give();
@@ -197,7 +199,7 @@ async function compute(
     );
   }
   // Before it claims: what is claimed keeps others from computing it.
-  const slot = new Slot(runtime.computations.creates, runtime.maxConcurrentCreates);
+  const slot = runtime.computations.slot(runtime.maxConcurrentCreates);
   if (inherited) slot.takeFrom(inherited);
   try {
     await runtime.computations.pause(runtime.machine.clock);

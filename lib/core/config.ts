@@ -26,7 +26,7 @@ const optionsSchema = z.strictObject({
   staleAfterSec: seconds,
   maxWaitSec: seconds,
   pollIntervalSec: seconds,
-  maxConcurrentCreates: z.int().positive(),
+  maxCreates: z.int().positive(),
   logLevel: z.enum(["debug", "info", "warn", "error"]),
   recordGit: z.enum(["cached", "ignore", "uncached"]),
   slurm: slurmSettingsSchema,
@@ -62,7 +62,7 @@ export interface ConfigOptions {
    *
    * @default 32, or the cores where there are more
    */
-  maxConcurrentCreates?: number;
+  maxCreates?: number;
   /** What is logged. @default "info" */
   logLevel?: "debug" | "info" | "warn" | "error";
   /** Whether git is asked for commit and state: once per process, never, or for each record. @default "cached" */
@@ -73,13 +73,13 @@ export interface ConfigOptions {
 
 /** The configuration, resolved once and passed down. */
 export type Config =
-  & Required<Omit<ConfigOptions, "slurm" | "maxConcurrentCreates">>
-  & Pick<ConfigOptions, "slurm" | "maxConcurrentCreates">;
+  & Required<Omit<ConfigOptions, "slurm" | "maxCreates">>
+  & Pick<ConfigOptions, "slurm" | "maxCreates">;
 
 /** Checks a configuration that another process of the same run wrote down. */
 export const configSchema: z.ZodType<Config> = optionsSchema.required().extend({
   slurm: optionsSchema.shape.slurm,
-  maxConcurrentCreates: optionsSchema.shape.maxConcurrentCreates,
+  maxCreates: optionsSchema.shape.maxCreates,
 }) as unknown as z.ZodType<Config>;
 
 type Field = keyof ConfigOptions;
@@ -100,8 +100,8 @@ const VARIABLES: Record<string, { field: Field; parse: (text: string) => unknown
   FURU_STALE_AFTER_SECS: { field: "staleAfterSec", parse: toNumber, allowed: "seconds above 0" },
   FURU_MAX_WAIT_SECS: { field: "maxWaitSec", parse: toNumber, allowed: "seconds above 0" },
   FURU_POLL_INTERVAL_SECS: { field: "pollIntervalSec", parse: toNumber, allowed: "seconds above 0" },
-  FURU_MAX_CONCURRENT_CREATES: {
-    field: "maxConcurrentCreates",
+  FURU_MAX_CREATES: {
+    field: "maxCreates",
     parse: toNumber,
     allowed: "a whole number from 1",
   },

@@ -14,7 +14,8 @@ export function systemMachine(): Machine {
     clock: systemClock,
     self,
     isGone: (owner) => isGone(owner, self),
-    isForsaken: (owner, claim) => isSameProcess(owner, self) && !thread.beatsFor(claim.path) && isForsaken(claim),
+    isForsaken: (owner, claim) =>
+      isSameProcess(owner, self) && !thread.beatsFor(claim.path) && isForsaken(claim),
     beat: (options) => thread.start(options),
     randomId: () => crypto.getRandomValues(new Uint8Array(6)).toHex(),
   };

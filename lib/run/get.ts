@@ -199,7 +199,7 @@ async function compute(
     );
   }
   // Before it claims: what is claimed keeps others from computing it.
-  const slot = runtime.computations.slot(runtime.maxConcurrentCreates);
+  const slot = runtime.computations.slot(runtime.maxCreates);
   if (inherited) slot.takeFrom(inherited);
   try {
     await runtime.computations.pause(runtime.machine.clock);

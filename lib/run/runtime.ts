@@ -97,8 +97,8 @@ export class Runtime {
   }
 
   /** How many `create`s may run at the same time in interactive code. */
-  get maxConcurrentCreates(): number {
-    return this.config.maxConcurrentCreates ?? Math.max(MAX_CREATES, navigator.hardwareConcurrency);
+  get maxCreates(): number {
+    return this.config.maxCreates ?? Math.max(MAX_CREATES, navigator.hardwareConcurrency);
   }
 
   /** Is a task named by `alwaysRerun`? @throws {ConfigError} when that names one that does not exist. */

@@ -181,9 +181,9 @@ Deno.test("two computations that wait for each other, begun by two calls, are an
   }
 });
 
-Deno.test("no more creates than maxConcurrentCreates run at once, and one that waits for another does not count", async () => {
+Deno.test("no more creates than maxCreates run at once, and one that waits for another does not count", async () => {
   await using rig = new Rig();
-  const runtime = testRuntime(rig.root, { config: { maxConcurrentCreates: 2 } });
+  const runtime = testRuntime(rig.root, { config: { maxCreates: 2 } });
   let [now, most, open, mostOpen] = [0, 0, 0, 0];
   const work = async () => {
     most = Math.max(most, ++now);
@@ -215,7 +215,7 @@ Deno.test("no more creates than maxConcurrentCreates run at once, and one that w
 
 Deno.test("validate that gets something while its artifact is claimed does not wait for a slot of its own", async () => {
   await using rig = new Rig();
-  const runtime = testRuntime(rig.root, { config: { maxConcurrentCreates: 1 } });
+  const runtime = testRuntime(rig.root, { config: { maxCreates: 1 } });
   const limits = artifactOf({ create: () => 3 });
   const artifact = artifactOf({
     create: ({ attempt }) => attempt + 2,
@@ -226,7 +226,7 @@ Deno.test("validate that gets something while its artifact is claimed does not w
 
 Deno.test("the time limit of a task does not pass while it waits for another one, nor end that", async () => {
   await using rig = new Rig();
-  const runtime = testRuntime(rig.root, { config: { maxConcurrentCreates: 1 } });
+  const runtime = testRuntime(rig.root, { config: { maxCreates: 1 } });
   let signal: AbortSignal | undefined;
   const data = artifactOf({ create: () => pause(400).then(() => "rows") });
   const train = artifactOf({
@@ -327,4 +327,36 @@ Deno.test("a chain longer than calls can be nested is computed; only so many of 
   for (let n = 1; n <= 500; n++) chain = Link({ n, below: chain });
   assertEquals(await getFrom(runtime, chain), 500);
   assertLess(mostOpen, 250);
+});
+
+Deno.test("a signal that lives long is left as it was by each get, whatever that did", async () => {
+  await using rig = new Rig();
+  const runtime = testRuntime(rig.root);
+  const { signal } = new AbortController();
+  let listeners = 0;
+  const { addEventListener, removeEventListener } = signal;
+  signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
+    listeners++;
+    addEventListener.apply(signal, args);
+  };
+  signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
+    listeners--;
+    removeEventListener.apply(signal, args);
+  };
+  const any = AbortSignal.any;
+  AbortSignal.any = () => {
+    throw new Error("it stays with each of its signals");
+  };
+  try {
+    const inner = artifactOf({ create: () => pause(5) });
+    const outer = artifactOf({ create: () => get(inner, { signal }) });
+    const failing = artifactOf({ create: () => Promise.reject(new Error("bad luck")) });
+    for (let turn = 0; turn < 2; turn++) {
+      await Promise.all([outer, outer, inner].map((artifact) => getFrom(runtime, artifact, { signal })));
+      await assertRejects(() => getFrom(runtime, failing, { signal }), ComputeError);
+    }
+    assertEquals(listeners, 0);
+  } finally {
+    AbortSignal.any = any;
+  }
 });

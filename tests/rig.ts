@@ -26,16 +26,22 @@ export class Rig implements AsyncDisposable {
   readonly root = join(this.folder, "store");
   readonly #scripts: Script[] = [];
 
-  /** Starts `deno run -A <path> ...args` as a process of its own; the path is seen from `tests/`. */
-  start(path: string, args: readonly unknown[] = [], env: Record<string, string> = {}): Script {
+  /** Starts `deno run -A ...flags <path> ...args` as a process of its own; the path is seen from `tests/`. */
+  start(
+    path: string,
+    args: readonly unknown[] = [],
+    env: Record<string, string> = {},
+    flags: readonly string[] = [],
+  ): Script {
     const child = new Deno.Command(Deno.execPath(), {
       args: [
         "run",
         "-A",
         "--quiet",
+        ...flags,
         "--config",
         join(repository, "deno.json"),
-        join(repository, "tests", path),
+        path.startsWith("/") ? path : join(repository, "tests", path),
         ...args.map(String),
       ],
       env: {
@@ -195,6 +201,7 @@ export function testMachine({ files, machine }: TestRuntimeOptions = {}): Machin
       removeQuietly(path);
       return { stop: () => Promise.resolve() };
     },
+    isForsaken: () => false,
     ...machine,
     files: { ...real.files, ...files },
   };

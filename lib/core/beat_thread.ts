@@ -20,12 +20,20 @@ interface Message {
 export class BeatThread {
   #worker: Worker | undefined;
   #beating = new Map<number, Beating>();
+  readonly #linked = new Set<string>();
   #lastId = 0;
   #linger: ReturnType<typeof setTimeout> | undefined;
+
+  /** Is (or will soon be) beaten here for the file of this name? */
+  beatsFor(name: string): boolean {
+    return this.#linked.has(name);
+  }
 
   /** Begins to beat, after `afterMs` where given. */
   start(options: HeartbeatOptions): Heartbeat {
     const id = ++this.#lastId;
+    const { linked } = options;
+    if (linked) this.#linked.add(linked.path);
     let timer: ReturnType<typeof setTimeout> | undefined;
     const begin = (): void => {
       timer = undefined;
@@ -38,14 +46,15 @@ export class BeatThread {
         clearTimeout(timer);
         await this.#stop(id);
         removeIfThere(options.path);
+        if (linked) this.#linked.delete(linked.path);
       },
     };
   }
 
-  #begin(id: number, { path, intervalMs, lastWords, onLost }: HeartbeatOptions): void {
+  #begin(id: number, { path, linked, intervalMs, lastWords, onLost }: HeartbeatOptions): void {
     clearTimeout(this.#linger);
     this.#beating.set(id, { state: "asked", onLost });
-    this.#thread().postMessage({ op: "start", id, path, intervalMs, lastWords });
+    this.#thread().postMessage({ op: "start", id, path, linked, intervalMs, lastWords });
   }
 
   async #stop(id: number): Promise<void> {

@@ -1,3 +1,6 @@
+/** So many claims have a handle of their own: a process may have 1,024 files open, and needs some itself. */
+const MAX_HANDLES = 128;
+
 /**
  * What the thread that beats runs: plain JavaScript in a `data:` URL, so that it survives bundling and compiling. An
  * uncaught error in a Worker ends the whole process, so each claim's errors are caught by themselves.
@@ -8,17 +11,19 @@
  */
 const CODE = `
 const claims = new Map();
-let listening = false, dying;
+let handles = 0, blocking = 0, listening = false, dying;
 
 const release = (id) => {
   const claim = claims.get(id);
   if (!claim) return;
   claims.delete(id);
   clearInterval(claim.timer);
-  try { claim.file.close(); } catch { /* closed */ }
-  if (!mayBlock()) listen(false);
+  if (claim.file) {
+    handles--;
+    try { claim.file.close(); } catch { /* closed */ }
+  }
+  if (claim.lastWords && --blocking === 0) listen(false);
 };
-const mayBlock = () => [...claims.values()].some(({ lastWords }) => lastWords);
 const lose = (id, reason) => { release(id); self.postMessage({ op: "lost", id, reason }); };
 const beat = (id, file) => {
   try {
@@ -29,6 +34,30 @@ const beat = (id, file) => {
     // Anything but a file that is gone for good may pass; the next beat tries again.
     if (error.code === "ESTALE") lose(id, "the file server no longer knows its claim");
   }
+};
+const isOurs = (file, linked) => {
+  const bytes = new Uint8Array(65536);
+  const text = new TextDecoder().decode(bytes.subarray(0, file.readSync(bytes) ?? 0));
+  try { return JSON.parse(text).id === linked.id; } catch { return false; }
+};
+// Opened by its name: that may be somebody else's by now, so the file itself is asked. It may also be away for a moment,
+// while somebody looks whose it is.
+const beatByName = (id, linked, again) => {
+  let file;
+  try {
+    file = Deno.openSync(linked.path, { read: true });
+    if (isOurs(file, linked)) {
+      const now = new Date();
+      return file.utimeSync(now, now);
+    }
+  } catch (error) {
+    if (error.code !== "ENOENT") return;
+  } finally {
+    file?.close();
+  }
+  if (again) return lose(id, "its claim was removed by somebody else");
+  const claim = claims.get(id);
+  setTimeout(() => claims.get(id) === claim && beatByName(id, linked, true), 1000);
 };
 
 const die = () => {
@@ -56,7 +85,7 @@ const listen = (on) => {
   }
 };
 
-self.onmessage = ({ data: { op, id, path, intervalMs, lastWords } }) => {
+self.onmessage = ({ data: { op, id, path, linked, intervalMs, lastWords } }) => {
   if (op === "heard") {
     clearTimeout(dying);
     dying = undefined;
@@ -68,13 +97,15 @@ self.onmessage = ({ data: { op, id, path, intervalMs, lastWords } }) => {
   }
   let file;
   try {
-    file = Deno.openSync(path, { read: true });
+    if (!linked || handles < ${MAX_HANDLES}) file = Deno.openSync(path, { read: true });
   } catch (error) {
     return self.postMessage({ op: "lost", id, reason: "its claim cannot be opened: " + error.message });
   }
   try { Deno.removeSync(path); } catch { /* the owner sweeps it */ }
-  claims.set(id, { file, lastWords, timer: setInterval(() => beat(id, file), intervalMs) });
-  if (lastWords) listen(true);
+  if (file) handles++;
+  const tick = file ? () => beat(id, file) : () => beatByName(id, linked, false);
+  claims.set(id, { file, lastWords, timer: setInterval(tick, intervalMs) });
+  if (lastWords && ++blocking === 1) listen(true);
   self.postMessage({ op: "opened", id });
 };
 `;

@@ -26,6 +26,7 @@ const optionsSchema = z.strictObject({
   staleAfterSec: seconds,
   maxWaitSec: seconds,
   pollIntervalSec: seconds,
+  maxCreates: z.int().positive(),
   logLevel: z.enum(["debug", "info", "warn", "error"]),
   recordGit: z.enum(["cached", "ignore", "uncached"]),
   slurm: slurmSettingsSchema,
@@ -55,6 +56,13 @@ export interface ConfigOptions {
   maxWaitSec?: number;
   /** Longest time between two looks at what others do. @default 2 */
   pollIntervalSec?: number;
+  /**
+   * How many `create`s run at the same time where `get` computes, outside of runs. One that waits for another `get` does
+   * not count.
+   *
+   * @default 32, or the cores where there are more
+   */
+  maxCreates?: number;
   /** What is logged. @default "info" */
   logLevel?: "debug" | "info" | "warn" | "error";
   /** Whether git is asked for commit and state: once per process, never, or for each record. @default "cached" */
@@ -64,11 +72,14 @@ export interface ConfigOptions {
 }
 
 /** The configuration, resolved once and passed down. */
-export type Config = Required<Omit<ConfigOptions, "slurm">> & Pick<ConfigOptions, "slurm">;
+export type Config =
+  & Required<Omit<ConfigOptions, "slurm" | "maxCreates">>
+  & Pick<ConfigOptions, "slurm" | "maxCreates">;
 
 /** Checks a configuration that another process of the same run wrote down. */
 export const configSchema: z.ZodType<Config> = optionsSchema.required().extend({
   slurm: optionsSchema.shape.slurm,
+  maxCreates: optionsSchema.shape.maxCreates,
 }) as unknown as z.ZodType<Config>;
 
 type Field = keyof ConfigOptions;
@@ -89,6 +100,11 @@ const VARIABLES: Record<string, { field: Field; parse: (text: string) => unknown
   FURU_STALE_AFTER_SECS: { field: "staleAfterSec", parse: toNumber, allowed: "seconds above 0" },
   FURU_MAX_WAIT_SECS: { field: "maxWaitSec", parse: toNumber, allowed: "seconds above 0" },
   FURU_POLL_INTERVAL_SECS: { field: "pollIntervalSec", parse: toNumber, allowed: "seconds above 0" },
+  FURU_MAX_CREATES: {
+    field: "maxCreates",
+    parse: toNumber,
+    allowed: "a whole number from 1",
+  },
   FURU_LOG_LEVEL: {
     field: "logLevel",
     parse: (text) => text.toLowerCase(),

@@ -27,6 +27,8 @@ export interface FuruGlobals {
   mainModule?: string | undefined;
   /** Can this process become a worker by a command, since its script calls `main()`? */
   hasCommands?: boolean;
+  /** What interactive `get`s compute now. */
+  computations?: unknown;
   /** What a worker imports at the moment, if it does. */
   loadingModule?: unknown;
 }

@@ -17,6 +17,13 @@ export interface Owner {
   user?: string;
 }
 
+/** Are they one process, for sure? */
+export function isSameProcess(one: Owner, other: Owner): boolean {
+  return one.start !== undefined && one.boot !== undefined && one.pid === other.pid &&
+    one.start === other.start && one.boot === other.boot && one.host === other.host &&
+    one.pidNamespace === other.pidNamespace;
+}
+
 /** Signs of life, given by somebody whom computing cannot block. */
 export interface Heartbeat {
   /** Ends the beating. Resolves when the handle is closed and the private name is gone. */
@@ -27,6 +34,11 @@ export interface Heartbeat {
 export interface HeartbeatOptions {
   /** A private name of the claim's file. It is opened, then unlinked: from then on the handle alone is used. */
   path: string;
+  /**
+   * The name that the file was linked to, and the id that its text holds: where very many are beaten for at once, not each
+   * has a handle of its own, but is opened for each beat and looked at before. @default always a handle
+   */
+  linked?: { path: string; id: string };
   /** Milliseconds between two beats. */
   intervalMs: number;
   /** Milliseconds until the beating begins, for a process whose own computing cannot block it. @default 0 */
@@ -51,6 +63,11 @@ export interface Machine {
   readonly self: Owner;
   /** Is that process provably gone? `false` when it lives or when nobody can tell from here. */
   isGone(owner: Owner): boolean;
+  /**
+   * Is that owner this process, of which nobody holds this claim of it open any more? Then it was made before all of the
+   * process's code was started again, as `deno run --watch` does. @default nobody can tell
+   */
+  isForsaken?(owner: Owner, claim: { path: string; startedAt: string }): boolean;
   /** Begins beating for a claim. */
   beat(options: HeartbeatOptions): Heartbeat;
   /** A fresh random id of 12 hex digits. */

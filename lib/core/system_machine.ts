@@ -2,7 +2,7 @@ import { BeatThread } from "./beat_thread.ts";
 import { systemClock } from "./clock.ts";
 import { userName } from "./config.ts";
 import { errorCode } from "./errors.ts";
-import type { Machine, Owner } from "./machine.ts";
+import { isSameProcess, type Machine, type Owner } from "./machine.ts";
 import { systemFiles } from "./system_files.ts";
 
 /** The machine that this process runs on. Makes a thread only when something is to be beaten for. */
@@ -14,6 +14,8 @@ export function systemMachine(): Machine {
     clock: systemClock,
     self,
     isGone: (owner) => isGone(owner, self),
+    isForsaken: (owner, claim) =>
+      isSameProcess(owner, self) && !thread.beatsFor(claim.path) && isForsaken(claim),
     beat: (options) => thread.start(options),
     randomId: () => crypto.getRandomValues(new Uint8Array(6)).toHex(),
   };
@@ -46,6 +48,25 @@ function isGone(owner: Owner, self: Owner): boolean {
     // With /proc mounted `hidepid` other people's processes look absent; process 1 always exists, so it tells.
     const absent = error instanceof Deno.errors.NotFound || errorCode(error) === "ESRCH";
     return absent && quietly(() => startTime(1)) !== undefined;
+  }
+}
+
+/** A claim is opened for its heartbeat soon after it is made; one that is younger may not be yet. */
+const OPENED_AFTER_MS = 5000;
+
+/** Has no thread of this process the file open? All that had it open when it was started again has been closed. */
+function isForsaken({ path, startedAt }: { path: string; startedAt: string }): boolean {
+  // A claim of this very host, so its clock is ours.
+  if (Date.now() - Date.parse(startedAt) < OPENED_AFTER_MS) return false;
+  try {
+    const { dev, ino } = Deno.statSync(path);
+    for (const { name } of Deno.readDirSync("/proc/self/fd")) {
+      const open = quietly(() => Deno.statSync(`/proc/self/fd/${name}`));
+      if (open?.ino === ino && open.dev === dev) return false;
+    }
+    return true;
+  } catch {
+    return false; // no permission to look: the lease decides
   }
 }
 

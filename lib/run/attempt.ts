@@ -1,15 +1,19 @@
 import { timeLimitOf } from "../task/time_limit_of.ts";
-import { ComputeError } from "../core/errors.ts";
+import type { Clock } from "../core/clock.ts";
+import { ExecutionError } from "../core/errors.ts";
 import type { Claim } from "../store/claim.ts";
 import type { Ending } from "../store/end_record.ts";
 import { attemptPaths } from "../store/layout.ts";
 import type { Artifact } from "../task/artifact.ts";
 import { LogFile, type OutputSink } from "./attempt_log.ts";
-import { computeAttempt, failureText, outcomeOfError } from "./compute.ts";
+import { computeAttempt, failureText, outcomeOfError, timeLimitError } from "./compute.ts";
 import type { ExecutionContext } from "./context.ts";
 import { endLogged } from "./end_logged.ts";
+import { follow } from "./follow.ts";
 import type { Outcome } from "./outcome.ts";
+import { OwnTime } from "./own_time.ts";
 import type { Runtime } from "./runtime.ts";
+import type { Slot } from "./slots.ts";
 
 /** How long `create` may go on after its signal has aborted; then its attempt is ended without it. */
 const GRACE_MS = 5000;
@@ -32,6 +36,8 @@ export interface AttemptOptions {
   echo?: OutputSink;
   /** Given what `create` threw, itself. */
   onThrown?: (error: unknown) => void;
+  /** The slot that the caller holds for it, which others may have while it waits for them. @default none */
+  slot?: Slot;
   /** Tells how far it is. @default nobody is told */
   onProgress?: (fraction: number, message?: string) => void;
 }
@@ -65,22 +71,34 @@ export async function computeInProcess(runtime: Runtime, options: AttemptOptions
       echo?.write(text);
     },
   };
-  const limit = timeLimitOf(artifact);
-  const timeout = new AbortController();
-  const over = new AbortController();
-  if (limit !== undefined) startLimit(runtime, artifact, limit, timeout, over.signal);
-  const signal = AbortSignal.any([claim.lost, timeout.signal, ...options.signals]);
+  const stop = new AbortController();
+  using following = follow([claim.lost, ...options.signals], stop);
+  const { signal } = following;
+  const limitSec = timeLimitOf(artifact);
+  const ownTime = new OwnTime({
+    clock: machine.clock,
+    limitSec,
+    onLimit: () => stop.abort(timeLimitError(artifact, limitSec)),
+    slot: options.slot,
+  });
+  const grace = new Grace(machine.clock);
   const computing = computeAttempt(runtime, {
     artifact,
     attempt: claim.attempt,
-    context: { ...options.context, node: artifact, stack: [...options.context.stack, artifact], signal },
-    io: { signal, output, onProgress: options.onProgress ?? (() => {}), detachedPrograms: true },
+    context: { ...options.context, node: artifact, ownTime, signal },
+    io: {
+      signal,
+      output,
+      onProgress: options.onProgress ?? (() => {}),
+      detachedPrograms: true,
+      onCreated: () => grace.created(),
+    },
     ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
     ...(options.run === undefined ? {} : { run: options.run }),
     ...(options.onThrown === undefined ? {} : { onThrown: options.onThrown }),
   });
-  const outcome = await withGrace(runtime, computing, signal);
-  over.abort();
+  const outcome = await grace.outcome(computing, signal);
+  ownTime.end();
   if (outcome.kind === "failed") file.write(`${outcome.error.stack ?? failureText(outcome)}\n`);
   await file.flush();
   return { outcome, log, ...(signal.aborted ? { reason: signal.reason } : {}) };
@@ -102,37 +120,44 @@ function endingOf({ outcome, reason }: AttemptResult): Ending | "success" {
   }
 }
 
-function startLimit(
-  runtime: Runtime,
-  artifact: Artifact,
-  seconds: number,
-  timeout: AbortController,
-  over: AbortSignal,
-): void {
-  const reached = () =>
-    timeout.abort(new ComputeError(`${artifact} exceeded its time limit of ${seconds} s`));
-  runtime.machine.clock.sleep(seconds * 1000, over).then(reached, () => {/* it ended in time */});
-}
+/**
+ * Bounds how long `create` may go on after its signal has aborted: in-process code cannot be killed, so its attempt is
+ * ended without it. What it returns after that is not stored, since its end is recorded and its caller was told.
+ */
+class Grace {
+  readonly #clock: Clock;
+  #state: "computing" | "storing" | "over" = "computing";
 
-/** The outcome, or one without it when `create` does not heed its signal: in-process code cannot be killed. */
-async function withGrace(
-  runtime: Runtime,
-  computing: Promise<Outcome>,
-  signal: AbortSignal,
-): Promise<Outcome> {
-  const over = new AbortController();
-  const aborted = Promise.withResolvers<void>();
-  const onAbort = () => aborted.resolve();
-  if (signal.aborted) onAbort();
-  else signal.addEventListener("abort", onAbort, { once: true });
-  const late = aborted.promise
-    .then(() => runtime.machine.clock.sleep(GRACE_MS, over.signal))
-    .then(() => outcomeOfError(signal.reason, signal));
-  late.catch(() => {/* not needed any more */});
-  try {
-    return await Promise.race([computing, late]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-    over.abort();
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** `create` has returned: its value is stored. @throws where the attempt was ended without it. */
+  created(): void {
+    if (this.#state === "over") throw new ExecutionError("Cannot store the value: its attempt has ended");
+    this.#state = "storing";
+  }
+
+  /** The outcome, or one without it when `create` does not heed its signal. */
+  async outcome(computing: Promise<Outcome>, signal: AbortSignal): Promise<Outcome> {
+    let done: AbortController | undefined;
+    const late = Promise.withResolvers<Outcome>();
+    const onAbort = (): void => {
+      done = new AbortController();
+      this.#clock.sleep(GRACE_MS, done.signal).then(() => {
+        // What is being stored already is finished: half an end would be none.
+        if (this.#state === "storing") return;
+        this.#state = "over";
+        late.resolve(outcomeOfError(signal.reason, signal));
+      }, () => {/* not needed any more */});
+    };
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      return await Promise.race([computing, late.promise]);
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      done?.abort();
+    }
   }
 }

@@ -1,4 +1,4 @@
-import { ValidationError } from "../core/errors.ts";
+import { ComputeError, ValidationError } from "../core/errors.ts";
 import { commitRecord } from "../store/commit.ts";
 import { type AttemptKey, attemptPaths } from "../store/layout.ts";
 import { RECORD_SCHEMA } from "../store/record.ts";
@@ -43,6 +43,7 @@ export async function computeAttempt(runtime: Runtime, options: ComputeOptions):
       const started = runtime.machine.clock.monotonic();
       const made = await makeCreateContext(runtime, artifact, attempt, io);
       const value = await artifact[ARTIFACT].task.create(made.context);
+      io.onCreated?.();
       const durationMs = runtime.machine.clock.monotonic() - started;
       return await store(runtime, options, value, durationMs, made.usedDir());
     });
@@ -56,8 +57,17 @@ export async function computeAttempt(runtime: Runtime, options: ComputeOptions):
 export function outcomeOfError(error: unknown, signal: AbortSignal): Outcome {
   if (!signal.aborted) return failedOutcome(error);
   // A time limit is the task's own failure; any other reason is somebody else's wish.
-  const isLimit = (signal.reason as Error | undefined)?.name === "ComputeError";
-  return isLimit ? failedOutcome(signal.reason) : { kind: "preempted" };
+  return limitErrors.has(signal.reason) ? failedOutcome(signal.reason) : { kind: "preempted" };
+}
+
+/** The reasons that an attempt's own time limit gave: a caller's own reason may be an error of any class. */
+const limitErrors = new WeakSet<WeakKey>();
+
+/** The reason with which a time limit aborts the signal of its attempt. */
+export function timeLimitError(artifact: Artifact, seconds: number | undefined): ComputeError {
+  const error = new ComputeError(`${artifact} exceeded its time limit of ${seconds} s`);
+  limitErrors.add(error);
+  return error;
 }
 
 async function store(

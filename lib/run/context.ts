@@ -1,6 +1,8 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { furuGlobals } from "../core/globals.ts";
 import type { Artifact } from "../task/artifact.ts";
+import type { Computation } from "./computation.ts";
+import type { OwnTime } from "./own_time.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** Under which rules `get` works for the code that runs now (DESIGN section 5). */
@@ -11,8 +13,10 @@ export interface ExecutionContext {
   readonly runtime: Runtime;
   /** The artifact that is computed now; inside nested `get` calls the innermost. */
   readonly node?: Artifact;
-  /** The artifacts whose computing led here, outermost first, `node` last. */
-  readonly stack: readonly Artifact[];
+  /** The computation that this is part of, where `get` computes. */
+  readonly computation?: Computation;
+  /** The time that the attempt spends itself, which does not pass while it waits for another one. */
+  readonly ownTime?: OwnTime;
   /** The spec of the worker, in an executor. */
   readonly spec?: string;
   /** Aborts when the node's attempt is to end. */
@@ -31,7 +35,7 @@ export function currentContext(): ExecutionContext | undefined {
 
 /** Makes this process a worker: code that belongs to no task is refused as an executor, never interactive. */
 export function refuseStrayCode(runtime: Runtime): void {
-  const context: ExecutionContext = { mode: "executor", runtime, stack: [] };
+  const context: ExecutionContext = { mode: "executor", runtime };
   furuGlobals().strayContext = context;
 }
 

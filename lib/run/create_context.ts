@@ -17,6 +17,8 @@ export interface AttemptIo {
   onProgress: (fraction: number, message?: string) => void;
   /** Do programs get process groups of their own? Not in a worker, whose supervisor kills its whole group. */
   detachedPrograms: boolean;
+  /** Called when `create` has returned. Throws where its attempt was ended meanwhile. @default nobody is told */
+  onCreated?: () => void;
 }
 
 /** What `create` is given, and what has become of its lazy parts. */

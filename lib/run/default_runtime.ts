@@ -6,7 +6,7 @@ import type { QueuedHint } from "../store/queued.ts";
 import type { ClaimHint } from "../store/store.ts";
 import { createLogger } from "../ui/logger.ts";
 import { writeAll } from "../ui/write_all.ts";
-import { interruptible } from "./interrupt.ts";
+import { exiting, interruptible } from "./interrupt.ts";
 import { Runtime } from "./runtime.ts";
 
 const machine = systemMachine();
@@ -54,6 +54,7 @@ export function systemRuntime(config: Config, options: SystemRuntimeOptions = {}
       now: () => machine.clock.now(),
     }),
     guard: interruptible,
+    exiting,
     echo: toStderr,
     ...(claimHint === undefined ? {} : { claimHint }),
     ...(queuedHint === undefined ? {} : { queuedHint }),

@@ -1,19 +1,33 @@
-import { ComputeError, ExecutionError, type FuruError, StoreError } from "../core/errors.ts";
+import {
+  ComputeError,
+  ExecutionError,
+  type FuruError,
+  furuErrorName,
+  type FuruErrorOptions,
+  StoreError,
+} from "../core/errors.ts";
 import { releaseClaim } from "../store/attempt_end.ts";
 import { type Claim, tryClaim } from "../store/claim.ts";
 import { readEnds } from "../store/ends.ts";
 import { attemptPaths } from "../store/layout.ts";
 import { type Artifact, isArtifact, type Value } from "../task/artifact.ts";
 import { runAttempt } from "./attempt.ts";
+import type { Computation } from "./computation.ts";
+import { computeBelow } from "./compute_below.ts";
 import { failureText } from "./compute.ts";
-import { currentContext, type ExecutionContext } from "./context.ts";
+import { currentContext, type ExecutionContext, withContext } from "./context.ts";
 import { defaultRuntime } from "./default_runtime.ts";
 import { getInExecutor } from "./executor.ts";
+import { follow } from "./follow.ts";
 import { refuseWhileLoading } from "./loading.ts";
 import { findResult, type Found, type Result } from "./result.ts";
 import type { Runtime } from "./runtime.ts";
+import type { Slot } from "./slots.ts";
 import { isStoredOnly } from "./stored_artifact.ts";
 import { Waiter } from "./wait.ts";
+
+/** How many `create`s wait in a `get` for each other; what these need is computed from the bottom up, before them. */
+const MAX_NESTED = 200;
 
 /** Options of {@link get}. */
 export interface GetOptions {
@@ -70,39 +84,91 @@ export async function getWith(
     );
   }
   if (context?.mode === "executor") return await getInExecutor(context, artifact, options);
-  return await getInteractive(runtime, context, artifact, options);
+  try {
+    return await getInteractive(runtime, context, artifact, options);
+  } finally {
+    // After Ctrl-C nobody sees how a get ended: what else is computed ends first, then the process. A task does see it,
+    // or it could not end.
+    const exiting = context ? undefined : runtime.exiting();
+    if (exiting) await exiting;
+  }
 }
 
 async function getInteractive(
   runtime: Runtime,
   context: ExecutionContext | undefined,
   artifact: Artifact,
-  { force = false, signal }: GetOptions,
+  options: GetOptions,
 ): Promise<unknown> {
-  const stack = context?.stack ?? [];
-  if (stack.some(({ hash }) => hash === artifact.hash)) {
-    const way = [...stack, artifact].join(" -> ");
-    throw new ExecutionError(`Cannot get ${artifact}: it is being computed by this very call (${way})`);
-  }
-  const signals = [signal, context?.signal].filter((each) => each !== undefined);
-  const waiting = signals.length > 0 ? AbortSignal.any(signals) : undefined;
+  const result = await resultOf(runtime, context, artifact, options);
+  return await result.load();
+}
+
+/** The stored result of an artifact, which is computed where there is none. */
+async function resultOf(
+  runtime: Runtime,
+  context: ExecutionContext | undefined,
+  artifact: Artifact,
+  { force = false, signal }: GetOptions = {},
+): Promise<Result> {
+  signal?.throwIfAborted();
+  // What a task asks for after it was told to end is not begun. While it waits, its time limit and its claim are no
+  // matter of the other's: only whether anybody wants it still.
+  context?.signal?.throwIfAborted();
+  const found = await findResult(runtime, artifact, { tolerant: true });
   // A forced result replaces what is stored now: what somebody stores meanwhile is as new as can be.
   let replaces: string | undefined;
-  let first = true;
+  if (found.state === "valid") {
+    if (!isForced(runtime, artifact, found.result, force)) return found.result;
+    replaces = found.result.record.id;
+  }
+  if (!force) await refuseFailed(runtime, artifact);
+  using waiting = waitingSignal(context, signal);
+  const goOn = context?.ownTime?.wait();
+  try {
+    return await obtain(runtime, context, artifact, waiting.signal, replaces);
+  } finally {
+    await goOn?.();
+  }
+}
+
+/** What ends the waiting of one call: its own signal, or that nobody wants any more what it is for. */
+function waitingSignal(
+  context: ExecutionContext | undefined,
+  signal: AbortSignal | undefined,
+): Disposable & { readonly signal?: AbortSignal } {
+  const unwanted = context?.computation?.unwanted;
+  if (signal && unwanted) return follow([signal, unwanted]);
+  const one = signal ?? unwanted;
+  return { ...(one ? { signal: one } : {}), [Symbol.dispose]: () => {} };
+}
+
+/** Computes, or waits for who does, until there is a result other than the one that is to be replaced. */
+async function obtain(
+  runtime: Runtime,
+  context: ExecutionContext | undefined,
+  artifact: Artifact,
+  signal: AbortSignal | undefined,
+  replaces: string | undefined,
+): Promise<Result> {
+  const key = runtime.store.paths(artifact).record;
+  const { computation: by, ownTime } = context ?? {};
   let waiter: Waiter | undefined;
   for (;;) {
-    waiting?.throwIfAborted();
+    signal?.throwIfAborted();
+    const computation = await runtime.computations.shared(
+      key,
+      artifact,
+      by,
+      (computation) => compute(runtime, computation, ownTime?.slot, replaces),
+    );
+    // Where it was not for what is computed now, somebody else may have it.
+    ownTime?.slot?.give();
+    const done = await computation.wait(by, signal);
+    signal?.throwIfAborted();
+    if (!done) await (waiter ??= new Waiter(runtime, artifact)).turn(signal);
     const found = await findResult(runtime, artifact, { tolerant: true });
-    if (first && found.state === "valid" && isForced(runtime, artifact, found.result, force)) {
-      replaces = found.result.record.id;
-    }
-    if (found.state === "valid" && found.result.record.id !== replaces) return await found.result.load();
-    if (first && !force) await refuseFailed(runtime, artifact);
-    first = false;
-    const done = await compute(runtime, context, artifact, signals, replaces);
-    if (done) continue;
-    waiter ??= new Waiter(runtime, artifact);
-    await waiter.turn(waiting);
+    if (found.state === "valid" && found.result.record.id !== replaces) return found.result;
   }
 }
 
@@ -111,54 +177,91 @@ function isForced(runtime: Runtime, { name }: Artifact, { record }: Result, forc
   return force || (runtime.alwaysReruns(name) && record.run !== runtime.session);
 }
 
-/** Computes if nobody else does. `false`: somebody does. */
+/** Is there a result that `get` would only load? */
+async function isStored(runtime: Runtime, artifact: Artifact): Promise<boolean> {
+  await runtime.computations.pause(runtime.machine.clock);
+  const found = await findResult(runtime, artifact, { tolerant: true, value: false });
+  return found.state === "valid" && !isForced(runtime, artifact, found.result, false);
+}
+
+/** Computes if nobody else does. `false`: somebody does. @param inherited The slot of the one that waits for it. */
 async function compute(
   runtime: Runtime,
-  context: ExecutionContext | undefined,
-  artifact: Artifact,
-  signals: AbortSignal[],
+  computation: Computation,
+  inherited: Slot | undefined,
   replaces: string | undefined,
 ): Promise<boolean> {
+  const { artifact, unwanted } = computation;
   if (isStoredOnly(artifact)) {
     throw new ComputeError(
       `Cannot compute ${artifact}: it was found in a stored value, where its parameters are not kept; ` +
         `make it by calling its task`,
     );
   }
-  const paths = runtime.store.paths(artifact);
-  return await runtime.guard(async (interrupted) => {
-    const result = await tryClaim(runtime.store, paths, {
-      backend: "get",
-      run: runtime.session,
-      mayBlock: true,
-    });
-    if (result.kind === "held") return false;
-    const { claim } = result;
-    const stored = await storedUnderClaim(runtime, artifact, claim);
-    if (stored?.state === "valid" && stored.result.record.id !== replaces) {
-      await releaseClaim(runtime.store, claim);
-      return true;
+  // Before it claims: what is claimed keeps others from computing it.
+  const slot = runtime.computations.slot(runtime.maxCreates);
+  if (inherited) slot.takeFrom(inherited);
+  try {
+    await runtime.computations.pause(runtime.machine.clock);
+    if (computation.depth >= MAX_NESTED) {
+      slot.give();
+      const context: ExecutionContext = { mode: "interactive", runtime, computation };
+      await computeBelow(
+        artifact,
+        (below) => isStored(runtime, below),
+        (below) => resultOf(runtime, context, below),
+      );
     }
-    const old = stored?.state === "valid" ? stored.result.record : stored?.record;
-    let thrown: unknown;
-    const { outcome, log, reason } = await runAttempt(runtime, {
-      artifact,
-      claim,
-      context: context ?? { mode: "interactive", runtime, stack: [] },
-      run: runtime.session,
-      signals: [interrupted, ...signals],
-      echo: { write: (text) => runtime.echo(text) },
-      onThrown: (error) => thrown = error,
-      ...(old === undefined ? {} : { replaces: old.id }),
-    });
-    // Its value was just validated: once per process is enough, and a moody `validate` cannot make this loop.
-    if (outcome.kind === "success") runtime.validated.add(claim.attempt.id);
-    if (outcome.kind === "success" || outcome.kind === "superseded") return true;
-    // Declared dead by somebody: whoever took over is waited for.
-    if (claim.lost.aborted) return true;
-    if (outcome.kind === "preempted") throw reason;
-    throw failureOf(artifact, claim.attempt.n, failureText(outcome), log, thrown);
+    await slot.take(computation.depth, unwanted);
+    return await runtime.guard((interrupted) =>
+      claimAndCompute(runtime, computation, slot, [interrupted, unwanted], replaces)
+    );
+  } finally {
+    slot.give();
+  }
+}
+
+async function claimAndCompute(
+  runtime: Runtime,
+  computation: Computation,
+  slot: Slot,
+  signals: AbortSignal[],
+  replaces: string | undefined,
+): Promise<boolean> {
+  const { artifact } = computation;
+  const result = await tryClaim(runtime.store, runtime.store.paths(artifact), {
+    backend: "get",
+    run: runtime.session,
+    mayBlock: true,
   });
+  if (result.kind === "held") return false;
+  const { claim } = result;
+  const context: ExecutionContext = { mode: "interactive", runtime, computation };
+  const stored = await withContext(context, () => storedUnderClaim(runtime, artifact, claim));
+  if (stored?.state === "valid" && stored.result.record.id !== replaces) {
+    await releaseClaim(runtime.store, claim);
+    return true;
+  }
+  const old = stored?.state === "valid" ? stored.result.record : stored?.record;
+  let thrown: unknown;
+  const { outcome, log, reason } = await runAttempt(runtime, {
+    artifact,
+    claim,
+    context,
+    slot,
+    run: runtime.session,
+    signals,
+    echo: { write: (text) => runtime.echo(text) },
+    onThrown: (error) => thrown = error,
+    ...(old === undefined ? {} : { replaces: old.id }),
+  });
+  // Its value was just validated: once per process is enough, and a moody `validate` cannot make this loop.
+  if (outcome.kind === "success") runtime.validated.add(claim.attempt.id);
+  if (outcome.kind === "success" || outcome.kind === "superseded") return true;
+  // Declared dead by somebody: whoever took over is waited for.
+  if (claim.lost.aborted) return true;
+  if (outcome.kind === "preempted") throw reason;
+  throw failureOf(artifact, claim.attempt.n, failureText(outcome), log, thrown);
 }
 
 /** What somebody may have stored before we claimed. A claim under which nothing is begun is given back. */
@@ -188,12 +291,26 @@ async function refuseFailed(runtime: Runtime, artifact: Artifact): Promise<void>
   throw failureOf(artifact, end.attempt, `${end.error} (recorded; retryFailed is off)`, log, end);
 }
 
+/** What each failure that was thrown says of itself: what fails because of it says the same, however far above. */
+const failures = new WeakMap<WeakKey, { text: string; log: string; error: FuruError }>();
+
 function failureOf(artifact: Artifact, n: number, text: string, log: string, cause: unknown): FuruError {
-  // A disk that is full is no fault of the task's.
-  const Failure = (cause as Error | undefined)?.name === "StoreError" ? StoreError : ComputeError;
-  return new Failure(`${artifact} failed in attempt ${n}: ${text}; its log is ${log}`, {
-    artifact: `${artifact}`,
-    log,
-    cause,
-  });
+  const below = failures.get(cause as WeakKey);
+  if (below) {
+    const error = new (classOf(below.error))(
+      `${artifact} failed in attempt ${n}, as it needs what failed: ${below.text}`,
+      { artifact: `${artifact}`, log: below.log, cause: below.error },
+    );
+    failures.set(error, below);
+    return error;
+  }
+  const message = `${artifact} failed in attempt ${n}: ${text}; its log is ${log}`;
+  const error = new (classOf(cause))(message, { artifact: `${artifact}`, log, cause });
+  failures.set(error, { text: message, log, error });
+  return error;
+}
+
+/** A disk that is full is no fault of the task's. */
+function classOf(cause: unknown): new (message: string, options: FuruErrorOptions) => FuruError {
+  return furuErrorName(cause) === "StoreError" ? StoreError : ComputeError;
 }

@@ -23,7 +23,7 @@ export class InlineComputer implements Computer {
     const { outcome, reason } = await computeInProcess(this.#runtime, {
       artifact,
       claim,
-      context: { mode: "executor", runtime: this.#runtime, stack: [], spec },
+      context: { mode: "executor", runtime: this.#runtime, spec },
       run: this.#runId,
       signals: [signal],
       echo: { write: (text) => tail.push(typeof text === "string" ? new TextEncoder().encode(text) : text) },

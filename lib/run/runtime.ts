@@ -6,6 +6,7 @@ import type { QueuedHint } from "../store/queued.ts";
 import { type ClaimHint, Store } from "../store/store.ts";
 import { namedTasks } from "../task/task_names.ts";
 import type { Logger } from "../ui/logger.ts";
+import { type Computations, sharedComputations } from "./computation.ts";
 
 /** What a record says of where it comes from, as JSON. */
 export interface ProvenanceSource {
@@ -32,11 +33,21 @@ export interface RuntimeOptions {
   guard: AttemptGuard;
   /** Shows text of the log of an attempt that is computed in this process. */
   echo: (output: string | Uint8Array) => void;
+  /** Once a signal has reached the process: what no `get` returns from, as the process ends. @default never */
+  exiting?: () => Promise<never> | undefined;
+  /** What is computed by `get` now. @default one for all runtimes of the process */
+  computations?: Computations;
   /** What a scheduler says of claims, besides their heartbeats. @default nothing */
   claimHint?: ClaimHint;
   /** What a scheduler says of jobs that are queued. @default nothing */
   queuedHint?: QueuedHint;
 }
+
+/**
+ * How many `create`s run at the same time in interactive code: most of them wait for a program or the network, and each
+ * holds some open files.
+ */
+const MAX_CREATES = 32;
 
 /** What every part of a process that gets or computes artifacts shares. */
 export class Runtime {
@@ -52,6 +63,10 @@ export class Runtime {
   readonly logger: Logger;
   /** Runs an attempt in this process so that Ctrl-C ends it properly. */
   readonly guard: AttemptGuard;
+  /** Once a signal has reached the process: what no `get` returns from, as the process ends. */
+  readonly exiting: () => Promise<never> | undefined;
+  /** What is computed by `get` now. */
+  readonly computations: Computations;
   /** Shows text of the log of an attempt that is computed in this process. */
   readonly echo: (output: string | Uint8Array) => void;
   /** Stands for the run in the records of an interactive process: forced tasks are computed once in it. */
@@ -65,17 +80,25 @@ export class Runtime {
 
   /** Touches nothing yet. */
   constructor(
-    { config, machine, provenance, logger, guard, echo, claimHint, queuedHint }: RuntimeOptions,
+    { config, machine, provenance, logger, guard, exiting, computations, echo, claimHint, queuedHint }:
+      RuntimeOptions,
   ) {
     this.config = config;
     this.machine = machine;
     this.provenance = provenance;
     this.logger = logger;
     this.guard = guard;
+    this.exiting = exiting ?? (() => undefined);
+    this.computations = computations ?? sharedComputations();
     this.echo = echo;
     this.queuedHint = queuedHint;
     this.store = new Store(machine, { ...config, ...(claimHint === undefined ? {} : { claimHint }) });
     this.session = `get-${machine.randomId()}`;
+  }
+
+  /** How many `create`s may run at the same time in interactive code. */
+  get maxCreates(): number {
+    return this.config.maxCreates ?? Math.max(MAX_CREATES, navigator.hardwareConcurrency);
   }
 
   /** Is a task named by `alwaysRerun`? @throws {ConfigError} when that names one that does not exist. */

@@ -1,4 +1,4 @@
-import { Interruption } from "../run/interrupt.ts";
+import { exiting, Interruption, isComputing, runBegins } from "../run/interrupt.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
@@ -33,13 +33,17 @@ export async function withSignals<T>(
   const own = guarded.controller.signal;
   if (runs.size === 0) { for (const { name, listener } of listeners) Deno.addSignalListener(name, listener); }
   runs.add(guarded);
+  const runEnds = runBegins();
   try {
     const signal = outer === undefined ? own : AbortSignal.any([own, outer]);
     return await run(signal, (kill) => guarded.kill = kill);
   } finally {
     runs.delete(guarded);
+    runEnds();
     // After a signal no run goes on, so that nobody must see how this one ended.
     if (received && runs.size > 0) await new Promise(() => {});
+    // What `get` computes beside the runs ends, too, and exits then.
+    if (received && isComputing()) await exiting();
     // In this order: a listener that is gone would let a late signal end the process with the wrong code.
     if (received) Deno.exit(received.exitCode);
     if (runs.size === 0) {

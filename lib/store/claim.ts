@@ -97,10 +97,15 @@ async function claimOnce(
   } finally {
     if (outcome !== "ours") await removeIfThere(machine, temporary);
   }
+  if (outcome === "held") {
+    // Who held it may have ended meanwhile, and left the folder to us since our file was in it.
+    await removeIfThere(machine, paths.home).catch(() => {/* an empty folder is no reason to fail */});
+  }
   if (outcome !== "ours") return outcome === "held" ? { kind: "held" } : "again";
   const lost = new AbortController();
   const heartbeat = machine.beat({
     path: temporary,
+    linked: { path: paths.claim, id: record.id },
     intervalMs: store.heartbeatSec * 1000,
     ...(options.beatAfterMs === undefined ? {} : { afterMs: options.beatAfterMs }),
     ...(options.mayBlock ? { lastWords: lastWords(store, paths, record) } : {}),

@@ -68,6 +68,14 @@ export class ClaimWatch {
     if (machine.isGone(holder.owner)) {
       return { state: "dead", holder, why: `its process ${describeOwner(holder)} is gone` };
     }
+    const { startedAt } = holder;
+    if (machine.isForsaken?.(holder.owner, { path: this.#paths.claim, startedAt })) {
+      return {
+        state: "dead",
+        holder,
+        why: `its process ${describeOwner(holder)} has begun anew (deno run --watch)`,
+      };
+    }
     const hint = await this.#store.claimHint?.(holder);
     if (hint !== undefined) return { state: "dead", holder, why: hint };
     if (this.#series.expired) {

@@ -46,7 +46,7 @@ export async function computeTask(task: ComputeTask, signal: AbortSignal, io: Co
   return await computeAttempt(runtime, {
     artifact,
     attempt: task.attempt,
-    context: { mode: "executor", runtime, node: artifact, stack: [artifact], spec: task.spec, signal },
+    context: { mode: "executor", runtime, node: artifact, spec: task.spec, signal },
     io: {
       signal,
       // The supervisor reads what this process prints, and writes the log.

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
 import { BeatThread } from "../../lib/core/beat_thread.ts";
 import { exists, Rig, until } from "../rig.ts";
 
@@ -76,4 +76,35 @@ Deno.test("BeatThread whose beating has not begun stops without a thread, and re
   await heartbeat.stop();
   assertEquals([exists(path), exists(claim)], [false, true]);
   await heartbeat.stop(); // harmless
+});
+
+Deno.test("BeatThread beats for more claims than it holds files open, each by its id, and tells of one that is gone", async () => {
+  await using rig = new Rig();
+  const thread = new BeatThread();
+  const openFiles = () => [...Deno.readDirSync("/proc/self/fd")].length;
+  const before = openFiles();
+  const lost: string[] = [];
+  const claims = Array.from({ length: 300 }, (_, n) => {
+    const { path, claim, mtime } = claimed(rig, `${n}`);
+    Deno.writeTextFileSync(path, JSON.stringify({ id: `id${n}` }));
+    Deno.utimeSync(path, 1, 1);
+    const linked = { path: claim, id: `id${n}` };
+    const heartbeat = thread.start({ path, linked, intervalMs: 100, onLost: () => lost.push(claim) });
+    return { path, claim, mtime, heartbeat };
+  });
+  await until(() => claims.every(({ mtime }) => mtime() > 1000), "all have beaten");
+  assert(claims.every(({ path }) => !exists(path)), "no private name is left");
+  assertLess(openFiles() - before, 200);
+  const [away, taken] = [claims[298]!, claims[299]!];
+  // Away for a moment, as while somebody looks whose it is, and back: not lost.
+  Deno.renameSync(away.claim, `${away.claim}.trash`);
+  Deno.removeSync(taken.claim);
+  Deno.writeTextFileSync(taken.claim, '{"id":"another"}');
+  Deno.utimeSync(taken.claim, 1, 1);
+  await until(() => {
+    if (exists(`${away.claim}.trash`)) Deno.renameSync(`${away.claim}.trash`, away.claim);
+    return lost.length > 0;
+  }, "the one that was taken is lost");
+  assertEquals([lost, taken.mtime()], [[taken.claim], 1000]);
+  for (const { heartbeat } of claims) await heartbeat.stop();
 });

@@ -124,7 +124,7 @@ Deno.test("under an executor's context get only loads, also in timers that creat
   const missing = artifactOf({ create: () => "missing" });
   const node = artifactOf({ create: () => 1 });
   await getFrom(runtime, stored);
-  const context = { mode: "executor", runtime, node, stack: [node], spec: "default" } as const;
+  const context = { mode: "executor", runtime, node, spec: "default" } as const;
   const later = <T>(act: () => Promise<T>) =>
     withContext(
       context,
@@ -149,7 +149,7 @@ Deno.test("under an executor's context a forced get of the node needs the node's
   const node = artifactOf({ create: () => "value", spec: "gpu" });
   const force = () =>
     withContext(
-      { mode: "executor", runtime, node, stack: [node], spec: "default" },
+      { mode: "executor", runtime, node, spec: "default" },
       () => get(node, { force: true }),
     );
   const error = await assertRejects(force) as Error;
@@ -168,7 +168,7 @@ Deno.test("under an executor's context an artifact that is invalid is missing, a
   stale = true;
   const node = artifactOf({ create: () => 1 });
   const fresh = testRuntime(rig.root);
-  const context = { mode: "executor", runtime: fresh, node, stack: [node], spec: "default" } as const;
+  const context = { mode: "executor", runtime: fresh, node, spec: "default" } as const;
   const error = await assertRejects(() => withContext(context, () => get(artifact))) as Error;
   assertEquals(error.name, "MissingArtifactError");
   assertMatch(error.message, /validate returned false/);

@@ -1,5 +1,6 @@
 import type { Config } from "../../lib/core/config.ts";
 import type { Machine } from "../../lib/core/machine.ts";
+import { Computations } from "../../lib/run/computation.ts";
 import { Runtime } from "../../lib/run/runtime.ts";
 
 /** The store's folder in simulated worlds. */
@@ -30,6 +31,8 @@ export function simRuntime(machine: Machine, signal: AbortSignal, config: Partia
     provenance: { collect: () => Promise.resolve({}), git: () => Promise.resolve(undefined) },
     logger: { debug() {}, info() {}, warn() {}, error() {} },
     guard: (attempt) => attempt(signal),
+    // Simulated processes are parts of one real process, which share nothing.
+    computations: new Computations(),
     echo: () => {},
   });
 }

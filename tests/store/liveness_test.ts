@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Clock } from "../../lib/core/clock.ts";
 import { systemFiles } from "../../lib/core/system_files.ts";
+import { systemMachine } from "../../lib/core/system_machine.ts";
 import { ClaimWatch, describeOwner } from "../../lib/store/liveness.ts";
 import { osError } from "../rig.ts";
 import { StoreRig } from "./rig.ts";
@@ -131,4 +132,20 @@ Deno.test("no claim is absent; one whose attempt has ended belongs to its owner 
   assertEquals(await watch.look(), { state: "ended", holder: record, removable: true });
   Deno.removeSync(rig.paths.claim);
   assertEquals(await watch.look(), { state: "absent" });
+});
+
+Deno.test("a claim of this very process that none of its threads has open is forsaken, and dead, unless it is new", async () => {
+  await using rig = new StoreRig();
+  const { record } = await rig.claim();
+  const store = rig.store({ machine: { isForsaken: systemMachine().isForsaken! } });
+  const look = async (startedAt: string) => {
+    Deno.writeTextFileSync(rig.paths.claim, JSON.stringify({ ...record, startedAt }));
+    return await new ClaimWatch(store, rig.paths).look();
+  };
+  assertEquals((await look(new Date().toISOString())).state, "alive");
+  const old = "2026-01-01T00:00:00.000Z";
+  const dead = await look(old);
+  assertStringIncludes(dead.state === "dead" ? dead.why : "", "has begun anew");
+  using _open = Deno.openSync(rig.paths.claim);
+  assertEquals((await look(old)).state, "alive");
 });

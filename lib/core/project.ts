@@ -3,19 +3,19 @@ import { fromFileUrl } from "@std/path/posix/from-file-url";
 import { FURU_URL } from "./furu_url.ts";
 import { furuGlobals } from "./globals.ts";
 import { embeddedPipeline, packed } from "./packed.ts";
-import { currentFolder, findUpward } from "./paths.ts";
+import { findUpward, startFolder } from "./paths.ts";
 
 /** What marks the folder of a project. */
 const MARKS = ["deno.json", "deno.jsonc", ".git"];
 
 /**
  * The folder of the user's project: that of the nearest deno.json(c) or git root at or above the module that the run
- * was started with, so that a pipeline has one store wherever it is started from; else at or above the current folder.
- * Without any it is the current folder.
+ * was started with, so that a pipeline has one store wherever it is started from; else at or above the folder that it
+ * was started in. Without any it is that folder.
  */
 export function projectFolder(): string {
   const module = entryFolder();
-  const cwd = currentFolder();
+  const cwd = startFolder();
   const mark = (module === undefined ? undefined : findUpward(module, MARKS)) ?? findUpward(cwd, MARKS);
   return mark?.dir ?? cwd;
 }

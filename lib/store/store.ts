@@ -105,15 +105,21 @@ export class Store {
 
   /** Is the store's folder group-writable? Then so is what furu makes in it, so that people can share a store. */
   async isShared(): Promise<boolean> {
-    this.#groupWritable ??= this.machine.files.stat(this.root).then((info) =>
-      info !== undefined && (info.mode & 0o020) !== 0
-    );
+    this.#groupWritable ??= this.#rootMode().then((mode) => (mode & 0o020) !== 0);
     try {
       return await this.#groupWritable;
     } catch (error) {
       this.#groupWritable = undefined; // the file server was away: it is asked again
       throw error;
     }
+  }
+
+  /** Of the folder that the root stands for: a link's own bits say nothing. 0 where there is none. */
+  async #rootMode(): Promise<number> {
+    const { files } = this.machine;
+    const info = await files.stat(this.root);
+    const folder = info === undefined || info.isDirectory ? info : await files.stat(`${this.root}/.`);
+    return folder?.mode ?? 0;
   }
 
   /**

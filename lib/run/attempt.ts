@@ -3,6 +3,7 @@ import { ComputeError } from "../core/errors.ts";
 import type { Claim } from "../store/claim.ts";
 import type { Ending } from "../store/end_record.ts";
 import { attemptPaths } from "../store/layout.ts";
+import { SHARED_FILE } from "../store/store.ts";
 import type { Artifact } from "../task/artifact.ts";
 import { LogFile, type OutputSink } from "./attempt_log.ts";
 import { computeAttempt, failureText, outcomeOfError } from "./compute.ts";
@@ -58,7 +59,7 @@ export async function computeInProcess(runtime: Runtime, options: AttemptOptions
   const { artifact, claim, echo } = options;
   const { machine } = runtime;
   const log = attemptPaths(claim.paths, claim.attempt).log;
-  const file = new LogFile(machine, log);
+  const file = new LogFile(machine, log, await runtime.store.isShared() ? SHARED_FILE : undefined);
   const output: OutputSink = {
     write: (text) => {
       file.write(text);
@@ -74,7 +75,13 @@ export async function computeInProcess(runtime: Runtime, options: AttemptOptions
     artifact,
     attempt: claim.attempt,
     context: { ...options.context, node: artifact, stack: [...options.context.stack, artifact], signal },
-    io: { signal, output, onProgress: options.onProgress ?? (() => {}), detachedPrograms: true },
+    io: {
+      signal,
+      output,
+      onProgress: options.onProgress ?? (() => {}),
+      warn: (text) => runtime.logger.warn(text),
+      detachedPrograms: true,
+    },
     ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
     ...(options.run === undefined ? {} : { run: options.run }),
     ...(options.onThrown === undefined ? {} : { onThrown: options.onThrown }),

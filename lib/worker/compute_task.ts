@@ -52,6 +52,7 @@ export async function computeTask(task: ComputeTask, signal: AbortSignal, io: Co
       // The supervisor reads what this process prints, and writes the log.
       output: { write: (output) => writeAll(Deno.stderr, output) },
       onProgress: io.progress,
+      warn: io.warn,
       detachedPrograms: false,
     },
     ...(task.replace === undefined ? {} : { replaces: task.replace }),

@@ -1,3 +1,5 @@
+import { errorCode } from "../core/errors.ts";
+import type { Files } from "../core/files.ts";
 import type { Machine } from "../core/machine.ts";
 import { createLogger, type Logger, type LogLevel } from "../ui/logger.ts";
 import { BarFilter } from "./bar_filter.ts";
@@ -79,12 +81,21 @@ export class LogFile implements OutputSink {
     this.#waitingBytes = 0;
     try {
       this.#machine.files.appendNow(this.#path, whole);
-      if (!this.#isMade && this.#mode !== undefined) this.#machine.files.chmodNow(this.#path, this.#mode);
+      if (!this.#isMade && this.#mode !== undefined) shareNow(this.#machine.files, this.#path, this.#mode);
       this.#isMade = true;
     } catch (error) {
       this.#failure ??= error;
     }
     this.#writtenAt = this.#machine.clock.monotonic();
+  }
+}
+
+/** Sets permission bits of what was made in a shared store; of what is somebody else's they are that one's business. */
+export function shareNow(files: Files, path: string, mode: number): void {
+  try {
+    files.chmodNow(path, mode);
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
   }
 }
 

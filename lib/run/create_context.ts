@@ -1,11 +1,12 @@
 import { errorCode } from "../core/errors.ts";
+import type { Machine } from "../core/machine.ts";
 import { join } from "@std/path/posix/join";
 import { type AttemptKey, attemptPaths, parseAttemptName } from "../store/layout.ts";
 import { newestCheckpoint } from "../store/ends.ts";
 import { removeLitter } from "../store/attempt_end.ts";
 import { listOrNothing, SHARED_FOLDER } from "../store/store.ts";
 import type { Artifact, CreateContext } from "../task/artifact.ts";
-import { createTaskLog, type OutputSink } from "./attempt_log.ts";
+import { createTaskLog, type OutputSink, shareNow } from "./attempt_log.ts";
 import { createRunProgram } from "./program.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -44,7 +45,7 @@ export async function makeCreateContext(
   const isShared = await runtime.store.isShared();
   const makeNow = (path: string): void => {
     files.mkdirNow(path);
-    if (isShared) files.chmodNow(path, SHARED_FOLDER);
+    if (isShared) shareNow(files, path, SHARED_FOLDER);
   };
   if (attempt.n > 1) {
     await takeOverCheckpoint(runtime, artifact, attempt, (text) => {
@@ -84,7 +85,7 @@ export async function makeCreateContext(
 }
 
 /** Why a folder cannot be moved for good: it is somebody else's, or in a lower layer of an overlay. */
-const UNMOVABLE = ["EACCES", "EPERM", "EXDEV", "ENOENT"];
+const UNMOVABLE = ["EACCES", "EPERM", "EROFS", "EXDEV", "ENOENT"];
 
 /**
  * By renaming it, so that the next save, by path, of an attempt that was only thought to be dead fails. One that cannot
@@ -105,6 +106,7 @@ async function takeOverCheckpoint(
     const { checkpoint } = attemptPaths(home, newest);
     names = names.filter((name) => join(home.home, name) !== checkpoint);
     try {
+      if (await runtime.store.isShared()) await tryToWrite(runtime.machine, checkpoint);
       await files.rename(checkpoint, own);
       break;
     } catch (error) {
@@ -120,4 +122,30 @@ async function takeOverCheckpoint(
     if (parsed?.kind !== "checkpoint" || parsed.id === attempt.id) continue;
     await removeLitter(files, join(home.home, name));
   }
+}
+
+/**
+ * Throws the system's error where this user may not write what another one left: the task's code would fail at it. Of
+ * what is our own the task's code knows why it is as it is.
+ */
+async function tryToWrite(
+  { files, randomId }: Pick<Machine, "files" | "randomId">,
+  path: string,
+): Promise<void> {
+  const info = await files.stat(path);
+  if (info === undefined || !(info.isFile || info.isDirectory)) return;
+  const probe = `${path}/.furu-${randomId()}`;
+  try {
+    if (info.isDirectory) {
+      await files.write(probe, "", { exclusive: true });
+      await files.remove(probe);
+    } else {
+      await files.write(path, "", { append: true });
+    }
+  } catch (error) {
+    const isOurs = await files.chmod(path, info.mode).then(() => true, () => false);
+    if (!isOurs) throw error;
+  }
+  if (!info.isDirectory) return;
+  for (const { name } of await files.list(path)) await tryToWrite({ files, randomId }, `${path}/${name}`);
 }

@@ -20,12 +20,32 @@ export function projectFolder(): string {
   return mark?.dir ?? cwd;
 }
 
+/**
+ * Where the code of the pipeline is: the folder of the module that the run was started with, through symbolic links.
+ * Nothing where it is no file, or in one file with furu.
+ *
+ * @param entry URL of the module, where it is known.
+ */
+export function pipelineFolder(entry?: string): string | undefined {
+  const module = entryPath(entry);
+  if (module === undefined) return undefined;
+  try {
+    return dirname(Deno.realPathSync(module));
+  } catch {
+    return dirname(module); // the made-up name of what comes from standard input, or what may not be read
+  }
+}
+
 /** The folder of the main module, or of the one that `furu run MODULE` was given; not of furu's own program. */
 function entryFolder(): string | undefined {
-  const entry = furuGlobals().entry ?? Deno.mainModule;
+  const module = entryPath();
+  return module === undefined ? undefined : dirname(module);
+}
+
+function entryPath(entry: string = furuGlobals().entry ?? Deno.mainModule): string | undefined {
   if (!entry.startsWith("file:") || entry === `${FURU_URL}cli.ts`) return undefined;
   // What came in the same file as furu was unpacked somewhere, which is no place for a store.
   if (entry === embeddedPipeline() || entry.startsWith(packed()?.folder ?? " ")) return undefined;
   // `deno eval` and a script from standard input have a made-up name in the current folder, which is fine too.
-  return dirname(fromFileUrl(entry));
+  return fromFileUrl(entry);
 }

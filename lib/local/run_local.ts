@@ -73,7 +73,7 @@ export async function runLocal(
   const limits = workerLimits(options.maxWorkers);
   const config = resolveConfig(overrides(options));
   const reporter = runReporter("runLocal", options);
-  const runtime = systemRuntime(config, { log: reporter.print, ...hints });
+  const runtime = systemRuntime(config, { log: reporter.print, entry: options.entry, ...hints });
   const runId = `local-${new Date().toISOString().replaceAll(/[:.]/g, "")}-${
     runtime.machine.randomId().slice(0, 6)
   }`;

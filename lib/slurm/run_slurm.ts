@@ -51,6 +51,7 @@ export async function runSlurm(
   const client = systemClient(options.intervalSec ?? config.slurm?.intervalSec);
   const runtime = systemRuntime(config, {
     log: reporter.print,
+    entry: options.entry,
     claimHint: (holder) => lookup.whyGone(holder),
   });
   const lookup = new JobLookup(runtime.machine, client);

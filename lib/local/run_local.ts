@@ -8,7 +8,7 @@ import { refuseWhileLoading } from "../run/loading.ts";
 import { refuseInside } from "../run/refuse_inside.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { drive } from "../schedule/drive.ts";
-import { forcedNodes } from "../schedule/forced.ts";
+import { forcedNodes, keptText } from "../schedule/forced.ts";
 import { storeStatus } from "../schedule/status_source.ts";
 import { runReporter } from "../schedule/run_reporter.ts";
 import { type Window, windowSize } from "../schedule/window.ts";
@@ -84,6 +84,7 @@ export async function runLocal(
     ...planOptions,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
+  const kept = await todo.kept();
   if (options.isolation !== "inline") {
     checkImportable(todo.nodes.values(), entry);
     if (todo.counts.done < todo.nodes.size) {
@@ -117,7 +118,11 @@ export async function runLocal(
         retry: config,
         forced,
         replan: (artifact) => plan([artifact], source, planOptions),
-        onEvent: reporter.sink,
+        onEvent: (event) => {
+          reporter.sink(event);
+          if (event.type !== "run_started" || kept === undefined) return;
+          reporter.sink({ type: "message", level: "warn", text: keptText(kept), at: event.at });
+        },
         signal,
         backend: (report) =>
           new AttemptBackend(runtime, {

@@ -33,7 +33,12 @@ export interface RunLocalOptions {
   window?: Window;
   /** After a failure, do all that does not depend on it before giving up? @default false */
   keepGoing?: boolean;
-  /** Names of tasks to compute again although they are stored, or `"ALL"`. @default FURU_ALWAYS_RERUN */
+  /**
+   * Names of tasks to compute again although they are stored, or `"ALL"`. What depends on them stays as it is, and the run
+   * says how many results that are.
+   *
+   * @default FURU_ALWAYS_RERUN
+   */
   force?: "ALL" | string[];
   /** Where tasks run: in worker processes, or inside this one. @default "process" */
   isolation?: "process" | "inline";

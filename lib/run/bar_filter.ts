@@ -154,7 +154,7 @@ export class BarFilter {
     const isWhole = isCsi ? length > 2 && byte >= 0x40 && byte <= 0x7e : true;
     if (!isWhole && length < MAX_ESCAPE && byte !== LF && byte !== CR) return;
     const bytes = Uint8Array.from(this.#escape.splice(0));
-    const [, count, final] = /^\x1b\[(\d*)([A-Za-z])$/.exec(new TextDecoder().decode(bytes)) ?? [];
+    const [, count, final] = /^\[(\d*)([A-Za-z])$/.exec(new TextDecoder().decode(bytes.subarray(1))) ?? [];
     switch (final) {
       case "A": // up
       case "F":
@@ -193,17 +193,19 @@ export class BarFilter {
   }
 
   #taken(): Uint8Array {
-    const out = this.#out.length === 1 ? this.#out[0]! : joined(this.#out);
+    const out = joined(this.#out);
     this.#out = [];
     return out;
   }
 }
 
 function isBlank(bytes: Uint8Array): boolean {
-  return bytes.every((byte) => byte === 32);
+  for (const byte of bytes) if (byte !== 32) return false;
+  return true;
 }
 
 function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  if (pieces.length === 1) return pieces[0]!;
   const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
   let at = 0;
   for (const piece of pieces) {

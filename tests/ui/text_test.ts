@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { oneLine, pad, textWidth, truncate } from "../../lib/ui/text.ts";
+import { oneLine, pad, plainLines, textWidth, truncate } from "../../lib/ui/text.ts";
 
 Deno.test("textWidth() counts wide characters as two and colours as nothing", () => {
   assertEquals(

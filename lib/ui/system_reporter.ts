@@ -21,8 +21,9 @@ export function systemReporter(options: SystemReporterOptions = {}): Reporter {
   const { mode = "auto" } = options;
   const stream = mode === "json" ? Deno.stdout : Deno.stderr;
   const isTerminal = stream.isTerminal() && !isDumbTerminal();
-  // As it is before the block is guarded: what the reporter writes is not somebody else's.
-  const own = { writeSync: stream.writeSync.bind(stream) };
+  // While the block is guarded its own reporter writes past the guard, which is for all others.
+  let past: ((bytes: Uint8Array) => number) | undefined;
+  const own = { writeSync: (bytes: Uint8Array) => past ? past(bytes) : stream.writeSync(bytes) };
   return createReporter({
     mode,
     isTerminal,
@@ -31,7 +32,12 @@ export function systemReporter(options: SystemReporterOptions = {}): Reporter {
     width: () => terminalSize().columns,
     height: () => terminalSize().rows,
     now: () => Date.now(),
-    guard: guardTerminal,
+    guard: (block) => {
+      const writeNow = stream.writeSync.bind(stream);
+      const guard = guardTerminal(block);
+      if (guard) past = writeNow;
+      return guard;
+    },
     every: (ms, call) => {
       const timer = setInterval(call, ms);
       Deno.unrefTimer(timer);

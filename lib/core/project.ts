@@ -15,9 +15,10 @@ const MARKS = ["deno.json", "deno.jsonc", ".git"];
  */
 export function projectFolder(): string {
   const module = entryFolder();
-  const cwd = startFolder();
-  const mark = (module === undefined ? undefined : findUpward(module, MARKS)) ?? findUpward(cwd, MARKS);
-  return mark?.dir ?? cwd;
+  const ofModule = module === undefined ? undefined : findUpward(module, MARKS);
+  if (ofModule !== undefined) return ofModule.dir;
+  const start = startFolder();
+  return findUpward(start, MARKS)?.dir ?? start;
 }
 
 /**

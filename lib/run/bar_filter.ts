@@ -33,6 +33,8 @@ export class BarFilter {
   /** What the line shows since it was begun anew. */
   #state: Uint8Array[] = [];
   #stateBytes = 0;
+  /** Is that given out as it comes? */
+  #isLive = false;
   /** The last state of each line, by how far above the lowest it is, unless that was given out. */
   #lasts: (Uint8Array | undefined)[] = [];
   /** Does what was given out end within a line? */
@@ -80,6 +82,7 @@ export class BarFilter {
         this.#add(chunk.slice(from, at));
       }
     }
+    this.#show();
     return this.#taken();
   }
 
@@ -108,15 +111,27 @@ export class BarFilter {
     this.#writeOver();
   }
 
+  /** Now and then what the line shows is given out: also a program that hangs is to be seen in the log. */
+  #show(): void {
+    if (!this.#isBar || this.#isLive || this.#everyMs === Infinity) return;
+    if (this.#now() - this.#givenAt < this.#everyMs) return;
+    const state = joined(this.#state);
+    if (isBlank(state)) return this.#giveLast(this.#rowsUp);
+    this.#lasts[this.#rowsUp] = state;
+    this.#giveLast(this.#rowsUp);
+    this.#state = [];
+    this.#stateBytes = 0;
+    this.#isLive = true;
+  }
+
   #writeOver(): void {
     if (!this.#isBar) this.#givenAt = this.#isOpen ? this.#now() : -Infinity;
     this.#isBar = true;
     this.#endState();
-    const isDue = this.#everyMs !== Infinity && this.#now() - this.#givenAt >= this.#everyMs;
-    if (isDue) this.#giveLast(this.#rowsUp);
   }
 
   #endState(): void {
+    this.#isLive = false;
     const state = joined(this.#state);
     if (!isBlank(state)) this.#lasts[this.#rowsUp] = state;
     this.#state = [];
@@ -175,7 +190,7 @@ export class BarFilter {
   }
 
   #add(bytes: Uint8Array): void {
-    if (!this.#isBar) return this.#give(bytes);
+    if (!this.#isBar || this.#isLive) return this.#give(bytes);
     this.#state.push(bytes);
     this.#stateBytes += bytes.length;
     if (this.#stateBytes <= MAX_STATE) return;

@@ -58,6 +58,25 @@ Deno.test("a bar that goes on leaves a state now and then, so that a log shows h
   assertEquals(written.join(""), "0%\n5%\n10%", "before anything ends it");
 });
 
+Deno.test("a line that is begun anew and stays is seen at once, also when it comes in parts", () => {
+  let now = 0;
+  const filter = new BarFilter({ everyMs: 5000, now: () => now });
+  const push = (text: string) => decoder.decode(filter.push(encoder.encode(text)));
+  assertEquals([push("ready\n\rconn"), push("ecting"), push("\rconnected"), push("\rgone")], [
+    "ready\nconn",
+    "ecting",
+    "",
+    "",
+  ]);
+  now = 6000;
+  assertEquals([push(" for good"), push("!"), push("\n"), push("x\n")], [
+    "\ngone for good",
+    "!",
+    "\n",
+    "x\n",
+  ]);
+});
+
 Deno.test("what is printed without a line end is written at once", () => {
   const filter = new BarFilter();
   assertEquals(decoder.decode(filter.push(encoder.encode("loading ..."))), "loading ...");

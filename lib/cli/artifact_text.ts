@@ -17,7 +17,7 @@ export function artifactText(view: ArtifactView): string {
     if (run !== undefined) rows.push(["run", run]);
     rows.push(["by", whoseText(by)]);
     const git = by.git as { commit?: string; dirty?: boolean } | undefined;
-    if (git?.commit !== undefined) rows.push(["git", `${git.commit}${git.dirty ? ", with changes" : ""}`]);
+    if (git?.commit !== undefined) rows.push(["git", `${git.commit}${changesText(git.dirty)}`]);
   }
   if (code) rows.push(["code", codeText(code)]);
   if (running) {
@@ -61,4 +61,12 @@ function codeText({ digest, now, why, changes }: CodeView): string {
     paths.map((path) => `${what} ${path}`)
   );
   return [`${digest}: today's differs`, ...lines].join("\n");
+}
+
+function changesText(dirty: boolean | undefined): string {
+  return dirty === undefined
+    ? ", git did not say in time whether with changes"
+    : dirty
+    ? ", with changes"
+    : "";
 }

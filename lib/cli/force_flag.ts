@@ -3,7 +3,7 @@ import { type Flag, listFlag } from "./flag.ts";
 /** `--force NAME` of commands that are about a run. */
 export const forceFlag: Flag<string[]> = listFlag(
   "NAME",
-  "Compute all of this task again, stored or not, or ALL (may be repeated)",
+  "Compute all of this task again, stored or not, or ALL; what depends on it stays (may be repeated)",
   { short: "f" },
 );
 

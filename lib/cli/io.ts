@@ -1,3 +1,4 @@
+import { isDumbTerminal } from "../core/environment.ts";
 import { writeAll } from "../ui/write_all.ts";
 
 /** Where a command writes. */
@@ -20,7 +21,7 @@ export function systemIo(): Io {
   return {
     out: (text) => writeAll(Deno.stdout, text),
     err: (text) => writeAll(Deno.stderr, text),
-    color: isTerminal && !Deno.noColor,
+    color: isTerminal && !Deno.noColor && !isDumbTerminal(),
     width: isTerminal ? columns() : undefined,
     cwd: Deno.cwd(),
   };

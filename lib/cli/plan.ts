@@ -40,6 +40,7 @@ export const planCommand = defineCommand({
     }
     const { roots, entry } = await loadTarget(program, args, io);
     const plan = await engine.plan(roots, forceOption(flags.force));
+    const kept = await plan.kept?.();
     // Loaded when used, as the rest of furu.
     const slurm = flags.slurm === undefined ? undefined : await import("./plan_slurm.ts");
     const pool = flags.slurm === "pool"
@@ -59,7 +60,7 @@ export const planCommand = defineCommand({
         io.out(planTable(plan, options));
         break;
       case "json":
-        io.out(planJson(plan, jobs && { slurm: jobs }));
+        io.out(planJson(plan, { ...(kept && { kept }), ...(jobs && { slurm: jobs }) }));
         break;
       case "dot":
         io.out(planDot(plan));
@@ -68,6 +69,7 @@ export const planCommand = defineCommand({
         io.out(planMermaid(plan));
         break;
     }
+    if (kept && format !== "json") io.err(`${(await import("../schedule/forced.ts")).keptText(kept)}\n`);
     if (!slurm || !jobs) return 0;
     if (format !== "json") io.out(slurm.slurmPlanText(jobs));
     return jobs.problems.length === 0 ? 0 : 1;

@@ -1,3 +1,4 @@
+import type { KeptResults } from "../plan/graph.ts";
 import { artifactLabel } from "../core/hash.ts";
 import { style } from "../ui/style.ts";
 import { table } from "../ui/table.ts";
@@ -29,6 +30,8 @@ export interface ViewNode {
 
 /** A plan as it is shown. */
 export interface PlanView {
+  /** What is computed again since it is forced, and the stored results that depend on it and stay. */
+  kept?(): Promise<KeptResults | undefined>;
   /** Hashes of the roots. */
   readonly roots: readonly string[];
   /** All that was looked at, by hash. */

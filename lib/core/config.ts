@@ -1,11 +1,9 @@
-import { isAbsolute } from "@std/path/posix/is-absolute";
 import { join } from "@std/path/posix/join";
-import { resolve } from "@std/path/posix/resolve";
 import { z } from "zod";
 import { ConfigError } from "./errors.ts";
 import { furuGlobals } from "./globals.ts";
 import { nearest } from "./nearest.ts";
-import { currentFolder } from "./paths.ts";
+import { currentFolder, realFolder, settingPath, startFolder } from "./paths.ts";
 import { permissionError } from "./permissions.ts";
 import { projectFolder } from "./project.ts";
 import { type SlurmSettings, slurmSettingsSchema } from "./slurm_settings.ts";
@@ -34,7 +32,7 @@ const optionsSchema = z.strictObject({
 
 /** Options of {@link configure}; each stands above `furu.json` and the environment. Durations in seconds. */
 export interface ConfigOptions {
-  /** The store's folder. @default `FURU_PATH`, else `furu-data` beside the nearest deno.json(c) or git root */
+  /** The store's folder; `~` is your home, a relative path starts at the current folder of the call. @default `FURU_PATH`, else `furu-data` beside the nearest deno.json(c) or git root */
   root?: string;
   /** Where Slurm writes its own output. @default `slurm` in the root */
   slurmRoot?: string;
@@ -119,7 +117,8 @@ const VARIABLES: Record<string, { field: Field; parse: (text: string) => unknown
  * @throws {ConfigError} naming the option, its value and what is allowed.
  */
 export function configure(options: ConfigOptions): void {
-  const parsed = parseOptions(options, (field) => `option '${field}' of configure()`);
+  const place = (field: string): string => `option '${field}' of configure()`;
+  const parsed = withPaths(parseOptions(options, place), currentFolder, place);
   const globals = furuGlobals();
   globals.config = { ...globals.config as ConfigOptions | undefined, ...parsed };
 }
@@ -135,9 +134,9 @@ export function resolveConfig(overrides: ConfigOptions = {}): Config {
     ...fromFile(project),
     ...fromEnvironment(),
     ...furuGlobals().config as ConfigOptions | undefined,
-    ...parseOptions(overrides, (field) => `option '${field}'`),
+    ...withPaths(parseOptions(overrides, optionPlace), currentFolder, optionPlace),
   };
-  const root = resolve(options.root ?? join(project, "furu-data"));
+  const root = realFolder(options.root ?? join(project, "furu-data"));
   const leaseSec = options.leaseSec ?? 120;
   const heartbeatSec = options.heartbeatSec ?? leaseSec / 3;
   if (heartbeatSec > leaseSec / 2) {
@@ -159,8 +158,24 @@ export function resolveConfig(overrides: ConfigOptions = {}): Config {
     leaseSec,
     heartbeatSec,
     root,
-    slurmRoot: resolve(options.slurmRoot ?? join(root, "slurm")),
+    slurmRoot: options.slurmRoot ?? join(root, "slurm"),
   };
+}
+
+const optionPlace = (field: string): string => `option '${field}'`;
+
+/** The options with absolute paths. @param base What relative ones start at. */
+function withPaths(
+  options: ConfigOptions,
+  base: () => string,
+  place: (field: string) => string,
+): ConfigOptions {
+  const absolute = { ...options };
+  for (const key of ["root", "slurmRoot"] as const) {
+    const text = options[key];
+    if (text !== undefined) absolute[key] = settingPath(text, base, place(key), () => variable("HOME"));
+  }
+  return absolute;
 }
 
 /** The name of the user, for people. */
@@ -184,13 +199,9 @@ function fromFile(dir: string): ConfigOptions {
   } catch (error) {
     throw new ConfigError(`Cannot read ${path}: not JSON: ${(error as Error).message}`, { cause: error });
   }
-  const options = parseOptions(json, (field) => field === "" ? path : `'${field}' in ${path}`);
+  const place = (field: string): string => field === "" ? path : `'${field}' in ${path}`;
   // Folders in a file are meant from where the file is, whatever the current folder.
-  for (const key of ["root", "slurmRoot"] as const) {
-    const folder = options[key];
-    if (folder !== undefined && !isAbsolute(folder)) options[key] = join(dir, folder);
-  }
-  return options;
+  return withPaths(parseOptions(json, place), () => dir, place);
 }
 
 function fromEnvironment(): ConfigOptions {
@@ -204,7 +215,9 @@ function fromEnvironment(): ConfigOptions {
     }
     options[field] = parsed.data;
   }
-  return options;
+  const nameOf = (field: string): string =>
+    Object.keys(VARIABLES).find((name) => VARIABLES[name]?.field === field) ?? field;
+  return withPaths(options, startFolder, nameOf);
 }
 
 function parseOptions(value: unknown, place: (field: string) => string): ConfigOptions {
@@ -257,7 +270,7 @@ function toNames(text: string): string | string[] {
 
 /** Changes whenever {@link resolveConfig} may give something else: what was resolved is kept by it. */
 export function configKey(): string {
-  const parts = [currentFolder(), furuGlobals().entry, JSON.stringify(furuGlobals().config)];
+  const parts = [furuGlobals().entry, JSON.stringify(furuGlobals().config)];
   for (const name in VARIABLES) parts.push(variable(name) ?? "");
   return parts.join("\n");
 }

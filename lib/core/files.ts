@@ -69,6 +69,10 @@ export interface Files {
   mkdir(path: string, options?: { recursive?: boolean }): Promise<void>;
   /** As `mkdir`, recursive, at once: for `ctx.dir`, which is made when it is first read. */
   mkdirNow(path: string): void;
+  /** Adds to the end of a file at once, which is made when it is not there: for logs of code that never waits. */
+  appendNow(path: string, data: Uint8Array): void;
+  /** As `chmod`, at once. */
+  chmodNow(path: string, mode: number): void;
   /** The names in a folder, in no order. */
   list(path: string): Promise<FileEntry[]>;
   /** What a name stands for, not following a symbolic link; `undefined` where there is none. */

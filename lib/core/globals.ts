@@ -13,6 +13,8 @@ export interface FuruGlobals {
   readonly schemas: WeakMap<object, unknown>;
   /** Where the context of the code that runs now is kept. */
   context?: unknown;
+  /** The folder that the process was in when furu was loaded. */
+  startFolder?: string;
   /** URL of the module that `furu run MODULE` and its like were given. */
   entry?: string;
   /** In a worker: the context of code that belongs to no task, as a stray event listener. */

@@ -1,6 +1,10 @@
+import { basename } from "@std/path/posix/basename";
 import { dirname } from "@std/path/posix/dirname";
 import { fromFileUrl } from "@std/path/posix/from-file-url";
 import { join } from "@std/path/posix/join";
+import { resolve } from "@std/path/posix/resolve";
+import { ConfigError } from "./errors.ts";
+import { furuGlobals } from "./globals.ts";
 import { permissionError } from "./permissions.ts";
 
 /** The nearest folder at or above `from` that holds one of `names`, and which one; `undefined` where none does. */
@@ -23,12 +27,113 @@ export function pathOf(urlOrPath: string | URL): string {
   return text.startsWith("file:") ? fromFileUrl(text) : text;
 }
 
-/** The current folder. @throws {ConfigError} naming the flag when this process may not know it. */
+/**
+ * The current folder.
+ *
+ * @throws {ConfigError} when it was removed; naming the flag when this process may not know it.
+ */
 export function currentFolder(): string {
   try {
     return Deno.cwd();
   } catch (error) {
-    throw permissionError("find the project's folder", error);
+    if (!(error instanceof Deno.errors.NotFound)) throw permissionError("find the project's folder", error);
+    throw new ConfigError("Cannot tell the current folder as it was removed", { cause: error });
+  }
+}
+
+/**
+ * The folder that this process was in when furu was loaded: what relative paths of the configuration start at, so that
+ * `Deno.chdir` does not make a second store of one script.
+ *
+ * @throws {ConfigError} where it cannot be known.
+ */
+export function startFolder(): string {
+  return furuGlobals().startFolder ??= currentFolder();
+}
+
+// A process that may not know it, or has a wrong copy of furu too, is told when it is needed.
+try {
+  startFolder();
+} catch { /* told later */ }
+
+/**
+ * The absolute path of a folder as people write it in a configuration: `~` is the user's home, `file:` URLs are paths.
+ *
+ * @param text What was written.
+ * @param base What a relative path starts at.
+ * @param place Where it was written, for the error.
+ * @param home The user's home, where it is known.
+ * @throws {ConfigError} for what would be a folder with a strange name that nobody means: `~user`, `$VARIABLE`, a URL.
+ */
+export function settingPath(
+  text: string,
+  base: () => string,
+  place: string,
+  home: () => string | undefined,
+): string {
+  const refuse = (why: string): never => {
+    throw new ConfigError(`Cannot use ${place}: ${why}; current value is ${JSON.stringify(text)}`);
+  };
+  if (text.trim() === "") refuse("it must be a folder, and not empty");
+  if (text.includes("\0")) refuse("a path has no NUL");
+  const isUrl = /^file:/i.test(text);
+  if (!isUrl && /^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
+    refuse("it must be a folder of a filesystem of this machine, not a URL");
+  }
+  let path = text;
+  if (isUrl) {
+    if (!URL.canParse(text) || new URL(text).host !== "") refuse("a file: URL must be one without a host");
+    path = fromFileUrl(text);
+  } else if (/^~(\/|$)/.test(text)) {
+    const folder = home();
+    if (!folder) {
+      refuse("HOME, which ~ stands for, is not set or may not be read; write the whole path");
+    }
+    path = join(folder!, text.slice(1));
+  } else if (text.startsWith("~")) {
+    refuse(
+      "only ~ and ~/... are known, not the homes of others; write the whole path, or './~...' for such a folder",
+    );
+  }
+  const absolute = path.startsWith("/") ? resolve(path) : resolve(base(), path);
+  // A folder of such a name may be there, and then it is meant.
+  if (/\$(\{|\w)/.test(text) && !pathExists(absolute)) {
+    refuse("variables are not replaced here; write the path itself, or ~/... for what is in your home");
+  }
+  return absolute;
+}
+
+/** What a path stood for when it was first asked for: a link that is changed later makes no second store. */
+const realPaths = new Map<string, string>();
+
+/**
+ * The folder that a path stands for, through all symbolic links on the way; of one that is not there yet, as much as
+ * there is. What cannot be followed, or may not, stays as it is.
+ *
+ * @param path Absolute.
+ */
+export function realFolder(path: string): string {
+  const known = realPaths.get(path);
+  if (known !== undefined) return known;
+  const real = followed(path);
+  // Deno's lists of permissions may name the path as it was written.
+  const isAllowed = real === path ||
+    Deno.permissions.querySync({ name: "read", path: real }).state === "granted";
+  const kept = isAllowed ? real : path;
+  realPaths.set(path, kept);
+  return kept;
+}
+
+function followed(path: string): string {
+  const rest: string[] = [];
+  for (let dir = path;; dir = dirname(dir)) {
+    try {
+      return join(Deno.realPathSync(dir), ...rest);
+    } catch (error) {
+      // A link to nothing is there, and is no folder: whoever uses it says so.
+      if (!(error instanceof Deno.errors.NotFound) || pathExists(dir) || dirname(dir) === dir) return path;
+      rest.unshift(basename(dir));
+    }
   }
 }
 

@@ -22,6 +22,8 @@ export const systemFiles: Files = {
   removeTree: (path) => Deno.remove(path, { recursive: true }).catch(refused),
   mkdir: (path, options = {}) => settle(() => Deno.mkdirSync(path, options)),
   mkdirNow: (path) => Deno.mkdirSync(path, { recursive: true }),
+  appendNow: (path, data) => Deno.writeFileSync(path, data, { append: true }),
+  chmodNow: (path, mode) => Deno.chmodSync(path, mode),
   list: (path) => settle(() => [...Deno.readDirSync(path)]),
   stat: (path) => settle(() => statOrNothing(path)),
   open: (path) => settle(() => new SystemOpenFile(Deno.openSync(path, { read: true }))),

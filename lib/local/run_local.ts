@@ -8,7 +8,7 @@ import { refuseWhileLoading } from "../run/loading.ts";
 import { refuseInside } from "../run/refuse_inside.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { drive } from "../schedule/drive.ts";
-import { forcedNodes } from "../schedule/forced.ts";
+import { forcedNodes, keptText } from "../schedule/forced.ts";
 import { storeStatus } from "../schedule/status_source.ts";
 import { runReporter } from "../schedule/run_reporter.ts";
 import { type Window, windowSize } from "../schedule/window.ts";
@@ -33,7 +33,12 @@ export interface RunLocalOptions {
   window?: Window;
   /** After a failure, do all that does not depend on it before giving up? @default false */
   keepGoing?: boolean;
-  /** Names of tasks to compute again although they are stored, or `"ALL"`. @default FURU_ALWAYS_RERUN */
+  /**
+   * Names of tasks to compute again although they are stored, or `"ALL"`. What depends on them stays as it is, and the run
+   * says how many results that are.
+   *
+   * @default FURU_ALWAYS_RERUN
+   */
   force?: "ALL" | string[];
   /** Where tasks run: in worker processes, or inside this one. @default "process" */
   isolation?: "process" | "inline";
@@ -73,7 +78,7 @@ export async function runLocal(
   const limits = workerLimits(options.maxWorkers);
   const config = resolveConfig(overrides(options));
   const reporter = runReporter("runLocal", options);
-  const runtime = systemRuntime(config, { log: reporter.print, ...hints });
+  const runtime = systemRuntime(config, { log: reporter.print, entry: options.entry, ...hints });
   const runId = `local-${new Date().toISOString().replaceAll(/[:.]/g, "")}-${
     runtime.machine.randomId().slice(0, 6)
   }`;
@@ -84,6 +89,7 @@ export async function runLocal(
     ...planOptions,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
+  const kept = await todo.kept();
   if (options.isolation !== "inline") {
     checkImportable(todo.nodes.values(), entry);
     if (todo.counts.done < todo.nodes.size) {
@@ -117,7 +123,11 @@ export async function runLocal(
         retry: config,
         forced,
         replan: (artifact) => plan([artifact], source, planOptions),
-        onEvent: reporter.sink,
+        onEvent: (event) => {
+          reporter.sink(event);
+          if (event.type !== "run_started" || kept === undefined) return;
+          reporter.sink({ type: "message", level: "warn", text: keptText(kept), at: event.at });
+        },
         signal,
         backend: (report) =>
           new AttemptBackend(runtime, {

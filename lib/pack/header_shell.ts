@@ -4,6 +4,7 @@ furu_fail() { printf '%s\\n' "furu: $1" >&2; exit 1; }
 furu_damaged() { furu_fail "Cannot start $furu_file as it is damaged ($1): copy it again, or make it again with 'furu pack'"; }
 # Where it may be unpacked, the first that works. Calls "$1" with each folder until that succeeds.
 furu_each() {
+  case \${FURU_CACHE_DIR-} in "~" | "~/"*) if [ -n "\${HOME-}" ]; then FURU_CACHE_DIR=$HOME\${FURU_CACHE_DIR#?}; fi ;; esac
   if [ -n "\${FURU_CACHE_DIR-}" ]; then "$1" "$FURU_CACHE_DIR"; return; fi
   if [ -n "\${TMPDIR-}" ]; then "$1" "$TMPDIR" && return; fi
   "$1" /tmp && return

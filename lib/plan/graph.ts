@@ -4,8 +4,11 @@ import { type Artifact, isArtifact } from "../task/artifact.ts";
 import type { PlanNode } from "./node.ts";
 import { byPriority } from "./priority.ts";
 import type { ForcedNodes, StatusSource } from "./status.ts";
+import { type KeptResults, keptResults } from "./_kept.ts";
 import { rank } from "./_rank.ts";
 import { Walk } from "./_walk.ts";
+
+export type { KeptResults };
 
 /** How {@link plan} walks. */
 export interface PlanOptions {
@@ -41,6 +44,11 @@ export interface Plan {
   ready(): readonly PlanNode[];
   /** All nodes, dependencies first: by priority, highest first, then by hash. */
   order(): readonly PlanNode[];
+  /**
+   * What is computed again since it is forced, and the stored results that depend on it and stay as they are; nothing where
+   * none stays.
+   */
+  kept(): Promise<KeptResults | undefined>;
 }
 
 /**
@@ -79,7 +87,9 @@ export async function plan(
   rank(walk.visits);
   const nodes = new Map<Hash, PlanNode>();
   for (const [hash, visit] of walk.visits) nodes.set(hash, visit.node);
-  return new Graph([...wanted.keys()], nodes);
+  const kept = () =>
+    forced ? keptResults(wanted.values(), nodes, forced, source) : Promise.resolve(undefined);
+  return new Graph([...wanted.keys()], nodes, kept);
 }
 
 class Graph implements Plan {
@@ -88,8 +98,15 @@ class Graph implements Plan {
   readonly counts: PlanCounts;
   #order: readonly PlanNode[] | undefined;
   #ready: readonly PlanNode[] | undefined;
+  readonly #findKept: () => Promise<KeptResults | undefined>;
+  #kept: Promise<KeptResults | undefined> | undefined;
 
-  constructor(roots: readonly Hash[], nodes: ReadonlyMap<Hash, PlanNode>) {
+  constructor(
+    roots: readonly Hash[],
+    nodes: ReadonlyMap<Hash, PlanNode>,
+    findKept: () => Promise<KeptResults | undefined>,
+  ) {
+    this.#findKept = findKept;
     this.roots = roots;
     this.nodes = nodes;
     const counts = { DONE: 0, IN_PROGRESS: 0, TODO: 0, FAILED: 0 };
@@ -106,6 +123,10 @@ class Graph implements Plan {
     // A dependency has a higher priority than all that depend on it. So sorting by priority gives just what Kahn's
     // algorithm gives when it always takes the one of highest priority among those that are free.
     return this.#order ??= [...this.nodes.values()].sort(byPriority);
+  }
+
+  kept(): Promise<KeptResults | undefined> {
+    return this.#kept ??= this.#findKept();
   }
 
   ready(): readonly PlanNode[] {

@@ -4,6 +4,7 @@ import { ExecutionError } from "../core/errors.ts";
 import type { Claim } from "../store/claim.ts";
 import type { Ending } from "../store/end_record.ts";
 import { attemptPaths } from "../store/layout.ts";
+import { SHARED_FILE } from "../store/store.ts";
 import type { Artifact } from "../task/artifact.ts";
 import { LogFile, type OutputSink } from "./attempt_log.ts";
 import { computeAttempt, failureText, outcomeOfError, timeLimitError } from "./compute.ts";
@@ -64,7 +65,7 @@ export async function computeInProcess(runtime: Runtime, options: AttemptOptions
   const { artifact, claim, echo } = options;
   const { machine } = runtime;
   const log = attemptPaths(claim.paths, claim.attempt).log;
-  const file = new LogFile(machine, log);
+  const file = new LogFile(machine, log, await runtime.store.isShared() ? SHARED_FILE : undefined);
   const output: OutputSink = {
     write: (text) => {
       file.write(text);
@@ -90,6 +91,7 @@ export async function computeInProcess(runtime: Runtime, options: AttemptOptions
       signal,
       output,
       onProgress: options.onProgress ?? (() => {}),
+      warn: (text) => runtime.logger.warn(text),
       detachedPrograms: true,
       onCreated: () => grace.created(),
     },

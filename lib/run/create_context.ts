@@ -1,9 +1,12 @@
+import { errorCode } from "../core/errors.ts";
+import type { Machine } from "../core/machine.ts";
 import { join } from "@std/path/posix/join";
 import { type AttemptKey, attemptPaths, parseAttemptName } from "../store/layout.ts";
 import { newestCheckpoint } from "../store/ends.ts";
-import { listOrNothing } from "../store/store.ts";
+import { removeLitter } from "../store/attempt_end.ts";
+import { listOrNothing, SHARED_FOLDER } from "../store/store.ts";
 import type { Artifact, CreateContext } from "../task/artifact.ts";
-import { createTaskLog, type OutputSink } from "./attempt_log.ts";
+import { createTaskLog, type OutputSink, shareNow } from "./attempt_log.ts";
 import { createRunProgram } from "./program.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -15,6 +18,8 @@ export interface AttemptIo {
   output: OutputSink;
   /** Tells how far it is. */
   onProgress: (fraction: number, message?: string) => void;
+  /** Tells the user of something that does not make it fail. */
+  warn: (text: string) => void;
   /** Do programs get process groups of their own? Not in a worker, whose supervisor kills its whole group. */
   detachedPrograms: boolean;
   /** Called when `create` has returned. Throws where its attempt was ended meanwhile. @default nobody is told */
@@ -38,7 +43,18 @@ export async function makeCreateContext(
 ): Promise<MadeContext> {
   const { files } = runtime.machine;
   const paths = attemptPaths(runtime.store.paths(artifact), attempt);
-  if (attempt.n > 1) await takeOverCheckpoint(runtime, artifact, attempt);
+  const log = createTaskLog(runtime.machine, io.output, runtime.config.logLevel);
+  const isShared = await runtime.store.isShared();
+  const makeNow = (path: string): void => {
+    files.mkdirNow(path);
+    if (isShared) shareNow(files, path, SHARED_FOLDER);
+  };
+  if (attempt.n > 1) {
+    await takeOverCheckpoint(runtime, artifact, attempt, (text) => {
+      log.warn(text);
+      io.warn(`${artifact} ${text}`);
+    });
+  }
   let usedDir = false;
   let usedCheckpoint = false;
   const context: CreateContext = {
@@ -46,15 +62,15 @@ export async function makeCreateContext(
     attempt: attempt.n,
     hash: artifact.hash,
     signal: io.signal,
-    log: createTaskLog(runtime.machine, io.output, runtime.config.logLevel),
+    log,
     progress: io.onProgress,
     get dir(): string {
-      if (!usedDir) files.mkdirNow(paths.files);
+      if (!usedDir) makeNow(paths.files);
       usedDir = true;
       return paths.files;
     },
     get checkpointDir(): string {
-      if (!usedCheckpoint) files.mkdirNow(paths.checkpoint);
+      if (!usedCheckpoint) makeNow(paths.checkpoint);
       usedCheckpoint = true;
       return paths.checkpoint;
     },
@@ -70,17 +86,68 @@ export async function makeCreateContext(
   return { context, usedDir: () => usedDir };
 }
 
-/** By renaming it, so that the next save, by path, of an attempt that was only thought to be dead fails. */
-async function takeOverCheckpoint(runtime: Runtime, artifact: Artifact, attempt: AttemptKey): Promise<void> {
+/** Why a folder cannot be moved for good: it is somebody else's, or in a lower layer of an overlay. */
+const UNMOVABLE = ["EACCES", "EPERM", "EROFS", "EXDEV", "ENOENT"];
+
+/**
+ * By renaming it, so that the next save, by path, of an attempt that was only thought to be dead fails. One that cannot
+ * be taken over is left, and an older one is tried: without a checkpoint an attempt begins anew, which is better than
+ * never.
+ */
+async function takeOverCheckpoint(
+  runtime: Runtime,
+  artifact: Artifact,
+  attempt: AttemptKey,
+  say: (text: string) => void,
+): Promise<void> {
+  const { files } = runtime.machine;
   const home = runtime.store.paths(artifact);
-  const names = (await listOrNothing(runtime.machine, home.home)).map(({ name }) => name);
-  const newest = newestCheckpoint(names);
-  if (!newest) return;
+  let names = (await listOrNothing(runtime.machine, home.home)).map(({ name }) => name);
   const own = attemptPaths(home, attempt).checkpoint;
-  await runtime.machine.files.rename(attemptPaths(home, newest).checkpoint, own);
-  const older = names.filter((name) => {
+  for (let newest; (newest = newestCheckpoint(names)) !== undefined;) {
+    const { checkpoint } = attemptPaths(home, newest);
+    names = names.filter((name) => join(home.home, name) !== checkpoint);
+    try {
+      if (await runtime.store.isShared()) await tryToWrite(runtime.machine, checkpoint);
+      await files.rename(checkpoint, own);
+      break;
+    } catch (error) {
+      const code = errorCode(error) ?? "";
+      if (!UNMOVABLE.includes(code)) throw error;
+      say(
+        `goes on without the checkpoint of attempt ${newest.n}, which cannot be taken over (${code}): ${checkpoint}`,
+      );
+    }
+  }
+  for (const name of names) {
     const parsed = parseAttemptName(name);
-    return parsed?.kind === "checkpoint" && parsed.id !== newest.id && parsed.id !== attempt.id;
-  });
-  for (const name of older) await runtime.machine.files.removeTree(join(home.home, name));
+    if (parsed?.kind !== "checkpoint" || parsed.id === attempt.id) continue;
+    await removeLitter(files, join(home.home, name));
+  }
+}
+
+/**
+ * Throws the system's error where this user may not write what another one left: the task's code would fail at it. Of
+ * what is our own the task's code knows why it is as it is.
+ */
+async function tryToWrite(
+  { files, randomId }: Pick<Machine, "files" | "randomId">,
+  path: string,
+): Promise<void> {
+  const info = await files.stat(path);
+  if (info === undefined || !(info.isFile || info.isDirectory)) return;
+  const probe = `${path}/.furu-${randomId()}`;
+  try {
+    if (info.isDirectory) {
+      await files.write(probe, "", { exclusive: true });
+      await files.remove(probe);
+    } else {
+      await files.write(path, "", { append: true });
+    }
+  } catch (error) {
+    const isOurs = await files.chmod(path, info.mode).then(() => true, () => false);
+    if (!isOurs) throw error;
+  }
+  if (!info.isDirectory) return;
+  for (const { name } of await files.list(path)) await tryToWrite({ files, randomId }, `${path}/${name}`);
 }

@@ -35,19 +35,21 @@ export interface SystemRuntimeOptions extends SchedulerHints {
   slurm?: SlurmJob | undefined;
   /** Which code computes, where the run keeps it. */
   code?: CodeVersion | undefined;
+  /** URL of the pipeline's module, where it is not the main module. */
+  entry?: string | undefined;
   /** Takes the lines of furu's own log. @default stderr */
   log?: (line: string) => void;
 }
 
 /** A runtime on this process's machine. */
 export function systemRuntime(config: Config, options: SystemRuntimeOptions = {}): Runtime {
-  const { git, slurm, code, claimHint, queuedHint } = options;
+  const { git, slurm, code, entry, claimHint, queuedHint } = options;
   const toStderr = (output: string | Uint8Array): void => writeAll(Deno.stderr, output);
   const { log = (line: string): void => toStderr(`${line}\n`) } = options;
   return new Runtime({
     config,
     machine,
-    provenance: new Provenance(config.recordGit, machine.self, { git, slurm, code }),
+    provenance: new Provenance(config.recordGit, machine.self, { git, slurm, code, entry }),
     logger: createLogger({
       level: config.logLevel,
       write: log,

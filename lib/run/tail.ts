@@ -1,14 +1,26 @@
+import { stripAnsiCode } from "@std/fmt/colors";
+import { BarFilter } from "./bar_filter.ts";
+
 const MAX_BYTES = 4096;
 const MAX_LINES = 20;
 
-/** Remembers the end of some output, however much there is of it: the last 20 lines, at most 4 KiB. */
+/**
+ * Remembers the end of some output, however much there is of it: the last 20 lines, at most 4 KiB. What was written
+ * over, as a progress bar does it, is left out, and so are colours.
+ */
 export class Tail {
+  readonly #bars = new BarFilter();
   #pieces: Uint8Array[] = [];
   #bytes = 0;
   #cut = false;
 
   /** Adds output. @param chunk Copied, as far as it is kept. */
   push(chunk: Uint8Array): void {
+    this.#add(this.#bars.push(chunk));
+  }
+
+  #add(chunk: Uint8Array): void {
+    if (chunk.length === 0) return;
     const piece = chunk.slice(Math.max(0, chunk.length - MAX_BYTES));
     if (piece.length < chunk.length) this.#cut = true;
     this.#pieces.push(piece);
@@ -25,8 +37,14 @@ export class Tail {
   lines(): string[] {
     const whole = this.#joined();
     const cut = this.#cut || whole.length > MAX_BYTES;
-    const text = new TextDecoder().decode(whole.subarray(Math.max(0, whole.length - MAX_BYTES)));
-    const lines = text.split(/\r?\n/);
+    const decoder = new TextDecoder();
+    const text = decoder.decode(whole.subarray(Math.max(0, whole.length - MAX_BYTES)));
+    const lines = stripAnsiCode(text).split(/\r?\n/);
+    const held = stripAnsiCode(decoder.decode(this.#bars.held().subarray(0, MAX_BYTES)));
+    if (held !== "") {
+      if (lines.at(-1) === "") lines.pop();
+      lines.push(held);
+    }
     if (lines.at(-1) === "") lines.pop();
     if (cut && lines.length > 1) lines.shift();
     return lines.slice(-MAX_LINES);

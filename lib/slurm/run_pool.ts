@@ -9,6 +9,7 @@ import { makeQueue } from "../queue/make_queue.ts";
 import { queuePaths } from "../queue/layout.ts";
 import type { Runtime } from "../run/runtime.ts";
 import type { RunReporter } from "../schedule/run_reporter.ts";
+import { keptText } from "../schedule/forced.ts";
 import { snapshotUrl } from "../snapshot/layout.ts";
 import type { Artifact } from "../task/artifact.ts";
 import { plural } from "../ui/text.ts";
@@ -38,6 +39,10 @@ export async function runPool(
   if (options.launcher === "srun") checkInJob(environmentVariables());
   const runId = newRunId(runtime.machine);
   const prepared = await preparePool(runtime, roots, { runId, options, config, entry, client, signal });
+  const kept = await prepared.plan.kept();
+  if (kept) {
+    reporter.sink({ type: "message", level: "warn", text: keptText(kept), at: runtime.machine.clock.now() });
+  }
   const pool = await openPool(runtime, prepared, context);
   const isIdle = Object.keys(prepared.specs).length === 0;
   if (pool && options.wait === false && !isIdle) return await detachPool(runtime, pool, context);

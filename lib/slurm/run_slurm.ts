@@ -7,6 +7,7 @@ import { systemRuntime } from "../run/default_runtime.ts";
 import { refuseWhileLoading } from "../run/loading.ts";
 import { refuseInside } from "../run/refuse_inside.ts";
 import type { Runtime } from "../run/runtime.ts";
+import { keptText } from "../schedule/forced.ts";
 import { runReporter } from "../schedule/run_reporter.ts";
 import { withSignals } from "../schedule/signals.ts";
 import type { Artifact } from "../task/artifact.ts";
@@ -51,6 +52,7 @@ export async function runSlurm(
   const client = systemClient(options.intervalSec ?? config.slurm?.intervalSec);
   const runtime = systemRuntime(config, {
     log: reporter.print,
+    entry: options.entry,
     claimHint: (holder) => lookup.whyGone(holder),
   });
   const lookup = new JobLookup(runtime.machine, client);
@@ -86,6 +88,8 @@ async function begin(
     const context = await prepareDag(runtime, roots, preparing);
     run = context.run;
     onEvent({ type: "run_started", runId, ...run.counts, at: clock.now() });
+    const kept = await context.dagPlan.kept();
+    if (kept) tell({ runtime, onEvent }, "warn", keptText(kept));
     const isIdle = wait && run.nodes.length === 0;
     return { context, jobs: isIdle ? new Map() : await submit(context) };
   } catch (error) {

@@ -1,5 +1,6 @@
 import { join } from "@std/path/posix/join";
 import { errorCode } from "../core/errors.ts";
+import type { Files } from "../core/files.ts";
 import type { Claim } from "./claim.ts";
 import { type ArtifactPaths, type AttemptKey, attemptPaths, parseAttemptName } from "./layout.ts";
 import { type Ending, endRecordText } from "./end_record.ts";
@@ -19,6 +20,10 @@ export async function endAttempt(store: Store, claim: Claim, ending: Ending | "s
   const { paths, attempt } = claim;
   await claim.heartbeat.stop();
   const at = attemptPaths(paths, attempt);
+  // What it leaves is for the next attempt, which may be somebody else's.
+  if (ending !== "success") {
+    for (const left of [at.files, at.checkpoint, at.log]) await store.share(left);
+  }
   let owned: boolean;
   try {
     owned = ending === "success"
@@ -130,8 +135,17 @@ async function removeHome(store: Store, paths: ArtifactPaths, succeeded: boolean
   if (await removeIfThere(machine, paths.home) || !succeeded) return;
   const names = await listOrNothing(machine, paths.home);
   const checkpoints = names.filter(({ name }) => parseAttemptName(name)?.kind === "checkpoint");
-  for (const { name } of checkpoints) await machine.files.removeTree(join(paths.home, name));
+  for (const { name } of checkpoints) await removeLitter(machine.files, join(paths.home, name));
   if (checkpoints.length > 0) await removeIfThere(machine, paths.home);
+}
+
+/** Removes what is not needed any more; what cannot be removed, as it is somebody else's, stays. */
+export async function removeLitter(files: Files, path: string): Promise<void> {
+  try {
+    await files.removeTree(path);
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+  }
 }
 
 function endPath(paths: ArtifactPaths, { id, attempt: n }: ClaimRecord): string {

@@ -31,7 +31,11 @@ export async function commitRecord(
   commit: Commit,
 ): Promise<"committed" | "superseded"> {
   const { paths, attempt } = commit;
-  if (commit.files) await syncTree(store, attemptPaths(paths, attempt).files);
+  if (commit.files) {
+    const { files } = attemptPaths(paths, attempt);
+    await store.share(files);
+    await syncTree(store, files);
+  }
   let temporary: string;
   try {
     temporary = await store.writePrivate(paths.home, commit.text, { sync: true });

@@ -1,6 +1,8 @@
 import type { Config } from "../core/config.ts";
+import { environmentVariables } from "../core/environment.ts";
 import type { Owner } from "../core/machine.ts";
 import { packed } from "../core/packed.ts";
+import { pipelineFolder } from "../core/project.ts";
 import type { SlurmJob } from "./record.ts";
 import { FURU_VERSION } from "../core/version.ts";
 
@@ -8,8 +10,8 @@ import { FURU_VERSION } from "../core/version.ts";
 export interface GitState {
   /** The commit that is checked out. */
   commit: string;
-  /** Are there changes since? */
-  dirty: boolean;
+  /** Are there changes since? Left out where git did not say it in time. */
+  dirty?: boolean;
 }
 
 /** Which code computes, where a run keeps it. */
@@ -21,7 +23,9 @@ export interface CodeVersion {
 }
 
 /** Longest time that git may take: a huge work tree on a slow server must not hold up results. */
-const GIT_TIMEOUT_MS = 10_000;
+const GIT_TIMEOUT_MS = 5000;
+/** How long a pipe of a git that has ended may be silent: what it started can hold it open for ever. */
+const GIT_SILENCE_MS = 250;
 
 /** How long what is known of the peak memory is good for. */
 const PEAK_MEMORY_MS = 100;
@@ -30,22 +34,29 @@ const PEAK_MEMORY_MS = 100;
 export class Provenance {
   readonly #how: Config["recordGit"];
   readonly #fixed: Record<string, unknown>;
+  readonly #entry: string | undefined;
   #git: Promise<GitState | undefined> | undefined;
   #peak: number | undefined;
   #peakUntil = 0;
 
-  /** @param known `git`: what that said already in another process of the same run; `slurm`: the job; `code`: what computes. */
+  /**
+   * @param known `git`: what that said already in another process of the same run; `slurm`: the job; `code`: what
+   * computes; `entry`: URL of the pipeline's module, where it is not the main module.
+   */
   constructor(
     how: Config["recordGit"],
     self: Owner,
-    { git: known, slurm, code }: {
+    { git: known, slurm, code, entry }: {
       git?: GitState | null | undefined;
       slurm?: SlurmJob | undefined;
       code?: CodeVersion | undefined;
+      entry?: string | undefined;
     } = {},
   ) {
-    this.#how = how;
-    if (known !== undefined && how === "cached") this.#git = Promise.resolve(known ?? undefined);
+    // Code that a run keeps stays what it was when git was asked.
+    this.#how = how === "uncached" && code !== undefined && known !== undefined ? "cached" : how;
+    this.#entry = entry;
+    if (known !== undefined && this.#how === "cached") this.#git = Promise.resolve(known ?? undefined);
     this.#fixed = {
       furu: FURU_VERSION,
       deno: Deno.version.deno,
@@ -61,11 +72,11 @@ export class Provenance {
     };
   }
 
-  /** The commit and state of the current folder's git tree; `undefined` without git. Asked once, unless `uncached`. */
+  /** The commit and state of the git tree that the pipeline is in; `undefined` without one. Asked once, unless `uncached`. */
   async git(): Promise<GitState | undefined> {
     if (this.#how === "ignore") return undefined;
-    if (this.#how === "uncached") return await askGit();
-    return await (this.#git ??= askGit());
+    if (this.#how === "uncached") return await askGit(pipelineFolder(this.#entry));
+    return await (this.#git ??= askGit(pipelineFolder(this.#entry)));
   }
 
   /** Looked up now and then only: that costs as much as a small task's whole record. */
@@ -90,25 +101,81 @@ export class Provenance {
   }
 }
 
-async function askGit(): Promise<GitState | undefined> {
+async function askGit(folder: string | undefined): Promise<GitState | undefined> {
+  if (folder === undefined) return undefined;
   try {
-    const commit = await git(["rev-parse", "HEAD"]);
-    const changes = await git(["status", "--porcelain", "--untracked-files=no"]);
-    return commit === undefined ? undefined : { commit: commit.trim(), dirty: changes?.trim() !== "" };
+    const [commit, changes] = await Promise.all([
+      git(folder, ["rev-parse", "--verify", "--quiet", "HEAD"]),
+      git(folder, ["status", "--porcelain", "--untracked-files=no"]),
+    ]);
+    const id = commit?.trim();
+    if (!id) return undefined;
+    return changes === undefined ? { commit: id } : { commit: id, dirty: changes.trim() !== "" };
   } catch {
-    // No git, no permission to run it, or too slow: provenance is never required.
+    // No git, or no permission to run it: provenance is never required.
     return undefined;
   }
 }
 
-async function git(args: string[]): Promise<string | undefined> {
-  const { success, stdout } = await new Deno.Command("git", {
-    args: ["--no-optional-locks", ...args],
+/** What git says; nothing when it fails or takes too long. */
+async function git(folder: string, args: string[]): Promise<string | undefined> {
+  const child = new Deno.Command("git", {
+    args: ["-C", folder, "--no-optional-locks", "-c", "core.fsmonitor=false", ...args],
     stdin: "null",
+    stdout: "piped",
     stderr: "null",
-    signal: AbortSignal.timeout(GIT_TIMEOUT_MS),
-  }).output();
-  return success ? new TextDecoder().decode(stdout) : undefined;
+    detached: true, // a group of its own, so that all of it can be killed
+    ...gitEnvironment(),
+  }).spawn();
+  const reader = child.stdout.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  const reading = (async () => {
+    for (let next; !(next = await reader.read()).done;) text += decoder.decode(next.value, { stream: true });
+  })().catch(() => {/* a pipe that breaks has ended */});
+  try {
+    const status = await within(child.status, GIT_TIMEOUT_MS) ??
+      // While a task beside it keeps this process busy the time goes by unseen: perhaps it had ended.
+      await within(child.status, GIT_SILENCE_MS);
+    if (status === undefined) {
+      killGroup(child);
+      child.unref(); // one that waits for a server that is gone cannot even be killed
+      return undefined;
+    }
+    await within(reading, GIT_SILENCE_MS);
+    return status.success ? text : undefined;
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+}
+
+/** The environment without what names another repository than that of the folder, as it is within git's own hooks. */
+function gitEnvironment(): { env: Record<string, string>; clearEnv: true } | Record<never, never> {
+  const env = environmentVariables();
+  const names = ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX"]
+    .filter((name) => env[name] !== undefined);
+  if (names.length === 0) return {};
+  for (const name of names) delete env[name];
+  return { env, clearEnv: true };
+}
+
+function killGroup(child: Deno.ChildProcess): void {
+  for (const kill of [() => Deno.kill(-child.pid, "SIGKILL"), () => child.kill("SIGKILL")]) {
+    try {
+      return kill();
+    } catch { /* it has ended, or only programs by name may be started: then the other way */ }
+  }
+}
+
+/** What a promise gives within so many milliseconds, else `undefined`. */
+async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<undefined>((resolve) => timer = setTimeout(() => resolve(undefined), ms));
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** The highest resident memory of this process so far, as the kernel counts it (proc(5), VmHWM). */

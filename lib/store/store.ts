@@ -10,6 +10,11 @@ import { type ArtifactKey, type ArtifactPaths, artifactPaths, privateName, taskD
  */
 export type ClaimHint = (holder: ClaimRecord) => Promise<string | undefined>;
 
+/** Permission bits of files in a store that people share. */
+export const SHARED_FILE = 0o664;
+/** The same of folders: what is made in them belongs to their group. */
+export const SHARED_FOLDER = 0o2775;
+
 /** How often a folder is made again under one that others keep removing. */
 const MAX_TURNS = 100;
 
@@ -94,7 +99,7 @@ export class Store {
     const path = privateName(dir, "tmp", this.machine);
     try {
       await this.machine.files.write(path, text, options);
-      if (await this.isShared()) await this.machine.files.chmod(path, 0o664);
+      if (await this.isShared()) await this.machine.files.chmod(path, SHARED_FILE);
       return path;
     } catch (error) {
       // A part of it may be there: a full disk leaves an empty file, which would lie there while this process lives.
@@ -105,15 +110,41 @@ export class Store {
 
   /** Is the store's folder group-writable? Then so is what furu makes in it, so that people can share a store. */
   async isShared(): Promise<boolean> {
-    this.#groupWritable ??= this.machine.files.stat(this.root).then((info) =>
-      info !== undefined && (info.mode & 0o020) !== 0
-    );
+    this.#groupWritable ??= this.#rootMode().then((mode) => (mode & 0o020) !== 0);
     try {
       return await this.#groupWritable;
     } catch (error) {
       this.#groupWritable = undefined; // the file server was away: it is asked again
       throw error;
     }
+  }
+
+  /**
+   * Gives the group what the owner may do with a file or folder that was made in the store and with all in it, where the
+   * store is shared: a task's code makes them as its user's umask says. Those of others stay as they are.
+   */
+  async share(path: string): Promise<void> {
+    if (!await this.isShared()) return;
+    const { files } = this.machine;
+    try {
+      const info = await files.stat(path);
+      if (info === undefined || !(info.isFile || info.isDirectory)) return;
+      if (info.isDirectory) {
+        for (const { name } of await files.list(path)) await this.share(`${path}/${name}`);
+      }
+      const mode = info.mode | ((info.mode & 0o700) >> 3) | (info.isDirectory ? 0o2000 : 0);
+      if (mode !== info.mode) await files.chmod(path, mode);
+    } catch (error) {
+      if (errorCode(error) === undefined) throw error;
+    }
+  }
+
+  /** Of the folder that the root stands for: a link's own bits say nothing. 0 where there is none. */
+  async #rootMode(): Promise<number> {
+    const { files } = this.machine;
+    const info = await files.stat(this.root);
+    const folder = info === undefined || info.isDirectory ? info : await files.stat(`${this.root}/.`);
+    return folder?.mode ?? 0;
   }
 
   /**
@@ -142,7 +173,7 @@ export class Store {
         await this.makeDir(dirname(path));
       }
     }
-    if (path.startsWith(`${this.root}/`) && await this.isShared()) await files.chmod(path, 0o2775);
+    if (path.startsWith(`${this.root}/`) && await this.isShared()) await files.chmod(path, SHARED_FOLDER);
     return true;
   }
 }

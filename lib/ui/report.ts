@@ -1,7 +1,7 @@
 import type { Failure, FailureKind, RunSummary } from "../core/event.ts";
 import { artifactLabel } from "../core/hash.ts";
 import { formatDuration } from "./duration.ts";
-import { oneLine, plural, truncate } from "./text.ts";
+import { oneLine, plainLines, plural, truncate } from "./text.ts";
 import { userFrames } from "./user_frames.ts";
 
 /** How {@link failureReport} writes. */
@@ -54,7 +54,7 @@ function failureText(failure: Failure, number: number): string {
   const tries = failure.attempts === 0 ? "" : ` after ${plural(failure.attempts, "attempt")}`;
   const title = `${number}. ${artifactLabel(failure.name, failure.hash)} failed${tries}${WHY[failure.kind]}`;
   const lines = [...field("params", [truncate(oneLine(failure.params), PARAMS_COLUMNS)])];
-  lines.push(...field("error", failure.error.trimEnd().split("\n")));
+  lines.push(...field("error", plainLines(failure.error.trimEnd())));
   lines.push(...field("at", userFrames(failure.stack ?? "", FRAMES)));
   if (failure.log !== undefined) lines.push(...field("log", [failure.log]));
   lines.push(...failure.logTail.map((line) => `           | ${oneLine(line)}`));

@@ -26,8 +26,29 @@ export interface ReporterOptions {
   height?: () => number;
   /** Milliseconds since 1970, by the clock that the events' `at` come from. */
   now: () => number;
+  /**
+   * Looks after a block from now on: what others write to the terminal goes above it. Nothing where the terminal has
+   * another block already. @default nobody else writes
+   */
+  guard?: (block: GuardedBlock) => Guard | undefined;
   /** Calls a function every so many milliseconds until the returned one is called; keeps no process alive. */
   every: (ms: number, call: () => void) => () => void;
+}
+
+/** Looks after a block. */
+export interface Guard {
+  /** The block was drawn. */
+  drawn(): void;
+  /** Ends it. */
+  release(): void;
+}
+
+/** A block that others may write above. */
+export interface GuardedBlock {
+  /** Takes the block away: somebody is about to write. */
+  hide(): void;
+  /** Something was written. @param endsLine Did it end with a line end? `undefined` for nothing at all. */
+  written(endsLine: boolean | undefined): void;
 }
 
 /** Shows a run. */
@@ -49,6 +70,10 @@ interface View {
 }
 
 const REDRAW_MS = 100;
+/** The block comes back at once, but a script that prints a thousand lines is not slowed down by it. */
+const COME_BACK_MS = 50;
+/** A line that is not ended for so long ends here: the block is to be seen again. */
+const UNENDED_MS = 1000;
 const PLAIN_TICK_MS = 1000;
 const PLAIN_LINE_MS = 5000;
 const PLAIN_STILL_MS = 60_000;
@@ -70,6 +95,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       // Nobody reads any more (a closed pipe, a terminal that is gone): the run matters more than its display.
       closed = true;
       stop();
+      view.close();
     }
   };
   const view = makeView({ ...options, write });
@@ -164,28 +190,71 @@ function plainView({ write, color, now }: ReporterOptions): View {
 }
 
 function blockView(options: ReporterOptions): View {
-  const { write, color, now, width = () => 80, height = () => 24 } = options;
+  const { write, color, now, width = () => 80, height = () => 24, guard } = options;
   const block = terminalBlock({ write, width });
+  let shown: ProgressState | undefined;
   let drawnAt = 0;
+  let guarding: Guard | undefined;
+  /** When somebody else wrote to the terminal, if that has not ended its line. */
+  let unendedAt: number | undefined;
+  /** Instead of the block where the terminal has one of another run. */
+  let plain: View | undefined;
 
   function draw(state: ProgressState): void {
+    shown = state;
+    if (unendedAt !== undefined && now() - unendedAt < UNENDED_MS) return;
+    endLine();
     drawnAt = now();
     block.draw(renderProgress(state, { width: width(), height: height(), now: drawnAt, color }));
+    guarding?.drawn();
+  }
+
+  function print(text: string): void {
+    endLine();
+    block.print(text);
+  }
+
+  function endLine(): void {
+    if (unendedAt !== undefined) write("\n");
+    unendedAt = undefined;
+  }
+
+  function begin(): void {
+    drawnAt = now();
+    if (guard === undefined || guarding !== undefined) return;
+    guarding = guard({
+      hide: () => block.clear(),
+      written: (endsLine) => {
+        if (endsLine !== undefined) unendedAt = endsLine ? undefined : now();
+        if (shown !== undefined && now() - drawnAt >= COME_BACK_MS) draw(shown);
+      },
+    });
+    if (guarding === undefined) plain = plainView(options);
+  }
+
+  function close(): void {
+    plain?.close();
+    block.clear();
+    shown = undefined;
+    guarding?.release();
+    guarding = undefined;
   }
 
   return {
     event(event, state) {
-      if (event.type === "run_started") drawnAt = now();
-      if (event.type === "run_ended") block.clear();
+      if (event.type === "run_started") begin();
+      if (plain) return plain.event(event, state);
+      if (event.type === "run_ended") close();
       const text = eventText(event, { quiet: false, color });
-      if (text !== undefined) block.print(text);
+      if (text !== undefined) print(text);
       // Timers do not fire while a task computes inside this process.
       if (state.startedAt !== 0 && !state.ended && now() - drawnAt >= REDRAW_MS) draw(state);
     },
     tick(state) {
-      if (state.startedAt !== 0 && !state.ended) draw(state);
+      if (plain) plain.tick(state);
+      else if (state.startedAt !== 0 && !state.ended) draw(state);
     },
-    print: (line) => block.print(line),
-    close: () => block.clear(),
+    print: (line) => plain ? plain.print(line) : print(line),
+    close,
   };
 }

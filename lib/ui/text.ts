@@ -14,6 +14,13 @@ export function oneLine(text: string): string {
   return stripAnsiCode(text).replace(/[\p{Cc}\p{Zl}\p{Zp}][\p{Cc}\p{Zl}\p{Zp} ]*/gu, " ").trim();
 }
 
+/** The lines of a text as a terminal shows them in the end, without colours: what a carriage return writes over is gone. */
+export function plainLines(text: string): string[] {
+  return stripAnsiCode(text).split(/\r*\n/).map((line) =>
+    line.split("\r").findLast((part) => part.trim() !== "") ?? ""
+  );
+}
+
 /** How {@link truncate} shortens. */
 export interface TruncateOptions {
   /** Which end stays. @default "start" */

@@ -19,6 +19,8 @@ export interface ComputeTask extends Omit<TaskMessage, "artifacts" | "type" | "m
 export interface ComputeIo {
   /** Tells how far the task is. @param fraction From 0 to 1. @param message A few words. */
   progress(fraction: number, message?: string): void;
+  /** Tells the user of something that does not make it fail. */
+  warn(text: string): void;
 }
 
 /** Makes an attempt: computes and commits. What it throws is a protocol failure: a bug of furu. */
@@ -138,7 +140,10 @@ class Child {
       this.#attempt(
         { ...rest, artifacts: this.#artifacts, config: this.#config },
         task.abort.signal,
-        { progress: (fraction, text) => progress.report(fraction, text) },
+        {
+          progress: (fraction, text) => progress.report(fraction, text),
+          warn: (text) => void this.channel?.send({ type: "warning", id: task.id, text }),
+        },
       ));
     let outcome = await Promise.race([computing, task.failed.promise]);
     task.ended = true;

@@ -40,7 +40,7 @@ const made = new Map<string, Artifact>();
  * @throws {ProtocolError} when the task is unknown or its code has changed.
  */
 export async function computeTask(task: ComputeTask, signal: AbortSignal, io: ComputeIo): Promise<Outcome> {
-  runtime ??= start(task.config as ComputeConfig);
+  runtime ??= start(task.config as ComputeConfig, task.entry);
   if (made.size > MAX_MADE) made.clear();
   const artifact = await makeArtifact(task);
   return await computeAttempt(runtime, {
@@ -52,6 +52,7 @@ export async function computeTask(task: ComputeTask, signal: AbortSignal, io: Co
       // The supervisor reads what this process prints, and writes the log.
       output: { write: (output) => writeAll(Deno.stderr, output) },
       onProgress: io.progress,
+      warn: io.warn,
       detachedPrograms: false,
     },
     ...(task.replace === undefined ? {} : { replaces: task.replace }),
@@ -59,8 +60,8 @@ export async function computeTask(task: ComputeTask, signal: AbortSignal, io: Co
   });
 }
 
-function start({ config, git, slurm, code }: ComputeConfig): Runtime {
-  const started = systemRuntime(config, { git, slurm, code });
+function start({ config, git, slurm, code }: ComputeConfig, entry: string | undefined): Runtime {
+  const started = systemRuntime(config, { git, slurm, code, entry });
   refuseStrayCode(started);
   return started;
 }

@@ -2,6 +2,8 @@ import { dirname } from "@std/path/posix/dirname";
 import { errorCode, errorText } from "../core/errors.ts";
 import type { Files } from "../core/files.ts";
 import { MarkSplitter } from "./mark.ts";
+import { BAR_STATE_MS } from "../run/attempt_log.ts";
+import { BarFilter } from "../run/bar_filter.ts";
 import { Tail } from "../run/tail.ts";
 
 interface Section {
@@ -9,6 +11,10 @@ interface Section {
   logPath: string | undefined;
   tail: Tail;
   over: PromiseWithResolvers<void>;
+  /** Of what is written to its log. */
+  bars: BarFilter;
+  /** Set when something was written to its log. */
+  begun: boolean;
   /** Set when its log could not be written: said once. */
   lost: boolean;
 }
@@ -19,6 +25,10 @@ export interface WorkerOutputOptions {
   files: Files;
   /** Told when a log cannot be written; the output is dropped then, the attempt goes on. */
   onWarning: (text: string) => void;
+  /** Milliseconds that only grow. @default this process's */
+  now?: () => number;
+  /** Gives others of the store the right to a file or folder that was made in it. @default nobody */
+  share?: (path: string) => Promise<void>;
 }
 
 /**
@@ -30,13 +40,18 @@ export class WorkerOutput {
   readonly #onWarning: (text: string) => void;
   /** Marks that were given out and not seen yet: usually one. */
   readonly #marks = new Map<string, Section>();
-  #section: Section = newSection(undefined, undefined);
+  readonly #now: () => number;
+  readonly #share: (path: string) => Promise<void>;
+  #section: Section;
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
 
   /** @param options Where to write. */
   constructor(options: WorkerOutputOptions) {
     this.#files = options.files;
     this.#onWarning = options.onWarning;
+    this.#now = options.now ?? (() => performance.now());
+    this.#share = options.share ?? (() => Promise.resolve());
+    this.#section = newSection(undefined, undefined, this.#now);
   }
 
   /**
@@ -46,7 +61,7 @@ export class WorkerOutput {
    * @param logPath Its log, made when there is output; none drops it.
    */
   begin(mark: string, logPath: string | undefined): void {
-    this.#section = newSection(mark, logPath);
+    this.#section = newSection(mark, logPath, this.#now);
     this.#marks.set(mark, this.#section);
   }
 
@@ -67,7 +82,7 @@ export class WorkerOutput {
     try {
       for (let next = await reader.read(); !next.done; next = await reader.read()) {
         for (const part of splitter.push(next.value)) {
-          if ("mark" in part) this.#seen(part.mark);
+          if ("mark" in part) await this.#seen(part.mark);
           else await this.#write(this.#section, part.bytes);
         }
       }
@@ -75,6 +90,7 @@ export class WorkerOutput {
       // A pipe that breaks has ended.
     }
     for (const part of splitter.flush()) if ("bytes" in part) await this.#write(this.#section, part.bytes);
+    await this.#flush(this.#section);
     this.#section.over.resolve();
   }
 
@@ -85,19 +101,34 @@ export class WorkerOutput {
 
   /** Adds text to the log of an attempt that may have ended. */
   async append(logPath: string, text: string): Promise<void> {
-    await this.#write(newSection(undefined, logPath), new TextEncoder().encode(text));
+    await this.#write(newSection(undefined, logPath, this.#now), new TextEncoder().encode(text));
   }
 
-  #seen(mark: string): void {
-    this.#marks.get(mark)?.over.resolve();
+  async #seen(mark: string): Promise<void> {
+    const section = this.#marks.get(mark);
+    if (section === undefined) return;
+    await this.#flush(section);
+    section.over.resolve();
     this.#marks.delete(mark);
   }
 
   async #write(section: Section, bytes: Uint8Array): Promise<void> {
     section.tail.push(bytes);
+    await this.#log(section, section.bars.push(bytes));
+  }
+
+  /** The last state of a progress bar that nothing has ended. */
+  async #flush(section: Section): Promise<void> {
+    await this.#log(section, section.bars.flush());
+  }
+
+  async #log(section: Section, bytes: Uint8Array): Promise<void> {
+    if (bytes.length === 0) return;
     if (section.logPath === undefined || section.lost) return;
     try {
       await this.#append(section.logPath, bytes);
+      if (!section.begun) await this.#share(section.logPath);
+      section.begun = true;
     } catch (error) {
       section.lost = true;
       this.#onWarning(`Cannot write log ${section.logPath}: ${errorText(error)}`);
@@ -111,11 +142,20 @@ export class WorkerOutput {
       if (errorCode(error) !== "ENOENT") throw error;
       // The folder was empty and somebody who ended an attempt removed it: what was printed is worth one.
       await this.#files.mkdir(dirname(path), { recursive: true });
+      await this.#share(dirname(path));
       await this.#files.write(path, bytes, { append: true });
     }
   }
 }
 
-function newSection(mark: string | undefined, logPath: string | undefined): Section {
-  return { mark, logPath, tail: new Tail(), over: Promise.withResolvers(), lost: false };
+function newSection(mark: string | undefined, logPath: string | undefined, now: () => number): Section {
+  return {
+    mark,
+    logPath,
+    tail: new Tail(),
+    over: Promise.withResolvers(),
+    bars: new BarFilter({ everyMs: BAR_STATE_MS, now }),
+    begun: false,
+    lost: false,
+  };
 }

@@ -83,6 +83,7 @@ export class ProcessComputer implements Computer {
   async #note(log: string, text: string): Promise<void> {
     try {
       await this.#runtime.machine.files.write(log, `${text}\n`, { append: true });
+      await this.#runtime.store.share(log);
     } catch (error) {
       this.#runtime.logger.warn(`Cannot write log ${log}: ${errorText(error)}`);
     }

@@ -92,6 +92,8 @@ export const childMessageSchema = z.discriminatedUnion("type", [
     /** The process must not be given another task. */
     replaceMe: z.boolean(),
   }),
+  /** For the user, of an attempt that goes on. */
+  z.object({ type: z.literal("warning"), id: z.int(), text: z.string() }),
   /** An error of an attempt that had ended: text for that one's log. */
   z.object({ type: z.literal("floating"), id: z.int(), text: z.string() }),
 ]);

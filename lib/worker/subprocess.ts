@@ -65,7 +65,12 @@ export class WorkerProcess implements AsyncDisposable {
   static async start(options: WorkerProcessOptions): Promise<WorkerProcess> {
     const { listener, clock, command } = options;
     const token = crypto.randomUUID();
-    const output = new WorkerOutput({ files: options.files, onWarning: options.onWarning ?? (() => {}) });
+    const output = new WorkerOutput({
+      files: options.files,
+      now: () => clock.monotonic(),
+      onWarning: options.onWarning ?? (() => {}),
+      ...(options.share === undefined ? {} : { share: options.share }),
+    });
     const connection = listener.expect(token);
     const process = ComputingProcess.spawn({
       ...options,
@@ -225,6 +230,9 @@ export class WorkerProcess implements AsyncDisposable {
     switch (message.type) {
       case "progress":
         running?.onProgress?.(message.fraction, message.message);
+        return;
+      case "warning":
+        this.#options.onWarning?.(message.text);
         return;
       case "floating":
         this.#retired = true; // whatever floats about in it must not meet another task

@@ -18,6 +18,8 @@ export interface WorkerProcessOptions {
   env?: Record<string, string>;
   /** Where logs are written. */
   files: Files;
+  /** Gives others of the store the right to a log that was made in it. @default nobody */
+  share?: (path: string) => Promise<void>;
   /** Time. */
   clock: Clock;
   /** Milliseconds between asking a process to stop and killing it. @default 5000 */

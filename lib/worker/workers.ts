@@ -34,13 +34,14 @@ export class Workers implements AsyncDisposable {
       if (worker.alive) return worker;
       await this.#dismiss(worker);
     }
-    const { machine, logger } = this.#runtime;
+    const { machine, logger, store } = this.#runtime;
     const { entry, stopping } = this.#options;
     const worker = await WorkerProcess.start({
       command: workerCommand({ module: entry }),
       listener: this.#listener ??= WorkerListener.open(),
       config: await (this.#config ??= this.#options.config()),
       files: machine.files,
+      share: (path) => store.share(path),
       clock: machine.clock,
       signal,
       stopping,

@@ -56,3 +56,81 @@ Deno.test({
     }
   },
 });
+
+const ALL_PRINTED = Array.from({ length: 12 }, (_, i) => `printed ${i}`);
+
+/** A script that prints in many ways while its run goes on, and afterwards. */
+const PRINTS = `
+import process from "node:process";
+import { defineTask, runLocal, z } from ${JSON.stringify(new URL("../../mod.ts", import.meta.url).href)};
+const Wait = defineTask({
+  name: "prints/Wait",
+  params: z.object({}),
+  create: async () => {
+    for (let i = 0; i < 600 && !done; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+    return 1;
+  },
+});
+let done = false;
+const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const write = (text: string) => Deno.stdout.writeSync(new TextEncoder().encode(text));
+const before = [console.log, Deno.stdout.writeSync, Deno.stderr.write, globalThis.prompt];
+const run = runLocal([Wait()], { isolation: "inline" });
+await wait(400);
+console.log("printed 0");
+console.error("printed 1");
+await wait(250);
+write("printed 2\\nprin");
+await wait(250);
+write("ted 3\\n");
+await Deno.stderr.write(new TextEncoder().encode("printed 4\\n"));
+await wait(250);
+process.stdout.write("printed 5\\n");
+await new Blob(["printed 6\\n"]).stream().pipeTo(Deno.stdout.writable, { preventClose: true });
+console.info("printed 7");
+console.warn("printed 8");
+await wait(250);
+done = true;
+await run;
+console.log("printed 9");
+write("printed 10\\n");
+const after = [console.log, Deno.stdout.writeSync, Deno.stderr.write, globalThis.prompt];
+console.log(before.every((each, i) => each === after[i]) ? "printed 11" : "something stayed changed");
+`;
+
+Deno.test({
+  name: "what the main script prints while a run goes on stays, above the block; TERM=dumb has no block",
+  ignore: !(await hasScript()),
+  async fn() {
+    const folder = await Deno.makeTempDir({ prefix: "furu-terminal-" });
+    const config = fromFileUrl(new URL("../../deno.json", import.meta.url));
+    try {
+      await Deno.writeTextFile(join(folder, "prints.ts"), PRINTS);
+      const run = async (term: string) => {
+        const line =
+          `stty cols ${COLUMNS} rows 20; '${Deno.execPath()}' run -A -q --no-check --config '${config}' prints.ts`;
+        const { code, stdout } = await new Deno.Command("script", {
+          args: ["-qec", line, "/dev/null"],
+          cwd: folder,
+          env: { NO_COLOR: "1", SHELL: "/bin/sh", TERM: term, FURU_PATH: join(folder, term) },
+          stdin: "null",
+        }).output();
+        const text = new TextDecoder().decode(stdout);
+        assertEquals(code, 0, text);
+        return text;
+      };
+      const text = await run("xterm");
+      assert(/█|░/.test(text), "a block was drawn");
+      const screen = new FakeTerminal(COLUMNS);
+      screen.write(text);
+      const shown = screen.lines().map((line) => line.trim());
+      assertEquals(shown.filter((line) => /printed|█|░|stayed/.test(line)), ALL_PRINTED, shown.join("\n"));
+      const dumb = await run("dumb");
+      // deno-lint-ignore no-control-regex
+      assert(!/\x1b|█|░/.test(dumb), JSON.stringify(dumb));
+      assertEquals(dumb.split(/\r?\n/).filter((line) => /printed/.test(line)), ALL_PRINTED);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});

@@ -1,5 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path/from-file-url";
+import { join } from "@std/path/join";
+import { resolve } from "@std/path/resolve";
 import type { Config } from "../../lib/core/config.ts";
 import { Rig } from "../rig.ts";
 import type { ConfigCase } from "./fixtures/config_cases.ts";
@@ -125,6 +127,61 @@ Deno.test("furu.json is below the environment, and that below configure(); folde
     preemptMax: 30,
     logLevel: "info",
   });
+});
+
+Deno.test("paths are absolute once and for all, wherever the process goes, and ~ is the user's home", async () => {
+  await using rig = new Rig();
+  const { folder } = rig;
+  Deno.mkdirSync(`${folder}/real/$odd`, { recursive: true });
+  Deno.symlinkSync(`${folder}/real`, `${folder}/link`);
+  Deno.symlinkSync(`${folder}/nothing`, `${folder}/dangling`);
+  const cases: [ConfigCase, root: string, slurmRoot?: string][] = [
+    [{ env: { FURU_PATH: "rel" } }, "deep/rel"],
+    [{ env: { FURU_PATH: "./rel/" }, chdir: "real" }, "deep/rel"],
+    [{ env: { FURU_PATH: "../x", FURU_SLURM_PATH: "logs" }, chdir: "real" }, "x", "deep/logs"],
+    [{ env: { FURU_PATH: "~/x", HOME: folder } }, "x"],
+    [{ env: { FURU_PATH: "~", FURU_SLURM_PATH: "~/s", HOME: folder } }, "", "s"],
+    [{ file: '{"root": "~/x", "slurmRoot": "~/y"}', env: { HOME: folder } }, "x", "y"],
+    [{ file: '{"root": "../up/../x"}', chdir: "real", env: {} }, "../x"],
+    [{ configure: { root: "~/x" }, env: { HOME: folder } }, "x"],
+    [{ configure: { root: "here" }, chdir: "real" }, "real/here"],
+    [{ configure: { root: `file://${folder}/a%20b` } }, "a b"],
+    [{ env: { FURU_PATH: `${folder}/link` } }, "real"],
+    [{ env: { FURU_PATH: `${folder}/link/not/yet` } }, "real/not/yet"],
+    [{ env: { FURU_PATH: `${folder}/dangling` } }, "dangling"],
+    [{ env: { FURU_PATH: `${folder}/real/$odd` } }, "real/$odd"],
+    [{ env: { FURU_PATH: `${folder}/link/./~` } }, "real/~"],
+  ];
+  const results = await resolved(rig, cases.map(([each]) => each));
+  for (const [i, [each, root, slurmRoot]] of cases.entries()) {
+    const expected = resolve(folder, root);
+    assertEquals(
+      [results[i]!.message, results[i]!.root, results[i]!.slurmRoot],
+      [undefined, expected, slurmRoot === undefined ? `${expected}/slurm` : join(folder, slurmRoot)],
+      JSON.stringify(each),
+    );
+  }
+});
+
+Deno.test("a path that would make a folder which nobody means is a ConfigError", async () => {
+  await using rig = new Rig();
+  const path = `${rig.folder}/furu.json`;
+  const cases: [ConfigCase, string[]][] = [
+    [{ env: { FURU_PATH: "~bob/x" } }, ["FURU_PATH", '"~bob/x"', "'./~...'"]],
+    [{ env: { FURU_PATH: "~/x", HOME: "" } }, ["FURU_PATH", "HOME", "the whole path"]],
+    [{ env: { FURU_SLURM_PATH: "$HOME/x" } }, ["FURU_SLURM_PATH", '"$HOME/x"', "variables are not replaced"]],
+    [{ file: '{"root": "/scratch/${USER}/furu"}' }, [`'root' in ${path}`, "variables are not replaced"]],
+    [{ file: '{"root": " "}' }, [`'root' in ${path}`, "not empty"]],
+    [{ configure: { root: "s3://bucket/x" } }, ["'root' of configure()", "not a URL"]],
+    [{ configure: { slurmRoot: "file://host/x" } }, ["'slurmRoot' of configure()", "without a host"]],
+    [{ configure: { root: "a\0b" } }, ["'root' of configure()", "NUL"]],
+  ];
+  const results = await resolved(rig, cases.map(([each]) => each));
+  for (const [i, [each, parts]] of cases.entries()) {
+    const { error, message = "" } = results[i]!;
+    assertEquals(error, "ConfigError", `${JSON.stringify(each)} gave ${JSON.stringify(results[i])}`);
+    for (const part of parts) assertStringIncludes(message, part);
+  }
 });
 
 Deno.test("bad options are ConfigErrors that name the place, the nearest option, the value and what is allowed", async () => {

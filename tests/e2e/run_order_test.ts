@@ -107,8 +107,14 @@ describe("forced tasks", () => {
 
   it("are computed once per run, also below what is stored, and only they", async () => {
     await using scene = await Scene.make();
-    await scene.run(roots);
+    const first = await scene.run(roots);
+    assertEquals(first.events.includes("message"), false);
     const report = await scene.run(roots, { options: { force: ["run/Other"] } });
+    assertEquals(
+      report.events.slice(0, 2),
+      ["run_started", "message"],
+      "what depends on them stays, and that is said",
+    );
     assertEquals([report.ok, report.summary?.computed], [true, 1], report.error?.message);
     assertEquals((await scene.created()).slice(3), ["low"]);
     await scene.run(roots, { options: { force: ["run/Other"] } });

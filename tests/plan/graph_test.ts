@@ -181,6 +181,40 @@ Deno.test("plan() takes a forced node that this run computed as DONE, and goes o
   assertEquals([status(made, upper), status(made, lower)], ["DONE", "TODO"]);
 });
 
+Deno.test("kept() of a plan counts stored results that depend on forced ones, also where the plan does not look", async () => {
+  const data = ["1", "2"].map((label) => fakeArtifact(label, [], { name: "data" }));
+  const model = fakeArtifact("model", [data[0]!], { name: "model" });
+  const lost = fakeArtifact("lost", [data[1]!], { name: "model" });
+  const report = fakeArtifact("report", [model, lost], { name: "report" });
+  const other = fakeArtifact("other", [], { name: "other" });
+  const missing = fakeArtifact("missing", [data[1]!], { name: "missing" });
+  const above = fakeArtifact("above", [missing], { name: "above" });
+  const source = () => new FakeSource().done(...data, model, report, other, above);
+  const kept = async (...names: string[]) =>
+    await (await plan([report, other, missing, above], source(), {
+      forced: { has: ({ name }) => names.includes(name), done: () => false },
+    })).kept();
+  assertEquals(await kept("data"), { forced: { data: 2 }, kept: { model: 1, report: 1, above: 1 } });
+  assertEquals(await kept("data", "report", "above"), {
+    forced: { data: 2, report: 1, above: 1 },
+    kept: { model: 1 },
+  });
+  assertEquals(await kept("other"), undefined, "nothing depends on it");
+  assertEquals(await kept("report", "above"), undefined);
+  assertEquals(await kept("data", "model", "report", "above"), undefined);
+  assertEquals(await (await plan([report], source())).kept(), undefined, "nothing is forced");
+  const done = await plan([report], source(), { forced: forceName("data", () => true) });
+  assertEquals(await done.kept(), undefined, "this run has computed them already");
+});
+
+Deno.test("kept() looks through a chain as deep as one likes", async () => {
+  let artifact = fakeArtifact("bottom", [], { name: "bottom" });
+  const chain = [artifact];
+  for (let i = 0; i < 50_000; i++) chain.push(artifact = fakeArtifact(`${i}`, [artifact]));
+  const made = await plan([artifact], new FakeSource().done(...chain), { forced: forceName("bottom") });
+  assertEquals(await made.kept(), { forced: { bottom: 1 }, kept: { t: 50_000 } });
+});
+
 Deno.test("plan() makes forced nodes TODO also where they failed or a stranger computes them", async () => {
   const failed = fakeArtifact("failed", [], { name: "forced" });
   const busy = fakeArtifact("busy", [], { name: "forced" });

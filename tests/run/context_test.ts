@@ -1,9 +1,10 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { ComputeError, ExecutionError } from "../../lib/core/errors.ts";
+import { systemFiles } from "../../lib/core/system_files.ts";
 import { withContext } from "../../lib/run/context.ts";
 import { get } from "../../lib/run/get.ts";
 import type { Artifact } from "../../lib/task/artifact.ts";
-import { exists, Rig, testRuntime, textOf } from "../rig.ts";
+import { exists, osError, Rig, testRuntime, textOf } from "../rig.ts";
 import { artifactOf, getFrom } from "./rig.ts";
 
 Deno.test("create is given frozen parameters, the attempt's number, the hash and a live signal; its functions can be taken apart", async () => {
@@ -61,6 +62,69 @@ Deno.test("checkpointDir survives failed attempts and is removed on success", as
   await getFrom(runtime, artifact);
   assertEquals(seen, ["", "1", "2"]);
   assert(!exists(folder));
+});
+
+for (const code of ["EXDEV", "EACCES", "EPERM"]) {
+  Deno.test(`a checkpoint that cannot be moved (${code}) is left and said, and so is no reason to fail`, async () => {
+    await using rig = new Rig();
+    const seen: string[] = [];
+    const lines: string[] = [];
+    const artifact = artifactOf({
+      create: ({ checkpointDir, attempt }) => {
+        seen.push(textOf(`${checkpointDir}/step`));
+        Deno.writeTextFileSync(`${checkpointDir}/step`, `${attempt}`);
+        if (attempt < 4) throw new Error("again");
+        return 1;
+      },
+    });
+    const runtime = testRuntime(rig.root, {
+      lines,
+      files: {
+        rename: (from, to) =>
+          /\/[12]-[^/]*\.checkpoint$/.test(from)
+            ? Promise.reject(osError(code))
+            : systemFiles.rename(from, to),
+      },
+    });
+    for (let n = 1; n < 4; n++) await assertRejects(() => getFrom(runtime, artifact), ComputeError, "again");
+    await getFrom(runtime, artifact);
+    assertEquals(seen, ["", "", "", "3"], "that of attempt 3 can be moved");
+    const said = lines.filter((line) => line.includes(`(${code})`));
+    assertEquals(said.map((line) => /attempt \d/.exec(line)?.[0]), ["attempt 1", "attempt 2", "attempt 1"]);
+    assertEquals(
+      rig.tree().filter((name) => name.includes("checkpoint")),
+      [],
+      "a success needs none of them",
+    );
+  });
+}
+
+Deno.test("what a task logs that never waits is in its log meanwhile, and fills no memory", async () => {
+  await using rig = new Rig();
+  let pieces = 0;
+  let atEnd = 0;
+  const line = "x".repeat(1000);
+  const artifact = artifactOf({
+    create: ({ log }) => {
+      for (let i = 0; i < 5000; i++) log.info(line);
+      atEnd = Deno.statSync(path).size;
+      return 1;
+    },
+  });
+  let path = "";
+  const runtime = testRuntime(rig.root, {
+    files: {
+      appendNow: (file, data) => {
+        pieces = Math.max(pieces, data.length);
+        path = file;
+        systemFiles.appendNow(file, data);
+      },
+    },
+  });
+  await getFrom(runtime, artifact);
+  const whole = Deno.statSync(path).size;
+  assert(whole > 5_000_000, "all of it is there in the end");
+  assert(whole - atEnd < 70_000 && pieces < 70_000, `${whole - atEnd} bytes waited, ${pieces} at a time`);
 });
 
 Deno.test("a zombie's save by path fails once its checkpoint was taken over", async () => {

@@ -149,6 +149,19 @@ export class SimFiles implements Files {
     this.#world.note(this.#process, `${what} at once`);
   }
 
+  /** At once, within the step at hand. See {@link Files.appendNow}. */
+  appendNow(path: string, data: Uint8Array): void {
+    if (this.#process.gone) return;
+    const what = `append to '${path}'`;
+    refuse(this.#world, this.#process, "fill", what);
+    const inode = this.#made(path, what, () => this.#disk.create(path, this.#host, { append: true }, what));
+    this.#disk.setData(inode, inode.with(data), this.#host);
+    this.#world.note(this.#process, `${what} at once`);
+  }
+
+  /** Nobody looks at the bits. See {@link Files.chmodNow}. */
+  chmodNow(): void {}
+
   /** See {@link Files.list}. */
   list(path: string): Promise<{ name: string; isDirectory: boolean }[]> {
     const what = `readdir '${path}'`;

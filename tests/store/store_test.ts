@@ -20,6 +20,16 @@ it("Store.isShared() asks again after the file server was away", async () => {
   assertEquals([process.error, process.value], [undefined, false]);
 });
 
+it("Store.isShared() goes by the folder that the root stands for, not by the bits of a link to it", async () => {
+  await using rig = new Rig();
+  Deno.mkdirSync(join(rig.folder, "folder"));
+  Deno.symlinkSync(join(rig.folder, "folder"), join(rig.folder, "link"));
+  for (const [mode, isShared] of [[0o755, false], [0o2775, true]] as const) {
+    Deno.chmodSync(join(rig.folder, "folder"), mode);
+    assertEquals(await testRuntime(join(rig.folder, "link")).store.isShared(), isShared);
+  }
+});
+
 it("Store.makeDir() makes all folders above, and says so where one of them is a link to nothing", async () => {
   await using rig = new Rig();
   const { store } = testRuntime(join(rig.folder, "link"));

@@ -1,6 +1,11 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { RunEvent } from "../../lib/core/event.ts";
-import { createReporter, type Reporter, type ReporterMode } from "../../lib/ui/reporter.ts";
+import {
+  createReporter,
+  type GuardedBlock,
+  type Reporter,
+  type ReporterMode,
+} from "../../lib/ui/reporter.ts";
 import {
   attemptFailed,
   attemptStarted,
@@ -21,6 +26,10 @@ class Rig {
   timers = 0;
   readonly terminal = new FakeTerminal(80);
   readonly reporter: Reporter;
+  /** The block that is looked after. */
+  guarded: GuardedBlock | undefined;
+  /** Has the terminal another block? */
+  isTaken = false;
   #tick: () => void = () => {};
 
   constructor(mode: ReporterMode, isTerminal = false) {
@@ -35,6 +44,11 @@ class Rig {
       width: this.terminal.width,
       height: () => 24,
       now: () => this.now,
+      guard: (block) => {
+        if (this.isTaken) return undefined;
+        this.guarded = block;
+        return { drawn() {}, release: () => this.guarded = undefined };
+      },
       every: (_ms, call) => {
         this.timers++;
         this.#tick = call;
@@ -55,6 +69,13 @@ class Rig {
       this.now += step;
       this.#tick();
     }
+  }
+
+  /** Somebody else writes to the terminal. */
+  write(text: string): void {
+    this.guarded?.hide();
+    this.terminal.write(text);
+    this.guarded?.written(text === "" ? undefined : text.endsWith("\n"));
   }
 
   lines(): string[] {
@@ -187,4 +208,54 @@ Deno.test("createReporter() stops reporting, and throws nothing, when nobody rea
   reporter.close();
   assertEquals(calls, 1);
   assertEquals(timers, 0);
+});
+
+Deno.test("createReporter() keeps what others print above the block, and brings it back", () => {
+  const rig = new Rig("auto", true);
+  rig.write("before\n");
+  rig.send(started(3, 0), attemptStarted("a", START));
+  rig.pass(500);
+  const block = rig.terminal.lines().slice(1);
+  assertEquals(block.length > 1, true);
+  rig.write("one\n");
+  rig.now += 10;
+  rig.write("two\n");
+  rig.pass(200);
+  assertEquals(rig.terminal.lines().slice(0, 3), ["before", "one", "two"]);
+  assertEquals(rig.terminal.lines().length, 3 + block.length, "the block is there, once");
+  rig.send(done("a", rig.now), ended());
+  const last = rig.terminal.lines();
+  assertEquals(last.slice(0, 3), ["before", "one", "two"]);
+  assertEquals(last.filter((line) => /░|█/.test(line)), []);
+  assertEquals([rig.guarded, rig.timers], [undefined, 0]);
+});
+
+Deno.test("createReporter() waits for the end of somebody's line, but not for ever", () => {
+  const rig = new Rig("auto", true);
+  rig.send(started(3, 0), attemptStarted("a", START));
+  rig.pass(500);
+  rig.write("name? ");
+  rig.pass(500);
+  assertEquals(rig.terminal.lines(), ["name? "]);
+  rig.write("me\n");
+  rig.pass(200);
+  assertEquals(rig.terminal.lines()[0], "name? me");
+  rig.write("dots ...");
+  rig.pass(2000);
+  assertEquals(rig.terminal.lines().slice(0, 2), ["name? me", "dots ..."]);
+  assert(rig.terminal.lines().length > 3, "the block is back");
+  rig.write("half");
+  rig.send(nodeFailed("b"));
+  assertEquals(rig.terminal.lines()[2], "half");
+  assertStringIncludes(rig.terminal.lines()[3]!, "failed");
+});
+
+Deno.test("createReporter() writes plain lines where the terminal has the block of another run", () => {
+  const rig = new Rig("auto", true);
+  rig.isTaken = true;
+  rig.send(started(3, 0), attemptStarted("a", START));
+  rig.pass(6000);
+  rig.send(done("a", rig.now), ended());
+  assertEquals(rig.text.includes("\x1b"), false, rig.text);
+  assertStringIncludes(rig.text, "0%: 0 done, 1 running");
 });

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { oneLine, pad, textWidth, truncate } from "../../lib/ui/text.ts";
+import { oneLine, pad, plainLines, textWidth, truncate } from "../../lib/ui/text.ts";
 
 Deno.test("textWidth() counts wide characters as two and colours as nothing", () => {
   assertEquals(
@@ -27,4 +27,8 @@ Deno.test("oneLine() leaves no indentation of lines", () => {
 
 Deno.test("oneLine() leaves nothing that moves the cursor", () => {
   assertEquals(oneLine(" a\tb\r\nc\x1b[2Jd\u2029e\x07 "), "a b cd e");
+});
+
+Deno.test("plainLines() leaves out what was written over, and colours", () => {
+  assertEquals(plainLines("a\r\nb\n\n\r10%\r\x1b[32m20%\x1b[0m\r\n  c"), ["a", "b", "", "20%", "  c"]);
 });

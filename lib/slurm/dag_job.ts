@@ -24,6 +24,7 @@ import { failureReport } from "../ui/report.ts";
 import type { ComputeConfig } from "../worker/compute_task.ts";
 import { PayloadSource } from "../worker/payload_source.ts";
 import { ProcessComputer } from "../worker/process_computer.ts";
+import { startOfRun } from "./job_command.ts";
 import type { SlurmClient } from "./client.ts";
 import { checkDependencies } from "./dag_dependencies.ts";
 import { type DagNode, type DagRun, readDagRun } from "./dag_run.ts";
@@ -92,6 +93,7 @@ export async function runDagJob(options: DagJobOptions): Promise<number> {
   };
   const computer = new ProcessComputer(runtime, run.runId, {
     entry: snapshotUrl(runtime.store.root, code, run.entry),
+    start: startOfRun(run, runtime.store.root),
     config: () => Promise.resolve(config),
     sourcesOf: new PayloadSource(runtime, dir).sourcesOf,
     stopping: signal,

@@ -18,6 +18,7 @@ import { eventText } from "../ui/event_text.ts";
 import { plural } from "../ui/text.ts";
 import { PayloadSource } from "../worker/payload_source.ts";
 import { ProcessComputer } from "../worker/process_computer.ts";
+import { startOfRun } from "./job_command.ts";
 import type { BesideTasks } from "./beside_tasks.ts";
 import { endOfJob } from "./end_of_job.ts";
 import { JobHints } from "./job_hints.ts";
@@ -89,6 +90,7 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
   const endsAt = await endOfJob(runtime.machine.clock, { env, slurm, client, timeMin });
   const computer = new ProcessComputer(runtime, run.runId, {
     entry: snapshotUrl(runtime.store.root, run.code, run.entry),
+    start: startOfRun(run, runtime.store.root),
     config: () =>
       Promise.resolve({
         config: runtime.config,

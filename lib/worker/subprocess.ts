@@ -1,3 +1,4 @@
+import { computeEnvironment } from "../core/environment.ts";
 import { ProtocolError } from "../core/errors.ts";
 import type { Outcome } from "../run/outcome.ts";
 import { ComputingProcess, type Exit } from "./computing_process.ts";
@@ -69,7 +70,7 @@ export class WorkerProcess implements AsyncDisposable {
     const connection = listener.expect(token);
     const process = ComputingProcess.spawn({
       ...options,
-      command: [...command, listener.path, token],
+      env: { ...options.env, ...computeEnvironment({ socket: listener.path, token }) },
       folder: listener.folder,
       output,
     });

@@ -6,7 +6,7 @@ import type { TaskMessage } from "./protocol.ts";
 
 /** Options of `WorkerProcess.start`. */
 export interface WorkerProcessOptions {
-  /** What to start, from `workerCommand()`; the socket and a token are added to it. */
+  /** What to start, from `workerCommand()`; the environment tells it the socket and a token. */
   command: readonly string[];
   /** Where the process reports. */
   listener: WorkerListener;

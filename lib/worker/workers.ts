@@ -1,12 +1,17 @@
 import type { Runtime } from "../run/runtime.ts";
 import { workerCommand } from "./command.ts";
 import { WorkerListener } from "./listener.ts";
+import { ownStart, type RunStart } from "./run_start.ts";
 import { WorkerProcess } from "./subprocess.ts";
 
 /** How worker processes are started. */
 export interface WorkersOptions {
   /** URL of the module that the run was started with: its configuration holds for the workers. */
   entry: string;
+  /** What the process that began the run was started with. @default what this one was */
+  start?: RunStart | undefined;
+  /** Most megabytes of V8's heap in each process. @default V8's own limit */
+  maxHeapMb?: number | undefined;
   /** Given to each process once: what `compute_task.ts` reads. Made for the first process. */
   config: () => Promise<unknown>;
   /** Aborts when this process itself was told to stop. */
@@ -35,9 +40,10 @@ export class Workers implements AsyncDisposable {
       await this.#dismiss(worker);
     }
     const { machine, logger } = this.#runtime;
-    const { entry, stopping } = this.#options;
+    const { entry, stopping, maxHeapMb } = this.#options;
+    const start = this.#options.start ?? ownStart(entry, (text) => logger.warn(text));
     const worker = await WorkerProcess.start({
-      command: workerCommand({ module: entry }),
+      command: workerCommand({ module: entry, start, maxHeapMb }),
       listener: this.#listener ??= WorkerListener.open(),
       config: await (this.#config ??= this.#options.config()),
       files: machine.files,

@@ -16,6 +16,8 @@ export interface ComputeOrder {
   readonly socket: string;
   /** Which process it is. */
   readonly token: string;
+  /** What it puts back before it begins: variables of the run's process that it was started with changed; `null` for none. */
+  readonly restore?: Readonly<Record<string, string | null>>;
 }
 
 /**
@@ -33,5 +35,10 @@ export function takeComputeOrder(): ComputeOrder | undefined {
   const text = Deno.env.get(COMPUTE);
   if (text === undefined) return undefined;
   Deno.env.delete(COMPUTE);
-  return JSON.parse(text);
+  const order: ComputeOrder = JSON.parse(text);
+  for (const [name, value] of Object.entries(order.restore ?? {})) {
+    if (value === null) Deno.env.delete(name);
+    else Deno.env.set(name, value);
+  }
+  return order;
 }

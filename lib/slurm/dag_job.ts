@@ -31,6 +31,7 @@ import { type DagNode, type DagRun, readDagRun } from "./dag_run.ts";
 import { JobSignals } from "./job_signals.ts";
 import { JobProgress } from "./job_progress.ts";
 import { isNearlyUp, requeueJob } from "./job_requeue.ts";
+import { heapMbOf } from "./spec.ts";
 
 /** What a job of a run in DAG mode is started with. */
 export interface DagJobOptions {
@@ -93,6 +94,7 @@ export async function runDagJob(options: DagJobOptions): Promise<number> {
   };
   const computer = new ProcessComputer(runtime, run.runId, {
     entry: snapshotUrl(runtime.store.root, code, run.entry),
+    maxHeapMb: heapMbOf(run.specs[node.spec] ?? {}, 1),
     start: startOfRun(run, runtime.store.root),
     config: () => Promise.resolve(config),
     sourcesOf: new PayloadSource(runtime, dir).sourcesOf,

@@ -152,6 +152,7 @@ class Child {
       outcome,
       marked,
       replaceMe: this.#replaceMe || !marked,
+      rss: Deno.memoryUsage().rss,
     });
   }
 

@@ -70,6 +70,13 @@ export function furuCommand({ module, start, maxHeapMb }: WorkerCommandOptions =
   ];
 }
 
+/** What ends well where furu's program can be started at all, and does nothing. */
+export function probeCommand(): string[] {
+  if (Deno.build.standalone) return [Deno.execPath(), "--version"];
+  const own = packed();
+  return own === undefined ? [Deno.execPath(), "eval", "0"] : [own.file, "--version"];
+}
+
 /**
  * A package.json holds where Deno looks for one, which is beside its main module, or in the current folder for code that is in
  * no file: furu's program is such code, and goes back to its folder before it does anything.

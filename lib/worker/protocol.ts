@@ -91,6 +91,8 @@ export const childMessageSchema = z.discriminatedUnion("type", [
     marked: z.boolean(),
     /** The process must not be given another task. */
     replaceMe: z.boolean(),
+    /** How much memory it has, in bytes. */
+    rss: z.number().optional(),
   }),
   /** An error of an attempt that had ended: text for that one's log. */
   z.object({ type: z.literal("floating"), id: z.int(), text: z.string() }),

@@ -16,6 +16,8 @@ export interface WorkerProcessOptions {
   cwd?: string;
   /** Environment variables added to this process's own. */
   env?: Record<string, string>;
+  /** What the process makes of variables before it begins; `null` removes one. @default nothing */
+  restore?: Readonly<Record<string, string | null>>;
   /** Where logs are written. */
   files: Files;
   /** Time. */
@@ -24,6 +26,10 @@ export interface WorkerProcessOptions {
   graceMs?: number;
   /** Milliseconds that it may take to report. @default 120000 */
   startTimeoutMs?: number;
+  /** After so many attempts it takes no more. @default no limit */
+  maxTasks?: number | undefined;
+  /** Told after each attempt how many megabytes it has, and how many attempts it has made: must it take no more? */
+  isTooBig?: (megabytes: number, attempts: number) => boolean;
   /** Ends the wait for it to report. */
   signal?: AbortSignal;
   /** Aborts when this process itself was told to stop: what a signal ended then was preempted. */

@@ -106,7 +106,10 @@ describe("a module in a worker sees what it saw in the run's own process:", () =
       lock: false,
     };
     await scene.write("conf/some.json", JSON.stringify(config));
-    await scene.write("project/deno.json", JSON.stringify({ ...config, imports: { ...imports, n: "./n.ts" } }));
+    await scene.write(
+      "project/deno.json",
+      JSON.stringify({ ...config, imports: { ...imports, n: "./n.ts" } }),
+    );
     const path = await scene.write("project/p.ts", script("n", `import n from "n";`, 'Deno.chdir("/tmp");'));
     const seen = await sameIn(scene, ["run", "-A", "--config", "conf/some.json", path]);
     assertEquals(seen.extra, "the one that was named");
@@ -127,7 +130,9 @@ describe("a module in a worker sees what it saw in the run's own process:", () =
     await using scene = await Scene.make();
     await scene.write(
       "my project/package.json",
-      JSON.stringify({ dependencies: { "dep": "^1.0.0", "zod": "^4", "@noble/hashes": "^2", "deno-std": "1.4.0" } }),
+      JSON.stringify({
+        dependencies: { "dep": "^1.0.0", "zod": "^4", "@noble/hashes": "^2", "deno-std": "1.4.0" },
+      }),
     );
     const modules = `${scene.folder}/my project/node_modules`;
     await scene.write(

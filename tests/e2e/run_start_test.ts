@@ -206,3 +206,87 @@ describe("the program", () => {
     );
   });
 });
+
+/** Its tasks keep megabytes in their process; it prints how many tasks each process has computed, and the heap's limit. */
+const KEEPS = `import { defineTask, get, runLocal, z } from "${MOD}";
+  import v8 from "node:v8";
+  const [mb, options] = Deno.args;
+  const kept = [];
+  const Keep = defineTask({
+    name: "start/Keep",
+    params: z.object({ x: z.int() }),
+    create: () => {
+      kept.push(new Uint8Array(Number(mb) * 2 ** 20).fill(1));
+      return { pid: Deno.pid, heap: v8.getHeapStatistics().heap_size_limit / 2 ** 20 };
+    },
+  });
+  if (import.meta.main) {
+    const roots = Array.from({ length: 12 }, (_, x) => Keep({ x }));
+    await runLocal(roots, { progress: "none", maxWorkers: 1, ...JSON.parse(options ?? "{}") });
+    const seen = await Promise.all(roots.map((root) => get(root)));
+    const counts = Object.values(Object.groupBy(seen, ({ pid }) => pid)).map((each) => each.length);
+    console.log(JSON.stringify({ counts: counts.sort((a, b) => b - a), heap: seen[0].heap }));
+  }`;
+
+async function keep(
+  mb: number,
+  options: Record<string, unknown> = {},
+  env: Record<string, string> = {},
+): Promise<{ counts: number[]; heap: number; stderr: string }> {
+  await using scene = await Scene.make();
+  const path = await scene.write("keeps.ts", KEEPS);
+  const { code, stdout, stderr } = await scene.spawn([path, String(mb), JSON.stringify(options)], env).ended;
+  assertEquals(code, 0, stderr);
+  return { ...JSON.parse(stdout), stderr };
+}
+
+describe("a worker process is replaced", () => {
+  it("when it has grown, without being asked for", async () => {
+    const { counts, stderr } = await keep(30, {}, { FURU_LOG_LEVEL: "debug" });
+    assert(counts.length > 1 && counts[0]! < 10, `${counts}`);
+    assertMatch(stderr, /has \d+ MB of memory after \d tasks, more than \d+ MB/);
+  });
+
+  it("not for what all tasks need, and not when nothing grows", async () => {
+    assertEquals((await keep(0)).counts, [12]);
+  });
+
+  it("after so many tasks, or with so much memory, as options, variables and furu.json say", async () => {
+    assertEquals((await keep(0, { maxTasksPerWorker: 5 })).counts, [5, 5, 2]);
+    assertEquals((await keep(0, {}, { FURU_MAX_TASKS_PER_WORKER: "6" })).counts, [6, 6]);
+    assertEquals((await keep(0, { maxWorkerMb: 1 })).counts.length, 12);
+    assertEquals((await keep(30, { maxWorkerMb: 10_000 })).counts, [12]);
+  });
+});
+
+describe("the heap of a worker process", () => {
+  it("has the limit that options or variables say", async () => {
+    const plain = (await keep(0)).heap;
+    const small = (await keep(0, { maxHeapMb: 100 })).heap;
+    assert(small < plain && small >= 100 && small < 300, `${small}`);
+    assertEquals((await keep(0, {}, { FURU_MAX_HEAP_MB: "100" })).heap, small);
+    assertEquals((await keep(0, {}, { DENO_V8_FLAGS: "--max-old-space-size=100" })).heap, small);
+  });
+
+  it("that is full is said with what raises it; inline there is none to limit", async () => {
+    await using scene = await Scene.make();
+    const path = await scene.write(
+      "full.ts",
+      `import { defineTask, runLocal, z } from "${MOD}";
+       const A = defineTask({ name: "start/Full", params: z.object({}), create: () => {
+         for (const all = [];;) all.push(Array.from({ length: 10_000 }, (_, i) => ({ i })));
+       } });
+       if (import.meta.main) {
+         await runLocal(A(), { progress: "none", isolation: "inline", maxHeapMb: 60 }).catch((error) => console.log(error.message));
+         await runLocal(A(), { progress: "none", maxComputeRetries: 0, maxHeapMb: 60 });
+       }`,
+    );
+    const { code, stdout, stderr } = await scene.spawn([path]).ended;
+    assertEquals(code, 1);
+    assertStringIncludes(stdout, 'Cannot use maxHeapMb with isolation "inline"');
+    assertMatch(
+      stderr,
+      /exit 133: V8 ran out of heap; raise maxHeapMb \(in furu.json, FURU_MAX_HEAP_MB or --max-heap\)/,
+    );
+  });
+});

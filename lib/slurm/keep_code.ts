@@ -44,13 +44,14 @@ export async function keepCode(
 }
 
 /** What of its options decides how imports are resolved. */
-function resolutionOf({ options }: RunStart): Resolution {
+function resolutionOf({ options, packageFolder }: RunStart): Resolution {
   const fileOf = (name: string): string | undefined => {
     const path = options.findLast((each) => each.startsWith(`--${name}=`))?.slice(name.length + 3);
     return path !== undefined && isAbsolute(path) ? path : undefined;
   };
   return {
-    config: options.includes("--no-config") ? null : fileOf("config"),
+    config: options.includes("--no-config") || packageFolder !== undefined ? null : fileOf("config"),
+    packageFolder,
     importMap: fileOf("import-map"),
     options: options.filter((each) => each.startsWith("--unstable")),
   };

@@ -25,6 +25,8 @@ export interface CodeFile {
 export interface Resolution {
   /** Path of the configuration; `null` for none. @default the one nearest to the first module */
   config?: string | null | undefined;
+  /** The folder whose package.json says what names stand for, where no configuration does. @default none */
+  packageFolder?: string | undefined;
   /** Path of the import map. @default what the configuration says */
   importMap?: string | undefined;
   /** Other options that change it. @default none */
@@ -66,14 +68,17 @@ export async function currentCode(
   const roots = [...new Set(urls)].filter(isLocal);
   const [first] = roots;
   if (first === undefined) return undefined;
-  const { importMap, options } = resolution;
+  const { importMap, packageFolder, options } = resolution;
   const nearest = findUpward(dirname(fromFileUrl(first)), ["deno.json", "deno.jsonc"])?.path;
   const config = resolution.config === null ? undefined : resolution.config ?? nearest;
   const modules = await localModules(roots, config, [
     ...options ?? [],
     ...(importMap === undefined ? [] : [`--import-map=${importMap}`]),
   ]);
-  const { base, projects, paths, configs, locks, names } = projectFiles(modules, config, importMap);
+  const { base, projects, paths, configs, locks, names } = projectFiles(modules, config, {
+    importMap,
+    packageFolder,
+  });
   const files = await Promise.all(
     [...paths].sort().map(async (path): Promise<CodeFile> => {
       const bytes = await read(path);
@@ -92,7 +97,9 @@ export async function currentCode(
     roots: roots.map((url) => relative(base, fromFileUrl(url))),
     ...(names === undefined ? {} : { names: relative(base, names) }),
     ...(config === undefined ? {} : { config: relative(base, config) }),
-    ...(config === nearest && importMap === undefined && !options?.length ? {} : { resolution }),
+    ...(config === nearest && (importMap ?? packageFolder) === undefined && !options?.length
+      ? {}
+      : { resolution }),
     files,
   };
 }

@@ -27,6 +27,7 @@ export const manifestSchema: z.ZodType<Manifest> = z.object({
   resolution: z.object({
     config: z.string().nullable().exactOptional(),
     importMap: z.string().exactOptional(),
+    packageFolder: z.string().exactOptional(),
     options: z.array(z.string()).exactOptional(),
   }).exactOptional(),
   files: z.record(z.string(), z.string()),

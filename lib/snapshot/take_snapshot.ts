@@ -113,7 +113,9 @@ async function fill(store: Store, code: CurrentCode, into: string, place: string
       if (await store.machine.files.stat(path) === undefined) await ensure(store, path, file.bytes);
     } else if (!await isSame(store, path, file)) await linkContents(store, path, file);
   }
-  if (code.names === undefined) await ensure(store, join(into, "deno.json"), configOfNone(code.base, place));
+  if (code.names === undefined && code.resolution?.packageFolder === undefined) {
+    await ensure(store, join(into, "deno.json"), configOfNone(code.base, place));
+  }
 }
 
 /** One more name for the contents, which are written where nobody has before. */

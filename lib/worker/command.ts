@@ -46,23 +46,23 @@ export function furuCommand({ module, start, maxHeapMb }: WorkerCommandOptions =
   if (Deno.build.standalone) return [Deno.execPath()];
   const own = packed();
   if (own?.pipeline !== undefined) return [own.file];
-  const hasConfig = start?.options.some((each) => /^--(no-)?config\b/.test(each)) ?? false;
-  const config = module === undefined || hasConfig ? undefined : nearestConfig(module);
+  const { options = [], packageFolder } = start ?? {};
+  const isGiven = packageFolder !== undefined || options.some((each) => /^--(no-)?config\b/.test(each));
+  const config = module === undefined || isGiven ? undefined : nearestConfig(module);
   if (own !== undefined) {
     // Not the configuration itself: what is embedded has to be added to it, on each machine anew.
     return [own.file, ...(config === undefined ? [] : [`${PACKED_MODULE_FLAG}=${pathOf(module!)}`])];
   }
-  const { options = [], packageFolder } = start ?? {};
   const heap = maxHeapMb === undefined ? [] : [`--v8-flags=--max-old-space-size=${maxHeapMb}`];
   const flags = ["--quiet", V8_FLAGS, ...options, ...heap];
-  if (config === undefined && packageFolder !== undefined) return inFolder(packageFolder, flags);
+  if (packageFolder !== undefined) return inFolder(packageFolder, flags);
   return [
     Deno.execPath(),
     "run",
     "--allow-all",
     ...(config !== undefined
       ? ["--config", config]
-      : hasConfig || CLI_URL.protocol === "file:"
+      : isGiven || CLI_URL.protocol === "file:"
       ? []
       : ["--no-config"]),
     ...flags,

@@ -63,8 +63,12 @@ export function ownStart(module: string, warn: (text: string) => void): RunStart
  * @param place Where a file is kept: a URL, or what it was given.
  */
 export function placedStart(start: RunStart, place: (url: string) => string): RunStart {
+  const { packageFolder } = start;
   return {
     ...start,
+    ...(packageFolder === undefined ? {} : {
+      packageFolder: dirname(pathOf(place(`${packageFolder}/package.json`))),
+    }),
     options: start.options.map((each) => {
       const [, option, path] = /^(--(?:config|import-map|preload|import|require)=)(\/.*)$/.exec(each) ?? [];
       return option === undefined ? each : `${option}${pathOf(place(path!))}`;

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { toFileUrl } from "@std/path/to-file-url";
 import { describe, it } from "@std/testing/bdd";
-import { denoDir } from "../deno_dir.ts";
+import { importMap, linkPackages, PACKAGES } from "../packages.ts";
 import { REPOSITORY, Scene } from "./run_rig.ts";
 
 const MOD = toFileUrl(`${REPOSITORY}mod.ts`).href;
@@ -54,21 +54,6 @@ async function sameIn(
   return { ...main[0], stderr: err };
 }
 
-/** An import map with all of `@std` that furu imports, and more. */
-function importMap(imports: Record<string, string>): string {
-  const std: Record<string, string> = {};
-  for (const { name } of Deno.readDirSync(`${REPOSITORY}links`)) {
-    const { exports } = JSON.parse(Deno.readTextFileSync(`${REPOSITORY}links/${name}/deno.json`));
-    for (const [key, path] of Object.entries<string>(exports)) {
-      std[`@std/${name}${key.slice(1)}`] = toFileUrl(`${REPOSITORY}links/${name}/${path}`).href;
-    }
-  }
-  const { imports: own } = JSON.parse(Deno.readTextFileSync(CONFIG));
-  return JSON.stringify({
-    imports: { zod: own.zod, "@noble/hashes/": own["@noble/hashes/"], ...std, ...imports },
-  });
-}
-
 describe("a module in a worker sees what it saw in the run's own process:", () => {
   it("arguments, whatever they are, although the script changes them and its folder", async () => {
     await using scene = await Scene.make();
@@ -118,8 +103,7 @@ describe("a module in a worker sees what it saw in the run's own process:", () =
   it("an import map, and no configuration although there is one", async () => {
     await using scene = await Scene.make();
     await scene.write("maps/n.ts", `export default "mapped";`);
-    const { imports: { zod, "@noble/hashes/": noble } } = JSON.parse(Deno.readTextFileSync(CONFIG));
-    await scene.write("maps/map.json", importMap({ zod, "@noble/hashes/": noble, "n": "./n.ts" }));
+    await scene.write("maps/map.json", importMap({ n: "./n.ts" }));
     await scene.write("deno.json", "{ not json");
     const path = await scene.write("p.ts", script("n", `import n from "n";`));
     const words = ["run", "-A", "--no-config", "--no-lock", "--import-map", "maps/map.json", path];
@@ -131,21 +115,15 @@ describe("a module in a worker sees what it saw in the run's own process:", () =
     await scene.write(
       "my project/package.json",
       JSON.stringify({
-        dependencies: { "dep": "^1.0.0", "zod": "^4", "@noble/hashes": "^2", "deno-std": "1.4.0" },
+        dependencies: { dep: "^1.0.0", ...PACKAGES },
       }),
     );
-    const modules = `${scene.folder}/my project/node_modules`;
     await scene.write(
       "my project/node_modules/dep/package.json",
       JSON.stringify({ name: "dep", version: "1.0.0", type: "module", main: "index.js" }),
     );
     await scene.write("my project/node_modules/dep/index.js", `export default "dep of the project";`);
-    await Deno.mkdir(`${modules}/@noble`);
-    for (const name of ["zod", "@noble/hashes", "deno-std"]) {
-      const folder = `${denoDir()}/npm/registry.npmjs.org/${name}`;
-      const [version] = [...Deno.readDirSync(folder)].filter(({ isDirectory }) => isDirectory);
-      await Deno.symlink(`${folder}/${version!.name}`, `${modules}/${name}`);
-    }
+    linkPackages(`${scene.folder}/my project/node_modules`);
     await scene.write("map.json", importMap({}));
     const path = await scene.write("my project/src/p.ts", script("dep", `import dep from "dep";`));
     const seen = await sameIn(scene, ["run", "-A", "--import-map", "map.json", path, "a"]);

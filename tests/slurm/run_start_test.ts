@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
+import { toFileUrl } from "@std/path/to-file-url";
+import { importMap, linkPackages, PACKAGES } from "../packages.ts";
 import { Script } from "../rig.ts";
-import { Project, projectConfig } from "../snapshot/rig.ts";
+import { Project, projectConfig, REPOSITORY } from "../snapshot/rig.ts";
 import type { Cluster } from "./cluster.ts";
 import { describeOnSlurm } from "./suite.ts";
 
@@ -39,9 +41,12 @@ class StartProject extends Project {
     });
   }
 
-  async run(
+  /** Runs a pipeline. @returns what it saw itself, and what a job saw. */
+  async look(
     mode: string,
     options: string,
+    path = "src/pipeline.ts",
+    names = ["--config", "conf/deno.json"],
   ): Promise<{ seen: unknown[]; worker: { seen: unknown[]; heap: number } }> {
     const child = new Deno.Command(Deno.execPath(), {
       args: [
@@ -49,13 +54,12 @@ class StartProject extends Project {
           "run",
           "-A",
           "--quiet",
-          "--config",
-          "conf/deno.json",
+          ...names,
           "--unstable-kv",
           "--seed=5",
           "--preload=conf/pre.ts",
         ],
-        ...["src/pipeline.ts", mode, options, "--a b", "'"],
+        ...[path, mode, options, "--a b", "'"],
       ],
       cwd: this.folder,
       env: { ...this.#cluster.env, FURU_PATH: this.rig.root, NO_COLOR: "1" },
@@ -84,7 +88,7 @@ describeOnSlurm("jobs see what the process of their run was started with", (suit
     for (const options of ["{}", '{ "snapshot": false }']) {
       suite.it(`${mode} ${options}`, async () => {
         await using project = new StartProject(suite.cluster);
-        const { seen, worker } = await project.run(mode, options);
+        const { seen, worker } = await project.look(mode, options);
         assertEquals(worker.seen, seen);
         assertEquals(seen.slice(0, 2), [[mode, options, "--a b", "'"], true]);
         assertEquals(seen.slice(3), ["as the configuration says", 5]);
@@ -92,6 +96,34 @@ describeOnSlurm("jobs see what the process of their run was started with", (suit
         assert(worker.heap > 500 && worker.heap < 1024, `${worker.heap}`);
         const record = project.rig.tree().find((name) => name.endsWith("/run.json"))!;
         assertStringIncludes(project.rig.read(join("store", record)), '"--a b"');
+      });
+    }
+  }
+});
+
+describeOnSlurm("jobs find packages where the process of their run did", (suite) => {
+  for (const mode of ["dag", "pool"]) {
+    for (const options of ["{}", '{ "snapshot": false }']) {
+      suite.it(`in a package.json and an import map: ${mode} ${options}`, async () => {
+        await using project = new StartProject(suite.cluster);
+        project.write({
+          "js/package.json": JSON.stringify({ dependencies: { names: "^1", ...PACKAGES } }),
+          "js/node_modules/names/package.json": JSON.stringify({
+            name: "names",
+            version: "1.0.0",
+            type: "module",
+            main: "index.js",
+          }),
+          "js/node_modules/names/index.js": 'export default "of the package";',
+          "js/src/pipeline.ts": PIPELINE,
+          "map.json": importMap({ "@furu/furu": toFileUrl(`${REPOSITORY}/mod.ts`).href }),
+        });
+        linkPackages(`${project.folder}/js/node_modules`);
+        const { seen, worker } = await project.look(mode, options, "js/src/pipeline.ts", [
+          "--import-map=map.json",
+        ]);
+        assertEquals(worker.seen, seen);
+        assertEquals(seen[3], "of the package");
       });
     }
   }

@@ -109,12 +109,17 @@ const LETTERS: Readonly<Record<string, string>> = {
 /** What is no `deno run` has options of its own, which mean nothing to a worker. */
 const OTHER_COMMANDS = ["test", "bench", "serve", "eval", "repl", "jupyter", "watch", "x", "desktop"];
 
+/** Of them those for which Deno looks for a configuration in the current folder, not beside the module. */
+const IN_FOLDER = ["test", "bench", "eval", "repl", "jupyter"];
+
 /** What a command line says about workers. */
 export interface CarriedOptions {
   /** What they get, each as one word with an absolute path. */
   options: string[];
   /** What they do not get although it can make a difference, for people. */
   said: string[];
+  /** Did Deno look for a configuration in the folder that the process was started in, not beside its main module? */
+  inFolder: boolean;
 }
 
 /**
@@ -122,42 +127,42 @@ export interface CarriedOptions {
  *
  * @param words The command line of the process: Deno, its options, the script and what follows that.
  * @param args What follows the script, as the script sees it.
- * @param folder The folder that it was started in.
+ * @param folder The folder that it was started in; `undefined` where that is not known.
  * @returns `undefined` where the command line is not one of these.
  */
 export function carriedOptions(
   words: readonly string[],
   args: readonly string[],
-  folder: string,
+  folder: string | undefined,
 ): CarriedOptions | undefined {
   const end = words.length - args.length;
   if (end < 1 || args.some((arg, i) => words[end + i] !== arg)) return undefined;
   const options: string[] = [];
   const said: string[] = [];
-  let plain: boolean | undefined;
+  let command: string | undefined;
   const given = words.slice(1, end);
   while (given.length > 0) {
     const word = given.shift()!;
     if (!word.startsWith("-") || word === "-" || word === "--") {
       // The first of them is the command, or the script.
-      plain ??= !OTHER_COMMANDS.includes(word);
+      command ??= word;
       continue;
     }
     for (const { name, value, written } of namesOf(word)) {
       const option = optionOf(name);
       if (option === undefined) {
-        if (plain !== false) said.push(`${written} (furu does not know it)`);
+        if (!OTHER_COMMANDS.includes(command ?? "")) said.push(`${written} (furu does not know it)`);
         continue;
       }
       const text = value ?? valueOf(option, given);
       if (option.fate === "say") said.push(`${written} (${option.why})`);
-      if (option.fate === "carry") options.push(text === undefined ? `--${name}` : `--${name}=${text}`);
-      if (option.fate === "file") {
-        options.push(text === undefined ? `--${name}` : `--${name}=${fileOf(text, folder)}`);
-      }
+      if (option.fate === "say" || option.fate === "drop") continue;
+      const meant = text === undefined || option.fate === "carry" ? text : fileOf(text, folder);
+      if (text !== undefined && meant === undefined) said.push(`${written} (where ${text} is is not known)`);
+      else options.push(meant === undefined ? `--${name}` : `--${name}=${meant}`);
     }
   }
-  return { options, said };
+  return { options, said, inFolder: IN_FOLDER.includes(command ?? "") };
 }
 
 /** The options that a word stands for: `-Aqc` for three. */
@@ -192,6 +197,7 @@ function valueOf({ value }: Option, given: string[]): string | undefined {
   return value === "word" || (given.length > 1 && !given[0]!.startsWith("-")) ? given.shift() : undefined;
 }
 
-function fileOf(text: string, folder: string): string {
-  return isAbsolute(text) || /^[a-z][a-z0-9+.-]+:/i.test(text) ? text : resolve(folder, text);
+function fileOf(text: string, folder: string | undefined): string | undefined {
+  if (isAbsolute(text) || /^[a-z][a-z0-9+.-]+:/i.test(text)) return text;
+  return folder === undefined ? undefined : resolve(folder, text);
 }

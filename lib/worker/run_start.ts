@@ -2,6 +2,7 @@ import { dirname } from "@std/path/posix/dirname";
 import { isAbsolute } from "@std/path/posix/is-absolute";
 import { basename } from "@std/path/posix/basename";
 import { z } from "zod";
+import { environmentVariables } from "../core/environment.ts";
 import { FURU_URL } from "../core/furu_url.ts";
 import { furuGlobals, processStart } from "../core/globals.ts";
 import { packed } from "../core/packed.ts";
@@ -30,6 +31,12 @@ export const runStartSchema: z.ZodType<RunStart> = z.object({
 
 const CLI = `${FURU_URL}cli.ts`;
 
+/** Does it say how much V8's heap may have? */
+export function saysHeap({ options }: RunStart): boolean {
+  const flags = [...options, environmentVariables().DENO_V8_FLAGS ?? ""];
+  return flags.some((each) => /--max[-_](old[-_]space|heap)[-_]size/.test(each));
+}
+
 /** What is said once in a process. */
 const told = new Set<string>();
 let carried: CarriedOptions | undefined;
@@ -44,14 +51,14 @@ export function ownStart(module: string, warn: (text: string) => void): RunStart
   const args = [...processStart().args];
   // One file has what it has.
   if (Deno.build.standalone || packed() !== undefined) return { args, options: [] };
-  const { options, said } = carried ??= ownOptions();
+  const { options, said, inFolder } = carried ??= ownOptions();
   for (const each of said) {
     if (told.has(each)) continue;
     told.add(each);
     warn(`Workers are started without an option of this process: ${each}`);
   }
   if (options.some((each) => /^--(no-)?config\b/.test(each))) return { args, options };
-  const found = nearestConfig(discoveryFolder(module));
+  const found = nearestConfig(inFolder ? processStart().folder : discoveryFolder(module));
   if (found === undefined) return { args, options };
   if (basename(found) !== "package.json") return { args, options: [`--config=${found}`, ...options] };
   return { args, options, packageFolder: dirname(found) };
@@ -110,9 +117,10 @@ function discoveryFolder(module: string): string | undefined {
 function ownOptions(): CarriedOptions {
   const { args, folder } = processStart();
   const words = commandLine();
-  const found = words && folder !== undefined ? carriedOptions(words, args, folder) : undefined;
+  const found = words && carriedOptions(words, args, folder);
   if (found !== undefined) return found;
-  return { options: [], said: ["all of them (the command line of this process cannot be read)"] };
+  const said = ["any of Deno's (the command line of this process cannot be read)"];
+  return { options: [], said, inFolder: false };
 }
 
 /** The words that this process was started with. Deno shows them to one that may do everything; any other asks a program. */

@@ -4,7 +4,7 @@ import type { Runtime } from "../run/runtime.ts";
 import { plural } from "../ui/text.ts";
 import { workerCommand } from "./command.ts";
 import { WorkerListener } from "./listener.ts";
-import { ownStart, type RunStart } from "./run_start.ts";
+import { ownStart, type RunStart, saysHeap } from "./run_start.ts";
 import { WorkerProcess } from "./subprocess.ts";
 import type { WorkerProcessOptions } from "./worker_options.ts";
 
@@ -17,7 +17,7 @@ export interface WorkersOptions {
   entry: string;
   /** What the process that began the run was started with. @default what this one was */
   start?: RunStart | undefined;
-  /** Most megabytes of V8's heap in each process, unless the configuration says it. @default V8's own limit */
+  /** Most megabytes of V8's heap in each process, unless the configuration or an option of V8 says it. @default V8's own limit */
   maxHeapMb?: number | undefined;
   /** Given to each process once: what `compute_task.ts` reads. Made for the first process. */
   config: () => Promise<unknown>;
@@ -50,8 +50,9 @@ export class Workers implements AsyncDisposable {
     }
     const { machine, logger } = this.#runtime;
     const { entry, stopping } = this.#options;
-    const { maxHeapMb = this.#options.maxHeapMb, maxTasksPerWorker } = this.#runtime.config;
     const start = this.#options.start ?? ownStart(entry, (text) => logger.warn(text));
+    const unsaid = saysHeap(start) ? undefined : this.#options.maxHeapMb;
+    const { maxHeapMb = unsaid, maxTasksPerWorker } = this.#runtime.config;
     const worker = await WorkerProcess.start({
       command: workerCommand({ module: entry, start, maxHeapMb }),
       ...heapVariable(maxHeapMb),

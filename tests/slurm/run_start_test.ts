@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
 import { toFileUrl } from "@std/path/to-file-url";
 import { importMap, linkPackages, PACKAGES } from "../packages.ts";
@@ -126,5 +126,16 @@ describeOnSlurm("jobs find packages where the process of their run did", (suite)
         assertEquals(seen[3], "of the package");
       });
     }
+  }
+});
+
+describeOnSlurm("a job in which Deno cannot begin", (suite) => {
+  for (const mode of ["dag", "pool"]) {
+    suite.it(`for want of virtual memory says so: ${mode}`, async () => {
+      await using project = new StartProject(suite.cluster);
+      const specs = { default: { timeMin: 5, setup: ["ulimit -v 4000000"] } };
+      const error = await assertRejects(() => project.look(mode, JSON.stringify({ specs })));
+      assertMatch(String(error), /virtual memory is limited to 4000000 kB \(ulimit -v\)/);
+    });
   }
 });

@@ -79,6 +79,24 @@ Deno.test("carriedOptions() says what cannot be carried and could make a differe
   assertEquals(said("test --fail-fast --some-flag script"), "", "other commands have options of their own");
 });
 
+Deno.test("carriedOptions() knows where Deno looked for a configuration", () => {
+  const inFolder = (line: string) => carriedOptions(["deno", ...line.split(" ")], [], "/at")!.inFolder;
+  assertEquals(["test -A x.ts", "-q eval x", "run test", "serve x.ts", "x.ts"].map(inFolder), [
+    true,
+    true,
+    false,
+    false,
+    false,
+  ]);
+});
+
+Deno.test("carriedOptions() says which files it cannot find where the folder is not known", () => {
+  const words = ["deno", "run", "--config", "a.json", "--cert=/c.pem", "--seed=1", "script.ts"];
+  const { options, said } = carriedOptions(words, [], undefined)!;
+  assertEquals(options, ["--cert=/c.pem", "--seed=1"]);
+  assertEquals(said, ["--config (where a.json is is not known)"]);
+});
+
 Deno.test("carriedOptions() gives up where what follows the script is not what the script saw", () => {
   assertEquals(carriedOptions(["deno", "run", "script.ts", "a"], ["b"], "/at"), undefined);
   assertEquals(carriedOptions(["something else"], ["a", "b"], "/at"), undefined);

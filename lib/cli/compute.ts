@@ -1,14 +1,10 @@
-import { UsageError } from "../core/errors.ts";
+import type { ComputeOrder } from "../core/environment.ts";
 
 /**
- * The hidden command `compute SOCKET TOKEN`: the computing process of a supervisor, which started it. It takes one
- * task after another until its supervisor ends it, or is gone.
+ * What this program is when a supervisor has started it: its computing process. It takes one task after another until its
+ * supervisor ends it, or is gone.
  */
-export async function compute(args: readonly string[]): Promise<never> {
-  const [socket, token] = args;
-  if (socket === undefined || token === undefined) {
-    throw new UsageError("Cannot run 'compute' by hand: runs start it themselves");
-  }
+export async function compute({ socket, token }: ComputeOrder): Promise<never> {
   const [{ runChild }, { computeTask }] = await Promise.all([
     import("../worker/child.ts"),
     import("../worker/compute_task.ts"),

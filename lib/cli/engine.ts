@@ -27,6 +27,12 @@ export interface RunOptions {
   maxComputeRetries?: number;
   /** Is what failed in an earlier run tried again? */
   retryFailed?: boolean;
+  /** Megabytes of V8's heap in each process that computes. */
+  maxHeapMb?: number;
+  /** After so many tasks such a process is replaced. */
+  maxTasksPerWorker?: number;
+  /** After a task that leaves it more megabytes it is replaced, too. */
+  maxWorkerMb?: number;
 }
 
 /** What is asked of a run on Slurm that one on this machine does not have. */
@@ -48,7 +54,17 @@ export type SlurmModeOptions =
 
 /** What `furu run --slurm` asks of a run, besides its roots. */
 export type SlurmRunOptions =
-  & Pick<RunOptions, "entry" | "force" | "progress" | "maxComputeRetries" | "retryFailed">
+  & Pick<
+    RunOptions,
+    | "entry"
+    | "force"
+    | "progress"
+    | "maxComputeRetries"
+    | "retryFailed"
+    | "maxHeapMb"
+    | "maxTasksPerWorker"
+    | "maxWorkerMb"
+  >
   & SlurmModeOptions;
 
 /** A run on Slurm that goes on by itself. */

@@ -1,3 +1,4 @@
+import { takeComputeOrder } from "../core/environment.ts";
 import type { Engine } from "./engine.ts";
 import type { Io } from "./io.ts";
 import type { Program } from "./program.ts";
@@ -24,7 +25,8 @@ export async function main(options: MainOptions): Promise<number> {
   let used: string | undefined;
   try {
     // What computes artifacts for a run: started by furu alone, and often. Nothing else is loaded for it.
-    if (args[0] === "compute") return await (await import("./compute.ts")).compute(args.slice(1));
+    const order = takeComputeOrder();
+    if (order !== undefined) return await (await import("./compute.ts")).compute(order);
     if (args[0] === "job") return await (await import("./job.ts")).job(args.slice(1));
     const { runCommandLine } = await import("./command_line.ts");
     return await runCommandLine({

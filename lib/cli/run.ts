@@ -41,6 +41,21 @@ const flags = {
     "How often a failed task is tried again (default: FURU_MAX_COMPUTE_RETRIES, else 3)",
     (text) => wholeNumber(text, 0),
   ),
+  "max-heap": valueFlag(
+    "MB",
+    "V8's heap in each process that computes (default: FURU_MAX_HEAP_MB; on Slurm by the spec's memGb; else V8's own limit)",
+    (text) => wholeNumber(text, 16),
+  ),
+  "max-tasks-per-worker": valueFlag(
+    "N",
+    "After so many tasks such a process is replaced (default: FURU_MAX_TASKS_PER_WORKER, else no limit)",
+    (text) => wholeNumber(text, 1),
+  ),
+  "max-worker-mb": valueFlag(
+    "MB",
+    "Also after a task that leaves it more memory (default: FURU_MAX_WORKER_MB, else 256, or what is usual where that is more)",
+    (text) => wholeNumber(text, 1),
+  ),
   slurm: optionalChoiceFlag(
     ["pool", "dag"],
     "Run on Slurm, with the specs of furu.json: by a pool of workers (default), or one job for each artifact",
@@ -100,6 +115,11 @@ export const runCommand = defineCommand({
       progress: progressOf(globals),
       ...(flags.retries === undefined ? {} : { maxComputeRetries: flags.retries }),
       ...(flags["no-retry-failed"] ? { retryFailed: false } : {}),
+      ...(flags["max-heap"] === undefined ? {} : { maxHeapMb: flags["max-heap"] }),
+      ...(flags["max-tasks-per-worker"] === undefined
+        ? {}
+        : { maxTasksPerWorker: flags["max-tasks-per-worker"] }),
+      ...(flags["max-worker-mb"] === undefined ? {} : { maxWorkerMb: flags["max-worker-mb"] }),
     };
     if (flags.slurm !== undefined) {
       const snapshot = flags["no-snapshot"] ? { snapshot: false } : {};

@@ -25,6 +25,9 @@ const optionsSchema = z.strictObject({
   maxWaitSec: seconds,
   pollIntervalSec: seconds,
   maxCreates: z.int().positive(),
+  maxHeapMb: z.int().min(16).max(16_777_216),
+  maxTasksPerWorker: z.int().positive(),
+  maxWorkerMb: z.int().positive(),
   logLevel: z.enum(["debug", "info", "warn", "error"]),
   recordGit: z.enum(["cached", "ignore", "uncached"]),
   slurm: slurmSettingsSchema,
@@ -61,6 +64,21 @@ export interface ConfigOptions {
    * @default 32, or the cores where there are more
    */
   maxCreates?: number;
+  /**
+   * Megabytes that V8's heap may have in each process that computes: what it may have of objects and strings. Typed arrays and
+   * buffers are outside of it.
+   *
+   * @default V8's own limit; in a Slurm job what the spec's `memGb` leaves for it
+   */
+  maxHeapMb?: number;
+  /** After so many tasks a process that computes is replaced by a new one. @default no limit */
+  maxTasksPerWorker?: number;
+  /**
+   * A process that computes and has more megabytes of memory after a task is replaced by a new one.
+   *
+   * @default 256, or twice what such a process has after its first task where that is more
+   */
+  maxWorkerMb?: number;
   /** What is logged. @default "info" */
   logLevel?: "debug" | "info" | "warn" | "error";
   /** Whether git is asked for commit and state: once per process, never, or for each record. @default "cached" */
@@ -69,16 +87,17 @@ export interface ConfigOptions {
   slurm?: SlurmSettings;
 }
 
+/** What has no default, or one that is known only where it is used. */
+const OPEN = ["slurm", "maxCreates", "maxHeapMb", "maxTasksPerWorker", "maxWorkerMb"] as const;
+type Open = typeof OPEN[number];
+
 /** The configuration, resolved once and passed down. */
-export type Config =
-  & Required<Omit<ConfigOptions, "slurm" | "maxCreates">>
-  & Pick<ConfigOptions, "slurm" | "maxCreates">;
+export type Config = Required<Omit<ConfigOptions, Open>> & Pick<ConfigOptions, Open>;
 
 /** Checks a configuration that another process of the same run wrote down. */
-export const configSchema: z.ZodType<Config> = optionsSchema.required().extend({
-  slurm: optionsSchema.shape.slurm,
-  maxCreates: optionsSchema.shape.maxCreates,
-}) as unknown as z.ZodType<Config>;
+export const configSchema: z.ZodType<Config> = optionsSchema.required().extend(
+  Object.fromEntries(OPEN.map((name) => [name, optionsSchema.shape[name]])),
+) as unknown as z.ZodType<Config>;
 
 type Field = keyof ConfigOptions;
 
@@ -103,6 +122,13 @@ const VARIABLES: Record<string, { field: Field; parse: (text: string) => unknown
     parse: toNumber,
     allowed: "a whole number from 1",
   },
+  FURU_MAX_HEAP_MB: { field: "maxHeapMb", parse: toNumber, allowed: "megabytes, a whole number from 16" },
+  FURU_MAX_TASKS_PER_WORKER: {
+    field: "maxTasksPerWorker",
+    parse: toNumber,
+    allowed: "a whole number from 1",
+  },
+  FURU_MAX_WORKER_MB: { field: "maxWorkerMb", parse: toNumber, allowed: "megabytes, a whole number from 1" },
   FURU_LOG_LEVEL: {
     field: "logLevel",
     parse: (text) => text.toLowerCase(),

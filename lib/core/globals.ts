@@ -33,9 +33,22 @@ export interface FuruGlobals {
   computations?: unknown;
   /** What a worker imports at the moment, if it does. */
   loadingModule?: unknown;
+  /** What the process was started with. */
+  start?: ProcessStart;
 }
 
 const KEY = Symbol.for("furu/1");
+
+/** What a process was started with, before its own code could change it. */
+export interface ProcessStart {
+  /** What followed the script on the command line. */
+  readonly args: readonly string[];
+  /** The folder that it was started in; `undefined` where that may not be known. */
+  readonly folder: string | undefined;
+}
+
+// When this module is loaded: before the code that imports furu.
+const START: ProcessStart = { args: [...Deno.args], folder: startFolder() };
 
 /**
  * The one object that all copies of furu in this process share; made when first asked for.
@@ -56,5 +69,21 @@ function create(): FuruGlobals {
       );
     }
   }
-  return { version: 1, tasks: new Map(), schemas: new WeakMap() };
+  return { version: 1, tasks: new Map(), schemas: new WeakMap(), start: START };
+}
+
+/** What this process was started with. */
+export function processStart(): ProcessStart {
+  // Another copy of furu may have been first, and is of another version.
+  return furuGlobals().start ??= START;
+}
+
+/** Asked without a prompt: most processes never need it. */
+function startFolder(): string | undefined {
+  try {
+    if (Deno.permissions.querySync({ name: "read", path: "." }).state !== "granted") return undefined;
+    return Deno.cwd();
+  } catch {
+    return undefined; // it was removed
+  }
 }

@@ -17,7 +17,21 @@ export function systemMachine(): Machine {
     isForsaken: (owner, claim) =>
       isSameProcess(owner, self) && !thread.beatsFor(claim.path) && isForsaken(claim),
     beat: (options) => thread.start(options),
-    randomId: () => crypto.getRandomValues(new Uint8Array(6)).toHex(),
+    randomId: randomIds(self),
+  };
+}
+
+/** Ids that two processes never share: by `--seed` all of them would be given the same random numbers. */
+function randomIds(self: Owner): () => string {
+  // FNV-1a over what no other process is: 48 bits of it.
+  let salt = 0xcbf29ce484222325n;
+  for (const char of `${JSON.stringify(self)} ${Date.now()} ${performance.timeOrigin}`) {
+    salt = BigInt.asUintN(64, (salt ^ BigInt(char.codePointAt(0)!)) * 0x100000001b3n);
+  }
+  const own = Array.from({ length: 6 }, (_, i) => Number(salt >> BigInt(8 * i) & 0xffn));
+  return () => {
+    const bytes = crypto.getRandomValues(new Uint8Array(6));
+    return Array.from(bytes, (byte, i) => (byte ^ own[i]!).toString(16).padStart(2, "0")).join("");
   };
 }
 

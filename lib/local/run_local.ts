@@ -1,6 +1,6 @@
 import type { Config } from "../core/config.ts";
 import { resolveConfig } from "../core/config.ts";
-import { RunFailedError } from "../core/errors.ts";
+import { RunFailedError, ValidationError } from "../core/errors.ts";
 import type { EventSink, RunSummary } from "../core/event.ts";
 import { plan } from "../plan/graph.ts";
 import { type SchedulerHints, systemRuntime } from "../run/default_runtime.ts";
@@ -46,6 +46,20 @@ export interface RunLocalOptions {
   maxComputeRetries?: number;
   /** Is an artifact tried again whose latest attempt failed in an earlier run? @default FURU_RETRY_FAILED, true */
   retryFailed?: boolean;
+  /**
+   * Megabytes that V8's heap may have in each worker process; typed arrays and buffers are outside of it.
+   *
+   * @default FURU_MAX_HEAP_MB, V8's own limit
+   */
+  maxHeapMb?: number;
+  /** After so many tasks a worker process is replaced by a new one. @default FURU_MAX_TASKS_PER_WORKER, no limit */
+  maxTasksPerWorker?: number;
+  /**
+   * A worker process that has more megabytes of memory after a task is replaced by a new one.
+   *
+   * @default FURU_MAX_WORKER_MB, 256, or twice what one has after its first task where that is more
+   */
+  maxWorkerMb?: number;
   /** Told what happens. */
   onEvent?: EventSink;
   /** How the run shows itself, on stderr (`"json"`: on stdout). @default "auto" */
@@ -73,6 +87,7 @@ export async function runLocal(
   refuseInside("runLocal");
   const { window = "bfs", keepGoing = false, entry = Deno.mainModule } = options;
   checkChoices(options);
+  checkInline(options);
   if (options.isolation !== "inline") checkSelfStart();
   windowSize(window);
   const limits = workerLimits(options.maxWorkers);
@@ -151,11 +166,19 @@ export async function runLocal(
   });
 }
 
-function overrides({ maxComputeRetries, retryFailed }: RunLocalOptions): Partial<Config> {
-  return {
-    ...(maxComputeRetries === undefined ? {} : { maxComputeRetries }),
-    ...(retryFailed === undefined ? {} : { retryFailed }),
-  };
+const OF_WORKERS = ["maxHeapMb", "maxTasksPerWorker", "maxWorkerMb"] as const;
+
+function overrides(options: RunLocalOptions): Partial<Config> {
+  const names = ["maxComputeRetries", "retryFailed", ...OF_WORKERS] as const;
+  return Object.fromEntries(
+    names.flatMap((name) => options[name] === undefined ? [] : [[name, options[name]]]),
+  );
+}
+
+function checkInline(options: RunLocalOptions): void {
+  const name = options.isolation === "inline" && OF_WORKERS.find((each) => options[each] !== undefined);
+  if (!name) return;
+  throw new ValidationError(`Cannot use ${name} with isolation "inline": it is about worker processes`);
 }
 
 async function childConfig(runtime: Runtime, config: Config): Promise<ComputeConfig> {

@@ -93,7 +93,7 @@ export function headerText(options: HeaderOptions): string {
         `furu_config=$furu_code/${paths.config}`,
         `export FURU_PACKED_PIPELINE=${quote(paths.pipeline)}`,
         // Furu's own ways to start it never run a script that may not call main().
-        `case "\${1-} \${2-}" in "compute "* | "job "* | "worker --run") furu_main=${paths.program} ;; *) furu_main=${
+        `case "\${FURU_COMPUTE+compute} \${1-} \${2-}" in "compute "* | " job "* | " worker --run") furu_main=${paths.program} ;; *) furu_main=${
           quote(paths.main)
         } ;; esac`,
       ]),

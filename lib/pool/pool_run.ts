@@ -13,6 +13,7 @@ import type { Store } from "../store/store.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact.ts";
 import { specOf } from "../task/spec_of.ts";
 import { timeLimitOf } from "../task/time_limit_of.ts";
+import { runStartSchema } from "../worker/run_start.ts";
 
 const hash = z.string().refine(isHash, "must be 32 hex digits") as unknown as z.ZodType<Hash>;
 
@@ -40,6 +41,8 @@ const poolRun = z.object({
   entry: z.string(),
   /** The snapshot of the code that its workers import; none where they import what is there. */
   code: snapshotRefSchema.exactOptional(),
+  /** What the process that began the run was started with. */
+  start: runStartSchema.exactOptional(),
   /** Without a snapshot: versions of packages by what is asked for, as `deno.lock` has them. */
   lock: z.record(z.string(), z.string()).exactOptional(),
   roots: z.array(hash),

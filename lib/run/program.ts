@@ -116,7 +116,7 @@ async function spawn(
       stderr: "piped",
       detached: host.detached,
       ...(cwd === undefined ? {} : { cwd }),
-      ...(env === undefined ? {} : { env }),
+      env: { ...unbuffered(), ...env },
     }).spawn();
   } catch (cause) {
     throw new ComputeError(
@@ -126,6 +126,14 @@ async function spawn(
       },
     );
   }
+}
+
+/** Python keeps what it prints to a pipe until it has much of it: that of one that is killed would be lost. */
+function unbuffered(): Record<string, string> {
+  const name = "PYTHONUNBUFFERED";
+  // Where it may not be known whether the user has set it, nobody is asked.
+  const known = Deno.permissions.querySync({ name: "env", variable: name }).state === "granted";
+  return known && Deno.env.has(name) ? {} : { [name]: "1" };
 }
 
 async function whyNot(

@@ -12,12 +12,13 @@ import type { SnapshotRef } from "../snapshot/manifest.ts";
 import type { Claim } from "../store/claim.ts";
 import { listOrNothing } from "../store/store.ts";
 import type { SlurmJob } from "../store/record.ts";
+import { isSameStart } from "../worker/run_start.ts";
 import { waitForRole, type WaitForRoleOptions } from "./wait_for_role.ts";
 
 /** What a new run would be, as far as an earlier one must agree with it. */
 export interface AdoptOptions
   extends
-    Pick<PoolRun, "entry" | "force" | "detached" | "nodes">,
+    Pick<PoolRun, "entry" | "force" | "detached" | "nodes" | "start">,
     Pick<WaitForRoleOptions, "signal" | "onWait"> {
   /** The roots. */
   roots: readonly Hash[];
@@ -82,7 +83,15 @@ export async function* adoptableRuns(
       const paths = queuePaths(store.root, runId);
       if (await readEnded(store, paths)) continue;
       const run = await readIfPool(runtime, paths);
-      if (run && agrees(run, wanted) && !await readStop(store, paths)) yield { run, paths };
+      if (!run || !agrees(run, wanted) || await readStop(store, paths)) continue;
+      const { start, code } = wanted;
+      if (start !== undefined && code !== "any" && !isSameStart(start, run.start)) {
+        runtime.logger.info(
+          `Run ${runId} over the same roots is not taken up as it was begun with other arguments or options of Deno`,
+        );
+        continue;
+      }
+      yield { run, paths };
     } catch (error) {
       sayWhyNot(runtime, runId, error);
     }

@@ -24,12 +24,14 @@ import { failureReport } from "../ui/report.ts";
 import type { ComputeConfig } from "../worker/compute_task.ts";
 import { PayloadSource } from "../worker/payload_source.ts";
 import { ProcessComputer } from "../worker/process_computer.ts";
+import { startOfRun } from "./job_command.ts";
 import type { SlurmClient } from "./client.ts";
 import { checkDependencies } from "./dag_dependencies.ts";
 import { type DagNode, type DagRun, readDagRun } from "./dag_run.ts";
 import { JobSignals } from "./job_signals.ts";
 import { JobProgress } from "./job_progress.ts";
 import { isNearlyUp, requeueJob } from "./job_requeue.ts";
+import { heapMbOf } from "./spec.ts";
 
 /** What a job of a run in DAG mode is started with. */
 export interface DagJobOptions {
@@ -92,6 +94,8 @@ export async function runDagJob(options: DagJobOptions): Promise<number> {
   };
   const computer = new ProcessComputer(runtime, run.runId, {
     entry: snapshotUrl(runtime.store.root, code, run.entry),
+    maxHeapMb: heapMbOf(run.specs[node.spec] ?? {}, 1),
+    start: startOfRun(run, runtime.store.root),
     config: () => Promise.resolve(config),
     sourcesOf: new PayloadSource(runtime, dir).sourcesOf,
     stopping: signal,

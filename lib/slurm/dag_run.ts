@@ -10,6 +10,7 @@ import type { GitState } from "../store/provenance.ts";
 import { ownerSchema, RECORD_SCHEMA } from "../store/record.ts";
 import type { Artifact } from "../task/artifact.ts";
 import { writePayloads } from "../worker/payload_files.ts";
+import { runStartSchema } from "../worker/run_start.ts";
 import type { ParsedSpec } from "./spec.ts";
 import { slurmSpecSchema } from "./spec.ts";
 
@@ -44,6 +45,8 @@ const dagRun = z.object({
   entry: z.string(),
   /** The snapshot of the code that its jobs import; none where they import what is there. */
   code: snapshotRefSchema.exactOptional(),
+  /** What the process that began the run was started with. */
+  start: runStartSchema.exactOptional(),
   /** Without a snapshot: versions of packages by what is asked for, as `deno.lock` has them. */
   lock: z.record(z.string(), z.string()).exactOptional(),
   roots: z.array(hash),

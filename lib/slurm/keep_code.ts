@@ -1,9 +1,12 @@
+import { isAbsolute } from "@std/path/posix/is-absolute";
 import type { Runtime } from "../run/runtime.ts";
+import type { Resolution } from "../snapshot/current_code.ts";
 import type { SnapshotRef } from "../snapshot/manifest.ts";
 import { lockedVersions } from "../snapshot/locked_versions.ts";
 import { takeSnapshot } from "../snapshot/take_snapshot.ts";
 import { taskModules } from "../snapshot/task_modules.ts";
 import type { Artifact } from "../task/artifact.ts";
+import { ownStart, type RunStart } from "../worker/run_start.ts";
 import type { RunSlurmOptions } from "./run_slurm_options.ts";
 
 /** What `run.json` says of the code. */
@@ -12,6 +15,8 @@ export interface KeptCode {
   code?: SnapshotRef;
   /** Without one: the versions of its packages. */
   lock?: Record<string, string>;
+  /** What its processes are started with. */
+  start: RunStart;
 }
 
 /**
@@ -24,14 +29,30 @@ export async function keepCode(
   artifacts: Iterable<Artifact>,
   { options: { snapshot = true }, entry }: { options: RunSlurmOptions; entry: string },
 ): Promise<KeptCode> {
+  const start = ownStart(entry, (text) => logger.warn(text));
   const code = snapshot
     ? await takeSnapshot(store, {
       entry,
       modules: taskModules(artifacts),
+      resolution: resolutionOf(start),
       onWarning: (text) => logger.warn(text),
     })
     : undefined;
-  if (code !== undefined) return { code };
+  if (code !== undefined) return { code, start };
   const lock = lockedVersions(entry);
-  return lock === undefined ? {} : { lock };
+  return { start, ...(lock === undefined ? {} : { lock }) };
+}
+
+/** What of its options decides how imports are resolved. */
+function resolutionOf({ options, packageFolder }: RunStart): Resolution {
+  const fileOf = (name: string): string | undefined => {
+    const path = options.findLast((each) => each.startsWith(`--${name}=`))?.slice(name.length + 3);
+    return path !== undefined && isAbsolute(path) ? path : undefined;
+  };
+  return {
+    config: options.includes("--no-config") || packageFolder !== undefined ? null : fileOf("config"),
+    packageFolder,
+    importMap: fileOf("import-map"),
+    options: options.filter((each) => each.startsWith("--unstable")),
+  };
 }

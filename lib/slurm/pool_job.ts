@@ -18,12 +18,14 @@ import { eventText } from "../ui/event_text.ts";
 import { plural } from "../ui/text.ts";
 import { PayloadSource } from "../worker/payload_source.ts";
 import { ProcessComputer } from "../worker/process_computer.ts";
+import { startOfRun } from "./job_command.ts";
 import type { BesideTasks } from "./beside_tasks.ts";
 import { endOfJob } from "./end_of_job.ts";
 import { JobHints } from "./job_hints.ts";
 import { isNearlyUp } from "./job_requeue.ts";
 import { JobSignals } from "./job_signals.ts";
 import { ownSlurmJob } from "./own_job.ts";
+import { heapMbOf, type SlurmSpec } from "./spec.ts";
 import { systemClient } from "./system_client.ts";
 import { WORKER_MARK } from "./worker_mark.ts";
 
@@ -83,12 +85,16 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
     return 1;
   }
   if (run.detached && slurm) await (await besideTasks()).keepHeirAfter(parts, slurm);
-  const timeMin = (run.specs[spec] as { timeMin?: number } | undefined)?.timeMin;
+  const { timeMin, memGb } = (run.specs[spec] ?? {}) as Pick<SlurmSpec, "timeMin" | "memGb">;
+  const atOnce = slots ?? run.options.tasksPerWorker;
   using signals = new JobSignals(() => slurm ? isNearlyUp(client, slurm, timeMin) : Promise.resolve(true));
   const { signal } = signals;
   const endsAt = await endOfJob(runtime.machine.clock, { env, slurm, client, timeMin });
   const computer = new ProcessComputer(runtime, run.runId, {
     entry: snapshotUrl(runtime.store.root, run.code, run.entry),
+    // One that was started by hand has what its machine has.
+    maxHeapMb: job === undefined ? undefined : heapMbOf({ memGb }, atOnce),
+    start: startOfRun(run, runtime.store.root),
     config: () =>
       Promise.resolve({
         config: runtime.config,
@@ -106,7 +112,7 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
       paths,
       run,
       spec,
-      slots: slots ?? run.options.tasksPerWorker,
+      slots: atOnce,
       node,
       ...key,
       ...ofJob,

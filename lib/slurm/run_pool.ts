@@ -92,7 +92,7 @@ async function openPool(
     onWait: reporter.print,
   });
   if (adopted) {
-    const { paths, claim, run: { runId, createdAt, submitter, detached, counts, invalid } } = adopted;
+    const { paths, claim, run: { runId, createdAt, submitter, detached, counts, invalid, start } } = adopted;
     // Whoever controls it says so.
     if (options.wait === false) reporter.print(`takes up run ${runId}, whose controller is gone`);
     // What was asked for now counts from now on.
@@ -104,6 +104,8 @@ async function openPool(
       counts,
       // All that are invalid now among them, else it were not taken up.
       invalid,
+      // Its record says it to all its workers.
+      ...(start === undefined ? {} : { start }),
       detached: detached || run.detached,
     };
     return { ...prepared, run: taken, paths, claim };

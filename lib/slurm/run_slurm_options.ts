@@ -21,6 +21,20 @@ export interface SlurmOptions {
   retryFailed?: boolean;
   /** How often something is begun again that was preempted or reached its job's time limit. @default FURU_PREEMPT_MAX, 5 */
   preemptMax?: number;
+  /**
+   * Megabytes that V8's heap may have in each process that computes; typed arrays and buffers are outside of it.
+   *
+   * @default FURU_MAX_HEAP_MB, what the spec's `memGb` leaves for it, V8's own limit
+   */
+  maxHeapMb?: number;
+  /** After so many tasks a process that computes is replaced by a new one. @default FURU_MAX_TASKS_PER_WORKER, no limit */
+  maxTasksPerWorker?: number;
+  /**
+   * A process that computes and has more megabytes of memory after a task is replaced by a new one.
+   *
+   * @default FURU_MAX_WORKER_MB, 256, or twice what one has after its first task where that is more
+   */
+  maxWorkerMb?: number;
   /** Seconds between two looks at the jobs. @default `slurm.intervalSec` in furu.json, 10 */
   intervalSec?: number;
   /** Told what happens. */
@@ -104,6 +118,9 @@ const COMMON = [
   "maxComputeRetries",
   "retryFailed",
   "preemptMax",
+  "maxHeapMb",
+  "maxTasksPerWorker",
+  "maxWorkerMb",
   "intervalSec",
   "onEvent",
   "progress",
@@ -145,9 +162,10 @@ export function checkSlurmOptions(options: RunSlurmOptions): void {
 
 /** The configuration that the options stand for. */
 export function slurmOverrides(options: RunSlurmOptions): Partial<Config> {
-  const { maxComputeRetries, retryFailed, preemptMax } = options;
+  const { maxComputeRetries, retryFailed, preemptMax, maxHeapMb, maxTasksPerWorker, maxWorkerMb } = options;
   const { pollIntervalSec, leaseSec }: RunPoolOptions = options.mode === "dag" ? {} : options;
-  const overrides = { maxComputeRetries, retryFailed, preemptMax, pollIntervalSec, leaseSec };
+  const ofWorkers = { maxHeapMb, maxTasksPerWorker, maxWorkerMb };
+  const overrides = { maxComputeRetries, retryFailed, preemptMax, ...ofWorkers, pollIntervalSec, leaseSec };
   return Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));
 }
 

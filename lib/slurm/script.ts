@@ -6,6 +6,8 @@ export interface ScriptOptions {
   setup: readonly string[];
   /** The worker: program and arguments, no shell. */
   command: readonly string[];
+  /** What ends well wherever the worker's program can begin. @default not known */
+  probe?: readonly string[];
 }
 
 /** Exit code of a job in which something before the worker failed. */
@@ -17,7 +19,7 @@ const MARK = "furu: cannot start the worker";
  * The text of a job's batch script. The setup lines run in one shell, so that they can set variables and load modules;
  * the first that fails ends the job, with a line in its log that {@link setupFailure} finds.
  */
-export function batchScript({ title, setup, command }: ScriptOptions): string {
+export function batchScript({ title, setup, command, probe }: ScriptOptions): string {
   return [
     "#!/bin/bash",
     `# ${title.replaceAll(/\s+/g, " ")}`,
@@ -35,6 +37,13 @@ export function batchScript({ title, setup, command }: ScriptOptions): string {
     ...setup.flatMap((line, i) => [
       `furu_step=${quote(`setup line ${i + 1} (${shown(line)})`)}`,
       `eval ${quote(line)} || exit`,
+    ]),
+    ...(probe === undefined ? [] : [
+      "# V8 reserves much more virtual memory than it uses, and dies without.",
+      'furu_limit=$(ulimit -v); if [ "$furu_limit" != unlimited ]; then',
+      "  furu_step=\"Deno cannot begin where virtual memory is limited to $furu_limit kB (ulimit -v), 'ulimit -v unlimited' removes that: it\"",
+      `  ${probe.map(quote).join(" ")} >/dev/null 2>&1 || exit`,
+      "fi",
     ]),
     `furu_step=${quote(`${shown(command[0] ?? "")}`)}`,
     "shopt -s execfail",

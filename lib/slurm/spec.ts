@@ -16,7 +16,11 @@ export interface SlurmSpec {
   gpus?: number | undefined;
   /** Cores. @default 1 */
   cpus?: number | undefined;
-  /** Gigabytes (GiB) of memory on each node. @default the partition's own */
+  /**
+   * Gigabytes (GiB) of memory on each node. Of them V8's heap gets what the processes leave, unless `maxHeapMb` says how much.
+   *
+   * @default the partition's own
+   */
   memGb?: number | undefined;
   /** Minutes until Slurm ends it. @default 60 */
   timeMin?: number | undefined;
@@ -98,6 +102,26 @@ export function sbatchOptions(spec: ParsedSpec): string[] {
     if (value === undefined || value === false) return [];
     return [value === true ? `--${name}` : `--${name}=${value}`];
   });
+}
+
+/** What the processes of a job take beside V8's heaps, in megabytes: the supervisor, and each that computes. */
+const OUTSIDE_MB = 128;
+/** A heap smaller than this is no limit to set: V8's own serves as well. */
+const LEAST_HEAP_MB = 128;
+
+/**
+ * Megabytes that V8's heap may have in each process that computes in a job, so that it is full before Slurm kills the job:
+ * then the attempt fails and says why.
+ *
+ * @param processes How many compute at the same time.
+ * @returns `undefined` where the spec does not say how much memory the job has.
+ */
+export function heapMbOf({ memGb }: Pick<SlurmSpec, "memGb">, processes: number): number | undefined {
+  if (memGb === undefined) return undefined;
+  const each = (memGb * 1024 - OUTSIDE_MB) / processes - OUTSIDE_MB;
+  // A part of what is there also has to do for stacks, buffers and what programs are started.
+  const heapMb = Math.floor(0.9 * each);
+  return heapMb < LEAST_HEAP_MB ? undefined : heapMb;
 }
 
 function unknownFields(keys: readonly string[]): string {

@@ -7,6 +7,7 @@ import type { Runtime } from "../run/runtime.ts";
 import { Tail } from "../run/tail.ts";
 import { stepEnvironment } from "./environment.ts";
 import { poolWorkerCommand } from "./job_command.ts";
+import { probeCommand } from "../worker/command.ts";
 import { batchScript } from "./script.ts";
 import type { ParsedSpec } from "./spec.ts";
 import { WORKER_MARK } from "./worker_mark.ts";
@@ -114,7 +115,10 @@ export class SrunLauncher implements WorkerLauncher {
     const script = join(folder, `${key}.sh`);
     const command = poolWorkerCommand(run, { run: paths.run, spec, job: key });
     const title = `furu: a worker of run ${run.runId}, spec ${spec}`;
-    await machine.files.write(script, batchScript({ title, setup: parsed.setup, command }));
+    await machine.files.write(
+      script,
+      batchScript({ title, setup: parsed.setup, command, probe: probeCommand() }),
+    );
     const process = new Deno.Command("srun", {
       args: [...stepOptions(parsed, exclude), `--output=${log.replaceAll("%", "%%")}`, "bash", script],
       clearEnv: true,

@@ -2,6 +2,7 @@ import type { Artifact } from "../task/artifact.ts";
 import { type DagContext, tell } from "./dag_context.ts";
 import type { DagNode } from "./dag_run.ts";
 import { jobCommand } from "./job_command.ts";
+import { probeCommand } from "../worker/command.ts";
 import { jobOptions } from "./job_options.ts";
 import { logPattern, scriptPath } from "./log_path.ts";
 import { nodeLogDir } from "./node_log_dir.ts";
@@ -33,6 +34,7 @@ export async function submitNode(
       title: `furu: ${artifact} of run ${run.runId}`,
       setup: spec.setup,
       command: jobCommand(run, { run: dir, hash: node.hash, name: node.jobName }),
+      probe: probeCommand(),
     }),
   );
   return await client.submit({

@@ -6,6 +6,7 @@ import { RECORD_SCHEMA } from "../store/record.ts";
 import { arrayRanges } from "./array.ts";
 import type { SlurmClient } from "./client.ts";
 import { poolWorkerCommand } from "./job_command.ts";
+import { probeCommand } from "../worker/command.ts";
 import { jobOptions } from "./job_options.ts";
 import { logPattern, scriptPath } from "./log_path.ts";
 import { patiently } from "./patiently.ts";
@@ -197,6 +198,7 @@ export class WorkerSubmitter {
         title: `furu: workers of run ${run.runId}, spec ${spec}`,
         setup: parsed.setup,
         command: poolWorkerCommand(run, { run: paths.run, spec, job: name }),
+        probe: probeCommand(),
       }),
     );
     const job = await client.submit({

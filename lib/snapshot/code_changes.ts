@@ -19,8 +19,10 @@ export interface CodeChanges {
  * @returns `undefined` where it does not.
  * @throws {FuruError} when it cannot be found out what today's code is.
  */
-export async function codeChanges({ base, roots, files }: Manifest): Promise<CodeChanges | undefined> {
-  const now = await currentCode(roots.map((name) => toFileUrl(join(base, name)).href));
+export async function codeChanges(
+  { base, roots, files, resolution }: Manifest,
+): Promise<CodeChanges | undefined> {
+  const now = await currentCode(roots.map((name) => toFileUrl(join(base, name)).href), resolution);
   const then = new Map(Object.entries(files).map(([name, sha256]) => [join(base, name), sha256]));
   const changes: CodeChanges = { changed: [], added: [], removed: [] };
   for (const { name, sha256 } of now?.files ?? []) {

@@ -21,6 +21,18 @@ export interface CodeFile {
   kind: "plain" | "config" | "lock";
 }
 
+/** What decides beside the modules' own files how their imports are resolved: what Deno was told on its command line. */
+export interface Resolution {
+  /** Path of the configuration; `null` for none. @default the one nearest to the first module */
+  config?: string | null | undefined;
+  /** The folder whose package.json says what names stand for, where no configuration does. @default none */
+  packageFolder?: string | undefined;
+  /** Path of the import map. @default what the configuration says */
+  importMap?: string | undefined;
+  /** Other options that change it. @default none */
+  options?: readonly string[];
+}
+
 /** The user's code as it is now. */
 export interface CurrentCode {
   /** The folder that all of it is in. */
@@ -35,6 +47,8 @@ export interface CurrentCode {
   names?: string;
   /** The configuration nearest to the first of them, which Deno is told of. */
   config?: string;
+  /** What Deno was told beside, where that is not what it finds by itself. */
+  resolution?: Resolution;
   /** All files, by name. */
   files: CodeFile[];
 }
@@ -43,16 +57,28 @@ export interface CurrentCode {
  * Reads the user's local modules as they are now, with all that decides how they are resolved.
  *
  * @param urls URLs of modules, the entry of the run first; those that are no local files are passed over.
+ * @param resolution What Deno was told beside.
  * @returns `undefined` where none is a local file.
  * @throws {FuruError} naming the file that cannot be read.
  */
-export async function currentCode(urls: Iterable<string>): Promise<CurrentCode | undefined> {
+export async function currentCode(
+  urls: Iterable<string>,
+  resolution: Resolution = {},
+): Promise<CurrentCode | undefined> {
   const roots = [...new Set(urls)].filter(isLocal);
   const [first] = roots;
   if (first === undefined) return undefined;
-  const config = findUpward(dirname(fromFileUrl(first)), ["deno.json", "deno.jsonc"])?.path;
-  const modules = await localModules(roots, config);
-  const { base, projects, paths, configs, locks, names } = projectFiles(modules, config);
+  const { importMap, packageFolder, options } = resolution;
+  const nearest = findUpward(dirname(fromFileUrl(first)), ["deno.json", "deno.jsonc"])?.path;
+  const config = resolution.config === null ? undefined : resolution.config ?? nearest;
+  const modules = await localModules(roots, config, [
+    ...options ?? [],
+    ...(importMap === undefined ? [] : [`--import-map=${importMap}`]),
+  ]);
+  const { base, projects, paths, configs, locks, names } = projectFiles(modules, config, {
+    importMap,
+    packageFolder,
+  });
   const files = await Promise.all(
     [...paths].sort().map(async (path): Promise<CodeFile> => {
       const bytes = await read(path);
@@ -71,6 +97,9 @@ export async function currentCode(urls: Iterable<string>): Promise<CurrentCode |
     roots: roots.map((url) => relative(base, fromFileUrl(url))),
     ...(names === undefined ? {} : { names: relative(base, names) }),
     ...(config === undefined ? {} : { config: relative(base, config) }),
+    ...(config === nearest && (importMap ?? packageFolder) === undefined && !options?.length
+      ? {}
+      : { resolution }),
     files,
   };
 }

@@ -25,18 +25,20 @@ export function isFurus(url: string): boolean {
  *
  * @param roots URLs of modules.
  * @param config The configuration file that holds for them; none is looked for.
+ * @param options Other options of Deno that say how names are resolved.
  * @returns Paths of files, the roots' among them.
  * @throws {FuruError} in Deno's own words when it cannot tell.
  */
 export async function localModules(
   roots: Iterable<string>,
   config: string | undefined,
+  options: readonly string[] = [],
 ): Promise<Set<string>> {
   const found = new Set<string>();
   for (const root of roots) {
     // Mostly the first one, the entry of the run, leads to all others.
     if (found.has(fromFileUrl(root))) continue;
-    for (const { specifier, local } of await graphOf(root, config)) {
+    for (const { specifier, local } of await graphOf(root, config, options)) {
       if (!specifier.startsWith("file:") || !local || isFurus(specifier)) continue;
       const path = fromFileUrl(specifier);
       if (!path.includes("/node_modules/")) found.add(path);
@@ -48,12 +50,14 @@ export async function localModules(
 async function graphOf(
   root: string,
   config: string | undefined,
+  options: readonly string[],
 ): Promise<z.output<typeof infoSchema>["modules"]> {
   const what = `find out what ${root} imports`;
   // Only files are of interest, and a login node may have no network.
   const text = await runDeno(what, [
     ...["info", "--json", "--quiet", "--no-remote", "--no-npm", "--no-lock", "--node-modules-dir=none"],
     ...(config === undefined ? ["--no-config"] : ["--config", config]),
+    ...options,
     root,
   ]);
   try {

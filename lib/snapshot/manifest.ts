@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Resolution } from "./current_code.ts";
 
 /** The form of {@link SnapshotRef}, for `run.json`. */
 export const snapshotRefSchema: z.ZodType<SnapshotRef> = z.object({
@@ -23,6 +24,12 @@ export const manifestSchema: z.ZodType<Manifest> = z.object({
   digest: z.string(),
   base: z.string(),
   roots: z.array(z.string()),
+  resolution: z.object({
+    config: z.string().nullable().exactOptional(),
+    importMap: z.string().exactOptional(),
+    packageFolder: z.string().exactOptional(),
+    options: z.array(z.string()).exactOptional(),
+  }).exactOptional(),
   files: z.record(z.string(), z.string()),
 });
 
@@ -36,6 +43,8 @@ export interface Manifest {
   base: string;
   /** The modules that were asked for, as paths below `base`; the run's entry is the first. */
   roots: string[];
+  /** What Deno was told beside, where that was not what it finds by itself. */
+  resolution?: Resolution;
   /** SHA-256 of each file by its path below `base`. */
   files: Record<string, string>;
 }

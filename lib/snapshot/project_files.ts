@@ -38,9 +38,14 @@ export interface ProjectFiles {
  *
  * @param modules Absolute paths of modules.
  * @param config The configuration of the run's entry, if there is one.
+ * @param beside The import map that stands above it, and the folder of the package.json that stands in its place, if there are any.
  * @throws {FuruError} naming a configuration that cannot be read.
  */
-export function projectFiles(modules: Iterable<string>, config: string | undefined): ProjectFiles {
+export function projectFiles(
+  modules: Iterable<string>,
+  config: string | undefined,
+  { importMap, packageFolder }: { importMap?: string | undefined; packageFolder?: string | undefined } = {},
+): ProjectFiles {
   const paths = new Set(modules);
   const configs = new Set<string>();
   const locks = new Set<string>();
@@ -54,6 +59,8 @@ export function projectFiles(modules: Iterable<string>, config: string | undefin
     }
   };
   if (config !== undefined) add(config);
+  if (importMap !== undefined) add(importMap);
+  if (packageFolder !== undefined) paths.add(join(packageFolder, "package.json"));
   const projects = new Set([...new Set([...paths].map(dirname))].map(projectFolder));
   const base = commonFolder([...projects]);
   const folders = new Set<string>();
@@ -86,7 +93,11 @@ export function projectFiles(modules: Iterable<string>, config: string | undefin
     paths,
     configs,
     locks,
-    ...(config === undefined ? {} : { names: namesFile(config) }),
+    ...(importMap !== undefined
+      ? { names: importMap }
+      : config === undefined
+      ? {}
+      : { names: namesFile(config) }),
   };
 }
 

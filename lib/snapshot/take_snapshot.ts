@@ -8,7 +8,7 @@ import { embeddedPipeline, packed } from "../core/packed.ts";
 import { permissionError } from "../core/permissions.ts";
 import { privateName } from "../store/layout.ts";
 import { type Store, storeError } from "../store/store.ts";
-import { type CodeFile, type CurrentCode, currentCode, sha256 } from "./current_code.ts";
+import { type CodeFile, type CurrentCode, currentCode, type Resolution, sha256 } from "./current_code.ts";
 import { contentsDir, snapshotPaths, snapshotsDir } from "./layout.ts";
 import type { Manifest, SnapshotRef } from "./manifest.ts";
 import { linkSiblings, type Siblings } from "./mirror.ts";
@@ -20,6 +20,8 @@ export interface TakeSnapshotOptions {
   entry: string;
   /** URLs of the modules that define its tasks. */
   modules: Iterable<string>;
+  /** What Deno was told on its command line. @default nothing */
+  resolution?: Resolution;
   /** Told what is not as one would expect. */
   onWarning: (text: string) => void;
 }
@@ -34,14 +36,15 @@ export interface TakeSnapshotOptions {
  */
 export async function takeSnapshot(
   store: Store,
-  { entry, modules, onWarning }: TakeSnapshotOptions,
+  { entry, modules, resolution, onWarning }: TakeSnapshotOptions,
 ): Promise<SnapshotRef | undefined> {
   if (Deno.build.standalone || embeddedPipeline() !== undefined) return undefined;
-  const code = await currentCode([entry, ...modules]);
+  const code = await currentCode([entry, ...modules], resolution);
   if (code === undefined) return undefined;
   const { base, digest } = code;
+  const unusual = code.resolution === undefined ? "" : `\n${JSON.stringify(code.resolution)}`;
   // Links and configurations say where the project and furu are.
-  const id = `${digest}-${hashText(`${base}\n${FURU_URL}`).slice(0, 8)}`;
+  const id = `${digest}-${hashText(`${base}\n${FURU_URL}${unusual}`).slice(0, 8)}`;
   const paths = snapshotPaths(store.root, id);
   try {
     await store.makeDir(contentsDir(store.root));
@@ -74,6 +77,7 @@ async function make(store: Store, code: CurrentCode, id: string): Promise<void> 
     digest,
     base,
     roots,
+    ...(code.resolution === undefined ? {} : { resolution: code.resolution }),
     files: Object.fromEntries(code.files.map((file) => [file.name, file.sha256])),
   };
   try {
@@ -109,7 +113,9 @@ async function fill(store: Store, code: CurrentCode, into: string, place: string
       if (await store.machine.files.stat(path) === undefined) await ensure(store, path, file.bytes);
     } else if (!await isSame(store, path, file)) await linkContents(store, path, file);
   }
-  if (code.names === undefined) await ensure(store, join(into, "deno.json"), configOfNone(code.base, place));
+  if (code.names === undefined && code.resolution?.packageFolder === undefined) {
+    await ensure(store, join(into, "deno.json"), configOfNone(code.base, place));
+  }
 }
 
 /** One more name for the contents, which are written where nobody has before. */

@@ -157,6 +157,7 @@ class Child {
       outcome,
       marked,
       replaceMe: this.#replaceMe || !marked,
+      rss: Deno.memoryUsage().rss,
     });
   }
 

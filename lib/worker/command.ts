@@ -3,17 +3,17 @@ import { isAbsolute } from "@std/path/posix/is-absolute";
 import { FURU_URL } from "../core/furu_url.ts";
 import { packed } from "../core/packed.ts";
 import { findUpward, pathOf } from "../core/paths.ts";
+import type { RunStart } from "./run_start.ts";
 
 /** Options of {@link workerCommand}. */
 export interface WorkerCommandOptions {
   /** URL of the user's module: its configuration file holds for the worker as well. */
   module?: string | URL;
-  /** More options for `deno run`, as `--v8-flags=--max-old-space-size=8192`; one file has its own. */
-  denoOptions?: readonly string[];
+  /** What the process of the run was started with. @default nothing */
+  start?: RunStart;
+  /** Most megabytes of V8's heap. @default V8's own limit */
+  maxHeapMb?: number | undefined;
 }
-
-/** The hidden command of `furu` that becomes a computing process; the socket and a token follow it. */
-const COMPUTE_COMMAND = "compute";
 
 /**
  * V8 begins with a megabyte for young objects, full many times while modules load: collecting it takes a start 10 ms. It
@@ -26,36 +26,74 @@ export const PACKED_MODULE_FLAG = "--furu-module";
 
 const CLI_URL = new URL("cli.ts", FURU_URL);
 
-/**
- * The command that starts a computing process: the single file itself when that is what runs, else `deno run` with
- * furu's own program, which may come from a registry.
- *
- * The user's module resolves its imports by the configuration file nearest to it, as `deno run` does for a main
- * module, so that one is named. Without one, Deno looks beside furu's own program where that is a local file, and
- * nowhere otherwise: the folder that the user happens to be in never counts.
- */
+/** The folder that a process was in before it was started in one where Deno finds a package.json. */
+const FOLDER_VARIABLE = "FURU_FOLDER";
+
+/** The command that starts a computing process, with {@link computeEnvironment} in its environment. */
 export function workerCommand(options: WorkerCommandOptions = {}): string[] {
-  if (Deno.build.standalone) return [Deno.execPath(), COMPUTE_COMMAND];
-  const { module, denoOptions = [] } = options;
+  return [...furuCommand(options), ...options.start?.args ?? []];
+}
+
+/**
+ * The command that starts furu's own program as processes of a run need it, without arguments: the single file itself when that
+ * is what runs, else `deno run` with that program, which may come from a registry.
+ *
+ * The user's module resolves its imports by the configuration of the process that began the run. Where that is not known it is
+ * the one nearest to the module, as for `deno run` of it. Without one, Deno looks beside furu's own program where that
+ * is a local file, and nowhere otherwise: the folder that the user happens to be in never counts.
+ */
+export function furuCommand({ module, start, maxHeapMb }: WorkerCommandOptions = {}): string[] {
+  if (Deno.build.standalone) return [Deno.execPath()];
   const own = packed();
-  if (own?.pipeline !== undefined) return [own.file, COMPUTE_COMMAND];
-  const config = module === undefined ? undefined : nearestConfig(module);
+  if (own?.pipeline !== undefined) return [own.file];
+  const { options = [], packageFolder } = start ?? {};
+  const isGiven = packageFolder !== undefined || options.some((each) => /^--(no-)?config\b/.test(each));
+  const config = module === undefined || isGiven ? undefined : nearestConfig(module);
   if (own !== undefined) {
     // Not the configuration itself: what is embedded has to be added to it, on each machine anew.
-    const about = config === undefined ? [] : [`${PACKED_MODULE_FLAG}=${pathOf(module!)}`];
-    return [own.file, ...about, COMPUTE_COMMAND];
+    return [own.file, ...(config === undefined ? [] : [`${PACKED_MODULE_FLAG}=${pathOf(module!)}`])];
   }
+  const heap = maxHeapMb === undefined ? [] : [`--v8-flags=--max-old-space-size=${maxHeapMb}`];
+  const flags = ["--quiet", V8_FLAGS, ...options, ...heap];
+  if (packageFolder !== undefined) return inFolder(packageFolder, flags);
   return [
     Deno.execPath(),
     "run",
     "--allow-all",
-    "--quiet",
-    ...(config !== undefined ? ["--config", config] : CLI_URL.protocol === "file:" ? [] : ["--no-config"]),
-    V8_FLAGS,
-    ...denoOptions,
+    ...(config !== undefined
+      ? ["--config", config]
+      : isGiven || CLI_URL.protocol === "file:"
+      ? []
+      : ["--no-config"]),
+    ...flags,
     pathOf(CLI_URL),
-    COMPUTE_COMMAND,
   ];
+}
+
+/** What ends well where furu's program can be started at all, and does nothing. */
+export function probeCommand(): string[] {
+  if (Deno.build.standalone) return [Deno.execPath(), "--version"];
+  const own = packed();
+  return own === undefined ? [Deno.execPath(), "eval", "0"] : [own.file, "--version"];
+}
+
+/**
+ * A package.json holds where Deno looks for one, which is beside its main module, or in the current folder for code that is in
+ * no file: furu's program is such code, and goes back to its folder before it does anything.
+ */
+function inFolder(folder: string, flags: readonly string[]): string[] {
+  const main = new URL("lib/cli/main.ts", FURU_URL).href;
+  const code = [
+    `const folder = Deno.env.get("${FOLDER_VARIABLE}");`,
+    `Deno.env.delete("${FOLDER_VARIABLE}");`,
+    `Deno.chdir(folder);`,
+    `Deno.env.set("PWD", folder);`,
+    `const { main } = await import(${JSON.stringify(main)});`,
+    `Deno.exit(await main({ args: Deno.args }));`,
+  ].join(" ");
+  const shell = `export ${FOLDER_VARIABLE}="$PWD"; cd -- "$0" && unset OLDPWD && exec "$@"`;
+  const known = flags.filter((each) => each !== "--no-code-cache");
+  return ["/bin/sh", "-c", shell, folder, Deno.execPath(), "eval", ...known, code];
 }
 
 function nearestConfig(module: string | URL): string | undefined {

@@ -80,6 +80,6 @@ export class ComputingProcess {
     await output.stop();
     await reading;
     const oomKills = oomKillsBefore === undefined ? undefined : (countOomKills() ?? 0) - oomKillsBefore;
-    return { status, evidence: exitEvidence(status, oomKills) };
+    return { status, evidence: exitEvidence(status, oomKills, output.tail()) };
   }
 }

@@ -5,13 +5,34 @@ import type { ExitStatus } from "../run/program_error.ts";
  *
  * @param status How it ended.
  * @param oomKills How many processes the kernel killed for want of memory since it started, where known.
+ * @param said The last lines that it printed.
  */
-export function exitEvidence(status: ExitStatus, oomKills: number | undefined): string {
+export function exitEvidence(
+  status: ExitStatus,
+  oomKills: number | undefined,
+  said: readonly string[] = [],
+): string {
   if (status.code === 133) {
-    return "exit 133: V8 ran out of heap; raise the memory or --v8-flags=--max-old-space-size";
+    // What V8 says when it reached the limit of its heap, and when the system gave it nothing.
+    const refused = said.find((line) => line.includes("Fatal process out of memory"))?.replace(/^[# ]*/, "");
+    return refused === undefined
+      ? HEAP_IS_FULL
+      : `exit 133: V8 was given no memory (${refused})${limitText()}`;
   }
   const how = status.signal === null ? `exit code ${status.code}` : `killed by ${status.signal}`;
   return oomKills ? `${how}; the memory cgroup counts ${oomKills} oom_kill` : how;
+}
+
+const HEAP_IS_FULL =
+  "exit 133: V8 ran out of heap; raise maxHeapMb (in furu.json, FURU_MAX_HEAP_MB or --max-heap), or the memGb of a Slurm spec";
+
+/** Does this process, and what it starts, have a limit of virtual memory (RLIMIT_AS)? */
+function limitText(): string {
+  const bytes = readOrNothing("/proc/self/limits")?.match(/^Max address space +(\d+)/m)?.[1];
+  if (bytes === undefined) return "; is virtual memory limited (ulimit -v)?";
+  const limit = `${Math.round(Number(bytes) / 2 ** 20)} MB (ulimit -v)`;
+  return `; virtual memory is limited to ${limit}, of which V8 reserves much more than it uses: 'ulimit -v unlimited' ` +
+    "removes the limit, and maxHeapMb limits what is used";
 }
 
 /** How many processes of this one's memory cgroup the kernel has killed so far; `undefined` where unknown. */

@@ -91,6 +91,8 @@ export const childMessageSchema = z.discriminatedUnion("type", [
     marked: z.boolean(),
     /** The process must not be given another task. */
     replaceMe: z.boolean(),
+    /** How much memory it has, in bytes. */
+    rss: z.number().optional(),
   }),
   /** For the user, of an attempt that goes on. */
   z.object({ type: z.literal("warning"), id: z.int(), text: z.string() }),

@@ -1,3 +1,4 @@
+import { computeEnvironment } from "../core/environment.ts";
 import { ProtocolError } from "../core/errors.ts";
 import type { Outcome } from "../run/outcome.ts";
 import { ComputingProcess, type Exit } from "./computing_process.ts";
@@ -24,6 +25,7 @@ interface Running {
 const DEFAULT_GRACE_MS = 5000;
 const DEFAULT_START_TIMEOUT_MS = 120_000;
 const MARK_TIMEOUT_MS = 1000;
+const MEGABYTE = 2 ** 20;
 
 /** A computing process as its supervisor sees it: takes one task after another. */
 export class WorkerProcess implements AsyncDisposable {
@@ -74,7 +76,14 @@ export class WorkerProcess implements AsyncDisposable {
     const connection = listener.expect(token);
     const process = ComputingProcess.spawn({
       ...options,
-      command: [...command, listener.path, token],
+      env: {
+        ...options.env,
+        ...computeEnvironment({
+          socket: listener.path,
+          token,
+          ...options.restore && { restore: options.restore },
+        }),
+      },
       folder: listener.folder,
       output,
     });
@@ -213,6 +222,12 @@ export class WorkerProcess implements AsyncDisposable {
     );
   }
 
+  /** Has it made so many attempts, or has it so much memory, that another one is to take its place? */
+  #isWornOut(rss = 0): boolean {
+    const { maxTasks = Infinity, isTooBig } = this.#options;
+    return this.#tasks >= maxTasks || (isTooBig?.(Math.round(rss / MEGABYTE), this.#tasks) ?? false);
+  }
+
   #receive(line: string): void {
     let message: ChildMessage;
     try {
@@ -239,7 +254,7 @@ export class WorkerProcess implements AsyncDisposable {
         this.#logs.append(message.id, message.text);
         return;
       case "outcome":
-        if (message.replaceMe) this.#retired = true;
+        if (message.replaceMe || this.#isWornOut(message.rss)) this.#retired = true;
         if (running === undefined) return;
         running.marked = message.marked;
         running.end.resolve(message.outcome);

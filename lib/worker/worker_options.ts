@@ -6,7 +6,7 @@ import type { TaskMessage } from "./protocol.ts";
 
 /** Options of `WorkerProcess.start`. */
 export interface WorkerProcessOptions {
-  /** What to start, from `workerCommand()`; the socket and a token are added to it. */
+  /** What to start, from `workerCommand()`; the environment tells it the socket and a token. */
   command: readonly string[];
   /** Where the process reports. */
   listener: WorkerListener;
@@ -16,6 +16,8 @@ export interface WorkerProcessOptions {
   cwd?: string;
   /** Environment variables added to this process's own. */
   env?: Record<string, string>;
+  /** What the process makes of variables before it begins; `null` removes one. @default nothing */
+  restore?: Readonly<Record<string, string | null>>;
   /** Where logs are written. */
   files: Files;
   /** Gives others of the store the right to a log that was made in it. @default nobody */
@@ -26,6 +28,10 @@ export interface WorkerProcessOptions {
   graceMs?: number;
   /** Milliseconds that it may take to report. @default 120000 */
   startTimeoutMs?: number;
+  /** After so many attempts it takes no more. @default no limit */
+  maxTasks?: number | undefined;
+  /** Told after each attempt how many megabytes it has, and how many attempts it has made: must it take no more? */
+  isTooBig?: (megabytes: number, attempts: number) => boolean;
   /** Ends the wait for it to report. */
   signal?: AbortSignal;
   /** Aborts when this process itself was told to stop: what a signal ended then was preempted. */

@@ -1,12 +1,24 @@
+import { environmentVariables } from "../core/environment.ts";
+import { packed } from "../core/packed.ts";
 import type { Runtime } from "../run/runtime.ts";
+import { plural } from "../ui/text.ts";
 import { workerCommand } from "./command.ts";
 import { WorkerListener } from "./listener.ts";
+import { ownStart, type RunStart, saysHeap } from "./run_start.ts";
 import { WorkerProcess } from "./subprocess.ts";
+import type { WorkerProcessOptions } from "./worker_options.ts";
+
+/** A process with less is never too big, unless somebody says so. One that has done nothing has 80. */
+const LEAST_BOUND_MB = 256;
 
 /** How worker processes are started. */
 export interface WorkersOptions {
   /** URL of the module that the run was started with: its configuration holds for the workers. */
   entry: string;
+  /** What the process that began the run was started with. @default what this one was */
+  start?: RunStart | undefined;
+  /** Most megabytes of V8's heap in each process, unless the configuration or an option of V8 says it. @default V8's own limit */
+  maxHeapMb?: number | undefined;
   /** Given to each process once: what `compute_task.ts` reads. Made for the first process. */
   config: () => Promise<unknown>;
   /** Aborts when this process itself was told to stop. */
@@ -21,6 +33,8 @@ export class Workers implements AsyncDisposable {
   readonly #all = new Set<WorkerProcess>();
   #listener: WorkerListener | undefined;
   #config: Promise<unknown> | undefined;
+  /** Most megabytes that a process had after its first task. */
+  #firstMb = 0;
 
   /** Starts nothing yet. */
   constructor(runtime: Runtime, options: WorkersOptions) {
@@ -36,13 +50,19 @@ export class Workers implements AsyncDisposable {
     }
     const { machine, logger, store } = this.#runtime;
     const { entry, stopping } = this.#options;
+    const start = this.#options.start ?? ownStart(entry, (text) => logger.warn(text));
+    const unsaid = saysHeap(start) ? undefined : this.#options.maxHeapMb;
+    const { maxHeapMb = unsaid, maxTasksPerWorker } = this.#runtime.config;
     const worker = await WorkerProcess.start({
-      command: workerCommand({ module: entry }),
+      command: workerCommand({ module: entry, start, maxHeapMb }),
+      ...heapVariable(maxHeapMb),
       listener: this.#listener ??= WorkerListener.open(),
       config: await (this.#config ??= this.#options.config()),
       files: machine.files,
       share: (path) => store.share(path),
       clock: machine.clock,
+      maxTasks: maxTasksPerWorker,
+      isTooBig: (megabytes, attempts) => this.#isTooBig(megabytes, attempts),
       signal,
       stopping,
       onWarning: (text) => logger.warn(text),
@@ -70,9 +90,38 @@ export class Workers implements AsyncDisposable {
     await this.#listener?.[Symbol.asyncDispose]();
   }
 
+  /**
+   * What a process keeps from task to task is lost with it, which takes the start of another one. Memory that all tasks need is no
+   * growth: twice what any process had after its first task is nothing to mind.
+   */
+  #isTooBig(megabytes: number, attempts: number): boolean {
+    if (attempts === 1) this.#firstMb = Math.max(this.#firstMb, megabytes);
+    const { config: { maxWorkerMb = Math.max(LEAST_BOUND_MB, 2 * this.#firstMb) }, logger } = this.#runtime;
+    if (megabytes <= maxWorkerMb) return false;
+    logger.debug(
+      `A worker process has ${megabytes} MB of memory after ${
+        plural(attempts, "task")
+      }, more than ${maxWorkerMb} MB: ` +
+        "the next task begins in another one",
+    );
+    return true;
+  }
+
   /** It may still be ending: nothing of it must outlive the run. */
   async #dismiss(worker: WorkerProcess): Promise<void> {
     this.#all.delete(worker);
     await worker.stop("KILL");
   }
+}
+
+/** One file takes no options of Deno, but that variable, which no task is to see. */
+function heapVariable(maxHeapMb: number | undefined): Pick<WorkerProcessOptions, "env" | "restore"> {
+  if (maxHeapMb === undefined || !Deno.build.standalone && packed() === undefined) return {};
+  const name = "DENO_V8_FLAGS";
+  const before = environmentVariables()[name];
+  const heap = `--max-old-space-size=${maxHeapMb}`;
+  return {
+    env: { [name]: before === undefined ? heap : `${before},${heap}` },
+    restore: { [name]: before ?? null },
+  };
 }

@@ -45,6 +45,9 @@ const BAD: Record<string, { values: string[]; allowed: string }> = {
   FURU_MAX_WAIT_SECS: { values: ["-5", "x"], allowed: "seconds above 0" },
   FURU_MAX_CREATES: { values: ["0", "1.5", "many"], allowed: "a whole number from 1" },
   FURU_POLL_INTERVAL_SECS: { values: ["0", "x"], allowed: "seconds above 0" },
+  FURU_MAX_HEAP_MB: { values: ["0", "1.5", "1GB"], allowed: "megabytes, a whole number from 16" },
+  FURU_MAX_TASKS_PER_WORKER: { values: ["0", "-1", "x"], allowed: "a whole number from 1" },
+  FURU_MAX_WORKER_MB: { values: ["0", "x"], allowed: "megabytes, a whole number from 1" },
   FURU_LOG_LEVEL: { values: ["loud", "trace"], allowed: "debug, info, warn or error" },
   FURU_RECORD_GIT: { values: ["yes", "1"], allowed: "cached, ignore or uncached" },
 };

@@ -5,6 +5,17 @@ import { REPOSITORY, Scene } from "./run_rig.ts";
 
 const MOD = toFileUrl(`${REPOSITORY}mod.ts`).href;
 
+/** The configuration of a project that knows furu by its name in the registry. */
+function projectConfig(imports: Record<string, string> = {}): string {
+  const links = [...Deno.readDirSync(`${REPOSITORY}links`)]
+    .filter(({ isDirectory }) => isDirectory).map(({ name }) => `${REPOSITORY}links/${name}`);
+  return JSON.stringify({
+    imports: { "@furu/furu": "jsr:@furu/furu@^0", ...imports },
+    links: [REPOSITORY, ...links],
+    lock: false,
+  });
+}
+
 /** A pipeline that imports what `lib` names, and prints its result. */
 function pipeline(lib: string): string {
   return `import { defineTask, get, runLocal, z } from "@furu/furu";
@@ -26,16 +37,7 @@ const TWICE = "export const twice = (x: number): number => 2 * x;";
 describe("the user's module", () => {
   it("brings its own import map, in another folder with spaces, whatever the current folder is", async () => {
     await using scene = await Scene.make();
-    const links = [...Deno.readDirSync(`${REPOSITORY}links`)]
-      .filter(({ isDirectory }) => isDirectory).map(({ name }) => `${REPOSITORY}links/${name}`);
-    const config = await scene.write(
-      "my project #1/deno.json",
-      JSON.stringify({
-        imports: { "@furu/furu": "jsr:@furu/furu@^0", "lib/": "./lib of mine/" },
-        links: [REPOSITORY, ...links],
-        lock: false,
-      }),
-    );
+    const config = await scene.write("my project #1/deno.json", projectConfig({ "lib/": "./lib of mine/" }));
     await scene.write("my project #1/lib of mine/twice.ts", TWICE);
     const script = await scene.write("my project #1/src/my pipeline.ts", pipeline("lib/twice.ts"));
     await scene.write("elsewhere/deno.json", `{ "imports": { "lib/": "./wrong/" } }`);
@@ -97,6 +99,7 @@ describe("the user's module", () => {
 
   it("with a configuration that no worker can start with: said with what Deno said, and nothing is left", async () => {
     await using scene = await Scene.make();
+    const config = await scene.write("broken/deno.json", projectConfig());
     const script = await scene.write(
       "broken/start.ts",
       `import { defineTask, runLocal, z } from "@furu/furu";
@@ -104,7 +107,7 @@ describe("the user's module", () => {
        Deno.writeTextFileSync(new URL("./deno.json", import.meta.url), "{ not json");
        await runLocal(A(), { progress: "none" });`,
     );
-    const { code, stderr } = await scene.spawn([script]).ended;
+    const { code, stderr } = await scene.spawn(["--config", config, script]).ended;
     assertEquals(code, 1);
     assertStringIncludes(stderr, "Cannot start worker");
     assertStringIncludes(stderr, "broken/deno.json");

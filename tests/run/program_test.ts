@@ -56,6 +56,41 @@ Deno.test("run() uses cwd and adds env", async () => {
   assertEquals(text, `${Deno.realPathSync(host.dir)}\n1\n`);
 });
 
+Deno.test("run() has Python print at once, unless the user has said what it should do", async () => {
+  const name = "PYTHONUNBUFFERED";
+  const before = Deno.env.get(name);
+  using host = new Host();
+  const seen = (env?: Record<string, string>) =>
+    host.run(["sh", "-c", `echo "\${${name}-none}"`], { stdout: "text", ...env && { env } });
+  try {
+    Deno.env.delete(name);
+    assertEquals(await seen(), "1\n");
+    assertEquals(await seen({ FURU_X: "1" }), "1\n");
+    assertEquals(await seen({ [name]: "" }), "\n");
+    Deno.env.set(name, "");
+    assertEquals(await seen(), "\n");
+    Deno.env.set(name, "x");
+    assertEquals(await seen(), "x\n");
+  } finally {
+    if (before === undefined) Deno.env.delete(name);
+    else Deno.env.set(name, before);
+  }
+});
+
+Deno.test("run() logs what Python printed before it was killed", async () => {
+  const before = Deno.env.get("PYTHONUNBUFFERED");
+  Deno.env.delete("PYTHONUNBUFFERED");
+  try {
+    using host = new Host();
+    const code = "import os; print('epoch 1'); os.kill(os.getpid(), 9)";
+    const error = await assertRejects(() => host.run(["python3", "-c", code]));
+    // Where there is no Python there is nothing to see.
+    if (!String(error).includes("no folder of PATH has a program")) assertEquals(host.logged, "epoch 1\n");
+  } finally {
+    if (before !== undefined) Deno.env.set("PYTHONUNBUFFERED", before);
+  }
+});
+
 Deno.test("run() writes stdout to a file, whole or not at all", async () => {
   using host = new Host();
   await host.run(["printf", "data"], { stdout: `${host.dir}/out.txt` });

@@ -76,6 +76,21 @@ describe("adoptRun()", () => {
     assertEquals((await found(rig, { ...wanted, code: "any" })).length, 1);
   });
 
+  it("takes up none that was begun with other arguments or options of Deno", async () => {
+    await using rig = new PoolRig();
+    await rig.begin([artifact(() => 1)]);
+    const start = { args: ["10"], options: ["--unstable-kv"] };
+    const wanted = await abandoned(rig, 0, { start });
+    assertEquals((await found(rig, wanted)).length, 1);
+    assertEquals(await found(rig, { ...wanted, start: { ...start, args: ["20"] } }), []);
+    assertEquals(await found(rig, { ...wanted, start: { ...start, options: [] } }), []);
+    // Nothing is left to be computed.
+    assertEquals((await found(rig, { ...wanted, start: { ...start, args: [] }, code: "any" })).length, 1);
+    // Its record is of before they were written down.
+    await abandoned(rig, 1);
+    assertEquals((await found(rig, { ...wanted, start: { ...start, args: ["20"] } })).length, 1);
+  });
+
   it("takes up none whose workers do not know that what is stored is invalid", async () => {
     await using rig = new PoolRig();
     await rig.begin([artifact(() => 1)]);

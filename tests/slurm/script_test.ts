@@ -4,11 +4,19 @@ import { describe, it } from "@std/testing/bdd";
 import { batchScript, quote, SETUP_EXIT_CODE, setupFailure } from "../../lib/slurm/script.ts";
 
 /** Runs a script as Slurm does: from a file, by bash. */
-async function runScript(setup: string[], command: string[], env: Record<string, string> = {}) {
+async function runScript(
+  setup: string[],
+  command: string[],
+  env: Record<string, string> = {},
+  probe?: string[],
+) {
   const folder = await Deno.makeTempDir();
   try {
     const path = join(folder, "job.sh");
-    await Deno.writeTextFile(path, batchScript({ title: "toy/Train(4f0c12ab)\nof a test", setup, command }));
+    await Deno.writeTextFile(
+      path,
+      batchScript({ title: "toy/Train(4f0c12ab)\nof a test", setup, command, ...probe && { probe } }),
+    );
     const output = await new Deno.Command("bash", { args: [path], env, cwd: folder }).output();
     const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
     return { ...output, stdout: text(output.stdout), stderr: text(output.stderr) };
@@ -30,6 +38,19 @@ describe("batchScript()", () => {
   it("ends with the worker's own exit code", async () => {
     const { code, stderr } = await runScript([], ["bash", "-c", "exit 5"]);
     assertEquals([code, setupFailure(stderr)], [5, undefined]);
+  });
+
+  it("says that virtual memory is limited where Deno cannot begin, and only there", async () => {
+    const deno = [Deno.execPath(), "eval"];
+    const command = [...deno, "console.log('began')"];
+    const limited = await runScript(["ulimit -v 4000000"], command, {}, [...deno, "0"]);
+    assertEquals(limited.code, SETUP_EXIT_CODE);
+    assertMatch(
+      setupFailure(limited.stderr)!,
+      /virtual memory is limited to 4000000 kB \(ulimit -v\).* exit code 133/,
+    );
+    const roomy = await runScript(["ulimit -v 100000000"], command, {}, [...deno, "0"]);
+    assertEquals([roomy.code, roomy.stdout], [0, "began\n"], roomy.stderr);
   });
 
   it("says which setup line failed, and runs nothing after it", async () => {

@@ -6,7 +6,7 @@ import { checkSpecs } from "../../lib/slurm/check_specs.ts";
 import { jobOptions } from "../../lib/slurm/job_options.ts";
 import { logPath, logPattern } from "../../lib/slurm/log_path.ts";
 import { signalLeadSec } from "../../lib/slurm/signal_lead.ts";
-import { sbatchOptions } from "../../lib/slurm/spec.ts";
+import { heapMbOf, sbatchOptions } from "../../lib/slurm/spec.ts";
 import type { ParsedSpec } from "../../lib/slurm/spec.ts";
 
 const parse = (spec: unknown): ParsedSpec => checkSpecs({ default: spec }).default!;
@@ -244,4 +244,12 @@ describe("logPattern()", () => {
     assertEquals(logPath("/a", "furu-1", "12", 3), "/a/furu-1.12_3.log");
     assertThrows(() => logPattern("/a\\b", "furu-1"), SlurmError);
   });
+});
+
+Deno.test("heapMbOf() leaves room for what is outside of V8's heaps, and for all that compute at the same time", () => {
+  assertEquals(heapMbOf({}, 1), undefined);
+  assertEquals(heapMbOf({ memGb: 32 }, 1), 29260);
+  assertEquals(heapMbOf({ memGb: 4 }, 1), 3456);
+  assertEquals(heapMbOf({ memGb: 4 }, 4), 777);
+  assertEquals(heapMbOf({ memGb: 0.25 }, 1), undefined);
 });

@@ -1,8 +1,9 @@
 /** A computing process for the tests: what it computes is the name of its task. */
+import { takeComputeOrder } from "../../lib/core/environment.ts";
 import { type Compute, runChild } from "../../lib/worker/child.ts";
 import { failedOutcome } from "../../lib/run/failed_outcome.ts";
 
-const [socket, token] = Deno.args;
+const { socket, token } = takeComputeOrder()!;
 const text = new TextEncoder();
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -17,12 +17,17 @@ Deno.test("workerCommand() names the configuration nearest to the user's module"
   Deno.removeSync(dir, { recursive: true });
 });
 
-Deno.test("workerCommand() leaves modules from elsewhere to Deno, and ends with the command", () => {
-  const command = workerCommand({ module: "https://example.com/main.ts", denoOptions: ["--v8-flags=--x"] });
+Deno.test("workerCommand() leaves modules from elsewhere to Deno, and ends with the arguments of the run's process", () => {
+  const command = workerCommand({
+    module: "https://example.com/main.ts",
+    start: { args: ["a", "--b"], options: ["--v8-flags=--x"] },
+    maxHeapMb: 100,
+  });
   assert(!command.includes("--config"));
   assert(command.indexOf("--v8-flags=--x") > command.indexOf("run"));
   assertEquals(command[0], Deno.execPath());
-  assertEquals(command.at(-1), "compute");
+  assert(command.indexOf("--v8-flags=--max-old-space-size=100") > command.indexOf("--v8-flags=--x"));
+  assertEquals(command.slice(-2), ["a", "--b"]);
 });
 
 Deno.test("WorkerListener.open() passes over folders that are missing or too long, and cleans up", async () => {

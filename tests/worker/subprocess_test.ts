@@ -89,6 +89,36 @@ for (
   });
 }
 
+Deno.test("WorkerProcess takes no more after so many tasks", async () => {
+  await using rig = new Rig();
+  await using worker = await rig.start({ maxTasks: 2 });
+  assertEquals(await run(worker, "nothing"), SUCCESS);
+  assert(worker.alive);
+  assertEquals(await run(worker, "nothing"), SUCCESS);
+  assert(!worker.alive);
+});
+
+Deno.test("WorkerProcess tells how much memory it has, and takes no more when that is too much", async () => {
+  await using rig = new Rig();
+  const told: [megabytes: number, attempts: number][] = [];
+  const isTooBig = (...seen: [number, number]) => told.push(seen) === 3;
+  await using worker = await rig.start({ isTooBig });
+  for (const alive of [true, true, false]) {
+    assertEquals(await run(worker, "nothing"), SUCCESS);
+    assertEquals(worker.alive, alive);
+  }
+  assertEquals(told.map(([, attempts]) => attempts), [1, 2, 3]);
+  assert(told.every(([megabytes]) => megabytes > 20 && megabytes < 1000), `${told}`);
+});
+
+Deno.test("WorkerProcess says that virtual memory is limited where V8 is given none", async () => {
+  await using rig = new Rig();
+  const command = ["sh", "-c", 'ulimit -v 4000000; exec "$@"', "sh", ...childCommand()];
+  const error = await assertRejects(() => rig.start({ command }), ProtocolError);
+  assertMatch(error.message, /exit 133: V8 was given no memory \(Fatal process out of memory.*ulimit -v/);
+  assert(!error.message.includes("ran out of heap"));
+});
+
 Deno.test("WorkerProcess says that V8 ran out of heap", async () => {
   await using rig = new Rig();
   await using worker = await rig.start({ command: childCommand("--v8-flags=--max-old-space-size=40") });

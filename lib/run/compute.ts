@@ -1,4 +1,4 @@
-import { ValidationError } from "../core/errors.ts";
+import { furuErrorName, ValidationError } from "../core/errors.ts";
 import { commitRecord } from "../store/commit.ts";
 import { type AttemptKey, attemptPaths } from "../store/layout.ts";
 import { RECORD_SCHEMA } from "../store/record.ts";
@@ -56,7 +56,7 @@ export async function computeAttempt(runtime: Runtime, options: ComputeOptions):
 export function outcomeOfError(error: unknown, signal: AbortSignal): Outcome {
   if (!signal.aborted) return failedOutcome(error);
   // A time limit is the task's own failure; any other reason is somebody else's wish.
-  const isLimit = (signal.reason as Error | undefined)?.name === "ComputeError";
+  const isLimit = furuErrorName(signal.reason) === "ComputeError";
   return isLimit ? failedOutcome(signal.reason) : { kind: "preempted" };
 }
 

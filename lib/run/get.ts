@@ -1,4 +1,4 @@
-import { ComputeError, ExecutionError, type FuruError, StoreError } from "../core/errors.ts";
+import { ComputeError, ExecutionError, type FuruError, furuErrorName, StoreError } from "../core/errors.ts";
 import { releaseClaim } from "../store/attempt_end.ts";
 import { type Claim, tryClaim } from "../store/claim.ts";
 import { readEnds } from "../store/ends.ts";
@@ -190,7 +190,7 @@ async function refuseFailed(runtime: Runtime, artifact: Artifact): Promise<void>
 
 function failureOf(artifact: Artifact, n: number, text: string, log: string, cause: unknown): FuruError {
   // A disk that is full is no fault of the task's.
-  const Failure = (cause as Error | undefined)?.name === "StoreError" ? StoreError : ComputeError;
+  const Failure = furuErrorName(cause) === "StoreError" ? StoreError : ComputeError;
   return new Failure(`${artifact} failed in attempt ${n}: ${text}; its log is ${log}`, {
     artifact: `${artifact}`,
     log,

@@ -15,6 +15,8 @@ const MAX_READ_BYTES = 8 * 1024 * 1024;
 export interface NodeFailure {
   /** Why. */
   kind: FailureKind;
+  /** Trying again cannot help. */
+  lasting?: true;
   /** How many attempts this run made. */
   attempts: number;
   /** What was thrown, or what is known of how the process died. */
@@ -31,7 +33,7 @@ export interface NodeFailure {
 export async function describeFailure(
   runtime: Runtime,
   artifact: Artifact,
-  { kind, attempts, error, stack, log, logTail }: NodeFailure,
+  { kind, lasting, attempts, error, stack, log, logTail }: NodeFailure,
 ): Promise<Failure> {
   const tail = log === undefined ? undefined : await tailOf(runtime, log, logTail);
   return {
@@ -44,6 +46,7 @@ export async function describeFailure(
       strAbbreviateSize: 200,
     }),
     kind,
+    ...(lasting ? { lasting } : {}),
     attempts,
     error: clip(error),
     ...(stack === undefined ? {} : { stack: clip(stack) }),

@@ -17,6 +17,8 @@ export interface AttemptIo {
   onProgress: (fraction: number, message?: string) => void;
   /** Do programs get process groups of their own? Not in a worker, whose supervisor kills its whole group. */
   detachedPrograms: boolean;
+  /** May the attempt be made again on another machine? @default false */
+  elsewhere?: boolean;
 }
 
 /** What `create` is given, and what has become of its lazy parts. */
@@ -60,6 +62,7 @@ export async function makeCreateContext(
       log: (chunk) => io.output.write(chunk),
       signal: io.signal,
       detached: io.detachedPrograms,
+      elsewhere: io.elsewhere ?? false,
       files,
       clock: runtime.machine.clock,
       randomId: () => runtime.machine.randomId(),

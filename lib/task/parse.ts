@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ValidationError } from "../core/errors.ts";
+import { lasting, ValidationError } from "../core/errors.ts";
 import type { TaskDefinition } from "./artifact.ts";
 import { formatIssues } from "./issues.ts";
 import { strictSchema } from "./strict_schema.ts";
@@ -28,9 +28,12 @@ export function parseParams(task: TaskDefinition, input: unknown): Record<string
   if (result.success) return result.data;
   const lines = formatIssues(result.error.issues);
   const head = `Cannot make an artifact of ${task.name} as its parameters are not allowed:`;
-  throw new ValidationError(
-    lines.length === 1 ? `${head} ${lines[0]}` : `${head}\n  ${lines.join("\n  ")}`,
-    { cause: result.error },
+  // By the same code it would be the same again, in a task that makes artifacts itself.
+  throw lasting(
+    new ValidationError(
+      lines.length === 1 ? `${head} ${lines[0]}` : `${head}\n  ${lines.join("\n  ")}`,
+      { cause: result.error },
+    ),
   );
 }
 

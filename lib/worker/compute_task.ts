@@ -55,6 +55,7 @@ export async function computeTask(task: ComputeTask, signal: AbortSignal, io: Co
       output: { write: (output) => writeAll(Deno.stderr, output) },
       onProgress: io.progress,
       detachedPrograms: false,
+      elsewhere: task.backend === "slurm-pool",
     },
     ...(task.replace === undefined ? {} : { replaces: task.replace }),
     ...(task.run === undefined ? {} : { run: task.run }),

@@ -150,7 +150,16 @@ export type FuruErrorName = keyof typeof BRANDED;
  * error of a user's class that has the name of one of furu's.
  */
 export function furuErrorName(error: unknown): FuruErrorName | undefined {
-  return (error as { [BRAND]?: FuruErrorName } | null | undefined)?.[BRAND];
+  return peek(error, BRAND) as FuruErrorName | undefined;
+}
+
+/** A property of anything that was thrown: to look at some things throws again. */
+function peek(value: unknown, key: PropertyKey): unknown {
+  try {
+    return (value as Record<PropertyKey, unknown> | null | undefined)?.[key];
+  } catch {
+    return undefined;
+  }
 }
 
 /** The text of anything that was thrown, with its class but without its stack. */
@@ -171,7 +180,7 @@ const SYSTEM_CODES = new Set(
 
 /** The operating system's code (`"ENOENT"`, `"EIO"`) of an error, where it has one. */
 export function errorCode(error: unknown): string | undefined {
-  const code = (error as { code?: unknown } | null | undefined)?.code;
+  const code = peek(error, "code");
   if (typeof code === "string") return SYSTEM_CODES.has(code) ? code : undefined;
   if (error instanceof Deno.errors.NotFound) return "ENOENT";
   if (error instanceof Deno.errors.AlreadyExists) return "EEXIST";
@@ -207,7 +216,7 @@ const MAX_CAUSES = 10;
 export function* causes(error: unknown): Generator<object> {
   for (let i = 0; i <= MAX_CAUSES && typeof error === "object" && error !== null; i++) {
     yield error;
-    error = (error as { cause?: unknown }).cause;
+    error = peek(error, "cause");
   }
 }
 

@@ -33,8 +33,9 @@ export function isStop(status: ExitStatus): boolean {
 export function stoppedBySignal(error: unknown): boolean {
   for (const each of causes(error)) {
     // Not by class: a pipeline can bring its own copy of furu.
+    if (furuErrorName(each) !== "ComputeError") continue;
     const { status } = each as Partial<ProgramError>;
-    if (furuErrorName(each) === "ComputeError" && status !== undefined && isStop(status)) return true;
+    if (status !== undefined && isStop(status)) return true;
   }
   return false;
 }

@@ -8,6 +8,7 @@ import type { Artifact } from "../task/artifact.ts";
 const TAIL_LINES = 10;
 /** Longer errors are cut: they go through events and reports. */
 const MAX_ERROR_CHARS = 20_000;
+const MAX_PARAMS_CHARS = 5000;
 /** A log with more bytes is not read for them. */
 const MAX_READ_BYTES = 8 * 1024 * 1024;
 
@@ -39,12 +40,16 @@ export async function describeFailure(
   return {
     name: artifact.name,
     hash: artifact.hash,
-    params: Deno.inspect(artifact.params, {
-      depth: 4,
-      breakLength: 100,
-      iterableLimit: 10,
-      strAbbreviateSize: 200,
-    }),
+    // An object with very many keys is shown with all of them.
+    params: clip(
+      Deno.inspect(artifact.params, {
+        depth: 4,
+        breakLength: 100,
+        iterableLimit: 10,
+        strAbbreviateSize: 200,
+      }),
+      MAX_PARAMS_CHARS,
+    ),
     kind,
     ...(lasting ? { lasting } : {}),
     attempts,
@@ -76,7 +81,7 @@ async function tailOf(
   }
 }
 
-function clip(text: string): string {
-  if (text.length <= MAX_ERROR_CHARS) return text;
-  return `${text.slice(0, MAX_ERROR_CHARS)} ... (${text.length} characters)`;
+function clip(text: string, most: number = MAX_ERROR_CHARS): string {
+  if (text.length <= most) return text;
+  return `${text.slice(0, most)} ... (${text.length} characters)`;
 }

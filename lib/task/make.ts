@@ -1,6 +1,6 @@
 import { canonicalJson } from "../core/canonical.ts";
 import { ValidationError } from "../core/errors.ts";
-import { hashText } from "../core/hash.ts";
+import { chainText, hashText } from "../core/hash.ts";
 import {
   type Artifact,
   type ArtifactCore,
@@ -58,19 +58,28 @@ function withDeclared(task: TaskDefinition, params: unknown, counting: string, f
   } catch (cause) {
     made.delete(key);
     if (!outermost || !(cause instanceof RangeError && /call stack/.test(cause.message))) throw cause;
-    throw new ValidationError(`Cannot make an artifact of ${task.name} as its dependencies go too deep`, {
-      cause,
-    });
+    throw new ValidationError(
+      `Cannot make an artifact of ${task.name} as its dependencies go too deep: each 'dependencies' called a task with ` +
+        `'dependencies', ${made.size} times; has that an end? A long chain is made from its beginning, with the artifact ` +
+        `before as a parameter`,
+      { cause },
+    );
   } finally {
     if (outermost) made.clear();
   }
 }
 
+/** So much is shown of the parameters of an artifact of a cycle. */
+const MAX_PARAMS_CHARS = 200;
+
 function cycleError(key: string): ValidationError {
   const open = [...made].filter(([, state]) => state === "in the making").map(([text]) => text);
   const cycle = [...open.slice(open.indexOf(key)), key].map((text) => {
     const space = text.indexOf(" ");
-    return `${text.slice(0, space)}(${text.slice(space + 1)})`;
+    const params = text.slice(space + 1);
+    return `${text.slice(0, space)}(${
+      params.length > MAX_PARAMS_CHARS ? `${params.slice(0, MAX_PARAMS_CHARS)}...` : params
+    })`;
   });
-  return new ValidationError(`Cannot make an artifact that depends on itself: ${cycle.join(" -> ")}`);
+  return new ValidationError(`Cannot make an artifact that depends on itself: ${chainText(cycle)}`);
 }

@@ -4,6 +4,9 @@ import type { TaskDefinition } from "./artifact.ts";
 import { formatIssues } from "./issues.ts";
 import { strictSchema } from "./strict_schema.ts";
 
+/** So many faults of parameters are told: each row of a long list may have one. */
+const MAX_ISSUES = 20;
+
 // Built at the first use: a module of many tasks costs nothing for those it does not apply.
 const strictOf = new WeakMap<TaskDefinition, z.ZodObject>();
 
@@ -26,7 +29,9 @@ export function parseParams(task: TaskDefinition, input: unknown): Record<string
     throw new ValidationError(`Cannot parse the parameters of ${task.name} as ${reason}`, { cause });
   }
   if (result.success) return result.data;
-  const lines = formatIssues(result.error.issues);
+  const lines = formatIssues(result.error.issues.slice(0, MAX_ISSUES));
+  const more = result.error.issues.length - MAX_ISSUES;
+  if (more > 0) lines.push(`… and ${more} more`);
   const head = `Cannot make an artifact of ${task.name} as its parameters are not allowed:`;
   // By the same code it would be the same again, in a task that makes artifacts itself.
   throw lasting(

@@ -47,8 +47,10 @@ export class PayloadSource {
     const complete = this.#complete;
     const met = new Set<string>();
     const open: string[] = [root];
-    for (let from = 0; from < open.length; from += AT_ONCE) {
-      const batch = [...new Set(open.slice(from, from + AT_ONCE))]
+    for (let from = 0; from < open.length;) {
+      const some = open.slice(from, from + AT_ONCE);
+      from += some.length;
+      const batch = [...new Set(some)]
         .filter((hash) => !met.has(hash) && !complete.has(hash));
       for (const hash of batch) met.add(hash);
       const found = await Promise.all(

@@ -223,10 +223,8 @@ export function* causes(error: unknown): Generator<object> {
 /** Can trying again not help, as far as that is known for sure? */
 export function isLasting(error: unknown): boolean {
   for (const each of causes(error)) {
-    if ((each as { [LASTING]?: unknown })[LASTING] === true || furuErrorName(each) === "ConfigError") {
-      return true;
-    }
-    if (typeof DENIED === "function" && each instanceof DENIED) return true;
+    if (peek(each, LASTING) === true || furuErrorName(each) === "ConfigError") return true;
+    if (DENIED !== undefined && peek(each, "constructor") === DENIED) return true;
   }
   return false;
 }

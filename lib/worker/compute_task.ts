@@ -10,6 +10,7 @@ import type { CodeVersion, GitState } from "../store/provenance.ts";
 import type { SlurmJob } from "../store/record.ts";
 import type { Artifact } from "../task/artifact.ts";
 import { decodeArtifact, type EncodedArtifact, references } from "../task/reference.ts";
+import { keepDeclared } from "../task/make.ts";
 import { findTask } from "../task/registry.ts";
 import type { ComputeIo, ComputeTask } from "./child.ts";
 import { writeAll } from "../ui/write_all.ts";
@@ -41,6 +42,7 @@ const read = new Map<string, EncodedArtifact>();
 export async function computeTask(task: ComputeTask, signal: AbortSignal, io: ComputeIo): Promise<Outcome> {
   runtime ??= start(task.config as ComputeConfig);
   if (task.forget) {
+    keepDeclared(); // from anew
     made.clear();
     read.clear();
   }
@@ -64,6 +66,7 @@ export async function computeTask(task: ComputeTask, signal: AbortSignal, io: Co
 
 function start({ config, git, slurm, code }: ComputeConfig): Runtime {
   const started = systemRuntime(config, { git, slurm, code });
+  keepDeclared();
   refuseStrayCode(started);
   return started;
 }

@@ -29,6 +29,9 @@ export interface MadeContext {
   usedDir: () => boolean;
 }
 
+/** Longest message of a progress, in characters. */
+const MAX_MESSAGE_CHARS = 1000;
+
 /** Makes what `create` is given. Takes over the newest checkpoint of an ended attempt. */
 export async function makeCreateContext(
   runtime: Runtime,
@@ -47,7 +50,11 @@ export async function makeCreateContext(
     hash: artifact.hash,
     signal: io.signal,
     log: createTaskLog(runtime.machine, io.output, runtime.config.logLevel),
-    progress: io.onProgress,
+    progress: (fraction, message) => {
+      // Whatever it is given: it goes through messages, events and displays.
+      const words = message === undefined ? [] : [String(message).slice(0, MAX_MESSAGE_CHARS)];
+      io.onProgress(fraction, ...words);
+    },
     get dir(): string {
       if (!usedDir) files.mkdirNow(paths.files);
       usedDir = true;

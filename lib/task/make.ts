@@ -1,13 +1,7 @@
 import { canonicalJson } from "../core/canonical.ts";
 import { ValidationError } from "../core/errors.ts";
 import { chainText, hashText } from "../core/hash.ts";
-import {
-  type Artifact,
-  type ArtifactCore,
-  artifactReference,
-  isArtifact,
-  type TaskDefinition,
-} from "./artifact.ts";
+import { type Artifact, type ArtifactCore, artifactReference, type TaskDefinition } from "./artifact.ts";
 import { ArtifactObject } from "./artifact_object.ts";
 import { freezeParams } from "./freeze.ts";
 import { declaredDependencies, identityParams, identityText, uniqueArtifacts } from "./identity.ts";

@@ -11,10 +11,15 @@ import type { Artifact, CreateContext, StoredContext } from "./artifact.ts";
 export interface TaskOptions<S extends z.ZodObject, T, L = T> {
   /** The identity: words of `[A-Za-z0-9_.-]` joined by `/`, none beginning with a dot or looking like a hash. */
   name: string;
-  /** Checks the parameters, synchronously. Keys that a plain `z.object` at any depth does not have are errors. */
+  /**
+   * Checks the parameters, synchronously. Keys that a plain `z.object` at any depth does not have are errors. Their JSON
+   * may have 2^27 characters: for larger data give a path and its `digest`.
+   */
   params: S;
   /**
-   * Computes the value: anything JSON-like, bigint, Date, Map, Set, typed arrays, artifacts. Write it before `load` and
+   * Computes the value: anything JSON-like, bigint, Date, Map, Set, typed arrays, artifacts. Its JSON may have 2^29 - 24
+   * characters: larger data are files in `ctx.dir`, or typed arrays. What cannot be stored, and an error with a
+   * `PermanentError` in it, is never tried again. Write it before `load` and
    * `validate`, or TypeScript cannot type `value`; a task that refers to itself needs a written return type here.
    */
   create: (ctx: CreateContext<z.output<S>>) => T | Promise<T>;

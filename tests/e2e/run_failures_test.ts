@@ -84,7 +84,7 @@ for (const isolation of ["process", "inline"] as const) {
       await using scene = await Scene.make();
       const report = await scene.run([{ id: "a", does: ["return Model"] }], options());
       const { message } = report.error!;
-      assertMatch(message, /\n   at +create of run\/Step \(file:.*\/fixtures_run\/step\.ts:\d+:\d+\)\n/);
+      assertMatch(message, /\n {3}at +create of run\/Step \(file:.*\/fixtures_run\/step\.ts:\d+:\d+\)\n/);
       assertMatch(
         message,
         /only plain data is allowed; 'create' returned it, of the task at file:.*step\.ts:\d+:\d+\n/,

@@ -126,7 +126,7 @@ async function spawn(
       { cause },
     );
     // Retries begin at once: a program that PATH does not have will not have come by then, but another node may have it.
-    const isMissing = errorCode(cause) === "ENOENT" && !words[0]!.includes("/");
+    const isMissing = errorCode(cause) === "ENOENT" && !words[0]!.includes("/") && cwd === undefined;
     throw isMissing && !host.elsewhere ? lasting(error) : error;
   }
 }

@@ -1,4 +1,4 @@
-import { UsageError, ValidationError } from "../core/errors.ts";
+import { furuErrorName, UsageError } from "../core/errors.ts";
 import { didYouMean } from "../core/nearest.ts";
 import type { Artifact, TaskDefinition } from "../task/artifact.ts";
 import type { Engine } from "./engine.ts";
@@ -43,8 +43,8 @@ async function applyTask(engine: Engine, task: TaskDefinition, set: readonly str
   try {
     return await engine.setParams(task, set);
   } catch (cause) {
-    if (!(cause instanceof ValidationError)) throw cause;
-    throw new UsageError(cause.message, { cause });
+    if (furuErrorName(cause) !== "ValidationError") throw cause;
+    throw new UsageError((cause as Error).message, { cause });
   }
 }
 

@@ -60,7 +60,7 @@ function withPrefix(roots: readonly Artifact[], prefix: string, root: string): F
   for (let artifact = open.pop(); artifact; artifact = open.pop()) {
     if (seen.has(artifact.hash)) continue;
     seen.add(artifact.hash);
-    open.push(...artifact[ARTIFACT].dependencies);
+    for (const below of artifact[ARTIFACT].dependencies) open.push(below);
     if (!artifact.hash.startsWith(prefix)) continue;
     const { name, hash, record, home } = artifactPaths(root, artifact);
     found.push({ name, hash, record, home, hasRecord: false, hasHome: false });

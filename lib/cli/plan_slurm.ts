@@ -1,5 +1,5 @@
 import { resolveConfig } from "../core/config.ts";
-import { FuruError } from "../core/errors.ts";
+import { furuErrorName } from "../core/errors.ts";
 import { artifactLabel } from "../core/hash.ts";
 import { scale } from "../pool/scale.ts";
 import { checkPartitions } from "../slurm/check_partitions.ts";
@@ -164,7 +164,7 @@ async function problemsOf(check: () => void | Promise<string[]>): Promise<string
   try {
     return await check() ?? [];
   } catch (error) {
-    if (error instanceof FuruError) return [error.message];
+    if (furuErrorName(error) !== undefined) return [(error as Error).message];
     throw error;
   }
 }

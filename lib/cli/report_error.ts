@@ -1,5 +1,6 @@
-import { ConfigError, FuruError, RunFailedError, UsageError } from "../core/errors.ts";
+import { type FuruError, furuErrorName } from "../core/errors.ts";
 import { userFrames } from "../ui/user_frames.ts";
+import { isClosedOutput } from "../ui/write_all.ts";
 import type { Io } from "./io.ts";
 import { ModuleLoadError } from "./load_roots.ts";
 
@@ -24,22 +25,26 @@ const CLOSED_PIPE = 141;
 export function reportError(error: unknown, options: ReportErrorOptions): number {
   const { io, command, verbose } = options;
   // Whoever read our output has closed it (`| head`): the code is that of programs that SIGPIPE ends.
-  if (error instanceof Deno.errors.BrokenPipe) return CLOSED_PIPE;
+  if (isClosedOutput(error)) return CLOSED_PIPE;
   const stopped = exitCodeOf(error);
   if (stopped !== undefined) return stopped;
-  if (!(error instanceof FuruError)) {
+  // By brand, as all of this: the pipeline may have brought its own copy of furu.
+  const name = furuErrorName(error);
+  if (name === undefined) {
     io.err(`${command}: ${unknownText(error)}\n`);
     return 1;
   }
-  io.err(error instanceof RunFailedError ? `${error.message}\n` : `${command}: ${errorBody(error)}\n`);
+  const own = error as FuruError;
+  io.err(name === "RunFailedError" ? `${own.message}\n` : `${command}: ${errorBody(own)}\n`);
   if (verbose) io.err(`${Deno.inspect(error)}\n`);
-  if (error instanceof UsageError) io.err(`'${command} --help' shows how it is used.\n`);
-  return error instanceof UsageError || error instanceof ConfigError ? 2 : 1;
+  if (name === "UsageError") io.err(`'${command} --help' shows how it is used.\n`);
+  return name === "UsageError" || name === "ConfigError" ? 2 : 1;
 }
 
 /** The code that the error of an interrupted run carries: its display has told people about it. */
 function exitCodeOf(error: unknown): number | undefined {
-  const code = (error as { exitCode?: unknown } | null)?.exitCode;
+  // Errors of programs that a task ran have exit codes, too: those are for people.
+  const code = furuErrorName(error) === undefined ? undefined : (error as { exitCode?: unknown }).exitCode;
   return INTERRUPTED.find((known) => known === code);
 }
 

@@ -8,6 +8,10 @@ export interface CanonicalOptions {
   path?: string;
   /** What the value belongs to, for errors: `"toy/Train"`. @default none */
   owner?: string;
+  /** So many characters are allowed. @default what V8 takes as one string */
+  most?: number;
+  /** What to do where they are too many, for errors. @default nothing is said */
+  instead?: string;
   /** The name and hash of an artifact; `undefined` for any other object. @default nothing is an artifact */
   artifactReference?: (value: object) => readonly [name: string, hash: string] | undefined;
 }
@@ -26,6 +30,8 @@ export function canonicalJson(value: unknown, options: CanonicalOptions = {}): s
     path: options.path ?? "value",
     owner: options.owner,
     canonical: true,
+    most: options.most,
+    instead: options.instead,
     artifactReference: options.artifactReference,
   });
 }

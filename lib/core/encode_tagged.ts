@@ -14,6 +14,10 @@ export interface EncodeOptions {
    * no proper value an error. Otherwise everything is written so that it comes back as it was.
    */
   canonical: boolean;
+  /** So many characters are allowed. @default what V8 takes as one string, 2^29 - 24 */
+  most?: number | undefined;
+  /** What to do where they are too many, for errors. @default nothing is said */
+  instead?: string | undefined;
   /** The name and hash of an artifact; `undefined` for any other object. @default nothing is an artifact */
   artifactReference?: ((value: object) => readonly [string, string] | undefined) | undefined;
   /** JSON to be written for a string instead of itself. @default none */
@@ -25,10 +29,81 @@ export interface EncodeOptions {
 /**
  * JSON text of a value, with tags (see `tags.ts`) for what JSON has no form for.
  *
- * @throws ValidationError naming the path of the first thing that cannot be encoded.
+ * @throws ValidationError naming the path of the first thing that cannot be encoded, or of the largest part where the
+ * text would be too long.
  */
 export function encodeTagged(value: unknown, options: EncodeOptions): string {
-  return new Encoder(options).encode(value, 0);
+  let text: string | undefined;
+  try {
+    text = new Encoder(options).encode(value, 0);
+  } catch (error) {
+    if (!(error instanceof RangeError && /string length/i.test(error.message))) throw error;
+  }
+  if (text !== undefined && text.length <= (options.most ?? Infinity)) return text;
+  throw tooLong(value, text?.length, options);
+}
+
+/** What V8 takes as one string, in characters. */
+const MAX_TEXT = 2 ** 29 - 24;
+
+function tooLong(value: unknown, length: number | undefined, options: EncodeOptions): ValidationError {
+  const { action, path, owner, most = MAX_TEXT, instead } = options;
+  const allowed = most.toLocaleString("en");
+  const has = length === undefined
+    ? `more than ${allowed} characters, the most that is possible`
+    : `${length.toLocaleString("en")} characters, at most ${allowed} are possible`;
+  const { at, size } = largestPart(value, options);
+  const parts = [
+    `Cannot ${action} ${path}${owner === undefined ? "" : ` of ${owner}`}: its JSON has ${has}`,
+    ...(at === "" ? [] : [`the largest part is ${path}${at}, with about ${Math.round(size / 1e6)} million`]),
+    ...(instead === undefined ? [] : [instead]),
+  ];
+  return new ValidationError(parts.join("; "));
+}
+
+/** Follows the largest member of the largest member as long as it is most of the whole. */
+function largestPart(value: unknown, options: EncodeOptions): { at: string; size: number } {
+  let at = "";
+  let size = sizeOf(value, options, 0);
+  for (let depth = 0; depth < MAX_DEPTH; depth++) {
+    let largest: { key: string | number; item: unknown; size: number } | undefined;
+    for (const [key, item] of membersOf(value, options)) {
+      const own = sizeOf(item, options, depth);
+      if (own > (largest?.size ?? 0)) largest = { key, item, size: own };
+    }
+    if (!largest || largest.size * 2 < size) return { at, size };
+    ({ item: value, size } = largest);
+    at += formatKey(largest.key);
+  }
+  return { at, size };
+}
+
+/** About how many characters it takes as JSON. */
+function sizeOf(value: unknown, options: EncodeOptions, depth: number): number {
+  if (typeof value === "string") return value.length + 2;
+  if (typeof value !== "object" || value === null || depth > MAX_DEPTH) return 8;
+  if (ArrayBuffer.isView(value)) return value.byteLength * 4 / 3;
+  let size = 2;
+  for (const [key, item] of membersOf(value, options)) {
+    size += (typeof key === "string" ? key.length + 4 : 1) + sizeOf(item, options, depth + 1);
+  }
+  return size;
+}
+
+function* membersOf(value: unknown, options: EncodeOptions): Generator<[string | number, unknown]> {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return;
+  if (options.artifactReference?.(value)) return;
+  if (Array.isArray(value)) { for (let i = 0; i < value.length; i++) yield [i, value[i]]; }
+  else if (value instanceof Map) {
+    let i = 0;
+    for (const [key, item] of value) {
+      yield [`[key ${i}]`, key];
+      yield [`[value ${i++}]`, item];
+    }
+  } else if (value instanceof Set) {
+    let i = 0;
+    for (const member of value) yield [`[member ${i++}]`, member];
+  } else yield* Object.entries(value);
 }
 
 /** What a class's instances are to be replaced by, where people often try them. */

@@ -150,7 +150,16 @@ export type FuruErrorName = keyof typeof BRANDED;
  * error of a user's class that has the name of one of furu's.
  */
 export function furuErrorName(error: unknown): FuruErrorName | undefined {
-  return (error as { [BRAND]?: FuruErrorName } | null | undefined)?.[BRAND];
+  return peek(error, BRAND) as FuruErrorName | undefined;
+}
+
+/** A property of anything that was thrown: to look at some things throws again. */
+function peek(value: unknown, key: PropertyKey): unknown {
+  try {
+    return (value as Record<PropertyKey, unknown> | null | undefined)?.[key];
+  } catch {
+    return undefined;
+  }
 }
 
 /** The text of anything that was thrown, with its class but without its stack. */
@@ -159,17 +168,63 @@ export function errorText(error: unknown): string {
   return error.name === "Error" ? error.message : `${error.name}: ${error.message}`;
 }
 
+// What Linux and macOS say of files, processes and memory. Users' errors have codes too (`ERR_ASSERTION`, `23505` of a
+// database): those say nothing of the system.
+const SYSTEM_CODES = new Set(
+  ("E2BIG EACCES EADDRINUSE EADDRNOTAVAIL EAGAIN EBADF EBUSY ECANCELED ECHILD ECOMM ECONNABORTED ECONNREFUSED " +
+    "ECONNRESET EDEADLK EDQUOT EEXIST EFAULT EFBIG EHOSTDOWN EHOSTUNREACH EINTR EINVAL EIO EISDIR ELOOP EMFILE " +
+    "EMLINK ENAMETOOLONG ENETDOWN ENETRESET ENETUNREACH ENFILE ENOBUFS ENODATA ENODEV ENOENT ENOEXEC ENOLCK ENOLINK " +
+    "ENOMEM ENOSPC ENOSYS ENOTCONN ENOTDIR ENOTEMPTY ENOTSUP ENXIO EOPNOTSUPP EOVERFLOW EPERM EPIPE EPROTO ERANGE " +
+    "EREMOTEIO EROFS ESHUTDOWN ESPIPE ESRCH ESTALE ETIMEDOUT ETXTBSY EUSERS EXDEV").split(" "),
+);
+
 /** The operating system's code (`"ENOENT"`, `"EIO"`) of an error, where it has one. */
 export function errorCode(error: unknown): string | undefined {
-  const code = (error as { code?: unknown } | null)?.code;
-  if (typeof code === "string") return code;
+  const code = peek(error, "code");
+  if (typeof code === "string") return SYSTEM_CODES.has(code) ? code : undefined;
   if (error instanceof Deno.errors.NotFound) return "ENOENT";
   if (error instanceof Deno.errors.AlreadyExists) return "EEXIST";
   if (error instanceof Deno.errors.PermissionDenied) return "EACCES";
   return undefined;
 }
 
-/** Is it the operating system that could not do it, as when a file server is away? Then it may work later, or elsewhere. */
+/**
+ * Is it the operating system that could not do it, as when a file server is away? Then it may work later, or elsewhere.
+ * Of what furu did itself: of an error that a user's code threw, and furu told on, the system says nothing.
+ */
 export function isSystemError(error: unknown): boolean {
-  return errorCode(error) !== undefined || errorCode((error as Error | null)?.cause) !== undefined;
+  const name = furuErrorName(error);
+  if (name === undefined) return errorCode(error) !== undefined;
+  return (name === "StoreError" || name === "SlurmError") && errorCode((error as Error).cause) !== undefined;
+}
+
+// Furu's own errors that trying again cannot change carry this, whatever their class.
+const LASTING = Symbol.for("furu.lasting");
+Object.defineProperty(PermanentError.prototype, LASTING, { value: true });
+// What a process may do is decided when it starts.
+const DENIED: unknown = (Deno.errors as Partial<typeof Deno.errors>).NotCapable;
+
+/** Marks an error: what led to it is the same at each attempt, so that trying again cannot help. */
+export function lasting<E extends Error>(error: E): E {
+  return Object.defineProperty(error, LASTING, { value: true });
+}
+
+/** So many causes of an error are followed: a chain of them may end in itself. */
+const MAX_CAUSES = 10;
+
+/** The error itself, what caused it, what caused that, and so on: tasks wrap what they catch. */
+export function* causes(error: unknown): Generator<object> {
+  for (let i = 0; i <= MAX_CAUSES && typeof error === "object" && error !== null; i++) {
+    yield error;
+    error = peek(error, "cause");
+  }
+}
+
+/** Can trying again not help, as far as that is known for sure? */
+export function isLasting(error: unknown): boolean {
+  for (const each of causes(error)) {
+    if (peek(each, LASTING) === true || furuErrorName(each) === "ConfigError") return true;
+    if (DENIED !== undefined && peek(each, "constructor") === DENIED) return true;
+  }
+  return false;
 }

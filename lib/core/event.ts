@@ -16,6 +16,8 @@ export interface Failure {
   params: string;
   /** Why. */
   kind: FailureKind;
+  /** Trying again cannot help, as with a value that cannot be stored. @default false */
+  lasting?: true;
   /** How many attempts this run made. */
   attempts: number;
   /** What was thrown, or what is known of how the process died. */

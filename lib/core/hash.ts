@@ -17,3 +17,16 @@ export function isHash(text: string): text is Hash {
 export function artifactLabel(name: string, hash: string): string {
   return `${name}(${hash.slice(0, 8)})`;
 }
+
+/** So many artifacts of a chain are named. */
+const NAMED = 10;
+
+/** A chain of artifacts for people, `toy/Eval(12ab34cd) -> toy/Train(4f0c12ab)`, without the middle of a long one. */
+export function chainText(labels: readonly string[]): string {
+  const shown = labels.length <= NAMED ? labels : [
+    ...labels.slice(0, NAMED - 1),
+    `... ${labels.length - NAMED} more ...`,
+    labels.at(-1)!,
+  ];
+  return shown.join(" -> ");
+}

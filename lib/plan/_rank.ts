@@ -1,9 +1,6 @@
 import { ValidationError } from "../core/errors.ts";
-import { artifactLabel, type Hash } from "../core/hash.ts";
+import { artifactLabel, chainText, type Hash } from "../core/hash.ts";
 import type { Visit } from "./_visit.ts";
-
-/** So many nodes of a cycle are named. */
-const NAMED = 10;
 
 /**
  * Gives each node its priority, the length of the longest chain up to a root, in O(nodes + edges): Kahn's algorithm
@@ -40,13 +37,8 @@ function cycleError(visits: ReadonlyMap<Hash, Visit>): ValidationError {
   // Downwards, beginning and ending with the same node.
   const cycle = [at, ...path.slice(place.get(at)!).reverse()];
   const labels = cycle.map(({ node }) => artifactLabel(node.name, node.hash));
-  const shown = labels.length <= NAMED ? labels : [
-    ...labels.slice(0, NAMED - 1),
-    `... ${labels.length - NAMED} more ...`,
-    labels.at(-1)!,
-  ];
   return new ValidationError(
-    `Cannot plan as an artifact must not depend on itself: ${shown.join(" -> ")} is a cycle`,
+    `Cannot plan as an artifact must not depend on itself: ${chainText(labels)} is a cycle`,
     { artifact: labels[0]! },
   );
 }

@@ -1,5 +1,5 @@
 import { join } from "@std/path/join";
-import { errorText, isSystemError, ProtocolError, StoreError } from "../core/errors.ts";
+import { errorText, furuErrorName, isSystemError, ProtocolError } from "../core/errors.ts";
 import { writeFailure } from "../queue/failure_file.ts";
 import { hasName } from "../queue/has_name.ts";
 import { listNew } from "../queue/list_queue.ts";
@@ -181,7 +181,7 @@ export class ResultReader {
     try {
       return await storedResult(this.#state, this.#state.artifactOf(hash));
     } catch (error) {
-      if (!(error instanceof StoreError) || isSystemError(error)) throw error;
+      if (furuErrorName(error) !== "StoreError" || isSystemError(error)) throw error;
       tell(this.#state, "error", errorText(error));
       return errorText(error);
     }

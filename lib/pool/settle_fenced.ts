@@ -1,5 +1,5 @@
 import { join } from "@std/path/join";
-import { errorText, isSystemError, StoreError } from "../core/errors.ts";
+import { errorText, furuErrorName, isSystemError } from "../core/errors.ts";
 import { type FailureInit, writeFailure } from "../queue/failure_file.ts";
 import { type FencedFolder, readEnd, removeFenced } from "../queue/fence.ts";
 import { todoDir } from "../queue/layout.ts";
@@ -68,7 +68,7 @@ async function settle(
       return;
     }
   } catch (error) {
-    if (!(error instanceof StoreError) || isSystemError(error)) throw error;
+    if (furuErrorName(error) !== "StoreError" || isSystemError(error)) throw error;
     return await fail({ kind: "protocol", error: errorText(error) });
   }
   if (own) await declareDead(store, home, own, because);

@@ -1,4 +1,4 @@
-import { errorText, isSystemError, StoreError } from "../core/errors.ts";
+import { errorText, furuErrorName, isSystemError } from "../core/errors.ts";
 import type { FailureInit } from "../queue/failure_file.ts";
 import { findForSure } from "../run/result.ts";
 import type { Runtime } from "../run/runtime.ts";
@@ -50,7 +50,7 @@ function failureOf(
   event: Extract<BackendEvent, { type: "failed" }>,
   now: AttemptNow | undefined,
 ): FailureInit {
-  const { kind, error, stack, log, logTail, unstartable, outside } = event;
+  const { kind, error, stack, log, logTail, lasting, unstartable, outside } = event;
   return {
     ...attemptOf(now),
     // That this node's file server was away is no fault of the task, nor one of the run.
@@ -59,6 +59,7 @@ function failureOf(
     ...(stack === undefined ? {} : { stack }),
     ...(log === undefined ? {} : { log }),
     ...(logTail === undefined ? {} : { logTail: [...logTail] }),
+    ...(lasting ? { lasting } : {}),
   };
 }
 
@@ -67,7 +68,7 @@ async function resultFault(runtime: Runtime, artifact: Artifact): Promise<Failur
   try {
     found = await findForSure(runtime, artifact, { value: false });
   } catch (error) {
-    if (isSystemError(error) || !(error instanceof StoreError)) throw error;
+    if (isSystemError(error) || furuErrorName(error) !== "StoreError") throw error;
     // A damaged record: a person has to look at it.
     return { kind: "protocol", error: errorText(error) };
   }

@@ -117,7 +117,13 @@ function endingOf({ outcome, reason }: AttemptResult): Ending | "success" {
     case "failed": {
       const { stack } = outcome.error;
       const error = failureText(outcome);
-      return { kind: "failed", failure: outcome.failure, error, ...(stack === undefined ? {} : { stack }) };
+      return {
+        kind: "failed",
+        failure: outcome.failure,
+        error,
+        ...(stack === undefined ? {} : { stack }),
+        ...(outcome.lasting ? { lasting: true } : {}),
+      };
     }
   }
 }

@@ -1,8 +1,8 @@
-import { ComputeError, ValidationError } from "../core/errors.ts";
+import { ComputeError, errorText, furuErrorName, lasting, ValidationError } from "../core/errors.ts";
 import { commitRecord } from "../store/commit.ts";
 import { type AttemptKey, attemptPaths } from "../store/layout.ts";
 import { RECORD_SCHEMA } from "../store/record.ts";
-import { decodeValue, encodeValue } from "../store/value.ts";
+import { decodeValue, type EncodedValue, encodeValue } from "../store/value.ts";
 import { ARTIFACT, type Artifact, artifactReference } from "../task/artifact.ts";
 import { type ExecutionContext, withContext } from "./context.ts";
 import { type AttemptIo, makeCreateContext } from "./create_context.ts";
@@ -80,7 +80,7 @@ async function store(
   const { artifact, attempt } = options;
   const paths = runtime.store.paths(artifact);
   const dir = attemptPaths(paths, attempt).files;
-  const encoded = encodeValue(value, { dir, owner: `${artifact}`, artifactReference });
+  const encoded = encodeReturned(artifact, value, dir);
   const written = await writeValue(runtime, dir, encoded, usedDir);
   await checkFresh(runtime, artifact, dir, encoded.json);
   const members = [
@@ -114,7 +114,29 @@ async function checkFresh(runtime: Runtime, artifact: Artifact, dir: string, jso
   const value = await decodeValue(JSON.parse(json), { dir, artifact: storedArtifact, readBytes });
   const check = () => task.validate?.({ params: artifact.params, dir, value });
   const fault = await validationFault(runtime, artifact, check, false);
-  if (fault !== undefined) throw new ValidationError(`Cannot store the value of ${artifact}: ${fault}`);
+  if (fault !== undefined) {
+    throw atTask(artifact, new ValidationError(`Cannot store the value of ${artifact}: ${fault}`));
+  }
+}
+
+/** @throws {ValidationError} for what cannot be stored, however often it is computed. */
+function encodeReturned(artifact: Artifact, value: unknown, dir: string): EncodedValue {
+  try {
+    return encodeValue(value, { dir, owner: `${artifact}`, artifactReference });
+  } catch (cause) {
+    // A getter of the user's own may throw whatever it likes.
+    if (furuErrorName(cause) !== "ValidationError") throw cause;
+    const { place } = artifact[ARTIFACT].task;
+    const whose = place === undefined ? "" : `; 'create' returned it, of the task at ${place}`;
+    throw lasting(atTask(artifact, new ValidationError(`${(cause as Error).message}${whose}`)));
+  }
+}
+
+/** `create` has returned and is in no stack any more: this one names its task, not furu's own code. */
+function atTask(artifact: Artifact, error: ValidationError): ValidationError {
+  const { place } = artifact[ARTIFACT].task;
+  if (place !== undefined) error.stack = `${errorText(error)}\n    at create of ${artifact.name} (${place})`;
+  return error;
 }
 
 /** A failure in one line, for the end record and the log. */

@@ -24,6 +24,8 @@ export interface AttemptIo {
   detachedPrograms: boolean;
   /** Called when `create` has returned. Throws where its attempt was ended meanwhile. @default nobody is told */
   onCreated?: () => void;
+  /** May the attempt be made again on another machine? @default false */
+  elsewhere?: boolean;
 }
 
 /** What `create` is given, and what has become of its lazy parts. */
@@ -33,6 +35,9 @@ export interface MadeContext {
   /** Was `dir` read, and so made? */
   usedDir: () => boolean;
 }
+
+/** Longest message of a progress, in characters. */
+const MAX_MESSAGE_CHARS = 1000;
 
 /** Makes what `create` is given. Takes over the newest checkpoint of an ended attempt. */
 export async function makeCreateContext(
@@ -63,7 +68,11 @@ export async function makeCreateContext(
     hash: artifact.hash,
     signal: io.signal,
     log,
-    progress: io.onProgress,
+    progress: (fraction, message) => {
+      // Whatever it is given: it goes through messages, events and displays.
+      const words = message === undefined ? [] : [String(message).slice(0, MAX_MESSAGE_CHARS)];
+      io.onProgress(fraction, ...words);
+    },
     get dir(): string {
       if (!usedDir) makeNow(paths.files);
       usedDir = true;
@@ -78,6 +87,7 @@ export async function makeCreateContext(
       log: (chunk) => io.output.write(chunk),
       signal: io.signal,
       detached: io.detachedPrograms,
+      elsewhere: io.elsewhere ?? false,
       files,
       clock: runtime.machine.clock,
       randomId: () => runtime.machine.randomId(),

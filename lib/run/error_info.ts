@@ -1,3 +1,4 @@
+import { errorCode } from "../core/errors.ts";
 import type { ErrorInfo } from "./outcome.ts";
 
 /** Longest text of an error that is passed on and written down, in characters. */
@@ -10,12 +11,12 @@ const MAX_ERRORS = 10;
 export function toErrorInfo(error: unknown): ErrorInfo {
   try {
     if (!(error instanceof Error)) return { name: "Error", message: clip(`Thrown value: ${inspect(error)}`) };
-    const { code } = error as { code?: unknown };
+    const code = errorCode(error);
     return {
       name: clip(String(error.name)),
       message: clip(messageOf(error)),
       stack: clip(stackOf(error, 0)),
-      ...(typeof code === "string" ? { code } : {}),
+      ...(code === undefined ? {} : { code }),
     };
   } catch {
     return { name: "Error", message: "Thrown value that cannot be shown: looking at it threw again" };

@@ -1,9 +1,10 @@
+import { causes, furuErrorName, isLasting } from "../core/errors.ts";
 import { toErrorInfo } from "./error_info.ts";
 import type { Outcome } from "./outcome.ts";
 import { stoppedBySignal } from "./program_error.ts";
 
 /** Errors that say that furu or the pipeline's set-up is at fault, not the task: trying again cannot help. */
-const PROTOCOL_ERRORS = new Set([
+const PROTOCOL_ERRORS = new Set<string | undefined>([
   "MissingArtifactError",
   "SpecMismatchError",
   "ExecutionError",
@@ -24,12 +25,13 @@ export function failedOutcome(
     kind: "failed",
     failure,
     error: toErrorInfo(error),
+    ...(isLasting(error) ? { lasting: true } : {}),
     ...(stoppedBySignal(error) ? { signalled: true } : {}),
   };
 }
 
-/** By name, since a pipeline can bring its own copy of furu; with the causes, since tasks wrap what they catch. */
-function isProtocol(error: unknown, depth = 0): boolean {
-  if (!(error instanceof Error) || depth > 10) return false;
-  return PROTOCOL_ERRORS.has(error.name) || isProtocol(error.cause, depth + 1);
+/** With the causes, since tasks wrap what they catch. */
+function isProtocol(error: unknown): boolean {
+  for (const each of causes(error)) if (PROTOCOL_ERRORS.has(furuErrorName(each))) return true;
+  return false;
 }

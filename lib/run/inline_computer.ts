@@ -44,6 +44,7 @@ export class InlineComputer implements Computer {
           error: failureText(outcome),
           ...(stack === undefined ? {} : { stack }),
           ...(code === undefined ? {} : { code }),
+          ...(outcome.lasting ? { lasting: true } : {}),
           logTail: tail.lines(),
         };
       }

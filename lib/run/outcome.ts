@@ -21,6 +21,8 @@ export type Outcome =
     kind: "failed";
     failure: "compute" | "protocol";
     error: ErrorInfo;
+    /** Trying again cannot help. */
+    lasting?: boolean | undefined;
     /** The process had been told to stop by a signal. */
     signalled?: boolean | undefined;
     /** The task's code could not be loaded here: it may be the machine's fault. */

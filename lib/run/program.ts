@@ -2,7 +2,7 @@ import { dirname } from "@std/path/posix/dirname";
 import { fromFileUrl } from "@std/path/posix/from-file-url";
 import { resolve } from "@std/path/posix/resolve";
 import type { Clock } from "../core/clock.ts";
-import { ComputeError, errorCode, errorText, ValidationError } from "../core/errors.ts";
+import { ComputeError, errorCode, errorText, lasting, ValidationError } from "../core/errors.ts";
 import type { Files } from "../core/files.ts";
 import type { CommandWord, RunProgram, RunProgramOptions } from "../task/artifact.ts";
 import { type ExitStatus, ProgramError } from "./program_error.ts";
@@ -20,6 +20,8 @@ export interface ProgramHost {
    * computing process, whose supervisor stops the whole group: there a program must stay in it.
    */
   detached: boolean;
+  /** May the attempt be made again on another machine? @default false */
+  elsewhere?: boolean;
   /** For output that goes to a file. */
   files: Files;
   /** Time. */
@@ -119,12 +121,13 @@ async function spawn(
       env: { ...unbuffered(), ...env },
     }).spawn();
   } catch (cause) {
-    throw new ComputeError(
+    const error = new ComputeError(
       `Cannot run ${commandText(words)}: ${await whyNot(host.files, words[0]!, cwd, cause)}`,
-      {
-        cause,
-      },
+      { cause },
     );
+    // Retries begin at once: a program that PATH does not have will not have come by then, but another node may have it.
+    const isMissing = errorCode(cause) === "ENOENT" && !words[0]!.includes("/") && cwd === undefined;
+    throw isMissing && !host.elsewhere ? lasting(error) : error;
   }
 }
 
@@ -188,18 +191,22 @@ function folderPath(cwd: string | URL): string {
 
 function commandWords(command: readonly CommandWord[]): string[] {
   if (!Array.isArray(command) || command.length === 0) {
-    throw new ValidationError(
-      `Cannot run a command as it must be an array of the program and its arguments: got ${
-        Deno.inspect(command)
-      }`,
+    throw lasting(
+      new ValidationError(
+        `Cannot run a command as it must be an array of the program and its arguments: got ${
+          Deno.inspect(command)
+        }`,
+      ),
     );
   }
   return command.map((word: unknown, index) => {
     const text = wordText(word);
     if (text === undefined || text.includes("\0") || (index === 0 && text === "")) {
-      throw new ValidationError(
-        `Cannot run a command as word ${index} must be a string without NUL, a number or a URL` +
-          `${index === 0 ? ", and not empty" : ""}: current value is ${Deno.inspect(word)}`,
+      throw lasting(
+        new ValidationError(
+          `Cannot run a command as word ${index} must be a string without NUL, a number or a URL` +
+            `${index === 0 ? ", and not empty" : ""}: current value is ${Deno.inspect(word)}`,
+        ),
       );
     }
     return text;

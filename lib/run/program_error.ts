@@ -1,4 +1,4 @@
-import { ComputeError, type FuruErrorOptions } from "../core/errors.ts";
+import { causes, ComputeError, furuErrorName, type FuruErrorOptions } from "../core/errors.ts";
 
 /** Exit codes of programs that pass on the signal that stopped them: HUP, INT, USR1, TERM. */
 const STOP_CODES = new Set([129, 130, 138, 143]);
@@ -31,10 +31,11 @@ export function isStop(status: ExitStatus): boolean {
 
 /** Is a program that was stopped from outside behind this error, directly or through its causes? */
 export function stoppedBySignal(error: unknown): boolean {
-  for (let depth = 0; error instanceof Error && depth < 10; depth++, error = error.cause) {
+  for (const each of causes(error)) {
     // Not by class: a pipeline can bring its own copy of furu.
-    const status = (error as Partial<ProgramError>).status;
-    if (error.name === "ComputeError" && status !== undefined && isStop(status)) return true;
+    if (furuErrorName(each) !== "ComputeError") continue;
+    const { status } = each as Partial<ProgramError>;
+    if (status !== undefined && isStop(status)) return true;
   }
   return false;
 }

@@ -15,6 +15,8 @@ export type Verdict =
     stack?: string;
     /** The operating system's code of what was thrown. */
     code?: string;
+    /** Trying again cannot help. */
+    lasting?: true;
     /** How the process died, where it did. */
     evidence?: string;
     /** The last lines that it printed. */

@@ -223,7 +223,7 @@ export class AttemptBackend implements Backend {
     if (verdict.outcome === "preempted") {
       return { type: "failed", hash, kind: "lost", failedEnds, lostEnds, error: verdict.reason, log };
     }
-    const { kind, error, stack, logTail, unstartable } = verdict;
+    const { kind, error, stack, logTail, unstartable, lasting } = verdict;
     return {
       type: "failed",
       hash,
@@ -234,6 +234,7 @@ export class AttemptBackend implements Backend {
       ...(stack === undefined ? {} : { stack }),
       log,
       logTail,
+      ...(lasting ? { lasting } : {}),
       ...(unstartable === undefined ? {} : { unstartable }),
     };
   }

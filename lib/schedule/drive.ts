@@ -54,6 +54,8 @@ class Driver {
   readonly #backend: Backend;
   readonly #watching = new AbortController();
   readonly #events: SchedulerEvent[] = [];
+  /** So many of them were taken: to remove the first of 100,000 each time would take far longer. */
+  #taken = 0;
   /** How many attempts of a node failed. */
   readonly #failed = new Map<Hash, number>();
   readonly #failures: Failure[] = [];
@@ -220,8 +222,12 @@ class Driver {
   async #next(): Promise<SchedulerEvent> {
     for (;;) {
       if (this.#broken) throw this.#broken.error;
-      const event = this.#events.shift();
-      if (event) return event;
+      const event = this.#events[this.#taken];
+      if (event) {
+        this.#taken++;
+        return event;
+      }
+      this.#events.length = this.#taken = 0;
       await new Promise<void>((resolve) => this.#wake = resolve);
     }
   }

@@ -4,6 +4,12 @@ import type { Ending } from "../store/end_record.ts";
 /** What is written down of an attempt that did not succeed. */
 export function endingOf(verdict: Exclude<Verdict, { outcome: "success" | "superseded" }>): Ending {
   if (verdict.outcome === "preempted") return { kind: "preempted", error: verdict.reason };
-  const { kind: failure, error, stack } = verdict;
-  return { kind: "failed", failure, error, ...(stack === undefined ? {} : { stack }) };
+  const { kind: failure, error, stack, lasting } = verdict;
+  return {
+    kind: "failed",
+    failure,
+    error,
+    ...(stack === undefined ? {} : { stack }),
+    ...(lasting ? { lasting } : {}),
+  };
 }

@@ -8,6 +8,7 @@ import type { Artifact } from "../task/artifact.ts";
 const TAIL_LINES = 10;
 /** Longer errors are cut: they go through events and reports. */
 const MAX_ERROR_CHARS = 20_000;
+const MAX_PARAMS_CHARS = 5000;
 /** A log with more bytes is not read for them. */
 const MAX_READ_BYTES = 8 * 1024 * 1024;
 
@@ -15,6 +16,8 @@ const MAX_READ_BYTES = 8 * 1024 * 1024;
 export interface NodeFailure {
   /** Why. */
   kind: FailureKind;
+  /** Trying again cannot help. */
+  lasting?: true;
   /** How many attempts this run made. */
   attempts: number;
   /** What was thrown, or what is known of how the process died. */
@@ -31,19 +34,24 @@ export interface NodeFailure {
 export async function describeFailure(
   runtime: Runtime,
   artifact: Artifact,
-  { kind, attempts, error, stack, log, logTail }: NodeFailure,
+  { kind, lasting, attempts, error, stack, log, logTail }: NodeFailure,
 ): Promise<Failure> {
   const tail = log === undefined ? undefined : await tailOf(runtime, log, logTail);
   return {
     name: artifact.name,
     hash: artifact.hash,
-    params: Deno.inspect(artifact.params, {
-      depth: 4,
-      breakLength: 100,
-      iterableLimit: 10,
-      strAbbreviateSize: 200,
-    }),
+    // An object with very many keys is shown with all of them.
+    params: clip(
+      Deno.inspect(artifact.params, {
+        depth: 4,
+        breakLength: 100,
+        iterableLimit: 10,
+        strAbbreviateSize: 200,
+      }),
+      MAX_PARAMS_CHARS,
+    ),
     kind,
+    ...(lasting ? { lasting } : {}),
     attempts,
     error: clip(error),
     ...(stack === undefined ? {} : { stack: clip(stack) }),
@@ -73,7 +81,7 @@ async function tailOf(
   }
 }
 
-function clip(text: string): string {
-  if (text.length <= MAX_ERROR_CHARS) return text;
-  return `${text.slice(0, MAX_ERROR_CHARS)} ... (${text.length} characters)`;
+function clip(text: string, most: number = MAX_ERROR_CHARS): string {
+  if (text.length <= most) return text;
+  return `${text.slice(0, most)} ... (${text.length} characters)`;
 }

@@ -18,15 +18,18 @@ export interface FailureCounts {
   readonly failedEnds: number;
   /** Ends that were lost without the task's fault. */
   readonly lostEnds: number;
+  /** Trying again cannot help. @default false */
+  readonly lasting?: boolean;
 }
 
 /**
  * How many more retries of this sort there would be after a failure: 0 means that it is final. Compute failures and
- * lost attempts have budgets of their own, protocol failures none.
+ * lost attempts have budgets of their own, protocol failures and those that cannot change by themselves none.
  */
 export function retriesLeft(policy: RetryPolicy, failure: FailureCounts): number {
   switch (failure.kind) {
     case "compute":
+      if (failure.lasting) return 0;
       return policy.retryFailed ? Math.max(0, policy.maxComputeRetries + 1 - failure.failedEnds) : 0;
     case "lost":
       return Math.max(0, policy.preemptMax + 1 - failure.lostEnds);

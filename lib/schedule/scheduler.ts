@@ -51,7 +51,7 @@ export function createScheduler(plan: Pick<Plan, "nodes" | "roots">, options: Sc
   return new GraphScheduler(plan, options);
 }
 
-type Failed = { kind: FailureKind; error: string; stack?: string; log?: string };
+type Failed = { kind: FailureKind; lasting?: true; error: string; stack?: string; log?: string };
 type Of<T extends SchedulerEvent["type"]> = Extract<SchedulerEvent, { type: T }>;
 
 class GraphScheduler implements Scheduler {
@@ -135,6 +135,7 @@ class GraphScheduler implements Scheduler {
       kind: event.kind,
       failedEnds: Math.max(event.failedEnds, node.failures),
       lostEnds: Math.max(event.lostEnds, node.losses),
+      lasting: event.lasting === true,
     });
     if (left > 0 && !this.#stopped) {
       this.#actions.push({ type: "retry", hash: node.hash, kind: event.kind, left });
@@ -202,12 +203,13 @@ class GraphScheduler implements Scheduler {
     }
   }
 
-  #fail(node: WorkNode, { kind, error, stack, log }: Failed): void {
+  #fail(node: WorkNode, { kind, lasting, error, stack, log }: Failed): void {
     this.#failed.push(node.hash);
     this.#actions.push({
       type: "node_failed",
       hash: node.hash,
       kind,
+      ...(lasting ? { lasting } : {}),
       error,
       ...(stack === undefined ? {} : { stack }),
       ...(log === undefined ? {} : { log }),

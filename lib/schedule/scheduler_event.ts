@@ -46,6 +46,7 @@ export type SchedulerAction =
     readonly type: "node_failed";
     readonly hash: Hash;
     readonly kind: FailureKind;
+    readonly lasting?: true;
     readonly error: string;
     readonly stack?: string;
     readonly log?: string;

@@ -118,7 +118,7 @@ function agrees(run: PoolRun, wanted: AdoptOptions): boolean {
     (code === "any" || run.code?.id === code?.id) && same(run.force, force) &&
     same(run.nodes.map(needs), nodes.map(needs)) &&
     // They would take for a result what they were not told is none.
-    invalid.every((hash) => run.invalid.includes(hash)) &&
+    new Set(invalid).isSubsetOf(new Set(run.invalid)) &&
     // Workers of a run that was not detached never become its controller.
     (run.detached || !detached) &&
     (code === "any" || codeFault(run) === undefined);

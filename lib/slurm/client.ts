@@ -108,7 +108,7 @@ export class SlurmClient {
     for (const some of idChunks([names].flat())) {
       const jobs = await this.#queue(`--name=${some.join(",")}`, signal);
       if (!jobs) return undefined;
-      found.push(...jobs.filter(({ name }) => some.includes(name)));
+      for (const job of jobs) if (some.includes(job.name)) found.push(job);
     }
     return found;
   }
@@ -145,7 +145,7 @@ export class SlurmClient {
       const result = await this.#start("sacct", args, signal);
       const parsed = answered(result) ? parseAccounting(result.stdout) : undefined;
       if (!parsed) return undefined;
-      entries.push(...parsed);
+      for (const entry of parsed) entries.push(entry);
     }
     return entries;
   }

@@ -40,6 +40,7 @@ export async function jobFailure(
   if (last?.kind === "failed" && job.state.reason === "failed") {
     return await describeFailure(runtime, artifact, {
       kind: last.failure ?? "compute",
+      ...(last.lasting ? { lasting: true } : {}),
       attempts,
       error: last.error,
       ...(last.stack === undefined ? {} : { stack: last.stack }),

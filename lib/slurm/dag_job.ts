@@ -194,7 +194,8 @@ async function compute(context: JobContext, artifact: Artifact): Promise<number>
 function artifactOf(run: DagRun, node: DagNode): Artifact {
   const bare = { spec: "default", dependencies: [] };
   const { runId } = run;
-  const below = run.nodes.filter(({ hash }) => node.dependencies.includes(hash));
+  const hashes = new Set(node.dependencies);
+  const below = run.nodes.filter(({ hash }) => hashes.has(hash));
   return remoteArtifacts({
     runId,
     nodes: [

@@ -32,7 +32,7 @@ export async function codeChanges(
     else if (before !== sha256) changes.changed.push(path);
     then.delete(path);
   }
-  changes.removed.push(...then.keys());
+  for (const path of then.keys()) changes.removed.push(path);
   const isSame = Object.values(changes).every((paths) => paths.length === 0);
   return isSame ? undefined : changes;
 }

@@ -8,6 +8,8 @@ export interface Ending {
   kind: EndRecord["kind"];
   /** What a failed attempt's failure counts as. */
   failure?: FailureKind;
+  /** Trying again cannot help. */
+  lasting?: true;
   /** Why, for people. */
   error: string;
   /** The stack of what was thrown. */
@@ -22,6 +24,7 @@ export function endRecordText(machine: Machine, claim: ClaimRecord, ending: Endi
     attempt: claim.attempt,
     kind: ending.kind,
     ...(ending.failure === undefined ? {} : { failure: ending.failure }),
+    ...(ending.lasting ? { lasting: true } : {}),
     error: ending.error,
     ...(ending.stack === undefined ? {} : { stack: ending.stack }),
     ...(claim.run === undefined ? {} : { run: claim.run }),

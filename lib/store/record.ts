@@ -70,6 +70,8 @@ const endRecord = z.object({
   kind: z.enum(["failed", "crashed", "preempted"]),
   /** What a failed attempt's failure counts as. */
   failure: z.enum(["compute", "protocol", "lost"]).exactOptional(),
+  /** Trying again cannot help. */
+  lasting: z.literal(true).exactOptional(),
   error: z.string(),
   stack: z.string().exactOptional(),
   run: z.string().exactOptional(),

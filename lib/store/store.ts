@@ -1,5 +1,5 @@
 import { dirname } from "@std/path/posix/dirname";
-import { errorCode, StoreError } from "../core/errors.ts";
+import { errorCode, furuErrorName, StoreError } from "../core/errors.ts";
 import type { FileEntry } from "../core/files.ts";
 import type { Machine } from "../core/machine.ts";
 import type { ClaimRecord } from "./record.ts";
@@ -218,7 +218,7 @@ const REASONS: Record<string, string> = {
 /** A system error that says which file and why, as a {@link StoreError}; any other error as it is. */
 export function storeError(action: string, path: string, error: unknown): unknown {
   const code = errorCode(error);
-  if (code === undefined || error instanceof StoreError) return error;
+  if (code === undefined || furuErrorName(error) !== undefined) return error;
   const reason = REASONS[code] ?? (error as Error).message;
   return new StoreError(`Cannot ${action} ${path}: ${reason} (${code})`, { cause: error });
 }

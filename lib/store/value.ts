@@ -47,6 +47,8 @@ export function encodeValue(value: unknown, options: EncodeValueOptions): Encode
     path: "value",
     owner: options.owner,
     canonical: false,
+    instead:
+      "write large data into a file in ctx.dir and return its path, or return typed arrays, which become files",
     artifactReference: options.artifactReference,
     string: (text) => {
       if (!text.startsWith(dir) || (text.length > dir.length && text[dir.length] !== "/")) return undefined;

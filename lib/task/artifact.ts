@@ -97,6 +97,8 @@ export interface TaskDefinition {
   readonly timeLimit?: number | ((params: never) => number);
   /** URL of the module that called `defineTask`, where known. */
   readonly module?: string;
+  /** Where `defineTask` was called, where known, as in a stack: `file:///x/pipeline.ts:12:9`. */
+  readonly place?: string;
 }
 
 /** What an artifact carries for furu itself. */

@@ -3,26 +3,38 @@ import { toFileUrl } from "@std/path/posix/to-file-url";
 
 interface CallSite {
   getFileName(): string | null | undefined;
+  getLineNumber(): number | null;
+  getColumnNumber(): number | null;
+}
+
+/** A place in somebody's code. */
+export interface Place {
+  /** URL of the module. */
+  module: string;
+  /** The same with line and column, as in a stack: `file:///x/pipeline.ts:12:9`. */
+  at: string;
 }
 type PrepareStackTrace = (error: Error, frames: CallSite[]) => unknown;
 
 /**
- * URL of the module whose code called `callee`; `undefined` where the stack does not tell. It may name a file that
+ * Where the code is that called `callee`; `undefined` where the stack does not tell. It may name a file that
  * does not exist (source maps can do that).
  */
 // deno-lint-ignore ban-types -- V8 takes any function
-export function callingModule(callee: Function): string | undefined {
+export function callingPlace(callee: Function): Place | undefined {
   const errors = Error as unknown as { prepareStackTrace?: PrepareStackTrace; stackTraceLimit?: number };
   const { prepareStackTrace: prepareBefore, stackTraceLimit: limitBefore } = errors;
   const holder: { stack?: unknown } = {};
   try {
     errors.stackTraceLimit = 10;
-    errors.prepareStackTrace = (_error, frames) => frames.map((frame) => frame.getFileName());
+    errors.prepareStackTrace = (_error, frames) => frames;
     Error.captureStackTrace(holder, callee);
     // Native functions between (`[...].map(defineTask)`) have no file.
-    for (const file of holder.stack as (string | null | undefined)[]) {
+    for (const frame of holder.stack as CallSite[]) {
+      const file = frame.getFileName();
       if (!file || /^(ext|node):/.test(file)) continue;
-      return isAbsolute(file) ? toFileUrl(file).href : file;
+      const module = isAbsolute(file) ? toFileUrl(file).href : file;
+      return { module, at: `${module}:${frame.getLineNumber()}:${frame.getColumnNumber()}` };
     }
     return undefined;
   } finally {

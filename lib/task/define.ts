@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { TaskDefinition } from "./artifact.ts";
-import { callingModule } from "./call_site.ts";
+import { callingPlace } from "./call_site.ts";
 import { checkDefinition, checkParameters } from "./definition.ts";
 import { makeArtifact } from "./make.ts";
 import type { TaskOptions } from "./options.ts";
@@ -28,8 +28,9 @@ import type { Task } from "./task.ts";
  * @throws ValidationError naming the option that is not allowed, or both modules when the name is taken.
  */
 export function defineTask<S extends z.ZodObject, T, L = T>(options: TaskOptions<S, T, L>): Task<S, L> {
-  const module = options.module === undefined ? callingModule(defineTask) : String(options.module);
-  const definition = checkDefinition(options as TaskOptions<z.ZodObject, unknown>, module);
+  const place = callingPlace(defineTask);
+  const module = options.module === undefined ? place?.module : String(options.module);
+  const definition = checkDefinition(options as TaskOptions<z.ZodObject, unknown>, module, place?.at);
   const task = createTask(definition);
   registerTask(definition);
   return task as unknown as Task<S, L>;

@@ -26,11 +26,13 @@ const OPTIONS: Record<keyof TaskOptions<z.ZodObject, unknown>, true> = {
 /**
  * The definition that these options give, frozen.
  *
+ * @param module URL of the module that defines it. @param place Where in it, for people.
  * @throws ValidationError naming the option that is not allowed.
  */
 export function checkDefinition(
   options: TaskOptions<z.ZodObject, unknown>,
   module: string | undefined,
+  place?: string,
 ): TaskDefinition {
   const { name, params, version, spec = "default", timeLimit, unhashed = [], legacy = {} } = options;
   checkName("task name", name);
@@ -64,6 +66,7 @@ export function checkDefinition(
     unhashed: Object.freeze([...unhashed]),
     legacy: Object.freeze({ ...legacy }),
     ...(module === undefined ? {} : { module }),
+    ...(place === undefined ? {} : { place }),
   });
   return definition;
 }

@@ -6,6 +6,15 @@ import { type Artifact, artifactReference, type TaskDefinition } from "./artifac
 const SCHEME = 1;
 
 /**
+ * Longest JSON of parameters, in characters: they are in the record of the result, and in what is sent to workers, with
+ * other things beside them, and V8 has no string of more than four times as many.
+ */
+const MAX_PARAMS_CHARS = 128 * 1024 * 1024;
+const INSTEAD =
+  "put large data into a file and give its path and digest(path) as parameters, or make it the value of " +
+  "a task of its own";
+
+/**
  * The parameters that count for identity, as canonical JSON: without `unhashed` ones and without those that have
  * their `legacy` value.
  *
@@ -13,7 +22,13 @@ const SCHEME = 1;
  * @throws ValidationError naming the path of what has no canonical form, in parameters that do not count too.
  */
 export function identityParams(task: TaskDefinition, params: Record<string, unknown>): string {
-  const options = { path: "params", owner: task.name, artifactReference };
+  const options = {
+    path: "params",
+    owner: task.name,
+    artifactReference,
+    most: MAX_PARAMS_CHARS,
+    instead: INSTEAD,
+  };
   const legacy = legacyTexts(task);
   if (task.unhashed.length === 0 && legacy.size === 0) return canonicalJson(params, options);
   // Once as a whole, so that errors have the same paths and come in the same order as without these options.

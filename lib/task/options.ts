@@ -14,11 +14,14 @@ export interface TaskOptions<S extends z.ZodObject, T, L = T> {
   /**
    * Checks the parameters, synchronously, as zod does, except that keys which a plain `z.object` at any depth does not
    * have are errors, below `.catch()` too. Of a union the first form that fits is taken, unless it lacks keys that a
-   * later one has. A value that a `.catch()` replaces is told by a warning.
+   * later one has. A value that a `.catch()` replaces is told by a warning. Their JSON may have 2^27 characters: for
+   * larger data give a path and its `digest`.
    */
   params: S;
   /**
-   * Computes the value: anything JSON-like, bigint, Date, Map, Set, typed arrays, artifacts. Write it before `load` and
+   * Computes the value: anything JSON-like, bigint, Date, Map, Set, typed arrays, artifacts. Its JSON may have 2^29 - 24
+   * characters: larger data are files in `ctx.dir`, or typed arrays. What cannot be stored, and an error with a
+   * `PermanentError` in it, is never tried again. Write it before `load` and
    * `validate`, or TypeScript cannot type `value`; a task that refers to itself needs a written return type here.
    */
   create: (ctx: CreateContext<z.output<S>>) => T | Promise<T>;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ValidationError } from "../core/errors.ts";
+import { lasting, ValidationError } from "../core/errors.ts";
 import type { TaskDefinition } from "./artifact.ts";
 import { type ChoosingSchema, choosingSchema } from "./choose_form.ts";
 import { formatIssues, type Issue, unknownKeysIssue, type UnrecognizedKeys } from "./issues.ts";
@@ -29,9 +29,12 @@ export function parseParams(task: TaskDefinition, input: unknown): Record<string
   if (issues.length > 0) {
     const lines = formatIssues(issues);
     const head = `Cannot make an artifact of ${task.name} as its parameters are not allowed:`;
-    throw new ValidationError(
-      lines.length === 1 ? `${head} ${lines[0]}` : `${head}\n  ${lines.join("\n  ")}`,
-      { cause: result.error ?? new z.ZodError(issues) },
+    // By the same code it would be the same again, in a task that makes artifacts itself.
+    throw lasting(
+      new ValidationError(
+        lines.length === 1 ? `${head} ${lines[0]}` : `${head}\n  ${lines.join("\n  ")}`,
+        { cause: result.error ?? new z.ZodError(issues) },
+      ),
     );
   }
   warnOfCaught(task, findings);

@@ -7,48 +7,36 @@ import { makeArtifact } from "./make.ts";
 
 /** What another process needs to make an artifact again, besides the same of each artifact in its parameters. */
 export interface EncodedArtifact {
-  /** URL of the module that defines its task, where known. */
-  module?: string;
   /** The task's name. */
   name: string;
   /** All parsed parameters in canonical form, as a JSON value, with `$artifact` references. */
   params: unknown;
 }
 
-/** Artifacts by their hashes. */
-export type ArtifactTable = Readonly<Record<string, EncodedArtifact>>;
-
-const encoded = new WeakMap<Artifact, EncodedArtifact>();
-
-/** One artifact without those below it; made once, and not to be changed. */
-export function encodeOne(artifact: Artifact): EncodedArtifact {
-  let result = encoded.get(artifact);
-  if (!result) {
-    const { name, module } = artifact[ARTIFACT].task;
-    const params: unknown = JSON.parse(canonicalJson(artifact.params, { artifactReference }));
-    result = module === undefined ? { name, params } : { module, name, params };
-    encoded.set(artifact, result);
-  }
-  return result;
+/** All parsed parameters of an artifact as canonical JSON, those below it by reference. */
+export function paramsText(artifact: Artifact): string {
+  return canonicalJson(artifact.params, { artifactReference });
 }
 
-/** These artifacts and all below them, each hash once (the first one met). */
-export function encodeArtifacts(roots: Iterable<Artifact>): Record<Hash, EncodedArtifact> {
-  const table: Record<Hash, EncodedArtifact> = {};
+/** These artifacts and all below them, each hash once (the first one met), found while they are asked for. */
+export function* withAllBelow(roots: Iterable<Artifact>): Generator<Artifact> {
+  const met = new Set<Hash>();
   const stack = [...roots].reverse();
   for (let artifact; (artifact = stack.pop());) {
-    if (Object.hasOwn(table, artifact.hash)) continue;
-    table[artifact.hash] = encodeOne(artifact);
+    if (met.has(artifact.hash)) continue;
+    met.add(artifact.hash);
+    yield artifact;
     // One by one: a call takes no more than some 100,000 arguments.
-    for (const below of artifact[ARTIFACT].dependencies.toReversed()) stack.push(below);
+    const { dependencies } = artifact[ARTIFACT];
+    for (let i = dependencies.length - 1; i >= 0; i--) stack.push(dependencies[i]!);
   }
-  return table;
 }
 
 /**
- * Makes an artifact from what {@link encodeArtifacts} gave. Parameters are not parsed again: transforms and defaults
- * cannot be repeated.
+ * Makes an artifact from the parameters, as JSON values, of it and of those below. They are not parsed again:
+ * transforms and defaults cannot be repeated.
  *
+ * @param table What was handed over, by hash; what was made is taken out of it.
  * @param lookup Finds a task's definition by its name.
  * @param made Artifacts made before from the same source; those made now are added. @default none
  * @throws ProtocolError when the table does not hold what is needed, a task is unknown, or an artifact has another
@@ -56,7 +44,7 @@ export function encodeArtifacts(roots: Iterable<Artifact>): Record<Hash, Encoded
  */
 export function decodeArtifact(
   hash: string,
-  table: ArtifactTable,
+  table: Map<string, EncodedArtifact>,
   lookup: (name: string) => TaskDefinition | undefined,
   made: Map<string, Artifact> = new Map(),
 ): Artifact {
@@ -69,7 +57,7 @@ export function decodeArtifact(
       stack.pop();
       continue;
     }
-    const entry = Object.hasOwn(table, next) ? table[next]! : undefined;
+    const entry = table.get(next);
     if (!entry) {
       throw new ProtocolError(`Cannot make artifact ${next} as its parameters were not handed over`);
     }
@@ -82,7 +70,10 @@ export function decodeArtifact(
       );
     }
     if (missing.length > 0) { for (const below of missing.reverse()) stack.push(below); }
-    else made.set(next, makeFrom(entry, next, lookup, made));
+    else {
+      made.set(next, makeFrom(entry, next, lookup, made));
+      table.delete(next);
+    }
   }
   return made.get(hash)!;
 }

@@ -52,13 +52,17 @@ export function summaryLine(summary: RunSummary): string {
 
 function failureText(failure: Failure, number: number): string {
   const tries = failure.attempts === 0 ? "" : ` after ${plural(failure.attempts, "attempt")}`;
-  const title = `${number}. ${artifactLabel(failure.name, failure.hash)} failed${tries}${WHY[failure.kind]}`;
+  const title = `${number}. ${artifactLabel(failure.name, failure.hash)} failed${tries}${whyText(failure)}`;
   const lines = [...field("params", [truncate(oneLine(failure.params), PARAMS_COLUMNS)])];
   lines.push(...field("error", plainLines(failure.error.trimEnd())));
   lines.push(...field("at", userFrames(failure.stack ?? "", FRAMES)));
   if (failure.log !== undefined) lines.push(...field("log", [failure.log]));
   lines.push(...failure.logTail.map((line) => `           | ${oneLine(line)}`));
   return [title, ...lines].join("\n");
+}
+
+function whyText({ kind, lasting }: Failure): string {
+  return kind === "compute" && lasting ? " (trying again cannot help, never retried)" : WHY[kind];
 }
 
 function field(name: string, lines: readonly string[]): string[] {

@@ -1,3 +1,10 @@
+const closed = new WeakSet<object>();
+
+/** Was this thrown by {@link writeAll}, since whoever read the output has closed it? A user's own pipes are others. */
+export function isClosedOutput(error: unknown): boolean {
+  return typeof error === "object" && error !== null && closed.has(error);
+}
+
 /** Writes all of a text or of bytes, however few bytes the system takes at a time, and waits where it takes none. */
 export function writeAll(
   stream: { writeSync(bytes: Uint8Array): number },
@@ -8,6 +15,7 @@ export function writeAll(
     try {
       bytes = bytes.subarray(stream.writeSync(bytes));
     } catch (error) {
+      if (error instanceof Deno.errors.BrokenPipe) closed.add(error);
       // A pipe that its reader made non-blocking, and that is full.
       if (!(error instanceof Deno.errors.WouldBlock)) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);

@@ -8,9 +8,14 @@ import { ProgressSender } from "./progress_sender.ts";
 import type { ArtifactPayload, SupervisorMessage, TaskMessage } from "./protocol.ts";
 
 /** An attempt as {@link Compute} is given it. */
-export interface ComputeTask extends Omit<TaskMessage, "artifacts" | "type" | "mark" | "forget"> {
-  /** All artifacts that this process knows, the root and all below it among them. */
-  artifacts: ReadonlyMap<string, ArtifactPayload>;
+export interface ComputeTask extends Omit<TaskMessage, "artifacts" | "parts" | "type" | "mark" | "forget"> {
+  /**
+   * What was sent of artifacts, of the root and all below it too, except what was taken out for an earlier task: their
+   * texts may be large.
+   */
+  artifacts: Map<string, ArtifactPayload>;
+  /** Was this process told to forget what it made for earlier tasks? */
+  forget: boolean;
   /** What the supervisor was started with. */
   config: unknown;
 }
@@ -73,6 +78,8 @@ class Child {
   channel: LineChannel | undefined;
   readonly #compute: Compute;
   readonly #artifacts = new Map<string, ArtifactPayload>();
+  readonly #parts = new Map<string, string[]>();
+  #forget = false;
   readonly #blame = catchUnhandled<RunningTask>((error, task) => this.#unhandled(error, task));
   #parse: ((line: string) => SupervisorMessage) | undefined;
   #config: unknown;
@@ -108,6 +115,8 @@ class Child {
       case "task":
         void this.#run(message);
         return;
+      case "artifacts":
+        return this.#learn(message);
       case "abort":
         if (this.#task?.id === message.id) this.#task.abort.abort(abortReason(message));
         return;
@@ -116,10 +125,27 @@ class Child {
     }
   }
 
+  #learn({ artifacts, parts = [], forget }: Pick<TaskMessage, "artifacts" | "parts" | "forget">): void {
+    if (forget) {
+      this.#forget = true;
+      this.#artifacts.clear();
+      this.#parts.clear();
+    }
+    for (const { hash, params } of parts) this.#parts.set(hash, [...this.#parts.get(hash) ?? [], params]);
+    for (const hash in artifacts) {
+      const payload = artifacts[hash]!;
+      const before = this.#parts.get(hash);
+      if (before) payload.params = [...before, payload.params].join("");
+      this.#parts.delete(hash);
+      this.#artifacts.set(hash, payload);
+    }
+  }
+
   async #run(message: TaskMessage): Promise<void> {
-    const { artifacts, mark, type: _type, forget, ...rest } = message;
-    if (forget) this.#artifacts.clear();
-    for (const hash in artifacts) this.#artifacts.set(hash, artifacts[hash]!);
+    const { artifacts, parts, mark, type: _type, forget, ...rest } = message;
+    this.#learn({ artifacts, parts, forget });
+    const known = { artifacts: this.#artifacts, forget: this.#forget };
+    this.#forget = false;
     const task: RunningTask = {
       id: message.id,
       abort: new AbortController(),
@@ -138,7 +164,7 @@ class Child {
     });
     const computing = this.#blame.within(task, () =>
       this.#attempt(
-        { ...rest, artifacts: this.#artifacts, config: this.#config },
+        { ...rest, ...known, config: this.#config },
         task.abort.signal,
         {
           progress: (fraction, text) => progress.report(fraction, text),
@@ -166,7 +192,7 @@ class Child {
       return await this.#compute(task, signal, io);
     } catch (error) {
       const { failedOutcome } = await import("../run/failed_outcome.ts");
-      const { unstartable } = error as { unstartable?: unknown };
+      const { unstartable } = error as { unstartable?: unknown }; // only furu's own code ends here
       return { ...failedOutcome(error, "protocol"), ...(unstartable === true ? { unstartable } : {}) };
     }
   }

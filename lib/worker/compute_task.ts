@@ -10,6 +10,7 @@ import type { CodeVersion, GitState } from "../store/provenance.ts";
 import type { SlurmJob } from "../store/record.ts";
 import type { Artifact } from "../task/artifact.ts";
 import { decodeArtifact, type EncodedArtifact, references } from "../task/reference.ts";
+import { keepDeclared } from "../task/make.ts";
 import { findTask } from "../task/registry.ts";
 import type { ComputeIo, ComputeTask } from "./child.ts";
 import { writeAll } from "../ui/write_all.ts";
@@ -27,11 +28,10 @@ export interface ComputeConfig {
   code?: CodeVersion;
 }
 
-/** So many artifacts are kept for the tasks to come. */
-const MAX_MADE = 100_000;
-
 let runtime: Runtime | undefined;
+// What was made for earlier tasks, and what was read and not made yet: kept for the tasks to come.
 const made = new Map<string, Artifact>();
+const read = new Map<string, EncodedArtifact>();
 
 /**
  * Makes an attempt in a computing process: finds the task's code, makes the artifact again from its parameters, and
@@ -41,7 +41,11 @@ const made = new Map<string, Artifact>();
  */
 export async function computeTask(task: ComputeTask, signal: AbortSignal, io: ComputeIo): Promise<Outcome> {
   runtime ??= start(task.config as ComputeConfig, task.entry);
-  if (made.size > MAX_MADE) made.clear();
+  if (task.forget) {
+    keepDeclared(); // from anew
+    made.clear();
+    read.clear();
+  }
   const artifact = await makeArtifact(task);
   return await computeAttempt(runtime, {
     artifact,
@@ -54,6 +58,7 @@ export async function computeTask(task: ComputeTask, signal: AbortSignal, io: Co
       onProgress: io.progress,
       warn: io.warn,
       detachedPrograms: false,
+      elsewhere: task.backend === "slurm-pool",
     },
     ...(task.replace === undefined ? {} : { replaces: task.replace }),
     ...(task.run === undefined ? {} : { run: task.run }),
@@ -62,6 +67,7 @@ export async function computeTask(task: ComputeTask, signal: AbortSignal, io: Co
 
 function start({ config, git, slurm, code }: ComputeConfig, entry: string | undefined): Runtime {
   const started = systemRuntime(config, { git, slurm, code, entry });
+  keepDeclared();
   refuseStrayCode(started);
   return started;
 }
@@ -74,17 +80,22 @@ function start({ config, git, slurm, code }: ComputeConfig, entry: string | unde
 export async function makeArtifact(
   task: Pick<ComputeTask, "root" | "entry" | "artifacts">,
 ): Promise<Artifact> {
-  const table: Record<string, EncodedArtifact> = {};
   const open = [task.root];
+  const met = new Set<string>();
   for (let hash; (hash = open.pop()) !== undefined;) {
+    if (made.has(hash) || met.has(hash)) continue;
+    met.add(hash);
     const payload = task.artifacts.get(hash);
-    if (!payload || made.has(hash) || Object.hasOwn(table, hash)) continue;
-    const { name, module, params } = payload;
-    if (!findTask(name)) await ensureTask(name, module, embedded ?? task.entry, loader);
-    const encoded = table[hash] = { name, params: JSON.parse(params) };
-    for (const below of references(encoded.params)) open.push(below);
+    if (payload) {
+      const { name, module, params } = payload;
+      if (!findTask(name)) await ensureTask(name, module, embedded ?? task.entry, loader);
+      read.set(hash, { name, params: JSON.parse(params) });
+      // Its text is of no use any more, and may be large.
+      task.artifacts.delete(hash);
+    }
+    for (const below of references(read.get(hash)?.params)) open.push(below);
   }
-  return decodeArtifact(task.root, table, findTask, made);
+  return decodeArtifact(task.root, read, findTask, made);
 }
 
 /** Another machine may have unpacked it elsewhere: the entry that it names is not ours. */

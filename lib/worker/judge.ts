@@ -67,6 +67,7 @@ export async function judge(evidence: Evidence): Promise<Verdict> {
     ...(error.stack === undefined ? {} : { stack: error.stack }),
     ...(error.code === undefined ? {} : { code: error.code }),
     logTail,
+    ...(end.lasting ? { lasting: true } : {}),
     ...(end.unstartable ? { unstartable: true } : {}),
   };
 }

@@ -1,5 +1,5 @@
 import { toFileUrl } from "@std/path/posix/to-file-url";
-import { errorText, FuruError, ProtocolError } from "../core/errors.ts";
+import { errorText, furuErrorName, ProtocolError } from "../core/errors.ts";
 
 /** What {@link ensureTask} needs to know of the process. */
 export interface TaskLoader {
@@ -71,8 +71,7 @@ export async function ensureTask(
 /** Furu's own errors are no machine's fault, as that of a module that starts a run while it is imported. */
 function isAboutCode(error: unknown): boolean {
   if (error instanceof UnloadableError) return false;
-  // By its name as well, since a pipeline can bring its own copy of furu.
-  return error instanceof FuruError || (error as Error | null)?.name === "ExecutionError";
+  return furuErrorName(error) !== undefined;
 }
 
 async function importOne(candidate: string, loader: TaskLoader): Promise<void> {

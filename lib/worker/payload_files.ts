@@ -6,8 +6,8 @@ import { errorCode, ProtocolError } from "../core/errors.ts";
 import { parseJson } from "../queue/parse_json.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { listOrNothing, storeError } from "../store/store.ts";
-import type { Artifact } from "../task/artifact.ts";
-import { encodeArtifacts, references } from "../task/reference.ts";
+import { ARTIFACT, type Artifact } from "../task/artifact.ts";
+import { paramsText, references, withAllBelow } from "../task/reference.ts";
 import { type ArtifactPayload, artifactPayloadSchema } from "./protocol.ts";
 
 /** So many files are read or written at the same time. */
@@ -27,14 +27,14 @@ export async function writePayloads(
   place: (url: string) => string = (url) => url,
 ): Promise<void> {
   await store.makeDir(join(dir, "artifacts"));
-  const table = Object.entries(encodeArtifacts(artifacts));
-  const writes = pooledMap(AT_ONCE, table, async ([hash, { name, module, params }]) => {
+  const writes = pooledMap(AT_ONCE, withAllBelow(artifacts), async (artifact) => {
+    const { name, module } = artifact[ARTIFACT].task;
     const payload: ArtifactPayload = {
       ...(module === undefined ? {} : { module: place(module) }),
       name,
-      params: JSON.stringify(params),
+      params: paramsText(artifact),
     };
-    const path = payloadPath(dir, hash);
+    const path = payloadPath(dir, artifact.hash);
     try {
       await machine.files.write(path, JSON.stringify(payload));
     } catch (error) {

@@ -47,13 +47,17 @@ export class PayloadSource {
     const complete = this.#complete;
     const met = new Set<string>();
     const open: string[] = [root];
-    while (open.length > 0) {
-      const batch = open.splice(0, AT_ONCE).filter((hash) => !met.has(hash) && !complete.has(hash));
+    for (let from = 0; from < open.length;) {
+      const some = open.slice(from, from + AT_ONCE);
+      from += some.length;
+      const batch = [...new Set(some)]
+        .filter((hash) => !met.has(hash) && !complete.has(hash));
       for (const hash of batch) met.add(hash);
       const found = await Promise.all(
         batch.map(async (hash) => known.get(hash) ?? await this.#read(known, hash)),
       );
-      for (const { dependencies } of found) open.push(...dependencies);
+      // One by one: a call takes no more than some 100,000 arguments.
+      for (const { dependencies } of found) for (const below of dependencies) open.push(below);
     }
     for (const hash of met) complete.add(hash);
     return (hash) => {

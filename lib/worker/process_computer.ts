@@ -1,9 +1,9 @@
-import { canonicalJson } from "../core/canonical.ts";
-import { errorText, ProtocolError } from "../core/errors.ts";
+import { errorText, furuErrorName } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
 import type { ClaimedAttempt, Computer } from "../run/computer.ts";
 import type { Runtime } from "../run/runtime.ts";
-import { ARTIFACT, type Artifact, artifactReference } from "../task/artifact.ts";
+import { ARTIFACT, type Artifact } from "../task/artifact.ts";
+import { paramsText } from "../task/reference.ts";
 import type { ArtifactSource } from "./payload.ts";
 import type { Verdict } from "../run/verdict.ts";
 import { Workers, type WorkersOptions } from "./workers.ts";
@@ -12,7 +12,7 @@ import { Workers, type WorkersOptions } from "./workers.ts";
 export interface ProcessComputerOptions extends WorkersOptions {
   /**
    * Finds out what a process needs in order to make an artifact, and each below it, again; asked before each attempt.
-   * A {@link ProtocolError} that it throws is the attempt's failure, any other error a loss.
+   * A `ProtocolError` that it throws is the attempt's failure, any other error a loss.
    *
    * @default the artifacts tell it themselves
    */
@@ -51,7 +51,7 @@ export class ProcessComputer implements Computer {
       artifacts = await this.#sourcesOf?.(artifact) ?? sources(artifact);
     } catch (error) {
       // What the file server could not read now may be read later.
-      const kind = error instanceof ProtocolError ? "protocol" : "lost";
+      const kind = furuErrorName(error) === "ProtocolError" ? "protocol" : "lost";
       return { outcome: "failed", kind, error: errorText(error), logTail: [] };
     }
     let worker;
@@ -112,7 +112,7 @@ function sources(root: Artifact): (hash: string) => ArtifactSource {
     return {
       ...(task.module === undefined ? {} : { module: task.module }),
       name: task.name,
-      params: canonicalJson(artifact.params, { artifactReference }),
+      params: paramsText(artifact),
       dependencies: dependencies.map((below) => below.hash),
     };
   };

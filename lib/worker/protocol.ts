@@ -24,6 +24,7 @@ const outcomeSchema = z.discriminatedUnion("kind", [
     kind: z.literal("failed"),
     failure: z.enum(["compute", "protocol"]),
     error: errorInfoSchema,
+    lasting: z.boolean().optional(),
     signalled: z.boolean().optional(),
     unstartable: z.boolean().optional(),
   }),
@@ -40,19 +41,25 @@ export const helloSchema = z.object({
   pid: z.int(),
 });
 
+const payloadMembers = {
+  /** Artifacts that are needed for tasks, and that this process was not sent before, by hash. */
+  artifacts: z.record(z.string(), artifactPayloadSchema),
+  /** The parameters of an artifact begin with these: those of its payload go on where the last one ends. */
+  parts: z.array(z.object({ hash: z.string(), params: z.string() })).optional(),
+  /** Forget all artifacts that were sent before this message. */
+  forget: z.boolean().optional(),
+};
+
 /** An attempt to make. */
 const taskMessageSchema = z.object({
   type: z.literal("task"),
+  ...payloadMembers,
   /** Number of the task, unique in its process. */
   id: z.int(),
   /** URL of the module that the run was started with. */
   entry: z.string().optional(),
   /** Hash of the artifact to compute. */
   root: z.string(),
-  /** The artifact and all below it, except those that this process was sent before. */
-  artifacts: z.record(z.string(), artifactPayloadSchema),
-  /** Forget all artifacts that were sent before this message. */
-  forget: z.boolean().optional(),
   /** `n` for people, `id` for the files. */
   attempt: z.object({ n: z.int(), id: z.string() }),
   /** The run that this attempt belongs to. */
@@ -71,6 +78,8 @@ const taskMessageSchema = z.object({
 export const supervisorMessageSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("configure"), v: z.number(), config: z.unknown().optional() }),
   taskMessageSchema,
+  // What a task needs that is too much for one message comes before it.
+  z.object({ type: z.literal("artifacts"), ...payloadMembers }),
   z.object({ type: z.literal("abort"), id: z.int(), reason: z.string(), limit: z.boolean() }),
   z.object({ type: z.literal("stop") }),
 ]);

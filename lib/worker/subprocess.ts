@@ -6,7 +6,7 @@ import { type Interruption, judge } from "./judge.ts";
 import { LineChannel } from "./line_channel.ts";
 import { WorkerOutput } from "./output.ts";
 import { PastLogs } from "./past_logs.ts";
-import { KnownArtifacts } from "./payload.ts";
+import { KnownArtifacts, type Payload } from "./payload.ts";
 import { type ChildMessage, childMessageSchema } from "./protocol.ts";
 import { PROTOCOL_VERSION } from "./protocol_version.ts";
 import { sleepLong, withTimeout } from "./timeout.ts";
@@ -157,8 +157,10 @@ export class WorkerProcess implements AsyncDisposable {
     const over = new AbortController();
     try {
       this.#limit(running, options, over.signal);
-      const payload = this.#known.missing(task.root, source);
-      void this.#channel.send({ ...rest, type: "task", id: running.id, mark, ...payload });
+      const payload = await this.#sendAll(running, this.#known.missing(task.root, source));
+      void this.#channel.send(
+        payload ? { ...rest, type: "task", id: running.id, mark, ...payload } : { type: "stop" },
+      );
       const end = await running.end.promise;
       if (running.marked) await withTimeout(this.#output.over, MARK_TIMEOUT_MS, this.#options.clock);
       const { interruption } = running;
@@ -191,6 +193,28 @@ export class WorkerProcess implements AsyncDisposable {
   /** Ends the process as {@link stop} does with `"TERM"`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop("TERM");
+  }
+
+  /**
+   * Sends what comes before a task's own message, each piece when the one before is on its way: all of them together
+   * may be more than memory holds several times.
+   *
+   * @returns The last piece, for the task's message; `undefined` when the attempt was interrupted meanwhile.
+   */
+  async #sendAll(running: Running, pieces: Iterable<Payload>): Promise<Payload | undefined> {
+    let last: Payload | undefined;
+    try {
+      for (const piece of pieces) {
+        if (last) await this.#channel.send({ type: "artifacts", ...last });
+        if (last && running.interruption) return undefined;
+        last = piece;
+      }
+    } catch (error) {
+      // It may lack what is taken for sent.
+      this.#retired = true;
+      throw error;
+    }
+    return last;
   }
 
   get #graceMs(): number {

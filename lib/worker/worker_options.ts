@@ -41,7 +41,8 @@ export interface WorkerProcessOptions {
 }
 
 /** An attempt to make. */
-export interface WorkerTask extends Omit<TaskMessage, "type" | "id" | "artifacts" | "forget" | "mark"> {
+export interface WorkerTask
+  extends Omit<TaskMessage, "type" | "id" | "artifacts" | "parts" | "forget" | "mark"> {
   /** Tells about the artifact and any below it; each is asked for once per process. */
   artifacts: (hash: string) => ArtifactSource;
 }

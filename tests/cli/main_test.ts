@@ -140,6 +140,24 @@ Deno.test("furu ends with the code of the signal that interrupted a run, and add
   }
 });
 
+Deno.test("furu tells errors by their brand: those of users are shown, whatever they have, those of a copy of furu as its own", async () => {
+  const of = async (error: unknown) =>
+    await furu(["run", "pipeline.ts"], { runLocal: () => Promise.reject(error) });
+  const program = await of(Object.assign(new Error("python ended"), { exitCode: 130 }));
+  assertEquals(program.code, 1);
+  assertStringIncludes(program.err, "python ended");
+  const socket = await of(new Deno.errors.BrokenPipe("the socket is closed"));
+  assertEquals(socket.code, 1);
+  assertStringIncludes(socket.err, "the socket is closed");
+  class UsageError extends Error {
+    override name = "UsageError";
+  }
+  assertEquals((await of(new UsageError("not furu's"))).code, 1);
+  const copy = await import(new URL("../../lib/core/errors.ts?copy", import.meta.url).href);
+  const own = await of(new copy.ConfigError("Cannot use it"));
+  assertEquals([own.code, own.err], [2, "furu run: Cannot use it\n"]);
+});
+
 Deno.test("furu calls an error of its own a bug, but none of the user's", async () => {
   const own = new TypeError("x is undefined");
   own.stack = `TypeError: x is undefined\n    at f (${new URL("../../lib/run/get.ts", import.meta.url)}:1:1)`;

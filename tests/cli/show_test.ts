@@ -1,6 +1,7 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
+import { hashOfIdentity } from "../../lib/core/canonical.ts";
 import { Rig } from "../rig.ts";
 import { furu } from "./rig.ts";
 
@@ -104,5 +105,58 @@ describe("furu show", () => {
       assertEquals(await show(name), `${hash}  no result\n`);
     }
     assertMatch(await show("a1"), /^2 .*4 to 32 digits/);
+  });
+});
+
+describe("furu show of what is large", () => {
+  it("shows the beginning of long parameters, the last of many failures, and all with --json", async () => {
+    await using rig = new Rig();
+    const params = { long: "x".repeat(4_000_000), rows: Array.from({ length: 5000 }, (_, i) => i), small: 1 };
+    const identity = { params, scheme: 1, task: "toy/Train" };
+    const hash = hashOfIdentity(identity);
+    const folder = join(rig.root, "artifacts", "toy", "Train");
+    Deno.mkdirSync(join(folder, hash), { recursive: true });
+    const common = { schema: 1, id: "aaaaaaaaaaaa", attempt: 1 };
+    Deno.writeTextFileSync(
+      join(folder, `${hash}.json`),
+      JSON.stringify({
+        ...common,
+        identity,
+        files: false,
+        value: 1,
+        createdAt: "2026-01-01T00:00:00.000Z",
+        durationMs: 1,
+        provenance: {},
+      }),
+    );
+    for (let n = 1; n <= 30; n++) {
+      Deno.writeTextFileSync(
+        join(folder, hash, `${n}-aaaaaaaaaaaa.json`),
+        JSON.stringify({
+          ...common,
+          attempt: n,
+          owner: { host: "far", pid: 7 },
+          startedAt: "2026-01-01T00:00:00.000Z",
+          kind: "failed",
+          failure: "compute",
+          error: `bad ${n} ${"y".repeat(15_000)}`,
+          endedAt: "2026-01-01T00:01:00.000Z",
+        }),
+      );
+    }
+    const show = async (...args: string[]) =>
+      (await furu(["show", hash, ...args], { root: () => Promise.resolve(rig.root) })).out;
+    const text = await show();
+    assert(text.length < 20_000, `${text.length} characters`);
+    assertMatch(text, /"long": "x{299}… \(4,000,002 characters, --json shows all\),\n/);
+    assertStringIncludes(text, '"small": 1\n');
+    assertStringIncludes(text, "(10 earlier ones)");
+    assertStringIncludes(text, "bad 30 yyy");
+    const view = JSON.parse(await show("--json"));
+    assertEquals([view.params.long.length, view.params.rows.length, view.failures.length], [
+      4_000_000,
+      5000,
+      30,
+    ]);
   });
 });

@@ -56,6 +56,55 @@ for (const isolation of ["process", "inline"] as const) {
       assertEquals(report.summary?.retries, 2);
     });
 
+    it("does not try again what trying again cannot help, and says so", async () => {
+      const causes = {
+        "permanent no such column": "wrapped",
+        "return Model": "Cannot store value.model of run/Step(",
+        "program no-such-program": "no folder of PATH has a program 'no-such-program'",
+      };
+      for (const [does, text] of Object.entries(causes)) {
+        await using scene = await Scene.make();
+        const report = await scene.run(
+          [{ id: "a", does: [does] }, { id: "b" }],
+          options({ keepGoing: true }),
+        );
+        assertEquals((await scene.created()).sort(), ["a", "b"], does);
+        const [failure] = report.summary!.failures;
+        assertEquals([failure?.kind, failure?.lasting, failure?.attempts], ["compute", true, 1]);
+        assertStringIncludes(failure!.error, text);
+        assertStringIncludes(
+          report.error!.message,
+          "after 1 attempt (trying again cannot help, never retried)",
+        );
+        assertEquals((await scene.ends()).map((end) => (end as { lasting?: true }).lasting), [true]);
+      }
+    });
+
+    it("names the line of the task whose value cannot be stored, not furu's own code", async () => {
+      await using scene = await Scene.make();
+      const report = await scene.run([{ id: "a", does: ["return Model"] }], options());
+      const { message } = report.error!;
+      assertMatch(message, /\n {3}at +create of run\/Step \(file:.*\/fixtures_run\/step\.ts:\d+:\d+\)\n/);
+      assertMatch(
+        message,
+        /only plain data is allowed; 'create' returned it, of the task at file:.*step\.ts:\d+:\d+\n/,
+      );
+      assertEquals(/lib\/(run|core|store)\//.test(message), false, message);
+    });
+
+    it("tells an error by what it is, not by its name or by its having a code", async () => {
+      for (const name of ["ProtocolError", "ExecutionError", "StoreError", "PermanentError"]) {
+        await using scene = await Scene.make();
+        const report = await scene.run(
+          [{ id: "a", does: [`pretend ${name}`] }],
+          options({ maxComputeRetries: 1 }),
+        );
+        const [failure] = report.summary!.failures;
+        assertEquals([failure?.kind, failure?.attempts, failure?.lasting], ["compute", 2, undefined], name);
+        assertEquals(failure?.error, `${name}: pretended`);
+      }
+    });
+
     it("does not try again with retryFailed off, and refuses what failed in an earlier run", async () => {
       await using scene = await Scene.make();
       const roots = [{ id: "a", does: ["fail boom"] }];

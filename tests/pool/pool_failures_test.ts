@@ -28,6 +28,22 @@ describe("failures in a pool", () => {
     assertEquals(rig.files("failed"), [`${bad.hash}.3.0.json`]);
   });
 
+  it("does not try again what trying again cannot help, as a value that cannot be stored", async () => {
+    await using rig = new PoolRig(retry);
+    let starts = 0;
+    const bad = artifact(() => {
+      starts++;
+      return { model: new (class Model {})() };
+    });
+    await rig.begin([bad]);
+    const result = await rig.control();
+    const [failure] = result!.summary.failures;
+    assertEquals([starts, failure?.kind, failure?.attempts, failure?.lasting], [1, "compute", 1, true]);
+    assertStringIncludes(failure!.error, "it is an instance of Model");
+    const [end] = await readEnds(rig.process().store, rig.process().store.paths(bad));
+    assertEquals(end?.lasting, true);
+  });
+
   it("withdraws what no worker has begun when a task has failed for good", async () => {
     await using rig = new PoolRig({ maxComputeRetries: 0 });
     let begun = 0;

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { toFileUrl } from "@std/path/to-file-url";
 import { systemClock } from "../../lib/core/clock.ts";
-import { ComputeError, ValidationError } from "../../lib/core/errors.ts";
+import { ComputeError, isLasting, ValidationError } from "../../lib/core/errors.ts";
 import { systemFiles } from "../../lib/core/system_files.ts";
 import { createRunProgram, type ProgramHost } from "../../lib/run/program.ts";
 import { ProgramError, stoppedBySignal } from "../../lib/run/program_error.ts";
@@ -13,6 +13,7 @@ class Host implements ProgramHost, Disposable {
   readonly files = systemFiles;
   readonly clock = systemClock;
   detached = true;
+  elsewhere = false;
   graceMs = 5000;
   logged = "";
   log = (chunk: Uint8Array): void | Promise<void> => {
@@ -127,6 +128,19 @@ Deno.test("run() names the signal that killed a program, also through a cause", 
   using host = new Host();
   const error = await assertRejects(() => host.run(["sh", "-c", "kill -TERM $$"]), ProgramError, "SIGTERM");
   assert(stoppedBySignal(new Error("training failed", { cause: error })));
+});
+
+Deno.test("run() fails for good without its program or with a bad command, unless another machine may have the program", async () => {
+  using host = new Host();
+  const lastingOf = async (run: () => Promise<unknown>) => isLasting(await assertRejects(run));
+  assertEquals(await lastingOf(() => host.run(["no-such-program"])), true);
+  assertEquals(await lastingOf(() => host.run([undefined as never])), true);
+  assertEquals(await lastingOf(() => host.run(["false"])), false);
+  // What a path names the task may have been about to make.
+  assertEquals(await lastingOf(() => host.run([`${host.dir}/tool`])), false);
+  assertEquals(await lastingOf(() => host.run(["true"], { cwd: `${host.dir}/none` })), false);
+  host.elsewhere = true;
+  assertEquals(await lastingOf(() => host.run(["no-such-program"])), false);
 });
 
 Deno.test("run() says what is missing: the program, the file or the folder", async () => {

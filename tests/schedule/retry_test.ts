@@ -23,3 +23,9 @@ Deno.test("retriesLeft() gives lost attempts a budget of their own, also with re
 Deno.test("retriesLeft() never retries a protocol failure", () => {
   assertEquals(retriesLeft(policy, { kind: "protocol", failedEnds: 0, lostEnds: 0 }), 0);
 });
+
+Deno.test("retriesLeft() allows none where trying again cannot help; what was lost is tried again all the same", () => {
+  const left = (kind: "compute" | "lost") =>
+    retriesLeft(policy, { kind, failedEnds: 1, lostEnds: 1, lasting: true });
+  assertEquals([left("compute"), left("lost")], [0, 2]);
+});

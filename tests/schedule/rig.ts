@@ -66,7 +66,7 @@ export class Rig {
     return this.step({ type: "done", hash: this.hash(name), computed });
   }
 
-  failed(name: string, failedEnds = 1): string[] {
+  failed(name: string, failedEnds = 1, more: { lasting?: true } = {}): string[] {
     return this.step({
       type: "failed",
       hash: this.hash(name),
@@ -74,6 +74,7 @@ export class Rig {
       failedEnds,
       lostEnds: 0,
       error: "no",
+      ...more,
     });
   }
 

@@ -142,3 +142,16 @@ Deno.test("what is withdrawn while the run goes on is started again", async () =
   assertEquals(rig.done("a"), ["node_done a", "finished"]);
   assertEquals(rig.withdrawn("a"), []);
 });
+
+Deno.test("a failure that trying again cannot help is final at once, and stops no more than another one", async () => {
+  const roots = ["a", "b"].map((label) => fakeArtifact(label));
+  const rig = await Rig.of(roots, { keepGoing: true, limit: () => 1 });
+  const [first] = rig.begin().map((action) => action.slice(6)) as [string];
+  const second = first === "a" ? "b" : "a";
+  assertEquals(rig.failed(first, 1, { lasting: true }), [
+    `node_failed ${first} compute: no`,
+    `start ${second}`,
+  ]);
+  rig.done(second);
+  rig.ended(false, [first]);
+});

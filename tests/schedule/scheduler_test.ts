@@ -160,3 +160,38 @@ Deno.test("a whole run takes O(nodes + edges) operations, whatever the window an
     assert(Math.abs(each[0]! - each[1]!) < 0.2, `${each} is not linear`);
   }
 });
+
+Deno.test("a chain of 100,000 is planned and run, and fails, in as many steps; 150,000 depend on one", async () => {
+  const count = 100_000;
+  let last = fakeArtifact("0");
+  const first = last;
+  for (let i = 1; i < count; i++) last = fakeArtifact(`${i}`, [last]);
+  const chain = await plan([last], new FakeSource());
+  const scheduler = createScheduler(chain, { window: "bfs", retry });
+  let actions = scheduler.step({ type: "begin" });
+  let done = 0;
+  while (actions[0]?.type === "start") {
+    actions = scheduler.step({ type: "done", hash: actions[0].hash, computed: true });
+    if (actions[0]?.type === "node_done") done++;
+    actions = actions.filter(({ type }) => type === "start" || type === "finished");
+  }
+  assertEquals([done, actions[0]?.type], [count, "finished"]);
+  assert(scheduler.operations < 5 * count, `${scheduler.operations} operations`);
+
+  const failing = createScheduler(chain, { window: "bfs", retry, keepGoing: true });
+  failing.step({ type: "begin" });
+  const end = failing.step({
+    type: "failed",
+    hash: first.hash,
+    kind: "compute",
+    lasting: true,
+    failedEnds: 1,
+    lostEnds: 0,
+    error: "no",
+  }).at(-1);
+  assertEquals(end?.type === "finished" && end.notRun.length, count - 1);
+
+  const wide = fakeArtifact("wide", Array.from({ length: 150_000 }, (_, i) => fakeArtifact(`below ${i}`)));
+  const many = createScheduler(await plan([wide], new FakeSource()), { window: "bfs", retry });
+  assertEquals(many.step({ type: "begin" }).length, 150_000);
+});

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertNotEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { z } from "zod";
-import { ValidationError } from "../../lib/core/errors.ts";
+import { isSystemError, ValidationError } from "../../lib/core/errors.ts";
 import { ARTIFACT, type Artifact, isArtifact } from "../../lib/task/artifact.ts";
 import { defineTask } from "../../lib/task/define.ts";
 import { findTask, taskNames } from "../../lib/task/registry.ts";
@@ -251,5 +251,18 @@ describe("specOf() and timeLimitOf()", () => {
       "Cannot use spec of define/Sized(",
     );
     assertThrows(() => timeLimitOf(Sized({ spec: "gpu", seconds: -1 })), ValidationError, "above 0");
+    const Reading = defineTask({
+      name: "define/Reading",
+      params: z.object({}),
+      timeLimit: () => Number(Deno.readTextFileSync("/nowhere/limit")),
+      create: () => 1,
+    });
+    // Whatever it throws, the system's own trouble with the store is another thing.
+    const error = assertThrows(
+      () => timeLimitOf(Reading()),
+      ValidationError,
+      "'timeLimit' of its task threw: NotFound",
+    );
+    assertEquals(isSystemError(error), false);
   });
 });

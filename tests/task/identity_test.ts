@@ -153,6 +153,64 @@ describe("legacy parameters", () => {
   });
 });
 
+describe("dependencies() that call each other", () => {
+  const chain = (name: string, below: (n: number) => Artifact[]) => {
+    const Chain: Task = defineTask({
+      name,
+      params: z.object({ n: z.int() }),
+      dependencies: ({ n }): Artifact[] => below(n),
+      create: (): number => 1,
+    });
+    return Chain;
+  };
+  type Task = (params: { n: number }) => Artifact<number, { n: number }>;
+
+  it("may go deeper than calls can be nested, and are called a bounded number of times each", () => {
+    let calls = 0;
+    const Deep = chain("identity/Deep", (n) => {
+      calls++;
+      return n === 0 ? [] : [Deep({ n: n - 1 })];
+    });
+    let artifact: Artifact = Deep({ n: 5000 });
+    assert(calls < 4 * 5000, `${calls} calls`);
+    // Of the same hash as where nothing is deep.
+    const texts: string[] = [];
+    for (let n = 5000;; n--) {
+      texts.push(`${artifact}`);
+      const [below] = artifact[ARTIFACT].dependencies;
+      if (!below) break;
+      artifact = below;
+    }
+    assertEquals([texts.length, texts.at(-1), texts.at(-101)], [
+      5001,
+      `${Deep({ n: 0 })}`,
+      `${Deep({ n: 100 })}`,
+    ]);
+  });
+
+  it("may catch what they like", () => {
+    const Catching = chain("identity/Catching", (n) => {
+      try {
+        return n === 0 ? [] : [Catching({ n: n - 1 })];
+      } catch {
+        return [];
+      }
+    });
+    let depth = 0;
+    for (let at: Artifact | undefined = Catching({ n: 1000 }); at; at = at[ARTIFACT].dependencies[0]) depth++;
+    assertEquals(depth, 1001);
+  });
+
+  it("are told when a long chain of them is a circle, without its middle", () => {
+    for (const length of [150, 450]) {
+      const Ring = chain(`identity/Ring${length}`, (n) => [Ring({ n: (n + 1) % length })]);
+      const { message } = assertThrows(() => Ring({ n: 0 }), ValidationError, "depends on itself");
+      assert(message.length < 500, message);
+      assertEquals(message.endsWith(`identity/Ring${length}({"n":0})`), true, message);
+    }
+  });
+});
+
 describe("dependencies()", () => {
   it("come after those in the parameters, each once, and count", () => {
     const [a, b] = [Data({ seed: 1 }), Data({ seed: 2 })];

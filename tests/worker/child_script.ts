@@ -10,6 +10,7 @@ const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 /** Every task by name; what it returns is not used. */
 const tasks: Record<string, (params: string, signal: AbortSignal) => unknown> = {
   nothing: () => {},
+  sum: (params) => console.log(params.length, params.slice(0, 3), params.slice(-3)),
   print: (params) => Deno.stdout.writeSync(text.encode(params)),
   printBoth: () => {
     for (let i = 0; i < 50; i++) i % 2 ? console.log(`line ${i}`) : console.error(`line ${i}`);

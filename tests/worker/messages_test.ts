@@ -1,7 +1,7 @@
-import { assertEquals, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { type ByteStream, LineChannel, LineDecoder } from "../../lib/worker/line_channel.ts";
 import { markBytes, MarkSplitter } from "../../lib/worker/mark.ts";
-import { KnownArtifacts } from "../../lib/worker/payload.ts";
+import { type ArtifactSource, KnownArtifacts } from "../../lib/worker/payload.ts";
 import { Tail } from "../../lib/run/tail.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -79,14 +79,61 @@ Deno.test("Tail keeps the last 20 lines and 4 KiB, without a line that was cut",
   assertEquals(new Tail().lines(), []);
 });
 
+/** The hashes of what is sent, in one message. */
+function sent(known: KnownArtifacts, root: string, source: (hash: string) => ArtifactSource): string[] {
+  const [payload, ...more] = known.missing(root, source);
+  assertEquals(more, []);
+  return [...payload?.forget ? ["forget"] : [], ...Object.keys(payload!.artifacts).sort()];
+}
+
 Deno.test("KnownArtifacts sends what is below an artifact once, and forgets when it is too much", () => {
   const graph: Record<string, string[]> = { a: [], b: ["a"], c: ["a", "b"], d: ["c"] };
   const source = (hash: string) => ({ name: hash, params: "x".repeat(10), dependencies: graph[hash]! });
   const known = new KnownArtifacts();
-  assertEquals(Object.keys(known.missing("c", source).artifacts).sort(), ["a", "b", "c"]);
-  assertEquals(Object.keys(known.missing("d", source).artifacts), ["d"]);
+  assertEquals(sent(known, "c", source), ["a", "b", "c"]);
+  assertEquals(sent(known, "d", source), ["d"]);
+  assertEquals(sent(known, "d", source), []);
   const forgetful = new KnownArtifacts(20);
-  assertStrictEquals(forgetful.missing("c", source).forget, undefined);
-  const again = forgetful.missing("b", source);
-  assertEquals([again.forget, Object.keys(again.artifacts).sort()], [true, ["a", "b"]]);
+  assertEquals(sent(forgetful, "c", source), ["a", "b", "c"]);
+  assertEquals(sent(forgetful, "b", source), ["forget", "a", "b"]);
+});
+
+Deno.test("KnownArtifacts cuts what is too much for one message, also the parameters of one artifact", () => {
+  const sizes: Record<string, number> = { root: 3, small: 4, huge: 35, last: 9 };
+  const below: Record<string, string[]> = { root: ["last", "huge", "small"] };
+  const source = (hash: string) => ({
+    name: "t",
+    params: hash[0]!.repeat(sizes[hash]!),
+    dependencies: below[hash] ?? [],
+  });
+  const known = new KnownArtifacts(1000, 20);
+  const pieces = [...known.missing("root", source)];
+  const text: Record<string, string> = {};
+  for (const { artifacts, parts = [] } of pieces) {
+    let chars = 0;
+    for (
+      const [hash, { params }] of [
+        ...parts.map((part) => [part.hash, part] as const),
+        ...Object.entries(artifacts),
+      ]
+    ) {
+      text[hash] = (text[hash] ?? "") + params;
+      chars += params.length;
+    }
+    assert(chars <= 20, `${chars} characters in one message`);
+  }
+  assertEquals(text, Object.fromEntries(Object.keys(sizes).map((hash) => [hash, source(hash).params])));
+  assertEquals(sent(known, "root", source), []);
+});
+
+Deno.test("KnownArtifacts takes 150,000 artifacts below one, and chains of 100,000", () => {
+  const names = Array.from({ length: 150_000 }, (_, i) => `w${i}`);
+  const wide = (hash: string) => ({ name: "t", params: "{}", dependencies: hash === "root" ? names : [] });
+  assertEquals(sent(new KnownArtifacts(), "root", wide).length, 150_001);
+  const deep = (hash: string) => ({
+    name: "t",
+    params: "{}",
+    dependencies: hash === "1" ? [] : [`${+hash - 1}`],
+  });
+  assertEquals(sent(new KnownArtifacts(), "100000", deep).length, 100_000);
 });

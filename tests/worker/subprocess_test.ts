@@ -26,6 +26,27 @@ Deno.test("WorkerProcess takes many tasks, each with a log of its own", async ()
   assert(worker.alive);
 });
 
+Deno.test("WorkerProcess hands over parameters that are too long for one message, the next task's too", async () => {
+  await using rig = new Rig();
+  await using worker = await rig.start();
+  for (const params of [`abc${"é".repeat(9_000_000)}xyz`, "abc0xyz"]) {
+    const logPath = rig.newLog();
+    assertEquals(await run(worker, "sum", params, { logPath }), SUCCESS);
+    assertEquals(textOf(logPath), `${params.length} abc xyz\n`);
+  }
+  assert(worker.alive);
+});
+
+Deno.test("WorkerProcess ends at once when it is stopped while it is sent what it needs", async () => {
+  await using rig = new Rig();
+  await using worker = await rig.start();
+  const stopping = new AbortController();
+  const running = run(worker, "sum", "x".repeat(60_000_000), { signal: stopping.signal });
+  stopping.abort(new Error("enough"));
+  assertEquals(await running, { outcome: "preempted", reason: "enough" });
+  assertEquals(worker.alive, false);
+});
+
 Deno.test("WorkerProcess makes no log for a task that prints nothing", async () => {
   await using rig = new Rig();
   await using worker = await rig.start();

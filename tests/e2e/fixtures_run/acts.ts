@@ -1,5 +1,5 @@
 import type { CreateContext } from "@furu/furu";
-import { get } from "@furu/furu";
+import { get, PermanentError } from "@furu/furu";
 import { exists } from "@std/fs/exists";
 import { undeclared } from "./step.ts";
 
@@ -31,6 +31,17 @@ const ACTS: Record<string, Act> = {
   await: ({ signal }, name) => fileThere(name, signal),
   fail: (_, message) => {
     throw new Error(message);
+  },
+  permanent: (_, message) => {
+    throw new Error("wrapped", { cause: new PermanentError(message) });
+  },
+  /** Errors that are none of furu's, nor of the system's. */
+  pretend: (_, name) => {
+    class ProtocolError extends Error {
+      override name = name;
+      code = "ERR_OF_OURS";
+    }
+    throw new ProtocolError("pretended");
   },
   throw: (_, text) => {
     throw text;
@@ -96,6 +107,9 @@ const ACTS: Record<string, Act> = {
     const { pid } = new Deno.Command("sleep", { args: ["1000"] }).spawn();
     touch(name, `${pid}`);
   },
+  /** Of the task itself. */
+  return: () => {},
+  program: ({ run }, program) => run([program]),
   run: ({ run }, script) => run(["sh", "-c", script]),
   get: (_, id) => get(undeclared(id)),
   forceSelf: async () => await get(undeclared("forced"), { force: true }),

@@ -39,6 +39,8 @@ async function create(ctx: CreateContext<Params>): Promise<string> {
   for (const below of [...needs, ...beside]) values.push(await get(below));
   await act(ctx, does);
   remember("returned", id);
+  // What cannot be stored.
+  if (does.includes("return Model")) return { model: new (class Model {})() } as unknown as string;
   return `${id}(${values.join()})${"x".repeat(size)}`;
 }
 

@@ -24,6 +24,7 @@ export const systemFiles: Files = {
   mkdirNow: (path) => Deno.mkdirSync(path, { recursive: true }),
   list: (path) => settle(() => [...Deno.readDirSync(path)]),
   stat: (path) => settle(() => statOrNothing(path)),
+  realPath: (path) => settle(() => Deno.realPathSync(path)),
   open: (path) => settle(() => new SystemOpenFile(Deno.openSync(path, { read: true }))),
   chmod: (path, mode) => settle(() => Deno.chmodSync(path, mode)),
 };

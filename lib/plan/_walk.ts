@@ -102,7 +102,13 @@ export class Walk {
 
   #settle(visit: Visit, state: NodeState): void {
     const { node } = visit;
-    node.state = state;
+    const { loadOnly } = node.artifact[ARTIFACT];
+    node.state = state.status === "TODO" && loadOnly
+      ? {
+        ...state,
+        why: `${state.why === undefined ? "" : `${state.why}; `}it cannot be computed as ${loadOnly.why}`,
+      }
+      : state;
     node.status = state.status;
     if (state.status === "TODO") {
       for (const dependency of node.artifact[ARTIFACT].dependencies) {

@@ -25,6 +25,8 @@ export interface MadeContext {
   context: CreateContext;
   /** Was `dir` read, and so made? */
   usedDir: () => boolean;
+  /** Was `checkpointDir` read, and so made? */
+  usedCheckpoint: () => boolean;
 }
 
 /** Makes what `create` is given. Takes over the newest checkpoint of an ended attempt. */
@@ -65,7 +67,7 @@ export async function makeCreateContext(
       randomId: () => runtime.machine.randomId(),
     }),
   };
-  return { context, usedDir: () => usedDir };
+  return { context, usedDir: () => usedDir, usedCheckpoint: () => usedCheckpoint };
 }
 
 /** By renaming it, so that the next save, by path, of an attempt that was only thought to be dead fails. */

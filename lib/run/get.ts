@@ -4,6 +4,7 @@ import { type Claim, tryClaim } from "../store/claim.ts";
 import { readEnds } from "../store/ends.ts";
 import { attemptPaths } from "../store/layout.ts";
 import { type Artifact, isArtifact, type Value } from "../task/artifact.ts";
+import { refuseLoadOnly } from "../task/load_only.ts";
 import { runAttempt } from "./attempt.ts";
 import { failureText } from "./compute.ts";
 import { currentContext, type ExecutionContext } from "./context.ts";
@@ -12,7 +13,6 @@ import { getInExecutor } from "./executor.ts";
 import { refuseWhileLoading } from "./loading.ts";
 import { findResult, type Found, type Result } from "./result.ts";
 import type { Runtime } from "./runtime.ts";
-import { isStoredOnly } from "./stored_artifact.ts";
 import { Waiter } from "./wait.ts";
 
 /** Options of {@link get}. */
@@ -119,12 +119,7 @@ async function compute(
   signals: AbortSignal[],
   replaces: string | undefined,
 ): Promise<boolean> {
-  if (isStoredOnly(artifact)) {
-    throw new ComputeError(
-      `Cannot compute ${artifact}: it was found in a stored value, where its parameters are not kept; ` +
-        `make it by calling its task`,
-    );
-  }
+  refuseLoadOnly(artifact);
   const paths = runtime.store.paths(artifact);
   return await runtime.guard(async (interrupted) => {
     const result = await tryClaim(runtime.store, paths, {

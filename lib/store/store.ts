@@ -46,6 +46,7 @@ export class Store {
   /** What a scheduler says of claims. */
   readonly claimHint: ClaimHint | undefined;
   #groupWritable: Promise<boolean> | undefined;
+  #realRoot: Promise<string> | undefined;
 
   /** Touches nothing yet: a store may be read that cannot be written. */
   constructor(machine: Machine, { root, leaseSec, heartbeatSec, claimHint }: StoreOptions) {
@@ -116,6 +117,11 @@ export class Store {
     }
   }
 
+  /** The store's folder when all symbolic links on the way to it are followed; asked once, when it is there. */
+  realRoot(): Promise<string> {
+    return this.#realRoot ??= realPathOf(this.machine, this.root);
+  }
+
   /**
    * Makes a folder (and those above it), group-writable where the store is. Returns whether it was made now.
    *
@@ -144,6 +150,15 @@ export class Store {
     }
     if (path.startsWith(`${this.root}/`) && await this.isShared()) await files.chmod(path, 0o2775);
     return true;
+  }
+}
+
+/** Where a path leads to when all symbolic links are followed; the path itself where that cannot be told. */
+export async function realPathOf(machine: Machine, path: string): Promise<string> {
+  try {
+    return await machine.files.realPath(path);
+  } catch {
+    return path;
   }
 }
 

@@ -109,6 +109,18 @@ export interface ArtifactCore {
   readonly identity: string;
   /** Artifacts in the parameters, then those of `dependencies(params)`, each once. */
   readonly dependencies: readonly Artifact[];
+  /** Of one that was found in a stored value and that the code which is loaded here does not make: it is not computed. */
+  readonly loadOnly?: LoadOnly;
+}
+
+/** Why an artifact can be loaded here and not computed. */
+export interface LoadOnly {
+  /** Why, and what to do: goes on from "Cannot compute it as". */
+  readonly why: string;
+  /** What is known of it, to be kept in other values and handed to other processes. */
+  readonly kept: object;
+  /** Had its task a `validate` (or may have had one), which is not known here? */
+  readonly unchecked: boolean;
 }
 
 /**

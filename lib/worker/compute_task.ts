@@ -9,6 +9,7 @@ import type { Runtime } from "../run/runtime.ts";
 import type { CodeVersion, GitState } from "../store/provenance.ts";
 import type { SlurmJob } from "../store/record.ts";
 import type { Artifact } from "../task/artifact.ts";
+import { refuseLoadOnly } from "../task/load_only.ts";
 import { decodeArtifact, type EncodedArtifact, references } from "../task/reference.ts";
 import { findTask } from "../task/registry.ts";
 import type { ComputeIo, ComputeTask } from "./child.ts";
@@ -43,6 +44,7 @@ export async function computeTask(task: ComputeTask, signal: AbortSignal, io: Co
   runtime ??= start(task.config as ComputeConfig);
   if (made.size > MAX_MADE) made.clear();
   const artifact = await makeArtifact(task);
+  refuseLoadOnly(artifact);
   return await computeAttempt(runtime, {
     artifact,
     attempt: task.attempt,
@@ -78,13 +80,24 @@ export async function makeArtifact(
   for (let hash; (hash = open.pop()) !== undefined;) {
     const payload = task.artifacts.get(hash);
     if (!payload || made.has(hash) || Object.hasOwn(table, hash)) continue;
-    const { name, module, params } = payload;
-    if (!findTask(name)) await ensureTask(name, module, embedded ?? task.entry, loader);
-    const encoded = table[hash] = { name, params: JSON.parse(params) };
+    const { name, params, kept } = payload;
+    // What is only loaded may do without its code.
+    if (!findTask(name) && !(kept && hash !== task.root && notLoadable.has(name))) {
+      try {
+        await ensureTask(name, payload.module, embedded ?? task.entry, loader);
+      } catch (error) {
+        if (!kept || hash === task.root) throw error;
+        notLoadable.add(name);
+      }
+    }
+    const encoded = table[hash] = { name, params: JSON.parse(params), ...(kept ? { kept } : {}) };
     for (const below of references(encoded.params)) open.push(below);
   }
   return decodeArtifact(task.root, table, findTask, made);
 }
+
+/** Names of tasks that nothing defines which this process can import. */
+const notLoadable = new Set<string>();
 
 /** Another machine may have unpacked it elsewhere: the entry that it names is not ours. */
 const embedded = embeddedPipeline();

@@ -44,8 +44,9 @@ export class KnownArtifacts {
       // All below a known artifact was sent with it.
       if (this.#known.has(hash)) continue;
       this.#known.add(hash);
-      const { module, name, params, dependencies } = source(hash);
-      artifacts[hash] = module === undefined ? { name, params } : { module, name, params };
+      const { dependencies, ...payload } = source(hash);
+      artifacts[hash] = payload;
+      const { module, name, params } = payload;
       this.#chars += hash.length + name.length + params.length + (module?.length ?? 0);
       open.push(...dependencies);
     }

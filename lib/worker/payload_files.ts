@@ -28,11 +28,12 @@ export async function writePayloads(
 ): Promise<void> {
   await store.makeDir(join(dir, "artifacts"));
   const table = Object.entries(encodeArtifacts(artifacts));
-  const writes = pooledMap(AT_ONCE, table, async ([hash, { name, module, params }]) => {
+  const writes = pooledMap(AT_ONCE, table, async ([hash, { name, module, params, kept }]) => {
     const payload: ArtifactPayload = {
       ...(module === undefined ? {} : { module: place(module) }),
       name,
       params: JSON.stringify(params),
+      ...(kept ? { kept } : {}),
     };
     const path = payloadPath(dir, hash);
     try {

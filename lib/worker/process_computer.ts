@@ -106,12 +106,14 @@ function sources(root: Artifact): (hash: string) => ArtifactSource {
   return (hash) => {
     const artifact = known.get(hash as Hash);
     if (!artifact) throw new Error(`Cannot tell about artifact ${hash}, which is not below ${root}`);
-    const { task, dependencies } = artifact[ARTIFACT];
+    const { task, dependencies, loadOnly } = artifact[ARTIFACT];
     for (const below of dependencies) known.set(below.hash, below);
     return {
       ...(task.module === undefined ? {} : { module: task.module }),
       name: task.name,
-      params: canonicalJson(artifact.params, { artifactReference }),
+      ...(loadOnly
+        ? { params: JSON.stringify(loadOnly.kept), kept: true }
+        : { params: canonicalJson(artifact.params, { artifactReference }) }),
       dependencies: dependencies.map((below) => below.hash),
     };
   };

@@ -46,11 +46,13 @@ export class ValuePaths {
   readonly encode = (text: string): string | { fault: string } | undefined => {
     if (text.charCodeAt(0) === SLASH) return this.#path(text);
     if (/^file:/i.test(text)) return this.#url(text);
-    // A relative path is one of a file in some attempt's folder only when it has this word.
+    // A relative path leads to the files of an artifact only when it has this word, and no other text is meant.
     if (text.length > MAX_PATH || !text.includes("artifacts/") || /\s/.test(text)) return undefined;
     const start = this.#cwd();
     const path = start === undefined ? "" : this.#ours(join(start, text));
-    return isBelow(path, `${this.#root}/artifacts`) ? this.#path(path) : undefined;
+    return isBelow(path, `${this.#root}/artifacts`) && /\/[0-9a-f]{32}(\/|$)/.test(path)
+      ? this.#path(path)
+      : undefined;
   };
 
   #path(text: string): string | { fault: string } | undefined {

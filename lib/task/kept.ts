@@ -27,13 +27,13 @@ export function keptTable(artifacts: Iterable<Artifact>): string | undefined {
 }
 
 function keptText(artifact: Artifact): string {
-  const { task, identity, loadOnly } = artifact[ARTIFACT];
+  const { task, loadOnly } = artifact[ARTIFACT];
   if (loadOnly) return JSON.stringify(loadOnly.kept);
   const rest = restText(artifact);
   return `{${
     [
       ...(task.module === undefined ? [] : [`"module":${JSON.stringify(task.module)}`]),
-      `"identity":${identity}`,
+      `"identity":${artifact[ARTIFACT].identity}`,
       ...(rest === undefined ? [] : [`"rest":${rest}`]),
       ...(task.load === undefined ? [] : [`"load":true`]),
       ...(task.validate === undefined ? [] : [`"validate":true`]),

@@ -123,10 +123,14 @@ class Encoder {
   }
 
   #hasSpecial(keys: readonly string[], depth: number): boolean {
-    return keys.some((key) => {
+    for (const key of keys) {
+      const special = this.#string?.(key);
+      if (special === undefined) continue;
       this.#keys[depth] = key;
-      return this.#special(key, depth + 1) !== undefined;
-    });
+      if (typeof special === "object") this.#fail(depth + 1, special.fault);
+      return true;
+    }
+    return false;
   }
 
   /** A plain object of which a key is special: JSON has no form for that. */

@@ -30,6 +30,7 @@ export class ValuePaths {
   readonly #home: string;
   readonly #dir: string;
   readonly #aliases: readonly (readonly [string, string])[];
+  readonly #least: number;
   readonly #cwd: () => string | undefined;
 
   /** Touches no files. */
@@ -39,13 +40,17 @@ export class ValuePaths {
     this.#dir = attemptPaths(paths, attempt).files;
     // The closest first: a folder below another one can have a name of its own.
     this.#aliases = aliases.toSorted(([a], [b]) => b.length - a.length);
+    this.#least = Math.min(root.length, ...aliases.map(([other]) => other.length));
     this.#cwd = cwd;
   }
 
   /** JSON to be written for a string; `undefined` for one that is no path into the store; what is wrong with it. */
   readonly encode = (text: string): string | { fault: string } | undefined => {
-    if (text.charCodeAt(0) === SLASH) return this.#path(text);
-    if (/^file:/i.test(text)) return this.#url(text);
+    // Every string and every key comes here: what cannot be a path is told by its first character, or by its length.
+    const first = text.charCodeAt(0);
+    if (first === SLASH) return text.length < this.#least ? undefined : this.#path(text);
+    if ((first === LOWER_F || first === UPPER_F) && /^file:/i.test(text)) return this.#url(text);
+    if (text.length < HASH_LENGTH) return undefined;
     // A relative path leads to the files of an artifact only when it has this word, and no other text is meant.
     if (text.length > MAX_PATH || !text.includes("artifacts/") || /\s/.test(text)) return undefined;
     const start = this.#cwd();
@@ -117,6 +122,9 @@ export class ValuePaths {
 }
 
 const SLASH = 47;
+const UPPER_F = 70;
+const LOWER_F = 102;
+const HASH_LENGTH = 32;
 /** No system has longer ones. */
 const MAX_PATH = 4096;
 

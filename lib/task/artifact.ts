@@ -8,9 +8,12 @@ export const ARTIFACT: unique symbol = Symbol.for("furu.artifact") as never;
 export interface CreateContext<P = unknown> {
   /** The parsed parameters, deeply frozen. */
   readonly params: P;
-  /** This attempt's own folder, absolute; made when first read. */
+  /** This attempt's own folder, absolute; made when first read. Paths into it may be returned: they move with the store. */
   readonly dir: string;
-  /** A folder that survives failed and preempted attempts and is removed on success; made when first read. */
+  /**
+   * A folder that survives failed and preempted attempts and is removed on success; made when first read. To return a path
+   * into it is an error.
+   */
   readonly checkpointDir: string;
   /** Which attempt this is, from 1. */
   readonly attempt: number;

@@ -132,7 +132,7 @@ Deno.test("a script that does not import an artifact's task is told so before an
 Deno.test("a worker computes with an artifact whose module is gone, where its value needs no code", async () => {
   const { scene, run } = await project();
   await using _ = scene;
-  await scene.write("tasks.ts", TASKS.replace(/  load: .*\n/, ""));
+  await scene.write("tasks.ts", TASKS.replace(/ {2}load: .*\n/, ""));
   assertEquals((await run(RUN(""))).code, 0);
   await Deno.remove(`${scene.folder}/tasks.ts`);
   const { code, stdout, stderr } = await run(

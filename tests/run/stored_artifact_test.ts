@@ -328,6 +328,22 @@ Deno.test("in a value of an earlier furu an artifact's own record tells its para
   );
 });
 
+Deno.test("of two artifacts of one hash that counts in a plan which can be computed", async () => {
+  await using rig = new Rig();
+  const runtime = testRuntime(rig.root);
+  const train = Train()({ seed: 4 });
+  const { holder } = await stored(runtime, train);
+  forget("kept/Train");
+  const foreign = await again(runtime, holder);
+  const Pair = define("kept/Pair", { params: z.object({ n: z.number(), of: z.unknown() }), create: () => 1 });
+  const pairs = [Pair({ n: 1, of: foreign }), Pair({ n: 2, of: train })];
+  for (const roots of [pairs, pairs.toReversed(), [foreign, train], [train, foreign]]) {
+    const { nodes } = await plan(roots, storeStatus(runtime));
+    assertEquals(nodes.get(train.hash)!.artifact, train);
+    checkComputable(nodes.values());
+  }
+});
+
 Deno.test("in a value of an earlier furu an artifact without a record says that nothing is known of it", async () => {
   await using rig = new Rig();
   const runtime = testRuntime(rig.root);
@@ -398,7 +414,7 @@ Deno.test("a record is not committed when a file of its value is not there, or n
     write(path, path.endsWith(".bin") ? data.slice(0, 100) : data, options);
   const create = () => new Uint8Array(9000);
   const artifact = define("kept/Bytes", { params: z.object({}), create })();
-  const { message } = await assertRejects(() => getFrom(runtime, artifact));
+  const { message } = await assertRejects(() => getFrom(runtime, artifact), Error);
   assertStringIncludes(message, "as it must have 9000 bytes: it has 100");
   assertEquals(textOf(runtime.store.paths(artifact).record), "");
 });
@@ -443,7 +459,7 @@ Deno.test("a path into ctx.checkpointDir is an error of the attempt that says wh
     params: z.object({}),
     create: ({ checkpointDir }) => ({ state: Deno.realPathSync(checkpointDir) + "/state.json" }),
   })();
-  const { message } = await assertRejects(() => getFrom(runtime, bad));
+  const { message } = await assertRejects(() => getFrom(runtime, bad), Error);
   assertStringIncludes(message, "Cannot store value.state of kept/Checkpoint(");
   assertStringIncludes(message, "write what is to stay to ctx.dir");
 });

@@ -49,7 +49,9 @@ export function encodeArtifacts(roots: Iterable<Artifact>): Record<Hash, Encoded
   const table: Record<Hash, EncodedArtifact> = {};
   const stack = [...roots].reverse();
   for (let artifact; (artifact = stack.pop());) {
-    if (Object.hasOwn(table, artifact.hash)) continue;
+    const before = Object.hasOwn(table, artifact.hash) ? table[artifact.hash] : undefined;
+    // Of two of one hash that counts which can be computed.
+    if (before && !(before.kept && !artifact[ARTIFACT].loadOnly)) continue;
     table[artifact.hash] = encodeOne(artifact);
     // One by one: a call takes no more than some 100,000 arguments.
     for (const below of artifact[ARTIFACT].dependencies.toReversed()) stack.push(below);

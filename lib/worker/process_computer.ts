@@ -107,7 +107,10 @@ function sources(root: Artifact): (hash: string) => ArtifactSource {
     const artifact = known.get(hash as Hash);
     if (!artifact) throw new Error(`Cannot tell about artifact ${hash}, which is not below ${root}`);
     const { task, dependencies, loadOnly } = artifact[ARTIFACT];
-    for (const below of dependencies) known.set(below.hash, below);
+    for (const below of dependencies) {
+      // Of two of one hash that counts which can be computed.
+      if (known.get(below.hash)?.[ARTIFACT].loadOnly ?? true) known.set(below.hash, below);
+    }
     return {
       ...(task.module === undefined ? {} : { module: task.module }),
       name: task.name,

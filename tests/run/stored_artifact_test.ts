@@ -14,6 +14,7 @@ import { plan } from "../../lib/plan/graph.ts";
 import { checkComputable } from "../../lib/schedule/importable.ts";
 import { storeStatus } from "../../lib/schedule/status_source.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
+import { readEnds } from "../../lib/store/ends.ts";
 import { ARTIFACT, type Artifact } from "../../lib/task/artifact.ts";
 import { defineTask } from "../../lib/task/define.ts";
 import type { TaskOptions } from "../../lib/task/options.ts";
@@ -462,4 +463,17 @@ Deno.test("a path into ctx.checkpointDir is an error of the attempt that says wh
   const { message } = await assertRejects(() => getFrom(runtime, bad), Error);
   assertStringIncludes(message, "Cannot store value.state of kept/Checkpoint(");
   assertStringIncludes(message, "write what is to stay to ctx.dir");
+});
+
+Deno.test("how an attempt ended can be read, whatever its signal's reason is", async () => {
+  await using rig = new Rig();
+  const runtime = testRuntime(rig.root);
+  for (const reason of [{ message: 42 }, { message: { deep: 1 } }, 7, null]) {
+    const stop = new AbortController();
+    const create = ({ signal }: { signal: AbortSignal }) => (stop.abort(reason), signal.throwIfAborted());
+    const artifact = define("kept/Stopped", { params: z.object({}), create })();
+    await getFrom(runtime, artifact, { signal: stop.signal }).then(() => assert(false), () => {});
+    const ends = await readEnds(runtime.store, runtime.store.paths(artifact));
+    assertEquals(ends.at(-1)?.kind, "preempted");
+  }
 });

@@ -161,14 +161,15 @@ async function checkFresh(
     read = await readValue(runtime, paths, record, task.validate ? "whole" : "check");
   } catch (cause) {
     if (isSystemError(cause)) throw cause;
-    read = { ok: false as const, why: errorText(cause) };
-  }
-  if (!read.ok) {
     throw new ProtocolError(
-      `Cannot store the value of ${artifact} as furu could not read it: ${read.why}; this is a bug of furu, or ` +
-        `somebody changes the files of attempts that run`,
+      `Cannot store the value of ${artifact} as furu could not read it again: ${
+        errorText(cause)
+      }; this is a bug of ` +
+        `furu, or somebody changes the files of attempts that run`,
+      { cause },
     );
   }
+  if (!read.ok) throw new ValidationError(`Cannot store the value of ${artifact}: ${read.why}`);
   if (!task.validate) return;
   const { value } = read;
   const dir = attemptPaths(paths, { n: record.attempt, id: record.id }).files;

@@ -73,6 +73,8 @@ export class KeptArtifacts {
    * @throws StoreError when what was kept is damaged, or of another artifact.
    */
   readonly artifact = (name: string, hash: string): Artifact => {
+    const before = this.#made.get(hash);
+    if (before) return before;
     const names = new Map([[hash, name]]);
     return makeUpwards(hash, {
       made: this.#made,

@@ -14,8 +14,9 @@ export interface TaskOptions<S extends z.ZodObject, T, L = T> {
   /** Checks the parameters, synchronously. Keys that a plain `z.object` at any depth does not have are errors. */
   params: S;
   /**
-   * Computes the value: anything JSON-like, bigint, Date, Map, Set, typed arrays, artifacts. Write it before `load` and
-   * `validate`, or TypeScript cannot type `value`; a task that refers to itself needs a written return type here.
+   * Computes the value: anything JSON-like, bigint, Date, Map, Set, typed arrays, artifacts, paths into
+   * `ctx.dir` and the rest of the store (which move with it). Write it before `load` and `validate`, or TypeScript cannot
+   * type `value`; a task that refers to itself needs a written return type here.
    */
   create: (ctx: CreateContext<z.output<S>>) => T | Promise<T>;
   /** Turns the stored value into what `get` returns. @default the stored value itself */

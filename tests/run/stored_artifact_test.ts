@@ -420,6 +420,16 @@ Deno.test("a record is not committed when a file of its value is not there, or n
   assertEquals(textOf(runtime.store.paths(artifact).record), "");
 });
 
+Deno.test("a value that names the folder which its task has removed is an error of the attempt", async () => {
+  await using rig = new Rig();
+  const runtime = testRuntime(rig.root);
+  const create = ({ dir }: { dir: string }) => (Deno.removeSync(dir), `${dir}/x`);
+  const artifact = define("kept/Removed", { params: z.object({}), create })();
+  const { message } = await assertRejects(() => getFrom(runtime, artifact), Error);
+  assertMatch(message, /Cannot store the value of kept\/Removed\(.*its folder .* is gone/);
+  assertEquals(textOf(runtime.store.paths(artifact).record), "");
+});
+
 Deno.test("paths into the store move with it, also those behind a symbolic link and those of other artifacts", async () => {
   await using rig = new Rig();
   const real = join(rig.folder, "disk", "real");

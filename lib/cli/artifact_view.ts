@@ -1,7 +1,7 @@
 import { join } from "@std/path/posix/join";
 import { fromCanonical } from "../core/canonical.ts";
 import { errorText } from "../core/errors.ts";
-import { storedArtifact } from "../run/stored_artifact.ts";
+import { TAG } from "../core/tags.ts";
 import { type CodeChanges, codeChanges } from "../snapshot/code_changes.ts";
 import { readManifest } from "../snapshot/read_manifest.ts";
 import { readRecord } from "../store/commit.ts";
@@ -23,7 +23,7 @@ export interface ArtifactView {
   /** What is stored of it, as far as one look tells: somebody who holds it may be dead. */
   status: "DONE" | "IN_PROGRESS" | "FAILED" | "TODO";
   /** Its success record, without the value. */
-  record?: Omit<SuccessRecord, "value" | "schema"> & {
+  record?: Omit<SuccessRecord, "value" | "schema" | "artifacts"> & {
     /** Where it is. */
     path: string;
     /** Size of the file in bytes: with a small value in it. */
@@ -81,10 +81,11 @@ export async function artifactView(store: Store, found: FoundArtifact): Promise<
     logs: await logsOf(store, paths.home),
   };
   if (!record) return view;
-  const { value: _value, schema: _schema, ...rest } = record;
+  const { value: _value, schema: _schema, artifacts: _artifacts, ...rest } = record;
   const info = await store.machine.files.stat(paths.record);
   view.record = { ...rest, path: paths.record, bytes: info?.size ?? 0 };
-  view.params = JSON.parse(valueText(fromCanonical(record.identity.params, { artifact: storedArtifact })));
+  const reference = (name: string, hash: string) => ({ [TAG.artifact]: [name, hash] });
+  view.params = JSON.parse(valueText(fromCanonical(record.identity.params, { artifact: reference })));
   if (record.files) view.files = attemptPaths(paths, { n: record.attempt, id: record.id }).files;
   const code = record.provenance.code as { digest?: string; snapshot?: string } | undefined;
   if (code?.digest !== undefined) view.code = await codeView(store, code.digest, code.snapshot);

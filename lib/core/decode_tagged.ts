@@ -1,3 +1,4 @@
+import { toFileUrl } from "@std/path/posix/to-file-url";
 import { ValidationError } from "./errors.ts";
 import { MAX_DEPTH, setOwn, TAG, type TypedArray, typedArrayOver } from "./tags.ts";
 
@@ -7,6 +8,8 @@ export interface DecodeOptions {
   artifact: (name: string, hash: string) => unknown;
   /** Makes a string of what `$path` holds. @default such a tag is an error */
   path?: (suffix: string) => string;
+  /** Makes a string of what `$storePath` holds. @default such a tag is an error */
+  storePath?: (suffix: string) => string;
   /** Makes a typed array whose bytes are in a file. @default such a tag is an error */
   typedFile?: (kind: string, file: string, bytes: number) => TypedArray;
 }
@@ -83,11 +86,40 @@ function decodeTag(tag: string, content: unknown, options: DecodeOptions, depth:
       if (options.path && typeof content === "string" && /^\.($|\/)/.test(content)) {
         return options.path(content.slice(1));
       }
+      break;
+    case TAG.storePath:
+      if (options.storePath && typeof content === "string" && /^\.($|\/)/.test(content)) {
+        return options.storePath(content.slice(1));
+      }
+      break;
+    case TAG.fileUrl:
+      if (Array.isArray(content) && content.length === 2 && typeof content[1] === "string") {
+        const path = decode(content[0], options, depth + 1);
+        if (typeof path === "string" && path.startsWith("/")) return toFileUrl(path).href + content[1];
+      }
+      break;
+    case TAG.entries:
+      if (Array.isArray(content)) {
+        const entries = decode(content, options, depth);
+        if (isEntries(entries)) return fromEntries(entries);
+      }
   }
   const text = JSON.stringify(content)?.slice(0, 80);
   throw new ValidationError(
     `Cannot decode tag '${tag}', it is unknown here or holds what it should not: ${text}`,
   );
+}
+
+function isEntries(entries: unknown): entries is [string, unknown][] {
+  return (entries as unknown[]).every((entry) =>
+    Array.isArray(entry) && entry.length === 2 && typeof entry[0] === "string"
+  );
+}
+
+function fromEntries(entries: readonly [string, unknown][]): Record<string, unknown> {
+  const result: Record<string, unknown> = {};
+  for (const [key, item] of entries) setOwn(result, key, item);
+  return result;
 }
 
 function inlineTypedArray(kind: string, base64: string): TypedArray | undefined {

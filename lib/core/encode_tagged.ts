@@ -20,8 +20,8 @@ export interface EncodeOptions {
   instead?: string | undefined;
   /** The name and hash of an artifact; `undefined` for any other object. @default nothing is an artifact */
   artifactReference?: ((value: object) => readonly [string, string] | undefined) | undefined;
-  /** JSON to be written for a string instead of itself. @default none */
-  string?: ((text: string) => string | undefined) | undefined;
+  /** JSON to be written for a string, or a key of a plain object, instead of itself; or what is wrong with it. @default none */
+  string?: ((text: string) => string | { fault: string } | undefined) | undefined;
   /** JSON to be written for a typed array instead of its bytes. @default none */
   typedArray?: ((kind: string, view: TypedArray) => string | undefined) | undefined;
 }
@@ -133,7 +133,7 @@ class Encoder {
   encode(value: unknown, depth: number): string {
     switch (typeof value) {
       case "string":
-        return this.#string?.(value) ?? quote(value);
+        return this.#special(value, depth) ?? quote(value);
       case "number":
         if (this.#canonical ? Number.isFinite(value) : Number.isFinite(value) && !Object.is(value, -0)) {
           return String(value);
@@ -185,6 +185,7 @@ class Encoder {
     const keys = Object.keys(value);
     // By the keys as they are written: only those that begin with `$` differ, and all of them alike.
     if (this.#canonical) keys.sort();
+    if (this.#string && this.#hasSpecial(keys, depth)) return this.#entries(value, keys, depth);
     let text = "{";
     for (const key of keys) {
       const item = value[key];
@@ -194,6 +195,31 @@ class Encoder {
       text += quote(key.charCodeAt(0) === DOLLAR ? `$${key}` : key) + ":" + this.encode(item, depth + 1);
     }
     return text + "}";
+  }
+
+  #hasSpecial(keys: readonly string[], depth: number): boolean {
+    for (const key of keys) {
+      const special = this.#string?.(key);
+      if (special === undefined) continue;
+      this.#keys[depth] = key;
+      if (typeof special === "object") this.#fail(depth + 1, special.fault);
+      return true;
+    }
+    return false;
+  }
+
+  /** A plain object of which a key is special: JSON has no form for that. */
+  #entries(value: Record<string, unknown>, keys: readonly string[], depth: number): string {
+    const entries = keys.map((key) => {
+      this.#keys[depth] = key;
+      return `[${this.#special(key, depth + 1) ?? quote(key)},${this.encode(value[key], depth + 1)}]`;
+    });
+    return `{"${TAG.entries}":[${entries.join()}]}`;
+  }
+
+  #special(text: string, depth: number): string | undefined {
+    const special = this.#string?.(text);
+    return typeof special === "object" ? this.#fail(depth, special.fault) : special;
   }
 
   #array(value: unknown[], depth: number): string {

@@ -77,6 +77,8 @@ export interface Files {
   list(path: string): Promise<FileEntry[]>;
   /** What a name stands for, not following a symbolic link; `undefined` where there is none. */
   stat(path: string): Promise<FileInfo | undefined>;
+  /** Where a path leads to when all symbolic links on it are followed. */
+  realPath(path: string): Promise<string>;
   /** Opens a file for reading. */
   open(path: string): Promise<OpenFile>;
   /** Sets the permission bits. */

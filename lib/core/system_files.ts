@@ -26,6 +26,7 @@ export const systemFiles: Files = {
   chmodNow: (path, mode) => Deno.chmodSync(path, mode),
   list: (path) => settle(() => [...Deno.readDirSync(path)]),
   stat: (path) => settle(() => statOrNothing(path)),
+  realPath: (path) => settle(() => Deno.realPathSync(path)),
   open: (path) => settle(() => new SystemOpenFile(Deno.openSync(path, { read: true }))),
   chmod: (path, mode) => settle(() => Deno.chmodSync(path, mode)),
 };

@@ -24,6 +24,12 @@ export const TAG = {
   undefined: "$undefined",
   /** In values only: `.` and what follows the attempt's folder: `"./model.bin"`. */
   path: "$path",
+  /** In values only: `.` and what follows the store's folder: `"./raw/rows.csv"`. */
+  storePath: "$storePath",
+  /** In values only: `[a $path or $storePath, query and fragment]` of a `file:` URL. */
+  fileUrl: "$fileUrl",
+  /** In values only: `[[key, value], ...]` of a plain object that has paths for keys. */
+  entries: "$entries",
 } as const;
 
 /** How deep values may be nested. */

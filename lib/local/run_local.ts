@@ -16,7 +16,7 @@ import type { Artifact } from "../task/artifact.ts";
 import { failureReport } from "../ui/report.ts";
 import { checkChoices, rootsOf } from "../schedule/check_options.ts";
 import type { ComputeConfig } from "../worker/compute_task.ts";
-import { checkImportable } from "../schedule/importable.ts";
+import { checkComputable, checkImportable } from "../schedule/importable.ts";
 import { InlineComputer } from "../run/inline_computer.ts";
 import { AttemptBackend } from "../schedule/attempt_backend.ts";
 import { checkPermissions } from "../core/permissions.ts";
@@ -104,6 +104,7 @@ export async function runLocal(
     ...planOptions,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
+  checkComputable(todo.nodes.values());
   const kept = await todo.kept();
   if (options.isolation !== "inline") {
     checkImportable(todo.nodes.values(), entry);

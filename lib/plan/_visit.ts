@@ -6,6 +6,8 @@ import type { NodeState } from "./status.ts";
 
 /** A node while the plan is being made: it becomes a {@link PlanNode} as it is. */
 export interface DraftNode extends PlanNode {
+  artifact: Artifact;
+  spec: string;
   status: NodeState["status"];
   state: NodeState;
   dependencies: Hash[];
@@ -22,7 +24,8 @@ export interface Visit {
   unranked: number;
 }
 
-const unknown: NodeState = { status: "TODO" };
+/** The state of a node before it is judged. */
+export const UNJUDGED: NodeState = { status: "TODO" };
 
 /** The visit of an artifact of which nothing is known yet. @throws ValidationError for a bad `spec`. */
 export function visitOf(artifact: Artifact): Visit {
@@ -30,8 +33,8 @@ export function visitOf(artifact: Artifact): Visit {
     artifact,
     hash: artifact.hash,
     name: artifact.name,
-    status: unknown.status,
-    state: unknown,
+    status: UNJUDGED.status,
+    state: UNJUDGED,
     spec: specOf(artifact),
     dependencies: [],
     dependents: [],

@@ -1,8 +1,9 @@
 import { pooledMap } from "@std/async/pool";
 import type { Hash } from "../core/hash.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact.ts";
+import { specOf } from "../task/spec_of.ts";
 import type { ForcedNodes, NodeState, StatusSource, TaskListing } from "./status.ts";
-import { type Visit, visitOf } from "./_visit.ts";
+import { UNJUDGED, type Visit, visitOf } from "./_visit.ts";
 
 /** What a {@link Walk} is made with. */
 export interface WalkOptions {
@@ -48,11 +49,27 @@ export class Walk {
 
   #meet(artifact: Artifact): Visit {
     const known = this.visits.get(artifact.hash);
-    if (known) return known;
+    if (known) {
+      if (known.node.artifact[ARTIFACT].loadOnly && !artifact[ARTIFACT].loadOnly) {
+        this.#replace(known, artifact);
+      }
+      return known;
+    }
     const visit = visitOf(artifact);
     this.visits.set(artifact.hash, visit);
     this.#fresh.push(visit);
     return visit;
+  }
+
+  /** Of two of one hash that counts which can be computed. */
+  #replace(visit: Visit, artifact: Artifact): void {
+    const { node } = visit;
+    node.artifact = artifact;
+    node.spec = specOf(artifact);
+    if (node.status !== "TODO" || node.state === UNJUDGED) return;
+    for (const dependency of artifact[ARTIFACT].dependencies) {
+      if (!node.dependencies.includes(dependency.hash)) this.#join(visit, this.#meet(dependency));
+    }
   }
 
   #look(visit: Visit): void {

@@ -1,6 +1,6 @@
 import { ValidationError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
-import { type Artifact, isArtifact } from "../task/artifact.ts";
+import { ARTIFACT, type Artifact, isArtifact } from "../task/artifact.ts";
 import type { PlanNode } from "./node.ts";
 import { byPriority } from "./priority.ts";
 import type { ForcedNodes, StatusSource } from "./status.ts";
@@ -78,7 +78,7 @@ export async function plan(
         }`,
       );
     }
-    if (!wanted.has(root.hash)) wanted.set(root.hash, root);
+    if (wanted.get(root.hash)?.[ARTIFACT].loadOnly ?? !wanted.has(root.hash)) wanted.set(root.hash, root);
     position++;
   }
   const { forced, signal, concurrency = 32 } = options;
@@ -86,7 +86,15 @@ export async function plan(
   await walk.run(wanted.values());
   rank(walk.visits);
   const nodes = new Map<Hash, PlanNode>();
-  for (const [hash, visit] of walk.visits) nodes.set(hash, visit.node);
+  for (const [hash, { node }] of walk.visits) {
+    const { loadOnly } = node.artifact[ARTIFACT];
+    if (loadOnly && node.state.status === "TODO") {
+      const { why } = node.state;
+      const hint = `it cannot be computed as ${loadOnly.why}`;
+      node.state = { status: "TODO", why: why === undefined ? hint : `${why}; ${hint}` };
+    }
+    nodes.set(hash, node);
+  }
   const kept = () =>
     forced ? keptResults(wanted.values(), nodes, forced, source) : Promise.resolve(undefined);
   return new Graph([...wanted.keys()], nodes, kept);

@@ -4,6 +4,7 @@ import { artifactLabel, type Hash } from "../core/hash.ts";
 import type { QueuePaths } from "../queue/layout.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { ARTIFACT, type Artifact, type ArtifactCore, type TaskDefinition } from "../task/artifact.ts";
+import { type KeptArtifact, keptParams } from "../task/load_only.ts";
 import { readPayload } from "../worker/payload_files.ts";
 import type { PoolNode, PoolRun } from "./pool_run.ts";
 
@@ -64,12 +65,17 @@ class RemoteArtifact implements Artifact {
       legacy: {},
       ...(timeLimitSec === undefined ? {} : { timeLimit: timeLimitSec }),
     };
+    const label = artifactLabel(name, hash);
     let below: readonly Artifact[] | undefined;
     const core: ArtifactCore = {
       version: 1,
       task: Object.freeze(task),
-      // It has none: nothing can be stored for it from here.
-      identity: "",
+      // Nothing can be stored for it from here.
+      get identity(): string {
+        throw new ProtocolError(
+          `Cannot tell the identity of ${label} in a process that does not have its task's code`,
+        );
+      },
       // Made when asked for, since chains can be longer than the call stack.
       get dependencies() {
         return below ??= dependencies.map(artifactOf);
@@ -85,8 +91,9 @@ class RemoteArtifact implements Artifact {
 
   async learn(runtime: Pick<Runtime, "machine">, { run }: Pick<QueuePaths, "run">): Promise<void> {
     try {
-      const { params } = await readPayload(runtime, run, this.hash);
-      this.#params = fromCanonical(JSON.parse(params), {
+      const { params, kept } = await readPayload(runtime, run, this.hash);
+      const json: unknown = JSON.parse(params);
+      this.#params = fromCanonical(kept ? keptParams(json as KeptArtifact) : json, {
         artifact: (_name, hash) => this.#artifactOf(hash as Hash),
       });
     } catch {

@@ -1,16 +1,27 @@
-import { ComputeError, errorText, furuErrorName, lasting, ValidationError } from "../core/errors.ts";
+import {
+  ComputeError,
+  errorText,
+  furuErrorName,
+  isSystemError,
+  lasting,
+  ProtocolError,
+  ValidationError,
+} from "../core/errors.ts";
 import { commitRecord } from "../store/commit.ts";
-import { type AttemptKey, attemptPaths } from "../store/layout.ts";
-import { RECORD_SCHEMA } from "../store/record.ts";
-import { decodeValue, type EncodedValue, encodeValue } from "../store/value.ts";
+import { type ArtifactPaths, type AttemptKey, attemptPaths } from "../store/layout.ts";
+import { RECORD_SCHEMA, type SuccessRecord } from "../store/record.ts";
+import { realPathOf } from "../store/store.ts";
+import { type EncodedValue, encodeValue, type EncodeValueOptions } from "../store/value.ts";
+import type { ValuePlaces } from "../store/value_path.ts";
 import { ARTIFACT, type Artifact, artifactReference } from "../task/artifact.ts";
+import { keptTable } from "../task/kept.ts";
 import { type ExecutionContext, withContext } from "./context.ts";
-import { type AttemptIo, makeCreateContext } from "./create_context.ts";
+import { type AttemptIo, type MadeContext, makeCreateContext } from "./create_context.ts";
 import { failedOutcome } from "./failed_outcome.ts";
 import type { Outcome } from "./outcome.ts";
 import { validationFault } from "./result.ts";
 import type { Runtime } from "./runtime.ts";
-import { storedArtifact } from "./stored_artifact.ts";
+import { readValue } from "./stored_value.ts";
 import { writeValue } from "./write_value.ts";
 
 /** An attempt whose claim is held, to be computed in this process. */
@@ -45,7 +56,7 @@ export async function computeAttempt(runtime: Runtime, options: ComputeOptions):
       const value = await artifact[ARTIFACT].task.create(made.context);
       io.onCreated?.();
       const durationMs = runtime.machine.clock.monotonic() - started;
-      return await store(runtime, options, value, durationMs, made.usedDir());
+      return await store(runtime, options, value, durationMs, made);
     });
   } catch (error) {
     options.onThrown?.(error);
@@ -75,14 +86,23 @@ async function store(
   options: ComputeOptions,
   value: unknown,
   durationMs: number,
-  usedDir: boolean,
+  made: MadeContext,
 ): Promise<Outcome> {
   const { artifact, attempt } = options;
   const paths = runtime.store.paths(artifact);
   const dir = attemptPaths(paths, attempt).files;
-  const encoded = encodeReturned(artifact, value, dir);
-  const written = await writeValue(runtime, dir, encoded, usedDir);
-  await checkFresh(runtime, artifact, dir, encoded.json);
+  const found = new Set<Artifact>();
+  const encoded = encodeReturned(artifact, value, {
+    places: await placesOf(runtime, paths, attempt, made),
+    owner: `${artifact}`,
+    artifactReference: (each) => {
+      const reference = artifactReference(each);
+      if (reference) found.add(each as Artifact);
+      return reference;
+    },
+  });
+  await checkUses(runtime, artifact, encoded.uses);
+  const written = await writeValue(runtime, dir, encoded, keptTable(found), made.usedDir());
   const members = [
     `"schema":${RECORD_SCHEMA}`,
     `"identity":${artifact[ARTIFACT].identity}`,
@@ -90,7 +110,7 @@ async function store(
     `"id":"${attempt.id}"`,
     ...(options.run === undefined ? [] : [`"run":${JSON.stringify(options.run)}`]),
     `"files":${written.files}`,
-    written.member,
+    ...written.members,
     `"createdAt":"${new Date(runtime.machine.clock.now()).toISOString()}"`,
     `"durationMs":${Math.round(durationMs * 1000) / 1000}`,
     `"provenance":${JSON.stringify(await runtime.provenance.collect())}`,
@@ -101,17 +121,76 @@ async function store(
     // Identity and value are JSON text already: the record is put together, not encoded again.
     text: `{${members.join()}}`,
     files: written.files,
+    check: (record) => checkFresh(runtime, artifact, paths, record),
     ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
   });
   return { kind: how === "committed" ? "success" : "superseded" };
 }
 
-/** Checks a fresh value with the task's own `validate`, as it will be read: a failure is one of this attempt. */
-async function checkFresh(runtime: Runtime, artifact: Artifact, dir: string, json: string): Promise<void> {
+/** What paths into the store can be called. Nothing is known to stand behind a link before a folder is there. */
+async function placesOf(
+  runtime: Runtime,
+  paths: ArtifactPaths,
+  attempt: AttemptKey,
+  made: MadeContext,
+): Promise<ValuePlaces> {
+  const { root } = runtime.store;
+  const aliases: [string, string][] = [[await runtime.store.realRoot(), root]];
+  if (made.usedDir() || made.usedCheckpoint()) {
+    aliases.push([await realPathOf(runtime.machine, paths.home), paths.home]);
+  }
+  return { root, paths, attempt, aliases: aliases.filter(([real, ours]) => real !== ours), cwd };
+}
+
+function cwd(): string | undefined {
+  try {
+    return Deno.cwd();
+  } catch {
+    // It is not allowed, or has been removed: then no relative path leads anywhere.
+    return undefined;
+  }
+}
+
+/** A value that names files which are gone already would be invalid from the beginning. */
+async function checkUses(runtime: Runtime, artifact: Artifact, uses: readonly string[]): Promise<void> {
+  for (const folder of uses) {
+    const path = `${runtime.store.root}/${folder}`;
+    if (await runtime.machine.files.stat(path)) continue;
+    throw new ValidationError(
+      `Cannot store the value of ${artifact} as it names files of another result, and there is no ${path}: ` +
+        `get that artifact again, or return the artifact itself instead of paths`,
+    );
+  }
+}
+
+/**
+ * Checks a fresh value as it will be read, with the task's own `validate`: a failure is one of this attempt. A value that
+ * furu cannot read would be in the way of every later attempt.
+ */
+async function checkFresh(
+  runtime: Runtime,
+  artifact: Artifact,
+  paths: ArtifactPaths,
+  record: SuccessRecord,
+): Promise<void> {
   const { task } = artifact[ARTIFACT];
+  let read;
+  try {
+    read = await readValue(runtime, paths, record, task.validate ? "whole" : "check");
+  } catch (cause) {
+    if (isSystemError(cause)) throw cause;
+    throw new ProtocolError(
+      `Cannot store the value of ${artifact} as furu could not read it again: ${
+        errorText(cause)
+      }; this is a bug of ` +
+        `furu, or somebody changes the files of attempts that run`,
+      { cause },
+    );
+  }
+  if (!read.ok) throw new ValidationError(`Cannot store the value of ${artifact}: ${read.why}`);
   if (!task.validate) return;
-  const readBytes = (path: string) => runtime.machine.files.readBytes(path);
-  const value = await decodeValue(JSON.parse(json), { dir, artifact: storedArtifact, readBytes });
+  const { value } = read;
+  const dir = attemptPaths(paths, { n: record.attempt, id: record.id }).files;
   const check = () => task.validate?.({ params: artifact.params, dir, value });
   const fault = await validationFault(runtime, artifact, check, false);
   if (fault !== undefined) {
@@ -120,9 +199,9 @@ async function checkFresh(runtime: Runtime, artifact: Artifact, dir: string, jso
 }
 
 /** @throws {ValidationError} for what cannot be stored, however often it is computed. */
-function encodeReturned(artifact: Artifact, value: unknown, dir: string): EncodedValue {
+function encodeReturned(artifact: Artifact, value: unknown, options: EncodeValueOptions): EncodedValue {
   try {
-    return encodeValue(value, { dir, owner: `${artifact}`, artifactReference });
+    return encodeValue(value, options);
   } catch (cause) {
     // A getter of the user's own may throw whatever it likes.
     if (furuErrorName(cause) !== "ValidationError") throw cause;

@@ -34,6 +34,8 @@ export interface MadeContext {
   context: CreateContext;
   /** Was `dir` read, and so made? */
   usedDir: () => boolean;
+  /** Was `checkpointDir` read, and so made? */
+  usedCheckpoint: () => boolean;
 }
 
 /** Longest message of a progress, in characters. */
@@ -93,7 +95,7 @@ export async function makeCreateContext(
       randomId: () => runtime.machine.randomId(),
     }),
   };
-  return { context, usedDir: () => usedDir };
+  return { context, usedDir: () => usedDir, usedCheckpoint: () => usedCheckpoint };
 }
 
 /** Why a folder cannot be moved for good: it is somebody else's, or in a lower layer of an overlay. */

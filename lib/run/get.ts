@@ -11,6 +11,7 @@ import { type Claim, tryClaim } from "../store/claim.ts";
 import { readEnds } from "../store/ends.ts";
 import { attemptPaths } from "../store/layout.ts";
 import { type Artifact, isArtifact, type Value } from "../task/artifact.ts";
+import { refuseLoadOnly } from "../task/load_only.ts";
 import { runAttempt } from "./attempt.ts";
 import type { Computation } from "./computation.ts";
 import { computeBelow } from "./compute_below.ts";
@@ -23,7 +24,6 @@ import { refuseWhileLoading } from "./loading.ts";
 import { findResult, type Found, type Result } from "./result.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Slot } from "./slots.ts";
-import { isStoredOnly } from "./stored_artifact.ts";
 import { Waiter } from "./wait.ts";
 
 /** How many `create`s wait in a `get` for each other; what these need is computed from the bottom up, before them. */
@@ -192,12 +192,7 @@ async function compute(
   replaces: string | undefined,
 ): Promise<boolean> {
   const { artifact, unwanted } = computation;
-  if (isStoredOnly(artifact)) {
-    throw new ComputeError(
-      `Cannot compute ${artifact}: it was found in a stored value, where its parameters are not kept; ` +
-        `make it by calling its task`,
-    );
-  }
+  refuseLoadOnly(artifact);
   // Before it claims: what is claimed keeps others from computing it.
   const slot = runtime.computations.slot(runtime.maxCreates);
   if (inherited) slot.takeFrom(inherited);

@@ -1,12 +1,11 @@
 import { errorCode, StoreError, ValidationError } from "../core/errors.ts";
 import { readRecord } from "../store/commit.ts";
-import { type ArtifactPaths, attemptPaths } from "../store/layout.ts";
+import { attemptPaths } from "../store/layout.ts";
 import type { SuccessRecord } from "../store/record.ts";
 import { recordForSure } from "../store/record_for_sure.ts";
-import { decodeValue } from "../store/value.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact.ts";
 import type { Runtime } from "./runtime.ts";
-import { paramsOf, storedArtifact } from "./stored_artifact.ts";
+import { readValue } from "./stored_value.ts";
 
 /** A stored result. */
 export interface Result {
@@ -53,7 +52,7 @@ export async function findResult(
     const record = await readRecord(runtime.store, paths);
     if (!record) return { state: "missing" };
     const needed = options.value !== false || artifact[ARTIFACT].task.validate !== undefined;
-    const read = await readValue(runtime, paths, record, needed);
+    const read = await readValue(runtime, paths, record, needed ? "whole" : "none");
     if (read.ok) return await judge(runtime, artifact, record, read.value, options);
     // Its files are gone. Perhaps it has just been replaced: then there is another record by now.
     why = read.why;
@@ -80,46 +79,6 @@ export async function findForSure(
   return await findResult(runtime, artifact, { tolerant: true, value });
 }
 
-/** The value of a record, from the record or its files. */
-async function readValue(
-  runtime: Runtime,
-  paths: ArtifactPaths,
-  record: SuccessRecord,
-  needed: boolean,
-): Promise<{ ok: true; value: unknown } | { ok: false; why: string }> {
-  const { files } = runtime.machine;
-  const dir = attemptPaths(paths, { n: record.attempt, id: record.id }).files;
-  if (record.files && !await files.stat(dir)) return { ok: false, why: `its folder ${dir} is gone` };
-  if (!needed) return { ok: true, value: undefined };
-  try {
-    const json = record.valueFile === undefined
-      ? record.value
-      : await readJson(runtime, dir, record.valueFile);
-    const value = await decodeValue(json, {
-      dir,
-      artifact: storedArtifact,
-      readBytes: (path) => files.readBytes(path),
-    });
-    return { ok: true, value };
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return { ok: false, why: `a file of its value is gone (${dir})` };
-    if (error instanceof StoreError || errorCode(error) !== undefined) throw error;
-    throw new StoreError(`Cannot read the value in ${paths.record}: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
-}
-
-async function readJson(runtime: Runtime, dir: string, name: string): Promise<unknown> {
-  const path = `${dir}/${name}`;
-  const text = new TextDecoder().decode(await runtime.machine.files.readBytes(path));
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new StoreError(`Cannot read the value in ${path}: it is truncated or not JSON`, { cause: error });
-  }
-}
-
 async function judge(
   runtime: Runtime,
   artifact: Artifact,
@@ -127,15 +86,23 @@ async function judge(
   value: unknown,
   { tolerant }: FindOptions,
 ): Promise<Found> {
-  const { task } = artifact[ARTIFACT];
+  const { task, loadOnly } = artifact[ARTIFACT];
   const dir = attemptPaths(runtime.store.paths(artifact), { n: record.attempt, id: record.id }).files;
-  const stored = { params: paramsOf(artifact, record), dir, value };
+  // Made when asked for, since parameters that are not known are an error when they are read.
+  const stored = () => ({ params: artifact.params, dir, value });
   if (task.validate && !runtime.validated.has(record.id)) {
-    const fault = await validationFault(runtime, artifact, () => task.validate?.(stored), tolerant);
+    const fault = await validationFault(runtime, artifact, () => task.validate?.(stored()), tolerant);
     if (fault !== undefined) return { state: "invalid", record, why: fault };
     runtime.validated.add(record.id);
   }
-  const load = async (): Promise<unknown> => task.load ? await task.load(stored) : value;
+  const load = async (): Promise<unknown> => {
+    if (task.load) return await task.load(stored());
+    if (loadOnly?.unchecked && !runtime.validated.has(record.id)) {
+      runtime.validated.add(record.id);
+      runtime.logger.warn(`${artifact} is loaded without the 'validate' of its task, as ${loadOnly.why}`);
+    }
+    return value;
+  };
   return { state: "valid", result: { record, load } };
 }
 

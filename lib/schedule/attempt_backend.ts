@@ -14,6 +14,7 @@ import { ClaimWatch, describeOwner } from "../store/liveness.ts";
 import { removeQueued } from "../store/queued.ts";
 import type { SlurmJob } from "../store/record.ts";
 import type { Artifact } from "../task/artifact.ts";
+import { refuseLoadOnly } from "../task/load_only.ts";
 import { timeLimitOf } from "../task/time_limit_of.ts";
 import type { Backend, BackendEvent } from "./backend.ts";
 import { endingOf } from "./ending_of.ts";
@@ -86,6 +87,8 @@ export class AttemptBackend implements Backend {
   }
 
   async #work(artifact: Artifact, spec: string): Promise<BackendEvent | undefined> {
+    // It was not to be computed when the run was planned.
+    refuseLoadOnly(artifact);
     const { hash } = artifact;
     const { store } = this.#runtime;
     const { slurm, worker } = this.#options;

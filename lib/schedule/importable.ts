@@ -1,9 +1,20 @@
 import { ValidationError } from "../core/errors.ts";
 import type { PlanNode } from "../plan/node.ts";
 import { ARTIFACT } from "../task/artifact.ts";
+import { refuseLoadOnly } from "../task/load_only.ts";
 
 /** Names that Deno gives to code from stdin, from `deno eval` and from the REPL. */
 const NO_FILE = /\$deno\$(stdin|eval|repl)/;
+
+/**
+ * Refuses artifacts that can be loaded but not computed, before anything starts.
+ *
+ * @param nodes What may have to be computed.
+ * @throws {ExecutionError} that names the artifact and says what to do.
+ */
+export function checkComputable(nodes: Iterable<PlanNode>): void {
+  for (const { artifact, status } of nodes) if (status === "TODO") refuseLoadOnly(artifact);
+}
 
 /**
  * Refuses tasks whose code no worker process can import, before anything starts.

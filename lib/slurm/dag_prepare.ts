@@ -5,7 +5,7 @@ import { type Plan, plan } from "../plan/graph.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { rootsOf } from "../schedule/check_options.ts";
 import { forcedNodes } from "../schedule/forced.ts";
-import { checkImportable } from "../schedule/importable.ts";
+import { checkComputable, checkImportable } from "../schedule/importable.ts";
 import { storeStatus } from "../schedule/status_source.ts";
 import { RECORD_SCHEMA } from "../store/record.ts";
 import type { Artifact } from "../task/artifact.ts";
@@ -57,6 +57,7 @@ export async function prepareDag(
     isOver: async (queued) => (await lookup.findForSure(queued, signal)).state === "over",
   });
   const dagPlan = await plan(rootsOf(roots), source, { signal, ...(forced === undefined ? {} : { forced }) });
+  checkComputable(dagPlan.nodes.values());
   checkImportable(dagPlan.nodes.values(), entry);
   await refuseHopeless(runtime, dagPlan, runId);
   const nodes = dagNodes(dagPlan, machine);

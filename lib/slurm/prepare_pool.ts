@@ -5,7 +5,7 @@ import { poolNodes, type PoolRun } from "../pool/pool_run.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { rootsOf } from "../schedule/check_options.ts";
 import { forcedNodes } from "../schedule/forced.ts";
-import { checkImportable } from "../schedule/importable.ts";
+import { checkComputable, checkImportable } from "../schedule/importable.ts";
 import { storeStatus } from "../schedule/status_source.ts";
 import { RECORD_SCHEMA } from "../store/record.ts";
 import type { Artifact } from "../task/artifact.ts";
@@ -66,6 +66,7 @@ export async function preparePool(
     isOver: async (queued) => (await lookup.findForSure(queued, signal)).state === "over",
   });
   const planned = await plan(given, source, { signal, ...(forced === undefined ? {} : { forced }) });
+  checkComputable(planned.nodes.values());
   checkImportable(planned.nodes.values(), entry);
   const all = poolNodes(given);
   const ofJobs = options.specs ?? config.slurm?.specs ?? {};

@@ -8,8 +8,9 @@ export function taskModules(roots: Iterable<Artifact>): Set<string> {
   for (const root of roots) met.set(root.hash, root);
   // A Map's iteration goes on over what is added meanwhile.
   for (const artifact of met.values()) {
-    const { task, dependencies } = artifact[ARTIFACT];
-    if (task.module !== undefined) modules.add(task.module);
+    const { task, dependencies, loadOnly } = artifact[ARTIFACT];
+    // The module of one that is only loaded may be of long ago.
+    if (task.module !== undefined && !loadOnly) modules.add(task.module);
     for (const below of dependencies) if (!met.has(below.hash)) met.set(below.hash, below);
   }
   return modules;

@@ -1,10 +1,10 @@
 import { join } from "@std/path/posix/join";
-import { errorCode } from "../core/errors.ts";
+import { errorCode, ProtocolError } from "../core/errors.ts";
 import type { Files } from "../core/files.ts";
 import type { Claim } from "./claim.ts";
 import { type ArtifactPaths, type AttemptKey, attemptPaths, parseAttemptName } from "./layout.ts";
 import { type Ending, endRecordText } from "./end_record.ts";
-import type { ClaimRecord } from "./record.ts";
+import { type ClaimRecord, parseEndRecord } from "./record.ts";
 import { removeClaim } from "./remove_claim.ts";
 import { listOrNothing, removeIfThere, type Store, storeError } from "./store.ts";
 
@@ -95,9 +95,18 @@ async function linkEnd(
 ): Promise<boolean> {
   const { machine } = store;
   const path = endPath(paths, holder);
+  const text = endRecordText(machine, holder, ending);
+  try {
+    parseEndRecord(text, path);
+  } catch (cause) {
+    throw new ProtocolError(
+      `Cannot end an attempt as furu would refuse the record of it: this is a bug of furu`,
+      { cause },
+    );
+  }
   let temporary: string;
   try {
-    temporary = await store.writePrivate(paths.home, endRecordText(machine, holder, ending));
+    temporary = await store.writePrivate(paths.home, text);
   } catch (error) {
     // The folder is gone: so is the claim, and with it this attempt.
     if (errorCode(error) === "ENOENT") return false;

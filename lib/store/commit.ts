@@ -1,4 +1,5 @@
-import { errorCode } from "../core/errors.ts";
+import { errorCode, errorText, ProtocolError, StoreError } from "../core/errors.ts";
+import { artifactLabel } from "../core/hash.ts";
 import { join } from "@std/path/posix/join";
 import { readClaim } from "./read_claim.ts";
 import { type ArtifactPaths, type AttemptKey, attemptPaths } from "./layout.ts";
@@ -17,6 +18,8 @@ export interface Commit {
   files: boolean;
   /** Id of the attempt whose record this one is to replace (forced, or found invalid). */
   replaces?: string;
+  /** Looks at the record as its readers will find it, before it counts; what it throws is thrown. @default nothing */
+  check?: (record: SuccessRecord) => Promise<void>;
 }
 
 /**
@@ -25,6 +28,7 @@ export interface Commit {
  *
  * @returns `"superseded"` when somebody else's result was first: that one counts.
  * @throws {StoreError} naming file and cause; then there is no record of this attempt.
+ * @throws {ProtocolError} when furu would refuse this very record when it reads it.
  */
 export async function commitRecord(
   store: Store,
@@ -43,6 +47,8 @@ export async function commitRecord(
     throw storeError("write the success record of", paths.home, error);
   }
   try {
+    const record = await readBack(store, commit, temporary);
+    await commit.check?.(record);
     return commit.replaces === undefined
       ? await linkRecord(store, commit, temporary)
       : await replaceRecord(store, commit, temporary, commit.replaces);
@@ -55,6 +61,27 @@ export async function commitRecord(
 export async function readRecord(store: Store, paths: ArtifactPaths): Promise<SuccessRecord | undefined> {
   const text = await store.read(paths.record);
   return text === undefined ? undefined : parseSuccessRecord(text, paths.record, paths);
+}
+
+/** By the rules of its readers: one that they refuse would be in the way of every later attempt. */
+async function readBack(store: Store, { paths, text }: Commit, temporary: string): Promise<SuccessRecord> {
+  const written = await store.read(temporary);
+  if (written !== text) {
+    throw new StoreError(
+      `Cannot write the success record of ${paths.home}: it is not what was written when it is read`,
+    );
+  }
+  try {
+    return parseSuccessRecord(written, paths.record, paths);
+  } catch (cause) {
+    throw new ProtocolError(
+      `Cannot store the result of ${
+        artifactLabel(paths.name, paths.hash)
+      } as furu would refuse its record: ` +
+        `this is a bug of furu; nothing was stored, and what was stored before stays (${errorText(cause)})`,
+      { cause },
+    );
+  }
 }
 
 async function linkRecord(

@@ -25,7 +25,8 @@ export function endRecordText(machine: Machine, claim: ClaimRecord, ending: Endi
     kind: ending.kind,
     ...(ending.failure === undefined ? {} : { failure: ending.failure }),
     ...(ending.lasting ? { lasting: true } : {}),
-    error: ending.error,
+    // A signal's reason may be anything: what is no text here would be refused by whoever reads it.
+    error: String(ending.error),
     ...(ending.stack === undefined ? {} : { stack: ending.stack }),
     ...(claim.run === undefined ? {} : { run: claim.run }),
     owner: machine.self,

@@ -43,6 +43,12 @@ const successRecord = z.object({
   /** Name of the file in the attempt's folder that holds the value, when it is not inline. */
   valueFile: z.string().exactOptional(),
   value: z.unknown().optional(),
+  /** What is kept of the artifacts in the value, and of all below them, by hash. */
+  artifacts: z.record(z.string(), z.unknown()).exactOptional(),
+  /** Name of the file in the attempt's folder that holds the same, when it is not inline. */
+  artifactsFile: z.string().exactOptional(),
+  /** Folders of other artifacts' attempts that the value names, as seen from the store's: it is worth nothing without. */
+  uses: z.array(z.string()).exactOptional(),
   createdAt: z.string(),
   durationMs: z.number(),
   provenance: z.record(z.string(), z.unknown()),

@@ -51,6 +51,7 @@ export class Store {
   /** What a scheduler says of claims. */
   readonly claimHint: ClaimHint | undefined;
   #groupWritable: Promise<boolean> | undefined;
+  #realRoot: Promise<string> | undefined;
 
   /** Touches nothing yet: a store may be read that cannot be written. */
   constructor(machine: Machine, { root, leaseSec, heartbeatSec, claimHint }: StoreOptions) {
@@ -119,6 +120,11 @@ export class Store {
     }
   }
 
+  /** The store's folder when all symbolic links on the way to it are followed; asked once, when it is there. */
+  realRoot(): Promise<string> {
+    return this.#realRoot ??= realPathOf(this.machine, this.root);
+  }
+
   /**
    * Gives the group what the owner may do with a file or folder that was made in the store and with all in it, where the
    * store is shared: a task's code makes them as its user's umask says. Those of others stay as they are.
@@ -175,6 +181,15 @@ export class Store {
     }
     if (path.startsWith(`${this.root}/`) && await this.isShared()) await files.chmod(path, SHARED_FOLDER);
     return true;
+  }
+}
+
+/** Where a path leads to when all symbolic links are followed; the path itself where that cannot be told. */
+export async function realPathOf(machine: Machine, path: string): Promise<string> {
+  try {
+    return await machine.files.realPath(path);
+  } catch {
+    return path;
   }
 }
 

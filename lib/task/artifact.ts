@@ -8,9 +8,12 @@ export const ARTIFACT: unique symbol = Symbol.for("furu.artifact") as never;
 export interface CreateContext<P = unknown> {
   /** The parsed parameters, deeply frozen. */
   readonly params: P;
-  /** This attempt's own folder, absolute; made when first read. */
+  /** This attempt's own folder, absolute; made when first read. Paths into it may be returned: they move with the store. */
   readonly dir: string;
-  /** A folder that survives failed and preempted attempts and is removed on success; made when first read. */
+  /**
+   * A folder that survives failed and preempted attempts and is removed on success; made when first read. To return a path
+   * into it is an error.
+   */
   readonly checkpointDir: string;
   /** Which attempt this is, from 1. */
   readonly attempt: number;
@@ -111,6 +114,18 @@ export interface ArtifactCore {
   readonly identity: string;
   /** Artifacts in the parameters, then those of `dependencies(params)`, each once. */
   readonly dependencies: readonly Artifact[];
+  /** Of one that was found in a stored value and that the code which is loaded here does not make: it is not computed. */
+  readonly loadOnly?: LoadOnly;
+}
+
+/** Why an artifact can be loaded here and not computed. */
+export interface LoadOnly {
+  /** Why, and what to do: goes on from "Cannot compute it as". */
+  readonly why: string;
+  /** What is known of it, to be kept in other values and handed to other processes. */
+  readonly kept: object;
+  /** Had its task a `validate` (or may have had one), which is not known here? */
+  readonly unchecked: boolean;
 }
 
 /**

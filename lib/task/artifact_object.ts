@@ -1,3 +1,4 @@
+import { errorText } from "../core/errors.ts";
 import { artifactLabel, type Hash } from "../core/hash.ts";
 import { ARTIFACT, type Artifact, type ArtifactCore } from "./artifact.ts";
 
@@ -37,8 +38,17 @@ function show(artifact: Artifact, inspect: Inspect, options: unknown): string {
   if (inspecting) return artifact.toString();
   inspecting = true;
   try {
-    return `${artifact} ${inspect({ hash: artifact.hash, params: artifact.params }, options)}`;
+    return `${artifact} ${inspect({ hash: artifact.hash, params: knownParams(artifact) }, options)}`;
   } finally {
     inspecting = false;
+  }
+}
+
+/** To look at an artifact whose parameters nobody knows is no error. */
+function knownParams(artifact: Artifact): unknown {
+  try {
+    return artifact.params;
+  } catch (error) {
+    return errorText(error);
   }
 }

@@ -21,8 +21,8 @@ export interface TaskOptions<S extends z.ZodObject, T, L = T> {
   /**
    * Computes the value: anything JSON-like, bigint, Date, Map, Set, typed arrays, artifacts. Its JSON may have 2^29 - 24
    * characters: larger data are files in `ctx.dir`, or typed arrays. What cannot be stored, and an error with a
-   * `PermanentError` in it, is never tried again. Write it before `load` and
-   * `validate`, or TypeScript cannot type `value`; a task that refers to itself needs a written return type here.
+   * `PermanentError` in it, is never tried again. Paths into `ctx.dir` and the rest of the store move with it. Write it before `load` and `validate`, or TypeScript cannot
+   * type `value`; a task that refers to itself needs a written return type here.
    */
   create: (ctx: CreateContext<z.output<S>>) => T | Promise<T>;
   /** Turns the stored value into what `get` returns. @default the stored value itself */

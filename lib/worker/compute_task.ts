@@ -9,6 +9,7 @@ import type { Runtime } from "../run/runtime.ts";
 import type { CodeVersion, GitState } from "../store/provenance.ts";
 import type { SlurmJob } from "../store/record.ts";
 import type { Artifact } from "../task/artifact.ts";
+import { refuseLoadOnly } from "../task/load_only.ts";
 import { decodeArtifact, type EncodedArtifact, references } from "../task/reference.ts";
 import { keepDeclared } from "../task/make.ts";
 import { findTask } from "../task/registry.ts";
@@ -47,6 +48,7 @@ export async function computeTask(task: ComputeTask, signal: AbortSignal, io: Co
     read.clear();
   }
   const artifact = await makeArtifact(task);
+  refuseLoadOnly(artifact);
   return await computeAttempt(runtime, {
     artifact,
     attempt: task.attempt,
@@ -87,9 +89,17 @@ export async function makeArtifact(
     met.add(hash);
     const payload = task.artifacts.get(hash);
     if (payload) {
-      const { name, module, params } = payload;
-      if (!findTask(name)) await ensureTask(name, module, embedded ?? task.entry, loader);
-      read.set(hash, { name, params: JSON.parse(params) });
+      const { name, module, params, kept } = payload;
+      // What is only loaded may do without its code.
+      if (!findTask(name) && !(kept && hash !== task.root && notLoadable.has(name))) {
+        try {
+          await ensureTask(name, module, embedded ?? task.entry, loader);
+        } catch (error) {
+          if (!kept || hash === task.root) throw error;
+          notLoadable.add(name);
+        }
+      }
+      read.set(hash, { name, params: JSON.parse(params), ...(kept ? { kept } : {}) });
       // Its text is of no use any more, and may be large.
       task.artifacts.delete(hash);
     }
@@ -97,6 +107,9 @@ export async function makeArtifact(
   }
   return decodeArtifact(task.root, read, findTask, made);
 }
+
+/** Names of tasks that nothing defines which this process can import. */
+const notLoadable = new Set<string>();
 
 /** Another machine may have unpacked it elsewhere: the entry that it names is not ours. */
 const embedded = embeddedPipeline();

@@ -62,7 +62,7 @@ export class KnownArtifacts {
       // All below a known artifact was sent with it.
       if (this.#known.has(hash)) continue;
       this.#known.add(hash);
-      const { module, name, params, dependencies } = source(hash);
+      const { dependencies, params, ...about } = source(hash);
       let sent = 0;
       for (; params.length - sent > most; sent += most) {
         if (chars > 0) yield payload;
@@ -74,15 +74,13 @@ export class KnownArtifacts {
         chars = 0;
       }
       const rest = sent === 0 ? params : params.slice(sent);
-      const length = hash.length + name.length + rest.length + (module?.length ?? 0);
+      const length = hash.length + about.name.length + rest.length + (about.module?.length ?? 0);
       if (chars > 0 && chars + length > most) {
         yield payload;
         payload = { artifacts: {} };
         chars = 0;
       }
-      payload.artifacts[hash] = module === undefined
-        ? { name, params: rest }
-        : { module, name, params: rest };
+      payload.artifacts[hash] = { ...about, params: rest };
       chars += length;
       this.#chars += sent + length;
       // One by one: a call takes no more than some 100,000 arguments.

@@ -28,11 +28,12 @@ export async function writePayloads(
 ): Promise<void> {
   await store.makeDir(join(dir, "artifacts"));
   const writes = pooledMap(AT_ONCE, withAllBelow(artifacts), async (artifact) => {
-    const { name, module } = artifact[ARTIFACT].task;
+    const { task: { name, module }, loadOnly } = artifact[ARTIFACT];
     const payload: ArtifactPayload = {
       ...(module === undefined ? {} : { module: place(module) }),
       name,
       params: paramsText(artifact),
+      ...(loadOnly ? { kept: true } : {}),
     };
     const path = payloadPath(dir, artifact.hash);
     try {

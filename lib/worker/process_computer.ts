@@ -107,12 +107,16 @@ function sources(root: Artifact): (hash: string) => ArtifactSource {
   return (hash) => {
     const artifact = known.get(hash as Hash);
     if (!artifact) throw new Error(`Cannot tell about artifact ${hash}, which is not below ${root}`);
-    const { task, dependencies } = artifact[ARTIFACT];
-    for (const below of dependencies) known.set(below.hash, below);
+    const { task, dependencies, loadOnly } = artifact[ARTIFACT];
+    for (const below of dependencies) {
+      // Of two of one hash that counts which can be computed.
+      if (known.get(below.hash)?.[ARTIFACT].loadOnly ?? true) known.set(below.hash, below);
+    }
     return {
       ...(task.module === undefined ? {} : { module: task.module }),
       name: task.name,
       params: paramsText(artifact),
+      ...(loadOnly ? { kept: true } : {}),
       dependencies: dependencies.map((below) => below.hash),
     };
   };

@@ -7,8 +7,10 @@ export const artifactPayloadSchema = z.object({
   module: z.string().optional(),
   /** The task's name. */
   name: z.string(),
-  /** The parsed parameters as canonical JSON, artifacts in them by reference. */
+  /** The parsed parameters as canonical JSON, artifacts in them by reference; of a kept one what is known of it. */
   params: z.string(),
+  /** Is it one that can only be loaded where it comes from? */
+  kept: z.literal(true).optional(),
 });
 
 const errorInfoSchema: z.ZodType<ErrorInfo> = z.object({

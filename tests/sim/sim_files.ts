@@ -176,6 +176,11 @@ export class SimFiles implements Files {
     });
   }
 
+  /** There are no symbolic links. See {@link Files.realPath}. */
+  realPath(path: string): Promise<string> {
+    return Promise.resolve(path);
+  }
+
   /** See {@link Files.stat}. */
   stat(path: string): Promise<FileInfo | undefined> {
     const what = `stat '${path}'`;

@@ -2,18 +2,35 @@ import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows }
 import { describe, it } from "@std/testing/bdd";
 import fc from "fast-check";
 import { StoreError, ValidationError } from "../../lib/core/errors.ts";
+import type { Hash } from "../../lib/core/hash.ts";
+import { artifactPaths } from "../../lib/store/layout.ts";
+import type { ValuePlaces } from "../../lib/store/value_path.ts";
 import { decodeValue, type EncodedValue, encodeValue } from "../../lib/store/value.ts";
 import { data, FakeArtifact, fakeReference, same } from "../core/data.ts";
 
-const dir = "/store/artifacts/t/abc/1-x";
+const root = "/store";
+const paths = artifactPaths(root, { name: "toy/Train", hash: "a".repeat(32) as Hash });
+const attempt = { n: 2, id: "x" };
+const dir = `${paths.home}/2-x`;
+/** The folder of another artifact's attempt. */
+const other = `/store/artifacts/toy/Data/${"b".repeat(32)}/1-y`;
 
-function encode(value: unknown): EncodedValue {
-  return encodeValue(value, { dir, artifactReference: fakeReference, owner: "toy/Train(4f0c12ab)" });
+function encode(value: unknown, places: Partial<ValuePlaces> = {}): EncodedValue {
+  return encodeValue(value, {
+    places: { root, paths, attempt, ...places },
+    artifactReference: fakeReference,
+    owner: "toy/Train(4f0c12ab)",
+  });
 }
 
-function decode({ json, files }: EncodedValue, into: string = dir): Promise<unknown> {
+function decode(
+  { json, files }: Pick<EncodedValue, "json" | "files">,
+  into: string = dir,
+  below: string = root,
+): Promise<unknown> {
   return decodeValue(JSON.parse(json), {
     dir: into,
+    root: below,
     artifact: (name, hash) => new FakeArtifact(name, hash),
     readBytes: (path) => {
       const file = files.find(({ name }) => path === `${into}/${name}`);
@@ -58,13 +75,84 @@ describe("encodeValue() and decodeValue()", () => {
   });
 
   it("store strings below the attempt's folder relative, so that a store can be moved", async () => {
-    const value = [dir, `${dir}/`, `${dir}/a/b.bin`, `${dir}2/a`, `x${dir}`, "./a", ".", `${dir}/../other`];
+    const value = [dir, `${dir}/`, `${dir}/a/b.bin`, `${dir}/a//b/`, `x${dir}`, "./a", "."];
     const encoded = encode({ value, deep: new Map([[`${dir}/k`, [`${dir}/v`]]]) });
-    assert(!encoded.json.includes(`"${dir}`) || encoded.json.includes(`"${dir}2/a"`));
     assertEquals(JSON.parse(encoded.json).value[2], { $path: "./a/b.bin" });
+    assertEquals([encoded.namesDir, encode("x").namesDir], [true, false]);
     assertEquals(await decode(encoded), { value, deep: new Map([[`${dir}/k`, [`${dir}/v`]]]) });
     const moved = await decode(encoded, "/new") as { value: string[] };
-    assertEquals(moved.value.slice(0, 5), ["/new", "/new/", "/new/a/b.bin", `${dir}2/a`, `x${dir}`]);
+    assertEquals(moved.value.slice(0, 5), ["/new", "/new/", "/new/a/b.bin", "/new/a//b/", `x${dir}`]);
+  });
+
+  it("find paths into the attempt's folder however they are written", async () => {
+    const places: Partial<ValuePlaces> = {
+      aliases: [["/disk/s", root], ["/far/train", paths.home]],
+      cwd: () => "/store/..//store/artifacts/toy",
+    };
+    const written = {
+      [`${dir}/a`]: `${dir}/b/../a`,
+      "/store/./artifacts//toy/Train/../Train/": "",
+      [`/disk/s${dir.slice(root.length)}/a`]: "/far/train/2-x/a",
+      [`file://${dir}/a%20b?x=1#y`]: `FILE://localhost${dir}/./c`,
+      [`../../artifacts/toy/Train/${paths.hash}/2-x/a`]: "artifacts/of/nothing",
+      "artifacts/ of text": `saved to ${dir}/a`,
+    };
+    const encoded = encode([written, new Set(Object.keys(written))], places);
+    const [values, keys] = await decode(encoded, "/new/at", "/new") as [Record<string, string>, Set<string>];
+    // The same file by another name is the same key: the last one counts.
+    assertEquals(values, {
+      "/new/at/a": "artifacts/of/nothing",
+      "/new/artifacts/toy/Train/": "",
+      "file:///new/at/a%20b?x=1#y": "file:///new/at/c",
+      "artifacts/ of text": `saved to ${dir}/a`,
+    });
+    assertEquals([...keys].sort(), Object.keys(values).sort());
+  });
+
+  it("store other paths into the store relative to it, and tell whose files they name", async () => {
+    const value = [
+      `${other}/model.bin`,
+      other,
+      "/store/raw/rows.csv",
+      "/store",
+      "/storeroom/x",
+      `${dir}/../../x`,
+    ];
+    const encoded = encode(value);
+    assertEquals(encoded.uses, [other.slice("/store/".length)]);
+    assertEquals(await decode(encoded, "/new/at", "/new"), [
+      `/new${other.slice(6)}/model.bin`,
+      `/new${other.slice(6)}`,
+      "/new/raw/rows.csv",
+      "/new",
+      "/storeroom/x",
+      "/new/artifacts/toy/Train/x",
+    ]);
+  });
+
+  it("refuse paths to what will be gone, and say what to do instead", () => {
+    const wrong: [unknown, string][] = [
+      [
+        { state: `${dir}.checkpoint/state.json` },
+        "value.state of toy/Train(4f0c12ab): it is a path into ctx.check",
+      ],
+      [new Map([[`${dir}.checkpoint`, 1]]), "value[key 0] of"],
+      [{ [`${dir}.checkpoint`]: 1 }, "write what is to stay to ctx.dir"],
+      [[`file://${dir}.checkpoint/a`], "value[0] of"],
+      [`${dir}/../2-x.checkpoint/a`, "ctx.checkpointDir"],
+      [`/far/2-x.checkpoint/a`, "ctx.checkpointDir"],
+      [`${paths.home}/1-w/a`, "another attempt (1-w)"],
+      [`${other}.checkpoint/a`, "ctx.checkpointDir of another artifact"],
+    ];
+    for (const [value, text] of wrong) {
+      assertThrows(() => encode(value, { aliases: [["/far", paths.home]] }), ValidationError, text);
+    }
+  });
+
+  it("encode objects with paths for keys, one in another, in linear time", async () => {
+    let value: unknown = 1;
+    for (let i = 0; i < 60; i++) value = { a: 1, [`${dir}/${i}`]: value };
+    assertEquals(await there(value), value);
   });
 
   it("put typed arrays above 4 KiB into files of raw bytes", async () => {
@@ -115,7 +203,12 @@ describe("encodeValue() and decodeValue()", () => {
   it("do not change or share the JSON value", async () => {
     const json = { a: [{ $number: "NaN" }] };
     const before = structuredClone(json);
-    const value = await decodeValue(json, { dir, artifact: () => 1, readBytes: () => Promise.reject() }) as {
+    const value = await decodeValue(json, {
+      dir,
+      root,
+      artifact: () => 1,
+      readBytes: () => Promise.reject(),
+    }) as {
       a: unknown[];
     };
     value.a.push(1);

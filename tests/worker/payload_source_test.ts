@@ -2,6 +2,10 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
 import { ProtocolError, StoreError } from "../../lib/core/errors.ts";
+import { ARTIFACT } from "../../lib/task/artifact.ts";
+import { KeptArtifacts, keptTable } from "../../lib/task/kept.ts";
+import { decodeArtifact } from "../../lib/task/reference.ts";
+import { findTask } from "../../lib/task/registry.ts";
 import { writePayloads } from "../../lib/worker/payload_files.ts";
 import { PayloadSource } from "../../lib/worker/payload_source.ts";
 import { osError, Rig, testRuntime } from "../rig.ts";
@@ -31,6 +35,30 @@ describe("a source of payloads", () => {
     await source.sourcesOf(middle);
     assertEquals((await source.sourcesOf(top))(top.hash).dependencies, [middle.hash, low.hash]);
     assertEquals(read.length, 3);
+  });
+
+  it("tells of an artifact that can only be loaded what is known of it", async () => {
+    await using rig = new Rig();
+    const runtime = testRuntime(rig.root);
+    const table = JSON.parse(keptTable([top])!);
+    const foreign = new KeptArtifacts(table, () => undefined).artifact(top.name, top.hash);
+    await writePayloads(runtime, rig.root, [foreign]);
+    const tell = await new PayloadSource(runtime, rig.root).sourcesOf(foreign);
+    assertEquals([tell(top.hash).kept, tell(low.hash).kept], [true, true]);
+    assertEquals(JSON.parse(tell(middle.hash).params).identity.params.id, "middle");
+    const decode = (tasks: typeof findTask) =>
+      decodeArtifact(
+        top.hash,
+        new Map([top, middle, low].map(({ hash }) => {
+          const { dependencies: _, ...payload } = tell(hash);
+          return [hash, { ...payload, params: JSON.parse(payload.params) }] as const;
+        })),
+        tasks,
+      );
+    assertEquals(decode(findTask).params, top.params);
+    assertEquals(decode(findTask)[ARTIFACT].loadOnly, undefined);
+    const again = decode(() => undefined);
+    assertEquals([again.hash, again[ARTIFACT].dependencies.map(String)], [top.hash, [`${middle}`, `${low}`]]);
   });
 
   it("forgets beyond its limit, but not what it told about", async () => {

@@ -44,7 +44,7 @@ export function itIsFuru(program: () => OneFile): void {
     const { provenance } = JSON.parse(
       Deno.readTextFileSync(join(store, "artifacts/plain/Top", record!.name)),
     );
-    assertEquals(provenance.command.slice(0, 2), [file, "compute"]);
+    assertEquals(provenance.command, [file, "run", path, "--workers", "2"]);
     assertEquals(provenance.deno, Deno.version.deno);
   });
 }

@@ -26,14 +26,17 @@ import type { Runtime } from "./runtime.ts";
 import type { Slot } from "./slots.ts";
 import { Waiter } from "./wait.ts";
 
-/** How many `create`s wait in a `get` for each other; what these need is computed from the bottom up, before them. */
+/** How many `create`s wait in a `get` for each other. What is below them is computed from the bottom up, before them. */
 const MAX_NESTED = 200;
 
 /** Options of {@link get}. */
 export interface GetOptions {
   /** Compute it although it is stored, and replace the stored result. @default false */
   force?: boolean;
-  /** Ends the waiting and computing. */
+  /**
+   * Ends the waiting of this call, which rejects with the signal's reason. What is computed for it ends, too (as
+   * preempted), unless another call wants it.
+   */
   signal?: AbortSignal;
 }
 
@@ -41,6 +44,10 @@ export interface GetOptions {
  * The value of an artifact: loaded when it is stored, else computed (its dependencies through their own `get`), or
  * waited for while somebody else computes it. Always the stored form, so that the first call returns what every later
  * one will. Inside a run it only loads.
+ *
+ * Calls for one artifact in one process share one computation. At most `maxCreates` run `create` at the same time; one
+ * that waits in a `get` for what is computed does not count, nor does its time limit pass. Where 200 wait for each other,
+ * what the last one declares to need is computed from the bottom up before it, so that a chain may be of any length.
  *
  * @param artifact What to get.
  * @returns What the task's `create` (or `load`) returned.

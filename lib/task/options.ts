@@ -47,7 +47,13 @@ export interface TaskOptions<S extends z.ZodObject, T, L = T> {
    * of the identity. @default none
    */
   legacy?: { readonly [K in keyof z.output<S>]?: z.output<S>[K] };
-  /** Seconds that an attempt may take. @default no limit */
+  /**
+   * Seconds that an attempt may take; waiting in a `get` for what is computed meanwhile is not counted. Then its signal
+   * aborts, and the attempt fails. Where code in the calling process does not heed the signal it has five seconds more in
+   * which its value counts; what it returns later is not stored.
+   *
+   * @default no limit
+   */
   timeLimit?: number | ((params: z.output<S>) => number);
   /** URL of the module that a worker imports to have this task. @default the module that calls `defineTask` */
   module?: string | URL;

@@ -17,6 +17,8 @@ const MAX_WAIT_MS = 200;
 /** How often a log keeps a state of a progress bar besides the last one, in milliseconds. */
 export const BAR_STATE_MS = 5000;
 
+const encoder = new TextEncoder();
+
 /**
  * The log file of an attempt that is computed in this process; made when there is any output. A task that never waits
  * lets nothing else run, so what it logs is written in between.
@@ -26,7 +28,6 @@ export class LogFile implements OutputSink {
   readonly #path: string;
   readonly #mode: number | undefined;
   readonly #bars: BarFilter;
-  readonly #encoder = new TextEncoder();
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #writtenAt = -Infinity;
@@ -44,7 +45,7 @@ export class LogFile implements OutputSink {
 
   write(output: string | Uint8Array): void {
     if (this.#failure !== undefined) return;
-    const bytes = typeof output === "string" ? this.#encoder.encode(output) : output;
+    const bytes = typeof output === "string" ? encoder.encode(output) : output;
     this.#add(this.#bars.push(bytes));
     if (this.#waitingBytes === 0) return;
     const isDue = this.#waitingBytes >= MAX_WAITING ||

@@ -6,6 +6,7 @@ import { attemptPaths } from "../store/layout.ts";
 import { type Artifact, isArtifact, type Value } from "../task/artifact.ts";
 import { runAttempt } from "./attempt.ts";
 import { failureText } from "./compute.ts";
+import { withoutLibraryFrames } from "../ui/user_frames.ts";
 import { currentContext, type ExecutionContext } from "./context.ts";
 import { defaultRuntime } from "./default_runtime.ts";
 import { getInExecutor } from "./executor.ts";
@@ -191,9 +192,11 @@ async function refuseFailed(runtime: Runtime, artifact: Artifact): Promise<void>
 function failureOf(artifact: Artifact, n: number, text: string, log: string, cause: unknown): FuruError {
   // A disk that is full is no fault of the task's.
   const Failure = furuErrorName(cause) === "StoreError" ? StoreError : ComputeError;
-  return new Failure(`${artifact} failed in attempt ${n}: ${text}; its log is ${log}`, {
-    artifact: `${artifact}`,
-    log,
-    cause,
-  });
+  return withoutLibraryFrames(
+    new Failure(`${artifact} failed in attempt ${n}: ${text}; its log is ${log}`, {
+      artifact: `${artifact}`,
+      log,
+      cause,
+    }),
+  );
 }

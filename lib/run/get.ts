@@ -17,6 +17,7 @@ import type { Computation } from "./computation.ts";
 import { computeBelow } from "./compute_below.ts";
 import { failureText } from "./compute.ts";
 import { currentContext, type ExecutionContext, withContext } from "./context.ts";
+import { withoutLibraryFrames } from "../ui/user_frames.ts";
 import { defaultRuntime } from "./default_runtime.ts";
 import { getInExecutor } from "./executor.ts";
 import { follow } from "./follow.ts";
@@ -304,12 +305,12 @@ function failureOf(artifact: Artifact, n: number, text: string, log: string, cau
       { artifact: `${artifact}`, log: below.log, cause: below.error },
     );
     failures.set(error, below);
-    return error;
+    return withoutLibraryFrames(error);
   }
   const message = `${artifact} failed in attempt ${n}: ${text}; its log is ${log}`;
   const error = new (classOf(cause))(message, { artifact: `${artifact}`, log, cause });
   failures.set(error, { text: message, log, error });
-  return error;
+  return withoutLibraryFrames(error);
 }
 
 /** A disk that is full is no fault of the task's. */

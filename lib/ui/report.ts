@@ -55,7 +55,9 @@ function failureText(failure: Failure, number: number): string {
   const title = `${number}. ${artifactLabel(failure.name, failure.hash)} failed${tries}${whyText(failure)}`;
   const lines = [...field("params", [truncate(oneLine(failure.params), PARAMS_COLUMNS)])];
   lines.push(...field("error", plainLines(failure.error.trimEnd())));
-  lines.push(...field("at", userFrames(failure.stack ?? "", FRAMES)));
+  // Of what a task did furu's own frames say nothing.
+  const onlyOwn = failure.kind === "compute";
+  lines.push(...field("at", userFrames(failure.stack ?? "", FRAMES, { onlyOwn })));
   if (failure.log !== undefined) lines.push(...field("log", [failure.log]));
   lines.push(...failure.logTail.map((line) => `           | ${oneLine(line)}`));
   return [title, ...lines].join("\n");

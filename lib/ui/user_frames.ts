@@ -14,6 +14,28 @@ export function userFrames(stack: string, most: number, options: { onlyOwn?: boo
   return (own.length > 0 || options.onlyOwn ? own : frames).slice(0, most);
 }
 
+/**
+ * Leaves only the user's own frames in the stack of an error that was just made, where there are any: for errors of
+ * tasks, not of furu.
+ */
+export function withoutLibraryFrames<E extends Error>(error: E): E {
+  // Of another one: once its stack was read, Deno shows an error with the frames that it had then.
+  const frames = userFrames(deepStack(), MOST_FRAMES, { onlyOwn: true });
+  if (frames.length > 0) error.stack = [`${error}`, ...frames.map((frame) => `    at ${frame}`)].join("\n");
+  return error;
+}
+
+const MOST_FRAMES = 50;
+
+/** The stack here, with more frames than usual: the first ones are furu's. */
+function deepStack(): string {
+  const before = Error.stackTraceLimit;
+  Error.stackTraceLimit = MOST_FRAMES;
+  const stack = new Error().stack ?? "";
+  Error.stackTraceLimit = before;
+  return stack;
+}
+
 /** Frames of the runtime, of packages and of furu say little about where a task went wrong. */
 function isLibrary(frame: string): boolean {
   if (/(?:^|[\s(])(?:ext|node|native):|\/node_modules\/|\/npm\/registry\.|<anonymous>/.test(frame)) {

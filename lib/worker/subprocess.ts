@@ -205,7 +205,8 @@ export class WorkerProcess implements AsyncDisposable {
     let last: Payload | undefined;
     try {
       for (const piece of pieces) {
-        if (last) await this.#channel.send({ type: "artifacts", ...last });
+        // Where nobody reads any more its process has ended, which tells more.
+        if (last && !await this.#channel.send({ type: "artifacts", ...last })) return last;
         if (last && running.interruption) return undefined;
         last = piece;
       }

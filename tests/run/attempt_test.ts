@@ -1,4 +1,11 @@
-import { assert, assertEquals, assertLess, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertLess,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { ComputeError, StoreError } from "../../lib/core/errors.ts";
 import type { Files } from "../../lib/core/files.ts";
 import { readEnds } from "../../lib/store/ends.ts";
@@ -151,4 +158,16 @@ Deno.test("a record that was written in part leaves no litter", async () => {
   });
   await assertRejects(() => getFrom(runtime, artifact), StoreError, "ENOSPC");
   assertEquals(rig.tree().filter((name) => /\.tmp-|running/.test(name)), []);
+});
+
+Deno.test("a value that cannot be stored is told with the user's lines: where the task is, and who wanted it", async () => {
+  await using rig = new Rig();
+  const artifact = artifactOf({ create: () => ({ rows: [1, new URL("https://example.com")] }) });
+  const error = await assertRejects(() => getFrom(testRuntime(rig.root), artifact), ComputeError);
+  assertStringIncludes(error.message, `Cannot store value.rows[1] of ${artifact}: it is an instance of URL`);
+  assertMatch(error.message, /'create' returned it, of the task at file:.*\/tests\/run\/rig\.ts:\d+:\d+;/);
+  const cause = error.cause as Error;
+  assertMatch(cause.stack!, /\n {4}at create of test\/Task\d+ \(file:.*\/tests\/run\/rig\.ts:\d+:\d+\)$/);
+  assertMatch(error.stack!, /\n {4}at .*attempt_test\.ts/);
+  assertEquals(/\/lib\//.test(error.stack! + cause.stack!), false, error.stack);
 });

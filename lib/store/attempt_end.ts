@@ -92,7 +92,8 @@ async function linkEnd(
   const path = endPath(paths, holder);
   let temporary: string;
   try {
-    temporary = await store.writePrivate(paths.home, endRecordText(machine, holder, ending));
+    // Only what failed gets here: what it said, torn by a power cut, could not be told to anybody.
+    temporary = await store.writePrivate(paths.home, endRecordText(machine, holder, ending), { sync: true });
   } catch (error) {
     // The folder is gone: so is the claim, and with it this attempt.
     if (errorCode(error) === "ENOENT") return false;

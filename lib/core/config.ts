@@ -18,6 +18,7 @@ const optionsSchema = z.strictObject({
   root: z.string().min(1),
   slurmRoot: z.string().min(1),
   retryFailed: z.boolean(),
+  recomputeDamaged: z.boolean(),
   maxComputeRetries: count,
   preemptMax: count,
   alwaysRerun: z.union([z.literal("ALL"), z.array(z.string())]),
@@ -39,6 +40,11 @@ export interface ConfigOptions {
   slurmRoot?: string;
   /** Is an artifact whose latest attempt failed tried again? @default true */
   retryFailed?: boolean;
+  /**
+   * Is a stored result that is damaged (its record torn or edited, its files gone or cut) computed again? Else it is an
+   * error that names the file. For stores on a disk that somebody cleans up. @default false
+   */
+  recomputeDamaged?: boolean;
   /** How often a failed computation is tried again in a run, after the first attempt. @default 3 */
   maxComputeRetries?: number;
   /** How often an artifact is tried again after it lost its process through no fault of its own. @default 5 */
@@ -68,6 +74,8 @@ export type Config = Required<Omit<ConfigOptions, "slurm">> & Pick<ConfigOptions
 
 /** Checks a configuration that another process of the same run wrote down. */
 export const configSchema: z.ZodType<Config> = optionsSchema.required().extend({
+  // Added later than the others: a run that was begun before has none.
+  recomputeDamaged: z.boolean().default(false),
   slurm: optionsSchema.shape.slurm,
 }) as unknown as z.ZodType<Config>;
 
@@ -77,6 +85,11 @@ const VARIABLES: Record<string, { field: Field; parse: (text: string) => unknown
   FURU_PATH: { field: "root", parse: String, allowed: "a folder" },
   FURU_SLURM_PATH: { field: "slurmRoot", parse: String, allowed: "a folder" },
   FURU_RETRY_FAILED: { field: "retryFailed", parse: toBoolean, allowed: "1, 0, true or false" },
+  FURU_RECOMPUTE_DAMAGED: {
+    field: "recomputeDamaged",
+    parse: toBoolean,
+    allowed: "1, 0, true or false",
+  },
   FURU_MAX_COMPUTE_RETRIES: { field: "maxComputeRetries", parse: toNumber, allowed: "a whole number from 0" },
   FURU_PREEMPT_MAX: { field: "preemptMax", parse: toNumber, allowed: "a whole number from 0" },
   FURU_ALWAYS_RERUN: {
@@ -131,6 +144,7 @@ export function resolveConfig(overrides: ConfigOptions = {}): Config {
   }
   return {
     retryFailed: true,
+    recomputeDamaged: false,
     maxComputeRetries: 3,
     preemptMax: 5,
     alwaysRerun: [],

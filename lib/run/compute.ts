@@ -1,7 +1,7 @@
 import { ValidationError } from "../core/errors.ts";
-import { commitRecord } from "../store/commit.ts";
+import { commitRecord, sizesMember } from "../store/commit.ts";
 import { type AttemptKey, attemptPaths } from "../store/layout.ts";
-import { RECORD_SCHEMA } from "../store/record.ts";
+import { RECORD_SCHEMA, withSum } from "../store/record.ts";
 import { decodeValue, encodeValue } from "../store/value.ts";
 import { ARTIFACT, type Artifact, artifactReference } from "../task/artifact.ts";
 import { type ExecutionContext, withContext } from "./context.ts";
@@ -84,12 +84,13 @@ async function store(
     `"createdAt":"${new Date(runtime.machine.clock.now()).toISOString()}"`,
     `"durationMs":${Math.round(durationMs * 1000) / 1000}`,
     `"provenance":${JSON.stringify(await runtime.provenance.collect())}`,
+    ...(written.files ? [await sizesMember(runtime.store, dir)] : []),
   ];
   const how = await commitRecord(runtime.store, {
     paths,
     attempt,
     // Identity and value are JSON text already: the record is put together, not encoded again.
-    text: `{${members.join()}}`,
+    text: withSum(`{${members.join()}}`),
     files: written.files,
     ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
   });
@@ -103,7 +104,7 @@ async function checkFresh(runtime: Runtime, artifact: Artifact, dir: string, jso
   const readBytes = (path: string) => runtime.machine.files.readBytes(path);
   const value = await decodeValue(JSON.parse(json), { dir, artifact: storedArtifact, readBytes });
   const check = () => task.validate?.({ params: artifact.params, dir, value });
-  const fault = await validationFault(runtime, artifact, check, false);
+  const fault = await validationFault(runtime, artifact, check, "fresh");
   if (fault !== undefined) throw new ValidationError(`Cannot store the value of ${artifact}: ${fault}`);
 }
 

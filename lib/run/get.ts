@@ -10,7 +10,7 @@ import { currentContext, type ExecutionContext } from "./context.ts";
 import { defaultRuntime } from "./default_runtime.ts";
 import { getInExecutor } from "./executor.ts";
 import { refuseWhileLoading } from "./loading.ts";
-import { findResult, type Found, type Result } from "./result.ts";
+import { type FindOptions, findResult, type Found, type Result } from "./result.ts";
 import type { Runtime } from "./runtime.ts";
 import { isStoredOnly } from "./stored_artifact.ts";
 import { Waiter } from "./wait.ts";
@@ -89,22 +89,26 @@ async function getInteractive(
   // A forced result replaces what is stored now: what somebody stores meanwhile is as new as can be.
   let replaces: string | undefined;
   let first = true;
+  // What is damaged is nobody's to lose: to force it is the way out that its error names.
+  const looking = { tolerant: true, ...(force || runtime.alwaysReruns(artifact.name) ? REPLACING : {}) };
   let waiter: Waiter | undefined;
   for (;;) {
     waiting?.throwIfAborted();
-    const found = await findResult(runtime, artifact, { tolerant: true });
+    const found = await findResult(runtime, artifact, looking);
     if (first && found.state === "valid" && isForced(runtime, artifact, found.result, force)) {
       replaces = found.result.record.id;
     }
     if (found.state === "valid" && found.result.record.id !== replaces) return await found.result.load();
     if (first && !force) await refuseFailed(runtime, artifact);
     first = false;
-    const done = await compute(runtime, context, artifact, signals, replaces);
+    const done = await compute(runtime, context, artifact, signals, replaces, looking);
     if (done) continue;
     waiter ??= new Waiter(runtime, artifact);
     await waiter.turn(waiting);
   }
 }
+
+const REPLACING = { replaceDamaged: true } as const;
 
 /** `alwaysRerun` is once per process: the record then carries its session. */
 function isForced(runtime: Runtime, { name }: Artifact, { record }: Result, force: boolean): boolean {
@@ -118,6 +122,7 @@ async function compute(
   artifact: Artifact,
   signals: AbortSignal[],
   replaces: string | undefined,
+  looking: FindOptions,
 ): Promise<boolean> {
   if (isStoredOnly(artifact)) {
     throw new ComputeError(
@@ -134,12 +139,12 @@ async function compute(
     });
     if (result.kind === "held") return false;
     const { claim } = result;
-    const stored = await storedUnderClaim(runtime, artifact, claim);
+    const stored = await storedUnderClaim(runtime, artifact, claim, looking);
     if (stored?.state === "valid" && stored.result.record.id !== replaces) {
       await releaseClaim(runtime.store, claim);
       return true;
     }
-    const old = stored?.state === "valid" ? stored.result.record : stored?.record;
+    const old = stored?.state === "valid" ? stored.result.record.id : stored?.replaces;
     let thrown: unknown;
     const { outcome, log, reason } = await runAttempt(runtime, {
       artifact,
@@ -149,7 +154,7 @@ async function compute(
       signals: [interrupted, ...signals],
       echo: { write: (text) => runtime.echo(text) },
       onThrown: (error) => thrown = error,
-      ...(old === undefined ? {} : { replaces: old.id }),
+      ...(old === undefined ? {} : { replaces: old }),
     });
     // Its value was just validated: once per process is enough, and a moody `validate` cannot make this loop.
     if (outcome.kind === "success") runtime.validated.add(claim.attempt.id);
@@ -166,11 +171,12 @@ async function storedUnderClaim(
   runtime: Runtime,
   artifact: Artifact,
   claim: Claim,
+  looking: FindOptions,
 ): Promise<Exclude<Found, { state: "missing" }> | undefined> {
   try {
     // As closely as before claiming: what is invalid only on a close look (a file of its value is gone) would else be
     // found valid here and invalid again by the caller, for ever.
-    const found = await findResult(runtime, artifact, { tolerant: true });
+    const found = await findResult(runtime, artifact, looking);
     return found.state === "missing" ? undefined : found;
   } catch (error) {
     await releaseClaim(runtime.store, claim);

@@ -10,6 +10,7 @@ export const SIM_CONFIG: Config = {
   root: ROOT,
   slurmRoot: `${ROOT}/slurm`,
   retryFailed: true,
+  recomputeDamaged: false,
   maxComputeRetries: 3,
   preemptMax: 5,
   alwaysRerun: [],

@@ -18,6 +18,8 @@ export type BackendEvent =
     log?: string;
     /** The last lines of that log, where they are known already. */
     logTail?: readonly string[];
+    /** Trying again cannot help: what led to it is the same at each attempt. */
+    lasting?: true;
     /** It could not begin on this machine: its code could not be loaded, or no process be started for it. */
     unstartable?: true;
     /** The system could not do something before the attempt began (EIO, a full disk): elsewhere, or later, it may. */

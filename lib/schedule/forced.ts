@@ -1,7 +1,7 @@
 import { ConfigError } from "../core/errors.ts";
 import type { ForcedNodes } from "../plan/status.ts";
 import type { Runtime } from "../run/runtime.ts";
-import { readRecord } from "../store/commit.ts";
+import { isStoredBy } from "../store/commit.ts";
 import { namedTasks } from "../task/task_names.ts";
 
 /**
@@ -25,9 +25,6 @@ export function forcedNodes(
   const isNamed = namedTasks(names);
   return {
     has: ({ name }) => isNamed(name),
-    done: async (artifact) => {
-      const record = await readRecord(runtime.store, runtime.store.paths(artifact));
-      return record?.run === runId;
-    },
+    done: (artifact) => isStoredBy(runtime.store, runtime.store.paths(artifact), runId),
   };
 }

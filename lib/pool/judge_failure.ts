@@ -29,7 +29,7 @@ export async function judgeFailure(
   const failure = await read(state, file);
   const kind = kindOf(state, failure);
   const { attempt, lost } = name;
-  const { error, stack, log, logTail } = failure;
+  const { error, stack, log, logTail, lasting } = failure;
   return {
     type: "failed",
     hash,
@@ -45,6 +45,7 @@ export async function judgeFailure(
     ...(stack === undefined ? {} : { stack }),
     ...(log === undefined ? {} : { log }),
     ...(logTail === undefined ? {} : { logTail }),
+    ...(lasting ? { lasting } : {}),
   };
 }
 

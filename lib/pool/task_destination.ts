@@ -1,8 +1,9 @@
-import { errorText, isSystemError, StoreError } from "../core/errors.ts";
+import { errorText } from "../core/errors.ts";
 import type { FailureInit } from "../queue/failure_file.ts";
 import { findForSure } from "../run/result.ts";
 import type { Runtime } from "../run/runtime.ts";
 import type { BackendEvent } from "../schedule/backend.ts";
+import { concernsOneArtifact, isRefusal } from "../store/store.ts";
 import type { Artifact } from "../task/artifact.ts";
 import type { AttemptNow } from "./worker_now.ts";
 
@@ -50,7 +51,7 @@ function failureOf(
   event: Extract<BackendEvent, { type: "failed" }>,
   now: AttemptNow | undefined,
 ): FailureInit {
-  const { kind, error, stack, log, logTail, unstartable, outside } = event;
+  const { kind, error, stack, log, logTail, lasting, unstartable, outside } = event;
   return {
     ...attemptOf(now),
     // That this node's file server was away is no fault of the task, nor one of the run.
@@ -59,6 +60,7 @@ function failureOf(
     ...(stack === undefined ? {} : { stack }),
     ...(log === undefined ? {} : { log }),
     ...(logTail === undefined ? {} : { logTail: [...logTail] }),
+    ...(lasting && !outside ? { lasting } : {}),
   };
 }
 
@@ -67,9 +69,9 @@ async function resultFault(runtime: Runtime, artifact: Artifact): Promise<Failur
   try {
     found = await findForSure(runtime, artifact, { value: false });
   } catch (error) {
-    if (isSystemError(error) || !(error instanceof StoreError)) throw error;
-    // A damaged record: a person has to look at it.
-    return { kind: "protocol", error: errorText(error) };
+    if (!concernsOneArtifact(error) || !isRefusal(error)) throw error;
+    // It is damaged: a person has to look at it.
+    return { kind: "compute", lasting: true, error: errorText(error) };
   }
   if (found.state === "valid") return undefined;
   const why = found.state === "invalid" ? `it is invalid: ${found.why}` : "it is missing";

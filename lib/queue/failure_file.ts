@@ -16,6 +16,8 @@ export interface TaskFailure {
   error: string;
   /** The stack of what was thrown. */
   stack?: string;
+  /** Trying again cannot help. */
+  lasting?: true;
   /** The log of the attempt. */
   log?: string;
   /** The last lines of that log. */
@@ -40,6 +42,7 @@ const taskFailure: z.ZodType<TaskFailure> = z.object({
   kind: z.enum(["compute", "lost", "protocol", "start"]),
   error: z.string(),
   stack: z.string().exactOptional(),
+  lasting: z.literal(true).exactOptional(),
   log: z.string().exactOptional(),
   logTail: z.array(z.string()).exactOptional(),
   worker: z.string().exactOptional(),

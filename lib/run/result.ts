@@ -267,7 +267,8 @@ export async function validationFault(
   try {
     return await validate() === false ? "its validate returned false" : undefined;
   } catch (error) {
-    const text = errorText(error);
+    const code = errorCode(error);
+    const text = `${errorText(error)}${code === undefined ? "" : ` (${code})`}`;
     switch (meaningOf(error)) {
       case "refused":
         return `its validate threw ${text}`;

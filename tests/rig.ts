@@ -223,6 +223,7 @@ export function testRuntime(root: string, options: TestRuntimeOptions = {}): Run
 
 const DEFAULTS: Omit<Config, "root" | "slurmRoot"> = {
   retryFailed: true,
+  recomputeDamaged: false,
   maxComputeRetries: 3,
   preemptMax: 5,
   alwaysRerun: [],

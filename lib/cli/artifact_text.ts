@@ -12,8 +12,10 @@ const SHOWN_CHARS = 300;
 
 /** What is known of an artifact as lines for people: a word, and what it says. */
 export function artifactText(view: ArtifactView): string {
-  const { name, hash, status, record, params, files, running, queued, failures, logs, code } = view;
+  const { name, hash, status, record, params, files, running, queued, failures, logs, code, faults = [] } =
+    view;
   const rows: [string, string][] = [["task", name], ["hash", hash], ["status", status]];
+  for (const fault of faults) rows.push(["damage", fault]);
   if (params !== undefined) rows.push(["params", paramsText(params)]);
   if (record) {
     const { provenance: by, createdAt, durationMs, attempt, run } = record;

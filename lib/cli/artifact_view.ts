@@ -10,7 +10,7 @@ import { attemptPaths, parseAttemptName } from "../store/layout.ts";
 import { type QueuedJob, readQueued } from "../store/queued.ts";
 import { readClaim } from "../store/read_claim.ts";
 import type { ClaimRecord, EndRecord, SuccessRecord } from "../store/record.ts";
-import { listOrNothing, type Store } from "../store/store.ts";
+import { concernsOneArtifact, listOrNothing, type Store } from "../store/store.ts";
 import type { FoundArtifact } from "./find_stored.ts";
 import { valueText } from "./value_text.ts";
 
@@ -20,7 +20,7 @@ export interface ArtifactView {
   name: string;
   /** Its hash. */
   hash: string;
-  /** What is stored of it, as far as one look tells: somebody who holds it may be dead. */
+  /** What is stored of it, as far as one look tells: somebody who holds it may be dead, a file may be cut. */
   status: "DONE" | "IN_PROGRESS" | "FAILED" | "TODO";
   /** Its success record, without the value. */
   record?: Omit<SuccessRecord, "value" | "schema" | "artifacts"> & {
@@ -37,6 +37,8 @@ export interface ArtifactView {
   running?: ClaimRecord;
   /** The Slurm job that is to compute it. */
   queued?: QueuedJob;
+  /** What cannot be read, and why: a damaged record, a claim of a newer furu. */
+  faults?: string[];
   /** The attempts that failed, the latest last. */
   failures: EndRecord[];
   /** What its attempts printed, the latest last: paths. */
@@ -57,28 +59,37 @@ export interface CodeView {
   changes?: CodeChanges;
 }
 
-/**
- * Looks up all that the store knows of an artifact.
- *
- * @throws {StoreError} naming a damaged file.
- */
+/** Looks up all that the store knows of an artifact. What cannot be read is told beside what can. */
 export async function artifactView(store: Store, found: FoundArtifact): Promise<ArtifactView> {
   const { name, hash } = found;
   const paths = store.paths(found);
-  const [record, running, queued, failures] = await Promise.all([
-    readRecord(store, paths),
-    readClaim(store, paths),
-    readQueued(store, paths),
-    readEnds(store, paths),
+  const faults: string[] = [];
+  const orFault = async <T>(reading: Promise<T>): Promise<T | undefined> => {
+    try {
+      return await reading;
+    } catch (error) {
+      if (!concernsOneArtifact(error)) throw error;
+      faults.push(errorText(error));
+      return undefined;
+    }
+  };
+  const [record, running, queued, ends, logs] = await Promise.all([
+    orFault(readRecord(store, paths)),
+    orFault(readClaim(store, paths)),
+    orFault(readQueued(store, paths)),
+    orFault(readEnds(store, paths)),
+    orFault(logsOf(store, paths.home)),
   ]);
+  const failures = ends ?? [];
   const view: ArtifactView = {
     name,
     hash,
-    status: record ? "DONE" : running || queued ? "IN_PROGRESS" : failures.length > 0 ? "FAILED" : "TODO",
+    status: statusOf({ record, running, queued, failed: faults.length + failures.length > 0 }),
+    ...(faults.length === 0 ? {} : { faults }),
     ...(running ? { running } : {}),
     ...(queued ? { queued } : {}),
     failures,
-    logs: await logsOf(store, paths.home),
+    logs: logs ?? [],
   };
   if (!record) return view;
   const { value: _value, schema: _schema, artifacts: _artifacts, ...rest } = record;
@@ -90,6 +101,19 @@ export async function artifactView(store: Store, found: FoundArtifact): Promise<
   const code = record.provenance.code as { digest?: string; snapshot?: string } | undefined;
   if (code?.digest !== undefined) view.code = await codeView(store, code.digest, code.snapshot);
   return view;
+}
+
+function statusOf(
+  { record, running, queued, failed }: {
+    record: unknown;
+    running: unknown;
+    queued: unknown;
+    failed: boolean;
+  },
+): ArtifactView["status"] {
+  if (record) return "DONE";
+  if (running || queued) return "IN_PROGRESS";
+  return failed ? "FAILED" : "TODO";
 }
 
 async function logsOf(store: Store, home: string): Promise<string[]> {

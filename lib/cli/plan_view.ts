@@ -21,6 +21,8 @@ export interface ViewNode {
     readonly error?: string;
     readonly log?: string;
     readonly why?: string;
+    /** Is what is stored damaged, or not to be read? Then `error` says so in full, with what to do. */
+    readonly unreadable?: boolean;
   };
   /** The spec that computing it needs. */
   readonly spec: string;
@@ -50,6 +52,9 @@ export interface ViewOptions {
 
 /** Levels of the tree that are drawn as such. */
 const DEEPEST = 40;
+
+/** So many errors of nodes that cannot be read are shown in full. */
+const UNREADABLE_SHOWN = 5;
 
 const MOOD = { DONE: "good", IN_PROGRESS: "active", TODO: "strong", FAILED: "bad" } as const;
 
@@ -84,7 +89,9 @@ export function planTree(plan: PlanView, options: ViewOptions): string {
       open.push(branchBelow(item, children[i] as string, i === children.length - 1));
     }
   }
-  return [...lines, ...(lines.length > 0 ? [""] : []), countsLine(plan), ""].join("\n");
+  return [...lines, ...(lines.length > 0 ? [""] : []), countsLine(plan), ...unreadableLines(plan), ""].join(
+    "\n",
+  );
 }
 
 function branchBelow(parent: Branch, hash: string, isLast: boolean): Branch {
@@ -117,7 +124,8 @@ export function planTable(plan: PlanView, options: ViewOptions): string {
   const limit = options.width === undefined ? {} : { width: options.width };
   const head = ["STATUS", "ARTIFACT", "SPEC", "DEPENDENCIES", "NOTE"];
   const [first = "", ...lines] = table(rows, { head, right: [3], keepEnd: [1], ...limit });
-  return [style(options.color).strong(first), ...lines, "", countsLine(plan), ""].join("\n");
+  return [style(options.color).strong(first), ...lines, "", countsLine(plan), ...unreadableLines(plan), ""]
+    .join("\n");
 }
 
 /**
@@ -128,8 +136,8 @@ export function planTable(plan: PlanView, options: ViewOptions): string {
 export function planJson(plan: PlanView, more: Readonly<Record<string, unknown>> = {}): string {
   const { DONE, IN_PROGRESS, TODO, FAILED } = countByStatus(plan);
   const nodes = [...plan.nodes.values()].map(({ hash, name, status, spec, dependencies, state }) => {
-    const { owner, error, log, why } = state ?? {};
-    return { hash, name, status, spec, dependencies, owner, error, log, why };
+    const { owner, error, log, why, unreadable } = state ?? {};
+    return { hash, name, status, spec, dependencies, owner, error, log, why, unreadable };
   });
   const counts = { done: DONE, inProgress: IN_PROGRESS, todo: TODO, failed: FAILED };
   return `${JSON.stringify({ roots: plan.roots, counts, nodes, ...more }, null, 2)}\n`;
@@ -140,6 +148,16 @@ function countsLine(plan: PlanView): string {
   const { DONE, IN_PROGRESS, TODO, FAILED } = countByStatus(plan);
   const counts = `${DONE} done, ${IN_PROGRESS} in progress, ${TODO} to do, ${FAILED} failed`;
   return `${plural(plan.nodes.size, "artifact")}: ${counts}`;
+}
+
+/** Damage in full, with the ways out: beside the node there is no room for them. */
+function unreadableLines({ nodes }: PlanView): string[] {
+  const errors = [...nodes.values()].flatMap(({ state }) => state?.unreadable ? [state.error ?? ""] : []);
+  const rest = errors.length - UNREADABLE_SHOWN;
+  return [
+    ...errors.slice(0, UNREADABLE_SHOWN).flatMap((error) => ["", oneLine(error)]),
+    ...(rest > 0 ? ["", `… and ${rest} more that cannot be read`] : []),
+  ];
 }
 
 function countByStatus(plan: PlanView): Record<ViewNode["status"], number> {

@@ -43,6 +43,6 @@ export const showCommand = defineCommand({
     const store = new Store(systemMachine(), { root: await engine.root(), leaseSec: 120, heartbeatSec: 40 });
     const view = await artifactView(store, found);
     io.out(globals.json ? `${JSON.stringify(view)}\n` : artifactText(view));
-    return 0;
+    return view.faults === undefined ? 0 : 1;
   },
 });

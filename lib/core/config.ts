@@ -16,6 +16,7 @@ const optionsSchema = z.strictObject({
   root: z.string().min(1),
   slurmRoot: z.string().min(1),
   retryFailed: z.boolean(),
+  recomputeDamaged: z.boolean(),
   maxComputeRetries: count,
   preemptMax: count,
   alwaysRerun: z.union([z.literal("ALL"), z.array(z.string())]),
@@ -41,6 +42,11 @@ export interface ConfigOptions {
   slurmRoot?: string;
   /** Is an artifact whose latest attempt failed tried again? @default true */
   retryFailed?: boolean;
+  /**
+   * Is a stored result that is damaged (its record torn or edited, its files gone or cut) computed again? Else it is an
+   * error that names the file. For stores on a disk that somebody cleans up. @default false
+   */
+  recomputeDamaged?: boolean;
   /** How often a failed computation is tried again in a run, after the first attempt. @default 3 */
   maxComputeRetries?: number;
   /** How often an artifact is tried again after it lost its process through no fault of its own. @default 5 */
@@ -95,9 +101,11 @@ type Open = typeof OPEN[number];
 export type Config = Required<Omit<ConfigOptions, Open>> & Pick<ConfigOptions, Open>;
 
 /** Checks a configuration that another process of the same run wrote down. */
-export const configSchema: z.ZodType<Config> = optionsSchema.required().extend(
-  Object.fromEntries(OPEN.map((name) => [name, optionsSchema.shape[name]])),
-) as unknown as z.ZodType<Config>;
+export const configSchema: z.ZodType<Config> = optionsSchema.required().extend({
+  // Added later than the others: a run that was begun before has none.
+  recomputeDamaged: z.boolean().default(false),
+  ...Object.fromEntries(OPEN.map((name) => [name, optionsSchema.shape[name]])),
+}) as unknown as z.ZodType<Config>;
 
 type Field = keyof ConfigOptions;
 
@@ -105,6 +113,11 @@ const VARIABLES: Record<string, { field: Field; parse: (text: string) => unknown
   FURU_PATH: { field: "root", parse: String, allowed: "a folder" },
   FURU_SLURM_PATH: { field: "slurmRoot", parse: String, allowed: "a folder" },
   FURU_RETRY_FAILED: { field: "retryFailed", parse: toBoolean, allowed: "1, 0, true or false" },
+  FURU_RECOMPUTE_DAMAGED: {
+    field: "recomputeDamaged",
+    parse: toBoolean,
+    allowed: "1, 0, true or false",
+  },
   FURU_MAX_COMPUTE_RETRIES: { field: "maxComputeRetries", parse: toNumber, allowed: "a whole number from 0" },
   FURU_PREEMPT_MAX: { field: "preemptMax", parse: toNumber, allowed: "a whole number from 0" },
   FURU_ALWAYS_RERUN: {
@@ -172,6 +185,7 @@ export function resolveConfig(overrides: ConfigOptions = {}): Config {
   }
   return {
     retryFailed: true,
+    recomputeDamaged: false,
     maxComputeRetries: 3,
     preemptMax: 5,
     alwaysRerun: [],

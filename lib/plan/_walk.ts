@@ -1,9 +1,12 @@
-import { pooledMap } from "@std/async/pool";
+import { errorText, furuErrorName, isSystemError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact.ts";
 import { specOf } from "../task/spec_of.ts";
 import type { ForcedNodes, NodeState, StatusSource, TaskListing } from "./status.ts";
 import { UNJUDGED, type Visit, visitOf } from "./_visit.ts";
+
+/** So many roots that are stored are opened: a root that is damaged is none, and nobody else would open it. */
+const OPENED_ROOTS = 1000;
 
 /** What a {@link Walk} is made with. */
 export interface WalkOptions {
@@ -11,6 +14,15 @@ export interface WalkOptions {
   forced: ForcedNodes | undefined;
   concurrency: number;
   signal: AbortSignal | undefined;
+}
+
+type Unreadable = Extract<NodeState, { status: "FAILED" }>;
+
+/** What cannot be read is a state of the nodes that it concerns, never the end of a plan. Any other error is one. */
+function unreadable(error: unknown): Unreadable {
+  const own = furuErrorName(error);
+  if (own === undefined ? !isSystemError(error) : own !== "StoreError") throw error;
+  return { status: "FAILED", error: errorText(error), unreadable: true };
 }
 
 /**
@@ -22,7 +34,8 @@ export class Walk {
   /** Every node met, by hash. */
   readonly visits: Map<Hash, Visit> = new Map();
   readonly #options: WalkOptions;
-  readonly #listings = new Map<string, TaskListing>();
+  readonly #listings = new Map<string, TaskListing | Unreadable>();
+  readonly #opened = new Set<Hash>();
   /** Met, but not looked at. */
   readonly #fresh: Visit[] = [];
   /** Cannot be judged before their task's folder is listed. */
@@ -38,7 +51,10 @@ export class Walk {
 
   /** Walks until every node that the roots need is known. */
   async run(roots: Iterable<Artifact>): Promise<void> {
-    for (const root of roots) this.#meet(root);
+    for (const root of roots) {
+      if (this.#opened.size < OPENED_ROOTS) this.#opened.add(root.hash);
+      this.#meet(root);
+    }
     while (true) {
       for (let visit = this.#fresh.pop(); visit; visit = this.#fresh.pop()) this.#look(visit);
       if (this.#unlisted.length + this.#unasked.length === 0) return;
@@ -77,12 +93,14 @@ export class Walk {
     const listing = this.#listings.get(name);
     if (!listing) {
       this.#unlisted.push(visit);
+    } else if ("status" in listing) {
+      this.#settle(visit, listing);
     } else if (this.#options.forced?.has(artifact)) {
       // Whoever may be computing it now: it is not this run, and only this run's result counts.
       if (listing.done.has(hash)) this.#unasked.push(visit);
       else this.#settle(visit, { status: "TODO" });
     } else if (listing.done.has(hash)) {
-      if (this.#options.source.needsValidation(artifact)) this.#unasked.push(visit);
+      if (this.#opened.has(hash) || this.#options.source.needsValidation(artifact)) this.#unasked.push(visit);
       else this.#settle(visit, { status: "DONE" });
     } else if (listing.open.has(hash)) {
       this.#unasked.push(visit);
@@ -99,13 +117,13 @@ export class Walk {
     const names = new Set(unlisted.map((visit) => visit.node.name));
     await this.#each(
       names,
-      (name) => this.#options.source.listTask(name),
+      (name) => this.#options.source.listTask(name).catch(unreadable),
       (name, listing) => this.#listings.set(name, listing),
     );
     for (const visit of unlisted) this.#fresh.push(visit);
     await this.#each(
       unasked,
-      (visit) => this.#inspect(visit.node.artifact),
+      (visit) => this.#inspect(visit.node.artifact).catch(unreadable),
       (visit, state) => this.#settle(visit, state),
     );
   }
@@ -153,19 +171,24 @@ export class Walk {
     ask: (item: T) => Promise<R>,
     take: (item: T, answer: R) => void,
   ): Promise<void> {
+    const all = [...items];
+    const answers: R[] = new Array(all.length);
+    let next = 0;
     let failure: { error: unknown } | undefined;
-    const answers = pooledMap(this.#options.concurrency, items, async (item) => {
-      // The pool hides errors in an AggregateError, and the one that names the file is what people need.
-      try {
-        // Once something failed the answers are of no use: the rest is not asked any more.
-        if (!failure) return { item, answer: await ask(item) };
-      } catch (error) {
-        failure ??= { error };
+    // By hand: for the thousand roots of a run that is up to date a pool of promises costs more than the looks.
+    const lane = async (): Promise<void> => {
+      // Once something failed the answers are of no use: the rest is not asked any more.
+      while (next < all.length && !failure) {
+        const i = next++;
+        try {
+          answers[i] = await ask(all[i]!);
+        } catch (error) {
+          failure ??= { error };
+        }
       }
-    });
-    for await (const given of answers) {
-      if (given && !failure) take(given.item, given.answer);
-    }
-    if (failure) throw failure.error;
+    };
+    await Promise.all(Array.from({ length: Math.min(this.#options.concurrency, all.length) }, lane));
+    if (failure) throw (failure as { error: unknown }).error;
+    all.forEach((item, i) => take(item, answers[i]!));
   }
 }

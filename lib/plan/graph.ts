@@ -28,7 +28,7 @@ export interface PlanCounts {
   readonly inProgress: number;
   /** To be computed. */
   readonly todo: number;
-  /** Failed, where failures are not retried. */
+  /** Failed, where failures are not retried; or stored and damaged, or not to be read. */
   readonly failed: number;
 }
 
@@ -58,10 +58,13 @@ export interface Plan {
  * Forced nodes are TODO unless this run computed them already, also those below nodes that are stored; these stay
  * DONE.
  *
+ * Stored roots are opened (the first 1,000), other stored nodes only where their task has `validate`. A node that cannot be
+ * read is FAILED, with the reason; the rest is planned.
+ *
  * @param roots What is wanted. Those with one hash count once.
  * @param source Where it learns what is stored.
  * @throws ValidationError for a root that is no artifact, for a cycle (naming it), for a task's bad `spec`; and
- * whatever `source` throws.
+ * whatever `source` throws that is no error of the store or the system.
  */
 export async function plan(
   roots: Iterable<Artifact>,

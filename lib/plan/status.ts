@@ -12,8 +12,11 @@ export type NodeState =
    * computed in no Slurm job, so that no job can wait for it.
    */
   | { readonly status: "IN_PROGRESS"; readonly owner: string; readonly outside?: boolean }
-  /** The latest attempt failed and failures are not retried. */
-  | { readonly status: "FAILED"; readonly error: string; readonly log?: string }
+  /**
+   * The latest attempt failed and failures are not retried; or `unreadable`: what is stored is damaged, or cannot be read,
+   * as `error` says with what to do.
+   */
+  | { readonly status: "FAILED"; readonly error: string; readonly log?: string; readonly unreadable?: true }
   /** To be computed; `why` where it is for another reason than that nothing is stored. */
   | { readonly status: "TODO"; readonly why?: string };
 

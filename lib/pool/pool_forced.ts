@@ -1,6 +1,6 @@
 import type { ForcedNodes } from "../plan/status.ts";
 import type { Runtime } from "../run/runtime.ts";
-import { readRecord } from "../store/commit.ts";
+import { isStoredBy } from "../store/commit.ts";
 import type { PoolRun } from "./pool_run.ts";
 
 /**
@@ -18,6 +18,6 @@ export function poolForced(
   const byHash = new Set(invalid);
   return {
     has: ({ name, hash }) => force === "ALL" || force.includes(name) || byHash.has(hash),
-    done: async (artifact) => (await readRecord(store, store.paths(artifact)))?.run === runId,
+    done: (artifact) => isStoredBy(store, store.paths(artifact), runId),
   };
 }

@@ -1,5 +1,5 @@
 import { join } from "@std/path/join";
-import { errorText, furuErrorName, isSystemError, ProtocolError } from "../core/errors.ts";
+import { errorText, ProtocolError } from "../core/errors.ts";
 import { writeFailure } from "../queue/failure_file.ts";
 import { hasName } from "../queue/has_name.ts";
 import { listNew } from "../queue/list_queue.ts";
@@ -7,6 +7,7 @@ import { moveTask } from "../queue/move_task.ts";
 import { formatTaskName, parseTaskName, type TaskName } from "../queue/task_name.ts";
 import { describeOwner } from "../store/liveness.ts";
 import { readClaim } from "../store/read_claim.ts";
+import { concernsOneArtifact, isRefusal } from "../store/store.ts";
 import { judgeFailure } from "./judge_failure.ts";
 import { patiently } from "./patience.ts";
 import { tell } from "./pool_context.ts";
@@ -119,7 +120,7 @@ export class ResultReader {
     await role.check();
     const file = formatTaskName(name);
     await writeFailure(store, paths, file, {
-      kind: result === undefined ? "lost" : "protocol",
+      ...(result === undefined ? { kind: "lost" } : { kind: "compute", lasting: true }),
       error: result ?? `Its task file ${join(paths.done, file)} says that it is done, but there is no result`,
     });
     this.forget("done", name);
@@ -152,7 +153,11 @@ export class ResultReader {
     const { runtime: { store }, artifactOf, book, report, paths } = this.#state;
     // It comes back under the same name: the listing may be of before it was put into the queue again.
     if (!await hasName(store, join(paths.waiting, formatTaskName(name)))) return this.forget("waiting", name);
-    const claim = await readClaim(store, store.paths(artifactOf(entry.hash)));
+    const claim = await readClaim(store, store.paths(artifactOf(entry.hash))).catch((error) => {
+      // Whoever watches the node then says what is the matter with it.
+      if (!concernsOneArtifact(error) || !isRefusal(error)) throw error;
+      return undefined;
+    });
     if (!book.close(entry)) return;
     Object.assign(entry, { place: "waiting", name, busy: entry.busy + 1 });
     noteResult(this.#state, entry.spec);
@@ -181,7 +186,7 @@ export class ResultReader {
     try {
       return await storedResult(this.#state, this.#state.artifactOf(hash));
     } catch (error) {
-      if (furuErrorName(error) !== "StoreError" || isSystemError(error)) throw error;
+      if (!concernsOneArtifact(error) || !isRefusal(error)) throw error;
       tell(this.#state, "error", errorText(error));
       return errorText(error);
     }

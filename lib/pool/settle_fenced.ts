@@ -1,5 +1,5 @@
 import { join } from "@std/path/join";
-import { errorText, furuErrorName, isSystemError } from "../core/errors.ts";
+import { errorText } from "../core/errors.ts";
 import { type FailureInit, writeFailure } from "../queue/failure_file.ts";
 import { type FencedFolder, readEnd, removeFenced } from "../queue/fence.ts";
 import { todoDir } from "../queue/layout.ts";
@@ -11,6 +11,7 @@ import { declareDead, declareSucceeded } from "../store/attempt_end.ts";
 import { attemptPaths } from "../store/layout.ts";
 import { readClaim } from "../store/read_claim.ts";
 import type { ClaimRecord } from "../store/record.ts";
+import { concernsOneArtifact, isRefusal } from "../store/store.ts";
 import type { PoolState } from "./pool_state.ts";
 import { storedResult } from "./stored_result.ts";
 
@@ -68,8 +69,8 @@ async function settle(
       return;
     }
   } catch (error) {
-    if (furuErrorName(error) !== "StoreError" || isSystemError(error)) throw error;
-    return await fail({ kind: "protocol", error: errorText(error) });
+    if (!concernsOneArtifact(error) || !isRefusal(error)) throw error;
+    return await fail({ kind: "compute", lasting: true, error: errorText(error) });
   }
   if (own) await declareDead(store, home, own, because);
   if (end.kind === "silent" && await isFirstSilent(state, folder)) {

@@ -22,7 +22,11 @@ export async function storedResult(
   { runtime, run, forced, closing }: Pick<PoolState, "runtime" | "run" | "forced" | "closing">,
   artifact: Artifact,
 ): Promise<StoredResult | undefined> {
-  const found = await findForSure(runtime, artifact, { value: false, signal: closing });
+  const found = await findForSure(runtime, artifact, {
+    value: false,
+    signal: closing,
+    ...(forced?.has(artifact) ? { replaceDamaged: true } : {}),
+  });
   if (found.state !== "valid") return undefined;
   const { id, run: by, provenance } = found.result.record;
   const computed = by === run.runId;

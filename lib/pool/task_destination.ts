@@ -1,8 +1,9 @@
-import { errorText, furuErrorName, isSystemError } from "../core/errors.ts";
+import { errorText } from "../core/errors.ts";
 import type { FailureInit } from "../queue/failure_file.ts";
 import { findForSure } from "../run/result.ts";
 import type { Runtime } from "../run/runtime.ts";
 import type { BackendEvent } from "../schedule/backend.ts";
+import { concernsOneArtifact, isRefusal } from "../store/store.ts";
 import type { Artifact } from "../task/artifact.ts";
 import type { AttemptNow } from "./worker_now.ts";
 
@@ -59,7 +60,7 @@ function failureOf(
     ...(stack === undefined ? {} : { stack }),
     ...(log === undefined ? {} : { log }),
     ...(logTail === undefined ? {} : { logTail: [...logTail] }),
-    ...(lasting ? { lasting } : {}),
+    ...(lasting && !outside ? { lasting } : {}),
   };
 }
 
@@ -68,9 +69,9 @@ async function resultFault(runtime: Runtime, artifact: Artifact): Promise<Failur
   try {
     found = await findForSure(runtime, artifact, { value: false });
   } catch (error) {
-    if (isSystemError(error) || furuErrorName(error) !== "StoreError") throw error;
-    // A damaged record: a person has to look at it.
-    return { kind: "protocol", error: errorText(error) };
+    if (!concernsOneArtifact(error) || !isRefusal(error)) throw error;
+    // It is damaged: a person has to look at it.
+    return { kind: "compute", lasting: true, error: errorText(error) };
   }
   if (found.state === "valid") return undefined;
   const why = found.state === "invalid" ? `it is invalid: ${found.why}` : "it is missing";

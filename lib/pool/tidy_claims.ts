@@ -3,6 +3,7 @@ import { settleClaim } from "../run/settle_claim.ts";
 import { declareSucceeded } from "../store/attempt_end.ts";
 import { readRecord } from "../store/commit.ts";
 import { ClaimWatch } from "../store/liveness.ts";
+import { concernsOneArtifact } from "../store/store.ts";
 import type { Artifact } from "../task/artifact.ts";
 import type { PoolState } from "./pool_state.ts";
 
@@ -21,7 +22,12 @@ export async function tidyClaims({ runtime, paths, run, role, artifactOf }: Pool
     for (const { hash } of nodes) {
       if (!done.has(hash) || !open.has(hash)) continue;
       await role.check();
-      await tidyClaim(runtime, run.runId, artifactOf(hash));
+      try {
+        await tidyClaim(runtime, run.runId, artifactOf(hash));
+      } catch (error) {
+        // A claim that cannot be read is not this run's, and a damaged record has failed its node already.
+        if (!concernsOneArtifact(error)) throw error;
+      }
     }
   }
 }

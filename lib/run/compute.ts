@@ -2,14 +2,13 @@ import {
   ComputeError,
   errorText,
   furuErrorName,
-  isSystemError,
   lasting,
   ProtocolError,
   ValidationError,
 } from "../core/errors.ts";
-import { commitRecord } from "../store/commit.ts";
+import { commitRecord, sizesMember } from "../store/commit.ts";
 import { type ArtifactPaths, type AttemptKey, attemptPaths } from "../store/layout.ts";
-import { RECORD_SCHEMA, type SuccessRecord } from "../store/record.ts";
+import { RECORD_SCHEMA, type SuccessRecord, withSum } from "../store/record.ts";
 import { realPathOf } from "../store/store.ts";
 import { type EncodedValue, encodeValue, type EncodeValueOptions } from "../store/value.ts";
 import type { ValuePlaces } from "../store/value_path.ts";
@@ -114,12 +113,13 @@ async function store(
     `"createdAt":"${new Date(runtime.machine.clock.now()).toISOString()}"`,
     `"durationMs":${Math.round(durationMs * 1000) / 1000}`,
     `"provenance":${JSON.stringify(await runtime.provenance.collect())}`,
+    ...(written.files ? [await sizesMember(runtime.store, dir)] : []),
   ];
   const how = await commitRecord(runtime.store, {
     paths,
     attempt,
     // Identity and value are JSON text already: the record is put together, not encoded again.
-    text: `{${members.join()}}`,
+    text: withSum(`{${members.join()}}`),
     files: written.files,
     check: (record) => checkFresh(runtime, artifact, paths, record),
     ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
@@ -174,17 +174,11 @@ async function checkFresh(
   record: SuccessRecord,
 ): Promise<void> {
   const { task } = artifact[ARTIFACT];
-  let read;
-  try {
-    read = await readValue(runtime, paths, record, task.validate ? "whole" : "check");
-  } catch (cause) {
-    if (isSystemError(cause)) throw cause;
+  const read = await readValue(runtime, paths, record, task.validate ? "whole" : "check");
+  if (!read.ok && read.unreadable) {
     throw new ProtocolError(
-      `Cannot store the value of ${artifact} as furu could not read it again: ${
-        errorText(cause)
-      }; this is a bug of ` +
-        `furu, or somebody changes the files of attempts that run`,
-      { cause },
+      `Cannot store the value of ${artifact} as furu could not read it again: ${read.why}; this is a bug of furu, ` +
+        `or somebody changes the files of attempts that run`,
     );
   }
   if (!read.ok) throw new ValidationError(`Cannot store the value of ${artifact}: ${read.why}`);
@@ -192,7 +186,7 @@ async function checkFresh(
   const { value } = read;
   const dir = attemptPaths(paths, { n: record.attempt, id: record.id }).files;
   const check = () => task.validate?.({ params: artifact.params, dir, value });
-  const fault = await validationFault(runtime, artifact, check, false);
+  const fault = await validationFault(runtime, artifact, check, "fresh");
   if (fault !== undefined) {
     throw atTask(artifact, new ValidationError(`Cannot store the value of ${artifact}: ${fault}`));
   }

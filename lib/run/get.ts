@@ -22,7 +22,7 @@ import { defaultRuntime } from "./default_runtime.ts";
 import { getInExecutor } from "./executor.ts";
 import { follow } from "./follow.ts";
 import { refuseWhileLoading } from "./loading.ts";
-import { findResult, type Found, type Result } from "./result.ts";
+import { type FindOptions, findResult, type Found, type Result } from "./result.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Slot } from "./slots.ts";
 import { Waiter } from "./wait.ts";
@@ -123,7 +123,9 @@ async function resultOf(
   // What a task asks for after it was told to end is not begun. While it waits, its time limit and its claim are no
   // matter of the other's: only whether anybody wants it still.
   context?.signal?.throwIfAborted();
-  const found = await findResult(runtime, artifact, { tolerant: true });
+  // What is damaged is nobody's to lose: to force it is the way out that its error names.
+  const looking = { tolerant: true, ...(force || runtime.alwaysReruns(artifact.name) ? REPLACING : {}) };
+  const found = await findResult(runtime, artifact, looking);
   // A forced result replaces what is stored now: what somebody stores meanwhile is as new as can be.
   let replaces: string | undefined;
   if (found.state === "valid") {
@@ -134,7 +136,7 @@ async function resultOf(
   using waiting = waitingSignal(context, signal);
   const goOn = context?.ownTime?.wait();
   try {
-    return await obtain(runtime, context, artifact, waiting.signal, replaces);
+    return await obtain(runtime, context, artifact, waiting.signal, replaces, looking);
   } finally {
     await goOn?.();
   }
@@ -158,6 +160,7 @@ async function obtain(
   artifact: Artifact,
   signal: AbortSignal | undefined,
   replaces: string | undefined,
+  looking: FindOptions,
 ): Promise<Result> {
   const key = runtime.store.paths(artifact).record;
   const { computation: by, ownTime } = context ?? {};
@@ -168,17 +171,19 @@ async function obtain(
       key,
       artifact,
       by,
-      (computation) => compute(runtime, computation, ownTime?.slot, replaces),
+      (computation) => compute(runtime, computation, ownTime?.slot, replaces, looking),
     );
     // Where it was not for what is computed now, somebody else may have it.
     ownTime?.slot?.give();
     const done = await computation.wait(by, signal);
     signal?.throwIfAborted();
     if (!done) await (waiter ??= new Waiter(runtime, artifact)).turn(signal);
-    const found = await findResult(runtime, artifact, { tolerant: true });
+    const found = await findResult(runtime, artifact, looking);
     if (found.state === "valid" && found.result.record.id !== replaces) return found.result;
   }
 }
+
+const REPLACING = { replaceDamaged: true } as const;
 
 /** `alwaysRerun` is once per process: the record then carries its session. */
 function isForced(runtime: Runtime, { name }: Artifact, { record }: Result, force: boolean): boolean {
@@ -198,6 +203,7 @@ async function compute(
   computation: Computation,
   inherited: Slot | undefined,
   replaces: string | undefined,
+  looking: FindOptions,
 ): Promise<boolean> {
   const { artifact, unwanted } = computation;
   refuseLoadOnly(artifact);
@@ -217,7 +223,7 @@ async function compute(
     }
     await slot.take(computation.depth, unwanted);
     return await runtime.guard((interrupted) =>
-      claimAndCompute(runtime, computation, slot, [interrupted, unwanted], replaces)
+      claimAndCompute(runtime, computation, slot, [interrupted, unwanted], replaces, looking)
     );
   } finally {
     slot.give();
@@ -230,6 +236,7 @@ async function claimAndCompute(
   slot: Slot,
   signals: AbortSignal[],
   replaces: string | undefined,
+  looking: FindOptions,
 ): Promise<boolean> {
   const { artifact } = computation;
   const result = await tryClaim(runtime.store, runtime.store.paths(artifact), {
@@ -240,12 +247,12 @@ async function claimAndCompute(
   if (result.kind === "held") return false;
   const { claim } = result;
   const context: ExecutionContext = { mode: "interactive", runtime, computation };
-  const stored = await withContext(context, () => storedUnderClaim(runtime, artifact, claim));
+  const stored = await withContext(context, () => storedUnderClaim(runtime, artifact, claim, looking));
   if (stored?.state === "valid" && stored.result.record.id !== replaces) {
     await releaseClaim(runtime.store, claim);
     return true;
   }
-  const old = stored?.state === "valid" ? stored.result.record : stored?.record;
+  const old = stored?.state === "valid" ? stored.result.record.id : stored?.replaces;
   let thrown: unknown;
   const { outcome, log, reason } = await runAttempt(runtime, {
     artifact,
@@ -256,7 +263,7 @@ async function claimAndCompute(
     signals,
     echo: { write: (text) => runtime.echo(text) },
     onThrown: (error) => thrown = error,
-    ...(old === undefined ? {} : { replaces: old.id }),
+    ...(old === undefined ? {} : { replaces: old }),
   });
   // Its value was just validated: once per process is enough, and a moody `validate` cannot make this loop.
   if (outcome.kind === "success") runtime.validated.add(claim.attempt.id);
@@ -272,11 +279,12 @@ async function storedUnderClaim(
   runtime: Runtime,
   artifact: Artifact,
   claim: Claim,
+  looking: FindOptions,
 ): Promise<Exclude<Found, { state: "missing" }> | undefined> {
   try {
     // As closely as before claiming: what is invalid only on a close look (a file of its value is gone) would else be
     // found valid here and invalid again by the caller, for ever.
-    const found = await findResult(runtime, artifact, { tolerant: true });
+    const found = await findResult(runtime, artifact, looking);
     return found.state === "missing" ? undefined : found;
   } catch (error) {
     await releaseClaim(runtime.store, claim);

@@ -1,8 +1,10 @@
-import { errorCode, StoreError } from "../core/errors.ts";
+import { errorCode, isSystemError, StoreError } from "../core/errors.ts";
+import type { FileInfo } from "../core/files.ts";
 import type { Hash } from "../core/hash.ts";
 import { readRecord } from "../store/commit.ts";
 import { type ArtifactPaths, attemptPaths } from "../store/layout.ts";
-import type { SuccessRecord } from "../store/record.ts";
+import { DamagedError, type SuccessRecord } from "../store/record.ts";
+import { storeError } from "../store/store.ts";
 import { checkValue, decodeValue } from "../store/value.ts";
 import { KeptArtifacts } from "../task/kept.ts";
 import { findTask } from "../task/registry.ts";
@@ -13,15 +15,14 @@ const AT_ONCE = 32;
 /** A file with a larger value is not read again to see whether it can be: that could take more memory than there is. */
 const MAX_CHECKED_BYTES = 16 * 1024 * 1024;
 
-/** What was found where a value should be. */
-export type ReadValue = { ok: true; value: unknown } | { ok: false; why: string };
+/** What was found where a value should be: it, or how it is damaged; `unreadable` where its files are there. */
+export type ReadValue = { ok: true; value: unknown } | { ok: false; why: string; unreadable?: true };
 
 /**
- * The value of a record, from the record or its files.
+ * The value of a record, from the record or its files, which have to be there with the sizes that they had.
  *
- * @param how `"none"` looks only whether its folders are there, `"check"` whether the value could be read: then there is
- * none either.
- * @throws {StoreError} naming the file that is damaged or cannot be read.
+ * @param how `"none"` looks only at its files, `"check"` whether the value could be read, too: then there is none either.
+ * @throws {StoreError} naming the file that the system cannot read.
  */
 export async function readValue(
   runtime: Runtime,
@@ -32,35 +33,86 @@ export async function readValue(
   const { files } = runtime.machine;
   const { root } = runtime.store;
   const dir = attemptPaths(paths, { n: record.attempt, id: record.id }).files;
-  if (record.files && !await files.stat(dir)) return { ok: false, why: `its folder ${dir} is gone` };
-  for (const folder of record.uses ?? []) {
-    if (await files.stat(`${root}/${folder}`)) continue;
-    return {
-      ok: false,
-      why: `its value names files of another result, and their folder ${root}/${folder} is gone`,
-    };
-  }
-  if (how === "none") return { ok: true, value: undefined };
+  let at = dir;
+  const readBytes = (path: string) => files.readBytes(at = path);
+  const readJson = async (name: string) => parseValue(await readBytes(`${dir}/${name}`), at);
   try {
+    if (record.files) await checkFiles(runtime, dir, record.sizes ?? {});
+    for (const folder of record.uses ?? []) {
+      const path = `${root}/${folder}`;
+      if (await files.stat(path) ?? await lookAgain(runtime, path)) continue;
+      throw new DamagedError(`its value names files of another result, and their folder ${path} is gone`);
+    }
+    if (how === "none") return { ok: true, value: undefined };
     const { valueFile, artifactsFile, artifacts = {} } = record;
     if (how === "check" && (await sizeOf(runtime, dir, [valueFile, artifactsFile])) > MAX_CHECKED_BYTES) {
       return { ok: true, value: undefined };
     }
-    const json = valueFile === undefined ? record.value : await readJson(runtime, dir, valueFile);
-    const table = artifactsFile === undefined ? artifacts : await readJson(runtime, dir, artifactsFile);
+    const json = valueFile === undefined ? record.value : await readJson(valueFile);
+    const table = artifactsFile === undefined ? artifacts : await readJson(artifactsFile);
     if (typeof table !== "object" || table === null) {
       throw new StoreError(`Cannot read the artifacts in ${dir}/${artifactsFile}: it is no table`);
     }
     const value = how === "check"
       ? await checkValue(json, { dir, root, table, sizeOf: (path) => sizeOf(runtime, dir, [path]) })
-      : await decodeStored(runtime, json, dir, table as Record<string, unknown>);
+      : await decodeStored(runtime, json, dir, table as Record<string, unknown>, readBytes);
     return { ok: true, value };
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return { ok: false, why: `a file of its value is gone (${dir})` };
-    if (error instanceof StoreError || errorCode(error) !== undefined) throw error;
-    throw new StoreError(`Cannot read the value in ${paths.record}: ${(error as Error).message}`, {
-      cause: error,
-    });
+    if (error instanceof DamagedError) return { ok: false, why: error.what };
+    if (isGone(error)) return { ok: false, why: `its file ${at} is gone` };
+    if (isSystemError(error)) throw storeError("read", at, error);
+    const why = `the value in ${paths.record} cannot be read: ${(error as Error).message}`;
+    return { ok: false, why, unreadable: true };
+  }
+}
+
+/** @throws {DamagedError} naming the first file that is gone or has another size. */
+async function checkFiles(
+  runtime: Runtime,
+  dir: string,
+  sizes: Readonly<Record<string, number>>,
+): Promise<void> {
+  const { files } = runtime.machine;
+  const folder = await files.stat(dir) ?? await lookAgain(runtime, dir);
+  if (!folder || folder.isFile) throw new DamagedError(`its folder ${dir} is gone`);
+  for (const [name, size] of Object.entries(sizes)) {
+    const path = `${dir}/${name}`;
+    let info = await files.stat(path).catch((error) => isGone(error) ? undefined : Promise.reject(error));
+    // A link or a pipe in its place is of somebody who knows what it stands for.
+    if (info && !info.isFile && !info.isDirectory) continue;
+    if (info?.size === size && info.isFile) continue;
+    info = await lookAgain(runtime, path);
+    if (!info) throw new DamagedError(`its file ${path} is gone`);
+    if (info.size !== size || !info.isFile) {
+      throw new DamagedError(
+        `its file ${path} had ${size} bytes when it was stored, and has ${info.size} now`,
+      );
+    }
+  }
+}
+
+/** What a host remembers may be old: to list a folder and to open a file makes it look. */
+async function lookAgain({ machine }: Runtime, path: string): Promise<FileInfo | undefined> {
+  try {
+    await machine.files.list(path.slice(0, path.lastIndexOf("/")));
+    using file = await machine.files.open(path);
+    return await file.stat();
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw storeError("read", path, error);
+  }
+}
+
+/** Is there nothing of that name, or something that cannot hold it? */
+function isGone(error: unknown): boolean {
+  return ["ENOENT", "ENOTDIR", "EISDIR", "ELOOP"].includes(errorCode(error) ?? "");
+}
+
+function parseValue(bytes: Uint8Array, path: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch (error) {
+    throw new DamagedError(`the value in ${path} is truncated or not JSON`, { cause: error });
   }
 }
 
@@ -69,6 +121,7 @@ async function decodeStored(
   json: unknown,
   dir: string,
   table: Readonly<Record<string, unknown>>,
+  readBytes: (path: string) => Promise<Uint8Array<ArrayBuffer>>,
 ): Promise<unknown> {
   const kept = new KeptArtifacts(table, findTask);
   const decode = () =>
@@ -76,7 +129,7 @@ async function decodeStored(
       dir,
       root: runtime.store.root,
       artifact: kept.artifact,
-      readBytes: (path) => runtime.machine.files.readBytes(path),
+      readBytes,
     });
   const value = await decode();
   if (kept.missing.size === 0) return value;
@@ -108,7 +161,7 @@ async function recordOrNothing(runtime: Runtime, paths: ArtifactPaths): Promise<
   try {
     return await readRecord(runtime.store, paths);
   } catch (error) {
-    if (errorCode((error as Error).cause) !== undefined) throw error;
+    if (isSystemError(error)) throw error;
     return undefined;
   }
 }
@@ -127,14 +180,4 @@ async function sizeOf(
     bytes += info.size;
   }
   return bytes;
-}
-
-async function readJson(runtime: Runtime, dir: string, name: string): Promise<unknown> {
-  const path = `${dir}/${name}`;
-  const text = new TextDecoder().decode(await runtime.machine.files.readBytes(path));
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new StoreError(`Cannot read the value in ${path}: it is truncated or not JSON`, { cause: error });
-  }
 }

@@ -13,6 +13,7 @@ import { attemptPaths } from "../store/layout.ts";
 import { ClaimWatch, describeOwner } from "../store/liveness.ts";
 import { removeQueued } from "../store/queued.ts";
 import type { SlurmJob } from "../store/record.ts";
+import { concernsOneArtifact } from "../store/store.ts";
 import type { Artifact } from "../task/artifact.ts";
 import { refuseLoadOnly } from "../task/load_only.ts";
 import { timeLimitOf } from "../task/time_limit_of.ts";
@@ -59,10 +60,10 @@ export class AttemptBackend implements Backend {
 
   start(artifact: Artifact, spec: string): void {
     const work = this.#work(artifact, spec).catch((error): BackendEvent => ({
-      // Not the task's doing: the store cannot be used, or this is a bug.
+      // Not the task's doing: what is stored of it or the store cannot be used, or this is a bug.
       type: "failed",
       hash: artifact.hash,
-      kind: "protocol",
+      ...(concernsOneArtifact(error) ? { kind: "compute", lasting: true } : { kind: "protocol" }),
       failedEnds: 0,
       lostEnds: 0,
       error: errorText(error),
@@ -137,11 +138,16 @@ export class AttemptBackend implements Backend {
 
   /** Somebody may have stored it since it was planned; a forced or invalid result is to be replaced. */
   async #lookAgain(artifact: Artifact): Promise<BackendEvent | { replaces?: string }> {
-    const found = await findResult(this.#runtime, artifact, { tolerant: true, value: false });
+    const isForced = this.#options.forced?.has(artifact) === true;
+    const found = await findResult(this.#runtime, artifact, {
+      tolerant: true,
+      value: false,
+      ...(isForced ? { replaceDamaged: true } : {}),
+    });
     if (found.state === "missing") return {};
-    if (found.state === "invalid") return { replaces: found.record.id };
+    if (found.state === "invalid") return { replaces: found.replaces };
     const { record } = found.result;
-    const forced = this.#options.forced?.has(artifact) && record.run !== this.#options.runId;
+    const forced = isForced && record.run !== this.#options.runId;
     return forced ? { replaces: record.id } : { type: "done", hash: artifact.hash, computed: false };
   }
 

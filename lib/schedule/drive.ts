@@ -1,8 +1,10 @@
+import { errorText } from "../core/errors.ts";
 import type { EventSink, Failure, RunSummary } from "../core/event.ts";
 import type { Hash } from "../core/hash.ts";
 import type { Plan } from "../plan/graph.ts";
 import type { ForcedNodes } from "../plan/status.ts";
 import type { Runtime } from "../run/runtime.ts";
+import { concernsOneArtifact } from "../store/store.ts";
 import type { Artifact } from "../task/artifact.ts";
 import type { Backend, BackendEvent } from "./backend.ts";
 import { describeFailure } from "./failure.ts";
@@ -117,6 +119,8 @@ class Driver {
 
   #remember(event: FailedEvent): void {
     this.#lastFailed = event;
+    // No attempt was begun.
+    if (event.lasting && event.failedEnds + event.lostEnds === 0) return;
     // A run that was taken up in the middle has made attempts that this process did not see.
     const seen = (this.#failed.get(event.hash) ?? 0) + 1;
     this.#failed.set(event.hash, Math.max(seen, event.failedEnds + event.lostEnds));
@@ -196,7 +200,10 @@ class Driver {
         this.#push(event);
       },
       (error) => {
-        if (!signal.aborted) this.#break(error);
+        if (signal.aborted) return;
+        if (!concernsOneArtifact(error)) return this.#break(error);
+        const failed = { kind: "compute", lasting: true, failedEnds: 0, lostEnds: 0 } as const;
+        this.#push({ type: "failed", hash, ...failed, error: errorText(error) });
       },
     );
   }

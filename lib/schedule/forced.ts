@@ -2,7 +2,7 @@ import { ConfigError } from "../core/errors.ts";
 import type { KeptResults } from "../plan/graph.ts";
 import type { ForcedNodes } from "../plan/status.ts";
 import type { Runtime } from "../run/runtime.ts";
-import { readRecord } from "../store/commit.ts";
+import { isStoredBy } from "../store/commit.ts";
 import { namedTasks } from "../task/task_names.ts";
 import { plural } from "../ui/text.ts";
 
@@ -27,10 +27,7 @@ export function forcedNodes(
   const isNamed = namedTasks(names);
   return {
     has: ({ name }) => isNamed(name),
-    done: async (artifact) => {
-      const record = await readRecord(runtime.store, runtime.store.paths(artifact));
-      return record?.run === runId;
-    },
+    done: (artifact) => isStoredBy(runtime.store, runtime.store.paths(artifact), runId),
   };
 }
 

@@ -125,8 +125,10 @@ class GraphScheduler implements Scheduler {
   }
 
   #onFailed(node: WorkNode, event: Of<"failed">): void {
-    if (node.phase !== "running") return;
+    // Of a node that is watched only what nobody can wait for to change is told.
+    if (node.phase !== "running" && !(node.phase === "watched" && event.lasting)) return;
     this.#progress.leave(node);
+    if (event.lasting) return this.#fail(node, event);
     if (event.kind === "compute") node.failures++;
     if (event.kind === "lost") node.losses++;
     // The ends in the files count. What this process saw is a bound from below, for when they cannot be written:

@@ -5,6 +5,7 @@ import { readEnds } from "../store/ends.ts";
 import { attemptPaths } from "../store/layout.ts";
 import { ClaimWatch, describeOwner } from "../store/liveness.ts";
 import { describeQueued, type QueuedJob, readQueued } from "../store/queued.ts";
+import { isPlainlyGood } from "../store/record.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact.ts";
 import { dropQueued } from "./drop_queued.ts";
 
@@ -21,7 +22,9 @@ export interface StoreStatusOptions {
 export function storeStatus(runtime: Runtime, options: StoreStatusOptions = {}): StatusSource {
   return {
     listTask: (name): Promise<TaskListing> => runtime.store.listTask(name),
-    needsValidation: (artifact) => artifact[ARTIFACT].task.validate !== undefined,
+    // What is to be computed again when it is damaged has to be found out before what needs it is begun.
+    needsValidation: (artifact) =>
+      artifact[ARTIFACT].task.validate !== undefined || runtime.config.recomputeDamaged,
     inspect: (artifact) => inspect(runtime, artifact, options),
   };
 }
@@ -32,6 +35,11 @@ async function inspect(
   artifact: Artifact,
   { isOver }: StoreStatusOptions,
 ): Promise<NodeState> {
+  const { task, identity } = artifact[ARTIFACT];
+  const { record } = runtime.store.paths(artifact);
+  if (!task.validate && isPlainlyGood(await runtime.store.read(record) ?? "", identity)) {
+    return { status: "DONE" };
+  }
   const found = await findResult(runtime, artifact, { tolerant: true, value: false });
   if (found.state === "valid") return { status: "DONE" };
   const paths = runtime.store.paths(artifact);

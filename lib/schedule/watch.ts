@@ -43,6 +43,7 @@ export async function watchNode(
   for (let pause = 5;; pause = Math.min(pause * 1.5, config.pollIntervalSec * 1000)) {
     const look = await watch.look();
     if (look.state === "alive" && look.changed) lastChange = machine.clock.monotonic();
+    if (look.state === "unknown") owner = `somebody unknown (${look.why})`;
     if ("holder" in look) {
       owner = describeOwner(look.holder);
       advice = undefined;
@@ -57,7 +58,11 @@ export async function watchNode(
       advice = queuedAdvice(paths, queued);
     }
     if (look.state !== "alive" && look.state !== "unknown") {
-      const found = await findForSure(runtime, artifact, { value: false, signal });
+      const found = await findForSure(runtime, artifact, {
+        value: false,
+        signal,
+        ...(forced?.has(artifact) ? { replaceDamaged: true } : {}),
+      });
       if (found.state === "valid" && (!forced?.has(artifact) || await forced.done(artifact))) {
         return { type: "done", hash, computed: found.result.record.run === runId };
       }

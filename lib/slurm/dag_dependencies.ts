@@ -1,10 +1,12 @@
+import { errorText } from "../core/errors.ts";
 import { plan } from "../plan/graph.ts";
-import { findForSure } from "../run/result.ts";
+import { findForSure, type Found } from "../run/result.ts";
 import { codeFault } from "../pool/code_fault.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { storeStatus } from "../schedule/status_source.ts";
 import { watchNode } from "../schedule/watch.ts";
 import { readEnds } from "../store/ends.ts";
+import { concernsOneArtifact, isRefusal } from "../store/store.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact.ts";
 import type { DagRun } from "./dag_run.ts";
 
@@ -32,7 +34,14 @@ export async function checkDependencies(
   const fault = codeFault(run);
   if (fault !== undefined) return { kind: "protocol", error: fault };
   for (const dependency of artifact[ARTIFACT].dependencies) {
-    const found = await findForSure(runtime, dependency, { value: false, signal });
+    let found: Found;
+    try {
+      found = await findForSure(runtime, dependency, { value: false, signal });
+    } catch (error) {
+      // Damaged, or of a newer furu: its own words name the file, and what to do.
+      if (!concernsOneArtifact(error) || !isRefusal(error)) throw error;
+      return { kind: "protocol", error: errorText(error) };
+    }
     if (found.state === "valid") continue;
     if (found.state === "invalid") {
       return { kind: "protocol", error: `what is stored for ${dependency} is invalid: ${found.why}` };

@@ -64,6 +64,18 @@ export async function jobFailure(
   });
 }
 
+/** What the report says of a node of which something that is stored cannot be read. */
+export async function unreadFailure(
+  runtime: Runtime,
+  { dir, node, error }: { dir: string; node: DagNode; error: string },
+): Promise<Failure> {
+  return await describeFailure(runtime, await likeness(runtime, dir, node), {
+    kind: "compute",
+    attempts: 0,
+    error,
+  });
+}
+
 /** How a job ended, for people. */
 export function jobWords({ reason, text }: Extract<JobState, { status: "dead" }>): string {
   return text.toLowerCase().startsWith(reason) ? text : `${reason} (${text})`;

@@ -1,3 +1,4 @@
+import { errorText } from "../core/errors.ts";
 import type { Failure, RunSummary } from "../core/event.ts";
 import type { Hash } from "../core/hash.ts";
 import { declareDead } from "../store/attempt_end.ts";
@@ -7,11 +8,12 @@ import { readClaim } from "../store/read_claim.ts";
 import { readQueued, removeQueued } from "../store/queued.ts";
 import type { SuccessRecord } from "../store/record.ts";
 import { recordForSure } from "../store/record_for_sure.ts";
+import { concernsOneArtifact, isRefusal } from "../store/store.ts";
 import { adoptedJob } from "./adopted_job.ts";
 import { cancelStranded } from "./dag_cancel.ts";
 import { DagAttempts } from "./dag_attempts.ts";
 import type { DagContext } from "./dag_context.ts";
-import { jobFailure } from "./dag_failure.ts";
+import { jobFailure, unreadFailure } from "./dag_failure.ts";
 import type { DagJob, DagNode } from "./dag_run.ts";
 import type { JobState } from "./job_state.ts";
 import { logPath } from "./log_path.ts";
@@ -82,6 +84,11 @@ class Follower {
   async run(): Promise<void> {
     const { run, runtime, signal, onEvent, tracker } = this.#context;
     const { clock } = runtime.machine;
+    for (const failure of run.leftOut?.failures ?? []) {
+      this.#failures.push(failure);
+      const { name, hash } = failure;
+      onEvent({ type: "node_failed", name, hash: hash as Hash, failure, at: clock.now() });
+    }
     const longest = runtime.config.pollIntervalSec * 1000;
     for (const { hash } of run.nodes) {
       const job = this.#jobs.get(hash);
@@ -113,7 +120,7 @@ class Follower {
       elsewhere: this.#elsewhere,
       retries: this.#retries,
       failures: this.#failures,
-      notRun: left.length,
+      notRun: left.length + (run.leftOut?.dependents ?? 0),
       durationMs: runtime.machine.clock.monotonic() - this.#started,
     };
   }
@@ -129,20 +136,31 @@ class Follower {
     const open = this.#open();
     const listings = new Map<string, Awaited<ReturnType<typeof store.listTask>>>();
     for (const name of new Set(open.map((node) => node.name))) {
-      listings.set(name, await store.listTask(name));
+      await this.#orLater(async () => void listings.set(name, await store.listTask(name)));
     }
     for (const node of open) {
       const listing = listings.get(node.name);
-      if (listing?.open.has(node.hash)) await this.#attempts.look(node);
-      if (listing?.done.has(node.hash)) await this.#takeIfDone(node);
+      if (listing?.open.has(node.hash)) await this.#orLater(() => this.#attempts.look(node));
+      if (listing?.done.has(node.hash)) await this.#orLater(() => this.#takeIfDone(node));
     }
     await this.#attempts.lookAtProgress();
   }
 
+  /** What cannot be read now may be at the next look; when the job has ended it is the node's failure. */
+  async #orLater(look: () => Promise<unknown>): Promise<void> {
+    try {
+      await look();
+    } catch (error) {
+      if (!concernsOneArtifact(error)) throw error;
+    }
+  }
+
   /** Is its result there? A forced one has to be of this run. */
-  async #takeIfDone(node: DagNode, read: typeof recordForSure = readRecord): Promise<boolean> {
+  async #takeIfDone(node: DagNode, surely = false): Promise<boolean> {
     const { run, runtime, onEvent, signal } = this.#context;
-    const record = await read(runtime.store, runtime.store.paths(node), signal);
+    const paths = runtime.store.paths(node);
+    const record =
+      await (surely ? recordForSure(runtime.store, paths, signal) : readRecord(runtime.store, paths));
     if (!record || !this.#counts(node, record)) return false;
     const how = record.run === run.runId ? "computed" : "elsewhere";
     if (how === "computed") this.#computed++;
@@ -163,23 +181,33 @@ class Follower {
   }
 
   async #lookAtJobs(): Promise<void> {
-    const { tracker } = this.#context;
+    const { runtime, dir, signal } = this.#context;
     for (const node of this.#open()) {
       // Those below come first: what was cancelled because of their failure is no failure of its own.
       if (this.#progress.get(node.hash) !== "open") continue;
-      const job = this.#jobs.get(node.hash);
-      // One that was stranded before it was submitted: what it needs comes first.
-      if (!job && node.dependencies.some((hash) => this.#progress.get(hash) === "open")) continue;
-      const state = job ? tracker.get(job).state : NEVER;
-      if (state.status !== "dead") continue;
-      // Its result may have come after the last look, and this host may remember that it was not there.
-      if (await this.#takeIfDone(node, recordForSure)) continue;
-      // A job that finds another one at it ends well, and computes nothing. A submitter that died may not have written
-      // down who it is.
-      if ((!job || state.reason === "completed") && await this.#findOther(node)) continue;
-      if (this.#isStranded(node)) this.#progress.set(node.hash, "stranded");
-      else if (job || !await this.#context.isSubmitting?.()) await this.#fail(node, job, state);
+      try {
+        await this.#lookAtJob(node);
+      } catch (error) {
+        if (signal.aborted || !concernsOneArtifact(error)) throw error;
+        if (!isRefusal(error)) continue;
+        await this.#failed(node, await unreadFailure(runtime, { dir, node, error: errorText(error) }));
+      }
     }
+  }
+
+  async #lookAtJob(node: DagNode): Promise<void> {
+    const job = this.#jobs.get(node.hash);
+    // One that was stranded before it was submitted: what it needs comes first.
+    if (!job && node.dependencies.some((hash) => this.#progress.get(hash) === "open")) return;
+    const state = job ? this.#context.tracker.get(job).state : NEVER;
+    if (state.status !== "dead") return;
+    // Its result may have come after the last look, and this host may remember that it was not there.
+    if (await this.#takeIfDone(node, true)) return;
+    // A job that finds another one at it ends well, and computes nothing. A submitter that died may not have written
+    // down who it is.
+    if ((!job || state.reason === "completed") && await this.#findOther(node)) return;
+    if (this.#isStranded(node)) this.#progress.set(node.hash, "stranded");
+    else if (job || !await this.#context.isSubmitting?.()) await this.#fail(node, job, state);
   }
 
   /** Does another job compute it now, as that of another run? Then that one is followed. */
@@ -204,14 +232,18 @@ class Follower {
   }
 
   async #fail(node: DagNode, job: DagJob | undefined, state: Dead): Promise<void> {
-    const { runtime, run, dir, onEvent } = this.#context;
-    const { store, machine } = runtime;
+    const { runtime, run, dir } = this.#context;
+    const { store } = runtime;
     const paths = store.paths(node);
     await this.#tidy(node, job, state);
     if (job) await removeQueued(store, paths, job.name);
     const log = job?.own ? logPath(nodeLogDir(run, node.spec), job.name, job.jobId) : undefined;
     const dead = { jobId: job?.jobId, state, log };
-    const failure = await jobFailure(runtime, { dir, node, runId: run.runId, job: dead });
+    await this.#failed(node, await jobFailure(runtime, { dir, node, runId: run.runId, job: dead }));
+  }
+
+  async #failed(node: DagNode, failure: Failure): Promise<void> {
+    const { runtime: { machine }, onEvent } = this.#context;
     this.#attempts.end(node, "failed");
     this.#retries += Math.max(0, failure.attempts - 1);
     this.#progress.set(node.hash, "failed");

@@ -16,9 +16,41 @@ import type { DagNode } from "./dag_run.ts";
 import { outsideError } from "./outside_error.ts";
 import type { ParsedSpec } from "./spec.ts";
 
+/** What a run leaves out, since something that is stored cannot be read. */
+export interface LeftOut {
+  /** Each node that cannot be read. */
+  failures: Failure[];
+  /** These, and what depends on them. */
+  hashes: ReadonlySet<Hash>;
+}
+
+/** What cannot be read, and what needs that, gets no job. */
+export async function leftOut(runtime: Runtime, { nodes }: Plan): Promise<LeftOut> {
+  const failures: Failure[] = [];
+  const hashes = new Set<Hash>();
+  for (const node of nodes.values()) {
+    if (!isUnreadable(node)) continue;
+    failures.push(await failureOf(runtime, node));
+    hashes.add(node.hash);
+  }
+  // A set's iteration goes on over what is added meanwhile.
+  for (const hash of hashes) {
+    for (const dependent of nodes.get(hash)?.dependents ?? []) hashes.add(dependent);
+  }
+  return { failures, hashes };
+}
+
+function isUnreadable({ state }: PlanNode): boolean {
+  return state.status === "FAILED" && state.unreadable === true;
+}
+
 /** What is missing, as nodes of a run, dependencies first. */
-export function dagNodes(plan: Plan, { randomId }: Pick<Machine, "randomId">): DagNode[] {
-  const missing = plan.order().filter(({ status }) => status !== "DONE");
+export function dagNodes(
+  plan: Plan,
+  { randomId }: Pick<Machine, "randomId">,
+  without: LeftOut["hashes"] = new Set(),
+): DagNode[] {
+  const missing = plan.order().filter(({ hash, status }) => status !== "DONE" && !without.has(hash));
   const hashes = new Set<Hash>(missing.map(({ hash }) => hash));
   return missing.map(({ hash, name, spec, artifact }) => {
     const below = artifact[ARTIFACT].dependencies;
@@ -89,7 +121,7 @@ export function neededSpecs(
 export async function refuseHopeless(runtime: Runtime, plan: Plan, runId: string): Promise<void> {
   const failures: Failure[] = [];
   for (const node of plan.nodes.values()) {
-    if (node.state.status === "FAILED") failures.push(await failureOf(runtime, node));
+    if (node.state.status === "FAILED" && !isUnreadable(node)) failures.push(await failureOf(runtime, node));
     if (node.state.status !== "IN_PROGRESS" || !node.state.outside) continue;
     throw outsideError(node.artifact, node.state.owner);
   }

@@ -10,7 +10,7 @@ import { storeStatus } from "../schedule/status_source.ts";
 import { RECORD_SCHEMA } from "../store/record.ts";
 import type { Artifact } from "../task/artifact.ts";
 import type { DagContext } from "./dag_context.ts";
-import { dagNodes, dagSpecs, refuseHopeless } from "./dag_plan.ts";
+import { dagNodes, dagSpecs, leftOut, refuseHopeless } from "./dag_plan.ts";
 import { type DagRun, runDir } from "./dag_run.ts";
 import { keepCode } from "./keep_code.ts";
 import { JobTracker } from "./job_tracker.ts";
@@ -60,7 +60,8 @@ export async function prepareDag(
   checkComputable(dagPlan.nodes.values());
   checkImportable(dagPlan.nodes.values(), entry);
   await refuseHopeless(runtime, dagPlan, runId);
-  const nodes = dagNodes(dagPlan, machine);
+  const { failures, hashes } = await leftOut(runtime, dagPlan);
+  const nodes = dagNodes(dagPlan, machine, hashes);
   const given = options.specs ?? config.slurm?.specs ?? {};
   const [specs, cluster] = nodes.length === 0
     ? [{}, undefined]
@@ -90,6 +91,7 @@ export async function prepareDag(
     git: await runtime.provenance.git() ?? null,
     counts: { nodes: dagPlan.nodes.size, cached: dagPlan.counts.done },
     invalid: invalid.map(({ hash }) => hash),
+    ...(failures.length === 0 ? {} : { leftOut: { failures, dependents: hashes.size - failures.length } }),
     nodes,
   };
   const dir = runDir(runtime.store.root, runId);

@@ -2,6 +2,7 @@ import { join } from "@std/path/posix/join";
 import { z } from "zod";
 import { type Config, configSchema } from "../core/config.ts";
 import { errorCode, StoreError } from "../core/errors.ts";
+import type { Failure } from "../core/event.ts";
 import type { Hash } from "../core/hash.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { snapshotUrl } from "../snapshot/layout.ts";
@@ -59,6 +60,8 @@ const dagRun = z.object({
   counts: z.object({ nodes: z.int(), cached: z.int() }),
   /** Of which nodes something is stored that is invalid: only a result of this run counts. */
   invalid: z.array(hash),
+  /** What could not be read when the run was planned, and how many depend on that: none of them has a job. */
+  leftOut: z.object({ failures: z.custom<Failure[]>(Array.isArray), dependents: z.int() }).exactOptional(),
   /** All that was missing, dependencies first. */
   nodes: z.array(dagNode),
 });
@@ -115,7 +118,7 @@ export async function writeDagRun(
   artifacts: readonly Artifact[],
 ): Promise<void> {
   await writePayloads(runtime, dir, artifacts, (url) => snapshotUrl(runtime.store.root, run.code, url));
-  await runtime.machine.files.write(join(dir, "run.json"), JSON.stringify(run));
+  await runtime.machine.files.write(join(dir, "run.json"), JSON.stringify(run), { sync: true });
 }
 
 /**
@@ -135,7 +138,8 @@ export async function writeDagJobs(
   jobs: ReadonlyMap<Hash, DagJob>,
 ): Promise<void> {
   const text = JSON.stringify({ schema: RECORD_SCHEMA, jobs: Object.fromEntries(jobs) });
-  await machine.files.rename(await store.writePrivate(dir, text), join(dir, "jobs.json"));
+  // Torn, it would keep everybody from following the run.
+  await machine.files.rename(await store.writePrivate(dir, text, { sync: true }), join(dir, "jobs.json"));
 }
 
 /** Which job computes which node; `undefined` while they are being submitted, or when the submitter died. */

@@ -1,6 +1,7 @@
 import { resolveConfig } from "../core/config.ts";
 import { errorText, RunFailedError } from "../core/errors.ts";
 import type { RunSummary } from "../core/event.ts";
+import { artifactLabel } from "../core/hash.ts";
 import type { Hash } from "../core/hash.ts";
 import { checkPermissions } from "../core/permissions.ts";
 import { systemRuntime } from "../run/default_runtime.ts";
@@ -90,6 +91,9 @@ async function begin(
     onEvent({ type: "run_started", runId, ...run.counts, at: clock.now() });
     const kept = await context.dagPlan.kept();
     if (kept) tell({ runtime, onEvent }, "warn", keptText(kept));
+    for (const { name, hash, error } of run.leftOut?.failures ?? []) {
+      tell(context, "warn", `${artifactLabel(name, hash)} and what depends on it are left out: ${error}`);
+    }
     const isIdle = wait && run.nodes.length === 0;
     return { context, jobs: isIdle ? new Map() : await submit(context) };
   } catch (error) {

@@ -106,7 +106,8 @@ async function linkEnd(
   }
   let temporary: string;
   try {
-    temporary = await store.writePrivate(paths.home, text);
+    // Only what failed gets here: what it said, torn by a power cut, could not be told to anybody.
+    temporary = await store.writePrivate(paths.home, text, { sync: true });
   } catch (error) {
     // The folder is gone: so is the claim, and with it this attempt.
     if (errorCode(error) === "ENOENT") return false;

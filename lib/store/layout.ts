@@ -43,6 +43,8 @@ export interface AttemptPaths {
   readonly checkpoint: string;
   /** The attempt's success record after another one replaced it. */
   readonly replaced: string;
+  /** What this attempt found in place of a record, could not be read, and was replaced by its own. */
+  readonly damaged: string;
 }
 
 /** What a name in an artifact's folder is. */
@@ -57,6 +59,7 @@ const SUFFIXES = {
   log: ".log",
   checkpoint: ".checkpoint",
   replaced: ".replaced.json",
+  damaged: ".damaged.json",
 };
 const KINDS = new Map(Object.entries(SUFFIXES).map(([kind, suffix]) => [suffix, kind as keyof AttemptPaths]));
 
@@ -89,6 +92,7 @@ export function attemptPaths({ home }: ArtifactPaths, { n, id }: AttemptKey): At
     log: stem + SUFFIXES.log,
     checkpoint: stem + SUFFIXES.checkpoint,
     replaced: stem + SUFFIXES.replaced,
+    damaged: stem + SUFFIXES.damaged,
   };
 }
 

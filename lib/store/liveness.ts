@@ -1,9 +1,9 @@
-import { errorCode, errorText } from "../core/errors.ts";
+import { errorCode, errorText, StoreError } from "../core/errors.ts";
 import { HeartbeatSeries, readBeat } from "./heartbeat_series.ts";
 import { hasEnded, readClaim } from "./read_claim.ts";
 import type { ArtifactPaths } from "./layout.ts";
 import type { ClaimRecord } from "./record.ts";
-import type { Store } from "./store.ts";
+import { isRefusal, type Store } from "./store.ts";
 
 /** What one look at a claim tells. */
 export type Look =
@@ -43,13 +43,15 @@ export class ClaimWatch {
     this.longestPauseMs = store.leaseSec * 250;
   }
 
-  /** Looks once. */
+  /** Looks once. @throws {StoreError} where the folder may not be read, or the claim is of a newer furu. */
   async look(): Promise<Look> {
     try {
       return await this.#lookOnce();
     } catch (error) {
       const system = errorCode(error) ?? errorCode((error as Error).cause);
       if (system === undefined) throw error;
+      // To wait for it to change would be in vain: a claim that nobody may read is no file server that is away.
+      if (error instanceof StoreError && isRefusal(error)) throw error;
       return this.#forget({ state: "unknown", why: errorText(error) });
     }
   }

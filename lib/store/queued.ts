@@ -3,7 +3,7 @@ import { z } from "zod";
 import { errorCode } from "../core/errors.ts";
 import type { ArtifactPaths } from "./layout.ts";
 import { privateName } from "./layout.ts";
-import { ownerSchema, RECORD_SCHEMA } from "./record.ts";
+import { NewerError, ownerSchema, RECORD_SCHEMA } from "./record.ts";
 import { removeIfThere, type Store, storeError } from "./store.ts";
 
 const queuedRecord = z.object({
@@ -62,7 +62,7 @@ export async function linkQueued(
   for (let turn = 0;; turn++) {
     try {
       await store.makeDir(paths.home);
-      const temporary = await store.writePrivate(paths.home, JSON.stringify(record));
+      const temporary = await store.writePrivate(paths.home, JSON.stringify(record), { sync: true });
       try {
         await machine.files.link(temporary, queued);
       } finally {
@@ -96,7 +96,7 @@ export async function writeQueuedId(
   });
   try {
     if ((await readRecord(store, queued, queuedRecord))?.name !== name) return;
-    const temporary = await store.writePrivate(paths.home, text);
+    const temporary = await store.writePrivate(paths.home, text, { sync: true });
     try {
       await store.machine.files.rename(temporary, id);
     } finally {
@@ -170,7 +170,15 @@ function filesOf({ home }: ArtifactPaths): { queued: string; id: string } {
   return { queued: join(home, "queued.json"), id: join(home, "queued.id.json") };
 }
 
-/** Reads a record; nothing where there is none, or a torn one (a power cut), which names no job. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Reads a record; nothing where there is none, or a torn one (a power cut), which names no job. @throws {StoreError} of a newer furu. */
 async function readRecord<T extends z.ZodType>(
   store: Store,
   path: string,
@@ -183,10 +191,14 @@ async function readRecord<T extends z.ZodType>(
     if (errorCode(error) === "ENOENT") return undefined;
     throw storeError("read", path, error);
   }
-  try {
-    return schema.parse(JSON.parse(text));
-  } catch {
-    await removeIfThere(store.machine, path);
-    return undefined;
+  const json = parsed(text) as { schema?: unknown } | null;
+  const version = json?.schema;
+  if (typeof version === "number" && version > RECORD_SCHEMA) {
+    throw new NewerError("queued job", path, version);
   }
+  const read = schema.safeParse(json);
+  if (read.success) return read.data;
+  // Who may not write there, and only looks, has no need to: it says nothing in any case.
+  await removeIfThere(store.machine, path).catch(() => {});
+  return undefined;
 }

@@ -1,10 +1,12 @@
 import type { ArtifactPaths } from "./layout.ts";
-import { type ClaimRecord, parseClaimRecord, RECORD_SCHEMA } from "./record.ts";
+import { type ClaimRecord, NewerError, parseClaimRecord, RECORD_SCHEMA } from "./record.ts";
 import { listOrNothing, type Store } from "./store.ts";
 
 /**
  * Reads who holds an artifact. A claim that is torn (a power cut) gets an id of its own, so that the lease decides
  * about it as about any other.
+ *
+ * @throws {StoreError} naming the file, when a newer furu made it: what it means is not known here.
  */
 export async function readClaim(store: Store, paths: ArtifactPaths): Promise<ClaimRecord | undefined> {
   return await readClaimFile(store, paths.claim);
@@ -17,7 +19,7 @@ export async function readClaimFile(store: Store, path: string): Promise<ClaimRe
   try {
     return parseClaimRecord(text, path);
   } catch (error) {
-    if (isCompleteJson(text)) throw error;
+    if (error instanceof NewerError) throw error;
     const info = await store.machine.files.stat(path);
     if (!info) return undefined;
     return {
@@ -37,13 +39,4 @@ export async function hasEnded(store: Store, paths: ArtifactPaths, claim: ClaimR
   const suffix = `-${claim.id}.json`;
   const names = await listOrNothing(store.machine, paths.home);
   return names.some(({ name }) => name.endsWith(suffix));
-}
-
-function isCompleteJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { hashOfIdentity } from "../core/canonical.ts";
+import { crc32 } from "../core/crc32.ts";
 import { StoreError } from "../core/errors.ts";
 import type { Owner } from "../core/machine.ts";
 import type { ArtifactKey } from "./layout.ts";
@@ -52,6 +53,12 @@ const successRecord = z.object({
   createdAt: z.string(),
   durationMs: z.number(),
   provenance: z.record(z.string(), z.unknown()),
+  /** Sizes of the regular files in the attempt's folder by their path in it; absent where there are very many. */
+  sizes: z.record(z.string(), z.int().nonnegative()).exactOptional(),
+  /** How many files there are, and bytes in them, where there are too many to name each. */
+  total: z.object({ files: z.int(), bytes: z.int() }).exactOptional(),
+  /** CRC-32 of the record's text without this member, which is the last. Records of before 2026-12 have none. */
+  sum: z.string().exactOptional(),
 });
 
 const claimRecord = z.object({
@@ -98,23 +105,99 @@ export type EndRecord = z.output<typeof endRecord>;
 /** A Slurm job, as records name it. */
 export const slurmJobSchema: z.ZodType<SlurmJob> = slurmJob;
 
+/** The file is not what was written, or not of this artifact: nobody can use it, and nothing is lost by replacing it. */
+export class DamagedError extends StoreError {
+  /** What is wrong with which file. */
+  readonly what: string;
+
+  /** @param what What is wrong with which file; the message says besides that somebody has to look at it. */
+  constructor(what: string, options: { cause?: unknown } = {}) {
+    super(
+      `Cannot use what is stored: ${what}; nothing was changed, look at the file and move it away`,
+      options,
+    );
+    this.what = what;
+  }
+}
+
+/** A record of a newer version of furu: it is good, and this furu cannot read it. */
+export class NewerError extends StoreError {
+  /** @param what What kind of record it is. */
+  constructor(what: string, path: string, version: number) {
+    super(
+      `Cannot use ${what} ${path}: it has schema version ${version}, this furu reads ${RECORD_SCHEMA}; ` +
+        `a newer furu made it: use that one, or move the file away`,
+    );
+  }
+}
+
+// As an error of furu's own is marked which trying again cannot change.
+for (const { prototype } of [DamagedError, NewerError]) {
+  Object.defineProperty(prototype, Symbol.for("furu.lasting"), { value: true });
+}
+
+const SUM = /,"sum":"([0-9a-f]{8})"\}\s*$/;
+
+/** The text of a success record with its checksum as the last member. */
+export function withSum(text: string): string {
+  return `${text.slice(0, -1)},"sum":"${crc32(text)}"}`;
+}
+
 /**
  * Reads a success record.
  *
- * @throws {StoreError} naming the file, when it is truncated, of another version, or not the key's own.
+ * @param identity The artifact's identity as canonical JSON, where it is known: to compare it costs less than to hash.
+ * @throws {DamagedError} naming the file, when it is truncated, edited, or not the key's own. {@link NewerError} when it
+ * is of a newer furu.
  */
-export function parseSuccessRecord(text: string, path: string, key: ArtifactKey): SuccessRecord {
+export function parseSuccessRecord(
+  text: string,
+  path: string,
+  key: ArtifactKey,
+  identity?: string,
+): SuccessRecord {
   const record = parseRecord(successRecord, text, path, "success record");
+  const sum = isSummedUp(text);
+  if (sum === false || (sum === undefined && record.sum !== undefined)) {
+    throw new DamagedError(
+      `success record ${path} has been changed since it was written (its checksum differs)`,
+    );
+  }
+  if (identity && text.startsWith(identity, HEAD.length) && text.startsWith(HEAD)) return record;
   const hash = record.identity.task === key.name ? hashOfIdentity(record.identity) : undefined;
   if (hash !== key.hash) {
-    throw new StoreError(
-      `Cannot use success record ${path}: its identity ${
-        hash ? `hashes to ${hash}` : `is of task '${record.identity.task}'`
-      }, not to the file's name; nothing was changed, look at the file and move it away`,
+    throw new DamagedError(
+      `success record ${path} is not of this artifact: its identity ${
+        hash ? `hashes to ${hash}, not to the file's name` : `is of task '${record.identity.task}'`
+      }`,
     );
   }
   return record;
 }
+
+/**
+ * Is this without doubt the artifact's record, as it was written, and of no files? What is not so plain is for
+ * {@link parseSuccessRecord}: this is for the many that are looked at and not read.
+ *
+ * @param identity The artifact's identity as canonical JSON.
+ */
+export function isPlainlyGood(text: string, identity: string): boolean {
+  const after = HEAD.length + identity.length;
+  return identity !== "" && text.startsWith(HEAD) && text.startsWith(identity, HEAD.length) &&
+    NO_FILES.test(text.slice(after, after + 300)) && isSummedUp(text) === true;
+}
+
+/** Does the checksum at the end of a record stand for what comes before? Nothing where there is none. */
+function isSummedUp(text: string): boolean | undefined {
+  const sum = SUM.exec(text.slice(-100))?.[1];
+  if (sum === undefined) return undefined;
+  return crc32(`${text.slice(0, text.lastIndexOf(',"sum":"'))}}`) === sum;
+}
+
+const NO_FILES = /^,"attempt":\d+,"id":"[0-9a-z]+",(?:"run":"[^"\\]*",)?"files":false,/;
+
+/** How every success record begins. */
+export const HEAD: string = `{"schema":${RECORD_SCHEMA},"identity":`;
 
 /** Reads a claim. @throws {StoreError} naming the file. */
 export function parseClaimRecord(text: string, path: string): ClaimRecord {
@@ -128,23 +211,23 @@ export function parseEndRecord(text: string, path: string): EndRecord {
 
 function parseRecord<T extends z.ZodType>(schema: T, text: string, path: string, what: string): z.output<T> {
   const refuse = (reason: string, cause?: unknown): StoreError =>
-    new StoreError(
-      `Cannot use ${what} ${path}: ${reason}; nothing was changed, look at the file and move it away`,
-      {
-        cause,
-      },
-    );
+    new DamagedError(`${what} ${path} ${reason}`, { cause });
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw refuse(text === "" ? "it is empty" : "it is truncated or not JSON", error);
+    throw refuse(text === "" ? "is empty" : "is truncated or not JSON", error);
   }
   const version = (json as { schema?: unknown } | null)?.schema;
+  if (typeof version === "number" && version > RECORD_SCHEMA) {
+    throw new NewerError(what, path, version);
+  }
   if (version !== RECORD_SCHEMA) {
-    throw refuse(`it has schema version ${Deno.inspect(version)}, this furu reads ${RECORD_SCHEMA}`);
+    throw refuse(`has schema version ${Deno.inspect(version)}, this furu reads ${RECORD_SCHEMA}`);
   }
   const parsed = schema.safeParse(json);
-  if (!parsed.success) throw refuse(z.prettifyError(parsed.error).replaceAll("\n", " "), parsed.error);
+  if (!parsed.success) {
+    throw refuse(`is not one: ${z.prettifyError(parsed.error).replaceAll("\n", " ")}`, parsed.error);
+  }
   return parsed.data;
 }

@@ -22,7 +22,15 @@ export async function removeClaim(store: Store, paths: ArtifactPaths, id: string
       throw storeError("remove", paths.claim, error);
     }
   }
-  const found = await readClaimFile(store, trash);
+  let found: ClaimRecord | undefined;
+  try {
+    found = await readClaimFile(store, trash);
+  } catch (error) {
+    // Of a newer furu, or the file server is away: not ours as far as anybody can tell.
+    await files.link(trash, paths.claim).catch(() => {/* taken meanwhile */});
+    await removeIfThere(store.machine, trash);
+    throw error;
+  }
   if (!found || found.id === id) {
     await removeIfThere(store.machine, trash);
     return true;

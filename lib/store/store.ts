@@ -4,6 +4,7 @@ import type { FileEntry } from "../core/files.ts";
 import type { Machine } from "../core/machine.ts";
 import type { ClaimRecord } from "./record.ts";
 import { type ArtifactKey, type ArtifactPaths, artifactPaths, privateName, taskDir } from "./layout.ts";
+import { NO_LINKS } from "./link_errors.ts";
 
 /**
  * What a scheduler knows of who holds a claim: why it is gone; nothing when it lives, or when that cannot be told.
@@ -71,8 +72,9 @@ export class Store {
   async listTask(name: string): Promise<TaskListing> {
     const listing: TaskListing = { done: new Set(), open: new Set() };
     for (const entry of await this.#list(taskDir(this.root, name))) {
-      if (entry.isDirectory) listing.open.add(entry.name);
-      else if (entry.name.endsWith(".json")) listing.done.add(entry.name.slice(0, -5));
+      // A folder in place of a record is no result either: whoever opens it finds that out.
+      if (entry.name.endsWith(".json")) listing.done.add(entry.name.slice(0, -5));
+      else if (entry.isDirectory) listing.open.add(entry.name);
     }
     return listing;
   }
@@ -229,6 +231,29 @@ const REASONS: Record<string, string> = {
   EPERM: "not permitted",
   EROFS: "the filesystem is read-only",
 };
+
+/** What stops all that uses a store, whichever artifact it is for. */
+const STORE_WIDE: readonly string[] = ["ENOSPC", "EDQUOT", "EROFS", ...NO_LINKS];
+
+/**
+ * Is this error about the files of one artifact: damaged, of a newer furu, or not to be read at the moment? Then that one
+ * fails, and all else goes on.
+ */
+export function concernsOneArtifact(error: unknown): boolean {
+  const code = errorCode(error) ?? errorCode((error as Error | null)?.cause);
+  if (code !== undefined && STORE_WIDE.includes(code)) return false;
+  const own = furuErrorName(error);
+  return own === undefined ? code !== undefined : own === "StoreError";
+}
+
+/** Codes of what stays as it is until somebody does something about it, as against a file server that is away. */
+const LASTING: readonly string[] = ["EACCES", "EPERM", "ENOTDIR", "EISDIR", "ELOOP", "ENAMETOOLONG"];
+
+/** Is it in vain to try again what the system refused? */
+export function isRefusal(error: unknown): boolean {
+  const code = errorCode(error) ?? errorCode((error as Error | null)?.cause);
+  return code === undefined || LASTING.includes(code);
+}
 
 /** A system error that says which file and why, as a {@link StoreError}; any other error as it is. */
 export function storeError(action: string, path: string, error: unknown): unknown {

@@ -28,7 +28,8 @@ export interface TaskOptions<S extends z.ZodObject, T, L = T> {
   /** Turns the stored value into what `get` returns. @default the stored value itself */
   load?: (ctx: StoredContext<z.output<S>, NoInfer<T>>) => L | Promise<L>;
   /**
-   * Says whether a stored value is (still) good: not when it returns `false` or throws a `ValidationError`.
+   * Says whether a stored value is (still) good: not when it returns `false`, or throws a `ValidationError`, an assertion
+   * or that a file is not there. An error of the system (EIO, EACCES) says nothing of the value.
    * @default always
    */
   validate?: (

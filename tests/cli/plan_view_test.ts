@@ -43,6 +43,22 @@ Deno.test("planTree() shows what several need once, then refers to it", () => {
   ]);
 });
 
+Deno.test("planTree() and planTable() tell in full, below, why a node cannot be read; planJson() with the node", () => {
+  const error = `its record ${"/very/long".repeat(20)}/x.json is empty; to compute it again, force it`;
+  const plan = planOf(["a"], node("a", { status: "FAILED", state: { error, unreadable: true } }));
+  for (
+    const text of [planTree(plan, { color: false, width: 80 }), planTable(plan, { color: false, width: 80 })]
+  ) {
+    assertStringIncludes(text, `1 failed\n\n${error}\n`);
+  }
+  assertStringIncludes(planJson(plan), '"unreadable": true');
+  const many = Array.from(
+    { length: 7 },
+    (_, i) => node(`${i}`, { status: "FAILED", state: { error, unreadable: true } }),
+  );
+  assertStringIncludes(planTree(planOf(many.map((each) => each.hash), ...many), plain), "… and 2 more");
+});
+
 Deno.test("planTree() names the spec of each where all are wanted", () => {
   const lines = planTree(diamond, { ...plain, allSpecs: true }).split("\n");
   assertEquals(lines[0], "Report(a0000000)  TODO  spec default");

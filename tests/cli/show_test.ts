@@ -85,7 +85,8 @@ describe("furu show", () => {
     write("running.json", { schema: 9 });
     const damaged = await show("01234567");
     assertEquals(damaged.code, 1);
-    assertStringIncludes(damaged.err, "running.json");
+    assertMatch(damaged.out, /damage +StoreError: .*running\.json.*newer furu/);
+    assertStringIncludes(damaged.out, "attempt 1 failed");
   });
 
   it("lists what is stored of a task, and says when there is nothing", async () => {

@@ -101,6 +101,7 @@ Deno.test("variables are read as people write them; an empty one counts as none"
     root: `${rig.folder}/furu-data`,
     slurmRoot: `${rig.folder}/furu-data/slurm`,
     retryFailed: true,
+    recomputeDamaged: false,
     maxComputeRetries: 3,
     preemptMax: 5,
     alwaysRerun: [],

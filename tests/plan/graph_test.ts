@@ -4,6 +4,7 @@ import { StoreError, ValidationError } from "../../lib/core/errors.ts";
 import { type Plan, plan } from "../../lib/plan/graph.ts";
 import type { ForcedNodes } from "../../lib/plan/status.ts";
 import { ARTIFACT, type Artifact } from "../../lib/task/artifact.ts";
+import { osError } from "../rig.ts";
 import { fakeArtifact, FakeSource, layeredGraph } from "./fake_graph.ts";
 
 function status(made: Plan, artifact: Artifact): string | undefined {
@@ -85,17 +86,57 @@ Deno.test("plan() refuses a root that is no artifact, naming which", async () =>
   assertStringIncludes(error.message, "roots[1]");
 });
 
-Deno.test("plan() rethrows what the source throws, as it was, and asks no further", async () => {
+Deno.test("plan() rethrows a bug of the source, as it was, and asks no further", async () => {
   const leaves = Array.from({ length: 1000 }, (_, i) => fakeArtifact(`${i}`));
   const source = new FakeSource();
   for (const leaf of leaves) source.set(leaf, { status: "TODO" });
   let asked = 0;
   source.inspect = () => {
     if (++asked < 10) return Promise.resolve({ status: "TODO" });
-    return Promise.reject(new StoreError("Cannot read x.json"));
+    return Promise.reject(new RangeError("off by one"));
   };
-  await assertRejects(() => plan(leaves, source), StoreError, "x.json");
+  await assertRejects(() => plan(leaves, source), RangeError, "off by one");
   assert(asked < 100, `${asked} were asked`);
+});
+
+Deno.test("a node that cannot be read is FAILED with the reason, and the rest is planned", async () => {
+  const [bad, good, below] = ["bad", "good", "below"].map((name) => fakeArtifact(name));
+  const root = fakeArtifact("root", [bad!, good!]);
+  for (const error of [new StoreError("Cannot read x.json"), osError("EIO", "x.json")]) {
+    const source = new FakeSource();
+    source.set(bad!, { status: "IN_PROGRESS", owner: "somebody" });
+    source.inspect = () => Promise.reject(error);
+    const { nodes, counts } = await plan([root, below!], source);
+    assertEquals(counts, { done: 0, inProgress: 0, todo: 3, failed: 1 });
+    const { status, ...state } = nodes.get(bad!.hash)!.state;
+    assertEquals(status, "FAILED");
+    assertStringIncludes((state as { error: string }).error, "x.json");
+  }
+});
+
+Deno.test("a task's folder that cannot be listed fails the nodes of that task alone", async () => {
+  const bad = [1, 2].map((i) => fakeArtifact(`bad${i}`, [], { name: "toy/Bad" }));
+  const good = fakeArtifact("good", [], { name: "toy/Good" });
+  const source = new FakeSource();
+  const listTask = source.listTask.bind(source);
+  source.listTask = (name) =>
+    name === "toy/Bad" ? Promise.reject(osError("EACCES", "toy/Bad")) : listTask(name);
+  const { nodes } = await plan([...bad, good], source);
+  assertEquals([...nodes.values()].map(({ status }) => status), ["FAILED", "FAILED", "TODO"]);
+});
+
+Deno.test("plan() opens stored roots, up to 1,000 of them, and takes what lies below by its name", async () => {
+  const below = fakeArtifact("below");
+  const roots = Array.from({ length: 1500 }, (_, i) => fakeArtifact(`${i}`));
+  const todo = fakeArtifact("todo", [below]);
+  const source = new FakeSource();
+  for (const each of [...roots, below]) source.set(each, { status: "DONE" });
+  const asked = new Set<string>();
+  const inspect = source.inspect.bind(source);
+  source.inspect = (artifact) => (asked.add(artifact.hash), inspect(artifact));
+  await plan([...roots, todo], source);
+  assertEquals(asked.size, 1000);
+  assertEquals(asked.has(below.hash), false);
 });
 
 Deno.test("plan() ends with the reason of its signal", async () => {

@@ -5,6 +5,7 @@ import { join } from "@std/path/join";
 import { ProtocolError, SlurmError } from "../../lib/core/errors.ts";
 import { readEnded } from "../../lib/pool/ended.ts";
 import { readEnds } from "../../lib/store/ends.ts";
+import type { Artifact } from "../../lib/task/artifact.ts";
 import { until } from "../rig.ts";
 import { artifact, PoolRig, TIMING } from "./rig.ts";
 import { Gate } from "./worker_rig.ts";
@@ -78,6 +79,35 @@ describe("failures in a pool", () => {
     await rig.begin([artifact(() => 2, [bad]), ...others], { keepGoing: true });
     const { summary } = (await rig.control())!;
     assertEquals([summary.computed, summary.failures.length, summary.notRun], [5, 1, 1]);
+  });
+
+  it("fails a node whose files cannot be read, once and alone, whether that is seen before the run or by a worker", async () => {
+    await using rig = new PoolRig(retry);
+    const damaged = artifact(() => 1);
+    const { store } = rig.process();
+    const write = (of: Artifact, file: string, text: string): void => {
+      const { record, home } = store.paths(of);
+      const path = file === "record" ? record : join(home, file);
+      Deno.mkdirSync(join(path, ".."), { recursive: true });
+      Deno.writeTextFileSync(path, text);
+    };
+    write(damaged, "record", "");
+    const late: Artifact[] = [];
+    const first = artifact(() => {
+      write(late[0]!, "record", '{"schema":1,');
+      write(late[1]!, "running.json", '{"schema":2}');
+      return 1;
+    });
+    late.push(artifact(() => 1, [first]), artifact(() => 1, [first]));
+    const others = Array.from({ length: 5 }, () => artifact(() => 1, [first]));
+    await rig.begin([damaged, ...late, artifact(() => 2, [damaged]), ...others], { keepGoing: true });
+    const { summary } = (await rig.control())!;
+    assertEquals([summary.computed, summary.retries, summary.notRun], [6, 0, 1]);
+    const byName = new Map(summary.failures.map((failure) => [failure.hash, failure.error]));
+    assertEquals(byName.size, 3);
+    assertStringIncludes(byName.get(damaged.hash)!, `${store.paths(damaged).record} is empty`);
+    assertStringIncludes(byName.get(late[0]!.hash)!, `${store.paths(late[0]!).record} is truncated`);
+    assertStringIncludes(byName.get(late[1]!.hash)!, "running.json: it has schema version 2");
   });
 
   it("counts a worker that vanished against the task: 3 starts with 2 retries, and then no more", async () => {

@@ -115,7 +115,7 @@ Deno.test("a run that watches a claim tells whether it was one of its own that s
   const runtime = testRuntime(rig.root);
   await getFrom(runtime, artifact);
   const { record } = runtime.store.paths(artifact);
-  const stored = JSON.parse(Deno.readTextFileSync(record));
+  const { sum: _sum, ...stored } = JSON.parse(Deno.readTextFileSync(record));
   Deno.writeTextFileSync(record, JSON.stringify({ ...stored, run: "this one" }));
   for (const runId of ["this one", "another one"]) {
     const event = await watchNode(testRuntime(rig.root), {

@@ -11,6 +11,7 @@ export const SIM_CONFIG: Config = {
   root: ROOT,
   slurmRoot: `${ROOT}/slurm`,
   retryFailed: true,
+  recomputeDamaged: false,
   maxComputeRetries: 3,
   preemptMax: 5,
   alwaysRerun: [],

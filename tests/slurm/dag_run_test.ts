@@ -72,6 +72,37 @@ describeOnSlurm("runSlurm() in DAG mode", (suite) => {
     assertEquals(again.messages, []);
   });
 
+  suite.it(
+    "leaves out what is damaged and what needs that, names files and ways out, and does all else",
+    async () => {
+      await using rig = new DagRig(suite.cluster);
+      const [a, b]: Node[] = [{ id: "a" }, { id: "b" }];
+      await rig.run([a!, b!]);
+      const records = rig.tree().filter((path) => /^artifacts\/run\/Step\/\w+\.json$/.test(path));
+      for (const record of records) Deno.truncateSync(`${rig.root}/${record}`, 100);
+      const roots = [a!, { id: "onA", needs: [a!] }, { id: "onB", needs: [b!] }, { id: "else" }];
+      const report = await rig.run(roots);
+      assertEquals(report.error?.name, "RunFailedError");
+      assertEquals([report.summary?.computed, report.summary?.notRun], [1, 1]);
+      assertEquals(report.summary?.failures.length, 2);
+      for (const { error } of report.summary!.failures) {
+        assertMatch(
+          error,
+          /Cannot use the result of run\/Step\(\w{8}\), which is damaged: .*is truncated.*--force/s,
+        );
+      }
+      assert(
+        report.messages.some((text) => /what depends on it are left out/.test(text)),
+        `${report.messages}`,
+      );
+      assertEquals(rig.created(), ["a", "b", "else"]);
+      assertEquals(rig.leftovers(), []);
+      // Forced, all of it is made anew.
+      const forced = await rig.run(roots, { options: { force: "ALL" } });
+      assertEquals(forced.error, undefined);
+    },
+  );
+
   suite.it("shows what a task tells of its progress, here and to another process that follows", async () => {
     await using rig = new DagRig(suite.cluster);
     const root: Node = { id: "a", does: ["progress 0.5", "await go"] };

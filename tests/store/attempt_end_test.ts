@@ -112,7 +112,7 @@ Deno.test("releaseClaim() and removeEndedClaim() leave nothing", async () => {
   assertEquals((await tryClaim(rig.store(), rig.paths, { backend: "get" })).kind, "claimed");
 });
 
-Deno.test("readEnds() gives the latest last: by number, then time, then id; a damaged one is named", async () => {
+Deno.test("readEnds() gives the latest last: by number, then time, then id; one that is torn counts as crashed", async () => {
   await using rig = new StoreRig();
   Deno.mkdirSync(rig.paths.home, { recursive: true });
   const end = (attempt: number, id: string, endedAt: string) =>
@@ -135,8 +135,9 @@ Deno.test("readEnds() gives the latest last: by number, then time, then id; a da
   end(2, "x", "2027-01-02");
   assertEquals((await readEnds(rig.store(), rig.paths)).map(({ id }) => id), ["z", "x", "y", "c"]);
   Deno.writeTextFileSync(`${rig.paths.home}/11-d.json`, "{");
-  const error = await readEnds(rig.store(), rig.paths).catch((error) => error);
-  assertStringIncludes(error.message, `${rig.paths.home}/11-d.json`);
+  const { id, attempt, kind, error } = (await readEnds(rig.store(), rig.paths)).at(-1)!;
+  assertEquals([id, attempt, kind], ["d", 11, "crashed"]);
+  assertStringIncludes(error, `${rig.paths.home}/11-d.json is truncated`);
 });
 
 Deno.test("newestCheckpoint() is that of the latest ended attempt, never of one that runs", () => {

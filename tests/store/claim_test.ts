@@ -102,6 +102,16 @@ Deno.test("removeClaim() removes the one that is meant and says so", async () =>
   assertEquals(rig.names(), []);
 });
 
+Deno.test("removeClaim() puts back a claim of a newer furu, and says that it cannot tell", async () => {
+  await using rig = new StoreRig();
+  const { record } = await rig.claim();
+  const newer = JSON.stringify({ ...record, schema: 2 });
+  Deno.writeTextFileSync(rig.paths.claim, newer);
+  await assertRejects(() => removeClaim(rig.store(), rig.paths, record.id), StoreError, "a newer furu");
+  assertEquals(Deno.readTextFileSync(rig.paths.claim), newer);
+  assertEquals(rig.names(), ["running.json"]);
+});
+
 Deno.test("removeClaim() puts back a claim that is not the one that is meant", async () => {
   await using rig = new StoreRig();
   const { record } = await rig.claim();

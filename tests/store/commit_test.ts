@@ -4,7 +4,8 @@ import { hashText } from "../../lib/core/hash.ts";
 import { StoreError } from "../../lib/core/errors.ts";
 import { systemFiles } from "../../lib/core/system_files.ts";
 import type { Claim } from "../../lib/store/claim.ts";
-import { type Commit, commitRecord, readRecord } from "../../lib/store/commit.ts";
+import { type Commit, commitRecord, readRecord, UNREADABLE } from "../../lib/store/commit.ts";
+import { parseAttemptName } from "../../lib/store/layout.ts";
 import { osError, textOf } from "../rig.ts";
 import { StoreRig } from "./rig.ts";
 
@@ -107,6 +108,33 @@ Deno.test("commitRecord() replaces only under the claim, and only the record tha
   const kept = rig.names().filter((name) => name.endsWith(".replaced.json"));
   assertEquals(kept, [`1-${replaces}.replaced.json`]);
   assertEquals(textOf(`${rig.paths.home}/${kept[0]}`), old);
+});
+
+Deno.test("commitRecord() replaces a damaged record only while it is damaged, and keeps it beside", async () => {
+  await using rig = new CommitRig();
+  const claim = await rig.claim();
+  const commit = rig.commit(claim, "new", { replaces: UNREADABLE });
+  Deno.writeTextFileSync(rig.paths.record, "torn");
+  assertEquals(await commitRecord(rig.store(), commit), "committed");
+  assertEquals((await readRecord(rig.store(), rig.paths))?.value, "new");
+  const [kept] = rig.names().filter((name) => name.endsWith(".damaged.json"));
+  assertEquals(textOf(`${rig.paths.home}/${kept}`), "torn");
+  assertEquals(parseAttemptName(kept!)?.kind, "damaged");
+  // Somebody else has repaired it meanwhile.
+  assertEquals(await commitRecord(rig.store(), commit), "superseded");
+  const newer = textOf(rig.paths.record).replace('"schema":1', '"schema":2');
+  Deno.writeTextFileSync(rig.paths.record, newer);
+  await assertRejects(() => commitRecord(rig.store(), commit), StoreError, "a newer furu");
+  assertEquals(textOf(rig.paths.record), newer);
+});
+
+Deno.test("commitRecord() replaces no damaged record without the claim", async () => {
+  await using rig = new CommitRig();
+  const commit = rig.commit(await rig.claim(), "new", { replaces: UNREADABLE });
+  await rig.another();
+  Deno.writeTextFileSync(rig.paths.record, "torn");
+  assertEquals(await commitRecord(rig.store(), commit), "superseded");
+  assertEquals(textOf(rig.paths.record), "torn");
 });
 
 Deno.test("commitRecord() knows that its replacing rename worked although it failed", async () => {

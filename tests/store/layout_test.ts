@@ -22,6 +22,7 @@ Deno.test("everything of an artifact is where DESIGN section 4 says", () => {
     log: `${paths.home}/2-ab.log`,
     checkpoint: `${paths.home}/2-ab.checkpoint`,
     replaced: `${paths.home}/2-ab.replaced.json`,
+    damaged: `${paths.home}/2-ab.damaged.json`,
   });
 });
 

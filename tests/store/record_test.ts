@@ -1,8 +1,14 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { Hash } from "../../lib/core/hash.ts";
 import { hashText } from "../../lib/core/hash.ts";
 import { StoreError } from "../../lib/core/errors.ts";
-import { parseClaimRecord, parseEndRecord, parseSuccessRecord } from "../../lib/store/record.ts";
+import {
+  isPlainlyGood,
+  parseClaimRecord,
+  parseEndRecord,
+  parseSuccessRecord,
+  withSum,
+} from "../../lib/store/record.ts";
 
 const hashed = (identity: string) => hashText(identity).slice(0, 32) as Hash;
 const record = (identity: string, more = "") =>
@@ -58,4 +64,32 @@ Deno.test("claims and ends that are not what they must be are refused with their
     StoreError,
     "leaseSec",
   );
+});
+
+Deno.test("with its checksum a record is told from any text that has a byte more, less or another", () => {
+  const identity = '{"params":{"a":1},"scheme":1,"task":"t/T"}';
+  const key = { name: "t/T", hash: hashed(identity) };
+  const value = String.raw`",\"sum\":\"0123abcd\"}"`;
+  const text = withSum(record(identity).replace('"value":1', `"value":${value}`));
+  parseSuccessRecord(text, "/f", key);
+  assert(isPlainlyGood(text, identity));
+  // Without the checksum's own name it is a record of before there were any.
+  for (let i = 0; i < text.lastIndexOf('"sum":'); i++) {
+    const [before, after] = [text.slice(0, i), text.slice(i)];
+    for (
+      const changed of [before, before + after.slice(1), `${before}~${after.slice(1)}`, `${before}0${after}`]
+    ) {
+      assertThrows(() => parseSuccessRecord(changed, "/f", key), StoreError);
+      assertEquals(isPlainlyGood(changed, identity), false);
+    }
+  }
+});
+
+Deno.test("what is not plainly good is left to the reader: files, another identity, an escaped run, no checksum", () => {
+  const identity = '{"params":{},"scheme":1,"task":"t/T"}';
+  assertEquals(isPlainlyGood(record(identity), identity), false);
+  assertEquals(isPlainlyGood(withSum(record(identity)), identity), true);
+  assertEquals(isPlainlyGood(withSum(record(identity)), '{"params":{},"scheme":1,"task":"t/U"}'), false);
+  assertEquals(isPlainlyGood(withSum(record(identity)), ""), false);
+  assertEquals(isPlainlyGood(withSum(record(identity).replace("false", "true")), identity), false);
 });

@@ -10,6 +10,7 @@ import type { ExecutionContext } from "./context.ts";
 import { endLogged } from "./end_logged.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Runtime } from "./runtime.ts";
+import { InProcessTraces } from "./traces.ts";
 
 /** How long `create` may go on after its signal has aborted; then its attempt is ended without it. */
 const GRACE_MS = 5000;
@@ -70,17 +71,24 @@ export async function computeInProcess(runtime: Runtime, options: AttemptOptions
   const over = new AbortController();
   if (limit !== undefined) startLimit(runtime, artifact, limit, timeout, over.signal);
   const signal = AbortSignal.any([claim.lost, timeout.signal, ...options.signals]);
+  const traces = new InProcessTraces({
+    artifact,
+    id: claim.attempt.id,
+    log: (text) => output.write(text),
+    clock: machine.clock,
+  });
   const computing = computeAttempt(runtime, {
     artifact,
     attempt: claim.attempt,
     context: { ...options.context, node: artifact, stack: [...options.context.stack, artifact], signal },
-    io: { signal, output, onProgress: options.onProgress ?? (() => {}), detachedPrograms: true },
+    io: { signal, output, onProgress: options.onProgress ?? (() => {}), detachedPrograms: true, traces },
     ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
     ...(options.run === undefined ? {} : { run: options.run }),
     ...(options.onThrown === undefined ? {} : { onThrown: options.onThrown }),
   });
   const outcome = await withGrace(runtime, computing, signal);
   over.abort();
+  await traces.abandon();
   if (outcome.kind === "failed") file.write(`${outcome.error.stack ?? failureText(outcome)}\n`);
   await file.flush();
   return { outcome, log, ...(signal.aborted ? { reason: signal.reason } : {}) };

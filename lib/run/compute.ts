@@ -11,6 +11,7 @@ import type { Outcome } from "./outcome.ts";
 import { validationFault } from "./result.ts";
 import type { Runtime } from "./runtime.ts";
 import { storedArtifact } from "./stored_artifact.ts";
+import type { AttemptTraces } from "./traces.ts";
 import { writeValue } from "./write_value.ts";
 
 /** An attempt whose claim is held, to be computed in this process. */
@@ -42,7 +43,8 @@ export async function computeAttempt(runtime: Runtime, options: ComputeOptions):
     return await withContext(options.context, async () => {
       const started = runtime.machine.clock.monotonic();
       const made = await makeCreateContext(runtime, artifact, attempt, io);
-      const value = await artifact[ARTIFACT].task.create(made.context);
+      const create = () => artifact[ARTIFACT].task.create(made.context);
+      const value = await (io.traces ? io.traces.around(create) : create());
       const durationMs = runtime.machine.clock.monotonic() - started;
       return await store(runtime, options, value, durationMs, made.usedDir());
     });
@@ -72,7 +74,7 @@ async function store(
   const dir = attemptPaths(paths, attempt).files;
   const encoded = encodeValue(value, { dir, owner: `${artifact}`, artifactReference });
   const written = await writeValue(runtime, dir, encoded, usedDir);
-  await checkFresh(runtime, artifact, dir, encoded.json);
+  await checkFresh(runtime, artifact, dir, encoded.json, options.io.traces);
   const members = [
     `"schema":${RECORD_SCHEMA}`,
     `"identity":${artifact[ARTIFACT].identity}`,
@@ -97,12 +99,19 @@ async function store(
 }
 
 /** Checks a fresh value with the task's own `validate`, as it will be read: a failure is one of this attempt. */
-async function checkFresh(runtime: Runtime, artifact: Artifact, dir: string, json: string): Promise<void> {
+async function checkFresh(
+  runtime: Runtime,
+  artifact: Artifact,
+  dir: string,
+  json: string,
+  traces: AttemptTraces | undefined,
+): Promise<void> {
   const { task } = artifact[ARTIFACT];
   if (!task.validate) return;
   const readBytes = (path: string) => runtime.machine.files.readBytes(path);
   const value = await decodeValue(JSON.parse(json), { dir, artifact: storedArtifact, readBytes });
-  const check = () => task.validate?.({ params: artifact.params, dir, value });
+  const validate = () => task.validate?.({ params: artifact.params, dir, value });
+  const check = () => traces ? traces.around(validate) : validate();
   const fault = await validationFault(runtime, artifact, check, false);
   if (fault !== undefined) throw new ValidationError(`Cannot store the value of ${artifact}: ${fault}`);
 }

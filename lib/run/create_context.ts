@@ -6,6 +6,7 @@ import type { Artifact, CreateContext } from "../task/artifact.ts";
 import { createTaskLog, type OutputSink } from "./attempt_log.ts";
 import { createRunProgram } from "./program.ts";
 import type { Runtime } from "./runtime.ts";
+import type { AttemptTraces } from "./traces.ts";
 
 /** What an attempt needs from whoever runs it. */
 export interface AttemptIo {
@@ -17,6 +18,8 @@ export interface AttemptIo {
   onProgress: (fraction: number, message?: string) => void;
   /** Do programs get process groups of their own? Not in a worker, whose supervisor kills its whole group. */
   detachedPrograms: boolean;
+  /** Keeps what the task does to its process from others. @default nothing is kept */
+  traces?: AttemptTraces;
 }
 
 /** What `create` is given, and what has become of its lazy parts. */
@@ -60,6 +63,7 @@ export async function makeCreateContext(
       log: (chunk) => io.output.write(chunk),
       signal: io.signal,
       detached: io.detachedPrograms,
+      programs: io.traces?.programs,
       files,
       clock: runtime.machine.clock,
       randomId: () => runtime.machine.randomId(),

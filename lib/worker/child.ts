@@ -1,10 +1,12 @@
 import type { Outcome } from "../run/outcome.ts";
+import { writeAll } from "../ui/write_all.ts";
 import { catchUnhandled } from "./blame.ts";
 import { signalGroup } from "./group.ts";
 import { LineChannel } from "./line_channel.ts";
 import { markBytes } from "./mark.ts";
 import { PROTOCOL_VERSION } from "./protocol_version.ts";
 import { ProgressSender } from "./progress_sender.ts";
+import { WorkerTraces } from "./traces.ts";
 import type { ArtifactPayload, SupervisorMessage, TaskMessage } from "./protocol.ts";
 
 /** An attempt as {@link Compute} is given it. */
@@ -19,6 +21,8 @@ export interface ComputeTask extends Omit<TaskMessage, "artifacts" | "type" | "m
 export interface ComputeIo {
   /** Tells how far the task is. @param fraction From 0 to 1. @param message A few words. */
   progress(fraction: number, message?: string): void;
+  /** Keeps what the task does to this process from the next. */
+  traces: WorkerTraces;
 }
 
 /** Makes an attempt: computes and commits. What it throws is a protocol failure: a bug of furu. */
@@ -72,6 +76,7 @@ class Child {
   readonly #compute: Compute;
   readonly #artifacts = new Map<string, ArtifactPayload>();
   readonly #blame = catchUnhandled<RunningTask>((error, task) => this.#unhandled(error, task));
+  readonly #traces = new WorkerTraces((text) => writeAll(Deno.stderr, text));
   #parse: ((line: string) => SupervisorMessage) | undefined;
   #config: unknown;
   #task: RunningTask | undefined;
@@ -138,12 +143,13 @@ class Child {
       this.#attempt(
         { ...rest, artifacts: this.#artifacts, config: this.#config },
         task.abort.signal,
-        { progress: (fraction, text) => progress.report(fraction, text) },
+        { progress: (fraction, text) => progress.report(fraction, text), traces: this.#traces },
       ));
     let outcome = await Promise.race([computing, task.failed.promise]);
     task.ended = true;
     this.#task = undefined;
     progress.stop();
+    this.#traces.end(this.#blame.leftBy(task));
     if (outcome.kind === "failed" && task.signalled) outcome = { ...outcome, signalled: true };
     const marked = printMark(mark);
     await this.channel?.send({
@@ -151,7 +157,7 @@ class Child {
       id: task.id,
       outcome,
       marked,
-      replaceMe: this.#replaceMe || !marked,
+      replaceMe: this.#replaceMe || this.#traces.spoilt || !marked,
     });
   }
 

@@ -31,6 +31,8 @@ export interface ComputeConfig {
 const MAX_MADE = 100_000;
 
 let runtime: Runtime | undefined;
+/** Was code imported for the task that runs? */
+let imported = false;
 const made = new Map<string, Artifact>();
 
 /**
@@ -42,7 +44,10 @@ const made = new Map<string, Artifact>();
 export async function computeTask(task: ComputeTask, signal: AbortSignal, io: ComputeIo): Promise<Outcome> {
   runtime ??= start(task.config as ComputeConfig);
   if (made.size > MAX_MADE) made.clear();
+  io.traces.begin();
+  imported = false;
   const artifact = await makeArtifact(task);
+  if (imported) io.traces.loaded();
   return await computeAttempt(runtime, {
     artifact,
     attempt: task.attempt,
@@ -53,6 +58,7 @@ export async function computeTask(task: ComputeTask, signal: AbortSignal, io: Co
       output: { write: (output) => writeAll(Deno.stderr, output) },
       onProgress: io.progress,
       detachedPrograms: false,
+      traces: io.traces,
     },
     ...(task.replace === undefined ? {} : { replaces: task.replace }),
     ...(task.run === undefined ? {} : { run: task.run }),
@@ -91,7 +97,9 @@ const embedded = embeddedPipeline();
 
 const loader = {
   registryHas: (name: string): boolean => findTask(name) !== undefined,
-  onImport: (): void => {},
+  onImport: (): void => {
+    imported = true;
+  },
   importModule: async (url: string): Promise<unknown> => {
     furuGlobals().loadingModule = url;
     try {

@@ -36,6 +36,8 @@ export interface LeftProgram {
 const ASK_MS = 200;
 const KILL_MS = 2000;
 const POLL_MS = 5;
+/** So often nobody has to be found where some could not be looked at: they began or ended at that moment. */
+const QUIET_LOOKS = 3;
 
 /**
  * Ends all programs of an owner: asks, and kills after a moment.
@@ -48,10 +50,11 @@ export async function endPrograms(
 ): Promise<{ found: LeftProgram[]; left: LeftProgram[] }> {
   const found = new Map<number, LeftProgram>();
   const began = clock.monotonic();
-  for (;;) {
-    const left = findPrograms(owner);
+  for (let quiet = 0;;) {
+    const { programs: left, unsure } = look(owner);
     const waited = clock.monotonic() - began;
-    if (left.length === 0 || waited > KILL_MS) return { found: [...found.values()], left };
+    quiet = left.length > 0 ? 0 : unsure ? quiet + 1 : QUIET_LOOKS;
+    if (quiet >= QUIET_LOOKS || waited > KILL_MS) return { found: [...found.values()], left };
     for (const program of left) {
       if (waited > ASK_MS) send(program.pid, "SIGKILL");
       else if (!found.has(program.pid)) send(program.pid, "SIGTERM");
@@ -64,34 +67,45 @@ export async function endPrograms(
 /** Kills all programs of an owner, at once. */
 export function killPrograms(owner: ProgramOwner): void {
   // What forks while it is looked for is found the next time.
-  for (let round = 0; round < 5; round++) {
-    const left = findPrograms(owner);
-    if (left.length === 0) return;
-    for (const { pid } of left) send(pid, "SIGKILL");
+  for (let quiet = 0, round = 0; quiet < QUIET_LOOKS && round < 10; round++) {
+    const { programs, unsure } = look(owner);
+    quiet = programs.length > 0 ? 0 : unsure ? quiet + 1 : QUIET_LOOKS;
+    for (const { pid } of programs) send(pid, "SIGKILL");
   }
 }
 
+interface Seen {
+  pid: number;
+  session: number;
+  marked: boolean;
+}
+
 /** The programs of an owner that run now; none where the system does not tell (no `/proc`). */
-export function findPrograms({ mark, sessions, spare }: ProgramOwner): LeftProgram[] {
+function look({ mark, sessions, spare }: ProgramOwner): { programs: LeftProgram[]; unsure: boolean } {
   const user = Deno.uid();
   const job = Deno.env.get("SLURM_JOB_ID");
-  const all: { pid: number; session: number; marked: boolean }[] = [];
+  const all: Seen[] = [];
+  let unsure = false;
   for (const pid of processes()) {
     if (pid === Deno.pid || spare.includes(pid)) continue;
     try {
       if (Deno.statSync(`/proc/${pid}`).uid !== user) continue;
       const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-      const [state, , , session] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      const [state, parent, , session] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
       if (state === "Z" || state === "X") continue;
-      all.push({ pid, session: Number(session), marked: isMarked(pid, mark, job) });
+      const environment = Deno.readTextFileSync(`/proc/${pid}/environ`);
+      // Empty while it becomes another program; always so for a thread of the kernel and for `env -i`.
+      if (environment === "" && parent !== "2" && parent !== "0") unsure = true;
+      all.push({ pid, session: Number(session), marked: isMarked(environment, mark, job) });
     } catch {
-      // It ended meanwhile.
+      unsure = true; // It ended meanwhile, and what it started may not have been listed yet.
     }
   }
   const own = sessions.filter(({ pid, ended }) => !ended || !all.some((each) => each.pid === pid));
-  return all
+  const programs = all
     .filter(({ session, marked }) => marked || own.some(({ pid }) => pid === session))
     .map(({ pid }) => ({ pid, command: commandOf(pid) }));
+  return { programs, unsure };
 }
 
 function processes(): number[] {
@@ -102,9 +116,8 @@ function processes(): number[] {
   }
 }
 
-function isMarked(pid: number, mark: string, job: string | undefined): boolean {
-  const text = Deno.readTextFileSync(`/proc/${pid}/environ`);
-  if (!text.includes(mark)) return false;
+function isMarked(text: string, mark: string, job: string | undefined): boolean {
+  if (mark === "" || !text.includes(mark)) return false;
   const variables = text.split("\0");
   const own = variables.find((each) => each.startsWith(`${PROGRAMS_MARK}=`));
   if (!own?.slice(PROGRAMS_MARK.length + 1).split(",").includes(mark)) return false;

@@ -13,8 +13,8 @@ export interface AttemptTraces {
    * @throws {ComputeError} when others have seen what it did, or see it, in a process that goes on nevertheless.
    */
   around<T>(code: () => T | Promise<T>): Promise<T>;
-  /** The programs that `ctx.run` starts; none where the process knows its own. */
-  readonly programs?: AttemptPrograms;
+  /** The programs that `ctx.run` starts. */
+  readonly programs: AttemptPrograms;
 }
 
 /** The programs of one attempt of a process that computes others too. */
@@ -23,14 +23,14 @@ export class AttemptPrograms {
   over = false;
   /** Added to the environment of each. */
   readonly env: Record<string, string>;
-  readonly #mark: string;
+  readonly #mark: string | undefined;
   readonly #sessions: { pid: number; ended: boolean }[] = [];
   #any = false;
 
-  /** @param id The attempt's. */
-  constructor(id: string) {
+  /** @param id The attempt's; none in a process that all programs are told by anyway. */
+  constructor(id?: string) {
     this.#mark = id;
-    this.env = markEnv(id);
+    this.env = id === undefined ? {} : markEnv(id);
   }
 
   /** One that is told by its environment alone was started. */
@@ -49,7 +49,7 @@ export class AttemptPrograms {
   /** Ends all that run. @returns Those that were found, and those that cannot be ended. */
   async end(clock: Clock): Promise<{ found: LeftProgram[]; left: LeftProgram[] }> {
     this.over = true;
-    if (!this.#any) return { found: [], left: [] };
+    if (!this.#any || this.#mark === undefined) return { found: [], left: [] };
     const owner: ProgramOwner = { mark: this.#mark, sessions: this.#sessions, spare: [] };
     return await endPrograms(owner, clock);
   }

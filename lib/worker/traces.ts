@@ -2,7 +2,7 @@ import { systemClock } from "../core/clock.ts";
 import { errorText } from "../core/errors.ts";
 import { Builtins } from "../run/builtins.ts";
 import { endPrograms, PROGRAMS_MARK } from "../run/left_programs.ts";
-import { type AttemptTraces, ProcessState, tracesText } from "../run/traces.ts";
+import { AttemptPrograms, type AttemptTraces, ProcessState, tracesText } from "../run/traces.ts";
 
 /** What Deno keeps open by a number of its own, where it tells that. */
 interface DenoCore {
@@ -29,9 +29,10 @@ interface NodeProcess {
  */
 export class WorkerTraces implements AttemptTraces {
   readonly #log: (text: string) => void;
+  programs = new AttemptPrograms();
   #state = new ProcessState();
   #builtins: Builtins | undefined;
-  #programs = programsSeen();
+  #seen = programsSeen();
   #spare: number[] = [];
   #active = activeThings();
   #spoilt = false;
@@ -40,7 +41,7 @@ export class WorkerTraces implements AttemptTraces {
   constructor(log: (text: string) => void) {
     this.#log = log;
     noteWorkers();
-    this.#spare = this.#programs.children;
+    this.#spare = this.#seen.children;
   }
 
   /** Must the process not be given another task? */
@@ -50,6 +51,7 @@ export class WorkerTraces implements AttemptTraces {
 
   /** Before code is imported: whatever an earlier task's code did after its end is undone. */
   begin(): void {
+    this.programs = new AttemptPrograms();
     const late = this.#builtins?.putBack() ?? [];
     if (late.length === 0 && this.#state.holds()) return;
     this.#spoilt = true;
@@ -63,7 +65,7 @@ export class WorkerTraces implements AttemptTraces {
     this.#builtins = new Builtins();
     const now = programsSeen();
     this.#spare = now.children;
-    this.#programs = now;
+    this.#seen = now;
     this.#active = activeThings();
   }
 
@@ -77,14 +79,15 @@ export class WorkerTraces implements AttemptTraces {
   }
 
   async #putBack(): Promise<void> {
+    this.programs.over = true;
     const changes = this.#builtins!.putBack();
     const lost = this.#state.holds() ? [] : this.#state.restore();
     Deno.exitCode = 0;
     let programs: Awaited<ReturnType<typeof endPrograms>> = { found: [], left: [] };
     const seen = programsSeen();
-    if (seen.faults !== this.#programs.faults || seen.children.some((pid) => !this.#spare.includes(pid))) {
+    if (seen.faults !== this.#seen.faults || seen.children.some((pid) => !this.#spare.includes(pid))) {
       programs = await endPrograms(this.#owner(), systemClock);
-      this.#programs = programsSeen();
+      this.#seen = programsSeen();
     }
     const lines = tracesText(changes, programs);
     for (const what of lost) lines.push(`changed ${what}`);

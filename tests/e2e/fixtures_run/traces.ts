@@ -24,25 +24,18 @@ interface Trace {
 const all = globalThis as any;
 const { chdir } = Deno;
 const never = () => {};
-const running = (name: string): unknown => {
-  const { stdout } = new Deno.Command("pgrep", { args: ["-f", `sleep ${Deno.pid % 1 + 7000}.${name}`] }).outputSync();
-  const pids = new TextDecoder().decode(stdout).trim();
-  return pids === "" ? "clean" : `runs still: ${pids}`;
-};
-/** A duration that tells this very program from all others, and a look for it. */
-const mark = (): string => scene.replace(/\D/g, "") + scene.length + Math.abs(hash(scene));
 function hash(text: string): number {
   let sum = 0;
   for (const char of text) sum = (sum * 31 + char.charCodeAt(0)) | 0;
   return sum;
 }
+/** A duration that tells this very program from all others, and a look for it. */
 const long = `9${Math.abs(hash(scene))}`;
 const alive: Look = () => {
   const { stdout } = new Deno.Command("pgrep", { args: ["-f", `^sleep ${long}`] }).outputSync();
   const pids = new TextDecoder().decode(stdout).trim();
   return pids === "" ? "clean" : `it runs still: ${pids}`;
 };
-void running, mark;
 const value = (look: Look, clean: unknown): Look => () => look() === clean ? "clean" : look();
 const ticks = (): unknown => {
   try {
@@ -51,11 +44,24 @@ const ticks = (): unknown => {
     return "clean";
   }
 };
-const tick = () => Deno.writeTextFileSync(`${scene}/ticked`, "x", { append: true });
+const isLooking = () => {
+  try {
+    return Deno.statSync(`${scene}/looking`).isFile;
+  } catch {
+    return false;
+  }
+};
+/** Runs for nobody once the next task runs. */
+const tick = () => {
+  if (isLooking()) Deno.writeTextFileSync(`${scene}/ticked`, "x", { append: true });
+};
 
 const traces: Record<string, Trace> = {
   chdir: { leave: () => Deno.chdir(other), look: value(() => Deno.readTextFileSync("number.txt"), "1") },
-  nodeChdir: { leave: () => process.chdir(other), look: value(() => Deno.readTextFileSync("number.txt"), "1") },
+  nodeChdir: {
+    leave: () => process.chdir(other),
+    look: value(() => Deno.readTextFileSync("number.txt"), "1"),
+  },
   chdirThrows: {
     leave: ({ attempt }) => {
       if (attempt > 1) return;
@@ -87,7 +93,10 @@ const traces: Record<string, Trace> = {
   },
   umask: { leave: () => void Deno.umask(0o000), look: value(() => Deno.umask(), 0o022) },
   exitCode: { leave: () => void (Deno.exitCode = 3), look: value(() => Deno.exitCode, 0) },
-  stackTraceLimit: { leave: () => void (Error.stackTraceLimit = 1), look: value(() => Error.stackTraceLimit, 10) },
+  stackTraceLimit: {
+    leave: () => void (Error.stackTraceLimit = 1),
+    look: value(() => Error.stackTraceLimit, 10),
+  },
   globalAdded: { leave: () => void (all.trace = 1), look: value(() => all.trace, undefined) },
   globalChanged: { leave: () => void (all.ofTheModule = 1), look: value(() => all.ofTheModule, "kept") },
   globalDeleted: { leave: () => void delete all.ofTheModule, look: value(() => all.ofTheModule, "kept") },
@@ -104,7 +113,10 @@ const traces: Record<string, Trace> = {
     leave: () => void (all.Object.prototype.trace = 1),
     look: value(() => all.trace, undefined),
   },
-  jsonStringify: { leave: () => void (JSON.stringify = () => "99"), look: value(() => JSON.stringify(1), "1") },
+  jsonStringify: {
+    leave: () => void (JSON.stringify = () => "99"),
+    look: value(() => JSON.stringify(1), "1"),
+  },
   dateNow: { leave: () => void (Date.now = () => 1), look: value(() => Date.now() === 1, false) },
   random: { leave: () => void (Math.random = () => 0.5), look: value(() => Math.random() === 0.5, false) },
   sizeGetter: {
@@ -115,14 +127,26 @@ const traces: Record<string, Trace> = {
     leave: () => void (all.Array.prototype[Symbol.iterator] = function* () {}),
     look: value(() => [...[1]].length, 1),
   },
-  then: { leave: () => void (all.Promise.prototype.trace = 1), look: value(() => all.Promise.prototype.trace, undefined) },
+  then: {
+    leave: () => void (all.Promise.prototype.trace = 1),
+    look: value(() => all.Promise.prototype.trace, undefined),
+  },
   typedArray: {
     leave: () => void (all.Object.getPrototypeOf(Uint8Array.prototype).trace = 1),
     look: value(() => all.Uint8Array.prototype.trace, undefined),
   },
-  frozen: { leave: () => void Object.freeze(Set.prototype), look: value(() => Object.isFrozen(Set.prototype), false) },
-  consoleReplaced: { leave: () => void (console.log = never), look: value(() => console.log === never, false) },
-  denoReplaced: { leave: () => void (all.Deno.readTextFile = never), look: value(() => all.Deno.readTextFile === never, false) },
+  frozen: {
+    leave: () => void Object.freeze(Set.prototype),
+    look: value(() => Object.isFrozen(Set.prototype), false),
+  },
+  consoleReplaced: {
+    leave: () => void (console.log = never),
+    look: value(() => console.log === never, false),
+  },
+  denoReplaced: {
+    leave: () => void (all.Deno.readTextFile = never),
+    look: value(() => all.Deno.readTextFile === never, false),
+  },
   timeout: { leave: () => void setTimeout(tick, 100), look: ticks },
   interval: { leave: () => void setInterval(tick, 20), look: ticks },
   nodeTimer: { leave: () => void timers.setTimeout(tick, 100), look: ticks },
@@ -170,8 +194,14 @@ const traces: Record<string, Trace> = {
   runHoldsNothing: { leave: ({ run }) => run(["sh", "-c", `sleep ${long} >/dev/null 2>&1 &`]), look: alive },
   runNohup: { leave: ({ run }) => run(["sh", "-c", `nohup sleep ${long} >/dev/null 2>&1 &`]), look: alive },
   runSetsid: { leave: ({ run }) => run(["sh", "-c", `setsid sleep ${long} >/dev/null 2>&1 &`]), look: alive },
-  runTwice: { leave: ({ run }) => run(["sh", "-c", `(setsid sh -c 'sleep ${long} &' &) >/dev/null 2>&1`]), look: alive },
-  runCleared: { leave: ({ run }) => run(["sh", "-c", `env -i sleep ${long} >/dev/null 2>&1 &`]), look: alive },
+  runTwice: {
+    leave: ({ run }) => run(["sh", "-c", `(setsid sh -c 'sleep ${long} &' &) >/dev/null 2>&1`]),
+    look: alive,
+  },
+  runCleared: {
+    leave: ({ run }) => run(["sh", "-c", `env -i sleep ${long} >/dev/null 2>&1 &`]),
+    look: alive,
+  },
   runDeaf: {
     leave: ({ run }) => run(["sh", "-c", `trap '' TERM HUP; setsid sleep ${long} >/dev/null 2>&1 &`]),
     look: alive,
@@ -183,19 +213,19 @@ const traces: Record<string, Trace> = {
     look: alive,
   },
   commandShell: {
-    leave: () => void new Deno.Command("sh", { args: ["-c", `sleep ${long} >/dev/null 2>&1 &`] }).outputSync(),
+    leave: () =>
+      void new Deno.Command("sh", { args: ["-c", `sleep ${long} >/dev/null 2>&1 &`] }).outputSync(),
     look: alive,
   },
   nodeSpawn: {
-    leave: async () => void (await import("node:child_process")).spawn("sleep", [long], { stdio: "ignore" }).unref(),
+    leave: async () =>
+      void (await import("node:child_process")).spawn("sleep", [long], { stdio: "ignore" }).unref(),
     look: alive,
   },
 };
 
 const [mode, kind] = Deno.args;
 const about = z.object({ kind: z.string(), n: z.number().default(0) });
-const pids = z.object({ pid: z.number() });
-void pids;
 const Leave = defineTask({
   name: "traces/Leave",
   params: about,
@@ -209,6 +239,7 @@ const Look = defineTask({
   params: z.object({ kind: z.string(), after: Leave.schema }),
   dependencies: ({ after }) => [after],
   create: async ({ params }) => {
+    Deno.writeTextFileSync(`${scene}/looking`, "");
     const seen = await traces[params.kind]!.look();
     await new Promise((resolve) => setTimeout(resolve, 300));
     const later = await traces[params.kind]!.look();

@@ -10,7 +10,7 @@ import type { ExecutionContext } from "./context.ts";
 import { endLogged } from "./end_logged.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Runtime } from "./runtime.ts";
-import { InProcessTraces } from "./traces.ts";
+import { asFuru, InProcessTraces } from "./traces.ts";
 
 /** How long `create` may go on after its signal has aborted; then its attempt is ended without it. */
 const GRACE_MS = 5000;
@@ -77,11 +77,13 @@ export async function computeInProcess(runtime: Runtime, options: AttemptOptions
     log: (text) => output.write(text),
     clock: machine.clock,
   });
+  const onProgress = (fraction: number, message?: string) =>
+    asFuru(() => options.onProgress?.(fraction, message));
   const computing = computeAttempt(runtime, {
     artifact,
     attempt: claim.attempt,
     context: { ...options.context, node: artifact, stack: [...options.context.stack, artifact], signal },
-    io: { signal, output, onProgress: options.onProgress ?? (() => {}), detachedPrograms: true, traces },
+    io: { signal, output, onProgress, detachedPrograms: true, traces },
     ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
     ...(options.run === undefined ? {} : { run: options.run }),
     ...(options.onThrown === undefined ? {} : { onThrown: options.onThrown }),

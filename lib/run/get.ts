@@ -13,6 +13,7 @@ import { refuseWhileLoading } from "./loading.ts";
 import { findResult, type Found, type Result } from "./result.ts";
 import type { Runtime } from "./runtime.ts";
 import { isStoredOnly } from "./stored_artifact.ts";
+import { asFuru } from "./traces.ts";
 import { Waiter } from "./wait.ts";
 
 /** Options of {@link get}. */
@@ -70,7 +71,7 @@ export async function getWith(
     );
   }
   if (context?.mode === "executor") return await getInExecutor(context, artifact, options);
-  return await getInteractive(runtime, context, artifact, options);
+  return await asFuru(() => getInteractive(runtime, context, artifact, options));
 }
 
 async function getInteractive(

@@ -3,6 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import { ComputeError, errorText, PermanentError } from "../core/errors.ts";
 import type { Artifact } from "../task/artifact.ts";
 import { Builtins, type SharedChange } from "./builtins.ts";
+import { type Owned, watchOwned } from "./owned.ts";
 import { endPrograms, type LeftProgram, markEnv, type ProgramOwner } from "./left_programs.ts";
 
 /** Keeps what a task does to its process from whatever is computed next in it. */
@@ -79,16 +80,19 @@ export class ProcessState {
   readonly #cwd = currentFolder();
   readonly #env = Deno.env.toObject();
   readonly #umask = Deno.umask();
+  readonly #exitCode = Deno.exitCode;
 
   /** Is it what the process has now? */
   holds(): boolean {
     return this.#cwd === currentFolder() && this.#umask === Deno.umask() &&
+      this.#exitCode === Deno.exitCode &&
       sameEnv(this.#env, Deno.env.toObject());
   }
 
   /** Makes the process what it was. @returns What cannot be put back, in words; mostly nothing. */
   restore(): string[] {
     Deno.umask(this.#umask);
+    Deno.exitCode = this.#exitCode;
     const now = Deno.env.toObject();
     for (const name in now) if (!(name in this.#env)) Deno.env.delete(name);
     for (const name in this.#env) {
@@ -137,10 +141,22 @@ interface Active {
 }
 
 const active: Active[] = [];
-const storage = new AsyncLocalStorage<Active>();
+const storage = new AsyncLocalStorage<{ one: Active; own: boolean }>();
+/** The attempt whose own code runs now. */
+const current = (): Active | undefined => {
+  const store = storage.getStore();
+  return store?.own ? store.one : undefined;
+};
+let owned: Owned<Active> | undefined;
 /** What the process is apart from its attempts, while there are any. */
 let base: ProcessState | undefined;
 let builtins: Builtins | undefined;
+
+/** Runs furu's own code that a task asked for: what it sets up may have to outlive the attempt. */
+export function asFuru<T>(code: () => T): T {
+  const store = storage.getStore();
+  return store?.own ? storage.run({ one: store.one, own: false }, code) : code();
+}
 
 /** What {@link InProcessTraces} needs to know of its attempt. */
 export interface InProcessOptions {
@@ -175,7 +191,7 @@ export class InProcessTraces implements AttemptTraces {
     this.#open.push(one);
     let value: T;
     try {
-      value = await storage.run(one, code);
+      value = await storage.run({ one, own: true }, code);
     } catch (error) {
       await this.#end(one);
       throw error; // its own error says more than what it left
@@ -200,6 +216,10 @@ export class InProcessTraces implements AttemptTraces {
   async #end(one: Active): Promise<void> {
     if (one.over) return;
     const changes = end(one);
+    const down = [...new Set(owned!.end(one))];
+    if (down.length > 0) {
+      this.#options.log(`furu: ${one.artifact} left behind: ${listed(down)} (ended now)\n`);
+    }
     const programs = await this.programs.end(this.#options.clock);
     for (const { command } of programs.left) {
       one.faults.push(`left \`${command}\` running, which cannot be ended`);
@@ -211,7 +231,7 @@ export class InProcessTraces implements AttemptTraces {
 }
 
 function begin(artifact: Artifact, programs: AttemptPrograms): Active {
-  const parent = storage.getStore();
+  const parent = storage.getStore()?.one;
   const above = parent === undefined || parent.over ? [] : [...parent.above, parent];
   intercept();
   const before = new ProcessState();
@@ -252,6 +272,7 @@ function end(one: Active): SharedChange[] {
 function intercept(): void {
   if (intercepted) return;
   intercepted = true;
+  owned = watchOwned(current);
   wrap(Deno, "chdir", "the folder", "`cwd`");
   wrap(Deno.env, "set", "the environment", "`env`");
   wrap(Deno.env, "delete", "the environment", "`env`");
@@ -271,7 +292,7 @@ function wrap<T extends object>(object: T, name: keyof T & string, what: string,
   const original = object[name] as (...args: unknown[]) => unknown;
   const replacement = {
     [name](this: unknown, ...args: unknown[]): unknown {
-      const one = storage.getStore();
+      const one = current();
       if (one === undefined) {
         const apart = base?.holds();
         const result = original.apply(this, args);
@@ -305,7 +326,7 @@ function markedCommand(original: typeof Deno.Command): typeof Deno.Command {
       [command, options]: [string | URL, Deno.CommandOptions | undefined],
       newTarget,
     ): object {
-      const one = storage.getStore();
+      const one = current();
       if (one === undefined) return Reflect.construct(target, [command, options], newTarget);
       one.programs.started();
       const env = { ...one.programs.env, ...options?.env };

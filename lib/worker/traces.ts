@@ -82,7 +82,6 @@ export class WorkerTraces implements AttemptTraces {
     this.programs.over = true;
     const changes = this.#builtins!.putBack();
     const lost = this.#state.holds() ? [] : this.#state.restore();
-    Deno.exitCode = 0;
     let programs: Awaited<ReturnType<typeof endPrograms>> = { found: [], left: [] };
     const seen = programsSeen();
     if (seen.faults !== this.#seen.faults || seen.children.some((pid) => !this.#spare.includes(pid))) {

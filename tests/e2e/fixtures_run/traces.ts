@@ -1,10 +1,10 @@
 /**
- * Leaves a trace of one kind in one task and looks for it in the next; prints what both saw.
- * Arguments: how it is computed (`local`, `inline` or `get`) and the kind.
+ * For each kind of trace, one task leaves it and the next looks for it; prints what was seen.
+ * Arguments: how it is computed (`local`, `inline` or `get`), and the kinds, where not all.
  */
 import timers from "node:timers";
 import process from "node:process";
-import { type CreateContext, defineTask, get, runLocal, z } from "../../../mod.ts";
+import { type Artifact, type CreateContext, defineTask, get, runLocal, z } from "../../../mod.ts";
 
 const scene = Deno.env.get("SCENE")!;
 const other = `${scene}/other`;
@@ -13,54 +13,55 @@ Deno.env.set("OF_THE_MODULE", "kept");
 Deno.env.set("ALSO_OF_THE_MODULE", "kept");
 Object.assign(globalThis, { ofTheModule: "kept" });
 
-/** `"clean"`, or what was seen. */
-type Look = () => unknown;
 interface Trace {
   leave: (ctx: CreateContext) => unknown;
-  look: Look;
+  /** Returns `"clean"`, or what is seen. */
+  look: () => unknown;
+  /** Is it to be looked for a moment later, too? */
+  later?: boolean;
 }
 
 // deno-lint-ignore no-explicit-any -- tasks that behave badly
 const all = globalThis as any;
 const { chdir } = Deno;
 const never = () => {};
-function hash(text: string): number {
-  let sum = 0;
-  for (const char of text) sum = (sum * 31 + char.charCodeAt(0)) | 0;
-  return sum;
-}
+/** The kind that is computed. */
+let kind = "";
+
 /** A duration that tells this very program from all others, and a look for it. */
-const long = `9${Math.abs(hash(scene))}`;
-const alive: Look = () => {
-  const { stdout } = new Deno.Command("pgrep", { args: ["-f", `sleep ${long}$`] }).outputSync();
+const long = (): string => {
+  let sum = 0;
+  for (const char of `${scene} ${kind}`) sum = (sum * 31 + char.charCodeAt(0)) | 0;
+  return `9${Math.abs(sum)}`;
+};
+const alive = (): unknown => {
+  const { stdout } = new Deno.Command("pgrep", { args: ["-f", `sleep ${long()}$`] }).outputSync();
   const pids = new TextDecoder().decode(stdout).trim();
   return pids === "" ? "clean" : `it runs still: ${pids}`;
 };
-const value = (look: Look, clean: unknown): Look => () => look() === clean ? "clean" : look();
-const ticks = (): unknown => {
+const value = (look: () => unknown, clean: unknown) => () => look() === clean ? "clean" : look();
+const exists = (path: string): boolean => {
   try {
-    return Deno.statSync(`${scene}/ticked`).size === 0 ? "clean" : "ticked";
-  } catch {
-    return "clean";
-  }
-};
-const isLooking = () => {
-  try {
-    return Deno.statSync(`${scene}/looking`).isFile;
+    return Deno.statSync(path).isFile;
   } catch {
     return false;
   }
 };
-/** Runs for nobody once the next task runs. */
-const tick = () => {
-  if (isLooking()) Deno.writeTextFileSync(`${scene}/ticked`, "x", { append: true });
+const ticked = () => exists(`${scene}/ticked-${kind}`) ? "ticked" : "clean";
+/** Does something once the next task runs. */
+const ticker = () => {
+  const mine = kind;
+  return () => {
+    if (exists(`${scene}/looking-${mine}`)) Deno.writeTextFileSync(`${scene}/ticked-${mine}`, "");
+  };
 };
+const number = value(() => Deno.readTextFileSync("number.txt"), "1");
 
 const traces: Record<string, Trace> = {
-  chdir: { leave: () => Deno.chdir(other), look: value(() => Deno.readTextFileSync("number.txt"), "1") },
+  chdir: { leave: () => Deno.chdir(other), look: number },
   nodeChdir: {
     leave: () => process.chdir(other),
-    look: value(() => Deno.readTextFileSync("number.txt"), "1"),
+    look: number,
   },
   chdirThrows: {
     leave: ({ attempt }) => {
@@ -68,7 +69,7 @@ const traces: Record<string, Trace> = {
       chdir(other);
       throw new Error("after chdir");
     },
-    look: value(() => Deno.readTextFileSync("number.txt"), "1"),
+    look: number,
   },
   folderRemoved: {
     leave: () => {
@@ -76,7 +77,7 @@ const traces: Record<string, Trace> = {
       Deno.chdir(`${scene}/gone`);
       Deno.removeSync(`${scene}/gone`);
     },
-    look: value(() => Deno.readTextFileSync("number.txt"), "1"),
+    look: number,
   },
   envSet: { leave: () => Deno.env.set("TRACE", "1"), look: value(() => Deno.env.get("TRACE"), undefined) },
   envChanged: {
@@ -102,7 +103,7 @@ const traces: Record<string, Trace> = {
   globalDeleted: { leave: () => void delete all.ofTheModule, look: value(() => all.ofTheModule, "kept") },
   fetchMocked: { leave: () => void (all.fetch = never), look: value(() => all.fetch === never, false) },
   arrayMap: {
-    leave: () => void (Array.prototype.map = () => [99]),
+    leave: () => void (all.Array.prototype.map = () => [99]),
     look: value(() => [1].map((x) => x)[0], 1),
   },
   prototypeAdded: {
@@ -147,26 +148,26 @@ const traces: Record<string, Trace> = {
     leave: () => void (all.Deno.readTextFile = never),
     look: value(() => all.Deno.readTextFile === never, false),
   },
-  timeout: { leave: () => void setTimeout(tick, 100), look: ticks },
-  interval: { leave: () => void setInterval(tick, 20), look: ticks },
-  nodeTimer: { leave: () => void timers.setTimeout(tick, 100), look: ticks },
+  timeout: { leave: () => void setTimeout(ticker(), 100), look: ticked, later: true },
+  interval: { leave: () => void setInterval(ticker(), 20), look: ticked, later: true },
+  nodeTimer: { leave: () => void timers.setTimeout(ticker(), 100), look: ticked, later: true },
   eventListener: {
-    leave: () => addEventListener("trace", tick),
+    leave: () => addEventListener("trace", ticker()),
     look: () => {
       dispatchEvent(new Event("trace"));
-      return ticks();
+      return ticked();
     },
   },
   handler: {
-    leave: () => void (all.onunhandledrejection = tick),
+    leave: () => void (all.onunhandledrejection = never),
     look: value(() => all.onunhandledrejection, null),
   },
   processListener: {
-    leave: () => void process.on("warning", tick),
-    look: value(() => process.listeners("warning").includes(tick as never), false),
+    leave: () => void process.on("warning", never),
+    look: value(() => process.listeners("warning").includes(never), false),
   },
   signalListener: {
-    leave: () => Deno.addSignalListener("SIGUSR2", tick),
+    leave: () => Deno.addSignalListener("SIGUSR2", ticker()),
     // Without a listener the signal would end the process.
     look: async () => {
       const keep = () => {};
@@ -174,87 +175,126 @@ const traces: Record<string, Trace> = {
       Deno.kill(Deno.pid, "SIGUSR2");
       await new Promise((resolve) => setTimeout(resolve, 100));
       Deno.removeSignalListener("SIGUSR2", keep);
-      return ticks();
+      return ticked();
     },
   },
   webWorker: {
-    leave: () => void new Worker(`data:text/javascript,setInterval(()=>{},100)`, { type: "module" }),
-    look: () => {
-      const names = [...Deno.readDirSync("/proc/self/task")].map(({ name }) =>
-        Deno.readTextFileSync(`/proc/self/task/${name}/comm`).trim()
-      );
-      return names.some((name) => /^worker-/.test(name)) ? names.join(" ") : "clean";
+    leave: () => {
+      const code = `setInterval(() => {
+        try { Deno.statSync("${scene}/looking-webWorker"), Deno.writeTextFileSync("${scene}/ticked-webWorker", ""); }
+        catch { /* not yet */ }
+      }, 20)`;
+      new Worker(`data:text/javascript,${encodeURIComponent(code)}`, { type: "module" });
     },
+    look: ticked,
+    later: true,
   },
   server: {
-    leave: () => void Deno.serve({ port: 0, onListen: never }, () => new Response("x")),
-    look: () => "clean",
+    leave: () => {
+      const { port } = Deno.serve({ port: 0, onListen: never }, () => new Response("x")).addr as Deno.NetAddr;
+      Deno.writeTextFileSync(`${scene}/port`, String(port));
+    },
+    look: async () => {
+      const port = Number(Deno.readTextFileSync(`${scene}/port`));
+      return await Deno.connect({ port }).then((it) => (it.close(), "it listens still"), () => "clean");
+    },
   },
-  run: { leave: ({ run }) => run(["sh", "-c", `sleep ${long} &`]), look: alive },
-  runHoldsNothing: { leave: ({ run }) => run(["sh", "-c", `sleep ${long} >/dev/null 2>&1 &`]), look: alive },
-  runNohup: { leave: ({ run }) => run(["sh", "-c", `nohup sleep ${long} >/dev/null 2>&1 &`]), look: alive },
-  runSetsid: { leave: ({ run }) => run(["sh", "-c", `setsid sleep ${long} >/dev/null 2>&1 &`]), look: alive },
+  run: { leave: ({ run }) => run(["sh", "-c", `sleep ${long()} &`]), look: alive },
+  runHoldsNothing: {
+    leave: ({ run }) => run(["sh", "-c", `sleep ${long()} >/dev/null 2>&1 &`]),
+    look: alive,
+  },
+  runNohup: { leave: ({ run }) => run(["sh", "-c", `nohup sleep ${long()} >/dev/null 2>&1 &`]), look: alive },
+  runSetsid: {
+    leave: ({ run }) => run(["sh", "-c", `setsid sleep ${long()} >/dev/null 2>&1 &`]),
+    look: alive,
+  },
   runTwice: {
-    leave: ({ run }) => run(["sh", "-c", `(setsid sh -c 'sleep ${long} &' &) >/dev/null 2>&1`]),
+    leave: ({ run }) => run(["sh", "-c", `(setsid sh -c 'sleep ${long()} &' &) >/dev/null 2>&1`]),
     look: alive,
   },
   runCleared: {
-    leave: ({ run }) => run(["sh", "-c", `env -i sleep ${long} >/dev/null 2>&1 &`]),
+    leave: ({ run }) => run(["sh", "-c", `env -i sleep ${long()} >/dev/null 2>&1 &`]),
     look: alive,
   },
   runDeaf: {
-    leave: ({ run }) => run(["sh", "-c", `trap '' TERM HUP; setsid sleep ${long} >/dev/null 2>&1 &`]),
+    leave: ({ run }) => run(["sh", "-c", `trap '' TERM HUP; setsid sleep ${long()} >/dev/null 2>&1 &`]),
     look: alive,
   },
-  runNotAwaited: { leave: ({ run }) => void run(["sleep", long]), look: alive },
-  command: { leave: () => void new Deno.Command("sleep", { args: [long] }).spawn().unref(), look: alive },
+  runNotAwaited: { leave: ({ run }) => void run(["sleep", long()]), look: alive },
+  command: { leave: () => void new Deno.Command("sleep", { args: [long()] }).spawn().unref(), look: alive },
   commandDetached: {
-    leave: () => void new Deno.Command("sleep", { args: [long], detached: true }).spawn().unref(),
+    leave: () => void new Deno.Command("sleep", { args: [long()], detached: true }).spawn().unref(),
     look: alive,
   },
   commandShell: {
     leave: () =>
-      void new Deno.Command("sh", { args: ["-c", `sleep ${long} >/dev/null 2>&1 &`] }).outputSync(),
+      void new Deno.Command("sh", { args: ["-c", `sleep ${long()} >/dev/null 2>&1 &`] }).outputSync(),
     look: alive,
   },
   nodeSpawn: {
     leave: async () =>
-      void (await import("node:child_process")).spawn("sleep", [long], { stdio: "ignore" }).unref(),
+      void (await import("node:child_process")).spawn("sleep", [long()], { stdio: "ignore" }).unref(),
     look: alive,
   },
 };
 
-const [mode, kind] = Deno.args;
-const about = z.object({ kind: z.string(), n: z.number().default(0) });
+const [mode, ...asked] = Deno.args;
+const kinds = Object.keys(traces);
+
 const Leave = defineTask({
   name: "traces/Leave",
-  params: about,
+  params: z.object({ kind: z.string(), chained: z.boolean() }),
+  // One kind after another, so that none is hidden by a process that was replaced for another.
+  dependencies: ({ kind, chained }): Artifact[] => {
+    const before = kinds[kinds.indexOf(kind) - 1];
+    return chained && before !== undefined ? [look(before, chained)] : [];
+  },
   create: async (ctx) => {
-    await traces[ctx.params.kind]!.leave(ctx);
+    kind = ctx.params.kind;
+    await traces[kind]!.leave(ctx);
     return Deno.pid;
   },
 });
 const Look = defineTask({
   name: "traces/Look",
-  params: z.object({ kind: z.string(), after: Leave.schema }),
+  params: z.object({ after: Leave.schema }),
   dependencies: ({ after }) => [after],
   create: async ({ params }) => {
-    Deno.writeTextFileSync(`${scene}/looking`, "");
-    const seen = await traces[params.kind]!.look();
+    kind = params.after.params.kind;
+    Deno.writeTextFileSync(`${scene}/looking-${kind}`, "");
+    const { look, later } = traces[kind]!;
+    const seen = await look();
+    if (seen !== "clean" || !later) return { seen, pid: Deno.pid };
     await new Promise((resolve) => setTimeout(resolve, 300));
-    const later = await traces[params.kind]!.look();
-    return { seen, later, pid: Deno.pid, left: await get(params.after) };
+    return { seen: await look(), pid: Deno.pid };
   },
 });
 
+function look(kind: string, chained: boolean) {
+  return Look({ after: Leave({ kind, chained }) });
+}
+
 if (import.meta.main) {
-  const artifact = Look({ kind: kind!, after: Leave({ kind: kind! }) });
-  try {
-    if (mode === "get") await get(Leave({ kind: kind! }));
-    else await runLocal(artifact, { maxWorkers: 1, ...(mode === "inline" ? { isolation: "inline" } : {}) });
-    console.log(JSON.stringify(await get(artifact)));
-  } catch (error) {
-    console.log(JSON.stringify({ error: (error as Error).message }));
+  const wanted = asked.length > 0 ? asked : kinds;
+  const roots = wanted.map((kind) => look(kind, mode === "local" && asked.length === 0));
+  const options = mode === "inline" ? { isolation: "inline" } as const : {};
+  if (mode !== "get") {
+    await runLocal(roots, { ...options, maxWorkers: 1, keepGoing: true, maxComputeRetries: 1 }).catch(
+      () => {},
+    );
   }
+  const report: Record<string, unknown> = {};
+  for (const root of roots) {
+    const { after } = root.params;
+    try {
+      const left = await get(after);
+      const { seen, pid } = await get(root);
+      report[after.params.kind] = { seen, replaced: pid !== left, hash: after.hash };
+    } catch (error) {
+      report[after.params.kind] = { error: (error as Error).message, hash: after.hash };
+    }
+  }
+  console.log(JSON.stringify(report));
   Deno.exit(0);
 }

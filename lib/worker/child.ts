@@ -76,7 +76,7 @@ class Child {
   readonly #compute: Compute;
   readonly #artifacts = new Map<string, ArtifactPayload>();
   readonly #blame = catchUnhandled<RunningTask>((error, task) => this.#unhandled(error, task));
-  readonly #traces = new WorkerTraces((text) => writeAll(Deno.stderr, text));
+  #traces!: WorkerTraces;
   #parse: ((line: string) => SupervisorMessage) | undefined;
   #config: unknown;
   #task: RunningTask | undefined;
@@ -87,7 +87,9 @@ class Child {
     this.#compute = compute;
   }
 
+  /** Once this process has set up all of its own. */
   async prepare(): Promise<void> {
+    this.#traces = new WorkerTraces((text) => writeAll(Deno.stderr, text));
     const { supervisorMessageSchema } = await import("./protocol.ts");
     this.#parse = (line) => supervisorMessageSchema.parse(JSON.parse(line));
   }

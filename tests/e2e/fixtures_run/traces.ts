@@ -1,6 +1,6 @@
 /**
  * For each kind of trace, one task leaves it and the next looks for it; prints what was seen.
- * Arguments: how it is computed (`local`, `inline` or `get`), and the kinds, where not all.
+ * Its argument is how it is computed: `local`, `inline` or `get`. `KINDS` names the kinds, where not all.
  */
 import timers from "node:timers";
 import process from "node:process";
@@ -239,8 +239,8 @@ const traces: Record<string, Trace> = {
   },
 };
 
-const [mode, ...asked] = Deno.args;
-const kinds = Object.keys(traces);
+const [mode] = Deno.args;
+const kinds = Deno.env.get("KINDS")?.split(" ") ?? Object.keys(traces);
 
 const Leave = defineTask({
   name: "traces/Leave",
@@ -276,8 +276,7 @@ function look(kind: string, chained: boolean) {
 }
 
 if (import.meta.main) {
-  const wanted = asked.length > 0 ? asked : kinds;
-  const roots = wanted.map((kind) => look(kind, mode === "local" && asked.length === 0));
+  const roots = kinds.map((kind) => look(kind, mode === "local"));
   const options = mode === "inline" ? { isolation: "inline" } as const : {};
   if (mode !== "get") {
     await runLocal(roots, { ...options, maxWorkers: 1, keepGoing: true, maxComputeRetries: 1 }).catch(

@@ -133,3 +133,53 @@ function watchServers<A>(owned: Owned<A>): void {
     return server;
   };
 }
+
+/** What is needed of node's `process`. */
+interface NodeProcess {
+  on(event: string, listener: (name: PropertyKey, listener: unknown) => void): void;
+  removeListener(event: PropertyKey, listener: unknown): void;
+  getBuiltinModule(name: string): { ChildProcess: { prototype: { spawn: (options: NodeSpawn) => unknown } } };
+}
+
+interface NodeSpawn {
+  env?: Record<string, string>;
+  envPairs?: string[];
+}
+
+/** Has anything loaded node's `process`? Asking for it would load it, which takes longer than a small task. */
+export function isNodeLoaded(): boolean {
+  return Object.hasOwn(console, "_stdout");
+}
+
+/**
+ * The same for listeners of node's `process`, and for the programs that its modules start.
+ *
+ * @param started Gives the environment that marks a program of whoever runs now.
+ */
+export function watchNode<A>(owned: Owned<A>, started: () => Record<string, string> | undefined): void {
+  const { process } = globalThis as unknown as { process: NodeProcess };
+  const ids = new Map<unknown, number>();
+  const keyOf = (name: PropertyKey, listener: unknown): string => {
+    if (!ids.has(listener)) ids.set(listener, ids.size);
+    return `process ${String(name)} ${ids.get(listener)}`;
+  };
+  process.on("newListener", (name, listener) => {
+    owned.add(keyOf(name, listener), `a listener of process for ${String(name)}`, () => {
+      process.removeListener(name, listener);
+    });
+  });
+  process.on("removeListener", (name, listener) => owned.delete(keyOf(name, listener)));
+  const { prototype } = process.getBuiltinModule("node:child_process").ChildProcess;
+  const { spawn } = prototype;
+  prototype.spawn = function (options) {
+    const mark = started();
+    if (mark === undefined) return spawn.call(this, options);
+    const pairs = Object.entries(mark).map(([name, value]) => `${name}=${value}`);
+    const { env, envPairs } = options;
+    return spawn.call(this, {
+      ...options,
+      ...(env === undefined ? {} : { env: { ...env, ...mark } }),
+      ...(envPairs === undefined ? {} : { envPairs: [...envPairs, ...pairs] }),
+    });
+  };
+}

@@ -3,7 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import { ComputeError, errorText, PermanentError } from "../core/errors.ts";
 import type { Artifact } from "../task/artifact.ts";
 import { Builtins, type SharedChange } from "./builtins.ts";
-import { type Owned, watchOwned } from "./owned.ts";
+import { isNodeLoaded, type Owned, watchNode, watchOwned } from "./owned.ts";
 import { endPrograms, type LeftProgram, markEnv, type ProgramOwner } from "./left_programs.ts";
 
 /** Keeps what a task does to its process from whatever is computed next in it. */
@@ -270,7 +270,18 @@ function end(one: Active): SharedChange[] {
  * script, which may go on meanwhile and is left alone. Stays for as long as the process.
  */
 function intercept(): void {
-  if (intercepted) return;
+  if (!intercepted) wrapAll();
+  if (!node && isNodeLoaded()) {
+    node = true;
+    watchNode(owned!, () => {
+      const one = current();
+      one?.programs.started();
+      return one?.programs.env;
+    });
+  }
+}
+
+function wrapAll(): void {
   intercepted = true;
   owned = watchOwned(current);
   wrap(Deno, "chdir", "the folder", "`cwd`");
@@ -287,6 +298,7 @@ function intercept(): void {
 }
 
 let intercepted = false;
+let node = false;
 
 function wrap<T extends object>(object: T, name: keyof T & string, what: string, instead: string): void {
   const original = object[name] as (...args: unknown[]) => unknown;

@@ -2,6 +2,7 @@ import { systemClock } from "../core/clock.ts";
 import { errorText } from "../core/errors.ts";
 import { Builtins } from "../run/builtins.ts";
 import { endPrograms, PROGRAMS_MARK } from "../run/left_programs.ts";
+import { isNodeLoaded } from "../run/owned.ts";
 import { AttemptPrograms, type AttemptTraces, ProcessState, tracesText } from "../run/traces.ts";
 
 /** What Deno keeps open by a number of its own, where it tells that. */
@@ -161,7 +162,7 @@ function activeThings(): Map<string, number> {
   for (const name of HANDLERS) {
     if ((globalThis as unknown as Record<string, unknown>)[name]) add(`a handler in ${name}`);
   }
-  if (Object.hasOwn(console, "_stdout")) { // node's `process` is loaded: asking for it would load it
+  if (isNodeLoaded()) {
     const node = (globalThis as unknown as { process: NodeProcess }).process;
     for (const what of node.getActiveResourcesInfo?.() ?? []) if (ACTIVE_OF_NODE.test(what)) add(`a ${what}`);
     for (const name of node.eventNames?.() ?? []) {
@@ -175,7 +176,7 @@ function activeThings(): Map<string, number> {
 }
 
 function threads(): string[] {
-  if (!anyWorker && !Object.hasOwn(console, "_stdout")) return [];
+  if (!anyWorker && !isNodeLoaded()) return [];
   try {
     const names: string[] = [];
     for (const { name } of Deno.readDirSync("/proc/self/task")) {

@@ -11,8 +11,13 @@ export const PROGRAMS_MARK = "FURU_PROGRAMS_OF";
 
 /** The environment for programs of somebody. @param id What only they have. */
 export function markEnv(id: string): Record<string, string> {
-  const above = Deno.env.get(PROGRAMS_MARK);
+  const above = mayRead({ name: "env", variable: PROGRAMS_MARK }) ? Deno.env.get(PROGRAMS_MARK) : undefined;
   return { [PROGRAMS_MARK]: above ? `${above},${id}` : id };
+}
+
+/** May this process do that? Without it there is nothing to ask, and no question to be asked. */
+export function mayRead(permission: Deno.PermissionDescriptor): boolean {
+  return Deno.permissions.querySync(permission).state === "granted";
 }
 
 /** Whose programs are looked for. */
@@ -82,6 +87,12 @@ interface Seen {
 
 /** The programs of an owner that run now; none where the system does not tell (no `/proc`). */
 function look({ mark, sessions, spare }: ProgramOwner): { programs: LeftProgram[]; unsure: boolean } {
+  if (!mayRead({ name: "read" }) || !mayRead({ name: "sys" }) || !mayRead({ name: "env" })) {
+    return {
+      programs: sessions.filter(({ ended }) => !ended).map(({ pid }) => ({ pid, command: "a program" })),
+      unsure: false,
+    };
+  }
   const user = Deno.uid();
   const job = Deno.env.get("SLURM_JOB_ID");
   const all: Seen[] = [];

@@ -4,7 +4,7 @@ import { ComputeError, errorText, PermanentError } from "../core/errors.ts";
 import type { Artifact } from "../task/artifact.ts";
 import { Builtins, type SharedChange } from "./builtins.ts";
 import { isNodeLoaded, type Owned, watchNode, watchOwned } from "./owned.ts";
-import { endPrograms, type LeftProgram, markEnv, type ProgramOwner } from "./left_programs.ts";
+import { endPrograms, type LeftProgram, markEnv, mayRead, type ProgramOwner } from "./left_programs.ts";
 
 /** Keeps what a task does to its process from whatever is computed next in it. */
 export interface AttemptTraces {
@@ -78,22 +78,22 @@ function listed(names: readonly string[]): string {
 /** What a task of this process can change for all others, and can be put back. */
 export class ProcessState {
   readonly #cwd = currentFolder();
-  readonly #env = Deno.env.toObject();
-  readonly #umask = Deno.umask();
+  readonly #env = environment();
+  readonly #umask = umask();
   readonly #exitCode = Deno.exitCode;
 
   /** Is it what the process has now? */
   holds(): boolean {
-    return this.#cwd === currentFolder() && this.#umask === Deno.umask() &&
+    return this.#cwd === currentFolder() && this.#umask === umask() &&
       this.#exitCode === Deno.exitCode &&
-      sameEnv(this.#env, Deno.env.toObject());
+      sameEnv(this.#env, environment());
   }
 
   /** Makes the process what it was. @returns What cannot be put back, in words; mostly nothing. */
   restore(): string[] {
-    Deno.umask(this.#umask);
+    if (this.#umask !== undefined) Deno.umask(this.#umask);
     Deno.exitCode = this.#exitCode;
-    const now = Deno.env.toObject();
+    const now = environment();
     for (const name in now) if (!(name in this.#env)) Deno.env.delete(name);
     for (const name in this.#env) {
       if (now[name] !== this.#env[name]) Deno.env.set(name, this.#env[name]!);
@@ -107,6 +107,25 @@ export class ProcessState {
       return [`its folder, which cannot be entered again (${errorText(error)})`];
     }
   }
+}
+
+/** What a process may not read it may not change either. */
+let may: { env: boolean; sys: boolean; read: boolean } | undefined;
+
+function allowed(): NonNullable<typeof may> {
+  return may ??= {
+    env: mayRead({ name: "env" }),
+    sys: mayRead({ name: "sys", kind: "umask" as "uid" }),
+    read: mayRead({ name: "read" }),
+  };
+}
+
+function environment(): Record<string, string> {
+  return allowed().env ? Deno.env.toObject() : {};
+}
+
+function umask(): number | undefined {
+  return allowed().sys ? Deno.umask() : undefined;
 }
 
 function currentFolder(): string | undefined {

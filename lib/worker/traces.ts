@@ -1,5 +1,4 @@
 import { systemClock } from "../core/clock.ts";
-import { errorText } from "../core/errors.ts";
 import { Builtins } from "../run/builtins.ts";
 import { endPrograms, PROGRAMS_MARK } from "../run/left_programs.ts";
 import { isNodeLoaded } from "../run/owned.ts";
@@ -37,6 +36,8 @@ export class WorkerTraces implements AttemptTraces {
   #spare: number[] = [];
   #active = activeThings();
   #spoilt = false;
+  /** Was that said? */
+  #said = false;
 
   /** @param log Told, in whole lines, what an attempt left. */
   constructor(log: (text: string) => void) {
@@ -114,7 +115,8 @@ export class WorkerTraces implements AttemptTraces {
 
   #tell(lines: readonly string[]): void {
     for (const line of lines) this.#log(`furu: the task ${line}\n`);
-    if (lines.length > 0 && this.#spoilt) {
+    if (lines.length > 0 && this.#spoilt && !this.#said) {
+      this.#said = true;
       this.#log("furu: no other task may see that: its process is replaced\n");
     }
   }

@@ -15,6 +15,7 @@ import type { Outcome } from "./outcome.ts";
 import { OwnTime } from "./own_time.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Slot } from "./slots.ts";
+import { asFuru, InProcessTraces } from "./traces.ts";
 
 /** How long `create` may go on after its signal has aborted; then its attempt is ended without it. */
 const GRACE_MS = 5000;
@@ -83,6 +84,12 @@ export async function computeInProcess(runtime: Runtime, options: AttemptOptions
     slot: options.slot,
   });
   const grace = new Grace(machine.clock);
+  const traces = new InProcessTraces({
+    artifact,
+    id: claim.attempt.id,
+    log: (text) => output.write(text),
+    clock: machine.clock,
+  });
   const computing = computeAttempt(runtime, {
     artifact,
     attempt: claim.attempt,
@@ -90,10 +97,11 @@ export async function computeInProcess(runtime: Runtime, options: AttemptOptions
     io: {
       signal,
       output,
-      onProgress: options.onProgress ?? (() => {}),
+      onProgress: (fraction, message) => asFuru(() => options.onProgress?.(fraction, message)),
       warn: (text) => runtime.logger.warn(text),
       detachedPrograms: true,
       onCreated: () => grace.created(),
+      traces,
     },
     ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
     ...(options.run === undefined ? {} : { run: options.run }),
@@ -101,6 +109,7 @@ export async function computeInProcess(runtime: Runtime, options: AttemptOptions
   });
   const outcome = await grace.outcome(computing, signal);
   ownTime.end();
+  await traces.abandon();
   if (outcome.kind === "failed") file.write(`${outcome.error.stack ?? failureText(outcome)}\n`);
   await file.flush();
   return { outcome, log, ...(signal.aborted ? { reason: signal.reason } : {}) };

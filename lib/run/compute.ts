@@ -21,6 +21,7 @@ import type { Outcome } from "./outcome.ts";
 import { validationFault } from "./result.ts";
 import type { Runtime } from "./runtime.ts";
 import { readValue } from "./stored_value.ts";
+import type { AttemptTraces } from "./traces.ts";
 import { writeValue } from "./write_value.ts";
 
 /** An attempt whose claim is held, to be computed in this process. */
@@ -52,7 +53,8 @@ export async function computeAttempt(runtime: Runtime, options: ComputeOptions):
     return await withContext(options.context, async () => {
       const started = runtime.machine.clock.monotonic();
       const made = await makeCreateContext(runtime, artifact, attempt, io);
-      const value = await artifact[ARTIFACT].task.create(made.context);
+      const create = () => artifact[ARTIFACT].task.create(made.context);
+      const value = await (io.traces ? io.traces.around(create) : create());
       io.onCreated?.();
       const durationMs = runtime.machine.clock.monotonic() - started;
       return await store(runtime, options, value, durationMs, made);
@@ -87,7 +89,7 @@ async function store(
   durationMs: number,
   made: MadeContext,
 ): Promise<Outcome> {
-  const { artifact, attempt } = options;
+  const { artifact, attempt, io } = options;
   const paths = runtime.store.paths(artifact);
   const dir = attemptPaths(paths, attempt).files;
   const found = new Set<Artifact>();
@@ -121,7 +123,7 @@ async function store(
     // Identity and value are JSON text already: the record is put together, not encoded again.
     text: withSum(`{${members.join()}}`),
     files: written.files,
-    check: (record) => checkFresh(runtime, artifact, paths, record),
+    check: (record) => checkFresh(runtime, artifact, paths, record, io.traces),
     ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
   });
   return { kind: how === "committed" ? "success" : "superseded" };
@@ -172,6 +174,7 @@ async function checkFresh(
   artifact: Artifact,
   paths: ArtifactPaths,
   record: SuccessRecord,
+  traces: AttemptTraces | undefined,
 ): Promise<void> {
   const { task } = artifact[ARTIFACT];
   const read = await readValue(runtime, paths, record, task.validate ? "whole" : "check");
@@ -185,7 +188,8 @@ async function checkFresh(
   if (!task.validate) return;
   const { value } = read;
   const dir = attemptPaths(paths, { n: record.attempt, id: record.id }).files;
-  const check = () => task.validate?.({ params: artifact.params, dir, value });
+  const validate = () => task.validate?.({ params: artifact.params, dir, value });
+  const check = () => traces ? traces.around(validate) : validate();
   const fault = await validationFault(runtime, artifact, check, "fresh");
   if (fault !== undefined) {
     throw atTask(artifact, new ValidationError(`Cannot store the value of ${artifact}: ${fault}`));

@@ -9,6 +9,7 @@ import type { Artifact, CreateContext } from "../task/artifact.ts";
 import { createTaskLog, type OutputSink, shareNow } from "./attempt_log.ts";
 import { createRunProgram } from "./program.ts";
 import type { Runtime } from "./runtime.ts";
+import type { AttemptTraces } from "./traces.ts";
 
 /** What an attempt needs from whoever runs it. */
 export interface AttemptIo {
@@ -26,6 +27,8 @@ export interface AttemptIo {
   onCreated?: () => void;
   /** May the attempt be made again on another machine? @default false */
   elsewhere?: boolean;
+  /** Keeps what the task does to its process from others. @default nothing is kept */
+  traces?: AttemptTraces;
 }
 
 /** What `create` is given, and what has become of its lazy parts. */
@@ -90,6 +93,7 @@ export async function makeCreateContext(
       signal: io.signal,
       detached: io.detachedPrograms,
       elsewhere: io.elsewhere ?? false,
+      programs: io.traces?.programs,
       files,
       clock: runtime.machine.clock,
       randomId: () => runtime.machine.randomId(),

@@ -25,6 +25,7 @@ import { refuseWhileLoading } from "./loading.ts";
 import { type FindOptions, findResult, type Found, type Result } from "./result.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Slot } from "./slots.ts";
+import { asFuru } from "./traces.ts";
 import { Waiter } from "./wait.ts";
 
 /** How many `create`s wait in a `get` for each other. What is below them is computed from the bottom up, before them. */
@@ -93,7 +94,7 @@ export async function getWith(
   }
   if (context?.mode === "executor") return await getInExecutor(context, artifact, options);
   try {
-    return await getInteractive(runtime, context, artifact, options);
+    return await asFuru(() => getInteractive(runtime, context, artifact, options));
   } finally {
     // After Ctrl-C nobody sees how a get ended: what else is computed ends first, then the process. A task does see it,
     // or it could not end.

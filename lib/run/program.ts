@@ -8,6 +8,7 @@ import type { CommandWord, RunProgram, RunProgramOptions } from "../task/artifac
 import { type ExitStatus, ProgramError } from "./program_error.ts";
 import { ProgramOutput } from "./program_output.ts";
 import { stopOnAbort } from "./program_stop.ts";
+import type { AttemptPrograms } from "./traces.ts";
 
 /** What {@link createRunProgram} needs. */
 export interface ProgramHost {
@@ -28,6 +29,8 @@ export interface ProgramHost {
   clock: Clock;
   /** A fresh random id, for temporary names. */
   randomId: () => string;
+  /** Told of each, and ends those that are left. @default nobody */
+  programs?: AttemptPrograms | undefined;
   /** Milliseconds between asking a program to stop and killing it. @default 5000 */
   graceMs?: number;
 }
@@ -42,7 +45,16 @@ const DEFAULT_GRACE_MS = 5000;
  * command, how it ended and the end of its stderr), and the signal's reason when it was stopped by that.
  */
 export function createRunProgram(host: ProgramHost): RunProgram {
-  return ((command, options = {}) => runProgram(host, command, options)) as RunProgram;
+  return (async (command, options = {}) => {
+    // Code that goes on after its attempt, which nobody hears any more, ends here, with the programs.
+    const end = async () => host.programs?.over ? await new Promise<never>(() => {}) : undefined;
+    await end();
+    try {
+      return await runProgram(host, command, options);
+    } finally {
+      await end();
+    }
+  }) as RunProgram;
 }
 
 async function runProgram(
@@ -111,15 +123,17 @@ async function spawn(
   hasInput: boolean,
 ): Promise<Deno.ChildProcess> {
   try {
-    return new Deno.Command(words[0]!, {
+    const child = new Deno.Command(words[0]!, {
       args: words.slice(1),
       stdin: hasInput ? "piped" : "null",
       stdout: "piped",
       stderr: "piped",
       detached: host.detached,
       ...(cwd === undefined ? {} : { cwd }),
-      env: { ...unbuffered(), ...env },
+      env: { ...unbuffered(), ...host.programs?.env, ...env },
     }).spawn();
+    host.programs?.leads(child);
+    return child;
   } catch (cause) {
     const error = new ComputeError(
       `Cannot run ${commandText(words)}: ${await whyNot(host.files, words[0]!, cwd, cause)}`,

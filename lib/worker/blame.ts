@@ -1,9 +1,12 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { watchOwned } from "../run/owned.ts";
 
 /** Whose code is running: set around all of an attempt. */
 export interface Blame<A> {
   /** Runs a function, and all that it starts, as part of an attempt. */
   within<T>(attempt: A, run: () => T): T;
+  /** What an attempt left that goes on by itself, in words: timers, listeners, Web Workers, servers. */
+  leftBy(attempt: A): string[];
 }
 
 /**
@@ -22,7 +25,11 @@ export function catchUnhandled<A>(onError: (error: unknown, attempt: A | undefin
     onError(event.error ?? event.message, storage.getStore());
   });
   blameTimers((error) => onError(error, storage.getStore()));
-  return { within: (attempt, run) => storage.run(attempt, run) };
+  const owned = watchOwned(() => storage.getStore());
+  return {
+    within: (attempt, run) => storage.run(attempt, run),
+    leftBy: (attempt) => owned.of(attempt).map(({ what }) => what),
+  };
 }
 
 /**

@@ -1,10 +1,12 @@
 import type { Outcome } from "../run/outcome.ts";
+import { writeAll } from "../ui/write_all.ts";
 import { catchUnhandled } from "./blame.ts";
 import { signalGroup } from "./group.ts";
 import { LineChannel } from "./line_channel.ts";
 import { markBytes } from "./mark.ts";
 import { PROTOCOL_VERSION } from "./protocol_version.ts";
 import { ProgressSender } from "./progress_sender.ts";
+import { WorkerTraces } from "./traces.ts";
 import type { ArtifactPayload, SupervisorMessage, TaskMessage } from "./protocol.ts";
 
 /** An attempt as {@link Compute} is given it. */
@@ -26,6 +28,8 @@ export interface ComputeIo {
   progress(fraction: number, message?: string): void;
   /** Tells the user of something that does not make it fail. */
   warn(text: string): void;
+  /** Keeps what the task does to this process from the next. */
+  traces: WorkerTraces;
 }
 
 /** Makes an attempt: computes and commits. What it throws is a protocol failure: a bug of furu. */
@@ -81,6 +85,7 @@ class Child {
   readonly #parts = new Map<string, string[]>();
   #forget = false;
   readonly #blame = catchUnhandled<RunningTask>((error, task) => this.#unhandled(error, task));
+  #traces!: WorkerTraces;
   #parse: ((line: string) => SupervisorMessage) | undefined;
   #config: unknown;
   #task: RunningTask | undefined;
@@ -91,7 +96,9 @@ class Child {
     this.#compute = compute;
   }
 
+  /** Once this process has set up all of its own. */
   async prepare(): Promise<void> {
+    this.#traces = new WorkerTraces((text) => writeAll(Deno.stderr, text));
     const { supervisorMessageSchema } = await import("./protocol.ts");
     this.#parse = (line) => supervisorMessageSchema.parse(JSON.parse(line));
   }
@@ -169,12 +176,14 @@ class Child {
         {
           progress: (fraction, text) => progress.report(fraction, text),
           warn: (text) => void this.channel?.send({ type: "warning", id: task.id, text }),
+          traces: this.#traces,
         },
       ));
     let outcome = await Promise.race([computing, task.failed.promise]);
     task.ended = true;
     this.#task = undefined;
     progress.stop();
+    this.#traces.end(this.#blame.leftBy(task));
     if (outcome.kind === "failed" && task.signalled) outcome = { ...outcome, signalled: true };
     const marked = printMark(mark);
     await this.channel?.send({
@@ -182,7 +191,7 @@ class Child {
       id: task.id,
       outcome,
       marked,
-      replaceMe: this.#replaceMe || !marked,
+      replaceMe: this.#replaceMe || this.#traces.spoilt || !marked,
       rss: Deno.memoryUsage().rss,
     });
   }

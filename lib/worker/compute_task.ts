@@ -30,6 +30,8 @@ export interface ComputeConfig {
 }
 
 let runtime: Runtime | undefined;
+/** Was code imported for the task that runs? */
+let imported = false;
 // What was made for earlier tasks, and what was read and not made yet: kept for the tasks to come.
 const made = new Map<string, Artifact>();
 const read = new Map<string, EncodedArtifact>();
@@ -47,7 +49,10 @@ export async function computeTask(task: ComputeTask, signal: AbortSignal, io: Co
     made.clear();
     read.clear();
   }
+  io.traces.begin();
+  imported = false;
   const artifact = await makeArtifact(task);
+  if (imported) io.traces.loaded();
   refuseLoadOnly(artifact);
   return await computeAttempt(runtime, {
     artifact,
@@ -61,6 +66,7 @@ export async function computeTask(task: ComputeTask, signal: AbortSignal, io: Co
       warn: io.warn,
       detachedPrograms: false,
       elsewhere: task.backend === "slurm-pool",
+      traces: io.traces,
     },
     ...(task.replace === undefined ? {} : { replaces: task.replace }),
     ...(task.run === undefined ? {} : { run: task.run }),
@@ -116,7 +122,9 @@ const embedded = embeddedPipeline();
 
 const loader = {
   registryHas: (name: string): boolean => findTask(name) !== undefined,
-  onImport: (): void => {},
+  onImport: (): void => {
+    imported = true;
+  },
   importModule: async (url: string): Promise<unknown> => {
     furuGlobals().loadingModule = url;
     try {

@@ -1,5 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import type { ExitStatus } from "../run/program_error.ts";
+import { killPrograms, markEnv } from "../run/left_programs.ts";
 import { countOomKills, exitEvidence } from "./evidence.ts";
 import { signalGroup } from "./group.ts";
 import type { WorkerOutput } from "./output.ts";
@@ -41,13 +42,17 @@ export class ComputingProcess {
   /** Set when it has ended. */
   hasEnded = false;
 
-  private constructor(child: Deno.ChildProcess, { output, clock }: SpawnOptions) {
+  readonly #mark: string;
+
+  private constructor(child: Deno.ChildProcess, { output, clock }: SpawnOptions, mark: string) {
     this.pid = child.pid;
+    this.#mark = mark;
     this.exited = this.#watch(child, output, clock);
   }
 
   /** Starts it. What cannot be started ends with exit code 126 or 127 and says why in its output. */
   static spawn(options: SpawnOptions): ComputingProcess {
+    const mark = crypto.randomUUID();
     const child = new Deno.Command("/bin/sh", {
       args: ["-c", WATCHED_EXEC, options.folder, ...options.command],
       stdin: "piped", // nothing is ever written: it ends with this process
@@ -55,9 +60,9 @@ export class ComputingProcess {
       stderr: "null",
       detached: true,
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-      ...(options.env === undefined ? {} : { env: options.env }),
+      env: { ...options.env, ...markEnv(mark) },
     }).spawn();
-    return new ComputingProcess(child, options);
+    return new ComputingProcess(child, options, mark);
   }
 
   /** Signals it and all that it started. */
@@ -72,6 +77,7 @@ export class ComputingProcess {
     const status = await child.status;
     // At once, while the group's number cannot have been given away: it is kept by whoever is left in it.
     signalGroup(this.pid, "SIGKILL");
+    killPrograms({ mark: this.#mark, sessions: [], spare: [] }); // those that have left the group
     this.hasEnded = true;
     await child.stdin.close().catch(() => {}); // nobody holds its other end any more
     const timer = new AbortController();

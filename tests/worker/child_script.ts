@@ -31,7 +31,13 @@ const tasks: Record<string, (params: string, signal: AbortSignal) => unknown> = 
     await wait(10_000);
   },
   rejectLater: (params) => {
-    wait(Number(params)).then(() => Promise.reject(new Error("floated in")));
+    // Without a timer, which would be found at the end of the task.
+    const until = performance.now() + Number(params);
+    const float = async (): Promise<void> => {
+      while (performance.now() < until) await Deno.stat("/");
+      throw new Error("floated in");
+    };
+    void float();
   },
   throwLater: (params) => {
     setTimeout(() => {
@@ -57,6 +63,12 @@ const tasks: Record<string, (params: string, signal: AbortSignal) => unknown> = 
     if (params === "exit") Deno.exit(0);
     if (params === "block") { for (;;); }
     if (params === "wait") await wait(600_000);
+  },
+  setsid: async () => {
+    const child = new Deno.Command("sleep", { args: ["600"], detached: true }).spawn();
+    console.log(`grandchild ${child.pid}`);
+    await wait(50); // until it is another program
+    Deno.exit(3);
   },
   flood: async (params) => {
     const chunk = text.encode("0123456789abcdef".repeat(4096));

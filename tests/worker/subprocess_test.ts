@@ -162,20 +162,37 @@ for (
   });
 }
 
-for (const [name, text] of [["rejectLater", "floated in"], ["throwLater", "timer floated in"]] as const) {
-  Deno.test(`WorkerProcess: ${name} of an earlier task is written to its log, not blamed on the next`, async () => {
-    await using rig = new Rig();
-    const worker = await rig.start();
-    const earlier = rig.newLog();
-    const later = rig.newLog();
-    assertEquals(await run(worker, name, 50, { logPath: earlier }), SUCCESS);
-    assertEquals(await run(worker, "wait", 300, { logPath: later }), SUCCESS);
-    assert(!worker.alive, "asks to be replaced");
-    await worker.stop("TERM");
-    assertStringIncludes(textOf(earlier), text);
-    assertEquals(textOf(later), "");
-  });
-}
+Deno.test("WorkerProcess: an error that floats in of an earlier task is written to its log, not blamed on the next", async () => {
+  await using rig = new Rig();
+  const worker = await rig.start();
+  const earlier = rig.newLog();
+  const later = rig.newLog();
+  assertEquals(await run(worker, "rejectLater", 50, { logPath: earlier }), SUCCESS);
+  assertEquals(await run(worker, "wait", 300, { logPath: later }), SUCCESS);
+  assert(!worker.alive, "asks to be replaced");
+  await worker.stop("TERM");
+  assertStringIncludes(textOf(earlier), "floated in");
+  assertEquals(textOf(later), "");
+});
+
+Deno.test("WorkerProcess takes no task after one that left a timer", async () => {
+  await using rig = new Rig();
+  await using worker = await rig.start();
+  const logPath = rig.newLog();
+  assertEquals(await run(worker, "throwLater", 60_000, { logPath }), SUCCESS);
+  assert(!worker.alive, "asks to be replaced");
+  assertStringIncludes(textOf(logPath), "left behind: a timer of setTimeout");
+});
+
+Deno.test("WorkerProcess leaves no program that changed its session when its process dies", async () => {
+  await using rig = new Rig();
+  await using worker = await rig.start();
+  const logPath = rig.newLog();
+  failure(await run(worker, "setsid", "", { logPath }));
+  const pid = pidIn(textOf(logPath));
+  assert(pid > 0);
+  await until(() => !isRunning(pid), "the program ends with its worker");
+});
 
 Deno.test("WorkerProcess ends a task at its time limit", async () => {
   await using rig = new Rig();

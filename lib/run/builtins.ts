@@ -1,0 +1,236 @@
+/**
+ * Watches what all code of a process shares: the global names, and the language's own objects. What a task changed in
+ * them would reach whatever runs after it. A task may have changed the very functions that a check would call, so
+ * these are kept from the start, and nothing below goes through an iterator.
+ */
+const { ownKeys, getOwnPropertyDescriptor, getPrototypeOf, isExtensible } = Reflect;
+const { defineProperty, deleteProperty, setPrototypeOf } = Reflect;
+const { is } = Object;
+
+/** Something that all code of a process shares and a task changed. */
+export interface SharedChange {
+  /** As code writes it: `Array.prototype.map`. */
+  name: string;
+  /** `"global"` for a name that somebody added to `globalThis`, `"builtin"` for what the language or Deno brings. */
+  kind: "global" | "builtin";
+  /** Is it as it was again? */
+  restored: boolean;
+}
+
+interface Watched {
+  object: object;
+  name: string;
+  prototype: object | null;
+  extensible: boolean;
+  /** The properties that hold a value, and these. */
+  keys: PropertyKey[];
+  values: unknown[];
+  valueDescriptors: PropertyDescriptor[];
+  /** Those that are computed, and how. */
+  accessors: PropertyKey[];
+  descriptors: PropertyDescriptor[];
+}
+
+/** Deno makes some of its own parts when they are first used. */
+const LAZY: Readonly<Record<string, readonly PropertyKey[]>> = {
+  globalThis: ["nodeBootstrap", "MessageChannel", "MessagePort"],
+  console: ["_stdout", "_stderr", "Console"],
+  performance: ["eventLoopUtilization", "nodeTiming", "timerify", "markResourceTiming"],
+};
+/** Set by many who print a stack, and wholly put back by setting it again: not worth a word. */
+const QUIET: Readonly<Record<string, readonly PropertyKey[]>> = {
+  Error: ["stackTraceLimit", "prepareStackTrace"],
+  console: ["indentLevel"],
+};
+const NAMES =
+  ("Object Function Array Number Boolean String Symbol BigInt Date Promise RegExp Error AggregateError " +
+    "EvalError RangeError ReferenceError SyntaxError TypeError URIError JSON Math Intl Reflect Proxy Atomics " +
+    "ArrayBuffer SharedArrayBuffer DataView Int8Array Uint8Array Uint8ClampedArray Int16Array Uint16Array Int32Array " +
+    "Uint32Array Float16Array Float32Array Float64Array BigInt64Array BigUint64Array Map Set WeakMap WeakSet WeakRef " +
+    "FinalizationRegistry Iterator Temporal WebAssembly Deno console crypto performance Crypto Event EventTarget " +
+    "AbortSignal AbortController URL URLSearchParams Blob DOMException").split(" ");
+/** The global names before a pipeline adds its own: furu is mostly loaded first. */
+const PLATFORM = ownKeys(globalThis);
+
+/** The shared parts of a process as they were once. */
+export class Builtins {
+  readonly #watched: Watched[];
+
+  /** Looks at them now. */
+  constructor() {
+    this.#watched = sharedObjects().map(([name, object]) => watch(name, object));
+  }
+
+  /** Is all as it was? */
+  unchanged(): boolean {
+    for (let i = 0; i < this.#watched.length; i++) if (!same(this.#watched[i]!)) return false;
+    return true;
+  }
+
+  /** Makes all as it was, as far as that can be. @returns What was different. */
+  putBack(): SharedChange[] {
+    const changes: SharedChange[] = [];
+    for (let i = 0; i < this.#watched.length; i++) {
+      if (!same(this.#watched[i]!)) restore(this.#watched[i]!, changes);
+    }
+    return changes;
+  }
+}
+
+function sharedObjects(): [string, object][] {
+  const found: [string, object][] = [["globalThis", globalThis]];
+  const seen = new Set<unknown>([globalThis]);
+  const add = (name: string, object: unknown): void => {
+    if (object === null || (typeof object !== "object" && typeof object !== "function") || seen.has(object)) {
+      return;
+    }
+    seen.add(object);
+    found.push([name, object]);
+    const { prototype } = object as { prototype?: unknown };
+    if (typeof object === "function") add(`${name}.prototype`, prototype);
+  };
+  for (const name of NAMES) add(name, (globalThis as unknown as Record<string, unknown>)[name]);
+  for (const name of ["env", "errors", "stdout", "stderr"] as const) add(`Deno.${name}`, Deno[name]);
+  for (const name of ["Intl", "Temporal"] as const) {
+    const space = (globalThis as unknown as Record<string, object | undefined>)[name] ?? {};
+    for (const key of ownKeys(space)) {
+      add(`${name}.${String(key)}`, (space as Record<PropertyKey, unknown>)[key]);
+    }
+  }
+  // Those without a name: what typed arrays, iterators, generators and async functions inherit from.
+  const hidden = [
+    Uint8Array.prototype,
+    [][Symbol.iterator](),
+    new Map()[Symbol.iterator](),
+    new Set()[Symbol.iterator](),
+    ""[Symbol.iterator](),
+    (function* () {})(),
+    (async function* () {})(),
+    async function () {},
+    function* () {},
+    async function* () {},
+  ];
+  for (const example of hidden) {
+    for (let above = getPrototypeOf(example); above !== null; above = getPrototypeOf(above)) {
+      const { constructor } = above;
+      const tag = (above as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag];
+      add(`the prototype of ${String(tag ?? constructor?.name)}`, above);
+      add(`%${constructor?.name}%`, constructor);
+    }
+  }
+  return found;
+}
+
+function watch(name: string, object: object): Watched {
+  const watched: Watched = {
+    object,
+    name,
+    prototype: getPrototypeOf(object),
+    extensible: isExtensible(object),
+    keys: [],
+    values: [],
+    valueDescriptors: [],
+    accessors: [],
+    descriptors: [],
+  };
+  for (const key of ownKeys(object)) {
+    const descriptor = getOwnPropertyDescriptor(object, key)!;
+    if (isIn(LAZY[name], key)) continue;
+    if ("value" in descriptor) {
+      watched.keys.push(key);
+      watched.values.push(descriptor.value);
+      watched.valueDescriptors.push(descriptor);
+    } else {
+      watched.accessors.push(key);
+      watched.descriptors.push(descriptor);
+    }
+  }
+  return watched;
+}
+
+/** The check that each task pays for: it compares, and makes nothing but lists of keys. */
+function same(
+  { object, name, prototype, extensible, keys, values, accessors, descriptors }: Watched,
+): boolean {
+  const known = keys.length + accessors.length;
+  const { length } = ownKeys(object);
+  if (length !== known && length !== known + lazyCount(name, object)) return false;
+  if (getPrototypeOf(object) !== prototype || isExtensible(object) !== extensible) return false;
+  for (let i = 0; i < keys.length; i++) {
+    if (!is((object as Record<PropertyKey, unknown>)[keys[i]!], values[i])) return false;
+  }
+  for (let i = 0; i < accessors.length; i++) {
+    const now = getOwnPropertyDescriptor(object, accessors[i]!);
+    if (now === undefined || now.get !== descriptors[i]!.get || now.set !== descriptors[i]!.set) return false;
+  }
+  return true;
+}
+
+function restore(watched: Watched, changes: SharedChange[]): void {
+  const { object, name, keys, values, valueDescriptors, accessors, descriptors } = watched;
+  const tell = (key: PropertyKey | undefined, restored: boolean): void => {
+    if (restored && key !== undefined && isIn(QUIET[name], key)) return;
+    changes[changes.length] = {
+      name: pathOf(name, key),
+      kind: object === globalThis && key !== undefined && !isIn(PLATFORM, key) ? "global" : "builtin",
+      restored,
+    };
+  };
+  for (let i = 0; i < keys.length; i++) {
+    const now = getOwnPropertyDescriptor(object, keys[i]!);
+    if (now !== undefined && "value" in now && is(now.value, values[i])) continue;
+    tell(keys[i], put(object, keys[i]!, valueDescriptors[i]!));
+  }
+  for (let i = 0; i < accessors.length; i++) {
+    const now = getOwnPropertyDescriptor(object, accessors[i]!);
+    if (now !== undefined && now.get === descriptors[i]!.get && now.set === descriptors[i]!.set) continue;
+    tell(accessors[i], put(object, accessors[i]!, descriptors[i]!));
+  }
+  const all = ownKeys(object);
+  for (let i = 0; i < all.length; i++) {
+    const key = all[i]!;
+    if (isIn(keys, key) || isIn(accessors, key) || isIn(LAZY[name], key)) continue;
+    tell(key, drop(object, key));
+  }
+  if (getPrototypeOf(object) !== watched.prototype) {
+    tell("__proto__", setPrototypeOf(object, watched.prototype));
+  }
+  if (isExtensible(object) !== watched.extensible) tell(undefined, false);
+}
+
+function put(object: object, key: PropertyKey, descriptor: PropertyDescriptor): boolean {
+  try {
+    return defineProperty(object, key, descriptor);
+  } catch {
+    return false;
+  }
+}
+
+function drop(object: object, key: PropertyKey): boolean {
+  try {
+    return deleteProperty(object, key);
+  } catch {
+    return false;
+  }
+}
+
+function pathOf(name: string, key: PropertyKey | undefined): string {
+  if (key === undefined) return name;
+  if (typeof key === "symbol") return `${name}[Symbol(${key.description})]`;
+  return name === "globalThis" ? String(key) : `${name}.${String(key)}`;
+}
+
+/** Without `includes`, which a task may have replaced. */
+function isIn(keys: readonly PropertyKey[] | undefined, key: PropertyKey): boolean {
+  if (keys === undefined) return false;
+  for (let i = 0; i < keys.length; i++) if (keys[i] === key) return true;
+  return false;
+}
+
+function lazyCount(name: string, object: object): number {
+  const lazy = LAZY[name];
+  if (lazy === undefined) return 0;
+  let count = 0;
+  for (let i = 0; i < lazy.length; i++) if (getOwnPropertyDescriptor(object, lazy[i]!)) count++;
+  return count;
+}

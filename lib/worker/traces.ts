@@ -54,8 +54,7 @@ export class WorkerTraces implements AttemptTraces {
   /** Before code is imported: whatever an earlier task's code did after its end is undone. */
   begin(): void {
     this.programs = new AttemptPrograms();
-    const late = this.#builtins?.putBack() ?? [];
-    if (late.length === 0 && this.#state.holds()) return;
+    if (this.#state.holds()) return;
     this.#spoilt = true;
     this.#state.restore();
     this.#log("furu: an earlier task of this process went on after its end; the process is replaced\n");

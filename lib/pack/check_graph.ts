@@ -4,9 +4,9 @@ import { moduleBytes, type ModuleGraph } from "./module_graph.ts";
 /** What is loaded by its URL alone, and would be missed last: in the middle of a run. */
 const NEEDED = ["lib/cli/compute.ts", "lib/cli/job.ts", "lib/worker/child.ts", "lib/worker/compute_task.ts"];
 
-/** The modules whose business it is to import what a user names. */
+/** The modules whose business it is to import what a user names, or (`command.ts`) to write code that imports furu. */
 const IMPORTS_ANYTHING =
-  /\/lib\/(?:worker\/(?:load_module|compute_task)|cli\/(?:load_roots|packed_main))\.ts$/;
+  /\/lib\/(?:worker\/(?:load_module|compute_task|command)|cli\/(?:load_roots|packed_main))\.ts$/;
 
 /**
  * What is wrong with the code of furu for a program in one file, in words: modules that a run will ask for and that are

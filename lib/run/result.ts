@@ -1,16 +1,9 @@
-import {
-  errorCode,
-  errorText,
-  furuErrorName,
-  isSystemError,
-  StoreError,
-  ValidationError,
-} from "../core/errors.ts";
+import { errorCode, errorText, furuErrorName, StoreError, ValidationError } from "../core/errors.ts";
 import { readRecord, UNREADABLE } from "../store/commit.ts";
 import { type ArtifactPaths, attemptPaths } from "../store/layout.ts";
 import { DamagedError, type SuccessRecord } from "../store/record.ts";
 import { recordForSure } from "../store/record_for_sure.ts";
-import { ARTIFACT, type Artifact } from "../task/artifact.ts";
+import { ARTIFACT, type Artifact, knownIdentity } from "../task/artifact.ts";
 import type { Runtime } from "./runtime.ts";
 import { type ReadValue, readValue } from "./stored_value.ts";
 
@@ -63,7 +56,7 @@ export async function findResult(
   options: FindOptions,
 ): Promise<Found> {
   const paths = runtime.store.paths(artifact);
-  const { identity } = artifact[ARTIFACT];
+  const identity = knownIdentity(artifact);
   const needed = options.value !== false || artifact[ARTIFACT].task.validate !== undefined;
   let why = "";
   for (let turn = 0; turn < MAX_TURNS; turn++) {

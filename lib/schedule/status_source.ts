@@ -6,7 +6,7 @@ import { attemptPaths } from "../store/layout.ts";
 import { ClaimWatch, describeOwner } from "../store/liveness.ts";
 import { describeQueued, type QueuedJob, readQueued } from "../store/queued.ts";
 import { isPlainlyGood } from "../store/record.ts";
-import { ARTIFACT, type Artifact } from "../task/artifact.ts";
+import { ARTIFACT, type Artifact, knownIdentity } from "../task/artifact.ts";
 import { dropQueued } from "./drop_queued.ts";
 
 /** What {@link storeStatus} is told besides what is stored. */
@@ -35,9 +35,10 @@ async function inspect(
   artifact: Artifact,
   { isOver }: StoreStatusOptions,
 ): Promise<NodeState> {
-  const { task, identity } = artifact[ARTIFACT];
+  const { task } = artifact[ARTIFACT];
+  const identity = knownIdentity(artifact);
   const { record } = runtime.store.paths(artifact);
-  if (!task.validate && isPlainlyGood(await runtime.store.read(record) ?? "", identity)) {
+  if (!task.validate && identity && isPlainlyGood(await runtime.store.read(record) ?? "", identity)) {
     return { status: "DONE" };
   }
   const found = await findResult(runtime, artifact, { tolerant: true, value: false });

@@ -73,7 +73,7 @@ export async function commitRecord(
 export async function readRecord(
   store: Store,
   paths: ArtifactPaths,
-  { identity }: { identity?: string } = {},
+  { identity }: { identity?: string | undefined } = {},
 ): Promise<SuccessRecord | undefined> {
   const text = await store.read(paths.record);
   return text === undefined ? undefined : parseSuccessRecord(text, paths.record, paths, identity);

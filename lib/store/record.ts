@@ -183,7 +183,7 @@ export function parseSuccessRecord(
  */
 export function isPlainlyGood(text: string, identity: string): boolean {
   const after = HEAD.length + identity.length;
-  return identity !== "" && text.startsWith(HEAD) && text.startsWith(identity, HEAD.length) &&
+  return text.startsWith(HEAD) && text.startsWith(identity, HEAD.length) &&
     NO_FILES.test(text.slice(after, after + 300)) && isSummedUp(text) === true;
 }
 

@@ -157,6 +157,11 @@ export function isArtifact(value: unknown): value is Artifact {
   return typeof value === "object" && value !== null && ARTIFACT in value;
 }
 
+/** An artifact's identity; `undefined` where only its hash is known, and to read it is an error. */
+export function knownIdentity(artifact: Artifact): string | undefined {
+  return Object.getOwnPropertyDescriptor(artifact[ARTIFACT], "identity")?.value;
+}
+
 /** The name and hash of an artifact, `undefined` for any other object: what an artifact inside a value is encoded as. */
 export function artifactReference(value: object): readonly [name: string, hash: Hash] | undefined {
   return ARTIFACT in value ? [(value as Artifact).name, (value as Artifact).hash] : undefined;

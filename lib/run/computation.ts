@@ -103,7 +103,7 @@ export class Computation {
 }
 
 /** The event loop is never kept busy for much longer than this by furu itself. */
-const PAUSE_EVERY_MS = 20;
+const PAUSE_EVERY_MS = 50;
 
 /** What all that get and compute artifacts in one process share. */
 export class Computations {

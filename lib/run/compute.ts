@@ -115,7 +115,7 @@ async function store(
     `"createdAt":"${new Date(runtime.machine.clock.now()).toISOString()}"`,
     `"durationMs":${Math.round(durationMs * 1000) / 1000}`,
     `"provenance":${JSON.stringify(await runtime.provenance.collect())}`,
-    ...(written.files ? [await sizesMember(runtime.store, dir)] : []),
+    ...(written.files ? [await sizesOf(runtime, artifact, dir)] : []),
   ];
   const how = await commitRecord(runtime.store, {
     paths,
@@ -151,6 +151,12 @@ function cwd(): string | undefined {
     // It is not allowed, or has been removed: then no relative path leads anywhere.
     return undefined;
   }
+}
+
+/** The sizes of the files of a result, as a member of its record. */
+async function sizesOf(runtime: Runtime, artifact: Artifact, dir: string): Promise<string> {
+  if (await runtime.machine.files.stat(dir)) return await sizesMember(runtime.store, dir);
+  throw new ValidationError(`Cannot store the value of ${artifact}: its folder ${dir} is gone`);
 }
 
 /** A value that names files which are gone already would be invalid from the beginning. */

@@ -176,7 +176,9 @@ async function obtain(
     );
     // Where it was not for what is computed now, somebody else may have it.
     ownTime?.slot?.give();
-    const done = await computation.wait(by, signal);
+    const done = await computation.wait(by, signal).catch((error) => {
+      throw ownError(error);
+    });
     signal?.throwIfAborted();
     if (!done) await (waiter ??= new Waiter(runtime, artifact)).turn(signal);
     const found = await findResult(runtime, artifact, looking);
@@ -320,6 +322,16 @@ function failureOf(artifact: Artifact, n: number, text: string, log: string, cau
   const error = new (classOf(cause))(message, { artifact: `${artifact}`, log, cause });
   failures.set(error, { text: message, log, error });
   return withoutLibraryFrames(error);
+}
+
+/** The same failure for one of several that wait for it: with the lines of the code that asked. */
+function ownError(error: unknown): unknown {
+  const failure = failures.get(error as WeakKey);
+  if (!failure) return error;
+  const { message, artifact, log, cause } = error as FuruError;
+  const own = new (classOf(error))(message, { artifact: artifact!, log: log!, cause });
+  failures.set(own, failure);
+  return withoutLibraryFrames(own);
 }
 
 /** A disk that is full is no fault of the task's. */

@@ -228,15 +228,16 @@ export class InProcessTraces implements AttemptTraces {
 
   /** Ends it although its code goes on. */
   async abandon(): Promise<void> {
-    for (const one of this.#open) await this.#end(one);
+    for (const one of this.#open) await this.#end(one, true);
     await this.programs.end(this.#options.clock);
   }
 
-  async #end(one: Active): Promise<void> {
+  /** @param goesOn Does its code go on? Then it has not left what it set up: it is still at work with it. */
+  async #end(one: Active, goesOn = false): Promise<void> {
     if (one.over) return;
     const changes = end(one);
     const down = [...new Set(owned!.end(one))];
-    if (down.length > 0) {
+    if (down.length > 0 && !goesOn) {
       this.#options.log(`furu: ${one.artifact} left behind: ${listed(down)} (ended now)\n`);
     }
     const programs = await this.programs.end(this.#options.clock);

@@ -42,39 +42,74 @@ const QUIET: Readonly<Record<string, readonly PropertyKey[]>> = {
   Error: ["stackTraceLimit", "prepareStackTrace"],
   console: ["indentLevel"],
 };
-const NAMES =
-  ("Object Function Array Number Boolean String Symbol BigInt Date Promise RegExp Error AggregateError " +
-    "EvalError RangeError ReferenceError SyntaxError TypeError URIError JSON Math Intl Reflect Proxy Atomics " +
-    "ArrayBuffer SharedArrayBuffer DataView Int8Array Uint8Array Uint8ClampedArray Int16Array Uint16Array Int32Array " +
-    "Uint32Array Float16Array Float32Array Float64Array BigInt64Array BigUint64Array Map Set WeakMap WeakSet WeakRef " +
-    "FinalizationRegistry Iterator Temporal WebAssembly Deno console crypto performance Crypto Event EventTarget " +
-    "AbortSignal AbortController URL URLSearchParams Blob DOMException").split(" ");
+/** What code uses and extends everywhere: looked at after each task. */
+const COMMON =
+  ("Object Function Array Number Boolean String Symbol BigInt Date Promise RegExp Error TypeError JSON Math Reflect Proxy " +
+    "ArrayBuffer Uint8Array Map Set WeakMap Iterator Deno console crypto performance EventTarget AbortSignal URL")
+    .split(" ");
+const NAMES = COMMON.concat(
+  ("AggregateError EvalError RangeError ReferenceError SyntaxError URIError Intl Atomics SharedArrayBuffer DataView " +
+    "Int8Array Uint8ClampedArray Int16Array Uint16Array Int32Array Uint32Array Float16Array Float32Array Float64Array " +
+    "BigInt64Array BigUint64Array WeakSet WeakRef FinalizationRegistry Temporal WebAssembly Crypto Event AbortController " +
+    "URLSearchParams Blob DOMException").split(" "),
+);
+/**
+ * The rest takes as long again to look at, which a task of a millisecond would feel: in a long series of such tasks it is
+ * looked at no more often than this.
+ */
+const REST_EVERY_MS = 10;
+/** So many looks are at all of it nevertheless. */
+const FIRST_LOOKS = 32;
 /** The global names before a pipeline adds its own: furu is mostly loaded first. */
 const PLATFORM = ownKeys(globalThis);
 
 /** The shared parts of a process as they were once. */
 export class Builtins {
-  readonly #watched: Watched[];
+  readonly #common: Watched[] = [];
+  readonly #rest: Watched[] = [];
+  #looks = 0;
+  #lookedAt = 0;
 
   /** Looks at them now. */
   constructor() {
-    this.#watched = sharedObjects().map(([name, object]) => watch(name, object));
+    for (const [name, object] of sharedObjects()) {
+      const [first] = name.split(".", 1) as [string];
+      const isCommon = name === "globalThis" || COMMON.includes(first);
+      (isCommon ? this.#common : this.#rest).push(watch(name, object));
+    }
+  }
+
+  /** Is it time to look at all? */
+  #isDue(): boolean {
+    const at = now();
+    if (++this.#looks > FIRST_LOOKS && at - this.#lookedAt < REST_EVERY_MS) return false;
+    this.#lookedAt = at;
+    return true;
   }
 
   /** Is all as it was? */
   unchanged(): boolean {
-    for (let i = 0; i < this.#watched.length; i++) if (!same(this.#watched[i]!)) return false;
+    for (let i = 0; i < this.#common.length; i++) if (!same(this.#common[i]!)) return false;
+    if (!this.#isDue()) return true;
+    for (let i = 0; i < this.#rest.length; i++) if (!same(this.#rest[i]!)) return false;
     return true;
   }
 
   /** Makes all as it was, as far as that can be. @returns What was different. */
   putBack(): SharedChange[] {
     const changes: SharedChange[] = [];
-    for (let i = 0; i < this.#watched.length; i++) {
-      if (!same(this.#watched[i]!)) restore(this.#watched[i]!, changes);
-    }
+    putBackAll(this.#common, changes);
+    // Who changed something common may have changed more.
+    if (changes.length > 0 || this.#isDue()) putBackAll(this.#rest, changes);
     return changes;
   }
+}
+
+/** A task may have replaced it. */
+const now = performance.now.bind(performance);
+
+function putBackAll(watched: readonly Watched[], changes: SharedChange[]): void {
+  for (let i = 0; i < watched.length; i++) if (!same(watched[i]!)) restore(watched[i]!, changes);
 }
 
 function sharedObjects(): [string, object][] {

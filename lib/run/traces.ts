@@ -81,12 +81,16 @@ export class ProcessState {
   readonly #env = environment();
   readonly #umask = umask();
   readonly #exitCode = Deno.exitCode;
+  #changes = changesNoted();
 
   /** Is it what the process has now? */
   holds(): boolean {
-    return this.#cwd === currentFolder() && this.#umask === umask() &&
-      this.#exitCode === Deno.exitCode &&
-      sameEnv(this.#env, environment());
+    if (this.#cwd !== currentFolder() || this.#exitCode !== Deno.exitCode) return false;
+    // Asked only where somebody may have changed them: both take longer than all else here.
+    if (this.#changes === changesNoted() && !isNodeLoaded()) return true;
+    if (this.#umask !== umask() || !sameEnv(this.#env, environment())) return false;
+    this.#changes = changesNoted();
+    return true;
   }
 
   /** Makes the process what it was. @returns What cannot be put back, in words; mostly nothing. */
@@ -107,6 +111,33 @@ export class ProcessState {
       return [`its folder, which cannot be entered again (${errorText(error)})`];
     }
   }
+}
+
+let changes = -1;
+
+/** How often environment or umask were set through Deno's own functions, which are watched from the first call on. */
+function changesNoted(): number {
+  if (changes >= 0) return changes;
+  changes = 0;
+  const note = <T extends object>(object: T, name: keyof T & string): void => {
+    const original = object[name] as (...args: unknown[]) => unknown;
+    const noting = {
+      [name](this: unknown, ...args: unknown[]): unknown {
+        if (args.length > 0) changes++;
+        return original.apply(this, args);
+      },
+    }[name];
+    try {
+      object[name] = noting as T[typeof name];
+    } catch {
+      // Where it cannot be watched both are asked each time.
+    }
+    if (object[name] as unknown !== noting) changes = NaN;
+  };
+  note(Deno.env, "set");
+  note(Deno.env, "delete");
+  note(Deno as { umask: typeof Deno.umask }, "umask");
+  return changes;
 }
 
 /** What a process may not read it may not change either. */
@@ -170,6 +201,8 @@ let owned: Owned<Active> | undefined;
 /** What the process is apart from its attempts, while there are any. */
 let base: ProcessState | undefined;
 let builtins: Builtins | undefined;
+/** The last state that was looked at: mostly it holds still. */
+let latest: ProcessState | undefined;
 
 /** Runs furu's own code that a task asked for: what it sets up may have to outlive the attempt. */
 export function asFuru<T>(code: () => T): T {
@@ -254,7 +287,7 @@ function begin(artifact: Artifact, programs: AttemptPrograms): Active {
   const parent = storage.getStore()?.one;
   const above = parent === undefined || parent.over ? [] : [...parent.above, parent];
   intercept();
-  const before = new ProcessState();
+  const before = latest?.holds() ? latest : latest = new ProcessState();
   if (active.length === 0) {
     base = before;
     if (!builtins?.unchanged()) builtins = new Builtins();

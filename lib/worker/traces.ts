@@ -43,6 +43,7 @@ export class WorkerTraces implements AttemptTraces {
   constructor(log: (text: string) => void) {
     this.#log = log;
     noteWorkers();
+    notePrograms();
     this.#spare = this.#seen.children;
   }
 
@@ -84,8 +85,7 @@ export class WorkerTraces implements AttemptTraces {
     const changes = this.#builtins!.putBack();
     const lost = this.#state.holds() ? [] : this.#state.restore();
     let programs: Awaited<ReturnType<typeof endPrograms>> = { found: [], left: [] };
-    const seen = programsSeen();
-    if (seen.faults !== this.#seen.faults || seen.children.some((pid) => !this.#spare.includes(pid))) {
+    if (this.#mayHavePrograms()) {
       programs = await endPrograms(this.#owner(), systemClock);
       this.#seen = programsSeen();
     }
@@ -112,6 +112,15 @@ export class WorkerTraces implements AttemptTraces {
     this.#tell([`left behind: ${[...new Set(left)].join(", ")}`]);
   }
 
+  /** Node's modules start some past {@link Deno.Command}: where they are loaded the system is asked. */
+  #mayHavePrograms(): boolean {
+    const any = anyProgram;
+    anyProgram = false;
+    if (any || !isNodeLoaded()) return any;
+    const seen = programsSeen();
+    return seen.faults !== this.#seen.faults || seen.children.some((pid) => !this.#spare.includes(pid));
+  }
+
   #tell(lines: readonly string[]): void {
     for (const line of lines) this.#log(`furu: the task ${line}\n`);
     if (lines.length > 0 && this.#spoilt && !this.#said) {
@@ -136,6 +145,24 @@ function programsSeen(): { faults: string; children: number[] } {
   } catch {
     return { faults: "", children: [] };
   }
+}
+
+let anyProgram = false;
+
+/** Notes that programs are started: asking the system after each task takes longer than a small one. */
+function notePrograms(): void {
+  const Command = new Proxy(Deno.Command, {
+    construct(target, args, newTarget): Deno.Command {
+      anyProgram = true;
+      return Reflect.construct(target, args, newTarget);
+    },
+  });
+  Object.defineProperty(Deno, "Command", {
+    value: Command,
+    configurable: true,
+    enumerable: true,
+    writable: true,
+  });
 }
 
 let anyWorker = false;

@@ -99,17 +99,18 @@ describe("what a task prints", () => {
     await scene.appeared("progress 0.5 half way");
   });
 
-  it("goes to the log of its own attempt when it floats in later, and nobody else is blamed", async () => {
+  it("never floats in later: what goes on by itself ends with its process, and nobody else is blamed", async () => {
     await using scene = await Scene.make();
     const report = await scene.run([
       { id: "first", does: ["float go"] },
-      { id: "second", does: ["touch go", "await go.floated", "print second is well"] },
+      { id: "second", does: ["touch go", "print second is well"] },
     ], { options: { maxWorkers: 1, window: "dfs", maxComputeRetries: 0 } });
     assertEquals([report.ok, report.summary?.computed], [true, 2], report.error?.message);
     const logs = (await scene.stored()).filter((name) => name.endsWith(".log"));
     const texts = await Promise.all(logs.map((name) => Deno.readTextFile(`${scene.root}/${name}`)));
-    assertEquals(texts.filter((text) => text.includes("floated from go")).length, 1, texts.join("---"));
+    assertEquals(texts.filter((text) => text.includes("floated from go")).length, 0, texts.join("---"));
+    assertEquals(texts.filter((text) => /left behind: .*timer/.test(text)).length, 1, texts.join("---"));
     assertEquals(texts.filter((text) => text.includes("second is well")).length, 1);
-    assert(!texts.some((text) => text.includes("floated") && text.includes("second is well")));
+    assert(!texts.some((text) => text.includes("left behind") && text.includes("second is well")));
   });
 });

@@ -68,6 +68,8 @@ export interface Machine {
    * process's code was started again, as `deno run --watch` does. @default nobody can tell
    */
   isForsaken?(owner: Owner, claim: { path: string; startedAt: string }): boolean;
+  /** Is it one that is only played, so that what tasks do to this process is no business of it? @default false */
+  readonly simulated?: boolean;
   /** Begins beating for a claim. */
   beat(options: HeartbeatOptions): Heartbeat;
   /** A fresh random id of 12 hex digits. */

@@ -84,7 +84,7 @@ export async function computeInProcess(runtime: Runtime, options: AttemptOptions
     slot: options.slot,
   });
   const grace = new Grace(machine.clock);
-  const traces = new InProcessTraces({
+  const traces = machine.simulated ? undefined : new InProcessTraces({
     artifact,
     id: claim.attempt.id,
     log: (text) => output.write(text),
@@ -101,7 +101,7 @@ export async function computeInProcess(runtime: Runtime, options: AttemptOptions
       warn: (text) => runtime.logger.warn(text),
       detachedPrograms: true,
       onCreated: () => grace.created(),
-      traces,
+      ...(traces === undefined ? {} : { traces }),
     },
     ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
     ...(options.run === undefined ? {} : { run: options.run }),
@@ -109,7 +109,7 @@ export async function computeInProcess(runtime: Runtime, options: AttemptOptions
   });
   const outcome = await grace.outcome(computing, signal);
   ownTime.end();
-  await traces.abandon();
+  await traces?.abandon();
   if (outcome.kind === "failed") file.write(`${outcome.error.stack ?? failureText(outcome)}\n`);
   await file.flush();
   return { outcome, log, ...(signal.aborted ? { reason: signal.reason } : {}) };

@@ -2,7 +2,8 @@ import { systemClock } from "../core/clock.ts";
 import { Builtins } from "../run/builtins.ts";
 import { endPrograms, PROGRAMS_MARK } from "../run/left_programs.ts";
 import { isNodeLoaded } from "../run/owned.ts";
-import { AttemptPrograms, type AttemptTraces, ProcessState, tracesText } from "../run/traces.ts";
+import { ProcessState } from "../run/process_state.ts";
+import { AttemptPrograms, type AttemptTraces, tracesText } from "../run/traces.ts";
 
 /** What Deno keeps open by a number of its own, where it tells that. */
 interface DenoCore {

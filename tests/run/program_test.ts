@@ -1,10 +1,12 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { fromFileUrl } from "@std/path/from-file-url";
 import { toFileUrl } from "@std/path/to-file-url";
 import { systemClock } from "../../lib/core/clock.ts";
 import { ComputeError, isLasting, ValidationError } from "../../lib/core/errors.ts";
 import { systemFiles } from "../../lib/core/system_files.ts";
 import { createRunProgram, type ProgramHost } from "../../lib/run/program.ts";
 import { ProgramError, stoppedBySignal } from "../../lib/run/program_error.ts";
+import { Rig } from "../rig.ts";
 
 class Host implements ProgramHost, Disposable {
   readonly dir = Deno.makeTempDirSync();
@@ -58,38 +60,34 @@ Deno.test("run() uses cwd and adds env", async () => {
 });
 
 Deno.test("run() has Python print at once, unless the user has said what it should do", async () => {
-  const name = "PYTHONUNBUFFERED";
-  const before = Deno.env.get(name);
-  using host = new Host();
-  const seen = (env?: Record<string, string>) =>
-    host.run(["sh", "-c", `echo "\${${name}-none}"`], { stdout: "text", ...env && { env } });
-  try {
-    Deno.env.delete(name);
-    assertEquals(await seen(), "1\n");
-    assertEquals(await seen({ FURU_X: "1" }), "1\n");
-    assertEquals(await seen({ [name]: "" }), "\n");
-    Deno.env.set(name, "");
-    assertEquals(await seen(), "\n");
-    Deno.env.set(name, "x");
-    assertEquals(await seen(), "x\n");
-  } finally {
-    if (before === undefined) Deno.env.delete(name);
-    else Deno.env.set(name, before);
+  await using rig = new Rig();
+  // In processes of their own: the environment is that of all test files which run at the same time.
+  for (const [set, seen] of [["unset", "1\n"], ["", "\n"], ["x", "x\n"]] as const) {
+    const path = fromFileUrl(new URL("./fixtures/unbuffered.ts", import.meta.url));
+    const deno = [
+      Deno.execPath(),
+      "run",
+      "-A",
+      "--quiet",
+      "--config",
+      new URL("../../deno.json", import.meta.url).pathname,
+      path,
+    ];
+    const given = set === "unset" ? ["-u", "PYTHONUNBUFFERED"] : [`PYTHONUNBUFFERED=${set}`];
+    const { stdout, stderr } = await new Deno.Command("env", {
+      args: [...given, `FURU_PATH=${rig.folder}/${set || "empty"}`, ...deno],
+    }).output();
+    const [text, error] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+    assertEquals(text && JSON.parse(text), [seen, "\n"], error);
   }
 });
 
 Deno.test("run() logs what Python printed before it was killed", async () => {
-  const before = Deno.env.get("PYTHONUNBUFFERED");
-  Deno.env.delete("PYTHONUNBUFFERED");
-  try {
-    using host = new Host();
-    const code = "import os; print('epoch 1'); os.kill(os.getpid(), 9)";
-    const error = await assertRejects(() => host.run(["python3", "-c", code]));
-    // Where there is no Python there is nothing to see.
-    if (!String(error).includes("no folder of PATH has a program")) assertEquals(host.logged, "epoch 1\n");
-  } finally {
-    if (before !== undefined) Deno.env.set("PYTHONUNBUFFERED", before);
-  }
+  using host = new Host();
+  const code = "import os; print('epoch 1'); os.kill(os.getpid(), 9)";
+  const error = await assertRejects(() => host.run(["python3", "-c", code]));
+  // Where there is no Python there is nothing to see. (Where PYTHONUNBUFFERED is set the test above shows the same.)
+  if (!String(error).includes("no folder of PATH has a program")) assertEquals(host.logged, "epoch 1\n");
 });
 
 Deno.test("run() writes stdout to a file, whole or not at all", async () => {

@@ -22,5 +22,6 @@ export function simMachine(world: World, process: SimProcess, ids: Random): Mach
     },
     beat: (options) => new SimBeat(world, process, options),
     randomId: () => ids.hex(12),
+    simulated: true,
   };
 }

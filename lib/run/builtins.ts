@@ -59,7 +59,7 @@ const NAMES = COMMON.concat(
  */
 const REST_EVERY_MS = 10;
 /** So many looks are at all of it nevertheless. */
-const FIRST_LOOKS = 32;
+const FIRST_LOOKS = 8;
 /** The global names before a pipeline adds its own: furu is mostly loaded first. */
 const PLATFORM = ownKeys(globalThis);
 

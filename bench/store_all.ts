@@ -1,5 +1,6 @@
 import { type Artifact, exists, get } from "@furu/furu";
 import { artifactPaths } from "../lib/store/layout.ts";
+import { withSum } from "../lib/store/record.ts";
 import { ARTIFACT } from "../lib/task/artifact.ts";
 
 /**
@@ -17,12 +18,13 @@ export async function storeAll(root: string, artifacts: readonly Artifact[]): Pr
     const template = templates.get(artifact.name);
     if (template === undefined) {
       await get(artifact);
-      templates.set(artifact.name, JSON.parse(Deno.readTextFileSync(path)));
+      const { sum: _, ...template } = JSON.parse(Deno.readTextFileSync(path));
+      templates.set(artifact.name, template);
       continue;
     }
     const identity = JSON.parse(artifact[ARTIFACT].identity);
     const id = i.toString(16).padStart(12, "0");
-    Deno.writeTextFileSync(path, JSON.stringify({ ...template, identity, id }));
+    Deno.writeTextFileSync(path, withSum(JSON.stringify({ ...template, identity, id })));
   }
   const last = artifacts.at(-1);
   if (last && !await exists(last)) {

@@ -44,11 +44,11 @@ const QUIET: Readonly<Record<string, readonly PropertyKey[]>> = {
 };
 /** What code uses and extends everywhere: looked at after each task. */
 const COMMON =
-  ("Object Function Array Number Boolean String Symbol BigInt Date Promise RegExp Error TypeError JSON Math Reflect Proxy " +
-    "ArrayBuffer Uint8Array Map Set WeakMap Iterator Deno console crypto performance EventTarget AbortSignal URL")
+  "Object Function Array Number Boolean String Date Promise RegExp Error JSON Math Reflect Map Set Deno console"
     .split(" ");
 const NAMES = COMMON.concat(
-  ("AggregateError EvalError RangeError ReferenceError SyntaxError URIError Intl Atomics SharedArrayBuffer DataView " +
+  ("Symbol BigInt TypeError Proxy ArrayBuffer Uint8Array WeakMap Iterator crypto performance EventTarget AbortSignal URL " +
+    "AggregateError EvalError RangeError ReferenceError SyntaxError URIError Intl Atomics SharedArrayBuffer DataView " +
     "Int8Array Uint8ClampedArray Int16Array Uint16Array Int32Array Uint32Array Float16Array Float32Array Float64Array " +
     "BigInt64Array BigUint64Array WeakSet WeakRef FinalizationRegistry Temporal WebAssembly Crypto Event AbortController " +
     "URLSearchParams Blob DOMException").split(" "),
@@ -67,20 +67,26 @@ const PLATFORM = ownKeys(globalThis);
 export class Builtins {
   readonly #common: Watched[] = [];
   readonly #rest: Watched[] = [];
+  readonly #thrifty: boolean;
   #looks = 0;
   #lookedAt = 0;
 
-  /** Looks at them now. */
-  constructor() {
+  /**
+   * Looks at them now.
+   *
+   * @param thrifty Whether the rest may be looked at less often than the common ones.
+   */
+  constructor(thrifty: boolean) {
+    this.#thrifty = thrifty;
     for (const [name, object] of sharedObjects()) {
-      const [first] = name.split(".", 1) as [string];
-      const isCommon = name === "globalThis" || COMMON.includes(first);
+      const isCommon = name === "globalThis" || COMMON.includes(name.replace(/\.prototype$/, ""));
       (isCommon ? this.#common : this.#rest).push(watch(name, object));
     }
   }
 
   /** Is it time to look at all? */
   #isDue(): boolean {
+    if (!this.#thrifty) return true;
     const at = now();
     if (++this.#looks > FIRST_LOOKS && at - this.#lookedAt < REST_EVERY_MS) return false;
     this.#lookedAt = at;

@@ -189,7 +189,7 @@ function begin(artifact: Artifact, programs: AttemptPrograms): Active {
   const before = latest?.holds() ? latest : latest = new ProcessState();
   if (active.length === 0) {
     base = before;
-    if (!builtins?.unchanged()) builtins = new Builtins();
+    if (!builtins?.unchanged()) builtins = new Builtins(false);
   } else if (!base!.holds()) {
     for (const other of active) if (!above.includes(other)) other.faults.push(DISTURBED);
     base!.restore();

@@ -65,7 +65,7 @@ export class WorkerTraces implements AttemptTraces {
   /** What modules do when they are imported is how the process is to be. */
   loaded(): void {
     this.#state = new ProcessState();
-    this.#builtins = new Builtins();
+    this.#builtins = new Builtins(true);
     const now = programsSeen();
     this.#spare = now.children;
     this.#seen = now;

@@ -41,6 +41,15 @@ export function currentFolder(): string {
   }
 }
 
+/** The current folder; `undefined` where it was removed, or this process may not know it. */
+export function folderIfKnown(): string | undefined {
+  try {
+    return Deno.cwd();
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * The folder that this process was in when furu was loaded: what relative paths of the configuration start at, so that
  * `Deno.chdir` does not make a second store of one script.

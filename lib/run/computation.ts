@@ -1,6 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import { ExecutionError } from "../core/errors.ts";
 import { furuGlobals } from "../core/globals.ts";
+import { chainText } from "../core/hash.ts";
 import type { Artifact } from "../task/artifact.ts";
 import { Slot, Slots } from "./slots.ts";
 
@@ -89,11 +90,10 @@ export class Computation {
         const way: Computation[] = [];
         for (let on: Computation | undefined = by; on; on = from.get(on)) way.push(on);
         const names = [...way.reverse(), this].map(({ artifact }) => `${artifact}`);
-        // Each waits for the next one. A long cycle is told by its ends.
-        const shown = names.length > 12 ? [...names.slice(0, 6), "...", ...names.slice(-5)] : names;
+        // Each waits for the next one.
         throw new ExecutionError(
           `Cannot get ${this.artifact}: it is being computed, and waits itself for what asks for it ` +
-            `(${shown.join(" -> ")})`,
+            `(${chainText(names)})`,
           { artifact: `${this.artifact}` },
         );
       }

@@ -6,6 +6,7 @@ import {
   ProtocolError,
   ValidationError,
 } from "../core/errors.ts";
+import { folderIfKnown } from "../core/paths.ts";
 import { commitRecord, sizesMember } from "../store/commit.ts";
 import { type ArtifactPaths, type AttemptKey, attemptPaths } from "../store/layout.ts";
 import { RECORD_SCHEMA, type SuccessRecord, withSum } from "../store/record.ts";
@@ -141,16 +142,13 @@ async function placesOf(
   if (made.usedDir() || made.usedCheckpoint()) {
     aliases.push([await realPathOf(runtime.machine, paths.home), paths.home]);
   }
-  return { root, paths, attempt, aliases: aliases.filter(([real, ours]) => real !== ours), cwd };
-}
-
-function cwd(): string | undefined {
-  try {
-    return Deno.cwd();
-  } catch {
-    // It is not allowed, or has been removed: then no relative path leads anywhere.
-    return undefined;
-  }
+  return {
+    root,
+    paths,
+    attempt,
+    aliases: aliases.filter(([real, ours]) => real !== ours),
+    cwd: folderIfKnown,
+  };
 }
 
 /** The sizes of the files of a result, as a member of its record. */

@@ -1,10 +1,11 @@
 import { errorText } from "../core/errors.ts";
+import { folderIfKnown } from "../core/paths.ts";
 import { mayRead } from "./left_programs.ts";
 import { isNodeLoaded } from "./owned.ts";
 
 /** What a task of this process can change for all others, and can be put back. */
 export class ProcessState {
-  readonly #cwd = currentFolder();
+  readonly #cwd = folderIfKnown();
   readonly #env = environment();
   readonly #umask = umask();
   readonly #exitCode = Deno.exitCode;
@@ -12,7 +13,7 @@ export class ProcessState {
 
   /** Is it what the process has now? */
   holds(): boolean {
-    if (this.#cwd !== currentFolder() || this.#exitCode !== Deno.exitCode) return false;
+    if (this.#cwd !== folderIfKnown() || this.#exitCode !== Deno.exitCode) return false;
     // Asked only where somebody may have changed them: both take longer than all else here.
     if (this.#changes === changesNoted() && !isNodeLoaded()) return true;
     if (this.#umask !== umask() || !sameEnv(this.#env, environment())) return false;
@@ -29,7 +30,7 @@ export class ProcessState {
     for (const name in this.#env) {
       if (now[name] !== this.#env[name]) Deno.env.set(name, this.#env[name]!);
     }
-    if (this.#cwd === currentFolder()) return [];
+    if (this.#cwd === folderIfKnown()) return [];
     try {
       if (this.#cwd === undefined) throw new Error("it had been removed");
       Deno.chdir(this.#cwd);
@@ -84,14 +85,6 @@ function environment(): Record<string, string> {
 
 function umask(): number | undefined {
   return allowed().sys ? Deno.umask() : undefined;
-}
-
-function currentFolder(): string | undefined {
-  try {
-    return Deno.cwd();
-  } catch {
-    return undefined; // somebody removed it
-  }
 }
 
 function sameEnv(then: Record<string, string>, now: Record<string, string>): boolean {

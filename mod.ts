@@ -24,7 +24,7 @@
 export { z } from "zod";
 export { type ConfigOptions, configure } from "./lib/core/config.ts";
 export type { SlurmSettings } from "./lib/core/slurm_settings.ts";
-export { digest } from "./lib/core/digest.ts";
+export { digest } from "./lib/core/json/digest.ts";
 export {
   ComputeError,
   ConfigError,
@@ -55,24 +55,24 @@ export type {
   TaskDefinition,
   TaskLog,
   Value,
-} from "./lib/task/artifact.ts";
-export { isArtifact } from "./lib/task/artifact.ts";
+} from "./lib/task/artifact/artifact.ts";
+export { isArtifact } from "./lib/task/artifact/artifact.ts";
 export { defineTask } from "./lib/task/define.ts";
 export { grid } from "./lib/task/grid.ts";
-export { exists } from "./lib/run/exists.ts";
-export { get, type GetOptions } from "./lib/run/get.ts";
+export { exists } from "./lib/run/get/exists.ts";
+export { get, type GetOptions } from "./lib/run/get/get.ts";
 export type { PlanRootsOptions } from "./lib/local/plan_roots.ts";
 export type { RunLocalOptions } from "./lib/local/run_local.ts";
-export { plan } from "./lib/cli/user_plan.ts";
-export { runLocal } from "./lib/cli/user_run_local.ts";
-export { main, type Roots } from "./lib/cli/user_main.ts";
-export { runSlurm } from "./lib/cli/user_run_slurm.ts";
+export { plan } from "./lib/api/plan.ts";
+export { runLocal } from "./lib/api/run_local.ts";
+export { main, type Roots } from "./lib/api/main.ts";
+export { runSlurm } from "./lib/api/run_slurm.ts";
 export type {
   RunDagOptions,
   RunPoolOptions,
   RunSlurmOptions,
   SlurmOptions,
   SubmittedRun,
-} from "./lib/slurm/run_slurm_options.ts";
-export type { SlurmSpecs } from "./lib/slurm/check_specs.ts";
-export type { SlurmSpec } from "./lib/slurm/spec.ts";
+} from "./lib/slurm/run/run_slurm_options.ts";
+export type { SlurmSpecs } from "./lib/slurm/run/check_specs.ts";
+export type { SlurmSpec } from "./lib/slurm/client/spec.ts";

@@ -1,5 +1,5 @@
 import { type Artifact, defineTask, z } from "@furu/furu";
-import type { Task } from "../lib/task/task.ts";
+import type { Task } from "../lib/task/artifact/task.ts";
 
 const LAYERS = 10;
 const FAN = 3;

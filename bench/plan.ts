@@ -1,5 +1,5 @@
 import { type Artifact, configure, plan } from "@furu/furu";
-import { ARTIFACT } from "../lib/task/artifact.ts";
+import { ARTIFACT } from "../lib/task/artifact/artifact.ts";
 import { type Bench, type BenchContext, count, type Row } from "./bench.ts";
 import { Folder } from "./folder.ts";
 import { layeredArtifacts } from "./layers.ts";

@@ -1,7 +1,7 @@
 import { fromFileUrl } from "@std/path/from-file-url";
 import { resolveConfig } from "../lib/core/config.ts";
 import type { Hash } from "../lib/core/hash.ts";
-import { systemMachine } from "../lib/core/system_machine.ts";
+import { systemMachine } from "../lib/core/system/system_machine.ts";
 import { enqueue } from "../lib/queue/enqueue.ts";
 import { queuePaths } from "../lib/queue/layout.ts";
 import { makeQueue } from "../lib/queue/make_queue.ts";

@@ -1,5 +1,5 @@
 import { fromFileUrl } from "@std/path/from-file-url";
-import { systemMachine } from "../lib/core/system_machine.ts";
+import { systemMachine } from "../lib/core/system/system_machine.ts";
 import { workerCommand } from "../lib/worker/command.ts";
 import { WorkerListener } from "../lib/worker/listener.ts";
 import { WorkerProcess } from "../lib/worker/subprocess.ts";

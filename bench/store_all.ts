@@ -1,7 +1,7 @@
 import { type Artifact, exists, get } from "@furu/furu";
 import { artifactPaths } from "../lib/store/layout.ts";
 import { withSum } from "../lib/store/record.ts";
-import { ARTIFACT } from "../lib/task/artifact.ts";
+import { ARTIFACT } from "../lib/task/artifact/artifact.ts";
 
 /**
  * Fills the configured store with a result for each artifact, without computing them one by one: the first of each

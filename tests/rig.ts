@@ -1,9 +1,9 @@
 import { fromFileUrl } from "@std/path/from-file-url";
 import { join } from "@std/path/join";
 import type { Config } from "../lib/core/config.ts";
-import type { Files } from "../lib/core/files.ts";
-import type { Machine } from "../lib/core/machine.ts";
-import { systemMachine } from "../lib/core/system_machine.ts";
+import type { Files } from "../lib/core/system/files.ts";
+import type { Machine } from "../lib/core/system/machine.ts";
+import { systemMachine } from "../lib/core/system/system_machine.ts";
 import { Runtime } from "../lib/run/runtime.ts";
 
 const repository = fromFileUrl(new URL("..", import.meta.url));

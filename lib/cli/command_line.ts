@@ -2,14 +2,14 @@ import { parseArgs } from "@std/cli/parse-args";
 import { setColorEnabled } from "@std/fmt/colors";
 import { UsageError } from "../core/errors.ts";
 import { didYouMean } from "../core/nearest.ts";
-import { commands, type LazyCommand } from "./commands.ts";
-import type { Engine } from "./engine.ts";
-import type { FlagValues } from "./flag.ts";
-import { type GlobalFlags, globalFlags } from "./global_flags.ts";
+import { commands, type LazyCommand } from "./commands/commands.ts";
+import type { Engine } from "./program/engine.ts";
+import type { FlagValues } from "./program/flag.ts";
+import { type GlobalFlags, globalFlags } from "./program/global_flags.ts";
 import { commandHelp, programHelp } from "./help.ts";
-import type { Io } from "./io.ts";
+import type { Io } from "./program/io.ts";
 import { parseFlags } from "./parse_flags.ts";
-import type { Program } from "./program.ts";
+import type { Program } from "./program/program.ts";
 
 const shown = commands.filter(({ hidden }) => !hidden);
 

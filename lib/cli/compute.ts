@@ -6,8 +6,8 @@ import type { ComputeOrder } from "../core/environment.ts";
  */
 export async function compute({ socket, token }: ComputeOrder): Promise<never> {
   const [{ runChild }, { computeTask }] = await Promise.all([
-    import("../worker/child.ts"),
-    import("../worker/compute_task.ts"),
+    import("../worker/child/child.ts"),
+    import("../worker/child/compute_task.ts"),
   ]);
   return await runChild({ socket, token, compute: computeTask });
 }

@@ -1,8 +1,8 @@
 import { table } from "../ui/table.ts";
-import type { AnyCommand } from "./command.ts";
-import type { Flags } from "./flag.ts";
-import { globalFlags } from "./global_flags.ts";
-import type { Program } from "./program.ts";
+import type { AnyCommand } from "./program/command.ts";
+import type { Flags } from "./program/flag.ts";
+import { globalFlags } from "./program/global_flags.ts";
+import type { Program } from "./program/program.ts";
 
 /** What the list of commands says about one. */
 export interface CommandSummary {

@@ -16,13 +16,13 @@ export async function job(args: readonly string[]): Promise<never> {
   }
   // Every schema is used once or twice here: compiling it takes longer. Before any is made, or it has no effect.
   z.config({ jitless: true });
-  const { runDagJob } = await import("../slurm/dag_job.ts");
+  const { runDagJob } = await import("../slurm/dag/dag_job.ts");
   const slurm = {
     jobId,
     name,
     restarts: Number(restarts ?? 0),
     ...(cluster === undefined || cluster === "" ? {} : { cluster }),
   };
-  const client = async () => (await import("../slurm/system_client.ts")).systemClient();
+  const client = async () => (await import("../slurm/client/system_client.ts")).systemClient();
   Deno.exit(await runDagJob({ dir: run, hash, slurm, client }));
 }

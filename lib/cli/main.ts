@@ -1,7 +1,7 @@
 import { takeComputeOrder } from "../core/environment.ts";
-import type { Engine } from "./engine.ts";
-import type { Io } from "./io.ts";
-import type { Program } from "./program.ts";
+import type { Engine } from "./program/engine.ts";
+import type { Io } from "./program/io.ts";
+import type { Program } from "./program/program.ts";
 
 /** Options of {@link main}; all but `args` are for scripts and tests. */
 export interface MainOptions {
@@ -31,16 +31,16 @@ export async function main(options: MainOptions): Promise<number> {
     const { runCommandLine } = await import("./command_line.ts");
     return await runCommandLine({
       args,
-      program: options.program ?? (await import("./program.ts")).furuProgram,
-      io: options.io ?? (await import("./io.ts")).systemIo(),
-      engine: options.engine ?? (await import("./engine.ts")).systemEngine,
+      program: options.program ?? (await import("./program/program.ts")).furuProgram,
+      io: options.io ?? (await import("./program/io.ts")).systemIo(),
+      engine: options.engine ?? (await import("./program/engine.ts")).systemEngine,
       onCommand: (name) => used = name,
     });
   } catch (error) {
     const [{ reportError }, { systemIo }, { furuProgram }] = await Promise.all([
       import("./report_error.ts"),
-      import("./io.ts"),
-      import("./program.ts"),
+      import("./program/io.ts"),
+      import("./program/program.ts"),
     ]);
     const { name } = options.program ?? furuProgram;
     return reportError(error, {

@@ -1,7 +1,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { UsageError } from "../core/errors.ts";
 import { didYouMean, nearest } from "../core/nearest.ts";
-import type { Flags, FlagValues } from "./flag.ts";
+import type { Flags, FlagValues } from "./program/flag.ts";
 
 /** A command line, taken apart. */
 export interface ParsedFlags<F extends Flags> {

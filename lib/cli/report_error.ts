@@ -1,8 +1,8 @@
 import { type FuruError, furuErrorName } from "../core/errors.ts";
 import { userFrames } from "../ui/user_frames.ts";
 import { isClosedOutput } from "../ui/write_all.ts";
-import type { Io } from "./io.ts";
-import { ModuleLoadError } from "./load_roots.ts";
+import type { Io } from "./program/io.ts";
+import { ModuleLoadError } from "./roots/load_roots.ts";
 
 /** What {@link reportError} needs to know. */
 export interface ReportErrorOptions {

@@ -3,7 +3,7 @@ import { currentContext } from "../run/context.ts";
 import { defaultRuntime } from "../run/default_runtime.ts";
 import { forcedNodes } from "../schedule/forced.ts";
 import { storeStatus, type StoreStatusOptions } from "../schedule/status_source.ts";
-import type { Artifact } from "../task/artifact.ts";
+import type { Artifact } from "../task/artifact/artifact.ts";
 import { rootsOf } from "../schedule/check_options.ts";
 
 /** Options of {@link plan}. */

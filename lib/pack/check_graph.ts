@@ -2,7 +2,12 @@ import { FURU_URL } from "../core/furu_url.ts";
 import { moduleBytes, type ModuleGraph } from "./module_graph.ts";
 
 /** What is loaded by its URL alone, and would be missed last: in the middle of a run. */
-const NEEDED = ["lib/cli/compute.ts", "lib/cli/job.ts", "lib/worker/child.ts", "lib/worker/compute_task.ts"];
+const NEEDED = [
+  "lib/cli/compute.ts",
+  "lib/cli/job.ts",
+  "lib/worker/child/child.ts",
+  "lib/worker/child/compute_task.ts",
+];
 
 /** The modules whose business it is to import what a user names, or (`command.ts`) to write code that imports furu. */
 const IMPORTS_ANYTHING =

@@ -9,7 +9,7 @@ import config from "../../deno.json" with { type: "json" };
 import { FURU_URL } from "../core/furu_url.ts";
 import { packed } from "../core/packed.ts";
 import { findUpward } from "../core/paths.ts";
-import { runDeno } from "../core/run_deno.ts";
+import { runDeno } from "../core/system/run_deno.ts";
 import type { ArchiveFile } from "./archive.ts";
 import { importMapOf } from "./import_map.ts";
 import { CONFIG_FILE, FURU_FOLDER, places } from "./layout.ts";
@@ -43,8 +43,8 @@ export interface Collected {
 const ROOTS = [
   "cli.ts",
   "mod.ts",
-  "lib/cli/packed_boot.ts",
-  "lib/cli/packed_main.ts",
+  "lib/cli/packed/packed_boot.ts",
+  "lib/cli/packed/packed_main.ts",
   "lib/pack/merge_main.ts",
 ];
 const CODE = /\.[mc]?[jt]sx?$/;

@@ -1,4 +1,4 @@
-import { quote } from "../slurm/script.ts";
+import { quote } from "../slurm/client/script.ts";
 import { PACKED_MODULE_FLAG } from "../worker/command.ts";
 import { CONFIG, FIND, START, UNPACK } from "./header_shell.ts";
 

@@ -1,7 +1,7 @@
 import { join } from "@std/path/posix/join";
 import { toFileUrl } from "@std/path/posix/to-file-url";
 import { z } from "zod";
-import { runDeno } from "../core/run_deno.ts";
+import { runDeno } from "../core/system/run_deno.ts";
 import { PackError } from "./pack_error.ts";
 
 const edge = z.object({ specifier: z.string().optional(), error: z.string().optional() });

@@ -44,7 +44,11 @@ export async function pack(options: PackOptions): Promise<PackedFile> {
   const archive = archiveOf(files);
   const name = pipeline === undefined ? "furu" : basename(pipeline);
   const furu = (module: string): string => `${FURU_FOLDER}/${module}`;
-  const main = pipeline === undefined ? furu("cli.ts") : asModule ? pipeline : furu("lib/cli/packed_main.ts");
+  const main = pipeline === undefined
+    ? furu("cli.ts")
+    : asModule
+    ? pipeline
+    : furu("lib/cli/packed/packed_main.ts");
   const parts = [unpacker, archive, deno];
   const sums = await Promise.all(parts.map(sha256Bytes));
   const header = headerOf((length) => {
@@ -66,7 +70,7 @@ export async function pack(options: PackOptions): Promise<PackedFile> {
       paths: {
         config: CONFIG_FILE,
         cache: CACHE_FOLDER,
-        boot: furu("lib/cli/packed_boot.ts"),
+        boot: furu("lib/cli/packed/packed_boot.ts"),
         program: furu("cli.ts"),
         merge: furu("lib/pack/merge_main.ts"),
         main,

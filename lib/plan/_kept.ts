@@ -1,5 +1,5 @@
 import type { Hash } from "../core/hash.ts";
-import { ARTIFACT, type Artifact } from "../task/artifact.ts";
+import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
 import type { PlanNode } from "./node.ts";
 import type { ForcedNodes, StatusSource, TaskListing } from "./status.ts";
 

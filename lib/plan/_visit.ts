@@ -1,5 +1,5 @@
 import type { Hash } from "../core/hash.ts";
-import type { Artifact } from "../task/artifact.ts";
+import type { Artifact } from "../task/artifact/artifact.ts";
 import type { PlanNode } from "./node.ts";
 import { specOf } from "../task/spec_of.ts";
 import type { NodeState } from "./status.ts";

@@ -1,6 +1,6 @@
 import { errorText, furuErrorName, isSystemError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
-import { ARTIFACT, type Artifact } from "../task/artifact.ts";
+import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
 import { specOf } from "../task/spec_of.ts";
 import type { ForcedNodes, NodeState, StatusSource, TaskListing } from "./status.ts";
 import { UNJUDGED, type Visit, visitOf } from "./_visit.ts";

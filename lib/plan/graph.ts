@@ -1,6 +1,6 @@
 import { ValidationError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
-import { ARTIFACT, type Artifact, isArtifact } from "../task/artifact.ts";
+import { ARTIFACT, type Artifact, isArtifact } from "../task/artifact/artifact.ts";
 import type { PlanNode } from "./node.ts";
 import { byPriority } from "./priority.ts";
 import type { ForcedNodes, StatusSource } from "./status.ts";

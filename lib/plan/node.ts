@@ -1,5 +1,5 @@
 import type { Hash } from "../core/hash.ts";
-import type { Artifact } from "../task/artifact.ts";
+import type { Artifact } from "../task/artifact/artifact.ts";
 import type { NodeState, NodeStatus } from "./status.ts";
 
 /** An artifact in a plan. */

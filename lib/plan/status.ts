@@ -1,4 +1,4 @@
-import type { Artifact } from "../task/artifact.ts";
+import type { Artifact } from "../task/artifact/artifact.ts";
 
 /** What a plan says about a node. */
 export type NodeStatus = "DONE" | "IN_PROGRESS" | "TODO" | "FAILED";

@@ -1,4 +1,4 @@
-import type { Clock } from "../core/clock.ts";
+import type { Clock } from "../core/system/clock.ts";
 
 /** A sleep that can be ended early: loops look often while things happen, and seldom else. */
 export class Alarm {

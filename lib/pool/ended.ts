@@ -3,7 +3,7 @@ import { StoreError } from "../core/errors.ts";
 import type { RunSummary } from "../core/event.ts";
 import type { QueuePaths } from "../queue/layout.ts";
 import { parseJson } from "../queue/parse_json.ts";
-import { linkOurs } from "../store/attempt_end.ts";
+import { linkOurs } from "../store/claims/attempt_end.ts";
 import { RECORD_SCHEMA } from "../store/record.ts";
 import { removeIfThere, type Store } from "../store/store.ts";
 

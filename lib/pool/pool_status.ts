@@ -2,9 +2,9 @@ import type { Hash } from "../core/hash.ts";
 import type { NodeState, StatusSource } from "../plan/status.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { storeStatus } from "../schedule/status_source.ts";
-import { readEnds } from "../store/ends.ts";
-import { readClaim } from "../store/read_claim.ts";
-import type { Artifact } from "../task/artifact.ts";
+import { readEnds } from "../store/results/ends.ts";
+import { readClaim } from "../store/claims/read_claim.ts";
+import type { Artifact } from "../task/artifact/artifact.ts";
 
 /**
  * Where the controller of a pool learns what is stored. What this very run computes, or failed at, is not somebody else's: its

@@ -1,10 +1,10 @@
 import { errorText, FuruError } from "../core/errors.ts";
 import type { QueuePaths } from "../queue/layout.ts";
 import type { Runtime } from "../run/runtime.ts";
-import { declareDead, endAttempt, releaseClaim, removeEndedClaim } from "../store/attempt_end.ts";
-import { type Claim, tryClaim } from "../store/claim.ts";
-import { ClaimWatch } from "../store/liveness.ts";
-import { hasEnded, readClaim } from "../store/read_claim.ts";
+import { declareDead, endAttempt, releaseClaim, removeEndedClaim } from "../store/claims/attempt_end.ts";
+import { type Claim, tryClaim } from "../store/claims/claim.ts";
+import { ClaimWatch } from "../store/claims/liveness.ts";
+import { hasEnded, readClaim } from "../store/claims/read_claim.ts";
 import type { SlurmJob } from "../store/record.ts";
 import { readEnded } from "./ended.ts";
 

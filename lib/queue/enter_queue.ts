@@ -1,7 +1,7 @@
 import { basename } from "@std/path/posix/basename";
 import { errorCode, StoreError } from "../core/errors.ts";
-import type { Heartbeat } from "../core/machine.ts";
-import { linkOurs } from "../store/attempt_end.ts";
+import type { Heartbeat } from "../core/system/machine.ts";
+import { linkOurs } from "../store/claims/attempt_end.ts";
 import type { SlurmJob } from "../store/record.ts";
 import { listOrNothing, removeIfThere, type Store, storeError } from "../store/store.ts";
 import { hasName, isNotThere } from "./has_name.ts";

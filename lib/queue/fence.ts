@@ -1,5 +1,5 @@
 import { join } from "@std/path/posix/join";
-import { linkOurs } from "../store/attempt_end.ts";
+import { linkOurs } from "../store/claims/attempt_end.ts";
 import { listOrNothing, removeIfThere, type Store, storeError } from "../store/store.ts";
 import { hasName } from "./has_name.ts";
 import {

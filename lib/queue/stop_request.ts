@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { linkOurs } from "../store/attempt_end.ts";
+import { linkOurs } from "../store/claims/attempt_end.ts";
 import { listOrNothing, removeIfThere, type Store, storeError } from "../store/store.ts";
 import type { QueuePaths } from "./layout.ts";
 import { parseJson } from "./parse_json.ts";

@@ -1,6 +1,6 @@
 import { join } from "@std/path/posix/join";
 import { ProtocolError, StoreError } from "../core/errors.ts";
-import type { Heartbeat } from "../core/machine.ts";
+import type { Heartbeat } from "../core/system/machine.ts";
 import { listOrNothing, removeIfThere, type Store, storeError } from "../store/store.ts";
 import { type FailureInit, writeFailure } from "./failure_file.ts";
 import { isNotThere } from "./has_name.ts";

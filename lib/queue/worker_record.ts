@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Machine, Owner } from "../core/machine.ts";
+import type { Machine, Owner } from "../core/system/machine.ts";
 import { ownerSchema, type SlurmJob, slurmJobSchema } from "../store/record.ts";
 
 /** Who a worker is: the file whose mtime is its heartbeat. Its contents never change. */

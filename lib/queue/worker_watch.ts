@@ -1,7 +1,7 @@
 import { basename } from "@std/path/posix/basename";
 import { join } from "@std/path/posix/join";
 import { errorCode, errorText } from "../core/errors.ts";
-import { type Beat, HeartbeatSeries, readBeat } from "../store/heartbeat_series.ts";
+import { type Beat, HeartbeatSeries, readBeat } from "../store/claims/heartbeat_series.ts";
 import { listOrNothing, type Store } from "../store/store.ts";
 import { readEnd } from "./fence.ts";
 import { type QueuePaths, workerFiles } from "./layout.ts";

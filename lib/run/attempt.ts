@@ -1,12 +1,12 @@
 import { timeLimitOf } from "../task/time_limit_of.ts";
-import type { Clock } from "../core/clock.ts";
+import type { Clock } from "../core/system/clock.ts";
 import { ExecutionError } from "../core/errors.ts";
-import type { Claim } from "../store/claim.ts";
-import type { Ending } from "../store/end_record.ts";
+import type { Claim } from "../store/claims/claim.ts";
+import type { Ending } from "../store/claims/end_record.ts";
 import { attemptPaths } from "../store/layout.ts";
 import { SHARED_FILE } from "../store/store.ts";
-import type { Artifact } from "../task/artifact.ts";
-import { LogFile, type OutputSink } from "./attempt_log.ts";
+import type { Artifact } from "../task/artifact/artifact.ts";
+import { LogFile, type OutputSink } from "./output/attempt_log.ts";
 import { computeAttempt, failureText, outcomeOfError, timeLimitError } from "./compute.ts";
 import type { ExecutionContext } from "./context.ts";
 import { endLogged } from "./end_logged.ts";
@@ -15,7 +15,7 @@ import type { Outcome } from "./outcome.ts";
 import { OwnTime } from "./own_time.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Slot } from "./slots.ts";
-import { asFuru, InProcessTraces } from "./traces.ts";
+import { asFuru, InProcessTraces } from "./traces/traces.ts";
 
 /** How long `create` may go on after its signal has aborted; then its attempt is ended without it. */
 const GRACE_MS = 5000;

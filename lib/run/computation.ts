@@ -1,8 +1,8 @@
-import type { Clock } from "../core/clock.ts";
+import type { Clock } from "../core/system/clock.ts";
 import { ExecutionError } from "../core/errors.ts";
 import { furuGlobals } from "../core/globals.ts";
 import { chainText } from "../core/hash.ts";
-import type { Artifact } from "../task/artifact.ts";
+import type { Artifact } from "../task/artifact/artifact.ts";
 import { Slot, Slots } from "./slots.ts";
 
 /**

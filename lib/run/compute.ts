@@ -7,14 +7,14 @@ import {
   ValidationError,
 } from "../core/errors.ts";
 import { folderIfKnown } from "../core/paths.ts";
-import { commitRecord, sizesMember } from "../store/commit.ts";
+import { commitRecord, sizesMember } from "../store/results/commit.ts";
 import { type ArtifactPaths, type AttemptKey, attemptPaths } from "../store/layout.ts";
 import { RECORD_SCHEMA, type SuccessRecord, withSum } from "../store/record.ts";
 import { realPathOf } from "../store/store.ts";
-import { type EncodedValue, encodeValue, type EncodeValueOptions } from "../store/value.ts";
-import type { ValuePlaces } from "../store/value_path.ts";
-import { ARTIFACT, type Artifact, artifactReference } from "../task/artifact.ts";
-import { keptTable } from "../task/kept.ts";
+import { type EncodedValue, encodeValue, type EncodeValueOptions } from "../store/results/value.ts";
+import type { ValuePlaces } from "../store/results/value_path.ts";
+import { ARTIFACT, type Artifact, artifactReference } from "../task/artifact/artifact.ts";
+import { keptTable } from "../task/artifact/kept.ts";
 import { type ExecutionContext, withContext } from "./context.ts";
 import { type AttemptIo, type MadeContext, makeCreateContext } from "./create_context.ts";
 import { failedOutcome } from "./failed_outcome.ts";
@@ -22,7 +22,7 @@ import type { Outcome } from "./outcome.ts";
 import { validationFault } from "./result.ts";
 import type { Runtime } from "./runtime.ts";
 import { readValue } from "./stored_value.ts";
-import type { AttemptTraces } from "./traces.ts";
+import type { AttemptTraces } from "./traces/traces.ts";
 import { writeValue } from "./write_value.ts";
 
 /** An attempt whose claim is held, to be computed in this process. */

@@ -1,5 +1,5 @@
-import type { Claim } from "../store/claim.ts";
-import type { Artifact } from "../task/artifact.ts";
+import type { Claim } from "../store/claims/claim.ts";
+import type { Artifact } from "../task/artifact/artifact.ts";
 import type { Verdict } from "./verdict.ts";
 
 /** An attempt as a {@link Computer} is given it. */

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { furuGlobals } from "../core/globals.ts";
-import type { Artifact } from "../task/artifact.ts";
+import type { Artifact } from "../task/artifact/artifact.ts";
 import type { Computation } from "./computation.ts";
 import type { OwnTime } from "./own_time.ts";
 import type { Runtime } from "./runtime.ts";

@@ -1,15 +1,15 @@
 import { errorCode } from "../core/errors.ts";
-import type { Machine } from "../core/machine.ts";
+import type { Machine } from "../core/system/machine.ts";
 import { join } from "@std/path/posix/join";
 import { type AttemptKey, attemptPaths, parseAttemptName } from "../store/layout.ts";
-import { newestCheckpoint } from "../store/ends.ts";
-import { removeLitter } from "../store/attempt_end.ts";
+import { newestCheckpoint } from "../store/results/ends.ts";
+import { removeLitter } from "../store/claims/attempt_end.ts";
 import { listOrNothing, SHARED_FOLDER } from "../store/store.ts";
-import type { Artifact, CreateContext } from "../task/artifact.ts";
-import { createTaskLog, type OutputSink, shareNow } from "./attempt_log.ts";
-import { createRunProgram } from "./program.ts";
+import type { Artifact, CreateContext } from "../task/artifact/artifact.ts";
+import { createTaskLog, type OutputSink, shareNow } from "./output/attempt_log.ts";
+import { createRunProgram } from "./output/program.ts";
 import type { Runtime } from "./runtime.ts";
-import type { AttemptTraces } from "./traces.ts";
+import type { AttemptTraces } from "./traces/traces.ts";
 
 /** What an attempt needs from whoever runs it. */
 export interface AttemptIo {

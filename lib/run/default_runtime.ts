@@ -1,8 +1,8 @@
 import { type Config, configKey, resolveConfig } from "../core/config.ts";
-import { systemMachine } from "../core/system_machine.ts";
-import { type CodeVersion, type GitState, Provenance } from "../store/provenance.ts";
+import { systemMachine } from "../core/system/system_machine.ts";
+import { type CodeVersion, type GitState, Provenance } from "../store/results/provenance.ts";
 import type { SlurmJob } from "../store/record.ts";
-import type { QueuedHint } from "../store/queued.ts";
+import type { QueuedHint } from "../store/claims/queued.ts";
 import type { ClaimHint } from "../store/store.ts";
 import { createLogger } from "../ui/logger.ts";
 import { writeAll } from "../ui/write_all.ts";

@@ -1,7 +1,7 @@
 import { errorText } from "../core/errors.ts";
-import { endAttempt } from "../store/attempt_end.ts";
-import type { Claim } from "../store/claim.ts";
-import type { Ending } from "../store/end_record.ts";
+import { endAttempt } from "../store/claims/attempt_end.ts";
+import type { Claim } from "../store/claims/claim.ts";
+import type { Ending } from "../store/claims/end_record.ts";
 import type { Runtime } from "./runtime.ts";
 
 /**

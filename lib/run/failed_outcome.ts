@@ -1,7 +1,7 @@
 import { causes, furuErrorName, isLasting } from "../core/errors.ts";
 import { toErrorInfo } from "./error_info.ts";
 import type { Outcome } from "./outcome.ts";
-import { stoppedBySignal } from "./program_error.ts";
+import { stoppedBySignal } from "./output/program_error.ts";
 
 /** Errors that say that furu or the pipeline's set-up is at fault, not the task: trying again cannot help. */
 const PROTOCOL_ERRORS = new Set<string | undefined>([

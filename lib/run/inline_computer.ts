@@ -1,7 +1,7 @@
 import { failureText } from "./compute.ts";
 import { computeInProcess } from "./attempt.ts";
 import type { Runtime } from "./runtime.ts";
-import { Tail } from "./tail.ts";
+import { Tail } from "./output/tail.ts";
 import type { Verdict } from "./verdict.ts";
 import { errorText } from "../core/errors.ts";
 import type { ClaimedAttempt, Computer } from "./computer.ts";

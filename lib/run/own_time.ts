@@ -1,4 +1,4 @@
-import type { Clock } from "../core/clock.ts";
+import type { Clock } from "../core/system/clock.ts";
 import type { Slot } from "./slots.ts";
 
 /** How the time of an attempt is kept. */

@@ -1,9 +1,9 @@
 import { errorCode, errorText, furuErrorName, StoreError, ValidationError } from "../core/errors.ts";
-import { readRecord, UNREADABLE } from "../store/commit.ts";
+import { readRecord, UNREADABLE } from "../store/results/commit.ts";
 import { type ArtifactPaths, attemptPaths } from "../store/layout.ts";
 import { DamagedError, type SuccessRecord } from "../store/record.ts";
-import { recordForSure } from "../store/record_for_sure.ts";
-import { ARTIFACT, type Artifact, knownIdentity } from "../task/artifact.ts";
+import { recordForSure } from "../store/results/record_for_sure.ts";
+import { ARTIFACT, type Artifact, knownIdentity } from "../task/artifact/artifact.ts";
 import type { Runtime } from "./runtime.ts";
 import { type ReadValue, readValue } from "./stored_value.ts";
 

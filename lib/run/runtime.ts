@@ -1,10 +1,10 @@
 import type { Config } from "../core/config.ts";
-import type { Machine } from "../core/machine.ts";
+import type { Machine } from "../core/system/machine.ts";
 import type { SuccessRecord } from "../store/record.ts";
-import type { GitState } from "../store/provenance.ts";
-import type { QueuedHint } from "../store/queued.ts";
+import type { GitState } from "../store/results/provenance.ts";
+import type { QueuedHint } from "../store/claims/queued.ts";
 import { type ClaimHint, Store } from "../store/store.ts";
-import { namedTasks } from "../task/task_names.ts";
+import { namedTasks } from "../task/artifact/task_names.ts";
 import type { Logger } from "../ui/logger.ts";
 import { type Computations, sharedComputations } from "./computation.ts";
 

@@ -1,6 +1,6 @@
-import { declareDead, removeEndedClaim } from "../store/attempt_end.ts";
-import type { Look } from "../store/liveness.ts";
-import type { Artifact } from "../task/artifact.ts";
+import { declareDead, removeEndedClaim } from "../store/claims/attempt_end.ts";
+import type { Look } from "../store/claims/liveness.ts";
+import type { Artifact } from "../task/artifact/artifact.ts";
 import type { Runtime } from "./runtime.ts";
 
 /**

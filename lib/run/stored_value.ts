@@ -1,13 +1,13 @@
 import { errorCode, isSystemError, StoreError } from "../core/errors.ts";
-import type { FileInfo } from "../core/files.ts";
+import type { FileInfo } from "../core/system/files.ts";
 import type { Hash } from "../core/hash.ts";
-import { readRecord } from "../store/commit.ts";
+import { readRecord } from "../store/results/commit.ts";
 import { type ArtifactPaths, attemptPaths } from "../store/layout.ts";
 import { DamagedError, type SuccessRecord } from "../store/record.ts";
 import { storeError } from "../store/store.ts";
-import { checkValue, decodeValue } from "../store/value.ts";
-import { KeptArtifacts } from "../task/kept.ts";
-import { findTask } from "../task/registry.ts";
+import { checkValue, decodeValue } from "../store/results/value.ts";
+import { KeptArtifacts } from "../task/artifact/kept.ts";
+import { findTask } from "../task/artifact/registry.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** So many records are read at the same time. */

@@ -1,5 +1,5 @@
 import { removeIfThere, storeError } from "../store/store.ts";
-import type { EncodedValue } from "../store/value.ts";
+import type { EncodedValue } from "../store/results/value.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** Values whose JSON has more characters are files of their own; so is what else would make the record longer. */

@@ -1,6 +1,6 @@
 import type { FailureKind } from "../core/event.ts";
 import type { Hash } from "../core/hash.ts";
-import type { Artifact } from "../task/artifact.ts";
+import type { Artifact } from "../task/artifact/artifact.ts";
 
 /** What a backend reports of a node that it was told to start. */
 export type BackendEvent =

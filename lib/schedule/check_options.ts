@@ -1,7 +1,7 @@
 import { ValidationError } from "../core/errors.ts";
 import { didYouMean } from "../core/nearest.ts";
-import { isArtifact } from "../task/artifact.ts";
-import type { Artifact } from "../task/artifact.ts";
+import { isArtifact } from "../task/artifact/artifact.ts";
+import type { Artifact } from "../task/artifact/artifact.ts";
 
 const ISOLATIONS = ["process", "inline"];
 const PROGRESS = ["auto", "plain", "quiet", "json", "none"];

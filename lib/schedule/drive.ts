@@ -5,7 +5,7 @@ import type { Plan } from "../plan/graph.ts";
 import type { ForcedNodes } from "../plan/status.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { concernsOneArtifact } from "../store/store.ts";
-import type { Artifact } from "../task/artifact.ts";
+import type { Artifact } from "../task/artifact/artifact.ts";
 import type { Backend, BackendEvent } from "./backend.ts";
 import { describeFailure } from "./failure.ts";
 import { createScheduler, type SchedulerOptions } from "./scheduler.ts";

@@ -1,6 +1,6 @@
 import type { Runtime } from "../run/runtime.ts";
-import { describeQueued, type QueuedJob, removeQueued } from "../store/queued.ts";
-import type { Artifact } from "../task/artifact.ts";
+import { describeQueued, type QueuedJob, removeQueued } from "../store/claims/queued.ts";
+import type { Artifact } from "../task/artifact/artifact.ts";
 
 /**
  * Removes what says that a job is queued for an artifact, where the scheduler knows that it will never begin.

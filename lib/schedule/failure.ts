@@ -1,8 +1,8 @@
 import type { Failure, FailureKind } from "../core/event.ts";
 import { errorCode } from "../core/errors.ts";
 import type { Runtime } from "../run/runtime.ts";
-import { Tail } from "../run/tail.ts";
-import type { Artifact } from "../task/artifact.ts";
+import { Tail } from "../run/output/tail.ts";
+import type { Artifact } from "../task/artifact/artifact.ts";
 
 /** How many of a log's last lines a report shows. */
 const TAIL_LINES = 10;

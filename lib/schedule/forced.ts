@@ -2,8 +2,8 @@ import { ConfigError } from "../core/errors.ts";
 import type { KeptResults } from "../plan/graph.ts";
 import type { ForcedNodes } from "../plan/status.ts";
 import type { Runtime } from "../run/runtime.ts";
-import { isStoredBy } from "../store/commit.ts";
-import { namedTasks } from "../task/task_names.ts";
+import { isStoredBy } from "../store/results/commit.ts";
+import { namedTasks } from "../task/artifact/task_names.ts";
 import { plural } from "../ui/text.ts";
 
 /**

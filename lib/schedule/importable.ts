@@ -1,7 +1,7 @@
 import { ValidationError } from "../core/errors.ts";
 import type { PlanNode } from "../plan/node.ts";
-import { ARTIFACT } from "../task/artifact.ts";
-import { refuseLoadOnly } from "../task/load_only.ts";
+import { ARTIFACT } from "../task/artifact/artifact.ts";
+import { refuseLoadOnly } from "../task/artifact/load_only.ts";
 
 /** Names that Deno gives to code from stdin, from `deno eval` and from the REPL. */
 const NO_FILE = /\$deno\$(stdin|eval|repl)/;

@@ -1,12 +1,12 @@
 import type { NodeState, StatusSource, TaskListing } from "../plan/status.ts";
 import { findResult } from "../run/result.ts";
 import type { Runtime } from "../run/runtime.ts";
-import { readEnds } from "../store/ends.ts";
+import { readEnds } from "../store/results/ends.ts";
 import { attemptPaths } from "../store/layout.ts";
-import { ClaimWatch, describeOwner } from "../store/liveness.ts";
-import { describeQueued, type QueuedJob, readQueued } from "../store/queued.ts";
+import { ClaimWatch, describeOwner } from "../store/claims/liveness.ts";
+import { describeQueued, type QueuedJob, readQueued } from "../store/claims/queued.ts";
 import { isPlainlyGood } from "../store/record.ts";
-import { ARTIFACT, type Artifact, knownIdentity } from "../task/artifact.ts";
+import { ARTIFACT, type Artifact, knownIdentity } from "../task/artifact/artifact.ts";
 import { dropQueued } from "./drop_queued.ts";
 
 /** What {@link storeStatus} is told besides what is stored. */

@@ -3,9 +3,9 @@ import type { ForcedNodes } from "../plan/status.ts";
 import { findForSure } from "../run/result.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { settleClaim } from "../run/settle_claim.ts";
-import { ClaimWatch, describeOwner } from "../store/liveness.ts";
-import { describeQueued, queuedAdvice, readQueued } from "../store/queued.ts";
-import type { Artifact } from "../task/artifact.ts";
+import { ClaimWatch, describeOwner } from "../store/claims/liveness.ts";
+import { describeQueued, queuedAdvice, readQueued } from "../store/claims/queued.ts";
+import type { Artifact } from "../task/artifact/artifact.ts";
 import { dropQueued } from "./drop_queued.ts";
 import type { SchedulerEvent } from "./scheduler_event.ts";
 

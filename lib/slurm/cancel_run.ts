@@ -1,12 +1,12 @@
 import { queuePaths } from "../queue/layout.ts";
 import { askToStop } from "../queue/stop_request.ts";
-import { removeQueued } from "../store/queued.ts";
-import { cancelOwn } from "./dag_cancel.ts";
-import { cancelPool } from "./cancel_pool.ts";
-import { cancelReason } from "./cancel_reason.ts";
-import { readDagJobs } from "./dag_run.ts";
-import { findJobs, findRun, openRun } from "./open_run.ts";
-import { systemClient } from "./system_client.ts";
+import { removeQueued } from "../store/claims/queued.ts";
+import { cancelOwn } from "./dag/dag_cancel.ts";
+import { cancelPool } from "./pool/cancel_pool.ts";
+import { cancelReason } from "./pool/cancel_reason.ts";
+import { readDagJobs } from "./run/dag_run.ts";
+import { findJobs, findRun, openRun } from "./run/open_run.ts";
+import { systemClient } from "./client/system_client.ts";
 
 /**
  * Cancels the jobs that a run submitted; one that is being submitted is told to submit no more. Those of other runs that it

@@ -1,9 +1,9 @@
 import type { RunSummary } from "../core/event.ts";
 import { errorText } from "../core/errors.ts";
 import { environmentVariables } from "../core/environment.ts";
-import { controlPool } from "../pool/control_pool.ts";
-import { type PoolRun, writePoolRun } from "../pool/pool_run.ts";
-import { remoteArtifacts } from "../pool/remote_artifact.ts";
+import { controlPool } from "../pool/controller/control_pool.ts";
+import { type PoolRun, writePoolRun } from "../remote/pool_run.ts";
+import { remoteArtifacts } from "../remote/remote_artifact.ts";
 import { RoleLostError, takeRole } from "../pool/role.ts";
 import { makeQueue } from "../queue/make_queue.ts";
 import { queuePaths } from "../queue/layout.ts";
@@ -11,20 +11,20 @@ import type { Runtime } from "../run/runtime.ts";
 import type { RunReporter } from "../schedule/run_reporter.ts";
 import { keptText } from "../schedule/forced.ts";
 import { snapshotUrl } from "../snapshot/layout.ts";
-import type { Artifact } from "../task/artifact.ts";
+import type { Artifact } from "../task/artifact/artifact.ts";
 import { plural } from "../ui/text.ts";
-import { writePayloads } from "../worker/payload_files.ts";
-import { adoptRun } from "./adopt_run.ts";
-import { newRunId } from "./dag_prepare.ts";
-import { detachPool } from "./detach_pool.ts";
-import { followPoolRun } from "./follow_pool_run.ts";
-import { ownSlurmJob } from "./own_job.ts";
-import { poolOutcome } from "./pool_outcome.ts";
-import type { OpenPool, RunPoolContext } from "./open_pool.ts";
-import { type PreparedPool, preparePool } from "./prepare_pool.ts";
-import type { SubmittedRun } from "./run_slurm_options.ts";
-import { SbatchLauncher } from "./sbatch_launcher.ts";
-import { checkInJob, SrunLauncher } from "./srun_launcher.ts";
+import { writePayloads } from "../worker/protocol/payload_files.ts";
+import { adoptRun } from "./pool/adopt_run.ts";
+import { newRunId } from "./dag/dag_prepare.ts";
+import { detachPool } from "./pool/detach_pool.ts";
+import { followPoolRun } from "./pool/follow_pool_run.ts";
+import { ownSlurmJob } from "./client/own_job.ts";
+import { poolOutcome } from "./pool/pool_outcome.ts";
+import type { OpenPool, RunPoolContext } from "./pool/open_pool.ts";
+import { type PreparedPool, preparePool } from "./pool/prepare_pool.ts";
+import type { SubmittedRun } from "./run/run_slurm_options.ts";
+import { SbatchLauncher } from "./pool/sbatch_launcher.ts";
+import { checkInJob, SrunLauncher } from "./pool/srun_launcher.ts";
 
 /**
  * Runs with a pool of workers: takes up a run of the same roots whose controller died, or begins one; then controls it until

@@ -5,34 +5,34 @@ import { artifactLabel } from "../core/hash.ts";
 import type { Hash } from "../core/hash.ts";
 import { checkPermissions } from "../core/permissions.ts";
 import { systemRuntime } from "../run/default_runtime.ts";
-import { refuseWhileLoading } from "../run/loading.ts";
+import { refuseWhileLoading } from "../run/get/loading.ts";
 import { refuseInside } from "../run/refuse_inside.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { keptText } from "../schedule/forced.ts";
 import { runReporter } from "../schedule/run_reporter.ts";
 import { withSignals } from "../schedule/signals.ts";
-import type { Artifact } from "../task/artifact.ts";
+import type { Artifact } from "../task/artifact/artifact.ts";
 import { failureReport } from "../ui/report.ts";
 import { plural } from "../ui/text.ts";
-import { checkSelfStart } from "../worker/check_self_start.ts";
-import { cancelOwn } from "./dag_cancel.ts";
-import { type DagContext, tell } from "./dag_context.ts";
-import { followDag } from "./dag_follow.ts";
-import { newRunId, prepareDag, type PrepareDagOptions, type PreparedDag } from "./dag_prepare.ts";
-import { type DagJob, type DagRun, writeDagJobs, writeDagRun } from "./dag_run.ts";
-import { JobLookup } from "./job_lookup.ts";
+import { checkSelfStart } from "../worker/child/check_self_start.ts";
+import { cancelOwn } from "./dag/dag_cancel.ts";
+import { type DagContext, tell } from "./dag/dag_context.ts";
+import { followDag } from "./dag/dag_follow.ts";
+import { newRunId, prepareDag, type PrepareDagOptions, type PreparedDag } from "./dag/dag_prepare.ts";
+import { type DagJob, type DagRun, writeDagJobs, writeDagRun } from "./run/dag_run.ts";
+import { JobLookup } from "./jobs/job_lookup.ts";
 import { runPool } from "./run_pool.ts";
-import { submitDag } from "./dag_submit.ts";
-import { systemClient } from "./system_client.ts";
+import { submitDag } from "./dag/dag_submit.ts";
+import { systemClient } from "./client/system_client.ts";
 import {
   checkSlurmOptions,
   type RunSlurmOptions,
   slurmOverrides,
   type SubmittedRun,
-} from "./run_slurm_options.ts";
+} from "./run/run_slurm_options.ts";
 
 /**
- * `runSlurm` of the public API: see `lib/cli/user_run_slurm.ts`, which loads this when it is used.
+ * `runSlurm` of the public API: see `lib/api/run_slurm.ts`, which loads this when it is used.
  *
  * @param roots What is wanted.
  * @returns How it went; with `wait: false` what was submitted.

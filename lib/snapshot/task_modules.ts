@@ -1,5 +1,5 @@
 import type { Hash } from "../core/hash.ts";
-import { ARTIFACT, type Artifact } from "../task/artifact.ts";
+import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
 
 /** URLs of the modules that define the tasks of artifacts and of all below them, as far as they are known. */
 export function taskModules(roots: Iterable<Artifact>): Set<string> {

@@ -1,7 +1,7 @@
 import { join } from "@std/path/posix/join";
 import type { Hash } from "../core/hash.ts";
 import { hashText } from "../core/hash.ts";
-import type { Machine, Owner } from "../core/machine.ts";
+import type { Machine, Owner } from "../core/system/machine.ts";
 
 /** An artifact as the store knows it. */
 export interface ArtifactKey {

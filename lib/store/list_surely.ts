@@ -1,7 +1,7 @@
 import { basename } from "@std/path/posix/basename";
 import { dirname } from "@std/path/posix/dirname";
 import { errorCode } from "../core/errors.ts";
-import type { FileEntry } from "../core/files.ts";
+import type { FileEntry } from "../core/system/files.ts";
 import { listOrNothing, type Store } from "./store.ts";
 
 /**

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { hashOfIdentity } from "../core/canonical.ts";
-import { crc32 } from "../core/crc32.ts";
+import { hashOfIdentity } from "../core/json/canonical.ts";
+import { crc32 } from "../core/json/crc32.ts";
 import { StoreError } from "../core/errors.ts";
-import type { Owner } from "../core/machine.ts";
+import type { Owner } from "../core/system/machine.ts";
 import type { ArtifactKey } from "./layout.ts";
 
 /** Version of all records; a change of their form is a new number, and old records stay readable. */

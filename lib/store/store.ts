@@ -1,7 +1,7 @@
 import { dirname } from "@std/path/posix/dirname";
 import { errorCode, furuErrorName, StoreError } from "../core/errors.ts";
-import type { FileEntry } from "../core/files.ts";
-import type { Machine } from "../core/machine.ts";
+import type { FileEntry } from "../core/system/files.ts";
+import type { Machine } from "../core/system/machine.ts";
 import type { ClaimRecord } from "./record.ts";
 import { type ArtifactKey, type ArtifactPaths, artifactPaths, privateName, taskDir } from "./layout.ts";
 import { NO_LINKS } from "./link_errors.ts";

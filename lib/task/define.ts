@@ -1,13 +1,13 @@
 import type { z } from "zod";
-import type { TaskDefinition } from "./artifact.ts";
+import type { TaskDefinition } from "./artifact/artifact.ts";
 import { callingPlace } from "./call_site.ts";
 import { checkDefinition, checkParameters } from "./definition.ts";
-import { makeArtifact } from "./make.ts";
-import type { TaskOptions } from "./options.ts";
-import { parseParams } from "./parse.ts";
-import { registerTask } from "./registry.ts";
-import { type AnyTask, artifactSchema } from "./schema.ts";
-import type { Task } from "./task.ts";
+import { makeArtifact } from "./artifact/make.ts";
+import type { TaskOptions } from "./artifact/options.ts";
+import { parseParams } from "./schema/parse.ts";
+import { registerTask } from "./artifact/registry.ts";
+import { type AnyTask, artifactSchema } from "./artifact/schema.ts";
+import type { Task } from "./artifact/task.ts";
 
 /**
  * Defines a task: call what it returns with parameters to get an artifact, which `get` computes once and loads ever

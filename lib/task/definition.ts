@@ -1,12 +1,12 @@
 import type { z } from "zod";
-import { canonicalJson } from "../core/canonical.ts";
+import { canonicalJson } from "../core/json/canonical.ts";
 import { ValidationError } from "../core/errors.ts";
 import { checkName, checkWord } from "../core/names.ts";
 import { didYouMean, listNames } from "../core/nearest.ts";
-import { artifactReference, type TaskDefinition } from "./artifact.ts";
-import { type Def, defOf, partsOf, type Schema } from "./schema_walk.ts";
-import { legacyTexts } from "./identity.ts";
-import type { TaskOptions } from "./options.ts";
+import { artifactReference, type TaskDefinition } from "./artifact/artifact.ts";
+import { type Def, defOf, partsOf, type Schema } from "./schema/schema_walk.ts";
+import { legacyTexts } from "./artifact/identity.ts";
+import type { TaskOptions } from "./artifact/options.ts";
 
 const OPTIONS: Record<keyof TaskOptions<z.ZodObject, unknown>, true> = {
   name: true,

@@ -1,6 +1,6 @@
 import { errorText, ValidationError } from "../core/errors.ts";
 import { checkWord } from "../core/names.ts";
-import { ARTIFACT, type Artifact } from "./artifact.ts";
+import { ARTIFACT, type Artifact } from "./artifact/artifact.ts";
 
 /** The spec that an artifact needs. @throws ValidationError when the task's own function gives none. */
 export function specOf(artifact: Artifact): string {

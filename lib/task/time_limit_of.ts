@@ -1,5 +1,5 @@
 import { errorText, ValidationError } from "../core/errors.ts";
-import { ARTIFACT, type Artifact } from "./artifact.ts";
+import { ARTIFACT, type Artifact } from "./artifact/artifact.ts";
 import { checkTimeLimit } from "./definition.ts";
 
 /**

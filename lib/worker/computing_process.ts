@@ -1,8 +1,8 @@
-import type { Clock } from "../core/clock.ts";
-import type { ExitStatus } from "../run/program_error.ts";
-import { killPrograms, markEnv } from "../run/left_programs.ts";
+import type { Clock } from "../core/system/clock.ts";
+import type { ExitStatus } from "../run/output/program_error.ts";
+import { killPrograms, markEnv } from "../run/traces/left_programs.ts";
 import { countOomKills, exitEvidence } from "./evidence.ts";
-import { signalGroup } from "./group.ts";
+import { signalGroup } from "./protocol/group.ts";
 import type { WorkerOutput } from "./output.ts";
 import { WATCHED_EXEC } from "./watched_exec.ts";
 

@@ -1,4 +1,4 @@
-import type { ExitStatus } from "../run/program_error.ts";
+import type { ExitStatus } from "../run/output/program_error.ts";
 
 /**
  * What is known of why a process ended.

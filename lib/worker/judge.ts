@@ -1,7 +1,7 @@
-import type { Clock } from "../core/clock.ts";
+import type { Clock } from "../core/system/clock.ts";
 import { ProtocolError } from "../core/errors.ts";
 import type { ErrorInfo, Outcome } from "../run/outcome.ts";
-import { isStop } from "../run/program_error.ts";
+import { isStop } from "../run/output/program_error.ts";
 import type { Exit } from "./computing_process.ts";
 import { withTimeout } from "./timeout.ts";
 import type { Verdict } from "../run/verdict.ts";

@@ -1,10 +1,10 @@
 import { dirname } from "@std/path/posix/dirname";
 import { errorCode, errorText } from "../core/errors.ts";
-import type { Files } from "../core/files.ts";
-import { MarkSplitter } from "./mark.ts";
-import { BAR_STATE_MS } from "../run/attempt_log.ts";
-import { BarFilter } from "../run/bar_filter.ts";
-import { Tail } from "../run/tail.ts";
+import type { Files } from "../core/system/files.ts";
+import { MarkSplitter } from "./protocol/mark.ts";
+import { BAR_STATE_MS } from "../run/output/attempt_log.ts";
+import { BarFilter } from "../run/output/bar_filter.ts";
+import { Tail } from "../run/output/tail.ts";
 
 interface Section {
   mark: string | undefined;

@@ -2,9 +2,9 @@ import { errorText, furuErrorName } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
 import type { ClaimedAttempt, Computer } from "../run/computer.ts";
 import type { Runtime } from "../run/runtime.ts";
-import { ARTIFACT, type Artifact } from "../task/artifact.ts";
-import { paramsText } from "../task/reference.ts";
-import type { ArtifactSource } from "./payload.ts";
+import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
+import { paramsText } from "../task/artifact/reference.ts";
+import type { ArtifactSource } from "./protocol/payload.ts";
 import type { Verdict } from "../run/verdict.ts";
 import { Workers, type WorkersOptions } from "./workers.ts";
 

@@ -1,4 +1,4 @@
-import type { Clock } from "../core/clock.ts";
+import type { Clock } from "../core/system/clock.ts";
 
 /** Timers hold at most 2^31 - 1 ms; a task may take longer than those 24 days. */
 const LONGEST_SLEEP_MS = 2 ** 30;

@@ -1,8 +1,8 @@
-import type { Clock } from "../core/clock.ts";
-import type { Files } from "../core/files.ts";
+import type { Clock } from "../core/system/clock.ts";
+import type { Files } from "../core/system/files.ts";
 import type { WorkerListener } from "./listener.ts";
-import type { ArtifactSource } from "./payload.ts";
-import type { TaskMessage } from "./protocol.ts";
+import type { ArtifactSource } from "./protocol/payload.ts";
+import type { TaskMessage } from "./protocol/protocol.ts";
 
 /** Options of `WorkerProcess.start`. */
 export interface WorkerProcessOptions {

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { toFileUrl } from "@std/path/to-file-url";
 import { UsageError } from "../../lib/core/errors.ts";
-import { loadModule, ModuleLoadError, moduleRoots } from "../../lib/cli/load_roots.ts";
+import { loadModule, ModuleLoadError, moduleRoots } from "../../lib/cli/roots/load_roots.ts";
 import { FIXTURES } from "./rig.ts";
 
 const rootsOf = async (reference: string) => await moduleRoots(await loadModule(reference, FIXTURES));

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { ConfigError, FuruError, RunFailedError } from "../../lib/core/errors.ts";
-import { commands } from "../../lib/cli/commands.ts";
+import { commands } from "../../lib/cli/commands/commands.ts";
 import { failureOf, summaryOf } from "../ui/events.ts";
 import { furu } from "./rig.ts";
 
@@ -160,7 +160,10 @@ Deno.test("furu tells errors by their brand: those of users are shown, whatever 
 
 Deno.test("furu calls an error of its own a bug, but none of the user's", async () => {
   const own = new TypeError("x is undefined");
-  own.stack = `TypeError: x is undefined\n    at f (${new URL("../../lib/run/get.ts", import.meta.url)}:1:1)`;
+  own.stack = `TypeError: x is undefined\n    at f (${new URL(
+    "../../lib/run/get/get.ts",
+    import.meta.url,
+  )}:1:1)`;
   const { code, err } = await furu(["get", "pipeline.ts#best"], { get: () => Promise.reject(own) });
   assertEquals(code, 1);
   assertStringIncludes(err, "This looks like a bug in furu");

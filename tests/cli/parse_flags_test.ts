@@ -1,8 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { UsageError } from "../../lib/core/errors.ts";
-import { choiceFlag, listFlag, switchFlag, valueFlag, wholeNumber } from "../../lib/cli/flag.ts";
+import { choiceFlag, listFlag, switchFlag, valueFlag, wholeNumber } from "../../lib/cli/program/flag.ts";
 import { parseFlags } from "../../lib/cli/parse_flags.ts";
-import { parseWindow, parseWorkers } from "../../lib/cli/run_flags.ts";
+import { parseWindow, parseWorkers } from "../../lib/cli/commands/run_flags.ts";
 
 const flags = {
   workers: valueFlag("N", "how many", (text) => wholeNumber(text, 1), { short: "w" }),

@@ -1,10 +1,10 @@
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { planSlurm, slurmPlanText } from "../../lib/cli/plan_slurm.ts";
-import type { PlanView, ViewNode } from "../../lib/cli/plan_view.ts";
+import { planSlurm, slurmPlanText } from "../../lib/cli/view/plan_slurm.ts";
+import type { PlanView, ViewNode } from "../../lib/cli/view/plan_view.ts";
 import { SlurmError } from "../../lib/core/errors.ts";
 import type { Hash } from "../../lib/core/hash.ts";
-import type { Partition } from "../../lib/slurm/parse_partitions.ts";
+import type { Partition } from "../../lib/slurm/client/parse_partitions.ts";
 import { furu } from "./rig.ts";
 
 const CPU: Partition = { name: "cpu", isDefault: true, nodes: 2, cpus: 4, memoryMb: 4096, gpus: 0 };

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { planDot, planMermaid } from "../../lib/cli/plan_graph_text.ts";
-import { planJson, planTable, planTree, type PlanView, type ViewNode } from "../../lib/cli/plan_view.ts";
+import { planDot, planMermaid } from "../../lib/cli/view/plan_graph_text.ts";
+import { planJson, planTable, planTree, type PlanView, type ViewNode } from "../../lib/cli/view/plan_view.ts";
 
 const plain = { color: false, width: undefined };
 const hash = (start: string): string => start.padEnd(32, "0");

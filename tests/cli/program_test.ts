@@ -46,9 +46,9 @@ Deno.test("the program's help loads neither zod nor anything else that only runs
   const loaded = await loadedWith([
     "cli.ts",
     "lib/cli/command_line.ts",
-    "lib/cli/engine.ts",
-    "lib/cli/io.ts",
-    "lib/cli/program.ts",
+    "lib/cli/program/engine.ts",
+    "lib/cli/program/io.ts",
+    "lib/cli/program/program.ts",
   ]);
   assert(loaded.length > 10, "the graph was read");
   assertEquals(loaded.filter((url) => /zod|\/lib\/(run|store|local|worker)\//.test(url)), []);

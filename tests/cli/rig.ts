@@ -1,11 +1,11 @@
 import { fromFileUrl } from "@std/path/from-file-url";
 import type { ConfigOptions } from "../../lib/core/config.ts";
-import type { Engine, RunOptions } from "../../lib/cli/engine.ts";
-import { systemEngine } from "../../lib/cli/engine.ts";
+import type { Engine, RunOptions } from "../../lib/cli/program/engine.ts";
+import { systemEngine } from "../../lib/cli/program/engine.ts";
 import { main } from "../../lib/cli/main.ts";
-import type { PlanView } from "../../lib/cli/plan_view.ts";
-import type { Program } from "../../lib/cli/program.ts";
-import type { Artifact } from "../../lib/task/artifact.ts";
+import type { PlanView } from "../../lib/cli/view/plan_view.ts";
+import type { Program } from "../../lib/cli/program/program.ts";
+import type { Artifact } from "../../lib/task/artifact/artifact.ts";
 import { summaryOf } from "../ui/events.ts";
 
 /** Where the modules are that these tests give to commands. */

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
-import { hashOfIdentity } from "../../lib/core/canonical.ts";
+import { hashOfIdentity } from "../../lib/core/json/canonical.ts";
 import { Rig } from "../rig.ts";
 import { furu } from "./rig.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import type { DetachedRun, SlurmRunOptions } from "../../lib/cli/engine.ts";
+import type { DetachedRun, SlurmRunOptions } from "../../lib/cli/program/engine.ts";
 import type { Hash } from "../../lib/core/hash.ts";
 import { summaryOf } from "../ui/events.ts";
 import { furu } from "./rig.ts";

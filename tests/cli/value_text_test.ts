@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { FuruError } from "../../lib/core/errors.ts";
-import { valueText } from "../../lib/cli/value_text.ts";
+import { valueText } from "../../lib/cli/view/value_text.ts";
 import { best } from "./fixtures/pipeline.ts";
 
 Deno.test("valueText() is JSON, with flat arrays on one line", () => {

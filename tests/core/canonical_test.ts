@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import fc from "fast-check";
-import { canonicalizeJson, canonicalJson, fromCanonical } from "../../lib/core/canonical.ts";
+import { canonicalizeJson, canonicalJson, fromCanonical } from "../../lib/core/json/canonical.ts";
 import { ValidationError } from "../../lib/core/errors.ts";
 import { data, FakeArtifact, fakeReference, reversed, same } from "./data.ts";
 

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { toFileUrl } from "@std/path/to-file-url";
 import { describe, it } from "@std/testing/bdd";
 import { createHash } from "node:crypto";
-import { digest } from "../../lib/core/digest.ts";
+import { digest } from "../../lib/core/json/digest.ts";
 import { FuruError } from "../../lib/core/errors.ts";
 
 describe("digest()", () => {

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { hashOfIdentity } from "../../lib/core/canonical.ts";
+import { hashOfIdentity } from "../../lib/core/json/canonical.ts";
 import { hashText, isHash } from "../../lib/core/hash.ts";
 
 describe("hashText()", () => {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
-import { systemMachine } from "../../lib/core/system_machine.ts";
+import { systemMachine } from "../../lib/core/system/system_machine.ts";
 import { privateName } from "../../lib/store/layout.ts";
 import { exists, Rig, until } from "../rig.ts";
 import { begun, creates, ends, job, litter, printed } from "./job.ts";

@@ -1,7 +1,7 @@
 import { delay } from "@std/async/delay";
 import { readEnded } from "../../lib/pool/ended.ts";
 import type { LossReason } from "../../lib/pool/launcher.ts";
-import { runPoolWorker } from "../../lib/pool/pool_worker.ts";
+import { runPoolWorker } from "../../lib/pool/worker/pool_worker.ts";
 import { writeUnfit } from "../../lib/pool/unfit_file.ts";
 import { enterQueue } from "../../lib/queue/enter_queue.ts";
 import type { FailureInit } from "../../lib/queue/failure_file.ts";
@@ -11,8 +11,8 @@ import { InlineComputer } from "../../lib/run/inline_computer.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
 import { AttemptBackend } from "../../lib/schedule/attempt_backend.ts";
 import type { BackendEvent } from "../../lib/schedule/backend.ts";
-import { tryClaim } from "../../lib/store/claim.ts";
-import type { Artifact } from "../../lib/task/artifact.ts";
+import { tryClaim } from "../../lib/store/claims/claim.ts";
+import type { Artifact } from "../../lib/task/artifact/artifact.ts";
 import type { PoolRig } from "./rig.ts";
 
 /** What a worker is to do besides working well. */

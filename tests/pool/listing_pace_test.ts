@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { ListingPace } from "../../lib/pool/listing_pace.ts";
+import { ListingPace } from "../../lib/pool/worker/listing_pace.ts";
 import { listingPause } from "../../lib/pool/listing_pause.ts";
 
 /** A pace by a clock that only the test moves on. */

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { NodeHealth } from "../../lib/pool/node_health.ts";
+import { NodeHealth } from "../../lib/pool/controller/node_health.ts";
 
 Deno.test("NodeHealth excludes a node after two bad starts in a row, once", () => {
   const told: string[] = [];

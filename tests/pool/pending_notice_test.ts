@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { WorkerJob } from "../../lib/pool/launcher.ts";
-import { PendingNotice } from "../../lib/pool/pending_notice.ts";
+import { PendingNotice } from "../../lib/pool/controller/pending_notice.ts";
 
 function scene() {
   const told: string[] = [];

@@ -1,12 +1,12 @@
 import { assertEquals } from "@std/assert";
 import type { Hash } from "../../lib/core/hash.ts";
-import { PoolBackend } from "../../lib/pool/pool_backend.ts";
-import { remoteArtifacts } from "../../lib/pool/remote_artifact.ts";
+import { PoolBackend } from "../../lib/pool/controller/pool_backend.ts";
+import { remoteArtifacts } from "../../lib/remote/remote_artifact.ts";
 import { Role } from "../../lib/pool/role.ts";
 import { listQueue } from "../../lib/queue/list_queue.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
 import type { BackendEvent } from "../../lib/schedule/backend.ts";
-import type { Artifact } from "../../lib/task/artifact.ts";
+import type { Artifact } from "../../lib/task/artifact/artifact.ts";
 import { until } from "../rig.ts";
 import { backendContract, type BackendRig } from "../schedule/backend_contract.ts";
 import { artifact, PoolRig, TIMING } from "./rig.ts";

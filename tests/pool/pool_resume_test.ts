@@ -2,12 +2,12 @@ import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncl
 import { describe, it } from "@std/testing/bdd";
 import { dirname } from "@std/path/dirname";
 import { join } from "@std/path/join";
-import type { Heartbeat, HeartbeatOptions } from "../../lib/core/machine.ts";
+import type { Heartbeat, HeartbeatOptions } from "../../lib/core/system/machine.ts";
 import { readEnded } from "../../lib/pool/ended.ts";
 import { Role, RoleLostError, takeRole } from "../../lib/pool/role.ts";
 import { askToStop } from "../../lib/queue/stop_request.ts";
-import { endAttempt } from "../../lib/store/attempt_end.ts";
-import { tryClaim } from "../../lib/store/claim.ts";
+import { endAttempt } from "../../lib/store/claims/attempt_end.ts";
+import { tryClaim } from "../../lib/store/claims/claim.ts";
 import { exists, osError, until } from "../rig.ts";
 import { artifact, PoolRig } from "./rig.ts";
 

@@ -3,12 +3,12 @@ import { describe, it } from "@std/testing/bdd";
 import { ProtocolError, StoreError } from "../../lib/core/errors.ts";
 import type { Hash } from "../../lib/core/hash.ts";
 import { plan } from "../../lib/plan/graph.ts";
-import { poolForced } from "../../lib/pool/pool_forced.ts";
-import { poolNodes, readPoolRun } from "../../lib/pool/pool_run.ts";
-import { learnParams, remoteArtifacts } from "../../lib/pool/remote_artifact.ts";
+import { poolForced } from "../../lib/remote/pool_forced.ts";
+import { poolNodes, readPoolRun } from "../../lib/remote/pool_run.ts";
+import { learnParams, remoteArtifacts } from "../../lib/remote/remote_artifact.ts";
 import { storeStatus } from "../../lib/schedule/status_source.ts";
-import { ARTIFACT, isArtifact } from "../../lib/task/artifact.ts";
-import { writePayloads } from "../../lib/worker/payload_files.ts";
+import { ARTIFACT, isArtifact } from "../../lib/task/artifact/artifact.ts";
+import { writePayloads } from "../../lib/worker/protocol/payload_files.ts";
 import { Sum } from "./fixtures/pipeline.ts";
 import { artifact, PoolRig } from "./rig.ts";
 

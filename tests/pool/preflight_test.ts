@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { FURU_VERSION } from "../../lib/core/version.ts";
-import { preflight } from "../../lib/pool/preflight.ts";
+import { preflight } from "../../lib/pool/worker/preflight.ts";
 import { readUnfit, unfitNodes } from "../../lib/pool/unfit_file.ts";
 import { listWorkers } from "../../lib/queue/list_workers.ts";
 import { artifact, PoolRig } from "./rig.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { Role, takeRole } from "../../lib/pool/role.ts";
-import type { Claim } from "../../lib/store/claim.ts";
+import type { Claim } from "../../lib/store/claims/claim.ts";
 import { askToStop } from "../../lib/queue/stop_request.ts";
 import { listWorkers } from "../../lib/queue/list_workers.ts";
 import { exists, until } from "../rig.ts";

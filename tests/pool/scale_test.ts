@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { scale, type ScaleLimits, type SpecLoad } from "../../lib/pool/scale.ts";
+import { scale, type ScaleLimits, type SpecLoad } from "../../lib/pool/controller/scale.ts";
 
 const load = (spec: string, tasks: number, alive = 0, pending = 0, leaving = 0): SpecLoad => ({
   spec,

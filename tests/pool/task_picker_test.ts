@@ -1,6 +1,6 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { TaskPicker } from "../../lib/pool/task_picker.ts";
+import { TaskPicker } from "../../lib/pool/worker/task_picker.ts";
 
 const FILES = Array.from({ length: 100 }, (_, n) => `${n}`);
 

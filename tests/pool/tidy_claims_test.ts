@@ -1,14 +1,14 @@
 import { assertEquals } from "@std/assert";
 import type { Hash } from "../../lib/core/hash.ts";
 import { it } from "@std/testing/bdd";
-import type { PoolState } from "../../lib/pool/pool_state.ts";
-import { tidyClaims } from "../../lib/pool/tidy_claims.ts";
+import type { PoolState } from "../../lib/pool/controller/pool_state.ts";
+import { tidyClaims } from "../../lib/pool/controller/tidy_claims.ts";
 import { enterQueue } from "../../lib/queue/enter_queue.ts";
 import { fenceWorker } from "../../lib/queue/fence.ts";
-import { commitRecord, readRecord } from "../../lib/store/commit.ts";
-import { tryClaim } from "../../lib/store/claim.ts";
+import { commitRecord, readRecord } from "../../lib/store/results/commit.ts";
+import { tryClaim } from "../../lib/store/claims/claim.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
-import type { Artifact } from "../../lib/task/artifact.ts";
+import type { Artifact } from "../../lib/task/artifact/artifact.ts";
 import { artifact, PoolRig } from "./rig.ts";
 
 it("tidyClaims() removes what workers left that died after they had stored a result, and no other claim", async () => {

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { SlurmError } from "../../lib/core/errors.ts";
-import { isSpecLeft } from "../../lib/pool/spec_left.ts";
+import { isSpecLeft } from "../../lib/pool/worker/spec_left.ts";
 import { until } from "../rig.ts";
 import { artifact, PoolRig, within } from "./rig.ts";
 import { WorkerRig } from "./worker_rig.ts";

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { RunEvent } from "../../lib/core/event.ts";
-import type { PoolState } from "../../lib/pool/pool_state.ts";
-import { WorkerReports } from "../../lib/pool/worker_reports.ts";
+import type { PoolState } from "../../lib/pool/controller/pool_state.ts";
+import { WorkerReports } from "../../lib/pool/controller/worker_reports.ts";
 import { workerFiles } from "../../lib/queue/layout.ts";
 import { artifact, PoolRig } from "./rig.ts";
 

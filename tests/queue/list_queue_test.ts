@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
 import { StoreError, ValidationError } from "../../lib/core/errors.ts";
-import { systemFiles } from "../../lib/core/system_files.ts";
+import { systemFiles } from "../../lib/core/system/system_files.ts";
 import { fenceWorker } from "../../lib/queue/fence.ts";
 import { listNew, listQueue } from "../../lib/queue/list_queue.ts";
 import { makeQueue } from "../../lib/queue/make_queue.ts";

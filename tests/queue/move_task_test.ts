@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path/join";
 import { StoreError } from "../../lib/core/errors.ts";
-import { systemFiles } from "../../lib/core/system_files.ts";
+import { systemFiles } from "../../lib/core/system/system_files.ts";
 import { enqueue } from "../../lib/queue/enqueue.ts";
 import { moveTask } from "../../lib/queue/move_task.ts";
 import { exists, osError } from "../rig.ts";

@@ -3,7 +3,7 @@ import { dirname } from "@std/path/dirname";
 import { join } from "@std/path/join";
 import { FuruError } from "../../lib/core/errors.ts";
 import type { Hash } from "../../lib/core/hash.ts";
-import type { Machine } from "../../lib/core/machine.ts";
+import type { Machine } from "../../lib/core/system/machine.ts";
 import { enqueue } from "../../lib/queue/enqueue.ts";
 import { enterQueue } from "../../lib/queue/enter_queue.ts";
 import { readFailure } from "../../lib/queue/failure_file.ts";

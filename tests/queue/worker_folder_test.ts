@@ -3,7 +3,7 @@ import { basename } from "@std/path/basename";
 import { dirname } from "@std/path/dirname";
 import { join } from "@std/path/join";
 import { ProtocolError, StoreError } from "../../lib/core/errors.ts";
-import { systemFiles } from "../../lib/core/system_files.ts";
+import { systemFiles } from "../../lib/core/system/system_files.ts";
 import { readFailure } from "../../lib/queue/failure_file.ts";
 import { fenceWorker, listFenced, removeFenced } from "../../lib/queue/fence.ts";
 import { workerDir } from "../../lib/queue/layout.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { Clock } from "../../lib/core/clock.ts";
-import { systemFiles } from "../../lib/core/system_files.ts";
+import type { Clock } from "../../lib/core/system/clock.ts";
+import { systemFiles } from "../../lib/core/system/system_files.ts";
 import { fenceWorker, listFenced, readEnd, removeFenced } from "../../lib/queue/fence.ts";
 import { workerDir, workerFiles } from "../../lib/queue/layout.ts";
 import { listWorkers } from "../../lib/queue/list_workers.ts";

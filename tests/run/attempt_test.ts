@@ -7,9 +7,9 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { ComputeError, StoreError } from "../../lib/core/errors.ts";
-import type { Files } from "../../lib/core/files.ts";
-import { readEnds } from "../../lib/store/ends.ts";
-import { systemFiles } from "../../lib/core/system_files.ts";
+import type { Files } from "../../lib/core/system/files.ts";
+import { readEnds } from "../../lib/store/results/ends.ts";
+import { systemFiles } from "../../lib/core/system/system_files.ts";
 import { osError, Rig, testRuntime } from "../rig.ts";
 import { artifactOf, getFrom } from "./rig.ts";
 

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { BarFilter } from "../../lib/run/bar_filter.ts";
-import { Tail } from "../../lib/run/tail.ts";
+import { BarFilter } from "../../lib/run/output/bar_filter.ts";
+import { Tail } from "../../lib/run/output/tail.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertLess, assertRejects, assertStringIncludes } from "@std/assert";
 import { ComputeError } from "../../lib/core/errors.ts";
-import { get } from "../../lib/run/get.ts";
-import { readEnds } from "../../lib/store/ends.ts";
-import { tryClaim } from "../../lib/store/claim.ts";
-import { endAttempt } from "../../lib/store/attempt_end.ts";
-import type { Artifact } from "../../lib/task/artifact.ts";
+import { get } from "../../lib/run/get/get.ts";
+import { readEnds } from "../../lib/store/results/ends.ts";
+import { tryClaim } from "../../lib/store/claims/claim.ts";
+import { endAttempt } from "../../lib/store/claims/attempt_end.ts";
+import type { Artifact } from "../../lib/task/artifact/artifact.ts";
 import { defineTask } from "../../lib/task/define.ts";
 import { exists, Rig, testRuntime, until } from "../rig.ts";
 import { artifactOf, getFrom } from "./rig.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
 import { ComputeError, ExecutionError, StoreError, ValidationError } from "../../lib/core/errors.ts";
-import { readEnds } from "../../lib/store/ends.ts";
+import { readEnds } from "../../lib/store/results/ends.ts";
 import { Rig, testRuntime, textOf } from "../rig.ts";
 import { artifactOf, getFrom, recordOf } from "./rig.ts";
 

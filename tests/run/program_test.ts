@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path/from-file-url";
 import { toFileUrl } from "@std/path/to-file-url";
-import { systemClock } from "../../lib/core/clock.ts";
+import { systemClock } from "../../lib/core/system/clock.ts";
 import { ComputeError, isLasting, ValidationError } from "../../lib/core/errors.ts";
-import { systemFiles } from "../../lib/core/system_files.ts";
-import { createRunProgram, type ProgramHost } from "../../lib/run/program.ts";
-import { ProgramError, stoppedBySignal } from "../../lib/run/program_error.ts";
+import { systemFiles } from "../../lib/core/system/system_files.ts";
+import { createRunProgram, type ProgramHost } from "../../lib/run/output/program.ts";
+import { ProgramError, stoppedBySignal } from "../../lib/run/output/program_error.ts";
 import { Rig } from "../rig.ts";
 
 class Host implements ProgramHost, Disposable {

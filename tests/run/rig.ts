@@ -1,7 +1,7 @@
-import { getWith } from "../../lib/run/get.ts";
+import { getWith } from "../../lib/run/get/get.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
 import type { SuccessRecord } from "../../lib/store/record.ts";
-import type { Artifact, CreateContext, StoredContext, Value } from "../../lib/task/artifact.ts";
+import type { Artifact, CreateContext, StoredContext, Value } from "../../lib/task/artifact/artifact.ts";
 import { defineTask } from "../../lib/task/define.ts";
 import { z } from "zod";
 

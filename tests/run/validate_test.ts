@@ -8,7 +8,7 @@ import { findResult } from "../../lib/run/result.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
 import { plan } from "../../lib/plan/graph.ts";
 import { storeStatus } from "../../lib/schedule/status_source.ts";
-import type { Artifact } from "../../lib/task/artifact.ts";
+import type { Artifact } from "../../lib/task/artifact/artifact.ts";
 import { osError, Rig, testRuntime, textOf } from "../rig.ts";
 import { artifactOf, getFrom } from "./rig.ts";
 

@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertLess, assertRejects, assertStringIncludes } from "@std/assert";
 import { WaitTimeoutError } from "../../lib/core/errors.ts";
-import { readEnds } from "../../lib/store/ends.ts";
+import { readEnds } from "../../lib/store/results/ends.ts";
 import { plan } from "../../lib/plan/graph.ts";
 import { storeStatus } from "../../lib/schedule/status_source.ts";
 import { watchNode } from "../../lib/schedule/watch.ts";
 import type { ClaimRecord } from "../../lib/store/record.ts";
-import type { Artifact } from "../../lib/task/artifact.ts";
+import type { Artifact } from "../../lib/task/artifact/artifact.ts";
 import { Rig, testRuntime } from "../rig.ts";
 import { artifactOf, getFrom } from "./rig.ts";
 

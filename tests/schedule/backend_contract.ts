@@ -2,11 +2,11 @@ import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { Runtime } from "../../lib/run/runtime.ts";
 import type { Backend, BackendEvent } from "../../lib/schedule/backend.ts";
-import { readRecord } from "../../lib/store/commit.ts";
-import { declareDead } from "../../lib/store/attempt_end.ts";
-import { type Claim, tryClaim } from "../../lib/store/claim.ts";
-import { readClaim } from "../../lib/store/read_claim.ts";
-import type { Artifact } from "../../lib/task/artifact.ts";
+import { readRecord } from "../../lib/store/results/commit.ts";
+import { declareDead } from "../../lib/store/claims/attempt_end.ts";
+import { type Claim, tryClaim } from "../../lib/store/claims/claim.ts";
+import { readClaim } from "../../lib/store/claims/read_claim.ts";
+import type { Artifact } from "../../lib/task/artifact/artifact.ts";
 import { artifactOf, getFrom } from "../run/rig.ts";
 import { until } from "../rig.ts";
 

@@ -3,7 +3,7 @@ import type { RunEvent } from "../../lib/core/event.ts";
 import { type Plan, plan } from "../../lib/plan/graph.ts";
 import type { Backend, BackendEvent } from "../../lib/schedule/backend.ts";
 import { drive, type DriveResult } from "../../lib/schedule/drive.ts";
-import type { Artifact } from "../../lib/task/artifact.ts";
+import type { Artifact } from "../../lib/task/artifact/artifact.ts";
 import { fakeArtifact, FakeSource } from "../plan/fake_graph.ts";
 import { Rig, testRuntime } from "../rig.ts";
 

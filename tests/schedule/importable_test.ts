@@ -2,7 +2,7 @@ import { assertThrows } from "@std/assert";
 import { ValidationError } from "../../lib/core/errors.ts";
 import { checkImportable } from "../../lib/schedule/importable.ts";
 import type { PlanNode } from "../../lib/plan/node.ts";
-import { ARTIFACT } from "../../lib/task/artifact.ts";
+import { ARTIFACT } from "../../lib/task/artifact/artifact.ts";
 
 const STDIN = "file:///home/me/$deno$stdin.mts";
 const FILE = "file:///home/me/tasks.ts";

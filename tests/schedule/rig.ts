@@ -3,7 +3,7 @@ import type { Hash } from "../../lib/core/hash.ts";
 import { type Plan, plan } from "../../lib/plan/graph.ts";
 import { createScheduler, type Scheduler, type SchedulerOptions } from "../../lib/schedule/scheduler.ts";
 import type { SchedulerAction, SchedulerEvent } from "../../lib/schedule/scheduler_event.ts";
-import type { Artifact } from "../../lib/task/artifact.ts";
+import type { Artifact } from "../../lib/task/artifact/artifact.ts";
 import { FakeSource } from "../plan/fake_graph.ts";
 
 const label = (artifact: Artifact): string => (artifact.params as { label: string }).label;

@@ -5,7 +5,7 @@ import { plan } from "../../lib/plan/graph.ts";
 import { createScheduler, type Scheduler } from "../../lib/schedule/scheduler.ts";
 import type { SchedulerAction, SchedulerEvent } from "../../lib/schedule/scheduler_event.ts";
 import { windowSize } from "../../lib/schedule/window.ts";
-import { ARTIFACT, type Artifact } from "../../lib/task/artifact.ts";
+import { ARTIFACT, type Artifact } from "../../lib/task/artifact/artifact.ts";
 import { fakeArtifact, FakeSource } from "../plan/fake_graph.ts";
 
 const scenario = fc.record({

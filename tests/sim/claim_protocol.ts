@@ -1,6 +1,6 @@
 import { errorCode } from "../../lib/core/errors.ts";
-import type { Files } from "../../lib/core/files.ts";
-import type { Machine, Owner } from "../../lib/core/machine.ts";
+import type { Files } from "../../lib/core/system/files.ts";
+import type { Machine, Owner } from "../../lib/core/system/machine.ts";
 
 /**
  * The claim protocol of section 4 of the design in its shortest form, to try the simulator with: one record, one

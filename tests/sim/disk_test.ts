@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { errorCode } from "../../lib/core/errors.ts";
-import type { Files } from "../../lib/core/files.ts";
-import { systemFiles } from "../../lib/core/system_files.ts";
+import type { Files } from "../../lib/core/system/files.ts";
+import { systemFiles } from "../../lib/core/system/system_files.ts";
 import { World } from "./world.ts";
 
 /** What an operation answers, or its error with class and code. */

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { errorCode } from "../../lib/core/errors.ts";
-import type { Machine } from "../../lib/core/machine.ts";
+import type { Machine } from "../../lib/core/system/machine.ts";
 import type { Faults } from "./faults.ts";
 import { powerCut } from "./power_cut.ts";
 import type { SimProcess } from "./process.ts";

@@ -1,6 +1,6 @@
 import { errorCode } from "../../lib/core/errors.ts";
 import { currentContext } from "../../lib/run/context.ts";
-import { getWith } from "../../lib/run/get.ts";
+import { getWith } from "../../lib/run/get/get.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
 import { artifactPaths } from "../../lib/store/layout.ts";
 import { defineTask } from "../../lib/task/define.ts";

@@ -1,4 +1,4 @@
-import type { FileInfo } from "../../lib/core/files.ts";
+import type { FileInfo } from "../../lib/core/system/files.ts";
 import type { Random } from "./random.ts";
 
 /** A simulated machine: clocks of its own, and a file-system client that remembers what it saw. */

@@ -1,4 +1,4 @@
-import type { FileInfo } from "../../lib/core/files.ts";
+import type { FileInfo } from "../../lib/core/system/files.ts";
 import type { Host } from "./host.ts";
 
 /** An inode that is a folder. */

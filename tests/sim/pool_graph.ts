@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { Hash } from "../../lib/core/hash.ts";
 import { currentContext } from "../../lib/run/context.ts";
-import { getWith } from "../../lib/run/get.ts";
-import type { Artifact } from "../../lib/task/artifact.ts";
+import { getWith } from "../../lib/run/get/get.ts";
+import type { Artifact } from "../../lib/task/artifact/artifact.ts";
 import { defineTask } from "../../lib/task/define.ts";
 import { runtimeNow } from "./get_scenario.ts";
 import type { Random } from "./random.ts";

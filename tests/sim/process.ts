@@ -1,4 +1,4 @@
-import type { Machine, Owner } from "../../lib/core/machine.ts";
+import type { Machine, Owner } from "../../lib/core/system/machine.ts";
 import type { Host } from "./host.ts";
 
 /** What a simulated process runs. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { getWith } from "../../lib/run/get.ts";
+import { getWith } from "../../lib/run/get/get.ts";
 import { artifactPaths } from "../../lib/store/layout.ts";
-import { ARTIFACT } from "../../lib/task/artifact.ts";
+import { ARTIFACT } from "../../lib/task/artifact/artifact.ts";
 import { defineTask } from "../../lib/task/define.ts";
 import { mixedFaults } from "./faults.ts";
 import { checkEnds, runtimeNow } from "./get_scenario.ts";

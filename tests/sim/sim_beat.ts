@@ -1,5 +1,5 @@
 import { errorCode } from "../../lib/core/errors.ts";
-import type { Heartbeat, HeartbeatOptions } from "../../lib/core/machine.ts";
+import type { Heartbeat, HeartbeatOptions } from "../../lib/core/system/machine.ts";
 import type { Handle, Inode } from "./inode.ts";
 import { osError } from "./os_error.ts";
 import type { Parked, SimProcess } from "./process.ts";

@@ -1,4 +1,4 @@
-import type { Clock } from "../../lib/core/clock.ts";
+import type { Clock } from "../../lib/core/system/clock.ts";
 import type { SimProcess } from "./process.ts";
 import type { World } from "./world.ts";
 

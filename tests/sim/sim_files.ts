@@ -1,4 +1,4 @@
-import type { FileInfo, Files, OpenFile } from "../../lib/core/files.ts";
+import type { FileInfo, Files, OpenFile } from "../../lib/core/system/files.ts";
 import { lookUp, makeName, staleEntries, staleUntil } from "./client_view.ts";
 import type { Disk } from "./disk.ts";
 import type { Host } from "./host.ts";

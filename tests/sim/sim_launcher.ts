@@ -1,5 +1,5 @@
 import { SlurmError } from "../../lib/core/errors.ts";
-import type { Machine } from "../../lib/core/machine.ts";
+import type { Machine } from "../../lib/core/system/machine.ts";
 import type { WorkerJob, WorkerJobState, WorkerLauncher, WorkerRequest } from "../../lib/pool/launcher.ts";
 import type { SimJob, SimSlurm } from "./sim_slurm.ts";
 import type { World } from "./world.ts";

@@ -1,4 +1,4 @@
-import type { Machine } from "../../lib/core/machine.ts";
+import type { Machine } from "../../lib/core/system/machine.ts";
 import type { SimProcess } from "./process.ts";
 import type { Random } from "./random.ts";
 import { SimBeat } from "./sim_beat.ts";

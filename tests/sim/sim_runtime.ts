@@ -1,5 +1,5 @@
 import type { Config } from "../../lib/core/config.ts";
-import type { Machine } from "../../lib/core/machine.ts";
+import type { Machine } from "../../lib/core/system/machine.ts";
 import { Computations } from "../../lib/run/computation.ts";
 import { Runtime } from "../../lib/run/runtime.ts";
 

@@ -1,4 +1,4 @@
-import type { Machine } from "../../lib/core/machine.ts";
+import type { Machine } from "../../lib/core/system/machine.ts";
 import type { LossReason, WorkerJobState } from "../../lib/pool/launcher.ts";
 import { SimProcess } from "./process.ts";
 import { NO_SLURM_FAULTS, type SlurmFault, type SlurmFaults } from "./sim_slurm_faults.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import type { Machine } from "../../lib/core/machine.ts";
+import type { Machine } from "../../lib/core/system/machine.ts";
 import type { WorkerJob } from "../../lib/pool/launcher.ts";
 import { SimLauncher } from "./sim_launcher.ts";
 import { SimSlurm } from "./sim_slurm.ts";

@@ -1,4 +1,4 @@
-import type { Machine } from "../../lib/core/machine.ts";
+import type { Machine } from "../../lib/core/system/machine.ts";
 import { Disk } from "./disk.ts";
 import { type Fate, Fates, type Faults, NO_FAULTS } from "./faults.ts";
 import { Host } from "./host.ts";

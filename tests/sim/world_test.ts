@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { errorCode } from "../../lib/core/errors.ts";
-import type { Owner } from "../../lib/core/machine.ts";
+import type { Owner } from "../../lib/core/system/machine.ts";
 import { claimScenario } from "./claim_scenario.ts";
 import { playSeed } from "./scenario.ts";
 import { Violation } from "./violation.ts";

@@ -1,11 +1,11 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { systemClock } from "../../lib/core/clock.ts";
-import { SlurmClient } from "../../lib/slurm/client.ts";
-import type { JobState } from "../../lib/slurm/job_state.ts";
-import { JobTracker } from "../../lib/slurm/job_tracker.ts";
-import { parseAccounting } from "../../lib/slurm/parse_accounting.ts";
-import type { JobEntry } from "../../lib/slurm/parse.ts";
+import { systemClock } from "../../lib/core/system/clock.ts";
+import { SlurmClient } from "../../lib/slurm/client/client.ts";
+import type { JobState } from "../../lib/slurm/client/job_state.ts";
+import { JobTracker } from "../../lib/slurm/jobs/job_tracker.ts";
+import { parseAccounting } from "../../lib/slurm/client/parse_accounting.ts";
+import type { JobEntry } from "../../lib/slurm/client/parse.ts";
 import { until } from "../rig.ts";
 import { accountingAvailable } from "./cluster_accounting.ts";
 import { DagRig } from "./dag_rig.ts";

@@ -2,9 +2,9 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { describe, it } from "@std/testing/bdd";
 import { SlurmError } from "../../lib/core/errors.ts";
-import { SlurmClient } from "../../lib/slurm/client.ts";
-import { JobTracker } from "../../lib/slurm/job_tracker.ts";
-import { runProgram } from "../../lib/slurm/program.ts";
+import { SlurmClient } from "../../lib/slurm/client/client.ts";
+import { JobTracker } from "../../lib/slurm/jobs/job_tracker.ts";
+import { runProgram } from "../../lib/slurm/client/program.ts";
 import { FakeClock, FakeSlurm, queueRow } from "./fake_slurm.ts";
 
 function setup(options: { cluster?: string } = {}) {

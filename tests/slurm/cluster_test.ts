@@ -1,20 +1,20 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
-import { systemClock } from "../../lib/core/clock.ts";
+import { systemClock } from "../../lib/core/system/clock.ts";
 import { SlurmError } from "../../lib/core/errors.ts";
-import { checkPartitions } from "../../lib/slurm/check_partitions.ts";
-import { checkSpecs } from "../../lib/slurm/check_specs.ts";
-import { SlurmClient } from "../../lib/slurm/client.ts";
-import { jobOptions } from "../../lib/slurm/job_options.ts";
-import type { JobPlan } from "../../lib/slurm/job_options.ts";
-import type { JobState } from "../../lib/slurm/job_state.ts";
-import { JobTracker } from "../../lib/slurm/job_tracker.ts";
-import type { JobRef } from "../../lib/slurm/job_tracker.ts";
-import { logPath, logPattern, scriptPath } from "../../lib/slurm/log_path.ts";
-import { runProgram } from "../../lib/slurm/program.ts";
-import type { RunProgram } from "../../lib/slurm/program.ts";
-import { batchScript, setupFailure } from "../../lib/slurm/script.ts";
-import type { SubmitWait } from "../../lib/slurm/submit.ts";
+import { checkPartitions } from "../../lib/slurm/run/check_partitions.ts";
+import { checkSpecs } from "../../lib/slurm/run/check_specs.ts";
+import { SlurmClient } from "../../lib/slurm/client/client.ts";
+import { jobOptions } from "../../lib/slurm/client/job_options.ts";
+import type { JobPlan } from "../../lib/slurm/client/job_options.ts";
+import type { JobState } from "../../lib/slurm/client/job_state.ts";
+import { JobTracker } from "../../lib/slurm/jobs/job_tracker.ts";
+import type { JobRef } from "../../lib/slurm/jobs/job_tracker.ts";
+import { logPath, logPattern, scriptPath } from "../../lib/slurm/client/log_path.ts";
+import { runProgram } from "../../lib/slurm/client/program.ts";
+import type { RunProgram } from "../../lib/slurm/client/program.ts";
+import { batchScript, setupFailure } from "../../lib/slurm/client/script.ts";
+import type { SubmitWait } from "../../lib/slurm/client/submit.ts";
 import { describeOnSlurm } from "./suite.ts";
 
 describeOnSlurm("a client on a real Slurm", (suite) => {

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { slurmEnvironment } from "../../lib/slurm/environment.ts";
+import { slurmEnvironment } from "../../lib/slurm/client/environment.ts";
 
 describe("slurmEnvironment()", () => {
   const shell = {

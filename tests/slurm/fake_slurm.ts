@@ -1,5 +1,5 @@
-import type { Clock } from "../../lib/core/clock.ts";
-import type { ProgramResult, RunProgram } from "../../lib/slurm/program.ts";
+import type { Clock } from "../../lib/core/system/clock.ts";
+import type { ProgramResult, RunProgram } from "../../lib/slurm/client/program.ts";
 
 /** A row as squeue prints it for furu. */
 export function queueRow(job: {

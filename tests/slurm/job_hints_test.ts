@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
-import { JobHints } from "../../lib/slurm/job_hints.ts";
-import { SlurmClient } from "../../lib/slurm/client.ts";
-import { linkQueued, type QueuedJob, readQueued, writeQueuedId } from "../../lib/store/queued.ts";
-import type { Artifact } from "../../lib/task/artifact.ts";
+import { JobHints } from "../../lib/slurm/jobs/job_hints.ts";
+import { SlurmClient } from "../../lib/slurm/client/client.ts";
+import { linkQueued, type QueuedJob, readQueued, writeQueuedId } from "../../lib/store/claims/queued.ts";
+import type { Artifact } from "../../lib/task/artifact/artifact.ts";
 import type { Report } from "../e2e/run_rig.ts";
 import { Step } from "../e2e/fixtures_run/step.ts";
 import { best } from "../cli/fixtures/pipeline.ts";

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { SlurmClient } from "../../lib/slurm/client.ts";
-import { JobLookup } from "../../lib/slurm/job_lookup.ts";
+import { SlurmClient } from "../../lib/slurm/client/client.ts";
+import { JobLookup } from "../../lib/slurm/jobs/job_lookup.ts";
 import { FakeClock, FakeSlurm, queueRow } from "./fake_slurm.ts";
 
 const submitter = { host: "here", pid: 1, user: "me" };

@@ -2,12 +2,12 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
 import type { RunEvent } from "../../lib/core/event.ts";
-import { DagAttempts } from "../../lib/slurm/dag_attempts.ts";
-import { type DagNode, runDir } from "../../lib/slurm/dag_run.ts";
-import { JobProgress, readProgress } from "../../lib/slurm/job_progress.ts";
+import { DagAttempts } from "../../lib/slurm/dag/dag_attempts.ts";
+import { type DagNode, runDir } from "../../lib/slurm/run/dag_run.ts";
+import { JobProgress, readProgress } from "../../lib/slurm/dag/job_progress.ts";
 import { endLogged } from "../../lib/run/end_logged.ts";
-import { tryClaim } from "../../lib/store/claim.ts";
-import { releaseClaim } from "../../lib/store/attempt_end.ts";
+import { tryClaim } from "../../lib/store/claims/claim.ts";
+import { releaseClaim } from "../../lib/store/claims/attempt_end.ts";
 import { Leaf } from "./submit_rig.ts";
 import { exists, osError, Rig, testMachine, testRuntime, type TestRuntimeOptions, until } from "../rig.ts";
 

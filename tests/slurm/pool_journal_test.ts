@@ -2,8 +2,8 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
 import { StoreError } from "../../lib/core/errors.ts";
-import { systemMachine } from "../../lib/core/system_machine.ts";
-import { PoolJournal, type PoolSubmission } from "../../lib/slurm/pool_journal.ts";
+import { systemMachine } from "../../lib/core/system/system_machine.ts";
+import { PoolJournal, type PoolSubmission } from "../../lib/slurm/pool/pool_journal.ts";
 import { Store } from "../../lib/store/store.ts";
 
 const machine = systemMachine();

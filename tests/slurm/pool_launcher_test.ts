@@ -3,12 +3,12 @@ import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
 import { resolveConfig } from "../../lib/core/config.ts";
 import { SlurmError } from "../../lib/core/errors.ts";
-import { systemClock } from "../../lib/core/clock.ts";
+import { systemClock } from "../../lib/core/system/clock.ts";
 import { queuePaths } from "../../lib/queue/layout.ts";
 import { systemRuntime } from "../../lib/run/default_runtime.ts";
-import { checkSpecs } from "../../lib/slurm/check_specs.ts";
-import { SlurmClient } from "../../lib/slurm/client.ts";
-import { SbatchLauncher } from "../../lib/slurm/sbatch_launcher.ts";
+import { checkSpecs } from "../../lib/slurm/run/check_specs.ts";
+import { SlurmClient } from "../../lib/slurm/client/client.ts";
+import { SbatchLauncher } from "../../lib/slurm/pool/sbatch_launcher.ts";
 import { FakeSlurm, queueRow } from "./fake_slurm.ts";
 
 const RUN_ID = "slurm-2026-11-20T204646822Z-ff9e95";

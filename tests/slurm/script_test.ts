@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
-import { batchScript, quote, SETUP_EXIT_CODE, setupFailure } from "../../lib/slurm/script.ts";
+import { batchScript, quote, SETUP_EXIT_CODE, setupFailure } from "../../lib/slurm/client/script.ts";
 
 /** Runs a script as Slurm does: from a file, by bash. */
 async function runScript(

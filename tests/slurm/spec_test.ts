@@ -1,13 +1,13 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { ConfigError, SlurmError, ValidationError } from "../../lib/core/errors.ts";
-import { checkPartitions } from "../../lib/slurm/check_partitions.ts";
-import { checkSpecs } from "../../lib/slurm/check_specs.ts";
-import { jobOptions } from "../../lib/slurm/job_options.ts";
-import { logPath, logPattern } from "../../lib/slurm/log_path.ts";
-import { signalLeadSec } from "../../lib/slurm/signal_lead.ts";
-import { heapMbOf, sbatchOptions } from "../../lib/slurm/spec.ts";
-import type { ParsedSpec } from "../../lib/slurm/spec.ts";
+import { checkPartitions } from "../../lib/slurm/run/check_partitions.ts";
+import { checkSpecs } from "../../lib/slurm/run/check_specs.ts";
+import { jobOptions } from "../../lib/slurm/client/job_options.ts";
+import { logPath, logPattern } from "../../lib/slurm/client/log_path.ts";
+import { signalLeadSec } from "../../lib/slurm/client/signal_lead.ts";
+import { heapMbOf, sbatchOptions } from "../../lib/slurm/client/spec.ts";
+import type { ParsedSpec } from "../../lib/slurm/client/spec.ts";
 
 const parse = (spec: unknown): ParsedSpec => checkSpecs({ default: spec }).default!;
 const fault = (spec: unknown): string => assertThrows(() => parse(spec), ConfigError).message;

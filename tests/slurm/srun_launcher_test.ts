@@ -6,8 +6,8 @@ import { resolveConfig } from "../../lib/core/config.ts";
 import { SlurmError } from "../../lib/core/errors.ts";
 import { queuePaths } from "../../lib/queue/layout.ts";
 import { systemRuntime } from "../../lib/run/default_runtime.ts";
-import { checkSpecs } from "../../lib/slurm/check_specs.ts";
-import { SrunLauncher } from "../../lib/slurm/srun_launcher.ts";
+import { checkSpecs } from "../../lib/slurm/run/check_specs.ts";
+import { SrunLauncher } from "../../lib/slurm/pool/srun_launcher.ts";
 import { until } from "../rig.ts";
 
 const RUN_ID = "slurm-2026-11-20T204646822Z-ff9e95";

@@ -1,8 +1,8 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { SlurmError } from "../../lib/core/errors.ts";
-import { SlurmClient } from "../../lib/slurm/client.ts";
-import type { Submission, SubmitWait } from "../../lib/slurm/submit.ts";
+import { SlurmClient } from "../../lib/slurm/client/client.ts";
+import type { Submission, SubmitWait } from "../../lib/slurm/client/submit.ts";
 import { FakeClock, FakeSlurm, queueRow } from "./fake_slurm.ts";
 
 const NAME = "furu-4f0c12ab-9e1d";

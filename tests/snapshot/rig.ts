@@ -2,7 +2,7 @@ import { dirname } from "@std/path/dirname";
 import { fromFileUrl } from "@std/path/from-file-url";
 import { join } from "@std/path/join";
 import { toFileUrl } from "@std/path/to-file-url";
-import { systemMachine } from "../../lib/core/system_machine.ts";
+import { systemMachine } from "../../lib/core/system/system_machine.ts";
 import { snapshotPaths, snapshotUrl } from "../../lib/snapshot/layout.ts";
 import type { SnapshotRef } from "../../lib/snapshot/manifest.ts";
 import { takeSnapshot } from "../../lib/snapshot/take_snapshot.ts";

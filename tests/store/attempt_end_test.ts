@@ -5,10 +5,10 @@ import {
   endAttempt,
   releaseClaim,
   removeEndedClaim,
-} from "../../lib/store/attempt_end.ts";
-import { newestCheckpoint, readEnds } from "../../lib/store/ends.ts";
-import { tryClaim } from "../../lib/store/claim.ts";
-import { readClaim } from "../../lib/store/read_claim.ts";
+} from "../../lib/store/claims/attempt_end.ts";
+import { newestCheckpoint, readEnds } from "../../lib/store/results/ends.ts";
+import { tryClaim } from "../../lib/store/claims/claim.ts";
+import { readClaim } from "../../lib/store/claims/read_claim.ts";
 import { osError } from "../rig.ts";
 import { StoreRig } from "./rig.ts";
 

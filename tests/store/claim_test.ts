@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { dirname } from "@std/path/dirname";
 import { StoreError } from "../../lib/core/errors.ts";
-import { systemFiles } from "../../lib/core/system_files.ts";
-import { tryClaim } from "../../lib/store/claim.ts";
-import { readClaim } from "../../lib/store/read_claim.ts";
-import { removeClaim } from "../../lib/store/remove_claim.ts";
+import { systemFiles } from "../../lib/core/system/system_files.ts";
+import { tryClaim } from "../../lib/store/claims/claim.ts";
+import { readClaim } from "../../lib/store/claims/read_claim.ts";
+import { removeClaim } from "../../lib/store/claims/remove_claim.ts";
 import { osError, textOf } from "../rig.ts";
 import { StoreRig } from "./rig.ts";
 

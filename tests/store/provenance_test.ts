@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl } from "@std/path/from-file-url";
 import { FURU_VERSION } from "../../lib/core/version.ts";
-import { systemMachine } from "../../lib/core/system_machine.ts";
-import { Provenance } from "../../lib/store/provenance.ts";
+import { systemMachine } from "../../lib/core/system/system_machine.ts";
+import { Provenance } from "../../lib/store/results/provenance.ts";
 import { job } from "../e2e/job.ts";
 import { exists, Rig, textOf, until } from "../rig.ts";
 

@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { linkQueued, readQueued, removeQueued, writeQueuedId } from "../../lib/store/queued.ts";
+import { linkQueued, readQueued, removeQueued, writeQueuedId } from "../../lib/store/claims/queued.ts";
 import { storeStatus } from "../../lib/schedule/status_source.ts";
 import { osError, testMachine, testRuntime } from "../rig.ts";
-import { makeArtifact } from "../../lib/task/make.ts";
+import { makeArtifact } from "../../lib/task/artifact/make.ts";
 import { defineTask } from "../../lib/task/define.ts";
 import { z } from "zod";
 import { StoreRig } from "./rig.ts";

@@ -1,6 +1,6 @@
 import type { Hash } from "../../lib/core/hash.ts";
-import type { Claim } from "../../lib/store/claim.ts";
-import { tryClaim } from "../../lib/store/claim.ts";
+import type { Claim } from "../../lib/store/claims/claim.ts";
+import { tryClaim } from "../../lib/store/claims/claim.ts";
 import type { ArtifactPaths } from "../../lib/store/layout.ts";
 import { Store } from "../../lib/store/store.ts";
 import { Rig, testMachine, type TestRuntimeOptions } from "../rig.ts";

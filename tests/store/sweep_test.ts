@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { Owner } from "../../lib/core/machine.ts";
+import type { Owner } from "../../lib/core/system/machine.ts";
 import { privateName } from "../../lib/store/layout.ts";
 import { osError, testMachine } from "../rig.ts";
 import { StoreRig } from "./rig.ts";

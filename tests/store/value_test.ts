@@ -4,8 +4,8 @@ import fc from "fast-check";
 import { StoreError, ValidationError } from "../../lib/core/errors.ts";
 import type { Hash } from "../../lib/core/hash.ts";
 import { artifactPaths } from "../../lib/store/layout.ts";
-import type { ValuePlaces } from "../../lib/store/value_path.ts";
-import { decodeValue, type EncodedValue, encodeValue } from "../../lib/store/value.ts";
+import type { ValuePlaces } from "../../lib/store/results/value_path.ts";
+import { decodeValue, type EncodedValue, encodeValue } from "../../lib/store/results/value.ts";
 import { data, FakeArtifact, fakeReference, same } from "../core/data.ts";
 
 const root = "/store";

@@ -2,11 +2,11 @@ import { assert, assertEquals, assertNotEquals, assertStringIncludes, assertThro
 import { describe, it } from "@std/testing/bdd";
 import { z } from "zod";
 import { isSystemError, ValidationError } from "../../lib/core/errors.ts";
-import { ARTIFACT, type Artifact, isArtifact } from "../../lib/task/artifact.ts";
+import { ARTIFACT, type Artifact, isArtifact } from "../../lib/task/artifact/artifact.ts";
 import { defineTask } from "../../lib/task/define.ts";
-import { findTask, taskNames } from "../../lib/task/registry.ts";
+import { findTask, taskNames } from "../../lib/task/artifact/registry.ts";
 import { specOf } from "../../lib/task/spec_of.ts";
-import type { Task } from "../../lib/task/task.ts";
+import type { Task } from "../../lib/task/artifact/task.ts";
 import { timeLimitOf } from "../../lib/task/time_limit_of.ts";
 
 const Data = defineTask({

@@ -2,10 +2,10 @@ import { assert, assertEquals, assertNotEquals, assertStringIncludes, assertThro
 import { describe, it } from "@std/testing/bdd";
 import fc from "fast-check";
 import { z } from "zod";
-import { hashOfIdentity } from "../../lib/core/canonical.ts";
+import { hashOfIdentity } from "../../lib/core/json/canonical.ts";
 import { ValidationError } from "../../lib/core/errors.ts";
 import { hashText } from "../../lib/core/hash.ts";
-import { ARTIFACT, type Artifact } from "../../lib/task/artifact.ts";
+import { ARTIFACT, type Artifact } from "../../lib/task/artifact/artifact.ts";
 import { defineTask } from "../../lib/task/define.ts";
 import { FakeArtifact, reversed, same } from "../core/data.ts";
 import { data } from "../core/data.ts";

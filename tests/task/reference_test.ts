@@ -2,10 +2,10 @@ import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/ass
 import { describe, it } from "@std/testing/bdd";
 import { z } from "zod";
 import { ProtocolError } from "../../lib/core/errors.ts";
-import { ARTIFACT, type Artifact, type TaskDefinition } from "../../lib/task/artifact.ts";
+import { ARTIFACT, type Artifact, type TaskDefinition } from "../../lib/task/artifact/artifact.ts";
 import { defineTask } from "../../lib/task/define.ts";
-import { decodeArtifact, paramsText, withAllBelow } from "../../lib/task/reference.ts";
-import { findTask } from "../../lib/task/registry.ts";
+import { decodeArtifact, paramsText, withAllBelow } from "../../lib/task/artifact/reference.ts";
+import { findTask } from "../../lib/task/artifact/registry.ts";
 
 let drawn = 0;
 const Data = defineTask({

@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { z } from "zod";
 import { ValidationError } from "../../lib/core/errors.ts";
 import { defineTask } from "../../lib/task/define.ts";
-import { setParams } from "../../lib/task/set_params.ts";
+import { setParams } from "../../lib/task/schema/set_params.ts";
 
 const Data = defineTask({
   name: "set/Data",

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { assertType, type IsExact } from "@std/testing/types";
 import { z } from "zod";
-import type { Artifact, Value } from "../../lib/task/artifact.ts";
+import type { Artifact, Value } from "../../lib/task/artifact/artifact.ts";
 import { defineTask } from "../../lib/task/define.ts";
 import { grid } from "../../lib/task/grid.ts";
 

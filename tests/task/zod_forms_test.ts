@@ -2,9 +2,9 @@ import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/a
 import { describe, it } from "@std/testing/bdd";
 import { z } from "zod";
 import { ValidationError } from "../../lib/core/errors.ts";
-import { ARTIFACT, type Artifact } from "../../lib/task/artifact.ts";
+import { ARTIFACT, type Artifact } from "../../lib/task/artifact/artifact.ts";
 import { defineTask } from "../../lib/task/define.ts";
-import { defOf, partsOf, type Schema } from "../../lib/task/schema_walk.ts";
+import { defOf, partsOf, type Schema } from "../../lib/task/schema/schema_walk.ts";
 
 const A = defineTask({ name: "forms/A", params: z.object({ s: z.int().default(0) }), create: () => 1 });
 const B = defineTask({ name: "forms/B", params: z.object({ s: z.int().default(0) }), create: () => 1 });

@@ -3,9 +3,9 @@ import { describe, it } from "@std/testing/bdd";
 import fc from "fast-check";
 import { z } from "zod";
 import { furuErrorName } from "../../lib/core/errors.ts";
-import type { TaskDefinition } from "../../lib/task/artifact.ts";
-import { parseParams } from "../../lib/task/parse.ts";
-import { defOf } from "../../lib/task/schema_walk.ts";
+import type { TaskDefinition } from "../../lib/task/artifact/artifact.ts";
+import { parseParams } from "../../lib/task/schema/parse.ts";
+import { defOf } from "../../lib/task/schema/schema_walk.ts";
 
 const keys = fc.constantFrom("a", "b", "c", "d");
 const leaf = fc.constantFrom<z.ZodType>(

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { userFrames } from "../../lib/ui/user_frames.ts";
 
-const furu = new URL("../../lib/run/get.ts", import.meta.url).href;
+const furu = new URL("../../lib/run/get/get.ts", import.meta.url).href;
 
 Deno.test("userFrames() keeps the user's own frames only", () => {
   const stack = [

@@ -2,7 +2,7 @@ import { assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { ExecutionError } from "../../lib/core/errors.ts";
 import { furuGlobals } from "../../lib/core/globals.ts";
-import { checkSelfStart } from "../../lib/worker/check_self_start.ts";
+import { checkSelfStart } from "../../lib/worker/child/check_self_start.ts";
 
 describe("workers of a compiled script", () => {
   it("are refused while it has not called main(), since they would run it again", () => {

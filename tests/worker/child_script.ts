@@ -1,6 +1,6 @@
 /** A computing process for the tests: what it computes is the name of its task. */
 import { takeComputeOrder } from "../../lib/core/environment.ts";
-import { type Compute, runChild } from "../../lib/worker/child.ts";
+import { type Compute, runChild } from "../../lib/worker/child/child.ts";
 import { failedOutcome } from "../../lib/run/failed_outcome.ts";
 
 const { socket, token } = takeComputeOrder()!;

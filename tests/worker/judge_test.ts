@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { systemClock } from "../../lib/core/clock.ts";
+import { systemClock } from "../../lib/core/system/clock.ts";
 import { ProtocolError } from "../../lib/core/errors.ts";
 import { type Evidence, judge } from "../../lib/worker/judge.ts";
 

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ExecutionError, ProtocolError } from "../../lib/core/errors.ts";
-import { ensureTask, type TaskLoader } from "../../lib/worker/load_module.ts";
+import { ensureTask, type TaskLoader } from "../../lib/worker/child/load_module.ts";
 
 /** A loader over modules in memory: each defines names or throws. */
 function loaderOf(modules: Record<string, string[] | Error>) {

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import { type ByteStream, LineChannel, LineDecoder } from "../../lib/worker/line_channel.ts";
-import { markBytes, MarkSplitter } from "../../lib/worker/mark.ts";
-import { type ArtifactSource, KnownArtifacts } from "../../lib/worker/payload.ts";
-import { Tail } from "../../lib/run/tail.ts";
+import { type ByteStream, LineChannel, LineDecoder } from "../../lib/worker/protocol/line_channel.ts";
+import { markBytes, MarkSplitter } from "../../lib/worker/protocol/mark.ts";
+import { type ArtifactSource, KnownArtifacts } from "../../lib/worker/protocol/payload.ts";
+import { Tail } from "../../lib/run/output/tail.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 

@@ -2,12 +2,12 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
 import { ProtocolError, StoreError } from "../../lib/core/errors.ts";
-import { ARTIFACT } from "../../lib/task/artifact.ts";
-import { KeptArtifacts, keptTable } from "../../lib/task/kept.ts";
-import { decodeArtifact } from "../../lib/task/reference.ts";
-import { findTask } from "../../lib/task/registry.ts";
-import { writePayloads } from "../../lib/worker/payload_files.ts";
-import { PayloadSource } from "../../lib/worker/payload_source.ts";
+import { ARTIFACT } from "../../lib/task/artifact/artifact.ts";
+import { KeptArtifacts, keptTable } from "../../lib/task/artifact/kept.ts";
+import { decodeArtifact } from "../../lib/task/artifact/reference.ts";
+import { findTask } from "../../lib/task/artifact/registry.ts";
+import { writePayloads } from "../../lib/worker/protocol/payload_files.ts";
+import { PayloadSource } from "../../lib/worker/protocol/payload_source.ts";
 import { osError, Rig, testRuntime } from "../rig.ts";
 import { Sum } from "../pool/fixtures/pipeline.ts";
 

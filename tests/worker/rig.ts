@@ -1,7 +1,7 @@
 import { fromFileUrl } from "@std/path/from-file-url";
 import { join } from "@std/path/join";
-import { systemClock } from "../../lib/core/clock.ts";
-import { systemFiles } from "../../lib/core/system_files.ts";
+import { systemClock } from "../../lib/core/system/clock.ts";
+import { systemFiles } from "../../lib/core/system/system_files.ts";
 import { WorkerListener } from "../../lib/worker/listener.ts";
 import { WorkerProcess } from "../../lib/worker/subprocess.ts";
 import type { Verdict } from "../../lib/run/verdict.ts";

@@ -7,9 +7,9 @@ Deno.test("what every worker loads keeps from Node's process and crypto, which c
     "cli.ts",
     "lib/cli/job.ts",
     "lib/cli/compute.ts",
-    "lib/worker/child.ts",
-    "lib/worker/compute_task.ts",
-    "lib/slurm/dag_job.ts",
+    "lib/worker/child/child.ts",
+    "lib/worker/child/compute_task.ts",
+    "lib/slurm/dag/dag_job.ts",
   ]);
   assert(loaded.some((specifier) => specifier.endsWith("/lib/core/hash.ts")), "the modules were followed");
   assertEquals(loaded.filter((specifier) => /^node:(?!async_hooks$)/.test(specifier)), []);

@@ -1,0 +1,77 @@
+import { UsageError } from "../../core/errors.ts";
+import { defineCommand } from "../program/command.ts";
+import { choiceFlag, optionalChoiceFlag } from "../program/flag.ts";
+import { forceFlag, forceOption } from "./force_flag.ts";
+import { planDot, planMermaid } from "../view/plan_graph_text.ts";
+import { planJson, planTable, planTree } from "../view/plan_view.ts";
+import { exampleTarget, loadTarget, targetArgs } from "../roots/target.ts";
+
+const flags = {
+  format: choiceFlag(["tree", "table", "json", "dot", "mermaid"], "How it is shown (default: tree)"),
+  force: forceFlag,
+  slurm: optionalChoiceFlag(
+    ["pool", "dag"],
+    "Also what a run with this flag would submit (default: pool), and what is wrong with its specs",
+  ),
+};
+
+/** `furu plan`: what a run would do. */
+export const planCommand = defineCommand({
+  ...targetArgs,
+  description: [
+    "Shows the artifacts that the roots need, with the status of each: DONE, IN_PROGRESS (somebody computes it now),",
+    "TODO, or FAILED (and failures are not retried). What lies below a stored artifact is not looked at.",
+    "With --slurm the exit code is 1 when the run would be refused.",
+  ].join("\n"),
+  flags,
+  examples: (program) => {
+    const target = exampleTarget(program);
+    return [
+      [target.trimEnd(), "a tree with the roots at the top"],
+      [`${target}--slurm`, "what would be submitted to Slurm"],
+      [`${target}--format json`, "for programs"],
+      [`${target}--format dot | dot -Tsvg > plan.svg`, "a picture, by Graphviz"],
+    ];
+  },
+  async run({ args, flags, globals, io, program, engine }) {
+    const format = flags.format ?? (globals.json ? "json" : "tree");
+    if (flags.slurm !== undefined && (format === "dot" || format === "mermaid")) {
+      throw new UsageError(`Cannot use --slurm with --format ${format}: allowed are tree, table and json`);
+    }
+    const { roots, entry } = await loadTarget(program, args, io);
+    const plan = await engine.plan(roots, forceOption(flags.force));
+    const kept = await plan.kept?.();
+    // Loaded when used, as the rest of furu.
+    const slurm = flags.slurm === undefined ? undefined : await import("../view/plan_slurm.ts");
+    const pool = flags.slurm === "pool"
+      ? await engine.poolPlan(roots, { entry, ...forceOption(flags.force) })
+      : {};
+    const jobs = flags.slurm && await slurm?.planSlurm(plan, { mode: flags.slurm, ...pool });
+    const options = {
+      color: io.color && !globals["no-color"],
+      width: io.width,
+      allSpecs: slurm !== undefined,
+    };
+    switch (format) {
+      case "tree":
+        io.out(planTree(plan, options));
+        break;
+      case "table":
+        io.out(planTable(plan, options));
+        break;
+      case "json":
+        io.out(planJson(plan, { ...(kept && { kept }), ...(jobs && { slurm: jobs }) }));
+        break;
+      case "dot":
+        io.out(planDot(plan));
+        break;
+      case "mermaid":
+        io.out(planMermaid(plan));
+        break;
+    }
+    if (kept && format !== "json") io.err(`${(await import("../../schedule/forced.ts")).keptText(kept)}\n`);
+    if (!slurm || !jobs) return 0;
+    if (format !== "json") io.out(slurm.slurmPlanText(jobs));
+    return jobs.problems.length === 0 ? 0 : 1;
+  },
+});

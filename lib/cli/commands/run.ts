@@ -1,0 +1,162 @@
+import { defineCommand } from "../program/command.ts";
+import {
+  choiceFlag,
+  type FlagValues,
+  optionalChoiceFlag,
+  switchFlag,
+  valueFlag,
+  wholeNumber,
+} from "../program/flag.ts";
+import { forceFlag, forceOption } from "./force_flag.ts";
+import {
+  checkTogether,
+  parseSeconds,
+  parseWindow,
+  parseWorkers,
+  progressOf,
+  submittedJson,
+} from "./run_flags.ts";
+import type { RunOptions, SlurmModeOptions } from "../program/engine.ts";
+import { exampleTarget, loadTarget, targetArgs } from "../roots/target.ts";
+
+const flags = {
+  workers: valueFlag(
+    "N|SPEC=N,...",
+    "Most tasks at a time, in all or for each spec (default: the cores); of a pool, most workers (default: 50)",
+    parseWorkers,
+    {
+      short: "w",
+    },
+  ),
+  "max-workers": valueFlag("N|SPEC=N,...", "The same as --workers", parseWorkers),
+  window: valueFlag("dfs|bfs|K", "How many roots are worked on at a time: one, all or K", parseWindow),
+  "keep-going": switchFlag("After a failure do all that does not depend on it", { short: "k" }),
+  force: forceFlag,
+  isolation: choiceFlag(
+    ["process", "inline"],
+    "Where tasks run: in worker processes (default) or in this one",
+  ),
+  retries: valueFlag(
+    "N",
+    "How often a failed task is tried again (default: FURU_MAX_COMPUTE_RETRIES, else 3)",
+    (text) => wholeNumber(text, 0),
+  ),
+  "max-heap": valueFlag(
+    "MB",
+    "V8's heap in each process that computes (default: FURU_MAX_HEAP_MB; on Slurm by the spec's memGb; else V8's own limit)",
+    (text) => wholeNumber(text, 16),
+  ),
+  "max-tasks-per-worker": valueFlag(
+    "N",
+    "After so many tasks such a process is replaced (default: FURU_MAX_TASKS_PER_WORKER, else no limit)",
+    (text) => wholeNumber(text, 1),
+  ),
+  "max-worker-mb": valueFlag(
+    "MB",
+    "Also after a task that leaves it more memory (default: FURU_MAX_WORKER_MB, else 256, or what is usual where that is more)",
+    (text) => wholeNumber(text, 1),
+  ),
+  slurm: optionalChoiceFlag(
+    ["pool", "dag"],
+    "Run on Slurm, with the specs of furu.json: by a pool of workers (default), or one job for each artifact",
+  ),
+  detach: switchFlag("Only submit; the jobs go on by themselves (with --slurm)"),
+  "idle-timeout": valueFlag(
+    "SECONDS",
+    "After so long without a task a worker leaves (default: 60; with --slurm pool)",
+    parseSeconds,
+  ),
+  "tasks-per-worker": valueFlag(
+    "N",
+    "How many tasks a worker computes at a time (default: 1; with --slurm pool)",
+    (text) => wholeNumber(text, 1),
+  ),
+  launcher: choiceFlag(
+    ["sbatch", "srun"],
+    "How workers start: as jobs of their own (default), or with srun inside the job this runs in (with --slurm pool)",
+  ),
+  "no-snapshot": switchFlag(
+    "Let jobs import the code that is there when they start, not what it is now (with --slurm)",
+  ),
+  "no-retry-failed": switchFlag("Leave alone what failed in an earlier run"),
+};
+
+/** `furu run`: computes what is missing. */
+export const runCommand = defineCommand({
+  ...targetArgs,
+  description: [
+    "Runs the roots: the default export of the module (or the export named), which is an artifact, an array of",
+    "artifacts, or a function that returns either. What is stored already is not computed again.",
+    "",
+    "Exit codes: 0 all roots are there, 1 something failed, 2 wrong use, 130 interrupted (Ctrl-C), 143 terminated.",
+  ].join("\n"),
+  flags,
+  examples: (program) => {
+    const target = exampleTarget(program);
+    return [
+      [target.trimEnd(), "computes what is missing, as many tasks at a time as there are cores"],
+      [
+        `${target}--workers gpu=1,default=8 --keep-going`,
+        "one task of spec gpu at a time, and go on after failures",
+      ],
+      [`${target}--force toy/Train --retries 0`, "trains again all that is asked for, each once"],
+      [`${target}--slurm --workers 20`, "runs on Slurm with at most 20 workers, and follows the run"],
+      [`${target}--slurm --detach`, "submits the first workers, prints the run's id, and leaves"],
+      [`${target}--slurm dag --detach`, "submits one job for each artifact, and prints the run's id"],
+      [`${target}--json > events.jsonl`, "the events of the run, one JSON document a line"],
+    ];
+  },
+  async run({ args, flags, globals, io, program, engine }) {
+    checkTogether(flags);
+    const { roots, entry } = await loadTarget(program, args, io);
+    const common = {
+      entry,
+      ...forceOption(flags.force),
+      progress: progressOf(globals),
+      ...(flags.retries === undefined ? {} : { maxComputeRetries: flags.retries }),
+      ...(flags["no-retry-failed"] ? { retryFailed: false } : {}),
+      ...(flags["max-heap"] === undefined ? {} : { maxHeapMb: flags["max-heap"] }),
+      ...(flags["max-tasks-per-worker"] === undefined
+        ? {}
+        : { maxTasksPerWorker: flags["max-tasks-per-worker"] }),
+      ...(flags["max-worker-mb"] === undefined ? {} : { maxWorkerMb: flags["max-worker-mb"] }),
+    };
+    if (flags.slurm !== undefined) {
+      const snapshot = flags["no-snapshot"] ? { snapshot: false } : {};
+      const run = await engine.runSlurm(roots, { ...common, ...snapshot, ...slurmOptions(flags) });
+      if ("runDir" in run) io.out(globals.json ? submittedJson(run) : `${run.runId}\n`);
+      return 0;
+    }
+    const options: RunOptions = {
+      ...common,
+      keepGoing: flags["keep-going"],
+      ...workersOption(flags),
+      ...(flags.window === undefined ? {} : { window: flags.window }),
+      ...(flags.isolation === undefined ? {} : { isolation: flags.isolation }),
+    };
+    await engine.runLocal(roots, options);
+    return 0;
+  },
+});
+
+function workersOption(given: FlagValues<typeof flags>): Pick<RunOptions, "maxWorkers"> {
+  const maxWorkers = given.workers ?? given["max-workers"];
+  return maxWorkers === undefined ? {} : { maxWorkers };
+}
+
+function slurmOptions(
+  given: FlagValues<typeof flags>,
+): SlurmModeOptions {
+  const wait = !given.detach;
+  if (given.slurm === "dag") return { mode: "dag", wait };
+  return {
+    mode: "pool",
+    wait,
+    keepGoing: given["keep-going"],
+    ...workersOption(given),
+    ...(given.window === undefined ? {} : { windowSize: given.window }),
+    ...(given["idle-timeout"] === undefined ? {} : { idleTimeoutSec: given["idle-timeout"] }),
+    ...(given["tasks-per-worker"] === undefined ? {} : { tasksPerWorker: given["tasks-per-worker"] }),
+    ...(given.launcher === undefined ? {} : { launcher: given.launcher }),
+  };
+}

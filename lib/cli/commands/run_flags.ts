@@ -1,0 +1,94 @@
+import { UsageError } from "../../core/errors.ts";
+import type { DetachedRun } from "../program/engine.ts";
+import { wholeNumber } from "../program/flag.ts";
+
+/** `4`, or one number per spec: `gpu=1,default=8`. @throws {UsageError} saying what is allowed. */
+export function parseWorkers(text: string): number | Record<string, number> {
+  if (!text.includes("=")) return wholeNumber(text, 1);
+  const workers: Record<string, number> = {};
+  for (const part of text.split(",")) {
+    const [, spec, count] = /^([A-Za-z0-9_-][A-Za-z0-9_.-]*)=(.*)$/.exec(part.trim()) ?? [];
+    if (spec === undefined || count === undefined) {
+      throw new UsageError(
+        `a number, or SPEC=N with commas between (gpu=1,default=8) is needed: current value is '${text}'`,
+      );
+    }
+    if (Object.hasOwn(workers, spec)) throw new UsageError(`spec ${spec} has two numbers in '${text}'`);
+    workers[spec] = wholeNumber(count, 1);
+  }
+  return workers;
+}
+
+/** `dfs`, `bfs` or how many roots are worked on at a time. @throws {UsageError} saying what is allowed. */
+export function parseWindow(text: string): "dfs" | "bfs" | number {
+  if (text === "dfs" || text === "bfs") return text;
+  try {
+    return wholeNumber(text, 1);
+  } catch {
+    throw new UsageError(`dfs, bfs or a whole number from 1 is needed: current value is '${text}'`);
+  }
+}
+
+/** Seconds from 0. @throws {UsageError} saying what is allowed. */
+export function parseSeconds(text: string): number {
+  const value = Number(text);
+  if (/^\d+(\.\d+)?$/.test(text) && Number.isFinite(value)) return value;
+  throw new UsageError(`seconds from 0 are needed: current value is '${text}'`);
+}
+
+/** Flags that some places where tasks run do not have, and why. */
+const MISFITS = {
+  local: {
+    flags: ["idle-timeout", "tasks-per-worker", "launcher", "no-snapshot"],
+    why: "without --slurm: it is about jobs, and a run on this machine has none",
+  },
+  pool: { flags: ["isolation"], why: "with --slurm pool: each worker has a process for its tasks" },
+  dag: {
+    flags: [
+      "workers",
+      "max-workers",
+      "window",
+      "isolation",
+      "keep-going",
+      "idle-timeout",
+      "tasks-per-worker",
+      "launcher",
+    ],
+    why: "with --slurm dag: there Slurm decides where and when jobs run",
+  },
+} as const;
+
+/** Refuses flags that mean nothing together. @throws {UsageError} naming both. */
+export function checkTogether(
+  flags:
+    & { slurm?: "pool" | "dag" | undefined; detach: boolean; launcher?: unknown }
+    & Record<string, unknown>,
+): void {
+  if (flags.detach && flags.slurm === undefined) {
+    throw new UsageError("Cannot use --detach without --slurm: a run on this machine is its process");
+  }
+  const { flags: misfits, why } = MISFITS[flags.slurm ?? "local"];
+  for (const name of misfits) {
+    if (flags[name] !== undefined && flags[name] !== false) {
+      throw new UsageError(`Cannot use --${name} ${why}`);
+    }
+  }
+  if (flags.detach && flags.launcher === "srun") {
+    throw new UsageError(
+      "Cannot use --detach with --launcher srun: its workers end with the job they run in",
+    );
+  }
+  if (flags.workers !== undefined && flags["max-workers"] !== undefined) {
+    throw new UsageError("Cannot use --workers and --max-workers together: they are the same");
+  }
+}
+
+/** How a run shows itself, by the flags of every command. */
+export function progressOf(globals: { json: boolean; quiet: boolean }): "json" | "quiet" | "auto" {
+  return globals.json ? "json" : globals.quiet ? "quiet" : "auto";
+}
+
+/** What was submitted, as the last of the run's events. */
+export function submittedJson({ runId, runDir, jobIds, rootJobIds }: DetachedRun): string {
+  return `${JSON.stringify({ type: "run_submitted", runId, runDir, jobIds, rootJobIds })}\n`;
+}

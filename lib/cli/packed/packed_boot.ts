@@ -1,0 +1,55 @@
+/**
+ * Runs before anything else in a packed program: takes over what its shell part says in the environment, and puts the
+ * environment back as it was, since tasks may start programs (Deno among them) that it is not meant for.
+ *
+ * @module
+ */
+import { fromFileUrl } from "@std/path/posix/from-file-url";
+import { furuGlobals } from "../../core/globals.ts";
+import type { Packed } from "../../core/packed.ts";
+
+const DAY_MS = 86_400_000;
+
+const file = take("FURU_PACKED");
+if (file !== undefined) {
+  const folder = new URL("../../../../", import.meta.url).href;
+  const pipeline = take("FURU_PACKED_PIPELINE");
+  const denoDir = Deno.env.get("DENO_DIR")!;
+  furuGlobals().packed = {
+    file,
+    folder,
+    config: `${fromFileUrl(folder)}deno.json`,
+    denoDir,
+    ...(pipeline === undefined ? {} : { pipeline: new URL(encodePath(pipeline), folder).href }),
+  } satisfies Packed;
+  await keepFresh(fromFileUrl(folder));
+  putBack("HOME", "FURU_PACKED_HOME");
+  putBack("DENO_DIR", "FURU_PACKED_DENO_DIR");
+  putBack("NPM_CONFIG_REGISTRY", "FURU_PACKED_REGISTRY");
+}
+
+/** What cleans up temporary folders takes what is old, file by file: all of it is made younger now and then. */
+async function keepFresh(folder: string): Promise<void> {
+  try {
+    const { mtime } = await Deno.stat(`${folder}complete`);
+    if (Date.now() - (mtime?.getTime() ?? 0) > DAY_MS) await (await import("./packed_keep.ts")).keep(folder);
+  } catch {
+    // Somebody removes it, or it may not be written: what runs has been read already.
+  }
+}
+
+function take(name: string): string | undefined {
+  const value = Deno.env.get(name);
+  Deno.env.delete(name);
+  return value;
+}
+
+function putBack(name: string, saved: string): void {
+  const value = take(saved);
+  if (value === undefined) Deno.env.delete(name);
+  else Deno.env.set(name, value);
+}
+
+function encodePath(path: string): string {
+  return path.split("/").map(encodeURIComponent).join("/");
+}

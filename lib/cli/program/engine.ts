@@ -1,0 +1,153 @@
+import type { ConfigOptions } from "../../core/config.ts";
+import type { RunSummary } from "../../core/event.ts";
+import type { PoolJobOptions } from "../../slurm/pool/pool_job.ts";
+import type { RunPoolOptions, SubmittedRun } from "../../slurm/run/run_slurm_options.ts";
+import type { Artifact, TaskDefinition } from "../../task/artifact/artifact.ts";
+import type { Task } from "../../task/artifact/task.ts";
+import type { PlanSlurmOptions } from "../view/plan_slurm.ts";
+import type { PlanView } from "../view/plan_view.ts";
+
+/** What `furu run` asks of a run, besides its roots. */
+export interface RunOptions {
+  /** URL of the module that the run was started with. */
+  entry: string;
+  /** Most tasks at a time, in all or for each spec. */
+  maxWorkers?: number | Record<string, number>;
+  /** How many roots are worked on at a time. */
+  window?: "dfs" | "bfs" | number;
+  /** Go on after a failure with what does not depend on it. */
+  keepGoing: boolean;
+  /** Names of tasks to compute again, or all. */
+  force?: "ALL" | string[];
+  /** Where tasks run. */
+  isolation?: "process" | "inline";
+  /** How the run shows itself. */
+  progress: "auto" | "plain" | "quiet" | "json";
+  /** How often a failed task is tried again. */
+  maxComputeRetries?: number;
+  /** Is what failed in an earlier run tried again? */
+  retryFailed?: boolean;
+  /** Megabytes of V8's heap in each process that computes. */
+  maxHeapMb?: number;
+  /** After so many tasks such a process is replaced. */
+  maxTasksPerWorker?: number;
+  /** After a task that leaves it more megabytes it is replaced, too. */
+  maxWorkerMb?: number;
+}
+
+/** What is asked of a run on Slurm that one on this machine does not have. */
+export type SlurmModeOptions =
+  & {
+    /** Is the run followed until it has ended? */
+    wait: boolean;
+    /** Is the code kept as it is now? @default true */
+    snapshot?: boolean;
+  }
+  & (
+    | { mode: "dag" }
+    | { mode: "pool" }
+      & Pick<
+        RunPoolOptions,
+        "maxWorkers" | "windowSize" | "keepGoing" | "idleTimeoutSec" | "tasksPerWorker" | "launcher"
+      >
+  );
+
+/** What `furu run --slurm` asks of a run, besides its roots. */
+export type SlurmRunOptions =
+  & Pick<
+    RunOptions,
+    | "entry"
+    | "force"
+    | "progress"
+    | "maxComputeRetries"
+    | "retryFailed"
+    | "maxHeapMb"
+    | "maxTasksPerWorker"
+    | "maxWorkerMb"
+  >
+  & SlurmModeOptions;
+
+/** A run on Slurm that goes on by itself. */
+export type DetachedRun = Pick<SubmittedRun, "runId" | "runDir" | "jobIds" | "rootJobIds">;
+
+/**
+ * What the commands ask of the rest of furu. Given in, so that they can be tested by themselves; each part of the
+ * real one is loaded when it is used, which keeps `--help` fast.
+ */
+export interface Engine {
+  /** Sets configuration from flags. */
+  configure(options: ConfigOptions): Promise<void>;
+  /** The store's folder, absolute. */
+  root(): Promise<string>;
+  /** Runs all that is missing. @throws RunFailedError, or an error with `exitCode` 130 or 143 when interrupted. */
+  runLocal(roots: readonly Artifact[], options: RunOptions): Promise<RunSummary>;
+  /** Runs all that is missing as Slurm jobs. @returns What was submitted, unless the run was followed. */
+  runSlurm(roots: readonly Artifact[], options: SlurmRunOptions): Promise<RunSummary | DetachedRun>;
+  /** Follows a run on Slurm that was submitted before. @throws RunFailedError */
+  follow(runId: string, options: Pick<RunOptions, "progress">): Promise<RunSummary>;
+  /** Cancels the jobs of a run on Slurm. @returns How many. */
+  cancel(runId: string): Promise<number>;
+  /** Works for a run until there is nothing more to do. @returns The exit code. */
+  worker(options: Omit<PoolJobOptions, "env">): Promise<number>;
+  /** The value of an artifact. */
+  get(artifact: Artifact, options: { force: boolean }): Promise<unknown>;
+  /** What it takes to get the roots. */
+  plan(roots: readonly Artifact[], options: Pick<RunOptions, "force">): Promise<PlanView>;
+  /** What a pool would look at besides the plan: how long attempts may take, and the run that it would take up. */
+  poolPlan(
+    roots: readonly Artifact[],
+    options: Pick<RunOptions, "entry" | "force">,
+  ): Promise<Pick<PlanSlurmOptions, "nodes" | "adopts">>;
+  /** The artifact of a task with parameters written as `key=value`. */
+  setParams(task: TaskDefinition, assignments: readonly string[]): Promise<Artifact>;
+  /** Names of the tasks defined so far. */
+  taskNames(): Promise<string[]>;
+  /** The task of that name. */
+  findTask(name: string): Promise<TaskDefinition | undefined>;
+}
+
+/** The real one. */
+export const systemEngine: Engine = {
+  configure: async (options) => (await import("../../core/config.ts")).configure(options),
+  root: async () => (await import("../../core/config.ts")).resolveConfig().root,
+  runLocal: async (roots, options) =>
+    await (await import("../../api/run_local.ts")).runLocal([...roots], options),
+  runSlurm: async (roots, options) =>
+    await (await import("../../slurm/run_slurm.ts")).runSlurm([...roots], options),
+  follow: async (runId, options) =>
+    await (await import("../../slurm/follow_run.ts")).followRun(runId, options),
+  cancel: async (runId) => await (await import("../../slurm/cancel_run.ts")).cancelRun(runId),
+  async worker(options) {
+    // Every schema is used a few times here: compiling it takes longer. Before any is made, or it has no effect.
+    (await import("zod")).z.config({ jitless: true });
+    const [{ runPoolJob }, { environmentVariables }] = await Promise.all([
+      import("../../slurm/pool/pool_job.ts"),
+      import("../../core/environment.ts"),
+    ]);
+    return await runPoolJob({ ...options, env: environmentVariables() });
+  },
+  get: async (artifact, options) => await (await import("../../run/get/get.ts")).get(artifact, options),
+  plan: async (roots, options) =>
+    await (await import("../../api/plan.ts")).plan([...roots], options) as PlanView,
+  async poolPlan(roots, options) {
+    const [{ adoptableRun }, { poolNodes }] = await Promise.all([
+      import("../../slurm/pool/adoptable_run.ts"),
+      import("../../remote/pool_run.ts"),
+    ]);
+    const hashes = [...new Set(roots.map(({ hash }) => hash))];
+    const nodes = poolNodes(roots);
+    return { nodes, adopts: await adoptableRun({ roots: hashes, nodes, ...options }) };
+  },
+  async setParams(definition, assignments) {
+    const [{ setParams }, { makeArtifact }, { parseParams }] = await Promise.all([
+      import("../../task/schema/set_params.ts"),
+      import("../../task/artifact/make.ts"),
+      import("../../task/schema/parse.ts"),
+    ]);
+    // Of a task that was found by its name only the definition is known.
+    const apply = (params: unknown) => makeArtifact(definition, parseParams(definition, params));
+    return setParams(Object.assign(apply, { definition }) as unknown as Task, assignments);
+  },
+  taskNames: async () => (await import("../../task/artifact/registry.ts")).taskNames(),
+  findTask: async (name) => (await import("../../task/artifact/registry.ts")).findTask(name),
+};

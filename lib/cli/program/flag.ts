@@ -1,0 +1,95 @@
+import { UsageError } from "../../core/errors.ts";
+import { didYouMean } from "../../core/nearest.ts";
+
+/** A flag of a command, declared once for parsing, checking and help. */
+export interface Flag<T = unknown> {
+  /** What it does, for help. */
+  readonly description: string;
+  /** Its one-letter form. */
+  readonly short?: string;
+  /** What stands for its value in help, as `N`. A flag without it takes no value. */
+  readonly placeholder?: string;
+  /** Has every value that was given; otherwise the last one counts. */
+  readonly repeat?: boolean;
+  /** The words that may follow it, where it may also stand alone: then the first of them is meant. */
+  readonly words?: readonly string[];
+  /** The value when the flag is not given. */
+  readonly absent: T;
+  /** Checks the values given, at least one. @throws {UsageError} saying what is allowed. */
+  readonly parse: (texts: readonly string[]) => T;
+}
+
+/** Flags by name, without their dashes. */
+// The flags of one command differ in type; `never` would refuse their `parse`.
+// deno-lint-ignore no-explicit-any
+export type Flags = Readonly<Record<string, Flag<any>>>;
+
+/** The values of flags. */
+export type FlagValues<F extends Flags> = { readonly [K in keyof F]: F[K] extends Flag<infer T> ? T : never };
+
+/** What {@link valueFlag} and its kin take. */
+export interface FlagOptions {
+  /** Its one-letter form. */
+  short?: string;
+}
+
+/** A flag that is there or not. */
+export function switchFlag(description: string, options: FlagOptions = {}): Flag<boolean> {
+  return { description, ...options, absent: false, parse: (texts) => texts.at(-1) !== "false" };
+}
+
+/** A flag with one value. @param parse Throws a {@link UsageError} that says what is allowed. */
+export function valueFlag<T>(
+  placeholder: string,
+  description: string,
+  parse: (text: string) => T,
+  options: FlagOptions = {},
+): Flag<T | undefined> {
+  return {
+    description,
+    placeholder,
+    ...options,
+    absent: undefined,
+    parse: (texts) => parse(texts.at(-1) ?? ""),
+  };
+}
+
+/** A flag that may be given many times. */
+export function listFlag(
+  placeholder: string,
+  description: string,
+  options: FlagOptions = {},
+): Flag<string[]> {
+  return { description, placeholder, repeat: true, ...options, absent: [], parse: (texts) => [...texts] };
+}
+
+/** A flag that takes one of some words. */
+export function choiceFlag<const W extends string>(
+  words: readonly W[],
+  description: string,
+  options: FlagOptions = {},
+): Flag<W | undefined> {
+  const parse = (text: string): W => {
+    const word = words.find((candidate) => candidate === text);
+    if (word !== undefined) return word;
+    throw new UsageError(
+      `allowed are ${words.join(", ")}: current value is '${text}'${didYouMean(text, words)}`,
+    );
+  };
+  return valueFlag(words.join("|"), description, parse, options);
+}
+
+/** A flag that may stand alone, which means the first of some words. */
+export function optionalChoiceFlag<const W extends string>(
+  words: readonly W[],
+  description: string,
+): Flag<W | undefined> {
+  return { ...choiceFlag(words, description), placeholder: `[${words.join("|")}]`, words };
+}
+
+/** A whole number of at least `least`. */
+export function wholeNumber(text: string, least: number): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
+  throw new UsageError(`a whole number from ${least} is needed: current value is '${text}'`);
+}

@@ -1,0 +1,77 @@
+import { FuruError, UsageError } from "../../core/errors.ts";
+import { artifactPaths } from "../../store/layout.ts";
+import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
+import type { CommandInput } from "../program/command.ts";
+import { findStored, type FoundArtifact } from "../view/find_stored.ts";
+import { loadTarget } from "./target.ts";
+
+/** So many digits of a hash are needed. */
+export const LEAST_DIGITS = 4;
+const NAMED = 20;
+
+/**
+ * The artifact that a command's first argument means: a whole hash, its first digits, or an artifact as furu prints it. What
+ * is not in the store is looked for among what the roots of the module need.
+ *
+ * @throws {UsageError} for what is no hash. {@link FuruError} when there is none, or more than one.
+ */
+export async function findReference(
+  { args, io, program, engine }: Pick<CommandInput, "args" | "io" | "program" | "engine">,
+): Promise<FoundArtifact> {
+  const [written = "", ...modules] = args;
+  const { prefix, name } = parseReference(written);
+  const root = await engine.root();
+  let found = await findStored(root, prefix, name);
+  if (found.length === 0 && (program.script || modules.length > 0)) {
+    const { roots } = await loadTarget(program, modules, io);
+    found = withPrefix(roots, prefix, root);
+  }
+  const [artifact] = found;
+  if (artifact === undefined) {
+    throw new FuruError(`Cannot find an artifact whose hash begins with '${prefix}' in ${root}`);
+  }
+  if (found.length > 1) throw ambiguous(prefix, found);
+  return artifact;
+}
+
+/** Is that meant as a hash, or an artifact as furu prints it? */
+export function isReference(written: string): boolean {
+  return REFERENCE.test(written);
+}
+
+const REFERENCE = /^(?:(.+)\()?([0-9a-f]*)\)?$/i;
+
+function parseReference(written: string): { prefix: string; name?: string } {
+  const [, name, digits] = REFERENCE.exec(written) ?? [];
+  if (digits === undefined || digits.length < LEAST_DIGITS || digits.length > 32) {
+    throw new UsageError(
+      `Cannot use '${written}' as a hash: ${LEAST_DIGITS} to 32 digits of [0-9a-f] are needed`,
+    );
+  }
+  const prefix = digits.toLowerCase();
+  return name === undefined ? { prefix } : { prefix, name };
+}
+
+/** Those that the roots need, directly or not, whose hash begins so; nothing of them is stored. */
+function withPrefix(roots: readonly Artifact[], prefix: string, root: string): FoundArtifact[] {
+  const seen = new Set<string>();
+  const found: FoundArtifact[] = [];
+  const open = [...roots];
+  for (let artifact = open.pop(); artifact; artifact = open.pop()) {
+    if (seen.has(artifact.hash)) continue;
+    seen.add(artifact.hash);
+    for (const below of artifact[ARTIFACT].dependencies) open.push(below);
+    if (!artifact.hash.startsWith(prefix)) continue;
+    const { name, hash, record, home } = artifactPaths(root, artifact);
+    found.push({ name, hash, record, home, hasRecord: false, hasHome: false });
+  }
+  return found;
+}
+
+function ambiguous(prefix: string, found: readonly FoundArtifact[]): FuruError {
+  const lines = found.slice(0, NAMED).map(({ name, hash }) => `  ${hash}  ${name}`);
+  if (found.length > NAMED) lines.push(`  … and ${found.length - NAMED} more`);
+  return new FuruError(
+    `Cannot tell which artifact '${prefix}' is, ${found.length} begin so:\n${lines.join("\n")}`,
+  );
+}

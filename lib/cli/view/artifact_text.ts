@@ -1,0 +1,102 @@
+import type { EndRecord, SlurmJob } from "../../store/record.ts";
+import { formatDuration } from "../../ui/duration.ts";
+import { oneLine } from "../../ui/text.ts";
+import type { ArtifactView, CodeView } from "./artifact_view.ts";
+
+/** So many of the failures, and of the logs, are named. */
+const LAST = 20;
+/** So many parameters are shown, and of each that has more than so many characters only its beginning. */
+const MOST_PARAMS = 100;
+const MAX_CHARS = 1000;
+const SHOWN_CHARS = 300;
+
+/** What is known of an artifact as lines for people: a word, and what it says. */
+export function artifactText(view: ArtifactView): string {
+  const { name, hash, status, record, params, files, running, queued, failures, logs, code, faults = [] } =
+    view;
+  const rows: [string, string][] = [["task", name], ["hash", hash], ["status", status]];
+  for (const fault of faults) rows.push(["damage", fault]);
+  if (params !== undefined) rows.push(["params", paramsText(params)]);
+  if (record) {
+    const { provenance: by, createdAt, durationMs, attempt, run } = record;
+    rows.push(["record", `${record.path} (${record.bytes} bytes)`]);
+    if (record.valueFile !== undefined) rows.push(["value", `in ${record.valueFile}`]);
+    if (files !== undefined) rows.push(["files", files]);
+    rows.push(["computed", `${createdAt}, in ${formatDuration(durationMs)}, attempt ${attempt}`]);
+    if (run !== undefined) rows.push(["run", run]);
+    rows.push(["by", whoseText(by)]);
+    const git = by.git as { commit?: string; dirty?: boolean } | undefined;
+    if (git?.commit !== undefined) rows.push(["git", `${git.commit}${changesText(git.dirty)}`]);
+  }
+  if (code) rows.push(["code", codeText(code)]);
+  if (running) {
+    const { owner, startedAt, attempt, backend } = running;
+    const who = `${owner.user === undefined ? "" : `${owner.user}@`}${owner.host} (pid ${owner.pid})`;
+    rows.push([
+      "running",
+      `attempt ${attempt} since ${startedAt} by ${who}, ${backend}${jobText(running.slurm)}`,
+    ]);
+  }
+  if (queued) rows.push(["queued", `Slurm job ${queued.jobId ?? queued.name}`]);
+  if (failures.length > LAST) rows.push(["failure", `(${failures.length - LAST} earlier ones)`]);
+  for (const failure of failures.slice(-LAST)) rows.push(["failure", failureText(failure)]);
+  if (logs.length > LAST) rows.push(["log", `(${logs.length - LAST} earlier ones)`]);
+  for (const log of logs.slice(-LAST)) rows.push(["log", log]);
+  const width = rows.reduce((most, [word]) => Math.max(most, word.length), 0) + 2;
+  return rows.map(([word, text]) =>
+    word.padEnd(width) + text.split("\n").join(`\n${" ".repeat(width)}`) + "\n"
+  ).join("");
+}
+
+/** Parameters as JSON, of each only the beginning where it is long: `--json` has all. */
+function paramsText(params: unknown): string {
+  const entries = typeof params === "object" && params !== null ? Object.entries(params) : [];
+  if (entries.length === 0) return beginning(JSON.stringify(params, undefined, 1));
+  const lines = entries.slice(0, MOST_PARAMS).map(([key, value], i) => {
+    const text = beginning(JSON.stringify(value, undefined, 1)).replaceAll("\n", "\n ");
+    return `${beginning(JSON.stringify(key))}: ${text}${i < entries.length - 1 ? "," : ""}`;
+  });
+  const rest = entries.length - lines.length;
+  if (rest > 0) lines.push(`… and ${rest} more (--json shows all)`);
+  return `{\n ${lines.join("\n ")}\n}`;
+}
+
+function beginning(text: string): string {
+  if (text.length <= MAX_CHARS) return text;
+  return `${text.slice(0, SHOWN_CHARS)}… (${text.length.toLocaleString("en")} characters, --json shows all)`;
+}
+
+function whoseText(by: Readonly<Record<string, unknown>>): string {
+  const { furu, deno, user, host, pid, slurm, peakMemoryBytes } = by;
+  const who = `${user === undefined ? "" : `${user}@`}${host} (pid ${pid})`;
+  const memory = typeof peakMemoryBytes === "number"
+    ? `, ${Math.round(peakMemoryBytes / 2 ** 20)} MiB at most`
+    : "";
+  return `${who}, furu ${furu}, Deno ${deno}${jobText(slurm as SlurmJob | undefined)}${memory}`;
+}
+
+function jobText(slurm: SlurmJob | undefined): string {
+  return slurm === undefined ? "" : `, Slurm job ${slurm.jobId}`;
+}
+
+function failureText({ attempt, kind, endedAt, error, lasting }: EndRecord): string {
+  const never = lasting ? " (trying again cannot help)" : "";
+  return `attempt ${attempt} ${kind}${never} ${endedAt}: ${beginning(oneLine(error))}`;
+}
+
+function codeText({ digest, now, why, changes }: CodeView): string {
+  if (now === "same") return `${digest}: today's is the same`;
+  if (now === "unknown") return `${digest}: whether today's is the same is not known (${why})`;
+  const lines = Object.entries(changes ?? {}).flatMap(([what, paths]: [string, string[]]) =>
+    paths.map((path) => `${what} ${path}`)
+  );
+  return [`${digest}: today's differs`, ...lines].join("\n");
+}
+
+function changesText(dirty: boolean | undefined): string {
+  return dirty === undefined
+    ? ", git did not say in time whether with changes"
+    : dirty
+    ? ", with changes"
+    : "";
+}

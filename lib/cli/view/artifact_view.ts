@@ -1,0 +1,136 @@
+import { join } from "@std/path/posix/join";
+import { fromCanonical } from "../../core/json/canonical.ts";
+import { errorText } from "../../core/errors.ts";
+import { TAG } from "../../core/json/tags.ts";
+import { type CodeChanges, codeChanges } from "../../snapshot/code_changes.ts";
+import { readManifest } from "../../snapshot/read_manifest.ts";
+import { readRecord } from "../../store/results/commit.ts";
+import { readEnds } from "../../store/results/ends.ts";
+import { attemptPaths, parseAttemptName } from "../../store/layout.ts";
+import { type QueuedJob, readQueued } from "../../store/claims/queued.ts";
+import { readClaim } from "../../store/claims/read_claim.ts";
+import type { ClaimRecord, EndRecord, SuccessRecord } from "../../store/record.ts";
+import { concernsOneArtifact, listOrNothing, type Store } from "../../store/store.ts";
+import type { FoundArtifact } from "./find_stored.ts";
+import { valueText } from "./value_text.ts";
+
+/** All that the store knows of an artifact, as JSON. */
+export interface ArtifactView {
+  /** Its task's name. */
+  name: string;
+  /** Its hash. */
+  hash: string;
+  /** What is stored of it, as far as one look tells: somebody who holds it may be dead, a file may be cut. */
+  status: "DONE" | "IN_PROGRESS" | "FAILED" | "TODO";
+  /** Its success record, without the value. */
+  record?: Omit<SuccessRecord, "value" | "schema" | "artifacts"> & {
+    /** Where it is. */
+    path: string;
+    /** Size of the file in bytes: with a small value in it. */
+    bytes: number;
+  };
+  /** The parameters that count for its identity. */
+  params?: unknown;
+  /** The folder with the files of the result. */
+  files?: string;
+  /** Who computes it. */
+  running?: ClaimRecord;
+  /** The Slurm job that is to compute it. */
+  queued?: QueuedJob;
+  /** What cannot be read, and why: a damaged record, a claim of a newer furu. */
+  faults?: string[];
+  /** The attempts that failed, the latest last. */
+  failures: EndRecord[];
+  /** What its attempts printed, the latest last: paths. */
+  logs: string[];
+  /** The code that it was computed with, where that is known. */
+  code?: CodeView;
+}
+
+/** The code that an artifact was computed with, beside today's. */
+export interface CodeView {
+  /** Its digest. */
+  digest: string;
+  /** Is today's the same? */
+  now: "same" | "changed" | "unknown";
+  /** Why that is not known. */
+  why?: string;
+  /** How they differ. */
+  changes?: CodeChanges;
+}
+
+/** Looks up all that the store knows of an artifact. What cannot be read is told beside what can. */
+export async function artifactView(store: Store, found: FoundArtifact): Promise<ArtifactView> {
+  const { name, hash } = found;
+  const paths = store.paths(found);
+  const faults: string[] = [];
+  const orFault = async <T>(reading: Promise<T>): Promise<T | undefined> => {
+    try {
+      return await reading;
+    } catch (error) {
+      if (!concernsOneArtifact(error)) throw error;
+      faults.push(errorText(error));
+      return undefined;
+    }
+  };
+  const [record, running, queued, ends, logs] = await Promise.all([
+    orFault(readRecord(store, paths)),
+    orFault(readClaim(store, paths)),
+    orFault(readQueued(store, paths)),
+    orFault(readEnds(store, paths)),
+    orFault(logsOf(store, paths.home)),
+  ]);
+  const failures = ends ?? [];
+  const view: ArtifactView = {
+    name,
+    hash,
+    status: statusOf({ record, running, queued, failed: faults.length + failures.length > 0 }),
+    ...(faults.length === 0 ? {} : { faults }),
+    ...(running ? { running } : {}),
+    ...(queued ? { queued } : {}),
+    failures,
+    logs: logs ?? [],
+  };
+  if (!record) return view;
+  const { value: _value, schema: _schema, artifacts: _artifacts, ...rest } = record;
+  const info = await store.machine.files.stat(paths.record);
+  view.record = { ...rest, path: paths.record, bytes: info?.size ?? 0 };
+  const reference = (name: string, hash: string) => ({ [TAG.artifact]: [name, hash] });
+  view.params = JSON.parse(valueText(fromCanonical(record.identity.params, { artifact: reference })));
+  if (record.files) view.files = attemptPaths(paths, { n: record.attempt, id: record.id }).files;
+  const code = record.provenance.code as { digest?: string; snapshot?: string } | undefined;
+  if (code?.digest !== undefined) view.code = await codeView(store, code.digest, code.snapshot);
+  return view;
+}
+
+function statusOf(
+  { record, running, queued, failed }: {
+    record: unknown;
+    running: unknown;
+    queued: unknown;
+    failed: boolean;
+  },
+): ArtifactView["status"] {
+  if (record) return "DONE";
+  if (running || queued) return "IN_PROGRESS";
+  return failed ? "FAILED" : "TODO";
+}
+
+async function logsOf(store: Store, home: string): Promise<string[]> {
+  const logs = (await listOrNothing(store.machine, home)).flatMap(({ name }) => {
+    const attempt = parseAttemptName(name);
+    return attempt?.kind === "log" ? [{ name, n: attempt.n }] : [];
+  });
+  return logs.sort((a, b) => a.n - b.n || (a.name < b.name ? -1 : 1)).map(({ name }) => join(home, name));
+}
+
+async function codeView(store: Store, digest: string, snapshot: string | undefined): Promise<CodeView> {
+  try {
+    const manifest = snapshot === undefined ? undefined : await readManifest(store, snapshot);
+    if (!manifest) return { digest, now: "unknown", why: `its snapshot ${snapshot} is gone` };
+    const changes = await codeChanges(manifest);
+    return changes ? { digest, now: "changed", changes } : { digest, now: "same" };
+  } catch (error) {
+    return { digest, now: "unknown", why: errorText(error) };
+  }
+}

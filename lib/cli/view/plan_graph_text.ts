@@ -1,0 +1,55 @@
+import { artifactLabel } from "../../core/hash.ts";
+import type { PlanView, ViewNode } from "./plan_view.ts";
+
+const COLORS: Record<ViewNode["status"], string> = {
+  DONE: "#b7e1cd",
+  IN_PROGRESS: "#c9daf8",
+  TODO: "#ffffff",
+  FAILED: "#f4c7c3",
+};
+
+/** The plan for Graphviz: an arrow goes from a dependency to what needs it. */
+export function planDot(plan: PlanView): string {
+  const lines = ["digraph furu {", "  rankdir=LR;", '  node [shape=box, style="rounded,filled"];'];
+  for (const node of plan.nodes.values()) {
+    const label = quoteDot(`${artifactLabel(node.name, node.hash)}\n${node.status}`);
+    lines.push(`  ${quoteDot(node.hash)} [label=${label}, fillcolor="${COLORS[node.status]}"];`);
+  }
+  for (const [from, to] of edges(plan)) lines.push(`  ${quoteDot(from)} -> ${quoteDot(to)};`);
+  return [...lines, "}", ""].join("\n");
+}
+
+/** The plan for Mermaid, as Markdown on many sites shows it. */
+export function planMermaid(plan: PlanView): string {
+  const lines = ["flowchart LR"];
+  for (const node of plan.nodes.values()) {
+    const label = quoteMermaid(artifactLabel(node.name, node.hash));
+    lines.push(`  ${id(node.hash)}["${label}<br/>${node.status}"]:::${node.status}`);
+  }
+  for (const [from, to] of edges(plan)) lines.push(`  ${id(from)} --> ${id(to)}`);
+  for (const [status, color] of Object.entries(COLORS)) {
+    lines.push(`  classDef ${status} fill:${color},stroke:#333,color:#000`);
+  }
+  return [...lines, ""].join("\n");
+}
+
+/** Mermaid takes some words, as `end`, for its own: a letter before the hash keeps ids apart from them. */
+function id(hash: string): string {
+  return `n${hash}`;
+}
+
+function* edges(plan: PlanView): Generator<[from: string, to: string]> {
+  for (const node of plan.nodes.values()) {
+    for (const dependency of node.dependencies) if (plan.nodes.has(dependency)) yield [dependency, node.hash];
+  }
+}
+
+/** A quoted string of the DOT language: quotes and backslashes escaped, line ends as `\n`. */
+function quoteDot(text: string): string {
+  return `"${text.replace(/["\\]/g, "\\$&").replaceAll("\n", "\\n")}"`;
+}
+
+/** Text inside a quoted Mermaid label, where anything special is written as an entity. */
+function quoteMermaid(text: string): string {
+  return text.replace(/["#&<>`\\\[\]{}|]/g, (character) => `#${character.codePointAt(0)};`);
+}

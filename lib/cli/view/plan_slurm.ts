@@ -1,0 +1,170 @@
+import { resolveConfig } from "../../core/config.ts";
+import { furuErrorName } from "../../core/errors.ts";
+import { artifactLabel } from "../../core/hash.ts";
+import { scale } from "../../pool/controller/scale.ts";
+import { checkPartitions } from "../../slurm/run/check_partitions.ts";
+import { checkSpecs } from "../../slurm/run/check_specs.ts";
+import { checkTimeLimits, type LimitedNode } from "../../slurm/run/check_time_limits.ts";
+import type { Partition } from "../../slurm/client/parse_partitions.ts";
+import { quote } from "../../slurm/client/script.ts";
+import { type ParsedSpec, sbatchOptions, slurmSpecSchema } from "../../slurm/client/spec.ts";
+import { systemClient } from "../../slurm/client/system_client.ts";
+import { table } from "../../ui/table.ts";
+import { plural } from "../../ui/text.ts";
+import type { PlanView } from "./plan_view.ts";
+
+/** The jobs that a run would submit for one spec. */
+export interface PlannedJobs {
+  /** The spec's name. */
+  readonly spec: string;
+  /** How many artifacts are missing that need it. Only told of a pool; else it is as many as there are jobs. */
+  readonly tasks?: number;
+  /** How many jobs; of a pool, how many workers at first. */
+  readonly jobs: number;
+  /** What sbatch would be given for it, besides names, logs and dependencies; `undefined` for a spec that cannot be used. */
+  readonly options: readonly string[] | undefined;
+}
+
+/** What `furu run --slurm` would submit. */
+export interface SlurmPlan {
+  /** Workers that take one task after another, or one job for each artifact. */
+  readonly mode: "pool" | "dag";
+  /** The jobs, by spec. */
+  readonly specs: readonly PlannedJobs[];
+  /** The run whose controller died that it would take up instead of beginning one, if there is any. */
+  readonly adopts?: string;
+  /** Why it would be refused, or would fail at once; empty when it would not. */
+  readonly problems: readonly string[];
+}
+
+/** What {@link planSlurm} asks of this machine. */
+export interface PlanSlurmOptions {
+  /** Workers, or one job for each artifact. */
+  mode: "pool" | "dag";
+  /** How long attempts may take, where that is limited. @default without limits */
+  nodes?: readonly LimitedNode[];
+  /** The run that would be taken up. @default none */
+  adopts?: string | undefined;
+  /** The specs, unchecked. @default `slurm.specs` in furu.json */
+  specs?: unknown;
+  /** The cluster's partitions. @default what Slurm says. @throws {SlurmError} when it does not answer */
+  partitions?: () => Promise<readonly Partition[]>;
+}
+
+/** Most workers of a run that was not told how many. */
+const MAX_WORKERS = 50;
+
+/**
+ * What a run of a plan would submit, and all that can be said now against it. Changes nothing.
+ *
+ * @throws {ConfigError} for a configuration that cannot be read.
+ */
+export async function planSlurm(plan: PlanView, options: PlanSlurmOptions): Promise<SlurmPlan> {
+  const {
+    mode,
+    nodes = [],
+    adopts,
+    specs = resolveConfig().slurm?.specs ?? {},
+    partitions = () => systemClient().partitions(),
+  } = options;
+  const jobs = new Map<string, number>(), tasks = new Map<string, string[]>();
+  const missing = new Set<string>();
+  const problems: string[] = [];
+  for (const { name, hash, status, spec, state } of plan.nodes.values()) {
+    if (status === "FAILED") {
+      const why = `failed before and failures are not retried: ${state?.error ?? ""}`;
+      problems.push(`${artifactLabel(name, hash)} ${why}`);
+    }
+    if (mode === "dag" && status === "IN_PROGRESS" && state?.outside) {
+      problems.push(`${artifactLabel(name, hash)} is computed outside of Slurm by ${state.owner}`);
+    }
+    if (status !== "TODO") continue;
+    missing.add(hash);
+    jobs.set(spec, (jobs.get(spec) ?? 0) + 1);
+    const names = tasks.get(spec) ?? [];
+    if (!names.includes(name)) tasks.set(spec, [...names, name]);
+  }
+  const usable = usableSpecs(specs, [...jobs.keys()]);
+  if (jobs.size > 0) {
+    problems.push(...await problemsOf(() => void checkSpecs(specs, tasks)));
+    const limited = mode === "dag" ? [] : nodes.filter(({ hash }) => missing.has(hash));
+    problems.push(...await problemsOf(() => checkTimeLimits(limited, usable)));
+    if (Object.keys(usable).length > 0) {
+      problems.push(...await problemsOf(async () => checkPartitions(usable, await partitions())));
+    }
+  }
+  const workers = firstWorkers(plan);
+  return {
+    mode,
+    specs: [...jobs].map(([spec, count]) => {
+      const parsed = usable[spec];
+      const options = parsed && sbatchOptions(parsed);
+      if (mode === "dag") return { spec, jobs: count, options };
+      return { spec, tasks: count, jobs: workers.get(spec) ?? 0, options };
+    }),
+    ...(adopts === undefined ? {} : { adopts }),
+    problems,
+  };
+}
+
+/** How many workers of each spec a pool submits at first: for what can begin at once. */
+function firstWorkers({ nodes }: PlanView): Map<string, number> {
+  const ready = new Map<string, number>();
+  for (const { status, spec, dependencies } of nodes.values()) {
+    if (status !== "TODO") continue;
+    const isReady = dependencies.every((hash) => (nodes.get(hash)?.status ?? "DONE") === "DONE");
+    if (isReady) ready.set(spec, (ready.get(spec) ?? 0) + 1);
+  }
+  const loads = [...ready].map(([spec, tasks]) => ({ spec, tasks, alive: 0, leaving: 0, pending: 0 }));
+  const { submit } = scale(loads, { maxWorkers: MAX_WORKERS, tasksPerWorker: 1 });
+  return new Map(submit.map(({ spec, count }) => [spec, count]));
+}
+
+/** What would be submitted, as text below a plan. */
+export function slurmPlanText({ mode, specs, adopts, problems }: SlurmPlan): string {
+  const count = specs.reduce((sum, { jobs }) => sum + jobs, 0);
+  const what = mode === "dag" ? plural(count, "job") : `${plural(count, "worker")} at first`;
+  const lines = [
+    `--slurm ${mode} would submit ${count === 0 ? "nothing" : what}${specs.length > 0 ? ":" : ""}`,
+  ];
+  if (adopts !== undefined) {
+    lines.unshift(`--slurm pool would take up run ${adopts}, whose controller is gone`);
+  }
+  const rows = specs.map(({ spec, tasks, jobs, options }) => [
+    spec,
+    ...(mode === "dag" ? [] : [`${tasks}`]),
+    `${jobs}`,
+    // Whole, however narrow the terminal is: it is there to be compared and copied.
+    options?.map(quote).join(" ") ?? "(cannot be used)",
+  ]);
+  const head = mode === "dag" ? ["SPEC", "JOBS", "SBATCH"] : ["SPEC", "TASKS", "WORKERS", "SBATCH"];
+  if (rows.length > 0) lines.push(...table(rows, { head, right: mode === "dag" ? [1] : [1, 2] }));
+  if (problems.length > 0) {
+    lines.push(
+      "",
+      mode === "dag" ? "and would be refused:" : "and would be refused, or fail:",
+      ...problems.map((text) => `  ${text.replaceAll("\n", "\n  ")}`),
+    );
+  }
+  return `${["", ...lines].join("\n")}\n`;
+}
+
+/** Those of some specs that are there and right. */
+function usableSpecs(specs: unknown, names: readonly string[]): Record<string, ParsedSpec> {
+  if (typeof specs !== "object" || specs === null) return {};
+  return Object.fromEntries(names.flatMap((name) => {
+    const given = Object.hasOwn(specs, name) ? (specs as Record<string, unknown>)[name] : undefined;
+    const parsed = slurmSpecSchema.safeParse(given);
+    return parsed.success ? [[name, parsed.data]] : [];
+  }));
+}
+
+/** What some check says against it: what it returns, or the error by which furu refuses. */
+async function problemsOf(check: () => void | Promise<string[]>): Promise<string[]> {
+  try {
+    return await check() ?? [];
+  } catch (error) {
+    if (furuErrorName(error) !== undefined) return [(error as Error).message];
+    throw error;
+  }
+}

@@ -1,0 +1,180 @@
+import type { KeptResults } from "../../plan/graph.ts";
+import { artifactLabel } from "../../core/hash.ts";
+import { style } from "../../ui/style.ts";
+import { table } from "../../ui/table.ts";
+import { oneLine, plural, textWidth, truncate } from "../../ui/text.ts";
+
+/** An artifact as a plan is shown; a `PlanNode` is one. */
+export interface ViewNode {
+  /** Its hash. */
+  readonly hash: string;
+  /** Its task's name. */
+  readonly name: string;
+  /** What has become of it. */
+  readonly status: "DONE" | "IN_PROGRESS" | "TODO" | "FAILED";
+  /** The reasons for the status. */
+  readonly state?: {
+    readonly status?: string;
+    readonly owner?: string;
+    /** Is it computed in no Slurm job? */
+    readonly outside?: boolean;
+    readonly error?: string;
+    readonly log?: string;
+    readonly why?: string;
+    /** Is what is stored damaged, or not to be read? Then `error` says so in full, with what to do. */
+    readonly unreadable?: boolean;
+  };
+  /** The spec that computing it needs. */
+  readonly spec: string;
+  /** Hashes of what it depends on. */
+  readonly dependencies: readonly string[];
+}
+
+/** A plan as it is shown. */
+export interface PlanView {
+  /** What is computed again since it is forced, and the stored results that depend on it and stay. */
+  kept?(): Promise<KeptResults | undefined>;
+  /** Hashes of the roots. */
+  readonly roots: readonly string[];
+  /** All that was looked at, by hash. */
+  readonly nodes: ReadonlyMap<string, ViewNode>;
+}
+
+/** How a plan is shown. */
+export interface ViewOptions {
+  /** Use colours. */
+  color: boolean;
+  /** Most columns of a line; `undefined` for no limit. */
+  width: number | undefined;
+  /** Does the tree name the spec `default` too? @default false */
+  allSpecs?: boolean;
+}
+
+/** Levels of the tree that are drawn as such. */
+const DEEPEST = 40;
+
+/** So many errors of nodes that cannot be read are shown in full. */
+const UNREADABLE_SHOWN = 5;
+
+const MOOD = { DONE: "good", IN_PROGRESS: "active", TODO: "strong", FAILED: "bad" } as const;
+
+/** A line of the tree that is still to be written. */
+interface Branch {
+  hash: string;
+  depth: number;
+  /** What stands before the branches of those below it. */
+  indent: string;
+  /** What stands before its own label. */
+  start: string;
+}
+
+/** A tree with the roots at the top; what several need is shown with all below it once. */
+export function planTree(plan: PlanView, options: ViewOptions): string {
+  const shown = new Set<string>();
+  const lines: string[] = [];
+  // A stack of its own: a chain may be deeper than calls can be nested.
+  const open: Branch[] = plan.roots.map((hash) => ({ hash, depth: 0, indent: "", start: "" })).reverse();
+  for (let item = open.pop(); item; item = open.pop()) {
+    const node = plan.nodes.get(item.hash);
+    if (!node) continue;
+    const children = node.dependencies.filter((hash) => plan.nodes.has(hash));
+    const again = shown.has(node.hash);
+    lines.push(
+      treeLine(item.start, node, again && children.length > 0 ? "…above" : noteOf(node, options), options),
+    );
+    if (again) continue;
+    shown.add(node.hash);
+    // Backwards: the last pushed is the next shown.
+    for (let i = children.length - 1; i >= 0; i--) {
+      open.push(branchBelow(item, children[i] as string, i === children.length - 1));
+    }
+  }
+  return [...lines, ...(lines.length > 0 ? [""] : []), countsLine(plan), ...unreadableLines(plan), ""].join(
+    "\n",
+  );
+}
+
+function branchBelow(parent: Branch, hash: string, isLast: boolean): Branch {
+  const depth = parent.depth + 1;
+  // Deep chains stay at the same column, with their depth in figures: nobody could follow the lines.
+  const isDeep = depth > DEEPEST;
+  const indent = isDeep ? parent.indent : `${parent.indent}${isLast ? "   " : "│  "}`;
+  const start = `${parent.indent}${isLast ? "└─ " : "├─ "}${isDeep ? `(level ${depth}) ` : ""}`;
+  return { hash, depth, indent, start };
+}
+
+function treeLine(start: string, node: ViewNode, note: string, { color, width }: ViewOptions): string {
+  const label = `${start}${artifactLabel(node.name, node.hash)}`;
+  const rest = note === "" ? "" : `  ${note}`;
+  const text = `${label}  ${node.status}${rest}`;
+  if (width !== undefined && textWidth(text) > width) return truncate(text, width);
+  const paint = style(color);
+  return `${label}  ${paint[MOOD[node.status]](node.status)}${paint.faint(rest)}`;
+}
+
+/** One line per artifact, in the plan's own order. */
+export function planTable(plan: PlanView, options: ViewOptions): string {
+  const rows = [...plan.nodes.values()].map((node) => [
+    node.status,
+    artifactLabel(node.name, node.hash),
+    node.spec,
+    `${node.dependencies.length}`,
+    truncate(reasonsOf(node).join(", "), 120),
+  ]);
+  const limit = options.width === undefined ? {} : { width: options.width };
+  const head = ["STATUS", "ARTIFACT", "SPEC", "DEPENDENCIES", "NOTE"];
+  const [first = "", ...lines] = table(rows, { head, right: [3], keepEnd: [1], ...limit });
+  return [style(options.color).strong(first), ...lines, "", countsLine(plan), ...unreadableLines(plan), ""]
+    .join("\n");
+}
+
+/**
+ * One JSON document: `{ roots, counts, nodes: [{ hash, name, status, spec, dependencies, ... }] }`.
+ *
+ * @param more Added to the document.
+ */
+export function planJson(plan: PlanView, more: Readonly<Record<string, unknown>> = {}): string {
+  const { DONE, IN_PROGRESS, TODO, FAILED } = countByStatus(plan);
+  const nodes = [...plan.nodes.values()].map(({ hash, name, status, spec, dependencies, state }) => {
+    const { owner, error, log, why, unreadable } = state ?? {};
+    return { hash, name, status, spec, dependencies, owner, error, log, why, unreadable };
+  });
+  const counts = { done: DONE, inProgress: IN_PROGRESS, todo: TODO, failed: FAILED };
+  return `${JSON.stringify({ roots: plan.roots, counts, nodes, ...more }, null, 2)}\n`;
+}
+
+/** `5 artifacts: 2 done, 1 in progress, 2 to do, 0 failed`. */
+function countsLine(plan: PlanView): string {
+  const { DONE, IN_PROGRESS, TODO, FAILED } = countByStatus(plan);
+  const counts = `${DONE} done, ${IN_PROGRESS} in progress, ${TODO} to do, ${FAILED} failed`;
+  return `${plural(plan.nodes.size, "artifact")}: ${counts}`;
+}
+
+/** Damage in full, with the ways out: beside the node there is no room for them. */
+function unreadableLines({ nodes }: PlanView): string[] {
+  const errors = [...nodes.values()].flatMap(({ state }) => state?.unreadable ? [state.error ?? ""] : []);
+  const rest = errors.length - UNREADABLE_SHOWN;
+  return [
+    ...errors.slice(0, UNREADABLE_SHOWN).flatMap((error) => ["", oneLine(error)]),
+    ...(rest > 0 ? ["", `… and ${rest} more that cannot be read`] : []),
+  ];
+}
+
+function countByStatus(plan: PlanView): Record<ViewNode["status"], number> {
+  const counts = { DONE: 0, IN_PROGRESS: 0, TODO: 0, FAILED: 0 };
+  for (const node of plan.nodes.values()) counts[node.status]++;
+  return counts;
+}
+
+/** What is to be said about a node besides its status. */
+function noteOf(node: ViewNode, { allSpecs = false }: ViewOptions): string {
+  const spec = node.spec === "default" && !allSpecs ? [] : [`spec ${node.spec}`];
+  return truncate([...spec, ...reasonsOf(node)].join(", "), 120);
+}
+
+/** Why a node has its status. */
+function reasonsOf({ state }: ViewNode): string[] {
+  const { owner, error, why } = state ?? {};
+  const parts = [owner === undefined ? "" : `by ${owner}`, error ?? "", why ?? ""];
+  return parts.map(oneLine).filter((part) => part !== "");
+}

@@ -1,0 +1,246 @@
+import { errorText } from "../../core/errors.ts";
+import { enterQueue } from "../../queue/enter_queue.ts";
+import { readStop } from "../../queue/stop_request.ts";
+import type { WorkerFolder } from "../../queue/worker_folder.ts";
+import type { Runtime } from "../../run/runtime.ts";
+import { Alarm } from "../alarm.ts";
+import { ListingPace } from "./listing_pace.ts";
+import { patiently } from "../patience.ts";
+import type { PoolWorkerOptions, PoolWorkerResult } from "./pool_worker_options.ts";
+import { RoleSeeker } from "./role_seeker.ts";
+import { isSpecLeft } from "./spec_left.ts";
+import { TaskPicker } from "./task_picker.ts";
+import { isUpFront } from "./up_front.ts";
+import { NowWriter } from "../worker_now.ts";
+import { WorkerOrders } from "./worker_orders.ts";
+import { WorkerTasks } from "./worker_tasks.ts";
+
+/** How a worker is to leave: when what runs is finished, at once, or as one that was declared dead. */
+interface Leave {
+  how: "drain" | "stop" | "lost";
+  why: string;
+}
+
+/** It sleeps no longer than this: orders may have come. */
+const LONGEST_PAUSE_MS = 500;
+/** Nothing is begun with less than this left of the job's time, or than this part of what it had. */
+const LEAST_LEFT_MS = 30_000;
+const LEAST_LEFT_PART = 0.25;
+/** Two looks at what is left to do for its spec are at least so far apart. */
+const LEAST_LOOK_MS = 5000;
+
+/**
+ * Works for a run: claims tasks of its spec, has them computed and moves their files on, until it is told to leave, has had
+ * nothing to do for a while, or finds itself declared dead. Everything goes through the runtime's machine.
+ *
+ * @throws {StoreError} when the run's folder cannot be used for a whole lease: what runs has been ended then.
+ */
+export async function runPoolWorker(runtime: Runtime, options: PoolWorkerOptions): Promise<PoolWorkerResult> {
+  const { store, machine: { clock } } = runtime;
+  const { paths, id, spec, node, job, slurm, slots, endsAt } = options;
+  const folder = await enterQueue(store, paths, {
+    spec,
+    node,
+    slots,
+    ...(id === undefined ? {} : { id }),
+    ...(job === undefined ? {} : { job }),
+    ...(slurm === undefined ? {} : { slurm }),
+    ...(endsAt === undefined
+      ? {}
+      : { endsAt: new Date(clock.now() + endsAt - clock.monotonic()).toISOString() }),
+  });
+  return await new PoolWorker(runtime, options, folder).run();
+}
+
+class PoolWorker {
+  readonly #runtime: Runtime;
+  readonly #options: PoolWorkerOptions;
+  readonly #folder: WorkerFolder;
+  readonly #tasks: WorkerTasks;
+  readonly #picker: TaskPicker;
+  readonly #pace: ListingPace;
+  readonly #orders: WorkerOrders;
+  readonly #now: NowWriter;
+  readonly #role: RoleSeeker | undefined;
+  readonly #alarm = new Alarm();
+  /** Aborts when it is to leave at once. */
+  readonly #over: AbortSignal;
+  readonly #leastLeftMs: number;
+  /** When it last had something to do, or something to try. */
+  #busyAt: number;
+  /** Nobody could replace it, and there may still be something to do for its spec. */
+  #left: boolean;
+
+  constructor(runtime: Runtime, options: PoolWorkerOptions, folder: WorkerFolder) {
+    this.#runtime = runtime;
+    this.#options = options;
+    this.#folder = folder;
+    this.#over = AbortSignal.any([options.signal, folder.lost]);
+    const { machine } = runtime;
+    const { paths, run, slurm, endsAt = Infinity, control } = options;
+    const now = this.#busyAt = machine.clock.monotonic();
+    this.#left = isUpFront(run);
+    this.#leastLeftMs = Math.min(LEAST_LEFT_MS, (endsAt - now) * LEAST_LEFT_PART);
+    const onChange = (): void => this.#alarm.wake();
+    this.#picker = new TaskPicker(() => machine.randomId());
+    this.#pace = new ListingPace(machine.clock, runtime.config.pollIntervalSec);
+    this.#orders = new WorkerOrders(runtime, paths, folder.id);
+    this.#now = new NowWriter(runtime, paths, folder.id);
+    this.#tasks = new WorkerTasks(runtime, {
+      ...options,
+      folder,
+      fits: (timeLimitSec = 0) => machine.clock.monotonic() + timeLimitSec * 1000 <= endsAt,
+      onTooLong: (file) => this.#picker.refuse(file),
+      onChange,
+    });
+    if (!control || !run.detached) return;
+    this.#role = new RoleSeeker(runtime, {
+      paths,
+      runId: run.runId,
+      worker: folder.id,
+      control,
+      onChange,
+      ...(slurm === undefined ? {} : { slurm }),
+    });
+  }
+
+  async run(): Promise<PoolWorkerResult> {
+    const { signal } = this.#options;
+    const { lost } = this.#folder;
+    const wake = (): void => this.#alarm.wake();
+    this.#over.addEventListener("abort", wake);
+    try {
+      const { how, why } = await this.#work();
+      if (signal.aborted) await this.#handOver(why);
+      if (how === "stop") await this.#tasks.halt(why);
+      if (lost.aborted) await this.#tasks.kill(errorText(lost.reason));
+      return { why: lost.aborted ? errorText(lost.reason) : why, computed: this.#tasks.computed };
+    } catch (error) {
+      this.#role?.handOver(errorText(error));
+      // Whoever finds this worker gone sees to what cannot be given away in order.
+      await this.#tasks.halt(errorText(error)).catch(() => {});
+      throw error;
+    } finally {
+      this.#over.removeEventListener("abort", wake);
+      await this.#now.close();
+      // First, since a controller that ends the run waits until its workers are gone, this one too.
+      await this.#leave();
+      await this.#role?.close();
+    }
+  }
+
+  /** A controller that is ending the run goes on with that while it can; any other hands its role on. */
+  async #handOver(why: string): Promise<void> {
+    if (!this.#role?.held) return this.#role?.handOver(why);
+    const request = await readStop(this.#runtime.store, this.#options.paths).catch(() => undefined);
+    if (!request) this.#role.handOver(why);
+  }
+
+  async #leave(): Promise<void> {
+    try {
+      await this.#folder.leave();
+    } catch (error) {
+      this.#runtime.logger.warn(
+        `Worker ${this.#folder.id} could not leave its queue in order: ${errorText(error)}`,
+      );
+    }
+  }
+
+  /** The loop: claims and waits until there is a reason to leave, and nothing left to wait for. */
+  async #work(): Promise<Leave> {
+    for (;;) {
+      const leave = this.#reasonToLeave();
+      if (leave && (leave.how !== "drain" || this.#tasks.idle)) return leave;
+      this.#tasks.check();
+      this.#role?.look();
+      try {
+        if (this.#left) await this.#lookWhatIsLeft();
+        const free = !leave && this.#tasks.open < this.#options.slots;
+        await this.#patiently(() => this.#orders.look(free));
+        // Not a task more than those it had when it was told.
+        if (!this.#reasonToLeave()) await this.#claim();
+      } catch (error) {
+        if (!this.#over.aborted) throw error;
+        continue;
+      }
+      this.#now.tell(() => this.#tasks.now());
+      await this.#pause(leave !== undefined);
+    }
+  }
+
+  /** The strongest reason to leave, if there is any. */
+  #reasonToLeave(): Leave | undefined {
+    const { signal, endsAt = Infinity, run } = this.#options;
+    const { lost } = this.#folder;
+    if (lost.aborted) {
+      this.#role?.handOver(errorText(lost.reason));
+      return { how: "lost", why: errorText(lost.reason) };
+    }
+    if (signal.aborted) return { how: "stop", why: errorText(signal.reason) };
+    const { stop, leave } = this.#orders;
+    if (stop) return { how: stop.how, why: `the run was told to ${stop.how}: ${stop.why}` };
+    const { unstartable } = this.#tasks;
+    if (unstartable !== undefined) {
+      // It would be the fastest of all workers, and fail one task after the other before anybody can stop it.
+      this.#role?.handOver(unstartable);
+      return { how: "drain", why: `a task could not begin here: ${unstartable}` };
+    }
+    const now = this.#runtime.machine.clock.monotonic();
+    if (endsAt - now < this.#leastLeftMs) {
+      const why = "the time of its job is nearly up";
+      this.#role?.handOver(why);
+      return { how: "drain", why };
+    }
+    if (this.#role?.ended) return { how: "drain", why: "the run has ended" };
+    const needed = this.#role !== undefined && (this.#role.held || !this.#role.covered);
+    if (!this.#tasks.idle || needed) this.#busyAt = now;
+    if (leave !== undefined && !needed) return { how: "drain", why: `it was told to leave: ${leave}` };
+    const { idleTimeoutSec } = run.options;
+    const isIdle = this.#pace.begun && now - this.#busyAt >= idleTimeoutSec * 1000;
+    if (this.#left || !isIdle) return undefined;
+    return { how: "drain", why: `there was nothing to do for ${idleTimeoutSec} s` };
+  }
+
+  /** Now and then while it is idle. */
+  async #lookWhatIsLeft(): Promise<void> {
+    const { run, spec } = this.#options;
+    const now = this.#runtime.machine.clock.monotonic();
+    if (now - this.#busyAt < Math.max(run.options.idleTimeoutSec * 1000, LEAST_LOOK_MS)) return;
+    this.#left = await this.#patiently(() => isSpecLeft(this.#runtime, run, spec));
+    if (this.#left) this.#busyAt = now;
+  }
+
+  /** Claims tasks while there are free slots and any to try. */
+  async #claim(): Promise<void> {
+    const { slots } = this.#options;
+    while (this.#tasks.open < slots && !this.#over.aborted && this.#tasks.unstartable === undefined) {
+      const file = this.#picker.next() ?? await this.#nextOfNewList();
+      if (file === undefined) return;
+      const result = await this.#patiently(() => this.#folder.claim(file));
+      if (result === "fenced") return;
+      this.#picker.tried(result === "claimed");
+      this.#pace.news();
+      if (result === "claimed") this.#tasks.take(file);
+    }
+  }
+
+  async #nextOfNewList(): Promise<string | undefined> {
+    if (this.#pace.dueIn > 0) return undefined;
+    const files = await this.#pace.list(() => this.#patiently(() => this.#folder.listTodo()));
+    return this.#picker.fill(files) ? this.#picker.next() : undefined;
+  }
+
+  /** Waits until something happened, or may have. */
+  async #pause(leaving: boolean): Promise<void> {
+    const { open } = this.#tasks;
+    const free = !leaving && open < this.#options.slots;
+    const ms = free ? Math.min(Math.max(this.#pace.dueIn, 0), LONGEST_PAUSE_MS) : LONGEST_PAUSE_MS;
+    await this.#alarm.sleep(this.#runtime.machine.clock, ms);
+    if (this.#tasks.open < open) this.#pace.news();
+  }
+
+  /** Does something, and again for a while when the system cannot. @throws when it must not go on. */
+  async #patiently<T>(step: () => Promise<T>): Promise<T> {
+    return await patiently(this.#runtime, () => !this.#over.aborted, step, this.#over);
+  }
+}

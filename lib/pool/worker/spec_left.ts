@@ -1,0 +1,23 @@
+import type { Runtime } from "../../run/runtime.ts";
+import type { PoolRun } from "../../remote/pool_run.ts";
+
+/**
+ * May there still be something to do for workers of a spec? Found in the store, one listing for each name of a task, since
+ * only its controller knows more of a run. Where results are replaced their being there tells nothing.
+ *
+ * @throws {StoreError} when a folder cannot be listed.
+ */
+export async function isSpecLeft(
+  { store }: Pick<Runtime, "store">,
+  { nodes, force, invalid }: Pick<PoolRun, "nodes" | "force" | "invalid">,
+  spec: string,
+): Promise<boolean> {
+  const own = nodes.filter((node) => node.spec === spec);
+  const isForced = force === "ALL" || own.some(({ name }) => force.includes(name));
+  if (isForced || own.some(({ hash }) => invalid.includes(hash))) return true;
+  for (const [name, some] of Map.groupBy(own, (node) => node.name)) {
+    const { done } = await store.listTask(name);
+    if (some.some(({ hash }) => !done.has(hash))) return true;
+  }
+  return false;
+}

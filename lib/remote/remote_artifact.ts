@@ -1,0 +1,112 @@
+import { fromCanonical } from "../core/json/canonical.ts";
+import { ProtocolError } from "../core/errors.ts";
+import { artifactLabel, type Hash } from "../core/hash.ts";
+import type { QueuePaths } from "../queue/layout.ts";
+import type { Runtime } from "../run/runtime.ts";
+import {
+  ARTIFACT,
+  type Artifact,
+  type ArtifactCore,
+  type TaskDefinition,
+} from "../task/artifact/artifact.ts";
+import { type KeptArtifact, keptParams } from "../task/artifact/load_only.ts";
+import { readPayload } from "../worker/protocol/payload_files.ts";
+import type { PoolNode, PoolRun } from "./pool_run.ts";
+
+/** Finds an artifact of a run. @throws {ProtocolError} for a hash that the run does not have. */
+export type ArtifactOf = (hash: Hash) => Artifact;
+
+/**
+ * The artifacts of a run for processes that never import the user's code, as supervisors and controllers: they can be planned,
+ * claimed, looked for in the store and handed to a computing process, but not computed, and know no parameters.
+ */
+export function remoteArtifacts({ runId, nodes }: Pick<PoolRun, "runId" | "nodes">): ArtifactOf {
+  const byHash = new Map(nodes.map((node) => [node.hash, node]));
+  const made = new Map<Hash, Artifact>();
+  const artifactOf = (hash: Hash): Artifact => {
+    let artifact = made.get(hash);
+    if (artifact) return artifact;
+    const node = byHash.get(hash);
+    if (!node) {
+      throw new ProtocolError(`Cannot find artifact ${hash} in run ${runId}, which has none of that hash`);
+    }
+    made.set(hash, artifact = new RemoteArtifact(node, artifactOf));
+    return artifact;
+  };
+  return artifactOf;
+}
+
+/**
+ * Reads the parameters of an artifact of {@link remoteArtifacts}, for people; of any other one nothing is read. Where that
+ * cannot be done they say so.
+ */
+export async function learnParams(
+  runtime: Pick<Runtime, "machine">,
+  paths: Pick<QueuePaths, "run">,
+  artifact: Artifact,
+): Promise<void> {
+  if (artifact instanceof RemoteArtifact) await artifact.learn(runtime, paths);
+}
+
+class RemoteArtifact implements Artifact {
+  readonly name: string;
+  readonly hash: Hash;
+  readonly [ARTIFACT]: ArtifactCore;
+  readonly #artifactOf: ArtifactOf;
+  #params: unknown = {};
+
+  constructor({ hash, name, spec, dependencies, timeLimitSec }: PoolNode, artifactOf: ArtifactOf) {
+    this.name = name;
+    this.hash = hash;
+    this.#artifactOf = artifactOf;
+    const task: TaskDefinition = {
+      name,
+      params: undefined as never,
+      create: () => {
+        throw new ProtocolError(`Cannot compute ${this} in a process that does not have its task's code`);
+      },
+      spec,
+      unhashed: [],
+      legacy: {},
+      ...(timeLimitSec === undefined ? {} : { timeLimit: timeLimitSec }),
+    };
+    const label = artifactLabel(name, hash);
+    let below: readonly Artifact[] | undefined;
+    const core: ArtifactCore = {
+      version: 1,
+      task: Object.freeze(task),
+      // Nothing can be stored for it from here.
+      get identity(): string {
+        throw new ProtocolError(
+          `Cannot tell the identity of ${label} in a process that does not have its task's code`,
+        );
+      },
+      // Made when asked for, since chains can be longer than the call stack.
+      get dependencies() {
+        return below ??= dependencies.map(artifactOf);
+      },
+    };
+    this[ARTIFACT] = Object.freeze(core);
+    Object.freeze(this);
+  }
+
+  get params(): unknown {
+    return this.#params;
+  }
+
+  async learn(runtime: Pick<Runtime, "machine">, { run }: Pick<QueuePaths, "run">): Promise<void> {
+    try {
+      const { params, kept } = await readPayload(runtime, run, this.hash);
+      const json: unknown = JSON.parse(params);
+      this.#params = fromCanonical(kept ? keptParams(json as KeptArtifact) : json, {
+        artifact: (_name, hash) => this.#artifactOf(hash as Hash),
+      });
+    } catch {
+      this.#params = "(cannot be read)";
+    }
+  }
+
+  toString(): string {
+    return artifactLabel(this.name, this.hash);
+  }
+}

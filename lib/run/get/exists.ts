@@ -1,0 +1,20 @@
+import { ExecutionError } from "../../core/errors.ts";
+import { type Artifact, isArtifact } from "../../task/artifact/artifact.ts";
+import { currentContext } from "../context.ts";
+import { defaultRuntime } from "../default_runtime.ts";
+import { findResult } from "../result.ts";
+
+/**
+ * Is there a valid result of this artifact? Computes nothing, and reads the value only for the task's `validate`.
+ *
+ * @throws {StoreError} when it is damaged, or the system could not look, `validate` included. {@link ValidationError} for
+ * a bug of `validate`: each names the artifact.
+ */
+export async function exists(artifact: Artifact): Promise<boolean> {
+  if (!isArtifact(artifact)) {
+    throw new ExecutionError(`Cannot look for ${Deno.inspect(artifact, { depth: 1 })}: it is no artifact`);
+  }
+  const runtime = currentContext()?.runtime ?? defaultRuntime();
+  const found = await findResult(runtime, artifact, { tolerant: false, value: false });
+  return found.state === "valid";
+}

@@ -1,0 +1,340 @@
+import {
+  ComputeError,
+  ExecutionError,
+  type FuruError,
+  furuErrorName,
+  type FuruErrorOptions,
+  StoreError,
+} from "../../core/errors.ts";
+import { releaseClaim } from "../../store/claims/attempt_end.ts";
+import { type Claim, tryClaim } from "../../store/claims/claim.ts";
+import { readEnds } from "../../store/results/ends.ts";
+import { attemptPaths } from "../../store/layout.ts";
+import { type Artifact, isArtifact, type Value } from "../../task/artifact/artifact.ts";
+import { refuseLoadOnly } from "../../task/artifact/load_only.ts";
+import { runAttempt } from "../attempt.ts";
+import type { Computation } from "../computation.ts";
+import { computeBelow } from "./compute_below.ts";
+import { failureText } from "../compute.ts";
+import { currentContext, type ExecutionContext, withContext } from "../context.ts";
+import { withoutLibraryFrames } from "../../ui/user_frames.ts";
+import { defaultRuntime } from "../default_runtime.ts";
+import { getInExecutor } from "./executor.ts";
+import { follow } from "../follow.ts";
+import { refuseWhileLoading } from "./loading.ts";
+import { type FindOptions, findResult, type Found, type Result } from "../result.ts";
+import type { Runtime } from "../runtime.ts";
+import type { Slot } from "../slots.ts";
+import { asFuru } from "../traces/traces.ts";
+import { Waiter } from "./wait.ts";
+
+/** How many `create`s wait in a `get` for each other. What is below them is computed from the bottom up, before them. */
+const MAX_NESTED = 200;
+
+/** Options of {@link get}. */
+export interface GetOptions {
+  /** Compute it although it is stored, and replace the stored result. @default false */
+  force?: boolean;
+  /**
+   * Ends the waiting of this call, which rejects with the signal's reason. What is computed for it ends, too (as
+   * preempted), unless another call wants it.
+   */
+  signal?: AbortSignal;
+}
+
+/**
+ * The value of an artifact: loaded when it is stored, else computed (its dependencies through their own `get`), or
+ * waited for while somebody else computes it. Always the stored form, so that the first call returns what every later
+ * one will. Inside a run it only loads.
+ *
+ * Calls for one artifact in one process share one computation. At most `maxCreates` run `create` at the same time; one
+ * that waits in a `get` for what is computed does not count, nor does its time limit pass. Where 200 wait for each other,
+ * what the last one declares to need is computed from the bottom up before it, so that a chain may be of any length.
+ *
+ * @param artifact What to get.
+ * @returns What the task's `create` (or `load`) returned.
+ * @throws {ComputeError} when `create` failed, naming the attempt's log. {@link WaitTimeoutError} when somebody else
+ * took longer than `maxWaitSec`. {@link StoreError} when a record is damaged or the store cannot be written. Inside a
+ * run {@link MissingArtifactError}, {@link ExecutionError} and {@link SpecMismatchError}.
+ *
+ * @example
+ * ```ts
+ * import { defineTask, get, z } from "@furu/furu";
+ *
+ * const Square = defineTask({
+ *   name: "docs/Square",
+ *   params: z.object({ x: z.number() }),
+ *   create: ({ params }) => params.x ** 2,
+ * });
+ * const run = async () => (await get(Square({ x: 3 }))) + 1;
+ * ```
+ */
+export async function get<A extends Artifact>(artifact: A, options: GetOptions = {}): Promise<Value<A>> {
+  refuseWhileLoading("get");
+  const context = currentContext();
+  return await getWith(context?.runtime ?? defaultRuntime(), context, artifact, options) as Value<A>;
+}
+
+/**
+ * The value of an artifact: loaded, or computed and stored, or waited for while somebody else computes it. Inside a
+ * run it only loads.
+ */
+export async function getWith(
+  runtime: Runtime,
+  context: ExecutionContext | undefined,
+  artifact: Artifact,
+  options: GetOptions = {},
+): Promise<unknown> {
+  if (!isArtifact(artifact)) {
+    throw new ExecutionError(
+      `Cannot get ${
+        Deno.inspect(artifact, { depth: 1 })
+      }: it is no artifact; call a task with parameters to make one`,
+    );
+  }
+  if (context?.mode === "executor") return await getInExecutor(context, artifact, options);
+  try {
+    return await asFuru(() => getInteractive(runtime, context, artifact, options));
+  } finally {
+    // After Ctrl-C nobody sees how a get ended: what else is computed ends first, then the process. A task does see it,
+    // or it could not end.
+    const exiting = context ? undefined : runtime.exiting();
+    if (exiting) await exiting;
+  }
+}
+
+async function getInteractive(
+  runtime: Runtime,
+  context: ExecutionContext | undefined,
+  artifact: Artifact,
+  options: GetOptions,
+): Promise<unknown> {
+  const result = await resultOf(runtime, context, artifact, options);
+  return await result.load();
+}
+
+/** The stored result of an artifact, which is computed where there is none. */
+async function resultOf(
+  runtime: Runtime,
+  context: ExecutionContext | undefined,
+  artifact: Artifact,
+  { force = false, signal }: GetOptions = {},
+): Promise<Result> {
+  signal?.throwIfAborted();
+  // What a task asks for after it was told to end is not begun. While it waits, its time limit and its claim are no
+  // matter of the other's: only whether anybody wants it still.
+  context?.signal?.throwIfAborted();
+  // What is damaged is nobody's to lose: to force it is the way out that its error names.
+  const looking = { tolerant: true, ...(force || runtime.alwaysReruns(artifact.name) ? REPLACING : {}) };
+  const found = await findResult(runtime, artifact, looking);
+  // A forced result replaces what is stored now: what somebody stores meanwhile is as new as can be.
+  let replaces: string | undefined;
+  if (found.state === "valid") {
+    if (!isForced(runtime, artifact, found.result, force)) return found.result;
+    replaces = found.result.record.id;
+  }
+  if (!force) await refuseFailed(runtime, artifact);
+  using waiting = waitingSignal(context, signal);
+  const goOn = context?.ownTime?.wait();
+  try {
+    return await obtain(runtime, context, artifact, waiting.signal, replaces, looking);
+  } finally {
+    await goOn?.();
+  }
+}
+
+/** What ends the waiting of one call: its own signal, or that nobody wants any more what it is for. */
+function waitingSignal(
+  context: ExecutionContext | undefined,
+  signal: AbortSignal | undefined,
+): Disposable & { readonly signal?: AbortSignal } {
+  const unwanted = context?.computation?.unwanted;
+  if (signal && unwanted) return follow([signal, unwanted]);
+  const one = signal ?? unwanted;
+  return { ...(one ? { signal: one } : {}), [Symbol.dispose]: () => {} };
+}
+
+/** Computes, or waits for who does, until there is a result other than the one that is to be replaced. */
+async function obtain(
+  runtime: Runtime,
+  context: ExecutionContext | undefined,
+  artifact: Artifact,
+  signal: AbortSignal | undefined,
+  replaces: string | undefined,
+  looking: FindOptions,
+): Promise<Result> {
+  const key = runtime.store.paths(artifact).record;
+  const { computation: by, ownTime } = context ?? {};
+  let waiter: Waiter | undefined;
+  for (;;) {
+    signal?.throwIfAborted();
+    const computation = await runtime.computations.shared(
+      key,
+      artifact,
+      by,
+      (computation) => compute(runtime, computation, ownTime?.slot, replaces, looking),
+    );
+    // Where it was not for what is computed now, somebody else may have it.
+    ownTime?.slot?.give();
+    const done = await computation.wait(by, signal).catch((error) => {
+      throw ownError(error);
+    });
+    signal?.throwIfAborted();
+    if (!done) await (waiter ??= new Waiter(runtime, artifact)).turn(signal);
+    const found = await findResult(runtime, artifact, looking);
+    if (found.state === "valid" && found.result.record.id !== replaces) return found.result;
+  }
+}
+
+const REPLACING = { replaceDamaged: true } as const;
+
+/** `alwaysRerun` is once per process: the record then carries its session. */
+function isForced(runtime: Runtime, { name }: Artifact, { record }: Result, force: boolean): boolean {
+  return force || (runtime.alwaysReruns(name) && record.run !== runtime.session);
+}
+
+/** Is there a result that `get` would only load? */
+async function isStored(runtime: Runtime, artifact: Artifact): Promise<boolean> {
+  await runtime.computations.pause(runtime.machine.clock);
+  const found = await findResult(runtime, artifact, { tolerant: true, value: false });
+  return found.state === "valid" && !isForced(runtime, artifact, found.result, false);
+}
+
+/** Computes if nobody else does. `false`: somebody does. @param inherited The slot of the one that waits for it. */
+async function compute(
+  runtime: Runtime,
+  computation: Computation,
+  inherited: Slot | undefined,
+  replaces: string | undefined,
+  looking: FindOptions,
+): Promise<boolean> {
+  const { artifact, unwanted } = computation;
+  refuseLoadOnly(artifact);
+  // Before it claims: what is claimed keeps others from computing it.
+  const slot = runtime.computations.slot(runtime.maxCreates);
+  if (inherited) slot.takeFrom(inherited);
+  try {
+    await runtime.computations.pause(runtime.machine.clock);
+    if (computation.depth >= MAX_NESTED) {
+      slot.give();
+      const context: ExecutionContext = { mode: "interactive", runtime, computation };
+      await computeBelow(
+        artifact,
+        (below) => isStored(runtime, below),
+        (below) => resultOf(runtime, context, below),
+      );
+    }
+    await slot.take(computation.depth, unwanted);
+    return await runtime.guard((interrupted) =>
+      claimAndCompute(runtime, computation, slot, [interrupted, unwanted], replaces, looking)
+    );
+  } finally {
+    slot.give();
+  }
+}
+
+async function claimAndCompute(
+  runtime: Runtime,
+  computation: Computation,
+  slot: Slot,
+  signals: AbortSignal[],
+  replaces: string | undefined,
+  looking: FindOptions,
+): Promise<boolean> {
+  const { artifact } = computation;
+  const result = await tryClaim(runtime.store, runtime.store.paths(artifact), {
+    backend: "get",
+    run: runtime.session,
+    mayBlock: true,
+  });
+  if (result.kind === "held") return false;
+  const { claim } = result;
+  const context: ExecutionContext = { mode: "interactive", runtime, computation };
+  const stored = await withContext(context, () => storedUnderClaim(runtime, artifact, claim, looking));
+  if (stored?.state === "valid" && stored.result.record.id !== replaces) {
+    await releaseClaim(runtime.store, claim);
+    return true;
+  }
+  const old = stored?.state === "valid" ? stored.result.record.id : stored?.replaces;
+  let thrown: unknown;
+  const { outcome, log, reason } = await runAttempt(runtime, {
+    artifact,
+    claim,
+    context,
+    slot,
+    run: runtime.session,
+    signals,
+    echo: { write: (text) => runtime.echo(text) },
+    onThrown: (error) => thrown = error,
+    ...(old === undefined ? {} : { replaces: old }),
+  });
+  // Its value was just validated: once per process is enough, and a moody `validate` cannot make this loop.
+  if (outcome.kind === "success") runtime.validated.add(claim.attempt.id);
+  if (outcome.kind === "success" || outcome.kind === "superseded") return true;
+  // Declared dead by somebody: whoever took over is waited for.
+  if (claim.lost.aborted) return true;
+  if (outcome.kind === "preempted") throw reason;
+  throw failureOf(artifact, claim.attempt.n, failureText(outcome), log, thrown);
+}
+
+/** What somebody may have stored before we claimed. A claim under which nothing is begun is given back. */
+async function storedUnderClaim(
+  runtime: Runtime,
+  artifact: Artifact,
+  claim: Claim,
+  looking: FindOptions,
+): Promise<Exclude<Found, { state: "missing" }> | undefined> {
+  try {
+    // As closely as before claiming: what is invalid only on a close look (a file of its value is gone) would else be
+    // found valid here and invalid again by the caller, for ever.
+    const found = await findResult(runtime, artifact, looking);
+    return found.state === "missing" ? undefined : found;
+  } catch (error) {
+    await releaseClaim(runtime.store, claim);
+    throw error;
+  }
+}
+
+/** With `retryFailed` off a failed artifact is not tried again: its recorded error is thrown. */
+async function refuseFailed(runtime: Runtime, artifact: Artifact): Promise<void> {
+  if (runtime.config.retryFailed) return;
+  const paths = runtime.store.paths(artifact);
+  const end = (await readEnds(runtime.store, paths)).at(-1);
+  if (!end || end.kind === "preempted") return;
+  const log = attemptPaths(paths, { n: end.attempt, id: end.id }).log;
+  throw failureOf(artifact, end.attempt, `${end.error} (recorded; retryFailed is off)`, log, end);
+}
+
+/** What each failure that was thrown says of itself: what fails because of it says the same, however far above. */
+const failures = new WeakMap<WeakKey, { text: string; log: string; error: FuruError }>();
+
+function failureOf(artifact: Artifact, n: number, text: string, log: string, cause: unknown): FuruError {
+  const below = failures.get(cause as WeakKey);
+  if (below) {
+    const error = new (classOf(below.error))(
+      `${artifact} failed in attempt ${n}, as it needs what failed: ${below.text}`,
+      { artifact: `${artifact}`, log: below.log, cause: below.error },
+    );
+    failures.set(error, below);
+    return withoutLibraryFrames(error);
+  }
+  const message = `${artifact} failed in attempt ${n}: ${text}; its log is ${log}`;
+  const error = new (classOf(cause))(message, { artifact: `${artifact}`, log, cause });
+  failures.set(error, { text: message, log, error });
+  return withoutLibraryFrames(error);
+}
+
+/** The same failure for one of several that wait for it: with the lines of the code that asked. */
+function ownError(error: unknown): unknown {
+  const failure = failures.get(error as WeakKey);
+  if (!failure) return error;
+  const { message, artifact, log, cause } = error as FuruError;
+  const own = new (classOf(error))(message, { artifact: artifact!, log: log!, cause });
+  failures.set(own, failure);
+  return withoutLibraryFrames(own);
+}
+
+/** A disk that is full is no fault of the task's. */
+function classOf(cause: unknown): new (message: string, options: FuruErrorOptions) => FuruError {
+  return furuErrorName(cause) === "StoreError" ? StoreError : ComputeError;
+}

@@ -1,0 +1,106 @@
+import { errorCode } from "../../core/errors.ts";
+import type { Files } from "../../core/system/files.ts";
+import type { Machine } from "../../core/system/machine.ts";
+import { createLogger, type Logger, type LogLevel } from "../../ui/logger.ts";
+import { BarFilter } from "./bar_filter.ts";
+
+/** Takes what an attempt prints. */
+export interface OutputSink {
+  /** Adds text (lines complete) or what a program printed. */
+  write(output: string | Uint8Array): void;
+}
+
+/** So much waits at most to be written, in bytes. */
+const MAX_WAITING = 64 * 1024;
+/** So long it waits at most while the task keeps this process busy, in milliseconds. */
+const MAX_WAIT_MS = 200;
+/** How often a log keeps a state of a progress bar besides the last one, in milliseconds. */
+export const BAR_STATE_MS = 5000;
+
+const encoder = new TextEncoder();
+
+/**
+ * The log file of an attempt that is computed in this process; made when there is any output. A task that never waits
+ * lets nothing else run, so what it logs is written in between.
+ */
+export class LogFile implements OutputSink {
+  readonly #machine: Machine;
+  readonly #path: string;
+  readonly #mode: number | undefined;
+  readonly #bars: BarFilter;
+  #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
+  #writtenAt = -Infinity;
+  #isScheduled = false;
+  #isMade = false;
+  #failure: unknown;
+
+  /** @param path Where it is; its folder exists while the attempt runs. @param mode Its permission bits, where given. */
+  constructor(machine: Machine, path: string, mode?: number) {
+    this.#machine = machine;
+    this.#path = path;
+    this.#mode = mode;
+    this.#bars = new BarFilter({ everyMs: BAR_STATE_MS, now: () => machine.clock.monotonic() });
+  }
+
+  write(output: string | Uint8Array): void {
+    if (this.#failure !== undefined) return;
+    const bytes = typeof output === "string" ? encoder.encode(output) : output;
+    this.#add(this.#bars.push(bytes));
+    if (this.#waitingBytes === 0) return;
+    const isDue = this.#waitingBytes >= MAX_WAITING ||
+      this.#machine.clock.monotonic() - this.#writtenAt >= MAX_WAIT_MS;
+    if (isDue) return this.#writeNow();
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    queueMicrotask(() => this.#writeNow());
+  }
+
+  /** Resolves when all is written. A log that cannot be written is no reason to fail: it returns why instead. */
+  flush(): Promise<unknown> {
+    this.#add(this.#bars.flush());
+    this.#writeNow();
+    return Promise.resolve(this.#failure);
+  }
+
+  #add(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.length;
+  }
+
+  #writeNow(): void {
+    this.#isScheduled = false;
+    if (this.#waitingBytes === 0) return;
+    const whole = new Uint8Array(this.#waitingBytes);
+    let at = 0;
+    for (const piece of this.#waiting) {
+      whole.set(piece, at);
+      at += piece.length;
+    }
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    try {
+      this.#machine.files.appendNow(this.#path, whole);
+      if (!this.#isMade && this.#mode !== undefined) shareNow(this.#machine.files, this.#path, this.#mode);
+      this.#isMade = true;
+    } catch (error) {
+      this.#failure ??= error;
+    }
+    this.#writtenAt = this.#machine.clock.monotonic();
+  }
+}
+
+/** Sets permission bits of what was made in a shared store; of what is somebody else's they are that one's business. */
+export function shareNow(files: Files, path: string, mode: number): void {
+  try {
+    files.chmodNow(path, mode);
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+  }
+}
+
+/** What a task is given as `ctx.log`: lines in its attempt's log. */
+export function createTaskLog(machine: Machine, sink: OutputSink, level: LogLevel): Logger {
+  return createLogger({ level, write: (line) => sink.write(`${line}\n`), now: () => machine.clock.now() });
+}

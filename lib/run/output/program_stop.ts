@@ -1,0 +1,45 @@
+import type { Clock } from "../../core/system/clock.ts";
+
+/** How a program is stopped. */
+export interface StopOptions {
+  /** Does it lead a process group, which is to be stopped with it? */
+  group: boolean;
+  /** Milliseconds between asking and killing. */
+  graceMs: number;
+  /** Time. */
+  clock: Clock;
+}
+
+/** Stops a program when a signal aborts or when it is asked to. Disposed when the program has ended. */
+export interface Stopper extends Disposable {
+  /** Asks the program to end, and kills it after the grace. */
+  stop(): void;
+}
+
+/** Watches a program. @param signal Stops it, and kills what is left of its group when it has ended. */
+export function stopOnAbort(child: Deno.ChildProcess, signal: AbortSignal, options: StopOptions): Stopper {
+  const { group, graceMs, clock } = options;
+  const ended = new AbortController();
+  let stopping = false;
+  const send = (name: Deno.Signal) => {
+    try {
+      Deno.kill(group ? -child.pid : child.pid, name);
+    } catch {
+      // It ended by itself meanwhile.
+    }
+  };
+  const stop = () => {
+    if (stopping) return;
+    stopping = true;
+    send("SIGTERM");
+    clock.sleep(graceMs, ended.signal).then(() => send("SIGKILL"), () => {});
+  };
+  // What it started may ignore the request and outlive it.
+  void child.status.then(() => {
+    ended.abort();
+    if (stopping && group) send("SIGKILL");
+  });
+  signal.addEventListener("abort", stop, { signal: ended.signal });
+  if (signal.aborted) stop();
+  return { stop, [Symbol.dispose]: () => ended.abort() };
+}

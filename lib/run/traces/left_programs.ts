@@ -1,0 +1,155 @@
+import type { Clock } from "../../core/system/clock.ts";
+
+/**
+ * Programs that a task started and did not wait for. What they do after their attempt would be nobody's: they end
+ * with it. Some leave the process group (`setsid`, daemons), so each is told by its environment as well, which
+ * whatever it starts inherits.
+ */
+
+/** Names, in the environment of a program, the attempts and workers that it belongs to, the innermost last. */
+export const PROGRAMS_MARK = "FURU_PROGRAMS_OF";
+
+/** The environment for programs of somebody. @param id What only they have. */
+export function markEnv(id: string): Record<string, string> {
+  const above = mayRead({ name: "env", variable: PROGRAMS_MARK }) ? Deno.env.get(PROGRAMS_MARK) : undefined;
+  return { [PROGRAMS_MARK]: above ? `${above},${id}` : id };
+}
+
+/** May this process do that? Without it there is nothing to ask, and no question to be asked. */
+export function mayRead(permission: Deno.PermissionDescriptor): boolean {
+  return Deno.permissions.querySync(permission).state === "granted";
+}
+
+/** Whose programs are looked for. */
+export interface ProgramOwner {
+  /** What {@link markEnv} was given. */
+  mark: string;
+  /** Sessions that hold nothing else, by their leader. Is it `ended`, its number may be somebody else's by now. */
+  sessions: readonly { pid: number; ended: boolean }[];
+  /** Processes that are to stay. */
+  spare: readonly number[];
+}
+
+/** A program that runs. */
+export interface LeftProgram {
+  /** Its process id. */
+  pid: number;
+  /** Its command, shortened. */
+  command: string;
+}
+
+const ASK_MS = 200;
+const KILL_MS = 2000;
+const POLL_MS = 5;
+/** So often nobody has to be found where some could not be looked at: they began or ended at that moment. */
+const QUIET_LOOKS = 3;
+
+/**
+ * Ends all programs of an owner: asks, and kills after a moment.
+ *
+ * @returns Those that were found, and those that run nevertheless.
+ */
+export async function endPrograms(
+  owner: ProgramOwner,
+  clock: Clock,
+): Promise<{ found: LeftProgram[]; left: LeftProgram[] }> {
+  const found = new Map<number, LeftProgram>();
+  const began = clock.monotonic();
+  for (let quiet = 0;;) {
+    const { programs: left, unsure } = look(owner);
+    const waited = clock.monotonic() - began;
+    quiet = left.length > 0 ? 0 : unsure ? quiet + 1 : QUIET_LOOKS;
+    if (quiet >= QUIET_LOOKS || waited > KILL_MS) return { found: [...found.values()], left };
+    for (const program of left) {
+      if (waited > ASK_MS) send(program.pid, "SIGKILL");
+      else if (!found.has(program.pid)) send(program.pid, "SIGTERM");
+      found.set(program.pid, program);
+    }
+    await clock.sleep(POLL_MS);
+  }
+}
+
+/** Kills all programs of an owner, at once. */
+export function killPrograms(owner: ProgramOwner): void {
+  // What forks while it is looked for is found the next time.
+  for (let quiet = 0, round = 0; quiet < QUIET_LOOKS && round < 10; round++) {
+    const { programs, unsure } = look(owner);
+    quiet = programs.length > 0 ? 0 : unsure ? quiet + 1 : QUIET_LOOKS;
+    for (const { pid } of programs) send(pid, "SIGKILL");
+  }
+}
+
+interface Seen {
+  pid: number;
+  session: number;
+  marked: boolean;
+}
+
+/** The programs of an owner that run now; none where the system does not tell (no `/proc`). */
+function look({ mark, sessions, spare }: ProgramOwner): { programs: LeftProgram[]; unsure: boolean } {
+  if (!mayRead({ name: "read" }) || !mayRead({ name: "sys" }) || !mayRead({ name: "env" })) {
+    return {
+      programs: sessions.filter(({ ended }) => !ended).map(({ pid }) => ({ pid, command: "a program" })),
+      unsure: false,
+    };
+  }
+  const user = Deno.uid();
+  const job = Deno.env.get("SLURM_JOB_ID");
+  const all: Seen[] = [];
+  let unsure = false;
+  for (const pid of processes()) {
+    if (pid === Deno.pid || spare.includes(pid)) continue;
+    try {
+      if (Deno.statSync(`/proc/${pid}`).uid !== user) continue;
+      const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+      const [state, parent, , session] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      if (state === "Z" || state === "X") continue;
+      const environment = Deno.readTextFileSync(`/proc/${pid}/environ`);
+      // Empty while it becomes another program; always so for a thread of the kernel and for `env -i`.
+      if (environment === "" && parent !== "2" && parent !== "0") unsure = true;
+      all.push({ pid, session: Number(session), marked: isMarked(environment, mark, job) });
+    } catch {
+      unsure = true; // It ended meanwhile, and what it started may not have been listed yet.
+    }
+  }
+  const own = sessions.filter(({ pid, ended }) => !ended || !all.some((each) => each.pid === pid));
+  const programs = all
+    .filter(({ session, marked }) => marked || own.some(({ pid }) => pid === session))
+    .map(({ pid }) => ({ pid, command: commandOf(pid) }));
+  return { programs, unsure };
+}
+
+function processes(): number[] {
+  try {
+    return Array.from(Deno.readDirSync("/proc"), ({ name }) => Number(name)).filter((pid) => pid > 0);
+  } catch {
+    return [];
+  }
+}
+
+function isMarked(text: string, mark: string, job: string | undefined): boolean {
+  if (mark === "" || !text.includes(mark)) return false;
+  const variables = text.split("\0");
+  const own = variables.find((each) => each.startsWith(`${PROGRAMS_MARK}=`));
+  if (!own?.slice(PROGRAMS_MARK.length + 1).split(",").includes(mark)) return false;
+  // A Slurm job that the task submitted inherits its environment, and is to go on.
+  const jobOf = variables.find((each) => each.startsWith("SLURM_JOB_ID="))?.slice("SLURM_JOB_ID=".length);
+  return jobOf === undefined || jobOf === job;
+}
+
+function commandOf(pid: number): string {
+  try {
+    const text = Deno.readTextFileSync(`/proc/${pid}/cmdline`).replace(/\0+$/, "").replaceAll("\0", " ");
+    return text.length > 80 ? `${text.slice(0, 80)}...` : text;
+  } catch {
+    return "a program";
+  }
+}
+
+function send(pid: number, signal: Deno.Signal): void {
+  try {
+    Deno.kill(pid, signal);
+  } catch {
+    // It ended meanwhile.
+  }
+}

@@ -1,0 +1,98 @@
+import { errorText } from "../../core/errors.ts";
+import { folderIfKnown } from "../../core/paths.ts";
+import { mayRead } from "./left_programs.ts";
+import { isNodeLoaded } from "./owned.ts";
+
+/** What a task of this process can change for all others, and can be put back. */
+export class ProcessState {
+  readonly #cwd = folderIfKnown();
+  readonly #env = environment();
+  readonly #umask = umask();
+  readonly #exitCode = Deno.exitCode;
+  #changes = changesNoted();
+
+  /** Is it what the process has now? */
+  holds(): boolean {
+    if (this.#cwd !== folderIfKnown() || this.#exitCode !== Deno.exitCode) return false;
+    // Asked only where somebody may have changed them: both take longer than all else here.
+    if (this.#changes === changesNoted() && !isNodeLoaded()) return true;
+    if (this.#umask !== umask() || !sameEnv(this.#env, environment())) return false;
+    this.#changes = changesNoted();
+    return true;
+  }
+
+  /** Makes the process what it was. @returns What cannot be put back, in words; mostly nothing. */
+  restore(): string[] {
+    if (this.#umask !== undefined) Deno.umask(this.#umask);
+    Deno.exitCode = this.#exitCode;
+    const now = environment();
+    for (const name in now) if (!(name in this.#env)) Deno.env.delete(name);
+    for (const name in this.#env) {
+      if (now[name] !== this.#env[name]) Deno.env.set(name, this.#env[name]!);
+    }
+    if (this.#cwd === folderIfKnown()) return [];
+    try {
+      if (this.#cwd === undefined) throw new Error("it had been removed");
+      Deno.chdir(this.#cwd);
+      return [];
+    } catch (error) {
+      return [`its folder, which cannot be entered again (${errorText(error)})`];
+    }
+  }
+}
+
+let changes = -1;
+
+/** How often environment or umask were set through Deno's own functions, which are watched from the first call on. */
+function changesNoted(): number {
+  if (changes >= 0) return changes;
+  changes = 0;
+  const note = <T extends object>(object: T, name: keyof T & string): void => {
+    const original = object[name] as (...args: unknown[]) => unknown;
+    const noting = {
+      [name](this: unknown, ...args: unknown[]): unknown {
+        if (args.length > 0) changes++;
+        return original.apply(this, args);
+      },
+    }[name];
+    try {
+      object[name] = noting as T[typeof name];
+    } catch {
+      // Where it cannot be watched both are asked each time.
+    }
+    if (object[name] as unknown !== noting) changes = NaN;
+  };
+  note(Deno.env, "set");
+  note(Deno.env, "delete");
+  note(Deno as { umask: typeof Deno.umask }, "umask");
+  return changes;
+}
+
+/** What a process may not read it may not change either. */
+let may: { env: boolean; sys: boolean; read: boolean } | undefined;
+
+function allowed(): NonNullable<typeof may> {
+  return may ??= {
+    env: mayRead({ name: "env" }),
+    sys: mayRead({ name: "sys", kind: "umask" as "uid" }),
+    read: mayRead({ name: "read" }),
+  };
+}
+
+function environment(): Record<string, string> {
+  return allowed().env ? Deno.env.toObject() : {};
+}
+
+function umask(): number | undefined {
+  return allowed().sys ? Deno.umask() : undefined;
+}
+
+function sameEnv(then: Record<string, string>, now: Record<string, string>): boolean {
+  let count = 0;
+  for (const name in then) {
+    if (then[name] !== now[name]) return false;
+    count++;
+  }
+  for (const _ in now) count--;
+  return count === 0;
+}

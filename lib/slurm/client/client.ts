@@ -1,0 +1,250 @@
+import { abortable } from "@std/async/abortable";
+import type { Clock } from "../../core/system/clock.ts";
+import { SlurmError } from "../../core/errors.ts";
+import { answered, words } from "./answer.ts";
+import type { SlurmClientOptions } from "./client_options.ts";
+import { slurmEnvironment } from "./environment.ts";
+import { idChunks, shortList } from "./id_chunks.ts";
+import { parseConfig, parseQueue, QUEUE_FORMAT } from "./parse.ts";
+import type { JobEntry, SlurmConfig, SubmittedJob } from "./parse.ts";
+import { ACCOUNTING_FORMAT, parseAccounting } from "./parse_accounting.ts";
+import type { Listing } from "./listing.ts";
+import { type JobDetail, parseJobs } from "./parse_job.ts";
+import { parsePartitions, type Partition, PARTITION_FORMAT } from "./parse_partitions.ts";
+import { type ProgramResult, type RunProgram, runProgram } from "./program.ts";
+import { type Submission, submitJob } from "./submit.ts";
+
+/** Seconds that sacct may take. */
+const SACCT_TIMEOUT_SEC = 10;
+
+/** Starts Slurm's programs; nothing else does. */
+export class SlurmClient {
+  /** Milliseconds between two listings. */
+  readonly intervalMs: number;
+  /** Time. */
+  readonly clock: Clock;
+  readonly #env: Record<string, string>;
+  readonly #run: RunProgram;
+  readonly #options: SlurmClientOptions;
+  #listing: { at: number; answer: Promise<Listing | undefined> } | undefined;
+  #hasAccounting: Promise<boolean> | undefined;
+  #cluster: { at: number; name: Promise<string | undefined> } | undefined;
+  readonly #others = new Map<string, SlurmClient>();
+  #knowsMe = true;
+
+  /** @param options See {@link SlurmClientOptions}. */
+  constructor(options: SlurmClientOptions) {
+    this.#options = options;
+    this.#env = slurmEnvironment(options.env);
+    this.#run = options.run ?? runProgram;
+    this.clock = options.clock;
+    this.intervalMs = (options.intervalSec ?? 10) * 1000;
+  }
+
+  /**
+   * What the cluster is called that this asks; ids of jobs mean something only there.
+   *
+   * @returns `undefined` while Slurm does not say.
+   */
+  async cluster(): Promise<string | undefined> {
+    if (this.#options.cluster !== undefined) return this.#options.cluster;
+    const at = this.clock.monotonic();
+    if (this.#cluster && at - this.#cluster.at < this.intervalMs) return await this.#cluster.name;
+    const name = this.config().then(({ clusterName }) => clusterName, () => undefined);
+    this.#cluster = { at, name };
+    // A name never changes: only an answer that failed is asked for again.
+    if (await name !== undefined) this.#cluster.at = Infinity;
+    return await name;
+  }
+
+  /** Who asks about the jobs of a cluster: this one about its own and where none is named, else one with `-M`. */
+  async at(cluster: string | undefined): Promise<SlurmClient> {
+    if (cluster === undefined || cluster === await this.cluster()) return this;
+    const other = this.#others.get(cluster) ?? new SlurmClient({ ...this.#options, cluster });
+    this.#others.set(cluster, other);
+    return other;
+  }
+
+  /**
+   * Submits a job, once: an unclear answer is cleared up by the job's name, limits are waited out.
+   *
+   * @throws {SlurmError} with sbatch's own words.
+   */
+  submit(submission: Submission): Promise<SubmittedJob> {
+    const { limitSec = 86_400, unclearSec = 600, cluster } = this.#options;
+    return submitJob(submission, {
+      clock: this.clock,
+      intervalMs: Math.min(this.intervalMs, 5000),
+      limitMs: limitSec * 1000,
+      unclearMs: unclearSec * 1000,
+      // It is let finish: one that is stopped half way leaves a job that nobody knows of.
+      sbatch: (args) => this.#start("sbatch", args),
+      lookup: (name, signal) => this.lookup(name, signal),
+    }).then((job) => cluster === undefined ? job : { ...job, cluster });
+  }
+
+  /**
+   * All jobs of this user; at most one question per interval, shared by all who ask.
+   *
+   * @returns `undefined` when Slurm does not answer: then nothing is known of any job.
+   */
+  list(signal?: AbortSignal): Promise<Listing | undefined> {
+    const now = this.clock.monotonic();
+    if (!this.#listing || now - this.#listing.at >= this.intervalMs) {
+      const answer = this.#queueOfMine().then((jobs) => jobs && { at: now, jobs });
+      this.#listing = { at: now, answer };
+    }
+    const { answer } = this.#listing;
+    return signal ? abortable(answer, signal) : answer;
+  }
+
+  /**
+   * The jobs of some names, whoever submitted them, as far as the site shows those of others.
+   *
+   * @returns `undefined` when Slurm does not answer.
+   */
+  async lookup(names: string | readonly string[], signal?: AbortSignal): Promise<JobEntry[] | undefined> {
+    const found: JobEntry[] = [];
+    for (const some of idChunks([names].flat())) {
+      const jobs = await this.#queue(`--name=${some.join(",")}`, signal);
+      if (!jobs) return undefined;
+      for (const job of jobs) if (some.includes(job.name)) found.push(job);
+    }
+    return found;
+  }
+
+  async #queueOfMine(): Promise<JobEntry[] | undefined> {
+    // Not known to versions before 20.11; with it no entry in the user database is needed.
+    if (this.#knowsMe) return await this.#queue("--me");
+    return await this.#queue(`--user=${Deno.uid()}`);
+  }
+
+  async #queue(filter: string, signal?: AbortSignal): Promise<JobEntry[] | undefined> {
+    // -a: without it a job in a hidden partition, one's own included, is not listed and would seem gone.
+    const args = ["-h", "-a", "-r", "-t", "all", filter, "-O", QUEUE_FORMAT];
+    const result = await this.#start("squeue", args, signal);
+    if (this.#knowsMe && /unrecognized option '--me'/.test(result.stderr)) {
+      this.#knowsMe = false;
+      return await this.#queueOfMine();
+    }
+    // squeue ends with 0 and prints nothing when it does not know the user: what it says on stderr counts.
+    return answered(result) ? parseQueue(result.stdout) : undefined;
+  }
+
+  /**
+   * How jobs have ended that squeue does not list any more, where accounting works.
+   *
+   * @param jobIds Ids of jobs and arrays.
+   * @returns `undefined` where it does not work or does not answer.
+   */
+  async ended(jobIds: readonly string[], signal?: AbortSignal): Promise<JobEntry[] | undefined> {
+    if (!(await this.hasAccounting())) return undefined;
+    const entries: JobEntry[] = [];
+    for (const ids of idChunks(jobIds)) {
+      const args = ["-n", "-P", "-X", "-o", ACCOUNTING_FORMAT, "-j", ids.join(",")];
+      const result = await this.#start("sacct", args, signal);
+      const parsed = answered(result) ? parseAccounting(result.stdout) : undefined;
+      if (!parsed) return undefined;
+      for (const entry of parsed) entries.push(entry);
+    }
+    return entries;
+  }
+
+  /** Does sacct answer here? Found out once. */
+  hasAccounting(): Promise<boolean> {
+    return this.#hasAccounting ??= (async () => {
+      const config = await this.config().catch(() => undefined);
+      if (config?.accounting === false) return false;
+      return answered(await this.#start("sacct", ["-n", "-P", "-X", "-o", ACCOUNTING_FORMAT, "-j", "1"]));
+    })();
+  }
+
+  /**
+   * Cancels jobs, arrays or tasks of arrays (`12`, `12_3`). Those that have ended already are no error.
+   *
+   * @param options `pendingOnly`: leaves those alone that run already.
+   * @throws {SlurmError} with scancel's own words.
+   */
+  async cancel(
+    jobIds: readonly string[],
+    { pendingOnly = false, signal }: { pendingOnly?: boolean; signal?: AbortSignal } = {},
+  ): Promise<void> {
+    for (const ids of idChunks(jobIds)) {
+      const result = await this.#start("scancel", pendingOnly ? ["--state=PENDING", ...ids] : ids, signal);
+      const faults = result.stderr.split("\n").filter((line) =>
+        line.trim() !== "" && !/Invalid job id specified|already completing or completed/.test(line)
+      );
+      if (result.code === 0 || result.code !== undefined && faults.length === 0) continue;
+      throw new SlurmError(`Cannot cancel ${shortList(ids)}: ${words(result)}`);
+    }
+  }
+
+  /**
+   * Ends a running job and puts it back into the queue, under the same id and name. Slurm does the same with
+   * a job that has ended, also well: make sure that it runs.
+   *
+   * @throws {SlurmError} with scontrol's own words.
+   */
+  async requeue(jobId: string, signal?: AbortSignal): Promise<void> {
+    await this.#control(["requeue", jobId], `requeue job ${jobId}`, signal);
+  }
+
+  /** Has a pending job wait for the ends of others, and for nothing else. @throws {SlurmError} in scontrol's own words. */
+  async waitForEnds(jobId: string, ends: readonly string[], signal?: AbortSignal): Promise<void> {
+    const change = ["update", `JobId=${jobId}`, `Dependency=afterany:${ends.join(":")}`];
+    await this.#control(change, `change what job ${jobId} waits for`, signal);
+  }
+
+  /**
+   * All that Slurm knows of a job, or of the tasks of an array.
+   *
+   * @returns Nothing in it when Slurm knows no such job (any more); `undefined` when it does not answer.
+   */
+  async showJob(jobId: string, signal?: AbortSignal): Promise<JobDetail[] | undefined> {
+    const result = await this.#start("scontrol", ["show", "job", "-o", jobId], signal);
+    if (result.code !== undefined && /Invalid job id specified/.test(result.stderr)) return [];
+    return answered(result) ? parseJobs(result.stdout) : undefined;
+  }
+
+  /**
+   * How Slurm is set up.
+   *
+   * @throws {SlurmError} with scontrol's own words when it does not answer.
+   */
+  async config(signal?: AbortSignal): Promise<SlurmConfig> {
+    const result = await this.#start("scontrol", ["show", "config"], signal);
+    const config = answered(result) ? parseConfig(result.stdout) : undefined;
+    if (!config) throw new SlurmError(`Cannot read how Slurm is set up: ${words(result)}`);
+    return config;
+  }
+
+  /**
+   * The partitions, hidden ones included: jobs can be sent there, too.
+   *
+   * @throws {SlurmError} with sinfo's own words when it does not answer.
+   */
+  async partitions(signal?: AbortSignal): Promise<Partition[]> {
+    const result = await this.#start("sinfo", ["-h", "-a", "-e", "-o", PARTITION_FORMAT], signal);
+    const standard = this.#env.SBATCH_PARTITION;
+    const partitions = answered(result) ? parsePartitions(result.stdout, standard) : undefined;
+    if (!partitions) throw new SlurmError(`Cannot read Slurm's partitions: ${words(result)}`);
+    return partitions;
+  }
+
+  async #control(args: readonly string[], action: string, signal?: AbortSignal): Promise<void> {
+    const result = await this.#start("scontrol", args, signal);
+    if (result.code !== 0) throw new SlurmError(`Cannot ${action}: ${words(result)}`);
+  }
+
+  #start(program: string, args: readonly string[], signal?: AbortSignal): Promise<ProgramResult> {
+    const { cluster, timeoutSec: limit = 60 } = this.#options;
+    // A database that hangs must not keep from everything else: the accounting only adds to what squeue tells.
+    const timeoutSec = program === "sacct" ? Math.min(limit, SACCT_TIMEOUT_SEC) : limit;
+    const command = [program, ...(cluster === undefined ? [] : ["-M", cluster]), ...args];
+    return this.#run(command, {
+      env: this.#env,
+      timeoutMs: timeoutSec * 1000,
+      ...(signal ? { signal } : {}),
+    });
+  }
+}

@@ -1,0 +1,45 @@
+import { snapshotUrl } from "../../snapshot/layout.ts";
+import type { SnapshotRef } from "../../snapshot/manifest.ts";
+import { furuCommand } from "../../worker/command.ts";
+import { placedStart, type RunStart } from "../../worker/run_start.ts";
+
+/** The run that a command is for. */
+export interface CommandRun {
+  /** URL of the module that it was started with. */
+  entry: string;
+  /** The snapshot of its code: the configuration that holds is in it, too. */
+  code?: SnapshotRef | undefined;
+  /** The resolved configuration. */
+  config: { root: string };
+  /** What the process that began it was started with. */
+  start?: RunStart | undefined;
+}
+
+/** The command of a job in DAG mode: as a computing process is started, with another hidden command. */
+export function jobCommand(of: CommandRun, flags: { run: string; hash: string; name: string }): string[] {
+  const { run, hash, name } = flags;
+  return [...hiddenCommand(of, "job"), "--run", run, "--hash", hash, "--name", name];
+}
+
+/** The command of a worker of a pool: as one would start it by hand, with the key of its launcher. */
+export function poolWorkerCommand(
+  of: CommandRun,
+  flags: { run: string; spec: string; job: string },
+): string[] {
+  const { run, spec, job } = flags;
+  return [...hiddenCommand(of, "worker"), "--run", run, "--spec", spec, "--job", job];
+}
+
+/** What computing processes of a run are started with, by any process that works for it. */
+export function startOfRun(
+  { start = { args: [], options: [] }, code }: Pick<CommandRun, "start" | "code">,
+  root: string,
+): RunStart {
+  return placedStart(start, (url) => snapshotUrl(root, code, url));
+}
+
+/** The supervisor is started as the computing processes are, but with arguments of its own. */
+function hiddenCommand({ entry, code, config, start }: CommandRun, name: string): string[] {
+  const placed = startOfRun({ start, code }, config.root);
+  return [...furuCommand({ module: snapshotUrl(config.root, code, entry), start: placed }), name];
+}

@@ -1,0 +1,62 @@
+import { SlurmError } from "../../core/errors.ts";
+import { signalLeadSec } from "./signal_lead.ts";
+import { sbatchOptions } from "./spec.ts";
+import type { ParsedSpec } from "./spec.ts";
+
+/** What a job is beside its spec. */
+export interface JobPlan {
+  /** Its resources. */
+  spec: ParsedSpec;
+  /** Pattern of its output file: see {@link logPattern}. */
+  log: string;
+  /** Ids of the jobs that must have succeeded before. @default none */
+  afterOk?: readonly string[];
+  /** Ids of the jobs that must have ended before, however. @default none */
+  afterAny?: readonly string[];
+  /** May Slurm begin it again after a preemption or the failure of a node? Its output is appended then. */
+  requeue: boolean;
+  /** The indices of an array, as `0-99`. */
+  array?: string;
+}
+
+/** The kernel takes no longer argument. */
+const MAX_ARGUMENT = 128 * 1024 - 1;
+
+/**
+ * All options of sbatch for a job, but its name.
+ *
+ * @throws {SlurmError} when it depends on more jobs than one argument can name (some 12,000).
+ */
+export function jobOptions(job: JobPlan): string[] {
+  const options = [
+    ...sbatchOptions(job.spec),
+    `--output=${job.log}`,
+    "--input=/dev/null",
+    "--export=ALL",
+    job.requeue ? "--requeue" : "--no-requeue",
+    ...(job.requeue ? ["--open-mode=append"] : []),
+    `--signal=B:USR1@${signalLeadSec(job.spec.timeMin)}`,
+    // Without it a job whose dependency failed stays pending for ever.
+    "--kill-on-invalid-dep=yes",
+  ];
+  const dependency = dependencyText(job);
+  if (dependency !== undefined) options.push(`--dependency=${dependency}`);
+  if (job.array !== undefined) options.push(`--array=${job.array}`);
+  return options;
+}
+
+function dependencyText({ afterOk = [], afterAny = [] }: JobPlan): string | undefined {
+  const parts = [["afterok", afterOk], ["afterany", afterAny]] as const;
+  const text = parts.filter(([, ids]) => ids.length > 0)
+    .map(([kind, ids]) => [kind, ...new Set(ids)].join(":")).join(",");
+  if (text.length + "--dependency=".length > MAX_ARGUMENT) {
+    throw new SlurmError(
+      `Cannot submit a job with ${
+        afterOk.length + afterAny.length
+      } dependencies as one argument of sbatch cannot name ` +
+        `them all (${text.length} of ${MAX_ARGUMENT} bytes): put artifacts between that collect some of them, or use ` +
+        `mode "pool"`,
+    );
+  }
+  return text === "" ? undefined : text;
+}

@@ -1,0 +1,137 @@
+import { z } from "zod";
+import { didYouMean } from "../../core/nearest.ts";
+import { checkExtra } from "./extra_options.ts";
+
+/** What kind of job a task needs. */
+export interface SlurmSpec {
+  /** Which partition. @default the cluster's own */
+  partition?: string | undefined;
+  /** Which account pays. @default the user's own */
+  account?: string | undefined;
+  /** Which quality of service. @default the account's own */
+  qos?: string | undefined;
+  /** Which features nodes must have, as `"a100|h100"`. */
+  constraint?: string | undefined;
+  /** GPUs on each node. @default 0 */
+  gpus?: number | undefined;
+  /** Cores. @default 1 */
+  cpus?: number | undefined;
+  /**
+   * Gigabytes (GiB) of memory on each node. Of them V8's heap gets what the processes leave, unless `maxHeapMb` says how much.
+   *
+   * @default the partition's own
+   */
+  memGb?: number | undefined;
+  /** Minutes until Slurm ends it. @default 60 */
+  timeMin?: number | undefined;
+  /** How many nodes. @default 1 */
+  nodes?: number | undefined;
+  /** Nodes not to be used, as `"node[1-3],node7"`. */
+  exclude?: string | undefined;
+  /** Lines of shell to run before the worker, as `"module load cuda"`. A failing one fails the job. @default none */
+  setup?: string[] | undefined;
+  /** Other long options of sbatch: `{ reservation: "tutorial", exclusive: true }`; `false` leaves one out. */
+  extra?: Record<string, string | number | boolean> | undefined;
+}
+
+/** A {@link SlurmSpec} that was checked, with its defaults. */
+export interface ParsedSpec extends SlurmSpec {
+  gpus: number;
+  cpus: number;
+  timeMin: number;
+  nodes: number;
+  setup: string[];
+  extra: Record<string, string | number | boolean>;
+}
+
+/** A value of an option: some text in one line. */
+const word = z.string().refine((text) => text.trim() !== "" && !hasControl(text), {
+  error: "must be some text in one line",
+});
+
+const fields = {
+  partition: word.optional(),
+  account: word.optional(),
+  qos: word.optional(),
+  constraint: word.optional(),
+  gpus: z.int().min(0).max(1024).default(0),
+  cpus: z.int().min(1).max(65_536).default(1),
+  memGb: z.number().positive().max(1_000_000).optional(),
+  timeMin: z.int().min(1).max(366 * 24 * 60).default(60),
+  nodes: z.int().min(1).max(100_000).default(1),
+  exclude: word.optional(),
+  setup: z.array(
+    z.string().refine((text) => text.trim() !== "" && !text.includes("\0"), {
+      error: "must be a line of shell",
+    }),
+  ).default(() => []),
+  extra: z.record(z.string(), z.union([word, z.number(), z.boolean()])).default(() => ({})),
+};
+
+const SPEC_FIELDS: readonly string[] = Object.keys(fields);
+
+/** Checks a {@link SlurmSpec}: unknown fields, impossible values, and options that furu itself sets, are refused. */
+export const slurmSpecSchema: z.ZodType<ParsedSpec, SlurmSpec> = z.strictObject(fields, {
+  error: (issue) => issue.code === "unrecognized_keys" ? unknownFields(issue.keys as string[]) : undefined,
+}).superRefine(({ extra, gpus, memGb }, context) => {
+  for (const [key, fault] of checkExtra(extra, { gpus: gpus > 0, memory: memGb !== undefined })) {
+    context.addIssue({ code: "custom", path: ["extra", key], message: fault });
+  }
+});
+
+/**
+ * What sbatch is given for a spec. Nothing here is left to the user's environment that would make a worker something
+ * else: it is one process on `nodes` nodes with `cpus` cores.
+ */
+export function sbatchOptions(spec: ParsedSpec): string[] {
+  const options: [string, string | number | boolean | undefined][] = [
+    ["partition", spec.partition],
+    ["account", spec.account],
+    ["qos", spec.qos],
+    ["constraint", spec.constraint],
+    ["nodes", spec.nodes],
+    ["cpus-per-task", spec.cpus],
+    // Unlike --gpus this works with every plugin that selects resources.
+    ["gres", spec.gpus > 0 ? `gpu:${spec.gpus}` : undefined],
+    ["mem", spec.memGb === undefined ? undefined : `${Math.ceil(spec.memGb * 1024)}M`],
+    ["time", spec.timeMin],
+    ["exclude", spec.exclude],
+    ...Object.entries(spec.extra),
+  ];
+  return options.flatMap(([name, value]) => {
+    if (value === undefined || value === false) return [];
+    return [value === true ? `--${name}` : `--${name}=${value}`];
+  });
+}
+
+/** What the processes of a job take beside V8's heaps, in megabytes: the supervisor, and each that computes. */
+const OUTSIDE_MB = 128;
+/** A heap smaller than this is no limit to set: V8's own serves as well. */
+const LEAST_HEAP_MB = 128;
+
+/**
+ * Megabytes that V8's heap may have in each process that computes in a job, so that it is full before Slurm kills the job:
+ * then the attempt fails and says why.
+ *
+ * @param processes How many compute at the same time.
+ * @returns `undefined` where the spec does not say how much memory the job has.
+ */
+export function heapMbOf({ memGb }: Pick<SlurmSpec, "memGb">, processes: number): number | undefined {
+  if (memGb === undefined) return undefined;
+  const each = (memGb * 1024 - OUTSIDE_MB) / processes - OUTSIDE_MB;
+  // A part of what is there also has to do for stacks, buffers and what programs are started.
+  const heapMb = Math.floor(0.9 * each);
+  return heapMb < LEAST_HEAP_MB ? undefined : heapMb;
+}
+
+function unknownFields(keys: readonly string[]): string {
+  const [key = ""] = keys;
+  // The names that sbatch has for what has a field.
+  return `unknown key '${key}'${didYouMean(key, SPEC_FIELDS)}; allowed are ${SPEC_FIELDS.join(", ")}` +
+    " (and in 'extra' any other option of sbatch)";
+}
+
+function hasControl(text: string): boolean {
+  // deno-lint-ignore no-control-regex -- those are what is looked for
+  return /[\x00-\x1f\x7f]/.test(text);
+}

@@ -1,0 +1,138 @@
+import type { Clock } from "../../core/system/clock.ts";
+import { SlurmError } from "../../core/errors.ts";
+import { MAX_NAME_LENGTH, parseSubmitted } from "./parse.ts";
+import type { JobEntry, SubmittedJob } from "./parse.ts";
+import type { ProgramResult } from "./program.ts";
+import { submitFailure } from "./submit_failure.ts";
+
+/** A job to be submitted. */
+export interface Submission {
+  /** Path of its batch script. */
+  script: string;
+  /** Unique for ever: by it the job is found again when the answer is lost. */
+  name: string;
+  /** Options for sbatch, but the name: see {@link jobOptions}. */
+  options: readonly string[];
+  /** Milliseconds for which a submit limit is waited out. @default the client's */
+  limitMs?: number;
+  /** Stops waiting. What was submitted already stays. */
+  signal?: AbortSignal;
+  /** Called before each pause. */
+  onWait?: (wait: SubmitWait) => void;
+}
+
+/** A pause of a submission, for the progress. */
+export interface SubmitWait {
+  /** The job's name. */
+  name: string;
+  /** A limit of the site, or trouble on the way to the controller. */
+  why: "limit" | "unclear";
+  /** Slurm's own words. */
+  text: string;
+  /** Milliseconds until it goes on. */
+  waitMs: number;
+}
+
+/** A limit of the site was not waited out any longer: the job is not in Slurm. */
+export class SubmitLimitError extends SlurmError {}
+
+/** Sbatch refused a job, or is not there: the job is not in Slurm. */
+export class SubmitRefusedError extends SlurmError {}
+
+/** What {@link submitJob} works with. */
+export interface SubmitTools {
+  /** Time. */
+  clock: Clock;
+  /** Runs sbatch with these arguments. */
+  sbatch(args: readonly string[], signal?: AbortSignal): Promise<ProgramResult>;
+  /** All jobs of that name; `undefined` when Slurm does not say. */
+  lookup(name: string, signal?: AbortSignal): Promise<JobEntry[] | undefined>;
+  /** Milliseconds between two looks for a job that may still arrive. */
+  intervalMs: number;
+  /** Milliseconds for which a submit limit is waited out. */
+  limitMs: number;
+  /** Milliseconds for which an unclear answer is cleared up. */
+  unclearMs: number;
+}
+
+const FIRST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 60_000;
+
+/**
+ * Submits a job exactly once, however sbatch answers: before it is submitted again its name is looked up, twice where the
+ * request may still be under way.
+ *
+ * @throws {SlurmError} with sbatch's own words: refused, or not cleared up in time (then the job may exist).
+ */
+export async function submitJob(submission: Submission, tools: SubmitTools): Promise<SubmittedJob> {
+  const { script, name, options, signal } = submission;
+  checkName(name);
+  const { clock } = tools;
+  const begun = clock.monotonic();
+  let pauseMs = FIRST_PAUSE_MS;
+  while (true) {
+    const result = await tools.sbatch(["--parsable", `--job-name=${name}`, ...options, script], signal);
+    const submitted = result.code === 0 ? parseSubmitted(result.stdout) : undefined;
+    if (submitted) return submitted;
+    const failure = submitFailure(result);
+    const words = wordsOf(result);
+    // Nobody was asked: where there is no sbatch, squeue would not answer either.
+    if (failure === "missing") throw new SubmitRefusedError(`Cannot submit ${name} as ${words}`);
+    const found = await findJob(submission, tools, { twice: failure === "unclear", words });
+    if (found) return found;
+    if (failure === "refused") {
+      throw new SubmitRefusedError(`Cannot submit ${name} as sbatch refuses it: ${words}`);
+    }
+    const waitedMs = clock.monotonic() - begun;
+    const atMost = failure === "limit" ? submission.limitMs ?? tools.limitMs : tools.unclearMs;
+    if (waitedMs + pauseMs > atMost) {
+      const Failure = failure === "limit" ? SubmitLimitError : SlurmError;
+      throw new Failure(
+        `Cannot submit ${name} as sbatch has not taken it for ${Math.round(waitedMs / 1000)} s: ${words}`,
+      );
+    }
+    submission.onWait?.({ name, why: failure, text: words, waitMs: pauseMs });
+    await clock.sleep(pauseMs, signal);
+    pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+  }
+}
+
+/** Looks for a job whose submission gave no id. */
+async function findJob(
+  { name, signal, onWait }: Submission,
+  { clock, lookup, intervalMs, unclearMs }: SubmitTools,
+  { twice, words }: { twice: boolean; words: string },
+): Promise<SubmittedJob | undefined> {
+  const begun = clock.monotonic();
+  for (let looks = twice ? 2 : 1; looks > 0;) {
+    const entries = await lookup(name, signal);
+    // Of a job that it refused as impossible Slurm keeps a record, too: that one was told of by sbatch.
+    const found = entries?.find(({ state }) => !(state.status === "dead" && state.reason === "refused"));
+    if (found) return { jobId: found.jobId };
+    if (entries) looks--;
+    if (looks === 0) break;
+    if (clock.monotonic() - begun > unclearMs) {
+      throw new SlurmError(
+        `Cannot tell whether ${name} was submitted as squeue does not answer either: it may be in Slurm under that name; ` +
+          `sbatch said: ${words}`,
+      );
+    }
+    onWait?.({ name, why: "unclear", text: words, waitMs: intervalMs });
+    await clock.sleep(intervalMs, signal);
+  }
+  return undefined;
+}
+
+function checkName(name: string): void {
+  // A comma separates names for squeue; a name cut short in the listing would be another one.
+  if (/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(name) && name.length <= MAX_NAME_LENGTH) return;
+  throw new SlurmError(
+    `Cannot use job name '${name}' as it must be one word of [A-Za-z0-9_.-] with at most ${MAX_NAME_LENGTH} characters`,
+  );
+}
+
+function wordsOf({ code, stdout, stderr, timedOut }: ProgramResult): string {
+  const said = stderr.trim() || stdout.trim().slice(0, 500);
+  if (timedOut) return said === "" ? "it did not answer in time" : `it did not answer in time: ${said}`;
+  return said || (code === undefined ? "it was killed" : `it ended with exit code ${code} and said nothing`);
+}

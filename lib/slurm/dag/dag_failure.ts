@@ -1,0 +1,120 @@
+import type { Failure, FailureKind } from "../../core/event.ts";
+import { fromCanonical } from "../../core/json/canonical.ts";
+import type { Runtime } from "../../run/runtime.ts";
+import { describeFailure } from "../../schedule/failure.ts";
+import type { EndRecord } from "../../store/record.ts";
+import { readEnds } from "../../store/results/ends.ts";
+import { attemptPaths } from "../../store/layout.ts";
+import type { Artifact } from "../../task/artifact/artifact.ts";
+import { readPayload } from "../../worker/protocol/payload_files.ts";
+import type { DagNode } from "../run/dag_run.ts";
+import type { JobState } from "../client/job_state.ts";
+import { memoryKill } from "../client/memory_kill.ts";
+import { setupFailure } from "../client/script.ts";
+import { errorCode } from "../../core/errors.ts";
+
+/** What is known of a node whose job has ended without a result. */
+export interface DeadJob {
+  /** Its id, where known. */
+  jobId: string | undefined;
+  /** How it ended. */
+  state: Extract<JobState, { status: "dead" }>;
+  /** Its output. */
+  log: string | undefined;
+}
+
+/** Reasons for which the task is not to blame. */
+const LOST = new Set(["timeout", "deadline", "node-failure", "preempted", "boot-failure", "cancelled"]);
+
+/** What the report says of a node whose job has ended without a result. */
+export async function jobFailure(
+  runtime: Runtime,
+  { dir, node, runId, job }: { dir: string; node: DagNode; runId: string; job: DeadJob },
+): Promise<Failure> {
+  const paths = runtime.store.paths(node);
+  const own = (await readEnds(runtime.store, paths)).filter(({ run }) => run === runId);
+  const last = own.at(-1);
+  const label = `Slurm job ${job.jobId ?? node.jobName}`;
+  const artifact = await likeness(runtime, dir, node);
+  const attempts = own.filter(({ kind }) => kind !== "preempted").length;
+  if (last?.kind === "failed" && job.state.reason === "failed") {
+    return await describeFailure(runtime, artifact, {
+      kind: last.failure ?? "compute",
+      ...(last.lasting ? { lasting: true } : {}),
+      attempts,
+      error: last.error,
+      ...(last.stack === undefined ? {} : { stack: last.stack }),
+      log: attemptPaths(paths, { n: last.attempt, id: last.id }).log,
+    });
+  }
+  const output = job.log === undefined ? "" : await textOf(runtime, job.log);
+  const setup = setupFailure(output);
+  const memory = memoryKill(output);
+  const evidence = [
+    ...(memory === undefined ? [] : [memory]),
+    ...(last === undefined ? [] : [`its last attempt was ${last.kind}: ${last.error}`]),
+  ];
+  return await describeFailure(runtime, artifact, {
+    kind: kindOf(job, { setup, memory, last }),
+    attempts,
+    error: setup === undefined
+      ? [`${label} ended without a result: ${jobWords(job.state)}`, ...evidence].join("; ")
+      : `${label} did not begin: ${setup}`,
+    ...(job.log === undefined ? {} : { log: job.log }),
+  });
+}
+
+/** What the report says of a node of which something that is stored cannot be read. */
+export async function unreadFailure(
+  runtime: Runtime,
+  { dir, node, error }: { dir: string; node: DagNode; error: string },
+): Promise<Failure> {
+  return await describeFailure(runtime, await likeness(runtime, dir, node), {
+    kind: "compute",
+    attempts: 0,
+    error,
+  });
+}
+
+/** How a job ended, for people. */
+export function jobWords({ reason, text }: Extract<JobState, { status: "dead" }>): string {
+  return text.toLowerCase().startsWith(reason) ? text : `${reason} (${text})`;
+}
+
+function kindOf(
+  { state }: DeadJob,
+  { setup, memory, last }: {
+    setup: string | undefined;
+    memory: string | undefined;
+    last: EndRecord | undefined;
+  },
+): FailureKind {
+  if (setup !== undefined || state.reason === "refused") return "protocol";
+  // The task may be what needs so much.
+  if (memory !== undefined) return "compute";
+  if (state.reason === "launch-failed") return "protocol";
+  return LOST.has(state.reason) || last?.kind === "preempted" ? "lost" : "compute";
+}
+
+/** An artifact as far as a report shows it: reports are made without the user's code. */
+async function likeness(runtime: Runtime, dir: string, { hash, name }: DagNode): Promise<Artifact> {
+  let params: unknown;
+  try {
+    const payload = await readPayload(runtime, dir, hash);
+    params = fromCanonical(JSON.parse(payload.params), {
+      artifact: (below, belowHash) => `${below}(${belowHash.slice(0, 8)})`,
+    });
+  } catch {
+    params = "(cannot be read)";
+  }
+  return { hash, name, params } as unknown as Artifact;
+}
+
+async function textOf({ machine }: Runtime, path: string): Promise<string> {
+  try {
+    return await machine.files.readText(path);
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return "";
+  }
+}

@@ -1,0 +1,200 @@
+import { SlurmError } from "../../core/errors.ts";
+import type { Hash } from "../../core/hash.ts";
+import type { ForcedNodes, StatusSource } from "../../plan/status.ts";
+import { poolForced } from "../../remote/pool_forced.ts";
+import { storeStatus } from "../../schedule/status_source.ts";
+import { declareDead, removeEndedClaim } from "../../store/claims/attempt_end.ts";
+import { ClaimWatch, describeOwner, type Look } from "../../store/claims/liveness.ts";
+import { readClaim } from "../../store/claims/read_claim.ts";
+import {
+  describeQueued,
+  linkQueued,
+  queuedAdvice,
+  readQueued,
+  removeQueued,
+} from "../../store/claims/queued.ts";
+import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
+import { adoptedJob } from "./adopted_job.ts";
+import type { DagContext } from "./dag_context.ts";
+import type { DagJob, DagNode } from "../run/dag_run.ts";
+import type { JobLookup, NamedJob } from "../jobs/job_lookup.ts";
+import { outsideError } from "../run/outside_error.ts";
+
+/** How long is waited until it is clear who computes a node. */
+const UNCLEAR_MS = 600_000;
+
+/** What has become of a node when it was its turn. */
+export type Taken =
+  /** Its result is there. */
+  | { kind: "done" }
+  /** A job computes it. */
+  | { kind: "job"; job: DagJob }
+  /** Something that it needs failed meanwhile: it never runs. */
+  | { kind: "stranded" };
+
+/** What one look tells. `"again"`: something was tidied away, so that the next look tells more. */
+type Seen = Taken | "ours" | "again" | { kind: "unclear"; what: string };
+
+/** Finds out who computes a node, at the moment when it would be submitted. */
+export class DagFinder {
+  readonly #context: DagContext;
+  readonly #artifacts: ReadonlyMap<Hash, Artifact>;
+  readonly #assumed: ReadonlySet<Hash>;
+  readonly #lookup: JobLookup;
+  readonly #source: StatusSource;
+
+  /**
+   * @param artifacts The nodes' artifacts.
+   * @param assumed Nodes of which nobody looked at what they need, since somebody computed them.
+   */
+  constructor(
+    context: DagContext,
+    artifacts: ReadonlyMap<Hash, Artifact>,
+    assumed: ReadonlySet<Hash>,
+  ) {
+    this.#context = context;
+    this.#artifacts = artifacts;
+    this.#assumed = assumed;
+    this.#lookup = context.lookup;
+    // What is queued is looked at here.
+    this.#source = storeStatus(context.runtime, { isOver: () => Promise.resolve(true) });
+  }
+
+  /**
+   * Is it done, or somebody's job, by now? Else it becomes ours, by `queued.json`.
+   *
+   * @throws {SlurmError} when it is computed outside of Slurm, or nobody can tell what has become of its job.
+   */
+  async find(node: DagNode): Promise<Taken | "ours"> {
+    const { runtime: { store, machine: { clock } }, signal } = this.#context;
+    const limit = clock.monotonic() + UNCLEAR_MS;
+    const watch = new ClaimWatch(store, store.paths(node));
+    for (let pause = 50;;) {
+      const seen = await this.#look(node, watch);
+      if (seen === "again") continue;
+      if (seen === "ours" || seen.kind !== "unclear") return seen;
+      if (clock.monotonic() > limit) {
+        throw new SlurmError(`Cannot submit ${this.artifact(node)} as it is not clear ${seen.what}`, {
+          artifact: `${this.artifact(node)}`,
+        });
+      }
+      await clock.sleep(pause, signal);
+      pause = Math.min(2 * pause, 2000);
+    }
+  }
+
+  async #look(node: DagNode, watch: ClaimWatch): Promise<Seen> {
+    const { store } = this.#context.runtime;
+    if (await this.isDone(node)) return { kind: "done" };
+    const look = await watch.look();
+    switch (look.state) {
+      case "absent":
+        return await this.#takeOrAsk(node);
+      case "unknown":
+        return { kind: "unclear", what: `who computes it: ${look.why}` };
+      case "ended":
+        if (!look.removable) return { kind: "unclear", what: `what ${describeOwner(look.holder)} left` };
+        await removeEndedClaim(store, store.paths(node), look.holder);
+        return "again";
+      default:
+        return await this.#askHolder(node, look);
+    }
+  }
+
+  /** Somebody's attempt is there: is it a job? */
+  async #askHolder(node: DagNode, look: Extract<Look, { state: "alive" | "dead" }>): Promise<Seen> {
+    const { runtime: { store } } = this.#context;
+    const { slurm, owner } = look.holder;
+    const named = slurm && { ...slurm, submitter: owner };
+    const found = named && await this.#lookup.find(named);
+    if (found?.state === "alive") return this.#adopt(node, named!, found.jobId);
+    if (look.state === "dead" || found?.state === "over") {
+      const why = look.state === "dead" ? look.why : "its Slurm job has ended";
+      await declareDead(store, store.paths(node), look.holder, why);
+      return "again";
+    }
+    if (!slurm) throw outsideError(this.artifact(node), describeOwner(look.holder));
+    const what =
+      `whether ${describeOwner(look.holder)} still computes it: squeue does not tell of its Slurm job ` +
+      `${slurm.jobId} ${slurm.name}`;
+    return { kind: "unclear", what };
+  }
+
+  /** Nobody computes it: it is ours, if no other job is queued for it. */
+  async #takeOrAsk(node: DagNode): Promise<Seen> {
+    const { runtime: { store }, run } = this.#context;
+    const paths = store.paths(node);
+    const { runId, cluster } = run;
+    const job = { name: node.jobName, run: runId, ...(cluster === undefined ? {} : { cluster }) };
+    if (await linkQueued(store, paths, job) === "ours") {
+      // Between the look at it and this a job that was queued may have begun (first its claim is there, then it is queued
+      // no more), and may even have computed it.
+      const isClaimed = await readClaim(store, paths) !== undefined;
+      if (!isClaimed && !await this.isDone(node)) {
+        await this.#checkBelow(node);
+        return "ours";
+      }
+      await removeQueued(store, paths, node.jobName);
+      return "again";
+    }
+    const queued = await readQueued(store, paths);
+    if (!queued) return "again";
+    const found = await this.#lookup.find(queued);
+    if (found.state === "alive") return this.#adopt(node, queued, found.jobId);
+    if (found.state === "over") {
+      await removeQueued(store, paths, queued.name);
+      return "again";
+    }
+    const what = `what has become of ${describeQueued(queued)}, of which squeue does not tell: ${
+      queuedAdvice(paths, queued)
+    }; then run again`;
+    return { kind: "unclear", what };
+  }
+
+  #adopt(node: DagNode, named: NamedJob, jobId: string): Taken {
+    const { run, runtime } = this.#context;
+    const artifact = this.artifact(node);
+    const own = named.name === node.jobName;
+    if (!own && forcedByName(runtime, run)?.has(artifact)) {
+      throw new SlurmError(
+        `Cannot force ${artifact} as Slurm job ${jobId} (${named.name}) of another run computes it: wait for it, ` +
+          `or cancel it first`,
+      );
+    }
+    return { kind: "job", job: adoptedJob(runtime.machine, named, { jobId, own }) };
+  }
+
+  /** Is its result there? A forced one has to be of this run. */
+  async isDone(node: DagNode): Promise<boolean> {
+    const artifact = this.artifact(node);
+    const forced = forcedByName(this.#context.runtime, this.#context.run);
+    if (forced?.has(artifact)) return await forced.done(artifact);
+    return (await this.#source.inspect(artifact)).status === "DONE";
+  }
+
+  /** Whoever was to compute it has given up since it was planned: then what it needs may be missing, too. */
+  async #checkBelow(node: DagNode): Promise<void> {
+    if (!this.#assumed.has(node.hash)) return;
+    const artifact = this.artifact(node);
+    for (const below of artifact[ARTIFACT].dependencies) {
+      if ((await this.#source.inspect(below)).status === "DONE") continue;
+      const { store } = this.#context.runtime;
+      await removeQueued(store, store.paths(node), node.jobName);
+      throw new SlurmError(
+        `Cannot submit ${artifact} as the job that was to compute it ended while this run was submitted, and ${below}, ` +
+          `which it needs, is missing: run again`,
+        { artifact: `${artifact}` },
+      );
+    }
+  }
+
+  /** The artifact of a node. */
+  artifact(node: DagNode): Artifact {
+    return this.#artifacts.get(node.hash)!;
+  }
+}
+
+/** Forced by the names of their tasks alone: the submitter can itself tell whether a stored result is valid. */
+function forcedByName(runtime: DagContext["runtime"], run: DagContext["run"]): ForcedNodes | undefined {
+  return poolForced(runtime, { ...run, invalid: [] });
+}

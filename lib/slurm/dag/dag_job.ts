@@ -1,0 +1,255 @@
+import { errorText } from "../../core/errors.ts";
+import { artifactLabel } from "../../core/hash.ts";
+import { systemMachine } from "../../core/system/system_machine.ts";
+import type { NodeState, StatusSource } from "../../plan/status.ts";
+import { plan } from "../../plan/graph.ts";
+import { systemRuntime } from "../../run/default_runtime.ts";
+import { poolForced } from "../../remote/pool_forced.ts";
+import { learnParams, remoteArtifacts } from "../../remote/remote_artifact.ts";
+import { endLogged } from "../../run/end_logged.ts";
+import type { Runtime } from "../../run/runtime.ts";
+import { AttemptBackend } from "../../schedule/attempt_backend.ts";
+import { drive } from "../../schedule/drive.ts";
+import { runReporter } from "../../schedule/run_reporter.ts";
+import { declareDead, removeEndedClaim } from "../../store/claims/attempt_end.ts";
+import { tryClaim } from "../../store/claims/claim.ts";
+import { ClaimWatch } from "../../store/claims/liveness.ts";
+import { snapshotUrl } from "../../snapshot/layout.ts";
+import { type QueuedJob, readQueued, removeQueued } from "../../store/claims/queued.ts";
+import type { Ending } from "../../store/claims/end_record.ts";
+import type { SlurmJob } from "../../store/record.ts";
+import { plural } from "../../ui/text.ts";
+import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
+import { failureReport } from "../../ui/report.ts";
+import type { ComputeConfig } from "../../worker/child/compute_task.ts";
+import { PayloadSource } from "../../worker/protocol/payload_source.ts";
+import { ProcessComputer } from "../../worker/process_computer.ts";
+import { startOfRun } from "../client/job_command.ts";
+import type { SlurmClient } from "../client/client.ts";
+import { checkDependencies } from "./dag_dependencies.ts";
+import { type DagNode, type DagRun, readDagRun } from "../run/dag_run.ts";
+import { JobSignals } from "../jobs/job_signals.ts";
+import { JobProgress } from "./job_progress.ts";
+import { isNearlyUp, requeueJob } from "../run/job_requeue.ts";
+import { heapMbOf } from "../client/spec.ts";
+
+/** What a job of a run in DAG mode is started with. */
+export interface DagJobOptions {
+  /** The run's folder. */
+  dir: string;
+  /** What it computes. */
+  hash: string;
+  /** Which job it is. */
+  slurm: SlurmJob;
+  /** Loads what asks Slurm: most jobs never do. */
+  client: () => Promise<SlurmClient>;
+}
+
+/** Exit code of a job that was told to end, and did. */
+const PREEMPTED_EXIT_CODE = 75;
+
+interface JobContext extends DagJobOptions {
+  run: DagRun;
+  node: DagNode;
+  runtime: Runtime;
+  signals: JobSignals;
+  computer: ProcessComputer;
+}
+
+/**
+ * The process of a job in DAG mode: the supervisor of one artifact's attempts (DESIGN section 9).
+ *
+ * @returns Its exit code: 0 when the result is there, or another job is to make it; 75 when it was told to end; else 1.
+ * @throws {StoreError} when the run's folder cannot be read.
+ */
+export async function runDagJob(options: DagJobOptions): Promise<number> {
+  const { dir, hash, slurm, client } = options;
+  const run = await readDagRun({ machine: systemMachine() }, dir);
+  const node = run.nodes.find((each) => each.hash === hash);
+  if (!node) {
+    console.error(`Cannot compute ${hash} as run ${run.runId} has no such node`);
+    return 1;
+  }
+  const runtime = systemRuntime(run.config, {
+    git: run.git,
+    slurm,
+    // A job that Slurm began again knows that what it did before is over, wherever that was.
+    claimHint: ({ slurm: other }) =>
+      Promise.resolve(
+        other?.name === slurm.name && other.restarts < slurm.restarts
+          ? `Slurm has begun its job ${slurm.jobId} again`
+          : undefined,
+      ),
+  });
+  using signals = new JobSignals(async () =>
+    isNearlyUp(await client(), slurm, run.specs[node.spec]?.timeMin)
+  );
+  const { signal } = signals;
+  const { code } = run;
+  const config: ComputeConfig = {
+    config: run.config,
+    git: run.git,
+    slurm,
+    ...(code === undefined ? {} : { code }),
+  };
+  const computer = new ProcessComputer(runtime, run.runId, {
+    entry: snapshotUrl(runtime.store.root, code, run.entry),
+    maxHeapMb: heapMbOf(run.specs[node.spec] ?? {}, 1),
+    start: startOfRun(run, runtime.store.root),
+    config: () => Promise.resolve(config),
+    sourcesOf: new PayloadSource(runtime, dir).sourcesOf,
+    stopping: signal,
+  });
+  // It starts while this process looks at the store.
+  computer.warm(signal);
+  try {
+    return await work({ ...options, run, node, runtime, signals, computer });
+  } catch (error) {
+    if (!signals.signal.aborted) throw error;
+    console.error(`${label(node)}: ${errorText(signals.signal.reason)}`);
+    await requeueJob(runtime, { client: await client(), slurm, run, node });
+    return PREEMPTED_EXIT_CODE;
+  } finally {
+    await computer.close();
+  }
+}
+
+async function work(context: JobContext): Promise<number> {
+  const { dir, run, node, runtime, slurm, signals } = context;
+  const paths = runtime.store.paths(node);
+  // Slurm begins a job again by itself when its node fails, however often that was.
+  const { preemptMax } = run.config;
+  if (slurm.restarts > preemptMax) {
+    const error = `its job was begun again ${
+      plural(slurm.restarts, "time")
+    }; at most ${preemptMax} (preemptMax) count`;
+    console.error(`${label(node)}: ${error}`);
+    await endUnbegun(context, { kind: "failed", failure: "lost", error });
+    return 1;
+  }
+  const queued = await readQueued(runtime.store, paths);
+  if (queued && queued.name !== slurm.name && await isAlive(context, queued)) {
+    console.error(
+      `${label(node)} is to be computed by Slurm job ${queued.name}: nothing is left for this one`,
+    );
+    return 0;
+  }
+  const artifact = artifactOf(run, node);
+  await learnParams(runtime, { run: dir }, artifact);
+  const lacking = await checkDependencies(runtime, run, artifact, signals.signal);
+  if (lacking) {
+    if (lacking.kind === "protocol") await endAsProtocol(context, new Error(lacking.error));
+    else await removeQueued(runtime.store, paths, slurm.name);
+    console.error(`${label(node)} is not computed: ${lacking.error}`);
+    return 1;
+  }
+  return await compute(context, artifact);
+}
+
+/** Computes the artifact with the retries that the run allows, as a run of this one node. */
+async function compute(context: JobContext, artifact: Artifact): Promise<number> {
+  const { dir, run, runtime, slurm, signals, client, node, computer } = context;
+  const { signal } = signals;
+  const forced = poolForced(runtime, run);
+  await using progress = new JobProgress(runtime, dir, node.hash);
+  using reporter = runReporter("runSlurm", { progress: "plain", onEvent: progress.sink });
+  const source = onlyThis(artifact);
+  const { summary, interrupted } = await drive(runtime, {
+    runId: run.runId,
+    plan: await plan([artifact], source),
+    window: "bfs",
+    keepGoing: false,
+    retry: run.config,
+    forced,
+    replan: (one) => plan([one], source),
+    onEvent: reporter.sink,
+    signal,
+    backend: (report) =>
+      new AttemptBackend(runtime, {
+        name: "slurm-dag",
+        runId: run.runId,
+        computer,
+        forced,
+        slurm,
+        signal,
+        onEvent: reporter.sink,
+        report,
+      }),
+  });
+  if (interrupted) {
+    console.error(`${label(node)}: ${errorText(signal.reason)}`);
+    await requeueJob(runtime, { client: await client(), slurm, run, node });
+    return PREEMPTED_EXIT_CODE;
+  }
+  if (summary.failures.length === 0 && summary.notRun === 0) {
+    // Somebody else may have computed it, and this job have claimed nothing.
+    await removeQueued(runtime.store, runtime.store.paths(node), slurm.name);
+    return 0;
+  }
+  console.error(failureReport(summary));
+  return 1;
+}
+
+/** The node's artifact, made without the user's code: that runs in the computing process alone. */
+function artifactOf(run: DagRun, node: DagNode): Artifact {
+  const bare = { spec: "default", dependencies: [] };
+  const { runId } = run;
+  const hashes = new Set(node.dependencies);
+  const below = run.nodes.filter(({ hash }) => hashes.has(hash));
+  return remoteArtifacts({
+    runId,
+    nodes: [
+      { ...node, dependencies: [...node.dependencies, ...node.stored.map(({ hash }) => hash)] },
+      ...[...below, ...node.stored].map(({ hash, name }) => ({ ...bare, hash, name })),
+    ],
+  })(node.hash);
+}
+
+/** The artifact is to be computed, and all below it is there: that was seen just now. */
+function onlyThis(artifact: Artifact): StatusSource {
+  const below = new Set(artifact[ARTIFACT].dependencies.map(({ hash }) => hash));
+  return {
+    listTask: () => Promise.resolve({ done: below, open: new Set() }),
+    needsValidation: () => false,
+    inspect: (): Promise<NodeState> => Promise.resolve({ status: "DONE" }),
+  };
+}
+
+/** May the job that is queued for this artifact still compute it? */
+async function isAlive({ client, runtime, signals }: JobContext, queued: QueuedJob): Promise<boolean> {
+  const ours = await client();
+  const found = await (await ours.at(queued.cluster)).lookup(queued.name, signals.signal);
+  if (found === undefined || found.some(({ state }) => state.status !== "dead")) return true;
+  // Before its id is known it may be on its way to Slurm.
+  return found.length === 0 && queued.jobId === undefined && !runtime.machine.isGone(queued.submitter);
+}
+
+/** Writes down that this artifact cannot be computed by the code that is there. */
+async function endAsProtocol(context: JobContext, error: unknown): Promise<void> {
+  await endUnbegun(context, {
+    kind: "failed",
+    failure: "protocol",
+    error: errorText(error),
+    ...(error instanceof Error && error.stack ? { stack: error.stack } : {}),
+  });
+}
+
+/** Writes down how an attempt ended that never began. What an earlier beginning of this job left is settled first. */
+async function endUnbegun({ runtime, node, run, slurm }: JobContext, ending: Ending): Promise<void> {
+  const { store } = runtime;
+  const paths = store.paths(node);
+  const watch = new ClaimWatch(store, paths);
+  await removeQueued(store, paths, slurm.name);
+  for (;;) {
+    const claimed = await tryClaim(store, paths, { backend: "slurm-dag", run: run.runId, slurm });
+    if (claimed.kind === "claimed") return await endLogged(runtime, claimed.claim, ending);
+    const look = await watch.look();
+    if (look.state === "dead") await declareDead(store, paths, look.holder, look.why);
+    else if (look.state === "ended" && look.removable) await removeEndedClaim(store, paths, look.holder);
+    else if (look.state !== "absent") return; // somebody else's attempt: its end will tell
+  }
+}
+
+function label({ name, hash }: DagNode): string {
+  return artifactLabel(name, hash);
+}

@@ -1,0 +1,116 @@
+import { dirname } from "@std/path/posix/dirname";
+import { join } from "@std/path/posix/join";
+import { z } from "zod";
+import { errorText } from "../../core/errors.ts";
+import type { EventSink, RunEvent } from "../../core/event.ts";
+import type { Runtime } from "../../run/runtime.ts";
+import { RECORD_SCHEMA } from "../../store/record.ts";
+import { removeIfThere } from "../../store/store.ts";
+
+/** Time between two writes: each is a new file on a shared filesystem. */
+const INTERVAL_MS = 1000;
+
+const progressRecord = z.object({
+  schema: z.literal(RECORD_SCHEMA),
+  /** Of which attempt. */
+  attempt: z.int().positive(),
+  fraction: z.number(),
+  message: z.string().exactOptional(),
+});
+
+/** What a task told last with `progress()`, in its job. */
+export type ProgressRecord = z.output<typeof progressRecord>;
+
+/**
+ * Hands on what the task of a job tells with `progress()`, to whoever follows the run: in a small file of the run's folder,
+ * `progress/<hash>.json`, at most once a second, the latest always. It is there only while the job runs.
+ */
+export class JobProgress implements AsyncDisposable {
+  readonly #runtime: Pick<Runtime, "machine" | "store" | "logger">;
+  readonly #path: string;
+  readonly #ending = new AbortController();
+  #attempt = 1;
+  #latest: ProgressRecord | undefined;
+  #writing: Promise<void> | undefined;
+  #broken = false;
+
+  /** Writes nothing yet. @param dir The run's folder. @param hash What the job computes. */
+  constructor(runtime: Pick<Runtime, "machine" | "store" | "logger">, dir: string, hash: string) {
+    this.#runtime = runtime;
+    this.#path = progressPath(dir, hash);
+  }
+
+  /** Takes the events of the job's attempts. */
+  readonly sink: EventSink = (event) => {
+    if (event.type === "attempt_started") {
+      this.#attempt = event.attempt;
+      this.#latest = undefined;
+    } else if (event.type === "attempt_progress") {
+      this.#take(event);
+    }
+  };
+
+  #take({ fraction, message }: Extract<RunEvent, { type: "attempt_progress" }>): void {
+    if (!Number.isFinite(fraction) || this.#broken || this.#ending.signal.aborted) return;
+    const attempt = this.#attempt;
+    this.#latest = {
+      schema: RECORD_SCHEMA,
+      attempt,
+      fraction,
+      ...(message === undefined ? {} : { message }),
+    };
+    this.#writing ??= this.#write().finally(() => this.#writing = undefined);
+  }
+
+  /** Writes what is the latest, until there is nothing new for a second. */
+  async #write(): Promise<void> {
+    const { clock } = this.#runtime.machine;
+    const { signal } = this.#ending;
+    try {
+      for (let record = this.#latest; record && !signal.aborted; record = this.#latest) {
+        this.#latest = undefined;
+        await this.#put(JSON.stringify(record));
+        await clock.sleep(INTERVAL_MS, signal);
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      // A display is not worth a job.
+      this.#broken = true;
+      this.#runtime.logger.warn(`Cannot hand on the progress of the task: ${errorText(error)}`);
+    }
+  }
+
+  async #put(text: string): Promise<void> {
+    const { machine, store } = this.#runtime;
+    const folder = dirname(this.#path);
+    await store.makeDir(folder);
+    await machine.files.rename(await store.writePrivate(folder, text), this.#path);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ending.abort();
+    await this.#writing;
+    await removeIfThere(this.#runtime.machine, this.#path).catch(
+      () => {/* nobody reads it after the attempt */},
+    );
+  }
+}
+
+/** What the task of a job has told last; `undefined` where it has told nothing, or that cannot be read. */
+export async function readProgress(
+  { store }: Pick<Runtime, "store">,
+  dir: string,
+  hash: string,
+): Promise<ProgressRecord | undefined> {
+  try {
+    const text = await store.read(progressPath(dir, hash));
+    return text === undefined ? undefined : progressRecord.safeParse(JSON.parse(text)).data;
+  } catch {
+    // It is only shown: the next look may tell.
+    return undefined;
+  }
+}
+
+function progressPath(dir: string, hash: string): string {
+  return join(dir, "progress", `${hash}.json`);
+}

@@ -1,0 +1,69 @@
+import { SlurmError } from "../../core/errors.ts";
+import { controlPool } from "../../pool/controller/control_pool.ts";
+import { readEnded } from "../../pool/ended.ts";
+import { readPoolRun } from "../../remote/pool_run.ts";
+import { remoteArtifacts } from "../../remote/remote_artifact.ts";
+import { RoleLostError, takeRole, watchRole } from "../../pool/role.ts";
+import { queuePaths } from "../../queue/layout.ts";
+import { askToStop } from "../../queue/stop_request.ts";
+import type { Runtime } from "../../run/runtime.ts";
+import type { Claim } from "../../store/claims/claim.ts";
+import { cancelReason } from "./cancel_reason.ts";
+import type { SlurmClient } from "../client/client.ts";
+import { runSpecs } from "../run/run_specs.ts";
+import { SbatchLauncher } from "./sbatch_launcher.ts";
+
+/** Milliseconds between two looks whether the run has ended. */
+const PAUSE_MS = 200;
+/** So much longer than two leases it is waited for the end: for those who are dead, and for those who have to leave. */
+const GRACE_MS = 60_000;
+
+/**
+ * Ends a run of a pool, wherever its controller is: asks all workers to leave, cancels their jobs, and waits until they are
+ * gone.
+ *
+ * @returns How many jobs were there to be cancelled; 0 for a run that has ended.
+ * @throws {SlurmError} with scancel's own words, and when the run does not end in time.
+ */
+export async function cancelPool(runtime: Runtime, runId: string, client: SlurmClient): Promise<number> {
+  const { store, machine: { clock, self } } = runtime;
+  const paths = queuePaths(store.root, runId);
+  const run = await readPoolRun(runtime, paths);
+  const onWarning = (text: string): void => runtime.logger.warn(text);
+  const launcherOf = (term: number): SbatchLauncher =>
+    new SbatchLauncher(runtime, { paths, run, specs: runSpecs(run), client, term, onWarning });
+  const launcher = launcherOf(0);
+  const why = cancelReason(self);
+  if (!await readEnded(store, paths)) await askToStop(store, paths, "stop", why);
+  const jobs = await launcher.alive();
+  await launcher.cancelAll();
+  const watch = watchRole(runtime, paths);
+  const limit = clock.monotonic() + 2000 * store.leaseSec + GRACE_MS;
+  while (!await readEnded(store, paths)) {
+    const claim = await takeRole(runtime, paths, { runId, watch });
+    // Nobody was left to end it.
+    if (typeof claim !== "string") await end(claim);
+    else if (clock.monotonic() > limit) {
+      throw new SlurmError(
+        `Cannot see the end of run ${runId}: it was asked to stop and its jobs are cancelled, but its controller still lives`,
+      );
+    } else await clock.sleep(PAUSE_MS);
+  }
+  return jobs.length;
+
+  async function end(claim: Claim): Promise<void> {
+    try {
+      await controlPool(runtime, {
+        paths,
+        run,
+        claim,
+        launcher: launcherOf(claim.attempt.n),
+        artifactOf: remoteArtifacts(run),
+        onEvent: () => {/* whoever follows the run reads it */},
+        signal: AbortSignal.abort(new Error(why)),
+      });
+    } catch (error) {
+      if (!(error instanceof RoleLostError)) throw error;
+    }
+  }
+}

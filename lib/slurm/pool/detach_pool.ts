@@ -1,0 +1,120 @@
+import type { Clock } from "../../core/system/clock.ts";
+import { errorText, ValidationError } from "../../core/errors.ts";
+import { scale } from "../../pool/controller/scale.ts";
+import { Role } from "../../pool/role.ts";
+import { isUpFront } from "../../pool/worker/up_front.ts";
+import type { Runtime } from "../../run/runtime.ts";
+import { plural } from "../../ui/text.ts";
+import { cancelPool } from "./cancel_pool.ts";
+import type { OpenPool, RunPoolContext } from "./open_pool.ts";
+import type { SubmittedRun } from "../run/run_slurm_options.ts";
+import { SbatchLauncher } from "./sbatch_launcher.ts";
+
+/** While no worker is let in it is tried so often, in milliseconds; how often sbatch is asked is the launcher's business. */
+const PAUSE_MS = 1000;
+
+/**
+ * Submits the first workers of a run, and an heir for the moment when none of them is left, and leaves the run to them: the
+ * first that begins becomes its controller.
+ *
+ * @throws {SlurmError} with sbatch's own words.
+ */
+export async function detachPool(
+  runtime: Runtime,
+  { run, paths, specs, claim, plan }: OpenPool,
+  { client, reporter, signal }: RunPoolContext,
+): Promise<SubmittedRun> {
+  const { runId } = run;
+  const { clock } = runtime.machine;
+  const tell = (level: "info" | "warn", text: string): void =>
+    reporter.sink({ type: "message", level, text, at: clock.now() });
+  const launcher = new SbatchLauncher(runtime, {
+    paths,
+    run,
+    specs,
+    client,
+    term: claim.attempt.n,
+    onWarning: (text) => tell("warn", text),
+  });
+  // Before they are submitted: the first that begins finds the role free.
+  await new Role(runtime, claim).giveUp("the run was left to its workers");
+  await claim.heartbeat.stop();
+  let count: number;
+  let heirs = 0;
+  try {
+    count = await submitFirst(launcher, clock, { run, specs, plan }, signal);
+    const alive = (await launcher.alive(signal)).map(({ key }) => key);
+    if (isUpFront(run)) heirs = await launcher.submitHeirs(alive, run.config.preemptMax, signal);
+    else await launcher.keepHeir(alive, signal);
+  } catch (error) {
+    // Half of it would go on by itself, though nobody was told of it.
+    await cancelPool(runtime, runId, client).catch((second) => tell("warn", errorText(second)));
+    throw error;
+  }
+  const jobIds = await launcher.jobIds();
+  tell("info", `submitted ${plural(count, "worker")}, which go on by themselves`);
+  if (isUpFront(run)) {
+    tell(
+      "info",
+      `these are all that there will be, with ${
+        plural(heirs, "heir")
+      } for when none is left, since jobs cannot submit ` +
+        "jobs here (slurm.nodesSubmit is false)",
+    );
+  }
+  tell("info", `follow it with: furu follow ${runId}; cancel it with: furu cancel ${runId}`);
+  return { runId, runDir: paths.run, jobIds, rootJobIds: plan.roots.map(() => undefined), plan };
+}
+
+/**
+ * Submits workers for what is ready, or for all that is missing where none can follow, beside those that are there already.
+ *
+ * @returns How many workers.
+ */
+async function submitFirst(
+  launcher: SbatchLauncher,
+  clock: Clock,
+  { run, specs, plan }: Pick<OpenPool, "run" | "specs" | "plan">,
+  signal: AbortSignal,
+): Promise<number> {
+  const there = await launcher.alive(signal);
+  const upFront = isUpFront(run);
+  const missing = [...plan.nodes.values()].filter(({ status }) => status !== "DONE");
+  const counted = upFront ? missing : plan.ready();
+  const loads = Object.keys(specs).map((spec) => {
+    const own = there.filter((job) => job.spec === spec);
+    const tasks = counted.filter((node) => node.spec === spec).length;
+    return { spec, tasks, alive: own.length, leaving: 0, pending: 0 };
+  });
+  const { submit } = scale(loads, run.options);
+  const without = loads.filter(({ spec, tasks, alive }) =>
+    tasks > 0 && alive === 0 && !submit.some((each) => each.spec === spec)
+  );
+  if (upFront && without.length > 0) {
+    throw new ValidationError(
+      `Cannot leave this run to its workers as maxWorkers has no room for one of spec ${
+        without.map(({ spec }) => `'${spec}'`).join(", ")
+      }, and jobs cannot submit jobs here (slurm.nodesSubmit is false): one for each spec is needed`,
+    );
+  }
+  let count = 0;
+  for (const { spec, count: more } of submit) {
+    count += await (upFront ? some(spec, more) : launcher.submit({ spec, count: more, exclude: [] }, signal));
+  }
+  // All that is missing may be in progress elsewhere, or nothing be missing: somebody is to end the run all the same.
+  const [anySpec] = Object.keys(specs);
+  if (there.length === 0 && anySpec !== undefined) {
+    const spec = "default" in specs ? "default" : anySpec;
+    if (count === 0) count = await some(spec, 1);
+  }
+  return count;
+
+  /** Waits while a limit of the site lets in none: whoever leaves then leaves the run, or a spec of it, to nobody. */
+  async function some(spec: string, wanted: number): Promise<number> {
+    for (;;) {
+      const taken = await launcher.submit({ spec, count: wanted, exclude: [] }, signal);
+      if (taken > 0) return taken;
+      await clock.sleep(PAUSE_MS, signal);
+    }
+  }
+}

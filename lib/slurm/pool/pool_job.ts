@@ -1,0 +1,174 @@
+import { basename } from "@std/path/posix/basename";
+import { dirname } from "@std/path/posix/dirname";
+import { resolve } from "@std/path/posix/resolve";
+import { UsageError } from "../../core/errors.ts";
+import type { EventSink } from "../../core/event.ts";
+import { didYouMean } from "../../core/nearest.ts";
+import { type PoolRun, readPoolRun } from "../../remote/pool_run.ts";
+import { runPoolWorker } from "../../pool/worker/pool_worker.ts";
+import { preflight } from "../../pool/worker/preflight.ts";
+import { unfitNodes } from "../../pool/unfit_file.ts";
+import { remoteArtifacts } from "../../remote/remote_artifact.ts";
+import { type QueuePaths, queuePaths } from "../../queue/layout.ts";
+import { systemMachine } from "../../core/system/system_machine.ts";
+import { systemRuntime } from "../../run/default_runtime.ts";
+import { Store } from "../../store/store.ts";
+import { snapshotUrl } from "../../snapshot/layout.ts";
+import { eventText } from "../../ui/event_text.ts";
+import { plural } from "../../ui/text.ts";
+import { PayloadSource } from "../../worker/protocol/payload_source.ts";
+import { ProcessComputer } from "../../worker/process_computer.ts";
+import { startOfRun } from "../client/job_command.ts";
+import type { BesideTasks } from "./beside_tasks.ts";
+import { endOfJob } from "../client/end_of_job.ts";
+import { JobHints } from "../jobs/job_hints.ts";
+import { isNearlyUp } from "../run/job_requeue.ts";
+import { JobSignals } from "../jobs/job_signals.ts";
+import { ownSlurmJob } from "../client/own_job.ts";
+import { heapMbOf, type SlurmSpec } from "../client/spec.ts";
+import { systemClient } from "../client/system_client.ts";
+import { WORKER_MARK } from "../client/worker_mark.ts";
+
+/** What a worker is started with. */
+export interface PoolJobOptions {
+  /** The run's folder. */
+  dir: string;
+  /** The spec of the tasks that it takes. */
+  spec: string;
+  /** The key that its launcher gave it; none when it was started by hand. */
+  job?: string;
+  /** How many tasks it computes at the same time. @default as the run says */
+  slots?: number;
+  /** The environment of this process. */
+  env: Readonly<Record<string, string>>;
+}
+
+/**
+ * The process of a worker: the supervisor of the tasks that it takes from a run's queue, one after another. In a Slurm job, in
+ * a step of one, or started by hand on any machine that sees the run's folder.
+ *
+ * @returns Its exit code: 0 however it left; 1 when nothing can be computed here.
+ * @throws {UsageError} for a folder that is no run of a pool. {@link StoreError} when the run's folder cannot be used.
+ */
+export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions): Promise<number> {
+  const { paths, run } = await openPoolRun(dir);
+  checkSpec(run, spec);
+  const own = ownSlurmJob(env);
+  // A step's job is none of its own: others of it live on when this one ends.
+  const slurm = own !== undefined && own.name === job ? own : undefined;
+  const { intervalSec } = run.config.slurm ?? {};
+  const client = systemClient(intervalSec);
+  const hints = new JobHints(systemMachine(), client);
+  const runtime = systemRuntime(rootedAt(run, paths), {
+    git: run.git,
+    slurm,
+    claimHint: (holder) => hints.whyGone(holder),
+    queuedHint: (queued) => hints.whyOver(queued),
+  });
+  const node = env.SLURMD_NODENAME ?? runtime.machine.self.host;
+  const index = slurm && env.SLURM_ARRAY_TASK_ID;
+  const key = job === undefined ? {} : { job: index === undefined ? job : `${job}_${index}` };
+  const ofJob = slurm === undefined ? {} : { slurm };
+  say(`${WORKER_MARK}of run ${run.runId}, spec ${spec}, on ${node} (pid ${Deno.pid})`);
+  const onEvent = teller();
+  const parts: BesideTasks = { runtime, paths, run, client, onEvent, say };
+  // Loaded when used: workers of other runs need none of it.
+  const besideTasks = () => import("./beside_tasks.ts");
+  const unfit = await preflight(runtime, { paths, run, spec, node, ...key, ...ofJob });
+  if (unfit) {
+    say(unfit.error);
+    // It may be the heir, whom nobody else would follow. One of another furu would be no better elsewhere.
+    if (run.detached && slurm && unfit.kind === "node") {
+      const { keepHeirAfter } = await besideTasks();
+      await keepHeirAfter(parts, slurm, await unfitNodes(runtime.store, paths));
+    }
+    return 1;
+  }
+  if (run.detached && slurm) await (await besideTasks()).keepHeirAfter(parts, slurm);
+  const { timeMin, memGb } = (run.specs[spec] ?? {}) as Pick<SlurmSpec, "timeMin" | "memGb">;
+  const atOnce = slots ?? run.options.tasksPerWorker;
+  using signals = new JobSignals(() => slurm ? isNearlyUp(client, slurm, timeMin) : Promise.resolve(true));
+  const { signal } = signals;
+  const endsAt = await endOfJob(runtime.machine.clock, { env, slurm, client, timeMin });
+  const computer = new ProcessComputer(runtime, run.runId, {
+    entry: snapshotUrl(runtime.store.root, run.code, run.entry),
+    // One that was started by hand has what its machine has.
+    maxHeapMb: job === undefined ? undefined : heapMbOf({ memGb }, atOnce),
+    start: startOfRun(run, runtime.store.root),
+    config: () =>
+      Promise.resolve({
+        config: runtime.config,
+        git: run.git,
+        ...ofJob,
+        ...(run.code === undefined ? {} : { code: run.code }),
+      }),
+    stopping: signal,
+    sourcesOf: new PayloadSource(runtime, paths.run).sourcesOf,
+  });
+  // Beside entering the queue.
+  computer.warm(signal);
+  try {
+    const { why, computed } = await runPoolWorker(runtime, {
+      paths,
+      run,
+      spec,
+      slots: atOnce,
+      node,
+      ...key,
+      ...ofJob,
+      computer,
+      artifactOf: remoteArtifacts(run),
+      signal,
+      ...(endsAt === undefined ? {} : { endsAt }),
+      onEvent,
+      ...(slurm === undefined ? {} : {
+        control: async (claim, handOver) => await (await besideTasks()).controlBeside(parts, claim, handOver),
+      }),
+    });
+    say(`it leaves: ${why}; computed ${plural(computed, "task")}`);
+    return 0;
+  } finally {
+    await computer.close();
+  }
+}
+
+/** The run that a folder is. @throws {UsageError} when it is none. */
+async function openPoolRun(given: string): Promise<{ paths: QueuePaths; run: PoolRun }> {
+  const dir = resolve(given);
+  const root = dirname(dirname(dir));
+  const store = new Store(systemMachine(), { root, leaseSec: 120, heartbeatSec: 40 });
+  if (basename(dirname(dir)) !== "runs" || await store.read(`${dir}/run.json`) === undefined) {
+    throw new UsageError(`Cannot work for ${given} as it is no folder of a run (runs/<run id> of a store)`);
+  }
+  const paths = queuePaths(root, basename(dir));
+  return { paths, run: await readPoolRun({ store }, paths) };
+}
+
+/** The store may be mounted elsewhere on this machine: where the run's folder is, it is. */
+function rootedAt({ config }: PoolRun, { run }: QueuePaths): PoolRun["config"] {
+  const root = dirname(dirname(run));
+  return root === config.root ? config : { ...config, root };
+}
+
+function checkSpec({ runId, nodes }: PoolRun, spec: string): void {
+  const specs = [...new Set(nodes.map((node) => node.spec))].sort();
+  // The heir of a run is of spec default, whatever its tasks need.
+  if (spec === "default" || specs.includes(spec)) return;
+  throw new UsageError(
+    `Cannot work on tasks of spec '${spec}' as run ${runId} has none: its specs are ${specs.join(", ")}${
+      didYouMean(spec, specs)
+    }`,
+  );
+}
+
+/** Tells what a worker's log should have: what failed, and what people are told of the run. */
+function teller(): EventSink {
+  return (event) => {
+    const text = eventText(event, { quiet: event.type !== "message", color: false });
+    if (text !== undefined) say(text);
+  };
+}
+
+function say(text: string): void {
+  console.error(text);
+}

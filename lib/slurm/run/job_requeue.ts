@@ -1,0 +1,88 @@
+import { errorText } from "../../core/errors.ts";
+import type { Runtime } from "../../run/runtime.ts";
+import { readEnds } from "../../store/results/ends.ts";
+import { plural } from "../../ui/text.ts";
+import { linkQueued, removeQueued, writeQueuedId } from "../../store/claims/queued.ts";
+import type { SlurmJob } from "../../store/record.ts";
+import type { SlurmClient } from "../client/client.ts";
+import type { DagNode, DagRun } from "./dag_run.ts";
+import { signalLeadSec } from "../client/signal_lead.ts";
+
+/** A job that was told to end, after its attempt has ended. */
+export interface RequeueOptions {
+  /** Asks Slurm. */
+  client: SlurmClient;
+  /** Which job it is. */
+  slurm: SlurmJob;
+  /** Its run. */
+  run: DagRun;
+  /** What it computes. */
+  node: DagNode;
+}
+
+/**
+ * Puts this job back into the queue within `preemptMax`, unless somebody cancelled it. It is written down as queued
+ * again, so that nobody takes the artifact for forgotten meanwhile.
+ *
+ * @returns Will it begin again?
+ */
+export async function requeueJob(
+  runtime: Runtime,
+  { client, slurm, run, node }: RequeueOptions,
+): Promise<boolean> {
+  const { store, config } = runtime;
+  const paths = store.paths(node);
+  const ends = await readEnds(store, paths);
+  const lost = ends.filter(({ run: of, kind, failure }) =>
+    of === run.runId && (kind !== "failed" || failure === "lost")
+  );
+  if (lost.length > config.preemptMax) {
+    console.error(
+      `It was lost ${
+        plural(lost.length, "time")
+      }, and is begun again at most ${config.preemptMax} times (preemptMax)`,
+    );
+    return false;
+  }
+  const details = await client.showJob(slurm.jobId);
+  const state = details?.find(({ name }) => name === slurm.name)?.state;
+  // Slurm would begin one again that was cancelled, or is over: only one that runs is put back. One that is being ended
+  // (COMPLETING) was cancelled, or is preempted, and then begun again by Slurm itself: nobody can tell which.
+  if (state?.status !== "alive" || state.text.startsWith("COMPLETING")) {
+    console.error(`It is not put back into the queue: Slurm says ${state?.text ?? "nothing of it"}`);
+    return false;
+  }
+  const { name, cluster } = slurm;
+  await linkQueued(store, paths, { name, run: run.runId, ...(cluster === undefined ? {} : { cluster }) });
+  await writeQueuedId(store, paths, slurm);
+  // A job that Slurm itself preempted is in the queue again already.
+  if (state.pending) return true;
+  try {
+    await client.requeue(slurm.jobId);
+    return true;
+  } catch (error) {
+    console.error(errorText(error));
+    await removeQueued(store, paths, slurm.name);
+    return false;
+  }
+}
+
+/**
+ * Is a warning of the time limit to be heeded? One that comes with much more time left than it was asked for is not
+ * Slurm's; Slurm's own comes up to a minute early.
+ *
+ * @param timeMin The job's time limit in minutes.
+ */
+export async function isNearlyUp(
+  client: SlurmClient,
+  slurm: SlurmJob,
+  timeMin: number | undefined,
+): Promise<boolean> {
+  if (timeMin === undefined) return true;
+  const details = await client.showJob(slurm.jobId);
+  const end = Date.parse(details?.find(({ name }) => name === slurm.name)?.endTime ?? "");
+  if (Number.isNaN(end)) return true;
+  const lead = signalLeadSec(timeMin);
+  const leftSec = (end - client.clock.now()) / 1000;
+  return leftSec <= Math.max(2 * lead, lead + 75);
+}

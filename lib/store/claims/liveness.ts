@@ -1,0 +1,111 @@
+import { errorCode, errorText, StoreError } from "../../core/errors.ts";
+import { HeartbeatSeries, readBeat } from "./heartbeat_series.ts";
+import { hasEnded, readClaim } from "./read_claim.ts";
+import type { ArtifactPaths } from "../layout.ts";
+import type { ClaimRecord } from "../record.ts";
+import { isRefusal, type Store } from "../store.ts";
+
+/** What one look at a claim tells. */
+export type Look =
+  /** Nobody holds the artifact. */
+  | { state: "absent" }
+  /** Its owner may live. `changed`: something happened since the look before (a beat, another claim). */
+  | { state: "alive"; holder: ClaimRecord; changed: boolean }
+  /** The file server did not answer: says nothing of the owner. */
+  | { state: "unknown"; why: string }
+  /** Its owner is provably gone, or has not beaten for a whole lease. */
+  | { state: "dead"; holder: ClaimRecord; why: string }
+  /** Its attempt has ended and only the claim's file is left; `removable` once it is anybody's. */
+  | { state: "ended"; holder: ClaimRecord; removable: boolean };
+
+/** An ended claim belongs to its owner for this long. */
+const ENDED_GRACE_MS = 1000;
+
+/**
+ * Watches who computes an artifact, and is the one judge of dead or alive (DESIGN section 4). By this observer's own
+ * monotonic clock: a file's time is only compared with itself, never with "now", since clocks differ.
+ */
+export class ClaimWatch {
+  readonly #store: Store;
+  readonly #paths: ArtifactPaths;
+  /**
+   * Pause no longer than this between two looks: a quarter of the holder's lease, since looks that are further apart than
+   * a third of it prove nothing.
+   */
+  longestPauseMs: number;
+  readonly #series: HeartbeatSeries = new HeartbeatSeries();
+  #ended: { id: string; since: number } | undefined;
+
+  /** @param paths The artifact to watch. */
+  constructor(store: Store, paths: ArtifactPaths) {
+    this.#store = store;
+    this.#paths = paths;
+    this.longestPauseMs = store.leaseSec * 250;
+  }
+
+  /** Looks once. @throws {StoreError} where the folder may not be read, or the claim is of a newer furu. */
+  async look(): Promise<Look> {
+    try {
+      return await this.#lookOnce();
+    } catch (error) {
+      const system = errorCode(error) ?? errorCode((error as Error).cause);
+      if (system === undefined) throw error;
+      // To wait for it to change would be in vain: a claim that nobody may read is no file server that is away.
+      if (error instanceof StoreError && isRefusal(error)) throw error;
+      return this.#forget({ state: "unknown", why: errorText(error) });
+    }
+  }
+
+  async #lookOnce(): Promise<Look> {
+    const { machine } = this.#store;
+    const before = machine.clock.monotonic();
+    const holder = await readClaim(this.#store, this.#paths);
+    if (!holder) return this.#forget({ state: "absent" });
+    this.longestPauseMs = holder.leaseSec * 250;
+    const beat = await readBeat(machine, this.#paths.claim);
+    if (!beat) return this.#forget({ state: "absent" });
+    const after = machine.clock.monotonic();
+    const changed = this.#series.add(`${holder.id} ${beat.seen}`, holder.leaseSec * 1000, before, after);
+    if (await hasEnded(this.#store, this.#paths, holder)) return this.#lookAtEnded(holder);
+    if (machine.isGone(holder.owner)) {
+      return { state: "dead", holder, why: `its process ${describeOwner(holder)} is gone` };
+    }
+    const { startedAt } = holder;
+    if (machine.isForsaken?.(holder.owner, { path: this.#paths.claim, startedAt })) {
+      return {
+        state: "dead",
+        holder,
+        why: `its process ${describeOwner(holder)} has begun anew (deno run --watch)`,
+      };
+    }
+    const hint = await this.#store.claimHint?.(holder);
+    if (hint !== undefined) return { state: "dead", holder, why: hint };
+    if (this.#series.expired) {
+      return {
+        state: "dead",
+        holder,
+        why: `no heartbeat of ${describeOwner(holder)} for ${holder.leaseSec} s`,
+      };
+    }
+    return { state: "alive", holder, changed };
+  }
+
+  #lookAtEnded(holder: ClaimRecord): Look {
+    const now = this.#store.machine.clock.monotonic();
+    if (this.#ended?.id !== holder.id) this.#ended = { id: holder.id, since: now };
+    const removable = now - this.#ended.since > ENDED_GRACE_MS || this.#store.machine.isGone(holder.owner);
+    return { state: "ended", holder, removable };
+  }
+
+  #forget(look: Look): Look {
+    this.#series.forget();
+    this.#ended = undefined;
+    return look;
+  }
+}
+
+/** Who holds a claim, for people. */
+export function describeOwner({ owner, backend, startedAt }: ClaimRecord): string {
+  const user = owner.user ? ` of ${owner.user}` : "";
+  return `pid ${owner.pid} on ${owner.host}${user} (${backend}, since ${startedAt})`;
+}

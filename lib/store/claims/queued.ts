@@ -1,0 +1,204 @@
+import { join } from "@std/path/posix/join";
+import { z } from "zod";
+import { errorCode } from "../../core/errors.ts";
+import type { ArtifactPaths } from "../layout.ts";
+import { privateName } from "../layout.ts";
+import { NewerError, ownerSchema, RECORD_SCHEMA } from "../record.ts";
+import { removeIfThere, type Store, storeError } from "../store.ts";
+
+const queuedRecord = z.object({
+  schema: z.literal(RECORD_SCHEMA),
+  /** The job's name: unique for ever. */
+  name: z.string(),
+  /** The run that submits it. */
+  run: z.string(),
+  /** Who submits it: until the id is known, its life is the job's. */
+  submitter: ownerSchema,
+  submittedAt: z.string(),
+  /** The cluster it is submitted to, where that is known: what another one says of it means nothing. */
+  cluster: z.string().exactOptional(),
+});
+
+const queuedId = z.object({
+  schema: z.literal(RECORD_SCHEMA),
+  name: z.string(),
+  jobId: z.string(),
+  cluster: z.string().exactOptional(),
+});
+
+/**
+ * What a scheduler knows of a queued job: why it will never begin; nothing when it may, or when that cannot be told.
+ */
+export type QueuedHint = (job: QueuedJob) => Promise<string | undefined>;
+
+/** A Slurm job that was, or is about to be, submitted for an artifact and has not begun. */
+export interface QueuedJob extends z.output<typeof queuedRecord> {
+  /** Its id, once that is known. */
+  jobId?: string;
+}
+
+/**
+ * Says that a job is about to be submitted for an artifact: a file written under a private name, then linked to
+ * `queued.json`, which is exclusive (DESIGN section 9).
+ *
+ * @returns `"held"` when another job is named there.
+ * @throws {StoreError} when the store cannot be written.
+ */
+export async function linkQueued(
+  store: Store,
+  paths: ArtifactPaths,
+  job: { name: string; run: string; cluster?: string },
+): Promise<"ours" | "held"> {
+  const { machine } = store;
+  const record: z.output<typeof queuedRecord> = {
+    schema: RECORD_SCHEMA,
+    name: job.name,
+    run: job.run,
+    submitter: machine.self,
+    submittedAt: new Date(machine.clock.now()).toISOString(),
+    ...(job.cluster === undefined ? {} : { cluster: job.cluster }),
+  };
+  const { queued } = filesOf(paths);
+  for (let turn = 0;; turn++) {
+    try {
+      await store.makeDir(paths.home);
+      const temporary = await store.writePrivate(paths.home, JSON.stringify(record), { sync: true });
+      try {
+        await machine.files.link(temporary, queued);
+      } finally {
+        await removeIfThere(machine, temporary);
+      }
+      return "ours";
+    } catch (error) {
+      // The answer to a link that worked can be lost: what is there tells.
+      const there = await readRecord(store, queued, queuedRecord);
+      if (there) return there.name === job.name ? "ours" : "held";
+      const code = errorCode(error);
+      // ENOENT: another process just removed the empty folder; EEXIST: what was there is gone again.
+      if ((code !== "ENOENT" && code !== "EEXIST") || turn > 100) throw storeError("write", queued, error);
+    }
+  }
+}
+
+/** Adds the id that Slurm gave to the job. Harmless when the job has begun meanwhile. */
+export async function writeQueuedId(
+  store: Store,
+  paths: ArtifactPaths,
+  job: { name: string; jobId: string; cluster?: string },
+): Promise<void> {
+  const { queued, id } = filesOf(paths);
+  const { name, jobId, cluster } = job;
+  const text = JSON.stringify({
+    schema: RECORD_SCHEMA,
+    name,
+    jobId,
+    ...(cluster === undefined ? {} : { cluster }),
+  });
+  try {
+    if ((await readRecord(store, queued, queuedRecord))?.name !== name) return;
+    const temporary = await store.writePrivate(paths.home, text, { sync: true });
+    try {
+      await store.machine.files.rename(temporary, id);
+    } finally {
+      await removeIfThere(store.machine, temporary);
+    }
+    // The job may have begun, and removed what it found, just before.
+    if ((await readRecord(store, queued, queuedRecord))?.name === name) return;
+    await removeIfThere(store.machine, id);
+    await removeIfThere(store.machine, paths.home);
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw storeError("write", id, error);
+  }
+}
+
+/** The job that is queued for an artifact; `undefined` where there is none. */
+export async function readQueued(store: Store, paths: ArtifactPaths): Promise<QueuedJob | undefined> {
+  const { queued, id } = filesOf(paths);
+  const record = await readRecord(store, queued, queuedRecord);
+  if (!record) return undefined;
+  // The id of another job is one that was left behind.
+  const known = await readRecord(store, id, queuedId);
+  if (known?.name !== record.name) return record;
+  const { jobId, cluster = record.cluster } = known;
+  return { ...record, jobId, ...(cluster === undefined ? {} : { cluster }) };
+}
+
+/**
+ * Removes `queued.json` when it names this job: it has begun, or ended, or was never submitted.
+ *
+ * @returns Was it there?
+ */
+export async function removeQueued(store: Store, paths: ArtifactPaths, name: string): Promise<boolean> {
+  const { files } = store.machine;
+  const { queued, id } = filesOf(paths);
+  if ((await readRecord(store, queued, queuedRecord))?.name !== name) return false;
+  // The id goes first: while `queued.json` is there nobody writes another one.
+  await removeIfThere(store.machine, id);
+  const trash = privateName(paths.home, "trash", store.machine);
+  try {
+    await files.rename(queued, trash);
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw storeError("remove", queued, error);
+    if (!await files.stat(trash)) return false;
+  }
+  const found = await readRecord(store, trash, queuedRecord);
+  // Somebody else was faster, and another job is queued by now: it is put back.
+  if (found && found.name !== name) await files.link(trash, queued).catch(() => {/* named anew already */});
+  await removeIfThere(store.machine, trash);
+  await removeIfThere(store.machine, paths.home);
+  return found?.name === name;
+}
+
+/** A queued job, for people. */
+export function describeQueued({ name, jobId, cluster, submitter, submittedAt }: QueuedJob): string {
+  const { user, pid, host } = submitter;
+  const where = cluster === undefined ? "" : ` on cluster ${cluster}`;
+  const who = `${user ? `${user}, ` : ""}pid ${pid} on ${host}`;
+  return `Slurm job ${
+    jobId ?? "(id not known yet)"
+  } ${name}${where}, submitted by ${who}, queued since ${submittedAt}`;
+}
+
+/** What to do about a queued job of which nothing is heard any more. */
+export function queuedAdvice(paths: ArtifactPaths, { run }: QueuedJob): string {
+  return `run 'furu cancel ${run}' where its Slurm is; if that knows no such job any more, remove ${
+    filesOf(paths).queued
+  }`;
+}
+
+function filesOf({ home }: ArtifactPaths): { queued: string; id: string } {
+  return { queued: join(home, "queued.json"), id: join(home, "queued.id.json") };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Reads a record; nothing where there is none, or a torn one (a power cut), which names no job. @throws {StoreError} of a newer furu. */
+async function readRecord<T extends z.ZodType>(
+  store: Store,
+  path: string,
+  schema: T,
+): Promise<z.output<T> | undefined> {
+  let text: string;
+  try {
+    text = await store.machine.files.readText(path);
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw storeError("read", path, error);
+  }
+  const json = parsed(text) as { schema?: unknown } | null;
+  const version = json?.schema;
+  if (typeof version === "number" && version > RECORD_SCHEMA) {
+    throw new NewerError("queued job", path, version);
+  }
+  const read = schema.safeParse(json);
+  if (read.success) return read.data;
+  // Who may not write there, and only looks, has no need to: it says nothing in any case.
+  await removeIfThere(store.machine, path).catch(() => {});
+  return undefined;
+}

@@ -1,0 +1,204 @@
+import { errorCode, errorText, ProtocolError, StoreError } from "../../core/errors.ts";
+import { artifactLabel } from "../../core/hash.ts";
+import type { FileInfo } from "../../core/system/files.ts";
+import { join } from "@std/path/posix/join";
+import { readClaim } from "../claims/read_claim.ts";
+import { type ArtifactPaths, type AttemptKey, attemptPaths } from "../layout.ts";
+import { DamagedError, parseSuccessRecord, type SuccessRecord } from "../record.ts";
+import { removeIfThere, type Store, storeError } from "../store.ts";
+
+/** A result that is ready to be committed. */
+export interface Commit {
+  /** Where everything of the artifact is. */
+  paths: ArtifactPaths;
+  /** The attempt that made it. */
+  attempt: AttemptKey;
+  /** The success record as text. */
+  text: string;
+  /** Does the attempt's folder belong to the result? */
+  files: boolean;
+  /** Id of the attempt whose record this one is to replace (forced, or found invalid), or {@link UNREADABLE}. */
+  replaces?: string;
+  /** Looks at the record as its readers will find it, before it counts; what it throws is thrown. @default nothing */
+  check?: (record: SuccessRecord) => Promise<void>;
+}
+
+/** In place of an attempt's id: what is to be replaced is damaged, so that nobody can tell whose it was. */
+export const UNREADABLE = "unreadable";
+
+/** More files than this are counted in the record, not named. */
+const MAX_SIZES = 1000;
+
+/**
+ * Makes a result the artifact's, by one exclusive link; everything has reached the disk before. The folders are not
+ * synced: a commit that is lost in a power cut only costs computing again, a torn record would cost a person.
+ *
+ * @returns `"superseded"` when somebody else's result was first: that one counts.
+ * @throws {StoreError} naming file and cause; then there is no record of this attempt.
+ * @throws {ProtocolError} when furu would refuse this very record when it reads it.
+ */
+export async function commitRecord(
+  store: Store,
+  commit: Commit,
+): Promise<"committed" | "superseded"> {
+  const { paths, attempt } = commit;
+  if (commit.files) {
+    const { files } = attemptPaths(paths, attempt);
+    await store.share(files);
+    await syncTree(store, files);
+  }
+  let temporary: string;
+  try {
+    temporary = await store.writePrivate(paths.home, commit.text, { sync: true });
+  } catch (error) {
+    throw storeError("write the success record of", paths.home, error);
+  }
+  try {
+    const record = await readBack(store, commit, temporary);
+    await commit.check?.(record);
+    return commit.replaces === undefined
+      ? await linkRecord(store, commit, temporary)
+      : await replaceRecord(store, commit, temporary, commit.replaces);
+  } finally {
+    await removeIfThere(store.machine, temporary);
+  }
+}
+
+/**
+ * Reads an artifact's success record; `undefined` where there is none.
+ *
+ * @param identity The artifact's identity, where it is known.
+ * @throws {StoreError} naming the file.
+ */
+export async function readRecord(
+  store: Store,
+  paths: ArtifactPaths,
+  { identity }: { identity?: string | undefined } = {},
+): Promise<SuccessRecord | undefined> {
+  const text = await store.read(paths.record);
+  return text === undefined ? undefined : parseSuccessRecord(text, paths.record, paths, identity);
+}
+
+/** Is there a record of this run? A damaged one is nobody's. @throws {StoreError} when it cannot be read. */
+export async function isStoredBy(store: Store, paths: ArtifactPaths, runId: string): Promise<boolean> {
+  return (await readOld(store, paths))?.run === runId;
+}
+
+/**
+ * The member of a success record that tells the sizes of an attempt's files, so that one that is lost or cut is noticed
+ * when the result is loaded.
+ */
+export async function sizesMember(store: Store, dir: string): Promise<string> {
+  const sizes = new Map<string, number>();
+  for await (const [path, { size }] of regularFiles(store, dir)) sizes.set(path.slice(dir.length + 1), size);
+  if (sizes.size <= MAX_SIZES) return `"sizes":${JSON.stringify(Object.fromEntries(sizes))}`;
+  const bytes = sizes.values().reduce((sum, size) => sum + size, 0);
+  return `"total":${JSON.stringify({ files: sizes.size, bytes })}`;
+}
+
+/** By the rules of its readers: one that they refuse would be in the way of every later attempt. */
+async function readBack(store: Store, { paths, text }: Commit, temporary: string): Promise<SuccessRecord> {
+  const written = await store.read(temporary);
+  if (written !== text) {
+    throw new StoreError(
+      `Cannot write the success record of ${paths.home}: it is not what was written when it is read`,
+    );
+  }
+  try {
+    return parseSuccessRecord(written, paths.record, paths);
+  } catch (cause) {
+    throw new ProtocolError(
+      `Cannot store the result of ${
+        artifactLabel(paths.name, paths.hash)
+      } as furu would refuse its record: ` +
+        `this is a bug of furu; nothing was stored, and what was stored before stays (${errorText(cause)})`,
+      { cause },
+    );
+  }
+}
+
+async function linkRecord(
+  store: Store,
+  { paths, attempt }: Commit,
+  temporary: string,
+): Promise<"committed" | "superseded"> {
+  for (let turn = 1;; turn++) {
+    try {
+      await store.machine.files.link(temporary, paths.record);
+      return "committed";
+    } catch (error) {
+      // The answer to a link that worked can be lost; a repeated request then says EEXIST.
+      const there = await readRecord(store, paths);
+      if (there) return there.id === attempt.id ? "committed" : "superseded";
+      if (turn === 3) throw storeError("commit", paths.record, error);
+    }
+  }
+}
+
+/** Only the holder of the claim replaces; a reader finds the old or the new record at every moment. */
+async function replaceRecord(
+  store: Store,
+  commit: Commit,
+  temporary: string,
+  replaces: string,
+): Promise<"committed" | "superseded"> {
+  const { files } = store.machine;
+  const { paths, attempt } = commit;
+  const old = await readOld(store, paths);
+  if (!old) return await linkRecord(store, commit, temporary);
+  const holder = await readClaim(store, paths);
+  if (old.id !== replaces || holder?.id !== attempt.id) return "superseded";
+  const kept = old.id === UNREADABLE
+    ? attemptPaths(paths, attempt).damaged
+    : attemptPaths(paths, { n: old.attempt, id: old.id }).replaced;
+  try {
+    await files.link(paths.record, kept);
+  } catch (error) {
+    // A replacement of the same record that failed before has made it.
+    if (errorCode(error) !== "EEXIST") throw storeError("keep the old record of", paths.record, error);
+  }
+  try {
+    await files.rename(temporary, paths.record);
+    return "committed";
+  } catch (error) {
+    if ((await readOld(store, paths))?.id === attempt.id) return "committed";
+    throw storeError("replace", paths.record, error);
+  }
+}
+
+/** What is to be replaced; one that is damaged has no id of its own. @throws {StoreError} for one of a newer furu. */
+async function readOld(
+  store: Store,
+  paths: ArtifactPaths,
+): Promise<Pick<SuccessRecord, "id" | "attempt" | "run"> | undefined> {
+  try {
+    return await readRecord(store, paths);
+  } catch (error) {
+    if (error instanceof DamagedError) return { id: UNREADABLE, attempt: 1 };
+    throw error;
+  }
+}
+
+async function syncTree(store: Store, dir: string): Promise<void> {
+  for await (const [path] of regularFiles(store, dir)) await syncFile(store, path);
+}
+
+/** The regular files of a folder and those in it: a symbolic link's target is none of ours, and a pipe has no size. */
+async function* regularFiles(store: Store, dir: string): AsyncGenerator<[path: string, info: FileInfo]> {
+  for (const entry of await store.machine.files.list(dir)) {
+    const path = join(dir, entry.name);
+    if (entry.isDirectory) yield* regularFiles(store, path);
+    else {
+      const info = await store.machine.files.stat(path);
+      if (info?.isFile) yield [path, info];
+    }
+  }
+}
+
+async function syncFile(store: Store, path: string): Promise<void> {
+  try {
+    await store.machine.files.sync(path);
+  } catch (error) {
+    throw storeError("sync", path, error);
+  }
+}

@@ -1,0 +1,208 @@
+import type { Config } from "../../core/config.ts";
+import { environmentVariables } from "../../core/environment.ts";
+import type { Owner } from "../../core/system/machine.ts";
+import { packed } from "../../core/packed.ts";
+import { pipelineFolder } from "../../core/project.ts";
+import type { SlurmJob } from "../record.ts";
+import { FURU_VERSION } from "../../core/version.ts";
+
+/** What git tells of the code that runs. */
+export interface GitState {
+  /** The commit that is checked out. */
+  commit: string;
+  /** Are there changes since? Left out where git did not say it in time. */
+  dirty?: boolean;
+}
+
+/** Which code computes, where a run keeps it. */
+export interface CodeVersion {
+  /** The digest of the user's local modules and of what decides how they are resolved. */
+  digest: string;
+  /** The snapshot of them, below `snapshots/` of the store. */
+  id: string;
+}
+
+/** Longest time that git may take: a huge work tree on a slow server must not hold up results. */
+const GIT_TIMEOUT_MS = 5000;
+/** How long a pipe of a git that has ended may be silent: what it started can hold it open for ever. */
+const GIT_SILENCE_MS = 250;
+
+/** How long what is known of the peak memory is good for. */
+const PEAK_MEMORY_MS = 100;
+
+/** Says where records come from (DESIGN section 4): versions, host, user, command, git, memory. */
+export class Provenance {
+  readonly #how: Config["recordGit"];
+  readonly #fixed: Record<string, unknown>;
+  readonly #entry: string | undefined;
+  #git: Promise<GitState | undefined> | undefined;
+  #peak: number | undefined;
+  #peakUntil = 0;
+
+  /**
+   * @param known `git`: what that said already in another process of the same run; `slurm`: the job; `code`: what
+   * computes; `entry`: URL of the pipeline's module, where it is not the main module.
+   */
+  constructor(
+    how: Config["recordGit"],
+    self: Owner,
+    { git: known, slurm, code, entry }: {
+      git?: GitState | null | undefined;
+      slurm?: SlurmJob | undefined;
+      code?: CodeVersion | undefined;
+      entry?: string | undefined;
+    } = {},
+  ) {
+    // Code that a run keeps stays what it was when git was asked.
+    this.#how = how === "uncached" && code !== undefined && known !== undefined ? "cached" : how;
+    this.#entry = entry;
+    if (known !== undefined && this.#how === "cached") this.#git = Promise.resolve(known ?? undefined);
+    this.#fixed = {
+      furu: FURU_VERSION,
+      deno: Deno.version.deno,
+      typescript: Deno.version.typescript,
+      os: `${Deno.build.os} ${osRelease()}`.trim(),
+      arch: Deno.build.arch,
+      host: self.host,
+      ...(self.user === undefined ? {} : { user: self.user }),
+      pid: Deno.pid,
+      command: commandLine(),
+      ...(slurm === undefined ? {} : { slurm }),
+      ...(code === undefined ? {} : { code: { digest: code.digest, snapshot: code.id } }),
+    };
+  }
+
+  /** The commit and state of the git tree that the pipeline is in; `undefined` without one. Asked once, unless `uncached`. */
+  async git(): Promise<GitState | undefined> {
+    if (this.#how === "ignore") return undefined;
+    if (this.#how === "uncached") return await askGit(pipelineFolder(this.#entry));
+    return await (this.#git ??= askGit(pipelineFolder(this.#entry)));
+  }
+
+  /** Looked up now and then only: that costs as much as a small task's whole record. */
+  #peakMemory(): number | undefined {
+    const now = performance.now();
+    if (now >= this.#peakUntil) {
+      this.#peak = peakMemory();
+      this.#peakUntil = now + PEAK_MEMORY_MS;
+    }
+    return this.#peak;
+  }
+
+  /** For a record that is about to be written. */
+  async collect(): Promise<Record<string, unknown>> {
+    const git = await this.git();
+    const peakMemoryBytes = this.#peakMemory();
+    return {
+      ...this.#fixed,
+      ...(git === undefined ? {} : { git }),
+      ...(peakMemoryBytes === undefined ? {} : { peakMemoryBytes }),
+    };
+  }
+}
+
+async function askGit(folder: string | undefined): Promise<GitState | undefined> {
+  if (folder === undefined) return undefined;
+  try {
+    const [commit, changes] = await Promise.all([
+      git(folder, ["rev-parse", "--verify", "--quiet", "HEAD"]),
+      git(folder, ["status", "--porcelain", "--untracked-files=no"]),
+    ]);
+    const id = commit?.trim();
+    if (!id) return undefined;
+    return changes === undefined ? { commit: id } : { commit: id, dirty: changes.trim() !== "" };
+  } catch {
+    // No git, or no permission to run it: provenance is never required.
+    return undefined;
+  }
+}
+
+/** What git says; nothing when it fails or takes too long. */
+async function git(folder: string, args: string[]): Promise<string | undefined> {
+  const child = new Deno.Command("git", {
+    args: ["-C", folder, "--no-optional-locks", "-c", "core.fsmonitor=false", ...args],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "null",
+    detached: true, // a group of its own, so that all of it can be killed
+    ...gitEnvironment(),
+  }).spawn();
+  const reader = child.stdout.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  const reading = (async () => {
+    for (let next; !(next = await reader.read()).done;) text += decoder.decode(next.value, { stream: true });
+  })().catch(() => {/* a pipe that breaks has ended */});
+  try {
+    const status = await within(child.status, GIT_TIMEOUT_MS) ??
+      // While a task beside it keeps this process busy the time goes by unseen: perhaps it had ended.
+      await within(child.status, GIT_SILENCE_MS);
+    if (status === undefined) {
+      killGroup(child);
+      child.unref(); // one that waits for a server that is gone cannot even be killed
+      return undefined;
+    }
+    await within(reading, GIT_SILENCE_MS);
+    return status.success ? text : undefined;
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+}
+
+/** The environment without what names another repository than that of the folder, as it is within git's own hooks. */
+function gitEnvironment(): { env: Record<string, string>; clearEnv: true } | Record<never, never> {
+  const env = environmentVariables();
+  const names = ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX"]
+    .filter((name) => env[name] !== undefined);
+  if (names.length === 0) return {};
+  for (const name of names) delete env[name];
+  return { env, clearEnv: true };
+}
+
+function killGroup(child: Deno.ChildProcess): void {
+  for (const kill of [() => Deno.kill(-child.pid, "SIGKILL"), () => child.kill("SIGKILL")]) {
+    try {
+      return kill();
+    } catch { /* it has ended, or only programs by name may be started: then the other way */ }
+  }
+}
+
+/** What a promise gives within so many milliseconds, else `undefined`. */
+async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<undefined>((resolve) => timer = setTimeout(() => resolve(undefined), ms));
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The highest resident memory of this process so far, as the kernel counts it (proc(5), VmHWM). */
+function peakMemory(): number | undefined {
+  try {
+    const kib = /^VmHWM:\s*(\d+) kB$/m.exec(Deno.readTextFileSync("/proc/self/status"))?.[1];
+    return kib === undefined ? undefined : Number(kib) * 1024;
+  } catch {
+    return undefined;
+  }
+}
+
+function osRelease(): string {
+  try {
+    return Deno.osRelease();
+  } catch {
+    return "";
+  }
+}
+
+/** The command line, without what may be a secret in the environment. */
+function commandLine(): string[] {
+  const own = packed();
+  if (own !== undefined) return [own.file, ...Deno.args];
+  try {
+    return [Deno.execPath(), Deno.mainModule, ...Deno.args];
+  } catch {
+    return [Deno.mainModule, ...Deno.args];
+  }
+}

@@ -1,0 +1,168 @@
+import type { z } from "zod";
+import type { Hash } from "../../core/hash.ts";
+
+/** The key by which artifacts are recognised, whichever copy of furu made them. */
+export const ARTIFACT: unique symbol = Symbol.for("furu.artifact") as never;
+
+/** What {@link Task.create} is given. Its functions work when destructured. */
+export interface CreateContext<P = unknown> {
+  /** The parsed parameters, deeply frozen. */
+  readonly params: P;
+  /** This attempt's own folder, absolute; made when first read. Paths into it may be returned: they move with the store. */
+  readonly dir: string;
+  /**
+   * A folder that survives failed and preempted attempts and is removed on success; made when first read. To return a path
+   * into it is an error.
+   */
+  readonly checkpointDir: string;
+  /** Which attempt this is, from 1. */
+  readonly attempt: number;
+  /** The artifact's hash. */
+  readonly hash: Hash;
+  /** Aborts when the attempt is to end: a time limit, a cancelled run, a lost claim. */
+  readonly signal: AbortSignal;
+  /** Writes to the attempt's log. */
+  readonly log: TaskLog;
+  /** Tells how far the task is. @param fraction From 0 to 1. @param message A few words. */
+  readonly progress: (fraction: number, message?: string) => void;
+  /** Runs a program, with its output in the attempt's log. */
+  readonly run: RunProgram;
+}
+
+/** The log of an attempt: a message and, if any, fields that belong to it. */
+export interface TaskLog {
+  /** For finding faults. */
+  debug(message: string, fields?: Record<string, unknown>): void;
+  /** What happened. */
+  info(message: string, fields?: Record<string, unknown>): void;
+  /** What may be wrong. */
+  warn(message: string, fields?: Record<string, unknown>): void;
+  /** What is wrong. */
+  error(message: string, fields?: Record<string, unknown>): void;
+}
+
+/** Options of `ctx.run`. */
+export interface RunProgramOptions {
+  /** Working directory. @default the process's own */
+  cwd?: string | URL;
+  /** Environment variables added to the process's own. */
+  env?: Record<string, string>;
+  /** Text or bytes for its standard input. @default nothing */
+  stdin?: string | Uint8Array;
+  /** Where its output goes: the attempt's log, a file, or back as text. @default "log" */
+  stdout?: "log" | "text" | (string & Record<never, never>);
+}
+
+/** A word of a command: numbers are written out, `file:` URLs become paths. */
+export type CommandWord = string | number | URL;
+
+/** Runs a program without a shell; throws with the command, the exit code and the end of stderr. */
+export interface RunProgram {
+  /** Returns what the program printed. */
+  (command: readonly CommandWord[], options: RunProgramOptions & { stdout: "text" }): Promise<string>;
+  /** Resolves when the program has ended with exit code 0. */
+  (command: readonly CommandWord[], options?: RunProgramOptions): Promise<void>;
+}
+
+/** What `load` and `validate` are given. */
+export interface StoredContext<P = unknown, T = unknown> {
+  /** The parsed parameters, deeply frozen. */
+  readonly params: P;
+  /** The folder with the attempt's files, absolute. */
+  readonly dir: string;
+  /** The value as it was stored. */
+  readonly value: T;
+}
+
+/** A task as the rest of furu sees it, with its types forgotten. */
+export interface TaskDefinition {
+  /** The identity: `/`-separated words. */
+  readonly name: string;
+  /** Checks the parameters. */
+  readonly params: z.ZodObject;
+  /** Computes the value. */
+  readonly create: (ctx: CreateContext) => unknown;
+  /** Turns the stored value into what `get` returns. */
+  readonly load?: (ctx: StoredContext) => unknown;
+  /** Says whether a stored value is (still) good; may throw ValidationError. */
+  readonly validate?: (ctx: StoredContext) => boolean | void | Promise<boolean | void>;
+  /** Dependencies besides those that the parameters hold. */
+  readonly dependencies?: (params: never) => Iterable<Artifact>;
+  /** The Slurm spec that an artifact needs. */
+  readonly spec: string | ((params: never) => string);
+  /** Part of the identity. */
+  readonly version?: string | number;
+  /** Top-level parameters that are no part of the identity. */
+  readonly unhashed: readonly string[];
+  /** Values with which a top-level parameter is left out of the identity. */
+  readonly legacy: Readonly<Record<string, unknown>>;
+  /** Seconds that an attempt may take. */
+  readonly timeLimit?: number | ((params: never) => number);
+  /** URL of the module that called `defineTask`, where known. */
+  readonly module?: string;
+  /** Where `defineTask` was called, where known, as in a stack: `file:///x/pipeline.ts:12:9`. */
+  readonly place?: string;
+}
+
+/** What an artifact carries for furu itself. */
+export interface ArtifactCore {
+  /** Version of this interface, for pipelines that bring their own copy of furu. */
+  readonly version: 1;
+  /** What the artifact is an application of. */
+  readonly task: TaskDefinition;
+  /** Canonical JSON of the identity: the hash is over these bytes. */
+  readonly identity: string;
+  /** Artifacts in the parameters, then those of `dependencies(params)`, each once. */
+  readonly dependencies: readonly Artifact[];
+  /** Of one that was found in a stored value and that the code which is loaded here does not make: it is not computed. */
+  readonly loadOnly?: LoadOnly;
+}
+
+/** Why an artifact can be loaded here and not computed. */
+export interface LoadOnly {
+  /** Why, and what to do: goes on from "Cannot compute it as". */
+  readonly why: string;
+  /** What is known of it, to be kept in other values and handed to other processes. */
+  readonly kept: object;
+  /** Had its task a `validate` (or may have had one), which is not known here? */
+  readonly unchecked: boolean;
+}
+
+/**
+ * A task applied to parameters: what is computed once and loaded ever after.
+ *
+ * @typeParam T What `get` returns for it.
+ * @typeParam P Its parsed parameters.
+ */
+export interface Artifact<out T = unknown, out P = unknown> {
+  /** For furu itself. */
+  readonly [ARTIFACT]: ArtifactCore;
+  /** The task's name. */
+  readonly name: string;
+  /** What it is stored under. */
+  readonly hash: Hash;
+  /** The parsed parameters, deeply frozen. */
+  readonly params: P;
+  /** Holds the type of the value; never there at run time. */
+  readonly "~value"?: T;
+  /** `toy/Train(4f0c12ab)`. */
+  toString(): string;
+}
+
+/** The type of the value that `get` returns for an artifact. */
+export type Value<A> = A extends Artifact<infer T> ? T : never;
+
+/** Is it an artifact, whichever copy of furu made it? */
+export function isArtifact(value: unknown): value is Artifact {
+  return typeof value === "object" && value !== null && ARTIFACT in value;
+}
+
+/** An artifact's identity; `undefined` where only its hash is known, and to read it is an error. */
+export function knownIdentity(artifact: Artifact): string | undefined {
+  return Object.getOwnPropertyDescriptor(artifact[ARTIFACT], "identity")?.value;
+}
+
+/** The name and hash of an artifact, `undefined` for any other object: what an artifact inside a value is encoded as. */
+export function artifactReference(value: object): readonly [name: string, hash: Hash] | undefined {
+  return ARTIFACT in value ? [(value as Artifact).name, (value as Artifact).hash] : undefined;
+}

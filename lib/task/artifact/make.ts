@@ -1,0 +1,154 @@
+import { canonicalJson } from "../../core/json/canonical.ts";
+import { ValidationError } from "../../core/errors.ts";
+import { chainText, hashText } from "../../core/hash.ts";
+import { type Artifact, type ArtifactCore, artifactReference, type TaskDefinition } from "./artifact.ts";
+import { ArtifactObject } from "./artifact_object.ts";
+import { freezeParams } from "./freeze.ts";
+import { declaredDependencies, identityParams, identityText, uniqueArtifacts } from "./identity.ts";
+
+/**
+ * The artifact of a task with these parsed parameters: frozen, hashed, its dependencies known.
+ *
+ * @throws ValidationError naming the path of a parameter without a canonical form, or for dependencies that are no
+ * artifacts or depend on this artifact itself.
+ */
+export function makeArtifact(task: TaskDefinition, parsed: Record<string, unknown>): Artifact {
+  const counting = identityParams(task, parsed);
+  const found: Artifact[] = [];
+  const params = freezeParams(parsed, found);
+  if (!task.dependencies) return build(task, params, counting, found, []);
+  return withDeclared(task, params, counting, found);
+}
+
+function build(
+  task: TaskDefinition,
+  params: unknown,
+  counting: string,
+  found: Artifact[],
+  declared: readonly Artifact[],
+): Artifact {
+  const identity = identityText(task, counting, declared);
+  const dependencies = uniqueArtifacts(declared.length === 0 ? found : [...found, ...declared]);
+  const core: ArtifactCore = { version: 1, task, identity, dependencies };
+  return new ArtifactObject(core, hashText(identity), params);
+}
+
+/** An artifact whose `dependencies` run now. */
+interface Opened {
+  /** Its task and all of its parameters: those that do not count are what its own `dependencies` and `create` see. */
+  readonly key: string;
+  readonly make: () => Artifact;
+}
+
+// The artifacts whose `dependencies` ran within the outermost one that runs now (a task that refers to itself can meet
+// the same artifact exponentially often). Emptied when that one is made.
+const made = new Map<string, Artifact>();
+/** Those whose `dependencies` run now, each called by the one before. */
+const opened: Opened[] = [];
+const openKeys = new Set<string>();
+/** Those that others wait for, from the outermost one downwards: each was too deep below the one before. */
+const waiting: Opened[] = [];
+/** What is to be made first. Kept, since the user's code between here and there may catch what is thrown. */
+let first: Opened | undefined;
+
+/** So many `dependencies` may call each other: some 1,000 of them are as deep as the call stack. */
+const MOST_OPENED = 200;
+/** So many artifacts are kept where any are. */
+const MOST_KEPT = 100_000;
+let keeps = false;
+/** So often they are begun anew, below: a chain of more than 100,000 has no end. */
+const MOST_WAITING = 1100;
+
+/** Is thrown through the user's `dependencies` in order to make something below them first. */
+class TooDeep extends Error {}
+
+function withDeclared(task: TaskDefinition, params: unknown, counting: string, found: Artifact[]): Artifact {
+  const key = `${task.name} ${canonicalJson(params, { artifactReference })}`;
+  const one: Opened = {
+    key,
+    make: () => build(task, params, counting, found, declaredDependencies(task, params)),
+  };
+  return made.get(key) ?? (opened.length === 0 ? makeOutermost(one) : makeOpened(one));
+}
+
+/**
+ * Makes an artifact whose `dependencies` may go any depth. Beyond some depth they are left again, what is in the middle
+ * is made from here, and they are begun anew: they return the same, and find made what they call. In all that is
+ * twice the work.
+ */
+function makeOutermost(one: Opened): Artifact {
+  waiting.push(one);
+  try {
+    for (;;) {
+      const next = waiting.at(-1)!;
+      try {
+        const artifact = makeOpened(next);
+        waiting.pop();
+        if (next === one) return artifact;
+      } catch (error) {
+        if (!first) throw error;
+        if (waiting.some(({ key }) => key === first!.key)) throw cycleError(waiting, first.key);
+        if (waiting.length === MOST_WAITING) throw endlessError(one.key);
+        waiting.push(first);
+      }
+      first = undefined;
+    }
+  } finally {
+    if (!keeps || made.size > MOST_KEPT) made.clear();
+    waiting.length = 0;
+    first = undefined;
+  }
+}
+
+/**
+ * From now on artifacts with `dependencies` are made once in this process: for workers, which make a long chain again
+ * for each of its artifacts. Elsewhere `dependencies` may return other things when they are called again.
+ */
+export function keepDeclared(): void {
+  keeps = true;
+  made.clear();
+}
+
+function makeOpened(one: Opened): Artifact {
+  if (openKeys.has(one.key)) throw cycleError(opened, one.key);
+  if (opened.length === MOST_OPENED) {
+    // From the middle, so that what lies beside the deepest one is not too deep again.
+    first ??= opened[MOST_OPENED / 2]!;
+    throw new TooDeep("Furu makes the artifacts below first: do not catch this");
+  }
+  opened.push(one);
+  openKeys.add(one.key);
+  try {
+    const artifact = one.make();
+    if (first) throw new TooDeep("Furu makes the artifacts below first: do not catch this");
+    made.set(one.key, artifact);
+    return artifact;
+  } finally {
+    opened.pop();
+    openKeys.delete(one.key);
+  }
+}
+
+function endlessError(key: string): ValidationError {
+  return new ValidationError(
+    `Cannot make ${label(key)} as its 'dependencies' go too deep, ${
+      MOST_OPENED / 2 * MOST_WAITING
+    } of them call each other: has that an end?`,
+  );
+}
+
+/** So much is shown of the parameters of an artifact of a cycle. */
+const MAX_PARAMS_CHARS = 200;
+
+function cycleError(open: readonly Opened[], key: string): ValidationError {
+  const keys = open.map((each) => each.key);
+  const cycle = [...keys.slice(keys.indexOf(key)), key].map(label);
+  return new ValidationError(`Cannot make an artifact that depends on itself: ${chainText(cycle)}`);
+}
+
+function label(key: string): string {
+  const space = key.indexOf(" ");
+  const params = key.slice(space + 1);
+  const shown = params.length > MAX_PARAMS_CHARS ? `${params.slice(0, MAX_PARAMS_CHARS)}...` : params;
+  return `${key.slice(0, space)}(${shown})`;
+}

@@ -1,0 +1,250 @@
+import type { Outcome } from "../../run/outcome.ts";
+import { writeAll } from "../../ui/write_all.ts";
+import { catchUnhandled } from "./blame.ts";
+import { signalGroup } from "../protocol/group.ts";
+import { LineChannel } from "../protocol/line_channel.ts";
+import { markBytes } from "../protocol/mark.ts";
+import { PROTOCOL_VERSION } from "../protocol/protocol_version.ts";
+import { ProgressSender } from "./progress_sender.ts";
+import { WorkerTraces } from "./traces.ts";
+import type { ArtifactPayload, SupervisorMessage, TaskMessage } from "../protocol/protocol.ts";
+
+/** An attempt as {@link Compute} is given it. */
+export interface ComputeTask extends Omit<TaskMessage, "artifacts" | "parts" | "type" | "mark" | "forget"> {
+  /**
+   * What was sent of artifacts, of the root and all below it too, except what was taken out for an earlier task: their
+   * texts may be large.
+   */
+  artifacts: Map<string, ArtifactPayload>;
+  /** Was this process told to forget what it made for earlier tasks? */
+  forget: boolean;
+  /** What the supervisor was started with. */
+  config: unknown;
+}
+
+/** What {@link Compute} may do besides computing. */
+export interface ComputeIo {
+  /** Tells how far the task is. @param fraction From 0 to 1. @param message A few words. */
+  progress(fraction: number, message?: string): void;
+  /** Tells the user of something that does not make it fail. */
+  warn(text: string): void;
+  /** Keeps what the task does to this process from the next. */
+  traces: WorkerTraces;
+}
+
+/** Makes an attempt: computes and commits. What it throws is a protocol failure: a bug of furu. */
+export type Compute = (task: ComputeTask, signal: AbortSignal, io: ComputeIo) => Promise<Outcome>;
+
+/** Options of {@link runChild}. */
+export interface ChildOptions {
+  /** Path of the supervisor's socket. */
+  socket: string;
+  /** Which process this is, as the supervisor named it. */
+  token: string;
+  /** Makes an attempt. */
+  compute: Compute;
+}
+
+interface RunningTask {
+  id: number;
+  abort: AbortController;
+  /** Resolves when an error of this task that nobody handles decides its outcome. */
+  failed: PromiseWithResolvers<Outcome>;
+  /** Was this process asked to stop by a signal meanwhile? */
+  signalled: boolean;
+  ended: boolean;
+}
+
+/**
+ * The main loop of a computing process: takes one task after another from its supervisor until it is told to stop
+ * or the supervisor is gone.
+ *
+ * @param options Where the supervisor is and what computes.
+ */
+export async function runChild(options: ChildOptions): Promise<never> {
+  const child = new Child(options.compute);
+  // A stop signal reaches everybody of a job at once; what it means is decided by the supervisor alone.
+  for (const signal of ["SIGTERM", "SIGINT", "SIGUSR1"] as const) {
+    Deno.addSignalListener(signal, () => child.signalled());
+  }
+  const conn = await Deno.connect({ transport: "unix", path: options.socket });
+  await child.prepare();
+  const channel = new LineChannel(conn, (line) => child.receive(line));
+  child.channel = channel;
+  await channel.send({ type: "hello", v: PROTOCOL_VERSION, token: options.token, pid: Deno.pid });
+  await channel.ended;
+  // The supervisor is gone: so is all that this process started, which leaving by oneself would spare.
+  signalGroup(Deno.pid, "SIGKILL");
+  Deno.exit(70); // where it leads no group
+}
+
+class Child {
+  channel: LineChannel | undefined;
+  readonly #compute: Compute;
+  readonly #artifacts = new Map<string, ArtifactPayload>();
+  readonly #parts = new Map<string, string[]>();
+  #forget = false;
+  readonly #blame = catchUnhandled<RunningTask>((error, task) => this.#unhandled(error, task));
+  #traces!: WorkerTraces;
+  #parse: ((line: string) => SupervisorMessage) | undefined;
+  #config: unknown;
+  #task: RunningTask | undefined;
+  #last: RunningTask | undefined;
+  #replaceMe = false;
+
+  constructor(compute: Compute) {
+    this.#compute = compute;
+  }
+
+  /** Once this process has set up all of its own. */
+  async prepare(): Promise<void> {
+    this.#traces = new WorkerTraces((text) => writeAll(Deno.stderr, text));
+    const { supervisorMessageSchema } = await import("../protocol/protocol.ts");
+    this.#parse = (line) => supervisorMessageSchema.parse(JSON.parse(line));
+  }
+
+  signalled(): void {
+    if (this.#task) this.#task.signalled = true;
+  }
+
+  receive(line: string): void {
+    let message: SupervisorMessage;
+    try {
+      message = this.#parse!(line);
+    } catch (error) {
+      console.error(`furu: Cannot read a message of the supervisor: ${error}`);
+      Deno.exit(70); // without an outcome: the supervisor sees a process that died, and this text
+    }
+    switch (message.type) {
+      case "configure":
+        this.#config = message.config;
+        return;
+      case "task":
+        void this.#run(message);
+        return;
+      case "artifacts":
+        return this.#learn(message);
+      case "abort":
+        if (this.#task?.id === message.id) this.#task.abort.abort(abortReason(message));
+        return;
+      case "stop":
+        Deno.exit(0);
+    }
+  }
+
+  #learn({ artifacts, parts = [], forget }: Pick<TaskMessage, "artifacts" | "parts" | "forget">): void {
+    if (forget) {
+      this.#forget = true;
+      this.#artifacts.clear();
+      this.#parts.clear();
+    }
+    for (const { hash, params } of parts) this.#parts.set(hash, [...this.#parts.get(hash) ?? [], params]);
+    for (const hash in artifacts) {
+      const payload = artifacts[hash]!;
+      const before = this.#parts.get(hash);
+      if (before) payload.params = [...before, payload.params].join("");
+      this.#parts.delete(hash);
+      this.#artifacts.set(hash, payload);
+    }
+  }
+
+  async #run(message: TaskMessage): Promise<void> {
+    const { artifacts, parts, mark, type: _type, forget, ...rest } = message;
+    this.#learn({ artifacts, parts, forget });
+    const known = { artifacts: this.#artifacts, forget: this.#forget };
+    this.#forget = false;
+    const task: RunningTask = {
+      id: message.id,
+      abort: new AbortController(),
+      failed: Promise.withResolvers(),
+      signalled: false,
+      ended: false,
+    };
+    this.#task = this.#last = task;
+    const progress = new ProgressSender((fraction, text) => {
+      void this.channel?.send({
+        type: "progress",
+        id: task.id,
+        fraction,
+        ...(text === undefined ? {} : { message: text }),
+      });
+    });
+    const computing = this.#blame.within(task, () =>
+      this.#attempt(
+        { ...rest, ...known, config: this.#config },
+        task.abort.signal,
+        {
+          progress: (fraction, text) => progress.report(fraction, text),
+          warn: (text) => void this.channel?.send({ type: "warning", id: task.id, text }),
+          traces: this.#traces,
+        },
+      ));
+    let outcome = await Promise.race([computing, task.failed.promise]);
+    task.ended = true;
+    this.#task = undefined;
+    progress.stop();
+    this.#traces.end(this.#blame.leftBy(task));
+    if (outcome.kind === "failed" && task.signalled) outcome = { ...outcome, signalled: true };
+    const marked = printMark(mark);
+    await this.channel?.send({
+      type: "outcome",
+      id: task.id,
+      outcome,
+      marked,
+      replaceMe: this.#replaceMe || this.#traces.spoilt || !marked,
+      rss: Deno.memoryUsage().rss,
+    });
+  }
+
+  async #attempt(task: ComputeTask, signal: AbortSignal, io: ComputeIo): Promise<Outcome> {
+    try {
+      return await this.#compute(task, signal, io);
+    } catch (error) {
+      const { failedOutcome } = await import("../../run/failed_outcome.ts");
+      const { unstartable } = error as { unstartable?: unknown }; // only furu's own code ends here
+      return { ...failedOutcome(error, "protocol"), ...(unstartable === true ? { unstartable } : {}) };
+    }
+  }
+
+  /** An error that nobody handles: of the task that runs it decides the outcome; of an earlier one it is told. */
+  async #unhandled(error: unknown, blamed: RunningTask | undefined): Promise<void> {
+    // Whatever raised it may go on by itself: nothing else should be computed beside it.
+    this.#replaceMe = true;
+    const { failedOutcome } = await import("../../run/failed_outcome.ts");
+    const task = blamed ?? this.#task ?? this.#last;
+    if (task === undefined) {
+      console.error("furu: an error outside of any task:", error);
+      return;
+    }
+    if (!task.ended) {
+      task.failed.resolve(failedOutcome(error));
+      task.abort.abort(error);
+      return;
+    }
+    const info = failedOutcome(error).error;
+    const text = `furu: an error that nobody handled, after this attempt had ended:\n${
+      info.stack ?? info.message
+    }\n`;
+    await this.channel?.send({ type: "floating", id: task.id, text });
+  }
+}
+
+function abortReason({ reason, limit }: { reason: string; limit: boolean }): DOMException {
+  return new DOMException(reason, limit ? "TimeoutError" : "AbortError");
+}
+
+/** Ends a task's output. @returns `false` when the task has closed the output or broken it. */
+function printMark(mark: string): boolean {
+  const bytes = markBytes(mark);
+  const deadline = performance.now() + 1000;
+  for (let at = 0; at < bytes.length;) {
+    try {
+      at += Deno.stdout.writeSync(bytes.subarray(at));
+    } catch (error) {
+      // A program that shares the pipe may have made it non-blocking, and it may be full.
+      if (!(error instanceof Deno.errors.WouldBlock) || performance.now() > deadline) return false;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
+  return true;
+}

@@ -1,0 +1,123 @@
+import { z } from "zod";
+import type { ErrorInfo } from "../../run/outcome.ts";
+
+/** One artifact as a message carries it: enough to make it again, without parsing its parameters again. */
+export const artifactPayloadSchema = z.object({
+  /** URL of the module that called `defineTask`, where known. */
+  module: z.string().optional(),
+  /** The task's name. */
+  name: z.string(),
+  /** The parsed parameters as canonical JSON, artifacts in them by reference; of a kept one what is known of it. */
+  params: z.string(),
+  /** Is it one that can only be loaded where it comes from? */
+  kept: z.literal(true).optional(),
+});
+
+const errorInfoSchema: z.ZodType<ErrorInfo> = z.object({
+  name: z.string(),
+  message: z.string(),
+  stack: z.string().optional(),
+  code: z.string().optional(),
+});
+
+const outcomeSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("success") }),
+  z.object({
+    kind: z.literal("failed"),
+    failure: z.enum(["compute", "protocol"]),
+    error: errorInfoSchema,
+    lasting: z.boolean().optional(),
+    signalled: z.boolean().optional(),
+    unstartable: z.boolean().optional(),
+  }),
+  z.object({ kind: z.literal("preempted") }),
+  z.object({ kind: z.literal("superseded") }),
+]);
+
+/** The first line that a computing process sends. */
+export const helloSchema = z.object({
+  type: z.literal("hello"),
+  v: z.number(),
+  /** Which process it is, as its supervisor named it. */
+  token: z.string(),
+  pid: z.int(),
+});
+
+const payloadMembers = {
+  /** Artifacts that are needed for tasks, and that this process was not sent before, by hash. */
+  artifacts: z.record(z.string(), artifactPayloadSchema),
+  /** The parameters of an artifact begin with these: those of its payload go on where the last one ends. */
+  parts: z.array(z.object({ hash: z.string(), params: z.string() })).optional(),
+  /** Forget all artifacts that were sent before this message. */
+  forget: z.boolean().optional(),
+};
+
+/** An attempt to make. */
+const taskMessageSchema = z.object({
+  type: z.literal("task"),
+  ...payloadMembers,
+  /** Number of the task, unique in its process. */
+  id: z.int(),
+  /** URL of the module that the run was started with. */
+  entry: z.string().optional(),
+  /** Hash of the artifact to compute. */
+  root: z.string(),
+  /** `n` for people, `id` for the files. */
+  attempt: z.object({ n: z.int(), id: z.string() }),
+  /** The run that this attempt belongs to. */
+  run: z.string().optional(),
+  /** The spec of the worker. */
+  spec: z.string(),
+  /** Which backend runs it, for records. */
+  backend: z.string(),
+  /** Id of the attempt whose result is to be replaced. */
+  replace: z.string().optional(),
+  /** What to print after the task, to tell its output from the next one's. */
+  mark: z.string(),
+});
+
+/** What a supervisor says. */
+export const supervisorMessageSchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("configure"), v: z.number(), config: z.unknown().optional() }),
+  taskMessageSchema,
+  // What a task needs that is too much for one message comes before it.
+  z.object({ type: z.literal("artifacts"), ...payloadMembers }),
+  z.object({ type: z.literal("abort"), id: z.int(), reason: z.string(), limit: z.boolean() }),
+  z.object({ type: z.literal("stop") }),
+]);
+
+/** What a computing process says after its hello. */
+export const childMessageSchema = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("progress"),
+    id: z.int(),
+    fraction: z.number(),
+    message: z.string().optional(),
+  }),
+  z.object({
+    type: z.literal("outcome"),
+    id: z.int(),
+    outcome: outcomeSchema,
+    /** Was the mark printed? */
+    marked: z.boolean(),
+    /** The process must not be given another task. */
+    replaceMe: z.boolean(),
+    /** How much memory it has, in bytes. */
+    rss: z.number().optional(),
+  }),
+  /** For the user, of an attempt that goes on. */
+  z.object({ type: z.literal("warning"), id: z.int(), text: z.string() }),
+  /** An error of an attempt that had ended: text for that one's log. */
+  z.object({ type: z.literal("floating"), id: z.int(), text: z.string() }),
+]);
+
+/** One artifact as a message carries it. */
+export type ArtifactPayload = z.infer<typeof artifactPayloadSchema>;
+/** The first line of a connection. */
+export type Hello = z.infer<typeof helloSchema>;
+/** An attempt to make. */
+export type TaskMessage = z.infer<typeof taskMessageSchema>;
+/** What a supervisor says. */
+export type SupervisorMessage = z.infer<typeof supervisorMessageSchema>;
+/** What a computing process says after its hello. */
+export type ChildMessage = z.infer<typeof childMessageSchema>;

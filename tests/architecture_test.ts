@@ -1,21 +1,45 @@
 import { assert, assertArrayIncludes, assertEquals, assertStringIncludes } from "@std/assert";
 import { walk } from "@std/fs/walk";
 import { fromFileUrl } from "@std/path/from-file-url";
+import { dirname } from "@std/path/dirname";
 import { join } from "@std/path/join";
 import { relative } from "@std/path/relative";
 import { toFileUrl } from "@std/path/to-file-url";
 import { describe, it } from "@std/testing/bdd";
 
-/** The folders of lib/ by level: a file imports from lower levels, or from its own folder. */
+/**
+ * The folders of lib/ by level: a file imports from lower levels, or from its own folder. A folder inside of another
+ * one is a level of its own.
+ */
 const LEVELS: readonly string[][] = [
   ["core"],
-  ["task", "store", "ui"],
-  ["plan", "run", "queue"],
-  ["schedule", "worker", "snapshot"],
-  ["local", "pool"],
+  ["core/json", "core/system"],
+  ["task/artifact", "store", "ui"],
+  ["task/schema", "store/claims"],
+  ["task", "store/results"],
+  ["plan", "run/traces", "queue"],
+  ["run/output"],
+  ["run"],
+  ["run/get", "worker/protocol"],
+  ["worker/child"],
+  ["worker"],
+  ["schedule", "snapshot"],
+  ["local", "remote"],
+  ["pool"],
+  ["pool/controller", "pool/worker"],
+  ["slurm/client"],
+  ["slurm/jobs"],
+  ["slurm/run"],
+  ["slurm/dag", "slurm/pool"],
   ["slurm"],
   ["pack"],
+  ["cli/view"],
+  ["cli/program"],
+  ["cli/roots"],
+  ["cli/commands"],
   ["cli"],
+  ["cli/packed"],
+  ["api"],
 ];
 const MAX_LINES = 400;
 const MAX_LINES_OF_CLI = 40;
@@ -78,9 +102,10 @@ async function temporaryFile(text: string): Promise<AsyncDisposable & { path: st
 /** Folder and level of a file of the project: mod.ts and cli.ts are above all folders of lib/. */
 function place(path: string): { folder: string; level: number } | undefined {
   if (!path.includes("/")) return { folder: "", level: LEVELS.length };
-  const [top, folder = ""] = path.split("/");
+  if (!path.startsWith("lib/")) return undefined;
+  const folder = dirname(path).slice("lib/".length);
   const level = LEVELS.findIndex((folders) => folders.includes(folder));
-  return top === "lib" && level >= 0 && path.split("/").length > 2 ? { folder, level } : undefined;
+  return level >= 0 ? { folder, level } : undefined;
 }
 
 /** All that is wrong with the files, in words. */
@@ -181,7 +206,7 @@ describe("violations()", () => {
       "lib/task/define.ts": file(),
     });
     assertEquals(found, [
-      "lib/core/hash.ts (level 0) imports lib/task/define.ts (level 1), above it",
+      "lib/core/hash.ts (level 0) imports lib/task/define.ts (level 4), above it",
     ]);
   });
 
@@ -190,7 +215,7 @@ describe("violations()", () => {
   });
 
   it("finds an import of another folder of the same level", () => {
-    const [found] = violations({ "lib/task/define.ts": file("lib/store/store.ts") });
+    const [found] = violations({ "lib/store/store.ts": file("lib/ui/text.ts") });
     assertStringIncludes(found ?? "", "beside it");
   });
 

@@ -11,7 +11,7 @@ const NEEDED = [
 
 /** The modules whose business it is to import what a user names, or (`command.ts`) to write code that imports furu. */
 const IMPORTS_ANYTHING =
-  /\/lib\/(?:worker\/(?:load_module|compute_task|command)|cli\/(?:load_roots|packed_main))\.ts$/;
+  /\/lib\/(?:worker\/(?:child\/load_module|child\/compute_task|command)|cli\/(?:roots\/load_roots|packed\/packed_main))\.ts$/;
 
 /**
  * What is wrong with the code of furu for a program in one file, in words: modules that a run will ask for and that are

@@ -12,7 +12,7 @@ const DAY_MS = 86_400_000;
 
 const file = take("FURU_PACKED");
 if (file !== undefined) {
-  const folder = new URL("../../../../", import.meta.url).href;
+  const folder = new URL("../../../../../", import.meta.url).href;
   const pipeline = take("FURU_PACKED_PIPELINE");
   const denoDir = Deno.env.get("DENO_DIR")!;
   furuGlobals().packed = {

@@ -110,8 +110,13 @@ export interface Engine {
 export const systemEngine: Engine = {
   configure: async (options) => (await import("../../core/config.ts")).configure(options),
   root: async () => (await import("../../core/config.ts")).resolveConfig().root,
-  runLocal: async (roots, options) =>
-    await (await import("../../api/run_local.ts")).runLocal([...roots], options),
+  async runLocal(roots, options) {
+    const [{ runLocal }, { slurmHints }] = await Promise.all([
+      import("../../local/run_local.ts"),
+      import("../../slurm/jobs/slurm_hints.ts"),
+    ]);
+    return await runLocal([...roots], options, slurmHints());
+  },
   runSlurm: async (roots, options) =>
     await (await import("../../slurm/run_slurm.ts")).runSlurm([...roots], options),
   follow: async (runId, options) =>
@@ -127,8 +132,13 @@ export const systemEngine: Engine = {
     return await runPoolJob({ ...options, env: environmentVariables() });
   },
   get: async (artifact, options) => await (await import("../../run/get/get.ts")).get(artifact, options),
-  plan: async (roots, options) =>
-    await (await import("../../api/plan.ts")).plan([...roots], options) as PlanView,
+  async plan(roots, options) {
+    const [{ plan }, { slurmIsOver }] = await Promise.all([
+      import("../../local/plan_roots.ts"),
+      import("../../slurm/jobs/slurm_hints.ts"),
+    ]);
+    return await plan([...roots], options, slurmIsOver()) as PlanView;
+  },
   async poolPlan(roots, options) {
     const [{ adoptableRun }, { poolNodes }] = await Promise.all([
       import("../../slurm/pool/adoptable_run.ts"),

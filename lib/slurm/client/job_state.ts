@@ -95,3 +95,8 @@ export function jobState(state: string, reason = ""): JobState {
   const better = word === "FAILED" ? FAILED_REASONS[why] : undefined;
   return { status: "dead", reason: better ?? ended, text };
 }
+
+/** How a job ended, for people. */
+export function jobWords({ reason, text }: Extract<JobState, { status: "dead" }>): string {
+  return text.toLowerCase().startsWith(reason) ? text : `${reason} (${text})`;
+}

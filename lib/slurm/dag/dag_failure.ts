@@ -8,7 +8,7 @@ import { attemptPaths } from "../../store/layout.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
 import { readPayload } from "../../worker/protocol/payload_files.ts";
 import type { DagNode } from "../run/dag_run.ts";
-import type { JobState } from "../client/job_state.ts";
+import { type JobState, jobWords } from "../client/job_state.ts";
 import { memoryKill } from "../client/memory_kill.ts";
 import { setupFailure } from "../client/script.ts";
 import { errorCode } from "../../core/errors.ts";
@@ -74,11 +74,6 @@ export async function unreadFailure(
     attempts: 0,
     error,
   });
-}
-
-/** How a job ended, for people. */
-export function jobWords({ reason, text }: Extract<JobState, { status: "dead" }>): string {
-  return text.toLowerCase().startsWith(reason) ? text : `${reason} (${text})`;
 }
 
 function kindOf(

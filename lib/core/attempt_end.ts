@@ -1,0 +1,43 @@
+/**
+ * Who is to blame for a failed attempt, which decides whether it is tried again, and where:
+ *
+ * - `compute`: the task itself. It is tried again within bounds.
+ * - `lost`: nobody; the attempt was cut off (preemption, a node or a file server that failed). It is tried again
+ *   within bounds of its own.
+ * - `protocol`: furu or the pipeline's set-up. It is never tried again, and ends the run.
+ * - `node`: this machine could not begin the task at all. It counts as `lost`, unless no machine can.
+ */
+export type Blame = "compute" | "lost" | "protocol" | "node";
+
+/** An attempt that failed. */
+export interface FailedAttempt {
+  /** What is said of it at the end. */
+  readonly outcome: "failed";
+  /** Who is to blame. */
+  readonly blame: Blame;
+  /** What was thrown, or what is known of how the process died. */
+  readonly error: string;
+  /** The stack of what was thrown, with those of its causes. */
+  readonly stack?: string | undefined;
+  /** The operating system's code of what was thrown (`"ENOSPC"`). */
+  readonly code?: string | undefined;
+  /** Whether trying again cannot help. */
+  readonly lasting?: true | undefined;
+  /** The path of the attempt's log. */
+  readonly log?: string | undefined;
+  /** The last lines of that log, where they are known already. */
+  readonly logTail?: readonly string[] | undefined;
+}
+
+/**
+ * How an attempt ended: the one value that goes from the computing process through its supervisor, the backends, the
+ * queue and the scheduler to the report. Records on disk are it, with who and when.
+ */
+export type AttemptEnd =
+  /** Its result is stored. */
+  | { readonly outcome: "success" }
+  /** Somebody else's result was first, or the attempt was declared dead: that end counts. */
+  | { readonly outcome: "superseded" }
+  /** It was told to stop. */
+  | { readonly outcome: "preempted"; readonly reason: string }
+  | FailedAttempt;

@@ -1,7 +1,7 @@
 import type { ForcedNodes } from "../plan/status.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { isStoredBy } from "../store/results/commit.ts";
-import type { PoolRun } from "./pool_run.ts";
+import type { PoolRun } from "./run_record.ts";
 
 /**
  * The nodes that a run computes although they are stored, as `run.json` names them: those of forced tasks, and those whose

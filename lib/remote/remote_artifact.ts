@@ -11,7 +11,7 @@ import {
 } from "../task/artifact/artifact.ts";
 import { type KeptArtifact, keptParams } from "../task/artifact/load_only.ts";
 import { readPayload } from "../worker/protocol/payload_files.ts";
-import type { PoolNode, PoolRun } from "./pool_run.ts";
+import type { PoolNode, PoolRun } from "./run_record.ts";
 
 /** Finds an artifact of a run. @throws {ProtocolError} for a hash that the run does not have. */
 export type ArtifactOf = (hash: Hash) => Artifact;

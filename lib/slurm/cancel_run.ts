@@ -1,11 +1,11 @@
 import { queuePaths } from "../queue/layout.ts";
 import { askToStop } from "../queue/stop_request.ts";
 import { removeQueued } from "../store/claims/queued.ts";
-import { cancelOwn } from "./dag/dag_cancel.ts";
+import { cancelOwn } from "./dag/cancel_dag.ts";
 import { cancelPool } from "./pool/cancel_pool.ts";
 import { cancelReason } from "./pool/cancel_reason.ts";
-import { readDagJobs } from "./run/dag_run.ts";
-import { findJobs, findRun, openRun } from "./run/open_run.ts";
+import { readDagJobs } from "./run/dag_jobs.ts";
+import { findJobs, findRun, openRun } from "./run/find_run.ts";
 import { systemClient } from "./client/system_client.ts";
 
 /**

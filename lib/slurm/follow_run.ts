@@ -2,15 +2,15 @@ import { RunFailedError } from "../core/errors.ts";
 import type { EventSink, RunSummary } from "../core/event.ts";
 import { runReporter } from "../schedule/run_reporter.ts";
 import { failureReport } from "../ui/report.ts";
-import { readPoolRun } from "../remote/pool_run.ts";
+import { readPoolRun } from "../remote/run_record.ts";
 import { queuePaths } from "../queue/layout.ts";
 import type { Runtime } from "../run/runtime.ts";
 import type { DagContext } from "./dag/dag_context.ts";
-import { followDag } from "./dag/dag_follow.ts";
+import { followDag } from "./dag/follow_dag.ts";
 import { followPoolRun } from "./pool/follow_pool_run.ts";
 import { JobLookup } from "./jobs/job_lookup.ts";
 import { JobTracker } from "./jobs/job_tracker.ts";
-import { findJobs, findRun, openRun, submittingWatch } from "./run/open_run.ts";
+import { findJobs, findRun, openRun, submittingWatch } from "./run/find_run.ts";
 import { systemClient } from "./client/system_client.ts";
 
 /** Options of {@link followRun}. */

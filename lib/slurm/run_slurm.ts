@@ -15,14 +15,14 @@ import type { Artifact } from "../task/artifact/artifact.ts";
 import { failureReport } from "../ui/report.ts";
 import { plural } from "../ui/text.ts";
 import { checkSelfStart } from "../worker/child/check_self_start.ts";
-import { cancelOwn } from "./dag/dag_cancel.ts";
+import { cancelOwn } from "./dag/cancel_dag.ts";
 import { type DagContext, tell } from "./dag/dag_context.ts";
-import { followDag } from "./dag/dag_follow.ts";
+import { followDag } from "./dag/follow_dag.ts";
 import { newRunId, prepareDag, type PrepareDagOptions, type PreparedDag } from "./dag/dag_prepare.ts";
-import { type DagJob, type DagRun, writeDagJobs, writeDagRun } from "./run/dag_run.ts";
+import { type DagJob, type DagRun, writeDagJobs, writeDagRun } from "./run/dag_jobs.ts";
 import { JobLookup } from "./jobs/job_lookup.ts";
-import { runPool } from "./run_pool.ts";
-import { submitDag } from "./dag/dag_submit.ts";
+import { runPool } from "./start_pool.ts";
+import { submitDag } from "./dag/submit_dag.ts";
 import { systemClient } from "./client/system_client.ts";
 import {
   checkSlurmOptions,

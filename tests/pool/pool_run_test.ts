@@ -4,7 +4,7 @@ import { ProtocolError, StoreError } from "../../lib/core/errors.ts";
 import type { Hash } from "../../lib/core/hash.ts";
 import { plan } from "../../lib/plan/graph.ts";
 import { poolForced } from "../../lib/remote/pool_forced.ts";
-import { poolNodes, readPoolRun } from "../../lib/remote/pool_run.ts";
+import { poolNodes, readPoolRun } from "../../lib/remote/run_record.ts";
 import { learnParams, remoteArtifacts } from "../../lib/remote/remote_artifact.ts";
 import { storeStatus } from "../../lib/schedule/status_source.ts";
 import { ARTIFACT, isArtifact } from "../../lib/task/artifact/artifact.ts";

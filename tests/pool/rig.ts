@@ -7,7 +7,7 @@ import type { Hash } from "../../lib/core/hash.ts";
 import { plan } from "../../lib/plan/graph.ts";
 import { controlPool, type ControlPoolOptions } from "../../lib/pool/controller/control_pool.ts";
 import type { PoolTiming } from "../../lib/pool/controller/pool_context.ts";
-import { poolNodes, type PoolRun, writePoolRun } from "../../lib/remote/pool_run.ts";
+import { poolNodes, type PoolRun, writePoolRun } from "../../lib/remote/run_record.ts";
 import { remoteArtifacts } from "../../lib/remote/remote_artifact.ts";
 import { takeRole } from "../../lib/pool/role.ts";
 import { enqueue } from "../../lib/queue/enqueue.ts";

@@ -3,7 +3,7 @@ import type { Machine } from "../../lib/core/system/machine.ts";
 import { FURU_VERSION } from "../../lib/core/version.ts";
 import { controlPool } from "../../lib/pool/controller/control_pool.ts";
 import { readEnded, type RunEnded } from "../../lib/pool/ended.ts";
-import { poolNodes, type PoolRun, readPoolRun, writePoolRun } from "../../lib/remote/pool_run.ts";
+import { poolNodes, type PoolRun, readPoolRun, writePoolRun } from "../../lib/remote/run_record.ts";
 import { runPoolWorker } from "../../lib/pool/worker/pool_worker.ts";
 import { remoteArtifacts } from "../../lib/remote/remote_artifact.ts";
 import { RoleLostError, takeRole, watchRole } from "../../lib/pool/role.ts";

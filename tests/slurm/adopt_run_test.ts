@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { FURU_VERSION } from "../../lib/core/version.ts";
-import { poolNodes, type PoolRun, writePoolRun } from "../../lib/remote/pool_run.ts";
+import { poolNodes, type PoolRun, writePoolRun } from "../../lib/remote/run_record.ts";
 import { takeRole } from "../../lib/pool/role.ts";
 import { makeQueue } from "../../lib/queue/make_queue.ts";
 import { queuePaths } from "../../lib/queue/layout.ts";

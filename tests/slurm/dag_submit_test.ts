@@ -3,7 +3,7 @@ import { join } from "@std/path/join";
 import { afterEach, describe, it } from "@std/testing/bdd";
 import { SlurmError } from "../../lib/core/errors.ts";
 import { payloadReferences, readPayload } from "../../lib/worker/protocol/payload_files.ts";
-import { readDagJobs, readDagRun, runDir } from "../../lib/slurm/run/dag_run.ts";
+import { readDagJobs, readDagRun, runDir } from "../../lib/slurm/run/dag_jobs.ts";
 import { releaseClaim } from "../../lib/store/claims/attempt_end.ts";
 import { tryClaim } from "../../lib/store/claims/claim.ts";
 import { linkQueued, readQueued, writeQueuedId } from "../../lib/store/claims/queued.ts";

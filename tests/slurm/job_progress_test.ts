@@ -3,7 +3,7 @@ import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
 import type { RunEvent } from "../../lib/core/event.ts";
 import { DagAttempts } from "../../lib/slurm/dag/dag_attempts.ts";
-import { type DagNode, runDir } from "../../lib/slurm/run/dag_run.ts";
+import { type DagNode, runDir } from "../../lib/slurm/run/dag_jobs.ts";
 import { JobProgress, readProgress } from "../../lib/slurm/dag/job_progress.ts";
 import { endLogged } from "../../lib/run/end_logged.ts";
 import { tryClaim } from "../../lib/store/claims/claim.ts";

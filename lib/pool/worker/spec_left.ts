@@ -1,5 +1,5 @@
 import type { Runtime } from "../../run/runtime.ts";
-import type { PoolRun } from "../../remote/pool_run.ts";
+import type { PoolRun } from "../../remote/run_record.ts";
 
 /**
  * May there still be something to do for workers of a spec? Found in the store, one listing for each name of a task, since

@@ -1,4 +1,4 @@
-import type { PoolRun } from "../../remote/pool_run.ts";
+import type { PoolRun } from "../../remote/run_record.ts";
 
 /**
  * Does a run go on by itself where jobs cannot submit others (`slurm.nodesSubmit` is false)? Then all its workers are

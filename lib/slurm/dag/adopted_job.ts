@@ -1,5 +1,5 @@
 import type { Machine } from "../../core/system/machine.ts";
-import type { DagJob } from "../run/dag_run.ts";
+import type { DagJob } from "../run/dag_jobs.ts";
 import type { NamedJob } from "../jobs/job_lookup.ts";
 
 /**

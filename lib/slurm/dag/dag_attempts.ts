@@ -4,7 +4,7 @@ import { readEnds } from "../../store/results/ends.ts";
 import { attemptPaths } from "../../store/layout.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
 import type { DagContext } from "./dag_context.ts";
-import { type DagNode, runDir } from "../run/dag_run.ts";
+import { type DagNode, runDir } from "../run/dag_jobs.ts";
 import { readProgress } from "./job_progress.ts";
 
 /** An attempt that was told of and has not ended. */

@@ -1,7 +1,7 @@
 import type { EventSink } from "../../core/event.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import type { SlurmClient } from "../client/client.ts";
-import type { DagRun } from "../run/dag_run.ts";
+import type { DagRun } from "../run/dag_jobs.ts";
 import type { JobLookup } from "../jobs/job_lookup.ts";
 import type { JobTracker } from "../jobs/job_tracker.ts";
 

@@ -26,11 +26,11 @@ import { PayloadSource } from "../../worker/protocol/payload_source.ts";
 import { ProcessComputer } from "../../worker/process_computer.ts";
 import { startOfRun } from "../client/job_command.ts";
 import type { SlurmClient } from "../client/client.ts";
-import { checkDependencies } from "./dag_dependencies.ts";
-import { type DagNode, type DagRun, readDagRun } from "../run/dag_run.ts";
+import { checkDependencies } from "./check_dependencies.ts";
+import { type DagNode, type DagRun, readDagRun } from "../run/dag_jobs.ts";
 import { JobSignals } from "../jobs/job_signals.ts";
 import { JobProgress } from "./job_progress.ts";
-import { isNearlyUp, requeueJob } from "../run/job_requeue.ts";
+import { isNearlyUp, requeueJob } from "../run/requeue_job.ts";
 import { heapMbOf } from "../client/spec.ts";
 
 /** What a job of a run in DAG mode is started with. */

@@ -10,9 +10,9 @@ import { storeStatus } from "../../schedule/status_source.ts";
 import { RECORD_SCHEMA } from "../../store/record.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
 import type { DagContext } from "./dag_context.ts";
-import { dagNodes, dagSpecs, leftOut, refuseHopeless } from "../run/dag_plan.ts";
-import { type DagRun, runDir } from "../run/dag_run.ts";
-import { keepCode } from "../run/keep_code.ts";
+import { dagNodes, dagSpecs, leftOut, refuseHopeless } from "../run/check_plan.ts";
+import { type DagRun, runDir } from "../run/dag_jobs.ts";
+import { keepCode } from "../run/snapshot_for_run.ts";
 import { JobTracker } from "../jobs/job_tracker.ts";
 import type { RunDagOptions } from "../run/run_slurm_options.ts";
 

@@ -1,5 +1,5 @@
 import { join } from "@std/path/posix/join";
-import type { DagRun } from "../run/dag_run.ts";
+import type { DagRun } from "../run/dag_jobs.ts";
 
 /** Where Slurm's output of a run's jobs goes, and their batch scripts. */
 export function nodeLogDir({ config, runId }: DagRun, spec: string): string {

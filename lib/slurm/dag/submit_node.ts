@@ -1,6 +1,6 @@
 import type { Artifact } from "../../task/artifact/artifact.ts";
 import { type DagContext, tell } from "./dag_context.ts";
-import type { DagNode } from "../run/dag_run.ts";
+import type { DagNode } from "../run/dag_jobs.ts";
 import { jobCommand } from "../client/job_command.ts";
 import { probeCommand } from "../../worker/command.ts";
 import { jobOptions } from "../client/job_options.ts";

@@ -4,7 +4,7 @@ import type { Hash } from "../../core/hash.ts";
 import { FURU_VERSION } from "../../core/version.ts";
 import { codeFault } from "../../remote/code_fault.ts";
 import { readEnded } from "../../pool/ended.ts";
-import { type PoolRun, readPoolRun } from "../../remote/pool_run.ts";
+import { type PoolRun, readPoolRun } from "../../remote/run_record.ts";
 import { type QueuePaths, queuePaths } from "../../queue/layout.ts";
 import { readStop } from "../../queue/stop_request.ts";
 import type { Runtime } from "../../run/runtime.ts";

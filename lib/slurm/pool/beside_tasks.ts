@@ -2,7 +2,7 @@ import { errorText } from "../../core/errors.ts";
 import type { EventSink } from "../../core/event.ts";
 import { controlPool } from "../../pool/controller/control_pool.ts";
 import { readEnded } from "../../pool/ended.ts";
-import type { PoolRun } from "../../remote/pool_run.ts";
+import type { PoolRun } from "../../remote/run_record.ts";
 import { remoteArtifacts } from "../../remote/remote_artifact.ts";
 import { RoleLostError } from "../../pool/role.ts";
 import { isUpFront } from "../../pool/worker/up_front.ts";

@@ -1,7 +1,7 @@
 import { SlurmError } from "../../core/errors.ts";
 import { controlPool } from "../../pool/controller/control_pool.ts";
 import { readEnded } from "../../pool/ended.ts";
-import { readPoolRun } from "../../remote/pool_run.ts";
+import { readPoolRun } from "../../remote/run_record.ts";
 import { remoteArtifacts } from "../../remote/remote_artifact.ts";
 import { RoleLostError, takeRole, watchRole } from "../../pool/role.ts";
 import { queuePaths } from "../../queue/layout.ts";

@@ -1,6 +1,6 @@
 import type { EventSink, RunSummary } from "../../core/event.ts";
 import { followPool } from "../../pool/follow_pool.ts";
-import type { PoolRun } from "../../remote/pool_run.ts";
+import type { PoolRun } from "../../remote/run_record.ts";
 import { listWorkers } from "../../queue/list_workers.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import type { Runtime } from "../../run/runtime.ts";

@@ -3,7 +3,7 @@ import type { QueuePaths } from "../../queue/layout.ts";
 import type { RunReporter } from "../../schedule/run_reporter.ts";
 import type { Claim } from "../../store/claims/claim.ts";
 import type { SlurmClient } from "../client/client.ts";
-import type { PreparedPool } from "./prepare_pool.ts";
+import type { PreparedPool } from "../run/prepare_run.ts";
 import type { RunPoolOptions } from "../run/run_slurm_options.ts";
 
 /** What {@link runPool} works with. */

@@ -1,5 +1,5 @@
 import { ConfigError } from "../../core/errors.ts";
-import type { PoolRun } from "../../remote/pool_run.ts";
+import type { PoolRun } from "../../remote/run_record.ts";
 import { checkSpecs } from "./check_specs.ts";
 import type { ParsedSpec } from "../client/spec.ts";
 

@@ -8,7 +8,7 @@ import { watchNode } from "../../schedule/watch.ts";
 import { readEnds } from "../../store/results/ends.ts";
 import { concernsOneArtifact, isRefusal } from "../../store/store.ts";
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
-import type { DagRun } from "../run/dag_run.ts";
+import type { DagRun } from "../run/dag_jobs.ts";
 
 /** Why an artifact cannot be computed. */
 export interface Lacking {

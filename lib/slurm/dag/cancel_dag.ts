@@ -5,7 +5,7 @@ import { readQueued, removeQueued } from "../../store/claims/queued.ts";
 import { cancelJobs } from "../jobs/cancel_jobs.ts";
 import type { Listing } from "../client/listing.ts";
 import { type DagContext, tell } from "./dag_context.ts";
-import type { DagJob, DagNode } from "../run/dag_run.ts";
+import type { DagJob, DagNode } from "../run/dag_jobs.ts";
 
 /**
  * Cancels the jobs that a run submitted itself, as far as they have not ended, and says that they are queued no more.

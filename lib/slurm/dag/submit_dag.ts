@@ -5,8 +5,8 @@ import { removeQueued, writeQueuedId } from "../../store/claims/queued.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
 import { cancelJobs } from "../jobs/cancel_jobs.ts";
 import { type DagContext, tell } from "./dag_context.ts";
-import { DagFinder, type Taken } from "./dag_finder.ts";
-import { type DagJob, type DagNode, writeDagJobs } from "../run/dag_run.ts";
+import { DagFinder, type Taken } from "./find_owner.ts";
+import { type DagJob, type DagNode, writeDagJobs } from "../run/dag_jobs.ts";
 import { submitNode } from "./submit_node.ts";
 import { untilCancelled } from "./until_cancelled.ts";
 

@@ -12,7 +12,7 @@ import { failureReport } from "../../ui/report.ts";
 import { checkPartitions } from "./check_partitions.ts";
 import { checkSpecs } from "./check_specs.ts";
 import type { SlurmClient } from "../client/client.ts";
-import type { DagNode } from "./dag_run.ts";
+import type { DagNode } from "./dag_jobs.ts";
 import { outsideError } from "./outside_error.ts";
 import type { ParsedSpec } from "../client/spec.ts";
 

@@ -5,7 +5,7 @@ import { plural } from "../../ui/text.ts";
 import { linkQueued, removeQueued, writeQueuedId } from "../../store/claims/queued.ts";
 import type { SlurmJob } from "../../store/record.ts";
 import type { SlurmClient } from "../client/client.ts";
-import type { DagNode, DagRun } from "./dag_run.ts";
+import type { DagNode, DagRun } from "./dag_jobs.ts";
 import { signalLeadSec } from "../client/signal_lead.ts";
 
 /** A job that was told to end, after its attempt has ended. */

@@ -7,7 +7,7 @@ import { readEnds } from "../../store/results/ends.ts";
 import { attemptPaths } from "../../store/layout.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
 import { readPayload } from "../../worker/protocol/payload_files.ts";
-import type { DagNode } from "../run/dag_run.ts";
+import type { DagNode } from "../run/dag_jobs.ts";
 import { type JobState, jobWords } from "../client/job_state.ts";
 import { memoryKill } from "../client/memory_kill.ts";
 import { setupFailure } from "../client/script.ts";

@@ -16,7 +16,7 @@ import {
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
 import { adoptedJob } from "./adopted_job.ts";
 import type { DagContext } from "./dag_context.ts";
-import type { DagJob, DagNode } from "../run/dag_run.ts";
+import type { DagJob, DagNode } from "../run/dag_jobs.ts";
 import type { JobLookup, NamedJob } from "../jobs/job_lookup.ts";
 import { outsideError } from "../run/outside_error.ts";
 

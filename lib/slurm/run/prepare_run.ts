@@ -1,7 +1,7 @@
 import type { Config } from "../../core/config.ts";
 import { FURU_VERSION } from "../../core/version.ts";
 import { type Plan, plan } from "../../plan/graph.ts";
-import { poolNodes, type PoolRun } from "../../remote/pool_run.ts";
+import { poolNodes, type PoolRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { rootsOf } from "../../schedule/check_options.ts";
 import { forcedNodes } from "../../schedule/forced.ts";
@@ -9,14 +9,14 @@ import { checkComputable, checkImportable } from "../../schedule/importable.ts";
 import { storeStatus } from "../../schedule/status_source.ts";
 import { RECORD_SCHEMA } from "../../store/record.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
-import { checkMaxWorkers } from "../run/check_max_workers.ts";
-import { checkSpecs } from "../run/check_specs.ts";
-import { checkTimeLimits } from "../run/check_time_limits.ts";
+import { checkMaxWorkers } from "./check_max_workers.ts";
+import { checkSpecs } from "./check_specs.ts";
+import { checkTimeLimits } from "./check_time_limits.ts";
 import type { SlurmClient } from "../client/client.ts";
-import { keepCode } from "../run/keep_code.ts";
-import { dagSpecs, neededSpecs } from "../run/dag_plan.ts";
+import { keepCode } from "./snapshot_for_run.ts";
+import { dagSpecs, neededSpecs } from "./check_plan.ts";
 import { JobLookup } from "../jobs/job_lookup.ts";
-import type { RunPoolOptions } from "../run/run_slurm_options.ts";
+import type { RunPoolOptions } from "./run_slurm_options.ts";
 import type { ParsedSpec } from "../client/spec.ts";
 
 /** What {@link preparePool} works with. */

@@ -7,7 +7,7 @@ import { systemRuntime } from "../../run/default_runtime.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { listOrNothing } from "../../store/store.ts";
 import type { SlurmClient } from "../client/client.ts";
-import { type DagJob, type DagRun, readDagJobs, readDagRun, runDir } from "./dag_run.ts";
+import { type DagJob, type DagRun, readDagJobs, readDagRun, runDir } from "./dag_jobs.ts";
 
 /** How long a run is waited for that is still being submitted. */
 const SUBMITTING_MS = 120_000;

@@ -1,52 +1,50 @@
-import type { RunSummary } from "../core/event.ts";
-import { errorText } from "../core/errors.ts";
 import { environmentVariables } from "../core/environment.ts";
+import { errorText } from "../core/errors.ts";
+import { emptySummary, type RunSummary } from "../core/event.ts";
 import { controlPool } from "../pool/controller/control_pool.ts";
-import { type PoolRun, writePoolRun } from "../remote/run_record.ts";
-import { remoteArtifacts } from "../remote/remote_artifact.ts";
 import { RoleLostError, takeRole } from "../pool/role.ts";
-import { makeQueue } from "../queue/make_queue.ts";
 import { queuePaths } from "../queue/layout.ts";
+import { makeQueue } from "../queue/make_queue.ts";
+import { remoteArtifacts } from "../remote/remote_artifact.ts";
+import { type PoolRun, writeRun } from "../remote/run_record.ts";
 import type { Runtime } from "../run/runtime.ts";
-import type { RunReporter } from "../schedule/run_reporter.ts";
 import { keptText } from "../schedule/forced.ts";
+import type { RunReporter } from "../schedule/run_reporter.ts";
 import { snapshotUrl } from "../snapshot/layout.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 import { plural } from "../ui/text.ts";
 import { writePayloads } from "../worker/protocol/payload_files.ts";
-import { adoptRun } from "./pool/adopt_run.ts";
-import { newRunId } from "./dag/dag_prepare.ts";
-import { detachPool } from "./pool/detach_pool.ts";
-import { followPoolRun } from "./pool/follow_pool_run.ts";
 import { ownSlurmJob } from "./client/own_job.ts";
-import { poolOutcome } from "./pool/pool_outcome.ts";
-import type { OpenPool, RunPoolContext } from "./pool/open_pool.ts";
-import { type PreparedPool, preparePool } from "./run/prepare_run.ts";
-import type { SubmittedRun } from "./run/run_slurm_options.ts";
+import { adoptRun } from "./pool/adopt_run.ts";
+import { detachPool, type OpenPool } from "./pool/detach_pool.ts";
+import { followPoolRun } from "./pool/follow_pool_run.ts";
 import { SbatchLauncher } from "./pool/sbatch_launcher.ts";
 import { checkInJob, SrunLauncher } from "./pool/srun_launcher.ts";
+import { type PreparedRun, prepareRun, type StartRunOptions } from "./run/prepare_run.ts";
+import { runOutcome } from "./run/run_outcome.ts";
+import type { RunPoolOptions, SubmittedRun } from "./run/run_slurm_options.ts";
+
+/** A run of a pool that the caller of `runSlurm` wants. */
+type StartPoolOptions = StartRunOptions<RunPoolOptions>;
 
 /**
  * Runs with a pool of workers: takes up a run of the same roots whose controller died, or begins one; then controls it until
  * it has ended or, with `wait: false`, leaves it to its workers.
  */
-export async function runPool(
+export async function startPool(
   runtime: Runtime,
   roots: Artifact | Iterable<Artifact>,
-  context: RunPoolContext,
+  start: StartPoolOptions,
 ): Promise<RunSummary | SubmittedRun> {
-  const { options, config, entry, client, signal, reporter } = context;
+  const { options, reporter, log } = start;
   if (options.launcher === "srun") checkInJob(environmentVariables());
-  const runId = newRunId(runtime.machine);
-  const prepared = await preparePool(runtime, roots, { runId, options, config, entry, client, signal });
+  const prepared = await prepareRun(runtime, roots, start);
   const kept = await prepared.plan.kept();
-  if (kept) {
-    reporter.sink({ type: "message", level: "warn", text: keptText(kept), at: runtime.machine.clock.now() });
-  }
-  const pool = await openPool(runtime, prepared, context);
+  if (kept) log.warn(keptText(kept));
+  const pool = await openPool(runtime, prepared, start);
   const isIdle = Object.keys(prepared.specs).length === 0;
-  if (pool && options.wait === false && !isIdle) return await detachPool(runtime, pool, context);
-  const summary = pool ? await control(runtime, pool, context) : nothingToDo(runtime, prepared, reporter);
+  if (pool && options.wait === false && !isIdle) return await detachPool(runtime, pool, start);
+  const summary = pool ? await control(runtime, pool, start) : nothingToDo(runtime, prepared, reporter);
   if (!pool || options.wait !== false) return summary;
   // Nothing was missing: there is nobody to leave it to, and it has ended.
   const { paths, plan, run } = pool;
@@ -56,19 +54,10 @@ export async function runPool(
 
 function nothingToDo(
   { machine: { clock } }: Runtime,
-  { run: { runId, counts } }: PreparedPool,
+  { run: { runId, counts } }: PreparedRun<PoolRun>,
   reporter: RunReporter,
 ): RunSummary {
-  const summary: RunSummary = {
-    runId,
-    ...counts,
-    computed: 0,
-    elsewhere: 0,
-    retries: 0,
-    failures: [],
-    notRun: 0,
-    durationMs: 0,
-  };
+  const summary = emptySummary({ runId, ...counts });
   reporter.sink({ type: "run_started", runId, ...counts, at: clock.now() });
   reporter.sink({ type: "run_ended", summary, interrupted: false, at: clock.now() });
   return summary;
@@ -77,8 +66,8 @@ function nothingToDo(
 /** Takes up a run, or begins one; `undefined` where there is nothing to do. */
 async function openPool(
   runtime: Runtime,
-  prepared: PreparedPool,
-  { options, reporter, signal }: RunPoolContext,
+  prepared: PreparedRun<PoolRun>,
+  { options, reporter, signal }: StartPoolOptions,
 ): Promise<OpenPool | undefined> {
   const { run, plan, artifacts } = prepared;
   const slurm = ownSlurmJob(environmentVariables());
@@ -93,18 +82,18 @@ async function openPool(
   });
   if (adopted) {
     const { paths, claim, run: { runId, createdAt, submitter, detached, counts, invalid, start } } = adopted;
-    // Whoever controls it says so.
+    // The controller of a run says so itself.
     if (options.wait === false) reporter.print(`takes up run ${runId}, whose controller is gone`);
-    // What was asked for now counts from now on.
+    // The options of this call count from now on.
     const taken: PoolRun = {
       ...run,
       runId,
       createdAt,
       submitter,
       counts,
-      // All that are invalid now among them, else it were not taken up.
+      // All that are invalid now are among them, or it would not be taken up.
       invalid,
-      // Its record says it to all its workers.
+      // All its workers read it in the record.
       ...(start === undefined ? {} : { start }),
       detached: detached || run.detached,
     };
@@ -115,11 +104,11 @@ async function openPool(
   const paths = queuePaths(store.root, run.runId);
   await makeQueue(store, paths, [...new Set(run.nodes.map(({ spec }) => spec))]);
   await writePayloads(runtime, paths.run, artifacts, (url) => snapshotUrl(store.root, run.code, url));
-  // Before the run can be seen: nobody else is to take it up.
+  // The role is taken before the run can be seen: nobody else is to take it up.
   const claim = await takeRole(runtime, paths, { runId: run.runId, ...job });
   if (typeof claim === "string") throw new Error(`Run ${run.runId} was begun twice`);
   try {
-    await writePoolRun(runtime, paths, run);
+    await writeRun(runtime, paths, run);
   } catch (error) {
     await claim.heartbeat.stop();
     throw error;
@@ -127,11 +116,11 @@ async function openPool(
   return { ...prepared, paths, claim };
 }
 
-async function control(runtime: Runtime, pool: OpenPool, context: RunPoolContext): Promise<RunSummary> {
+async function control(runtime: Runtime, pool: OpenPool, start: StartPoolOptions): Promise<RunSummary> {
   const { run, paths, claim } = pool;
-  const { reporter, signal, onKill } = context;
+  const { client, reporter, log, signal, onKill } = start;
   const { keepGoing } = run.options;
-  const launcher = makeLauncher(runtime, pool, context);
+  const launcher = makeLauncher(runtime, pool, start);
   onKill(() => launcher.cancelAll());
   try {
     const result = await controlPool(runtime, {
@@ -142,15 +131,14 @@ async function control(runtime: Runtime, pool: OpenPool, context: RunPoolContext
       artifactOf: remoteArtifacts(run),
       onEvent: (event) => {
         if (event.type === "run_ended" && event.interrupted) {
-          const text = `run ${run.runId} was stopped: cancelled ${plural(launcher.cancelled, "worker")}`;
-          reporter.sink({ type: "message", level: "warn", text, at: event.at });
+          log.warn(`run ${run.runId} was stopped: cancelled ${plural(launcher.cancelled, "worker")}`);
         }
         reporter.sink(event);
       },
       signal,
     });
     if (signal.aborted) throw signal.reason;
-    if (result) return poolOutcome(run.runId, result, { keepGoing });
+    if (result) return runOutcome(run.runId, result, { keepGoing });
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof RoleLostError)) throw error;
@@ -158,26 +146,17 @@ async function control(runtime: Runtime, pool: OpenPool, context: RunPoolContext
   } finally {
     await launcher.close().catch((error) => reporter.print(`warning: ${errorText(error)}`));
   }
-  return await followPoolRun(runtime, { paths, run, client: context.client, onEvent: reporter.sink, signal });
+  return await followPoolRun(runtime, { paths, run, client, onEvent: reporter.sink, signal });
 }
 
 function makeLauncher(
   runtime: Runtime,
   { run, paths, specs, claim }: OpenPool,
-  { options, client, reporter }: RunPoolContext,
+  { options, client, log }: StartPoolOptions,
 ): SbatchLauncher | SrunLauncher {
-  const onWarning = warner(runtime, reporter);
-  const common = { paths, run, specs, onWarning };
+  const common = { paths, run, specs, onWarning: log.warn };
   if (options.launcher === "srun") {
     return new SrunLauncher(runtime, { ...common, env: environmentVariables() });
   }
   return new SbatchLauncher(runtime, { ...common, client, term: claim.attempt.n });
-}
-
-/** Tells of trouble as an event of the run. */
-function warner(
-  { machine: { clock } }: Runtime,
-  { sink }: Pick<RunReporter, "sink">,
-): (text: string) => void {
-  return (text) => sink({ type: "message", level: "warn", text, at: clock.now() });
 }

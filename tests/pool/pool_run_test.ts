@@ -4,7 +4,7 @@ import { ProtocolError, StoreError } from "../../lib/core/errors.ts";
 import type { Hash } from "../../lib/core/hash.ts";
 import { plan } from "../../lib/plan/graph.ts";
 import { poolForced } from "../../lib/remote/pool_forced.ts";
-import { poolNodes, readPoolRun } from "../../lib/remote/run_record.ts";
+import { poolNodes, readRun } from "../../lib/remote/run_record.ts";
 import { learnParams, remoteArtifacts } from "../../lib/remote/remote_artifact.ts";
 import { storeStatus } from "../../lib/schedule/status_source.ts";
 import { ARTIFACT, isArtifact } from "../../lib/task/artifact/artifact.ts";
@@ -31,20 +31,20 @@ describe("poolNodes()", () => {
   });
 });
 
-describe("readPoolRun()", () => {
+describe("readRun()", () => {
   it("reads what was written, and refuses what is missing, torn or of another mode", async () => {
     await using rig = new PoolRig();
     await rig.begin([artifact(() => 1)]);
     const runtime = rig.process();
-    assertEquals(await readPoolRun(runtime, rig.paths), rig.run);
+    assertEquals(await readRun(runtime, rig.paths, "pool"), rig.run);
     const damage = { torn: "{", "another mode": JSON.stringify({ ...rig.run, mode: "dag" }) };
     for (const text of Object.values(damage)) {
       Deno.writeTextFileSync(rig.paths.record, text);
-      const error = await assertRejects(() => readPoolRun(runtime, rig.paths), StoreError);
+      const error = await assertRejects(() => readRun(runtime, rig.paths, "pool"), StoreError);
       assertStringIncludes(error.message, rig.paths.record);
     }
     Deno.removeSync(rig.paths.record);
-    await assertRejects(() => readPoolRun(runtime, rig.paths), StoreError, "there is no such file");
+    await assertRejects(() => readRun(runtime, rig.paths, "pool"), StoreError, "there is no such file");
   });
 });
 

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { FURU_VERSION } from "../../lib/core/version.ts";
-import { poolNodes, type PoolRun, writePoolRun } from "../../lib/remote/run_record.ts";
+import { poolNodes, type PoolRun, writeRun } from "../../lib/remote/run_record.ts";
 import { takeRole } from "../../lib/pool/role.ts";
 import { makeQueue } from "../../lib/queue/make_queue.ts";
 import { queuePaths } from "../../lib/queue/layout.ts";
@@ -21,7 +21,7 @@ async function abandoned(rig: PoolRig, n: number, change: Partial<PoolRun> = {})
   };
   const paths = queuePaths(runtime.store.root, runId);
   await makeQueue(runtime.store, paths, ["default"]);
-  await writePoolRun(runtime, paths, run);
+  await writeRun(runtime, paths, run);
   return run;
 }
 

@@ -4,7 +4,7 @@ import { SlurmError } from "../../lib/core/errors.ts";
 import { cancelJobs } from "../../lib/slurm/jobs/cancel_jobs.ts";
 import { SlurmClient } from "../../lib/slurm/client/client.ts";
 import { cancelOwn } from "../../lib/slurm/dag/cancel_dag.ts";
-import { readDagJobs } from "../../lib/slurm/run/dag_jobs.ts";
+import { readDagJobs } from "../../lib/slurm/dag/dag_jobs.ts";
 import { JobLookup } from "../../lib/slurm/jobs/job_lookup.ts";
 import { JobTracker } from "../../lib/slurm/jobs/job_tracker.ts";
 import { slurmSpecSchema } from "../../lib/slurm/client/spec.ts";
@@ -108,7 +108,7 @@ describe("submitDag() where there are several clusters", () => {
     assertEquals((await readQueued(store, store.paths(leaf)))?.cluster, "east");
     assertEquals(context.run.cluster, "west");
     assertEquals(rig.dependencies.get(jobs.get(root.hash)!.jobId), `afterok:${jobs.get(leaf.hash)!.jobId}`);
-    assertEquals(await readDagJobs(context.runtime, context.dir), undefined);
+    assertEquals(await readDagJobs(context.runtime, context.paths), undefined);
     assertEquals(await cancelOwn(context, jobs), 2);
     const cancelled = rig.slurm.calls.filter(([program]) => program === "scancel");
     assertEquals(cancelled.map((call) => call.slice(0, 3)), [["scancel", "-M", "east"]]);

@@ -5,9 +5,8 @@ import { SlurmError } from "../../lib/core/errors.ts";
 import { get } from "../../lib/run/get/get.ts";
 import type { DagContext } from "../../lib/slurm/dag/dag_context.ts";
 import { followDag } from "../../lib/slurm/dag/follow_dag.ts";
-import type { DagJob } from "../../lib/slurm/run/dag_jobs.ts";
+import { type DagJob, findJobs, submittingWatch } from "../../lib/slurm/dag/dag_jobs.ts";
 import { JobTracker } from "../../lib/slurm/jobs/job_tracker.ts";
-import { findJobs, submittingWatch } from "../../lib/slurm/run/find_run.ts";
 import { tryClaim } from "../../lib/store/claims/claim.ts";
 import { removeQueued } from "../../lib/store/claims/queued.ts";
 import { readClaim } from "../../lib/store/claims/read_claim.ts";
@@ -23,9 +22,9 @@ async function submitted(rig: SubmitRig) {
   const leaf = Leaf({ id: "a" });
   const root = Node({ id: "root", of: [leaf] });
   const { jobs, context } = await rig.submit([root]);
-  const { runtime, run, dir, client } = context;
+  const { runtime, run, paths, client } = context;
   const seen: DagContext = { ...context, tracker: new JobTracker(client) };
-  const opened = { runtime, run, dir };
+  const opened = { runtime, run, paths };
   return { leaf, root, jobs, seen, opened };
 }
 

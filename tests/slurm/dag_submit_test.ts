@@ -3,7 +3,9 @@ import { join } from "@std/path/join";
 import { afterEach, describe, it } from "@std/testing/bdd";
 import { SlurmError } from "../../lib/core/errors.ts";
 import { payloadReferences, readPayload } from "../../lib/worker/protocol/payload_files.ts";
-import { readDagJobs, readDagRun, runDir } from "../../lib/slurm/run/dag_jobs.ts";
+import { queuePaths } from "../../lib/queue/layout.ts";
+import { readRun } from "../../lib/remote/run_record.ts";
+import { readDagJobs } from "../../lib/slurm/dag/dag_jobs.ts";
 import { releaseClaim } from "../../lib/store/claims/attempt_end.ts";
 import { tryClaim } from "../../lib/store/claims/claim.ts";
 import { linkQueued, readQueued, writeQueuedId } from "../../lib/store/claims/queued.ts";
@@ -42,14 +44,14 @@ describe("submitDag()", () => {
     const { store } = context.runtime;
     const queued = await readQueued(store, store.paths(root));
     assertEquals([queued?.jobId, queued?.name], [jobs.get(root.hash)!.jobId, jobs.get(root.hash)!.name]);
-    assertEquals(context.dir, runDir(rig.root, context.run.runId));
-    assertEquals((await readDagRun(context.runtime, context.dir)).nodes, context.run.nodes);
-    const payload = async ({ hash }: { hash: string }) =>
-      await readPayload(context.runtime, context.dir, hash);
+    const dir = join(rig.root, "runs", context.run.runId);
+    assertEquals(context.paths.run, dir);
+    assertEquals((await readRun(context.runtime, context.paths, "dag")).nodes, context.run.nodes);
+    const payload = async ({ hash }: { hash: string }) => await readPayload(context.runtime, dir, hash);
     assertEquals(payloadReferences(await payload(root)), [leaf.hash]);
     assertEquals(payloadReferences(await payload(leaf)), []);
     const script = rig.slurm.calls.findLast(([program]) => program === "sbatch")!.at(-1)!;
-    assertStringIncludes(Deno.readTextFileSync(script), `job --run ${context.dir} --hash ${root.hash}`);
+    assertStringIncludes(Deno.readTextFileSync(script), `job --run ${dir} --hash ${root.hash}`);
   });
 
   it("drops what is stored", async () => {
@@ -135,7 +137,7 @@ describe("submitDag()", () => {
     assertStringIncludes(rig.messages[0]!, "was stopped while it was being submitted: cancelled the 1 job");
     assertEquals(exists(join(rig.root, "artifacts/submit/Leaf", leaf.hash)), false);
     const runtime = testRuntime(rig.root);
-    assertEquals((await readDagJobs(runtime, runDir(rig.root, rig.runId)))?.get(leaf.hash)?.jobId, "100");
+    assertEquals((await readDagJobs(runtime, queuePaths(rig.root, rig.runId)))?.get(leaf.hash)?.jobId, "100");
   });
 
   it("leaves a job queued that may be in Slurm, and says so, when squeue does not tell", async () => {

@@ -3,7 +3,8 @@ import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
 import type { RunEvent } from "../../lib/core/event.ts";
 import { DagAttempts } from "../../lib/slurm/dag/dag_attempts.ts";
-import { type DagNode, runDir } from "../../lib/slurm/run/dag_jobs.ts";
+import { queuePaths } from "../../lib/queue/layout.ts";
+import type { DagNode } from "../../lib/remote/run_record.ts";
 import { JobProgress, readProgress } from "../../lib/slurm/dag/job_progress.ts";
 import { endLogged } from "../../lib/run/end_logged.ts";
 import { tryClaim } from "../../lib/store/claims/claim.ts";
@@ -37,7 +38,7 @@ function setUp(rig: Rig, options: TestRuntimeOptions = {}) {
       }),
   };
   const runtime = testRuntime(rig.root, { ...options, machine: { clock } });
-  const dir = runDir(rig.root, "run-1");
+  const dir = queuePaths(rig.root, "run-1").run;
   const read = () => readProgress(runtime, dir, hash);
   return { runtime, dir, pauses, read };
 }
@@ -110,7 +111,11 @@ describe("a follower", () => {
     await using rig = new Rig();
     const runtime = testRuntime(rig.root);
     const events: RunEvent[] = [];
-    const attempts = new DagAttempts({ runtime, dir: "/", onEvent: (event) => void events.push(event) });
+    const attempts = new DagAttempts({
+      runtime,
+      paths: queuePaths(rig.root, "run-1"),
+      onEvent: (event) => void events.push(event),
+    });
     const paths = runtime.store.paths(node);
     for (let restarts = 0; restarts < 2; restarts++) {
       const slurm = { jobId: "7", name: "furu-a", restarts };
@@ -131,7 +136,7 @@ describe("a follower", () => {
     const events: RunEvent[] = [];
     const attempts = new DagAttempts({
       runtime,
-      dir: runDir(rig.root, "run-1"),
+      paths: queuePaths(rig.root, "run-1"),
       onEvent: (event) => void events.push(event),
     });
     const look = async () => {
@@ -141,7 +146,7 @@ describe("a follower", () => {
       return events.map((event) => event.type === "attempt_progress" && [event.fraction, event.message]);
     };
     // Its job is one of another run, which this one waits for.
-    const other = runDir(rig.root, "run-2");
+    const other = queuePaths(rig.root, "run-2").run;
     await using progress = new JobProgress(runtime, other, hash);
     progress.sink(started(1));
     progress.sink(told(0.25, "a quarter"));

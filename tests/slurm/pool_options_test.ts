@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { ValidationError } from "../../lib/core/errors.ts";
-import { checkMaxWorkers } from "../../lib/slurm/run/check_max_workers.ts";
+import { checkMaxWorkers } from "../../lib/slurm/run/check_specs.ts";
 import {
   checkSlurmOptions,
   type RunSlurmOptions,

@@ -3,8 +3,14 @@ import type { Files } from "../../lib/core/system/files.ts";
 import type { Hash } from "../../lib/core/hash.ts";
 import { SlurmClient } from "../../lib/slurm/client/client.ts";
 import type { DagContext } from "../../lib/slurm/dag/dag_context.ts";
-import { newRunId, prepareDag } from "../../lib/slurm/dag/dag_prepare.ts";
-import { type DagJob, writeDagRun } from "../../lib/slurm/run/dag_jobs.ts";
+import { newRunId, prepareRun } from "../../lib/slurm/run/prepare_run.ts";
+import type { DagJob } from "../../lib/slurm/dag/dag_jobs.ts";
+import { runLog } from "../../lib/core/run_log.ts";
+import { queuePaths } from "../../lib/queue/layout.ts";
+import { writeRun } from "../../lib/remote/run_record.ts";
+import { JobTracker } from "../../lib/slurm/jobs/job_tracker.ts";
+import { writePayloads } from "../../lib/worker/protocol/payload_files.ts";
+import type { RunEvent } from "../../lib/core/event.ts";
 import { submitDag } from "../../lib/slurm/dag/submit_dag.ts";
 import { JobLookup } from "../../lib/slurm/jobs/job_lookup.ts";
 import type { ProgramResult } from "../../lib/slurm/client/program.ts";
@@ -89,21 +95,35 @@ export class SubmitRig extends Rig {
     const client = new SlurmClient({ env: {}, clock, run: this.slurm.run, intervalSec: 0.05 });
     // What the cluster has is another test's business.
     client.partitions = () => Promise.resolve([]);
-    const context = await prepareDag(runtime, roots, {
+    const onEvent = (event: RunEvent) => {
+      if (event.type === "message") this.messages.push(event.text);
+    };
+    const { signal } = this.controller;
+    const lookup = new JobLookup(runtime.machine, client);
+    const { run, specs, artifacts } = await prepareRun(runtime, roots, {
       runId: this.runId,
       options: { mode: "dag", specs: { default: {}, big: { timeMin: 7 } } },
       config: runtime.config,
       entry: import.meta.url,
-      signal: this.controller.signal,
+      signal,
       client,
-      lookup: new JobLookup(runtime.machine, client),
-      onEvent: (event) => {
-        if (event.type === "message") this.messages.push(event.text);
-      },
+      lookup,
     });
-    const { nodes } = context.dagPlan;
-    const artifacts = new Map(context.run.nodes.map(({ hash }) => [hash, nodes.get(hash)!.artifact]));
-    await writeDagRun(runtime, context.dir, context.run, [...artifacts.values()]);
-    return { jobs: await submitDag(context, artifacts, new Set()), context };
+    const context: DagContext = {
+      runtime,
+      client,
+      lookup,
+      tracker: new JobTracker(client),
+      run,
+      specs,
+      paths: queuePaths(this.root, this.runId),
+      onEvent,
+      log: runLog(onEvent, clock),
+      signal,
+    };
+    await writePayloads(runtime, context.paths.run, artifacts);
+    await writeRun(runtime, context.paths, run);
+    const byHash = new Map(artifacts.map((artifact) => [artifact.hash, artifact]));
+    return { jobs: await submitDag(context, byHash, new Set()), context };
   }
 }

@@ -1,21 +1,49 @@
 import { errorText } from "../../core/errors.ts";
-import { artifactLabel, type Hash } from "../../core/hash.ts";
+import { artifactLabel } from "../../core/hash.ts";
+import { askToStop } from "../../queue/stop_request.ts";
+import type { DagNode, DagRun } from "../../remote/run_record.ts";
+import type { Runtime } from "../../run/runtime.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
 import { readQueued, removeQueued } from "../../store/claims/queued.ts";
 import { cancelJobs } from "../jobs/cancel_jobs.ts";
 import type { Listing } from "../client/listing.ts";
-import { type DagContext, tell } from "./dag_context.ts";
-import type { DagJob, DagNode } from "../run/dag_jobs.ts";
+import { type CancelOptions, cancelReason } from "../run/find_run.ts";
+import type { DagContext } from "./dag_context.ts";
+import { type DagJob, type DagJobs, findJobs, readDagJobs } from "./dag_jobs.ts";
+
+/**
+ * Cancels the jobs that a run in DAG mode submitted; one that is being submitted is told to submit no more. The jobs of
+ * other runs that it waits for go on.
+ *
+ * @returns How many jobs were cancelled.
+ * @throws {SlurmError} With scancel's own words.
+ */
+export async function cancelDag(
+  runtime: Runtime,
+  { run, paths, client }: CancelOptions<DagRun>,
+): Promise<number> {
+  const { store, machine } = runtime;
+  if (await readDagJobs(runtime, paths) === undefined) {
+    await askToStop(store, paths, "stop", cancelReason(machine.self));
+  }
+  const jobs = await findJobs({ runtime, run, paths }, client);
+  const cancelled = await cancelOwn({ client, run, runtime }, jobs);
+  // A submitter that died can never submit what it said it would.
+  if (machine.isGone(run.submitter)) {
+    for (const node of run.nodes) await removeQueued(store, store.paths(node), node.jobName);
+  }
+  return cancelled;
+}
 
 /**
  * Cancels the jobs that a run submitted itself, as far as they have not ended, and says that they are queued no more.
  *
  * @returns How many were cancelled, as far as Slurm tells.
- * @throws {SlurmError} with scancel's own words.
+ * @throws {SlurmError} With scancel's own words.
  */
 export async function cancelOwn(
   { client, run, runtime }: Pick<DagContext, "client" | "run" | "runtime">,
-  jobs: ReadonlyMap<Hash, DagJob>,
+  jobs: DagJobs,
 ): Promise<number> {
   const { store } = runtime;
   const open = [];
@@ -29,10 +57,10 @@ export async function cancelOwn(
   }
   const alive = open.filter(({ job: { name, jobId, cluster } }) => {
     const entry = listings.get(cluster)?.jobs.find((each) => each.jobId === jobId);
-    // What is not listed may have been submitted after the listing; what is listed under another name is another job.
+    // A job that is not listed may have been submitted after the listing; one of another name is another job.
     return entry === undefined || entry.name === name && entry.state.status !== "dead";
   });
-  // Looked at before: a job that is told to end takes its claim away at once.
+  // This look comes before scancel: a job that is told to end takes its claim away at once.
   const atWork = await Promise.all(
     alive.map(async ({ job, paths }) =>
       (await readQueued(store, paths))?.name === job.name ||
@@ -49,30 +77,27 @@ function isOurs({ own, foreign }: DagJob): boolean {
   return own && !foreign;
 }
 
-/** Cancels the jobs of nodes that never run since something that they need has failed, and says so. */
-export async function cancelStranded(
-  context: Pick<DagContext, "client" | "runtime" | "onEvent">,
+/** Cancels the jobs of nodes that never run since a node that they need has failed, and says so. */
+export async function cancelBlocked(
+  { client, runtime, log }: Pick<DagContext, "client" | "runtime" | "log">,
   failed: DagNode,
-  doomed: readonly DagNode[],
-  jobs: ReadonlyMap<Hash, DagJob>,
+  dependents: readonly DagNode[],
+  jobs: DagJobs,
 ): Promise<void> {
-  const { client, runtime } = context;
-  const own = doomed.flatMap((node) => jobs.get(node.hash) ?? []).filter(isOurs);
+  const own = dependents.flatMap((node) => jobs.get(node.hash) ?? []).filter(isOurs);
   if (own.length === 0) return;
   try {
     await cancelJobs(client, own);
   } catch (error) {
-    tell(context, "warn", errorText(error));
+    log.warn(errorText(error));
   }
-  for (const node of doomed) {
+  for (const node of dependents) {
     const job = jobs.get(node.hash);
     if (job && isOurs(job)) await removeQueued(runtime.store, runtime.store.paths(node), job.name);
   }
-  const names = doomed.slice(0, 5).map((node) => artifactLabel(node.name, node.hash)).join(", ");
-  tell(
-    context,
-    "warn",
+  const names = dependents.slice(0, 5).map((node) => artifactLabel(node.name, node.hash)).join(", ");
+  log.warn(
     `cancelled ${own.length === 1 ? "1 job that needs" : `${own.length} jobs that need`} ` +
-      `${artifactLabel(failed.name, failed.hash)}: ${names}${doomed.length > 5 ? ", ..." : ""}`,
+      `${artifactLabel(failed.name, failed.hash)}: ${names}${dependents.length > 5 ? ", ..." : ""}`,
   );
 }

@@ -2,27 +2,27 @@ import { errorText } from "../../core/errors.ts";
 import { plan } from "../../plan/graph.ts";
 import { findForSure, type Found } from "../../run/result.ts";
 import { codeFault } from "../../remote/code_fault.ts";
+import type { DagRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { storeStatus } from "../../schedule/status_source.ts";
 import { watchNode } from "../../schedule/watch.ts";
 import { readEnds } from "../../store/results/ends.ts";
 import { concernsOneArtifact, isRefusal } from "../../store/store.ts";
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
-import type { DagRun } from "../run/dag_jobs.ts";
 
-/** Why an artifact cannot be computed. */
+/** The reason for which an artifact cannot be computed. */
 export interface Lacking {
-  /** A dependency that failed is its own affair; one that is not there although it was is a protocol failure. */
+  /** `dependency`: one failed, which is a failure of its own. `protocol`: one is gone that was there. */
   kind: "dependency" | "protocol";
   /** Which one, and why. */
   error: string;
 }
 
 /**
- * Makes sure that the code is that of the run, and that all dependencies of an artifact are stored and valid. One that somebody alive computes at the moment is
- * waited for.
+ * Makes sure that the code is that of the run, and that all dependencies of an artifact are stored and valid. A dependency
+ * that somebody alive computes at the moment is waited for.
  *
- * @returns Why it cannot be computed; `undefined` when it can.
+ * @returns Why it cannot be computed; `undefined` if it can.
  * @throws The signal's reason when it aborts.
  */
 export async function checkDependencies(
@@ -38,7 +38,7 @@ export async function checkDependencies(
     try {
       found = await findForSure(runtime, dependency, { value: false, signal });
     } catch (error) {
-      // Damaged, or of a newer furu: its own words name the file, and what to do.
+      // It is damaged, or of a newer furu. The error's own words name the file, and what to do.
       if (!concernsOneArtifact(error) || !isRefusal(error)) throw error;
       return { kind: "protocol", error: errorText(error) };
     }

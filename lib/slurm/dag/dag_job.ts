@@ -1,54 +1,58 @@
 import { errorText } from "../../core/errors.ts";
 import { artifactLabel } from "../../core/hash.ts";
 import { systemMachine } from "../../core/system/system_machine.ts";
-import type { NodeState, StatusSource } from "../../plan/status.ts";
 import { plan } from "../../plan/graph.ts";
-import { systemRuntime } from "../../run/default_runtime.ts";
+import type { NodeState, StatusSource } from "../../plan/status.ts";
+import type { QueuePaths } from "../../queue/layout.ts";
 import { poolForced } from "../../remote/pool_forced.ts";
-import { learnParams, remoteArtifacts } from "../../remote/remote_artifact.ts";
+import { dagArtifact, learnParams } from "../../remote/remote_artifact.ts";
+import { type DagNode, type DagRun, readRunAt } from "../../remote/run_record.ts";
+import { systemRuntime } from "../../run/default_runtime.ts";
 import { endLogged } from "../../run/end_logged.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { AttemptBackend } from "../../schedule/attempt_backend.ts";
 import { drive } from "../../schedule/drive.ts";
 import { runReporter } from "../../schedule/run_reporter.ts";
+import { snapshotUrl } from "../../snapshot/layout.ts";
 import { declareDead, removeEndedClaim } from "../../store/claims/attempt_end.ts";
 import { tryClaim } from "../../store/claims/claim.ts";
-import { ClaimWatch } from "../../store/claims/liveness.ts";
-import { snapshotUrl } from "../../snapshot/layout.ts";
-import { type QueuedJob, readQueued, removeQueued } from "../../store/claims/queued.ts";
 import type { Ending } from "../../store/claims/end_record.ts";
+import { ClaimWatch } from "../../store/claims/liveness.ts";
+import { type QueuedJob, readQueued, removeQueued } from "../../store/claims/queued.ts";
 import type { SlurmJob } from "../../store/record.ts";
-import { plural } from "../../ui/text.ts";
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
 import { failureReport } from "../../ui/report.ts";
+import { plural } from "../../ui/text.ts";
 import type { ComputeConfig } from "../../worker/child/compute_task.ts";
-import { PayloadSource } from "../../worker/protocol/payload_source.ts";
 import { ProcessComputer } from "../../worker/process_computer.ts";
-import { startOfRun } from "../client/job_command.ts";
+import { PayloadSource } from "../../worker/protocol/payload_source.ts";
 import type { SlurmClient } from "../client/client.ts";
-import { checkDependencies } from "./check_dependencies.ts";
-import { type DagNode, type DagRun, readDagRun } from "../run/dag_jobs.ts";
-import { JobSignals } from "../jobs/job_signals.ts";
-import { JobProgress } from "./job_progress.ts";
-import { isNearlyUp, requeueJob } from "../run/requeue_job.ts";
+import { startOfRun } from "../client/job_command.ts";
 import { heapMbOf } from "../client/spec.ts";
+import { JobSignals } from "../jobs/job_signals.ts";
+import { runSpecs } from "../run/check_specs.ts";
+import { isNearlyUp } from "../run/is_nearly_up.ts";
+import { checkDependencies } from "./check_dependencies.ts";
+import { JobProgress } from "./job_progress.ts";
+import { requeueJob } from "./requeue_job.ts";
 
-/** What a job of a run in DAG mode is started with. */
+/** Options of {@link runDagJob}. */
 export interface DagJobOptions {
   /** The run's folder. */
   dir: string;
-  /** What it computes. */
+  /** The hash of the artifact that it computes. */
   hash: string;
   /** Which job it is. */
   slurm: SlurmJob;
-  /** Loads what asks Slurm: most jobs never do. */
+  /** Loads the client of Slurm: most jobs never need it. */
   client: () => Promise<SlurmClient>;
 }
 
-/** Exit code of a job that was told to end, and did. */
+/** The exit code of a job that was told to end, and did. */
 const PREEMPTED_EXIT_CODE = 75;
 
 interface JobContext extends DagJobOptions {
+  paths: QueuePaths;
   run: DagRun;
   node: DagNode;
   runtime: Runtime;
@@ -60,11 +64,11 @@ interface JobContext extends DagJobOptions {
  * The process of a job in DAG mode: the supervisor of one artifact's attempts (DESIGN section 9).
  *
  * @returns Its exit code: 0 when the result is there, or another job is to make it; 75 when it was told to end; else 1.
- * @throws {StoreError} when the run's folder cannot be read.
+ * @throws {StoreError} If the run's folder cannot be read.
  */
 export async function runDagJob(options: DagJobOptions): Promise<number> {
   const { dir, hash, slurm, client } = options;
-  const run = await readDagRun({ machine: systemMachine() }, dir);
+  const { paths, run } = await readRunAt(systemMachine(), dir, "dag");
   const node = run.nodes.find((each) => each.hash === hash);
   if (!node) {
     console.error(`Cannot compute ${hash} as run ${run.runId} has no such node`);
@@ -81,9 +85,8 @@ export async function runDagJob(options: DagJobOptions): Promise<number> {
           : undefined,
       ),
   });
-  using signals = new JobSignals(async () =>
-    isNearlyUp(await client(), slurm, run.specs[node.spec]?.timeMin)
-  );
+  const spec = runSpecs(run)[node.spec];
+  using signals = new JobSignals(async () => isNearlyUp(await client(), slurm, spec?.timeMin));
   const { signal } = signals;
   const { code } = run;
   const config: ComputeConfig = {
@@ -94,7 +97,7 @@ export async function runDagJob(options: DagJobOptions): Promise<number> {
   };
   const computer = new ProcessComputer(runtime, run.runId, {
     entry: snapshotUrl(runtime.store.root, code, run.entry),
-    maxHeapMb: heapMbOf(run.specs[node.spec] ?? {}, 1),
+    maxHeapMb: heapMbOf(spec ?? {}, 1),
     start: startOfRun(run, runtime.store.root),
     config: () => Promise.resolve(config),
     sourcesOf: new PayloadSource(runtime, dir).sourcesOf,
@@ -103,7 +106,7 @@ export async function runDagJob(options: DagJobOptions): Promise<number> {
   // It starts while this process looks at the store.
   computer.warm(signal);
   try {
-    return await work({ ...options, run, node, runtime, signals, computer });
+    return await work({ ...options, paths, run, node, runtime, signals, computer });
   } catch (error) {
     if (!signals.signal.aborted) throw error;
     console.error(`${label(node)}: ${errorText(signals.signal.reason)}`);
@@ -115,7 +118,7 @@ export async function runDagJob(options: DagJobOptions): Promise<number> {
 }
 
 async function work(context: JobContext): Promise<number> {
-  const { dir, run, node, runtime, slurm, signals } = context;
+  const { run, node, runtime, slurm, signals } = context;
   const paths = runtime.store.paths(node);
   // Slurm begins a job again by itself when its node fails, however often that was.
   const { preemptMax } = run.config;
@@ -134,8 +137,8 @@ async function work(context: JobContext): Promise<number> {
     );
     return 0;
   }
-  const artifact = artifactOf(run, node);
-  await learnParams(runtime, { run: dir }, artifact);
+  const artifact = dagArtifact(run, node);
+  await learnParams(runtime, context.paths, artifact);
   const lacking = await checkDependencies(runtime, run, artifact, signals.signal);
   if (lacking) {
     if (lacking.kind === "protocol") await endAsProtocol(context, new Error(lacking.error));
@@ -190,22 +193,7 @@ async function compute(context: JobContext, artifact: Artifact): Promise<number>
   return 1;
 }
 
-/** The node's artifact, made without the user's code: that runs in the computing process alone. */
-function artifactOf(run: DagRun, node: DagNode): Artifact {
-  const bare = { spec: "default", dependencies: [] };
-  const { runId } = run;
-  const hashes = new Set(node.dependencies);
-  const below = run.nodes.filter(({ hash }) => hashes.has(hash));
-  return remoteArtifacts({
-    runId,
-    nodes: [
-      { ...node, dependencies: [...node.dependencies, ...node.stored.map(({ hash }) => hash)] },
-      ...[...below, ...node.stored].map(({ hash, name }) => ({ ...bare, hash, name })),
-    ],
-  })(node.hash);
-}
-
-/** The artifact is to be computed, and all below it is there: that was seen just now. */
+/** The source of a plan of one artifact: all below it is stored, as was seen just now. */
 function onlyThis(artifact: Artifact): StatusSource {
   const below = new Set(artifact[ARTIFACT].dependencies.map(({ hash }) => hash));
   return {
@@ -215,7 +203,7 @@ function onlyThis(artifact: Artifact): StatusSource {
   };
 }
 
-/** May the job that is queued for this artifact still compute it? */
+/** Whether the job that is queued for this artifact may still compute it. */
 async function isAlive({ client, runtime, signals }: JobContext, queued: QueuedJob): Promise<boolean> {
   const ours = await client();
   const found = await (await ours.at(queued.cluster)).lookup(queued.name, signals.signal);
@@ -234,7 +222,7 @@ async function endAsProtocol(context: JobContext, error: unknown): Promise<void>
   });
 }
 
-/** Writes down how an attempt ended that never began. What an earlier beginning of this job left is settled first. */
+/** Writes down the end of an attempt that never began. A claim that an earlier beginning of this job left is settled first. */
 async function endUnbegun({ runtime, node, run, slurm }: JobContext, ending: Ending): Promise<void> {
   const { store } = runtime;
   const paths = store.paths(node);

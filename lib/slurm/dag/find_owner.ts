@@ -2,6 +2,7 @@ import { SlurmError } from "../../core/errors.ts";
 import type { Hash } from "../../core/hash.ts";
 import type { ForcedNodes, StatusSource } from "../../plan/status.ts";
 import { poolForced } from "../../remote/pool_forced.ts";
+import type { DagNode } from "../../remote/run_record.ts";
 import { storeStatus } from "../../schedule/status_source.ts";
 import { declareDead, removeEndedClaim } from "../../store/claims/attempt_end.ts";
 import { ClaimWatch, describeOwner, type Look } from "../../store/claims/liveness.ts";
@@ -14,29 +15,28 @@ import {
   removeQueued,
 } from "../../store/claims/queued.ts";
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
-import { adoptedJob } from "./adopted_job.ts";
-import type { DagContext } from "./dag_context.ts";
-import type { DagJob, DagNode } from "../run/dag_jobs.ts";
 import type { JobLookup, NamedJob } from "../jobs/job_lookup.ts";
-import { outsideError } from "../run/outside_error.ts";
+import { outsideError } from "../run/check_plan.ts";
+import type { DagContext } from "./dag_context.ts";
+import { adoptedJob, type DagJob } from "./dag_jobs.ts";
 
-/** How long is waited until it is clear who computes a node. */
+/** The time in which it has to become clear who computes a node. */
 const UNCLEAR_MS = 600_000;
 
-/** What has become of a node when it was its turn. */
+/** The state of a node after its turn in the submission. */
 export type Taken =
   /** Its result is there. */
   | { kind: "done" }
   /** A job computes it. */
   | { kind: "job"; job: DagJob }
-  /** Something that it needs failed meanwhile: it never runs. */
-  | { kind: "stranded" };
+  /** A dependency failed meanwhile: it never runs. */
+  | { kind: "blocked" };
 
-/** What one look tells. `"again"`: something was tidied away, so that the next look tells more. */
+/** The result of one look. `"again"`: something was tidied away, so that the next look tells more. */
 type Seen = Taken | "ours" | "again" | { kind: "unclear"; what: string };
 
-/** Finds out who computes a node, at the moment when it would be submitted. */
-export class DagFinder {
+/** Finds out who computes a node, at the moment when it is about to be submitted. */
+export class OwnerFinder {
   readonly #context: DagContext;
   readonly #artifacts: ReadonlyMap<Hash, Artifact>;
   readonly #assumed: ReadonlySet<Hash>;
@@ -44,8 +44,9 @@ export class DagFinder {
   readonly #source: StatusSource;
 
   /**
+   * @param context The run.
    * @param artifacts The nodes' artifacts.
-   * @param assumed Nodes of which nobody looked at what they need, since somebody computed them.
+   * @param assumed Nodes whose dependencies nobody looked at, since somebody computed them.
    */
   constructor(
     context: DagContext,
@@ -56,14 +57,14 @@ export class DagFinder {
     this.#artifacts = artifacts;
     this.#assumed = assumed;
     this.#lookup = context.lookup;
-    // What is queued is looked at here.
+    // Queued jobs are looked at here, by their names.
     this.#source = storeStatus(context.runtime, { isOver: () => Promise.resolve(true) });
   }
 
   /**
-   * Is it done, or somebody's job, by now? Else it becomes ours, by `queued.json`.
+   * Looks whether a node is done, or somebody's job, by now. Otherwise it becomes ours, by `queued.json`.
    *
-   * @throws {SlurmError} when it is computed outside of Slurm, or nobody can tell what has become of its job.
+   * @throws {SlurmError} If it is computed outside of Slurm, or nobody can tell what has become of its job.
    */
   async find(node: DagNode): Promise<Taken | "ours"> {
     const { runtime: { store, machine: { clock } }, signal } = this.#context;
@@ -101,7 +102,7 @@ export class DagFinder {
     }
   }
 
-  /** Somebody's attempt is there: is it a job? */
+  /** Decides about a node that somebody has claimed, in a job or outside of Slurm. */
   async #askHolder(node: DagNode, look: Extract<Look, { state: "alive" | "dead" }>): Promise<Seen> {
     const { runtime: { store } } = this.#context;
     const { slurm, owner } = look.holder;
@@ -120,15 +121,15 @@ export class DagFinder {
     return { kind: "unclear", what };
   }
 
-  /** Nobody computes it: it is ours, if no other job is queued for it. */
+  /** Takes a node that nobody has claimed, unless another job is queued for it. */
   async #takeOrAsk(node: DagNode): Promise<Seen> {
     const { runtime: { store }, run } = this.#context;
     const paths = store.paths(node);
     const { runId, cluster } = run;
     const job = { name: node.jobName, run: runId, ...(cluster === undefined ? {} : { cluster }) };
     if (await linkQueued(store, paths, job) === "ours") {
-      // Between the look at it and this a job that was queued may have begun (first its claim is there, then it is queued
-      // no more), and may even have computed it.
+      // Between the look at the claim and this link, a job that was queued may have begun (it claims first, and removes
+      // queued.json then), and may even have computed the node.
       const isClaimed = await readClaim(store, paths) !== undefined;
       if (!isClaimed && !await this.isDone(node)) {
         await this.#checkBelow(node);
@@ -164,7 +165,7 @@ export class DagFinder {
     return { kind: "job", job: adoptedJob(runtime.machine, named, { jobId, own }) };
   }
 
-  /** Is its result there? A forced one has to be of this run. */
+  /** Whether a node's result is there. The result of a forced node has to be of this run. */
   async isDone(node: DagNode): Promise<boolean> {
     const artifact = this.artifact(node);
     const forced = forcedByName(this.#context.runtime, this.#context.run);
@@ -172,7 +173,7 @@ export class DagFinder {
     return (await this.#source.inspect(artifact)).status === "DONE";
   }
 
-  /** Whoever was to compute it has given up since it was planned: then what it needs may be missing, too. */
+  /** Refuses a node whose owner has given up since the run was planned, if its dependencies are missing, too. */
   async #checkBelow(node: DagNode): Promise<void> {
     if (!this.#assumed.has(node.hash)) return;
     const artifact = this.artifact(node);
@@ -194,7 +195,7 @@ export class DagFinder {
   }
 }
 
-/** Forced by the names of their tasks alone: the submitter can itself tell whether a stored result is valid. */
+/** The nodes that are forced by the names of their tasks: the submitter itself can validate a stored result. */
 function forcedByName(runtime: DagContext["runtime"], run: DagContext["run"]): ForcedNodes | undefined {
   return poolForced(runtime, { ...run, invalid: [] });
 }

@@ -1,44 +1,79 @@
 import { errorText } from "../../core/errors.ts";
 import type { Failure, RunSummary } from "../../core/event.ts";
 import type { Hash } from "../../core/hash.ts";
+import { runLog } from "../../core/run_log.ts";
+import type { DagNode, DagRun } from "../../remote/run_record.ts";
+import type { Runtime } from "../../run/runtime.ts";
 import { declareDead } from "../../store/claims/attempt_end.ts";
+import { readQueued, removeQueued } from "../../store/claims/queued.ts";
+import { readClaim } from "../../store/claims/read_claim.ts";
+import type { SuccessRecord } from "../../store/record.ts";
 import { readRecord } from "../../store/results/commit.ts";
 import { readEnds } from "../../store/results/ends.ts";
-import { readClaim } from "../../store/claims/read_claim.ts";
-import { readQueued, removeQueued } from "../../store/claims/queued.ts";
-import type { SuccessRecord } from "../../store/record.ts";
 import { recordForSure } from "../../store/results/record_for_sure.ts";
 import { concernsOneArtifact, isRefusal } from "../../store/store.ts";
-import { adoptedJob } from "./adopted_job.ts";
-import { cancelStranded } from "./cancel_dag.ts";
-import { DagAttempts } from "./dag_attempts.ts";
-import type { DagContext } from "./dag_context.ts";
-import { jobFailure, unreadFailure } from "./job_failure.ts";
-import type { DagJob, DagNode } from "../run/dag_jobs.ts";
 import type { JobState } from "../client/job_state.ts";
 import { logPath } from "../client/log_path.ts";
-import { nodeLogDir } from "./node_log_dir.ts";
+import { JobLookup } from "../jobs/job_lookup.ts";
+import { JobTracker } from "../jobs/job_tracker.ts";
+import { runSpecs } from "../run/check_specs.ts";
+import type { FollowOptions } from "../run/find_run.ts";
+import { runOutcome } from "../run/run_outcome.ts";
+import { cancelBlocked } from "./cancel_dag.ts";
+import { DagAttempts } from "./dag_attempts.ts";
+import type { DagContext } from "./dag_context.ts";
+import { adoptedJob, type DagJob, type DagJobs, findJobs, nodeLogDir, submittingWatch } from "./dag_jobs.ts";
+import { jobFailure, unreadFailure } from "./job_failure.ts";
 
 type Dead = Extract<JobState, { status: "dead" }>;
 
-/** How far a node is, as the follower knows it. */
-type Progress = "open" | "done" | "failed" | "stranded";
+/** The state of a node: see {@link Follower}. */
+type Progress = "open" | "done" | "failed" | "blocked";
 
-/** For a job that nobody submitted: the submitter died before. */
+/** The state of a job that nobody submitted, since the submitter died before. */
 const NEVER: Dead = { status: "dead", reason: "vanished", text: "it was never submitted" };
 
 /**
- * Follows the jobs of a run until all have ended: results are seen in the store, ends in Slurm's listing. Knows nothing
- * of the user's code, so that any process can do it. What depends on a failure is cancelled.
+ * Follows a run in DAG mode that was submitted before, until it has ended.
  *
- * @param jobs The job of each node; a node without one is done, stranded, or its job was never submitted.
+ * @throws {RunFailedError} That lists each failure.
+ * @throws The signal's reason when it aborts.
+ */
+export async function followDagRun(
+  runtime: Runtime,
+  { paths, run, client, onEvent, signal }: FollowOptions<DagRun>,
+): Promise<RunSummary> {
+  const { machine } = runtime;
+  const opened = { runtime, paths, run };
+  const jobs = await findJobs(opened, client, signal);
+  const context: DagContext = {
+    ...opened,
+    client,
+    specs: runSpecs(run),
+    lookup: new JobLookup(machine, client),
+    tracker: new JobTracker(client),
+    isSubmitting: submittingWatch(opened),
+    onEvent,
+    log: runLog(onEvent, machine.clock),
+    signal,
+  };
+  onEvent({ type: "run_started", runId: run.runId, ...run.counts, at: machine.clock.now() });
+  return runOutcome(run.runId, { summary: await followDag(context, jobs) }, { keepGoing: true });
+}
+
+/**
+ * Follows the jobs of a run until all have ended: results are seen in the store, ends in Slurm's listing. It knows nothing
+ * of the user's code, so that any process can do it. The dependents of a failure are cancelled.
+ *
+ * @param context The run.
+ * @param jobs The job of each node; a node without one is done, blocked, or its job was never submitted.
+ * @param onAbort Called when the signal aborts; without it the jobs go on.
  * @returns How it went; the run's events were told.
- * @param onAbort Called when the signal aborts. @default nothing: the jobs go on
  * @throws The signal's reason when it aborts.
  */
 export async function followDag(
   context: DagContext,
-  jobs: ReadonlyMap<Hash, DagJob>,
+  jobs: DagJobs,
   onAbort?: () => Promise<void>,
 ): Promise<RunSummary> {
   const { signal, onEvent, runtime } = context;
@@ -59,6 +94,23 @@ export async function followDag(
   return ended(false);
 }
 
+/**
+ * The follower of one run. It looks again and again, dependencies first, at all nodes that are open:
+ *
+ *                    a result that counts is stored
+ *      OPEN ------------------------------------------------> DONE
+ *       | ^  `.      (also when its job has ended otherwise)
+ *       | |    `.
+ *       | |      `-- its job has ended without a result, ----> FAILED
+ *       | |          nobody else is at it
+ *       | |          or what is stored cannot be read
+ *       | |
+ *       | '--------- its job has ended, and another job is at it, as that of another run: that job is followed
+ *       |
+ *       '----------- a dependency is FAILED or BLOCKED ------> BLOCKED  (its job is cancelled)
+ *
+ * While Slurm does not answer, nothing is known of any job, and no node leaves OPEN but by its result.
+ */
 class Follower {
   readonly #context: DagContext;
   readonly #jobs: Map<Hash, DagJob>;
@@ -71,7 +123,7 @@ class Follower {
   #elsewhere = 0;
   #retries = 0;
 
-  constructor(context: DagContext, jobs: ReadonlyMap<Hash, DagJob>) {
+  constructor(context: DagContext, jobs: DagJobs) {
     this.#context = context;
     this.#jobs = new Map(jobs);
     this.#attempts = new DagAttempts(context);
@@ -101,17 +153,16 @@ class Follower {
       signal.throwIfAborted();
       await this.#lookIntoStore();
       if (this.#open().length === 0) break;
-      // When Slurm does not answer nothing is known of any job, and nothing fails.
       await tracker.poll(signal);
       await this.#lookAtJobs();
       if (this.#open().length > 0) await clock.sleep(pause, signal);
     }
   }
 
-  /** How it has gone so far. */
+  /** The summary of what has happened so far. */
   summary(): RunSummary {
     const { run, runtime } = this.#context;
-    const left = [...this.#progress.values()].filter((each) => each === "open" || each === "stranded");
+    const left = [...this.#progress.values()].filter((each) => each === "open" || each === "blocked");
     return {
       runId: run.runId,
       nodes: run.counts.nodes,
@@ -146,7 +197,7 @@ class Follower {
     await this.#attempts.lookAtProgress();
   }
 
-  /** What cannot be read now may be at the next look; when the job has ended it is the node's failure. */
+  /** Leaves what cannot be read now to the next look. Once the job has ended, it is the node's failure. */
   async #orLater(look: () => Promise<unknown>): Promise<void> {
     try {
       await look();
@@ -155,7 +206,7 @@ class Follower {
     }
   }
 
-  /** Is its result there? A forced one has to be of this run. */
+  /** Takes the result of a node, if it is there and counts for this run. */
   async #takeIfDone(node: DagNode, surely = false): Promise<boolean> {
     const { run, runtime, onEvent, signal } = this.#context;
     const paths = runtime.store.paths(node);
@@ -176,41 +227,45 @@ class Follower {
   #counts({ name, hash }: DagNode, record: SuccessRecord): boolean {
     const { run } = this.#context;
     if (run.force === "ALL" || run.force.includes(name)) return record.run === run.runId;
-    // What was stored and invalid when the run was planned is to be replaced.
+    // A result that was invalid when the run was planned is to be replaced.
     return record.run === run.runId || !run.invalid.includes(hash);
   }
 
   async #lookAtJobs(): Promise<void> {
-    const { runtime, dir, signal } = this.#context;
+    const { runtime, run, paths, signal } = this.#context;
     for (const node of this.#open()) {
-      // Those below come first: what was cancelled because of their failure is no failure of its own.
+      // Dependencies come first: a job that was cancelled because of their failure is no failure of its own.
       if (this.#progress.get(node.hash) !== "open") continue;
       try {
         await this.#lookAtJob(node);
       } catch (error) {
         if (signal.aborted || !concernsOneArtifact(error)) throw error;
         if (!isRefusal(error)) continue;
-        await this.#failed(node, await unreadFailure(runtime, { dir, node, error: errorText(error) }));
+        await this.#failed(node, await unreadFailure(runtime, { run, paths, node }, errorText(error)));
       }
     }
   }
 
   async #lookAtJob(node: DagNode): Promise<void> {
     const job = this.#jobs.get(node.hash);
-    // One that was stranded before it was submitted: what it needs comes first.
+    // It may be blocked, and so was never submitted: its dependencies come first.
     if (!job && node.dependencies.some((hash) => this.#progress.get(hash) === "open")) return;
     const state = job ? this.#context.tracker.get(job).state : NEVER;
     if (state.status !== "dead") return;
-    // Its result may have come after the last look, and this host may remember that it was not there.
+    // Its result may have come after the last look, and this host may still remember that there was none.
     if (await this.#takeIfDone(node, true)) return;
-    // A job that finds another one at it ends well, and computes nothing. A submitter that died may not have written
-    // down who it is.
+    // A job that finds another one at its artifact ends well, and computes nothing. A submitter that died may not have
+    // written down which job it is.
     if ((!job || state.reason === "completed") && await this.#findOther(node)) return;
-    if (this.#isStranded(node)) this.#progress.set(node.hash, "stranded");
+    if (this.#isBlocked(node)) this.#progress.set(node.hash, "blocked");
     else if (job || !await this.#context.isSubmitting?.()) await this.#fail(node, job, state);
   }
 
-  /** Does another job compute it now, as that of another run? Then that one is followed. */
+  /**
+   * Follows another job that computes the node now, as that of another run.
+   *
+   * @returns Whether there is one, or there may be.
+   */
   async #findOther(node: DagNode): Promise<boolean> {
     const { runtime: { store, machine }, lookup, tracker } = this.#context;
     const paths = store.paths(node);
@@ -227,19 +282,18 @@ class Follower {
     return true;
   }
 
-  #isStranded({ dependencies }: DagNode): boolean {
-    return dependencies.some((hash) => ["failed", "stranded"].includes(this.#progress.get(hash) ?? ""));
+  #isBlocked({ dependencies }: DagNode): boolean {
+    return dependencies.some((hash) => ["failed", "blocked"].includes(this.#progress.get(hash) ?? ""));
   }
 
   async #fail(node: DagNode, job: DagJob | undefined, state: Dead): Promise<void> {
-    const { runtime, run, dir } = this.#context;
+    const { runtime, run, paths } = this.#context;
     const { store } = runtime;
-    const paths = store.paths(node);
     await this.#tidy(node, job, state);
-    if (job) await removeQueued(store, paths, job.name);
+    if (job) await removeQueued(store, store.paths(node), job.name);
     const log = job?.own ? logPath(nodeLogDir(run, node.spec), job.name, job.jobId) : undefined;
     const dead = { jobId: job?.jobId, state, log };
-    await this.#failed(node, await jobFailure(runtime, { dir, node, runId: run.runId, job: dead }));
+    await this.#failed(node, await jobFailure(runtime, { run, paths, node }, dead));
   }
 
   async #failed(node: DagNode, failure: Failure): Promise<void> {
@@ -252,7 +306,7 @@ class Follower {
     await this.#cancelDependents(node);
   }
 
-  /** A job that was killed has not ended its attempt. */
+  /** Ends the attempt of a job that was killed before it could do so. */
   async #tidy(node: DagNode, job: DagJob | undefined, state: Dead): Promise<void> {
     const { store } = this.#context.runtime;
     const paths = store.paths(node);
@@ -261,15 +315,15 @@ class Follower {
     await declareDead(store, paths, claim, `Slurm job ${job.jobId} has ended: ${state.text}`);
   }
 
-  /** What needs a node that failed never runs. */
+  /** Blocks the nodes that need one that failed, and cancels their jobs. */
   async #cancelDependents(failed: DagNode): Promise<void> {
-    const doomed: DagNode[] = [];
+    const dependents: DagNode[] = [];
     for (const node of this.#open()) {
-      if (!this.#isStranded(node)) continue;
-      this.#progress.set(node.hash, "stranded");
-      doomed.push(node);
+      if (!this.#isBlocked(node)) continue;
+      this.#progress.set(node.hash, "blocked");
+      dependents.push(node);
     }
-    await cancelStranded(this.#context, failed, doomed, this.#jobs);
+    await cancelBlocked(this.#context, failed, dependents, this.#jobs);
   }
 
   #names(hash: Hash): { hash: Hash; name: string } {

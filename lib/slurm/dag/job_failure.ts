@@ -1,41 +1,49 @@
+import { errorCode } from "../../core/errors.ts";
 import type { Failure, FailureKind } from "../../core/event.ts";
-import { fromCanonical } from "../../core/json/canonical.ts";
+import type { QueuePaths } from "../../queue/layout.ts";
+import { dagArtifact, learnParams } from "../../remote/remote_artifact.ts";
+import type { DagNode, DagRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { describeFailure } from "../../schedule/failure.ts";
+import { attemptPaths } from "../../store/layout.ts";
 import type { EndRecord } from "../../store/record.ts";
 import { readEnds } from "../../store/results/ends.ts";
-import { attemptPaths } from "../../store/layout.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
-import { readPayload } from "../../worker/protocol/payload_files.ts";
-import type { DagNode } from "../run/dag_jobs.ts";
 import { type JobState, jobWords } from "../client/job_state.ts";
 import { memoryKill } from "../client/memory_kill.ts";
 import { setupFailure } from "../client/script.ts";
-import { errorCode } from "../../core/errors.ts";
 
-/** What is known of a node whose job has ended without a result. */
+/** The job of a node that has ended without a result. */
 export interface DeadJob {
   /** Its id, where known. */
   jobId: string | undefined;
-  /** How it ended. */
+  /** Its last state. */
   state: Extract<JobState, { status: "dead" }>;
   /** Its output. */
   log: string | undefined;
 }
 
-/** Reasons for which the task is not to blame. */
+/** Reasons for which nobody is to blame. */
 const LOST = new Set(["timeout", "deadline", "node-failure", "preempted", "boot-failure", "cancelled"]);
 
-/** What the report says of a node whose job has ended without a result. */
-export async function jobFailure(
-  runtime: Runtime,
-  { dir, node, runId, job }: { dir: string; node: DagNode; runId: string; job: DeadJob },
-): Promise<Failure> {
+/** A node of a run that is reported as failed. */
+export interface FailedNode {
+  /** The run's record. */
+  run: DagRun;
+  /** Where everything of the run is. */
+  paths: QueuePaths;
+  /** The node. */
+  node: DagNode;
+}
+
+/** The failure of a node whose job has ended without a result. */
+export async function jobFailure(runtime: Runtime, failed: FailedNode, job: DeadJob): Promise<Failure> {
+  const { run: { runId }, node } = failed;
   const paths = runtime.store.paths(node);
   const own = (await readEnds(runtime.store, paths)).filter(({ run }) => run === runId);
   const last = own.at(-1);
   const label = `Slurm job ${job.jobId ?? node.jobName}`;
-  const artifact = await likeness(runtime, dir, node);
+  const artifact = await reportArtifact(runtime, failed);
   const attempts = own.filter(({ kind }) => kind !== "preempted").length;
   if (last?.kind === "failed" && job.state.reason === "failed") {
     return await describeFailure(runtime, artifact, {
@@ -64,12 +72,9 @@ export async function jobFailure(
   });
 }
 
-/** What the report says of a node of which something that is stored cannot be read. */
-export async function unreadFailure(
-  runtime: Runtime,
-  { dir, node, error }: { dir: string; node: DagNode; error: string },
-): Promise<Failure> {
-  return await describeFailure(runtime, await likeness(runtime, dir, node), {
+/** The failure of a node of which something that is stored cannot be read. */
+export async function unreadFailure(runtime: Runtime, failed: FailedNode, error: string): Promise<Failure> {
+  return await describeFailure(runtime, await reportArtifact(runtime, failed), {
     kind: "compute",
     attempts: 0,
     error,
@@ -91,18 +96,11 @@ function kindOf(
   return LOST.has(state.reason) || last?.kind === "preempted" ? "lost" : "compute";
 }
 
-/** An artifact as far as a report shows it: reports are made without the user's code. */
-async function likeness(runtime: Runtime, dir: string, { hash, name }: DagNode): Promise<Artifact> {
-  let params: unknown;
-  try {
-    const payload = await readPayload(runtime, dir, hash);
-    params = fromCanonical(JSON.parse(payload.params), {
-      artifact: (below, belowHash) => `${below}(${belowHash.slice(0, 8)})`,
-    });
-  } catch {
-    params = "(cannot be read)";
-  }
-  return { hash, name, params } as unknown as Artifact;
+/** The artifact of a node as a report shows it, with its parameters: reports are made without the user's code. */
+async function reportArtifact(runtime: Runtime, { run, paths, node }: FailedNode): Promise<Artifact> {
+  const artifact = dagArtifact(run, node);
+  await learnParams(runtime, paths, artifact);
+  return artifact;
 }
 
 async function textOf({ machine }: Runtime, path: string): Promise<string> {

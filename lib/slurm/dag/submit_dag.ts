@@ -1,26 +1,35 @@
 import { pooledMap } from "@std/async/pool";
 import { errorText, SlurmError } from "../../core/errors.ts";
 import type { Hash } from "../../core/hash.ts";
+import { readStop } from "../../queue/stop_request.ts";
+import type { DagNode } from "../../remote/run_record.ts";
 import { removeQueued, writeQueuedId } from "../../store/claims/queued.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
+import { probeCommand } from "../../worker/command.ts";
+import { jobCommand } from "../client/job_command.ts";
+import { jobOptions } from "../client/job_options.ts";
+import { logPattern, scriptPath } from "../client/log_path.ts";
+import type { SubmittedJob } from "../client/parse.ts";
+import { batchScript } from "../client/script.ts";
 import { cancelJobs } from "../jobs/cancel_jobs.ts";
-import { type DagContext, tell } from "./dag_context.ts";
-import { DagFinder, type Taken } from "./find_owner.ts";
-import { type DagJob, type DagNode, writeDagJobs } from "../run/dag_jobs.ts";
-import { submitNode } from "./submit_node.ts";
-import { untilCancelled } from "./until_cancelled.ts";
+import type { DagContext } from "./dag_context.ts";
+import { type DagJob, nodeLogDir, writeDagJobs } from "./dag_jobs.ts";
+import { OwnerFinder, type Taken } from "./find_owner.ts";
 
 /** How many are submitted at the same time: each is a process here, and a request to Slurm's one controller. */
 const CONCURRENCY = 8;
+/** Milliseconds between two looks for somebody who cancels the run. */
+const CANCEL_PAUSE_MS = 1000;
 
 /**
- * Submits one job for each node, dependencies first; what others have submitted already is taken into account instead.
+ * Submits one job for each node, dependencies first. What others have submitted already is taken into account instead.
  *
+ * @param context The run.
  * @param artifacts The nodes' artifacts.
- * @param assumed Nodes that somebody computed when it was planned, so that nobody looked at what they need.
- * @returns The jobs. Nodes that are missing in it are done meanwhile, or stranded by a failure.
- * @throws {SlurmError} when sbatch refuses one, or a node is computed outside of Slurm; then what was submitted is
- * cancelled. The signal's reason when it aborts, likewise.
+ * @param assumed Nodes that somebody computed when the run was planned, so that nobody looked at their dependencies.
+ * @returns The jobs. A node without one is done meanwhile, or blocked by a failure.
+ * @throws {SlurmError} If sbatch refuses one, or a node is computed outside of Slurm; then what was submitted is cancelled.
+ * @throws The signal's reason when it aborts, likewise.
  */
 export async function submitDag(
   context: DagContext,
@@ -30,13 +39,33 @@ export async function submitDag(
   return await untilCancelled(
     context,
     (watched, cancelled) =>
-      new Submission(watched, new DagFinder(watched, artifacts, assumed), cancelled).run(),
+      new Submission(watched, new OwnerFinder(watched, artifacts, assumed), cancelled).run(),
   );
 }
 
+/**
+ * The submission of one run. Each node takes this way, after the nodes that it depends on:
+ *
+ *                  a result counts
+ *       .--------------------------------> DONE
+ *       |
+ *       |          a job of another run, or one of ours that an earlier look submitted
+ *     LOOK <----.------------------------> JOB, followed
+ *       |        | not clear yet: look again
+ *       |--------'
+ *       | nobody has it: queued.json is linked, which is exclusive
+ *       v          a dependency failed
+ *     QUEUED ----------------------------> BLOCKED   (queued.json is removed)
+ *       | sbatch is called
+ *       v          sbatch refuses, or the run is stopped or cancelled
+ *     SUBMITTING ------------------------> looked for by its name: JOB, or queued.json is removed
+ *       | sbatch answers
+ *       v
+ *     JOB          (its id is written to queued.id.json)
+ */
 class Submission {
   readonly #context: DagContext;
-  readonly #finder: DagFinder;
+  readonly #finder: OwnerFinder;
   readonly #taken = new Map<Hash, Promise<Taken>>();
   readonly #jobs = new Map<Hash, DagJob>();
   /** Names of jobs that sbatch was given and has not answered for. */
@@ -44,10 +73,10 @@ class Submission {
   readonly #nodes: ReadonlyMap<Hash, DagNode>;
   /** Aborts when somebody else cancels the run. */
   readonly #cancelled: AbortSignal;
-  /** Where its jobs go, as far as that is known. */
+  /** The cluster that its jobs go to, as far as that is known. */
   #cluster: string | undefined;
 
-  constructor(context: DagContext, finder: DagFinder, cancelled: AbortSignal) {
+  constructor(context: DagContext, finder: OwnerFinder, cancelled: AbortSignal) {
     this.#context = context;
     this.#finder = finder;
     this.#cancelled = cancelled;
@@ -58,7 +87,7 @@ class Submission {
   async run(): Promise<Map<Hash, DagJob>> {
     const { run, signal } = this.#context;
     let failure: { error: unknown } | undefined;
-    // Whatever a node waits for stands before it in the order, so it is under way already.
+    // The dependencies of a node stand before it in the order, so they are under way already.
     const all = pooledMap(CONCURRENCY, run.nodes, async (node) => {
       if (failure) return;
       const taking = this.#take(node);
@@ -70,35 +99,35 @@ class Submission {
       }
     });
     for await (const _ of all);
-    // A stop while the last one was submitted stops nothing else. Who cancels a run that is whole finds its jobs.
+    // A stop while the last job was submitted stops nothing else. A run that is whole is cancelled by its jobs.
     if (signal.aborted && signal.reason !== this.#cancelled.reason) failure ??= { error: signal.reason };
     if (!failure) return this.#jobs;
     try {
       await (failure.error === this.#cancelled.reason ? this.#handOver() : this.#takeBack());
     } catch (error) {
       const advice = `what was submitted already may go on, cancel it later: furu cancel ${run.runId}`;
-      tell(this.#context, "error", `${errorText(error)}; ${advice}`);
+      this.#context.log.error(`${errorText(error)}; ${advice}`);
     }
     throw failure.error;
   }
 
-  /** Writes down what was submitted, for whoever cancels the run and waits for that. */
+  /** Writes down what was submitted: the process that cancels the run waits for that. */
   async #handOver(): Promise<void> {
-    const { runtime, dir } = this.#context;
+    const { runtime, paths } = this.#context;
     await this.#findUnanswered();
-    await writeDagJobs(runtime, dir, this.#jobs);
+    await writeDagJobs(runtime, paths, this.#jobs);
   }
 
   /** Cancels what was submitted, also what sbatch may have taken just when it was told to stop. */
   async #takeBack(): Promise<void> {
-    const { client, runtime, dir, run, signal } = this.#context;
+    const { client, runtime, paths, run, log, signal } = this.#context;
     const unclear = await this.#findUnanswered();
     const own = [...this.#jobs].filter(([, job]) => job.own);
-    // In this order: as long as a job may still run, it is to be seen that it is there.
+    // Jobs are cancelled first: as long as one may still run, queued.json has to name it.
     await cancelJobs(client, own.map(([, job]) => job));
     for (const [hash, { name }] of own) await this.#removeQueued(hash, name);
-    // For whoever follows this run nevertheless.
-    await writeDagJobs(runtime, dir, this.#jobs);
+    // A follower of this run reads it.
+    await writeDagJobs(runtime, paths, this.#jobs);
     const cancelled = own.length === 0
       ? "nothing had been submitted yet"
       : `cancelled ${
@@ -108,13 +137,13 @@ class Submission {
       ? ""
       : `; ${unclear.join(", ")} may be in Slurm, which does not tell: furu cancel ${run.runId}`;
     const why = signal.aborted ? "was stopped while it was being submitted" : "could not be submitted whole";
-    tell(this.#context, "warn", `run ${run.runId} ${why}: ${cancelled}${left}`);
+    log.warn(`run ${run.runId} ${why}: ${cancelled}${left}`);
   }
 
   /**
    * Takes up the jobs of which sbatch did not say whether it has taken them: one may arrive a moment later.
    *
-   * @returns Names of those that Slurm does not tell of. They stay queued, since they may run.
+   * @returns Names of those that Slurm does not answer for. They stay queued, since they may run.
    */
   async #findUnanswered(): Promise<string[]> {
     const { client, runtime: { machine: { clock } }, run } = this.#context;
@@ -144,7 +173,7 @@ class Submission {
     const { signal } = this.#context;
     const below = await Promise.all(node.dependencies.map((hash) => this.#taken.get(hash)));
     signal.throwIfAborted();
-    if (below.some((taken) => taken?.kind === "stranded")) return { kind: "stranded" };
+    if (below.some((taken) => taken?.kind === "blocked")) return { kind: "blocked" };
     const found = await this.#finder.find(node);
     if (found !== "ours") {
       if (found.kind === "job") this.#remember(node.hash, found.job);
@@ -154,7 +183,7 @@ class Submission {
       const after = await this.#dependencyIds(node);
       if (after === "failed") {
         await this.#removeQueued(node.hash, node.jobName);
-        return { kind: "stranded" };
+        return { kind: "blocked" };
       }
       this.#submitting.add(node.jobName);
       const job = await this.#submit(node, after);
@@ -165,7 +194,7 @@ class Submission {
       await writeQueuedId(runtime.store, runtime.store.paths(node), job);
       return { kind: "job", job };
     } catch (error) {
-      // What sbatch was given may be on its way: that is found out when all else has come to rest.
+      // A job that sbatch was given may be on its way: that is found out when all else has come to rest.
       const isClear = !this.#jobs.has(node.hash) && !this.#submitting.has(node.jobName);
       if (isClear) await this.#removeQueued(node.hash, node.jobName);
       throw error;
@@ -178,7 +207,7 @@ class Submission {
   }
 
   /**
-   * The jobs that it has to wait for. Slurm takes an id that it has forgotten for a success, so each is looked at once
+   * The jobs that a node has to wait for. Slurm takes an id that it has forgotten for a success, so each is looked at once
    * more: in the store, then in the listing.
    */
   async #dependencyIds(node: DagNode): Promise<string[] | "failed"> {
@@ -221,4 +250,77 @@ class Submission {
     const { store } = this.#context.runtime;
     await removeQueued(store, store.paths(this.#nodes.get(hash)!), name);
   }
+}
+
+/**
+ * Submits the job of one node of a run in DAG mode; its batch script is kept beside its log.
+ *
+ * @param afterOk Ids of the jobs whose success it waits for.
+ * @throws {SlurmError} With sbatch's own words.
+ * @throws {StoreError} If the script cannot be written.
+ */
+async function submitNode(
+  context: DagContext,
+  node: DagNode,
+  artifact: Artifact,
+  afterOk: readonly string[],
+): Promise<SubmittedJob> {
+  const { run, specs, runtime, client, signal, paths, log } = context;
+  const spec = specs[node.spec]!;
+  const folder = nodeLogDir(run, node.spec);
+  const script = scriptPath(folder, node.jobName);
+  // Where the folder is missing, Slurm says nothing and the job fails.
+  await runtime.store.makeDir(folder);
+  await runtime.machine.files.write(
+    script,
+    batchScript({
+      title: `furu: ${artifact} of run ${run.runId}`,
+      setup: spec.setup,
+      command: jobCommand(run, { run: paths.run, hash: node.hash, name: node.jobName }),
+      probe: probeCommand(),
+    }),
+  );
+  return await client.submit({
+    script,
+    name: node.jobName,
+    options: jobOptions({ spec, log: logPattern(folder, node.jobName), afterOk, requeue: true }),
+    signal,
+    onWait: ({ text, waitMs }) => log.warn(`${artifact} is submitted again in ${waitMs / 1000} s: ${text}`),
+  });
+}
+
+/**
+ * Does something for a run that another process may cancel meanwhile.
+ *
+ * @param work Is given the context, whose signal aborts then, too, and a signal that aborts only then.
+ * @returns The result of the work.
+ */
+async function untilCancelled<T>(
+  context: DagContext,
+  work: (context: DagContext, cancelled: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const { signal, runtime: { machine: { clock } } } = context;
+  const done = new AbortController();
+  const cancelled = new AbortController();
+  const watching = (async () => {
+    for (; !done.signal.aborted; await clock.sleep(CANCEL_PAUSE_MS, done.signal)) {
+      const why = await whyStopped(context);
+      if (why !== undefined) return cancelled.abort(why);
+    }
+  })().catch(() => {/* it is done */});
+  try {
+    const both = AbortSignal.any([signal, cancelled.signal]);
+    return await work({ ...context, signal: both }, cancelled.signal);
+  } finally {
+    done.abort();
+    await watching;
+  }
+}
+
+/** A file server that does not answer says nothing of a stop. */
+async function whyStopped(
+  { runtime: { store }, run: { runId }, paths }: DagContext,
+): Promise<Error | undefined> {
+  const stop = await readStop(store, paths).catch(() => undefined);
+  return stop && new SlurmError(`Cannot submit the rest of run ${runId} as it was cancelled: ${stop.why}`);
 }

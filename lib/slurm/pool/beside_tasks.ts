@@ -12,7 +12,7 @@ import type { Claim } from "../../store/claims/claim.ts";
 import type { SlurmJob } from "../../store/record.ts";
 import type { SlurmClient } from "../client/client.ts";
 import { FixedLauncher } from "./fixed_launcher.ts";
-import { runSpecs } from "../run/run_specs.ts";
+import { runSpecs } from "../run/check_specs.ts";
 import { SbatchLauncher } from "./sbatch_launcher.ts";
 
 /** What a worker's process does the run's own work with. */

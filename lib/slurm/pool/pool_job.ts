@@ -4,7 +4,7 @@ import { resolve } from "@std/path/posix/resolve";
 import { UsageError } from "../../core/errors.ts";
 import type { EventSink } from "../../core/event.ts";
 import { didYouMean } from "../../core/nearest.ts";
-import { type PoolRun, readPoolRun } from "../../remote/run_record.ts";
+import { type PoolRun, readRun } from "../../remote/run_record.ts";
 import { runPoolWorker } from "../../pool/worker/pool_worker.ts";
 import { preflight } from "../../pool/worker/preflight.ts";
 import { unfitNodes } from "../../pool/unfit_file.ts";
@@ -22,7 +22,7 @@ import { startOfRun } from "../client/job_command.ts";
 import type { BesideTasks } from "./beside_tasks.ts";
 import { endOfJob } from "../client/end_of_job.ts";
 import { JobHints } from "../jobs/job_hints.ts";
-import { isNearlyUp } from "../run/requeue_job.ts";
+import { isNearlyUp } from "../run/is_nearly_up.ts";
 import { JobSignals } from "../jobs/job_signals.ts";
 import { ownSlurmJob } from "../client/own_job.ts";
 import { heapMbOf, type SlurmSpec } from "../client/spec.ts";
@@ -141,7 +141,7 @@ async function openPoolRun(given: string): Promise<{ paths: QueuePaths; run: Poo
     throw new UsageError(`Cannot work for ${given} as it is no folder of a run (runs/<run id> of a store)`);
   }
   const paths = queuePaths(root, basename(dir));
-  return { paths, run: await readPoolRun({ store }, paths) };
+  return { paths, run: await readRun({ store }, paths, "pool") };
 }
 
 /** The store may be mounted elsewhere on this machine: where the run's folder is, it is. */

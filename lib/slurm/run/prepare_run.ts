@@ -1,102 +1,168 @@
 import type { Config } from "../../core/config.ts";
+import type { Hash } from "../../core/hash.ts";
+import type { RunLog } from "../../core/run_log.ts";
+import type { Machine } from "../../core/system/machine.ts";
 import { FURU_VERSION } from "../../core/version.ts";
 import { type Plan, plan } from "../../plan/graph.ts";
-import { poolNodes, type PoolRun } from "../../remote/run_record.ts";
+import {
+  type DagNode,
+  type DagRun,
+  poolNodes,
+  type PoolRun,
+  type RunRecord,
+} from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { rootsOf } from "../../schedule/check_options.ts";
 import { forcedNodes } from "../../schedule/forced.ts";
 import { checkComputable, checkImportable } from "../../schedule/importable.ts";
+import type { RunReporter } from "../../schedule/run_reporter.ts";
 import { storeStatus } from "../../schedule/status_source.ts";
 import { RECORD_SCHEMA } from "../../store/record.ts";
-import type { Artifact } from "../../task/artifact/artifact.ts";
-import { checkMaxWorkers } from "./check_max_workers.ts";
-import { checkSpecs } from "./check_specs.ts";
-import { checkTimeLimits } from "./check_time_limits.ts";
+import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
+import { timeLimitOf } from "../../task/time_limit_of.ts";
 import type { SlurmClient } from "../client/client.ts";
-import { keepCode } from "./snapshot_for_run.ts";
-import { dagSpecs, neededSpecs } from "./check_plan.ts";
-import { JobLookup } from "../jobs/job_lookup.ts";
-import type { RunPoolOptions } from "./run_slurm_options.ts";
 import type { ParsedSpec } from "../client/spec.ts";
+import type { JobLookup } from "../jobs/job_lookup.ts";
+import { leftOut, refuseHopeless } from "./check_plan.ts";
+import { checkMaxWorkers, checkSpecs, checkTimeLimits, clusterSpecs, neededSpecs } from "./check_specs.ts";
+import type { RunDagOptions, RunPoolOptions, RunSlurmOptions } from "./run_slurm_options.ts";
+import { snapshotForRun } from "./snapshot_for_run.ts";
 
-/** What {@link preparePool} works with. */
-export interface PreparePoolOptions {
-  /** The run's id. */
+/** Options of {@link prepareRun}. */
+export interface PrepareRunOptions<O extends RunSlurmOptions = RunSlurmOptions> {
+  /** The run's id: see {@link newRunId}. */
   runId: string;
-  /** What the caller asked for. */
-  options: RunPoolOptions;
+  /** The options of the caller, checked. */
+  options: O;
   /** The resolved configuration. */
   config: Config;
   /** URL of the module that the run was started with. */
   entry: string;
   /** Asks Slurm. */
   client: SlurmClient;
+  /** Finds jobs of others. */
+  lookup: JobLookup;
   /** Ends it. */
   signal: AbortSignal;
 }
 
+/** A run that the caller of `runSlurm` wants, with the ways to tell of it. */
+export interface StartRunOptions<O extends RunSlurmOptions> extends PrepareRunOptions<O> {
+  /** Shows the run. */
+  reporter: RunReporter;
+  /** Says something to the run's people. */
+  log: RunLog;
+  /** Takes what is done when the user does not want to wait any longer. */
+  onKill: (kill: () => Promise<void>) => void;
+}
+
 /** A run that is about to begin. */
-export interface PreparedPool {
-  /** What it is. */
-  run: PoolRun;
-  /** What there is to do. */
+export interface PreparedRun<R extends RunRecord> {
+  /** Its record, which is not written yet. */
+  run: R;
+  /** The plan of its nodes. */
   plan: Plan;
-  /** What jobs its specs stand for. */
+  /** The specs of its jobs; none where nothing is missing. */
   specs: Record<string, ParsedSpec>;
   /** All artifacts that have to be made again elsewhere. */
   artifacts: Artifact[];
 }
 
+/** An id for a run that begins now. Ids sort by that time. */
+export function newRunId({ clock, randomId }: Pick<Machine, "clock" | "randomId">): string {
+  return `slurm-${new Date(clock.now()).toISOString().replaceAll(/[:.]/g, "")}-${randomId().slice(0, 6)}`;
+}
+
 /**
- * Plans, and checks all that can be checked before anything begins.
+ * Plans a run, and checks all that can be checked before anything is written or submitted.
  *
  * @throws What `runSlurm` throws for bad roots, specs and states.
  */
-export async function preparePool(
+export function prepareRun(
   runtime: Runtime,
   roots: Artifact | Iterable<Artifact>,
-  { runId, options, config, entry, client, signal }: PreparePoolOptions,
-): Promise<PreparedPool> {
+  prepare: PrepareRunOptions<RunDagOptions>,
+): Promise<PreparedRun<DagRun>>;
+/** As above, for a pool of workers. */
+export function prepareRun(
+  runtime: Runtime,
+  roots: Artifact | Iterable<Artifact>,
+  prepare: PrepareRunOptions<RunPoolOptions>,
+): Promise<PreparedRun<PoolRun>>;
+export async function prepareRun(
+  runtime: Runtime,
+  roots: Artifact | Iterable<Artifact>,
+  prepare: PrepareRunOptions,
+): Promise<PreparedRun<RunRecord>> {
+  const { runId, options, config, entry, client, lookup, signal } = prepare;
   const { machine } = runtime;
   const given = [...rootsOf(roots)];
   const force = options.force ?? config.alwaysRerun;
   const forced = forcedNodes(runtime, force, runId);
-  const lookup = new JobLookup(machine, client);
   const source = storeStatus(runtime, {
     isOver: async (queued) => (await lookup.findForSure(queued, signal)).state === "over",
   });
   const planned = await plan(given, source, { signal, ...(forced === undefined ? {} : { forced }) });
   checkComputable(planned.nodes.values());
   checkImportable(planned.nodes.values(), entry);
-  const all = poolNodes(given);
-  const ofJobs = options.specs ?? config.slurm?.specs ?? {};
-  checkMaxWorkers(options.maxWorkers, [...Object.keys(ofJobs), ...all.map(({ spec }) => spec)]);
-  const missing = all.filter(({ hash }) => {
-    const node = planned.nodes.get(hash);
-    return node !== undefined && node.status !== "DONE";
-  });
-  const specs = missing.length === 0 ? {} : await poolSpecs(missing, { options, config, client, signal });
-  checkTimeLimits(missing, specs);
-  const invalid = missing.filter(({ hash }) => {
-    const state = planned.nodes.get(hash)?.state;
-    return state?.status === "TODO" && state.why?.startsWith("what is stored is invalid");
-  });
-  const code = missing.length === 0 ? {} : await keepCode(runtime, given, { options, entry });
-  const run: PoolRun = {
+  const { own, missing, artifacts } = options.mode === "dag"
+    ? await dagPart(runtime, planned, runId)
+    : poolPart(given, planned, { options, config });
+  const isIdle = missing.length === 0;
+  const [specs, cluster] = isIdle ? [{}, undefined] : await Promise.all([
+    specsOf(missing, prepare),
+    // Workers of a pool are found by their own journal, which says where they are.
+    own.mode === "dag" ? client.cluster() : undefined,
+  ]);
+  if (own.mode === "pool") checkTimeLimits(missing, specs);
+  const run: RunRecord = {
     schema: RECORD_SCHEMA,
     runId,
-    mode: "pool",
     createdAt: new Date(machine.clock.now()).toISOString(),
     submitter: machine.self,
+    ...(cluster === undefined ? {} : { cluster }),
     versions: { furu: FURU_VERSION, deno: Deno.version.deno },
     entry,
-    ...code,
+    ...isIdle ? {} : await snapshotForRun(runtime, given, { options, entry }),
     roots: [...planned.roots],
     specs,
-    // Whoever controls it looks as often.
+    // Whoever follows or controls it looks as often.
     config: { ...config, slurm: { ...config.slurm, intervalSec: client.intervalMs / 1000 } },
     force: force === "ALL" ? force : [...force],
     git: await runtime.provenance.git() ?? null,
+    counts: { nodes: planned.nodes.size, cached: planned.counts.done },
+    invalid: missing.map(({ hash }) => hash).filter((hash) => isInvalid(planned, hash)),
+    ...own,
+  };
+  return { run, plan: planned, specs, artifacts };
+}
+
+/** The part of a run that differs by its mode. */
+interface ModePart {
+  /** Its fields of the record. */
+  own:
+    | Pick<PoolRun, "mode" | "detached" | "options" | "nodes">
+    | Pick<DagRun, "mode" | "leftOut" | "nodes">;
+  /** The nodes that jobs have to compute. */
+  missing: (PoolRun | DagRun)["nodes"];
+  /** All artifacts that have to be made again elsewhere. */
+  artifacts: Artifact[];
+}
+
+function poolPart(
+  given: readonly Artifact[],
+  planned: Plan,
+  { options, config }: Pick<PrepareRunOptions<RunPoolOptions>, "options" | "config">,
+): ModePart {
+  const nodes = poolNodes(given);
+  const specs = options.specs ?? config.slurm?.specs ?? {};
+  checkMaxWorkers(options.maxWorkers, [...Object.keys(specs), ...nodes.map(({ spec }) => spec)]);
+  const missing = nodes.filter(({ hash }) => {
+    const node = planned.nodes.get(hash);
+    return node !== undefined && node.status !== "DONE";
+  });
+  const own = {
+    mode: "pool",
     detached: options.wait === false,
     options: {
       maxWorkers: options.maxWorkers ?? 50,
@@ -105,19 +171,57 @@ export async function preparePool(
       keepGoing: options.keepGoing ?? false,
       tasksPerWorker: options.tasksPerWorker ?? 1,
     },
-    counts: { nodes: planned.nodes.size, cached: planned.counts.done },
-    invalid: invalid.map(({ hash }) => hash),
-    nodes: all,
-  };
-  return { run, plan: planned, specs, artifacts: given };
+    nodes,
+  } as const;
+  return { own, missing, artifacts: [...given] };
 }
 
-/** The specs of a run, `default` among them: whoever takes up a detached run is of it. */
-async function poolSpecs(
-  missing: readonly { spec: string; name: string }[],
-  { options, config, client, signal }: Pick<PreparePoolOptions, "options" | "config" | "client" | "signal">,
+async function dagPart(runtime: Runtime, planned: Plan, runId: string): Promise<ModePart> {
+  await refuseHopeless(runtime, planned, runId);
+  const { failures, hashes } = await leftOut(runtime, planned);
+  const nodes = dagNodes(planned, runtime.machine, hashes);
+  const left = { leftOut: { failures, dependents: hashes.size - failures.length } };
+  return {
+    own: { mode: "dag", ...(failures.length === 0 ? {} : left), nodes },
+    missing: nodes,
+    artifacts: nodes.map(({ hash }) => planned.nodes.get(hash)!.artifact),
+  };
+}
+
+/** The nodes that are missing and not left out, dependencies first. */
+function dagNodes(
+  planned: Plan,
+  { randomId }: Pick<Machine, "randomId">,
+  without: ReadonlySet<Hash>,
+): DagNode[] {
+  const missing = planned.order().filter(({ hash, status }) => status !== "DONE" && !without.has(hash));
+  const hashes = new Set<Hash>(missing.map(({ hash }) => hash));
+  return missing.map(({ hash, name, spec, artifact }) => {
+    const below = artifact[ARTIFACT].dependencies;
+    const timeLimitSec = timeLimitOf(artifact);
+    return {
+      hash,
+      name,
+      spec,
+      dependencies: below.map((each) => each.hash).filter((each) => hashes.has(each)),
+      stored: below.filter((each) => !hashes.has(each.hash)).map(({ hash, name }) => ({ hash, name })),
+      ...(timeLimitSec === undefined ? {} : { timeLimitSec }),
+      jobName: `furu-${hash.slice(0, 8)}-${randomId()}`,
+    };
+  });
+}
+
+function isInvalid(planned: Plan, hash: Hash): boolean {
+  const state = planned.nodes.get(hash)?.state;
+  return state?.status === "TODO" && state.why?.startsWith("what is stored is invalid") === true;
+}
+
+async function specsOf(
+  missing: ModePart["missing"],
+  { options, config, client, signal }: PrepareRunOptions,
 ): Promise<Record<string, ParsedSpec>> {
   const given = options.specs ?? config.slurm?.specs;
+  if (options.mode === "dag") return await clusterSpecs(given ?? {}, missing, client, signal);
   if (options.launcher === "srun") {
     // The job that this process runs in has its resources already.
     const plain = Object.fromEntries(
@@ -125,6 +229,7 @@ async function poolSpecs(
     );
     return neededSpecs(given ?? plain, missing);
   }
-  const used = await dagSpecs(given ?? {}, missing, client, signal);
+  const used = await clusterSpecs(given ?? {}, missing, client, signal);
+  // The job of a controller that takes over is of spec default, whatever the tasks need.
   return { ...checkSpecs({ default: (given as { default?: unknown }).default }), ...used };
 }

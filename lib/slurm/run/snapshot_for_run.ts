@@ -10,7 +10,7 @@ import { ownStart, type RunStart } from "../../worker/run_start.ts";
 import type { RunSlurmOptions } from "./run_slurm_options.ts";
 
 /** What `run.json` says of the code. */
-export interface KeptCode {
+export interface RunCode {
   /** The snapshot of it. */
   code?: SnapshotRef;
   /** Without one: the versions of its packages. */
@@ -24,11 +24,11 @@ export interface KeptCode {
  *
  * @throws {FuruError} when it cannot be found out what the code is; {@link StoreError} when the store cannot be written.
  */
-export async function keepCode(
+export async function snapshotForRun(
   { store, logger }: Runtime,
   artifacts: Iterable<Artifact>,
   { options: { snapshot = true }, entry }: { options: RunSlurmOptions; entry: string },
-): Promise<KeptCode> {
+): Promise<RunCode> {
   const start = ownStart(entry, (text) => logger.warn(text));
   const code = snapshot
     ? await takeSnapshot(store, {

@@ -1,22 +1,21 @@
 import { errorText } from "../../core/errors.ts";
+import type { DagNode, DagRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { readEnds } from "../../store/results/ends.ts";
 import { plural } from "../../ui/text.ts";
 import { linkQueued, removeQueued, writeQueuedId } from "../../store/claims/queued.ts";
 import type { SlurmJob } from "../../store/record.ts";
 import type { SlurmClient } from "../client/client.ts";
-import type { DagNode, DagRun } from "./dag_jobs.ts";
-import { signalLeadSec } from "../client/signal_lead.ts";
 
-/** A job that was told to end, after its attempt has ended. */
+/** Options of {@link requeueJob}. */
 export interface RequeueOptions {
   /** Asks Slurm. */
   client: SlurmClient;
-  /** Which job it is. */
+  /** The job that was told to end, whose attempt has ended. */
   slurm: SlurmJob;
   /** Its run. */
   run: DagRun;
-  /** What it computes. */
+  /** The node that it computes. */
   node: DagNode;
 }
 
@@ -24,7 +23,7 @@ export interface RequeueOptions {
  * Puts this job back into the queue within `preemptMax`, unless somebody cancelled it. It is written down as queued
  * again, so that nobody takes the artifact for forgotten meanwhile.
  *
- * @returns Will it begin again?
+ * @returns Whether it will begin again.
  */
 export async function requeueJob(
   runtime: Runtime,
@@ -46,8 +45,8 @@ export async function requeueJob(
   }
   const details = await client.showJob(slurm.jobId);
   const state = details?.find(({ name }) => name === slurm.name)?.state;
-  // Slurm would begin one again that was cancelled, or is over: only one that runs is put back. One that is being ended
-  // (COMPLETING) was cancelled, or is preempted, and then begun again by Slurm itself: nobody can tell which.
+  // Slurm would also begin a job again that was cancelled, or is over: only one that runs is put back. One that is being
+  // ended (COMPLETING) was cancelled, or is preempted and then begun again by Slurm itself: nobody can tell which.
   if (state?.status !== "alive" || state.text.startsWith("COMPLETING")) {
     console.error(`It is not put back into the queue: Slurm says ${state?.text ?? "nothing of it"}`);
     return false;
@@ -65,24 +64,4 @@ export async function requeueJob(
     await removeQueued(store, paths, slurm.name);
     return false;
   }
-}
-
-/**
- * Is a warning of the time limit to be heeded? One that comes with much more time left than it was asked for is not
- * Slurm's; Slurm's own comes up to a minute early.
- *
- * @param timeMin The job's time limit in minutes.
- */
-export async function isNearlyUp(
-  client: SlurmClient,
-  slurm: SlurmJob,
-  timeMin: number | undefined,
-): Promise<boolean> {
-  if (timeMin === undefined) return true;
-  const details = await client.showJob(slurm.jobId);
-  const end = Date.parse(details?.find(({ name }) => name === slurm.name)?.endTime ?? "");
-  if (Number.isNaN(end)) return true;
-  const lead = signalLeadSec(timeMin);
-  const leftSec = (end - client.clock.now()) / 1000;
-  return leftSec <= Math.max(2 * lead, lead + 75);
 }

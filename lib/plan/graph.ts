@@ -92,9 +92,9 @@ export async function plan(
   for (const [hash, { node }] of walk.visits) {
     const { loadOnly } = node.artifact[ARTIFACT];
     if (loadOnly && node.state.status === "TODO") {
-      const { why } = node.state;
+      const { detail } = node.state;
       const hint = `it cannot be computed as ${loadOnly.why}`;
-      node.state = { status: "TODO", why: why === undefined ? hint : `${why}; ${hint}` };
+      node.state = { ...node.state, detail: detail === undefined ? hint : `${detail}; ${hint}` };
     }
     nodes.set(hash, node);
   }

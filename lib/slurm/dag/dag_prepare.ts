@@ -68,7 +68,7 @@ export async function prepareDag(
     : await Promise.all([dagSpecs(given, nodes, client, signal), client.cluster()]);
   const invalid = nodes.filter(({ hash }) => {
     const state = dagPlan.nodes.get(hash)?.state;
-    return state?.status === "TODO" && state.why?.startsWith("what is stored is invalid");
+    return state?.status === "TODO" && state.reason === "invalid";
   });
   const code = nodes.length === 0
     ? {}

@@ -79,7 +79,7 @@ export async function preparePool(
   checkTimeLimits(missing, specs);
   const invalid = missing.filter(({ hash }) => {
     const state = planned.nodes.get(hash)?.state;
-    return state?.status === "TODO" && state.why?.startsWith("what is stored is invalid");
+    return state?.status === "TODO" && state.reason === "invalid";
   });
   const code = missing.length === 0 ? {} : await keepCode(runtime, given, { options, entry });
   const run: PoolRun = {

@@ -8,7 +8,8 @@ import { refuseWhileLoading } from "../run/get/loading.ts";
 import { refuseInside } from "../run/refuse_inside.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { drive } from "../schedule/drive.ts";
-import { forcedNodes, keptText } from "../schedule/forced.ts";
+import { forcedByUser } from "../plan/forced.ts";
+import { keptText } from "../plan/kept.ts";
 import { storeStatus } from "../schedule/status_source.ts";
 import { runReporter } from "../schedule/run_reporter.ts";
 import { type Window, windowSize } from "../schedule/window.ts";
@@ -97,7 +98,7 @@ export async function runLocal(
   const runId = `local-${new Date().toISOString().replaceAll(/[:.]/g, "")}-${
     runtime.machine.randomId().slice(0, 6)
   }`;
-  const forced = forcedNodes(runtime, options.force ?? config.alwaysRerun, runId);
+  const forced = forcedByUser(runtime.store, options.force ?? config.alwaysRerun, runId);
   const planOptions = forced === undefined ? {} : { forced };
   const source = storeStatus(runtime);
   const todo = await plan(rootsOf(roots), source, {

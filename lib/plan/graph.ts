@@ -4,7 +4,7 @@ import { ARTIFACT, type Artifact, isArtifact } from "../task/artifact/artifact.t
 import type { PlanNode } from "./node.ts";
 import { byPriority } from "./priority.ts";
 import type { ForcedNodes, StatusSource } from "./status.ts";
-import { type KeptResults, keptResults } from "./_kept.ts";
+import { type KeptResults, keptResults } from "./kept.ts";
 import { rank } from "./_rank.ts";
 import { Walk } from "./_walk.ts";
 

@@ -8,7 +8,7 @@ import { systemRuntime } from "../run/default_runtime.ts";
 import { refuseWhileLoading } from "../run/get/loading.ts";
 import { refuseInside } from "../run/refuse_inside.ts";
 import type { Runtime } from "../run/runtime.ts";
-import { keptText } from "../schedule/forced.ts";
+import { keptText } from "../plan/kept.ts";
 import { runReporter } from "../schedule/run_reporter.ts";
 import { withSignals } from "../schedule/signals.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";

@@ -24,7 +24,7 @@ import { checkPermissions } from "../core/permissions.ts";
 import { checkSelfStart } from "../worker/child/check_self_start.ts";
 import { ProcessComputer } from "../worker/process_computer.ts";
 import { workerLimits } from "./worker_limits.ts";
-import { withSignals } from "../schedule/signals.ts";
+import { interruptibleRun } from "../core/system/interrupts.ts";
 
 /** Options of {@link runLocal}. */
 export interface RunLocalOptions {
@@ -119,7 +119,7 @@ export async function runLocal(
       "interrupted: tasks that run are told to stop and get a few seconds for it; Ctrl-C again ends them at once";
     reporter.sink({ type: "message", level: "warn", text, at: runtime.machine.clock.now() });
   };
-  return await withSignals(options.signal, onInterrupt, async (signal, onKill) => {
+  return await interruptibleRun(options.signal, onInterrupt, async (signal, onKill) => {
     // Here, since after a signal this process ends before `runLocal` does.
     using _ = reporter;
     const computer = options.isolation === "inline"

@@ -18,7 +18,7 @@ const optionsSchema = z.strictObject({
   retryFailed: z.boolean(),
   recomputeDamaged: z.boolean(),
   maxComputeRetries: count,
-  preemptMax: count,
+  maxPreemptRetries: count,
   alwaysRerun: z.union([z.literal("ALL"), z.array(z.string())]),
   leaseSec: seconds,
   heartbeatSec: seconds,
@@ -50,7 +50,7 @@ export interface ConfigOptions {
   /** How often a failed computation is tried again in a run, after the first attempt. @default 3 */
   maxComputeRetries?: number;
   /** How often an artifact is tried again after it lost its process through no fault of its own. @default 5 */
-  preemptMax?: number;
+  maxPreemptRetries?: number;
   /** Task names that every run computes anew once, or `"ALL"`. @default [] */
   alwaysRerun?: "ALL" | string[];
   /** How long a claim stays good without a heartbeat. @default 120 */
@@ -101,11 +101,33 @@ type Open = typeof OPEN[number];
 export type Config = Required<Omit<ConfigOptions, Open>> & Pick<ConfigOptions, Open>;
 
 /** Checks a configuration that another process of the same run wrote down. */
-export const configSchema: z.ZodType<Config> = optionsSchema.required().extend({
-  // Added later than the others: a run that was begun before has none.
-  recomputeDamaged: z.boolean().default(false),
-  ...Object.fromEntries(OPEN.map((name) => [name, optionsSchema.shape[name]])),
-}) as unknown as z.ZodType<Config>;
+export const configSchema: z.ZodType<Config> = z.preprocess(
+  withTodaysNames,
+  optionsSchema.required().extend({
+    // Added later than the others: a run that was begun before has none.
+    recomputeDamaged: z.boolean().default(false),
+    ...Object.fromEntries(OPEN.map((name) => [name, optionsSchema.shape[name]])),
+  }),
+) as unknown as z.ZodType<Config>;
+
+/** Options by their former names. They are errors, but in the records of runs that an earlier furu began. */
+const RENAMED: Readonly<Record<string, string>> = {
+  preemptMax: "maxPreemptRetries",
+  intervalSec: "squeueIntervalSec",
+};
+
+const RENAMED_VARIABLES: Readonly<Record<string, string>> = { FURU_PREEMPT_MAX: "FURU_MAX_PREEMPT_RETRIES" };
+
+/** A record's configuration with the names that its fields have now. */
+function withTodaysNames(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, each]) => [
+      RENAMED[name] ?? name,
+      name === "slurm" ? withTodaysNames(each) : each,
+    ]),
+  );
+}
 
 type Field = keyof ConfigOptions;
 
@@ -119,7 +141,7 @@ const VARIABLES: Record<string, { field: Field; parse: (text: string) => unknown
     allowed: "1, 0, true or false",
   },
   FURU_MAX_COMPUTE_RETRIES: { field: "maxComputeRetries", parse: toNumber, allowed: "a whole number from 0" },
-  FURU_PREEMPT_MAX: { field: "preemptMax", parse: toNumber, allowed: "a whole number from 0" },
+  FURU_MAX_PREEMPT_RETRIES: { field: "maxPreemptRetries", parse: toNumber, allowed: "a whole number from 0" },
   FURU_ALWAYS_RERUN: {
     field: "alwaysRerun",
     parse: toNames,
@@ -187,7 +209,7 @@ export function resolveConfig(overrides: ConfigOptions = {}): Config {
     retryFailed: true,
     recomputeDamaged: false,
     maxComputeRetries: 3,
-    preemptMax: 5,
+    maxPreemptRetries: 5,
     alwaysRerun: [],
     staleAfterSec: 1800,
     maxWaitSec: 600,
@@ -245,6 +267,9 @@ function fromFile(dir: string): ConfigOptions {
 }
 
 function fromEnvironment(): ConfigOptions {
+  for (const [former, name] of Object.entries(RENAMED_VARIABLES)) {
+    if (variable(former)?.trim()) throw new ConfigError(`Cannot use ${former}: its name is ${name}`);
+  }
   const options: Record<string, unknown> = {};
   for (const [name, { field, parse, allowed }] of Object.entries(VARIABLES)) {
     const text = variable(name)?.trim();

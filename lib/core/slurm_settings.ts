@@ -3,7 +3,7 @@ import { z } from "zod";
 /** What {@link SlurmSettings} may be. */
 export const slurmSettingsSchema: z.ZodType<SlurmSettings> = z.strictObject({
   specs: z.record(z.string(), z.unknown()).exactOptional(),
-  intervalSec: z.number().positive().exactOptional(),
+  squeueIntervalSec: z.number().positive().exactOptional(),
   nodesSubmit: z.boolean().exactOptional(),
 });
 
@@ -12,7 +12,7 @@ export interface SlurmSettings {
   /** What jobs the tasks' specs stand for, by name; checked when they are used. */
   specs?: Record<string, unknown>;
   /** Seconds between two looks at the jobs. @default 10 */
-  intervalSec?: number;
+  squeueIntervalSec?: number;
   /**
    * Can jobs submit other jobs? Where they cannot, a detached run of a pool has all its workers submitted when it begins.
    * @default true

@@ -11,16 +11,21 @@ import type { SlurmSpecs } from "./check_specs.ts";
 export interface SlurmOptions {
   /** What jobs the tasks' specs stand for. @default `slurm.specs` in furu.json */
   specs?: SlurmSpecs;
-  /** Is the run followed until it has ended? Else its jobs are submitted, and go on by themselves. @default true */
-  wait?: boolean;
+  /**
+   * Whether to leave once the jobs are submitted, which then go on by themselves. Else the run is followed until it has
+   * ended.
+   *
+   * @default {false}
+   */
+  detach?: boolean;
   /** Names of tasks to compute again although they are stored, or `"ALL"`. @default FURU_ALWAYS_RERUN */
   force?: "ALL" | string[];
   /** How often a failed computation is tried again, after the first attempt. @default FURU_MAX_COMPUTE_RETRIES, 3 */
   maxComputeRetries?: number;
   /** Is an artifact tried again whose latest attempt failed in an earlier run? @default FURU_RETRY_FAILED, true */
   retryFailed?: boolean;
-  /** How often something is begun again that was preempted or reached its job's time limit. @default FURU_PREEMPT_MAX, 5 */
-  preemptMax?: number;
+  /** How often something is begun again that was preempted or reached its job's time limit. @default FURU_MAX_PREEMPT_RETRIES, 5 */
+  maxPreemptRetries?: number;
   /**
    * Megabytes that V8's heap may have in each process that computes; typed arrays and buffers are outside of it.
    *
@@ -35,8 +40,8 @@ export interface SlurmOptions {
    * @default FURU_MAX_WORKER_MB, 256, or twice what one has after its first task where that is more
    */
   maxWorkerMb?: number;
-  /** Seconds between two looks at the jobs. @default `slurm.intervalSec` in furu.json, 10 */
-  intervalSec?: number;
+  /** Seconds between two looks at the jobs. @default `slurm.squeueIntervalSec` in furu.json, 10 */
+  squeueIntervalSec?: number;
   /** Told what happens. */
   onEvent?: EventSink;
   /** How the run shows itself, on stderr (`"json"`: on stdout). @default "auto" */
@@ -59,7 +64,7 @@ export interface RunPoolOptions extends SlurmOptions {
   /** Most workers at the same time: in all, or for each spec (`{ default: 20, gpu: 4 }`). @default 50 */
   maxWorkers?: number | Record<string, number>;
   /** Which roots are worked on at the same time: one (`"dfs"`), all (`"bfs"`) or a rolling number. @default "bfs" */
-  windowSize?: Window;
+  window?: Window;
   /** Seconds after which a worker leaves that finds nothing to do. @default 60 */
   idleTimeoutSec?: number;
   /** Longest seconds between two looks of a worker at the queue. @default FURU_POLL_INTERVAL_SECS, 2 */
@@ -102,7 +107,7 @@ export interface SubmittedRun {
 
 const POOL_ONLY = [
   "maxWorkers",
-  "windowSize",
+  "window",
   "idleTimeoutSec",
   "pollIntervalSec",
   "leaseSec",
@@ -113,15 +118,15 @@ const POOL_ONLY = [
 const COMMON = [
   "mode",
   "specs",
-  "wait",
+  "detach",
   "force",
   "maxComputeRetries",
   "retryFailed",
-  "preemptMax",
+  "maxPreemptRetries",
   "maxHeapMb",
   "maxTasksPerWorker",
   "maxWorkerMb",
-  "intervalSec",
+  "squeueIntervalSec",
   "onEvent",
   "progress",
   "signal",
@@ -140,11 +145,11 @@ export function checkSlurmOptions(options: RunSlurmOptions): void {
   oneOf("mode", given.mode, ["pool", "dag"]);
   checkNames(given, isPool);
   checkChoices(options);
-  for (const name of ["wait", "keepGoing", "snapshot"]) {
+  for (const name of ["detach", "keepGoing", "snapshot"]) {
     if (given[name] === undefined || typeof given[name] === "boolean") continue;
     throw refusal(name, given[name], "allowed are true and false");
   }
-  seconds("intervalSec", given.intervalSec);
+  seconds("squeueIntervalSec", given.squeueIntervalSec);
   if (!isPool) return;
   seconds("pollIntervalSec", given.pollIntervalSec);
   seconds("leaseSec", given.leaseSec);
@@ -152,20 +157,28 @@ export function checkSlurmOptions(options: RunSlurmOptions): void {
   atLeastOne("tasksPerWorker", given.tasksPerWorker);
   oneOf("launcher", given.launcher, ["sbatch", "srun"]);
   checkWorkers(given.maxWorkers);
-  if (given.windowSize !== undefined) windowSize(given.windowSize, "windowSize");
-  if (given.launcher === "srun" && given.wait === false) {
+  if (given.window !== undefined) windowSize(given.window);
+  if (given.launcher === "srun" && given.detach === true) {
     throw new ValidationError(
-      `Cannot use wait false with launcher "srun": its workers end with the job that this process runs in`,
+      `Cannot use detach with launcher "srun": its workers end with the job that this process runs in`,
     );
   }
 }
 
 /** The configuration that the options stand for. */
 export function slurmOverrides(options: RunSlurmOptions): Partial<Config> {
-  const { maxComputeRetries, retryFailed, preemptMax, maxHeapMb, maxTasksPerWorker, maxWorkerMb } = options;
+  const { maxComputeRetries, retryFailed, maxPreemptRetries, maxHeapMb, maxTasksPerWorker, maxWorkerMb } =
+    options;
   const { pollIntervalSec, leaseSec }: RunPoolOptions = options.mode === "dag" ? {} : options;
   const ofWorkers = { maxHeapMb, maxTasksPerWorker, maxWorkerMb };
-  const overrides = { maxComputeRetries, retryFailed, preemptMax, ...ofWorkers, pollIntervalSec, leaseSec };
+  const overrides = {
+    maxComputeRetries,
+    retryFailed,
+    maxPreemptRetries,
+    ...ofWorkers,
+    pollIntervalSec,
+    leaseSec,
+  };
   return Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));
 }
 

@@ -22,8 +22,7 @@
  * @module
  */
 export { z } from "zod";
-export { type ConfigOptions, configure } from "./lib/core/config.ts";
-export type { SlurmSettings } from "./lib/core/slurm_settings.ts";
+export { type ConfigOptions, configure, type SlurmSettings } from "./lib/core/config.ts";
 export { digest } from "./lib/core/json/digest.ts";
 export {
   ComputeError,

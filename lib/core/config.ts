@@ -2,14 +2,19 @@ import { join } from "@std/path/posix/join";
 import { z } from "zod";
 import { ConfigError } from "./errors.ts";
 import { furuGlobals } from "./globals.ts";
-import { nearest } from "./nearest.ts";
+import { unknownOption } from "./options.ts";
 import { currentFolder, realFolder, settingPath, startFolder } from "./paths.ts";
 import { permissionError } from "./permissions.ts";
 import { projectFolder } from "./project.ts";
-import { type SlurmSettings, slurmSettingsSchema } from "./slurm_settings.ts";
 
 const seconds = z.number().positive();
 const count = z.int().nonnegative();
+
+const slurmSettingsSchema = z.strictObject({
+  specs: z.record(z.string(), z.unknown()).exactOptional(),
+  squeueIntervalSec: z.number().positive().exactOptional(),
+  nodesSubmit: z.boolean().exactOptional(),
+});
 
 /** What may be configured; every field has a default. Durations are in seconds. */
 const optionsSchema = z.strictObject({
@@ -33,6 +38,19 @@ const optionsSchema = z.strictObject({
   recordGit: z.enum(["cached", "ignore", "uncached"]),
   slurm: slurmSettingsSchema,
 }).partial();
+
+/** What is configured for runs on Slurm. */
+export interface SlurmSettings {
+  /** What jobs the tasks' specs stand for, by name; checked when they are used. */
+  specs?: Record<string, unknown>;
+  /** Seconds between two looks at the jobs. @default 10 */
+  squeueIntervalSec?: number;
+  /**
+   * Can jobs submit other jobs? Where they cannot, a detached run of a pool has all its workers submitted when it begins.
+   * @default true
+   */
+  nodesSubmit?: boolean;
+}
 
 /** Options of {@link configure}; each stands above `furu.json` and the environment. Durations in seconds. */
 export interface ConfigOptions {
@@ -291,16 +309,13 @@ function parseOptions(value: unknown, place: (field: string) => string): ConfigO
     return Object.fromEntries(Object.entries(parsed.data).filter(([, v]) => v !== undefined));
   }
   const [issue] = parsed.error.issues;
-  if (issue?.code === "unrecognized_keys") {
-    const fields = Object.keys(optionsSchema.shape);
-    const key = issue.keys[0] ?? "";
-    const near = nearest(key, fields);
-    throw new ConfigError(
-      `Cannot use ${place(key)}: there is no such option${near ? `, did you mean '${near}'?` : ""}; ` +
-        `allowed are ${fields.join(", ")}`,
-    );
-  }
   const field = issue?.path.join(".") ?? "";
+  if (issue?.code === "unrecognized_keys") {
+    const [key = ""] = issue.keys;
+    const known = Object.keys((field === "slurm" ? slurmSettingsSchema : optionsSchema).shape);
+    const name = field === "" ? key : `${field}.${key}`;
+    throw new ConfigError(`Cannot use ${place(name)}: ${unknownOption(key, known)}`);
+  }
   const given = (value as Record<string, unknown> | null)?.[String(issue?.path[0] ?? "")] ?? value;
   throw new ConfigError(
     `Cannot use ${place(field)}: ${issue?.message}; current value is ${Deno.inspect(given)}`,

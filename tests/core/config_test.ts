@@ -211,7 +211,13 @@ Deno.test("bad options are ConfigErrors that name the place, the nearest option,
   await using rig = new Rig();
   const path = `${rig.folder}/furu.json`;
   const cases: [ConfigCase, string[]][] = [
-    [{ file: '{"leasSec": 1}' }, [path, "'leasSec'", "did you mean 'leaseSec'?", "allowed are root, "]],
+    [{ file: '{"leasSec": 1}' }, [path, "'leasSec'", "did you mean 'leaseSec'?", "Options are root, "]],
+    [{ file: '{"preemptMax": 1}' }, [path, "'preemptMax'", "its name is 'maxPreemptRetries'"]],
+    [{ configure: { slurm: { intervalSec: 1 } as never } }, [
+      "'slurm.intervalSec' of configure()",
+      "its name is 'squeueIntervalSec'",
+    ]],
+    [{ file: '{"slurm": {"spec": {}}}' }, ["'slurm.spec'", "did you mean 'specs'? Options are specs, "]],
     [{ file: '{"leaseSec": "1"}' }, [path, "'leaseSec'", "number", '"1"']],
     [{ file: '{"leaseSec": 0}' }, [path, "'leaseSec'", "current value is 0"]],
     [{ file: '{"root": ""}' }, [path, "'root'"]],

@@ -1,10 +1,24 @@
 import type { Config } from "../../core/config.ts";
 import { ValidationError } from "../../core/errors.ts";
 import type { EventSink } from "../../core/event.ts";
-import { didYouMean } from "../../core/nearest.ts";
+import {
+  aBoolean,
+  aCount,
+  aFunction,
+  anything,
+  aSignal,
+  aString,
+  checkOptions,
+  countBySpec,
+  namesOfTasks,
+  oneOf,
+  type OptionChecks,
+  secondsFromZero,
+  someSeconds,
+} from "../../core/options.ts";
 import type { Plan } from "../../plan/graph.ts";
-import { checkChoices } from "../../schedule/check_options.ts";
-import { type Window, windowSize } from "../../schedule/window.ts";
+import { aProgress } from "../../schedule/check_options.ts";
+import { aWindow, type Window } from "../../schedule/window.ts";
 import type { SlurmSpecs } from "./check_specs.ts";
 
 /** Options of `runSlurm` in both modes. */
@@ -105,34 +119,36 @@ export interface SubmittedRun {
   plan: Plan;
 }
 
-const POOL_ONLY = [
-  "maxWorkers",
-  "window",
-  "idleTimeoutSec",
-  "pollIntervalSec",
-  "leaseSec",
-  "tasksPerWorker",
-  "keepGoing",
-  "launcher",
-] as const satisfies (keyof RunPoolOptions)[];
-const COMMON = [
-  "mode",
-  "specs",
-  "detach",
-  "force",
-  "maxComputeRetries",
-  "retryFailed",
-  "maxPreemptRetries",
-  "maxHeapMb",
-  "maxTasksPerWorker",
-  "maxWorkerMb",
-  "squeueIntervalSec",
-  "onEvent",
-  "progress",
-  "signal",
-  "entry",
-  "snapshot",
-] as const satisfies (keyof SlurmOptions | "mode")[];
+// What `configure` has, too, is checked with the rest of the configuration; specs with what the roots need.
+const COMMON: OptionChecks<RunDagOptions> = {
+  mode: oneOf("pool", "dag"),
+  specs: anything,
+  detach: aBoolean,
+  force: namesOfTasks,
+  maxComputeRetries: anything,
+  retryFailed: anything,
+  maxPreemptRetries: anything,
+  maxHeapMb: anything,
+  maxTasksPerWorker: anything,
+  maxWorkerMb: anything,
+  squeueIntervalSec: someSeconds,
+  onEvent: aFunction,
+  progress: aProgress,
+  signal: aSignal,
+  snapshot: aBoolean,
+  entry: aString,
+};
+const OF_POOL: OptionChecks<RunPoolOptions> = {
+  ...COMMON,
+  maxWorkers: countBySpec,
+  window: aWindow,
+  idleTimeoutSec: secondsFromZero,
+  pollIntervalSec: someSeconds,
+  leaseSec: someSeconds,
+  tasksPerWorker: aCount,
+  keepGoing: aBoolean,
+  launcher: oneOf("sbatch", "srun"),
+};
 
 /**
  * Refuses what the types forbid and plain JavaScript can pass.
@@ -140,29 +156,20 @@ const COMMON = [
  * @throws {ValidationError} naming the option, its value and what is allowed.
  */
 export function checkSlurmOptions(options: RunSlurmOptions): void {
-  const given: { readonly [name: string]: unknown } = { ...options };
-  const isPool = given.mode === undefined || given.mode === "pool";
-  oneOf("mode", given.mode, ["pool", "dag"]);
-  checkNames(given, isPool);
-  checkChoices(options);
-  for (const name of ["detach", "keepGoing", "snapshot"]) {
-    if (given[name] === undefined || typeof given[name] === "boolean") continue;
-    throw refusal(name, given[name], "allowed are true and false");
-  }
-  seconds("squeueIntervalSec", given.squeueIntervalSec);
-  if (!isPool) return;
-  seconds("pollIntervalSec", given.pollIntervalSec);
-  seconds("leaseSec", given.leaseSec);
-  if (given.idleTimeoutSec !== 0) seconds("idleTimeoutSec", given.idleTimeoutSec, "seconds from 0");
-  atLeastOne("tasksPerWorker", given.tasksPerWorker);
-  oneOf("launcher", given.launcher, ["sbatch", "srun"]);
-  checkWorkers(given.maxWorkers);
-  if (given.window !== undefined) windowSize(given.window);
-  if (given.launcher === "srun" && given.detach === true) {
+  if (options?.mode !== "dag") {
+    checkOptions("runSlurm", options, OF_POOL);
+    if (options.launcher !== "srun" || options.detach !== true) return;
     throw new ValidationError(
       `Cannot use detach with launcher "srun": its workers end with the job that this process runs in`,
     );
   }
+  const ofPool = Object.entries(options).find(([name, value]) =>
+    value !== undefined && !Object.hasOwn(COMMON, name) && Object.hasOwn(OF_POOL, name)
+  );
+  if (ofPool) {
+    throw new ValidationError(`Cannot use ${ofPool[0]} with mode "dag": it is an option of mode "pool"`);
+  }
+  checkOptions("runSlurm", options, COMMON);
 }
 
 /** The configuration that the options stand for. */
@@ -180,52 +187,4 @@ export function slurmOverrides(options: RunSlurmOptions): Partial<Config> {
     leaseSec,
   };
   return Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));
-}
-
-function checkNames(given: { readonly [name: string]: unknown }, isPool: boolean): void {
-  const all: readonly string[] = [...COMMON, ...POOL_ONLY];
-  for (const [name, value] of Object.entries(given)) {
-    if (value === undefined) continue;
-    if (!all.includes(name)) {
-      throw new ValidationError(
-        `Cannot use option '${name}' as runSlurm has none of that name${didYouMean(name, all)}`,
-      );
-    }
-    if (isPool || (COMMON as readonly string[]).includes(name)) continue;
-    throw new ValidationError(`Cannot use ${name} with mode "dag": it is an option of mode "pool"`);
-  }
-}
-
-function checkWorkers(value: unknown): void {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    return atLeastOne(
-      "maxWorkers",
-      value,
-      "a whole number from 1, or such a number for each spec, is allowed",
-    );
-  }
-  for (const [spec, count] of Object.entries(value)) {
-    if (count === undefined) throw refusal(`maxWorkers.${spec}`, count, "a whole number from 1 is allowed");
-    atLeastOne(`maxWorkers.${spec}`, count);
-  }
-}
-
-function atLeastOne(name: string, value: unknown, allowed = "a whole number from 1 is allowed"): void {
-  if (value === undefined || Number.isSafeInteger(value) && (value as number) >= 1) return;
-  throw refusal(name, value, allowed);
-}
-
-function seconds(name: string, value: unknown, allowed = "seconds above 0"): void {
-  if (value === undefined || typeof value === "number" && value > 0 && value < Infinity) return;
-  throw refusal(name, value, `${allowed} are allowed`);
-}
-
-function oneOf(name: string, value: unknown, allowed: readonly string[]): void {
-  if (value === undefined || allowed.includes(value as string)) return;
-  const list = allowed.map((each) => `"${each}"`).join(" and ");
-  throw refusal(name, value, `allowed are ${list}${didYouMean(String(value), allowed)}`);
-}
-
-function refusal(name: string, value: unknown, allowed: string): ValidationError {
-  return new ValidationError(`Cannot use ${name} ${Deno.inspect(value)}: ${allowed}`);
 }

@@ -22,7 +22,7 @@ export interface FollowRunOptions {
    *
    * @default that of the run
    */
-  intervalSec?: number;
+  squeueIntervalSec?: number;
 }
 
 /**
@@ -36,7 +36,7 @@ export interface FollowRunOptions {
 export async function followRun(runId: string, options: FollowRunOptions = {}): Promise<RunSummary> {
   const { runtime, paths, run } = await findRun(runId);
   const { signal = new AbortController().signal } = options;
-  const client = systemClient(options.intervalSec ?? run.config.slurm?.intervalSec);
+  const client = systemClient(options.squeueIntervalSec ?? run.config.slurm?.squeueIntervalSec);
   using reporter = runReporter("followRun", options);
   const following = { paths, client, onEvent: reporter.sink, signal };
   return run.mode === "pool"

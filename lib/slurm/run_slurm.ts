@@ -6,7 +6,7 @@ import { systemRuntime } from "../run/default_runtime.ts";
 import { refuseWhileLoading } from "../run/get/loading.ts";
 import { refuseInside } from "../run/refuse_inside.ts";
 import { runReporter } from "../schedule/run_reporter.ts";
-import { withSignals } from "../schedule/signals.ts";
+import { interruptibleRun } from "../core/system/interrupts.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 import { checkSelfStart } from "../worker/child/check_self_start.ts";
 import { systemClient } from "./client/system_client.ts";
@@ -34,7 +34,7 @@ const NEEDED = [
  * `runSlurm` of the public API: see `lib/api/run_slurm.ts`, which loads this when it is used.
  *
  * @param roots The artifacts that are wanted.
- * @returns How it went; with `wait: false` what was submitted.
+ * @returns How it went; with `detach: true` what was submitted.
  * @throws What the users' `runSlurm` throws.
  */
 export async function runSlurm(
@@ -49,7 +49,7 @@ export async function runSlurm(
   const { entry = Deno.mainModule } = options;
   const config = resolveConfig(slurmOverrides(options));
   const reporter = runReporter("runSlurm", options);
-  const client = systemClient(options.intervalSec ?? config.slurm?.intervalSec);
+  const client = systemClient(options.squeueIntervalSec ?? config.slurm?.squeueIntervalSec);
   const runtime = systemRuntime(config, {
     log: reporter.print,
     entry: options.entry,
@@ -61,7 +61,7 @@ export async function runSlurm(
     log.warn(
       "interrupted: this run is being stopped; Ctrl-C again leaves at once, perhaps with jobs left in Slurm",
     );
-  return await withSignals(options.signal, onInterrupt, async (signal, onKill) => {
+  return await interruptibleRun(options.signal, onInterrupt, async (signal, onKill) => {
     using _ = reporter;
     const runId = newRunId(runtime.machine);
     const start = { runId, config, entry, client, lookup, log, reporter, signal, onKill };

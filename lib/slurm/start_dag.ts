@@ -4,7 +4,7 @@ import { artifactLabel, type Hash } from "../core/hash.ts";
 import { queuePaths } from "../queue/layout.ts";
 import { type DagRun, writeRun } from "../remote/run_record.ts";
 import type { Runtime } from "../run/runtime.ts";
-import { keptText } from "../schedule/forced.ts";
+import { keptText } from "../plan/kept.ts";
 import { snapshotUrl } from "../snapshot/layout.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 import { plural } from "../ui/text.ts";
@@ -19,14 +19,14 @@ import { type PreparedRun, prepareRun, type StartRunOptions } from "./run/prepar
 import { runOutcome } from "./run/run_outcome.ts";
 import type { RunDagOptions, SubmittedRun } from "./run/run_slurm_options.ts";
 
-/** Runs in DAG mode: submits one job for each node, and follows them until they have ended, unless `wait` is false. */
+/** Runs in DAG mode: submits one job for each node, and follows them until they have ended, unless it is to be detached. */
 export async function startDag(
   runtime: Runtime,
   roots: Artifact | Iterable<Artifact>,
   start: StartRunOptions<RunDagOptions>,
 ): Promise<RunSummary | SubmittedRun> {
   const { context, prepared, jobs } = await begin(runtime, roots, start);
-  if (start.options.wait === false) return submitted(context, prepared, jobs);
+  if (start.options.detach) return submitted(context, prepared, jobs);
   return await follow(context, jobs);
 }
 
@@ -43,7 +43,7 @@ async function begin(
   roots: Artifact | Iterable<Artifact>,
   start: StartRunOptions<RunDagOptions>,
 ): Promise<BegunRun> {
-  const { runId, client, lookup, log, signal, reporter: { sink }, options: { wait = true } } = start;
+  const { runId, client, lookup, log, signal, reporter: { sink }, options: { detach = false } } = start;
   const { clock } = runtime.machine;
   const began = clock.monotonic();
   let run: DagRun | undefined;
@@ -68,7 +68,7 @@ async function begin(
       log,
       signal,
     };
-    const isIdle = wait && run.nodes.length === 0;
+    const isIdle = !detach && run.nodes.length === 0;
     return { context, prepared, jobs: isIdle ? new Map() : await submit(context, prepared) };
   } catch (error) {
     // Faults of roots and specs are found before there is a run.

@@ -8,7 +8,7 @@ import { makeQueue } from "../queue/make_queue.ts";
 import { remoteArtifacts } from "../remote/remote_artifact.ts";
 import { type PoolRun, writeRun } from "../remote/run_record.ts";
 import type { Runtime } from "../run/runtime.ts";
-import { keptText } from "../schedule/forced.ts";
+import { keptText } from "../plan/kept.ts";
 import type { RunReporter } from "../schedule/run_reporter.ts";
 import { snapshotUrl } from "../snapshot/layout.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
@@ -29,7 +29,7 @@ type StartPoolOptions = StartRunOptions<RunPoolOptions>;
 
 /**
  * Runs with a pool of workers: takes up a run of the same roots whose controller died, or begins one; then controls it until
- * it has ended or, with `wait: false`, leaves it to its workers.
+ * it has ended or, with `detach: true`, leaves it to its workers.
  */
 export async function startPool(
   runtime: Runtime,
@@ -43,9 +43,9 @@ export async function startPool(
   if (kept) log.warn(keptText(kept));
   const pool = await openPool(runtime, prepared, start);
   const isIdle = Object.keys(prepared.specs).length === 0;
-  if (pool && options.wait === false && !isIdle) return await detachPool(runtime, pool, start);
+  if (pool && options.detach && !isIdle) return await detachPool(runtime, pool, start);
   const summary = pool ? await control(runtime, pool, start) : nothingToDo(runtime, prepared, reporter);
-  if (!pool || options.wait !== false) return summary;
+  if (!pool || !options.detach) return summary;
   // Nothing was missing: there is nobody to leave it to, and it has ended.
   const { paths, plan, run } = pool;
   const rootJobIds = plan.roots.map(() => undefined);
@@ -83,7 +83,7 @@ async function openPool(
   if (adopted) {
     const { paths, claim, run: { runId, createdAt, submitter, detached, counts, invalid, start } } = adopted;
     // The controller of a run says so itself.
-    if (options.wait === false) reporter.print(`takes up run ${runId}, whose controller is gone`);
+    if (options.detach) reporter.print(`takes up run ${runId}, whose controller is gone`);
     // The options of this call count from now on.
     const taken: PoolRun = {
       ...run,
@@ -99,7 +99,7 @@ async function openPool(
     };
     return { ...prepared, run: taken, paths, claim };
   }
-  if (isIdle && options.wait !== false) return undefined;
+  if (isIdle && !options.detach) return undefined;
   const { store } = runtime;
   const paths = queuePaths(store.root, run.runId);
   await makeQueue(store, paths, [...new Set(run.nodes.map(({ spec }) => spec))]);

@@ -1,7 +1,7 @@
 import { SlurmError } from "../../core/errors.ts";
 import type { Hash } from "../../core/hash.ts";
 import type { ForcedNodes, StatusSource } from "../../plan/status.ts";
-import { poolForced } from "../../remote/pool_forced.ts";
+import { forcedNodes } from "../../plan/forced.ts";
 import type { DagNode } from "../../remote/run_record.ts";
 import { storeStatus } from "../../schedule/status_source.ts";
 import { declareDead, removeEndedClaim } from "../../store/claims/attempt_end.ts";
@@ -197,5 +197,5 @@ export class OwnerFinder {
 
 /** The nodes that are forced by the names of their tasks: the submitter itself can validate a stored result. */
 function forcedByName(runtime: DagContext["runtime"], run: DagContext["run"]): ForcedNodes | undefined {
-  return poolForced(runtime, { ...run, invalid: [] });
+  return forcedNodes(runtime.store, { ...run, invalid: [] });
 }

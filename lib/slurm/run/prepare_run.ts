@@ -13,7 +13,7 @@ import {
 } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { rootsOf } from "../../schedule/check_options.ts";
-import { forcedNodes } from "../../schedule/forced.ts";
+import { forcedByUser } from "../../plan/forced.ts";
 import { checkComputable, checkImportable } from "../../schedule/importable.ts";
 import type { RunReporter } from "../../schedule/run_reporter.ts";
 import { storeStatus } from "../../schedule/status_source.ts";
@@ -98,7 +98,7 @@ export async function prepareRun(
   const { machine } = runtime;
   const given = [...rootsOf(roots)];
   const force = options.force ?? config.alwaysRerun;
-  const forced = forcedNodes(runtime, force, runId);
+  const forced = forcedByUser(runtime.store, force, runId);
   const source = storeStatus(runtime, {
     isOver: async (queued) => (await lookup.findForSure(queued, signal)).state === "over",
   });
@@ -127,7 +127,7 @@ export async function prepareRun(
     roots: [...planned.roots],
     specs,
     // Whoever follows or controls it looks as often.
-    config: { ...config, slurm: { ...config.slurm, intervalSec: client.intervalMs / 1000 } },
+    config: { ...config, slurm: { ...config.slurm, squeueIntervalSec: client.intervalMs / 1000 } },
     force: force === "ALL" ? force : [...force],
     git: await runtime.provenance.git() ?? null,
     counts: { nodes: planned.nodes.size, cached: planned.counts.done },
@@ -163,10 +163,10 @@ function poolPart(
   });
   const own = {
     mode: "pool",
-    detached: options.wait === false,
+    detached: options.detach ?? false,
     options: {
       maxWorkers: options.maxWorkers ?? 50,
-      window: options.windowSize ?? "bfs",
+      window: options.window ?? "bfs",
       idleTimeoutSec: options.idleTimeoutSec ?? 60,
       keepGoing: options.keepGoing ?? false,
       tasksPerWorker: options.tasksPerWorker ?? 1,
@@ -213,7 +213,7 @@ function dagNodes(
 
 function isInvalid(planned: Plan, hash: Hash): boolean {
   const state = planned.nodes.get(hash)?.state;
-  return state?.status === "TODO" && state.why?.startsWith("what is stored is invalid") === true;
+  return state?.status === "TODO" && state.reason === "invalid";
 }
 
 async function specsOf(

@@ -8,7 +8,7 @@ import { parseAccounting } from "../../lib/slurm/client/parse_accounting.ts";
 import type { JobEntry } from "../../lib/slurm/client/parse.ts";
 import { until } from "../rig.ts";
 import { accountingAvailable } from "./cluster_accounting.ts";
-import { DagRig } from "./dag_rig.ts";
+import { DagRig } from "./dag/dag_rig.ts";
 import { FakeClock, FakeSlurm } from "./fake_slurm.ts";
 import { describeOnSlurm } from "./suite.ts";
 

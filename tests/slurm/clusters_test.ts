@@ -11,7 +11,7 @@ import { slurmSpecSchema } from "../../lib/slurm/client/spec.ts";
 import { linkQueued, readQueued, writeQueuedId } from "../../lib/store/claims/queued.ts";
 import { exists, testRuntime } from "../rig.ts";
 import { type Answer, FakeClock, FakeSlurm, queueRow } from "./fake_slurm.ts";
-import { Leaf, Node, SubmitRig } from "./submit_rig.ts";
+import { Leaf, Node, SubmitRig } from "./dag/submit_rig.ts";
 
 const NAME = "furu-01234567-other";
 const self = { host: "here", pid: 1, user: "me" };

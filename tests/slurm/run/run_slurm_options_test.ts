@@ -1,12 +1,12 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { ValidationError } from "../../lib/core/errors.ts";
-import { checkMaxWorkers } from "../../lib/slurm/run/check_specs.ts";
+import { ValidationError } from "../../../lib/core/errors.ts";
+import { checkMaxWorkers } from "../../../lib/slurm/run/check_specs.ts";
 import {
   checkSlurmOptions,
   type RunSlurmOptions,
   slurmOverrides,
-} from "../../lib/slurm/run/run_slurm_options.ts";
+} from "../../../lib/slurm/run/run_slurm_options.ts";
 
 function refusal(options: Record<string, unknown>): string {
   return assertThrows(() => checkSlurmOptions(options as RunSlurmOptions), ValidationError).message;

@@ -1,8 +1,8 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import type { Node } from "../e2e/run_rig.ts";
-import { until } from "../rig.ts";
-import { DEADLINE_MS, PoolRig, reportOf } from "./pool_rig.ts";
-import { describeOnSlurm } from "./suite.ts";
+import type { Node } from "../../e2e/run_rig.ts";
+import { until } from "../../rig.ts";
+import { ClusterPoolRig, DEADLINE_MS, reportOf } from "./cluster_pool_rig.ts";
+import { describeOnSlurm } from "../suite.ts";
 
 /** So many independent tasks. */
 function many(count: number, does: string[] = []): Node[] {
@@ -11,7 +11,7 @@ function many(count: number, does: string[] = []): Node[] {
 
 describeOnSlurm("runSlurm() with a pool of workers", (suite) => {
   suite.it("computes each spec's tasks in workers of that spec, and loads them the second time", async () => {
-    await using rig = new PoolRig(suite.cluster);
+    await using rig = new ClusterPoolRig(suite.cluster);
     const leaves = many(6);
     const roots: Node[] = [
       { id: "top", spec: "gpu", needs: [...leaves, { id: "below", spec: "gpu" }] },
@@ -33,7 +33,7 @@ describeOnSlurm("runSlurm() with a pool of workers", (suite) => {
   });
 
   suite.it("counts retries as runLocal does", async () => {
-    await using rig = new PoolRig(suite.cluster);
+    await using rig = new ClusterPoolRig(suite.cluster);
     const flaky: Node = { id: "flaky", does: ["failUntil 3"] };
     const bad: Node = { id: "bad", does: ["fail as it was told"] };
     const roots = [flaky, { id: "stays", needs: [bad] }];
@@ -51,7 +51,7 @@ describeOnSlurm("runSlurm() with a pool of workers", (suite) => {
   });
 
   suite.it("on Ctrl-C ends what runs, cancels its workers and leaves nothing behind", async () => {
-    await using rig = new PoolRig(suite.cluster);
+    await using rig = new ClusterPoolRig(suite.cluster);
     const script = rig.start(many(8, ["heed runs"]));
     await until(() => rig.read("runs") !== "", "a task runs", DEADLINE_MS);
     script.kill("SIGINT");
@@ -66,7 +66,7 @@ describeOnSlurm("runSlurm() with a pool of workers", (suite) => {
   });
 
   suite.it("is helped by a worker that is started by hand on a machine without Slurm", async () => {
-    await using rig = new PoolRig(suite.cluster);
+    await using rig = new ClusterPoolRig(suite.cluster);
     for (const node of suite.cluster.partitions.cpu!) await suite.cluster.setNodeState(node, "drain");
     try {
       const roots: Node[] = [{ id: "top", needs: many(5) }];

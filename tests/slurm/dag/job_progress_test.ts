@@ -1,16 +1,16 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
-import type { RunEvent } from "../../lib/core/event.ts";
-import { DagAttempts } from "../../lib/slurm/dag/dag_attempts.ts";
-import { queuePaths } from "../../lib/queue/layout.ts";
-import type { DagNode } from "../../lib/remote/run_record.ts";
-import { JobProgress, readProgress } from "../../lib/slurm/dag/job_progress.ts";
-import { endLogged } from "../../lib/run/end_logged.ts";
-import { tryClaim } from "../../lib/store/claims/claim.ts";
-import { releaseClaim } from "../../lib/store/claims/attempt_end.ts";
+import type { RunEvent } from "../../../lib/core/event.ts";
+import { DagAttempts } from "../../../lib/slurm/dag/dag_attempts.ts";
+import { queuePaths } from "../../../lib/queue/layout.ts";
+import type { DagNode } from "../../../lib/remote/run_record.ts";
+import { JobProgress, readProgress } from "../../../lib/slurm/dag/job_progress.ts";
+import { endLogged } from "../../../lib/run/end_logged.ts";
+import { tryClaim } from "../../../lib/store/claims/claim.ts";
+import { releaseClaim } from "../../../lib/store/claims/attempt_end.ts";
 import { Leaf } from "./submit_rig.ts";
-import { exists, osError, Rig, testMachine, testRuntime, type TestRuntimeOptions, until } from "../rig.ts";
+import { exists, osError, Rig, testMachine, testRuntime, type TestRuntimeOptions, until } from "../../rig.ts";
 
 const { hash, name } = Leaf({ id: "a" });
 const node: DagNode = { hash, name, spec: "default", dependencies: [], stored: [], jobName: "furu-a" };

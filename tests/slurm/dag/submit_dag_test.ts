@@ -1,19 +1,19 @@
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
 import { afterEach, describe, it } from "@std/testing/bdd";
-import { SlurmError } from "../../lib/core/errors.ts";
-import { payloadReferences, readPayload } from "../../lib/worker/protocol/payload_files.ts";
-import { queuePaths } from "../../lib/queue/layout.ts";
-import { readRun } from "../../lib/remote/run_record.ts";
-import { readDagJobs } from "../../lib/slurm/dag/dag_jobs.ts";
-import { releaseClaim } from "../../lib/store/claims/attempt_end.ts";
-import { tryClaim } from "../../lib/store/claims/claim.ts";
-import { linkQueued, readQueued, writeQueuedId } from "../../lib/store/claims/queued.ts";
-import type { Artifact } from "../../lib/task/artifact/artifact.ts";
-import { get } from "../../lib/run/get/get.ts";
-import { configure } from "../../lib/core/config.ts";
-import { exists, testRuntime } from "../rig.ts";
-import { queueRow } from "./fake_slurm.ts";
+import { SlurmError } from "../../../lib/core/errors.ts";
+import { payloadReferences, readPayload } from "../../../lib/worker/protocol/payload_files.ts";
+import { queuePaths } from "../../../lib/queue/layout.ts";
+import { readRun } from "../../../lib/remote/run_record.ts";
+import { readDagJobs } from "../../../lib/slurm/dag/dag_jobs.ts";
+import { releaseClaim } from "../../../lib/store/claims/attempt_end.ts";
+import { tryClaim } from "../../../lib/store/claims/claim.ts";
+import { linkQueued, readQueued, writeQueuedId } from "../../../lib/store/claims/queued.ts";
+import type { Artifact } from "../../../lib/task/artifact/artifact.ts";
+import { get } from "../../../lib/run/get/get.ts";
+import { configure } from "../../../lib/core/config.ts";
+import { exists, testRuntime } from "../../rig.ts";
+import { queueRow } from "../fake_slurm.ts";
 import { Leaf, Node, SubmitRig } from "./submit_rig.ts";
 
 describe("submitDag()", () => {

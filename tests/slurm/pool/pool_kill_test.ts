@@ -1,11 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
-import type { Node } from "../e2e/run_rig.ts";
-import type { Script } from "../rig.ts";
-import { Random } from "../sim/random.ts";
-import type { Cluster } from "./cluster.ts";
-import { PoolRig, reportOf } from "./pool_rig.ts";
-import { describeOnSlurm } from "./suite.ts";
+import type { Node } from "../../e2e/run_rig.ts";
+import type { Script } from "../../rig.ts";
+import { Random } from "../../sim/random.ts";
+import type { Cluster } from "../cluster.ts";
+import { ClusterPoolRig, reportOf } from "./cluster_pool_rig.ts";
+import { describeOnSlurm } from "../suite.ts";
 
 /** A longer loop, or a failed one again: `FURU_TEST_ROUNDS=200 FURU_TEST_SEED=1`. */
 const ROUNDS = Number(Deno.env.get("FURU_TEST_ROUNDS") ?? 20);
@@ -27,7 +27,7 @@ function graph(random: Random): Node[] {
 
 /** One run, and what is killed of it. */
 class Round {
-  readonly #rig: PoolRig;
+  readonly #rig: ClusterPoolRig;
   readonly #cluster: Cluster;
   readonly #random: Random;
   readonly roots: Node[];
@@ -36,7 +36,7 @@ class Round {
   deaths = 0;
   readonly told: string[] = [];
 
-  constructor(rig: PoolRig, cluster: Cluster, random: Random) {
+  constructor(rig: ClusterPoolRig, cluster: Cluster, random: Random) {
     this.#rig = rig;
     this.#cluster = cluster;
     this.#random = random;
@@ -108,7 +108,7 @@ describeOnSlurm(`a pool of which something is killed at random (seed ${SEED})`, 
     suite.it(`ends with every result, ${rounds} times when it is the ${VICTIMS[first]}`, async () => {
       for (let i = 0; i < rounds; i++) {
         const seed = SEED + first * 1000 + i;
-        await using rig = new PoolRig(suite.cluster);
+        await using rig = new ClusterPoolRig(suite.cluster);
         const random = new Random(seed);
         const round = new Round(rig, suite.cluster, random);
         const victims = [VICTIMS[first]!, VICTIMS[i % VICTIMS.length]!];

@@ -1,12 +1,12 @@
 import { assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path/from-file-url";
 import { join } from "@std/path/join";
-import type { RunSummary } from "../../mod.ts";
-import type { RunPoolOptions } from "../../lib/slurm/run/run_slurm_options.ts";
-import type { Owner } from "../../lib/core/system/machine.ts";
-import type { Node } from "../e2e/run_rig.ts";
-import { Rig, type Script, textOf, until } from "../rig.ts";
-import type { Cluster } from "./cluster.ts";
+import type { RunSummary } from "../../../mod.ts";
+import type { RunPoolOptions } from "../../../lib/slurm/run/run_slurm_options.ts";
+import type { Owner } from "../../../lib/core/system/machine.ts";
+import type { Node } from "../../e2e/run_rig.ts";
+import { Rig, type Script, textOf, until } from "../../rig.ts";
+import type { Cluster } from "../cluster.ts";
 
 /** What the pipeline of `fixtures_pool` prints as its last line. */
 export interface PoolReport {
@@ -54,7 +54,7 @@ export const DEADLINE_MS = 60_000;
 const PIPELINE = "slurm/fixtures_pool/pipeline.ts";
 
 /** A store and a folder of files for runs of pools on a test cluster. */
-export class PoolRig implements AsyncDisposable {
+export class ClusterPoolRig implements AsyncDisposable {
   readonly #rig = new Rig();
   readonly #cluster: Cluster;
 
@@ -63,7 +63,7 @@ export class PoolRig implements AsyncDisposable {
   }
 
   /** The path of the pipeline, for `furu run`. */
-  static readonly pipeline: string = fromFileUrl(new URL(`../${PIPELINE}`, import.meta.url));
+  static readonly pipeline: string = fromFileUrl(new URL(`../../${PIPELINE}`, import.meta.url));
 
   get folder(): string {
     return this.#rig.folder;

@@ -9,8 +9,8 @@ import { learnParams, remoteArtifacts } from "../../lib/remote/remote_artifact.t
 import { storeStatus } from "../../lib/schedule/status_source.ts";
 import { ARTIFACT, isArtifact } from "../../lib/task/artifact/artifact.ts";
 import { writePayloads } from "../../lib/worker/protocol/payload_files.ts";
-import { Sum } from "./fixtures/pipeline.ts";
-import { artifact, PoolRig } from "./rig.ts";
+import { Sum } from "../pool/fixtures/pipeline.ts";
+import { artifact, PoolRig } from "../pool/rig.ts";
 
 describe("poolNodes()", () => {
   it("tells of all that the roots reach, each once, also of what is declared and not in the parameters", () => {

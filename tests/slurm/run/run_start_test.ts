@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
 import { toFileUrl } from "@std/path/to-file-url";
-import { importMap, linkPackages, PACKAGES } from "../packages.ts";
-import { Script } from "../rig.ts";
-import { Project, projectConfig, REPOSITORY } from "../snapshot/rig.ts";
-import type { Cluster } from "./cluster.ts";
-import { describeOnSlurm } from "./suite.ts";
+import { importMap, linkPackages, PACKAGES } from "../../packages.ts";
+import { Script } from "../../rig.ts";
+import { Project, projectConfig, REPOSITORY } from "../../snapshot/rig.ts";
+import type { Cluster } from "../cluster.ts";
+import { describeOnSlurm } from "../suite.ts";
 
 const PIPELINE = `import { configure, defineTask, get, runSlurm, z } from "@furu/furu";
 import v8 from "node:v8";

@@ -1,21 +1,21 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { join } from "@std/path/join";
-import type { Node } from "../e2e/run_rig.ts";
-import { until } from "../rig.ts";
-import { Random } from "../sim/random.ts";
-import { findProgram } from "./cluster_programs.ts";
-import { DEADLINE_MS, type Holder, PoolRig } from "./pool_rig.ts";
-import { describeOnSlurm } from "./suite.ts";
+import type { Node } from "../../e2e/run_rig.ts";
+import { until } from "../../rig.ts";
+import { Random } from "../../sim/random.ts";
+import { findProgram } from "../cluster_programs.ts";
+import { ClusterPoolRig, DEADLINE_MS, type Holder } from "./cluster_pool_rig.ts";
+import { describeOnSlurm } from "../suite.ts";
 
 const LEASE = { FURU_LEASE_SECS: "3", FURU_POLL_INTERVAL_SECS: "0.5", FURU_MAX_COMPUTE_RETRIES: "40" };
 const KILLS = 10;
 const SEED = Number(Deno.env.get("FURU_TEST_SEED") ?? Date.now() % 1e6);
 
 /** Submits what `roots.json` says. @returns the run's id. */
-async function detach(rig: PoolRig, roots: readonly Node[]): Promise<string> {
+async function detach(rig: ClusterPoolRig, roots: readonly Node[]): Promise<string> {
   rig.writeRoots(roots);
-  const args = ["run", PoolRig.pipeline, "--slurm", "--detach", "--workers", "3"];
+  const args = ["run", ClusterPoolRig.pipeline, "--slurm", "--detach", "--workers", "3"];
   const { code, stdout, output } = await rig.furu(args, LEASE).ended();
   assertEquals(code, 0, output);
   assertMatch(stdout, /^slurm-\S+\n$/);
@@ -23,7 +23,7 @@ async function detach(rig: PoolRig, roots: readonly Node[]): Promise<string> {
 }
 
 /** Waits for the next process that controls the run. */
-async function nextHolder(rig: PoolRig, last: string | undefined): Promise<Holder> {
+async function nextHolder(rig: ClusterPoolRig, last: string | undefined): Promise<Holder> {
   let holder: Holder | undefined;
   const isNew = (): boolean => {
     holder = rig.holder();
@@ -36,7 +36,7 @@ async function nextHolder(rig: PoolRig, last: string | undefined): Promise<Holde
 
 describeOnSlurm("a pool that nobody on the login node looks after", (suite) => {
   suite.it(`ends by itself though its controller is killed ${KILLS} times (seed ${SEED})`, async () => {
-    await using rig = new PoolRig(suite.cluster);
+    await using rig = new ClusterPoolRig(suite.cluster);
     const random = new Random(SEED);
     const roots: Node[] = [{
       id: "top",
@@ -70,7 +70,7 @@ describeOnSlurm("a pool that nobody on the login node looks after", (suite) => {
   });
 
   suite.it("is ended by furu cancel, which leaves no job and nothing running", async () => {
-    await using rig = new PoolRig(suite.cluster);
+    await using rig = new ClusterPoolRig(suite.cluster);
     const roots = Array.from({ length: 6 }, (_, i): Node => ({ id: `n${i}`, does: ["heed runs"] }));
     const runId = await detach(rig, roots);
     await until(() => rig.read("runs") !== "" && rig.holder()?.worker !== undefined, "it runs", 30_000);
@@ -85,7 +85,7 @@ describeOnSlurm("a pool that nobody on the login node looks after", (suite) => {
   });
 
   suite.it("is not left while a limit of the site lets in no worker", async () => {
-    await using rig = new PoolRig(suite.cluster);
+    await using rig = new ClusterPoolRig(suite.cluster);
     const roots: Node[] = [{ id: "only" }];
     rig.writeRoots(roots);
     rig.write(
@@ -94,7 +94,7 @@ describeOnSlurm("a pool that nobody on the login node looks after", (suite) => {
         `echo 'sbatch: error: QOSMaxSubmitJobPerUserLimit' >&2\nexit 1\n`,
     );
     Deno.chmodSync(join(rig.folder, "sbatch"), 0o755);
-    const args = ["run", PoolRig.pipeline, "--slurm", "--detach"];
+    const args = ["run", ClusterPoolRig.pipeline, "--slurm", "--detach"];
     await using script = rig.furu(args, { ...LEASE, PATH: `${rig.folder}:${Deno.env.get("PATH")}` });
     await until(() => script.stderr.includes("QOSMaxSubmitJobPerUserLimit"), "it waits", DEADLINE_MS);
     rig.write("free");
@@ -107,7 +107,7 @@ describeOnSlurm("a pool that nobody on the login node looks after", (suite) => {
   });
 
   suite.it("does each task once where nobody dies", async () => {
-    await using rig = new PoolRig(suite.cluster);
+    await using rig = new ClusterPoolRig(suite.cluster);
     const roots: Node[] = [{
       id: "top",
       spec: "gpu",

@@ -1,16 +1,16 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
-import type { Node } from "../e2e/run_rig.ts";
-import { until } from "../rig.ts";
-import { findProgram } from "./cluster_programs.ts";
-import { DEADLINE_MS, PoolRig } from "./pool_rig.ts";
-import { describeOnSlurm } from "./suite.ts";
+import type { Node } from "../../e2e/run_rig.ts";
+import { until } from "../../rig.ts";
+import { findProgram } from "../cluster_programs.ts";
+import { ClusterPoolRig, DEADLINE_MS } from "./cluster_pool_rig.ts";
+import { describeOnSlurm } from "../suite.ts";
 
 const TIMES = { FURU_LEASE_SECS: "3", FURU_POLL_INTERVAL_SECS: "0.5", FURU_MAX_PREEMPT_RETRIES: "2" };
 
 /** Submits a run whose jobs find only these programs. @returns what was said. */
 async function detach(
-  rig: PoolRig,
+  rig: ClusterPoolRig,
   roots: readonly Node[],
   { programs = [], workers = 3, ...slurm }: { programs?: string[]; workers?: number; nodesSubmit?: boolean },
 ): Promise<{ runId: string; said: string; code: number }> {
@@ -25,7 +25,7 @@ async function detach(
   rig.writeRoots(roots);
   const args = [
     "run",
-    PoolRig.pipeline,
+    ClusterPoolRig.pipeline,
     "--slurm",
     "--detach",
     "--workers",
@@ -43,7 +43,7 @@ function gated(id: string, spec = "default"): Node {
 
 describeOnSlurm("a pool that nobody looks after where jobs cannot submit jobs", (suite) => {
   suite.it("has all its workers and their heirs submitted when it begins, and ends by itself", async () => {
-    await using rig = new PoolRig(suite.cluster);
+    await using rig = new ClusterPoolRig(suite.cluster);
     const wide = Array.from({ length: 4 }, (_, i): Node => ({ id: `n${i}`, needs: [gated("first")] }));
     const roots: Node[] = [{ id: "top", spec: "gpu", needs: wide }];
     const { runId, said, code: left } = await detach(rig, roots, { nodesSubmit: false });
@@ -64,7 +64,7 @@ describeOnSlurm("a pool that nobody looks after where jobs cannot submit jobs", 
   });
 
   suite.it("is taken up by one heir after the other", async () => {
-    await using rig = new PoolRig(suite.cluster);
+    await using rig = new ClusterPoolRig(suite.cluster);
     const roots: Node[] = [{ id: "top", needs: [gated("first")] }];
     const { runId } = await detach(rig, roots, { nodesSubmit: false, programs: ["squeue"] });
     for (let death = 1; death <= 2; death++) {
@@ -81,7 +81,7 @@ describeOnSlurm("a pool that nobody looks after where jobs cannot submit jobs", 
   });
 
   suite.it("ends with an error when nobody is left for some tasks", async () => {
-    await using rig = new PoolRig(suite.cluster);
+    await using rig = new ClusterPoolRig(suite.cluster);
     const { runId } = await detach(rig, [gated("other"), gated("big", "gpu")], {
       nodesSubmit: false,
       programs: ["squeue"],
@@ -99,7 +99,7 @@ describeOnSlurm("a pool that nobody looks after where jobs cannot submit jobs", 
   });
 
   suite.it("refuses to begin where maxWorkers has no room for a worker of each spec", async () => {
-    await using rig = new PoolRig(suite.cluster);
+    await using rig = new ClusterPoolRig(suite.cluster);
     const roots: Node[] = [{ id: "top", spec: "gpu", needs: [{ id: "first" }] }];
     const { code, said } = await detach(rig, roots, { nodesSubmit: false, workers: 1 });
     assertEquals(code, 1, said);
@@ -108,7 +108,7 @@ describeOnSlurm("a pool that nobody looks after where jobs cannot submit jobs", 
   });
 
   suite.it("says how to say so, when that was not known", async () => {
-    await using rig = new PoolRig(suite.cluster);
+    await using rig = new ClusterPoolRig(suite.cluster);
     const { runId } = await detach(rig, [{ id: "top", spec: "gpu", needs: [{ id: "first" }] }], {});
     const { code, output } = await rig.furu(["follow", runId]).ended();
     assertEquals(code, 1, output);

@@ -1,13 +1,13 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { denoDir } from "../deno_dir.ts";
-import type { Node } from "../e2e/run_rig.ts";
-import { until } from "../rig.ts";
-import { DEADLINE_MS, PoolRig, reportOf } from "./pool_rig.ts";
-import { describeOnSlurm } from "./suite.ts";
+import { denoDir } from "../../deno_dir.ts";
+import type { Node } from "../../e2e/run_rig.ts";
+import { until } from "../../rig.ts";
+import { ClusterPoolRig, DEADLINE_MS, reportOf } from "./cluster_pool_rig.ts";
+import { describeOnSlurm } from "../suite.ts";
 
 describeOnSlurm("a pool whose controller is not alone", (suite) => {
   suite.it("is taken up where it was by a new run after SIGKILL, and nothing is computed twice", async () => {
-    await using rig = new PoolRig(suite.cluster);
+    await using rig = new ClusterPoolRig(suite.cluster);
     const roots: Node[] = [
       {
         id: "top",
@@ -42,7 +42,7 @@ describeOnSlurm("a pool whose controller is not alone", (suite) => {
   });
 
   suite.it("computes each artifact once beside another run over the same roots", async () => {
-    await using rig = new PoolRig(suite.cluster);
+    await using rig = new ClusterPoolRig(suite.cluster);
     const roots: Node[] = [{
       id: "top",
       needs: Array.from({ length: 12 }, (_, i) => ({ id: `n${i}`, does: ["sleep 50"] })),
@@ -60,7 +60,7 @@ describeOnSlurm("a pool whose controller is not alone", (suite) => {
   });
 
   suite.it("goes on when Slurm's own controller is away for a while", async () => {
-    await using rig = new PoolRig(suite.cluster);
+    await using rig = new ClusterPoolRig(suite.cluster);
     const roots: Node[] = [{ id: "top", needs: [{ id: "a", does: ["touch runs", "await go"] }] }];
     const script = rig.start(roots);
     await rig.begun("a");
@@ -76,12 +76,12 @@ describeOnSlurm("a pool whose controller is not alone", (suite) => {
 
 describeOnSlurm('a pool inside of an allocation (launcher "srun")', (suite) => {
   suite.it("starts its workers as steps of it, each with its own spec's tasks", async () => {
-    await using rig = new PoolRig(suite.cluster);
+    await using rig = new ClusterPoolRig(suite.cluster);
     const roots: Node[] = [
       { id: "top", spec: "gpu", needs: Array.from({ length: 6 }, (_, i) => ({ id: `n${i}` })) },
     ];
     const options = { launcher: "srun", specs: { default: {}, gpu: {} } } as const;
-    const command = ["run", "-A", "--quiet", PoolRig.pipeline, rig.argument(roots, options)];
+    const command = ["run", "-A", "--quiet", ClusterPoolRig.pipeline, rig.argument(roots, options)];
     rig.write(
       "job.sh",
       [

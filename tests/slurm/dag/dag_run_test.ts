@@ -1,14 +1,21 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { delay } from "@std/async/delay";
-import type { Node } from "../e2e/run_rig.ts";
-import type { Cluster } from "./cluster.ts";
-import { until } from "../rig.ts";
-import { DagRig, jobField, reportOf } from "./dag_rig.ts";
-import { describeOnSlurm } from "./suite.ts";
+import type { Node } from "../../e2e/run_rig.ts";
+import type { Cluster } from "../cluster.ts";
+import { until } from "../../rig.ts";
+import { type DagReport, DagRig, jobField, reportOf } from "./dag_rig.ts";
+import { describeOnSlurm } from "../suite.ts";
 
 async function jobCount(cluster: Cluster): Promise<number> {
   const listed = await cluster.run("squeue", "-h", "-t", "all", "-o", "%i");
   return listed.split("\n").filter((line) => line !== "").length;
+}
+
+/** The counts of a run that are not zero, without that of all nodes; failures by their number. */
+function counts({ summary }: DagReport): Record<string, number> {
+  assert(summary);
+  const { cached, computed, elsewhere, retries, notRun } = summary;
+  const all = { cached, computed, elsewhere, retries, notRun };
+  return Object.fromEntries(Object.entries(all).filter(([, count]) => count > 0));
 }
 
 describeOnSlurm("runSlurm() in DAG mode", (suite) => {
@@ -54,11 +61,10 @@ describeOnSlurm("runSlurm() in DAG mode", (suite) => {
     const root: Node = { id: "d", needs: [{ id: "c", needs: [failing] }] };
     const report = await rig.run([root, { id: "else" }], { options: { maxComputeRetries: 0 } });
     assertEquals(report.error?.name, "RunFailedError");
-    assertEquals(report.summary?.failures.map(({ error, kind, attempts }) => [error, kind, attempts]), [
-      ["out of beans", "compute", 1],
+    assertEquals(report.summary?.failures.map(({ error, kind, attempts }) => ({ error, kind, attempts })), [
+      { error: "out of beans", kind: "compute", attempts: 1 },
     ]);
-    assertEquals(report.summary?.notRun, 2);
-    assertEquals(report.summary?.computed, 2);
+    assertEquals(counts(report), { computed: 2, notRun: 2 });
     assert(
       report.messages.some((text) => /cancelled 2 jobs that need run\/Step/.test(text)),
       `${report.messages}`,
@@ -83,7 +89,8 @@ describeOnSlurm("runSlurm() in DAG mode", (suite) => {
       const roots = [a!, { id: "onA", needs: [a!] }, { id: "onB", needs: [b!] }, { id: "else" }];
       const report = await rig.run(roots);
       assertEquals(report.error?.name, "RunFailedError");
-      assertEquals([report.summary?.computed, report.summary?.notRun], [1, 1]);
+      const { computed, notRun } = report.summary!;
+      assertEquals({ computed, notRun }, { computed: 1, notRun: 1 });
       assertEquals(report.summary?.failures.length, 2);
       for (const { error } of report.summary!.failures) {
         assertMatch(
@@ -120,18 +127,19 @@ describeOnSlurm("runSlurm() in DAG mode", (suite) => {
 
   suite.it("retries inside of the job", async () => {
     await using rig = new DagRig(suite.cluster);
-    const { summary, messages } = await rig.run([{ id: "flaky", does: ["failUntil 3"] }]);
-    assertEquals([summary?.computed, summary?.retries, summary?.failures], [1, 2, []]);
+    const report = await rig.run([{ id: "flaky", does: ["failUntil 3"] }]);
+    assertEquals(counts(report), { computed: 1, retries: 2 });
     assertEquals(rig.created(), ["flaky", "flaky", "flaky"]);
-    assertEquals(messages, ["submitted 1 job"]);
+    assertEquals(report.messages, ["submitted 1 job"]);
   });
 
   suite.it("has nothing to do the second time", async () => {
     await using rig = new DagRig(suite.cluster);
     const root: Node = { id: "b", needs: [{ id: "a" }] };
-    assertEquals((await rig.run([root])).summary?.computed, 2);
+    assertEquals(counts(await rig.run([root])), { computed: 2 });
     const again = await rig.run([root]);
-    assertEquals([again.summary?.computed, again.summary?.cached, again.messages], [0, 1, []]);
+    assertEquals(counts(again), { cached: 1 });
+    assertEquals(again.messages, []);
     assertEquals(rig.created(), ["a", "b"]);
   });
 
@@ -139,24 +147,33 @@ describeOnSlurm("runSlurm() in DAG mode", (suite) => {
     await using rig = new DagRig(suite.cluster);
     const root: Node = { id: "b", task: "Other", needs: [{ id: "a" }] };
     await rig.run([root]);
-    const { summary } = await rig.run([root], { options: { force: ["run/Step"] } });
-    assertEquals([summary?.computed, summary?.failures], [1, []]);
+    assertEquals(counts(await rig.run([root], { options: { force: ["run/Step"] } })), {
+      cached: 1,
+      computed: 1,
+    });
     assertEquals(rig.created(), ["a", "a", "b"]);
   });
 
   suite.it("neither gives up nor submits twice what is pending ten times longer than a lease", async () => {
     await using rig = new DagRig(suite.cluster);
-    const config = { leaseSec: 0.4 };
+    const leaseSec = 0.4;
+    const config = { leaseSec };
     const root: Node = { id: "b", needs: [{ id: "a", does: ["touch runs", "await go"] }] };
     const { submitted } = await rig.run([root], { options: { detach: true }, config });
     await rig.there("runs");
     const pending = await rig.run([{ id: "c", needs: [root] }], { options: { detach: true }, config });
     const again = rig.start([root], { config });
-    await delay(4000);
+    await until(() => /1 job of other runs is waited for/.test(again.stderr), "it follows", 60_000);
+    const { claim, beatAt } = rig.claim();
+    await until(
+      () => rig.claim().beatAt - beatAt > 10 * leaseSec * 1000,
+      `${claim} has been beaten for ten leases`,
+      60_000,
+    );
     rig.touch("go");
-    const { summary, messages } = await reportOf(again);
-    assertEquals([summary?.elsewhere, summary?.failures], [1, []]);
-    assertEquals(messages, ["submitted 0 jobs; 1 job of other runs is waited for"]);
+    const report = await reportOf(again);
+    assertEquals(counts(report), { elsewhere: 1 });
+    assertEquals(report.messages, ["submitted 0 jobs; 1 job of other runs is waited for"]);
     assertEquals(pending.submitted?.ids.b, submitted?.ids.b);
     assertEquals((await rig.furu("follow", pending.submitted!.runId).ended()).code, 0);
     assertEquals(rig.created(), ["a", "b", "c"]);
@@ -172,7 +189,9 @@ describeOnSlurm("runSlurm() in DAG mode", (suite) => {
     await rig.there("created");
     rig.touch("go");
     const reports = await Promise.all(both.map(reportOf));
-    for (const { summary, error } of reports) assertEquals([error, summary?.failures], [undefined, []]);
+    for (const { summary, error } of reports) {
+      assertEquals({ error, failures: summary?.failures }, { error: undefined, failures: [] });
+    }
     // On a busy machine the second may begin to plan when some of it is stored already.
     for (const { summary } of reports) {
       const { nodes, cached, computed, elsewhere } = summary!;

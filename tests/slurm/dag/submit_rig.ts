@@ -1,23 +1,23 @@
 import { z } from "zod";
-import type { Files } from "../../lib/core/system/files.ts";
-import type { Hash } from "../../lib/core/hash.ts";
-import { SlurmClient } from "../../lib/slurm/client/client.ts";
-import type { DagContext } from "../../lib/slurm/dag/dag_context.ts";
-import { newRunId, prepareRun } from "../../lib/slurm/run/prepare_run.ts";
-import type { DagJob } from "../../lib/slurm/dag/dag_jobs.ts";
-import { runLog } from "../../lib/core/run_log.ts";
-import { queuePaths } from "../../lib/queue/layout.ts";
-import { writeRun } from "../../lib/remote/run_record.ts";
-import { JobTracker } from "../../lib/slurm/jobs/job_tracker.ts";
-import { writePayloads } from "../../lib/worker/protocol/payload_files.ts";
-import type { RunEvent } from "../../lib/core/event.ts";
-import { submitDag } from "../../lib/slurm/dag/submit_dag.ts";
-import { JobLookup } from "../../lib/slurm/jobs/job_lookup.ts";
-import type { ProgramResult } from "../../lib/slurm/client/program.ts";
-import type { Artifact } from "../../lib/task/artifact/artifact.ts";
-import { defineTask } from "../../lib/task/define.ts";
-import { Rig, testRuntime } from "../rig.ts";
-import { FakeSlurm, queueRow } from "./fake_slurm.ts";
+import type { Files } from "../../../lib/core/system/files.ts";
+import type { Hash } from "../../../lib/core/hash.ts";
+import { SlurmClient } from "../../../lib/slurm/client/client.ts";
+import type { DagContext } from "../../../lib/slurm/dag/dag_context.ts";
+import { newRunId, prepareRun } from "../../../lib/slurm/run/prepare_run.ts";
+import type { DagJob } from "../../../lib/slurm/dag/dag_jobs.ts";
+import { runLog } from "../../../lib/core/run_log.ts";
+import { queuePaths } from "../../../lib/queue/layout.ts";
+import { writeRun } from "../../../lib/remote/run_record.ts";
+import { JobTracker } from "../../../lib/slurm/jobs/job_tracker.ts";
+import { writePayloads } from "../../../lib/worker/protocol/payload_files.ts";
+import type { RunEvent } from "../../../lib/core/event.ts";
+import { submitDag } from "../../../lib/slurm/dag/submit_dag.ts";
+import { JobLookup } from "../../../lib/slurm/jobs/job_lookup.ts";
+import type { ProgramResult } from "../../../lib/slurm/client/program.ts";
+import type { Artifact } from "../../../lib/task/artifact/artifact.ts";
+import { defineTask } from "../../../lib/task/define.ts";
+import { Rig, testRuntime } from "../../rig.ts";
+import { FakeSlurm, queueRow } from "../fake_slurm.ts";
 
 export const Leaf = defineTask({
   name: "submit/Leaf",

@@ -1,9 +1,9 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { join } from "@std/path/join";
-import { textOf, until } from "../rig.ts";
+import { textOf, until } from "../../rig.ts";
 import { DagRig } from "./dag_rig.ts";
-import { describeOnSlurm } from "./suite.ts";
+import { describeOnSlurm } from "../suite.ts";
 
 const DEADLINE_MS = 60_000;
 

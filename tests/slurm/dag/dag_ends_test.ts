@@ -1,13 +1,13 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path/from-file-url";
 import { join } from "@std/path/join";
-import type { Node } from "../e2e/run_rig.ts";
-import { denoDir } from "../deno_dir.ts";
-import { until } from "../rig.ts";
+import type { Node } from "../../e2e/run_rig.ts";
+import { denoDir } from "../../deno_dir.ts";
+import { until } from "../../rig.ts";
 import { DagRig, jobField, reportOf } from "./dag_rig.ts";
-import { describeOnSlurm } from "./suite.ts";
+import { describeOnSlurm } from "../suite.ts";
 
-const repository = fromFileUrl(new URL("../..", import.meta.url));
+const repository = fromFileUrl(new URL("../../..", import.meta.url));
 
 describeOnSlurm("jobs in DAG mode that do not end well", (suite) => {
   const cancel = (...args: string[]) => suite.cluster.run("scancel", ...args);

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import type { Node } from "../e2e/run_rig.ts";
-import { PoolRig, reportOf } from "./pool_rig.ts";
-import { describeOnSlurm } from "./suite.ts";
+import type { Node } from "../../e2e/run_rig.ts";
+import { ClusterPoolRig, reportOf } from "./cluster_pool_rig.ts";
+import { describeOnSlurm } from "../suite.ts";
 
 const ROOTS: Node[] = [
   { id: "top", needs: Array.from({ length: 6 }, (_, i) => ({ id: `n${i}`, does: ["sleep 20"] })) },
@@ -11,7 +11,7 @@ describeOnSlurm("a pool with a node where nothing can start", (suite) => {
   suite.it(
     "uses that node no more after two tasks whose module does not import there, and says so",
     async () => {
-      await using rig = new PoolRig(suite.cluster);
+      await using rig = new ClusterPoolRig(suite.cluster);
       rig.write("bad-node", "cpu1");
       const { summary, error, messages } = await reportOf(rig.start(ROOTS));
       assertEquals([error, summary?.computed, summary?.failures], [undefined, 7, []], messages.join("\n"));
@@ -25,7 +25,7 @@ describeOnSlurm("a pool with a node where nothing can start", (suite) => {
   );
 
   suite.it("uses that node no more after two workers that have no folder for temporary files", async () => {
-    await using rig = new PoolRig(suite.cluster);
+    await using rig = new ClusterPoolRig(suite.cluster);
     const setup = [`if [ "$SLURMD_NODENAME" = cpu1 ]; then export TMPDIR=/proc; fi`];
     const options = { specs: { default: { timeMin: 5, setup } } };
     const { summary, error, messages } = await reportOf(rig.start(ROOTS, { options }));
@@ -37,7 +37,7 @@ describeOnSlurm("a pool with a node where nothing can start", (suite) => {
   });
 
   suite.it("ends at once where a module imports on no node", async () => {
-    await using rig = new PoolRig(suite.cluster);
+    await using rig = new ClusterPoolRig(suite.cluster);
     rig.write("bad-node", "*");
     const { summary, error, messages } = await reportOf(rig.start(ROOTS));
     assertEquals(error?.name, "RunFailedError", messages.join("\n"));
@@ -50,7 +50,7 @@ describeOnSlurm("a pool with a node where nothing can start", (suite) => {
   suite.it(
     "ends, too, where the only node of a partition cannot start it, and says what was wrong",
     async () => {
-      await using rig = new PoolRig(suite.cluster);
+      await using rig = new ClusterPoolRig(suite.cluster);
       rig.write("bad-node", "gpu1");
       const { error, messages } = await reportOf(
         rig.start([{ id: "a", spec: "gpu" }, { id: "b", spec: "gpu" }]),

@@ -1,8 +1,8 @@
 import { join } from "@std/path/join";
-import type { ConfigOptions, RunSlurmOptions, RunSummary } from "../../mod.ts";
-import type { Node } from "../e2e/run_rig.ts";
-import { Rig, type Script, until } from "../rig.ts";
-import type { Cluster } from "./cluster.ts";
+import type { ConfigOptions, RunSlurmOptions, RunSummary } from "../../../mod.ts";
+import type { Node } from "../../e2e/run_rig.ts";
+import { Rig, type Script, until } from "../../rig.ts";
+import type { Cluster } from "../cluster.ts";
 
 /** What the driver of `fixtures_dag` prints. */
 export interface DagReport {
@@ -109,6 +109,15 @@ export class DagRig implements AsyncDisposable {
   /** Files of the store that only a run in progress has. */
   leftovers(): string[] {
     return this.#rig.tree().filter((path) => /queued|running\.json|\.tmp-|\.trash-/.test(path));
+  }
+
+  /** The only claim of the store, and the time of its latest heartbeat in milliseconds. */
+  claim(): { claim: string; beatAt: number } {
+    const [claim = "running.json", ...others] = this.#rig.tree().filter((path) =>
+      path.endsWith("/running.json")
+    );
+    if (others.length > 0) throw new Error(`there are several claims: ${[claim, ...others]}`);
+    return { claim, beatAt: Deno.statSync(join(this.root, claim)).mtime!.getTime() };
   }
 
   /** All of the store. */

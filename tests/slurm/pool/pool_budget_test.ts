@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import type { Node } from "../e2e/run_rig.ts";
-import { PoolRig, reportOf } from "./pool_rig.ts";
-import { describeOnSlurm } from "./suite.ts";
+import type { Node } from "../../e2e/run_rig.ts";
+import { ClusterPoolRig, reportOf } from "./cluster_pool_rig.ts";
+import { describeOnSlurm } from "../suite.ts";
 
 /** A root over a task that does this. */
 function over(...does: string[]): Node[] {
@@ -10,7 +10,7 @@ function over(...does: string[]): Node[] {
 
 describeOnSlurm("a pool's task that its worker never survives", (suite) => {
   suite.it("is a compute failure after maxComputeRetries + 1 starts when workers are killed", async () => {
-    await using rig = new PoolRig(suite.cluster);
+    await using rig = new ClusterPoolRig(suite.cluster);
     const options = { maxComputeRetries: 2, maxPreemptRetries: 0 };
     const { summary, error } = await reportOf(rig.start(over("killWorker"), { options }));
     assertEquals(error?.name, "RunFailedError", error?.message);
@@ -22,7 +22,7 @@ describeOnSlurm("a pool's task that its worker never survives", (suite) => {
   });
 
   suite.it("is lost after maxPreemptRetries + 1 starts when their jobs are cancelled", async () => {
-    await using rig = new PoolRig(suite.cluster);
+    await using rig = new ClusterPoolRig(suite.cluster);
     const options = { maxComputeRetries: 0, maxPreemptRetries: 2 };
     const { summary, error } = await reportOf(rig.start(over("cancelJob"), { options }));
     assertEquals(error?.name, "RunFailedError", error?.message);
@@ -33,7 +33,7 @@ describeOnSlurm("a pool's task that its worker never survives", (suite) => {
   });
 
   suite.it("is lost after maxPreemptRetries + 1 starts when their nodes go down", async () => {
-    await using rig = new PoolRig(suite.cluster);
+    await using rig = new ClusterPoolRig(suite.cluster);
     const options = { maxComputeRetries: 0, maxPreemptRetries: 1 };
     const script = rig.start(over("ignore runs"), { options });
     const down: string[] = [];

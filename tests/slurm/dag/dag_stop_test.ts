@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
-import type { RunEvent } from "../../mod.ts";
-import type { Node } from "../e2e/run_rig.ts";
-import { Rig, type Script, until } from "../rig.ts";
-import { FakePrograms } from "./fake_programs.ts";
+import type { RunEvent } from "../../../mod.ts";
+import type { Node } from "../../e2e/run_rig.ts";
+import { Rig, type Script, until } from "../../rig.ts";
+import { FakePrograms } from "../fake_programs.ts";
 
 class StopRig extends Rig {
   readonly slurm = new FakePrograms(join(this.folder, "slurm"));

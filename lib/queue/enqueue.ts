@@ -1,7 +1,7 @@
 import { join } from "@std/path/posix/join";
 import type { Store } from "../store/store.ts";
 import { type QueuePaths, todoDir } from "./layout.ts";
-import { replaceFile } from "./replace_file.ts";
+import { writeJson } from "../store/json_file.ts";
 import type { TaskFile } from "./task_file.ts";
 import { formatTaskName, type TaskName } from "./task_name.ts";
 
@@ -17,5 +17,5 @@ export async function enqueue(
   name: TaskName,
 ): Promise<void> {
   const path = join(todoDir(paths, task.spec), formatTaskName(name));
-  await replaceFile(store, path, JSON.stringify(task), paths.run);
+  await writeJson(store, path, task, { privateDir: paths.run });
 }

@@ -1,10 +1,10 @@
 import { basename } from "@std/path/posix/basename";
 import { errorCode, StoreError } from "../core/errors.ts";
 import type { Heartbeat } from "../core/system/machine.ts";
-import { linkOurs } from "../store/claims/attempt_end.ts";
+import { linkOurs } from "../store/file_steps.ts";
 import type { SlurmJob } from "../store/record.ts";
 import { listOrNothing, removeIfThere, type Store, storeError } from "../store/store.ts";
-import { hasName, isNotThere } from "./has_name.ts";
+import { hasName, isNotThere } from "../store/file_steps.ts";
 import { type QueuePaths, workerDir, type WorkerFiles, workerFiles } from "./layout.ts";
 import { WorkerFolder } from "./worker_folder.ts";
 import { newWorkerId, type WorkerRecord } from "./worker_record.ts";

@@ -2,8 +2,8 @@ import { join } from "@std/path/posix/join";
 import { z } from "zod";
 import type { Store } from "../store/store.ts";
 import type { QueuePaths } from "./layout.ts";
-import { parseJson } from "./parse_json.ts";
-import { replaceFile } from "./replace_file.ts";
+import { parseJson } from "../store/json_file.ts";
+import { writeJson } from "../store/json_file.ts";
 import { errorFileName } from "./task_name.ts";
 
 /** How a task failed: the side file of a task in `failed/`. */
@@ -69,7 +69,7 @@ export async function writeFailure(
     ...failure,
     at: new Date(store.machine.clock.now()).toISOString(),
   };
-  await replaceFile(store, join(paths.failed, errorFileName(file)), JSON.stringify(record));
+  await writeJson(store, join(paths.failed, errorFileName(file)), record);
 }
 
 /**

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import type { Store } from "../store/store.ts";
-import { hasName } from "./has_name.ts";
+import { hasName } from "../store/file_steps.ts";
 import { type QueuePaths, workerFiles } from "./layout.ts";
-import { parseJson } from "./parse_json.ts";
-import { replaceFile } from "./replace_file.ts";
+import { parseJson } from "../store/json_file.ts";
+import { writeJson } from "../store/json_file.ts";
 
 const leaveRequest = z.object({
   schema: z.literal(1),
@@ -21,7 +21,7 @@ const leaveRequest = z.object({
 export async function askToLeave(store: Store, paths: QueuePaths, id: string, why: string): Promise<void> {
   const at = new Date(store.machine.clock.now()).toISOString();
   const request: z.output<typeof leaveRequest> = { schema: 1, why, at };
-  await replaceFile(store, workerFiles(paths, id).leave, JSON.stringify(request));
+  await writeJson(store, workerFiles(paths, id).leave, request);
 }
 
 /**

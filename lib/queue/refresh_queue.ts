@@ -1,6 +1,6 @@
 import { join } from "@std/path/posix/join";
 import { removeIfThere, type Store, storeError } from "../store/store.ts";
-import { isNotThere } from "./has_name.ts";
+import { isNotThere } from "../store/file_steps.ts";
 import { parseWorkerDir, type QueuePaths, todoDir } from "./layout.ts";
 import { folders } from "./list_queue.ts";
 

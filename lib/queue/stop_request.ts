@@ -1,9 +1,7 @@
 import { z } from "zod";
-import { linkOurs } from "../store/claims/attempt_end.ts";
-import { listOrNothing, removeIfThere, type Store, storeError } from "../store/store.ts";
+import { listOrNothing, type Store, storeError } from "../store/store.ts";
 import type { QueuePaths } from "./layout.ts";
-import { parseJson } from "./parse_json.ts";
-import { replaceFile } from "./replace_file.ts";
+import { linkJson, readJson, writeJson } from "../store/json_file.ts";
 
 /** What stop was asked for. */
 export interface StopRequest {
@@ -35,21 +33,11 @@ export async function askToStop(
   how: StopRequest["how"],
   why: string,
 ): Promise<void> {
-  const { machine } = store;
-  const at = new Date(machine.clock.now()).toISOString();
-  const text = JSON.stringify({ schema: 1, how, why, at } satisfies StopRequest);
-  try {
-    const temporary = await store.writePrivate(paths.run, text, { sync: true });
-    try {
-      if (await linkOurs(store, temporary, paths.stop)) return;
-    } finally {
-      await removeIfThere(machine, temporary);
-    }
-  } catch (error) {
-    throw storeError("write", paths.stop, error);
-  }
+  const at = new Date(store.machine.clock.now()).toISOString();
+  const request: StopRequest = { schema: 1, how, why, at };
+  if (await linkJson(store, paths.stop, request)) return;
   const there = await readStop(store, paths);
-  if (!there || (how === "stop" && there.how === "drain")) await replaceFile(store, paths.stop, text);
+  if (!there || (how === "stop" && there.how === "drain")) await writeJson(store, paths.stop, request);
 }
 
 /**
@@ -64,9 +52,8 @@ export async function readStop(store: Store, paths: QueuePaths): Promise<StopReq
   } catch (error) {
     throw storeError("list", paths.run, error);
   }
-  const text = await store.read(paths.stop);
-  if (text === undefined) return undefined;
-  const parsed = parseJson(text, stopRequest);
+  const parsed = await readJson(store, paths.stop, stopRequest);
+  if (parsed === undefined) return undefined;
   if ("value" in parsed) return parsed.value;
   return {
     schema: 1,

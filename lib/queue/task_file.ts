@@ -3,7 +3,7 @@ import { z } from "zod";
 import { ProtocolError } from "../core/errors.ts";
 import { type Hash, isHash } from "../core/hash.ts";
 import type { Store } from "../store/store.ts";
-import { parseJson } from "./parse_json.ts";
+import { parseJson } from "../store/json_file.ts";
 import { parseTaskName } from "./task_name.ts";
 
 /** What is in a task file, from when it is made until the end of the run. */

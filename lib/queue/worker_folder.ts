@@ -3,9 +3,9 @@ import { ProtocolError, StoreError } from "../core/errors.ts";
 import type { Heartbeat } from "../core/system/machine.ts";
 import { listOrNothing, removeIfThere, type Store, storeError } from "../store/store.ts";
 import { type FailureInit, writeFailure } from "./failure_file.ts";
-import { isNotThere } from "./has_name.ts";
+import { isNotThere } from "../store/file_steps.ts";
 import { type QueuePaths, todoDir, type WorkerFiles } from "./layout.ts";
-import { moveTask, tryMove } from "./move_task.ts";
+import { moveFile, tryMove } from "../store/file_steps.ts";
 import { removeFolder } from "./remove_folder.ts";
 import { readTask, type TaskFile } from "./task_file.ts";
 import { parseTaskName } from "./task_name.ts";
@@ -199,7 +199,7 @@ export class WorkerFolder {
   async #move(file: string, dir: string, as = file): Promise<boolean> {
     const from = join(this.#dir, file);
     for (let turn = 0;; turn++) {
-      if (await moveTask(this.#store, from, join(dir, as))) break;
+      if (await moveFile(this.#store, from, join(dir, as))) break;
       const own = await this.#listOwn();
       if (!own) return false;
       // Gone from here by another hand, or moved on already after a lost answer: nothing is left to do.

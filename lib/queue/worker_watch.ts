@@ -6,7 +6,7 @@ import { listOrNothing, type Store } from "../store/store.ts";
 import { readEnd } from "./fence.ts";
 import { type QueuePaths, workerFiles } from "./layout.ts";
 import { folders } from "./list_queue.ts";
-import { parseJson } from "./parse_json.ts";
+import { parseJson } from "../store/json_file.ts";
 import { type WorkerRecord, workerRecordSchema } from "./worker_record.ts";
 
 /** What one look at a worker tells. */

@@ -1,6 +1,6 @@
 import { errorCode, StoreError } from "../../core/errors.ts";
 import type { Heartbeat, HeartbeatOptions } from "../../core/system/machine.ts";
-import { endRecordText } from "./end_record.ts";
+import { endRecordOf } from "./end_record.ts";
 import type { ArtifactPaths, AttemptKey } from "../layout.ts";
 import { attemptPaths, parseAttemptName, privateName } from "../layout.ts";
 import { NO_LINKS } from "../link_errors.ts";
@@ -9,20 +9,28 @@ import { type ClaimRecord, RECORD_SCHEMA, type SlurmJob } from "../record.ts";
 import { removeIfThere, type Store, storeError } from "../store.ts";
 import { sweep } from "./sweep.ts";
 
-/** What a claim says of who makes it. */
+/** Who makes a claim, and how it beats. */
 export interface ClaimOptions {
   /** Who computes: `get`, `local`, or a Slurm backend. */
   backend: string;
   /** The run that the attempt is of. */
-  run?: string;
+  run?: string | undefined;
   /** The worker that computes. */
-  worker?: string;
+  worker?: string | undefined;
   /** The Slurm job that it is computed in. */
-  slurm?: SlurmJob;
-  /** Does user code run in this process, which may block it? Then Ctrl-C has to work all the same. @default false */
-  mayBlock?: boolean;
-  /** Milliseconds until the beating begins, where the claiming process runs no user code. @default 0 */
-  beatAfterMs?: number;
+  slurm?: SlurmJob | undefined;
+  /**
+   * Whether user code runs in this process, which may block it: then Ctrl-C has to work all the same.
+   *
+   * @default {false}
+   */
+  mayBlock?: boolean | undefined;
+  /**
+   * Milliseconds until the beating begins, where the claiming process runs no user code.
+   *
+   * @default {0}
+   */
+  beatAfterMs?: number | undefined;
 }
 
 /** A held claim: this process owns the attempt until it ends it, or is declared dead. */
@@ -132,7 +140,7 @@ function lastWords(
   return {
     path: attemptPaths(paths, { n, id }).end,
     temporary: privateName(paths.home, "tmp", store.machine),
-    text: endRecordText(store.machine, record, ending),
+    text: JSON.stringify(endRecordOf(store.machine, record, ending)),
   };
 }
 

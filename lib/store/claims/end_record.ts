@@ -16,9 +16,9 @@ export interface Ending {
   stack?: string;
 }
 
-/** The text of the record of how an attempt ended. */
-export function endRecordText(machine: Machine, claim: ClaimRecord, ending: Ending): string {
-  const record: EndRecord = {
+/** The record of how an attempt ended. */
+export function endRecordOf(machine: Machine, claim: ClaimRecord, ending: Ending): EndRecord {
+  return {
     schema: RECORD_SCHEMA,
     id: claim.id,
     attempt: claim.attempt,
@@ -33,5 +33,4 @@ export function endRecordText(machine: Machine, claim: ClaimRecord, ending: Endi
     startedAt: claim.startedAt,
     endedAt: new Date(machine.clock.now()).toISOString(),
   };
-  return JSON.stringify(record);
 }

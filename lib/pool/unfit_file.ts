@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type QueuePaths, workerFiles } from "../queue/layout.ts";
-import { listWorkers } from "../queue/list_workers.ts";
+import { listWorkers } from "../queue/worker_liveness.ts";
 import { parseJson } from "../store/json_file.ts";
 import { writeJson } from "../store/json_file.ts";
 import { RECORD_SCHEMA } from "../store/record.ts";

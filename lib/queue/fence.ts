@@ -9,11 +9,11 @@ import {
   workerDir,
   workerFiles,
 } from "./layout.ts";
-import { folders } from "./list_queue.ts";
+import { folders } from "./queue.ts";
 import { moveFile } from "../store/file_steps.ts";
 import { linkJson, readJson } from "../store/json_file.ts";
-import { removeFolder } from "./remove_folder.ts";
-import { parseTaskName } from "./task_name.ts";
+import { removeFolder } from "./worker_dir.ts";
+import { parseTaskName } from "./task_file.ts";
 import { type WorkerEnd, workerEndSchema, workerRecordSchema } from "./worker_record.ts";
 
 /** A worker, by where its folder is. */

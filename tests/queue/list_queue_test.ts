@@ -3,10 +3,9 @@ import { join } from "@std/path/join";
 import { StoreError, ValidationError } from "../../lib/core/errors.ts";
 import { systemFiles } from "../../lib/core/system/system_files.ts";
 import { fenceWorker } from "../../lib/queue/fence.ts";
-import { listNew, listQueue } from "../../lib/queue/list_queue.ts";
-import { makeQueue } from "../../lib/queue/make_queue.ts";
+import { listNew, listQueue, makeQueue } from "../../lib/queue/queue.ts";
 import { moveFile } from "../../lib/store/file_steps.ts";
-import { askToStop, readStop } from "../../lib/queue/stop_request.ts";
+import { askToStop, readStop } from "../../lib/queue/requests.ts";
 import { osError } from "../rig.ts";
 import { hashNumber, QueueRig } from "./rig.ts";
 

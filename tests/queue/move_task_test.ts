@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path/join";
 import { StoreError } from "../../lib/core/errors.ts";
 import { systemFiles } from "../../lib/core/system/system_files.ts";
-import { enqueue } from "../../lib/queue/enqueue.ts";
+import { enqueue } from "../../lib/queue/queue.ts";
 import { moveFile } from "../../lib/store/file_steps.ts";
 import { exists, osError } from "../rig.ts";
 import { firstName, QueueRig } from "./rig.ts";

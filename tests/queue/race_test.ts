@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path/join";
 import { fenceWorker, listFenced, removeFenced } from "../../lib/queue/fence.ts";
-import { listWorkers } from "../../lib/queue/list_workers.ts";
+import { listWorkers } from "../../lib/queue/worker_liveness.ts";
 import { moveFile } from "../../lib/store/file_steps.ts";
-import { askToStop } from "../../lib/queue/stop_request.ts";
-import { formatTaskName, nextTaskName, parseTaskName } from "../../lib/queue/task_name.ts";
+import { askToStop } from "../../lib/queue/requests.ts";
+import { formatTaskName, nextTaskName, parseTaskName } from "../../lib/queue/task_file.ts";
 import type { Script } from "../rig.ts";
 import { until } from "../rig.ts";
 import { QueueRig } from "./rig.ts";

@@ -4,7 +4,7 @@ import { dirname } from "@std/path/dirname";
 import { join } from "@std/path/join";
 import { ProtocolError, StoreError } from "../../lib/core/errors.ts";
 import { systemFiles } from "../../lib/core/system/system_files.ts";
-import { readFailure } from "../../lib/queue/failure_file.ts";
+import { readFailure } from "../../lib/queue/failure.ts";
 import { fenceWorker, listFenced, removeFenced } from "../../lib/queue/fence.ts";
 import { workerDir } from "../../lib/queue/layout.ts";
 import { moveFile } from "../../lib/store/file_steps.ts";

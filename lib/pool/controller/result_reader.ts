@@ -1,10 +1,10 @@
 import { join } from "@std/path/join";
 import { errorText, ProtocolError } from "../../core/errors.ts";
-import { writeFailure } from "../../queue/failure_file.ts";
+import { writeFailure } from "../../queue/failure.ts";
 import { hasName } from "../../store/file_steps.ts";
-import { listNew } from "../../queue/list_queue.ts";
+import { listNew } from "../../queue/queue.ts";
 import { moveFile } from "../../store/file_steps.ts";
-import { formatTaskName, parseTaskName, type TaskName } from "../../queue/task_name.ts";
+import { formatTaskName, parseTaskName, type TaskName } from "../../queue/task_file.ts";
 import { describeOwner } from "../../store/claims/liveness.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
 import { concernsOneArtifact, isRefusal } from "../../store/store.ts";

@@ -1,11 +1,11 @@
 import { join } from "@std/path/join";
 import { errorText } from "../../core/errors.ts";
-import { type FailureInit, writeFailure } from "../../queue/failure_file.ts";
+import { type FailureInit, writeFailure } from "../../queue/failure.ts";
 import { type FencedFolder, readEnd, removeFenced } from "../../queue/fence.ts";
 import { todoDir } from "../../queue/layout.ts";
-import { listWorkers } from "../../queue/list_workers.ts";
+import { listWorkers } from "../../queue/worker_liveness.ts";
 import { moveFile } from "../../store/file_steps.ts";
-import { parseTaskName, type TaskName } from "../../queue/task_name.ts";
+import { parseTaskName, type TaskName } from "../../queue/task_file.ts";
 import type { WorkerEnd } from "../../queue/worker_record.ts";
 import { declareDead, declareSucceeded } from "../../store/claims/attempt_end.ts";
 import { attemptPaths } from "../../store/layout.ts";

@@ -1,9 +1,9 @@
 import { join } from "@std/path/join";
 import type { Hash } from "../../core/hash.ts";
-import { enqueue } from "../../queue/enqueue.ts";
+import { enqueue } from "../../queue/queue.ts";
 import { todoDir } from "../../queue/layout.ts";
 import { moveFile } from "../../store/file_steps.ts";
-import { formatTaskName, nextTaskName } from "../../queue/task_name.ts";
+import { formatTaskName, nextTaskName } from "../../queue/task_file.ts";
 import { patiently } from "../patience.ts";
 import type { PoolState } from "./pool_state.ts";
 import type { ResultReader } from "./result_reader.ts";

@@ -1,4 +1,4 @@
-import { listWorkers } from "../../queue/list_workers.ts";
+import { listWorkers } from "../../queue/worker_liveness.ts";
 import { settleLogged } from "../../run/settle_logged.ts";
 import { declareSucceeded } from "../../store/claims/attempt_end.ts";
 import { readRecord } from "../../store/results/commit.ts";

@@ -1,6 +1,6 @@
 import { join } from "@std/path/join";
 import { moveFile } from "../../store/file_steps.ts";
-import { parseTaskName } from "../../queue/task_name.ts";
+import { parseTaskName } from "../../queue/task_file.ts";
 import { listOrNothing } from "../../store/store.ts";
 import type { PoolState } from "./pool_state.ts";
 import { storedResult } from "./stored_result.ts";

@@ -1,7 +1,7 @@
 import { join } from "@std/path/join";
 import { todoDir } from "../../queue/layout.ts";
 import { moveFile } from "../../store/file_steps.ts";
-import { parseTaskName } from "../../queue/task_name.ts";
+import { parseTaskName } from "../../queue/task_file.ts";
 import { listOrNothing } from "../../store/store.ts";
 import type { PoolState } from "./pool_state.ts";
 

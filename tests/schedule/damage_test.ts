@@ -10,7 +10,7 @@ import type { Runtime } from "../../lib/run/runtime.ts";
 import { AttemptBackend } from "../../lib/schedule/attempt_backend.ts";
 import { drive } from "../../lib/schedule/drive.ts";
 import { storeStatus } from "../../lib/schedule/status_source.ts";
-import { endRecordOf } from "../../lib/store/claims/end_record.ts";
+import { endRecordOf } from "../../lib/store/claims/claim.ts";
 import type { ClaimRecord } from "../../lib/store/record.ts";
 import type { Artifact } from "../../lib/task/artifact/artifact.ts";
 import { defineTask } from "../../lib/task/define.ts";

@@ -14,7 +14,7 @@ import { runReporter } from "../../schedule/run_reporter.ts";
 import { acquireClaim } from "../../store/claims/acquire_claim.ts";
 import { snapshotUrl } from "../../snapshot/layout.ts";
 import { type QueuedJob, readQueued, removeQueued } from "../../store/claims/queued.ts";
-import type { Ending } from "../../store/claims/end_record.ts";
+import type { Ending } from "../../store/claims/claim.ts";
 import type { SlurmJob } from "../../store/record.ts";
 import { plural } from "../../ui/text.ts";
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";

@@ -1,9 +1,8 @@
 import { join } from "@std/path/posix/join";
 import { errorCode, ProtocolError } from "../../core/errors.ts";
 import type { Files } from "../../core/system/files.ts";
-import type { Claim } from "./claim.ts";
+import { type Claim, type Ending, endRecordOf } from "./claim.ts";
 import { type ArtifactPaths, type AttemptKey, attemptPaths, parseAttemptName } from "../layout.ts";
-import { type Ending, endRecordOf } from "./end_record.ts";
 import { linkOurs } from "../file_steps.ts";
 import { linkJson } from "../json_file.ts";
 import { type ClaimRecord, parseEndRecord } from "../record.ts";

@@ -7,12 +7,11 @@ import type { Failure } from "../core/event.ts";
 import { type Hash, isHash } from "../core/hash.ts";
 import type { Machine } from "../core/system/machine.ts";
 import { type QueuePaths, queuePaths } from "../queue/layout.ts";
-import { parseJson } from "../queue/parse_json.ts";
-import { replaceFile } from "../queue/replace_file.ts";
 import type { Window } from "../schedule/window.ts";
 import { snapshotRefSchema } from "../snapshot/manifest.ts";
 import type { GitState } from "../store/results/provenance.ts";
-import { ownerSchema, RECORD_SCHEMA } from "../store/record.ts";
+import { readJson, RECORD_SCHEMA, writeJson } from "../store/json_file.ts";
+import { ownerSchema } from "../store/record.ts";
 import { Store } from "../store/store.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
 import { specOf } from "../task/spec_of.ts";
@@ -145,7 +144,7 @@ export async function writeRun(
   { record }: Pick<QueuePaths, "record">,
   run: RunRecord,
 ): Promise<void> {
-  await replaceFile(store, record, JSON.stringify(run));
+  await writeJson(store, record, run);
 }
 
 /**
@@ -166,11 +165,11 @@ export async function readRun(
   { record }: Pick<QueuePaths, "record">,
   mode?: RunRecord["mode"],
 ): Promise<RunRecord> {
-  const refuse = (reason: string): StoreError => new StoreError(`Cannot read ${record}: ${reason}`);
-  const text = await store.read(record);
-  if (text === undefined) throw refuse("there is no such file");
-  const parsed = parseJson(text, runRecord);
-  if ("fault" in parsed) throw refuse(`it is damaged, or of another version of furu: ${parsed.fault}`);
+  const refuse = (reason: string, cause?: unknown): StoreError =>
+    new StoreError(`Cannot read ${record}: ${reason}`, { cause });
+  const parsed = await readJson(store, record, runRecord) ??
+    { fault: "there is no such file", cause: undefined };
+  if ("fault" in parsed) throw refuse(parsed.fault, parsed.cause);
   const run = parsed.value;
   if (mode === undefined || run.mode === mode) return run;
   throw refuse(`it is of a run in mode '${run.mode}', not '${mode}'`);

@@ -4,7 +4,7 @@ import { emptySummary, type RunSummary } from "../core/event.ts";
 import { controlPool } from "../pool/controller/control_pool.ts";
 import { RoleLostError, takeRole } from "../pool/role.ts";
 import { queuePaths } from "../queue/layout.ts";
-import { makeQueue } from "../queue/make_queue.ts";
+import { makeQueue } from "../queue/queue.ts";
 import { remoteArtifacts } from "../remote/remote_artifact.ts";
 import { type PoolRun, writeRun } from "../remote/run_record.ts";
 import type { Runtime } from "../run/runtime.ts";

@@ -1,6 +1,6 @@
 import { errorText } from "../../core/errors.ts";
 import { artifactLabel } from "../../core/hash.ts";
-import { askToStop } from "../../queue/stop_request.ts";
+import { askToStop } from "../../queue/requests.ts";
 import type { DagNode, DagRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";

@@ -4,11 +4,9 @@ import { SlurmError, StoreError } from "../../core/errors.ts";
 import type { Hash } from "../../core/hash.ts";
 import type { Machine } from "../../core/system/machine.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
-import { parseJson } from "../../queue/parse_json.ts";
-import { replaceFile } from "../../queue/replace_file.ts";
 import type { DagRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
-import { RECORD_SCHEMA } from "../../store/record.ts";
+import { readJson, RECORD_SCHEMA, writeJson } from "../../store/json_file.ts";
 import type { SlurmClient } from "../client/client.ts";
 import type { NamedJob } from "../jobs/job_lookup.ts";
 import type { FoundRun } from "../run/find_run.ts";
@@ -59,11 +57,7 @@ interface OpenedRun extends FoundRun<DagRun> {
  * @throws {StoreError} If the store cannot be written.
  */
 export async function writeDagJobs({ store }: Runtime, paths: QueuePaths, jobs: DagJobs): Promise<void> {
-  await replaceFile(
-    store,
-    jobsPath(paths),
-    JSON.stringify({ schema: RECORD_SCHEMA, jobs: Object.fromEntries(jobs) }),
-  );
+  await writeJson(store, jobsPath(paths), { schema: RECORD_SCHEMA, jobs: Object.fromEntries(jobs) });
 }
 
 /**
@@ -77,13 +71,12 @@ export async function readDagJobs(
   paths: QueuePaths,
 ): Promise<Map<Hash, DagJob> | undefined> {
   const path = jobsPath(paths);
-  const text = await store.read(path);
-  if (text === undefined) return undefined;
-  const parsed = parseJson(text, dagJobs);
-  if ("value" in parsed) return new Map(Object.entries(parsed.value.jobs) as [Hash, DagJob][]);
-  throw new StoreError(
-    `Cannot read ${path}: it is damaged, or of another version of furu: ${parsed.fault}`,
-  );
+  const parsed = await readJson(store, path, dagJobs);
+  if (parsed === undefined) return undefined;
+  if ("fault" in parsed) {
+    throw new StoreError(`Cannot read ${path}: ${parsed.fault}`, { cause: parsed.cause });
+  }
+  return new Map(Object.entries(parsed.value.jobs) as [Hash, DagJob][]);
 }
 
 /**

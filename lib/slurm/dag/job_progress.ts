@@ -3,9 +3,8 @@ import { join } from "@std/path/posix/join";
 import { z } from "zod";
 import { errorText } from "../../core/errors.ts";
 import type { EventSink, RunEvent } from "../../core/event.ts";
-import { parseJson } from "../../queue/parse_json.ts";
 import type { Runtime } from "../../run/runtime.ts";
-import { RECORD_SCHEMA } from "../../store/record.ts";
+import { readJson, RECORD_SCHEMA, writeJson } from "../../store/json_file.ts";
 import { removeIfThere } from "../../store/store.ts";
 
 /** Time between two writes: each is a new file on a shared filesystem. */
@@ -76,7 +75,7 @@ export class JobProgress implements AsyncDisposable {
     try {
       for (let record = this.#latest; record && !signal.aborted; record = this.#latest) {
         this.#latest = undefined;
-        await this.#put(JSON.stringify(record));
+        await this.#put(record);
         await clock.sleep(INTERVAL_MS, signal);
       }
     } catch (error) {
@@ -87,11 +86,10 @@ export class JobProgress implements AsyncDisposable {
     }
   }
 
-  async #put(text: string): Promise<void> {
-    const { machine, store } = this.#runtime;
-    const folder = dirname(this.#path);
-    await store.makeDir(folder);
-    await machine.files.rename(await store.writePrivate(folder, text), this.#path);
+  async #put(record: ProgressRecord): Promise<void> {
+    const { store } = this.#runtime;
+    await store.makeDir(dirname(this.#path));
+    await writeJson(store, this.#path, record, { sync: false });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -114,8 +112,7 @@ export async function readProgress(
   hash: string,
 ): Promise<ProgressRecord | undefined> {
   try {
-    const text = await store.read(progressPath(dir, hash));
-    const parsed = text === undefined ? undefined : parseJson(text, progressRecord);
+    const parsed = await readJson(store, progressPath(dir, hash), progressRecord);
     return parsed && "value" in parsed ? parsed.value : undefined;
   } catch {
     // It is only shown: the next look may tell.

@@ -1,7 +1,7 @@
 import { pooledMap } from "@std/async/pool";
 import { errorText, SlurmError } from "../../core/errors.ts";
 import type { Hash } from "../../core/hash.ts";
-import { readStop } from "../../queue/stop_request.ts";
+import { readStop } from "../../queue/requests.ts";
 import type { DagNode } from "../../remote/run_record.ts";
 import { removeQueued, writeQueuedId } from "../../store/claims/queued.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";

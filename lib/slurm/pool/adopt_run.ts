@@ -6,7 +6,7 @@ import { codeFault } from "../../remote/code_fault.ts";
 import { readEnded } from "../../pool/ended.ts";
 import { type PoolRun, readRun } from "../../remote/run_record.ts";
 import { type QueuePaths, queuePaths } from "../../queue/layout.ts";
-import { readStop } from "../../queue/stop_request.ts";
+import { readStop } from "../../queue/requests.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import type { SnapshotRef } from "../../snapshot/manifest.ts";
 import type { Claim } from "../../store/claims/claim.ts";

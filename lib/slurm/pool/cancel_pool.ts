@@ -4,7 +4,7 @@ import { readEnded } from "../../pool/ended.ts";
 import type { PoolRun } from "../../remote/run_record.ts";
 import { remoteArtifacts } from "../../remote/remote_artifact.ts";
 import { RoleLostError, takeRole, watchRole } from "../../pool/role.ts";
-import { askToStop } from "../../queue/stop_request.ts";
+import { askToStop } from "../../queue/requests.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import type { Claim } from "../../store/claims/claim.ts";
 import { runSpecs } from "../run/check_specs.ts";

@@ -1,7 +1,7 @@
 import type { RunSummary } from "../../core/event.ts";
 import { followPool } from "../../pool/follow_pool.ts";
 import type { PoolRun } from "../../remote/run_record.ts";
-import { listWorkers } from "../../queue/list_workers.ts";
+import { listWorkers } from "../../queue/worker_liveness.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { runSpecs } from "../run/check_specs.ts";
 import type { FollowOptions } from "../run/find_run.ts";

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { defOf, unwrap } from "../task/schema/schema_walk.ts";
 import { typedArrayKind } from "../core/json/tags.ts";
 import { isArtifact } from "../task/artifact/artifact.ts";
-import { taskOfSchema } from "../task/artifact/schema.ts";
+import { taskOfSchema } from "../task/artifact/task.ts";
 import { findTask, taskNames } from "../task/artifact/registry.ts";
 import { oneLine, truncate } from "../ui/text.ts";
 import { table } from "../ui/table.ts";

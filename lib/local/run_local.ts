@@ -1,5 +1,4 @@
-import type { Config } from "../core/config.ts";
-import { resolveConfig } from "../core/config.ts";
+import { type Config, resolveConfig } from "../core/config.ts";
 import { RunFailedError, ValidationError } from "../core/errors.ts";
 import type { EventSink, RunSummary } from "../core/event.ts";
 import { plan } from "../plan/graph.ts";
@@ -12,18 +11,22 @@ import { forcedByUser } from "../plan/forced.ts";
 import { keptText } from "../plan/kept.ts";
 import { storeStatus } from "../schedule/status_source.ts";
 import { runReporter } from "../schedule/run_reporter.ts";
-import { type Window, windowSize } from "../schedule/window.ts";
+import {
+  checkChoices,
+  checkComputable,
+  checkImportable,
+  rootsOf,
+  type Window,
+  windowSize,
+} from "../schedule/check_run.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 import { failureReport } from "../ui/report.ts";
-import { checkChoices, rootsOf } from "../schedule/check_options.ts";
 import type { ComputeConfig } from "../worker/child/compute_task.ts";
-import { checkComputable, checkImportable } from "../schedule/importable.ts";
 import { InlineComputer } from "../run/inline_computer.ts";
 import { AttemptBackend } from "../schedule/attempt_backend.ts";
 import { checkPermissions } from "../core/permissions.ts";
 import { checkSelfStart } from "../worker/child/check_self_start.ts";
 import { ProcessComputer } from "../worker/process_computer.ts";
-import { workerLimits } from "./worker_limits.ts";
 import { interruptibleRun } from "../core/system/interrupts.ts";
 
 /** Options of {@link runLocal}. */
@@ -185,4 +188,44 @@ function checkInline(options: RunLocalOptions): void {
 
 async function childConfig(runtime: Runtime, config: Config): Promise<ComputeConfig> {
   return { config, git: await runtime.provenance.git() ?? null };
+}
+
+/** How many attempts may run at the same time. */
+export interface WorkerLimits {
+  /** Of all specs together. */
+  maxRunning?: number;
+  /** Of one spec. */
+  limit?: (spec: string) => number;
+}
+
+/**
+ * What `maxWorkers` means: a number is for all specs together; by spec, those that are not named share the number
+ * of `default`, or else of the cores, each for itself.
+ *
+ * @throws {ValidationError} naming the value and what is allowed.
+ */
+export function workerLimits(maxWorkers: number | Record<string, number> = cores()): WorkerLimits {
+  if (typeof maxWorkers === "number") {
+    check("maxWorkers", maxWorkers, 1);
+    return { maxRunning: maxWorkers };
+  }
+  if (typeof maxWorkers !== "object" || maxWorkers === null || Array.isArray(maxWorkers)) {
+    throw new ValidationError(
+      `Cannot use maxWorkers as it must be a whole number from 1, or such a number for each spec: it is ${
+        Deno.inspect(maxWorkers)
+      }`,
+    );
+  }
+  for (const [spec, count] of Object.entries(maxWorkers)) check(`maxWorkers.${spec}`, count, 1);
+  const others = maxWorkers.default ?? cores();
+  return { limit: (spec) => maxWorkers[spec] ?? others };
+}
+
+function check(name: string, value: unknown, least: number): void {
+  if (Number.isInteger(value) && (value as number) >= least) return;
+  throw new ValidationError(`Cannot use ${name} as it must be a whole number from ${least}: it is ${value}`);
+}
+
+function cores(): number {
+  return navigator.hardwareConcurrency;
 }

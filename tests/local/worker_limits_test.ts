@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ValidationError } from "../../lib/core/errors.ts";
-import { workerLimits } from "../../lib/local/worker_limits.ts";
+import { workerLimits } from "../../lib/local/run_local.ts";
 
 Deno.test("maxWorkers as a number limits all specs together; by default it is the number of cores", () => {
   assertEquals(workerLimits(3), { maxRunning: 3 });

@@ -1,7 +1,7 @@
 import { errorText } from "../../core/errors.ts";
 import { artifactLabel } from "../../core/hash.ts";
 import { systemMachine } from "../../core/system/system_machine.ts";
-import type { NodeState, StatusSource } from "../../plan/status.ts";
+import type { NodeState, StatusSource } from "../../plan/node.ts";
 import { plan } from "../../plan/graph.ts";
 import { systemRuntime } from "../../run/default_runtime.ts";
 import { forcedNodes } from "../../plan/forced.ts";
@@ -14,7 +14,7 @@ import { runReporter } from "../../schedule/run_reporter.ts";
 import { declareDead, removeEndedClaim } from "../../store/claims/attempt_end.ts";
 import { tryClaim } from "../../store/claims/claim.ts";
 import { ClaimWatch } from "../../store/claims/liveness.ts";
-import { snapshotUrl } from "../../snapshot/layout.ts";
+import { snapshotUrl } from "../../snapshot/manifest.ts";
 import { type QueuedJob, readQueued, removeQueued } from "../../store/claims/queued.ts";
 import type { Ending } from "../../store/claims/end_record.ts";
 import type { SlurmJob } from "../../store/record.ts";

@@ -3,8 +3,7 @@ import { ValidationError } from "../../core/errors.ts";
 import type { EventSink } from "../../core/event.ts";
 import { didYouMean } from "../../core/nearest.ts";
 import type { Plan } from "../../plan/graph.ts";
-import { checkChoices } from "../../schedule/check_options.ts";
-import { type Window, windowSize } from "../../schedule/window.ts";
+import { checkChoices, type Window, windowSize } from "../../schedule/check_run.ts";
 import type { SlurmSpecs } from "./check_specs.ts";
 
 /** Options of `runSlurm` in both modes. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type AnyTask, taskOfSchema } from "../artifact/schema.ts";
+import { type AnyTask, taskOfSchema } from "../artifact/task.ts";
 
 /** Any schema. */
 export type Schema = z.core.$ZodType;

@@ -3,7 +3,7 @@ import { fromFileUrl } from "@std/path/posix/from-file-url";
 import { join } from "@std/path/posix/join";
 import { errorCode, errorText, StoreError } from "../core/errors.ts";
 import { FURU_URL } from "../core/furu_url.ts";
-import { type Hash, hashText } from "../core/hash.ts";
+import { hashText } from "../core/hash.ts";
 import { embeddedPipeline, packed } from "../core/packed.ts";
 import { permissionError } from "../core/permissions.ts";
 import { privateName } from "../store/layout.ts";
@@ -12,6 +12,7 @@ import { type CodeFile, type CurrentCode, currentCode, type Resolution, sha256 }
 import { contentsDir, type Manifest, snapshotPaths, type SnapshotRef, snapshotsDir } from "./manifest.ts";
 import { linkSiblings, type Siblings } from "./mirror.ts";
 import { placedConfig, redirection } from "./place_config.ts";
+import { withAllBelow } from "../task/artifact/reference.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
 
 /** What {@link takeSnapshot} takes. */
@@ -184,14 +185,10 @@ function asStoreError(dir: string, error: unknown): unknown {
 /** URLs of the modules that define the tasks of artifacts and of all below them, as far as they are known. */
 export function taskModules(roots: Iterable<Artifact>): Set<string> {
   const modules = new Set<string>();
-  const met = new Map<Hash, Artifact>();
-  for (const root of roots) met.set(root.hash, root);
-  // A Map's iteration goes on over what is added meanwhile.
-  for (const artifact of met.values()) {
-    const { task, dependencies, loadOnly } = artifact[ARTIFACT];
+  for (const artifact of withAllBelow(roots)) {
+    const { task, loadOnly } = artifact[ARTIFACT];
     // The module of one that is only loaded may be of long ago.
     if (task.module !== undefined && !loadOnly) modules.add(task.module);
-    for (const below of dependencies) if (!met.has(below.hash)) met.set(below.hash, below);
   }
   return modules;
 }

@@ -10,7 +10,7 @@ import {
   type StoredContext,
   type TaskDefinition,
 } from "./artifact/artifact.ts";
-import { type Def, defOf, partsOf, type Schema } from "./schema/schema_walk.ts";
+import { type Def, defOf, isWrapper, partsOf, type Schema } from "./schema/schema_walk.ts";
 import { legacyTexts } from "./artifact/identity.ts";
 
 const OPTIONS: Record<keyof TaskOptions<z.ZodObject, unknown>, true> = {
@@ -143,14 +143,15 @@ function checkLegacy(definition: TaskDefinition, fail: Fail): void {
 
 const SIMPLE = new Set<Def["type"]>(
   ("string number boolean bigint date null enum literal any unknown custom object array tuple record set map union " +
-    "intersection optional nullable default prefault nonoptional readonly catch").split(" ") as Def["type"][],
+    "intersection").split(" ") as Def["type"][],
 );
 
-/** Do input and output of this schema have the same type, so that a value of the output type can be parsed? */
+/** Whether input and output of this schema have the same type, so that a value of the output type can be parsed. */
 function isSimple(schema: Schema): boolean {
   const all = new Set([schema]);
   for (const part of all) {
-    if (!SIMPLE.has(defOf(part).type)) return false;
+    const def = defOf(part);
+    if (!SIMPLE.has(def.type) && !(isWrapper(def) && def.type !== "success")) return false;
     for (const below of partsOf(part)) all.add(below);
   }
   return true;

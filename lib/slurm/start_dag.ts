@@ -5,7 +5,7 @@ import { queuePaths } from "../queue/layout.ts";
 import { type DagRun, writeRun } from "../remote/run_record.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { keptText } from "../plan/kept.ts";
-import { snapshotUrl } from "../snapshot/layout.ts";
+import { snapshotUrl } from "../snapshot/manifest.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 import { plural } from "../ui/text.ts";
 import { writePayloads } from "../worker/protocol/payload_files.ts";

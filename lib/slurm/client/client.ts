@@ -5,8 +5,14 @@ import { answered, words } from "./answer.ts";
 import type { SlurmClientOptions } from "./client_options.ts";
 import { slurmEnvironment } from "./environment.ts";
 import { idChunks, shortList } from "./id_chunks.ts";
-import { parseConfig, parseQueue, QUEUE_FORMAT } from "./parse.ts";
-import type { JobEntry, SlurmConfig, SubmittedJob } from "./parse.ts";
+import {
+  type JobEntry,
+  parseConfig,
+  parseQueue,
+  QUEUE_FORMAT,
+  type SlurmConfig,
+  type SubmittedJob,
+} from "./parse.ts";
 import { ACCOUNTING_FORMAT, parseAccounting } from "./parse_accounting.ts";
 import type { Listing } from "./listing.ts";
 import { type JobDetail, parseJobs } from "./parse_job.ts";

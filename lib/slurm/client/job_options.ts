@@ -1,7 +1,6 @@
 import { SlurmError } from "../../core/errors.ts";
 import { signalLeadSec } from "./signal_lead.ts";
-import { sbatchOptions } from "./spec.ts";
-import type { ParsedSpec } from "./spec.ts";
+import { type ParsedSpec, sbatchOptions } from "./spec.ts";
 
 /** What a job is beside its spec. */
 export interface JobPlan {

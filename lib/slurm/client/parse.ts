@@ -1,5 +1,4 @@
-import { jobState } from "./job_state.ts";
-import type { JobState } from "./job_state.ts";
+import { type JobState, jobState } from "./job_state.ts";
 
 /** One job, or one task of an array, in a listing. */
 export interface JobEntry {

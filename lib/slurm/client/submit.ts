@@ -1,7 +1,6 @@
 import type { Clock } from "../../core/system/clock.ts";
 import { SlurmError } from "../../core/errors.ts";
-import { MAX_NAME_LENGTH, parseSubmitted } from "./parse.ts";
-import type { JobEntry, SubmittedJob } from "./parse.ts";
+import { type JobEntry, MAX_NAME_LENGTH, parseSubmitted, type SubmittedJob } from "./parse.ts";
 import type { ProgramResult } from "./program.ts";
 import { submitFailure } from "./submit_failure.ts";
 

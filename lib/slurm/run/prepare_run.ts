@@ -12,14 +12,13 @@ import {
   type RunRecord,
 } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
-import { rootsOf } from "../../schedule/check_options.ts";
+import { checkComputable, checkImportable, rootsOf } from "../../schedule/check_run.ts";
 import { forcedByUser } from "../../plan/forced.ts";
-import { checkComputable, checkImportable } from "../../schedule/importable.ts";
 import type { RunReporter } from "../../schedule/run_reporter.ts";
 import { storeStatus } from "../../schedule/status_source.ts";
 import { RECORD_SCHEMA } from "../../store/record.ts";
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
-import { timeLimitOf } from "../../task/time_limit_of.ts";
+import { timeLimitOf } from "../../task/requirements.ts";
 import type { SlurmClient } from "../client/client.ts";
 import type { ParsedSpec } from "../client/spec.ts";
 import type { JobLookup } from "../jobs/job_lookup.ts";

@@ -6,7 +6,7 @@ import { cancelPool } from "./pool/cancel_pool.ts";
 import { cancelReason } from "./pool/cancel_reason.ts";
 import { readDagJobs } from "./run/dag_run.ts";
 import { findJobs, findRun, openRun } from "./run/open_run.ts";
-import { systemClient } from "./client/system_client.ts";
+import { systemClient } from "./client/client.ts";
 
 /**
  * Cancels the jobs that a run submitted; one that is being submitted is told to submit no more. Those of other runs that it

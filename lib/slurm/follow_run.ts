@@ -11,7 +11,7 @@ import { followPoolRun } from "./pool/follow_pool_run.ts";
 import { JobLookup } from "./jobs/job_lookup.ts";
 import { JobTracker } from "./jobs/job_tracker.ts";
 import { findJobs, findRun, openRun, submittingWatch } from "./run/open_run.ts";
-import { systemClient } from "./client/system_client.ts";
+import { systemClient } from "./client/client.ts";
 
 /** Options of {@link followRun}. */
 export interface FollowRunOptions {

@@ -1,8 +1,7 @@
 import { resolveConfig } from "../core/config.ts";
 import { errorText, RunFailedError } from "../core/errors.ts";
 import type { RunSummary } from "../core/event.ts";
-import { artifactLabel } from "../core/hash.ts";
-import type { Hash } from "../core/hash.ts";
+import { artifactLabel, type Hash } from "../core/hash.ts";
 import { checkPermissions } from "../core/permissions.ts";
 import { systemRuntime } from "../run/default_runtime.ts";
 import { refuseWhileLoading } from "../run/get/loading.ts";
@@ -23,7 +22,7 @@ import { type DagJob, type DagRun, writeDagJobs, writeDagRun } from "./run/dag_r
 import { JobLookup } from "./jobs/job_lookup.ts";
 import { runPool } from "./run_pool.ts";
 import { submitDag } from "./dag/dag_submit.ts";
-import { systemClient } from "./client/system_client.ts";
+import { systemClient } from "./client/client.ts";
 import {
   checkSlurmOptions,
   type RunSlurmOptions,

@@ -3,7 +3,7 @@ import { artifactLabel, type Hash } from "../../core/hash.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
 import { readQueued, removeQueued } from "../../store/claims/queued.ts";
 import { cancelJobs } from "../jobs/cancel_jobs.ts";
-import type { Listing } from "../client/listing.ts";
+import type { Listing } from "../client/client.ts";
 import { type DagContext, tell } from "./dag_context.ts";
 import type { DagJob, DagNode } from "../run/dag_run.ts";
 

@@ -9,7 +9,7 @@ import type { Artifact } from "../../task/artifact/artifact.ts";
 import { readPayload } from "../../worker/protocol/payload_files.ts";
 import type { DagNode } from "../run/dag_run.ts";
 import { type JobState, jobWords } from "../client/job_state.ts";
-import { memoryKill } from "../client/memory_kill.ts";
+import { memoryKill } from "../client/job_log.ts";
 import { setupFailure } from "../client/script.ts";
 import { errorCode } from "../../core/errors.ts";
 

@@ -16,7 +16,7 @@ import type { DagContext } from "./dag_context.ts";
 import { jobFailure, unreadFailure } from "./dag_failure.ts";
 import type { DagJob, DagNode } from "../run/dag_run.ts";
 import type { JobState } from "../client/job_state.ts";
-import { logPath } from "../client/log_path.ts";
+import { logPath } from "../client/job_log.ts";
 import { nodeLogDir } from "./node_log_dir.ts";
 
 type Dead = Extract<JobState, { status: "dead" }>;

@@ -3,9 +3,8 @@ import { systemMachine } from "../../core/system/system_machine.ts";
 import type { Machine } from "../../core/system/machine.ts";
 import type { QueuedJob } from "../../store/claims/queued.ts";
 import type { ClaimRecord } from "../../store/record.ts";
-import type { SlurmClient } from "../client/client.ts";
+import { type SlurmClient, systemClient } from "../client/client.ts";
 import { JobLookup } from "./job_lookup.ts";
-import { systemClient } from "../client/system_client.ts";
 
 /**
  * What Slurm knows of jobs that are met outside of a run on Slurm: nothing where its programs are not there. However often

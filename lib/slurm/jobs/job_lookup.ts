@@ -2,7 +2,7 @@ import type { Machine } from "../../core/system/machine.ts";
 import type { QueuedJob } from "../../store/claims/queued.ts";
 import type { ClaimRecord } from "../../store/record.ts";
 import type { SlurmClient } from "../client/client.ts";
-import type { JobEntry } from "../client/parse.ts";
+import type { JobEntry } from "../client/parse_jobs.ts";
 
 /** What is known of a job that somebody else submitted. */
 export type FoundJob =

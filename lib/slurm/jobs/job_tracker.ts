@@ -1,7 +1,6 @@
-import type { SlurmClient } from "../client/client.ts";
-import type { Listing } from "../client/listing.ts";
+import type { Listing, SlurmClient } from "../client/client.ts";
 import type { JobState } from "../client/job_state.ts";
-import type { JobEntry } from "../client/parse.ts";
+import type { JobEntry } from "../client/parse_jobs.ts";
 
 /** A job that is followed. Ids are used again one day: it is the same job only when the name is, too. */
 export interface JobRef {

@@ -20,14 +20,13 @@ import { PayloadSource } from "../../worker/protocol/payload_source.ts";
 import { ProcessComputer } from "../../worker/process_computer.ts";
 import { startOfRun } from "../client/job_command.ts";
 import type { BesideTasks } from "./beside_tasks.ts";
-import { endOfJob } from "../client/end_of_job.ts";
+import { endOfJob, ownSlurmJob } from "../client/own_job.ts";
 import { JobHints } from "../jobs/job_hints.ts";
 import { isNearlyUp } from "../run/job_requeue.ts";
 import { JobSignals } from "../jobs/job_signals.ts";
-import { ownSlurmJob } from "../client/own_job.ts";
 import { heapMbOf, type SlurmSpec } from "../client/spec.ts";
-import { systemClient } from "../client/system_client.ts";
-import { WORKER_MARK } from "../client/worker_mark.ts";
+import { systemClient } from "../client/client.ts";
+import { WORKER_MARK } from "../client/job_log.ts";
 
 /** What a worker is started with. */
 export interface PoolJobOptions {

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { StoreError } from "../../core/errors.ts";
 import { ownerSchema, RECORD_SCHEMA } from "../../store/record.ts";
 import { listOrNothing, removeIfThere, type Store, storeError } from "../../store/store.ts";
-import type { SubmittedJob } from "../client/parse.ts";
+import type { SubmittedJob } from "../client/parse_jobs.ts";
 
 const submission = z.object({
   schema: z.literal(RECORD_SCHEMA),

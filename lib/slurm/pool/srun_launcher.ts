@@ -10,7 +10,7 @@ import { poolWorkerCommand } from "../client/job_command.ts";
 import { probeCommand } from "../../worker/command.ts";
 import { batchScript } from "../client/script.ts";
 import type { ParsedSpec } from "../client/spec.ts";
-import { WORKER_MARK } from "../client/worker_mark.ts";
+import { WORKER_MARK } from "../client/job_log.ts";
 
 /** What a {@link SrunLauncher} works with. */
 export interface SrunLauncherOptions {

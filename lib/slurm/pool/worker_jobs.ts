@@ -5,7 +5,7 @@ import type { SlurmClient } from "../client/client.ts";
 import { JobLookup } from "../jobs/job_lookup.ts";
 import { type EndReason, type JobState, jobWords } from "../client/job_state.ts";
 import { type JobRef, JobTracker } from "../jobs/job_tracker.ts";
-import { logPath } from "../client/log_path.ts";
+import { logPath } from "../client/job_log.ts";
 import type { JournalEntry, PoolJournal } from "./pool_journal.ts";
 
 /** A worker of a job. */

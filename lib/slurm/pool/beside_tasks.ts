@@ -5,7 +5,7 @@ import { readEnded } from "../../pool/ended.ts";
 import type { PoolRun } from "../../remote/pool_run.ts";
 import { remoteArtifacts } from "../../remote/remote_artifact.ts";
 import { RoleLostError } from "../../pool/role.ts";
-import { isUpFront } from "../../pool/worker/up_front.ts";
+import { isStaticFleet } from "../../pool/worker/static_fleet.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import type { Claim } from "../../store/claims/claim.ts";
@@ -47,7 +47,7 @@ export async function keepHeirAfter(
 ): Promise<void> {
   const { runtime: { store, machine: { clock } }, paths, run, onEvent } = parts;
   // Then all its heirs were submitted when it began.
-  if (isUpFront(run)) return;
+  if (isStaticFleet(run)) return;
   try {
     if (await readEnded(store, paths)) return;
     await launcherOf(parts, 0).keepHeirAfter(name, exclude, AbortSignal.timeout(HEIR_LIMIT_MS));
@@ -66,7 +66,7 @@ export async function controlBeside(parts: BesideTasks, claim: Claim, handOver: 
   const { runtime, paths, run, onEvent, say } = parts;
   say(`it is the controller of run ${run.runId} from now on (number ${claim.attempt.n})`);
   const able = launcherOf(parts, claim.attempt.n);
-  const launcher = isUpFront(run) ? new FixedLauncher(able, say) : able;
+  const launcher = isStaticFleet(run) ? new FixedLauncher(able, say) : able;
   try {
     const result = await controlPool(runtime, {
       paths,

@@ -2,7 +2,7 @@ import type { Clock } from "../../core/system/clock.ts";
 import { errorText, ValidationError } from "../../core/errors.ts";
 import { scale } from "../../pool/controller/scale.ts";
 import { Role } from "../../pool/role.ts";
-import { isUpFront } from "../../pool/worker/up_front.ts";
+import { isStaticFleet } from "../../pool/worker/static_fleet.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { plural } from "../../ui/text.ts";
 import { cancelPool } from "./cancel_pool.ts";
@@ -44,7 +44,7 @@ export async function detachPool(
   try {
     count = await submitFirst(launcher, clock, { run, specs, plan }, signal);
     const alive = (await launcher.alive(signal)).map(({ key }) => key);
-    if (isUpFront(run)) heirs = await launcher.submitHeirs(alive, run.config.preemptMax, signal);
+    if (isStaticFleet(run)) heirs = await launcher.submitHeirs(alive, run.config.preemptMax, signal);
     else await launcher.keepHeir(alive, signal);
   } catch (error) {
     // Half of it would go on by itself, though nobody was told of it.
@@ -53,7 +53,7 @@ export async function detachPool(
   }
   const jobIds = await launcher.jobIds();
   tell("info", `submitted ${plural(count, "worker")}, which go on by themselves`);
-  if (isUpFront(run)) {
+  if (isStaticFleet(run)) {
     tell(
       "info",
       `these are all that there will be, with ${
@@ -78,7 +78,7 @@ async function submitFirst(
   signal: AbortSignal,
 ): Promise<number> {
   const there = await launcher.alive(signal);
-  const upFront = isUpFront(run);
+  const upFront = isStaticFleet(run);
   const missing = [...plan.nodes.values()].filter(({ status }) => status !== "DONE");
   const counted = upFront ? missing : plan.ready();
   const loads = Object.keys(specs).map((spec) => {

@@ -10,7 +10,7 @@ describe("where jobs cannot submit jobs", () => {
   it("a controller submits and cancels no workers, and ends the run when none is left for a task", async () => {
     await using rig = new PoolRig({ leaseSec: 2 });
     await rig.begin([artifact(() => 1), artifact(() => 2, [], { spec: "other" })], { keepGoing: true });
-    Object.assign(rig.launcher, { fixed: true });
+    Object.assign(rig.launcher, { canSubmit: false });
     rig.launcher.starts = false;
     const [first, spare] = [rig.launcher.add("default"), rig.launcher.add("default")];
     const controlled = rig.control();

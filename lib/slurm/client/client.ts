@@ -30,17 +30,17 @@ export interface SlurmClientOptions {
   /** Time. */
   clock: Clock;
   /** Starts programs. @default the machine's own */
-  run?: RunProgram;
+  run?: RunProgram | undefined;
   /** Seconds that one program may take. @default 60 */
-  timeoutSec?: number;
+  timeoutSec?: number | undefined;
   /** Seconds between two listings. @default 10 */
-  intervalSec?: number;
+  intervalSec?: number | undefined;
   /** Seconds for which a submit limit is waited out. @default 86400 */
-  limitSec?: number;
+  limitSec?: number | undefined;
   /** Seconds for which trouble on the way to the controller is waited out. @default 600 */
-  unclearSec?: number;
+  unclearSec?: number | undefined;
   /** The cluster all jobs are on, where the user has several (`-M`). @default the only one */
-  cluster?: string;
+  cluster?: string | undefined;
 }
 
 /** All jobs of this user that Slurm remembers, at one moment. */
@@ -331,4 +331,26 @@ export function shortList(ids: readonly string[]): string {
   return ids.length <= 5
     ? `job ${ids.join(", ")}`
     : `${ids.length} jobs (${ids.slice(0, 5).join(", ")}, ...)`;
+}
+
+/**
+ * Cancels jobs, each on its own cluster. Those that have ended already are no error.
+ *
+ * @param options `pendingOnly`: leaves those alone that run already.
+ * @throws {SlurmError} In scancel's own words, when all clusters were asked.
+ */
+export async function cancelJobs(
+  client: SlurmClient,
+  jobs: readonly { readonly jobId: string; readonly cluster?: string | undefined }[],
+  options: { pendingOnly?: boolean } = {},
+): Promise<void> {
+  let failure: { error: unknown } | undefined;
+  for (const [cluster, there] of Map.groupBy(jobs, (job) => job.cluster)) {
+    try {
+      await (await client.at(cluster)).cancel(there.map(({ jobId }) => jobId), options);
+    } catch (error) {
+      failure ??= { error };
+    }
+  }
+  if (failure) throw failure.error;
 }

@@ -8,13 +8,13 @@ export interface JobPlan {
   /** Pattern of its output file: see {@link logPattern}. */
   log: string;
   /** Ids of the jobs that must have succeeded before. @default none */
-  afterOk?: readonly string[];
+  afterOk?: readonly string[] | undefined;
   /** Ids of the jobs that must have ended before, however. @default none */
-  afterAny?: readonly string[];
+  afterAny?: readonly string[] | undefined;
   /** May Slurm begin it again after a preemption or the failure of a node? Its output is appended then. */
   requeue: boolean;
   /** The indices of an array, as `0-99`. */
-  array?: string;
+  array?: string | undefined;
 }
 
 /** The kernel takes no longer argument. */

@@ -5,7 +5,7 @@ export interface JobEntry {
   /** The job's id; of an array's task the array's. */
   jobId: string;
   /** Which task of an array it is. */
-  index?: number;
+  index?: number | undefined;
   /** Its name. */
   name: string;
   /** How often it was begun again. */
@@ -143,13 +143,13 @@ export interface JobDetail extends JobEntry {
   /** Its exit code, and the signal that ended it. */
   exitCode?: { code: number; signal: number };
   /** What it still waits for, as `afterok:12(unfulfilled)`. */
-  dependency?: string;
+  dependency?: string | undefined;
   /** Where its output goes. */
-  output?: string;
+  output?: string | undefined;
   /** When it has to end, as local time: `2026-11-20T20:19:10`. */
-  endTime?: string;
+  endTime?: string | undefined;
   /** Its nodes, as `cpu[1-2]`. */
-  nodes?: string;
+  nodes?: string | undefined;
 }
 
 // Only ids come before the name, and only the end of the name is followed by this user and group.

@@ -1,6 +1,7 @@
 import type { Clock } from "../../core/system/clock.ts";
 import { SlurmError } from "../../core/errors.ts";
 import { type JobEntry, MAX_NAME_LENGTH, parseSubmitted, type SubmittedJob } from "./parse_jobs.ts";
+import { absence } from "./absence.ts";
 import type { ProgramResult } from "./program.ts";
 
 /** A job to be submitted. */
@@ -12,11 +13,11 @@ export interface Submission {
   /** Options for sbatch, but the name: see {@link jobOptions}. */
   options: readonly string[];
   /** Milliseconds for which a submit limit is waited out. @default the client's */
-  limitMs?: number;
+  limitMs?: number | undefined;
   /** Stops waiting. What was submitted already stays. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Called before each pause. */
-  onWait?: (wait: SubmitWait) => void;
+  onWait?: ((wait: SubmitWait) => void) | undefined;
 }
 
 /** A pause of a submission, for the progress. */
@@ -102,13 +103,18 @@ async function findJob(
   { twice, words }: { twice: boolean; words: string },
 ): Promise<SubmittedJob | undefined> {
   const begun = clock.monotonic();
-  for (let looks = twice ? 2 : 1; looks > 0;) {
+  for (let since: number | undefined;;) {
+    const askedAt = clock.monotonic();
     const entries = await lookup(name, signal);
     // Of a job that it refused as impossible Slurm keeps a record, too: that one was told of by sbatch.
     const found = entries?.find(({ state }) => !(state.status === "dead" && state.reason === "refused"));
     if (found) return { jobId: found.jobId };
-    if (entries) looks--;
-    if (looks === 0) break;
+    if (entries) {
+      // One look is enough where sbatch said that the job is not in.
+      const seen = absence(since, askedAt, twice ? intervalMs : 0);
+      if (seen.gone) return undefined;
+      since = seen.since;
+    }
     if (clock.monotonic() - begun > unclearMs) {
       throw new SlurmError(
         `Cannot tell whether ${name} was submitted as squeue does not answer either: it may be in Slurm under that name; ` +
@@ -118,7 +124,6 @@ async function findJob(
     onWait?.({ name, why: "unclear", text: words, waitMs: intervalMs });
     await clock.sleep(intervalMs, signal);
   }
-  return undefined;
 }
 
 function checkName(name: string): void {

@@ -1,12 +1,9 @@
 import { ValidationError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
 import { ARTIFACT, type Artifact, isArtifact } from "../task/artifact/artifact.ts";
-import type { PlanNode } from "./node.ts";
-import { byPriority } from "./priority.ts";
-import type { ForcedNodes, StatusSource } from "./status.ts";
-import { type KeptResults, keptResults } from "./_kept.ts";
-import { rank } from "./_rank.ts";
-import { Walk } from "./_walk.ts";
+import { byPriority, type ForcedNodes, type PlanNode, type StatusSource } from "./node.ts";
+import { type KeptResults, keptResults } from "./kept.ts";
+import { rank, Walk } from "./walk.ts";
 
 export type { KeptResults };
 
@@ -92,9 +89,9 @@ export async function plan(
   for (const [hash, { node }] of walk.visits) {
     const { loadOnly } = node.artifact[ARTIFACT];
     if (loadOnly && node.state.status === "TODO") {
-      const { why } = node.state;
+      const { detail } = node.state;
       const hint = `it cannot be computed as ${loadOnly.why}`;
-      node.state = { status: "TODO", why: why === undefined ? hint : `${why}; ${hint}` };
+      node.state = { ...node.state, detail: detail === undefined ? hint : `${detail}; ${hint}` };
     }
     nodes.set(hash, node);
   }

@@ -1,5 +1,5 @@
 import type { Hash } from "../core/hash.ts";
-import type { NodeState, StatusSource } from "../plan/status.ts";
+import type { NodeState, StatusSource } from "../plan/node.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { storeStatus } from "../schedule/status_source.ts";
 import { readEnds } from "../store/results/ends.ts";
@@ -17,7 +17,7 @@ export function poolStatus(runtime: Runtime, runId: string, isQueued: (hash: Has
     inspect: async (artifact): Promise<NodeState> => {
       const state = await source.inspect(artifact);
       if (!isQueued(artifact.hash)) return state;
-      return await isOwn(runtime, runId, artifact, state) ? { status: "TODO" } : state;
+      return await isOwn(runtime, runId, artifact, state) ? { status: "TODO", reason: "missing" } : state;
     },
   };
 }

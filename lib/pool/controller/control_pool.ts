@@ -3,10 +3,8 @@ import type { EventSink, RunEvent, RunSummary } from "../../core/event.ts";
 import type { Hash } from "../../core/hash.ts";
 import { plan } from "../../plan/graph.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
-import { listQueue } from "../../queue/list_queue.ts";
-import { makeQueue } from "../../queue/make_queue.ts";
-import { refreshQueue } from "../../queue/refresh_queue.ts";
-import { askToStop } from "../../queue/stop_request.ts";
+import { listQueue, makeQueue, refreshQueue } from "../../queue/queue.ts";
+import { askToStop } from "../../queue/requests.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { drive, type DriveResult } from "../../schedule/drive.ts";
 import type { Claim } from "../../store/claims/claim.ts";
@@ -20,7 +18,7 @@ import type { WorkerLauncher } from "../launcher.ts";
 import { patiently } from "../patience.ts";
 import { PoolBackend } from "./pool_backend.ts";
 import { POOL_TIMING, type PoolContext, type PoolTiming, tell } from "./pool_context.ts";
-import { poolForced } from "../../remote/pool_forced.ts";
+import { forcedNodes } from "../../plan/forced.ts";
 import type { PoolRun } from "../../remote/pool_run.ts";
 import { poolStatus } from "../pool_status.ts";
 import { Role, RoleHandedOver, RoleLostError } from "../role.ts";
@@ -90,7 +88,7 @@ class Controller {
       ...options,
       runtime,
       role,
-      forced: poolForced(runtime, run),
+      forced: forcedNodes(runtime.store, run),
       onEvent: (event) => sink(this.#adjusted(event)),
       timing: { ...POOL_TIMING, ...timing },
     };

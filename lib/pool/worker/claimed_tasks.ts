@@ -1,15 +1,15 @@
 import { errorText, isSystemError, ProtocolError } from "../../core/errors.ts";
 import type { RunEvent } from "../../core/event.ts";
 import type { Hash } from "../../core/hash.ts";
-import type { FailureInit } from "../../queue/failure_file.ts";
+import type { FailureInit } from "../../queue/failure.ts";
 import type { TaskFile } from "../../queue/task_file.ts";
-import type { WorkerFolder } from "../../queue/worker_folder.ts";
+import type { WorkerFolder } from "../../queue/worker_dir.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { AttemptBackend } from "../../schedule/attempt_backend.ts";
 import type { BackendEvent } from "../../schedule/backend.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
 import { patiently } from "../patience.ts";
-import { poolForced } from "../../remote/pool_forced.ts";
+import { forcedNodes } from "../../plan/forced.ts";
 import type { PoolWorkerOptions } from "./pool_worker.ts";
 import type { AttemptNow } from "../worker_now.ts";
 import { findForSure } from "../../run/result.ts";
@@ -60,7 +60,7 @@ export class ClaimedTasks {
       runId: run.runId,
       worker: folder.id,
       computer,
-      forced: poolForced(runtime, run),
+      forced: forcedNodes(runtime.store, run),
       ...(slurm === undefined ? {} : { slurm }),
       signal: this.#stopping.signal,
       onEvent: (event) => this.#onEvent(event),

@@ -1,3 +1,4 @@
+import { isForced } from "../../plan/forced.ts";
 import type { PoolRun } from "../../remote/pool_run.ts";
 import type { Runtime } from "../../run/runtime.ts";
 
@@ -17,12 +18,11 @@ export function isStaticFleet({ detached, config }: Pick<PoolRun, "detached" | "
  */
 export async function hasRemainingWork(
   { store }: Pick<Runtime, "store">,
-  { nodes, force, invalid }: Pick<PoolRun, "nodes" | "force" | "invalid">,
+  run: Pick<PoolRun, "nodes" | "force" | "invalid" | "runId">,
   spec: string,
 ): Promise<boolean> {
-  const own = nodes.filter((node) => node.spec === spec);
-  const isForced = force === "ALL" || own.some(({ name }) => force.includes(name));
-  if (isForced || own.some(({ hash }) => invalid.includes(hash))) return true;
+  const own = run.nodes.filter((node) => node.spec === spec);
+  if (own.some((node) => isForced(run, node))) return true;
   for (const [name, some] of Map.groupBy(own, (node) => node.name)) {
     const { done } = await store.listTask(name);
     if (some.some(({ hash }) => !done.has(hash))) return true;

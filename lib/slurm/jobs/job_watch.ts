@@ -215,7 +215,7 @@ export class JobWatch {
 
 /** What the Slurm of this machine knows of jobs. */
 export function systemJobWatch(): JobWatch {
-  return new JobWatch(systemMachine(), systemClient(resolveConfig().slurm?.intervalSec));
+  return new JobWatch(systemMachine(), systemClient(resolveConfig().slurm?.squeueIntervalSec));
 }
 
 /** Takes what Slurm says of a job, if it says anything. */

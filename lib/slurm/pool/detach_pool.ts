@@ -45,7 +45,7 @@ export async function detachPool(
     count = await submitFirst(launcher, clock, { run, specs, plan }, signal);
     const alive = (await launcher.workers.alive(signal)).map(({ key }) => key);
     if (isStaticFleet(run)) {
-      standbys = await launcher.standby.submitChain(alive, run.config.preemptMax, signal);
+      standbys = await launcher.standby.submitChain(alive, run.config.maxPreemptRetries, signal);
     } else await launcher.keepStandby(alive, signal);
   } catch (error) {
     // Half of it would go on by itself, though nobody was told of it.

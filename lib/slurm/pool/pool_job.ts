@@ -14,7 +14,7 @@ import { type QueuePaths, queuePaths } from "../../queue/layout.ts";
 import { systemMachine } from "../../core/system/system_machine.ts";
 import { systemRuntime } from "../../run/default_runtime.ts";
 import { Store } from "../../store/store.ts";
-import { snapshotUrl } from "../../snapshot/layout.ts";
+import { snapshotUrl } from "../../snapshot/manifest.ts";
 import { eventText } from "../../ui/event_text.ts";
 import { plural } from "../../ui/text.ts";
 import { PayloadSource } from "../../worker/protocol/payload_source.ts";
@@ -57,8 +57,7 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
   const own = ownSlurmJob(env);
   // A step's job is none of its own: others of it live on when this one ends.
   const slurm = own !== undefined && own.name === job ? own : undefined;
-  const { intervalSec } = run.config.slurm ?? {};
-  const client = systemClient(intervalSec);
+  const client = systemClient(run.config.slurm?.squeueIntervalSec);
   const jobs = new JobWatch(systemMachine(), client);
   const runtime = systemRuntime(rootedAt(run, paths), {
     git: run.git,

@@ -1,4 +1,4 @@
-import { systemClient } from "./client/system_client.ts";
+import { systemClient } from "./client/client.ts";
 import { cancelDag } from "./dag/cancel_dag.ts";
 import { cancelPool } from "./pool/cancel_pool.ts";
 import { findRun } from "./run/find_run.ts";

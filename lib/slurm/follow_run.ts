@@ -1,6 +1,6 @@
 import type { EventSink, RunSummary } from "../core/event.ts";
 import { runReporter } from "../schedule/run_reporter.ts";
-import { systemClient } from "./client/system_client.ts";
+import { systemClient } from "./client/client.ts";
 import { followDagRun } from "./dag/follow_dag.ts";
 import { followPoolRun } from "./pool/follow_pool_run.ts";
 import { findRun } from "./run/find_run.ts";

@@ -9,8 +9,9 @@ import { runReporter } from "../schedule/run_reporter.ts";
 import { interruptibleRun } from "../core/system/interrupts.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 import { checkSelfStart } from "../worker/child/check_self_start.ts";
-import { systemClient } from "./client/system_client.ts";
-import { JobLookup } from "./jobs/job_lookup.ts";
+import { systemClient } from "./client/client.ts";
+import { JobWatch } from "./jobs/job_watch.ts";
+import { jobHints } from "./jobs/slurm_hints.ts";
 import { newRunId } from "./run/prepare_run.ts";
 import {
   checkSlurmOptions,
@@ -53,9 +54,9 @@ export async function runSlurm(
   const runtime = systemRuntime(config, {
     log: reporter.print,
     entry: options.entry,
-    claimHint: (holder) => lookup.whyGone(holder),
+    claimHint: jobHints(() => watch).claimHint,
   });
-  const lookup = new JobLookup(runtime.machine, client);
+  const watch = new JobWatch(runtime.machine, client);
   const log = runLog(reporter.sink, runtime.machine.clock);
   const onInterrupt = (): void =>
     log.warn(
@@ -64,7 +65,7 @@ export async function runSlurm(
   return await interruptibleRun(options.signal, onInterrupt, async (signal, onKill) => {
     using _ = reporter;
     const runId = newRunId(runtime.machine);
-    const start = { runId, config, entry, client, lookup, log, reporter, signal, onKill };
+    const start = { runId, config, entry, client, watch, log, reporter, signal, onKill };
     return options.mode === "dag"
       ? await startDag(runtime, roots, { ...start, options })
       : await startPool(runtime, roots, { ...start, options });

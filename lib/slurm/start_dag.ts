@@ -14,7 +14,6 @@ import type { DagContext } from "./dag/dag_context.ts";
 import { type DagJob, type DagJobs, writeDagJobs } from "./dag/dag_jobs.ts";
 import { followDag } from "./dag/follow_dag.ts";
 import { submitDag } from "./dag/submit_dag.ts";
-import { JobTracker } from "./jobs/job_tracker.ts";
 import { type PreparedRun, prepareRun, type StartRunOptions } from "./run/prepare_run.ts";
 import { runOutcome } from "./run/run_outcome.ts";
 import type { RunDagOptions, SubmittedRun } from "./run/run_slurm_options.ts";
@@ -43,7 +42,7 @@ async function begin(
   roots: Artifact | Iterable<Artifact>,
   start: StartRunOptions<RunDagOptions>,
 ): Promise<BegunRun> {
-  const { runId, client, lookup, log, signal, reporter: { sink }, options: { detach = false } } = start;
+  const { runId, client, watch, log, signal, reporter: { sink }, options: { detach = false } } = start;
   const { clock } = runtime.machine;
   const began = clock.monotonic();
   let run: DagRun | undefined;
@@ -59,8 +58,7 @@ async function begin(
     const context: DagContext = {
       runtime,
       client,
-      lookup,
-      tracker: new JobTracker(client),
+      watch,
       run,
       specs: prepared.specs,
       paths: queuePaths(runtime.store.root, runId),

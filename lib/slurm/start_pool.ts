@@ -154,9 +154,9 @@ function makeLauncher(
   { run, paths, specs, claim }: OpenPool,
   { options, client, log }: StartPoolOptions,
 ): SbatchLauncher | SrunLauncher {
-  const common = { paths, run, specs, onWarning: log.warn };
+  const common = { paths, run, specs };
   if (options.launcher === "srun") {
     return new SrunLauncher(runtime, { ...common, env: environmentVariables() });
   }
-  return new SbatchLauncher(runtime, { ...common, client, term: claim.attempt.n });
+  return new SbatchLauncher(runtime, { ...common, client, term: claim.attempt.n, log });
 }

@@ -8,10 +8,10 @@ import {
   checkTimeLimits,
   type LimitedNode,
 } from "../../slurm/run/check_specs.ts";
-import type { Partition } from "../../slurm/client/parse_partitions.ts";
+import type { Partition } from "../../slurm/client/parse_config.ts";
 import { quote } from "../../slurm/client/script.ts";
 import { type ParsedSpec, sbatchOptions, slurmSpecSchema } from "../../slurm/client/spec.ts";
-import { systemClient } from "../../slurm/client/system_client.ts";
+import { systemClient } from "../../slurm/client/client.ts";
 import { table } from "../../ui/table.ts";
 import { plural } from "../../ui/text.ts";
 import type { PlanView } from "./plan_view.ts";

@@ -5,8 +5,8 @@ import type { DagNode, DagRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
 import { readQueued, removeQueued } from "../../store/claims/queued.ts";
-import { cancelJobs } from "../jobs/cancel_jobs.ts";
-import type { Listing } from "../client/listing.ts";
+import { cancelJobs } from "../client/client.ts";
+import { JobWatch } from "../jobs/job_watch.ts";
 import { type CancelOptions, cancelReason } from "../run/find_run.ts";
 import type { DagContext } from "./dag_context.ts";
 import { type DagJob, type DagJobs, findJobs, readDagJobs } from "./dag_jobs.ts";
@@ -26,8 +26,9 @@ export async function cancelDag(
   if (await readDagJobs(runtime, paths) === undefined) {
     await askToStop(store, paths, "stop", cancelReason(machine.self));
   }
-  const jobs = await findJobs({ runtime, run, paths }, client);
-  const cancelled = await cancelOwn({ client, run, runtime }, jobs);
+  const watch = new JobWatch(machine, client);
+  const jobs = await findJobs({ runtime, run, paths }, watch);
+  const cancelled = await cancelOwn({ client, watch, run, runtime }, jobs);
   // A submitter that died can never submit what it said it would.
   if (machine.isGone(run.submitter)) {
     for (const node of run.nodes) await removeQueued(store, store.paths(node), node.jobName);
@@ -42,7 +43,7 @@ export async function cancelDag(
  * @throws {SlurmError} With scancel's own words.
  */
 export async function cancelOwn(
-  { client, run, runtime }: Pick<DagContext, "client" | "run" | "runtime">,
+  { client, watch, run, runtime }: Pick<DagContext, "client" | "watch" | "run" | "runtime">,
   jobs: DagJobs,
 ): Promise<number> {
   const { store } = runtime;
@@ -51,15 +52,9 @@ export async function cancelOwn(
     const job = jobs.get(node.hash);
     if (job?.own) open.push({ job, paths: store.paths(node) });
   }
-  const listings = new Map<string | undefined, Listing | undefined>();
-  for (const cluster of new Set(open.map(({ job }) => job.cluster))) {
-    listings.set(cluster, await (await client.at(cluster)).list());
-  }
-  const alive = open.filter(({ job: { name, jobId, cluster } }) => {
-    const entry = listings.get(cluster)?.jobs.find((each) => each.jobId === jobId);
-    // A job that is not listed may have been submitted after the listing; one of another name is another job.
-    return entry === undefined || entry.name === name && entry.state.status !== "dead";
-  });
+  const states = await Promise.all(open.map(({ job }) => watch.state(job)));
+  // A job that is not listed may have been submitted after the listing.
+  const alive = open.filter((_, i) => states[i]!.status !== "dead");
   // This look comes before scancel: a job that is told to end takes its claim away at once.
   const atWork = await Promise.all(
     alive.map(async ({ job, paths }) =>

@@ -5,8 +5,7 @@ import type { DagRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import type { SlurmClient } from "../client/client.ts";
 import type { ParsedSpec } from "../client/spec.ts";
-import type { JobLookup } from "../jobs/job_lookup.ts";
-import type { JobTracker } from "../jobs/job_tracker.ts";
+import type { JobWatch } from "../jobs/job_watch.ts";
 
 /**
  * All that works for a run in DAG mode shares this.
@@ -30,10 +29,8 @@ export interface DagContext {
   runtime: Runtime;
   /** Slurm. */
   client: SlurmClient;
-  /** Finds jobs of others. */
-  lookup: JobLookup;
-  /** The states of the run's jobs. */
-  tracker: JobTracker;
+  /** Tells what Slurm knows of jobs. */
+  watch: JobWatch;
   /** The run's record. */
   run: DagRun;
   /** The specs of its jobs, by name. */

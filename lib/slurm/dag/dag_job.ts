@@ -203,11 +203,10 @@ function onlyThis(artifact: Artifact): StatusSource {
 
 /** Whether the job that is queued for this artifact may still compute it. */
 async function isAlive({ client, runtime, signals }: JobContext, queued: QueuedJob): Promise<boolean> {
-  const ours = await client();
-  const found = await (await ours.at(queued.cluster)).lookup(queued.name, signals.signal);
-  if (found === undefined || found.some(({ state }) => state.status !== "dead")) return true;
-  // Before its id is known it may be on its way to Slurm.
-  return found.length === 0 && queued.jobId === undefined && !runtime.machine.isGone(queued.submitter);
+  // It is loaded when it is used, as the client is.
+  const { JobWatch } = await import("../jobs/job_watch.ts");
+  const watch = new JobWatch(runtime.machine, await client());
+  return (await watch.state(queued, { until: "sure", signal: signals.signal })).status !== "dead";
 }
 
 /** Writes down that this artifact cannot be computed by the code that is there. */

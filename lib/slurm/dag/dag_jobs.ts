@@ -7,8 +7,7 @@ import type { QueuePaths } from "../../queue/layout.ts";
 import type { DagRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { readJson, RECORD_SCHEMA, writeJson } from "../../store/json_file.ts";
-import type { SlurmClient } from "../client/client.ts";
-import type { NamedJob } from "../jobs/job_lookup.ts";
+import type { JobRef, JobWatch } from "../jobs/job_watch.ts";
 import type { FoundRun } from "../run/find_run.ts";
 
 /** How long a run is waited for that is still being submitted. */
@@ -88,7 +87,7 @@ export async function readDagJobs(
  */
 export async function findJobs(
   opened: OpenedRun,
-  client: SlurmClient,
+  watch: JobWatch,
   signal?: AbortSignal,
 ): Promise<Map<Hash, DagJob>> {
   const { runtime, run, paths } = opened;
@@ -118,15 +117,22 @@ export async function findJobs(
   const jobs = new Map<Hash, DagJob>();
   const { cluster, nodes } = run;
   const named = new Map(nodes.map(({ jobName, hash }) => [jobName, hash]));
-  const found = await (await client.at(cluster)).lookup([...named.keys()], signal);
+  const { submitter } = run;
+  const found = await Promise.all(
+    [...named.keys()].map(async (name) => ({
+      name,
+      ...await watch.state({ name, cluster, submitter }, { signal }),
+    })),
+  );
   // No answer is not an answer that there are none: those in Slurm would be left alone, and said to be cancelled.
-  if (!found) {
+  if (found.some(({ evidence }) => evidence === "nothing")) {
     throw new SlurmError(
       `Cannot tell which jobs run ${run.runId} has in Slurm as squeue does not answer, and its submitter has not ` +
         `written them down: try again later`,
     );
   }
   for (const { name, jobId } of found) {
+    if (jobId === undefined) continue;
     const job = { jobId, name, ...(cluster === undefined ? {} : { cluster }), own: true, foreign: false };
     jobs.set(named.get(name)!, seenFromHere(opened, job));
   }
@@ -157,7 +163,7 @@ export function submittingWatch({ runtime, run, paths }: OpenedRun): () => Promi
  */
 export function adoptedJob(
   { self }: Pick<Machine, "self">,
-  { name, cluster, submitter }: NamedJob,
+  { name, cluster, submitter }: JobRef,
   { jobId, own }: { jobId: string; own: boolean },
 ): DagJob {
   const user = submitter?.user;

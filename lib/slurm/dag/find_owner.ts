@@ -16,7 +16,7 @@ import {
   removeQueued,
 } from "../../store/claims/queued.ts";
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
-import type { JobLookup, NamedJob } from "../jobs/job_lookup.ts";
+import type { JobRef } from "../jobs/job_watch.ts";
 import { outsideError } from "../run/check_plan.ts";
 import type { DagContext } from "./dag_context.ts";
 import { adoptedJob, type DagJob } from "./dag_jobs.ts";
@@ -41,7 +41,6 @@ export class OwnerFinder {
   readonly #context: DagContext;
   readonly #artifacts: ReadonlyMap<Hash, Artifact>;
   readonly #assumed: ReadonlySet<Hash>;
-  readonly #lookup: JobLookup;
   readonly #source: StatusSource;
 
   /**
@@ -57,7 +56,6 @@ export class OwnerFinder {
     this.#context = context;
     this.#artifacts = artifacts;
     this.#assumed = assumed;
-    this.#lookup = context.lookup;
     // Queued jobs are looked at here, by their names.
     this.#source = storeStatus(context.runtime, { isOver: () => Promise.resolve(true) });
   }
@@ -105,12 +103,12 @@ export class OwnerFinder {
 
   /** Decides about a node that somebody has claimed, in a job or outside of Slurm. */
   async #askHolder(node: DagNode, look: Extract<Look, { state: "alive" | "dead" }>): Promise<Seen> {
-    const { runtime: { store } } = this.#context;
+    const { runtime: { store }, watch, signal } = this.#context;
     const { slurm, owner } = look.holder;
     const named = slurm && { ...slurm, submitter: owner };
-    const found = named && await this.#lookup.find(named);
-    if (found?.state === "alive") return this.#adopt(node, named!, found.jobId);
-    if (look.state === "dead" || found?.state === "over") {
+    const found = named && await watch.state(named, { until: "sure", signal });
+    if (found?.status === "alive") return this.#adopt(node, named!, found.jobId ?? named!.jobId);
+    if (look.state === "dead" || found?.status === "dead") {
       const why = look.state === "dead" ? look.why : "its Slurm job has ended";
       await declareDead(store, store.paths(node), look.holder, why);
       return "again";
@@ -124,7 +122,7 @@ export class OwnerFinder {
 
   /** Takes a node that nobody has claimed, unless another job is queued for it. */
   async #takeOrAsk(node: DagNode): Promise<Seen> {
-    const { runtime: { store }, run } = this.#context;
+    const { runtime: { store }, run, watch, signal } = this.#context;
     const paths = store.paths(node);
     const { runId, cluster } = run;
     const job = { name: node.jobName, run: runId, ...(cluster === undefined ? {} : { cluster }) };
@@ -141,9 +139,9 @@ export class OwnerFinder {
     }
     const queued = await readQueued(store, paths);
     if (!queued) return "again";
-    const found = await this.#lookup.find(queued);
-    if (found.state === "alive") return this.#adopt(node, queued, found.jobId);
-    if (found.state === "over") {
+    const found = await watch.state(queued, { until: "sure", signal });
+    if (found.status === "alive" && found.jobId !== undefined) return this.#adopt(node, queued, found.jobId);
+    if (found.status === "dead") {
       await removeQueued(store, paths, queued.name);
       return "again";
     }
@@ -153,7 +151,7 @@ export class OwnerFinder {
     return { kind: "unclear", what };
   }
 
-  #adopt(node: DagNode, named: NamedJob, jobId: string): Taken {
+  #adopt(node: DagNode, named: JobRef, jobId: string): Taken {
     const { run, runtime } = this.#context;
     const artifact = this.artifact(node);
     const own = named.name === node.jobName;

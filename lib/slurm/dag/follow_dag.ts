@@ -13,9 +13,8 @@ import { readEnds } from "../../store/results/ends.ts";
 import { recordForSure } from "../../store/results/record_for_sure.ts";
 import { concernsOneArtifact, isRefusal } from "../../store/store.ts";
 import type { JobState } from "../client/job_state.ts";
-import { logPath } from "../client/log_path.ts";
-import { JobLookup } from "../jobs/job_lookup.ts";
-import { JobTracker } from "../jobs/job_tracker.ts";
+import { logPath } from "../client/job_log.ts";
+import { JobWatch } from "../jobs/job_watch.ts";
 import { runSpecs } from "../run/check_specs.ts";
 import type { FollowOptions } from "../run/find_run.ts";
 import { runOutcome } from "../run/run_outcome.ts";
@@ -45,13 +44,13 @@ export async function followDagRun(
 ): Promise<RunSummary> {
   const { machine } = runtime;
   const opened = { runtime, paths, run };
-  const jobs = await findJobs(opened, client, signal);
+  const watch = new JobWatch(machine, client);
+  const jobs = await findJobs(opened, watch, signal);
   const context: DagContext = {
     ...opened,
     client,
     specs: runSpecs(run),
-    lookup: new JobLookup(machine, client),
-    tracker: new JobTracker(client),
+    watch,
     isSubmitting: submittingWatch(opened),
     onEvent,
     log: runLog(onEvent, machine.clock),
@@ -130,11 +129,11 @@ class Follower {
     this.#started = context.runtime.machine.clock.monotonic();
     this.#nodes = new Map(context.run.nodes.map((node) => [node.hash, node]));
     for (const hash of this.#nodes.keys()) this.#progress.set(hash, "open");
-    for (const job of jobs.values()) context.tracker.follow(job);
+    for (const job of jobs.values()) context.watch.expect(job);
   }
 
   async run(): Promise<void> {
-    const { run, runtime, signal, onEvent, tracker } = this.#context;
+    const { run, runtime, signal, onEvent } = this.#context;
     const { clock } = runtime.machine;
     for (const failure of run.leftOut?.failures ?? []) {
       this.#failures.push(failure);
@@ -153,7 +152,6 @@ class Follower {
       signal.throwIfAborted();
       await this.#lookIntoStore();
       if (this.#open().length === 0) break;
-      await tracker.poll(signal);
       await this.#lookAtJobs();
       if (this.#open().length > 0) await clock.sleep(pause, signal);
     }
@@ -243,7 +241,9 @@ class Follower {
     const job = this.#jobs.get(node.hash);
     // It may be blocked, and so was never submitted: its dependencies come first.
     if (!job && node.dependencies.some((hash) => this.#progress.get(hash) === "open")) return;
-    const state = job ? this.#context.tracker.get(job).state : NEVER;
+    const { watch, signal } = this.#context;
+    // When Slurm does not answer nothing is known of any job, and nothing fails.
+    const state = job ? await watch.state(job, { signal }) : NEVER;
     if (state.status !== "dead") return;
     // Its result may have come after the last look, and this host may still remember that there was none.
     if (await this.#takeIfDone(node, true)) return;
@@ -260,18 +260,18 @@ class Follower {
    * @returns Whether there is one, or there may be.
    */
   async #findOther(node: DagNode): Promise<boolean> {
-    const { runtime: { store, machine }, lookup, tracker } = this.#context;
+    const { runtime: { store, machine }, watch } = this.#context;
     const paths = store.paths(node);
     const claim = await readClaim(store, paths);
     const other = claim?.slurm ? { ...claim.slurm, submitter: claim.owner } : await readQueued(store, paths);
     if (!other || other.name === this.#jobs.get(node.hash)?.name) return false;
-    const found = await lookup.find(other);
+    const found = await watch.state(other);
     // Unknown is no failure: the next look may tell.
-    if (found.state !== "alive") return found.state === "unknown";
+    if (found.status !== "alive" || found.jobId === undefined) return found.status === "unknown";
     const own = other.name === this.#nodes.get(node.hash)!.jobName;
     const job = adoptedJob(machine, other, { jobId: found.jobId, own });
     this.#jobs.set(node.hash, job);
-    tracker.follow(job);
+    watch.expect(job);
     return true;
   }
 

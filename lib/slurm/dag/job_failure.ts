@@ -1,5 +1,6 @@
 import { errorCode } from "../../core/errors.ts";
 import type { Failure, FailureKind } from "../../core/event.ts";
+import { isLoss } from "../../pool/launcher.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import { dagArtifact, learnParams } from "../../remote/remote_artifact.ts";
 import type { DagNode, DagRun } from "../../remote/run_record.ts";
@@ -10,7 +11,7 @@ import type { EndRecord } from "../../store/record.ts";
 import { readEnds } from "../../store/results/ends.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
 import { type JobState, jobWords } from "../client/job_state.ts";
-import { memoryKill } from "../client/memory_kill.ts";
+import { memoryKill } from "../client/job_log.ts";
 import { setupFailure } from "../client/script.ts";
 
 /** The job of a node that has ended without a result. */
@@ -22,9 +23,6 @@ export interface DeadJob {
   /** Its output. */
   log: string | undefined;
 }
-
-/** Reasons for which nobody is to blame. */
-const LOST = new Set(["timeout", "deadline", "node-failure", "preempted", "boot-failure", "cancelled"]);
 
 /** A node of a run that is reported as failed. */
 export interface FailedNode {
@@ -93,7 +91,7 @@ function kindOf(
   // The task may be what needs so much.
   if (memory !== undefined) return "compute";
   if (state.reason === "launch-failed") return "protocol";
-  return LOST.has(state.reason) || last?.kind === "preempted" ? "lost" : "compute";
+  return isLoss(state.reason) || last?.kind === "preempted" ? "lost" : "compute";
 }
 
 /** The artifact of a node as a report shows it, with its parameters: reports are made without the user's code. */

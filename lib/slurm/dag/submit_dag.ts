@@ -5,13 +5,9 @@ import { readStop } from "../../queue/requests.ts";
 import type { DagNode } from "../../remote/run_record.ts";
 import { removeQueued, writeQueuedId } from "../../store/claims/queued.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
-import { probeCommand } from "../../worker/command.ts";
+import { cancelJobs } from "../client/client.ts";
 import { jobCommand } from "../client/job_command.ts";
-import { jobOptions } from "../client/job_options.ts";
-import { logPattern, scriptPath } from "../client/log_path.ts";
-import type { SubmittedJob } from "../client/parse.ts";
-import { batchScript } from "../client/script.ts";
-import { cancelJobs } from "../jobs/cancel_jobs.ts";
+import { submitRecorded } from "../jobs/submissions.ts";
 import type { DagContext } from "./dag_context.ts";
 import { type DagJob, nodeLogDir, writeDagJobs } from "./dag_jobs.ts";
 import { OwnerFinder, type Taken } from "./find_owner.ts";
@@ -146,22 +142,15 @@ class Submission {
    * @returns Names of those that Slurm does not answer for. They stay queued, since they may run.
    */
   async #findUnanswered(): Promise<string[]> {
-    const { client, runtime: { machine: { clock } }, run } = this.#context;
+    const { watch, run } = this.#context;
     const open = run.nodes.filter(({ jobName }) => this.#submitting.has(jobName));
-    let unclear: string[] = [];
-    for (let look = 0; look < 2 && open.length > 0; look++) {
-      if (look > 0) await clock.sleep(Math.min(1000, client.intervalMs));
-      unclear = [];
-      for (const { hash, jobName } of open) {
-        const entries = await client.lookup(jobName);
-        const entry = entries?.find(({ state }) => state.status !== "dead");
-        if (entry) this.#jobs.set(hash, this.#ownJob(jobName, entry.jobId));
-        else if (entries === undefined && !this.#jobs.has(hash)) unclear.push(jobName);
-      }
-    }
-    for (const { hash, jobName } of open) {
-      if (!this.#jobs.has(hash) && !unclear.includes(jobName)) await this.#removeQueued(hash, jobName);
-    }
+    const unclear: string[] = [];
+    await Promise.all(open.map(async ({ hash, jobName: name }) => {
+      const { status, jobId } = await watch.state({ name, cluster: run.cluster }, { until: "sure" });
+      if (status === "dead") await this.#removeQueued(hash, name);
+      else if (jobId === undefined) unclear.push(name);
+      else this.#jobs.set(hash, this.#ownJob(name, jobId));
+    }));
     return unclear;
   }
 
@@ -185,14 +174,7 @@ class Submission {
         await this.#removeQueued(node.hash, node.jobName);
         return { kind: "blocked" };
       }
-      this.#submitting.add(node.jobName);
-      const job = await this.#submit(node, after);
-      this.#submitting.delete(node.jobName);
-      this.#cluster = job.cluster;
-      this.#remember(node.hash, job);
-      const { runtime } = this.#context;
-      await writeQueuedId(runtime.store, runtime.store.paths(node), job);
-      return { kind: "job", job };
+      return { kind: "job", job: await this.#submit(node, after) };
     } catch (error) {
       // A job that sbatch was given may be on its way: that is found out when all else has come to rest.
       const isClear = !this.#jobs.has(node.hash) && !this.#submitting.has(node.jobName);
@@ -203,7 +185,7 @@ class Submission {
 
   #remember(hash: Hash, job: DagJob): void {
     this.#jobs.set(hash, job);
-    this.#context.tracker.follow(job);
+    this.#context.watch.expect(job);
   }
 
   /**
@@ -211,15 +193,14 @@ class Submission {
    * more: in the store, then in the listing.
    */
   async #dependencyIds(node: DagNode): Promise<string[] | "failed"> {
-    const { tracker, signal } = this.#context;
+    const { watch, signal } = this.#context;
     const ids: string[] = [];
     for (const hash of node.dependencies) {
       const taken = await this.#taken.get(hash);
       if (taken?.kind !== "job") continue;
       const below = this.#nodes.get(hash);
       if (below && await this.#finder.isDone(below)) continue;
-      await tracker.poll(signal);
-      if (tracker.get(taken.job).state.status === "dead") {
+      if ((await watch.state(taken.job, { signal })).status === "dead") {
         if (below && await this.#finder.isDone(below)) continue;
         return "failed";
       }
@@ -241,52 +222,42 @@ class Submission {
     );
   }
 
+  /** Submits the job of a node. Its id is written down, and its name is taken back if sbatch surely did not take it. */
   async #submit(node: DagNode, afterOk: readonly string[]): Promise<DagJob> {
-    const { jobId, cluster } = await submitNode(this.#context, node, this.#finder.artifact(node), afterOk);
-    return this.#ownJob(node.jobName, jobId, cluster);
+    const { run, specs, runtime, client, signal, paths, log } = this.#context;
+    const { hash, jobName: name } = node;
+    const artifact = this.#finder.artifact(node);
+    this.#submitting.add(name);
+    await submitRecorded(runtime, client, {
+      title: `furu: ${artifact} of run ${run.runId}`,
+      command: jobCommand(run, { run: paths.run, hash, name }),
+      folder: nodeLogDir(run, node.spec),
+      name,
+      spec: specs[node.spec]!,
+      afterOk,
+      requeue: true,
+      signal,
+      onWait: ({ text, waitMs }) => log.warn(`${artifact} is submitted again in ${waitMs / 1000} s: ${text}`),
+    }, {
+      confirm: async ({ jobId, cluster }) => {
+        this.#submitting.delete(name);
+        const job = this.#ownJob(name, jobId, cluster);
+        this.#cluster = job.cluster;
+        this.#remember(hash, job);
+        await writeQueuedId(runtime.store, runtime.store.paths(node), job);
+      },
+      retract: async () => {
+        this.#submitting.delete(name);
+        await this.#removeQueued(hash, name);
+      },
+    });
+    return this.#jobs.get(hash)!;
   }
 
   async #removeQueued(hash: Hash, name: string): Promise<void> {
     const { store } = this.#context.runtime;
     await removeQueued(store, store.paths(this.#nodes.get(hash)!), name);
   }
-}
-
-/**
- * Submits the job of one node of a run in DAG mode; its batch script is kept beside its log.
- *
- * @param afterOk Ids of the jobs whose success it waits for.
- * @throws {SlurmError} With sbatch's own words.
- * @throws {StoreError} If the script cannot be written.
- */
-async function submitNode(
-  context: DagContext,
-  node: DagNode,
-  artifact: Artifact,
-  afterOk: readonly string[],
-): Promise<SubmittedJob> {
-  const { run, specs, runtime, client, signal, paths, log } = context;
-  const spec = specs[node.spec]!;
-  const folder = nodeLogDir(run, node.spec);
-  const script = scriptPath(folder, node.jobName);
-  // Where the folder is missing, Slurm says nothing and the job fails.
-  await runtime.store.makeDir(folder);
-  await runtime.machine.files.write(
-    script,
-    batchScript({
-      title: `furu: ${artifact} of run ${run.runId}`,
-      setup: spec.setup,
-      command: jobCommand(run, { run: paths.run, hash: node.hash, name: node.jobName }),
-      probe: probeCommand(),
-    }),
-  );
-  return await client.submit({
-    script,
-    name: node.jobName,
-    options: jobOptions({ spec, log: logPattern(folder, node.jobName), afterOk, requeue: true }),
-    signal,
-    onWait: ({ text, waitMs }) => log.warn(`${artifact} is submitted again in ${waitMs / 1000} s: ${text}`),
-  });
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Clock } from "../../core/system/clock.ts";
 import { errorText, ValidationError } from "../../core/errors.ts";
 import { scale } from "../../pool/controller/scale.ts";
 import { Role } from "../../pool/role.ts";
-import { isUpFront } from "../../pool/worker/up_front.ts";
+import { isStaticFleet } from "../../pool/worker/static_fleet.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import type { PoolRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
@@ -25,7 +25,7 @@ export interface OpenPool extends PreparedRun<PoolRun> {
 }
 
 /**
- * Submits the first workers of a run, and a standby for the moment when none of them is left, and leaves the run to them:
+ * Submits the first workers of a run, and a standby controller for the moment when none of them is left, and leaves the run to them:
  * the first that begins becomes its controller.
  *
  * @throws {SlurmError} With sbatch's own words.
@@ -43,29 +43,30 @@ export async function detachPool(
     specs,
     client,
     term: claim.attempt.n,
-    onWarning: log.warn,
+    log,
   });
   // The role is given up before they are submitted: the first that begins is to find it free.
   await new Role(runtime, claim).giveUp("the run was left to its workers");
   await claim.heartbeat.stop();
   let count: number;
-  let heirs = 0;
+  let standbys = 0;
   try {
     count = await submitFirst(launcher, clock, { run, specs, plan }, signal);
-    const alive = (await launcher.alive(signal)).map(({ key }) => key);
-    if (isUpFront(run)) heirs = await launcher.submitHeirs(alive, run.config.maxPreemptRetries, signal);
-    else await launcher.keepHeir(alive, signal);
+    const alive = (await launcher.workers.alive(signal)).map(({ key }) => key);
+    if (isStaticFleet(run)) {
+      standbys = await launcher.standby.submitChain(alive, run.config.maxPreemptRetries, signal);
+    } else await launcher.keepStandby(alive, signal);
   } catch (error) {
     // Half of it would go on by itself, though nobody knows of it.
     await cancelPool(runtime, { paths, run, client }).catch((second) => log.warn(errorText(second)));
     throw error;
   }
-  const jobIds = await launcher.jobIds();
+  const jobIds = await launcher.workers.jobIds();
   log.info(`submitted ${plural(count, "worker")}, which go on by themselves`);
-  if (isUpFront(run)) {
+  if (isStaticFleet(run)) {
     log.info(
       `these are all that there will be, with ${
-        plural(heirs, "heir")
+        plural(standbys, "standby controller")
       } for when none is left, since jobs cannot submit ` +
         "jobs here (slurm.nodesSubmit is false)",
     );
@@ -85,8 +86,8 @@ async function submitFirst(
   { run, specs, plan }: Pick<OpenPool, "run" | "specs" | "plan">,
   signal: AbortSignal,
 ): Promise<number> {
-  const there = await launcher.alive(signal);
-  const upFront = isUpFront(run);
+  const there = await launcher.workers.alive(signal);
+  const upFront = isStaticFleet(run);
   const missing = [...plan.nodes.values()].filter(({ status }) => status !== "DONE");
   const counted = upFront ? missing : plan.ready();
   const loads = Object.keys(specs).map((spec) => {

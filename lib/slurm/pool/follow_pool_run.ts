@@ -3,10 +3,9 @@ import { followPool } from "../../pool/follow_pool.ts";
 import type { PoolRun } from "../../remote/run_record.ts";
 import { listWorkers } from "../../queue/worker_liveness.ts";
 import type { Runtime } from "../../run/runtime.ts";
-import { runSpecs } from "../run/check_specs.ts";
 import type { FollowOptions } from "../run/find_run.ts";
 import { runOutcome } from "../run/run_outcome.ts";
-import { SbatchLauncher } from "./sbatch_launcher.ts";
+import { WorkerJobs } from "./worker_jobs.ts";
 
 /**
  * Follows a run of a pool until it has ended.
@@ -18,18 +17,11 @@ export async function followPoolRun(
   runtime: Runtime,
   { paths, run, client, onEvent, signal }: FollowOptions<PoolRun>,
 ): Promise<RunSummary> {
-  const launcher = new SbatchLauncher(runtime, {
-    paths,
-    run,
-    specs: runSpecs(run),
-    client,
-    term: 0,
-    onWarning: () => {/* nothing is submitted here */},
-  });
+  const jobs = new WorkerJobs(runtime, { paths, run, client });
   const isAbandoned = async (): Promise<boolean> => {
     const workers = [...(await listWorkers(runtime.store, paths)).values()];
     if (workers.some(({ record, end }) => record && !end)) return false;
-    return (await launcher.alive(signal)).length === 0;
+    return (await jobs.alive(signal)).length === 0;
   };
   const ended = await followPool(runtime, paths, { onEvent, signal, isAbandoned });
   return runOutcome(run.runId, ended, run.options);

@@ -4,8 +4,8 @@ import { checkWord } from "../../core/names.ts";
 import { didYouMean } from "../../core/nearest.ts";
 import type { RunRecord } from "../../remote/run_record.ts";
 import type { SlurmClient } from "../client/client.ts";
-import type { Partition } from "../client/parse_partitions.ts";
-import { signalLeadSec } from "../client/signal_lead.ts";
+import type { Partition } from "../client/parse_config.ts";
+import { signalLeadSec } from "../client/job_options.ts";
 import { type ParsedSpec, type SlurmSpec, slurmSpecSchema } from "../client/spec.ts";
 
 /** The specs of a run by name; `default` is for tasks that name none. */

@@ -1,6 +1,6 @@
 import type { SlurmJob } from "../../store/record.ts";
 import type { SlurmClient } from "../client/client.ts";
-import { signalLeadSec } from "../client/signal_lead.ts";
+import { signalLeadSec } from "../client/job_options.ts";
 
 /**
  * Whether a warning of the time limit is to be heeded. One that comes with much more time left than it was asked for is

@@ -21,7 +21,8 @@ import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
 import { timeLimitOf } from "../../task/requirements.ts";
 import type { SlurmClient } from "../client/client.ts";
 import type { ParsedSpec } from "../client/spec.ts";
-import type { JobLookup } from "../jobs/job_lookup.ts";
+import type { JobWatch } from "../jobs/job_watch.ts";
+import { isOver } from "../jobs/slurm_hints.ts";
 import { leftOut, refuseHopeless } from "./check_plan.ts";
 import { checkMaxWorkers, checkSpecs, checkTimeLimits, clusterSpecs, neededSpecs } from "./check_specs.ts";
 import type { RunDagOptions, RunPoolOptions, RunSlurmOptions } from "./run_slurm_options.ts";
@@ -39,8 +40,8 @@ export interface PrepareRunOptions<O extends RunSlurmOptions = RunSlurmOptions> 
   entry: string;
   /** Asks Slurm. */
   client: SlurmClient;
-  /** Finds jobs of others. */
-  lookup: JobLookup;
+  /** Tells what Slurm knows of jobs. */
+  watch: JobWatch;
   /** Ends it. */
   signal: AbortSignal;
 }
@@ -93,14 +94,12 @@ export async function prepareRun(
   roots: Artifact | Iterable<Artifact>,
   prepare: PrepareRunOptions,
 ): Promise<PreparedRun<RunRecord>> {
-  const { runId, options, config, entry, client, lookup, signal } = prepare;
+  const { runId, options, config, entry, client, watch, signal } = prepare;
   const { machine } = runtime;
   const given = [...rootsOf(roots)];
   const force = options.force ?? config.alwaysRerun;
   const forced = forcedByUser(runtime.store, force, runId);
-  const source = storeStatus(runtime, {
-    isOver: async (queued) => (await lookup.findForSure(queued, signal)).state === "over",
-  });
+  const source = storeStatus(runtime, { isOver: (queued) => isOver(watch, queued, signal) });
   const planned = await plan(given, source, { signal, ...(forced === undefined ? {} : { forced }) });
   checkComputable(planned.nodes.values());
   checkImportable(planned.nodes.values(), entry);

@@ -8,11 +8,10 @@ import type { DagJob } from "../../../lib/slurm/dag/dag_jobs.ts";
 import { runLog } from "../../../lib/core/run_log.ts";
 import { queuePaths } from "../../../lib/queue/layout.ts";
 import { writeRun } from "../../../lib/remote/run_record.ts";
-import { JobTracker } from "../../../lib/slurm/jobs/job_tracker.ts";
 import { writePayloads } from "../../../lib/worker/protocol/payload_files.ts";
 import type { RunEvent } from "../../../lib/core/event.ts";
 import { submitDag } from "../../../lib/slurm/dag/submit_dag.ts";
-import { JobLookup } from "../../../lib/slurm/jobs/job_lookup.ts";
+import { JobWatch } from "../../../lib/slurm/jobs/job_watch.ts";
 import type { ProgramResult } from "../../../lib/slurm/client/program.ts";
 import type { Artifact } from "../../../lib/task/artifact/artifact.ts";
 import { defineTask } from "../../../lib/task/define.ts";
@@ -71,7 +70,7 @@ export class SubmitRig extends Rig {
         : [...this.ids].map(([name, jobId]) => queueRow({ jobId, name, state: "PENDING" }));
       const rows = [...(cluster === undefined ? this.rows : this.others[cluster] ?? []), ...mine].filter((
         row,
-      ) => name === undefined || row.includes(name));
+      ) => name === undefined || name.split(",").some((each) => row.includes(each)));
       return rows.map((row) => `${row}\n`).join("");
     };
   }
@@ -99,7 +98,7 @@ export class SubmitRig extends Rig {
       if (event.type === "message") this.messages.push(event.text);
     };
     const { signal } = this.controller;
-    const lookup = new JobLookup(runtime.machine, client);
+    const watch = new JobWatch(runtime.machine, client);
     const { run, specs, artifacts } = await prepareRun(runtime, roots, {
       runId: this.runId,
       options: { mode: "dag", specs: { default: {}, big: { timeMin: 7 } } },
@@ -107,13 +106,12 @@ export class SubmitRig extends Rig {
       entry: import.meta.url,
       signal,
       client,
-      lookup,
+      watch,
     });
     const context: DagContext = {
       runtime,
       client,
-      lookup,
-      tracker: new JobTracker(client),
+      watch,
       run,
       specs,
       paths: queuePaths(this.root, this.runId),

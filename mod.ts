@@ -22,7 +22,7 @@
  * @module
  */
 export { z } from "zod";
-export { type ConfigOptions, configure, type SlurmSettings } from "./lib/core/config.ts";
+export { type ConfigOptions, configure, type ForcedTasks, type SlurmSettings } from "./lib/core/config.ts";
 export { digest } from "./lib/core/json/digest.ts";
 export {
   ComputeError,
@@ -45,14 +45,11 @@ export type { EventSink, Failure, FailureKind, RunEvent, RunSummary } from "./li
 export type { Hash } from "./lib/core/hash.ts";
 export type {
   Artifact,
-  ArtifactCore,
   CommandWord,
   CreateContext,
-  LoadOnly,
   RunProgram,
   RunProgramOptions,
   StoredContext,
-  TaskDefinition,
   TaskLog,
   Value,
 } from "./lib/task/artifact/artifact.ts";

@@ -12,9 +12,17 @@ export type { KeptResults };
 
 /** How {@link plan} walks. */
 export interface PlanOptions {
-  /** What is to be computed again although it is stored. @default nothing */
+  /**
+   * What is to be computed again although it is stored.
+   *
+   * @default {nothing}
+   */
   forced?: ForcedNodes;
-  /** How many artifacts are looked at, at the same time. @default 32 */
+  /**
+   * How many artifacts are looked at, at the same time.
+   *
+   * @default {32}
+   */
   concurrency?: number;
   /** Ends the planning with the signal's reason. */
   signal?: AbortSignal;
@@ -32,7 +40,9 @@ export interface PlanCounts {
   readonly failed: number;
 }
 
-/** What the roots need, with what has become of each so far: a picture of the moment, which does not change. */
+/**
+ * What the roots need, with what has become of each so far: a picture of the moment, which does not change.
+ */
 export interface Plan {
   /** The roots, each once, in the order given. */
   readonly roots: readonly Hash[];
@@ -45,26 +55,26 @@ export interface Plan {
   /** All nodes, dependencies first: by priority, highest first, then by hash. */
   order(): readonly PlanNode[];
   /**
-   * What is computed again since it is forced, and the stored results that depend on it and stay as they are; nothing where
-   * none stays.
+   * What is computed again since it is forced, and the stored results that depend on it and stay as they are;
+   * nothing where none stays.
    */
   kept(): Promise<KeptResults | undefined>;
 }
 
 /**
- * Finds out what it takes to get the roots. Walks down from them and stops below all that is DONE, IN_PROGRESS or
- * FAILED; O(nodes + edges), and one listing per task's name.
+ * Finds out what it takes to get the roots. Walks down from them and stops below all that is DONE,
+ * IN_PROGRESS or FAILED; O(nodes + edges), and one listing per task's name.
  *
- * Forced nodes are TODO unless this run computed them already, also those below nodes that are stored; these stay
- * DONE.
+ * Forced nodes are TODO unless this run computed them already, also those below nodes that are stored; these
+ * stay DONE.
  *
- * Stored roots are opened (the first 1,000), other stored nodes only where their task has `validate`. A node that cannot be
- * read is FAILED, with the reason; the rest is planned.
+ * Stored roots are opened (the first 1,000), other stored nodes only where their task has `validate`. A node
+ * that cannot be read is FAILED, with the reason; the rest is planned.
  *
  * @param roots What is wanted. Those with one hash count once.
  * @param source Where it learns what is stored.
- * @throws ValidationError for a root that is no artifact, for a cycle (naming it), for a task's bad `spec`; and
- * whatever `source` throws that is no error of the store or the system.
+ * @throws {ValidationError} for a root that is no artifact, for a cycle (naming it), for a task's bad
+ * `spec`; and whatever `source` throws that is no error of the store or the system.
  */
 export async function plan(
   roots: Iterable<Artifact>,
@@ -131,8 +141,8 @@ class Graph implements Plan {
   }
 
   order(): readonly PlanNode[] {
-    // A dependency has a higher priority than all that depend on it. So sorting by priority gives just what Kahn's
-    // algorithm gives when it always takes the one of highest priority among those that are free.
+    // A dependency has a higher priority than all that depend on it. So sorting by priority gives just what
+    // Kahn's algorithm gives when it always takes the one of highest priority among those that are free.
     return this.#order ??= [...this.nodes.values()].sort(byPriority);
   }
 

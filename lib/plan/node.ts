@@ -17,8 +17,8 @@ export interface PlanNode {
   /** The spec that computing it needs. */
   readonly spec: string;
   /**
-   * What it depends on. All of it when the node is TODO, for only then the walk goes on below it; else empty but for
-   * forced nodes that were found below it.
+   * What it depends on. All of it when the node is TODO, for only then the walk goes on below it; else empty
+   * but for forced nodes that were found below it.
    */
   readonly dependencies: readonly Hash[];
   /** Who in the plan depends on it. */

@@ -8,13 +8,13 @@ export type NodeState =
   /** A valid success record is there. */
   | { readonly status: "DONE" }
   /**
-   * Somebody alive computes it or has submitted it. `owner` is for people: `pid 12 on host h since 10:31`. `outside`: it is
-   * computed in no Slurm job, so that no job can wait for it.
+   * Somebody alive computes it or has submitted it. `owner` is for people: `pid 12 on host h since
+   * 10:31`. `outside`: it is computed in no Slurm job, so that no job can wait for it.
    */
   | { readonly status: "IN_PROGRESS"; readonly owner: string; readonly outside?: boolean }
   /**
-   * The latest attempt failed and failures are not retried; or `unreadable`: what is stored is damaged, or cannot be read,
-   * as `error` says with what to do.
+   * The latest attempt failed and failures are not retried; or
+   * `unreadable`: what is stored is damaged, or cannot be read, as `error` says with what to do.
    */
   | { readonly status: "FAILED"; readonly error: string; readonly log?: string; readonly unreadable?: true }
   /** To be computed; `why` where it is for another reason than that nothing is stored. */
@@ -28,7 +28,9 @@ export interface TaskListing {
   readonly open: ReadonlySet<string>;
 }
 
-/** Where a plan learns what is stored. Given in, so that planning can be tested and measured without files. */
+/**
+ * Where a plan learns what is stored. Given in, so that planning can be tested and measured without files.
+ */
 export interface StatusSource {
   /** Lists a task's folder: called once per task name and plan. An absent folder is two empty sets. */
   listTask(name: string): Promise<TaskListing>;

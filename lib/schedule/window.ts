@@ -2,8 +2,8 @@ import { ValidationError } from "../core/errors.ts";
 import { aCount, type OptionCheck } from "../core/options.ts";
 
 /**
- * How many roots are worked on at the same time: `"dfs"` = one after another, `"bfs"` = all, a number k = k of them,
- * where the next joins when one of these is finished (done, or failed for good).
+ * How many roots are worked on at the same time: `"dfs"` = one after another, `"bfs"` = all, a number k = k
+ * of them, where the next joins when one of these is finished (done, or failed for good).
  */
 export type Window = "dfs" | "bfs" | number;
 

@@ -10,8 +10,8 @@ import { type AnyTask, artifactSchema } from "./artifact/schema.ts";
 import type { Task } from "./artifact/task.ts";
 
 /**
- * Defines a task: call what it returns with parameters to get an artifact, which `get` computes once and loads ever
- * after.
+ * Defines a task: call what it returns with parameters to get an artifact, which `get` computes once and
+ * loads ever after.
  *
  * @example
  * ```ts
@@ -25,7 +25,7 @@ import type { Task } from "./artifact/task.ts";
  * console.log(`${Square({ n: 3 })}`);
  * ```
  *
- * @throws ValidationError naming the option that is not allowed, or both modules when the name is taken.
+ * @throws {ValidationError} naming the option that is not allowed, or both modules when the name is taken.
  */
 export function defineTask<S extends z.ZodObject, T, L = T>(options: TaskOptions<S, T, L>): Task<S, L> {
   const place = callingPlace(defineTask);

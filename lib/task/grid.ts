@@ -16,7 +16,7 @@ export type GridPoint<G extends Record<string, readonly unknown[]>> = {
  * ```
  *
  * @returns A fresh object for each combination: none when a list is empty, one empty object without lists.
- * @throws ValidationError when a member is not an array.
+ * @throws {ValidationError} when a member is not an array.
  */
 export function grid<const G extends Record<string, readonly unknown[]>>(lists: G): GridPoint<G>[] {
   let points: Record<string, unknown>[] = [{}];

@@ -1,11 +1,11 @@
 import { errorText, FuruError } from "../errors.ts";
 
 /**
- * The SHA-256 of a file as 64 hex digits, read in pieces, for parameters that stand for files: `{ path, sha256 }`
- * with `unhashed: ["path"]`.
+ * The SHA-256 of a file as 64 hex digits, read in pieces, for parameters that stand for files:
+ * `{ path, sha256 }` with `unhashed: ["path"]`.
  *
  * @param path A path or a `file:` URL.
- * @throws FuruError naming the file and the cause when it cannot be read.
+ * @throws {FuruError} naming the file and the cause when it cannot be read.
  */
 export async function digest(path: string | URL): Promise<string> {
   const { createHash } = await import("node:crypto"); // slow to load, and few pipelines need it

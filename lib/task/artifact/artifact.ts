@@ -8,11 +8,14 @@ export const ARTIFACT: unique symbol = Symbol.for("furu.artifact") as never;
 export interface CreateContext<P = unknown> {
   /** The parsed parameters, deeply frozen. */
   readonly params: P;
-  /** This attempt's own folder, absolute; made when first read. Paths into it may be returned: they move with the store. */
+  /**
+   * This attempt's own folder, absolute; made when first read. Paths into it may be returned: they move with
+   * the store.
+   */
   readonly dir: string;
   /**
-   * A folder that survives failed and preempted attempts and is removed on success; made when first read. To return a path
-   * into it is an error.
+   * A folder that survives failed and preempted attempts and is removed on success; made when first read. To
+   * return a path into it is an error.
    */
   readonly checkpointDir: string;
   /** Which attempt this is, from 1. */
@@ -23,7 +26,12 @@ export interface CreateContext<P = unknown> {
   readonly signal: AbortSignal;
   /** Writes to the attempt's log. */
   readonly log: TaskLog;
-  /** Tells how far the task is. @param fraction From 0 to 1. @param message A few words. */
+  /**
+   * Tells how far the task is.
+   *
+   * @param fraction From 0 to 1.
+   * @param message A few words.
+   */
   readonly progress: (fraction: number, message?: string) => void;
   /** Runs a program, with its output in the attempt's log. */
   readonly run: RunProgram;
@@ -43,13 +51,25 @@ export interface TaskLog {
 
 /** Options of `ctx.run`. */
 export interface RunProgramOptions {
-  /** Working directory. @default the process's own */
+  /**
+   * Working directory.
+   *
+   * @default {the process's own}
+   */
   cwd?: string | URL;
   /** Environment variables added to the process's own. */
   env?: Record<string, string>;
-  /** Text or bytes for its standard input. @default nothing */
+  /**
+   * Text or bytes for its standard input.
+   *
+   * @default {nothing}
+   */
   stdin?: string | Uint8Array;
-  /** Where its output goes: the attempt's log, a file, or back as text. @default "log" */
+  /**
+   * Where its output goes: the attempt's log, a file, or back as text.
+   *
+   * @default {"log"}
+   */
   stdout?: "log" | "text" | (string & Record<never, never>);
 }
 
@@ -114,7 +134,10 @@ export interface ArtifactCore {
   readonly identity: string;
   /** Artifacts in the parameters, then those of `dependencies(params)`, each once. */
   readonly dependencies: readonly Artifact[];
-  /** Of one that was found in a stored value and that the code which is loaded here does not make: it is not computed. */
+  /**
+   * Of one that was found in a stored value and that the code which is loaded here does not make: it is not
+   * computed.
+   */
   readonly loadOnly?: LoadOnly;
 }
 
@@ -135,7 +158,11 @@ export interface LoadOnly {
  * @typeParam P Its parsed parameters.
  */
 export interface Artifact<out T = unknown, out P = unknown> {
-  /** For furu itself. */
+  /**
+   * For furu itself.
+   *
+   * @internal
+   */
   readonly [ARTIFACT]: ArtifactCore;
   /** The task's name. */
   readonly name: string;
@@ -162,7 +189,10 @@ export function knownIdentity(artifact: Artifact): string | undefined {
   return Object.getOwnPropertyDescriptor(artifact[ARTIFACT], "identity")?.value;
 }
 
-/** The name and hash of an artifact, `undefined` for any other object: what an artifact inside a value is encoded as. */
+/**
+ * The name and hash of an artifact, `undefined` for any other object: what an artifact inside a value is
+ * encoded as.
+ */
 export function artifactReference(value: object): readonly [name: string, hash: Hash] | undefined {
   return ARTIFACT in value ? [(value as Artifact).name, (value as Artifact).hash] : undefined;
 }

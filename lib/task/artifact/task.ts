@@ -17,11 +17,15 @@ export interface Task<S extends z.ZodObject = z.ZodObject, T = unknown> {
   /**
    * The artifact with these parameters.
    *
-   * @throws ValidationError naming the task, the path and what is allowed.
+   * @throws {ValidationError} naming the task, the path and what is allowed.
    */
   (...args: TaskArguments<z.input<S>>): Artifact<T, z.output<S>>;
   /** Accepts an artifact of this task inside other parameters. */
   readonly schema: ArtifactSchema<T, z.output<S>>;
-  /** What it was defined as, with the types forgotten. */
+  /**
+   * For furu itself: the definition, with its types forgotten.
+   *
+   * @internal
+   */
   readonly definition: TaskDefinition;
 }

@@ -62,7 +62,7 @@ export { exists } from "./lib/run/get/exists.ts";
 export { get, type GetOptions } from "./lib/run/get/get.ts";
 export type { KeptResults, Plan, PlanCounts } from "./lib/plan/graph.ts";
 export type { PlanNode } from "./lib/plan/node.ts";
-export type { NodeState, NodeStatus } from "./lib/plan/status.ts";
+export type { NodeState, NodeStatus, TodoReason } from "./lib/plan/status.ts";
 export type { Window } from "./lib/schedule/window.ts";
 export type { PlanRootsOptions } from "./lib/local/plan_roots.ts";
 export type { RunLocalOptions } from "./lib/local/run_local.ts";

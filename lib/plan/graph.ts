@@ -28,35 +28,43 @@ export interface PlanOptions {
   signal?: AbortSignal;
 }
 
-/** How many nodes have which status. */
+/** The number of nodes with each status. */
 export interface PlanCounts {
-  /** Stored. */
+  /** Nodes that are stored. */
   readonly done: number;
-  /** Computed or submitted by somebody alive. */
+  /** Nodes that somebody alive computes or has submitted. */
   readonly inProgress: number;
-  /** To be computed. */
+  /** Nodes to be computed. */
   readonly todo: number;
-  /** Failed, where failures are not retried; or stored and damaged, or not to be read. */
+  /** Nodes that failed, where failures are not retried, or that are stored and damaged, or cannot be read. */
   readonly failed: number;
 }
 
-/**
- * What the roots need, with what has become of each so far: a picture of the moment, which does not change.
- */
+/** The nodes that the roots need, with the status of each: a picture of the moment, which does not change. */
 export interface Plan {
-  /** The roots, each once, in the order given. */
+  /** The hashes of the roots, each once, in the order given. */
   readonly roots: readonly Hash[];
-  /** All that was looked at: the roots and what lies below those to be computed. */
+  /** All nodes that were looked at: the roots and what lies below those to be computed. */
   readonly nodes: ReadonlyMap<Hash, PlanNode>;
-  /** How many nodes have which status. */
+  /** The number of nodes with each status. */
   readonly counts: PlanCounts;
-  /** The nodes to be computed whose dependencies are all DONE, in the order of {@link Plan.order}. */
+  /**
+   * Lists the nodes to be computed whose dependencies are all DONE.
+   *
+   * @returns Nodes in the order of {@link Plan.order}.
+   */
   ready(): readonly PlanNode[];
-  /** All nodes, dependencies first: by priority, highest first, then by hash. */
+  /**
+   * Lists all nodes, dependencies first.
+   *
+   * @returns Nodes by priority, highest first, then by hash.
+   */
   order(): readonly PlanNode[];
   /**
-   * What is computed again since it is forced, and the stored results that depend on it and stay as they are;
-   * nothing where none stays.
+   * Finds the stored results that depend on what is computed again since it is forced, and that stay as they
+   * are.
+   *
+   * @returns Both by the name of the task, or nothing where no result stays.
    */
   kept(): Promise<KeptResults | undefined>;
 }

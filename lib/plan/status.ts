@@ -1,9 +1,9 @@
 import type { Artifact } from "../task/artifact/artifact.ts";
 
-/** What a plan says about a node. */
+/** The status of a node of a plan. */
 export type NodeStatus = "DONE" | "IN_PROGRESS" | "TODO" | "FAILED";
 
-/** A {@link NodeStatus} with what is known about it. */
+/** The status of a node with what is known about it. */
 export type NodeState =
   /** A valid success record is there. */
   | { readonly status: "DONE" }
@@ -13,16 +13,16 @@ export type NodeState =
    */
   | { readonly status: "IN_PROGRESS"; readonly owner: string; readonly outside?: boolean }
   /**
-   * The latest attempt failed and failures are not retried; or
-   * `unreadable`: what is stored is damaged, or cannot be read, as `error` says with what to do.
+   * The latest attempt failed and failures are not retried; or `unreadable`: what is stored is damaged, or
+   * cannot be read, as `error` says with what to do.
    */
   | { readonly status: "FAILED"; readonly error: string; readonly log?: string; readonly unreadable?: true }
   /** To be computed. `reason` is what code decides by, `detail` what people read. */
   | { readonly status: "TODO"; readonly reason: TodoReason; readonly detail?: string };
 
 /**
- * Why a node is to be computed: nothing is stored, also after an attempt that was only preempted; what is stored is
- * invalid or damaged; the latest attempt failed and failures are retried; or the task is forced.
+ * Why a node is to be computed: nothing is stored, also after an attempt that was only preempted; what is
+ * stored is invalid or damaged; the latest attempt failed and failures are retried; or the task is forced.
  */
 export type TodoReason = "missing" | "invalid" | "retry" | "forced";
 

@@ -41,7 +41,8 @@ const optionsSchema = z.strictObject({
 /** Settings of runs on Slurm, the same for all of them. */
 export interface SlurmSettings {
   /**
-   * The jobs that the tasks' specs stand for, by name, as `specs` of `runSlurm`. They are checked when they are used.
+   * The jobs that the tasks' specs stand for, by name, as `specs` of `runSlurm`. They are checked when they
+   * are used.
    *
    * @default {none}
    */
@@ -53,8 +54,8 @@ export interface SlurmSettings {
    */
   squeueIntervalSec?: number;
   /**
-   * Whether jobs can submit jobs. Where they cannot, a detached run of a pool has all its workers submitted when it
-   * begins.
+   * Whether jobs can submit jobs. Where they cannot, a detached run of a pool has all its workers submitted
+   * when it begins.
    *
    * @default {true}
    */
@@ -65,8 +66,9 @@ export interface SlurmSettings {
 export type ForcedTasks = "ALL" | string[];
 
 /**
- * Options of {@link configure}, which are also the names in `furu.json`. Durations are in seconds. Without an option its
- * environment variable counts (`FURU_LEASE_SECS` for `leaseSec`), then `furu.json`, then the default.
+ * Options of {@link configure}, which are also the names in `furu.json`. Durations are in seconds. Without an
+ * option its environment variable counts (`FURU_LEASE_SECS` for `leaseSec`), then `furu.json`, then the
+ * default.
  */
 export interface ConfigOptions {
   /**
@@ -88,8 +90,8 @@ export interface ConfigOptions {
    */
   retryFailed?: boolean;
   /**
-   * Whether a stored result that is damaged (its record torn or edited, its files gone or cut) is computed again. Else it is
-   * an error that names the file. Meant for stores on a disk that somebody cleans up.
+   * Whether a stored result that is damaged (its record torn or edited, its files gone or cut) is computed
+   * again. Else it is an error that names the file. Meant for stores on a disk that somebody cleans up.
    *
    * @default {false}
    */
@@ -101,8 +103,8 @@ export interface ConfigOptions {
    */
   maxComputeRetries?: number;
   /**
-   * The number of times that a run tries an artifact again after it lost its process through no fault of its own, as when
-   * its job was preempted or its node failed.
+   * The number of times that a run tries an artifact again after it lost its process through no fault of its
+   * own, as when its job was preempted or its node failed.
    *
    * @default {5}
    */
@@ -144,15 +146,15 @@ export interface ConfigOptions {
    */
   pollIntervalSec?: number;
   /**
-   * The number of `create`s that run at the same time where `get` computes, outside of runs. One that waits for another
-   * `get` does not count.
+   * The number of `create`s that run at the same time where `get` computes, outside of runs. One that waits
+   * for another `get` does not count.
    *
    * @default {32, or the number of cores where that is more}
    */
   maxCreates?: number;
   /**
-   * Megabytes for V8's heap, which has all objects and strings, in each process that computes. Typed arrays and buffers are
-   * outside of it.
+   * Megabytes for V8's heap, which has all objects and strings, in each process that computes. Typed arrays
+   * and buffers are outside of it.
    *
    * @default {V8's own limit; in a Slurm job what the spec's `memGb` leaves for it}
    */
@@ -176,7 +178,8 @@ export interface ConfigOptions {
    */
   logLevel?: "debug" | "info" | "warn" | "error";
   /**
-   * When git is asked for the commit and state that records hold: once per process, never, or for each record.
+   * When git is asked for the commit and state that records hold: once per process, never, or for each
+   * record.
    *
    * @default {"cached"}
    */
@@ -269,12 +272,13 @@ const VARIABLES: Record<string, { field: Field; parse: (text: string) => unknown
 };
 
 /**
- * Sets configuration for the whole process, above `furu.json` and the environment. Call it before anything runs, at the
- * top of the main module: what runs already keeps the configuration that it began with. Several calls add up. Options of
- * a single run are above it.
+ * Sets configuration for the whole process, above `furu.json` and the environment. Call it before anything
+ * runs, at the top of the main module: what runs already keeps the configuration that it began with. Several
+ * calls add up. Options of a single run are above it.
  *
  * @param options What to set.
- * @throws {ConfigError} If there is no such option, or its value is not allowed: names both, and what is allowed.
+ * @throws {ConfigError} If there is no such option, or its value is not allowed: names both, and what is
+ * allowed.
  *
  * @example
  * ```ts

@@ -259,9 +259,8 @@ export interface WorkerLimits {
 }
 
 /**
- * The limits that
- * `maxWorkers` stands for: a number is for all specs together; by spec, those that are not named share the number of `default`,
- * or else of the cores, each for itself.
+ * The limits that `maxWorkers` stands for: a number is for all specs together; by spec, those that are not
+ * named share the number of `default`, or else of the cores, each for itself.
  */
 export function workerLimits(maxWorkers: number | Record<string, number> = cores()): WorkerLimits {
   if (typeof maxWorkers === "number") return { maxRunning: maxWorkers };

@@ -5,7 +5,7 @@ import { controlPool } from "../pool/controller/control_pool.ts";
 import { type PoolRun, writePoolRun } from "../remote/pool_run.ts";
 import { remoteArtifacts } from "../remote/remote_artifact.ts";
 import { RoleLostError, takeRole } from "../pool/role.ts";
-import { makeQueue } from "../queue/make_queue.ts";
+import { makeQueue } from "../queue/queue.ts";
 import { queuePaths } from "../queue/layout.ts";
 import type { Runtime } from "../run/runtime.ts";
 import type { RunReporter } from "../schedule/run_reporter.ts";

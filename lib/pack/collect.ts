@@ -13,10 +13,9 @@ import { runDeno } from "../core/system/run_deno.ts";
 import type { ArchiveFile } from "./archive.ts";
 import { importMapOf } from "./import_map.ts";
 import { CONFIG_FILE, FURU_FOLDER, places } from "./layout.ts";
-import { configText, mergeConfigs, readConfig, type Resolution } from "./merge_config.ts";
+import { configText, mergeConfigs, OFFERED, readConfig, type Resolution } from "./merge_config.ts";
 import { type GraphModule, moduleBytes, moduleGraph } from "./module_graph.ts";
 import { npmFiles } from "./npm_files.ts";
-import { OFFERED } from "./offered.ts";
 import { PackError } from "./pack_error.ts";
 
 /** What a packed program is about. */

@@ -7,6 +7,9 @@ import { z } from "zod";
 import { errorText } from "../core/errors.ts";
 import { PackError } from "./pack_error.ts";
 
+/** The names that a pipeline may import without saying in a configuration what they are. */
+export const OFFERED: readonly string[] = ["@furu/furu", "@furu/furu/cli", "zod"];
+
 const names = z.record(z.string(), z.string());
 const mapSchema = z.object({ imports: names.optional(), scopes: z.record(z.string(), names).optional() });
 

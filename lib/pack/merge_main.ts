@@ -6,8 +6,7 @@
  */
 import { dirname } from "@std/path/posix/dirname";
 import { errorText } from "../core/errors.ts";
-import { configText, mergeConfigs, readConfig } from "./merge_config.ts";
-import { OFFERED } from "./offered.ts";
+import { configText, mergeConfigs, OFFERED, readConfig } from "./merge_config.ts";
 import { PackError } from "./pack_error.ts";
 
 const [users, merged, own] = Deno.args;

@@ -4,13 +4,11 @@ import { resolve } from "@std/path/posix/resolve";
 import { errorText } from "../core/errors.ts";
 import { PACKED_REGISTRY } from "../core/packed.ts";
 import { FURU_VERSION } from "../core/version.ts";
-import { archiveOf, concat, sha256Bytes } from "./archive.ts";
-import { checkPackable } from "./check_packable.ts";
+import { archiveOf, concat, sha256Bytes, UNPACK_CODE } from "./archive.ts";
 import { collect, type CollectOptions } from "./collect.ts";
 import { headerText, type Piece } from "./header.ts";
 import { CACHE_FOLDER, CONFIG_FILE, FURU_FOLDER } from "./layout.ts";
 import { PackError } from "./pack_error.ts";
-import { UNPACK_CODE } from "./unpack_code.ts";
 
 /** Options of {@link pack}. */
 export interface PackOptions extends CollectOptions {
@@ -82,6 +80,27 @@ export async function pack(options: PackOptions): Promise<PackedFile> {
   const whole = concat([header, ...parts, end]);
   await write(path, whole);
   return { path, size: whole.length, files: files.length };
+}
+
+/**
+ * Refuses to pack where that makes no program that could run.
+ *
+ * @param build The Deno that would be packed. @default this one
+ * @throws {PackError} in a compiled program, which has no whole Deno to give away, and anywhere but on Linux.
+ */
+export function checkPackable(
+  { os, standalone }: Pick<typeof Deno.build, "os" | "standalone"> = Deno.build,
+): void {
+  if (standalone) {
+    throw new PackError(
+      "Cannot pack as this program was compiled and has no whole Deno in it: use 'deno run'",
+    );
+  }
+  if (os !== "linux") {
+    throw new PackError(
+      `Cannot pack on ${os} as a packed file holds the Deno that makes it, and starts on Linux only: pack on Linux, or use 'deno compile'`,
+    );
+  }
 }
 
 /** The digest of the shell part, in hex, stands at the end of the file, since nothing can hold its own. */

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { fromFileUrl } from "@std/path/from-file-url";
 import { toFileUrl } from "@std/path/to-file-url";
 import { join } from "@std/path/join";
-import { graphProblems } from "../../lib/pack/check_graph.ts";
+import { graphProblems } from "../../lib/pack/compile.ts";
 import { importMapOf } from "../../lib/pack/import_map.ts";
 import { FURU_URL } from "../../lib/core/furu_url.ts";
 import { places } from "../../lib/pack/layout.ts";

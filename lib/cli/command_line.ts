@@ -4,8 +4,7 @@ import { UsageError } from "../core/errors.ts";
 import { didYouMean } from "../core/nearest.ts";
 import { commands, type LazyCommand } from "./commands/commands.ts";
 import type { Engine } from "./program/engine.ts";
-import type { FlagValues } from "./program/flag.ts";
-import { type GlobalFlags, globalFlags } from "./program/global_flags.ts";
+import { type FlagValues, type GlobalFlags, globalFlags } from "./program/flag.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import type { Io } from "./program/io.ts";
 import { parseFlags } from "./parse_flags.ts";
@@ -80,7 +79,7 @@ function isAboutProgram(args: readonly string[]): boolean {
 
 async function noCommand(args: readonly string[], program: Program, io: Io): Promise<number> {
   if (args.includes("--version") || args.includes("-V")) {
-    io.out((await import("./version.ts")).versionText());
+    io.out(await versionText());
     return 0;
   }
   const { flags } = parseFlags(args, globalFlags);
@@ -90,6 +89,13 @@ async function noCommand(args: readonly string[], program: Program, io: Io): Pro
   }
   io.err(programHelp(program, shown));
   return 2;
+}
+
+/** The versions of furu and of what it runs on. */
+async function versionText(): Promise<string> {
+  const { FURU_VERSION } = await import("../core/version.ts");
+  const { deno, v8, typescript } = Deno.version;
+  return `furu ${FURU_VERSION} (deno ${deno}, v8 ${v8}, typescript ${typescript}, ${Deno.build.target})\n`;
 }
 
 async function help(args: readonly string[], program: Program, io: Io): Promise<number> {

@@ -1,7 +1,6 @@
 import { table } from "../ui/table.ts";
 import type { AnyCommand } from "./program/command.ts";
-import type { Flags } from "./program/flag.ts";
-import { globalFlags } from "./program/global_flags.ts";
+import { type Flags, globalFlags } from "./program/flag.ts";
 import type { Program } from "./program/program.ts";
 
 /** What the list of commands says about one. */

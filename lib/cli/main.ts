@@ -1,4 +1,4 @@
-import { takeComputeOrder } from "../core/environment.ts";
+import { type ComputeOrder, takeComputeOrder } from "../core/environment.ts";
 import type { Engine } from "./program/engine.ts";
 import type { Io } from "./program/io.ts";
 import type { Program } from "./program/program.ts";
@@ -26,7 +26,7 @@ export async function main(options: MainOptions): Promise<number> {
   try {
     // What computes artifacts for a run: started by furu alone, and often. Nothing else is loaded for it.
     const order = takeComputeOrder();
-    if (order !== undefined) return await (await import("./compute.ts")).compute(order);
+    if (order !== undefined) return await compute(order);
     if (args[0] === "job") return await (await import("./job.ts")).job(args.slice(1));
     const { runCommandLine } = await import("./command_line.ts");
     return await runCommandLine({
@@ -49,6 +49,15 @@ export async function main(options: MainOptions): Promise<number> {
       verbose: args.includes("--verbose") || await logsDebug(),
     });
   }
+}
+
+/** The computing process of a supervisor takes one task after another until that ends it, or is gone. */
+async function compute({ socket, token }: ComputeOrder): Promise<never> {
+  const [{ runChild }, { computeTask }] = await Promise.all([
+    import("../worker/child/child.ts"),
+    import("../worker/child/compute_task.ts"),
+  ]);
+  return await runChild({ socket, token, compute: computeTask });
 }
 
 /** Is everything logged that helps to find faults? Then errors are shown with their stacks. */

@@ -71,7 +71,6 @@ export async function compile({ output, target, say }: CompileOptions): Promise<
 
 /** What is loaded by its URL alone, and would be missed last: in the middle of a run. */
 const NEEDED = [
-  "lib/cli/compute.ts",
   "lib/cli/job.ts",
   "lib/worker/child/child.ts",
   "lib/worker/child/compute_task.ts",

@@ -1,7 +1,7 @@
 import { UsageError } from "../../core/errors.ts";
 import { defineCommand } from "../program/command.ts";
 import { choiceFlag, optionalChoiceFlag } from "../program/flag.ts";
-import { forceFlag, forceOption } from "./force_flag.ts";
+import { forceFlag, forceOption } from "./run_flags.ts";
 import { planDot, planMermaid } from "../view/plan_graph_text.ts";
 import { planJson, planTable, planTree } from "../view/plan_view.ts";
 import { exampleTarget, loadTarget, targetArgs } from "../roots/target.ts";

@@ -7,9 +7,10 @@ import {
   valueFlag,
   wholeNumber,
 } from "../program/flag.ts";
-import { forceFlag, forceOption } from "./force_flag.ts";
 import {
   checkTogether,
+  forceFlag,
+  forceOption,
   parseSeconds,
   parseWindow,
   parseWorkers,

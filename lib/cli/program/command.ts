@@ -1,5 +1,4 @@
-import type { Flags, FlagValues } from "./flag.ts";
-import type { GlobalFlags } from "./global_flags.ts";
+import type { Flags, FlagValues, GlobalFlags } from "./flag.ts";
 import type { Io } from "./io.ts";
 import type { Program } from "./program.ts";
 import type { Engine } from "./engine.ts";

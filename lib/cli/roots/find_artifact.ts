@@ -3,9 +3,8 @@ import { didYouMean } from "../../core/nearest.ts";
 import type { Artifact, TaskDefinition } from "../../task/artifact/artifact.ts";
 import type { Engine } from "../program/engine.ts";
 import type { Io } from "../program/io.ts";
-import { type LoadedModule, loadModule, moduleRoots, rootsOf } from "./load_roots.ts";
+import { type LoadedModule, loadModule, moduleRoots, rootsOf, taskDefinition } from "./load_roots.ts";
 import type { Program } from "../program/program.ts";
-import { taskDefinition } from "./task_definition.ts";
 
 /** What {@link findArtifact} needs of a command's input. */
 export interface FindArtifactInput {

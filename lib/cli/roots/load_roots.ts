@@ -8,9 +8,8 @@ import { furuGlobals } from "../../core/globals.ts";
 import { didYouMean } from "../../core/nearest.ts";
 import { packed, PACKED_REGISTRY } from "../../core/packed.ts";
 import { findUpward } from "../../core/paths.ts";
-import { type Artifact, isArtifact } from "../../task/artifact/artifact.ts";
+import { type Artifact, isArtifact, type TaskDefinition } from "../../task/artifact/artifact.ts";
 import { oneLine, truncate } from "../../ui/text.ts";
-import { taskDefinition } from "./task_definition.ts";
 
 /** The user's module threw while it was imported: the cause says where. */
 export class ModuleLoadError extends FuruError {}
@@ -87,6 +86,14 @@ export async function rootsOf(value: unknown, what: string): Promise<Artifact[]>
   const roots: Artifact[] = [];
   collect(given, what, roots);
   return roots;
+}
+
+/** The definition of a value that is a task, whichever copy of furu made it; `undefined` for anything else. */
+export function taskDefinition(value: unknown): TaskDefinition | undefined {
+  if (typeof value !== "function" || !("definition" in value)) return undefined;
+  const definition = value.definition as Partial<TaskDefinition> | null | undefined;
+  const isOne = typeof definition?.name === "string" && typeof definition.create === "function";
+  return isOne ? definition as TaskDefinition : undefined;
 }
 
 function collect(value: unknown, what: string, into: Artifact[]): void {

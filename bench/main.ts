@@ -25,7 +25,7 @@ import { scheduleBench } from "./schedule.ts";
 import { slurmBench } from "./slurm.ts";
 import { startupBench } from "./startup.ts";
 import { storedBench } from "./stored.ts";
-import { markdownTable } from "./table.ts";
+import { benchTable } from "./table.ts";
 import { tinyBench } from "./tiny.ts";
 
 const BENCHES: readonly Bench[] = [
@@ -85,7 +85,7 @@ async function main(args: readonly string[]): Promise<number> {
     }
   }
   if (quick) notes.push("made with --quick: these figures are not to be trusted");
-  console.log([...head, "", markdownTable(rows), "", ...notes.map((note) => `- ${note}`)].join("\n"));
+  console.log([...head, "", benchTable(rows), "", ...notes.map((note) => `- ${note}`)].join("\n"));
   return failed ? 1 : 0;
 }
 

@@ -43,10 +43,20 @@ const LEVELS: readonly string[][] = [
 ];
 const MAX_LINES = 400;
 const MAX_LINES_OF_CLI = 40;
+const MAX_FILES = 15;
+/** A shorter file is a fragment of the one that uses it, unless so many import it. */
+const MIN_LINES = 15;
+const IMPORTERS_OF_SHORT = 3;
+/** Folders that may hold more files, and why. */
+const LARGE_FOLDERS: Readonly<Record<string, string>> = {};
+/** Files that may be short though hardly any file imports them, and why. */
+const SHORT_FILES: Readonly<Record<string, string>> = {};
 
 interface SourceFile {
   /** Paths of the project's files that it imports, `import type`, re-exports and `import("...")` included. */
   imports: string[];
+  /** Names that it declares and exports; what it only passes on is not among them. */
+  exports: string[];
   lines: number;
 }
 
@@ -75,6 +85,7 @@ async function readSources(root: string, paths: string[]): Promise<Sources> {
     const text = await Deno.readTextFile(join(root, path));
     sources[path] = {
       lines: text.trimEnd().split("\n").length,
+      exports: [...new Set([...text.matchAll(EXPORTED)].map(([, name]) => name as string))],
       imports: dependencies.flatMap(({ code, type }) => {
         const target = (code ?? type)?.specifier;
         // What is imported as data (the version in deno.json) is no part of the levels.
@@ -86,6 +97,10 @@ async function readSources(root: string, paths: string[]): Promise<Sources> {
   }
   return sources;
 }
+
+/** A declaration that is exported; overloads and a type beside a value of one name are one. */
+const EXPORTED =
+  /^export (?:default )?(?:declare )?(?:abstract )?(?:async )?(?:function\*?|class|const|let|interface|type|enum) (\w+)/gm;
 
 interface InfoModule {
   specifier: string;
@@ -110,7 +125,14 @@ function place(path: string): { folder: string; level: number } | undefined {
 
 /** All that is wrong with the files, in words. */
 function violations(sources: Sources): string[] {
-  return [...sizeViolations(sources), ...edgeViolations(sources), ...cycles(sources)];
+  return [
+    ...sizeViolations(sources),
+    ...folderViolations(sources),
+    ...shortViolations(sources),
+    ...nameViolations(sources),
+    ...edgeViolations(sources),
+    ...cycles(sources),
+  ];
 }
 
 function sizeViolations(sources: Sources): string[] {
@@ -118,6 +140,43 @@ function sizeViolations(sources: Sources): string[] {
     const limit = path === "cli.ts" ? MAX_LINES_OF_CLI : MAX_LINES;
     return lines > limit ? [`${path} has ${lines} lines, ${limit} are allowed`] : [];
   });
+}
+
+function folderViolations(sources: Sources): string[] {
+  const counts = new Map<string, number>();
+  for (const path of Object.keys(sources)) {
+    const folder = dirname(path);
+    if (folder !== ".") counts.set(folder, (counts.get(folder) ?? 0) + 1);
+  }
+  return [...counts].flatMap(([folder, count]) =>
+    count > MAX_FILES && !(folder in LARGE_FOLDERS)
+      ? [`${folder} has ${count} files, ${MAX_FILES} are allowed`]
+      : []
+  );
+}
+
+function shortViolations(sources: Sources): string[] {
+  const importers = new Map<string, number>();
+  for (const { imports } of Object.values(sources)) {
+    for (const target of new Set(imports)) importers.set(target, (importers.get(target) ?? 0) + 1);
+  }
+  return Object.entries(sources).flatMap(([path, { lines }]) => {
+    const count = importers.get(path) ?? 0;
+    const isFine = lines >= MIN_LINES || count >= IMPORTERS_OF_SHORT || !path.startsWith("lib/");
+    return isFine || path in SHORT_FILES
+      ? []
+      : [`${path} has ${lines} lines and ${count} importers: it belongs into the file that uses it`];
+  });
+}
+
+function nameViolations(sources: Sources): string[] {
+  const places = new Map<string, string[]>();
+  for (const [path, { exports }] of Object.entries(sources)) {
+    for (const name of exports) places.set(name, [...(places.get(name) ?? []), path]);
+  }
+  return [...places].flatMap(([name, paths]) =>
+    paths.length > 1 ? [`${name} is exported by ${paths.join(" and ")}`] : []
+  );
 }
 
 function edgeViolations(sources: Sources): string[] {
@@ -149,10 +208,10 @@ function cycles(sources: Sources): string[] {
   return found;
 }
 
-const file = (...imports: string[]): SourceFile => ({ imports, lines: 100 });
+const file = (...imports: string[]): SourceFile => ({ imports, exports: [], lines: 100 });
 
 describe("the architecture", () => {
-  it("lets imports go only to lower levels or within a folder, without cycles, in short files", async () => {
+  it("lets imports go only to lower levels or within a folder, without cycles, in files and folders of a fair size", async () => {
     const paths: string[] = [];
     for await (const { path } of walk(join(repository, "lib"), { exts: [".ts"], includeDirs: false })) {
       paths.push(relative(repository, path));
@@ -175,10 +234,10 @@ describe("the architecture", () => {
       };
       for (const [path, text] of Object.entries(modules)) await Deno.writeTextFile(join(root, path), text);
       assertEquals(await readSources(root, Object.keys(modules)), {
-        "a.ts": { imports: ["b.ts", "c.ts"], lines: 3 },
-        "b.ts": { imports: ["d.ts", "c.ts"], lines: 3 },
-        "c.ts": { imports: ["d.ts"], lines: 2 },
-        "d.ts": { imports: [], lines: 2 },
+        "a.ts": { imports: ["b.ts", "c.ts"], exports: ["a"], lines: 3 },
+        "b.ts": { imports: ["d.ts", "c.ts"], exports: ["b"], lines: 3 },
+        "c.ts": { imports: ["d.ts"], exports: ["C", "load"], lines: 2 },
+        "d.ts": { imports: [], exports: ["d"], lines: 2 },
       });
     } finally {
       await Deno.remove(root, { recursive: true });
@@ -190,7 +249,7 @@ describe("violations()", () => {
   it("finds none where all imports go down", () => {
     const sources = {
       "mod.ts": file("lib/run/get/get.ts", "lib/core/errors.ts"),
-      "cli.ts": { imports: ["lib/cli/main.ts"], lines: 40 },
+      "cli.ts": { imports: ["lib/cli/main.ts"], exports: [], lines: 40 },
       "lib/cli/main.ts": file("lib/cli/commands/run.ts", "links/cli/parse_args.ts"),
       "lib/cli/commands/run.ts": file("lib/run/get/get.ts"),
       "lib/run/get/get.ts": file("lib/store/store.ts"),
@@ -238,10 +297,38 @@ describe("violations()", () => {
   });
 
   it("finds a file that is too long, with a smaller limit for cli.ts", () => {
-    const long = { "lib/core/a.ts": { imports: [], lines: 401 }, "cli.ts": { imports: [], lines: 41 } };
+    const long = {
+      "lib/core/a.ts": { ...file(), lines: 401 },
+      "cli.ts": { ...file(), lines: 41 },
+    };
     assertEquals(violations(long), [
       "lib/core/a.ts has 401 lines, 400 are allowed",
       "cli.ts has 41 lines, 40 are allowed",
+    ]);
+  });
+
+  it("finds a folder with too many files; those of folders inside of it are not counted", () => {
+    const numbers = Array.from({ length: MAX_FILES }, (_, i) => i);
+    const full = Object.fromEntries(numbers.map((i) => [`lib/core/a${i}.ts`, file()]));
+    assertEquals(violations({ ...full, "lib/core/json/b.ts": file() }), []);
+    assertEquals(violations({ ...full, "lib/core/b.ts": file() }), [
+      "lib/core has 16 files, 15 are allowed",
+    ]);
+  });
+
+  it("finds a file that is shorter than it should be, unless three others import it", () => {
+    const short = { ...file(), lines: 14 };
+    const users = ["b", "c", "d"].map((name) => [`lib/core/${name}.ts`, file("lib/core/a.ts")] as const);
+    assertEquals(violations({ "lib/core/a.ts": short, ...Object.fromEntries(users) }), []);
+    assertEquals(violations({ "lib/core/a.ts": short, ...Object.fromEntries(users.slice(1)) }), [
+      "lib/core/a.ts has 14 lines and 2 importers: it belongs into the file that uses it",
+    ]);
+  });
+
+  it("finds a name that two files export", () => {
+    const both = { ...file(), exports: ["judge"] };
+    assertEquals(violations({ "lib/core/a.ts": both, "lib/task/b.ts": both }), [
+      "judge is exported by lib/core/a.ts and lib/task/b.ts",
     ]);
   });
 });

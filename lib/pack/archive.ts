@@ -1,3 +1,5 @@
+import { concat } from "@std/bytes/concat";
+
 /** A file of the archive. */
 export interface ArchiveFile {
   /** Where it goes, relative to the folder that is unpacked into. */
@@ -16,17 +18,6 @@ export function archiveOf(files: readonly ArchiveFile[]): Uint8Array<ArrayBuffer
     new TextEncoder().encode(`${JSON.stringify(index)}\n`),
     ...sorted.map(({ bytes }) => bytes),
   ]);
-}
-
-/** Bytes one after another. */
-export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 /** The SHA-256 of bytes, as 64 hex digits. */

@@ -1,3 +1,4 @@
+import { lastIndexOfNeedle } from "@std/bytes/last-index-of-needle";
 import { join } from "@std/path/posix/join";
 import { toFileUrl } from "@std/path/posix/to-file-url";
 import { z } from "zod";
@@ -149,13 +150,6 @@ export async function moduleBytes(
   const bytes = await Deno.readFile(local);
   if (url.startsWith("file:")) return bytes;
   const mark = new TextEncoder().encode("\n// denoCacheMetadata=");
-  const start = lastIndexOf(bytes, mark);
+  const start = lastIndexOfNeedle(bytes, mark);
   return start < 0 ? bytes : bytes.slice(0, start);
-}
-
-function lastIndexOf(bytes: Uint8Array, part: Uint8Array): number {
-  for (let at = bytes.length - part.length; at >= 0; at--) {
-    if (part.every((byte, index) => bytes[at + index] === byte)) return at;
-  }
-  return -1;
 }

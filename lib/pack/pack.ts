@@ -1,10 +1,11 @@
+import { concat } from "@std/bytes/concat";
 import { basename } from "@std/path/posix/basename";
 import { dirname } from "@std/path/posix/dirname";
 import { resolve } from "@std/path/posix/resolve";
 import { errorText } from "../core/errors.ts";
 import { PACKED_REGISTRY } from "../core/packed.ts";
 import { FURU_VERSION } from "../core/version.ts";
-import { archiveOf, concat, sha256Bytes, UNPACK_CODE } from "./archive.ts";
+import { archiveOf, sha256Bytes, UNPACK_CODE } from "./archive.ts";
 import { collect, type CollectOptions } from "./collect.ts";
 import { headerText, type Piece } from "./header.ts";
 import { CACHE_FOLDER, CONFIG_FILE, FURU_FOLDER } from "./layout.ts";

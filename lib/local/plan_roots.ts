@@ -1,7 +1,7 @@
 import { type Plan, plan as planWith } from "../plan/graph.ts";
 import { currentContext } from "../run/context.ts";
 import { defaultRuntime } from "../run/default_runtime.ts";
-import { forcedNodes } from "../schedule/forced.ts";
+import { forcedByUser } from "../plan/forced.ts";
 import { storeStatus, type StoreStatusOptions } from "../schedule/status_source.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 import { rootsOf } from "../schedule/check_options.ts";
@@ -27,7 +27,7 @@ export async function plan(
 ): Promise<Plan> {
   const runtime = currentContext()?.runtime ?? defaultRuntime();
   // No record carries an empty run's id: everything that is forced is still to be done.
-  const forced = forcedNodes(runtime, options.force ?? runtime.config.alwaysRerun, "");
+  const forced = forcedByUser(runtime.store, options.force ?? runtime.config.alwaysRerun, "");
   return await planWith(rootsOf(roots), storeStatus(runtime, { isOver }), {
     ...(forced === undefined ? {} : { forced }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),

@@ -8,7 +8,8 @@ import { refuseWhileLoading } from "../run/get/loading.ts";
 import { refuseInside } from "../run/refuse_inside.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { drive } from "../schedule/drive.ts";
-import { forcedNodes, keptText } from "../schedule/forced.ts";
+import { forcedByUser } from "../plan/forced.ts";
+import { keptText } from "../plan/kept.ts";
 import { storeStatus } from "../schedule/status_source.ts";
 import { runReporter } from "../schedule/run_reporter.ts";
 import { type Window, windowSize } from "../schedule/window.ts";
@@ -23,7 +24,7 @@ import { checkPermissions } from "../core/permissions.ts";
 import { checkSelfStart } from "../worker/child/check_self_start.ts";
 import { ProcessComputer } from "../worker/process_computer.ts";
 import { workerLimits } from "./worker_limits.ts";
-import { withSignals } from "../schedule/signals.ts";
+import { interruptibleRun } from "../core/system/interrupts.ts";
 
 /** Options of {@link runLocal}. */
 export interface RunLocalOptions {
@@ -97,7 +98,7 @@ export async function runLocal(
   const runId = `local-${new Date().toISOString().replaceAll(/[:.]/g, "")}-${
     runtime.machine.randomId().slice(0, 6)
   }`;
-  const forced = forcedNodes(runtime, options.force ?? config.alwaysRerun, runId);
+  const forced = forcedByUser(runtime.store, options.force ?? config.alwaysRerun, runId);
   const planOptions = forced === undefined ? {} : { forced };
   const source = storeStatus(runtime);
   const todo = await plan(rootsOf(roots), source, {
@@ -118,7 +119,7 @@ export async function runLocal(
       "interrupted: tasks that run are told to stop and get a few seconds for it; Ctrl-C again ends them at once";
     reporter.sink({ type: "message", level: "warn", text, at: runtime.machine.clock.now() });
   };
-  return await withSignals(options.signal, onInterrupt, async (signal, onKill) => {
+  return await interruptibleRun(options.signal, onInterrupt, async (signal, onKill) => {
     // Here, since after a signal this process ends before `runLocal` does.
     using _ = reporter;
     const computer = options.isolation === "inline"

@@ -9,7 +9,7 @@ import { makeQueue } from "../queue/make_queue.ts";
 import { queuePaths } from "../queue/layout.ts";
 import type { Runtime } from "../run/runtime.ts";
 import type { RunReporter } from "../schedule/run_reporter.ts";
-import { keptText } from "../schedule/forced.ts";
+import { keptText } from "../plan/kept.ts";
 import { snapshotUrl } from "../snapshot/layout.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 import { plural } from "../ui/text.ts";

@@ -8,9 +8,9 @@ import { systemRuntime } from "../run/default_runtime.ts";
 import { refuseWhileLoading } from "../run/get/loading.ts";
 import { refuseInside } from "../run/refuse_inside.ts";
 import type { Runtime } from "../run/runtime.ts";
-import { keptText } from "../schedule/forced.ts";
+import { keptText } from "../plan/kept.ts";
 import { runReporter } from "../schedule/run_reporter.ts";
-import { withSignals } from "../schedule/signals.ts";
+import { interruptibleRun } from "../core/system/interrupts.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 import { failureReport } from "../ui/report.ts";
 import { plural } from "../ui/text.ts";
@@ -62,7 +62,7 @@ export async function runSlurm(
       "interrupted: this run is being stopped; Ctrl-C again leaves at once, perhaps with jobs left in Slurm";
     tell({ runtime, onEvent: reporter.sink }, "warn", text);
   };
-  return await withSignals(options.signal, onInterrupt, async (signal, onKill) => {
+  return await interruptibleRun(options.signal, onInterrupt, async (signal, onKill) => {
     using _ = reporter;
     if (options.mode !== "dag") {
       return await runPool(runtime, roots, { options, config, entry, client, reporter, signal, onKill });

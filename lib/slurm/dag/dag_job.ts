@@ -4,7 +4,7 @@ import { systemMachine } from "../../core/system/system_machine.ts";
 import type { NodeState, StatusSource } from "../../plan/status.ts";
 import { plan } from "../../plan/graph.ts";
 import { systemRuntime } from "../../run/default_runtime.ts";
-import { poolForced } from "../../remote/pool_forced.ts";
+import { forcedNodes } from "../../plan/forced.ts";
 import { learnParams, remoteArtifacts } from "../../remote/remote_artifact.ts";
 import { endLogged } from "../../run/end_logged.ts";
 import type { Runtime } from "../../run/runtime.ts";
@@ -150,7 +150,7 @@ async function work(context: JobContext): Promise<number> {
 async function compute(context: JobContext, artifact: Artifact): Promise<number> {
   const { dir, run, runtime, slurm, signals, client, node, computer } = context;
   const { signal } = signals;
-  const forced = poolForced(runtime, run);
+  const forced = forcedNodes(runtime.store, run);
   await using progress = new JobProgress(runtime, dir, node.hash);
   using reporter = runReporter("runSlurm", { progress: "plain", onEvent: progress.sink });
   const source = onlyThis(artifact);

@@ -1,3 +1,4 @@
+import { aSignal, checkOptions, namesOfTasks, type OptionChecks } from "../core/options.ts";
 import { type Plan, plan as planWith } from "../plan/graph.ts";
 import { currentContext } from "../run/context.ts";
 import { defaultRuntime } from "../run/default_runtime.ts";
@@ -14,6 +15,8 @@ export interface PlanRootsOptions {
   signal?: AbortSignal;
 }
 
+const OPTIONS: OptionChecks<PlanRootsOptions> = { force: namesOfTasks, signal: aSignal };
+
 /**
  * What it takes to get the roots: what `plan` of users does, without the schedulers that it can ask.
  *
@@ -25,6 +28,7 @@ export async function plan(
   options: PlanRootsOptions = {},
   isOver: StoreStatusOptions["isOver"] = () => Promise.resolve(false),
 ): Promise<Plan> {
+  checkOptions("plan", options, OPTIONS);
   const runtime = currentContext()?.runtime ?? defaultRuntime();
   // No record carries an empty run's id: everything that is forced is still to be done.
   const forced = forcedByUser(runtime.store, options.force ?? runtime.config.alwaysRerun, "");

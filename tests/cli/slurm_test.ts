@@ -18,7 +18,7 @@ function engine() {
     asked,
     runSlurm: (_: unknown, options: SlurmRunOptions) => {
       asked.push(options);
-      return Promise.resolve(options.wait ? summaryOf() : RUN);
+      return Promise.resolve(options.detach ? RUN : summaryOf());
     },
   };
 }
@@ -34,7 +34,7 @@ describe("furu run", () => {
     const [{ entry: _, ...options } = {} as SlurmRunOptions] = asked;
     assertEquals(options, {
       mode: "dag",
-      wait: true,
+      detach: false,
       maxComputeRetries: 1,
       retryFailed: false,
       progress: "quiet",
@@ -47,10 +47,10 @@ describe("furu run", () => {
     ) {
       const { asked, runSlurm } = engine();
       const { code, err } = await furu(["run", ...args], { runSlurm });
-      assertEquals({ code, mode: asked[0]?.mode, wait: asked[0]?.wait }, {
+      assertEquals({ code, mode: asked[0]?.mode, detach: asked[0]?.detach }, {
         code: 0,
         mode: "pool",
-        wait: true,
+        detach: false,
       }, err);
     }
   });
@@ -58,7 +58,7 @@ describe("furu run", () => {
   it("--slurm hands its flags to the pool", async () => {
     const { asked, runSlurm } = engine();
     const flags = [
-      "--max-workers",
+      "--workers",
       "gpu=2,default=8",
       "--window",
       "dfs",
@@ -74,10 +74,10 @@ describe("furu run", () => {
     const [{ entry: _, ...options } = {} as SlurmRunOptions] = asked;
     assertEquals(options, {
       mode: "pool",
-      wait: true,
+      detach: false,
       keepGoing: true,
       maxWorkers: { gpu: 2, default: 8 },
-      windowSize: "dfs",
+      window: "dfs",
       idleTimeoutSec: 0,
       tasksPerWorker: 3,
       launcher: "srun",
@@ -118,7 +118,7 @@ describe("furu run", () => {
         [["--slurm", "--isolation", "inline"], "Cannot use --isolation with --slurm pool"],
         [["--idle-timeout", "5"], "Cannot use --idle-timeout without --slurm"],
         [["--slurm", "--detach", "--launcher", "srun"], "Cannot use --detach with --launcher srun"],
-        [["--workers", "2", "--max-workers", "2"], "they are the same"],
+        [["--max-workers", "2"], "Unknown option --max-workers: its name is --workers"],
         [["--slurm", "--idle-timeout", "soon"], "seconds from 0 are needed: current value is 'soon'"],
       ] as const
     ) {

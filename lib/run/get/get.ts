@@ -7,6 +7,7 @@ import {
   StoreError,
 } from "../../core/errors.ts";
 import { countsForRun, isForced } from "../../plan/forced.ts";
+import { aBoolean, aSignal, checkOptions, type OptionChecks } from "../../core/options.ts";
 import { releaseClaim } from "../../store/claims/attempt_end.ts";
 import { type Claim, tryClaim } from "../../store/claims/claim.ts";
 import { readEnds } from "../../store/results/ends.ts";
@@ -43,6 +44,9 @@ export interface GetOptions {
   signal?: AbortSignal;
 }
 
+const OPTIONS: OptionChecks<GetOptions> = { force: aBoolean, signal: aSignal };
+const NO_OPTIONS: GetOptions = {};
+
 /**
  * The value of an artifact: loaded when it is stored, else computed (its dependencies through their own `get`), or
  * waited for while somebody else computes it. Always the stored form, so that the first call returns what every later
@@ -70,8 +74,12 @@ export interface GetOptions {
  * const run = async () => (await get(Square({ x: 3 }))) + 1;
  * ```
  */
-export async function get<A extends Artifact>(artifact: A, options: GetOptions = {}): Promise<Value<A>> {
+export async function get<A extends Artifact>(
+  artifact: A,
+  options: GetOptions = NO_OPTIONS,
+): Promise<Value<A>> {
   refuseWhileLoading("get");
+  if (options !== NO_OPTIONS) checkOptions("get", options, OPTIONS);
   const context = currentContext();
   return await getWith(context?.runtime ?? defaultRuntime(), context, artifact, options) as Value<A>;
 }

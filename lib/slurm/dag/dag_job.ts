@@ -118,11 +118,11 @@ async function work(context: JobContext): Promise<number> {
   const { dir, run, node, runtime, slurm, signals } = context;
   const paths = runtime.store.paths(node);
   // Slurm begins a job again by itself when its node fails, however often that was.
-  const { preemptMax } = run.config;
-  if (slurm.restarts > preemptMax) {
+  const { maxPreemptRetries } = run.config;
+  if (slurm.restarts > maxPreemptRetries) {
     const error = `its job was begun again ${
       plural(slurm.restarts, "time")
-    }; at most ${preemptMax} (preemptMax) count`;
+    }; at most ${maxPreemptRetries} (maxPreemptRetries) count`;
     console.error(`${label(node)}: ${error}`);
     await endUnbegun(context, { kind: "failed", failure: "lost", error });
     return 1;

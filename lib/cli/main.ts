@@ -3,8 +3,8 @@ import type { Engine } from "./program/engine.ts";
 import type { Io } from "./program/io.ts";
 import type { Program } from "./program/program.ts";
 
-/** Options of {@link main}; all but `args` are for scripts and tests. */
-export interface MainOptions {
+/** Options of {@link runFuru}; all but `args` are for scripts and tests. */
+export interface RunFuruOptions {
   /** The command line, without the program. */
   args: readonly string[];
   /** Which program it is. @default `furu` */
@@ -20,7 +20,7 @@ export interface MainOptions {
  *
  * @returns The exit code: 0, 1 when something failed, 2 for wrong use, 130 or 143 when stopped by a signal.
  */
-export async function main(options: MainOptions): Promise<number> {
+export async function runFuru(options: RunFuruOptions): Promise<number> {
   const { args } = options;
   let used: string | undefined;
   try {

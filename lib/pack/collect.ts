@@ -13,7 +13,7 @@ import { runDeno } from "../core/system/run_deno.ts";
 import type { ArchiveFile } from "./archive.ts";
 import { importMapOf } from "./import_map.ts";
 import { CONFIG_FILE, FURU_FOLDER, places } from "./layout.ts";
-import { configText, mergeConfigs, OFFERED, readConfig, type Resolution } from "./merge_config.ts";
+import { configText, mergeConfigs, type ModuleResolution, OFFERED, readConfig } from "./merge_config.ts";
 import { type GraphModule, moduleBytes, moduleGraph } from "./module_graph.ts";
 import { npmFiles } from "./npm_files.ts";
 import { PackError } from "./pack_error.ts";
@@ -57,7 +57,7 @@ export async function collect(options: CollectOptions): Promise<Collected> {
   const pipeline = options.pipeline === undefined ? undefined : await pipelineUrl(options.pipeline);
   const included = await filesBelow((options.include ?? []).map((path) => resolve(path)));
   let asModule = false;
-  let how: Pick<Resolution, "compilerOptions" | "unstable"> = {};
+  let how: Pick<ModuleResolution, "compilerOptions" | "unstable"> = {};
   if (pipeline !== undefined) {
     const users = await userConfig(folder.path, pipeline, furu);
     const roots = included.filter((path) => CODE.test(path)).map((path) => toFileUrl(path).href);
@@ -100,7 +100,7 @@ export async function collect(options: CollectOptions): Promise<Collected> {
 }
 
 /** How furu's own modules are resolved in this process. */
-function furuConfig(): Resolution {
+function furuConfig(): ModuleResolution {
   const path = packed()?.config ??
     (FURU_URL.startsWith("file:") ? join(fromFileUrl(FURU_URL), CONFIG_FILE) : undefined);
   const found = path === undefined ? { imports: {}, scopes: {}, links: [] } : readConfig(path);
@@ -109,7 +109,7 @@ function furuConfig(): Resolution {
 }
 
 /** The configuration that holds for the pipeline, with what it may use without saying so. @returns A path. */
-async function userConfig(folder: string, pipeline: string, furu: Resolution): Promise<string> {
+async function userConfig(folder: string, pipeline: string, furu: ModuleResolution): Promise<string> {
   const nearest = findUpward(dirname(fromFileUrl(pipeline)), ["deno.json", "deno.jsonc"]);
   const isFurus = nearest !== undefined && toFileUrl(`${nearest.dir}/`).href === FURU_URL;
   if (nearest === undefined || isFurus) return join(folder, "furu", CONFIG_FILE);
@@ -131,7 +131,7 @@ async function lockCopy(folder: string, pipeline: string): Promise<string | unde
   }
 }
 
-async function writeConfig(folder: string, name: string, resolution: Resolution): Promise<string> {
+async function writeConfig(folder: string, name: string, resolution: ModuleResolution): Promise<string> {
   const path = join(folder, name, CONFIG_FILE);
   await Deno.mkdir(dirname(path));
   await Deno.writeTextFile(path, configText(resolution));

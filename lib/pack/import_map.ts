@@ -1,5 +1,5 @@
 import type { GraphModule } from "./module_graph.ts";
-import type { Place } from "./layout.ts";
+import type { PlaceOf } from "./layout.ts";
 
 /**
  * The import map under which moved modules import what they imported before, as `scopes` of a `deno.json` in the folder
@@ -10,7 +10,7 @@ import type { Place } from "./layout.ts";
  */
 export function importMapOf(
   modules: Iterable<GraphModule>,
-  place: Place,
+  place: PlaceOf,
 ): Record<string, Record<string, string>> {
   const needed: { module: string; name: string; target: string }[] = [];
   for (const { url, imports } of modules) {
@@ -47,7 +47,7 @@ function nameOf(specifier: string, base: URL): string {
   return specifier;
 }
 
-function targetOf(target: string, place: Place): string | undefined {
+function targetOf(target: string, place: PlaceOf): string | undefined {
   // npm:/zod@4.6.7 is how Deno writes npm:zod@4.6.7 once it is resolved.
   if (target.startsWith("npm:")) return target.replace(/^npm:\/+/, "npm:");
   if (/^(file|https?|jsr):/.test(target)) {

@@ -12,7 +12,7 @@ export const CACHE_FOLDER = "deno_dir";
 export const CONFIG_FILE = "deno.json";
 
 /** Says where a module is below the folder that everything is unpacked into. */
-export type Place = (url: string) => string;
+export type PlaceOf = (url: string) => string;
 
 /**
  * Places for modules: furu's own in one folder, the user's in another with their paths among each other, remote ones by
@@ -20,7 +20,7 @@ export type Place = (url: string) => string;
  *
  * @param modules All modules and other files.
  */
-export function places(modules: Iterable<{ url: string; ending?: string }>): Place {
+export function places(modules: Iterable<{ url: string; ending?: string }>): PlaceOf {
   const endings = new Map([...modules].map(({ url, ending = "" }) => [url, ending]));
   const users = [...endings.keys()].filter((url) => url.startsWith("file:") && !url.startsWith(FURU_URL));
   const root = commonFolder(users.map(fromFileUrl));

@@ -22,7 +22,7 @@ const configSchema = mapSchema.extend({
 });
 
 /** The part of a Deno configuration that decides how modules are resolved; all paths in it are absolute. */
-export interface Resolution {
+export interface ModuleResolution {
   /** What names stand for. */
   imports: Record<string, string>;
   /** The same for modules below a URL. */
@@ -40,7 +40,7 @@ export interface Resolution {
  *
  * @throws {PackError} naming the file and what is wrong with it.
  */
-export function readConfig(path: string): Resolution {
+export function readConfig(path: string): ModuleResolution {
   const { importMap, links = [], compilerOptions, unstable, ...own } = read(path, configSchema);
   let map = absolute(own, path);
   if (importMap !== undefined && own.imports === undefined) {
@@ -68,11 +68,11 @@ export function readConfig(path: string): Resolution {
  * @param given The names that every pipeline may use without saying so.
  */
 export function mergeConfigs(
-  users: Resolution | undefined,
-  furu: Resolution,
+  users: ModuleResolution | undefined,
+  furu: ModuleResolution,
   folder: string,
   given: readonly string[],
-): Resolution {
+): ModuleResolution {
   const scope = `${toFileUrl(folder).href}/`;
   const offered = Object.fromEntries(
     given.flatMap((name) => furu.imports[name] === undefined ? [] : [[name, furu.imports[name]]]),
@@ -87,7 +87,7 @@ export function mergeConfigs(
 }
 
 /** The text of a `deno.json` that says this. */
-export function configText(resolution: Resolution): string {
+export function configText(resolution: ModuleResolution): string {
   return JSON.stringify({ ...resolution, nodeModulesDir: "none", lock: false }, undefined, 1);
 }
 
@@ -114,7 +114,7 @@ function read<T>(path: string, schema: z.ZodType<T>): T {
 function absolute(
   { imports = {}, scopes = {} }: z.infer<typeof mapSchema>,
   path: string,
-): Pick<Resolution, "imports" | "scopes"> {
+): Pick<ModuleResolution, "imports" | "scopes"> {
   const base = toFileUrl(path);
   const target = (text: string): string => {
     // Whatever is no path is a URL, or a name that the map itself resolves.

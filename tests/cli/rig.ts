@@ -2,7 +2,7 @@ import { fromFileUrl } from "@std/path/from-file-url";
 import type { ConfigOptions } from "../../lib/core/config.ts";
 import type { Engine, RunOptions } from "../../lib/cli/program/engine.ts";
 import { systemEngine } from "../../lib/cli/program/engine.ts";
-import { main } from "../../lib/cli/main.ts";
+import { runFuru } from "../../lib/cli/main.ts";
 import type { PlanView } from "../../lib/cli/view/plan_view.ts";
 import type { Program } from "../../lib/cli/program/program.ts";
 import type { Artifact } from "../../lib/task/artifact/artifact.ts";
@@ -53,6 +53,6 @@ export async function furu(args: readonly string[], options: RigOptions = {}): P
     width: undefined,
     cwd,
   };
-  outcome.code = await main({ args, io, engine, ...(program ? { program } : {}) });
+  outcome.code = await runFuru({ args, io, engine, ...(program ? { program } : {}) });
   return outcome;
 }

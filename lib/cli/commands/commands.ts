@@ -58,6 +58,6 @@ export const commands: readonly LazyCommand[] = [
     name: "worker",
     summary: "Take tasks from the queue of a run and compute them",
     hidden: true,
-    load: async () => (await import("./worker.ts")).workerCommand,
+    load: async () => (await import("./worker.ts")).furuWorkerCommand,
   },
 ];

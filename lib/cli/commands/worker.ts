@@ -3,7 +3,7 @@ import { defineCommand } from "../program/command.ts";
 import { valueFlag, wholeNumber } from "../program/flag.ts";
 
 /** `furu worker`: takes tasks from the queue of a run. Runs on Slurm start it themselves. */
-export const workerCommand = defineCommand({
+export const furuWorkerCommand = defineCommand({
   args: () => "",
   arity: () => ({ least: 0, most: 0 }),
   description: [

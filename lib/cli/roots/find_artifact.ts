@@ -3,7 +3,7 @@ import { didYouMean } from "../../core/nearest.ts";
 import type { Artifact, TaskDefinition } from "../../task/artifact/artifact.ts";
 import type { Engine } from "../program/engine.ts";
 import type { Io } from "../program/io.ts";
-import { type LoadedModule, loadModule, moduleRoots, rootsOf, taskDefinition } from "./load_roots.ts";
+import { collectRoots, type LoadedModule, loadModule, moduleRoots, taskDefinition } from "./load_roots.ts";
 import type { Program } from "../program/program.ts";
 
 /** What {@link findArtifact} needs of a command's input. */
@@ -29,7 +29,7 @@ export async function findArtifact(input: FindArtifactInput): Promise<Artifact> 
   const { args: [reference], flags: { set }, program: { script }, engine } = input;
   if (script) {
     if (reference !== undefined) return await applyTask(engine, await registeredTask(engine, reference), set);
-    return only(await rootsOf(script.roots, "the script's roots"), "the script's roots", set);
+    return only(await collectRoots(script.roots, "the script's roots"), "the script's roots", set);
   }
   const module = await loadModule(reference ?? "", input.io.cwd);
   const task = await moduleTask(engine, module);

@@ -70,7 +70,7 @@ export function moduleRoots(module: LoadedModule): Promise<Artifact[]> {
     throw new UsageError(`Cannot find ${what} in ${written}${hintExports(module, exportName)}`);
   }
   const what = exportName === "default" ? `the default export of ${written}` : `${written}#${exportName}`;
-  return rootsOf(exports[exportName], what);
+  return collectRoots(exports[exportName], what);
 }
 
 /**
@@ -80,7 +80,7 @@ export function moduleRoots(module: LoadedModule): Promise<Artifact[]> {
  * @param what What the value is, for errors.
  * @throws {UsageError} when it is anything else. What the function throws is passed on.
  */
-export async function rootsOf(value: unknown, what: string): Promise<Artifact[]> {
+export async function collectRoots(value: unknown, what: string): Promise<Artifact[]> {
   // A task is a function as well, but not one to call without parameters.
   const given = await (typeof value === "function" && !taskDefinition(value) ? value() : value);
   const roots: Artifact[] = [];

@@ -1,6 +1,6 @@
 import { UsageError } from "../../core/errors.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
-import { loadModule, moduleRoots, rootsOf } from "./load_roots.ts";
+import { collectRoots, loadModule, moduleRoots } from "./load_roots.ts";
 import type { Io } from "../program/io.ts";
 import type { Program } from "../program/program.ts";
 
@@ -16,7 +16,7 @@ export interface Target {
 export async function loadTarget(program: Program, args: readonly string[], io: Io): Promise<Target> {
   if (program.script) {
     const { url, roots } = program.script;
-    return { roots: await rootsOf(roots, `what ${program.name} gave to main()`), entry: url };
+    return { roots: await collectRoots(roots, `what ${program.name} gave to main()`), entry: url };
   }
   const [reference] = args;
   if (reference === undefined) {

@@ -16,13 +16,13 @@ const shown = commands.filter(({ hidden }) => !hidden);
 export interface CommandLineOptions {
   /** The command line, without the program. */
   args: readonly string[];
-  /** Which program it is. */
+  /** The program whose commands they are. */
   program: Program;
-  /** Where it writes. */
+  /** The streams that it writes to. */
   io: Io;
   /** The rest of furu. */
   engine: Engine;
-  /** Told which command it is, as soon as that is known. */
+  /** Called with the command's name, as soon as that is known. */
   onCommand: (name: string) => void;
 }
 
@@ -84,10 +84,10 @@ async function noCommand(args: readonly string[], program: Program, io: Io): Pro
   }
   const { flags } = parseFlags(args, globalFlags);
   if (flags.help) {
-    io.out(programHelp(program, shown, await tasksOf(program)));
+    io.out(programHelp(program, shown, helpWidth(io), await tasksOf(program)));
     return 0;
   }
-  io.err(programHelp(program, shown));
+  io.err(programHelp(program, shown, helpWidth(io)));
   return 2;
 }
 
@@ -100,15 +100,20 @@ async function versionText(): Promise<string> {
 
 async function help(args: readonly string[], program: Program, io: Io): Promise<number> {
   const [name] = args;
-  if (name === undefined) io.out(programHelp(program, shown, await tasksOf(program)));
+  if (name === undefined) io.out(programHelp(program, shown, helpWidth(io), await tasksOf(program)));
   else {
     const lazy = findCommand(name);
-    io.out(commandHelp(program, lazy, await lazy.load()));
+    io.out(commandHelp(program, lazy, await lazy.load(), helpWidth(io)));
   }
   return 0;
 }
 
-/** What there is to say of a script's own tasks. */
+/** Longer lines are hard to read, however wide the terminal is. */
+function helpWidth({ width = Infinity }: Io): number {
+  return Math.min(100, width);
+}
+
+/** Lines about a script's own tasks. */
 async function tasksOf(program: Program): Promise<string[]> {
   return program.script ? (await import("./task_help.ts")).taskLines() : [];
 }
@@ -131,7 +136,7 @@ async function runCommand(
   const command = await lazy.load();
   const wantsHelp = args.slice(0, endOfFlags(args)).some((arg) => arg === "--help" || arg === "-h");
   if (wantsHelp) {
-    io.out(commandHelp(program, lazy, command));
+    io.out(commandHelp(program, lazy, command, helpWidth(io)));
     return 0;
   }
   const parsed = parseFlags(args, { ...globalFlags, ...command.flags });

@@ -37,6 +37,26 @@ describe("furu", () => {
     });
   }
 
+  it("wraps its help to the terminal, and to 100 columns where there is none", async () => {
+    for (const [width, columns] of [[60, 60], [200, 100], [undefined, 100]] as const) {
+      for (const { name } of commands) {
+        const { out } = await furu([name, "--help"], width === undefined ? {} : { width });
+        const [head] = out.split("Examples:");
+        const texts = head!.split("\n").filter((line) => !line.startsWith("Usage:"));
+        assert(texts.slice(1).every((line) => line.length <= columns), out);
+      }
+    }
+    const { out } = await furu(["run", "--help"], { width: 60 });
+    assertStringIncludes(
+      out,
+      [
+        "      --isolation process|inline  Where tasks run: in worker",
+        "                                  processes (default) or in",
+        "                                  this one",
+      ].join("\n"),
+    );
+  });
+
   it("suggests the nearest command and option, and ends with 2", async () => {
     const command = await furu(["pln", "x.ts"]);
     assertEquals(command.code, 2);

@@ -25,11 +25,12 @@ export interface Outcome {
 export interface RigOptions extends Partial<Engine> {
   program?: Program;
   cwd?: string;
+  width?: number;
 }
 
 /** Runs a command line with an engine that computes nothing. */
 export async function furu(args: readonly string[], options: RigOptions = {}): Promise<Outcome> {
-  const { program, cwd = FIXTURES, ...parts } = options;
+  const { program, cwd = FIXTURES, width, ...parts } = options;
   const outcome: Outcome = { code: 0, out: "", err: "", configured: [], runs: [], gets: [] };
   const engine: Engine = {
     ...systemEngine,
@@ -50,7 +51,7 @@ export async function furu(args: readonly string[], options: RigOptions = {}): P
     out: (text: string) => void (outcome.out += text),
     err: (text: string) => void (outcome.err += text),
     color: false,
-    width: undefined,
+    width,
     cwd,
   };
   outcome.code = await runFuru({ args, io, engine, ...(program ? { program } : {}) });

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { oneLine, pad, plainLines, textWidth, truncate } from "../../lib/ui/text.ts";
+import { oneLine, pad, plainLines, textWidth, truncate, wrap } from "../../lib/ui/text.ts";
 
 describe("textWidth()", () => {
   it("counts wide characters as two and colours as nothing", () => {
@@ -26,6 +26,18 @@ describe("pad()", () => {
     assertEquals(pad("学", 4), "学  ");
     assertEquals(pad("a", 4, "right"), "   a");
     assertEquals(pad("abcde", 2), "abcde");
+  });
+});
+
+describe("wrap()", () => {
+  it("breaks at spaces, by columns", () => {
+    assertEquals(wrap("one two three", 7), ["one two", "three"]);
+    assertEquals(wrap("学習 中です", 6), ["学習", "中です"]);
+  });
+
+  it("gives a longer word a line of its own", () => {
+    assertEquals(wrap("a longer-word b", 4), ["a", "longer-word", "b"]);
+    assertEquals(wrap("", 4), [""]);
   });
 });
 

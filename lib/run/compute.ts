@@ -1,11 +1,5 @@
-import {
-  ComputeError,
-  errorText,
-  furuErrorName,
-  lasting,
-  ProtocolError,
-  ValidationError,
-} from "../core/errors.ts";
+import type { AttemptEnd } from "../core/attempt_end.ts";
+import { errorText, furuErrorName, lasting, ProtocolError, ValidationError } from "../core/errors.ts";
 import { folderIfKnown } from "../core/paths.ts";
 import { commitRecord, sizesMember } from "../store/results/commit.ts";
 import { type ArtifactPaths, type AttemptKey, attemptPaths } from "../store/layout.ts";
@@ -15,10 +9,9 @@ import { type EncodedValue, encodeValue, type EncodeValueOptions } from "../stor
 import type { ValuePlaces } from "../store/results/value_path.ts";
 import { ARTIFACT, type Artifact, artifactReference } from "../task/artifact/artifact.ts";
 import { keptTable } from "../task/artifact/kept.ts";
+import { endOfThrown } from "./attempt_end.ts";
 import { type ExecutionContext, withContext } from "./context.ts";
 import { type AttemptIo, type MadeContext, makeCreateContext } from "./create_context.ts";
-import { failedOutcome } from "./failed_outcome.ts";
-import type { Outcome } from "./outcome.ts";
 import { validationFault } from "./result.ts";
 import type { Runtime } from "./runtime.ts";
 import { readValue } from "./stored_value.ts";
@@ -39,7 +32,7 @@ export interface ComputeOptions {
   replaces?: string;
   /** The run's id, for the record. */
   run?: string;
-  /** Given what was thrown, itself: the outcome holds only its text. */
+  /** Given what was thrown, itself: the end holds only its text. */
   onThrown?: (error: unknown) => void;
 }
 
@@ -47,7 +40,7 @@ export interface ComputeOptions {
  * Runs `create` under its context, checks and stores what it returned, and commits it. Whoever holds the claim ends
  * the attempt by what this returns; it never throws.
  */
-export async function computeAttempt(runtime: Runtime, options: ComputeOptions): Promise<Outcome> {
+export async function computeAttempt(runtime: Runtime, options: ComputeOptions): Promise<AttemptEnd> {
   const { artifact, attempt, io } = options;
   try {
     // The context covers validate and provenance too: whatever belongs to the work on this node.
@@ -62,25 +55,8 @@ export async function computeAttempt(runtime: Runtime, options: ComputeOptions):
     });
   } catch (error) {
     options.onThrown?.(error);
-    return outcomeOfError(error, io.signal);
+    return endOfThrown(error, io.signal);
   }
-}
-
-/** The outcome of an attempt that threw: what it was told counts more than what it then said. */
-export function outcomeOfError(error: unknown, signal: AbortSignal): Outcome {
-  if (!signal.aborted) return failedOutcome(error);
-  // A time limit is the task's own failure; any other reason is somebody else's wish.
-  return limitErrors.has(signal.reason) ? failedOutcome(signal.reason) : { kind: "preempted" };
-}
-
-/** The reasons that an attempt's own time limit gave: a caller's own reason may be an error of any class. */
-const limitErrors = new WeakSet<WeakKey>();
-
-/** The reason with which a time limit aborts the signal of its attempt. */
-export function timeLimitError(artifact: Artifact, seconds: number | undefined): ComputeError {
-  const error = new ComputeError(`${artifact} exceeded its time limit of ${seconds} s`);
-  limitErrors.add(error);
-  return error;
 }
 
 async function store(
@@ -89,7 +65,7 @@ async function store(
   value: unknown,
   durationMs: number,
   made: MadeContext,
-): Promise<Outcome> {
+): Promise<AttemptEnd> {
   const { artifact, attempt, io } = options;
   const paths = runtime.store.paths(artifact);
   const dir = attemptPaths(paths, attempt).files;
@@ -127,7 +103,7 @@ async function store(
     check: (record) => checkFresh(runtime, artifact, paths, record, io.traces),
     ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
   });
-  return { kind: how === "committed" ? "success" : "superseded" };
+  return { outcome: how === "committed" ? "success" : "superseded" };
 }
 
 /** What paths into the store can be called. Nothing is known to stand behind a link before a folder is there. */
@@ -218,9 +194,4 @@ function atTask(artifact: Artifact, error: ValidationError): ValidationError {
   const { place } = artifact[ARTIFACT].task;
   if (place !== undefined) error.stack = `${errorText(error)}\n    at create of ${artifact.name} (${place})`;
   return error;
-}
-
-/** A failure in one line, for the end record and the log. */
-export function failureText({ error }: Extract<Outcome, { kind: "failed" }>): string {
-  return error.name === "Error" ? error.message : `${error.name}: ${error.message}`;
 }

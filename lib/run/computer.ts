@@ -1,6 +1,6 @@
+import type { AttemptEnd } from "../core/attempt_end.ts";
 import type { Claim } from "../store/claims/claim.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
-import type { Verdict } from "./verdict.ts";
 
 /** An attempt as a {@link Computer} is given it. */
 export interface ClaimedAttempt {
@@ -27,7 +27,7 @@ export interface Computer {
   /** Does user code run in this process, which it may block? */
   readonly inProcess: boolean;
   /** Computes one and commits its result; ending the attempt is the caller's. */
-  compute(attempt: ClaimedAttempt): Promise<Verdict>;
+  compute(attempt: ClaimedAttempt): Promise<AttemptEnd>;
   /** Ends what runs at once. */
   kill(): Promise<void>;
   /** Gives back what computing took. */

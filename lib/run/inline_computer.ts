@@ -1,9 +1,7 @@
-import { failureText } from "./compute.ts";
+import type { AttemptEnd } from "../core/attempt_end.ts";
 import { computeInProcess } from "./attempt.ts";
 import type { Runtime } from "./runtime.ts";
 import { Tail } from "./output/tail.ts";
-import type { Verdict } from "./verdict.ts";
-import { errorText } from "../core/errors.ts";
 import type { ClaimedAttempt, Computer } from "./computer.ts";
 
 /** Computes attempts inside this process: for tasks that only wait for programs, and for tests. */
@@ -18,9 +16,11 @@ export class InlineComputer implements Computer {
     this.#runId = runId;
   }
 
-  async compute({ artifact, claim, spec, signal, replaces, onProgress }: ClaimedAttempt): Promise<Verdict> {
+  async compute(
+    { artifact, claim, spec, signal, replaces, onProgress }: ClaimedAttempt,
+  ): Promise<AttemptEnd> {
     const tail = new Tail();
-    const { outcome, reason } = await computeInProcess(this.#runtime, {
+    const { end } = await computeInProcess(this.#runtime, {
       artifact,
       claim,
       context: { mode: "executor", runtime: this.#runtime, spec },
@@ -30,25 +30,7 @@ export class InlineComputer implements Computer {
       onProgress,
       ...(replaces === undefined ? {} : { replaces }),
     });
-    switch (outcome.kind) {
-      case "success":
-      case "superseded":
-        return { outcome: outcome.kind };
-      case "preempted":
-        return { outcome: "preempted", reason: errorText(reason) };
-      case "failed": {
-        const { stack, code } = outcome.error;
-        return {
-          outcome: "failed",
-          kind: outcome.failure,
-          error: failureText(outcome),
-          ...(stack === undefined ? {} : { stack }),
-          ...(code === undefined ? {} : { code }),
-          ...(outcome.lasting ? { lasting: true } : {}),
-          logTail: tail.lines(),
-        };
-      }
-    }
+    return end.outcome === "failed" ? { ...end, logTail: tail.lines() } : end;
   }
 
   /** Code in this process cannot be killed: the stop signal has reached it, and the grace ends the attempt. */

@@ -1,4 +1,4 @@
-import type { FailureKind } from "../core/event.ts";
+import type { FailedAttempt } from "../core/attempt_end.ts";
 
 /** How often is tried again. */
 export interface RetryPolicy {
@@ -10,30 +10,31 @@ export interface RetryPolicy {
   readonly preemptMax: number;
 }
 
-/** A failure, with how many of its sort this run has had for the node, this one included. */
-export interface FailureCounts {
-  /** What sort of failure. */
-  readonly kind: FailureKind;
-  /** Ends of kind *failed* that this run wrote for the node. */
+/** How many attempts of a node this run has lost or seen fail, the last one included. */
+export interface EndCounts {
+  /** Attempts that failed. */
   readonly failedEnds: number;
-  /** Ends that were lost without the task's fault. */
+  /** Attempts that were lost. */
   readonly lostEnds: number;
-  /** Trying again cannot help. @default false */
-  readonly lasting?: boolean;
 }
 
 /**
  * How many more retries of this sort there would be after a failure: 0 means that it is final. Compute failures and
- * lost attempts have budgets of their own, protocol failures and those that cannot change by themselves none.
+ * lost attempts have budgets of their own, all others and those that cannot change by themselves none.
  */
-export function retriesLeft(policy: RetryPolicy, failure: FailureCounts): number {
-  switch (failure.kind) {
+export function retriesLeft(
+  policy: RetryPolicy,
+  { blame, lasting }: Pick<FailedAttempt, "blame" | "lasting">,
+  { failedEnds, lostEnds }: EndCounts,
+): number {
+  switch (blame) {
     case "compute":
-      if (failure.lasting) return 0;
-      return policy.retryFailed ? Math.max(0, policy.maxComputeRetries + 1 - failure.failedEnds) : 0;
+      if (lasting) return 0;
+      return policy.retryFailed ? Math.max(0, policy.maxComputeRetries + 1 - failedEnds) : 0;
     case "lost":
-      return Math.max(0, policy.preemptMax + 1 - failure.lostEnds);
+      return Math.max(0, policy.preemptMax + 1 - lostEnds);
     case "protocol":
+    case "node":
       return 0;
   }
 }

@@ -1,8 +1,9 @@
+import type { AttemptEnd } from "../core/attempt_end.ts";
 import { computeEnvironment } from "../core/environment.ts";
 import { ProtocolError } from "../core/errors.ts";
-import type { Outcome } from "../run/outcome.ts";
+import { reasonOf } from "../run/attempt_end.ts";
 import { ComputingProcess, type Exit } from "./computing_process.ts";
-import { type Interruption, judge } from "./judge.ts";
+import { type Evidence, type Interruption, judge } from "./judge.ts";
 import { LineChannel } from "./protocol/line_channel.ts";
 import { WorkerOutput } from "./output.ts";
 import { PastLogs } from "./past_logs.ts";
@@ -10,15 +11,15 @@ import { KnownArtifacts, type Payload } from "./protocol/payload.ts";
 import { type ChildMessage, childMessageSchema } from "./protocol/protocol.ts";
 import { PROTOCOL_VERSION } from "./protocol/protocol_version.ts";
 import { sleepLong, withTimeout } from "./timeout.ts";
-import type { Verdict } from "../run/verdict.ts";
 import type { RunTaskOptions, WorkerProcessOptions, WorkerTask } from "./worker_options.ts";
 
 interface Running {
   id: number;
   onProgress: RunTaskOptions["onProgress"];
   interruption: Interruption | undefined;
-  /** The outcome; or how the process ended without one; or what it said that nobody understands. */
-  end: PromiseWithResolvers<Outcome | Exit | ProtocolError>;
+  /** See {@link Evidence}. */
+  end: PromiseWithResolvers<Evidence["end"]>;
+  signalled: boolean;
   marked: boolean;
 }
 
@@ -135,18 +136,19 @@ export class WorkerProcess implements AsyncDisposable {
    *
    * @throws {Error} If it is making one already.
    */
-  async run(task: WorkerTask, options: RunTaskOptions = {}): Promise<Verdict> {
+  async run(task: WorkerTask, options: RunTaskOptions = {}): Promise<AttemptEnd> {
     if (this.#running) throw new Error("Cannot run a task as the worker process is busy");
     if (options.signal?.aborted) return { outcome: "preempted", reason: reasonOf(options.signal) };
     if (!this.alive) {
       const error = "The computing process had ended before it was given the task";
-      return { outcome: "failed", kind: "lost", error, logTail: [] };
+      return { outcome: "failed", blame: "lost", error, logTail: [] };
     }
     const running: Running = {
       id: ++this.#tasks,
       onProgress: options.onProgress,
       interruption: undefined,
       end: Promise.withResolvers(),
+      signalled: false,
       marked: false,
     };
     this.#running = running;
@@ -163,9 +165,9 @@ export class WorkerProcess implements AsyncDisposable {
       );
       const end = await running.end.promise;
       if (running.marked) await withTimeout(this.#output.over, MARK_TIMEOUT_MS, this.#options.clock);
-      const { interruption } = running;
+      const { interruption, signalled } = running;
       if (interruption || end instanceof ProtocolError) await this.stop("KILL");
-      return await judge({ ...this.#options, end, interruption, logTail: this.#output.tail() });
+      return await judge({ ...this.#options, end, interruption, signalled, logTail: this.#output.tail() });
     } finally {
       over.abort();
       this.#running = undefined;
@@ -278,15 +280,12 @@ export class WorkerProcess implements AsyncDisposable {
         this.#retired = true; // whatever floats about in it must not meet another task
         this.#logs.append(message.id, message.text);
         return;
-      case "outcome":
+      case "ended":
         if (message.replaceMe || this.#isWornOut(message.rss)) this.#retired = true;
         if (running === undefined) return;
         running.marked = message.marked;
-        running.end.resolve(message.outcome);
+        running.signalled = message.signalled;
+        running.end.resolve(message.end);
     }
   }
-}
-
-function reasonOf(signal: AbortSignal): string {
-  return signal.reason instanceof Error ? signal.reason.message : String(signal.reason);
 }

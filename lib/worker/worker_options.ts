@@ -53,7 +53,7 @@ export interface RunTaskOptions {
   logPath?: string | undefined;
   /** Seconds that it may take. @default no limit */
   timeLimitSec?: number | undefined;
-  /** Ends the attempt as preempted; its reason is the verdict's. */
+  /** Ends the attempt as preempted; its reason is that of the end. */
   signal?: AbortSignal | undefined;
   /** Told how far the task says it is. */
   onProgress?: ((fraction: number, message?: string) => void) | undefined;

@@ -155,9 +155,9 @@ async function giveBack(
   } else if (event.type === "busy") {
     await folder.wait(file);
   } else if (event.type === "failed") {
-    const { kind, error, stack, log } = event;
+    const { blame, error, stack, log } = event.end;
     const failure: FailureInit = {
-      kind,
+      kind: blame === "node" ? "start" : blame,
       error,
       ...at,
       ...(stack === undefined ? {} : { stack }),

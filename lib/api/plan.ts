@@ -31,5 +31,5 @@ export async function plan(
     import("../local/plan_roots.ts"),
     import("../slurm/jobs/slurm_hints.ts"),
   ]);
-  return await planWith(roots, options, slurmIsOver(options.signal));
+  return await planWith(roots, options, slurmIsOver(options?.signal));
 }

@@ -9,7 +9,7 @@ import type { Artifact } from "../task/artifact/artifact.ts";
  * job for each artifact, that wait for each other; two runs that need the same artifact submit it once.
  *
  * @param roots What is wanted.
- * @returns How it went, when all roots are there; with `wait: false` what was submitted.
+ * @returns How it went, when all roots are there; with `detach: true` what was submitted.
  * @throws {RunFailedError} that lists each failure. {@link ConfigError} for specs that are missing or impossible,
  * {@link SlurmError} in sbatch's own words, in DAG mode also for an artifact that somebody computes outside of Slurm;
  * {@link ValidationError} for bad options or roots, {@link ExecutionError} inside of a task and for a run that somebody else
@@ -35,12 +35,12 @@ import type { Artifact } from "../task/artifact/artifact.ts";
  */
 export function runSlurm(
   roots: Artifact | Iterable<Artifact>,
-  options: RunSlurmOptions & { wait: false },
+  options: RunSlurmOptions & { detach: true },
 ): Promise<SubmittedRun>;
 /** As above, followed until it has ended. */
 export function runSlurm(
   roots: Artifact | Iterable<Artifact>,
-  options?: RunSlurmOptions & { wait?: true },
+  options?: RunSlurmOptions & { detach?: false },
 ): Promise<RunSummary>;
 /** As above, either of them. */
 export function runSlurm(

@@ -2,14 +2,19 @@ import { join } from "@std/path/posix/join";
 import { z } from "zod";
 import { ConfigError } from "./errors.ts";
 import { furuGlobals } from "./globals.ts";
-import { nearest } from "./nearest.ts";
+import { unknownOption } from "./options.ts";
 import { currentFolder, realFolder, settingPath, startFolder } from "./paths.ts";
 import { permissionError } from "./permissions.ts";
 import { projectFolder } from "./project.ts";
-import { type SlurmSettings, slurmSettingsSchema } from "./slurm_settings.ts";
 
 const seconds = z.number().positive();
 const count = z.int().nonnegative();
+
+const slurmSettingsSchema = z.strictObject({
+  specs: z.record(z.string(), z.unknown()).exactOptional(),
+  squeueIntervalSec: z.number().positive().exactOptional(),
+  nodesSubmit: z.boolean().exactOptional(),
+});
 
 /** What may be configured; every field has a default. Durations are in seconds. */
 const optionsSchema = z.strictObject({
@@ -18,7 +23,7 @@ const optionsSchema = z.strictObject({
   retryFailed: z.boolean(),
   recomputeDamaged: z.boolean(),
   maxComputeRetries: count,
-  preemptMax: count,
+  maxPreemptRetries: count,
   alwaysRerun: z.union([z.literal("ALL"), z.array(z.string())]),
   leaseSec: seconds,
   heartbeatSec: seconds,
@@ -33,6 +38,19 @@ const optionsSchema = z.strictObject({
   recordGit: z.enum(["cached", "ignore", "uncached"]),
   slurm: slurmSettingsSchema,
 }).partial();
+
+/** What is configured for runs on Slurm. */
+export interface SlurmSettings {
+  /** What jobs the tasks' specs stand for, by name; checked when they are used. */
+  specs?: Record<string, unknown>;
+  /** Seconds between two looks at the jobs. @default 10 */
+  squeueIntervalSec?: number;
+  /**
+   * Can jobs submit other jobs? Where they cannot, a detached run of a pool has all its workers submitted when it begins.
+   * @default true
+   */
+  nodesSubmit?: boolean;
+}
 
 /** Options of {@link configure}; each stands above `furu.json` and the environment. Durations in seconds. */
 export interface ConfigOptions {
@@ -50,7 +68,7 @@ export interface ConfigOptions {
   /** How often a failed computation is tried again in a run, after the first attempt. @default 3 */
   maxComputeRetries?: number;
   /** How often an artifact is tried again after it lost its process through no fault of its own. @default 5 */
-  preemptMax?: number;
+  maxPreemptRetries?: number;
   /** Task names that every run computes anew once, or `"ALL"`. @default [] */
   alwaysRerun?: "ALL" | string[];
   /** How long a claim stays good without a heartbeat. @default 120 */
@@ -101,11 +119,33 @@ type Open = typeof OPEN[number];
 export type Config = Required<Omit<ConfigOptions, Open>> & Pick<ConfigOptions, Open>;
 
 /** Checks a configuration that another process of the same run wrote down. */
-export const configSchema: z.ZodType<Config> = optionsSchema.required().extend({
-  // Added later than the others: a run that was begun before has none.
-  recomputeDamaged: z.boolean().default(false),
-  ...Object.fromEntries(OPEN.map((name) => [name, optionsSchema.shape[name]])),
-}) as unknown as z.ZodType<Config>;
+export const configSchema: z.ZodType<Config> = z.preprocess(
+  withTodaysNames,
+  optionsSchema.required().extend({
+    // Added later than the others: a run that was begun before has none.
+    recomputeDamaged: z.boolean().default(false),
+    ...Object.fromEntries(OPEN.map((name) => [name, optionsSchema.shape[name]])),
+  }),
+) as unknown as z.ZodType<Config>;
+
+/** Options by their former names. They are errors, but in the records of runs that an earlier furu began. */
+const RENAMED: Readonly<Record<string, string>> = {
+  preemptMax: "maxPreemptRetries",
+  intervalSec: "squeueIntervalSec",
+};
+
+const RENAMED_VARIABLES: Readonly<Record<string, string>> = { FURU_PREEMPT_MAX: "FURU_MAX_PREEMPT_RETRIES" };
+
+/** A record's configuration with the names that its fields have now. */
+function withTodaysNames(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, each]) => [
+      RENAMED[name] ?? name,
+      name === "slurm" ? withTodaysNames(each) : each,
+    ]),
+  );
+}
 
 type Field = keyof ConfigOptions;
 
@@ -119,7 +159,7 @@ const VARIABLES: Record<string, { field: Field; parse: (text: string) => unknown
     allowed: "1, 0, true or false",
   },
   FURU_MAX_COMPUTE_RETRIES: { field: "maxComputeRetries", parse: toNumber, allowed: "a whole number from 0" },
-  FURU_PREEMPT_MAX: { field: "preemptMax", parse: toNumber, allowed: "a whole number from 0" },
+  FURU_MAX_PREEMPT_RETRIES: { field: "maxPreemptRetries", parse: toNumber, allowed: "a whole number from 0" },
   FURU_ALWAYS_RERUN: {
     field: "alwaysRerun",
     parse: toNames,
@@ -187,7 +227,7 @@ export function resolveConfig(overrides: ConfigOptions = {}): Config {
     retryFailed: true,
     recomputeDamaged: false,
     maxComputeRetries: 3,
-    preemptMax: 5,
+    maxPreemptRetries: 5,
     alwaysRerun: [],
     staleAfterSec: 1800,
     maxWaitSec: 600,
@@ -245,6 +285,9 @@ function fromFile(dir: string): ConfigOptions {
 }
 
 function fromEnvironment(): ConfigOptions {
+  for (const [former, name] of Object.entries(RENAMED_VARIABLES)) {
+    if (variable(former)?.trim()) throw new ConfigError(`Cannot use ${former}: its name is ${name}`);
+  }
   const options: Record<string, unknown> = {};
   for (const [name, { field, parse, allowed }] of Object.entries(VARIABLES)) {
     const text = variable(name)?.trim();
@@ -266,16 +309,13 @@ function parseOptions(value: unknown, place: (field: string) => string): ConfigO
     return Object.fromEntries(Object.entries(parsed.data).filter(([, v]) => v !== undefined));
   }
   const [issue] = parsed.error.issues;
-  if (issue?.code === "unrecognized_keys") {
-    const fields = Object.keys(optionsSchema.shape);
-    const key = issue.keys[0] ?? "";
-    const near = nearest(key, fields);
-    throw new ConfigError(
-      `Cannot use ${place(key)}: there is no such option${near ? `, did you mean '${near}'?` : ""}; ` +
-        `allowed are ${fields.join(", ")}`,
-    );
-  }
   const field = issue?.path.join(".") ?? "";
+  if (issue?.code === "unrecognized_keys") {
+    const [key = ""] = issue.keys;
+    const known = Object.keys((field === "slurm" ? slurmSettingsSchema : optionsSchema).shape);
+    const name = field === "" ? key : `${field}.${key}`;
+    throw new ConfigError(`Cannot use ${place(name)}: ${unknownOption(key, known)}`);
+  }
   const given = (value as Record<string, unknown> | null)?.[String(issue?.path[0] ?? "")] ?? value;
   throw new ConfigError(
     `Cannot use ${place(field)}: ${issue?.message}; current value is ${Deno.inspect(given)}`,

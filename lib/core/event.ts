@@ -2,7 +2,7 @@ import type { Hash } from "./hash.ts";
 
 /**
  * Why something failed, which decides what happens next: *compute* is retried within `maxComputeRetries`,
- * *lost* within `preemptMax`, *protocol* never.
+ * *lost* within `maxPreemptRetries`, *protocol* never.
  */
 export type FailureKind = "compute" | "protocol" | "lost";
 

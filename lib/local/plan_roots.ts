@@ -1,7 +1,8 @@
+import { aSignal, checkOptions, namesOfTasks, type OptionChecks } from "../core/options.ts";
 import { type Plan, plan as planWith } from "../plan/graph.ts";
 import { currentContext } from "../run/context.ts";
 import { defaultRuntime } from "../run/default_runtime.ts";
-import { forcedNodes } from "../schedule/forced.ts";
+import { forcedByUser } from "../plan/forced.ts";
 import { storeStatus, type StoreStatusOptions } from "../schedule/status_source.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 import { rootsOf } from "../schedule/check_options.ts";
@@ -14,6 +15,8 @@ export interface PlanRootsOptions {
   signal?: AbortSignal;
 }
 
+const OPTIONS: OptionChecks<PlanRootsOptions> = { force: namesOfTasks, signal: aSignal };
+
 /**
  * What it takes to get the roots: what `plan` of users does, without the schedulers that it can ask.
  *
@@ -25,9 +28,10 @@ export async function plan(
   options: PlanRootsOptions = {},
   isOver: StoreStatusOptions["isOver"] = () => Promise.resolve(false),
 ): Promise<Plan> {
+  checkOptions("plan", options, OPTIONS);
   const runtime = currentContext()?.runtime ?? defaultRuntime();
   // No record carries an empty run's id: everything that is forced is still to be done.
-  const forced = forcedNodes(runtime, options.force ?? runtime.config.alwaysRerun, "");
+  const forced = forcedByUser(runtime.store, options.force ?? runtime.config.alwaysRerun, "");
   return await planWith(rootsOf(roots), storeStatus(runtime, { isOver }), {
     ...(forced === undefined ? {} : { forced }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),

@@ -2,19 +2,32 @@ import type { Config } from "../core/config.ts";
 import { resolveConfig } from "../core/config.ts";
 import { RunFailedError, ValidationError } from "../core/errors.ts";
 import type { EventSink, RunSummary } from "../core/event.ts";
+import {
+  aBoolean,
+  aFunction,
+  anything,
+  aSignal,
+  aString,
+  checkOptions,
+  countBySpec,
+  namesOfTasks,
+  oneOf,
+  type OptionChecks,
+} from "../core/options.ts";
 import { plan } from "../plan/graph.ts";
 import { type SchedulerHints, systemRuntime } from "../run/default_runtime.ts";
 import { refuseWhileLoading } from "../run/get/loading.ts";
 import { refuseInside } from "../run/refuse_inside.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { drive } from "../schedule/drive.ts";
-import { forcedNodes, keptText } from "../schedule/forced.ts";
+import { forcedByUser } from "../plan/forced.ts";
+import { keptText } from "../plan/kept.ts";
 import { storeStatus } from "../schedule/status_source.ts";
 import { runReporter } from "../schedule/run_reporter.ts";
-import { type Window, windowSize } from "../schedule/window.ts";
+import { aWindow, type Window } from "../schedule/window.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 import { failureReport } from "../ui/report.ts";
-import { checkChoices, rootsOf } from "../schedule/check_options.ts";
+import { aProgress, rootsOf } from "../schedule/check_options.ts";
 import type { ComputeConfig } from "../worker/child/compute_task.ts";
 import { checkComputable, checkImportable } from "../schedule/importable.ts";
 import { InlineComputer } from "../run/inline_computer.ts";
@@ -22,8 +35,7 @@ import { AttemptBackend } from "../schedule/attempt_backend.ts";
 import { checkPermissions } from "../core/permissions.ts";
 import { checkSelfStart } from "../worker/child/check_self_start.ts";
 import { ProcessComputer } from "../worker/process_computer.ts";
-import { workerLimits } from "./worker_limits.ts";
-import { withSignals } from "../schedule/signals.ts";
+import { interruptibleRun } from "../core/system/interrupts.ts";
 
 /** Options of {@link runLocal}. */
 export interface RunLocalOptions {
@@ -70,6 +82,24 @@ export interface RunLocalOptions {
   entry?: string;
 }
 
+// What `configure` has, too, is checked with the rest of the configuration.
+const OPTIONS: OptionChecks<RunLocalOptions> = {
+  maxWorkers: countBySpec,
+  window: aWindow,
+  keepGoing: aBoolean,
+  force: namesOfTasks,
+  isolation: oneOf("process", "inline"),
+  maxComputeRetries: anything,
+  retryFailed: anything,
+  maxHeapMb: anything,
+  maxTasksPerWorker: anything,
+  maxWorkerMb: anything,
+  onEvent: aFunction,
+  progress: aProgress,
+  signal: aSignal,
+  entry: aString,
+};
+
 /**
  * Computes all of the roots that is missing, in parallel on this machine: what `runLocal` of users does, without the
  * schedulers that it can ask.
@@ -85,11 +115,10 @@ export async function runLocal(
 ): Promise<RunSummary> {
   refuseWhileLoading("runLocal");
   refuseInside("runLocal");
+  checkOptions("runLocal", options, OPTIONS);
   const { window = "bfs", keepGoing = false, entry = Deno.mainModule } = options;
-  checkChoices(options);
   checkInline(options);
   if (options.isolation !== "inline") checkSelfStart();
-  windowSize(window);
   const limits = workerLimits(options.maxWorkers);
   const config = resolveConfig(overrides(options));
   const reporter = runReporter("runLocal", options);
@@ -97,7 +126,7 @@ export async function runLocal(
   const runId = `local-${new Date().toISOString().replaceAll(/[:.]/g, "")}-${
     runtime.machine.randomId().slice(0, 6)
   }`;
-  const forced = forcedNodes(runtime, options.force ?? config.alwaysRerun, runId);
+  const forced = forcedByUser(runtime.store, options.force ?? config.alwaysRerun, runId);
   const planOptions = forced === undefined ? {} : { forced };
   const source = storeStatus(runtime);
   const todo = await plan(rootsOf(roots), source, {
@@ -118,7 +147,7 @@ export async function runLocal(
       "interrupted: tasks that run are told to stop and get a few seconds for it; Ctrl-C again ends them at once";
     reporter.sink({ type: "message", level: "warn", text, at: runtime.machine.clock.now() });
   };
-  return await withSignals(options.signal, onInterrupt, async (signal, onKill) => {
+  return await interruptibleRun(options.signal, onInterrupt, async (signal, onKill) => {
     // Here, since after a signal this process ends before `runLocal` does.
     using _ = reporter;
     const computer = options.isolation === "inline"
@@ -180,6 +209,28 @@ function checkInline(options: RunLocalOptions): void {
   const name = options.isolation === "inline" && OF_WORKERS.find((each) => options[each] !== undefined);
   if (!name) return;
   throw new ValidationError(`Cannot use ${name} with isolation "inline": it is about worker processes`);
+}
+
+/** How many attempts may run at the same time. */
+export interface WorkerLimits {
+  /** Of all specs together. */
+  maxRunning?: number;
+  /** Of one spec. */
+  limit?: (spec: string) => number;
+}
+
+/**
+ * The limits that `maxWorkers` stands for: a number is for all specs together; by spec, those that are not named share
+ * the number of `default`, or else of the cores, each for itself.
+ */
+export function workerLimits(maxWorkers: number | Record<string, number> = cores()): WorkerLimits {
+  if (typeof maxWorkers === "number") return { maxRunning: maxWorkers };
+  const others = maxWorkers.default ?? cores();
+  return { limit: (spec) => maxWorkers[spec] ?? others };
+}
+
+function cores(): number {
+  return navigator.hardwareConcurrency;
 }
 
 async function childConfig(runtime: Runtime, config: Config): Promise<ComputeConfig> {

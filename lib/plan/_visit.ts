@@ -25,7 +25,7 @@ export interface Visit {
 }
 
 /** The state of a node before it is judged. */
-export const UNJUDGED: NodeState = { status: "TODO" };
+export const UNJUDGED: NodeState = { status: "TODO", reason: "missing" };
 
 /** The visit of an artifact of which nothing is known yet. @throws ValidationError for a bad `spec`. */
 export function visitOf(artifact: Artifact): Visit {

@@ -98,14 +98,14 @@ export class Walk {
     } else if (this.#options.forced?.has(artifact)) {
       // Whoever may be computing it now: it is not this run, and only this run's result counts.
       if (listing.done.has(hash)) this.#unasked.push(visit);
-      else this.#settle(visit, { status: "TODO" });
+      else this.#settle(visit, { status: "TODO", reason: "forced" });
     } else if (listing.done.has(hash)) {
       if (this.#opened.has(hash) || this.#options.source.needsValidation(artifact)) this.#unasked.push(visit);
       else this.#settle(visit, { status: "DONE" });
     } else if (listing.open.has(hash)) {
       this.#unasked.push(visit);
     } else {
-      this.#settle(visit, { status: "TODO" });
+      this.#settle(visit, { status: "TODO", reason: "missing" });
     }
   }
 
@@ -132,7 +132,11 @@ export class Walk {
     const { source, forced } = this.#options;
     if (!forced?.has(artifact)) return await source.inspect(artifact);
     if (await forced.done(artifact)) return { status: "DONE" };
-    return { status: "TODO", why: "stored, but to be computed again since its task is forced" };
+    return {
+      status: "TODO",
+      reason: "forced",
+      detail: "stored, but to be computed again since its task is forced",
+    };
   }
 
   #settle(visit: Visit, state: NodeState): void {

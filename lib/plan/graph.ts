@@ -4,7 +4,7 @@ import { ARTIFACT, type Artifact, isArtifact } from "../task/artifact/artifact.t
 import type { PlanNode } from "./node.ts";
 import { byPriority } from "./priority.ts";
 import type { ForcedNodes, StatusSource } from "./status.ts";
-import { type KeptResults, keptResults } from "./_kept.ts";
+import { type KeptResults, keptResults } from "./kept.ts";
 import { rank } from "./_rank.ts";
 import { Walk } from "./_walk.ts";
 
@@ -92,9 +92,9 @@ export async function plan(
   for (const [hash, { node }] of walk.visits) {
     const { loadOnly } = node.artifact[ARTIFACT];
     if (loadOnly && node.state.status === "TODO") {
-      const { why } = node.state;
+      const { detail } = node.state;
       const hint = `it cannot be computed as ${loadOnly.why}`;
-      node.state = { status: "TODO", why: why === undefined ? hint : `${why}; ${hint}` };
+      node.state = { ...node.state, detail: detail === undefined ? hint : `${detail}; ${hint}` };
     }
     nodes.set(hash, node);
   }

@@ -17,8 +17,14 @@ export type NodeState =
    * as `error` says with what to do.
    */
   | { readonly status: "FAILED"; readonly error: string; readonly log?: string; readonly unreadable?: true }
-  /** To be computed; `why` where it is for another reason than that nothing is stored. */
-  | { readonly status: "TODO"; readonly why?: string };
+  /** To be computed. `reason` is what code decides by, `detail` what people read. */
+  | { readonly status: "TODO"; readonly reason: TodoReason; readonly detail?: string };
+
+/**
+ * Why a node is to be computed: nothing is stored, also after an attempt that was only preempted; what is stored is
+ * invalid or damaged; the latest attempt failed and failures are retried; or the task is forced.
+ */
+export type TodoReason = "missing" | "invalid" | "retry" | "forced";
 
 /** What one look into the folder of a task told. */
 export interface TaskListing {

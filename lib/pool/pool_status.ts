@@ -17,7 +17,7 @@ export function poolStatus(runtime: Runtime, runId: string, isQueued: (hash: Has
     inspect: async (artifact): Promise<NodeState> => {
       const state = await source.inspect(artifact);
       if (!isQueued(artifact.hash)) return state;
-      return await isOwn(runtime, runId, artifact, state) ? { status: "TODO" } : state;
+      return await isOwn(runtime, runId, artifact, state) ? { status: "TODO", reason: "missing" } : state;
     },
   };
 }

@@ -1,29 +1,9 @@
 import { ValidationError } from "../core/errors.ts";
-import { didYouMean } from "../core/nearest.ts";
-import { isArtifact } from "../task/artifact/artifact.ts";
-import type { Artifact } from "../task/artifact/artifact.ts";
+import { oneOf, type OptionCheck } from "../core/options.ts";
+import { type Artifact, isArtifact } from "../task/artifact/artifact.ts";
 
-const ISOLATIONS = ["process", "inline"];
-const PROGRESS = ["auto", "plain", "quiet", "json", "none"];
-
-/**
- * Refuses what the types forbid and plain JavaScript can pass, so that no option is silently ignored.
- *
- * @throws {ValidationError} naming the option, its value and what is allowed.
- */
-export function checkChoices({ isolation, progress }: { isolation?: unknown; progress?: unknown }): void {
-  checkOneOf("isolation", isolation, ISOLATIONS);
-  checkOneOf("progress", progress, PROGRESS);
-}
-
-function checkOneOf(option: string, value: unknown, allowed: readonly string[]): void {
-  if (value === undefined || allowed.includes(value as string)) return;
-  throw new ValidationError(
-    `Cannot use ${option} ${Deno.inspect(value)}${didYouMean(String(value), allowed)}: allowed are ${
-      allowed.map((each) => `"${each}"`).join(", ")
-    }`,
-  );
-}
+/** How a run shows itself. */
+export const aProgress: OptionCheck = oneOf("auto", "plain", "quiet", "json", "none");
 
 /**
  * The roots as they were given: one artifact, or several.

@@ -7,7 +7,7 @@ export interface RetryPolicy {
   /** How often after the first attempt: 3 means up to 4 attempts, 0 means 1. */
   readonly maxComputeRetries: number;
   /** How often after an attempt that was lost without the task's fault. */
-  readonly preemptMax: number;
+  readonly maxPreemptRetries: number;
 }
 
 /** How many attempts of a node this run has lost or seen fail, the last one included. */
@@ -32,7 +32,7 @@ export function retriesLeft(
       if (lasting) return 0;
       return policy.retryFailed ? Math.max(0, policy.maxComputeRetries + 1 - failedEnds) : 0;
     case "lost":
-      return Math.max(0, policy.preemptMax + 1 - lostEnds);
+      return Math.max(0, policy.maxPreemptRetries + 1 - lostEnds);
     case "protocol":
     case "node":
       return 0;

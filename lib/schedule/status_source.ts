@@ -55,11 +55,13 @@ async function inspect(
   if (queued && !await (isOver ? isOver(queued) : dropQueued(runtime, artifact, queued))) {
     return { status: "IN_PROGRESS", owner: describeQueued(queued) };
   }
-  if (found.state === "invalid") return { status: "TODO", why: `what is stored is invalid: ${found.why}` };
+  if (found.state === "invalid") {
+    return { status: "TODO", reason: "invalid", detail: `what is stored is invalid: ${found.why}` };
+  }
   const end = (await readEnds(runtime.store, paths)).at(-1);
-  if (!end || end.kind === "preempted") return { status: "TODO" };
+  if (!end || end.kind === "preempted") return { status: "TODO", reason: "missing" };
   if (runtime.config.retryFailed) {
-    return { status: "TODO", why: `attempt ${end.attempt} failed: ${end.error}` };
+    return { status: "TODO", reason: "retry", detail: `attempt ${end.attempt} failed: ${end.error}` };
   }
   const log = attemptPaths(paths, { n: end.attempt, id: end.id }).log;
   return { status: "FAILED", error: end.error, log };

@@ -1,4 +1,5 @@
 import { ValidationError } from "../core/errors.ts";
+import { aCount, type OptionCheck } from "../core/options.ts";
 
 /**
  * How many roots are worked on at the same time: `"dfs"` = one after another, `"bfs"` = all, a number k = k of them,
@@ -6,20 +7,24 @@ import { ValidationError } from "../core/errors.ts";
  */
 export type Window = "dfs" | "bfs" | number;
 
+const MUST =
+  '"dfs" (one root after another), "bfs" (all at once) or a whole number from 1 (so many at the same time)';
+
+/** A {@link Window}. */
+export const aWindow: OptionCheck = (value) =>
+  value === "dfs" || value === "bfs" || aCount(value) === undefined ? undefined : { must: MUST };
+
 /**
  * The number of roots that a window lets in.
  *
- * @param window As the user gave it.
- * @param option What the option is called, for the error.
  * @returns A positive integer, or `Infinity`.
- * @throws ValidationError when it is no {@link Window}.
+ * @throws {ValidationError} If it is no {@link Window}.
  */
-export function windowSize(window: unknown, option = "window"): number {
+export function windowSize(window: unknown): number {
   if (window === "dfs") return 1;
   if (window === "bfs") return Infinity;
-  if (typeof window === "number" && Number.isSafeInteger(window) && window >= 1) return window;
+  if (aWindow(window) === undefined) return window as number;
   throw new ValidationError(
-    `Cannot use ${option} as it must be "dfs" (one root after another), "bfs" (all at once) or an integer of at ` +
-      `least 1: current value is ${Deno.inspect(window)}`,
+    `Cannot use window as it must be ${MUST}: current value is ${Deno.inspect(window)}`,
   );
 }

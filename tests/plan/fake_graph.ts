@@ -84,7 +84,7 @@ export class FakeSource implements StatusSource {
     this.mostAtOnce = Math.max(this.mostAtOnce, ++this.#atOnce);
     await delay(0);
     this.#atOnce--;
-    return this.#states.get(artifact.hash) ?? { status: "TODO" };
+    return this.#states.get(artifact.hash) ?? { status: "TODO", reason: "missing" };
   }
 }
 

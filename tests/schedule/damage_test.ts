@@ -129,7 +129,7 @@ async function outcome(rig: Rig, { bad, above, good }: ReturnType<typeof threeOf
   const summary = await run(testRuntime(rig.root, { config }), [bad, above, good]);
   assertEquals(await getFrom(testRuntime(rig.root), good), "good");
   return {
-    state: planned.nodes.get(bad.hash)!.state as { status: string; error?: string; why?: string },
+    state: planned.nodes.get(bad.hash)!.state as { status: string; error?: string; detail?: string },
     summary,
   };
 }
@@ -165,7 +165,7 @@ for (const [what, damage] of Object.entries({ ...TORN, "of a newer furu": newer 
     assertStringIncludes((failed as { error: string }).error, path);
     const { state, summary } = await outcome(rig, three);
     assertEquals([state.status, summary.computed, summary.failures], ["TODO", 3, []]);
-    assertStringIncludes(state.why!, path);
+    assertStringIncludes(state.detail!, path);
     assertEquals(await getFrom(testRuntime(rig.root), three.bad), "bad");
   });
 }

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { retriesLeft } from "../../lib/schedule/retry.ts";
 
-const policy = { retryFailed: true, maxComputeRetries: 3, preemptMax: 2 };
+const policy = { retryFailed: true, maxComputeRetries: 3, maxPreemptRetries: 2 };
 
 describe("retriesLeft()", () => {
   it("allows maxComputeRetries after the first attempt", () => {

@@ -23,7 +23,7 @@ import { Violation } from "./violation.ts";
 import type { World } from "./world.ts";
 
 /** Retries of the runs that are simulated. */
-export const RETRIES = { maxComputeRetries: 2, preemptMax: 3 };
+export const RETRIES = { maxComputeRetries: 2, maxPreemptRetries: 3 };
 const TASK_FILE = /\/([0-9a-f]{32})\.\d+\.\d+\.json$/;
 const NODES = ["n1", "n2", "n3"];
 /** Whoever is told of a listing, a submission or a cancellation after losing the role may have been on its way. */

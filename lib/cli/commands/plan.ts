@@ -69,7 +69,7 @@ export const planCommand = defineCommand({
         io.out(planMermaid(plan));
         break;
     }
-    if (kept && format !== "json") io.err(`${(await import("../../schedule/forced.ts")).keptText(kept)}\n`);
+    if (kept && format !== "json") io.err(`${(await import("../../plan/kept.ts")).keptText(kept)}\n`);
     if (!slurm || !jobs) return 0;
     if (format !== "json") io.out(slurm.slurmPlanText(jobs));
     return jobs.problems.length === 0 ? 0 : 1;

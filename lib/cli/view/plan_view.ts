@@ -20,7 +20,10 @@ export interface ViewNode {
     readonly outside?: boolean;
     readonly error?: string;
     readonly log?: string;
-    readonly why?: string;
+    /** Why it is to be computed, in one word. */
+    readonly reason?: string;
+    /** Why it is to be computed, for people. */
+    readonly detail?: string;
     /** Is what is stored damaged, or not to be read? Then `error` says so in full, with what to do. */
     readonly unreadable?: boolean;
   };
@@ -136,8 +139,8 @@ export function planTable(plan: PlanView, options: ViewOptions): string {
 export function planJson(plan: PlanView, more: Readonly<Record<string, unknown>> = {}): string {
   const { DONE, IN_PROGRESS, TODO, FAILED } = countByStatus(plan);
   const nodes = [...plan.nodes.values()].map(({ hash, name, status, spec, dependencies, state }) => {
-    const { owner, error, log, why, unreadable } = state ?? {};
-    return { hash, name, status, spec, dependencies, owner, error, log, why, unreadable };
+    const { owner, error, log, reason, detail, unreadable } = state ?? {};
+    return { hash, name, status, spec, dependencies, owner, error, log, reason, why: detail, unreadable };
   });
   const counts = { done: DONE, inProgress: IN_PROGRESS, todo: TODO, failed: FAILED };
   return `${JSON.stringify({ roots: plan.roots, counts, nodes, ...more }, null, 2)}\n`;
@@ -174,7 +177,7 @@ function noteOf(node: ViewNode, { allSpecs = false }: ViewOptions): string {
 
 /** Why a node has its status. */
 function reasonsOf({ state }: ViewNode): string[] {
-  const { owner, error, why } = state ?? {};
-  const parts = [owner === undefined ? "" : `by ${owner}`, error ?? "", why ?? ""];
+  const { owner, error, detail } = state ?? {};
+  const parts = [owner === undefined ? "" : `by ${owner}`, error ?? "", detail ?? ""];
   return parts.map(oneLine).filter((part) => part !== "");
 }

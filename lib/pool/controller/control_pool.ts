@@ -19,7 +19,7 @@ import type { WorkerLauncher } from "../launcher.ts";
 import { patiently } from "../patience.ts";
 import { PoolBackend } from "./pool_backend.ts";
 import { POOL_TIMING, type PoolContext, type PoolTiming, tell } from "./pool_context.ts";
-import { poolForced } from "../../remote/pool_forced.ts";
+import { forcedNodes } from "../../plan/forced.ts";
 import type { PoolRun } from "../../remote/pool_run.ts";
 import { poolStatus } from "../pool_status.ts";
 import { Role, RoleHandedOver, RoleLostError } from "../role.ts";
@@ -89,7 +89,7 @@ class Controller {
       ...options,
       runtime,
       role,
-      forced: poolForced(runtime, run),
+      forced: forcedNodes(runtime.store, run),
       onEvent: (event) => sink(this.#adjusted(event)),
       timing: { ...POOL_TIMING, ...timing },
     };

@@ -1,3 +1,4 @@
+import { isForced } from "../../plan/forced.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import type { PoolRun } from "../../remote/pool_run.ts";
 
@@ -9,12 +10,11 @@ import type { PoolRun } from "../../remote/pool_run.ts";
  */
 export async function isSpecLeft(
   { store }: Pick<Runtime, "store">,
-  { nodes, force, invalid }: Pick<PoolRun, "nodes" | "force" | "invalid">,
+  run: Pick<PoolRun, "nodes" | "force" | "invalid" | "runId">,
   spec: string,
 ): Promise<boolean> {
-  const own = nodes.filter((node) => node.spec === spec);
-  const isForced = force === "ALL" || own.some(({ name }) => force.includes(name));
-  if (isForced || own.some(({ hash }) => invalid.includes(hash))) return true;
+  const own = run.nodes.filter((node) => node.spec === spec);
+  if (own.some((node) => isForced(run, node))) return true;
   for (const [name, some] of Map.groupBy(own, (node) => node.name)) {
     const { done } = await store.listTask(name);
     if (some.some(({ hash }) => !done.has(hash))) return true;

@@ -9,7 +9,7 @@ import { AttemptBackend } from "../../schedule/attempt_backend.ts";
 import type { BackendEvent } from "../../schedule/backend.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
 import { patiently } from "../patience.ts";
-import { poolForced } from "../../remote/pool_forced.ts";
+import { forcedNodes } from "../../plan/forced.ts";
 import type { PoolWorkerOptions } from "./pool_worker_options.ts";
 import { attemptOf, destinationOf } from "./task_destination.ts";
 import type { AttemptNow } from "../worker_now.ts";
@@ -59,7 +59,7 @@ export class WorkerTasks {
       runId: run.runId,
       worker: folder.id,
       computer,
-      forced: poolForced(runtime, run),
+      forced: forcedNodes(runtime.store, run),
       ...(slurm === undefined ? {} : { slurm }),
       signal: this.#stopping.signal,
       onEvent: (event) => this.#onEvent(event),

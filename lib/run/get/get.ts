@@ -6,6 +6,8 @@ import {
   type FuruErrorOptions,
   StoreError,
 } from "../../core/errors.ts";
+import { countsForRun, isForced } from "../../plan/forced.ts";
+import { aBoolean, aSignal, checkOptions, type OptionChecks } from "../../core/options.ts";
 import { releaseClaim } from "../../store/claims/attempt_end.ts";
 import { type Claim, tryClaim } from "../../store/claims/claim.ts";
 import { readEnds } from "../../store/results/ends.ts";
@@ -41,6 +43,9 @@ export interface GetOptions {
   signal?: AbortSignal;
 }
 
+const OPTIONS: OptionChecks<GetOptions> = { force: aBoolean, signal: aSignal };
+const NO_OPTIONS: GetOptions = {};
+
 /**
  * The value of an artifact: loaded when it is stored, else computed (its dependencies through their own `get`), or
  * waited for while somebody else computes it. Always the stored form, so that the first call returns what every later
@@ -68,8 +73,12 @@ export interface GetOptions {
  * const run = async () => (await get(Square({ x: 3 }))) + 1;
  * ```
  */
-export async function get<A extends Artifact>(artifact: A, options: GetOptions = {}): Promise<Value<A>> {
+export async function get<A extends Artifact>(
+  artifact: A,
+  options: GetOptions = NO_OPTIONS,
+): Promise<Value<A>> {
   refuseWhileLoading("get");
+  if (options !== NO_OPTIONS) checkOptions("get", options, OPTIONS);
   const context = currentContext();
   return await getWith(context?.runtime ?? defaultRuntime(), context, artifact, options) as Value<A>;
 }
@@ -124,13 +133,14 @@ async function resultOf(
   // matter of the other's: only whether anybody wants it still.
   context?.signal?.throwIfAborted();
   // What is damaged is nobody's to lose: to force it is the way out that its error names.
-  const looking = { tolerant: true, ...(force || runtime.alwaysReruns(artifact.name) ? REPLACING : {}) };
+  const looking = { tolerant: true, ...(force || isForced(runtime.rerun, artifact) ? REPLACING : {}) };
   const found = await findResult(runtime, artifact, looking);
   // A forced result replaces what is stored now: what somebody stores meanwhile is as new as can be.
   let replaces: string | undefined;
   if (found.state === "valid") {
-    if (!isForced(runtime, artifact, found.result, force)) return found.result;
-    replaces = found.result.record.id;
+    const { record } = found.result;
+    if (!force && countsForRun(runtime.rerun, artifact, record)) return found.result;
+    replaces = record.id;
   }
   if (!force) await refuseFailed(runtime, artifact);
   using waiting = waitingSignal(context, signal);
@@ -187,16 +197,11 @@ async function obtain(
 
 const REPLACING = { replaceDamaged: true } as const;
 
-/** `alwaysRerun` is once per process: the record then carries its session. */
-function isForced(runtime: Runtime, { name }: Artifact, { record }: Result, force: boolean): boolean {
-  return force || (runtime.alwaysReruns(name) && record.run !== runtime.session);
-}
-
 /** Is there a result that `get` would only load? */
 async function isStored(runtime: Runtime, artifact: Artifact): Promise<boolean> {
   await runtime.computations.pause(runtime.machine.clock);
   const found = await findResult(runtime, artifact, { tolerant: true, value: false });
-  return found.state === "valid" && !isForced(runtime, artifact, found.result, false);
+  return found.state === "valid" && countsForRun(runtime.rerun, artifact, found.result.record);
 }
 
 /** Computes if nobody else does. `false`: somebody does. @param inherited The slot of the one that waits for it. */

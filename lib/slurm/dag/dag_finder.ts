@@ -1,7 +1,7 @@
 import { SlurmError } from "../../core/errors.ts";
 import type { Hash } from "../../core/hash.ts";
 import type { ForcedNodes, StatusSource } from "../../plan/status.ts";
-import { poolForced } from "../../remote/pool_forced.ts";
+import { forcedNodes } from "../../plan/forced.ts";
 import { storeStatus } from "../../schedule/status_source.ts";
 import { declareDead, removeEndedClaim } from "../../store/claims/attempt_end.ts";
 import { ClaimWatch, describeOwner, type Look } from "../../store/claims/liveness.ts";
@@ -196,5 +196,5 @@ export class DagFinder {
 
 /** Forced by the names of their tasks alone: the submitter can itself tell whether a stored result is valid. */
 function forcedByName(runtime: DagContext["runtime"], run: DagContext["run"]): ForcedNodes | undefined {
-  return poolForced(runtime, { ...run, invalid: [] });
+  return forcedNodes(runtime.store, { ...run, invalid: [] });
 }

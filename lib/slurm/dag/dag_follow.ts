@@ -2,11 +2,11 @@ import { errorText } from "../../core/errors.ts";
 import type { Failure, RunSummary } from "../../core/event.ts";
 import type { Hash } from "../../core/hash.ts";
 import { declareDead } from "../../store/claims/attempt_end.ts";
+import { countsForRun } from "../../plan/forced.ts";
 import { readRecord } from "../../store/results/commit.ts";
 import { readEnds } from "../../store/results/ends.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
 import { readQueued, removeQueued } from "../../store/claims/queued.ts";
-import type { SuccessRecord } from "../../store/record.ts";
 import { recordForSure } from "../../store/results/record_for_sure.ts";
 import { concernsOneArtifact, isRefusal } from "../../store/store.ts";
 import { adoptedJob } from "./adopted_job.ts";
@@ -161,7 +161,7 @@ class Follower {
     const paths = runtime.store.paths(node);
     const record =
       await (surely ? recordForSure(runtime.store, paths, signal) : readRecord(runtime.store, paths));
-    if (!record || !this.#counts(node, record)) return false;
+    if (!record || !countsForRun(run, node, record)) return false;
     const how = record.run === run.runId ? "computed" : "elsewhere";
     if (how === "computed") this.#computed++;
     else this.#elsewhere++;
@@ -171,13 +171,6 @@ class Follower {
     this.#progress.set(node.hash, "done");
     onEvent({ type: "node_done", ...this.#names(node.hash), how, at: runtime.machine.clock.now() });
     return true;
-  }
-
-  #counts({ name, hash }: DagNode, record: SuccessRecord): boolean {
-    const { run } = this.#context;
-    if (run.force === "ALL" || run.force.includes(name)) return record.run === run.runId;
-    // What was stored and invalid when the run was planned is to be replaced.
-    return record.run === run.runId || !run.invalid.includes(hash);
   }
 
   async #lookAtJobs(): Promise<void> {

@@ -5,7 +5,7 @@ import { systemMachine } from "../../core/system/system_machine.ts";
 import type { NodeState, StatusSource } from "../../plan/status.ts";
 import { plan } from "../../plan/graph.ts";
 import { systemRuntime } from "../../run/default_runtime.ts";
-import { poolForced } from "../../remote/pool_forced.ts";
+import { forcedNodes } from "../../plan/forced.ts";
 import { learnParams, remoteArtifacts } from "../../remote/remote_artifact.ts";
 import { failedEnd, recordEnd } from "../../run/attempt_end.ts";
 import type { Runtime } from "../../run/runtime.ts";
@@ -118,11 +118,11 @@ async function work(context: JobContext): Promise<number> {
   const { dir, run, node, runtime, slurm, signals } = context;
   const paths = runtime.store.paths(node);
   // Slurm begins a job again by itself when its node fails, however often that was.
-  const { preemptMax } = run.config;
-  if (slurm.restarts > preemptMax) {
+  const { maxPreemptRetries } = run.config;
+  if (slurm.restarts > maxPreemptRetries) {
     const error = `its job was begun again ${
       plural(slurm.restarts, "time")
-    }; at most ${preemptMax} (preemptMax) count`;
+    }; at most ${maxPreemptRetries} (maxPreemptRetries) count`;
     console.error(`${label(node)}: ${error}`);
     await endUnbegun(context, { outcome: "failed", blame: "lost", error });
     return 1;
@@ -151,7 +151,7 @@ async function work(context: JobContext): Promise<number> {
 async function compute(context: JobContext, artifact: Artifact): Promise<number> {
   const { dir, run, runtime, slurm, signals, client, node, computer } = context;
   const { signal } = signals;
-  const forced = poolForced(runtime, run);
+  const forced = forcedNodes(runtime.store, run);
   await using progress = new JobProgress(runtime, dir, node.hash);
   using reporter = runReporter("runSlurm", { progress: "plain", onEvent: progress.sink });
   const source = onlyThis(artifact);

@@ -4,7 +4,7 @@ import { FURU_VERSION } from "../../core/version.ts";
 import { type Plan, plan } from "../../plan/graph.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { rootsOf } from "../../schedule/check_options.ts";
-import { forcedNodes } from "../../schedule/forced.ts";
+import { forcedByUser } from "../../plan/forced.ts";
 import { checkComputable, checkImportable } from "../../schedule/importable.ts";
 import { storeStatus } from "../../schedule/status_source.ts";
 import { RECORD_SCHEMA } from "../../store/record.ts";
@@ -52,7 +52,7 @@ export async function prepareDag(
   const { machine } = runtime;
   const { intervalMs } = client;
   const force = options.force ?? config.alwaysRerun;
-  const forced = forcedNodes(runtime, force, runId);
+  const forced = forcedByUser(runtime.store, force, runId);
   const source = storeStatus(runtime, {
     isOver: async (queued) => (await lookup.findForSure(queued, signal)).state === "over",
   });
@@ -68,7 +68,7 @@ export async function prepareDag(
     : await Promise.all([dagSpecs(given, nodes, client, signal), client.cluster()]);
   const invalid = nodes.filter(({ hash }) => {
     const state = dagPlan.nodes.get(hash)?.state;
-    return state?.status === "TODO" && state.why?.startsWith("what is stored is invalid");
+    return state?.status === "TODO" && state.reason === "invalid";
   });
   const code = nodes.length === 0
     ? {}
@@ -86,7 +86,7 @@ export async function prepareDag(
     roots: [...dagPlan.roots],
     specs,
     // Whoever follows it looks as often.
-    config: { ...config, slurm: { ...config.slurm, intervalSec: intervalMs / 1000 } },
+    config: { ...config, slurm: { ...config.slurm, squeueIntervalSec: intervalMs / 1000 } },
     force: force === "ALL" ? force : [...force],
     git: await runtime.provenance.git() ?? null,
     counts: { nodes: dagPlan.nodes.size, cached: dagPlan.counts.done },

@@ -4,7 +4,7 @@ import { type Plan, plan } from "../../plan/graph.ts";
 import { poolNodes, type PoolRun } from "../../remote/pool_run.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { rootsOf } from "../../schedule/check_options.ts";
-import { forcedNodes } from "../../schedule/forced.ts";
+import { forcedByUser } from "../../plan/forced.ts";
 import { checkComputable, checkImportable } from "../../schedule/importable.ts";
 import { storeStatus } from "../../schedule/status_source.ts";
 import { RECORD_SCHEMA } from "../../store/record.ts";
@@ -60,7 +60,7 @@ export async function preparePool(
   const { machine } = runtime;
   const given = [...rootsOf(roots)];
   const force = options.force ?? config.alwaysRerun;
-  const forced = forcedNodes(runtime, force, runId);
+  const forced = forcedByUser(runtime.store, force, runId);
   const lookup = new JobLookup(machine, client);
   const source = storeStatus(runtime, {
     isOver: async (queued) => (await lookup.findForSure(queued, signal)).state === "over",
@@ -79,7 +79,7 @@ export async function preparePool(
   checkTimeLimits(missing, specs);
   const invalid = missing.filter(({ hash }) => {
     const state = planned.nodes.get(hash)?.state;
-    return state?.status === "TODO" && state.why?.startsWith("what is stored is invalid");
+    return state?.status === "TODO" && state.reason === "invalid";
   });
   const code = missing.length === 0 ? {} : await keepCode(runtime, given, { options, entry });
   const run: PoolRun = {
@@ -94,13 +94,13 @@ export async function preparePool(
     roots: [...planned.roots],
     specs,
     // Whoever controls it looks as often.
-    config: { ...config, slurm: { ...config.slurm, intervalSec: client.intervalMs / 1000 } },
+    config: { ...config, slurm: { ...config.slurm, squeueIntervalSec: client.intervalMs / 1000 } },
     force: force === "ALL" ? force : [...force],
     git: await runtime.provenance.git() ?? null,
-    detached: options.wait === false,
+    detached: options.detach ?? false,
     options: {
       maxWorkers: options.maxWorkers ?? 50,
-      window: options.windowSize ?? "bfs",
+      window: options.window ?? "bfs",
       idleTimeoutSec: options.idleTimeoutSec ?? 60,
       keepGoing: options.keepGoing ?? false,
       tasksPerWorker: options.tasksPerWorker ?? 1,

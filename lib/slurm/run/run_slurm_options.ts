@@ -1,26 +1,45 @@
 import type { Config } from "../../core/config.ts";
 import { ValidationError } from "../../core/errors.ts";
 import type { EventSink } from "../../core/event.ts";
-import { didYouMean } from "../../core/nearest.ts";
+import {
+  aBoolean,
+  aCount,
+  aFunction,
+  anything,
+  aSignal,
+  aString,
+  checkOptions,
+  countBySpec,
+  namesOfTasks,
+  oneOf,
+  type OptionChecks,
+  secondsFromZero,
+  someSeconds,
+} from "../../core/options.ts";
 import type { Plan } from "../../plan/graph.ts";
-import { checkChoices } from "../../schedule/check_options.ts";
-import { type Window, windowSize } from "../../schedule/window.ts";
+import { aProgress } from "../../schedule/check_options.ts";
+import { aWindow, type Window } from "../../schedule/window.ts";
 import type { SlurmSpecs } from "./check_specs.ts";
 
 /** Options of `runSlurm` in both modes. */
 export interface SlurmOptions {
   /** What jobs the tasks' specs stand for. @default `slurm.specs` in furu.json */
   specs?: SlurmSpecs;
-  /** Is the run followed until it has ended? Else its jobs are submitted, and go on by themselves. @default true */
-  wait?: boolean;
+  /**
+   * Whether to leave once the jobs are submitted, which then go on by themselves. Else the run is followed until it has
+   * ended.
+   *
+   * @default {false}
+   */
+  detach?: boolean;
   /** Names of tasks to compute again although they are stored, or `"ALL"`. @default FURU_ALWAYS_RERUN */
   force?: "ALL" | string[];
   /** How often a failed computation is tried again, after the first attempt. @default FURU_MAX_COMPUTE_RETRIES, 3 */
   maxComputeRetries?: number;
   /** Is an artifact tried again whose latest attempt failed in an earlier run? @default FURU_RETRY_FAILED, true */
   retryFailed?: boolean;
-  /** How often something is begun again that was preempted or reached its job's time limit. @default FURU_PREEMPT_MAX, 5 */
-  preemptMax?: number;
+  /** How often something is begun again that was preempted or reached its job's time limit. @default FURU_MAX_PREEMPT_RETRIES, 5 */
+  maxPreemptRetries?: number;
   /**
    * Megabytes that V8's heap may have in each process that computes; typed arrays and buffers are outside of it.
    *
@@ -35,8 +54,8 @@ export interface SlurmOptions {
    * @default FURU_MAX_WORKER_MB, 256, or twice what one has after its first task where that is more
    */
   maxWorkerMb?: number;
-  /** Seconds between two looks at the jobs. @default `slurm.intervalSec` in furu.json, 10 */
-  intervalSec?: number;
+  /** Seconds between two looks at the jobs. @default `slurm.squeueIntervalSec` in furu.json, 10 */
+  squeueIntervalSec?: number;
   /** Told what happens. */
   onEvent?: EventSink;
   /** How the run shows itself, on stderr (`"json"`: on stdout). @default "auto" */
@@ -59,7 +78,7 @@ export interface RunPoolOptions extends SlurmOptions {
   /** Most workers at the same time: in all, or for each spec (`{ default: 20, gpu: 4 }`). @default 50 */
   maxWorkers?: number | Record<string, number>;
   /** Which roots are worked on at the same time: one (`"dfs"`), all (`"bfs"`) or a rolling number. @default "bfs" */
-  windowSize?: Window;
+  window?: Window;
   /** Seconds after which a worker leaves that finds nothing to do. @default 60 */
   idleTimeoutSec?: number;
   /** Longest seconds between two looks of a worker at the queue. @default FURU_POLL_INTERVAL_SECS, 2 */
@@ -100,34 +119,36 @@ export interface SubmittedRun {
   plan: Plan;
 }
 
-const POOL_ONLY = [
-  "maxWorkers",
-  "windowSize",
-  "idleTimeoutSec",
-  "pollIntervalSec",
-  "leaseSec",
-  "tasksPerWorker",
-  "keepGoing",
-  "launcher",
-] as const satisfies (keyof RunPoolOptions)[];
-const COMMON = [
-  "mode",
-  "specs",
-  "wait",
-  "force",
-  "maxComputeRetries",
-  "retryFailed",
-  "preemptMax",
-  "maxHeapMb",
-  "maxTasksPerWorker",
-  "maxWorkerMb",
-  "intervalSec",
-  "onEvent",
-  "progress",
-  "signal",
-  "entry",
-  "snapshot",
-] as const satisfies (keyof SlurmOptions | "mode")[];
+// What `configure` has, too, is checked with the rest of the configuration; specs with what the roots need.
+const COMMON: OptionChecks<RunDagOptions> = {
+  mode: oneOf("pool", "dag"),
+  specs: anything,
+  detach: aBoolean,
+  force: namesOfTasks,
+  maxComputeRetries: anything,
+  retryFailed: anything,
+  maxPreemptRetries: anything,
+  maxHeapMb: anything,
+  maxTasksPerWorker: anything,
+  maxWorkerMb: anything,
+  squeueIntervalSec: someSeconds,
+  onEvent: aFunction,
+  progress: aProgress,
+  signal: aSignal,
+  snapshot: aBoolean,
+  entry: aString,
+};
+const OF_POOL: OptionChecks<RunPoolOptions> = {
+  ...COMMON,
+  maxWorkers: countBySpec,
+  window: aWindow,
+  idleTimeoutSec: secondsFromZero,
+  pollIntervalSec: someSeconds,
+  leaseSec: someSeconds,
+  tasksPerWorker: aCount,
+  keepGoing: aBoolean,
+  launcher: oneOf("sbatch", "srun"),
+};
 
 /**
  * Refuses what the types forbid and plain JavaScript can pass.
@@ -135,84 +156,35 @@ const COMMON = [
  * @throws {ValidationError} naming the option, its value and what is allowed.
  */
 export function checkSlurmOptions(options: RunSlurmOptions): void {
-  const given: { readonly [name: string]: unknown } = { ...options };
-  const isPool = given.mode === undefined || given.mode === "pool";
-  oneOf("mode", given.mode, ["pool", "dag"]);
-  checkNames(given, isPool);
-  checkChoices(options);
-  for (const name of ["wait", "keepGoing", "snapshot"]) {
-    if (given[name] === undefined || typeof given[name] === "boolean") continue;
-    throw refusal(name, given[name], "allowed are true and false");
-  }
-  seconds("intervalSec", given.intervalSec);
-  if (!isPool) return;
-  seconds("pollIntervalSec", given.pollIntervalSec);
-  seconds("leaseSec", given.leaseSec);
-  if (given.idleTimeoutSec !== 0) seconds("idleTimeoutSec", given.idleTimeoutSec, "seconds from 0");
-  atLeastOne("tasksPerWorker", given.tasksPerWorker);
-  oneOf("launcher", given.launcher, ["sbatch", "srun"]);
-  checkWorkers(given.maxWorkers);
-  if (given.windowSize !== undefined) windowSize(given.windowSize, "windowSize");
-  if (given.launcher === "srun" && given.wait === false) {
+  if (options?.mode !== "dag") {
+    checkOptions("runSlurm", options, OF_POOL);
+    if (options.launcher !== "srun" || options.detach !== true) return;
     throw new ValidationError(
-      `Cannot use wait false with launcher "srun": its workers end with the job that this process runs in`,
+      `Cannot use detach with launcher "srun": its workers end with the job that this process runs in`,
     );
   }
+  const ofPool = Object.entries(options).find(([name, value]) =>
+    value !== undefined && !Object.hasOwn(COMMON, name) && Object.hasOwn(OF_POOL, name)
+  );
+  if (ofPool) {
+    throw new ValidationError(`Cannot use ${ofPool[0]} with mode "dag": it is an option of mode "pool"`);
+  }
+  checkOptions("runSlurm", options, COMMON);
 }
 
 /** The configuration that the options stand for. */
 export function slurmOverrides(options: RunSlurmOptions): Partial<Config> {
-  const { maxComputeRetries, retryFailed, preemptMax, maxHeapMb, maxTasksPerWorker, maxWorkerMb } = options;
+  const { maxComputeRetries, retryFailed, maxPreemptRetries, maxHeapMb, maxTasksPerWorker, maxWorkerMb } =
+    options;
   const { pollIntervalSec, leaseSec }: RunPoolOptions = options.mode === "dag" ? {} : options;
   const ofWorkers = { maxHeapMb, maxTasksPerWorker, maxWorkerMb };
-  const overrides = { maxComputeRetries, retryFailed, preemptMax, ...ofWorkers, pollIntervalSec, leaseSec };
+  const overrides = {
+    maxComputeRetries,
+    retryFailed,
+    maxPreemptRetries,
+    ...ofWorkers,
+    pollIntervalSec,
+    leaseSec,
+  };
   return Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));
-}
-
-function checkNames(given: { readonly [name: string]: unknown }, isPool: boolean): void {
-  const all: readonly string[] = [...COMMON, ...POOL_ONLY];
-  for (const [name, value] of Object.entries(given)) {
-    if (value === undefined) continue;
-    if (!all.includes(name)) {
-      throw new ValidationError(
-        `Cannot use option '${name}' as runSlurm has none of that name${didYouMean(name, all)}`,
-      );
-    }
-    if (isPool || (COMMON as readonly string[]).includes(name)) continue;
-    throw new ValidationError(`Cannot use ${name} with mode "dag": it is an option of mode "pool"`);
-  }
-}
-
-function checkWorkers(value: unknown): void {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    return atLeastOne(
-      "maxWorkers",
-      value,
-      "a whole number from 1, or such a number for each spec, is allowed",
-    );
-  }
-  for (const [spec, count] of Object.entries(value)) {
-    if (count === undefined) throw refusal(`maxWorkers.${spec}`, count, "a whole number from 1 is allowed");
-    atLeastOne(`maxWorkers.${spec}`, count);
-  }
-}
-
-function atLeastOne(name: string, value: unknown, allowed = "a whole number from 1 is allowed"): void {
-  if (value === undefined || Number.isSafeInteger(value) && (value as number) >= 1) return;
-  throw refusal(name, value, allowed);
-}
-
-function seconds(name: string, value: unknown, allowed = "seconds above 0"): void {
-  if (value === undefined || typeof value === "number" && value > 0 && value < Infinity) return;
-  throw refusal(name, value, `${allowed} are allowed`);
-}
-
-function oneOf(name: string, value: unknown, allowed: readonly string[]): void {
-  if (value === undefined || allowed.includes(value as string)) return;
-  const list = allowed.map((each) => `"${each}"`).join(" and ");
-  throw refusal(name, value, `allowed are ${list}${didYouMean(String(value), allowed)}`);
-}
-
-function refusal(name: string, value: unknown, allowed: string): ValidationError {
-  return new ValidationError(`Cannot use ${name} ${Deno.inspect(value)}: ${allowed}`);
 }

@@ -3,14 +3,12 @@ import { didYouMean } from "../../core/nearest.ts";
 import { taskNames } from "./registry.ts";
 
 /**
- * Which tasks are meant by names that a user gave.
+ * Refuses names of tasks to force that no task has.
  *
- * @param names Task names, or `"ALL"`.
- * @returns Says of a task's name whether it is meant.
- * @throws {ConfigError} for a name that no task has, with the nearest one.
+ * @throws {ConfigError} For such a name, with the nearest one.
  */
-export function namedTasks(names: "ALL" | readonly string[]): (name: string) => boolean {
-  if (names === "ALL") return () => true;
+export function checkTaskNames(names: "ALL" | readonly string[]): void {
+  if (names === "ALL") return;
   const known = taskNames();
   for (const name of names) {
     if (known.includes(name)) continue;
@@ -19,6 +17,4 @@ export function namedTasks(names: "ALL" | readonly string[]): (name: string) => 
         `(known are: ${known.join(", ") || "none"})${didYouMean(name, known)}`,
     );
   }
-  const wanted = new Set(names);
-  return (name) => wanted.has(name);
 }

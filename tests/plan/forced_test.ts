@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { keptText } from "../../lib/schedule/forced.ts";
+import { keptText } from "../../lib/plan/kept.ts";
 
 Deno.test("keptText() says how many results stay, of which tasks, and how they are computed too", () => {
   assertEquals(

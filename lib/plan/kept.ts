@@ -1,4 +1,5 @@
 import type { Hash } from "../core/hash.ts";
+import { plural } from "../ui/text.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
 import type { PlanNode } from "./node.ts";
 import type { ForcedNodes, StatusSource, TaskListing } from "./status.ts";
@@ -73,4 +74,30 @@ function dependents(roots: Iterable<Artifact>, on: ReadonlySet<Hash>): Artifact[
 
 function count(counts: Map<string, number>, name: string): void {
   counts.set(name, (counts.get(name) ?? 0) + 1);
+}
+
+/** So many tasks are named. */
+const NAMED = 6;
+
+/** What is to be said of results that stay although they depend on what is computed again. */
+export function keptText({ forced, kept }: KeptResults): string {
+  const again = sum(forced);
+  const stay = sum(kept);
+  const names = Object.keys(kept).sort((a, b) => kept[b]! - kept[a]! || (a < b ? -1 : 1));
+  const rest = names.length - NAMED;
+  const list = names.slice(0, NAMED).map((name) => `${name} (${kept[name]})`).join(", ");
+  const flags = rest > 0 ? "--force ALL" : names.map((name) => `--force ${name}`).join(" ");
+  return `forced: ${plural(again, "artifact")} of ${Object.keys(forced).slice(0, NAMED).join(", ")} ` +
+    `${again === 1 ? "is" : "are"} computed again, and ${plural(stay, "stored result")} that ` +
+    `${
+      stay === 1
+        ? "depends on it stays as it is"
+        : `depend on ${again === 1 ? "it" : "them"} stay as they are`
+    }: ` +
+    `${list}${rest > 0 ? `, and of ${plural(rest, "other task")}` : ""}; ` +
+    `to compute ${stay === 1 ? "that" : "those"} again, too: ${flags}`;
+}
+
+function sum(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((a, b) => a + b, 0);
 }

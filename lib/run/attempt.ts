@@ -11,9 +11,8 @@ import { endOfThrown, recordEnd, timeLimitError } from "./attempt_end.ts";
 import { computeAttempt } from "./compute.ts";
 import type { ExecutionContext } from "./context.ts";
 import { follow } from "./follow.ts";
-import { OwnTime } from "./own_time.ts";
+import { OwnTime, type Slot } from "./slots.ts";
 import type { Runtime } from "./runtime.ts";
-import type { Slot } from "./slots.ts";
 import { asFuru, InProcessTraces } from "./traces/traces.ts";
 
 /** How long `create` may go on after its signal has aborted; then its attempt is ended without it. */

@@ -6,7 +6,7 @@ import type { Exit } from "./computing_process.ts";
 import { withTimeout } from "./timeout.ts";
 
 /** Why a supervisor stopped an attempt. */
-export type Interruption =
+export type StopCause =
   /** It took too long. */
   | { kind: "limit"; seconds: number }
   /** Somebody wanted it. */
@@ -19,7 +19,7 @@ export interface Evidence {
   /** Whether a stop signal reached the process meanwhile, or ended a program that the task ran. */
   signalled: boolean;
   /** Why it was stopped, if it was. */
-  interruption: Interruption | undefined;
+  interruption: StopCause | undefined;
   /** The last lines that it printed. */
   logTail: string[];
   /** Aborts when this process itself was told to stop. */

@@ -7,7 +7,7 @@ import { enterQueue } from "../../lib/queue/enter_queue.ts";
 import type { FailureInit } from "../../lib/queue/failure_file.ts";
 import { readStop } from "../../lib/queue/stop_request.ts";
 import type { WorkerFolder } from "../../lib/queue/worker_folder.ts";
-import { InlineComputer } from "../../lib/run/inline_computer.ts";
+import { InlineComputer } from "../../lib/run/computer.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
 import { AttemptBackend } from "../../lib/schedule/attempt_backend.ts";
 import type { BackendEvent } from "../../lib/schedule/backend.ts";

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { retriesLeft } from "../../lib/schedule/retry.ts";
+import { retriesLeft } from "../../lib/schedule/scheduler.ts";
 
 const policy = { retryFailed: true, maxComputeRetries: 3, maxPreemptRetries: 2 };
 

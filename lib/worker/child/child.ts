@@ -1,11 +1,10 @@
 import type { AttemptEnd } from "../../core/attempt_end.ts";
 import { stoppedBySignal } from "../../run/output/program_error.ts";
 import { writeAll } from "../../ui/write_all.ts";
-import { catchUnhandled } from "./blame.ts";
-import { signalGroup } from "../protocol/group.ts";
-import { LineChannel } from "../protocol/line_channel.ts";
+import { catchUnhandled } from "./unhandled.ts";
+import { signalGroup } from "../../run/traces/left_programs.ts";
+import { LineChannel, PROTOCOL_VERSION } from "../protocol/line_channel.ts";
 import { markBytes } from "../protocol/mark.ts";
-import { PROTOCOL_VERSION } from "../protocol/protocol_version.ts";
 import { ProgressSender } from "./progress_sender.ts";
 import { WorkerTraces } from "./traces.ts";
 import type { ArtifactPayload, SupervisorMessage, TaskMessage } from "../protocol/protocol.ts";
@@ -87,7 +86,7 @@ class Child {
   readonly #artifacts = new Map<string, ArtifactPayload>();
   readonly #parts = new Map<string, string[]>();
   #forget = false;
-  readonly #blame = catchUnhandled<RunningTask>((error, task) => this.#unhandled(error, task));
+  readonly #owner = catchUnhandled<RunningTask>((error, task) => this.#unhandled(error, task));
   #traces!: WorkerTraces;
   #parse: ((line: string) => SupervisorMessage) | undefined;
   #config: unknown;
@@ -172,7 +171,7 @@ class Child {
         ...(text === undefined ? {} : { message: text }),
       });
     });
-    const computing = this.#blame.within(task, () =>
+    const computing = this.#owner.within(task, () =>
       this.#attempt(
         { ...rest, ...known, config: this.#config },
         task.abort.signal,
@@ -187,7 +186,7 @@ class Child {
     task.ended = true;
     this.#task = undefined;
     progress.stop();
-    this.#traces.end(this.#blame.leftBy(task));
+    this.#traces.end(this.#owner.leftBy(task));
     const marked = printMark(mark);
     await this.channel?.send({
       type: "ended",

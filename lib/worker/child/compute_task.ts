@@ -55,7 +55,7 @@ export async function computeTask(
   }
   io.traces.begin();
   imported = false;
-  const artifact = await makeArtifact(task);
+  const artifact = await remakeArtifact(task);
   if (imported) io.traces.loaded();
   refuseLoadOnly(artifact);
   return await computeAttempt(runtime, {
@@ -90,7 +90,7 @@ function start({ config, git, slurm, code }: ComputeConfig, entry: string | unde
  *
  * @throws {ProtocolError} when a task is unknown or its code has changed.
  */
-export async function makeArtifact(
+async function remakeArtifact(
   task: Pick<ComputeTask, "root" | "entry" | "artifacts">,
 ): Promise<Artifact> {
   const open = [task.root];

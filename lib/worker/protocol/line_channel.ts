@@ -1,3 +1,6 @@
+/** The version of the messages. A process that speaks another one is refused. */
+export const PROTOCOL_VERSION = 1;
+
 const NEWLINE = 10;
 const READ_BYTES = 65_536;
 /** Longer than any sensible message: beyond it the other end is not speaking our protocol. */

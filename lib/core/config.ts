@@ -3,9 +3,8 @@ import { z } from "zod";
 import { ConfigError } from "./errors.ts";
 import { furuGlobals } from "./globals.ts";
 import { unknownOption } from "./options.ts";
-import { currentFolder, realFolder, settingPath, startFolder } from "./paths.ts";
+import { currentFolder, projectFolder, realFolder, settingPath, startFolder } from "./paths.ts";
 import { permissionError } from "./permissions.ts";
-import { projectFolder } from "./project.ts";
 
 const seconds = z.number().positive();
 const count = z.int().nonnegative();

@@ -1,8 +1,7 @@
 import { type AttemptEnd, type Blame, type FailedAttempt, failureKind } from "../core/attempt_end.ts";
 import { causes, ComputeError, errorCode, errorText, furuErrorName, isLasting } from "../core/errors.ts";
 import { endAttempt } from "../store/claims/attempt_end.ts";
-import type { Claim } from "../store/claims/claim.ts";
-import type { Ending } from "../store/claims/end_record.ts";
+import type { Claim, Ending } from "../store/claims/claim.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 import type { Runtime } from "./runtime.ts";
 

@@ -1,7 +1,7 @@
 import { ValidationError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
 import type { Plan } from "../plan/graph.ts";
-import { byPriority } from "../plan/priority.ts";
+import { byPriority } from "../plan/node.ts";
 import { isFinal, isLost, WorkGraph, type WorkNode } from "./_work_graph.ts";
 import { BinaryHeap } from "@std/data-structures/binary-heap";
 

@@ -4,7 +4,7 @@ import type { Plan } from "../plan/graph.ts";
 import { Progress, StartQueue } from "./_progress.ts";
 import { isFinal, type WorkNode } from "./_work_graph.ts";
 import type { SchedulerAction, SchedulerEvent, StopReason } from "./scheduler_event.ts";
-import { type Window, windowSize } from "./window.ts";
+import { type Window, windowSize } from "./check_run.ts";
 
 /** What a scheduler is made with. */
 export interface SchedulerOptions {

@@ -1,12 +1,10 @@
 import { resolveConfig } from "../core/config.ts";
 import { errorText, RunFailedError } from "../core/errors.ts";
 import type { RunSummary } from "../core/event.ts";
-import { artifactLabel } from "../core/hash.ts";
-import type { Hash } from "../core/hash.ts";
+import { artifactLabel, type Hash } from "../core/hash.ts";
 import { checkPermissions } from "../core/permissions.ts";
 import { systemRuntime } from "../run/default_runtime.ts";
-import { refuseWhileLoading } from "../run/get/loading.ts";
-import { refuseInside } from "../run/refuse_inside.ts";
+import { refuseInside, refuseWhileLoading } from "../run/context.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { keptText } from "../plan/kept.ts";
 import { runReporter } from "../schedule/run_reporter.ts";

@@ -199,7 +199,7 @@ export class WorkerTasks {
     const task = this.#begun.get(event.hash);
     if (!task) return;
     this.#begun.delete(event.hash);
-    if (event.type === "failed" && event.unstartable) this.#unstartable ??= event.error;
+    if (event.type === "failed" && event.end.blame === "node") this.#unstartable ??= event.end.error;
     // The slot is free while the file is on its way.
     this.#open--;
     this.#track(this.#settle(task, event));

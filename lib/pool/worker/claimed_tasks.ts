@@ -10,12 +10,13 @@ import type { BackendEvent } from "../../schedule/backend.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
 import { patiently } from "../patience.ts";
 import { forcedNodes } from "../../plan/forced.ts";
-import type { PoolWorkerOptions } from "./pool_worker_options.ts";
-import { attemptOf, destinationOf } from "./task_destination.ts";
+import type { PoolWorkerOptions } from "./pool_worker.ts";
 import type { AttemptNow } from "../worker_now.ts";
+import { findForSure } from "../../run/result.ts";
+import { concernsOneArtifact, isRefusal } from "../../store/store.ts";
 
-/** What {@link WorkerTasks} needs besides what its worker was given. */
-export interface WorkerTasksOptions extends PoolWorkerOptions {
+/** What {@link ClaimedTasks} needs besides what its worker was given. */
+export interface ClaimedTasksOptions extends PoolWorkerOptions {
   /** The worker's own folder, with the tasks that it has claimed. */
   readonly folder: WorkerFolder;
   /** May a task be begun that takes so many seconds at most? */
@@ -34,9 +35,9 @@ interface ClaimedTask {
 }
 
 /** The tasks that a worker has claimed: each is computed, and its file moved on by how that ended. */
-export class WorkerTasks {
+export class ClaimedTasks {
   readonly #runtime: Runtime;
-  readonly #options: WorkerTasksOptions;
+  readonly #options: ClaimedTasksOptions;
   readonly #backend: AttemptBackend;
   readonly #stopping = new AbortController();
   /** By the names of their files, until these were moved on. */
@@ -50,7 +51,7 @@ export class WorkerTasks {
   #unstartable: string | undefined;
 
   /** Begins nothing yet. */
-  constructor(runtime: Runtime, options: WorkerTasksOptions) {
+  constructor(runtime: Runtime, options: ClaimedTasksOptions) {
     this.#runtime = runtime;
     this.#options = options;
     const { run, computer, slurm, folder } = options;
@@ -240,3 +241,76 @@ export class WorkerTasks {
 
 /** Why what runs is to end, without a class in the words that people see. */
 class StoppedError extends Error {}
+
+/** Where a task's file goes after its attempt. */
+export type TaskDestination =
+  | { to: "done"; computed: boolean }
+  | { to: "failed"; failure: FailureInit }
+  | { to: "waiting" }
+  | { to: "todo" };
+
+/**
+ * Where a task's file goes after its attempt. Done is only what has a success record, whoever was first with it.
+ *
+ * @param now The attempt, where one was begun.
+ * @throws What kept the system from looking.
+ */
+export async function destinationOf(
+  runtime: Runtime,
+  artifact: Artifact,
+  event: BackendEvent,
+  now: AttemptNow | undefined,
+): Promise<TaskDestination> {
+  switch (event.type) {
+    case "done": {
+      const failure = await resultFault(runtime, artifact);
+      return failure ? { to: "failed", failure } : { to: "done", computed: event.computed };
+    }
+    case "failed":
+      return { to: "failed", failure: failureOf(event, now) };
+    case "busy":
+      return { to: "waiting" };
+    case "withdrawn":
+      return { to: "todo" };
+  }
+}
+
+/** Which attempt a failure is of. */
+export function attemptOf(now: AttemptNow | undefined): Pick<FailureInit, "storeAttempt" | "log"> {
+  if (!now) return {};
+  const { attempt, log } = now;
+  return { storeAttempt: attempt, ...(log === undefined ? {} : { log }) };
+}
+
+function failureOf(
+  event: Extract<BackendEvent, { type: "failed" }>,
+  now: AttemptNow | undefined,
+): FailureInit {
+  const { blame, error, stack, log, logTail, lasting, code } = event.end;
+  // The system could not do something before the attempt began (EIO, a full disk): elsewhere, or later, it may.
+  const outside = log === undefined && code !== undefined;
+  return {
+    ...attemptOf(now),
+    // That this node's file server was away is no fault of the task, nor one of the run.
+    kind: blame === "node" ? "start" : outside ? "lost" : blame,
+    error,
+    ...(stack === undefined ? {} : { stack }),
+    ...(log === undefined ? {} : { log }),
+    ...(logTail === undefined ? {} : { logTail: [...logTail] }),
+    ...(lasting && !outside ? { lasting } : {}),
+  };
+}
+
+async function resultFault(runtime: Runtime, artifact: Artifact): Promise<FailureInit | undefined> {
+  let found;
+  try {
+    found = await findForSure(runtime, artifact, { value: false });
+  } catch (error) {
+    if (!concernsOneArtifact(error) || !isRefusal(error)) throw error;
+    // It is damaged: a person has to look at it.
+    return { kind: "compute", lasting: true, error: errorText(error) };
+  }
+  if (found.state === "valid") return undefined;
+  const why = found.state === "invalid" ? `it is invalid: ${found.why}` : "it is missing";
+  return { kind: "lost", error: `Its result cannot be used, though it was stored: ${why}` };
+}

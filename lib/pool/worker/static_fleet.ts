@@ -1,6 +1,14 @@
 import { isForced } from "../../plan/forced.ts";
-import type { Runtime } from "../../run/runtime.ts";
 import type { PoolRun } from "../../remote/pool_run.ts";
+import type { Runtime } from "../../run/runtime.ts";
+
+/**
+ * Does a run go on by itself where jobs cannot submit others (`slurm.nodesSubmit` is false)? Then all its workers are
+ * submitted at its beginning, and none that leaves can be replaced.
+ */
+export function isStaticFleet({ detached, config }: Pick<PoolRun, "detached" | "config">): boolean {
+  return detached && config.slurm?.nodesSubmit === false;
+}
 
 /**
  * May there still be something to do for workers of a spec? Found in the store, one listing for each name of a task, since
@@ -8,7 +16,7 @@ import type { PoolRun } from "../../remote/pool_run.ts";
  *
  * @throws {StoreError} when a folder cannot be listed.
  */
-export async function isSpecLeft(
+export async function hasRemainingWork(
   { store }: Pick<Runtime, "store">,
   run: Pick<PoolRun, "nodes" | "force" | "invalid" | "runId">,
   spec: string,

@@ -3,12 +3,12 @@ import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
 import { StoreError } from "../../lib/core/errors.ts";
 import { systemMachine } from "../../lib/core/system/system_machine.ts";
-import { PoolJournal, type PoolSubmission } from "../../lib/slurm/pool/pool_journal.ts";
+import { WorkerJournal, type WorkerSubmission } from "../../lib/slurm/jobs/submissions.ts";
 import { Store } from "../../lib/store/store.ts";
 
 const machine = systemMachine();
 
-function submission(name: string, order = 0): PoolSubmission {
+function submission(name: string, order = 0): WorkerSubmission {
   return {
     schema: 1,
     name,
@@ -23,17 +23,17 @@ function submission(name: string, order = 0): PoolSubmission {
   };
 }
 
-async function inFolder(test: (dir: string, open: () => PoolJournal) => Promise<void>): Promise<void> {
+async function inFolder(test: (dir: string, open: () => WorkerJournal) => Promise<void>): Promise<void> {
   const root = await Deno.makeTempDir();
   const store = new Store(machine, { root, leaseSec: 120, heartbeatSec: 40 });
   try {
-    await test(join(root, "jobs"), () => new PoolJournal(store, join(root, "jobs")));
+    await test(join(root, "jobs"), () => new WorkerJournal(store, join(root, "jobs")));
   } finally {
     await Deno.remove(root, { recursive: true });
   }
 }
 
-describe("PoolJournal", () => {
+describe("WorkerJournal", () => {
   it("tells the next controller what was submitted, and what may have been", async () => {
     await inFolder(async (_, open) => {
       const first = open();

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
-import { JobHints } from "../../lib/slurm/jobs/job_hints.ts";
+import { JobWatch } from "../../lib/slurm/jobs/job_watch.ts";
+import { isOver, jobHints } from "../../lib/slurm/jobs/slurm_hints.ts";
 import { SlurmClient } from "../../lib/slurm/client/client.ts";
 import { linkQueued, type QueuedJob, readQueued, writeQueuedId } from "../../lib/store/claims/queued.ts";
 import type { Artifact } from "../../lib/task/artifact/artifact.ts";
@@ -119,7 +120,7 @@ describe("furu plan where a Slurm job is queued for an artifact", () => {
   });
 });
 
-describe("JobHints", () => {
+describe("jobHints()", () => {
   const self = { host: "here", pid: 1, user: "me" };
   const queued: QueuedJob = { schema: 1, name: NAME, run: "r", submitter: self, submittedAt: "", jobId: "7" };
 
@@ -127,32 +128,33 @@ describe("JobHints", () => {
     const slurm = new FakeSlurm();
     const clock = new FakeClock();
     const client = new SlurmClient({ env: {}, clock, run: slurm.run, intervalSec: 10 });
-    return { slurm, clock, hints: new JobHints({ clock, self, isGone: () => isGone }, client) };
+    const jobs = new JobWatch({ clock, self, isGone: () => isGone }, client);
+    return { slurm, clock, jobs, hints: jobHints(() => jobs) };
   }
 
   it("asks once in an interval for each job, however often it is asked", async () => {
     const { slurm, clock, hints } = setUp();
-    for (let i = 0; i < 5; i++) assertEquals(await hints.whyOver(queued), undefined);
-    assertEquals(slurm.count("squeue"), 2);
+    for (let i = 0; i < 5; i++) assertEquals(await hints.queuedHint(queued), undefined);
+    assertEquals(slurm.count("squeue"), 1);
     clock.ms += 10_000;
-    assertEquals(await hints.whyOver(queued), "it has ended, or was cancelled");
+    assertEquals(await hints.queuedHint(queued), "it has ended, or was cancelled");
   });
 
   it("tells a job that was never submitted", async () => {
     const { clock, hints } = setUp(true);
     const { jobId: _, ...unsubmitted } = queued;
-    await hints.whyOver(unsubmitted);
+    await hints.queuedHint(unsubmitted);
     clock.ms += 10_000;
-    assertEquals(await hints.whyOver(unsubmitted), "it was never submitted");
+    assertEquals(await hints.queuedHint(unsubmitted), "it was never submitted");
   });
 
   it("takes the second look by itself when asked for sure, but does not wait for a Slurm that is silent", async () => {
-    const { slurm, clock, hints } = setUp();
-    assertEquals(await hints.isOver(queued), true);
+    const { slurm, clock, jobs } = setUp();
+    assertEquals(await isOver(jobs, queued), true);
     assertEquals(clock.ms, 10_000);
     slurm.answers.squeue = { stderr: "there is no program 'squeue' on PATH" };
     clock.ms += 10_000;
-    assertEquals(await hints.isOver({ ...queued, name: "furu-b" }), false);
+    assertEquals(await isOver(jobs, { ...queued, name: "furu-b" }), false);
     assertEquals(clock.ms, 20_000);
   });
 
@@ -167,10 +169,27 @@ describe("JobHints", () => {
       startedAt: "",
       leaseSec: 1,
     };
-    assertEquals(await hints.whyGone(claim), undefined);
+    assertEquals(await hints.claimHint(claim), undefined);
     assertEquals(slurm.calls, []);
     slurm.answers.squeue = `${queueRow({ jobId: 7, name: NAME, state: "NODE_FAIL" })}\n`;
     const slurmJob = { jobId: "7", name: NAME, restarts: 0 };
-    assertEquals(await hints.whyGone({ ...claim, slurm: slurmJob }), "its Slurm job 7 has ended");
+    assertEquals(await hints.claimHint({ ...claim, slurm: slurmJob }), "its Slurm job 7 has ended");
+  });
+
+  it("tells that a claim's holder is gone when Slurm began its job again", async () => {
+    const { slurm, hints } = setUp();
+    slurm.answers.squeue = `${queueRow({ jobId: 7, name: NAME, state: "RUNNING", restarts: 1 })}\n`;
+    const claim = {
+      schema: 1 as const,
+      id: "a",
+      attempt: 1,
+      owner: self,
+      backend: "x",
+      startedAt: "",
+      leaseSec: 1,
+    };
+    const job = (restarts: number) => ({ jobId: "7", name: NAME, restarts });
+    assertEquals(await hints.claimHint({ ...claim, slurm: job(1) }), undefined);
+    assertEquals(await hints.claimHint({ ...claim, slurm: job(0) }), "Slurm has begun its job 7 again");
   });
 });

@@ -1,3 +1,47 @@
+/** What furu needs to know of how Slurm is set up. */
+export interface SlurmConfig {
+  /** One more than the highest index of an array; 0 without arrays. @default 1001, Slurm's own */
+  maxArraySize: number;
+  /** Is there a place where accounting is kept? Whether sacct can ask it is another question. */
+  accounting: boolean;
+  /** Seconds for which an ended job is listed. */
+  minJobAgeSec: number;
+  /** Slurm's version, as `22.05.8`. */
+  version?: string;
+  /** What the cluster is called. */
+  clusterName?: string;
+}
+
+/**
+ * Reads what `scontrol show config` printed.
+ *
+ * @returns `undefined` when the text is something else.
+ */
+export function parseConfig(text: string): SlurmConfig | undefined {
+  const settings = new Map<string, string>();
+  for (const line of text.split("\n")) {
+    const match = /^(\S+)\s*= (.*?)\s*$/.exec(line);
+    if (match) settings.set(match[1]!, match[2]!);
+  }
+  const storage = settings.get("AccountingStorageType");
+  if (storage === undefined) return undefined;
+  const version = settings.get("SLURM_VERSION");
+  const clusterName = settings.get("ClusterName");
+  return {
+    maxArraySize: number(settings.get("MaxArraySize"), 1001),
+    // Newer versions print (null) for none.
+    accounting: !/none|\(null\)/.test(storage),
+    minJobAgeSec: number(settings.get("MinJobAge"), 300),
+    ...(version === undefined ? {} : { version }),
+    ...(clusterName === undefined || clusterName === "(null)" ? {} : { clusterName }),
+  };
+}
+
+function number(text: string | undefined, otherwise: number): number {
+  const found = /^\d+/.exec(text ?? "");
+  return found ? Number(found[0]) : otherwise;
+}
+
 /** A partition, as far as it can make a spec impossible. Nodes of different kinds count by the largest. */
 export interface Partition {
   /** Its name. */

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { SlurmError } from "../../lib/core/errors.ts";
-import { isSpecLeft } from "../../lib/pool/worker/spec_left.ts";
+import { hasRemainingWork } from "../../lib/pool/worker/static_fleet.ts";
 import { until } from "../rig.ts";
 import { artifact, PoolRig, within } from "./rig.ts";
 import { WorkerRig } from "./worker_rig.ts";
@@ -10,7 +10,7 @@ describe("where jobs cannot submit jobs", () => {
   it("a controller submits and cancels no workers, and ends the run when none is left for a task", async () => {
     await using rig = new PoolRig({ leaseSec: 2 });
     await rig.begin([artifact(() => 1), artifact(() => 2, [], { spec: "other" })], { keepGoing: true });
-    Object.assign(rig.launcher, { fixed: true });
+    Object.assign(rig.launcher, { canSubmit: false });
     rig.launcher.starts = false;
     const [first, spare] = [rig.launcher.add("default"), rig.launcher.add("default")];
     const controlled = rig.control();
@@ -54,7 +54,7 @@ describe("where jobs cannot submit jobs", () => {
     await rig.begin([one, artifact(() => 2, [], { spec: "other" })]);
     const runtime = rig.process();
     const left = (spec: string, more: Partial<typeof rig.run> = {}) =>
-      isSpecLeft(runtime, { ...rig.run, ...more }, spec);
+      hasRemainingWork(runtime, { ...rig.run, ...more }, spec);
     assertEquals(await left("default"), true);
     await rig.begin([one]);
     await rig.control();

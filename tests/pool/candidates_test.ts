@@ -1,10 +1,10 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { TaskPicker } from "../../lib/pool/worker/task_picker.ts";
+import { Candidates } from "../../lib/pool/worker/candidates.ts";
 
 const FILES = Array.from({ length: 100 }, (_, n) => `${n}`);
 
-function all(picker: TaskPicker): string[] {
+function all(picker: Candidates): string[] {
   const files: string[] = [];
   for (let file; (file = picker.next()) !== undefined;) files.push(file);
   return files;
@@ -13,7 +13,7 @@ function all(picker: TaskPicker): string[] {
 describe("a task picker", () => {
   it("gives every file of a listing once, to different workers in a different order", () => {
     const orders = ["0123456789ab", "ba9876543210"].map((id) => {
-      const picker = new TaskPicker(() => id);
+      const picker = new Candidates(() => id);
       assertEquals(picker.fill(FILES), true);
       return all(picker);
     });
@@ -22,7 +22,7 @@ describe("a task picker", () => {
   });
 
   it("gives no file again that was refused", () => {
-    const picker = new TaskPicker(() => "1");
+    const picker = new Candidates(() => "1");
     picker.refuse("3");
     assertEquals(picker.fill(["3"]), false);
     picker.fill(FILES);
@@ -30,7 +30,7 @@ describe("a task picker", () => {
   });
 
   it("gives a list up when others are always faster", () => {
-    const picker = new TaskPicker(() => "1");
+    const picker = new Candidates(() => "1");
     picker.fill(FILES);
     let tried = 0;
     for (; picker.next() !== undefined; tried++) picker.tried(tried === 0);

@@ -9,7 +9,7 @@ const LEAVE_LOOK_MS = 1000;
 const PAUSE_PER_LOOK = 20;
 
 /** What a worker is told by files: that the run is to stop, or that its room is needed. */
-export class WorkerOrders {
+export class ControlRequests {
   readonly #runtime: Pick<Runtime, "store" | "machine">;
   readonly #paths: QueuePaths;
   readonly #id: string;

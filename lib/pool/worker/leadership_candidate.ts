@@ -8,8 +8,8 @@ import type { ClaimWatch } from "../../store/claims/liveness.ts";
 import type { SlurmJob } from "../../store/record.ts";
 import { takeRole, watchRole } from "../role.ts";
 
-/** What a {@link RoleSeeker} is made with. */
-export interface RoleSeekerOptions {
+/** What a {@link LeadershipCandidate} is made with. */
+export interface LeadershipCandidateOptions {
   /** Where everything of the run is. */
   readonly paths: QueuePaths;
   /** The run's id. */
@@ -28,9 +28,9 @@ export interface RoleSeekerOptions {
 const SPARE_MS = 30_000;
 
 /** Looks now and then whether a detached run has a controller, and becomes it when there is none. */
-export class RoleSeeker {
+export class LeadershipCandidate {
   readonly #runtime: Runtime;
-  readonly #options: RoleSeekerOptions;
+  readonly #options: LeadershipCandidateOptions;
   readonly #watch: ClaimWatch;
   readonly #handOver = new AbortController();
   #looking: Promise<void> | undefined;
@@ -42,7 +42,7 @@ export class RoleSeeker {
   #beatAt = -Infinity;
 
   /** Does not look yet. */
-  constructor(runtime: Runtime, options: RoleSeekerOptions) {
+  constructor(runtime: Runtime, options: LeadershipCandidateOptions) {
     this.#runtime = runtime;
     this.#options = options;
     this.#watch = watchRole(runtime, options.paths);

@@ -76,10 +76,5 @@ function isUnreadable({ state }: PlanNode): boolean {
 
 async function planFailure(runtime: Runtime, { artifact, state }: PlanNode): Promise<Failure> {
   const { error, log } = state as Extract<PlanNode["state"], { status: "FAILED" }>;
-  return await describeFailure(runtime, artifact, {
-    kind: "compute",
-    attempts: 0,
-    error,
-    ...(log === undefined ? {} : { log }),
-  });
+  return await describeFailure(runtime, artifact, { outcome: "failed", blame: "compute", error, log }, 0);
 }

@@ -8,9 +8,9 @@ import type { Partition } from "../client/parse_config.ts";
 import { signalLeadSec } from "../client/job_options.ts";
 import { type ParsedSpec, type SlurmSpec, slurmSpecSchema } from "../client/spec.ts";
 
-/** The specs of a run by name; `default` is for tasks that name none. */
+/** The specs of a run by name. */
 export interface SlurmSpecs {
-  /** For tasks that name no spec. */
+  /** The spec of tasks that name none. */
   default: SlurmSpec;
   /** Any other one. */
   [name: string]: SlurmSpec;

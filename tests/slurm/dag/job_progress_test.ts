@@ -6,7 +6,7 @@ import { DagAttempts } from "../../../lib/slurm/dag/dag_attempts.ts";
 import { queuePaths } from "../../../lib/queue/layout.ts";
 import type { DagNode } from "../../../lib/remote/run_record.ts";
 import { JobProgress, readProgress } from "../../../lib/slurm/dag/job_progress.ts";
-import { endLogged } from "../../../lib/run/end_logged.ts";
+import { recordEnd } from "../../../lib/run/attempt_end.ts";
 import { tryClaim } from "../../../lib/store/claims/claim.ts";
 import { releaseClaim } from "../../../lib/store/claims/attempt_end.ts";
 import { Leaf } from "./submit_rig.ts";
@@ -122,7 +122,7 @@ describe("a follower", () => {
       const claimed = await tryClaim(runtime.store, paths, { backend: "slurm-dag", run: "run-1", slurm });
       assert(claimed.kind === "claimed");
       await attempts.look(node);
-      await endLogged(runtime, claimed.claim, { kind: "preempted", error: "its time was up" });
+      await recordEnd(runtime, claimed.claim, { outcome: "preempted", reason: "its time was up" });
     }
     assertEquals(
       events.map((event) => [event.type, "outcome" in event ? event.outcome : ""]),

@@ -54,7 +54,7 @@ export type {
   Value,
 } from "./lib/task/artifact/artifact.ts";
 export { isArtifact } from "./lib/task/artifact/artifact.ts";
-export type { TaskOptions } from "./lib/task/artifact/options.ts";
+export type { TaskOptions } from "./lib/task/definition.ts";
 export type { ArtifactSchema, Task, TaskArguments } from "./lib/task/artifact/task.ts";
 export { defineTask } from "./lib/task/define.ts";
 export { grid, type GridPoint } from "./lib/task/grid.ts";
@@ -62,8 +62,8 @@ export { exists } from "./lib/run/get/exists.ts";
 export { get, type GetOptions } from "./lib/run/get/get.ts";
 export type { KeptResults, Plan, PlanCounts } from "./lib/plan/graph.ts";
 export type { PlanNode } from "./lib/plan/node.ts";
-export type { NodeState, NodeStatus, TodoReason } from "./lib/plan/status.ts";
-export type { Window } from "./lib/schedule/window.ts";
+export type { NodeState, NodeStatus, TodoReason } from "./lib/plan/node.ts";
+export type { Window } from "./lib/schedule/check_run.ts";
 export type { PlanRootsOptions } from "./lib/local/plan_roots.ts";
 export type { RunLocalOptions } from "./lib/local/run_local.ts";
 export { plan } from "./lib/api/plan.ts";

@@ -6,7 +6,7 @@ import { defaultRuntime } from "../run/default_runtime.ts";
 import { forcedByUser } from "../plan/forced.ts";
 import { storeStatus, type StoreStatusOptions } from "../schedule/status_source.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
-import { rootsOf } from "../schedule/check_options.ts";
+import { rootsOf } from "../schedule/check_run.ts";
 
 /** Options of `plan`. */
 export interface PlanRootsOptions {

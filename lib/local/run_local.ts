@@ -1,5 +1,4 @@
-import type { Config, ForcedTasks } from "../core/config.ts";
-import { resolveConfig } from "../core/config.ts";
+import { type Config, type ForcedTasks, resolveConfig } from "../core/config.ts";
 import { RunFailedError, ValidationError } from "../core/errors.ts";
 import type { EventSink, RunSummary } from "../core/event.ts";
 import {
@@ -24,12 +23,17 @@ import { forcedByUser } from "../plan/forced.ts";
 import { keptText } from "../plan/kept.ts";
 import { storeStatus } from "../schedule/status_source.ts";
 import { runReporter } from "../schedule/run_reporter.ts";
-import { aWindow, type Window } from "../schedule/window.ts";
+import {
+  aProgress,
+  aWindow,
+  checkComputable,
+  checkImportable,
+  rootsOf,
+  type Window,
+} from "../schedule/check_run.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 import { failureReport } from "../ui/report.ts";
-import { aProgress, rootsOf } from "../schedule/check_options.ts";
 import type { ComputeConfig } from "../worker/child/compute_task.ts";
-import { checkComputable, checkImportable } from "../schedule/importable.ts";
 import { InlineComputer } from "../run/inline_computer.ts";
 import { AttemptBackend } from "../schedule/attempt_backend.ts";
 import { checkPermissions } from "../core/permissions.ts";

@@ -1,12 +1,9 @@
 import { ValidationError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
 import { ARTIFACT, type Artifact, isArtifact } from "../task/artifact/artifact.ts";
-import type { PlanNode } from "./node.ts";
-import { byPriority } from "./priority.ts";
-import type { ForcedNodes, StatusSource } from "./status.ts";
+import { byPriority, type ForcedNodes, type PlanNode, type StatusSource } from "./node.ts";
 import { type KeptResults, keptResults } from "./kept.ts";
-import { rank } from "./_rank.ts";
-import { Walk } from "./_walk.ts";
+import { rank, Walk } from "./walk.ts";
 
 export type { KeptResults };
 

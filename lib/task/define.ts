@@ -1,13 +1,11 @@
 import type { z } from "zod";
 import type { TaskDefinition } from "./artifact/artifact.ts";
 import { callingPlace } from "./call_site.ts";
-import { checkDefinition, checkParameters } from "./definition.ts";
+import { checkDefinition, checkParameters, type TaskOptions } from "./definition.ts";
 import { makeArtifact } from "./artifact/make.ts";
-import type { TaskOptions } from "./artifact/options.ts";
 import { parseParams } from "./schema/parse.ts";
 import { registerTask } from "./artifact/registry.ts";
-import { type AnyTask, artifactSchema } from "./artifact/schema.ts";
-import type { Task } from "./artifact/task.ts";
+import { type AnyTask, artifactSchema, type Task } from "./artifact/task.ts";
 
 /**
  * Defines a task. Calling it with parameters makes an artifact, which `get` computes once and loads ever

@@ -17,8 +17,8 @@ import {
   someSeconds,
 } from "../../core/options.ts";
 import type { Plan } from "../../plan/graph.ts";
-import { aProgress } from "../../schedule/check_options.ts";
-import { aWindow, type Window } from "../../schedule/window.ts";
+import { aProgress } from "../../schedule/check_run.ts";
+import { aWindow, type Window } from "../../schedule/check_run.ts";
 import type { SlurmSpecs } from "./check_specs.ts";
 
 /** Options of `runSlurm` in both modes. */

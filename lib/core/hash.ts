@@ -35,7 +35,10 @@ export function chainText(labels: readonly string[]): string {
   return shown.join(" -> ");
 }
 
-/** After so many digests, each with as many more as it has half kilobytes, node:crypto, which is four times as fast, is worth what it takes to load. */
+/**
+ * After so many digests, each with as many more as it has half kilobytes, node:crypto, which is four times as
+ * fast, is worth what it takes to load.
+ */
 const MANY = 2000;
 
 const encoder = new TextEncoder();
@@ -43,8 +46,8 @@ let made = 0;
 let native: ((text: string) => string) | undefined;
 
 /**
- * The SHA-256 of the UTF-8 bytes of a text, as 64 hex digits. Most processes make few: to load node:crypto for them would
- * take 15 ms, a quarter of what a worker may take to start.
+ * The SHA-256 of the UTF-8 bytes of a text, as 64 hex digits. Most processes make few: to load node:crypto
+ * for them would take 15 ms, a quarter of what a worker may take to start.
  */
 export function sha256(text: string): string {
   if (native) return native(text);
@@ -52,7 +55,9 @@ export function sha256(text: string): string {
   return bytesToHex(digestOf(encoder.encode(text)));
 }
 
-/** On demand and at once, as only this call can: an `import` would be loaded by every process, or be awaited. */
+/**
+ * On demand and at once, as only this call can: an `import` would be loaded by every process, or be awaited.
+ */
 function nodeCrypto(): (text: string) => string {
   const { process } = globalThis as unknown as { process: typeof import("node:process") };
   const { createHash } = process.getBuiltinModule("node:crypto");

@@ -60,7 +60,9 @@ export interface TaskListing {
   readonly open: ReadonlySet<string>;
 }
 
-/** Where a plan learns what is stored. Given in, so that planning can be tested and measured without files. */
+/**
+ * Where a plan learns what is stored. Given in, so that planning can be tested and measured without files.
+ */
 export interface StatusSource {
   /** Lists a task's folder: called once per task name and plan. An absent folder is two empty sets. */
   listTask(name: string): Promise<TaskListing>;

@@ -66,7 +66,10 @@ function allowed(name: string): string {
   return `an artifact of ${name}`;
 }
 
-/** The task whose artifacts a schema accepts, also when `.describe()`, `.refine()` or the like were called on it. */
+/**
+ * The task whose artifacts a schema accepts, also when `.describe()`, `.refine()` or the like were called on
+ * it.
+ */
 export function taskOfSchema(schema: z.core.$ZodType): AnyTask | undefined {
   const { fn } = schema._zod.def as { fn?: object };
   return fn === undefined ? undefined : furuGlobals().schemas.get(fn) as AnyTask | undefined;

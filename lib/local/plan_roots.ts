@@ -1,4 +1,4 @@
-import { type Plan, plan as planWith } from "../plan/graph.ts";
+import { makePlan, type Plan } from "../plan/graph.ts";
 import { currentContext } from "../run/context.ts";
 import { defaultRuntime } from "../run/default_runtime.ts";
 import { forcedByUser } from "../plan/forced.ts";
@@ -6,7 +6,7 @@ import { storeStatus, type StoreStatusOptions } from "../schedule/status_source.
 import type { Artifact } from "../task/artifact/artifact.ts";
 import { rootsOf } from "../schedule/check_run.ts";
 
-/** Options of {@link plan}. */
+/** Options of {@link planRoots}. */
 export interface PlanRootsOptions {
   /** Names of tasks that a run would be forced to compute again, or `"ALL"`. @default FURU_ALWAYS_RERUN */
   force?: "ALL" | string[];
@@ -20,7 +20,7 @@ export interface PlanRootsOptions {
  * @param isOver Is the job that is queued for an artifact known to have ended? @default never
  * @throws What the users' `plan` throws.
  */
-export async function plan(
+export async function planRoots(
   roots: Artifact | Iterable<Artifact>,
   options: PlanRootsOptions = {},
   isOver: StoreStatusOptions["isOver"] = () => Promise.resolve(false),
@@ -28,7 +28,7 @@ export async function plan(
   const runtime = currentContext()?.runtime ?? defaultRuntime();
   // No record carries an empty run's id: everything that is forced is still to be done.
   const forced = forcedByUser(runtime.store, options.force ?? runtime.config.alwaysRerun, "");
-  return await planWith(rootsOf(roots), storeStatus(runtime, { isOver }), {
+  return await makePlan(rootsOf(roots), storeStatus(runtime, { isOver }), {
     ...(forced === undefined ? {} : { forced }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });

@@ -1,7 +1,7 @@
 import { type Config, resolveConfig } from "../core/config.ts";
 import { RunFailedError, ValidationError } from "../core/errors.ts";
 import type { EventSink, RunSummary } from "../core/event.ts";
-import { plan } from "../plan/graph.ts";
+import { makePlan } from "../plan/graph.ts";
 import { type SchedulerHints, systemRuntime } from "../run/default_runtime.ts";
 import { refuseWhileLoading } from "../run/get/loading.ts";
 import { refuseInside } from "../run/refuse_inside.ts";
@@ -29,7 +29,7 @@ import { checkSelfStart } from "../worker/child/check_self_start.ts";
 import { ProcessComputer } from "../worker/process_computer.ts";
 import { interruptibleRun } from "../core/system/interrupts.ts";
 
-/** Options of {@link runLocal}. */
+/** Options of {@link runRootsLocally}. */
 export interface RunLocalOptions {
   /** Most attempts at the same time: in all, or for each spec (`{ default: 8, gpu: 1 }`). @default the cores */
   maxWorkers?: number | Record<string, number>;
@@ -82,7 +82,7 @@ export interface RunLocalOptions {
  * @returns How it went, when all roots are there.
  * @throws What the users' `runLocal` throws.
  */
-export async function runLocal(
+export async function runRootsLocally(
   roots: Artifact | Iterable<Artifact>,
   options: RunLocalOptions = {},
   hints: SchedulerHints = {},
@@ -104,7 +104,7 @@ export async function runLocal(
   const forced = forcedByUser(runtime.store, options.force ?? config.alwaysRerun, runId);
   const planOptions = forced === undefined ? {} : { forced };
   const source = storeStatus(runtime);
-  const todo = await plan(rootsOf(roots), source, {
+  const todo = await makePlan(rootsOf(roots), source, {
     ...planOptions,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
@@ -142,7 +142,7 @@ export async function runLocal(
         ...limits,
         retry: config,
         forced,
-        replan: (artifact) => plan([artifact], source, planOptions),
+        replan: (artifact) => makePlan([artifact], source, planOptions),
         onEvent: (event) => {
           reporter.sink(event);
           if (event.type !== "run_started" || kept === undefined) return;

@@ -7,7 +7,7 @@ import { rank, Walk } from "./walk.ts";
 
 export type { KeptResults };
 
-/** How {@link plan} walks. */
+/** How {@link makePlan} walks. */
 export interface PlanOptions {
   /** What is to be computed again although it is stored. @default nothing */
   forced?: ForcedNodes;
@@ -63,7 +63,7 @@ export interface Plan {
  * @throws ValidationError for a root that is no artifact, for a cycle (naming it), for a task's bad `spec`; and
  * whatever `source` throws that is no error of the store or the system.
  */
-export async function plan(
+export async function makePlan(
   roots: Iterable<Artifact>,
   source: StatusSource,
   options: PlanOptions = {},

@@ -1,7 +1,8 @@
 import type { Hash } from "../core/hash.ts";
 import { plural } from "../ui/text.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
-import type { ForcedNodes, PlanNode, StatusSource, TaskListing } from "./node.ts";
+import type { ForcedNodes, PlanNode, StatusSource } from "./node.ts";
+import type { TaskListing } from "../store/store.ts";
 
 /** What is computed again since its task is forced, and the stored results that depend on it and stay. */
 export interface KeptResults {

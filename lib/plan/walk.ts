@@ -2,7 +2,8 @@ import { errorText, furuErrorName, isSystemError, ValidationError } from "../cor
 import { artifactLabel, chainText, type Hash } from "../core/hash.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
 import { specOf } from "../task/requirements.ts";
-import type { ForcedNodes, NodeState, PlanNode, StatusSource, TaskListing } from "./node.ts";
+import type { ForcedNodes, NodeState, PlanNode, StatusSource } from "./node.ts";
+import type { TaskListing } from "../store/store.ts";
 
 /** So many roots that are stored are opened: a root that is damaged is none, and nobody else would open it. */
 const OPENED_ROOTS = 1000;

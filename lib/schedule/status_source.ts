@@ -1,4 +1,5 @@
-import type { NodeState, StatusSource, TaskListing } from "../plan/node.ts";
+import type { NodeState, StatusSource } from "../plan/node.ts";
+import type { TaskListing } from "../store/store.ts";
 import { findResult } from "../run/result.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { readEnds } from "../store/results/ends.ts";

@@ -29,7 +29,7 @@ export interface WatchOptions {
  *
  * @throws The signal's reason when it aborts.
  */
-export async function watchNode(
+export async function watchElsewhere(
   runtime: Runtime,
   { artifact, runId, signal, replan, forced }: WatchOptions,
 ): Promise<SchedulerEvent> {

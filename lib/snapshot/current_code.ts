@@ -8,7 +8,7 @@ import { isFurus, localModules } from "./local_modules.ts";
 import { projectFiles } from "./project_files.ts";
 import { join } from "@std/path/posix/join";
 import { toFileUrl } from "@std/path/posix/to-file-url";
-import type { Manifest } from "./manifest.ts";
+import type { Manifest, Resolution } from "./manifest.ts";
 
 /** A file of a project. */
 export interface CodeFile {
@@ -22,18 +22,6 @@ export interface CodeFile {
    * `config`: it says where other files are. `lock`: Deno itself may add to it. Else it only has to be the same.
    */
   kind: "plain" | "config" | "lock";
-}
-
-/** What decides beside the modules' own files how their imports are resolved: what Deno was told on its command line. */
-export interface Resolution {
-  /** Path of the configuration; `null` for none. @default the one nearest to the first module */
-  config?: string | null | undefined;
-  /** The folder whose package.json says what names stand for, where no configuration does. @default none */
-  packageFolder?: string | undefined;
-  /** Path of the import map. @default what the configuration says */
-  importMap?: string | undefined;
-  /** Other options that change it. @default none */
-  options?: readonly string[];
 }
 
 /** The user's code as it is now. */
@@ -87,7 +75,7 @@ export async function currentCode(
       const bytes = await read(path);
       return {
         name: relative(base, path),
-        sha256: await sha256(bytes),
+        sha256: await sha256Hex(bytes),
         bytes,
         kind: configs.has(path) ? "config" : locks.has(path) ? "lock" : "plain",
       };
@@ -108,7 +96,7 @@ export async function currentCode(
 }
 
 /** The SHA-256 of bytes, as 64 hex digits. */
-export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+export async function sha256Hex(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }
 

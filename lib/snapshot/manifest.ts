@@ -1,5 +1,4 @@
 import { z } from "zod";
-import type { Resolution } from "./current_code.ts";
 import { join } from "@std/path/posix/join";
 import { relative } from "@std/path/posix/relative";
 import { toFileUrl } from "@std/path/posix/to-file-url";
@@ -22,6 +21,18 @@ export interface SnapshotRef {
   digest: string;
   /** The folder, at the time, that the snapshot stands for. */
   base: string;
+}
+
+/** What decides beside the modules' own files how their imports are resolved: what Deno was told on its command line. */
+export interface Resolution {
+  /** Path of the configuration; `null` for none. @default the one nearest to the first module */
+  config?: string | null | undefined;
+  /** The folder whose package.json says what names stand for, where no configuration does. @default none */
+  packageFolder?: string | undefined;
+  /** Path of the import map. @default what the configuration says */
+  importMap?: string | undefined;
+  /** Other options that change it. @default none */
+  options?: readonly string[];
 }
 
 /** The form of {@link Manifest}. */

@@ -8,8 +8,15 @@ import { embeddedPipeline, packed } from "../core/packed.ts";
 import { permissionError } from "../core/permissions.ts";
 import { privateName } from "../store/layout.ts";
 import { type Store, storeError } from "../store/store.ts";
-import { type CodeFile, type CurrentCode, currentCode, type Resolution, sha256 } from "./current_code.ts";
-import { contentsDir, type Manifest, snapshotPaths, type SnapshotRef, snapshotsDir } from "./manifest.ts";
+import { type CodeFile, type CurrentCode, currentCode, sha256Hex } from "./current_code.ts";
+import {
+  contentsDir,
+  type Manifest,
+  type Resolution,
+  snapshotPaths,
+  type SnapshotRef,
+  snapshotsDir,
+} from "./manifest.ts";
 import { linkSiblings, type Siblings } from "./mirror.ts";
 import { placedConfig, redirection } from "./place_config.ts";
 import { withAllBelow } from "../task/artifact/reference.ts";
@@ -142,7 +149,7 @@ async function linkContents(store: Store, path: string, file: CodeFile): Promise
 
 async function isSame(store: Store, path: string, file: CodeFile): Promise<boolean> {
   try {
-    return await sha256(await store.machine.files.readBytes(path)) === file.sha256;
+    return await sha256Hex(await store.machine.files.readBytes(path)) === file.sha256;
   } catch (error) {
     if (errorCode(error) === "ENOENT") return false;
     throw error;

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { StoreError, ValidationError } from "../../lib/core/errors.ts";
-import { type Plan, plan } from "../../lib/plan/graph.ts";
+import { makePlan, type Plan } from "../../lib/plan/graph.ts";
 import type { ForcedNodes } from "../../lib/plan/node.ts";
 import { ARTIFACT, type Artifact } from "../../lib/task/artifact/artifact.ts";
 import { osError } from "../rig.ts";
@@ -18,7 +18,7 @@ function forceName(name: string, done: (artifact: Artifact) => boolean = () => f
 Deno.test("plan() marks all as TODO when nothing is stored, and only the leaves are ready", async () => {
   const leaf = fakeArtifact("leaf"), middle = fakeArtifact("middle", [leaf]);
   const root = fakeArtifact("root", [middle, leaf]);
-  const made = await plan([root], new FakeSource());
+  const made = await makePlan([root], new FakeSource());
   assertEquals(made.counts, { done: 0, inProgress: 0, todo: 3, failed: 0 });
   assertEquals(made.roots, [root.hash]);
   assertEquals(made.ready().map((node) => node.hash), [leaf.hash]);
@@ -36,7 +36,7 @@ Deno.test("plan() stops below what is DONE, IN_PROGRESS or FAILED", async () => 
   const root = fakeArtifact("root", [done, busy, failed]);
   const source = new FakeSource().done(done).set(busy, { status: "IN_PROGRESS", owner: "pid 1" })
     .set(failed, { status: "FAILED", error: "no" });
-  const made = await plan([root], source);
+  const made = await makePlan([root], source);
   assertEquals(made.counts, { done: 1, inProgress: 1, todo: 1, failed: 1 });
   assertEquals(made.nodes.size, 4);
   assertEquals(made.ready(), []);
@@ -51,7 +51,7 @@ Deno.test("plan() lists each task name once and opens only what has a folder or 
     .set(leaves[60]!, { status: "TODO", reason: "missing" })
     .stored(leaves[70]!, { status: "TODO", reason: "invalid", detail: "validate() returned false" })
     .stored(leaves[71]!, { status: "DONE" });
-  const made = await plan([root, root], source);
+  const made = await makePlan([root, root], source);
   assertEquals(source.listed.toSorted(), ["leaf/0", "leaf/1", "leaf/2", "root"]);
   assertEquals(source.inspected.toSorted(), ["60", "70", "71"]);
   assertEquals(made.counts.done, 51);
@@ -66,27 +66,27 @@ Deno.test("plan() inspects concurrently, within the bound", async () => {
   const leaves = Array.from({ length: 50 }, (_, i) => fakeArtifact(`${i}`));
   const source = new FakeSource();
   for (const leaf of leaves) source.set(leaf, { status: "TODO", reason: "missing" });
-  await plan(leaves, source, { concurrency: 5 });
+  await makePlan(leaves, source, { concurrency: 5 });
   assertEquals(source.inspected.length, 50);
   assert(source.mostAtOnce > 1 && source.mostAtOnce <= 5, `${source.mostAtOnce} at once`);
 });
 
 Deno.test("plan() counts artifacts with one hash once, also among the roots", async () => {
   const one = fakeArtifact("same"), other = fakeArtifact("same");
-  const made = await plan([fakeArtifact("root", [one]), one, other], new FakeSource());
+  const made = await makePlan([fakeArtifact("root", [one]), one, other], new FakeSource());
   assertEquals(made.nodes.size, 2);
   assertEquals(made.roots.length, 2);
   assertEquals(made.nodes.get(one.hash)?.artifact === one, true);
 });
 
 Deno.test("plan() of nothing is an empty plan", async () => {
-  const made = await plan([], new FakeSource());
+  const made = await makePlan([], new FakeSource());
   assertEquals([made.nodes.size, made.order(), made.ready()], [0, [], []]);
 });
 
 Deno.test("plan() refuses a root that is no artifact, naming which", async () => {
   const roots = [fakeArtifact("a"), { hash: "x" }] as Artifact[];
-  const error = await assertRejects(() => plan(roots, new FakeSource()), ValidationError);
+  const error = await assertRejects(() => makePlan(roots, new FakeSource()), ValidationError);
   assertStringIncludes(error.message, "roots[1]");
 });
 
@@ -99,7 +99,7 @@ Deno.test("plan() rethrows a bug of the source, as it was, and asks no further",
     if (++asked < 10) return Promise.resolve({ status: "TODO", reason: "missing" });
     return Promise.reject(new RangeError("off by one"));
   };
-  await assertRejects(() => plan(leaves, source), RangeError, "off by one");
+  await assertRejects(() => makePlan(leaves, source), RangeError, "off by one");
   assert(asked < 100, `${asked} were asked`);
 });
 
@@ -110,7 +110,7 @@ Deno.test("a node that cannot be read is FAILED with the reason, and the rest is
     const source = new FakeSource();
     source.set(bad!, { status: "IN_PROGRESS", owner: "somebody" });
     source.inspect = () => Promise.reject(error);
-    const { nodes, counts } = await plan([root, below!], source);
+    const { nodes, counts } = await makePlan([root, below!], source);
     assertEquals(counts, { done: 0, inProgress: 0, todo: 3, failed: 1 });
     const { status, ...state } = nodes.get(bad!.hash)!.state;
     assertEquals(status, "FAILED");
@@ -125,7 +125,7 @@ Deno.test("a task's folder that cannot be listed fails the nodes of that task al
   const listTask = source.listTask.bind(source);
   source.listTask = (name) =>
     name === "toy/Bad" ? Promise.reject(osError("EACCES", "toy/Bad")) : listTask(name);
-  const { nodes } = await plan([...bad, good], source);
+  const { nodes } = await makePlan([...bad, good], source);
   assertEquals([...nodes.values()].map(({ status }) => status), ["FAILED", "FAILED", "TODO"]);
 });
 
@@ -138,7 +138,7 @@ Deno.test("plan() opens stored roots, up to 1,000 of them, and takes what lies b
   const asked = new Set<string>();
   const inspect = source.inspect.bind(source);
   source.inspect = (artifact) => (asked.add(artifact.hash), inspect(artifact));
-  await plan([...roots, todo], source);
+  await makePlan([...roots, todo], source);
   assertEquals(asked.size, 1000);
   assertEquals(asked.has(below.hash), false);
 });
@@ -146,7 +146,7 @@ Deno.test("plan() opens stored roots, up to 1,000 of them, and takes what lies b
 Deno.test("plan() ends with the reason of its signal", async () => {
   const reason = new Error("enough");
   const error = await assertRejects(() =>
-    plan([fakeArtifact("a")], new FakeSource(), { signal: AbortSignal.abort(reason) })
+    makePlan([fakeArtifact("a")], new FakeSource(), { signal: AbortSignal.abort(reason) })
   );
   assertEquals(error, reason);
 });
@@ -156,13 +156,13 @@ Deno.test("plan() names a cycle", async () => {
   const b: Artifact = fakeArtifact("b", () => [c], { name: "toy/B" });
   const c: Artifact = fakeArtifact("c", () => [a], { name: "toy/C" });
   const root = fakeArtifact("root", [a, fakeArtifact("harmless")]);
-  const error = await assertRejects(() => plan([root], new FakeSource()), ValidationError);
+  const error = await assertRejects(() => makePlan([root], new FakeSource()), ValidationError);
   assertStringIncludes(error.message, `${a} -> ${b} -> ${c} -> ${a}`);
 });
 
 Deno.test("plan() names an artifact that depends on itself", async () => {
   const a: Artifact = fakeArtifact("a", () => [a]);
-  await assertRejects(() => plan([a], new FakeSource()), ValidationError, `${a} -> ${a}`);
+  await assertRejects(() => makePlan([a], new FakeSource()), ValidationError, `${a} -> ${a}`);
 });
 
 Deno.test("plan() shortens the report of a long cycle", async () => {
@@ -170,7 +170,7 @@ Deno.test("plan() shortens the report of a long cycle", async () => {
     { length: 50_000 },
     (_, i) => fakeArtifact(`${i}`, () => [ring[(i + 1) % 50_000]!]),
   );
-  const error = await assertRejects(() => plan([ring[0]!], new FakeSource()), ValidationError);
+  const error = await assertRejects(() => makePlan([ring[0]!], new FakeSource()), ValidationError);
   assertStringIncludes(error.message, "... 49991 more ...");
   assert(error.message.length < 500, error.message);
 });
@@ -178,10 +178,13 @@ Deno.test("plan() shortens the report of a long cycle", async () => {
 Deno.test("plan() copes with chains of 100,000 and with 200,000 roots", async () => {
   let last = fakeArtifact("0");
   for (let i = 1; i < 100_000; i++) last = fakeArtifact(`${i}`, [last]);
-  const chain = await plan([last], new FakeSource());
+  const chain = await makePlan([last], new FakeSource());
   assertEquals(chain.order().length, 100_000);
   assertEquals(chain.order()[0]?.priority, 99_999);
-  const wide = await plan(Array.from({ length: 200_000 }, (_, i) => fakeArtifact(`${i}`)), new FakeSource());
+  const wide = await makePlan(
+    Array.from({ length: 200_000 }, (_, i) => fakeArtifact(`${i}`)),
+    new FakeSource(),
+  );
   assertEquals(wide.ready().length, 200_000);
 });
 
@@ -191,7 +194,7 @@ Deno.test("plan() with forced names computes them again below stored nodes, and 
   const model = fakeArtifact("model", [data, other], { name: "model" });
   const report = fakeArtifact("report", [model], { name: "report" });
   const source = new FakeSource().done(data, model, report);
-  const made = await plan([report], source, { forced: forceName("data") });
+  const made = await makePlan([report], source, { forced: forceName("data") });
   assertEquals(status(made, report), "DONE");
   assertEquals(status(made, data), "TODO");
   assertEquals(status(made, model), undefined, "only lies between");
@@ -208,7 +211,7 @@ Deno.test("plan() computes what a forced node needs, and looks for forced ones b
   const top = fakeArtifact("top", [missing, stored], { name: "forced" });
   const root = fakeArtifact("root", [top], { name: "root" });
   const source = new FakeSource().done(leaf, stored, top, root);
-  const made = await plan([root], source, { forced: forceName("forced") });
+  const made = await makePlan([root], source, { forced: forceName("forced") });
   assertEquals([leaf, missing, stored, top, root].map((artifact) => status(made, artifact)), [
     "TODO",
     "TODO",
@@ -222,7 +225,7 @@ Deno.test("plan() takes a forced node that this run computed as DONE, and goes o
   const lower = fakeArtifact("lower", [], { name: "forced" });
   const upper = fakeArtifact("upper", [lower], { name: "forced" });
   const source = new FakeSource().done(lower, upper);
-  const made = await plan([upper], source, { forced: forceName("forced", (a) => a === upper) });
+  const made = await makePlan([upper], source, { forced: forceName("forced", (a) => a === upper) });
   assertEquals([status(made, upper), status(made, lower)], ["DONE", "TODO"]);
 });
 
@@ -236,7 +239,7 @@ Deno.test("kept() of a plan counts stored results that depend on forced ones, al
   const above = fakeArtifact("above", [missing], { name: "above" });
   const source = () => new FakeSource().done(...data, model, report, other, above);
   const kept = async (...names: string[]) =>
-    await (await plan([report, other, missing, above], source(), {
+    await (await makePlan([report, other, missing, above], source(), {
       forced: { has: ({ name }) => names.includes(name), done: () => false },
     })).kept();
   assertEquals(await kept("data"), { forced: { data: 2 }, kept: { model: 1, report: 1, above: 1 } });
@@ -247,8 +250,8 @@ Deno.test("kept() of a plan counts stored results that depend on forced ones, al
   assertEquals(await kept("other"), undefined, "nothing depends on it");
   assertEquals(await kept("report", "above"), undefined);
   assertEquals(await kept("data", "model", "report", "above"), undefined);
-  assertEquals(await (await plan([report], source())).kept(), undefined, "nothing is forced");
-  const done = await plan([report], source(), { forced: forceName("data", () => true) });
+  assertEquals(await (await makePlan([report], source())).kept(), undefined, "nothing is forced");
+  const done = await makePlan([report], source(), { forced: forceName("data", () => true) });
   assertEquals(await done.kept(), undefined, "this run has computed them already");
 });
 
@@ -256,7 +259,7 @@ Deno.test("kept() looks through a chain as deep as one likes", async () => {
   let artifact = fakeArtifact("bottom", [], { name: "bottom" });
   const chain = [artifact];
   for (let i = 0; i < 50_000; i++) chain.push(artifact = fakeArtifact(`${i}`, [artifact]));
-  const made = await plan([artifact], new FakeSource().done(...chain), { forced: forceName("bottom") });
+  const made = await makePlan([artifact], new FakeSource().done(...chain), { forced: forceName("bottom") });
   assertEquals(await made.kept(), { forced: { bottom: 1 }, kept: { t: 50_000 } });
 });
 
@@ -265,7 +268,7 @@ Deno.test("plan() makes forced nodes TODO also where they failed or a stranger c
   const busy = fakeArtifact("busy", [], { name: "forced" });
   const source = new FakeSource().set(failed, { status: "FAILED", error: "no" })
     .set(busy, { status: "IN_PROGRESS", owner: "pid 1" });
-  const made = await plan([failed, busy], source, { forced: forceName("forced") });
+  const made = await makePlan([failed, busy], source, { forced: forceName("forced") });
   assertEquals(made.counts.todo, 2);
 });
 
@@ -276,9 +279,9 @@ Deno.test("plan() reports a task's spec that throws or is no name", async () => 
     },
   });
   const empty = fakeArtifact("empty", [], { spec: () => undefined as never });
-  await assertRejects(() => plan([thrown], new FakeSource()), ValidationError, "no spec for this");
-  await assertRejects(() => plan([empty], new FakeSource()), ValidationError, "undefined");
-  const given = await plan([fakeArtifact("given", [], { spec: () => "gpu" })], new FakeSource());
+  await assertRejects(() => makePlan([thrown], new FakeSource()), ValidationError, "no spec for this");
+  await assertRejects(() => makePlan([empty], new FakeSource()), ValidationError, "undefined");
+  const given = await makePlan([fakeArtifact("given", [], { spec: () => "gpu" })], new FakeSource());
   assertEquals(given.order()[0]?.spec, "gpu");
 });
 
@@ -295,7 +298,7 @@ Deno.test("plan() looks at each edge a constant number of times", async () => {
       all.set(artifact.hash, made);
       return made;
     };
-    await plan(roots.map(counted), new FakeSource());
+    await makePlan(roots.map(counted), new FakeSource());
     assertEquals(reads, all.size);
   }
 });
@@ -310,8 +313,8 @@ Deno.test("order() is topological, prefers long chains, and is the same whatever
         all.push(fakeArtifact(`${i}`, picked));
       });
       const source = new FakeSource().done(...stored.map((n) => all[n % all.length]!));
-      const made = await plan(all, source);
-      const again = await plan(all.toReversed(), source);
+      const made = await makePlan(all, source);
+      const again = await makePlan(all.toReversed(), source);
       const order = made.order();
       assertEquals(again.order().map((node) => node.hash), order.map((node) => node.hash));
       const place = new Map(order.map((node, i) => [node.hash, i]));

@@ -10,7 +10,7 @@ export interface Child {
 }
 
 /** How the keys of an object or record are told. */
-export interface Plan {
+export interface KeyPlan {
   /** The keys that it names. */
   valid: readonly string[];
   /** What a key may hold; `undefined` for one that it does not take. */
@@ -23,11 +23,11 @@ export interface Plan {
   prefilled: readonly string[];
 }
 
-const plans = new WeakMap<Schema, Plan>();
-const topPlans = new WeakMap<Schema, Plan>();
+const plans = new WeakMap<Schema, KeyPlan>();
+const topPlans = new WeakMap<Schema, KeyPlan>();
 
 /** How the keys of this schema are told; `undefined` for one that is no object or record. */
-export function planOf(schema: Schema, top: boolean): Plan | undefined {
+export function planOf(schema: Schema, top: boolean): KeyPlan | undefined {
   const known = top ? topPlans : plans;
   let plan = known.get(schema);
   if (plan) return plan;
@@ -39,7 +39,7 @@ export function planOf(schema: Schema, top: boolean): Plan | undefined {
   return plan;
 }
 
-function planOfObject({ shape, catchall }: z.core.$ZodObjectDef, top: boolean): Plan {
+function planOfObject({ shape, catchall }: z.core.$ZodObjectDef, top: boolean): KeyPlan {
   const valid = Object.keys(shape);
   const rest = catchall && defOf(catchall).type;
   const open = rest !== undefined && rest !== "never" && !(top && rest === "unknown");
@@ -54,7 +54,7 @@ function planOfObject({ shape, catchall }: z.core.$ZodObjectDef, top: boolean): 
   };
 }
 
-function planOfRecord({ keyType, valueType, mode }: z.core.$ZodRecordDef): Plan {
+function planOfRecord({ keyType, valueType, mode }: z.core.$ZodRecordDef): KeyPlan {
   const child = childOf(valueType);
   const loose = mode === "loose";
   const names = keyType._zod.values;

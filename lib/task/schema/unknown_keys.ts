@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { MAX_DEPTH } from "../../core/json/tags.ts";
 import { isArtifact } from "../artifact/artifact.ts";
 import type { Choices } from "./choose_form.ts";
-import { type Child, childOf, type Plan, planOf } from "./key_plan.ts";
+import { type Child, childOf, type KeyPlan, planOf } from "./key_plan.ts";
 import {
   accepts,
   defOf,
@@ -73,7 +73,7 @@ function isOrdinary({ schema, reach }: Child, input: unknown, depth: number): bo
   return form !== undefined && isOrdinary(childOf(form), input, depth + 1);
 }
 
-function hasOrdinaryKeys(plan: Plan, input: Record<string, unknown>, depth: number): boolean {
+function hasOrdinaryKeys(plan: KeyPlan, input: Record<string, unknown>, depth: number): boolean {
   if (plan.prefilled.length > 0) return false;
   for (const key in input) {
     const child = plan.of(key);

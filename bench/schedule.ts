@@ -6,7 +6,7 @@ import { FakeSource, layeredGraph } from "../tests/plan/fake_graph.ts";
 import { type Bench, count, type Row } from "./bench.ts";
 import { medianMs } from "./measure.ts";
 
-const retry = { retryFailed: true, maxComputeRetries: 3, preemptMax: 5 };
+const retry = { retryFailed: true, maxComputeRetries: 3, maxPreemptRetries: 5 };
 
 /** The scheduler alone: a whole run over layered graphs, each node reported done at once. */
 export const scheduleBench: Bench = {

@@ -11,6 +11,9 @@ export interface ParsedFlags<F extends Flags> {
   flags: FlagValues<F>;
 }
 
+/** Flags by their former names. */
+const RENAMED_FLAGS: Readonly<Record<string, string>> = { "max-workers": "workers" };
+
 /**
  * Takes a command line apart.
  *
@@ -61,5 +64,7 @@ function completed(args: readonly string[], flags: Flags): string[] {
 function unknownFlag(arg: string, key: string, names: readonly string[]): UsageError {
   const isLong = arg.startsWith("--");
   if (!isLong) return new UsageError(`Unknown option -${key}`);
+  const now = RENAMED_FLAGS[key];
+  if (now !== undefined) return new UsageError(`Unknown option --${key}: its name is --${now}`);
   return new UsageError(`Unknown option --${key}${didYouMean(`--${key}`, names.map((name) => `--${name}`))}`);
 }

@@ -1,4 +1,4 @@
-import { FURU_URL } from "../core/furu_url.ts";
+import { FURU_URL } from "../core/packed.ts";
 import { moduleBytes, type ModuleGraph } from "./module_graph.ts";
 
 /** What is loaded by its URL alone, and would be missed last: in the middle of a run. */

@@ -1,6 +1,6 @@
 import { dirname } from "@std/path/posix/dirname";
 import { fromFileUrl } from "@std/path/posix/from-file-url";
-import { FURU_URL } from "../core/furu_url.ts";
+import { FURU_URL } from "../core/packed.ts";
 
 /** Where furu's own code is below the folder that everything is unpacked into. */
 export const FURU_FOLDER = "code/furu";

@@ -10,46 +10,46 @@ export interface PlanNode {
   readonly hash: Hash;
   /** Its task's name. */
   readonly name: string;
-  /** Its status when the plan was made. */
+  /** The status of the artifact. */
   readonly status: NodeStatus;
   /** The status with its reasons: the owner, the error, why a stored result does not count. */
   readonly state: NodeState;
   /** The spec that computing it needs. */
   readonly spec: string;
   /**
-   * The nodes that it depends on: all of them when it is TODO, for only then the walk goes on below it. Otherwise only
-   * forced nodes that were found below it.
+   * The hashes of its dependencies. All of them when the node is TODO, for only then the walk goes on below
+   * it; else empty but for forced nodes that were found below it.
    */
   readonly dependencies: readonly Hash[];
-  /** The nodes of the plan that depend on it. */
+  /** The hashes of the nodes that depend on it. */
   readonly dependents: readonly Hash[];
-  /** The number of nodes of the longest chain from here up to a root, without this one: 0 at the top. */
+  /** The number of nodes in the longest chain from here up to a root, this one not counted: 0 at the top. */
   readonly priority: number;
 }
 
-/** How far a node is. */
+/** The status of a node of a plan. */
 export type NodeStatus = "DONE" | "IN_PROGRESS" | "TODO" | "FAILED";
 
-/** A {@link NodeStatus} with what is known about it. */
+/** The status of a node with what is known about it. */
 export type NodeState =
   /** A valid success record is there. */
   | { readonly status: "DONE" }
   /**
-   * Somebody alive computes it or has submitted it. `owner` is for people: `pid 12 on host h since 10:31`. `outside`
-   * says that it is computed in no Slurm job, so that no job can wait for it.
+   * Somebody alive computes it or has submitted it. `owner` is for people: `pid 12 on host h since
+   * 10:31`. `outside`: it is computed in no Slurm job, so that no job can wait for it.
    */
   | { readonly status: "IN_PROGRESS"; readonly owner: string; readonly outside?: boolean }
   /**
-   * The latest attempt failed and failures are not retried; or `unreadable`: what is stored is damaged or cannot be
-   * read, as `error` says with what to do.
+   * The latest attempt failed and failures are not retried; or `unreadable`: what is stored is damaged, or
+   * cannot be read, as `error` says with what to do.
    */
   | { readonly status: "FAILED"; readonly error: string; readonly log?: string; readonly unreadable?: true }
   /** To be computed. `reason` is what code decides by, `detail` what people read. */
   | { readonly status: "TODO"; readonly reason: TodoReason; readonly detail?: string };
 
 /**
- * Why a node is to be computed: nothing is stored, also after an attempt that was only preempted; what is stored is
- * invalid or damaged; the latest attempt failed and failures are retried; or the task is forced.
+ * Why a node is to be computed: nothing is stored, also after an attempt that was only preempted; what is
+ * stored is invalid or damaged; the latest attempt failed and failures are retried; or the task is forced.
  */
 export type TodoReason = "missing" | "invalid" | "retry" | "forced";
 

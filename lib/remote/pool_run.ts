@@ -3,8 +3,8 @@ import { type Config, configSchema } from "../core/config.ts";
 import { StoreError } from "../core/errors.ts";
 import { type Hash, isHash } from "../core/hash.ts";
 import type { QueuePaths } from "../queue/layout.ts";
-import { parseJson } from "../queue/parse_json.ts";
-import { replaceFile } from "../queue/replace_file.ts";
+import { parseJson } from "../store/json_file.ts";
+import { writeJson } from "../store/json_file.ts";
 import type { Window } from "../schedule/check_run.ts";
 import { snapshotRefSchema } from "../snapshot/manifest.ts";
 import type { GitState } from "../store/results/provenance.ts";
@@ -89,7 +89,7 @@ export async function writePoolRun(
   paths: QueuePaths,
   run: PoolRun,
 ): Promise<void> {
-  await replaceFile(store, paths.record, JSON.stringify(run));
+  await writeJson(store, paths.record, run);
 }
 
 /**

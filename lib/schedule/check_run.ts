@@ -1,30 +1,11 @@
 import { ValidationError } from "../core/errors.ts";
-import { didYouMean } from "../core/nearest.ts";
+import { aCount, oneOf, type OptionCheck } from "../core/options.ts";
 import { ARTIFACT, type Artifact, isArtifact } from "../task/artifact/artifact.ts";
 import type { PlanNode } from "../plan/node.ts";
 import { refuseLoadOnly } from "../task/artifact/load_only.ts";
 
-const ISOLATIONS = ["process", "inline"];
-const PROGRESS = ["auto", "plain", "quiet", "json", "none"];
-
-/**
- * Refuses what the types forbid and plain JavaScript can pass, so that no option is silently ignored.
- *
- * @throws {ValidationError} naming the option, its value and what is allowed.
- */
-export function checkChoices({ isolation, progress }: { isolation?: unknown; progress?: unknown }): void {
-  checkOneOf("isolation", isolation, ISOLATIONS);
-  checkOneOf("progress", progress, PROGRESS);
-}
-
-function checkOneOf(option: string, value: unknown, allowed: readonly string[]): void {
-  if (value === undefined || allowed.includes(value as string)) return;
-  throw new ValidationError(
-    `Cannot use ${option} ${Deno.inspect(value)}${didYouMean(String(value), allowed)}: allowed are ${
-      allowed.map((each) => `"${each}"`).join(", ")
-    }`,
-  );
-}
+/** How a run shows itself. */
+export const aProgress: OptionCheck = oneOf("auto", "plain", "quiet", "json", "none");
 
 /**
  * The roots as they were given: one artifact, or several.
@@ -77,25 +58,29 @@ export function checkImportable(nodes: Iterable<PlanNode>, entry: string): void 
 }
 
 /**
- * How many roots are worked on at the same time: `"dfs"` = one after another, `"bfs"` = all, a number k = k of them,
- * where the next joins when one of these is finished (done, or failed for good).
+ * How many roots are worked on at the same time: `"dfs"` = one after another, `"bfs"` = all, a number k = k
+ * of them, where the next joins when one of these is finished (done, or failed for good).
  */
 export type Window = "dfs" | "bfs" | number;
+
+const MUST =
+  '"dfs" (one root after another), "bfs" (all at once) or a whole number from 1 (so many at the same time)';
+
+/** A {@link Window}. */
+export const aWindow: OptionCheck = (value) =>
+  value === "dfs" || value === "bfs" || aCount(value) === undefined ? undefined : { must: MUST };
 
 /**
  * The number of roots that a window lets in.
  *
- * @param window As the user gave it.
- * @param option What the option is called, for the error.
  * @returns A positive integer, or `Infinity`.
- * @throws ValidationError when it is no {@link Window}.
+ * @throws {ValidationError} If it is no {@link Window}.
  */
-export function windowSize(window: unknown, option = "window"): number {
+export function windowSize(window: unknown): number {
   if (window === "dfs") return 1;
   if (window === "bfs") return Infinity;
-  if (typeof window === "number" && Number.isSafeInteger(window) && window >= 1) return window;
+  if (aWindow(window) === undefined) return window as number;
   throw new ValidationError(
-    `Cannot use ${option} as it must be "dfs" (one root after another), "bfs" (all at once) or an integer of at ` +
-      `least 1: current value is ${Deno.inspect(window)}`,
+    `Cannot use window as it must be ${MUST}: current value is ${Deno.inspect(window)}`,
   );
 }

@@ -7,7 +7,7 @@ export interface RetryPolicy {
   /** How often after the first attempt: 3 means up to 4 attempts, 0 means 1. */
   readonly maxComputeRetries: number;
   /** How often after an attempt that was lost without the task's fault. */
-  readonly preemptMax: number;
+  readonly maxPreemptRetries: number;
 }
 
 /** A failure, with how many of its sort this run has had for the node, this one included. */
@@ -32,7 +32,7 @@ export function retriesLeft(policy: RetryPolicy, failure: FailureCounts): number
       if (failure.lasting) return 0;
       return policy.retryFailed ? Math.max(0, policy.maxComputeRetries + 1 - failure.failedEnds) : 0;
     case "lost":
-      return Math.max(0, policy.preemptMax + 1 - failure.lostEnds);
+      return Math.max(0, policy.maxPreemptRetries + 1 - failure.lostEnds);
     case "protocol":
       return 0;
   }

@@ -22,7 +22,7 @@ export interface FollowRunOptions {
   /** Ends the following; the jobs go on. */
   signal?: AbortSignal;
   /** Seconds between two looks at the jobs. @default that of the run */
-  intervalSec?: number;
+  squeueIntervalSec?: number;
 }
 
 /**
@@ -37,7 +37,7 @@ export async function followRun(runId: string, options: FollowRunOptions = {}): 
   if (found.mode === "pool") return await followPoolMode(found.runtime, runId, { ...options, signal });
   const opened = await openRun(found);
   const { runtime, run, dir } = opened;
-  const client = systemClient(options.intervalSec ?? run.config.slurm?.intervalSec);
+  const client = systemClient(options.squeueIntervalSec ?? run.config.slurm?.squeueIntervalSec);
   using reporter = runReporter("followRun", options);
   const jobs = await findJobs(opened, client, signal);
   const context: DagContext = {
@@ -65,7 +65,7 @@ async function followPoolMode(
 ): Promise<RunSummary> {
   const paths = queuePaths(runtime.store.root, runId);
   const run = await readPoolRun(runtime, paths);
-  const client = systemClient(options.intervalSec ?? run.config.slurm?.intervalSec);
+  const client = systemClient(options.squeueIntervalSec ?? run.config.slurm?.squeueIntervalSec);
   using reporter = runReporter("followRun", options);
   return await followPoolRun(runtime, { paths, run, client, onEvent: reporter.sink, signal: options.signal });
 }

@@ -5,7 +5,7 @@ import { controlPool } from "../pool/controller/control_pool.ts";
 import { type PoolRun, writePoolRun } from "../remote/pool_run.ts";
 import { remoteArtifacts } from "../remote/remote_artifact.ts";
 import { RoleLostError, takeRole } from "../pool/role.ts";
-import { makeQueue } from "../queue/make_queue.ts";
+import { makeQueue } from "../queue/queue.ts";
 import { queuePaths } from "../queue/layout.ts";
 import type { Runtime } from "../run/runtime.ts";
 import type { RunReporter } from "../schedule/run_reporter.ts";
@@ -28,7 +28,7 @@ import { checkInJob, SrunLauncher } from "./pool/srun_launcher.ts";
 
 /**
  * Runs with a pool of workers: takes up a run of the same roots whose controller died, or begins one; then controls it until
- * it has ended or, with `wait: false`, leaves it to its workers.
+ * it has ended or, with `detach: true`, leaves it to its workers.
  */
 export async function runPool(
   runtime: Runtime,
@@ -45,9 +45,9 @@ export async function runPool(
   }
   const pool = await openPool(runtime, prepared, context);
   const isIdle = Object.keys(prepared.specs).length === 0;
-  if (pool && options.wait === false && !isIdle) return await detachPool(runtime, pool, context);
+  if (pool && options.detach && !isIdle) return await detachPool(runtime, pool, context);
   const summary = pool ? await control(runtime, pool, context) : nothingToDo(runtime, prepared, reporter);
-  if (!pool || options.wait !== false) return summary;
+  if (!pool || !options.detach) return summary;
   // Nothing was missing: there is nobody to leave it to, and it has ended.
   const { paths, plan, run } = pool;
   const rootJobIds = plan.roots.map(() => undefined);
@@ -94,7 +94,7 @@ async function openPool(
   if (adopted) {
     const { paths, claim, run: { runId, createdAt, submitter, detached, counts, invalid, start } } = adopted;
     // Whoever controls it says so.
-    if (options.wait === false) reporter.print(`takes up run ${runId}, whose controller is gone`);
+    if (options.detach) reporter.print(`takes up run ${runId}, whose controller is gone`);
     // What was asked for now counts from now on.
     const taken: PoolRun = {
       ...run,
@@ -110,7 +110,7 @@ async function openPool(
     };
     return { ...prepared, run: taken, paths, claim };
   }
-  if (isIdle && options.wait !== false) return undefined;
+  if (isIdle && !options.detach) return undefined;
   const { store } = runtime;
   const paths = queuePaths(store.root, run.runId);
   await makeQueue(store, paths, [...new Set(run.nodes.map(({ spec }) => spec))]);

@@ -35,7 +35,7 @@ import {
  * `runSlurm` of the public API: see `lib/api/run_slurm.ts`, which loads this when it is used.
  *
  * @param roots What is wanted.
- * @returns How it went; with `wait: false` what was submitted.
+ * @returns How it went; with `detach: true` what was submitted.
  * @throws What the users' `runSlurm` throws.
  */
 export async function runSlurm(
@@ -47,10 +47,10 @@ export async function runSlurm(
   checkSelfStart();
   checkSlurmOptions(options);
   checkPermissions("run on Slurm", NEEDED);
-  const { wait = true, entry = Deno.mainModule } = options;
+  const { detach = false, entry = Deno.mainModule } = options;
   const config = resolveConfig(slurmOverrides(options));
   const reporter = runReporter("runSlurm", options);
-  const client = systemClient(options.intervalSec ?? config.slurm?.intervalSec);
+  const client = systemClient(options.squeueIntervalSec ?? config.slurm?.squeueIntervalSec);
   const runtime = systemRuntime(config, {
     log: reporter.print,
     entry: options.entry,
@@ -70,7 +70,7 @@ export async function runSlurm(
     const runId = newRunId(runtime.machine);
     const preparing = { runId, options, config, entry, signal, client, lookup, onEvent: reporter.sink };
     const { context, jobs } = await begin(runtime, roots, preparing);
-    if (!wait) return submitted(context, jobs);
+    if (detach) return submitted(context, jobs);
     return await follow(context, jobs);
   });
 }
@@ -81,7 +81,7 @@ async function begin(
   roots: Artifact | Iterable<Artifact>,
   preparing: PrepareDagOptions,
 ): Promise<{ context: PreparedDag; jobs: ReadonlyMap<Hash, DagJob> }> {
-  const { runId, signal, options: { wait = true }, onEvent } = preparing;
+  const { runId, signal, options: { detach = false }, onEvent } = preparing;
   const { clock } = runtime.machine;
   const began = clock.monotonic();
   let run: DagRun | undefined;
@@ -94,7 +94,7 @@ async function begin(
     for (const { name, hash, error } of run.leftOut?.failures ?? []) {
       tell(context, "warn", `${artifactLabel(name, hash)} and what depends on it are left out: ${error}`);
     }
-    const isIdle = wait && run.nodes.length === 0;
+    const isIdle = !detach && run.nodes.length === 0;
     return { context, jobs: isIdle ? new Map() : await submit(context) };
   } catch (error) {
     // What is wrong with roots or specs is found before there is a run.

@@ -17,7 +17,7 @@ function engine() {
     asked,
     runSlurm: (_: unknown, options: SlurmRunOptions) => {
       asked.push(options);
-      return Promise.resolve(options.wait ? summaryOf() : RUN);
+      return Promise.resolve(options.detach ? RUN : summaryOf());
     },
   };
 }
@@ -32,7 +32,7 @@ Deno.test("furu run --slurm dag follows the run, with the flags that mean the sa
   const [{ entry: _, ...options } = {} as SlurmRunOptions] = asked;
   assertEquals(options, {
     mode: "dag",
-    wait: true,
+    detach: false,
     maxComputeRetries: 1,
     retryFailed: false,
     progress: "quiet",
@@ -45,14 +45,14 @@ Deno.test("furu run --slurm is a pool, wherever the flag stands", async () => {
   ) {
     const { asked, runSlurm } = engine();
     const { code, err } = await furu(["run", ...args], { runSlurm });
-    assertEquals([code, asked[0]?.mode, asked[0]?.wait], [0, "pool", true], err);
+    assertEquals([code, asked[0]?.mode, asked[0]?.detach], [0, "pool", false], err);
   }
 });
 
 Deno.test("furu run --slurm hands its flags to the pool", async () => {
   const { asked, runSlurm } = engine();
   const flags = [
-    "--max-workers",
+    "--workers",
     "gpu=2,default=8",
     "--window",
     "dfs",
@@ -68,10 +68,10 @@ Deno.test("furu run --slurm hands its flags to the pool", async () => {
   const [{ entry: _, ...options } = {} as SlurmRunOptions] = asked;
   assertEquals(options, {
     mode: "pool",
-    wait: true,
+    detach: false,
     keepGoing: true,
     maxWorkers: { gpu: 2, default: 8 },
-    windowSize: "dfs",
+    window: "dfs",
     idleTimeoutSec: 0,
     tasksPerWorker: 3,
     launcher: "srun",
@@ -124,7 +124,7 @@ Deno.test("furu run refuses flags that mean nothing together", async () => {
       [["--slurm", "--isolation", "inline"], "Cannot use --isolation with --slurm pool"],
       [["--idle-timeout", "5"], "Cannot use --idle-timeout without --slurm"],
       [["--slurm", "--detach", "--launcher", "srun"], "Cannot use --detach with --launcher srun"],
-      [["--workers", "2", "--max-workers", "2"], "they are the same"],
+      [["--max-workers", "2"], "Unknown option --max-workers: its name is --workers"],
       [["--slurm", "--idle-timeout", "soon"], "seconds from 0 are needed: current value is 'soon'"],
     ] as const
   ) {

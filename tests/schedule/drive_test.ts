@@ -25,7 +25,7 @@ async function run(
     runId: "run",
     plan: made,
     window: "bfs",
-    retry: { retryFailed: true, maxComputeRetries: 1, preemptMax: 1 },
+    retry: { retryFailed: true, maxComputeRetries: 1, maxPreemptRetries: 1 },
     forced: undefined,
     replan: () => Promise.resolve(made),
     onEvent: ({ type }) => events.push(type),

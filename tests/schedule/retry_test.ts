@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { retriesLeft } from "../../lib/schedule/retry.ts";
 
-const policy = { retryFailed: true, maxComputeRetries: 3, preemptMax: 2 };
+const policy = { retryFailed: true, maxComputeRetries: 3, maxPreemptRetries: 2 };
 
 Deno.test("retriesLeft() allows maxComputeRetries after the first attempt", () => {
   const left = (failedEnds: number) => retriesLeft(policy, { kind: "compute", failedEnds, lostEnds: 99 });

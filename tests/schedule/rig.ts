@@ -19,7 +19,7 @@ export class Rig {
 
   private constructor(made: Plan, options: Partial<SchedulerOptions>) {
     this.learn(made);
-    const retry = { retryFailed: true, maxComputeRetries: 3, preemptMax: 5 };
+    const retry = { retryFailed: true, maxComputeRetries: 3, maxPreemptRetries: 5 };
     this.scheduler = createScheduler(made, { window: "bfs", retry, ...options });
   }
 

@@ -4,7 +4,7 @@ import { createScheduler } from "../../lib/schedule/scheduler.ts";
 import { fakeArtifact, FakeSource } from "../plan/fake_graph.ts";
 import { Rig } from "./rig.ts";
 
-const retry = { retryFailed: true, maxComputeRetries: 3, preemptMax: 5 };
+const retry = { retryFailed: true, maxComputeRetries: 3, maxPreemptRetries: 5 };
 
 /** a <- b <- root, c <- root */
 function diamond() {
@@ -42,7 +42,9 @@ Deno.test("retries end even when the ends of attempts cannot be written", async 
 });
 
 Deno.test("a lost attempt spends no compute retry", async () => {
-  const rig = await Rig.of([fakeArtifact("a")], { retry: { ...retry, maxComputeRetries: 0, preemptMax: 2 } });
+  const rig = await Rig.of([fakeArtifact("a")], {
+    retry: { ...retry, maxComputeRetries: 0, maxPreemptRetries: 2 },
+  });
   rig.begin();
   assertEquals(rig.lost("a", 1), ["retry a lost 2", "start a"]);
   assertEquals(rig.lost("a", 2), ["retry a lost 1", "start a"]);

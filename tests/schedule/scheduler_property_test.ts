@@ -18,7 +18,7 @@ const scenario = fc.record({
   keepGoing: fc.boolean(),
   retryFailed: fc.boolean(),
   maxComputeRetries: fc.nat(2),
-  preemptMax: fc.nat(2),
+  maxPreemptRetries: fc.nat(2),
   limits: fc.record({ cpu: fc.integer({ min: 1, max: 4 }), gpu: fc.integer({ min: 1, max: 2 }) }),
   maxRunning: fc.integer({ min: 1, max: 5 }),
   /** What happens: picks a node and an outcome. When they are used up all goes well. */
@@ -81,8 +81,9 @@ class World {
         }
         this.running.add(hash);
         this.starts.set(hash, (this.starts.get(hash) ?? 0) + 1);
-        const { retryFailed, maxComputeRetries, preemptMax } = this.given;
-        const most = 1 + (retryFailed ? maxComputeRetries : 0) + preemptMax + (this.excused.get(hash) ?? 0);
+        const { retryFailed, maxComputeRetries, maxPreemptRetries } = this.given;
+        const most = 1 + (retryFailed ? maxComputeRetries : 0) + maxPreemptRetries +
+          (this.excused.get(hash) ?? 0);
         assert(this.starts.get(hash)! <= most, "starts are bounded");
         this.#checkLimits();
         assert(this.inWindow().has(hash), "starts only what the roots in the window need");

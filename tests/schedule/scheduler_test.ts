@@ -6,7 +6,7 @@ import { createScheduler } from "../../lib/schedule/scheduler.ts";
 import { fakeArtifact, FakeSource, layeredGraph } from "../plan/fake_graph.ts";
 import { Rig } from "./rig.ts";
 
-const retry = { retryFailed: true, maxComputeRetries: 3, preemptMax: 5 };
+const retry = { retryFailed: true, maxComputeRetries: 3, maxPreemptRetries: 5 };
 
 /** a <- b <- root, c <- root */
 function diamond() {

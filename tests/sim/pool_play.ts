@@ -8,7 +8,7 @@ import { runPoolWorker } from "../../lib/pool/worker/pool_worker.ts";
 import { remoteArtifacts } from "../../lib/remote/remote_artifact.ts";
 import { RoleLostError, takeRole, watchRole } from "../../lib/pool/role.ts";
 import { type QueuePaths, queuePaths } from "../../lib/queue/layout.ts";
-import { makeQueue } from "../../lib/queue/make_queue.ts";
+import { makeQueue } from "../../lib/queue/queue.ts";
 import { InlineComputer } from "../../lib/run/inline_computer.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
 import type { Claim } from "../../lib/store/claims/claim.ts";
@@ -23,7 +23,7 @@ import { Violation } from "./violation.ts";
 import type { World } from "./world.ts";
 
 /** Retries of the runs that are simulated. */
-export const RETRIES = { maxComputeRetries: 2, preemptMax: 3 };
+export const RETRIES = { maxComputeRetries: 2, maxPreemptRetries: 3 };
 const TASK_FILE = /\/([0-9a-f]{32})\.\d+\.\d+\.json$/;
 const NODES = ["n1", "n2", "n3"];
 /** Whoever is told of a listing, a submission or a cancellation after losing the role may have been on its way. */

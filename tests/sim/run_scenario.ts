@@ -110,7 +110,7 @@ async function runOf(runtime: Runtime, top: Artifact, signal: AbortSignal): Prom
     runId,
     plan: await makePlan([top], source),
     window: "bfs",
-    retry: { retryFailed: true, maxComputeRetries: MAX_RETRIES, preemptMax: 3 },
+    retry: { retryFailed: true, maxComputeRetries: MAX_RETRIES, maxPreemptRetries: 3 },
     maxRunning: 2,
     forced: undefined,
     replan: (artifact) => makePlan([artifact], source),

@@ -121,7 +121,7 @@ if (accountingAvailable()) {
         await using rig = new DagRig(suite.cluster);
         // In the same wait: a run that nobody follows when its jobs end.
         const { submitted } = await rig.run([{ id: "b", needs: [{ id: "a", does: ["heed runs"] }] }], {
-          options: { wait: false },
+          options: { detach: true },
         });
         const good = await submit("furu-good", "true");
         const bad = await submit("furu-bad", "exit 3");

@@ -35,7 +35,7 @@ class QueuedRig extends Rig {
     const given = JSON.stringify({
       roots: [{ id: "a" }],
       options: { maxComputeRetries: 0 },
-      config: { pollIntervalSec: 0.1, slurm: { intervalSec: 0.2 }, ...config },
+      config: { pollIntervalSec: 0.1, slurm: { squeueIntervalSec: 0.2 }, ...config },
     });
     return this.start("e2e/fixtures_run/driver.ts", [given], { ...env, SCENE: this.folder });
   }

@@ -28,7 +28,6 @@ const flags = {
       short: "w",
     },
   ),
-  "max-workers": valueFlag("N|SPEC=N,...", "The same as --workers", parseWorkers),
   window: valueFlag("dfs|bfs|K", "How many roots are worked on at a time: one, all or K", parseWindow),
   "keep-going": switchFlag("After a failure do all that does not depend on it", { short: "k" }),
   force: forceFlag,
@@ -140,21 +139,20 @@ export const runCommand = defineCommand({
 });
 
 function workersOption(given: FlagValues<typeof flags>): Pick<RunOptions, "maxWorkers"> {
-  const maxWorkers = given.workers ?? given["max-workers"];
-  return maxWorkers === undefined ? {} : { maxWorkers };
+  return given.workers === undefined ? {} : { maxWorkers: given.workers };
 }
 
 function slurmOptions(
   given: FlagValues<typeof flags>,
 ): SlurmModeOptions {
-  const wait = !given.detach;
-  if (given.slurm === "dag") return { mode: "dag", wait };
+  const { detach } = given;
+  if (given.slurm === "dag") return { mode: "dag", detach };
   return {
     mode: "pool",
-    wait,
+    detach,
     keepGoing: given["keep-going"],
     ...workersOption(given),
-    ...(given.window === undefined ? {} : { windowSize: given.window }),
+    ...(given.window === undefined ? {} : { window: given.window }),
     ...(given["idle-timeout"] === undefined ? {} : { idleTimeoutSec: given["idle-timeout"] }),
     ...(given["tasks-per-worker"] === undefined ? {} : { tasksPerWorker: given["tasks-per-worker"] }),
     ...(given.launcher === undefined ? {} : { launcher: given.launcher }),

@@ -46,7 +46,6 @@ const MISFITS = {
   dag: {
     flags: [
       "workers",
-      "max-workers",
       "window",
       "isolation",
       "keep-going",
@@ -77,9 +76,6 @@ export function checkTogether(
     throw new UsageError(
       "Cannot use --detach with --launcher srun: its workers end with the job they run in",
     );
-  }
-  if (flags.workers !== undefined && flags["max-workers"] !== undefined) {
-    throw new UsageError("Cannot use --workers and --max-workers together: they are the same");
   }
 }
 

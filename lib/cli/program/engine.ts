@@ -38,8 +38,8 @@ export interface RunOptions {
 /** What is asked of a run on Slurm that one on this machine does not have. */
 export type SlurmModeOptions =
   & {
-    /** Is the run followed until it has ended? */
-    wait: boolean;
+    /** Whether to leave once the jobs are submitted. */
+    detach: boolean;
     /** Is the code kept as it is now? @default true */
     snapshot?: boolean;
   }
@@ -48,7 +48,7 @@ export type SlurmModeOptions =
     | { mode: "pool" }
       & Pick<
         RunPoolOptions,
-        "maxWorkers" | "windowSize" | "keepGoing" | "idleTimeoutSec" | "tasksPerWorker" | "launcher"
+        "maxWorkers" | "window" | "keepGoing" | "idleTimeoutSec" | "tasksPerWorker" | "launcher"
       >
   );
 

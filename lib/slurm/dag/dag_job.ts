@@ -11,12 +11,10 @@ import type { Runtime } from "../../run/runtime.ts";
 import { AttemptBackend } from "../../schedule/attempt_backend.ts";
 import { drive } from "../../schedule/drive.ts";
 import { runReporter } from "../../schedule/run_reporter.ts";
-import { declareDead, removeEndedClaim } from "../../store/claims/attempt_end.ts";
-import { tryClaim } from "../../store/claims/claim.ts";
-import { ClaimWatch } from "../../store/claims/liveness.ts";
+import { acquireClaim } from "../../store/claims/acquire_claim.ts";
 import { snapshotUrl } from "../../snapshot/manifest.ts";
 import { type QueuedJob, readQueued, removeQueued } from "../../store/claims/queued.ts";
-import type { Ending } from "../../store/claims/end_record.ts";
+import type { Ending } from "../../store/claims/claim.ts";
 import type { SlurmJob } from "../../store/record.ts";
 import { plural } from "../../ui/text.ts";
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
@@ -118,11 +116,11 @@ async function work(context: JobContext): Promise<number> {
   const { dir, run, node, runtime, slurm, signals } = context;
   const paths = runtime.store.paths(node);
   // Slurm begins a job again by itself when its node fails, however often that was.
-  const { preemptMax } = run.config;
-  if (slurm.restarts > preemptMax) {
+  const { maxPreemptRetries } = run.config;
+  if (slurm.restarts > maxPreemptRetries) {
     const error = `its job was begun again ${
       plural(slurm.restarts, "time")
-    }; at most ${preemptMax} (preemptMax) count`;
+    }; at most ${maxPreemptRetries} (maxPreemptRetries) count`;
     console.error(`${label(node)}: ${error}`);
     await endUnbegun(context, { kind: "failed", failure: "lost", error });
     return 1;
@@ -238,16 +236,10 @@ async function endAsProtocol(context: JobContext, error: unknown): Promise<void>
 async function endUnbegun({ runtime, node, run, slurm }: JobContext, ending: Ending): Promise<void> {
   const { store } = runtime;
   const paths = store.paths(node);
-  const watch = new ClaimWatch(store, paths);
   await removeQueued(store, paths, slurm.name);
-  for (;;) {
-    const claimed = await tryClaim(store, paths, { backend: "slurm-dag", run: run.runId, slurm });
-    if (claimed.kind === "claimed") return await endLogged(runtime, claimed.claim, ending);
-    const look = await watch.look();
-    if (look.state === "dead") await declareDead(store, paths, look.holder, look.why);
-    else if (look.state === "ended" && look.removable) await removeEndedClaim(store, paths, look.holder);
-    else if (look.state !== "absent") return; // somebody else's attempt: its end will tell
-  }
+  const acquired = await acquireClaim(store, paths, { backend: "slurm-dag", run: run.runId, slurm });
+  // Else it is somebody else's attempt: its end will tell.
+  if (acquired.kind === "claimed") await endLogged(runtime, acquired.claim, ending);
 }
 
 function label({ name, hash }: DagNode): string {

@@ -88,7 +88,7 @@ export async function prepareDag(
     roots: [...dagPlan.roots],
     specs,
     // Whoever follows it looks as often.
-    config: { ...config, slurm: { ...config.slurm, intervalSec: intervalMs / 1000 } },
+    config: { ...config, slurm: { ...config.slurm, squeueIntervalSec: intervalMs / 1000 } },
     force: force === "ALL" ? force : [...force],
     git: await runtime.provenance.git() ?? null,
     counts: { nodes: dagPlan.nodes.size, cached: dagPlan.counts.done },

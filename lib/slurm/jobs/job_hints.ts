@@ -19,7 +19,7 @@ export class JobHints {
   /** Asks nothing yet. @param client Slurm. @default that of this machine */
   constructor(
     machine: Pick<Machine, "clock" | "isGone" | "self"> = systemMachine(),
-    client: SlurmClient = systemClient(resolveConfig().slurm?.intervalSec),
+    client: SlurmClient = systemClient(resolveConfig().slurm?.squeueIntervalSec),
   ) {
     this.#lookup = new JobLookup(machine, client);
     this.#client = client;

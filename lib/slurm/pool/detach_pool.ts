@@ -44,7 +44,7 @@ export async function detachPool(
   try {
     count = await submitFirst(launcher, clock, { run, specs, plan }, signal);
     const alive = (await launcher.alive(signal)).map(({ key }) => key);
-    if (isUpFront(run)) heirs = await launcher.submitHeirs(alive, run.config.preemptMax, signal);
+    if (isUpFront(run)) heirs = await launcher.submitHeirs(alive, run.config.maxPreemptRetries, signal);
     else await launcher.keepHeir(alive, signal);
   } catch (error) {
     // Half of it would go on by itself, though nobody was told of it.

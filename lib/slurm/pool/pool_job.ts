@@ -56,8 +56,8 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
   const own = ownSlurmJob(env);
   // A step's job is none of its own: others of it live on when this one ends.
   const slurm = own !== undefined && own.name === job ? own : undefined;
-  const { intervalSec } = run.config.slurm ?? {};
-  const client = systemClient(intervalSec);
+  const { squeueIntervalSec } = run.config.slurm ?? {};
+  const client = systemClient(squeueIntervalSec);
   const hints = new JobHints(systemMachine(), client);
   const runtime = systemRuntime(rootedAt(run, paths), {
     git: run.git,

@@ -93,13 +93,13 @@ export async function preparePool(
     roots: [...planned.roots],
     specs,
     // Whoever controls it looks as often.
-    config: { ...config, slurm: { ...config.slurm, intervalSec: client.intervalMs / 1000 } },
+    config: { ...config, slurm: { ...config.slurm, squeueIntervalSec: client.intervalMs / 1000 } },
     force: force === "ALL" ? force : [...force],
     git: await runtime.provenance.git() ?? null,
-    detached: options.wait === false,
+    detached: options.detach ?? false,
     options: {
       maxWorkers: options.maxWorkers ?? 50,
-      window: options.windowSize ?? "bfs",
+      window: options.window ?? "bfs",
       idleTimeoutSec: options.idleTimeoutSec ?? 60,
       keepGoing: options.keepGoing ?? false,
       tasksPerWorker: options.tasksPerWorker ?? 1,

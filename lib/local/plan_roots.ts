@@ -23,11 +23,11 @@ export interface PlanRootsOptions {
 const OPTIONS: OptionChecks<PlanRootsOptions> = { force: namesOfTasks, signal: aSignal };
 
 /**
- * What it takes to get the roots: what `plan` of users does, without the schedulers that it can ask.
+ * Plans the roots as the users' `plan` does, without the schedulers that it can ask.
  *
  * @param isOver Is the job that is queued for an artifact known to have ended?
  * @default {never}
- * @throws What the users' `plan` throws.
+ * @throws As the users' `plan` does.
  */
 export async function planRoots(
   roots: Artifact | Iterable<Artifact>,

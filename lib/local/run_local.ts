@@ -149,7 +149,7 @@ const OPTIONS: OptionChecks<RunLocalOptions> = {
  *
  * @param hints What a scheduler knows of others that compute the same artifacts.
  * @returns How it went, when all roots are there.
- * @throws What the users' `runLocal` throws.
+ * @throws As the users' `runLocal` does.
  */
 export async function runRootsLocally(
   roots: Artifact | Iterable<Artifact>,
@@ -254,7 +254,7 @@ function checkInline(options: RunLocalOptions): void {
   throw new ValidationError(`Cannot use ${name} with isolation "inline": it is about worker processes`);
 }
 
-/** How many attempts may run at the same time. */
+/** The most attempts that may run at the same time. */
 export interface WorkerLimits {
   /** Of all specs together. */
   maxRunning?: number;

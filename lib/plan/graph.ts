@@ -7,16 +7,16 @@ import { rank, Walk } from "./walk.ts";
 
 export type { KeptResults };
 
-/** How {@link makePlan} walks. */
+/** Options of {@link makePlan}. */
 export interface PlanOptions {
   /**
-   * What is to be computed again although it is stored.
+   * The nodes to compute again although they are stored.
    *
    * @default {nothing}
    */
   forced?: ForcedNodes;
   /**
-   * How many artifacts are looked at, at the same time.
+   * The number of artifacts that are looked at, at the same time.
    *
    * @default {32}
    */

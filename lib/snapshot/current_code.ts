@@ -16,10 +16,11 @@ export interface CodeFile {
   name: string;
   /** Its SHA-256, as 64 hex digits. */
   sha256: string;
-  /** What is in it. */
+  /** Its contents. */
   bytes: Uint8Array<ArrayBuffer>;
   /**
-   * `config`: it says where other files are. `lock`: Deno itself may add to it. Else it only has to be the same.
+   * `config`: it says where other files are. `lock`: Deno itself may add to it. Else it only has to be the
+   * same.
    */
   kind: "plain" | "config" | "lock";
 }
@@ -34,11 +35,14 @@ export interface CurrentCode {
   digest: string;
   /** The modules that were asked for, as paths below the base. */
   roots: string[];
-  /** The configuration or import map that says what names stand for; none where the first of them has no configuration. */
+  /**
+   * The configuration or import map that says what names stand for; none where the first of them has no
+   * configuration.
+   */
   names?: string;
-  /** The configuration nearest to the first of them, which Deno is told of. */
+  /** The configuration nearest to the first of them, which Deno is given. */
   config?: string;
-  /** What Deno was told beside, where that is not what it finds by itself. */
+  /** The options of Deno, where they are not what it finds by itself. */
   resolution?: Resolution;
   /** All files, by name. */
   files: CodeFile[];
@@ -50,7 +54,7 @@ export interface CurrentCode {
  * @param urls URLs of modules, the entry of the run first; those that are no local files are passed over.
  * @param resolution What Deno was told beside.
  * @returns `undefined` where none is a local file.
- * @throws {FuruError} naming the file that cannot be read.
+ * @throws {FuruError} If a file cannot be read, which it names.
  */
 export async function currentCode(
   urls: Iterable<string>,
@@ -118,7 +122,7 @@ async function read(path: string): Promise<Uint8Array<ArrayBuffer>> {
   }
 }
 
-/** How code differs from what it was. Paths are absolute. */
+/** The files by which code differs from what it was, as absolute paths. */
 export interface CodeChanges {
   /** Files that are not as they were. */
   changed: string[];
@@ -129,10 +133,10 @@ export interface CodeChanges {
 }
 
 /**
- * How today's code differs from that of a snapshot.
+ * Finds out how today's code differs from that of a snapshot.
  *
  * @returns `undefined` where it does not.
- * @throws {FuruError} when it cannot be found out what today's code is.
+ * @throws {FuruError} If it cannot be found out what today's code is.
  */
 export async function codeChanges(
   { base, roots, files, resolution }: Manifest,

@@ -3,17 +3,17 @@ import { accepts, ANYTHING, defOf, isWrapper, REACHES, reachOf, type Schema } fr
 
 /** A schema below an object, and what can be found in what it takes. */
 export interface Child {
-  /** What looks at the value. */
+  /** The schema that looks at the value. */
   schema: Schema;
   /** See {@link reachOf}. */
   reach: number;
 }
 
-/** How the keys of an object or record are told. */
+/** The rules for the keys of an object or record. */
 export interface KeyPlan {
   /** The keys that it names. */
   valid: readonly string[];
-  /** What a key may hold; `undefined` for one that it does not take. */
+  /** The schema for the value of a key; `undefined` for one that it does not take. */
   of: (key: string) => Child | undefined;
   /** Whether keys that it does not take are to be found. Otherwise zod itself refuses them. */
   refuses: boolean;
@@ -26,7 +26,7 @@ export interface KeyPlan {
 const plans = new WeakMap<Schema, KeyPlan>();
 const topPlans = new WeakMap<Schema, KeyPlan>();
 
-/** How the keys of this schema are told; `undefined` for one that is no object or record. */
+/** The rules for the keys of this schema; `undefined` for one that is no object or record. */
 export function planOf(schema: Schema, top: boolean): KeyPlan | undefined {
   const known = top ? topPlans : plans;
   let plan = known.get(schema);

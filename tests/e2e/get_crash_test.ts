@@ -24,7 +24,7 @@ describe("get and processes that die", () => {
     assertEquals(printed(waiting), { id: "one", attempt: 2 });
     const [end, ...others] = ends(rig);
     assertEquals(others, []);
-    assertEquals([end.kind, end.attempt], ["crashed", 1]);
+    assertEquals({ kind: end.kind, attempt: end.attempt }, { kind: "crashed", attempt: 1 });
     assertEquals(litter(rig), []);
   });
 
@@ -95,7 +95,7 @@ describe("get and processes that die", () => {
     await begun(rig);
     const observer = job(rig, ["get", "Block", "one", 5000], env);
     const [a, b] = await Promise.all([blocked.ended(), observer.ended()]);
-    assertEquals([a.code, b.code], [0, 0], a.output + b.output);
+    assertEquals({ a: a.code, b: b.code }, { a: 0, b: 0 }, a.output + b.output);
     assertEquals(creates(rig), [{ pid: blocked.pid, attempt: 1 }]);
     assertEquals(printed(observer), { id: "one", attempt: 1 });
     assertStringIncludes(observer.stderr, `computed by pid ${blocked.pid}`);

@@ -59,7 +59,7 @@ describe("get inside a run", () => {
       assertEquals(code, 0, output);
       assertStringIncludes(stdout, "first is there");
       const { kind, attempts, text } = JSON.parse(stdout.trim().split("\n").at(-1)!);
-      assertEquals([kind, attempts], ["protocol", 1], text);
+      assertEquals({ kind, attempts }, { kind: "protocol", attempts: 1 }, text);
       assertStringIncludes(text, "unguarded/Second");
       assertStringIncludes(text, `Cannot call ${call}()`);
       assertStringIncludes(text, "guard it with 'if (import.meta.main)");

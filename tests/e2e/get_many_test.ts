@@ -14,7 +14,7 @@ describe("many gets at once", () => {
         await until(() => rig.read("program") !== "", "its program runs");
         script.kill(signal);
         const { code: exit, stdout, stderr } = await script.ended();
-        assertEquals([exit, stdout], [code, ""], stderr);
+        assertEquals({ exit, stdout }, { exit: code, stdout: "" }, stderr);
         assertEquals(stderr.includes("Uncaught"), false, stderr);
         assertEquals(new Set(ends(rig).map(({ kind }) => kind)), new Set(["preempted"]));
         assertEquals(ends(rig).length, how === "nested" ? 7 : 4);

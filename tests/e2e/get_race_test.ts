@@ -43,7 +43,10 @@ describe("gets of one artifact in several processes", () => {
     const ended = await Promise.all(scripts.map((script) => script.ended()));
     assertEquals(ended.map(({ code }) => code), [0, 0, 0], ended.map(({ output }) => output).join("\n"));
     assertEquals(printed(scripts[0]!), { id: "outer", of: { id: "inner", attempt: 1 } });
-    assertEquals([creates(rig, "inner").length, creates(rig, "outer").length], [1, 1]);
+    assertEquals({ inner: creates(rig, "inner").length, outer: creates(rig, "outer").length }, {
+      inner: 1,
+      outer: 1,
+    });
   });
 
   it("get inside a process and a run in another one compute an artifact once", async () => {
@@ -53,7 +56,7 @@ describe("gets of one artifact in several processes", () => {
     const run = job(rig, ["run", "Wait"]);
     rig.touch("one.go");
     const [a, b] = await Promise.all([got.ended(), run.ended()]);
-    assertEquals([a.code, b.code], [0, 0], a.output + b.output);
+    assertEquals({ a: a.code, b: b.code }, { a: 0, b: 0 }, a.output + b.output);
     assertEquals(printed(run), { computed: 0, failures: 0 });
     assertEquals(creates(rig).length, 1);
   });

@@ -45,7 +45,7 @@ describe("get and signals", () => {
     await until(() => waiting.stderr.includes("waiting for"), "it waits");
     waiting.kill("SIGINT");
     const { code, signal } = await waiting.ended();
-    assertEquals([code, signal], [130, "SIGINT"]);
+    assertEquals({ code, signal }, { code: 130, signal: "SIGINT" });
     rig.touch("one.go");
     assertEquals((await computing.ended()).code, 0);
     assertEquals(ends(rig), []);

@@ -12,7 +12,7 @@ describe("get that waits for another process", () => {
     const { code } = await impatient.ended();
     assertEquals(code, 1);
     const { error, message, furu } = printed(impatient);
-    assertEquals([error, furu], ["WaitTimeoutError", true]);
+    assertEquals({ error, furu }, { error: "WaitTimeoutError", furu: true });
     assertMatch(message, /e2e\/Wait\([0-9a-f]{8}\)/);
     assertStringIncludes(message, `pid ${computing.pid} on ${Deno.hostname()}`);
     assertMatch(message, /since \d{4}-\d\d-\d\dT/);

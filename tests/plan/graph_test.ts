@@ -83,7 +83,11 @@ describe("makePlan()", () => {
 
   it("makes an empty plan of nothing", async () => {
     const made = await makePlan([], new FakeSource());
-    assertEquals([made.nodes.size, made.order(), made.ready()], [0, [], []]);
+    assertEquals({ nodes: made.nodes.size, order: made.order(), ready: made.ready() }, {
+      nodes: 0,
+      order: [],
+      ready: [],
+    });
   });
 
   it("refuses a root that is no artifact, naming which", async () => {
@@ -228,7 +232,10 @@ describe("makePlan()", () => {
     const upper = fakeArtifact("upper", [lower], { name: "forced" });
     const source = new FakeSource().done(lower, upper);
     const made = await makePlan([upper], source, { forced: forceName("forced", (a) => a === upper) });
-    assertEquals([status(made, upper), status(made, lower)], ["DONE", "TODO"]);
+    assertEquals({ upper: status(made, upper), lower: status(made, lower) }, {
+      upper: "DONE",
+      lower: "TODO",
+    });
   });
 
   it("makes forced nodes TODO also where they failed or a stranger computes them", async () => {

@@ -33,7 +33,7 @@ const OPTIONS: Record<keyof TaskOptions<z.ZodObject, unknown>, true> = {
  *
  * @param module URL of the module that defines it.
  * @param place Where in it, for people.
- * @throws {ValidationError} naming the option that is not allowed.
+ * @throws {ValidationError} If an option is not allowed, which it names.
  */
 export function checkDefinition(
   options: TaskOptions<z.ZodObject, unknown>,
@@ -82,7 +82,7 @@ export function checkDefinition(
  *
  * @returns `false` when they cannot be read yet: a getter among them refers to a task that is defined later,
  * or to this one.
- * @throws {ValidationError} naming the option and the parameter.
+ * @throws {ValidationError} If it is wrong: names the option and the parameter.
  */
 export function checkParameters(definition: TaskDefinition): boolean {
   const { name, params, unhashed, legacy } = definition;

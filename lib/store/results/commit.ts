@@ -15,6 +15,8 @@ export interface Commit {
   attempt: AttemptKey;
   /** The success record as text. */
   text: string;
+  /** The artifact's identity, of which its hash was made: where it is known, it is not hashed again. */
+  identity?: string | undefined;
   /** Does the attempt's folder belong to the result? */
   files: boolean;
   /** Id of the attempt whose record this one is to replace (forced, or found invalid), or {@link UNREADABLE}. */
@@ -97,7 +99,11 @@ export async function sizesMember(store: Store, dir: string): Promise<string> {
 }
 
 /** By the rules of its readers: one that they refuse would be in the way of every later attempt. */
-async function readBack(store: Store, { paths, text }: Commit, temporary: string): Promise<SuccessRecord> {
+async function readBack(
+  store: Store,
+  { paths, text, identity }: Commit,
+  temporary: string,
+): Promise<SuccessRecord> {
   const written = await store.read(temporary);
   if (written !== text) {
     throw new StoreError(
@@ -105,7 +111,7 @@ async function readBack(store: Store, { paths, text }: Commit, temporary: string
     );
   }
   try {
-    return parseSuccessRecord(written, paths.record, paths);
+    return parseSuccessRecord(written, paths.record, paths, identity);
   } catch (cause) {
     throw new ProtocolError(
       `Cannot store the result of ${

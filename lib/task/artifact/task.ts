@@ -43,7 +43,7 @@ export interface Task<S extends z.ZodObject = z.ZodObject, T = unknown> {
   readonly definition: TaskDefinition;
 }
 
-/** What {@link taskOfSchema} tells of a task: enough to make its artifacts. */
+/** A task with its types forgotten: enough to make its artifacts. */
 export interface AnyTask {
   /** The artifact with these parameters. */
   (params?: unknown): Artifact;

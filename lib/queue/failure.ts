@@ -1,6 +1,6 @@
 import { join } from "@std/path/posix/join";
 import { z } from "zod";
-import { parseJson, writeJson } from "../store/json_file.ts";
+import { readJson, writeJson } from "../store/json_file.ts";
 import type { Store } from "../store/store.ts";
 import type { QueuePaths } from "./layout.ts";
 import { errorFileName } from "./task_file.ts";
@@ -84,14 +84,12 @@ export async function readFailure(
   file: string,
 ): Promise<TaskFailure | undefined> {
   const path = join(paths.failed, errorFileName(file));
-  const text = await store.read(path);
-  if (text === undefined) return undefined;
-  const parsed = parseJson(text, taskFailure);
-  if ("value" in parsed) return parsed.value;
+  const read = await readJson(store, path, taskFailure);
+  if (read === undefined || "value" in read) return read?.value;
   return {
     schema: 1,
     kind: "compute",
-    error: `How it failed cannot be read from ${path}: ${parsed.fault}`,
+    error: `How it failed cannot be read from ${path}: ${read.fault}`,
     at: new Date(store.machine.clock.now()).toISOString(),
   };
 }

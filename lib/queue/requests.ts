@@ -53,13 +53,12 @@ export async function readStop(store: Store, paths: QueuePaths): Promise<StopReq
   } catch (error) {
     throw storeError("list", paths.run, error);
   }
-  const parsed = await readJson(store, paths.stop, stopRequest);
-  if (parsed === undefined) return undefined;
-  if ("value" in parsed) return parsed.value;
+  const read = await readJson(store, paths.stop, stopRequest);
+  if (read === undefined || "value" in read) return read?.value;
   return {
     schema: 1,
     how: "stop",
-    why: `the request ${paths.stop} cannot be read: ${parsed.fault}`,
+    why: `the request ${paths.stop} cannot be read: ${read.fault}`,
     at: new Date(store.machine.clock.now()).toISOString(),
   };
 }

@@ -2,7 +2,7 @@ import { basename } from "@std/path/posix/basename";
 import { z } from "zod";
 import { ProtocolError } from "../core/errors.ts";
 import { type Hash, isHash } from "../core/hash.ts";
-import { parseJson } from "../store/json_file.ts";
+import { readJson } from "../store/json_file.ts";
 import type { Store } from "../store/store.ts";
 
 /** What is in a task file, from when it is made until the end of the run. */
@@ -35,9 +35,8 @@ const taskFile: z.ZodType<TaskFile> = z.object({
  * @throws {StoreError} when the system cannot read it.
  */
 export async function readTask(store: Store, path: string): Promise<TaskFile | undefined> {
-  const text = await store.read(path);
-  if (text === undefined) return undefined;
-  const parsed = parseJson(text, taskFile);
+  const parsed = await readJson(store, path, taskFile);
+  if (parsed === undefined) return undefined;
   const refuse = (fault: string): ProtocolError =>
     new ProtocolError(`Cannot use task file ${path}: ${fault}`);
   if ("fault" in parsed) throw refuse(parsed.fault);

@@ -2,7 +2,7 @@ import { basename } from "@std/path/posix/basename";
 import { join } from "@std/path/posix/join";
 import { errorCode, errorText } from "../core/errors.ts";
 import { type Beat, HeartbeatSeries, readBeat } from "../store/claims/heartbeat_series.ts";
-import { parseJson } from "../store/json_file.ts";
+import { readJson } from "../store/json_file.ts";
 import { listOrNothing, type Store, storeError } from "../store/store.ts";
 import { readEnd } from "./fence.ts";
 import { parseWorkerDir, parseWorkerFile, type QueuePaths, workerFiles } from "./layout.ts";
@@ -116,9 +116,8 @@ export class WorkerWatch {
   /** The record, read once; one that cannot be read stands for nobody, so that the lease decides. */
   async #recordOf(): Promise<WorkerRecord | undefined> {
     if (this.#record) return this.#record;
-    const text = await this.#store.read(workerFiles(this.#paths, this.#id).record);
-    if (text === undefined) return undefined;
-    const parsed = parseJson(text, workerRecordSchema);
+    const parsed = await readJson(this.#store, workerFiles(this.#paths, this.#id).record, workerRecordSchema);
+    if (parsed === undefined) return undefined;
     return this.#record = "value" in parsed ? parsed.value : this.#made(await this.#specOfFolder());
   }
 

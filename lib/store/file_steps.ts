@@ -45,15 +45,43 @@ export type Move = "moved" | "not there" | "no folder";
  * @throws {StoreError} If it cannot be moved for any other reason. It may be moved all the same, as if by somebody else.
  */
 export async function tryMove(store: Store, from: string, to: string): Promise<Move> {
+  return await renameOrLook(store, from, to, async (error) => {
+    const there = await hasName(store, to);
+    if (there !== false) return there ? "moved" : "no folder";
+    return isNotThere(error) ? "not there" : undefined;
+  });
+}
+
+/**
+ * Renames a file under a private name over whatever is at `to`. After an error the private name tells whether it was
+ * renamed, as nobody else ever removes it; somebody may have moved it on from `to` already.
+ *
+ * @throws {StoreError} If it was not renamed.
+ */
+export async function moveOver(store: Store, temporary: string, to: string): Promise<void> {
+  await renameOrLook(
+    store,
+    temporary,
+    to,
+    async () => await hasName(store, temporary) === false ? "moved" : undefined,
+  );
+}
+
+/** Renames, and looks after an error. Where that look tells nothing, the error may pass, and it is tried again. */
+async function renameOrLook(
+  store: Store,
+  from: string,
+  to: string,
+  look: (error: unknown) => Promise<Move | undefined>,
+): Promise<Move> {
   const { files, clock } = store.machine;
   for (let turn = 0;; turn++) {
     try {
       await files.rename(from, to);
       return "moved";
     } catch (error) {
-      const there = await hasName(store, to);
-      if (there !== false) return there ? "moved" : "no folder";
-      if (isNotThere(error)) return "not there";
+      const move = await look(error);
+      if (move !== undefined) return move;
       const pause = PAUSES_MS[turn];
       if (pause === undefined || !PASSING.includes(errorCode(error) ?? "")) {
         throw storeError("move", `${from} to ${to}`, error);

@@ -197,7 +197,14 @@ function isSummedUp(text: string): boolean | undefined {
 const NO_FILES = /^,"attempt":\d+,"id":"[0-9a-z]+",(?:"run":"[^"\\]*",)?"files":false,/;
 
 /** How every success record begins. */
-export const HEAD: string = `{"schema":${RECORD_SCHEMA},"identity":`;
+const HEAD: string = `{"schema":${RECORD_SCHEMA},"identity":`;
+
+const anySuccess = z.object({ identity: z.looseObject({}) });
+
+/** Whether this is a success record, of whatever value: the name of an attempt's end may be one more of its record. */
+export function isSuccessRecord(text: string): boolean {
+  return "value" in parseJson(text, anySuccess);
+}
 
 /** Reads a claim. @throws {StoreError} naming the file. */
 export function parseClaimRecord(text: string, path: string): ClaimRecord {

@@ -2,7 +2,7 @@ import { join } from "@std/path/posix/join";
 import { StoreError } from "../../core/errors.ts";
 import type { FileEntry } from "../../core/system/files.ts";
 import { type ArtifactPaths, type AttemptKey, parseAttemptName } from "../layout.ts";
-import { DamagedError, type EndRecord, HEAD, parseEndRecord, RECORD_SCHEMA } from "../record.ts";
+import { DamagedError, type EndRecord, isSuccessRecord, parseEndRecord, RECORD_SCHEMA } from "../record.ts";
 import { listOrNothing, type Store, storeError } from "../store.ts";
 
 /**
@@ -46,7 +46,7 @@ export function newestCheckpoint(names: readonly string[]): AttemptKey | undefin
 async function readEnd(store: Store, path: string, { n, id }: AttemptKey): Promise<EndRecord | undefined> {
   const text = await store.read(path);
   // A success ends with one more name of its record, for a moment.
-  if (text === undefined || text.startsWith(HEAD)) return undefined;
+  if (text === undefined || isSuccessRecord(text)) return undefined;
   try {
     return parseEndRecord(text, path);
   } catch (error) {

@@ -1,4 +1,4 @@
-import { timeLimitOf } from "../task/time_limit_of.ts";
+import { timeLimitOf } from "../task/requirements.ts";
 import type { Clock } from "../core/system/clock.ts";
 import { ExecutionError } from "../core/errors.ts";
 import type { Claim, Ending } from "../store/claims/claim.ts";

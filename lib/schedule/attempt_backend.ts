@@ -1,4 +1,4 @@
-import type { ForcedNodes } from "../plan/status.ts";
+import type { ForcedNodes } from "../plan/node.ts";
 import type { ClaimedAttempt, Computer } from "../run/computer.ts";
 import { endLogged } from "../run/end_logged.ts";
 import { findResult } from "../run/result.ts";
@@ -17,7 +17,7 @@ import type { SlurmJob } from "../store/record.ts";
 import { concernsOneArtifact } from "../store/store.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 import { refuseLoadOnly } from "../task/artifact/load_only.ts";
-import { timeLimitOf } from "../task/time_limit_of.ts";
+import { timeLimitOf } from "../task/requirements.ts";
 import type { Backend, BackendEvent } from "./backend.ts";
 import { endingOf } from "./ending_of.ts";
 

@@ -10,7 +10,7 @@ import { queuePaths } from "../queue/layout.ts";
 import type { Runtime } from "../run/runtime.ts";
 import type { RunReporter } from "../schedule/run_reporter.ts";
 import { keptText } from "../plan/kept.ts";
-import { snapshotUrl } from "../snapshot/layout.ts";
+import { snapshotUrl } from "../snapshot/manifest.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 import { plural } from "../ui/text.ts";
 import { writePayloads } from "../worker/protocol/payload_files.ts";

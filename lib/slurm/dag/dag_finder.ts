@@ -1,6 +1,6 @@
 import { SlurmError } from "../../core/errors.ts";
 import type { Hash } from "../../core/hash.ts";
-import type { ForcedNodes, StatusSource } from "../../plan/status.ts";
+import type { ForcedNodes, StatusSource } from "../../plan/node.ts";
 import { forcedNodes } from "../../plan/forced.ts";
 import { storeStatus } from "../../schedule/status_source.ts";
 import { settleClaim } from "../../store/claims/acquire_claim.ts";

@@ -1,7 +1,7 @@
 import { errorText } from "../../core/errors.ts";
 import { artifactLabel } from "../../core/hash.ts";
 import { systemMachine } from "../../core/system/system_machine.ts";
-import type { NodeState, StatusSource } from "../../plan/status.ts";
+import type { NodeState, StatusSource } from "../../plan/node.ts";
 import { plan } from "../../plan/graph.ts";
 import { systemRuntime } from "../../run/default_runtime.ts";
 import { forcedNodes } from "../../plan/forced.ts";
@@ -12,7 +12,7 @@ import { AttemptBackend } from "../../schedule/attempt_backend.ts";
 import { drive } from "../../schedule/drive.ts";
 import { runReporter } from "../../schedule/run_reporter.ts";
 import { acquireClaim } from "../../store/claims/acquire_claim.ts";
-import { snapshotUrl } from "../../snapshot/layout.ts";
+import { snapshotUrl } from "../../snapshot/manifest.ts";
 import { type QueuedJob, readQueued, removeQueued } from "../../store/claims/queued.ts";
 import type { Ending } from "../../store/claims/claim.ts";
 import type { SlurmJob } from "../../store/record.ts";

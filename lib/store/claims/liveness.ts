@@ -43,7 +43,19 @@ export class ClaimWatch {
     this.longestPauseMs = store.leaseSec * 250;
   }
 
-  /** Looks once. @throws {StoreError} where the folder may not be read, or the claim is of a newer furu. */
+  /**
+   * When this observer last saw with its own eyes that the holder lives: its heartbeat changed from one look to the next.
+   * Monotonic milliseconds; `undefined` before that.
+   */
+  get beatAt(): number | undefined {
+    return this.#series.beatAt;
+  }
+
+  /**
+   * Looks once.
+   *
+   * @throws {StoreError} If the folder may not be read, or the claim is of a newer furu.
+   */
   async look(): Promise<Look> {
     try {
       return await this.#lookOnce();

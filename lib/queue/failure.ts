@@ -33,7 +33,7 @@ export interface TaskFailure {
   at: string;
 }
 
-/** How a task failed, as whoever writes it knows it. */
+/** How a task failed, as its writer knows it. */
 export type FailureInit = Omit<TaskFailure, "schema" | "at">;
 
 const taskFailure: z.ZodType<TaskFailure> = z.object({
@@ -55,7 +55,7 @@ const taskFailure: z.ZodType<TaskFailure> = z.object({
  * Writes how a task failed; the task's file is moved to `failed/` afterwards.
  *
  * @param file The name that the task's file has, or will have, in `failed/`.
- * @throws {StoreError} when the queue cannot be written.
+ * @throws {StoreError} If the queue cannot be written.
  */
 export async function writeFailure(
   store: Store,
@@ -72,11 +72,12 @@ export async function writeFailure(
 }
 
 /**
- * Reads how a task failed. One that cannot be read counts as a failure of the task itself, which says so: the task did fail.
+ * Reads how a task failed. One that cannot be read counts as a failure of the task itself, which says so: the
+ * task did fail.
  *
  * @param file The task's file in `failed/`.
  * @returns `undefined` where nothing was written.
- * @throws {StoreError} when the system cannot read it.
+ * @throws {StoreError} If the system cannot read it.
  */
 export async function readFailure(
   store: Store,

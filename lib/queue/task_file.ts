@@ -15,7 +15,11 @@ export interface TaskFile {
   name: string;
   /** The spec of the workers that may take it. */
   spec: string;
-  /** How long an attempt may take, in seconds. @default as long as it likes */
+  /**
+   * How long an attempt may take, in seconds.
+   *
+   * @default {as long as it likes}
+   */
   timeLimitSec?: number;
 }
 
@@ -31,8 +35,9 @@ const taskFile: z.ZodType<TaskFile> = z.object({
  * Reads a task file.
  *
  * @returns `undefined` where it is gone: somebody else moved it.
- * @throws {ProtocolError} naming it, when it is truncated, foreign, or of another artifact than its name says.
- * @throws {StoreError} when the system cannot read it.
+ * @throws {ProtocolError} If it is truncated, foreign, or of another artifact than its name
+ * says.
+ * @throws {StoreError} If the system cannot read it.
  */
 export async function readTask(store: Store, path: string): Promise<TaskFile | undefined> {
   const parsed = await readJson(store, path, taskFile);

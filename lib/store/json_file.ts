@@ -72,8 +72,8 @@ export interface WriteJsonOptions {
 }
 
 /**
- * Writes a JSON file, or replaces it, so that readers see it whole or not at all: under a private name, synced, then
- * renamed over whatever is there.
+ * Writes a JSON file, or replaces it, so that readers see it whole or not at all: under a private name,
+ * synced, then renamed over whatever is there.
  *
  * @throws {StoreError} If it cannot be written.
  */

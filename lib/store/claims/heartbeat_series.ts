@@ -19,15 +19,19 @@ export interface Beat {
 }
 
 /**
- * The looks of one observer at one heartbeat (DESIGN section 4): by the observer's own monotonic clock, a series of at least
- * three looks that all saw the same over a whole lease, none of them long or long after the one before.
+ * The looks of one observer at one heartbeat (DESIGN section 4): by the observer's own monotonic clock, a
+ * series of at least three looks that all saw the same over a whole lease, none of them long or long after
+ * the one before.
  */
 export class HeartbeatSeries {
   #series: Series | undefined;
   #last: string | undefined;
   #beatAt: number | undefined;
 
-  /** When a look last saw something else than the look before: monotonic milliseconds; `undefined` before that. */
+  /**
+   * When a look last saw something else than the look before: monotonic milliseconds; `undefined` before
+   * that.
+   */
   get beatAt(): number | undefined {
     return this.#beatAt;
   }
@@ -70,7 +74,10 @@ export class HeartbeatSeries {
   }
 }
 
-/** What a heartbeat changes, read through a handle so that no cached attributes are seen; nothing where no file is. */
+/**
+ * What a heartbeat changes, read through a handle so that no cached attributes are seen; nothing where no
+ * file is.
+ */
 export async function readBeat({ files }: Machine, path: string): Promise<Beat | undefined> {
   try {
     using file = await files.open(path);

@@ -31,7 +31,8 @@ const queuedId = z.object({
 });
 
 /**
- * What a scheduler knows of a queued job: why it will never begin; nothing when it may, or when that cannot be told.
+ * What a scheduler knows of a queued job: why it will never begin; nothing when it may, or when that cannot
+ * be told.
  */
 export type QueuedHint = (job: QueuedJob) => Promise<string | undefined>;
 
@@ -42,11 +43,11 @@ export interface QueuedJob extends z.output<typeof queuedRecord> {
 }
 
 /**
- * Says that a job is about to be submitted for an artifact: a file written under a private name, then linked to
- * `queued.json`, which is exclusive (DESIGN section 9).
+ * Says that a job is about to be submitted for an artifact: a file written under a private name, then linked
+ * to `queued.json`, which is exclusive (DESIGN section 9).
  *
  * @returns `"held"` when another job is named there.
- * @throws {StoreError} when the store cannot be written.
+ * @throws {StoreError} If the store cannot be written.
  */
 export async function linkQueued(
   store: Store,
@@ -118,7 +119,7 @@ export async function readQueued(store: Store, paths: ArtifactPaths): Promise<Qu
 /**
  * Removes `queued.json` when it names this job: it has begun, or ended, or was never submitted.
  *
- * @returns Was it there?
+ * @returns Whether it was there.
  */
 export async function removeQueued(store: Store, paths: ArtifactPaths, name: string): Promise<boolean> {
   const { files } = store.machine;

@@ -37,7 +37,7 @@ export async function main(meta: Pick<ImportMeta, "main" | "url">, roots: Roots)
   const name = basename(packed()?.file ?? new URL(meta.url).pathname);
   const program = { name, script: { url: meta.url, roots } };
   // Loaded only by the program itself: its workers import the script too, and start sooner without.
-  const { main: runProgram } = await import("../cli/main.ts");
-  const code = await runProgram({ args: Deno.args, program });
+  const { runFuru } = await import("../cli/main.ts");
+  const code = await runFuru({ args: Deno.args, program });
   if (code !== 0) Deno.exit(code);
 }

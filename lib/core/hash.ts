@@ -9,7 +9,7 @@ export function hashText(text: string): Hash {
   return sha256(text).slice(0, 32) as Hash;
 }
 
-/** Is this text of the form of a {@link Hash}? */
+/** Whether this text has the form of a {@link Hash}. */
 export function isHash(text: string): text is Hash {
   return /^[0-9a-f]{32}$/.test(text);
 }
@@ -19,7 +19,7 @@ export function artifactLabel(name: string, hash: string): string {
   return `${name}(${hash.slice(0, 8)})`;
 }
 
-/** So many artifacts of a chain are named. */
+/** The number of artifacts of a chain that are named. */
 const NAMED = 10;
 
 /**
@@ -36,8 +36,8 @@ export function chainText(labels: readonly string[]): string {
 }
 
 /**
- * After so many digests, each with as many more as it has half kilobytes, node:crypto, which is four times as
- * fast, is worth what it takes to load.
+ * The number of digests (each half kilobyte counts as one more) from which on node:crypto, which is four
+ * times as fast, is worth the time that it takes to load.
  */
 const MANY = 2000;
 

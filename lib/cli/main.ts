@@ -7,11 +7,23 @@ import type { Program } from "./program/program.ts";
 export interface RunFuruOptions {
   /** The command line, without the program. */
   args: readonly string[];
-  /** Which program it is. @default `furu` */
+  /**
+   * The program whose commands they are.
+   *
+   * @default {`furu`}
+   */
   program?: Program;
-  /** Where it writes. @default this process's own streams */
+  /**
+   * The streams that it writes to.
+   *
+   * @default {this process's own streams}
+   */
   io?: Io;
-  /** The rest of furu. @default the real one */
+  /**
+   * The rest of furu.
+   *
+   * @default {the real one}
+   */
   engine?: Engine;
 }
 
@@ -60,7 +72,7 @@ async function compute({ socket, token }: ComputeOrder): Promise<never> {
   return await runChild({ socket, token, compute: computeTask });
 }
 
-/** Is everything logged that helps to find faults? Then errors are shown with their stacks. */
+/** Whether everything is logged that helps to find faults. Then errors are shown with their stacks. */
 async function logsDebug(): Promise<boolean> {
   try {
     return (await import("../core/config.ts")).resolveConfig().logLevel === "debug";

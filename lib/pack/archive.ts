@@ -2,15 +2,22 @@ import { concat } from "@std/bytes/concat";
 
 /** A file of the archive. */
 export interface ArchiveFile {
-  /** Where it goes, relative to the folder that is unpacked into. */
+  /** Its path, relative to the folder that is unpacked into. */
   path: string;
-  /** What is in it. */
+  /** Its contents. */
   bytes: Uint8Array<ArrayBuffer>;
-  /** May it be run as a program? @default false */
+  /**
+   * Whether it may be run as a program.
+   *
+   * @default {false}
+   */
   executable?: boolean;
 }
 
-/** Files in one: a line of JSON with paths and sizes, then all contents one after another. The order does not matter. */
+/**
+ * Files in one: a line of JSON with paths and sizes, then all contents one after another. The order does not
+ * matter.
+ */
 export function archiveOf(files: readonly ArchiveFile[]): Uint8Array<ArrayBuffer> {
   const sorted = files.toSorted((a, b) => a.path < b.path ? -1 : 1);
   const index = sorted.map(({ path, bytes, executable = false }) => [path, bytes.length, executable ? 1 : 0]);
@@ -26,9 +33,10 @@ export async function sha256Bytes(bytes: Uint8Array<ArrayBuffer>): Promise<strin
 }
 
 /**
- * What takes an archive apart on the machine where a packed program starts for the first time: plain JavaScript, run by
- * the Deno that came with it. It checks the archive's digest. Exit code 3: the file is damaged.
- * What was unpacked of other programs and has not been used for a month is removed then, since that is when more is added.
+ * Takes an archive apart on the machine where a packed program starts for the first time. It is plain
+ * JavaScript, run by the Deno that came with it. It checks the archive's digest. Exit code 3: the file is
+ * damaged. It also removes the unpacked files of other programs that have not been used for a month, since it
+ * is adding more.
  */
 export const UNPACK_CODE: string = `
 const [file, offset, length, digest, folder] = Deno.args;

@@ -2,8 +2,8 @@ import type { GraphModule } from "./module_graph.ts";
 import type { PlaceOf } from "./layout.ts";
 
 /**
- * The import map under which moved modules import what they imported before, as `scopes` of a `deno.json` in the folder
- * that the places are relative to. Nothing in it holds for modules outside of that folder.
+ * The import map under which moved modules import what they imported before, as `scopes` of a `deno.json` in
+ * the folder that the places are relative to. Nothing in it holds for modules outside of that folder.
  *
  * @param modules The modules.
  * @param place Where each is now.
@@ -41,7 +41,7 @@ function relative(url: string): string {
   return url.startsWith(BASE) ? `./${url.slice(BASE.length)}` : url;
 }
 
-/** What an import map sees of a specifier. */
+/** The form of a specifier that an import map sees. */
 function nameOf(specifier: string, base: URL): string {
   if (/^\.{0,2}\//.test(specifier)) return relative(new URL(specifier, base).href);
   return specifier;

@@ -2,9 +2,9 @@ import { dirname } from "@std/path/posix/dirname";
 import { fromFileUrl } from "@std/path/posix/from-file-url";
 import { FURU_URL } from "../core/furu_url.ts";
 
-/** Where furu's own code is below the folder that everything is unpacked into. */
+/** The folder of furu's own code, below the one that everything is unpacked into. */
 export const FURU_FOLDER = "code/furu";
-/** Where the user's modules are. */
+/** The folder of the user's modules. */
 const USER_FOLDER = "code/user";
 /** Deno's cache. */
 export const CACHE_FOLDER = "deno_dir";
@@ -15,8 +15,8 @@ export const CONFIG_FILE = "deno.json";
 export type PlaceOf = (url: string) => string;
 
 /**
- * Places for modules: furu's own in one folder, the user's in another with their paths among each other, remote ones by
- * server and path. Nothing of where they were on this machine is left.
+ * Places for modules: furu's own in one folder, the user's in another with their paths among each other,
+ * remote ones by server and path. Nothing of where they were on this machine is left.
  *
  * @param modules All modules and other files.
  */

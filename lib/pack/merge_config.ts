@@ -23,7 +23,7 @@ const configSchema = mapSchema.extend({
 
 /** The part of a Deno configuration that decides how modules are resolved; all paths in it are absolute. */
 export interface ModuleResolution {
-  /** What names stand for. */
+  /** The targets of names. */
   imports: Record<string, string>;
   /** The same for modules below a URL. */
   scopes: Record<string, Record<string, string>>;
@@ -38,7 +38,7 @@ export interface ModuleResolution {
 /**
  * Reads a `deno.json` or `deno.jsonc`, with the import map that it names.
  *
- * @throws {PackError} naming the file and what is wrong with it.
+ * @throws {PackError} If it cannot be used, with the file and what is wrong with it.
  */
 export function readConfig(path: string): ModuleResolution {
   const { importMap, links = [], compilerOptions, unstable, ...own } = read(path, configSchema);
@@ -59,8 +59,8 @@ export function readConfig(path: string): ModuleResolution {
 }
 
 /**
- * The configuration of a user's project and that of furu in one: the user's names stand for what the user says, those
- * that only furu has are added, and furu's own modules see their own.
+ * The configuration of a user's project and that of furu in one: the user's names stand for what the user
+ * says, those that only furu has are added, and furu's own modules see their own.
  *
  * @param users The project's.
  * @param furu That of furu's code.

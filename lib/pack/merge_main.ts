@@ -1,6 +1,7 @@
 /**
- * What the shell part of a packed program runs for a pipeline with a configuration of its own: writes one file with
- * that and what is embedded. Arguments: the user's file, the file to write, the file of the embedded code.
+ * The shell part of a packed program runs this for a pipeline with a configuration of its own: it writes one
+ * file with that and what is embedded. Arguments: the user's file, the file to write, the file of the
+ * embedded code.
  *
  * @module
  */

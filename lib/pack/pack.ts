@@ -17,21 +17,22 @@ export interface PackOptions extends CollectOptions {
   output: string;
 }
 
-/** What {@link pack} has made. */
+/** The file that {@link pack} has made. */
 export interface PackedFile {
   /** Absolute path. */
   path: string;
   /** Bytes. */
   size: number;
-  /** How many modules and other files of code are in it. */
+  /** The number of modules and other files in it. */
   files: number;
 }
 
 /**
- * Makes one executable file of Deno, furu and, where one is given, a pipeline with all that it imports. It needs sh and
- * coreutils where it runs, and nothing else: no Deno, no network.
+ * Makes one executable file of Deno, furu and, where one is given, a pipeline with all that it imports. It
+ * needs sh and coreutils where it runs, and nothing else: no Deno, no network.
  *
- * @throws {PackError} when modules are missing or the file cannot be written, and where {@link checkPackable} refuses. {@link FuruError} in Deno's own words.
+ * @throws {PackError} If modules are missing, the file cannot be written, or {@link checkPackable} refuses.
+ * @throws {FuruError} If Deno fails, in Deno's own words.
  */
 export async function pack(options: PackOptions): Promise<PackedFile> {
   const path = resolve(options.output);
@@ -86,8 +87,9 @@ export async function pack(options: PackOptions): Promise<PackedFile> {
 /**
  * Refuses to pack where that makes no program that could run.
  *
- * @param build The Deno that would be packed. @default this one
- * @throws {PackError} in a compiled program, which has no whole Deno to give away, and anywhere but on Linux.
+ * @param build The Deno that would be packed, by default this one.
+ * @throws {PackError} If this program is compiled, as it has no whole Deno to give away, or this is not
+ * Linux.
  */
 export function checkPackable(
   { os, standalone }: Pick<typeof Deno.build, "os" | "standalone"> = Deno.build,
@@ -99,7 +101,8 @@ export function checkPackable(
   }
   if (os !== "linux") {
     throw new PackError(
-      `Cannot pack on ${os} as a packed file holds the Deno that makes it, and starts on Linux only: pack on Linux, or use 'deno compile'`,
+      `Cannot pack on ${os} as a packed file holds the Deno that makes it, and starts on Linux only: ` +
+        "pack on Linux, or use 'deno compile'",
     );
   }
 }
@@ -131,7 +134,7 @@ async function write(path: string, bytes: Uint8Array): Promise<void> {
   }
 }
 
-/** Whoever runs the old file goes on with it, and nobody sees a part of the new one. */
+/** Programs that run the old file go on with it, and nobody sees a part of the new one. */
 async function replace(path: string, bytes: Uint8Array): Promise<void> {
   const folder = dirname(path);
   await Deno.mkdir(folder, { recursive: true });

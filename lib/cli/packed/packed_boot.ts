@@ -1,6 +1,7 @@
 /**
- * Runs before anything else in a packed program: takes over what its shell part says in the environment, and puts the
- * environment back as it was, since tasks may start programs (Deno among them) that it is not meant for.
+ * Runs before anything else in a packed program: takes over what its shell part says in the environment, and
+ * puts the environment back as it was, since tasks may start programs (Deno among them) that it is not meant
+ * for.
  *
  * @module
  */
@@ -29,7 +30,10 @@ if (file !== undefined) {
   putBack("NPM_CONFIG_REGISTRY", "FURU_PACKED_REGISTRY");
 }
 
-/** What cleans up temporary folders takes what is old, file by file: all of it is made younger now and then. */
+/**
+ * Programs that clean up temporary folders remove old files one by one: all of them are made younger now and
+ * then.
+ */
 async function keepFresh(folder: string): Promise<void> {
   try {
     const { mtime } = await Deno.stat(`${folder}complete`);
@@ -40,8 +44,8 @@ async function keepFresh(folder: string): Promise<void> {
 }
 
 /**
- * Gives all files of an unpacked program the time of now. First those that say it is complete: so they are always the
- * oldest, and whatever removes old files removes them before any other.
+ * Gives all files of an unpacked program the time of now. First those that say it is complete: so they are
+ * always the oldest, and whatever removes old files removes them before any other.
  *
  * @param folder Of the code, with a slash at its end.
  */

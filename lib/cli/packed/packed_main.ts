@@ -1,6 +1,6 @@
 /**
- * What runs in a file that a pipeline was packed into: the commands over its default export, unless it calls `main`
- * itself, which makes that the program.
+ * The main module of a file that a pipeline was packed into: the commands over its default export, unless it
+ * calls `main` itself, which makes that the program.
  *
  * @module
  */

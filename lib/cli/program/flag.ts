@@ -3,11 +3,11 @@ import { didYouMean } from "../../core/nearest.ts";
 
 /** A flag of a command, declared once for parsing, checking and help. */
 export interface Flag<T = unknown> {
-  /** What it does, for help. */
+  /** A description for help. */
   readonly description: string;
   /** Its one-letter form. */
   readonly short?: string;
-  /** What stands for its value in help, as `N`. A flag without it takes no value. */
+  /** The placeholder of its value in help, as `N`. A flag without one takes no value. */
   readonly placeholder?: string;
   /** Has every value that was given; otherwise the last one counts. */
   readonly repeat?: boolean;
@@ -15,7 +15,11 @@ export interface Flag<T = unknown> {
   readonly words?: readonly string[];
   /** The value when the flag is not given. */
   readonly absent: T;
-  /** Checks the values given, at least one. @throws {UsageError} saying what is allowed. */
+  /**
+   * Checks the values given, at least one.
+   *
+   * @throws {UsageError} If it is anything else, with what is allowed.
+   */
   readonly parse: (texts: readonly string[]) => T;
 }
 
@@ -27,7 +31,7 @@ export type Flags = Readonly<Record<string, Flag<any>>>;
 /** The values of flags. */
 export type FlagValues<F extends Flags> = { readonly [K in keyof F]: F[K] extends Flag<infer T> ? T : never };
 
-/** What {@link valueFlag} and its kin take. */
+/** Options of {@link valueFlag} and the like. */
 export interface FlagOptions {
   /** Its one-letter form. */
   short?: string;
@@ -38,7 +42,11 @@ export function switchFlag(description: string, options: FlagOptions = {}): Flag
   return { description, ...options, absent: false, parse: (texts) => texts.at(-1) !== "false" };
 }
 
-/** A flag with one value. @param parse Throws a {@link UsageError} that says what is allowed. */
+/**
+ * A flag with one value.
+ *
+ * @param parse Throws a {@link UsageError} that says what is allowed.
+ */
 export function valueFlag<T>(
   placeholder: string,
   description: string,

@@ -4,7 +4,7 @@ import { collectRoots, loadModule, moduleRoots } from "./load_roots.ts";
 import type { Io } from "../program/io.ts";
 import type { Program } from "../program/program.ts";
 
-/** What a run is about. */
+/** The roots of a run, and where they come from. */
 export interface Target {
   /** The artifacts wanted. */
   readonly roots: Artifact[];
@@ -33,7 +33,7 @@ export const targetArgs = {
     program.script ? { least: 0, most: 0 } : { least: 1, most: 1 },
 };
 
-/** What to write in an example before the flags: the module, where one is needed. */
+/** The beginning of an example, before its flags: the module, where one is needed. */
 export function exampleTarget(program: Program): string {
   return program.script ? "" : "pipeline.ts ";
 }

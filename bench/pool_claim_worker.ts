@@ -7,7 +7,7 @@
 import { resolveConfig } from "../lib/core/config.ts";
 import { systemMachine } from "../lib/core/system/system_machine.ts";
 import { TaskPicker } from "../lib/pool/worker/task_picker.ts";
-import { enterQueue } from "../lib/queue/enter_queue.ts";
+import { enterQueue } from "../lib/queue/worker_dir.ts";
 import { queuePaths } from "../lib/queue/layout.ts";
 import { Store } from "../lib/store/store.ts";
 

@@ -9,7 +9,7 @@ import { dirname } from "@std/path/posix/dirname";
 import { fromFileUrl } from "@std/path/posix/from-file-url";
 import { resolve } from "@std/path/posix/resolve";
 import { FuruError } from "../core/errors.ts";
-import { FURU_URL } from "../core/furu_url.ts";
+import { FURU_URL } from "../core/packed.ts";
 import { moduleBytes, type ModuleGraph, moduleGraph } from "./module_graph.ts";
 import { pack } from "./pack.ts";
 import { PackError } from "./pack_error.ts";

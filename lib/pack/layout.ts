@@ -1,6 +1,6 @@
 import { dirname } from "@std/path/posix/dirname";
 import { fromFileUrl } from "@std/path/posix/from-file-url";
-import { FURU_URL } from "../core/furu_url.ts";
+import { FURU_URL } from "../core/packed.ts";
 
 /** The folder of furu's own code, below the one that everything is unpacked into. */
 export const FURU_FOLDER = "code/furu";

@@ -1,8 +1,8 @@
 import { ConfigError } from "../core/errors.ts";
 import { isStoredBy } from "../store/results/commit.ts";
 import type { Store } from "../store/store.ts";
-import { checkTaskNames } from "../task/artifact/task_names.ts";
-import type { ForcedNodes } from "./status.ts";
+import { checkTaskNames } from "../task/artifact/registry.ts";
+import type { ForcedNodes } from "./node.ts";
 
 /** What a run computes although it is stored. Once: the record then carries the run's id. */
 export interface ForceRules {

@@ -1,5 +1,5 @@
 import type { Hash } from "../core/hash.ts";
-import type { NodeState, StatusSource } from "../plan/status.ts";
+import type { NodeState, StatusSource } from "../plan/node.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { storeStatus } from "../schedule/status_source.ts";
 import { readEnds } from "../store/results/ends.ts";

@@ -1,8 +1,7 @@
-import { timeLimitOf } from "../task/time_limit_of.ts";
+import { timeLimitOf } from "../task/requirements.ts";
 import type { Clock } from "../core/system/clock.ts";
 import { ExecutionError } from "../core/errors.ts";
-import type { Claim } from "../store/claims/claim.ts";
-import type { Ending } from "../store/claims/end_record.ts";
+import type { Claim, Ending } from "../store/claims/claim.ts";
 import { attemptPaths } from "../store/layout.ts";
 import { SHARED_FILE } from "../store/store.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";

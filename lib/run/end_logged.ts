@@ -1,7 +1,6 @@
 import { errorText } from "../core/errors.ts";
 import { endAttempt } from "../store/claims/attempt_end.ts";
-import type { Claim } from "../store/claims/claim.ts";
-import type { Ending } from "../store/claims/end_record.ts";
+import type { Claim, Ending } from "../store/claims/claim.ts";
 import type { Runtime } from "./runtime.ts";
 
 /**

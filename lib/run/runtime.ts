@@ -5,7 +5,7 @@ import type { SuccessRecord } from "../store/record.ts";
 import type { GitState } from "../store/results/provenance.ts";
 import type { QueuedHint } from "../store/claims/queued.ts";
 import { type ClaimHint, Store } from "../store/store.ts";
-import { checkTaskNames } from "../task/artifact/task_names.ts";
+import { checkTaskNames } from "../task/artifact/registry.ts";
 import type { Logger } from "../ui/logger.ts";
 import { type Computations, sharedComputations } from "./computation.ts";
 

@@ -1,6 +1,6 @@
 import { BinaryHeap } from "@std/data-structures/binary-heap";
 import { ValidationError } from "../core/errors.ts";
-import { byPriority } from "../plan/priority.ts";
+import { byPriority } from "../plan/node.ts";
 import type { WorkNode } from "./_work_graph.ts";
 
 interface SpecQueue {

@@ -1,4 +1,4 @@
-import type { ForcedNodes } from "../plan/status.ts";
+import type { ForcedNodes } from "../plan/node.ts";
 import type { ClaimedAttempt, Computer } from "../run/computer.ts";
 import { endLogged } from "../run/end_logged.ts";
 import { findResult } from "../run/result.ts";
@@ -6,17 +6,18 @@ import type { Runtime } from "../run/runtime.ts";
 import type { Verdict } from "../run/verdict.ts";
 import { errorText, isSystemError } from "../core/errors.ts";
 import type { EventSink } from "../core/event.ts";
-import { declareDead, releaseClaim, removeEndedClaim } from "../store/claims/attempt_end.ts";
-import { type Claim, tryClaim } from "../store/claims/claim.ts";
+import { acquireClaim } from "../store/claims/acquire_claim.ts";
+import { releaseClaim } from "../store/claims/attempt_end.ts";
+import type { Claim } from "../store/claims/claim.ts";
 import { readEnds } from "../store/results/ends.ts";
 import { attemptPaths } from "../store/layout.ts";
-import { ClaimWatch, describeOwner } from "../store/claims/liveness.ts";
+import { describeOwner } from "../store/claims/liveness.ts";
 import { removeQueued } from "../store/claims/queued.ts";
 import type { SlurmJob } from "../store/record.ts";
 import { concernsOneArtifact } from "../store/store.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 import { refuseLoadOnly } from "../task/artifact/load_only.ts";
-import { timeLimitOf } from "../task/time_limit_of.ts";
+import { timeLimitOf } from "../task/requirements.ts";
 import type { Backend, BackendEvent } from "./backend.ts";
 import { endingOf } from "./ending_of.ts";
 
@@ -94,25 +95,20 @@ export class AttemptBackend implements Backend {
     const { store } = this.#runtime;
     const { slurm, worker } = this.#options;
     const paths = store.paths(artifact);
-    const watch = new ClaimWatch(store, paths);
-    for (;;) {
-      if (this.#stopping.signal.aborted) return undefined;
-      const result = await tryClaim(store, paths, {
-        backend: this.#options.name,
-        run: this.#options.runId,
-        ...(worker === undefined ? {} : { worker }),
-        ...(slurm === undefined ? {} : { slurm }),
-        ...(this.#options.computer.inProcess ? { mayBlock: true } : {
-          beatAfterMs: Math.min(BEAT_AFTER_MS, store.heartbeatSec * 1000),
-        }),
-      });
-      if (result.kind === "claimed") return await this.#underClaim(artifact, spec, result.claim);
-      const look = await watch.look();
-      if (look.state === "dead") await declareDead(store, paths, look.holder, look.why);
-      else if (look.state === "ended" && look.removable) await removeEndedClaim(store, paths, look.holder);
-      else if (look.state === "unknown") return { type: "busy", hash, owner: `unknown (${look.why})` };
-      else if (look.state !== "absent") return { type: "busy", hash, owner: describeOwner(look.holder) };
-    }
+    if (this.#stopping.signal.aborted) return undefined;
+    const result = await acquireClaim(store, paths, {
+      backend: this.#options.name,
+      run: this.#options.runId,
+      worker,
+      slurm,
+      ...(this.#options.computer.inProcess ? { mayBlock: true } : {
+        beatAfterMs: Math.min(BEAT_AFTER_MS, store.heartbeatSec * 1000),
+      }),
+    });
+    if (result.kind === "claimed") return await this.#underClaim(artifact, spec, result.claim);
+    const { look } = result;
+    const owner = look.state === "unknown" ? `unknown (${look.why})` : describeOwner(look.holder);
+    return { type: "busy", hash, owner };
   }
 
   async #underClaim(artifact: Artifact, spec: string, claim: Claim): Promise<BackendEvent | undefined> {

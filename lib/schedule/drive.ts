@@ -2,7 +2,7 @@ import { errorText } from "../core/errors.ts";
 import type { EventSink, Failure, RunSummary } from "../core/event.ts";
 import type { Hash } from "../core/hash.ts";
 import type { Plan } from "../plan/graph.ts";
-import type { ForcedNodes } from "../plan/status.ts";
+import type { ForcedNodes } from "../plan/node.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { concernsOneArtifact } from "../store/store.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";

@@ -1,5 +1,5 @@
 import type { Verdict } from "../run/verdict.ts";
-import type { Ending } from "../store/claims/end_record.ts";
+import type { Ending } from "../store/claims/claim.ts";
 
 /** What is written down of an attempt that did not succeed. */
 export function endingOf(verdict: Exclude<Verdict, { outcome: "success" | "superseded" }>): Ending {

@@ -3,7 +3,7 @@ import type { Hash } from "../core/hash.ts";
 import type { Plan } from "../plan/graph.ts";
 import { retriesLeft, type RetryPolicy } from "./retry.ts";
 import type { SchedulerAction, SchedulerEvent, StopReason } from "./scheduler_event.ts";
-import { type Window, windowSize } from "./window.ts";
+import { type Window, windowSize } from "./check_run.ts";
 import { Progress } from "./_progress.ts";
 import { StartQueue } from "./_start_queue.ts";
 import { isFinal, type WorkNode } from "./_work_graph.ts";

@@ -1,5 +1,5 @@
 import { queuePaths } from "../queue/layout.ts";
-import { askToStop } from "../queue/stop_request.ts";
+import { askToStop } from "../queue/requests.ts";
 import { removeQueued } from "../store/claims/queued.ts";
 import { cancelOwn } from "./dag/dag_cancel.ts";
 import { cancelPool } from "./pool/cancel_pool.ts";

@@ -1,7 +1,6 @@
 import { dirname } from "@std/path/posix/dirname";
 import { isAbsolute } from "@std/path/posix/is-absolute";
-import { FURU_URL } from "../core/furu_url.ts";
-import { packed } from "../core/packed.ts";
+import { FURU_URL, packed } from "../core/packed.ts";
 import { findUpward, pathOf } from "../core/paths.ts";
 import type { RunStart } from "./run_start.ts";
 

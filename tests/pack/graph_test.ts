@@ -5,7 +5,7 @@ import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
 import { graphProblems } from "../../lib/pack/compile.ts";
 import { importMapOf } from "../../lib/pack/import_map.ts";
-import { FURU_URL } from "../../lib/core/furu_url.ts";
+import { FURU_URL } from "../../lib/core/packed.ts";
 import { places } from "../../lib/pack/layout.ts";
 import { moduleBytes, moduleGraph } from "../../lib/pack/module_graph.ts";
 import { FuruError } from "../../lib/core/errors.ts";

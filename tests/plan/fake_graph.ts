@@ -1,6 +1,6 @@
 import { delay } from "@std/async/delay";
 import { type Hash, hashText } from "../../lib/core/hash.ts";
-import type { NodeState, StatusSource, TaskListing } from "../../lib/plan/status.ts";
+import type { NodeState, StatusSource, TaskListing } from "../../lib/plan/node.ts";
 import { ARTIFACT, type Artifact } from "../../lib/task/artifact/artifact.ts";
 
 /** What a {@link fakeArtifact} is made with. */

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import fc from "fast-check";
 import { StoreError, ValidationError } from "../../lib/core/errors.ts";
 import { type Plan, plan } from "../../lib/plan/graph.ts";
-import type { ForcedNodes } from "../../lib/plan/status.ts";
+import type { ForcedNodes } from "../../lib/plan/node.ts";
 import { ARTIFACT, type Artifact } from "../../lib/task/artifact/artifact.ts";
 import { osError } from "../rig.ts";
 import { fakeArtifact, FakeSource, layeredGraph } from "./fake_graph.ts";

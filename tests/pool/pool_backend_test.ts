@@ -3,7 +3,7 @@ import type { Hash } from "../../lib/core/hash.ts";
 import { PoolBackend } from "../../lib/pool/controller/pool_backend.ts";
 import { remoteArtifacts } from "../../lib/remote/remote_artifact.ts";
 import { Role } from "../../lib/pool/role.ts";
-import { listQueue } from "../../lib/queue/list_queue.ts";
+import { listQueue } from "../../lib/queue/queue.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
 import type { BackendEvent } from "../../lib/schedule/backend.ts";
 import type { Artifact } from "../../lib/task/artifact/artifact.ts";

@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { join } from "@std/path/join";
 import { SlurmError } from "../../lib/core/errors.ts";
 import { takeRole } from "../../lib/pool/role.ts";
-import { enterQueue } from "../../lib/queue/enter_queue.ts";
+import { enterQueue } from "../../lib/queue/worker_dir.ts";
 import { todoDir } from "../../lib/queue/layout.ts";
 import { until } from "../rig.ts";
 import { artifact, PoolRig } from "./rig.ts";

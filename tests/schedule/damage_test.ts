@@ -10,7 +10,7 @@ import type { Runtime } from "../../lib/run/runtime.ts";
 import { AttemptBackend } from "../../lib/schedule/attempt_backend.ts";
 import { drive } from "../../lib/schedule/drive.ts";
 import { storeStatus } from "../../lib/schedule/status_source.ts";
-import { endRecordText } from "../../lib/store/claims/end_record.ts";
+import { endRecordOf } from "../../lib/store/claims/claim.ts";
 import type { ClaimRecord } from "../../lib/store/record.ts";
 import type { Artifact } from "../../lib/task/artifact/artifact.ts";
 import { defineTask } from "../../lib/task/define.ts";
@@ -81,7 +81,7 @@ const KINDS: Record<string, { file: string; text: (runtime: Runtime, bad: Artifa
   "end of an attempt": {
     file: "/1-0123456789ab.json",
     text: ({ machine }) =>
-      Promise.resolve(endRecordText(machine, claim, { kind: "failed", error: "no luck" })),
+      Promise.resolve(JSON.stringify(endRecordOf(machine, claim, { kind: "failed", error: "no luck" }))),
   },
   "claim": { file: "/running.json", text: () => Promise.resolve(JSON.stringify(claim)) },
   "queued job": { file: "/queued.json", text: () => Promise.resolve(JSON.stringify(job)) },

@@ -4,7 +4,7 @@ import type { Hash } from "../../lib/core/hash.ts";
 import { plan } from "../../lib/plan/graph.ts";
 import { createScheduler, type Scheduler } from "../../lib/schedule/scheduler.ts";
 import type { SchedulerAction, SchedulerEvent } from "../../lib/schedule/scheduler_event.ts";
-import { windowSize } from "../../lib/schedule/window.ts";
+import { windowSize } from "../../lib/schedule/check_run.ts";
 import { ARTIFACT, type Artifact } from "../../lib/task/artifact/artifact.ts";
 import { fakeArtifact, FakeSource } from "../plan/fake_graph.ts";
 

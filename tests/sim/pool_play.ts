@@ -8,7 +8,7 @@ import { runPoolWorker } from "../../lib/pool/worker/pool_worker.ts";
 import { remoteArtifacts } from "../../lib/remote/remote_artifact.ts";
 import { RoleLostError, takeRole, watchRole } from "../../lib/pool/role.ts";
 import { type QueuePaths, queuePaths } from "../../lib/queue/layout.ts";
-import { makeQueue } from "../../lib/queue/make_queue.ts";
+import { makeQueue } from "../../lib/queue/queue.ts";
 import { InlineComputer } from "../../lib/run/inline_computer.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
 import type { Claim } from "../../lib/store/claims/claim.ts";

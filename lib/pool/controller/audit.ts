@@ -1,5 +1,5 @@
-import { listQueue, type QueuedTask } from "../../queue/list_queue.ts";
-import { parseTaskName } from "../../queue/task_name.ts";
+import { listQueue, type QueuedTask } from "../../queue/queue.ts";
+import { parseTaskName } from "../../queue/task_file.ts";
 import type { PoolState } from "./pool_state.ts";
 import type { ResultReader } from "./result_reader.ts";
 import { storedResult } from "./stored_result.ts";

@@ -1,5 +1,5 @@
 import { workerDir } from "../../queue/layout.ts";
-import { parseTaskName } from "../../queue/task_name.ts";
+import { parseTaskName } from "../../queue/task_file.ts";
 import { listOrNothing } from "../../store/store.ts";
 import { plural } from "../../ui/text.ts";
 import { Lasting } from "./lasting.ts";

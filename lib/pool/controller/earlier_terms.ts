@@ -1,7 +1,7 @@
 import type { RunSummary } from "../../core/event.ts";
 import type { Hash } from "../../core/hash.ts";
-import type { QueuedTask, QueueState } from "../../queue/list_queue.ts";
-import { parseTaskName } from "../../queue/task_name.ts";
+import type { QueuedTask, QueueState } from "../../queue/queue.ts";
+import { parseTaskName } from "../../queue/task_file.ts";
 import type { PoolRun } from "../../remote/pool_run.ts";
 import { endsOf } from "./task_book.ts";
 

@@ -1,6 +1,6 @@
 import { join } from "@std/path/join";
-import { readFailure, type TaskFailure } from "../../queue/failure_file.ts";
-import { formatTaskName, type TaskName } from "../../queue/task_name.ts";
+import { readFailure, type TaskFailure } from "../../queue/failure.ts";
+import { formatTaskName, type TaskName } from "../../queue/task_file.ts";
 import type { BackendEvent } from "../../schedule/backend.ts";
 import { listOrNothing } from "../../store/store.ts";
 import type { PoolState } from "./pool_state.ts";

@@ -1,6 +1,6 @@
 import type { EventSink } from "../../core/event.ts";
 import type { Hash } from "../../core/hash.ts";
-import type { ForcedNodes } from "../../plan/status.ts";
+import type { ForcedNodes } from "../../plan/node.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";

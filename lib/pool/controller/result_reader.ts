@@ -1,10 +1,10 @@
 import { join } from "@std/path/join";
 import { errorText, ProtocolError } from "../../core/errors.ts";
-import { writeFailure } from "../../queue/failure_file.ts";
-import { hasName } from "../../queue/has_name.ts";
-import { listNew } from "../../queue/list_queue.ts";
-import { moveTask } from "../../queue/move_task.ts";
-import { formatTaskName, parseTaskName, type TaskName } from "../../queue/task_name.ts";
+import { writeFailure } from "../../queue/failure.ts";
+import { hasName } from "../../store/file_steps.ts";
+import { listNew } from "../../queue/queue.ts";
+import { moveFile } from "../../store/file_steps.ts";
+import { formatTaskName, parseTaskName, type TaskName } from "../../queue/task_file.ts";
 import { describeOwner } from "../../store/claims/liveness.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
 import { concernsOneArtifact, isRefusal } from "../../store/store.ts";
@@ -125,7 +125,7 @@ export class ResultReader {
     });
     this.forget("done", name);
     this.forget("failed", name);
-    await moveTask(store, join(paths.done, file), join(paths.failed, file));
+    await moveFile(store, join(paths.done, file), join(paths.failed, file));
   }
 
   async #readFailed(entry: TaskEntry, name: TaskName): Promise<void> {
@@ -137,7 +137,7 @@ export class ResultReader {
       if (typeof result === "object") {
         await role.check();
         const file = formatTaskName(name);
-        await moveTask(runtime.store, join(paths.failed, file), join(paths.done, file));
+        await moveFile(runtime.store, join(paths.failed, file), join(paths.done, file));
         return this.#done(entry, name, result);
       }
     }

@@ -1,9 +1,8 @@
 import { ProtocolError } from "../../core/errors.ts";
 import { fenceWorker, listFenced } from "../../queue/fence.ts";
-import { askToLeave } from "../../queue/leave_request.ts";
-import { type KnownWorker, listWorkers } from "../../queue/list_workers.ts";
+import { askToLeave } from "../../queue/requests.ts";
+import { type KnownWorker, listWorkers, type WorkerLook, WorkerWatch } from "../../queue/worker_liveness.ts";
 import type { WorkerEnd, WorkerRecord } from "../../queue/worker_record.ts";
-import { type WorkerLook, WorkerWatch } from "../../queue/worker_watch.ts";
 import type { WorkerJob } from "../launcher.ts";
 import { tell } from "./pool_context.ts";
 import type { PoolState } from "./pool_state.ts";

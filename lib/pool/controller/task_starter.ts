@@ -1,9 +1,9 @@
 import { join } from "@std/path/join";
 import type { Hash } from "../../core/hash.ts";
-import { enqueue } from "../../queue/enqueue.ts";
+import { enqueue } from "../../queue/queue.ts";
 import { todoDir } from "../../queue/layout.ts";
-import { moveTask } from "../../queue/move_task.ts";
-import { formatTaskName, nextTaskName } from "../../queue/task_name.ts";
+import { moveFile } from "../../store/file_steps.ts";
+import { formatTaskName, nextTaskName } from "../../queue/task_file.ts";
 import { patiently } from "../patience.ts";
 import type { PoolState } from "./pool_state.ts";
 import type { ResultReader } from "./result_reader.ts";
@@ -72,7 +72,7 @@ export class TaskStarter {
     }
     // It may come back under the same name.
     if (place === "waiting") this.#reader.forget(place, name);
-    await moveTask(store, join(paths[place], from), join(todoDir(paths, spec), formatTaskName(name)));
+    await moveFile(store, join(paths[place], from), join(todoDir(paths, spec), formatTaskName(name)));
   }
 
   #withdraw(entry: TaskEntry): void {

@@ -1,5 +1,5 @@
-import { listWorkers } from "../../queue/list_workers.ts";
-import { settleClaim } from "../../run/settle_claim.ts";
+import { listWorkers } from "../../queue/worker_liveness.ts";
+import { settleLogged } from "../../run/settle_logged.ts";
 import { declareSucceeded } from "../../store/claims/attempt_end.ts";
 import { readRecord } from "../../store/results/commit.ts";
 import { ClaimWatch } from "../../store/claims/liveness.ts";
@@ -39,5 +39,5 @@ async function tidyClaim(runtime: PoolState["runtime"], runId: string, artifact:
   if (look.state === "absent" || look.state === "unknown" || look.holder.run !== runId) return;
   const isItsResult = look.state === "dead" && (await readRecord(store, home))?.id === look.holder.id;
   if (isItsResult) await declareSucceeded(store, home, look.holder);
-  else await settleClaim(runtime, artifact, look);
+  else await settleLogged(runtime, artifact, look);
 }

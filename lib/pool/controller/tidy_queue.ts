@@ -1,6 +1,6 @@
 import { join } from "@std/path/join";
-import { moveTask } from "../../queue/move_task.ts";
-import { parseTaskName } from "../../queue/task_name.ts";
+import { moveFile } from "../../store/file_steps.ts";
+import { parseTaskName } from "../../queue/task_file.ts";
 import { listOrNothing } from "../../store/store.ts";
 import type { PoolState } from "./pool_state.ts";
 import { storedResult } from "./stored_result.ts";
@@ -16,7 +16,7 @@ export async function tidyQueue(state: PoolState): Promise<void> {
     if (hash === undefined || !nodes.has(hash)) continue;
     await role.check();
     const result = await storedResult(state, artifactOf(hash));
-    await moveTask(store, join(paths.waiting, file), join(result ? paths.done : paths.withdrawn, file));
+    await moveFile(store, join(paths.waiting, file), join(result ? paths.done : paths.withdrawn, file));
   }
   await tidyClaims(state);
 }

@@ -1,7 +1,7 @@
 import { join } from "@std/path/join";
 import { todoDir } from "../../queue/layout.ts";
-import { moveTask } from "../../queue/move_task.ts";
-import { parseTaskName } from "../../queue/task_name.ts";
+import { moveFile } from "../../store/file_steps.ts";
+import { parseTaskName } from "../../queue/task_file.ts";
 import { listOrNothing } from "../../store/store.ts";
 import type { PoolState } from "./pool_state.ts";
 
@@ -14,7 +14,7 @@ export async function withdrawTodo(state: PoolState): Promise<void> {
       const name = parseTaskName(file);
       if (!name) continue;
       await role.check();
-      if (!await moveTask(store, join(dir, file), join(paths.withdrawn, file))) continue;
+      if (!await moveFile(store, join(dir, file), join(paths.withdrawn, file))) continue;
       const entry = book.get(name.hash);
       if (!entry || !book.close(entry)) continue;
       Object.assign(entry, { place: "withdrawn", name });

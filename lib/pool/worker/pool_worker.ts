@@ -1,7 +1,6 @@
 import { errorText } from "../../core/errors.ts";
-import { enterQueue } from "../../queue/enter_queue.ts";
-import { readStop } from "../../queue/stop_request.ts";
-import type { WorkerFolder } from "../../queue/worker_folder.ts";
+import { enterQueue, type WorkerFolder } from "../../queue/worker_dir.ts";
+import { readStop } from "../../queue/requests.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { Alarm } from "../alarm.ts";
 import { ListingPace } from "./listing_pace.ts";

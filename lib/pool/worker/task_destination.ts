@@ -1,5 +1,5 @@
 import { errorText } from "../../core/errors.ts";
-import type { FailureInit } from "../../queue/failure_file.ts";
+import type { FailureInit } from "../../queue/failure.ts";
 import { findForSure } from "../../run/result.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import type { BackendEvent } from "../../schedule/backend.ts";

@@ -1,6 +1,5 @@
-import { readLeave } from "../../queue/leave_request.ts";
+import { readLeave, readStop, type StopRequest } from "../../queue/requests.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
-import { readStop, type StopRequest } from "../../queue/stop_request.ts";
 import type { Runtime } from "../../run/runtime.ts";
 
 /** It is looked so often whether the run was told to stop. */

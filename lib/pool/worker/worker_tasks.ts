@@ -1,9 +1,9 @@
 import { errorText, isSystemError, ProtocolError } from "../../core/errors.ts";
 import type { RunEvent } from "../../core/event.ts";
 import type { Hash } from "../../core/hash.ts";
-import type { FailureInit } from "../../queue/failure_file.ts";
+import type { FailureInit } from "../../queue/failure.ts";
 import type { TaskFile } from "../../queue/task_file.ts";
-import type { WorkerFolder } from "../../queue/worker_folder.ts";
+import type { WorkerFolder } from "../../queue/worker_dir.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { AttemptBackend } from "../../schedule/attempt_backend.ts";
 import type { BackendEvent } from "../../schedule/backend.ts";

@@ -1,9 +1,10 @@
 import { SlurmError } from "../../core/errors.ts";
 import type { Hash } from "../../core/hash.ts";
-import type { ForcedNodes, StatusSource } from "../../plan/status.ts";
+import type { ForcedNodes, StatusSource } from "../../plan/node.ts";
 import { forcedNodes } from "../../plan/forced.ts";
 import { storeStatus } from "../../schedule/status_source.ts";
-import { declareDead, removeEndedClaim } from "../../store/claims/attempt_end.ts";
+import { settleClaim } from "../../store/claims/acquire_claim.ts";
+import { declareDead } from "../../store/claims/attempt_end.ts";
 import { ClaimWatch, describeOwner, type Look } from "../../store/claims/liveness.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
 import {
@@ -93,9 +94,9 @@ export class DagFinder {
       case "unknown":
         return { kind: "unclear", what: `who computes it: ${look.why}` };
       case "ended":
-        if (!look.removable) return { kind: "unclear", what: `what ${describeOwner(look.holder)} left` };
-        await removeEndedClaim(store, store.paths(node), look.holder);
-        return "again";
+        return await settleClaim(store, store.paths(node), look)
+          ? "again"
+          : { kind: "unclear", what: `what ${describeOwner(look.holder)} left` };
       default:
         return await this.#askHolder(node, look);
     }

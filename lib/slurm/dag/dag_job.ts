@@ -1,7 +1,7 @@
 import { errorText } from "../../core/errors.ts";
 import { artifactLabel } from "../../core/hash.ts";
 import { systemMachine } from "../../core/system/system_machine.ts";
-import type { NodeState, StatusSource } from "../../plan/status.ts";
+import type { NodeState, StatusSource } from "../../plan/node.ts";
 import { plan } from "../../plan/graph.ts";
 import { systemRuntime } from "../../run/default_runtime.ts";
 import { forcedNodes } from "../../plan/forced.ts";
@@ -11,12 +11,10 @@ import type { Runtime } from "../../run/runtime.ts";
 import { AttemptBackend } from "../../schedule/attempt_backend.ts";
 import { drive } from "../../schedule/drive.ts";
 import { runReporter } from "../../schedule/run_reporter.ts";
-import { declareDead, removeEndedClaim } from "../../store/claims/attempt_end.ts";
-import { tryClaim } from "../../store/claims/claim.ts";
-import { ClaimWatch } from "../../store/claims/liveness.ts";
-import { snapshotUrl } from "../../snapshot/layout.ts";
+import { acquireClaim } from "../../store/claims/acquire_claim.ts";
+import { snapshotUrl } from "../../snapshot/manifest.ts";
 import { type QueuedJob, readQueued, removeQueued } from "../../store/claims/queued.ts";
-import type { Ending } from "../../store/claims/end_record.ts";
+import type { Ending } from "../../store/claims/claim.ts";
 import type { SlurmJob } from "../../store/record.ts";
 import { plural } from "../../ui/text.ts";
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
@@ -238,16 +236,10 @@ async function endAsProtocol(context: JobContext, error: unknown): Promise<void>
 async function endUnbegun({ runtime, node, run, slurm }: JobContext, ending: Ending): Promise<void> {
   const { store } = runtime;
   const paths = store.paths(node);
-  const watch = new ClaimWatch(store, paths);
   await removeQueued(store, paths, slurm.name);
-  for (;;) {
-    const claimed = await tryClaim(store, paths, { backend: "slurm-dag", run: run.runId, slurm });
-    if (claimed.kind === "claimed") return await endLogged(runtime, claimed.claim, ending);
-    const look = await watch.look();
-    if (look.state === "dead") await declareDead(store, paths, look.holder, look.why);
-    else if (look.state === "ended" && look.removable) await removeEndedClaim(store, paths, look.holder);
-    else if (look.state !== "absent") return; // somebody else's attempt: its end will tell
-  }
+  const acquired = await acquireClaim(store, paths, { backend: "slurm-dag", run: run.runId, slurm });
+  // Else it is somebody else's attempt: its end will tell.
+  if (acquired.kind === "claimed") await endLogged(runtime, acquired.claim, ending);
 }
 
 function label({ name, hash }: DagNode): string {

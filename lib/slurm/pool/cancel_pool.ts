@@ -5,7 +5,7 @@ import { readPoolRun } from "../../remote/pool_run.ts";
 import { remoteArtifacts } from "../../remote/remote_artifact.ts";
 import { RoleLostError, takeRole, watchRole } from "../../pool/role.ts";
 import { queuePaths } from "../../queue/layout.ts";
-import { askToStop } from "../../queue/stop_request.ts";
+import { askToStop } from "../../queue/requests.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import type { Claim } from "../../store/claims/claim.ts";
 import { cancelReason } from "./cancel_reason.ts";

@@ -1,7 +1,7 @@
 import type { EventSink, RunSummary } from "../../core/event.ts";
 import { followPool } from "../../pool/follow_pool.ts";
 import type { PoolRun } from "../../remote/pool_run.ts";
-import { listWorkers } from "../../queue/list_workers.ts";
+import { listWorkers } from "../../queue/worker_liveness.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import type { SlurmClient } from "../client/client.ts";

@@ -13,7 +13,7 @@ import { type QueuePaths, queuePaths } from "../../queue/layout.ts";
 import { systemMachine } from "../../core/system/system_machine.ts";
 import { systemRuntime } from "../../run/default_runtime.ts";
 import { Store } from "../../store/store.ts";
-import { snapshotUrl } from "../../snapshot/layout.ts";
+import { snapshotUrl } from "../../snapshot/manifest.ts";
 import { eventText } from "../../ui/event_text.ts";
 import { plural } from "../../ui/text.ts";
 import { PayloadSource } from "../../worker/protocol/payload_source.ts";

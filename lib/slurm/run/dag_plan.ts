@@ -7,7 +7,7 @@ import type { PlanNode } from "../../plan/node.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { describeFailure } from "../../schedule/failure.ts";
 import { ARTIFACT } from "../../task/artifact/artifact.ts";
-import { timeLimitOf } from "../../task/time_limit_of.ts";
+import { timeLimitOf } from "../../task/requirements.ts";
 import { failureReport } from "../../ui/report.ts";
 import { checkPartitions } from "./check_partitions.ts";
 import { checkSpecs } from "./check_specs.ts";

@@ -1,9 +1,8 @@
-import { errorText, furuErrorName, isSystemError } from "../core/errors.ts";
-import type { Hash } from "../core/hash.ts";
+import { errorText, furuErrorName, isSystemError, ValidationError } from "../core/errors.ts";
+import { artifactLabel, chainText, type Hash } from "../core/hash.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
-import { specOf } from "../task/spec_of.ts";
-import type { ForcedNodes, NodeState, StatusSource, TaskListing } from "./status.ts";
-import { UNJUDGED, type Visit, visitOf } from "./_visit.ts";
+import { specOf } from "../task/requirements.ts";
+import type { ForcedNodes, NodeState, PlanNode, StatusSource, TaskListing } from "./node.ts";
 
 /** So many roots that are stored are opened: a root that is damaged is none, and nobody else would open it. */
 const OPENED_ROOTS = 1000;
@@ -195,4 +194,84 @@ export class Walk {
     if (failure) throw (failure as { error: unknown }).error;
     all.forEach((item, i) => take(item, answers[i]!));
   }
+}
+
+/** A node while the plan is being made: it becomes a {@link PlanNode} as it is. */
+export interface DraftNode extends PlanNode {
+  artifact: Artifact;
+  spec: string;
+  status: NodeState["status"];
+  state: NodeState;
+  dependencies: Hash[];
+  dependents: Hash[];
+  priority: number;
+}
+
+/** What the walk keeps of a node until the plan is made. */
+export interface Visit {
+  readonly node: DraftNode;
+  /** The dependencies once more, so that ranking them looks nothing up. */
+  readonly below: Visit[];
+  /** Dependents that are not ranked yet. */
+  unranked: number;
+}
+
+/** The state of a node before it is judged. */
+export const UNJUDGED: NodeState = { status: "TODO", reason: "missing" };
+
+/** The visit of an artifact of which nothing is known yet. @throws ValidationError for a bad `spec`. */
+export function visitOf(artifact: Artifact): Visit {
+  const node: DraftNode = {
+    artifact,
+    hash: artifact.hash,
+    name: artifact.name,
+    status: UNJUDGED.status,
+    state: UNJUDGED,
+    spec: specOf(artifact),
+    dependencies: [],
+    dependents: [],
+    priority: 0,
+  };
+  return { node, below: [], unranked: 0 };
+}
+
+/**
+ * Gives each node its priority, the length of the longest chain up to a root, in O(nodes + edges): Kahn's algorithm
+ * from the roots downwards.
+ *
+ * @throws ValidationError that names the cycle, where there is one.
+ */
+export function rank(visits: ReadonlyMap<Hash, Visit>): void {
+  for (const { below } of visits.values()) {
+    for (const dependency of below) dependency.unranked++;
+  }
+  const ranked = [...visits.values()].filter((visit) => visit.unranked === 0);
+  // `ranked` grows while it is walked through: what is behind the index waits for its own dependencies' turn.
+  for (let i = 0; i < ranked.length; i++) {
+    const { node, below } = ranked[i]!;
+    for (const dependency of below) {
+      dependency.node.priority = Math.max(dependency.node.priority, node.priority + 1);
+      if (--dependency.unranked === 0) ranked.push(dependency);
+    }
+  }
+  if (ranked.length < visits.size) throw cycleError(visits);
+}
+
+/** Every unranked node has an unranked dependent, so that going upwards among them ends in a cycle. */
+function cycleError(visits: ReadonlyMap<Hash, Visit>): ValidationError {
+  const path: Visit[] = [];
+  const place = new Map<Visit, number>();
+  let at = [...visits.values()].find((visit) => visit.unranked > 0)!;
+  while (!place.has(at)) {
+    place.set(at, path.length);
+    path.push(at);
+    at = at.node.dependents.map((hash) => visits.get(hash)!).find((visit) => visit.unranked > 0)!;
+  }
+  // Downwards, beginning and ending with the same node.
+  const cycle = [at, ...path.slice(place.get(at)!).reverse()];
+  const labels = cycle.map(({ node }) => artifactLabel(node.name, node.hash));
+  return new ValidationError(
+    `Cannot plan as an artifact must not depend on itself: ${chainText(labels)} is a cycle`,
+    { artifact: labels[0]! },
+  );
 }

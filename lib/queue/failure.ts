@@ -1,10 +1,9 @@
 import { join } from "@std/path/posix/join";
 import { z } from "zod";
+import { parseJson, writeJson } from "../store/json_file.ts";
 import type { Store } from "../store/store.ts";
 import type { QueuePaths } from "./layout.ts";
-import { parseJson } from "./parse_json.ts";
-import { replaceFile } from "./replace_file.ts";
-import { errorFileName } from "./task_name.ts";
+import { errorFileName } from "./task_file.ts";
 
 /** How a task failed: the side file of a task in `failed/`. */
 export interface TaskFailure {
@@ -69,7 +68,7 @@ export async function writeFailure(
     ...failure,
     at: new Date(store.machine.clock.now()).toISOString(),
   };
-  await replaceFile(store, join(paths.failed, errorFileName(file)), JSON.stringify(record));
+  await writeJson(store, join(paths.failed, errorFileName(file)), record);
 }
 
 /**

@@ -1,8 +1,60 @@
 import { join } from "@std/path/posix/join";
 import type { Hash } from "../core/hash.ts";
-import { listOrNothing, type Store, storeError } from "../store/store.ts";
-import { parseWorkerDir, type QueuePaths } from "./layout.ts";
-import { parseTaskName } from "./task_name.ts";
+import { checkWord } from "../core/names.ts";
+import { isNotThere } from "../store/file_steps.ts";
+import { writeJson } from "../store/json_file.ts";
+import { listOrNothing, removeIfThere, type Store, storeError } from "../store/store.ts";
+import { parseWorkerDir, type QueuePaths, todoDir } from "./layout.ts";
+import { formatTaskName, parseTaskName, type TaskFile, type TaskName } from "./task_file.ts";
+
+/**
+ * Makes all folders of a run's queue, but for those of workers, which they make themselves. Harmless when they exist.
+ *
+ * @param specs The specs of its tasks.
+ * @throws {ValidationError} when a spec cannot be the name of a folder.
+ * @throws {StoreError} when the store cannot be written.
+ */
+export async function makeQueue(store: Store, paths: QueuePaths, specs: readonly string[]): Promise<void> {
+  for (const spec of specs) checkWord("spec", spec);
+  const { artifacts, waiting, done, failed, withdrawn, workers, jobs, events } = paths;
+  const bySpec = specs.flatMap((spec) => [todoDir(paths, spec), join(paths.running, spec)]);
+  for (
+    const dir of [
+      artifacts,
+      workers,
+      jobs,
+      events,
+      paths.todo,
+      paths.running,
+      waiting,
+      done,
+      failed,
+      withdrawn,
+      ...bySpec,
+    ]
+  ) {
+    try {
+      await store.makeDir(dir);
+    } catch (error) {
+      throw storeError("make", dir, error);
+    }
+  }
+}
+
+/**
+ * Puts a task into `todo`. A file of that name there is the same task, so that to replace it changes nothing.
+ *
+ * @throws {StoreError} when the queue cannot be written.
+ */
+export async function enqueue(
+  store: Store,
+  paths: QueuePaths,
+  task: TaskFile,
+  name: TaskName,
+): Promise<void> {
+  const path = join(todoDir(paths, task.spec), formatTaskName(name));
+  await writeJson(store, path, task, { privateDir: paths.run });
+}
 
 /** Where a task can be. */
 export type QueueState = "todo" | "withdrawn" | "waiting" | "running" | "failed" | "done";
@@ -97,4 +149,42 @@ function isFurther(seen: QueuedTask, before: QueuedTask): boolean {
 function ends(file: string): number {
   const name = parseTaskName(file);
   return name ? name.attempt + name.lost : 0;
+}
+
+/**
+ * Has this host forget what it remembers of the queue's folders: a listing may be up to a minute old, but none is older than
+ * the host's own last change of the folder. For a controller that comes later, which adds what it sees in none of them.
+ *
+ * @param specs The specs of the run's tasks.
+ * @throws {StoreError} when a folder cannot be written.
+ */
+export async function refreshQueue(store: Store, paths: QueuePaths, specs: readonly string[]): Promise<void> {
+  const { running, waiting, done, failed, withdrawn } = paths;
+  const ofWorkers = specs.map((spec) => join(running, spec));
+  for (
+    const dir of [
+      ...specs.map((spec) => todoDir(paths, spec)),
+      waiting,
+      done,
+      failed,
+      withdrawn,
+      ...ofWorkers,
+    ]
+  ) {
+    await refresh(store, dir);
+  }
+  for (const dir of ofWorkers) {
+    for (const name of await folders(store, dir)) {
+      if (parseWorkerDir(name)) await refresh(store, join(dir, name));
+    }
+  }
+}
+
+async function refresh(store: Store, dir: string): Promise<void> {
+  try {
+    await removeIfThere(store.machine, await store.writePrivate(dir, ""));
+  } catch (error) {
+    // That of a worker who has just left.
+    if (!isNotThere(error)) throw storeError("write", dir, error);
+  }
 }

@@ -1,15 +1,15 @@
+import { basename } from "@std/path/posix/basename";
 import { join } from "@std/path/posix/join";
-import { ProtocolError, StoreError } from "../core/errors.ts";
+import { errorCode, ProtocolError, StoreError } from "../core/errors.ts";
 import type { Heartbeat } from "../core/system/machine.ts";
+import { hasName, isNotThere, linkOurs, moveFile, tryMove } from "../store/file_steps.ts";
+import { privateNameOwner } from "../store/layout.ts";
+import type { SlurmJob } from "../store/record.ts";
 import { listOrNothing, removeIfThere, type Store, storeError } from "../store/store.ts";
-import { type FailureInit, writeFailure } from "./failure_file.ts";
-import { isNotThere } from "./has_name.ts";
-import { type QueuePaths, todoDir, type WorkerFiles } from "./layout.ts";
-import { moveTask, tryMove } from "./move_task.ts";
-import { removeFolder } from "./remove_folder.ts";
-import { readTask, type TaskFile } from "./task_file.ts";
-import { parseTaskName } from "./task_name.ts";
-import type { WorkerRecord } from "./worker_record.ts";
+import { type FailureInit, writeFailure } from "./failure.ts";
+import { type QueuePaths, todoDir, workerDir, type WorkerFiles, workerFiles } from "./layout.ts";
+import { parseTaskName, readTask, type TaskFile } from "./task_file.ts";
+import { newWorkerId, type WorkerRecord } from "./worker_record.ts";
 
 /** What a {@link WorkerFolder} is made of; see `enterQueue`. */
 export interface WorkerParts {
@@ -199,7 +199,7 @@ export class WorkerFolder {
   async #move(file: string, dir: string, as = file): Promise<boolean> {
     const from = join(this.#dir, file);
     for (let turn = 0;; turn++) {
-      if (await moveTask(this.#store, from, join(dir, as))) break;
+      if (await moveFile(this.#store, from, join(dir, as))) break;
       const own = await this.#listOwn();
       if (!own) return false;
       // Gone from here by another hand, or moved on already after a lost answer: nothing is left to do.
@@ -233,4 +233,131 @@ function taskNames(entries: readonly { name: string; isDirectory: boolean }[]): 
   return entries.filter(({ name, isDirectory }) => !isDirectory && parseTaskName(name)).map(({ name }) =>
     name
   );
+}
+
+/** What a worker says of itself when it begins. */
+export interface WorkerInit {
+  /** Its id. @default a new one */
+  id?: string;
+  /** The spec of the tasks that it takes. */
+  spec: string;
+  /** The node that it runs on. */
+  node: string;
+  /** The key by which its launcher knows it. */
+  job?: string;
+  /** The Slurm job that it runs in. */
+  slurm?: SlurmJob;
+  /** How many tasks it computes at the same time. */
+  slots: number;
+  /** When it has to end, as ISO 8601 by its own clock. */
+  endsAt?: string;
+}
+
+/**
+ * Enters a queue as a worker: its record, its heartbeat, then its own folder, made once and never again. A worker that was
+ * declared dead while it entered gets a folder whose `lost` has aborted, and in which nothing can be claimed.
+ *
+ * @throws {StoreError} when the run's folder cannot be written, or has no queue for that spec.
+ */
+export async function enterQueue(store: Store, paths: QueuePaths, init: WorkerInit): Promise<WorkerFolder> {
+  const { machine } = store;
+  const record: WorkerRecord = {
+    schema: 1,
+    ...init,
+    id: init.id ?? newWorkerId(machine, init.slurm),
+    owner: machine.self,
+    leaseSec: store.leaseSec,
+    startedAt: new Date(machine.clock.now()).toISOString(),
+  };
+  const files = workerFiles(paths, record.id);
+  const lost = new AbortController();
+  const dir = workerDir(paths, record.spec, record.id);
+  const heartbeat = await begin(store, paths, record, files, lost);
+  try {
+    await makeOnce(store, dir);
+    const folder = new WorkerFolder(store, paths, { record, dir, files, heartbeat, lost });
+    if (await wasJudged(store, paths, files)) {
+      await removeIfThere(machine, dir);
+      lost.abort(new StoreError(`Worker ${record.id} was declared dead while it began`));
+    }
+    return folder;
+  } catch (error) {
+    // Without its folder it is nobody; one that cannot even be removed is found dead by its heartbeat.
+    await heartbeat.stop();
+    for (const path of [dir, files.record]) await removeIfThere(machine, path).catch(() => {});
+    throw storeError("enter", paths.run, error);
+  }
+}
+
+/** Writes and links the record, and begins to beat for it. */
+async function begin(
+  store: Store,
+  paths: QueuePaths,
+  record: WorkerRecord,
+  files: WorkerFiles,
+  lost: AbortController,
+): Promise<Heartbeat> {
+  const { machine } = store;
+  let temporary: string | undefined;
+  try {
+    temporary = await store.writePrivate(paths.workers, JSON.stringify(record), { sync: true });
+    // From the beginning its time is by this host's clock, as `startedAt` is: a later one shows that it did beat.
+    using file = await machine.files.open(temporary);
+    await file.touch();
+    if (!await linkOurs(store, temporary, files.record)) {
+      throw new StoreError(`Cannot enter ${paths.run} as worker ${record.id}: that id is taken`);
+    }
+  } catch (error) {
+    if (temporary !== undefined) await removeIfThere(machine, temporary).catch(() => {/* swept by gc */});
+    throw storeError("write", files.record, error);
+  }
+  return machine.beat({
+    path: temporary,
+    intervalMs: store.heartbeatSec * 1000,
+    onLost: (reason) => lost.abort(new StoreError(`Lost the record of worker ${record.id}: ${reason}`)),
+  });
+}
+
+/** Makes the worker's own folder: its parents are the run's business, and to make it again would undo the fence. */
+async function makeOnce(store: Store, dir: string): Promise<void> {
+  const { files } = store.machine;
+  try {
+    await files.mkdir(dir);
+  } catch (error) {
+    // The id is new: what is there is ours, and only the answer was lost.
+    if (isNotThere(error) || !await hasName(store, dir)) throw storeError("make", dir, error);
+  }
+  if (!await store.isShared()) return;
+  try {
+    await files.chmod(dir, 0o2775);
+  } catch (error) {
+    if (!isNotThere(error)) throw storeError("make", dir, error);
+  }
+}
+
+/** Who judges a worker links its end before he looks for its folder; so who made it looks for the end afterwards. */
+async function wasJudged(store: Store, paths: QueuePaths, files: WorkerFiles): Promise<boolean> {
+  const names = await listOrNothing(store.machine, paths.workers);
+  if (names.some(({ name }) => name === basename(files.end))) return true;
+  try {
+    using _record = await store.machine.files.open(files.record);
+    return false;
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return true;
+    throw error;
+  }
+}
+
+/**
+ * Removes the folder of a worker, if no task is in it. What a controller has left there that died while it looked (see
+ * `refreshQueue`) goes with it.
+ *
+ * @returns Whether it is gone.
+ */
+export async function removeFolder({ machine }: Pick<Store, "machine">, dir: string): Promise<boolean> {
+  if (await removeIfThere(machine, dir)) return true;
+  for (const { name } of await listOrNothing(machine, dir)) {
+    if (privateNameOwner(name, machine.self)) await removeIfThere(machine, join(dir, name));
+  }
+  return await removeIfThere(machine, dir);
 }

@@ -3,8 +3,9 @@ import { setColorEnabled } from "@std/fmt/colors";
 import { UsageError } from "../core/errors.ts";
 import { didYouMean } from "../core/nearest.ts";
 import { commands, type LazyCommand } from "./commands/commands.ts";
+import type { LogLevel } from "../ui/logger.ts";
 import type { Engine } from "./program/engine.ts";
-import { type FlagValues, type GlobalFlags, globalFlags } from "./program/flag.ts";
+import { type FlagValues, given, type GlobalFlags, globalFlags } from "./program/flag.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import type { Io } from "./program/io.ts";
 import { parseFlags } from "./parse_flags.ts";
@@ -163,9 +164,6 @@ function checkArity(args: readonly string[], arity: { least: number; most: numbe
 async function applyGlobals(globals: FlagValues<GlobalFlags>, engine: Engine): Promise<void> {
   if (globals["no-color"]) setColorEnabled(false);
   if (globals.root === undefined && !globals.verbose && !globals.quiet) return;
-  const logLevel = globals.verbose ? "debug" : globals.quiet ? "error" : undefined;
-  await engine.configure({
-    ...(globals.root === undefined ? {} : { root: globals.root }),
-    ...(logLevel === undefined ? {} : { logLevel }),
-  });
+  const logLevel: LogLevel | undefined = globals.verbose ? "debug" : globals.quiet ? "error" : undefined;
+  await engine.configure(given({ root: globals.root, logLevel }));
 }

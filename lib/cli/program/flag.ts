@@ -95,6 +95,16 @@ export function optionalChoiceFlag<const W extends string>(
   return { ...choiceFlag(words, description), placeholder: `[${words.join("|")}]`, words };
 }
 
+/** Options of which those that are `undefined` are not given. */
+export type Given<T> =
+  & { [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined> }
+  & { [K in keyof T as undefined extends T[K] ? never : K]: T[K] };
+
+/** Leaves out what is `undefined`: functions of furu leave to the configuration only what is not given at all. */
+export function given<T extends object>(options: T): Given<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Given<T>;
+}
+
 /** A whole number of at least `least`. */
 export function wholeNumber(text: string, least: number): number {
   const value = Number(text);

@@ -1,6 +1,6 @@
 import type { RunSummary } from "../core/event.ts";
 import type { RunLocalOptions } from "../local/run_local.ts";
-import { refuseWhileLoading } from "../run/get/loading.ts";
+import { refuseWhileLoading } from "../run/context.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 
 /**

@@ -1,5 +1,5 @@
 import type { RunSummary } from "../core/event.ts";
-import { refuseWhileLoading } from "../run/get/loading.ts";
+import { refuseWhileLoading } from "../run/context.ts";
 import type { RunSlurmOptions, SubmittedRun } from "../slurm/run/run_slurm_options.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 

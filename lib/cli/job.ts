@@ -25,6 +25,6 @@ export async function job(args: readonly string[]): Promise<never> {
     restarts: Number(restarts ?? 0),
     ...(cluster === undefined || cluster === "" ? {} : { cluster }),
   };
-  const client = async () => (await import("../slurm/client/system_client.ts")).systemClient();
+  const client = async () => (await import("../slurm/client/client.ts")).systemClient();
   Deno.exit(await runDagJob({ dir: run, hash, slurm, client }));
 }

@@ -15,8 +15,7 @@ import {
 } from "../core/options.ts";
 import { plan } from "../plan/graph.ts";
 import { type SchedulerHints, systemRuntime } from "../run/default_runtime.ts";
-import { refuseWhileLoading } from "../run/get/loading.ts";
-import { refuseInside } from "../run/refuse_inside.ts";
+import { refuseInside, refuseWhileLoading } from "../run/context.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { drive } from "../schedule/drive.ts";
 import { forcedByUser } from "../plan/forced.ts";
@@ -34,7 +33,7 @@ import {
 import type { Artifact } from "../task/artifact/artifact.ts";
 import { failureReport } from "../ui/report.ts";
 import type { ComputeConfig } from "../worker/child/compute_task.ts";
-import { InlineComputer } from "../run/inline_computer.ts";
+import { InlineComputer } from "../run/computer.ts";
 import { AttemptBackend } from "../schedule/attempt_backend.ts";
 import { checkPermissions } from "../core/permissions.ts";
 import { checkSelfStart } from "../worker/child/check_self_start.ts";

@@ -4,7 +4,7 @@ import { planSlurm, slurmPlanText } from "../../lib/cli/view/plan_slurm.ts";
 import type { PlanView, ViewNode } from "../../lib/cli/view/plan_view.ts";
 import { SlurmError } from "../../lib/core/errors.ts";
 import type { Hash } from "../../lib/core/hash.ts";
-import type { Partition } from "../../lib/slurm/client/parse_partitions.ts";
+import type { Partition } from "../../lib/slurm/client/parse_config.ts";
 import { furu } from "./rig.ts";
 
 const CPU: Partition = { name: "cpu", isDefault: true, nodes: 2, cpus: 4, memoryMb: 4096, gpus: 0 };

@@ -9,7 +9,7 @@ import { remoteArtifacts } from "../../lib/remote/remote_artifact.ts";
 import { RoleLostError, takeRole, watchRole } from "../../lib/pool/role.ts";
 import { type QueuePaths, queuePaths } from "../../lib/queue/layout.ts";
 import { makeQueue } from "../../lib/queue/queue.ts";
-import { InlineComputer } from "../../lib/run/inline_computer.ts";
+import { InlineComputer } from "../../lib/run/computer.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
 import type { Claim } from "../../lib/store/claims/claim.ts";
 import { artifactPaths } from "../../lib/store/layout.ts";
@@ -119,7 +119,7 @@ export class PoolPlay {
     await this.#begin(runtime);
     const launcher = new SimLauncher(this.slurm, this.#world, machine);
     await launcher.submit({ spec: "default", count: 1 + this.#world.random.int(2), exclude: [] }, signal);
-    await launcher.keepHeir((await launcher.jobs(signal)).map(({ key }) => key), signal);
+    await launcher.keepStandby((await launcher.jobs(signal)).map(({ key }) => key), signal);
   }
 
   /** Somebody removes a task's file. */

@@ -17,13 +17,11 @@ import { refuseLoadOnly } from "../../task/artifact/load_only.ts";
 import { runAttempt } from "../attempt.ts";
 import type { Computation } from "../computation.ts";
 import { computeBelow } from "./compute_below.ts";
-import { failureText } from "../compute.ts";
-import { currentContext, type ExecutionContext, withContext } from "../context.ts";
+import { currentContext, type ExecutionContext, refuseWhileLoading, withContext } from "../context.ts";
 import { withoutLibraryFrames } from "../../ui/user_frames.ts";
 import { defaultRuntime } from "../default_runtime.ts";
 import { getInExecutor } from "./executor.ts";
 import { follow } from "../follow.ts";
-import { refuseWhileLoading } from "./loading.ts";
 import { type FindOptions, findResult, type Found, type Result } from "../result.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Slot } from "../slots.ts";
@@ -280,7 +278,7 @@ async function claimAndCompute(
   }
   const old = stored?.state === "valid" ? stored.result.record.id : stored?.replaces;
   let thrown: unknown;
-  const { outcome, log, reason } = await runAttempt(runtime, {
+  const { end, log, reason } = await runAttempt(runtime, {
     artifact,
     claim,
     context,
@@ -292,12 +290,12 @@ async function claimAndCompute(
     ...(old === undefined ? {} : { replaces: old }),
   });
   // Its value was just validated: once per process is enough, and a moody `validate` cannot make this loop.
-  if (outcome.kind === "success") runtime.validated.add(claim.attempt.id);
-  if (outcome.kind === "success" || outcome.kind === "superseded") return true;
+  if (end.outcome === "success") runtime.validated.add(claim.attempt.id);
+  if (end.outcome === "success" || end.outcome === "superseded") return true;
   // Declared dead by somebody: whoever took over is waited for.
   if (claim.lost.aborted) return true;
-  if (outcome.kind === "preempted") throw reason;
-  throw failureOf(artifact, claim.attempt.n, failureText(outcome), log, thrown);
+  if (end.outcome === "preempted") throw reason;
+  throw failureOf(artifact, claim.attempt.n, end.error, log, thrown);
 }
 
 /** What somebody may have stored before we claimed. A claim under which nothing is begun is given back. */

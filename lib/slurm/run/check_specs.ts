@@ -1,8 +1,7 @@
 import { ConfigError } from "../../core/errors.ts";
 import { checkWord } from "../../core/names.ts";
 import { didYouMean } from "../../core/nearest.ts";
-import { slurmSpecSchema } from "../client/spec.ts";
-import type { ParsedSpec, SlurmSpec } from "../client/spec.ts";
+import { type ParsedSpec, type SlurmSpec, slurmSpecSchema } from "../client/spec.ts";
 
 /** The specs of a run by name. */
 export interface SlurmSpecs {

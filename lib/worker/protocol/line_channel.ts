@@ -1,4 +1,6 @@
 import { concat } from "@std/bytes/concat";
+/** The version of the messages. A process that speaks another one is refused. */
+export const PROTOCOL_VERSION = 1;
 
 const NEWLINE = 10;
 const READ_BYTES = 65_536;

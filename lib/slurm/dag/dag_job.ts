@@ -2,7 +2,7 @@ import type { AttemptEnd } from "../../core/attempt_end.ts";
 import { errorText } from "../../core/errors.ts";
 import { artifactLabel } from "../../core/hash.ts";
 import { systemMachine } from "../../core/system/system_machine.ts";
-import { plan } from "../../plan/graph.ts";
+import { makePlan } from "../../plan/graph.ts";
 import type { NodeState, StatusSource } from "../../plan/node.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import { forcedNodes } from "../../plan/forced.ts";
@@ -159,12 +159,12 @@ async function compute(context: JobContext, artifact: Artifact): Promise<number>
   const source = onlyThis(artifact);
   const { summary, interrupted } = await drive(runtime, {
     runId: run.runId,
-    plan: await plan([artifact], source),
+    plan: await makePlan([artifact], source),
     window: "bfs",
     keepGoing: false,
     retry: run.config,
     forced,
-    replan: (one) => plan([one], source),
+    replan: (one) => makePlan([one], source),
     onEvent: reporter.sink,
     signal,
     backend: (report) =>

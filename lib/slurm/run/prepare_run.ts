@@ -3,7 +3,7 @@ import type { Hash } from "../../core/hash.ts";
 import type { RunLog } from "../../core/run_log.ts";
 import type { Machine } from "../../core/system/machine.ts";
 import { FURU_VERSION } from "../../core/version.ts";
-import { type Plan, plan } from "../../plan/graph.ts";
+import { makePlan, type Plan } from "../../plan/graph.ts";
 import {
   type DagNode,
   type DagRun,
@@ -100,7 +100,7 @@ export async function prepareRun(
   const force = options.force ?? config.alwaysRerun;
   const forced = forcedByUser(runtime.store, force, runId);
   const source = storeStatus(runtime, { isOver: (queued) => isOver(watch, queued, signal) });
-  const planned = await plan(given, source, { signal, ...(forced === undefined ? {} : { forced }) });
+  const planned = await makePlan(given, source, { signal, ...(forced === undefined ? {} : { forced }) });
   checkComputable(planned.nodes.values());
   checkImportable(planned.nodes.values(), entry);
   const { own, missing, artifacts } = options.mode === "dag"

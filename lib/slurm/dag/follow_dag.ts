@@ -251,7 +251,22 @@ class Follower {
     // not have written down which job it is.
     if ((!job || state.reason === "completed") && await this.#findOther(node)) return;
     if (this.#isBlocked(node)) this.#progress.set(node.hash, "blocked");
+    else if (await this.#mayBeBlocked(node)) return;
     else if (job || !await this.#context.isSubmitting?.()) await this.#fail(node, job, state);
+  }
+
+  /**
+   * Whether a dependency has ended, too, in a later listing than the one that it was looked at in. Slurm
+   * cancels the dependents of a failed job at once, so the dependency has to be looked at first: at the next
+   * look.
+   */
+  async #mayBeBlocked({ dependencies }: DagNode): Promise<boolean> {
+    const { watch, signal } = this.#context;
+    for (const hash of dependencies) {
+      const job = this.#progress.get(hash) === "open" ? this.#jobs.get(hash) : undefined;
+      if (job && (await watch.state(job, { signal })).status === "dead") return true;
+    }
+    return false;
   }
 
   /**

@@ -10,7 +10,7 @@ import type { JobState } from "../../lib/slurm/client/job_state.ts";
 import { systemMachine } from "../../lib/core/system/system_machine.ts";
 import { type JobRef, JobWatch, type KnownJob } from "../../lib/slurm/jobs/job_watch.ts";
 import { logPath, logPattern, scriptPath } from "../../lib/slurm/client/job_log.ts";
-import { type RunProgram, runProgram } from "../../lib/slurm/client/program.ts";
+import { type ProgramRunner, runProgram } from "../../lib/slurm/client/program.ts";
 import { batchScript, setupFailure } from "../../lib/slurm/client/script.ts";
 import type { SubmitWait } from "../../lib/slurm/client/submit.ts";
 import { describeOnSlurm } from "./suite.ts";
@@ -22,7 +22,7 @@ describeOnSlurm("a client on a real Slurm", (suite) => {
     HOME: Deno.env.get("HOME") ?? "/",
     ...suite.cluster.env,
   });
-  const makeClient = (run: RunProgram = runProgram, timeoutSec = 20) =>
+  const makeClient = (run: ProgramRunner = runProgram, timeoutSec = 20) =>
     new SlurmClient({ env: env(), clock: systemClock, intervalSec: 0.1, timeoutSec, run });
   const specs = checkSpecs({ default: { timeMin: 5 }, gpu: { partition: "gpu", gpus: 1, timeMin: 5 } });
 

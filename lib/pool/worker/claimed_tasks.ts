@@ -10,20 +10,37 @@ import type { BackendEvent } from "../../schedule/backend.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
 import { patiently } from "../patience.ts";
 import { forcedNodes } from "../../plan/forced.ts";
-import type { PoolWorkerOptions } from "./pool_worker.ts";
+import type { EventSink } from "../../core/event.ts";
+import type { PoolRun } from "../../remote/pool_run.ts";
+import type { Computer } from "../../run/computer.ts";
+import type { SlurmJob } from "../../store/record.ts";
 import type { AttemptNow } from "../worker_now.ts";
 import { findForSure } from "../../run/result.ts";
 import { concernsOneArtifact, isRefusal } from "../../store/store.ts";
 
-/** What {@link ClaimedTasks} needs besides what its worker was given. */
-export interface ClaimedTasksOptions extends PoolWorkerOptions {
+/** What {@link ClaimedTasks} works with. */
+export interface ClaimedTasksOptions {
+  /** What the run is, as `run.json` says. */
+  readonly run: PoolRun;
+  /** The Slurm job that the worker runs in. */
+  readonly slurm?: SlurmJob | undefined;
+  /** Computes attempts. Whoever made it closes it. */
+  readonly computer: Computer;
+  /**
+   * Gives an artifact of the run. A stub will do where another process computes.
+   *
+   * @throws {ProtocolError} If there is none.
+   */
+  readonly artifactOf: (hash: Hash) => Artifact;
+  /** Takes the events of attempts. Must not throw. */
+  readonly onEvent: EventSink;
   /** The worker's own folder, with the tasks that it has claimed. */
   readonly folder: WorkerFolder;
-  /** May a task be begun that takes so many seconds at most? */
+  /** Whether a task fits into the worker's time that takes this many seconds at most. */
   readonly fits: (timeLimitSec: number | undefined) => boolean;
-  /** Told of a task that was put back since it does not fit. */
+  /** Called for a task that was put back since it does not fit. */
   readonly onTooLong: (file: string) => void;
-  /** Told when there may be something to do for the worker. */
+  /** Called when there may be something to do for the worker. */
   readonly onChange: () => void;
 }
 

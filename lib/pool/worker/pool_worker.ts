@@ -1,11 +1,5 @@
-import type { EventSink } from "../../core/event.ts";
-import type { Hash } from "../../core/hash.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
-import type { Computer } from "../../run/computer.ts";
 import type { Claim } from "../../store/claims/claim.ts";
-import type { SlurmJob } from "../../store/record.ts";
-import type { Artifact } from "../../task/artifact/artifact.ts";
-import type { PoolRun } from "../../remote/pool_run.ts";
 import { errorText } from "../../core/errors.ts";
 import { enterQueue, type WorkerFolder } from "../../queue/worker_dir.ts";
 import { readStop } from "../../queue/requests.ts";
@@ -17,41 +11,42 @@ import { LeadershipCandidate } from "./leadership_candidate.ts";
 import { hasRemainingWork, isStaticFleet } from "./static_fleet.ts";
 import { NowWriter } from "../worker_now.ts";
 import { ControlRequests } from "./control_requests.ts";
-import { ClaimedTasks } from "./claimed_tasks.ts";
+import { ClaimedTasks, type ClaimedTasksOptions } from "./claimed_tasks.ts";
 
 /** What a worker of a pool is given. */
-export interface PoolWorkerOptions {
+export interface PoolWorkerOptions
+  extends Pick<ClaimedTasksOptions, "run" | "slurm" | "computer" | "artifactOf" | "onEvent"> {
   /** Where everything of the run is. */
   readonly paths: QueuePaths;
-  /** What the run is, as `run.json` says. */
-  readonly run: PoolRun;
   /** The spec of the tasks that it takes. */
   readonly spec: string;
   /** How many tasks it computes at the same time. */
   readonly slots: number;
   /** The node that it runs on. */
   readonly node: string;
-  /** Its id. @default a new one */
-  readonly id?: string;
+  /**
+   * Its id.
+   *
+   * @default a new one
+   */
+  readonly id?: string | undefined;
   /** The key by which its launcher knows it. */
-  readonly job?: string;
-  /** The Slurm job that it runs in. */
-  readonly slurm?: SlurmJob;
-  /** Computes attempts. It is closed by whoever made it. */
-  readonly computer: Computer;
-  /** Gives an artifact of the run; a stub will do where another process computes. @throws {ProtocolError} when there is none */
-  readonly artifactOf: (hash: Hash) => Artifact;
+  readonly job?: string | undefined;
   /** Tells the worker to leave at once: what runs is preempted. Its reason is told to people. */
   readonly signal: AbortSignal;
-  /** When its job ends, by the machine's monotonic clock in milliseconds. @default never */
-  readonly endsAt?: number;
-  /** Told of its attempts; must not throw. */
-  readonly onEvent: EventSink;
   /**
-   * Is the run's controller, in this process: called with the claim of the role whenever a detached run has nobody for it.
-   * Resolves when the run has ended, or soon after the signal says that somebody else is to be it. @default it never is
+   * When its job ends, by the machine's monotonic clock in milliseconds.
+   *
+   * @default {Infinity}
    */
-  readonly control?: (claim: Claim, handOver: AbortSignal) => Promise<void>;
+  readonly endsAt?: number | undefined;
+  /**
+   * Controls the run in this process. Called with the claim of the controller's role whenever a detached run has no
+   * controller. Resolves when the run has ended, or soon after the signal says that somebody else is to control it.
+   *
+   * @default the worker never does
+   */
+  readonly control?: ((claim: Claim, handOver: AbortSignal) => Promise<void>) | undefined;
 }
 
 /** How a worker ended. */

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from "../../core/system/clock.ts";
-import { type ProgramResult, type RunProgram, runProgram } from "./program.ts";
+import { type ProgramResult, type ProgramRunner, runProgram } from "./program.ts";
 import {
   ACCOUNTING_FORMAT,
   type JobDetail,
@@ -30,7 +30,7 @@ export interface SlurmClientOptions {
   /** Time. */
   clock: Clock;
   /** Starts programs. @default the machine's own */
-  run?: RunProgram | undefined;
+  run?: ProgramRunner | undefined;
   /** Seconds that one program may take. @default 60 */
   timeoutSec?: number | undefined;
   /** Seconds between two listings. @default 10 */
@@ -61,7 +61,7 @@ export class SlurmClient {
   /** Time. */
   readonly clock: Clock;
   readonly #env: Record<string, string>;
-  readonly #run: RunProgram;
+  readonly #run: ProgramRunner;
   readonly #options: SlurmClientOptions;
   #listing: { at: number; answer: Promise<Listing | undefined> } | undefined;
   #hasAccounting: Promise<boolean> | undefined;

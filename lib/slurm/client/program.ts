@@ -10,7 +10,7 @@ export interface ProgramResult {
   timedOut: boolean;
 }
 
-/** Options of a {@link RunProgram}. */
+/** Options of a {@link ProgramRunner}. */
 export interface ProgramOptions {
   /** The whole environment. */
   env: Readonly<Record<string, string>>;
@@ -21,10 +21,10 @@ export interface ProgramOptions {
 }
 
 /** Runs a program to its end. Never rejects, but when `signal` aborts: with its reason. */
-export type RunProgram = (command: readonly string[], options: ProgramOptions) => Promise<ProgramResult>;
+export type ProgramRunner = (command: readonly string[], options: ProgramOptions) => Promise<ProgramResult>;
 
 /** Runs a program of this machine, found on the PATH of `env`. */
-export const runProgram: RunProgram = async ([program = "", ...args], { env, timeoutMs, signal }) => {
+export const runProgram: ProgramRunner = async ([program = "", ...args], { env, timeoutMs, signal }) => {
   signal?.throwIfAborted();
   const timeout = AbortSignal.timeout(timeoutMs);
   let result: ProgramResult;
@@ -66,13 +66,13 @@ export interface RunningProgram {
 }
 
 /** Starts a program. It gets no signals of the terminal. */
-export type StartProgram = (
+export type ProgramStarter = (
   command: readonly string[],
   options: Pick<ProgramOptions, "env">,
 ) => RunningProgram;
 
 /** Starts a program of this machine, found on the PATH of `env`. */
-export const startProgram: StartProgram = ([program = "", ...args], { env }) => {
+export const startProgram: ProgramStarter = ([program = "", ...args], { env }) => {
   const process = new Deno.Command(program, {
     args,
     clearEnv: true,

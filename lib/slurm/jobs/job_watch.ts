@@ -22,7 +22,7 @@ export interface JobRef extends AbsentJob {
 }
 
 /** What a statement about a job rests on. A weaker one never overrules a stronger one. */
-export type Evidence =
+export type JobEvidence =
   /** Slurm's words about that very job. */
   | "job"
   /** The job is missing from Slurm's answers. */
@@ -33,7 +33,7 @@ export type Evidence =
 /** What is known of a job. Only `dead` is a fact that may be acted upon. */
 export type KnownJob = JobState & {
   /** What its state rests on. One that was seen keeps its state while it may be gone, with `absence`. */
-  readonly evidence: Evidence;
+  readonly evidence: JobEvidence;
   /** Its id, where that is known. */
   readonly jobId?: string | undefined;
   /** How often Slurm has begun it again. */

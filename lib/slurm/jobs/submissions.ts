@@ -2,7 +2,8 @@ import { join } from "@std/path/posix/join";
 import { z } from "zod";
 import { StoreError } from "../../core/errors.ts";
 import type { Runtime } from "../../run/runtime.ts";
-import { ownerSchema, RECORD_SCHEMA } from "../../store/record.ts";
+import { readJson, RECORD_SCHEMA, writeJson } from "../../store/json_file.ts";
+import { ownerSchema } from "../../store/record.ts";
 import { listOrNothing, removeIfThere, type Store, storeError } from "../../store/store.ts";
 import { probeCommand } from "../../worker/command.ts";
 import type { SlurmClient } from "../client/client.ts";
@@ -154,7 +155,7 @@ export class WorkerJournal {
    * @throws {StoreError} If it cannot be written.
    */
   async confirm(name: string, { jobId, cluster }: SubmittedJob): Promise<void> {
-    const job: SubmittedJob = { jobId, ...(cluster === undefined ? {} : { cluster }) };
+    const job = { jobId, ...(cluster === undefined ? {} : { cluster }) };
     await this.#write(`${name}.id.json`, { schema: RECORD_SCHEMA, ...job });
     const entry = this.#entries.get(name);
     if (entry) this.#entries.set(name, { ...entry, job });
@@ -179,16 +180,13 @@ export class WorkerJournal {
       const name = file.slice(0, -".json".length);
       const known = this.#entries.get(name);
       if (known?.job) continue;
-      const entry = known?.submission ?? await this.#readFile(file, workerSubmission);
+      const entry = known?.submission ?? await this.#read(file, workerSubmission);
       const hasId = there.has(`${name}.id.json`);
-      const id = hasId ? await this.#readFile(`${name}.id.json`, submitted) : undefined;
+      const id = hasId ? await this.#read(`${name}.id.json`, submitted) : undefined;
       // One that was retracted a moment ago.
       if (!entry) continue;
-      const { jobId, cluster } = id ?? {};
-      this.#entries.set(name, {
-        submission: entry,
-        ...(jobId === undefined ? {} : { job: { jobId, ...(cluster === undefined ? {} : { cluster }) } }),
-      });
+      const { schema: _, ...job } = id ?? { schema: undefined, jobId: "" };
+      this.#entries.set(name, id ? { submission: entry, job } : { submission: entry });
     }
     return [...this.#entries.values()].sort((a, b) => a.submission.order - b.submission.order);
   }
@@ -201,25 +199,17 @@ export class WorkerJournal {
     }
   }
 
-  async #readFile<T>(file: string, schema: z.ZodType<T>): Promise<T | undefined> {
+  async #read<T>(file: string, schema: z.ZodType<T>): Promise<T | undefined> {
     const path = join(this.#dir, file);
-    const text = await this.#store.read(path);
-    if (text === undefined) return undefined;
-    try {
-      return schema.parse(JSON.parse(text));
-    } catch (cause) {
-      throw new StoreError(`Cannot use ${path}: it is damaged, or of another version of furu`, { cause });
-    }
+    const read = await readJson(this.#store, path, schema);
+    if (!read || "value" in read) return read?.value;
+    throw new StoreError(`Cannot use ${path}: it is damaged, or of another version of furu`, {
+      cause: read.cause,
+    });
   }
 
   async #write(file: string, value: unknown): Promise<void> {
-    const path = join(this.#dir, file);
-    try {
-      await this.#store.makeDir(this.#dir);
-      const temporary = await this.#store.writePrivate(this.#dir, JSON.stringify(value), { sync: true });
-      await this.#store.machine.files.rename(temporary, path);
-    } catch (error) {
-      throw storeError("write", path, error);
-    }
+    await this.#store.makeDir(this.#dir);
+    await writeJson(this.#store, join(this.#dir, file), value);
   }
 }

@@ -10,10 +10,15 @@ import { readStop } from "../../queue/requests.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import type { SnapshotRef } from "../../snapshot/manifest.ts";
 import type { Claim } from "../../store/claims/claim.ts";
-import { listOrNothing } from "../../store/store.ts";
+import { listOrNothing, removeIfThere } from "../../store/store.ts";
 import type { SlurmJob } from "../../store/record.ts";
 import { isSameStart } from "../../worker/run_start.ts";
-import { waitForRole, type WaitForRoleOptions } from "./wait_for_role.ts";
+import { resolveConfig } from "../../core/config.ts";
+import { takeRole, watchRole } from "../../pool/role.ts";
+import { systemRuntime } from "../../run/default_runtime.ts";
+import { readBeat } from "../../store/claims/heartbeat_series.ts";
+import { describeOwner } from "../../store/claims/liveness.ts";
+import { readClaim } from "../../store/claims/read_claim.ts";
 
 /** What a new run would be, as far as an earlier one must agree with it. */
 export interface AdoptOptions
@@ -127,4 +132,89 @@ function agrees(run: PoolRun, wanted: AdoptOptions): boolean {
 /** What workers have to know of an artifact, in a line. */
 function needs({ hash, spec, timeLimitSec }: PoolRun["nodes"][number]): string {
   return `${hash} ${spec} ${timeLimitSec ?? ""}`;
+}
+
+/** What the run would be asked for that is to take up another one. */
+export type AdoptableOptions =
+  & Pick<AdoptOptions, "roots" | "entry" | "nodes">
+  & Partial<Pick<AdoptOptions, "force">>;
+
+/**
+ * The run that `runSlurm` over the same roots would take up, as far as one look tells; changes nothing. That a controller on
+ * another machine is dead shows only after a lease.
+ *
+ * @returns Its id.
+ */
+export async function adoptableRun({ force, ...options }: AdoptableOptions): Promise<string | undefined> {
+  const config = resolveConfig();
+  const runtime = systemRuntime(config);
+  const wanted = { ...options, force: force ?? config.alwaysRerun, detached: false, code: "any" } as const;
+  for await (const { run: { runId }, paths } of adoptableRuns(runtime, wanted)) {
+    const { state } = await watchRole(runtime, paths).look();
+    if (state === "absent" || state === "dead" || state === "ended") return runId;
+  }
+  return undefined;
+}
+
+/** How a role is waited for. */
+export interface WaitForRoleOptions {
+  /** The run's id. */
+  runId: string;
+  /** The Slurm job that this process runs in, if any. */
+  slurm?: SlurmJob;
+  /** Ends the waiting with its reason. @default never */
+  signal?: AbortSignal;
+  /** Told, once, what is waited for. */
+  onWait?: (text: string) => void;
+}
+
+/** A heartbeat that is older than this part of the lease is late: it comes twice in a lease at least. */
+const LATE_PART = 2 / 3;
+/** Milliseconds between two looks, at most. */
+const PAUSE_MS = 1000;
+
+/**
+ * As `takeRole`; where the holder, on another machine, seems to be dead, that is found out first: it takes up to a lease.
+ * One that beats keeps the role, and nobody waits for long.
+ *
+ * @throws {StoreError} when the run's folder cannot be used; the signal's reason.
+ */
+export async function waitForRole(
+  runtime: Runtime,
+  paths: QueuePaths,
+  { signal, onWait, ...options }: WaitForRoleOptions,
+): Promise<Claim | "held" | "ended"> {
+  const { machine, store } = runtime;
+  const watch = watchRole(runtime, paths);
+  const first = await takeRole(runtime, paths, { ...options, watch });
+  const holder = first === "held" ? await readClaim(store, paths.role) : undefined;
+  const beat = holder && await readBeat(machine, paths.role.claim);
+  if (
+    !holder || !beat || await serverNow(runtime, paths) - beat.mtimeMs < holder.leaseSec * 1000 * LATE_PART
+  ) {
+    return first;
+  }
+  onWait?.(
+    `run ${options.runId} of the same roots may have lost its controller, ${
+      describeOwner(holder)
+    }: it is taken up ` +
+      `unless there is a sign of life within ${holder.leaseSec} s`,
+  );
+  for (;;) {
+    await machine.clock.sleep(Math.min(watch.longestPauseMs, PAUSE_MS), signal);
+    const taken = await takeRole(runtime, paths, { ...options, watch });
+    if (taken !== "held") return taken;
+    const now = await readBeat(machine, paths.role.claim);
+    if (now?.seen !== beat.seen) return "held";
+  }
+}
+
+/** The time by which the store's files are dated. Only what is worth a try depends on it, never who is dead. */
+async function serverNow({ machine: { files, clock }, store }: Runtime, paths: QueuePaths): Promise<number> {
+  const path = await store.writePrivate(paths.run, "");
+  try {
+    return (await files.stat(path))?.mtimeMs ?? clock.now();
+  } finally {
+    await removeIfThere(store.machine, path);
+  }
 }

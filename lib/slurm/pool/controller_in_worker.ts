@@ -16,7 +16,7 @@ import { runSpecs } from "../run/run_specs.ts";
 import { SbatchLauncher } from "./sbatch_launcher.ts";
 
 /** What a worker's process controls its run with. */
-export interface WorkerProcess {
+export interface ControllingWorker {
   /** Files, clock, store. */
   runtime: Runtime;
   /** Where everything of the run is. */
@@ -41,7 +41,7 @@ const STANDBY_LIMIT_MS = 60_000;
  * @param exclude Nodes on which the next one would be of no use.
  */
 export async function keepStandbyAfter(
-  worker: WorkerProcess,
+  worker: ControllingWorker,
   { name }: SlurmJob,
   exclude: readonly string[] = [],
 ): Promise<void> {
@@ -63,7 +63,7 @@ export async function keepStandbyAfter(
  * @throws What ends the run with an error.
  */
 export async function controlInWorker(
-  worker: WorkerProcess,
+  worker: ControllingWorker,
   claim: Claim,
   handOver: AbortSignal,
 ): Promise<void> {
@@ -96,7 +96,7 @@ export async function controlInWorker(
   }
 }
 
-function launcherOf({ runtime, paths, run, client, log }: WorkerProcess, term: number): SbatchLauncher {
+function launcherOf({ runtime, paths, run, client, log }: ControllingWorker, term: number): SbatchLauncher {
   return new SbatchLauncher(runtime, {
     paths,
     run,

@@ -20,7 +20,7 @@ import { plural } from "../../ui/text.ts";
 import { PayloadSource } from "../../worker/protocol/payload_source.ts";
 import { ProcessComputer } from "../../worker/process_computer.ts";
 import { startOfRun } from "../client/job_command.ts";
-import type { WorkerProcess } from "./controller_in_worker.ts";
+import type { ControllingWorker } from "./controller_in_worker.ts";
 import { endOfJob, ownSlurmJob } from "../client/own_job.ts";
 import { JobWatch } from "../jobs/job_watch.ts";
 import { jobHints } from "../jobs/slurm_hints.ts";
@@ -71,7 +71,7 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
   const onEvent = logSink();
   const log = runLog(onEvent, runtime.machine.clock);
   log.info(`${WORKER_MARK}of run ${run.runId}, spec ${spec}, on ${node} (pid ${Deno.pid})`);
-  const worker: WorkerProcess = { runtime, paths, run, client, onEvent, log };
+  const worker: ControllingWorker = { runtime, paths, run, client, onEvent, log };
   // Loaded when used: workers of other runs need none of it.
   const controlling = () => import("./controller_in_worker.ts");
   const unfit = await preflight(runtime, { paths, run, spec, node, ...key, ...ofJob });

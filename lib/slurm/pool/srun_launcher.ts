@@ -9,7 +9,7 @@ import { stepEnvironment } from "../client/environment.ts";
 import { poolWorkerCommand } from "../client/job_command.ts";
 import { probeCommand } from "../../worker/command.ts";
 import { batchScript } from "../client/script.ts";
-import { type RunningProgram, type StartProgram, startProgram } from "../client/program.ts";
+import { type ProgramStarter, type RunningProgram, startProgram } from "../client/program.ts";
 import type { ParsedSpec } from "../client/spec.ts";
 import { WORKER_MARK } from "../client/job_log.ts";
 
@@ -28,7 +28,7 @@ export interface SrunLauncherOptions {
    *
    * @default the machine's own
    */
-  start?: StartProgram | undefined;
+  start?: ProgramStarter | undefined;
 }
 
 interface Step {

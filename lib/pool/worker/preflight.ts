@@ -33,8 +33,8 @@ export interface PreflightOptions {
 }
 
 /**
- * Checks that tasks can be computed here, before a worker enters the queue and takes any: its furu and its locked
- * packages are the run's, and the folder for temporary files can be written. A failure is written to
+ * Checks that tasks can be computed here, before a worker enters the queue and takes any: its furu and its
+ * locked packages are the run's, and the folder for temporary files can be written. A failure is written to
  * `workers/<id>.unfit.json` for the controller.
  *
  * @returns The failure; `undefined` when all is well.

@@ -29,17 +29,41 @@ export interface SlurmClientOptions {
   env: Readonly<Record<string, string>>;
   /** Time. */
   clock: Clock;
-  /** Starts programs. @default the machine's own */
+  /**
+   * Starts programs.
+   *
+   * @default the machine's own
+   */
   run?: ProgramRunner | undefined;
-  /** Seconds that one program may take. @default 60 */
+  /**
+   * Seconds that one program may take.
+   *
+   * @default {60}
+   */
   timeoutSec?: number | undefined;
-  /** Seconds between two listings. @default 10 */
+  /**
+   * Seconds between two listings.
+   *
+   * @default {10}
+   */
   intervalSec?: number | undefined;
-  /** Seconds for which a submit limit is waited out. @default 86400 */
+  /**
+   * Seconds for which a submit limit is waited out.
+   *
+   * @default {86400}
+   */
   limitSec?: number | undefined;
-  /** Seconds for which trouble on the way to the controller is waited out. @default 600 */
+  /**
+   * Seconds for which trouble on the way to the controller is waited out.
+   *
+   * @default {600}
+   */
   unclearSec?: number | undefined;
-  /** The cluster all jobs are on, where the user has several (`-M`). @default the only one */
+  /**
+   * The cluster all jobs are on, where the user has several (`-M`).
+   *
+   * @default the only one
+   */
   cluster?: string | undefined;
 }
 
@@ -94,7 +118,9 @@ export class SlurmClient {
     return await name;
   }
 
-  /** Who asks about the jobs of a cluster: this one about its own and where none is named, else one with `-M`. */
+  /**
+   * Who asks about the jobs of a cluster: this one about its own and where none is named, else one with `-M`.
+   */
   async at(cluster: string | undefined): Promise<SlurmClient> {
     if (cluster === undefined || cluster === await this.cluster()) return this;
     const other = this.#others.get(cluster) ?? new SlurmClient({ ...this.#options, cluster });
@@ -226,7 +252,11 @@ export class SlurmClient {
     await this.#control(["requeue", jobId], `requeue job ${jobId}`, signal);
   }
 
-  /** Has a pending job wait for the ends of others, and for nothing else. @throws {SlurmError} in scontrol's own words. */
+  /**
+   * Has a pending job wait for the ends of others, and for nothing else.
+   *
+   * @throws {SlurmError} in scontrol's own words.
+   */
   async waitForEnds(jobId: string, ends: readonly string[], signal?: AbortSignal): Promise<void> {
     const change = ["update", `JobId=${jobId}`, `Dependency=afterany:${ends.join(":")}`];
     await this.#control(change, `change what job ${jobId} waits for`, signal);
@@ -275,7 +305,8 @@ export class SlurmClient {
 
   #start(program: string, args: readonly string[], signal?: AbortSignal): Promise<ProgramResult> {
     const { cluster, timeoutSec: limit = 60 } = this.#options;
-    // A database that hangs must not keep from everything else: the accounting only adds to what squeue tells.
+    // A database that hangs must not keep from everything else: the accounting only adds to what squeue
+    // tells.
     const timeoutSec = program === "sacct" ? Math.min(limit, SACCT_TIMEOUT_SEC) : limit;
     const command = [program, ...(cluster === undefined ? [] : ["-M", cluster]), ...args];
     return this.#run(command, {
@@ -286,7 +317,12 @@ export class SlurmClient {
   }
 }
 
-/** Asks the Slurm of this machine. @param intervalSec Seconds between two listings. @default 10 */
+/**
+ * Asks the Slurm of this machine.
+ *
+ * @param intervalSec Seconds between two listings.
+ * @default {10}
+ */
 export function systemClient(intervalSec?: number): SlurmClient {
   return new SlurmClient({
     env: environmentVariables(),

@@ -24,11 +24,12 @@ const FURU_SETS = new Set([
 const REMOVED = /^(SLURMD?_|SQUEUE_|SACCT_|SCANCEL_|SCONTROL_|SINFO_|PMI)/;
 
 /**
- * The environment for Slurm's programs, and for the jobs that they submit: without what changes their output (as
- * `SQUEUE_STATES`) or how furu submits, and without the marks of the job that this process may itself run in.
+ * The environment for Slurm's programs, and for the jobs that they submit: without what changes their output
+ * (as `SQUEUE_STATES`) or how furu submits, and without the marks of the job that this process may itself run
+ * in.
  *
- * Defaults of the user for what a spec leaves open (`SBATCH_ACCOUNT`, `SBATCH_PARTITION`, ...) are kept; inside a job
- * they are those of that job, and go.
+ * Defaults of the user for what a spec leaves open (`SBATCH_ACCOUNT`, `SBATCH_PARTITION`, ...) are kept;
+ * inside a job they are those of that job, and go.
  *
  * @param env The environment of this process. It is not changed.
  */

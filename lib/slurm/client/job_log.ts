@@ -2,7 +2,8 @@ import { join } from "@std/path/posix/join";
 import { SlurmError } from "../../core/errors.ts";
 
 /**
- * Pattern for `--output` of a job's log: `<folder>/<name>.<id>.log`, or with the id of the array and the index.
+ * Pattern for `--output` of a job's log: `<folder>/<name>.<id>.log`, or with the id of the array and the
+ * index.
  *
  * @param folder An absolute path; made before submitting, or the job fails without a word.
  * @throws {SlurmError} for a folder with a backslash, in which Slurm replaces nothing.
@@ -26,13 +27,17 @@ export function scriptPath(folder: string, name: string): string {
   return join(folder, `${name}.sh`);
 }
 
-/** What slurmstepd and the kernel's accounting write into a job's log when it used more memory than it had asked for. */
+/**
+ * What slurmstepd and the kernel's accounting write into a job's log when it used more memory than it had
+ * asked for.
+ */
 const LINES =
   /^slurmstepd\S*: error: .*(exceeded (job |step )?memory limit|Exceeded job memory limit|oom[-_ ]?kill|out[- ]of[- ]memory)/i;
 
 /**
- * What a job's log says of an end for want of memory. Not every site makes such a job OUT_OF_MEMORY: where the accounting
- * kills it (`OverMemoryKill`) it is FAILED with JobLaunchFailure, as one whose log folder is missing.
+ * What a job's log says of an end for want of memory. Not every site makes such a job OUT_OF_MEMORY: where
+ * the accounting kills it (`OverMemoryKill`) it is FAILED with JobLaunchFailure, as one whose log folder is
+ * missing.
  *
  * @returns The first such line; `undefined` when there is none.
  */

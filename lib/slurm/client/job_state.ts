@@ -1,6 +1,7 @@
 /**
- * Why a job has ended. *launch-failed* is also what a job killed for its memory may look like: see {@link memoryKill}.
- * *refused*: Slurm's record of a job that sbatch did not get in. *vanished*: Slurm knows it no more.
+ * Why a job has ended. *launch-failed* is also what a job killed for its memory may look like: see {@link
+ * memoryKill}. *refused*: Slurm's record of a job that sbatch did not get in. *vanished*: Slurm knows it no
+ * more.
  */
 export type EndReason =
   | "completed"
@@ -79,10 +80,11 @@ const FAILED_REASONS: Readonly<Record<string, EndReason>> = {
 };
 
 /**
- * What a state and a reason, as squeue, sacct and scontrol print them, mean: `CANCELLED by 1000`, `NODE_FAIL`.
+ * What a state and a reason, as squeue, sacct and scontrol print them, mean: `CANCELLED by 1000`,
+ * `NODE_FAIL`.
  *
- * COMPLETING is alive: a job that is requeued passes through it. A state that is not known here is *unknown*; so is
- * REVOKED, since the job then runs on another cluster of a federation.
+ * COMPLETING is alive: a job that is requeued passes through it. A state that is not known here is *unknown*;
+ * so is REVOKED, since the job then runs on another cluster of a federation.
  */
 export function jobState(state: string, reason = ""): JobState {
   const [word = ""] = state.trim().split(/[\s+]/);

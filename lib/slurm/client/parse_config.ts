@@ -1,6 +1,10 @@
 /** What furu needs to know of how Slurm is set up. */
 export interface SlurmConfig {
-  /** One more than the highest index of an array; 0 without arrays. @default 1001, Slurm's own */
+  /**
+   * One more than the highest index of an array; 0 without arrays.
+   *
+   * @default 1001, Slurm's own
+   */
   maxArraySize: number;
   /** Is there a place where accounting is kept? Whether sacct can ask it is another question. */
   accounting: boolean;
@@ -64,10 +68,12 @@ export interface Partition {
 export const PARTITION_FORMAT = "%P|%l|%D|%c|%m|%G";
 
 /**
- * Reads what `sinfo -h -a -e -o` {@link PARTITION_FORMAT} printed: a row for each kind of nodes of a partition.
+ * Reads what `sinfo -h -a -e -o` {@link PARTITION_FORMAT} printed: a row for each kind of nodes of a
+ * partition.
  *
- * @param standard What the user has set as the partition of jobs that name none (`SBATCH_PARTITION`): one or, with
- * commas between, several. @default the cluster's own, which sinfo marks
+ * @param standard What the user has set as the partition of jobs that name none (`SBATCH_PARTITION`): one or,
+ * with commas between, several.
+ * @default the cluster's own, which sinfo marks
  * @returns `undefined` when the text is something else, or empty.
  */
 export function parsePartitions(text: string, standard?: string): Partition[] | undefined {

@@ -35,8 +35,8 @@ export const QUEUE_FORMAT: string = FIELDS.map(([name, width]) => `${name}:${wid
 /**
  * Reads what `squeue -h -a -r -O` {@link QUEUE_FORMAT} printed.
  *
- * Every row has the same number of bytes, by which a newline in a name is told from the end of a row, and a listing from
- * any other text: a job must not seem gone because something else was printed.
+ * Every row has the same number of bytes, by which a newline in a name is told from the end of a row, and a
+ * listing from any other text: a job must not seem gone because something else was printed.
  *
  * @returns `undefined` when the text is no such listing.
  */
@@ -89,8 +89,8 @@ export interface SubmittedJob {
 }
 
 /**
- * Reads what `sbatch --parsable` printed: `id` or `id;cluster`, on the last line, since a site's wrapper or plugin may
- * print before.
+ * Reads what `sbatch --parsable` printed: `id` or `id;cluster`, on the last line, since a site's wrapper or
+ * plugin may print before.
  *
  * @returns `undefined` when it holds no id.
  */
@@ -106,8 +106,8 @@ export const ACCOUNTING_FORMAT = "JobID,State,JobName";
 const ROW = /^(\d+)(?:_(?:(\d+)|\[([^\]]*)\]))?(\.[^|]+|\+\d+)?\|([A-Z_]+(?: [^|]*)?)\|(.*)$/s;
 
 /**
- * Reads what `sacct -n -P -o` {@link ACCOUNTING_FORMAT} printed. Rows of steps (`.batch`) and of further parts of a job
- * are left out. Of a job with several rows, as a requeued one has, the last counts.
+ * Reads what `sacct -n -P -o` {@link ACCOUNTING_FORMAT} printed. Rows of steps (`.batch`) and of further
+ * parts of a job are left out. Of a job with several rows, as a requeued one has, the last counts.
  *
  * @returns `undefined` when the text is no such list.
  */
@@ -159,8 +159,8 @@ const HEAD =
 /**
  * Reads what `scontrol show job -o` printed.
  *
- * @returns One for each job or task (a pending rest of an array is one without an index); `undefined` when the text is
- * something else.
+ * @returns One for each job or task (a pending rest of an array is one without an index); `undefined` when
+ * the text is something else.
  */
 export function parseJobs(text: string): JobDetail[] | undefined {
   const blocks = text.trimEnd().split(/\n(?=JobId=\d+ )/).filter((block) => block.trim() !== "");

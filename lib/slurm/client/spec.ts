@@ -4,31 +4,64 @@ import { checkExtra } from "./extra_options.ts";
 
 /** What kind of job a task needs. */
 export interface SlurmSpec {
-  /** Which partition. @default the cluster's own */
+  /**
+   * Which partition.
+   *
+   * @default the cluster's own
+   */
   partition?: string | undefined;
-  /** Which account pays. @default the user's own */
+  /**
+   * Which account pays.
+   *
+   * @default the user's own
+   */
   account?: string | undefined;
-  /** Which quality of service. @default the account's own */
+  /**
+   * Which quality of service.
+   *
+   * @default the account's own
+   */
   qos?: string | undefined;
   /** Which features nodes must have, as `"a100|h100"`. */
   constraint?: string | undefined;
-  /** GPUs on each node. @default 0 */
+  /**
+   * GPUs on each node.
+   *
+   * @default {0}
+   */
   gpus?: number | undefined;
-  /** Cores. @default 1 */
+  /**
+   * Cores.
+   *
+   * @default {1}
+   */
   cpus?: number | undefined;
   /**
-   * Gigabytes (GiB) of memory on each node. Of them V8's heap gets what the processes leave, unless `maxHeapMb` says how much.
+   * Gigabytes (GiB) of memory on each node. Of them V8's heap gets what the processes leave, unless
+   * `maxHeapMb` says how much.
    *
    * @default the partition's own
    */
   memGb?: number | undefined;
-  /** Minutes until Slurm ends it. @default 60 */
+  /**
+   * Minutes until Slurm ends it.
+   *
+   * @default {60}
+   */
   timeMin?: number | undefined;
-  /** How many nodes. @default 1 */
+  /**
+   * How many nodes.
+   *
+   * @default {1}
+   */
   nodes?: number | undefined;
   /** Nodes not to be used, as `"node[1-3],node7"`. */
   exclude?: string | undefined;
-  /** Lines of shell to run before the worker, as `"module load cuda"`. A failing one fails the job. @default none */
+  /**
+   * Lines of shell to run before the worker, as `"module load cuda"`. A failing one fails the job.
+   *
+   * @default none
+   */
   setup?: string[] | undefined;
   /** Other long options of sbatch: `{ reservation: "tutorial", exclusive: true }`; `false` leaves one out. */
   extra?: Record<string, string | number | boolean> | undefined;
@@ -70,7 +103,10 @@ const fields = {
 
 const SPEC_FIELDS: readonly string[] = Object.keys(fields);
 
-/** Checks a {@link SlurmSpec}: unknown fields, impossible values, and options that furu itself sets, are refused. */
+/**
+ * Checks a {@link SlurmSpec}: unknown fields, impossible values, and options that furu itself sets, are
+ * refused.
+ */
 export const slurmSpecSchema: z.ZodType<ParsedSpec, SlurmSpec> = z.strictObject(fields, {
   error: (issue) => issue.code === "unrecognized_keys" ? unknownFields(issue.keys as string[]) : undefined,
 }).superRefine(({ extra, gpus, memGb }, context) => {
@@ -80,8 +116,8 @@ export const slurmSpecSchema: z.ZodType<ParsedSpec, SlurmSpec> = z.strictObject(
 });
 
 /**
- * What sbatch is given for a spec. Nothing here is left to the user's environment that would make a worker something
- * else: it is one process on `nodes` nodes with `cpus` cores.
+ * What sbatch is given for a spec. Nothing here is left to the user's environment that would make a worker
+ * something else: it is one process on `nodes` nodes with `cpus` cores.
  */
 export function sbatchOptions(spec: ParsedSpec): string[] {
   const options: [string, string | number | boolean | undefined][] = [
@@ -104,14 +140,16 @@ export function sbatchOptions(spec: ParsedSpec): string[] {
   });
 }
 
-/** What the processes of a job take beside V8's heaps, in megabytes: the supervisor, and each that computes. */
+/**
+ * What the processes of a job take beside V8's heaps, in megabytes: the supervisor, and each that computes.
+ */
 const OUTSIDE_MB = 128;
 /** A heap smaller than this is no limit to set: V8's own serves as well. */
 const LEAST_HEAP_MB = 128;
 
 /**
- * Megabytes that V8's heap may have in each process that computes in a job, so that it is full before Slurm kills the job:
- * then the attempt fails and says why.
+ * Megabytes that V8's heap may have in each process that computes in a job, so that it is full before Slurm
+ * kills the job: then the attempt fails and says why.
  *
  * @param processes How many compute at the same time.
  * @returns `undefined` where the spec does not say how much memory the job has.

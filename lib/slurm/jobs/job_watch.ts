@@ -7,7 +7,9 @@ import type { JobState } from "../client/job_state.ts";
 import type { JobEntry } from "../client/parse_jobs.ts";
 import { absence, absenceCounts, type AbsentJob, isForeign } from "../client/absence.ts";
 
-/** A job as it was written down. Slurm uses ids again one day: it is the same job only if the name is, too. */
+/**
+ * A job as it was written down. Slurm uses ids again one day: it is the same job only if the name is, too.
+ */
 export interface JobRef extends AbsentJob {
   /** Its name, unique for ever. */
   readonly name: string;
@@ -78,9 +80,10 @@ const PAUSE_MS = 1000;
 const UNKNOWN: KnownJob = { status: "unknown", text: "not seen yet", evidence: "nothing", restarts: 0 };
 
 /**
- * Tells what Slurm knows of jobs, each on its own cluster. However many are asked about, there is one listing per
- * interval and cluster; one question by name for all jobs that a listing cannot show (those of other users, and those
- * that are newer than the listing); and one question to the accounting for all that are absent.
+ * Tells what Slurm knows of jobs, each on its own cluster. However many are asked about, there is one listing
+ * per interval and cluster; one question by name for all jobs that a listing cannot show (those of other
+ * users, and those that are newer than the listing); and one question to the accounting for all that are
+ * absent.
  */
 export class JobWatch {
   readonly #machine: Pick<Machine, "clock" | "self" | "isGone">;
@@ -223,7 +226,8 @@ function see(job: Watched, entries: readonly JobEntry[]): boolean {
   const entry = entries.find(({ state }) => state.status === "alive") ??
     entries.find(({ state }) => state.status === "unknown") ?? entries.at(-1);
   if (!entry) return false;
-  // The end of an attempt is final only for a job that Slurm does not begin again: it may be seen alive once more.
+  // The end of an attempt is final only for a job that Slurm does not begin again: it may be seen alive once
+  // more.
   const restarts = Math.max(job.known.restarts, entry.restarts);
   job.known = { ...entry.state, evidence: "job", jobId: entry.jobId, restarts };
   job.absentSince = undefined;

@@ -19,8 +19,8 @@ export function slurmHints(): Required<SchedulerHints> {
 }
 
 /**
- * Tells whether a queued job has ended, as far as this machine's Slurm knows, where there is one. Takes a second look
- * where only that makes it sure.
+ * Tells whether a queued job has ended, as far as this machine's Slurm knows, where there is one. Takes a
+ * second look where only that makes it sure.
  */
 export function slurmIsOver(signal?: AbortSignal): (queued: QueuedJob) => Promise<boolean> {
   const jobs = whenMet();

@@ -113,7 +113,10 @@ export interface JournalEntry {
   readonly job?: SubmittedJob | undefined;
 }
 
-/** The jobs with workers that a run's controllers had submitted: `jobs/<name>.json`, and `<name>.id.json` with the id. */
+/**
+ * The jobs with workers that a run's controllers had submitted: `jobs/<name>.json`, and `<name>.id.json` with
+ * the id.
+ */
 export class WorkerJournal {
   readonly #store: Store;
   readonly #dir: string;

@@ -27,7 +27,11 @@ export interface AdoptOptions
     Pick<WaitForRoleOptions, "signal" | "onWait"> {
   /** The roots. */
   roots: readonly Hash[];
-  /** Of which nodes something is stored that is invalid. @default none */
+  /**
+   * Of which nodes something is stored that is invalid.
+   *
+   * @default none
+   */
   invalid?: readonly Hash[];
   /** The snapshot of the code as it is now: workers of a run with another one would compute with that. */
   code?: SnapshotRef | "any";
@@ -49,8 +53,8 @@ export interface AdoptedRun {
 const LATEST = 100;
 
 /**
- * Takes up the newest run of a pool over the same roots that has not ended and that nobody controls, if there is one: its
- * workers may still be at work.
+ * Takes up the newest run of a pool over the same roots that has not ended and that nobody controls, if there
+ * is one: its workers may still be at work.
  */
 export async function adoptRun(runtime: Runtime, options: AdoptOptions): Promise<AdoptedRun | undefined> {
   const { slurm, signal, onWait } = options;
@@ -72,7 +76,9 @@ export async function adoptRun(runtime: Runtime, options: AdoptOptions): Promise
   return undefined;
 }
 
-/** The runs of a pool over the same roots that have not ended, the newest first; somebody may control them. */
+/**
+ * The runs of a pool over the same roots that have not ended, the newest first; somebody may control them.
+ */
 export async function* adoptableRuns(
   runtime: Runtime,
   wanted: AdoptOptions,
@@ -140,8 +146,8 @@ export type AdoptableOptions =
   & Partial<Pick<AdoptOptions, "force">>;
 
 /**
- * The run that `runSlurm` over the same roots would take up, as far as one look tells; changes nothing. That a controller on
- * another machine is dead shows only after a lease.
+ * The run that `runSlurm` over the same roots would take up, as far as one look tells; changes nothing. That
+ * a controller on another machine is dead shows only after a lease.
  *
  * @returns Its id.
  */
@@ -162,7 +168,11 @@ export interface WaitForRoleOptions {
   runId: string;
   /** The Slurm job that this process runs in, if any. */
   slurm?: SlurmJob;
-  /** Ends the waiting with its reason. @default never */
+  /**
+   * Ends the waiting with its reason.
+   *
+   * @default never
+   */
   signal?: AbortSignal;
   /** Told, once, what is waited for. */
   onWait?: (text: string) => void;
@@ -174,8 +184,8 @@ const LATE_PART = 2 / 3;
 const PAUSE_MS = 1000;
 
 /**
- * As `takeRole`; where the holder, on another machine, seems to be dead, that is found out first: it takes up to a lease.
- * One that beats keeps the role, and nobody waits for long.
+ * As `takeRole`; where the holder, on another machine, seems to be dead, that is found out first: it takes up
+ * to a lease. One that beats keeps the role, and nobody waits for long.
  *
  * @throws {StoreError} when the run's folder cannot be used; the signal's reason.
  */
@@ -209,7 +219,9 @@ export async function waitForRole(
   }
 }
 
-/** The time by which the store's files are dated. Only what is worth a try depends on it, never who is dead. */
+/**
+ * The time by which the store's files are dated. Only what is worth a try depends on it, never who is dead.
+ */
 async function serverNow({ machine: { files, clock }, store }: Runtime, paths: QueuePaths): Promise<number> {
   const path = await store.writePrivate(paths.run, "");
   try {

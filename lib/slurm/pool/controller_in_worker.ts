@@ -35,8 +35,8 @@ export interface ControllingWorker {
 const STANDBY_LIMIT_MS = 60_000;
 
 /**
- * If this worker is a detached run's standby controller, has the next one wait for it: before this process can become
- * the controller, and be killed as that. What does not work ends nothing.
+ * If this worker is a detached run's standby controller, has the next one wait for it: before this process
+ * can become the controller, and be killed as that. What does not work ends nothing.
  *
  * @param exclude Nodes on which the next one would be of no use.
  */

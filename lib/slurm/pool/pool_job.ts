@@ -38,18 +38,23 @@ export interface PoolJobOptions {
   spec: string;
   /** The key that its launcher gave it; none when it was started by hand. */
   job?: string;
-  /** How many tasks it computes at the same time. @default as the run says */
+  /**
+   * How many tasks it computes at the same time.
+   *
+   * @default as the run says
+   */
   slots?: number;
   /** The environment of this process. */
   env: Readonly<Record<string, string>>;
 }
 
 /**
- * The process of a worker: the supervisor of the tasks that it takes from a run's queue, one after another. In a Slurm job, in
- * a step of one, or started by hand on any machine that sees the run's folder.
+ * The process of a worker: the supervisor of the tasks that it takes from a run's queue, one after another.
+ * In a Slurm job, in a step of one, or started by hand on any machine that sees the run's folder.
  *
  * @returns Its exit code: 0 however it left; 1 when nothing can be computed here.
- * @throws {UsageError} for a folder that is no run of a pool. {@link StoreError} when the run's folder cannot be used.
+ * @throws {UsageError} for a folder that is no run of a pool. {@link StoreError} when the run's folder cannot
+ * be used.
  */
 export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions): Promise<number> {
   const { paths, run } = await openPoolRun(dir);
@@ -133,7 +138,11 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
   }
 }
 
-/** The run that a folder is. @throws {UsageError} when it is none. */
+/**
+ * The run that a folder is.
+ *
+ * @throws {UsageError} when it is none.
+ */
 async function openPoolRun(given: string): Promise<{ paths: QueuePaths; run: PoolRun }> {
   const dir = resolve(given);
   const root = dirname(dirname(dir));

@@ -74,7 +74,9 @@ export class SbatchLauncher implements WorkerLauncher {
     if (this.canSubmit) await this.standby.keep(alive, signal);
   }
 
-  /** Cancels the standby: when the run has ended, or its controller leaves, there is nothing to be taken up. */
+  /**
+   * Cancels the standby: when the run has ended, or its controller leaves, there is nothing to be taken up.
+   */
   async close(): Promise<void> {
     await this.standby.cancel();
   }

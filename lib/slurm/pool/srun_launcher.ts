@@ -159,7 +159,11 @@ export class SrunLauncher implements WorkerLauncher {
   }
 }
 
-/** Refuses to start steps where there is no job. @throws {SlurmError} */
+/**
+ * Refuses to start steps where there is no job.
+ *
+ * @throws {SlurmError}
+ */
 export function checkInJob(env: Readonly<Record<string, string>>): void {
   if (env.SLURM_JOB_ID !== undefined) return;
   throw new SlurmError(

@@ -103,7 +103,7 @@ export class SlurmClient {
   }
 
   /**
-   * What the cluster is called that this asks; ids of jobs mean something only there.
+   * The name of the cluster that this asks. Ids of jobs mean something only there.
    *
    * @returns `undefined` while Slurm does not say.
    */
@@ -119,7 +119,7 @@ export class SlurmClient {
   }
 
   /**
-   * Who asks about the jobs of a cluster: this one about its own and where none is named, else one with `-M`.
+   * The client for the jobs of a cluster: this one for its own and where none is named, else one with `-M`.
    */
   async at(cluster: string | undefined): Promise<SlurmClient> {
     if (cluster === undefined || cluster === await this.cluster()) return this;
@@ -195,7 +195,7 @@ export class SlurmClient {
   }
 
   /**
-   * How jobs have ended that squeue does not list any more, where accounting works.
+   * The ends of jobs that squeue does not list any more, where accounting works.
    *
    * @param jobIds Ids of jobs and arrays.
    * @returns `undefined` where it does not work or does not answer.
@@ -213,7 +213,7 @@ export class SlurmClient {
     return entries;
   }
 
-  /** Does sacct answer here? Found out once. */
+  /** Whether sacct answers here. Found out once. */
   hasAccounting(): Promise<boolean> {
     return this.#hasAccounting ??= (async () => {
       const config = await this.config().catch(() => undefined);
@@ -274,7 +274,7 @@ export class SlurmClient {
   }
 
   /**
-   * How Slurm is set up.
+   * Reads how Slurm is set up.
    *
    * @throws {SlurmError} with scontrol's own words when it does not answer.
    */
@@ -331,12 +331,12 @@ export function systemClient(intervalSec?: number): SlurmClient {
   });
 }
 
-/** Has a program of Slurm answered? Some end with 0 and print nothing when they could not. */
+/** Whether a program of Slurm has answered. Some end with 0 and print nothing when they could not. */
 export function answered({ code, stderr }: ProgramResult): boolean {
   return code === 0 && !/\berror:/.test(stderr);
 }
 
-/** What a program of Slurm said of its failure. */
+/** The words of a program of Slurm about its failure. */
 export function words({ code, stdout, stderr, timedOut }: ProgramResult): string {
   if (timedOut) return "it did not answer in time";
   return stderr.trim() ||

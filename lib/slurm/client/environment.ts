@@ -1,4 +1,4 @@
-/** How furu itself submits, which a variable of the user's shell must not change. */
+/** Options by which furu itself submits: a variable of the user's shell must not change them. */
 const FURU_SETS = new Set([
   "ARRAY_INX",
   "CLUSTERS",
@@ -44,7 +44,10 @@ export function slurmEnvironment(env: Readonly<Record<string, string>>): Record<
   );
 }
 
-/** What srun must know of the job that it starts a step of; all else of the job would change the step. */
+/**
+ * Variables by which srun knows the job that it starts a step of. All others of the job would change the
+ * step.
+ */
 const OF_JOB = new Set(["SLURM_CONF", "SLURM_JOB_ID", "SLURM_JOBID", "SLURM_WORKING_CLUSTER"]);
 
 /**

@@ -1,7 +1,7 @@
 import { SlurmError } from "../../core/errors.ts";
 import { type ParsedSpec, sbatchOptions } from "./spec.ts";
 
-/** What a job is beside its spec. */
+/** A job for {@link jobOptions}. */
 export interface JobPlan {
   /** Its resources. */
   spec: ParsedSpec;
@@ -19,7 +19,10 @@ export interface JobPlan {
    * @default none
    */
   afterAny?: readonly string[] | undefined;
-  /** May Slurm begin it again after a preemption or the failure of a node? Its output is appended then. */
+  /**
+   * Whether Slurm may begin it again after a preemption or the failure of a node. Its output is appended
+   * then.
+   */
   requeue: boolean;
   /** The indices of an array, as `0-99`. */
   array?: string | undefined;
@@ -68,8 +71,8 @@ function dependencyText({ afterOk = [], afterAny = [] }: JobPlan): string | unde
 }
 
 /**
- * How long before its time limit a job is warned, for `--signal=B:USR1@<lead>`: two minutes, but at most a
- * quarter of the time. Slurm sends it up to a minute earlier.
+ * The time between the warning of a job and its time limit, for `--signal=B:USR1@<lead>`: two minutes, but at
+ * most a quarter of the time. Slurm sends it up to a minute earlier.
  *
  * @param timeMin The job's time limit in minutes.
  * @returns Seconds, at least 1.

@@ -24,7 +24,7 @@ export function ownSlurmJob(env: Readonly<Record<string, string>>): SlurmJob | u
   };
 }
 
-/** What is known of a job that began just now. */
+/** A job that began just now, for {@link endOfJob}. */
 export interface EndOfJobOptions {
   /** The environment of its process. */
   env: Readonly<Record<string, string>>;
@@ -37,8 +37,8 @@ export interface EndOfJobOptions {
 }
 
 /**
- * When the Slurm job of this process ends: as Slurm told it, else as Slurm answers, else by what was asked
- * for.
+ * The time at which the Slurm job of this process ends: as Slurm told it, else as Slurm answers, else by what
+ * was asked for.
  *
  * @returns In milliseconds of the clock's monotonic scale; `undefined` outside of Slurm.
  */

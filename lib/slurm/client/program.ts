@@ -1,12 +1,12 @@
-/** How a program ended. */
+/** The end of a program. */
 export interface ProgramResult {
   /** Its exit code; `undefined` when it never started, was killed or took too long. */
   code?: number | undefined;
-  /** What it printed. */
+  /** The text on its stdout. */
   stdout: string;
-  /** What it printed to stderr, or why it did not start. */
+  /** The text on its stderr, or the reason why it did not start. */
   stderr: string;
-  /** Was it ended because it took too long? Then what it asked for may still happen. */
+  /** Whether it was ended because it took too long. Then what it asked for may still happen. */
   timedOut: boolean;
 }
 
@@ -14,7 +14,7 @@ export interface ProgramResult {
 export interface ProgramOptions {
   /** The whole environment. */
   env: Readonly<Record<string, string>>;
-  /** After so many milliseconds it is killed. */
+  /** Milliseconds after which it is killed. */
   timeoutMs: number;
   /** Kills it. */
   signal?: AbortSignal | undefined;
@@ -59,7 +59,7 @@ export const runProgram: ProgramRunner = async ([program = "", ...args], { env, 
 export interface RunningProgram {
   /** Resolves when it has ended. Never rejects. */
   readonly ended: Promise<{ code: number; signal: string | null }>;
-  /** What it prints to stderr, until it ends. */
+  /** Its stderr, until it ends. */
   readonly stderr: AsyncIterable<Uint8Array>;
   /** Sends it a signal. Nothing happens if it has ended. */
   kill(signal: "SIGTERM" | "SIGUSR1"): void;

@@ -1,4 +1,4 @@
-/** What a batch script does. */
+/** A batch script to be written. */
 export interface ScriptOptions {
   /** One line for people: what the job is for. */
   title: string;
@@ -7,7 +7,7 @@ export interface ScriptOptions {
   /** The worker: program and arguments, no shell. */
   command: readonly string[];
   /**
-   * What ends well wherever the worker's program can begin.
+   * A command that ends well wherever the worker's program can begin.
    *
    * @default not known
    */
@@ -59,7 +59,7 @@ export function batchScript({ title, setup, command, probe }: ScriptOptions): st
 }
 
 /**
- * What a job's log says of a failure before its worker began.
+ * Finds the words in a job's log about a failure before its worker began.
  *
  * @returns As `setup line 1 (module load cuda) ended with exit code 1`; `undefined` when it says nothing of
  * the kind.

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { didYouMean } from "../../core/nearest.ts";
 import { checkExtra } from "./extra_options.ts";
 
-/** What kind of job a task needs. */
+/** The kind of job that a task needs. */
 export interface SlurmSpec {
   /**
    * Which partition.
@@ -50,7 +50,7 @@ export interface SlurmSpec {
    */
   timeMin?: number | undefined;
   /**
-   * How many nodes.
+   * Nodes.
    *
    * @default {1}
    */
@@ -116,7 +116,7 @@ export const slurmSpecSchema: z.ZodType<ParsedSpec, SlurmSpec> = z.strictObject(
 });
 
 /**
- * What sbatch is given for a spec. Nothing here is left to the user's environment that would make a worker
+ * The options of sbatch for a spec. Nothing here is left to the user's environment that would make a worker
  * something else: it is one process on `nodes` nodes with `cpus` cores.
  */
 export function sbatchOptions(spec: ParsedSpec): string[] {
@@ -141,7 +141,7 @@ export function sbatchOptions(spec: ParsedSpec): string[] {
 }
 
 /**
- * What the processes of a job take beside V8's heaps, in megabytes: the supervisor, and each that computes.
+ * Megabytes that the processes of a job take beside V8's heaps: the supervisor, and each that computes.
  */
 const OUTSIDE_MB = 128;
 /** A heap smaller than this is no limit to set: V8's own serves as well. */

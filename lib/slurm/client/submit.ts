@@ -110,7 +110,7 @@ async function findJob(
   for (let since: number | undefined;;) {
     const askedAt = clock.monotonic();
     const entries = await lookup(name, signal);
-    // Of a job that it refused as impossible Slurm keeps a record, too: that one was told of by sbatch.
+    // Slurm also keeps a record of a job that it refused as impossible: sbatch has told of that one.
     const found = entries?.find(({ state }) => !(state.status === "dead" && state.reason === "refused"));
     if (found) return { jobId: found.jobId };
     if (entries) {
@@ -145,9 +145,9 @@ function wordsOf({ code, stdout, stderr, timedOut }: ProgramResult): string {
 }
 
 /**
- * What a failed sbatch means. *limit*: a limit of the site or the controller, to be waited out. *unclear*:
- * the controller may or may not have taken the job. *refused*: trying again gives the same. *missing*: so it
- * does, as there is no sbatch.
+ * The meaning of a failed sbatch. *limit*: a limit of the site or the controller, to be waited out.
+ * *unclear*: the controller may or may not have taken the job. *refused*: trying again gives the same.
+ * *missing*: so it does, as there is no sbatch.
  */
 export type SubmitFailure = "limit" | "unclear" | "refused" | "missing";
 

@@ -23,7 +23,7 @@ export interface JobRef extends AbsentJob {
   readonly cluster?: string | undefined;
 }
 
-/** What a statement about a job rests on. A weaker one never overrules a stronger one. */
+/** The evidence for a statement about a job, the strongest first. */
 export type JobEvidence =
   /** Slurm's words about that very job. */
   | "job"
@@ -32,17 +32,17 @@ export type JobEvidence =
   /** Slurm has not answered. */
   | "nothing";
 
-/** What is known of a job. Only `dead` is a fact that may be acted upon. */
+/** A job's state, as far as it is known. Only `dead` is a fact that may be acted upon. */
 export type KnownJob = JobState & {
-  /** What its state rests on. One that was seen keeps its state while it may be gone, with `absence`. */
+  /** The evidence for its state. A job that was seen keeps its state while it may be gone, with `absence`. */
   readonly evidence: JobEvidence;
   /** Its id, where that is known. */
   readonly jobId?: string | undefined;
-  /** How often Slurm has begun it again. */
+  /** The number of times that Slurm has begun it again. */
   readonly restarts: number;
 };
 
-/** How {@link JobWatch.state} looks. */
+/** Options of {@link JobWatch.state}. */
 export interface StateOptions {
   /** `"sure"`: also takes the second look that tells whether an absent job is gone. */
   until?: "sure" | undefined;
@@ -67,7 +67,7 @@ interface Watched {
 /** Entries by their names, and those of an array's tasks by name and number. */
 type Index = Map<string, JobEntry[]>;
 
-/** What of a client is used. */
+/** The part of a client that is used. */
 type Asked = Pick<SlurmClient, "list" | "lookup" | "ended" | "clock" | "intervalMs" | "at">;
 
 /** Milliseconds after which a job is forgotten that nobody asks about. */
@@ -106,7 +106,7 @@ export class JobWatch {
   }
 
   /**
-   * What is known of a job. While Slurm does not answer, that is what was known before.
+   * Tells what is known of a job. While Slurm does not answer, that is what was known before.
    *
    * @throws The signal's reason when it aborts.
    */
@@ -216,7 +216,7 @@ export class JobWatch {
   }
 }
 
-/** What the Slurm of this machine knows of jobs. */
+/** A watch that asks the Slurm of this machine. */
 export function systemJobWatch(): JobWatch {
   return new JobWatch(systemMachine(), systemClient(resolveConfig().slurm?.squeueIntervalSec));
 }

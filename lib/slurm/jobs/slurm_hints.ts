@@ -5,7 +5,9 @@ import type { JobWatch } from "./job_watch.ts";
 
 type Jobs = Pick<JobWatch, "state">;
 
-/** What Slurm knows of those who compute artifacts, or are to. Asks nothing about one that is in no job. */
+/**
+ * Hints from Slurm about those who compute artifacts, or are to. Asks nothing about one that is in no job.
+ */
 export function jobHints(jobs: () => Jobs | Promise<Jobs>): Required<SchedulerHints> {
   return {
     claimHint: async (holder) => holder.slurm && await whyGone(await jobs(), holder),

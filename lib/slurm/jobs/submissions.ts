@@ -13,7 +13,7 @@ import type { SubmittedJob } from "../client/parse_jobs.ts";
 import { batchScript } from "../client/script.ts";
 import { type Submission, SubmitLimitError, SubmitRefusedError } from "../client/submit.ts";
 
-/** Where a submission is written down, so that its job is found whatever becomes of this process. */
+/** The record of a submission, by which its job is found whatever becomes of this process. */
 export interface SubmissionRecord {
   /**
    * Writes the job's name down before sbatch is given it.
@@ -32,7 +32,7 @@ export interface JobToSubmit
   extends Omit<JobPlan, "log">, Pick<Submission, "name" | "limitMs" | "signal" | "onWait"> {
   /** One line for people: what the job is for. */
   readonly title: string;
-  /** What it runs: program and arguments. */
+  /** Its command: program and arguments. */
   readonly command: readonly string[];
   /** The folder of its log and its batch script. */
   readonly folder: string;
@@ -81,17 +81,17 @@ const workerSubmission = z.object({
   name: z.string(),
   /** The spec of the tasks that its workers take. */
   spec: z.string(),
-  /** How many workers. */
+  /** The number of its workers. */
   count: z.int().positive(),
   /** Whether it is an array, whose tasks are the workers. */
   array: z.boolean(),
-  /** How many workers of the run were submitted before. */
+  /** The number of workers of the run that were submitted before. */
   order: z.int().nonnegative(),
   /** The term of the controller that submits it. */
   term: z.int().nonnegative(),
   /** Whether it is a standby controller, which waits until all other workers are gone. */
   heir: z.boolean(),
-  /** Who submits it. */
+  /** The process that submits it. */
   submitter: ownerSchema,
   at: z.string(),
 });
@@ -105,9 +105,9 @@ const submitted = z.object({
 /** A job with workers, as it is written down before it is submitted. */
 export type WorkerSubmission = z.output<typeof workerSubmission>;
 
-/** What is written down of a job. */
+/** A job in the journal. */
 export interface JournalEntry {
-  /** What was to be submitted. */
+  /** The job, as it was to be submitted. */
   readonly submission: WorkerSubmission;
   /** As what Slurm took it. `undefined` while nobody knows. */
   readonly job?: SubmittedJob | undefined;

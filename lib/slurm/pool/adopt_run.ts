@@ -20,7 +20,7 @@ import { readBeat } from "../../store/claims/heartbeat_series.ts";
 import { describeOwner } from "../../store/claims/liveness.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
 
-/** What a new run would be, as far as an earlier one must agree with it. */
+/** A new run, as far as an earlier one must agree with it. */
 export interface AdoptOptions
   extends
     Pick<PoolRun, "entry" | "force" | "detached" | "nodes" | "start">,
@@ -128,19 +128,19 @@ function agrees(run: PoolRun, wanted: AdoptOptions): boolean {
   return run.versions.furu === FURU_VERSION && run.entry === entry && same(run.roots, roots) &&
     (code === "any" || run.code?.id === code?.id) && same(run.force, force) &&
     same(run.nodes.map(needs), nodes.map(needs)) &&
-    // They would take for a result what they were not told is none.
+    // Its workers would take an invalid result for a valid one that their record does not name.
     new Set(invalid).isSubsetOf(new Set(run.invalid)) &&
     // Workers of a run that was not detached never become its controller.
     (run.detached || !detached) &&
     (code === "any" || codeFault(run) === undefined);
 }
 
-/** What workers have to know of an artifact, in a line. */
+/** All that workers have to know of an artifact, in a line. */
 function needs({ hash, spec, timeLimitSec }: PoolRun["nodes"][number]): string {
   return `${hash} ${spec} ${timeLimitSec ?? ""}`;
 }
 
-/** What the run would be asked for that is to take up another one. */
+/** A run that is to take up another one. */
 export type AdoptableOptions =
   & Pick<AdoptOptions, "roots" | "entry" | "nodes">
   & Partial<Pick<AdoptOptions, "force">>;
@@ -162,7 +162,7 @@ export async function adoptableRun({ force, ...options }: AdoptableOptions): Pro
   return undefined;
 }
 
-/** How a role is waited for. */
+/** Options of {@link waitForRole}. */
 export interface WaitForRoleOptions {
   /** The run's id. */
   runId: string;

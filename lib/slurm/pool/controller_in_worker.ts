@@ -15,7 +15,7 @@ import type { SlurmClient } from "../client/client.ts";
 import { runSpecs } from "../run/run_specs.ts";
 import { SbatchLauncher } from "./sbatch_launcher.ts";
 
-/** What a worker's process controls its run with. */
+/** A worker's process that may control its run. */
 export interface ControllingWorker {
   /** Files, clock, store. */
   runtime: Runtime;

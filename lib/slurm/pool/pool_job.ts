@@ -30,7 +30,7 @@ import { heapMbOf, type SlurmSpec } from "../client/spec.ts";
 import { systemClient } from "../client/client.ts";
 import { WORKER_MARK } from "../client/job_log.ts";
 
-/** What a worker is started with. */
+/** The start of a worker. */
 export interface PoolJobOptions {
   /** The run's folder. */
   dir: string;
@@ -39,7 +39,7 @@ export interface PoolJobOptions {
   /** The key that its launcher gave it; none when it was started by hand. */
   job?: string;
   /**
-   * How many tasks it computes at the same time.
+   * The number of tasks that it computes at the same time.
    *
    * @default as the run says
    */
@@ -82,7 +82,8 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
   const unfit = await preflight(runtime, { paths, run, spec, node, ...key, ...ofJob });
   if (unfit) {
     log.info(unfit.error);
-    // It may be the heir, whom nobody else would follow. One of another furu would be no better elsewhere.
+    // It may be the standby controller, which no other one follows. One of another furu would be no better
+    // elsewhere.
     if (run.detached && slurm && unfit.kind === "node") {
       const { keepStandbyAfter } = await controlling();
       await keepStandbyAfter(worker, slurm, await unfitNodes(runtime.store, paths));
@@ -162,7 +163,7 @@ function rootedAt({ config }: PoolRun, { run }: QueuePaths): PoolRun["config"] {
 
 function checkSpec({ runId, nodes }: PoolRun, spec: string): void {
   const specs = [...new Set(nodes.map((node) => node.spec))].sort();
-  // The heir of a run is of spec default, whatever its tasks need.
+  // A standby controller is of spec default, whatever the run's tasks need.
   if (spec === "default" || specs.includes(spec)) return;
   throw new UsageError(
     `Cannot work on tasks of spec '${spec}' as run ${runId} has none: its specs are ${specs.join(", ")}${

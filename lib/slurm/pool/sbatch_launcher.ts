@@ -17,7 +17,7 @@ export interface SbatchLauncherOptions extends Omit<WorkerSubmitterOptions, "wor
   canSubmit?: boolean | undefined;
 }
 
-/** Has the workers of a run started as Slurm jobs. */
+/** Starts the workers of a run as Slurm jobs. */
 export class SbatchLauncher implements WorkerLauncher {
   readonly canSubmit: boolean;
   log: RunLog;
@@ -81,7 +81,7 @@ export class SbatchLauncher implements WorkerLauncher {
     await this.standby.cancel();
   }
 
-  /** How many workers were cancelled with all others. */
+  /** The number of workers that were cancelled with all others. */
   get cancelled(): number {
     return this.#cancelled.size;
   }

@@ -21,7 +21,7 @@ export interface SrunLauncherOptions {
   paths: QueuePaths;
   /** The run. */
   run: Pick<PoolRun, "runId" | "entry" | "code" | "config">;
-  /** What its specs need of what the job has. */
+  /** The resources of each spec, out of those that the job has. */
   specs: Readonly<Record<string, ParsedSpec>>;
   /**
    * Starts srun.
@@ -42,14 +42,14 @@ interface Step {
   state: WorkerJobState;
 }
 
-/** Has the workers of a run started as steps of the Slurm job that this process runs in. */
+/** Starts the workers of a run as steps of the Slurm job that this process runs in. */
 export class SrunLauncher implements WorkerLauncher {
   readonly #runtime: Runtime;
   readonly #options: SrunLauncherOptions;
   readonly #steps: Step[] = [];
   #cancelled = false;
 
-  /** How many workers were told to leave with all others. */
+  /** The number of workers that were told to leave with all others. */
   cancelled = 0;
 
   /**

@@ -46,7 +46,7 @@ const TURN = new Set(["Resources", "Priority"]);
 const FORGET_MS = 600_000;
 
 /**
- * All workers that a run's controllers had submitted: what they are, what Slurm says of them, and their
+ * All workers that a run's controllers had submitted: their records, what Slurm says of them, and their
  * cancelling.
  */
 export class WorkerJobs {

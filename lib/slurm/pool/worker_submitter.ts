@@ -21,7 +21,7 @@ export interface WorkerSubmitterOptions {
   paths: QueuePaths;
   /** The run. */
   run: Pick<PoolRun, "runId" | "entry" | "code" | "config">;
-  /** What jobs its specs stand for. */
+  /** The jobs that its specs stand for. */
   specs: Readonly<Record<string, ParsedSpec>>;
   /** The term of the controller that submits them. 0 for a worker that is no controller yet. */
   term: number;

@@ -6,7 +6,7 @@ import {
   runPoolWorker,
 } from "../../lib/pool/worker/pool_worker.ts";
 import { readFailure, type TaskFailure } from "../../lib/queue/failure.ts";
-import { InlineComputer } from "../../lib/run/inline_computer.ts";
+import { InlineComputer } from "../../lib/run/computer.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
 import type { Artifact } from "../../lib/task/artifact/artifact.ts";
 import { until } from "../rig.ts";

@@ -5,7 +5,7 @@ import { StoreError } from "../../lib/core/errors.ts";
 import type { RunSummary } from "../../lib/core/event.ts";
 import type { Files } from "../../lib/core/system/files.ts";
 import { plan } from "../../lib/plan/graph.ts";
-import { InlineComputer } from "../../lib/run/inline_computer.ts";
+import { InlineComputer } from "../../lib/run/computer.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
 import { AttemptBackend } from "../../lib/schedule/attempt_backend.ts";
 import { drive } from "../../lib/schedule/drive.ts";

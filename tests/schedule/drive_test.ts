@@ -42,11 +42,9 @@ const done = ({ hash }: Artifact): BackendEvent => ({ type: "done", hash, comput
 const failed = ({ hash }: Artifact, failedEnds: number): BackendEvent => ({
   type: "failed",
   hash,
-  kind: "compute",
+  end: { outcome: "failed", blame: "compute", error: "no", logTail: ["last words"] },
   failedEnds,
   lostEnds: 0,
-  error: "no",
-  logTail: ["last words"],
 });
 
 Deno.test("drive() starts what is free, tells of each, and drains the backend in the end", async () => {

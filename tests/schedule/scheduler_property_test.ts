@@ -161,13 +161,12 @@ async function nextEvent(world: World, pick: number, outcome: number): Promise<S
     return { type: "released", hash, plan: again };
   }
   world.running.delete(hash);
-  const failure = (kind: "compute" | "lost" | "protocol") => ({
+  const failure = (blame: "compute" | "lost" | "protocol") => ({
     type: "failed" as const,
     hash,
-    kind,
-    failedEnds: kind === "compute" ? count(world.computeEnds) : world.computeEnds.get(hash) ?? 0,
-    lostEnds: kind === "lost" ? count(world.lostEnds) : world.lostEnds.get(hash) ?? 0,
-    error: kind,
+    end: { outcome: "failed", blame, error: blame } as const,
+    failedEnds: blame === "compute" ? count(world.computeEnds) : world.computeEnds.get(hash) ?? 0,
+    lostEnds: blame === "lost" ? count(world.lostEnds) : world.lostEnds.get(hash) ?? 0,
   });
   if (outcome <= 2) return failure("compute");
   if (outcome === 3) return failure("lost");

@@ -183,11 +183,9 @@ Deno.test("a chain of 100,000 is planned and run, and fails, in as many steps; 1
   const end = failing.step({
     type: "failed",
     hash: first.hash,
-    kind: "compute",
-    lasting: true,
+    end: { outcome: "failed", blame: "compute", lasting: true, error: "no" },
     failedEnds: 1,
     lostEnds: 0,
-    error: "no",
   }).at(-1);
   assertEquals(end?.type === "finished" && end.notRun.length, count - 1);
 

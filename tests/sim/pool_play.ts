@@ -9,7 +9,7 @@ import { remoteArtifacts } from "../../lib/remote/remote_artifact.ts";
 import { RoleLostError, takeRole, watchRole } from "../../lib/pool/role.ts";
 import { type QueuePaths, queuePaths } from "../../lib/queue/layout.ts";
 import { makeQueue } from "../../lib/queue/queue.ts";
-import { InlineComputer } from "../../lib/run/inline_computer.ts";
+import { InlineComputer } from "../../lib/run/computer.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
 import type { Claim } from "../../lib/store/claims/claim.ts";
 import { artifactPaths } from "../../lib/store/layout.ts";

@@ -1,3 +1,4 @@
+import type { Blame } from "../../core/attempt_end.ts";
 import { join } from "@std/path/join";
 import { readFailure, type TaskFailure } from "../../queue/failure.ts";
 import { formatTaskName, type TaskName } from "../../queue/task_file.ts";
@@ -7,9 +8,7 @@ import type { PoolState } from "./pool_state.ts";
 import type { TaskEntry } from "./task_book.ts";
 
 /** What the scheduler is told of a failure. */
-export type FailedTask = Extract<BackendEvent, { type: "failed" }> & {
-  readonly kind: "compute" | "lost" | "protocol";
-};
+export type FailedTask = Extract<BackendEvent, { type: "failed" }>;
 
 /** How often it is looked for the file that tells how a task failed, which another host wrote a moment ago. */
 const LOOKS = 4;
@@ -27,25 +26,28 @@ export async function judgeFailure(
 ): Promise<FailedTask> {
   const file = formatTaskName(name);
   const failure = await read(state, file);
-  const kind = kindOf(state, failure);
+  const blame = blameOf(state, failure);
   const { attempt, lost } = name;
   const { error, stack, log, logTail, lasting } = failure;
   return {
     type: "failed",
     hash,
-    kind,
-    failedEnds: kind === "compute" ? attempt : attempt - 1,
-    lostEnds: kind === "lost" ? lost + 1 : lost,
-    error: kind === "protocol"
-      ? `${error}\n(task file ${join(state.paths.failed, file)}, artifact ${hash}, spec '${spec}', ` +
-        `worker ${failure.worker ?? "unknown"}, attempt ${
-          failure.storeAttempt ?? attempt
-        }, kind ${failure.kind})`
-      : error,
-    ...(stack === undefined ? {} : { stack }),
-    ...(log === undefined ? {} : { log }),
-    ...(logTail === undefined ? {} : { logTail }),
-    ...(lasting ? { lasting } : {}),
+    failedEnds: blame === "compute" ? attempt : attempt - 1,
+    lostEnds: blame === "lost" ? lost + 1 : lost,
+    end: {
+      outcome: "failed",
+      blame,
+      error: blame === "protocol"
+        ? `${error}\n(task file ${join(state.paths.failed, file)}, artifact ${hash}, spec '${spec}', ` +
+          `worker ${failure.worker ?? "unknown"}, attempt ${
+            failure.storeAttempt ?? attempt
+          }, kind ${failure.kind})`
+        : error,
+      stack,
+      log,
+      logTail,
+      lasting,
+    },
   };
 }
 
@@ -62,7 +64,7 @@ async function read({ runtime: { store }, paths }: PoolState, file: string): Pro
 }
 
 /** That a node cannot begin a task is the node's fault, unless nothing has begun anywhere. */
-function kindOf(state: PoolState, { kind, node, job, error }: TaskFailure): FailedTask["kind"] {
+function blameOf(state: PoolState, { kind, node, job, error }: TaskFailure): Blame {
   if (kind === "compute") {
     state.startedWell = true;
     if (node !== undefined) state.health.good(node);

@@ -1,3 +1,4 @@
+import { failureKind } from "../../core/attempt_end.ts";
 import { join } from "@std/path/join";
 import { errorText, ProtocolError } from "../../core/errors.ts";
 import { writeFailure } from "../../queue/failure.ts";
@@ -131,7 +132,7 @@ export class ResultReader {
   async #readFailed(entry: TaskEntry, name: TaskName): Promise<void> {
     const { book, report, paths, runtime, role, artifactOf } = this.#state;
     const failure = await judgeFailure(this.#state, entry, name);
-    if (failure.kind !== "protocol") {
+    if (failure.end.blame !== "protocol") {
       const result = await this.#resultOf(entry);
       // Somebody was first, and the first complete result wins.
       if (typeof result === "object") {
@@ -144,7 +145,8 @@ export class ResultReader {
     await learnParams(runtime, paths, artifactOf(entry.hash));
     if (isOld("failed", name, entry) || !book.close(entry)) return;
     Object.assign(entry, { place: "failed", name });
-    if (failure.kind !== "protocol") entry.countsAs = failure.kind;
+    const kind = failureKind(failure.end.blame);
+    if (kind !== "protocol") entry.countsAs = kind;
     noteResult(this.#state, entry.spec);
     report(failure);
   }

@@ -224,7 +224,7 @@ export class ClaimedTasks {
     const task = this.#begun.get(event.hash);
     if (!task) return;
     this.#begun.delete(event.hash);
-    if (event.type === "failed" && event.unstartable) this.#unstartable ??= event.error;
+    if (event.type === "failed" && event.end.blame === "node") this.#unstartable ??= event.end.error;
     // The slot is free while the file is on its way.
     this.#open--;
     this.#track(this.#settle(task, event));
@@ -311,11 +311,13 @@ function failureOf(
   event: Extract<BackendEvent, { type: "failed" }>,
   now: AttemptNow | undefined,
 ): FailureInit {
-  const { kind, error, stack, log, logTail, lasting, unstartable, outside } = event;
+  const { blame, error, stack, log, logTail, lasting, code } = event.end;
+  // The system could not do something before the attempt began (EIO, a full disk): elsewhere, or later, it may.
+  const outside = log === undefined && code !== undefined;
   return {
     ...attemptOf(now),
     // A file server that is away from this node is no fault of the task, nor one of the run.
-    kind: unstartable ? "start" : outside ? "lost" : kind,
+    kind: blame === "node" ? "start" : outside ? "lost" : blame,
     error,
     ...(stack === undefined ? {} : { stack }),
     ...(log === undefined ? {} : { log }),

@@ -27,7 +27,7 @@ export interface PoolWorkerOptions
   /**
    * Its id.
    *
-   * @default a new one
+   * @default {a new one}
    */
   readonly id?: string | undefined;
   /** The key by which its launcher knows it. */
@@ -45,7 +45,7 @@ export interface PoolWorkerOptions
    * has no controller. Resolves when the run has ended, or soon after the signal says that somebody else is
    * to control it.
    *
-   * @default the worker never does
+   * @default {the worker never does}
    */
   readonly control?: ((claim: Claim, handOver: AbortSignal) => Promise<void>) | undefined;
 }

@@ -27,7 +27,7 @@ export interface PreflightOptions {
   /**
    * The folder for temporary files.
    *
-   * @default the system's
+   * @default {the system's}
    */
   readonly temporaryFolder?: string | undefined;
 }

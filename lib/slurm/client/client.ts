@@ -32,7 +32,7 @@ export interface SlurmClientOptions {
   /**
    * Starts programs.
    *
-   * @default the machine's own
+   * @default {the machine's own}
    */
   run?: ProgramRunner | undefined;
   /**
@@ -62,7 +62,7 @@ export interface SlurmClientOptions {
   /**
    * The cluster all jobs are on, where the user has several (`-M`).
    *
-   * @default the only one
+   * @default {the only one}
    */
   cluster?: string | undefined;
 }

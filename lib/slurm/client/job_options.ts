@@ -10,13 +10,13 @@ export interface JobPlan {
   /**
    * Ids of the jobs that must have succeeded before.
    *
-   * @default none
+   * @default {none}
    */
   afterOk?: readonly string[] | undefined;
   /**
    * Ids of the jobs that must have ended before, however.
    *
-   * @default none
+   * @default {none}
    */
   afterAny?: readonly string[] | undefined;
   /**

@@ -3,7 +3,7 @@ export interface SlurmConfig {
   /**
    * One more than the highest index of an array; 0 without arrays.
    *
-   * @default 1001, Slurm's own
+   * @default {1001, Slurm's own}
    */
   maxArraySize: number;
   /** Whether accounting is kept somewhere. Whether sacct can ask it is another question. */
@@ -73,7 +73,7 @@ export const PARTITION_FORMAT = "%P|%l|%D|%c|%m|%G";
  *
  * @param standard What the user has set as the partition of jobs that name none (`SBATCH_PARTITION`): one or,
  * with commas between, several.
- * @default the cluster's own, which sinfo marks
+ * @default {the cluster's own, which sinfo marks}
  * @returns `undefined` when the text is something else, or empty.
  */
 export function parsePartitions(text: string, standard?: string): Partition[] | undefined {

@@ -9,7 +9,7 @@ export interface ScriptOptions {
   /**
    * A command that ends well wherever the worker's program can begin.
    *
-   * @default not known
+   * @default {not known}
    */
   probe?: readonly string[] | undefined;
 }

@@ -5,65 +5,77 @@ import { checkExtra } from "./extra_options.ts";
 /** The kind of job that a task needs. */
 export interface SlurmSpec {
   /**
-   * Which partition.
+   * The partition.
    *
-   * @default the cluster's own
+   * @default {the cluster's own}
    */
   partition?: string | undefined;
   /**
-   * Which account pays.
+   * The account that pays.
    *
-   * @default the user's own
+   * @default {the user's own}
    */
   account?: string | undefined;
   /**
-   * Which quality of service.
+   * The quality of service.
    *
-   * @default the account's own
+   * @default {the account's own}
    */
   qos?: string | undefined;
-  /** Which features nodes must have, as `"a100|h100"`. */
+  /**
+   * Features that nodes must have, as `"a100|h100"`.
+   *
+   * @default {none}
+   */
   constraint?: string | undefined;
   /**
-   * GPUs on each node.
+   * The number of GPUs on each node.
    *
    * @default {0}
    */
   gpus?: number | undefined;
   /**
-   * Cores.
+   * The number of cores.
    *
    * @default {1}
    */
   cpus?: number | undefined;
   /**
-   * Gigabytes (GiB) of memory on each node. Of them V8's heap gets what the processes leave, unless
-   * `maxHeapMb` says how much.
+   * Gigabytes (GiB) of memory on each node. V8's heap gets what the processes leave of it, unless `maxHeapMb`
+   * says how much.
    *
-   * @default the partition's own
+   * @default {the partition's own}
    */
   memGb?: number | undefined;
   /**
-   * Minutes until Slurm ends it.
+   * Minutes until Slurm ends the job.
    *
    * @default {60}
    */
   timeMin?: number | undefined;
   /**
-   * Nodes.
+   * The number of nodes.
    *
    * @default {1}
    */
   nodes?: number | undefined;
-  /** Nodes not to be used, as `"node[1-3],node7"`. */
+  /**
+   * Nodes that are not to be used, as `"node[1-3],node7"`.
+   *
+   * @default {none}
+   */
   exclude?: string | undefined;
   /**
-   * Lines of shell to run before the worker, as `"module load cuda"`. A failing one fails the job.
+   * Lines of shell to run before the worker, as `"module load cuda"`. One that fails fails the job.
    *
-   * @default none
+   * @default {none}
    */
   setup?: string[] | undefined;
-  /** Other long options of sbatch: `{ reservation: "tutorial", exclusive: true }`; `false` leaves one out. */
+  /**
+   * Other long options of sbatch: `{ reservation: "tutorial", exclusive: true }`. `false` leaves one out.
+   *
+   * @default {none}
+   */
   extra?: Record<string, string | number | boolean> | undefined;
 }
 
@@ -116,7 +128,7 @@ export const slurmSpecSchema: z.ZodType<ParsedSpec, SlurmSpec> = z.strictObject(
 });
 
 /**
- * The options of sbatch for a spec. Nothing here is left to the user's environment that would make a worker
+ * What sbatch is given for a spec. Nothing here is left to the user's environment that would make a worker
  * something else: it is one process on `nodes` nodes with `cpus` cores.
  */
 export function sbatchOptions(spec: ParsedSpec): string[] {
@@ -141,7 +153,7 @@ export function sbatchOptions(spec: ParsedSpec): string[] {
 }
 
 /**
- * Megabytes that the processes of a job take beside V8's heaps: the supervisor, and each that computes.
+ * What the processes of a job take beside V8's heaps, in megabytes: the supervisor, and each that computes.
  */
 const OUTSIDE_MB = 128;
 /** A heap smaller than this is no limit to set: V8's own serves as well. */

@@ -15,7 +15,7 @@ export interface Submission {
   /**
    * Milliseconds for which a submit limit is waited out.
    *
-   * @default the client's
+   * @default {the client's}
    */
   limitMs?: number | undefined;
   /** Stops waiting. What was submitted already stays. */

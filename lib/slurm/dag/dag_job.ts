@@ -1,3 +1,4 @@
+import type { AttemptEnd } from "../../core/attempt_end.ts";
 import { errorText } from "../../core/errors.ts";
 import { artifactLabel } from "../../core/hash.ts";
 import { systemMachine } from "../../core/system/system_machine.ts";
@@ -6,7 +7,7 @@ import { plan } from "../../plan/graph.ts";
 import { systemRuntime } from "../../run/default_runtime.ts";
 import { forcedNodes } from "../../plan/forced.ts";
 import { learnParams, remoteArtifacts } from "../../remote/remote_artifact.ts";
-import { endLogged } from "../../run/end_logged.ts";
+import { failedEnd, recordEnd } from "../../run/attempt_end.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { AttemptBackend } from "../../schedule/attempt_backend.ts";
 import { drive } from "../../schedule/drive.ts";
@@ -14,7 +15,6 @@ import { runReporter } from "../../schedule/run_reporter.ts";
 import { acquireClaim } from "../../store/claims/acquire_claim.ts";
 import { snapshotUrl } from "../../snapshot/manifest.ts";
 import { type QueuedJob, readQueued, removeQueued } from "../../store/claims/queued.ts";
-import type { Ending } from "../../store/claims/claim.ts";
 import type { SlurmJob } from "../../store/record.ts";
 import { plural } from "../../ui/text.ts";
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
@@ -122,7 +122,7 @@ async function work(context: JobContext): Promise<number> {
       plural(slurm.restarts, "time")
     }; at most ${maxPreemptRetries} (maxPreemptRetries) count`;
     console.error(`${label(node)}: ${error}`);
-    await endUnbegun(context, { kind: "failed", failure: "lost", error });
+    await endUnbegun(context, { outcome: "failed", blame: "lost", error });
     return 1;
   }
   const queued = await readQueued(runtime.store, paths);
@@ -136,8 +136,9 @@ async function work(context: JobContext): Promise<number> {
   await learnParams(runtime, { run: dir }, artifact);
   const lacking = await checkDependencies(runtime, run, artifact, signals.signal);
   if (lacking) {
-    if (lacking.kind === "protocol") await endAsProtocol(context, new Error(lacking.error));
-    else await removeQueued(runtime.store, paths, slurm.name);
+    if (lacking.kind === "protocol") {
+      await endUnbegun(context, failedEnd(new Error(lacking.error), "protocol"));
+    } else await removeQueued(runtime.store, paths, slurm.name);
     console.error(`${label(node)} is not computed: ${lacking.error}`);
     return 1;
   }
@@ -221,24 +222,14 @@ async function isAlive({ client, runtime, signals }: JobContext, queued: QueuedJ
   return (await jobs.state(queued, { until: "sure", signal: signals.signal })).status !== "dead";
 }
 
-/** Writes down that this artifact cannot be computed by the code that is there. */
-async function endAsProtocol(context: JobContext, error: unknown): Promise<void> {
-  await endUnbegun(context, {
-    kind: "failed",
-    failure: "protocol",
-    error: errorText(error),
-    ...(error instanceof Error && error.stack ? { stack: error.stack } : {}),
-  });
-}
-
 /** Writes down how an attempt ended that never began. What an earlier beginning of this job left is settled first. */
-async function endUnbegun({ runtime, node, run, slurm }: JobContext, ending: Ending): Promise<void> {
+async function endUnbegun({ runtime, node, run, slurm }: JobContext, end: AttemptEnd): Promise<void> {
   const { store } = runtime;
   const paths = store.paths(node);
   await removeQueued(store, paths, slurm.name);
   const acquired = await acquireClaim(store, paths, { backend: "slurm-dag", run: run.runId, slurm });
   // Else it is somebody else's attempt: its end will tell.
-  if (acquired.kind === "claimed") await endLogged(runtime, acquired.claim, ending);
+  if (acquired.kind === "claimed") await recordEnd(runtime, acquired.claim, end);
 }
 
 function label({ name, hash }: DagNode): string {

@@ -18,7 +18,7 @@ export interface JobRef extends AbsentJob {
   /**
    * The cluster it is on.
    *
-   * @default the client's own
+   * @default {the client's own}
    */
   readonly cluster?: string | undefined;
 }

@@ -18,7 +18,7 @@ export interface SubmissionRecord {
   /**
    * Writes the job's name down before sbatch is given it.
    *
-   * @default nothing: it is written down already
+   * @default {nothing: it is written down already}
    */
   announce?(): Promise<void>;
   /** Adds the id that Slurm gave the job. */

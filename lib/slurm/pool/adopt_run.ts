@@ -30,7 +30,7 @@ export interface AdoptOptions
   /**
    * Of which nodes something is stored that is invalid.
    *
-   * @default none
+   * @default {none}
    */
   invalid?: readonly Hash[];
   /** The snapshot of the code as it is now: workers of a run with another one would compute with that. */
@@ -171,7 +171,7 @@ export interface WaitForRoleOptions {
   /**
    * Ends the waiting with its reason.
    *
-   * @default never
+   * @default {never}
    */
   signal?: AbortSignal;
   /** Told, once, what is waited for. */

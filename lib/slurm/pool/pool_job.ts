@@ -41,7 +41,7 @@ export interface PoolJobOptions {
   /**
    * The number of tasks that it computes at the same time.
    *
-   * @default as the run says
+   * @default {as the run says}
    */
   slots?: number;
   /** The environment of this process. */

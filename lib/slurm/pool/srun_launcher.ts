@@ -26,7 +26,7 @@ export interface SrunLauncherOptions {
   /**
    * Starts srun.
    *
-   * @default the machine's own
+   * @default {the machine's own}
    */
   start?: ProgramStarter | undefined;
 }

@@ -31,7 +31,7 @@ export interface WorkerJobsOptions {
   /**
    * Takes trouble.
    *
-   * @default nobody: it says nothing
+   * @default {nobody: it says nothing}
    */
   log?: Pick<RunLog, "warn"> | undefined;
 }

@@ -147,10 +147,5 @@ export async function refuseHopeless(runtime: Runtime, plan: Plan, runId: string
 
 async function failureOf(runtime: Runtime, { artifact, state }: PlanNode): Promise<Failure> {
   const { error, log } = state as Extract<PlanNode["state"], { status: "FAILED" }>;
-  return await describeFailure(runtime, artifact, {
-    kind: "compute",
-    attempts: 0,
-    error,
-    ...(log === undefined ? {} : { log }),
-  });
+  return await describeFailure(runtime, artifact, { outcome: "failed", blame: "compute", error, log }, 0);
 }

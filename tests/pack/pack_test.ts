@@ -1,6 +1,6 @@
 import { assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { checkPackable } from "../../lib/pack/check_packable.ts";
+import { checkPackable } from "../../lib/pack/pack.ts";
 import { PackError } from "../../lib/pack/pack_error.ts";
 
 describe("packing", () => {

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { watchOwned } from "../../run/traces/owned.ts";
 
 /** Whose code is running: set around all of an attempt. */
-export interface Blame<A> {
+export interface CodeOwner<A> {
   /** Runs a function, and all that it starts, as part of an attempt. */
   within<T>(attempt: A, run: () => T): T;
   /** What an attempt left that goes on by itself, in words: timers, listeners, Web Workers, servers. */
@@ -14,7 +14,7 @@ export interface Blame<A> {
  *
  * @param onError Told what was thrown and by whose code; `undefined` where that is unknown.
  */
-export function catchUnhandled<A>(onError: (error: unknown, attempt: A | undefined) => void): Blame<A> {
+export function catchUnhandled<A>(onError: (error: unknown, attempt: A | undefined) => void): CodeOwner<A> {
   const storage = new AsyncLocalStorage<A>();
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();

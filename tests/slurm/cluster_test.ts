@@ -80,7 +80,7 @@ describeOnSlurm("a client on a real Slurm", (suite) => {
 
   it("reads how it is set up", async () => {
     const { maxArraySize, accounting, version } = await makeClient().config();
-    assertEquals([maxArraySize, accounting], [1001, false]);
+    assertEquals({ maxArraySize, accounting }, { maxArraySize: 1001, accounting: false });
     assert(version, "it has a version");
     assertEquals(await makeClient().hasAccounting(), false);
     const partitions = await makeClient().partitions();
@@ -98,7 +98,7 @@ describeOnSlurm("a client on a real Slurm", (suite) => {
       command: ["printenv", "SLURM_JOB_GPUS", "SLURM_JOB_PARTITION"],
     });
     const [detail] = (await makeClient().showJob(job.jobId))!;
-    assertEquals([detail?.name, detail?.restarts], [job.name, 0]);
+    assertEquals({ name: detail?.name, restarts: detail?.restarts }, { name: job.name, restarts: 0 });
     assertStringIncludes(detail?.output ?? "", "jobs 50");
     assertEquals(await ended(job), "completed");
     assertEquals((await job.readLog()).split("\n")[1], "gpu");

@@ -145,7 +145,7 @@ class PoolWorker {
       worker: folder.id,
       control,
       onChange,
-      ...(slurm === undefined ? {} : { slurm }),
+      slurm,
     });
   }
 

@@ -28,7 +28,7 @@ export interface AdoptOptions
   /** The roots. */
   roots: readonly Hash[];
   /**
-   * Of which nodes something is stored that is invalid.
+   * Nodes of which something is stored that is invalid.
    *
    * @default {none}
    */
@@ -36,7 +36,7 @@ export interface AdoptOptions
   /** The snapshot of the code as it is now: workers of a run with another one would compute with that. */
   code?: SnapshotRef | "any";
   /** The Slurm job that this process runs in, if any. */
-  slurm?: SlurmJob;
+  slurm?: SlurmJob | undefined;
 }
 
 /** A run whose controller died, taken up. */
@@ -49,7 +49,7 @@ export interface AdoptedRun {
   claim: Claim;
 }
 
-/** So many of the latest runs are looked at: one that is older has nothing in progress any more. */
+/** The number of latest runs that are looked at: an older one has nothing in progress any more. */
 const LATEST = 100;
 
 /**
@@ -63,9 +63,9 @@ export async function adoptRun(runtime: Runtime, options: AdoptOptions): Promise
     try {
       const claim = await waitForRole(runtime, paths, {
         runId,
-        ...(slurm === undefined ? {} : { slurm }),
-        ...(signal === undefined ? {} : { signal }),
-        ...(onWait === undefined ? {} : { onWait }),
+        slurm,
+        signal,
+        onWait,
       });
       if (typeof claim !== "string") return { run, paths, claim };
     } catch (error) {
@@ -167,15 +167,15 @@ export interface WaitForRoleOptions {
   /** The run's id. */
   runId: string;
   /** The Slurm job that this process runs in, if any. */
-  slurm?: SlurmJob;
+  slurm?: SlurmJob | undefined;
   /**
    * Ends the waiting with its reason.
    *
    * @default {never}
    */
-  signal?: AbortSignal;
-  /** Told, once, what is waited for. */
-  onWait?: (text: string) => void;
+  signal?: AbortSignal | undefined;
+  /** Called, once, with what is waited for. */
+  onWait?: ((text: string) => void) | undefined;
 }
 
 /** A heartbeat that is older than this part of the lease is late: it comes twice in a lease at least. */
@@ -184,19 +184,21 @@ const LATE_PART = 2 / 3;
 const PAUSE_MS = 1000;
 
 /**
- * As `takeRole`; where the holder, on another machine, seems to be dead, that is found out first: it takes up
- * to a lease. One that beats keeps the role, and nobody waits for long.
+ * Tries to take a role, as `takeRole` does. If the holder is on another machine and seems to be dead, first
+ * waits up to a lease to be sure. A holder that beats keeps the role, and the caller does not wait for long.
  *
- * @throws {StoreError} when the run's folder cannot be used; the signal's reason.
+ * @throws {StoreError} If the run's folder cannot be used.
+ * @throws The signal's reason when it aborts.
  */
 export async function waitForRole(
   runtime: Runtime,
   paths: QueuePaths,
-  { signal, onWait, ...options }: WaitForRoleOptions,
+  { runId, slurm, signal, onWait }: WaitForRoleOptions,
 ): Promise<Claim | "held" | "ended"> {
   const { machine, store } = runtime;
   const watch = watchRole(runtime, paths);
-  const first = await takeRole(runtime, paths, { ...options, watch });
+  const options = { runId, watch, ...(slurm === undefined ? {} : { slurm }) };
+  const first = await takeRole(runtime, paths, options);
   const holder = first === "held" ? await readClaim(store, paths.role) : undefined;
   const beat = holder && await readBeat(machine, paths.role.claim);
   if (
@@ -205,14 +207,12 @@ export async function waitForRole(
     return first;
   }
   onWait?.(
-    `run ${options.runId} of the same roots may have lost its controller, ${
-      describeOwner(holder)
-    }: it is taken up ` +
+    `run ${runId} of the same roots may have lost its controller, ${describeOwner(holder)}: it is taken up ` +
       `unless there is a sign of life within ${holder.leaseSec} s`,
   );
   for (;;) {
     await machine.clock.sleep(Math.min(watch.longestPauseMs, PAUSE_MS), signal);
-    const taken = await takeRole(runtime, paths, { ...options, watch });
+    const taken = await takeRole(runtime, paths, options);
     if (taken !== "held") return taken;
     const now = await readBeat(machine, paths.role.claim);
     if (now?.seen !== beat.seen) return "held";

@@ -71,15 +71,14 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
   });
   const node = env.SLURMD_NODENAME ?? runtime.machine.self.host;
   const index = slurm && env.SLURM_ARRAY_TASK_ID;
-  const key = job === undefined ? {} : { job: index === undefined ? job : `${job}_${index}` };
-  const ofJob = slurm === undefined ? {} : { slurm };
+  const key = job && index !== undefined ? `${job}_${index}` : job;
   const onEvent = logSink();
   const log = runLog(onEvent, runtime.machine.clock);
   log.info(`${WORKER_MARK}of run ${run.runId}, spec ${spec}, on ${node} (pid ${Deno.pid})`);
   const worker: ControllingWorker = { runtime, paths, run, client, onEvent, log };
   // Loaded when used: workers of other runs need none of it.
   const controlling = () => import("./controller_in_worker.ts");
-  const unfit = await preflight(runtime, { paths, run, spec, node, ...key, ...ofJob });
+  const unfit = await preflight(runtime, { paths, run, spec, node, job: key, slurm });
   if (unfit) {
     log.info(unfit.error);
     // It may be the standby controller, which no other one follows. One of another furu would be no better
@@ -105,7 +104,7 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
       Promise.resolve({
         config: runtime.config,
         git: run.git,
-        ...ofJob,
+        ...(slurm === undefined ? {} : { slurm }),
         ...(run.code === undefined ? {} : { code: run.code }),
       }),
     stopping: signal,
@@ -120,16 +119,15 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
       spec,
       slots: atOnce,
       node,
-      ...key,
-      ...ofJob,
+      job: key,
+      slurm,
       computer,
       artifactOf: remoteArtifacts(run),
       signal,
-      ...(endsAt === undefined ? {} : { endsAt }),
+      endsAt,
       onEvent,
-      ...(slurm === undefined ? {} : {
-        control: async (claim, handOver) =>
-          await (await controlling()).controlInWorker(worker, claim, handOver),
+      control: slurm && (async (claim, handOver) => {
+        await (await controlling()).controlInWorker(worker, claim, handOver);
       }),
     });
     log.info(`it leaves: ${why}; computed ${plural(computed, "task")}`);

@@ -243,10 +243,12 @@ describe("logPattern()", () => {
   });
 });
 
-Deno.test("heapMbOf() leaves room for what is outside of V8's heaps, and for all that compute at the same time", () => {
-  assertEquals(heapMbOf({}, 1), undefined);
-  assertEquals(heapMbOf({ memGb: 32 }, 1), 29260);
-  assertEquals(heapMbOf({ memGb: 4 }, 1), 3456);
-  assertEquals(heapMbOf({ memGb: 4 }, 4), 777);
-  assertEquals(heapMbOf({ memGb: 0.25 }, 1), undefined);
+describe("heapMbOf()", () => {
+  it("leaves room for what is outside of V8's heaps, and for all that compute at the same time", () => {
+    assertEquals(heapMbOf({}, 1), undefined);
+    assertEquals(heapMbOf({ memGb: 32 }, 1), 29260);
+    assertEquals(heapMbOf({ memGb: 4 }, 1), 3456);
+    assertEquals(heapMbOf({ memGb: 4 }, 4), 777);
+    assertEquals(heapMbOf({ memGb: 0.25 }, 1), undefined);
+  });
 });

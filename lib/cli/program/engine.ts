@@ -169,7 +169,7 @@ export const systemEngine: Engine = {
   },
   async poolPlan(roots, options) {
     const [{ adoptableRun }, { poolNodes }] = await Promise.all([
-      import("../../slurm/pool/adoptable_run.ts"),
+      import("../../slurm/pool/adopt_run.ts"),
       import("../../remote/run_record.ts"),
     ]);
     const hashes = [...new Set(roots.map(({ hash }) => hash))];

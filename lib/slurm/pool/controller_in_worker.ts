@@ -15,8 +15,8 @@ import type { SlurmClient } from "../client/client.ts";
 import { runSpecs } from "../run/check_specs.ts";
 import { SbatchLauncher } from "./sbatch_launcher.ts";
 
-/** What a worker's process controls its run with. */
-export interface WorkerProcess {
+/** A worker's process that may control its run. */
+export interface ControllingWorker {
   /** Files, clock, store. */
   runtime: Runtime;
   /** Where everything of the run is. */
@@ -35,13 +35,13 @@ export interface WorkerProcess {
 const STANDBY_LIMIT_MS = 60_000;
 
 /**
- * If this worker is a detached run's standby controller, has the next one wait for it: before this process can become
- * the controller, and be killed as that. What does not work ends nothing.
+ * If this worker is a detached run's standby controller, has the next one wait for it: before this process
+ * can become the controller, and be killed as that. What does not work ends nothing.
  *
  * @param exclude Nodes on which the next one would be of no use.
  */
 export async function keepStandbyAfter(
-  worker: WorkerProcess,
+  worker: ControllingWorker,
   { name }: SlurmJob,
   exclude: readonly string[] = [],
 ): Promise<void> {
@@ -63,7 +63,7 @@ export async function keepStandbyAfter(
  * @throws What ends the run with an error.
  */
 export async function controlInWorker(
-  worker: WorkerProcess,
+  worker: ControllingWorker,
   claim: Claim,
   handOver: AbortSignal,
 ): Promise<void> {
@@ -96,7 +96,7 @@ export async function controlInWorker(
   }
 }
 
-function launcherOf({ runtime, paths, run, client, log }: WorkerProcess, term: number): SbatchLauncher {
+function launcherOf({ runtime, paths, run, client, log }: ControllingWorker, term: number): SbatchLauncher {
   return new SbatchLauncher(runtime, {
     paths,
     run,

@@ -5,10 +5,11 @@ import { defaultRuntime } from "../default_runtime.ts";
 import { findResult } from "../result.ts";
 
 /**
- * Is there a valid result of this artifact? Computes nothing, and reads the value only for the task's `validate`.
+ * Whether there is a valid result of this artifact. Computes nothing, and reads the value only for the task's
+ * `validate`.
  *
- * @throws {StoreError} when it is damaged, or the system could not look, `validate` included. {@link ValidationError} for
- * a bug of `validate`: each names the artifact.
+ * @throws {StoreError} If it is damaged, or the system could not look, `validate` included.
+ * {@link ValidationError} for a bug of `validate`: each names the artifact.
  */
 export async function exists(artifact: Artifact): Promise<boolean> {
   if (!isArtifact(artifact)) {

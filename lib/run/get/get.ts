@@ -28,16 +28,23 @@ import type { Slot } from "../slots.ts";
 import { asFuru } from "../traces/traces.ts";
 import { Waiter } from "./wait.ts";
 
-/** How many `create`s wait in a `get` for each other. What is below them is computed from the bottom up, before them. */
+/**
+ * How many `create`s wait in a `get` for each other. What is below them is computed from the bottom up,
+ * before them.
+ */
 const MAX_NESTED = 200;
 
 /** Options of {@link get}. */
 export interface GetOptions {
-  /** Compute it although it is stored, and replace the stored result. @default false */
+  /**
+   * Compute it although it is stored, and replace the stored result.
+   *
+   * @default {false}
+   */
   force?: boolean;
   /**
-   * Ends the waiting of this call, which rejects with the signal's reason. What is computed for it ends, too (as
-   * preempted), unless another call wants it.
+   * Ends the waiting of this call, which rejects with the signal's reason. What is computed for it ends, too
+   * (as preempted), unless another call wants it.
    */
   signal?: AbortSignal;
 }
@@ -46,19 +53,20 @@ const OPTIONS: OptionChecks<GetOptions> = { force: aBoolean, signal: aSignal };
 const NO_OPTIONS: GetOptions = {};
 
 /**
- * The value of an artifact: loaded when it is stored, else computed (its dependencies through their own `get`), or
- * waited for while somebody else computes it. Always the stored form, so that the first call returns what every later
- * one will. Inside a run it only loads.
+ * The value of an artifact: loaded when it is stored, else computed (its dependencies through their own
+ * `get`), or waited for while somebody else computes it. Always the stored form, so that the first call
+ * returns what every later one will. Inside a run it only loads.
  *
- * Calls for one artifact in one process share one computation. At most `maxCreates` run `create` at the same time; one
- * that waits in a `get` for what is computed does not count, nor does its time limit pass. Where 200 wait for each other,
- * what the last one declares to need is computed from the bottom up before it, so that a chain may be of any length.
+ * Calls for one artifact in one process share one computation. At most `maxCreates` run `create` at the same
+ * time; one that waits in a `get` for what is computed does not count, nor does its time limit pass. Where
+ * 200 wait for each other, what the last one declares to need is computed from the bottom up before it, so
+ * that a chain may be of any length.
  *
  * @param artifact What to get.
  * @returns What the task's `create` (or `load`) returned.
- * @throws {ComputeError} when `create` failed, naming the attempt's log. {@link WaitTimeoutError} when somebody else
- * took longer than `maxWaitSec`. {@link StoreError} when a record is damaged or the store cannot be written. Inside a
- * run {@link MissingArtifactError}, {@link ExecutionError} and {@link SpecMismatchError}.
+ * @throws {ComputeError} If `create` failed, naming the attempt's log. {@link WaitTimeoutError} when somebody
+ * else took longer than `maxWaitSec`. {@link StoreError} when a record is damaged or the store cannot be
+ * written. Inside a run {@link MissingArtifactError}, {@link ExecutionError} and {@link SpecMismatchError}.
  *
  * @example
  * ```ts
@@ -83,8 +91,8 @@ export async function get<A extends Artifact>(
 }
 
 /**
- * The value of an artifact: loaded, or computed and stored, or waited for while somebody else computes it. Inside a
- * run it only loads.
+ * The value of an artifact: loaded, or computed and stored, or waited for while somebody else computes it.
+ * Inside a run it only loads.
  */
 export async function getWith(
   runtime: Runtime,
@@ -103,8 +111,8 @@ export async function getWith(
   try {
     return await asFuru(() => getInteractive(runtime, context, artifact, options));
   } finally {
-    // After Ctrl-C nobody sees how a get ended: what else is computed ends first, then the process. A task does see it,
-    // or it could not end.
+    // After Ctrl-C nobody sees how a get ended: what else is computed ends first, then the process. A task
+    // does see it, or it could not end.
     const exiting = context ? undefined : runtime.exiting();
     if (exiting) await exiting;
   }
@@ -128,8 +136,8 @@ async function resultOf(
   { force = false, signal }: GetOptions = {},
 ): Promise<Result> {
   signal?.throwIfAborted();
-  // What a task asks for after it was told to end is not begun. While it waits, its time limit and its claim are no
-  // matter of the other's: only whether anybody wants it still.
+  // What a task asks for after it was told to end is not begun. While it waits, its time limit and its claim
+  // are no matter of the other's: only whether anybody wants it still.
   context?.signal?.throwIfAborted();
   // What is damaged is nobody's to lose: to force it is the way out that its error names.
   const looking = { tolerant: true, ...(force || isForced(runtime.rerun, artifact) ? REPLACING : {}) };
@@ -196,14 +204,18 @@ async function obtain(
 
 const REPLACING = { replaceDamaged: true } as const;
 
-/** Is there a result that `get` would only load? */
+/** Whether there is a result that `get` would only load. */
 async function isStored(runtime: Runtime, artifact: Artifact): Promise<boolean> {
   await runtime.computations.pause(runtime.machine.clock);
   const found = await findResult(runtime, artifact, { tolerant: true, value: false });
   return found.state === "valid" && countsForRun(runtime.rerun, artifact, found.result.record);
 }
 
-/** Computes if nobody else does. `false`: somebody does. @param inherited The slot of the one that waits for it. */
+/**
+ * Computes if nobody else does. `false`: somebody does.
+ *
+ * @param inherited The slot of the one that waits for it.
+ */
 async function compute(
   runtime: Runtime,
   computation: Computation,
@@ -274,7 +286,7 @@ async function claimAndCompute(
   // Its value was just validated: once per process is enough, and a moody `validate` cannot make this loop.
   if (end.outcome === "success") runtime.validated.add(claim.attempt.id);
   if (end.outcome === "success" || end.outcome === "superseded") return true;
-  // Declared dead by somebody: whoever took over is waited for.
+  // Somebody declared this attempt dead: the one who took over is waited for.
   if (claim.lost.aborted) return true;
   if (end.outcome === "preempted") throw reason;
   throw failureOf(artifact, claim.attempt.n, end.error, log, thrown);
@@ -288,8 +300,8 @@ async function storedUnderClaim(
   looking: FindOptions,
 ): Promise<Exclude<Found, { state: "missing" }> | undefined> {
   try {
-    // As closely as before claiming: what is invalid only on a close look (a file of its value is gone) would else be
-    // found valid here and invalid again by the caller, for ever.
+    // As closely as before claiming: what is invalid only on a close look (a file of its value is gone) would
+    // else be found valid here and invalid again by the caller, for ever.
     const found = await findResult(runtime, artifact, looking);
     return found.state === "missing" ? undefined : found;
   } catch (error) {
@@ -308,7 +320,10 @@ async function refuseFailed(runtime: Runtime, artifact: Artifact): Promise<void>
   throw failureOf(artifact, end.attempt, `${end.error} (recorded; retryFailed is off)`, log, end);
 }
 
-/** What each failure that was thrown says of itself: what fails because of it says the same, however far above. */
+/**
+ * What each failure that was thrown says of itself: what fails because of it says the same, however far
+ * above.
+ */
 const failures = new WeakMap<WeakKey, { text: string; log: string; error: FuruError }>();
 
 function failureOf(artifact: Artifact, n: number, text: string, log: string, cause: unknown): FuruError {

@@ -22,7 +22,7 @@
  * @module
  */
 export { z } from "zod";
-export { type ConfigOptions, configure, type SlurmSettings } from "./lib/core/config.ts";
+export { type ConfigOptions, configure, type ForcedTasks, type SlurmSettings } from "./lib/core/config.ts";
 export { digest } from "./lib/core/json/digest.ts";
 export {
   ComputeError,
@@ -45,14 +45,11 @@ export type { EventSink, Failure, FailureKind, RunEvent, RunSummary } from "./li
 export type { Hash } from "./lib/core/hash.ts";
 export type {
   Artifact,
-  ArtifactCore,
   CommandWord,
   CreateContext,
-  LoadOnly,
   RunProgram,
   RunProgramOptions,
   StoredContext,
-  TaskDefinition,
   TaskLog,
   Value,
 } from "./lib/task/artifact/artifact.ts";
@@ -65,7 +62,7 @@ export { exists } from "./lib/run/get/exists.ts";
 export { get, type GetOptions } from "./lib/run/get/get.ts";
 export type { KeptResults, Plan, PlanCounts } from "./lib/plan/graph.ts";
 export type { PlanNode } from "./lib/plan/node.ts";
-export type { NodeState, NodeStatus } from "./lib/plan/node.ts";
+export type { NodeState, NodeStatus, TodoReason } from "./lib/plan/node.ts";
 export type { Window } from "./lib/schedule/check_run.ts";
 export type { PlanRootsOptions } from "./lib/local/plan_roots.ts";
 export type { RunLocalOptions } from "./lib/local/run_local.ts";

@@ -5,7 +5,7 @@ import type { Flags, FlagValues } from "./program/flag.ts";
 
 /** A command line, taken apart. */
 export interface ParsedFlags<F extends Flags> {
-  /** What is no flag, in order; all that follows `--`, too. */
+  /** The arguments that are no flags, in order, with all that follows `--`. */
   args: string[];
   /** The values of the flags. */
   flags: FlagValues<F>;
@@ -17,7 +17,7 @@ const RENAMED_FLAGS: Readonly<Record<string, string>> = { "max-workers": "worker
 /**
  * Takes a command line apart.
  *
- * @throws {UsageError} for an unknown flag (with the nearest one), a missing value or one that is not allowed.
+ * @throws {UsageError} If a flag is unknown (with the nearest one), or a value is missing or not allowed.
  */
 export function parseFlags<F extends Flags>(args: readonly string[], flags: F): ParsedFlags<F> {
   const names = Object.keys(flags);

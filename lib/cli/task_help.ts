@@ -42,7 +42,7 @@ function parameterRow(key: string, schema: z.core.$ZodType): string[] {
   ];
 }
 
-/** What a parameter that is not given is: as it is, since JSON has no form for some. */
+/** The value of a parameter that is not given, as it is: JSON has no form for some. */
 function presetOf(schema: z.core.$ZodType): unknown {
   const def = defOf(schema);
   if (def.type === "default" || def.type === "prefault") return def.defaultValue;
@@ -68,7 +68,7 @@ function shapeOf(schema: z.core.$ZodType): Shape {
   }
 }
 
-/** What JSON has no word for, as it can be set. */
+/** A word for what JSON has none for, with the form in which it can be set. */
 function wordsFor(schema: z.core.$ZodType): string | undefined {
   const task = taskOfSchema(schema);
   if (task !== undefined) return `artifact of ${task.definition.name}`;

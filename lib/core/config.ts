@@ -15,7 +15,6 @@ const slurmSettingsSchema = z.strictObject({
   nodesSubmit: z.boolean().exactOptional(),
 });
 
-/** What may be configured; every field has a default. Durations are in seconds. */
 const optionsSchema = z.strictObject({
   root: z.string().min(1),
   slurmRoot: z.string().min(1),
@@ -38,75 +37,157 @@ const optionsSchema = z.strictObject({
   slurm: slurmSettingsSchema,
 }).partial();
 
-/** What is configured for runs on Slurm. */
+/** Settings of runs on Slurm, the same for all of them. */
 export interface SlurmSettings {
-  /** What jobs the tasks' specs stand for, by name; checked when they are used. */
+  /**
+   * The jobs that the tasks' specs stand for, by name, as `specs` of `runSlurm`. They are checked when they
+   * are used.
+   *
+   * @default {none}
+   */
   specs?: Record<string, unknown>;
-  /** Seconds between two looks at the jobs. @default 10 */
+  /**
+   * Seconds between two looks at the jobs.
+   *
+   * @default {10}
+   */
   squeueIntervalSec?: number;
   /**
-   * Can jobs submit other jobs? Where they cannot, a detached run of a pool has all its workers submitted when it begins.
-   * @default true
+   * Whether jobs can submit jobs. Where they cannot, a detached run of a pool has all its workers submitted
+   * when it begins.
+   *
+   * @default {true}
    */
   nodesSubmit?: boolean;
 }
 
-/** Options of {@link configure}; each stands above `furu.json` and the environment. Durations in seconds. */
+/** Names of the tasks to compute again although they are stored, or `"ALL"` for every task. */
+export type ForcedTasks = "ALL" | string[];
+
+/**
+ * Options of {@link configure}, which are also the names in `furu.json`. Durations are in seconds. Without an
+ * option its environment variable counts (`FURU_LEASE_SECS` for `leaseSec`), then `furu.json`, then the
+ * default.
+ */
 export interface ConfigOptions {
-  /** The store's folder; `~` is your home, a relative path starts at the current folder of the call. @default `FURU_PATH`, else `furu-data` beside the nearest deno.json(c) or git root */
+  /**
+   * The folder of the store. `~` is your home, a relative path starts at the current folder of the call.
+   *
+   * @default {`furu-data` beside the nearest deno.json, deno.jsonc or git root}
+   */
   root?: string;
-  /** Where Slurm writes its own output. @default `slurm` in the root */
+  /**
+   * The folder for the output of Slurm itself.
+   *
+   * @default {`slurm` in the root}
+   */
   slurmRoot?: string;
-  /** Is an artifact whose latest attempt failed tried again? @default true */
+  /**
+   * Whether an artifact whose latest attempt failed in an earlier run is tried again.
+   *
+   * @default {true}
+   */
   retryFailed?: boolean;
   /**
-   * Is a stored result that is damaged (its record torn or edited, its files gone or cut) computed again? Else it is an
-   * error that names the file. For stores on a disk that somebody cleans up. @default false
+   * Whether a stored result that is damaged (its record torn or edited, its files gone or cut) is computed
+   * again. Else it is an error that names the file. Meant for stores on a disk that somebody cleans up.
+   *
+   * @default {false}
    */
   recomputeDamaged?: boolean;
-  /** How often a failed computation is tried again in a run, after the first attempt. @default 3 */
+  /**
+   * The number of times that a run tries a failed computation again, after the first attempt.
+   *
+   * @default {3}
+   */
   maxComputeRetries?: number;
-  /** How often an artifact is tried again after it lost its process through no fault of its own. @default 5 */
+  /**
+   * The number of times that a run tries an artifact again after it lost its process through no fault of its
+   * own, as when its job was preempted or its node failed.
+   *
+   * @default {5}
+   */
   maxPreemptRetries?: number;
-  /** Task names that every run computes anew once, or `"ALL"`. @default [] */
-  alwaysRerun?: "ALL" | string[];
-  /** How long a claim stays good without a heartbeat. @default 120 */
+  /**
+   * The default of `force` for every run: the tasks that each run computes anew, once.
+   *
+   * @default {none}
+   */
+  alwaysRerun?: ForcedTasks;
+  /**
+   * Seconds for which a claim counts without a heartbeat.
+   *
+   * @default {120}
+   */
   leaseSec?: number;
-  /** Time between two heartbeats. @default a third of the lease */
+  /**
+   * Seconds between two heartbeats, at most half of the lease.
+   *
+   * @default {a third of the lease}
+   */
   heartbeatSec?: number;
-  /** How long a run watches somebody else's attempt without seeing any change. @default 1800 */
+  /**
+   * Seconds for which a run watches somebody else's attempt without seeing any change.
+   *
+   * @default {1800}
+   */
   staleAfterSec?: number;
-  /** How long an interactive `get` waits for somebody else. @default 600 */
+  /**
+   * Seconds for which a `get` outside of tasks waits for somebody else's attempt.
+   *
+   * @default {600}
+   */
   maxWaitSec?: number;
-  /** Longest time between two looks at what others do. @default 2 */
+  /**
+   * The longest time between two looks at what others do, in seconds.
+   *
+   * @default {2}
+   */
   pollIntervalSec?: number;
   /**
-   * How many `create`s run at the same time where `get` computes, outside of runs. One that waits for another `get` does
-   * not count.
+   * The number of `create`s that run at the same time where `get` computes, outside of runs. One that waits
+   * for another `get` does not count.
    *
-   * @default 32, or the cores where there are more
+   * @default {32, or the number of cores where that is more}
    */
   maxCreates?: number;
   /**
-   * Megabytes that V8's heap may have in each process that computes: what it may have of objects and strings. Typed arrays and
-   * buffers are outside of it.
+   * Megabytes for V8's heap, which has all objects and strings, in each process that computes. Typed arrays
+   * and buffers are outside of it.
    *
-   * @default V8's own limit; in a Slurm job what the spec's `memGb` leaves for it
+   * @default {V8's own limit; in a Slurm job what the spec's `memGb` leaves for it}
    */
   maxHeapMb?: number;
-  /** After so many tasks a process that computes is replaced by a new one. @default no limit */
+  /**
+   * The number of tasks after which a process that computes is replaced by a new one.
+   *
+   * @default {no limit}
+   */
   maxTasksPerWorker?: number;
   /**
-   * A process that computes and has more megabytes of memory after a task is replaced by a new one.
+   * Megabytes of memory: a process that computes and has more after a task is replaced by a new one.
    *
-   * @default 256, or twice what such a process has after its first task where that is more
+   * @default {256, or twice what such a process has after its first task where that is more}
    */
   maxWorkerMb?: number;
-  /** What is logged. @default "info" */
+  /**
+   * The least important messages that are logged.
+   *
+   * @default {"info"}
+   */
   logLevel?: "debug" | "info" | "warn" | "error";
-  /** Whether git is asked for commit and state: once per process, never, or for each record. @default "cached" */
+  /**
+   * When git is asked for the commit and state that records hold: once per process, never, or for each
+   * record.
+   *
+   * @default {"cached"}
+   */
   recordGit?: "cached" | "ignore" | "uncached";
-  /** For runs on Slurm. */
+  /**
+   * Settings of runs on Slurm.
+   *
+   * @default {none}
+   */
   slurm?: SlurmSettings;
 }
 
@@ -190,9 +271,20 @@ const VARIABLES: Record<string, { field: Field; parse: (text: string) => unknown
 };
 
 /**
- * Sets configuration from code, above `furu.json` and the environment. Call it before anything runs.
+ * Sets configuration for the whole process, above `furu.json` and the environment. Call it before anything
+ * runs, at the top of the main module: what runs already keeps the configuration that it began with. Several
+ * calls add up. Options of a single run are above it.
  *
- * @throws {ConfigError} naming the option, its value and what is allowed.
+ * @param options What to set.
+ * @throws {ConfigError} If there is no such option, or its value is not allowed: names both, and what is
+ * allowed.
+ *
+ * @example
+ * ```ts
+ * import { configure } from "@furu/furu";
+ *
+ * configure({ leaseSec: 60, maxPreemptRetries: 10 });
+ * ```
  */
 export function configure(options: ConfigOptions): void {
   const place = (field: string): string => `option '${field}' of configure()`;
@@ -243,7 +335,11 @@ export function resolveConfig(overrides: ConfigOptions = {}): Config {
 
 const optionPlace = (field: string): string => `option '${field}'`;
 
-/** The options with absolute paths. @param base What relative ones start at. */
+/**
+ * The options with absolute paths.
+ *
+ * @param base What relative ones start at.
+ */
 function withPaths(
   options: ConfigOptions,
   base: () => string,

@@ -22,7 +22,10 @@ export function artifactLabel(name: string, hash: string): string {
 /** So many artifacts of a chain are named. */
 const NAMED = 10;
 
-/** A chain of artifacts for people, `toy/Eval(12ab34cd) -> toy/Train(4f0c12ab)`, without the middle of a long one. */
+/**
+ * A chain of artifacts for people, `toy/Eval(12ab34cd) -> toy/Train(4f0c12ab)`, without the middle of a long
+ * one.
+ */
 export function chainText(labels: readonly string[]): string {
   const shown = labels.length <= NAMED ? labels : [
     ...labels.slice(0, NAMED - 1),

@@ -1,3 +1,4 @@
+import type { ForcedTasks } from "../core/config.ts";
 import { aSignal, checkOptions, namesOfTasks, type OptionChecks } from "../core/options.ts";
 import { type Plan, plan as planWith } from "../plan/graph.ts";
 import { currentContext } from "../run/context.ts";
@@ -7,11 +8,15 @@ import { storeStatus, type StoreStatusOptions } from "../schedule/status_source.
 import type { Artifact } from "../task/artifact/artifact.ts";
 import { rootsOf } from "../schedule/check_run.ts";
 
-/** Options of {@link plan}. */
+/** Options of `plan`. */
 export interface PlanRootsOptions {
-  /** Names of tasks that a run would be forced to compute again, or `"ALL"`. @default FURU_ALWAYS_RERUN */
-  force?: "ALL" | string[];
-  /** Ends the planning with the signal's reason. */
+  /**
+   * Tasks that a run would be forced to compute again.
+   *
+   * @default {`alwaysRerun` of the configuration}
+   */
+  force?: ForcedTasks;
+  /** Ends the planning, which then throws the reason of the signal. */
   signal?: AbortSignal;
 }
 
@@ -20,7 +25,8 @@ const OPTIONS: OptionChecks<PlanRootsOptions> = { force: namesOfTasks, signal: a
 /**
  * What it takes to get the roots: what `plan` of users does, without the schedulers that it can ask.
  *
- * @param isOver Is the job that is queued for an artifact known to have ended? @default never
+ * @param isOver Is the job that is queued for an artifact known to have ended?
+ * @default {never}
  * @throws What the users' `plan` throws.
  */
 export async function plan(

@@ -12,8 +12,8 @@ export interface KeptResults {
 }
 
 /**
- * Looks for stored results that stay although they depend, over however many steps, on what is computed again; also
- * below what is stored, where a plan does not look.
+ * Looks for stored results that stay although they depend, over however many steps, on what is computed
+ * again; also below what is stored, where a plan does not look.
  *
  * @returns Nothing where none stays.
  */
@@ -52,7 +52,8 @@ export async function keptResults(
 function dependents(roots: Iterable<Artifact>, on: ReadonlySet<Hash>): Artifact[] {
   const found: Artifact[] = [];
   const depends = new Map<Hash, boolean>();
-  // A stack of its own, for a chain may be deeper than calls can be nested: each is met again when all below it is known.
+  // A stack of its own, for a chain may be deeper than calls can be nested: each is met again when all below
+  // it is known.
   const open = [...roots];
   for (let artifact = open.pop(); artifact; artifact = open.pop()) {
     const { hash } = artifact;

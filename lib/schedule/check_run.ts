@@ -58,8 +58,8 @@ export function checkImportable(nodes: Iterable<PlanNode>, entry: string): void 
 }
 
 /**
- * How many roots are worked on at the same time: `"dfs"` = one after another, `"bfs"` = all, a number k = k of them,
- * where the next joins when one of these is finished (done, or failed for good).
+ * How many roots are worked on at the same time: `"dfs"` = one after another, `"bfs"` = all, a number k = k
+ * of them, where the next joins when one of these is finished (done, or failed for good).
  */
 export type Window = "dfs" | "bfs" | number;
 

@@ -8,10 +8,9 @@ import type { Runtime } from "../run/runtime.ts";
 import type { DagContext } from "./dag/dag_context.ts";
 import { followDag } from "./dag/dag_follow.ts";
 import { followPoolRun } from "./pool/follow_pool_run.ts";
-import { JobLookup } from "./jobs/job_lookup.ts";
-import { JobTracker } from "./jobs/job_tracker.ts";
+import { JobWatch } from "./jobs/job_watch.ts";
 import { findJobs, findRun, openRun, submittingWatch } from "./run/open_run.ts";
-import { systemClient } from "./client/system_client.ts";
+import { systemClient } from "./client/client.ts";
 
 /** Options of {@link followRun}. */
 export interface FollowRunOptions {
@@ -39,12 +38,12 @@ export async function followRun(runId: string, options: FollowRunOptions = {}): 
   const { runtime, run, dir } = opened;
   const client = systemClient(options.squeueIntervalSec ?? run.config.slurm?.squeueIntervalSec);
   using reporter = runReporter("followRun", options);
-  const jobs = await findJobs(opened, client, signal);
+  const watch = new JobWatch(runtime.machine, client);
+  const jobs = await findJobs(opened, watch, signal);
   const context: DagContext = {
     runtime,
     client,
-    lookup: new JobLookup(runtime.machine, client),
-    tracker: new JobTracker(client),
+    jobs: watch,
     run,
     dir,
     isSubmitting: submittingWatch(opened),

@@ -1,4 +1,5 @@
 import type { RunSummary } from "../core/event.ts";
+import { runLog } from "../core/run_log.ts";
 import { errorText } from "../core/errors.ts";
 import { environmentVariables } from "../core/environment.ts";
 import { controlPool } from "../pool/controller/control_pool.ts";
@@ -166,18 +167,10 @@ function makeLauncher(
   { run, paths, specs, claim }: OpenPool,
   { options, client, reporter }: RunPoolContext,
 ): SbatchLauncher | SrunLauncher {
-  const onWarning = warner(runtime, reporter);
-  const common = { paths, run, specs, onWarning };
+  const log = runLog(reporter.sink, runtime.machine.clock);
+  const common = { paths, run, specs };
   if (options.launcher === "srun") {
     return new SrunLauncher(runtime, { ...common, env: environmentVariables() });
   }
-  return new SbatchLauncher(runtime, { ...common, client, term: claim.attempt.n });
-}
-
-/** Tells of trouble as an event of the run. */
-function warner(
-  { machine: { clock } }: Runtime,
-  { sink }: Pick<RunReporter, "sink">,
-): (text: string) => void {
-  return (text) => sink({ type: "message", level: "warn", text, at: clock.now() });
+  return new SbatchLauncher(runtime, { ...common, client, term: claim.attempt.n, log });
 }

@@ -18,10 +18,11 @@ import { type DagContext, tell } from "./dag/dag_context.ts";
 import { followDag } from "./dag/dag_follow.ts";
 import { newRunId, prepareDag, type PrepareDagOptions, type PreparedDag } from "./dag/dag_prepare.ts";
 import { type DagJob, type DagRun, writeDagJobs, writeDagRun } from "./run/dag_run.ts";
-import { JobLookup } from "./jobs/job_lookup.ts";
+import { JobWatch } from "./jobs/job_watch.ts";
+import { jobHints } from "./jobs/slurm_hints.ts";
 import { runPool } from "./run_pool.ts";
 import { submitDag } from "./dag/dag_submit.ts";
-import { systemClient } from "./client/system_client.ts";
+import { systemClient } from "./client/client.ts";
 import {
   checkSlurmOptions,
   type RunSlurmOptions,
@@ -52,9 +53,9 @@ export async function runSlurm(
   const runtime = systemRuntime(config, {
     log: reporter.print,
     entry: options.entry,
-    claimHint: (holder) => lookup.whyGone(holder),
+    claimHint: jobHints(() => watch).claimHint,
   });
-  const lookup = new JobLookup(runtime.machine, client);
+  const watch = new JobWatch(runtime.machine, client);
   const onInterrupt = (): void => {
     const text =
       "interrupted: this run is being stopped; Ctrl-C again leaves at once, perhaps with jobs left in Slurm";
@@ -66,7 +67,7 @@ export async function runSlurm(
       return await runPool(runtime, roots, { options, config, entry, client, reporter, signal, onKill });
     }
     const runId = newRunId(runtime.machine);
-    const preparing = { runId, options, config, entry, signal, client, lookup, onEvent: reporter.sink };
+    const preparing = { runId, options, config, entry, signal, client, jobs: watch, onEvent: reporter.sink };
     const { context, jobs } = await begin(runtime, roots, preparing);
     if (detach) return submitted(context, jobs);
     return await follow(context, jobs);

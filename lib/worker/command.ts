@@ -96,8 +96,8 @@ function inFolder(folder: string, flags: readonly string[]): string[] {
     `Deno.env.delete("${FOLDER_VARIABLE}");`,
     `Deno.chdir(folder);`,
     `Deno.env.set("PWD", folder);`,
-    `const { main } = await import(${JSON.stringify(main)});`,
-    `Deno.exit(await main({ args: Deno.args }));`,
+    `const { runFuru } = await import(${JSON.stringify(main)});`,
+    `Deno.exit(await runFuru({ args: Deno.args }));`,
   ].join(" ");
   const shell = `export ${FOLDER_VARIABLE}="$PWD"; cd -- "$0" && unset OLDPWD && exec "$@"`;
   const known = flags.filter((each) => each !== "--no-code-cache");

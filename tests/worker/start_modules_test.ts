@@ -8,7 +8,6 @@ describe("the modules of a start", () => {
       "mod.ts",
       "cli.ts",
       "lib/cli/job.ts",
-      "lib/cli/compute.ts",
       "lib/worker/child/child.ts",
       "lib/worker/child/compute_task.ts",
       "lib/slurm/dag/dag_job.ts",

@@ -10,13 +10,13 @@ export interface ViewNode {
   readonly hash: string;
   /** Its task's name. */
   readonly name: string;
-  /** What has become of it. */
+  /** The status that it has now. */
   readonly status: "DONE" | "IN_PROGRESS" | "TODO" | "FAILED";
   /** The reasons for the status. */
   readonly state?: {
     readonly status?: string;
     readonly owner?: string;
-    /** Is it computed in no Slurm job? */
+    /** Whether it is computed outside of Slurm. */
     readonly outside?: boolean;
     readonly error?: string;
     readonly log?: string;
@@ -24,7 +24,9 @@ export interface ViewNode {
     readonly reason?: string;
     /** Why it is to be computed, for people. */
     readonly detail?: string;
-    /** Is what is stored damaged, or not to be read? Then `error` says so in full, with what to do. */
+    /**
+     * Whether its stored files are damaged or cannot be read. Then `error` says so in full, with what to do.
+     */
     readonly unreadable?: boolean;
   };
   /** The spec that computing it needs. */
@@ -35,7 +37,7 @@ export interface ViewNode {
 
 /** A plan as it is shown. */
 export interface PlanView {
-  /** What is computed again since it is forced, and the stored results that depend on it and stay. */
+  /** The artifacts that are forced, and the stored results that depend on them and stay. */
   kept?(): Promise<KeptResults | undefined>;
   /** Hashes of the roots. */
   readonly roots: readonly string[];
@@ -43,13 +45,17 @@ export interface PlanView {
   readonly nodes: ReadonlyMap<string, ViewNode>;
 }
 
-/** How a plan is shown. */
+/** Options of the texts of a plan. */
 export interface ViewOptions {
   /** Use colours. */
   color: boolean;
   /** Most columns of a line; `undefined` for no limit. */
   width: number | undefined;
-  /** Does the tree name the spec `default` too? @default false */
+  /**
+   * Whether the tree names the spec `default` too.
+   *
+   * @default {false}
+   */
   allSpecs?: boolean;
 }
 
@@ -65,9 +71,9 @@ const MOOD = { DONE: "good", IN_PROGRESS: "active", TODO: "strong", FAILED: "bad
 interface Branch {
   hash: string;
   depth: number;
-  /** What stands before the branches of those below it. */
+  /** The text before the branches of those below it. */
   indent: string;
-  /** What stands before its own label. */
+  /** The text before its own label. */
   start: string;
 }
 
@@ -169,7 +175,7 @@ function countByStatus(plan: PlanView): Record<ViewNode["status"], number> {
   return counts;
 }
 
-/** What is to be said about a node besides its status. */
+/** A note about a node, besides its status. */
 function noteOf(node: ViewNode, { allSpecs = false }: ViewOptions): string {
   const spec = node.spec === "default" && !allSpecs ? [] : [`spec ${node.spec}`];
   return truncate([...spec, ...reasonsOf(node)].join(", "), 120);

@@ -13,6 +13,7 @@ import type { Artifact } from "../../task/artifact/artifact.ts";
 import { type EarlierTerms, earlierTerms, takenUp, wholeSummary } from "./earlier_terms.ts";
 import { type RunEnded, writeEnded } from "../ended.ts";
 import { EventsFile } from "../events_file.ts";
+import { runLog } from "../../core/run_log.ts";
 import type { WorkerLauncher } from "../launcher.ts";
 import { patiently } from "../patience.ts";
 import { PoolBackend } from "./pool_backend.ts";
@@ -91,7 +92,7 @@ class Controller {
       onEvent: (event) => sink(this.#adjusted(event)),
       timing: { ...POOL_TIMING, ...timing },
     };
-    options.launcher.tellTo?.((text) => tell(this.#context, "warn", text));
+    options.launcher.log = runLog(this.#context.onEvent, runtime.machine.clock);
   }
 
   async run(): Promise<DriveResult | undefined> {

@@ -68,7 +68,7 @@ export class Supply {
     if (this.#state.phase !== "running") return;
     const loads = this.#loads();
     this.#notice.look(loads, this.pending);
-    if (this.#state.launcher.fixed) return this.#checkLeft(loads);
+    if (this.#state.launcher.canSubmit === false) return this.#checkLeft(loads);
     await this.#cancelKeys(this.#pardon.look(loads, this.pending));
     const { submit, cancel, release } = scale(loads, this.#state.run.options);
     for (const { spec, count } of submit) {
@@ -222,14 +222,14 @@ export class Supply {
 
   async #keepHeir(): Promise<void> {
     const { run, launcher, role, closing } = this.#state;
-    if (!run.detached || !launcher.keepHeir) return;
+    if (!run.detached || !launcher.keepStandby) return;
     const alive = [...this.#jobs.values()].filter((job) => this.#standing(job) !== "over");
     const keys = alive.map(({ key }) => key).sort();
     if (keys.join(" ") === this.#heirOf) return;
     await role.check();
     // Tried again when the workers change.
     this.#heirOf = keys.join(" ");
-    await this.#try("keep an heir", () => launcher.keepHeir!(keys, closing));
+    await this.#try("keep a standby controller", () => launcher.keepStandby!(keys, closing));
   }
 
   /** What does not work ends no run: it goes on with what there is. */

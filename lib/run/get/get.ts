@@ -37,14 +37,14 @@ const MAX_NESTED = 200;
 /** Options of {@link get}. */
 export interface GetOptions {
   /**
-   * Compute it although it is stored, and replace the stored result.
+   * Whether to compute the artifact although it is stored, and to replace the stored result.
    *
    * @default {false}
    */
   force?: boolean;
   /**
-   * Ends the waiting of this call, which rejects with the signal's reason. What is computed for it ends, too
-   * (as preempted), unless another call wants it.
+   * Ends the waiting of this call, which rejects with the reason of the signal. What is computed for it ends,
+   * too (as preempted), unless another call wants it.
    */
   signal?: AbortSignal;
 }
@@ -53,8 +53,8 @@ const OPTIONS: OptionChecks<GetOptions> = { force: aBoolean, signal: aSignal };
 const NO_OPTIONS: GetOptions = {};
 
 /**
- * The value of an artifact: loaded when it is stored, else computed (its dependencies through their own
- * `get`), or waited for while somebody else computes it. Always the stored form, so that the first call
+ * Gets the value of an artifact: loaded when it is stored, else computed (its dependencies through their own
+ * `get`), or waited for while somebody else computes it. It is always the stored form, so that the first call
  * returns what every later one will. Inside a run it only loads.
  *
  * Calls for one artifact in one process share one computation. At most `maxCreates` run `create` at the same
@@ -62,11 +62,17 @@ const NO_OPTIONS: GetOptions = {};
  * 200 wait for each other, what the last one declares to need is computed from the bottom up before it, so
  * that a chain may be of any length.
  *
- * @param artifact What to get.
- * @returns What the task's `create` (or `load`) returned.
- * @throws {ComputeError} If `create` failed, naming the attempt's log. {@link WaitTimeoutError} when somebody
- * else took longer than `maxWaitSec`. {@link StoreError} when a record is damaged or the store cannot be
- * written. Inside a run {@link MissingArtifactError}, {@link ExecutionError} and {@link SpecMismatchError}.
+ * @param artifact The artifact, which is a task called with parameters.
+ * @param options Options of this call.
+ * @returns The value that the task's `create` (or `load`) returned.
+ * @throws {ComputeError} If `create` failed: names the log of the attempt.
+ * @throws {WaitTimeoutError} If somebody else took longer than `maxWaitSec`.
+ * @throws {StoreError} If a record is damaged or the store cannot be written.
+ * @throws {ValidationError} If an option is unknown or not allowed.
+ * @throws {MissingArtifactError} If it is not stored, inside a run.
+ * @throws {SpecMismatchError} If it needs another Slurm spec than the worker has, inside a run.
+ * @throws {ExecutionError} If it is no artifact, or if something is asked for that is not allowed inside a
+ * run.
  *
  * @example
  * ```ts

@@ -10,9 +10,10 @@ import type { Artifact } from "../../task/artifact/artifact.ts";
 import { readPayload } from "../../worker/protocol/payload_files.ts";
 import type { DagNode } from "../run/dag_run.ts";
 import { type JobState, jobWords } from "../client/job_state.ts";
-import { memoryKill } from "../client/memory_kill.ts";
+import { memoryKill } from "../client/job_log.ts";
 import { setupFailure } from "../client/script.ts";
 import { errorCode } from "../../core/errors.ts";
+import { isLoss } from "../../pool/launcher.ts";
 
 /** What is known of a node whose job has ended without a result. */
 export interface DeadJob {
@@ -23,9 +24,6 @@ export interface DeadJob {
   /** Its output. */
   log: string | undefined;
 }
-
-/** Reasons for which the task is not to blame. */
-const LOST = new Set(["timeout", "deadline", "node-failure", "preempted", "boot-failure", "cancelled"]);
 
 /** What the report says of a node whose job has ended without a result. */
 export async function jobFailure(
@@ -89,7 +87,7 @@ function blameOf(
   // The task may be what needs so much.
   if (memory !== undefined) return "compute";
   if (state.reason === "launch-failed") return "protocol";
-  return LOST.has(state.reason) || last?.kind === "preempted" ? "lost" : "compute";
+  return isLoss(state.reason) || last?.kind === "preempted" ? "lost" : "compute";
 }
 
 /** An artifact as far as a report shows it: reports are made without the user's code. */

@@ -216,11 +216,10 @@ function onlyThis(artifact: Artifact): StatusSource {
 
 /** May the job that is queued for this artifact still compute it? */
 async function isAlive({ client, runtime, signals }: JobContext, queued: QueuedJob): Promise<boolean> {
-  const ours = await client();
-  const found = await (await ours.at(queued.cluster)).lookup(queued.name, signals.signal);
-  if (found === undefined || found.some(({ state }) => state.status !== "dead")) return true;
-  // Before its id is known it may be on its way to Slurm.
-  return found.length === 0 && queued.jobId === undefined && !runtime.machine.isGone(queued.submitter);
+  // Loaded when used, as the client is.
+  const { JobWatch } = await import("../jobs/job_watch.ts");
+  const jobs = new JobWatch(runtime.machine, await client());
+  return (await jobs.state(queued, { until: "sure", signal: signals.signal })).status !== "dead";
 }
 
 /** Writes down how an attempt ended that never began. What an earlier beginning of this job left is settled first. */

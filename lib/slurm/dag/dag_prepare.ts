@@ -12,7 +12,7 @@ import type { DagContext } from "./dag_context.ts";
 import { dagNodes, dagSpecs, leftOut, refuseHopeless } from "../run/dag_plan.ts";
 import { type DagRun, runDir } from "../run/dag_run.ts";
 import { keepCode } from "../run/keep_code.ts";
-import { JobTracker } from "../jobs/job_tracker.ts";
+import { isOver } from "../jobs/slurm_hints.ts";
 import type { RunDagOptions } from "../run/run_slurm_options.ts";
 
 /** A run that is about to be submitted. */
@@ -22,7 +22,7 @@ export interface PreparedDag extends DagContext {
 }
 
 /** What {@link prepareDag} works with. */
-export interface PrepareDagOptions extends Pick<DagContext, "client" | "lookup" | "signal" | "onEvent"> {
+export interface PrepareDagOptions extends Pick<DagContext, "client" | "jobs" | "signal" | "onEvent"> {
   /** The run's id: see {@link newRunId}. */
   runId: string;
   /** What the caller asked for. */
@@ -46,14 +46,14 @@ export function newRunId({ clock, randomId }: Pick<Machine, "clock" | "randomId"
 export async function prepareDag(
   runtime: Runtime,
   roots: Artifact | Iterable<Artifact>,
-  { runId, options, config, entry, signal, client, lookup, onEvent }: PrepareDagOptions,
+  { runId, options, config, entry, signal, client, jobs, onEvent }: PrepareDagOptions,
 ): Promise<PreparedDag> {
   const { machine } = runtime;
   const { intervalMs } = client;
   const force = options.force ?? config.alwaysRerun;
   const forced = forcedByUser(runtime.store, force, runId);
   const source = storeStatus(runtime, {
-    isOver: async (queued) => (await lookup.findForSure(queued, signal)).state === "over",
+    isOver: (queued) => isOver(jobs, queued, signal),
   });
   const dagPlan = await plan(rootsOf(roots), source, { signal, ...(forced === undefined ? {} : { forced }) });
   checkComputable(dagPlan.nodes.values());
@@ -94,5 +94,5 @@ export async function prepareDag(
     nodes,
   };
   const dir = runDir(runtime.store.root, runId);
-  return { runtime, client, lookup, tracker: new JobTracker(client), run, dir, signal, onEvent, dagPlan };
+  return { runtime, client, jobs, run, dir, signal, onEvent, dagPlan };
 }

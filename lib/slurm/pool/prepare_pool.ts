@@ -14,7 +14,8 @@ import { checkTimeLimits } from "../run/check_time_limits.ts";
 import type { SlurmClient } from "../client/client.ts";
 import { keepCode } from "../run/keep_code.ts";
 import { dagSpecs, neededSpecs } from "../run/dag_plan.ts";
-import { JobLookup } from "../jobs/job_lookup.ts";
+import { JobWatch } from "../jobs/job_watch.ts";
+import { isOver } from "../jobs/slurm_hints.ts";
 import type { RunPoolOptions } from "../run/run_slurm_options.ts";
 import type { ParsedSpec } from "../client/spec.ts";
 
@@ -60,9 +61,9 @@ export async function preparePool(
   const given = [...rootsOf(roots)];
   const force = options.force ?? config.alwaysRerun;
   const forced = forcedByUser(runtime.store, force, runId);
-  const lookup = new JobLookup(machine, client);
+  const jobs = new JobWatch(machine, client);
   const source = storeStatus(runtime, {
-    isOver: async (queued) => (await lookup.findForSure(queued, signal)).state === "over",
+    isOver: (queued) => isOver(jobs, queued, signal),
   });
   const planned = await plan(given, source, { signal, ...(forced === undefined ? {} : { forced }) });
   checkComputable(planned.nodes.values());

@@ -11,8 +11,7 @@ import { ownerSchema, RECORD_SCHEMA } from "../../store/record.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
 import { writePayloads } from "../../worker/protocol/payload_files.ts";
 import { runStartSchema } from "../../worker/run_start.ts";
-import type { ParsedSpec } from "../client/spec.ts";
-import { slurmSpecSchema } from "../client/spec.ts";
+import { type ParsedSpec, slurmSpecSchema } from "../client/spec.ts";
 
 const hash = z.string().regex(/^[0-9a-f]{32}$/) as unknown as z.ZodType<Hash>;
 

@@ -6,7 +6,7 @@ import { linkQueued, removeQueued, writeQueuedId } from "../../store/claims/queu
 import type { SlurmJob } from "../../store/record.ts";
 import type { SlurmClient } from "../client/client.ts";
 import type { DagNode, DagRun } from "./dag_run.ts";
-import { signalLeadSec } from "../client/signal_lead.ts";
+import { signalLeadSec } from "../client/job_options.ts";
 
 /** A job that was told to end, after its attempt has ended. */
 export interface RequeueOptions {

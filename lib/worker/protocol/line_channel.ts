@@ -1,3 +1,4 @@
+import { concat } from "@std/bytes/concat";
 /** The version of the messages. A process that speaks another one is refused. */
 export const PROTOCOL_VERSION = 1;
 
@@ -46,13 +47,7 @@ export class LineDecoder {
 
   #complete(last: Uint8Array): string {
     if (this.#pieces.length === 0) return this.#text.decode(last);
-    const whole = new Uint8Array(this.#bytes + last.length);
-    let at = 0;
-    for (const piece of this.#pieces) {
-      whole.set(piece, at);
-      at += piece.length;
-    }
-    whole.set(last, at);
+    const whole = concat([...this.#pieces, last]);
     this.#pieces = [];
     this.#bytes = 0;
     return this.#text.decode(whole);

@@ -34,7 +34,7 @@ describe("an attempt of this process", () => {
     assert(reason instanceof Error);
     assertStringIncludes(error.message, `${artifact}`);
     const [end] = await readEnds(runtime.store, runtime.store.paths(artifact));
-    assertEquals([end?.kind, end?.failure], ["failed", "compute"]);
+    assertEquals({ kind: end?.kind, failure: end?.failure }, { kind: "failed", failure: "compute" });
   });
 
   it("create that ends within its time limit leaves no timer behind", async () => {
@@ -60,7 +60,7 @@ describe("an attempt of this process", () => {
     assertEquals(await assertRejects(() => getFrom(runtime, artifact, { signal: abort.signal })), reason);
     assertEquals(signals, 1);
     const [end] = await readEnds(runtime.store, runtime.store.paths(artifact));
-    assertEquals([end?.kind, end?.error], ["preempted", "the user left"]);
+    assertEquals({ kind: end?.kind, error: end?.error }, { kind: "preempted", error: "the user left" });
     assertEquals(await getFrom(runtime, artifact), "there");
   });
 
@@ -72,7 +72,7 @@ describe("an attempt of this process", () => {
       () => getFrom(testRuntime(rig.root), artifact, { signal: AbortSignal.abort() }),
       DOMException,
     );
-    assertEquals([creates, rig.tree()], [0, []]);
+    assertEquals({ creates, tree: rig.tree() }, { creates: 0, tree: [] });
   });
 
   /** Writing fails with a code, for paths that match. */

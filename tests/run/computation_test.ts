@@ -39,7 +39,11 @@ describe("computations of gets", () => {
     await until(() => creates === 1, "it computes");
     await pause(200); // several times maxWaitSec
     go.open();
-    assertEquals([await Promise.all(gets), creates, lines], [[1, 1, 1, 1], 1, []]);
+    assertEquals({ got: await Promise.all(gets), creates, lines }, {
+      got: [1, 1, 1, 1],
+      creates: 1,
+      lines: [],
+    });
   });
 
   it("a claim that this process holds otherwise is waited for longer than maxWaitSec", async () => {
@@ -92,7 +96,7 @@ describe("computations of gets", () => {
     second.abort(new Error("the second left"));
     await assertRejects(() => gets[1]!, Error, "the second left");
     const [end] = await readEnds(runtime.store, runtime.store.paths(artifact));
-    assertEquals([end?.kind, end?.error], ["preempted", "the second left"]);
+    assertEquals({ kind: end?.kind, error: end?.error }, { kind: "preempted", error: "the second left" });
     go.open();
     assertEquals(await getFrom(runtime, artifact), 2);
   });
@@ -158,7 +162,7 @@ describe("computations of gets", () => {
       getFrom(runtime, artifact, forced),
       getFrom(runtime, artifact),
     ];
-    assertEquals([await Promise.all(gets), creates], [[2, 2, 1], 2]);
+    assertEquals({ got: await Promise.all(gets), creates }, { got: [2, 2, 1], creates: 2 });
   });
 
   it("two computations that wait for each other, begun by two calls, are an error that names the way", async () => {

@@ -25,7 +25,8 @@ describe("get()", () => {
     assertStringIncludes(error.message, error.log!);
     assertMatch(textOf(error.log!), /reading rows\n[^]*TypeError: no such column 'x'\n\s+at /);
     const [end] = await readEnds(runtime.store, runtime.store.paths(artifact));
-    assertEquals([end?.kind, end?.failure, end?.attempt], ["failed", "compute", 1]);
+    const { kind, failure, attempt } = end ?? {};
+    assertEquals({ kind, failure, attempt }, { kind: "failed", failure: "compute", attempt: 1 });
     assertStringIncludes(end?.error ?? "", "no such column 'x'");
     assertEquals(await getFrom(runtime, artifact), 2);
     assertEquals(await getFrom(runtime, artifact), 2);

@@ -38,7 +38,7 @@ describe("waiting for a claim", () => {
     assertEquals(await got, 2);
     assert(performance.now() - started >= 600, "not before the lease");
     const [end] = await readEnds(runtime.store, runtime.store.paths(artifact));
-    assertEquals([end?.kind, end?.attempt], ["crashed", 1]);
+    assertEquals({ kind: end?.kind, attempt: end?.attempt }, { kind: "crashed", attempt: 1 });
     assertStringIncludes(end?.error ?? "", "node17");
   });
 

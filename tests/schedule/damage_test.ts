@@ -147,7 +147,8 @@ describe("a run over damaged results", () => {
       const three = threeOf();
       const path = await damaged(testRuntime(rig.root), three.bad, "success record", damage);
       const { state, summary } = await outcome(rig, three);
-      assertEquals([state.status, summary.computed, summary.notRun], ["FAILED", 1, 1]);
+      assertEquals(state.status, "FAILED");
+      assertEquals({ computed: summary.computed, notRun: summary.notRun }, { computed: 1, notRun: 1 });
       assertEquals(summary.failures.map(({ name, attempts }) => [name, attempts]), [[three.bad.name, 0]]);
       for (const text of [state.error!, summary.failures[0]!.error]) {
         assertStringIncludes(text, path);
@@ -166,7 +167,8 @@ describe("a run over damaged results", () => {
       assertEquals(failed.status, "FAILED");
       assertStringIncludes((failed as { error: string }).error, path);
       const { state, summary } = await outcome(rig, three);
-      assertEquals([state.status, summary.computed, summary.failures], ["TODO", 3, []]);
+      assertEquals(state.status, "TODO");
+      assertEquals({ computed: summary.computed, failures: summary.failures }, { computed: 3, failures: [] });
       assertStringIncludes(state.detail!, path);
       assertEquals(await getFrom(testRuntime(rig.root), three.bad), "bad");
     });
@@ -178,7 +180,8 @@ describe("a run over damaged results", () => {
       const three = threeOf();
       await damaged(testRuntime(rig.root), three.bad, "claim", TORN[what]!);
       const { state, summary } = await outcome(rig, three);
-      assertEquals([state.status, summary.computed, summary.failures], ["IN_PROGRESS", 3, []]);
+      assertEquals(state.status, "IN_PROGRESS");
+      assertEquals({ computed: summary.computed, failures: summary.failures }, { computed: 3, failures: [] });
     });
   }
 
@@ -188,7 +191,8 @@ describe("a run over damaged results", () => {
       const three = threeOf();
       await damaged(testRuntime(rig.root), three.bad, "queued job", damage);
       const { state, summary } = await outcome(rig, three);
-      assertEquals([state.status, summary.computed, summary.failures], ["TODO", 3, []]);
+      assertEquals(state.status, "TODO");
+      assertEquals({ computed: summary.computed, failures: summary.failures }, { computed: 3, failures: [] });
     });
   }
 
@@ -203,7 +207,7 @@ describe("a run over damaged results", () => {
       assertEquals(planned.status, "FAILED");
       assertStringIncludes((planned.state as { error: string }).error, path);
       const summary = await run(testRuntime(rig.root), [three.bad, three.above, three.good]);
-      assertEquals([summary.computed, summary.notRun], [1, 1]);
+      assertEquals({ computed: summary.computed, notRun: summary.notRun }, { computed: 1, notRun: 1 });
       assertStringIncludes(summary.failures[0]!.error, "a newer furu made it");
       assertEquals(textOf(path).includes('"schema":2'), true, "it is not touched");
     });
@@ -248,7 +252,7 @@ describe("a run over damaged results", () => {
         const config = { staleAfterSec: 0.2, pollIntervalSec: 0.05 };
         const roots = [three.bad, three.above, three.good];
         const summary = await run(testRuntime(rig.root, { files, config }), roots);
-        assertEquals([summary.computed, summary.notRun], [1, 1]);
+        assertEquals({ computed: summary.computed, notRun: summary.notRun }, { computed: 1, notRun: 1 });
         assertEquals(summary.failures.map(({ name }) => name), [three.bad.name]);
         assertStringIncludes(summary.failures[0]!.error, paths[what]);
         assertEquals((await run(testRuntime(rig.root), [three.above])).failures, []);
@@ -263,7 +267,11 @@ describe("a run over damaged results", () => {
     const waiting = run(testRuntime(rig.root, { config: { pollIntervalSec: 0.02 } }), Object.values(three));
     Deno.writeTextFileSync(path, newer(textOf(path)));
     const summary = await waiting;
-    assertEquals([summary.computed, summary.notRun, summary.failures.length], [1, 1, 1]);
+    assertEquals({ computed: summary.computed, notRun: summary.notRun, failures: summary.failures.length }, {
+      computed: 1,
+      notRun: 1,
+      failures: 1,
+    });
   });
 
   it("without keepGoing a node that cannot be read is the run's first failure, and no error of the run itself", async () => {
@@ -271,7 +279,11 @@ describe("a run over damaged results", () => {
     const three = threeOf();
     await damaged(testRuntime(rig.root), three.bad, "success record", () => "");
     const summary = await run(testRuntime(rig.root), Object.values(three), false);
-    assertEquals([summary.computed, summary.failures.length, summary.notRun], [0, 1, 2]);
+    assertEquals({ computed: summary.computed, failures: summary.failures.length, notRun: summary.notRun }, {
+      computed: 0,
+      failures: 1,
+      notRun: 2,
+    });
   });
 
   it("with recomputeDamaged a run computes damaged dependencies again, before what needs them", async () => {
@@ -280,7 +292,7 @@ describe("a run over damaged results", () => {
     await getFrom(testRuntime(rig.root), bad);
     Deno.truncateSync(testRuntime(rig.root).store.paths(bad).record);
     const summary = await run(testRuntime(rig.root, { config: { recomputeDamaged: true } }), [above]);
-    assertEquals([summary.computed, summary.failures], [2, []]);
+    assertEquals({ computed: summary.computed, failures: summary.failures }, { computed: 2, failures: [] });
     assertEquals(await getFrom(testRuntime(rig.root), bad), "bad");
   });
 

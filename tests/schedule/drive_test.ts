@@ -57,7 +57,8 @@ describe("drive()", () => {
       stops,
       events,
     });
-    assertEquals([summary.computed, summary.notRun, interrupted], [2, 0, false]);
+    const { computed, notRun } = summary;
+    assertEquals({ computed, notRun, interrupted }, { computed: 2, notRun: 0, interrupted: false });
     assertEquals(events, ["run_started", "node_done", "node_done", "run_ended"]);
     assertEquals(stops, ["drain"]);
   });
@@ -66,7 +67,12 @@ describe("drive()", () => {
     let ends = 0;
     const made = await plan([fakeArtifact("a")], new FakeSource());
     const { summary } = await run(made, { start: (artifact, report) => report(failed(artifact, ++ends)) });
-    assertEquals([summary.retries, summary.failures[0]?.attempts, summary.computed], [1, 2, 0]);
+    const { retries, failures, computed } = summary;
+    assertEquals({ retries, attempts: failures[0]?.attempts, computed }, {
+      retries: 1,
+      attempts: 2,
+      computed: 0,
+    });
   });
 
   it("says which artifacts are missing when it cannot go on without a failure", async () => {
@@ -76,7 +82,7 @@ describe("drive()", () => {
     const broken = { roots: made.roots, nodes: new Map(roots), counts: made.counts } as unknown as Plan;
     const { stalled, summary } = await run(broken, { start: () => {} });
     assertMatch(stalled ?? "", /cannot go on.*missing are t\(\w{8}\)/);
-    assertEquals([summary.failures, summary.notRun], [[], 1]);
+    assertEquals({ failures: summary.failures, notRun: summary.notRun }, { failures: [], notRun: 1 });
   });
 
   it("stops the backend when its signal aborts, and ends when all is still", async () => {
@@ -84,7 +90,8 @@ describe("drive()", () => {
     const stops: string[] = [];
     const made = await plan([fakeArtifact("a")], new FakeSource());
     const result = await run(made, { start: () => controller.abort(), stops, signal: controller.signal });
-    assertEquals([result.interrupted, result.summary.notRun], [true, 1]);
+    assertEquals(result.interrupted, true);
+    assertEquals(result.summary.notRun, 1);
     assertEquals(stops, ["stop", "drain"]);
   });
 
@@ -110,7 +117,10 @@ describe("drive()", () => {
       withdraw: (report) => Promise.resolve(report({ type: "withdrawn", hash: artifacts[1]!.hash })),
       stops,
     });
-    assertEquals([summary.failures.length, summary.notRun, stops], [1, 1, ["drain"]]);
+    assertEquals(
+      { failures: summary.failures.length, notRun: summary.notRun, stops },
+      { failures: 1, notRun: 1, stops: ["drain"] },
+    );
   });
 
   it("ends with what the backend says has broken", async () => {

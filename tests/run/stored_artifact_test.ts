@@ -12,7 +12,7 @@ import { describe, it } from "@std/testing/bdd";
 import { z } from "zod";
 import { furuGlobals } from "../../lib/core/globals.ts";
 import { ExecutionError, StoreError } from "../../lib/core/errors.ts";
-import { plan } from "../../lib/plan/graph.ts";
+import { makePlan } from "../../lib/plan/graph.ts";
 import { checkComputable } from "../../lib/schedule/check_run.ts";
 import { storeStatus } from "../../lib/schedule/status_source.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
@@ -194,13 +194,13 @@ describe("artifacts in stored values", () => {
     assertEquals(rig.tree().filter((name) => name.includes(low.hash)), [], "nothing was begun");
     const evaluated = Eval({ model: got.plain });
     assertEquals(evaluated.hash, expected);
-    assertEquals((await plan([evaluated], storeStatus(runtime))).counts, {
+    assertEquals((await makePlan([evaluated], storeStatus(runtime))).counts, {
       done: 1,
       inProgress: 0,
       todo: 1,
       failed: 0,
     });
-    const todo = await plan([Eval({ model: got.low })], storeStatus(runtime));
+    const todo = await makePlan([Eval({ model: got.low })], storeStatus(runtime));
     const { message } = assertThrows(() => checkComputable(todo.nodes.values()), ExecutionError);
     for (const hint of hints) assertStringIncludes(message, hint);
     assertStringIncludes(
@@ -353,7 +353,7 @@ describe("artifacts in stored values", () => {
     });
     const pairs = [Pair({ n: 1, of: foreign }), Pair({ n: 2, of: train })];
     for (const roots of [pairs, pairs.toReversed(), [foreign, train], [train, foreign]]) {
-      const { nodes } = await plan(roots, storeStatus(runtime));
+      const { nodes } = await makePlan(roots, storeStatus(runtime));
       assertEquals(nodes.get(train.hash)!.artifact, train);
       checkComputable(nodes.values());
     }
@@ -473,7 +473,7 @@ describe("artifacts in stored values", () => {
     const [folder] = recordOf(after, made).uses!;
     Deno.removeSync(join(moved, folder!), { recursive: true });
     const state =
-      (await plan([made], { ...storeStatus(after), needsValidation: () => true })).nodes.get(made.hash)!
+      (await makePlan([made], { ...storeStatus(after), needsValidation: () => true })).nodes.get(made.hash)!
         .state;
     assertEquals(state.status, "FAILED");
     assertMatch(

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { RunEvent } from "../../lib/core/event.ts";
-import { type Plan, plan } from "../../lib/plan/graph.ts";
+import { makePlan, type Plan } from "../../lib/plan/graph.ts";
 import type { Backend, BackendEvent } from "../../lib/schedule/backend.ts";
 import { drive, type DriveResult } from "../../lib/schedule/drive.ts";
 import type { Artifact } from "../../lib/task/artifact/artifact.ts";
@@ -51,7 +51,7 @@ const failed = ({ hash }: Artifact, failedEnds: number): BackendEvent => ({
 describe("drive()", () => {
   it("starts what is free, tells of each, and drains the backend in the end", async () => {
     const [stops, events]: [string[], RunEvent["type"][]] = [[], []];
-    const made = await plan([fakeArtifact("top", [fakeArtifact("low")])], new FakeSource());
+    const made = await makePlan([fakeArtifact("top", [fakeArtifact("low")])], new FakeSource());
     const { summary, interrupted } = await run(made, {
       start: (artifact, report) => report(done(artifact)),
       stops,
@@ -65,7 +65,7 @@ describe("drive()", () => {
 
   it("counts attempts by those that failed, and retries by those that were begun again", async () => {
     let ends = 0;
-    const made = await plan([fakeArtifact("a")], new FakeSource());
+    const made = await makePlan([fakeArtifact("a")], new FakeSource());
     const { summary } = await run(made, { start: (artifact, report) => report(failed(artifact, ++ends)) });
     const { retries, failures, computed } = summary;
     assertEquals({ retries, attempts: failures[0]?.attempts, computed }, {
@@ -76,7 +76,7 @@ describe("drive()", () => {
   });
 
   it("says which artifacts are missing when it cannot go on without a failure", async () => {
-    const made = await plan([fakeArtifact("top", [fakeArtifact("low")])], new FakeSource());
+    const made = await makePlan([fakeArtifact("top", [fakeArtifact("low")])], new FakeSource());
     const roots = [...made.nodes].filter(([hash]) => made.roots.includes(hash));
     // A dependency that no node stands for: nothing ever becomes free.
     const broken = { roots: made.roots, nodes: new Map(roots), counts: made.counts } as unknown as Plan;
@@ -88,7 +88,7 @@ describe("drive()", () => {
   it("stops the backend when its signal aborts, and ends when all is still", async () => {
     const controller = new AbortController();
     const stops: string[] = [];
-    const made = await plan([fakeArtifact("a")], new FakeSource());
+    const made = await makePlan([fakeArtifact("a")], new FakeSource());
     const result = await run(made, { start: () => controller.abort(), stops, signal: controller.signal });
     assertEquals(result.interrupted, true);
     assertEquals(result.summary.notRun, 1);
@@ -97,7 +97,7 @@ describe("drive()", () => {
 
   it("kills what runs when something breaks in it", async () => {
     const stops: string[] = [];
-    const made = await plan([fakeArtifact("a")], new FakeSource());
+    const made = await makePlan([fakeArtifact("a")], new FakeSource());
     const broken = run(made, {
       start: () => {
         throw new Error("a bug");
@@ -111,7 +111,7 @@ describe("drive()", () => {
   it("has a backend withdraw what has not begun when a failure stops the run", async () => {
     const artifacts = ["a", "b"].map((label) => fakeArtifact(label));
     const stops: string[] = [];
-    const made = await plan(artifacts, new FakeSource());
+    const made = await makePlan(artifacts, new FakeSource());
     const { summary } = await run(made, {
       start: (artifact, report) => artifact === artifacts[0] && report(failed(artifact, 2)),
       withdraw: (report) => Promise.resolve(report({ type: "withdrawn", hash: artifacts[1]!.hash })),
@@ -126,7 +126,7 @@ describe("drive()", () => {
   it("ends with what the backend says has broken", async () => {
     const stops: string[] = [];
     const artifacts = ["a", "b"].map((label) => fakeArtifact(label));
-    const made = await plan(artifacts, new FakeSource());
+    const made = await makePlan(artifacts, new FakeSource());
     const broken = run(made, {
       start: (artifact, report) => artifact === artifacts[0] && report(failed(artifact, 2)),
       withdraw: (_, broken) => Promise.resolve(broken(new Error("no workers"))),
@@ -137,7 +137,7 @@ describe("drive()", () => {
   });
 
   it("counts the attempts of an earlier driver of the run, too", async () => {
-    const made = await plan([fakeArtifact("a")], new FakeSource());
+    const made = await makePlan([fakeArtifact("a")], new FakeSource());
     const { summary } = await run(made, { start: (artifact, report) => report(failed(artifact, 5)) });
     assertEquals(summary.failures[0]?.attempts, 5);
   });

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { ValidationError } from "../../lib/core/errors.ts";
 import { type Hash, hashText } from "../../lib/core/hash.ts";
-import { type Plan, plan } from "../../lib/plan/graph.ts";
+import { makePlan, type Plan } from "../../lib/plan/graph.ts";
 import { createScheduler } from "../../lib/schedule/scheduler.ts";
 import { fakeArtifact, FakeSource, layeredGraph } from "../plan/fake_graph.ts";
 import { Rig } from "./rig.ts";
@@ -64,7 +64,7 @@ describe("the scheduler", () => {
   });
 
   it("createScheduler() refuses limits and windows that are none", async () => {
-    const made = await plan([fakeArtifact("a", [], { spec: "gpu" })], new FakeSource());
+    const made = await makePlan([fakeArtifact("a", [], { spec: "gpu" })], new FakeSource());
     for (const limit of [0, -1, 1.5, NaN]) {
       assertThrows(
         () => createScheduler(made, { window: 1, retry, limit: () => limit }),
@@ -122,7 +122,7 @@ describe("the scheduler", () => {
   it("forced nodes below stored roots are run, and the roots are not", async () => {
     const data = fakeArtifact("data", [], { name: "data" });
     const roots = ["1", "2"].map((label) => fakeArtifact(label, [data]));
-    const made = await plan(roots, new FakeSource().done(data, ...roots), {
+    const made = await makePlan(roots, new FakeSource().done(data, ...roots), {
       forced: { has: (artifact) => artifact.name === "data", done: () => false },
     });
     const rig = Rig.broken(made, { window: "dfs" });
@@ -132,7 +132,7 @@ describe("the scheduler", () => {
   });
 
   it("a run that cannot go on without any failure is stalled, naming up to three roots", async () => {
-    const made = await plan(["1", "2", "3", "4"].map((label) => fakeArtifact(label)), new FakeSource());
+    const made = await makePlan(["1", "2", "3", "4"].map((label) => fakeArtifact(label)), new FakeSource());
     const nowhere = [hashText("nowhere")];
     const nodes = new Map([...made.nodes].map(([hash, node]) => [hash, { ...node, dependencies: nowhere }]));
     const rig = Rig.broken({ ...made, roots: made.roots, nodes } as Plan);
@@ -145,7 +145,7 @@ describe("the scheduler", () => {
       const each: number[] = [];
       for (const count of [1_000, 4_000]) {
         const { roots, all } = layeredGraph(count);
-        const scheduler = createScheduler(await plan(roots, new FakeSource()), {
+        const scheduler = createScheduler(await makePlan(roots, new FakeSource()), {
           window,
           retry,
           maxRunning: 8,
@@ -174,7 +174,7 @@ describe("the scheduler", () => {
     let last = fakeArtifact("0");
     const first = last;
     for (let i = 1; i < count; i++) last = fakeArtifact(`${i}`, [last]);
-    const chain = await plan([last], new FakeSource());
+    const chain = await makePlan([last], new FakeSource());
     const scheduler = createScheduler(chain, { window: "bfs", retry });
     let actions = scheduler.step({ type: "begin" });
     let done = 0;
@@ -198,7 +198,7 @@ describe("the scheduler", () => {
     assertEquals(end?.type === "finished" && end.notRun.length, count - 1);
 
     const wide = fakeArtifact("wide", Array.from({ length: 150_000 }, (_, i) => fakeArtifact(`below ${i}`)));
-    const many = createScheduler(await plan([wide], new FakeSource()), { window: "bfs", retry });
+    const many = createScheduler(await makePlan([wide], new FakeSource()), { window: "bfs", retry });
     assertEquals(many.step({ type: "begin" }).length, 150_000);
   });
 });

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { ProtocolError } from "../../lib/core/errors.ts";
 import type { Hash } from "../../lib/core/hash.ts";
-import { plan } from "../../lib/plan/graph.ts";
+import { makePlan } from "../../lib/plan/graph.ts";
 import { fakeArtifact, FakeSource } from "../plan/fake_graph.ts";
 import { Rig } from "./rig.ts";
 
@@ -53,7 +53,7 @@ describe("the scheduler, when others compute", () => {
       new FakeSource().set(busy, { status: "IN_PROGRESS", owner: "pid 7" }),
     );
     assertEquals(rig.begin(), ["watch busy of pid 7", "start shared"]);
-    assertEquals(rig.released("busy", await plan([busy], new FakeSource())), ["start leaf"]);
+    assertEquals(rig.released("busy", await makePlan([busy], new FakeSource())), ["start leaf"]);
     assertEquals(rig.done("leaf"), ["node_done leaf"]);
     assertEquals(rig.done("shared"), ["node_done shared", "start busy"]);
     assertEquals(rig.done("busy"), ["node_done busy", "start root"]);
@@ -67,7 +67,7 @@ describe("the scheduler, when others compute", () => {
     const released = async (source: FakeSource) => {
       const rig = await Rig.of([root], { keepGoing: true }, away);
       rig.begin();
-      return { rig, actions: rig.released("busy", await plan([busy], source)) };
+      return { rig, actions: rig.released("busy", await makePlan([busy], source)) };
     };
     assertEquals((await released(new FakeSource().done(busy))).actions, ["node_done busy", "start root"]);
     assertEquals((await released(away)).actions, ["watch busy of pid 7"]);
@@ -90,7 +90,7 @@ describe("the scheduler, when others compute", () => {
     );
     rig.begin();
     rig.failed("bad");
-    assertEquals(rig.released("busy", await plan([busy], new FakeSource())), ["finished"]);
+    assertEquals(rig.released("busy", await makePlan([busy], new FakeSource())), ["finished"]);
     rig.ended(false, ["bad"], ["busy"]);
   });
 

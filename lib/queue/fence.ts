@@ -1,6 +1,7 @@
 import { join } from "@std/path/posix/join";
-import { listOrNothing, removeIfThere, type Store, storeError } from "../store/store.ts";
-import { hasName } from "../store/file_steps.ts";
+import { hasName, moveFile } from "../store/file_steps.ts";
+import { linkJson, readJson } from "../store/json_file.ts";
+import type { Store } from "../store/store.ts";
 import {
   fencedName,
   parseWorkerDir,
@@ -10,10 +11,8 @@ import {
   workerFiles,
 } from "./layout.ts";
 import { folders } from "./queue.ts";
-import { moveFile } from "../store/file_steps.ts";
-import { linkJson, readJson } from "../store/json_file.ts";
-import { removeFolder } from "./worker_dir.ts";
 import { parseTaskName } from "./task_file.ts";
+import { removeFolder } from "./worker_dir.ts";
 import { type WorkerEnd, workerEndSchema, workerRecordSchema } from "./worker_record.ts";
 
 /** A worker, by where its folder is. */

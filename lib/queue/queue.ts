@@ -3,7 +3,7 @@ import type { Hash } from "../core/hash.ts";
 import { checkWord } from "../core/names.ts";
 import { isNotThere } from "../store/file_steps.ts";
 import { writeJson } from "../store/json_file.ts";
-import { listOrNothing, removeIfThere, type Store, storeError } from "../store/store.ts";
+import { removeIfThere, type Store, storeError } from "../store/store.ts";
 import { parseWorkerDir, type QueuePaths, todoDir } from "./layout.ts";
 import { formatTaskName, parseTaskName, type TaskFile, type TaskName } from "./task_file.ts";
 

@@ -3,7 +3,7 @@ import { type Config, configSchema } from "../core/config.ts";
 import { StoreError } from "../core/errors.ts";
 import { type Hash, isHash } from "../core/hash.ts";
 import type { QueuePaths } from "../queue/layout.ts";
-import { parseJson } from "../store/json_file.ts";
+import { parseJson } from "../store/record.ts";
 import { writeJson } from "../store/json_file.ts";
 import type { Window } from "../schedule/check_run.ts";
 import { snapshotRefSchema } from "../snapshot/manifest.ts";

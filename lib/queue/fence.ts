@@ -28,7 +28,7 @@ export interface FencedFolder extends WorkerKey {
   /** Where it is now. */
   readonly dir: string;
   /** How the worker ended, where that can be read. */
-  readonly end?: WorkerEnd;
+  readonly end?: WorkerEnd | undefined;
   /** The names of the tasks in it. */
   readonly files: readonly string[];
 }
@@ -81,7 +81,7 @@ export async function listFenced(store: Store, paths: QueuePaths): Promise<Fence
       }
       const files = (await store.list(dir)).map(({ name }) => name).filter((file) => parseTaskName(file));
       const end = await readEnd(store, paths, id);
-      found.push({ spec, id, dir, ...(end === undefined ? {} : { end }), files });
+      found.push({ spec, id, dir, end, files });
     }
   }
   return found;

@@ -69,7 +69,7 @@ export interface QueuedTask {
   /** The folder that it was seen in. */
   readonly dir: string;
   /** The worker that has it, or had it when it was declared dead. */
-  readonly worker?: string;
+  readonly worker?: string | undefined;
 }
 
 /** The later, the further: what is done was running before. */
@@ -89,7 +89,7 @@ export async function listQueue(store: Store, paths: QueuePaths): Promise<Map<Ha
     for (const { name, isDirectory } of await store.list(dir)) {
       const hash = isDirectory ? undefined : parseTaskName(name)?.hash;
       if (hash === undefined) continue;
-      const seen: QueuedTask = { state, file: name, dir, ...(worker === undefined ? {} : { worker }) };
+      const seen: QueuedTask = { state, file: name, dir, worker };
       const before = found.get(hash);
       if (!before || isFurther(seen, before)) found.set(hash, seen);
     }

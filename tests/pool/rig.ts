@@ -4,10 +4,10 @@ import { z } from "zod";
 import type { Config } from "../../lib/core/config.ts";
 import type { RunEvent } from "../../lib/core/event.ts";
 import type { Hash } from "../../lib/core/hash.ts";
-import { plan } from "../../lib/plan/graph.ts";
+import { makePlan } from "../../lib/plan/graph.ts";
 import { controlPool, type ControlPoolOptions } from "../../lib/pool/controller/control_pool.ts";
 import type { PoolTiming } from "../../lib/pool/controller/pool_context.ts";
-import { poolNodes, type PoolRun, writePoolRun } from "../../lib/remote/pool_run.ts";
+import { poolNodes, type PoolRun, writeRun } from "../../lib/remote/run_record.ts";
 import { remoteArtifacts } from "../../lib/remote/remote_artifact.ts";
 import { takeRole } from "../../lib/pool/role.ts";
 import { enqueue, makeQueue } from "../../lib/queue/queue.ts";
@@ -88,7 +88,7 @@ export class PoolRig implements AsyncDisposable {
   /** Writes the run's folder, as whoever starts a run does. */
   async begin(roots: readonly Artifact[], { force = [], ...options }: RunInit = {}): Promise<void> {
     const runtime = this.process();
-    const found = await plan(roots, storeStatus(runtime));
+    const found = await makePlan(roots, storeStatus(runtime));
     const nodes = poolNodes(roots);
     const reach = (each: Artifact): void => {
       this.artifacts.set(each.hash, each);
@@ -123,7 +123,7 @@ export class PoolRig implements AsyncDisposable {
       nodes,
     };
     await makeQueue(runtime.store, this.paths, [...new Set(nodes.map(({ spec }) => spec))]);
-    await writePoolRun(runtime, this.paths, this.run);
+    await writeRun(runtime, this.paths, this.run);
     this.launcher = new FakeLauncher(this, this.#ending.signal);
   }
 

@@ -1,7 +1,7 @@
 import { errorText } from "../../core/errors.ts";
 import type { EventSink, RunEvent, RunSummary } from "../../core/event.ts";
 import type { Hash } from "../../core/hash.ts";
-import { plan } from "../../plan/graph.ts";
+import { makePlan } from "../../plan/graph.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import { listQueue, makeQueue, refreshQueue } from "../../queue/queue.ts";
 import { askToStop } from "../../queue/requests.ts";
@@ -19,7 +19,7 @@ import { patiently } from "../patience.ts";
 import { PoolBackend } from "./pool_backend.ts";
 import { POOL_TIMING, type PoolContext, type PoolTiming, tell } from "./pool_context.ts";
 import { forcedNodes } from "../../plan/forced.ts";
-import type { PoolRun } from "../../remote/pool_run.ts";
+import type { PoolRun } from "../../remote/run_record.ts";
 import { poolStatus } from "../pool_status.ts";
 import { Role, RoleHandedOver, RoleLostError } from "../role.ts";
 
@@ -132,7 +132,7 @@ class Controller {
     if (role.term > 1) tell(this.#context, "info", takenUp(run.runId, role.term, this.#earlier));
     const source = poolStatus(runtime, run.runId, (hash) => listed.has(hash));
     const planOptions = { ...(forced === undefined ? {} : { forced }) };
-    const todo = await patient(() => plan(run.roots.map(artifactOf), source, planOptions));
+    const todo = await patient(() => makePlan(run.roots.map(artifactOf), source, planOptions));
     let backend: PoolBackend | undefined;
     let leave: (() => void) | undefined;
     let lose: (() => void) | undefined;
@@ -144,7 +144,7 @@ class Controller {
         keepGoing: run.options.keepGoing,
         retry: run.config,
         forced,
-        replan: (artifact) => plan([artifact], source, planOptions),
+        replan: (artifact) => makePlan([artifact], source, planOptions),
         onEvent,
         signal: ending,
         backend: (report, broken) => {

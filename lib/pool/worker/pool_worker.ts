@@ -5,7 +5,7 @@ import type { Computer } from "../../run/computer.ts";
 import type { Claim } from "../../store/claims/claim.ts";
 import type { SlurmJob } from "../../store/record.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
-import type { PoolRun } from "../../remote/pool_run.ts";
+import type { PoolRun } from "../../remote/run_record.ts";
 import { errorText } from "../../core/errors.ts";
 import { enterQueue, type WorkerFolder } from "../../queue/worker_dir.ts";
 import { readStop } from "../../queue/requests.ts";

@@ -15,6 +15,8 @@ export interface Commit {
   attempt: AttemptKey;
   /** The success record as text. */
   text: string;
+  /** The artifact's identity, of which its hash was made: where it is known, it is not hashed again. */
+  identity?: string | undefined;
   /** Whether the attempt's folder belongs to the result. */
   files: boolean;
   /**
@@ -108,7 +110,11 @@ export async function sizesMember(store: Store, dir: string): Promise<string> {
 }
 
 /** By the rules of its readers: one that they refuse would be in the way of every later attempt. */
-async function readBack(store: Store, { paths, text }: Commit, temporary: string): Promise<SuccessRecord> {
+async function readBack(
+  store: Store,
+  { paths, text, identity }: Commit,
+  temporary: string,
+): Promise<SuccessRecord> {
   const written = await store.read(temporary);
   if (written !== text) {
     throw new StoreError(
@@ -116,7 +122,7 @@ async function readBack(store: Store, { paths, text }: Commit, temporary: string
     );
   }
   try {
-    return parseSuccessRecord(written, paths.record, paths);
+    return parseSuccessRecord(written, paths.record, paths, identity);
   } catch (cause) {
     throw new ProtocolError(
       `Cannot store the result of ${

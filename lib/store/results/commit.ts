@@ -1,7 +1,7 @@
+import { join } from "@std/path/posix/join";
 import { errorCode, errorText, ProtocolError, StoreError } from "../../core/errors.ts";
 import { artifactLabel } from "../../core/hash.ts";
 import type { FileInfo } from "../../core/system/files.ts";
-import { join } from "@std/path/posix/join";
 import { readClaim } from "../claims/read_claim.ts";
 import { type ArtifactPaths, type AttemptKey, attemptPaths } from "../layout.ts";
 import { DamagedError, parseSuccessRecord, type SuccessRecord } from "../record.ts";

@@ -42,26 +42,29 @@ function gated(id: string, spec = "default"): Node {
 }
 
 describeOnSlurm("a pool that nobody looks after where jobs cannot submit jobs", (suite) => {
-  suite.it("has all its workers and their standby controllers submitted when it begins, and ends by itself", async () => {
-    await using rig = new PoolRig(suite.cluster);
-    const wide = Array.from({ length: 4 }, (_, i): Node => ({ id: `n${i}`, needs: [gated("first")] }));
-    const roots: Node[] = [{ id: "top", spec: "gpu", needs: wide }];
-    const { runId, said, code: left } = await detach(rig, roots, { nodesSubmit: false });
-    assertEquals(left, 0, said);
-    assertMatch(said, /submitted 3 workers, which go on by themselves/);
-    assertMatch(said, /these are all that there will be, with 2 standby controllers/);
-    await rig.begun("first");
-    await until(() => rig.workers().length === 3, "all of them have begun", DEADLINE_MS);
-    // Those that have nothing to do wait for what comes, far beyond their idle timeout.
-    rig.write("first-go");
-    const { code, output } = await rig.furu(["follow", runId]).ended();
-    assertEquals(code, 0, output);
-    assertMatch(output, /6 computed/);
-    // The standby controllers, which nobody can cancel, leave as soon as they begin.
-    await rig.left();
-    rig.assertWhole(roots);
-    assertEquals(rig.starts().length, 6);
-  });
+  suite.it(
+    "has all its workers and their standby controllers submitted when it begins, and ends by itself",
+    async () => {
+      await using rig = new PoolRig(suite.cluster);
+      const wide = Array.from({ length: 4 }, (_, i): Node => ({ id: `n${i}`, needs: [gated("first")] }));
+      const roots: Node[] = [{ id: "top", spec: "gpu", needs: wide }];
+      const { runId, said, code: left } = await detach(rig, roots, { nodesSubmit: false });
+      assertEquals(left, 0, said);
+      assertMatch(said, /submitted 3 workers, which go on by themselves/);
+      assertMatch(said, /these are all that there will be, with 2 standby jobs/);
+      await rig.begun("first");
+      await until(() => rig.workers().length === 3, "all of them have begun", DEADLINE_MS);
+      // Those that have nothing to do wait for what comes, far beyond their idle timeout.
+      rig.write("first-go");
+      const { code, output } = await rig.furu(["follow", runId]).ended();
+      assertEquals(code, 0, output);
+      assertMatch(output, /6 computed/);
+      // The standby controllers, which nobody can cancel, leave as soon as they begin.
+      await rig.left();
+      rig.assertWhole(roots);
+      assertEquals(rig.starts().length, 6);
+    },
+  );
 
   suite.it("is taken up by one standby controller after the other", async () => {
     await using rig = new PoolRig(suite.cluster);
@@ -71,7 +74,11 @@ describeOnSlurm("a pool that nobody looks after where jobs cannot submit jobs", 
       await rig.begun("first", death);
       const before = new Set(rig.workers().map(({ id }) => id));
       for (const { owner: { pid } } of rig.workers()) if (rig.owns(pid)) Deno.kill(pid, "SIGKILL");
-      await until(() => rig.workers().some(({ id }) => !before.has(id)), `standby ${death} begins`, DEADLINE_MS);
+      await until(
+        () => rig.workers().some(({ id }) => !before.has(id)),
+        `standby ${death} begins`,
+        DEADLINE_MS,
+      );
     }
     rig.write("first-go");
     const { code, output } = await rig.furu(["follow", runId]).ended();

@@ -1,7 +1,7 @@
 import { errorText } from "../../core/errors.ts";
 import type { EventSink, RunEvent, RunSummary } from "../../core/event.ts";
 import type { Hash } from "../../core/hash.ts";
-import { plan } from "../../plan/graph.ts";
+import { makePlan } from "../../plan/graph.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import { listQueue, makeQueue, refreshQueue } from "../../queue/queue.ts";
 import { askToStop } from "../../queue/requests.ts";
@@ -132,7 +132,7 @@ class Controller {
     if (role.term > 1) tell(this.#context, "info", takenUp(run.runId, role.term, this.#earlier));
     const source = poolStatus(runtime, run.runId, (hash) => listed.has(hash));
     const planOptions = { ...(forced === undefined ? {} : { forced }) };
-    const todo = await patient(() => plan(run.roots.map(artifactOf), source, planOptions));
+    const todo = await patient(() => makePlan(run.roots.map(artifactOf), source, planOptions));
     let backend: PoolBackend | undefined;
     let leave: (() => void) | undefined;
     let lose: (() => void) | undefined;
@@ -144,7 +144,7 @@ class Controller {
         keepGoing: run.options.keepGoing,
         retry: run.config,
         forced,
-        replan: (artifact) => plan([artifact], source, planOptions),
+        replan: (artifact) => makePlan([artifact], source, planOptions),
         onEvent,
         signal: ending,
         backend: (report, broken) => {

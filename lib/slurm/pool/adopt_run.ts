@@ -214,8 +214,7 @@ export async function waitForRole(
     await machine.clock.sleep(Math.min(watch.longestPauseMs, PAUSE_MS), signal);
     const taken = await takeRole(runtime, paths, options);
     if (taken !== "held") return taken;
-    const now = await readBeat(machine, paths.role.claim);
-    if (now?.seen !== beat.seen) return "held";
+    if (watch.beatAt !== undefined) return "held";
   }
 }
 

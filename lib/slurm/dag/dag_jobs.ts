@@ -6,7 +6,8 @@ import type { Machine } from "../../core/system/machine.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import type { DagRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
-import { readJson, RECORD_SCHEMA, writeJson } from "../../store/json_file.ts";
+import { readJson, writeJson } from "../../store/json_file.ts";
+import { RECORD_SCHEMA } from "../../store/record.ts";
 import type { JobRef, JobWatch } from "../jobs/job_watch.ts";
 import type { FoundRun } from "../run/find_run.ts";
 

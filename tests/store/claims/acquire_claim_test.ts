@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { systemFiles } from "../../lib/core/system/system_files.ts";
-import { acquireClaim, settleClaim } from "../../lib/store/claims/acquire_claim.ts";
-import { readEnds } from "../../lib/store/results/ends.ts";
-import { osError } from "../rig.ts";
-import { StoreRig } from "./rig.ts";
+import { systemFiles } from "../../../lib/core/system/system_files.ts";
+import { acquireClaim, settleClaim } from "../../../lib/store/claims/acquire_claim.ts";
+import { readEnds } from "../../../lib/store/results/ends.ts";
+import { osError } from "../../rig.ts";
+import { StoreRig } from "../rig.ts";
 
 const OPTIONS = { backend: "get" };
 

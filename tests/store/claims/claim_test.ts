@@ -1,12 +1,14 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { dirname } from "@std/path/dirname";
-import { StoreError } from "../../lib/core/errors.ts";
-import { systemFiles } from "../../lib/core/system/system_files.ts";
-import { tryClaim } from "../../lib/store/claims/claim.ts";
-import { readClaim } from "../../lib/store/claims/read_claim.ts";
-import { removeClaim } from "../../lib/store/claims/remove_claim.ts";
-import { osError, textOf } from "../rig.ts";
-import { StoreRig } from "./rig.ts";
+import { StoreError } from "../../../lib/core/errors.ts";
+import type { Owner } from "../../../lib/core/system/machine.ts";
+import { systemFiles } from "../../../lib/core/system/system_files.ts";
+import { tryClaim } from "../../../lib/store/claims/claim.ts";
+import { readClaim } from "../../../lib/store/claims/read_claim.ts";
+import { removeClaim } from "../../../lib/store/claims/remove_claim.ts";
+import { privateName } from "../../../lib/store/layout.ts";
+import { osError, testMachine, textOf } from "../../rig.ts";
+import { StoreRig } from "../rig.ts";
 
 Deno.test("tryClaim() writes who claims, when, and for how long", async () => {
   await using rig = new StoreRig();
@@ -173,4 +175,38 @@ Deno.test("claims and folders are group-writable where the store is, and only th
     }
     assert(rig.names().length === 1);
   }
+});
+
+const machine = testMachine();
+const dead: Owner = { ...machine.self, pid: 999_999_999 };
+
+function leave(rig: StoreRig, owner: Owner, kind: "tmp" | "trash"): string {
+  Deno.mkdirSync(rig.paths.home, { recursive: true });
+  const path = privateName(rig.paths.home, kind, { ...machine, self: owner });
+  Deno.writeTextFileSync(path, "");
+  return path.split("/").at(-1)!;
+}
+
+Deno.test("the next claimant removes what dead processes of this host left under private names, and nothing else", async () => {
+  await using rig = new StoreRig();
+  leave(rig, dead, "tmp");
+  leave(rig, dead, "trash");
+  const kept = [
+    leave(rig, machine.self, "tmp"),
+    leave(rig, { ...dead, host: "elsewhere" }, "trash"),
+    leave(rig, { ...machine.self, pid: 1, start: "0" }, "tmp"),
+  ];
+  const reused = kept.pop(); // process 1 lives, but it is not the one that started then
+  await rig.claim();
+  assertEquals(rig.names(), [...kept, "running.json"].sort());
+  assertEquals(rig.names().includes(reused!), false);
+});
+
+Deno.test("litter that cannot be removed is no reason not to claim", async () => {
+  await using rig = new StoreRig();
+  const name = leave(rig, dead, "tmp");
+  const remove = (path: string) =>
+    path.endsWith(name) ? Promise.reject(osError("EACCES")) : Promise.resolve(Deno.removeSync(path));
+  const claim = await rig.claim(rig.store({ files: { remove } }));
+  assertEquals(claim.attempt.n, 1);
 });

@@ -2,8 +2,8 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { toFileUrl } from "@std/path/to-file-url";
 import { describe, it } from "@std/testing/bdd";
 import { createHash } from "node:crypto";
-import { digest } from "../../lib/core/json/digest.ts";
-import { FuruError } from "../../lib/core/errors.ts";
+import { digest } from "../../../lib/core/json/digest.ts";
+import { FuruError } from "../../../lib/core/errors.ts";
 
 describe("digest()", () => {
   it("is the SHA-256 of a file larger than what is read at once, by path or URL", async () => {

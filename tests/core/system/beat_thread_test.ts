@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
-import { BeatThread } from "../../lib/core/system/beat_thread.ts";
-import { exists, Rig, until } from "../rig.ts";
+import { BeatThread } from "../../../lib/core/system/beat_thread.ts";
+import { exists, Rig, until } from "../../rig.ts";
 
 /** A claim as it is when its beating begins: one file with a private name and its own. */
 function claimed(rig: Rig, name: string): { path: string; claim: string; mtime: () => number } {

@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { Clock } from "../../lib/core/system/clock.ts";
-import { systemFiles } from "../../lib/core/system/system_files.ts";
-import { systemMachine } from "../../lib/core/system/system_machine.ts";
-import { ClaimWatch, describeOwner } from "../../lib/store/claims/liveness.ts";
-import { osError } from "../rig.ts";
-import { StoreRig } from "./rig.ts";
+import type { Clock } from "../../../lib/core/system/clock.ts";
+import { systemFiles } from "../../../lib/core/system/system_files.ts";
+import { systemMachine } from "../../../lib/core/system/system_machine.ts";
+import { ClaimWatch, describeOwner } from "../../../lib/store/claims/liveness.ts";
+import { osError } from "../../rig.ts";
+import { StoreRig } from "../rig.ts";
 
 /** A clock that goes on when it is told. */
 class HandClock implements Clock {

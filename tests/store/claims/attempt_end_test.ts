@@ -5,12 +5,12 @@ import {
   endAttempt,
   releaseClaim,
   removeEndedClaim,
-} from "../../lib/store/claims/attempt_end.ts";
-import { newestCheckpoint, readEnds } from "../../lib/store/results/ends.ts";
-import { tryClaim } from "../../lib/store/claims/claim.ts";
-import { readClaim } from "../../lib/store/claims/read_claim.ts";
-import { osError } from "../rig.ts";
-import { StoreRig } from "./rig.ts";
+} from "../../../lib/store/claims/attempt_end.ts";
+import { newestCheckpoint, readEnds } from "../../../lib/store/results/ends.ts";
+import { tryClaim } from "../../../lib/store/claims/claim.ts";
+import { readClaim } from "../../../lib/store/claims/read_claim.ts";
+import { osError } from "../../rig.ts";
+import { StoreRig } from "../rig.ts";
 
 const FAILED = { kind: "failed", failure: "compute", error: "Error: no such column", stack: "at x" } as const;
 

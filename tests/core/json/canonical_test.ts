@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import fc from "fast-check";
-import { canonicalizeJson, canonicalJson, fromCanonical } from "../../lib/core/json/canonical.ts";
-import { ValidationError } from "../../lib/core/errors.ts";
-import { data, FakeArtifact, fakeReference, reversed, same } from "./data.ts";
+import { canonicalizeJson, canonicalJson, fromCanonical } from "../../../lib/core/json/canonical.ts";
+import { ValidationError } from "../../../lib/core/errors.ts";
+import { data, FakeArtifact, fakeReference, reversed, same } from "../data.ts";
 
 const options = { artifactReference: fakeReference };
 const artifact = (name: string, hash: string) => new FakeArtifact(name, hash);

@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import fc from "fast-check";
-import { StoreError, ValidationError } from "../../lib/core/errors.ts";
-import type { Hash } from "../../lib/core/hash.ts";
-import { artifactPaths } from "../../lib/store/layout.ts";
-import type { ValuePlaces } from "../../lib/store/results/value_path.ts";
-import { decodeValue, type EncodedValue, encodeValue } from "../../lib/store/results/value.ts";
-import { data, FakeArtifact, fakeReference, same } from "../core/data.ts";
+import { StoreError, ValidationError } from "../../../lib/core/errors.ts";
+import type { Hash } from "../../../lib/core/hash.ts";
+import { artifactPaths } from "../../../lib/store/layout.ts";
+import type { ValuePlaces } from "../../../lib/store/results/value_path.ts";
+import { decodeValue, type EncodedValue, encodeValue } from "../../../lib/store/results/value.ts";
+import { data, FakeArtifact, fakeReference, same } from "../../core/data.ts";
 
 const root = "/store";
 const paths = artifactPaths(root, { name: "toy/Train", hash: "a".repeat(32) as Hash });

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { crc32 } from "../../lib/core/json/crc32.ts";
+import { crc32 } from "../../../lib/core/json/crc32.ts";
 
 Deno.test("crc32() gives the published values", () => {
   assertEquals(crc32(""), "00000000");

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { systemMachine } from "../../lib/core/system/system_machine.ts";
+import { systemMachine } from "../../../lib/core/system/system_machine.ts";
 
 const linux = Deno.build.os === "linux";
 

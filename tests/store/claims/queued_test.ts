@@ -1,12 +1,12 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { linkQueued, readQueued, removeQueued, writeQueuedId } from "../../lib/store/claims/queued.ts";
-import { storeStatus } from "../../lib/schedule/status_source.ts";
-import { osError, testMachine, testRuntime } from "../rig.ts";
-import { makeArtifact } from "../../lib/task/artifact/make.ts";
-import { defineTask } from "../../lib/task/define.ts";
+import { linkQueued, readQueued, removeQueued, writeQueuedId } from "../../../lib/store/claims/queued.ts";
+import { storeStatus } from "../../../lib/schedule/status_source.ts";
+import { osError, testMachine, testRuntime } from "../../rig.ts";
+import { makeArtifact } from "../../../lib/task/artifact/make.ts";
+import { defineTask } from "../../../lib/task/define.ts";
 import { z } from "zod";
-import { StoreRig } from "./rig.ts";
+import { StoreRig } from "../rig.ts";
 
 const first = { name: "furu-01234567-a", run: "run-1" };
 const second = { name: "furu-01234567-b", run: "run-2" };

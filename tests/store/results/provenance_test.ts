@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl } from "@std/path/from-file-url";
-import { FURU_VERSION } from "../../lib/core/version.ts";
-import { systemMachine } from "../../lib/core/system/system_machine.ts";
-import { Provenance } from "../../lib/store/results/provenance.ts";
-import { job } from "../e2e/job.ts";
-import { exists, Rig, textOf, until } from "../rig.ts";
+import { FURU_VERSION } from "../../../lib/core/version.ts";
+import { systemMachine } from "../../../lib/core/system/system_machine.ts";
+import { Provenance } from "../../../lib/store/results/provenance.ts";
+import { job } from "../../e2e/job.ts";
+import { exists, Rig, textOf, until } from "../../rig.ts";
 
 Deno.test("provenance says with what, where, by whom and how a result was made", async () => {
   const { self } = systemMachine();
@@ -31,7 +31,7 @@ Deno.test("what git said to another process of the run is not asked again", asyn
   assertEquals(await new Provenance("ignore", self, { git }).git(), undefined);
 });
 
-const fixture = new URL("./fixtures/git_state.ts", import.meta.url);
+const fixture = new URL("../fixtures/git_state.ts", import.meta.url);
 
 /** What git tells a pipeline in a folder, with that environment, wherever it is started. */
 async function gitState(
@@ -49,7 +49,7 @@ async function gitState(
       "-A",
       "--quiet",
       "--config",
-      fromFileUrl(new URL("../../deno.json", import.meta.url)),
+      fromFileUrl(new URL("../../../deno.json", import.meta.url)),
       script,
     ],
     cwd,

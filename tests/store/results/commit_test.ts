@@ -1,13 +1,13 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import type { Hash } from "../../lib/core/hash.ts";
-import { hashText } from "../../lib/core/hash.ts";
-import { StoreError } from "../../lib/core/errors.ts";
-import { systemFiles } from "../../lib/core/system/system_files.ts";
-import type { Claim } from "../../lib/store/claims/claim.ts";
-import { type Commit, commitRecord, readRecord, UNREADABLE } from "../../lib/store/results/commit.ts";
-import { parseAttemptName } from "../../lib/store/layout.ts";
-import { osError, textOf } from "../rig.ts";
-import { StoreRig } from "./rig.ts";
+import type { Hash } from "../../../lib/core/hash.ts";
+import { hashText } from "../../../lib/core/hash.ts";
+import { StoreError } from "../../../lib/core/errors.ts";
+import { systemFiles } from "../../../lib/core/system/system_files.ts";
+import type { Claim } from "../../../lib/store/claims/claim.ts";
+import { type Commit, commitRecord, readRecord, UNREADABLE } from "../../../lib/store/results/commit.ts";
+import { parseAttemptName } from "../../../lib/store/layout.ts";
+import { osError, textOf } from "../../rig.ts";
+import { StoreRig } from "../rig.ts";
 
 const IDENTITY = '{"params":{},"scheme":1,"task":"test/Task"}';
 

@@ -125,7 +125,7 @@ export class OwnerFinder {
     const { runtime: { store }, run, watch, signal } = this.#context;
     const paths = store.paths(node);
     const { runId, cluster } = run;
-    const job = { name: node.jobName, run: runId, ...(cluster === undefined ? {} : { cluster }) };
+    const job = { name: node.jobName, run: runId, cluster };
     if (await linkQueued(store, paths, job) === "ours") {
       // Between the look at the claim and this link, a job that was queued may have begun (it claims first,
       // and removes queued.json then), and may even have computed the node.

@@ -53,7 +53,7 @@ export async function requeueJob(
     return false;
   }
   const { name, cluster } = slurm;
-  await linkQueued(store, paths, { name, run: run.runId, ...(cluster === undefined ? {} : { cluster }) });
+  await linkQueued(store, paths, { name, run: run.runId, cluster });
   await writeQueuedId(store, paths, slurm);
   // A job that Slurm itself preempted is in the queue again already.
   if (state.pending) return true;

@@ -100,7 +100,7 @@ export async function prepareRun(
   const force = options.force ?? config.alwaysRerun;
   const forced = forcedByUser(runtime.store, force, runId);
   const source = storeStatus(runtime, { isOver: (queued) => isOver(watch, queued, signal) });
-  const planned = await makePlan(given, source, { signal, ...(forced === undefined ? {} : { forced }) });
+  const planned = await makePlan(given, source, { signal, forced });
   checkComputable(planned.nodes.values());
   checkImportable(planned.nodes.values(), entry);
   const { own, missing, artifacts } = options.mode === "dag"

@@ -51,7 +51,7 @@ export interface QueuedJob extends z.output<typeof queuedRecord> {
 export async function linkQueued(
   store: Store,
   paths: ArtifactPaths,
-  job: { name: string; run: string; cluster?: string },
+  job: { name: string; run: string; cluster?: string | undefined },
 ): Promise<"ours" | "held"> {
   const { machine } = store;
   const record: z.output<typeof queuedRecord> = {
@@ -87,7 +87,7 @@ export async function linkQueued(
 export async function writeQueuedId(
   store: Store,
   paths: ArtifactPaths,
-  job: { name: string; jobId: string; cluster?: string },
+  job: { name: string; jobId: string; cluster?: string | undefined },
 ): Promise<void> {
   const { queued, id } = filesOf(paths);
   const { name, jobId, cluster } = job;

@@ -193,7 +193,7 @@ describe("findJobs()", () => {
     await using rig = new SubmitRig();
     const { leaf, root, jobs, opened, seen: { watch } } = await submitted(rig);
     opened.runtime.machine.isGone = () => true;
-    answer(rig, { 100: "RUNNING", 101: "PENDING" }, false);
+    answer(rig, { 100: "RUNNING", 101: "PENDING" }, true);
     const found = await findJobs(opened, watch);
     assertEquals(found.get(leaf.hash), jobs.get(leaf.hash));
     assertEquals(found.get(root.hash), jobs.get(root.hash));

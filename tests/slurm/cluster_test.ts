@@ -2,8 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { join } from "@std/path/join";
 import { systemClock } from "../../lib/core/system/clock.ts";
 import { SlurmError } from "../../lib/core/errors.ts";
-import { checkPartitions } from "../../lib/slurm/run/check_partitions.ts";
-import { checkSpecs } from "../../lib/slurm/run/check_specs.ts";
+import { checkPartitions, checkSpecs } from "../../lib/slurm/run/check_specs.ts";
 import { SlurmClient } from "../../lib/slurm/client/client.ts";
 import { jobOptions, type JobPlan } from "../../lib/slurm/client/job_options.ts";
 import type { JobState } from "../../lib/slurm/client/job_state.ts";

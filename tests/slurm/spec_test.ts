@@ -1,8 +1,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { ConfigError, SlurmError, ValidationError } from "../../lib/core/errors.ts";
-import { checkPartitions } from "../../lib/slurm/run/check_partitions.ts";
-import { checkSpecs } from "../../lib/slurm/run/check_specs.ts";
+import { checkPartitions, checkSpecs } from "../../lib/slurm/run/check_specs.ts";
 import { jobOptions, signalLeadSec } from "../../lib/slurm/client/job_options.ts";
 import { logPath, logPattern } from "../../lib/slurm/client/job_log.ts";
 import { heapMbOf, type ParsedSpec, sbatchOptions } from "../../lib/slurm/client/spec.ts";

@@ -19,7 +19,7 @@ import { patiently } from "../patience.ts";
 import { PoolBackend } from "./pool_backend.ts";
 import { POOL_TIMING, type PoolContext, type PoolTiming, tell } from "./pool_context.ts";
 import { forcedNodes } from "../../plan/forced.ts";
-import type { PoolRun } from "../../remote/pool_run.ts";
+import type { PoolRun } from "../../remote/run_record.ts";
 import { poolStatus } from "../pool_status.ts";
 import { Role, RoleHandedOver, RoleLostError } from "../role.ts";
 

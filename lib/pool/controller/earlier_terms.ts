@@ -2,7 +2,7 @@ import type { RunSummary } from "../../core/event.ts";
 import type { Hash } from "../../core/hash.ts";
 import type { QueuedTask, QueueState } from "../../queue/queue.ts";
 import { parseTaskName } from "../../queue/task_file.ts";
-import type { PoolRun } from "../../remote/pool_run.ts";
+import type { PoolRun } from "../../remote/run_record.ts";
 import { endsOf } from "./task_book.ts";
 
 /** What earlier controllers of a run have left, as its queue tells. */

@@ -5,7 +5,7 @@ import type { QueuePaths } from "../../queue/layout.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
 import type { WorkerLauncher } from "../launcher.ts";
-import type { PoolRun } from "../../remote/pool_run.ts";
+import type { PoolRun } from "../../remote/run_record.ts";
 import type { Role } from "../role.ts";
 
 /** How long the controller waits for what, in milliseconds. */

@@ -3,7 +3,7 @@ import type { BackendEvent } from "../../schedule/backend.ts";
 import type { Lane } from "./lane.ts";
 import type { NodeHealth } from "./node_health.ts";
 import type { PoolContext } from "./pool_context.ts";
-import type { PoolNode } from "../../remote/pool_run.ts";
+import type { PoolNode } from "../../remote/run_record.ts";
 import type { TaskBook } from "./task_book.ts";
 
 /** What the parts of a {@link PoolBackend} share, and what changes while the run goes on. */

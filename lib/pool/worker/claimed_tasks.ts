@@ -11,7 +11,7 @@ import type { Artifact } from "../../task/artifact/artifact.ts";
 import { patiently } from "../patience.ts";
 import { forcedNodes } from "../../plan/forced.ts";
 import type { EventSink } from "../../core/event.ts";
-import type { PoolRun } from "../../remote/pool_run.ts";
+import type { PoolRun } from "../../remote/run_record.ts";
 import type { Computer } from "../../run/computer.ts";
 import type { SlurmJob } from "../../store/record.ts";
 import type { AttemptNow } from "../worker_now.ts";

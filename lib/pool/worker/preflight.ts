@@ -7,7 +7,7 @@ import { newWorkerId } from "../../queue/worker_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import type { SlurmJob } from "../../store/record.ts";
 import { codeFault } from "../../remote/code_fault.ts";
-import type { PoolRun } from "../../remote/pool_run.ts";
+import type { PoolRun } from "../../remote/run_record.ts";
 import { type Unfit, writeUnfit } from "../unfit_file.ts";
 
 /** The worker to be, for {@link preflight}. */

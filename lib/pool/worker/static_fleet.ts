@@ -1,5 +1,5 @@
 import { isForced } from "../../plan/forced.ts";
-import type { PoolRun } from "../../remote/pool_run.ts";
+import type { PoolRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 
 /**

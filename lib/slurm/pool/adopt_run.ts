@@ -4,7 +4,7 @@ import type { Hash } from "../../core/hash.ts";
 import { FURU_VERSION } from "../../core/version.ts";
 import { codeFault } from "../../remote/code_fault.ts";
 import { readEnded } from "../../pool/ended.ts";
-import { type PoolRun, readPoolRun } from "../../remote/pool_run.ts";
+import { type PoolRun, readRun } from "../../remote/run_record.ts";
 import { type QueuePaths, queuePaths } from "../../queue/layout.ts";
 import { readStop } from "../../queue/requests.ts";
 import type { Runtime } from "../../run/runtime.ts";
@@ -93,8 +93,8 @@ export async function* adoptableRuns(
     try {
       const paths = queuePaths(store.root, runId);
       if (await readEnded(store, paths)) continue;
-      const run = await readIfPool(runtime, paths);
-      if (!run || !agrees(run, wanted) || await readStop(store, paths)) continue;
+      const run = await readRun(runtime, paths);
+      if (run.mode !== "pool" || !agrees(run, wanted) || await readStop(store, paths)) continue;
       const { start, code } = wanted;
       if (start !== undefined && code !== "any" && !isSameStart(start, run.start)) {
         runtime.logger.info(
@@ -112,12 +112,6 @@ export async function* adoptableRuns(
 /** A run that cannot be read is no reason not to begin another one. */
 function sayWhyNot({ logger }: Runtime, runId: string, error: unknown): void {
   logger.debug(`Cannot look whether run ${runId} can be taken up: ${errorText(error)}`);
-}
-
-async function readIfPool(runtime: Runtime, paths: QueuePaths): Promise<PoolRun | undefined> {
-  const text = await runtime.store.read(paths.record);
-  if (text === undefined || JSON.parse(text).mode !== "pool") return undefined;
-  return await readPoolRun(runtime, paths);
 }
 
 function agrees(run: PoolRun, wanted: AdoptOptions): boolean {

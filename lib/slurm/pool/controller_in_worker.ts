@@ -3,7 +3,7 @@ import type { RunLog } from "../../core/run_log.ts";
 import type { EventSink } from "../../core/event.ts";
 import { controlPool } from "../../pool/controller/control_pool.ts";
 import { readEnded } from "../../pool/ended.ts";
-import type { PoolRun } from "../../remote/pool_run.ts";
+import type { PoolRun } from "../../remote/run_record.ts";
 import { remoteArtifacts } from "../../remote/remote_artifact.ts";
 import { RoleLostError } from "../../pool/role.ts";
 import { isStaticFleet } from "../../pool/worker/static_fleet.ts";
@@ -12,7 +12,7 @@ import type { Runtime } from "../../run/runtime.ts";
 import type { Claim } from "../../store/claims/claim.ts";
 import type { SlurmJob } from "../../store/record.ts";
 import type { SlurmClient } from "../client/client.ts";
-import { runSpecs } from "../run/run_specs.ts";
+import { runSpecs } from "../run/check_specs.ts";
 import { SbatchLauncher } from "./sbatch_launcher.ts";
 
 /** A worker's process that may control its run. */

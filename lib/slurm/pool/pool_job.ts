@@ -5,7 +5,7 @@ import { UsageError } from "../../core/errors.ts";
 import { runLog } from "../../core/run_log.ts";
 import type { EventSink } from "../../core/event.ts";
 import { didYouMean } from "../../core/nearest.ts";
-import { type PoolRun, readPoolRun } from "../../remote/pool_run.ts";
+import { type PoolRun, readRun } from "../../remote/run_record.ts";
 import { runPoolWorker } from "../../pool/worker/pool_worker.ts";
 import { preflight } from "../../pool/worker/preflight.ts";
 import { unfitNodes } from "../../pool/unfit_file.ts";
@@ -24,7 +24,7 @@ import type { ControllingWorker } from "./controller_in_worker.ts";
 import { endOfJob, ownSlurmJob } from "../client/own_job.ts";
 import { JobWatch } from "../jobs/job_watch.ts";
 import { jobHints } from "../jobs/slurm_hints.ts";
-import { isNearlyUp } from "../run/job_requeue.ts";
+import { isNearlyUp } from "../run/is_nearly_up.ts";
 import { JobSignals } from "../jobs/job_signals.ts";
 import { heapMbOf, type SlurmSpec } from "../client/spec.ts";
 import { systemClient } from "../client/client.ts";
@@ -150,7 +150,7 @@ async function openPoolRun(given: string): Promise<{ paths: QueuePaths; run: Poo
     throw new UsageError(`Cannot work for ${given} as it is no folder of a run (runs/<run id> of a store)`);
   }
   const paths = queuePaths(root, basename(dir));
-  return { paths, run: await readPoolRun({ store }, paths) };
+  return { paths, run: await readRun({ store }, paths, "pool") };
 }
 
 /** The store may be mounted elsewhere on this machine: where the run's folder is, it is. */

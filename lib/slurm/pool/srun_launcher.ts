@@ -1,6 +1,6 @@
 import { join } from "@std/path/posix/join";
 import { SlurmError } from "../../core/errors.ts";
-import type { PoolRun } from "../../remote/pool_run.ts";
+import type { PoolRun } from "../../remote/run_record.ts";
 import type { WorkerJob, WorkerJobState, WorkerLauncher, WorkerRequest } from "../../pool/launcher.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import type { Runtime } from "../../run/runtime.ts";

@@ -4,7 +4,7 @@ import type { RunLog } from "../../core/run_log.ts";
 import { isSameProcess } from "../../core/system/machine.ts";
 import { isLoss, type WorkerJob, type WorkerJobState } from "../../pool/launcher.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
-import type { PoolRun } from "../../remote/pool_run.ts";
+import type { PoolRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { cancelJobs, type SlurmClient } from "../client/client.ts";
 import { logPath } from "../client/job_log.ts";

@@ -2,7 +2,7 @@ import type { RunLog } from "../../core/run_log.ts";
 import type { Clock } from "../../core/system/clock.ts";
 import type { WorkerRequest } from "../../pool/launcher.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
-import type { PoolRun } from "../../remote/pool_run.ts";
+import type { PoolRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { RECORD_SCHEMA } from "../../store/record.ts";
 import type { SlurmClient } from "../client/client.ts";

@@ -5,8 +5,8 @@ import type { QueuePaths } from "../queue/layout.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { listOrNothing, storeError } from "../store/store.ts";
 import { readEnded, type RunEnded } from "./ended.ts";
-import { listingPause } from "./listing_pause.ts";
-import { watchRole } from "./role.ts";
+import { listingPause } from "./pacing.ts";
+import { watchLeadership } from "./leadership.ts";
 
 /** How a run is followed. */
 export interface FollowPoolOptions {
@@ -39,7 +39,7 @@ export async function followPool(
 ): Promise<RunEnded> {
   const { machine: { clock }, store, config } = runtime;
   const reader = new EventReader(runtime, paths, options.onEvent);
-  const role = watchRole(runtime, paths);
+  const role = watchLeadership(runtime, paths);
   let newsAt = clock.monotonic();
   let lookedAt = newsAt;
   for (;;) {

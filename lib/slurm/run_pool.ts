@@ -4,7 +4,7 @@ import { environmentVariables } from "../core/environment.ts";
 import { controlPool } from "../pool/controller/control_pool.ts";
 import { type PoolRun, writePoolRun } from "../remote/pool_run.ts";
 import { remoteArtifacts } from "../remote/remote_artifact.ts";
-import { RoleLostError, takeRole } from "../pool/role.ts";
+import { acquireLeadership, LeadershipLostError } from "../pool/leadership.ts";
 import { makeQueue } from "../queue/make_queue.ts";
 import { queuePaths } from "../queue/layout.ts";
 import type { Runtime } from "../run/runtime.ts";
@@ -116,7 +116,7 @@ async function openPool(
   await makeQueue(store, paths, [...new Set(run.nodes.map(({ spec }) => spec))]);
   await writePayloads(runtime, paths.run, artifacts, (url) => snapshotUrl(store.root, run.code, url));
   // Before the run can be seen: nobody else is to take it up.
-  const claim = await takeRole(runtime, paths, { runId: run.runId, ...job });
+  const claim = await acquireLeadership(runtime, paths, { runId: run.runId, ...job });
   if (typeof claim === "string") throw new Error(`Run ${run.runId} was begun twice`);
   try {
     await writePoolRun(runtime, paths, run);
@@ -153,7 +153,7 @@ async function control(runtime: Runtime, pool: OpenPool, context: RunPoolContext
     if (result) return poolOutcome(run.runId, result, { keepGoing });
   } catch (error) {
     signal.throwIfAborted();
-    if (!(error instanceof RoleLostError)) throw error;
+    if (!(error instanceof LeadershipLostError)) throw error;
     reporter.print(`${errorText(error)}; it is followed from here on`);
   } finally {
     await launcher.close().catch((error) => reporter.print(`warning: ${errorText(error)}`));

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { earlierTerms, wholeSummary } from "../../lib/pool/controller/earlier_terms.ts";
+import { earlierTerms, wholeSummary } from "../../lib/pool/controller/resumed_progress.ts";
 import type { Hash } from "../../lib/core/hash.ts";
 import type { QueuedTask, QueueState } from "../../lib/queue/list_queue.ts";
 

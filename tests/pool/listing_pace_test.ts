@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { ListingPace } from "../../lib/pool/worker/listing_pace.ts";
-import { listingPause } from "../../lib/pool/listing_pause.ts";
+import { listingPause } from "../../lib/pool/pacing.ts";
 
 /** A pace by a clock that only the test moves on. */
 function scene(pollIntervalSec: number): { pace: ListingPace; pass: (ms: number) => void } {

@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import type { Hash } from "../../lib/core/hash.ts";
-import { PoolBackend } from "../../lib/pool/controller/pool_backend.ts";
+import { PoolBackend } from "../../lib/pool/controller/controller.ts";
 import { remoteArtifacts } from "../../lib/remote/remote_artifact.ts";
-import { Role } from "../../lib/pool/role.ts";
+import { Leadership } from "../../lib/pool/leadership.ts";
 import { listQueue } from "../../lib/queue/list_queue.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
 import type { BackendEvent } from "../../lib/schedule/backend.ts";
@@ -25,7 +25,7 @@ async function poolBackend(
     runtime,
     paths: pool.paths,
     run: pool.run,
-    role: new Role(runtime, await pool.role(runtime)),
+    role: new Leadership(runtime, await pool.role(runtime)),
     launcher: pool.launcher,
     artifactOf: remoteArtifacts(pool.run),
     forced: undefined,

@@ -4,7 +4,7 @@ import { dirname } from "@std/path/dirname";
 import { join } from "@std/path/join";
 import type { Heartbeat, HeartbeatOptions } from "../../lib/core/system/machine.ts";
 import { readEnded } from "../../lib/pool/ended.ts";
-import { Role, RoleLostError, takeRole } from "../../lib/pool/role.ts";
+import { acquireLeadership, Leadership, LeadershipLostError } from "../../lib/pool/leadership.ts";
 import { askToStop } from "../../lib/queue/stop_request.ts";
 import { endAttempt } from "../../lib/store/claims/attempt_end.ts";
 import { tryClaim } from "../../lib/store/claims/claim.ts";
@@ -26,32 +26,32 @@ function gated(): { wait: () => Promise<number>; open: () => void; starts: numbe
   return gate;
 }
 
-describe("takeRole()", () => {
+describe("acquireLeadership()", () => {
   it("gives the role to one process, and to the next when that one is gone", async () => {
     await using rig = new PoolRig();
     await rig.begin([artifact(() => 1)]);
     const [first, second] = [rig.process(), rig.process()];
     const claim = await rig.role(first);
     const options = { runId: rig.run.runId };
-    assertEquals(await takeRole(second, rig.paths, options), "held");
+    assertEquals(await acquireLeadership(second, rig.paths, options), "held");
     rig.kill(first.pid);
-    const taken = await takeRole(second, rig.paths, options);
+    const taken = await acquireLeadership(second, rig.paths, options);
     assert(typeof taken === "object");
     assertEquals([claim.attempt.n, taken.attempt.n], [1, 2]);
-    assertEquals(await new Role(first, claim).isOurs(), false);
+    assertEquals(await new Leadership(first, claim).isOurs(), false);
     await assertRejects(
-      () => new Role(first, claim).check(),
-      RoleLostError,
+      () => new Leadership(first, claim).check(),
+      LeadershipLostError,
       "another process has taken the role",
     );
-    await new Role(second, taken).check();
+    await new Leadership(second, taken).check();
   });
 
   it("says that a run has ended", async () => {
     await using rig = new PoolRig();
     await rig.begin([artifact(() => 1)]);
     await rig.control();
-    assertEquals(await takeRole(rig.process(), rig.paths, { runId: rig.run.runId }), "ended");
+    assertEquals(await acquireLeadership(rig.process(), rig.paths, { runId: rig.run.runId }), "ended");
   });
 });
 
@@ -215,7 +215,7 @@ describe("a controller that has lost its role", () => {
     const before = rig.launcher.submitted.length;
     gate.open();
     const error = await zombie.catch((reason) => reason);
-    assertInstanceOf(error, RoleLostError);
+    assertInstanceOf(error, LeadershipLostError);
     assertStringIncludes(error.message, rig.run.runId);
     assertEquals(rig.launcher.submitted.length, before);
     assertEquals(await readEnded(first.store, rig.paths), undefined);
@@ -245,7 +245,7 @@ describe("a controller that has lost its role", () => {
     const next = rig.process();
     const claimed = await rig.role(next);
     onLost("its file has no name left");
-    await assertRejects(() => zombie, RoleLostError, "its file has no name left");
+    await assertRejects(() => zombie, LeadershipLostError, "its file has no name left");
     gate.open();
     assertEquals((await rig.control({ runtime: next, claim: claimed }))?.summary.computed, 1);
   });

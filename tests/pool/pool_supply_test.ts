@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes 
 import { describe, it } from "@std/testing/bdd";
 import { join } from "@std/path/join";
 import { SlurmError } from "../../lib/core/errors.ts";
-import { takeRole } from "../../lib/pool/role.ts";
+import { acquireLeadership } from "../../lib/pool/leadership.ts";
 import { enterQueue } from "../../lib/queue/enter_queue.ts";
 import { todoDir } from "../../lib/queue/layout.ts";
 import { until } from "../rig.ts";
@@ -116,7 +116,7 @@ describe("the worker beside whose tasks a run is controlled", () => {
       await until(() => looks > 1, "the controller knows of its own worker");
       return await jobs();
     };
-    const claim = await takeRole(runtime, rig.paths, { runId: rig.run.runId, worker: idle.id });
+    const claim = await acquireLeadership(runtime, rig.paths, { runId: rig.run.runId, worker: idle.id });
     assert(typeof claim === "object");
     assertEquals((await rig.control({ runtime, claim }))?.summary.computed, 1);
     assertEquals(rig.launcher.submitted.map(({ spec, count }) => [spec, count]), [["other", 1]]);

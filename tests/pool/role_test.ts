@@ -1,13 +1,13 @@
 import { assertEquals } from "@std/assert";
 import { it } from "@std/testing/bdd";
 import { errorCode } from "../../lib/core/errors.ts";
-import { takeRole } from "../../lib/pool/role.ts";
+import { acquireLeadership } from "../../lib/pool/leadership.ts";
 import { queuePaths } from "../../lib/queue/layout.ts";
 import { makeQueue } from "../../lib/queue/make_queue.ts";
 import { ROOT, simRuntime } from "../sim/sim_runtime.ts";
 import { World } from "../sim/world.ts";
 
-it("takeRole() gives the role back when it cannot be told whether the run has ended", async () => {
+it("acquireLeadership() gives the role back when it cannot be told whether the run has ended", async () => {
   const world = new World(1);
   const paths = queuePaths(ROOT, "run-1");
   world.disk.mkdir(ROOT, world.host("a"), ROOT);
@@ -18,7 +18,9 @@ it("takeRole() gives the role back when it cannot be told whether the run has en
   const process = world.spawn("p", "a", async (machine, signal) => {
     const runtime = simRuntime(machine, signal);
     await makeQueue(runtime.store, paths, ["default"]);
-    return await takeRole(runtime, paths, { runId: "run-1" }).catch((error) => errorCode(error.cause));
+    return await acquireLeadership(runtime, paths, { runId: "run-1" }).catch((error) =>
+      errorCode(error.cause)
+    );
   });
   await world.run();
   assertEquals([process.error, process.value], [undefined, "EIO"]);

@@ -12,17 +12,17 @@ import { drive, type DriveResult } from "../../schedule/drive.ts";
 import type { Claim } from "../../store/claims/claim.ts";
 import { RECORD_SCHEMA } from "../../store/record.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
-import { type EarlierTerms, earlierTerms, takenUp, wholeSummary } from "./earlier_terms.ts";
+import { type EarlierTerms, earlierTerms, takenUp, wholeSummary } from "./resumed_progress.ts";
 import { type RunEnded, writeEnded } from "../ended.ts";
 import { EventsFile } from "../events_file.ts";
 import type { WorkerLauncher } from "../launcher.ts";
-import { patiently } from "../patience.ts";
-import { PoolBackend } from "./pool_backend.ts";
-import { POOL_TIMING, type PoolContext, type PoolTiming, tell } from "./pool_context.ts";
+import { retryWhileUnavailable } from "../pacing.ts";
+import { PoolBackend } from "./controller.ts";
+import { POOL_TIMING, type PoolContext, type PoolTiming, tell } from "./context.ts";
 import { poolForced } from "../../remote/pool_forced.ts";
 import type { PoolRun } from "../../remote/pool_run.ts";
 import { poolStatus } from "../pool_status.ts";
-import { Role, RoleHandedOver, RoleLostError } from "../role.ts";
+import { Leadership, LeadershipHandedOver, LeadershipLostError } from "../leadership.ts";
 
 /** What a run's controller is given. */
 export interface ControlPoolOptions {
@@ -30,7 +30,7 @@ export interface ControlPoolOptions {
   readonly paths: QueuePaths;
   /** What the run is, as `run.json` says. */
   readonly run: PoolRun;
-  /** The claim of the role, from `takeRole`. */
+  /** The claim of the role, from `acquireLeadership`. */
   readonly claim: Claim;
   /** Starts workers. */
   readonly launcher: WorkerLauncher;
@@ -52,7 +52,7 @@ export interface ControlPoolOptions {
  * middle of a run. Writes `events/<term>.jsonl` and, in the end, `ended.json`; ends the role.
  *
  * @returns How the run ended; `undefined` when the role was handed over.
- * @throws {RoleLostError} when somebody else has become the controller: then nothing more was touched. {@link SlurmError} or
+ * @throws {LeadershipLostError} when somebody else has become the controller: then nothing more was touched. {@link SlurmError} or
  * the like when no worker can be started, {@link StoreError} when the store cannot be used: then the run has ended.
  */
 export async function controlPool(
@@ -60,7 +60,7 @@ export async function controlPool(
   options: ControlPoolOptions,
 ): Promise<DriveResult | undefined> {
   const { paths, claim } = options;
-  const role = new Role(runtime, claim);
+  const role = new Leadership(runtime, claim);
   const file = new EventsFile(runtime, paths, role.term);
   const controller = new Controller(runtime, options, role, (event) => {
     options.onEvent(event);
@@ -81,7 +81,7 @@ class Controller {
   readonly #stopAsked = new AbortController();
   #earlier: EarlierTerms = earlierTerms(new Map());
 
-  constructor(runtime: Runtime, options: ControlPoolOptions, role: Role, sink: EventSink) {
+  constructor(runtime: Runtime, options: ControlPoolOptions, role: Leadership, sink: EventSink) {
     const { run, timing } = options;
     this.#runtime = runtime;
     this.#options = options;
@@ -102,8 +102,8 @@ class Controller {
     try {
       result = await this.#drive();
     } catch (error) {
-      if (error instanceof RoleLostError) throw error;
-      if (error instanceof RoleHandedOver) {
+      if (error instanceof LeadershipLostError) throw error;
+      if (error instanceof LeadershipHandedOver) {
         if (await role.isOurs()) await role.giveUp(error.message);
         return undefined;
       }
@@ -123,7 +123,7 @@ class Controller {
     const ending = AbortSignal.any([signal, this.#stopAsked.signal]);
     // A file server that is away for a moment ends no run, least of all one that is taken up.
     const patient = <T>(step: () => Promise<T>): Promise<T> =>
-      patiently(runtime, () => !ending.aborted && !claim.lost.aborted, step);
+      retryWhileUnavailable(runtime, () => !ending.aborted && !claim.lost.aborted, step);
     await patient(() => role.check());
     const specs = [...new Set(run.nodes.map(({ spec }) => spec))];
     await patient(() => makeQueue(runtime.store, paths, specs));
@@ -149,7 +149,7 @@ class Controller {
         onEvent,
         signal: ending,
         backend: (report, broken) => {
-          leave = (): void => broken(new RoleHandedOver(handedOver(handOver?.reason)));
+          leave = (): void => broken(new LeadershipHandedOver(handedOver(handOver?.reason)));
           if (handOver?.aborted) leave();
           handOver?.addEventListener("abort", leave, { once: true });
           // Also one that has nothing to do at the moment is to know that it is the controller no more.
@@ -176,7 +176,7 @@ class Controller {
   async #end(how: Pick<RunEnded, "summary" | "interrupted" | "stalled" | "error">): Promise<void> {
     const { runtime, role, paths, run, launcher } = this.#context;
     const patient = <T>(step: () => Promise<T>): Promise<T> =>
-      patiently(runtime, () => !role.claim.lost.aborted, step);
+      retryWhileUnavailable(runtime, () => !role.claim.lost.aborted, step);
     await patient(() => role.check());
     const ended: RunEnded = {
       schema: RECORD_SCHEMA,

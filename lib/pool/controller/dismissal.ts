@@ -3,9 +3,9 @@ import { parseTaskName } from "../../queue/task_name.ts";
 import { listOrNothing } from "../../store/store.ts";
 import { plural } from "../../ui/text.ts";
 import { Lasting } from "./lasting.ts";
-import { tell } from "./pool_context.ts";
+import { tell } from "./context.ts";
 import type { PoolState } from "./pool_state.ts";
-import type { Member, Roster } from "./roster.ts";
+import type { Member, Roster } from "./monitor_workers.ts";
 
 /** Tells workers to leave whose room the tasks of other specs need. */
 export class Dismissal {

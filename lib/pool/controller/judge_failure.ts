@@ -4,7 +4,7 @@ import { formatTaskName, type TaskName } from "../../queue/task_name.ts";
 import type { BackendEvent } from "../../schedule/backend.ts";
 import { listOrNothing } from "../../store/store.ts";
 import type { PoolState } from "./pool_state.ts";
-import type { TaskEntry } from "./task_book.ts";
+import type { TaskEntry } from "./task_table.ts";
 
 /** What the scheduler is told of a failure. */
 export type FailedTask = Extract<BackendEvent, { type: "failed" }> & {

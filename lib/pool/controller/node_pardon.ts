@@ -1,6 +1,6 @@
 import { SlurmError } from "../../core/errors.ts";
 import type { WorkerJob } from "../launcher.ts";
-import { tell } from "./pool_context.ts";
+import { tell } from "./context.ts";
 import type { PoolState } from "./pool_state.ts";
 import type { SpecLoad } from "./scale.ts";
 

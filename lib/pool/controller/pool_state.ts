@@ -2,9 +2,9 @@ import type { Hash } from "../../core/hash.ts";
 import type { BackendEvent } from "../../schedule/backend.ts";
 import type { Lane } from "./lane.ts";
 import type { NodeHealth } from "./node_health.ts";
-import type { PoolContext } from "./pool_context.ts";
+import type { PoolContext } from "./context.ts";
 import type { PoolNode } from "../../remote/pool_run.ts";
-import type { TaskBook } from "./task_book.ts";
+import type { TaskBook } from "./task_table.ts";
 
 /** What the parts of a {@link PoolBackend} share, and what changes while the run goes on. */
 export interface PoolState extends PoolContext {

@@ -1,5 +1,5 @@
 import type { PoolState } from "./pool_state.ts";
-import type { Member } from "./roster.ts";
+import type { Member } from "./monitor_workers.ts";
 import { type AttemptNow, readWorkerNow } from "../worker_now.ts";
 
 /** Workers are asked what they compute no more often than this, in milliseconds. */

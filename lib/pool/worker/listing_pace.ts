@@ -1,5 +1,5 @@
 import type { Clock } from "../../core/system/clock.ts";
-import { listingPause } from "../listing_pause.ts";
+import { listingPause } from "../pacing.ts";
 
 /** Two listings are at least so far apart; and by how much of the time since something happened, and of what one takes. */
 const SHORTEST_PAUSE_MS = 10;

@@ -3,9 +3,9 @@ import { enterQueue } from "../../queue/enter_queue.ts";
 import { readStop } from "../../queue/stop_request.ts";
 import type { WorkerFolder } from "../../queue/worker_folder.ts";
 import type { Runtime } from "../../run/runtime.ts";
-import { Alarm } from "../alarm.ts";
+import { WakeUp } from "../pacing.ts";
 import { ListingPace } from "./listing_pace.ts";
-import { patiently } from "../patience.ts";
+import { retryWhileUnavailable } from "../pacing.ts";
 import type { PoolWorkerOptions, PoolWorkerResult } from "./pool_worker_options.ts";
 import { RoleSeeker } from "./role_seeker.ts";
 import { isSpecLeft } from "./spec_left.ts";
@@ -62,7 +62,7 @@ class PoolWorker {
   readonly #orders: WorkerOrders;
   readonly #now: NowWriter;
   readonly #role: RoleSeeker | undefined;
-  readonly #alarm = new Alarm();
+  readonly #alarm = new WakeUp();
   /** Aborts when it is to leave at once. */
   readonly #over: AbortSignal;
   readonly #leastLeftMs: number;
@@ -241,6 +241,6 @@ class PoolWorker {
 
   /** Does something, and again for a while when the system cannot. @throws when it must not go on. */
   async #patiently<T>(step: () => Promise<T>): Promise<T> {
-    return await patiently(this.#runtime, () => !this.#over.aborted, step, this.#over);
+    return await retryWhileUnavailable(this.#runtime, () => !this.#over.aborted, step, this.#over);
   }
 }

@@ -5,7 +5,7 @@ import type { Runtime } from "../../run/runtime.ts";
 import type { SlurmJob } from "../../store/record.ts";
 import { codeFault } from "../../remote/code_fault.ts";
 import type { PoolRun } from "../../remote/pool_run.ts";
-import { type Unfit, writeUnfit } from "../unfit_file.ts";
+import { type PreflightFailure, writePreflightFailure } from "../preflight_failure.ts";
 
 /** What {@link preflight} needs to know of the worker to be. */
 export interface PreflightOptions {
@@ -35,21 +35,23 @@ export interface PreflightOptions {
 export async function preflight(
   { store, machine }: Pick<Runtime, "store" | "machine">,
   { paths, run, spec, node, job, slurm, temporaryFolder }: PreflightOptions,
-): Promise<Unfit | undefined> {
+): Promise<PreflightFailure | undefined> {
   const fault = versionFault(run) ?? await folderFault(temporaryFolder);
   if (!fault) return undefined;
   const id = newWorkerId(machine, slurm);
   const unfit = { id, spec, node, ...(job === undefined ? {} : { job }), ...fault };
-  await writeUnfit(store, paths, unfit);
+  await writePreflightFailure(store, paths, unfit);
   return { schema: 1, ...unfit, at: new Date(machine.clock.now()).toISOString() };
 }
 
-function versionFault(run: PreflightOptions["run"]): Pick<Unfit, "kind" | "error"> | undefined {
+function versionFault(run: PreflightOptions["run"]): Pick<PreflightFailure, "kind" | "error"> | undefined {
   const error = codeFault(run);
   return error === undefined ? undefined : { kind: "protocol", error };
 }
 
-async function folderFault(dir: string | undefined): Promise<Pick<Unfit, "kind" | "error"> | undefined> {
+async function folderFault(
+  dir: string | undefined,
+): Promise<Pick<PreflightFailure, "kind" | "error"> | undefined> {
   try {
     const file = await Deno.makeTempFile({
       prefix: "furu-preflight-",

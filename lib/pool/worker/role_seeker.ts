@@ -6,7 +6,7 @@ import type { Claim } from "../../store/claims/claim.ts";
 import { readBeat } from "../../store/claims/heartbeat_series.ts";
 import type { ClaimWatch } from "../../store/claims/liveness.ts";
 import type { SlurmJob } from "../../store/record.ts";
-import { takeRole, watchRole } from "../role.ts";
+import { acquireLeadership, watchLeadership } from "../leadership.ts";
 
 /** What a {@link RoleSeeker} is made with. */
 export interface RoleSeekerOptions {
@@ -45,7 +45,7 @@ export class RoleSeeker {
   constructor(runtime: Runtime, options: RoleSeekerOptions) {
     this.#runtime = runtime;
     this.#options = options;
-    this.#watch = watchRole(runtime, options.paths);
+    this.#watch = watchLeadership(runtime, options.paths);
   }
 
   /** Is this process the controller? */
@@ -104,7 +104,7 @@ export class RoleSeeker {
 
   async #lookNow(): Promise<void> {
     const { paths, runId, worker, slurm, control, onChange } = this.#options;
-    const taken = await takeRole(this.#runtime, paths, {
+    const taken = await acquireLeadership(this.#runtime, paths, {
       runId,
       worker,
       watch: this.#watch,

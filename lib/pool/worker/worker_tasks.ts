@@ -8,7 +8,7 @@ import type { Runtime } from "../../run/runtime.ts";
 import { AttemptBackend } from "../../schedule/attempt_backend.ts";
 import type { BackendEvent } from "../../schedule/backend.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
-import { patiently } from "../patience.ts";
+import { retryWhileUnavailable } from "../pacing.ts";
 import { poolForced } from "../../remote/pool_forced.ts";
 import type { PoolWorkerOptions } from "./pool_worker_options.ts";
 import { attemptOf, destinationOf } from "./task_destination.ts";
@@ -234,7 +234,7 @@ export class WorkerTasks {
 
   async #patiently<T>(step: () => Promise<T>): Promise<T> {
     const { lost } = this.#options.folder;
-    return await patiently(this.#runtime, () => !lost.aborted, step, lost);
+    return await retryWhileUnavailable(this.#runtime, () => !lost.aborted, step, lost);
   }
 }
 

@@ -1,5 +1,5 @@
 import { resolveConfig } from "../../core/config.ts";
-import { watchRole } from "../../pool/role.ts";
+import { watchLeadership } from "../../pool/leadership.ts";
 import { systemRuntime } from "../../run/default_runtime.ts";
 import { adoptableRuns, type AdoptOptions } from "./adopt_run.ts";
 
@@ -19,7 +19,7 @@ export async function adoptableRun({ force, ...options }: AdoptableOptions): Pro
   const runtime = systemRuntime(config);
   const wanted = { ...options, force: force ?? config.alwaysRerun, detached: false, code: "any" } as const;
   for await (const { run: { runId }, paths } of adoptableRuns(runtime, wanted)) {
-    const { state } = await watchRole(runtime, paths).look();
+    const { state } = await watchLeadership(runtime, paths).look();
     if (state === "absent" || state === "dead" || state === "ended") return runId;
   }
   return undefined;

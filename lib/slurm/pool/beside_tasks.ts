@@ -4,7 +4,7 @@ import { controlPool } from "../../pool/controller/control_pool.ts";
 import { readEnded } from "../../pool/ended.ts";
 import type { PoolRun } from "../../remote/pool_run.ts";
 import { remoteArtifacts } from "../../remote/remote_artifact.ts";
-import { RoleLostError } from "../../pool/role.ts";
+import { LeadershipLostError } from "../../pool/leadership.ts";
 import { isUpFront } from "../../pool/worker/up_front.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import type { Runtime } from "../../run/runtime.ts";
@@ -82,7 +82,7 @@ export async function controlBeside(parts: BesideTasks, claim: Claim, handOver: 
     say(`run ${run.runId} has ended`);
     await launcher.close();
   } catch (error) {
-    if (!(error instanceof RoleLostError)) throw error;
+    if (!(error instanceof LeadershipLostError)) throw error;
     say(error.message);
   }
 }

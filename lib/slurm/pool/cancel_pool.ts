@@ -3,7 +3,7 @@ import { controlPool } from "../../pool/controller/control_pool.ts";
 import { readEnded } from "../../pool/ended.ts";
 import { readPoolRun } from "../../remote/pool_run.ts";
 import { remoteArtifacts } from "../../remote/remote_artifact.ts";
-import { RoleLostError, takeRole, watchRole } from "../../pool/role.ts";
+import { acquireLeadership, LeadershipLostError, watchLeadership } from "../../pool/leadership.ts";
 import { queuePaths } from "../../queue/layout.ts";
 import { askToStop } from "../../queue/stop_request.ts";
 import type { Runtime } from "../../run/runtime.ts";
@@ -37,10 +37,10 @@ export async function cancelPool(runtime: Runtime, runId: string, client: SlurmC
   if (!await readEnded(store, paths)) await askToStop(store, paths, "stop", why);
   const jobs = await launcher.alive();
   await launcher.cancelAll();
-  const watch = watchRole(runtime, paths);
+  const watch = watchLeadership(runtime, paths);
   const limit = clock.monotonic() + 2000 * store.leaseSec + GRACE_MS;
   while (!await readEnded(store, paths)) {
-    const claim = await takeRole(runtime, paths, { runId, watch });
+    const claim = await acquireLeadership(runtime, paths, { runId, watch });
     // Nobody was left to end it.
     if (typeof claim !== "string") await end(claim);
     else if (clock.monotonic() > limit) {
@@ -63,7 +63,7 @@ export async function cancelPool(runtime: Runtime, runId: string, client: SlurmC
         signal: AbortSignal.abort(new Error(why)),
       });
     } catch (error) {
-      if (!(error instanceof RoleLostError)) throw error;
+      if (!(error instanceof LeadershipLostError)) throw error;
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { Clock } from "../../core/system/clock.ts";
 import { errorText, ValidationError } from "../../core/errors.ts";
 import { scale } from "../../pool/controller/scale.ts";
-import { Role } from "../../pool/role.ts";
+import { Leadership } from "../../pool/leadership.ts";
 import { isUpFront } from "../../pool/worker/up_front.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { plural } from "../../ui/text.ts";
@@ -37,7 +37,7 @@ export async function detachPool(
     onWarning: (text) => tell("warn", text),
   });
   // Before they are submitted: the first that begins finds the role free.
-  await new Role(runtime, claim).giveUp("the run was left to its workers");
+  await new Leadership(runtime, claim).giveUp("the run was left to its workers");
   await claim.heartbeat.stop();
   let count: number;
   let heirs = 0;

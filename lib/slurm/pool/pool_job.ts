@@ -7,7 +7,7 @@ import { didYouMean } from "../../core/nearest.ts";
 import { type PoolRun, readPoolRun } from "../../remote/pool_run.ts";
 import { runPoolWorker } from "../../pool/worker/pool_worker.ts";
 import { preflight } from "../../pool/worker/preflight.ts";
-import { unfitNodes } from "../../pool/unfit_file.ts";
+import { preflightFailedNodes } from "../../pool/preflight_failure.ts";
 import { remoteArtifacts } from "../../remote/remote_artifact.ts";
 import { type QueuePaths, queuePaths } from "../../queue/layout.ts";
 import { systemMachine } from "../../core/system/system_machine.ts";
@@ -80,7 +80,7 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
     // It may be the heir, whom nobody else would follow. One of another furu would be no better elsewhere.
     if (run.detached && slurm && unfit.kind === "node") {
       const { keepHeirAfter } = await besideTasks();
-      await keepHeirAfter(parts, slurm, await unfitNodes(runtime.store, paths));
+      await keepHeirAfter(parts, slurm, await preflightFailedNodes(runtime.store, paths));
     }
     return 1;
   }

@@ -1,4 +1,4 @@
-import { takeRole, watchRole } from "../../pool/role.ts";
+import { acquireLeadership, watchLeadership } from "../../pool/leadership.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import type { Claim } from "../../store/claims/claim.ts";
@@ -26,7 +26,7 @@ const LATE_PART = 2 / 3;
 const PAUSE_MS = 1000;
 
 /**
- * As `takeRole`; where the holder, on another machine, seems to be dead, that is found out first: it takes up to a lease.
+ * As `acquireLeadership`; where the holder, on another machine, seems to be dead, that is found out first: it takes up to a lease.
  * One that beats keeps the role, and nobody waits for long.
  *
  * @throws {StoreError} when the run's folder cannot be used; the signal's reason.
@@ -37,8 +37,8 @@ export async function waitForRole(
   { signal, onWait, ...options }: WaitForRoleOptions,
 ): Promise<Claim | "held" | "ended"> {
   const { machine, store } = runtime;
-  const watch = watchRole(runtime, paths);
-  const first = await takeRole(runtime, paths, { ...options, watch });
+  const watch = watchLeadership(runtime, paths);
+  const first = await acquireLeadership(runtime, paths, { ...options, watch });
   const holder = first === "held" ? await readClaim(store, paths.role) : undefined;
   const beat = holder && await readBeat(machine, paths.role.claim);
   if (
@@ -54,7 +54,7 @@ export async function waitForRole(
   );
   for (;;) {
     await machine.clock.sleep(Math.min(watch.longestPauseMs, PAUSE_MS), signal);
-    const taken = await takeRole(runtime, paths, { ...options, watch });
+    const taken = await acquireLeadership(runtime, paths, { ...options, watch });
     if (taken !== "held") return taken;
     const now = await readBeat(machine, paths.role.claim);
     if (now?.seen !== beat.seen) return "held";

@@ -2,7 +2,7 @@ import { errorCode, SlurmError } from "../../core/errors.ts";
 import { Tail } from "../../run/output/tail.ts";
 import type { WorkerJob } from "../launcher.ts";
 import type { PoolState } from "./pool_state.ts";
-import type { Roster } from "./roster.ts";
+import type { Roster } from "./monitor_workers.ts";
 
 /** So many jobs of a spec that end in a row before their worker begins, each elsewhere: none will. */
 const MAX_IN_A_ROW = 3;

@@ -5,10 +5,10 @@ import { type KnownWorker, listWorkers } from "../../queue/list_workers.ts";
 import type { WorkerEnd, WorkerRecord } from "../../queue/worker_record.ts";
 import { type WorkerLook, WorkerWatch } from "../../queue/worker_watch.ts";
 import type { WorkerJob } from "../launcher.ts";
-import { tell } from "./pool_context.ts";
+import { tell } from "./context.ts";
 import type { PoolState } from "./pool_state.ts";
 import { settleFenced } from "./settle_fenced.ts";
-import { readUnfit, type Unfit } from "../unfit_file.ts";
+import { type PreflightFailure, readPreflightFailure } from "../preflight_failure.ts";
 import { readWorkerNow } from "../worker_now.ts";
 
 /** A worker that lives, as far as is known. */
@@ -37,7 +37,7 @@ export class Roster {
   readonly #members = new Map<string, Watched>();
   readonly #entered = new Set<string>();
   readonly #byJob = new Map<string, Watched>();
-  readonly #unfit = new Map<string, Unfit>();
+  readonly #unfit = new Map<string, PreflightFailure>();
 
   constructor(state: PoolState) {
     this.#state = state;
@@ -104,7 +104,7 @@ export class Roster {
     const known = await listWorkers(store, paths);
     for (const id of this.#members.keys()) if (!isThere(known.get(id))) this.#forget(id);
     for (const [id, worker] of known) {
-      if (worker.unfit && !this.#unfit.has(id)) await this.#readUnfit(id);
+      if (worker.unfit && !this.#unfit.has(id)) await this.#readPreflightFailure(id);
       if (isThere(worker)) await this.#look(id, jobs);
       const member = this.#members.get(id);
       if (member && worker.leave) member.leaving = true;
@@ -193,9 +193,9 @@ export class Roster {
   }
 
   /** It refused to work before it took any task. */
-  async #readUnfit(id: string): Promise<void> {
+  async #readPreflightFailure(id: string): Promise<void> {
     const { runtime: { store }, paths, run, health, startedWell, broken } = this.#state;
-    const unfit = await readUnfit(store, paths, id);
+    const unfit = await readPreflightFailure(store, paths, id);
     if (!unfit) return;
     const { node, spec, kind, error } = unfit;
     this.#unfit.set(id, unfit);

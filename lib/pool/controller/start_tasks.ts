@@ -4,10 +4,10 @@ import { enqueue } from "../../queue/enqueue.ts";
 import { todoDir } from "../../queue/layout.ts";
 import { moveTask } from "../../queue/move_task.ts";
 import { formatTaskName, nextTaskName } from "../../queue/task_name.ts";
-import { patiently } from "../patience.ts";
+import { retryWhileUnavailable } from "../pacing.ts";
 import type { PoolState } from "./pool_state.ts";
-import type { ResultReader } from "./result_reader.ts";
-import type { TaskEntry } from "./task_book.ts";
+import type { ResultReader } from "./read_results.ts";
+import type { TaskEntry } from "./task_table.ts";
 
 /** So long the second time that a task was found to be busy elsewhere, twice as long each further time. */
 const FIRST_PAUSE_MS = 20;
@@ -44,11 +44,15 @@ export class TaskStarter {
     const wanted = (): boolean => this.#state.phase === "running" && entry.open;
     this.#afterPause(entry, async () => {
       if (!wanted()) return this.#withdraw(entry);
-      await patiently(runtime, () => this.#state.phase !== "closed", () => this.#state.role.check());
+      await retryWhileUnavailable(
+        runtime,
+        () => this.#state.phase !== "closed",
+        () => this.#state.role.check(),
+      );
       // Before it is there, since its result may be seen before we hear of it.
       Object.assign(entry, { place: "queued", name: next });
       delete entry.countsAs;
-      await patiently(runtime, wanted, () => this.#move(entry, place, formatTaskName(name)));
+      await retryWhileUnavailable(runtime, wanted, () => this.#move(entry, place, formatTaskName(name)));
     });
   }
 

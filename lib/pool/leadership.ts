@@ -9,7 +9,7 @@ import type { SlurmJob } from "../store/record.ts";
 import { readEnded } from "./ended.ts";
 
 /** Who takes the role of a run's controller. */
-export interface TakeRoleOptions {
+export interface LeadershipOptions {
   /** The run's id. */
   runId: string;
   /** The worker beside whose tasks it is held, if any. */
@@ -21,15 +21,15 @@ export interface TakeRoleOptions {
 }
 
 /** Somebody else is the run's controller now: whoever thought to be it does nothing more. */
-export class RoleLostError extends FuruError {
-  /** Always `"RoleLostError"`. */
-  override readonly name = "RoleLostError";
+export class LeadershipLostError extends FuruError {
+  /** Always `"LeadershipLostError"`. */
+  override readonly name = "LeadershipLostError";
 }
 
 /** The role is handed on, as its holder was told to leave; the run goes on. */
-export class RoleHandedOver extends FuruError {
-  /** Always `"RoleHandedOver"`. */
-  override readonly name = "RoleHandedOver";
+export class LeadershipHandedOver extends FuruError {
+  /** Always `"LeadershipHandedOver"`. */
+  override readonly name = "LeadershipHandedOver";
 }
 
 /** How often it is looked for a role that cannot be seen: it may be away for a moment, while another one tidies up. */
@@ -39,8 +39,8 @@ const MAX_TURNS = 20;
 /** A role that was looked at so short a time ago is not looked at again: many side effects come together. */
 const FRESH_MS = 5;
 
-/** Watches who holds a run's role, for {@link takeRole}. */
-export function watchRole(runtime: Runtime, paths: QueuePaths): ClaimWatch {
+/** Watches who holds a run's role, for {@link acquireLeadership}. */
+export function watchLeadership(runtime: Runtime, paths: QueuePaths): ClaimWatch {
   return new ClaimWatch(runtime.store, paths.role);
 }
 
@@ -50,10 +50,10 @@ export function watchRole(runtime: Runtime, paths: QueuePaths): ClaimWatch {
  * @returns The claim of the role, to be given to `controlPool`; or that somebody holds it, or that the run has ended.
  * @throws {StoreError} when the run's folder cannot be written.
  */
-export async function takeRole(
+export async function acquireLeadership(
   runtime: Runtime,
   paths: QueuePaths,
-  { runId, worker, slurm, watch = watchRole(runtime, paths) }: TakeRoleOptions,
+  { runId, worker, slurm, watch = watchLeadership(runtime, paths) }: LeadershipOptions,
 ): Promise<Claim | "held" | "ended"> {
   const { store } = runtime;
   for (let turn = 0; turn < MAX_TURNS; turn++) {
@@ -84,14 +84,14 @@ export async function takeRole(
 }
 
 /** The role of a run's controller, while this process holds it. */
-export class Role {
+export class Leadership {
   /** The role's claim. */
   readonly claim: Claim;
   readonly #runtime: Runtime;
   #seenAt = -Infinity;
   #lost: string | undefined;
 
-  /** @param claim From {@link takeRole}. */
+  /** @param claim From {@link acquireLeadership}. */
   constructor(runtime: Runtime, claim: Claim) {
     this.#runtime = runtime;
     this.claim = claim;
@@ -120,10 +120,10 @@ export class Role {
     return why === undefined;
   }
 
-  /** As {@link Role.isOurs}. @throws {RoleLostError} when it is not. */
+  /** As {@link Leadership.isOurs}. @throws {LeadershipLostError} when it is not. */
   async check(): Promise<void> {
     if (await this.isOurs()) return;
-    throw new RoleLostError(
+    throw new LeadershipLostError(
       `Cannot control run ${this.claim.record.run} any longer as another process has taken the role over: ${this.#lost}`,
     );
   }

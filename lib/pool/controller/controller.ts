@@ -4,19 +4,19 @@ import type { QueuedTask } from "../../queue/list_queue.ts";
 import { askToStop, readStop } from "../../queue/stop_request.ts";
 import type { Backend, BackendEvent } from "../../schedule/backend.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
-import { Alarm } from "../alarm.ts";
-import { audit } from "./audit.ts";
+import { WakeUp } from "../pacing.ts";
+import { audit } from "./reconcile.ts";
 import { Lane } from "./lane.ts";
 import { NodeHealth } from "./node_health.ts";
-import { listingPause } from "../listing_pause.ts";
-import { patiently } from "../patience.ts";
-import { type PoolContext, tell } from "./pool_context.ts";
+import { listingPause } from "../pacing.ts";
+import { retryWhileUnavailable } from "../pacing.ts";
+import { type PoolContext, tell } from "./context.ts";
 import type { PoolState } from "./pool_state.ts";
-import { ResultReader } from "./result_reader.ts";
-import { Roster } from "./roster.ts";
-import { Supply } from "./supply.ts";
-import { TaskBook } from "./task_book.ts";
-import { TaskStarter } from "./task_starter.ts";
+import { ResultReader } from "./read_results.ts";
+import { Roster } from "./monitor_workers.ts";
+import { Supply } from "./decide_fleet.ts";
+import { TaskBook } from "./task_table.ts";
+import { TaskStarter } from "./start_tasks.ts";
 import { tidyQueue } from "./tidy_queue.ts";
 import { withdrawTodo } from "./withdraw.ts";
 import { WorkerReports } from "./worker_reports.ts";
@@ -58,9 +58,9 @@ export class PoolBackend implements Backend {
   readonly #supply: Supply;
   readonly #reports: WorkerReports;
   readonly #closing = new AbortController();
-  readonly #results = new Alarm();
-  readonly #crew = new Alarm();
-  readonly #jobs = new Alarm();
+  readonly #results = new WakeUp();
+  readonly #crew = new WakeUp();
+  readonly #jobs = new WakeUp();
   readonly #loops: Promise<void>;
   #leaving = false;
   #roundsDone = 0;
@@ -182,7 +182,7 @@ export class PoolBackend implements Backend {
   }
 
   /** @param step Returns after how many milliseconds it is to be repeated. */
-  async #repeat(alarm: Alarm, step: () => Promise<number>): Promise<void> {
+  async #repeat(alarm: WakeUp, step: () => Promise<number>): Promise<void> {
     try {
       while (!this.#closed) {
         const pause = await this.#patiently(step);
@@ -237,7 +237,7 @@ export class PoolBackend implements Backend {
   }
 
   async #patiently<T>(step: () => Promise<T>): Promise<T> {
-    return await patiently(this.#options.runtime, () => !this.#closed, step);
+    return await retryWhileUnavailable(this.#options.runtime, () => !this.#closed, step);
   }
 
   get #closed(): boolean {

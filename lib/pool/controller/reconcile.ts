@@ -1,10 +1,10 @@
 import { listQueue, type QueuedTask } from "../../queue/list_queue.ts";
 import { parseTaskName } from "../../queue/task_name.ts";
 import type { PoolState } from "./pool_state.ts";
-import type { ResultReader } from "./result_reader.ts";
+import type { ResultReader } from "./read_results.ts";
 import { storedResult } from "./stored_result.ts";
-import { endsOf, type TaskEntry } from "./task_book.ts";
-import type { TaskStarter } from "./task_starter.ts";
+import { endsOf, type TaskEntry } from "./task_table.ts";
+import type { TaskStarter } from "./start_tasks.ts";
 
 /** In so many listings in a row a task is in none of the folders before it counts as vanished: listings can be old. */
 const LISTINGS = 2;

@@ -23,15 +23,15 @@ const unfit = z.object({
 });
 
 /** Why a worker did not enter its run's queue. */
-export type Unfit = z.output<typeof unfit>;
+export type PreflightFailure = z.output<typeof unfit>;
 
 /** Writes why a worker does not enter the queue. @throws {StoreError} when it cannot be written. */
-export async function writeUnfit(
+export async function writePreflightFailure(
   store: Store,
   paths: QueuePaths,
-  init: Omit<Unfit, "schema" | "at">,
+  init: Omit<PreflightFailure, "schema" | "at">,
 ): Promise<void> {
-  const record: Unfit = {
+  const record: PreflightFailure = {
     schema: RECORD_SCHEMA,
     ...init,
     at: new Date(store.machine.clock.now()).toISOString(),
@@ -44,17 +44,21 @@ export async function writeUnfit(
  *
  * @throws {StoreError} when the system cannot read it.
  */
-export async function readUnfit(store: Store, paths: QueuePaths, id: string): Promise<Unfit | undefined> {
+export async function readPreflightFailure(
+  store: Store,
+  paths: QueuePaths,
+  id: string,
+): Promise<PreflightFailure | undefined> {
   const text = await store.read(workerFiles(paths, id).unfit);
   const parsed = text === undefined ? undefined : parseJson(text, unfit);
   return parsed && "value" in parsed ? parsed.value : undefined;
 }
 
 /** The nodes on which some worker of the run could not work, each once. @throws {StoreError} when the system cannot read. */
-export async function unfitNodes(store: Store, paths: QueuePaths): Promise<string[]> {
+export async function preflightFailedNodes(store: Store, paths: QueuePaths): Promise<string[]> {
   const nodes = new Set<string>();
   for (const [id, { unfit }] of await listWorkers(store, paths)) {
-    const told = unfit ? await readUnfit(store, paths, id) : undefined;
+    const told = unfit ? await readPreflightFailure(store, paths, id) : undefined;
     if (told?.kind === "node") nodes.add(told.node);
   }
   return [...nodes].sort();

@@ -9,12 +9,12 @@ import { describeOwner } from "../../store/claims/liveness.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
 import { concernsOneArtifact, isRefusal } from "../../store/store.ts";
 import { judgeFailure } from "./judge_failure.ts";
-import { patiently } from "../patience.ts";
-import { tell } from "./pool_context.ts";
+import { retryWhileUnavailable } from "../pacing.ts";
+import { tell } from "./context.ts";
 import { noteResult, type PoolState } from "./pool_state.ts";
 import { learnParams } from "../../remote/remote_artifact.ts";
 import { type StoredResult, storedResult } from "./stored_result.ts";
-import { endsOf, type TaskEntry } from "./task_book.ts";
+import { endsOf, type TaskEntry } from "./task_table.ts";
 
 /** The folders in which workers give tasks back. */
 export type ResultPlace = "done" | "failed" | "waiting";
@@ -79,7 +79,7 @@ export class ResultReader {
     const goOn = (): boolean => this.#state.phase !== "closed";
     this.#open++;
     lane.push(async () => {
-      await patiently(runtime, goOn, () => this.#read(place, entry, name));
+      await retryWhileUnavailable(runtime, goOn, () => this.#read(place, entry, name));
       this.#open--;
       this.#settle();
     });

@@ -6,7 +6,7 @@ import type { Runtime } from "../../run/runtime.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
 import type { WorkerLauncher } from "../launcher.ts";
 import type { PoolRun } from "../../remote/pool_run.ts";
-import type { Role } from "../role.ts";
+import type { Leadership } from "../leadership.ts";
 
 /** How long the controller waits for what, in milliseconds. */
 export interface PoolTiming {
@@ -32,7 +32,7 @@ export interface PoolContext {
   /** What the run is. */
   readonly run: PoolRun;
   /** The right to be its controller. */
-  readonly role: Role;
+  readonly role: Leadership;
   /** Starts workers. */
   readonly launcher: WorkerLauncher;
   /** Gives an artifact of the run. */

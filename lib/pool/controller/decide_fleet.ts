@@ -5,12 +5,12 @@ import { Lasting } from "./lasting.ts";
 import type { WorkerJob } from "../launcher.ts";
 import { NodePardon } from "./node_pardon.ts";
 import { PendingNotice } from "./pending_notice.ts";
-import { tell } from "./pool_context.ts";
+import { tell } from "./context.ts";
 import type { PoolState } from "./pool_state.ts";
-import { RoleLostError } from "../role.ts";
-import type { Member, Roster } from "./roster.ts";
+import { LeadershipLostError } from "../leadership.ts";
+import type { Member, Roster } from "./monitor_workers.ts";
 import { scale, type SpecLoad } from "./scale.ts";
-import { StartFailures } from "./start_failures.ts";
+import { StartFailures } from "./node_rules.ts";
 
 /** Failed submissions in a row that end the run, where no worker of the spec lives. */
 const MAX_REFUSALS = 3;
@@ -172,7 +172,7 @@ export class Supply {
     try {
       taken = await launcher.submit({ spec, count, exclude: health.excluded }, closing);
     } catch (error) {
-      if (closing.aborted || error instanceof RoleLostError) return;
+      if (closing.aborted || error instanceof LeadershipLostError) return;
       return this.#onRefused(spec, load, error);
     }
     this.#refused.delete(spec);
@@ -238,7 +238,7 @@ export class Supply {
       await step();
       return true;
     } catch (error) {
-      if (error instanceof RoleLostError) throw error;
+      if (error instanceof LeadershipLostError) throw error;
       if (!this.#state.closing.aborted) tell(this.#state, "warn", `cannot ${what}: ${errorText(error)}`);
       return false;
     }

@@ -3,7 +3,7 @@ import type { Hash } from "../../core/hash.ts";
 import type { QueuedTask, QueueState } from "../../queue/list_queue.ts";
 import { parseTaskName } from "../../queue/task_name.ts";
 import type { PoolRun } from "../../remote/pool_run.ts";
-import { endsOf } from "./task_book.ts";
+import { endsOf } from "./task_table.ts";
 
 /** What earlier controllers of a run have left, as its queue tells. */
 export interface EarlierTerms {

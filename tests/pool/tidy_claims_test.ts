@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import type { Hash } from "../../lib/core/hash.ts";
 import { it } from "@std/testing/bdd";
-import type { PoolState } from "../../lib/pool/controller/pool_state.ts";
-import { tidyClaims } from "../../lib/pool/controller/tidy_claims.ts";
+import type { PoolContext } from "../../lib/pool/controller/context.ts";
+import { tidyClaims } from "../../lib/pool/controller/tidy_queue.ts";
 import { enterQueue } from "../../lib/queue/enter_queue.ts";
 import { fenceWorker } from "../../lib/queue/fence.ts";
 import { commitRecord, readRecord } from "../../lib/store/results/commit.ts";
@@ -50,10 +50,10 @@ it("tidyClaims() removes what workers left that died after they had stored a res
     runtime,
     paths: rig.paths,
     run: rig.run,
-    role: { check: () => Promise.resolve() },
+    leadership: { check: () => Promise.resolve() },
     artifactOf: (hash: Hash) => rig.artifacts.get(hash),
   };
-  const tidy = () => tidyClaims(state as unknown as PoolState);
+  const tidy = () => tidyClaims(state as unknown as PoolContext);
   // Where no worker has died nothing is looked at.
   await tidy();
   assertEquals(claimed().length, 4);

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { RunEvent } from "../../lib/core/event.ts";
-import type { PoolState } from "../../lib/pool/controller/pool_state.ts";
-import { WorkerReports } from "../../lib/pool/controller/worker_reports.ts";
+import type { ControllerContext } from "../../lib/pool/controller/context.ts";
+import { WorkerReports } from "../../lib/pool/controller/monitor_workers.ts";
 import { workerFiles } from "../../lib/queue/layout.ts";
 import { artifact, PoolRig } from "./rig.ts";
 
@@ -17,8 +17,8 @@ Deno.test("WorkerReports tells of attempts that workers say they make, once a se
     runtime: { ...runtime, store: runtime.store, machine: { ...runtime.machine, clock } },
     paths: rig.paths,
     onEvent: (event: RunEvent) => events.push(event),
-    book: { get: () => ({ place: "done" }) },
-  } as unknown as PoolState;
+    tasks: { get: () => ({ state: { at: "done" } }) },
+  } as unknown as ControllerContext;
   const reports = new WorkerReports(state);
   const say = async (...tasks: { fraction?: number }[]): Promise<string[]> => {
     const list = tasks.map((task) => ({

@@ -1,22 +1,42 @@
 import type { EventSink } from "../../core/event.ts";
 import type { Hash } from "../../core/hash.ts";
+import type { RunLog } from "../../core/run_log.ts";
 import type { ForcedNodes } from "../../plan/status.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
+import type { PoolNode, PoolRun } from "../../remote/pool_run.ts";
 import type { Runtime } from "../../run/runtime.ts";
+import type { BackendEvent } from "../../schedule/backend.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
 import type { WorkerLauncher } from "../launcher.ts";
-import type { PoolRun } from "../../remote/pool_run.ts";
 import type { Leadership } from "../leadership.ts";
+import type { TaskLimiter } from "./task_limiter.ts";
+import type { TaskTable } from "./task_table.ts";
 
 /** How long the controller waits for what, in milliseconds. */
 export interface PoolTiming {
-  /** After so long without any news it looks whether a task file is missing. @default 10 000 */
+  /**
+   * Milliseconds without any news after which it looks whether a task file is missing.
+   *
+   * @default {10000}
+   */
   readonly auditMs: number;
-  /** So long it waits for the launcher's word on why a worker died. @default 30 000 */
+  /**
+   * Milliseconds that it waits for the launcher to say why a worker died.
+   *
+   * @default {30000}
+   */
   readonly evidenceMs: number;
-  /** So long more workers than are needed are pending before they are cancelled. @default 3000 */
+  /**
+   * Milliseconds for which more workers than are needed are pending before they are cancelled.
+   *
+   * @default {3000}
+   */
   readonly excessMs: number;
-  /** Two looks at workers and jobs are at most so far apart. @default 1000 */
+  /**
+   * Milliseconds between two looks at workers and jobs, at most.
+   *
+   * @default {1000}
+   */
   readonly roundMs: number;
 }
 
@@ -29,27 +49,40 @@ export interface PoolContext {
   readonly runtime: Runtime;
   /** Where everything of the run is. */
   readonly paths: QueuePaths;
-  /** What the run is. */
+  /** The run's record. */
   readonly run: PoolRun;
   /** The right to be its controller. */
-  readonly role: Leadership;
+  readonly leadership: Leadership;
   /** Starts workers. */
   readonly launcher: WorkerLauncher;
   /** Gives an artifact of the run. */
   readonly artifactOf: (hash: Hash) => Artifact;
-  /** Of which artifacts only a result of this run counts. */
+  /** The artifacts of which only a result of this run counts. */
   readonly forced: ForcedNodes | undefined;
-  /** Told what happens. */
+  /** Receives what happens. */
   readonly onEvent: EventSink;
+  /** Says something to people. */
+  readonly log: RunLog;
   /** How long it waits for what. */
   readonly timing: PoolTiming;
 }
 
-/** Says something to people. */
-export function tell(
-  { onEvent, runtime }: Pick<PoolContext, "onEvent" | "runtime">,
-  level: "info" | "warn" | "error",
-  text: string,
-): void {
-  onEvent({ type: "message", level, text, at: runtime.machine.clock.now() });
+/** What the parts of a {@link Controller} share beside that. */
+export interface ControllerContext extends PoolContext {
+  /** The artifacts of the run. */
+  readonly nodes: ReadonlyMap<Hash, PoolNode>;
+  /** The specs that they need, sorted. */
+  readonly specs: readonly string[];
+  /** All that is known of the tasks. */
+  readonly tasks: TaskTable;
+  /** Does what has to be done for single tasks, a bounded number at once. */
+  readonly limiter: TaskLimiter;
+  /** Aborts when the controller's loop ends. */
+  readonly closing: AbortSignal;
+  /** Tells the scheduler how a task that it started goes on. */
+  readonly report: (event: BackendEvent) => void;
+  /** Ends the run with an error that no task is to blame for. */
+  readonly broken: (error: unknown) => void;
+  /** In `withdrawing` nothing new begins any more; in `closed` nothing is touched any more. */
+  phase: "running" | "withdrawing" | "closed";
 }

@@ -4,38 +4,32 @@ import type { QueuedTask } from "../../queue/list_queue.ts";
 import { askToStop, readStop } from "../../queue/stop_request.ts";
 import type { Backend, BackendEvent } from "../../schedule/backend.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
-import { WakeUp } from "../pacing.ts";
-import { audit } from "./reconcile.ts";
-import { Lane } from "./lane.ts";
-import { NodeHealth } from "./node_health.ts";
-import { listingPause } from "../pacing.ts";
-import { retryWhileUnavailable } from "../pacing.ts";
-import { type PoolContext, tell } from "./context.ts";
-import type { PoolState } from "./pool_state.ts";
+import { listingPause, retryWhileUnavailable, WakeUp } from "../pacing.ts";
+import type { ControllerContext, PoolContext } from "./context.ts";
+import { Fleet } from "./fleet.ts";
+import { WorkerMonitor, WorkerReports } from "./monitor_workers.ts";
 import { ResultReader } from "./read_results.ts";
-import { Roster } from "./monitor_workers.ts";
-import { Supply } from "./decide_fleet.ts";
-import { TaskBook } from "./task_table.ts";
-import { TaskStarter } from "./start_tasks.ts";
-import { tidyQueue } from "./tidy_queue.ts";
-import { withdrawTodo } from "./withdraw.ts";
-import { WorkerReports } from "./worker_reports.ts";
+import { reconcile } from "./reconcile.ts";
+import { startTask } from "./start_tasks.ts";
+import { TaskLimiter } from "./task_limiter.ts";
+import { TaskTable } from "./task_table.ts";
+import { tidyQueue, withdrawTodo } from "./tidy_queue.ts";
 
-/** What a {@link PoolBackend} is made with. */
-export interface PoolBackendOptions extends PoolContext {
+/** What a {@link Controller} is made with. */
+export interface ControllerOptions extends PoolContext {
   /** What lay in the queue when this controller began. */
   readonly listed: ReadonlyMap<Hash, QueuedTask>;
   /** Tells the scheduler how a started task goes on. */
   readonly report: (event: BackendEvent) => void;
-  /** Ends the run with an error that no task is to blame for: the role is lost, no worker can be started. */
+  /** Ends the run with an error that no task is to blame for: the leadership is lost, no worker can be started. */
   readonly broken: (error: unknown) => void;
-  /** Somebody asked for the run's end: `furu cancel`. */
+  /** Called when somebody asked for the run's end: `furu cancel`. */
   readonly onStopAsked: (why: string) => void;
 }
 
 /** So many tasks are put into the queue, or looked into, at the same time. */
 const WIDTH = 32;
-/** While things happen the folders are looked at so often, in milliseconds. */
+/** Milliseconds between two looks at results while things happen. */
 const SHORTEST_PAUSE_MS = 10;
 /** A pause is this part of the time since something happened, so that latency stays in proportion. */
 const PAUSE_PART = 0.1;
@@ -43,76 +37,112 @@ const PAUSE_PART = 0.1;
 const LISTING_PART = 9;
 /** Milliseconds between two looks for a request to stop. */
 const STOP_LOOK_MS = 1000;
-/** While the last workers leave they are looked at so often, in milliseconds. */
+/** Milliseconds between two looks at the last workers while they leave. */
 const LEAVING_ROUND_MS = 100;
-/** So much longer than a lease it is waited for workers that were told to leave, in milliseconds. */
+/** Milliseconds after which the loop looks up although nothing is due, as everything is being looked at. */
+const LONGEST_SLEEP_MS = 60_000;
+/** Milliseconds beyond a lease for which workers are waited for that were told to leave. */
 const LEAVING_GRACE_MS = 30_000;
 
-/** Has tasks computed by workers that pull them from the queue of files; the controller's side of a pool. */
-export class PoolBackend implements Backend {
-  readonly #options: PoolBackendOptions;
-  readonly #state: PoolState;
+/** Something that is looked at again and again. One slow look, as of squeue, holds no other one up. */
+interface Observation {
+  /** Looks, and acts on what is seen. */
+  readonly look: () => Promise<void>;
+  /** Milliseconds until the next look. @param tookMs How long this one took. */
+  readonly pause: (tookMs: number) => number;
+  /** When it is due, in monotonic milliseconds. */
+  dueAt: number;
+  isLooking: boolean;
+}
+
+/**
+ * Has tasks computed by workers that pull them from the queue of files; the controller's side of a pool.
+ *
+ * One loop looks at three things, each at its own pace: the results that workers gave back, the workers themselves, and
+ * their jobs. What is seen goes into the table of tasks and the state of the fleet, and is decided and acted on there.
+ */
+export class Controller implements Backend {
+  readonly #options: ControllerOptions;
+  readonly #context: ControllerContext;
+  readonly #fleet: Fleet;
+  readonly #monitor: WorkerMonitor;
   readonly #reader: ResultReader;
-  readonly #starter: TaskStarter;
-  readonly #roster: Roster;
-  readonly #supply: Supply;
   readonly #reports: WorkerReports;
   readonly #closing = new AbortController();
-  readonly #results = new WakeUp();
-  readonly #crew = new WakeUp();
-  readonly #jobs = new WakeUp();
-  readonly #loops: Promise<void>;
+  readonly #wakeUp = new WakeUp();
+  readonly #results: Observation;
+  readonly #workers: Observation;
+  readonly #jobs: Observation;
+  readonly #loop: Promise<void>;
   #leaving = false;
+  /** When something happened last, in monotonic milliseconds. */
+  #newsAt: number;
   #roundsDone = 0;
-  #auditedAt = -Infinity;
-  #auditCost = 0;
+  #reconciledAt = -Infinity;
+  #reconcileCost = 0;
   #stopLookAt = -Infinity;
 
-  /** Begins to look after the workers of the run; {@link PoolBackend.close} ends that. */
-  constructor(options: PoolBackendOptions) {
-    const { run, listed, broken } = options;
+  /** Begins to look after the run's tasks and workers; {@link Controller.close} ends that. */
+  constructor(options: ControllerOptions) {
+    const { run, listed, broken, report } = options;
     const nodes = new Map(run.nodes.map((node) => [node.hash, node]));
     this.#options = options;
-    const state: PoolState = this.#state = {
+    this.#newsAt = this.#now();
+    const context: ControllerContext = this.#context = {
       ...options,
       nodes,
       specs: [...new Set(run.nodes.map(({ spec }) => spec))].sort(),
       closing: this.#closing.signal,
-      book: new TaskBook(listed, (hash) => nodes.get(hash)?.spec),
-      lane: new Lane(WIDTH, (error) => this.#state.phase === "closed" || broken(error)),
-      health: new NodeHealth((node, why) => this.#exclude(node, why)),
+      tasks: new TaskTable(listed, (hash) => nodes.get(hash)?.spec),
+      limiter: new TaskLimiter(WIDTH, (error) => this.#isClosed || broken(error)),
+      report: (event) => {
+        if (event.type !== "withdrawn") this.#noteResult(event.hash);
+        report(event);
+      },
       phase: "running",
-      newsAt: this.#now(),
-      resultAt: new Map(),
-      readAt: -Infinity,
-      startedWell: [...listed.values()].some((task) => task.state === "done"),
-      badStarts: new Set(),
-      badJobs: new Set(),
     };
-    this.#roster = new Roster(state);
-    this.#reader = new ResultReader(state, (provenance) => this.#roster.nodeOf(provenance));
-    this.#starter = new TaskStarter(state, this.#reader);
-    this.#supply = new Supply(state, this.#roster);
-    this.#reports = new WorkerReports(state);
-    this.#loops = this.#loop();
+    const startedWell = [...listed.values()].some((task) => task.state === "done");
+    const monitor = this.#monitor = new WorkerMonitor(context, ({ node, kind, error }) => {
+      const hasWorkers = monitor.size > 0;
+      const at = kind === "node" ? { node } : {};
+      this.#fleet.note({ type: "refusal", ...at, hasWorkers, why: error });
+    });
+    this.#fleet = new Fleet(context, monitor, startedWell, () => this.#wake(this.#workers));
+    this.#reader = new ResultReader(context, this.#fleet, monitor);
+    this.#reports = new WorkerReports(context);
+    const { timing: { roundMs }, runtime: { config, store } } = options;
+    this.#results = observation(() => this.#lookAtResults(), (tookMs) => {
+      const quiet = (this.#now() - this.#newsAt) * PAUSE_PART;
+      const pause = Math.min(Math.max(quiet, SHORTEST_PAUSE_MS), config.pollIntervalSec * 1000);
+      return Math.max(pause, listingPause(tookMs, LISTING_PART));
+    });
+    this.#workers = observation(() => this.#lookAtWorkers(), () => {
+      // Looks that are further apart than a third of a lease would prove nothing.
+      const pause = Math.min(roundMs, store.leaseSec * 250);
+      return this.#leaving ? Math.min(pause, LEAVING_ROUND_MS) : pause;
+    });
+    this.#jobs = observation(() => this.#fleet.round(() => this.#reader.readAt), () => roundMs);
+    this.#loop = this.#observe([this.#results, this.#workers, this.#jobs]);
   }
 
   start(artifact: Artifact): void {
-    this.#starter.start(artifact.hash);
+    startTask(this.#context, this.#reader, artifact.hash);
     const now = this.#now();
-    if (now - this.#state.newsAt < SHORTEST_PAUSE_MS) return;
-    this.#state.newsAt = now;
-    for (const alarm of [this.#results, this.#jobs]) alarm.wake();
+    if (now - this.#newsAt < SHORTEST_PAUSE_MS) return;
+    this.#newsAt = now;
+    this.#wake(this.#results);
+    this.#wake(this.#jobs);
   }
 
   async withdraw(): Promise<void> {
-    if (this.#state.phase === "running") this.#state.phase = "withdrawing";
-    await this.#state.lane.idle();
-    await this.#patiently(() => withdrawTodo(this.#state));
+    const { limiter } = this.#context;
+    if (this.#context.phase === "running") this.#context.phase = "withdrawing";
+    await limiter.idle();
+    await this.#retry(() => withdrawTodo(this.#context));
   }
 
   async stop(how: "drain" | "stop" | "kill"): Promise<void> {
-    if (this.#state.phase === "closed") return;
+    if (this.#isClosed) return;
     if (how === "stop") return await this.#leave();
     if (how === "drain") await this.#tidy();
     await this.close();
@@ -120,101 +150,74 @@ export class PoolBackend implements Backend {
 
   /** Ends the looking; workers and tasks stay as they are. */
   async close(): Promise<void> {
-    this.#state.phase = "closed";
+    this.#context.phase = "closed";
     this.#closing.abort();
-    for (const alarm of [this.#results, this.#crew, this.#jobs]) alarm.wake();
-    await this.#loops;
-    // Nothing is moved any more when the role is somebody else's.
-    await this.#state.lane.idle();
+    this.#wakeUp.wake();
+    await this.#loop;
+    // Nothing is moved any more when somebody else is the controller.
+    await this.#context.limiter.idle();
   }
 
-  /** Tells all workers to leave, and waits until they have. What they give back is not begun again. */
-  async #leave(): Promise<void> {
-    const { runtime: { store }, paths, role, launcher, lane } = this.#state;
-    this.#state.phase = "withdrawing";
-    this.#leaving = true; // from here on a request to stop may be this run's own
-    await role.check();
-    const asked = await readStop(store, paths);
-    if (asked?.how !== "drain") await askToStop(store, paths, "stop", "the run was stopped");
-    try {
-      if (asked?.how !== "drain") await launcher.cancelAll();
-      else await launcher.cancelPending(this.#supply.pending.map(({ key }) => key));
-    } catch (error) {
-      // The request in the run's folder reaches them all the same.
-      tell(this.#state, "warn", `cannot cancel all workers, they are waited for: ${errorText(error)}`);
-    }
-    await this.withdraw();
-    const limit = asked?.how === "drain" ? Infinity : this.#now() + store.leaseSec * 1000 + LEAVING_GRACE_MS;
-    for (let rounds = this.#roundsDone; this.#now() < limit;) {
-      this.#crew.wake();
-      await this.#state.runtime.machine.clock.sleep(LEAVING_ROUND_MS / 2, this.#closing.signal);
-      // One that began beside the last look at them is seen by the next.
-      if (this.#roundsDone < rounds + 2) continue;
-      if (this.#roster.size === 0) break;
-      rounds = this.#roundsDone;
-    }
-    if (this.#roster.size > 0) {
-      tell(this.#state, "warn", `${this.#roster.size} workers did not leave in time`);
-    }
-    await this.#reader.look();
-    await lane.idle();
-    await this.withdraw();
-  }
-
-  async #tidy(): Promise<void> {
-    await this.#state.lane.idle();
-    await this.#patiently(() => tidyQueue(this.#state));
-  }
-
-  #exclude(node: string, why: string): void {
-    tell(this.#options, "warn", `node ${node} is not used any more, as tasks cannot start there: ${why}`);
-    this.#roster.condemn(node, why);
-    this.#crew.wake();
-  }
-
-  async #loop(): Promise<void> {
-    const { roundMs } = this.#options.timing;
-    await Promise.all([
-      this.#repeat(this.#results, () => this.#lookAtResults()),
-      this.#repeat(this.#jobs, () => this.#supply.round().then(() => roundMs)),
-      this.#repeat(this.#crew, () => this.#lookAtWorkers()),
-    ]);
-  }
-
-  /** @param step Returns after how many milliseconds it is to be repeated. */
-  async #repeat(alarm: WakeUp, step: () => Promise<number>): Promise<void> {
-    try {
-      while (!this.#closed) {
-        const pause = await this.#patiently(step);
-        if (!this.#closed) await alarm.sleep(this.#options.runtime.machine.clock, pause);
+  async #observe(observations: readonly Observation[]): Promise<void> {
+    const { clock } = this.#options.runtime.machine;
+    const looks = new Set<Promise<void>>();
+    while (!this.#isClosed) {
+      for (const each of observations) {
+        if (each.isLooking || each.dueAt > this.#now()) continue;
+        const look = this.#look(each).finally(() => looks.delete(look));
+        looks.add(look);
       }
+      const waiting = observations.filter(({ isLooking }) => !isLooking).map(({ dueAt }) => dueAt);
+      // A look that ends wakes this up, too.
+      const pause = Math.max(0, Math.min(...waiting) - this.#now());
+      await this.#wakeUp.sleep(clock, Math.min(pause, LONGEST_SLEEP_MS));
+    }
+    await Promise.all(looks);
+  }
+
+  async #look(each: Observation): Promise<void> {
+    each.isLooking = true;
+    each.dueAt = Infinity;
+    try {
+      const before = this.#now();
+      await this.#retry(each.look);
+      const next = this.#now();
+      each.dueAt = Math.min(each.dueAt, next + each.pause(next - before));
     } catch (error) {
-      if (!this.#closed) this.#options.broken(error);
+      if (!this.#isClosed) this.#options.broken(error);
+    } finally {
+      each.isLooking = false;
+      this.#wakeUp.wake();
     }
   }
 
-  async #lookAtResults(): Promise<number> {
-    const before = this.#now();
-    if (await this.#reader.look()) this.#state.newsAt = this.#now();
-    const cost = this.#now() - before;
-    await this.#auditIfQuiet();
-    await this.#lookForStop();
-    const { pollIntervalSec } = this.#options.runtime.config;
-    const quiet = (this.#now() - this.#state.newsAt) * PAUSE_PART;
-    return Math.max(
-      Math.min(Math.max(quiet, SHORTEST_PAUSE_MS), pollIntervalSec * 1000),
-      listingPause(cost, LISTING_PART),
-    );
+  /** Has something looked at as soon as possible; again, where it is being looked at just now. */
+  #wake(each: Observation): void {
+    each.dueAt = -Infinity;
+    this.#wakeUp.wake();
   }
 
-  async #auditIfQuiet(): Promise<void> {
-    const { auditMs } = this.#options.timing;
+  #noteResult(hash: Hash): void {
+    const spec = this.#context.nodes.get(hash)?.spec;
+    this.#newsAt = this.#now();
+    if (spec !== undefined) this.#fleet.note({ type: "result", spec, at: this.#newsAt });
+  }
+
+  async #lookAtResults(): Promise<void> {
+    if (await this.#reader.look()) this.#newsAt = this.#now();
+    await this.#reconcileIfQuiet();
+    await this.#lookForStop();
+  }
+
+  async #reconcileIfQuiet(): Promise<void> {
+    const { timing: { auditMs } } = this.#options;
     const now = this.#now();
-    const pause = Math.max(auditMs, listingPause(this.#auditCost, LISTING_PART));
-    if (this.#state.book.opened === 0 || now - Math.max(this.#state.newsAt, this.#auditedAt) < pause) return;
-    await audit(this.#state, this.#reader, this.#starter);
-    this.#auditedAt = this.#now();
-    this.#auditCost = this.#auditedAt - now;
+    const pause = Math.max(auditMs, listingPause(this.#reconcileCost, LISTING_PART));
+    const isQuiet = now - Math.max(this.#newsAt, this.#reconciledAt) >= pause;
+    if (this.#context.tasks.open === 0 || !isQuiet) return;
+    await reconcile(this.#context, this.#reader);
+    this.#reconciledAt = this.#now();
+    this.#reconcileCost = this.#reconciledAt - now;
   }
 
   async #lookForStop(): Promise<void> {
@@ -225,26 +228,63 @@ export class PoolBackend implements Backend {
     if (asked && !this.#leaving) this.#options.onStopAsked(asked.why);
   }
 
-  async #lookAtWorkers(): Promise<number> {
-    await this.#roster.round(this.#supply.jobs);
+  async #lookAtWorkers(): Promise<void> {
+    await this.#monitor.round(this.#fleet.jobs);
     this.#roundsDone++;
-    if (this.#state.phase !== "running") await withdrawTodo(this.#state);
-    else await this.#reports.look(this.#roster.members);
-    const { store } = this.#options.runtime;
-    // Looks that are further apart than a third of a lease would prove nothing.
-    const round = Math.min(this.#options.timing.roundMs, store.leaseSec * 250);
-    return this.#leaving ? Math.min(round, LEAVING_ROUND_MS) : round;
+    if (this.#context.phase !== "running") await withdrawTodo(this.#context);
+    else await this.#reports.look(this.#monitor.members);
   }
 
-  async #patiently<T>(step: () => Promise<T>): Promise<T> {
-    return await retryWhileUnavailable(this.#options.runtime, () => !this.#closed, step);
+  /** Tells all workers to leave, and waits until they have. What they give back is not begun again. */
+  async #leave(): Promise<void> {
+    const { runtime: { store, machine }, paths, leadership, launcher, limiter, log } = this.#context;
+    this.#context.phase = "withdrawing";
+    this.#leaving = true; // from here on a request to stop may be this run's own
+    await leadership.check();
+    const asked = await readStop(store, paths);
+    const isDrain = asked?.how === "drain";
+    if (!isDrain) await askToStop(store, paths, "stop", "the run was stopped");
+    try {
+      if (isDrain) await launcher.cancelPending(this.#fleet.pending);
+      else await launcher.cancelAll();
+    } catch (error) {
+      // The request in the run's folder reaches them all the same.
+      log.warn(`cannot cancel all workers, they are waited for: ${errorText(error)}`);
+    }
+    await this.withdraw();
+    const limit = isDrain ? Infinity : this.#now() + store.leaseSec * 1000 + LEAVING_GRACE_MS;
+    for (let rounds = this.#roundsDone; this.#now() < limit;) {
+      this.#wake(this.#workers);
+      await machine.clock.sleep(LEAVING_ROUND_MS / 2, this.#closing.signal);
+      // One that began beside the last look at them is seen by the next.
+      if (this.#roundsDone < rounds + 2) continue;
+      if (this.#monitor.size === 0) break;
+      rounds = this.#roundsDone;
+    }
+    if (this.#monitor.size > 0) log.warn(`${this.#monitor.size} workers did not leave in time`);
+    await this.#reader.look();
+    await limiter.idle();
+    await this.withdraw();
   }
 
-  get #closed(): boolean {
-    return this.#state.phase === "closed";
+  async #tidy(): Promise<void> {
+    await this.#context.limiter.idle();
+    await this.#retry(() => tidyQueue(this.#context));
+  }
+
+  async #retry<T>(step: () => Promise<T>): Promise<T> {
+    return await retryWhileUnavailable(this.#options.runtime, () => !this.#isClosed, step);
+  }
+
+  get #isClosed(): boolean {
+    return this.#context.phase === "closed";
   }
 
   #now(): number {
     return this.#options.runtime.machine.clock.monotonic();
   }
+}
+
+function observation(look: Observation["look"], pause: Observation["pause"]): Observation {
+  return { look, pause, dueAt: -Infinity, isLooking: false };
 }

@@ -1,246 +1,312 @@
-import { errorText, isSystemError, SlurmError } from "../../core/errors.ts";
+import { errorText, isSystemError } from "../../core/errors.ts";
+import { formatDuration } from "../../ui/duration.ts";
 import { plural } from "../../ui/text.ts";
-import { Dismissal } from "./dismissal.ts";
-import { Lasting } from "./lasting.ts";
 import type { WorkerJob } from "../launcher.ts";
-import { NodePardon } from "./node_pardon.ts";
-import { PendingNotice } from "./pending_notice.ts";
-import { tell } from "./context.ts";
-import type { PoolState } from "./pool_state.ts";
-import { LeadershipLostError } from "../leadership.ts";
-import type { Member, Roster } from "./monitor_workers.ts";
+import type {
+  FleetAction,
+  FleetDraft,
+  FleetObservation,
+  FleetSettings,
+  FleetState,
+  SpecState,
+} from "./fleet_state.ts";
+import { draftOf, isDoubtful, pendingJobs, setSpec, specLoads, standing } from "./fleet_state.ts";
+import {
+  isInTurn,
+  judgeStarts,
+  nodeComplaint,
+  noteBadNode,
+  noteBadStart,
+  noteGoodStart,
+  readmitNodes,
+} from "./node_rules.ts";
 import { scale, type SpecLoad } from "./scale.ts";
-import { StartFailures } from "./node_rules.ts";
 
-/** Failed submissions in a row that end the run, where no worker of the spec lives. */
+/** So many refusals in a row end the run, where no worker of the spec lives. */
 const MAX_REFUSALS = 3;
 /** Milliseconds before a refused submission is tried again; doubled each time, up to a minute. */
 const FIRST_BACKOFF_MS = 500;
+const LONGEST_BACKOFF_MS = 60_000;
+/** Milliseconds that a spec may wait for its first worker before people are told why it does. */
+const NOTICE_AFTER_MS = 60_000;
 
-interface Refused {
-  times: number;
-  until: number;
+/** What happens to the fleet between two decisions. */
+export type FleetEvent =
+  /** A task began well. */
+  | { readonly type: "goodStart"; readonly node?: string | undefined }
+  /** A task could not begin where a worker was. */
+  | {
+    readonly type: "badStart";
+    readonly node?: string | undefined;
+    readonly job?: string | undefined;
+    readonly why: string;
+  }
+  /** A worker refused to work, before it took any task. */
+  | {
+    readonly type: "refusal";
+    readonly node?: string | undefined;
+    readonly hasWorkers: boolean;
+    readonly why: string;
+  }
+  /** A worker gave a task back. */
+  | { readonly type: "result"; readonly spec: string; readonly at: number }
+  /** The launcher took a submission. */
+  | { readonly type: "submitted"; readonly spec: string; readonly count: number }
+  /** The launcher refused one. */
+  | {
+    readonly type: "refused";
+    readonly spec: string;
+    readonly at: number;
+    readonly hasOthers: boolean;
+    readonly error: unknown;
+  };
+
+/** A new state, and what is to be done. */
+export interface FleetDecision {
+  /** What is remembered from now on. */
+  readonly state: FleetState;
+  /** What is to be done, in this order. */
+  readonly actions: readonly FleetAction[];
 }
 
-/** Sees to it that there are as many workers as the backlog calls for, and that they do start. */
-export class Supply {
-  readonly #state: PoolState;
-  readonly #roster: Roster;
-  readonly #failures: StartFailures;
-  readonly #refused = new Map<string, Refused>();
-  readonly #excess: Lasting;
-  readonly #dismissal: Dismissal;
-  readonly #pardon: NodePardon;
-  readonly #notice: PendingNotice;
-  readonly #forsaken: Lasting;
-  #jobs: ReadonlyMap<string, WorkerJob> = new Map();
-  #heirOf = "";
-  #complaint = "";
-  #troubles = 0;
-
-  constructor(state: PoolState, roster: Roster) {
-    this.#state = state;
-    this.#roster = roster;
-    this.#failures = new StartFailures(state, roster);
-    this.#excess = new Lasting(state.runtime.machine.clock, state.timing.excessMs);
-    this.#dismissal = new Dismissal(state, roster);
-    this.#pardon = new NodePardon(state);
-    this.#forsaken = new Lasting(state.runtime.machine.clock, 1000 * state.runtime.store.leaseSec);
-    this.#notice = new PendingNotice(state.runtime.machine.clock, (text) => tell(state, "info", text));
+/** Decides which workers to submit, cancel and drain, after a look at all of them. */
+export function decideFleet(
+  before: FleetState,
+  seen: FleetObservation,
+  settings: FleetSettings,
+): FleetDecision {
+  const draft = draftOf(before);
+  const actions: FleetAction[] = [];
+  for (const some of decisions(draft, seen, settings)) {
+    actions.push(...some);
+    const end = actions.findIndex(({ type }) => type === "giveUp");
+    if (end >= 0) return { state: draft, actions: actions.slice(0, end + 1) };
   }
+  return { state: draft, actions };
+}
 
-  /** What was known of the workers' jobs at the last look, by key. */
-  get jobs(): ReadonlyMap<string, WorkerJob> {
-    return this.#jobs;
-  }
+function* decisions(
+  draft: FleetDraft,
+  seen: FleetObservation,
+  settings: FleetSettings,
+): Generator<FleetAction[]> {
+  if (seen.workers.length > 0) draft.noAnswers = 0;
+  if ("error" in seen.answer) return yield noAnswer(draft, seen, seen.answer.error);
+  draft.jobs = new Map(seen.answer.jobs.map((job) => [job.key, job]));
+  yield judgeStarts(draft, seen, settings);
+  if (!seen.isRunning) return;
+  const loads = specLoads(draft, seen, settings.specs);
+  const pending = pendingJobs(draft, seen);
+  yield noticePending(draft, seen, loads, pending);
+  if (!settings.canSubmit) return yield checkLeft(draft, seen, settings, loads);
+  yield readmitNodes(draft, seen, settings, loads, pending);
+  const { submit, cancel, release } = scale(loads, settings.limits);
+  yield submissions(draft, seen, loads, submit);
+  yield cancellations(draft, seen, settings, pending, cancel);
+  // One that has left and counts until that is clear may make the room that is needed: nobody else has to.
+  const isClear = ![...draft.jobs.keys()].some((key) => isDoubtful(draft, seen, key));
+  yield drains(draft, seen, settings, isClear ? release : []);
+  if (settings.needsStandby) yield standby(draft, seen);
+}
 
-  /** The pending ones of them. */
-  get pending(): WorkerJob[] {
-    return [...this.#jobs.values()].filter((job) => this.#standing(job) === "pending");
-  }
-
-  /** Looks at the jobs, and submits or cancels some. */
-  async round(): Promise<void> {
-    const jobs = await this.#ask();
-    if (!jobs) return;
-    this.#jobs = new Map(jobs.map((job) => [job.key, job]));
-    await this.#failures.look(jobs);
-    if (this.#state.phase !== "running") return;
-    const loads = this.#loads();
-    this.#notice.look(loads, this.pending);
-    if (this.#state.launcher.fixed) return this.#checkLeft(loads);
-    await this.#cancelKeys(this.#pardon.look(loads, this.pending));
-    const { submit, cancel, release } = scale(loads, this.#state.run.options);
-    for (const { spec, count } of submit) {
-      await this.#submit(spec, count, loads.find((load) => load.spec === spec)!);
-    }
-    await this.#cancel(cancel);
-    // One that has left and counts until that is clear may make the room that is needed: nobody else has to.
-    const isClear = !jobs.some(({ key }) => this.#failures.isDoubtful(key));
-    await this.#dismissal.round(isClear ? release : []);
-    await this.#keepHeir();
-  }
-
-  /**
-   * What a launcher meets in the background it tells at the next call. While workers live that ends nothing; where none ever
-   * do, it is why.
-   */
-  async #ask(): Promise<readonly WorkerJob[] | undefined> {
-    const { launcher, closing, book, broken } = this.#state;
-    if (this.#roster.size > 0) this.#troubles = 0;
-    try {
-      return await launcher.jobs(closing);
-    } catch (error) {
-      if (closing.aborted) return undefined;
-      const hopeless = !isSystemError(error) && ++this.#troubles >= MAX_REFUSALS && book.opened > 0;
-      if (hopeless && this.#pendingOrAlive === 0) broken(error);
-      else if (this.#complaint !== errorText(error)) tell(this.#state, "warn", errorText(error));
-      this.#complaint = errorText(error);
-      return undefined;
-    }
-  }
-
-  get #pendingOrAlive(): number {
-    return [...this.#jobs.values()].filter((job) => this.#standing(job) !== "over").length +
-      this.#roster.size;
-  }
-
-  /** Each worker counts once: a job of which a worker was seen is as alive as that worker is. */
-  #standing(job: WorkerJob): "pending" | "alive" | "over" {
-    if (job.state.status === "dead") return this.#failures.isDoubtful(job.key) ? "alive" : "over";
-    if (this.#roster.memberOf(job.key)) return "alive";
-    if (this.#roster.hasEntered(job.key) || this.#failures.isStuck(job.key)) return "over";
-    return job.state.status === "pending" ? "pending" : "alive";
-  }
-
-  #loads(): SpecLoad[] {
-    const counts = new Map(this.#state.specs.map((spec) => [spec, { alive: 0, leaving: 0, pending: 0 }]));
-    const count = (spec: string, what: "alive" | "pending", member?: Member): void => {
-      const load = counts.get(spec);
-      if (load) load[member?.leaving ? "leaving" : what]++;
-    };
-    for (const job of this.#jobs.values()) {
-      const standing = this.#standing(job);
-      const member = this.#roster.memberOf(job.key);
-      if (standing !== "over" && !this.#onlyControls(member)) count(job.spec, standing, member);
-    }
-    for (const member of this.#roster.members) {
-      if (this.#onlyControls(member)) continue;
-      const { record } = member;
-      // Started by hand, or by a launcher that has forgotten it.
-      if (record && (record.job === undefined || !this.#jobs.has(record.job))) {
-        count(record.spec, "alive", member);
+/** Takes in what happened since. */
+export function noteFleet(state: FleetState, event: FleetEvent): FleetDecision {
+  const draft = draftOf(state);
+  let actions: FleetAction[] = [];
+  switch (event.type) {
+    case "goodStart":
+      draft.nodes = noteGoodStart(draft.nodes, event.node);
+      break;
+    case "badStart":
+      [draft.nodes, actions] = noteBadStart(draft.nodes, event);
+      break;
+    case "refusal":
+      if (event.node !== undefined) [draft.nodes, actions] = noteBadNode(draft.nodes, event.node, event.why);
+      else if (!draft.nodes.startedWell && !event.hasWorkers) {
+        actions = [{ type: "giveUp", blame: "protocol", text: [event.why] }];
       }
+      break;
+    case "result":
+      setSpec(draft, event.spec, { resultAt: event.at });
+      break;
+    case "submitted": {
+      const text = `submitted ${plural(event.count, "worker")} of spec '${event.spec}'`;
+      setSpec(draft, event.spec, { refused: undefined });
+      if (event.count > 0) actions = [{ type: "notify", level: "info", text }];
+      break;
     }
-    return [...counts].map(([spec, load]) => ({ spec, tasks: this.#state.book.openOf(spec), ...load }));
+    case "refused":
+      actions = refused(draft, event);
   }
+  return { state: draft, actions };
+}
 
-  /**
-   * Is it the worker beside whose tasks the role is held, and has it none to do? It stays as long as it is the controller; if it
-   * counted, workers of other specs might never begin.
-   */
-  #onlyControls(member: Member | undefined): boolean {
-    const { role, book } = this.#state;
-    if (member?.record === undefined || member.id !== role.claim.record.worker) return false;
-    return book.openOf(member.record.spec) === 0;
+/**
+ * The launcher tells here, too, what it met in the background. While workers live that ends nothing; where none ever do,
+ * it is why.
+ */
+function noAnswer(draft: FleetDraft, seen: FleetObservation, error: unknown): FleetAction[] {
+  const before = draft.complaint;
+  const text = draft.complaint = errorText(error);
+  const isNeeded = [...seen.tasks.values()].some((count) => count > 0);
+  const isHopeless = !isSystemError(error) && ++draft.noAnswers >= MAX_REFUSALS && isNeeded;
+  const hasAny = seen.workers.length > 0 ||
+    [...draft.jobs.values()].some((job) => standing(draft, seen, job) !== "over");
+  if (isHopeless && !hasAny) return [{ type: "giveUp", blame: "workers", text: [], cause: error }];
+  return text === before ? [] : [{ type: "notify", level: "warn", text }];
+}
+
+function refused(
+  draft: FleetDraft,
+  { spec, at, hasOthers, error }: Extract<FleetEvent, { type: "refused" }>,
+): FleetAction[] {
+  const known = draft.specs.get(spec);
+  const times = (known?.refused?.times ?? 0) + 1;
+  // While others work on the tasks there is time: a limit of the scheduler passes.
+  if (!hasOthers && times >= MAX_REFUSALS && !isSystemError(error)) {
+    // What is wrong with the nodes that were excluded is why there is none left.
+    const complaint = nodeComplaint(draft.nodes);
+    if (complaint === undefined) return [{ type: "giveUp", blame: "workers", text: [], cause: error }];
+    const last = known?.lastStart;
+    const parts = last === undefined ? [] : ["\nthe last worker was ", last];
+    const text = [`${errorText(error)}\n${complaint}`, ...parts];
+    return [{ type: "giveUp", blame: "workers", text, cause: error }];
   }
+  const pause = Math.min(FIRST_BACKOFF_MS * 2 ** (times - 1), LONGEST_BACKOFF_MS);
+  setSpec(draft, spec, { refused: { times, until: at + pause } });
+  const text = `cannot start workers of spec '${spec}': ${errorText(error)}`;
+  return times === 1 ? [{ type: "notify", level: "warn", text }] : [];
+}
 
-  /** Where no more workers can be started: tasks that nobody is left for would be waited for in vain. */
-  #checkLeft(loads: readonly SpecLoad[]): void {
-    const without = loads.filter(({ tasks, alive, leaving, pending }) =>
-      tasks > 0 && alive + leaving + pending === 0
+/** Says why no worker of a spec begins: a run may have to wait for ever, or only its turn. Once for each reason. */
+function noticePending(
+  draft: FleetDraft,
+  { at }: FleetObservation,
+  loads: readonly SpecLoad[],
+  pending: readonly WorkerJob[],
+): FleetAction[] {
+  const actions: FleetAction[] = [];
+  for (const { spec, tasks, alive, leaving } of loads) {
+    const jobs = pending.filter((job) => job.spec === spec);
+    const [first] = jobs.toSorted((a, b) => a.order - b.order);
+    if (!first || tasks === 0 || alive + leaving > 0) {
+      setSpec(draft, spec, { waiting: undefined });
+      continue;
+    }
+    const { since, told } = draft.specs.get(spec)?.waiting ?? { since: at };
+    // What is in turn has now this reason, now that.
+    const reason = isInTurn(first) ? "its turn" : first.state.text;
+    const isDue = at - since >= NOTICE_AFTER_MS && told !== reason;
+    setSpec(draft, spec, { waiting: { since, told: isDue ? reason : told } });
+    if (!isDue) continue;
+    const text = `no worker of spec '${spec}' has begun for ${formatDuration(at - since)}: ` +
+      `${plural(jobs.length, "job")} pending, ${first.key} as ${first.state.text}`;
+    actions.push({ type: "notify", level: "info", text });
+  }
+  return actions;
+}
+
+/** Where no more workers can be started, tasks that nobody is left for would be waited for in vain. */
+function checkLeft(
+  draft: FleetDraft,
+  seen: FleetObservation,
+  { leaseMs }: FleetSettings,
+  loads: readonly SpecLoad[],
+): FleetAction[] {
+  const without = loads.filter(({ tasks, alive, leaving, pending }) =>
+    tasks > 0 && alive + leaving + pending === 0
+  );
+  const [load] = lasting(draft, "leftSince", without, seen.at, leaseMs);
+  if (!load) return [];
+  const last = draft.specs.get(load.spec)?.lastStart;
+  const text = [
+    `Cannot compute ${plural(load.tasks, "task")} of spec '${load.spec}' as none of its workers is left`,
+    ...(last === undefined ? [] : [" (the last was ", last, ")"]),
+    ", and none can be submitted from inside of a job: run the same roots again, with more workers or time",
+  ];
+  return [{ type: "giveUp", blame: "workers", text }];
+}
+
+function submissions(
+  draft: FleetDraft,
+  { at }: FleetObservation,
+  loads: readonly SpecLoad[],
+  wanted: readonly { readonly spec: string; readonly count: number }[],
+): FleetAction[] {
+  return wanted.filter(({ spec }) => at >= (draft.specs.get(spec)?.refused?.until ?? -Infinity))
+    .map(({ spec, count }) => {
+      const load = loads.find((each) => each.spec === spec);
+      return { type: "submit", spec, count, hasOthers: load !== undefined && load.alive + load.pending > 0 };
+    });
+}
+
+/** The newest ones first, and not at once: a chain of tasks needs a worker again in a moment. */
+function cancellations(
+  draft: FleetDraft,
+  seen: FleetObservation,
+  { excessMs }: FleetSettings,
+  pending: readonly WorkerJob[],
+  excess: readonly { readonly spec: string; readonly count: number }[],
+): FleetAction[] {
+  return lasting(draft, "excessSince", excess, seen.at, excessMs).flatMap(({ spec, count }) => {
+    const newest = pending.filter((job) => job.spec === spec).toSorted((a, b) => b.order - a.order);
+    const keys = newest.slice(0, count).map(({ key }) => key);
+    if (keys.length === 0) return [];
+    setSpec(draft, spec, { excessSince: undefined });
+    const words = keys.length === 1 ? "1 pending worker" : `${keys.length} pending workers`;
+    return [{
+      type: "cancelPending",
+      keys,
+      done: `cancelled ${words} of spec '${spec}', which nothing is left for`,
+    }];
+  });
+}
+
+/** Asks workers to leave whose room the tasks of other specs need. */
+function drains(
+  draft: FleetDraft,
+  seen: FleetObservation,
+  { excessMs }: FleetSettings,
+  wanted: readonly { readonly spec: string; readonly count: number }[],
+): FleetAction[] {
+  return lasting(draft, "roomSince", wanted, seen.at, excessMs).flatMap(({ spec, count }) => {
+    // If the controller's own worker left, somebody else would have to take the run up.
+    const workers = seen.workers.filter((worker) =>
+      worker.spec === spec && !worker.leaving && worker.id !== seen.controllerWorker
     );
-    const [load] = this.#forsaken.of(without);
-    if (!load) return;
-    const { spec, tasks } = load;
-    const last = this.#failures.lastOf(spec);
-    this.#state.broken(
-      new SlurmError(
-        `Cannot compute ${plural(tasks, "task")} of spec '${spec}' as none of its workers is left${
-          last === undefined ? "" : ` (the last was ${last})`
-        }, and none can be submitted from inside of a job: run the same roots again, with more workers or time`,
-      ),
-    );
-  }
+    if (workers.length === 0) return [];
+    setSpec(draft, spec, { roomSince: undefined });
+    return [{ type: "drain", spec, count, workers: workers.map(({ id }) => id) }];
+  });
+}
 
-  async #submit(spec: string, count: number, load: SpecLoad): Promise<void> {
-    const { runtime: { machine: { clock } }, role, launcher, health, closing } = this.#state;
-    const refused = this.#refused.get(spec);
-    if (refused && clock.monotonic() < refused.until) return;
-    await role.check();
-    let taken: number;
-    try {
-      taken = await launcher.submit({ spec, count, exclude: health.excluded }, closing);
-    } catch (error) {
-      if (closing.aborted || error instanceof LeadershipLostError) return;
-      return this.#onRefused(spec, load, error);
-    }
-    this.#refused.delete(spec);
-    if (taken > 0) tell(this.#state, "info", `submitted ${plural(taken, "worker")} of spec '${spec}'`);
-  }
+/** Tried again when the workers change. */
+function standby(draft: FleetDraft, seen: FleetObservation): FleetAction[] {
+  const jobs = [...draft.jobs.values()].filter((job) => standing(draft, seen, job) !== "over");
+  const alive = jobs.map(({ key }) => key).sort();
+  if (alive.join(" ") === draft.standbyOf) return [];
+  draft.standbyOf = alive.join(" ");
+  return [{ type: "keepStandby", alive }];
+}
 
-  #onRefused(spec: string, { alive, pending }: SpecLoad, error: unknown): void {
-    const { runtime: { machine: { clock } }, broken, health } = this.#state;
-    const times = (this.#refused.get(spec)?.times ?? 0) + 1;
-    // While others work on the tasks there is time: a limit of the scheduler passes.
-    if (alive + pending === 0 && times >= MAX_REFUSALS && !isSystemError(error)) {
-      // What is wrong with the nodes that were excluded is why there is none left.
-      const { complaint } = health;
-      if (complaint === undefined) return broken(error);
-      const last = this.#failures.lastOf(spec);
-      const parts = [
-        errorText(error),
-        complaint,
-        ...(last === undefined ? [] : [`the last worker was ${last}`]),
-      ];
-      return broken(new SlurmError(parts.join("\n"), { cause: error }));
-    }
-    if (times === 1) tell(this.#state, "warn", `cannot start workers of spec '${spec}': ${errorText(error)}`);
-    const pause = Math.min(FIRST_BACKOFF_MS * 2 ** (times - 1), 60_000);
-    this.#refused.set(spec, { times, until: clock.monotonic() + pause });
-  }
+type Since = Extract<keyof SpecState, `${string}Since`>;
 
-  /** The newest ones first, and not at once: a chain of tasks needs a worker again in a moment. */
-  async #cancel(excess: readonly { spec: string; count: number }[]): Promise<void> {
-    for (const { spec, count } of this.#excess.of(excess)) {
-      const newest = this.pending.filter((job) => job.spec === spec).sort((a, b) => b.order - a.order);
-      const keys = newest.slice(0, count).map(({ key }) => key);
-      if (keys.length === 0) continue;
-      this.#excess.done(spec);
-      if (!await this.#cancelKeys(keys)) continue;
-      const words = keys.length === 1 ? "1 pending worker" : `${keys.length} pending workers`;
-      tell(this.#state, "info", `cancelled ${words} of spec '${spec}', which nothing is left for`);
+/** Lets through what was wanted without a break for so many milliseconds. */
+function lasting<T extends { readonly spec: string }>(
+  draft: FleetDraft,
+  since: Since,
+  wanted: readonly T[],
+  at: number,
+  ms: number,
+): T[] {
+  for (const [spec, state] of draft.specs) {
+    if (state[since] !== undefined && !wanted.some((each) => each.spec === spec)) {
+      setSpec(draft, spec, { [since]: undefined });
     }
   }
-
-  async #cancelKeys(keys: readonly string[]): Promise<boolean> {
-    if (keys.length === 0) return true;
-    const { role, launcher } = this.#state;
-    await role.check();
-    return await this.#try("cancel pending workers", () => launcher.cancelPending(keys));
-  }
-
-  async #keepHeir(): Promise<void> {
-    const { run, launcher, role, closing } = this.#state;
-    if (!run.detached || !launcher.keepHeir) return;
-    const alive = [...this.#jobs.values()].filter((job) => this.#standing(job) !== "over");
-    const keys = alive.map(({ key }) => key).sort();
-    if (keys.join(" ") === this.#heirOf) return;
-    await role.check();
-    // Tried again when the workers change.
-    this.#heirOf = keys.join(" ");
-    await this.#try("keep an heir", () => launcher.keepHeir!(keys, closing));
-  }
-
-  /** What does not work ends no run: it goes on with what there is. */
-  async #try(what: string, step: () => Promise<void>): Promise<boolean> {
-    try {
-      await step();
-      return true;
-    } catch (error) {
-      if (error instanceof LeadershipLostError) throw error;
-      if (!this.#state.closing.aborted) tell(this.#state, "warn", `cannot ${what}: ${errorText(error)}`);
-      return false;
-    }
-  }
+  return wanted.filter(({ spec }) => {
+    const begun = draft.specs.get(spec)?.[since] ?? at;
+    setSpec(draft, spec, { [since]: begun });
+    return at - begun >= ms;
+  });
 }

@@ -1,145 +1,180 @@
-import { errorCode, SlurmError } from "../../core/errors.ts";
-import { Tail } from "../../run/output/tail.ts";
 import type { WorkerJob } from "../launcher.ts";
-import type { PoolState } from "./pool_state.ts";
-import type { Roster } from "./monitor_workers.ts";
+import type {
+  FailedStart,
+  FleetAction,
+  FleetDraft,
+  FleetObservation,
+  FleetSettings,
+  JobStart,
+  NodesState,
+} from "./fleet_state.ts";
+import { setSpec } from "./fleet_state.ts";
+import type { SpecLoad } from "./scale.ts";
 
-/** So many jobs of a spec that end in a row before their worker begins, each elsewhere: none will. */
-const MAX_IN_A_ROW = 3;
-/** How many of the log's last lines are told. */
-const TAIL_LINES = 10;
+/** A node on which something could not start so often in a row is excluded. */
+const BAD_IN_A_ROW = 2;
+/** Where tasks cannot begin on so many nodes, and began nowhere, it is no fault of single nodes. */
+const BAD_NODES = 2;
+/** When so many jobs of a spec end in a row before their worker begins, each elsewhere, none will begin. */
+const MAX_FAILED_STARTS = 3;
 
-interface Followed {
-  readonly since: number;
-  deadSince?: number;
-  runningSince?: number;
-  judged: boolean;
-  stuck?: boolean;
+/** Notes that a worker, or a task, could not start on a node, which may exclude it. */
+export function noteBadNode(nodes: NodesState, node: string, why: string): [NodesState, FleetAction[]] {
+  const times = (nodes.inARow.get(node) ?? 0) + 1;
+  const inARow = new Map(nodes.inARow).set(node, times);
+  if (times < BAD_IN_A_ROW || nodes.excluded.has(node)) return [{ ...nodes, inARow }, []];
+  const excluded = new Map(nodes.excluded).set(node, why);
+  return [{ ...nodes, inARow, excluded }, [{ type: "excludeNode", node, why }]];
+}
+
+/** Notes that a task did start, and where that is known. */
+export function noteGoodStart(nodes: NodesState, node: string | undefined): NodesState {
+  const isSuspect = node !== undefined && nodes.inARow.has(node);
+  if (nodes.startedWell && !isSuspect) return nodes;
+  const inARow = new Map(nodes.inARow);
+  if (node !== undefined) inARow.delete(node);
+  return { ...nodes, inARow, startedWell: true };
+}
+
+/** Notes that a task could not begin on a node. Its worker has left since. */
+export function noteBadStart(
+  nodes: NodesState,
+  { node, job, why }: { node?: string | undefined; job?: string | undefined; why: string },
+): [NodesState, FleetAction[]] {
+  // Several workers of one node may tell at the same time, before it can be excluded: that says nothing of the others.
+  const badStarts = new Set(nodes.badStarts).add(node ?? `unknown ${nodes.badStarts.size}`);
+  const badJobs = job === undefined ? nodes.badJobs : new Set(nodes.badJobs).add(job);
+  const noted = { ...nodes, badStarts, badJobs };
+  return node === undefined ? [noted, []] : noteBadNode(noted, node, why);
+}
+
+/** Whether tasks may yet begin elsewhere: that one cannot begin is the node's fault, unless nothing began anywhere. */
+export function canStartElsewhere({ startedWell, badStarts }: NodesState): boolean {
+  return startedWell || badStarts.size < BAD_NODES;
+}
+
+/** The nodes that are excluded and why, for people; nothing where none is. */
+export function nodeComplaint({ excluded }: NodesState): string | undefined {
+  if (excluded.size === 0) return undefined;
+  const lines = [...excluded].map(([node, why]) => `  ${node}: ${why}`);
+  return ["nodes that the run does not use any more, as nothing can start there:", ...lines].join("\n");
 }
 
 /** Notices jobs that end before their worker has begun: without that a run would submit them for ever. */
-export class StartFailures {
-  readonly #state: PoolState;
-  readonly #roster: Roster;
-  readonly #jobs = new Map<string, Followed>();
-  /** By spec: where they were; a job whose node is not known, or is not to blame, is a place of its own. */
-  readonly #inARow = new Map<string, Set<string>>();
-  readonly #last = new Map<string, string>();
-  #first = true;
-
-  constructor(state: PoolState, roster: Roster) {
-    this.#state = state;
-    this.#roster = roster;
-  }
-
-  /** Looks at all jobs. One that an earlier controller started may have had its worker then: it says nothing. */
-  async look(jobs: readonly WorkerJob[]): Promise<void> {
-    const { runtime: { machine: { clock } }, timing } = this.#state;
-    const now = clock.monotonic();
-    for (const job of jobs) {
-      let followed = this.#jobs.get(job.key);
-      if (!followed) this.#jobs.set(job.key, followed = { since: now, judged: this.#first });
-      if (job.state.status === "dead") followed.deadSince ??= now;
-      if (followed.judged) continue;
-      if (this.#roster.hasEntered(job.key)) {
-        followed.judged = true;
-        this.#forget(job.spec);
-      } else if (this.#isStuck(job, followed, now)) {
-        followed.judged = followed.stuck = true;
-        const after = this.#state.runtime.config.staleAfterSec;
-        await this.#judge(job, followed, `it has run for ${after} s, and its worker has not begun`);
-      } else if (job.state.status === "dead") {
-        // The roster is given the time to see a worker that died at once, and what it gave back is read first: that a
-        // task could not begin there is one bad start, not two.
-        if (!this.#isRead(followed) || now - (followed.deadSince ?? now) < 2 * timing.roundMs) continue;
-        followed.judged = true;
-        await this.#judge(job, followed, job.state.text);
+export function judgeStarts(
+  draft: FleetDraft,
+  seen: FleetObservation,
+  { roundMs, staleAfterSec }: FleetSettings,
+): FleetAction[] {
+  const actions: FleetAction[] = [];
+  const starts = new Map(draft.starts);
+  // What an earlier controller started may have had its worker then: it says nothing.
+  const isFirst = draft.starts === undefined;
+  for (const job of draft.jobs.values()) {
+    const { status } = job.state;
+    let start: JobStart = starts.get(job.key) ?? { since: seen.at, judged: isFirst };
+    if (status === "dead") start = { ...start, deadSince: start.deadSince ?? seen.at };
+    if (status === "running") start = { ...start, runningSince: start.runningSince ?? seen.at };
+    const { deadSince, runningSince, judged } = start;
+    if (!judged && seen.entered.has(job.key)) {
+      start = { ...start, judged: true };
+      setSpec(draft, job.spec, { failedAt: undefined, lastStart: undefined });
+    } else if (
+      !judged && status === "running" && seen.at - (runningSince ?? seen.at) > staleAfterSec * 1000
+    ) {
+      start = { ...start, judged: true, stuck: true };
+      const ended = `it has run for ${staleAfterSec} s, and its worker has not begun`;
+      actions.push(...judgeStart(draft, seen, job, start, ended));
+    } else if (!judged && status === "dead" && deadSince !== undefined) {
+      // A worker that died at once can be seen until then, and what it gave back is read first: that a task could not
+      // begin there is one bad start, not two.
+      if (seen.resultsReadAt > deadSince && seen.at - deadSince >= 2 * roundMs) {
+        start = { ...start, judged: true };
+        actions.push(...judgeStart(draft, seen, job, start, job.state.text));
       }
     }
-    this.#first = false;
+    starts.set(job.key, start);
   }
+  draft.starts = starts;
+  return actions;
+}
 
-  /** How the last job of a spec ended whose worker did not begin, unless a later one did. */
-  lastOf(spec: string): string | undefined {
-    return this.#last.get(spec);
+function judgeStart(
+  draft: FleetDraft,
+  seen: FleetObservation,
+  { key, spec, node, log, state }: WorkerJob,
+  { since }: JobStart,
+  ended: string,
+): FleetAction[] {
+  const loss = state.status === "dead" ? state.loss : undefined;
+  // By us or by people; or with all that was on a node, which takes no more jobs until it is back.
+  if (loss === "cancelled" || loss === "preempted" || loss === "node-failure") return [];
+  // Its worker left since a task could not begin there, before it was ever seen: that counts already.
+  if (draft.nodes.badJobs.has(key)) return [];
+  const isNodes = loss === undefined || loss === "boot-failure";
+  const said = seen.refusals.get(key);
+  let actions: FleetAction[] = [];
+  // What the worker itself has said counts already.
+  if (node !== undefined && isNodes && said === undefined) {
+    const why = `a worker's job did not begin there: ${ended}`;
+    [draft.nodes, actions] = noteBadNode(draft.nodes, node, why);
   }
+  const known = draft.specs.get(spec);
+  const before = (known?.resultAt ?? -Infinity) >= since ? undefined : known?.failedAt;
+  const failedAt = new Set(before).add(node !== undefined && isNodes ? node : key);
+  const lastStart: FailedStart = { key, node, ended, said, log };
+  setSpec(draft, spec, { failedAt, lastStart });
+  // A node takes several jobs at once before it can be excluded: that says nothing of the others.
+  if (failedAt.size < MAX_FAILED_STARTS || (seen.tasks.get(spec) ?? 0) === 0) return actions;
+  const what =
+    `Cannot start workers of spec '${spec}': ${MAX_FAILED_STARTS} jobs in a row ended before their worker ` +
+    `had begun, the last one, `;
+  const complaint = nodeComplaint(draft.nodes);
+  const text = [what, lastStart, ...(complaint === undefined ? [] : [`\n${complaint}`])];
+  return [...actions, { type: "giveUp", blame: "workers", text, log }];
+}
 
-  /**
-   * Has it ended, and it is not told yet whether its worker had begun, or what that gave back is not read yet, which may tell that
-   * its node is of no use? Until then no other one is submitted for it.
-   */
-  isDoubtful(key: string): boolean {
-    const followed = this.#jobs.get(key);
-    return followed?.deadSince !== undefined && !(followed.judged && this.#isRead(followed));
-  }
-
-  #isRead({ deadSince = Infinity }: Followed): boolean {
-    return this.#state.readAt > deadSince;
-  }
-
-  /** Does it run without doing anything? It is waited for no more. */
-  isStuck(key: string): boolean {
-    return this.#jobs.get(key)?.stuck ?? false;
-  }
-
-  #isStuck({ state }: WorkerJob, followed: Followed, now: number): boolean {
-    if (state.status !== "running") return false;
-    followed.runningSince ??= now;
-    return now - followed.runningSince > this.#state.runtime.config.staleAfterSec * 1000;
-  }
-
-  async #judge(job: WorkerJob, { since }: Followed, why: string): Promise<void> {
-    const loss = job.state.status === "dead" ? job.state.loss : undefined;
-    const { health, book, broken, resultAt } = this.#state;
-    // By us or by people; or with all that was on a node, which takes no more jobs until it is back.
-    if (loss === "cancelled" || loss === "preempted" || loss === "node-failure") return;
-    // Its worker left since a task could not begin there, before it was ever seen: that counts already.
-    if (this.#state.badJobs.has(job.key)) return;
-    // What the worker itself has said counts already.
-    const isNodes = loss === undefined || loss === "boot-failure";
-    const told = this.#roster.refusalOf(job.key) !== undefined;
-    if (job.node !== undefined && isNodes && !told) {
-      health.bad(job.node, `a worker's job did not begin there: ${why}`);
+/**
+ * Sees to it that no spec waits for ever since the nodes that it needs are excluded. After `staleAfterSec` without a
+ * worker they are used again, once. When they are excluded again, and still no worker begins, the run ends.
+ */
+export function readmitNodes(
+  draft: FleetDraft,
+  seen: FleetObservation,
+  { staleAfterSec }: FleetSettings,
+  loads: readonly SpecLoad[],
+  pending: readonly WorkerJob[],
+): FleetAction[] {
+  const { excluded } = draft.nodes;
+  const cancel: FleetAction[] = pending.length === 0
+    ? []
+    : [{ type: "cancelPending", keys: pending.map(({ key }) => key) }];
+  const isNew = excluded.size > draft.excludedBefore;
+  draft.excludedBefore = excluded.size;
+  // They would begin where nothing can, one after the other, and each cost a task one of its attempts.
+  if (isNew) return cancel;
+  for (const { spec, tasks, alive, leaving } of loads) {
+    // One that only waits for its turn has a node to run on.
+    const mayBegin = pending.some((job) => job.spec === spec && isInTurn(job));
+    const isStarved = tasks > 0 && alive + leaving === 0 && !mayBegin && excluded.size > 0;
+    const since = isStarved ? draft.specs.get(spec)?.starvedSince ?? seen.at : undefined;
+    setSpec(draft, spec, { starvedSince: since });
+    if (seen.at - (since ?? seen.at) < staleAfterSec * 1000) continue;
+    if (draft.readmitted) {
+      const what = `Cannot start workers of spec '${spec}': none has begun for ${staleAfterSec} s`;
+      return [{ type: "giveUp", blame: "workers", text: [`${what}\n${nodeComplaint(draft.nodes)}`] }];
     }
-    if ((resultAt.get(job.spec) ?? -Infinity) >= since) this.#forget(job.spec);
-    const places = this.#inARow.get(job.spec) ?? new Set();
-    this.#inARow.set(job.spec, places.add(job.node !== undefined && isNodes ? job.node : job.key));
-    const text = await this.#text(job, why);
-    this.#last.set(job.spec, text);
-    // A node takes several jobs at once before it can be excluded: that says nothing of the others.
-    if (places.size < MAX_IN_A_ROW || book.openOf(job.spec) === 0) return;
-    broken(
-      new SlurmError(
-        `Cannot start workers of spec '${job.spec}': ${MAX_IN_A_ROW} jobs in a row ended before their worker had begun, ` +
-          `the last one, ${[text, health.complaint ?? []].flat().join("\n")}`,
-        {
-          ...(job.log === undefined ? {} : { log: job.log }),
-        },
-      ),
-    );
+    draft.readmitted = true;
+    for (const each of draft.specs.keys()) setSpec(draft, each, { starvedSince: undefined });
+    draft.nodes = { ...draft.nodes, excluded: new Map(), inARow: new Map() };
+    draft.excludedBefore = 0;
+    const why = `spec '${spec}' had no worker for ${staleAfterSec} s`;
+    return [{ type: "readmitNodes", nodes: [...excluded.keys()], why }, ...cancel];
   }
+  return [];
+}
 
-  #forget(spec: string): void {
-    this.#inARow.delete(spec);
-    this.#last.delete(spec);
-  }
-
-  async #text({ key, node, log }: WorkerJob, ended: string): Promise<string> {
-    const lines = [`${key}${node === undefined ? "" : ` on ${node}`}: ${ended}`];
-    const said = this.#roster.refusalOf(key);
-    if (said !== undefined) lines.push(`its worker said: ${said}`);
-    if (log !== undefined) lines.push(`log: ${log}`, ...(await this.#tail(log)).map((line) => `  | ${line}`));
-    return lines.join("\n");
-  }
-
-  async #tail(log: string): Promise<string[]> {
-    try {
-      const tail = new Tail();
-      tail.push(await this.#state.runtime.machine.files.readBytes(log));
-      return tail.lines().slice(-TAIL_LINES);
-    } catch (error) {
-      if (errorCode(error) === undefined) throw error;
-      return [];
-    }
-  }
+/** Whether a pending job only waits for others on nodes that it may run on. */
+export function isInTurn({ state }: WorkerJob): boolean {
+  return state.status === "pending" && state.inTurn === true;
 }

@@ -1,49 +1,58 @@
 import { join } from "@std/path/join";
 import { errorText, ProtocolError } from "../../core/errors.ts";
-import { writeFailure } from "../../queue/failure_file.ts";
+import { readFailure, type TaskFailure, writeFailure } from "../../queue/failure_file.ts";
 import { hasName } from "../../queue/has_name.ts";
 import { listNew } from "../../queue/list_queue.ts";
 import { moveTask } from "../../queue/move_task.ts";
 import { formatTaskName, parseTaskName, type TaskName } from "../../queue/task_name.ts";
+import { learnParams } from "../../remote/remote_artifact.ts";
+import type { BackendEvent } from "../../schedule/backend.ts";
 import { describeOwner } from "../../store/claims/liveness.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
-import { concernsOneArtifact, isRefusal } from "../../store/store.ts";
-import { judgeFailure } from "./judge_failure.ts";
+import { concernsOneArtifact, isRefusal, listOrNothing } from "../../store/store.ts";
 import { retryWhileUnavailable } from "../pacing.ts";
-import { tell } from "./context.ts";
-import { noteResult, type PoolState } from "./pool_state.ts";
-import { learnParams } from "../../remote/remote_artifact.ts";
+import type { ControllerContext } from "./context.ts";
+import type { Fleet } from "./fleet.ts";
+import type { WorkerMonitor } from "./monitor_workers.ts";
 import { type StoredResult, storedResult } from "./stored_result.ts";
-import { endsOf, type TaskEntry } from "./task_table.ts";
+import type { Task } from "./task_table.ts";
 
 /** The folders in which workers give tasks back. */
 export type ResultPlace = "done" | "failed" | "waiting";
 
 const PLACES: readonly ResultPlace[] = ["done", "failed", "waiting"];
+/** How often it is looked for the file that tells how a task failed, which another host wrote a moment ago. */
+const FAILURE_LOOKS = 4;
 
 /** Reads what is new in the folders in which workers give tasks back, and tells the scheduler. */
 export class ResultReader {
-  readonly #state: PoolState;
+  readonly #context: ControllerContext;
+  readonly #fleet: Fleet;
+  readonly #monitor: WorkerMonitor;
   readonly #seen: Readonly<Record<ResultPlace, Set<string>>> = {
     done: new Set(),
     failed: new Set(),
     waiting: new Set(),
   };
-
   /** How many files that were listed are being looked into. */
-  #open = 0;
+  #reading = 0;
   #lookedAt = -Infinity;
-  readonly #nodeOf: (provenance: StoredResult["provenance"]) => string | undefined;
+  #readAt = -Infinity;
 
-  /** @param nodeOf The node that a result was computed on, where that is known. */
-  constructor(state: PoolState, nodeOf: (provenance: StoredResult["provenance"]) => string | undefined) {
-    this.#state = state;
-    this.#nodeOf = nodeOf;
+  constructor(context: ControllerContext, fleet: Fleet, monitor: WorkerMonitor) {
+    this.#context = context;
+    this.#fleet = fleet;
+    this.#monitor = monitor;
+  }
+
+  /** All that workers had given back by then has been read; in monotonic milliseconds. */
+  get readAt(): number {
+    return this.#readAt;
   }
 
   /** Lists the folders once. What is new is looked into beside that. @returns Whether there was anything. */
   async look(): Promise<boolean> {
-    const { runtime: { store }, paths } = this.#state;
+    const { runtime: { store }, paths } = this.#context;
     const begun = store.machine.clock.monotonic();
     let news = false;
     for (const place of PLACES) {
@@ -57,67 +66,64 @@ export class ResultReader {
     return news;
   }
 
-  /** A file is to count as new when it is listed again: it was moved away, or the scheduler did not wait for it before. */
+  /** Has a file count as new when it is listed again: it was moved away, or the scheduler did not wait for it before. */
   forget(place: ResultPlace, name: TaskName): void {
     this.#seen[place].delete(formatTaskName(name));
   }
 
-  /** A task's file was seen in one of the folders. */
+  /** Takes in that a task's file was seen in one of the folders. */
   take(place: ResultPlace, file: string): void {
-    const { book } = this.#state;
+    const { tasks, runtime, limiter } = this.#context;
     const name = parseTaskName(file);
     if (!name) return;
-    const entry = book.get(name.hash) ?? book.learn(name, place);
-    if (!entry) return this.#takeUnknown(place, file);
+    tasks.apply({ type: "found", name, at: place });
+    const task = tasks.get(name.hash);
+    if (!task) return this.#takeUnknown(place, file);
     // A listing can be old: the task is further already.
-    if (isOld(place, name, entry)) return;
-    if (!entry.open) {
-      if (entry.place !== "done") Object.assign(entry, { place, name });
-      return;
-    }
-    const { runtime, lane } = this.#state;
-    const goOn = (): boolean => this.#state.phase !== "closed";
-    this.#open++;
-    lane.push(async () => {
-      await retryWhileUnavailable(runtime, goOn, () => this.#read(place, entry, name));
-      this.#open--;
+    if (!task.open || tasks.isOld(place, name)) return;
+    const goOn = (): boolean => this.#context.phase !== "closed";
+    this.#reading++;
+    limiter.push(async () => {
+      await retryWhileUnavailable(runtime, goOn, () => this.#read(place, task, name));
+      this.#reading--;
       this.#settle();
     });
   }
 
   #settle(): void {
-    if (this.#open === 0) this.#state.readAt = this.#lookedAt;
+    if (this.#reading === 0) this.#readAt = this.#lookedAt;
   }
 
   #takeUnknown(place: ResultPlace, file: string): void {
     if (place !== "failed") return;
-    const path = join(this.#state.paths.failed, file);
-    this.#state.broken(
+    const path = join(this.#context.paths.failed, file);
+    this.#context.broken(
       new ProtocolError(
-        `Cannot go on with run ${this.#state.run.runId} as somebody put a task into its queue that is not of it: ` +
+        `Cannot go on with run ${this.#context.run.runId} as somebody put a task into its queue that is not of it: ` +
           `see ${path} and what is beside it`,
       ),
     );
   }
 
-  async #read(place: ResultPlace, entry: TaskEntry, name: TaskName): Promise<void> {
-    if (this.#state.phase === "closed" || !entry.open || isOld(place, name, entry)) return;
+  async #read(place: ResultPlace, task: Task, name: TaskName): Promise<void> {
+    const { tasks, phase } = this.#context;
+    if (phase === "closed" || !task.open || tasks.isOld(place, name)) return;
     switch (place) {
       case "done":
-        return await this.#readDone(entry, name);
+        return await this.#readDone(task, name);
       case "failed":
-        return await this.#readFailed(entry, name);
+        return await this.#readFailed(task, name);
       case "waiting":
-        return await this.#readWaiting(entry, name);
+        return await this.#readWaiting(task, name);
     }
   }
 
   /** No task is done without its success record. */
-  async #readDone(entry: TaskEntry, name: TaskName): Promise<void> {
-    const { runtime: { store }, role, paths } = this.#state;
-    const result = await this.#resultOf(entry);
-    if (typeof result === "object") return this.#done(entry, name, result);
-    await role.check();
+  async #readDone(task: Task, name: TaskName): Promise<void> {
+    const { runtime: { store }, leadership, paths } = this.#context;
+    const result = await this.#resultOf(task);
+    if (typeof result === "object") return this.#done(name, result);
+    await leadership.check();
     const file = formatTaskName(name);
     await writeFailure(store, paths, file, {
       ...(result === undefined ? { kind: "lost" } : { kind: "compute", lasting: true }),
@@ -128,72 +134,110 @@ export class ResultReader {
     await moveTask(store, join(paths.done, file), join(paths.failed, file));
   }
 
-  async #readFailed(entry: TaskEntry, name: TaskName): Promise<void> {
-    const { book, report, paths, runtime, role, artifactOf } = this.#state;
-    const failure = await judgeFailure(this.#state, entry, name);
+  async #readFailed(task: Task, name: TaskName): Promise<void> {
+    const { tasks, report, paths, runtime, leadership, artifactOf } = this.#context;
+    const failure = await this.#judgeFailure(task, name);
     if (failure.kind !== "protocol") {
-      const result = await this.#resultOf(entry);
+      const result = await this.#resultOf(task);
       // Somebody was first, and the first complete result wins.
       if (typeof result === "object") {
-        await role.check();
+        await leadership.check();
         const file = formatTaskName(name);
         await moveTask(runtime.store, join(paths.failed, file), join(paths.done, file));
-        return this.#done(entry, name, result);
+        return this.#done(name, result);
       }
     }
-    await learnParams(runtime, paths, artifactOf(entry.hash));
-    if (isOld("failed", name, entry) || !book.close(entry)) return;
-    Object.assign(entry, { place: "failed", name });
-    if (failure.kind !== "protocol") entry.countsAs = failure.kind;
-    noteResult(this.#state, entry.spec);
-    report(failure);
+    await learnParams(runtime, paths, artifactOf(task.hash));
+    const countsAs = failure.kind === "protocol" ? undefined : failure.kind;
+    if (tasks.apply({ type: "failed", name, countsAs })) report(failure);
   }
 
-  async #readWaiting(entry: TaskEntry, name: TaskName): Promise<void> {
-    const { runtime: { store }, artifactOf, book, report, paths } = this.#state;
+  async #readWaiting({ hash }: Task, name: TaskName): Promise<void> {
+    const { runtime: { store }, artifactOf, tasks, report, paths } = this.#context;
     // It comes back under the same name: the listing may be of before it was put into the queue again.
     if (!await hasName(store, join(paths.waiting, formatTaskName(name)))) return this.forget("waiting", name);
-    const claim = await readClaim(store, store.paths(artifactOf(entry.hash))).catch((error) => {
-      // Whoever watches the node then says what is the matter with it.
+    const claim = await readClaim(store, store.paths(artifactOf(hash))).catch((error) => {
+      // The scheduler, who watches the node then, meets the same and says so.
       if (!concernsOneArtifact(error) || !isRefusal(error)) throw error;
       return undefined;
     });
-    if (!book.close(entry)) return;
-    Object.assign(entry, { place: "waiting", name, busy: entry.busy + 1 });
-    noteResult(this.#state, entry.spec);
-    report({
-      type: "busy",
-      hash: entry.hash,
-      owner: claim ? describeOwner(claim) : "somebody outside of the run",
-    });
+    if (!tasks.apply({ type: "busy", name })) return;
+    report({ type: "busy", hash, owner: claim ? describeOwner(claim) : "somebody outside of the run" });
   }
 
-  #done(entry: TaskEntry, name: TaskName, { computed, provenance }: StoredResult): void {
-    const { book, report, health } = this.#state;
-    if (!book.close(entry)) return;
-    Object.assign(entry, { place: "done", name });
+  #done(name: TaskName, { computed, provenance }: StoredResult): void {
+    const { tasks, report } = this.#context;
+    if (!tasks.apply({ type: "done", name })) return;
     if (computed) {
-      this.#state.startedWell = true;
-      const node = health.suspects ? this.#nodeOf(provenance) : undefined;
-      if (node !== undefined) health.good(node);
+      const node = this.#fleet.hasSuspects ? this.#monitor.nodeOf(provenance) : undefined;
+      this.#fleet.note({ type: "goodStart", node });
     }
-    noteResult(this.#state, entry.spec);
-    report({ type: "done", hash: entry.hash, computed });
+    report({ type: "done", hash: name.hash, computed });
   }
 
   /** The result, or nothing, or what is wrong with its record, which nobody but people can repair. */
-  async #resultOf({ hash }: TaskEntry): Promise<StoredResult | string | undefined> {
+  async #resultOf({ hash }: Task): Promise<StoredResult | string | undefined> {
     try {
-      return await storedResult(this.#state, this.#state.artifactOf(hash));
+      return await storedResult(this.#context, this.#context.artifactOf(hash));
     } catch (error) {
       if (!concernsOneArtifact(error) || !isRefusal(error)) throw error;
-      tell(this.#state, "error", errorText(error));
+      this.#context.log.error(errorText(error));
       return errorText(error);
     }
   }
+
+  /**
+   * The report of a task's file in `failed/`, with the counters in its name and what is written beside it. The counters
+   * are of what was before: the failure itself is added.
+   */
+  async #judgeFailure({ hash, spec }: Task, name: TaskName): Promise<FailedTask> {
+    const file = formatTaskName(name);
+    const failure = await readFailureForSure(this.#context, file);
+    const kind = this.#kindOf(failure);
+    const { attempt, lost } = name;
+    const { stack, log, logTail, lasting } = failure;
+    const where = `(task file ${join(this.#context.paths.failed, file)}, artifact ${hash}, spec '${spec}', ` +
+      `worker ${failure.worker ?? "unknown"}, attempt ${
+        failure.storeAttempt ?? attempt
+      }, kind ${failure.kind})`;
+    return {
+      type: "failed",
+      hash,
+      kind,
+      failedEnds: kind === "compute" ? attempt : attempt - 1,
+      lostEnds: kind === "lost" ? lost + 1 : lost,
+      error: kind === "protocol" ? `${failure.error}\n${where}` : failure.error,
+      ...(stack === undefined ? {} : { stack }),
+      ...(log === undefined ? {} : { log }),
+      ...(logTail === undefined ? {} : { logTail }),
+      ...(lasting ? { lasting } : {}),
+    };
+  }
+
+  /** That a node cannot begin a task is the node's fault, unless nothing has begun anywhere. */
+  #kindOf({ kind, node, job, error }: TaskFailure): FailedTask["kind"] {
+    if (kind === "compute") this.#fleet.note({ type: "goodStart", node });
+    if (kind !== "start") return kind;
+    this.#fleet.note({ type: "badStart", node, job, why: error });
+    return this.#fleet.canStartElsewhere ? "lost" : "protocol";
+  }
 }
 
-/** What is done stays done, whatever the name; else a name with fewer ends is one that the task had before. */
-function isOld(place: ResultPlace, name: TaskName, entry: TaskEntry): boolean {
-  return place !== "done" && endsOf(name) < endsOf(entry.name);
+type FailedTask = Extract<BackendEvent, { type: "failed" }> & {
+  readonly kind: "compute" | "lost" | "protocol";
+};
+
+async function readFailureForSure(
+  { runtime: { store }, paths }: ControllerContext,
+  file: string,
+): Promise<TaskFailure> {
+  for (let look = 1;; look++) {
+    const failure = await readFailure(store, paths, file);
+    if (failure) return failure;
+    if (look === FAILURE_LOOKS) break;
+    // A host may remember for a minute that the name is missing; to list its folder makes it look again.
+    await listOrNothing(store.machine, paths.failed);
+    await store.machine.clock.sleep(20 * 2 ** look);
+  }
+  return { schema: 1, kind: "compute", error: "It failed, and nothing tells how", at: "" };
 }

@@ -12,7 +12,7 @@ import { attemptPaths } from "../../store/layout.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
 import type { ClaimRecord } from "../../store/record.ts";
 import { concernsOneArtifact, isRefusal } from "../../store/store.ts";
-import type { PoolState } from "./pool_state.ts";
+import type { ControllerContext } from "./context.ts";
 import { storedResult } from "./stored_result.ts";
 
 type End = Pick<WorkerEnd, "kind" | "why" | "worker">;
@@ -22,27 +22,27 @@ const NO_END: End = { kind: "compute", why: "nobody has written how it ended" };
 
 /**
  * Moves the tasks of a worker that was declared dead to where they belong: those with a result are done, the others have
- * failed by what is known of the worker's end. Can be repeated after any interruption, by anybody who holds the role.
+ * failed by what is known of the worker's end. Can be repeated after any interruption, by anybody who is the controller.
  */
-export async function settleFenced(state: PoolState, folder: FencedFolder): Promise<void> {
-  const { runtime: { store }, role } = state;
+export async function settleFenced(context: ControllerContext, folder: FencedFolder): Promise<void> {
+  const { runtime: { store }, leadership } = context;
   const end = folder.end ?? NO_END;
   for (const file of folder.files) {
     const name = parseTaskName(file);
     if (!name) continue;
-    await role.check();
-    await settle(state, folder, end, { file, name });
+    await leadership.check();
+    await settle(context, folder, end, { file, name });
   }
   await removeFenced(store, folder);
 }
 
 async function settle(
-  state: PoolState,
+  context: ControllerContext,
   folder: FencedFolder,
   end: End,
   { file, name }: { file: string; name: TaskName },
 ): Promise<void> {
-  const { runtime: { store }, paths, nodes, artifactOf } = state;
+  const { runtime: { store }, paths, nodes, artifactOf } = context;
   const from = join(folder.dir, file);
   const fail = async (failure: FailureInit): Promise<void> => {
     const node = end.worker === undefined ? {} : { node: end.worker.node };
@@ -59,7 +59,7 @@ async function settle(
   const because = `its worker ${folder.id} died: ${end.why}`;
   let own: ClaimRecord | undefined;
   try {
-    const result = await storedResult(state, artifact);
+    const result = await storedResult(context, artifact);
     own = await claimOfIts();
     if (result) {
       // It died after it had stored the result, or while somebody else did.
@@ -73,7 +73,7 @@ async function settle(
     return await fail({ kind: "compute", lasting: true, error: errorText(error) });
   }
   if (own) await declareDead(store, home, own, because);
-  if (end.kind === "silent" && await isFirstSilent(state, folder)) {
+  if (end.kind === "silent" && await isFirstSilent(context, folder)) {
     // Whoever never gave a sign of life says nothing of the task: it costs no attempt, once.
     await moveTask(store, from, join(todoDir(paths, folder.spec), file));
     return;
@@ -91,7 +91,7 @@ async function settle(
 
 /** The files tell which worker of the run was the first that never gave a sign of life. */
 async function isFirstSilent(
-  { runtime: { store }, paths }: PoolState,
+  { runtime: { store }, paths }: ControllerContext,
   { id, end }: FencedFolder,
 ): Promise<boolean> {
   for (const [other, { end: judged }] of await listWorkers(store, paths)) {

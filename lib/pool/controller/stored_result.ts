@@ -1,6 +1,6 @@
 import { findForSure } from "../../run/result.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
-import type { PoolState } from "./pool_state.ts";
+import type { ControllerContext } from "./context.ts";
 
 /** A result that counts. */
 export interface StoredResult {
@@ -19,7 +19,7 @@ export interface StoredResult {
  * @throws {StoreError} when the record is damaged or cannot be read; the signal's reason when the controller ends.
  */
 export async function storedResult(
-  { runtime, run, forced, closing }: Pick<PoolState, "runtime" | "run" | "forced" | "closing">,
+  { runtime, run, forced, closing }: Pick<ControllerContext, "runtime" | "run" | "forced" | "closing">,
   artifact: Artifact,
 ): Promise<StoredResult | undefined> {
   const found = await findForSure(runtime, artifact, {

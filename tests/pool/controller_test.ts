@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
+import { runLog } from "../../lib/core/run_log.ts";
 import type { Hash } from "../../lib/core/hash.ts";
-import { PoolBackend } from "../../lib/pool/controller/controller.ts";
+import { Controller } from "../../lib/pool/controller/controller.ts";
 import { remoteArtifacts } from "../../lib/remote/remote_artifact.ts";
 import { Leadership } from "../../lib/pool/leadership.ts";
 import { listQueue } from "../../lib/queue/list_queue.ts";
@@ -21,15 +22,16 @@ async function poolBackend(
   change(runtime, pool);
   const events: BackendEvent[] = [];
   const broken: unknown[] = [];
-  const backend = new PoolBackend({
+  const backend = new Controller({
     runtime,
     paths: pool.paths,
     run: pool.run,
-    role: new Leadership(runtime, await pool.role(runtime)),
+    leadership: new Leadership(runtime, await pool.role(runtime)),
     launcher: pool.launcher,
     artifactOf: remoteArtifacts(pool.run),
     forced: undefined,
     onEvent: (event) => pool.events.push(event),
+    log: runLog((event) => pool.events.push(event), runtime.machine.clock),
     timing: TIMING,
     listed: await listQueue(runtime.store, pool.paths),
     report: (event) => events.push(event),
@@ -50,9 +52,9 @@ async function poolBackend(
   };
 }
 
-backendContract("PoolBackend", (artifacts) => poolBackend(artifacts));
+backendContract("Controller", (artifacts) => poolBackend(artifacts));
 
-Deno.test("PoolBackend.withdraw() takes back what no worker has claimed, and says so of each", async () => {
+Deno.test("Controller.withdraw() takes back what no worker has claimed, and says so of each", async () => {
   const artifacts = Array.from({ length: 40 }, () => artifact(() => 1));
   await using rig = await poolBackend(artifacts);
   rig.pool.launcher.starts = false;
@@ -65,7 +67,7 @@ Deno.test("PoolBackend.withdraw() takes back what no worker has claimed, and say
   assertEquals(rig.pool.files("todo"), []);
 });
 
-Deno.test("PoolBackend reports nothing as busy by a listing of before it was queued again", async () => {
+Deno.test("Controller reports nothing as busy by a listing of before it was queued again", async () => {
   const only = artifact(() => 1);
   let stale = 0;
   await using rig = await poolBackend([only], ({ machine: { files } }, pool) => {

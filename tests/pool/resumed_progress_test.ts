@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { earlierTerms, wholeSummary } from "../../lib/pool/controller/resumed_progress.ts";
+import { resumedProgress, wholeSummary } from "../../lib/pool/controller/resumed_progress.ts";
 import type { Hash } from "../../lib/core/hash.ts";
 import type { QueuedTask, QueueState } from "../../lib/queue/list_queue.ts";
 
@@ -21,7 +21,7 @@ function listed(...files: [QueueState, string][]): Map<Hash, QueuedTask> {
 
 Deno.test("wholeSummary() counts what earlier terms computed, also below what is stored now", () => {
   const hash = "0".repeat(32);
-  const earlier = earlierTerms(
+  const earlier = resumedProgress(
     listed(["done", `${hash}.1.0.json`], ["done", `${hash}.3.1.json`], ["todo", `${hash}.1.0.json`]),
   );
   // A chain of three of which two are done: only the last of these is planned again.
@@ -32,7 +32,7 @@ Deno.test("wholeSummary() counts what earlier terms computed, also below what is
 });
 
 Deno.test("wholeSummary() counts as computed nothing that was stored when the run began", () => {
-  const earlier = earlierTerms(listed(["done", "x"], ["done", "y"]));
+  const earlier = resumedProgress(listed(["done", "x"], ["done", "y"]));
   const whole = wholeSummary({ ...SUMMARY, nodes: 4, cached: 3, computed: 1 }, {
     counts: { nodes: 4, cached: 2 },
   }, earlier);

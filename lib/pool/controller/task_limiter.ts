@@ -1,5 +1,5 @@
-/** Does jobs beside each other, so many at once. */
-export class Lane {
+/** Does jobs beside each other, a bounded number at once. */
+export class TaskLimiter {
   readonly #width: number;
   readonly #onError: (error: unknown) => void;
   readonly #waiting: (() => Promise<void>)[] = [];
@@ -7,7 +7,10 @@ export class Lane {
   #active = 0;
   #still: (() => void)[] = [];
 
-  /** @param width How many jobs at once. @param onError Told what a job throws; the others go on. */
+  /**
+   * @param width How many jobs at once.
+   * @param onError Receives what a job throws; the others go on.
+   */
   constructor(width: number, onError: (error: unknown) => void) {
     this.#width = width;
     this.#onError = onError;
@@ -26,7 +29,7 @@ export class Lane {
 
   async #work(): Promise<void> {
     this.#active++;
-    // Whoever adds many jobs goes on adding before the first one begins.
+    // A caller that adds many jobs goes on adding before the first one begins.
     await Promise.resolve();
     for (let job = this.#take(); job; job = this.#take()) {
       try {

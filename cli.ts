@@ -3,6 +3,6 @@
  *
  * @module
  */
-import { main } from "./lib/cli/main.ts";
+import { runFuru } from "./lib/cli/main.ts";
 
-if (import.meta.main) Deno.exit(await main({ args: Deno.args }));
+if (import.meta.main) Deno.exit(await runFuru({ args: Deno.args }));

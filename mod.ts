@@ -22,8 +22,7 @@
  * @module
  */
 export { z } from "zod";
-export { type ConfigOptions, configure } from "./lib/core/config.ts";
-export type { SlurmSettings } from "./lib/core/slurm_settings.ts";
+export { type ConfigOptions, configure, type ForcedTasks, type SlurmSettings } from "./lib/core/config.ts";
 export { digest } from "./lib/core/json/digest.ts";
 export {
   ComputeError,
@@ -46,21 +45,25 @@ export type { EventSink, Failure, FailureKind, RunEvent, RunSummary } from "./li
 export type { Hash } from "./lib/core/hash.ts";
 export type {
   Artifact,
-  ArtifactCore,
   CommandWord,
   CreateContext,
   RunProgram,
   RunProgramOptions,
   StoredContext,
-  TaskDefinition,
   TaskLog,
   Value,
 } from "./lib/task/artifact/artifact.ts";
 export { isArtifact } from "./lib/task/artifact/artifact.ts";
+export type { TaskOptions } from "./lib/task/definition.ts";
+export type { ArtifactSchema, Task, TaskArguments } from "./lib/task/artifact/task.ts";
 export { defineTask } from "./lib/task/define.ts";
-export { grid } from "./lib/task/grid.ts";
+export { grid, type GridPoint } from "./lib/task/grid.ts";
 export { exists } from "./lib/run/get/exists.ts";
 export { get, type GetOptions } from "./lib/run/get/get.ts";
+export type { KeptResults, Plan, PlanCounts } from "./lib/plan/graph.ts";
+export type { PlanNode } from "./lib/plan/node.ts";
+export type { NodeState, NodeStatus, TodoReason } from "./lib/plan/node.ts";
+export type { Window } from "./lib/schedule/check_run.ts";
 export type { PlanRootsOptions } from "./lib/local/plan_roots.ts";
 export type { RunLocalOptions } from "./lib/local/run_local.ts";
 export { plan } from "./lib/api/plan.ts";

@@ -6,8 +6,8 @@
  */
 import { resolveConfig } from "../lib/core/config.ts";
 import { systemMachine } from "../lib/core/system/system_machine.ts";
-import { TaskPicker } from "../lib/pool/worker/task_picker.ts";
-import { enterQueue } from "../lib/queue/enter_queue.ts";
+import { Candidates } from "../lib/pool/worker/candidates.ts";
+import { enterQueue } from "../lib/queue/worker_dir.ts";
 import { queuePaths } from "../lib/queue/layout.ts";
 import { Store } from "../lib/store/store.ts";
 
@@ -17,7 +17,7 @@ if (import.meta.main) {
   const store = new Store(machine, resolveConfig({ root }));
   const init = { spec: "default", node: "bench", slots: 1 };
   const folder = await enterQueue(store, queuePaths(root, runId), init);
-  const picker = new TaskPicker(() => machine.randomId());
+  const picker = new Candidates(() => machine.randomId());
   console.log("ready");
   await Deno.stdin.read(new Uint8Array(1));
   let claimed = 0;

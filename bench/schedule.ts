@@ -1,12 +1,12 @@
 import type { Hash } from "../lib/core/hash.ts";
 import { type Plan, plan } from "../lib/plan/graph.ts";
 import { createScheduler } from "../lib/schedule/scheduler.ts";
-import type { Window } from "../lib/schedule/window.ts";
+import type { Window } from "../lib/schedule/check_run.ts";
 import { FakeSource, layeredGraph } from "../tests/plan/fake_graph.ts";
 import { type Bench, count, type Row } from "./bench.ts";
 import { medianMs } from "./measure.ts";
 
-const retry = { retryFailed: true, maxComputeRetries: 3, preemptMax: 5 };
+const retry = { retryFailed: true, maxComputeRetries: 3, maxPreemptRetries: 5 };
 
 /** The scheduler alone: a whole run over layered graphs, each node reported done at once. */
 export const scheduleBench: Bench = {

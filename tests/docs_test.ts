@@ -9,7 +9,7 @@ interface Docs {
 }
 interface JsDoc {
   doc?: string;
-  tags?: { kind: string }[];
+  tags?: { kind: string; value?: string }[];
 }
 interface Symbol {
   name: string;
@@ -67,11 +67,63 @@ function undocumented(docs: Docs, folder: string): { names: string[]; seen: numb
   return { names, seen };
 }
 
+/** The errors of `deno doc --lint` about files of a folder. */
+function lintErrors(text: string, folder: string): { text: string; place: string }[] {
+  return [...text.matchAll(/^error\[[a-z-]+\]: (.*)\n *--> (.*)$/gm)].flatMap(([, text = "", place = ""]) =>
+    place.startsWith(folder) ? [{ text, place: place.slice(folder.length) }] : []
+  );
+}
+
 describe("the documentation", () => {
   it("says something of every export of our own, of its members, and of each module", async () => {
     const { names, seen } = undocumented(await docsOf("mod.ts", "cli.ts"), repository.href);
     assert(seen > 200, `only ${seen} exports and members were found`);
     assertEquals(names, []);
+  });
+
+  it("names every type of our own that a reader meets", async () => {
+    const { stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["doc", "--lint", "mod.ts", "cli.ts"],
+      cwd: fromFileUrl(repository),
+      env: { NO_COLOR: "1" },
+    }).output();
+    const found = lintErrors(new TextDecoder().decode(stderr), fromFileUrl(repository));
+    // Zod's own, which a reader has as z.ZodObject and so on: they are found, so that ours would be.
+    const ofZod = /references private type '(ZodObject|ZodCustom|input|output)'$/;
+    assert(found.some(({ text }) => ofZod.test(text)), "deno doc --lint found nothing");
+    assertEquals(found.filter(({ text }) => !ofZod.test(text)), []);
+  });
+
+  it("has a default for each option that has one, as a tag that JSR renders", async () => {
+    const { symbols = [] } = Object.values((await docsOf("mod.ts")).nodes)[0] ?? {};
+    const defaults = (name: string): Record<string, string> =>
+      Object.fromEntries(
+        symbols.find((symbol) => symbol.name === name)?.declarations[0]?.def?.properties?.flatMap(
+          (member) => {
+            const tag = member.jsDoc?.tags?.find(({ kind }) => kind === "default");
+            return tag?.value === undefined ? [] : [[member.name, tag.value]];
+          },
+        ) ?? [],
+      );
+    assertEquals(defaults("GetOptions"), { force: "false" });
+    assertEquals(defaults("RunDagOptions"), {});
+    const { window, keepGoing, isolation } = defaults("RunLocalOptions");
+    assertEquals({ window, keepGoing, isolation }, {
+      window: '"bfs"',
+      keepGoing: "false",
+      isolation: '"process"',
+    });
+    // Every one of these has a default.
+    const all = (name: string): string[] =>
+      symbols.find((symbol) => symbol.name === name)!.declarations[0]!.def!.properties!.map((member) =>
+        member.name
+      );
+    assertEquals(Object.keys(defaults("ConfigOptions")), all("ConfigOptions"));
+    assertEquals(Object.keys(defaults("SlurmSpec")), all("SlurmSpec"));
+    const without = ["onEvent", "signal"];
+    for (const name of ["RunLocalOptions", "SlurmOptions", "RunPoolOptions"]) {
+      assertEquals(Object.keys(defaults(name)), all(name).filter((each) => !without.includes(each)), name);
+    }
   });
 
   it("finds what is not documented", async () => {

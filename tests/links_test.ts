@@ -4,6 +4,8 @@ import { deadline } from "@std/async/deadline";
 import { delay } from "@std/async/delay";
 import { pooledMap } from "@std/async/pool";
 import { retry, RetryError } from "@std/async/retry";
+import { concat } from "@std/bytes/concat";
+import { lastIndexOfNeedle } from "@std/bytes/last-index-of-needle";
 import { parseArgs } from "@std/cli/parse-args";
 import { unicodeWidth } from "@std/cli/unicode-width";
 import { format as formatBytes } from "@std/fmt/bytes";
@@ -95,6 +97,13 @@ describe("@std/async", () => {
     assertEquals(await Array.fromAsync(results), [3, 1, 2]);
     assertEquals(most, 2);
   });
+});
+
+it("@std/bytes joins bytes and finds the last of a part", () => {
+  const bytes = concat([Uint8Array.of(1, 2), new Uint8Array(0), Uint8Array.of(1, 2, 3)]);
+  assertEquals(bytes, Uint8Array.of(1, 2, 1, 2, 3));
+  assertEquals(lastIndexOfNeedle(bytes, Uint8Array.of(1, 2)), 2);
+  assertEquals(lastIndexOfNeedle(bytes, Uint8Array.of(2, 2)), -1);
 });
 
 describe("@std/cli", () => {

@@ -225,7 +225,7 @@ const DEFAULTS: Omit<Config, "root" | "slurmRoot"> = {
   retryFailed: true,
   recomputeDamaged: false,
   maxComputeRetries: 3,
-  preemptMax: 5,
+  maxPreemptRetries: 5,
   alwaysRerun: [],
   leaseSec: 120,
   heartbeatSec: 40,

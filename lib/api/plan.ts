@@ -3,11 +3,15 @@ import type { Plan } from "../plan/graph.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 
 /**
- * What it takes to get the roots: every artifact that is missing below them, with its status (DONE, IN_PROGRESS, TODO
- * or FAILED), its dependencies and an order. Computes and changes nothing.
+ * Finds out what it takes to get the roots: every artifact that is missing below them, with its status (DONE,
+ * IN_PROGRESS, TODO or FAILED), its dependencies and an order. Computes and changes nothing.
  *
- * @throws {ValidationError} for a root that is no artifact, and for a cycle (naming it); {@link StoreError} for a damaged
- * record.
+ * @param roots The artifacts that are wanted.
+ * @param options Options of the planning.
+ * @returns A picture of the moment, which does not change.
+ * @throws {ValidationError} If an option is unknown or not allowed, if a root is no artifact, or if artifacts
+ * depend on each other in a cycle, which it names.
+ * @throws {StoreError} If the system cannot look into the store.
  *
  * @example
  * ```ts
@@ -31,5 +35,5 @@ export async function plan(
     import("../local/plan_roots.ts"),
     import("../slurm/jobs/slurm_hints.ts"),
   ]);
-  return await planWith(roots, options, slurmIsOver(options.signal));
+  return await planWith(roots, options, slurmIsOver(options?.signal));
 }

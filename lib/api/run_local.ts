@@ -1,18 +1,25 @@
 import type { RunSummary } from "../core/event.ts";
 import type { RunLocalOptions } from "../local/run_local.ts";
-import { refuseWhileLoading } from "../run/get/loading.ts";
+import { refuseWhileLoading } from "../run/context.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 
 /**
- * Computes all of the roots that is missing, in parallel on this machine, each artifact once whoever else computes
- * them too. What a job on Slurm computes, or is to compute, is waited for as long as that job lives.
+ * Computes everything that the roots lack, in parallel on this machine. Each artifact is computed once,
+ * whoever else computes it too. What a job on Slurm computes, or is to compute, is waited for as long as that
+ * job lives.
  *
- * @param roots What is wanted.
- * @returns How it went, when all roots are there.
- * @throws {RunFailedError} that lists each failure. {@link ValidationError} for bad options, a root that is no artifact
- * or a cycle, {@link StoreError} for a damaged record, {@link ExecutionError} inside of a task, the signal's reason when
- * it aborts. On Ctrl-C the attempts end as preempted
- * and the process exits with 130 (143 for SIGTERM).
+ * On Ctrl-C the attempts end as preempted and the process exits with 130 (143 for SIGTERM).
+ *
+ * @param roots The artifacts that are wanted.
+ * @param options Options of the run.
+ * @returns How the run ended, when all roots are there.
+ * @throws {RunFailedError} If a root is not there in the end: lists each failure.
+ * @throws {ValidationError} If an option is unknown or not allowed, if a root is no artifact, or if artifacts
+ * depend on each other in a cycle.
+ * @throws {ConfigError} If a value of the configuration is not allowed, or `force` names a task that there is
+ * none of.
+ * @throws {StoreError} If the store cannot be read or written.
+ * @throws {ExecutionError} If it is called inside of a task.
  *
  * @example
  * ```ts

@@ -1,20 +1,64 @@
 import type { RunSummary } from "../core/event.ts";
-import { refuseWhileLoading } from "../run/get/loading.ts";
+import { refuseWhileLoading } from "../run/context.ts";
 import type { RunSlurmOptions, SubmittedRun } from "../slurm/run/run_slurm_options.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 
 /**
- * Computes all of the roots that is missing on Slurm. `mode: "pool"` (the default): jobs with workers, as many as there is
- * work for, that take one task after another; a run of the same roots whose controller died is taken up. `mode: "dag"`: one
- * job for each artifact, that wait for each other; two runs that need the same artifact submit it once.
+ * Submits everything that the roots lack to Slurm, and leaves: the jobs go on by themselves. `furu follow`
+ * and `furu cancel` take the id of the run.
  *
- * @param roots What is wanted.
- * @returns How it went, when all roots are there; with `wait: false` what was submitted.
- * @throws {RunFailedError} that lists each failure. {@link ConfigError} for specs that are missing or impossible,
- * {@link SlurmError} in sbatch's own words, in DAG mode also for an artifact that somebody computes outside of Slurm;
- * {@link ValidationError} for bad options or roots, {@link ExecutionError} inside of a task and for a run that somebody else
- * cancelled, the signal's reason when it aborts. On Ctrl-C what runs is preempted, the jobs are cancelled and the process
- * exits with 130 (143 for SIGTERM).
+ * In a pool (`mode: "pool"`, the default) one of the workers controls the run beside its tasks, and another
+ * one when that dies. In DAG mode (`mode: "dag"`) the jobs wait for each other.
+ *
+ * @param roots The artifacts that are wanted.
+ * @param options Options of the run, with `detach: true`.
+ * @returns What was submitted.
+ * @throws {ValidationError} If an option is unknown or not allowed, if a root is no artifact, or if artifacts
+ * depend on each other in a cycle.
+ * @throws {ConfigError} If a spec is missing or impossible, or a value of the configuration is not allowed.
+ * @throws {SlurmError} If Slurm refuses, in sbatch's own words; in DAG mode also if somebody computes an
+ * artifact outside of Slurm, where no job can wait for it.
+ * @throws {ExecutionError} If it is called inside of a task.
+ *
+ * @example
+ * ```ts
+ * import { defineTask, runSlurm, z } from "@furu/furu";
+ *
+ * const Count = defineTask({
+ *   name: "docs/Count",
+ *   params: z.object({ to: z.int() }),
+ *   create: ({ params }) => params.to,
+ * });
+ * const submit = async () => {
+ *   const { runId } = await runSlurm([Count({ to: 3 })], { specs: { default: {} }, detach: true });
+ *   console.log(`furu follow ${runId}`);
+ * };
+ * ```
+ */
+export function runSlurm(
+  roots: Artifact | Iterable<Artifact>,
+  options: RunSlurmOptions & { detach: true },
+): Promise<SubmittedRun>;
+/**
+ * Computes everything that the roots lack on Slurm, and follows the run until it has ended.
+ *
+ * In a pool (`mode: "pool"`, the default) there are jobs with workers, as many as there is work for, that
+ * take one task after another; a run of the same roots whose controller died is taken up. In DAG mode
+ * (`mode: "dag"`) there is one job for each artifact, and the jobs wait for each other; two runs that need
+ * the same artifact submit it once.
+ *
+ * On Ctrl-C what runs is preempted, the jobs are cancelled and the process exits with 130 (143 for SIGTERM).
+ *
+ * @param roots The artifacts that are wanted.
+ * @param options Options of the run.
+ * @returns How the run ended, when all roots are there.
+ * @throws {RunFailedError} If a root is not there in the end: lists each failure.
+ * @throws {ValidationError} If an option is unknown or not allowed, if a root is no artifact, or if artifacts
+ * depend on each other in a cycle.
+ * @throws {ConfigError} If a spec is missing or impossible, or a value of the configuration is not allowed.
+ * @throws {SlurmError} If Slurm refuses, in sbatch's own words; in DAG mode also if somebody computes an
+ * artifact outside of Slurm, where no job can wait for it.
+ * @throws {ExecutionError} If it is called inside of a task, or if somebody else cancels the run.
  *
  * @example
  * ```ts
@@ -35,14 +79,16 @@ import type { Artifact } from "../task/artifact/artifact.ts";
  */
 export function runSlurm(
   roots: Artifact | Iterable<Artifact>,
-  options: RunSlurmOptions & { wait: false },
-): Promise<SubmittedRun>;
-/** As above, followed until it has ended. */
-export function runSlurm(
-  roots: Artifact | Iterable<Artifact>,
-  options?: RunSlurmOptions & { wait?: true },
+  options?: RunSlurmOptions & { detach?: false },
 ): Promise<RunSummary>;
-/** As above, either of them. */
+/**
+ * Computes everything that the roots lack on Slurm: the form for options of which it is not known whether
+ * they say `detach`. It does, and throws, what the other two do.
+ *
+ * @param roots The artifacts that are wanted.
+ * @param options Options of the run.
+ * @returns What was submitted if `detach` is true, else how the run ended.
+ */
 export function runSlurm(
   roots: Artifact | Iterable<Artifact>,
   options?: RunSlurmOptions,

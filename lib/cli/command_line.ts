@@ -4,8 +4,7 @@ import { UsageError } from "../core/errors.ts";
 import { didYouMean } from "../core/nearest.ts";
 import { commands, type LazyCommand } from "./commands/commands.ts";
 import type { Engine } from "./program/engine.ts";
-import type { FlagValues } from "./program/flag.ts";
-import { type GlobalFlags, globalFlags } from "./program/global_flags.ts";
+import { type FlagValues, type GlobalFlags, globalFlags } from "./program/flag.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import type { Io } from "./program/io.ts";
 import { parseFlags } from "./parse_flags.ts";
@@ -17,13 +16,13 @@ const shown = commands.filter(({ hidden }) => !hidden);
 export interface CommandLineOptions {
   /** The command line, without the program. */
   args: readonly string[];
-  /** Which program it is. */
+  /** The program whose commands they are. */
   program: Program;
-  /** Where it writes. */
+  /** The streams that it writes to. */
   io: Io;
   /** The rest of furu. */
   engine: Engine;
-  /** Told which command it is, as soon as that is known. */
+  /** Called with the command's name, as soon as that is known. */
   onCommand: (name: string) => void;
 }
 
@@ -80,29 +79,41 @@ function isAboutProgram(args: readonly string[]): boolean {
 
 async function noCommand(args: readonly string[], program: Program, io: Io): Promise<number> {
   if (args.includes("--version") || args.includes("-V")) {
-    io.out((await import("./version.ts")).versionText());
+    io.out(await versionText());
     return 0;
   }
   const { flags } = parseFlags(args, globalFlags);
   if (flags.help) {
-    io.out(programHelp(program, shown, await tasksOf(program)));
+    io.out(programHelp(program, shown, helpWidth(io), await tasksOf(program)));
     return 0;
   }
-  io.err(programHelp(program, shown));
+  io.err(programHelp(program, shown, helpWidth(io)));
   return 2;
+}
+
+/** The versions of furu and of what it runs on. */
+async function versionText(): Promise<string> {
+  const { FURU_VERSION } = await import("../core/version.ts");
+  const { deno, v8, typescript } = Deno.version;
+  return `furu ${FURU_VERSION} (deno ${deno}, v8 ${v8}, typescript ${typescript}, ${Deno.build.target})\n`;
 }
 
 async function help(args: readonly string[], program: Program, io: Io): Promise<number> {
   const [name] = args;
-  if (name === undefined) io.out(programHelp(program, shown, await tasksOf(program)));
+  if (name === undefined) io.out(programHelp(program, shown, helpWidth(io), await tasksOf(program)));
   else {
     const lazy = findCommand(name);
-    io.out(commandHelp(program, lazy, await lazy.load()));
+    io.out(commandHelp(program, lazy, await lazy.load(), helpWidth(io)));
   }
   return 0;
 }
 
-/** What there is to say of a script's own tasks. */
+/** Longer lines are hard to read, however wide the terminal is. */
+function helpWidth({ width = Infinity }: Io): number {
+  return Math.min(100, width);
+}
+
+/** Lines about a script's own tasks. */
 async function tasksOf(program: Program): Promise<string[]> {
   return program.script ? (await import("./task_help.ts")).taskLines() : [];
 }
@@ -125,7 +136,7 @@ async function runCommand(
   const command = await lazy.load();
   const wantsHelp = args.slice(0, endOfFlags(args)).some((arg) => arg === "--help" || arg === "-h");
   if (wantsHelp) {
-    io.out(commandHelp(program, lazy, command));
+    io.out(commandHelp(program, lazy, command, helpWidth(io)));
     return 0;
   }
   const parsed = parseFlags(args, { ...globalFlags, ...command.flags });

@@ -1,25 +1,33 @@
 import { table } from "../ui/table.ts";
+import { textWidth, wrap } from "../ui/text.ts";
 import type { AnyCommand } from "./program/command.ts";
-import type { Flags } from "./program/flag.ts";
-import { globalFlags } from "./program/global_flags.ts";
+import { type Flags, globalFlags } from "./program/flag.ts";
 import type { Program } from "./program/program.ts";
 
-/** What the list of commands says about one. */
+const INDENT = "  ";
+/** Between the columns of a table. */
+const GAP_COLUMNS = 2;
+/** A narrower column of text could not be read: a terminal that has no more wraps it itself. */
+const LEAST_COLUMNS = 24;
+
+/** A line of the list of commands. */
 export interface CommandSummary {
-  /** What follows the program's name. */
+  /** The word that follows the program's name. */
   name: string;
-  /** What it does, in one line. */
+  /** One line that says what it does. */
   summary: string;
 }
 
 /**
  * The help of the program as a whole.
  *
+ * @param width Columns that lines may take.
  * @param tasks Lines about the tasks of a script.
  */
 export function programHelp(
   program: Program,
   commands: readonly CommandSummary[],
+  width: number,
   tasks: readonly string[] = [],
 ): string {
   const what = program.script
@@ -32,7 +40,7 @@ export function programHelp(
     `Usage: ${program.name} COMMAND [options]`,
     "",
     "Commands:",
-    ...indent(table(commands.map(({ name, summary }) => [name, summary]))),
+    ...indent(definitions(commands.map(({ name, summary }) => [name, summary]), width)),
     ...fallback,
     ...section(`Tasks and their parameters ('${program.name} get TASK --set KEY=VALUE')`, tasks),
     "",
@@ -41,7 +49,7 @@ export function programHelp(
       flagLines({
         ...globalFlags,
         version: { ...globalFlags.help, short: "V", description: "Show versions" },
-      }),
+      }, width),
     ),
     "",
     `'${program.name} COMMAND --help' tells more, with examples.`,
@@ -49,11 +57,16 @@ export function programHelp(
   ].join("\n");
 }
 
-/** The help of one command. */
+/**
+ * The help of one command.
+ *
+ * @param width Columns that lines may take.
+ */
 export function commandHelp(
   program: Program,
   { name, summary }: CommandSummary,
   command: AnyCommand,
+  width: number,
 ): string {
   const args = command.args(program);
   const start = `${program.name} ${name}`;
@@ -61,9 +74,9 @@ export function commandHelp(
     `${start}: ${summary}`,
     "",
     `Usage: ${start}${args === "" ? "" : ` ${args}`} [options]`,
-    ...(command.description === undefined ? [] : ["", command.description]),
-    ...section("Options", flagLines(command.flags)),
-    ...section("Options of every command", flagLines(globalFlags)),
+    ...command.description.flatMap((text) => ["", ...wrap(text, width)]),
+    ...section("Options", flagLines(command.flags, width)),
+    ...section("Options of every command", flagLines(globalFlags, width)),
     ...section(
       "Examples",
       command.examples(program).flatMap(([line, what]) => [`${start} ${line}`.trimEnd(), `    ${what}`]),
@@ -76,15 +89,26 @@ function section(title: string, lines: readonly string[]): string[] {
   return lines.length === 0 ? [] : ["", `${title}:`, ...indent(lines)];
 }
 
-function flagLines(flags: Flags): string[] {
-  const rows = Object.entries(flags).map(([name, flag]) => {
+function flagLines(flags: Flags, width: number): string[] {
+  const rows = Object.entries(flags).map(([name, flag]): [string, string] => {
     const value = flag.placeholder === undefined ? "" : ` ${flag.placeholder}`;
     const short = flag.short === undefined ? "    " : `-${flag.short}, `;
     return [`${short}--${name}${value}`, flag.description];
   });
-  return table(rows);
+  return definitions(rows, width);
+}
+
+/** Terms in one column and what each means beside it, in as many lines as that takes. */
+function definitions(rows: readonly (readonly [term: string, meaning: string])[], width: number): string[] {
+  const terms = Math.max(0, ...rows.map(([term]) => textWidth(term)));
+  const space = Math.max(LEAST_COLUMNS, width - INDENT.length - terms - GAP_COLUMNS);
+  return table(
+    rows.flatMap(([term, meaning]) =>
+      wrap(meaning, space).map((line, index) => [index === 0 ? term : "", line])
+    ),
+  );
 }
 
 function indent(lines: readonly string[]): string[] {
-  return lines.map((line) => `  ${line}`.trimEnd());
+  return lines.map((line) => `${INDENT}${line}`.trimEnd());
 }

@@ -4,7 +4,8 @@ import { UsageError } from "../core/errors.ts";
 import { environmentVariables } from "../core/environment.ts";
 
 /**
- * The hidden command `job --run DIR --hash HASH --name NAME`: what a Slurm job in DAG mode is. Its batch script starts it.
+ * The hidden command `job --run DIR --hash HASH --name NAME`: what a Slurm job in DAG mode is. Its batch
+ * script starts it.
  */
 export async function job(args: readonly string[]): Promise<never> {
   const { run, hash, name } = parseArgs([...args], { string: ["run", "hash", "name"] });
@@ -14,7 +15,8 @@ export async function job(args: readonly string[]): Promise<never> {
   if (run === undefined || hash === undefined || name === undefined || jobId === undefined) {
     throw new UsageError("Cannot run 'job' by hand: runs on Slurm submit it themselves");
   }
-  // Every schema is used once or twice here: compiling it takes longer. Before any is made, or it has no effect.
+  // Every schema is used once or twice here: compiling it takes longer. Before any is made, or it has no
+  // effect.
   z.config({ jitless: true });
   const { runDagJob } = await import("../slurm/dag/dag_job.ts");
   const slurm = {
@@ -23,6 +25,6 @@ export async function job(args: readonly string[]): Promise<never> {
     restarts: Number(restarts ?? 0),
     ...(cluster === undefined || cluster === "" ? {} : { cluster }),
   };
-  const client = async () => (await import("../slurm/client/system_client.ts")).systemClient();
+  const client = async () => (await import("../slurm/client/client.ts")).systemClient();
   Deno.exit(await runDagJob({ dir: run, hash, slurm, client }));
 }

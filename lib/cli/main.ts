@@ -1,17 +1,29 @@
-import { takeComputeOrder } from "../core/environment.ts";
+import { type ComputeOrder, takeComputeOrder } from "../core/environment.ts";
 import type { Engine } from "./program/engine.ts";
 import type { Io } from "./program/io.ts";
 import type { Program } from "./program/program.ts";
 
-/** Options of {@link main}; all but `args` are for scripts and tests. */
-export interface MainOptions {
+/** Options of {@link runFuru}; all but `args` are for scripts and tests. */
+export interface RunFuruOptions {
   /** The command line, without the program. */
   args: readonly string[];
-  /** Which program it is. @default `furu` */
+  /**
+   * The program whose commands they are.
+   *
+   * @default {`furu`}
+   */
   program?: Program;
-  /** Where it writes. @default this process's own streams */
+  /**
+   * The streams that it writes to.
+   *
+   * @default {this process's own streams}
+   */
   io?: Io;
-  /** The rest of furu. @default the real one */
+  /**
+   * The rest of furu.
+   *
+   * @default {the real one}
+   */
   engine?: Engine;
 }
 
@@ -20,13 +32,13 @@ export interface MainOptions {
  *
  * @returns The exit code: 0, 1 when something failed, 2 for wrong use, 130 or 143 when stopped by a signal.
  */
-export async function main(options: MainOptions): Promise<number> {
+export async function runFuru(options: RunFuruOptions): Promise<number> {
   const { args } = options;
   let used: string | undefined;
   try {
     // What computes artifacts for a run: started by furu alone, and often. Nothing else is loaded for it.
     const order = takeComputeOrder();
-    if (order !== undefined) return await (await import("./compute.ts")).compute(order);
+    if (order !== undefined) return await compute(order);
     if (args[0] === "job") return await (await import("./job.ts")).job(args.slice(1));
     const { runCommandLine } = await import("./command_line.ts");
     return await runCommandLine({
@@ -51,7 +63,16 @@ export async function main(options: MainOptions): Promise<number> {
   }
 }
 
-/** Is everything logged that helps to find faults? Then errors are shown with their stacks. */
+/** The computing process of a supervisor takes one task after another until that ends it, or is gone. */
+async function compute({ socket, token }: ComputeOrder): Promise<never> {
+  const [{ runChild }, { computeTask }] = await Promise.all([
+    import("../worker/child/child.ts"),
+    import("../worker/child/compute_task.ts"),
+  ]);
+  return await runChild({ socket, token, compute: computeTask });
+}
+
+/** Whether everything is logged that helps to find faults. Then errors are shown with their stacks. */
 async function logsDebug(): Promise<boolean> {
   try {
     return (await import("../core/config.ts")).resolveConfig().logLevel === "debug";

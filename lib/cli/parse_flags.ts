@@ -5,16 +5,19 @@ import type { Flags, FlagValues } from "./program/flag.ts";
 
 /** A command line, taken apart. */
 export interface ParsedFlags<F extends Flags> {
-  /** What is no flag, in order; all that follows `--`, too. */
+  /** The arguments that are no flags, in order, with all that follows `--`. */
   args: string[];
   /** The values of the flags. */
   flags: FlagValues<F>;
 }
 
+/** Flags by their former names. */
+const RENAMED_FLAGS: Readonly<Record<string, string>> = { "max-workers": "workers" };
+
 /**
  * Takes a command line apart.
  *
- * @throws {UsageError} for an unknown flag (with the nearest one), a missing value or one that is not allowed.
+ * @throws {UsageError} If a flag is unknown (with the nearest one), or a value is missing or not allowed.
  */
 export function parseFlags<F extends Flags>(args: readonly string[], flags: F): ParsedFlags<F> {
   const names = Object.keys(flags);
@@ -61,5 +64,7 @@ function completed(args: readonly string[], flags: Flags): string[] {
 function unknownFlag(arg: string, key: string, names: readonly string[]): UsageError {
   const isLong = arg.startsWith("--");
   if (!isLong) return new UsageError(`Unknown option -${key}`);
+  const now = RENAMED_FLAGS[key];
+  if (now !== undefined) return new UsageError(`Unknown option --${key}: its name is --${now}`);
   return new UsageError(`Unknown option --${key}${didYouMean(`--${key}`, names.map((name) => `--${name}`))}`);
 }

@@ -4,11 +4,11 @@ import { isClosedOutput } from "../ui/write_all.ts";
 import type { Io } from "./program/io.ts";
 import { ModuleLoadError } from "./roots/load_roots.ts";
 
-/** What {@link reportError} needs to know. */
+/** Options of {@link reportError}. */
 export interface ReportErrorOptions {
-  /** Where it writes. */
+  /** The streams that it writes to. */
   io: Pick<Io, "err">;
-  /** What was used, as `furu run`. */
+  /** The command that was used, as `furu run`. */
   command: string;
   /** Show stacks of furu's own errors too. */
   verbose: boolean;
@@ -24,7 +24,7 @@ const CLOSED_PIPE = 141;
  */
 export function reportError(error: unknown, options: ReportErrorOptions): number {
   const { io, command, verbose } = options;
-  // Whoever read our output has closed it (`| head`): the code is that of programs that SIGPIPE ends.
+  // The reader of our output has closed it (`| head`): the code is that of programs that SIGPIPE ends.
   if (isClosedOutput(error)) return CLOSED_PIPE;
   const stopped = exitCodeOf(error);
   if (stopped !== undefined) return stopped;
@@ -66,7 +66,7 @@ function unknownText(error: unknown): string {
   return `${text}\n\nThis looks like a bug in furu: please report it with the lines above.`;
 }
 
-/** Does a stack go through the user's own code? */
+/** Whether a stack goes through the user's own code. */
 function isUsers(stack: string): boolean {
   return userFrames(stack, 1, { onlyOwn: true }).length > 0;
 }

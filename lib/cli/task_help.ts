@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { defOf, unwrap } from "../task/schema/schema_walk.ts";
+import { defOf, isWrapper, unwrap } from "../task/schema/schema_walk.ts";
 import { typedArrayKind } from "../core/json/tags.ts";
 import { isArtifact } from "../task/artifact/artifact.ts";
-import { taskOfSchema } from "../task/artifact/schema.ts";
+import { taskOfSchema } from "../task/artifact/task.ts";
 import { findTask, taskNames } from "../task/artifact/registry.ts";
 import { oneLine, truncate } from "../ui/text.ts";
 import { table } from "../ui/table.ts";
@@ -42,21 +42,11 @@ function parameterRow(key: string, schema: z.core.$ZodType): string[] {
   ];
 }
 
-/** What a parameter that is not given is: as it is, since JSON has no form for some. */
+/** The value of a parameter that is not given, as it is: JSON has no form for some. */
 function presetOf(schema: z.core.$ZodType): unknown {
   const def = defOf(schema);
-  switch (def.type) {
-    case "default":
-    case "prefault":
-      return def.defaultValue;
-    case "optional":
-    case "nullable":
-    case "nonoptional":
-    case "readonly":
-      return presetOf(def.innerType);
-    default:
-      return undefined;
-  }
+  if (def.type === "default" || def.type === "prefault") return def.defaultValue;
+  return isWrapper(def) ? presetOf(def.innerType) : undefined;
 }
 
 function shapeOf(schema: z.core.$ZodType): Shape {
@@ -78,7 +68,7 @@ function shapeOf(schema: z.core.$ZodType): Shape {
   }
 }
 
-/** What JSON has no word for, as it can be set. */
+/** A word for what JSON has none for, with the form in which it can be set. */
 function wordsFor(schema: z.core.$ZodType): string | undefined {
   const task = taskOfSchema(schema);
   if (task !== undefined) return `artifact of ${task.definition.name}`;

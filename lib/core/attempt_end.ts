@@ -1,3 +1,5 @@
+import type { FailureKind } from "./event.ts";
+
 /**
  * Who is to blame for a failed attempt, which decides whether it is tried again, and where:
  *
@@ -5,25 +7,26 @@
  * - `lost`: nobody; the attempt was cut off (preemption, a node or a file server that failed). It is tried again
  *   within bounds of its own.
  * - `protocol`: furu or the pipeline's set-up. It is never tried again, and ends the run.
- * - `node`: this machine could not begin the task at all. It counts as `lost`, unless no machine can.
+ * - `node`: this machine could not begin the task at all. A pool counts it as `lost` unless no machine can begin any
+ *   task; a run on one machine counts it as `protocol`.
  */
 export type Blame = "compute" | "lost" | "protocol" | "node";
 
 /** An attempt that failed. */
 export interface FailedAttempt {
-  /** What is said of it at the end. */
+  /** Tells it from the other ends. */
   readonly outcome: "failed";
   /** Who is to blame. */
   readonly blame: Blame;
-  /** What was thrown, or what is known of how the process died. */
+  /** The text of what was thrown, or what is known of how the process died. */
   readonly error: string;
   /** The stack of what was thrown, with those of its causes. */
   readonly stack?: string | undefined;
-  /** The operating system's code of what was thrown (`"ENOSPC"`). */
+  /** The operating system's code of what was thrown (`"ENOSPC"`), where it has one. */
   readonly code?: string | undefined;
   /** Whether trying again cannot help. */
   readonly lasting?: true | undefined;
-  /** The path of the attempt's log. */
+  /** The path of the attempt's log; none where no attempt was begun. */
   readonly log?: string | undefined;
   /** The last lines of that log, where they are known already. */
   readonly logTail?: readonly string[] | undefined;
@@ -41,3 +44,8 @@ export type AttemptEnd =
   /** It was told to stop. */
   | { readonly outcome: "preempted"; readonly reason: string }
   | FailedAttempt;
+
+/** The kind that events, reports and records show for a failure. */
+export function failureKind(blame: Blame): FailureKind {
+  return blame === "node" ? "protocol" : blame;
+}

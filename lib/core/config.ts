@@ -2,23 +2,26 @@ import { join } from "@std/path/posix/join";
 import { z } from "zod";
 import { ConfigError } from "./errors.ts";
 import { furuGlobals } from "./globals.ts";
-import { nearest } from "./nearest.ts";
-import { currentFolder, realFolder, settingPath, startFolder } from "./paths.ts";
+import { unknownOption } from "./options.ts";
+import { currentFolder, projectFolder, realFolder, settingPath, startFolder } from "./paths.ts";
 import { permissionError } from "./permissions.ts";
-import { projectFolder } from "./project.ts";
-import { type SlurmSettings, slurmSettingsSchema } from "./slurm_settings.ts";
 
 const seconds = z.number().positive();
 const count = z.int().nonnegative();
 
-/** What may be configured; every field has a default. Durations are in seconds. */
+const slurmSettingsSchema = z.strictObject({
+  specs: z.record(z.string(), z.unknown()).exactOptional(),
+  squeueIntervalSec: z.number().positive().exactOptional(),
+  nodesSubmit: z.boolean().exactOptional(),
+});
+
 const optionsSchema = z.strictObject({
   root: z.string().min(1),
   slurmRoot: z.string().min(1),
   retryFailed: z.boolean(),
   recomputeDamaged: z.boolean(),
   maxComputeRetries: count,
-  preemptMax: count,
+  maxPreemptRetries: count,
   alwaysRerun: z.union([z.literal("ALL"), z.array(z.string())]),
   leaseSec: seconds,
   heartbeatSec: seconds,
@@ -34,62 +37,157 @@ const optionsSchema = z.strictObject({
   slurm: slurmSettingsSchema,
 }).partial();
 
-/** Options of {@link configure}; each stands above `furu.json` and the environment. Durations in seconds. */
+/** Settings of runs on Slurm, the same for all of them. */
+export interface SlurmSettings {
+  /**
+   * The jobs that the tasks' specs stand for, by name, as `specs` of `runSlurm`. They are checked when they
+   * are used.
+   *
+   * @default {none}
+   */
+  specs?: Record<string, unknown>;
+  /**
+   * Seconds between two looks at the jobs.
+   *
+   * @default {10}
+   */
+  squeueIntervalSec?: number;
+  /**
+   * Whether jobs can submit jobs. Where they cannot, a detached run of a pool has all its workers submitted
+   * when it begins.
+   *
+   * @default {true}
+   */
+  nodesSubmit?: boolean;
+}
+
+/** Names of the tasks to compute again although they are stored, or `"ALL"` for every task. */
+export type ForcedTasks = "ALL" | string[];
+
+/**
+ * Options of {@link configure}, which are also the names in `furu.json`. Durations are in seconds. Without an
+ * option its environment variable counts (`FURU_LEASE_SECS` for `leaseSec`), then `furu.json`, then the
+ * default.
+ */
 export interface ConfigOptions {
-  /** The store's folder; `~` is your home, a relative path starts at the current folder of the call. @default `FURU_PATH`, else `furu-data` beside the nearest deno.json(c) or git root */
+  /**
+   * The folder of the store. `~` is your home, a relative path starts at the current folder of the call.
+   *
+   * @default {`furu-data` beside the nearest deno.json, deno.jsonc or git root}
+   */
   root?: string;
-  /** Where Slurm writes its own output. @default `slurm` in the root */
+  /**
+   * The folder for the output of Slurm itself.
+   *
+   * @default {`slurm` in the root}
+   */
   slurmRoot?: string;
-  /** Is an artifact whose latest attempt failed tried again? @default true */
+  /**
+   * Whether an artifact whose latest attempt failed in an earlier run is tried again.
+   *
+   * @default {true}
+   */
   retryFailed?: boolean;
   /**
-   * Is a stored result that is damaged (its record torn or edited, its files gone or cut) computed again? Else it is an
-   * error that names the file. For stores on a disk that somebody cleans up. @default false
+   * Whether a stored result that is damaged (its record torn or edited, its files gone or cut) is computed
+   * again. Else it is an error that names the file. Meant for stores on a disk that somebody cleans up.
+   *
+   * @default {false}
    */
   recomputeDamaged?: boolean;
-  /** How often a failed computation is tried again in a run, after the first attempt. @default 3 */
+  /**
+   * The number of times that a run tries a failed computation again, after the first attempt.
+   *
+   * @default {3}
+   */
   maxComputeRetries?: number;
-  /** How often an artifact is tried again after it lost its process through no fault of its own. @default 5 */
-  preemptMax?: number;
-  /** Task names that every run computes anew once, or `"ALL"`. @default [] */
-  alwaysRerun?: "ALL" | string[];
-  /** How long a claim stays good without a heartbeat. @default 120 */
+  /**
+   * The number of times that a run tries an artifact again after it lost its process through no fault of its
+   * own, as when its job was preempted or its node failed.
+   *
+   * @default {5}
+   */
+  maxPreemptRetries?: number;
+  /**
+   * The default of `force` for every run: the tasks that each run computes anew, once.
+   *
+   * @default {none}
+   */
+  alwaysRerun?: ForcedTasks;
+  /**
+   * Seconds for which a claim counts without a heartbeat.
+   *
+   * @default {120}
+   */
   leaseSec?: number;
-  /** Time between two heartbeats. @default a third of the lease */
+  /**
+   * Seconds between two heartbeats, at most half of the lease.
+   *
+   * @default {a third of the lease}
+   */
   heartbeatSec?: number;
-  /** How long a run watches somebody else's attempt without seeing any change. @default 1800 */
+  /**
+   * Seconds for which a run watches somebody else's attempt without seeing any change.
+   *
+   * @default {1800}
+   */
   staleAfterSec?: number;
-  /** How long an interactive `get` waits for somebody else. @default 600 */
+  /**
+   * Seconds for which a `get` outside of tasks waits for somebody else's attempt.
+   *
+   * @default {600}
+   */
   maxWaitSec?: number;
-  /** Longest time between two looks at what others do. @default 2 */
+  /**
+   * The longest time between two looks at what others do, in seconds.
+   *
+   * @default {2}
+   */
   pollIntervalSec?: number;
   /**
-   * How many `create`s run at the same time where `get` computes, outside of runs. One that waits for another `get` does
-   * not count.
+   * The number of `create`s that run at the same time where `get` computes, outside of runs. One that waits
+   * for another `get` does not count.
    *
-   * @default 32, or the cores where there are more
+   * @default {32, or the number of cores where that is more}
    */
   maxCreates?: number;
   /**
-   * Megabytes that V8's heap may have in each process that computes: what it may have of objects and strings. Typed arrays and
-   * buffers are outside of it.
+   * Megabytes for V8's heap, which has all objects and strings, in each process that computes. Typed arrays
+   * and buffers are outside of it.
    *
-   * @default V8's own limit; in a Slurm job what the spec's `memGb` leaves for it
+   * @default {V8's own limit; in a Slurm job what the spec's `memGb` leaves for it}
    */
   maxHeapMb?: number;
-  /** After so many tasks a process that computes is replaced by a new one. @default no limit */
+  /**
+   * The number of tasks after which a process that computes is replaced by a new one.
+   *
+   * @default {no limit}
+   */
   maxTasksPerWorker?: number;
   /**
-   * A process that computes and has more megabytes of memory after a task is replaced by a new one.
+   * Megabytes of memory: a process that computes and has more after a task is replaced by a new one.
    *
-   * @default 256, or twice what such a process has after its first task where that is more
+   * @default {256, or twice what such a process has after its first task where that is more}
    */
   maxWorkerMb?: number;
-  /** What is logged. @default "info" */
+  /**
+   * The least important messages that are logged.
+   *
+   * @default {"info"}
+   */
   logLevel?: "debug" | "info" | "warn" | "error";
-  /** Whether git is asked for commit and state: once per process, never, or for each record. @default "cached" */
+  /**
+   * When git is asked for the commit and state that records hold: once per process, never, or for each
+   * record.
+   *
+   * @default {"cached"}
+   */
   recordGit?: "cached" | "ignore" | "uncached";
-  /** For runs on Slurm. */
+  /**
+   * Settings of runs on Slurm.
+   *
+   * @default {none}
+   */
   slurm?: SlurmSettings;
 }
 
@@ -101,11 +199,33 @@ type Open = typeof OPEN[number];
 export type Config = Required<Omit<ConfigOptions, Open>> & Pick<ConfigOptions, Open>;
 
 /** Checks a configuration that another process of the same run wrote down. */
-export const configSchema: z.ZodType<Config> = optionsSchema.required().extend({
-  // Added later than the others: a run that was begun before has none.
-  recomputeDamaged: z.boolean().default(false),
-  ...Object.fromEntries(OPEN.map((name) => [name, optionsSchema.shape[name]])),
-}) as unknown as z.ZodType<Config>;
+export const configSchema: z.ZodType<Config> = z.preprocess(
+  withTodaysNames,
+  optionsSchema.required().extend({
+    // Added later than the others: a run that was begun before has none.
+    recomputeDamaged: z.boolean().default(false),
+    ...Object.fromEntries(OPEN.map((name) => [name, optionsSchema.shape[name]])),
+  }),
+) as unknown as z.ZodType<Config>;
+
+/** Options by their former names. They are errors, but in the records of runs that an earlier furu began. */
+const RENAMED: Readonly<Record<string, string>> = {
+  preemptMax: "maxPreemptRetries",
+  intervalSec: "squeueIntervalSec",
+};
+
+const RENAMED_VARIABLES: Readonly<Record<string, string>> = { FURU_PREEMPT_MAX: "FURU_MAX_PREEMPT_RETRIES" };
+
+/** A record's configuration with the names that its fields have now. */
+function withTodaysNames(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, each]) => [
+      RENAMED[name] ?? name,
+      name === "slurm" ? withTodaysNames(each) : each,
+    ]),
+  );
+}
 
 type Field = keyof ConfigOptions;
 
@@ -119,7 +239,7 @@ const VARIABLES: Record<string, { field: Field; parse: (text: string) => unknown
     allowed: "1, 0, true or false",
   },
   FURU_MAX_COMPUTE_RETRIES: { field: "maxComputeRetries", parse: toNumber, allowed: "a whole number from 0" },
-  FURU_PREEMPT_MAX: { field: "preemptMax", parse: toNumber, allowed: "a whole number from 0" },
+  FURU_MAX_PREEMPT_RETRIES: { field: "maxPreemptRetries", parse: toNumber, allowed: "a whole number from 0" },
   FURU_ALWAYS_RERUN: {
     field: "alwaysRerun",
     parse: toNames,
@@ -151,9 +271,20 @@ const VARIABLES: Record<string, { field: Field; parse: (text: string) => unknown
 };
 
 /**
- * Sets configuration from code, above `furu.json` and the environment. Call it before anything runs.
+ * Sets configuration for the whole process, above `furu.json` and the environment. Call it before anything
+ * runs, at the top of the main module: what runs already keeps the configuration that it began with. Several
+ * calls add up. Options of a single run are above it.
  *
- * @throws {ConfigError} naming the option, its value and what is allowed.
+ * @param options What to set.
+ * @throws {ConfigError} If there is no such option, or its value is not allowed: names both, and what is
+ * allowed.
+ *
+ * @example
+ * ```ts
+ * import { configure } from "@furu/furu";
+ *
+ * configure({ leaseSec: 60, maxPreemptRetries: 10 });
+ * ```
  */
 export function configure(options: ConfigOptions): void {
   const place = (field: string): string => `option '${field}' of configure()`;
@@ -187,7 +318,7 @@ export function resolveConfig(overrides: ConfigOptions = {}): Config {
     retryFailed: true,
     recomputeDamaged: false,
     maxComputeRetries: 3,
-    preemptMax: 5,
+    maxPreemptRetries: 5,
     alwaysRerun: [],
     staleAfterSec: 1800,
     maxWaitSec: 600,
@@ -204,7 +335,11 @@ export function resolveConfig(overrides: ConfigOptions = {}): Config {
 
 const optionPlace = (field: string): string => `option '${field}'`;
 
-/** The options with absolute paths. @param base What relative ones start at. */
+/**
+ * The options with absolute paths.
+ *
+ * @param base What relative ones start at.
+ */
 function withPaths(
   options: ConfigOptions,
   base: () => string,
@@ -245,6 +380,9 @@ function fromFile(dir: string): ConfigOptions {
 }
 
 function fromEnvironment(): ConfigOptions {
+  for (const [former, name] of Object.entries(RENAMED_VARIABLES)) {
+    if (variable(former)?.trim()) throw new ConfigError(`Cannot use ${former}: its name is ${name}`);
+  }
   const options: Record<string, unknown> = {};
   for (const [name, { field, parse, allowed }] of Object.entries(VARIABLES)) {
     const text = variable(name)?.trim();
@@ -266,16 +404,13 @@ function parseOptions(value: unknown, place: (field: string) => string): ConfigO
     return Object.fromEntries(Object.entries(parsed.data).filter(([, v]) => v !== undefined));
   }
   const [issue] = parsed.error.issues;
-  if (issue?.code === "unrecognized_keys") {
-    const fields = Object.keys(optionsSchema.shape);
-    const key = issue.keys[0] ?? "";
-    const near = nearest(key, fields);
-    throw new ConfigError(
-      `Cannot use ${place(key)}: there is no such option${near ? `, did you mean '${near}'?` : ""}; ` +
-        `allowed are ${fields.join(", ")}`,
-    );
-  }
   const field = issue?.path.join(".") ?? "";
+  if (issue?.code === "unrecognized_keys") {
+    const [key = ""] = issue.keys;
+    const known = Object.keys((field === "slurm" ? slurmSettingsSchema : optionsSchema).shape);
+    const name = field === "" ? key : `${field}.${key}`;
+    throw new ConfigError(`Cannot use ${place(name)}: ${unknownOption(key, known)}`);
+  }
   const given = (value as Record<string, unknown> | null)?.[String(issue?.path[0] ?? "")] ?? value;
   throw new ConfigError(
     `Cannot use ${place(field)}: ${issue?.message}; current value is ${Deno.inspect(given)}`,

@@ -1,8 +1,8 @@
 import type { Failure, RunSummary } from "./event.ts";
 
-/** What an error about a task carries besides its message. */
+/** Options of the constructors of errors: facts besides the message. */
 export interface FuruErrorOptions {
-  /** What led to it. */
+  /** The error that led to this one. */
   cause?: unknown;
   /** The artifact concerned, as `toy/Train(4f0c12ab)`. */
   artifact?: string;
@@ -19,7 +19,12 @@ export class FuruError extends Error {
   /** Path of the log of the attempt concerned. */
   readonly log?: string;
 
-  /** @param message What failed, with which value, and what is allowed or to be done. */
+  /**
+   * Makes an error.
+   *
+   * @param message What failed, with which value, and what is allowed or to be done.
+   * @param options Facts besides the message.
+   */
   constructor(message: string, options: FuruErrorOptions = {}) {
     super(message, "cause" in options ? { cause: options.cause } : {});
     if (options.artifact !== undefined) this.artifact = options.artifact;
@@ -34,8 +39,8 @@ export class ComputeError extends FuruError {
 }
 
 /**
- * What a task throws when trying again cannot help, as for input that it cannot read. Its attempt fails and is never
- * retried.
+ * What a task throws when trying again cannot help, as for input that it cannot read. Its attempt fails and
+ * is never retried.
  */
 export class PermanentError extends FuruError {
   /** Always `"PermanentError"`. */
@@ -111,7 +116,13 @@ export class RunFailedError extends FuruError {
   /** How the run ended. */
   readonly summary: RunSummary;
 
-  /** @param message The printed report. @param summary How the run ended. */
+  /**
+   * Makes an error.
+   *
+   * @param message The printed report.
+   * @param summary How the run ended.
+   * @param options Facts besides the message.
+   */
   constructor(message: string, summary: RunSummary, options: FuruErrorOptions = {}) {
     super(message, options);
     this.summary = summary;
@@ -119,8 +130,9 @@ export class RunFailedError extends FuruError {
   }
 }
 
-// A user's class may have any name, and a pipeline can bring its own copy of furu: neither a name nor `instanceof` tells
-// furu's own errors. On the prototypes, so that it is no part of the public interface, and user's subclasses have it.
+// A user's class may have any name, and a pipeline can bring its own copy of furu: neither a name nor
+// `instanceof` tells furu's own errors. On the prototypes, so that it is no part of the public interface, and
+// user's subclasses have it.
 const BRAND = Symbol.for("furu.error");
 const BRANDED = {
   FuruError,
@@ -146,8 +158,8 @@ for (const [name, { prototype }] of Object.entries(BRANDED)) {
 export type FuruErrorName = keyof typeof BRANDED;
 
 /**
- * Which of furu's own errors this is, whichever copy of furu threw it; `undefined` for any other value, also for an
- * error of a user's class that has the name of one of furu's.
+ * Which of furu's own errors this is, whichever copy of furu threw it; `undefined` for any other value, also
+ * for an error of a user's class that has the name of one of furu's.
  */
 export function furuErrorName(error: unknown): FuruErrorName | undefined {
   return peek(error, BRAND) as FuruErrorName | undefined;
@@ -168,8 +180,8 @@ export function errorText(error: unknown): string {
   return error.name === "Error" ? error.message : `${error.name}: ${error.message}`;
 }
 
-// What Linux and macOS say of files, processes and memory. Users' errors have codes too (`ERR_ASSERTION`, `23505` of a
-// database): those say nothing of the system.
+// What Linux and macOS say of files, processes and memory. Users' errors have codes too
+// (`ERR_ASSERTION`, `23505` of a database): those say nothing of the system.
 const SYSTEM_CODES = new Set(
   ("E2BIG EACCES EADDRINUSE EADDRNOTAVAIL EAGAIN EBADF EBUSY ECANCELED ECHILD ECOMM ECONNABORTED ECONNREFUSED " +
     "ECONNRESET EDEADLK EDQUOT EEXIST EFAULT EFBIG EHOSTDOWN EHOSTUNREACH EINTR EINVAL EIO EISDIR ELOOP EMFILE " +
@@ -189,8 +201,9 @@ export function errorCode(error: unknown): string | undefined {
 }
 
 /**
- * Is it the operating system that could not do it, as when a file server is away? Then it may work later, or elsewhere.
- * Of what furu did itself: of an error that a user's code threw, and furu told on, the system says nothing.
+ * Is it the operating system that could not do it, as when a file server is away? Then it may work later, or
+ * elsewhere. Of what furu did itself: of an error that a user's code threw, and furu told on, the system says
+ * nothing.
  */
 export function isSystemError(error: unknown): boolean {
   const name = furuErrorName(error);

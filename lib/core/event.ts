@@ -2,7 +2,7 @@ import type { Hash } from "./hash.ts";
 
 /**
  * Why something failed, which decides what happens next: *compute* is retried within `maxComputeRetries`,
- * *lost* within `preemptMax`, *protocol* never.
+ * *lost* within `maxPreemptRetries`, *protocol* never.
  */
 export type FailureKind = "compute" | "protocol" | "lost";
 
@@ -14,39 +14,39 @@ export interface Failure {
   hash: Hash;
   /** The parameters, as text for people. */
   params: string;
-  /** Why. */
+  /** Why it failed, which decides whether it is tried again. */
   kind: FailureKind;
-  /** Trying again cannot help, as with a value that cannot be stored. @default false */
+  /** Whether trying again cannot help, as with a value that cannot be stored. Else it is left out. */
   lasting?: true;
-  /** How many attempts this run made. */
+  /** The number of attempts that this run made. */
   attempts: number;
-  /** What was thrown, or what is known of how the process died. */
+  /** The message of what was thrown, or what is known of how the process died. */
   error: string;
   /** The stack of what was thrown. */
   stack?: string;
-  /** The log of the last attempt. */
+  /** Path of the log of the last attempt. */
   log?: string;
   /** The last lines of that log. */
   logTail: string[];
 }
 
-/** How a run ended, and what `runLocal` and `runSlurm` return. */
+/** How a run ended: `runLocal` and `runSlurm` return it. */
 export interface RunSummary {
   /** The run's id. */
   runId: string;
-  /** How many nodes the roots reach that were looked at. */
+  /** The number of nodes below the roots that were looked at. */
   nodes: number;
-  /** How many were stored already when the run began. */
+  /** The number of nodes that were stored already when the run began. */
   cached: number;
-  /** How many were computed by this run. */
+  /** The number of nodes that this run computed. */
   computed: number;
-  /** How many were computed by others while this run watched. */
+  /** The number of nodes that others computed while this run watched. */
   elsewhere: number;
-  /** Attempts that this run made beyond the first of each node. */
+  /** The number of attempts that this run made beyond the first of each node. */
   retries: number;
   /** Nodes that failed for good. */
   failures: Failure[];
-  /** Nodes that were never started, because of a failure or an interruption. */
+  /** The number of nodes that were never started, because of a failure or an interruption. */
   notRun: number;
   /** Milliseconds from begin to end. */
   durationMs: number;

@@ -1,5 +1,7 @@
-import { FURU_URL } from "./furu_url.ts";
 import { furuGlobals } from "./globals.ts";
+
+/** URL of the folder of furu's own code, which may be on a server; with a slash at its end. */
+export const FURU_URL: string = new URL("../../", import.meta.url).href;
 
 /** The name of a registry that does not exist: what is not embedded in a packed program is never asked for. */
 export const PACKED_REGISTRY = "packed.invalid";

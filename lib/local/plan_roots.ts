@@ -1,23 +1,32 @@
+import type { ForcedTasks } from "../core/config.ts";
+import { aSignal, checkOptions, namesOfTasks, type OptionChecks } from "../core/options.ts";
 import { type Plan, plan as planWith } from "../plan/graph.ts";
 import { currentContext } from "../run/context.ts";
 import { defaultRuntime } from "../run/default_runtime.ts";
-import { forcedNodes } from "../schedule/forced.ts";
+import { forcedByUser } from "../plan/forced.ts";
 import { storeStatus, type StoreStatusOptions } from "../schedule/status_source.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
-import { rootsOf } from "../schedule/check_options.ts";
+import { rootsOf } from "../schedule/check_run.ts";
 
-/** Options of {@link plan}. */
+/** Options of `plan`. */
 export interface PlanRootsOptions {
-  /** Names of tasks that a run would be forced to compute again, or `"ALL"`. @default FURU_ALWAYS_RERUN */
-  force?: "ALL" | string[];
-  /** Ends the planning with the signal's reason. */
+  /**
+   * Tasks that a run would be forced to compute again.
+   *
+   * @default {`alwaysRerun` of the configuration}
+   */
+  force?: ForcedTasks;
+  /** Ends the planning, which then throws the reason of the signal. */
   signal?: AbortSignal;
 }
+
+const OPTIONS: OptionChecks<PlanRootsOptions> = { force: namesOfTasks, signal: aSignal };
 
 /**
  * What it takes to get the roots: what `plan` of users does, without the schedulers that it can ask.
  *
- * @param isOver Is the job that is queued for an artifact known to have ended? @default never
+ * @param isOver Is the job that is queued for an artifact known to have ended?
+ * @default {never}
  * @throws What the users' `plan` throws.
  */
 export async function plan(
@@ -25,9 +34,10 @@ export async function plan(
   options: PlanRootsOptions = {},
   isOver: StoreStatusOptions["isOver"] = () => Promise.resolve(false),
 ): Promise<Plan> {
+  checkOptions("plan", options, OPTIONS);
   const runtime = currentContext()?.runtime ?? defaultRuntime();
   // No record carries an empty run's id: everything that is forced is still to be done.
-  const forced = forcedNodes(runtime, options.force ?? runtime.config.alwaysRerun, "");
+  const forced = forcedByUser(runtime.store, options.force ?? runtime.config.alwaysRerun, "");
   return await planWith(rootsOf(roots), storeStatus(runtime, { isOver }), {
     ...(forced === undefined ? {} : { forced }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),

@@ -1,78 +1,150 @@
-import type { Config } from "../core/config.ts";
-import { resolveConfig } from "../core/config.ts";
+import { type Config, type ForcedTasks, resolveConfig } from "../core/config.ts";
 import { RunFailedError, ValidationError } from "../core/errors.ts";
 import type { EventSink, RunSummary } from "../core/event.ts";
+import {
+  aBoolean,
+  aFunction,
+  anything,
+  aSignal,
+  aString,
+  checkOptions,
+  countBySpec,
+  namesOfTasks,
+  oneOf,
+  type OptionChecks,
+} from "../core/options.ts";
 import { plan } from "../plan/graph.ts";
 import { type SchedulerHints, systemRuntime } from "../run/default_runtime.ts";
-import { refuseWhileLoading } from "../run/get/loading.ts";
-import { refuseInside } from "../run/refuse_inside.ts";
+import { refuseInside, refuseWhileLoading } from "../run/context.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { drive } from "../schedule/drive.ts";
-import { forcedNodes, keptText } from "../schedule/forced.ts";
+import { forcedByUser } from "../plan/forced.ts";
+import { keptText } from "../plan/kept.ts";
 import { storeStatus } from "../schedule/status_source.ts";
 import { runReporter } from "../schedule/run_reporter.ts";
-import { type Window, windowSize } from "../schedule/window.ts";
+import {
+  aProgress,
+  aWindow,
+  checkComputable,
+  checkImportable,
+  rootsOf,
+  type Window,
+} from "../schedule/check_run.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 import { failureReport } from "../ui/report.ts";
-import { checkChoices, rootsOf } from "../schedule/check_options.ts";
 import type { ComputeConfig } from "../worker/child/compute_task.ts";
-import { checkComputable, checkImportable } from "../schedule/importable.ts";
-import { InlineComputer } from "../run/inline_computer.ts";
+import { InlineComputer } from "../run/computer.ts";
 import { AttemptBackend } from "../schedule/attempt_backend.ts";
 import { checkPermissions } from "../core/permissions.ts";
 import { checkSelfStart } from "../worker/child/check_self_start.ts";
 import { ProcessComputer } from "../worker/process_computer.ts";
-import { workerLimits } from "./worker_limits.ts";
-import { withSignals } from "../schedule/signals.ts";
+import { interruptibleRun } from "../core/system/interrupts.ts";
 
-/** Options of {@link runLocal}. */
+/** Options of `runLocal`. */
 export interface RunLocalOptions {
-  /** Most attempts at the same time: in all, or for each spec (`{ default: 8, gpu: 1 }`). @default the cores */
+  /**
+   * The most attempts at the same time: in all, or for each spec (`{ default: 8, gpu: 1 }`).
+   *
+   * @default {the number of cores}
+   */
   maxWorkers?: number | Record<string, number>;
-  /** Which roots are worked on at the same time: one (`"dfs"`), all (`"bfs"`) or a rolling number. @default "bfs" */
+  /**
+   * The roots that are worked on at the same time: one after another (`"dfs"`), all (`"bfs"`), or so many,
+   * where the next joins when one is finished.
+   *
+   * @default {"bfs"}
+   */
   window?: Window;
-  /** After a failure, do all that does not depend on it before giving up? @default false */
+  /**
+   * Whether everything that does not depend on a failure is still done before the run gives up.
+   *
+   * @default {false}
+   */
   keepGoing?: boolean;
   /**
-   * Names of tasks to compute again although they are stored, or `"ALL"`. What depends on them stays as it is, and the run
-   * says how many results that are.
+   * The tasks whose artifacts are computed again, each once, although they are stored. What depends on them
+   * stays as it is, and the run says how many results that are.
    *
-   * @default FURU_ALWAYS_RERUN
+   * @default {`alwaysRerun` of the configuration, which is none}
    */
-  force?: "ALL" | string[];
-  /** Where tasks run: in worker processes, or inside this one. @default "process" */
+  force?: ForcedTasks;
+  /**
+   * Where tasks run: in worker processes, or inside this one.
+   *
+   * @default {"process"}
+   */
   isolation?: "process" | "inline";
-  /** How often a failed computation is tried again, after the first attempt. @default FURU_MAX_COMPUTE_RETRIES, 3 */
+  /**
+   * The number of times that a failed computation is tried again, after the first attempt.
+   *
+   * @default {`maxComputeRetries` of the configuration, which is 3}
+   */
   maxComputeRetries?: number;
-  /** Is an artifact tried again whose latest attempt failed in an earlier run? @default FURU_RETRY_FAILED, true */
+  /**
+   * Whether an artifact is tried again whose latest attempt failed in an earlier run.
+   *
+   * @default {`retryFailed` of the configuration, which is true}
+   */
   retryFailed?: boolean;
   /**
-   * Megabytes that V8's heap may have in each worker process; typed arrays and buffers are outside of it.
+   * Megabytes for V8's heap in each worker process. Typed arrays and buffers are outside of it.
    *
-   * @default FURU_MAX_HEAP_MB, V8's own limit
+   * @default {`maxHeapMb` of the configuration, which is V8's own limit}
    */
   maxHeapMb?: number;
-  /** After so many tasks a worker process is replaced by a new one. @default FURU_MAX_TASKS_PER_WORKER, no limit */
+  /**
+   * The number of tasks after which a worker process is replaced by a new one.
+   *
+   * @default {`maxTasksPerWorker` of the configuration, which is no limit}
+   */
   maxTasksPerWorker?: number;
   /**
-   * A worker process that has more megabytes of memory after a task is replaced by a new one.
+   * Megabytes of memory: a worker process that has more after a task is replaced by a new one.
    *
-   * @default FURU_MAX_WORKER_MB, 256, or twice what one has after its first task where that is more
+   * @default {`maxWorkerMb` of the configuration: 256, or twice what one has after its first task}
    */
   maxWorkerMb?: number;
-  /** Told what happens. */
+  /** Receives everything that happens. */
   onEvent?: EventSink;
-  /** How the run shows itself, on stderr (`"json"`: on stdout). @default "auto" */
+  /**
+   * The way in which the run shows itself on stderr: a block that is redrawn on a terminal and lines
+   * elsewhere (`"auto"`), lines (`"plain"`), only failures and errors (`"quiet"`), nothing (`"none"`),
+   * or the events on stdout (`"json"`).
+   *
+   * @default {"auto"}
+   */
   progress?: "auto" | "plain" | "quiet" | "json" | "none";
-  /** Ends the run: what runs is preempted, and the signal's reason is thrown. */
+  /** Ends the run: what is being computed ends as preempted, and the reason of the signal is thrown. */
   signal?: AbortSignal;
-  /** URL of the module that defines the tasks, where it is not the main module. @default Deno.mainModule */
+  /**
+   * URL of the module that defines the tasks, where that is not the main module.
+   *
+   * @default {Deno.mainModule}
+   */
   entry?: string;
 }
 
+// What `configure` has, too, is checked with the rest of the configuration.
+const OPTIONS: OptionChecks<RunLocalOptions> = {
+  maxWorkers: countBySpec,
+  window: aWindow,
+  keepGoing: aBoolean,
+  force: namesOfTasks,
+  isolation: oneOf("process", "inline"),
+  maxComputeRetries: anything,
+  retryFailed: anything,
+  maxHeapMb: anything,
+  maxTasksPerWorker: anything,
+  maxWorkerMb: anything,
+  onEvent: aFunction,
+  progress: aProgress,
+  signal: aSignal,
+  entry: aString,
+};
+
 /**
- * Computes all of the roots that is missing, in parallel on this machine: what `runLocal` of users does, without the
- * schedulers that it can ask.
+ * Computes all of the roots that is missing, in parallel on this machine: what `runLocal` of users does,
+ * without the schedulers that it can ask.
  *
  * @param hints What a scheduler knows of others that compute the same artifacts.
  * @returns How it went, when all roots are there.
@@ -85,11 +157,10 @@ export async function runLocal(
 ): Promise<RunSummary> {
   refuseWhileLoading("runLocal");
   refuseInside("runLocal");
+  checkOptions("runLocal", options, OPTIONS);
   const { window = "bfs", keepGoing = false, entry = Deno.mainModule } = options;
-  checkChoices(options);
   checkInline(options);
   if (options.isolation !== "inline") checkSelfStart();
-  windowSize(window);
   const limits = workerLimits(options.maxWorkers);
   const config = resolveConfig(overrides(options));
   const reporter = runReporter("runLocal", options);
@@ -97,7 +168,7 @@ export async function runLocal(
   const runId = `local-${new Date().toISOString().replaceAll(/[:.]/g, "")}-${
     runtime.machine.randomId().slice(0, 6)
   }`;
-  const forced = forcedNodes(runtime, options.force ?? config.alwaysRerun, runId);
+  const forced = forcedByUser(runtime.store, options.force ?? config.alwaysRerun, runId);
   const planOptions = forced === undefined ? {} : { forced };
   const source = storeStatus(runtime);
   const todo = await plan(rootsOf(roots), source, {
@@ -118,7 +189,7 @@ export async function runLocal(
       "interrupted: tasks that run are told to stop and get a few seconds for it; Ctrl-C again ends them at once";
     reporter.sink({ type: "message", level: "warn", text, at: runtime.machine.clock.now() });
   };
-  return await withSignals(options.signal, onInterrupt, async (signal, onKill) => {
+  return await interruptibleRun(options.signal, onInterrupt, async (signal, onKill) => {
     // Here, since after a signal this process ends before `runLocal` does.
     using _ = reporter;
     const computer = options.isolation === "inline"
@@ -180,6 +251,28 @@ function checkInline(options: RunLocalOptions): void {
   const name = options.isolation === "inline" && OF_WORKERS.find((each) => options[each] !== undefined);
   if (!name) return;
   throw new ValidationError(`Cannot use ${name} with isolation "inline": it is about worker processes`);
+}
+
+/** How many attempts may run at the same time. */
+export interface WorkerLimits {
+  /** Of all specs together. */
+  maxRunning?: number;
+  /** Of one spec. */
+  limit?: (spec: string) => number;
+}
+
+/**
+ * The limits that `maxWorkers` stands for: a number is for all specs together; by spec, those that are not
+ * named share the number of `default`, or else of the cores, each for itself.
+ */
+export function workerLimits(maxWorkers: number | Record<string, number> = cores()): WorkerLimits {
+  if (typeof maxWorkers === "number") return { maxRunning: maxWorkers };
+  const others = maxWorkers.default ?? cores();
+  return { limit: (spec) => maxWorkers[spec] ?? others };
+}
+
+function cores(): number {
+  return navigator.hardwareConcurrency;
 }
 
 async function childConfig(runtime: Runtime, config: Config): Promise<ComputeConfig> {

@@ -6,40 +6,49 @@ import { toFileUrl } from "@std/path/posix/to-file-url";
 import { walk } from "@std/fs/walk";
 import { z } from "zod";
 import config from "../../deno.json" with { type: "json" };
-import { FURU_URL } from "../core/furu_url.ts";
-import { packed } from "../core/packed.ts";
+import { FURU_URL, packed } from "../core/packed.ts";
 import { findUpward } from "../core/paths.ts";
 import { runDeno } from "../core/system/run_deno.ts";
 import type { ArchiveFile } from "./archive.ts";
 import { importMapOf } from "./import_map.ts";
 import { CONFIG_FILE, FURU_FOLDER, places } from "./layout.ts";
-import { configText, mergeConfigs, readConfig, type Resolution } from "./merge_config.ts";
+import { configText, mergeConfigs, type ModuleResolution, OFFERED, readConfig } from "./merge_config.ts";
 import { type GraphModule, moduleBytes, moduleGraph } from "./module_graph.ts";
 import { npmFiles } from "./npm_files.ts";
-import { OFFERED } from "./offered.ts";
 import { PackError } from "./pack_error.ts";
 
-/** What a packed program is about. */
+/** The contents of a packed program. */
 export interface CollectOptions {
-  /** Path of a pipeline to embed with all that it imports. @default none: the program is `furu` itself */
+  /**
+   * Path of a pipeline to embed with all that it imports.
+   *
+   * @default {none: the program is `furu` itself}
+   */
   pipeline?: string;
-  /** Paths of more files and folders that the pipeline needs, as programs that it starts. @default none */
+  /**
+   * Paths of more files and folders that the pipeline needs, as programs that it starts.
+   *
+   * @default {none}
+   */
   include?: readonly string[];
 }
 
-/** What goes into the archive. */
+/** The files of an archive. */
 export interface Collected {
   /** All files. */
   files: ArchiveFile[];
   /** Absolute paths of the files of this machine that modules and data come from. */
   sources: Set<string>;
-  /** Where the pipeline is among the files. */
+  /** The pipeline's path among the files. */
   pipeline?: string;
-  /** Is the pipeline itself what Deno runs? Else it is imported, and its default export is what there is to run. */
+  /**
+   * Whether Deno runs the pipeline itself. Else the pipeline is imported, and its default export holds the
+   * roots.
+   */
   asModule: boolean;
 }
 
-/** What is loaded by a packed program that is not imported by anything. */
+/** Modules that a packed program loads and nothing imports. */
 const ROOTS = [
   "cli.ts",
   "mod.ts",
@@ -49,7 +58,11 @@ const ROOTS = [
 ];
 const CODE = /\.[mc]?[jt]sx?$/;
 
-/** Finds all files of a packed program and says where each goes. @throws {PackError} when something is missing. */
+/**
+ * Finds all files of a packed program and says where each goes.
+ *
+ * @throws {PackError} If something is missing.
+ */
 export async function collect(options: CollectOptions): Promise<Collected> {
   await using folder = await temporaryFolder();
   const furu = furuConfig();
@@ -58,7 +71,7 @@ export async function collect(options: CollectOptions): Promise<Collected> {
   const pipeline = options.pipeline === undefined ? undefined : await pipelineUrl(options.pipeline);
   const included = await filesBelow((options.include ?? []).map((path) => resolve(path)));
   let asModule = false;
-  let how: Pick<Resolution, "compilerOptions" | "unstable"> = {};
+  let how: Pick<ModuleResolution, "compilerOptions" | "unstable"> = {};
   if (pipeline !== undefined) {
     const users = await userConfig(folder.path, pipeline, furu);
     const roots = included.filter((path) => CODE.test(path)).map((path) => toFileUrl(path).href);
@@ -100,8 +113,8 @@ export async function collect(options: CollectOptions): Promise<Collected> {
   };
 }
 
-/** How furu's own modules are resolved in this process. */
-function furuConfig(): Resolution {
+/** The resolution of furu's own modules in this process. */
+function furuConfig(): ModuleResolution {
   const path = packed()?.config ??
     (FURU_URL.startsWith("file:") ? join(fromFileUrl(FURU_URL), CONFIG_FILE) : undefined);
   const found = path === undefined ? { imports: {}, scopes: {}, links: [] } : readConfig(path);
@@ -109,8 +122,12 @@ function furuConfig(): Resolution {
   return { ...found, imports: { zod: config.imports.zod, ...found.imports, ...offered } };
 }
 
-/** The configuration that holds for the pipeline, with what it may use without saying so. @returns A path. */
-async function userConfig(folder: string, pipeline: string, furu: Resolution): Promise<string> {
+/**
+ * The configuration that holds for the pipeline, with what it may use without saying so.
+ *
+ * @returns A path.
+ */
+async function userConfig(folder: string, pipeline: string, furu: ModuleResolution): Promise<string> {
   const nearest = findUpward(dirname(fromFileUrl(pipeline)), ["deno.json", "deno.jsonc"]);
   const isFurus = nearest !== undefined && toFileUrl(`${nearest.dir}/`).href === FURU_URL;
   if (nearest === undefined || isFurus) return join(folder, "furu", CONFIG_FILE);
@@ -132,7 +149,7 @@ async function lockCopy(folder: string, pipeline: string): Promise<string | unde
   }
 }
 
-async function writeConfig(folder: string, name: string, resolution: Resolution): Promise<string> {
+async function writeConfig(folder: string, name: string, resolution: ModuleResolution): Promise<string> {
   const path = join(folder, name, CONFIG_FILE);
   await Deno.mkdir(dirname(path));
   await Deno.writeTextFile(path, configText(resolution));
@@ -149,7 +166,10 @@ async function pipelineUrl(path: string): Promise<string> {
   throw new PackError(`Cannot pack '${path}' as there is no such file`);
 }
 
-/** Has a module a default export, as `furu run` needs it? One without is a script that calls `main` itself. */
+/**
+ * Whether a module has a default export, as `furu run` needs it. One without is a script that calls `main`
+ * itself.
+ */
 async function hasDefault(url: string, configPath: string): Promise<boolean> {
   // It looks for its configuration only where it runs, whatever it is told.
   const text = await runDeno(
@@ -193,7 +213,9 @@ function textFile(path: string, text: string): ArchiveFile {
   return { path, bytes: new TextEncoder().encode(text) };
 }
 
-/** What of furu's own deno.json belongs to it as a package; the rest is about this machine's folders. */
+/**
+ * The part of furu's own deno.json that belongs to it as a package. The rest is about this machine's folders.
+ */
 function packageText(): string {
   const { name, version, exports, imports } = config;
   return JSON.stringify({ name, version, exports, imports: { zod: imports.zod } });

@@ -1,6 +1,6 @@
 /**
- * `deno task compile [--target T] [-o FILE]`: makes `dist/furu`, one file that needs no Deno. `deno compile` does it where
- * Deno's runtime image can be had; where it cannot, `furu pack` does, for this platform.
+ * `deno task compile [--target T] [-o FILE]`: makes `dist/furu`, one file that needs no Deno. `deno compile`
+ * does it where Deno's runtime image can be had; where it cannot, `furu pack` does, for this platform.
  *
  * @module
  */
@@ -9,9 +9,8 @@ import { dirname } from "@std/path/posix/dirname";
 import { fromFileUrl } from "@std/path/posix/from-file-url";
 import { resolve } from "@std/path/posix/resolve";
 import { FuruError } from "../core/errors.ts";
-import { FURU_URL } from "../core/furu_url.ts";
-import { graphProblems } from "./check_graph.ts";
-import { moduleGraph } from "./module_graph.ts";
+import { FURU_URL } from "../core/packed.ts";
+import { moduleBytes, type ModuleGraph, moduleGraph } from "./module_graph.ts";
 import { pack } from "./pack.ts";
 import { PackError } from "./pack_error.ts";
 
@@ -22,17 +21,21 @@ const DOWNLOAD_TIMEOUT_MS = 180_000;
 export interface CompileOptions {
   /** The file to make. */
   output: string;
-  /** The platform, as `aarch64-unknown-linux-gnu`. @default this one */
+  /**
+   * The platform, as `aarch64-unknown-linux-gnu`.
+   *
+   * @default {this one}
+   */
   target?: string;
-  /** Told what happens, a line at a time. */
+  /** Called with each line about what happens. */
   say: (line: string) => void;
 }
 
 /**
  * Makes furu one file.
  *
- * @returns How it was made.
- * @throws {PackError} when the code is not fit for one file, and where it cannot be made for another platform.
+ * @returns The way in which it was made.
+ * @throws {PackError} If the code is not fit for one file, or it cannot be made for another platform.
  */
 export async function compile({ output, target, say }: CompileOptions): Promise<"compiled" | "packed"> {
   const folder = fromFileUrl(FURU_URL);
@@ -56,7 +59,8 @@ export async function compile({ output, target, say }: CompileOptions): Promise<
   await Deno.remove(temporary).catch(() => {});
   say(`Cannot compile for ${target ?? Deno.build.target}: ${failure}`);
   say(
-    "'deno compile' needs Deno's runtime image (denort), which it downloads once; DENORT_BIN names one that is there.",
+    "'deno compile' needs Deno's runtime image (denort), which it downloads once; " +
+      "DENORT_BIN names one that is there.",
   );
   if (target !== undefined && target !== Deno.build.target) {
     throw new PackError(
@@ -68,6 +72,48 @@ export async function compile({ output, target, say }: CompileOptions): Promise<
     `Packed ${path} instead (${Math.round(size / 1e6)} MB): the same program, unpacked when it first starts`,
   );
   return "packed";
+}
+
+/** Modules that are loaded by their URL alone. They would be missed in the middle of a run. */
+const NEEDED = [
+  "lib/cli/job.ts",
+  "lib/worker/child/child.ts",
+  "lib/worker/child/compute_task.ts",
+];
+
+/**
+ * The modules whose business it is to import what a user names, or (`command.ts`) to write code that imports
+ * furu.
+ */
+const IMPORTS_ANYTHING =
+  /\/lib\/(?:worker\/(?:child\/load_module|child\/compute_task|command)|cli\/(?:roots\/load_roots|packed\/packed_main))\.ts$/;
+
+/**
+ * The problems of furu's code in a program of one file, in words: modules that a run will ask for and that
+ * are not in the graph, imports and threads that no graph can see, folders of this machine in the text.
+ *
+ * @param graph Of furu's program; that all that is imported by name is there was seen when it was made.
+ * @param folders Folders of this machine that no text may name.
+ */
+export async function graphProblems(graph: ModuleGraph, folders: readonly string[]): Promise<string[]> {
+  const problems = NEEDED.filter((path) => !graph.modules.has(`${FURU_URL}${path}`))
+    .map((path) => `${path} is not reached by what the program imports`);
+  for (const module of graph.modules.values()) {
+    const text = new TextDecoder().decode(await moduleBytes(module));
+    const code = text.replaceAll(/\/\*[^]*?\*\/|^\s*\/\/.*$/gm, "");
+    const isOwn = module.url.startsWith(FURU_URL) && !module.url.endsWith(".json");
+    if (isOwn && !IMPORTS_ANYTHING.test(module.url) && /\bimport\(\s*[^"'\s]/.test(code)) {
+      problems.push(`${module.url} imports something that is known only when it runs`);
+    }
+    // A thread from a file of its own is a program of its own: those of furu are data: URLs.
+    if (isOwn && /new Worker\(\s*new URL\b/.test(code)) {
+      problems.push(`${module.url} starts a thread from a file`);
+    }
+    for (const folder of folders) {
+      if (text.includes(folder)) problems.push(`${module.url} names ${folder}, a folder of this machine`);
+    }
+  }
+  return problems;
 }
 
 /** @returns Why it failed. */

@@ -4,15 +4,15 @@ import { CONFIG, FIND, START, UNPACK } from "./header_shell.ts";
 
 /** A piece of the file. */
 export interface Piece {
-  /** Where it begins, in bytes from the beginning of the file. */
+  /** Its offset, in bytes from the beginning of the file. */
   offset: number;
-  /** How long it is. */
+  /** Its length in bytes. */
   length: number;
   /** Its SHA-256 as 64 hex digits. */
   sha256: string;
 }
 
-/** What the shell part of a packed program knows. */
+/** Options of {@link headerText}. */
 export interface HeaderOptions {
   /** One line for people. */
   title: string;
@@ -20,7 +20,7 @@ export interface HeaderOptions {
   size: number;
   /** Bytes of this part. */
   length: number;
-  /** What unpacks the archive. */
+  /** The code that unpacks the archive. */
   unpacker: Piece;
   /** The code. */
   archive: Piece;
@@ -36,9 +36,9 @@ export interface HeaderOptions {
     cache: string;
     /** Runs before anything else. */
     boot: string;
-    /** What runs. */
+    /** The main module. */
     main: string;
-    /** What runs for furu's own hidden commands. */
+    /** The main module for furu's own hidden commands. */
     program: string;
     /** Merges the user's configuration with this one. */
     merge: string;
@@ -48,8 +48,8 @@ export interface HeaderOptions {
 }
 
 /**
- * The shell part: finds what an earlier start unpacked, or unpacks, and becomes Deno. Only sh and coreutils are used, and
- * a start that finds everything runs two small programs before it does.
+ * The shell part: finds what an earlier start unpacked, or unpacks, and becomes Deno. Only sh and coreutils
+ * are used, and a start that finds everything runs two small programs before it does.
  */
 export function headerText(options: HeaderOptions): string {
   const { title, size, length, unpacker, archive, deno, registry, paths } = options;
@@ -78,7 +78,8 @@ export function headerText(options: HeaderOptions): string {
     paths.pipeline === undefined ? CONFIG : "",
     'if [ -n "${DENO_DIR+set}" ]; then export FURU_PACKED_DENO_DIR="$DENO_DIR"; fi',
     'if [ -n "${NPM_CONFIG_REGISTRY+set}" ]; then export FURU_PACKED_REGISTRY="$NPM_CONFIG_REGISTRY"; fi',
-    // A home that cannot be read would keep Deno from starting, and registries named there are none of its business.
+    // A home that cannot be read would keep Deno from starting, and registries named there are none of its
+    // business.
     'if [ -n "${HOME+set}" ]; then export FURU_PACKED_HOME="$HOME"; fi',
     'export HOME="$furu_base"',
     `export FURU_PACKED="$furu_file" DENO_DIR="$furu_code/${paths.cache}" DENO_NO_UPDATE_CHECK=1`,

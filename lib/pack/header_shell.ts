@@ -1,4 +1,4 @@
-/** Where it may be, and whether it is there. */
+/** Finds where the program is unpacked, if it is. */
 export const FIND: string = `
 furu_fail() { printf '%s\\n' "furu: $1" >&2; exit 1; }
 furu_damaged() { furu_fail "Cannot start $furu_file as it is damaged ($1): copy it again, or make it again with 'furu pack'"; }
@@ -121,7 +121,7 @@ furu_check() {
   furu_damaged "the digest of $4 is not what it was"
 }`;
 
-/** Finds it or unpacks it. */
+/** Unpacks it where it is missing. */
 export const START: string = `
 if [ -n "$furu_missing" ]; then
   furu_why=

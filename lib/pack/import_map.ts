@@ -1,16 +1,16 @@
 import type { GraphModule } from "./module_graph.ts";
-import type { Place } from "./layout.ts";
+import type { PlaceOf } from "./layout.ts";
 
 /**
- * The import map under which moved modules import what they imported before, as `scopes` of a `deno.json` in the folder
- * that the places are relative to. Nothing in it holds for modules outside of that folder.
+ * The import map under which moved modules import what they imported before, as `scopes` of a `deno.json` in
+ * the folder that the places are relative to. Nothing in it holds for modules outside of that folder.
  *
  * @param modules The modules.
  * @param place Where each is now.
  */
 export function importMapOf(
   modules: Iterable<GraphModule>,
-  place: Place,
+  place: PlaceOf,
 ): Record<string, Record<string, string>> {
   const needed: { module: string; name: string; target: string }[] = [];
   for (const { url, imports } of modules) {
@@ -41,13 +41,13 @@ function relative(url: string): string {
   return url.startsWith(BASE) ? `./${url.slice(BASE.length)}` : url;
 }
 
-/** What an import map sees of a specifier. */
+/** The form of a specifier that an import map sees. */
 function nameOf(specifier: string, base: URL): string {
   if (/^\.{0,2}\//.test(specifier)) return relative(new URL(specifier, base).href);
   return specifier;
 }
 
-function targetOf(target: string, place: Place): string | undefined {
+function targetOf(target: string, place: PlaceOf): string | undefined {
   // npm:/zod@4.6.7 is how Deno writes npm:zod@4.6.7 once it is resolved.
   if (target.startsWith("npm:")) return target.replace(/^npm:\/+/, "npm:");
   if (/^(file|https?|jsr):/.test(target)) {

@@ -1,10 +1,10 @@
 import { dirname } from "@std/path/posix/dirname";
 import { fromFileUrl } from "@std/path/posix/from-file-url";
-import { FURU_URL } from "../core/furu_url.ts";
+import { FURU_URL } from "../core/packed.ts";
 
-/** Where furu's own code is below the folder that everything is unpacked into. */
+/** The folder of furu's own code, below the one that everything is unpacked into. */
 export const FURU_FOLDER = "code/furu";
-/** Where the user's modules are. */
+/** The folder of the user's modules. */
 const USER_FOLDER = "code/user";
 /** Deno's cache. */
 export const CACHE_FOLDER = "deno_dir";
@@ -12,15 +12,15 @@ export const CACHE_FOLDER = "deno_dir";
 export const CONFIG_FILE = "deno.json";
 
 /** Says where a module is below the folder that everything is unpacked into. */
-export type Place = (url: string) => string;
+export type PlaceOf = (url: string) => string;
 
 /**
- * Places for modules: furu's own in one folder, the user's in another with their paths among each other, remote ones by
- * server and path. Nothing of where they were on this machine is left.
+ * Places for modules: furu's own in one folder, the user's in another with their paths among each other,
+ * remote ones by server and path. Nothing of where they were on this machine is left.
  *
  * @param modules All modules and other files.
  */
-export function places(modules: Iterable<{ url: string; ending?: string }>): Place {
+export function places(modules: Iterable<{ url: string; ending?: string }>): PlaceOf {
   const endings = new Map([...modules].map(({ url, ending = "" }) => [url, ending]));
   const users = [...endings.keys()].filter((url) => url.startsWith("file:") && !url.startsWith(FURU_URL));
   const root = commonFolder(users.map(fromFileUrl));

@@ -7,6 +7,9 @@ import { z } from "zod";
 import { errorText } from "../core/errors.ts";
 import { PackError } from "./pack_error.ts";
 
+/** The names that a pipeline may import without saying in a configuration what they are. */
+export const OFFERED: readonly string[] = ["@furu/furu", "@furu/furu/cli", "zod"];
+
 const names = z.record(z.string(), z.string());
 const mapSchema = z.object({ imports: names.optional(), scopes: z.record(z.string(), names).optional() });
 
@@ -19,8 +22,8 @@ const configSchema = mapSchema.extend({
 });
 
 /** The part of a Deno configuration that decides how modules are resolved; all paths in it are absolute. */
-export interface Resolution {
-  /** What names stand for. */
+export interface ModuleResolution {
+  /** The targets of names. */
   imports: Record<string, string>;
   /** The same for modules below a URL. */
   scopes: Record<string, Record<string, string>>;
@@ -35,9 +38,9 @@ export interface Resolution {
 /**
  * Reads a `deno.json` or `deno.jsonc`, with the import map that it names.
  *
- * @throws {PackError} naming the file and what is wrong with it.
+ * @throws {PackError} If it cannot be used, with the file and what is wrong with it.
  */
-export function readConfig(path: string): Resolution {
+export function readConfig(path: string): ModuleResolution {
   const { importMap, links = [], compilerOptions, unstable, ...own } = read(path, configSchema);
   let map = absolute(own, path);
   if (importMap !== undefined && own.imports === undefined) {
@@ -56,8 +59,8 @@ export function readConfig(path: string): Resolution {
 }
 
 /**
- * The configuration of a user's project and that of furu in one: the user's names stand for what the user says, those
- * that only furu has are added, and furu's own modules see their own.
+ * The configuration of a user's project and that of furu in one: the user's names stand for what the user
+ * says, those that only furu has are added, and furu's own modules see their own.
  *
  * @param users The project's.
  * @param furu That of furu's code.
@@ -65,11 +68,11 @@ export function readConfig(path: string): Resolution {
  * @param given The names that every pipeline may use without saying so.
  */
 export function mergeConfigs(
-  users: Resolution | undefined,
-  furu: Resolution,
+  users: ModuleResolution | undefined,
+  furu: ModuleResolution,
   folder: string,
   given: readonly string[],
-): Resolution {
+): ModuleResolution {
   const scope = `${toFileUrl(folder).href}/`;
   const offered = Object.fromEntries(
     given.flatMap((name) => furu.imports[name] === undefined ? [] : [[name, furu.imports[name]]]),
@@ -84,7 +87,7 @@ export function mergeConfigs(
 }
 
 /** The text of a `deno.json` that says this. */
-export function configText(resolution: Resolution): string {
+export function configText(resolution: ModuleResolution): string {
   return JSON.stringify({ ...resolution, nodeModulesDir: "none", lock: false }, undefined, 1);
 }
 
@@ -111,7 +114,7 @@ function read<T>(path: string, schema: z.ZodType<T>): T {
 function absolute(
   { imports = {}, scopes = {} }: z.infer<typeof mapSchema>,
   path: string,
-): Pick<Resolution, "imports" | "scopes"> {
+): Pick<ModuleResolution, "imports" | "scopes"> {
   const base = toFileUrl(path);
   const target = (text: string): string => {
     // Whatever is no path is a URL, or a name that the map itself resolves.

@@ -1,13 +1,13 @@
 /**
- * What the shell part of a packed program runs for a pipeline with a configuration of its own: writes one file with
- * that and what is embedded. Arguments: the user's file, the file to write, the file of the embedded code.
+ * The shell part of a packed program runs this for a pipeline with a configuration of its own: it writes one
+ * file with that and what is embedded. Arguments: the user's file, the file to write, the file of the
+ * embedded code.
  *
  * @module
  */
 import { dirname } from "@std/path/posix/dirname";
 import { errorText } from "../core/errors.ts";
-import { configText, mergeConfigs, readConfig } from "./merge_config.ts";
-import { OFFERED } from "./offered.ts";
+import { configText, mergeConfigs, OFFERED, readConfig } from "./merge_config.ts";
 import { PackError } from "./pack_error.ts";
 
 const [users, merged, own] = Deno.args;

@@ -1,3 +1,4 @@
+import { lastIndexOfNeedle } from "@std/bytes/last-index-of-needle";
 import { join } from "@std/path/posix/join";
 import { toFileUrl } from "@std/path/posix/to-file-url";
 import { z } from "zod";
@@ -54,7 +55,7 @@ export interface GraphModule {
   local: string;
   /** The ending that says what it is, with its dot: a server says that apart from the name. */
   ending: string;
-  /** What it imports, as written and as resolved. */
+  /** Its imports, as written and as resolved. */
   imports: { specifier: string; target: string }[];
 }
 
@@ -79,13 +80,14 @@ export interface ModuleGraph {
 }
 
 /**
- * Finds everything that modules import, also dynamically where the name is written out, as Deno itself resolves it.
- * What is only imported as a type is no part of it.
+ * Finds everything that modules import, also dynamically where the name is written out, as Deno itself
+ * resolves it. Modules that are only imported for their types are no part of it.
  *
  * @param roots URLs of modules.
  * @param config The configuration file that holds for them; none is looked for.
- * @param lockFile A lock file that says which versions are meant; it may be changed. @default none
- * @throws {PackError} naming each module that is missing and who imports it; {@link FuruError} in Deno's own words.
+ * @param lockFile A lock file that says which versions are meant. Deno may change it. By default there is none.
+ * @throws {PackError} If modules are missing, with each of them and its importer.
+ * @throws {FuruError} If Deno fails, in Deno's own words.
  */
 export async function moduleGraph(
   roots: readonly string[],
@@ -149,13 +151,6 @@ export async function moduleBytes(
   const bytes = await Deno.readFile(local);
   if (url.startsWith("file:")) return bytes;
   const mark = new TextEncoder().encode("\n// denoCacheMetadata=");
-  const start = lastIndexOf(bytes, mark);
+  const start = lastIndexOfNeedle(bytes, mark);
   return start < 0 ? bytes : bytes.slice(0, start);
-}
-
-function lastIndexOf(bytes: Uint8Array, part: Uint8Array): number {
-  for (let at = bytes.length - part.length; at >= 0; at--) {
-    if (part.every((byte, index) => bytes[at + index] === byte)) return at;
-  }
-  return -1;
 }

@@ -14,7 +14,7 @@ const manifestSchema = z.object({
   peerDependencies: names,
 });
 
-/** What is only for compilers and debuggers. */
+/** Files that only compilers and debuggers need. */
 const LEFT_OUT = /\.(d\.ts|d\.mts|d\.cts|map)$/;
 
 /** As Deno marks what it has asked a registry for; without it, some of its commands ask again. */
@@ -27,11 +27,12 @@ interface Version {
 }
 
 /**
- * The files of packages as Deno's cache holds them, of a registry that knows these packages alone and each with exactly
- * the dependencies that it has here: so that any range that a version lies in resolves to it, without a network.
+ * The files of packages as Deno's cache holds them, of a registry that knows these packages alone and each
+ * with exactly the dependencies that it has here: so that any range that a version lies in resolves to it,
+ * without a network.
  *
  * @param packages By their keys.
- * @throws {PackError} for a package whose files are not there.
+ * @throws {PackError} If the files of a package are not there.
  */
 export async function npmFiles(packages: ReadonlyMap<string, NpmPackage>): Promise<ArchiveFile[]> {
   const files: ArchiveFile[] = [];

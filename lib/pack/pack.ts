@@ -1,16 +1,15 @@
+import { concat } from "@std/bytes/concat";
 import { basename } from "@std/path/posix/basename";
 import { dirname } from "@std/path/posix/dirname";
 import { resolve } from "@std/path/posix/resolve";
 import { errorText } from "../core/errors.ts";
 import { PACKED_REGISTRY } from "../core/packed.ts";
 import { FURU_VERSION } from "../core/version.ts";
-import { archiveOf, concat, sha256Bytes } from "./archive.ts";
-import { checkPackable } from "./check_packable.ts";
+import { archiveOf, sha256Bytes, UNPACK_CODE } from "./archive.ts";
 import { collect, type CollectOptions } from "./collect.ts";
 import { headerText, type Piece } from "./header.ts";
 import { CACHE_FOLDER, CONFIG_FILE, FURU_FOLDER } from "./layout.ts";
 import { PackError } from "./pack_error.ts";
-import { UNPACK_CODE } from "./unpack_code.ts";
 
 /** Options of {@link pack}. */
 export interface PackOptions extends CollectOptions {
@@ -18,21 +17,22 @@ export interface PackOptions extends CollectOptions {
   output: string;
 }
 
-/** What {@link pack} has made. */
+/** The file that {@link pack} has made. */
 export interface PackedFile {
   /** Absolute path. */
   path: string;
   /** Bytes. */
   size: number;
-  /** How many modules and other files of code are in it. */
+  /** The number of modules and other files in it. */
   files: number;
 }
 
 /**
- * Makes one executable file of Deno, furu and, where one is given, a pipeline with all that it imports. It needs sh and
- * coreutils where it runs, and nothing else: no Deno, no network.
+ * Makes one executable file of Deno, furu and, where one is given, a pipeline with all that it imports. It
+ * needs sh and coreutils where it runs, and nothing else: no Deno, no network.
  *
- * @throws {PackError} when modules are missing or the file cannot be written, and where {@link checkPackable} refuses. {@link FuruError} in Deno's own words.
+ * @throws {PackError} If modules are missing, the file cannot be written, or {@link checkPackable} refuses.
+ * @throws {FuruError} If Deno fails, in Deno's own words.
  */
 export async function pack(options: PackOptions): Promise<PackedFile> {
   const path = resolve(options.output);
@@ -84,6 +84,29 @@ export async function pack(options: PackOptions): Promise<PackedFile> {
   return { path, size: whole.length, files: files.length };
 }
 
+/**
+ * Refuses to pack where that makes no program that could run.
+ *
+ * @param build The Deno that would be packed, by default this one.
+ * @throws {PackError} If this program is compiled, as it has no whole Deno to give away, or this is not
+ * Linux.
+ */
+export function checkPackable(
+  { os, standalone }: Pick<typeof Deno.build, "os" | "standalone"> = Deno.build,
+): void {
+  if (standalone) {
+    throw new PackError(
+      "Cannot pack as this program was compiled and has no whole Deno in it: use 'deno run'",
+    );
+  }
+  if (os !== "linux") {
+    throw new PackError(
+      `Cannot pack on ${os} as a packed file holds the Deno that makes it, and starts on Linux only: ` +
+        "pack on Linux, or use 'deno compile'",
+    );
+  }
+}
+
 /** The digest of the shell part, in hex, stands at the end of the file, since nothing can hold its own. */
 const DIGEST_LENGTH = 64;
 
@@ -111,7 +134,7 @@ async function write(path: string, bytes: Uint8Array): Promise<void> {
   }
 }
 
-/** Whoever runs the old file goes on with it, and nobody sees a part of the new one. */
+/** Programs that run the old file go on with it, and nobody sees a part of the new one. */
 async function replace(path: string, bytes: Uint8Array): Promise<void> {
   const folder = dirname(path);
   await Deno.mkdir(folder, { recursive: true });

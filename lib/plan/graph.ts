@@ -1,70 +1,85 @@
 import { ValidationError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
 import { ARTIFACT, type Artifact, isArtifact } from "../task/artifact/artifact.ts";
-import type { PlanNode } from "./node.ts";
-import { byPriority } from "./priority.ts";
-import type { ForcedNodes, StatusSource } from "./status.ts";
-import { type KeptResults, keptResults } from "./_kept.ts";
-import { rank } from "./_rank.ts";
-import { Walk } from "./_walk.ts";
+import { byPriority, type ForcedNodes, type PlanNode, type StatusSource } from "./node.ts";
+import { type KeptResults, keptResults } from "./kept.ts";
+import { rank, Walk } from "./walk.ts";
 
 export type { KeptResults };
 
 /** How {@link plan} walks. */
 export interface PlanOptions {
-  /** What is to be computed again although it is stored. @default nothing */
+  /**
+   * What is to be computed again although it is stored.
+   *
+   * @default {nothing}
+   */
   forced?: ForcedNodes;
-  /** How many artifacts are looked at, at the same time. @default 32 */
+  /**
+   * How many artifacts are looked at, at the same time.
+   *
+   * @default {32}
+   */
   concurrency?: number;
   /** Ends the planning with the signal's reason. */
   signal?: AbortSignal;
 }
 
-/** How many nodes have which status. */
+/** The number of nodes with each status. */
 export interface PlanCounts {
-  /** Stored. */
+  /** Nodes that are stored. */
   readonly done: number;
-  /** Computed or submitted by somebody alive. */
+  /** Nodes that somebody alive computes or has submitted. */
   readonly inProgress: number;
-  /** To be computed. */
+  /** Nodes to be computed. */
   readonly todo: number;
-  /** Failed, where failures are not retried; or stored and damaged, or not to be read. */
+  /** Nodes that failed, where failures are not retried, or that are stored and damaged, or cannot be read. */
   readonly failed: number;
 }
 
-/** What the roots need, with what has become of each so far: a picture of the moment, which does not change. */
+/** The nodes that the roots need, with the status of each: a picture of the moment, which does not change. */
 export interface Plan {
-  /** The roots, each once, in the order given. */
+  /** The hashes of the roots, each once, in the order given. */
   readonly roots: readonly Hash[];
-  /** All that was looked at: the roots and what lies below those to be computed. */
+  /** All nodes that were looked at: the roots and what lies below those to be computed. */
   readonly nodes: ReadonlyMap<Hash, PlanNode>;
-  /** How many nodes have which status. */
+  /** The number of nodes with each status. */
   readonly counts: PlanCounts;
-  /** The nodes to be computed whose dependencies are all DONE, in the order of {@link Plan.order}. */
+  /**
+   * Lists the nodes to be computed whose dependencies are all DONE.
+   *
+   * @returns Nodes in the order of {@link Plan.order}.
+   */
   ready(): readonly PlanNode[];
-  /** All nodes, dependencies first: by priority, highest first, then by hash. */
+  /**
+   * Lists all nodes, dependencies first.
+   *
+   * @returns Nodes by priority, highest first, then by hash.
+   */
   order(): readonly PlanNode[];
   /**
-   * What is computed again since it is forced, and the stored results that depend on it and stay as they are; nothing where
-   * none stays.
+   * Finds the stored results that depend on what is computed again since it is forced, and that stay as they
+   * are.
+   *
+   * @returns Both by the name of the task, or nothing where no result stays.
    */
   kept(): Promise<KeptResults | undefined>;
 }
 
 /**
- * Finds out what it takes to get the roots. Walks down from them and stops below all that is DONE, IN_PROGRESS or
- * FAILED; O(nodes + edges), and one listing per task's name.
+ * Finds out what it takes to get the roots. Walks down from them and stops below all that is DONE,
+ * IN_PROGRESS or FAILED; O(nodes + edges), and one listing per task's name.
  *
- * Forced nodes are TODO unless this run computed them already, also those below nodes that are stored; these stay
- * DONE.
+ * Forced nodes are TODO unless this run computed them already, also those below nodes that are stored; these
+ * stay DONE.
  *
- * Stored roots are opened (the first 1,000), other stored nodes only where their task has `validate`. A node that cannot be
- * read is FAILED, with the reason; the rest is planned.
+ * Stored roots are opened (the first 1,000), other stored nodes only where their task has `validate`. A node
+ * that cannot be read is FAILED, with the reason; the rest is planned.
  *
  * @param roots What is wanted. Those with one hash count once.
  * @param source Where it learns what is stored.
- * @throws ValidationError for a root that is no artifact, for a cycle (naming it), for a task's bad `spec`; and
- * whatever `source` throws that is no error of the store or the system.
+ * @throws {ValidationError} for a root that is no artifact, for a cycle (naming it), for a task's bad
+ * `spec`; and whatever `source` throws that is no error of the store or the system.
  */
 export async function plan(
   roots: Iterable<Artifact>,
@@ -92,9 +107,9 @@ export async function plan(
   for (const [hash, { node }] of walk.visits) {
     const { loadOnly } = node.artifact[ARTIFACT];
     if (loadOnly && node.state.status === "TODO") {
-      const { why } = node.state;
+      const { detail } = node.state;
       const hint = `it cannot be computed as ${loadOnly.why}`;
-      node.state = { status: "TODO", why: why === undefined ? hint : `${why}; ${hint}` };
+      node.state = { ...node.state, detail: detail === undefined ? hint : `${detail}; ${hint}` };
     }
     nodes.set(hash, node);
   }
@@ -131,8 +146,8 @@ class Graph implements Plan {
   }
 
   order(): readonly PlanNode[] {
-    // A dependency has a higher priority than all that depend on it. So sorting by priority gives just what Kahn's
-    // algorithm gives when it always takes the one of highest priority among those that are free.
+    // A dependency has a higher priority than all that depend on it. So sorting by priority gives just what
+    // Kahn's algorithm gives when it always takes the one of highest priority among those that are free.
     return this.#order ??= [...this.nodes.values()].sort(byPriority);
   }
 

@@ -2,10 +2,9 @@ import { z } from "zod";
 import { StoreError } from "../core/errors.ts";
 import type { RunSummary } from "../core/event.ts";
 import type { QueuePaths } from "../queue/layout.ts";
-import { parseJson } from "../queue/parse_json.ts";
-import { linkOurs } from "../store/claims/attempt_end.ts";
+import { linkJson, readJson } from "../store/json_file.ts";
 import { RECORD_SCHEMA } from "../store/record.ts";
-import { removeIfThere, type Store } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
 
 const runEnded = z.object({
   schema: z.literal(RECORD_SCHEMA),
@@ -30,12 +29,7 @@ export type RunEnded = z.output<typeof runEnded>;
  * @returns Whether ours is the one that counts.
  */
 export async function writeEnded(store: Store, paths: QueuePaths, ended: RunEnded): Promise<boolean> {
-  const temporary = await store.writePrivate(paths.run, JSON.stringify(ended), { sync: true });
-  try {
-    return await linkOurs(store, temporary, paths.ended);
-  } finally {
-    await removeIfThere(store.machine, temporary);
-  }
+  return await linkJson(store, paths.ended, ended);
 }
 
 /**
@@ -44,9 +38,8 @@ export async function writeEnded(store: Store, paths: QueuePaths, ended: RunEnde
  * @throws {StoreError} naming the file, when it is damaged or of another version.
  */
 export async function readEnded(store: Store, paths: QueuePaths): Promise<RunEnded | undefined> {
-  const text = await store.read(paths.ended);
-  if (text === undefined) return undefined;
-  const parsed = parseJson(text, runEnded);
+  const parsed = await readJson(store, paths.ended, runEnded);
+  if (parsed === undefined) return undefined;
   if ("value" in parsed) return parsed.value;
   throw new StoreError(`Cannot use ${paths.ended}: ${parsed.fault}`);
 }

@@ -1,11 +1,22 @@
-/** Why a worker ended through no fault of what it computed, as whoever started it knows it. */
-export type LossReason =
-  | "preempted"
-  | "node-failure"
-  | "boot-failure"
-  | "timeout"
-  | "deadline"
-  | "cancelled";
+import type { RunLog } from "../core/run_log.ts";
+
+/** Ends of a worker or job for which what it computed is not to blame, as the scheduler tells them. */
+export const LOSS_REASONS = [
+  "preempted",
+  "node-failure",
+  "boot-failure",
+  "timeout",
+  "deadline",
+  "cancelled",
+] as const;
+
+/** One of the {@link LOSS_REASONS}. */
+export type LossReason = typeof LOSS_REASONS[number];
+
+/** Whether an end is one for which what was computed is not to blame. */
+export function isLoss(reason: string): reason is LossReason {
+  return LOSS_REASONS.some((each) => each === reason);
+}
 
 /** What is known of a worker that was started. Unknown is never a failure. */
 export type WorkerJobState =
@@ -44,8 +55,14 @@ export interface WorkerRequest {
 
 /** Starts the workers of one run somewhere, and knows what becomes of them. */
 export interface WorkerLauncher {
-  /** Can it start no workers? Then those that there are are all that there will be. @default false */
-  readonly fixed?: boolean;
+  /**
+   * Whether it can start workers. If `false`, those that there are are all that there will be.
+   *
+   * @default {true}
+   */
+  readonly canSubmit?: boolean;
+  /** Says trouble and pauses. A controller sets its own, which tells everybody that follows the run. */
+  log?: RunLog;
   /**
    * Starts workers. Resolves when they are handed over: they are among the jobs from then on.
    *
@@ -67,7 +84,5 @@ export interface WorkerLauncher {
    *
    * @param alive Keys of the workers that live or are pending.
    */
-  keepHeir?(alive: readonly string[], signal: AbortSignal): Promise<void>;
-  /** From now on trouble and pauses are told to the run's controller, who tells everybody that follows the run. */
-  tellTo?(tell: (text: string) => void): void;
+  keepStandby?(alive: readonly string[], signal: AbortSignal): Promise<void>;
 }

@@ -1,8 +1,9 @@
 import { errorText, FuruError } from "../core/errors.ts";
 import type { QueuePaths } from "../queue/layout.ts";
 import type { Runtime } from "../run/runtime.ts";
-import { declareDead, endAttempt, releaseClaim, removeEndedClaim } from "../store/claims/attempt_end.ts";
-import { type Claim, tryClaim } from "../store/claims/claim.ts";
+import { acquireClaim } from "../store/claims/acquire_claim.ts";
+import { endAttempt, releaseClaim } from "../store/claims/attempt_end.ts";
+import type { Claim } from "../store/claims/claim.ts";
 import { ClaimWatch } from "../store/claims/liveness.ts";
 import { hasEnded, readClaim } from "../store/claims/read_claim.ts";
 import type { SlurmJob } from "../store/record.ts";
@@ -34,8 +35,6 @@ export class LeadershipHandedOver extends FuruError {
 
 /** How often it is looked for a role that cannot be seen: it may be away for a moment, while another one tidies up. */
 const LOOKS = 6;
-/** How often a role is tried for that others keep taking and leaving. */
-const MAX_TURNS = 20;
 /** A role that was looked at so short a time ago is not looked at again: many side effects come together. */
 const FRESH_MS = 5;
 
@@ -56,31 +55,23 @@ export async function acquireLeadership(
   { runId, worker, slurm, watch = watchLeadership(runtime, paths) }: LeadershipOptions,
 ): Promise<Claim | "held" | "ended"> {
   const { store } = runtime;
-  for (let turn = 0; turn < MAX_TURNS; turn++) {
-    if (await readEnded(store, paths)) return "ended";
-    const result = await tryClaim(store, paths.role, {
-      backend: "controller",
-      run: runId,
-      ...(worker === undefined ? {} : { worker }),
-      ...(slurm === undefined ? {} : { slurm }),
-    });
-    if (result.kind === "claimed") {
-      let ours = false;
-      try {
-        // Its last holder may have ended the run since.
-        ours = !await readEnded(store, paths);
-      } finally {
-        // A role that is held and not exercised would keep everybody else from it.
-        if (!ours) await releaseClaim(store, result.claim);
-      }
-      return ours ? result.claim : "ended";
-    }
-    const look = await watch.look();
-    if (look.state === "dead") await declareDead(store, paths.role, look.holder, look.why);
-    else if (look.state === "ended" && look.removable) await removeEndedClaim(store, paths.role, look.holder);
-    else if (look.state !== "absent") return "held";
+  if (await readEnded(store, paths)) return "ended";
+  const acquired = await acquireClaim(store, paths.role, {
+    backend: "controller",
+    run: runId,
+    worker,
+    slurm,
+  }, watch);
+  if (acquired.kind === "held") return "held";
+  let ours = false;
+  try {
+    // Its last holder may have ended the run since.
+    ours = !await readEnded(store, paths);
+  } finally {
+    // A role that is held and not exercised would keep everybody else from it.
+    if (!ours) await releaseClaim(store, acquired.claim);
   }
-  return "held";
+  return ours ? acquired.claim : "ended";
 }
 
 /** The role of a run's controller, while this process holds it. */

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { type QueuePaths, workerFiles } from "../queue/layout.ts";
-import { listWorkers } from "../queue/list_workers.ts";
-import { parseJson } from "../queue/parse_json.ts";
-import { replaceFile } from "../queue/replace_file.ts";
+import { listWorkers } from "../queue/worker_liveness.ts";
+import { parseJson } from "../store/json_file.ts";
+import { writeJson } from "../store/json_file.ts";
 import { RECORD_SCHEMA } from "../store/record.ts";
 import type { Store } from "../store/store.ts";
 
@@ -36,7 +36,7 @@ export async function writePreflightFailure(
     ...init,
     at: new Date(store.machine.clock.now()).toISOString(),
   };
-  await replaceFile(store, workerFiles(paths, init.id).unfit, JSON.stringify(record));
+  await writeJson(store, workerFiles(paths, init.id).unfit, record);
 }
 
 /**

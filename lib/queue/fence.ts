@@ -1,7 +1,6 @@
 import { join } from "@std/path/posix/join";
-import { linkOurs } from "../store/claims/attempt_end.ts";
 import { listOrNothing, removeIfThere, type Store, storeError } from "../store/store.ts";
-import { hasName } from "./has_name.ts";
+import { hasName } from "../store/file_steps.ts";
 import {
   fencedName,
   parseWorkerDir,
@@ -10,11 +9,11 @@ import {
   workerDir,
   workerFiles,
 } from "./layout.ts";
-import { folders } from "./list_queue.ts";
-import { moveTask } from "./move_task.ts";
-import { parseJson } from "./parse_json.ts";
-import { removeFolder } from "./remove_folder.ts";
-import { parseTaskName } from "./task_name.ts";
+import { folders } from "./queue.ts";
+import { moveFile } from "../store/file_steps.ts";
+import { linkJson, readJson } from "../store/json_file.ts";
+import { removeFolder } from "./worker_dir.ts";
+import { parseTaskName } from "./task_file.ts";
 import { type WorkerEnd, workerEndSchema, workerRecordSchema } from "./worker_record.ts";
 
 /** A worker, by where its folder is. */
@@ -110,10 +109,8 @@ export async function removeFenced(store: Store, { dir }: Pick<FencedFolder, "di
 
 /** How a worker ended; nothing where nobody judged, or where it cannot be read. @throws {StoreError} of the system. */
 export async function readEnd(store: Store, paths: QueuePaths, id: string): Promise<WorkerEnd | undefined> {
-  const text = await store.read(workerFiles(paths, id).end);
-  if (text === undefined) return undefined;
-  const parsed = parseJson(text, workerEndSchema);
-  return "value" in parsed ? parsed.value : undefined;
+  const parsed = await readJson(store, workerFiles(paths, id).end, workerEndSchema);
+  return parsed && "value" in parsed ? parsed.value : undefined;
 }
 
 /** Links how a worker ended; gives what is linked then. */
@@ -123,28 +120,17 @@ async function judge(
   id: string,
   { kind, why }: Pick<WorkerEnd, "kind" | "why">,
 ): Promise<WorkerEnd> {
-  const { machine } = store;
   const files = workerFiles(paths, id);
-  const text = await store.read(files.record);
-  const record = text === undefined ? undefined : parseJson(text, workerRecordSchema);
+  const record = await readJson(store, files.record, workerRecordSchema);
   const end: WorkerEnd = {
     schema: 1,
     id,
     kind,
     why,
-    at: new Date(machine.clock.now()).toISOString(),
+    at: new Date(store.machine.clock.now()).toISOString(),
     ...(record && "value" in record ? { worker: record.value } : {}),
   };
-  try {
-    const temporary = await store.writePrivate(paths.workers, JSON.stringify(end), { sync: true });
-    try {
-      if (await linkOurs(store, temporary, files.end)) return end;
-    } finally {
-      await removeIfThere(machine, temporary);
-    }
-  } catch (error) {
-    throw storeError("write", files.end, error);
-  }
+  if (await linkJson(store, files.end, end)) return end;
   return await readEnd(store, paths, id) ?? end;
 }
 
@@ -154,7 +140,7 @@ async function moveAside(store: Store, paths: QueuePaths, worker: WorkerKey): Pr
   const to = join(paths.running, worker.spec, fencedName(worker.id, store.machine.randomId()));
   // A host may remember for a minute that a name is missing: the listing in between makes it look again.
   for (let turn = 0; turn < 3; turn++) {
-    if (await moveTask(store, from, to)) return to;
+    if (await moveFile(store, from, to)) return to;
     if (turn > 0 && !await hasName(store, from)) return undefined;
   }
   return undefined;

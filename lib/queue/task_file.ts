@@ -2,9 +2,8 @@ import { basename } from "@std/path/posix/basename";
 import { z } from "zod";
 import { ProtocolError } from "../core/errors.ts";
 import { type Hash, isHash } from "../core/hash.ts";
+import { parseJson } from "../store/json_file.ts";
 import type { Store } from "../store/store.ts";
-import { parseJson } from "./parse_json.ts";
-import { parseTaskName } from "./task_name.ts";
 
 /** What is in a task file, from when it is made until the end of the run. */
 export interface TaskFile {
@@ -47,4 +46,35 @@ export async function readTask(store: Store, path: string): Promise<TaskFile | u
     throw refuse(`it is of artifact ${parsed.value.hash}, not of the one that its name says`);
   }
   return parsed.value;
+}
+
+/** What the name of a task file tells: its contents never change, so the counters are here. */
+export interface TaskName {
+  /** The artifact's hash. */
+  readonly hash: Hash;
+  /** From 1: one more than its failures of kind compute so far. */
+  readonly attempt: number;
+  /** From 0: how often it was lost so far. */
+  readonly lost: number;
+}
+
+/** The name of a task file: `<hash>.<attempt>.<lost>.json`. */
+export function formatTaskName({ hash, attempt, lost }: TaskName): string {
+  return `${hash}.${attempt}.${lost}.json`;
+}
+
+/** Reads the name of a task file; `undefined` for any other name. */
+export function parseTaskName(file: string): TaskName | undefined {
+  const match = /^([0-9a-f]{32})\.([1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.json$/.exec(file);
+  return match ? { hash: match[1] as Hash, attempt: Number(match[2]), lost: Number(match[3]) } : undefined;
+}
+
+/** The name under which a task is tried again after a failure of that kind. */
+export function nextTaskName({ hash, attempt, lost }: TaskName, kind: "compute" | "lost"): TaskName {
+  return kind === "compute" ? { hash, attempt: attempt + 1, lost } : { hash, attempt, lost: lost + 1 };
+}
+
+/** The name of the file beside a failed task that tells how it failed. */
+export function errorFileName(file: string): string {
+  return `${file.replace(/\.json$/, "")}.error.json`;
 }

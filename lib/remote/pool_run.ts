@@ -3,16 +3,15 @@ import { type Config, configSchema } from "../core/config.ts";
 import { StoreError } from "../core/errors.ts";
 import { type Hash, isHash } from "../core/hash.ts";
 import type { QueuePaths } from "../queue/layout.ts";
-import { parseJson } from "../queue/parse_json.ts";
-import { replaceFile } from "../queue/replace_file.ts";
-import type { Window } from "../schedule/window.ts";
+import { parseJson } from "../store/json_file.ts";
+import { writeJson } from "../store/json_file.ts";
+import type { Window } from "../schedule/check_run.ts";
 import { snapshotRefSchema } from "../snapshot/manifest.ts";
 import type { GitState } from "../store/results/provenance.ts";
 import { ownerSchema, RECORD_SCHEMA } from "../store/record.ts";
 import type { Store } from "../store/store.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
-import { specOf } from "../task/spec_of.ts";
-import { timeLimitOf } from "../task/time_limit_of.ts";
+import { specOf, timeLimitOf } from "../task/requirements.ts";
 import { runStartSchema } from "../worker/run_start.ts";
 
 const hash = z.string().refine(isHash, "must be 32 hex digits") as unknown as z.ZodType<Hash>;
@@ -90,7 +89,7 @@ export async function writePoolRun(
   paths: QueuePaths,
   run: PoolRun,
 ): Promise<void> {
-  await replaceFile(store, paths.record, JSON.stringify(run));
+  await writeJson(store, paths.record, run);
 }
 
 /**

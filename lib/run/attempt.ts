@@ -1,20 +1,18 @@
-import { timeLimitOf } from "../task/time_limit_of.ts";
+import { timeLimitOf } from "../task/requirements.ts";
+import type { AttemptEnd } from "../core/attempt_end.ts";
 import type { Clock } from "../core/system/clock.ts";
 import { ExecutionError } from "../core/errors.ts";
 import type { Claim } from "../store/claims/claim.ts";
-import type { Ending } from "../store/claims/end_record.ts";
 import { attemptPaths } from "../store/layout.ts";
 import { SHARED_FILE } from "../store/store.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 import { LogFile, type OutputSink } from "./output/attempt_log.ts";
-import { computeAttempt, failureText, outcomeOfError, timeLimitError } from "./compute.ts";
+import { endOfThrown, recordEnd, timeLimitError } from "./attempt_end.ts";
+import { computeAttempt } from "./compute.ts";
 import type { ExecutionContext } from "./context.ts";
-import { endLogged } from "./end_logged.ts";
 import { follow } from "./follow.ts";
-import type { Outcome } from "./outcome.ts";
-import { OwnTime } from "./own_time.ts";
+import { OwnTime, type Slot } from "./slots.ts";
 import type { Runtime } from "./runtime.ts";
-import type { Slot } from "./slots.ts";
 import { asFuru, InProcessTraces } from "./traces/traces.ts";
 
 /** How long `create` may go on after its signal has aborted; then its attempt is ended without it. */
@@ -46,18 +44,18 @@ export interface AttemptOptions {
 
 /** How an attempt of this process ended, and its log. */
 export interface AttemptResult {
-  /** As it was seen. */
-  outcome: Outcome;
+  /** How it ended. */
+  end: AttemptEnd;
   /** Path of its log. */
   log: string;
-  /** What aborted it, where something did. */
+  /** The reason of the signal that aborted it, itself. */
   reason?: unknown;
 }
 
 /** Computes under a claim, in this process, and ends the attempt. */
 export async function runAttempt(runtime: Runtime, options: AttemptOptions): Promise<AttemptResult> {
   const result = await computeInProcess(runtime, options);
-  await endLogged(runtime, options.claim, endingOf(result));
+  await recordEnd(runtime, options.claim, result.end);
   return result;
 }
 
@@ -107,34 +105,12 @@ export async function computeInProcess(runtime: Runtime, options: AttemptOptions
     ...(options.run === undefined ? {} : { run: options.run }),
     ...(options.onThrown === undefined ? {} : { onThrown: options.onThrown }),
   });
-  const outcome = await grace.outcome(computing, signal);
+  const end = await grace.end(computing, signal);
   ownTime.end();
   await traces?.abandon();
-  if (outcome.kind === "failed") file.write(`${outcome.error.stack ?? failureText(outcome)}\n`);
+  if (end.outcome === "failed") file.write(`${end.stack ?? end.error}\n`);
   await file.flush();
-  return { outcome, log, ...(signal.aborted ? { reason: signal.reason } : {}) };
-}
-
-/** What is written down about an outcome. */
-function endingOf({ outcome, reason }: AttemptResult): Ending | "success" {
-  switch (outcome.kind) {
-    case "success":
-    case "superseded":
-      return "success";
-    case "preempted":
-      return { kind: "preempted", error: (reason as Error | undefined)?.message ?? "stopped" };
-    case "failed": {
-      const { stack } = outcome.error;
-      const error = failureText(outcome);
-      return {
-        kind: "failed",
-        failure: outcome.failure,
-        error,
-        ...(stack === undefined ? {} : { stack }),
-        ...(outcome.lasting ? { lasting: true } : {}),
-      };
-    }
-  }
+  return { end, log, ...(signal.aborted ? { reason: signal.reason } : {}) };
 }
 
 /**
@@ -155,17 +131,17 @@ class Grace {
     this.#state = "storing";
   }
 
-  /** The outcome, or one without it when `create` does not heed its signal. */
-  async outcome(computing: Promise<Outcome>, signal: AbortSignal): Promise<Outcome> {
+  /** The attempt's own end, or one without it when `create` does not heed its signal. */
+  async end(computing: Promise<AttemptEnd>, signal: AbortSignal): Promise<AttemptEnd> {
     let done: AbortController | undefined;
-    const late = Promise.withResolvers<Outcome>();
+    const late = Promise.withResolvers<AttemptEnd>();
     const onAbort = (): void => {
       done = new AbortController();
       this.#clock.sleep(GRACE_MS, done.signal).then(() => {
         // What is being stored already is finished: half an end would be none.
         if (this.#state === "storing") return;
         this.#state = "over";
-        late.resolve(outcomeOfError(signal.reason, signal));
+        late.resolve(endOfThrown(signal.reason, signal));
       }, () => {/* not needed any more */});
     };
     if (signal.aborted) onAbort();

@@ -1,29 +1,21 @@
-import {
-  ComputeError,
-  errorText,
-  furuErrorName,
-  lasting,
-  ProtocolError,
-  ValidationError,
-} from "../core/errors.ts";
+import type { AttemptEnd } from "../core/attempt_end.ts";
+import { errorText, furuErrorName, lasting, ProtocolError, ValidationError } from "../core/errors.ts";
 import { folderIfKnown } from "../core/paths.ts";
-import { commitRecord, sizesMember } from "../store/results/commit.ts";
 import { type ArtifactPaths, type AttemptKey, attemptPaths } from "../store/layout.ts";
 import { RECORD_SCHEMA, type SuccessRecord, withSum } from "../store/record.ts";
-import { realPathOf } from "../store/store.ts";
+import { commitRecord, sizesMember } from "../store/results/commit.ts";
 import { type EncodedValue, encodeValue, type EncodeValueOptions } from "../store/results/value.ts";
 import type { ValuePlaces } from "../store/results/value_path.ts";
+import { realPathOf, removeIfThere, storeError } from "../store/store.ts";
 import { ARTIFACT, type Artifact, artifactReference } from "../task/artifact/artifact.ts";
 import { keptTable } from "../task/artifact/kept.ts";
+import { endOfThrown } from "./attempt_end.ts";
 import { type ExecutionContext, withContext } from "./context.ts";
 import { type AttemptIo, type MadeContext, makeCreateContext } from "./create_context.ts";
-import { failedOutcome } from "./failed_outcome.ts";
-import type { Outcome } from "./outcome.ts";
 import { validationFault } from "./result.ts";
 import type { Runtime } from "./runtime.ts";
 import { readValue } from "./stored_value.ts";
 import type { AttemptTraces } from "./traces/traces.ts";
-import { writeValue } from "./write_value.ts";
 
 /** An attempt whose claim is held, to be computed in this process. */
 export interface ComputeOptions {
@@ -39,7 +31,7 @@ export interface ComputeOptions {
   replaces?: string;
   /** The run's id, for the record. */
   run?: string;
-  /** Given what was thrown, itself: the outcome holds only its text. */
+  /** Given what was thrown, itself: the end holds only its text. */
   onThrown?: (error: unknown) => void;
 }
 
@@ -47,7 +39,7 @@ export interface ComputeOptions {
  * Runs `create` under its context, checks and stores what it returned, and commits it. Whoever holds the claim ends
  * the attempt by what this returns; it never throws.
  */
-export async function computeAttempt(runtime: Runtime, options: ComputeOptions): Promise<Outcome> {
+export async function computeAttempt(runtime: Runtime, options: ComputeOptions): Promise<AttemptEnd> {
   const { artifact, attempt, io } = options;
   try {
     // The context covers validate and provenance too: whatever belongs to the work on this node.
@@ -62,25 +54,8 @@ export async function computeAttempt(runtime: Runtime, options: ComputeOptions):
     });
   } catch (error) {
     options.onThrown?.(error);
-    return outcomeOfError(error, io.signal);
+    return endOfThrown(error, io.signal);
   }
-}
-
-/** The outcome of an attempt that threw: what it was told counts more than what it then said. */
-export function outcomeOfError(error: unknown, signal: AbortSignal): Outcome {
-  if (!signal.aborted) return failedOutcome(error);
-  // A time limit is the task's own failure; any other reason is somebody else's wish.
-  return limitErrors.has(signal.reason) ? failedOutcome(signal.reason) : { kind: "preempted" };
-}
-
-/** The reasons that an attempt's own time limit gave: a caller's own reason may be an error of any class. */
-const limitErrors = new WeakSet<WeakKey>();
-
-/** The reason with which a time limit aborts the signal of its attempt. */
-export function timeLimitError(artifact: Artifact, seconds: number | undefined): ComputeError {
-  const error = new ComputeError(`${artifact} exceeded its time limit of ${seconds} s`);
-  limitErrors.add(error);
-  return error;
 }
 
 async function store(
@@ -89,7 +64,7 @@ async function store(
   value: unknown,
   durationMs: number,
   made: MadeContext,
-): Promise<Outcome> {
+): Promise<AttemptEnd> {
   const { artifact, attempt, io } = options;
   const paths = runtime.store.paths(artifact);
   const dir = attemptPaths(paths, attempt).files;
@@ -127,7 +102,7 @@ async function store(
     check: (record) => checkFresh(runtime, artifact, paths, record, io.traces),
     ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
   });
-  return { kind: how === "committed" ? "success" : "superseded" };
+  return { outcome: how === "committed" ? "success" : "superseded" };
 }
 
 /** What paths into the store can be called. Nothing is known to stand behind a link before a folder is there. */
@@ -220,7 +195,71 @@ function atTask(artifact: Artifact, error: ValidationError): ValidationError {
   return error;
 }
 
-/** A failure in one line, for the end record and the log. */
-export function failureText({ error }: Extract<Outcome, { kind: "failed" }>): string {
-  return error.name === "Error" ? error.message : `${error.name}: ${error.message}`;
+/** Values whose JSON has more characters are files of their own; so is what else would make the record longer. */
+const MAX_INLINE = 256 * 1024;
+
+/** How a value is written in its record. */
+export interface WrittenValue {
+  /** The record's members that hold the value and what belongs to it, or name their files, as JSON text. */
+  members: string[];
+  /** Does the attempt's folder belong to the result? */
+  files: boolean;
+}
+
+/**
+ * Writes the files of a value into the attempt's folder, which is made when it is needed and removed when `create`
+ * read `ctx.dir` and left it empty.
+ *
+ * @param artifacts What is kept of the artifacts in it, as JSON text.
+ * @throws {StoreError} naming the file that cannot be written, and why.
+ */
+export async function writeValue(
+  runtime: Runtime,
+  dir: string,
+  { json, files, namesDir, uses }: EncodedValue,
+  artifacts: string | undefined,
+  usedDir: boolean,
+): Promise<WrittenValue> {
+  const all = [...files];
+  const members: string[] = [];
+  let left = MAX_INLINE;
+  const add = async (member: string, text: string): Promise<void> => {
+    if (text.length <= left) {
+      left -= text.length;
+      members.push(`"${member}":${text}`);
+      return;
+    }
+    const name = await freeName(runtime, dir, member, usedDir);
+    members.push(`"${member}File":${JSON.stringify(name)}`);
+    all.push({ name, bytes: new TextEncoder().encode(text) });
+  };
+  await add("value", json);
+  if (artifacts !== undefined) await add("artifacts", artifacts);
+  if (uses.length > 0) members.push(`"uses":${JSON.stringify(uses)}`);
+  if (all.length > 0) await runtime.store.makeDir(dir);
+  for (const file of all) await write(runtime, `${dir}/${file.name}`, file.bytes);
+  return {
+    members,
+    // A folder that was made and left empty is no file of the result, unless the value names it.
+    files: all.length > 0 || (usedDir && (namesDir || !await removedEmpty(runtime, dir))),
+  };
+}
+
+async function write(runtime: Runtime, path: string, bytes: Uint8Array): Promise<void> {
+  try {
+    await runtime.machine.files.write(path, bytes);
+  } catch (error) {
+    throw storeError("write", path, error);
+  }
+}
+
+/** `value.json`, unless the task has made a file of that name itself. */
+async function freeName(runtime: Runtime, dir: string, member: string, usedDir: boolean): Promise<string> {
+  const taken = usedDir && await runtime.machine.files.stat(`${dir}/${member}.json`) !== undefined;
+  return taken ? `.furu-${member}.json` : `${member}.json`;
+}
+
+async function removedEmpty(runtime: Runtime, dir: string): Promise<boolean> {
+  await removeIfThere(runtime.machine, dir);
+  return await runtime.machine.files.stat(dir) === undefined;
 }

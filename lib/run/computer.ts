@@ -1,6 +1,9 @@
+import type { AttemptEnd } from "../core/attempt_end.ts";
 import type { Claim } from "../store/claims/claim.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
-import type { Verdict } from "./verdict.ts";
+import { computeInProcess } from "./attempt.ts";
+import { Tail } from "./output/tail.ts";
+import type { Runtime } from "./runtime.ts";
 
 /** An attempt as a {@link Computer} is given it. */
 export interface ClaimedAttempt {
@@ -27,9 +30,48 @@ export interface Computer {
   /** Does user code run in this process, which it may block? */
   readonly inProcess: boolean;
   /** Computes one and commits its result; ending the attempt is the caller's. */
-  compute(attempt: ClaimedAttempt): Promise<Verdict>;
+  compute(attempt: ClaimedAttempt): Promise<AttemptEnd>;
   /** Ends what runs at once. */
   kill(): Promise<void>;
   /** Gives back what computing took. */
   close(): Promise<void>;
+}
+
+/** Computes attempts inside this process: for tasks that only wait for programs, and for tests. */
+export class InlineComputer implements Computer {
+  readonly inProcess = true;
+  readonly #runtime: Runtime;
+  readonly #runId: string;
+
+  /** Starts nothing. */
+  constructor(runtime: Runtime, runId: string) {
+    this.#runtime = runtime;
+    this.#runId = runId;
+  }
+
+  async compute(
+    { artifact, claim, spec, signal, replaces, onProgress }: ClaimedAttempt,
+  ): Promise<AttemptEnd> {
+    const tail = new Tail();
+    const { end } = await computeInProcess(this.#runtime, {
+      artifact,
+      claim,
+      context: { mode: "executor", runtime: this.#runtime, spec },
+      run: this.#runId,
+      signals: [signal],
+      echo: { write: (text) => tail.push(typeof text === "string" ? new TextEncoder().encode(text) : text) },
+      onProgress,
+      ...(replaces === undefined ? {} : { replaces }),
+    });
+    return end.outcome === "failed" ? { ...end, logTail: tail.lines() } : end;
+  }
+
+  /** Code in this process cannot be killed: the stop signal has reached it, and the grace ends the attempt. */
+  kill(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
 }

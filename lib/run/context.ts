@@ -1,9 +1,10 @@
-import { AsyncLocalStorage } from "node:async_hooks";
+import { ExecutionError } from "../core/errors.ts";
 import { furuGlobals } from "../core/globals.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 import type { Computation } from "./computation.ts";
-import type { OwnTime } from "./own_time.ts";
 import type { Runtime } from "./runtime.ts";
+import type { OwnTime } from "./slots.ts";
+import { AsyncLocalStorage } from "node:async_hooks";
 
 /** Under which rules `get` works for the code that runs now (DESIGN section 5). */
 export interface ExecutionContext {
@@ -43,4 +44,32 @@ export function refuseStrayCode(runtime: Runtime): void {
 function storage(): AsyncLocalStorage<ExecutionContext> {
   const globals = furuGlobals();
   return (globals.context ??= new AsyncLocalStorage()) as AsyncLocalStorage<ExecutionContext>;
+}
+
+/**
+ * Refuses a run that is started by a task, or by code that a run calls.
+ *
+ * @param call The function's name.
+ * @throws {ExecutionError} naming the artifact inside of which it was called.
+ */
+export function refuseInside(call: string): void {
+  const context = currentContext();
+  if (!context) return;
+  const where = context.node ? ` inside ${context.node}` : "";
+  throw new ExecutionError(
+    `Cannot call ${call}()${where}: a run cannot be started inside of a run or a task`,
+  );
+}
+
+/**
+ * Refuses what would run while a worker only imports the module to find its tasks.
+ *
+ * @throws {ExecutionError} that says how to guard the call.
+ */
+export function refuseWhileLoading(call: string): void {
+  const module = furuGlobals().loadingModule;
+  if (typeof module !== "string") return;
+  throw new ExecutionError(
+    `Cannot call ${call}() while a worker imports ${module}: guard it with 'if (import.meta.main) { ... }'`,
+  );
 }

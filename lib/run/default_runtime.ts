@@ -6,7 +6,7 @@ import type { QueuedHint } from "../store/claims/queued.ts";
 import type { ClaimHint } from "../store/store.ts";
 import { createLogger } from "../ui/logger.ts";
 import { writeAll } from "../ui/write_all.ts";
-import { exiting, interruptible } from "./interrupt.ts";
+import { exiting, interruptible } from "../core/system/interrupts.ts";
 import { Runtime } from "./runtime.ts";
 
 const machine = systemMachine();

@@ -1,10 +1,11 @@
 import type { Config } from "../core/config.ts";
+import type { ForceRules } from "../plan/forced.ts";
 import type { Machine } from "../core/system/machine.ts";
 import type { SuccessRecord } from "../store/record.ts";
 import type { GitState } from "../store/results/provenance.ts";
 import type { QueuedHint } from "../store/claims/queued.ts";
 import { type ClaimHint, Store } from "../store/store.ts";
-import { namedTasks } from "../task/artifact/task_names.ts";
+import { checkTaskNames } from "../task/artifact/registry.ts";
 import type { Logger } from "../ui/logger.ts";
 import { type Computations, sharedComputations } from "./computation.ts";
 
@@ -76,7 +77,7 @@ export class Runtime {
   /** What a scheduler says of jobs that are queued. */
   readonly queuedHint: QueuedHint | undefined;
 
-  #rerun: ((name: string) => boolean) | undefined;
+  #rerun: ForceRules | undefined;
 
   /** Touches nothing yet. */
   constructor(
@@ -101,9 +102,14 @@ export class Runtime {
     return this.config.maxCreates ?? Math.max(MAX_CREATES, navigator.hardwareConcurrency);
   }
 
-  /** Is a task named by `alwaysRerun`? @throws {ConfigError} when that names one that does not exist. */
-  alwaysReruns(name: string): boolean {
-    this.#rerun ??= namedTasks(this.config.alwaysRerun);
-    return this.#rerun(name);
+  /**
+   * What `alwaysRerun` forces in this process.
+   *
+   * @throws {ConfigError} If it names a task that does not exist.
+   */
+  get rerun(): ForceRules {
+    const { alwaysRerun: force } = this.config;
+    if (!this.#rerun) checkTaskNames(force);
+    return this.#rerun ??= { runId: this.session, force };
   }
 }

@@ -1,7 +1,6 @@
 import { ProtocolError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
-import type { PlanNode } from "../plan/node.ts";
-import type { NodeState } from "../plan/status.ts";
+import type { NodeState, PlanNode } from "../plan/node.ts";
 
 /**
  * Where a node stands. `todo`: not begun, or waiting for its dependencies; `elsewhere`: a stranger computes it and no

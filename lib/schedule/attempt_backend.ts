@@ -1,24 +1,24 @@
-import type { ForcedNodes } from "../plan/status.ts";
+import type { ForcedNodes } from "../plan/node.ts";
 import type { ClaimedAttempt, Computer } from "../run/computer.ts";
-import { endLogged } from "../run/end_logged.ts";
+import { failedEnd, recordEnd } from "../run/attempt_end.ts";
 import { findResult } from "../run/result.ts";
 import type { Runtime } from "../run/runtime.ts";
-import type { Verdict } from "../run/verdict.ts";
-import { errorText, isSystemError } from "../core/errors.ts";
+import { type AttemptEnd, type FailedAttempt, failureKind } from "../core/attempt_end.ts";
+import { errorCode, errorText, isSystemError } from "../core/errors.ts";
 import type { EventSink } from "../core/event.ts";
-import { declareDead, releaseClaim, removeEndedClaim } from "../store/claims/attempt_end.ts";
-import { type Claim, tryClaim } from "../store/claims/claim.ts";
+import { acquireClaim } from "../store/claims/acquire_claim.ts";
+import { releaseClaim } from "../store/claims/attempt_end.ts";
+import type { Claim } from "../store/claims/claim.ts";
 import { readEnds } from "../store/results/ends.ts";
 import { attemptPaths } from "../store/layout.ts";
-import { ClaimWatch, describeOwner } from "../store/claims/liveness.ts";
+import { describeOwner } from "../store/claims/liveness.ts";
 import { removeQueued } from "../store/claims/queued.ts";
 import type { SlurmJob } from "../store/record.ts";
 import { concernsOneArtifact } from "../store/store.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 import { refuseLoadOnly } from "../task/artifact/load_only.ts";
-import { timeLimitOf } from "../task/time_limit_of.ts";
+import { timeLimitOf } from "../task/requirements.ts";
 import type { Backend, BackendEvent } from "./backend.ts";
-import { endingOf } from "./ending_of.ts";
 
 /** What a {@link AttemptBackend} is made with. */
 export interface AttemptBackendOptions {
@@ -60,15 +60,11 @@ export class AttemptBackend implements Backend {
 
   start(artifact: Artifact, spec: string): void {
     const work = this.#work(artifact, spec).catch((error): BackendEvent => ({
-      // Not the task's doing: what is stored of it or the store cannot be used, or this is a bug.
       type: "failed",
       hash: artifact.hash,
-      ...(concernsOneArtifact(error) ? { kind: "compute", lasting: true } : { kind: "protocol" }),
+      end: endOfUnbegun(error),
       failedEnds: 0,
       lostEnds: 0,
-      error: errorText(error),
-      ...(error instanceof Error && error.stack ? { stack: error.stack } : {}),
-      ...(isSystemError(error) ? { outside: true } : {}),
     })).then((event) => {
       this.#running.delete(work);
       if (event) this.#options.report(event);
@@ -94,25 +90,20 @@ export class AttemptBackend implements Backend {
     const { store } = this.#runtime;
     const { slurm, worker } = this.#options;
     const paths = store.paths(artifact);
-    const watch = new ClaimWatch(store, paths);
-    for (;;) {
-      if (this.#stopping.signal.aborted) return undefined;
-      const result = await tryClaim(store, paths, {
-        backend: this.#options.name,
-        run: this.#options.runId,
-        ...(worker === undefined ? {} : { worker }),
-        ...(slurm === undefined ? {} : { slurm }),
-        ...(this.#options.computer.inProcess ? { mayBlock: true } : {
-          beatAfterMs: Math.min(BEAT_AFTER_MS, store.heartbeatSec * 1000),
-        }),
-      });
-      if (result.kind === "claimed") return await this.#underClaim(artifact, spec, result.claim);
-      const look = await watch.look();
-      if (look.state === "dead") await declareDead(store, paths, look.holder, look.why);
-      else if (look.state === "ended" && look.removable) await removeEndedClaim(store, paths, look.holder);
-      else if (look.state === "unknown") return { type: "busy", hash, owner: `unknown (${look.why})` };
-      else if (look.state !== "absent") return { type: "busy", hash, owner: describeOwner(look.holder) };
-    }
+    if (this.#stopping.signal.aborted) return undefined;
+    const result = await acquireClaim(store, paths, {
+      backend: this.#options.name,
+      run: this.#options.runId,
+      worker,
+      slurm,
+      ...(this.#options.computer.inProcess ? { mayBlock: true } : {
+        beatAfterMs: Math.min(BEAT_AFTER_MS, store.heartbeatSec * 1000),
+      }),
+    });
+    if (result.kind === "claimed") return await this.#underClaim(artifact, spec, result.claim);
+    const { look } = result;
+    const owner = look.state === "unknown" ? `unknown (${look.why})` : describeOwner(look.holder);
+    return { type: "busy", hash, owner };
   }
 
   async #underClaim(artifact: Artifact, spec: string, claim: Claim): Promise<BackendEvent | undefined> {
@@ -172,7 +163,7 @@ export class AttemptBackend implements Backend {
       log,
       at: machine.clock.now(),
     });
-    const verdict = await computer.compute({
+    const end = await computer.compute({
       ...job,
       artifact,
       spec,
@@ -188,64 +179,33 @@ export class AttemptBackend implements Backend {
           ...(message === undefined ? {} : { message }),
           at: machine.clock.now(),
         }),
-    }).catch((error): Verdict => ({
-      // Whatever went wrong, the attempt is ended: a claim that nobody ends keeps this process alive.
-      outcome: "failed",
-      kind: "protocol",
-      error: errorText(error),
-      ...(error instanceof Error && error.stack ? { stack: error.stack } : {}),
-      logTail: [],
-    }));
+    }).catch((error): AttemptEnd => // Whatever went wrong, the attempt is ended: a claim that nobody ends keeps this process alive.
+    ({ ...failedEnd(error, "protocol"), logTail: [] }));
     onEvent({
       type: "attempt_ended",
       hash,
       name,
       attempt,
-      outcome: verdict.outcome,
-      ...(verdict.outcome === "failed" ? { kind: verdict.kind, error: verdict.error } : {}),
+      outcome: end.outcome,
+      ...(end.outcome === "failed" ? { kind: failureKind(end.blame), error: end.error } : {}),
       durationMs: machine.clock.monotonic() - started,
       log,
       at: machine.clock.now(),
     });
-    if (verdict.outcome === "success" || verdict.outcome === "superseded") {
+    if (end.outcome === "success" || end.outcome === "superseded") {
       // The record is there: what depends on it starts now, and the claim is tidied away beside that.
-      report({ type: "done", hash, computed: verdict.outcome === "success" });
+      report({ type: "done", hash, computed: end.outcome === "success" });
       await machine.clock.sleep(0);
-      await endLogged(this.#runtime, claim, "success");
+      await recordEnd(this.#runtime, claim, end);
       return undefined;
     }
-    await endLogged(this.#runtime, claim, endingOf(verdict));
-    return await this.#eventOf(artifact, claim, verdict, log);
-  }
-
-  async #eventOf(
-    artifact: Artifact,
-    claim: Claim,
-    verdict: Exclude<Verdict, { outcome: "success" | "superseded" }>,
-    log: string,
-  ): Promise<BackendEvent | undefined> {
-    const { hash } = artifact;
+    await recordEnd(this.#runtime, claim, end);
     // Whoever took the claim away is watched: its result counts.
     if (claim.lost.aborted) return { type: "busy", hash, owner: errorText(claim.lost.reason) };
-    if (this.#stopping.signal.aborted && verdict.outcome === "preempted") return undefined;
-    const { failedEnds, lostEnds } = await this.#countEnds(artifact);
-    if (verdict.outcome === "preempted") {
-      return { type: "failed", hash, kind: "lost", failedEnds, lostEnds, error: verdict.reason, log };
-    }
-    const { kind, error, stack, logTail, unstartable, lasting } = verdict;
-    return {
-      type: "failed",
-      hash,
-      kind,
-      failedEnds,
-      lostEnds,
-      error,
-      ...(stack === undefined ? {} : { stack }),
-      log,
-      logTail,
-      ...(lasting ? { lasting } : {}),
-      ...(unstartable === undefined ? {} : { unstartable }),
-    };
+    const preempted = end.outcome === "preempted";
+    if (preempted && this.#stopping.signal.aborted) return undefined;
+    const failed = preempted ? { outcome: "failed", blame: "lost", error: end.reason } as const : end;
+    return { type: "failed", hash, end: { ...failed, log }, ...await this.#countEnds(artifact) };
   }
 
   /** The files tell how often this run has failed, so that the bounds hold whatever happens to its processes. */
@@ -255,4 +215,15 @@ export class AttemptBackend implements Backend {
     const failed = own.filter(({ kind, failure }) => kind === "failed" && failure !== "lost");
     return { failedEnds: failed.length, lostEnds: own.length - failed.length };
   }
+}
+
+/**
+ * The end of an attempt that could not begin. It is not the task's doing: what is stored of it or the store cannot be
+ * used, or this is a bug. With a code of the system it may be different elsewhere, or later.
+ */
+function endOfUnbegun(error: unknown): FailedAttempt {
+  const code = isSystemError(error) ? errorCode(error) ?? errorCode((error as Error).cause) : undefined;
+  return concernsOneArtifact(error)
+    ? { ...failedEnd(error, "compute"), code, lasting: true }
+    : { ...failedEnd(error, "protocol"), code };
 }

@@ -1,4 +1,4 @@
-import type { FailureKind } from "../core/event.ts";
+import type { FailedAttempt } from "../core/attempt_end.ts";
 import type { Hash } from "../core/hash.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 
@@ -6,24 +6,15 @@ import type { Artifact } from "../task/artifact/artifact.ts";
 export type BackendEvent =
   /** Its success record was read; `computed` is false when somebody else had been first. */
   | { type: "done"; hash: Hash; computed: boolean }
-  /** An attempt ended without success. `failedEnds`: ends of kind *failed* that this run wrote so far. */
+  /** An attempt ended without success, or none could be begun. The counts are of this run, this end included. */
   | {
     type: "failed";
     hash: Hash;
-    kind: FailureKind;
+    end: FailedAttempt;
+    /** How many attempts failed. */
     failedEnds: number;
+    /** How many attempts were lost. */
     lostEnds: number;
-    error: string;
-    stack?: string;
-    log?: string;
-    /** The last lines of that log, where they are known already. */
-    logTail?: readonly string[];
-    /** Trying again cannot help: what led to it is the same at each attempt. */
-    lasting?: true;
-    /** It could not begin on this machine: its code could not be loaded, or no process be started for it. */
-    unstartable?: true;
-    /** The system could not do something before the attempt began (EIO, a full disk): elsewhere, or later, it may. */
-    outside?: true;
   }
   /** A living stranger computes it: give it back when that ends. */
   | { type: "busy"; hash: Hash; owner: string }

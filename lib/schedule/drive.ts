@@ -1,8 +1,9 @@
+import { failureKind } from "../core/attempt_end.ts";
 import { errorText } from "../core/errors.ts";
 import type { EventSink, Failure, RunSummary } from "../core/event.ts";
 import type { Hash } from "../core/hash.ts";
 import type { Plan } from "../plan/graph.ts";
-import type { ForcedNodes } from "../plan/status.ts";
+import type { ForcedNodes } from "../plan/node.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { concernsOneArtifact } from "../store/store.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
@@ -64,7 +65,6 @@ class Driver {
   readonly #artifacts = new Map<Hash, Artifact>();
   #wake: (() => void) | undefined;
   #broken: { error: unknown } | undefined;
-  #lastFailed: FailedEvent | undefined;
   #stalled: string | undefined;
   #computed = 0;
   #elsewhere = 0;
@@ -117,13 +117,13 @@ class Driver {
     return { summary, interrupted: signal.aborted, ...(stalled === undefined ? {} : { stalled }) };
   }
 
-  #remember(event: FailedEvent): void {
-    this.#lastFailed = event;
+  #remember({ hash, end, failedEnds, lostEnds }: FailedEvent): void {
+    const ends = failedEnds + lostEnds;
     // No attempt was begun.
-    if (event.lasting && event.failedEnds + event.lostEnds === 0) return;
+    if (end.lasting && ends === 0) return;
     // A run that was taken up in the middle has made attempts that this process did not see.
-    const seen = (this.#failed.get(event.hash) ?? 0) + 1;
-    this.#failed.set(event.hash, Math.max(seen, event.failedEnds + event.lostEnds));
+    const seen = (this.#failed.get(hash) ?? 0) + 1;
+    this.#failed.set(hash, Math.max(seen, ends));
   }
 
   async #act(action: SchedulerAction): Promise<void> {
@@ -140,8 +140,8 @@ class Driver {
         return onEvent({
           type: "node_retry",
           ...this.#names(action.hash),
-          kind: action.kind,
-          error: this.#lastFailed?.error ?? "",
+          kind: failureKind(action.end.blame),
+          error: action.end.error,
           left: action.left,
           at,
         });
@@ -157,12 +157,7 @@ class Driver {
       case "node_failed": {
         const artifact = this.#artifact(action.hash);
         const attempts = this.#failed.get(action.hash) ?? 0;
-        const { hash, logTail } = this.#lastFailed ?? {};
-        const failure = await describeFailure(this.#runtime, artifact, {
-          ...action,
-          attempts,
-          ...(hash === action.hash && logTail !== undefined ? { logTail } : {}),
-        });
+        const failure = await describeFailure(this.#runtime, artifact, action.end, attempts);
         this.#failures.push(failure);
         return onEvent({ type: "node_failed", ...this.#names(action.hash), failure, at });
       }
@@ -202,8 +197,8 @@ class Driver {
       (error) => {
         if (signal.aborted) return;
         if (!concernsOneArtifact(error)) return this.#break(error);
-        const failed = { kind: "compute", lasting: true, failedEnds: 0, lostEnds: 0 } as const;
-        this.#push({ type: "failed", hash, ...failed, error: errorText(error) });
+        const end = { outcome: "failed", blame: "compute", lasting: true, error: errorText(error) } as const;
+        this.#push({ type: "failed", hash, end, failedEnds: 0, lostEnds: 0 });
       },
     );
   }

@@ -1,4 +1,5 @@
-import type { Failure, FailureKind } from "../core/event.ts";
+import { type FailedAttempt, failureKind } from "../core/attempt_end.ts";
+import type { Failure } from "../core/event.ts";
 import { errorCode } from "../core/errors.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { Tail } from "../run/output/tail.ts";
@@ -12,29 +13,17 @@ const MAX_PARAMS_CHARS = 5000;
 /** A log with more bytes is not read for them. */
 const MAX_READ_BYTES = 8 * 1024 * 1024;
 
-/** A node's last failure, as the scheduler tells it. */
-export interface NodeFailure {
-  /** Why. */
-  kind: FailureKind;
-  /** Trying again cannot help. */
-  lasting?: true;
-  /** How many attempts this run made. */
-  attempts: number;
-  /** What was thrown, or what is known of how the process died. */
-  error: string;
-  /** The stack of what was thrown. */
-  stack?: string;
-  /** The log of the last attempt. */
-  log?: string;
-  /** Its last lines, where they are known already. */
-  logTail?: readonly string[];
-}
-
-/** All that the report says of a node that failed for good. */
+/**
+ * All that the report says of a node that failed for good.
+ *
+ * @param end Its last failure.
+ * @param attempts How many attempts the run made.
+ */
 export async function describeFailure(
   runtime: Runtime,
   artifact: Artifact,
-  { kind, lasting, attempts, error, stack, log, logTail }: NodeFailure,
+  { blame, lasting, error, stack, log, logTail }: FailedAttempt,
+  attempts: number,
 ): Promise<Failure> {
   const tail = log === undefined ? undefined : await tailOf(runtime, log, logTail);
   return {
@@ -50,7 +39,7 @@ export async function describeFailure(
       }),
       MAX_PARAMS_CHARS,
     ),
-    kind,
+    kind: failureKind(blame),
     ...(lasting ? { lasting } : {}),
     attempts,
     error: clip(error),

@@ -1,12 +1,10 @@
-import type { FailureKind } from "../core/event.ts";
+import { type FailedAttempt, failureKind } from "../core/attempt_end.ts";
 import type { Hash } from "../core/hash.ts";
 import type { Plan } from "../plan/graph.ts";
-import { retriesLeft, type RetryPolicy } from "./retry.ts";
-import type { SchedulerAction, SchedulerEvent, StopReason } from "./scheduler_event.ts";
-import { type Window, windowSize } from "./window.ts";
-import { Progress } from "./_progress.ts";
-import { StartQueue } from "./_start_queue.ts";
+import { Progress, StartQueue } from "./_progress.ts";
 import { isFinal, type WorkNode } from "./_work_graph.ts";
+import type { SchedulerAction, SchedulerEvent, StopReason } from "./scheduler_event.ts";
+import { type Window, windowSize } from "./check_run.ts";
 
 /** What a scheduler is made with. */
 export interface SchedulerOptions {
@@ -51,7 +49,6 @@ export function createScheduler(plan: Pick<Plan, "nodes" | "roots">, options: Sc
   return new GraphScheduler(plan, options);
 }
 
-type Failed = { kind: FailureKind; lasting?: true; error: string; stack?: string; log?: string };
 type Of<T extends SchedulerEvent["type"]> = Extract<SchedulerEvent, { type: T }>;
 
 class GraphScheduler implements Scheduler {
@@ -124,26 +121,24 @@ class GraphScheduler implements Scheduler {
     this.#progress.done(node);
   }
 
-  #onFailed(node: WorkNode, event: Of<"failed">): void {
+  #onFailed(node: WorkNode, { end, failedEnds, lostEnds }: Of<"failed">): void {
     // Of a node that is watched only what nobody can wait for to change is told.
-    if (node.phase !== "running" && !(node.phase === "watched" && event.lasting)) return;
+    if (node.phase !== "running" && !(node.phase === "watched" && end.lasting)) return;
     this.#progress.leave(node);
-    if (event.lasting) return this.#fail(node, event);
-    if (event.kind === "compute") node.failures++;
-    if (event.kind === "lost") node.losses++;
+    if (end.lasting) return this.#fail(node, end);
+    if (end.blame === "compute") node.failures++;
+    if (end.blame === "lost") node.losses++;
     // The ends in the files count. What this process saw is a bound from below, for when they cannot be written:
     // without it a full disk would mean retries without end.
-    const left = retriesLeft(this.#retry, {
-      kind: event.kind,
-      failedEnds: Math.max(event.failedEnds, node.failures),
-      lostEnds: Math.max(event.lostEnds, node.losses),
-      lasting: event.lasting === true,
+    const left = retriesLeft(this.#retry, end, {
+      failedEnds: Math.max(failedEnds, node.failures),
+      lostEnds: Math.max(lostEnds, node.losses),
     });
     if (left > 0 && !this.#stopped) {
-      this.#actions.push({ type: "retry", hash: node.hash, kind: event.kind, left });
+      this.#actions.push({ type: "retry", hash: node.hash, end, left });
       this.#progress.queueIfFree(node);
-    } else if (left === 0 || event.kind === "compute") {
-      this.#fail(node, event);
+    } else if (left === 0 || end.blame === "compute") {
+      this.#fail(node, end);
     }
     // Else it was lost after a stop, as by Ctrl-C: it is not to blame and counts as not run.
   }
@@ -182,7 +177,7 @@ class GraphScheduler implements Scheduler {
     this.#progress.leave(node);
     const what = `Waited in vain for ${owner}, who computes it: nothing changed for ${afterSec} s`;
     const then = advice === undefined ? "" : `; ${advice}`;
-    this.#fail(node, { kind: "lost", error: `${what}, the stale limit${then}` });
+    this.#fail(node, { outcome: "failed", blame: "lost", error: `${what}, the stale limit${then}` });
   }
 
   #watch(node: WorkNode, owner: string): void {
@@ -199,25 +194,17 @@ class GraphScheduler implements Scheduler {
   /** Nodes that a plan calls FAILED have failed for good. */
   #failPlanned(nodes: Iterable<WorkNode>): void {
     for (const node of nodes) {
-      if (node.state.status === "FAILED" && node.phase === "todo") {
-        this.#fail(node, { ...node.state, kind: "compute" });
-      }
+      if (node.state.status !== "FAILED" || node.phase !== "todo") continue;
+      const { error, log } = node.state;
+      this.#fail(node, { outcome: "failed", blame: "compute", error, log });
     }
   }
 
-  #fail(node: WorkNode, { kind, lasting, error, stack, log }: Failed): void {
+  #fail(node: WorkNode, end: FailedAttempt): void {
     this.#failed.push(node.hash);
-    this.#actions.push({
-      type: "node_failed",
-      hash: node.hash,
-      kind,
-      ...(lasting ? { lasting } : {}),
-      error,
-      ...(stack === undefined ? {} : { stack }),
-      ...(log === undefined ? {} : { log }),
-    });
+    this.#actions.push({ type: "node_failed", hash: node.hash, end });
     this.#progress.fail(node);
-    if (kind === "protocol") this.#stop("protocol");
+    if (failureKind(end.blame) === "protocol") this.#stop("protocol");
     else if (!this.#keepGoing) this.#stop("failure");
   }
 
@@ -249,5 +236,44 @@ class GraphScheduler implements Scheduler {
     const notRun = this.#progress.notRun();
     const ok = this.#failed.length === 0 && notRun.length === 0;
     this.#actions.push({ type: "finished", ok, failed: [...this.#failed], notRun });
+  }
+}
+
+/** How often is tried again. */
+export interface RetryPolicy {
+  /** Are failures of the task itself tried again? */
+  readonly retryFailed: boolean;
+  /** How often after the first attempt: 3 means up to 4 attempts, 0 means 1. */
+  readonly maxComputeRetries: number;
+  /** How often after an attempt that was lost without the task's fault. */
+  readonly maxPreemptRetries: number;
+}
+
+/** How many attempts of a node this run has lost or seen fail, the last one included. */
+export interface EndCounts {
+  /** Attempts that failed. */
+  readonly failedEnds: number;
+  /** Attempts that were lost. */
+  readonly lostEnds: number;
+}
+
+/**
+ * How many more retries of this sort there would be after a failure: 0 means that it is final. Compute failures and
+ * lost attempts have budgets of their own, all others and those that cannot change by themselves none.
+ */
+export function retriesLeft(
+  policy: RetryPolicy,
+  { blame, lasting }: Pick<FailedAttempt, "blame" | "lasting">,
+  { failedEnds, lostEnds }: EndCounts,
+): number {
+  switch (blame) {
+    case "compute":
+      if (lasting) return 0;
+      return policy.retryFailed ? Math.max(0, policy.maxComputeRetries + 1 - failedEnds) : 0;
+    case "lost":
+      return Math.max(0, policy.maxPreemptRetries + 1 - lostEnds);
+    case "protocol":
+    case "node":
+      return 0;
   }
 }

@@ -1,4 +1,4 @@
-import type { FailureKind } from "../core/event.ts";
+import type { FailedAttempt } from "../core/attempt_end.ts";
 import type { Hash } from "../core/hash.ts";
 import type { Plan } from "../plan/graph.ts";
 import type { BackendEvent } from "./backend.ts";
@@ -38,19 +38,11 @@ export type SchedulerAction =
   /** Look after a node that somebody else computes. A `done`, `released` or `stale` is to follow. */
   | { readonly type: "watch"; readonly hash: Hash; readonly owner: string }
   /** For people: it will be started again. `left`: how many retries of this kind remain, this one included. */
-  | { readonly type: "retry"; readonly hash: Hash; readonly kind: FailureKind; readonly left: number }
+  | { readonly type: "retry"; readonly hash: Hash; readonly end: FailedAttempt; readonly left: number }
   /** For people: there is a result; `computed` by this run or elsewhere. */
   | { readonly type: "node_done"; readonly hash: Hash; readonly computed: boolean }
   /** For people: it failed for good. */
-  | {
-    readonly type: "node_failed";
-    readonly hash: Hash;
-    readonly kind: FailureKind;
-    readonly lasting?: true;
-    readonly error: string;
-    readonly stack?: string;
-    readonly log?: string;
-  }
+  | { readonly type: "node_failed"; readonly hash: Hash; readonly end: FailedAttempt }
   /** Nothing new starts from here on. What runs may finish; whoever ends it at once reports `halted`. */
   | { readonly type: "stop"; readonly why: StopReason }
   /** The run cannot go on and no failure is to blame: a bug, or files that vanished. Names up to three nodes. */

@@ -1,13 +1,12 @@
-import type { NodeState, StatusSource, TaskListing } from "../plan/status.ts";
+import type { NodeState, StatusSource, TaskListing } from "../plan/node.ts";
 import { findResult } from "../run/result.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { readEnds } from "../store/results/ends.ts";
 import { attemptPaths } from "../store/layout.ts";
 import { ClaimWatch, describeOwner } from "../store/claims/liveness.ts";
-import { describeQueued, type QueuedJob, readQueued } from "../store/claims/queued.ts";
+import { describeQueued, type QueuedJob, readQueued, removeQueued } from "../store/claims/queued.ts";
 import { isPlainlyGood } from "../store/record.ts";
 import { ARTIFACT, type Artifact, knownIdentity } from "../task/artifact/artifact.ts";
-import { dropQueued } from "./drop_queued.ts";
 
 /** What {@link storeStatus} is told besides what is stored. */
 export interface StoreStatusOptions {
@@ -55,12 +54,28 @@ async function inspect(
   if (queued && !await (isOver ? isOver(queued) : dropQueued(runtime, artifact, queued))) {
     return { status: "IN_PROGRESS", owner: describeQueued(queued) };
   }
-  if (found.state === "invalid") return { status: "TODO", why: `what is stored is invalid: ${found.why}` };
+  if (found.state === "invalid") {
+    return { status: "TODO", reason: "invalid", detail: `what is stored is invalid: ${found.why}` };
+  }
   const end = (await readEnds(runtime.store, paths)).at(-1);
-  if (!end || end.kind === "preempted") return { status: "TODO" };
+  if (!end || end.kind === "preempted") return { status: "TODO", reason: "missing" };
   if (runtime.config.retryFailed) {
-    return { status: "TODO", why: `attempt ${end.attempt} failed: ${end.error}` };
+    return { status: "TODO", reason: "retry", detail: `attempt ${end.attempt} failed: ${end.error}` };
   }
   const log = attemptPaths(paths, { n: end.attempt, id: end.id }).log;
   return { status: "FAILED", error: end.error, log };
+}
+
+/**
+ * Removes what says that a job is queued for an artifact, where the scheduler knows that it will never begin.
+ *
+ * @returns Was it removed? Then the artifact is free.
+ */
+export async function dropQueued(runtime: Runtime, artifact: Artifact, queued: QueuedJob): Promise<boolean> {
+  const { store, logger } = runtime;
+  const why = await runtime.queuedHint?.(queued);
+  if (why === undefined) return false;
+  logger.warn(`${artifact}: ${describeQueued(queued)} will never begin: ${why}`);
+  await removeQueued(store, store.paths(artifact), queued.name);
+  return true;
 }

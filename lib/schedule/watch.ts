@@ -1,12 +1,12 @@
 import type { Plan } from "../plan/graph.ts";
-import type { ForcedNodes } from "../plan/status.ts";
+import type { ForcedNodes } from "../plan/node.ts";
 import { findForSure } from "../run/result.ts";
 import type { Runtime } from "../run/runtime.ts";
-import { settleClaim } from "../run/settle_claim.ts";
+import { settleLogged } from "../run/settle_logged.ts";
 import { ClaimWatch, describeOwner } from "../store/claims/liveness.ts";
 import { describeQueued, queuedAdvice, readQueued } from "../store/claims/queued.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
-import { dropQueued } from "./drop_queued.ts";
+import { dropQueued } from "./status_source.ts";
 import type { SchedulerEvent } from "./scheduler_event.ts";
 
 /** How a node that somebody else computes is looked after. */
@@ -48,7 +48,7 @@ export async function watchNode(
       owner = describeOwner(look.holder);
       advice = undefined;
     }
-    await settleClaim(runtime, artifact, look);
+    await settleLogged(runtime, artifact, look);
     let queued = look.state === "absent" ? await readQueued(store, paths) : undefined;
     if (queued && await dropQueued(runtime, artifact, queued)) queued = undefined;
     if (queued) {

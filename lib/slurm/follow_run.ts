@@ -8,10 +8,9 @@ import type { Runtime } from "../run/runtime.ts";
 import type { DagContext } from "./dag/dag_context.ts";
 import { followDag } from "./dag/dag_follow.ts";
 import { followPoolRun } from "./pool/follow_pool_run.ts";
-import { JobLookup } from "./jobs/job_lookup.ts";
-import { JobTracker } from "./jobs/job_tracker.ts";
+import { JobWatch } from "./jobs/job_watch.ts";
 import { findJobs, findRun, openRun, submittingWatch } from "./run/open_run.ts";
-import { systemClient } from "./client/system_client.ts";
+import { systemClient } from "./client/client.ts";
 
 /** Options of {@link followRun}. */
 export interface FollowRunOptions {
@@ -22,7 +21,7 @@ export interface FollowRunOptions {
   /** Ends the following; the jobs go on. */
   signal?: AbortSignal;
   /** Seconds between two looks at the jobs. @default that of the run */
-  intervalSec?: number;
+  squeueIntervalSec?: number;
 }
 
 /**
@@ -37,14 +36,14 @@ export async function followRun(runId: string, options: FollowRunOptions = {}): 
   if (found.mode === "pool") return await followPoolMode(found.runtime, runId, { ...options, signal });
   const opened = await openRun(found);
   const { runtime, run, dir } = opened;
-  const client = systemClient(options.intervalSec ?? run.config.slurm?.intervalSec);
+  const client = systemClient(options.squeueIntervalSec ?? run.config.slurm?.squeueIntervalSec);
   using reporter = runReporter("followRun", options);
-  const jobs = await findJobs(opened, client, signal);
+  const watch = new JobWatch(runtime.machine, client);
+  const jobs = await findJobs(opened, watch, signal);
   const context: DagContext = {
     runtime,
     client,
-    lookup: new JobLookup(runtime.machine, client),
-    tracker: new JobTracker(client),
+    jobs: watch,
     run,
     dir,
     isSubmitting: submittingWatch(opened),
@@ -65,7 +64,7 @@ async function followPoolMode(
 ): Promise<RunSummary> {
   const paths = queuePaths(runtime.store.root, runId);
   const run = await readPoolRun(runtime, paths);
-  const client = systemClient(options.intervalSec ?? run.config.slurm?.intervalSec);
+  const client = systemClient(options.squeueIntervalSec ?? run.config.slurm?.squeueIntervalSec);
   using reporter = runReporter("followRun", options);
   return await followPoolRun(runtime, { paths, run, client, onEvent: reporter.sink, signal: options.signal });
 }

@@ -1,16 +1,17 @@
 import type { RunSummary } from "../core/event.ts";
+import { runLog } from "../core/run_log.ts";
 import { errorText } from "../core/errors.ts";
 import { environmentVariables } from "../core/environment.ts";
 import { controlPool } from "../pool/controller/control_pool.ts";
 import { type PoolRun, writePoolRun } from "../remote/pool_run.ts";
 import { remoteArtifacts } from "../remote/remote_artifact.ts";
-import { acquireLeadership, LeadershipLostError } from "../pool/leadership.ts";
-import { makeQueue } from "../queue/make_queue.ts";
+import { LeadershipLostError, acquireLeadership } from "../pool/leadership.ts";
+import { makeQueue } from "../queue/queue.ts";
 import { queuePaths } from "../queue/layout.ts";
 import type { Runtime } from "../run/runtime.ts";
 import type { RunReporter } from "../schedule/run_reporter.ts";
-import { keptText } from "../schedule/forced.ts";
-import { snapshotUrl } from "../snapshot/layout.ts";
+import { keptText } from "../plan/kept.ts";
+import { snapshotUrl } from "../snapshot/manifest.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 import { plural } from "../ui/text.ts";
 import { writePayloads } from "../worker/protocol/payload_files.ts";
@@ -28,7 +29,7 @@ import { checkInJob, SrunLauncher } from "./pool/srun_launcher.ts";
 
 /**
  * Runs with a pool of workers: takes up a run of the same roots whose controller died, or begins one; then controls it until
- * it has ended or, with `wait: false`, leaves it to its workers.
+ * it has ended or, with `detach: true`, leaves it to its workers.
  */
 export async function runPool(
   runtime: Runtime,
@@ -45,9 +46,9 @@ export async function runPool(
   }
   const pool = await openPool(runtime, prepared, context);
   const isIdle = Object.keys(prepared.specs).length === 0;
-  if (pool && options.wait === false && !isIdle) return await detachPool(runtime, pool, context);
+  if (pool && options.detach && !isIdle) return await detachPool(runtime, pool, context);
   const summary = pool ? await control(runtime, pool, context) : nothingToDo(runtime, prepared, reporter);
-  if (!pool || options.wait !== false) return summary;
+  if (!pool || !options.detach) return summary;
   // Nothing was missing: there is nobody to leave it to, and it has ended.
   const { paths, plan, run } = pool;
   const rootJobIds = plan.roots.map(() => undefined);
@@ -94,7 +95,7 @@ async function openPool(
   if (adopted) {
     const { paths, claim, run: { runId, createdAt, submitter, detached, counts, invalid, start } } = adopted;
     // Whoever controls it says so.
-    if (options.wait === false) reporter.print(`takes up run ${runId}, whose controller is gone`);
+    if (options.detach) reporter.print(`takes up run ${runId}, whose controller is gone`);
     // What was asked for now counts from now on.
     const taken: PoolRun = {
       ...run,
@@ -110,7 +111,7 @@ async function openPool(
     };
     return { ...prepared, run: taken, paths, claim };
   }
-  if (isIdle && options.wait !== false) return undefined;
+  if (isIdle && !options.detach) return undefined;
   const { store } = runtime;
   const paths = queuePaths(store.root, run.runId);
   await makeQueue(store, paths, [...new Set(run.nodes.map(({ spec }) => spec))]);
@@ -166,18 +167,10 @@ function makeLauncher(
   { run, paths, specs, claim }: OpenPool,
   { options, client, reporter }: RunPoolContext,
 ): SbatchLauncher | SrunLauncher {
-  const onWarning = warner(runtime, reporter);
-  const common = { paths, run, specs, onWarning };
+  const log = runLog(reporter.sink, runtime.machine.clock);
+  const common = { paths, run, specs };
   if (options.launcher === "srun") {
     return new SrunLauncher(runtime, { ...common, env: environmentVariables() });
   }
-  return new SbatchLauncher(runtime, { ...common, client, term: claim.attempt.n });
-}
-
-/** Tells of trouble as an event of the run. */
-function warner(
-  { machine: { clock } }: Runtime,
-  { sink }: Pick<RunReporter, "sink">,
-): (text: string) => void {
-  return (text) => sink({ type: "message", level: "warn", text, at: clock.now() });
+  return new SbatchLauncher(runtime, { ...common, client, term: claim.attempt.n, log });
 }

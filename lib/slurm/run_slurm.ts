@@ -1,16 +1,14 @@
 import { resolveConfig } from "../core/config.ts";
 import { errorText, RunFailedError } from "../core/errors.ts";
 import type { RunSummary } from "../core/event.ts";
-import { artifactLabel } from "../core/hash.ts";
-import type { Hash } from "../core/hash.ts";
+import { artifactLabel, type Hash } from "../core/hash.ts";
 import { checkPermissions } from "../core/permissions.ts";
 import { systemRuntime } from "../run/default_runtime.ts";
-import { refuseWhileLoading } from "../run/get/loading.ts";
-import { refuseInside } from "../run/refuse_inside.ts";
+import { refuseInside, refuseWhileLoading } from "../run/context.ts";
 import type { Runtime } from "../run/runtime.ts";
-import { keptText } from "../schedule/forced.ts";
+import { keptText } from "../plan/kept.ts";
 import { runReporter } from "../schedule/run_reporter.ts";
-import { withSignals } from "../schedule/signals.ts";
+import { interruptibleRun } from "../core/system/interrupts.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 import { failureReport } from "../ui/report.ts";
 import { plural } from "../ui/text.ts";
@@ -20,10 +18,11 @@ import { type DagContext, tell } from "./dag/dag_context.ts";
 import { followDag } from "./dag/dag_follow.ts";
 import { newRunId, prepareDag, type PrepareDagOptions, type PreparedDag } from "./dag/dag_prepare.ts";
 import { type DagJob, type DagRun, writeDagJobs, writeDagRun } from "./run/dag_run.ts";
-import { JobLookup } from "./jobs/job_lookup.ts";
+import { JobWatch } from "./jobs/job_watch.ts";
+import { jobHints } from "./jobs/slurm_hints.ts";
 import { runPool } from "./run_pool.ts";
 import { submitDag } from "./dag/dag_submit.ts";
-import { systemClient } from "./client/system_client.ts";
+import { systemClient } from "./client/client.ts";
 import {
   checkSlurmOptions,
   type RunSlurmOptions,
@@ -35,7 +34,7 @@ import {
  * `runSlurm` of the public API: see `lib/api/run_slurm.ts`, which loads this when it is used.
  *
  * @param roots What is wanted.
- * @returns How it went; with `wait: false` what was submitted.
+ * @returns How it went; with `detach: true` what was submitted.
  * @throws What the users' `runSlurm` throws.
  */
 export async function runSlurm(
@@ -47,30 +46,30 @@ export async function runSlurm(
   checkSelfStart();
   checkSlurmOptions(options);
   checkPermissions("run on Slurm", NEEDED);
-  const { wait = true, entry = Deno.mainModule } = options;
+  const { detach = false, entry = Deno.mainModule } = options;
   const config = resolveConfig(slurmOverrides(options));
   const reporter = runReporter("runSlurm", options);
-  const client = systemClient(options.intervalSec ?? config.slurm?.intervalSec);
+  const client = systemClient(options.squeueIntervalSec ?? config.slurm?.squeueIntervalSec);
   const runtime = systemRuntime(config, {
     log: reporter.print,
     entry: options.entry,
-    claimHint: (holder) => lookup.whyGone(holder),
+    claimHint: jobHints(() => watch).claimHint,
   });
-  const lookup = new JobLookup(runtime.machine, client);
+  const watch = new JobWatch(runtime.machine, client);
   const onInterrupt = (): void => {
     const text =
       "interrupted: this run is being stopped; Ctrl-C again leaves at once, perhaps with jobs left in Slurm";
     tell({ runtime, onEvent: reporter.sink }, "warn", text);
   };
-  return await withSignals(options.signal, onInterrupt, async (signal, onKill) => {
+  return await interruptibleRun(options.signal, onInterrupt, async (signal, onKill) => {
     using _ = reporter;
     if (options.mode !== "dag") {
       return await runPool(runtime, roots, { options, config, entry, client, reporter, signal, onKill });
     }
     const runId = newRunId(runtime.machine);
-    const preparing = { runId, options, config, entry, signal, client, lookup, onEvent: reporter.sink };
+    const preparing = { runId, options, config, entry, signal, client, jobs: watch, onEvent: reporter.sink };
     const { context, jobs } = await begin(runtime, roots, preparing);
-    if (!wait) return submitted(context, jobs);
+    if (detach) return submitted(context, jobs);
     return await follow(context, jobs);
   });
 }
@@ -81,7 +80,7 @@ async function begin(
   roots: Artifact | Iterable<Artifact>,
   preparing: PrepareDagOptions,
 ): Promise<{ context: PreparedDag; jobs: ReadonlyMap<Hash, DagJob> }> {
-  const { runId, signal, options: { wait = true }, onEvent } = preparing;
+  const { runId, signal, options: { detach = false }, onEvent } = preparing;
   const { clock } = runtime.machine;
   const began = clock.monotonic();
   let run: DagRun | undefined;
@@ -94,7 +93,7 @@ async function begin(
     for (const { name, hash, error } of run.leftOut?.failures ?? []) {
       tell(context, "warn", `${artifactLabel(name, hash)} and what depends on it are left out: ${error}`);
     }
-    const isIdle = wait && run.nodes.length === 0;
+    const isIdle = !detach && run.nodes.length === 0;
     return { context, jobs: isIdle ? new Map() : await submit(context) };
   } catch (error) {
     // What is wrong with roots or specs is found before there is a run.

@@ -1,7 +1,7 @@
 import { fromFileUrl } from "@std/path/posix/from-file-url";
 import { z } from "zod";
 import { FuruError } from "../core/errors.ts";
-import { FURU_URL } from "../core/furu_url.ts";
+import { FURU_URL } from "../core/packed.ts";
 import { runDeno } from "../core/system/run_deno.ts";
 
 // What `deno info --json` prints (version 1), as far as it is read here.

@@ -2,17 +2,17 @@ import { dirname } from "@std/path/posix/dirname";
 import { fromFileUrl } from "@std/path/posix/from-file-url";
 import { join } from "@std/path/posix/join";
 import { errorCode, errorText, StoreError } from "../core/errors.ts";
-import { FURU_URL } from "../core/furu_url.ts";
+import { embeddedPipeline, FURU_URL, packed } from "../core/packed.ts";
 import { hashText } from "../core/hash.ts";
-import { embeddedPipeline, packed } from "../core/packed.ts";
 import { permissionError } from "../core/permissions.ts";
 import { privateName } from "../store/layout.ts";
 import { type Store, storeError } from "../store/store.ts";
 import { type CodeFile, type CurrentCode, currentCode, type Resolution, sha256 } from "./current_code.ts";
-import { contentsDir, snapshotPaths, snapshotsDir } from "./layout.ts";
-import type { Manifest, SnapshotRef } from "./manifest.ts";
+import { contentsDir, type Manifest, snapshotPaths, type SnapshotRef, snapshotsDir } from "./manifest.ts";
 import { linkSiblings, type Siblings } from "./mirror.ts";
 import { placedConfig, redirection } from "./place_config.ts";
+import { withAllBelow } from "../task/artifact/reference.ts";
+import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
 
 /** What {@link takeSnapshot} takes. */
 export interface TakeSnapshotOptions {
@@ -179,4 +179,15 @@ function asStoreError(dir: string, error: unknown): unknown {
   return told === error && errorCode(error) !== undefined
     ? new StoreError(`Cannot keep the code in ${dir}: ${errorText(error)}`, { cause: error })
     : told;
+}
+
+/** URLs of the modules that define the tasks of artifacts and of all below them, as far as they are known. */
+export function taskModules(roots: Iterable<Artifact>): Set<string> {
+  const modules = new Set<string>();
+  for (const artifact of withAllBelow(roots)) {
+    const { task, loadOnly } = artifact[ARTIFACT];
+    // The module of one that is only loaded may be of long ago.
+    if (task.module !== undefined && !loadOnly) modules.add(task.module);
+  }
+  return modules;
 }

@@ -3,10 +3,10 @@ import { hashOfIdentity } from "../core/json/canonical.ts";
 import { crc32 } from "../core/json/crc32.ts";
 import { StoreError } from "../core/errors.ts";
 import type { Owner } from "../core/system/machine.ts";
+import { parseJson, RECORD_SCHEMA } from "./json_file.ts";
 import type { ArtifactKey } from "./layout.ts";
 
-/** Version of all records; a change of their form is a new number, and old records stay readable. */
-export const RECORD_SCHEMA = 1;
+export { RECORD_SCHEMA };
 
 const attemptId = z.string().regex(/^[0-9a-z]{1,40}$/);
 
@@ -209,25 +209,10 @@ export function parseEndRecord(text: string, path: string): EndRecord {
   return parseRecord(endRecord, text, path, "end of an attempt");
 }
 
-function parseRecord<T extends z.ZodType>(schema: T, text: string, path: string, what: string): z.output<T> {
-  const refuse = (reason: string, cause?: unknown): StoreError =>
-    new DamagedError(`${what} ${path} ${reason}`, { cause });
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw refuse(text === "" ? "is empty" : "is truncated or not JSON", error);
-  }
-  const version = (json as { schema?: unknown } | null)?.schema;
-  if (typeof version === "number" && version > RECORD_SCHEMA) {
-    throw new NewerError(what, path, version);
-  }
-  if (version !== RECORD_SCHEMA) {
-    throw refuse(`has schema version ${Deno.inspect(version)}, this furu reads ${RECORD_SCHEMA}`);
-  }
-  const parsed = schema.safeParse(json);
-  if (!parsed.success) {
-    throw refuse(`is not one: ${z.prettifyError(parsed.error).replaceAll("\n", " ")}`, parsed.error);
-  }
-  return parsed.data;
+function parseRecord<T>(schema: z.ZodType<T>, text: string, path: string, what: string): T {
+  const parsed = parseJson(text, schema);
+  if ("value" in parsed) return parsed.value;
+  const { fault, newer, cause } = parsed;
+  if (newer !== undefined) throw new NewerError(what, path, newer);
+  throw new DamagedError(`${what} ${path} ${fault.slice("it ".length)}`, { cause });
 }

@@ -1,10 +1,10 @@
+import { basename } from "@std/path/posix/basename";
 import { dirname } from "@std/path/posix/dirname";
 import { errorCode, furuErrorName, StoreError } from "../core/errors.ts";
 import type { FileEntry } from "../core/system/files.ts";
 import type { Machine } from "../core/system/machine.ts";
-import type { ClaimRecord } from "./record.ts";
 import { type ArtifactKey, type ArtifactPaths, artifactPaths, privateName, taskDir } from "./layout.ts";
-import { NO_LINKS } from "./link_errors.ts";
+import type { ClaimRecord } from "./record.ts";
 
 /**
  * What a scheduler knows of who holds a claim: why it is gone; nothing when it lives, or when that cannot be told.
@@ -209,6 +209,22 @@ export async function listOrNothing(
 }
 
 /**
+ * The names in a folder of the store; none where there is no such folder. That is believed only after the folder above was
+ * listed, and so on up to the store's own: a host may remember for a minute that a folder is missing which another host has
+ * made since, and to list the one above makes it look again.
+ */
+export async function listSurely(store: Store, dir: string): Promise<FileEntry[]> {
+  try {
+    return await store.machine.files.list(dir);
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw error;
+  }
+  if (!dir.startsWith(`${store.root}/`)) return [];
+  const above = await listSurely(store, dirname(dir));
+  return above.some(({ name }) => name === basename(dir)) ? await listOrNothing(store.machine, dir) : [];
+}
+
+/**
  * Removes a file or an empty folder that may be gone already, or not empty any more.
  *
  * @returns Whether nothing of that name is left.
@@ -231,6 +247,9 @@ const REASONS: Record<string, string> = {
   EPERM: "not permitted",
   EROFS: "the filesystem is read-only",
 };
+
+/** Codes with which a system says that a hard link is not to be had here, or not to this file. */
+export const NO_LINKS: readonly string[] = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
 
 /** What stops all that uses a store, whichever artifact it is for. */
 const STORE_WIDE: readonly string[] = ["ENOSPC", "EDQUOT", "EROFS", ...NO_LINKS];

@@ -1,17 +1,23 @@
 import type { z } from "zod";
 import type { TaskDefinition } from "./artifact/artifact.ts";
 import { callingPlace } from "./call_site.ts";
-import { checkDefinition, checkParameters } from "./definition.ts";
+import { checkDefinition, checkParameters, type TaskOptions } from "./definition.ts";
 import { makeArtifact } from "./artifact/make.ts";
-import type { TaskOptions } from "./artifact/options.ts";
 import { parseParams } from "./schema/parse.ts";
 import { registerTask } from "./artifact/registry.ts";
-import { type AnyTask, artifactSchema } from "./artifact/schema.ts";
-import type { Task } from "./artifact/task.ts";
+import { type AnyTask, artifactSchema, type Task } from "./artifact/task.ts";
 
 /**
- * Defines a task: call what it returns with parameters to get an artifact, which `get` computes once and loads ever
+ * Defines a task. Calling it with parameters makes an artifact, which `get` computes once and loads ever
  * after.
+ *
+ * @typeParam S The schema of the parameters.
+ * @typeParam T The type of the value that `create` returns.
+ * @typeParam L The type of the value that `load` returns, where there is one.
+ * @param options The name, the schema of the parameters, the function that computes, and more.
+ * @returns The task.
+ * @throws {ValidationError} If an option is unknown or not allowed, or if the name is taken: names both
+ * modules.
  *
  * @example
  * ```ts
@@ -25,7 +31,16 @@ import type { Task } from "./artifact/task.ts";
  * console.log(`${Square({ n: 3 })}`);
  * ```
  *
- * @throws ValidationError naming the option that is not allowed, or both modules when the name is taken.
+ * @example The type of an exported task, which JSR asks for
+ * ```ts
+ * import { defineTask, type Task, z } from "@furu/furu";
+ *
+ * export const Train: Task<z.ZodObject<{ lr: z.ZodNumber }>, { loss: number }> = defineTask({
+ *   name: "docs/Train",
+ *   params: z.object({ lr: z.number() }),
+ *   create: ({ params }) => ({ loss: 1 / params.lr }),
+ * });
+ * ```
  */
 export function defineTask<S extends z.ZodObject, T, L = T>(options: TaskOptions<S, T, L>): Task<S, L> {
   const place = callingPlace(defineTask);

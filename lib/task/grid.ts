@@ -1,12 +1,21 @@
 import { ValidationError } from "../core/errors.ts";
 
-/** One point of a grid: one of the values of each list. */
+/**
+ * A point of a grid: one of the values of each list.
+ *
+ * @typeParam G The lists.
+ */
 export type GridPoint<G extends Record<string, readonly unknown[]>> = {
   -readonly [K in keyof G]: G[K][number];
 };
 
 /**
- * The product of parameter lists, for sweeps; the last list varies fastest.
+ * Makes the product of parameter lists, for sweeps. The last list varies fastest.
+ *
+ * @typeParam G The type of the lists.
+ * @param lists A list of values for each parameter.
+ * @returns A fresh object for each combination: none when a list is empty, one empty object without lists.
+ * @throws {ValidationError} If a member is not an array.
  *
  * @example
  * ```ts
@@ -14,9 +23,6 @@ export type GridPoint<G extends Record<string, readonly unknown[]>> = {
  *
  * console.log(grid({ lr: [0.1, 0.01], seed: [1, 2] }).length); // 4
  * ```
- *
- * @returns A fresh object for each combination: none when a list is empty, one empty object without lists.
- * @throws ValidationError when a member is not an array.
  */
 export function grid<const G extends Record<string, readonly unknown[]>>(lists: G): GridPoint<G>[] {
   let points: Record<string, unknown>[] = [{}];

@@ -7,7 +7,7 @@ import { oneLine, plural, truncate } from "./text.ts";
 
 const ERROR_COLUMNS = 300;
 
-/** How {@link eventText} writes. */
+/** Options of {@link eventText}. */
 export interface EventTextOptions {
   /** Only failures and messages of level `error`. */
   quiet: boolean;
@@ -50,13 +50,13 @@ export function eventText(event: RunEvent, options: EventTextOptions): string | 
   }
 }
 
-/** How a run without a terminal begins: what there is to do. */
+/** The first line of a run without a terminal. */
 export function startText(event: Extract<RunEvent, { type: "run_started" }>): string {
   const cached = event.cached > 0 ? `, ${event.cached} stored already` : "";
   return `run ${event.runId}: ${plural(event.nodes, "artifact")}${cached}`;
 }
 
-/** How long a run takes so far and is thought to take, for a plain line. */
+/** The time that a run has taken and is thought to take, for a plain line. */
 export function timesText(elapsedMs: number, leftMs: number | undefined): string {
   const left = leftMs === undefined ? "" : `, about ${formatDuration(leftMs)} left`;
   return `${formatDuration(elapsedMs)}${left}`;

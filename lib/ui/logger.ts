@@ -2,30 +2,38 @@ import { errorText } from "../core/errors.ts";
 import { style } from "./style.ts";
 import { oneLine } from "./text.ts";
 
-/** How much a message matters. */
+/** The importance of a message. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
 /** Writes what happens in furu itself, for people. */
 export interface Logger {
   /** For finding faults. */
   debug(message: string, fields?: Record<string, unknown>): void;
-  /** What happens. */
+  /** About what happens. */
   info(message: string, fields?: Record<string, unknown>): void;
-  /** What may be wrong. */
+  /** About what may be wrong. */
   warn(message: string, fields?: Record<string, unknown>): void;
-  /** What is wrong. */
+  /** About what is wrong. */
   error(message: string, fields?: Record<string, unknown>): void;
 }
 
 /** Options of {@link createLogger}. */
 export interface LoggerOptions {
-  /** Messages below it are dropped. @default "info" */
+  /**
+   * Messages below it are dropped.
+   *
+   * @default {"info"}
+   */
   level?: LogLevel;
   /** Takes a line, without a line end. */
   write: (line: string) => void;
   /** Milliseconds since 1970. */
   now: () => number;
-  /** Use colours. @default false */
+  /**
+   * Use colours.
+   *
+   * @default {false}
+   */
   color?: boolean;
 }
 

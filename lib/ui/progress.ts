@@ -11,7 +11,7 @@ export interface RunningTask {
   readonly attempt: number;
   /** When it began, in milliseconds since 1970. */
   readonly startedAt: number;
-  /** What the task told with `progress()`, from 0 to 1. */
+  /** The fraction that the task gave to `progress()`, from 0 to 1. */
   readonly fraction?: number;
   /** The message that came with it. */
   readonly message?: string;
@@ -23,13 +23,13 @@ export interface WatchedNode {
   readonly name: string;
   /** The artifact's hash. */
   readonly hash: Hash;
-  /** Who computes it, for people. */
+  /** The owner of its claim, for people. */
   readonly owner: string;
   /** Since when it is watched, in milliseconds since 1970. */
   readonly since: number;
 }
 
-/** How many nodes had ended at a time. */
+/** The number of nodes that had ended at a time. */
 interface Sample {
   readonly at: number;
   readonly ended: number;
@@ -57,7 +57,7 @@ export interface ProgressState {
   readonly watched: ReadonlyMap<Hash, WatchedNode>;
   /** Ends of nodes at most once a second, the newest 60: the rate is taken over them. */
   readonly samples: readonly Sample[];
-  /** How the run ended, when it has. */
+  /** The end of the run, when it has ended. */
   readonly ended?: { readonly summary: RunSummary; readonly interrupted: boolean };
 }
 
@@ -132,7 +132,7 @@ export function waitingCount(state: ProgressState): number {
   return Math.max(0, state.nodes - begun);
 }
 
-/** How fast the run is; the parts of running tasks that `progress()` told of count. */
+/** The speed of the run. The fractions of running tasks count, as `progress()` gave them. */
 export interface Pace {
   /** Nodes per second, over the last minute or the last 60 ends, whichever is longer. */
   perSecond: number;
@@ -140,7 +140,11 @@ export interface Pace {
   leftMs?: number;
 }
 
-/** The pace at a time. @param now Milliseconds since 1970. */
+/**
+ * The pace at a time.
+ *
+ * @param now Milliseconds since 1970.
+ */
 export function pace(state: ProgressState, now: number): Pace {
   const first = state.samples[0];
   if (!first || now - first.at < SAMPLE_MS) return { perSecond: 0 };

@@ -4,7 +4,7 @@ import { doneCount, pace, type ProgressState, waitingCount } from "./progress.ts
 import { style } from "./style.ts";
 import { oneLine, pad, textWidth, truncate } from "./text.ts";
 
-/** Where a progress block is drawn, and when. */
+/** The place and the time of a progress block. */
 export interface RenderOptions {
   /** Columns of the terminal. */
   width: number;
@@ -44,7 +44,11 @@ export function countsText(state: ProgressState): string {
   return counts(state).map(([text]) => text).join(", ");
 }
 
-/** The rate, as `1.2/s`, `40/min` or `12/h`, whichever says most. @param perSecond Nodes per second. */
+/**
+ * The rate, as `1.2/s`, `40/min` or `12/h`, whichever says most.
+ *
+ * @param perSecond Nodes per second.
+ */
 export function rateText(perSecond: number): string {
   const [amount, unit] = perSecond >= 1
     ? [perSecond, "s"]

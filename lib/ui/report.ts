@@ -4,11 +4,19 @@ import { formatDuration } from "./duration.ts";
 import { oneLine, plainLines, plural, truncate } from "./text.ts";
 import { userFrames } from "./user_frames.ts";
 
-/** How {@link failureReport} writes. */
+/** Options of {@link failureReport}. */
 export interface ReportOptions {
-  /** Did the run go on after a failure? Else the report says how to. @default false */
+  /**
+   * Whether the run went on after a failure. Else the report says how to.
+   *
+   * @default {false}
+   */
   keepGoing?: boolean;
-  /** Failures told in full; the others are named only. @default 10 */
+  /**
+   * Failures told in full; the others are named only.
+   *
+   * @default {10}
+   */
   most?: number;
 }
 
@@ -22,7 +30,10 @@ const WHY: Record<FailureKind, string> = {
   lost: " (its process was lost, the task is not to blame)",
 };
 
-/** The report that a failed run ends with: each failure with all that helps to find its cause, then what to do. */
+/**
+ * The report that a failed run ends with: each failure with all that helps to find its cause, then what to
+ * do.
+ */
 export function failureReport(summary: RunSummary, options: ReportOptions = {}): string {
   const { most = 10, keepGoing = false } = options;
   const { failures } = summary;

@@ -5,30 +5,42 @@ import { initialProgress, pace, type ProgressState, reduceProgress } from "./pro
 import { terminalBlock } from "./terminal.ts";
 
 /**
- * How a run shows itself: `auto` is a block redrawn in place on a terminal, else `plain` lines; `quiet` tells only
- * of failures; `json` writes each event as one line of JSON.
+ * The way in which a run shows itself: `auto` is a block redrawn in place on a terminal, else `plain` lines;
+ * `quiet` tells only of failures; `json` writes each event as one line of JSON.
  */
 export type ReporterMode = "auto" | "plain" | "quiet" | "json";
 
-/** What {@link createReporter} needs of its surroundings; all of it is given in, so that tests need no terminal. */
+/**
+ * Options of {@link createReporter}. They hold all of its surroundings, so that tests need no terminal.
+ */
 export interface ReporterOptions {
-  /** How the run shows itself. */
+  /** The way in which the run shows itself. */
   mode: ReporterMode;
-  /** Is what `write` reaches a terminal? */
+  /** Whether `write` reaches a terminal. */
   isTerminal: boolean;
   /** Use colours. */
   color: boolean;
   /** Writes text: to stderr, for `json` to stdout. An error of it ends all reporting, never the run. */
   write: (text: string) => void;
-  /** The terminal's columns now. @default 80 */
+  /**
+   * The terminal's columns now.
+   *
+   * @default {80}
+   */
   width?: () => number;
-  /** The terminal's lines now. @default 24 */
+  /**
+   * The terminal's lines now.
+   *
+   * @default {24}
+   */
   height?: () => number;
   /** Milliseconds since 1970, by the clock that the events' `at` come from. */
   now: () => number;
   /**
-   * Looks after a block from now on: what others write to the terminal goes above it. Nothing where the terminal has
-   * another block already. @default nobody else writes
+   * Looks after a block from now on: what others write to the terminal goes above it. Nothing where the
+   * terminal has another block already.
+   *
+   * @default {nobody else writes}
    */
   guard?: (block: GuardedBlock) => Guard | undefined;
   /** Calls a function every so many milliseconds until the returned one is called; keeps no process alive. */
@@ -47,7 +59,11 @@ export interface Guard {
 export interface GuardedBlock {
   /** Takes the block away: somebody is about to write. */
   hide(): void;
-  /** Something was written. @param endsLine Did it end with a line end? `undefined` for nothing at all. */
+  /**
+   * Something was written.
+   *
+   * @param endsLine Whether it ended with a line end; `undefined` for nothing at all.
+   */
   written(endsLine: boolean | undefined): void;
 }
 
@@ -72,7 +88,7 @@ interface View {
 const REDRAW_MS = 100;
 /** The block comes back at once, but a script that prints a thousand lines is not slowed down by it. */
 const COME_BACK_MS = 50;
-/** A line that is not ended for so long ends here: the block is to be seen again. */
+/** A line that has no end after this time is ended, so that the block can be seen again. */
 const UNENDED_MS = 1000;
 const PLAIN_TICK_MS = 1000;
 const PLAIN_LINE_MS = 5000;
@@ -92,7 +108,8 @@ export function createReporter(options: ReporterOptions): Reporter {
     try {
       options.write(text);
     } catch {
-      // Nobody reads any more (a closed pipe, a terminal that is gone): the run matters more than its display.
+      // Nobody reads any more (a closed pipe, a terminal that is gone): the run matters more than its
+      // display.
       closed = true;
       stop();
       view.close();

@@ -2,17 +2,17 @@ import { bold, cyan, dim, green, red, yellow } from "@std/fmt/colors";
 
 /** Colours by what they mean, or none at all. */
 export interface Style {
-  /** What succeeded. */
+  /** For success. */
   good(text: string): string;
-  /** What failed. */
+  /** For failures. */
   bad(text: string): string;
-  /** What needs attention. */
+  /** For warnings. */
   warn(text: string): string;
-  /** What runs now. */
+  /** For tasks that run now. */
   active(text: string): string;
-  /** What matters less. */
+  /** For details. */
   faint(text: string): string;
-  /** What matters most. */
+  /** For headlines. */
   strong(text: string): string;
 }
 

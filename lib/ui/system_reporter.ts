@@ -10,13 +10,23 @@ import { writeAll } from "./write_all.ts";
 
 /** Options of {@link systemReporter}. */
 export interface SystemReporterOptions {
-  /** How the run shows itself. @default "auto" */
+  /**
+   * The way in which the run shows itself.
+   *
+   * @default {"auto"}
+   */
   mode?: ReporterMode;
-  /** Use colours. @default on a terminal, unless `NO_COLOR` is set */
+  /**
+   * Use colours.
+   *
+   * @default {on a terminal, unless `NO_COLOR` is set}
+   */
   color?: boolean;
 }
 
-/** A reporter on this process's stderr; in `json` mode on its stdout. Results alone go to stdout otherwise. */
+/**
+ * A reporter on this process's stderr; in `json` mode on its stdout. Results alone go to stdout otherwise.
+ */
 export function systemReporter(options: SystemReporterOptions = {}): Reporter {
   const { mode = "auto" } = options;
   const stream = mode === "json" ? Deno.stdout : Deno.stderr;
@@ -70,8 +80,8 @@ interface NodeStream {
 let isGuarded = false;
 
 /**
- * What this process writes to its terminal (`console`, `Deno.stdout`, `Deno.stderr`, Node's streams, dialogues) goes above
- * a block. What other processes write there cannot be known.
+ * Puts what this process writes to its terminal (`console`, `Deno.stdout`, `Deno.stderr`, Node's streams,
+ * dialogues) above a block. What other processes write there cannot be known.
  */
 function guardTerminal(block: GuardedBlock): Guard | undefined {
   if (isGuarded) return undefined;
@@ -108,7 +118,7 @@ function guardTerminal(block: GuardedBlock): Guard | undefined {
       writable: true,
     });
     undo.push(() => {
-      // Whoever has replaced it since keeps that; it leads to ours, which does nothing more.
+      // A function that has replaced ours since stays; it leads to ours, which does nothing more.
       if (holder[name] !== mine) return;
       if (before) Object.defineProperty(holder, name, before);
       else delete holder[name];

@@ -4,11 +4,23 @@ import { pad, textWidth, truncate } from "./text.ts";
 export interface TableOptions {
   /** The heads of the columns. */
   head?: readonly string[];
-  /** Columns that stand at the right of their cells, by index. @default none */
+  /**
+   * Columns that stand at the right of their cells, by index.
+   *
+   * @default {none}
+   */
   right?: readonly number[];
-  /** Columns that are shortened at their start, by index. @default none */
+  /**
+   * Columns that are shortened at their start, by index.
+   *
+   * @default {none}
+   */
   keepEnd?: readonly number[];
-  /** Most columns of the terminal that a line may take; the widest cells are shortened. @default no limit */
+  /**
+   * Most columns of the terminal that a line may take; the widest cells are shortened.
+   *
+   * @default {no limit}
+   */
   width?: number;
 }
 

@@ -10,7 +10,7 @@ export interface TerminalBlock {
   clear(): void;
 }
 
-/** What {@link terminalBlock} writes to. */
+/** Options of {@link terminalBlock}. */
 export interface TerminalOptions {
   /** Writes to the terminal; must not throw. */
   write: (text: string) => void;

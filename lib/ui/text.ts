@@ -1,33 +1,42 @@
 import { unicodeWidth } from "@std/cli/unicode-width";
 import { stripAnsiCode } from "@std/fmt/colors";
 
-/** How many columns a text takes on a terminal: wide characters are two, colours none. */
+/** The number of columns that a text takes on a terminal: wide characters are two, colours none. */
 export function textWidth(text: string): number {
   return unicodeWidth(stripAnsiCode(text));
 }
 
 /**
- * A text on one line without anything that moves the cursor or changes colours, so that a task's message or name
- * cannot disturb the display. How lines of it are indented means nothing there.
+ * A text on one line without anything that moves the cursor or changes colours, so that a task's message or
+ * name cannot disturb the display. How lines of it are indented means nothing there.
  */
 export function oneLine(text: string): string {
   return stripAnsiCode(text).replace(/[\p{Cc}\p{Zl}\p{Zp}][\p{Cc}\p{Zl}\p{Zp} ]*/gu, " ").trim();
 }
 
-/** The lines of a text as a terminal shows them in the end, without colours: what a carriage return writes over is gone. */
+/**
+ * The lines of a text as a terminal shows them in the end, without colours: what a carriage return writes
+ * over is gone.
+ */
 export function plainLines(text: string): string[] {
   return stripAnsiCode(text).split(/\r*\n/).map((line) =>
     line.split("\r").findLast((part) => part.trim() !== "") ?? ""
   );
 }
 
-/** How {@link truncate} shortens. */
+/** Options of {@link truncate}. */
 export interface TruncateOptions {
-  /** Which end stays. @default "start" */
+  /**
+   * The end that stays.
+   *
+   * @default {"start"}
+   */
   keep?: "start" | "end";
 }
 
-/** The text (without colours) in at most `width` columns; a shortened one has an ellipsis where it was cut. */
+/**
+ * The text (without colours) in at most `width` columns; a shortened one has an ellipsis where it was cut.
+ */
 export function truncate(text: string, width: number, options: TruncateOptions = {}): string {
   if (textWidth(text) <= width) return text;
   if (width < 1) return "";
@@ -48,6 +57,20 @@ export function truncate(text: string, width: number, options: TruncateOptions =
 export function pad(text: string, width: number, align: "left" | "right" = "left"): string {
   const space = " ".repeat(Math.max(0, width - textWidth(text)));
   return align === "left" ? text + space : space + text;
+}
+
+/** The text in lines of at most `width` columns, broken at spaces. A word that is longer has a line of its own. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    const longer = line === "" ? word : `${line} ${word}`;
+    if (line !== "" && textWidth(longer) > width) {
+      lines.push(line);
+      line = word;
+    } else line = longer;
+  }
+  return [...lines, line];
 }
 
 /** `1 artifact`, `2 artifacts`. */

@@ -1,9 +1,9 @@
 /**
- * The first frames of a stack that are the user's own code, as `create (file:///x/pipeline.ts:12:9)`; the first of
- * all where there are none.
+ * The first frames of a stack that are the user's own code, as `create (file:///x/pipeline.ts:12:9)`; the
+ * first of all where there are none.
  *
  * @param stack As in `error.stack`.
- * @param most How many.
+ * @param most The greatest number of frames.
  * @param options With `onlyOwn` nothing is returned where there are none of the user's.
  */
 export function userFrames(stack: string, most: number, options: { onlyOwn?: boolean } = {}): string[] {
@@ -15,8 +15,8 @@ export function userFrames(stack: string, most: number, options: { onlyOwn?: boo
 }
 
 /**
- * Leaves only the user's own frames in the stack of an error that was just made, where there are any: for errors of
- * tasks, not of furu.
+ * Leaves only the user's own frames in the stack of an error that was just made, where there are any: for
+ * errors of tasks, not of furu.
  */
 export function withoutLibraryFrames<E extends Error>(error: E): E {
   // Of another one: once its stack was read, Deno shows an error with the frames that it had then.
@@ -44,7 +44,10 @@ function isLibrary(frame: string): boolean {
   return FURU.some((place) => frame.includes(place));
 }
 
-/** Where furu's own modules are. In a bundle they share one file with the user's: nothing can be told apart there. */
+/**
+ * The folders of furu's own modules. In a bundle they share one file with the user's: nothing can be told
+ * apart there.
+ */
 const FURU: readonly string[] = /\/lib\/ui\/user_frames\.ts$/.test(import.meta.url)
   ? ["../", "../../cli.ts"].map((path) => new URL(path, import.meta.url).href)
   : [];

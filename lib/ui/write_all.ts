@@ -1,11 +1,17 @@
 const closed = new WeakSet<object>();
 
-/** Was this thrown by {@link writeAll}, since whoever read the output has closed it? A user's own pipes are others. */
+/**
+ * Whether {@link writeAll} threw this because the reader of the output has closed it. A user's own pipes are
+ * others.
+ */
 export function isClosedOutput(error: unknown): boolean {
   return typeof error === "object" && error !== null && closed.has(error);
 }
 
-/** Writes all of a text or of bytes, however few bytes the system takes at a time, and waits where it takes none. */
+/**
+ * Writes all of a text or of bytes, however few bytes the system takes at a time, and waits where it takes
+ * none.
+ */
 export function writeAll(
   stream: { writeSync(bytes: Uint8Array): number },
   output: string | Uint8Array,

@@ -1,7 +1,6 @@
 import { dirname } from "@std/path/posix/dirname";
 import { isAbsolute } from "@std/path/posix/is-absolute";
-import { FURU_URL } from "../core/furu_url.ts";
-import { packed } from "../core/packed.ts";
+import { FURU_URL, packed } from "../core/packed.ts";
 import { findUpward, pathOf } from "../core/paths.ts";
 import type { RunStart } from "./run_start.ts";
 
@@ -88,8 +87,8 @@ function inFolder(folder: string, flags: readonly string[]): string[] {
     `Deno.env.delete("${FOLDER_VARIABLE}");`,
     `Deno.chdir(folder);`,
     `Deno.env.set("PWD", folder);`,
-    `const { main } = await import(${JSON.stringify(main)});`,
-    `Deno.exit(await main({ args: Deno.args }));`,
+    `const { runFuru } = await import(${JSON.stringify(main)});`,
+    `Deno.exit(await runFuru({ args: Deno.args }));`,
   ].join(" ");
   const shell = `export ${FOLDER_VARIABLE}="$PWD"; cd -- "$0" && unset OLDPWD && exec "$@"`;
   const known = flags.filter((each) => each !== "--no-code-cache");

@@ -1,13 +1,12 @@
+import type { AttemptEnd, Blame, FailedAttempt } from "../core/attempt_end.ts";
 import type { Clock } from "../core/system/clock.ts";
 import { ProtocolError } from "../core/errors.ts";
-import type { ErrorInfo, Outcome } from "../run/outcome.ts";
 import { isStop } from "../run/output/program_error.ts";
 import type { Exit } from "./computing_process.ts";
 import { withTimeout } from "./timeout.ts";
-import type { Verdict } from "../run/verdict.ts";
 
 /** Why a supervisor stopped an attempt. */
-export type Interruption =
+export type StopCause =
   /** It took too long. */
   | { kind: "limit"; seconds: number }
   /** Somebody wanted it. */
@@ -15,10 +14,12 @@ export type Interruption =
 
 /** All that is known of how an attempt ended. */
 export interface Evidence {
-  /** Its outcome; or how its process ended without one; or why its message cannot be understood. */
-  end: Outcome | Exit | ProtocolError;
+  /** What its process said of it; or how that ended without a word; or why its message cannot be understood. */
+  end: AttemptEnd | Exit | ProtocolError;
+  /** Whether a stop signal reached the process meanwhile, or ended a program that the task ran. */
+  signalled: boolean;
   /** Why it was stopped, if it was. */
-  interruption: Interruption | undefined;
+  interruption: StopCause | undefined;
   /** The last lines that it printed. */
   logTail: string[];
   /** Aborts when this process itself was told to stop. */
@@ -35,50 +36,30 @@ export interface Evidence {
 const STOP_WAIT_MS = 500;
 
 /** Weighs what is known of the end of an attempt. */
-export async function judge(evidence: Evidence): Promise<Verdict> {
+export async function judge(evidence: Evidence): Promise<AttemptEnd> {
   const { end, interruption, logTail } = evidence;
-  if ("kind" in end && (end.kind === "success" || end.kind === "superseded")) return { outcome: end.kind };
-  if (interruption?.kind === "stopped") return { outcome: "preempted", reason: interruption.reason };
-  if (interruption?.kind === "limit") {
-    const error = `exceeded its time limit of ${interruption.seconds} s`;
-    return { outcome: "failed", kind: "compute", error, logTail };
-  }
-  if (end instanceof ProtocolError) {
-    return { outcome: "failed", kind: "protocol", error: end.message, logTail };
-  }
-  if ("kind" in end && end.kind === "preempted") {
-    return { outcome: "preempted", reason: "the attempt was told to stop" };
-  }
-  if (await wasStopped(evidence)) return { outcome: "preempted", reason: "stopped by a signal" };
-  if (!("kind" in end)) {
-    return {
-      outcome: "failed",
-      kind: "compute",
-      error: `the computing process ended without an outcome: ${end.evidence}`,
-      evidence: end.evidence,
-      logTail,
-    };
-  }
-  const { error } = end;
-  return {
+  const failed = (blame: Blame, error: string): FailedAttempt => ({
     outcome: "failed",
-    kind: end.failure,
-    error: errorLine(error),
-    ...(error.stack === undefined ? {} : { stack: error.stack }),
-    ...(error.code === undefined ? {} : { code: error.code }),
+    blame,
+    error,
     logTail,
-    ...(end.lasting ? { lasting: true } : {}),
-    ...(end.unstartable ? { unstartable: true } : {}),
-  };
+  });
+  if (isEnd(end) && (end.outcome === "success" || end.outcome === "superseded")) return end;
+  if (interruption?.kind === "stopped") return { outcome: "preempted", reason: interruption.reason };
+  if (interruption) return failed("compute", `exceeded its time limit of ${interruption.seconds} s`);
+  if (end instanceof ProtocolError) return failed("protocol", end.message);
+  if (isEnd(end) && end.outcome === "preempted") return end;
+  if (await wasStopped(evidence)) return { outcome: "preempted", reason: "stopped by a signal" };
+  if (isEnd(end)) return { ...end, logTail };
+  return failed("compute", `the computing process ended without an outcome: ${end.evidence}`);
 }
 
-/** Was a failure the work of a signal that told everybody to stop? */
-async function wasStopped({ end, stopping, clock }: Evidence): Promise<boolean> {
+/** Whether a failure is the work of a signal that told everybody to stop. */
+async function wasStopped({ end, signalled, stopping, clock }: Evidence): Promise<boolean> {
   if (stopping === undefined || end instanceof ProtocolError) return false;
-  const died = !("kind" in end);
+  const died = !isEnd(end);
   if (died && stopping.aborted) return true; // told to stop, it may have been killed for being slow
-  const bySignal = died ? isStop(end.status) : end.kind === "failed" && end.signalled === true;
-  if (!bySignal) return false;
+  if (!(died ? isStop(end.status) : signalled)) return false;
   if (!stopping.aborted) {
     const told = Promise.withResolvers<void>();
     const listener = () => told.resolve();
@@ -89,7 +70,6 @@ async function wasStopped({ end, stopping, clock }: Evidence): Promise<boolean> 
   return stopping.aborted;
 }
 
-/** What an error says, with its class where that tells something. */
-function errorLine({ name, message }: ErrorInfo): string {
-  return name === "Error" || name === "" ? message : `${name}: ${message}`;
+function isEnd(end: Evidence["end"]): end is AttemptEnd {
+  return "outcome" in end;
 }

@@ -1,9 +1,8 @@
 import { delay } from "@std/async/delay";
 import { join } from "@std/path/posix/join";
 import { FuruError, ProtocolError } from "../core/errors.ts";
-import { LineChannel } from "./protocol/line_channel.ts";
+import { LineChannel, PROTOCOL_VERSION } from "./protocol/line_channel.ts";
 import { type Hello, helloSchema } from "./protocol/protocol.ts";
-import { PROTOCOL_VERSION } from "./protocol/protocol_version.ts";
 
 /** Longest path of a unix socket that every system accepts, less some. */
 const MAX_SOCKET_PATH_BYTES = 100;

@@ -1,3 +1,4 @@
+import type { AttemptEnd } from "../core/attempt_end.ts";
 import { errorText, furuErrorName } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
 import type { ClaimedAttempt, Computer } from "../run/computer.ts";
@@ -5,7 +6,6 @@ import type { Runtime } from "../run/runtime.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
 import { paramsText } from "../task/artifact/reference.ts";
 import type { ArtifactSource } from "./protocol/payload.ts";
-import type { Verdict } from "../run/verdict.ts";
 import { Workers, type WorkersOptions } from "./workers.ts";
 
 /** How a {@link ProcessComputer} computes. */
@@ -43,7 +43,7 @@ export class ProcessComputer implements Computer {
     this.#warming = this.#workers.take(signal).then((worker) => this.#workers.give(worker)).catch(() => {});
   }
 
-  async compute(attempt: ClaimedAttempt): Promise<Verdict> {
+  async compute(attempt: ClaimedAttempt): Promise<AttemptEnd> {
     await this.#warming;
     const { artifact, claim, spec, signal, log, timeLimitSec, onProgress, replaces } = attempt;
     let artifacts;
@@ -51,18 +51,18 @@ export class ProcessComputer implements Computer {
       artifacts = await this.#sourcesOf?.(artifact) ?? sources(artifact);
     } catch (error) {
       // What the file server could not read now may be read later.
-      const kind = furuErrorName(error) === "ProtocolError" ? "protocol" : "lost";
-      return { outcome: "failed", kind, error: errorText(error), logTail: [] };
+      const blame = furuErrorName(error) === "ProtocolError" ? "protocol" : "lost";
+      return { outcome: "failed", blame, error: errorText(error), logTail: [] };
     }
     let worker;
     try {
       worker = await this.#workers.take(signal);
     } catch (error) {
       if (signal.aborted) return { outcome: "preempted", reason: errorText(signal.reason) };
-      return { outcome: "failed", kind: "protocol", error: errorText(error), logTail: [], unstartable: true };
+      return { outcome: "failed", blame: "node", error: errorText(error), logTail: [] };
     }
     try {
-      const verdict = await worker.run({
+      const end = await worker.run({
         entry: this.#entry,
         root: artifact.hash,
         artifacts,
@@ -72,8 +72,8 @@ export class ProcessComputer implements Computer {
         backend: claim.record.backend,
         ...(replaces === undefined ? {} : { replace: replaces }),
       }, { logPath: log, signal, onProgress, timeLimitSec });
-      if (verdict.outcome === "failed") await this.#note(log, verdict.stack ?? verdict.error);
-      return verdict;
+      if (end.outcome === "failed") await this.#note(log, end.stack ?? end.error);
+      return end;
     } finally {
       await this.#workers.give(worker);
     }

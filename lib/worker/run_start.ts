@@ -3,9 +3,8 @@ import { isAbsolute } from "@std/path/posix/is-absolute";
 import { basename } from "@std/path/posix/basename";
 import { z } from "zod";
 import { environmentVariables } from "../core/environment.ts";
-import { FURU_URL } from "../core/furu_url.ts";
+import { FURU_URL, packed } from "../core/packed.ts";
 import { furuGlobals, processStart } from "../core/globals.ts";
-import { packed } from "../core/packed.ts";
 import { findUpward, pathOf } from "../core/paths.ts";
 import { type CarriedOptions, carriedOptions } from "./deno_options.ts";
 

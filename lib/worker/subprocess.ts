@@ -1,24 +1,80 @@
+import type { AttemptEnd } from "../core/attempt_end.ts";
 import { computeEnvironment } from "../core/environment.ts";
 import { ProtocolError } from "../core/errors.ts";
-import type { Outcome } from "../run/outcome.ts";
+import type { Clock } from "../core/system/clock.ts";
+import type { Files } from "../core/system/files.ts";
+import { reasonOf } from "../run/attempt_end.ts";
 import { ComputingProcess, type Exit } from "./computing_process.ts";
-import { type Interruption, judge } from "./judge.ts";
-import { LineChannel } from "./protocol/line_channel.ts";
-import { WorkerOutput } from "./output.ts";
-import { PastLogs } from "./past_logs.ts";
-import { KnownArtifacts, type Payload } from "./protocol/payload.ts";
-import { type ChildMessage, childMessageSchema } from "./protocol/protocol.ts";
-import { PROTOCOL_VERSION } from "./protocol/protocol_version.ts";
+import { type Evidence, judge, type StopCause } from "./judge.ts";
+import type { WorkerListener } from "./listener.ts";
+import { PastLogs, WorkerOutput } from "./output.ts";
+import { LineChannel, PROTOCOL_VERSION } from "./protocol/line_channel.ts";
+import { type ArtifactSource, KnownArtifacts, type Payload } from "./protocol/payload.ts";
+import { type ChildMessage, childMessageSchema, type TaskMessage } from "./protocol/protocol.ts";
 import { sleepLong, withTimeout } from "./timeout.ts";
-import type { Verdict } from "../run/verdict.ts";
-import type { RunTaskOptions, WorkerProcessOptions, WorkerTask } from "./worker_options.ts";
+
+/** Options of `WorkerProcess.start`. */
+export interface WorkerProcessOptions {
+  /** What to start, from `workerCommand()`; the environment tells it the socket and a token. */
+  command: readonly string[];
+  /** Where the process reports. */
+  listener: WorkerListener;
+  /** Passed on to the process as JSON, once. */
+  config?: unknown;
+  /** Working directory. @default this process's own */
+  cwd?: string;
+  /** Environment variables added to this process's own. */
+  env?: Record<string, string>;
+  /** What the process makes of variables before it begins; `null` removes one. @default nothing */
+  restore?: Readonly<Record<string, string | null>>;
+  /** Where logs are written. */
+  files: Files;
+  /** Gives others of the store the right to a log that was made in it. @default nobody */
+  share?: (path: string) => Promise<void>;
+  /** Time. */
+  clock: Clock;
+  /** Milliseconds between asking a process to stop and killing it. @default 5000 */
+  graceMs?: number;
+  /** Milliseconds that it may take to report. @default 120000 */
+  startTimeoutMs?: number;
+  /** After so many attempts it takes no more. @default no limit */
+  maxTasks?: number | undefined;
+  /** Told after each attempt how many megabytes it has, and how many attempts it has made: must it take no more? */
+  isTooBig?: (megabytes: number, attempts: number) => boolean;
+  /** Ends the wait for it to report. */
+  signal?: AbortSignal;
+  /** Aborts when this process itself was told to stop: what a signal ended then was preempted. */
+  stopping?: AbortSignal;
+  /** Told what belongs to no attempt: a log that cannot be written. @default nobody */
+  onWarning?: (text: string) => void;
+}
+
+/** An attempt to make. */
+export interface WorkerTask
+  extends Omit<TaskMessage, "type" | "id" | "artifacts" | "parts" | "forget" | "mark"> {
+  /** Tells about the artifact and any below it; each is asked for once per process. */
+  artifacts: (hash: string) => ArtifactSource;
+}
+
+/** How `WorkerProcess.run` treats an attempt. */
+export interface RunTaskOptions {
+  /** The log of the attempt, made when there is output. @default output is dropped */
+  logPath?: string | undefined;
+  /** Seconds that it may take. @default no limit */
+  timeLimitSec?: number | undefined;
+  /** Ends the attempt as preempted; its reason is that of the end. */
+  signal?: AbortSignal | undefined;
+  /** Told how far the task says it is. */
+  onProgress?: ((fraction: number, message?: string) => void) | undefined;
+}
 
 interface Running {
   id: number;
   onProgress: RunTaskOptions["onProgress"];
-  interruption: Interruption | undefined;
-  /** The outcome; or how the process ended without one; or what it said that nobody understands. */
-  end: PromiseWithResolvers<Outcome | Exit | ProtocolError>;
+  interruption: StopCause | undefined;
+  /** See {@link Evidence}. */
+  end: PromiseWithResolvers<Evidence["end"]>;
+  signalled: boolean;
   marked: boolean;
 }
 
@@ -135,18 +191,19 @@ export class WorkerProcess implements AsyncDisposable {
    *
    * @throws {Error} If it is making one already.
    */
-  async run(task: WorkerTask, options: RunTaskOptions = {}): Promise<Verdict> {
+  async run(task: WorkerTask, options: RunTaskOptions = {}): Promise<AttemptEnd> {
     if (this.#running) throw new Error("Cannot run a task as the worker process is busy");
     if (options.signal?.aborted) return { outcome: "preempted", reason: reasonOf(options.signal) };
     if (!this.alive) {
       const error = "The computing process had ended before it was given the task";
-      return { outcome: "failed", kind: "lost", error, logTail: [] };
+      return { outcome: "failed", blame: "lost", error, logTail: [] };
     }
     const running: Running = {
       id: ++this.#tasks,
       onProgress: options.onProgress,
       interruption: undefined,
       end: Promise.withResolvers(),
+      signalled: false,
       marked: false,
     };
     this.#running = running;
@@ -163,9 +220,9 @@ export class WorkerProcess implements AsyncDisposable {
       );
       const end = await running.end.promise;
       if (running.marked) await withTimeout(this.#output.over, MARK_TIMEOUT_MS, this.#options.clock);
-      const { interruption } = running;
+      const { interruption, signalled } = running;
       if (interruption || end instanceof ProtocolError) await this.stop("KILL");
-      return await judge({ ...this.#options, end, interruption, logTail: this.#output.tail() });
+      return await judge({ ...this.#options, end, interruption, signalled, logTail: this.#output.tail() });
     } finally {
       over.abort();
       this.#running = undefined;
@@ -234,7 +291,7 @@ export class WorkerProcess implements AsyncDisposable {
   }
 
   /** Asks an attempt and all that it started to end, and kills them after the grace. The first reason counts. */
-  #interrupt(running: Running, why: Interruption): void {
+  #interrupt(running: Running, why: StopCause): void {
     if (running.interruption) return;
     running.interruption = why;
     this.#retired = true;
@@ -278,15 +335,12 @@ export class WorkerProcess implements AsyncDisposable {
         this.#retired = true; // whatever floats about in it must not meet another task
         this.#logs.append(message.id, message.text);
         return;
-      case "outcome":
+      case "ended":
         if (message.replaceMe || this.#isWornOut(message.rss)) this.#retired = true;
         if (running === undefined) return;
         running.marked = message.marked;
-        running.end.resolve(message.outcome);
+        running.signalled = message.signalled;
+        running.end.resolve(message.end);
     }
   }
-}
-
-function reasonOf(signal: AbortSignal): string {
-  return signal.reason instanceof Error ? signal.reason.message : String(signal.reason);
 }

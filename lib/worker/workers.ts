@@ -5,8 +5,7 @@ import { plural } from "../ui/text.ts";
 import { workerCommand } from "./command.ts";
 import { WorkerListener } from "./listener.ts";
 import { ownStart, type RunStart, saysHeap } from "./run_start.ts";
-import { WorkerProcess } from "./subprocess.ts";
-import type { WorkerProcessOptions } from "./worker_options.ts";
+import { WorkerProcess, type WorkerProcessOptions } from "./subprocess.ts";
 
 /** A process with less is never too big, unless somebody says so. One that has done nothing has 80. */
 const LEAST_BOUND_MB = 256;

@@ -1,4 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
 import { UsageError } from "../../lib/core/errors.ts";
 import { choiceFlag, listFlag, switchFlag, valueFlag, wholeNumber } from "../../lib/cli/program/flag.ts";
 import { parseFlags } from "../../lib/cli/parse_flags.ts";
@@ -15,71 +16,77 @@ const flags = {
 const parse = (...args: string[]) => parseFlags(args, flags);
 const fails = (...args: string[]) => assertThrows(() => parse(...args), UsageError).message;
 
-Deno.test("parseFlags() takes long, short and joined forms anywhere between arguments", () => {
-  const expected = {
-    args: ["a", "b"],
-    flags: { workers: 4, set: [], quiet: true, "no-color": true, format: "json" as const },
-  };
-  assertEquals(parse("a", "--workers", "4", "-q", "--no-color", "b", "--format=json"), expected);
-  assertEquals(parse("-w4", "a", "--quiet", "--format", "json", "--no-color", "b"), expected);
-});
+describe("parseFlags()", () => {
+  it("takes long, short and joined forms anywhere between arguments", () => {
+    const expected = {
+      args: ["a", "b"],
+      flags: { workers: 4, set: [], quiet: true, "no-color": true, format: "json" as const },
+    };
+    assertEquals(parse("a", "--workers", "4", "-q", "--no-color", "b", "--format=json"), expected);
+    assertEquals(parse("-w4", "a", "--quiet", "--format", "json", "--no-color", "b"), expected);
+  });
 
-Deno.test("parseFlags() gives what is absent", () => {
-  const absent = { workers: undefined, set: [], quiet: false, "no-color": false, format: undefined };
-  assertEquals(parse(), { args: [], flags: absent });
-});
+  it("gives what is absent", () => {
+    const absent = { workers: undefined, set: [], quiet: false, "no-color": false, format: undefined };
+    assertEquals(parse(), { args: [], flags: absent });
+  });
 
-Deno.test("parseFlags() keeps every value of a repeated flag, with its equals signs, and the last of another", () => {
-  const { flags: values } = parse(
-    "--set",
-    "lr=0.1",
-    "--set=data.path=/a=b",
-    "--set",
-    "n=-1",
-    "-w",
-    "2",
-    "-w",
-    "3",
-  );
-  assertEquals(values.set, ["lr=0.1", "data.path=/a=b", "n=-1"]);
-  assertEquals(values.workers, 3);
-});
-
-Deno.test("parseFlags() leaves arguments that look like numbers as they are, and all that follows --", () => {
-  assertEquals(parse("0123", "1e5", "--", "--quiet", "x").args, ["0123", "1e5", "--quiet", "x"]);
-});
-
-Deno.test("parseFlags() refuses unknown flags and names the nearest", () => {
-  assertEquals(fails("--wrokers", "4"), "Unknown option --wrokers; did you mean '--workers'?");
-  assertEquals(fails("--xyzzy"), "Unknown option --xyzzy");
-  assertEquals(fails("-x"), "Unknown option -x");
-});
-
-Deno.test("parseFlags() refuses values that are missing or not allowed, naming the flag", () => {
-  assertEquals(fails("--workers"), "Option --workers needs a value: --workers N");
-  assertEquals(fails("--set", "--quiet"), "Option --set needs a value: --set KEY=VALUE");
-  for (const value of ["0", "-1", "1.5", "x", "1e3", "99999999999999999999"]) {
-    const message = fails(`--workers=${value}`);
-    assertEquals(
-      message,
-      `Cannot use option --workers: a whole number from 1 is needed: current value is '${value}'`,
+  it("keeps every value of a repeated flag, with its equals signs, and the last of another", () => {
+    const { flags: values } = parse(
+      "--set",
+      "lr=0.1",
+      "--set=data.path=/a=b",
+      "--set",
+      "n=-1",
+      "-w",
+      "2",
+      "-w",
+      "3",
     );
-  }
-  assertEquals(
-    fails("--format", "jsn"),
-    "Cannot use option --format: allowed are tree, json: current value is 'jsn'; did you mean 'json'?",
-  );
+    assertEquals(values.set, ["lr=0.1", "data.path=/a=b", "n=-1"]);
+    assertEquals(values.workers, 3);
+  });
+
+  it("leaves arguments that look like numbers as they are, and all that follows --", () => {
+    assertEquals(parse("0123", "1e5", "--", "--quiet", "x").args, ["0123", "1e5", "--quiet", "x"]);
+  });
+
+  it("refuses unknown flags and names the nearest", () => {
+    assertEquals(fails("--wrokers", "4"), "Unknown option --wrokers; did you mean '--workers'?");
+    assertEquals(fails("--xyzzy"), "Unknown option --xyzzy");
+    assertEquals(fails("-x"), "Unknown option -x");
+  });
+
+  it("refuses values that are missing or not allowed, naming the flag", () => {
+    assertEquals(fails("--workers"), "Option --workers needs a value: --workers N");
+    assertEquals(fails("--set", "--quiet"), "Option --set needs a value: --set KEY=VALUE");
+    for (const value of ["0", "-1", "1.5", "x", "1e3", "99999999999999999999"]) {
+      const message = fails(`--workers=${value}`);
+      assertEquals(
+        message,
+        `Cannot use option --workers: a whole number from 1 is needed: current value is '${value}'`,
+      );
+    }
+    assertEquals(
+      fails("--format", "jsn"),
+      "Cannot use option --format: allowed are tree, json: current value is 'jsn'; did you mean 'json'?",
+    );
+  });
 });
 
-Deno.test("parseWorkers() takes one number, or one for each spec", () => {
-  assertEquals(parseWorkers("4"), 4);
-  assertEquals(parseWorkers("gpu=1, default=8"), { gpu: 1, default: 8 });
-  for (const text of ["", "0", "gpu", "gpu=", "gpu=0", "=1", "gpu=1,", "gpu=1,gpu=2", "a b=1"]) {
-    assertThrows(() => parseWorkers(text), UsageError, undefined, text);
-  }
+describe("parseWorkers()", () => {
+  it("takes one number, or one for each spec", () => {
+    assertEquals(parseWorkers("4"), 4);
+    assertEquals(parseWorkers("gpu=1, default=8"), { gpu: 1, default: 8 });
+    for (const text of ["", "0", "gpu", "gpu=", "gpu=0", "=1", "gpu=1,", "gpu=1,gpu=2", "a b=1"]) {
+      assertThrows(() => parseWorkers(text), UsageError, undefined, text);
+    }
+  });
 });
 
-Deno.test("parseWindow() takes dfs, bfs or a number from 1", () => {
-  assertEquals(["dfs", "bfs", "3"].map(parseWindow), ["dfs", "bfs", 3]);
-  for (const text of ["0", "-1", "DFS", "1.5", ""]) assertThrows(() => parseWindow(text), UsageError);
+describe("parseWindow()", () => {
+  it("takes dfs, bfs or a number from 1", () => {
+    assertEquals(["dfs", "bfs", "3"].map(parseWindow), ["dfs", "bfs", 3]);
+    for (const text of ["0", "-1", "DFS", "1.5", ""]) assertThrows(() => parseWindow(text), UsageError);
+  });
 });

@@ -4,7 +4,7 @@ import { planSlurm, slurmPlanText } from "../../lib/cli/view/plan_slurm.ts";
 import type { PlanView, ViewNode } from "../../lib/cli/view/plan_view.ts";
 import { SlurmError } from "../../lib/core/errors.ts";
 import type { Hash } from "../../lib/core/hash.ts";
-import type { Partition } from "../../lib/slurm/client/parse_partitions.ts";
+import type { Partition } from "../../lib/slurm/client/parse_config.ts";
 import { furu } from "./rig.ts";
 
 const CPU: Partition = { name: "cpu", isDefault: true, nodes: 2, cpus: 4, memoryMb: 4096, gpus: 0 };
@@ -89,7 +89,10 @@ describe("planSlurm()", () => {
       specs,
       partitions: silent,
     });
-    assertEquals([problems, planned[0]?.jobs], [["Cannot read Slurm's partitions: sinfo: no answer"], 1]);
+    assertEquals({ problems, jobs: planned[0]?.jobs }, {
+      problems: ["Cannot read Slurm's partitions: sinfo: no answer"],
+      jobs: 1,
+    });
     const broken = () => Promise.reject(new TypeError("a bug"));
     await assertRejects(
       () => planSlurm(planOf(["TODO", "gpu"]), { mode: "dag", specs, partitions: broken }),
@@ -107,7 +110,7 @@ describe("planSlurm() of a pool", () => {
     const [top] = [...plan.nodes.values()];
     const nodes = new Map(plan.nodes).set(hash(0), { ...top!, dependencies: [hash(1), hash(3)] });
     const pool = await planSlurm({ ...plan, nodes }, { mode: "pool", specs, partitions });
-    assertEquals([pool.problems, pool.adopts], [[], undefined]);
+    assertEquals({ problems: pool.problems, adopts: pool.adopts }, { problems: [], adopts: undefined });
     assertEquals(slurmPlanText(pool).split("\n"), [
       "",
       "--slurm pool would submit 2 workers at first:",
@@ -152,7 +155,11 @@ describe("furu plan --slurm", () => {
     const poolPlan = () => Promise.resolve({ adopts: "slurm-2" });
     const { out } = await furu(["plan", "pipeline.ts", "--slurm", "--json"], { plan, poolPlan });
     const { slurm } = JSON.parse(out);
-    assertEquals([slurm.mode, slurm.adopts, slurm.specs[0].tasks], ["pool", "slurm-2", 1]);
+    assertEquals({ mode: slurm.mode, adopts: slurm.adopts, tasks: slurm.specs[0].tasks }, {
+      mode: "pool",
+      adopts: "slurm-2",
+      tasks: 1,
+    });
   });
 });
 
@@ -170,10 +177,17 @@ describe("furu plan --slurm dag", () => {
   it("adds the same to the JSON document", async () => {
     const { out } = await furu(["plan", "pipeline.ts", "--slurm", "dag", "--json"], { plan });
     const { slurm, nodes } = JSON.parse(out);
-    assertEquals([nodes.length, slurm.mode, slurm.specs], [1, "dag", [{ spec: "gpux", jobs: 1 }]]);
+    assertEquals({ nodes: nodes.length, mode: slurm.mode, specs: slurm.specs }, {
+      nodes: 1,
+      mode: "dag",
+      specs: [{ spec: "gpux", jobs: 1 }],
+    });
     assertStringIncludes(slurm.problems[0], "'gpux' is missing");
     const without = await furu(["plan", "pipeline.ts", "--json"], { plan });
-    assertEquals([without.code, "slurm" in JSON.parse(without.out)], [0, false]);
+    assertEquals({ code: without.code, hasSlurm: "slurm" in JSON.parse(without.out) }, {
+      code: 0,
+      hasSlurm: false,
+    });
   });
 
   it("refuses formats that have no place for it", async () => {

@@ -2,7 +2,7 @@ import { fromFileUrl } from "@std/path/from-file-url";
 import type { ConfigOptions } from "../../lib/core/config.ts";
 import type { Engine, RunOptions } from "../../lib/cli/program/engine.ts";
 import { systemEngine } from "../../lib/cli/program/engine.ts";
-import { main } from "../../lib/cli/main.ts";
+import { runFuru } from "../../lib/cli/main.ts";
 import type { PlanView } from "../../lib/cli/view/plan_view.ts";
 import type { Program } from "../../lib/cli/program/program.ts";
 import type { Artifact } from "../../lib/task/artifact/artifact.ts";
@@ -25,11 +25,12 @@ export interface Outcome {
 export interface RigOptions extends Partial<Engine> {
   program?: Program;
   cwd?: string;
+  width?: number;
 }
 
 /** Runs a command line with an engine that computes nothing. */
 export async function furu(args: readonly string[], options: RigOptions = {}): Promise<Outcome> {
-  const { program, cwd = FIXTURES, ...parts } = options;
+  const { program, cwd = FIXTURES, width, ...parts } = options;
   const outcome: Outcome = { code: 0, out: "", err: "", configured: [], runs: [], gets: [] };
   const engine: Engine = {
     ...systemEngine,
@@ -50,9 +51,9 @@ export async function furu(args: readonly string[], options: RigOptions = {}): P
     out: (text: string) => void (outcome.out += text),
     err: (text: string) => void (outcome.err += text),
     color: false,
-    width: undefined,
+    width,
     cwd,
   };
-  outcome.code = await main({ args, io, engine, ...(program ? { program } : {}) });
+  outcome.code = await runFuru({ args, io, engine, ...(program ? { program } : {}) });
   return outcome;
 }

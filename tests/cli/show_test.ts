@@ -33,13 +33,13 @@ describe("furu show", () => {
     // It was computed outside of Slurm.
     assertEquals(/\ncode /.test(text), false);
     const view = JSON.parse(await show(`e2e/Permitted(${hash.slice(0, 8)})`, "--json"));
-    assertEquals([view.hash, view.status, view.params, view.record.attempt, view.failures], [
-      hash,
-      "DONE",
-      {},
-      1,
-      [],
-    ]);
+    assertEquals({
+      hash: view.hash,
+      status: view.status,
+      params: view.params,
+      attempt: view.record.attempt,
+      failures: view.failures,
+    }, { hash, status: "DONE", params: {}, attempt: 1, failures: [] });
     assertEquals("value" in view.record, false);
     assertEquals(Deno.statSync(join(view.files, "file")).isFile, true);
   });
@@ -70,12 +70,12 @@ describe("furu show", () => {
     assertStringIncludes(failed, "attempt 1 failed 2026-01-01T00:01:00.000Z: it was bad");
     assertStringIncludes(failed, join(home, "1-aaaaaaaaaaaa.log"));
     const view = JSON.parse((await show("01234567", "--json")).out);
-    assertEquals([view.name, view.status, view.failures[0].error, view.logs], [
-      "toy/Train",
-      "FAILED",
-      "it was\nbad",
-      [join(home, "1-aaaaaaaaaaaa.log")],
-    ]);
+    assertEquals({ name: view.name, status: view.status, error: view.failures[0].error, logs: view.logs }, {
+      name: "toy/Train",
+      status: "FAILED",
+      error: "it was\nbad",
+      logs: [join(home, "1-aaaaaaaaaaaa.log")],
+    });
     assertEquals("record" in view, false);
     write("running.json", { ...common, id: "bbbbbbbbbbbb", attempt: 2, backend: "local", leaseSec: 60 });
     const running = (await show("01234567")).out;
@@ -154,10 +154,10 @@ describe("furu show of what is large", () => {
     assertStringIncludes(text, "(10 earlier ones)");
     assertStringIncludes(text, "bad 30 yyy");
     const view = JSON.parse(await show("--json"));
-    assertEquals([view.params.long.length, view.params.rows.length, view.failures.length], [
-      4_000_000,
-      5000,
-      30,
-    ]);
+    assertEquals({
+      long: view.params.long.length,
+      rows: view.params.rows.length,
+      failures: view.failures.length,
+    }, { long: 4_000_000, rows: 5000, failures: 30 });
   });
 });

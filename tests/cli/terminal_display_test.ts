@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path/from-file-url";
 import { join } from "@std/path/join";
+import { describe, it } from "@std/testing/bdd";
 import { FakeTerminal } from "../ui/fake_terminal.ts";
 import { FIXTURES } from "./rig.ts";
 
@@ -31,30 +32,72 @@ async function runOnTerminal(root: string): Promise<{ code: number; text: string
   return { code, text: new TextDecoder().decode(stdout) };
 }
 
-Deno.test({
-  name: "a run on a real terminal shows a block while it goes on, and leaves failures and the report behind",
-  ignore: !(await hasScript()),
-  async fn() {
-    const root = await Deno.makeTempDir({ prefix: "furu-terminal-" });
-    try {
-      const { code, text } = await runOnTerminal(join(root, "store"));
-      assertEquals(code, 1, text);
-      assert(/█|░/.test(text), "a bar was drawn");
-      assertStringIncludes(text, "50% · half 学習");
-      const screen = new FakeTerminal(COLUMNS);
-      screen.write(text);
-      const lines = screen.lines();
-      assert(
-        !lines.some((line) => /█|░|half/.test(line)),
-        `nothing of the block stays:\n${lines.join("\n")}`,
-      );
-      const failed = lines.findIndex((line) => /^failed clifix\/Step\([0-9a-f]{8}\).*no luck/.test(line));
-      const report = lines.findIndex((line) => line === "1 of 3 artifacts failed");
-      assert(failed >= 0 && report > failed, lines.join("\n"));
-    } finally {
-      await Deno.remove(root, { recursive: true });
-    }
-  },
+const canRecord = await hasScript();
+
+describe("the display of a run", () => {
+  it({
+    name:
+      "a run on a real terminal shows a block while it goes on, and leaves failures and the report behind",
+    ignore: !canRecord,
+    async fn() {
+      const root = await Deno.makeTempDir({ prefix: "furu-terminal-" });
+      try {
+        const { code, text } = await runOnTerminal(join(root, "store"));
+        assertEquals(code, 1, text);
+        assert(/█|░/.test(text), "a bar was drawn");
+        assertStringIncludes(text, "50% · half 学習");
+        const screen = new FakeTerminal(COLUMNS);
+        screen.write(text);
+        const lines = screen.lines();
+        assert(
+          !lines.some((line) => /█|░|half/.test(line)),
+          `nothing of the block stays:\n${lines.join("\n")}`,
+        );
+        const failed = lines.findIndex((line) => /^failed clifix\/Step\([0-9a-f]{8}\).*no luck/.test(line));
+        const report = lines.findIndex((line) => line === "1 of 3 artifacts failed");
+        assert(failed >= 0 && report > failed, lines.join("\n"));
+      } finally {
+        await Deno.remove(root, { recursive: true });
+      }
+    },
+  });
+
+  it({
+    name: "what the main script prints while a run goes on stays, above the block; TERM=dumb has no block",
+    ignore: !canRecord,
+    async fn() {
+      const folder = await Deno.makeTempDir({ prefix: "furu-terminal-" });
+      const config = fromFileUrl(new URL("../../deno.json", import.meta.url));
+      try {
+        await Deno.writeTextFile(join(folder, "prints.ts"), PRINTS);
+        const run = async (term: string) => {
+          const line =
+            `stty cols ${COLUMNS} rows 20; '${Deno.execPath()}' run -A -q --no-check --config '${config}' prints.ts`;
+          const { code, stdout } = await new Deno.Command("script", {
+            args: ["-qec", line, "/dev/null"],
+            cwd: folder,
+            env: { NO_COLOR: "1", SHELL: "/bin/sh", TERM: term, FURU_PATH: join(folder, term) },
+            stdin: "null",
+          }).output();
+          const text = new TextDecoder().decode(stdout);
+          assertEquals(code, 0, text);
+          return text;
+        };
+        const text = await run("xterm");
+        assert(/█|░/.test(text), "a block was drawn");
+        const screen = new FakeTerminal(COLUMNS);
+        screen.write(text);
+        const shown = screen.lines().map((line) => line.trim());
+        assertEquals(shown.filter((line) => /printed|█|░|stayed/.test(line)), ALL_PRINTED, shown.join("\n"));
+        const dumb = await run("dumb");
+        // deno-lint-ignore no-control-regex
+        assert(!/\x1b|█|░/.test(dumb), JSON.stringify(dumb));
+        assertEquals(dumb.split(/\r?\n/).filter((line) => /printed/.test(line)), ALL_PRINTED);
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    },
+  });
 });
 
 const ALL_PRINTED = Array.from({ length: 12 }, (_, i) => `printed ${i}`);
@@ -97,40 +140,3 @@ write("printed 10\\n");
 const after = [console.log, Deno.stdout.writeSync, Deno.stderr.write, globalThis.prompt];
 console.log(before.every((each, i) => each === after[i]) ? "printed 11" : "something stayed changed");
 `;
-
-Deno.test({
-  name: "what the main script prints while a run goes on stays, above the block; TERM=dumb has no block",
-  ignore: !(await hasScript()),
-  async fn() {
-    const folder = await Deno.makeTempDir({ prefix: "furu-terminal-" });
-    const config = fromFileUrl(new URL("../../deno.json", import.meta.url));
-    try {
-      await Deno.writeTextFile(join(folder, "prints.ts"), PRINTS);
-      const run = async (term: string) => {
-        const line =
-          `stty cols ${COLUMNS} rows 20; '${Deno.execPath()}' run -A -q --no-check --config '${config}' prints.ts`;
-        const { code, stdout } = await new Deno.Command("script", {
-          args: ["-qec", line, "/dev/null"],
-          cwd: folder,
-          env: { NO_COLOR: "1", SHELL: "/bin/sh", TERM: term, FURU_PATH: join(folder, term) },
-          stdin: "null",
-        }).output();
-        const text = new TextDecoder().decode(stdout);
-        assertEquals(code, 0, text);
-        return text;
-      };
-      const text = await run("xterm");
-      assert(/█|░/.test(text), "a block was drawn");
-      const screen = new FakeTerminal(COLUMNS);
-      screen.write(text);
-      const shown = screen.lines().map((line) => line.trim());
-      assertEquals(shown.filter((line) => /printed|█|░|stayed/.test(line)), ALL_PRINTED, shown.join("\n"));
-      const dumb = await run("dumb");
-      // deno-lint-ignore no-control-regex
-      assert(!/\x1b|█|░/.test(dumb), JSON.stringify(dumb));
-      assertEquals(dumb.split(/\r?\n/).filter((line) => /printed/.test(line)), ALL_PRINTED);
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
-  },
-});

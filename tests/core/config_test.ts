@@ -2,7 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path/from-file-url";
 import { join } from "@std/path/join";
 import { resolve } from "@std/path/resolve";
-import type { Config } from "../../lib/core/config.ts";
+import { type Config, configSchema, resolveConfig } from "../../lib/core/config.ts";
 import { Rig } from "../rig.ts";
 import type { ConfigCase } from "./fixtures/config_cases.ts";
 
@@ -37,7 +37,7 @@ const BAD: Record<string, { values: string[]; allowed: string }> = {
     values: ["-1", "1.5", "three", "Infinity", "NaN"],
     allowed: "a whole number from 0",
   },
-  FURU_PREEMPT_MAX: { values: ["-1", "x"], allowed: "a whole number from 0" },
+  FURU_MAX_PREEMPT_RETRIES: { values: ["-1", "x"], allowed: "a whole number from 0" },
   FURU_ALWAYS_RERUN: { values: ["ALL,toy/Train", "toy/Train,ALL"], allowed: "ALL alone" },
   FURU_LEASE_SECS: { values: ["0", "-1", "2m", "Infinity"], allowed: "seconds above 0" },
   FURU_HEARTBEAT_SECS: { values: ["0", "x"], allowed: "seconds above 0" },
@@ -63,6 +63,25 @@ Deno.test("a variable that does not parse is a ConfigError naming it, its value 
     assertEquals(error, "ConfigError", `${name}=${value} gave ${JSON.stringify(results[i])}`);
     for (const part of [`${name}=${JSON.stringify(value)}`, allowed]) assertStringIncludes(message, part);
   }
+});
+
+Deno.test("a variable by its former name is a ConfigError that names today's", async () => {
+  await using rig = new Rig();
+  const [former, empty] = await resolved(rig, [
+    { env: { FURU_PREEMPT_MAX: "2" } },
+    { env: { FURU_PREEMPT_MAX: "" } },
+  ]);
+  assertEquals(former!.error, "ConfigError");
+  assertStringIncludes(former!.message!, "FURU_PREEMPT_MAX: its name is FURU_MAX_PREEMPT_RETRIES");
+  assertEquals(empty!.maxPreemptRetries, 5);
+});
+
+Deno.test("configSchema reads the records of runs that an earlier furu began, with its names", () => {
+  const today = { ...resolveConfig(), maxPreemptRetries: 7, slurm: { squeueIntervalSec: 3 } };
+  const { maxPreemptRetries, slurm, recomputeDamaged: _, ...same } = today;
+  const former = { ...same, preemptMax: maxPreemptRetries, slurm: { intervalSec: slurm.squeueIntervalSec } };
+  assertEquals(configSchema.parse(former), { ...today, recomputeDamaged: false });
+  assertEquals(configSchema.parse(JSON.parse(JSON.stringify(today))), today);
 });
 
 Deno.test("variables are read as people write them; an empty one counts as none", async () => {
@@ -103,7 +122,7 @@ Deno.test("variables are read as people write them; an empty one counts as none"
     retryFailed: true,
     recomputeDamaged: false,
     maxComputeRetries: 3,
-    preemptMax: 5,
+    maxPreemptRetries: 5,
     alwaysRerun: [],
     leaseSec: 120,
     heartbeatSec: 40,
@@ -117,18 +136,18 @@ Deno.test("variables are read as people write them; an empty one counts as none"
 
 Deno.test("furu.json is below the environment, and that below configure(); folders in the file are seen from it", async () => {
   await using rig = new Rig();
-  const file = JSON.stringify({ root: "store", leaseSec: 10, maxWaitSec: 10, preemptMax: 10 });
+  const file = JSON.stringify({ root: "store", leaseSec: 10, maxWaitSec: 10, maxPreemptRetries: 10 });
   const [result] = await resolved(rig, [{
     file,
-    env: { FURU_MAX_WAIT_SECS: "20", FURU_PREEMPT_MAX: "20" },
-    configure: { preemptMax: 30, logLevel: undefined },
+    env: { FURU_MAX_WAIT_SECS: "20", FURU_MAX_PREEMPT_RETRIES: "20" },
+    configure: { maxPreemptRetries: 30, logLevel: undefined },
   }]);
-  const { root, leaseSec, maxWaitSec, preemptMax, logLevel } = result!;
-  assertEquals({ root, leaseSec, maxWaitSec, preemptMax, logLevel }, {
+  const { root, leaseSec, maxWaitSec, maxPreemptRetries, logLevel } = result!;
+  assertEquals({ root, leaseSec, maxWaitSec, maxPreemptRetries, logLevel }, {
     root: `${rig.folder}/store`,
     leaseSec: 10,
     maxWaitSec: 20,
-    preemptMax: 30,
+    maxPreemptRetries: 30,
     logLevel: "info",
   });
 });
@@ -192,7 +211,13 @@ Deno.test("bad options are ConfigErrors that name the place, the nearest option,
   await using rig = new Rig();
   const path = `${rig.folder}/furu.json`;
   const cases: [ConfigCase, string[]][] = [
-    [{ file: '{"leasSec": 1}' }, [path, "'leasSec'", "did you mean 'leaseSec'?", "allowed are root, "]],
+    [{ file: '{"leasSec": 1}' }, [path, "'leasSec'", "did you mean 'leaseSec'?", "Options are root, "]],
+    [{ file: '{"preemptMax": 1}' }, [path, "'preemptMax'", "its name is 'maxPreemptRetries'"]],
+    [{ configure: { slurm: { intervalSec: 1 } as never } }, [
+      "'slurm.intervalSec' of configure()",
+      "its name is 'squeueIntervalSec'",
+    ]],
+    [{ file: '{"slurm": {"spec": {}}}' }, ["'slurm.spec'", "did you mean 'specs'? Options are specs, "]],
     [{ file: '{"leaseSec": "1"}' }, [path, "'leaseSec'", "number", '"1"']],
     [{ file: '{"leaseSec": 0}' }, [path, "'leaseSec'", "current value is 0"]],
     [{ file: '{"root": ""}' }, [path, "'root'"]],

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { createHash } from "node:crypto";
-import { sha256 } from "../../lib/core/sha256.ts";
+import { sha256 } from "../../lib/core/hash.ts";
 
 function expected(text: string): string {
   return createHash("sha256").update(text).digest("hex");

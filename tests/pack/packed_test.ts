@@ -123,7 +123,8 @@ describe("one file", () => {
         assertEquals(code, 1, stderr);
         assertStringIncludes(stderr, `Cannot make ${output} as that file is a part of what is packed`);
       }
-      assertEquals([textOf(path), textOf(part)], [text, ""]);
+      assertEquals(textOf(path), text);
+      assertEquals(textOf(part), "");
       const { code, stderr } = await rig.run(["pack", path, "-o", join(rig.folder, "kept")]);
       assertEquals(code, 1);
       assertMatch(stderr, /^furu pack: Cannot make .*kept: .*[Dd]irectory.*\n$/);
@@ -145,9 +146,9 @@ if (import.meta.main) {
       const made = await rig.run(["pack", path, "-o", file]);
       assertEquals(made.code, 0, made.output);
       const { code, stdout, output } = await rig.run([], { file });
-      assertEquals([code, stdout], [0, "one is 1\n"], output);
+      assertEquals({ code, stdout }, { code: 0, stdout: "one is 1\n" }, output);
       const worker = await rig.run(["worker", "--run", join(rig.folder, "no run")], { file });
-      assertEquals([worker.code, worker.stdout], [2, ""], worker.output);
+      assertEquals({ code: worker.code, stdout: worker.stdout }, { code: 2, stdout: "" }, worker.output);
       assertStringIncludes(worker.stderr, "no run");
       await Deno.remove(file);
     });
@@ -333,7 +334,7 @@ if (import.meta.main) {
           env: { FURU_CACHE_DIR: rig.freshCache() },
         });
         await flip(file, at);
-        assertEquals([code, stdout], [1, ""], what);
+        assertEquals({ code, stdout }, { code: 1, stdout: "" }, what);
         assertStringIncludes(stderr, `Cannot start ${file} as it is damaged`, what);
       }
       await Deno.truncate(file, bytes.length - 1);

@@ -60,7 +60,7 @@ export function itRunsOnSlurm(
       const { rig, file } = program();
       const path = rig.write(`slurm ${mode}/pipeline.ts`, PLAIN);
       const folder = join(rig.folder, `slurm ${mode}`);
-      const slurm = { specs: { default: { timeMin: 5 } }, intervalSec: 0.5 };
+      const slurm = { specs: { default: { timeMin: 5 } }, squeueIntervalSec: 0.5 };
       rig.write(`slurm ${mode}/deno.json`, "{}");
       rig.write(`slurm ${mode}/furu.json`, JSON.stringify({ slurm }));
       const env = { ...suite.cluster.env, HOME: rig.freshCache() };

@@ -1,6 +1,6 @@
 import { delay } from "@std/async/delay";
 import { type Hash, hashText } from "../../lib/core/hash.ts";
-import type { NodeState, StatusSource, TaskListing } from "../../lib/plan/status.ts";
+import type { NodeState, StatusSource, TaskListing } from "../../lib/plan/node.ts";
 import { ARTIFACT, type Artifact } from "../../lib/task/artifact/artifact.ts";
 
 /** What a {@link fakeArtifact} is made with. */
@@ -84,7 +84,7 @@ export class FakeSource implements StatusSource {
     this.mostAtOnce = Math.max(this.mostAtOnce, ++this.#atOnce);
     await delay(0);
     this.#atOnce--;
-    return this.#states.get(artifact.hash) ?? { status: "TODO" };
+    return this.#states.get(artifact.hash) ?? { status: "TODO", reason: "missing" };
   }
 }
 

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import fc from "fast-check";
 import { StoreError, ValidationError } from "../../lib/core/errors.ts";
 import { type Plan, plan } from "../../lib/plan/graph.ts";
-import type { ForcedNodes } from "../../lib/plan/status.ts";
+import type { ForcedNodes } from "../../lib/plan/node.ts";
 import { ARTIFACT, type Artifact } from "../../lib/task/artifact/artifact.ts";
 import { osError } from "../rig.ts";
 import { fakeArtifact, FakeSource, layeredGraph } from "./fake_graph.ts";
@@ -48,20 +48,24 @@ Deno.test("plan() lists each task name once and opens only what has a folder or 
   const leaves = Array.from({ length: 100 }, (_, i) => fakeArtifact(`${i}`, [], { name: `leaf/${i % 3}` }));
   const root = fakeArtifact("root", leaves, { name: "root" });
   const source = new FakeSource().done(...leaves.slice(0, 50))
-    .set(leaves[60]!, { status: "TODO" })
-    .stored(leaves[70]!, { status: "TODO", why: "validate() returned false" })
+    .set(leaves[60]!, { status: "TODO", reason: "missing" })
+    .stored(leaves[70]!, { status: "TODO", reason: "invalid", detail: "validate() returned false" })
     .stored(leaves[71]!, { status: "DONE" });
   const made = await plan([root, root], source);
   assertEquals(source.listed.toSorted(), ["leaf/0", "leaf/1", "leaf/2", "root"]);
   assertEquals(source.inspected.toSorted(), ["60", "70", "71"]);
   assertEquals(made.counts.done, 51);
-  assertEquals(made.nodes.get(leaves[70]!.hash)?.state, { status: "TODO", why: "validate() returned false" });
+  assertEquals(made.nodes.get(leaves[70]!.hash)?.state, {
+    status: "TODO",
+    reason: "invalid",
+    detail: "validate() returned false",
+  });
 });
 
 Deno.test("plan() inspects concurrently, within the bound", async () => {
   const leaves = Array.from({ length: 50 }, (_, i) => fakeArtifact(`${i}`));
   const source = new FakeSource();
-  for (const leaf of leaves) source.set(leaf, { status: "TODO" });
+  for (const leaf of leaves) source.set(leaf, { status: "TODO", reason: "missing" });
   await plan(leaves, source, { concurrency: 5 });
   assertEquals(source.inspected.length, 50);
   assert(source.mostAtOnce > 1 && source.mostAtOnce <= 5, `${source.mostAtOnce} at once`);
@@ -89,10 +93,10 @@ Deno.test("plan() refuses a root that is no artifact, naming which", async () =>
 Deno.test("plan() rethrows a bug of the source, as it was, and asks no further", async () => {
   const leaves = Array.from({ length: 1000 }, (_, i) => fakeArtifact(`${i}`));
   const source = new FakeSource();
-  for (const leaf of leaves) source.set(leaf, { status: "TODO" });
+  for (const leaf of leaves) source.set(leaf, { status: "TODO", reason: "missing" });
   let asked = 0;
   source.inspect = () => {
-    if (++asked < 10) return Promise.resolve({ status: "TODO" });
+    if (++asked < 10) return Promise.resolve({ status: "TODO", reason: "missing" });
     return Promise.reject(new RangeError("off by one"));
   };
   await assertRejects(() => plan(leaves, source), RangeError, "off by one");

@@ -2,7 +2,7 @@ import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "
 import { describe, it } from "@std/testing/bdd";
 import { SlurmError } from "../../lib/core/errors.ts";
 import type { Computer } from "../../lib/run/computer.ts";
-import type { Verdict } from "../../lib/run/verdict.ts";
+import type { AttemptEnd } from "../../lib/core/attempt_end.ts";
 import { artifact, PoolRig } from "./rig.ts";
 import { WorkerRig } from "./worker_rig.ts";
 
@@ -58,17 +58,11 @@ describe("nodes of a pool where nothing can start", () => {
   it("are left by a worker after the first task that cannot start there", async () => {
     await using rig = new WorkerRig();
     const files = await rig.queued(many(4), { idleTimeoutSec: 5 });
-    const verdict: Verdict = {
-      outcome: "failed",
-      kind: "protocol",
-      error: "no library",
-      logTail: [],
-      unstartable: true,
-    };
+    const end: AttemptEnd = { outcome: "failed", blame: "node", error: "no library", logTail: [] };
     const nothing = () => Promise.resolve();
     const computer: Computer = {
       inProcess: true,
-      compute: () => Promise.resolve(verdict),
+      compute: () => Promise.resolve(end),
       kill: nothing,
       close: nothing,
     };

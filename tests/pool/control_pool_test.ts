@@ -1,3 +1,4 @@
+import type { RunLog } from "../../lib/core/run_log.ts";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
@@ -29,8 +30,8 @@ describe("controlPool()", () => {
   it("tells all who follow the run what trouble its launcher has", async () => {
     await using rig = new PoolRig();
     await rig.begin([artifact(() => 1)]);
-    Object.assign(rig.launcher, {
-      tellTo: (tell: (text: string) => void) => tell("no more workers for now"),
+    Object.defineProperty(rig.launcher, "log", {
+      set: (log: RunLog) => log.warn("no more workers for now"),
     });
     await rig.control();
     assertEquals(rig.messages[0], "no more workers for now");

@@ -4,7 +4,7 @@ import type { Hash } from "../../lib/core/hash.ts";
 import { Controller } from "../../lib/pool/controller/controller.ts";
 import { remoteArtifacts } from "../../lib/remote/remote_artifact.ts";
 import { Leadership } from "../../lib/pool/leadership.ts";
-import { listQueue } from "../../lib/queue/list_queue.ts";
+import { listQueue } from "../../lib/queue/queue.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
 import type { BackendEvent } from "../../lib/schedule/backend.ts";
 import type { Artifact } from "../../lib/task/artifact/artifact.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { askToLeave } from "../../lib/queue/leave_request.ts";
-import { listWorkers } from "../../lib/queue/list_workers.ts";
+import { askToLeave } from "../../lib/queue/requests.ts";
+import { listWorkers } from "../../lib/queue/worker_liveness.ts";
 import { workerDir } from "../../lib/queue/layout.ts";
 import { exists, until } from "../rig.ts";
 import { artifact, PoolRig, within } from "./rig.ts";

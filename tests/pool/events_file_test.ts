@@ -2,7 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path/join";
 import { EventsFile } from "../../lib/pool/events_file.ts";
 import { queuePaths } from "../../lib/queue/layout.ts";
-import { makeQueue } from "../../lib/queue/make_queue.ts";
+import { makeQueue } from "../../lib/queue/queue.ts";
 import { osError, Rig, testRuntime, textOf } from "../rig.ts";
 
 const message = (text: string) => ({ type: "message", level: "info", text, at: 1 }) as const;

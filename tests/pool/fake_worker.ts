@@ -3,11 +3,10 @@ import { readEnded } from "../../lib/pool/ended.ts";
 import type { LossReason } from "../../lib/pool/launcher.ts";
 import { runPoolWorker } from "../../lib/pool/worker/pool_worker.ts";
 import { writePreflightFailure } from "../../lib/pool/preflight_failure.ts";
-import { enterQueue } from "../../lib/queue/enter_queue.ts";
-import type { FailureInit } from "../../lib/queue/failure_file.ts";
-import { readStop } from "../../lib/queue/stop_request.ts";
-import type { WorkerFolder } from "../../lib/queue/worker_folder.ts";
-import { InlineComputer } from "../../lib/run/inline_computer.ts";
+import { enterQueue, type WorkerFolder } from "../../lib/queue/worker_dir.ts";
+import type { FailureInit } from "../../lib/queue/failure.ts";
+import { readStop } from "../../lib/queue/requests.ts";
+import { InlineComputer } from "../../lib/run/computer.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
 import { AttemptBackend } from "../../lib/schedule/attempt_backend.ts";
 import type { BackendEvent } from "../../lib/schedule/backend.ts";
@@ -155,9 +154,9 @@ async function giveBack(
   } else if (event.type === "busy") {
     await folder.wait(file);
   } else if (event.type === "failed") {
-    const { kind, error, stack, log } = event;
+    const { blame, error, stack, log } = event.end;
     const failure: FailureInit = {
-      kind,
+      kind: blame === "node" ? "start" : blame,
       error,
       ...at,
       ...(stack === undefined ? {} : { stack }),

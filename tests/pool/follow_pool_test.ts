@@ -6,7 +6,7 @@ import { ExecutionError } from "../../lib/core/errors.ts";
 import type { RunEvent } from "../../lib/core/event.ts";
 import { writeEnded } from "../../lib/pool/ended.ts";
 import { followPool } from "../../lib/pool/follow_pool.ts";
-import { makeQueue } from "../../lib/queue/make_queue.ts";
+import { makeQueue } from "../../lib/queue/queue.ts";
 import { type QueuePaths, queuePaths } from "../../lib/queue/layout.ts";
 import { systemRuntime } from "../../lib/run/default_runtime.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";

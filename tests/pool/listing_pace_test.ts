@@ -1,13 +1,13 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { ListingPace } from "../../lib/pool/worker/listing_pace.ts";
+import { PollBackoff } from "../../lib/pool/worker/candidates.ts";
 import { listingPause } from "../../lib/pool/pacing.ts";
 
 /** A pace by a clock that only the test moves on. */
-function scene(pollIntervalSec: number): { pace: ListingPace; pass: (ms: number) => void } {
+function scene(pollIntervalSec: number): { pace: PollBackoff; pass: (ms: number) => void } {
   let ms = 0;
   const clock = { now: () => ms, monotonic: () => ms, sleep: () => Promise.resolve() };
-  return { pace: new ListingPace(clock, pollIntervalSec), pass: (more) => void (ms += more) };
+  return { pace: new PollBackoff(clock, pollIntervalSec), pass: (more) => void (ms += more) };
 }
 
 describe("a listing's pause", () => {

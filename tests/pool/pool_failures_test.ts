@@ -10,7 +10,7 @@ import { until } from "../rig.ts";
 import { artifact, PoolRig, TIMING } from "./rig.ts";
 import { Gate } from "./worker_rig.ts";
 
-const retry = { retryFailed: true, maxComputeRetries: 2, preemptMax: 2 };
+const retry = { retryFailed: true, maxComputeRetries: 2, maxPreemptRetries: 2 };
 
 describe("failures in a pool", () => {
   it("tries a failed task again within its bounds, and then tells which it was", async () => {

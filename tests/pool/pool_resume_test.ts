@@ -5,7 +5,7 @@ import { join } from "@std/path/join";
 import type { Heartbeat, HeartbeatOptions } from "../../lib/core/system/machine.ts";
 import { readEnded } from "../../lib/pool/ended.ts";
 import { acquireLeadership, Leadership, LeadershipLostError } from "../../lib/pool/leadership.ts";
-import { askToStop } from "../../lib/queue/stop_request.ts";
+import { askToStop } from "../../lib/queue/requests.ts";
 import { endAttempt } from "../../lib/store/claims/attempt_end.ts";
 import { tryClaim } from "../../lib/store/claims/claim.ts";
 import { exists, osError, until } from "../rig.ts";

@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { ProtocolError, StoreError } from "../../lib/core/errors.ts";
 import type { Hash } from "../../lib/core/hash.ts";
 import { plan } from "../../lib/plan/graph.ts";
-import { poolForced } from "../../lib/remote/pool_forced.ts";
+import { forcedNodes } from "../../lib/plan/forced.ts";
 import { poolNodes, readPoolRun } from "../../lib/remote/pool_run.ts";
 import { learnParams, remoteArtifacts } from "../../lib/remote/remote_artifact.ts";
 import { storeStatus } from "../../lib/schedule/status_source.ts";
@@ -84,14 +84,18 @@ describe("remoteArtifacts()", () => {
   });
 });
 
-describe("poolForced()", () => {
+describe("forcedNodes()", () => {
   it("names what is forced and what was invalid, until this run has computed it", async () => {
     await using rig = new PoolRig();
     const [forced, invalid, other] = [1, 2, 3].map(() => artifact(() => 1));
     const runtime = rig.process();
-    const nodes = poolForced(runtime, { force: [forced!.name], invalid: [invalid!.hash], runId: "r" })!;
+    const nodes = forcedNodes(runtime.store, {
+      force: [forced!.name],
+      invalid: [invalid!.hash],
+      runId: "r",
+    })!;
     assertEquals([forced, invalid, other].map((each) => nodes.has(each!)), [true, true, false]);
     assertEquals(await nodes.done(forced!), false);
-    assertEquals(poolForced(runtime, { force: [], invalid: [], runId: "r" }), undefined);
+    assertEquals(forcedNodes(runtime.store, { force: [], invalid: [], runId: "r" }), undefined);
   });
 });

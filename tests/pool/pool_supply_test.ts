@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { join } from "@std/path/join";
 import { SlurmError } from "../../lib/core/errors.ts";
 import { acquireLeadership } from "../../lib/pool/leadership.ts";
-import { enterQueue } from "../../lib/queue/enter_queue.ts";
+import { enterQueue } from "../../lib/queue/worker_dir.ts";
 import { todoDir } from "../../lib/queue/layout.ts";
 import { until } from "../rig.ts";
 import { artifact, PoolRig } from "./rig.ts";
@@ -81,7 +81,7 @@ describe("the workers of a pool", () => {
     rig.run = { ...rig.run, detached: true };
     const heirs: string[][] = [];
     Object.assign(rig.launcher, {
-      keepHeir: (keys: readonly string[]) => {
+      keepStandby: (keys: readonly string[]) => {
         heirs.push([...keys]);
         return heirs.length === 1 ? Promise.reject(new SlurmError("sbatch: busy")) : Promise.resolve();
       },
@@ -91,7 +91,10 @@ describe("the workers of a pool", () => {
     gate.open();
     assertEquals((await controlled)?.summary.computed, 2);
     assertEquals(heirs.findLast((keys) => keys.length === 2), ["job-0", "job-1"]);
-    assertEquals(rig.messages.filter((text) => /^cannot keep an heir: .*sbatch: busy$/.test(text)).length, 1);
+    assertEquals(
+      rig.messages.filter((text) => /^cannot keep a standby controller: .*sbatch: busy$/.test(text)).length,
+      1,
+    );
   });
 });
 

@@ -2,9 +2,9 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
 import { todoDir, workerDir } from "../../lib/queue/layout.ts";
-import { askToStop } from "../../lib/queue/stop_request.ts";
+import { askToStop } from "../../lib/queue/requests.ts";
 import { fenceWorker } from "../../lib/queue/fence.ts";
-import { listWorkers } from "../../lib/queue/list_workers.ts";
+import { listWorkers } from "../../lib/queue/worker_liveness.ts";
 import { releaseClaim } from "../../lib/store/claims/attempt_end.ts";
 import { tryClaim } from "../../lib/store/claims/claim.ts";
 import { ARTIFACT, type Artifact } from "../../lib/task/artifact/artifact.ts";

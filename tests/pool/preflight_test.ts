@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { FURU_VERSION } from "../../lib/core/version.ts";
 import { preflight } from "../../lib/pool/worker/preflight.ts";
 import { preflightFailedNodes, readPreflightFailure } from "../../lib/pool/preflight_failure.ts";
-import { listWorkers } from "../../lib/queue/list_workers.ts";
+import { listWorkers } from "../../lib/queue/worker_liveness.ts";
 import { artifact, PoolRig } from "./rig.ts";
 
 async function begun(): Promise<PoolRig> {

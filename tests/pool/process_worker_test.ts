@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
 import type { Hash } from "../../lib/core/hash.ts";
-import type { PoolWorkerResult } from "../../lib/pool/worker/pool_worker_options.ts";
+import type { PoolWorkerResult } from "../../lib/pool/worker/pool_worker.ts";
 import { remoteArtifacts } from "../../lib/remote/remote_artifact.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
 import type { Artifact } from "../../lib/task/artifact/artifact.ts";

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { resumedProgress, wholeSummary } from "../../lib/pool/controller/resumed_progress.ts";
 import type { Hash } from "../../lib/core/hash.ts";
-import type { QueuedTask, QueueState } from "../../lib/queue/list_queue.ts";
+import type { QueuedTask, QueueState } from "../../lib/queue/queue.ts";
 
 const SUMMARY = {
   runId: "run",

@@ -3,7 +3,7 @@ import { it } from "@std/testing/bdd";
 import { errorCode } from "../../lib/core/errors.ts";
 import { acquireLeadership } from "../../lib/pool/leadership.ts";
 import { queuePaths } from "../../lib/queue/layout.ts";
-import { makeQueue } from "../../lib/queue/make_queue.ts";
+import { makeQueue } from "../../lib/queue/queue.ts";
 import { ROOT, simRuntime } from "../sim/sim_runtime.ts";
 import { World } from "../sim/world.ts";
 

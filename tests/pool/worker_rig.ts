@@ -1,9 +1,12 @@
 import type { RunEvent } from "../../lib/core/event.ts";
 import type { Hash } from "../../lib/core/hash.ts";
-import { runPoolWorker } from "../../lib/pool/worker/pool_worker.ts";
-import type { PoolWorkerOptions, PoolWorkerResult } from "../../lib/pool/worker/pool_worker_options.ts";
-import { readFailure, type TaskFailure } from "../../lib/queue/failure_file.ts";
-import { InlineComputer } from "../../lib/run/inline_computer.ts";
+import {
+  type PoolWorkerOptions,
+  type PoolWorkerResult,
+  runPoolWorker,
+} from "../../lib/pool/worker/pool_worker.ts";
+import { readFailure, type TaskFailure } from "../../lib/queue/failure.ts";
+import { InlineComputer } from "../../lib/run/computer.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
 import type { Artifact } from "../../lib/task/artifact/artifact.ts";
 import { until } from "../rig.ts";

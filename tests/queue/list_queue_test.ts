@@ -3,10 +3,9 @@ import { join } from "@std/path/join";
 import { StoreError, ValidationError } from "../../lib/core/errors.ts";
 import { systemFiles } from "../../lib/core/system/system_files.ts";
 import { fenceWorker } from "../../lib/queue/fence.ts";
-import { listNew, listQueue } from "../../lib/queue/list_queue.ts";
-import { makeQueue } from "../../lib/queue/make_queue.ts";
-import { moveTask } from "../../lib/queue/move_task.ts";
-import { askToStop, readStop } from "../../lib/queue/stop_request.ts";
+import { listNew, listQueue, makeQueue } from "../../lib/queue/queue.ts";
+import { moveFile } from "../../lib/store/file_steps.ts";
+import { askToStop, readStop } from "../../lib/queue/requests.ts";
 import { osError } from "../rig.ts";
 import { hashNumber, QueueRig } from "./rig.ts";
 
@@ -19,7 +18,7 @@ Deno.test("listQueue() tells of each task where it is, also in the folder of a d
   await worker.done(files[2]!);
   await worker.fail(files[3]!, { kind: "lost", error: "x" });
   await worker.wait(files[4]!);
-  await moveTask(store, rig.todo(files[6]!), join(rig.paths.withdrawn, files[6]!));
+  await moveFile(store, rig.todo(files[6]!), join(rig.paths.withdrawn, files[6]!));
   await worker.putBack(files[5]!);
   await dead.claim(files[5]!);
   await fenceWorker(store, rig.paths, { spec: "default", id: dead.id }, { kind: "lost", why: "x" });
@@ -48,7 +47,7 @@ Deno.test("listQueue() finds a task that moves while it looks", async () => {
         const names = await systemFiles.list(path);
         if (path === rig.paths.waiting) {
           await worker.fail(file, { kind: "compute", error: "x" });
-          await moveTask(rig.store(), join(rig.paths.failed, file), rig.todo(next));
+          await moveFile(rig.store(), join(rig.paths.failed, file), rig.todo(next));
         }
         return names;
       },

@@ -2,8 +2,8 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path/join";
 import { StoreError } from "../../lib/core/errors.ts";
 import { systemFiles } from "../../lib/core/system/system_files.ts";
-import { enqueue } from "../../lib/queue/enqueue.ts";
-import { moveTask } from "../../lib/queue/move_task.ts";
+import { enqueue } from "../../lib/queue/queue.ts";
+import { moveFile } from "../../lib/store/file_steps.ts";
 import { exists, osError } from "../rig.ts";
 import { firstName, QueueRig } from "./rig.ts";
 
@@ -21,24 +21,24 @@ function lying(code: string, times = 1) {
 }
 
 for (const code of ["ENOENT", "EIO", "ESTALE"]) {
-  Deno.test(`moveTask() sees that a rename worked which reported ${code}`, async () => {
+  Deno.test(`moveFile() sees that a rename worked which reported ${code}`, async () => {
     await using rig = new QueueRig();
     const [file = ""] = await rig.fill(1);
-    assert(await moveTask(rig.store(lying(code)), rig.todo(file), join(rig.paths.done, file)));
+    assert(await moveFile(rig.store(lying(code)), rig.todo(file), join(rig.paths.done, file)));
     assert(exists(join(rig.paths.done, file)));
   });
 }
 
-Deno.test("moveTask() tells that somebody else was faster, or that the new folder is gone", async () => {
+Deno.test("moveFile() tells that somebody else was faster, or that the new folder is gone", async () => {
   await using rig = new QueueRig();
   const [file = ""] = await rig.fill(1);
   const store = rig.store();
-  assertEquals(await moveTask(store, rig.todo("other"), join(rig.paths.done, "other")), false);
-  assertEquals(await moveTask(store, rig.todo(file), join(rig.paths.done, "gone", file)), false);
+  assertEquals(await moveFile(store, rig.todo("other"), join(rig.paths.done, "other")), false);
+  assertEquals(await moveFile(store, rig.todo(file), join(rig.paths.done, "gone", file)), false);
   assert(exists(rig.todo(file)), "it stays where it was");
 });
 
-Deno.test("moveTask() tries again after an error that passes", async () => {
+Deno.test("moveFile() tries again after an error that passes", async () => {
   await using rig = new QueueRig();
   const [file = ""] = await rig.fill(1);
   let failures = 2;
@@ -47,16 +47,16 @@ Deno.test("moveTask() tries again after an error that passes", async () => {
       rename: (from, to) => failures-- > 0 ? Promise.reject(osError("EIO")) : systemFiles.rename(from, to),
     },
   });
-  assert(await moveTask(store, rig.todo(file), join(rig.paths.done, file)));
+  assert(await moveFile(store, rig.todo(file), join(rig.paths.done, file)));
 });
 
-Deno.test("moveTask() names both places when it cannot move, and leaves the file", async () => {
+Deno.test("moveFile() names both places when it cannot move, and leaves the file", async () => {
   await using rig = new QueueRig();
   const [file = ""] = await rig.fill(1);
   const to = join(rig.paths.done, file);
   for (const code of ["EACCES", "EIO"]) {
     const store = rig.store({ files: { rename: () => Promise.reject(osError(code)) } });
-    const error = await assertRejects(() => moveTask(store, rig.todo(file), to), StoreError);
+    const error = await assertRejects(() => moveFile(store, rig.todo(file), to), StoreError);
     for (const part of [rig.todo(file), to, code]) assert(error.message.includes(part), error.message);
   }
   assert(exists(rig.todo(file)));

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { ValidationError } from "../../lib/core/errors.ts";
 import { fencedName, parseWorkerDir, parseWorkerFile, queuePaths } from "../../lib/queue/layout.ts";
-import { errorFileName, formatTaskName, nextTaskName, parseTaskName } from "../../lib/queue/task_name.ts";
+import { errorFileName, formatTaskName, nextTaskName, parseTaskName } from "../../lib/queue/task_file.ts";
 import { newWorkerId } from "../../lib/queue/worker_record.ts";
 import { testMachine } from "../rig.ts";
 import { hashNumber } from "./rig.ts";

@@ -4,19 +4,15 @@ import { join } from "@std/path/join";
 import { FuruError } from "../../lib/core/errors.ts";
 import type { Hash } from "../../lib/core/hash.ts";
 import type { Machine } from "../../lib/core/system/machine.ts";
-import { enqueue } from "../../lib/queue/enqueue.ts";
-import { enterQueue } from "../../lib/queue/enter_queue.ts";
-import { readFailure } from "../../lib/queue/failure_file.ts";
+import { enqueue, listNew, listQueue, makeQueue } from "../../lib/queue/queue.ts";
+import { enterQueue, type WorkerFolder } from "../../lib/queue/worker_dir.ts";
+import { readFailure } from "../../lib/queue/failure.ts";
 import { fenceWorker, listFenced, removeFenced } from "../../lib/queue/fence.ts";
 import { queuePaths, todoDir } from "../../lib/queue/layout.ts";
-import { listNew, listQueue } from "../../lib/queue/list_queue.ts";
-import { listWorkers } from "../../lib/queue/list_workers.ts";
-import { makeQueue } from "../../lib/queue/make_queue.ts";
-import { moveTask } from "../../lib/queue/move_task.ts";
-import { askToStop, readStop } from "../../lib/queue/stop_request.ts";
-import { formatTaskName, nextTaskName, parseTaskName } from "../../lib/queue/task_name.ts";
-import type { WorkerFolder } from "../../lib/queue/worker_folder.ts";
-import { WorkerWatch } from "../../lib/queue/worker_watch.ts";
+import { listWorkers, WorkerWatch } from "../../lib/queue/worker_liveness.ts";
+import { moveFile } from "../../lib/store/file_steps.ts";
+import { askToStop, readStop } from "../../lib/queue/requests.ts";
+import { formatTaskName, nextTaskName, parseTaskName } from "../../lib/queue/task_file.ts";
 import { Store } from "../../lib/store/store.ts";
 import { mixedFaults } from "../sim/faults.ts";
 import type { Random } from "../sim/random.ts";
@@ -188,7 +184,7 @@ async function round(store: Store, watches: Map<string, WorkerWatch>, enqueued: 
     await again(store, join(PATHS.failed, file), failure.kind === "compute" ? "compute" : "lost");
   }
   for (const file of await listNew(store, PATHS.waiting, new Set())) {
-    await moveTask(store, join(PATHS.waiting, file), join(todoDir(PATHS, SPEC), file));
+    await moveFile(store, join(PATHS.waiting, file), join(todoDir(PATHS, SPEC), file));
   }
   for (const [id, known] of await listWorkers(store, PATHS)) {
     if (!known.record && known.folder === undefined) continue;
@@ -208,5 +204,5 @@ async function round(store: Store, watches: Map<string, WorkerWatch>, enqueued: 
 
 async function again(store: Store, path: string, kind: "compute" | "lost"): Promise<void> {
   const next = nextTaskName(parseTaskName(basename(path))!, kind);
-  await moveTask(store, path, join(todoDir(PATHS, SPEC), formatTaskName(next)));
+  await moveFile(store, path, join(todoDir(PATHS, SPEC), formatTaskName(next)));
 }

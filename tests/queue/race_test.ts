@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path/join";
 import { fenceWorker, listFenced, removeFenced } from "../../lib/queue/fence.ts";
-import { listWorkers } from "../../lib/queue/list_workers.ts";
-import { moveTask } from "../../lib/queue/move_task.ts";
-import { askToStop } from "../../lib/queue/stop_request.ts";
-import { formatTaskName, nextTaskName, parseTaskName } from "../../lib/queue/task_name.ts";
+import { listWorkers } from "../../lib/queue/worker_liveness.ts";
+import { moveFile } from "../../lib/store/file_steps.ts";
+import { askToStop } from "../../lib/queue/requests.ts";
+import { formatTaskName, nextTaskName, parseTaskName } from "../../lib/queue/task_file.ts";
 import type { Script } from "../rig.ts";
 import { until } from "../rig.ts";
 import { QueueRig } from "./rig.ts";
@@ -76,7 +76,7 @@ Deno.test(`${PROCESSES} processes that are declared dead at random lose none of 
     for (const folder of await listFenced(store, rig.paths)) {
       for (const file of folder.files) {
         const next = formatTaskName(nextTaskName(parseTaskName(file)!, "lost"));
-        await moveTask(store, join(folder.dir, file), rig.todo(next));
+        await moveFile(store, join(folder.dir, file), rig.todo(next));
       }
       if (folder.files.length === 0) await removeFenced(store, folder);
     }

@@ -1,11 +1,9 @@
 import { join } from "@std/path/join";
 import type { Hash } from "../../lib/core/hash.ts";
-import { enqueue } from "../../lib/queue/enqueue.ts";
-import { enterQueue, type WorkerInit } from "../../lib/queue/enter_queue.ts";
+import { enqueue, makeQueue } from "../../lib/queue/queue.ts";
+import { enterQueue, type WorkerFolder, type WorkerInit } from "../../lib/queue/worker_dir.ts";
 import { type QueuePaths, queuePaths, todoDir } from "../../lib/queue/layout.ts";
-import { makeQueue } from "../../lib/queue/make_queue.ts";
-import { formatTaskName, type TaskName } from "../../lib/queue/task_name.ts";
-import type { WorkerFolder } from "../../lib/queue/worker_folder.ts";
+import { formatTaskName, type TaskName } from "../../lib/queue/task_file.ts";
 import { Store } from "../../lib/store/store.ts";
 import { Rig, testMachine, type TestRuntimeOptions } from "../rig.ts";
 

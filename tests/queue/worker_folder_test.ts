@@ -4,10 +4,10 @@ import { dirname } from "@std/path/dirname";
 import { join } from "@std/path/join";
 import { ProtocolError, StoreError } from "../../lib/core/errors.ts";
 import { systemFiles } from "../../lib/core/system/system_files.ts";
-import { readFailure } from "../../lib/queue/failure_file.ts";
+import { readFailure } from "../../lib/queue/failure.ts";
 import { fenceWorker, listFenced, removeFenced } from "../../lib/queue/fence.ts";
 import { workerDir } from "../../lib/queue/layout.ts";
-import { moveTask } from "../../lib/queue/move_task.ts";
+import { moveFile } from "../../lib/store/file_steps.ts";
 import { exists, osError } from "../rig.ts";
 import { QueueRig } from "./rig.ts";
 
@@ -152,7 +152,7 @@ Deno.test("a file that somebody takes out of the worker's folder is no reason to
   const [file = ""] = await rig.fill(1);
   const worker = await rig.enter();
   await worker.claim(file);
-  await moveTask(
+  await moveFile(
     rig.store(),
     join(workerDir(rig.paths, "default", worker.id), file),
     join(rig.folder, "taken"),

@@ -3,8 +3,7 @@ import type { Clock } from "../../lib/core/system/clock.ts";
 import { systemFiles } from "../../lib/core/system/system_files.ts";
 import { fenceWorker, listFenced, readEnd, removeFenced } from "../../lib/queue/fence.ts";
 import { workerDir, workerFiles } from "../../lib/queue/layout.ts";
-import { listWorkers } from "../../lib/queue/list_workers.ts";
-import { WorkerWatch } from "../../lib/queue/worker_watch.ts";
+import { listWorkers, WorkerWatch } from "../../lib/queue/worker_liveness.ts";
 import { exists, osError } from "../rig.ts";
 import { QueueRig } from "./rig.ts";
 

@@ -96,7 +96,7 @@ Deno.test("with recomputeDamaged what is damaged is to do in a plan, and get com
   Deno.truncateSync(runtime.store.paths(artifact).record, 20);
   const { state } = (await plan([artifact], storeStatus(runtime))).nodes.get(artifact.hash)!;
   assertEquals(state.status, "TODO");
-  assertStringIncludes((state as { why: string }).why, "is truncated or not JSON");
+  assertStringIncludes((state as { detail: string }).detail, "is truncated or not JSON");
   assertEquals(await exists(runtime, artifact), false);
   await getFrom(runtime, artifact);
   await getFrom(runtime, artifact);

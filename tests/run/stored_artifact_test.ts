@@ -12,13 +12,13 @@ import { z } from "zod";
 import { furuGlobals } from "../../lib/core/globals.ts";
 import { ExecutionError, StoreError } from "../../lib/core/errors.ts";
 import { plan } from "../../lib/plan/graph.ts";
-import { checkComputable } from "../../lib/schedule/importable.ts";
+import { checkComputable } from "../../lib/schedule/check_run.ts";
 import { storeStatus } from "../../lib/schedule/status_source.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
 import { readEnds } from "../../lib/store/results/ends.ts";
 import { ARTIFACT, type Artifact } from "../../lib/task/artifact/artifact.ts";
 import { defineTask } from "../../lib/task/define.ts";
-import type { TaskOptions } from "../../lib/task/artifact/options.ts";
+import type { TaskOptions } from "../../lib/task/definition.ts";
 import { Rig, testRuntime, textOf } from "../rig.ts";
 import { getFrom, recordOf } from "./rig.ts";
 

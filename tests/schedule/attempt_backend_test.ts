@@ -1,4 +1,4 @@
-import { InlineComputer } from "../../lib/run/inline_computer.ts";
+import { InlineComputer } from "../../lib/run/computer.ts";
 import { AttemptBackend } from "../../lib/schedule/attempt_backend.ts";
 import type { BackendEvent } from "../../lib/schedule/backend.ts";
 import { Rig, testRuntime } from "../rig.ts";

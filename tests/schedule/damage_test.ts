@@ -5,12 +5,12 @@ import { StoreError } from "../../lib/core/errors.ts";
 import type { RunSummary } from "../../lib/core/event.ts";
 import type { Files } from "../../lib/core/system/files.ts";
 import { plan } from "../../lib/plan/graph.ts";
-import { InlineComputer } from "../../lib/run/inline_computer.ts";
+import { InlineComputer } from "../../lib/run/computer.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
 import { AttemptBackend } from "../../lib/schedule/attempt_backend.ts";
 import { drive } from "../../lib/schedule/drive.ts";
 import { storeStatus } from "../../lib/schedule/status_source.ts";
-import { endRecordText } from "../../lib/store/claims/end_record.ts";
+import { endRecordOf } from "../../lib/store/claims/claim.ts";
 import type { ClaimRecord } from "../../lib/store/record.ts";
 import type { Artifact } from "../../lib/task/artifact/artifact.ts";
 import { defineTask } from "../../lib/task/define.ts";
@@ -81,7 +81,7 @@ const KINDS: Record<string, { file: string; text: (runtime: Runtime, bad: Artifa
   "end of an attempt": {
     file: "/1-0123456789ab.json",
     text: ({ machine }) =>
-      Promise.resolve(endRecordText(machine, claim, { kind: "failed", error: "no luck" })),
+      Promise.resolve(JSON.stringify(endRecordOf(machine, claim, { kind: "failed", error: "no luck" }))),
   },
   "claim": { file: "/running.json", text: () => Promise.resolve(JSON.stringify(claim)) },
   "queued job": { file: "/queued.json", text: () => Promise.resolve(JSON.stringify(job)) },
@@ -129,7 +129,7 @@ async function outcome(rig: Rig, { bad, above, good }: ReturnType<typeof threeOf
   const summary = await run(testRuntime(rig.root, { config }), [bad, above, good]);
   assertEquals(await getFrom(testRuntime(rig.root), good), "good");
   return {
-    state: planned.nodes.get(bad.hash)!.state as { status: string; error?: string; why?: string },
+    state: planned.nodes.get(bad.hash)!.state as { status: string; error?: string; detail?: string },
     summary,
   };
 }
@@ -165,7 +165,7 @@ for (const [what, damage] of Object.entries({ ...TORN, "of a newer furu": newer 
     assertStringIncludes((failed as { error: string }).error, path);
     const { state, summary } = await outcome(rig, three);
     assertEquals([state.status, summary.computed, summary.failures], ["TODO", 3, []]);
-    assertStringIncludes(state.why!, path);
+    assertStringIncludes(state.detail!, path);
     assertEquals(await getFrom(testRuntime(rig.root), three.bad), "bad");
   });
 }

@@ -25,7 +25,7 @@ async function run(
     runId: "run",
     plan: made,
     window: "bfs",
-    retry: { retryFailed: true, maxComputeRetries: 1, preemptMax: 1 },
+    retry: { retryFailed: true, maxComputeRetries: 1, maxPreemptRetries: 1 },
     forced: undefined,
     replan: () => Promise.resolve(made),
     onEvent: ({ type }) => events.push(type),
@@ -42,11 +42,9 @@ const done = ({ hash }: Artifact): BackendEvent => ({ type: "done", hash, comput
 const failed = ({ hash }: Artifact, failedEnds: number): BackendEvent => ({
   type: "failed",
   hash,
-  kind: "compute",
+  end: { outcome: "failed", blame: "compute", error: "no", logTail: ["last words"] },
   failedEnds,
   lostEnds: 0,
-  error: "no",
-  logTail: ["last words"],
 });
 
 Deno.test("drive() starts what is free, tells of each, and drains the backend in the end", async () => {

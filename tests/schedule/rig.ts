@@ -19,7 +19,7 @@ export class Rig {
 
   private constructor(made: Plan, options: Partial<SchedulerOptions>) {
     this.learn(made);
-    const retry = { retryFailed: true, maxComputeRetries: 3, preemptMax: 5 };
+    const retry = { retryFailed: true, maxComputeRetries: 3, maxPreemptRetries: 5 };
     this.scheduler = createScheduler(made, { window: "bfs", retry, ...options });
   }
 
@@ -67,37 +67,18 @@ export class Rig {
   }
 
   failed(name: string, failedEnds = 1, more: { lasting?: true } = {}): string[] {
-    return this.step({
-      type: "failed",
-      hash: this.hash(name),
-      kind: "compute",
-      failedEnds,
-      lostEnds: 0,
-      error: "no",
-      ...more,
-    });
+    const end = { outcome: "failed", blame: "compute", error: "no", ...more } as const;
+    return this.step({ type: "failed", hash: this.hash(name), end, failedEnds, lostEnds: 0 });
   }
 
   lost(name: string, lostEnds = 1): string[] {
-    return this.step({
-      type: "failed",
-      hash: this.hash(name),
-      kind: "lost",
-      failedEnds: 0,
-      lostEnds,
-      error: "gone",
-    });
+    const end = { outcome: "failed", blame: "lost", error: "gone" } as const;
+    return this.step({ type: "failed", hash: this.hash(name), end, failedEnds: 0, lostEnds });
   }
 
-  protocol(name: string): string[] {
-    return this.step({
-      type: "failed",
-      hash: this.hash(name),
-      kind: "protocol",
-      failedEnds: 0,
-      lostEnds: 0,
-      error: "bug",
-    });
+  protocol(name: string, blame: "protocol" | "node" = "protocol"): string[] {
+    const end = { outcome: "failed", blame, error: "bug" } as const;
+    return this.step({ type: "failed", hash: this.hash(name), end, failedEnds: 0, lostEnds: 0 });
   }
 
   busy(name: string, owner = "stranger"): string[] {
@@ -130,9 +111,9 @@ export class Rig {
       case "watch":
         return `watch ${this.name(action.hash)} of ${action.owner}`;
       case "retry":
-        return `retry ${this.name(action.hash)} ${action.kind} ${action.left}`;
+        return `retry ${this.name(action.hash)} ${action.end.blame} ${action.left}`;
       case "node_failed":
-        return `node_failed ${this.name(action.hash)} ${action.kind}: ${action.error}`;
+        return `node_failed ${this.name(action.hash)} ${action.end.blame}: ${action.end.error}`;
       case "stop":
         return `stop ${action.why}`;
       case "stalled":

@@ -4,7 +4,7 @@ import { createScheduler } from "../../lib/schedule/scheduler.ts";
 import { fakeArtifact, FakeSource } from "../plan/fake_graph.ts";
 import { Rig } from "./rig.ts";
 
-const retry = { retryFailed: true, maxComputeRetries: 3, preemptMax: 5 };
+const retry = { retryFailed: true, maxComputeRetries: 3, maxPreemptRetries: 5 };
 
 /** a <- b <- root, c <- root */
 function diamond() {
@@ -42,7 +42,9 @@ Deno.test("retries end even when the ends of attempts cannot be written", async 
 });
 
 Deno.test("a lost attempt spends no compute retry", async () => {
-  const rig = await Rig.of([fakeArtifact("a")], { retry: { ...retry, maxComputeRetries: 0, preemptMax: 2 } });
+  const rig = await Rig.of([fakeArtifact("a")], {
+    retry: { ...retry, maxComputeRetries: 0, maxPreemptRetries: 2 },
+  });
   rig.begin();
   assertEquals(rig.lost("a", 1), ["retry a lost 2", "start a"]);
   assertEquals(rig.lost("a", 2), ["retry a lost 1", "start a"]);
@@ -77,6 +79,12 @@ Deno.test("a protocol failure stops the run at once, also with keepGoing", async
   assertEquals(rig.protocol(first), [`node_failed ${first} protocol: bug`, "stop protocol", "finished"]);
 });
 
+Deno.test("a node that cannot begin a task stops the run, where there is no other one", async () => {
+  const rig = await Rig.of([fakeArtifact("a"), fakeArtifact("b")], { maxRunning: 1, keepGoing: true });
+  const first = rig.begin()[0]!.slice(6);
+  assertEquals(rig.protocol(first, "node"), [`node_failed ${first} node: bug`, "stop protocol", "finished"]);
+});
+
 Deno.test("interrupt before anything runs, and halted while something runs, end the run", async () => {
   const early = await Rig.of([diamond().root]);
   assertEquals(early.step({ type: "interrupt" }), ["stop interrupt", "finished"]);
@@ -104,24 +112,9 @@ Deno.test("a failure keeps its stack and its log", async () => {
   const a = fakeArtifact("a");
   const scheduler = createScheduler(await plan([a], new FakeSource()), { window: "bfs", retry });
   scheduler.step({ type: "begin" });
-  const [failed] = scheduler.step({
-    type: "failed",
-    hash: a.hash,
-    kind: "protocol",
-    failedEnds: 0,
-    lostEnds: 0,
-    error: "no",
-    stack: "at x",
-    log: "/x.log",
-  });
-  assertEquals(failed, {
-    type: "node_failed",
-    hash: a.hash,
-    kind: "protocol",
-    error: "no",
-    stack: "at x",
-    log: "/x.log",
-  });
+  const end = { outcome: "failed", blame: "protocol", error: "no", stack: "at x", log: "/x.log" } as const;
+  const [failed] = scheduler.step({ type: "failed", hash: a.hash, end, failedEnds: 0, lostEnds: 0 });
+  assertEquals(failed, { type: "node_failed", hash: a.hash, end });
 });
 
 Deno.test("what is withdrawn after a stop counts as not run", async () => {

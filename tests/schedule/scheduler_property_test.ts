@@ -4,7 +4,7 @@ import type { Hash } from "../../lib/core/hash.ts";
 import { plan } from "../../lib/plan/graph.ts";
 import { createScheduler, type Scheduler } from "../../lib/schedule/scheduler.ts";
 import type { SchedulerAction, SchedulerEvent } from "../../lib/schedule/scheduler_event.ts";
-import { windowSize } from "../../lib/schedule/window.ts";
+import { windowSize } from "../../lib/schedule/check_run.ts";
 import { ARTIFACT, type Artifact } from "../../lib/task/artifact/artifact.ts";
 import { fakeArtifact, FakeSource } from "../plan/fake_graph.ts";
 
@@ -18,7 +18,7 @@ const scenario = fc.record({
   keepGoing: fc.boolean(),
   retryFailed: fc.boolean(),
   maxComputeRetries: fc.nat(2),
-  preemptMax: fc.nat(2),
+  maxPreemptRetries: fc.nat(2),
   limits: fc.record({ cpu: fc.integer({ min: 1, max: 4 }), gpu: fc.integer({ min: 1, max: 2 }) }),
   maxRunning: fc.integer({ min: 1, max: 5 }),
   /** What happens: picks a node and an outcome. When they are used up all goes well. */
@@ -81,8 +81,9 @@ class World {
         }
         this.running.add(hash);
         this.starts.set(hash, (this.starts.get(hash) ?? 0) + 1);
-        const { retryFailed, maxComputeRetries, preemptMax } = this.given;
-        const most = 1 + (retryFailed ? maxComputeRetries : 0) + preemptMax + (this.excused.get(hash) ?? 0);
+        const { retryFailed, maxComputeRetries, maxPreemptRetries } = this.given;
+        const most = 1 + (retryFailed ? maxComputeRetries : 0) + maxPreemptRetries +
+          (this.excused.get(hash) ?? 0);
         assert(this.starts.get(hash)! <= most, "starts are bounded");
         this.#checkLimits();
         assert(this.inWindow().has(hash), "starts only what the roots in the window need");
@@ -160,13 +161,12 @@ async function nextEvent(world: World, pick: number, outcome: number): Promise<S
     return { type: "released", hash, plan: again };
   }
   world.running.delete(hash);
-  const failure = (kind: "compute" | "lost" | "protocol") => ({
+  const failure = (blame: "compute" | "lost" | "protocol") => ({
     type: "failed" as const,
     hash,
-    kind,
-    failedEnds: kind === "compute" ? count(world.computeEnds) : world.computeEnds.get(hash) ?? 0,
-    lostEnds: kind === "lost" ? count(world.lostEnds) : world.lostEnds.get(hash) ?? 0,
-    error: kind,
+    end: { outcome: "failed", blame, error: blame } as const,
+    failedEnds: blame === "compute" ? count(world.computeEnds) : world.computeEnds.get(hash) ?? 0,
+    lostEnds: blame === "lost" ? count(world.lostEnds) : world.lostEnds.get(hash) ?? 0,
   });
   if (outcome <= 2) return failure("compute");
   if (outcome === 3) return failure("lost");

@@ -6,7 +6,7 @@ import { createScheduler } from "../../lib/schedule/scheduler.ts";
 import { fakeArtifact, FakeSource, layeredGraph } from "../plan/fake_graph.ts";
 import { Rig } from "./rig.ts";
 
-const retry = { retryFailed: true, maxComputeRetries: 3, preemptMax: 5 };
+const retry = { retryFailed: true, maxComputeRetries: 3, maxPreemptRetries: 5 };
 
 /** a <- b <- root, c <- root */
 function diamond() {
@@ -183,11 +183,9 @@ Deno.test("a chain of 100,000 is planned and run, and fails, in as many steps; 1
   const end = failing.step({
     type: "failed",
     hash: first.hash,
-    kind: "compute",
-    lasting: true,
+    end: { outcome: "failed", blame: "compute", lasting: true, error: "no" },
     failedEnds: 1,
     lostEnds: 0,
-    error: "no",
   }).at(-1);
   assertEquals(end?.type === "finished" && end.notRun.length, count - 1);
 

@@ -5,7 +5,7 @@ import { plan } from "../../lib/plan/graph.ts";
 import { fakeArtifact, FakeSource } from "../plan/fake_graph.ts";
 import { Rig } from "./rig.ts";
 
-const retry = { retryFailed: true, maxComputeRetries: 3, preemptMax: 5 };
+const retry = { retryFailed: true, maxComputeRetries: 3, maxPreemptRetries: 5 };
 
 /** a <- b <- root, c <- root */
 function diamond() {

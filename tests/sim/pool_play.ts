@@ -8,8 +8,8 @@ import { runPoolWorker } from "../../lib/pool/worker/pool_worker.ts";
 import { remoteArtifacts } from "../../lib/remote/remote_artifact.ts";
 import { acquireLeadership, LeadershipLostError, watchLeadership } from "../../lib/pool/leadership.ts";
 import { type QueuePaths, queuePaths } from "../../lib/queue/layout.ts";
-import { makeQueue } from "../../lib/queue/make_queue.ts";
-import { InlineComputer } from "../../lib/run/inline_computer.ts";
+import { makeQueue } from "../../lib/queue/queue.ts";
+import { InlineComputer } from "../../lib/run/computer.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
 import type { Claim } from "../../lib/store/claims/claim.ts";
 import { artifactPaths } from "../../lib/store/layout.ts";
@@ -23,7 +23,7 @@ import { Violation } from "./violation.ts";
 import type { World } from "./world.ts";
 
 /** Retries of the runs that are simulated. */
-export const RETRIES = { maxComputeRetries: 2, preemptMax: 3 };
+export const RETRIES = { maxComputeRetries: 2, maxPreemptRetries: 3 };
 const TASK_FILE = /\/([0-9a-f]{32})\.\d+\.\d+\.json$/;
 const NODES = ["n1", "n2", "n3"];
 /** Whoever is told of a listing, a submission or a cancellation after losing the role may have been on its way. */
@@ -119,7 +119,7 @@ export class PoolPlay {
     await this.#begin(runtime);
     const launcher = new SimLauncher(this.slurm, this.#world, machine);
     await launcher.submit({ spec: "default", count: 1 + this.#world.random.int(2), exclude: [] }, signal);
-    await launcher.keepHeir((await launcher.jobs(signal)).map(({ key }) => key), signal);
+    await launcher.keepStandby((await launcher.jobs(signal)).map(({ key }) => key), signal);
   }
 
   /** Somebody removes a task's file. */

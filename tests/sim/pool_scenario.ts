@@ -9,7 +9,7 @@ import { Violation } from "./violation.ts";
 import type { World } from "./world.ts";
 
 /** Most creates of an artifact by one run: each of its attempts, of either sort, has a name of its own in the queue. */
-const MOST = 1 + RETRIES.maxComputeRetries + RETRIES.preemptMax;
+const MOST = 1 + RETRIES.maxComputeRetries + RETRIES.maxPreemptRetries;
 /** A user who meets an error calls the run again after so long, in milliseconds. */
 const AGAIN_MS = 5000;
 

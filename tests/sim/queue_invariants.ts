@@ -1,6 +1,6 @@
 import type { Hash } from "../../lib/core/hash.ts";
 import type { QueuePaths } from "../../lib/queue/layout.ts";
-import { parseTaskName } from "../../lib/queue/task_name.ts";
+import { parseTaskName } from "../../lib/queue/task_file.ts";
 import type { Inode } from "./inode.ts";
 import { Violation } from "./violation.ts";
 import type { World } from "./world.ts";

@@ -1,20 +1,15 @@
 import { join } from "@std/path/join";
 import { StoreError } from "../../lib/core/errors.ts";
 import { type Hash, hashText } from "../../lib/core/hash.ts";
-import { enqueue } from "../../lib/queue/enqueue.ts";
-import { readFailure, writeFailure } from "../../lib/queue/failure_file.ts";
-import { enterQueue } from "../../lib/queue/enter_queue.ts";
+import { enqueue, listQueue, makeQueue } from "../../lib/queue/queue.ts";
+import { readFailure, writeFailure } from "../../lib/queue/failure.ts";
+import { enterQueue, type WorkerFolder } from "../../lib/queue/worker_dir.ts";
 import { fenceWorker, listFenced, removeFenced } from "../../lib/queue/fence.ts";
 import { type QueuePaths, queuePaths, todoDir } from "../../lib/queue/layout.ts";
-import { listQueue } from "../../lib/queue/list_queue.ts";
-import { listWorkers } from "../../lib/queue/list_workers.ts";
-import { makeQueue } from "../../lib/queue/make_queue.ts";
-import { moveTask } from "../../lib/queue/move_task.ts";
-import { askToStop, readStop } from "../../lib/queue/stop_request.ts";
-import type { TaskFile } from "../../lib/queue/task_file.ts";
-import { formatTaskName, nextTaskName, parseTaskName } from "../../lib/queue/task_name.ts";
-import type { WorkerFolder } from "../../lib/queue/worker_folder.ts";
-import { WorkerWatch } from "../../lib/queue/worker_watch.ts";
+import { listWorkers, WorkerWatch } from "../../lib/queue/worker_liveness.ts";
+import { moveFile } from "../../lib/store/file_steps.ts";
+import { askToStop, readStop } from "../../lib/queue/requests.ts";
+import { formatTaskName, nextTaskName, parseTaskName, type TaskFile } from "../../lib/queue/task_file.ts";
 import type { Store } from "../../lib/store/store.ts";
 import { longFaults } from "./faults.ts";
 import { checkEnds } from "./get_scenario.ts";
@@ -159,18 +154,18 @@ async function requeue(store: Store, paths: QueuePaths): Promise<void> {
       if (!done) {
         await writeFailure(store, paths, file, { kind: "lost", error: `worker ${id} is dead`, worker: id });
       }
-      await moveTask(store, join(dir, file), join(done ? paths.done : paths.failed, file));
+      await moveFile(store, join(dir, file), join(done ? paths.done : paths.failed, file));
     }
   }
   for (const [, { state, file }] of await listQueue(store, paths)) {
     const name = parseTaskName(file);
     if (name === undefined) continue;
     const todo = todoDir(paths, SPEC);
-    if (state === "waiting") await moveTask(store, join(paths.waiting, file), join(todo, file));
+    if (state === "waiting") await moveFile(store, join(paths.waiting, file), join(todo, file));
     if (state !== "failed") continue;
     const kind = (await readFailure(store, paths, file))?.kind === "compute" ? "compute" : "lost";
     if (isFinal(file, kind)) continue;
-    await moveTask(store, join(paths.failed, file), join(todo, formatTaskName(nextTaskName(name, kind))));
+    await moveFile(store, join(paths.failed, file), join(todo, formatTaskName(nextTaskName(name, kind))));
   }
 }
 

@@ -3,7 +3,7 @@ import type { RunSummary } from "../../lib/core/event.ts";
 import { plan } from "../../lib/plan/graph.ts";
 import { currentContext } from "../../lib/run/context.ts";
 import { getWith } from "../../lib/run/get/get.ts";
-import { InlineComputer } from "../../lib/run/inline_computer.ts";
+import { InlineComputer } from "../../lib/run/computer.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
 import { AttemptBackend } from "../../lib/schedule/attempt_backend.ts";
 import { drive } from "../../lib/schedule/drive.ts";
@@ -110,7 +110,7 @@ async function runOf(runtime: Runtime, top: Artifact, signal: AbortSignal): Prom
     runId,
     plan: await plan([top], source),
     window: "bfs",
-    retry: { retryFailed: true, maxComputeRetries: MAX_RETRIES, preemptMax: 3 },
+    retry: { retryFailed: true, maxComputeRetries: MAX_RETRIES, maxPreemptRetries: 3 },
     maxRunning: 2,
     forced: undefined,
     replan: (artifact) => plan([artifact], source),

@@ -71,7 +71,7 @@ export class SimLauncher implements WorkerLauncher {
     await this.#cancels((job) => this.#slurm.isAlive(job));
   }
 
-  async keepHeir(alive: readonly string[], signal: AbortSignal): Promise<void> {
+  async keepStandby(alive: readonly string[], signal: AbortSignal): Promise<void> {
     await this.#takesTime(signal);
     if (this.#slurm.fault("submitFails")) throw new SlurmError("sbatch: error: Slurm temporarily unable");
     this.#acts();

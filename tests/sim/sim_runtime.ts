@@ -13,7 +13,7 @@ export const SIM_CONFIG: Config = {
   retryFailed: true,
   recomputeDamaged: false,
   maxComputeRetries: 3,
-  preemptMax: 5,
+  maxPreemptRetries: 5,
   alwaysRerun: [],
   leaseSec: 30,
   heartbeatSec: 10,

@@ -108,8 +108,8 @@ describe("SimSlurm", () => {
     world.spawn("user", "login", async (machine) => {
       const launcher = new SimLauncher(slurm, world, machine);
       await launcher.submit({ spec: "default", count: 2, exclude: [] }, never);
-      await launcher.keepHeir(["job-0"], never);
-      await launcher.keepHeir(["job-0", "job-1"], never);
+      await launcher.keepStandby(["job-0"], never);
+      await launcher.keepStandby(["job-0", "job-1"], never);
       await machine.clock.sleep(5000);
       assertEquals(begun.includes("job-2"), false);
     });

@@ -3,9 +3,9 @@ import { describe, it } from "@std/testing/bdd";
 import { systemClock } from "../../lib/core/system/clock.ts";
 import { SlurmClient } from "../../lib/slurm/client/client.ts";
 import type { JobState } from "../../lib/slurm/client/job_state.ts";
-import { JobTracker } from "../../lib/slurm/jobs/job_tracker.ts";
-import { parseAccounting } from "../../lib/slurm/client/parse_accounting.ts";
-import type { JobEntry } from "../../lib/slurm/client/parse.ts";
+import { JobWatch } from "../../lib/slurm/jobs/job_watch.ts";
+import { systemMachine } from "../../lib/core/system/system_machine.ts";
+import { type JobEntry, parseAccounting } from "../../lib/slurm/client/parse_jobs.ts";
 import { until } from "../rig.ts";
 import { accountingAvailable } from "./cluster_accounting.ts";
 import { DagRig } from "./dag_rig.ts";
@@ -58,7 +58,7 @@ describe("parseAccounting() of what sacct really prints", () => {
   });
 });
 
-describe("a tracker where the accounting lags", () => {
+describe("a JobWatch where the accounting lags", () => {
   it("does not take what has no name yet for another job's end, nor for its own", async () => {
     // For a second the database knows ended jobs as `allocation`, and tasks of arrays by their own ids.
     const early = fixture("sacct_early.txt");
@@ -68,15 +68,17 @@ describe("a tracker where the accounting lags", () => {
     slurm.answers.squeue = "";
     slurm.answers.sacct = [early, early, fixture("sacct_jobs.txt")];
     const clock = new FakeClock();
-    const tracker = new JobTracker(new SlurmClient({ env: {}, clock, run: slurm.run }));
-    const task = { jobId: "7", index: 0, name: "furu-array" };
+    const watch = new JobWatch(
+      { ...systemMachine(), clock },
+      new SlurmClient({ env: {}, clock, run: slurm.run }),
+    );
+    const task = { jobId: "7_0", name: "furu-array" };
     const unnamed = { jobId: "15", name: "furu-unnamed" };
     const cancelled = { jobId: "4", name: "furu-cancelled" };
-    for (const ref of [task, unnamed, cancelled]) tracker.follow(ref);
     const poll = async () => {
       clock.ms += 10_000;
-      await tracker.poll();
-      return [task, unnamed, cancelled].map((ref) => reasonOf(tracker.get(ref).state));
+      const known = await Promise.all([task, unnamed, cancelled].map((ref) => watch.state(ref)));
+      return known.map(reasonOf);
     };
     assertEquals(await poll(), ["not seen yet", "not seen yet", "cancelled"]);
     assertEquals(await poll(), ["completed", "vanished", "cancelled"]);
@@ -121,7 +123,7 @@ if (accountingAvailable()) {
         await using rig = new DagRig(suite.cluster);
         // In the same wait: a run that nobody follows when its jobs end.
         const { submitted } = await rig.run([{ id: "b", needs: [{ id: "a", does: ["heed runs"] }] }], {
-          options: { wait: false },
+          options: { detach: true },
         });
         const good = await submit("furu-good", "true");
         const bad = await submit("furu-bad", "exit 3");
@@ -152,21 +154,16 @@ if (accountingAvailable()) {
         const client = makeClient();
         assertEquals((await client.list())?.jobs.length, 0);
         assertEquals(await client.hasAccounting(), true);
-        // Two of them have one id, so each has a tracker of its own.
-        const refs = [good, bad, cancelled, lost, again, { ...array, index: 0 }, { ...array, index: 1 }, {
+        const refs = [good, bad, cancelled, lost, again, { ...array, jobId: `${array.jobId}_0` }, {
+          ...array,
+          jobId: `${array.jobId}_1`,
+        }, {
           jobId: good.jobId,
           name: "somebody else's",
         }];
-        const tracked = refs.map((ref) => {
-          const tracker = new JobTracker(client);
-          tracker.follow(ref);
-          return { tracker, ref };
-        });
-        for (let i = 0; i < 4; i++) {
-          await systemClock.sleep(client.intervalMs);
-          await Promise.all(tracked.map(({ tracker }) => tracker.poll()));
-        }
-        assertEquals(tracked.map(({ tracker, ref }) => reasonOf(tracker.get(ref).state)), [
+        const watch = new JobWatch(systemMachine(), client);
+        const known = await Promise.all(refs.map((ref) => watch.state(ref, { until: "sure" })));
+        assertEquals(known.map(reasonOf), [
           "completed",
           "failed",
           "cancelled",
@@ -176,8 +173,7 @@ if (accountingAvailable()) {
           "failed",
           "vanished",
         ]);
-        const state = tracked[2]!.tracker.get(cancelled).state;
-        assertMatch(state.text, /^CANCELLED by \d+$/);
+        assertMatch(known[2]!.text, /^CANCELLED by \d+$/);
         // The run learns it in the same way, long after.
         const { code, stderr } = await rig.furu("follow", submitted!.runId).ended();
         assertEquals(code, 1, stderr);

@@ -3,9 +3,9 @@ import { describe, it } from "@std/testing/bdd";
 import { FURU_VERSION } from "../../lib/core/version.ts";
 import { poolNodes, type PoolRun, writePoolRun } from "../../lib/remote/pool_run.ts";
 import { acquireLeadership } from "../../lib/pool/leadership.ts";
-import { makeQueue } from "../../lib/queue/make_queue.ts";
+import { makeQueue } from "../../lib/queue/queue.ts";
 import { queuePaths } from "../../lib/queue/layout.ts";
-import { askToStop } from "../../lib/queue/stop_request.ts";
+import { askToStop } from "../../lib/queue/requests.ts";
 import { adoptableRuns, type AdoptOptions, adoptRun } from "../../lib/slurm/pool/adopt_run.ts";
 import { artifact, PoolRig } from "../pool/rig.ts";
 

@@ -17,7 +17,7 @@ function chain(): Node {
 describeOnSlurm("a chain in DAG mode", (suite) => {
   suite.it(`of ${LENGTH} is wired link by link, each computed once, in order`, async () => {
     await using rig = new DagRig(suite.cluster);
-    const { submitted } = await rig.run([chain()], { options: { wait: false } });
+    const { submitted } = await rig.run([chain()], { options: { detach: true } });
     const { ids, runId, rootJobIds } = submitted!;
     assertEquals(Object.keys(ids).length, LENGTH);
     assertEquals(new Set(Object.values(ids)).size, LENGTH);

@@ -1,8 +1,7 @@
 import { join } from "@std/path/join";
 import { delay } from "@std/async/delay";
 import { accountingSettings, startAccounting } from "./cluster_accounting.ts";
-import { gresConf, slurmConf } from "./cluster_config.ts";
-import type { ClusterNode } from "./cluster_config.ts";
+import { type ClusterNode, gresConf, slurmConf } from "./cluster_config.ts";
 import { freePorts } from "./cluster_ports.ts";
 import { clusterProcesses, endProcesses, nodeProcesses, signalAll } from "./cluster_processes.ts";
 import { findProgram, runProgram } from "./cluster_programs.ts";

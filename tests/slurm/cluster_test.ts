@@ -5,14 +5,12 @@ import { SlurmError } from "../../lib/core/errors.ts";
 import { checkPartitions } from "../../lib/slurm/run/check_partitions.ts";
 import { checkSpecs } from "../../lib/slurm/run/check_specs.ts";
 import { SlurmClient } from "../../lib/slurm/client/client.ts";
-import { jobOptions } from "../../lib/slurm/client/job_options.ts";
-import type { JobPlan } from "../../lib/slurm/client/job_options.ts";
+import { jobOptions, type JobPlan } from "../../lib/slurm/client/job_options.ts";
 import type { JobState } from "../../lib/slurm/client/job_state.ts";
-import { JobTracker } from "../../lib/slurm/jobs/job_tracker.ts";
-import type { JobRef } from "../../lib/slurm/jobs/job_tracker.ts";
-import { logPath, logPattern, scriptPath } from "../../lib/slurm/client/log_path.ts";
-import { runProgram } from "../../lib/slurm/client/program.ts";
-import type { RunProgram } from "../../lib/slurm/client/program.ts";
+import { systemMachine } from "../../lib/core/system/system_machine.ts";
+import { type JobRef, JobWatch, type KnownJob } from "../../lib/slurm/jobs/job_watch.ts";
+import { logPath, logPattern, scriptPath } from "../../lib/slurm/client/job_log.ts";
+import { type RunProgram, runProgram } from "../../lib/slurm/client/program.ts";
 import { batchScript, setupFailure } from "../../lib/slurm/client/script.ts";
 import type { SubmitWait } from "../../lib/slurm/client/submit.ts";
 import { describeOnSlurm } from "./suite.ts";
@@ -59,17 +57,15 @@ describeOnSlurm("a client on a real Slurm", (suite) => {
   async function until(
     ref: JobRef,
     wanted: (state: JobState, restarts: number) => boolean,
-  ): Promise<JobState> {
-    const tracker = new JobTracker(makeClient());
-    tracker.follow(ref);
+  ): Promise<KnownJob> {
+    const watch = new JobWatch(systemMachine(), makeClient());
     const since = performance.now();
     while (true) {
-      await tracker.poll();
-      const { state, restarts } = tracker.get(ref);
-      if (wanted(state, restarts)) return state;
+      const known = await watch.state(ref);
+      if (wanted(known, known.restarts)) return known;
       assert(
         performance.now() - since < 30_000,
-        `${ref.name} is still ${JSON.stringify({ state, restarts })}`,
+        `${ref.name} is still ${JSON.stringify(known)}`,
       );
       await systemClock.sleep(50);
     }
@@ -122,7 +118,9 @@ describeOnSlurm("a client on a real Slurm", (suite) => {
 
   it("follows the tasks of an array", async () => {
     const job = await submit({ array: "0-2", command: ["bash", "-c", "exit $((SLURM_ARRAY_TASK_ID % 2))"] });
-    const ends = await Promise.all([0, 1, 2].map((index) => ended({ ...job, index })));
+    const ends = await Promise.all(
+      [0, 1, 2].map((index) => ended({ ...job, jobId: `${job.jobId}_${index}` })),
+    );
     assertEquals(ends, ["completed", "failed", "completed"]);
   });
 
@@ -198,13 +196,12 @@ describeOnSlurm("a client on a real Slurm", (suite) => {
     await until(job, running);
     // Without a controller each program goes on trying for nine seconds.
     const client = makeClient(runProgram, 1);
-    const tracker = new JobTracker(client);
-    tracker.follow(job);
-    await tracker.poll();
+    const watch = new JobWatch(systemMachine(), client);
+    await watch.state(job);
     await suite.cluster.stopController();
     await systemClock.sleep(client.intervalMs);
-    assertEquals(await tracker.poll(), false);
-    assertEquals(tracker.get(job).state.text, "RUNNING");
+    assertEquals(await client.list(), undefined);
+    assertEquals((await watch.state(job)).text, "RUNNING");
     const waits: SubmitWait[] = [];
     const later = await submit({
       client,

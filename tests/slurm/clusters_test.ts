@@ -1,12 +1,10 @@
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertObjectMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { SlurmError } from "../../lib/core/errors.ts";
-import { cancelJobs } from "../../lib/slurm/jobs/cancel_jobs.ts";
-import { SlurmClient } from "../../lib/slurm/client/client.ts";
+import { cancelJobs, SlurmClient } from "../../lib/slurm/client/client.ts";
 import { cancelOwn } from "../../lib/slurm/dag/dag_cancel.ts";
 import { readDagJobs } from "../../lib/slurm/run/dag_run.ts";
-import { JobLookup } from "../../lib/slurm/jobs/job_lookup.ts";
-import { JobTracker } from "../../lib/slurm/jobs/job_tracker.ts";
+import { JobWatch } from "../../lib/slurm/jobs/job_watch.ts";
 import { slurmSpecSchema } from "../../lib/slurm/client/spec.ts";
 import { linkQueued, readQueued, writeQueuedId } from "../../lib/store/claims/queued.ts";
 import { exists, testRuntime } from "../rig.ts";
@@ -34,42 +32,33 @@ const row = (state: string) => `${queueRow({ jobId: 7, name: NAME, state })}\n`;
 describe("a job on another cluster", () => {
   it("is asked for with -M, and one on the own cluster is not", async () => {
     const { client, asked } = twoClusters(() => row("RUNNING"));
-    const lookup = new JobLookup({ clock: client.clock, self, isGone: () => true }, client);
-    assertEquals(await lookup.find({ name: NAME, jobId: "7", cluster: "east" }), {
-      state: "alive",
-      jobId: "7",
-      restarts: 0,
-    });
+    const watch = new JobWatch({ clock: client.clock, self, isGone: () => true }, client);
+    const known = await watch.state({ name: NAME, jobId: "7", cluster: "east" });
+    assertObjectMatch(known, { status: "alive", jobId: "7", restarts: 0 });
     assertEquals(asked(), ["-M east"]);
-    await lookup.find({ name: NAME, jobId: "7", cluster: "west" });
+    await watch.state({ name: NAME, jobId: "7", cluster: "west" });
     assertEquals(asked().slice(1).every((args) => args.startsWith("-h")), true);
   });
 
   it("is unknown, never dead, while that cluster does not answer, whatever the own one lists", async () => {
     const { client, clock } = twoClusters(() => UNREACHABLE, () => row("CANCELLED"));
-    const lookup = new JobLookup({ clock, self, isGone: () => true }, client);
-    const tracker = new JobTracker(client);
+    const watch = new JobWatch({ clock, self, isGone: () => true }, client);
     const job = { name: NAME, jobId: "7", cluster: "east" };
-    tracker.follow(job);
+    const unknown = { status: "unknown", evidence: "nothing" };
     for (let i = 0; i < 5; i++) {
-      assertEquals(await lookup.find({ ...job, submitter: self }), { state: "unknown" });
+      assertObjectMatch(await watch.state({ ...job, submitter: self }), unknown);
       // Without an id, too: the name is absent here, and the submitter is gone.
-      assertEquals(await lookup.find({ name: NAME, cluster: "east", submitter: self }), { state: "unknown" });
-      assertEquals(await tracker.poll(), false);
+      assertObjectMatch(await watch.state({ name: NAME, cluster: "east", submitter: self }), unknown);
       clock.ms += 10_000;
     }
-    assertEquals(tracker.get(job).state.status, "unknown");
   });
 
   it("is followed there, under an id that the own cluster has, too", async () => {
     const { client, clock } = twoClusters(() => row("TIMEOUT"), () => row("RUNNING"));
-    const tracker = new JobTracker(client);
-    const [east, west] = ["east", "west"].map((cluster) => ({ jobId: "7", name: NAME, cluster }));
-    tracker.follow(east!);
-    tracker.follow(west!);
-    clock.ms += 1;
-    assertEquals(await tracker.poll(), true);
-    assertEquals([east!, west!].map((ref) => tracker.get(ref).state.text), ["TIMEOUT", "RUNNING"]);
+    const watch = new JobWatch({ clock, self, isGone: () => true }, client);
+    const states = ["east", "west"].map((cluster) => watch.state({ jobId: "7", name: NAME, cluster }));
+    const [east, west] = await Promise.all(states);
+    assertEquals({ east: east?.text, west: west?.text }, { east: "TIMEOUT", west: "RUNNING" });
   });
 
   it("is cancelled there; the others are, also when one cluster refuses", async () => {

@@ -30,7 +30,7 @@ describeOnSlurm("jobs in DAG mode that do not end well", (suite) => {
   suite.it("reports a pending job that was cancelled, while the rest goes on", async () => {
     await using rig = new DagRig(suite.cluster);
     const root: Node = { id: "b", needs: [{ id: "a", does: ["touch runs", "await go"] }] };
-    const { submitted } = await rig.run([root], { options: { wait: false } });
+    const { submitted } = await rig.run([root], { options: { detach: true } });
     const follower = rig.furu("follow", submitted!.runId);
     await rig.there("runs");
     await cancel(submitted!.ids.b!);
@@ -58,7 +58,7 @@ describeOnSlurm("jobs in DAG mode that do not end well", (suite) => {
   suite.it("cancels a run that goes on by itself", async () => {
     await using rig = new DagRig(suite.cluster);
     const root: Node = { id: "b", needs: [{ id: "a", does: ["heed runs"] }] };
-    const { submitted } = await rig.run([root], { options: { wait: false } });
+    const { submitted } = await rig.run([root], { options: { detach: true } });
     await rig.there("runs");
     const { code, stdout, output } = await rig.furu("cancel", submitted!.runId).ended();
     assertEquals([code, stdout], [0, `cancelled 2 jobs of ${submitted!.runId}\n`], output);
@@ -151,7 +151,7 @@ describeOnSlurm("jobs in DAG mode that do not end well", (suite) => {
     await Deno.writeTextFile(
       join(project, "furu.json"),
       JSON.stringify({
-        slurm: { specs: { default: { timeMin: 5 } }, intervalSec: 0.5 },
+        slurm: { specs: { default: { timeMin: 5 } }, squeueIntervalSec: 0.5 },
         pollIntervalSec: 0.2,
       }),
     );

@@ -6,7 +6,7 @@ import { get } from "../../lib/run/get/get.ts";
 import type { DagContext } from "../../lib/slurm/dag/dag_context.ts";
 import { followDag } from "../../lib/slurm/dag/dag_follow.ts";
 import type { DagJob } from "../../lib/slurm/run/dag_run.ts";
-import { JobTracker } from "../../lib/slurm/jobs/job_tracker.ts";
+import { JobWatch } from "../../lib/slurm/jobs/job_watch.ts";
 import { findJobs, submittingWatch } from "../../lib/slurm/run/open_run.ts";
 import { tryClaim } from "../../lib/store/claims/claim.ts";
 import { removeQueued } from "../../lib/store/claims/queued.ts";
@@ -24,7 +24,7 @@ async function submitted(rig: SubmitRig) {
   const root = Node({ id: "root", of: [leaf] });
   const { jobs, context } = await rig.submit([root]);
   const { runtime, run, dir, client } = context;
-  const seen: DagContext = { ...context, tracker: new JobTracker(client) };
+  const seen: DagContext = { ...context, jobs: new JobWatch(runtime.machine, client) };
   const opened = { runtime, run, dir };
   return { leaf, root, jobs, seen, opened };
 }
@@ -83,7 +83,10 @@ describe("followDag()", () => {
     configure({ root: "/nowhere" });
     answer(rig, { 100: "COMPLETED" }, true);
     lists = 0;
-    const summary = await followDag({ ...context, tracker: new JobTracker(context.client) }, jobs);
+    const summary = await followDag({
+      ...context,
+      jobs: new JobWatch(context.runtime.machine, context.client),
+    }, jobs);
     assertEquals([summary.failures, summary.elsewhere, lists], [[], 1, 2]);
   });
 
@@ -122,9 +125,14 @@ describe("followDag()", () => {
       await removeQueued(store, store.paths(node), jobs.get(node.hash)!.name);
     }
     answer(rig, {}, true);
-    const following = followDag({ ...seen, isSubmitting: submittingWatch(opened) }, new Map());
-    const before = rig.slurm.count("squeue");
-    await until(() => rig.slurm.count("squeue") > before + 5, "Slurm was asked again and again");
+    let looks = 0;
+    const isSubmitting = submittingWatch(opened);
+    const counted = () => {
+      looks++;
+      return isSubmitting();
+    };
+    const following = followDag({ ...seen, isSubmitting: counted }, new Map());
+    await until(() => looks > 5, "it looks again and again");
     assertEquals(rig.slurm.count("scancel"), 0);
     machine.isGone = () => true;
     const { failures, notRun } = await following;
@@ -153,21 +161,21 @@ describe("findJobs()", () => {
 
   it("finds the jobs of a dead submitter by their names, and says whose they are", async () => {
     await using rig = new SubmitRig();
-    const { leaf, root, jobs, opened, seen: { client } } = await submitted(rig);
+    const { leaf, root, jobs, opened, seen: { jobs: watch } } = await submitted(rig);
     opened.runtime.machine.isGone = () => true;
     answer(rig, { 100: "RUNNING", 101: "PENDING" }, false);
-    const found = await findJobs(opened, client);
+    const found = await findJobs(opened, watch);
     assertEquals(found.get(leaf.hash), jobs.get(leaf.hash));
     assertEquals(found.get(root.hash), jobs.get(root.hash));
     const theirs = { ...opened, run: { ...opened.run, submitter: { ...gone, user: "somebody-else" } } };
-    assertEquals((await findJobs(theirs, client)).get(leaf.hash)?.foreign, true);
+    assertEquals((await findJobs(theirs, watch)).get(leaf.hash)?.foreign, true);
   });
 
   it("does not take squeue's silence for a run without jobs", async () => {
     await using rig = new SubmitRig();
-    const { opened, seen: { client } } = await submitted(rig);
+    const { opened, seen: { jobs } } = await submitted(rig);
     opened.runtime.machine.isGone = () => true;
     rig.slurm.answers.squeue = DOWN;
-    await assertRejects(() => findJobs(opened, client), SlurmError, "squeue does not answer");
+    await assertRejects(() => findJobs(opened, jobs), SlurmError, "squeue does not answer");
   });
 });

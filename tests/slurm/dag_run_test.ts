@@ -21,7 +21,7 @@ describeOnSlurm("runSlurm() in DAG mode", (suite) => {
         id: "top",
         needs: [{ id: "left", needs: [base] }, { id: "right", spec: "gpu", needs: [base] }],
       };
-      const { submitted } = await rig.run([root], { options: { wait: false } });
+      const { submitted } = await rig.run([root], { options: { detach: true } });
       assert(submitted);
       const { ids, rootJobIds, runId } = submitted;
       assertEquals(rootJobIds, [ids.top]);
@@ -148,9 +148,9 @@ describeOnSlurm("runSlurm() in DAG mode", (suite) => {
     await using rig = new DagRig(suite.cluster);
     const config = { leaseSec: 0.4 };
     const root: Node = { id: "b", needs: [{ id: "a", does: ["touch runs", "await go"] }] };
-    const { submitted } = await rig.run([root], { options: { wait: false }, config });
+    const { submitted } = await rig.run([root], { options: { detach: true }, config });
     await rig.there("runs");
-    const pending = await rig.run([{ id: "c", needs: [root] }], { options: { wait: false }, config });
+    const pending = await rig.run([{ id: "c", needs: [root] }], { options: { detach: true }, config });
     const again = rig.start([root], { config });
     await delay(4000);
     rig.touch("go");

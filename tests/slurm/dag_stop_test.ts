@@ -12,7 +12,7 @@ class StopRig extends Rig {
   run(roots: Node[], options: Record<string, unknown> = {}): Script {
     const given = JSON.stringify({
       roots,
-      options: { specs: { default: {} }, progress: "json", intervalSec: 0.1, ...options },
+      options: { specs: { default: {} }, progress: "json", squeueIntervalSec: 0.1, ...options },
       config: {},
     });
     return this.start("slurm/fixtures_dag/driver.ts", [given], { ...this.slurm.env, SCENE: this.folder });
@@ -108,7 +108,7 @@ describe("a run on Slurm that is stopped before all is submitted", () => {
   it("is cancelled as a whole when 'furu cancel' comes while it is being submitted", async () => {
     await using rig = new StopRig();
     rig.slurm.put("hold-sbatch-101");
-    const script = rig.run([{ id: "b", needs: [{ id: "a" }] }], { wait: false });
+    const script = rig.run([{ id: "b", needs: [{ id: "a" }] }], { detach: true });
     await until(() => rig.slurm.has("jobs/101/name"), "the second job is being submitted");
     const runId = [...Deno.readDirSync(join(rig.root, "runs"))][0]!.name;
     const cancel = rig.furu("cancel", runId);

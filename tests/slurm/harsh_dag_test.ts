@@ -71,7 +71,7 @@ describeOnSlurm("runSlurm() in DAG mode, where things are harsh", (suite) => {
   suite.it("computes again what was on a node that crashed, and all comes out right", async () => {
     await using rig = new DagRig(suite.cluster);
     const root: Node = { id: "b", needs: [{ id: "a", does: ["heedOnce runs"] }, { id: "c" }] };
-    const script = rig.start([root], { options: { preemptMax: 1 } });
+    const script = rig.start([root], { options: { maxPreemptRetries: 1 } });
     const id = await rig.jobOf("runs");
     const node = await jobField(suite.cluster, id, "NodeList");
     // The other one may be on the same node.
@@ -93,10 +93,10 @@ describeOnSlurm("runSlurm() in DAG mode, where things are harsh", (suite) => {
     }
   });
 
-  suite.it("gives up what lost its node more often than preemptMax allows", async () => {
+  suite.it("gives up what lost its node more often than maxPreemptRetries allows", async () => {
     await using rig = new DagRig(suite.cluster);
     const script = rig.start([{ id: "b", needs: [{ id: "a", does: ["heedOnce runs"] }] }], {
-      options: { preemptMax: 0 },
+      options: { maxPreemptRetries: 0 },
     });
     const id = await rig.jobOf("runs");
     const node = await jobField(suite.cluster, id, "NodeList");

@@ -9,7 +9,7 @@ if (import.meta.main) {
   const summary = await runSlurm([report], {
     mode: "dag",
     specs: { default: { timeMin: 5 } },
-    intervalSec: 0.5,
+    squeueIntervalSec: 0.5,
     progress: "plain",
   });
   const { leaderboard, testAccuracy, chart } = await get(report);

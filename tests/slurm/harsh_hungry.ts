@@ -19,7 +19,7 @@ if (import.meta.main) {
       mode: "dag",
       specs: { default: { timeMin: 5, memGb: 0.3 } },
       maxComputeRetries: 0,
-      intervalSec: 0.5,
+      squeueIntervalSec: 0.5,
       progress: "plain",
     });
   } catch (error) {

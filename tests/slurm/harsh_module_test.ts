@@ -19,7 +19,7 @@ const PIPELINE = `import { defineTask, get, runSlurm, z } from "@furu/furu";
   export const root = Top({ low: Low({ x: 20 }) });
   if (import.meta.main) {
     const specs = { default: { timeMin: 5 } };
-    const { runId } = await runSlurm(root, { mode: "dag", specs, wait: false, intervalSec: 0.5, progress: "none" });
+    const { runId } = await runSlurm(root, { mode: "dag", specs, detach: true, squeueIntervalSec: 0.5, progress: "none" });
     console.log(runId);
   }`;
 const READ =

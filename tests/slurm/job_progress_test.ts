@@ -5,7 +5,7 @@ import type { RunEvent } from "../../lib/core/event.ts";
 import { DagAttempts } from "../../lib/slurm/dag/dag_attempts.ts";
 import { type DagNode, runDir } from "../../lib/slurm/run/dag_run.ts";
 import { JobProgress, readProgress } from "../../lib/slurm/dag/job_progress.ts";
-import { endLogged } from "../../lib/run/end_logged.ts";
+import { recordEnd } from "../../lib/run/attempt_end.ts";
 import { tryClaim } from "../../lib/store/claims/claim.ts";
 import { releaseClaim } from "../../lib/store/claims/attempt_end.ts";
 import { Leaf } from "./submit_rig.ts";
@@ -117,7 +117,7 @@ describe("a follower", () => {
       const claimed = await tryClaim(runtime.store, paths, { backend: "slurm-dag", run: "run-1", slurm });
       assert(claimed.kind === "claimed");
       await attempts.look(node);
-      await endLogged(runtime, claimed.claim, { kind: "preempted", error: "its time was up" });
+      await recordEnd(runtime, claimed.claim, { outcome: "preempted", reason: "its time was up" });
     }
     assertEquals(
       events.map((event) => [event.type, "outcome" in event ? event.outcome : ""]),

@@ -9,7 +9,7 @@ import { describeOnSlurm } from "./suite.ts";
 const PIPELINE = `import { configure, defineTask, get, runLocal, runSlurm, z } from "@furu/furu";
 import { factor } from "steps/factor.ts";
 
-configure({ recordGit: "ignore", slurm: { specs: { default: { timeMin: 5 } }, intervalSec: 0.5 } });
+configure({ recordGit: "ignore", slurm: { specs: { default: { timeMin: 5 } }, squeueIntervalSec: 0.5 } });
 
 export const Low = defineTask({
   name: "jsr/Low",
@@ -28,7 +28,7 @@ if (import.meta.main) {
   const [mode, options = "{}"] = Deno.args;
   if (mode === "local") await runLocal(root, { progress: "none" });
   else await runSlurm(root, { mode: mode as "dag", progress: "none", ...JSON.parse(options) });
-  console.log(JSON.parse(options).wait === false ? "submitted" : await get(root));
+  console.log(JSON.parse(options).detach ? "submitted" : await get(root));
 }
 `;
 
@@ -117,7 +117,7 @@ describeOnSlurm("a project that imports @furu/furu from JSR", (suite) => {
       await using project = new JsrProject(suite.cluster);
       const nodes = suite.cluster.partitions.cpu!;
       for (const node of nodes) await suite.cluster.setNodeState(node, "drain");
-      await project.deno("src/pipeline.ts", mode, '{ "wait": false }');
+      await project.deno("src/pipeline.ts", mode, '{ "detach": true }');
       project.write({
         "deno.json": "{ not json",
         "src/pipeline.ts": "throw new Error('changed');",
@@ -170,7 +170,7 @@ describeOnSlurm("a project that imports @furu/furu from JSR", (suite) => {
         await using project = new JsrProject(suite.cluster);
         const nodes = suite.cluster.partitions.cpu!;
         for (const node of nodes) await suite.cluster.setNodeState(node, "drain");
-        await project.deno("src/pipeline.ts", "dag", '{ "wait": false, "snapshot": false }');
+        await project.deno("src/pipeline.ts", "dag", '{ "detach": true, "snapshot": false }');
         const path = project.rig.tree().find((name) => name.endsWith("/run.json"))!;
         const run = JSON.parse(project.rig.read(join("store", path)));
         Deno.writeTextFileSync(join(project.rig.root, path), JSON.stringify({ ...run, ...change }));

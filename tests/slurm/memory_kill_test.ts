@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { memoryKill } from "../../lib/slurm/client/memory_kill.ts";
+import { memoryKill } from "../../lib/slurm/client/job_log.ts";
 
 describe("memoryKill()", () => {
   it("finds the line by which Slurm says so", () => {

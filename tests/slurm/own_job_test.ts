@@ -1,8 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { endOfJob } from "../../lib/slurm/client/end_of_job.ts";
+import { endOfJob, ownSlurmJob } from "../../lib/slurm/client/own_job.ts";
 import { stepEnvironment } from "../../lib/slurm/client/environment.ts";
-import { ownSlurmJob } from "../../lib/slurm/client/own_job.ts";
 import { FakeClock } from "./fake_slurm.ts";
 
 describe("ownSlurmJob()", () => {

@@ -1,11 +1,15 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { arrayIndices, arrayRanges } from "../../lib/slurm/client/array.ts";
+import {
+  arrayIndices,
+  parseAccounting,
+  parseJobs,
+  parseQueue,
+  parseSubmitted,
+} from "../../lib/slurm/client/parse_jobs.ts";
+import { arrayRanges } from "../../lib/slurm/client/job_options.ts";
+import { parseConfig, parsePartitions } from "../../lib/slurm/client/parse_config.ts";
 import { jobState } from "../../lib/slurm/client/job_state.ts";
-import { parseConfig, parseQueue, parseSubmitted } from "../../lib/slurm/client/parse.ts";
-import { parseAccounting } from "../../lib/slurm/client/parse_accounting.ts";
-import { parseJobs } from "../../lib/slurm/client/parse_job.ts";
-import { parsePartitions } from "../../lib/slurm/client/parse_partitions.ts";
 import { queueRow } from "./fake_slurm.ts";
 
 const fixture = (name: string) => Deno.readTextFileSync(new URL(`fixtures/${name}`, import.meta.url));

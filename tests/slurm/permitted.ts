@@ -13,7 +13,7 @@ if (import.meta.main) {
   await runSlurm(root, {
     mode,
     specs: { default: { timeMin: 5 } },
-    intervalSec: 0.5,
+    squeueIntervalSec: 0.5,
     progress: "none",
   });
   console.log(await get(root));

@@ -11,7 +11,7 @@ function over(...does: string[]): Node[] {
 describeOnSlurm("a pool's task that its worker never survives", (suite) => {
   suite.it("is a compute failure after maxComputeRetries + 1 starts when workers are killed", async () => {
     await using rig = new PoolRig(suite.cluster);
-    const options = { maxComputeRetries: 2, preemptMax: 0 };
+    const options = { maxComputeRetries: 2, maxPreemptRetries: 0 };
     const { summary, error } = await reportOf(rig.start(over("killWorker"), { options }));
     assertEquals(error?.name, "RunFailedError", error?.message);
     assertEquals(summary?.failures.map(({ kind, attempts }) => [kind, attempts]), [["compute", 3]]);
@@ -21,9 +21,9 @@ describeOnSlurm("a pool's task that its worker never survives", (suite) => {
     assertEquals([rig.inProgress(), rig.values()], [[], []]);
   });
 
-  suite.it("is lost after preemptMax + 1 starts when their jobs are cancelled", async () => {
+  suite.it("is lost after maxPreemptRetries + 1 starts when their jobs are cancelled", async () => {
     await using rig = new PoolRig(suite.cluster);
-    const options = { maxComputeRetries: 0, preemptMax: 2 };
+    const options = { maxComputeRetries: 0, maxPreemptRetries: 2 };
     const { summary, error } = await reportOf(rig.start(over("cancelJob"), { options }));
     assertEquals(error?.name, "RunFailedError", error?.message);
     assertEquals(summary?.failures.map(({ kind }) => kind), ["lost"]);
@@ -32,9 +32,9 @@ describeOnSlurm("a pool's task that its worker never survives", (suite) => {
     assertEquals([rig.inProgress(), rig.values()], [[], []]);
   });
 
-  suite.it("is lost after preemptMax + 1 starts when their nodes go down", async () => {
+  suite.it("is lost after maxPreemptRetries + 1 starts when their nodes go down", async () => {
     await using rig = new PoolRig(suite.cluster);
-    const options = { maxComputeRetries: 0, preemptMax: 1 };
+    const options = { maxComputeRetries: 0, maxPreemptRetries: 1 };
     const script = rig.start(over("ignore runs"), { options });
     const down: string[] = [];
     try {

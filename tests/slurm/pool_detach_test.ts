@@ -15,7 +15,7 @@ const SEED = Number(Deno.env.get("FURU_TEST_SEED") ?? Date.now() % 1e6);
 /** Submits what `roots.json` says. @returns the run's id. */
 async function detach(rig: PoolRig, roots: readonly Node[]): Promise<string> {
   rig.writeRoots(roots);
-  const args = ["run", PoolRig.pipeline, "--slurm", "--detach", "--max-workers", "3"];
+  const args = ["run", PoolRig.pipeline, "--slurm", "--detach", "--workers", "3"];
   const { code, stdout, output } = await rig.furu(args, LEASE).ended();
   assertEquals(code, 0, output);
   assertMatch(stdout, /^slurm-\S+\n$/);

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
 import { resolveConfig } from "../../lib/core/config.ts";
+import type { RunLog } from "../../lib/core/run_log.ts";
 import { SlurmError } from "../../lib/core/errors.ts";
 import { systemClock } from "../../lib/core/system/clock.ts";
 import { queuePaths } from "../../lib/queue/layout.ts";
@@ -39,7 +40,7 @@ async function scene(test: (scene: Scene) => Promise<void>): Promise<void> {
       specs: checkSpecs({ default: { exclude: "bad1" }, gpu: { gpus: 1 } }),
       client: new SlurmClient({ env: {}, clock: systemClock, run: slurm.run, intervalSec: 0.01 }),
       term,
-      onWarning: (text) => warnings.push(text),
+      log: logTo(warnings),
     });
   const name = (n: number): string => option(submissions(slurm)[n]!, "job-name");
   try {
@@ -47,6 +48,11 @@ async function scene(test: (scene: Scene) => Promise<void>): Promise<void> {
   } finally {
     await Deno.remove(root, { recursive: true });
   }
+}
+
+function logTo(texts: string[]): RunLog {
+  const say = (text: string): void => void texts.push(text);
+  return { info: say, warn: say, error: say };
 }
 
 const submissions = (slurm: FakeSlurm): string[][] => slurm.calls.filter(([program]) => program === "sbatch");
@@ -131,7 +137,7 @@ describe("SbatchLauncher", () => {
       assertStringIncludes(warnings[0]!, "QOSMaxSubmitJobPerUserLimit");
       const told: string[] = [];
       const controlled = launcher();
-      controlled.tellTo((text) => told.push(text));
+      controlled.log = logTo(told);
       await controlled.submit({ spec: "default", count: 1, exclude: [] }, never);
       assertEquals([told.length, warnings.length], [1, 1]);
     });
@@ -175,22 +181,22 @@ describe("SbatchLauncher", () => {
     });
   });
 
-  it("keeps one heir, which no task can count on, and has it wait for those that live", async () => {
+  it("keeps one standby, which no task can count on, and has it wait for those that live", async () => {
     await scene(async ({ slurm, launcher, name }) => {
       slurm.answers.sbatch = ["11\n", "12\n", "13\n"];
       slurm.answers.squeue = () => queueOf(slurm);
       const one = launcher();
       await one.submit({ spec: "gpu", count: 1, exclude: ["node7"] }, never);
       const keys = (await one.jobs(never)).map(({ key }) => key);
-      await one.keepHeir(keys, never);
-      await one.keepHeir(keys, never);
+      await one.keepStandby(keys, never);
+      await one.keepStandby(keys, never);
       assertEquals(submissions(slurm).length, 2);
       assertEquals(option(submissions(slurm)[1]!, "dependency"), "afterany:11");
       assertEquals(option(submissions(slurm)[1]!, "exclude"), "bad1,node7");
       await one.submit({ spec: "gpu", count: 1, exclude: [] }, never);
       const more = (await one.jobs(never)).map(({ key }) => key);
       assertEquals(more, [name(0), name(2)]);
-      await one.keepHeir(more, never);
+      await one.keepStandby(more, never);
       assert(
         slurm.calls.some((call) => call.join(" ") === "scontrol update JobId=12 Dependency=afterany:11:13"),
       );
@@ -199,19 +205,19 @@ describe("SbatchLauncher", () => {
     });
   });
 
-  it("has an heir that cannot work succeeded by one elsewhere, and other workers by none", async () => {
+  it("has a standby that cannot work succeeded by one elsewhere, and other workers by none", async () => {
     await scene(async ({ slurm, launcher, name }) => {
       slurm.answers.sbatch = ["11\n", "12\n", "13\n"];
       slurm.answers.squeue = () => queueOf(slurm);
       const one = launcher();
       await one.submit({ spec: "default", count: 1, exclude: [] }, never);
-      await one.keepHeir((await one.jobs(never)).map(({ key }) => key), never);
-      await launcher(0).keepHeirAfter(name(0), ["n1"], never);
+      await one.keepStandby((await one.jobs(never)).map(({ key }) => key), never);
+      await launcher(0).standby.keepAfter(name(0), ["n1"], never);
       assertEquals(submissions(slurm).length, 2);
       slurm.answers.squeue = queueRow({ jobId: 12, name: name(1), state: "RUNNING" });
-      await launcher(0).keepHeirAfter(name(1), ["n1"], never);
-      const heir = submissions(slurm)[2]!;
-      assertEquals([option(heir, "dependency"), option(heir, "exclude")], ["afterany:12", "bad1,n1"]);
+      await launcher(0).standby.keepAfter(name(1), ["n1"], never);
+      const standby = submissions(slurm)[2]!;
+      assertEquals([option(standby, "dependency"), option(standby, "exclude")], ["afterany:12", "bad1,n1"]);
     });
   });
 });

@@ -18,15 +18,15 @@ describe("options of runSlurm", () => {
     checkSlurmOptions({
       mode: "pool",
       maxWorkers: { gpu: 1 },
-      windowSize: 3,
+      window: 3,
       idleTimeoutSec: 0,
       keepGoing: true,
     });
-    checkSlurmOptions({ mode: "dag", wait: false, intervalSec: 1 });
+    checkSlurmOptions({ mode: "dag", detach: true, squeueIntervalSec: 1 });
   });
 
   it("of the pool are refused in DAG mode, by name", () => {
-    for (const name of ["maxWorkers", "windowSize", "leaseSec", "launcher", "keepGoing"]) {
+    for (const name of ["maxWorkers", "window", "leaseSec", "launcher", "keepGoing"]) {
       assertEquals(
         refusal({ mode: "dag", [name]: 1 }),
         `Cannot use ${name} with mode "dag": it is an option of mode "pool"`,
@@ -40,17 +40,29 @@ describe("options of runSlurm", () => {
 
   it("have values that are checked", () => {
     const cases: [Record<string, unknown>, string][] = [
-      [{ mode: "pol" }, `Cannot use mode "pol": allowed are "pool" and "dag"; did you mean 'pool'?`],
-      [{ maxWorkers: 0 }, "Cannot use maxWorkers 0"],
-      [{ maxWorkers: { gpu: 1.5 } }, "Cannot use maxWorkers.gpu 1.5: a whole number from 1"],
-      [{ windowSize: 0 }, "Cannot use windowSize as it must be"],
-      [{ idleTimeoutSec: -1 }, "Cannot use idleTimeoutSec -1: seconds from 0 are allowed"],
-      [{ pollIntervalSec: 0 }, "Cannot use pollIntervalSec 0: seconds above 0 are allowed"],
-      [{ leaseSec: "2" }, 'Cannot use leaseSec "2"'],
-      [{ tasksPerWorker: 0 }, "Cannot use tasksPerWorker 0"],
-      [{ keepGoing: "yes" }, 'Cannot use keepGoing "yes": allowed are true and false'],
-      [{ launcher: "mpirun" }, 'Cannot use launcher "mpirun": allowed are "sbatch" and "srun"'],
-      [{ launcher: "srun", wait: false }, 'Cannot use wait false with launcher "srun"'],
+      [
+        { mode: "pol" },
+        `'mode' of runSlurm as it must be one of "pool", "dag"; did you mean 'pool'?: current value is "pol"`,
+      ],
+      [{ maxWorkers: 0 }, "'maxWorkers' of runSlurm as it must be a whole number from 1, or such a number"],
+      [
+        { maxWorkers: { gpu: 1.5 } },
+        "'maxWorkers.gpu' of runSlurm as it must be a whole number from 1: current value is 1.5",
+      ],
+      [{ window: 0 }, `'window' of runSlurm as it must be "dfs"`],
+      [
+        { idleTimeoutSec: -1 },
+        "'idleTimeoutSec' of runSlurm as it must be seconds from 0: current value is -1",
+      ],
+      [
+        { pollIntervalSec: 0 },
+        "'pollIntervalSec' of runSlurm as it must be seconds above 0: current value is 0",
+      ],
+      [{ leaseSec: "2" }, `'leaseSec' of runSlurm as it must be seconds above 0: current value is "2"`],
+      [{ tasksPerWorker: 0 }, "'tasksPerWorker' of runSlurm as it must be a whole number from 1"],
+      [{ keepGoing: "yes" }, `'keepGoing' of runSlurm as it must be true or false: current value is "yes"`],
+      [{ launcher: "mpirun" }, `'launcher' of runSlurm as it must be one of "sbatch", "srun"`],
+      [{ launcher: "srun", detach: true }, 'Cannot use detach with launcher "srun"'],
     ];
     for (const [options, words] of cases) assertStringIncludes(refusal(options), words);
   });

@@ -6,7 +6,7 @@ import { findProgram } from "./cluster_programs.ts";
 import { DEADLINE_MS, PoolRig } from "./pool_rig.ts";
 import { describeOnSlurm } from "./suite.ts";
 
-const TIMES = { FURU_LEASE_SECS: "3", FURU_POLL_INTERVAL_SECS: "0.5", FURU_PREEMPT_MAX: "2" };
+const TIMES = { FURU_LEASE_SECS: "3", FURU_POLL_INTERVAL_SECS: "0.5", FURU_MAX_PREEMPT_RETRIES: "2" };
 
 /** Submits a run whose jobs find only these programs. @returns what was said. */
 async function detach(
@@ -28,7 +28,7 @@ async function detach(
     PoolRig.pipeline,
     "--slurm",
     "--detach",
-    "--max-workers",
+    "--workers",
     `${workers}`,
     "--idle-timeout",
     "1",

@@ -24,14 +24,14 @@ const Counter = defineTask({
 
 /** Runs one in the partition of the first argument; the second says after which attempt it goes through. */
 if (import.meta.main) {
-  const [partition = "", times = "1", preemptMax = "5"] = Deno.args;
-  configure({ pollIntervalSec: 0.2, preemptMax: Number(preemptMax) });
+  const [partition = "", times = "1", maxPreemptRetries = "5"] = Deno.args;
+  configure({ pollIntervalSec: 0.2, maxPreemptRetries: Number(maxPreemptRetries) });
   const root = Counter({ id: partition, times: Number(times) });
   try {
     const summary = await runSlurm([root], {
       mode: "dag",
       specs: { default: { partition, timeMin: 60, cpus: 4 } },
-      intervalSec: 0.5,
+      squeueIntervalSec: 0.5,
       progress: "plain",
     });
     console.log(JSON.stringify({ summary, value: await get(root) }));

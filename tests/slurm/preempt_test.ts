@@ -29,8 +29,8 @@ function ends(rig: DagRig): { kind: string; error: string }[] {
 }
 
 describeOnSlurm("jobs in DAG mode that Slurm preempts", (suite) => {
-  const start = (rig: DagRig, partition: string, times = 1, preemptMax = 5) =>
-    rig.script("slurm/preempt_counter.ts", [partition, `${times}`, `${preemptMax}`]);
+  const start = (rig: DagRig, partition: string, times = 1, maxPreemptRetries = 5) =>
+    rig.script("slurm/preempt_counter.ts", [partition, `${times}`, `${maxPreemptRetries}`]);
 
   /** Somebody more important takes all of a job's node for a moment. */
   async function preempt(jobId: string): Promise<void> {
@@ -66,7 +66,7 @@ describeOnSlurm("jobs in DAG mode that Slurm preempts", (suite) => {
     assertEquals(rig.leftovers(), []);
   });
 
-  suite.it("are given up as lost beyond preemptMax, although Slurm begins them again", async () => {
+  suite.it("are given up as lost beyond maxPreemptRetries, although Slurm begins them again", async () => {
     await using rig = new DagRig(suite.cluster);
     const script = start(rig, "low", 9, 1);
     const id = await rig.jobOf("run1");
@@ -75,7 +75,7 @@ describeOnSlurm("jobs in DAG mode that Slurm preempts", (suite) => {
     await preempt(id);
     const { summary, message } = await reportOf(script);
     assertEquals([summary.computed, summary.failures.map(({ kind }) => kind)], [0, ["lost"]]);
-    assertMatch(message!, /begun again 2 times; at most 1 \(preemptMax\)/);
+    assertMatch(message!, /begun again 2 times; at most 1 \(maxPreemptRetries\)/);
     assertEquals(ends(rig).map(({ kind }) => kind).sort(), ["failed", "preempted", "preempted"]);
     assertEquals(rig.leftovers(), []);
   });
@@ -101,7 +101,7 @@ describeOnSlurm("jobs in DAG mode that Slurm preempts", (suite) => {
     await suite.cluster.setNodeState(node, "down");
     try {
       const { summary, message } = await reportOf(script);
-      assertMatch(message!, /begun again 1 time; at most 0 \(preemptMax\)/);
+      assertMatch(message!, /begun again 1 time; at most 0 \(maxPreemptRetries\)/);
       assertEquals([summary.computed, summary.failures.map(({ kind }) => kind)], [0, ["lost"]]);
       assertEquals(ends(rig).map(({ kind }) => kind).sort(), ["crashed", "failed"]);
       assertEquals(rig.leftovers(), []);

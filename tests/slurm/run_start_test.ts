@@ -11,7 +11,7 @@ const PIPELINE = `import { configure, defineTask, get, runSlurm, z } from "@furu
 import v8 from "node:v8";
 import names from "names";
 
-configure({ recordGit: "ignore", slurm: { specs: { default: { timeMin: 5, memGb: 1 } }, intervalSec: 0.5 } });
+configure({ recordGit: "ignore", slurm: { specs: { default: { timeMin: 5, memGb: 1 } }, squeueIntervalSec: 0.5 } });
 const seen = [Deno.args, "openKv" in Deno, Math.random(), names, globalThis.preloaded];
 const heap = () => v8.getHeapStatistics().heap_size_limit / 2 ** 20;
 

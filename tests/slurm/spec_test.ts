@@ -3,11 +3,9 @@ import { describe, it } from "@std/testing/bdd";
 import { ConfigError, SlurmError, ValidationError } from "../../lib/core/errors.ts";
 import { checkPartitions } from "../../lib/slurm/run/check_partitions.ts";
 import { checkSpecs } from "../../lib/slurm/run/check_specs.ts";
-import { jobOptions } from "../../lib/slurm/client/job_options.ts";
-import { logPath, logPattern } from "../../lib/slurm/client/log_path.ts";
-import { signalLeadSec } from "../../lib/slurm/client/signal_lead.ts";
-import { heapMbOf, sbatchOptions } from "../../lib/slurm/client/spec.ts";
-import type { ParsedSpec } from "../../lib/slurm/client/spec.ts";
+import { jobOptions, signalLeadSec } from "../../lib/slurm/client/job_options.ts";
+import { logPath, logPattern } from "../../lib/slurm/client/job_log.ts";
+import { heapMbOf, type ParsedSpec, sbatchOptions } from "../../lib/slurm/client/spec.ts";
 
 const parse = (spec: unknown): ParsedSpec => checkSpecs({ default: spec }).default!;
 const fault = (spec: unknown): string => assertThrows(() => parse(spec), ConfigError).message;

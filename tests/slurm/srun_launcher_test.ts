@@ -52,7 +52,6 @@ async function scene(test: (scene: Scene) => Promise<void>): Promise<void> {
     paths: queuePaths(root, RUN_ID),
     run: { runId: RUN_ID, entry: import.meta.url, config },
     specs: checkSpecs({ default: {}, gpu: { gpus: 2, cpus: 3, memGb: 1.5, setup: ["module load cuda"] } }),
-    onWarning: () => {},
   });
   try {
     await test({ launcher, calls: () => lines("calls"), signals: () => lines("signals"), put });
@@ -83,7 +82,6 @@ describe("SrunLauncher", () => {
       paths: queuePaths(config.root, RUN_ID),
       run: { runId: RUN_ID, entry: import.meta.url, config },
       specs: {},
-      onWarning: () => {},
     };
     const error = assertThrows(() => new SrunLauncher(systemRuntime(config), options), SlurmError);
     assertStringIncludes(error.message, "there is no SLURM_JOB_ID");

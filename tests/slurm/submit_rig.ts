@@ -6,7 +6,7 @@ import type { DagContext } from "../../lib/slurm/dag/dag_context.ts";
 import { newRunId, prepareDag } from "../../lib/slurm/dag/dag_prepare.ts";
 import { type DagJob, writeDagRun } from "../../lib/slurm/run/dag_run.ts";
 import { submitDag } from "../../lib/slurm/dag/dag_submit.ts";
-import { JobLookup } from "../../lib/slurm/jobs/job_lookup.ts";
+import { JobWatch } from "../../lib/slurm/jobs/job_watch.ts";
 import type { ProgramResult } from "../../lib/slurm/client/program.ts";
 import type { Artifact } from "../../lib/task/artifact/artifact.ts";
 import { defineTask } from "../../lib/task/define.ts";
@@ -65,7 +65,7 @@ export class SubmitRig extends Rig {
         : [...this.ids].map(([name, jobId]) => queueRow({ jobId, name, state: "PENDING" }));
       const rows = [...(cluster === undefined ? this.rows : this.others[cluster] ?? []), ...mine].filter((
         row,
-      ) => name === undefined || row.includes(name));
+      ) => name === undefined || name.split(",").some((each) => row.includes(each)));
       return rows.map((row) => `${row}\n`).join("");
     };
   }
@@ -96,7 +96,7 @@ export class SubmitRig extends Rig {
       entry: import.meta.url,
       signal: this.controller.signal,
       client,
-      lookup: new JobLookup(runtime.machine, client),
+      jobs: new JobWatch(runtime.machine, client),
       onEvent: (event) => {
         if (event.type === "message") this.messages.push(event.text);
       },

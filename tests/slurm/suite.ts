@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
-import { slurmAvailable, startCluster } from "./cluster.ts";
-import type { Cluster, ClusterOptions } from "./cluster.ts";
+import { type Cluster, type ClusterOptions, slurmAvailable, startCluster } from "./cluster.ts";
 
 /** What the tests of a {@link describeOnSlurm} are written with. */
 export interface SlurmSuite {

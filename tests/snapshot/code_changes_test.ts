@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
-import { codeChanges } from "../../lib/snapshot/code_changes.ts";
-import { readManifest } from "../../lib/snapshot/read_manifest.ts";
+import { codeChanges } from "../../lib/snapshot/current_code.ts";
+import { readManifest } from "../../lib/snapshot/manifest.ts";
 import { Project } from "./rig.ts";
 
 describe("codeChanges()", () => {

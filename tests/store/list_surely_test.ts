@@ -1,7 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { it } from "@std/testing/bdd";
-import { listSurely } from "../../lib/store/list_surely.ts";
-import { listOrNothing } from "../../lib/store/store.ts";
+import { listOrNothing, listSurely } from "../../lib/store/store.ts";
 import { ROOT, simRuntime } from "../sim/sim_runtime.ts";
 import { World } from "../sim/world.ts";
 

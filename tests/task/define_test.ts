@@ -5,9 +5,8 @@ import { isSystemError, ValidationError } from "../../lib/core/errors.ts";
 import { ARTIFACT, type Artifact, isArtifact } from "../../lib/task/artifact/artifact.ts";
 import { defineTask } from "../../lib/task/define.ts";
 import { findTask, taskNames } from "../../lib/task/artifact/registry.ts";
-import { specOf } from "../../lib/task/spec_of.ts";
+import { specOf, timeLimitOf } from "../../lib/task/requirements.ts";
 import type { Task } from "../../lib/task/artifact/task.ts";
-import { timeLimitOf } from "../../lib/task/time_limit_of.ts";
 
 const Data = defineTask({
   name: "define/Data",

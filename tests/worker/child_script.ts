@@ -1,7 +1,7 @@
 /** A computing process for the tests: what it computes is the name of its task. */
 import { takeComputeOrder } from "../../lib/core/environment.ts";
 import { type Compute, runChild } from "../../lib/worker/child/child.ts";
-import { failedOutcome } from "../../lib/run/failed_outcome.ts";
+import { failedEnd } from "../../lib/run/attempt_end.ts";
 
 const { socket, token } = takeComputeOrder()!;
 const text = new TextEncoder();
@@ -88,10 +88,10 @@ const compute: Compute = async (task, signal, io) => {
     else if (name === "stdin") console.log((await Deno.stdin.read(new Uint8Array(8))) ?? "end of input");
     else if (name === "bug") throw new Error("a bug of ours");
     else await tasks[name]!(params, signal);
-    return { kind: "success" };
+    return { outcome: "success" };
   } catch (error) {
     if (name === "bug") throw error;
-    return failedOutcome(error);
+    return failedEnd(error);
   }
 };
 

@@ -60,19 +60,19 @@ Deno.test("ensureTask() says what to do when no module is known", async () => {
 });
 
 Deno.test("ensureTask() says whether another machine may be able to load the task", async () => {
-  const unstartable = async (modules: Record<string, string[] | Error>): Promise<unknown> => {
+  const isNodesFault = async (modules: Record<string, string[] | Error>): Promise<unknown> => {
     const { loader } = loaderOf(modules);
     const error = await assertRejects(
       () => ensureTask("t", "file:///a.ts", "file:///main.ts", loader),
       ProtocolError,
     );
-    return (error as { unstartable?: unknown }).unstartable === true;
+    return (error as { isNodesFault?: unknown }).isNodesFault === true;
   };
-  assertEquals(await unstartable({}), true);
-  assertEquals(await unstartable({ "file:///a.ts": [], "file:///main.ts": [] }), false);
-  assertEquals(await unstartable({ "file:///main.ts": [] }), false);
+  assertEquals(await isNodesFault({}), true);
+  assertEquals(await isNodesFault({ "file:///a.ts": [], "file:///main.ts": [] }), false);
+  assertEquals(await isNodesFault({ "file:///main.ts": [] }), false);
   const startsRun = new ExecutionError("Cannot call runLocal() while a worker imports");
-  assertEquals(await unstartable({ "file:///a.ts": startsRun }), false);
+  assertEquals(await isNodesFault({ "file:///a.ts": startsRun }), false);
 });
 
 Deno.test("ensureTask() does not wait for ever for a module that waits for ever", async () => {

@@ -3,9 +3,12 @@ import { join } from "@std/path/join";
 import { systemClock } from "../../lib/core/system/clock.ts";
 import { systemFiles } from "../../lib/core/system/system_files.ts";
 import { WorkerListener } from "../../lib/worker/listener.ts";
-import { WorkerProcess } from "../../lib/worker/subprocess.ts";
-import type { Verdict } from "../../lib/run/verdict.ts";
-import type { RunTaskOptions, WorkerProcessOptions } from "../../lib/worker/worker_options.ts";
+import {
+  type RunTaskOptions,
+  WorkerProcess,
+  type WorkerProcessOptions,
+} from "../../lib/worker/subprocess.ts";
+import type { AttemptEnd } from "../../lib/core/attempt_end.ts";
 
 /** The command of the tests' computing process. */
 export function childCommand(...denoOptions: string[]): string[] {
@@ -49,7 +52,7 @@ export function run(
   name: string,
   params: string | number = "",
   options: RunTaskOptions = {},
-): Promise<Verdict> {
+): Promise<AttemptEnd> {
   return worker.run({
     root: `hash${++hashes}`,
     artifacts: () => ({ name, params: String(params), dependencies: [] }),

@@ -6,7 +6,6 @@ Deno.test("what every worker loads keeps from Node's process and crypto, which c
     "mod.ts",
     "cli.ts",
     "lib/cli/job.ts",
-    "lib/cli/compute.ts",
     "lib/worker/child/child.ts",
     "lib/worker/child/compute_task.ts",
     "lib/slurm/dag/dag_job.ts",

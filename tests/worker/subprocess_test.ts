@@ -1,13 +1,20 @@
-import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertObjectMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { ProtocolError } from "../../lib/core/errors.ts";
-import type { Verdict } from "../../lib/run/verdict.ts";
+import type { AttemptEnd, FailedAttempt } from "../../lib/core/attempt_end.ts";
 import { childCommand, isRunning, Rig, run, textOf, until } from "./rig.ts";
 
-const SUCCESS: Verdict = { outcome: "success" };
+const SUCCESS: AttemptEnd = { outcome: "success" };
 
-function failure(verdict: Verdict): Extract<Verdict, { outcome: "failed" }> {
-  assert(verdict.outcome === "failed", `a failure, not ${Deno.inspect(verdict)}`);
-  return verdict;
+function failure(end: AttemptEnd): FailedAttempt {
+  assert(end.outcome === "failed", `a failure, not ${Deno.inspect(end)}`);
+  return end;
 }
 
 function pidIn(text: string): number {
@@ -77,18 +84,18 @@ Deno.test("WorkerProcess gives the task an empty stdin and the configuration", a
 Deno.test("WorkerProcess reports what a task throws, and the process stays", async () => {
   await using rig = new Rig();
   await using worker = await rig.start();
-  const verdict = failure(await run(worker, "throws", "no such column", { logPath: rig.newLog() }));
-  assertEquals(verdict.kind, "compute");
-  assertEquals(verdict.error, "TypeError: no such column");
-  assertStringIncludes(verdict.stack!, "child_script.ts");
+  const end = failure(await run(worker, "throws", "no such column", { logPath: rig.newLog() }));
+  assertEquals(end.blame, "compute");
+  assertEquals(end.error, "TypeError: no such column");
+  assertStringIncludes(end.stack!, "child_script.ts");
   assertEquals(await run(worker, "nothing"), SUCCESS);
 });
 
 Deno.test("WorkerProcess reports what compute itself throws as a protocol failure", async () => {
   await using rig = new Rig();
   await using worker = await rig.start();
-  const verdict = failure(await run(worker, "bug"));
-  assertEquals([verdict.kind, verdict.error], ["protocol", "a bug of ours"]);
+  const end = failure(await run(worker, "bug"));
+  assertObjectMatch(end, { blame: "protocol", error: "a bug of ours" });
 });
 
 for (
@@ -101,12 +108,11 @@ for (
   Deno.test(`WorkerProcess: ${name}(${params}) in a task is a compute failure with evidence`, async () => {
     await using rig = new Rig();
     await using worker = await rig.start();
-    const verdict = failure(await run(worker, name, params, { logPath: rig.newLog() }));
-    assertEquals(verdict.kind, "compute");
-    assertStringIncludes(verdict.evidence!, evidence);
-    assertStringIncludes(verdict.error, evidence);
+    const end = failure(await run(worker, name, params, { logPath: rig.newLog() }));
+    assertEquals(end.blame, "compute");
+    assertStringIncludes(end.error, evidence);
     assert(!worker.alive);
-    assertEquals(failure(await run(worker, "nothing")).kind, "lost");
+    assertEquals(failure(await run(worker, "nothing")).blame, "lost");
   });
 }
 
@@ -144,10 +150,10 @@ Deno.test("WorkerProcess says that V8 ran out of heap", async () => {
   await using rig = new Rig();
   await using worker = await rig.start({ command: childCommand("--v8-flags=--max-old-space-size=40") });
   const logPath = rig.newLog();
-  const verdict = failure(await run(worker, "heap", "", { logPath }));
-  assertMatch(verdict.error, /exit 133: V8 ran out of heap/);
+  const end = failure(await run(worker, "heap", "", { logPath }));
+  assertMatch(end.error, /exit 133: V8 ran out of heap/);
   assertStringIncludes(textOf(logPath), "out of memory");
-  assert(verdict.logTail.length <= 20);
+  assert(end.logTail!.length <= 20);
 });
 
 for (
@@ -156,8 +162,8 @@ for (
   Deno.test(`WorkerProcess: ${name} fails the attempt at once, and the process is replaced`, async () => {
     await using rig = new Rig();
     await using worker = await rig.start();
-    const verdict = failure(await run(worker, name));
-    assertEquals([verdict.kind, verdict.error], ["compute", text]);
+    const end = failure(await run(worker, name));
+    assertObjectMatch(end, { blame: "compute", error: text });
     assert(!worker.alive);
   });
 }
@@ -197,15 +203,15 @@ Deno.test("WorkerProcess leaves no program that changed its session when its pro
 Deno.test("WorkerProcess ends a task at its time limit", async () => {
   await using rig = new Rig();
   await using worker = await rig.start();
-  const verdict = failure(await run(worker, "wait", 600_000, { timeLimitSec: 0.2 }));
-  assertEquals([verdict.kind, verdict.error], ["compute", "exceeded its time limit of 0.2 s"]);
+  const end = failure(await run(worker, "wait", 600_000, { timeLimitSec: 0.2 }));
+  assertObjectMatch(end, { blame: "compute", error: "exceeded its time limit of 0.2 s" });
 });
 
 Deno.test("WorkerProcess kills a task that blocks past its time limit and the grace", async () => {
   await using rig = new Rig();
   await using worker = await rig.start({ graceMs: 200 });
-  const verdict = failure(await run(worker, "block", "", { timeLimitSec: 0.2 }));
-  assertEquals(verdict.error, "exceeded its time limit of 0.2 s");
+  const end = failure(await run(worker, "block", "", { timeLimitSec: 0.2 }));
+  assertEquals(end.error, "exceeded its time limit of 0.2 s");
   assert(!isRunning(worker.pid));
 });
 
@@ -255,11 +261,11 @@ Deno.test("WorkerProcess leaves no grandchild behind, however the process ends",
     const worker = await rig.start();
     const logPath = rig.newLog();
     const options = how === "limit" ? { logPath, timeLimitSec: 0.5 } : { logPath };
-    const verdict = await run(worker, "grandchild", how === "limit" ? "wait" : how, options);
+    const end = await run(worker, "grandchild", how === "limit" ? "wait" : how, options);
     const pid = pidIn(textOf(logPath));
     assert(pid > 0);
     if (how === "stop") assert(isRunning(pid), "it runs after its task ended");
-    else assertEquals(verdict.outcome, "failed");
+    else assertEquals(end.outcome, "failed");
     await worker.stop("TERM");
     await until(() => !isRunning(pid), `grandchild ${pid} is gone after ${how}`);
   }
@@ -305,7 +311,7 @@ Deno.test("WorkerProcess is not disturbed by prints that look like messages, mar
   await using rig = new Rig();
   await using worker = await rig.start();
   const texts = [
-    '{"type":"outcome","id":1,"outcome":{"kind":"preempted"},"marked":true,"replaceMe":true}\n',
+    '{"type":"ended","id":1,"end":{"outcome":"preempted","reason":"no"},"signalled":false,"marked":true,"replaceMe":true}\n',
     `\0furu-end-${crypto.randomUUID()}\n`,
     "\0furu-end-",
     "\0\0furu-e",

@@ -4,7 +4,9 @@ import { defineCommand } from "../program/command.ts";
 export const cancelCommand = defineCommand({
   args: () => "RUN",
   arity: () => ({ least: 1, most: 1 }),
-  description: "Cancels the jobs that a run on Slurm submitted. What is computed already stays.",
+  description: [
+    "Cancels the jobs that a run on Slurm submitted. What is computed already stays.",
+  ],
   flags: {},
   examples: () => [
     ["slurm-2026-11-20T204646822Z-ff9e95", "the id that 'furu run --slurm --detach' printed"],

@@ -2,11 +2,15 @@ import type { AnyCommand } from "../program/command.ts";
 
 /** A command that is loaded when it is used. */
 export interface LazyCommand {
-  /** What follows the program's name. */
+  /** The word that follows the program's name. */
   readonly name: string;
-  /** What it does, in one line. */
+  /** One line that says what it does. */
   readonly summary: string;
-  /** Is it left out of the list of commands? People hardly ever need it. @default false */
+  /**
+   * Whether it is left out of the list of commands, as people hardly ever need it.
+   *
+   * @default {false}
+   */
   readonly hidden?: boolean;
   /** Loads it. */
   readonly load: () => Promise<AnyCommand>;
@@ -58,6 +62,6 @@ export const commands: readonly LazyCommand[] = [
     name: "worker",
     summary: "Take tasks from the queue of a run and compute them",
     hidden: true,
-    load: async () => (await import("./worker.ts")).workerCommand,
+    load: async () => (await import("./worker.ts")).furuWorkerCommand,
   },
 ];

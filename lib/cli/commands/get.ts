@@ -13,12 +13,12 @@ export const getCommand = defineCommand({
   args: (program) => program.script ? "[TASK]" : "MODULE[#export]",
   arity: (program) => ({ least: program.script ? 0 : 1, most: 1 }),
   description: [
-    "Prints the value of one artifact as JSON: of a task with the parameters given by --set, whose types come from",
-    "the task's schema, or of an artifact that is exported. What is missing is computed in this process, one",
-    "artifact at a time.",
-    "Dates are given as 2026-01-31T08:30 (UTC unless there is an offset), bytes as base64:... or hex:...; lists, sets,",
-    "objects and maps as JSON or part by part, as layers.0.size=10.",
-  ].join("\n"),
+    "Prints the value of one artifact as JSON: of a task with the parameters given by --set, whose " +
+    "types come from the task's schema, or of an artifact that is exported. What is missing is " +
+    "computed in this process, one artifact at a time.",
+    "Dates are given as 2026-01-31T08:30 (UTC unless there is an offset), bytes as base64:... or " +
+    "hex:...; lists, sets, objects and maps as JSON or part by part, as layers.0.size=10.",
+  ],
   flags,
   examples: (program) => {
     const task = program.script ? "Train" : "pipeline.ts#Train";

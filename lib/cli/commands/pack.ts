@@ -8,14 +8,14 @@ export const packCommand = defineCommand({
   args: (program) => program.script ? "" : "[PIPELINE]",
   arity: (program) => ({ least: 0, most: program.script ? 0 : 1 }),
   description: [
-    "Makes one executable file of this Deno and furu, for machines with the same kind of processor and system that have",
-    "neither, and no network. With a pipeline the file is that pipeline's own program: run, plan, get and the other",
-    "commands act on it. What it imports is embedded; other files that it needs (data, scripts of other languages) are",
-    "named with --include, and are found beside it by import.meta.url as before.",
-    "",
-    "Its first start on a machine unpacks it into FURU_CACHE_DIR, else into the folder for temporary files (TMPDIR, /tmp),",
-    "else into XDG_CACHE_HOME or ~/.cache. On Slurm its jobs run the same file.",
-  ].join("\n"),
+    "Makes one executable file of this Deno and furu, for machines with the same kind of processor " +
+    "and system that have neither, and no network. With a pipeline the file is that pipeline's own " +
+    "program: run, plan, get and the other commands act on it. What it imports is embedded; other " +
+    "files that it needs (data, scripts of other languages) are named with --include, and are found " +
+    "beside it by import.meta.url as before.",
+    "Its first start on a machine unpacks it into FURU_CACHE_DIR, else into the folder for temporary " +
+    "files (TMPDIR, /tmp), else into XDG_CACHE_HOME or ~/.cache. On Slurm its jobs run the same file.",
+  ],
   flags: {
     output: valueFlag("FILE", "The file to make (needed)", (text) => text, { short: "o" }),
     include: listFlag("PATH", "One more file or folder that the pipeline needs; may be given many times"),

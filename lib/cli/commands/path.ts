@@ -11,10 +11,12 @@ export const pathCommand = defineCommand({
   args: (program) => program.script ? "HASH" : "HASH [MODULE[#export]]",
   arity: (program) => ({ least: 1, most: program.script ? 1 : 2 }),
   description: [
-    "Prints the file with an artifact's result or, where there is none, the folder with what is kept of its attempts.",
-    `HASH is a whole hash, its first digits (at least ${LEAST_DIGITS}), or an artifact as furu prints it: toy/Train(4f0c12ab).`,
-    "An artifact that is not in the store is looked for among those that the roots of the module need.",
-  ].join("\n"),
+    "Prints the file with an artifact's result or, where there is none, the folder with what is kept " +
+    "of its attempts.",
+    `HASH is a whole hash, its first digits (at least ${LEAST_DIGITS}), or an artifact as furu prints ` +
+    "it: toy/Train(4f0c12ab). An artifact that is not in the store is looked for among those that the " +
+    "roots of the module need.",
+  ],
   flags,
   examples: () => [
     ["4f0c12ab", "the record of the artifact whose hash begins so"],

@@ -1,7 +1,7 @@
 import { UsageError } from "../../core/errors.ts";
 import { defineCommand } from "../program/command.ts";
 import { choiceFlag, optionalChoiceFlag } from "../program/flag.ts";
-import { forceFlag, forceOption } from "./force_flag.ts";
+import { forceFlag, forceOption } from "./run_flags.ts";
 import { planDot, planMermaid } from "../view/plan_graph_text.ts";
 import { planJson, planTable, planTree } from "../view/plan_view.ts";
 import { exampleTarget, loadTarget, targetArgs } from "../roots/target.ts";
@@ -19,10 +19,11 @@ const flags = {
 export const planCommand = defineCommand({
   ...targetArgs,
   description: [
-    "Shows the artifacts that the roots need, with the status of each: DONE, IN_PROGRESS (somebody computes it now),",
-    "TODO, or FAILED (and failures are not retried). What lies below a stored artifact is not looked at.",
+    "Shows the artifacts that the roots need, with the status of each: DONE, IN_PROGRESS (somebody " +
+    "computes it now), TODO, or FAILED (and failures are not retried). What lies below a stored " +
+    "artifact is not looked at.",
     "With --slurm the exit code is 1 when the run would be refused.",
-  ].join("\n"),
+  ],
   flags,
   examples: (program) => {
     const target = exampleTarget(program);
@@ -69,7 +70,7 @@ export const planCommand = defineCommand({
         io.out(planMermaid(plan));
         break;
     }
-    if (kept && format !== "json") io.err(`${(await import("../../schedule/forced.ts")).keptText(kept)}\n`);
+    if (kept && format !== "json") io.err(`${(await import("../../plan/kept.ts")).keptText(kept)}\n`);
     if (!slurm || !jobs) return 0;
     if (format !== "json") io.out(slurm.slurmPlanText(jobs));
     return jobs.problems.length === 0 ? 0 : 1;

@@ -7,9 +7,10 @@ import {
   valueFlag,
   wholeNumber,
 } from "../program/flag.ts";
-import { forceFlag, forceOption } from "./force_flag.ts";
 import {
   checkTogether,
+  forceFlag,
+  forceOption,
   parseSeconds,
   parseWindow,
   parseWorkers,
@@ -22,13 +23,11 @@ import { exampleTarget, loadTarget, targetArgs } from "../roots/target.ts";
 const flags = {
   workers: valueFlag(
     "N|SPEC=N,...",
-    "Most tasks at a time, in all or for each spec (default: the cores); of a pool, most workers (default: 50)",
+    "Most tasks at a time, in all or for each spec (default: the cores); " +
+      "of a pool, most workers (default: 50)",
     parseWorkers,
-    {
-      short: "w",
-    },
+    { short: "w" },
   ),
-  "max-workers": valueFlag("N|SPEC=N,...", "The same as --workers", parseWorkers),
   window: valueFlag("dfs|bfs|K", "How many roots are worked on at a time: one, all or K", parseWindow),
   "keep-going": switchFlag("After a failure do all that does not depend on it", { short: "k" }),
   force: forceFlag,
@@ -43,7 +42,8 @@ const flags = {
   ),
   "max-heap": valueFlag(
     "MB",
-    "V8's heap in each process that computes (default: FURU_MAX_HEAP_MB; on Slurm by the spec's memGb; else V8's own limit)",
+    "V8's heap in each process that computes " +
+      "(default: FURU_MAX_HEAP_MB; on Slurm by the spec's memGb; else V8's own limit)",
     (text) => wholeNumber(text, 16),
   ),
   "max-tasks-per-worker": valueFlag(
@@ -53,7 +53,8 @@ const flags = {
   ),
   "max-worker-mb": valueFlag(
     "MB",
-    "Also after a task that leaves it more memory (default: FURU_MAX_WORKER_MB, else 256, or what is usual where that is more)",
+    "Also after a task that leaves it more memory " +
+      "(default: FURU_MAX_WORKER_MB, else 256, or what is usual where that is more)",
     (text) => wholeNumber(text, 1),
   ),
   slurm: optionalChoiceFlag(
@@ -73,7 +74,8 @@ const flags = {
   ),
   launcher: choiceFlag(
     ["sbatch", "srun"],
-    "How workers start: as jobs of their own (default), or with srun inside the job this runs in (with --slurm pool)",
+    "How workers start: as jobs of their own (default), " +
+      "or with srun inside the job this runs in (with --slurm pool)",
   ),
   "no-snapshot": switchFlag(
     "Let jobs import the code that is there when they start, not what it is now (with --slurm)",
@@ -85,11 +87,12 @@ const flags = {
 export const runCommand = defineCommand({
   ...targetArgs,
   description: [
-    "Runs the roots: the default export of the module (or the export named), which is an artifact, an array of",
-    "artifacts, or a function that returns either. What is stored already is not computed again.",
-    "",
-    "Exit codes: 0 all roots are there, 1 something failed, 2 wrong use, 130 interrupted (Ctrl-C), 143 terminated.",
-  ].join("\n"),
+    "Runs the roots: the default export of the module (or the export named), which is an artifact, an " +
+    "array of artifacts, or a function that returns either. What is stored already is not computed " +
+    "again.",
+    "Exit codes: 0 all roots are there, 1 something failed, 2 wrong use, 130 interrupted (Ctrl-C), " +
+    "143 terminated.",
+  ],
   flags,
   examples: (program) => {
     const target = exampleTarget(program);
@@ -140,21 +143,20 @@ export const runCommand = defineCommand({
 });
 
 function workersOption(given: FlagValues<typeof flags>): Pick<RunOptions, "maxWorkers"> {
-  const maxWorkers = given.workers ?? given["max-workers"];
-  return maxWorkers === undefined ? {} : { maxWorkers };
+  return given.workers === undefined ? {} : { maxWorkers: given.workers };
 }
 
 function slurmOptions(
   given: FlagValues<typeof flags>,
 ): SlurmModeOptions {
-  const wait = !given.detach;
-  if (given.slurm === "dag") return { mode: "dag", wait };
+  const { detach } = given;
+  if (given.slurm === "dag") return { mode: "dag", detach };
   return {
     mode: "pool",
-    wait,
+    detach,
     keepGoing: given["keep-going"],
     ...workersOption(given),
-    ...(given.window === undefined ? {} : { windowSize: given.window }),
+    ...(given.window === undefined ? {} : { window: given.window }),
     ...(given["idle-timeout"] === undefined ? {} : { idleTimeoutSec: given["idle-timeout"] }),
     ...(given["tasks-per-worker"] === undefined ? {} : { tasksPerWorker: given["tasks-per-worker"] }),
     ...(given.launcher === undefined ? {} : { launcher: given.launcher }),

@@ -1,8 +1,25 @@
 import { UsageError } from "../../core/errors.ts";
 import type { DetachedRun } from "../program/engine.ts";
-import { wholeNumber } from "../program/flag.ts";
+import { type Flag, listFlag, wholeNumber } from "../program/flag.ts";
 
-/** `4`, or one number per spec: `gpu=1,default=8`. @throws {UsageError} saying what is allowed. */
+/** `--force NAME` of commands that are about a run. */
+export const forceFlag: Flag<string[]> = listFlag(
+  "NAME",
+  "Compute all of this task again, stored or not, or ALL; what depends on it stays (may be repeated)",
+  { short: "f" },
+);
+
+/** The option of a run that it sets. Without it the configuration decides. */
+export function forceOption(names: string[]): { force?: "ALL" | string[] } {
+  if (names.length === 0) return {};
+  return { force: names.includes("ALL") ? "ALL" : names };
+}
+
+/**
+ * `4`, or one number per spec: `gpu=1,default=8`.
+ *
+ * @throws {UsageError} If it is anything else, with what is allowed.
+ */
 export function parseWorkers(text: string): number | Record<string, number> {
   if (!text.includes("=")) return wholeNumber(text, 1);
   const workers: Record<string, number> = {};
@@ -19,7 +36,11 @@ export function parseWorkers(text: string): number | Record<string, number> {
   return workers;
 }
 
-/** `dfs`, `bfs` or how many roots are worked on at a time. @throws {UsageError} saying what is allowed. */
+/**
+ * `dfs`, `bfs` or how many roots are worked on at a time.
+ *
+ * @throws {UsageError} If it is anything else, with what is allowed.
+ */
 export function parseWindow(text: string): "dfs" | "bfs" | number {
   if (text === "dfs" || text === "bfs") return text;
   try {
@@ -29,7 +50,11 @@ export function parseWindow(text: string): "dfs" | "bfs" | number {
   }
 }
 
-/** Seconds from 0. @throws {UsageError} saying what is allowed. */
+/**
+ * Seconds from 0.
+ *
+ * @throws {UsageError} If it is anything else, with what is allowed.
+ */
 export function parseSeconds(text: string): number {
   const value = Number(text);
   if (/^\d+(\.\d+)?$/.test(text) && Number.isFinite(value)) return value;
@@ -46,7 +71,6 @@ const MISFITS = {
   dag: {
     flags: [
       "workers",
-      "max-workers",
       "window",
       "isolation",
       "keep-going",
@@ -58,7 +82,11 @@ const MISFITS = {
   },
 } as const;
 
-/** Refuses flags that mean nothing together. @throws {UsageError} naming both. */
+/**
+ * Refuses flags that mean nothing together.
+ *
+ * @throws {UsageError} If there are such flags, with the names of both.
+ */
 export function checkTogether(
   flags:
     & { slurm?: "pool" | "dag" | undefined; detach: boolean; launcher?: unknown }
@@ -78,17 +106,14 @@ export function checkTogether(
       "Cannot use --detach with --launcher srun: its workers end with the job they run in",
     );
   }
-  if (flags.workers !== undefined && flags["max-workers"] !== undefined) {
-    throw new UsageError("Cannot use --workers and --max-workers together: they are the same");
-  }
 }
 
-/** How a run shows itself, by the flags of every command. */
+/** The way in which a run shows itself, by the flags of every command. */
 export function progressOf(globals: { json: boolean; quiet: boolean }): "json" | "quiet" | "auto" {
   return globals.json ? "json" : globals.quiet ? "quiet" : "auto";
 }
 
-/** What was submitted, as the last of the run's events. */
+/** The submission, as the last of the run's events. */
 export function submittedJson({ runId, runDir, jobIds, rootJobIds }: DetachedRun): string {
   return `${JSON.stringify({ type: "run_submitted", runId, runDir, jobIds, rootJobIds })}\n`;
 }

@@ -13,11 +13,12 @@ export const showCommand = defineCommand({
   args: (program) => program.script ? "HASH|TASK" : "HASH|TASK [MODULE[#export]]",
   arity: (program) => ({ least: 1, most: program.script ? 1 : 2 }),
   description: [
-    "Shows what is stored of an artifact: its parameters, where its result and its logs are, who computed it when and",
-    "with what, its failures, and whether today's code is still the one that computed it (of runs on Slurm).",
-    `HASH is a whole hash, its first digits (at least ${LEAST_DIGITS}), or an artifact as furu prints it: toy/Train(4f0c12ab).`,
-    "TASK, the name of a task, lists what is stored of it.",
-  ].join("\n"),
+    "Shows what is stored of an artifact: its parameters, where its result and its logs are, who " +
+    "computed it when and with what, its failures, and whether today's code is still the one that " +
+    "computed it (of runs on Slurm).",
+    `HASH is a whole hash, its first digits (at least ${LEAST_DIGITS}), or an artifact as furu prints ` +
+    "it: toy/Train(4f0c12ab). TASK, the name of a task, lists what is stored of it.",
+  ],
   flags: {},
   examples: () => [
     ["4f0c12ab", "the artifact whose hash begins so"],

@@ -3,16 +3,15 @@ import { defineCommand } from "../program/command.ts";
 import { valueFlag, wholeNumber } from "../program/flag.ts";
 
 /** `furu worker`: takes tasks from the queue of a run. Runs on Slurm start it themselves. */
-export const workerCommand = defineCommand({
+export const furuWorkerCommand = defineCommand({
   args: () => "",
   arity: () => ({ least: 0, most: 0 }),
   description: [
-    "Takes tasks from the queue of a run and computes them, until the run has ended or nothing was to be done for a",
-    "while. Runs on Slurm start such workers as jobs; by hand it works on any machine that sees the store's folder.",
-    "Ctrl-C: what runs is given back to the queue.",
-    "",
+    "Takes tasks from the queue of a run and computes them, until the run has ended or nothing was to " +
+    "be done for a while. Runs on Slurm start such workers as jobs; by hand it works on any machine " +
+    "that sees the store's folder. Ctrl-C: what runs is given back to the queue.",
     "Exit codes: 0 it has left, 1 nothing can be computed here, 2 wrong use.",
-  ].join("\n"),
+  ],
   flags: {
     run: valueFlag("DIR", "The run's folder: runs/<run id> of the store", (text) => text),
     spec: valueFlag(

@@ -1,9 +1,11 @@
 /**
- * Runs before anything else in a packed program: takes over what its shell part says in the environment, and puts the
- * environment back as it was, since tasks may start programs (Deno among them) that it is not meant for.
+ * Runs before anything else in a packed program: takes over what its shell part says in the environment, and
+ * puts the environment back as it was, since tasks may start programs (Deno among them) that it is not meant
+ * for.
  *
  * @module
  */
+import { dirname } from "@std/path/posix/dirname";
 import { fromFileUrl } from "@std/path/posix/from-file-url";
 import { furuGlobals } from "../../core/globals.ts";
 import type { Packed } from "../../core/packed.ts";
@@ -28,14 +30,37 @@ if (file !== undefined) {
   putBack("NPM_CONFIG_REGISTRY", "FURU_PACKED_REGISTRY");
 }
 
-/** What cleans up temporary folders takes what is old, file by file: all of it is made younger now and then. */
+/**
+ * Programs that clean up temporary folders remove old files one by one: all of them are made younger now and
+ * then.
+ */
 async function keepFresh(folder: string): Promise<void> {
   try {
     const { mtime } = await Deno.stat(`${folder}complete`);
-    if (Date.now() - (mtime?.getTime() ?? 0) > DAY_MS) await (await import("./packed_keep.ts")).keep(folder);
+    if (Date.now() - (mtime?.getTime() ?? 0) > DAY_MS) await touchAll(folder);
   } catch {
     // Somebody removes it, or it may not be written: what runs has been read already.
   }
+}
+
+/**
+ * Gives all files of an unpacked program the time of now. First those that say it is complete: so they are
+ * always the oldest, and whatever removes old files removes them before any other.
+ *
+ * @param folder Of the code, with a slash at its end.
+ */
+async function touchAll(folder: string): Promise<void> {
+  const { walk } = await import("@std/fs/walk");
+  const deno = dirname(Deno.execPath());
+  for (const path of [`${folder}complete`, `${deno}/complete`, Deno.execPath()]) await touch(path);
+  for await (const { path } of walk(folder, { includeDirs: false })) {
+    if (path !== `${folder}complete`) await touch(path);
+  }
+}
+
+async function touch(path: string): Promise<void> {
+  const now = new Date();
+  await Deno.utime(path, now, now);
 }
 
 function take(name: string): string | undefined {

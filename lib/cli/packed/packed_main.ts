@@ -1,6 +1,6 @@
 /**
- * What runs in a file that a pipeline was packed into: the commands over its default export, unless it calls `main`
- * itself, which makes that the program.
+ * The main module of a file that a pipeline was packed into: the commands over its default export, unless it
+ * calls `main` itself, which makes that the program.
  *
  * @module
  */
@@ -34,8 +34,8 @@ async function runPipeline(): Promise<number | undefined> {
   // It has called main(), which may still be at it.
   if (globals.mainModule === undefined) return undefined;
   globals.mainModule = undefined;
-  const { main } = await import("../main.ts");
-  return await main({
+  const { runFuru } = await import("../main.ts");
+  return await runFuru({
     args: Deno.args,
     program: { name, script: { url: pipeline!, roots: exports.default } },
   });

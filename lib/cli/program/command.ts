@@ -1,18 +1,17 @@
-import type { Flags, FlagValues } from "./flag.ts";
-import type { GlobalFlags } from "./global_flags.ts";
+import type { Flags, FlagValues, GlobalFlags } from "./flag.ts";
 import type { Io } from "./io.ts";
 import type { Program } from "./program.ts";
 import type { Engine } from "./engine.ts";
 
-/** What a command is given. */
+/** The input of a command. */
 export interface CommandInput<F extends Flags = Flags> {
-  /** What was given besides flags. */
+  /** The arguments that are no flags. */
   readonly args: readonly string[];
   /** The command's own flags, checked. */
   readonly flags: FlagValues<F>;
   /** The flags that every command has. */
   readonly globals: FlagValues<GlobalFlags>;
-  /** Where it writes. */
+  /** The streams that it writes to. */
   readonly io: Io;
   /** The program that it is a command of. */
   readonly program: Program;
@@ -22,15 +21,15 @@ export interface CommandInput<F extends Flags = Flags> {
 
 /** A command of the program, declared once for parsing, checking and help. */
 export interface Command<F extends Flags = Flags> {
-  /** More about it, for its own help. */
-  readonly description?: string;
+  /** More about it, for its own help: paragraphs. */
+  readonly description: readonly string[];
   /** Its arguments besides flags, as `MODULE[#export]`, for help. */
   readonly args: (program: Program) => string;
-  /** How many of them it takes. */
+  /** The least and the most number of them. */
   readonly arity: (program: Program) => { least: number; most: number };
   /** Its flags. */
   readonly flags: F;
-  /** What to write after the program's name, and what that does. */
+  /** Command lines without the program's name, and what each does. */
   readonly examples: (program: Program) => readonly (readonly [args: string, what: string])[];
   /** Does it. Resolves to the exit code. */
   readonly run: (input: CommandInput<F>) => Promise<number>;

@@ -7,25 +7,25 @@ import type { Task } from "../../task/artifact/task.ts";
 import type { PlanSlurmOptions } from "../view/plan_slurm.ts";
 import type { PlanView } from "../view/plan_view.ts";
 
-/** What `furu run` asks of a run, besides its roots. */
+/** The options of a run that `furu run` sets. */
 export interface RunOptions {
   /** URL of the module that the run was started with. */
   entry: string;
   /** Most tasks at a time, in all or for each spec. */
   maxWorkers?: number | Record<string, number>;
-  /** How many roots are worked on at a time. */
+  /** The number of roots that are worked on at a time. */
   window?: "dfs" | "bfs" | number;
   /** Go on after a failure with what does not depend on it. */
   keepGoing: boolean;
   /** Names of tasks to compute again, or all. */
   force?: "ALL" | string[];
-  /** Where tasks run. */
+  /** Whether tasks run in worker processes or in this one. */
   isolation?: "process" | "inline";
-  /** How the run shows itself. */
+  /** The way in which the run shows itself. */
   progress: "auto" | "plain" | "quiet" | "json";
-  /** How often a failed task is tried again. */
+  /** The number of times that a failed task is tried again. */
   maxComputeRetries?: number;
-  /** Is what failed in an earlier run tried again? */
+  /** Whether tasks that failed in an earlier run are tried again. */
   retryFailed?: boolean;
   /** Megabytes of V8's heap in each process that computes. */
   maxHeapMb?: number;
@@ -35,12 +35,16 @@ export interface RunOptions {
   maxWorkerMb?: number;
 }
 
-/** What is asked of a run on Slurm that one on this machine does not have. */
+/** The options that only a run on Slurm has. */
 export type SlurmModeOptions =
   & {
-    /** Is the run followed until it has ended? */
-    wait: boolean;
-    /** Is the code kept as it is now? @default true */
+    /** Whether to leave once the jobs are submitted. */
+    detach: boolean;
+    /**
+     * Whether jobs run the code as it is now.
+     *
+     * @default {true}
+     */
     snapshot?: boolean;
   }
   & (
@@ -48,11 +52,11 @@ export type SlurmModeOptions =
     | { mode: "pool" }
       & Pick<
         RunPoolOptions,
-        "maxWorkers" | "windowSize" | "keepGoing" | "idleTimeoutSec" | "tasksPerWorker" | "launcher"
+        "maxWorkers" | "window" | "keepGoing" | "idleTimeoutSec" | "tasksPerWorker" | "launcher"
       >
   );
 
-/** What `furu run --slurm` asks of a run, besides its roots. */
+/** The options of a run on Slurm that `furu run --slurm` sets. */
 export type SlurmRunOptions =
   & Pick<
     RunOptions,
@@ -71,29 +75,52 @@ export type SlurmRunOptions =
 export type DetachedRun = Pick<SubmittedRun, "runId" | "runDir" | "jobIds" | "rootJobIds">;
 
 /**
- * What the commands ask of the rest of furu. Given in, so that they can be tested by themselves; each part of the
- * real one is loaded when it is used, which keeps `--help` fast.
+ * The rest of furu as commands use it. It is given in, so that commands can be tested by themselves. Each
+ * part of the real one is loaded when it is used, which keeps `--help` fast.
  */
 export interface Engine {
   /** Sets configuration from flags. */
   configure(options: ConfigOptions): Promise<void>;
   /** The store's folder, absolute. */
   root(): Promise<string>;
-  /** Runs all that is missing. @throws RunFailedError, or an error with `exitCode` 130 or 143 when interrupted. */
+  /**
+   * Runs all that is missing.
+   *
+   * @throws {RunFailedError} If tasks failed.
+   */
   runLocal(roots: readonly Artifact[], options: RunOptions): Promise<RunSummary>;
-  /** Runs all that is missing as Slurm jobs. @returns What was submitted, unless the run was followed. */
+  /**
+   * Runs all that is missing as Slurm jobs.
+   *
+   * @returns The jobs that were submitted, or the summary of a run that was followed.
+   */
   runSlurm(roots: readonly Artifact[], options: SlurmRunOptions): Promise<RunSummary | DetachedRun>;
-  /** Follows a run on Slurm that was submitted before. @throws RunFailedError */
+  /**
+   * Follows a run on Slurm that was submitted before.
+   *
+   * @throws {RunFailedError}
+   */
   follow(runId: string, options: Pick<RunOptions, "progress">): Promise<RunSummary>;
-  /** Cancels the jobs of a run on Slurm. @returns How many. */
+  /**
+   * Cancels the jobs of a run on Slurm.
+   *
+   * @returns The number of jobs.
+   */
   cancel(runId: string): Promise<number>;
-  /** Works for a run until there is nothing more to do. @returns The exit code. */
+  /**
+   * Works for a run until there is nothing more to do.
+   *
+   * @returns The exit code.
+   */
   worker(options: Omit<PoolJobOptions, "env">): Promise<number>;
   /** The value of an artifact. */
   get(artifact: Artifact, options: { force: boolean }): Promise<unknown>;
-  /** What it takes to get the roots. */
+  /** The plan for the roots. */
   plan(roots: readonly Artifact[], options: Pick<RunOptions, "force">): Promise<PlanView>;
-  /** What a pool would look at besides the plan: how long attempts may take, and the run that it would take up. */
+  /**
+   * The facts that a pool looks at besides the plan: the time limits of attempts, and the run that it would
+   * take up.
+   */
   poolPlan(
     roots: readonly Artifact[],
     options: Pick<RunOptions, "entry" | "force">,
@@ -123,7 +150,8 @@ export const systemEngine: Engine = {
     await (await import("../../slurm/follow_run.ts")).followRun(runId, options),
   cancel: async (runId) => await (await import("../../slurm/cancel_run.ts")).cancelRun(runId),
   async worker(options) {
-    // Every schema is used a few times here: compiling it takes longer. Before any is made, or it has no effect.
+    // Every schema is used a few times here: compiling it takes longer. Before any is made, or it has no
+    // effect.
     (await import("zod")).z.config({ jitless: true });
     const [{ runPoolJob }, { environmentVariables }] = await Promise.all([
       import("../../slurm/pool/pool_job.ts"),

@@ -3,11 +3,11 @@ import { didYouMean } from "../../core/nearest.ts";
 
 /** A flag of a command, declared once for parsing, checking and help. */
 export interface Flag<T = unknown> {
-  /** What it does, for help. */
+  /** A description for help. */
   readonly description: string;
   /** Its one-letter form. */
   readonly short?: string;
-  /** What stands for its value in help, as `N`. A flag without it takes no value. */
+  /** The placeholder of its value in help, as `N`. A flag without one takes no value. */
   readonly placeholder?: string;
   /** Has every value that was given; otherwise the last one counts. */
   readonly repeat?: boolean;
@@ -15,7 +15,11 @@ export interface Flag<T = unknown> {
   readonly words?: readonly string[];
   /** The value when the flag is not given. */
   readonly absent: T;
-  /** Checks the values given, at least one. @throws {UsageError} saying what is allowed. */
+  /**
+   * Checks the values given, at least one.
+   *
+   * @throws {UsageError} If it is anything else, with what is allowed.
+   */
   readonly parse: (texts: readonly string[]) => T;
 }
 
@@ -27,7 +31,7 @@ export type Flags = Readonly<Record<string, Flag<any>>>;
 /** The values of flags. */
 export type FlagValues<F extends Flags> = { readonly [K in keyof F]: F[K] extends Flag<infer T> ? T : never };
 
-/** What {@link valueFlag} and its kin take. */
+/** Options of {@link valueFlag} and the like. */
 export interface FlagOptions {
   /** Its one-letter form. */
   short?: string;
@@ -38,7 +42,11 @@ export function switchFlag(description: string, options: FlagOptions = {}): Flag
   return { description, ...options, absent: false, parse: (texts) => texts.at(-1) !== "false" };
 }
 
-/** A flag with one value. @param parse Throws a {@link UsageError} that says what is allowed. */
+/**
+ * A flag with one value.
+ *
+ * @param parse Throws a {@link UsageError} that says what is allowed.
+ */
 export function valueFlag<T>(
   placeholder: string,
   description: string,
@@ -93,3 +101,33 @@ export function wholeNumber(text: string, least: number): number {
   if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
   throw new UsageError(`a whole number from ${least} is needed: current value is '${text}'`);
 }
+
+/** Flags that every command has. */
+export interface GlobalFlags extends Record<string, Flag> {
+  /** The store's folder. */
+  readonly root: Flag<string | undefined>;
+  /** Say only what failed. */
+  readonly quiet: Flag<boolean>;
+  /** For programs. */
+  readonly json: Flag<boolean>;
+  /** No colours. */
+  readonly "no-color": Flag<boolean>;
+  /** More about what goes wrong. */
+  readonly verbose: Flag<boolean>;
+  /** Show help. */
+  readonly help: Flag<boolean>;
+}
+
+/** Flags that every command has; they may stand before the command, too. */
+export const globalFlags: GlobalFlags = {
+  root: valueFlag(
+    "DIR",
+    "The store's folder (default: FURU_PATH, else furu-data of the project)",
+    (text) => text,
+  ),
+  quiet: switchFlag("Say only what failed", { short: "q" }),
+  json: switchFlag("Write JSON for programs: events of a run as lines, a plan as one document"),
+  "no-color": switchFlag("No colours (as NO_COLOR in the environment)"),
+  verbose: switchFlag("Log for finding faults, and show stacks of errors"),
+  help: switchFlag("Show help", { short: "h" }),
+};

@@ -1,13 +1,13 @@
 import { isDumbTerminal } from "../../core/environment.ts";
 import { writeAll } from "../../ui/write_all.ts";
 
-/** Where a command writes. */
+/** The streams and the place of a command. */
 export interface Io {
   /** Writes results. */
   out(text: string): void;
   /** Writes what people are told. */
   err(text: string): void;
-  /** Are results shown in colours? */
+  /** Whether results are shown in colours. */
   readonly color: boolean;
   /** Columns of the terminal that results go to; `undefined` when they don't go to one. */
   readonly width: number | undefined;

@@ -3,17 +3,16 @@ import { didYouMean } from "../../core/nearest.ts";
 import type { Artifact, TaskDefinition } from "../../task/artifact/artifact.ts";
 import type { Engine } from "../program/engine.ts";
 import type { Io } from "../program/io.ts";
-import { type LoadedModule, loadModule, moduleRoots, rootsOf } from "./load_roots.ts";
+import { collectRoots, type LoadedModule, loadModule, moduleRoots, taskDefinition } from "./load_roots.ts";
 import type { Program } from "../program/program.ts";
-import { taskDefinition } from "./task_definition.ts";
 
-/** What {@link findArtifact} needs of a command's input. */
+/** The part of a command's input that {@link findArtifact} needs. */
 export interface FindArtifactInput {
-  /** What was given besides flags: at most one. */
+  /** The arguments that are no flags: at most one. */
   readonly args: readonly string[];
   /** Parameters written as `key=value`. */
   readonly flags: { readonly set: readonly string[] };
-  /** Where paths start. */
+  /** The folder that paths are relative to. */
   readonly io: Pick<Io, "cwd">;
   /** The program. */
   readonly program: Program;
@@ -24,13 +23,13 @@ export interface FindArtifactInput {
 /**
  * The one artifact that a command is about: a task with the parameters given, or an artifact that is there.
  *
- * @throws {UsageError} when it is not there, or not one.
+ * @throws {UsageError} If it is not there, or not one.
  */
 export async function findArtifact(input: FindArtifactInput): Promise<Artifact> {
   const { args: [reference], flags: { set }, program: { script }, engine } = input;
   if (script) {
     if (reference !== undefined) return await applyTask(engine, await registeredTask(engine, reference), set);
-    return only(await rootsOf(script.roots, "the script's roots"), "the script's roots", set);
+    return only(await collectRoots(script.roots, "the script's roots"), "the script's roots", set);
   }
   const module = await loadModule(reference ?? "", input.io.cwd);
   const task = await moduleTask(engine, module);

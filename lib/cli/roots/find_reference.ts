@@ -5,15 +5,16 @@ import type { CommandInput } from "../program/command.ts";
 import { findStored, type FoundArtifact } from "../view/find_stored.ts";
 import { loadTarget } from "./target.ts";
 
-/** So many digits of a hash are needed. */
+/** The least number of digits of a hash. */
 export const LEAST_DIGITS = 4;
 const NAMED = 20;
 
 /**
- * The artifact that a command's first argument means: a whole hash, its first digits, or an artifact as furu prints it. What
- * is not in the store is looked for among what the roots of the module need.
+ * The artifact that a command's first argument means: a whole hash, its first digits, or an artifact as furu
+ * prints it. What is not in the store is looked for among what the roots of the module need.
  *
- * @throws {UsageError} for what is no hash. {@link FuruError} when there is none, or more than one.
+ * @throws {UsageError} If the argument is no hash.
+ * @throws {FuruError} If there is no such artifact, or more than one.
  */
 export async function findReference(
   { args, io, program, engine }: Pick<CommandInput, "args" | "io" | "program" | "engine">,
@@ -34,7 +35,7 @@ export async function findReference(
   return artifact;
 }
 
-/** Is that meant as a hash, or an artifact as furu prints it? */
+/** Whether a text is meant as a hash, or as an artifact in the form that furu prints. */
 export function isReference(written: string): boolean {
   return REFERENCE.test(written);
 }

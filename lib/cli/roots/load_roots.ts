@@ -8,9 +8,8 @@ import { furuGlobals } from "../../core/globals.ts";
 import { didYouMean } from "../../core/nearest.ts";
 import { packed, PACKED_REGISTRY } from "../../core/packed.ts";
 import { findUpward } from "../../core/paths.ts";
-import { type Artifact, isArtifact } from "../../task/artifact/artifact.ts";
+import { type Artifact, isArtifact, type TaskDefinition } from "../../task/artifact/artifact.ts";
 import { oneLine, truncate } from "../../ui/text.ts";
-import { taskDefinition } from "./task_definition.ts";
 
 /** The user's module threw while it was imported: the cause says where. */
 export class ModuleLoadError extends FuruError {}
@@ -19,19 +18,19 @@ export class ModuleLoadError extends FuruError {}
 export interface LoadedModule {
   /** Its URL. */
   readonly url: string;
-  /** What was written, without the export. */
+  /** The reference as it was written, without the export. */
   readonly written: string;
   /** The export that was named after `#`. */
   readonly exportName?: string;
-  /** What it exports. */
+  /** The exports of the module. */
   readonly exports: Readonly<Record<string, unknown>>;
 }
 
 /**
  * Loads `MODULE[#export]`: a path relative to `cwd`, or a URL.
  *
- * @throws {UsageError} when there is no such file, with the nearest in that folder.
- * @throws {ModuleLoadError} when the module itself throws.
+ * @throws {UsageError} If there is no such file, with the nearest in that folder.
+ * @throws {ModuleLoadError} If the module itself throws.
  */
 export async function loadModule(reference: string, cwd: string): Promise<LoadedModule> {
   const { url, written, exportName } = await locate(reference, cwd);
@@ -47,7 +46,9 @@ export async function loadModule(reference: string, cwd: string): Promise<Loaded
   }
 }
 
-/** Deno goes by the configuration that it was started with, which need not be that of the module's project. */
+/**
+ * Deno goes by the configuration that it was started with, which need not be that of the module's project.
+ */
 function hintNames(url: string, cause: unknown): string {
   if (packed() !== undefined && cause instanceof Error && cause.message.includes(PACKED_REGISTRY)) {
     return "\n(this furu is one file that has no such package in it: one made by 'furu pack PIPELINE' has)";
@@ -56,13 +57,14 @@ function hintNames(url: string, cause: unknown): string {
   if (!isName || packed() !== undefined || !url.startsWith("file:")) return "";
   const config = findUpward(dirname(fromFileUrl(url)), ["deno.json", "deno.jsonc"])?.path;
   if (config === undefined) return "";
-  return `\n(names in ${config} hold where furu is started with it: deno run -A --config '${config}' jsr:@furu/furu/cli ...)`;
+  const command = `deno run -A --config '${config}' jsr:@furu/furu/cli ...`;
+  return `\n(names in ${config} hold where furu is started with it: ${command})`;
 }
 
 /**
  * The roots of a module: its default export, or the one named.
  *
- * @throws {UsageError} when there is no such export, or it is nothing that gives artifacts.
+ * @throws {UsageError} If there is no such export, or it is nothing that gives artifacts.
  */
 export function moduleRoots(module: LoadedModule): Promise<Artifact[]> {
   const { exportName = "default", exports, written } = module;
@@ -71,22 +73,32 @@ export function moduleRoots(module: LoadedModule): Promise<Artifact[]> {
     throw new UsageError(`Cannot find ${what} in ${written}${hintExports(module, exportName)}`);
   }
   const what = exportName === "default" ? `the default export of ${written}` : `${written}#${exportName}`;
-  return rootsOf(exports[exportName], what);
+  return collectRoots(exports[exportName], what);
 }
 
 /**
- * The artifacts that a value stands for: one, an array of them (nested arrays too), or a function (also async) that
- * returns either.
+ * The artifacts that a value stands for: one, an array of them (nested arrays too), or a function (also
+ * async) that returns either.
  *
- * @param what What the value is, for errors.
- * @throws {UsageError} when it is anything else. What the function throws is passed on.
+ * @param what A name of the value, for errors.
+ * @throws {UsageError} If it is anything else. Errors of the function are passed on.
  */
-export async function rootsOf(value: unknown, what: string): Promise<Artifact[]> {
+export async function collectRoots(value: unknown, what: string): Promise<Artifact[]> {
   // A task is a function as well, but not one to call without parameters.
   const given = await (typeof value === "function" && !taskDefinition(value) ? value() : value);
   const roots: Artifact[] = [];
   collect(given, what, roots);
   return roots;
+}
+
+/**
+ * The definition of a value that is a task, whichever copy of furu made it; `undefined` for anything else.
+ */
+export function taskDefinition(value: unknown): TaskDefinition | undefined {
+  if (typeof value !== "function" || !("definition" in value)) return undefined;
+  const definition = value.definition as Partial<TaskDefinition> | null | undefined;
+  const isOne = typeof definition?.name === "string" && typeof definition.create === "function";
+  return isOne ? definition as TaskDefinition : undefined;
 }
 
 function collect(value: unknown, what: string, into: Artifact[]): void {
@@ -108,7 +120,7 @@ function describe(value: unknown): string {
   );
 }
 
-/** What a user may have meant: the exports that give artifacts. */
+/** The exports that a user may have meant, as they give artifacts. */
 function hintExports({ exports, written }: LoadedModule, wanted: string): string {
   const names = Object.keys(exports).filter((name) => name !== "default");
   const usable = names.filter((name) => isArtifact(exports[name]) || Array.isArray(exports[name]));

@@ -1,10 +1,10 @@
 import { UsageError } from "../../core/errors.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
-import { loadModule, moduleRoots, rootsOf } from "./load_roots.ts";
+import { collectRoots, loadModule, moduleRoots } from "./load_roots.ts";
 import type { Io } from "../program/io.ts";
 import type { Program } from "../program/program.ts";
 
-/** What a run is about. */
+/** The roots of a run, and where they come from. */
 export interface Target {
   /** The artifacts wanted. */
   readonly roots: Artifact[];
@@ -16,7 +16,7 @@ export interface Target {
 export async function loadTarget(program: Program, args: readonly string[], io: Io): Promise<Target> {
   if (program.script) {
     const { url, roots } = program.script;
-    return { roots: await rootsOf(roots, `what ${program.name} gave to main()`), entry: url };
+    return { roots: await collectRoots(roots, `what ${program.name} gave to main()`), entry: url };
   }
   const [reference] = args;
   if (reference === undefined) {
@@ -33,7 +33,7 @@ export const targetArgs = {
     program.script ? { least: 0, most: 0 } : { least: 1, most: 1 },
 };
 
-/** What to write in an example before the flags: the module, where one is needed. */
+/** The beginning of an example, before its flags: the module, where one is needed. */
 export function exampleTarget(program: Program): string {
   return program.script ? "" : "pipeline.ts ";
 }

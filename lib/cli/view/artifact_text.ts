@@ -3,14 +3,16 @@ import { formatDuration } from "../../ui/duration.ts";
 import { oneLine } from "../../ui/text.ts";
 import type { ArtifactView, CodeView } from "./artifact_view.ts";
 
-/** So many of the failures, and of the logs, are named. */
+/** The number of failures, and of logs, that are named. */
 const LAST = 20;
-/** So many parameters are shown, and of each that has more than so many characters only its beginning. */
+/**
+ * The number of parameters that are shown. Of a longer one than this many characters only the beginning is.
+ */
 const MOST_PARAMS = 100;
 const MAX_CHARS = 1000;
 const SHOWN_CHARS = 300;
 
-/** What is known of an artifact as lines for people: a word, and what it says. */
+/** Lines for people about an artifact: each is a word, and what there is to say about it. */
 export function artifactText(view: ArtifactView): string {
   const { name, hash, status, record, params, files, running, queued, failures, logs, code, faults = [] } =
     view;

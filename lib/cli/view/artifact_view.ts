@@ -2,8 +2,8 @@ import { join } from "@std/path/posix/join";
 import { fromCanonical } from "../../core/json/canonical.ts";
 import { errorText } from "../../core/errors.ts";
 import { TAG } from "../../core/json/tags.ts";
-import { type CodeChanges, codeChanges } from "../../snapshot/code_changes.ts";
-import { readManifest } from "../../snapshot/read_manifest.ts";
+import { type CodeChanges, codeChanges } from "../../snapshot/current_code.ts";
+import { readManifest } from "../../snapshot/manifest.ts";
 import { readRecord } from "../../store/results/commit.ts";
 import { readEnds } from "../../store/results/ends.ts";
 import { attemptPaths, parseAttemptName } from "../../store/layout.ts";
@@ -20,11 +20,11 @@ export interface ArtifactView {
   name: string;
   /** Its hash. */
   hash: string;
-  /** What is stored of it, as far as one look tells: somebody who holds it may be dead, a file may be cut. */
+  /** Its state, as far as one look tells: an owner may be dead, a file may be cut. */
   status: "DONE" | "IN_PROGRESS" | "FAILED" | "TODO";
   /** Its success record, without the value. */
   record?: Omit<SuccessRecord, "value" | "schema" | "artifacts"> & {
-    /** Where it is. */
+    /** Path of the record. */
     path: string;
     /** Size of the file in bytes: with a small value in it. */
     bytes: number;
@@ -33,15 +33,15 @@ export interface ArtifactView {
   params?: unknown;
   /** The folder with the files of the result. */
   files?: string;
-  /** Who computes it. */
+  /** The claim of the attempt that computes it. */
   running?: ClaimRecord;
   /** The Slurm job that is to compute it. */
   queued?: QueuedJob;
-  /** What cannot be read, and why: a damaged record, a claim of a newer furu. */
+  /** Texts about files that cannot be read: a damaged record, a claim of a newer furu. */
   faults?: string[];
   /** The attempts that failed, the latest last. */
   failures: EndRecord[];
-  /** What its attempts printed, the latest last: paths. */
+  /** Paths of the logs of its attempts, the latest last. */
   logs: string[];
   /** The code that it was computed with, where that is known. */
   code?: CodeView;
@@ -51,11 +51,11 @@ export interface ArtifactView {
 export interface CodeView {
   /** Its digest. */
   digest: string;
-  /** Is today's the same? */
+  /** Whether today's code is the same. */
   now: "same" | "changed" | "unknown";
   /** Why that is not known. */
   why?: string;
-  /** How they differ. */
+  /** The files in which they differ. */
   changes?: CodeChanges;
 }
 

@@ -12,9 +12,9 @@ export interface FoundArtifact {
   readonly record: string;
   /** Path of its folder. */
   readonly home: string;
-  /** Is the record there? */
+  /** Whether the record exists. */
   readonly hasRecord: boolean;
-  /** Is the folder there? */
+  /** Whether the folder exists. */
   readonly hasHome: boolean;
 }
 

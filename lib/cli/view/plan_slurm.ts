@@ -5,10 +5,10 @@ import { scale } from "../../pool/controller/scale.ts";
 import { checkPartitions } from "../../slurm/run/check_partitions.ts";
 import { checkSpecs } from "../../slurm/run/check_specs.ts";
 import { checkTimeLimits, type LimitedNode } from "../../slurm/run/check_time_limits.ts";
-import type { Partition } from "../../slurm/client/parse_partitions.ts";
+import type { Partition } from "../../slurm/client/parse_config.ts";
 import { quote } from "../../slurm/client/script.ts";
 import { type ParsedSpec, sbatchOptions, slurmSpecSchema } from "../../slurm/client/spec.ts";
-import { systemClient } from "../../slurm/client/system_client.ts";
+import { systemClient } from "../../slurm/client/client.ts";
 import { table } from "../../ui/table.ts";
 import { plural } from "../../ui/text.ts";
 import type { PlanView } from "./plan_view.ts";
@@ -17,15 +17,20 @@ import type { PlanView } from "./plan_view.ts";
 export interface PlannedJobs {
   /** The spec's name. */
   readonly spec: string;
-  /** How many artifacts are missing that need it. Only told of a pool; else it is as many as there are jobs. */
+  /**
+   * The number of missing artifacts that need it. Only a pool has it: in DAG mode there is a job for each.
+   */
   readonly tasks?: number;
-  /** How many jobs; of a pool, how many workers at first. */
+  /** The number of jobs, or of a pool's first workers. */
   readonly jobs: number;
-  /** What sbatch would be given for it, besides names, logs and dependencies; `undefined` for a spec that cannot be used. */
+  /**
+   * The options of sbatch for it, besides names, logs and dependencies; `undefined` for a spec that cannot be
+   * used.
+   */
   readonly options: readonly string[] | undefined;
 }
 
-/** What `furu run --slurm` would submit. */
+/** The submission that `furu run --slurm` would make. */
 export interface SlurmPlan {
   /** Workers that take one task after another, or one job for each artifact. */
   readonly mode: "pool" | "dag";
@@ -37,17 +42,34 @@ export interface SlurmPlan {
   readonly problems: readonly string[];
 }
 
-/** What {@link planSlurm} asks of this machine. */
+/** Options of {@link planSlurm}. */
 export interface PlanSlurmOptions {
   /** Workers, or one job for each artifact. */
   mode: "pool" | "dag";
-  /** How long attempts may take, where that is limited. @default without limits */
+  /**
+   * The time limits of attempts, where there are any.
+   *
+   * @default {without limits}
+   */
   nodes?: readonly LimitedNode[];
-  /** The run that would be taken up. @default none */
+  /**
+   * The run that would be taken up.
+   *
+   * @default {none}
+   */
   adopts?: string | undefined;
-  /** The specs, unchecked. @default `slurm.specs` in furu.json */
+  /**
+   * The specs, unchecked.
+   *
+   * @default {`slurm.specs` in furu.json}
+   */
   specs?: unknown;
-  /** The cluster's partitions. @default what Slurm says. @throws {SlurmError} when it does not answer */
+  /**
+   * The cluster's partitions.
+   *
+   * @default {what Slurm says}
+   * @throws {SlurmError} If Slurm does not answer.
+   */
   partitions?: () => Promise<readonly Partition[]>;
 }
 
@@ -55,9 +77,10 @@ export interface PlanSlurmOptions {
 const MAX_WORKERS = 50;
 
 /**
- * What a run of a plan would submit, and all that can be said now against it. Changes nothing.
+ * The submission that a run of a plan would make, and all that can be said against it now. It changes
+ * nothing.
  *
- * @throws {ConfigError} for a configuration that cannot be read.
+ * @throws {ConfigError} If the configuration cannot be read.
  */
 export async function planSlurm(plan: PlanView, options: PlanSlurmOptions): Promise<SlurmPlan> {
   const {
@@ -107,7 +130,7 @@ export async function planSlurm(plan: PlanView, options: PlanSlurmOptions): Prom
   };
 }
 
-/** How many workers of each spec a pool submits at first: for what can begin at once. */
+/** The number of workers of each spec that a pool submits at first: for the tasks that can begin at once. */
 function firstWorkers({ nodes }: PlanView): Map<string, number> {
   const ready = new Map<string, number>();
   for (const { status, spec, dependencies } of nodes.values()) {
@@ -120,7 +143,7 @@ function firstWorkers({ nodes }: PlanView): Map<string, number> {
   return new Map(submit.map(({ spec, count }) => [spec, count]));
 }
 
-/** What would be submitted, as text below a plan. */
+/** The submission as text below a plan. */
 export function slurmPlanText({ mode, specs, adopts, problems }: SlurmPlan): string {
   const count = specs.reduce((sum, { jobs }) => sum + jobs, 0);
   const what = mode === "dag" ? plural(count, "job") : `${plural(count, "worker")} at first`;
@@ -159,7 +182,7 @@ function usableSpecs(specs: unknown, names: readonly string[]): Record<string, P
   }));
 }
 
-/** What some check says against it: what it returns, or the error by which furu refuses. */
+/** The problems that a check finds: those that it returns, or the error by which furu refuses. */
 async function problemsOf(check: () => void | Promise<string[]>): Promise<string[]> {
   try {
     return await check() ?? [];

@@ -10,18 +10,23 @@ export interface ViewNode {
   readonly hash: string;
   /** Its task's name. */
   readonly name: string;
-  /** What has become of it. */
+  /** The status that it has now. */
   readonly status: "DONE" | "IN_PROGRESS" | "TODO" | "FAILED";
   /** The reasons for the status. */
   readonly state?: {
     readonly status?: string;
     readonly owner?: string;
-    /** Is it computed in no Slurm job? */
+    /** Whether it is computed outside of Slurm. */
     readonly outside?: boolean;
     readonly error?: string;
     readonly log?: string;
-    readonly why?: string;
-    /** Is what is stored damaged, or not to be read? Then `error` says so in full, with what to do. */
+    /** Why it is to be computed, in one word. */
+    readonly reason?: string;
+    /** Why it is to be computed, for people. */
+    readonly detail?: string;
+    /**
+     * Whether its stored files are damaged or cannot be read. Then `error` says so in full, with what to do.
+     */
     readonly unreadable?: boolean;
   };
   /** The spec that computing it needs. */
@@ -32,7 +37,7 @@ export interface ViewNode {
 
 /** A plan as it is shown. */
 export interface PlanView {
-  /** What is computed again since it is forced, and the stored results that depend on it and stay. */
+  /** The artifacts that are forced, and the stored results that depend on them and stay. */
   kept?(): Promise<KeptResults | undefined>;
   /** Hashes of the roots. */
   readonly roots: readonly string[];
@@ -40,13 +45,17 @@ export interface PlanView {
   readonly nodes: ReadonlyMap<string, ViewNode>;
 }
 
-/** How a plan is shown. */
+/** Options of the texts of a plan. */
 export interface ViewOptions {
   /** Use colours. */
   color: boolean;
   /** Most columns of a line; `undefined` for no limit. */
   width: number | undefined;
-  /** Does the tree name the spec `default` too? @default false */
+  /**
+   * Whether the tree names the spec `default` too.
+   *
+   * @default {false}
+   */
   allSpecs?: boolean;
 }
 
@@ -62,9 +71,9 @@ const MOOD = { DONE: "good", IN_PROGRESS: "active", TODO: "strong", FAILED: "bad
 interface Branch {
   hash: string;
   depth: number;
-  /** What stands before the branches of those below it. */
+  /** The text before the branches of those below it. */
   indent: string;
-  /** What stands before its own label. */
+  /** The text before its own label. */
   start: string;
 }
 
@@ -136,8 +145,8 @@ export function planTable(plan: PlanView, options: ViewOptions): string {
 export function planJson(plan: PlanView, more: Readonly<Record<string, unknown>> = {}): string {
   const { DONE, IN_PROGRESS, TODO, FAILED } = countByStatus(plan);
   const nodes = [...plan.nodes.values()].map(({ hash, name, status, spec, dependencies, state }) => {
-    const { owner, error, log, why, unreadable } = state ?? {};
-    return { hash, name, status, spec, dependencies, owner, error, log, why, unreadable };
+    const { owner, error, log, reason, detail, unreadable } = state ?? {};
+    return { hash, name, status, spec, dependencies, owner, error, log, reason, why: detail, unreadable };
   });
   const counts = { done: DONE, inProgress: IN_PROGRESS, todo: TODO, failed: FAILED };
   return `${JSON.stringify({ roots: plan.roots, counts, nodes, ...more }, null, 2)}\n`;
@@ -166,7 +175,7 @@ function countByStatus(plan: PlanView): Record<ViewNode["status"], number> {
   return counts;
 }
 
-/** What is to be said about a node besides its status. */
+/** A note about a node, besides its status. */
 function noteOf(node: ViewNode, { allSpecs = false }: ViewOptions): string {
   const spec = node.spec === "default" && !allSpecs ? [] : [`spec ${node.spec}`];
   return truncate([...spec, ...reasonsOf(node)].join(", "), 120);
@@ -174,7 +183,7 @@ function noteOf(node: ViewNode, { allSpecs = false }: ViewOptions): string {
 
 /** Why a node has its status. */
 function reasonsOf({ state }: ViewNode): string[] {
-  const { owner, error, why } = state ?? {};
-  const parts = [owner === undefined ? "" : `by ${owner}`, error ?? "", why ?? ""];
+  const { owner, error, detail } = state ?? {};
+  const parts = [owner === undefined ? "" : `by ${owner}`, error ?? "", detail ?? ""];
   return parts.map(oneLine).filter((part) => part !== "");
 }

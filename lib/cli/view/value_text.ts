@@ -2,11 +2,12 @@ import { FuruError } from "../../core/errors.ts";
 import { isArtifact } from "../../task/artifact/artifact.ts";
 
 /**
- * Any value as JSON for people and programs: a bigint as its digits, a date as ISO text, a Map with text keys as an
- * object (else as pairs), a Set and typed arrays as arrays, an artifact as `{"$artifact":["name","hash"]}`; NaN and
- * infinities as null. Arrays of numbers and the like stand on one line.
+ * Any value as JSON for people and programs: a bigint as its digits, a date as ISO text, a Map with text keys
+ * as an object (else as pairs), a Set and typed arrays as arrays, an artifact as
+ * `{"$artifact":["name","hash"]}`; NaN and infinities as null. Arrays of numbers and the like stand on one
+ * line.
  *
- * @throws {FuruError} for a value that contains itself.
+ * @throws {FuruError} If a value contains itself.
  */
 export function valueText(value: unknown): string {
   return write(value, "", new Set()) ?? "null";
@@ -49,7 +50,7 @@ function writeObject(
   return lines.length === 0 ? "{}" : `{\n${lines.join(",\n")}\n${indent}}`;
 }
 
-/** What JSON has no word for, as something that it has one for. */
+/** A value that JSON has no word for, as one that it has a word for. */
 function unwrap(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   if (isArtifact(value)) return { $artifact: [value.name, value.hash] };

@@ -1,11 +1,12 @@
 import { errorText, FuruError } from "../errors.ts";
 
 /**
- * The SHA-256 of a file as 64 hex digits, read in pieces, for parameters that stand for files: `{ path, sha256 }`
+ * Computes the SHA-256 of a file, read in pieces, for parameters that stand for files: `{ path, sha256 }`
  * with `unhashed: ["path"]`.
  *
  * @param path A path or a `file:` URL.
- * @throws FuruError naming the file and the cause when it cannot be read.
+ * @returns 64 hex digits.
+ * @throws {FuruError} If the file cannot be read: names it and the cause.
  */
 export async function digest(path: string | URL): Promise<string> {
   const { createHash } = await import("node:crypto"); // slow to load, and few pipelines need it

@@ -6,6 +6,8 @@ const LINGER_MS = 20;
 
 interface Beating {
   state: "asked" | "opened" | "lost";
+  /** Who came first: 0 nobody, 1 the thread, which may listen to signals by now, 2 the end of the claim. */
+  readonly first: Int32Array<SharedArrayBuffer>;
   onLost: (reason: string) => void;
   onStopped?: () => void;
 }
@@ -53,16 +55,20 @@ export class BeatThread {
 
   #begin(id: number, { path, linked, intervalMs, lastWords, onLost }: HeartbeatOptions): void {
     clearTimeout(this.#linger);
-    this.#beating.set(id, { state: "asked", onLost });
-    this.#thread().postMessage({ op: "start", id, path, linked, intervalMs, lastWords });
+    const first = new Int32Array(new SharedArrayBuffer(4));
+    this.#beating.set(id, { state: "asked", first, onLost });
+    this.#thread().postMessage({ op: "start", id, path, linked, intervalMs, lastWords, first });
   }
 
   async #stop(id: number): Promise<void> {
     const beating = this.#beating.get(id);
     if (!beating || !this.#worker) return;
+    // One that the thread has not begun has no handle that could keep its folder from being removed, and takes no signal
+    // from others: no need to wait until the thread has started.
+    const isBegun = Atomics.compareExchange(beating.first, 0, 0, 2) === 1 && beating.state !== "lost";
+    const stopped = new Promise<void>((resolve) => beating.onStopped = resolve);
     this.#worker.postMessage({ op: "stop", id });
-    // One that is not opened yet has no handle that could keep its folder from being removed: no need to wait.
-    if (beating.state === "opened") await new Promise<void>((resolve) => beating.onStopped = resolve);
+    if (isBegun) await stopped;
     this.#beating.delete(id);
     if (this.#beating.size === 0) this.#linger = setTimeout(() => this.#end(), LINGER_MS);
   }

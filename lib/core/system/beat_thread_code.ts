@@ -85,7 +85,7 @@ const listen = (on) => {
   }
 };
 
-self.onmessage = ({ data: { op, id, path, linked, intervalMs, lastWords } }) => {
+self.onmessage = ({ data: { op, id, path, linked, intervalMs, lastWords, first } }) => {
   if (op === "heard") {
     clearTimeout(dying);
     dying = undefined;
@@ -95,6 +95,8 @@ self.onmessage = ({ data: { op, id, path, linked, intervalMs, lastWords } }) => 
     release(id);
     return self.postMessage({ op: "stopped", id });
   }
+  // A claim that has ended already must not begin to listen: a signal of that moment would be lost.
+  if (Atomics.compareExchange(first, 0, 0, 1) !== 0) return;
   let file;
   try {
     if (!linked || handles < ${MAX_HANDLES}) file = Deno.openSync(path, { read: true });

@@ -1,7 +1,7 @@
 import type { EventSink } from "../../core/event.ts";
 import type { Hash } from "../../core/hash.ts";
 import type { RunLog } from "../../core/run_log.ts";
-import type { ForcedNodes } from "../../plan/status.ts";
+import type { ForcedNodes } from "../../plan/node.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import type { PoolNode, PoolRun } from "../../remote/pool_run.ts";
 import type { Runtime } from "../../run/runtime.ts";

@@ -2,13 +2,11 @@ import { errorText } from "../../core/errors.ts";
 import type { EventSink, RunSummary } from "../../core/event.ts";
 import type { Hash } from "../../core/hash.ts";
 import { runLog } from "../../core/run_log.ts";
+import { forcedNodes } from "../../plan/forced.ts";
 import { plan } from "../../plan/graph.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
-import { listQueue, type QueuedTask } from "../../queue/list_queue.ts";
-import { makeQueue } from "../../queue/make_queue.ts";
-import { refreshQueue } from "../../queue/refresh_queue.ts";
-import { askToStop } from "../../queue/stop_request.ts";
-import { poolForced } from "../../remote/pool_forced.ts";
+import { listQueue, makeQueue, type QueuedTask, refreshQueue } from "../../queue/queue.ts";
+import { askToStop } from "../../queue/requests.ts";
 import type { PoolRun } from "../../remote/pool_run.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { drive, type DriveResult } from "../../schedule/drive.ts";
@@ -87,8 +85,16 @@ export async function controlPool(
   };
   const log = runLog(onEvent, runtime.machine.clock);
   const timing = { ...POOL_TIMING, ...options.timing };
-  const context = { ...options, runtime, leadership, forced: poolForced(runtime, run), onEvent, log, timing };
-  options.launcher.tellTo?.((text) => log.warn(text));
+  const context = {
+    ...options,
+    runtime,
+    leadership,
+    forced: forcedNodes(runtime.store, run),
+    onEvent,
+    log,
+    timing,
+  };
+  options.launcher.log = log;
   try {
     const result = await driveRun(context, options, (progress) => resumed = progress);
     const summary: RunSummary = wholeSummary(result.summary, run, resumed);

@@ -1,7 +1,7 @@
 import { errorText } from "../../core/errors.ts";
 import type { Hash } from "../../core/hash.ts";
-import type { QueuedTask } from "../../queue/list_queue.ts";
-import { askToStop, readStop } from "../../queue/stop_request.ts";
+import type { QueuedTask } from "../../queue/queue.ts";
+import { askToStop, readStop } from "../../queue/requests.ts";
 import type { Backend, BackendEvent } from "../../schedule/backend.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
 import { listingPause, retryWhileUnavailable, WakeUp } from "../pacing.ts";

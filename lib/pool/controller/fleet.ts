@@ -1,6 +1,6 @@
 import { errorCode, errorText, ProtocolError, SlurmError } from "../../core/errors.ts";
 import { workerDir } from "../../queue/layout.ts";
-import { parseTaskName } from "../../queue/task_name.ts";
+import { parseTaskName } from "../../queue/task_file.ts";
 import { Tail } from "../../run/output/tail.ts";
 import { listOrNothing } from "../../store/store.ts";
 import { plural } from "../../ui/text.ts";
@@ -52,8 +52,8 @@ export class Fleet {
     this.#settings = {
       specs,
       limits: run.options,
-      canSubmit: !launcher.fixed,
-      needsStandby: run.detached && launcher.keepHeir !== undefined,
+      canSubmit: launcher.canSubmit !== false,
+      needsStandby: run.detached && launcher.keepStandby !== undefined,
       excessMs: timing.excessMs,
       roundMs: timing.roundMs,
       leaseMs: 1000 * store.leaseSec,
@@ -156,7 +156,10 @@ export class Fleet {
         return await this.#drain(action);
       case "keepStandby":
         await leadership.check();
-        return await this.#try("keep an heir", async () => await launcher.keepHeir?.(action.alive, closing));
+        return await this.#try(
+          "keep a standby controller",
+          async () => await launcher.keepStandby?.(action.alive, closing),
+        );
     }
   }
 

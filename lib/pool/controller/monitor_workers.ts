@@ -1,8 +1,7 @@
 import { fenceWorker, listFenced } from "../../queue/fence.ts";
-import { askToLeave } from "../../queue/leave_request.ts";
-import { type KnownWorker, listWorkers } from "../../queue/list_workers.ts";
+import { askToLeave } from "../../queue/requests.ts";
+import { type KnownWorker, listWorkers, type WorkerLook, WorkerWatch } from "../../queue/worker_liveness.ts";
 import type { WorkerEnd, WorkerRecord } from "../../queue/worker_record.ts";
-import { type WorkerLook, WorkerWatch } from "../../queue/worker_watch.ts";
 import type { WorkerJob } from "../launcher.ts";
 import { type PreflightFailure, readPreflightFailure } from "../preflight_failure.ts";
 import { type AttemptNow, readWorkerNow } from "../worker_now.ts";

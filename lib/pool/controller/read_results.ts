@@ -1,10 +1,10 @@
 import { join } from "@std/path/join";
+import { type Blame, failureKind } from "../../core/attempt_end.ts";
 import { errorText, ProtocolError } from "../../core/errors.ts";
-import { readFailure, type TaskFailure, writeFailure } from "../../queue/failure_file.ts";
-import { hasName } from "../../queue/has_name.ts";
-import { listNew } from "../../queue/list_queue.ts";
-import { moveTask } from "../../queue/move_task.ts";
-import { formatTaskName, parseTaskName, type TaskName } from "../../queue/task_name.ts";
+import { readFailure, type TaskFailure, writeFailure } from "../../queue/failure.ts";
+import { hasName, moveFile } from "../../store/file_steps.ts";
+import { listNew } from "../../queue/queue.ts";
+import { formatTaskName, parseTaskName, type TaskName } from "../../queue/task_file.ts";
 import { learnParams } from "../../remote/remote_artifact.ts";
 import type { BackendEvent } from "../../schedule/backend.ts";
 import { describeOwner } from "../../store/claims/liveness.ts";
@@ -131,24 +131,25 @@ export class ResultReader {
     });
     this.forget("done", name);
     this.forget("failed", name);
-    await moveTask(store, join(paths.done, file), join(paths.failed, file));
+    await moveFile(store, join(paths.done, file), join(paths.failed, file));
   }
 
   async #readFailed(task: Task, name: TaskName): Promise<void> {
     const { tasks, report, paths, runtime, leadership, artifactOf } = this.#context;
     const failure = await this.#judgeFailure(task, name);
-    if (failure.kind !== "protocol") {
+    if (failure.end.blame !== "protocol") {
       const result = await this.#resultOf(task);
       // Somebody was first, and the first complete result wins.
       if (typeof result === "object") {
         await leadership.check();
         const file = formatTaskName(name);
-        await moveTask(runtime.store, join(paths.failed, file), join(paths.done, file));
+        await moveFile(runtime.store, join(paths.failed, file), join(paths.done, file));
         return this.#done(name, result);
       }
     }
     await learnParams(runtime, paths, artifactOf(task.hash));
-    const countsAs = failure.kind === "protocol" ? undefined : failure.kind;
+    const kind = failureKind(failure.end.blame);
+    const countsAs = kind === "protocol" ? undefined : kind;
     if (tasks.apply({ type: "failed", name, countsAs })) report(failure);
   }
 
@@ -193,29 +194,25 @@ export class ResultReader {
   async #judgeFailure({ hash, spec }: Task, name: TaskName): Promise<FailedTask> {
     const file = formatTaskName(name);
     const failure = await readFailureForSure(this.#context, file);
-    const kind = this.#kindOf(failure);
+    const blame = this.#blameOf(failure);
     const { attempt, lost } = name;
     const { stack, log, logTail, lasting } = failure;
     const where = `(task file ${join(this.#context.paths.failed, file)}, artifact ${hash}, spec '${spec}', ` +
       `worker ${failure.worker ?? "unknown"}, attempt ${
         failure.storeAttempt ?? attempt
       }, kind ${failure.kind})`;
+    const error = blame === "protocol" ? `${failure.error}\n${where}` : failure.error;
     return {
       type: "failed",
       hash,
-      kind,
-      failedEnds: kind === "compute" ? attempt : attempt - 1,
-      lostEnds: kind === "lost" ? lost + 1 : lost,
-      error: kind === "protocol" ? `${failure.error}\n${where}` : failure.error,
-      ...(stack === undefined ? {} : { stack }),
-      ...(log === undefined ? {} : { log }),
-      ...(logTail === undefined ? {} : { logTail }),
-      ...(lasting ? { lasting } : {}),
+      failedEnds: blame === "compute" ? attempt : attempt - 1,
+      lostEnds: blame === "lost" ? lost + 1 : lost,
+      end: { outcome: "failed", blame, error, stack, log, logTail, lasting },
     };
   }
 
   /** That a node cannot begin a task is the node's fault, unless nothing has begun anywhere. */
-  #kindOf({ kind, node, job, error }: TaskFailure): FailedTask["kind"] {
+  #blameOf({ kind, node, job, error }: TaskFailure): Blame {
     if (kind === "compute") this.#fleet.note({ type: "goodStart", node });
     if (kind !== "start") return kind;
     this.#fleet.note({ type: "badStart", node, job, why: error });
@@ -223,9 +220,7 @@ export class ResultReader {
   }
 }
 
-type FailedTask = Extract<BackendEvent, { type: "failed" }> & {
-  readonly kind: "compute" | "lost" | "protocol";
-};
+type FailedTask = Extract<BackendEvent, { type: "failed" }>;
 
 async function readFailureForSure(
   { runtime: { store }, paths }: ControllerContext,

@@ -1,5 +1,5 @@
-import { listQueue } from "../../queue/list_queue.ts";
-import { parseTaskName } from "../../queue/task_name.ts";
+import { listQueue } from "../../queue/queue.ts";
+import { parseTaskName } from "../../queue/task_file.ts";
 import type { ControllerContext } from "./context.ts";
 import type { ResultReader } from "./read_results.ts";
 import { queueTask } from "./start_tasks.ts";

@@ -1,8 +1,8 @@
 import type { RunSummary } from "../../core/event.ts";
 import type { Hash } from "../../core/hash.ts";
-import type { NodeState, StatusSource } from "../../plan/status.ts";
-import type { QueuedTask, QueueState } from "../../queue/list_queue.ts";
-import { parseTaskName } from "../../queue/task_name.ts";
+import type { NodeState, StatusSource } from "../../plan/node.ts";
+import type { QueuedTask, QueueState } from "../../queue/queue.ts";
+import { parseTaskName } from "../../queue/task_file.ts";
 import type { PoolRun } from "../../remote/pool_run.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { storeStatus } from "../../schedule/status_source.ts";
@@ -73,7 +73,7 @@ export function poolStatus(runtime: Runtime, runId: string, isQueued: (hash: Has
     inspect: async (artifact): Promise<NodeState> => {
       const state = await source.inspect(artifact);
       if (!isQueued(artifact.hash)) return state;
-      return await isOwn(runtime, runId, artifact, state) ? { status: "TODO" } : state;
+      return await isOwn(runtime, runId, artifact, state) ? { status: "TODO", reason: "missing" } : state;
     },
   };
 }

@@ -1,11 +1,11 @@
 import { join } from "@std/path/join";
 import { errorText } from "../../core/errors.ts";
-import { type FailureInit, writeFailure } from "../../queue/failure_file.ts";
+import { type FailureInit, writeFailure } from "../../queue/failure.ts";
 import { type FencedFolder, readEnd, removeFenced } from "../../queue/fence.ts";
 import { todoDir } from "../../queue/layout.ts";
-import { listWorkers } from "../../queue/list_workers.ts";
-import { moveTask } from "../../queue/move_task.ts";
-import { parseTaskName, type TaskName } from "../../queue/task_name.ts";
+import { listWorkers } from "../../queue/worker_liveness.ts";
+import { moveFile } from "../../store/file_steps.ts";
+import { parseTaskName, type TaskName } from "../../queue/task_file.ts";
 import type { WorkerEnd } from "../../queue/worker_record.ts";
 import { declareDead, declareSucceeded } from "../../store/claims/attempt_end.ts";
 import { attemptPaths } from "../../store/layout.ts";
@@ -47,7 +47,7 @@ async function settle(
   const fail = async (failure: FailureInit): Promise<void> => {
     const node = end.worker === undefined ? {} : { node: end.worker.node };
     await writeFailure(store, paths, file, { ...failure, worker: folder.id, ...node });
-    await moveTask(store, from, join(paths.failed, file));
+    await moveFile(store, from, join(paths.failed, file));
   };
   if (!nodes.has(name.hash)) return await fail({ kind: "protocol", error: "It is no artifact of the run" });
   const artifact = artifactOf(name.hash);
@@ -65,7 +65,7 @@ async function settle(
       // It died after it had stored the result, or while somebody else did.
       if (own?.id === result.id) await declareSucceeded(store, home, own);
       else if (own) await declareDead(store, home, own, because);
-      await moveTask(store, from, join(paths.done, file));
+      await moveFile(store, from, join(paths.done, file));
       return;
     }
   } catch (error) {
@@ -75,7 +75,7 @@ async function settle(
   if (own) await declareDead(store, home, own, because);
   if (end.kind === "silent" && await isFirstSilent(context, folder)) {
     // Whoever never gave a sign of life says nothing of the task: it costs no attempt, once.
-    await moveTask(store, from, join(todoDir(paths, folder.spec), file));
+    await moveFile(store, from, join(todoDir(paths, folder.spec), file));
     return;
   }
   const log = own && attemptPaths(home, { n: own.attempt, id: own.id }).log;

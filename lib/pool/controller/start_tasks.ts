@@ -1,9 +1,9 @@
 import { join } from "@std/path/join";
 import type { Hash } from "../../core/hash.ts";
-import { enqueue } from "../../queue/enqueue.ts";
+import { enqueue } from "../../queue/queue.ts";
 import { todoDir } from "../../queue/layout.ts";
-import { moveTask } from "../../queue/move_task.ts";
-import { formatTaskName, nextTaskName, type TaskName } from "../../queue/task_name.ts";
+import { moveFile } from "../../store/file_steps.ts";
+import { formatTaskName, nextTaskName, type TaskName } from "../../queue/task_file.ts";
 import { retryWhileUnavailable } from "../pacing.ts";
 import type { ControllerContext } from "./context.ts";
 import type { ResultReader } from "./read_results.ts";
@@ -73,5 +73,5 @@ async function move(
   // It may come back under the same name.
   if (from === "waiting") reader.forget(from, name);
   const path = join(paths[from], formatTaskName(before));
-  await moveTask(store, path, join(todoDir(paths, spec), formatTaskName(name)));
+  await moveFile(store, path, join(todoDir(paths, spec), formatTaskName(name)));
 }

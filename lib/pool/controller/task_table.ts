@@ -1,7 +1,7 @@
 import { ProtocolError } from "../../core/errors.ts";
 import type { Hash } from "../../core/hash.ts";
-import type { QueuedTask } from "../../queue/list_queue.ts";
-import { parseTaskName, type TaskName } from "../../queue/task_name.ts";
+import type { QueuedTask } from "../../queue/queue.ts";
+import { parseTaskName, type TaskName } from "../../queue/task_file.ts";
 
 /** Where a task is, as far as the controller knows. */
 export type TaskState =

@@ -1,9 +1,9 @@
 import { join } from "@std/path/join";
 import { todoDir } from "../../queue/layout.ts";
-import { listWorkers } from "../../queue/list_workers.ts";
-import { moveTask } from "../../queue/move_task.ts";
-import { parseTaskName } from "../../queue/task_name.ts";
-import { settleClaim } from "../../run/settle_claim.ts";
+import { listWorkers } from "../../queue/worker_liveness.ts";
+import { moveFile } from "../../store/file_steps.ts";
+import { parseTaskName } from "../../queue/task_file.ts";
+import { settleLogged } from "../../run/settle_logged.ts";
 import { declareSucceeded } from "../../store/claims/attempt_end.ts";
 import { ClaimWatch } from "../../store/claims/liveness.ts";
 import { readRecord } from "../../store/results/commit.ts";
@@ -21,7 +21,7 @@ export async function withdrawTodo(context: ControllerContext): Promise<void> {
       const name = parseTaskName(file);
       if (!name) continue;
       await leadership.check();
-      if (!await moveTask(store, join(dir, file), join(paths.withdrawn, file))) continue;
+      if (!await moveFile(store, join(dir, file), join(paths.withdrawn, file))) continue;
       if (tasks.apply({ type: "withdrawn", name })) report({ type: "withdrawn", hash: name.hash });
     }
   }
@@ -39,7 +39,7 @@ export async function tidyQueue(context: ControllerContext): Promise<void> {
     if (hash === undefined || !nodes.has(hash)) continue;
     await leadership.check();
     const result = await storedResult(context, artifactOf(hash));
-    await moveTask(store, join(paths.waiting, file), join(result ? paths.done : paths.withdrawn, file));
+    await moveFile(store, join(paths.waiting, file), join(result ? paths.done : paths.withdrawn, file));
   }
   await tidyClaims(context);
 }
@@ -85,5 +85,5 @@ async function tidyClaim(
   if (look.state === "absent" || look.state === "unknown" || look.holder.run !== runId) return;
   const isItsResult = look.state === "dead" && (await readRecord(store, home))?.id === look.holder.id;
   if (isItsResult) await declareSucceeded(store, home, look.holder);
-  else await settleClaim(runtime, artifact, look);
+  else await settleLogged(runtime, artifact, look);
 }

@@ -1,19 +1,66 @@
+import type { EventSink } from "../../core/event.ts";
+import type { Hash } from "../../core/hash.ts";
+import type { QueuePaths } from "../../queue/layout.ts";
+import type { Computer } from "../../run/computer.ts";
+import type { Claim } from "../../store/claims/claim.ts";
+import type { SlurmJob } from "../../store/record.ts";
+import type { Artifact } from "../../task/artifact/artifact.ts";
+import type { PoolRun } from "../../remote/pool_run.ts";
 import { errorText } from "../../core/errors.ts";
-import { enterQueue } from "../../queue/enter_queue.ts";
-import { readStop } from "../../queue/stop_request.ts";
-import type { WorkerFolder } from "../../queue/worker_folder.ts";
+import { enterQueue, type WorkerFolder } from "../../queue/worker_dir.ts";
+import { readStop } from "../../queue/requests.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { WakeUp } from "../pacing.ts";
-import { ListingPace } from "./listing_pace.ts";
+import { Candidates, PollBackoff } from "./candidates.ts";
 import { retryWhileUnavailable } from "../pacing.ts";
-import type { PoolWorkerOptions, PoolWorkerResult } from "./pool_worker_options.ts";
-import { RoleSeeker } from "./role_seeker.ts";
-import { isSpecLeft } from "./spec_left.ts";
-import { TaskPicker } from "./task_picker.ts";
-import { isUpFront } from "./up_front.ts";
+import { LeadershipCandidate } from "./leadership_candidate.ts";
+import { hasRemainingWork, isStaticFleet } from "./static_fleet.ts";
 import { NowWriter } from "../worker_now.ts";
-import { WorkerOrders } from "./worker_orders.ts";
-import { WorkerTasks } from "./worker_tasks.ts";
+import { ControlRequests } from "./control_requests.ts";
+import { ClaimedTasks } from "./claimed_tasks.ts";
+
+/** What a worker of a pool is given. */
+export interface PoolWorkerOptions {
+  /** Where everything of the run is. */
+  readonly paths: QueuePaths;
+  /** What the run is, as `run.json` says. */
+  readonly run: PoolRun;
+  /** The spec of the tasks that it takes. */
+  readonly spec: string;
+  /** How many tasks it computes at the same time. */
+  readonly slots: number;
+  /** The node that it runs on. */
+  readonly node: string;
+  /** Its id. @default a new one */
+  readonly id?: string;
+  /** The key by which its launcher knows it. */
+  readonly job?: string;
+  /** The Slurm job that it runs in. */
+  readonly slurm?: SlurmJob;
+  /** Computes attempts. It is closed by whoever made it. */
+  readonly computer: Computer;
+  /** Gives an artifact of the run; a stub will do where another process computes. @throws {ProtocolError} when there is none */
+  readonly artifactOf: (hash: Hash) => Artifact;
+  /** Tells the worker to leave at once: what runs is preempted. Its reason is told to people. */
+  readonly signal: AbortSignal;
+  /** When its job ends, by the machine's monotonic clock in milliseconds. @default never */
+  readonly endsAt?: number;
+  /** Told of its attempts; must not throw. */
+  readonly onEvent: EventSink;
+  /**
+   * Is the run's controller, in this process: called with the claim of the role whenever a detached run has nobody for it.
+   * Resolves when the run has ended, or soon after the signal says that somebody else is to be it. @default it never is
+   */
+  readonly control?: (claim: Claim, handOver: AbortSignal) => Promise<void>;
+}
+
+/** How a worker ended. */
+export interface PoolWorkerResult {
+  /** Why it left, for people. */
+  readonly why: string;
+  /** How many tasks it has computed. */
+  readonly computed: number;
+}
 
 /** How a worker is to leave: when what runs is finished, at once, or as one that was declared dead. */
 interface Leave {
@@ -56,12 +103,12 @@ class PoolWorker {
   readonly #runtime: Runtime;
   readonly #options: PoolWorkerOptions;
   readonly #folder: WorkerFolder;
-  readonly #tasks: WorkerTasks;
-  readonly #picker: TaskPicker;
-  readonly #pace: ListingPace;
-  readonly #orders: WorkerOrders;
+  readonly #tasks: ClaimedTasks;
+  readonly #picker: Candidates;
+  readonly #pace: PollBackoff;
+  readonly #orders: ControlRequests;
   readonly #now: NowWriter;
-  readonly #role: RoleSeeker | undefined;
+  readonly #role: LeadershipCandidate | undefined;
   readonly #alarm = new WakeUp();
   /** Aborts when it is to leave at once. */
   readonly #over: AbortSignal;
@@ -79,14 +126,14 @@ class PoolWorker {
     const { machine } = runtime;
     const { paths, run, slurm, endsAt = Infinity, control } = options;
     const now = this.#busyAt = machine.clock.monotonic();
-    this.#left = isUpFront(run);
+    this.#left = isStaticFleet(run);
     this.#leastLeftMs = Math.min(LEAST_LEFT_MS, (endsAt - now) * LEAST_LEFT_PART);
     const onChange = (): void => this.#alarm.wake();
-    this.#picker = new TaskPicker(() => machine.randomId());
-    this.#pace = new ListingPace(machine.clock, runtime.config.pollIntervalSec);
-    this.#orders = new WorkerOrders(runtime, paths, folder.id);
+    this.#picker = new Candidates(() => machine.randomId());
+    this.#pace = new PollBackoff(machine.clock, runtime.config.pollIntervalSec);
+    this.#orders = new ControlRequests(runtime, paths, folder.id);
     this.#now = new NowWriter(runtime, paths, folder.id);
-    this.#tasks = new WorkerTasks(runtime, {
+    this.#tasks = new ClaimedTasks(runtime, {
       ...options,
       folder,
       fits: (timeLimitSec = 0) => machine.clock.monotonic() + timeLimitSec * 1000 <= endsAt,
@@ -94,7 +141,7 @@ class PoolWorker {
       onChange,
     });
     if (!control || !run.detached) return;
-    this.#role = new RoleSeeker(runtime, {
+    this.#role = new LeadershipCandidate(runtime, {
       paths,
       runId: run.runId,
       worker: folder.id,
@@ -206,7 +253,7 @@ class PoolWorker {
     const { run, spec } = this.#options;
     const now = this.#runtime.machine.clock.monotonic();
     if (now - this.#busyAt < Math.max(run.options.idleTimeoutSec * 1000, LEAST_LOOK_MS)) return;
-    this.#left = await this.#patiently(() => isSpecLeft(this.#runtime, run, spec));
+    this.#left = await this.#patiently(() => hasRemainingWork(this.#runtime, run, spec));
     if (this.#left) this.#busyAt = now;
   }
 

@@ -2,7 +2,7 @@ import { ExecutionError, MissingArtifactError, SpecMismatchError } from "../../c
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
 import type { ExecutionContext } from "../context.ts";
 import { findForSure } from "../result.ts";
-import { specOf } from "../../task/spec_of.ts";
+import { specOf } from "../../task/requirements.ts";
 
 /**
  * `get` inside a run: it only loads. Forced, it is for the current node alone, on a worker of exactly its spec (DESIGN

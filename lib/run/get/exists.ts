@@ -5,10 +5,14 @@ import { defaultRuntime } from "../default_runtime.ts";
 import { findResult } from "../result.ts";
 
 /**
- * Is there a valid result of this artifact? Computes nothing, and reads the value only for the task's `validate`.
+ * Finds out whether there is a valid result of an artifact. Computes nothing, and reads the value only for
+ * the task's `validate`.
  *
- * @throws {StoreError} when it is damaged, or the system could not look, `validate` included. {@link ValidationError} for
- * a bug of `validate`: each names the artifact.
+ * @param artifact The artifact, which is a task called with parameters.
+ * @returns Whether `get` would only load it.
+ * @throws {StoreError} If the result is damaged, or the system could not look, `validate` included.
+ * @throws {ValidationError} If `validate` has a bug.
+ * @throws {ExecutionError} If it is no artifact.
  */
 export async function exists(artifact: Artifact): Promise<boolean> {
   if (!isArtifact(artifact)) {

@@ -6,6 +6,8 @@ import {
   type FuruErrorOptions,
   StoreError,
 } from "../../core/errors.ts";
+import { countsForRun, isForced } from "../../plan/forced.ts";
+import { aBoolean, aSignal, checkOptions, type OptionChecks } from "../../core/options.ts";
 import { releaseClaim } from "../../store/claims/attempt_end.ts";
 import { type Claim, tryClaim } from "../../store/claims/claim.ts";
 import { readEnds } from "../../store/results/ends.ts";
@@ -15,47 +17,62 @@ import { refuseLoadOnly } from "../../task/artifact/load_only.ts";
 import { runAttempt } from "../attempt.ts";
 import type { Computation } from "../computation.ts";
 import { computeBelow } from "./compute_below.ts";
-import { failureText } from "../compute.ts";
-import { currentContext, type ExecutionContext, withContext } from "../context.ts";
+import { currentContext, type ExecutionContext, refuseWhileLoading, withContext } from "../context.ts";
 import { withoutLibraryFrames } from "../../ui/user_frames.ts";
 import { defaultRuntime } from "../default_runtime.ts";
 import { getInExecutor } from "./executor.ts";
 import { follow } from "../follow.ts";
-import { refuseWhileLoading } from "./loading.ts";
 import { type FindOptions, findResult, type Found, type Result } from "../result.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Slot } from "../slots.ts";
 import { asFuru } from "../traces/traces.ts";
 import { Waiter } from "./wait.ts";
 
-/** How many `create`s wait in a `get` for each other. What is below them is computed from the bottom up, before them. */
+/**
+ * How many `create`s wait in a `get` for each other. What is below them is computed from the bottom up,
+ * before them.
+ */
 const MAX_NESTED = 200;
 
 /** Options of {@link get}. */
 export interface GetOptions {
-  /** Compute it although it is stored, and replace the stored result. @default false */
+  /**
+   * Whether to compute the artifact although it is stored, and to replace the stored result.
+   *
+   * @default {false}
+   */
   force?: boolean;
   /**
-   * Ends the waiting of this call, which rejects with the signal's reason. What is computed for it ends, too (as
-   * preempted), unless another call wants it.
+   * Ends the waiting of this call, which rejects with the reason of the signal. What is computed for it ends,
+   * too (as preempted), unless another call wants it.
    */
   signal?: AbortSignal;
 }
 
+const OPTIONS: OptionChecks<GetOptions> = { force: aBoolean, signal: aSignal };
+const NO_OPTIONS: GetOptions = {};
+
 /**
- * The value of an artifact: loaded when it is stored, else computed (its dependencies through their own `get`), or
- * waited for while somebody else computes it. Always the stored form, so that the first call returns what every later
- * one will. Inside a run it only loads.
+ * Gets the value of an artifact: loaded when it is stored, else computed (its dependencies through their own
+ * `get`), or waited for while somebody else computes it. It is always the stored form, so that the first call
+ * returns what every later one will. Inside a run it only loads.
  *
- * Calls for one artifact in one process share one computation. At most `maxCreates` run `create` at the same time; one
- * that waits in a `get` for what is computed does not count, nor does its time limit pass. Where 200 wait for each other,
- * what the last one declares to need is computed from the bottom up before it, so that a chain may be of any length.
+ * Calls for one artifact in one process share one computation. At most `maxCreates` run `create` at the same
+ * time; one that waits in a `get` for what is computed does not count, nor does its time limit pass. Where
+ * 200 wait for each other, what the last one declares to need is computed from the bottom up before it, so
+ * that a chain may be of any length.
  *
- * @param artifact What to get.
- * @returns What the task's `create` (or `load`) returned.
- * @throws {ComputeError} when `create` failed, naming the attempt's log. {@link WaitTimeoutError} when somebody else
- * took longer than `maxWaitSec`. {@link StoreError} when a record is damaged or the store cannot be written. Inside a
- * run {@link MissingArtifactError}, {@link ExecutionError} and {@link SpecMismatchError}.
+ * @param artifact The artifact, which is a task called with parameters.
+ * @param options Options of this call.
+ * @returns The value that the task's `create` (or `load`) returned.
+ * @throws {ComputeError} If `create` failed: names the log of the attempt.
+ * @throws {WaitTimeoutError} If somebody else took longer than `maxWaitSec`.
+ * @throws {StoreError} If a record is damaged or the store cannot be written.
+ * @throws {ValidationError} If an option is unknown or not allowed.
+ * @throws {MissingArtifactError} If it is not stored, inside a run.
+ * @throws {SpecMismatchError} If it needs another Slurm spec than the worker has, inside a run.
+ * @throws {ExecutionError} If it is no artifact, or if something is asked for that is not allowed inside a
+ * run.
  *
  * @example
  * ```ts
@@ -69,15 +86,19 @@ export interface GetOptions {
  * const run = async () => (await get(Square({ x: 3 }))) + 1;
  * ```
  */
-export async function get<A extends Artifact>(artifact: A, options: GetOptions = {}): Promise<Value<A>> {
+export async function get<A extends Artifact>(
+  artifact: A,
+  options: GetOptions = NO_OPTIONS,
+): Promise<Value<A>> {
   refuseWhileLoading("get");
+  if (options !== NO_OPTIONS) checkOptions("get", options, OPTIONS);
   const context = currentContext();
   return await getWith(context?.runtime ?? defaultRuntime(), context, artifact, options) as Value<A>;
 }
 
 /**
- * The value of an artifact: loaded, or computed and stored, or waited for while somebody else computes it. Inside a
- * run it only loads.
+ * The value of an artifact: loaded, or computed and stored, or waited for while somebody else computes it.
+ * Inside a run it only loads.
  */
 export async function getWith(
   runtime: Runtime,
@@ -96,8 +117,8 @@ export async function getWith(
   try {
     return await asFuru(() => getInteractive(runtime, context, artifact, options));
   } finally {
-    // After Ctrl-C nobody sees how a get ended: what else is computed ends first, then the process. A task does see it,
-    // or it could not end.
+    // After Ctrl-C nobody sees how a get ended: what else is computed ends first, then the process. A task
+    // does see it, or it could not end.
     const exiting = context ? undefined : runtime.exiting();
     if (exiting) await exiting;
   }
@@ -121,17 +142,18 @@ async function resultOf(
   { force = false, signal }: GetOptions = {},
 ): Promise<Result> {
   signal?.throwIfAborted();
-  // What a task asks for after it was told to end is not begun. While it waits, its time limit and its claim are no
-  // matter of the other's: only whether anybody wants it still.
+  // What a task asks for after it was told to end is not begun. While it waits, its time limit and its claim
+  // are no matter of the other's: only whether anybody wants it still.
   context?.signal?.throwIfAborted();
   // What is damaged is nobody's to lose: to force it is the way out that its error names.
-  const looking = { tolerant: true, ...(force || runtime.alwaysReruns(artifact.name) ? REPLACING : {}) };
+  const looking = { tolerant: true, ...(force || isForced(runtime.rerun, artifact) ? REPLACING : {}) };
   const found = await findResult(runtime, artifact, looking);
   // A forced result replaces what is stored now: what somebody stores meanwhile is as new as can be.
   let replaces: string | undefined;
   if (found.state === "valid") {
-    if (!isForced(runtime, artifact, found.result, force)) return found.result;
-    replaces = found.result.record.id;
+    const { record } = found.result;
+    if (!force && countsForRun(runtime.rerun, artifact, record)) return found.result;
+    replaces = record.id;
   }
   if (!force) await refuseFailed(runtime, artifact);
   using waiting = waitingSignal(context, signal);
@@ -188,19 +210,18 @@ async function obtain(
 
 const REPLACING = { replaceDamaged: true } as const;
 
-/** `alwaysRerun` is once per process: the record then carries its session. */
-function isForced(runtime: Runtime, { name }: Artifact, { record }: Result, force: boolean): boolean {
-  return force || (runtime.alwaysReruns(name) && record.run !== runtime.session);
-}
-
 /** Is there a result that `get` would only load? */
 async function isStored(runtime: Runtime, artifact: Artifact): Promise<boolean> {
   await runtime.computations.pause(runtime.machine.clock);
   const found = await findResult(runtime, artifact, { tolerant: true, value: false });
-  return found.state === "valid" && !isForced(runtime, artifact, found.result, false);
+  return found.state === "valid" && countsForRun(runtime.rerun, artifact, found.result.record);
 }
 
-/** Computes if nobody else does. `false`: somebody does. @param inherited The slot of the one that waits for it. */
+/**
+ * Computes if nobody else does. `false`: somebody does.
+ *
+ * @param inherited The slot of the one that waits for it.
+ */
 async function compute(
   runtime: Runtime,
   computation: Computation,
@@ -257,7 +278,7 @@ async function claimAndCompute(
   }
   const old = stored?.state === "valid" ? stored.result.record.id : stored?.replaces;
   let thrown: unknown;
-  const { outcome, log, reason } = await runAttempt(runtime, {
+  const { end, log, reason } = await runAttempt(runtime, {
     artifact,
     claim,
     context,
@@ -269,12 +290,12 @@ async function claimAndCompute(
     ...(old === undefined ? {} : { replaces: old }),
   });
   // Its value was just validated: once per process is enough, and a moody `validate` cannot make this loop.
-  if (outcome.kind === "success") runtime.validated.add(claim.attempt.id);
-  if (outcome.kind === "success" || outcome.kind === "superseded") return true;
+  if (end.outcome === "success") runtime.validated.add(claim.attempt.id);
+  if (end.outcome === "success" || end.outcome === "superseded") return true;
   // Declared dead by somebody: whoever took over is waited for.
   if (claim.lost.aborted) return true;
-  if (outcome.kind === "preempted") throw reason;
-  throw failureOf(artifact, claim.attempt.n, failureText(outcome), log, thrown);
+  if (end.outcome === "preempted") throw reason;
+  throw failureOf(artifact, claim.attempt.n, end.error, log, thrown);
 }
 
 /** What somebody may have stored before we claimed. A claim under which nothing is begun is given back. */
@@ -285,8 +306,8 @@ async function storedUnderClaim(
   looking: FindOptions,
 ): Promise<Exclude<Found, { state: "missing" }> | undefined> {
   try {
-    // As closely as before claiming: what is invalid only on a close look (a file of its value is gone) would else be
-    // found valid here and invalid again by the caller, for ever.
+    // As closely as before claiming: what is invalid only on a close look (a file of its value is gone) would
+    // else be found valid here and invalid again by the caller, for ever.
     const found = await findResult(runtime, artifact, looking);
     return found.state === "missing" ? undefined : found;
   } catch (error) {
@@ -305,7 +326,10 @@ async function refuseFailed(runtime: Runtime, artifact: Artifact): Promise<void>
   throw failureOf(artifact, end.attempt, `${end.error} (recorded; retryFailed is off)`, log, end);
 }
 
-/** What each failure that was thrown says of itself: what fails because of it says the same, however far above. */
+/**
+ * What each failure that was thrown says of itself: what fails because of it says the same, however far
+ * above.
+ */
 const failures = new WeakMap<WeakKey, { text: string; log: string; error: FuruError }>();
 
 function failureOf(artifact: Artifact, n: number, text: string, log: string, cause: unknown): FuruError {

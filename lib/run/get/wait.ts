@@ -5,7 +5,7 @@ import { ClaimWatch, describeOwner, type Look } from "../../store/claims/livenes
 import type { Artifact } from "../../task/artifact/artifact.ts";
 import { formatDuration } from "../../ui/duration.ts";
 import type { Runtime } from "../runtime.ts";
-import { settleClaim } from "../settle_claim.ts";
+import { settleLogged } from "../settle_logged.ts";
 
 /** Time between two log lines about one wait. */
 const SAY_EVERY_MS = 30_000;
@@ -44,7 +44,7 @@ export class Waiter {
     const { machine } = this.#runtime;
     const started = machine.clock.monotonic();
     const look = await this.#look(signal);
-    if (await settleClaim(this.#runtime, this.#artifact, look)) return;
+    if (await settleLogged(this.#runtime, this.#artifact, look)) return;
     if ("holder" in look) {
       const age = machine.clock.now() - Date.parse(look.holder.startedAt);
       // Clocks differ between hosts, so the age is for people only.

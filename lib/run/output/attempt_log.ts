@@ -1,3 +1,4 @@
+import { concat } from "@std/bytes/concat";
 import { errorCode } from "../../core/errors.ts";
 import type { Files } from "../../core/system/files.ts";
 import type { Machine } from "../../core/system/machine.ts";
@@ -72,12 +73,7 @@ export class LogFile implements OutputSink {
   #writeNow(): void {
     this.#isScheduled = false;
     if (this.#waitingBytes === 0) return;
-    const whole = new Uint8Array(this.#waitingBytes);
-    let at = 0;
-    for (const piece of this.#waiting) {
-      whole.set(piece, at);
-      at += piece.length;
-    }
+    const whole = concat(this.#waiting);
     this.#waiting = [];
     this.#waitingBytes = 0;
     try {

@@ -1,3 +1,5 @@
+import { concat } from "@std/bytes/concat";
+
 const [LF, CR, ESC] = [10, 13, 27];
 
 /** A longer one is no state of a bar: the program only likes to end its lines in its own way. */
@@ -220,12 +222,5 @@ function isBlank(bytes: Uint8Array): boolean {
 }
 
 function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  if (pieces.length === 1) return pieces[0]!;
-  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
+  return pieces.length === 1 ? pieces[0]! : concat(pieces);
 }

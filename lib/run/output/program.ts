@@ -5,6 +5,7 @@ import type { Clock } from "../../core/system/clock.ts";
 import { ComputeError, errorCode, errorText, lasting, ValidationError } from "../../core/errors.ts";
 import type { Files } from "../../core/system/files.ts";
 import type { CommandWord, RunProgram, RunProgramOptions } from "../../task/artifact/artifact.ts";
+import { aString, checkOptions, type OptionChecks } from "../../core/options.ts";
 import { type ExitStatus, ProgramError } from "./program_error.ts";
 import { ProgramOutput } from "./program_output.ts";
 import { stopOnAbort } from "./program_stop.ts";
@@ -36,6 +37,20 @@ export interface ProgramHost {
 }
 
 const DEFAULT_GRACE_MS = 5000;
+const OPTIONS: OptionChecks<RunProgramOptions> = {
+  cwd: (value) => value instanceof URL ? undefined : aString(value) && { must: "a path or a file: URL" },
+  env: (value) => {
+    const isMap = typeof value === "object" && value !== null && !Array.isArray(value);
+    const fault = isMap && Object.entries(value).find(([, text]) => typeof text !== "string");
+    if (fault) return { must: "a string", at: `.${fault[0]}`, value: fault[1] };
+    return isMap ? undefined : { must: "an object with a string for each variable" };
+  },
+  stdin: (value) =>
+    typeof value === "string" || value instanceof Uint8Array
+      ? undefined
+      : { must: "a string or a Uint8Array" },
+  stdout: (value) => aString(value) && { must: '"log", "text" or a path' },
+};
 
 /**
  * Makes the `run` that a task is given.
@@ -62,6 +77,7 @@ async function runProgram(
   command: readonly CommandWord[],
   options: RunProgramOptions,
 ): Promise<string | void> {
+  checkOptions("ctx.run", options, OPTIONS);
   const words = commandWords(command);
   const cwd = options.cwd === undefined ? undefined : folderPath(options.cwd);
   host.signal.throwIfAborted();

@@ -156,7 +156,10 @@ export function isNodeLoaded(): boolean {
  *
  * @param started Gives the environment that marks a program of whoever runs now.
  */
-export function watchNode<A>(owned: Owned<A>, started: () => Record<string, string> | undefined): void {
+export function watchNodeProcess<A>(
+  owned: Owned<A>,
+  started: () => Record<string, string> | undefined,
+): void {
   const { process } = globalThis as unknown as { process: NodeProcess };
   const ids = new Map<unknown, number>();
   const keyOf = (name: PropertyKey, listener: unknown): string => {

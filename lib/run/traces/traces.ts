@@ -3,7 +3,7 @@ import type { Clock } from "../../core/system/clock.ts";
 import { ComputeError, PermanentError } from "../../core/errors.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
 import { Builtins, type SharedChange } from "./builtins.ts";
-import { isNodeLoaded, type Owned, watchNode, watchOwned } from "./owned.ts";
+import { isNodeLoaded, type Owned, watchNodeProcess, watchOwned } from "./owned.ts";
 import { ProcessState } from "./process_state.ts";
 import { endPrograms, type LeftProgram, markEnv, type ProgramOwner } from "./left_programs.ts";
 
@@ -225,7 +225,7 @@ function intercept(): void {
   if (!intercepted) wrapAll();
   if (!node && isNodeLoaded()) {
     node = true;
-    watchNode(owned!, () => {
+    watchNodeProcess(owned!, () => {
       const one = current();
       one?.programs.started();
       return one?.programs.env;

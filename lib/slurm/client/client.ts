@@ -1,18 +1,55 @@
-import { abortable } from "@std/async/abortable";
-import type { Clock } from "../../core/system/clock.ts";
-import { SlurmError } from "../../core/errors.ts";
-import { answered, words } from "./answer.ts";
-import type { SlurmClientOptions } from "./client_options.ts";
-import { slurmEnvironment } from "./environment.ts";
-import { idChunks, shortList } from "./id_chunks.ts";
-import { parseConfig, parseQueue, QUEUE_FORMAT } from "./parse.ts";
-import type { JobEntry, SlurmConfig, SubmittedJob } from "./parse.ts";
-import { ACCOUNTING_FORMAT, parseAccounting } from "./parse_accounting.ts";
-import type { Listing } from "./listing.ts";
-import { type JobDetail, parseJobs } from "./parse_job.ts";
-import { parsePartitions, type Partition, PARTITION_FORMAT } from "./parse_partitions.ts";
+import { type Clock, systemClock } from "../../core/system/clock.ts";
 import { type ProgramResult, type RunProgram, runProgram } from "./program.ts";
+import {
+  ACCOUNTING_FORMAT,
+  type JobDetail,
+  type JobEntry,
+  parseAccounting,
+  parseJobs,
+  parseQueue,
+  QUEUE_FORMAT,
+  type SubmittedJob,
+} from "./parse_jobs.ts";
+import {
+  parseConfig,
+  parsePartitions,
+  type Partition,
+  PARTITION_FORMAT,
+  type SlurmConfig,
+} from "./parse_config.ts";
+import { abortable } from "@std/async/abortable";
+import { SlurmError } from "../../core/errors.ts";
+import { slurmEnvironment } from "./environment.ts";
 import { type Submission, submitJob } from "./submit.ts";
+import { environmentVariables } from "../../core/environment.ts";
+
+/** Options of a `SlurmClient`. */
+export interface SlurmClientOptions {
+  /** The environment of this process; what would mislead Slurm's programs is removed from it. */
+  env: Readonly<Record<string, string>>;
+  /** Time. */
+  clock: Clock;
+  /** Starts programs. @default the machine's own */
+  run?: RunProgram | undefined;
+  /** Seconds that one program may take. @default 60 */
+  timeoutSec?: number | undefined;
+  /** Seconds between two listings. @default 10 */
+  intervalSec?: number | undefined;
+  /** Seconds for which a submit limit is waited out. @default 86400 */
+  limitSec?: number | undefined;
+  /** Seconds for which trouble on the way to the controller is waited out. @default 600 */
+  unclearSec?: number | undefined;
+  /** The cluster all jobs are on, where the user has several (`-M`). @default the only one */
+  cluster?: string | undefined;
+}
+
+/** All jobs of this user that Slurm remembers, at one moment. */
+export interface Listing {
+  /** When it was asked for, on the clock's monotonic scale: a job submitted later may be missing in it. */
+  at: number;
+  /** The jobs. */
+  jobs: readonly JobEntry[];
+}
 
 /** Seconds that sacct may take. */
 const SACCT_TIMEOUT_SEC = 10;
@@ -247,4 +284,73 @@ export class SlurmClient {
       ...(signal ? { signal } : {}),
     });
   }
+}
+
+/** Asks the Slurm of this machine. @param intervalSec Seconds between two listings. @default 10 */
+export function systemClient(intervalSec?: number): SlurmClient {
+  return new SlurmClient({
+    env: environmentVariables(),
+    clock: systemClock,
+    ...(intervalSec === undefined ? {} : { intervalSec }),
+  });
+}
+
+/** Has a program of Slurm answered? Some end with 0 and print nothing when they could not. */
+export function answered({ code, stderr }: ProgramResult): boolean {
+  return code === 0 && !/\berror:/.test(stderr);
+}
+
+/** What a program of Slurm said of its failure. */
+export function words({ code, stdout, stderr, timedOut }: ProgramResult): string {
+  if (timedOut) return "it did not answer in time";
+  return stderr.trim() ||
+    (code === 0 ? `it printed ${JSON.stringify(stdout.slice(0, 200))}` : `exit code ${code}`);
+}
+
+/** Together they stay far below what the kernel takes as arguments. */
+const MAX_ARGUMENTS = 100_000;
+
+/** Job ids in parts that can each be the arguments of one program. */
+export function* idChunks(ids: readonly string[]): Generator<string[]> {
+  let chunk: string[] = [];
+  let length = 0;
+  for (const id of ids) {
+    if (length + id.length + 1 > MAX_ARGUMENTS) {
+      yield chunk;
+      chunk = [];
+      length = 0;
+    }
+    chunk.push(id);
+    length += id.length + 1;
+  }
+  if (chunk.length > 0) yield chunk;
+}
+
+/** Job ids as a message names them. */
+export function shortList(ids: readonly string[]): string {
+  return ids.length <= 5
+    ? `job ${ids.join(", ")}`
+    : `${ids.length} jobs (${ids.slice(0, 5).join(", ")}, ...)`;
+}
+
+/**
+ * Cancels jobs, each on its own cluster. Those that have ended already are no error.
+ *
+ * @param options `pendingOnly`: leaves those alone that run already.
+ * @throws {SlurmError} In scancel's own words, when all clusters were asked.
+ */
+export async function cancelJobs(
+  client: SlurmClient,
+  jobs: readonly { readonly jobId: string; readonly cluster?: string | undefined }[],
+  options: { pendingOnly?: boolean } = {},
+): Promise<void> {
+  let failure: { error: unknown } | undefined;
+  for (const [cluster, there] of Map.groupBy(jobs, (job) => job.cluster)) {
+    try {
+      await (await client.at(cluster)).cancel(there.map(({ jobId }) => jobId), options);
+    } catch (error) {
+      failure ??= { error };
+    }
+  }
+  if (failure) throw failure.error;
 }

@@ -1,5 +1,4 @@
-import { snapshotUrl } from "../../snapshot/layout.ts";
-import type { SnapshotRef } from "../../snapshot/manifest.ts";
+import { type SnapshotRef, snapshotUrl } from "../../snapshot/manifest.ts";
 import { furuCommand } from "../../worker/command.ts";
 import { placedStart, type RunStart } from "../../worker/run_start.ts";
 

@@ -1,7 +1,5 @@
 import { SlurmError } from "../../core/errors.ts";
-import { signalLeadSec } from "./signal_lead.ts";
-import { sbatchOptions } from "./spec.ts";
-import type { ParsedSpec } from "./spec.ts";
+import { type ParsedSpec, sbatchOptions } from "./spec.ts";
 
 /** What a job is beside its spec. */
 export interface JobPlan {
@@ -10,13 +8,13 @@ export interface JobPlan {
   /** Pattern of its output file: see {@link logPattern}. */
   log: string;
   /** Ids of the jobs that must have succeeded before. @default none */
-  afterOk?: readonly string[];
+  afterOk?: readonly string[] | undefined;
   /** Ids of the jobs that must have ended before, however. @default none */
-  afterAny?: readonly string[];
+  afterAny?: readonly string[] | undefined;
   /** May Slurm begin it again after a preemption or the failure of a node? Its output is appended then. */
   requeue: boolean;
   /** The indices of an array, as `0-99`. */
-  array?: string;
+  array?: string | undefined;
 }
 
 /** The kernel takes no longer argument. */
@@ -59,4 +57,30 @@ function dependencyText({ afterOk = [], afterAny = [] }: JobPlan): string | unde
     );
   }
   return text === "" ? undefined : text;
+}
+
+/**
+ * How long before its time limit a job is warned, for `--signal=B:USR1@<lead>`: two minutes, but at most a quarter of the
+ * time. Slurm sends it up to a minute earlier.
+ *
+ * @param timeMin The job's time limit in minutes.
+ * @returns Seconds, at least 1.
+ */
+export function signalLeadSec(timeMin: number): number {
+  return Math.max(1, Math.floor(Math.min(120, timeMin * 60 / 4)));
+}
+
+/**
+ * Splits jobs of one kind into arrays.
+ *
+ * @param count How many jobs.
+ * @param maxArraySize Slurm's MaxArraySize: indices go up to one less.
+ * @returns What `--array` takes for each: `["0-1000", "0-199"]`. Empty where Slurm has arrays switched off (0).
+ */
+export function arrayRanges(count: number, maxArraySize: number): string[] {
+  const ranges: string[] = [];
+  for (let left = maxArraySize > 0 ? count : 0; left > 0; left -= maxArraySize) {
+    ranges.push(`0-${Math.min(left, maxArraySize) - 1}`);
+  }
+  return ranges;
 }

@@ -1,7 +1,7 @@
 /** How a program ended. */
 export interface ProgramResult {
   /** Its exit code; `undefined` when it never started, was killed or took too long. */
-  code?: number;
+  code?: number | undefined;
   /** What it printed. */
   stdout: string;
   /** What it printed to stderr, or why it did not start. */
@@ -17,7 +17,7 @@ export interface ProgramOptions {
   /** After so many milliseconds it is killed. */
   timeoutMs: number;
   /** Kills it. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** Runs a program to its end. Never rejects, but when `signal` aborts: with its reason. */
@@ -53,4 +53,44 @@ export const runProgram: RunProgram = async ([program = "", ...args], { env, tim
   }
   signal?.throwIfAborted();
   return result;
+};
+
+/** A program that goes on while others do. */
+export interface RunningProgram {
+  /** Resolves when it has ended. Never rejects. */
+  readonly ended: Promise<{ code: number; signal: string | null }>;
+  /** What it prints to stderr, until it ends. */
+  readonly stderr: AsyncIterable<Uint8Array>;
+  /** Sends it a signal. Nothing happens if it has ended. */
+  kill(signal: "SIGTERM" | "SIGUSR1"): void;
+}
+
+/** Starts a program. It gets no signals of the terminal. */
+export type StartProgram = (
+  command: readonly string[],
+  options: Pick<ProgramOptions, "env">,
+) => RunningProgram;
+
+/** Starts a program of this machine, found on the PATH of `env`. */
+export const startProgram: StartProgram = ([program = "", ...args], { env }) => {
+  const process = new Deno.Command(program, {
+    args,
+    clearEnv: true,
+    env,
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+    detached: true,
+  }).spawn();
+  return {
+    ended: process.status,
+    stderr: process.stderr,
+    kill(signal) {
+      try {
+        process.kill(signal);
+      } catch {
+        // It has ended.
+      }
+    },
+  };
 };

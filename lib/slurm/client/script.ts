@@ -7,7 +7,7 @@ export interface ScriptOptions {
   /** The worker: program and arguments, no shell. */
   command: readonly string[];
   /** What ends well wherever the worker's program can begin. @default not known */
-  probe?: readonly string[];
+  probe?: readonly string[] | undefined;
 }
 
 /** Exit code of a job in which something before the worker failed. */

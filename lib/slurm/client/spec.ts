@@ -2,35 +2,80 @@ import { z } from "zod";
 import { didYouMean } from "../../core/nearest.ts";
 import { checkExtra } from "./extra_options.ts";
 
-/** What kind of job a task needs. */
+/** The kind of job that a task needs. */
 export interface SlurmSpec {
-  /** Which partition. @default the cluster's own */
+  /**
+   * The partition.
+   *
+   * @default {the cluster's own}
+   */
   partition?: string | undefined;
-  /** Which account pays. @default the user's own */
+  /**
+   * The account that pays.
+   *
+   * @default {the user's own}
+   */
   account?: string | undefined;
-  /** Which quality of service. @default the account's own */
+  /**
+   * The quality of service.
+   *
+   * @default {the account's own}
+   */
   qos?: string | undefined;
-  /** Which features nodes must have, as `"a100|h100"`. */
+  /**
+   * Features that nodes must have, as `"a100|h100"`.
+   *
+   * @default {none}
+   */
   constraint?: string | undefined;
-  /** GPUs on each node. @default 0 */
+  /**
+   * The number of GPUs on each node.
+   *
+   * @default {0}
+   */
   gpus?: number | undefined;
-  /** Cores. @default 1 */
+  /**
+   * The number of cores.
+   *
+   * @default {1}
+   */
   cpus?: number | undefined;
   /**
-   * Gigabytes (GiB) of memory on each node. Of them V8's heap gets what the processes leave, unless `maxHeapMb` says how much.
+   * Gigabytes (GiB) of memory on each node. V8's heap gets what the processes leave of it, unless `maxHeapMb`
+   * says how much.
    *
-   * @default the partition's own
+   * @default {the partition's own}
    */
   memGb?: number | undefined;
-  /** Minutes until Slurm ends it. @default 60 */
+  /**
+   * Minutes until Slurm ends the job.
+   *
+   * @default {60}
+   */
   timeMin?: number | undefined;
-  /** How many nodes. @default 1 */
+  /**
+   * The number of nodes.
+   *
+   * @default {1}
+   */
   nodes?: number | undefined;
-  /** Nodes not to be used, as `"node[1-3],node7"`. */
+  /**
+   * Nodes that are not to be used, as `"node[1-3],node7"`.
+   *
+   * @default {none}
+   */
   exclude?: string | undefined;
-  /** Lines of shell to run before the worker, as `"module load cuda"`. A failing one fails the job. @default none */
+  /**
+   * Lines of shell to run before the worker, as `"module load cuda"`. One that fails fails the job.
+   *
+   * @default {none}
+   */
   setup?: string[] | undefined;
-  /** Other long options of sbatch: `{ reservation: "tutorial", exclusive: true }`; `false` leaves one out. */
+  /**
+   * Other long options of sbatch: `{ reservation: "tutorial", exclusive: true }`. `false` leaves one out.
+   *
+   * @default {none}
+   */
   extra?: Record<string, string | number | boolean> | undefined;
 }
 
@@ -70,7 +115,10 @@ const fields = {
 
 const SPEC_FIELDS: readonly string[] = Object.keys(fields);
 
-/** Checks a {@link SlurmSpec}: unknown fields, impossible values, and options that furu itself sets, are refused. */
+/**
+ * Checks a {@link SlurmSpec}: unknown fields, impossible values, and options that furu itself sets, are
+ * refused.
+ */
 export const slurmSpecSchema: z.ZodType<ParsedSpec, SlurmSpec> = z.strictObject(fields, {
   error: (issue) => issue.code === "unrecognized_keys" ? unknownFields(issue.keys as string[]) : undefined,
 }).superRefine(({ extra, gpus, memGb }, context) => {
@@ -80,8 +128,8 @@ export const slurmSpecSchema: z.ZodType<ParsedSpec, SlurmSpec> = z.strictObject(
 });
 
 /**
- * What sbatch is given for a spec. Nothing here is left to the user's environment that would make a worker something
- * else: it is one process on `nodes` nodes with `cpus` cores.
+ * What sbatch is given for a spec. Nothing here is left to the user's environment that would make a worker
+ * something else: it is one process on `nodes` nodes with `cpus` cores.
  */
 export function sbatchOptions(spec: ParsedSpec): string[] {
   const options: [string, string | number | boolean | undefined][] = [
@@ -104,14 +152,16 @@ export function sbatchOptions(spec: ParsedSpec): string[] {
   });
 }
 
-/** What the processes of a job take beside V8's heaps, in megabytes: the supervisor, and each that computes. */
+/**
+ * What the processes of a job take beside V8's heaps, in megabytes: the supervisor, and each that computes.
+ */
 const OUTSIDE_MB = 128;
 /** A heap smaller than this is no limit to set: V8's own serves as well. */
 const LEAST_HEAP_MB = 128;
 
 /**
- * Megabytes that V8's heap may have in each process that computes in a job, so that it is full before Slurm kills the job:
- * then the attempt fails and says why.
+ * Megabytes that V8's heap may have in each process that computes in a job, so that it is full before Slurm
+ * kills the job: then the attempt fails and says why.
  *
  * @param processes How many compute at the same time.
  * @returns `undefined` where the spec does not say how much memory the job has.

@@ -1,9 +1,8 @@
 import type { Clock } from "../../core/system/clock.ts";
 import { SlurmError } from "../../core/errors.ts";
-import { MAX_NAME_LENGTH, parseSubmitted } from "./parse.ts";
-import type { JobEntry, SubmittedJob } from "./parse.ts";
+import { type JobEntry, MAX_NAME_LENGTH, parseSubmitted, type SubmittedJob } from "./parse_jobs.ts";
+import { absence } from "./absence.ts";
 import type { ProgramResult } from "./program.ts";
-import { submitFailure } from "./submit_failure.ts";
 
 /** A job to be submitted. */
 export interface Submission {
@@ -14,11 +13,11 @@ export interface Submission {
   /** Options for sbatch, but the name: see {@link jobOptions}. */
   options: readonly string[];
   /** Milliseconds for which a submit limit is waited out. @default the client's */
-  limitMs?: number;
+  limitMs?: number | undefined;
   /** Stops waiting. What was submitted already stays. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Called before each pause. */
-  onWait?: (wait: SubmitWait) => void;
+  onWait?: ((wait: SubmitWait) => void) | undefined;
 }
 
 /** A pause of a submission, for the progress. */
@@ -104,13 +103,18 @@ async function findJob(
   { twice, words }: { twice: boolean; words: string },
 ): Promise<SubmittedJob | undefined> {
   const begun = clock.monotonic();
-  for (let looks = twice ? 2 : 1; looks > 0;) {
+  for (let since: number | undefined;;) {
+    const askedAt = clock.monotonic();
     const entries = await lookup(name, signal);
     // Of a job that it refused as impossible Slurm keeps a record, too: that one was told of by sbatch.
     const found = entries?.find(({ state }) => !(state.status === "dead" && state.reason === "refused"));
     if (found) return { jobId: found.jobId };
-    if (entries) looks--;
-    if (looks === 0) break;
+    if (entries) {
+      // One look is enough where sbatch said that the job is not in.
+      const seen = absence(since, askedAt, twice ? intervalMs : 0);
+      if (seen.gone) return undefined;
+      since = seen.since;
+    }
     if (clock.monotonic() - begun > unclearMs) {
       throw new SlurmError(
         `Cannot tell whether ${name} was submitted as squeue does not answer either: it may be in Slurm under that name; ` +
@@ -120,7 +124,6 @@ async function findJob(
     onWait?.({ name, why: "unclear", text: words, waitMs: intervalMs });
     await clock.sleep(intervalMs, signal);
   }
-  return undefined;
 }
 
 function checkName(name: string): void {
@@ -135,4 +138,39 @@ function wordsOf({ code, stdout, stderr, timedOut }: ProgramResult): string {
   const said = stderr.trim() || stdout.trim().slice(0, 500);
   if (timedOut) return said === "" ? "it did not answer in time" : `it did not answer in time: ${said}`;
   return said || (code === undefined ? "it was killed" : `it ended with exit code ${code} and said nothing`);
+}
+
+/**
+ * What a failed sbatch means. *limit*: a limit of the site or the controller, to be waited out. *unclear*: the controller
+ * may or may not have taken the job. *refused*: trying again gives the same. *missing*: so it does, as there is no sbatch.
+ */
+export type SubmitFailure = "limit" | "unclear" | "refused" | "missing";
+
+/**
+ * `QOSMaxSubmitJobPerUserLimit`, `AssocMaxSubmitJobLimit`, `MaxSubmitJobsPerAccount`, `AssocGrpSubmitJobsLimit`,
+ * `QOSGrpSubmitJobsLimit`, MaxJobCount, a busy controller.
+ */
+const LIMIT =
+  /(Max|Grp)SubmitJob|job submit limit|temporarily unable to accept job|Resource temporarily unavailable|too many (jobs|requests)|Rate limit/i;
+
+/** Messages about the way to the controller. */
+const UNCLEAR =
+  /Unable to contact slurm controller|Socket timed out|Zero Bytes were transmitted|Connection (refused|reset|timed out)|Transport endpoint|Communication (connection )?failure|Unexpected message received|Message receive failure|Slurm backup controller in standby|Invalid authentication credential|Protocol authentication error|Munge (en|de)code failed|Incompatible versions|System call interrupted/i;
+
+/** Messages that say what cannot be, though they mention a limit. */
+const NEVER = /time limit|size and\/or time limits\)?\s*$/i;
+
+/** Judges an sbatch that gave no job id. */
+export function submitFailure({ code, stderr, timedOut }: ProgramResult): SubmitFailure {
+  if (LIMIT.test(withoutPolicy(stderr))) return "limit";
+  if (code === undefined && stderr.includes("there is no program")) return "missing";
+  if (timedOut || code === undefined) return "unclear";
+  if (UNCLEAR.test(stderr)) return "unclear";
+  // It ended well but gave no id: who knows what a site's wrapper around it has done.
+  return code === 0 ? "unclear" : "refused";
+}
+
+/** The general sentence after any violated policy names the submit limit as one of several: it says nothing. */
+function withoutPolicy(stderr: string): string {
+  return stderr.split("\n").filter((line) => !NEVER.test(line)).join("\n");
 }

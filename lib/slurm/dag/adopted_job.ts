@@ -1,6 +1,6 @@
 import type { Machine } from "../../core/system/machine.ts";
 import type { DagJob } from "../run/dag_run.ts";
-import type { NamedJob } from "../jobs/job_lookup.ts";
+import type { JobRef } from "../jobs/job_watch.ts";
 
 /**
  * A job that was found in Slurm as the one of a node.
@@ -11,7 +11,7 @@ import type { NamedJob } from "../jobs/job_lookup.ts";
  */
 export function adoptedJob(
   { self }: Pick<Machine, "self">,
-  { name, cluster, submitter }: NamedJob,
+  { name, cluster, submitter }: JobRef,
   { jobId, own }: { jobId: string; own: boolean },
 ): DagJob {
   const user = submitter?.user;

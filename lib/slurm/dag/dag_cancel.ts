@@ -2,8 +2,7 @@ import { errorText } from "../../core/errors.ts";
 import { artifactLabel, type Hash } from "../../core/hash.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
 import { readQueued, removeQueued } from "../../store/claims/queued.ts";
-import { cancelJobs } from "../jobs/cancel_jobs.ts";
-import type { Listing } from "../client/listing.ts";
+import { cancelJobs } from "../client/client.ts";
 import { type DagContext, tell } from "./dag_context.ts";
 import type { DagJob, DagNode } from "../run/dag_run.ts";
 
@@ -14,7 +13,7 @@ import type { DagJob, DagNode } from "../run/dag_run.ts";
  * @throws {SlurmError} with scancel's own words.
  */
 export async function cancelOwn(
-  { client, run, runtime }: Pick<DagContext, "client" | "run" | "runtime">,
+  { client, jobs: watch, run, runtime }: Pick<DagContext, "client" | "jobs" | "run" | "runtime">,
   jobs: ReadonlyMap<Hash, DagJob>,
 ): Promise<number> {
   const { store } = runtime;
@@ -23,15 +22,9 @@ export async function cancelOwn(
     const job = jobs.get(node.hash);
     if (job?.own) open.push({ job, paths: store.paths(node) });
   }
-  const listings = new Map<string | undefined, Listing | undefined>();
-  for (const cluster of new Set(open.map(({ job }) => job.cluster))) {
-    listings.set(cluster, await (await client.at(cluster)).list());
-  }
-  const alive = open.filter(({ job: { name, jobId, cluster } }) => {
-    const entry = listings.get(cluster)?.jobs.find((each) => each.jobId === jobId);
-    // What is not listed may have been submitted after the listing; what is listed under another name is another job.
-    return entry === undefined || entry.name === name && entry.state.status !== "dead";
-  });
+  const states = await Promise.all(open.map(({ job }) => watch.state(job)));
+  // What is not listed may have been submitted after the listing.
+  const alive = open.filter((_, i) => states[i]!.status !== "dead");
   // Looked at before: a job that is told to end takes its claim away at once.
   const atWork = await Promise.all(
     alive.map(async ({ job, paths }) =>

@@ -2,8 +2,7 @@ import type { EventSink } from "../../core/event.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import type { SlurmClient } from "../client/client.ts";
 import type { DagRun } from "../run/dag_run.ts";
-import type { JobLookup } from "../jobs/job_lookup.ts";
-import type { JobTracker } from "../jobs/job_tracker.ts";
+import type { JobWatch } from "../jobs/job_watch.ts";
 
 /** What all that is done for a run in DAG mode works with. */
 export interface DagContext {
@@ -11,10 +10,8 @@ export interface DagContext {
   runtime: Runtime;
   /** Slurm. */
   client: SlurmClient;
-  /** Finds jobs of others. */
-  lookup: JobLookup;
-  /** What is known of the run's jobs. */
-  tracker: JobTracker;
+  /** What Slurm knows of jobs. */
+  jobs: JobWatch;
   /** The run as it is written down. */
   run: DagRun;
   /** The run's folder. */

@@ -1,4 +1,5 @@
-import type { Failure, FailureKind } from "../../core/event.ts";
+import type { Blame } from "../../core/attempt_end.ts";
+import type { Failure } from "../../core/event.ts";
 import { fromCanonical } from "../../core/json/canonical.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { describeFailure } from "../../schedule/failure.ts";
@@ -9,9 +10,10 @@ import type { Artifact } from "../../task/artifact/artifact.ts";
 import { readPayload } from "../../worker/protocol/payload_files.ts";
 import type { DagNode } from "../run/dag_run.ts";
 import { type JobState, jobWords } from "../client/job_state.ts";
-import { memoryKill } from "../client/memory_kill.ts";
+import { memoryKill } from "../client/job_log.ts";
 import { setupFailure } from "../client/script.ts";
 import { errorCode } from "../../core/errors.ts";
+import { isLoss } from "../../pool/launcher.ts";
 
 /** What is known of a node whose job has ended without a result. */
 export interface DeadJob {
@@ -22,9 +24,6 @@ export interface DeadJob {
   /** Its output. */
   log: string | undefined;
 }
-
-/** Reasons for which the task is not to blame. */
-const LOST = new Set(["timeout", "deadline", "node-failure", "preempted", "boot-failure", "cancelled"]);
 
 /** What the report says of a node whose job has ended without a result. */
 export async function jobFailure(
@@ -39,13 +38,13 @@ export async function jobFailure(
   const attempts = own.filter(({ kind }) => kind !== "preempted").length;
   if (last?.kind === "failed" && job.state.reason === "failed") {
     return await describeFailure(runtime, artifact, {
-      kind: last.failure ?? "compute",
-      ...(last.lasting ? { lasting: true } : {}),
-      attempts,
+      outcome: "failed",
+      blame: last.failure ?? "compute",
+      lasting: last.lasting,
       error: last.error,
-      ...(last.stack === undefined ? {} : { stack: last.stack }),
+      stack: last.stack,
       log: attemptPaths(paths, { n: last.attempt, id: last.id }).log,
-    });
+    }, attempts);
   }
   const output = job.log === undefined ? "" : await textOf(runtime, job.log);
   const setup = setupFailure(output);
@@ -55,13 +54,13 @@ export async function jobFailure(
     ...(last === undefined ? [] : [`its last attempt was ${last.kind}: ${last.error}`]),
   ];
   return await describeFailure(runtime, artifact, {
-    kind: kindOf(job, { setup, memory, last }),
-    attempts,
+    outcome: "failed",
+    blame: blameOf(job, { setup, memory, last }),
     error: setup === undefined
       ? [`${label} ended without a result: ${jobWords(job.state)}`, ...evidence].join("; ")
       : `${label} did not begin: ${setup}`,
-    ...(job.log === undefined ? {} : { log: job.log }),
-  });
+    log: job.log,
+  }, attempts);
 }
 
 /** What the report says of a node of which something that is stored cannot be read. */
@@ -70,25 +69,25 @@ export async function unreadFailure(
   { dir, node, error }: { dir: string; node: DagNode; error: string },
 ): Promise<Failure> {
   return await describeFailure(runtime, await likeness(runtime, dir, node), {
-    kind: "compute",
-    attempts: 0,
+    outcome: "failed",
+    blame: "compute",
     error,
-  });
+  }, 0);
 }
 
-function kindOf(
+function blameOf(
   { state }: DeadJob,
   { setup, memory, last }: {
     setup: string | undefined;
     memory: string | undefined;
     last: EndRecord | undefined;
   },
-): FailureKind {
+): Blame {
   if (setup !== undefined || state.reason === "refused") return "protocol";
   // The task may be what needs so much.
   if (memory !== undefined) return "compute";
   if (state.reason === "launch-failed") return "protocol";
-  return LOST.has(state.reason) || last?.kind === "preempted" ? "lost" : "compute";
+  return isLoss(state.reason) || last?.kind === "preempted" ? "lost" : "compute";
 }
 
 /** An artifact as far as a report shows it: reports are made without the user's code. */

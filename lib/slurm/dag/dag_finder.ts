@@ -1,9 +1,10 @@
 import { SlurmError } from "../../core/errors.ts";
 import type { Hash } from "../../core/hash.ts";
-import type { ForcedNodes, StatusSource } from "../../plan/status.ts";
-import { poolForced } from "../../remote/pool_forced.ts";
+import type { ForcedNodes, StatusSource } from "../../plan/node.ts";
+import { forcedNodes } from "../../plan/forced.ts";
 import { storeStatus } from "../../schedule/status_source.ts";
-import { declareDead, removeEndedClaim } from "../../store/claims/attempt_end.ts";
+import { settleClaim } from "../../store/claims/acquire_claim.ts";
+import { declareDead } from "../../store/claims/attempt_end.ts";
 import { ClaimWatch, describeOwner, type Look } from "../../store/claims/liveness.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
 import {
@@ -17,7 +18,7 @@ import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
 import { adoptedJob } from "./adopted_job.ts";
 import type { DagContext } from "./dag_context.ts";
 import type { DagJob, DagNode } from "../run/dag_run.ts";
-import type { JobLookup, NamedJob } from "../jobs/job_lookup.ts";
+import type { JobRef } from "../jobs/job_watch.ts";
 import { outsideError } from "../run/outside_error.ts";
 
 /** How long is waited until it is clear who computes a node. */
@@ -40,7 +41,6 @@ export class DagFinder {
   readonly #context: DagContext;
   readonly #artifacts: ReadonlyMap<Hash, Artifact>;
   readonly #assumed: ReadonlySet<Hash>;
-  readonly #lookup: JobLookup;
   readonly #source: StatusSource;
 
   /**
@@ -55,7 +55,6 @@ export class DagFinder {
     this.#context = context;
     this.#artifacts = artifacts;
     this.#assumed = assumed;
-    this.#lookup = context.lookup;
     // What is queued is looked at here.
     this.#source = storeStatus(context.runtime, { isOver: () => Promise.resolve(true) });
   }
@@ -93,9 +92,9 @@ export class DagFinder {
       case "unknown":
         return { kind: "unclear", what: `who computes it: ${look.why}` };
       case "ended":
-        if (!look.removable) return { kind: "unclear", what: `what ${describeOwner(look.holder)} left` };
-        await removeEndedClaim(store, store.paths(node), look.holder);
-        return "again";
+        return await settleClaim(store, store.paths(node), look)
+          ? "again"
+          : { kind: "unclear", what: `what ${describeOwner(look.holder)} left` };
       default:
         return await this.#askHolder(node, look);
     }
@@ -103,12 +102,12 @@ export class DagFinder {
 
   /** Somebody's attempt is there: is it a job? */
   async #askHolder(node: DagNode, look: Extract<Look, { state: "alive" | "dead" }>): Promise<Seen> {
-    const { runtime: { store } } = this.#context;
+    const { runtime: { store }, jobs, signal } = this.#context;
     const { slurm, owner } = look.holder;
     const named = slurm && { ...slurm, submitter: owner };
-    const found = named && await this.#lookup.find(named);
-    if (found?.state === "alive") return this.#adopt(node, named!, found.jobId);
-    if (look.state === "dead" || found?.state === "over") {
+    const found = named && await jobs.state(named, { until: "sure", signal });
+    if (found?.status === "alive") return this.#adopt(node, named!, found.jobId ?? named!.jobId);
+    if (look.state === "dead" || found?.status === "dead") {
       const why = look.state === "dead" ? look.why : "its Slurm job has ended";
       await declareDead(store, store.paths(node), look.holder, why);
       return "again";
@@ -139,9 +138,9 @@ export class DagFinder {
     }
     const queued = await readQueued(store, paths);
     if (!queued) return "again";
-    const found = await this.#lookup.find(queued);
-    if (found.state === "alive") return this.#adopt(node, queued, found.jobId);
-    if (found.state === "over") {
+    const found = await this.#context.jobs.state(queued, { until: "sure", signal: this.#context.signal });
+    if (found.status === "alive" && found.jobId !== undefined) return this.#adopt(node, queued, found.jobId);
+    if (found.status === "dead") {
       await removeQueued(store, paths, queued.name);
       return "again";
     }
@@ -151,7 +150,7 @@ export class DagFinder {
     return { kind: "unclear", what };
   }
 
-  #adopt(node: DagNode, named: NamedJob, jobId: string): Taken {
+  #adopt(node: DagNode, named: JobRef, jobId: string): Taken {
     const { run, runtime } = this.#context;
     const artifact = this.artifact(node);
     const own = named.name === node.jobName;
@@ -196,5 +195,5 @@ export class DagFinder {
 
 /** Forced by the names of their tasks alone: the submitter can itself tell whether a stored result is valid. */
 function forcedByName(runtime: DagContext["runtime"], run: DagContext["run"]): ForcedNodes | undefined {
-  return poolForced(runtime, { ...run, invalid: [] });
+  return forcedNodes(runtime.store, { ...run, invalid: [] });
 }

@@ -2,11 +2,11 @@ import { errorText } from "../../core/errors.ts";
 import type { Failure, RunSummary } from "../../core/event.ts";
 import type { Hash } from "../../core/hash.ts";
 import { declareDead } from "../../store/claims/attempt_end.ts";
+import { countsForRun } from "../../plan/forced.ts";
 import { readRecord } from "../../store/results/commit.ts";
 import { readEnds } from "../../store/results/ends.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
 import { readQueued, removeQueued } from "../../store/claims/queued.ts";
-import type { SuccessRecord } from "../../store/record.ts";
 import { recordForSure } from "../../store/results/record_for_sure.ts";
 import { concernsOneArtifact, isRefusal } from "../../store/store.ts";
 import { adoptedJob } from "./adopted_job.ts";
@@ -16,7 +16,7 @@ import type { DagContext } from "./dag_context.ts";
 import { jobFailure, unreadFailure } from "./dag_failure.ts";
 import type { DagJob, DagNode } from "../run/dag_run.ts";
 import type { JobState } from "../client/job_state.ts";
-import { logPath } from "../client/log_path.ts";
+import { logPath } from "../client/job_log.ts";
 import { nodeLogDir } from "./node_log_dir.ts";
 
 type Dead = Extract<JobState, { status: "dead" }>;
@@ -78,11 +78,11 @@ class Follower {
     this.#started = context.runtime.machine.clock.monotonic();
     this.#nodes = new Map(context.run.nodes.map((node) => [node.hash, node]));
     for (const hash of this.#nodes.keys()) this.#progress.set(hash, "open");
-    for (const job of jobs.values()) context.tracker.follow(job);
+    for (const job of jobs.values()) context.jobs.expect(job);
   }
 
   async run(): Promise<void> {
-    const { run, runtime, signal, onEvent, tracker } = this.#context;
+    const { run, runtime, signal, onEvent } = this.#context;
     const { clock } = runtime.machine;
     for (const failure of run.leftOut?.failures ?? []) {
       this.#failures.push(failure);
@@ -101,8 +101,6 @@ class Follower {
       signal.throwIfAborted();
       await this.#lookIntoStore();
       if (this.#open().length === 0) break;
-      // When Slurm does not answer nothing is known of any job, and nothing fails.
-      await tracker.poll(signal);
       await this.#lookAtJobs();
       if (this.#open().length > 0) await clock.sleep(pause, signal);
     }
@@ -161,7 +159,7 @@ class Follower {
     const paths = runtime.store.paths(node);
     const record =
       await (surely ? recordForSure(runtime.store, paths, signal) : readRecord(runtime.store, paths));
-    if (!record || !this.#counts(node, record)) return false;
+    if (!record || !countsForRun(run, node, record)) return false;
     const how = record.run === run.runId ? "computed" : "elsewhere";
     if (how === "computed") this.#computed++;
     else this.#elsewhere++;
@@ -171,13 +169,6 @@ class Follower {
     this.#progress.set(node.hash, "done");
     onEvent({ type: "node_done", ...this.#names(node.hash), how, at: runtime.machine.clock.now() });
     return true;
-  }
-
-  #counts({ name, hash }: DagNode, record: SuccessRecord): boolean {
-    const { run } = this.#context;
-    if (run.force === "ALL" || run.force.includes(name)) return record.run === run.runId;
-    // What was stored and invalid when the run was planned is to be replaced.
-    return record.run === run.runId || !run.invalid.includes(hash);
   }
 
   async #lookAtJobs(): Promise<void> {
@@ -199,7 +190,9 @@ class Follower {
     const job = this.#jobs.get(node.hash);
     // One that was stranded before it was submitted: what it needs comes first.
     if (!job && node.dependencies.some((hash) => this.#progress.get(hash) === "open")) return;
-    const state = job ? this.#context.tracker.get(job).state : NEVER;
+    const { jobs, signal } = this.#context;
+    // When Slurm does not answer nothing is known of any job, and nothing fails.
+    const state = job ? await jobs.state(job, { signal }) : NEVER;
     if (state.status !== "dead") return;
     // Its result may have come after the last look, and this host may remember that it was not there.
     if (await this.#takeIfDone(node, true)) return;
@@ -212,18 +205,18 @@ class Follower {
 
   /** Does another job compute it now, as that of another run? Then that one is followed. */
   async #findOther(node: DagNode): Promise<boolean> {
-    const { runtime: { store, machine }, lookup, tracker } = this.#context;
+    const { runtime: { store, machine }, jobs } = this.#context;
     const paths = store.paths(node);
     const claim = await readClaim(store, paths);
     const other = claim?.slurm ? { ...claim.slurm, submitter: claim.owner } : await readQueued(store, paths);
     if (!other || other.name === this.#jobs.get(node.hash)?.name) return false;
-    const found = await lookup.find(other);
+    const found = await jobs.state(other);
     // Unknown is no failure: the next look may tell.
-    if (found.state !== "alive") return found.state === "unknown";
+    if (found.status !== "alive" || found.jobId === undefined) return found.status === "unknown";
     const own = other.name === this.#nodes.get(node.hash)!.jobName;
     const job = adoptedJob(machine, other, { jobId: found.jobId, own });
     this.#jobs.set(node.hash, job);
-    tracker.follow(job);
+    jobs.expect(job);
     return true;
   }
 

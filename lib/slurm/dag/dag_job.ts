@@ -1,22 +1,20 @@
+import type { AttemptEnd } from "../../core/attempt_end.ts";
 import { errorText } from "../../core/errors.ts";
 import { artifactLabel } from "../../core/hash.ts";
 import { systemMachine } from "../../core/system/system_machine.ts";
-import type { NodeState, StatusSource } from "../../plan/status.ts";
+import type { NodeState, StatusSource } from "../../plan/node.ts";
 import { plan } from "../../plan/graph.ts";
 import { systemRuntime } from "../../run/default_runtime.ts";
-import { poolForced } from "../../remote/pool_forced.ts";
+import { forcedNodes } from "../../plan/forced.ts";
 import { learnParams, remoteArtifacts } from "../../remote/remote_artifact.ts";
-import { endLogged } from "../../run/end_logged.ts";
+import { failedEnd, recordEnd } from "../../run/attempt_end.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { AttemptBackend } from "../../schedule/attempt_backend.ts";
 import { drive } from "../../schedule/drive.ts";
 import { runReporter } from "../../schedule/run_reporter.ts";
-import { declareDead, removeEndedClaim } from "../../store/claims/attempt_end.ts";
-import { tryClaim } from "../../store/claims/claim.ts";
-import { ClaimWatch } from "../../store/claims/liveness.ts";
-import { snapshotUrl } from "../../snapshot/layout.ts";
+import { acquireClaim } from "../../store/claims/acquire_claim.ts";
+import { snapshotUrl } from "../../snapshot/manifest.ts";
 import { type QueuedJob, readQueued, removeQueued } from "../../store/claims/queued.ts";
-import type { Ending } from "../../store/claims/end_record.ts";
 import type { SlurmJob } from "../../store/record.ts";
 import { plural } from "../../ui/text.ts";
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
@@ -118,13 +116,13 @@ async function work(context: JobContext): Promise<number> {
   const { dir, run, node, runtime, slurm, signals } = context;
   const paths = runtime.store.paths(node);
   // Slurm begins a job again by itself when its node fails, however often that was.
-  const { preemptMax } = run.config;
-  if (slurm.restarts > preemptMax) {
+  const { maxPreemptRetries } = run.config;
+  if (slurm.restarts > maxPreemptRetries) {
     const error = `its job was begun again ${
       plural(slurm.restarts, "time")
-    }; at most ${preemptMax} (preemptMax) count`;
+    }; at most ${maxPreemptRetries} (maxPreemptRetries) count`;
     console.error(`${label(node)}: ${error}`);
-    await endUnbegun(context, { kind: "failed", failure: "lost", error });
+    await endUnbegun(context, { outcome: "failed", blame: "lost", error });
     return 1;
   }
   const queued = await readQueued(runtime.store, paths);
@@ -138,8 +136,9 @@ async function work(context: JobContext): Promise<number> {
   await learnParams(runtime, { run: dir }, artifact);
   const lacking = await checkDependencies(runtime, run, artifact, signals.signal);
   if (lacking) {
-    if (lacking.kind === "protocol") await endAsProtocol(context, new Error(lacking.error));
-    else await removeQueued(runtime.store, paths, slurm.name);
+    if (lacking.kind === "protocol") {
+      await endUnbegun(context, failedEnd(new Error(lacking.error), "protocol"));
+    } else await removeQueued(runtime.store, paths, slurm.name);
     console.error(`${label(node)} is not computed: ${lacking.error}`);
     return 1;
   }
@@ -150,7 +149,7 @@ async function work(context: JobContext): Promise<number> {
 async function compute(context: JobContext, artifact: Artifact): Promise<number> {
   const { dir, run, runtime, slurm, signals, client, node, computer } = context;
   const { signal } = signals;
-  const forced = poolForced(runtime, run);
+  const forced = forcedNodes(runtime.store, run);
   await using progress = new JobProgress(runtime, dir, node.hash);
   using reporter = runReporter("runSlurm", { progress: "plain", onEvent: progress.sink });
   const source = onlyThis(artifact);
@@ -217,37 +216,20 @@ function onlyThis(artifact: Artifact): StatusSource {
 
 /** May the job that is queued for this artifact still compute it? */
 async function isAlive({ client, runtime, signals }: JobContext, queued: QueuedJob): Promise<boolean> {
-  const ours = await client();
-  const found = await (await ours.at(queued.cluster)).lookup(queued.name, signals.signal);
-  if (found === undefined || found.some(({ state }) => state.status !== "dead")) return true;
-  // Before its id is known it may be on its way to Slurm.
-  return found.length === 0 && queued.jobId === undefined && !runtime.machine.isGone(queued.submitter);
-}
-
-/** Writes down that this artifact cannot be computed by the code that is there. */
-async function endAsProtocol(context: JobContext, error: unknown): Promise<void> {
-  await endUnbegun(context, {
-    kind: "failed",
-    failure: "protocol",
-    error: errorText(error),
-    ...(error instanceof Error && error.stack ? { stack: error.stack } : {}),
-  });
+  // Loaded when used, as the client is.
+  const { JobWatch } = await import("../jobs/job_watch.ts");
+  const jobs = new JobWatch(runtime.machine, await client());
+  return (await jobs.state(queued, { until: "sure", signal: signals.signal })).status !== "dead";
 }
 
 /** Writes down how an attempt ended that never began. What an earlier beginning of this job left is settled first. */
-async function endUnbegun({ runtime, node, run, slurm }: JobContext, ending: Ending): Promise<void> {
+async function endUnbegun({ runtime, node, run, slurm }: JobContext, end: AttemptEnd): Promise<void> {
   const { store } = runtime;
   const paths = store.paths(node);
-  const watch = new ClaimWatch(store, paths);
   await removeQueued(store, paths, slurm.name);
-  for (;;) {
-    const claimed = await tryClaim(store, paths, { backend: "slurm-dag", run: run.runId, slurm });
-    if (claimed.kind === "claimed") return await endLogged(runtime, claimed.claim, ending);
-    const look = await watch.look();
-    if (look.state === "dead") await declareDead(store, paths, look.holder, look.why);
-    else if (look.state === "ended" && look.removable) await removeEndedClaim(store, paths, look.holder);
-    else if (look.state !== "absent") return; // somebody else's attempt: its end will tell
-  }
+  const acquired = await acquireClaim(store, paths, { backend: "slurm-dag", run: run.runId, slurm });
+  // Else it is somebody else's attempt: its end will tell.
+  if (acquired.kind === "claimed") await recordEnd(runtime, acquired.claim, end);
 }
 
 function label({ name, hash }: DagNode): string {

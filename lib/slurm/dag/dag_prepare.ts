@@ -3,9 +3,8 @@ import type { Machine } from "../../core/system/machine.ts";
 import { FURU_VERSION } from "../../core/version.ts";
 import { type Plan, plan } from "../../plan/graph.ts";
 import type { Runtime } from "../../run/runtime.ts";
-import { rootsOf } from "../../schedule/check_options.ts";
-import { forcedNodes } from "../../schedule/forced.ts";
-import { checkComputable, checkImportable } from "../../schedule/importable.ts";
+import { checkComputable, checkImportable, rootsOf } from "../../schedule/check_run.ts";
+import { forcedByUser } from "../../plan/forced.ts";
 import { storeStatus } from "../../schedule/status_source.ts";
 import { RECORD_SCHEMA } from "../../store/record.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
@@ -13,7 +12,7 @@ import type { DagContext } from "./dag_context.ts";
 import { dagNodes, dagSpecs, leftOut, refuseHopeless } from "../run/dag_plan.ts";
 import { type DagRun, runDir } from "../run/dag_run.ts";
 import { keepCode } from "../run/keep_code.ts";
-import { JobTracker } from "../jobs/job_tracker.ts";
+import { isOver } from "../jobs/slurm_hints.ts";
 import type { RunDagOptions } from "../run/run_slurm_options.ts";
 
 /** A run that is about to be submitted. */
@@ -23,7 +22,7 @@ export interface PreparedDag extends DagContext {
 }
 
 /** What {@link prepareDag} works with. */
-export interface PrepareDagOptions extends Pick<DagContext, "client" | "lookup" | "signal" | "onEvent"> {
+export interface PrepareDagOptions extends Pick<DagContext, "client" | "jobs" | "signal" | "onEvent"> {
   /** The run's id: see {@link newRunId}. */
   runId: string;
   /** What the caller asked for. */
@@ -47,14 +46,14 @@ export function newRunId({ clock, randomId }: Pick<Machine, "clock" | "randomId"
 export async function prepareDag(
   runtime: Runtime,
   roots: Artifact | Iterable<Artifact>,
-  { runId, options, config, entry, signal, client, lookup, onEvent }: PrepareDagOptions,
+  { runId, options, config, entry, signal, client, jobs, onEvent }: PrepareDagOptions,
 ): Promise<PreparedDag> {
   const { machine } = runtime;
   const { intervalMs } = client;
   const force = options.force ?? config.alwaysRerun;
-  const forced = forcedNodes(runtime, force, runId);
+  const forced = forcedByUser(runtime.store, force, runId);
   const source = storeStatus(runtime, {
-    isOver: async (queued) => (await lookup.findForSure(queued, signal)).state === "over",
+    isOver: (queued) => isOver(jobs, queued, signal),
   });
   const dagPlan = await plan(rootsOf(roots), source, { signal, ...(forced === undefined ? {} : { forced }) });
   checkComputable(dagPlan.nodes.values());
@@ -68,7 +67,7 @@ export async function prepareDag(
     : await Promise.all([dagSpecs(given, nodes, client, signal), client.cluster()]);
   const invalid = nodes.filter(({ hash }) => {
     const state = dagPlan.nodes.get(hash)?.state;
-    return state?.status === "TODO" && state.why?.startsWith("what is stored is invalid");
+    return state?.status === "TODO" && state.reason === "invalid";
   });
   const code = nodes.length === 0
     ? {}
@@ -86,7 +85,7 @@ export async function prepareDag(
     roots: [...dagPlan.roots],
     specs,
     // Whoever follows it looks as often.
-    config: { ...config, slurm: { ...config.slurm, intervalSec: intervalMs / 1000 } },
+    config: { ...config, slurm: { ...config.slurm, squeueIntervalSec: intervalMs / 1000 } },
     force: force === "ALL" ? force : [...force],
     git: await runtime.provenance.git() ?? null,
     counts: { nodes: dagPlan.nodes.size, cached: dagPlan.counts.done },
@@ -95,5 +94,5 @@ export async function prepareDag(
     nodes,
   };
   const dir = runDir(runtime.store.root, runId);
-  return { runtime, client, lookup, tracker: new JobTracker(client), run, dir, signal, onEvent, dagPlan };
+  return { runtime, client, jobs, run, dir, signal, onEvent, dagPlan };
 }

@@ -3,7 +3,7 @@ import { errorText, SlurmError } from "../../core/errors.ts";
 import type { Hash } from "../../core/hash.ts";
 import { removeQueued, writeQueuedId } from "../../store/claims/queued.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
-import { cancelJobs } from "../jobs/cancel_jobs.ts";
+import { cancelJobs } from "../client/client.ts";
 import { type DagContext, tell } from "./dag_context.ts";
 import { DagFinder, type Taken } from "./dag_finder.ts";
 import { type DagJob, type DagNode, writeDagJobs } from "../run/dag_run.ts";
@@ -117,22 +117,15 @@ class Submission {
    * @returns Names of those that Slurm does not tell of. They stay queued, since they may run.
    */
   async #findUnanswered(): Promise<string[]> {
-    const { client, runtime: { machine: { clock } }, run } = this.#context;
+    const { jobs, run } = this.#context;
     const open = run.nodes.filter(({ jobName }) => this.#submitting.has(jobName));
-    let unclear: string[] = [];
-    for (let look = 0; look < 2 && open.length > 0; look++) {
-      if (look > 0) await clock.sleep(Math.min(1000, client.intervalMs));
-      unclear = [];
-      for (const { hash, jobName } of open) {
-        const entries = await client.lookup(jobName);
-        const entry = entries?.find(({ state }) => state.status !== "dead");
-        if (entry) this.#jobs.set(hash, this.#ownJob(jobName, entry.jobId));
-        else if (entries === undefined && !this.#jobs.has(hash)) unclear.push(jobName);
-      }
-    }
-    for (const { hash, jobName } of open) {
-      if (!this.#jobs.has(hash) && !unclear.includes(jobName)) await this.#removeQueued(hash, jobName);
-    }
+    const unclear: string[] = [];
+    await Promise.all(open.map(async ({ hash, jobName: name }) => {
+      const { status, jobId } = await jobs.state({ name, cluster: run.cluster }, { until: "sure" });
+      if (status === "dead") await this.#removeQueued(hash, name);
+      else if (jobId === undefined) unclear.push(name);
+      else this.#jobs.set(hash, this.#ownJob(name, jobId));
+    }));
     return unclear;
   }
 
@@ -174,7 +167,7 @@ class Submission {
 
   #remember(hash: Hash, job: DagJob): void {
     this.#jobs.set(hash, job);
-    this.#context.tracker.follow(job);
+    this.#context.jobs.expect(job);
   }
 
   /**
@@ -182,15 +175,14 @@ class Submission {
    * more: in the store, then in the listing.
    */
   async #dependencyIds(node: DagNode): Promise<string[] | "failed"> {
-    const { tracker, signal } = this.#context;
+    const { jobs, signal } = this.#context;
     const ids: string[] = [];
     for (const hash of node.dependencies) {
       const taken = await this.#taken.get(hash);
       if (taken?.kind !== "job") continue;
       const below = this.#nodes.get(hash);
       if (below && await this.#finder.isDone(below)) continue;
-      await tracker.poll(signal);
-      if (tracker.get(taken.job).state.status === "dead") {
+      if ((await jobs.state(taken.job, { signal })).status === "dead") {
         if (below && await this.#finder.isDone(below)) continue;
         return "failed";
       }

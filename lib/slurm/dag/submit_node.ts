@@ -4,9 +4,9 @@ import type { DagNode } from "../run/dag_run.ts";
 import { jobCommand } from "../client/job_command.ts";
 import { probeCommand } from "../../worker/command.ts";
 import { jobOptions } from "../client/job_options.ts";
-import { logPattern, scriptPath } from "../client/log_path.ts";
+import { logPattern, scriptPath } from "../client/job_log.ts";
 import { nodeLogDir } from "./node_log_dir.ts";
-import type { SubmittedJob } from "../client/parse.ts";
+import type { SubmittedJob } from "../client/parse_jobs.ts";
 import { batchScript } from "../client/script.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { SlurmError } from "../../core/errors.ts";
 import { queuePaths } from "../../queue/layout.ts";
-import { readStop } from "../../queue/stop_request.ts";
+import { readStop } from "../../queue/requests.ts";
 import type { DagContext } from "./dag_context.ts";
 
 /** Milliseconds between two looks whether somebody cancels the run. */

@@ -1,24 +1,18 @@
 import { errorText } from "../../core/errors.ts";
+import { listenAsJob } from "../../core/system/interrupts.ts";
 
-/** Signals that end a job. */
-const SIGNALS = ["SIGTERM", "SIGINT", "SIGUSR1"] as const;
-
-/** What a job is told by Slurm: it aborts once, and later signals change nothing. */
+/** The signals that a job gets: it aborts once, and later ones change nothing. */
 export class JobSignals implements Disposable {
   readonly #controller = new AbortController();
-  readonly #listeners: { name: typeof SIGNALS[number]; listener: () => void }[];
+  readonly #listening: Disposable;
 
   /**
    * Listens from now on.
    *
-   * @param isDue Is a warning of the time limit to be heeded? Some sites send such signals long before.
+   * @param isDue Whether a warning of the time limit is to be heeded: some sites send such signals long before.
    */
   constructor(isDue: () => Promise<boolean>) {
-    this.#listeners = SIGNALS.map((name) => ({
-      name,
-      listener: () => void this.#receive(name, isDue),
-    }));
-    for (const { name, listener } of this.#listeners) Deno.addSignalListener(name, listener);
+    this.#listening = listenAsJob((signal) => void this.#receive(signal, isDue));
   }
 
   /** Aborts when the job is to end. */
@@ -43,6 +37,6 @@ export class JobSignals implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const { name, listener } of this.#listeners) Deno.removeSignalListener(name, listener);
+    this.#listening[Symbol.dispose]();
   }
 }

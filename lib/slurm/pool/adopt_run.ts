@@ -6,7 +6,7 @@ import { codeFault } from "../../remote/code_fault.ts";
 import { readEnded } from "../../pool/ended.ts";
 import { type PoolRun, readPoolRun } from "../../remote/pool_run.ts";
 import { type QueuePaths, queuePaths } from "../../queue/layout.ts";
-import { readStop } from "../../queue/stop_request.ts";
+import { readStop } from "../../queue/requests.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import type { SnapshotRef } from "../../snapshot/manifest.ts";
 import type { Claim } from "../../store/claims/claim.ts";

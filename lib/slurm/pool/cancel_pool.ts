@@ -3,15 +3,16 @@ import { controlPool } from "../../pool/controller/control_pool.ts";
 import { readEnded } from "../../pool/ended.ts";
 import { readPoolRun } from "../../remote/pool_run.ts";
 import { remoteArtifacts } from "../../remote/remote_artifact.ts";
-import { acquireLeadership, LeadershipLostError, watchLeadership } from "../../pool/leadership.ts";
+import { LeadershipLostError, acquireLeadership, watchLeadership } from "../../pool/leadership.ts";
 import { queuePaths } from "../../queue/layout.ts";
-import { askToStop } from "../../queue/stop_request.ts";
+import { askToStop } from "../../queue/requests.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import type { Claim } from "../../store/claims/claim.ts";
 import { cancelReason } from "./cancel_reason.ts";
 import type { SlurmClient } from "../client/client.ts";
 import { runSpecs } from "../run/run_specs.ts";
 import { SbatchLauncher } from "./sbatch_launcher.ts";
+import { WorkerJobs } from "./worker_jobs.ts";
 
 /** Milliseconds between two looks whether the run has ended. */
 const PAUSE_MS = 200;
@@ -29,14 +30,11 @@ export async function cancelPool(runtime: Runtime, runId: string, client: SlurmC
   const { store, machine: { clock, self } } = runtime;
   const paths = queuePaths(store.root, runId);
   const run = await readPoolRun(runtime, paths);
-  const onWarning = (text: string): void => runtime.logger.warn(text);
-  const launcherOf = (term: number): SbatchLauncher =>
-    new SbatchLauncher(runtime, { paths, run, specs: runSpecs(run), client, term, onWarning });
-  const launcher = launcherOf(0);
+  const log = runtime.logger;
+  const workers = new WorkerJobs(runtime, { paths, run, client, log });
   const why = cancelReason(self);
   if (!await readEnded(store, paths)) await askToStop(store, paths, "stop", why);
-  const jobs = await launcher.alive();
-  await launcher.cancelAll();
+  const cancelled = await workers.cancelAll();
   const watch = watchLeadership(runtime, paths);
   const limit = clock.monotonic() + 2000 * store.leaseSec + GRACE_MS;
   while (!await readEnded(store, paths)) {
@@ -49,7 +47,7 @@ export async function cancelPool(runtime: Runtime, runId: string, client: SlurmC
       );
     } else await clock.sleep(PAUSE_MS);
   }
-  return jobs.length;
+  return cancelled.length;
 
   async function end(claim: Claim): Promise<void> {
     try {
@@ -57,7 +55,14 @@ export async function cancelPool(runtime: Runtime, runId: string, client: SlurmC
         paths,
         run,
         claim,
-        launcher: launcherOf(claim.attempt.n),
+        launcher: new SbatchLauncher(runtime, {
+          paths,
+          run,
+          specs: runSpecs(run),
+          client,
+          term: claim.attempt.n,
+          log,
+        }),
         artifactOf: remoteArtifacts(run),
         onEvent: () => {/* whoever follows the run reads it */},
         signal: AbortSignal.abort(new Error(why)),

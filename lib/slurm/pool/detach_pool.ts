@@ -1,8 +1,9 @@
+import { runLog } from "../../core/run_log.ts";
 import type { Clock } from "../../core/system/clock.ts";
 import { errorText, ValidationError } from "../../core/errors.ts";
 import { scale } from "../../pool/controller/scale.ts";
 import { Leadership } from "../../pool/leadership.ts";
-import { isUpFront } from "../../pool/worker/up_front.ts";
+import { isStaticFleet } from "../../pool/worker/static_fleet.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { plural } from "../../ui/text.ts";
 import { cancelPool } from "./cancel_pool.ts";
@@ -14,7 +15,7 @@ import { SbatchLauncher } from "./sbatch_launcher.ts";
 const PAUSE_MS = 1000;
 
 /**
- * Submits the first workers of a run, and an heir for the moment when none of them is left, and leaves the run to them: the
+ * Submits the first workers of a run, and a standby controller for the moment when none of them is left, and leaves the run to them: the
  * first that begins becomes its controller.
  *
  * @throws {SlurmError} with sbatch's own words.
@@ -26,43 +27,42 @@ export async function detachPool(
 ): Promise<SubmittedRun> {
   const { runId } = run;
   const { clock } = runtime.machine;
-  const tell = (level: "info" | "warn", text: string): void =>
-    reporter.sink({ type: "message", level, text, at: clock.now() });
+  const log = runLog(reporter.sink, clock);
   const launcher = new SbatchLauncher(runtime, {
     paths,
     run,
     specs,
     client,
     term: claim.attempt.n,
-    onWarning: (text) => tell("warn", text),
+    log,
   });
   // Before they are submitted: the first that begins finds the role free.
   await new Leadership(runtime, claim).giveUp("the run was left to its workers");
   await claim.heartbeat.stop();
   let count: number;
-  let heirs = 0;
+  let standbys = 0;
   try {
     count = await submitFirst(launcher, clock, { run, specs, plan }, signal);
-    const alive = (await launcher.alive(signal)).map(({ key }) => key);
-    if (isUpFront(run)) heirs = await launcher.submitHeirs(alive, run.config.preemptMax, signal);
-    else await launcher.keepHeir(alive, signal);
+    const alive = (await launcher.workers.alive(signal)).map(({ key }) => key);
+    if (isStaticFleet(run)) {
+      standbys = await launcher.standby.submitChain(alive, run.config.maxPreemptRetries, signal);
+    } else await launcher.keepStandby(alive, signal);
   } catch (error) {
     // Half of it would go on by itself, though nobody was told of it.
-    await cancelPool(runtime, runId, client).catch((second) => tell("warn", errorText(second)));
+    await cancelPool(runtime, runId, client).catch((second) => log.warn(errorText(second)));
     throw error;
   }
-  const jobIds = await launcher.jobIds();
-  tell("info", `submitted ${plural(count, "worker")}, which go on by themselves`);
-  if (isUpFront(run)) {
-    tell(
-      "info",
+  const jobIds = await launcher.workers.jobIds();
+  log.info(`submitted ${plural(count, "worker")}, which go on by themselves`);
+  if (isStaticFleet(run)) {
+    log.info(
       `these are all that there will be, with ${
-        plural(heirs, "heir")
+        plural(standbys, "standby controller")
       } for when none is left, since jobs cannot submit ` +
         "jobs here (slurm.nodesSubmit is false)",
     );
   }
-  tell("info", `follow it with: furu follow ${runId}; cancel it with: furu cancel ${runId}`);
+  log.info(`follow it with: furu follow ${runId}; cancel it with: furu cancel ${runId}`);
   return { runId, runDir: paths.run, jobIds, rootJobIds: plan.roots.map(() => undefined), plan };
 }
 
@@ -77,8 +77,8 @@ async function submitFirst(
   { run, specs, plan }: Pick<OpenPool, "run" | "specs" | "plan">,
   signal: AbortSignal,
 ): Promise<number> {
-  const there = await launcher.alive(signal);
-  const upFront = isUpFront(run);
+  const there = await launcher.workers.alive(signal);
+  const upFront = isStaticFleet(run);
   const missing = [...plan.nodes.values()].filter(({ status }) => status !== "DONE");
   const counted = upFront ? missing : plan.ready();
   const loads = Object.keys(specs).map((spec) => {

@@ -1,13 +1,12 @@
 import type { EventSink, RunSummary } from "../../core/event.ts";
 import { followPool } from "../../pool/follow_pool.ts";
 import type { PoolRun } from "../../remote/pool_run.ts";
-import { listWorkers } from "../../queue/list_workers.ts";
+import { listWorkers } from "../../queue/worker_liveness.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import type { SlurmClient } from "../client/client.ts";
 import { poolOutcome } from "./pool_outcome.ts";
-import { runSpecs } from "../run/run_specs.ts";
-import { SbatchLauncher } from "./sbatch_launcher.ts";
+import { WorkerJobs } from "./worker_jobs.ts";
 
 /** What {@link followPoolRun} works with. */
 export interface FollowPoolRunOptions {
@@ -32,18 +31,11 @@ export async function followPoolRun(
   runtime: Runtime,
   { paths, run, client, onEvent, signal }: FollowPoolRunOptions,
 ): Promise<RunSummary> {
-  const launcher = new SbatchLauncher(runtime, {
-    paths,
-    run,
-    specs: runSpecs(run),
-    client,
-    term: 0,
-    onWarning: () => {/* nothing is submitted here */},
-  });
+  const jobs = new WorkerJobs(runtime, { paths, run, client });
   const isAbandoned = async (): Promise<boolean> => {
     const workers = [...(await listWorkers(runtime.store, paths)).values()];
     if (workers.some(({ record, end }) => record && !end)) return false;
-    return (await launcher.alive(signal)).length === 0;
+    return (await jobs.alive(signal)).length === 0;
   };
   const ended = await followPool(runtime, paths, { onEvent, signal, isAbandoned });
   return poolOutcome(run.runId, ended, run.options);

@@ -2,6 +2,7 @@ import { basename } from "@std/path/posix/basename";
 import { dirname } from "@std/path/posix/dirname";
 import { resolve } from "@std/path/posix/resolve";
 import { UsageError } from "../../core/errors.ts";
+import { runLog } from "../../core/run_log.ts";
 import type { EventSink } from "../../core/event.ts";
 import { didYouMean } from "../../core/nearest.ts";
 import { type PoolRun, readPoolRun } from "../../remote/pool_run.ts";
@@ -13,21 +14,21 @@ import { type QueuePaths, queuePaths } from "../../queue/layout.ts";
 import { systemMachine } from "../../core/system/system_machine.ts";
 import { systemRuntime } from "../../run/default_runtime.ts";
 import { Store } from "../../store/store.ts";
-import { snapshotUrl } from "../../snapshot/layout.ts";
+import { snapshotUrl } from "../../snapshot/manifest.ts";
 import { eventText } from "../../ui/event_text.ts";
 import { plural } from "../../ui/text.ts";
 import { PayloadSource } from "../../worker/protocol/payload_source.ts";
 import { ProcessComputer } from "../../worker/process_computer.ts";
 import { startOfRun } from "../client/job_command.ts";
-import type { BesideTasks } from "./beside_tasks.ts";
-import { endOfJob } from "../client/end_of_job.ts";
-import { JobHints } from "../jobs/job_hints.ts";
+import type { WorkerProcess } from "./controller_in_worker.ts";
+import { endOfJob, ownSlurmJob } from "../client/own_job.ts";
+import { JobWatch } from "../jobs/job_watch.ts";
+import { jobHints } from "../jobs/slurm_hints.ts";
 import { isNearlyUp } from "../run/job_requeue.ts";
 import { JobSignals } from "../jobs/job_signals.ts";
-import { ownSlurmJob } from "../client/own_job.ts";
 import { heapMbOf, type SlurmSpec } from "../client/spec.ts";
-import { systemClient } from "../client/system_client.ts";
-import { WORKER_MARK } from "../client/worker_mark.ts";
+import { systemClient } from "../client/client.ts";
+import { WORKER_MARK } from "../client/job_log.ts";
 
 /** What a worker is started with. */
 export interface PoolJobOptions {
@@ -56,35 +57,34 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
   const own = ownSlurmJob(env);
   // A step's job is none of its own: others of it live on when this one ends.
   const slurm = own !== undefined && own.name === job ? own : undefined;
-  const { intervalSec } = run.config.slurm ?? {};
-  const client = systemClient(intervalSec);
-  const hints = new JobHints(systemMachine(), client);
+  const client = systemClient(run.config.slurm?.squeueIntervalSec);
+  const jobs = new JobWatch(systemMachine(), client);
   const runtime = systemRuntime(rootedAt(run, paths), {
     git: run.git,
     slurm,
-    claimHint: (holder) => hints.whyGone(holder),
-    queuedHint: (queued) => hints.whyOver(queued),
+    ...jobHints(() => jobs),
   });
   const node = env.SLURMD_NODENAME ?? runtime.machine.self.host;
   const index = slurm && env.SLURM_ARRAY_TASK_ID;
   const key = job === undefined ? {} : { job: index === undefined ? job : `${job}_${index}` };
   const ofJob = slurm === undefined ? {} : { slurm };
-  say(`${WORKER_MARK}of run ${run.runId}, spec ${spec}, on ${node} (pid ${Deno.pid})`);
-  const onEvent = teller();
-  const parts: BesideTasks = { runtime, paths, run, client, onEvent, say };
+  const onEvent = logSink();
+  const log = runLog(onEvent, runtime.machine.clock);
+  log.info(`${WORKER_MARK}of run ${run.runId}, spec ${spec}, on ${node} (pid ${Deno.pid})`);
+  const worker: WorkerProcess = { runtime, paths, run, client, onEvent, log };
   // Loaded when used: workers of other runs need none of it.
-  const besideTasks = () => import("./beside_tasks.ts");
+  const controlling = () => import("./controller_in_worker.ts");
   const unfit = await preflight(runtime, { paths, run, spec, node, ...key, ...ofJob });
   if (unfit) {
-    say(unfit.error);
+    log.info(unfit.error);
     // It may be the heir, whom nobody else would follow. One of another furu would be no better elsewhere.
     if (run.detached && slurm && unfit.kind === "node") {
-      const { keepHeirAfter } = await besideTasks();
-      await keepHeirAfter(parts, slurm, await preflightFailedNodes(runtime.store, paths));
+      const { keepStandbyAfter } = await controlling();
+      await keepStandbyAfter(worker, slurm, await preflightFailedNodes(runtime.store, paths));
     }
     return 1;
   }
-  if (run.detached && slurm) await (await besideTasks()).keepHeirAfter(parts, slurm);
+  if (run.detached && slurm) await (await controlling()).keepStandbyAfter(worker, slurm);
   const { timeMin, memGb } = (run.specs[spec] ?? {}) as Pick<SlurmSpec, "timeMin" | "memGb">;
   const atOnce = slots ?? run.options.tasksPerWorker;
   using signals = new JobSignals(() => slurm ? isNearlyUp(client, slurm, timeMin) : Promise.resolve(true));
@@ -122,10 +122,11 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
       ...(endsAt === undefined ? {} : { endsAt }),
       onEvent,
       ...(slurm === undefined ? {} : {
-        control: async (claim, handOver) => await (await besideTasks()).controlBeside(parts, claim, handOver),
+        control: async (claim, handOver) =>
+          await (await controlling()).controlInWorker(worker, claim, handOver),
       }),
     });
-    say(`it leaves: ${why}; computed ${plural(computed, "task")}`);
+    log.info(`it leaves: ${why}; computed ${plural(computed, "task")}`);
     return 0;
   } finally {
     await computer.close();
@@ -161,14 +162,10 @@ function checkSpec({ runId, nodes }: PoolRun, spec: string): void {
   );
 }
 
-/** Tells what a worker's log should have: what failed, and what people are told of the run. */
-function teller(): EventSink {
+/** Writes to the worker's log what failed, and what people are told of the run. */
+function logSink(): EventSink {
   return (event) => {
     const text = eventText(event, { quiet: event.type !== "message", color: false });
-    if (text !== undefined) say(text);
+    if (text !== undefined) console.error(text);
   };
-}
-
-function say(text: string): void {
-  console.error(text);
 }

@@ -3,9 +3,8 @@ import { FURU_VERSION } from "../../core/version.ts";
 import { type Plan, plan } from "../../plan/graph.ts";
 import { poolNodes, type PoolRun } from "../../remote/pool_run.ts";
 import type { Runtime } from "../../run/runtime.ts";
-import { rootsOf } from "../../schedule/check_options.ts";
-import { forcedNodes } from "../../schedule/forced.ts";
-import { checkComputable, checkImportable } from "../../schedule/importable.ts";
+import { checkComputable, checkImportable, rootsOf } from "../../schedule/check_run.ts";
+import { forcedByUser } from "../../plan/forced.ts";
 import { storeStatus } from "../../schedule/status_source.ts";
 import { RECORD_SCHEMA } from "../../store/record.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
@@ -15,7 +14,8 @@ import { checkTimeLimits } from "../run/check_time_limits.ts";
 import type { SlurmClient } from "../client/client.ts";
 import { keepCode } from "../run/keep_code.ts";
 import { dagSpecs, neededSpecs } from "../run/dag_plan.ts";
-import { JobLookup } from "../jobs/job_lookup.ts";
+import { JobWatch } from "../jobs/job_watch.ts";
+import { isOver } from "../jobs/slurm_hints.ts";
 import type { RunPoolOptions } from "../run/run_slurm_options.ts";
 import type { ParsedSpec } from "../client/spec.ts";
 
@@ -60,10 +60,10 @@ export async function preparePool(
   const { machine } = runtime;
   const given = [...rootsOf(roots)];
   const force = options.force ?? config.alwaysRerun;
-  const forced = forcedNodes(runtime, force, runId);
-  const lookup = new JobLookup(machine, client);
+  const forced = forcedByUser(runtime.store, force, runId);
+  const jobs = new JobWatch(machine, client);
   const source = storeStatus(runtime, {
-    isOver: async (queued) => (await lookup.findForSure(queued, signal)).state === "over",
+    isOver: (queued) => isOver(jobs, queued, signal),
   });
   const planned = await plan(given, source, { signal, ...(forced === undefined ? {} : { forced }) });
   checkComputable(planned.nodes.values());
@@ -79,7 +79,7 @@ export async function preparePool(
   checkTimeLimits(missing, specs);
   const invalid = missing.filter(({ hash }) => {
     const state = planned.nodes.get(hash)?.state;
-    return state?.status === "TODO" && state.why?.startsWith("what is stored is invalid");
+    return state?.status === "TODO" && state.reason === "invalid";
   });
   const code = missing.length === 0 ? {} : await keepCode(runtime, given, { options, entry });
   const run: PoolRun = {
@@ -94,13 +94,13 @@ export async function preparePool(
     roots: [...planned.roots],
     specs,
     // Whoever controls it looks as often.
-    config: { ...config, slurm: { ...config.slurm, intervalSec: client.intervalMs / 1000 } },
+    config: { ...config, slurm: { ...config.slurm, squeueIntervalSec: client.intervalMs / 1000 } },
     force: force === "ALL" ? force : [...force],
     git: await runtime.provenance.git() ?? null,
-    detached: options.wait === false,
+    detached: options.detach ?? false,
     options: {
       maxWorkers: options.maxWorkers ?? 50,
-      window: options.windowSize ?? "bfs",
+      window: options.window ?? "bfs",
       idleTimeoutSec: options.idleTimeoutSec ?? 60,
       keepGoing: options.keepGoing ?? false,
       tasksPerWorker: options.tasksPerWorker ?? 1,

@@ -9,8 +9,9 @@ import { stepEnvironment } from "../client/environment.ts";
 import { poolWorkerCommand } from "../client/job_command.ts";
 import { probeCommand } from "../../worker/command.ts";
 import { batchScript } from "../client/script.ts";
+import { type RunningProgram, type StartProgram, startProgram } from "../client/program.ts";
 import type { ParsedSpec } from "../client/spec.ts";
-import { WORKER_MARK } from "../client/worker_mark.ts";
+import { WORKER_MARK } from "../client/job_log.ts";
 
 /** What a {@link SrunLauncher} works with. */
 export interface SrunLauncherOptions {
@@ -20,10 +21,14 @@ export interface SrunLauncherOptions {
   paths: QueuePaths;
   /** The run. */
   run: Pick<PoolRun, "runId" | "entry" | "code" | "config">;
-  /** What its specs need, of what the job has. */
+  /** What its specs need of what the job has. */
   specs: Readonly<Record<string, ParsedSpec>>;
-  /** Told of trouble, for people. */
-  onWarning: (text: string) => void;
+  /**
+   * Starts srun.
+   *
+   * @default the machine's own
+   */
+  start?: StartProgram | undefined;
 }
 
 interface Step {
@@ -31,7 +36,7 @@ interface Step {
   readonly spec: string;
   readonly order: number;
   readonly log: string;
-  readonly process: Deno.ChildProcess;
+  readonly process: RunningProgram;
   readonly words: Tail;
   readonly over: Promise<void>;
   state: WorkerJobState;
@@ -74,7 +79,7 @@ export class SrunLauncher implements WorkerLauncher {
   async cancelPending(keys: readonly string[]): Promise<void> {
     for (const step of this.#steps) {
       if (!keys.includes(step.key) || step.state.status !== "pending" || await this.#hasBegun(step)) continue;
-      kill(step.process, "SIGTERM");
+      step.process.kill("SIGTERM");
     }
   }
 
@@ -84,7 +89,7 @@ export class SrunLauncher implements WorkerLauncher {
     for (const { process, state } of this.#steps) {
       if (state.status === "dead") continue;
       this.cancelled++;
-      kill(process, state.status === "pending" ? "SIGTERM" : "SIGUSR1");
+      process.kill(state.status === "pending" ? "SIGTERM" : "SIGUSR1");
     }
     return Promise.resolve();
   }
@@ -99,12 +104,12 @@ export class SrunLauncher implements WorkerLauncher {
       await Promise.race([Promise.all(left.map(({ over }) => over)), limit]);
       grace.abort();
     }
-    for (const { process, state } of left) if (state.status !== "dead") kill(process, "SIGTERM");
+    for (const { process, state } of left) if (state.status !== "dead") process.kill("SIGTERM");
     await Promise.all(left.map(({ over }) => over));
   }
 
   async #start(spec: string, exclude: readonly string[]): Promise<void> {
-    const { env, paths, run, specs } = this.#options;
+    const { env, paths, run, specs, start = startProgram } = this.#options;
     const { machine, store } = this.#runtime;
     const parsed = specs[spec];
     if (!parsed) throw new SlurmError(`Cannot start a worker as there is no spec '${spec}'`);
@@ -119,16 +124,10 @@ export class SrunLauncher implements WorkerLauncher {
       script,
       batchScript({ title, setup: parsed.setup, command, probe: probeCommand() }),
     );
-    const process = new Deno.Command("srun", {
-      args: [...stepOptions(parsed, exclude), `--output=${log.replaceAll("%", "%%")}`, "bash", script],
-      clearEnv: true,
+    const output = `--output=${log.replaceAll("%", "%%")}`;
+    const process = start(["srun", ...stepOptions(parsed, exclude), output, "bash", script], {
       env: stepEnvironment(env),
-      stdin: "null",
-      stdout: "null",
-      stderr: "piped",
-      // Ctrl-C is this process's own business.
-      detached: true,
-    }).spawn();
+    });
     const words = new Tail();
     const step: Step = {
       key,
@@ -143,11 +142,11 @@ export class SrunLauncher implements WorkerLauncher {
     this.#steps.push(step);
   }
 
-  async #watch(process: Deno.ChildProcess, words: Tail, step: () => Step): Promise<void> {
+  async #watch(process: RunningProgram, words: Tail, step: () => Step): Promise<void> {
     const reading = (async () => {
       for await (const chunk of process.stderr) words.push(chunk);
     })().catch(() => {/* what was read is kept */});
-    const { code, signal } = await process.status;
+    const { code, signal } = await process.ended;
     await reading;
     const how = signal === null ? `srun ended with exit code ${code}` : `srun was ended by ${signal}`;
     const said = words.lines().at(-1);
@@ -183,12 +182,4 @@ function stepOptions({ cpus, gpus, memGb }: ParsedSpec, exclude: readonly string
     "--export=ALL",
     "--input=none",
   ];
-}
-
-function kill(process: Deno.ChildProcess, signal: Deno.Signal): void {
-  try {
-    process.kill(signal);
-  } catch {
-    // It has ended.
-  }
 }

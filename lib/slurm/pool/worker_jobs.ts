@@ -1,227 +1,254 @@
+import { join } from "@std/path/posix/join";
 import { errorText } from "../../core/errors.ts";
-import type { Machine } from "../../core/system/machine.ts";
-import type { LossReason, WorkerJob, WorkerJobState } from "../../pool/launcher.ts";
-import type { SlurmClient } from "../client/client.ts";
-import { JobLookup } from "../jobs/job_lookup.ts";
-import { type EndReason, type JobState, jobWords } from "../client/job_state.ts";
-import { type JobRef, JobTracker } from "../jobs/job_tracker.ts";
-import { logPath } from "../client/log_path.ts";
-import type { JournalEntry, PoolJournal } from "./pool_journal.ts";
+import type { RunLog } from "../../core/run_log.ts";
+import { isSameProcess } from "../../core/system/machine.ts";
+import { isLoss, type WorkerJob, type WorkerJobState } from "../../pool/launcher.ts";
+import type { QueuePaths } from "../../queue/layout.ts";
+import type { PoolRun } from "../../remote/pool_run.ts";
+import type { Runtime } from "../../run/runtime.ts";
+import { cancelJobs, type SlurmClient } from "../client/client.ts";
+import { logPath } from "../client/job_log.ts";
+import { type EndReason, jobWords } from "../client/job_state.ts";
+import { type JobRef, JobWatch, type KnownJob } from "../jobs/job_watch.ts";
+import { type JournalEntry, WorkerJournal } from "../jobs/submissions.ts";
 
-/** A worker of a job. */
+/** A worker in a Slurm job. */
 export interface TrackedWorker extends WorkerJob {
-  /** The job that it is of. */
+  /** The job, as it is written down. */
   readonly entry: JournalEntry;
   /** Which task of its array. */
-  readonly index?: number;
+  readonly index?: number | undefined;
 }
 
 /** What {@link WorkerJobs} works with. */
 export interface WorkerJobsOptions {
-  /** Time, and who this is. */
-  machine: Machine;
+  /** Where everything of the run is. */
+  paths: Pick<QueuePaths, "jobs">;
+  /** The run. */
+  run: Pick<PoolRun, "runId" | "config">;
   /** Asks Slurm. */
   client: SlurmClient;
-  /** What was submitted. */
-  journal: PoolJournal;
-  /** The folder of the workers' output. */
-  logDir: (spec: string) => string;
-  /** Told of trouble. */
-  onWarning: (text: string) => void;
+  /**
+   * Takes trouble.
+   *
+   * @default nobody: it says nothing
+   */
+  log?: Pick<RunLog, "warn"> | undefined;
 }
 
-/** Ends for which the worker's tasks are not to blame. */
-const LOSSES = new Set<EndReason>([
-  "preempted",
-  "node-failure",
-  "boot-failure",
-  "timeout",
-  "deadline",
-  "cancelled",
-]);
-
-/** After these one looks on which node it was: the node may be to blame. */
+/** After these ends it matters on which node a worker was: the node may be to blame. */
 const NODE_MATTERS = new Set<EndReason>(["failed", "launch-failed", "boot-failure"]);
 
-/** Why a job waits that will begin when others have ended. */
+/** Reasons to wait of a job that begins when others have ended. */
 const TURN = new Set(["Resources", "Priority"]);
 
-/** A worker that has been dead for so long is told of no more. */
+/** Milliseconds after which a dead worker is left out. */
 const FORGET_MS = 600_000;
 
-/** What is known of all workers that a run's controllers had submitted. */
+/** All workers that a run's controllers had submitted: what they are, what Slurm says of them, and their cancelling. */
 export class WorkerJobs {
+  /** What was submitted. */
+  readonly journal: WorkerJournal;
+  /** Names of the jobs that this process has given to sbatch, which has not answered yet. */
+  readonly submitting: Set<string> = new Set();
+  readonly #runtime: Pick<Runtime, "store" | "machine">;
   readonly #options: WorkerJobsOptions;
-  readonly #tracker: JobTracker;
-  readonly #lookup: JobLookup;
-  /** Jobs that Slurm never took. */
+  readonly #jobs: JobWatch;
+  /** Names of jobs that Slurm never took. */
   readonly #never = new Set<string>();
-  /** When a job without an id was looked for last, by its name. */
-  readonly #looked = new Map<string, number>();
   readonly #deadSince = new Map<string, number>();
   readonly #nodes = new Map<string, string | undefined>();
   #known: TrackedWorker[] = [];
 
   /** Asks nothing yet. */
-  constructor(options: WorkerJobsOptions) {
+  constructor(runtime: Pick<Runtime, "store" | "machine">, options: WorkerJobsOptions) {
+    this.#runtime = runtime;
     this.#options = options;
-    this.#tracker = new JobTracker(options.client);
-    this.#lookup = new JobLookup(options.machine, options.client);
+    this.journal = new WorkerJournal(runtime.store, options.paths.jobs);
+    this.#jobs = new JobWatch(runtime.machine, options.client);
   }
 
-  /** What the last {@link WorkerJobs.look} told. */
+  /** All workers, as {@link WorkerJobs.look} saw them last. */
   get known(): readonly TrackedWorker[] {
     return this.#known;
   }
 
+  /** The folder of the output and the batch scripts of a spec's workers. */
+  logDir(spec: string): string {
+    const { config, runId } = this.#options.run;
+    return join(config.slurmRoot, "workers", spec, runId);
+  }
+
   /**
-   * Brings all up to date; asks Slurm at most once per interval.
+   * Brings all up to date. Asks Slurm at most once per interval.
    *
-   * @param submitting Names of the jobs that this process is submitting.
-   * @throws {StoreError} for a damaged journal. The signal's reason when it aborts.
+   * @throws {StoreError} If the journal is damaged.
+   * @throws The signal's reason when it aborts.
    */
-  async look(submitting: ReadonlySet<string>, signal?: AbortSignal): Promise<readonly TrackedWorker[]> {
-    const { journal } = this.#options;
-    const entries: JournalEntry[] = [];
-    for (const entry of await journal.read()) {
-      const { name } = entry.submission;
-      if (this.#never.has(name)) continue;
-      const isOpen = entry.job === undefined && !submitting.has(name);
-      const found = isOpen ? await this.#find(entry, signal) : entry;
-      if (found) entries.push(found);
-    }
-    for (const ref of entries.flatMap(refs)) {
-      if (!this.#isOld(keyOf(ref.name, ref.index))) this.#tracker.follow(ref);
-    }
-    await this.#tracker.poll(signal);
-    const workers = entries.flatMap((entry) => this.#workersOf(entry));
-    for (const worker of workers) await this.#findNode(worker, signal);
-    this.#known = this.#withoutOld(workers.map((worker) => this.#withNode(worker)));
+  async look(signal?: AbortSignal): Promise<readonly TrackedWorker[]> {
+    const looks = (await this.journal.read()).map((entry) => this.#look(entry, signal));
+    const workers = (await Promise.all(looks)).flat();
+    this.#known = this.#withoutOld(workers);
     return this.#known;
   }
 
-  /** The id of a job whose submission gave none, perhaps since its submitter died. */
-  async #find(entry: JournalEntry, signal?: AbortSignal): Promise<JournalEntry | undefined> {
-    const { client, machine, journal } = this.#options;
-    const { name, submitter } = entry.submission;
-    const now = machine.clock.monotonic();
-    if (now - (this.#looked.get(name) ?? -Infinity) < client.intervalMs) return entry;
-    this.#looked.set(name, now);
-    const listed = (await client.list(signal))?.jobs.find((job) => job.name === name);
-    // This process knows that it is not submitting it any more, though it lives.
-    const isOurs = submitter.pid === machine.self.pid && submitter.start === machine.self.start &&
-      submitter.host === machine.self.host;
-    const found = listed
-      ? { state: "alive" as const, jobId: listed.jobId }
-      : await this.#lookup.find({ name, submitter, ...(isOurs ? { jobId: "0" } : {}) });
-    if (found.state === "over") {
-      this.#never.add(name);
-      return undefined;
+  /** Looks, and gives the workers that are not known to have ended. */
+  async alive(signal?: AbortSignal): Promise<readonly TrackedWorker[]> {
+    return (await this.look(signal)).filter(({ state }) => state.status !== "dead");
+  }
+
+  /** The ids of the jobs that are known, by their names. */
+  async jobIds(): Promise<Record<string, string>> {
+    const entries = await this.journal.read();
+    return Object.fromEntries(
+      entries.flatMap(({ submission: { name }, job }) => job ? [[name, job.jobId]] : []),
+    );
+  }
+
+  /**
+   * Cancels some workers, as far as the ids of their jobs are known.
+   *
+   * @param options `pendingOnly`: leaves those alone that have begun.
+   * @throws {SlurmError} In scancel's own words.
+   */
+  async cancel(workers: readonly TrackedWorker[], options: { pendingOnly?: boolean } = {}): Promise<void> {
+    const jobs = workers.flatMap(({ entry: { job }, index }) =>
+      job ? [{ ...job, jobId: taskId(job.jobId, index) }] : []
+    );
+    await cancelJobs(this.#options.client, jobs, options);
+  }
+
+  /**
+   * Cancels all workers, also those whose job ids nobody knows.
+   *
+   * @returns The keys of the workers that were there.
+   * @throws {SlurmError} In scancel's own words.
+   */
+  async cancelAll(): Promise<string[]> {
+    const alive = await this.alive();
+    await this.cancel(alive);
+    const { client } = this.#options;
+    for (
+      const name of new Set(alive.flatMap(({ entry: { submission, job } }) => job ? [] : [submission.name]))
+    ) {
+      const entries = await client.lookup(name);
+      const ids = entries?.filter(({ state }) => state.status !== "dead").map(({ jobId }) => jobId) ?? [];
+      if (ids.length > 0) await client.cancel([...new Set(ids)]);
     }
-    if (found.state !== "alive") return entry;
-    await journal.confirm(name, { jobId: found.jobId });
-    return { ...entry, job: { jobId: found.jobId } };
+    return alive.map(({ key }) => key);
   }
 
-  #workersOf(entry: JournalEntry): TrackedWorker[] {
-    const { name, spec, order } = entry.submission;
-    const references: Partial<JobRef>[] = entry.job ? refs(entry) : indices(entry).map((index) => ({
-      ...(index === undefined ? {} : { index }),
-    }));
-    return references.map(({ index }, i) => {
-      const state = entry.job
-        ? stateOf(this.#tracker.get(ref(entry, entry.job.jobId, index)).state)
-        : { status: "pending", text: "being submitted" } as const;
-      const { jobId } = entry.job ?? {};
-      return {
-        key: keyOf(name, index),
-        spec,
-        order: order + i,
-        state,
-        entry,
-        ...(index === undefined ? {} : { index }),
-        ...(jobId === undefined ? {} : { log: logPath(this.#options.logDir(spec), name, jobId, index) }),
-      };
+  async #look(given: JournalEntry, signal: AbortSignal | undefined): Promise<TrackedWorker[]> {
+    const entry = await this.#withId(given, signal);
+    if (!entry) return [];
+    const { submission: { name, spec, order }, job } = entry;
+    const looks = indices(entry).map(async (index, i): Promise<TrackedWorker[]> => {
+      const key = keyOf(name, index);
+      if (this.#isOld(key)) return [];
+      const worker = { key, spec, order: order + i, entry, index };
+      if (!job) return [{ ...worker, state: { status: "pending", text: "being submitted" } }];
+      const known = await this.#stateOf(entry, index, signal);
+      const node = await this.#nodeOf(worker, known, signal);
+      return [{
+        ...worker,
+        state: workerState(known),
+        log: logPath(this.logDir(spec), name, job.jobId, index),
+        ...(node === undefined ? {} : { node }),
+      }];
     });
+    return (await Promise.all(looks)).flat();
   }
 
-  async #findNode(
-    { key, entry: { job, submission }, index }: TrackedWorker,
-    signal?: AbortSignal,
-  ): Promise<void> {
-    if (!job || this.#nodes.has(key)) return;
-    const { state } = this.#tracker.get(ref({ submission, job }, job.jobId, index));
-    if (state.status !== "dead" || !NODE_MATTERS.has(state.reason)) return;
+  /** Finds the id of a job whose submission gave none, perhaps since its submitter died. */
+  async #withId(entry: JournalEntry, signal: AbortSignal | undefined): Promise<JournalEntry | undefined> {
+    const { name, submitter } = entry.submission;
+    if (this.#never.has(name)) return undefined;
+    if (entry.job || this.submitting.has(name)) return entry;
+    // This process knows that it is not submitting it any more, though it lives.
+    const isOurs = isSameProcess(submitter, this.#runtime.machine.self);
+    const ref: JobRef = isOurs ? { name } : { name, submitter };
+    const { status, jobId } = await this.#jobs.state(ref, { signal });
+    if (jobId !== undefined) {
+      const job = { jobId };
+      await this.journal.confirm(name, job);
+      return { ...entry, job };
+    }
+    if (status !== "dead") return entry;
+    this.#never.add(name);
+    return undefined;
+  }
+
+  async #stateOf(
+    { submission: { name, submitter }, job }: JournalEntry,
+    index: number | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<KnownJob> {
+    const ref = { name, jobId: taskId(job!.jobId, index), cluster: job!.cluster, submitter };
+    this.#jobs.expect(ref);
+    return await this.#jobs.state(ref, { signal });
+  }
+
+  async #nodeOf(
+    { key, entry: { job, submission }, index }: Omit<TrackedWorker, "state">,
+    known: KnownJob,
+    signal: AbortSignal | undefined,
+  ): Promise<string | undefined> {
+    if (!job || this.#nodes.has(key)) return this.#nodes.get(key);
+    if (known.status !== "dead" || !NODE_MATTERS.has(known.reason)) return undefined;
     this.#nodes.set(key, undefined);
     try {
       const client = await this.#options.client.at(job.cluster);
-      const details = await client.showJob(index === undefined ? job.jobId : `${job.jobId}_${index}`, signal);
+      const details = await client.showJob(taskId(job.jobId, index), signal);
       const detail = details?.find((each) => each.name === submission.name && each.index === index);
       this.#nodes.set(key, detail?.nodes);
     } catch (error) {
       signal?.throwIfAborted();
-      this.#options.onWarning(errorText(error));
+      this.#options.log?.warn(errorText(error));
     }
+    return this.#nodes.get(key);
   }
 
-  #withNode(worker: TrackedWorker): TrackedWorker {
-    const node = this.#nodes.get(worker.key);
-    return node === undefined ? worker : { ...worker, node };
-  }
-
+  /** Leaves out those that have been dead for long. An administrator may have had a dead one begun again. */
   #withoutOld(workers: readonly TrackedWorker[]): TrackedWorker[] {
-    const now = this.#options.machine.clock.monotonic();
-    return workers.filter(({ key, state, entry, index }) => {
-      if (state.status !== "dead") {
-        // An administrator may have had it begun again.
-        if (!this.#isOld(key)) this.#deadSince.delete(key);
-      } else if (!this.#deadSince.has(key)) this.#deadSince.set(key, now);
-      if (!this.#isOld(key)) return true;
-      if (entry.job) this.#tracker.forget(ref(entry, entry.job.jobId, index));
-      return false;
-    });
+    const now = this.#runtime.machine.clock.monotonic();
+    for (const { key, state } of workers) {
+      if (state.status !== "dead") this.#deadSince.delete(key);
+      else if (!this.#deadSince.has(key)) this.#deadSince.set(key, now);
+    }
+    return workers.filter(({ key }) => !this.#isOld(key));
   }
 
   #isOld(key: string): boolean {
-    return this.#options.machine.clock.monotonic() - (this.#deadSince.get(key) ?? Infinity) >= FORGET_MS;
+    const since = this.#deadSince.get(key) ?? Infinity;
+    return this.#runtime.machine.clock.monotonic() - since >= FORGET_MS;
   }
 }
 
-/** By which a worker is known: its job's name, and which task of an array it is. */
+/** The key of a worker: its job's name, and which task of an array it is. */
 export function keyOf(name: string, index: number | undefined): string {
   return index === undefined ? name : `${name}_${index}`;
+}
+
+function taskId(jobId: string, index: number | undefined): string {
+  return index === undefined ? jobId : `${jobId}_${index}`;
 }
 
 function indices({ submission: { array, count } }: JournalEntry): (number | undefined)[] {
   return array ? Array.from({ length: count }, (_, index) => index) : [undefined];
 }
 
-function refs(entry: JournalEntry): JobRef[] {
-  const { job } = entry;
-  return job ? indices(entry).map((index) => ref(entry, job.jobId, index)) : [];
-}
-
-function ref({ submission: { name }, job }: JournalEntry, jobId: string, index: number | undefined): JobRef {
-  const cluster = job?.cluster;
-  return {
-    jobId,
-    name,
-    ...(index === undefined ? {} : { index }),
-    ...(cluster === undefined ? {} : { cluster }),
-  };
-}
-
-function stateOf(state: JobState): WorkerJobState {
-  if (state.status === "alive") {
-    const { text, pending, why = "" } = state;
-    return pending ? { status: "pending", text, inTurn: TURN.has(why) } : { status: "running", text };
+function workerState(known: KnownJob): WorkerJobState {
+  switch (known.status) {
+    case "alive": {
+      const { text, pending, why = "" } = known;
+      return pending ? { status: "pending", text, inTurn: TURN.has(why) } : { status: "running", text };
+    }
+    // Right after it was submitted it is in no listing: it has not begun as far as anybody knows.
+    case "unknown":
+      return { status: "pending", text: known.text };
+    case "dead": {
+      const { reason } = known;
+      return { status: "dead", text: jobWords(known), ...(isLoss(reason) ? { loss: reason } : {}) };
+    }
   }
-  // Right after it was submitted it is in no listing: it has not begun as far as anybody knows.
-  if (state.status === "unknown") return { status: "pending", text: state.text };
-  const { reason } = state;
-  return {
-    status: "dead",
-    text: jobWords(state),
-    ...(LOSSES.has(reason) ? { loss: reason as LossReason } : {}),
-  };
 }

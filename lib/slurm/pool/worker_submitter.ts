@@ -1,19 +1,17 @@
-import type { PoolRun } from "../../remote/pool_run.ts";
+import type { RunLog } from "../../core/run_log.ts";
+import type { Clock } from "../../core/system/clock.ts";
 import type { WorkerRequest } from "../../pool/launcher.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
+import type { PoolRun } from "../../remote/pool_run.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { RECORD_SCHEMA } from "../../store/record.ts";
-import { arrayRanges } from "../client/array.ts";
 import type { SlurmClient } from "../client/client.ts";
 import { poolWorkerCommand } from "../client/job_command.ts";
-import { probeCommand } from "../../worker/command.ts";
-import { jobOptions } from "../client/job_options.ts";
-import { logPattern, scriptPath } from "../client/log_path.ts";
-import { patiently } from "../client/patiently.ts";
-import type { PoolJournal } from "./pool_journal.ts";
-import { batchScript } from "../client/script.ts";
+import { arrayRanges } from "../client/job_options.ts";
 import type { ParsedSpec } from "../client/spec.ts";
 import { SubmitLimitError, SubmitRefusedError } from "../client/submit.ts";
+import { submitRecorded, type WorkerSubmission } from "../jobs/submissions.ts";
+import type { WorkerJobs } from "./worker_jobs.ts";
 
 /** What a {@link WorkerSubmitter} works with. */
 export interface WorkerSubmitterOptions {
@@ -25,38 +23,44 @@ export interface WorkerSubmitterOptions {
   run: Pick<PoolRun, "runId" | "entry" | "code" | "config">;
   /** What jobs its specs stand for. */
   specs: Readonly<Record<string, ParsedSpec>>;
-  /** The how-manieth controller of the run has them submitted; 0 for whoever only cancels. */
+  /** The term of the controller that submits them. 0 for a worker that is no controller yet. */
   term: number;
-  /** What was submitted. */
-  journal: PoolJournal;
-  /** The folder of the workers' output and scripts. */
-  logDir: (spec: string) => string;
+  /** The workers that there are. */
+  workers: WorkerJobs;
   /** Added to the words of an sbatch that refuses. */
-  refusalHint?: string;
-  /** Told of trouble and of pauses, for people. */
-  onWarning: (text: string) => void;
-  /** Milliseconds that an answer is waited for before things go on without it. @default 2000 */
-  patienceMs?: number;
+  refusalHint?: string | undefined;
+  /** Takes trouble and pauses. */
+  log: Pick<RunLog, "warn">;
+  /**
+   * Milliseconds to wait for an answer of Slurm before going on without it.
+   *
+   * @default {2000}
+   */
+  patienceMs?: number | undefined;
 }
 
 /** Workers to be submitted. */
 export interface Submitted extends WorkerRequest {
-  /** It waits for the ends of these jobs first. @default for none */
-  readonly heirOf?: readonly string[];
+  /**
+   * Makes it a standby controller, which waits for the ends of these jobs.
+   *
+   * @default {undefined}
+   */
+  readonly standbyFor?: readonly string[] | undefined;
 }
 
 /** One job of them. */
 type OneJob = Submitted & { readonly array: string | undefined };
 
-/** While a limit of the site lets in no more workers, it is tried again after so long at first, and at most. */
+/** Pauses while a limit of the site lets in no more workers: the first one, and the longest one. */
 const FIRST_PAUSE_MS = 2000;
 const LONGEST_PAUSE_MS = 60_000;
 
-/** Submits workers, each of their jobs once, and written down before. */
+/** Submits workers, each of their jobs once. */
 export class WorkerSubmitter {
   readonly #runtime: Runtime;
   readonly #options: WorkerSubmitterOptions;
-  /** Jobs that sbatch was given and has not answered for. */
+  /** Submissions that sbatch has not answered for. */
   readonly #open = new Map<string, Promise<"taken" | "limit">>();
   #failure: { error: unknown } | undefined;
   #maxArraySize: number | undefined;
@@ -68,17 +72,16 @@ export class WorkerSubmitter {
     this.#options = options;
   }
 
-  /** Names of the jobs that sbatch was given and has not answered for. */
-  get open(): ReadonlySet<string> {
-    return new Set(this.#open.keys());
-  }
-
   /** Resolves when sbatch has answered for all. */
   async settled(): Promise<void> {
     await Promise.all(this.#open.values());
   }
 
-  /** Throws what went wrong since the last call. */
+  /**
+   * Tells what went wrong in the background.
+   *
+   * @throws {SlurmError} The first failure since the last call.
+   */
   rethrow(): void {
     const failure = this.#failure;
     this.#failure = undefined;
@@ -86,11 +89,12 @@ export class WorkerSubmitter {
   }
 
   /**
-   * Submits workers, in as few jobs as Slurm allows. Where a limit of the site lets in fewer, it is fewer; while it lets in
-   * none nothing is tried for a while: whoever scales asks again.
+   * Submits workers, in as few jobs as Slurm allows. Where a limit of the site lets in fewer, it submits fewer. While a
+   * limit lets in none, it tries nothing for a while: the caller asks again.
    *
    * @returns How many were taken.
-   * @throws {SlurmError} with sbatch's own words, also those of an earlier call. The signal's reason when it aborts.
+   * @throws {SlurmError} In sbatch's own words, also those of an earlier call.
+   * @throws The signal's reason when it aborts.
    */
   async submit(wanted: Submitted, signal: AbortSignal): Promise<number> {
     this.rethrow();
@@ -105,7 +109,7 @@ export class WorkerSubmitter {
     return taken;
   }
 
-  /** In which jobs so many workers are submitted. */
+  /** Divides workers into jobs. */
   async #ranges(count: number, signal: AbortSignal): Promise<Pick<OneJob, "count" | "array">[]> {
     if (count === 1) return [{ count, array: undefined }];
     this.#maxArraySize ??= (await this.#options.client.config(signal)).maxArraySize;
@@ -117,7 +121,7 @@ export class WorkerSubmitter {
     }));
   }
 
-  /** Submits one job; where a limit refuses it, half of it, and so on. @returns How many were taken. */
+  /** Submits one job. Where a limit refuses it, half of it, and so on. @returns How many were taken. */
   async #submitSome(wanted: OneJob, signal: AbortSignal): Promise<number> {
     for (let { count, array } = wanted;; count = Math.floor(count / 2), array = rangeOf(count)) {
       if (await this.#submitOne({ ...wanted, count, array }, signal) === "taken") return count;
@@ -128,19 +132,23 @@ export class WorkerSubmitter {
   async #submitOne(job: OneJob, signal: AbortSignal): Promise<"taken" | "limit"> {
     signal.throwIfAborted();
     const { machine: { clock } } = this.#runtime;
-    const name = await this.#announce(job);
-    const work = this.#sbatch(name, job, signal).then(() => "taken" as const, async (error) => {
-      const isNot = error instanceof SubmitLimitError || error instanceof SubmitRefusedError;
-      if (isNot) await this.#options.journal.retract(name);
+    const { workers: { submitting }, patienceMs } = this.#options;
+    const submission = await this.#submission(job);
+    const { name } = submission;
+    const work = this.#sbatch(submission, job, signal).then(() => "taken" as const, (error) => {
       if (error instanceof SubmitLimitError) {
         if (job.count === 1) this.#rest(error);
         return "limit";
       }
       if (!signal.aborted) this.#failure ??= { error: this.#hinted(error) };
       return "taken";
-    }).finally(() => this.#open.delete(name));
+    }).finally(() => {
+      this.#open.delete(name);
+      submitting.delete(name);
+    });
     this.#open.set(name, work);
-    await patiently(clock, work, { ms: this.#options.patienceMs, signal });
+    submitting.add(name);
+    await waitAtMost(clock, work, patienceMs, signal);
     this.rethrow();
     return this.#open.has(name) ? "taken" : await work;
   }
@@ -157,69 +165,73 @@ export class WorkerSubmitter {
     const isNew = now - until > LONGEST_PAUSE_MS;
     this.#pause.ms = isNew ? FIRST_PAUSE_MS : Math.min(2 * ms, LONGEST_PAUSE_MS);
     this.#pause.until = now + this.#pause.ms;
-    if (isNew) this.#options.onWarning(`there are no more workers for now: ${error.message}`);
+    if (isNew) this.#options.log.warn(`there are no more workers for now: ${error.message}`);
   }
 
-  async #announce({ spec, count, array, heirOf }: OneJob): Promise<string> {
-    const { run: { runId }, term, journal } = this.#options;
+  async #submission({ spec, count, array, standbyFor }: OneJob): Promise<WorkerSubmission> {
+    const { run: { runId }, term, workers } = this.#options;
     const { machine } = this.#runtime;
-    const name = `furu-${runId.slice(-6)}-${term}-${machine.randomId()}`;
-    const ends = (await journal.read()).map(({ submission }) => submission.order + submission.count);
-    await journal.announce({
+    const ends = (await workers.journal.read()).map(({ submission }) => submission.order + submission.count);
+    return {
       schema: RECORD_SCHEMA,
-      name,
+      name: `furu-${runId.slice(-6)}-${term}-${machine.randomId()}`,
       spec,
       count,
       array: array !== undefined,
       order: Math.max(0, ...ends),
       term,
-      heir: heirOf !== undefined,
+      heir: standbyFor !== undefined,
       submitter: machine.self,
       at: new Date(machine.clock.now()).toISOString(),
-    });
-    return name;
+    };
   }
 
   async #sbatch(
-    name: string,
-    { spec, exclude, array, heirOf = [] }: OneJob,
+    submission: WorkerSubmission,
+    { spec, exclude, array, standbyFor }: OneJob,
     signal: AbortSignal,
   ): Promise<void> {
-    const { run, paths, client, specs, journal, logDir, onWarning } = this.#options;
-    const { store, machine } = this.#runtime;
-    const parsed = withoutNodes(specs[spec]!, exclude);
-    const folder = logDir(spec);
-    const script = scriptPath(folder, name);
-    // Slurm says nothing of a missing folder: the job fails.
-    await store.makeDir(folder);
-    await machine.files.write(
-      script,
-      batchScript({
-        title: `furu: workers of run ${run.runId}, spec ${spec}`,
-        setup: parsed.setup,
-        command: poolWorkerCommand(run, { run: paths.run, spec, job: name }),
-        probe: probeCommand(),
-      }),
-    );
-    const job = await client.submit({
-      script,
+    const { run, paths, client, specs, workers, log } = this.#options;
+    const { name } = submission;
+    await submitRecorded(this.#runtime, client, {
       name,
-      options: jobOptions({
-        spec: parsed,
-        log: logPattern(folder, name, array !== undefined),
-        afterAny: heirOf,
-        requeue: false,
-        ...(array === undefined ? {} : { array }),
-      }),
+      title: `furu: workers of run ${run.runId}, spec ${spec}`,
+      command: poolWorkerCommand(run, { run: paths.run, spec, job: name }),
+      folder: workers.logDir(spec),
+      spec: withoutNodes(specs[spec]!, exclude),
+      afterAny: standbyFor,
+      requeue: false,
+      array,
       limitMs: 0,
       signal,
-      onWait: ({ text, waitMs }) => onWarning(`workers are submitted again in ${waitMs / 1000} s: ${text}`),
-    });
-    await journal.confirm(name, job);
+      onWait: ({ text, waitMs }) => log.warn(`workers are submitted again in ${waitMs / 1000} s: ${text}`),
+    }, workers.journal.recordOf(submission));
   }
 }
 
-/** The indices of so many tasks; a single one is no array. */
+/**
+ * Waits for some work, but not for long. The work goes on by itself then.
+ *
+ * @param ms How long, in milliseconds.
+ * @throws What the work throws meanwhile; the signal's reason when it aborts.
+ */
+export async function waitAtMost(
+  clock: Clock,
+  work: Promise<unknown>,
+  ms = 2000,
+  signal: AbortSignal,
+): Promise<void> {
+  const enough = new AbortController();
+  const pause = clock.sleep(ms, AbortSignal.any([signal, enough.signal]));
+  try {
+    await Promise.race([work, pause]);
+  } finally {
+    enough.abort();
+    pause.catch(() => {/* it was ended */});
+  }
+}
+
+/** The indices of an array of so many tasks. A single one is no array. */
 function rangeOf(count: number): string | undefined {
   return count > 1 ? `0-${count - 1}` : undefined;
 }

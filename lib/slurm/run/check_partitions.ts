@@ -1,5 +1,5 @@
 import { didYouMean } from "../../core/nearest.ts";
-import type { Partition } from "../client/parse_partitions.ts";
+import type { Partition } from "../client/parse_config.ts";
 import type { ParsedSpec } from "../client/spec.ts";
 
 /**

@@ -1,12 +1,11 @@
 import { ConfigError } from "../../core/errors.ts";
 import { checkWord } from "../../core/names.ts";
 import { didYouMean } from "../../core/nearest.ts";
-import { slurmSpecSchema } from "../client/spec.ts";
-import type { ParsedSpec, SlurmSpec } from "../client/spec.ts";
+import { type ParsedSpec, type SlurmSpec, slurmSpecSchema } from "../client/spec.ts";
 
-/** The specs of a run by name; `default` is for tasks that name none. */
+/** The specs of a run by name. */
 export interface SlurmSpecs {
-  /** For tasks that name no spec. */
+  /** The spec of tasks that name none. */
   default: SlurmSpec;
   /** Any other one. */
   [name: string]: SlurmSpec;
@@ -17,8 +16,8 @@ export interface SlurmSpecs {
  *
  * @param needed The names of the tasks that need each spec.
  * @returns The specs with their defaults filled in.
- * @throws {ConfigError} with all that is wrong: the values, the field and what is allowed; a missing spec with the tasks
- * that need it.
+ * @throws {ConfigError} with all that is wrong: the values, the field and what is allowed; a missing spec
+ * with the tasks that need it.
  * @throws {ValidationError} for a spec whose name cannot be a folder.
  */
 export function checkSpecs(

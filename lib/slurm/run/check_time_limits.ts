@@ -1,6 +1,6 @@
 import { ConfigError } from "../../core/errors.ts";
 import { artifactLabel, type Hash } from "../../core/hash.ts";
-import { signalLeadSec } from "../client/signal_lead.ts";
+import { signalLeadSec } from "../client/job_options.ts";
 import type { ParsedSpec } from "../client/spec.ts";
 
 /** What is asked of a worker. */

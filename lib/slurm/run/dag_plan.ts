@@ -7,7 +7,7 @@ import type { PlanNode } from "../../plan/node.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { describeFailure } from "../../schedule/failure.ts";
 import { ARTIFACT } from "../../task/artifact/artifact.ts";
-import { timeLimitOf } from "../../task/time_limit_of.ts";
+import { timeLimitOf } from "../../task/requirements.ts";
 import { failureReport } from "../../ui/report.ts";
 import { checkPartitions } from "./check_partitions.ts";
 import { checkSpecs } from "./check_specs.ts";
@@ -147,10 +147,5 @@ export async function refuseHopeless(runtime: Runtime, plan: Plan, runId: string
 
 async function failureOf(runtime: Runtime, { artifact, state }: PlanNode): Promise<Failure> {
   const { error, log } = state as Extract<PlanNode["state"], { status: "FAILED" }>;
-  return await describeFailure(runtime, artifact, {
-    kind: "compute",
-    attempts: 0,
-    error,
-    ...(log === undefined ? {} : { log }),
-  });
+  return await describeFailure(runtime, artifact, { outcome: "failed", blame: "compute", error, log }, 0);
 }

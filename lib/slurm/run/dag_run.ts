@@ -5,15 +5,13 @@ import { errorCode, StoreError } from "../../core/errors.ts";
 import type { Failure } from "../../core/event.ts";
 import type { Hash } from "../../core/hash.ts";
 import type { Runtime } from "../../run/runtime.ts";
-import { snapshotUrl } from "../../snapshot/layout.ts";
-import { snapshotRefSchema } from "../../snapshot/manifest.ts";
+import { snapshotRefSchema, snapshotUrl } from "../../snapshot/manifest.ts";
 import type { GitState } from "../../store/results/provenance.ts";
 import { ownerSchema, RECORD_SCHEMA } from "../../store/record.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
 import { writePayloads } from "../../worker/protocol/payload_files.ts";
 import { runStartSchema } from "../../worker/run_start.ts";
-import type { ParsedSpec } from "../client/spec.ts";
-import { slurmSpecSchema } from "../client/spec.ts";
+import { type ParsedSpec, slurmSpecSchema } from "../client/spec.ts";
 
 const hash = z.string().regex(/^[0-9a-f]{32}$/) as unknown as z.ZodType<Hash>;
 

@@ -6,7 +6,7 @@ import { linkQueued, removeQueued, writeQueuedId } from "../../store/claims/queu
 import type { SlurmJob } from "../../store/record.ts";
 import type { SlurmClient } from "../client/client.ts";
 import type { DagNode, DagRun } from "./dag_run.ts";
-import { signalLeadSec } from "../client/signal_lead.ts";
+import { signalLeadSec } from "../client/job_options.ts";
 
 /** A job that was told to end, after its attempt has ended. */
 export interface RequeueOptions {
@@ -21,7 +21,7 @@ export interface RequeueOptions {
 }
 
 /**
- * Puts this job back into the queue within `preemptMax`, unless somebody cancelled it. It is written down as queued
+ * Puts this job back into the queue within `maxPreemptRetries`, unless somebody cancelled it. It is written down as queued
  * again, so that nobody takes the artifact for forgotten meanwhile.
  *
  * @returns Will it begin again?
@@ -36,11 +36,11 @@ export async function requeueJob(
   const lost = ends.filter(({ run: of, kind, failure }) =>
     of === run.runId && (kind !== "failed" || failure === "lost")
   );
-  if (lost.length > config.preemptMax) {
+  if (lost.length > config.maxPreemptRetries) {
     console.error(
       `It was lost ${
         plural(lost.length, "time")
-      }, and is begun again at most ${config.preemptMax} times (preemptMax)`,
+      }, and is begun again at most ${config.maxPreemptRetries} times (maxPreemptRetries)`,
     );
     return false;
   }

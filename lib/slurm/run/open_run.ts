@@ -6,7 +6,7 @@ import { didYouMean } from "../../core/nearest.ts";
 import { systemRuntime } from "../../run/default_runtime.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { listOrNothing } from "../../store/store.ts";
-import type { SlurmClient } from "../client/client.ts";
+import type { JobWatch } from "../jobs/job_watch.ts";
 import { type DagJob, type DagRun, readDagJobs, readDagRun, runDir } from "./dag_run.ts";
 
 /** How long a run is waited for that is still being submitted. */
@@ -72,7 +72,7 @@ export async function openRun({ runtime, dir }: Pick<FoundRun, "runtime" | "dir"
  */
 export async function findJobs(
   opened: OpenedRun,
-  client: SlurmClient,
+  watch: JobWatch,
   signal?: AbortSignal,
 ): Promise<Map<Hash, DagJob>> {
   const { runtime, run, dir } = opened;
@@ -102,15 +102,21 @@ export async function findJobs(
   const jobs = new Map<Hash, DagJob>();
   const { cluster, nodes } = run;
   const named = new Map(nodes.map(({ jobName, hash }) => [jobName, hash]));
-  const found = await (await client.at(cluster)).lookup([...named.keys()], signal);
+  const found = await Promise.all(
+    [...named.keys()].map(async (name) => {
+      const ref = { name, cluster, submitter: run.submitter };
+      return { name, ...await watch.state(ref, { signal }) };
+    }),
+  );
   // No answer is not an answer that there are none: those in Slurm would be left alone, and said to be cancelled.
-  if (!found) {
+  if (found.some(({ evidence }) => evidence === "nothing")) {
     throw new SlurmError(
       `Cannot tell which jobs run ${run.runId} has in Slurm as squeue does not answer, and its submitter has not ` +
         `written them down: try again later`,
     );
   }
   for (const { name, jobId } of found) {
+    if (jobId === undefined) continue;
     const job = { jobId, name, ...(cluster === undefined ? {} : { cluster }), own: true, foreign: false };
     jobs.set(named.get(name)!, seenFromHere(opened, job));
   }

@@ -1,80 +1,178 @@
-import type { Config } from "../../core/config.ts";
+import type { Config, ForcedTasks } from "../../core/config.ts";
 import { ValidationError } from "../../core/errors.ts";
 import type { EventSink } from "../../core/event.ts";
-import { didYouMean } from "../../core/nearest.ts";
+import {
+  aBoolean,
+  aCount,
+  aFunction,
+  anything,
+  aSignal,
+  aString,
+  checkOptions,
+  countBySpec,
+  namesOfTasks,
+  oneOf,
+  type OptionChecks,
+  secondsFromZero,
+  someSeconds,
+} from "../../core/options.ts";
 import type { Plan } from "../../plan/graph.ts";
-import { checkChoices } from "../../schedule/check_options.ts";
-import { type Window, windowSize } from "../../schedule/window.ts";
+import { aProgress } from "../../schedule/check_run.ts";
+import { aWindow, type Window } from "../../schedule/check_run.ts";
 import type { SlurmSpecs } from "./check_specs.ts";
 
 /** Options of `runSlurm` in both modes. */
 export interface SlurmOptions {
-  /** What jobs the tasks' specs stand for. @default `slurm.specs` in furu.json */
-  specs?: SlurmSpecs;
-  /** Is the run followed until it has ended? Else its jobs are submitted, and go on by themselves. @default true */
-  wait?: boolean;
-  /** Names of tasks to compute again although they are stored, or `"ALL"`. @default FURU_ALWAYS_RERUN */
-  force?: "ALL" | string[];
-  /** How often a failed computation is tried again, after the first attempt. @default FURU_MAX_COMPUTE_RETRIES, 3 */
-  maxComputeRetries?: number;
-  /** Is an artifact tried again whose latest attempt failed in an earlier run? @default FURU_RETRY_FAILED, true */
-  retryFailed?: boolean;
-  /** How often something is begun again that was preempted or reached its job's time limit. @default FURU_PREEMPT_MAX, 5 */
-  preemptMax?: number;
   /**
-   * Megabytes that V8's heap may have in each process that computes; typed arrays and buffers are outside of it.
+   * The jobs that the tasks' specs stand for.
    *
-   * @default FURU_MAX_HEAP_MB, what the spec's `memGb` leaves for it, V8's own limit
+   * @default {`slurm.specs` of the configuration}
+   */
+  specs?: SlurmSpecs;
+  /**
+   * Whether to leave once the jobs are submitted, which then go on by themselves. Else the run is followed
+   * until it has ended.
+   *
+   * @default {false}
+   */
+  detach?: boolean;
+  /**
+   * The tasks whose artifacts are computed again, each once, although they are stored. What depends on them
+   * stays as it is, and the run says how many results that are.
+   *
+   * @default {`alwaysRerun` of the configuration, which is none}
+   */
+  force?: ForcedTasks;
+  /**
+   * The number of times that a failed computation is tried again, after the first attempt.
+   *
+   * @default {`maxComputeRetries` of the configuration, which is 3}
+   */
+  maxComputeRetries?: number;
+  /**
+   * Whether an artifact is tried again whose latest attempt failed in an earlier run.
+   *
+   * @default {`retryFailed` of the configuration, which is true}
+   */
+  retryFailed?: boolean;
+  /**
+   * The number of times that an artifact is tried again after it lost its process through no fault of its
+   * own, as when its job was preempted or reached its time limit.
+   *
+   * @default {`maxPreemptRetries` of the configuration, which is 5}
+   */
+  maxPreemptRetries?: number;
+  /**
+   * Megabytes for V8's heap in each process that computes. Typed arrays and buffers are outside of it.
+   *
+   * @default {`maxHeapMb` of the configuration: what the spec's `memGb` leaves for it, else V8's own limit}
    */
   maxHeapMb?: number;
-  /** After so many tasks a process that computes is replaced by a new one. @default FURU_MAX_TASKS_PER_WORKER, no limit */
+  /**
+   * The number of tasks after which a process that computes is replaced by a new one.
+   *
+   * @default {`maxTasksPerWorker` of the configuration, which is no limit}
+   */
   maxTasksPerWorker?: number;
   /**
-   * A process that computes and has more megabytes of memory after a task is replaced by a new one.
+   * Megabytes of memory: a process that computes and has more after a task is replaced by a new one.
    *
-   * @default FURU_MAX_WORKER_MB, 256, or twice what one has after its first task where that is more
+   * @default {`maxWorkerMb` of the configuration: 256, or twice what one has after its first task}
    */
   maxWorkerMb?: number;
-  /** Seconds between two looks at the jobs. @default `slurm.intervalSec` in furu.json, 10 */
-  intervalSec?: number;
-  /** Told what happens. */
+  /**
+   * Seconds between two looks at the jobs.
+   *
+   * @default {`slurm.squeueIntervalSec` of the configuration, which is 10}
+   */
+  squeueIntervalSec?: number;
+  /** Receives everything that happens. */
   onEvent?: EventSink;
-  /** How the run shows itself, on stderr (`"json"`: on stdout). @default "auto" */
+  /**
+   * The way in which the run shows itself on stderr: a block that is redrawn on a terminal and lines
+   * elsewhere (`"auto"`), lines (`"plain"`), only failures and errors (`"quiet"`), nothing (`"none"`),
+   * or the events on stdout (`"json"`).
+   *
+   * @default {"auto"}
+   */
   progress?: "auto" | "plain" | "quiet" | "json" | "none";
-  /** Ends the run: what it submitted is cancelled, and the signal's reason is thrown. */
+  /** Ends the run: what it submitted is cancelled, and the reason of the signal is thrown. */
   signal?: AbortSignal;
   /**
-   * Is the code kept as it is now, so that jobs import that, whatever becomes of it? Without it they import what is there when
-   * they start. @default true
+   * Whether the code is kept as it is now, so that the jobs import that, whatever becomes of it. Else they
+   * import what is there when they start.
+   *
+   * @default {true}
    */
   snapshot?: boolean;
-  /** URL of the module that defines the tasks, where it is not the main module. @default Deno.mainModule */
+  /**
+   * URL of the module that defines the tasks, where that is not the main module.
+   *
+   * @default {Deno.mainModule}
+   */
   entry?: string;
 }
 
-/** Options of `runSlurm` with a pool of workers, which take one task after another. */
+/** Options of `runSlurm` with a pool of workers, each of which takes one task after another. */
 export interface RunPoolOptions extends SlurmOptions {
-  /** A pool of workers. @default "pool" */
+  /**
+   * A pool of workers.
+   *
+   * @default {"pool"}
+   */
   mode?: "pool";
-  /** Most workers at the same time: in all, or for each spec (`{ default: 20, gpu: 4 }`). @default 50 */
+  /**
+   * The most workers at the same time: in all, or for each spec (`{ default: 20, gpu: 4 }`).
+   *
+   * @default {50}
+   */
   maxWorkers?: number | Record<string, number>;
-  /** Which roots are worked on at the same time: one (`"dfs"`), all (`"bfs"`) or a rolling number. @default "bfs" */
-  windowSize?: Window;
-  /** Seconds after which a worker leaves that finds nothing to do. @default 60 */
+  /**
+   * The roots that are worked on at the same time: one after another (`"dfs"`), all (`"bfs"`), or so many,
+   * where the next joins when one is finished.
+   *
+   * @default {"bfs"}
+   */
+  window?: Window;
+  /**
+   * Seconds after which a worker leaves that finds nothing to do.
+   *
+   * @default {60}
+   */
   idleTimeoutSec?: number;
-  /** Longest seconds between two looks of a worker at the queue. @default FURU_POLL_INTERVAL_SECS, 2 */
+  /**
+   * The longest time between two looks of a worker at the queue, in seconds.
+   *
+   * @default {`pollIntervalSec` of the configuration, which is 2}
+   */
   pollIntervalSec?: number;
-  /** Seconds without a sign of life after which a worker counts as dead. @default FURU_LEASE_SECS, 120 */
+  /**
+   * Seconds without a sign of life after which a worker counts as dead.
+   *
+   * @default {`leaseSec` of the configuration, which is 120}
+   */
   leaseSec?: number;
-  /** How many tasks a worker computes at the same time. @default 1 */
+  /**
+   * The number of tasks that a worker computes at the same time.
+   *
+   * @default {1}
+   */
   tasksPerWorker?: number;
-  /** After a failure, do all that does not depend on it before giving up? @default false */
+  /**
+   * Whether everything that does not depend on a failure is still done before the run gives up.
+   *
+   * @default {false}
+   */
   keepGoing?: boolean;
-  /** How workers are started: as jobs of their own, or inside the job that this process runs in. @default "sbatch" */
+  /**
+   * The way in which workers are started: as jobs of their own, or inside the job that this process runs in.
+   *
+   * @default {"sbatch"}
+   */
   launcher?: "sbatch" | "srun";
 }
 
-/** Options of `runSlurm` with one job for each artifact, each waiting for those that it needs. */
+/** Options of `runSlurm` with one job for each artifact, which waits for the jobs of those that it needs. */
 export interface RunDagOptions extends SlurmOptions {
   /** One job for each artifact. */
   mode: "dag";
@@ -83,51 +181,56 @@ export interface RunDagOptions extends SlurmOptions {
 /** Options of `runSlurm`. */
 export type RunSlurmOptions = RunPoolOptions | RunDagOptions;
 
-/** A run whose jobs go on by themselves. */
+/** A run whose jobs go on by themselves, as `runSlurm` returns it with `detach: true`. */
 export interface SubmittedRun {
   /** Its id, for `furu follow` and `furu cancel`. */
   runId: string;
   /** Its folder. */
   runDir: string;
   /**
-   * In DAG mode the job of each artifact by its hash, also those found in Slurm that somebody else had submitted. In a pool
-   * the jobs with the first workers by the jobs' names.
+   * Ids of jobs. In DAG mode those of each artifact by its hash, also of jobs that were found in Slurm and
+   * that somebody else had submitted. In a pool those of the first workers, by the names of the jobs.
    */
   jobIds: Record<string, string>;
-  /** The jobs of the roots, in the order given; `undefined` for one that is stored already, and for all of them in a pool. */
+  /**
+   * The jobs of the roots, in the order given: `undefined` for a root that is stored already, and for all
+   * roots of a pool.
+   */
   rootJobIds: (string | undefined)[];
-  /** What was planned. */
+  /** The plan of the run. */
   plan: Plan;
 }
 
-const POOL_ONLY = [
-  "maxWorkers",
-  "windowSize",
-  "idleTimeoutSec",
-  "pollIntervalSec",
-  "leaseSec",
-  "tasksPerWorker",
-  "keepGoing",
-  "launcher",
-] as const satisfies (keyof RunPoolOptions)[];
-const COMMON = [
-  "mode",
-  "specs",
-  "wait",
-  "force",
-  "maxComputeRetries",
-  "retryFailed",
-  "preemptMax",
-  "maxHeapMb",
-  "maxTasksPerWorker",
-  "maxWorkerMb",
-  "intervalSec",
-  "onEvent",
-  "progress",
-  "signal",
-  "entry",
-  "snapshot",
-] as const satisfies (keyof SlurmOptions | "mode")[];
+// What `configure` has, too, is checked with the rest of the configuration; specs with what the roots need.
+const COMMON: OptionChecks<RunDagOptions> = {
+  mode: oneOf("pool", "dag"),
+  specs: anything,
+  detach: aBoolean,
+  force: namesOfTasks,
+  maxComputeRetries: anything,
+  retryFailed: anything,
+  maxPreemptRetries: anything,
+  maxHeapMb: anything,
+  maxTasksPerWorker: anything,
+  maxWorkerMb: anything,
+  squeueIntervalSec: someSeconds,
+  onEvent: aFunction,
+  progress: aProgress,
+  signal: aSignal,
+  snapshot: aBoolean,
+  entry: aString,
+};
+const OF_POOL: OptionChecks<RunPoolOptions> = {
+  ...COMMON,
+  maxWorkers: countBySpec,
+  window: aWindow,
+  idleTimeoutSec: secondsFromZero,
+  pollIntervalSec: someSeconds,
+  leaseSec: someSeconds,
+  tasksPerWorker: aCount,
+  keepGoing: aBoolean,
+  launcher: oneOf("sbatch", "srun"),
+};
 
 /**
  * Refuses what the types forbid and plain JavaScript can pass.
@@ -135,84 +238,35 @@ const COMMON = [
  * @throws {ValidationError} naming the option, its value and what is allowed.
  */
 export function checkSlurmOptions(options: RunSlurmOptions): void {
-  const given: { readonly [name: string]: unknown } = { ...options };
-  const isPool = given.mode === undefined || given.mode === "pool";
-  oneOf("mode", given.mode, ["pool", "dag"]);
-  checkNames(given, isPool);
-  checkChoices(options);
-  for (const name of ["wait", "keepGoing", "snapshot"]) {
-    if (given[name] === undefined || typeof given[name] === "boolean") continue;
-    throw refusal(name, given[name], "allowed are true and false");
-  }
-  seconds("intervalSec", given.intervalSec);
-  if (!isPool) return;
-  seconds("pollIntervalSec", given.pollIntervalSec);
-  seconds("leaseSec", given.leaseSec);
-  if (given.idleTimeoutSec !== 0) seconds("idleTimeoutSec", given.idleTimeoutSec, "seconds from 0");
-  atLeastOne("tasksPerWorker", given.tasksPerWorker);
-  oneOf("launcher", given.launcher, ["sbatch", "srun"]);
-  checkWorkers(given.maxWorkers);
-  if (given.windowSize !== undefined) windowSize(given.windowSize, "windowSize");
-  if (given.launcher === "srun" && given.wait === false) {
+  if (options?.mode !== "dag") {
+    checkOptions("runSlurm", options, OF_POOL);
+    if (options.launcher !== "srun" || options.detach !== true) return;
     throw new ValidationError(
-      `Cannot use wait false with launcher "srun": its workers end with the job that this process runs in`,
+      `Cannot use detach with launcher "srun": its workers end with the job that this process runs in`,
     );
   }
+  const ofPool = Object.entries(options).find(([name, value]) =>
+    value !== undefined && !Object.hasOwn(COMMON, name) && Object.hasOwn(OF_POOL, name)
+  );
+  if (ofPool) {
+    throw new ValidationError(`Cannot use ${ofPool[0]} with mode "dag": it is an option of mode "pool"`);
+  }
+  checkOptions("runSlurm", options, COMMON);
 }
 
 /** The configuration that the options stand for. */
 export function slurmOverrides(options: RunSlurmOptions): Partial<Config> {
-  const { maxComputeRetries, retryFailed, preemptMax, maxHeapMb, maxTasksPerWorker, maxWorkerMb } = options;
+  const { maxComputeRetries, retryFailed, maxPreemptRetries, maxHeapMb, maxTasksPerWorker, maxWorkerMb } =
+    options;
   const { pollIntervalSec, leaseSec }: RunPoolOptions = options.mode === "dag" ? {} : options;
   const ofWorkers = { maxHeapMb, maxTasksPerWorker, maxWorkerMb };
-  const overrides = { maxComputeRetries, retryFailed, preemptMax, ...ofWorkers, pollIntervalSec, leaseSec };
+  const overrides = {
+    maxComputeRetries,
+    retryFailed,
+    maxPreemptRetries,
+    ...ofWorkers,
+    pollIntervalSec,
+    leaseSec,
+  };
   return Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));
-}
-
-function checkNames(given: { readonly [name: string]: unknown }, isPool: boolean): void {
-  const all: readonly string[] = [...COMMON, ...POOL_ONLY];
-  for (const [name, value] of Object.entries(given)) {
-    if (value === undefined) continue;
-    if (!all.includes(name)) {
-      throw new ValidationError(
-        `Cannot use option '${name}' as runSlurm has none of that name${didYouMean(name, all)}`,
-      );
-    }
-    if (isPool || (COMMON as readonly string[]).includes(name)) continue;
-    throw new ValidationError(`Cannot use ${name} with mode "dag": it is an option of mode "pool"`);
-  }
-}
-
-function checkWorkers(value: unknown): void {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    return atLeastOne(
-      "maxWorkers",
-      value,
-      "a whole number from 1, or such a number for each spec, is allowed",
-    );
-  }
-  for (const [spec, count] of Object.entries(value)) {
-    if (count === undefined) throw refusal(`maxWorkers.${spec}`, count, "a whole number from 1 is allowed");
-    atLeastOne(`maxWorkers.${spec}`, count);
-  }
-}
-
-function atLeastOne(name: string, value: unknown, allowed = "a whole number from 1 is allowed"): void {
-  if (value === undefined || Number.isSafeInteger(value) && (value as number) >= 1) return;
-  throw refusal(name, value, allowed);
-}
-
-function seconds(name: string, value: unknown, allowed = "seconds above 0"): void {
-  if (value === undefined || typeof value === "number" && value > 0 && value < Infinity) return;
-  throw refusal(name, value, `${allowed} are allowed`);
-}
-
-function oneOf(name: string, value: unknown, allowed: readonly string[]): void {
-  if (value === undefined || allowed.includes(value as string)) return;
-  const list = allowed.map((each) => `"${each}"`).join(" and ");
-  throw refusal(name, value, `allowed are ${list}${didYouMean(String(value), allowed)}`);
-}
-
-function refusal(name: string, value: unknown, allowed: string): ValidationError {
-  return new ValidationError(`Cannot use ${name} ${Deno.inspect(value)}: ${allowed}`);
 }

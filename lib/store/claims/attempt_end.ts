@@ -1,12 +1,13 @@
 import { join } from "@std/path/posix/join";
 import { errorCode, ProtocolError } from "../../core/errors.ts";
 import type { Files } from "../../core/system/files.ts";
-import type { Claim } from "./claim.ts";
+import { type Claim, type Ending, endRecordOf } from "./claim.ts";
 import { type ArtifactPaths, type AttemptKey, attemptPaths, parseAttemptName } from "../layout.ts";
-import { type Ending, endRecordText } from "./end_record.ts";
+import { linkOurs } from "../file_steps.ts";
+import { linkJson } from "../json_file.ts";
 import { type ClaimRecord, parseEndRecord } from "../record.ts";
 import { removeClaim } from "./remove_claim.ts";
-import { listOrNothing, removeIfThere, type Store, storeError } from "../store.ts";
+import { listOrNothing, removeIfThere, type Store } from "../store.ts";
 
 /**
  * Ends an attempt of ours. Whoever links the end owns it and removes the claim; so `false` means that we were
@@ -93,44 +94,23 @@ async function linkEnd(
   holder: ClaimRecord,
   ending: Ending,
 ): Promise<boolean> {
-  const { machine } = store;
   const path = endPath(paths, holder);
-  const text = endRecordText(machine, holder, ending);
+  const record = endRecordOf(store.machine, holder, ending);
   try {
-    parseEndRecord(text, path);
+    parseEndRecord(JSON.stringify(record), path);
   } catch (cause) {
     throw new ProtocolError(
       `Cannot end an attempt as furu would refuse the record of it: this is a bug of furu`,
       { cause },
     );
   }
-  let temporary: string;
   try {
     // Only what failed gets here: what it said, torn by a power cut, could not be told to anybody.
-    temporary = await store.writePrivate(paths.home, text, { sync: true });
+    return await linkJson(store, path, record);
   } catch (error) {
     // The folder is gone: so is the claim, and with it this attempt.
-    if (errorCode(error) === "ENOENT") return false;
-    throw storeError("write", path, error);
-  }
-  try {
-    return await linkOurs(store, temporary, path);
-  } finally {
-    await removeIfThere(machine, temporary);
-  }
-}
-
-/** Links a file of ours. After an error the name's inode tells whether it is ours: the answer can be lost. */
-export async function linkOurs(store: Store, ours: string, name: string): Promise<boolean> {
-  const { files } = store.machine;
-  try {
-    await files.link(ours, name);
-    return true;
-  } catch (error) {
-    const [mine, there] = [await files.stat(ours), await files.stat(name)];
-    if (mine && there) return mine.ino === there.ino;
-    if (errorCode(error) === "ENOENT" || errorCode(error) === "EEXIST") return false;
-    throw storeError("link", name, error);
+    if (errorCode((error as Error).cause) === "ENOENT") return false;
+    throw error;
   }
 }
 

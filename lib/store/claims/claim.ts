@@ -1,28 +1,41 @@
+import { join } from "@std/path/posix/join";
 import { errorCode, StoreError } from "../../core/errors.ts";
-import type { Heartbeat, HeartbeatOptions } from "../../core/system/machine.ts";
-import { endRecordText } from "./end_record.ts";
-import type { ArtifactPaths, AttemptKey } from "../layout.ts";
-import { attemptPaths, parseAttemptName, privateName } from "../layout.ts";
-import { NO_LINKS } from "../link_errors.ts";
+import type { FailureKind } from "../../core/event.ts";
+import type { Heartbeat, HeartbeatOptions, Machine } from "../../core/system/machine.ts";
+import {
+  type ArtifactPaths,
+  type AttemptKey,
+  attemptPaths,
+  parseAttemptName,
+  privateName,
+  privateNameOwner,
+} from "../layout.ts";
+import { type ClaimRecord, type EndRecord, RECORD_SCHEMA, type SlurmJob } from "../record.ts";
+import { NO_LINKS, removeIfThere, type Store, storeError } from "../store.ts";
 import { readClaim } from "./read_claim.ts";
-import { type ClaimRecord, RECORD_SCHEMA, type SlurmJob } from "../record.ts";
-import { removeIfThere, type Store, storeError } from "../store.ts";
-import { sweep } from "./sweep.ts";
 
-/** What a claim says of who makes it. */
+/** Who makes a claim, and how it beats. */
 export interface ClaimOptions {
   /** Who computes: `get`, `local`, or a Slurm backend. */
   backend: string;
   /** The run that the attempt is of. */
-  run?: string;
+  run?: string | undefined;
   /** The worker that computes. */
-  worker?: string;
+  worker?: string | undefined;
   /** The Slurm job that it is computed in. */
-  slurm?: SlurmJob;
-  /** Does user code run in this process, which may block it? Then Ctrl-C has to work all the same. @default false */
-  mayBlock?: boolean;
-  /** Milliseconds until the beating begins, where the claiming process runs no user code. @default 0 */
-  beatAfterMs?: number;
+  slurm?: SlurmJob | undefined;
+  /**
+   * Whether user code runs in this process, which may block it: then Ctrl-C has to work all the same.
+   *
+   * @default {false}
+   */
+  mayBlock?: boolean | undefined;
+  /**
+   * Milliseconds until the beating begins, where the claiming process runs no user code.
+   *
+   * @default {0}
+   */
+  beatAfterMs?: number | undefined;
 }
 
 /** A held claim: this process owns the attempt until it ends it, or is declared dead. */
@@ -132,7 +145,7 @@ function lastWords(
   return {
     path: attemptPaths(paths, { n, id }).end,
     temporary: privateName(paths.home, "tmp", store.machine),
-    text: endRecordText(store.machine, record, ending),
+    text: JSON.stringify(endRecordOf(store.machine, record, ending)),
   };
 }
 
@@ -160,4 +173,55 @@ async function linkClaim(
     if (code === "EEXIST" || code === "ENOENT") return "again";
     throw error;
   }
+}
+
+/**
+ * Removes what dead processes left in an artifact's folder under private names: called by whoever has just claimed
+ * it. Names of processes that may live (other hosts, no /proc) stay until `gc`.
+ */
+export async function sweep(store: Store, paths: ArtifactPaths, names: readonly string[]): Promise<void> {
+  const { machine } = store;
+  for (const name of names) {
+    const owner = privateNameOwner(name, machine.self)?.owner;
+    if (!owner || !machine.isGone(owner)) continue;
+    try {
+      await removeIfThere(machine, join(paths.home, name));
+    } catch (error) {
+      // Litter is no reason to fail an attempt.
+      if (errorCode(error) === undefined) throw error;
+    }
+  }
+}
+
+/** How an attempt ended that did not succeed. */
+export interface Ending {
+  /** What happened. */
+  kind: EndRecord["kind"];
+  /** What a failed attempt's failure counts as. */
+  failure?: FailureKind;
+  /** Trying again cannot help. */
+  lasting?: true;
+  /** Why, for people. */
+  error: string;
+  /** The stack of what was thrown. */
+  stack?: string;
+}
+
+/** The record of how an attempt ended. */
+export function endRecordOf(machine: Machine, claim: ClaimRecord, ending: Ending): EndRecord {
+  return {
+    schema: RECORD_SCHEMA,
+    id: claim.id,
+    attempt: claim.attempt,
+    kind: ending.kind,
+    ...(ending.failure === undefined ? {} : { failure: ending.failure }),
+    ...(ending.lasting ? { lasting: true } : {}),
+    // A signal's reason may be anything: what is no text here would be refused by whoever reads it.
+    error: String(ending.error),
+    ...(ending.stack === undefined ? {} : { stack: ending.stack }),
+    ...(claim.run === undefined ? {} : { run: claim.run }),
+    owner: machine.self,
+    startedAt: claim.startedAt,
+    endedAt: new Date(machine.clock.now()).toISOString(),
+  };
 }

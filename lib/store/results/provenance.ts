@@ -2,7 +2,7 @@ import type { Config } from "../../core/config.ts";
 import { environmentVariables } from "../../core/environment.ts";
 import type { Owner } from "../../core/system/machine.ts";
 import { packed } from "../../core/packed.ts";
-import { pipelineFolder } from "../../core/project.ts";
+import { pipelineFolder } from "../../core/paths.ts";
 import type { SlurmJob } from "../record.ts";
 import { FURU_VERSION } from "../../core/version.ts";
 

@@ -4,18 +4,21 @@ import type { Hash } from "../../core/hash.ts";
 /** The key by which artifacts are recognised, whichever copy of furu made them. */
 export const ARTIFACT: unique symbol = Symbol.for("furu.artifact") as never;
 
-/** What {@link Task.create} is given. Its functions work when destructured. */
+/** The context that a task's `create` is given. Its functions work when destructured. */
 export interface CreateContext<P = unknown> {
   /** The parsed parameters, deeply frozen. */
   readonly params: P;
-  /** This attempt's own folder, absolute; made when first read. Paths into it may be returned: they move with the store. */
+  /**
+   * This attempt's own folder, absolute; made when first read. Paths into it may be returned: they move with
+   * the store.
+   */
   readonly dir: string;
   /**
-   * A folder that survives failed and preempted attempts and is removed on success; made when first read. To return a path
-   * into it is an error.
+   * A folder that survives failed and preempted attempts and is removed on success; made when first read. To
+   * return a path into it is an error.
    */
   readonly checkpointDir: string;
-  /** Which attempt this is, from 1. */
+  /** The number of this attempt, from 1. */
   readonly attempt: number;
   /** The artifact's hash. */
   readonly hash: Hash;
@@ -23,33 +26,70 @@ export interface CreateContext<P = unknown> {
   readonly signal: AbortSignal;
   /** Writes to the attempt's log. */
   readonly log: TaskLog;
-  /** Tells how far the task is. @param fraction From 0 to 1. @param message A few words. */
+  /** Tells how far the task is: a fraction from 0 to 1, and a few words. */
   readonly progress: (fraction: number, message?: string) => void;
-  /** Runs a program, with its output in the attempt's log. */
+  /** Runs a program, with its output in the log of the attempt. */
   readonly run: RunProgram;
 }
 
 /** The log of an attempt: a message and, if any, fields that belong to it. */
 export interface TaskLog {
-  /** For finding faults. */
+  /**
+   * Logs what helps to find faults.
+   *
+   * @param message One line of text.
+   * @param fields Values that belong to it.
+   */
   debug(message: string, fields?: Record<string, unknown>): void;
-  /** What happened. */
+  /**
+   * Logs what happened.
+   *
+   * @param message One line of text.
+   * @param fields Values that belong to it.
+   */
   info(message: string, fields?: Record<string, unknown>): void;
-  /** What may be wrong. */
+  /**
+   * Logs what may be wrong.
+   *
+   * @param message One line of text.
+   * @param fields Values that belong to it.
+   */
   warn(message: string, fields?: Record<string, unknown>): void;
-  /** What is wrong. */
+  /**
+   * Logs what is wrong.
+   *
+   * @param message One line of text.
+   * @param fields Values that belong to it.
+   */
   error(message: string, fields?: Record<string, unknown>): void;
 }
 
-/** Options of `ctx.run`. */
+/** Options of `run` of {@link CreateContext}. */
 export interface RunProgramOptions {
-  /** Working directory. @default the process's own */
+  /**
+   * The working directory.
+   *
+   * @default {the process's own}
+   */
   cwd?: string | URL;
-  /** Environment variables added to the process's own. */
+  /**
+   * Environment variables, added to the process's own.
+   *
+   * @default {none}
+   */
   env?: Record<string, string>;
-  /** Text or bytes for its standard input. @default nothing */
+  /**
+   * Text or bytes for its standard input.
+   *
+   * @default {nothing}
+   */
   stdin?: string | Uint8Array;
-  /** Where its output goes: the attempt's log, a file, or back as text. @default "log" */
+  /**
+   * Where its standard output goes: to the log of the attempt, to a file (a path, relative to `cwd`), or back
+   * as text.
+   *
+   * @default {"log"}
+   */
   stdout?: "log" | "text" | (string & Record<never, never>);
 }
 
@@ -58,13 +98,25 @@ export type CommandWord = string | number | URL;
 
 /** Runs a program without a shell; throws with the command, the exit code and the end of stderr. */
 export interface RunProgram {
-  /** Returns what the program printed. */
+  /**
+   * Runs a program to its end.
+   *
+   * @param command The program and its arguments.
+   * @param options Options of the program.
+   * @returns The text that the program printed on its standard output.
+   */
   (command: readonly CommandWord[], options: RunProgramOptions & { stdout: "text" }): Promise<string>;
-  /** Resolves when the program has ended with exit code 0. */
+  /**
+   * Runs a program to its end.
+   *
+   * @param command The program and its arguments.
+   * @param options Options of the program.
+   * @returns Resolves when the program has ended with exit code 0.
+   */
   (command: readonly CommandWord[], options?: RunProgramOptions): Promise<void>;
 }
 
-/** What `load` and `validate` are given. */
+/** The context that a task's `load` and `validate` are given. */
 export interface StoredContext<P = unknown, T = unknown> {
   /** The parsed parameters, deeply frozen. */
   readonly params: P;
@@ -114,7 +166,10 @@ export interface ArtifactCore {
   readonly identity: string;
   /** Artifacts in the parameters, then those of `dependencies(params)`, each once. */
   readonly dependencies: readonly Artifact[];
-  /** Of one that was found in a stored value and that the code which is loaded here does not make: it is not computed. */
+  /**
+   * Of one that was found in a stored value and that the code which is loaded here does not make: it is not
+   * computed.
+   */
   readonly loadOnly?: LoadOnly;
 }
 
@@ -135,24 +190,37 @@ export interface LoadOnly {
  * @typeParam P Its parsed parameters.
  */
 export interface Artifact<out T = unknown, out P = unknown> {
-  /** For furu itself. */
+  /**
+   * For furu itself.
+   *
+   * @internal
+   */
   readonly [ARTIFACT]: ArtifactCore;
   /** The task's name. */
   readonly name: string;
-  /** What it is stored under. */
+  /** The hash that it is stored under. */
   readonly hash: Hash;
   /** The parsed parameters, deeply frozen. */
   readonly params: P;
   /** Holds the type of the value; never there at run time. */
   readonly "~value"?: T;
-  /** `toy/Train(4f0c12ab)`. */
+  /**
+   * Names it for people.
+   *
+   * @returns The name of the task and the first digits of the hash: `toy/Train(4f0c12ab)`.
+   */
   toString(): string;
 }
 
 /** The type of the value that `get` returns for an artifact. */
 export type Value<A> = A extends Artifact<infer T> ? T : never;
 
-/** Is it an artifact, whichever copy of furu made it? */
+/**
+ * Whether a value is an artifact, whichever copy of furu made it.
+ *
+ * @param value Any value.
+ * @returns `true` for an artifact.
+ */
 export function isArtifact(value: unknown): value is Artifact {
   return typeof value === "object" && value !== null && ARTIFACT in value;
 }
@@ -162,7 +230,10 @@ export function knownIdentity(artifact: Artifact): string | undefined {
   return Object.getOwnPropertyDescriptor(artifact[ARTIFACT], "identity")?.value;
 }
 
-/** The name and hash of an artifact, `undefined` for any other object: what an artifact inside a value is encoded as. */
+/**
+ * The name and hash of an artifact, `undefined` for any other object: what an artifact inside a value is
+ * encoded as.
+ */
 export function artifactReference(value: object): readonly [name: string, hash: Hash] | undefined {
   return ARTIFACT in value ? [(value as Artifact).name, (value as Artifact).hash] : undefined;
 }

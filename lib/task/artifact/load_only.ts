@@ -3,10 +3,9 @@ import { canonicalizeJson, fromCanonical } from "../../core/json/canonical.ts";
 import { errorText, ExecutionError, StoreError } from "../../core/errors.ts";
 import { artifactLabel, type Hash, hashText } from "../../core/hash.ts";
 import { ARTIFACT, type Artifact, type ArtifactCore, type TaskDefinition } from "./artifact.ts";
-import { ArtifactObject } from "./artifact_object.ts";
+import { ArtifactObject, makeArtifact } from "./make.ts";
 import { freezeParams } from "./freeze.ts";
 import { uniqueArtifacts } from "./identity.ts";
-import { makeArtifact } from "./make.ts";
 
 /** What is kept of an artifact beside a value that it is in. */
 export const keptArtifactSchema = z.object({

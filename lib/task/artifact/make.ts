@@ -1,8 +1,13 @@
 import { canonicalJson } from "../../core/json/canonical.ts";
-import { ValidationError } from "../../core/errors.ts";
-import { chainText, hashText } from "../../core/hash.ts";
-import { type Artifact, type ArtifactCore, artifactReference, type TaskDefinition } from "./artifact.ts";
-import { ArtifactObject } from "./artifact_object.ts";
+import { errorText, ValidationError } from "../../core/errors.ts";
+import { artifactLabel, chainText, type Hash, hashText } from "../../core/hash.ts";
+import {
+  ARTIFACT,
+  type Artifact,
+  type ArtifactCore,
+  artifactReference,
+  type TaskDefinition,
+} from "./artifact.ts";
 import { freezeParams } from "./freeze.ts";
 import { declaredDependencies, identityParams, identityText, uniqueArtifacts } from "./identity.ts";
 
@@ -151,4 +156,55 @@ function label(key: string): string {
   const params = key.slice(space + 1);
   const shown = params.length > MAX_PARAMS_CHARS ? `${params.slice(0, MAX_PARAMS_CHARS)}...` : params;
   return `${key.slice(0, space)}(${shown})`;
+}
+
+type Inspect = (value: unknown, options?: unknown) => string;
+
+// An artifact shown inside another one is its label only: chains can be very long.
+let inspecting = false;
+
+/** The one class of artifacts; outside this folder only the {@link Artifact} interface is known. */
+export class ArtifactObject implements Artifact {
+  readonly name: string;
+  readonly hash: Hash;
+  readonly params: unknown;
+  readonly [ARTIFACT]: ArtifactCore;
+
+  constructor(core: ArtifactCore, hash: Hash, params: unknown) {
+    this.name = core.task.name;
+    this.hash = hash;
+    this.params = params;
+    this[ARTIFACT] = core;
+  }
+
+  toString(): string {
+    return artifactLabel(this.name, this.hash);
+  }
+
+  [Symbol.for("Deno.customInspect")](inspect: Inspect, options: unknown): string {
+    return show(this, inspect, options);
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](_depth: number, options: unknown, inspect: Inspect): string {
+    return show(this, inspect, options);
+  }
+}
+
+function show(artifact: Artifact, inspect: Inspect, options: unknown): string {
+  if (inspecting) return artifact.toString();
+  inspecting = true;
+  try {
+    return `${artifact} ${inspect({ hash: artifact.hash, params: knownParams(artifact) }, options)}`;
+  } finally {
+    inspecting = false;
+  }
+}
+
+/** To look at an artifact whose parameters nobody knows is no error. */
+function knownParams(artifact: Artifact): unknown {
+  try {
+    return artifact.params;
+  } catch (error) {
+    return errorText(error);
+  }
 }

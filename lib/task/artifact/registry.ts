@@ -1,6 +1,7 @@
-import { ValidationError } from "../../core/errors.ts";
+import { ConfigError, ValidationError } from "../../core/errors.ts";
 import { furuGlobals } from "../../core/globals.ts";
 import type { TaskDefinition } from "./artifact.ts";
+import { didYouMean } from "../../core/nearest.ts";
 
 /**
  * Makes a definition known by its name to all copies of furu in this process.
@@ -30,4 +31,21 @@ export function findTask(name: string): TaskDefinition | undefined {
 /** The names of all tasks defined so far, sorted. */
 export function taskNames(): string[] {
   return [...furuGlobals().tasks.keys()].sort();
+}
+
+/**
+ * Refuses names of tasks to force that no task has.
+ *
+ * @throws {ConfigError} For such a name, with the nearest one.
+ */
+export function checkTaskNames(names: "ALL" | readonly string[]): void {
+  if (names === "ALL") return;
+  const known = taskNames();
+  for (const name of names) {
+    if (known.includes(name)) continue;
+    throw new ConfigError(
+      `Cannot force task '${name}' (force, FURU_ALWAYS_RERUN) as there is no such task ` +
+        `(known are: ${known.join(", ") || "none"})${didYouMean(name, known)}`,
+    );
+  }
 }

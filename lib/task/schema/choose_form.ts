@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { defOf, innerOfLazy, type Schema } from "./schema_walk.ts";
+import { defOf, innerOfLazy, namedParts, type Schema } from "./schema_walk.ts";
 
 /** The form that is meant, for each union and each input of it where that is not the first that fits. */
 export type Choices = ReadonlyMap<Schema, ReadonlyMap<unknown, Schema>>;
@@ -74,43 +74,22 @@ class Chooser implements ChoosingSchema {
       case "lazy":
         // What zod keeps of the getter would hide the new one.
         return clone(schema, { getter: () => this.#of(innerOfLazy(schema)), _cachedInner: undefined });
-      case "array":
-        return this.#parts(schema, { element: def.element });
-      case "record":
-        return this.#parts(schema, { valueType: def.valueType });
-      case "map":
-        return this.#parts(schema, { keyType: def.keyType, valueType: def.valueType });
-      case "set":
-        return this.#parts(schema, { valueType: def.valueType });
-      case "intersection":
-        return this.#parts(schema, { left: def.left, right: def.right });
-      case "pipe":
-        return this.#parts(schema, { in: def.in, out: def.out });
-      case "tuple": {
-        const items = def.items.map((item) => this.#of(item));
-        const rest = def.rest && this.#of(def.rest);
-        const same = rest === def.rest && items.every((item, i) => item === def.items[i]);
-        return same ? schema : clone(schema, { items, rest });
-      }
-      case "optional":
-      case "nullable":
-      case "default":
-      case "prefault":
-      case "nonoptional":
-      case "success":
-      case "catch":
-      case "readonly":
-        return this.#parts(schema, { innerType: def.innerType });
       default:
-        return schema;
+        return this.#parts(schema, namedParts(def));
     }
   }
 
-  #parts(schema: Schema, parts: Record<string, Schema>): Schema {
-    const made = Object.entries(parts).map(([key, part]) => [key, this.#of(part)] as const);
-    return made.every(([key, part]) => part === parts[key])
-      ? schema
-      : clone(schema, Object.fromEntries(made));
+  #parts(schema: Schema, parts: ReturnType<typeof namedParts>): Schema {
+    let same = true;
+    const of = (part: Schema): Schema => {
+      const made = this.#of(part);
+      same &&= made === part;
+      return made;
+    };
+    const changes = Object.entries(parts).map(([name, part]) =>
+      [name, Array.isArray(part) ? part.map(of) : of(part as Schema)] as const
+    );
+    return same ? schema : clone(schema, Object.fromEntries(changes));
   }
 }
 

@@ -6,15 +6,17 @@ import type { Finding } from "./unknown_keys.ts";
 
 /** What zod found to be wrong at a place. */
 export type Issue = z.core.$ZodIssue;
-/** Keys that a schema does not have. */
-export type UnrecognizedKeys = z.core.$ZodIssueUnrecognizedKeys;
+/** Keys that a schema does not have; with `valid`, what it has, where furu itself found them. */
+export type UnrecognizedKeys = z.core.$ZodIssueUnrecognizedKeys & { readonly valid?: readonly string[] };
 
 /** An issue without its frame: where it is and what is allowed there. */
 interface Fault {
   path: readonly PropertyKey[];
   text: string;
-  /** Does the input look like this form, of a union, apart from the fault? */
+  /** Whether the input looks like this form, of a union, apart from the fault. */
   near: boolean;
+  /** Whether nothing is given where something must be. */
+  missing?: boolean;
 }
 
 /** How many faults are told of a kind: a wrong list can have thousands. */
@@ -31,6 +33,7 @@ export function unknownKeysIssue({ path, unknown }: Finding): UnrecognizedKeys |
     code: "unrecognized_keys",
     path: [...path],
     keys,
+    valid,
     message: `${faults.join(", ")} (valid keys: ${listNames(valid)})`,
   };
 }
@@ -85,8 +88,8 @@ function union(issue: Extract<Issue, { code: "invalid_union" }>): Fault {
   const told = nearer.length > 0 ? nearer : forms;
   const [only] = told;
   if (told.length === 1 && only!.length === 1) {
-    const [{ path, text, near }] = only as [Fault];
-    return { path: [...issue.path, ...path], text, near };
+    const [fault] = only as [Fault];
+    return { ...fault, path: [...issue.path, ...fault.path] };
   }
   const texts = told.map((form) =>
     form.map((inner) => (inner.path.length > 0 ? `${pathText(inner)}: ` : "") + inner.text).join(" and ")
@@ -97,17 +100,15 @@ function union(issue: Extract<Issue, { code: "invalid_union" }>): Fault {
     [...new Set(texts.map((text) => text.replace(given, "")))].join("; or "),
     LONGEST_UNION,
   );
-  return {
-    path: issue.path,
-    text: given === MISSING ? given + all : all + given,
-    near: issue.path.length > 0 || nearer.length > 0,
-  };
+  const missing = given === MISSING;
+  const text = missing ? given + all : all + given;
+  return { path: issue.path, text, near: issue.path.length > 0 || nearer.length > 0, missing };
 }
 
 /** Of the forms that fit at their own root those in which nothing is missing, if there are such. */
 function nearest(forms: Fault[][]): Fault[][] {
   const near = forms.filter((form) => form.some((fault) => fault.near));
-  const complete = near.filter((form) => form.every(({ text }) => !text.startsWith(MISSING)));
+  const complete = near.filter((form) => form.every(({ missing }) => !missing));
   return complete.length > 0 ? complete : near;
 }
 
@@ -131,7 +132,7 @@ function noForm(issue: Extract<Issue, { code: "invalid_union" }>): Fault {
   const value = (issue.input as Record<string, unknown> | undefined)?.[key];
   const names = options.map(String);
   const text = `expected one of ${shorten(listNames(names), LONGEST)}`;
-  if (value === undefined) return { path, text: MISSING + text, near: true };
+  if (value === undefined) return { path, text: MISSING + text, near: true, missing: true };
   return { path, text: `${text}${shown(value)}${didYouMean(String(value), names)}`, near: true };
 }
 
@@ -144,14 +145,15 @@ function fault(issue: Issue): Fault {
   const { path } = issue;
   const near = path.length > 0 || issue.code === "unrecognized_keys";
   if (issue.code === "unrecognized_keys") {
-    const told = issue.message.startsWith("unknown key");
-    return { path, text: told ? issue.message : `unknown keys: ${listNames(issue.keys)}`, near };
+    const own = (issue as UnrecognizedKeys).valid !== undefined;
+    return { path, text: own ? issue.message : `unknown keys: ${listNames(issue.keys)}`, near };
   }
   const message = shorten(messageOf(issue), LONGEST);
   if (issue.code === "invalid_type") {
     const expected = message.replace(/, received .*$/, "");
     if (issue.input !== undefined) return { path, text: expected + current(issue), near };
-    return { path, text: expected === "expected nonoptional" ? "is missing" : MISSING + expected, near };
+    if (expected === "expected nonoptional") return { path, text: "is missing", near };
+    return { path, text: MISSING + expected, near, missing: true };
   }
   const values = issue.code === "invalid_value"
     ? issue.values.filter((value) => typeof value === "string")

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { accepts, ANYTHING, defOf, REACHES, reachOf, type Schema } from "./schema_walk.ts";
+import { accepts, ANYTHING, defOf, isWrapper, REACHES, reachOf, type Schema } from "./schema_walk.ts";
 
 /** A schema below an object, and what can be found in what it takes. */
 export interface Child {
@@ -15,9 +15,9 @@ export interface Plan {
   valid: readonly string[];
   /** What a key may hold; `undefined` for one that it does not take. */
   of: (key: string) => Child | undefined;
-  /** Are keys that it does not take to be found? Else zod itself refuses them. */
+  /** Whether keys that it does not take are to be found. Otherwise zod itself refuses them. */
   refuses: boolean;
-  /** Is there nothing to be found, whatever the keys are? */
+  /** Whether there is nothing to be found, whatever the keys are. */
   idle: boolean;
   /** The keys that have something to be looked at even where nothing is given. */
   prefilled: readonly string[];
@@ -77,15 +77,7 @@ export function childOf(schema: Schema): Child {
   const reach = reachOf(schema);
   for (;;) {
     const def = defOf(schema);
-    switch (def.type) {
-      case "optional":
-      case "nullable":
-      case "default":
-      case "readonly":
-        schema = def.innerType;
-        break;
-      default:
-        return { schema, reach };
-    }
+    if (!isWrapper(def) || def.type === "catch" || def.type === "prefault") return { schema, reach };
+    schema = def.innerType;
   }
 }

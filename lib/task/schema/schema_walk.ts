@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type AnyTask, taskOfSchema } from "../artifact/schema.ts";
+import { type AnyTask, taskOfSchema } from "../artifact/task.ts";
 
 /** Any schema. */
 export type Schema = z.core.$ZodType;
@@ -11,7 +11,7 @@ export function defOf(schema: Schema): Def {
   return schema._zod.def as Def;
 }
 
-/** Does a schema accept this input? Not when it has to wait, or throws. */
+/** Whether a schema accepts this input. It does not where it has to wait, or throws. */
 export function accepts(schema: Schema, input: unknown): boolean {
   return fitOf(schema, input) === "fits";
 }
@@ -37,44 +37,55 @@ export function innerOfLazy(schema: Schema): Schema {
   return (schema as z.core.$ZodLazy)._zod.innerType;
 }
 
+const WRAPPERS = [
+  "optional",
+  "nullable",
+  "default",
+  "prefault",
+  "nonoptional",
+  "success",
+  "catch",
+  "readonly",
+] as const;
+
+/** The definition of a schema around one other, which looks at the same input. */
+export type WrapperDef = Extract<Def, { type: typeof WRAPPERS[number] }>;
+
+/** Whether a schema only wraps another one. */
+export function isWrapper(def: Def): def is WrapperDef {
+  return WRAPPERS.includes(def.type as never);
+}
+
+const PARTS: Readonly<Record<string, readonly string[]>> = {
+  ...Object.fromEntries(WRAPPERS.map((type) => [type, ["innerType"]])),
+  array: ["element"],
+  tuple: ["items", "rest"],
+  map: ["keyType", "valueType"],
+  record: ["valueType"],
+  set: ["valueType"],
+  union: ["options"],
+  intersection: ["left", "right"],
+  pipe: ["in", "out"],
+};
+
+/**
+ * The members of a definition that hold the schemas, or lists of schemas, that look at data. Those of objects, and of
+ * lazy schemas, are to be read one by one, as getters may stand for them.
+ */
+export function namedParts(def: Def): Record<string, Schema | readonly Schema[]> {
+  const members = (PARTS[def.type] ?? []).map((name) => [name, def[name as keyof Def]] as const);
+  return Object.fromEntries(members.filter(([, part]) => part)) as Record<string, never>;
+}
+
 /** The schemas that a schema is made of, those that look at data. */
 export function partsOf(schema: Schema): readonly Schema[] {
   const def = defOf(schema);
-  switch (def.type) {
-    case "object":
-      return [...Object.values(def.shape), ...(def.catchall ? [def.catchall] : [])];
-    case "array":
-      return [def.element];
-    case "tuple":
-      return def.rest ? [...def.items, def.rest] : def.items;
-    case "map":
-      return [def.keyType, def.valueType];
-    case "record":
-    case "set":
-      return [def.valueType];
-    case "union":
-      return def.options;
-    case "intersection":
-      return [def.left, def.right];
-    case "pipe":
-      return [def.in, def.out];
-    case "lazy":
-      return [innerOfLazy(schema)];
-    case "optional":
-    case "nullable":
-    case "default":
-    case "prefault":
-    case "nonoptional":
-    case "success":
-    case "catch":
-    case "readonly":
-      return [def.innerType];
-    default:
-      return [];
-  }
+  if (def.type === "object") return [...Object.values(def.shape), ...(def.catchall ? [def.catchall] : [])];
+  if (def.type === "lazy") return [innerOfLazy(schema)];
+  return Object.values(namedParts(def)).flat();
 }
 
-/** What there may be in a schema that makes an input worth looking at, as bits. */
+/** As bits: all in a schema that makes an input worth looking at. */
 export const REACHES = { keys: 1, catch: 2, prefault: 4, preprocess: 8 };
 const reaches = new WeakMap<Schema, number>();
 
@@ -106,7 +117,7 @@ export function reachOf(start: Schema): number {
 export interface Unwrapped {
   /** What the input is checked by: no optional, default, pipe, lazy and the like any more. */
   schema: Schema;
-  /** Is `null` accepted too? */
+  /** Whether `null` is accepted too. */
   nullable: boolean;
 }
 
@@ -115,31 +126,12 @@ export function unwrap(schema: Schema): Unwrapped {
   let nullable = false;
   for (;;) {
     const def = defOf(schema);
-    switch (def.type) {
-      case "nullable":
-        nullable = true;
-        schema = def.innerType;
-        break;
-      case "optional":
-      case "default":
-      case "prefault":
-      case "nonoptional":
-      case "success":
-      case "catch":
-      case "readonly":
-      case "promise":
-        schema = def.innerType;
-        break;
-      case "lazy":
-        schema = innerOfLazy(schema);
-        break;
-      case "pipe":
-        // `z.preprocess` is a pipe whose first part accepts anything.
-        schema = defOf(def.in).type === "transform" ? def.out : def.in;
-        break;
-      default:
-        return { schema, nullable };
-    }
+    nullable ||= def.type === "nullable";
+    if (isWrapper(def) || def.type === "promise") schema = def.innerType;
+    else if (def.type === "lazy") schema = innerOfLazy(schema);
+    // `z.preprocess` is a pipe whose first part accepts anything.
+    else if (def.type === "pipe") schema = defOf(def.in).type === "transform" ? def.out : def.in;
+    else return { schema, nullable };
   }
 }
 
@@ -204,7 +196,7 @@ export function childrenOf(schema: Schema): Children | undefined {
   }
 }
 
-/** Is it the place of a member of a list, as people write it? */
+/** Whether it is the place of a member of a list, as people write it. */
 function isIndex(key: string): boolean {
   return /^(0|[1-9]\d{0,8})$/.test(key);
 }

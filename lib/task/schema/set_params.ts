@@ -3,9 +3,8 @@ import { ValidationError } from "../../core/errors.ts";
 import { didYouMean, listNames } from "../../core/nearest.ts";
 import { setOwn } from "../../core/json/tags.ts";
 import type { Artifact } from "../artifact/artifact.ts";
-import type { AnyTask } from "../artifact/schema.ts";
+import type { AnyTask, Task } from "../artifact/task.ts";
 import { accepts, type Children, childrenOf, defOf, type Schema, unwrap } from "./schema_walk.ts";
-import type { Task } from "../artifact/task.ts";
 import { assembled, partsOfText, valueOfText } from "./text_value.ts";
 import { losesKeys } from "./unknown_keys.ts";
 

@@ -3,7 +3,16 @@ import { MAX_DEPTH } from "../../core/json/tags.ts";
 import { isArtifact } from "../artifact/artifact.ts";
 import type { Choices } from "./choose_form.ts";
 import { type Child, childOf, type Plan, planOf } from "./key_plan.ts";
-import { accepts, defOf, fitOf, innerOfLazy, REACHES, reachOf, type Schema } from "./schema_walk.ts";
+import {
+  accepts,
+  defOf,
+  fitOf,
+  innerOfLazy,
+  isWrapper,
+  REACHES,
+  reachOf,
+  type Schema,
+} from "./schema_walk.ts";
 
 /** Something in an input that zod passes over in silence. */
 export interface Finding {
@@ -107,29 +116,19 @@ class Walk {
   #sides(schema: Schema, input: unknown, sides: Side[], found: Finding[]): void {
     for (;;) {
       const def = defOf(schema);
+      // What was not given at all is filled in, as by a default.
+      if (def.type === "catch" && input !== undefined && !accepts(def.innerType, input)) {
+        found.push({ path: [], caught: { schema: def.innerType, input } });
+      }
+      if (def.type === "prefault" && input === undefined) {
+        found.push(...this.of([def.innerType], def.defaultValue));
+        return;
+      }
+      if (isWrapper(def)) {
+        schema = def.innerType;
+        continue;
+      }
       switch (def.type) {
-        case "catch":
-          // What was not given at all is filled in, as by a default.
-          if (input !== undefined && !accepts(def.innerType, input)) {
-            found.push({ path: [], caught: { schema: def.innerType, input } });
-          }
-          schema = def.innerType;
-          break;
-        case "prefault":
-          if (input === undefined) {
-            found.push(...this.of([def.innerType], def.defaultValue));
-            return;
-          }
-          schema = def.innerType;
-          break;
-        case "optional":
-        case "nullable":
-        case "default":
-        case "nonoptional":
-        case "success":
-        case "readonly":
-          schema = def.innerType;
-          break;
         case "lazy":
           schema = innerOfLazy(schema);
           break;

@@ -1,10 +1,10 @@
-import type { Outcome } from "../../run/outcome.ts";
+import type { AttemptEnd } from "../../core/attempt_end.ts";
+import { stoppedBySignal } from "../../run/output/program_error.ts";
 import { writeAll } from "../../ui/write_all.ts";
-import { catchUnhandled } from "./blame.ts";
-import { signalGroup } from "../protocol/group.ts";
-import { LineChannel } from "../protocol/line_channel.ts";
+import { catchUnhandled } from "./unhandled.ts";
+import { signalGroup } from "../../run/traces/left_programs.ts";
+import { LineChannel, PROTOCOL_VERSION } from "../protocol/line_channel.ts";
 import { markBytes } from "../protocol/mark.ts";
-import { PROTOCOL_VERSION } from "../protocol/protocol_version.ts";
 import { ProgressSender } from "./progress_sender.ts";
 import { WorkerTraces } from "./traces.ts";
 import type { ArtifactPayload, SupervisorMessage, TaskMessage } from "../protocol/protocol.ts";
@@ -28,12 +28,14 @@ export interface ComputeIo {
   progress(fraction: number, message?: string): void;
   /** Tells the user of something that does not make it fail. */
   warn(text: string): void;
+  /** Notes what the attempt threw: a program that a stop signal ended may be behind it. */
+  thrown(error: unknown): void;
   /** Keeps what the task does to this process from the next. */
   traces: WorkerTraces;
 }
 
 /** Makes an attempt: computes and commits. What it throws is a protocol failure: a bug of furu. */
-export type Compute = (task: ComputeTask, signal: AbortSignal, io: ComputeIo) => Promise<Outcome>;
+export type Compute = (task: ComputeTask, signal: AbortSignal, io: ComputeIo) => Promise<AttemptEnd>;
 
 /** Options of {@link runChild}. */
 export interface ChildOptions {
@@ -48,9 +50,9 @@ export interface ChildOptions {
 interface RunningTask {
   id: number;
   abort: AbortController;
-  /** Resolves when an error of this task that nobody handles decides its outcome. */
-  failed: PromiseWithResolvers<Outcome>;
-  /** Was this process asked to stop by a signal meanwhile? */
+  /** Resolves when an error of this task that nobody handles decides its end. */
+  failed: PromiseWithResolvers<AttemptEnd>;
+  /** Whether a stop signal reached this process meanwhile, or ended a program that the task ran. */
   signalled: boolean;
   ended: boolean;
 }
@@ -84,7 +86,7 @@ class Child {
   readonly #artifacts = new Map<string, ArtifactPayload>();
   readonly #parts = new Map<string, string[]>();
   #forget = false;
-  readonly #blame = catchUnhandled<RunningTask>((error, task) => this.#unhandled(error, task));
+  readonly #owner = catchUnhandled<RunningTask>((error, task) => this.#unhandled(error, task));
   #traces!: WorkerTraces;
   #parse: ((line: string) => SupervisorMessage) | undefined;
   #config: unknown;
@@ -169,64 +171,71 @@ class Child {
         ...(text === undefined ? {} : { message: text }),
       });
     });
-    const computing = this.#blame.within(task, () =>
+    const computing = this.#owner.within(task, () =>
       this.#attempt(
         { ...rest, ...known, config: this.#config },
         task.abort.signal,
         {
           progress: (fraction, text) => progress.report(fraction, text),
           warn: (text) => void this.channel?.send({ type: "warning", id: task.id, text }),
+          thrown: (error) => noteThrown(task, error),
           traces: this.#traces,
         },
       ));
-    let outcome = await Promise.race([computing, task.failed.promise]);
+    const end = await Promise.race([computing, task.failed.promise]);
     task.ended = true;
     this.#task = undefined;
     progress.stop();
-    this.#traces.end(this.#blame.leftBy(task));
-    if (outcome.kind === "failed" && task.signalled) outcome = { ...outcome, signalled: true };
+    this.#traces.end(this.#owner.leftBy(task));
     const marked = printMark(mark);
     await this.channel?.send({
-      type: "outcome",
+      type: "ended",
       id: task.id,
-      outcome,
+      end,
+      signalled: task.signalled,
       marked,
       replaceMe: this.#replaceMe || this.#traces.spoilt || !marked,
       rss: Deno.memoryUsage().rss,
     });
   }
 
-  async #attempt(task: ComputeTask, signal: AbortSignal, io: ComputeIo): Promise<Outcome> {
+  async #attempt(task: ComputeTask, signal: AbortSignal, io: ComputeIo): Promise<AttemptEnd> {
     try {
       return await this.#compute(task, signal, io);
     } catch (error) {
-      const { failedOutcome } = await import("../../run/failed_outcome.ts");
-      const { unstartable } = error as { unstartable?: unknown }; // only furu's own code ends here
-      return { ...failedOutcome(error, "protocol"), ...(unstartable === true ? { unstartable } : {}) };
+      const { failedEnd } = await import("../../run/attempt_end.ts");
+      io.thrown(error);
+      const { isNodesFault } = error as { isNodesFault?: unknown }; // only furu's own code ends here
+      return failedEnd(error, isNodesFault === true ? "node" : "protocol");
     }
   }
 
-  /** An error that nobody handles: of the task that runs it decides the outcome; of an earlier one it is told. */
+  /** An error that nobody handles decides the end of the task that runs; for an earlier task it goes to the log. */
   async #unhandled(error: unknown, blamed: RunningTask | undefined): Promise<void> {
     // Whatever raised it may go on by itself: nothing else should be computed beside it.
     this.#replaceMe = true;
-    const { failedOutcome } = await import("../../run/failed_outcome.ts");
+    const { failedEnd } = await import("../../run/attempt_end.ts");
     const task = blamed ?? this.#task ?? this.#last;
     if (task === undefined) {
       console.error("furu: an error outside of any task:", error);
       return;
     }
     if (!task.ended) {
-      task.failed.resolve(failedOutcome(error));
+      noteThrown(task, error);
+      task.failed.resolve(failedEnd(error));
       task.abort.abort(error);
       return;
     }
-    const info = failedOutcome(error).error;
+    const end = failedEnd(error);
     const text = `furu: an error that nobody handled, after this attempt had ended:\n${
-      info.stack ?? info.message
+      end.stack ?? end.error
     }\n`;
     await this.channel?.send({ type: "floating", id: task.id, text });
   }
+}
+
+function noteThrown(task: RunningTask, error: unknown): void {
+  if (stoppedBySignal(error)) task.signalled = true;
 }
 
 function abortReason({ reason, limit }: { reason: string; limit: boolean }): DOMException {

@@ -1,10 +1,10 @@
+import type { AttemptEnd } from "../../core/attempt_end.ts";
 import type { Config } from "../../core/config.ts";
 import { furuGlobals } from "../../core/globals.ts";
 import { embeddedPipeline } from "../../core/packed.ts";
 import { computeAttempt } from "../../run/compute.ts";
 import { refuseStrayCode } from "../../run/context.ts";
 import { systemRuntime } from "../../run/default_runtime.ts";
-import type { Outcome } from "../../run/outcome.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import type { CodeVersion, GitState } from "../../store/results/provenance.ts";
 import type { SlurmJob } from "../../store/record.ts";
@@ -42,7 +42,11 @@ const read = new Map<string, EncodedArtifact>();
  *
  * @throws {ProtocolError} when the task is unknown or its code has changed.
  */
-export async function computeTask(task: ComputeTask, signal: AbortSignal, io: ComputeIo): Promise<Outcome> {
+export async function computeTask(
+  task: ComputeTask,
+  signal: AbortSignal,
+  io: ComputeIo,
+): Promise<AttemptEnd> {
   runtime ??= start(task.config as ComputeConfig, task.entry);
   if (task.forget) {
     keepDeclared(); // from anew
@@ -51,7 +55,7 @@ export async function computeTask(task: ComputeTask, signal: AbortSignal, io: Co
   }
   io.traces.begin();
   imported = false;
-  const artifact = await makeArtifact(task);
+  const artifact = await remakeArtifact(task);
   if (imported) io.traces.loaded();
   refuseLoadOnly(artifact);
   return await computeAttempt(runtime, {
@@ -68,6 +72,7 @@ export async function computeTask(task: ComputeTask, signal: AbortSignal, io: Co
       elsewhere: task.backend === "slurm-pool",
       traces: io.traces,
     },
+    onThrown: io.thrown,
     ...(task.replace === undefined ? {} : { replaces: task.replace }),
     ...(task.run === undefined ? {} : { run: task.run }),
   });
@@ -85,7 +90,7 @@ function start({ config, git, slurm, code }: ComputeConfig, entry: string | unde
  *
  * @throws {ProtocolError} when a task is unknown or its code has changed.
  */
-export async function makeArtifact(
+async function remakeArtifact(
   task: Pick<ComputeTask, "root" | "entry" | "artifacts">,
 ): Promise<Artifact> {
   const open = [task.root];

@@ -21,7 +21,7 @@ const IMPORT_TIMEOUT_MS = 300_000;
 /** A task's code cannot be loaded here, where that may be the machine's fault. */
 class UnloadableError extends ProtocolError {
   /** Tells it from a task that does not exist, also in a copy of furu. */
-  readonly unstartable = true;
+  readonly isNodesFault = true;
 }
 
 /**

@@ -1,3 +1,7 @@
+import { concat } from "@std/bytes/concat";
+/** The version of the messages. A process that speaks another one is refused. */
+export const PROTOCOL_VERSION = 1;
+
 const NEWLINE = 10;
 const READ_BYTES = 65_536;
 /** Longer than any sensible message: beyond it the other end is not speaking our protocol. */
@@ -43,13 +47,7 @@ export class LineDecoder {
 
   #complete(last: Uint8Array): string {
     if (this.#pieces.length === 0) return this.#text.decode(last);
-    const whole = new Uint8Array(this.#bytes + last.length);
-    let at = 0;
-    for (const piece of this.#pieces) {
-      whole.set(piece, at);
-      at += piece.length;
-    }
-    whole.set(last, at);
+    const whole = concat([...this.#pieces, last]);
     this.#pieces = [];
     this.#bytes = 0;
     return this.#text.decode(whole);

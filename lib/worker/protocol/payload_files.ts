@@ -3,7 +3,7 @@ import { basename } from "@std/path/posix/basename";
 import { dirname } from "@std/path/posix/dirname";
 import { join } from "@std/path/posix/join";
 import { errorCode, ProtocolError } from "../../core/errors.ts";
-import { parseJson } from "../../queue/parse_json.ts";
+import { parseJson } from "../../store/json_file.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { listOrNothing, storeError } from "../../store/store.ts";
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";

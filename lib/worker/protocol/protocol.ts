@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { ErrorInfo } from "../../run/outcome.ts";
+import type { AttemptEnd } from "../../core/attempt_end.ts";
 
 /** One artifact as a message carries it: enough to make it again, without parsing its parameters again. */
 export const artifactPayloadSchema = z.object({
@@ -13,25 +13,18 @@ export const artifactPayloadSchema = z.object({
   kept: z.literal(true).optional(),
 });
 
-const errorInfoSchema: z.ZodType<ErrorInfo> = z.object({
-  name: z.string(),
-  message: z.string(),
-  stack: z.string().optional(),
-  code: z.string().optional(),
-});
-
-const outcomeSchema = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("success") }),
+const endSchema: z.ZodType<AttemptEnd> = z.discriminatedUnion("outcome", [
+  z.object({ outcome: z.literal("success") }),
+  z.object({ outcome: z.literal("superseded") }),
+  z.object({ outcome: z.literal("preempted"), reason: z.string() }),
   z.object({
-    kind: z.literal("failed"),
-    failure: z.enum(["compute", "protocol"]),
-    error: errorInfoSchema,
-    lasting: z.boolean().optional(),
-    signalled: z.boolean().optional(),
-    unstartable: z.boolean().optional(),
+    outcome: z.literal("failed"),
+    blame: z.enum(["compute", "protocol", "node"]),
+    error: z.string(),
+    stack: z.string().optional(),
+    code: z.string().optional(),
+    lasting: z.literal(true).optional(),
   }),
-  z.object({ kind: z.literal("preempted") }),
-  z.object({ kind: z.literal("superseded") }),
 ]);
 
 /** The first line that a computing process sends. */
@@ -95,9 +88,11 @@ export const childMessageSchema = z.discriminatedUnion("type", [
     message: z.string().optional(),
   }),
   z.object({
-    type: z.literal("outcome"),
+    type: z.literal("ended"),
     id: z.int(),
-    outcome: outcomeSchema,
+    end: endSchema,
+    /** Whether a stop signal reached the process meanwhile, or ended a program that the task ran. */
+    signalled: z.boolean(),
     /** Was the mark printed? */
     marked: z.boolean(),
     /** The process must not be given another task. */

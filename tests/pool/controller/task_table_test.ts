@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { ProtocolError } from "../../../lib/core/errors.ts";
 import type { Hash } from "../../../lib/core/hash.ts";
 import { type Task, type TaskEvent, TaskTable } from "../../../lib/pool/controller/task_table.ts";
-import type { TaskName } from "../../../lib/queue/task_name.ts";
+import type { TaskName } from "../../../lib/queue/task_file.ts";
 
 const hash = "a".repeat(32) as Hash;
 const foreign = "b".repeat(32) as Hash;

@@ -16,7 +16,7 @@ async function run(roots: Node[], options: Partial<RunSlurmOptions>): Promise<Da
     const done = await runSlurm(roots.map(artifactOf), {
       mode: "dag",
       specs: { default: { timeMin: 5 }, gpu: { partition: "gpu", gpus: 1, timeMin: 5 } },
-      intervalSec: 0.5,
+      squeueIntervalSec: 0.5,
       progress: "plain",
       ...options,
       onEvent: (event) => {

@@ -82,7 +82,7 @@ function textOf(name: string): string | undefined {
 /** What `furu run` runs: the nodes that the test has written down, on a Slurm as it has written down. */
 export default function roots(): Artifact<string>[] {
   const own = JSON.parse(textOf("slurm.json") ?? "{}");
-  configure({ recordGit: "ignore", slurm: { specs: SPECS, intervalSec: 0.5, ...own } });
+  configure({ recordGit: "ignore", slurm: { specs: SPECS, squeueIntervalSec: 0.5, ...own } });
   return JSON.parse(textOf("roots.json")!).map(artifactOf);
 }
 
@@ -91,7 +91,7 @@ async function run(roots: Node[], options: Partial<RunSlurmOptions>): Promise<Po
   try {
     const done = await runSlurm(roots.map(artifactOf), {
       specs: SPECS,
-      intervalSec: 0.5,
+      squeueIntervalSec: 0.5,
       progress: "plain",
       ...options,
       onEvent: (event) => {

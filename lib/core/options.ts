@@ -1,0 +1,127 @@
+import { ValidationError } from "./errors.ts";
+import { didYouMean, nearest } from "./nearest.ts";
+
+/** Why a value is refused. */
+export interface OptionFault {
+  /** What the value must be: goes on from "as it must be". */
+  readonly must: string;
+  /** The part of the option concerned, as `.gpu`. */
+  readonly at?: string | undefined;
+  /** The value of that part. */
+  readonly value?: unknown;
+}
+
+/** Checks the value of an option, which is given. */
+export type OptionCheck = (value: unknown) => OptionFault | undefined;
+
+/** A check for every option of a function, so that none of its type can be forgotten. */
+export type OptionChecks<O> = Readonly<Record<keyof O & string, OptionCheck>>;
+
+/** Options by their former names, and what there is instead. */
+const RENAMED: Readonly<Record<string, string>> = {
+  intervalSec: "its name is 'squeueIntervalSec'",
+  preemptMax: "its name is 'maxPreemptRetries'",
+  wait: "use 'detach', which says the opposite",
+  windowSize: "its name is 'window'",
+};
+
+/**
+ * Refuses what the types forbid and plain JavaScript can pass, so that no option is silently ignored.
+ *
+ * @param call The function, for the error: `runLocal`.
+ * @param checks What its options must be. One that is `undefined` counts as not given.
+ * @throws {ValidationError} naming the option with the nearest name or with its value, and what is allowed.
+ */
+export function checkOptions<O>(call: string, options: O, checks: OptionChecks<O>): void {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    const value = Deno.inspect(options, { depth: 1 });
+    throw new ValidationError(
+      `Cannot use the options of ${call} as they must be an object: they are ${value}`,
+    );
+  }
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue;
+    if (!Object.hasOwn(checks, name)) {
+      throw new ValidationError(
+        `Cannot use option '${name}' of ${call}: ${unknownOption(name, Object.keys(checks))}`,
+      );
+    }
+    const fault = checks[name as keyof typeof checks](value);
+    if (fault === undefined) continue;
+    const { must, at = "" } = fault;
+    const shown = Deno.inspect("value" in fault ? fault.value : value, { depth: 1 });
+    throw new ValidationError(
+      `Cannot use option '${name}${at}' of ${call} as it must be ${must}: current value is ${shown}`,
+    );
+  }
+}
+
+/** What to say of an option that there is none of. */
+export function unknownOption(name: string, known: readonly string[]): string {
+  const renamed = Object.hasOwn(RENAMED, name) ? RENAMED[name] : undefined;
+  if (renamed !== undefined && known.some((each) => renamed.includes(`'${each}'`))) return renamed;
+  const near = nearest(name, known);
+  return near === undefined
+    ? `options are ${known.join(", ")}`
+    : `did you mean '${near}'? Options are ${known.join(", ")}`;
+}
+
+/** Any value: it is checked where it is used. */
+export const anything: OptionCheck = () => undefined;
+
+/** `true` or `false`. */
+export const aBoolean: OptionCheck = (value) =>
+  typeof value === "boolean" ? undefined : { must: "true or false" };
+
+/** A text. */
+export const aString: OptionCheck = (value) => typeof value === "string" ? undefined : { must: "a string" };
+
+/** A function. */
+export const aFunction: OptionCheck = (value) =>
+  typeof value === "function" ? undefined : { must: "a function" };
+
+/** A whole number from 1. */
+export const aCount: OptionCheck = (value) =>
+  Number.isSafeInteger(value) && (value as number) >= 1 ? undefined : { must: "a whole number from 1" };
+
+/** Seconds above 0. */
+export const someSeconds: OptionCheck = (value) =>
+  typeof value === "number" && value > 0 && value < Infinity ? undefined : { must: "seconds above 0" };
+
+/** Seconds from 0. */
+export const secondsFromZero: OptionCheck = (value) =>
+  value === 0 || someSeconds(value) === undefined ? undefined : { must: "seconds from 0" };
+
+/** An `AbortSignal`. */
+export const aSignal: OptionCheck = (value) =>
+  typeof value === "object" && value !== null && "aborted" in value && "addEventListener" in value
+    ? undefined
+    : { must: "an AbortSignal" };
+
+/** One of some words. */
+export function oneOf(...words: readonly string[]): OptionCheck {
+  return (value) => {
+    if (words.includes(value as string)) return undefined;
+    const list = words.map((word) => `"${word}"`).join(", ");
+    return { must: `one of ${list}${typeof value === "string" ? didYouMean(value, words) : ""}` };
+  };
+}
+
+/** A whole number from 1, or such a number for each spec. */
+export const countBySpec: OptionCheck = (value) => {
+  if (aCount(value) === undefined) return undefined;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return { must: "a whole number from 1, or such a number for each spec" };
+  }
+  for (const [spec, count] of Object.entries(value)) {
+    const fault = aCount(count);
+    if (fault) return { ...fault, at: `.${spec}`, value: count };
+  }
+  return undefined;
+};
+
+/** Names of tasks, or `"ALL"`. */
+export const namesOfTasks: OptionCheck = (value) =>
+  value === "ALL" || (Array.isArray(value) && value.every((name) => typeof name === "string"))
+    ? undefined
+    : { must: 'a list of task names, or "ALL" alone' };

@@ -1,0 +1,277 @@
+import { errorText, furuErrorName, isSystemError, ValidationError } from "../core/errors.ts";
+import { artifactLabel, chainText, type Hash } from "../core/hash.ts";
+import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
+import { specOf } from "../task/requirements.ts";
+import type { ForcedNodes, NodeState, PlanNode, StatusSource, TaskListing } from "./node.ts";
+
+/** So many roots that are stored are opened: a root that is damaged is none, and nobody else would open it. */
+const OPENED_ROOTS = 1000;
+
+/** What a {@link Walk} is made with. */
+export interface WalkOptions {
+  source: StatusSource;
+  forced: ForcedNodes | undefined;
+  concurrency: number;
+  signal: AbortSignal | undefined;
+}
+
+type Unreadable = Extract<NodeState, { status: "FAILED" }>;
+
+/** What cannot be read is a state of the nodes that it concerns, never the end of a plan. Any other error is one. */
+function unreadable(error: unknown): Unreadable {
+  const own = furuErrorName(error);
+  if (own === undefined ? !isSystemError(error) : own !== "StoreError") throw error;
+  return { status: "FAILED", error: errorText(error), unreadable: true };
+}
+
+/**
+ * The walk from the roots downwards: which nodes there are and what has become of each. It goes on as far as it
+ * can without waiting, then asks for all that it needs to know at once; so it waits as often as the deepest chain
+ * of questions is long, whatever the number of nodes.
+ */
+export class Walk {
+  /** Every node met, by hash. */
+  readonly visits: Map<Hash, Visit> = new Map();
+  readonly #options: WalkOptions;
+  readonly #listings = new Map<string, TaskListing | Unreadable>();
+  readonly #opened = new Set<Hash>();
+  /** Met, but not looked at. */
+  readonly #fresh: Visit[] = [];
+  /** Cannot be judged before their task's folder is listed. */
+  #unlisted: Visit[] = [];
+  /** Cannot be judged without being opened. */
+  #unasked: Visit[] = [];
+  /** Looked through for forced nodes below what is not to be computed. */
+  readonly #searched = new Set<Hash>();
+
+  constructor(options: WalkOptions) {
+    this.#options = options;
+  }
+
+  /** Walks until every node that the roots need is known. */
+  async run(roots: Iterable<Artifact>): Promise<void> {
+    for (const root of roots) {
+      if (this.#opened.size < OPENED_ROOTS) this.#opened.add(root.hash);
+      this.#meet(root);
+    }
+    while (true) {
+      for (let visit = this.#fresh.pop(); visit; visit = this.#fresh.pop()) this.#look(visit);
+      if (this.#unlisted.length + this.#unasked.length === 0) return;
+      this.#options.signal?.throwIfAborted();
+      await this.#ask();
+    }
+  }
+
+  #meet(artifact: Artifact): Visit {
+    const known = this.visits.get(artifact.hash);
+    if (known) {
+      if (known.node.artifact[ARTIFACT].loadOnly && !artifact[ARTIFACT].loadOnly) {
+        this.#replace(known, artifact);
+      }
+      return known;
+    }
+    const visit = visitOf(artifact);
+    this.visits.set(artifact.hash, visit);
+    this.#fresh.push(visit);
+    return visit;
+  }
+
+  /** Of two of one hash that counts which can be computed. */
+  #replace(visit: Visit, artifact: Artifact): void {
+    const { node } = visit;
+    node.artifact = artifact;
+    node.spec = specOf(artifact);
+    if (node.status !== "TODO" || node.state === UNJUDGED) return;
+    for (const dependency of artifact[ARTIFACT].dependencies) {
+      if (!node.dependencies.includes(dependency.hash)) this.#join(visit, this.#meet(dependency));
+    }
+  }
+
+  #look(visit: Visit): void {
+    const { artifact, hash, name } = visit.node;
+    const listing = this.#listings.get(name);
+    if (!listing) {
+      this.#unlisted.push(visit);
+    } else if ("status" in listing) {
+      this.#settle(visit, listing);
+    } else if (this.#options.forced?.has(artifact)) {
+      // Whoever may be computing it now: it is not this run, and only this run's result counts.
+      if (listing.done.has(hash)) this.#unasked.push(visit);
+      else this.#settle(visit, { status: "TODO", reason: "forced" });
+    } else if (listing.done.has(hash)) {
+      if (this.#opened.has(hash) || this.#options.source.needsValidation(artifact)) this.#unasked.push(visit);
+      else this.#settle(visit, { status: "DONE" });
+    } else if (listing.open.has(hash)) {
+      this.#unasked.push(visit);
+    } else {
+      this.#settle(visit, { status: "TODO", reason: "missing" });
+    }
+  }
+
+  /** Asks all that is not known, bounded, and judges by the answers. */
+  async #ask(): Promise<void> {
+    const unlisted = this.#unlisted, unasked = this.#unasked;
+    this.#unlisted = [];
+    this.#unasked = [];
+    const names = new Set(unlisted.map((visit) => visit.node.name));
+    await this.#each(
+      names,
+      (name) => this.#options.source.listTask(name).catch(unreadable),
+      (name, listing) => this.#listings.set(name, listing),
+    );
+    for (const visit of unlisted) this.#fresh.push(visit);
+    await this.#each(
+      unasked,
+      (visit) => this.#inspect(visit.node.artifact).catch(unreadable),
+      (visit, state) => this.#settle(visit, state),
+    );
+  }
+
+  async #inspect(artifact: Artifact): Promise<NodeState> {
+    const { source, forced } = this.#options;
+    if (!forced?.has(artifact)) return await source.inspect(artifact);
+    if (await forced.done(artifact)) return { status: "DONE" };
+    return {
+      status: "TODO",
+      reason: "forced",
+      detail: "stored, but to be computed again since its task is forced",
+    };
+  }
+
+  #settle(visit: Visit, state: NodeState): void {
+    const { node } = visit;
+    node.state = state;
+    node.status = state.status;
+    if (state.status === "TODO") {
+      for (const dependency of node.artifact[ARTIFACT].dependencies) {
+        this.#join(visit, this.#meet(dependency));
+      }
+    } else if (this.#options.forced) {
+      this.#search(visit, this.#options.forced);
+    }
+  }
+
+  /** Finds the nearest forced nodes below one that is not to be computed; what lies between does not matter. */
+  #search(visit: Visit, forced: ForcedNodes): void {
+    const stack = [...visit.node.artifact[ARTIFACT].dependencies];
+    for (let artifact = stack.pop(); artifact; artifact = stack.pop()) {
+      if (this.#searched.has(artifact.hash)) continue;
+      this.#searched.add(artifact.hash);
+      if (forced.has(artifact)) this.#join(visit, this.#meet(artifact));
+      else for (const dependency of artifact[ARTIFACT].dependencies) stack.push(dependency);
+    }
+  }
+
+  #join(dependent: Visit, dependency: Visit): void {
+    dependent.below.push(dependency);
+    dependent.node.dependencies.push(dependency.node.hash);
+    dependency.node.dependents.push(dependent.node.hash);
+  }
+
+  /** Calls `ask` for each, several at the same time, and `take` in the order of the items; rethrows as thrown. */
+  async #each<T, R>(
+    items: Iterable<T>,
+    ask: (item: T) => Promise<R>,
+    take: (item: T, answer: R) => void,
+  ): Promise<void> {
+    const all = [...items];
+    const answers: R[] = new Array(all.length);
+    let next = 0;
+    let failure: { error: unknown } | undefined;
+    // By hand: for the thousand roots of a run that is up to date a pool of promises costs more than the looks.
+    const lane = async (): Promise<void> => {
+      // Once something failed the answers are of no use: the rest is not asked any more.
+      while (next < all.length && !failure) {
+        const i = next++;
+        try {
+          answers[i] = await ask(all[i]!);
+        } catch (error) {
+          failure ??= { error };
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(this.#options.concurrency, all.length) }, lane));
+    if (failure) throw (failure as { error: unknown }).error;
+    all.forEach((item, i) => take(item, answers[i]!));
+  }
+}
+
+/** A node while the plan is being made: it becomes a {@link PlanNode} as it is. */
+export interface DraftNode extends PlanNode {
+  artifact: Artifact;
+  spec: string;
+  status: NodeState["status"];
+  state: NodeState;
+  dependencies: Hash[];
+  dependents: Hash[];
+  priority: number;
+}
+
+/** What the walk keeps of a node until the plan is made. */
+export interface Visit {
+  readonly node: DraftNode;
+  /** The dependencies once more, so that ranking them looks nothing up. */
+  readonly below: Visit[];
+  /** Dependents that are not ranked yet. */
+  unranked: number;
+}
+
+/** The state of a node before it is judged. */
+export const UNJUDGED: NodeState = { status: "TODO", reason: "missing" };
+
+/** The visit of an artifact of which nothing is known yet. @throws ValidationError for a bad `spec`. */
+export function visitOf(artifact: Artifact): Visit {
+  const node: DraftNode = {
+    artifact,
+    hash: artifact.hash,
+    name: artifact.name,
+    status: UNJUDGED.status,
+    state: UNJUDGED,
+    spec: specOf(artifact),
+    dependencies: [],
+    dependents: [],
+    priority: 0,
+  };
+  return { node, below: [], unranked: 0 };
+}
+
+/**
+ * Gives each node its priority, the length of the longest chain up to a root, in O(nodes + edges): Kahn's algorithm
+ * from the roots downwards.
+ *
+ * @throws ValidationError that names the cycle, where there is one.
+ */
+export function rank(visits: ReadonlyMap<Hash, Visit>): void {
+  for (const { below } of visits.values()) {
+    for (const dependency of below) dependency.unranked++;
+  }
+  const ranked = [...visits.values()].filter((visit) => visit.unranked === 0);
+  // `ranked` grows while it is walked through: what is behind the index waits for its own dependencies' turn.
+  for (let i = 0; i < ranked.length; i++) {
+    const { node, below } = ranked[i]!;
+    for (const dependency of below) {
+      dependency.node.priority = Math.max(dependency.node.priority, node.priority + 1);
+      if (--dependency.unranked === 0) ranked.push(dependency);
+    }
+  }
+  if (ranked.length < visits.size) throw cycleError(visits);
+}
+
+/** Every unranked node has an unranked dependent, so that going upwards among them ends in a cycle. */
+function cycleError(visits: ReadonlyMap<Hash, Visit>): ValidationError {
+  const path: Visit[] = [];
+  const place = new Map<Visit, number>();
+  let at = [...visits.values()].find((visit) => visit.unranked > 0)!;
+  while (!place.has(at)) {
+    place.set(at, path.length);
+    path.push(at);
+    at = at.node.dependents.map((hash) => visits.get(hash)!).find((visit) => visit.unranked > 0)!;
+  }
+  // Downwards, beginning and ending with the same node.
+  const cycle = [at, ...path.slice(place.get(at)!).reverse()];
+  const labels = cycle.map(({ node }) => artifactLabel(node.name, node.hash));
+  return new ValidationError(
+    `Cannot plan as an artifact must not depend on itself: ${chainText(labels)} is a cycle`,
+    { artifact: labels[0]! },
+  );
+}

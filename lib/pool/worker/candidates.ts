@@ -1,0 +1,103 @@
+import type { Clock } from "../../core/system/clock.ts";
+import { listingPause } from "../pacing.ts";
+
+/** After so many claims in a row that others were faster with, a list is too old to go on with. */
+const MAX_LOST_IN_A_ROW = 16;
+
+/**
+ * Which task a worker tries to claim next: down a shuffled list, so that workers that listed the same folder seldom want the
+ * same task, and one listing serves for many claims.
+ */
+export class Candidates {
+  readonly #randomId: () => string;
+  readonly #refused: Set<string> = new Set();
+  #list: string[] = [];
+  #lost = 0;
+
+  /** @param randomId Gives hex digits. */
+  constructor(randomId: () => string) {
+    this.#randomId = randomId;
+  }
+
+  /** Takes a new listing. @returns Whether there is anything to try. */
+  fill(files: readonly string[]): boolean {
+    this.#lost = 0;
+    this.#list = shuffled(files.filter((file) => !this.#refused.has(file)), parseInt(this.#randomId(), 16));
+    return this.#list.length > 0;
+  }
+
+  /** The task to try next; `undefined` when the list is used up. */
+  next(): string | undefined {
+    return this.#list.pop();
+  }
+
+  /** Tells what became of the last one. */
+  tried(won: boolean): void {
+    this.#lost = won ? 0 : this.#lost + 1;
+    if (this.#lost >= MAX_LOST_IN_A_ROW) this.#list = [];
+  }
+
+  /** Never picks this one again. */
+  refuse(file: string): void {
+    this.#refused.add(file);
+  }
+}
+
+/** Fisher and Yates' shuffle with the numbers of a linear congruential generator (Numerical Recipes). */
+function shuffled(items: string[], seed: number): string[] {
+  let state = seed % 2 ** 32;
+  for (let at = items.length - 1; at > 0; at--) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    const other = Math.floor(state / 2 ** 32 * (at + 1));
+    [items[at], items[other]] = [items[other]!, items[at]!];
+  }
+  return items;
+}
+
+/** Two listings are at least so far apart; and by how much of the time since something happened, and of what one takes. */
+const SHORTEST_PAUSE_MS = 10;
+const PAUSE_PER_QUIET = 0.1;
+const PAUSE_PER_LISTING = 5;
+
+/** How often a worker lists its tasks: often while things happen, and seldom else. */
+export class PollBackoff {
+  readonly #clock: Clock;
+  readonly #longestQuietMs: number;
+  #newsAt: number;
+  #listed: { at: number; tookMs: number } | undefined;
+
+  /** @param pollIntervalSec The longest pause while nothing happens. */
+  constructor(clock: Clock, pollIntervalSec: number) {
+    this.#clock = clock;
+    this.#longestQuietMs = pollIntervalSec * 1000;
+    this.#newsAt = clock.monotonic();
+  }
+
+  /** Was there any listing yet? */
+  get begun(): boolean {
+    return this.#listed !== undefined;
+  }
+
+  /** Milliseconds until the folder may be listed again; 0 or less when it may be now. */
+  get dueIn(): number {
+    if (!this.#listed) return 0;
+    const { at, tookMs } = this.#listed;
+    const now = this.#clock.monotonic();
+    const quiet = Math.min((now - this.#newsAt) * PAUSE_PER_QUIET, this.#longestQuietMs);
+    return at + Math.max(quiet, SHORTEST_PAUSE_MS, listingPause(tookMs, PAUSE_PER_LISTING)) - now;
+  }
+
+  /** Something happened. */
+  news(): void {
+    this.#newsAt = this.#clock.monotonic();
+  }
+
+  /** Lists. */
+  async list<T>(listing: () => Promise<T>): Promise<T> {
+    const before = this.#clock.monotonic();
+    const listed = await listing();
+    const at = this.#clock.monotonic();
+    this.#listed = { at, tookMs: at - before };
+    return listed;
+  }
+}

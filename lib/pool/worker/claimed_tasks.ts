@@ -1,0 +1,316 @@
+import { errorText, isSystemError, ProtocolError } from "../../core/errors.ts";
+import type { RunEvent } from "../../core/event.ts";
+import type { Hash } from "../../core/hash.ts";
+import type { FailureInit } from "../../queue/failure.ts";
+import type { TaskFile } from "../../queue/task_file.ts";
+import type { WorkerFolder } from "../../queue/worker_dir.ts";
+import type { Runtime } from "../../run/runtime.ts";
+import { AttemptBackend } from "../../schedule/attempt_backend.ts";
+import type { BackendEvent } from "../../schedule/backend.ts";
+import type { Artifact } from "../../task/artifact/artifact.ts";
+import { retryWhileUnavailable } from "../pacing.ts";
+import { forcedNodes } from "../../plan/forced.ts";
+import type { PoolWorkerOptions } from "./pool_worker.ts";
+import type { AttemptNow } from "../worker_now.ts";
+import { findForSure } from "../../run/result.ts";
+import { concernsOneArtifact, isRefusal } from "../../store/store.ts";
+
+/** What {@link ClaimedTasks} needs besides what its worker was given. */
+export interface ClaimedTasksOptions extends PoolWorkerOptions {
+  /** The worker's own folder, with the tasks that it has claimed. */
+  readonly folder: WorkerFolder;
+  /** May a task be begun that takes so many seconds at most? */
+  readonly fits: (timeLimitSec: number | undefined) => boolean;
+  /** Told of a task that was put back since it does not fit. */
+  readonly onTooLong: (file: string) => void;
+  /** Told when there may be something to do for the worker. */
+  readonly onChange: () => void;
+}
+
+interface ClaimedTask {
+  readonly file: string;
+  artifact?: Artifact;
+  /** The attempt that was begun for it. */
+  now?: AttemptNow;
+}
+
+/** The tasks that a worker has claimed: each is computed, and its file moved on by how that ended. */
+export class ClaimedTasks {
+  readonly #runtime: Runtime;
+  readonly #options: ClaimedTasksOptions;
+  readonly #backend: AttemptBackend;
+  readonly #stopping = new AbortController();
+  /** By the names of their files, until these were moved on. */
+  readonly #claimed = new Map<string, ClaimedTask>();
+  /** Those that are being computed. */
+  readonly #begun = new Map<Hash, ClaimedTask>();
+  readonly #busy = new Set<Promise<void>>();
+  #open = 0;
+  #computed = 0;
+  #broken: { error: unknown } | undefined;
+  #unstartable: string | undefined;
+
+  /** Begins nothing yet. */
+  constructor(runtime: Runtime, options: ClaimedTasksOptions) {
+    this.#runtime = runtime;
+    this.#options = options;
+    const { run, computer, slurm, folder } = options;
+    this.#backend = new AttemptBackend(runtime, {
+      name: "slurm-pool",
+      runId: run.runId,
+      worker: folder.id,
+      computer,
+      forced: forcedNodes(runtime.store, run),
+      ...(slurm === undefined ? {} : { slurm }),
+      signal: this.#stopping.signal,
+      onEvent: (event) => this.#onEvent(event),
+      report: (event) => this.#onReport(event),
+    });
+  }
+
+  /** How many tasks take up a slot. */
+  get open(): number {
+    return this.#open;
+  }
+
+  /** Is nothing computed, and no file on its way? */
+  get idle(): boolean {
+    return this.#open === 0 && this.#busy.size === 0;
+  }
+
+  /** How many it has computed. */
+  get computed(): number {
+    return this.#computed;
+  }
+
+  /** Why a task could not begin here: the next one cannot either, and would fail as fast. Nothing while all can. */
+  get unstartable(): string | undefined {
+    return this.#unstartable;
+  }
+
+  /** The attempts that are made now. */
+  now(): AttemptNow[] {
+    return [...this.#begun.values()].flatMap(({ now }) => now ? [now] : []);
+  }
+
+  /** @throws What kept a file from being moved on: a worker that cannot do that is of no use. */
+  check(): void {
+    if (this.#broken) throw this.#broken.error;
+  }
+
+  /** Begins a task that was claimed; returns at once. */
+  take(file: string): void {
+    const task: ClaimedTask = { file };
+    this.#claimed.set(file, task);
+    this.#open++;
+    this.#track(this.#begin(task));
+  }
+
+  /** Ends what runs as preempted, and gives every task away: those that were begun as lost, the others as they were. */
+  async halt(why: string): Promise<void> {
+    this.#stopping.abort(new StoppedError(why));
+    await this.#settleAll("stop");
+    for (const { file, now } of [...this.#claimed.values()]) {
+      if (now) await this.#fail(file, { kind: "lost", error: `preempted: ${why}`, ...attemptOf(now) });
+      else await this.#move(() => this.#options.folder.putBack(file), file);
+    }
+  }
+
+  /** Ends what runs at once and moves nothing: somebody else has taken the tasks away. */
+  async kill(why: string): Promise<void> {
+    this.#stopping.abort(new StoppedError(why));
+    await this.#settleAll("kill");
+  }
+
+  async #settleAll(how: "stop" | "kill"): Promise<void> {
+    await this.#backend.stop(how);
+    while (this.#busy.size > 0) await Promise.all(this.#busy);
+  }
+
+  #track(work: Promise<void>): void {
+    const tracked = work.catch((error) => {
+      this.#broken ??= { error };
+    }).finally(() => {
+      this.#busy.delete(tracked);
+      this.#options.onChange();
+    });
+    this.#busy.add(tracked);
+  }
+
+  async #begin(task: ClaimedTask): Promise<void> {
+    const { file } = task;
+    const begun = await this.#read(file).catch((error) => this.#refuse(file, error));
+    if (!begun || this.#stopping.signal.aborted) {
+      this.#open--;
+      return;
+    }
+    const { hash, spec, artifact } = begun;
+    task.artifact = artifact;
+    this.#begun.set(hash, task);
+    this.#backend.start(artifact, spec);
+  }
+
+  /** What is to be computed; nothing when the file was moved on, or has gone. */
+  async #read(file: string): Promise<(TaskFile & { artifact: Artifact }) | undefined> {
+    const { folder, artifactOf, fits, onTooLong } = this.#options;
+    const read = await this.#patiently(() => folder.read(file));
+    if (!read) {
+      // Somebody took it away, with the folder or without.
+      await this.#move(() => folder.stillThere(), file);
+      return undefined;
+    }
+    const artifact = artifactOf(read.hash);
+    if (artifact.name !== read.name) {
+      throw new ProtocolError(`Cannot compute ${artifact} as its task file names task '${read.name}'`);
+    }
+    if (!fits(read.timeLimitSec)) {
+      onTooLong(file);
+      await this.#move(() => folder.putBack(file), file);
+      return undefined;
+    }
+    if (this.#begun.has(read.hash)) {
+      // Two files of one artifact: whoever watches the other one's claim sees to this one.
+      await this.#move(() => folder.wait(file), file);
+      return undefined;
+    }
+    return { ...read, artifact };
+  }
+
+  /** A task that cannot be understood is a failure of the run, not of the worker. */
+  async #refuse(file: string, error: unknown): Promise<undefined> {
+    if (isSystemError(error)) throw error;
+    await this.#fail(file, { kind: "protocol", error: errorText(error) });
+  }
+
+  #onEvent(event: RunEvent): void {
+    if ("hash" in event) {
+      const task = this.#begun.get(event.hash);
+      if (task && event.type === "attempt_started") {
+        const { hash, name, attempt, at, log } = event;
+        task.now = { hash, name, attempt, since: at, ...(log === undefined ? {} : { log }) };
+      } else if (task?.now && event.type === "attempt_progress") {
+        const { fraction, message } = event;
+        task.now = { ...task.now, fraction, ...(message === undefined ? {} : { message }) };
+      }
+    }
+    this.#options.onEvent(event);
+  }
+
+  #onReport(event: BackendEvent): void {
+    const task = this.#begun.get(event.hash);
+    if (!task) return;
+    this.#begun.delete(event.hash);
+    if (event.type === "failed" && event.end.blame === "node") this.#unstartable ??= event.end.error;
+    // The slot is free while the file is on its way.
+    this.#open--;
+    this.#track(this.#settle(task, event));
+    this.#options.onChange();
+  }
+
+  async #settle({ file, artifact, now }: ClaimedTask, event: BackendEvent): Promise<void> {
+    const { folder } = this.#options;
+    const destination = await this.#patiently(() => destinationOf(this.#runtime, artifact!, event, now));
+    switch (destination.to) {
+      case "done":
+        if (destination.computed) this.#computed++;
+        return await this.#move(() => folder.done(file), file);
+      case "failed":
+        return await this.#fail(file, destination.failure);
+      case "waiting":
+        return await this.#move(() => folder.wait(file), file);
+      case "todo":
+        return await this.#move(() => folder.putBack(file), file);
+    }
+  }
+
+  async #fail(file: string, failure: FailureInit): Promise<void> {
+    await this.#move(() => this.#options.folder.fail(file, failure), file);
+  }
+
+  /** Moves a file on; when this worker was declared dead the folder says so, and others see to the file. */
+  async #move(step: () => Promise<boolean>, file: string): Promise<void> {
+    await this.#patiently(step);
+    this.#claimed.delete(file);
+  }
+
+  async #patiently<T>(step: () => Promise<T>): Promise<T> {
+    const { lost } = this.#options.folder;
+    return await retryWhileUnavailable(this.#runtime, () => !lost.aborted, step, lost);
+  }
+}
+
+/** Why what runs is to end, without a class in the words that people see. */
+class StoppedError extends Error {}
+
+/** Where a task's file goes after its attempt. */
+export type TaskDestination =
+  | { to: "done"; computed: boolean }
+  | { to: "failed"; failure: FailureInit }
+  | { to: "waiting" }
+  | { to: "todo" };
+
+/**
+ * Where a task's file goes after its attempt. Done is only what has a success record, whoever was first with it.
+ *
+ * @param now The attempt, where one was begun.
+ * @throws What kept the system from looking.
+ */
+export async function destinationOf(
+  runtime: Runtime,
+  artifact: Artifact,
+  event: BackendEvent,
+  now: AttemptNow | undefined,
+): Promise<TaskDestination> {
+  switch (event.type) {
+    case "done": {
+      const failure = await resultFault(runtime, artifact);
+      return failure ? { to: "failed", failure } : { to: "done", computed: event.computed };
+    }
+    case "failed":
+      return { to: "failed", failure: failureOf(event, now) };
+    case "busy":
+      return { to: "waiting" };
+    case "withdrawn":
+      return { to: "todo" };
+  }
+}
+
+/** Which attempt a failure is of. */
+export function attemptOf(now: AttemptNow | undefined): Pick<FailureInit, "storeAttempt" | "log"> {
+  if (!now) return {};
+  const { attempt, log } = now;
+  return { storeAttempt: attempt, ...(log === undefined ? {} : { log }) };
+}
+
+function failureOf(
+  event: Extract<BackendEvent, { type: "failed" }>,
+  now: AttemptNow | undefined,
+): FailureInit {
+  const { blame, error, stack, log, logTail, lasting, code } = event.end;
+  // The system could not do something before the attempt began (EIO, a full disk): elsewhere, or later, it may.
+  const outside = log === undefined && code !== undefined;
+  return {
+    ...attemptOf(now),
+    // That this node's file server was away is no fault of the task, nor one of the run.
+    kind: blame === "node" ? "start" : outside ? "lost" : blame,
+    error,
+    ...(stack === undefined ? {} : { stack }),
+    ...(log === undefined ? {} : { log }),
+    ...(logTail === undefined ? {} : { logTail: [...logTail] }),
+    ...(lasting && !outside ? { lasting } : {}),
+  };
+}
+
+async function resultFault(runtime: Runtime, artifact: Artifact): Promise<FailureInit | undefined> {
+  let found;
+  try {
+    found = await findForSure(runtime, artifact, { value: false });
+  } catch (error) {
+    if (!concernsOneArtifact(error) || !isRefusal(error)) throw error;
+    // It is damaged: a person has to look at it.
+    return { kind: "compute", lasting: true, error: errorText(error) };
+  }
+  if (found.state === "valid") return undefined;
+  const why = found.state === "invalid" ? `it is invalid: ${found.why}` : "it is missing";
+  return { kind: "lost", error: `Its result cannot be used, though it was stored: ${why}` };
+}

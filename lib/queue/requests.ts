@@ -1,0 +1,97 @@
+import { z } from "zod";
+import { hasName } from "../store/file_steps.ts";
+import { linkJson, parseJson, readJson, writeJson } from "../store/json_file.ts";
+import { listOrNothing, type Store, storeError } from "../store/store.ts";
+import { type QueuePaths, workerFiles } from "./layout.ts";
+
+/** What stop was asked for. */
+export interface StopRequest {
+  /** Version of this form. */
+  schema: 1;
+  /** `drain`: what runs is finished, nothing new begins; `stop`: what runs is ended too. */
+  how: "drain" | "stop";
+  /** Why, for people. */
+  why: string;
+  /** When it was asked for, as ISO 8601, for people. */
+  at: string;
+}
+
+const stopRequest: z.ZodType<StopRequest> = z.object({
+  schema: z.literal(1),
+  how: z.enum(["drain", "stop"]),
+  why: z.string(),
+  at: z.string(),
+});
+
+/**
+ * Asks all workers of a run to leave. The first request stays, but for one to drain, which one to stop replaces.
+ *
+ * @throws {StoreError} when the run's folder cannot be written.
+ */
+export async function askToStop(
+  store: Store,
+  paths: QueuePaths,
+  how: StopRequest["how"],
+  why: string,
+): Promise<void> {
+  const at = new Date(store.machine.clock.now()).toISOString();
+  const request: StopRequest = { schema: 1, how, why, at };
+  if (await linkJson(store, paths.stop, request)) return;
+  const there = await readStop(store, paths);
+  if (!there || (how === "stop" && there.how === "drain")) await writeJson(store, paths.stop, request);
+}
+
+/**
+ * Reads what stop was asked for; `undefined` where none was. A request that cannot be read is one to stop: somebody made it.
+ *
+ * @throws {StoreError} when the system cannot read it.
+ */
+export async function readStop(store: Store, paths: QueuePaths): Promise<StopRequest | undefined> {
+  try {
+    // A host may remember for a minute that the name is missing; to list its folder makes it look again.
+    await listOrNothing(store.machine, paths.run);
+  } catch (error) {
+    throw storeError("list", paths.run, error);
+  }
+  const parsed = await readJson(store, paths.stop, stopRequest);
+  if (parsed === undefined) return undefined;
+  if ("value" in parsed) return parsed.value;
+  return {
+    schema: 1,
+    how: "stop",
+    why: `the request ${paths.stop} cannot be read: ${parsed.fault}`,
+    at: new Date(store.machine.clock.now()).toISOString(),
+  };
+}
+
+const leaveRequest = z.object({
+  schema: z.literal(1),
+  /** Why, for people. */
+  why: z.string(),
+  /** When it was asked for, as ISO 8601, for people. */
+  at: z.string(),
+});
+
+/**
+ * Asks one worker to leave: what it computes is finished, and it claims nothing more.
+ *
+ * @throws {StoreError} when the run's folder cannot be written.
+ */
+export async function askToLeave(store: Store, paths: QueuePaths, id: string, why: string): Promise<void> {
+  const at = new Date(store.machine.clock.now()).toISOString();
+  const request: z.output<typeof leaveRequest> = { schema: 1, why, at };
+  await writeJson(store, workerFiles(paths, id).leave, request);
+}
+
+/**
+ * Why a worker was asked to leave; `undefined` where it was not.
+ *
+ * @throws {StoreError} when the system cannot read it.
+ */
+export async function readLeave(store: Store, paths: QueuePaths, id: string): Promise<string | undefined> {
+  const { leave } = workerFiles(paths, id);
+  // A host may remember for a minute that the name is missing; to list its folder makes it look again.
+  if (!await hasName(store, leave)) return undefined;
+  const parsed = parseJson(await store.read(leave) ?? "", leaveRequest);
+  return "value" in parsed ? parsed.value.why : `the request ${leave} cannot be read: ${parsed.fault}`;
+}

@@ -1,0 +1,180 @@
+import { basename } from "@std/path/posix/basename";
+import { join } from "@std/path/posix/join";
+import { errorCode, errorText } from "../core/errors.ts";
+import { type Beat, HeartbeatSeries, readBeat } from "../store/claims/heartbeat_series.ts";
+import { parseJson } from "../store/json_file.ts";
+import { listOrNothing, type Store, storeError } from "../store/store.ts";
+import { readEnd } from "./fence.ts";
+import { parseWorkerDir, parseWorkerFile, type QueuePaths, workerFiles } from "./layout.ts";
+import { folders } from "./queue.ts";
+import { type WorkerRecord, workerRecordSchema } from "./worker_record.ts";
+
+/** What one look at a worker tells. */
+export type WorkerLook =
+  /** It may live. `everBeat`: it has given a sign of life since it began. */
+  | { state: "alive"; record: WorkerRecord; everBeat: boolean }
+  /** It is provably gone, has not beaten for a whole lease, or was judged before. */
+  | { state: "dead"; record: WorkerRecord; why: string; everBeat: boolean }
+  /** There is neither its record nor its folder: it has left, or was declared dead and all is done. */
+  | { state: "gone" }
+  /** The file server did not answer: says nothing of the worker. */
+  | { state: "unknown"; why: string };
+
+/** Watches whether a worker lives, by the rules of a claim (DESIGN section 4). */
+export class WorkerWatch {
+  readonly #store: Store;
+  readonly #paths: QueuePaths;
+  readonly #id: string;
+  readonly #series: HeartbeatSeries = new HeartbeatSeries();
+  #record: WorkerRecord | undefined;
+  #everBeat = false;
+  #seen: string | undefined;
+
+  /** @param id The worker's id. */
+  constructor(store: Store, paths: QueuePaths, id: string) {
+    this.#store = store;
+    this.#paths = paths;
+    this.#id = id;
+  }
+
+  /** Pause no longer than this between two looks: looks that are further apart prove nothing. In milliseconds. */
+  get longestPauseMs(): number {
+    return (this.#record?.leaseSec ?? this.#store.leaseSec) * 250;
+  }
+
+  /** Looks once. */
+  async look(): Promise<WorkerLook> {
+    try {
+      return await this.#lookOnce();
+    } catch (error) {
+      const system = errorCode(error) ?? errorCode((error as Error).cause);
+      if (system === undefined) throw error;
+      this.#series.forget();
+      return { state: "unknown", why: errorText(error) };
+    }
+  }
+
+  async #lookOnce(): Promise<WorkerLook> {
+    const { machine } = this.#store;
+    const before = machine.clock.monotonic();
+    const beat = await readBeat(machine, workerFiles(this.#paths, this.#id).record);
+    const record = beat ? await this.#recordOf() : undefined;
+    if (!beat || !record) return await this.#lookWithoutRecord(before);
+    const after = machine.clock.monotonic();
+    this.#series.add(beat.seen, record.leaseSec * 1000, before, after);
+    this.#noteBeat(beat, record);
+    const why = await this.#whyDead(record);
+    const everBeat = this.#everBeat;
+    return why === undefined
+      ? { state: "alive", record, everBeat }
+      : { state: "dead", record, why, everBeat };
+  }
+
+  async #whyDead(record: WorkerRecord): Promise<string | undefined> {
+    const end = await readEnd(this.#store, this.#paths, this.#id);
+    if (end) return end.why;
+    const { owner, leaseSec } = record;
+    const process = `pid ${owner.pid} on ${owner.host}`;
+    if (this.#store.machine.isGone(owner)) return `its process ${process} is gone`;
+    return this.#series.expired ? `no heartbeat of ${process} for ${leaseSec} s` : undefined;
+  }
+
+  /** It has beaten when its file's time changed, or is later than when it began, both by the worker's own clock. */
+  #noteBeat({ seen, mtimeMs }: Beat, { leaseSec, startedAt }: WorkerRecord): void {
+    const changed = this.#seen !== undefined && this.#seen !== seen;
+    this.#seen = seen;
+    this.#everBeat ||= changed || mtimeMs - Date.parse(startedAt) > leaseSec * 1000 / 6;
+  }
+
+  /** A folder without a record: somebody removed it. After a lease of that its tasks are nobody's. */
+  async #lookWithoutRecord(before: number): Promise<WorkerLook> {
+    // A host may remember for a minute that a name is missing; to list its folder makes it look again.
+    const names = await listOrNothing(this.#store.machine, this.#paths.workers);
+    const listed = names.some(({ name }) => name === basename(workerFiles(this.#paths, this.#id).record));
+    const spec = await this.#specOfFolder();
+    if (spec === undefined && !listed) {
+      this.#series.forget();
+      return { state: "gone" };
+    }
+    const record = this.#record ?? this.#made(spec);
+    const after = this.#store.machine.clock.monotonic();
+    this.#series.add("no record", record.leaseSec * 1000, before, after);
+    const why = `its record was missing for ${record.leaseSec} s`;
+    return this.#series.expired
+      ? { state: "dead", record, why, everBeat: this.#everBeat }
+      : { state: "unknown", why: `worker ${this.#id} has a folder and its record is missing` };
+  }
+
+  async #specOfFolder(): Promise<string | undefined> {
+    for (const spec of await folders(this.#store, this.#paths.running)) {
+      const names = await folders(this.#store, join(this.#paths.running, spec));
+      if (names.includes(this.#id)) return spec;
+    }
+    return undefined;
+  }
+
+  /** The record, read once; one that cannot be read stands for nobody, so that the lease decides. */
+  async #recordOf(): Promise<WorkerRecord | undefined> {
+    if (this.#record) return this.#record;
+    const text = await this.#store.read(workerFiles(this.#paths, this.#id).record);
+    if (text === undefined) return undefined;
+    const parsed = parseJson(text, workerRecordSchema);
+    return this.#record = "value" in parsed ? parsed.value : this.#made(await this.#specOfFolder());
+  }
+
+  #made(spec: string | undefined): WorkerRecord {
+    return {
+      schema: 1,
+      id: this.#id,
+      spec: spec ?? "unknown",
+      node: "unknown",
+      owner: { host: "unknown", pid: 0 },
+      slots: 1,
+      leaseSec: this.#store.leaseSec,
+      startedAt: new Date(this.#store.machine.clock.now()).toISOString(),
+    };
+  }
+}
+
+/** What there is of a worker. */
+export interface KnownWorker {
+  /** Its record is there: it lives, or nobody knows yet that it does not. */
+  record: boolean;
+  /** Somebody has judged how it ended. */
+  end: boolean;
+  /** It could not start tasks on its node. */
+  unfit: boolean;
+  /** It was asked to leave. */
+  leave: boolean;
+  /** The spec of its folder, where it has one that is not fenced. */
+  folder?: string;
+}
+
+/**
+ * All workers that a run ever had, by id, from two kinds of folders: watch those that have a record or a folder.
+ *
+ * @throws {StoreError} when a folder cannot be listed.
+ */
+export async function listWorkers(store: Store, paths: QueuePaths): Promise<Map<string, KnownWorker>> {
+  const workers = new Map<string, KnownWorker>();
+  const known = (id: string): KnownWorker => {
+    let worker = workers.get(id);
+    if (!worker) workers.set(id, worker = { record: false, end: false, unfit: false, leave: false });
+    return worker;
+  };
+  try {
+    for (const { name } of await listOrNothing(store.machine, paths.workers)) {
+      const file = parseWorkerFile(name);
+      if (file && file.kind !== "now") known(file.id)[file.kind] = true;
+    }
+  } catch (error) {
+    throw storeError("list", paths.workers, error);
+  }
+  for (const spec of await folders(store, paths.running)) {
+    for (const name of await folders(store, join(paths.running, spec))) {
+      const worker = parseWorkerDir(name);
+      if (worker && !worker.fenced) known(worker.id).folder = spec;
+    }
+  }
+  return workers;
+}

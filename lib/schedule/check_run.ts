@@ -1,0 +1,86 @@
+import { ValidationError } from "../core/errors.ts";
+import { aCount, oneOf, type OptionCheck } from "../core/options.ts";
+import { ARTIFACT, type Artifact, isArtifact } from "../task/artifact/artifact.ts";
+import type { PlanNode } from "../plan/node.ts";
+import { refuseLoadOnly } from "../task/artifact/load_only.ts";
+
+/** How a run shows itself. */
+export const aProgress: OptionCheck = oneOf("auto", "plain", "quiet", "json", "none");
+
+/**
+ * The roots as they were given: one artifact, or several.
+ *
+ * @throws {ValidationError} for anything else; what is in them is the planner's to check.
+ */
+export function rootsOf(roots: Artifact | Iterable<Artifact>): Iterable<Artifact> {
+  if (isArtifact(roots)) return [roots];
+  const given: unknown = roots;
+  if (typeof given === "object" && given !== null && Symbol.iterator in given) return roots;
+  throw new ValidationError(
+    `Cannot use roots as they must be an artifact (a task applied to parameters) or several of them: they are ${
+      Deno.inspect(given, { depth: 1 })
+    }`,
+  );
+}
+
+/** Names that Deno gives to code from stdin, from `deno eval` and from the REPL. */
+const NO_FILE = /\$deno\$(stdin|eval|repl)/;
+
+/**
+ * Refuses artifacts that can be loaded but not computed, before anything starts.
+ *
+ * @param nodes What may have to be computed.
+ * @throws {ExecutionError} that names the artifact and says what to do.
+ */
+export function checkComputable(nodes: Iterable<PlanNode>): void {
+  for (const { artifact, status } of nodes) if (status === "TODO") refuseLoadOnly(artifact);
+}
+
+/**
+ * Refuses tasks whose code no worker process can import, before anything starts.
+ *
+ * @param nodes What may have to be computed.
+ * @param entry URL of the module that the run was started with: a worker looks there as well.
+ * @throws {ValidationError} that says what to do.
+ */
+export function checkImportable(nodes: Iterable<PlanNode>, entry: string): void {
+  // Any other entry may define the task, wherever its name was met first.
+  if (!NO_FILE.test(entry)) return;
+  for (const { artifact, status } of nodes) {
+    const { module } = artifact[ARTIFACT].task;
+    if (status === "DONE" || (module !== undefined && !NO_FILE.test(module))) continue;
+    throw new ValidationError(
+      `Cannot run ${artifact} in a worker process as its task is defined in code that has no file (stdin, eval or ` +
+        `REPL): put the task into a module of its own, or run with isolation: "inline"`,
+      { artifact: `${artifact}` },
+    );
+  }
+}
+
+/**
+ * How many roots are worked on at the same time: `"dfs"` = one after another, `"bfs"` = all, a number k = k
+ * of them, where the next joins when one of these is finished (done, or failed for good).
+ */
+export type Window = "dfs" | "bfs" | number;
+
+const MUST =
+  '"dfs" (one root after another), "bfs" (all at once) or a whole number from 1 (so many at the same time)';
+
+/** A {@link Window}. */
+export const aWindow: OptionCheck = (value) =>
+  value === "dfs" || value === "bfs" || aCount(value) === undefined ? undefined : { must: MUST };
+
+/**
+ * The number of roots that a window lets in.
+ *
+ * @returns A positive integer, or `Infinity`.
+ * @throws {ValidationError} If it is no {@link Window}.
+ */
+export function windowSize(window: unknown): number {
+  if (window === "dfs") return 1;
+  if (window === "bfs") return Infinity;
+  if (aWindow(window) === undefined) return window as number;
+  throw new ValidationError(
+    `Cannot use window as it must be ${MUST}: current value is ${Deno.inspect(window)}`,
+  );
+}

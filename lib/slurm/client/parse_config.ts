@@ -1,0 +1,111 @@
+/** What furu needs to know of how Slurm is set up. */
+export interface SlurmConfig {
+  /** One more than the highest index of an array; 0 without arrays. @default 1001, Slurm's own */
+  maxArraySize: number;
+  /** Is there a place where accounting is kept? Whether sacct can ask it is another question. */
+  accounting: boolean;
+  /** Seconds for which an ended job is listed. */
+  minJobAgeSec: number;
+  /** Slurm's version, as `22.05.8`. */
+  version?: string;
+  /** What the cluster is called. */
+  clusterName?: string;
+}
+
+/**
+ * Reads what `scontrol show config` printed.
+ *
+ * @returns `undefined` when the text is something else.
+ */
+export function parseConfig(text: string): SlurmConfig | undefined {
+  const settings = new Map<string, string>();
+  for (const line of text.split("\n")) {
+    const match = /^(\S+)\s*= (.*?)\s*$/.exec(line);
+    if (match) settings.set(match[1]!, match[2]!);
+  }
+  const storage = settings.get("AccountingStorageType");
+  if (storage === undefined) return undefined;
+  const version = settings.get("SLURM_VERSION");
+  const clusterName = settings.get("ClusterName");
+  return {
+    maxArraySize: number(settings.get("MaxArraySize"), 1001),
+    // Newer versions print (null) for none.
+    accounting: !/none|\(null\)/.test(storage),
+    minJobAgeSec: number(settings.get("MinJobAge"), 300),
+    ...(version === undefined ? {} : { version }),
+    ...(clusterName === undefined || clusterName === "(null)" ? {} : { clusterName }),
+  };
+}
+
+function number(text: string | undefined, otherwise: number): number {
+  const found = /^\d+/.exec(text ?? "");
+  return found ? Number(found[0]) : otherwise;
+}
+
+/** A partition, as far as it can make a spec impossible. Nodes of different kinds count by the largest. */
+export interface Partition {
+  /** Its name. */
+  name: string;
+  /** Is it used where a spec names none? */
+  isDefault: boolean;
+  /** Minutes that a job may ask for; `undefined` without a limit. */
+  maxMinutes?: number;
+  /** How many nodes there are. */
+  nodes: number;
+  /** Cores of a node. */
+  cpus: number;
+  /** Megabytes of memory of a node. */
+  memoryMb: number;
+  /** GPUs of a node. */
+  gpus: number;
+}
+
+/** What `sinfo -e -o` is given for {@link parsePartitions}. */
+export const PARTITION_FORMAT = "%P|%l|%D|%c|%m|%G";
+
+/**
+ * Reads what `sinfo -h -a -e -o` {@link PARTITION_FORMAT} printed: a row for each kind of nodes of a partition.
+ *
+ * @param standard What the user has set as the partition of jobs that name none (`SBATCH_PARTITION`): one or, with
+ * commas between, several. @default the cluster's own, which sinfo marks
+ * @returns `undefined` when the text is something else, or empty.
+ */
+export function parsePartitions(text: string, standard?: string): Partition[] | undefined {
+  const partitions = new Map<string, Partition>();
+  for (const line of text.split("\n")) {
+    if (line.trim() === "" || /^CLUSTER: \S+\s*$/.test(line)) continue;
+    const cells = line.trim().split("|");
+    const [label = "", limit = "", nodes = "", cpus = "", memory = "", gres = ""] = cells;
+    if (cells.length !== 6 || !/^\d+$/.test(nodes) || !/^\d+\+?$/.test(cpus) || !/^\d+\+?$/.test(memory)) {
+      return undefined;
+    }
+    const name = label.replace(/\*$/, "");
+    const before = partitions.get(name);
+    const maxMinutes = limitMinutes(limit);
+    partitions.set(name, {
+      name,
+      isDefault: standard === undefined ? label.endsWith("*") : standard.split(",").includes(name),
+      ...(maxMinutes === undefined ? {} : { maxMinutes }),
+      nodes: Number(nodes) + (before?.nodes ?? 0),
+      cpus: Math.max(parseInt(cpus), before?.cpus ?? 0),
+      memoryMb: Math.max(parseInt(memory), before?.memoryMb ?? 0),
+      gpus: Math.max(countGpus(gres), before?.gpus ?? 0),
+    });
+  }
+  return partitions.size === 0 ? undefined : [...partitions.values()];
+}
+
+/** `1-00:00:00`, `4:00:00` or `30:00`; `infinite` and anything unknown limit nothing. */
+function limitMinutes(text: string): number | undefined {
+  const match = /^(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)$/.exec(text);
+  if (!match) return undefined;
+  const [days, hours, minutes, seconds] = match.slice(1).map((digits) => Number(digits ?? 0));
+  return days! * 1440 + hours! * 60 + minutes! + seconds! / 60;
+}
+
+/** `gpu:2`, `gpu:a100:4(S:0-1),gpu:v100:2`. */
+function countGpus(gres: string): number {
+  let count = 0;
+  for (const [, digits] of gres.matchAll(/(?:^|,)gpu(?::[A-Za-z][^:,(]*)?:(\d+)/g)) count += Number(digits);
+  return count;
+}

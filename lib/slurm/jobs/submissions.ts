@@ -1,0 +1,225 @@
+import { join } from "@std/path/posix/join";
+import { z } from "zod";
+import { StoreError } from "../../core/errors.ts";
+import type { Runtime } from "../../run/runtime.ts";
+import { ownerSchema, RECORD_SCHEMA } from "../../store/record.ts";
+import { listOrNothing, removeIfThere, type Store, storeError } from "../../store/store.ts";
+import { probeCommand } from "../../worker/command.ts";
+import type { SlurmClient } from "../client/client.ts";
+import { logPattern, scriptPath } from "../client/job_log.ts";
+import { jobOptions, type JobPlan } from "../client/job_options.ts";
+import type { SubmittedJob } from "../client/parse_jobs.ts";
+import { batchScript } from "../client/script.ts";
+import { type Submission, SubmitLimitError, SubmitRefusedError } from "../client/submit.ts";
+
+/** Where a submission is written down, so that its job is found whatever becomes of this process. */
+export interface SubmissionRecord {
+  /**
+   * Writes the job's name down before sbatch is given it.
+   *
+   * @default nothing: it is written down already
+   */
+  announce?(): Promise<void>;
+  /** Adds the id that Slurm gave the job. */
+  confirm(job: SubmittedJob): Promise<void>;
+  /** Takes the name back. Called only for a job that surely is not in Slurm. */
+  retract(): Promise<void>;
+}
+
+/** A job that furu submits with a batch script of its own. */
+export interface JobToSubmit
+  extends Omit<JobPlan, "log">, Pick<Submission, "name" | "limitMs" | "signal" | "onWait"> {
+  /** One line for people: what the job is for. */
+  readonly title: string;
+  /** What it runs: program and arguments. */
+  readonly command: readonly string[];
+  /** The folder of its log and its batch script. */
+  readonly folder: string;
+}
+
+/**
+ * Submits a job, and keeps its record true whatever happens:
+ *
+ *     announce(name) ---> sbatch ---> confirm(id)
+ *                           |
+ *                           '-------> retract(), if sbatch surely did not take it
+ *
+ * After any other error the job may be in Slurm: the record keeps its name, by which it is found.
+ *
+ * @throws {SlurmError} In sbatch's own words.
+ * @throws {StoreError} If the record or the script cannot be written.
+ */
+export async function submitRecorded(
+  { store, machine }: Pick<Runtime, "store" | "machine">,
+  client: SlurmClient,
+  { title, command, folder, name, limitMs, signal, onWait, ...plan }: JobToSubmit,
+  record: SubmissionRecord,
+): Promise<SubmittedJob> {
+  await record.announce?.();
+  const script = scriptPath(folder, name);
+  // Slurm says nothing of a missing folder: the job fails.
+  await store.makeDir(folder);
+  const { setup } = plan.spec;
+  await machine.files.write(script, batchScript({ title, setup, command, probe: probeCommand() }));
+  const log = logPattern(folder, name, plan.array !== undefined);
+  const options = jobOptions({ ...plan, log });
+  let job: SubmittedJob;
+  try {
+    job = await client.submit({ script, name, options, limitMs, signal, onWait });
+  } catch (error) {
+    if (error instanceof SubmitLimitError || error instanceof SubmitRefusedError) await record.retract();
+    throw error;
+  }
+  await record.confirm(job);
+  return job;
+}
+
+const workerSubmission = z.object({
+  schema: z.literal(RECORD_SCHEMA),
+  /** The job's unique name. */
+  name: z.string(),
+  /** The spec of the tasks that its workers take. */
+  spec: z.string(),
+  /** How many workers. */
+  count: z.int().positive(),
+  /** Whether it is an array, whose tasks are the workers. */
+  array: z.boolean(),
+  /** How many workers of the run were submitted before. */
+  order: z.int().nonnegative(),
+  /** The term of the controller that submits it. */
+  term: z.int().nonnegative(),
+  /** Whether it is a standby controller, which waits until all other workers are gone. */
+  heir: z.boolean(),
+  /** Who submits it. */
+  submitter: ownerSchema,
+  at: z.string(),
+});
+
+const submitted = z.object({
+  schema: z.literal(RECORD_SCHEMA),
+  jobId: z.string(),
+  cluster: z.string().exactOptional(),
+});
+
+/** A job with workers, as it is written down before it is submitted. */
+export type WorkerSubmission = z.output<typeof workerSubmission>;
+
+/** What is written down of a job. */
+export interface JournalEntry {
+  /** What was to be submitted. */
+  readonly submission: WorkerSubmission;
+  /** As what Slurm took it. `undefined` while nobody knows. */
+  readonly job?: SubmittedJob | undefined;
+}
+
+/** The jobs with workers that a run's controllers had submitted: `jobs/<name>.json`, and `<name>.id.json` with the id. */
+export class WorkerJournal {
+  readonly #store: Store;
+  readonly #dir: string;
+  /** Entries that were read already. None of them ever changes. */
+  readonly #entries = new Map<string, JournalEntry>();
+
+  /**
+   * Reads nothing yet.
+   *
+   * @param dir The run's folder of jobs.
+   */
+  constructor(store: Store, dir: string) {
+    this.#store = store;
+    this.#dir = dir;
+  }
+
+  /** The record of one job. */
+  recordOf(entry: WorkerSubmission): SubmissionRecord {
+    return {
+      announce: () => this.announce(entry),
+      confirm: (job) => this.confirm(entry.name, job),
+      retract: () => this.retract(entry.name),
+    };
+  }
+
+  /**
+   * Writes down that a job is about to be submitted.
+   *
+   * @throws {StoreError} If it cannot be written.
+   */
+  async announce(entry: WorkerSubmission): Promise<void> {
+    await this.#write(`${entry.name}.json`, entry);
+    this.#entries.set(entry.name, { submission: entry });
+  }
+
+  /**
+   * Writes down as what Slurm took a job.
+   *
+   * @throws {StoreError} If it cannot be written.
+   */
+  async confirm(name: string, { jobId, cluster }: SubmittedJob): Promise<void> {
+    const job: SubmittedJob = { jobId, ...(cluster === undefined ? {} : { cluster }) };
+    await this.#write(`${name}.id.json`, { schema: RECORD_SCHEMA, ...job });
+    const entry = this.#entries.get(name);
+    if (entry) this.#entries.set(name, { ...entry, job });
+  }
+
+  /** Takes back a job that is known not to be in Slurm. */
+  async retract(name: string): Promise<void> {
+    await removeIfThere(this.#store.machine, join(this.#dir, `${name}.json`));
+    this.#entries.delete(name);
+  }
+
+  /**
+   * All jobs in the order of submission. Reads only files that are new.
+   *
+   * @throws {StoreError} If a file is damaged; it is named.
+   */
+  async read(): Promise<JournalEntry[]> {
+    const names = (await this.#list()).filter((name) => /^furu-[A-Za-z0-9-]+(\.id)?\.json$/.test(name));
+    const there = new Set(names);
+    for (const file of names) {
+      if (file.endsWith(".id.json")) continue;
+      const name = file.slice(0, -".json".length);
+      const known = this.#entries.get(name);
+      if (known?.job) continue;
+      const entry = known?.submission ?? await this.#readFile(file, workerSubmission);
+      const hasId = there.has(`${name}.id.json`);
+      const id = hasId ? await this.#readFile(`${name}.id.json`, submitted) : undefined;
+      // One that was retracted a moment ago.
+      if (!entry) continue;
+      const { jobId, cluster } = id ?? {};
+      this.#entries.set(name, {
+        submission: entry,
+        ...(jobId === undefined ? {} : { job: { jobId, ...(cluster === undefined ? {} : { cluster }) } }),
+      });
+    }
+    return [...this.#entries.values()].sort((a, b) => a.submission.order - b.submission.order);
+  }
+
+  async #list(): Promise<string[]> {
+    try {
+      return (await listOrNothing(this.#store.machine, this.#dir)).map(({ name }) => name);
+    } catch (error) {
+      throw storeError("list", this.#dir, error);
+    }
+  }
+
+  async #readFile<T>(file: string, schema: z.ZodType<T>): Promise<T | undefined> {
+    const path = join(this.#dir, file);
+    const text = await this.#store.read(path);
+    if (text === undefined) return undefined;
+    try {
+      return schema.parse(JSON.parse(text));
+    } catch (cause) {
+      throw new StoreError(`Cannot use ${path}: it is damaged, or of another version of furu`, { cause });
+    }
+  }
+
+  async #write(file: string, value: unknown): Promise<void> {
+    const path = join(this.#dir, file);
+    try {
+      await this.#store.makeDir(this.#dir);
+      const temporary = await this.#store.writePrivate(this.#dir, JSON.stringify(value), { sync: true });
+      await this.#store.machine.files.rename(temporary, path);
+    } catch (error) {
+      throw storeError("write", path, error);
+    }
+  }
+}

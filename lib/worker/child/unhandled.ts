@@ -1,0 +1,55 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { watchOwned } from "../../run/traces/owned.ts";
+
+/** Whose code is running: set around all of an attempt. */
+export interface CodeOwner<A> {
+  /** Runs a function, and all that it starts, as part of an attempt. */
+  within<T>(attempt: A, run: () => T): T;
+  /** What an attempt left that goes on by itself, in words: timers, listeners, Web Workers, servers. */
+  leftBy(attempt: A): string[];
+}
+
+/**
+ * Catches every error that nobody handles and says which attempt it belongs to.
+ *
+ * @param onError Told what was thrown and by whose code; `undefined` where that is unknown.
+ */
+export function catchUnhandled<A>(onError: (error: unknown, attempt: A | undefined) => void): CodeOwner<A> {
+  const storage = new AsyncLocalStorage<A>();
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    onError(event.reason, storage.getStore());
+  });
+  globalThis.addEventListener("error", (event) => {
+    event.preventDefault();
+    onError(event.error ?? event.message, storage.getStore());
+  });
+  blameTimers((error) => onError(error, storage.getStore()));
+  const owned = watchOwned(() => storage.getStore());
+  return {
+    within: (attempt, run) => storage.run(attempt, run),
+    leftBy: (attempt) => owned.of(attempt).map(({ what }) => what),
+  };
+}
+
+/**
+ * What a timer throws reaches the `error` event without its context, so an attempt would be blamed for the timers of
+ * the one before: it is caught inside the timer instead.
+ */
+function blameTimers(onError: (error: unknown) => void): void {
+  for (const name of ["setTimeout", "setInterval"] as const) {
+    const original = globalThis[name] as unknown as (...args: unknown[]) => unknown;
+    const guarded = (callback: unknown, ...rest: unknown[]): unknown => {
+      if (typeof callback !== "function") return original(callback, ...rest);
+      return original(function (this: unknown, ...args: unknown[]) {
+        try {
+          return callback.apply(this, args);
+        } catch (error) {
+          onError(error);
+        }
+      }, ...rest);
+    };
+    Object.defineProperties(guarded, Object.getOwnPropertyDescriptors(original)); // what node:util promisifies
+    globalThis[name] = guarded as never;
+  }
+}

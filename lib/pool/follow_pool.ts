@@ -5,8 +5,8 @@ import type { QueuePaths } from "../queue/layout.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { listOrNothing, storeError } from "../store/store.ts";
 import { readEnded, type RunEnded } from "./ended.ts";
-import { listingPause } from "./pacing.ts";
 import { watchLeadership } from "./leadership.ts";
+import { listingPause } from "./pacing.ts";
 
 /** How a run is followed. */
 export interface FollowPoolOptions {

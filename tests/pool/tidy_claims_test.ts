@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { Hash } from "../../lib/core/hash.ts";
 import { it } from "@std/testing/bdd";
 import type { PoolContext } from "../../lib/pool/controller/context.ts";
-import { tidyClaims } from "../../lib/pool/controller/tidy_queue.ts";
+import { tidyClaims } from "../../lib/pool/controller/settle_tasks.ts";
 import { enterQueue } from "../../lib/queue/worker_dir.ts";
 import { fenceWorker } from "../../lib/queue/fence.ts";
 import { commitRecord, readRecord } from "../../lib/store/results/commit.ts";

@@ -9,7 +9,7 @@ import type { BackendEvent } from "../../schedule/backend.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
 import type { WorkerLauncher } from "../launcher.ts";
 import type { Leadership } from "../leadership.ts";
-import type { TaskLimiter } from "./task_limiter.ts";
+import type { TaskLimiter } from "../pacing.ts";
 import type { TaskTable } from "./task_table.ts";
 
 /** How long the controller waits for what, in milliseconds. */

@@ -4,16 +4,14 @@ import type { QueuedTask } from "../../queue/queue.ts";
 import { askToStop, readStop } from "../../queue/requests.ts";
 import type { Backend, BackendEvent } from "../../schedule/backend.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
-import { listingPause, retryWhileUnavailable, WakeUp } from "../pacing.ts";
+import { listingPause, retryWhileUnavailable, TaskLimiter, WakeUp } from "../pacing.ts";
 import type { ControllerContext, PoolContext } from "./context.ts";
 import { Fleet } from "./fleet.ts";
 import { WorkerMonitor, WorkerReports } from "./monitor_workers.ts";
 import { ResultReader } from "./read_results.ts";
-import { reconcile } from "./reconcile.ts";
-import { startTask } from "./start_tasks.ts";
-import { TaskLimiter } from "./task_limiter.ts";
+import { tidyQueue, withdrawTodo } from "./settle_tasks.ts";
+import { reconcile, startTask } from "./start_tasks.ts";
 import { TaskTable } from "./task_table.ts";
-import { tidyQueue, withdrawTodo } from "./tidy_queue.ts";
 
 /** What a {@link Controller} is made with. */
 export interface ControllerOptions extends PoolContext {

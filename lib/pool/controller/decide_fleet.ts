@@ -2,15 +2,20 @@ import { errorText, isSystemError } from "../../core/errors.ts";
 import { formatDuration } from "../../ui/duration.ts";
 import { plural } from "../../ui/text.ts";
 import type { WorkerJob } from "../launcher.ts";
-import type {
-  FleetAction,
-  FleetDraft,
-  FleetObservation,
-  FleetSettings,
-  FleetState,
-  SpecState,
+import {
+  draftOf,
+  type FleetAction,
+  type FleetDraft,
+  type FleetObservation,
+  type FleetSettings,
+  type FleetState,
+  isDoubtful,
+  pendingJobs,
+  setSpec,
+  specLoads,
+  type SpecState,
+  standing,
 } from "./fleet_state.ts";
-import { draftOf, isDoubtful, pendingJobs, setSpec, specLoads, standing } from "./fleet_state.ts";
 import {
   isInTurn,
   judgeStarts,

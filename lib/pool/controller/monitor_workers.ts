@@ -7,7 +7,7 @@ import { type PreflightFailure, readPreflightFailure } from "../preflight_failur
 import { type AttemptNow, readWorkerNow } from "../worker_now.ts";
 import type { ControllerContext } from "./context.ts";
 import type { FleetObservation, FleetWorker } from "./fleet_state.ts";
-import { settleFenced } from "./settle_fenced.ts";
+import { settleFenced } from "./settle_tasks.ts";
 
 /** A worker that lives, as far as is known. */
 export interface Member extends FleetWorker {

@@ -1,14 +1,14 @@
 import type { WorkerJob } from "../launcher.ts";
-import type {
-  FailedStart,
-  FleetAction,
-  FleetDraft,
-  FleetObservation,
-  FleetSettings,
-  JobStart,
-  NodesState,
+import {
+  type FailedStart,
+  type FleetAction,
+  type FleetDraft,
+  type FleetObservation,
+  type FleetSettings,
+  type JobStart,
+  type NodesState,
+  setSpec,
 } from "./fleet_state.ts";
-import { setSpec } from "./fleet_state.ts";
 import type { SpecLoad } from "./scale.ts";
 
 /** A node on which something could not start so often in a row is excluded. */

@@ -2,20 +2,20 @@ import { join } from "@std/path/join";
 import { type Blame, failureKind } from "../../core/attempt_end.ts";
 import { errorText, ProtocolError } from "../../core/errors.ts";
 import { readFailure, type TaskFailure, writeFailure } from "../../queue/failure.ts";
-import { hasName, moveFile } from "../../store/file_steps.ts";
 import { listNew } from "../../queue/queue.ts";
 import { formatTaskName, parseTaskName, type TaskName } from "../../queue/task_file.ts";
 import { learnParams } from "../../remote/remote_artifact.ts";
 import type { BackendEvent } from "../../schedule/backend.ts";
 import { describeOwner } from "../../store/claims/liveness.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
+import { hasName, moveFile } from "../../store/file_steps.ts";
 import { concernsOneArtifact, isRefusal, listOrNothing } from "../../store/store.ts";
 import { retryWhileUnavailable } from "../pacing.ts";
 import type { ControllerContext } from "./context.ts";
 import type { Fleet } from "./fleet.ts";
 import type { WorkerMonitor } from "./monitor_workers.ts";
-import { type StoredResult, storedResult } from "./stored_result.ts";
-import type { Task } from "./task_table.ts";
+import { type StoredResult, storedResult } from "./settle_tasks.ts";
+import type { TaskEntry } from "./task_table.ts";
 
 /** The folders in which workers give tasks back. */
 export type ResultPlace = "done" | "failed" | "waiting";
@@ -105,7 +105,7 @@ export class ResultReader {
     );
   }
 
-  async #read(place: ResultPlace, task: Task, name: TaskName): Promise<void> {
+  async #read(place: ResultPlace, task: TaskEntry, name: TaskName): Promise<void> {
     const { tasks, phase } = this.#context;
     if (phase === "closed" || !task.open || tasks.isOld(place, name)) return;
     switch (place) {
@@ -119,7 +119,7 @@ export class ResultReader {
   }
 
   /** No task is done without its success record. */
-  async #readDone(task: Task, name: TaskName): Promise<void> {
+  async #readDone(task: TaskEntry, name: TaskName): Promise<void> {
     const { runtime: { store }, leadership, paths } = this.#context;
     const result = await this.#resultOf(task);
     if (typeof result === "object") return this.#done(name, result);
@@ -134,7 +134,7 @@ export class ResultReader {
     await moveFile(store, join(paths.done, file), join(paths.failed, file));
   }
 
-  async #readFailed(task: Task, name: TaskName): Promise<void> {
+  async #readFailed(task: TaskEntry, name: TaskName): Promise<void> {
     const { tasks, report, paths, runtime, leadership, artifactOf } = this.#context;
     const failure = await this.#judgeFailure(task, name);
     if (failure.end.blame !== "protocol") {
@@ -153,7 +153,7 @@ export class ResultReader {
     if (tasks.apply({ type: "failed", name, countsAs })) report(failure);
   }
 
-  async #readWaiting({ hash }: Task, name: TaskName): Promise<void> {
+  async #readWaiting({ hash }: TaskEntry, name: TaskName): Promise<void> {
     const { runtime: { store }, artifactOf, tasks, report, paths } = this.#context;
     // It comes back under the same name: the listing may be of before it was put into the queue again.
     if (!await hasName(store, join(paths.waiting, formatTaskName(name)))) return this.forget("waiting", name);
@@ -177,7 +177,7 @@ export class ResultReader {
   }
 
   /** The result, or nothing, or what is wrong with its record, which nobody but people can repair. */
-  async #resultOf({ hash }: Task): Promise<StoredResult | string | undefined> {
+  async #resultOf({ hash }: TaskEntry): Promise<StoredResult | string | undefined> {
     try {
       return await storedResult(this.#context, this.#context.artifactOf(hash));
     } catch (error) {
@@ -191,7 +191,7 @@ export class ResultReader {
    * The report of a task's file in `failed/`, with the counters in its name and what is written beside it. The counters
    * are of what was before: the failure itself is added.
    */
-  async #judgeFailure({ hash, spec }: Task, name: TaskName): Promise<FailedTask> {
+  async #judgeFailure({ hash, spec }: TaskEntry, name: TaskName): Promise<FailedTask> {
     const file = formatTaskName(name);
     const failure = await readFailureForSure(this.#context, file);
     const blame = this.#blameOf(failure);

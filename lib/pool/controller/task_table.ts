@@ -18,7 +18,7 @@ export type TaskState =
   | { readonly at: "withdrawn" };
 
 /** What the controller knows of a task. Only {@link TaskTable.apply} changes it. */
-export interface Task {
+export interface TaskEntry {
   /** The artifact's hash. */
   readonly hash: Hash;
   /** Which workers may take it. */
@@ -54,7 +54,7 @@ export type TaskEvent =
   /** It will not be put into `todo`, as nothing new begins any more. */
   | { readonly type: "dropped"; readonly hash: Hash };
 
-type Row = { -readonly [Key in keyof Task]: Task[Key] } & { missing: number };
+type Row = { -readonly [Key in keyof TaskEntry]: TaskEntry[Key] } & { missing: number };
 
 /** A task that is in none of the folders in so many listings in a row has vanished: one listing can be old. */
 const LISTINGS = 2;
@@ -108,12 +108,12 @@ export class TaskTable {
   }
 
   /** A task, where it is known. */
-  get(hash: Hash): Task | undefined {
+  get(hash: Hash): TaskEntry | undefined {
     return this.#rows.get(hash);
   }
 
   /** Every task that is known. */
-  tasks(): Iterable<Task> {
+  tasks(): Iterable<TaskEntry> {
     return this.#rows.values();
   }
 
@@ -123,7 +123,7 @@ export class TaskTable {
    * @returns The task where the event had its effect; nothing where it is refused, since it comes too late.
    * @throws {ProtocolError} If a task is started that is open already, or is not of the run.
    */
-  apply(event: TaskEvent): Task | undefined {
+  apply(event: TaskEvent): TaskEntry | undefined {
     const hash = "hash" in event ? event.hash : event.name.hash;
     const row = this.#rows.get(hash) ?? this.#learn(event, hash);
     if (!row) return undefined;
@@ -165,7 +165,7 @@ export class TaskTable {
     return isOld(row, { type: at === "failed" ? "failed" : "busy", name });
   }
 
-  #found(row: Row, { name, at }: Extract<TaskEvent, { type: "found" }>): Task | undefined {
+  #found(row: Row, { name, at }: Extract<TaskEvent, { type: "found" }>): TaskEntry | undefined {
     row.missing = 0;
     const isBefore = endsOf(name) < endsOf(row.name);
     if (row.open) {
@@ -178,12 +178,12 @@ export class TaskTable {
     return this.#move(row, name, state);
   }
 
-  #move(row: Row, name: TaskName, state: TaskState): Task {
+  #move(row: Row, name: TaskName, state: TaskState): TaskEntry {
     Object.assign(row, { name, state, missing: 0 });
     return row;
   }
 
-  #close(row: Row, name: TaskName, state: TaskState): Task | undefined {
+  #close(row: Row, name: TaskName, state: TaskState): TaskEntry | undefined {
     if (!row.open) return undefined;
     this.#setOpen(row, false);
     return this.#move(row, name, state);

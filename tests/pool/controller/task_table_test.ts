@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { ProtocolError } from "../../../lib/core/errors.ts";
 import type { Hash } from "../../../lib/core/hash.ts";
-import { type Task, type TaskEvent, TaskTable } from "../../../lib/pool/controller/task_table.ts";
+import { type TaskEntry, type TaskEvent, TaskTable } from "../../../lib/pool/controller/task_table.ts";
 import type { TaskName } from "../../../lib/queue/task_file.ts";
 
 const hash = "a".repeat(32) as Hash;
@@ -31,7 +31,7 @@ function table(events: readonly TaskEvent[]): TaskTable {
 }
 
 /** `queued, open`: where a task is, what its failure counts as, and whether the scheduler waits for it. */
-function text({ state, open }: Task): string {
+function text({ state, open }: TaskEntry): string {
   const told = state.at === "failed" && state.countsAs !== undefined ? " (told)" : "";
   return `${state.at}${told}${open ? ", open" : ""}`;
 }

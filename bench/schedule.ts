@@ -1,5 +1,5 @@
 import type { Hash } from "../lib/core/hash.ts";
-import { type Plan, plan } from "../lib/plan/graph.ts";
+import { makePlan, type Plan } from "../lib/plan/graph.ts";
 import { createScheduler } from "../lib/schedule/scheduler.ts";
 import type { Window } from "../lib/schedule/check_run.ts";
 import { FakeSource, layeredGraph } from "../tests/plan/fake_graph.ts";
@@ -15,7 +15,7 @@ export const scheduleBench: Bench = {
   async run({ quick }): Promise<Row[]> {
     const rows: Row[] = [];
     for (const nodes of quick ? [10_000] : [10_000, 100_000]) {
-      const made = await plan(layeredGraph(nodes).roots, new FakeSource());
+      const made = await makePlan(layeredGraph(nodes).roots, new FakeSource());
       for (const window of ["dfs", 8, "bfs"] satisfies Window[]) {
         const ms = await medianMs(() => schedule(made, window), { rounds: quick ? 2 : 5 });
         rows.push({

@@ -31,9 +31,9 @@ export async function plan(
   options: PlanRootsOptions = {},
 ): Promise<Plan> {
   // Loaded when used: whatever a pipeline imports, its workers load too.
-  const [{ plan: planWith }, { slurmIsOver }] = await Promise.all([
+  const [{ planRoots }, { slurmIsOver }] = await Promise.all([
     import("../local/plan_roots.ts"),
     import("../slurm/jobs/slurm_hints.ts"),
   ]);
-  return await planWith(roots, options, slurmIsOver(options?.signal));
+  return await planRoots(roots, options, slurmIsOver(options?.signal));
 }

@@ -39,9 +39,9 @@ export async function runLocal(
 ): Promise<RunSummary> {
   refuseWhileLoading("runLocal");
   // Loaded when used: whatever a pipeline imports, its workers load too.
-  const [{ runLocal: runWith }, { slurmHints }] = await Promise.all([
+  const [{ runRootsLocally }, { slurmHints }] = await Promise.all([
     import("../local/run_local.ts"),
     import("../slurm/jobs/slurm_hints.ts"),
   ]);
-  return await runWith(roots, options, slurmHints());
+  return await runRootsLocally(roots, options, slurmHints());
 }

@@ -3,11 +3,12 @@ import { setColorEnabled } from "@std/fmt/colors";
 import { UsageError } from "../core/errors.ts";
 import { didYouMean } from "../core/nearest.ts";
 import { commands, type LazyCommand } from "./commands/commands.ts";
+import type { LogLevel } from "../ui/logger.ts";
 import type { Engine } from "./program/engine.ts";
-import { type FlagValues, type GlobalFlags, globalFlags } from "./program/flag.ts";
+import { type FlagValues, given, type GlobalFlags, globalFlags } from "./program/flag.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import type { Io } from "./program/io.ts";
-import { parseFlags } from "./parse_flags.ts";
+import { endOfFlags, flagForms, parseFlags } from "./parse_flags.ts";
 import type { Program } from "./program/program.ts";
 
 const shown = commands.filter(({ hidden }) => !hidden);
@@ -48,19 +49,14 @@ function splitCommand(
 ): { before: string[]; name?: string; after: string[] } {
   let foreign = false;
   const { _: rest } = parseArgs([...args], {
+    ...flagForms(globalFlags),
     stopEarly: true,
-    string: ["_", ...Object.keys(globalFlags).filter((name) => globalFlags[name]?.placeholder !== undefined)],
-    boolean: Object.keys(globalFlags).filter((name) => globalFlags[name]?.placeholder === undefined),
-    alias: Object.fromEntries(
-      Object.entries(globalFlags).flatMap(([name, { short }]) => short === undefined ? [] : [[name, short]]),
-    ),
     "--": true,
     unknown: (_arg, key) => {
       foreign ||= key !== undefined;
     },
   });
-  const end = args.indexOf("--");
-  const at = (end < 0 ? args.length : end) - rest.length;
+  const at = endOfFlags(args) - rest.length;
   const name = rest[0]?.toString();
   const isCommand = name !== undefined && !foreign;
   // A script is run when nothing else is asked for: its flags follow at once.
@@ -146,11 +142,6 @@ async function runCommand(
   return await command.run({ args: parsed.args, flags: parsed.flags, globals, io, program, engine });
 }
 
-function endOfFlags(args: readonly string[]): number {
-  const end = args.indexOf("--");
-  return end < 0 ? args.length : end;
-}
-
 function checkArity(args: readonly string[], arity: { least: number; most: number }, allowed: string): void {
   if (args.length < arity.least) throw new UsageError(`Cannot go on as an argument is missing: ${allowed}`);
   if (args.length <= arity.most) return;
@@ -163,9 +154,6 @@ function checkArity(args: readonly string[], arity: { least: number; most: numbe
 async function applyGlobals(globals: FlagValues<GlobalFlags>, engine: Engine): Promise<void> {
   if (globals["no-color"]) setColorEnabled(false);
   if (globals.root === undefined && !globals.verbose && !globals.quiet) return;
-  const logLevel = globals.verbose ? "debug" : globals.quiet ? "error" : undefined;
-  await engine.configure({
-    ...(globals.root === undefined ? {} : { root: globals.root }),
-    ...(logLevel === undefined ? {} : { logLevel }),
-  });
+  const logLevel: LogLevel | undefined = globals.verbose ? "debug" : globals.quiet ? "error" : undefined;
+  await engine.configure(given({ root: globals.root, logLevel }));
 }

@@ -21,21 +21,16 @@ const RENAMED_FLAGS: Readonly<Record<string, string>> = { "max-workers": "worker
  */
 export function parseFlags<F extends Flags>(args: readonly string[], flags: F): ParsedFlags<F> {
   const names = Object.keys(flags);
-  const withValue = names.filter((name) => flags[name]?.placeholder !== undefined);
-  const switches = names.filter((name) => flags[name]?.placeholder === undefined);
   const parsed: Record<string, unknown> & { _: (string | number)[] } = parseArgs(completed(args, flags), {
-    // "_" keeps arguments like 0123 from becoming numbers.
-    string: [...withValue, "_"],
-    boolean: switches,
-    collect: withValue,
-    alias: Object.fromEntries(names.flatMap((name) => flags[name]?.short ? [[name, flags[name].short]] : [])),
+    ...flagForms(flags),
+    collect: names.filter((name) => flags[name]?.placeholder !== undefined),
     unknown: (arg, key) => {
       if (key !== undefined) throw unknownFlag(arg, key, names);
     },
   });
   const values: Record<string, unknown> = {};
   for (const [name, flag] of Object.entries(flags)) {
-    const given = switches.includes(name)
+    const given = flag.placeholder === undefined
       ? parsed[name] === true ? ["true"] : []
       : (parsed[name] as string[] | undefined) ?? [];
     if (flag.placeholder !== undefined && given.includes("")) {
@@ -51,11 +46,32 @@ export function parseFlags<F extends Flags>(args: readonly string[], flags: F): 
   return { args: parsed._.map(String), flags: values as FlagValues<F> };
 }
 
+/** The forms of flags, as options of `parseArgs`. */
+export function flagForms(
+  flags: Flags,
+): { string: string[]; boolean: string[]; alias: Record<string, string> } {
+  const names = Object.keys(flags);
+  return {
+    // "_" keeps arguments like 0123 from becoming numbers.
+    string: ["_", ...names.filter((name) => flags[name]?.placeholder !== undefined)],
+    boolean: names.filter((name) => flags[name]?.placeholder === undefined),
+    alias: Object.fromEntries(
+      Object.entries(flags).flatMap(([name, { short }]) => short === undefined ? [] : [[name, short]]),
+    ),
+  };
+}
+
+/** The index of `--`, after which nothing is a flag. */
+export function endOfFlags(args: readonly string[]): number {
+  const end = args.indexOf("--");
+  return end < 0 ? args.length : end;
+}
+
 /** Gives flags that stand alone, though they take a value, the one that is meant. */
 function completed(args: readonly string[], flags: Flags): string[] {
-  const end = args.indexOf("--");
+  const end = endOfFlags(args);
   return args.map((arg, at) => {
-    const words = arg.startsWith("--") && (end < 0 || at < end) ? flags[arg.slice(2)]?.words : undefined;
+    const words = arg.startsWith("--") && at < end ? flags[arg.slice(2)]?.words : undefined;
     // What is nearly one of the words is a slip of the pen, and no argument.
     return words === undefined || nearest(args[at + 1] ?? "", words) ? arg : `${arg}=${words[0]}`;
   });

@@ -24,9 +24,26 @@ const LONGEST = 60;
 /** The tasks that are defined, with the parameters of each, as lines for the help of a program. */
 export function taskLines(): string[] {
   return taskNames().flatMap((name) => {
-    const shape = Object.entries(findTask(name)!.params.shape) as [string, z.core.$ZodType][];
-    const rows = shape.map(([key, schema]) => parameterRow(key, schema));
+    const rows = parameterRows(findTask(name)!.params.shape, "", []);
     return [name, ...table(rows).map((line) => `    ${line}`)];
+  });
+}
+
+/** A row for each field of an object, and those of objects in it, by the names that `--set` takes. */
+function parameterRows(
+  shape: Readonly<Record<string, z.core.$ZodType>>,
+  prefix: string,
+  above: readonly z.core.$ZodType[],
+): string[][] {
+  return Object.entries(shape).flatMap(([name, schema]) => {
+    const { schema: inner } = unwrap(schema);
+    const def = defOf(inner);
+    // A schema may contain itself.
+    const isOpened = def.type === "object" && taskOfSchema(inner) === undefined && !above.includes(inner);
+    return [
+      parameterRow(`${prefix}${name}`, schema),
+      ...(isOpened ? parameterRows(def.shape, `${prefix}${name}.`, [...above, inner]) : []),
+    ];
   });
 }
 

@@ -2,9 +2,11 @@ import { join } from "@std/path/posix/join";
 import { z } from "zod";
 import { ConfigError } from "./errors.ts";
 import { furuGlobals } from "./globals.ts";
-import { unknownOption } from "./options.ts";
+import { type ConfigOptions, unknownOption } from "./options.ts";
 import { currentFolder, projectFolder, realFolder, settingPath, startFolder } from "./paths.ts";
 import { permissionError } from "./permissions.ts";
+
+export type { ConfigOptions, ForcedTasks, SlurmSettings } from "./options.ts";
 
 const seconds = z.number().positive();
 const count = z.int().nonnegative();
@@ -36,160 +38,6 @@ const optionsSchema = z.strictObject({
   recordGit: z.enum(["cached", "ignore", "uncached"]),
   slurm: slurmSettingsSchema,
 }).partial();
-
-/** Settings of runs on Slurm, the same for all of them. */
-export interface SlurmSettings {
-  /**
-   * The jobs that the tasks' specs stand for, by name, as `specs` of `runSlurm`. They are checked when they
-   * are used.
-   *
-   * @default {none}
-   */
-  specs?: Record<string, unknown>;
-  /**
-   * Seconds between two looks at the jobs.
-   *
-   * @default {10}
-   */
-  squeueIntervalSec?: number;
-  /**
-   * Whether jobs can submit jobs. Where they cannot, a detached run of a pool has all its workers submitted
-   * when it begins.
-   *
-   * @default {true}
-   */
-  nodesSubmit?: boolean;
-}
-
-/** Names of the tasks to compute again although they are stored, or `"ALL"` for every task. */
-export type ForcedTasks = "ALL" | string[];
-
-/**
- * Options of {@link configure}, which are also the names in `furu.json`. Durations are in seconds. Without an
- * option its environment variable counts (`FURU_LEASE_SECS` for `leaseSec`), then `furu.json`, then the
- * default.
- */
-export interface ConfigOptions {
-  /**
-   * The folder of the store. `~` is your home, a relative path starts at the current folder of the call.
-   *
-   * @default {`furu-data` beside the nearest deno.json, deno.jsonc or git root}
-   */
-  root?: string;
-  /**
-   * The folder for the output of Slurm itself.
-   *
-   * @default {`slurm` in the root}
-   */
-  slurmRoot?: string;
-  /**
-   * Whether an artifact whose latest attempt failed in an earlier run is tried again.
-   *
-   * @default {true}
-   */
-  retryFailed?: boolean;
-  /**
-   * Whether a stored result that is damaged (its record torn or edited, its files gone or cut) is computed
-   * again. Else it is an error that names the file. Meant for stores on a disk that somebody cleans up.
-   *
-   * @default {false}
-   */
-  recomputeDamaged?: boolean;
-  /**
-   * The number of times that a run tries a failed computation again, after the first attempt.
-   *
-   * @default {3}
-   */
-  maxComputeRetries?: number;
-  /**
-   * The number of times that a run tries an artifact again after it lost its process through no fault of its
-   * own, as when its job was preempted or its node failed.
-   *
-   * @default {5}
-   */
-  maxPreemptRetries?: number;
-  /**
-   * The default of `force` for every run: the tasks that each run computes anew, once.
-   *
-   * @default {none}
-   */
-  alwaysRerun?: ForcedTasks;
-  /**
-   * Seconds for which a claim counts without a heartbeat.
-   *
-   * @default {120}
-   */
-  leaseSec?: number;
-  /**
-   * Seconds between two heartbeats, at most half of the lease.
-   *
-   * @default {a third of the lease}
-   */
-  heartbeatSec?: number;
-  /**
-   * Seconds for which a run watches somebody else's attempt without seeing any change.
-   *
-   * @default {1800}
-   */
-  staleAfterSec?: number;
-  /**
-   * Seconds for which a `get` outside of tasks waits for somebody else's attempt.
-   *
-   * @default {600}
-   */
-  maxWaitSec?: number;
-  /**
-   * The longest time between two looks at what others do, in seconds.
-   *
-   * @default {2}
-   */
-  pollIntervalSec?: number;
-  /**
-   * The number of `create`s that run at the same time where `get` computes, outside of runs. One that waits
-   * for another `get` does not count.
-   *
-   * @default {32, or the number of cores where that is more}
-   */
-  maxCreates?: number;
-  /**
-   * Megabytes for V8's heap, which has all objects and strings, in each process that computes. Typed arrays
-   * and buffers are outside of it.
-   *
-   * @default {V8's own limit; in a Slurm job what the spec's `memGb` leaves for it}
-   */
-  maxHeapMb?: number;
-  /**
-   * The number of tasks after which a process that computes is replaced by a new one.
-   *
-   * @default {no limit}
-   */
-  maxTasksPerWorker?: number;
-  /**
-   * Megabytes of memory: a process that computes and has more after a task is replaced by a new one.
-   *
-   * @default {256, or twice what such a process has after its first task where that is more}
-   */
-  maxWorkerMb?: number;
-  /**
-   * The least important messages that are logged.
-   *
-   * @default {"info"}
-   */
-  logLevel?: "debug" | "info" | "warn" | "error";
-  /**
-   * When git is asked for the commit and state that records hold: once per process, never, or for each
-   * record.
-   *
-   * @default {"cached"}
-   */
-  recordGit?: "cached" | "ignore" | "uncached";
-  /**
-   * Settings of runs on Slurm.
-   *
-   * @default {none}
-   */
-  slurm?: SlurmSettings;
-}
 
 /** What has no default, or one that is known only where it is used. */
 const OPEN = ["slurm", "maxCreates", "maxHeapMb", "maxTasksPerWorker", "maxWorkerMb"] as const;

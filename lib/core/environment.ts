@@ -1,4 +1,4 @@
-/** Is the terminal one that cannot move its cursor, as Emacs' shell says of itself by `TERM=dumb`? */
+/** Whether the terminal cannot move its cursor, as Emacs' shell says of itself by `TERM=dumb`. */
 export function isDumbTerminal(): boolean {
   // Asking the user for the right to know it would disturb more than a strange display.
   const { state } = Deno.permissions.querySync({ name: "env", variable: "TERM" });
@@ -23,19 +23,24 @@ export interface ComputeOrder {
   readonly socket: string;
   /** Which process it is. */
   readonly token: string;
-  /** What it puts back before it begins: variables of the run's process that it was started with changed; `null` for none. */
+  /**
+   * What it puts back before it begins: variables of the run's process that it was started with changed;
+   * `null` for none.
+   */
   readonly restore?: Readonly<Record<string, string | null>>;
 }
 
 /**
- * The variables with which furu's program becomes a computing process. They are no arguments, since those are the ones of the
- * run's own process: modules see the same in `Deno.args` and `process.argv`.
+ * The variables with which furu's program becomes a computing process. They are no arguments, since those are
+ * the ones of the run's own process: modules see the same in `Deno.args` and `process.argv`.
  */
 export function computeEnvironment(order: ComputeOrder): Record<string, string> {
   return { [COMPUTE]: JSON.stringify(order) };
 }
 
-/** What this process was told to be, if it is to be a computing process; nobody that it starts is told again. */
+/**
+ * What this process was told to be, if it is to be a computing process; nobody that it starts is told again.
+ */
 export function takeComputeOrder(): ComputeOrder | undefined {
   // Never with a question to the user: a computing process may do anything.
   if (Deno.permissions.querySync({ name: "env", variable: COMPUTE }).state !== "granted") return undefined;

@@ -201,7 +201,7 @@ export function errorCode(error: unknown): string | undefined {
 }
 
 /**
- * Is it the operating system that could not do it, as when a file server is away? Then it may work later, or
+ * Whether the operating system could not do it, as when a file server is away. Then it may work later, or
  * elsewhere. Of what furu did itself: of an error that a user's code threw, and furu told on, the system says
  * nothing.
  */
@@ -222,7 +222,7 @@ export function lasting<E extends Error>(error: E): E {
   return Object.defineProperty(error, LASTING, { value: true });
 }
 
-/** So many causes of an error are followed: a chain of them may end in itself. */
+/** The number of causes of an error that are followed: a chain of them may end in itself. */
 const MAX_CAUSES = 10;
 
 /** The error itself, what caused it, what caused that, and so on: tasks wrap what they catch. */
@@ -233,7 +233,7 @@ export function* causes(error: unknown): Generator<object> {
   }
 }
 
-/** Can trying again not help, as far as that is known for sure? */
+/** Whether trying again cannot help, as far as that is known for sure. */
 export function isLasting(error: unknown): boolean {
   for (const each of causes(error)) {
     if (peek(each, LASTING) === true || furuErrorName(each) === "ConfigError") return true;

@@ -1,15 +1,18 @@
 import { ProtocolError } from "./errors.ts";
 
 /**
- * What all copies of furu in one process share: a pipeline can bring its own copy into a worker, and both have to
- * see the same tasks and the same context. The types of the parts belong to higher levels and are unknown here.
+ * What all copies of furu in one process share: a pipeline can bring its own copy into a worker, and both
+ * have to see the same tasks and the same context. The types of the parts belong to higher levels and are
+ * unknown here.
  */
 export interface FuruGlobals {
   /** Version of this interface: the number in the symbol's name. */
   readonly version: 1;
   /** Each defined task's definition by its name. */
   readonly tasks: Map<string, object>;
-  /** The task of each artifact schema, by the function that checks it (which schemas derived from it share). */
+  /**
+   * The task of each artifact schema, by the function that checks it (which schemas derived from it share).
+   */
   readonly schemas: WeakMap<object, unknown>;
   /** Where the context of the code that runs now is kept. */
   context?: unknown;
@@ -27,7 +30,7 @@ export interface FuruGlobals {
   packed?: unknown;
   /** URL of the module for which `main()` runs although Deno runs another one, until it does. */
   mainModule?: string | undefined;
-  /** Can this process become a worker by a command, since its script calls `main()`? */
+  /** Whether this process can become a worker by a command, since its script calls `main()`. */
   hasCommands?: boolean;
   /** What interactive `get`s compute now. */
   computations?: unknown;
@@ -53,7 +56,7 @@ const START: ProcessStart = { args: [...Deno.args], folder: startFolder() };
 /**
  * The one object that all copies of furu in this process share; made when first asked for.
  *
- * @throws ProtocolError when a copy of furu with another major version of this object is loaded too.
+ * @throws {ProtocolError} If a copy of furu with another major version of this object is loaded too.
  */
 export function furuGlobals(): FuruGlobals {
   const holder = globalThis as { [KEY]?: FuruGlobals };

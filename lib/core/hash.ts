@@ -9,7 +9,7 @@ export function hashText(text: string): Hash {
   return sha256(text).slice(0, 32) as Hash;
 }
 
-/** Is this text of the form of a {@link Hash}? */
+/** Whether this text has the form of a {@link Hash}. */
 export function isHash(text: string): text is Hash {
   return /^[0-9a-f]{32}$/.test(text);
 }
@@ -19,7 +19,7 @@ export function artifactLabel(name: string, hash: string): string {
   return `${name}(${hash.slice(0, 8)})`;
 }
 
-/** So many artifacts of a chain are named. */
+/** The number of artifacts of a chain that are named. */
 const NAMED = 10;
 
 /**
@@ -35,7 +35,10 @@ export function chainText(labels: readonly string[]): string {
   return shown.join(" -> ");
 }
 
-/** After so many digests, each with as many more as it has half kilobytes, node:crypto, which is four times as fast, is worth what it takes to load. */
+/**
+ * The number of digests (each half kilobyte counts as one more) from which on node:crypto, which is four
+ * times as fast, is worth the time that it takes to load.
+ */
 const MANY = 2000;
 
 const encoder = new TextEncoder();
@@ -43,8 +46,8 @@ let made = 0;
 let native: ((text: string) => string) | undefined;
 
 /**
- * The SHA-256 of the UTF-8 bytes of a text, as 64 hex digits. Most processes make few: to load node:crypto for them would
- * take 15 ms, a quarter of what a worker may take to start.
+ * The SHA-256 of the UTF-8 bytes of a text, as 64 hex digits. Most processes make few: to load node:crypto
+ * for them would take 15 ms, a quarter of what a worker may take to start.
  */
 export function sha256(text: string): string {
   if (native) return native(text);
@@ -52,7 +55,9 @@ export function sha256(text: string): string {
   return bytesToHex(digestOf(encoder.encode(text)));
 }
 
-/** On demand and at once, as only this call can: an `import` would be loaded by every process, or be awaited. */
+/**
+ * On demand and at once, as only this call can: an `import` would be loaded by every process, or be awaited.
+ */
 function nodeCrypto(): (text: string) => string {
   const { process } = globalThis as unknown as { process: typeof import("node:process") };
   const { createHash } = process.getBuiltinModule("node:crypto");

@@ -19,17 +19,18 @@ function fault(word: string): string | undefined {
  * beginning with a dot or looking like a hash, at most 200 characters in all.
  *
  * @param what What it names, for the error: `"task name"`.
- * @throws ValidationError naming the value, what is wrong in it and what is allowed.
+ * @throws {ValidationError} naming the value, what is wrong in it and what is allowed.
  */
 export function checkName(what: string, name: unknown): asserts name is string {
   check(what, name, (text) => text.split("/"), "words of [A-Za-z0-9_.-] joined by '/'");
 }
 
 /**
- * Checks a name that becomes one folder of ours, as a spec's key or a run id: like {@link checkName}, but one word.
+ * Checks a name that becomes one folder of ours, as a spec's key or a run id: like {@link checkName}, but one
+ * word.
  *
  * @param what What it names, for the error: `"spec"`.
- * @throws ValidationError naming the value, what is wrong in it and what is allowed.
+ * @throws {ValidationError} naming the value, what is wrong in it and what is allowed.
  */
 export function checkWord(what: string, word: unknown): asserts word is string {
   check(what, word, (text) => [text], "one word of [A-Za-z0-9_.-]");

@@ -1,7 +1,7 @@
 /**
  * The known name that a mistyped one most likely means, for "did you mean" in errors: the one with the fewest
- * edits (insertions, deletions, replacements, swapped neighbours; case alone counts as none) if these are at most a
- * third of its length, and at least one is allowed.
+ * edits (insertions, deletions, replacements, swapped neighbours; case alone counts as none) if these are at
+ * most a third of its length, and at least one is allowed.
  *
  * @param name What was written.
  * @param known What would have been allowed.

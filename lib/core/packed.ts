@@ -3,7 +3,9 @@ import { furuGlobals } from "./globals.ts";
 /** URL of the folder of furu's own code, which may be on a server; with a slash at its end. */
 export const FURU_URL: string = new URL("../../", import.meta.url).href;
 
-/** The name of a registry that does not exist: what is not embedded in a packed program is never asked for. */
+/**
+ * The name of a registry that does not exist: what is not embedded in a packed program is never asked for.
+ */
 export const PACKED_REGISTRY = "packed.invalid";
 
 /** What a program that `furu pack` has made knows of itself. */
@@ -20,14 +22,18 @@ export interface Packed {
   readonly pipeline?: string;
 }
 
-/** How this process was packed; `undefined` where it was not. Its boot module sets that before anything else runs. */
+/**
+ * How this process was packed; `undefined` where it was not. Its boot module sets that before anything else
+ * runs.
+ */
 export function packed(): Packed | undefined {
   return furuGlobals().packed as Packed | undefined;
 }
 
 /**
- * URL of the user's module that came in the same file as furu, packed or compiled: it defines all tasks, and wherever it
- * was unpacked on this machine is nobody else's business. `undefined` where the user's modules have files of their own.
+ * URL of the user's module that came in the same file as furu, packed or compiled: it defines all tasks, and
+ * wherever it was unpacked on this machine is nobody else's business. `undefined` where the user's modules
+ * have files of their own.
  */
 export function embeddedPipeline(): string | undefined {
   const own = packed();

@@ -8,7 +8,10 @@ import { furuGlobals } from "./globals.ts";
 import { embeddedPipeline, FURU_URL, packed } from "./packed.ts";
 import { permissionError } from "./permissions.ts";
 
-/** The nearest folder at or above `from` that holds one of `names`, and which one; `undefined` where none does. */
+/**
+ * The nearest folder at or above `from` that holds one of `names`, and which one; `undefined` where none
+ * does.
+ */
 export function findUpward(
   from: string,
   names: readonly string[],
@@ -31,7 +34,7 @@ export function pathOf(urlOrPath: string | URL): string {
 /**
  * The current folder.
  *
- * @throws {ConfigError} when it was removed; naming the flag when this process may not know it.
+ * @throws {ConfigError} If it was removed; naming the flag when this process may not know it.
  */
 export function currentFolder(): string {
   try {
@@ -52,8 +55,8 @@ export function folderIfKnown(): string | undefined {
 }
 
 /**
- * The folder that this process was in when furu was loaded: what relative paths of the configuration start at, so that
- * `Deno.chdir` does not make a second store of one script.
+ * The folder that this process was in when furu was loaded: what relative paths of the configuration start
+ * at, so that `Deno.chdir` does not make a second store of one script.
  *
  * @throws {ConfigError} where it cannot be known.
  */
@@ -67,13 +70,15 @@ try {
 } catch { /* told later */ }
 
 /**
- * The absolute path of a folder as people write it in a configuration: `~` is the user's home, `file:` URLs are paths.
+ * The absolute path of a folder as people write it in a configuration: `~` is the user's home, `file:` URLs
+ * are paths.
  *
  * @param text What was written.
  * @param base What a relative path starts at.
  * @param place Where it was written, for the error.
  * @param home The user's home, where it is known.
- * @throws {ConfigError} for what would be a folder with a strange name that nobody means: `~user`, `$VARIABLE`, a URL.
+ * @throws {ConfigError} for what would be a folder with a strange name that nobody means: `~user`,
+ * `$VARIABLE`, a URL.
  */
 export function settingPath(
   text: string,
@@ -117,8 +122,8 @@ export function settingPath(
 const realPaths = new Map<string, string>();
 
 /**
- * The folder that a path stands for, through all symbolic links on the way; of one that is not there yet, as much as
- * there is. What cannot be followed, or may not, stays as it is.
+ * The folder that a path stands for, through all symbolic links on the way; of one that is not there yet, as
+ * much as there is. What cannot be followed, or may not, stays as it is.
  *
  * @param path Absolute.
  */
@@ -140,7 +145,7 @@ function followed(path: string): string {
     try {
       return join(Deno.realPathSync(dir), ...rest);
     } catch (error) {
-      // A link to nothing is there, and is no folder: whoever uses it says so.
+      // A link to nothing is there, and is no folder: its first use says so.
       if (!(error instanceof Deno.errors.NotFound) || pathExists(dir) || dirname(dir) === dir) return path;
       rest.unshift(basename(dir));
     }
@@ -163,9 +168,9 @@ function pathExists(path: string): boolean {
 const MARKS = ["deno.json", "deno.jsonc", ".git"];
 
 /**
- * The folder of the user's project: that of the nearest deno.json(c) or git root at or above the module that the run
- * was started with, so that a pipeline has one store wherever it is started from; else at or above the folder that it
- * was started in. Without any it is that folder.
+ * The folder of the user's project: that of the nearest deno.json(c) or git root at or above the module that
+ * the run was started with, so that a pipeline has one store wherever it is started from; else at or above
+ * the folder that it was started in. Without any it is that folder.
  */
 export function projectFolder(): string {
   const module = entryFolder();
@@ -176,8 +181,8 @@ export function projectFolder(): string {
 }
 
 /**
- * Where the code of the pipeline is: the folder of the module that the run was started with, through symbolic links.
- * Nothing where it is no file, or in one file with furu.
+ * Where the code of the pipeline is: the folder of the module that the run was started with, through symbolic
+ * links. Nothing where it is no file, or in one file with furu.
  *
  * @param entry URL of the module, where it is known.
  */
@@ -191,7 +196,9 @@ export function pipelineFolder(entry?: string): string | undefined {
   }
 }
 
-/** The folder of the main module, or of the one that `furu run MODULE` was given; not of furu's own program. */
+/**
+ * The folder of the main module, or of the one that `furu run MODULE` was given; not of furu's own program.
+ */
 function entryFolder(): string | undefined {
   const module = entryPath();
   return module === undefined ? undefined : dirname(module);
@@ -201,6 +208,7 @@ function entryPath(entry: string = furuGlobals().entry ?? Deno.mainModule): stri
   if (!entry.startsWith("file:") || entry === `${FURU_URL}cli.ts`) return undefined;
   // What came in the same file as furu was unpacked somewhere, which is no place for a store.
   if (entry === embeddedPipeline() || entry.startsWith(packed()?.folder ?? " ")) return undefined;
-  // `deno eval` and a script from standard input have a made-up name in the current folder, which is fine too.
+  // `deno eval` and a script from standard input have a made-up name in the current folder, which is fine
+  // too.
   return fromFileUrl(entry);
 }

@@ -4,8 +4,8 @@ const HINT =
   "'deno run --allow-all' allows all that furu needs; what that is in detail: 'Permissions' in its README";
 
 /**
- * What Deno does not allow this process, as an error that says what it was needed for and names the flag; any other error as
- * it is.
+ * What Deno does not allow this process, as an error that says what it was needed for and names the flag; any
+ * other error as it is.
  *
  * @param action What cannot be done, as "use the store".
  */

@@ -1,6 +1,6 @@
 import type { ForcedTasks } from "../core/config.ts";
 import { aSignal, checkOptions, namesOfTasks, type OptionChecks } from "../core/options.ts";
-import { type Plan, plan as planWith } from "../plan/graph.ts";
+import { makePlan, type Plan } from "../plan/graph.ts";
 import { currentContext } from "../run/context.ts";
 import { defaultRuntime } from "../run/default_runtime.ts";
 import { forcedByUser } from "../plan/forced.ts";
@@ -23,13 +23,13 @@ export interface PlanRootsOptions {
 const OPTIONS: OptionChecks<PlanRootsOptions> = { force: namesOfTasks, signal: aSignal };
 
 /**
- * What it takes to get the roots: what `plan` of users does, without the schedulers that it can ask.
+ * Plans the roots as the users' `plan` does, without the schedulers that it can ask.
  *
  * @param isOver Is the job that is queued for an artifact known to have ended?
  * @default {never}
- * @throws What the users' `plan` throws.
+ * @throws As the users' `plan` does.
  */
-export async function plan(
+export async function planRoots(
   roots: Artifact | Iterable<Artifact>,
   options: PlanRootsOptions = {},
   isOver: StoreStatusOptions["isOver"] = () => Promise.resolve(false),
@@ -38,7 +38,7 @@ export async function plan(
   const runtime = currentContext()?.runtime ?? defaultRuntime();
   // No record carries an empty run's id: everything that is forced is still to be done.
   const forced = forcedByUser(runtime.store, options.force ?? runtime.config.alwaysRerun, "");
-  return await planWith(rootsOf(roots), storeStatus(runtime, { isOver }), {
+  return await makePlan(rootsOf(roots), storeStatus(runtime, { isOver }), {
     ...(forced === undefined ? {} : { forced }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });

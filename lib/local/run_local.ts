@@ -13,7 +13,7 @@ import {
   oneOf,
   type OptionChecks,
 } from "../core/options.ts";
-import { plan } from "../plan/graph.ts";
+import { makePlan } from "../plan/graph.ts";
 import { type SchedulerHints, systemRuntime } from "../run/default_runtime.ts";
 import { refuseInside, refuseWhileLoading } from "../run/context.ts";
 import type { Runtime } from "../run/runtime.ts";
@@ -148,9 +148,9 @@ const OPTIONS: OptionChecks<RunLocalOptions> = {
  *
  * @param hints What a scheduler knows of others that compute the same artifacts.
  * @returns How it went, when all roots are there.
- * @throws What the users' `runLocal` throws.
+ * @throws As the users' `runLocal` does.
  */
-export async function runLocal(
+export async function runRootsLocally(
   roots: Artifact | Iterable<Artifact>,
   options: RunLocalOptions = {},
   hints: SchedulerHints = {},
@@ -171,7 +171,7 @@ export async function runLocal(
   const forced = forcedByUser(runtime.store, options.force ?? config.alwaysRerun, runId);
   const planOptions = forced === undefined ? {} : { forced };
   const source = storeStatus(runtime);
-  const todo = await plan(rootsOf(roots), source, {
+  const todo = await makePlan(rootsOf(roots), source, {
     ...planOptions,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
@@ -209,7 +209,7 @@ export async function runLocal(
         ...limits,
         retry: config,
         forced,
-        replan: (artifact) => plan([artifact], source, planOptions),
+        replan: (artifact) => makePlan([artifact], source, planOptions),
         onEvent: (event) => {
           reporter.sink(event);
           if (event.type !== "run_started" || kept === undefined) return;
@@ -253,7 +253,7 @@ function checkInline(options: RunLocalOptions): void {
   throw new ValidationError(`Cannot use ${name} with isolation "inline": it is about worker processes`);
 }
 
-/** How many attempts may run at the same time. */
+/** The most attempts that may run at the same time. */
 export interface WorkerLimits {
   /** Of all specs together. */
   maxRunning?: number;

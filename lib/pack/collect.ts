@@ -24,7 +24,7 @@ export interface CollectOptions {
    *
    * @default {none: the program is `furu` itself}
    */
-  pipeline?: string;
+  pipeline?: string | undefined;
   /**
    * Paths of more files and folders that the pipeline needs, as programs that it starts.
    *
@@ -40,7 +40,7 @@ export interface Collected {
   /** Absolute paths of the files of this machine that modules and data come from. */
   sources: Set<string>;
   /** The pipeline's path among the files. */
-  pipeline?: string;
+  pipeline?: string | undefined;
   /**
    * Whether Deno runs the pipeline itself. Else the pipeline is imported, and its default export holds the
    * roots.
@@ -80,7 +80,7 @@ export async function collect(options: CollectOptions): Promise<Collected> {
     for (const [key, used] of graph.packages) packages.set(key, used);
     asModule = !await hasDefault(pipeline, users);
     const { compilerOptions, unstable } = readConfig(users);
-    how = { ...(compilerOptions === undefined ? {} : { compilerOptions }), ...(unstable && { unstable }) };
+    how = { compilerOptions, unstable };
   }
   const data = included.map((path) => toFileUrl(path).href).filter((url) => !modules.has(url));
   const place = places([...modules.values(), ...data.map((url) => ({ url }))]);
@@ -109,7 +109,7 @@ export async function collect(options: CollectOptions): Promise<Collected> {
     files: once(files),
     sources: new Set([...modules.keys(), ...data].filter((url) => url.startsWith("file:")).map(fromFileUrl)),
     asModule,
-    ...(pipeline === undefined ? {} : { pipeline: place(pipeline) }),
+    pipeline: pipeline && place(pipeline),
   };
 }
 

@@ -26,7 +26,7 @@ export interface CompileOptions {
    *
    * @default {this one}
    */
-  target?: string;
+  target?: string | undefined;
   /** Called with each line about what happens. */
   say: (line: string) => void;
 }
@@ -160,7 +160,7 @@ if (import.meta.main) {
   try {
     await compile({
       output: output ?? `${fromFileUrl(FURU_URL)}dist/furu`,
-      ...(target === undefined ? {} : { target }),
+      target,
       say: (line) => console.error(line),
     });
   } catch (error) {

@@ -43,7 +43,7 @@ export interface HeaderOptions {
     /** Merges the user's configuration with this one. */
     merge: string;
     /** The user's pipeline, where there is one. */
-    pipeline?: string;
+    pipeline?: string | undefined;
   };
 }
 

@@ -30,9 +30,9 @@ export interface ModuleResolution {
   /** Folders of packages that stand for published ones. */
   links: string[];
   /** As in the file. */
-  compilerOptions?: Record<string, unknown>;
+  compilerOptions?: Record<string, unknown> | undefined;
   /** As in the file. */
-  unstable?: string[];
+  unstable?: string[] | undefined;
 }
 
 /**
@@ -41,9 +41,9 @@ export interface ModuleResolution {
  * @throws {PackError} If it cannot be used, with the file and what is wrong with it.
  */
 export function readConfig(path: string): ModuleResolution {
-  const { importMap, links = [], compilerOptions, unstable, ...own } = read(path, configSchema);
-  let map = absolute(own, path);
-  if (importMap !== undefined && own.imports === undefined) {
+  const { importMap, imports, scopes, links = [], ...rest } = read(path, configSchema);
+  let map = absolute({ imports, scopes }, path);
+  if (importMap !== undefined && imports === undefined) {
     if (/^https?:/.test(importMap)) {
       throw new PackError(`Cannot use ${path} as its import map ${importMap} is no file`);
     }
@@ -53,8 +53,7 @@ export function readConfig(path: string): ModuleResolution {
   return {
     ...map,
     links: links.map((link) => resolve(dirname(path), link)),
-    ...(compilerOptions === undefined ? {} : { compilerOptions }),
-    ...(unstable === undefined ? {} : { unstable }),
+    ...rest,
   };
 }
 

@@ -74,7 +74,7 @@ export async function pack(options: PackOptions): Promise<PackedFile> {
         program: furu("cli.ts"),
         merge: furu("lib/pack/merge_main.ts"),
         main,
-        ...(pipeline === undefined ? {} : { pipeline }),
+        pipeline,
       },
     });
   });

@@ -4,13 +4,16 @@ import type { Store } from "../store/store.ts";
 import { checkTaskNames } from "../task/artifact/registry.ts";
 import type { ForcedNodes } from "./node.ts";
 
-/** What a run computes although it is stored. Once: the record then carries the run's id. */
+/** Names what a run computes although it is stored. Once: the record then carries the run's id. */
 export interface ForceRules {
   /** The run's id, or the session's. */
   readonly runId: string;
   /** Names of tasks, or `"ALL"`. */
   readonly force: "ALL" | readonly string[];
-  /** Hashes of what was stored and invalid when the run began: `validate` is not asked without the user's code. */
+  /**
+   * Hashes of what was stored and invalid when the run began: `validate` is not asked without the user's
+   * code.
+   */
   readonly invalid?: readonly string[] | undefined;
 }
 
@@ -51,7 +54,8 @@ export function forcedNodes(
 /**
  * As {@link forcedNodes}, for what a user gave, who may err.
  *
- * @throws {ConfigError} If `force` is neither a list of tasks' names nor `"ALL"`, or names a task that there is not.
+ * @throws {ConfigError} If `force` is neither a list of tasks' names nor `"ALL"`, or names a task that there
+ * is not.
  */
 export function forcedByUser(
   store: Store,

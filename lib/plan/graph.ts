@@ -7,16 +7,16 @@ import { rank, Walk } from "./walk.ts";
 
 export type { KeptResults };
 
-/** How {@link plan} walks. */
+/** Options of {@link makePlan}. */
 export interface PlanOptions {
   /**
-   * What is to be computed again although it is stored.
+   * The nodes to compute again although they are stored.
    *
    * @default {nothing}
    */
   forced?: ForcedNodes;
   /**
-   * How many artifacts are looked at, at the same time.
+   * The number of artifacts that are looked at, at the same time.
    *
    * @default {32}
    */
@@ -81,7 +81,7 @@ export interface Plan {
  * @throws {ValidationError} for a root that is no artifact, for a cycle (naming it), for a task's bad
  * `spec`; and whatever `source` throws that is no error of the store or the system.
  */
-export async function plan(
+export async function makePlan(
   roots: Iterable<Artifact>,
   source: StatusSource,
   options: PlanOptions = {},

@@ -1,13 +1,17 @@
 import type { Hash } from "../core/hash.ts";
 import { plural } from "../ui/text.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
-import type { ForcedNodes, PlanNode, StatusSource, TaskListing } from "./node.ts";
+import type { ForcedNodes, PlanNode, StatusSource } from "./node.ts";
+import type { TaskListing } from "../store/store.ts";
 
-/** What is computed again since its task is forced, and the stored results that depend on it and stay. */
+/**
+ * The artifacts that are computed again since their task is forced, and the stored results that depend on
+ * them and stay.
+ */
 export interface KeptResults {
-  /** How many artifacts are computed again, by their task's name. */
+  /** The number of artifacts that are computed again, by their task's name. */
   readonly forced: Readonly<Record<string, number>>;
-  /** How many stored results depend on them, by their task's name. */
+  /** The number of stored results that depend on them, by their task's name. */
   readonly kept: Readonly<Record<string, number>>;
 }
 
@@ -76,10 +80,10 @@ function count(counts: Map<string, number>, name: string): void {
   counts.set(name, (counts.get(name) ?? 0) + 1);
 }
 
-/** So many tasks are named. */
+/** The most tasks that are named. */
 const NAMED = 6;
 
-/** What is to be said of results that stay although they depend on what is computed again. */
+/** Says which results stay although they depend on what is computed again. */
 export function keptText({ forced, kept }: KeptResults): string {
   const again = sum(forced);
   const stay = sum(kept);

@@ -1,4 +1,5 @@
 import type { Hash } from "../core/hash.ts";
+import type { TaskListing } from "../store/store.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 
 /** An artifact in a plan. */
@@ -52,15 +53,7 @@ export type NodeState =
  */
 export type TodoReason = "missing" | "invalid" | "retry" | "forced";
 
-/** What one look into the folder of a task told. */
-export interface TaskListing {
-  /** Hashes with a success record. */
-  readonly done: ReadonlySet<string>;
-  /** Hashes with a folder: something is kept there, as a claim or how attempts ended. */
-  readonly open: ReadonlySet<string>;
-}
-
-/** Where a plan learns what is stored. Given in, so that planning can be tested and measured without files. */
+/** Tells a plan what is stored. It is given in, so that planning can be tested and measured without files. */
 export interface StatusSource {
   /** Lists a task's folder: called once per task name and plan. An absent folder is two empty sets. */
   listTask(name: string): Promise<TaskListing>;
@@ -73,17 +66,17 @@ export interface StatusSource {
   inspect(artifact: Artifact): Promise<NodeState>;
 }
 
-/** Which nodes are computed again although they are stored. */
+/** The nodes that are computed again although they are stored. */
 export interface ForcedNodes {
-  /** Is this node forced (by the name of its task)? */
+  /** Whether this node is forced. */
   has(artifact: Artifact): boolean;
-  /** Has this run computed it already? Its record, which is there, then carries the run's id. */
+  /** Whether this run has computed it already: its record, which is there, then carries the run's id. */
   done(artifact: Artifact): boolean | Promise<boolean>;
 }
 
-/** What a node is ordered by. */
+/** A node in the order of computing. */
 export interface Ranked {
-  /** How many nodes the longest chain up to a root has. */
+  /** The number of nodes of the longest chain up to a root. */
   readonly priority: number;
   /** Decides among those of equal priority, so that the order is the same each time. */
   readonly hash: Hash;

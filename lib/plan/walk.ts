@@ -2,12 +2,15 @@ import { errorText, furuErrorName, isSystemError, ValidationError } from "../cor
 import { artifactLabel, chainText, type Hash } from "../core/hash.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
 import { specOf } from "../task/requirements.ts";
-import type { ForcedNodes, NodeState, PlanNode, StatusSource, TaskListing } from "./node.ts";
+import type { ForcedNodes, NodeState, PlanNode, StatusSource } from "./node.ts";
+import type { TaskListing } from "../store/store.ts";
 
-/** So many roots that are stored are opened: a root that is damaged is none, and nobody else would open it. */
+/**
+ * The most stored roots that are opened. A damaged root is none, and nobody else would open it.
+ */
 const OPENED_ROOTS = 1000;
 
-/** What a {@link Walk} is made with. */
+/** Options of a {@link Walk}. */
 export interface WalkOptions {
   source: StatusSource;
   forced: ForcedNodes | undefined;
@@ -17,7 +20,10 @@ export interface WalkOptions {
 
 type Unreadable = Extract<NodeState, { status: "FAILED" }>;
 
-/** What cannot be read is a state of the nodes that it concerns, never the end of a plan. Any other error is one. */
+/**
+ * What cannot be read is a state of the nodes that it concerns, never the end of a plan. Any other error is
+ * one.
+ */
 function unreadable(error: unknown): Unreadable {
   const own = furuErrorName(error);
   if (own === undefined ? !isSystemError(error) : own !== "StoreError") throw error;
@@ -25,9 +31,9 @@ function unreadable(error: unknown): Unreadable {
 }
 
 /**
- * The walk from the roots downwards: which nodes there are and what has become of each. It goes on as far as it
- * can without waiting, then asks for all that it needs to know at once; so it waits as often as the deepest chain
- * of questions is long, whatever the number of nodes.
+ * The walk from the roots downwards: which nodes there are and what has become of each. It goes on as far as
+ * it can without waiting, then asks for all that it needs to know at once; so it waits as often as the
+ * deepest chain of questions is long, whatever the number of nodes.
  */
 export class Walk {
   /** Every node met, by hash. */
@@ -95,7 +101,7 @@ export class Walk {
     } else if ("status" in listing) {
       this.#settle(visit, listing);
     } else if (this.#options.forced?.has(artifact)) {
-      // Whoever may be computing it now: it is not this run, and only this run's result counts.
+      // Somebody else may be computing it now, but only this run's result counts.
       if (listing.done.has(hash)) this.#unasked.push(visit);
       else this.#settle(visit, { status: "TODO", reason: "forced" });
     } else if (listing.done.has(hash)) {
@@ -151,7 +157,9 @@ export class Walk {
     }
   }
 
-  /** Finds the nearest forced nodes below one that is not to be computed; what lies between does not matter. */
+  /**
+   * Finds the nearest forced nodes below one that is not to be computed; what lies between does not matter.
+   */
   #search(visit: Visit, forced: ForcedNodes): void {
     const stack = [...visit.node.artifact[ARTIFACT].dependencies];
     for (let artifact = stack.pop(); artifact; artifact = stack.pop()) {
@@ -168,7 +176,9 @@ export class Walk {
     dependency.node.dependents.push(dependent.node.hash);
   }
 
-  /** Calls `ask` for each, several at the same time, and `take` in the order of the items; rethrows as thrown. */
+  /**
+   * Calls `ask` for each, several at the same time, and `take` in the order of the items; rethrows as thrown.
+   */
   async #each<T, R>(
     items: Iterable<T>,
     ask: (item: T) => Promise<R>,
@@ -178,7 +188,8 @@ export class Walk {
     const answers: R[] = new Array(all.length);
     let next = 0;
     let failure: { error: unknown } | undefined;
-    // By hand: for the thousand roots of a run that is up to date a pool of promises costs more than the looks.
+    // By hand: for the thousand roots of a run that is up to date a pool of promises costs more than the
+    // looks.
     const lane = async (): Promise<void> => {
       // Once something failed the answers are of no use: the rest is not asked any more.
       while (next < all.length && !failure) {
@@ -207,7 +218,7 @@ export interface DraftNode extends PlanNode {
   priority: number;
 }
 
-/** What the walk keeps of a node until the plan is made. */
+/** A node during the walk. */
 export interface Visit {
   readonly node: DraftNode;
   /** The dependencies once more, so that ranking them looks nothing up. */
@@ -219,7 +230,11 @@ export interface Visit {
 /** The state of a node before it is judged. */
 export const UNJUDGED: NodeState = { status: "TODO", reason: "missing" };
 
-/** The visit of an artifact of which nothing is known yet. @throws ValidationError for a bad `spec`. */
+/**
+ * The visit of an artifact of which nothing is known yet.
+ *
+ * @throws {ValidationError} If its `spec` is bad.
+ */
 export function visitOf(artifact: Artifact): Visit {
   const node: DraftNode = {
     artifact,
@@ -236,10 +251,10 @@ export function visitOf(artifact: Artifact): Visit {
 }
 
 /**
- * Gives each node its priority, the length of the longest chain up to a root, in O(nodes + edges): Kahn's algorithm
- * from the roots downwards.
+ * Gives each node its priority, the length of the longest chain up to a root, in O(nodes + edges): Kahn's
+ * algorithm from the roots downwards.
  *
- * @throws ValidationError that names the cycle, where there is one.
+ * @throws {ValidationError} If there is a cycle, which it names.
  */
 export function rank(visits: ReadonlyMap<Hash, Visit>): void {
   for (const { below } of visits.values()) {

@@ -38,8 +38,7 @@ export async function writeEnded(store: Store, paths: QueuePaths, ended: RunEnde
  * @throws {StoreError} naming the file, when it is damaged or of another version.
  */
 export async function readEnded(store: Store, paths: QueuePaths): Promise<RunEnded | undefined> {
-  const parsed = await readJson(store, paths.ended, runEnded);
-  if (parsed === undefined) return undefined;
-  if ("value" in parsed) return parsed.value;
-  throw new StoreError(`Cannot use ${paths.ended}: ${parsed.fault}`);
+  const read = await readJson(store, paths.ended, runEnded);
+  if (read === undefined || "value" in read) return read?.value;
+  throw new StoreError(`Cannot use ${paths.ended}: ${read.fault}`);
 }

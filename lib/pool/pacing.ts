@@ -112,7 +112,7 @@ export class TaskLimiter {
   }
 
   #take(): (() => Promise<void>) | undefined {
-    const job = this.#waiting[this.#next];
+    const job = this.#waiting.at(this.#next);
     if (job) this.#next++;
     // A queue of ten thousand is not moved by one place ten thousand times.
     if (this.#next === this.#waiting.length) this.#waiting.length = this.#next = 0;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type QueuePaths, workerFiles } from "../queue/layout.ts";
 import { listWorkers } from "../queue/worker_liveness.ts";
-import { parseJson } from "../store/json_file.ts";
+import { readJson } from "../store/json_file.ts";
 import { writeJson } from "../store/json_file.ts";
 import { RECORD_SCHEMA } from "../store/record.ts";
 import type { Store } from "../store/store.ts";
@@ -49,8 +49,7 @@ export async function readPreflightFailure(
   paths: QueuePaths,
   id: string,
 ): Promise<PreflightFailure | undefined> {
-  const text = await store.read(workerFiles(paths, id).unfit);
-  const parsed = text === undefined ? undefined : parseJson(text, unfit);
+  const parsed = await readJson(store, workerFiles(paths, id).unfit, unfit);
   return parsed && "value" in parsed ? parsed.value : undefined;
 }
 

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Hash } from "../core/hash.ts";
 import { type QueuePaths, workerFiles } from "../queue/layout.ts";
 import type { Runtime } from "../run/runtime.ts";
-import { parseJson } from "../store/json_file.ts";
+import { readJson } from "../store/json_file.ts";
 import { RECORD_SCHEMA } from "../store/record.ts";
 import type { Store } from "../store/store.ts";
 
@@ -41,8 +41,7 @@ export async function readWorkerNow(
   paths: QueuePaths,
   id: string,
 ): Promise<WorkerNow | undefined> {
-  const text = await store.read(workerFiles(paths, id).now);
-  const parsed = text === undefined ? undefined : parseJson(text, workerNow);
+  const parsed = await readJson(store, workerFiles(paths, id).now, workerNow);
   return parsed && "value" in parsed ? parsed.value : undefined;
 }
 

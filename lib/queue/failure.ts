@@ -1,6 +1,6 @@
 import { join } from "@std/path/posix/join";
 import { z } from "zod";
-import { parseJson, writeJson } from "../store/json_file.ts";
+import { readJson, writeJson } from "../store/json_file.ts";
 import type { Store } from "../store/store.ts";
 import type { QueuePaths } from "./layout.ts";
 import { errorFileName } from "./task_file.ts";
@@ -33,7 +33,7 @@ export interface TaskFailure {
   at: string;
 }
 
-/** How a task failed, as whoever writes it knows it. */
+/** How a task failed, as its writer knows it. */
 export type FailureInit = Omit<TaskFailure, "schema" | "at">;
 
 const taskFailure: z.ZodType<TaskFailure> = z.object({
@@ -55,7 +55,7 @@ const taskFailure: z.ZodType<TaskFailure> = z.object({
  * Writes how a task failed; the task's file is moved to `failed/` afterwards.
  *
  * @param file The name that the task's file has, or will have, in `failed/`.
- * @throws {StoreError} when the queue cannot be written.
+ * @throws {StoreError} If the queue cannot be written.
  */
 export async function writeFailure(
   store: Store,
@@ -72,11 +72,12 @@ export async function writeFailure(
 }
 
 /**
- * Reads how a task failed. One that cannot be read counts as a failure of the task itself, which says so: the task did fail.
+ * Reads how a task failed. One that cannot be read counts as a failure of the task itself, which says so: the
+ * task did fail.
  *
  * @param file The task's file in `failed/`.
  * @returns `undefined` where nothing was written.
- * @throws {StoreError} when the system cannot read it.
+ * @throws {StoreError} If the system cannot read it.
  */
 export async function readFailure(
   store: Store,
@@ -84,14 +85,12 @@ export async function readFailure(
   file: string,
 ): Promise<TaskFailure | undefined> {
   const path = join(paths.failed, errorFileName(file));
-  const text = await store.read(path);
-  if (text === undefined) return undefined;
-  const parsed = parseJson(text, taskFailure);
-  if ("value" in parsed) return parsed.value;
+  const read = await readJson(store, path, taskFailure);
+  if (read === undefined || "value" in read) return read?.value;
   return {
     schema: 1,
     kind: "compute",
-    error: `How it failed cannot be read from ${path}: ${parsed.fault}`,
+    error: `How it failed cannot be read from ${path}: ${read.fault}`,
     at: new Date(store.machine.clock.now()).toISOString(),
   };
 }

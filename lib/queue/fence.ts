@@ -35,11 +35,12 @@ export interface FencedFolder extends WorkerKey {
 }
 
 /**
- * Declares a worker dead: writes how it ended, unless somebody else has; renames its folder, which is the fence, if it made
- * one; and removes its record, so that one that lives after all ends at once. Can be repeated after any interruption.
+ * Declares a worker dead: writes how it ended, unless somebody else has; renames its folder, which is the
+ * fence, if it made one; and removes its record, so that one that lives after all ends at once. Can be
+ * repeated after any interruption.
  *
  * @returns How it ended: what was written first counts.
- * @throws {StoreError} when the queue cannot be written.
+ * @throws {StoreError} If the queue cannot be written.
  */
 export async function fenceWorker(
   store: Store,
@@ -47,29 +48,23 @@ export async function fenceWorker(
   worker: WorkerKey,
   end: Pick<WorkerEnd, "kind" | "why">,
 ): Promise<WorkerEnd> {
-  const { machine } = store;
   const files = workerFiles(paths, worker.id);
   const judged = await judge(store, paths, worker.id, end);
   await moveAside(store, paths, worker);
-  for (const path of [files.now, files.leave, files.record]) {
-    try {
-      await removeIfThere(machine, path);
-    } catch (error) {
-      throw storeError("remove", path, error);
-    }
-  }
+  for (const path of [files.now, files.leave, files.record]) await store.remove(path);
   return judged;
 }
 
 /**
- * The folders of all workers that were declared dead, by whomever. A worker that was judged before it had made its folder, and
- * made it late, is fenced here. A task may turn up in a folder late: ask again each round, until {@link removeFenced}.
+ * The folders of all workers that were declared dead, by anybody. A worker that was judged before it had made
+ * its folder, and made it late, is fenced here. A task may turn up in a folder late: ask again each round,
+ * until {@link removeFenced}.
  *
- * @throws {StoreError} when the queue cannot be read.
+ * @throws {StoreError} If the queue cannot be read.
  */
 export async function listFenced(store: Store, paths: QueuePaths): Promise<FencedFolder[]> {
   const judged = new Set<string>();
-  for (const { name } of await list(store, paths.workers)) {
+  for (const { name } of await store.list(paths.workers)) {
     const file = parseWorkerFile(name);
     if (file?.kind === "end") judged.add(file.id);
   }
@@ -85,7 +80,7 @@ export async function listFenced(store: Store, paths: QueuePaths): Promise<Fence
         dir = await moveAside(store, paths, { spec, id });
         if (dir === undefined) continue;
       }
-      const files = (await list(store, dir)).map(({ name }) => name).filter((file) => parseTaskName(file));
+      const files = (await store.list(dir)).map(({ name }) => name).filter((file) => parseTaskName(file));
       const end = await readEnd(store, paths, id);
       found.push({ spec, id, dir, ...(end === undefined ? {} : { end }), files });
     }
@@ -94,20 +89,21 @@ export async function listFenced(store: Store, paths: QueuePaths): Promise<Fence
 }
 
 /**
- * Removes the folder of a worker that was declared dead, if nothing is left in it: a late claim of that worker then fails.
+ * Removes the folder of a worker that was declared dead, if nothing is left in it: a late claim of that
+ * worker then fails.
  *
  * @returns Whether it is gone.
- * @throws {StoreError} when it is empty and cannot be removed.
+ * @throws {StoreError} If it is empty and cannot be removed.
  */
 export async function removeFenced(store: Store, { dir }: Pick<FencedFolder, "dir">): Promise<boolean> {
-  try {
-    return await removeFolder(store, dir);
-  } catch (error) {
-    throw storeError("remove", dir, error);
-  }
+  return await removeFolder(store, dir);
 }
 
-/** How a worker ended; nothing where nobody judged, or where it cannot be read. @throws {StoreError} of the system. */
+/**
+ * How a worker ended; nothing where nobody judged, or where it cannot be read.
+ *
+ * @throws {StoreError} If the system cannot read it.
+ */
 export async function readEnd(store: Store, paths: QueuePaths, id: string): Promise<WorkerEnd | undefined> {
   const parsed = await readJson(store, workerFiles(paths, id).end, workerEndSchema);
   return parsed && "value" in parsed ? parsed.value : undefined;
@@ -144,12 +140,4 @@ async function moveAside(store: Store, paths: QueuePaths, worker: WorkerKey): Pr
     if (turn > 0 && !await hasName(store, from)) return undefined;
   }
   return undefined;
-}
-
-async function list(store: Store, dir: string): Promise<{ name: string; isDirectory: boolean }[]> {
-  try {
-    return await listOrNothing(store.machine, dir);
-  } catch (error) {
-    throw storeError("list", dir, error);
-  }
 }

@@ -13,7 +13,9 @@ export interface QueuePaths {
   readonly record: string;
   /** The folder of the payloads. */
   readonly artifacts: string;
-  /** The controller's role: claimed, watched and ended as an artifact is. Its record says how the run ended. */
+  /**
+   * The controller's role: claimed, watched and ended as an artifact is. Its record says how the run ended.
+   */
   readonly role: ArtifactPaths;
   /** How the run ended. */
   readonly ended: string;
@@ -57,7 +59,7 @@ export interface WorkerFiles {
  * Where everything of a pool's run is.
  *
  * @param root The store's folder.
- * @throws {ValidationError} when the id cannot be the name of a folder.
+ * @throws {ValidationError} If the id cannot be the name of a folder.
  */
 export function queuePaths(root: string, runId: string): QueuePaths {
   checkWord("run id", runId);

@@ -8,11 +8,12 @@ import { parseWorkerDir, type QueuePaths, todoDir } from "./layout.ts";
 import { formatTaskName, parseTaskName, type TaskFile, type TaskName } from "./task_file.ts";
 
 /**
- * Makes all folders of a run's queue, but for those of workers, which they make themselves. Harmless when they exist.
+ * Makes all folders of a run's queue, but for those of workers, which they make themselves. Harmless when
+ * they exist.
  *
  * @param specs The specs of its tasks.
- * @throws {ValidationError} when a spec cannot be the name of a folder.
- * @throws {StoreError} when the store cannot be written.
+ * @throws {ValidationError} If a spec cannot be the name of a folder.
+ * @throws {StoreError} If the store cannot be written.
  */
 export async function makeQueue(store: Store, paths: QueuePaths, specs: readonly string[]): Promise<void> {
   for (const spec of specs) checkWord("spec", spec);
@@ -44,7 +45,7 @@ export async function makeQueue(store: Store, paths: QueuePaths, specs: readonly
 /**
  * Puts a task into `todo`. A file of that name there is the same task, so that to replace it changes nothing.
  *
- * @throws {StoreError} when the queue cannot be written.
+ * @throws {StoreError} If the queue cannot be written.
  */
 export async function enqueue(
   store: Store,
@@ -75,16 +76,17 @@ export interface QueuedTask {
 const ORDER: readonly QueueState[] = ["todo", "withdrawn", "waiting", "running", "failed", "done"];
 
 /**
- * Lists the whole queue: for a controller that begins, and for one that suspects that something was lost. A file may move
- * while this looks, so `todo` and `running` are listed again at the end; of several places the furthest one counts. A task
- * that is in none may still be there when listings are old: see `refreshQueue`, or look twice before making it anew.
+ * Lists the whole queue: for a controller that begins, and for one that suspects that something was lost. A
+ * file may move while this looks, so `todo` and `running` are listed again at the end; of several places the
+ * furthest one counts. A task that is in none may still be there when listings are old: see `refreshQueue`,
+ * or look twice before making it anew.
  *
- * @throws {StoreError} when a folder cannot be listed.
+ * @throws {StoreError} If a folder cannot be listed.
  */
 export async function listQueue(store: Store, paths: QueuePaths): Promise<Map<Hash, QueuedTask>> {
   const found = new Map<Hash, QueuedTask>();
   const look = async (state: QueueState, dir: string, worker?: string): Promise<void> => {
-    for (const { name, isDirectory } of await list(store, dir)) {
+    for (const { name, isDirectory } of await store.list(dir)) {
       const hash = isDirectory ? undefined : parseTaskName(name)?.hash;
       if (hash === undefined) continue;
       const seen: QueuedTask = { state, file: name, dir, ...(worker === undefined ? {} : { worker }) };
@@ -113,12 +115,13 @@ export async function listQueue(store: Store, paths: QueuePaths): Promise<Map<Ha
 /**
  * Lists the tasks in a folder that were not listed before.
  *
- * @param seen Names listed before; the new ones are added. Whoever moves a task away takes it out, since it may come back.
- * @throws {StoreError} when the folder cannot be listed.
+ * @param seen Names listed before; the new ones are added. The caller that moves a task away takes it out,
+ * since it may come back.
+ * @throws {StoreError} If the folder cannot be listed.
  */
 export async function listNew(store: Store, dir: string, seen: Set<string>): Promise<string[]> {
   const fresh: string[] = [];
-  for (const { name, isDirectory } of await list(store, dir)) {
+  for (const { name, isDirectory } of await store.list(dir)) {
     if (isDirectory || seen.has(name) || !parseTaskName(name)) continue;
     seen.add(name);
     fresh.push(name);
@@ -126,17 +129,13 @@ export async function listNew(store: Store, dir: string, seen: Set<string>): Pro
   return fresh;
 }
 
-/** Names of the folders in a folder. @throws {StoreError} when it cannot be listed. */
+/**
+ * Names of the folders in a folder.
+ *
+ * @throws {StoreError} If it cannot be listed.
+ */
 export async function folders(store: Store, dir: string): Promise<string[]> {
-  return (await list(store, dir)).filter(({ isDirectory }) => isDirectory).map(({ name }) => name);
-}
-
-async function list(store: Store, dir: string): Promise<{ name: string; isDirectory: boolean }[]> {
-  try {
-    return await listOrNothing(store.machine, dir);
-  } catch (error) {
-    throw storeError("list", dir, error);
-  }
+  return (await store.list(dir)).filter(({ isDirectory }) => isDirectory).map(({ name }) => name);
 }
 
 /** What is done stays done; else the name that more has happened to, then the further state. */
@@ -152,11 +151,12 @@ function ends(file: string): number {
 }
 
 /**
- * Has this host forget what it remembers of the queue's folders: a listing may be up to a minute old, but none is older than
- * the host's own last change of the folder. For a controller that comes later, which adds what it sees in none of them.
+ * Has this host forget what it remembers of the queue's folders: a listing may be up to a minute old, but
+ * none is older than the host's own last change of the folder. For a controller that comes later, which adds
+ * what it sees in none of them.
  *
  * @param specs The specs of the run's tasks.
- * @throws {StoreError} when a folder cannot be written.
+ * @throws {StoreError} If a folder cannot be written.
  */
 export async function refreshQueue(store: Store, paths: QueuePaths, specs: readonly string[]): Promise<void> {
   const { running, waiting, done, failed, withdrawn } = paths;

@@ -24,9 +24,10 @@ const stopRequest: z.ZodType<StopRequest> = z.object({
 });
 
 /**
- * Asks all workers of a run to leave. The first request stays, but for one to drain, which one to stop replaces.
+ * Asks all workers of a run to leave. The first request stays, but for one to drain, which one to stop
+ * replaces.
  *
- * @throws {StoreError} when the run's folder cannot be written.
+ * @throws {StoreError} If the run's folder cannot be written.
  */
 export async function askToStop(
   store: Store,
@@ -42,24 +43,20 @@ export async function askToStop(
 }
 
 /**
- * Reads what stop was asked for; `undefined` where none was. A request that cannot be read is one to stop: somebody made it.
+ * Reads what stop was asked for; `undefined` where none was. A request that cannot be read is one to stop:
+ * somebody made it.
  *
- * @throws {StoreError} when the system cannot read it.
+ * @throws {StoreError} If the system cannot read it.
  */
 export async function readStop(store: Store, paths: QueuePaths): Promise<StopRequest | undefined> {
-  try {
-    // A host may remember for a minute that the name is missing; to list its folder makes it look again.
-    await listOrNothing(store.machine, paths.run);
-  } catch (error) {
-    throw storeError("list", paths.run, error);
-  }
-  const parsed = await readJson(store, paths.stop, stopRequest);
-  if (parsed === undefined) return undefined;
-  if ("value" in parsed) return parsed.value;
+  // A host may remember for a minute that the name is missing; to list its folder makes it look again.
+  await store.list(paths.run);
+  const read = await readJson(store, paths.stop, stopRequest);
+  if (read === undefined || "value" in read) return read?.value;
   return {
     schema: 1,
     how: "stop",
-    why: `the request ${paths.stop} cannot be read: ${parsed.fault}`,
+    why: `the request ${paths.stop} cannot be read: ${read.fault}`,
     at: new Date(store.machine.clock.now()).toISOString(),
   };
 }
@@ -75,7 +72,7 @@ const leaveRequest = z.object({
 /**
  * Asks one worker to leave: what it computes is finished, and it claims nothing more.
  *
- * @throws {StoreError} when the run's folder cannot be written.
+ * @throws {StoreError} If the run's folder cannot be written.
  */
 export async function askToLeave(store: Store, paths: QueuePaths, id: string, why: string): Promise<void> {
   const at = new Date(store.machine.clock.now()).toISOString();
@@ -86,7 +83,7 @@ export async function askToLeave(store: Store, paths: QueuePaths, id: string, wh
 /**
  * Why a worker was asked to leave; `undefined` where it was not.
  *
- * @throws {StoreError} when the system cannot read it.
+ * @throws {StoreError} If the system cannot read it.
  */
 export async function readLeave(store: Store, paths: QueuePaths, id: string): Promise<string | undefined> {
   const { leave } = workerFiles(paths, id);

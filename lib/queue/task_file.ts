@@ -2,7 +2,7 @@ import { basename } from "@std/path/posix/basename";
 import { z } from "zod";
 import { ProtocolError } from "../core/errors.ts";
 import { type Hash, isHash } from "../core/hash.ts";
-import { parseJson } from "../store/json_file.ts";
+import { readJson } from "../store/json_file.ts";
 import type { Store } from "../store/store.ts";
 
 /** What is in a task file, from when it is made until the end of the run. */
@@ -15,7 +15,11 @@ export interface TaskFile {
   name: string;
   /** The spec of the workers that may take it. */
   spec: string;
-  /** How long an attempt may take, in seconds. @default as long as it likes */
+  /**
+   * How long an attempt may take, in seconds.
+   *
+   * @default {as long as it likes}
+   */
   timeLimitSec?: number;
 }
 
@@ -31,13 +35,13 @@ const taskFile: z.ZodType<TaskFile> = z.object({
  * Reads a task file.
  *
  * @returns `undefined` where it is gone: somebody else moved it.
- * @throws {ProtocolError} naming it, when it is truncated, foreign, or of another artifact than its name says.
- * @throws {StoreError} when the system cannot read it.
+ * @throws {ProtocolError} If it is truncated, foreign, or of another artifact than its name
+ * says.
+ * @throws {StoreError} If the system cannot read it.
  */
 export async function readTask(store: Store, path: string): Promise<TaskFile | undefined> {
-  const text = await store.read(path);
-  if (text === undefined) return undefined;
-  const parsed = parseJson(text, taskFile);
+  const parsed = await readJson(store, path, taskFile);
+  if (parsed === undefined) return undefined;
   const refuse = (fault: string): ProtocolError =>
     new ProtocolError(`Cannot use task file ${path}: ${fault}`);
   if ("fault" in parsed) throw refuse(parsed.fault);

@@ -29,8 +29,8 @@ export interface WorkerParts {
 const MAX_TURNS = 5;
 
 /**
- * A worker's own folder under `running/`. To rename that folder is the fence by which a worker is declared dead: from then on
- * each of its moves fails, and it never makes the folder anew.
+ * A worker's own folder under `running/`. To rename that folder is the fence by which a worker is declared
+ * dead: from then on each of its moves fails, and it never makes the folder anew.
  */
 export class WorkerFolder {
   /** The worker's id. */
@@ -68,15 +68,10 @@ export class WorkerFolder {
   /**
    * The tasks that may be claimed, in no order. What is no name of a task is left out.
    *
-   * @throws {StoreError} when the folder cannot be listed.
+   * @throws {StoreError} If the folder cannot be listed.
    */
   async listTodo(): Promise<string[]> {
-    let names: string[];
-    try {
-      names = taskNames(await listOrNothing(this.#store.machine, this.#todo));
-    } catch (error) {
-      throw storeError("list", this.#todo, error);
-    }
+    const names = taskNames(await this.#store.list(this.#todo));
     const own = this.#unclear.size > 0 ? await this.#listOwn() ?? [] : [];
     return [...new Set([...names, ...own])].filter((name) => !this.#held.has(name));
   }
@@ -86,11 +81,12 @@ export class WorkerFolder {
    *
    * @param file Its name, as listed.
    * @returns `lost` when somebody else was faster; `fenced` when this worker was declared dead.
-   * @throws {StoreError} when that cannot be told; if it was claimed, it is listed again.
+   * @throws {StoreError} If that cannot be told; if it was claimed, it is listed again.
    */
   async claim(file: string): Promise<"claimed" | "lost" | "fenced"> {
     if (this.lost.aborted) return "fenced";
-    // The same task again, from a controller that did not know better: it may be claimed when this one is finished.
+    // The same task again, from a controller that did not know better: it may be claimed when this one is
+    // finished.
     if (this.#held.has(file)) return "lost";
     try {
       const move = await tryMove(this.#store, join(this.#todo, file), join(this.#dir, file));
@@ -107,7 +103,8 @@ export class WorkerFolder {
   /**
    * Reads a claimed task; `undefined` where its file is gone.
    *
-   * @throws {ProtocolError} naming the file, when it is truncated, foreign, of another artifact or for another spec.
+   * @throws {ProtocolError} If it is truncated, foreign, of another artifact or for
+   * another spec.
    */
   async read(file: string): Promise<TaskFile | undefined> {
     const path = join(this.#dir, file);
@@ -120,17 +117,29 @@ export class WorkerFolder {
     return task;
   }
 
-  /** Gives a claimed task back, not begun. @returns `false` when this worker was declared dead. */
+  /**
+   * Gives a claimed task back, not begun.
+   *
+   * @returns `false` when this worker was declared dead.
+   */
   async putBack(file: string): Promise<boolean> {
     return await this.#move(file, this.#todo);
   }
 
-  /** The task's artifact is computed by somebody outside of the run. @returns `false` when declared dead. */
+  /**
+   * The task's artifact is computed by somebody outside of the run.
+   *
+   * @returns `false` when declared dead.
+   */
   async wait(file: string): Promise<boolean> {
     return await this.#move(file, this.#paths.waiting);
   }
 
-  /** The task's success record was read. @returns `false` when this worker was declared dead. */
+  /**
+   * The task's success record was read.
+   *
+   * @returns `false` when this worker was declared dead.
+   */
   async done(file: string): Promise<boolean> {
     return await this.#move(file, this.#paths.done);
   }
@@ -138,12 +147,13 @@ export class WorkerFolder {
   /**
    * The task failed: says how, then moves it.
    *
-   * @param options `as`: the name that it gets in `failed/`. @default its own
+   * @param options `as`: the name that it gets in `failed/`.
+   * @default {its own}
    * @returns `false` when this worker was declared dead.
    */
   async fail(file: string, failure: FailureInit, options: { as?: string } = {}): Promise<boolean> {
     const { as = file } = options;
-    // Not after the fence: whoever declared this worker dead says how its tasks failed.
+    // Not after the fence: then the one who declared this worker dead says how its tasks failed.
     if (!await this.stillThere()) return false;
     const { id: worker, node, job } = this.record;
     const own = { worker, node, ...(job === undefined ? {} : { job }) };
@@ -152,19 +162,19 @@ export class WorkerFolder {
   }
 
   /**
-   * Is the own folder still there? If not, `lost` aborts.
+   * Whether the own folder is still there. If not, `lost` aborts.
    *
-   * @throws {StoreError} when that cannot be told.
+   * @throws {StoreError} If that cannot be told.
    */
   async stillThere(): Promise<boolean> {
     return !this.lost.aborted && await this.#listOwn() !== undefined;
   }
 
   /**
-   * Leaves the queue: puts back what is in the folder, removes it, ends the heartbeat and removes the record. A folder that
-   * cannot be removed is left with the record, whose owner is found dead.
+   * Leaves the queue: puts back what is in the folder, removes it, ends the heartbeat and removes the record.
+   * A folder that cannot be removed is left with the record, whose owner is found dead.
    *
-   * @throws {StoreError} when files cannot be moved or removed; the heartbeat has ended all the same.
+   * @throws {StoreError} If files cannot be moved or removed; the heartbeat has ended all the same.
    */
   async leave(): Promise<void> {
     let gone = false;
@@ -174,13 +184,7 @@ export class WorkerFolder {
       await this.#heartbeat.stop();
     }
     if (!gone) return;
-    for (const path of [this.files.now, this.files.leave, this.files.record]) {
-      try {
-        await removeIfThere(this.#store.machine, path);
-      } catch (error) {
-        throw storeError("remove", path, error);
-      }
-    }
+    for (const path of [this.files.now, this.files.leave, this.files.record]) await this.#store.remove(path);
   }
 
   async #removeOwn(): Promise<boolean> {
@@ -190,7 +194,7 @@ export class WorkerFolder {
         if (await removeFolder(this.#store, this.#dir)) return true;
       } catch (error) {
         // Its answer may have been lost: the next turn finds nothing to remove.
-        if (turn + 1 === MAX_TURNS) throw storeError("remove", this.#dir, error);
+        if (turn + 1 === MAX_TURNS) throw error;
       }
     }
     return false;
@@ -237,7 +241,11 @@ function taskNames(entries: readonly { name: string; isDirectory: boolean }[]): 
 
 /** What a worker says of itself when it begins. */
 export interface WorkerInit {
-  /** Its id. @default a new one */
+  /**
+   * Its id.
+   *
+   * @default {a new one}
+   */
   id?: string;
   /** The spec of the tasks that it takes. */
   spec: string;
@@ -254,10 +262,11 @@ export interface WorkerInit {
 }
 
 /**
- * Enters a queue as a worker: its record, its heartbeat, then its own folder, made once and never again. A worker that was
- * declared dead while it entered gets a folder whose `lost` has aborted, and in which nothing can be claimed.
+ * Enters a queue as a worker: its record, its heartbeat, then its own folder, made once and never again. A
+ * worker that was declared dead while it entered gets a folder whose `lost` has aborted, and in which nothing
+ * can be claimed.
  *
- * @throws {StoreError} when the run's folder cannot be written, or has no queue for that spec.
+ * @throws {StoreError} If the run's folder cannot be written, or has no queue for that spec.
  */
 export async function enterQueue(store: Store, paths: QueuePaths, init: WorkerInit): Promise<WorkerFolder> {
   const { machine } = store;
@@ -301,7 +310,8 @@ async function begin(
   let temporary: string | undefined;
   try {
     temporary = await store.writePrivate(paths.workers, JSON.stringify(record), { sync: true });
-    // From the beginning its time is by this host's clock, as `startedAt` is: a later one shows that it did beat.
+    // From the beginning its time is by this host's clock, as `startedAt` is: a later one shows that it did
+    // beat.
     using file = await machine.files.open(temporary);
     await file.touch();
     if (!await linkOurs(store, temporary, files.record)) {
@@ -318,7 +328,10 @@ async function begin(
   });
 }
 
-/** Makes the worker's own folder: its parents are the run's business, and to make it again would undo the fence. */
+/**
+ * Makes the worker's own folder: its parents are the run's business, and to make it again would undo the
+ * fence.
+ */
 async function makeOnce(store: Store, dir: string): Promise<void> {
   const { files } = store.machine;
   try {
@@ -335,7 +348,10 @@ async function makeOnce(store: Store, dir: string): Promise<void> {
   }
 }
 
-/** Who judges a worker links its end before he looks for its folder; so who made it looks for the end afterwards. */
+/**
+ * Who judges a worker links its end before he looks for its folder; so who made it looks for the end
+ * afterwards.
+ */
 async function wasJudged(store: Store, paths: QueuePaths, files: WorkerFiles): Promise<boolean> {
   const names = await listOrNothing(store.machine, paths.workers);
   if (names.some(({ name }) => name === basename(files.end))) return true;
@@ -349,15 +365,15 @@ async function wasJudged(store: Store, paths: QueuePaths, files: WorkerFiles): P
 }
 
 /**
- * Removes the folder of a worker, if no task is in it. What a controller has left there that died while it looked (see
- * `refreshQueue`) goes with it.
+ * Removes the folder of a worker, if no task is in it. What a controller has left there that died while it
+ * looked (see `refreshQueue`) goes with it.
  *
  * @returns Whether it is gone.
  */
-export async function removeFolder({ machine }: Pick<Store, "machine">, dir: string): Promise<boolean> {
-  if (await removeIfThere(machine, dir)) return true;
-  for (const { name } of await listOrNothing(machine, dir)) {
-    if (privateNameOwner(name, machine.self)) await removeIfThere(machine, join(dir, name));
+export async function removeFolder(store: Store, dir: string): Promise<boolean> {
+  if (await store.remove(dir)) return true;
+  for (const { name } of await store.list(dir)) {
+    if (privateNameOwner(name, store.machine.self)) await store.remove(join(dir, name));
   }
-  return await removeIfThere(machine, dir);
+  return await store.remove(dir);
 }

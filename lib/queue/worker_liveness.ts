@@ -2,7 +2,7 @@ import { basename } from "@std/path/posix/basename";
 import { join } from "@std/path/posix/join";
 import { errorCode, errorText } from "../core/errors.ts";
 import { type Beat, HeartbeatSeries, readBeat } from "../store/claims/heartbeat_series.ts";
-import { parseJson } from "../store/json_file.ts";
+import { readJson } from "../store/json_file.ts";
 import { listOrNothing, type Store, storeError } from "../store/store.ts";
 import { readEnd } from "./fence.ts";
 import { parseWorkerDir, parseWorkerFile, type QueuePaths, workerFiles } from "./layout.ts";
@@ -37,7 +37,9 @@ export class WorkerWatch {
     this.#id = id;
   }
 
-  /** Pause no longer than this between two looks: looks that are further apart prove nothing. In milliseconds. */
+  /**
+   * Pause no longer than this between two looks: looks that are further apart prove nothing. In milliseconds.
+   */
   get longestPauseMs(): number {
     return (this.#record?.leaseSec ?? this.#store.leaseSec) * 250;
   }
@@ -79,7 +81,10 @@ export class WorkerWatch {
     return this.#series.expired ? `no heartbeat of ${process} for ${leaseSec} s` : undefined;
   }
 
-  /** It has beaten when its file's time changed, or is later than when it began, both by the worker's own clock. */
+  /**
+   * It has beaten when its file's time changed, or is later than when it began, both by the worker's own
+   * clock.
+   */
   #noteBeat({ seen, mtimeMs }: Beat, { leaseSec, startedAt }: WorkerRecord): void {
     const changed = this.#seen !== undefined && this.#seen !== seen;
     this.#seen = seen;
@@ -116,9 +121,8 @@ export class WorkerWatch {
   /** The record, read once; one that cannot be read stands for nobody, so that the lease decides. */
   async #recordOf(): Promise<WorkerRecord | undefined> {
     if (this.#record) return this.#record;
-    const text = await this.#store.read(workerFiles(this.#paths, this.#id).record);
-    if (text === undefined) return undefined;
-    const parsed = parseJson(text, workerRecordSchema);
+    const parsed = await readJson(this.#store, workerFiles(this.#paths, this.#id).record, workerRecordSchema);
+    if (parsed === undefined) return undefined;
     return this.#record = "value" in parsed ? parsed.value : this.#made(await this.#specOfFolder());
   }
 
@@ -151,9 +155,10 @@ export interface KnownWorker {
 }
 
 /**
- * All workers that a run ever had, by id, from two kinds of folders: watch those that have a record or a folder.
+ * All workers that a run ever had, by id, from two kinds of folders: watch those that have a record or a
+ * folder.
  *
- * @throws {StoreError} when a folder cannot be listed.
+ * @throws {StoreError} If a folder cannot be listed.
  */
 export async function listWorkers(store: Store, paths: QueuePaths): Promise<Map<string, KnownWorker>> {
   const workers = new Map<string, KnownWorker>();
@@ -162,13 +167,9 @@ export async function listWorkers(store: Store, paths: QueuePaths): Promise<Map<
     if (!worker) workers.set(id, worker = { record: false, end: false, unfit: false, leave: false });
     return worker;
   };
-  try {
-    for (const { name } of await listOrNothing(store.machine, paths.workers)) {
-      const file = parseWorkerFile(name);
-      if (file && file.kind !== "now") known(file.id)[file.kind] = true;
-    }
-  } catch (error) {
-    throw storeError("list", paths.workers, error);
+  for (const { name } of await store.list(paths.workers)) {
+    const file = parseWorkerFile(name);
+    if (file && file.kind !== "now") known(file.id)[file.kind] = true;
   }
   for (const spec of await folders(store, paths.running)) {
     for (const name of await folders(store, join(paths.running, spec))) {

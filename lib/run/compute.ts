@@ -98,6 +98,7 @@ async function store(
     attempt,
     // Identity and value are JSON text already: the record is put together, not encoded again.
     text: withSum(`{${members.join()}}`),
+    identity: artifact[ARTIFACT].identity,
     files: written.files,
     check: (record) => checkFresh(runtime, artifact, paths, record, io.traces),
     ...(options.replaces === undefined ? {} : { replaces: options.replaces }),

@@ -4,13 +4,13 @@ import { ARTIFACT, type Artifact, isArtifact } from "../task/artifact/artifact.t
 import type { PlanNode } from "../plan/node.ts";
 import { refuseLoadOnly } from "../task/artifact/load_only.ts";
 
-/** How a run shows itself. */
+/** The ways in which a run shows itself. */
 export const aProgress: OptionCheck = oneOf("auto", "plain", "quiet", "json", "none");
 
 /**
  * The roots as they were given: one artifact, or several.
  *
- * @throws {ValidationError} for anything else; what is in them is the planner's to check.
+ * @throws {ValidationError} If they are anything else. The planner checks what is in them.
  */
 export function rootsOf(roots: Artifact | Iterable<Artifact>): Iterable<Artifact> {
   if (isArtifact(roots)) return [roots];
@@ -30,7 +30,7 @@ const NO_FILE = /\$deno\$(stdin|eval|repl)/;
  * Refuses artifacts that can be loaded but not computed, before anything starts.
  *
  * @param nodes What may have to be computed.
- * @throws {ExecutionError} that names the artifact and says what to do.
+ * @throws {ExecutionError} If there is one: names it and says what to do.
  */
 export function checkComputable(nodes: Iterable<PlanNode>): void {
   for (const { artifact, status } of nodes) if (status === "TODO") refuseLoadOnly(artifact);
@@ -41,7 +41,7 @@ export function checkComputable(nodes: Iterable<PlanNode>): void {
  *
  * @param nodes What may have to be computed.
  * @param entry URL of the module that the run was started with: a worker looks there as well.
- * @throws {ValidationError} that says what to do.
+ * @throws {ValidationError} If there is one: says what to do.
  */
 export function checkImportable(nodes: Iterable<PlanNode>, entry: string): void {
   // Any other entry may define the task, wherever its name was met first.
@@ -58,8 +58,8 @@ export function checkImportable(nodes: Iterable<PlanNode>, entry: string): void 
 }
 
 /**
- * How many roots are worked on at the same time: `"dfs"` = one after another, `"bfs"` = all, a number k = k
- * of them, where the next joins when one of these is finished (done, or failed for good).
+ * The number of roots that are worked on at the same time: `"dfs"` = one after another, `"bfs"` = all, a
+ * number k = k of them, where the next joins when one of these is finished (done, or failed for good).
  */
 export type Window = "dfs" | "bfs" | number;
 

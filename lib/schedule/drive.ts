@@ -11,7 +11,7 @@ import type { Backend, BackendEvent } from "./backend.ts";
 import { describeFailure } from "./failure.ts";
 import { createScheduler, type SchedulerOptions } from "./scheduler.ts";
 import type { SchedulerAction, SchedulerEvent } from "./scheduler_event.ts";
-import { watchNode } from "./watch.ts";
+import { watchElsewhere } from "./watch.ts";
 
 /** What a run is driven with. */
 export interface DriveOptions extends SchedulerOptions {
@@ -189,7 +189,7 @@ class Driver {
   #watch(hash: Hash): void {
     const { signal } = this.#watching;
     const { runId, replan, forced } = this.#options;
-    watchNode(this.#runtime, { artifact: this.#artifact(hash), runId, signal, replan, forced }).then(
+    watchElsewhere(this.#runtime, { artifact: this.#artifact(hash), runId, signal, replan, forced }).then(
       (event) => {
         if (event.type === "released") this.#learn(event.plan);
         this.#push(event);

@@ -1,4 +1,5 @@
-import type { NodeState, StatusSource, TaskListing } from "../plan/node.ts";
+import type { NodeState, StatusSource } from "../plan/node.ts";
+import type { TaskListing } from "../store/store.ts";
 import { findResult } from "../run/result.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { readEnds } from "../store/results/ends.ts";
@@ -8,16 +9,18 @@ import { describeQueued, type QueuedJob, readQueued, removeQueued } from "../sto
 import { isPlainlyGood } from "../store/record.ts";
 import { ARTIFACT, type Artifact, knownIdentity } from "../task/artifact/artifact.ts";
 
-/** What {@link storeStatus} is told besides what is stored. */
+/** Options of {@link storeStatus}. */
 export interface StoreStatusOptions {
   /**
-   * Is that job known to have ended? A queued job counts as in progress until then. It stays queued: a look changes
-   * nothing. @default what the runtime's scheduler says; then it is queued no more
+   * Whether a queued job is known to have ended. It counts as in progress until then, and stays queued: a
+   * look changes nothing.
+   *
+   * @default {what the runtime's scheduler says; then it is queued no more}
    */
   isOver?: (queued: QueuedJob) => Promise<boolean>;
 }
 
-/** Where plans learn what is stored: the store. */
+/** Tells plans what the store holds. */
 export function storeStatus(runtime: Runtime, options: StoreStatusOptions = {}): StatusSource {
   return {
     listTask: (name): Promise<TaskListing> => runtime.store.listTask(name),
@@ -28,7 +31,7 @@ export function storeStatus(runtime: Runtime, options: StoreStatusOptions = {}):
   };
 }
 
-/** What has become of one artifact: DONE, IN_PROGRESS, FAILED or TODO (DESIGN section 4). */
+/** The state of one artifact: DONE, IN_PROGRESS, FAILED or TODO (DESIGN section 4). */
 async function inspect(
   runtime: Runtime,
   artifact: Artifact,
@@ -69,7 +72,7 @@ async function inspect(
 /**
  * Removes what says that a job is queued for an artifact, where the scheduler knows that it will never begin.
  *
- * @returns Was it removed? Then the artifact is free.
+ * @returns Whether it was removed. Then the artifact is free.
  */
 export async function dropQueued(runtime: Runtime, artifact: Artifact, queued: QueuedJob): Promise<boolean> {
   const { store, logger } = runtime;

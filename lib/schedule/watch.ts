@@ -9,11 +9,11 @@ import type { Artifact } from "../task/artifact/artifact.ts";
 import { dropQueued } from "./status_source.ts";
 import type { SchedulerEvent } from "./scheduler_event.ts";
 
-/** How a node that somebody else computes is looked after. */
+/** Options of {@link watchElsewhere}. */
 export interface WatchOptions {
   /** The node. */
   artifact: Artifact;
-  /** The run that watches: whoever is watched may be of it, when another controller of it began that. */
+  /** The run that watches. The node may be computed by another controller of the same run. */
   runId: string;
   /** Ends the watching. */
   signal: AbortSignal;
@@ -24,12 +24,12 @@ export interface WatchOptions {
 }
 
 /**
- * Watches a node that somebody else computes until that ends. The stale limit counts time without any observed change,
- * never the time that the attempt takes.
+ * Watches a node that somebody else computes until that ends. The stale limit counts time without any
+ * observed change, never the time that the attempt takes.
  *
- * @throws The signal's reason when it aborts.
+ * @throws The signal's reason, once it has aborted.
  */
-export async function watchNode(
+export async function watchElsewhere(
   runtime: Runtime,
   { artifact, runId, signal, replan, forced }: WatchOptions,
 ): Promise<SchedulerEvent> {

@@ -8,7 +8,7 @@ import { isFurus, localModules } from "./local_modules.ts";
 import { projectFiles } from "./project_files.ts";
 import { join } from "@std/path/posix/join";
 import { toFileUrl } from "@std/path/posix/to-file-url";
-import type { Manifest } from "./manifest.ts";
+import type { Manifest, Resolution } from "./manifest.ts";
 
 /** A file of a project. */
 export interface CodeFile {
@@ -16,24 +16,13 @@ export interface CodeFile {
   name: string;
   /** Its SHA-256, as 64 hex digits. */
   sha256: string;
-  /** What is in it. */
+  /** Its contents. */
   bytes: Uint8Array<ArrayBuffer>;
   /**
-   * `config`: it says where other files are. `lock`: Deno itself may add to it. Else it only has to be the same.
+   * `config`: it says where other files are. `lock`: Deno itself may add to it. Else it only has to be the
+   * same.
    */
   kind: "plain" | "config" | "lock";
-}
-
-/** What decides beside the modules' own files how their imports are resolved: what Deno was told on its command line. */
-export interface Resolution {
-  /** Path of the configuration; `null` for none. @default the one nearest to the first module */
-  config?: string | null | undefined;
-  /** The folder whose package.json says what names stand for, where no configuration does. @default none */
-  packageFolder?: string | undefined;
-  /** Path of the import map. @default what the configuration says */
-  importMap?: string | undefined;
-  /** Other options that change it. @default none */
-  options?: readonly string[];
 }
 
 /** The user's code as it is now. */
@@ -46,11 +35,14 @@ export interface CurrentCode {
   digest: string;
   /** The modules that were asked for, as paths below the base. */
   roots: string[];
-  /** The configuration or import map that says what names stand for; none where the first of them has no configuration. */
+  /**
+   * The configuration or import map that says what names stand for; none where the first of them has no
+   * configuration.
+   */
   names?: string;
-  /** The configuration nearest to the first of them, which Deno is told of. */
+  /** The configuration nearest to the first of them, which Deno is given. */
   config?: string;
-  /** What Deno was told beside, where that is not what it finds by itself. */
+  /** The options of Deno, where they are not what it finds by itself. */
   resolution?: Resolution;
   /** All files, by name. */
   files: CodeFile[];
@@ -62,7 +54,7 @@ export interface CurrentCode {
  * @param urls URLs of modules, the entry of the run first; those that are no local files are passed over.
  * @param resolution What Deno was told beside.
  * @returns `undefined` where none is a local file.
- * @throws {FuruError} naming the file that cannot be read.
+ * @throws {FuruError} If a file cannot be read, which it names.
  */
 export async function currentCode(
   urls: Iterable<string>,
@@ -87,7 +79,7 @@ export async function currentCode(
       const bytes = await read(path);
       return {
         name: relative(base, path),
-        sha256: await sha256(bytes),
+        sha256: await sha256Hex(bytes),
         bytes,
         kind: configs.has(path) ? "config" : locks.has(path) ? "lock" : "plain",
       };
@@ -108,7 +100,7 @@ export async function currentCode(
 }
 
 /** The SHA-256 of bytes, as 64 hex digits. */
-export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+export async function sha256Hex(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }
 
@@ -130,7 +122,7 @@ async function read(path: string): Promise<Uint8Array<ArrayBuffer>> {
   }
 }
 
-/** How code differs from what it was. Paths are absolute. */
+/** The files by which code differs from what it was, as absolute paths. */
 export interface CodeChanges {
   /** Files that are not as they were. */
   changed: string[];
@@ -141,10 +133,10 @@ export interface CodeChanges {
 }
 
 /**
- * How today's code differs from that of a snapshot.
+ * Finds out how today's code differs from that of a snapshot.
  *
  * @returns `undefined` where it does not.
- * @throws {FuruError} when it cannot be found out what today's code is.
+ * @throws {FuruError} If it cannot be found out what today's code is.
  */
 export async function codeChanges(
   { base, roots, files, resolution }: Manifest,

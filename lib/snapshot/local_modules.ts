@@ -10,24 +10,27 @@ const infoSchema = z.object({
   modules: z.array(z.object({ specifier: z.string(), local: z.string().nullish() })),
 });
 
-/** Furu itself, where it is a local folder: a run's version of it is checked, and it is no part of the user's code. */
+/**
+ * Furu itself, where it is a local folder: a run's version of it is checked, and it is no part of the user's
+ * code.
+ */
 const FURUS_OWN = /^((mod|cli)\.ts|deno\.json|(lib|links)\/.*)$/;
 
-/** Is that a module of furu itself, or the folder with all of them? */
+/** Whether a URL is that of a module of furu itself, or of the folder with all of them. */
 export function isFurus(url: string): boolean {
   return `${url}/` === FURU_URL || url.startsWith(FURU_URL) && FURUS_OWN.test(url.slice(FURU_URL.length));
 }
 
 /**
- * All local modules that some modules import, directly or not, as Deno itself resolves it: code, JSON and texts, also what
- * is imported dynamically by a name that is written out. Not furu's own, nor those of npm packages. Nothing is downloaded:
- * what is remote, or cannot be resolved, is passed over.
+ * All local modules that some modules import, directly or not, as Deno itself resolves it: code, JSON and
+ * texts, also what is imported dynamically by a name that is written out. Not furu's own, nor those of npm
+ * packages. Nothing is downloaded: what is remote, or cannot be resolved, is passed over.
  *
  * @param roots URLs of modules.
  * @param config The configuration file that holds for them; none is looked for.
  * @param options Other options of Deno that say how names are resolved.
  * @returns Paths of files, the roots' among them.
- * @throws {FuruError} in Deno's own words when it cannot tell.
+ * @throws {FuruError} If Deno cannot tell, in its own words.
  */
 export async function localModules(
   roots: Iterable<string>,

@@ -14,11 +14,12 @@ const lockSchema = z.looseObject({
 });
 
 /**
- * The versions of packages that the `deno.lock` of a module's project names, by what is asked for (`npm:zod@^4`).
+ * The versions of packages that the `deno.lock` of a module's project names, by what is asked for
+ * (`npm:zod@^4`).
  *
  * @param entry URL or path of the module.
  * @returns `undefined` where there is no such file, or none counts.
- * @throws {FuruError} naming the file when it is damaged.
+ * @throws {FuruError} If the file is damaged, which it names.
  */
 export function lockedVersions(entry: string): Record<string, string> | undefined {
   const path = packed() === undefined ? lockFile(pathOf(entry)) : undefined;

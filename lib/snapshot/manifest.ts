@@ -1,10 +1,10 @@
 import { z } from "zod";
-import type { Resolution } from "./current_code.ts";
 import { join } from "@std/path/posix/join";
 import { relative } from "@std/path/posix/relative";
 import { toFileUrl } from "@std/path/posix/to-file-url";
 import { pathOf } from "../core/paths.ts";
 import { StoreError } from "../core/errors.ts";
+import { readJson } from "../store/json_file.ts";
 import type { Store } from "../store/store.ts";
 
 /** The form of {@link SnapshotRef}, for `run.json`. */
@@ -14,7 +14,7 @@ export const snapshotRefSchema: z.ZodType<SnapshotRef> = z.object({
   base: z.string(),
 });
 
-/** Which snapshot a run uses. */
+/** Names the snapshot that a run uses. */
 export interface SnapshotRef {
   /** Name of its folder below `snapshots/` of the store: the digest, and where the code is. */
   id: string;
@@ -22,6 +22,37 @@ export interface SnapshotRef {
   digest: string;
   /** The folder, at the time, that the snapshot stands for. */
   base: string;
+}
+
+/**
+ * What decides beside the modules' own files how their imports are resolved: what Deno was told on its
+ * command line.
+ */
+export interface Resolution {
+  /**
+   * Path of the configuration; `null` for none.
+   *
+   * @default {the one nearest to the first module}
+   */
+  config?: string | null | undefined;
+  /**
+   * The folder whose package.json says what names stand for, where no configuration does.
+   *
+   * @default {none}
+   */
+  packageFolder?: string | undefined;
+  /**
+   * Path of the import map.
+   *
+   * @default {what the configuration says}
+   */
+  importMap?: string | undefined;
+  /**
+   * Other options that change it.
+   *
+   * @default {none}
+   */
+  options?: readonly string[];
 }
 
 /** The form of {@link Manifest}. */
@@ -39,7 +70,7 @@ export const manifestSchema: z.ZodType<Manifest> = z.object({
   files: z.record(z.string(), z.string()),
 });
 
-/** What a snapshot holds: its `snapshot.json`. */
+/** The `snapshot.json` of a snapshot: all that it holds. */
 export interface Manifest {
   /** Version of this form. */
   schema: 1;
@@ -49,17 +80,17 @@ export interface Manifest {
   base: string;
   /** The modules that were asked for, as paths below `base`; the run's entry is the first. */
   roots: string[];
-  /** What Deno was told beside, where that was not what it finds by itself. */
+  /** The options of Deno, where they were not what it finds by itself. */
   resolution?: Resolution;
   /** SHA-256 of each file by its path below `base`. */
   files: Record<string, string>;
 }
 
-/** Where everything of a snapshot is. */
+/** The places of a snapshot. */
 export interface SnapshotPaths {
   /** Its folder. */
   readonly dir: string;
-  /** What it holds: `snapshot.json`. */
+  /** Its `snapshot.json`: see {@link Manifest}. */
   readonly manifest: string;
   /** The project's folder as it was: what workers import from. */
   readonly code: string;
@@ -75,19 +106,19 @@ export function contentsDir(root: string): string {
   return join(root, "snapshots", "files");
 }
 
-/** Where everything of a snapshot is. */
+/** The places of the snapshot of that id. */
 export function snapshotPaths(root: string, id: string): SnapshotPaths {
   const dir = join(root, "snapshots", id);
   return { dir, manifest: join(dir, "snapshot.json"), code: join(dir, "code") };
 }
 
 /**
- * Where a module is in a snapshot.
+ * The URL of a module in a snapshot.
  *
  * @param root The store's folder, as it is seen from here.
  * @param ref The snapshot; without one nothing is elsewhere.
  * @param url URL of the module, or a path.
- * @returns Its URL in the snapshot; the one that was given for what is not below the snapshot's folder.
+ * @returns The URL that was given for what is not below the snapshot's folder.
  */
 export function snapshotUrl(root: string, ref: SnapshotRef | undefined, url: string): string {
   if (ref === undefined) return url;
@@ -98,17 +129,15 @@ export function snapshotUrl(root: string, ref: SnapshotRef | undefined, url: str
 }
 
 /**
- * What a snapshot of the store holds; `undefined` where there is none of that id.
+ * Reads the manifest of a snapshot; `undefined` where there is none of that id.
  *
- * @throws {StoreError} naming the file when it is damaged.
+ * @throws {StoreError} If the file is damaged, which it names.
  */
 export async function readManifest(store: Store, id: string): Promise<Manifest | undefined> {
   const { manifest } = snapshotPaths(store.root, id);
-  const text = await store.read(manifest);
-  if (text === undefined) return undefined;
-  try {
-    return manifestSchema.parse(JSON.parse(text));
-  } catch (cause) {
-    throw new StoreError(`Cannot read ${manifest}: it is damaged, or of another version of furu`, { cause });
+  const read = await readJson(store, manifest, manifestSchema);
+  if (read && "fault" in read) {
+    throw new StoreError(`Cannot read ${manifest}: ${read.fault}`, { cause: read.cause });
   }
+  return read?.value;
 }

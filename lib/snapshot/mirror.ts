@@ -7,7 +7,7 @@ import { isBelow } from "./project_files.ts";
 /** A folder with more entries than these is no folder of code: linking each of them would hold up the run. */
 const MOST_ENTRIES = 5000;
 
-/** What {@link linkSiblings} is about. */
+/** Options of {@link linkSiblings}. */
 export interface Siblings {
   /** The folder that the snapshot stands for. */
   base: string;
@@ -15,14 +15,18 @@ export interface Siblings {
   projects: ReadonlySet<string>;
   /** The files of the snapshot, as paths below the base. */
   names: readonly string[];
-  /** So many entries of a folder are linked. @default 5000 */
+  /**
+   * The most entries of a folder that are linked.
+   *
+   * @default {5000}
+   */
   most?: number;
 }
 
 /**
- * Makes everything else of a project reachable from a snapshot: beside each file of the snapshot there is a symbolic link to
- * whatever stands beside it in the project, so that a module finds data next to it by `import.meta.url`. What is there already
- * stays.
+ * Makes everything else of a project reachable from a snapshot: beside each file of the snapshot there is a
+ * symbolic link to whatever stands beside it in the project, so that a module finds data next to it by
+ * `import.meta.url`. What is there already stays.
  *
  * @param code The snapshot's folder that stands for the base.
  * @returns Folders of the project with too many entries.

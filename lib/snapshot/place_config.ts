@@ -11,16 +11,18 @@ const PATHS = ["importMap", "lock"];
 const PATH_LISTS = ["links", "patch"];
 
 /**
- * The text of a Deno configuration, or of an import map, for its place in a snapshot: what it says of files in the
- * snapshot's folder holds for the snapshot, what it says of others, and of furu itself, for those.
+ * The text of a Deno configuration, or of an import map, for its place in a snapshot: what it says of files
+ * in the snapshot's folder holds for the snapshot, what it says of others, and of furu itself, for those.
  *
  * @param path Where it is.
  * @param base The folder that the snapshot stands for.
  * @param code The folder of the snapshot that stands for it.
- * @param decides Does it say what names stand for in all of the snapshot? Then modules there that import from the project by
- * an absolute path find the snapshot, too. @default false
- * @param starts Is it the one that Deno is told of? @default false
- * @throws {FuruError} when it cannot be read.
+ * @param decides Does it say what names stand for in all of the snapshot? Then modules there that import from
+ * the project by an absolute path find the snapshot, too.
+ * @default {false}
+ * @param starts Whether it is the one that Deno is given.
+ * @default {false}
+ * @throws {FuruError} If it cannot be read.
  */
 export function placedConfig(
   path: string,
@@ -57,21 +59,22 @@ export function placedConfig(
     if (!Array.isArray(value)) continue;
     placed[name] = value.map((each) => typeof each === "string" ? place(each) ?? each : each);
   }
-  // A workspace of its own ends Deno's search for one, which would go on above the store: mostly in today's project.
+  // A workspace of its own ends Deno's search for one, which would go on above the store: mostly in today's
+  // project.
   if (starts && !isInWorkspace(path, base)) placed.workspace ??= [];
   return JSON.stringify(placed, undefined, 1);
 }
 
 /**
- * Scopes of an import map: to modules of the snapshot the project is where the snapshot is. Mostly the store is in the
- * project: what is in the snapshot already stays where it is.
+ * Scopes of an import map: to modules of the snapshot the project is where the snapshot is. Mostly the store
+ * is in the project: what is in the snapshot already stays where it is.
  */
 export function redirection(base: string, code: string): Record<string, Record<string, string>> {
   const folder = `${toFileUrl(code).href}/`;
   return { [folder]: { [new URL("./", toFileUrl(`${base}/x`)).href]: folder, [folder]: folder } };
 }
 
-/** What is no object is none of ours to judge. */
+/** Passes over what is no object: Deno will say so. */
 function change(map: unknown, entry: (key: string, value: unknown) => [string, unknown]): unknown {
   if (typeof map !== "object" || map === null || Array.isArray(map)) return map;
   return Object.fromEntries(Object.entries(map).map(([key, value]) => entry(key, value)));

@@ -33,13 +33,14 @@ export interface ProjectFiles {
 }
 
 /**
- * Adds to modules what decides how their imports are resolved: the configurations above each, up to the project's folder,
- * with the import maps and lock files that they name.
+ * Adds to modules what decides how their imports are resolved: the configurations above each, up to the
+ * project's folder, with the import maps and lock files that they name.
  *
  * @param modules Absolute paths of modules.
  * @param config The configuration of the run's entry, if there is one.
- * @param beside The import map that stands above it, and the folder of the package.json that stands in its place, if there are any.
- * @throws {FuruError} naming a configuration that cannot be read.
+ * @param beside The import map that stands above it, and the folder of the package.json that stands in its
+ * place, if there are any.
+ * @throws {FuruError} If a configuration cannot be read, which it names.
  */
 export function projectFiles(
   modules: Iterable<string>,
@@ -49,7 +50,7 @@ export function projectFiles(
   const paths = new Set(modules);
   const configs = new Set<string>();
   const locks = new Set<string>();
-  /** What it names outside of the base is no part of the project. */
+  /** Files that it names outside of the base are no part of the project. */
   const add = (config: string, base = "/"): void => {
     const { map, lock } = namedFiles(config);
     for (const [path, kind] of [[config, configs], [map, configs], [lock, locks]] as const) {
@@ -101,7 +102,11 @@ export function projectFiles(
   };
 }
 
-/** Reads a Deno configuration, or an import map. @throws {FuruError} naming it. */
+/**
+ * Reads a Deno configuration, or an import map.
+ *
+ * @throws {FuruError} If it cannot be read, naming it.
+ */
 export function readConfigFile(path: string): Record<string, unknown> {
   try {
     return z.record(z.string(), z.unknown()).parse(parse(Deno.readTextFileSync(path)));
@@ -111,12 +116,16 @@ export function readConfigFile(path: string): Record<string, unknown> {
   }
 }
 
-/** Is a path the folder, or below it? */
+/** Whether a path is the folder, or below it. */
 export function isBelow(folder: string, path: string): boolean {
   return path === folder || path.startsWith(folder === "/" ? "/" : `${folder}/`);
 }
 
-/** The files that a configuration names, those that are there. @throws {FuruError} when it cannot be read. */
+/**
+ * The files that a configuration names, those that are there.
+ *
+ * @throws {FuruError} If it cannot be read.
+ */
 export function namedFiles(config: string): { map?: string; lock?: string } {
   const parsed = configSchema.safeParse(readConfigFile(config));
   // Deno itself will say what is wrong with it.
@@ -132,7 +141,10 @@ export function namedFiles(config: string): { map?: string; lock?: string } {
   return { ...(map === undefined ? {} : { map }), ...(lockFile === undefined ? {} : { lock: lockFile }) };
 }
 
-/** The folder of the project that a folder is in: that of its configuration, or of the workspace or git tree around it. */
+/**
+ * The folder of the project that a folder is in: that of its configuration, or of the workspace or git tree
+ * around it.
+ */
 function projectFolder(folder: string): string {
   let outermost = folder;
   for (const mark of [CONFIGS, [".git"]]) {
@@ -146,7 +158,10 @@ function projectFolder(folder: string): string {
   return outermost;
 }
 
-/** Where Deno looks for names: in the workspace's configuration, or the import map that it has instead of names of its own. */
+/**
+ * Where Deno looks for names: in the workspace's configuration, or the import map that it has instead of
+ * names of its own.
+ */
 function namesFile(config: string): string {
   let decisive = config;
   for (let dir = dirname(config); dirname(dir) !== dir; dir = dirname(dir)) {
@@ -157,7 +172,7 @@ function namesFile(config: string): string {
   return imports === undefined && scopes === undefined ? namedFiles(decisive).map ?? decisive : decisive;
 }
 
-/** Does a workspace in a folder, or below it, enclose the folder of a configuration? */
+/** Whether a workspace in a folder, or below it, encloses the folder of a configuration. */
 export function isInWorkspace(config: string, base: string): boolean {
   for (let dir = dirname(dirname(config)); isBelow(base, dir); dir = dirname(dir)) {
     if (CONFIGS.some((name) => isFile(join(dir, name)) && isWorkspace(join(dir, name)))) return true;

@@ -7,32 +7,46 @@ import { hashText } from "../core/hash.ts";
 import { permissionError } from "../core/permissions.ts";
 import { privateName } from "../store/layout.ts";
 import { type Store, storeError } from "../store/store.ts";
-import { type CodeFile, type CurrentCode, currentCode, type Resolution, sha256 } from "./current_code.ts";
-import { contentsDir, type Manifest, snapshotPaths, type SnapshotRef, snapshotsDir } from "./manifest.ts";
+import { type CodeFile, type CurrentCode, currentCode, sha256Hex } from "./current_code.ts";
+import {
+  contentsDir,
+  type Manifest,
+  type Resolution,
+  snapshotPaths,
+  type SnapshotRef,
+  snapshotsDir,
+} from "./manifest.ts";
 import { linkSiblings, type Siblings } from "./mirror.ts";
 import { placedConfig, redirection } from "./place_config.ts";
 import { withAllBelow } from "../task/artifact/reference.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
 
-/** What {@link takeSnapshot} takes. */
+/** Options of {@link takeSnapshot}. */
 export interface TakeSnapshotOptions {
   /** URL of the module that the run was started with. */
   entry: string;
   /** URLs of the modules that define its tasks. */
   modules: Iterable<string>;
-  /** What Deno was told on its command line. @default nothing */
+  /**
+   * The options that Deno was given on its command line.
+   *
+   * @default {nothing}
+   */
   resolution?: Resolution;
   /** Told what is not as one would expect. */
   onWarning: (text: string) => void;
 }
 
 /**
- * Keeps the user's code as it is now in the store, for the workers of a run: `snapshots/<id>/code/` stands for the project's
- * folder, with its modules, configurations and lock file as they are, and links to everything else in it. Code that was
- * kept before is found again: all of it is read and put right where it was changed.
+ * Keeps the user's code as it is now in the store, for the workers of a run: `snapshots/<id>/code/` stands
+ * for the project's folder, with its modules, configurations and lock file as they are, and links to
+ * everything else in it. Code that was kept before is found again: all of it is read and put right where it
+ * was changed.
  *
- * @returns Which snapshot it is; `undefined` where no code is in local files, or all of it is in the one file that runs.
- * @throws {FuruError} when it cannot be found out what the code is; {@link StoreError} when the store cannot be written.
+ * @returns Which snapshot it is; `undefined` where no code is in local files, or all of it is in the one file
+ * that runs.
+ * @throws {FuruError} when it cannot be found out what the code is; {@link StoreError} when the store cannot
+ * be written.
  */
 export async function takeSnapshot(
   store: Store,
@@ -141,7 +155,7 @@ async function linkContents(store: Store, path: string, file: CodeFile): Promise
 
 async function isSame(store: Store, path: string, file: CodeFile): Promise<boolean> {
   try {
-    return await sha256(await store.machine.files.readBytes(path)) === file.sha256;
+    return await sha256Hex(await store.machine.files.readBytes(path)) === file.sha256;
   } catch (error) {
     if (errorCode(error) === "ENOENT") return false;
     throw error;
@@ -155,8 +169,9 @@ async function ensure(store: Store, path: string, data: string | Uint8Array<Arra
 }
 
 /**
- * The configuration for code that has none. What Deno would find above the store means nothing to it: a workspace of its own
- * ends that search. Without any, Deno finds furu's own beside furu's program, where that is a local file.
+ * The configuration for code that has none. What Deno would find above the store means nothing to it: a
+ * workspace of its own ends that search. Without any, Deno finds furu's own beside furu's program, where that
+ * is a local file.
  */
 function configOfNone(base: string, code: string): string {
   if (!FURU_URL.startsWith("file:") || packed() !== undefined) {

@@ -16,8 +16,8 @@ export function isNotThere(error: unknown): boolean {
 }
 
 /**
- * Whether there is something of that name. The folder is listed, since a host may remember a missing name for up to a
- * minute, and a process always sees in a listing what it did itself.
+ * Whether there is something of that name. The folder is listed, since a host may remember a missing name for
+ * up to a minute, and a process always sees in a listing what it did itself.
  *
  * @returns `undefined` where the folder itself is gone.
  * @throws {StoreError} If the folder cannot be listed.
@@ -37,23 +37,55 @@ export async function hasName(store: Store, path: string): Promise<boolean | und
 export type Move = "moved" | "not there" | "no folder";
 
 /**
- * Moves a file or a folder by one rename. The answer to a rename that worked can be lost: after an error the new folder
- * is listed.
+ * Moves a file or a folder by one rename. The answer to a rename that worked can be lost: after an error the
+ * new folder is listed.
  *
- * @returns `"moved"` when it is at `to` by our doing, as far as that can be told; `"not there"` when it was not at
- * `from`; `"no folder"` when the folder of `to` is gone.
- * @throws {StoreError} If it cannot be moved for any other reason. It may be moved all the same, as if by somebody else.
+ * @returns `"moved"` when it is at `to` by our doing, as far as that can be told; `"not there"` when it was
+ * not at `from`; `"no folder"` when the folder of `to` is gone.
+ * @throws {StoreError} If it cannot be moved for any other reason. It may be moved all the same, as if by
+ * somebody else.
  */
 export async function tryMove(store: Store, from: string, to: string): Promise<Move> {
+  return await renameOrLook(store, from, to, async (error) => {
+    const there = await hasName(store, to);
+    if (there !== false) return there ? "moved" : "no folder";
+    return isNotThere(error) ? "not there" : undefined;
+  });
+}
+
+/**
+ * Renames a file under a private name over whatever is at `to`. After an error the private name tells whether
+ * it was renamed, as nobody else ever removes it; somebody may have moved it on from `to` already.
+ *
+ * @throws {StoreError} If it was not renamed.
+ */
+export async function moveOver(store: Store, temporary: string, to: string): Promise<void> {
+  await renameOrLook(
+    store,
+    temporary,
+    to,
+    async () => await hasName(store, temporary) === false ? "moved" : undefined,
+  );
+}
+
+/**
+ * Renames, and looks after an error. Where that look tells nothing, the error may pass, and it is tried
+ * again.
+ */
+async function renameOrLook(
+  store: Store,
+  from: string,
+  to: string,
+  look: (error: unknown) => Promise<Move | undefined>,
+): Promise<Move> {
   const { files, clock } = store.machine;
   for (let turn = 0;; turn++) {
     try {
       await files.rename(from, to);
       return "moved";
     } catch (error) {
-      const there = await hasName(store, to);
-      if (there !== false) return there ? "moved" : "no folder";
-      if (isNotThere(error)) return "not there";
+      const move = await look(error);
+      if (move !== undefined) return move;
       const pause = PAUSES_MS[turn];
       if (pause === undefined || !PASSING.includes(errorCode(error) ?? "")) {
         throw storeError("move", `${from} to ${to}`, error);
@@ -63,14 +95,14 @@ export async function tryMove(store: Store, from: string, to: string): Promise<M
   }
 }
 
-/** As {@link tryMove}, for those to whom it is one why it was not moved. */
+/** As {@link tryMove}, where it does not matter why it was not moved. */
 export async function moveFile(store: Store, from: string, to: string): Promise<boolean> {
   return await tryMove(store, from, to) === "moved";
 }
 
 /**
- * Links a file of ours to a name that is to be taken once. The answer to a link that worked can be lost: after an error
- * the name's inode tells whether it is ours.
+ * Links a file of ours to a name that is to be taken once. The answer to a link that worked can be lost:
+ * after an error the name's inode tells whether it is ours.
  *
  * @returns `false` when another was first, or the folder is gone.
  * @throws {StoreError} If that cannot be told.

@@ -1,6 +1,6 @@
 import { dirname } from "@std/path/posix/dirname";
 import { z } from "zod";
-import { isNotThere, linkOurs, tryMove } from "./file_steps.ts";
+import { linkOurs, moveOver } from "./file_steps.ts";
 import { removeIfThere, type Store, storeError } from "./store.ts";
 
 /** Version of all records; a change of their form is a new number, and old records stay readable. */
@@ -72,8 +72,8 @@ export interface WriteJsonOptions {
 }
 
 /**
- * Writes a JSON file, or replaces it, so that readers see it whole or not at all: under a private name, synced, then
- * renamed over whatever is there.
+ * Writes a JSON file, or replaces it, so that readers see it whole or not at all: under a private name,
+ * synced, then renamed over whatever is there.
  *
  * @throws {StoreError} If it cannot be written.
  */
@@ -86,25 +86,12 @@ export async function writeJson(
   let temporary: string | undefined;
   try {
     temporary = await store.writePrivate(privateDir, JSON.stringify(value), { sync });
-    if (await tryMove(store, temporary, path) === "moved") return;
-    throw new Deno.errors.NotFound(`its folder ${dirname(path)} is gone`);
+    await moveOver(store, temporary, path);
   } catch (error) {
     if (temporary !== undefined) {
-      // Neither here nor there: it was there, and somebody has moved it on already.
-      if (!await isThere(store, temporary)) return;
       await removeIfThere(store.machine, temporary).catch(() => {/* swept by gc */});
     }
     throw storeError("write", path, error);
-  }
-}
-
-/** Whether a private name of ours is still there. Nobody else ever removes it, so this tells whether it was renamed. */
-async function isThere(store: Store, temporary: string): Promise<boolean> {
-  try {
-    using _file = await store.machine.files.open(temporary);
-    return true;
-  } catch (error) {
-    return !isNotThere(error);
   }
 }
 

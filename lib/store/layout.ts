@@ -74,8 +74,9 @@ export function taskDir(root: string, name: string): string {
 }
 
 /**
- * Where everything of an artifact is. Asked for by every `get`: names are checked and the root is normal, so they are
- * put together without `join`, which would take a fifth of the time that loading a small value takes.
+ * Where everything of an artifact is. Asked for by every `get`: names are checked and the root is normal, so
+ * they are put together without `join`, which would take a fifth of the time that loading a small value
+ * takes.
  */
 export function artifactPaths(root: string, { name, hash }: ArtifactKey): ArtifactPaths {
   const dir = `${root}/artifacts/${name}`;

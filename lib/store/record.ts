@@ -39,7 +39,7 @@ const successRecord = z.object({
   id: attemptId,
   /** The run that made it: what "forced once per run" asks for. */
   run: z.string().exactOptional(),
-  /** Does the attempt's folder belong to the result? */
+  /** Whether the attempt's folder belongs to the result. */
   files: z.boolean(),
   /** Name of the file in the attempt's folder that holds the value, when it is not inline. */
   valueFile: z.string().exactOptional(),
@@ -48,16 +48,23 @@ const successRecord = z.object({
   artifacts: z.record(z.string(), z.unknown()).exactOptional(),
   /** Name of the file in the attempt's folder that holds the same, when it is not inline. */
   artifactsFile: z.string().exactOptional(),
-  /** Folders of other artifacts' attempts that the value names, as seen from the store's: it is worth nothing without. */
+  /**
+   * Folders of other artifacts' attempts that the value names, as seen from the store's: it is worth nothing
+   * without.
+   */
   uses: z.array(z.string()).exactOptional(),
   createdAt: z.string(),
   durationMs: z.number(),
   provenance: z.record(z.string(), z.unknown()),
-  /** Sizes of the regular files in the attempt's folder by their path in it; absent where there are very many. */
+  /**
+   * Sizes of the regular files in the attempt's folder by their path in it; absent where there are very many.
+   */
   sizes: z.record(z.string(), z.int().nonnegative()).exactOptional(),
   /** How many files there are, and bytes in them, where there are too many to name each. */
   total: z.object({ files: z.int(), bytes: z.int() }).exactOptional(),
-  /** CRC-32 of the record's text without this member, which is the last. Records of before 2026-12 have none. */
+  /**
+   * CRC-32 of the record's text without this member, which is the last. Records of before 2026-12 have none.
+   */
   sum: z.string().exactOptional(),
 });
 
@@ -105,7 +112,10 @@ export type EndRecord = z.output<typeof endRecord>;
 /** A Slurm job, as records name it. */
 export const slurmJobSchema: z.ZodType<SlurmJob> = slurmJob;
 
-/** The file is not what was written, or not of this artifact: nobody can use it, and nothing is lost by replacing it. */
+/**
+ * The file is not what was written, or not of this artifact: nobody can use it, and nothing is lost by
+ * replacing it.
+ */
 export class DamagedError extends StoreError {
   /** What is wrong with which file. */
   readonly what: string;
@@ -146,9 +156,10 @@ export function withSum(text: string): string {
 /**
  * Reads a success record.
  *
- * @param identity The artifact's identity as canonical JSON, where it is known: to compare it costs less than to hash.
- * @throws {DamagedError} naming the file, when it is truncated, edited, or not the key's own. {@link NewerError} when it
- * is of a newer furu.
+ * @param identity The artifact's identity as canonical JSON, where it is known: to compare it costs less than
+ * to hash.
+ * @throws {DamagedError} If it is truncated, edited, or not the key's own.
+ * {@link NewerError} when it is of a newer furu.
  */
 export function parseSuccessRecord(
   text: string,
@@ -176,8 +187,8 @@ export function parseSuccessRecord(
 }
 
 /**
- * Is this without doubt the artifact's record, as it was written, and of no files? What is not so plain is for
- * {@link parseSuccessRecord}: this is for the many that are looked at and not read.
+ * Whether this is without doubt the artifact's record, as it was written, and of no files. What is not so
+ * plain is for {@link parseSuccessRecord}: this is for the many that are looked at and not read.
  *
  * @param identity The artifact's identity as canonical JSON.
  */
@@ -187,7 +198,7 @@ export function isPlainlyGood(text: string, identity: string): boolean {
     NO_FILES.test(text.slice(after, after + 300)) && isSummedUp(text) === true;
 }
 
-/** Does the checksum at the end of a record stand for what comes before? Nothing where there is none. */
+/** Whether the checksum at the end of a record stands for what comes before; nothing where there is none. */
 function isSummedUp(text: string): boolean | undefined {
   const sum = SUM.exec(text.slice(-100))?.[1];
   if (sum === undefined) return undefined;
@@ -197,14 +208,32 @@ function isSummedUp(text: string): boolean | undefined {
 const NO_FILES = /^,"attempt":\d+,"id":"[0-9a-z]+",(?:"run":"[^"\\]*",)?"files":false,/;
 
 /** How every success record begins. */
-export const HEAD: string = `{"schema":${RECORD_SCHEMA},"identity":`;
+const HEAD: string = `{"schema":${RECORD_SCHEMA},"identity":`;
 
-/** Reads a claim. @throws {StoreError} naming the file. */
+const anySuccess = z.object({ identity: z.looseObject({}) });
+
+/**
+ * Whether this is a success record, of whatever value: the name of an attempt's end may be one more of its
+ * record.
+ */
+export function isSuccessRecord(text: string): boolean {
+  return "value" in parseJson(text, anySuccess);
+}
+
+/**
+ * Reads a claim.
+ *
+ * @throws {StoreError} naming the file.
+ */
 export function parseClaimRecord(text: string, path: string): ClaimRecord {
   return parseRecord(claimRecord, text, path, "claim");
 }
 
-/** Reads how an attempt ended. @throws {StoreError} naming the file. */
+/**
+ * Reads how an attempt ended.
+ *
+ * @throws {StoreError} naming the file.
+ */
 export function parseEndRecord(text: string, path: string): EndRecord {
   return parseRecord(endRecord, text, path, "end of an attempt");
 }

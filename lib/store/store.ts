@@ -7,7 +7,8 @@ import { type ArtifactKey, type ArtifactPaths, artifactPaths, privateName, taskD
 import type { ClaimRecord } from "./record.ts";
 
 /**
- * What a scheduler knows of who holds a claim: why it is gone; nothing when it lives, or when that cannot be told.
+ * What a scheduler knows of who holds a claim: why it is gone; nothing when it lives, or when that cannot be
+ * told.
  */
 export type ClaimHint = (holder: ClaimRecord) => Promise<string | undefined>;
 
@@ -27,7 +28,11 @@ export interface StoreOptions {
   leaseSec: number;
   /** Seconds between two heartbeats. */
   heartbeatSec: number;
-  /** What a scheduler says of claims, besides their heartbeats. @default nothing */
+  /**
+   * What a scheduler says of claims, besides their heartbeats.
+   *
+   * @default {nothing}
+   */
   claimHint?: ClaimHint;
 }
 
@@ -71,15 +76,20 @@ export class Store {
   /** Lists a task's folder, once for all of its artifacts. */
   async listTask(name: string): Promise<TaskListing> {
     const listing: TaskListing = { done: new Set(), open: new Set() };
-    for (const entry of await this.#list(taskDir(this.root, name))) {
-      // A folder in place of a record is no result either: whoever opens it finds that out.
+    for (const entry of await this.list(taskDir(this.root, name))) {
+      // A folder in place of a record is no result either, which shows when it is opened.
       if (entry.name.endsWith(".json")) listing.done.add(entry.name.slice(0, -5));
       else if (entry.isDirectory) listing.open.add(entry.name);
     }
     return listing;
   }
 
-  async #list(dir: string): Promise<FileEntry[]> {
+  /**
+   * The names in a folder; none where there is no such folder.
+   *
+   * @throws {StoreError} If it cannot be listed, naming it.
+   */
+  async list(dir: string): Promise<FileEntry[]> {
     try {
       return await listOrNothing(this.machine, dir);
     } catch (error) {
@@ -87,7 +97,25 @@ export class Store {
     }
   }
 
-  /** Reads a file of the store; `undefined` where there is none. @throws {StoreError} naming it, for any other reason. */
+  /**
+   * Removes a file or an empty folder that may be gone already, or not empty any more.
+   *
+   * @returns Whether nothing of that name is left.
+   * @throws {StoreError} If it cannot be removed, naming it.
+   */
+  async remove(path: string): Promise<boolean> {
+    try {
+      return await removeIfThere(this.machine, path);
+    } catch (error) {
+      throw storeError("remove", path, error);
+    }
+  }
+
+  /**
+   * Reads a file of the store; `undefined` where there is none.
+   *
+   * @throws {StoreError} If it cannot be read for any other reason, naming it.
+   */
   async read(path: string): Promise<string | undefined> {
     try {
       return await this.machine.files.readText(path);
@@ -105,13 +133,17 @@ export class Store {
       if (await this.isShared()) await this.machine.files.chmod(path, SHARED_FILE);
       return path;
     } catch (error) {
-      // A part of it may be there: a full disk leaves an empty file, which would lie there while this process lives.
+      // A part of it may be there: a full disk leaves an empty file, which would lie there while this process
+      // lives.
       await removeIfThere(this.machine, path).catch(() => {/* swept by a later claimant */});
       throw error;
     }
   }
 
-  /** Is the store's folder group-writable? Then so is what furu makes in it, so that people can share a store. */
+  /**
+   * Whether the store's folder is group-writable. Then so is what furu makes in it, and people can share the
+   * store.
+   */
   async isShared(): Promise<boolean> {
     this.#groupWritable ??= this.#rootMode().then((mode) => (mode & 0o020) !== 0);
     try {
@@ -122,14 +154,17 @@ export class Store {
     }
   }
 
-  /** The store's folder when all symbolic links on the way to it are followed; asked once, when it is there. */
+  /**
+   * The store's folder when all symbolic links on the way to it are followed; asked once, when it is there.
+   */
   realRoot(): Promise<string> {
     return this.#realRoot ??= realPathOf(this.machine, this.root);
   }
 
   /**
-   * Gives the group what the owner may do with a file or folder that was made in the store and with all in it, where the
-   * store is shared: a task's code makes them as its user's umask says. Those of others stay as they are.
+   * Gives the group what the owner may do with a file or folder that was made in the store and with all in
+   * it, where the store is shared: a task's code makes them as its user's umask says. Those of others stay as
+   * they are.
    */
   async share(path: string): Promise<void> {
     if (!await this.isShared()) return;
@@ -158,7 +193,8 @@ export class Store {
   /**
    * Makes a folder (and those above it), group-writable where the store is. Returns whether it was made now.
    *
-   * @throws {StoreError} where the folder above is there and yet is none, as a link to nothing. Errors of the system.
+   * @throws {StoreError} where the folder above is there and yet is none, as a link to nothing. Errors of the
+   * system.
    */
   async makeDir(path: string): Promise<boolean> {
     const { files } = this.machine;
@@ -209,9 +245,9 @@ export async function listOrNothing(
 }
 
 /**
- * The names in a folder of the store; none where there is no such folder. That is believed only after the folder above was
- * listed, and so on up to the store's own: a host may remember for a minute that a folder is missing which another host has
- * made since, and to list the one above makes it look again.
+ * The names in a folder of the store; none where there is no such folder. That is believed only after the
+ * folder above was listed, and so on up to the store's own: a host may remember for a minute that a folder is
+ * missing which another host has made since, and to list the one above makes it look again.
  */
 export async function listSurely(store: Store, dir: string): Promise<FileEntry[]> {
   try {
@@ -255,8 +291,8 @@ export const NO_LINKS: readonly string[] = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "E
 const STORE_WIDE: readonly string[] = ["ENOSPC", "EDQUOT", "EROFS", ...NO_LINKS];
 
 /**
- * Is this error about the files of one artifact: damaged, of a newer furu, or not to be read at the moment? Then that one
- * fails, and all else goes on.
+ * Whether an error is about the files of one artifact: damaged, of a newer furu, or not to be read at the
+ * moment. Then that one fails, and all else goes on.
  */
 export function concernsOneArtifact(error: unknown): boolean {
   const code = errorCode(error) ?? errorCode((error as Error | null)?.cause);
@@ -265,10 +301,12 @@ export function concernsOneArtifact(error: unknown): boolean {
   return own === undefined ? code !== undefined : own === "StoreError";
 }
 
-/** Codes of what stays as it is until somebody does something about it, as against a file server that is away. */
+/**
+ * Codes of what stays as it is until somebody does something about it, as against a file server that is away.
+ */
 const LASTING: readonly string[] = ["EACCES", "EPERM", "ENOTDIR", "EISDIR", "ELOOP", "ENAMETOOLONG"];
 
-/** Is it in vain to try again what the system refused? */
+/** Whether it is in vain to try again what the system refused. */
 export function isRefusal(error: unknown): boolean {
   const code = errorCode(error) ?? errorCode((error as Error | null)?.cause);
   return code === undefined || LASTING.includes(code);

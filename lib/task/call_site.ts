@@ -17,8 +17,8 @@ export interface Place {
 type PrepareStackTrace = (error: Error, frames: CallSite[]) => unknown;
 
 /**
- * Where the code is that called `callee`; `undefined` where the stack does not tell. It may name a file that
- * does not exist (source maps can do that).
+ * The place of the code that called `callee`; `undefined` where the stack does not tell. It may name a file
+ * that does not exist (source maps can do that).
  */
 // deno-lint-ignore ban-types -- V8 takes any function
 export function callingPlace(callee: Function): Place | undefined {

@@ -31,8 +31,9 @@ const OPTIONS: Record<keyof TaskOptions<z.ZodObject, unknown>, true> = {
 /**
  * The definition that these options give, frozen.
  *
- * @param module URL of the module that defines it. @param place Where in it, for people.
- * @throws ValidationError naming the option that is not allowed.
+ * @param module URL of the module that defines it.
+ * @param place Where in it, for people.
+ * @throws {ValidationError} If an option is not allowed, which it names.
  */
 export function checkDefinition(
   options: TaskOptions<z.ZodObject, unknown>,
@@ -79,8 +80,9 @@ export function checkDefinition(
 /**
  * Checks what a definition says of its parameters.
  *
- * @returns `false` when they cannot be read yet: a getter among them refers to a task that is defined later, or to this one.
- * @throws ValidationError naming the option and the parameter.
+ * @returns `false` when they cannot be read yet: a getter among them refers to a task that is defined later,
+ * or to this one.
+ * @throws {ValidationError} If it is wrong: names the option and the parameter.
  */
 export function checkParameters(definition: TaskDefinition): boolean {
   const { name, params, unhashed, legacy } = definition;
@@ -101,7 +103,11 @@ export function checkParameters(definition: TaskDefinition): boolean {
 
 type Fail = (reason: string) => never;
 
-/** Checks a limit in seconds, from the definition or from a function. @param what `its 'timeLimit'` */
+/**
+ * Checks a limit in seconds, from the definition or from a function.
+ *
+ * @param what `its 'timeLimit'`
+ */
 export function checkTimeLimit(value: unknown, what: string, fail: Fail): asserts value is number {
   if (typeof value === "number" && Number.isFinite(value) && value > 0) return;
   fail(`${what} must be a number of seconds above 0: current value is ${Deno.inspect(value)}`);
@@ -146,7 +152,10 @@ const SIMPLE = new Set<Def["type"]>(
     "intersection").split(" ") as Def["type"][],
 );
 
-/** Whether input and output of this schema have the same type, so that a value of the output type can be parsed. */
+/**
+ * Whether input and output of this schema have the same type, so that a value of the output type can be
+ * parsed.
+ */
 function isSimple(schema: Schema): boolean {
   const all = new Set([schema]);
   for (const part of all) {

@@ -3,7 +3,11 @@ import { checkWord } from "../core/names.ts";
 import { ARTIFACT, type Artifact } from "./artifact/artifact.ts";
 import { checkTimeLimit } from "./definition.ts";
 
-/** The spec that an artifact needs. @throws ValidationError when the task's own function gives none. */
+/**
+ * The spec that an artifact needs.
+ *
+ * @throws {ValidationError} If the task's own function gives none.
+ */
 export function specOf(artifact: Artifact): string {
   const { spec } = artifact[ARTIFACT].task;
   if (typeof spec === "string") return spec;
@@ -30,7 +34,7 @@ export function specOf(artifact: Artifact): string {
 /**
  * Seconds that an attempt of an artifact may take; `undefined` without a limit.
  *
- * @throws ValidationError when the task's `timeLimit` function throws or returns no number above 0.
+ * @throws {ValidationError} If the task's `timeLimit` function throws or returns no number above 0.
  */
 export function timeLimitOf(artifact: Artifact): number | undefined {
   const { timeLimit } = artifact[ARTIFACT].task;

@@ -21,7 +21,7 @@ export interface TableOptions {
    *
    * @default {no limit}
    */
-  width?: number;
+  width?: number | undefined;
 }
 
 const GAP = "  ";

@@ -38,7 +38,7 @@ describe("furu", () => {
   }
 
   it("wraps its help to the terminal, and to 100 columns where there is none", async () => {
-    for (const [width, columns] of [[60, 60], [200, 100], [undefined, 100]] as const) {
+    for (const [width, columns] of [[72, 72], [200, 100], [undefined, 100]] as const) {
       for (const { name } of commands) {
         const { out } = await furu([name, "--help"], width === undefined ? {} : { width });
         const [head] = out.split("Examples:");

@@ -113,6 +113,11 @@ describe("the program", () => {
         "key: Uint8Array (base64:... or hex:...) (optional)",
         "big: bigint (default 5n)",
         "pair: list of integer, string (optional)",
+        "model: object (default {})",
+        "model.depth: integer (default 2)",
+        "number of layers",
+        "model.head: object (optional)",
+        "model.head.width: integer",
       ]
     ) assertStringIncludes(out, line);
   });

@@ -36,7 +36,7 @@ describe("with exactly the permissions that furu needs", () => {
         const { code, stdout, stderr } = await start(rig, [how], [...ALLOWED[how](rig), SEES_CONFIGURATION])
           .ended();
         // Worker processes may do anything: whoever may start programs, may.
-        assertEquals([code, stdout], [0, `${how === "run"}\n`], stderr);
+        assertEquals({ code, stdout }, { code: 0, stdout: `${how === "run"}\n` }, stderr);
       }
       assertEquals(rig.tree().filter((name) => name.endsWith(".json")).length, 1);
     });
@@ -50,12 +50,16 @@ describe("with exactly the permissions that furu needs", () => {
     const claim = () => rig.tree().find((name) => name.endsWith("/running.json"));
     await until(() => claim() !== undefined, "it computes");
     const { owner } = JSON.parse(rig.read(join("store", claim()!)));
-    assertEquals([owner.boot, owner.start, owner.pidNamespace], [undefined, undefined, undefined]);
+    assertEquals({ boot: owner.boot, start: owner.start, pidNamespace: owner.pidNamespace }, {
+      boot: undefined,
+      start: undefined,
+      pidNamespace: undefined,
+    });
     first.kill("SIGKILL");
     await first.ended();
     const began = performance.now();
     const { code, stdout, stderr } = await start(rig, ["get"], ["--allow-all"], env).ended();
-    assertEquals([code, stdout], [0, "true\n"], stderr);
+    assertEquals({ code, stdout }, { code: 0, stdout: "true\n" }, stderr);
     assert(performance.now() - began > 1500, "nobody could know it before");
     assertEquals(rig.tree().filter((name) => /\/1-[^/]*\.json$/.test(name)).length, 1);
   });

@@ -74,7 +74,7 @@ describe("what a worker is given", () => {
     await using scene = await Scene.make();
     const script = await scene.write("parameters.ts", PARAMETERS);
     const { code, stdout, stderr } = await scene.spawn([script]).ended;
-    assertEquals([code, stdout], [0, "true 5\ntrue 0\n"], stderr);
+    assertEquals({ code, stdout }, { code: 0, stdout: "true 5\ntrue 0\n" }, stderr);
   });
 });
 

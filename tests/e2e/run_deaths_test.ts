@@ -13,9 +13,12 @@ async function failsAlone(does: string[], evidence: RegExp, more: Partial<Node> 
   });
   assertEquals(report.error?.name, "RunFailedError");
   const { failures, computed } = report.summary!;
-  assertEquals([failures.length, computed], [1, 4], report.error?.message);
+  assertEquals({ failures: failures.length, computed }, { failures: 1, computed: 4 }, report.error?.message);
   assertMatch(failures[0]!.error, evidence);
-  assertEquals([failures[0]!.kind, failures[0]!.attempts], ["compute", 2]);
+  assertEquals({ kind: failures[0]!.kind, attempts: failures[0]!.attempts }, {
+    kind: "compute",
+    attempts: 2,
+  });
   assertEquals((await scene.created()).filter((id) => id === "bad").length, 2);
   assertMatch(await Deno.readTextFile(failures[0]!.log!), evidence);
   assertEquals((await scene.ends()).map(({ kind }) => kind), ["failed", "failed"]);
@@ -42,9 +45,13 @@ describe("processes of a run", () => {
     for (const pid of pids) await gone(pid);
     await until("the workers' socket is removed", () => scene.temporary().length === 0);
     const report = await scene.run([{ id: "a" }]);
-    assertEquals([report.ok, report.summary?.computed], [true, 1], report.error?.message);
+    assertEquals(
+      { ok: report.ok, computed: report.summary?.computed },
+      { ok: true, computed: 1 },
+      report.error?.message,
+    );
     const [end, ...others] = await scene.ends();
-    assertEquals([end?.kind, others], ["crashed", []]);
+    assertEquals({ kind: end?.kind, others }, { kind: "crashed", others: [] });
     // By proof, not by a lease that was waited for.
     assertMatch(end?.error ?? "", /^its process .* is gone$/);
   });
@@ -105,7 +112,11 @@ describe("what a task prints", () => {
       { id: "first", does: ["float go"] },
       { id: "second", does: ["touch go", "print second is well"] },
     ], { options: { maxWorkers: 1, window: "dfs", maxComputeRetries: 0 } });
-    assertEquals([report.ok, report.summary?.computed], [true, 2], report.error?.message);
+    assertEquals(
+      { ok: report.ok, computed: report.summary?.computed },
+      { ok: true, computed: 2 },
+      report.error?.message,
+    );
     const logs = (await scene.stored()).filter((name) => name.endsWith(".log"));
     const texts = await Promise.all(logs.map((name) => Deno.readTextFile(`${scene.root}/${name}`)));
     assertEquals(texts.filter((text) => text.includes("floated from go")).length, 0, texts.join("---"));

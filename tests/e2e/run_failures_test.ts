@@ -14,9 +14,15 @@ for (const isolation of ["process", "inline"] as const) {
       const first = await scene.run(roots, options());
       assertEquals(first.summary?.computed, 4);
       const created = await scene.created();
-      assertEquals([created.slice(0, 3).sort(), created[3]], [["a", "b", "c"], "top"]);
+      assertEquals({ first: created.slice(0, 3).sort(), last: created[3] }, {
+        first: ["a", "b", "c"],
+        last: "top",
+      });
       const second = await scene.run(roots, options());
-      assertEquals([second.summary?.computed, second.summary?.cached], [0, 1]);
+      assertEquals({ computed: second.summary?.computed, cached: second.summary?.cached }, {
+        computed: 0,
+        cached: 1,
+      });
       assertEquals((await scene.created()).length, 4);
       assertEquals(
         (await scene.stored()).filter((name) => !/\.json$|^artifacts\/run(\/Step)?$/.test(name)),
@@ -70,7 +76,11 @@ for (const isolation of ["process", "inline"] as const) {
         );
         assertEquals((await scene.created()).sort(), ["a", "b"], does);
         const [failure] = report.summary!.failures;
-        assertEquals([failure?.kind, failure?.lasting, failure?.attempts], ["compute", true, 1]);
+        assertEquals({ kind: failure?.kind, lasting: failure?.lasting, attempts: failure?.attempts }, {
+          kind: "compute",
+          lasting: true,
+          attempts: 1,
+        });
         assertStringIncludes(failure!.error, text);
         assertStringIncludes(
           report.error!.message,
@@ -100,7 +110,11 @@ for (const isolation of ["process", "inline"] as const) {
           options({ maxComputeRetries: 1 }),
         );
         const [failure] = report.summary!.failures;
-        assertEquals([failure?.kind, failure?.attempts, failure?.lasting], ["compute", 2, undefined], name);
+        assertEquals({ kind: failure?.kind, attempts: failure?.attempts, lasting: failure?.lasting }, {
+          kind: "compute",
+          attempts: 2,
+          lasting: undefined,
+        }, name);
         assertEquals(failure?.error, `${name}: pretended`);
       }
     });
@@ -149,7 +163,10 @@ for (const isolation of ["process", "inline"] as const) {
       await untilEnd(scene, 1);
       await scene.touch("go");
       const { report } = await running.ended;
-      assertEquals([report?.summary?.computed, report?.summary?.notRun], [1, 2], report?.error?.message);
+      assertEquals({ computed: report?.summary?.computed, notRun: report?.summary?.notRun }, {
+        computed: 1,
+        notRun: 2,
+      }, report?.error?.message);
       assertEquals(await scene.lines("returned"), ["slow"]);
       assertEquals((await scene.created()).sort(), ["bad", "slow"]);
       assertStringIncludes(report!.error!.message, "--keep-going");
@@ -165,7 +182,10 @@ for (const isolation of ["process", "inline"] as const) {
       ], options({ keepGoing: true, maxWorkers: 1, maxComputeRetries: 0, window: "dfs" }));
       assertEquals(await scene.lines("returned"), ["c", "b"]);
       assertEquals(report.summary?.failures.map(({ error }) => error), ["boom", "bang"]);
-      assertEquals([report.summary?.computed, report.summary?.notRun], [2, 1]);
+      assertEquals({ computed: report.summary?.computed, notRun: report.summary?.notRun }, {
+        computed: 2,
+        notRun: 1,
+      });
     });
 
     it("tells of a failure its task, hash, parameters, attempts, error, log and the log's last lines", async () => {
@@ -173,7 +193,11 @@ for (const isolation of ["process", "inline"] as const) {
       const does = ["print first words", "printError last words", "fail boom"];
       const report = await scene.run([{ id: "a", does }], options({ maxComputeRetries: 1 }));
       const failure = report.summary!.failures[0]!;
-      assertEquals([failure.name, failure.kind, failure.attempts], ["run/Step", "compute", 2]);
+      assertEquals({ name: failure.name, kind: failure.kind, attempts: failure.attempts }, {
+        name: "run/Step",
+        kind: "compute",
+        attempts: 2,
+      });
       const text = report.error!.message;
       for (const part of [`run/Step(${failure.hash.slice(0, 8)})`, 'id: "a"', "2 attempts", "boom"]) {
         assertStringIncludes(text, part);
@@ -199,7 +223,11 @@ for (const isolation of ["process", "inline"] as const) {
       await using scene = await Scene.make();
       const script = await scene.write("odd.ts", ODD);
       const { code, stdout, stderr } = await scene.spawn([script, isolation]).ended;
-      assertEquals([code, stdout], [0, "compute compute compute compute compute\n"], stderr);
+      assertEquals(
+        { code, stdout },
+        { code: 0, stdout: "compute compute compute compute compute\n" },
+        stderr,
+      );
     });
 
     it("passes large values on", async () => {
@@ -223,9 +251,16 @@ for (const isolation of ["process", "inline"] as const) {
       await using scene = await Scene.make();
       const roots = Array.from({ length: 1000 }, (_, i) => ({ id: `${i}` }));
       const first = await scene.run(roots, options());
-      assertEquals([first.ok, first.summary?.computed], [true, 1000], first.error?.message);
+      assertEquals(
+        { ok: first.ok, computed: first.summary?.computed },
+        { ok: true, computed: 1000 },
+        first.error?.message,
+      );
       const second = await scene.run(roots, options());
-      assertEquals([second.summary?.computed, second.summary?.cached], [0, 1000]);
+      assertEquals({ computed: second.summary?.computed, cached: second.summary?.cached }, {
+        computed: 0,
+        cached: 1000,
+      });
       assertEquals((await scene.created()).length, 1000);
     });
   });

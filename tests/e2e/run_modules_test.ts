@@ -46,7 +46,7 @@ describe("the user's module", () => {
       {},
       `${scene.folder}/elsewhere`,
     ).ended;
-    assertEquals([code, stdout], [0, "2 41\n"], stderr);
+    assertEquals({ code, stdout }, { code: 0, stdout: "2 41\n" }, stderr);
   });
 
   it("need not be the one that runs", async () => {
@@ -142,7 +142,7 @@ describe("tasks of code that has no file", () => {
       assertEquals(refused.code, 1);
       assertStringIncludes(refused.stderr, 'isolation: "inline"');
       const done = await evaluate(scene, args, EVAL.replace("OPTIONS", '{ isolation: "inline" }'));
-      assertEquals([done.code, done.stdout], [0, "7\n"], done.stderr);
+      assertEquals({ code: done.code, stdout: done.stdout }, { code: 0, stdout: "7\n" }, done.stderr);
     });
   }
 });

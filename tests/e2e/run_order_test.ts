@@ -115,7 +115,11 @@ describe("forced tasks", () => {
       ["run_started", "message"],
       "what depends on them stays, and that is said",
     );
-    assertEquals([report.ok, report.summary?.computed], [true, 1], report.error?.message);
+    assertEquals(
+      { ok: report.ok, computed: report.summary?.computed },
+      { ok: true, computed: 1 },
+      report.error?.message,
+    );
     assertEquals((await scene.created()).slice(3), ["low"]);
     await scene.run(roots, { options: { force: ["run/Other"] } });
     assertEquals((await scene.created()).slice(3), ["low", "low"]);
@@ -126,7 +130,7 @@ describe("forced tasks", () => {
     await scene.run(roots);
     await scene.run(roots, { env: { FURU_ALWAYS_RERUN: "ALL" } });
     const again = (await scene.created()).slice(3);
-    assertEquals([again.toSorted(), again[2]], [["low", "side", "top"], "top"]);
+    assertEquals({ all: again.toSorted(), last: again[2] }, { all: ["low", "side", "top"], last: "top" });
   });
 
   it("keep the stored result when they fail", async () => {

@@ -50,7 +50,10 @@ describe("an artifact that another run computes", () => {
     await scene.appeared("watched");
     await scene.touch("go");
     const report = (await second.ended).report!;
-    assertEquals([report.ok, report.summary?.computed, report.summary?.elsewhere], [true, 1, 1]);
+    assertEquals(
+      { ok: report.ok, computed: report.summary?.computed, elsewhere: report.summary?.elsewhere },
+      { ok: true, computed: 1, elsewhere: 1 },
+    );
     assertEquals([report.summary?.retries], [0]);
     assertEquals((await first.ended).report?.ok, true);
     assertEquals(await scene.created(), ["a", "top"]);
@@ -65,7 +68,11 @@ describe("an artifact that another run computes", () => {
     await scene.appeared("watched");
     await scene.touch("go");
     const report = (await second.ended).report!;
-    assertEquals([report.ok, report.summary?.computed], [true, 1], report.error?.message);
+    assertEquals(
+      { ok: report.ok, computed: report.summary?.computed },
+      { ok: true, computed: 1 },
+      report.error?.message,
+    );
     assertEquals((await first.ended).report?.error?.name, "RunFailedError");
   });
 
@@ -77,7 +84,11 @@ describe("an artifact that another run computes", () => {
     await scene.appeared("watched");
     first.kill("SIGKILL");
     const report = (await second.ended).report!;
-    assertEquals([report.ok, report.summary?.computed], [true, 2], report.error?.message);
+    assertEquals(
+      { ok: report.ok, computed: report.summary?.computed },
+      { ok: true, computed: 2 },
+      report.error?.message,
+    );
     assertEquals((await scene.ends()).map(({ kind }) => kind), ["crashed"]);
   });
 
@@ -117,7 +128,11 @@ describe("an artifact that another run computes", () => {
       config: { staleAfterSec: 0.6 },
     });
     const report = (await second.ended).report!;
-    assertEquals([report.ok, report.summary?.elsewhere], [true, 1], report.error?.message);
+    assertEquals(
+      { ok: report.ok, elsewhere: report.summary?.elsewhere },
+      { ok: true, elsewhere: 1 },
+      report.error?.message,
+    );
     assertEquals((await first.ended).report?.ok, true);
   });
 });

@@ -16,7 +16,7 @@ for (const isolation of ["process", "inline"] as const) {
         const pids = [await scene.appeared("a"), await scene.appeared("b")];
         run.kill(signal);
         const ended = await run.ended;
-        assertEquals([ended.code, ended.report], [code, undefined], ended.stderr);
+        assertEquals({ code: ended.code, report: ended.report }, { code, report: undefined }, ended.stderr);
         await scene.appeared("a.aborted", "b.aborted");
         for (const pid of pids) await gone(pid);
         assertEquals(scene.temporary(), []);
@@ -33,7 +33,7 @@ for (const isolation of ["process", "inline"] as const) {
       const pid = await scene.appeared("a");
       await scene.touch("stop");
       const { report, code } = await run.ended;
-      assertEquals([code, report?.error?.message], [0, "the caller had enough"]);
+      assertEquals({ code, message: report?.error?.message }, { code: 0, message: "the caller had enough" });
       assertEquals((await scene.ends()).map(({ kind }) => kind), ["preempted"]);
       if (isolation === "process") await gone(pid);
     });

@@ -60,7 +60,7 @@ describe("a module in a worker sees what it saw in the run's own process:", () =
     const path = await scene.write("p.ts", script("undefined", "", 'Deno.args.length = 0; Deno.chdir("/");'));
     const words = ["10", "--help", "compute", "", "--", "a b", "-A", "ü\n'\""];
     const seen = await sameIn(scene, ["run", "-A", "--config", CONFIG, path, ...words]);
-    assertEquals([seen.args, seen.argv], [words, words]);
+    assertEquals({ args: seen.args, argv: seen.argv }, { args: words, argv: words });
     assertEquals(seen.stderr, "");
   });
 
@@ -76,7 +76,7 @@ describe("a module in a worker sees what it saw in the run's own process:", () =
       "--v8-flags=--max-old-space-size=300",
     ];
     const seen = await sameIn(scene, ["-A", "-qc", CONFIG, ...given, path]);
-    assertEquals([seen.kv, seen.location], [true, "http://here.test/x"]);
+    assertEquals({ kv: seen.kv, location: seen.location }, { kv: true, location: "http://here.test/x" });
     assert(seen.heap < 500e6, `${seen.heap}`);
   });
 
@@ -127,7 +127,7 @@ describe("a module in a worker sees what it saw in the run's own process:", () =
     await scene.write("map.json", importMap({}));
     const path = await scene.write("my project/src/p.ts", script("dep", `import dep from "dep";`));
     const seen = await sameIn(scene, ["run", "-A", "--import-map", "map.json", path, "a"]);
-    assertEquals([seen.extra, seen.args], ["dep of the project", ["a"]]);
+    assertEquals({ extra: seen.extra, args: seen.args }, { extra: "dep of the project", args: ["a"] });
   });
 
   it("what --preload and --env-file made of the process", async () => {
@@ -148,7 +148,11 @@ describe("a module in a worker sees what it saw in the run's own process:", () =
     const path = await scene.write("p.ts", script());
     const allowed = ["read", "write", "run", "net", "env", "sys"].map((each) => `--allow-${each}`);
     const seen = await sameIn(scene, ["run", ...allowed, "--config", CONFIG, "--unstable-kv", path, "a"]);
-    assertEquals([seen.kv, seen.args, seen.stderr], [true, ["a"], ""]);
+    assertEquals({ kv: seen.kv, args: seen.args, stderr: seen.stderr }, {
+      kv: true,
+      args: ["a"],
+      stderr: "",
+    });
   });
 });
 

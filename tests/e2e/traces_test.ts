@@ -70,7 +70,7 @@ function logOf(home: string, attempt: number): string {
 describe("a worker shows no task a trace of the one before:", () => {
   it("folder, environment and the like are put back without a word", async () => {
     for (const [kind, { seen, log, replaced }] of await leave("local", [...QUIET, "chdirThrows"])) {
-      assertEquals([kind, seen, replaced], [kind, "clean", false]);
+      assertEquals({ kind, seen, replaced }, { kind, seen: "clean", replaced: false });
       if (kind !== "chdirThrows") assertEquals(log, "", kind);
     }
   });
@@ -84,7 +84,7 @@ describe("a worker shows no task a trace of the one before:", () => {
   ) {
     it(`${what}: its process is replaced, which the log says once`, async () => {
       for (const [kind, { seen, log, replaced }] of await leave("local", kinds)) {
-        assertEquals([kind, seen, replaced], [kind, "clean", true]);
+        assertEquals({ kind, seen, replaced }, { kind, seen: "clean", replaced: true });
         assertMatch(log, /^furu: the task (changed|left behind)/, kind);
         assertEquals(log.split("is replaced").length, 2, log);
       }
@@ -93,7 +93,7 @@ describe("a worker shows no task a trace of the one before:", () => {
 
   it("programs are ended, and the process stays", async () => {
     for (const [kind, { seen, log, replaced }] of await leave("local", [...PROGRAMS, "nodeSpawn"])) {
-      assertEquals([kind, seen, replaced], [kind, "clean", false]);
+      assertEquals({ kind, seen, replaced }, { kind, seen: "clean", replaced: false });
       // It may be seen before it has become the program that it starts: `setsid sh -c sleep 9 &`.
       assertMatch(log, /^furu: the task left running: `[^\n]*sleep \d+[^\n]*` \(ended now\)\n$/, kind);
     }
@@ -104,13 +104,13 @@ for (const mode of ["inline", "get"]) {
   describe(`${mode === "get" ? "get" : "isolation: inline"}, in the process of the script,`, () => {
     it("puts back folder and environment without a word", async () => {
       for (const [kind, { seen, log }] of await leave(mode, QUIET)) {
-        assertEquals([kind, seen, log], [kind, "clean", ""]);
+        assertEquals({ kind, seen, log }, { kind, seen: "clean", log: "" });
       }
     });
 
     it("ends timers, listeners and programs, removes globals, and says so", async () => {
       for (const [kind, { seen, log }] of await leave(mode, [...GLOBALS, ...LIVELY, ...PROGRAMS, ...MORE])) {
-        assertEquals([kind, seen], [kind, "clean"]);
+        assertEquals({ kind, seen }, { kind, seen: "clean" });
         assertMatch(log, /^(furu: traces\/Leave\(\w+\) (changed|left behind|left running)[^\n]+\n)+$/, kind);
       }
     });

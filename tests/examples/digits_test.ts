@@ -19,6 +19,10 @@ it("examples/digits.ts sweeps, chooses by validation, draws, and loads everythin
   assertEquals(svg.match(/<circle /g)?.length, 30);
 
   const second = await rig.run("examples/digits.ts");
-  assertEquals([second.code, second.stdout], [0, first.stdout], second.output);
+  assertEquals(
+    { code: second.code, stdout: second.stdout },
+    { code: 0, stdout: first.stdout },
+    second.output,
+  );
   assertLess(second.durationMs, first.durationMs / 3);
 });

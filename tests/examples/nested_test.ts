@@ -10,6 +10,10 @@ it("examples/nested.ts computes the inner task once and loads it ever after", as
   assertStringIncludes(first.output, "computing 10 squares");
 
   const second = await rig.run("examples/nested.ts");
-  assertEquals([second.code, second.stdout], [0, first.stdout], second.output);
+  assertEquals(
+    { code: second.code, stdout: second.stdout },
+    { code: 0, stdout: first.stdout },
+    second.output,
+  );
   assertFalse(second.output.includes("computing"), second.output);
 });

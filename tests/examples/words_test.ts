@@ -34,7 +34,7 @@ describe("examples/words.ts", () => {
 
     await Deno.rename(join(folder, "a.txt"), join(folder, "moved.txt"));
     const moved = await rig.run("examples/words.ts", folder);
-    assertEquals([moved.code, moved.stdout], [0, first.stdout], moved.output);
+    assertEquals({ code: moved.code, stdout: moved.stdout }, { code: 0, stdout: first.stdout }, moved.output);
     assertEquals(await stored(rig.root, "words/Count"), before);
     assertEquals((await stored(rig.root, "words/Total")).length, 1);
 

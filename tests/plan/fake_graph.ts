@@ -1,6 +1,7 @@
 import { delay } from "@std/async/delay";
 import { type Hash, hashText } from "../../lib/core/hash.ts";
-import type { NodeState, StatusSource, TaskListing } from "../../lib/plan/node.ts";
+import type { NodeState, StatusSource } from "../../lib/plan/node.ts";
+import type { TaskListing } from "../../lib/store/store.ts";
 import { ARTIFACT, type Artifact } from "../../lib/task/artifact/artifact.ts";
 
 /** What a {@link fakeArtifact} is made with. */

@@ -1,20 +1,29 @@
 import { assertEquals } from "@std/assert";
-import { keptText } from "../../lib/plan/kept.ts";
+import { describe, it } from "@std/testing/bdd";
+import { countsForRun, isForced } from "../../lib/plan/forced.ts";
 
-Deno.test("keptText() says how many results stay, of which tasks, and how they are computed too", () => {
-  assertEquals(
-    keptText({ forced: { "a/Data": 1 }, kept: { "a/Train": 1 } }),
-    "forced: 1 artifact of a/Data is computed again, and 1 stored result that depends on it stays as it is: " +
-      "a/Train (1); to compute that again, too: --force a/Train",
-  );
-  assertEquals(
-    keptText({ forced: { "a/Data": 2, "a/Other": 1 }, kept: { "a/Report": 1, "a/Train": 8 } }),
-    "forced: 3 artifacts of a/Data, a/Other are computed again, and 9 stored results that depend on them stay as " +
-      "they are: a/Train (8), a/Report (1); to compute those again, too: --force a/Train --force a/Report",
-  );
-  const many = Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`a/T${i}`, 9 - i]));
-  assertEquals(
-    keptText({ forced: { "a/Data": 1 }, kept: many }).split(": ").slice(-2).join(": "),
-    "a/T0 (9), a/T1 (8), a/T2 (7), a/T3 (6), a/T4 (5), a/T5 (4), and of 3 other tasks; to compute those again, too: --force ALL",
-  );
+describe("countsForRun()", () => {
+  const node = { name: "a/Task", hash: "f".repeat(32) };
+  const cases = [
+    { of: "nothing forced", force: [], invalid: [], forced: false },
+    { of: "another task forced", force: ["a/Other"], invalid: ["0".repeat(32)], forced: false },
+    { of: "its task forced", force: ["a/Task"], invalid: [], forced: true },
+    { of: "all forced", force: "ALL" as const, invalid: [], forced: true },
+    { of: "its result invalid before the run", force: [], invalid: [node.hash], forced: true },
+    { of: "its task forced, in a process that notes nothing invalid", force: ["a/Task"], forced: true },
+  ];
+  for (const { of, forced, ...rest } of cases) {
+    it(`${forced ? "takes only the run's own result" : "takes any result"} with ${of}`, () => {
+      const rules = { runId: "r", ...rest };
+      assertEquals(
+        {
+          forced: isForced(rules, node),
+          own: countsForRun(rules, node, { run: "r" }),
+          other: countsForRun(rules, node, { run: "q" }),
+          unknown: countsForRun(rules, node, {}),
+        },
+        { forced, own: true, other: !forced, unknown: !forced },
+      );
+    });
+  }
 });

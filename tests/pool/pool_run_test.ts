@@ -2,7 +2,7 @@ import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from 
 import { describe, it } from "@std/testing/bdd";
 import { ProtocolError, StoreError } from "../../lib/core/errors.ts";
 import type { Hash } from "../../lib/core/hash.ts";
-import { plan } from "../../lib/plan/graph.ts";
+import { makePlan } from "../../lib/plan/graph.ts";
 import { forcedNodes } from "../../lib/plan/forced.ts";
 import { poolNodes, readPoolRun } from "../../lib/remote/pool_run.ts";
 import { learnParams, remoteArtifacts } from "../../lib/remote/remote_artifact.ts";
@@ -59,7 +59,7 @@ describe("remoteArtifacts()", () => {
     assertEquals([isArtifact(remote), `${remote}`, Object.isFrozen(remote)], [true, `${top}`, true]);
     assertEquals(remote[ARTIFACT].dependencies, [artifactOf(low.hash)]);
     const runtime = rig.process();
-    const planned = await plan([remote], storeStatus(runtime));
+    const planned = await makePlan([remote], storeStatus(runtime));
     assertEquals(planned.order().map(({ hash }) => hash), [low.hash, top.hash]);
     await learnParams(runtime, rig.paths, remote);
     assertEquals(remote.params, "(cannot be read)");
@@ -79,7 +79,7 @@ describe("remoteArtifacts()", () => {
     const artifactOf = remoteArtifacts({ runId: "r", nodes });
     assertThrows(() => artifactOf("f".repeat(32) as Hash), ProtocolError, "run r");
     await using rig = new PoolRig();
-    const planned = await plan([artifactOf(hash(19_999))], storeStatus(rig.process()));
+    const planned = await makePlan([artifactOf(hash(19_999))], storeStatus(rig.process()));
     assertEquals(planned.nodes.size, 20_000);
   });
 });

@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { Config } from "../../lib/core/config.ts";
 import type { RunEvent } from "../../lib/core/event.ts";
 import type { Hash } from "../../lib/core/hash.ts";
-import { plan } from "../../lib/plan/graph.ts";
+import { makePlan } from "../../lib/plan/graph.ts";
 import { controlPool, type ControlPoolOptions } from "../../lib/pool/controller/control_pool.ts";
 import type { PoolTiming } from "../../lib/pool/controller/context.ts";
 import { poolNodes, type PoolRun, writePoolRun } from "../../lib/remote/pool_run.ts";
@@ -88,7 +88,7 @@ export class PoolRig implements AsyncDisposable {
   /** Writes the run's folder, as whoever starts a run does. */
   async begin(roots: readonly Artifact[], { force = [], ...options }: RunInit = {}): Promise<void> {
     const runtime = this.process();
-    const found = await plan(roots, storeStatus(runtime));
+    const found = await makePlan(roots, storeStatus(runtime));
     const nodes = poolNodes(roots);
     const reach = (each: Artifact): void => {
       this.artifacts.set(each.hash, each);

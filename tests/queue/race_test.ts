@@ -21,7 +21,10 @@ async function start(rig: QueueRig, chance: number): Promise<Script[]> {
   return scripts;
 }
 
-/** Waits until all tasks are done, looking seldom enough to leave the processors to others; each time something may happen. */
+/**
+ * Waits until all tasks are done, looking seldom enough to leave the processors to others; each time
+ * something may happen.
+ */
 async function allDone(rig: QueueRig, meanwhile: () => Promise<void>): Promise<void> {
   const deadline = performance.now() + 60_000;
   while (tasks(rig.paths.done).length < TASKS) {

@@ -3,7 +3,7 @@ import { join } from "@std/path/join";
 import { StoreError } from "../../lib/core/errors.ts";
 import { findResult } from "../../lib/run/result.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
-import { plan } from "../../lib/plan/graph.ts";
+import { makePlan } from "../../lib/plan/graph.ts";
 import { storeStatus } from "../../lib/schedule/status_source.ts";
 import type { Artifact } from "../../lib/task/artifact/artifact.ts";
 import { osError, Rig, testRuntime, textOf } from "../rig.ts";
@@ -12,7 +12,7 @@ import { artifactOf, getFrom, recordOf } from "./rig.ts";
 const exists = async (runtime: Runtime, artifact: Artifact) =>
   (await findResult(runtime, artifact, { tolerant: false, value: false })).state === "valid";
 const planned = async (runtime: Runtime, artifact: Artifact) =>
-  (await plan([artifact], storeStatus(runtime))).counts;
+  (await makePlan([artifact], storeStatus(runtime))).counts;
 
 /** All files of a store with their contents. */
 function contents(rig: Rig): Record<string, string> {
@@ -56,7 +56,8 @@ async function assertDamaged(rig: Rig, artifact: Artifact, file: string): Promis
   for (const act of [() => getFrom(runtime, artifact), () => exists(runtime, artifact)]) {
     assertNamesWayOut((await assertRejects(act, StoreError)).message, artifact, file);
   }
-  const { status, ...state } = (await plan([artifact], storeStatus(runtime))).nodes.get(artifact.hash)!.state;
+  const { status, ...state } =
+    (await makePlan([artifact], storeStatus(runtime))).nodes.get(artifact.hash)!.state;
   assertEquals(status, "FAILED");
   assertNamesWayOut((state as { error: string }).error, artifact, file);
   assertEquals(contents(rig), before);
@@ -94,7 +95,7 @@ Deno.test("with recomputeDamaged what is damaged is to do in a plan, and get com
   const runtime = testRuntime(rig.root, { config: { recomputeDamaged: true } });
   await getFrom(runtime, artifact);
   Deno.truncateSync(runtime.store.paths(artifact).record, 20);
-  const { state } = (await plan([artifact], storeStatus(runtime))).nodes.get(artifact.hash)!;
+  const { state } = (await makePlan([artifact], storeStatus(runtime))).nodes.get(artifact.hash)!;
   assertEquals(state.status, "TODO");
   assertStringIncludes((state as { detail: string }).detail, "is truncated or not JSON");
   assertEquals(await exists(runtime, artifact), false);
@@ -121,7 +122,7 @@ Deno.test("a record of a newer furu is no damage: not even force replaces it, an
     const { message } = await assertRejects(act, StoreError);
     for (const each of [record, `${artifact}`, "a newer furu made it"]) assertStringIncludes(message, each);
   }
-  const { state } = (await plan([artifact], storeStatus(runtime))).nodes.get(artifact.hash)!;
+  const { state } = (await makePlan([artifact], storeStatus(runtime))).nodes.get(artifact.hash)!;
   assertEquals(state.status, "FAILED");
   assertEquals(contents(rig), before);
 });

@@ -11,7 +11,7 @@ import { join } from "@std/path/join";
 import { z } from "zod";
 import { furuGlobals } from "../../lib/core/globals.ts";
 import { ExecutionError, StoreError } from "../../lib/core/errors.ts";
-import { plan } from "../../lib/plan/graph.ts";
+import { makePlan } from "../../lib/plan/graph.ts";
 import { checkComputable } from "../../lib/schedule/check_run.ts";
 import { storeStatus } from "../../lib/schedule/status_source.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
@@ -189,13 +189,13 @@ Deno.test("an artifact whose task is not defined here can be loaded, looked at a
   assertEquals(rig.tree().filter((name) => name.includes(low.hash)), [], "nothing was begun");
   const evaluated = Eval({ model: got.plain });
   assertEquals(evaluated.hash, expected);
-  assertEquals((await plan([evaluated], storeStatus(runtime))).counts, {
+  assertEquals((await makePlan([evaluated], storeStatus(runtime))).counts, {
     done: 1,
     inProgress: 0,
     todo: 1,
     failed: 0,
   });
-  const todo = await plan([Eval({ model: got.low })], storeStatus(runtime));
+  const todo = await makePlan([Eval({ model: got.low })], storeStatus(runtime));
   const { message } = assertThrows(() => checkComputable(todo.nodes.values()), ExecutionError);
   for (const hint of hints) assertStringIncludes(message, hint);
   assertStringIncludes(
@@ -340,7 +340,7 @@ Deno.test("of two artifacts of one hash that counts in a plan which can be compu
   const Pair = define("kept/Pair", { params: z.object({ n: z.number(), of: z.unknown() }), create: () => 1 });
   const pairs = [Pair({ n: 1, of: foreign }), Pair({ n: 2, of: train })];
   for (const roots of [pairs, pairs.toReversed(), [foreign, train], [train, foreign]]) {
-    const { nodes } = await plan(roots, storeStatus(runtime));
+    const { nodes } = await makePlan(roots, storeStatus(runtime));
     assertEquals(nodes.get(train.hash)!.artifact, train);
     checkComputable(nodes.values());
   }
@@ -460,7 +460,8 @@ Deno.test("paths into the store move with it, also those behind a symbolic link 
   const [folder] = recordOf(after, made).uses!;
   Deno.removeSync(join(moved, folder!), { recursive: true });
   const state =
-    (await plan([made], { ...storeStatus(after), needsValidation: () => true })).nodes.get(made.hash)!.state;
+    (await makePlan([made], { ...storeStatus(after), needsValidation: () => true })).nodes.get(made.hash)!
+      .state;
   assertEquals(state.status, "FAILED");
   assertMatch(
     (state as { error?: string }).error!,

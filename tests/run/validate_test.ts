@@ -6,7 +6,7 @@ import { z } from "zod";
 import { ComputeError, StoreError, ValidationError } from "../../lib/core/errors.ts";
 import { findResult } from "../../lib/run/result.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
-import { plan } from "../../lib/plan/graph.ts";
+import { makePlan } from "../../lib/plan/graph.ts";
 import { storeStatus } from "../../lib/schedule/status_source.ts";
 import type { Artifact } from "../../lib/task/artifact/artifact.ts";
 import { osError, Rig, testRuntime, textOf } from "../rig.ts";
@@ -15,7 +15,7 @@ import { artifactOf, getFrom } from "./rig.ts";
 const exists = async (runtime: Runtime, artifact: Artifact) =>
   (await findResult(runtime, artifact, { tolerant: false, value: false })).state === "valid";
 const planned = async (runtime: Runtime, artifact: Artifact) =>
-  (await plan([artifact], storeStatus(runtime))).counts;
+  (await makePlan([artifact], storeStatus(runtime))).counts;
 
 /** All files of a store with their contents. */
 function contents(rig: Rig): Record<string, string> {
@@ -168,7 +168,7 @@ for (const [what, fail] of Object.entries(UNKNOWING)) {
       assertStringIncludes(message, "its validate threw");
     }
     const other = artifactOf({ create: () => 1 });
-    const { nodes } = await plan([artifact, other], storeStatus(testRuntime(rig.root)));
+    const { nodes } = await makePlan([artifact, other], storeStatus(testRuntime(rig.root)));
     assertEquals([...nodes.values()].map(({ status }) => status), ["FAILED", "TODO"]);
     assertStringIncludes((nodes.get(artifact.hash)!.state as { error: string }).error, `${artifact}`);
     assertEquals(contents(rig), before);

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertLess, assertRejects, assertStringIncludes } from "@std/assert";
 import { WaitTimeoutError } from "../../lib/core/errors.ts";
 import { readEnds } from "../../lib/store/results/ends.ts";
-import { plan } from "../../lib/plan/graph.ts";
+import { makePlan } from "../../lib/plan/graph.ts";
 import { storeStatus } from "../../lib/schedule/status_source.ts";
-import { watchNode } from "../../lib/schedule/watch.ts";
+import { watchElsewhere } from "../../lib/schedule/watch.ts";
 import type { ClaimRecord } from "../../lib/store/record.ts";
 import type { Artifact } from "../../lib/task/artifact/artifact.ts";
 import { Rig, testRuntime } from "../rig.ts";
@@ -118,11 +118,11 @@ Deno.test("a run that watches a claim tells whether it was one of its own that s
   const { sum: _sum, ...stored } = JSON.parse(Deno.readTextFileSync(record));
   Deno.writeTextFileSync(record, JSON.stringify({ ...stored, run: "this one" }));
   for (const runId of ["this one", "another one"]) {
-    const event = await watchNode(testRuntime(rig.root), {
+    const event = await watchElsewhere(testRuntime(rig.root), {
       artifact,
       runId,
       signal: AbortSignal.timeout(6000),
-      replan: (node) => plan([node], storeStatus(runtime)),
+      replan: (node) => makePlan([node], storeStatus(runtime)),
       forced: undefined,
     });
     assertEquals(event, { type: "done", hash: artifact.hash, computed: runId === "this one" });
@@ -134,11 +134,11 @@ Deno.test("a run that watches a claim sees a lease run out that is shorter than 
   const artifact = artifactOf({ create: ({ attempt }) => attempt });
   claimedElsewhere(rig, artifact, 0.6);
   const runtime = testRuntime(rig.root, { config: { leaseSec: 120, pollIntervalSec: 2 } });
-  const event = await watchNode(runtime, {
+  const event = await watchElsewhere(runtime, {
     artifact,
     runId: "this one",
     signal: AbortSignal.timeout(6000),
-    replan: (node) => plan([node], storeStatus(runtime)),
+    replan: (node) => makePlan([node], storeStatus(runtime)),
     forced: undefined,
   });
   assertEquals(event.type, "released");

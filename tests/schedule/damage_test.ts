@@ -4,7 +4,7 @@ import { artifactView } from "../../lib/cli/view/artifact_view.ts";
 import { StoreError } from "../../lib/core/errors.ts";
 import type { RunSummary } from "../../lib/core/event.ts";
 import type { Files } from "../../lib/core/system/files.ts";
-import { plan } from "../../lib/plan/graph.ts";
+import { makePlan } from "../../lib/plan/graph.ts";
 import { InlineComputer } from "../../lib/run/computer.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
 import { AttemptBackend } from "../../lib/schedule/attempt_backend.ts";
@@ -37,12 +37,12 @@ async function run(runtime: Runtime, roots: Artifact[], keepGoing = true): Promi
   const source = storeStatus(runtime);
   const { summary } = await drive(runtime, {
     runId: "run",
-    plan: await plan(roots, source),
+    plan: await makePlan(roots, source),
     window: "bfs",
     keepGoing,
     retry: runtime.config,
     forced: undefined,
-    replan: (one) => plan([one], source),
+    replan: (one) => makePlan([one], source),
     onEvent: () => {},
     signal: new AbortController().signal,
     backend: (report) =>
@@ -120,7 +120,7 @@ async function damaged(
 /** Plans, and runs with all that is to be done: whatever is the matter with `bad`, the others are not stopped. */
 async function outcome(rig: Rig, { bad, above, good }: ReturnType<typeof threeOf>) {
   const config = { leaseSec: 1.5, pollIntervalSec: 0.05 };
-  const planned = await plan([bad, above, good], storeStatus(testRuntime(rig.root, { config })));
+  const planned = await makePlan([bad, above, good], storeStatus(testRuntime(rig.root, { config })));
   assertEquals(planned.nodes.get(good.hash)?.status, "TODO");
   assertEquals(
     await artifactView(testRuntime(rig.root).store, found(rig, bad)).then(({ hash }) => hash),
@@ -160,7 +160,7 @@ for (const [what, damage] of Object.entries({ ...TORN, "of a newer furu": newer 
     const three = threeOf();
     const path = await damaged(testRuntime(rig.root), three.bad, "end of an attempt", damage);
     const off = testRuntime(rig.root, { config: { retryFailed: false } });
-    const failed = (await plan([three.bad], storeStatus(off))).nodes.get(three.bad.hash)!.state;
+    const failed = (await makePlan([three.bad], storeStatus(off))).nodes.get(three.bad.hash)!.state;
     assertEquals(failed.status, "FAILED");
     assertStringIncludes((failed as { error: string }).error, path);
     const { state, summary } = await outcome(rig, three);
@@ -195,7 +195,9 @@ for (const kind of ["claim", "queued job"]) {
     await using rig = new Rig();
     const three = threeOf();
     const path = await damaged(testRuntime(rig.root), three.bad, kind, newer);
-    const planned = (await plan([three.bad], storeStatus(testRuntime(rig.root)))).nodes.get(three.bad.hash)!;
+    const planned = (await makePlan([three.bad], storeStatus(testRuntime(rig.root)))).nodes.get(
+      three.bad.hash,
+    )!;
     assertEquals(planned.status, "FAILED");
     assertStringIncludes((planned.state as { error: string }).error, path);
     const summary = await run(testRuntime(rig.root), [three.bad, three.above, three.good]);
@@ -232,7 +234,10 @@ for (const code of ["EIO", "ESTALE", "EMFILE", "EACCES"]) {
       Deno.mkdirSync(paths.home);
       if (what === "home") Deno.removeSync(paths.record);
       const files = failing(paths[what], code);
-      const { nodes } = await plan([three.bad, three.good], storeStatus(testRuntime(rig.root, { files })));
+      const { nodes } = await makePlan(
+        [three.bad, three.good],
+        storeStatus(testRuntime(rig.root, { files })),
+      );
       assertEquals(nodes.get(three.good.hash)!.status, "TODO");
       const { status, ...state } = nodes.get(three.bad.hash)!.state;
       // Of a folder that a file server does not show at the moment nobody knows whether somebody computes in it.

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import type { RunEvent } from "../../lib/core/event.ts";
-import { type Plan, plan } from "../../lib/plan/graph.ts";
+import { makePlan, type Plan } from "../../lib/plan/graph.ts";
 import type { Backend, BackendEvent } from "../../lib/schedule/backend.ts";
 import { drive, type DriveResult } from "../../lib/schedule/drive.ts";
 import type { Artifact } from "../../lib/task/artifact/artifact.ts";
@@ -49,7 +49,7 @@ const failed = ({ hash }: Artifact, failedEnds: number): BackendEvent => ({
 
 Deno.test("drive() starts what is free, tells of each, and drains the backend in the end", async () => {
   const [stops, events]: [string[], RunEvent["type"][]] = [[], []];
-  const made = await plan([fakeArtifact("top", [fakeArtifact("low")])], new FakeSource());
+  const made = await makePlan([fakeArtifact("top", [fakeArtifact("low")])], new FakeSource());
   const { summary, interrupted } = await run(made, {
     start: (artifact, report) => report(done(artifact)),
     stops,
@@ -62,13 +62,13 @@ Deno.test("drive() starts what is free, tells of each, and drains the backend in
 
 Deno.test("drive() counts attempts by those that failed, and retries by those that were begun again", async () => {
   let ends = 0;
-  const made = await plan([fakeArtifact("a")], new FakeSource());
+  const made = await makePlan([fakeArtifact("a")], new FakeSource());
   const { summary } = await run(made, { start: (artifact, report) => report(failed(artifact, ++ends)) });
   assertEquals([summary.retries, summary.failures[0]?.attempts, summary.computed], [1, 2, 0]);
 });
 
 Deno.test("drive() says which artifacts are missing when it cannot go on without a failure", async () => {
-  const made = await plan([fakeArtifact("top", [fakeArtifact("low")])], new FakeSource());
+  const made = await makePlan([fakeArtifact("top", [fakeArtifact("low")])], new FakeSource());
   const roots = [...made.nodes].filter(([hash]) => made.roots.includes(hash));
   // A dependency that no node stands for: nothing ever becomes free.
   const broken = { roots: made.roots, nodes: new Map(roots), counts: made.counts } as unknown as Plan;
@@ -80,7 +80,7 @@ Deno.test("drive() says which artifacts are missing when it cannot go on without
 Deno.test("drive() stops the backend when its signal aborts, and ends when all is still", async () => {
   const controller = new AbortController();
   const stops: string[] = [];
-  const made = await plan([fakeArtifact("a")], new FakeSource());
+  const made = await makePlan([fakeArtifact("a")], new FakeSource());
   const result = await run(made, { start: () => controller.abort(), stops, signal: controller.signal });
   assertEquals([result.interrupted, result.summary.notRun], [true, 1]);
   assertEquals(stops, ["stop", "drain"]);
@@ -88,7 +88,7 @@ Deno.test("drive() stops the backend when its signal aborts, and ends when all i
 
 Deno.test("drive() kills what runs when something breaks in it", async () => {
   const stops: string[] = [];
-  const made = await plan([fakeArtifact("a")], new FakeSource());
+  const made = await makePlan([fakeArtifact("a")], new FakeSource());
   const broken = run(made, {
     start: () => {
       throw new Error("a bug");
@@ -102,7 +102,7 @@ Deno.test("drive() kills what runs when something breaks in it", async () => {
 Deno.test("drive() has a backend withdraw what has not begun when a failure stops the run", async () => {
   const artifacts = ["a", "b"].map((label) => fakeArtifact(label));
   const stops: string[] = [];
-  const made = await plan(artifacts, new FakeSource());
+  const made = await makePlan(artifacts, new FakeSource());
   const { summary } = await run(made, {
     start: (artifact, report) => artifact === artifacts[0] && report(failed(artifact, 2)),
     withdraw: (report) => Promise.resolve(report({ type: "withdrawn", hash: artifacts[1]!.hash })),
@@ -114,7 +114,7 @@ Deno.test("drive() has a backend withdraw what has not begun when a failure stop
 Deno.test("drive() ends with what the backend says has broken", async () => {
   const stops: string[] = [];
   const artifacts = ["a", "b"].map((label) => fakeArtifact(label));
-  const made = await plan(artifacts, new FakeSource());
+  const made = await makePlan(artifacts, new FakeSource());
   const broken = run(made, {
     start: (artifact, report) => artifact === artifacts[0] && report(failed(artifact, 2)),
     withdraw: (_, broken) => Promise.resolve(broken(new Error("no workers"))),
@@ -125,7 +125,7 @@ Deno.test("drive() ends with what the backend says has broken", async () => {
 });
 
 Deno.test("drive() counts the attempts of an earlier driver of the run, too", async () => {
-  const made = await plan([fakeArtifact("a")], new FakeSource());
+  const made = await makePlan([fakeArtifact("a")], new FakeSource());
   const { summary } = await run(made, { start: (artifact, report) => report(failed(artifact, 5)) });
   assertEquals(summary.failures[0]?.attempts, 5);
 });

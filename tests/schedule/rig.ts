@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { Hash } from "../../lib/core/hash.ts";
-import { type Plan, plan } from "../../lib/plan/graph.ts";
+import { makePlan, type Plan } from "../../lib/plan/graph.ts";
 import { createScheduler, type Scheduler, type SchedulerOptions } from "../../lib/schedule/scheduler.ts";
 import type { SchedulerAction, SchedulerEvent } from "../../lib/schedule/scheduler_event.ts";
 import type { Artifact } from "../../lib/task/artifact/artifact.ts";
@@ -29,7 +29,7 @@ export class Rig {
     options: Partial<SchedulerOptions> = {},
     source: FakeSource = new FakeSource(),
   ): Promise<Rig> {
-    return new Rig(await plan(roots, source), options);
+    return new Rig(await makePlan(roots, source), options);
   }
 
   /** Makes a scheduler for a plan that no planner would make. */

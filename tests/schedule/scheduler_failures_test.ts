@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { plan } from "../../lib/plan/graph.ts";
+import { makePlan } from "../../lib/plan/graph.ts";
 import { createScheduler } from "../../lib/schedule/scheduler.ts";
 import { fakeArtifact, FakeSource } from "../plan/fake_graph.ts";
 import { Rig } from "./rig.ts";
@@ -110,7 +110,7 @@ Deno.test("FAILED nodes are final at once, and nothing starts without keepGoing"
 
 Deno.test("a failure keeps its stack and its log", async () => {
   const a = fakeArtifact("a");
-  const scheduler = createScheduler(await plan([a], new FakeSource()), { window: "bfs", retry });
+  const scheduler = createScheduler(await makePlan([a], new FakeSource()), { window: "bfs", retry });
   scheduler.step({ type: "begin" });
   const end = { outcome: "failed", blame: "protocol", error: "no", stack: "at x", log: "/x.log" } as const;
   const [failed] = scheduler.step({ type: "failed", hash: a.hash, end, failedEnds: 0, lostEnds: 0 });

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { Hash } from "../../lib/core/hash.ts";
-import { plan } from "../../lib/plan/graph.ts";
+import { makePlan } from "../../lib/plan/graph.ts";
 import { createScheduler, type Scheduler } from "../../lib/schedule/scheduler.ts";
 import type { SchedulerAction, SchedulerEvent } from "../../lib/schedule/scheduler_event.ts";
 import { windowSize } from "../../lib/schedule/check_run.ts";
@@ -157,7 +157,7 @@ async function nextEvent(world: World, pick: number, outcome: number): Promise<S
   if (world.watched.delete(hash)) {
     if (outcome === 1) return { type: "stale", hash, owner: "somebody", afterSec: 9 };
     if (outcome >= 6) return { type: "done", hash, computed: false };
-    const again = await plan([world.byHash.get(hash)!], world.source());
+    const again = await makePlan([world.byHash.get(hash)!], world.source());
     return { type: "released", hash, plan: again };
   }
   world.running.delete(hash);
@@ -207,7 +207,7 @@ Deno.test("whatever happens: dependencies first, bounded starts, limits and wind
         if (!world.done.has(artifact.hash)) source.set(artifact, { status: "FAILED", error: "earlier" });
       }
       const { limits, window, keepGoing, maxRunning } = given;
-      const made = await plan(world.roots, source);
+      const made = await makePlan(world.roots, source);
       const limit = (spec: string) => limits[spec as "cpu" | "gpu"];
       await run(world, createScheduler(made, { window, keepGoing, maxRunning, limit, retry: given }));
 

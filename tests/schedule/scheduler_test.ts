@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ValidationError } from "../../lib/core/errors.ts";
 import { type Hash, hashText } from "../../lib/core/hash.ts";
-import { type Plan, plan } from "../../lib/plan/graph.ts";
+import { makePlan, type Plan } from "../../lib/plan/graph.ts";
 import { createScheduler } from "../../lib/schedule/scheduler.ts";
 import { fakeArtifact, FakeSource, layeredGraph } from "../plan/fake_graph.ts";
 import { Rig } from "./rig.ts";
@@ -62,7 +62,7 @@ Deno.test("the scheduler keeps the limit of each spec and of all together", asyn
 });
 
 Deno.test("createScheduler() refuses limits and windows that are none", async () => {
-  const made = await plan([fakeArtifact("a", [], { spec: "gpu" })], new FakeSource());
+  const made = await makePlan([fakeArtifact("a", [], { spec: "gpu" })], new FakeSource());
   for (const limit of [0, -1, 1.5, NaN]) {
     assertThrows(
       () => createScheduler(made, { window: 1, retry, limit: () => limit }),
@@ -114,7 +114,7 @@ Deno.test("a root that is blocked makes room in the window, and what it needs be
 Deno.test("forced nodes below stored roots are run, and the roots are not", async () => {
   const data = fakeArtifact("data", [], { name: "data" });
   const roots = ["1", "2"].map((label) => fakeArtifact(label, [data]));
-  const made = await plan(roots, new FakeSource().done(data, ...roots), {
+  const made = await makePlan(roots, new FakeSource().done(data, ...roots), {
     forced: { has: (artifact) => artifact.name === "data", done: () => false },
   });
   const rig = Rig.broken(made, { window: "dfs" });
@@ -124,7 +124,7 @@ Deno.test("forced nodes below stored roots are run, and the roots are not", asyn
 });
 
 Deno.test("a run that cannot go on without any failure is stalled, naming up to three roots", async () => {
-  const made = await plan(["1", "2", "3", "4"].map((label) => fakeArtifact(label)), new FakeSource());
+  const made = await makePlan(["1", "2", "3", "4"].map((label) => fakeArtifact(label)), new FakeSource());
   const nowhere = [hashText("nowhere")];
   const nodes = new Map([...made.nodes].map(([hash, node]) => [hash, { ...node, dependencies: nowhere }]));
   const rig = Rig.broken({ ...made, roots: made.roots, nodes } as Plan);
@@ -137,7 +137,7 @@ Deno.test("a whole run takes O(nodes + edges) operations, whatever the window an
     const each: number[] = [];
     for (const count of [1_000, 4_000]) {
       const { roots, all } = layeredGraph(count);
-      const scheduler = createScheduler(await plan(roots, new FakeSource()), {
+      const scheduler = createScheduler(await makePlan(roots, new FakeSource()), {
         window,
         retry,
         maxRunning: 8,
@@ -166,7 +166,7 @@ Deno.test("a chain of 100,000 is planned and run, and fails, in as many steps; 1
   let last = fakeArtifact("0");
   const first = last;
   for (let i = 1; i < count; i++) last = fakeArtifact(`${i}`, [last]);
-  const chain = await plan([last], new FakeSource());
+  const chain = await makePlan([last], new FakeSource());
   const scheduler = createScheduler(chain, { window: "bfs", retry });
   let actions = scheduler.step({ type: "begin" });
   let done = 0;
@@ -190,6 +190,6 @@ Deno.test("a chain of 100,000 is planned and run, and fails, in as many steps; 1
   assertEquals(end?.type === "finished" && end.notRun.length, count - 1);
 
   const wide = fakeArtifact("wide", Array.from({ length: 150_000 }, (_, i) => fakeArtifact(`below ${i}`)));
-  const many = createScheduler(await plan([wide], new FakeSource()), { window: "bfs", retry });
+  const many = createScheduler(await makePlan([wide], new FakeSource()), { window: "bfs", retry });
   assertEquals(many.step({ type: "begin" }).length, 150_000);
 });

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ProtocolError } from "../../lib/core/errors.ts";
 import type { Hash } from "../../lib/core/hash.ts";
-import { plan } from "../../lib/plan/graph.ts";
+import { makePlan } from "../../lib/plan/graph.ts";
 import { fakeArtifact, FakeSource } from "../plan/fake_graph.ts";
 import { Rig } from "./rig.ts";
 
@@ -47,7 +47,7 @@ Deno.test("a released node brings in what was hidden below it", async () => {
   const root = fakeArtifact("root", [busy, shared]);
   const rig = await Rig.of([root], {}, new FakeSource().set(busy, { status: "IN_PROGRESS", owner: "pid 7" }));
   assertEquals(rig.begin(), ["watch busy of pid 7", "start shared"]);
-  assertEquals(rig.released("busy", await plan([busy], new FakeSource())), ["start leaf"]);
+  assertEquals(rig.released("busy", await makePlan([busy], new FakeSource())), ["start leaf"]);
   assertEquals(rig.done("leaf"), ["node_done leaf"]);
   assertEquals(rig.done("shared"), ["node_done shared", "start busy"]);
   assertEquals(rig.done("busy"), ["node_done busy", "start root"]);
@@ -61,7 +61,7 @@ Deno.test("a later plan may say that the node is done, still in progress, failed
   const released = async (source: FakeSource) => {
     const rig = await Rig.of([root], { keepGoing: true }, away);
     rig.begin();
-    return { rig, actions: rig.released("busy", await plan([busy], source)) };
+    return { rig, actions: rig.released("busy", await makePlan([busy], source)) };
   };
   assertEquals((await released(new FakeSource().done(busy))).actions, ["node_done busy", "start root"]);
   assertEquals((await released(away)).actions, ["watch busy of pid 7"]);
@@ -84,7 +84,7 @@ Deno.test("a released node that needs what failed meanwhile is blocked", async (
   );
   rig.begin();
   rig.failed("bad");
-  assertEquals(rig.released("busy", await plan([busy], new FakeSource())), ["finished"]);
+  assertEquals(rig.released("busy", await makePlan([busy], new FakeSource())), ["finished"]);
   rig.ended(false, ["bad"], ["busy"]);
 });
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { RunSummary } from "../../lib/core/event.ts";
-import { plan } from "../../lib/plan/graph.ts";
+import { makePlan } from "../../lib/plan/graph.ts";
 import { currentContext } from "../../lib/run/context.ts";
 import { getWith } from "../../lib/run/get/get.ts";
 import { InlineComputer } from "../../lib/run/computer.ts";
@@ -108,12 +108,12 @@ async function runOf(runtime: Runtime, top: Artifact, signal: AbortSignal): Prom
   const runId = `run-${runtime.machine.randomId()}`;
   const { summary } = await drive(runtime, {
     runId,
-    plan: await plan([top], source),
+    plan: await makePlan([top], source),
     window: "bfs",
     retry: { retryFailed: true, maxComputeRetries: MAX_RETRIES, maxPreemptRetries: 3 },
     maxRunning: 2,
     forced: undefined,
-    replan: (artifact) => plan([artifact], source),
+    replan: (artifact) => makePlan([artifact], source),
     onEvent: () => {},
     signal,
     backend: (report) =>

@@ -41,7 +41,10 @@ describe("takeSnapshot()", () => {
       "src/c.json",
       "src/d.ts",
     ]);
-    assertEquals([manifest!.base, manifest!.roots], [project.folder, ["src/a.ts"]]);
+    assertEquals({ base: manifest!.base, roots: manifest!.roots }, {
+      base: project.folder,
+      roots: ["src/a.ts"],
+    });
     const { stdout, stderr } = await project.run(ref, "src/a.ts");
     assertEquals(stdout, "1 2 3 4\n", stderr);
   });

@@ -44,6 +44,18 @@ Deno.test("a heartbeat begins the series again, also one whose time goes backwar
   assertEquals(await lookAt(60), "dead");
 });
 
+Deno.test("a claim is seen to live when its heartbeat changes from one look to the next, not at the first look", async () => {
+  await using rig = new StoreRig();
+  const { watch, lookAt, beat } = await watched(rig);
+  beat(1e9);
+  for (const at of [0, 8]) await lookAt(at);
+  assertEquals(watch.beatAt, undefined);
+  beat(2e9);
+  await lookAt(16);
+  await lookAt(24);
+  assertEquals(watch.beatAt, 16_000);
+});
+
 Deno.test("a gap between two looks longer than a third of the lease proves nothing", async () => {
   await using rig = new StoreRig();
   const { lookAt } = await watched(rig);

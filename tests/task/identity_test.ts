@@ -97,7 +97,7 @@ describe("the hash of an artifact", () => {
         })[ARTIFACT].identity,
       ).version
     );
-    assertEquals([number, text], [1, "1"]);
+    assertEquals({ number, text }, { number: 1, text: "1" });
   });
 });
 

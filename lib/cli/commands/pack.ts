@@ -39,11 +39,7 @@ export const packCommand = defineCommand({
       import("../../pack/pack.ts"),
       import("../../core/paths.ts"),
     ]);
-    const made = await pack({
-      output,
-      include,
-      ...(pipeline === undefined ? {} : { pipeline: pathOf(pipeline) }),
-    });
+    const made = await pack({ output, include, pipeline: pipeline && pathOf(pipeline) });
     if (globals.json) io.out(`${JSON.stringify(made)}\n`);
     else if (!globals.quiet) {
       io.err(`Made ${made.path}: ${format(made.size)}, ${made.files} files and Deno ${Deno.version.deno}\n`);

@@ -1,7 +1,7 @@
 import { UsageError } from "../../core/errors.ts";
 import { defineCommand } from "../program/command.ts";
-import { choiceFlag, optionalChoiceFlag } from "../program/flag.ts";
-import { forceFlag, forceOption } from "./run_flags.ts";
+import { choiceFlag, given, optionalChoiceFlag } from "../program/flag.ts";
+import { forcedBy, forceFlag } from "./run_flags.ts";
 import { planDot, planMermaid } from "../view/plan_graph_text.ts";
 import { planJson, planTable, planTree } from "../view/plan_view.ts";
 import { exampleTarget, loadTarget, targetArgs } from "../roots/target.ts";
@@ -40,13 +40,12 @@ export const planCommand = defineCommand({
       throw new UsageError(`Cannot use --slurm with --format ${format}: allowed are tree, table and json`);
     }
     const { roots, entry } = await loadTarget(program, args, io);
-    const plan = await engine.plan(roots, forceOption(flags.force));
+    const force = given({ force: forcedBy(flags.force) });
+    const plan = await engine.plan(roots, force);
     const kept = await plan.kept?.();
     // Loaded when used, as the rest of furu.
     const slurm = flags.slurm === undefined ? undefined : await import("../view/plan_slurm.ts");
-    const pool = flags.slurm === "pool"
-      ? await engine.poolPlan(roots, { entry, ...forceOption(flags.force) })
-      : {};
+    const pool = flags.slurm === "pool" ? await engine.poolPlan(roots, { entry, ...force }) : {};
     const jobs = flags.slurm && await slurm?.planSlurm(plan, { mode: flags.slurm, ...pool });
     const options = {
       color: io.color && !globals["no-color"],

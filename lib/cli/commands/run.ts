@@ -2,6 +2,7 @@ import { defineCommand } from "../program/command.ts";
 import {
   choiceFlag,
   type FlagValues,
+  given,
   optionalChoiceFlag,
   switchFlag,
   valueFlag,
@@ -9,15 +10,15 @@ import {
 } from "../program/flag.ts";
 import {
   checkTogether,
+  forcedBy,
   forceFlag,
-  forceOption,
   parseSeconds,
   parseWindow,
   parseWorkers,
   progressOf,
   submittedJson,
 } from "./run_flags.ts";
-import type { RunOptions, SlurmModeOptions } from "../program/engine.ts";
+import type { SlurmModeOptions } from "../program/engine.ts";
 import { exampleTarget, loadTarget, targetArgs } from "../roots/target.ts";
 
 const flags = {
@@ -112,53 +113,44 @@ export const runCommand = defineCommand({
   async run({ args, flags, globals, io, program, engine }) {
     checkTogether(flags);
     const { roots, entry } = await loadTarget(program, args, io);
-    const common = {
+    const common = given({
       entry,
-      ...forceOption(flags.force),
+      force: forcedBy(flags.force),
       progress: progressOf(globals),
-      ...(flags.retries === undefined ? {} : { maxComputeRetries: flags.retries }),
-      ...(flags["no-retry-failed"] ? { retryFailed: false } : {}),
-      ...(flags["max-heap"] === undefined ? {} : { maxHeapMb: flags["max-heap"] }),
-      ...(flags["max-tasks-per-worker"] === undefined
-        ? {}
-        : { maxTasksPerWorker: flags["max-tasks-per-worker"] }),
-      ...(flags["max-worker-mb"] === undefined ? {} : { maxWorkerMb: flags["max-worker-mb"] }),
-    };
+      maxComputeRetries: flags.retries,
+      retryFailed: flags["no-retry-failed"] ? false : undefined,
+      maxHeapMb: flags["max-heap"],
+      maxTasksPerWorker: flags["max-tasks-per-worker"],
+      maxWorkerMb: flags["max-worker-mb"],
+    });
     if (flags.slurm !== undefined) {
-      const snapshot = flags["no-snapshot"] ? { snapshot: false } : {};
-      const run = await engine.runSlurm(roots, { ...common, ...snapshot, ...slurmOptions(flags) });
+      const snapshot = flags["no-snapshot"] ? false : undefined;
+      const run = await engine.runSlurm(roots, { ...common, ...given({ snapshot }), ...slurmOptions(flags) });
       if ("runDir" in run) io.out(globals.json ? submittedJson(run) : `${run.runId}\n`);
       return 0;
     }
-    const options: RunOptions = {
-      ...common,
+    const local = given({
       keepGoing: flags["keep-going"],
-      ...workersOption(flags),
-      ...(flags.window === undefined ? {} : { window: flags.window }),
-      ...(flags.isolation === undefined ? {} : { isolation: flags.isolation }),
-    };
-    await engine.runLocal(roots, options);
+      maxWorkers: flags.workers,
+      window: flags.window,
+      isolation: flags.isolation,
+    });
+    await engine.runLocal(roots, { ...common, ...local });
     return 0;
   },
 });
 
-function workersOption(given: FlagValues<typeof flags>): Pick<RunOptions, "maxWorkers"> {
-  return given.workers === undefined ? {} : { maxWorkers: given.workers };
-}
-
-function slurmOptions(
-  given: FlagValues<typeof flags>,
-): SlurmModeOptions {
-  const { detach } = given;
-  if (given.slurm === "dag") return { mode: "dag", detach };
-  return {
-    mode: "pool",
+function slurmOptions(values: FlagValues<typeof flags>): SlurmModeOptions {
+  const { detach } = values;
+  if (values.slurm === "dag") return { mode: "dag", detach };
+  return given({
+    mode: "pool" as const,
     detach,
-    keepGoing: given["keep-going"],
-    ...workersOption(given),
-    ...(given.window === undefined ? {} : { window: given.window }),
-    ...(given["idle-timeout"] === undefined ? {} : { idleTimeoutSec: given["idle-timeout"] }),
-    ...(given["tasks-per-worker"] === undefined ? {} : { tasksPerWorker: given["tasks-per-worker"] }),
-    ...(given.launcher === undefined ? {} : { launcher: given.launcher }),
-  };
+    keepGoing: values["keep-going"],
+    maxWorkers: values.workers,
+    window: values.window,
+    idleTimeoutSec: values["idle-timeout"],
+    tasksPerWorker: values["tasks-per-worker"],
+    launcher: values.launcher,
+  });
 }

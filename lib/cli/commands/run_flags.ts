@@ -10,9 +10,9 @@ export const forceFlag: Flag<string[]> = listFlag(
 );
 
 /** The option of a run that it sets. Without it the configuration decides. */
-export function forceOption(names: string[]): { force?: "ALL" | string[] } {
-  if (names.length === 0) return {};
-  return { force: names.includes("ALL") ? "ALL" : names };
+export function forcedBy(names: string[]): "ALL" | string[] | undefined {
+  if (names.length === 0) return undefined;
+  return names.includes("ALL") ? "ALL" : names;
 }
 
 /**

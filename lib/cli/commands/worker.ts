@@ -1,6 +1,6 @@
 import { UsageError } from "../../core/errors.ts";
 import { defineCommand } from "../program/command.ts";
-import { valueFlag, wholeNumber } from "../program/flag.ts";
+import { given, valueFlag, wholeNumber } from "../program/flag.ts";
 
 /** `furu worker`: takes tasks from the queue of a run. Runs on Slurm start it themselves. */
 export const furuWorkerCommand = defineCommand({
@@ -31,11 +31,6 @@ export const furuWorkerCommand = defineCommand({
   ],
   async run({ flags: { run, spec = "default", slots, job }, engine }) {
     if (run === undefined) throw new UsageError("Cannot work as the run's folder is missing: --run DIR");
-    return await engine.worker({
-      dir: run,
-      spec,
-      ...(slots === undefined ? {} : { slots }),
-      ...(job === undefined ? {} : { job }),
-    });
+    return await engine.worker(given({ dir: run, spec, slots, job }));
   },
 });

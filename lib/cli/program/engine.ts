@@ -138,11 +138,11 @@ export const systemEngine: Engine = {
   configure: async (options) => (await import("../../core/config.ts")).configure(options),
   root: async () => (await import("../../core/config.ts")).resolveConfig().root,
   async runLocal(roots, options) {
-    const [{ runLocal }, { slurmHints }] = await Promise.all([
+    const [{ runRootsLocally }, { slurmHints }] = await Promise.all([
       import("../../local/run_local.ts"),
       import("../../slurm/jobs/slurm_hints.ts"),
     ]);
-    return await runLocal([...roots], options, slurmHints());
+    return await runRootsLocally([...roots], options, slurmHints());
   },
   runSlurm: async (roots, options) =>
     await (await import("../../slurm/run_slurm.ts")).runSlurm([...roots], options),
@@ -161,11 +161,11 @@ export const systemEngine: Engine = {
   },
   get: async (artifact, options) => await (await import("../../run/get/get.ts")).get(artifact, options),
   async plan(roots, options) {
-    const [{ plan }, { slurmIsOver }] = await Promise.all([
+    const [{ planRoots }, { slurmIsOver }] = await Promise.all([
       import("../../local/plan_roots.ts"),
       import("../../slurm/jobs/slurm_hints.ts"),
     ]);
-    return await plan([...roots], options, slurmIsOver()) as PlanView;
+    return await planRoots([...roots], options, slurmIsOver()) as PlanView;
   },
   async poolPlan(roots, options) {
     const [{ adoptableRun }, { poolNodes }] = await Promise.all([

@@ -9,8 +9,6 @@ export interface Flag<T = unknown> {
   readonly short?: string;
   /** The placeholder of its value in help, as `N`. A flag without one takes no value. */
   readonly placeholder?: string;
-  /** Has every value that was given; otherwise the last one counts. */
-  readonly repeat?: boolean;
   /** The words that may follow it, where it may also stand alone: then the first of them is meant. */
   readonly words?: readonly string[];
   /** The value when the flag is not given. */
@@ -68,7 +66,7 @@ export function listFlag(
   description: string,
   options: FlagOptions = {},
 ): Flag<string[]> {
-  return { description, placeholder, repeat: true, ...options, absent: [], parse: (texts) => [...texts] };
+  return { description, placeholder, ...options, absent: [], parse: (texts) => [...texts] };
 }
 
 /** A flag that takes one of some words. */
@@ -93,6 +91,16 @@ export function optionalChoiceFlag<const W extends string>(
   description: string,
 ): Flag<W | undefined> {
   return { ...choiceFlag(words, description), placeholder: `[${words.join("|")}]`, words };
+}
+
+/** Options of which those that are `undefined` are not given. */
+export type Given<T> =
+  & { [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined> }
+  & { [K in keyof T as undefined extends T[K] ? never : K]: T[K] };
+
+/** Leaves out what is `undefined`: functions of furu leave to the configuration only what is not given at all. */
+export function given<T extends object>(options: T): Given<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Given<T>;
 }
 
 /** A whole number of at least `least`. */

@@ -21,7 +21,7 @@ export interface LoadedModule {
   /** The reference as it was written, without the export. */
   readonly written: string;
   /** The export that was named after `#`. */
-  readonly exportName?: string;
+  readonly exportName?: string | undefined;
   /** The exports of the module. */
   readonly exports: Readonly<Record<string, unknown>>;
 }
@@ -38,7 +38,7 @@ export async function loadModule(reference: string, cwd: string): Promise<Loaded
   furuGlobals().entry = url;
   try {
     const exports: Record<string, unknown> = await import(url);
-    return { url, written, exports, ...(exportName === undefined ? {} : { exportName }) };
+    return { url, written, exports, exportName };
   } catch (cause) {
     throw new ModuleLoadError(`Cannot load ${written}: ${errorText(cause)}${hintNames(url, cause)}`, {
       cause,

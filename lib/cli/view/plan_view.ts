@@ -130,9 +130,8 @@ export function planTable(plan: PlanView, options: ViewOptions): string {
     `${node.dependencies.length}`,
     truncate(reasonsOf(node).join(", "), 120),
   ]);
-  const limit = options.width === undefined ? {} : { width: options.width };
   const head = ["STATUS", "ARTIFACT", "SPEC", "DEPENDENCIES", "NOTE"];
-  const [first = "", ...lines] = table(rows, { head, right: [3], keepEnd: [1], ...limit });
+  const [first = "", ...lines] = table(rows, { head, right: [3], keepEnd: [1], width: options.width });
   return [style(options.color).strong(first), ...lines, "", countsLine(plan), ...unreadableLines(plan), ""]
     .join("\n");
 }

@@ -4,25 +4,47 @@ import { type Hash, hashText } from "../hash.ts";
 
 /** Options of {@link canonicalJson}. */
 export interface CanonicalOptions {
-  /** Name of the value in errors. @default "value" */
+  /**
+   * Name of the value in errors.
+   *
+   * @default {"value"}
+   */
   path?: string;
-  /** What the value belongs to, for errors: `"toy/Train"`. @default none */
+  /**
+   * What the value belongs to, for errors: `"toy/Train"`.
+   *
+   * @default {none}
+   */
   owner?: string;
-  /** So many characters are allowed. @default what V8 takes as one string */
+  /**
+   * The number of characters that are allowed.
+   *
+   * @default {what V8 takes as one string}
+   */
   most?: number;
-  /** What to do where they are too many, for errors. @default nothing is said */
+  /**
+   * What to do where they are too many, for errors.
+   *
+   * @default {nothing is said}
+   */
   instead?: string;
-  /** The name and hash of an artifact; `undefined` for any other object. @default nothing is an artifact */
+  /**
+   * The name and hash of an artifact; `undefined` for any other object.
+   *
+   * @default {nothing is an artifact}
+   */
   artifactReference?: (value: object) => readonly [name: string, hash: string] | undefined;
 }
 
 /**
- * The canonical JSON text of a value: equal values give equal texts and different values different ones. Keys are
- * sorted by code unit, members of a Set and entries of a Map by the bytes of their canonical text; there are no
- * spaces; what JSON has no form for is tagged (see `tags.ts`); `-0` is `0` and `undefined` properties are absent.
+ * The canonical JSON text of a value: equal values give equal texts and different values different ones. Keys
+ * are sorted by code unit, members of a Set and entries of a Map by the bytes of their canonical text; there
+ * are no spaces; what JSON has no form for is tagged (see `tags.ts`); `-0` is `0` and `undefined` properties
+ * are absent.
  *
- * @throws ValidationError naming the path (`params.layers[2].lr`) of NaN, an infinity, `undefined` in an array, a
- * hole, an invalid date, a function, a symbol, a class instance, a cycle, or nesting deeper than 200.
+ * @throws {ValidationError} naming the path (`params.layers[2].lr`) of NaN, an infinity, `undefined` in an
+ * array, a hole, an invalid date, a function, a symbol, a class instance, a cycle, or nesting deeper than
+ * 200.
  */
 export function canonicalJson(value: unknown, options: CanonicalOptions = {}): string {
   return encodeTagged(value, {
@@ -37,11 +59,11 @@ export function canonicalJson(value: unknown, options: CanonicalOptions = {}): s
 }
 
 /**
- * The value of which this JSON value (parsed canonical JSON) is the canonical form. Exact but for what canonical
- * JSON does not tell apart: `-0`, `undefined` properties, the order of keys, members and entries.
+ * The value of which this JSON value (parsed canonical JSON) is the canonical form. Exact but for what
+ * canonical JSON does not tell apart: `-0`, `undefined` properties, the order of keys, members and entries.
  *
  * @param options `artifact` makes an artifact from its task's name and hash.
- * @throws ValidationError when it is no canonical form.
+ * @throws {ValidationError} If it is no canonical form.
  */
 export function fromCanonical(
   json: unknown,
@@ -51,8 +73,8 @@ export function fromCanonical(
 }
 
 /**
- * The canonical text of a JSON value that is in canonical form already, as parsed from a file in which somebody may
- * have changed the order of keys and the spaces: keys are sorted, nothing is tagged again.
+ * The canonical text of a JSON value that is in canonical form already, as parsed from a file in which
+ * somebody may have changed the order of keys and the spaces: keys are sorted, nothing is tagged again.
  */
 export function canonicalizeJson(json: unknown): string {
   if (Array.isArray(json)) return `[${json.map(canonicalizeJson).join()}]`;

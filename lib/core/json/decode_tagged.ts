@@ -6,11 +6,23 @@ import { MAX_DEPTH, setOwn, TAG, type TypedArray, typedArrayOver } from "./tags.
 export interface DecodeOptions {
   /** Makes an artifact from its task's name and its hash. */
   artifact: (name: string, hash: string) => unknown;
-  /** Makes a string of what `$path` holds. @default such a tag is an error */
+  /**
+   * Makes a string of what `$path` holds.
+   *
+   * @default {such a tag is an error}
+   */
   path?: (suffix: string) => string;
-  /** Makes a string of what `$storePath` holds. @default such a tag is an error */
+  /**
+   * Makes a string of what `$storePath` holds.
+   *
+   * @default {such a tag is an error}
+   */
   storePath?: (suffix: string) => string;
-  /** Makes a typed array whose bytes are in a file. @default such a tag is an error */
+  /**
+   * Makes a typed array whose bytes are in a file.
+   *
+   * @default {such a tag is an error}
+   */
   typedFile?: (kind: string, file: string, bytes: number) => TypedArray;
 }
 
@@ -20,9 +32,10 @@ const MAX_JSON_DEPTH = 3 * (MAX_DEPTH + 1);
 const DOLLAR = 36;
 
 /**
- * The value that was encoded as this JSON value. The JSON value itself is not changed, and shares nothing with it.
+ * The value that was encoded as this JSON value. The JSON value itself is not changed, and shares nothing
+ * with it.
  *
- * @throws ValidationError when a tag is unknown or does not hold what it should.
+ * @throws {ValidationError} If a tag is unknown or does not hold what it should.
  */
 export function decodeTagged(json: unknown, options: DecodeOptions): unknown {
   return decode(json, options, 0);

@@ -7,30 +7,54 @@ export interface EncodeOptions {
   action: string;
   /** Name of the whole value in errors: `"params"`. */
   path: string;
-  /** What it belongs to, for errors: `"toy/Train"`. @default none */
+  /**
+   * What it belongs to, for errors: `"toy/Train"`.
+   *
+   * @default {none}
+   */
   owner?: string | undefined;
   /**
-   * Equal values give equal text: keys and members sorted, `-0` as `0`, `undefined` properties left out, what is
-   * no proper value an error. Otherwise everything is written so that it comes back as it was.
+   * Equal values give equal text: keys and members sorted, `-0` as `0`, `undefined` properties left out, what
+   * is no proper value an error. Otherwise everything is written so that it comes back as it was.
    */
   canonical: boolean;
-  /** So many characters are allowed. @default what V8 takes as one string, 2^29 - 24 */
+  /**
+   * The number of characters that are allowed.
+   *
+   * @default {what V8 takes as one string, 2^29 - 24}
+   */
   most?: number | undefined;
-  /** What to do where they are too many, for errors. @default nothing is said */
+  /**
+   * What to do where they are too many, for errors.
+   *
+   * @default {nothing is said}
+   */
   instead?: string | undefined;
-  /** The name and hash of an artifact; `undefined` for any other object. @default nothing is an artifact */
+  /**
+   * The name and hash of an artifact; `undefined` for any other object.
+   *
+   * @default {nothing is an artifact}
+   */
   artifactReference?: ((value: object) => readonly [string, string] | undefined) | undefined;
-  /** JSON to be written for a string, or a key of a plain object, instead of itself; or what is wrong with it. @default none */
+  /**
+   * JSON to be written for a string, or a key of a plain object, instead of itself; or what is wrong with it.
+   *
+   * @default {none}
+   */
   string?: ((text: string) => string | { fault: string } | undefined) | undefined;
-  /** JSON to be written for a typed array instead of its bytes. @default none */
+  /**
+   * JSON to be written for a typed array instead of its bytes.
+   *
+   * @default {none}
+   */
   typedArray?: ((kind: string, view: TypedArray) => string | undefined) | undefined;
 }
 
 /**
  * JSON text of a value, with tags (see `tags.ts`) for what JSON has no form for.
  *
- * @throws ValidationError naming the path of the first thing that cannot be encoded, or of the largest part where the
- * text would be too long.
+ * @throws {ValidationError} naming the path of the first thing that cannot be encoded, or of the largest part
+ * where the text would be too long.
  */
 export function encodeTagged(value: unknown, options: EncodeOptions): string {
   let text: string | undefined;

@@ -1,7 +1,7 @@
 /**
- * The tags of what JSON has no form for: an object with exactly one key, which begins with one `$`. Keys of users'
- * own objects that begin with `$` get one more, so that neither can be taken for the other. Used for identities
- * and parameters (canonical JSON) and for stored values; those marked so only in values.
+ * The tags of what JSON has no form for: an object with exactly one key, which begins with one `$`. Keys of
+ * users' own objects that begin with `$` get one more, so that neither can be taken for the other. Used for
+ * identities and parameters (canonical JSON) and for stored values; those marked so only in values.
  */
 export const TAG = {
   /** `["name", "hash"]` */
@@ -61,7 +61,10 @@ export function typedArrayKind(prototype: unknown): string | undefined {
   return KIND_BY_PROTOTYPE.get(prototype);
 }
 
-/** A typed array over these bytes; `undefined` when there is no such kind or they are not a whole number of elements. */
+/**
+ * A typed array over these bytes; `undefined` when there is no such kind or they are not a whole number of
+ * elements.
+ */
 export function typedArrayOver(kind: string, bytes: Uint8Array<ArrayBuffer>): TypedArray | undefined {
   const type = CLASS_BY_KIND.get(kind);
   const size = (type as { BYTES_PER_ELEMENT?: number } | undefined)?.BYTES_PER_ELEMENT;
@@ -70,7 +73,10 @@ export function typedArrayOver(kind: string, bytes: Uint8Array<ArrayBuffer>): Ty
   return new type(whole ? bytes.buffer : bytes.slice().buffer);
 }
 
-/** The bytes of a typed array, not copied. Deno runs on little-endian machines only, so they are little-endian. */
+/**
+ * The bytes of a typed array, not copied. Deno runs on little-endian machines only, so they are
+ * little-endian.
+ */
 export function bytesOf(view: ArrayBufferView): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }

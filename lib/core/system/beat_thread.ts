@@ -26,7 +26,7 @@ export class BeatThread {
   #lastId = 0;
   #linger: ReturnType<typeof setTimeout> | undefined;
 
-  /** Is (or will soon be) beaten here for the file of this name? */
+  /** Whether beating for the file of this name goes on here, or will soon. */
   beatsFor(name: string): boolean {
     return this.#linked.has(name);
   }
@@ -63,8 +63,8 @@ export class BeatThread {
   async #stop(id: number): Promise<void> {
     const beating = this.#beating.get(id);
     if (!beating || !this.#worker) return;
-    // One that the thread has not begun has no handle that could keep its folder from being removed, and takes no signal
-    // from others: no need to wait until the thread has started.
+    // One that the thread has not begun has no handle that could keep its folder from being removed, and
+    // takes no signal from others: no need to wait until the thread has started.
     const isBegun = Atomics.compareExchange(beating.first, 0, 0, 2) === 1 && beating.state !== "lost";
     const stopped = new Promise<void>((resolve) => beating.onStopped = resolve);
     this.#worker.postMessage({ op: "stop", id });

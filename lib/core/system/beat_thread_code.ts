@@ -1,13 +1,18 @@
-/** So many claims have a handle of their own: a process may have 1,024 files open, and needs some itself. */
+/**
+ * The number of claims with a handle of their own: a process may have 1,024 files open, and needs some
+ * itself.
+ */
 const MAX_HANDLES = 128;
 
 /**
- * What the thread that beats runs: plain JavaScript in a `data:` URL, so that it survives bundling and compiling. An
- * uncaught error in a Worker ends the whole process, so each claim's errors are caught by themselves.
+ * What the thread that beats runs: plain JavaScript in a `data:` URL, so that it survives bundling and
+ * compiling. An uncaught error in a Worker ends the whole process, so each claim's errors are caught by
+ * themselves.
  *
- * It also hears SIGINT and SIGTERM while the main thread is blocked: the main thread has two seconds to say that it
- * has heard them too; then the thread links the end of each attempt and kills the process. It listens only while
- * there is such an attempt, for a listener takes from the signals what they do by default: Ctrl-C would be lost.
+ * It also hears SIGINT and SIGTERM while the main thread is blocked: the main thread has two seconds to say
+ * that it has heard them too; then the thread links the end of each attempt and kills the process. It listens
+ * only while there is such an attempt, for a listener takes from the signals what they do by default: Ctrl-C
+ * would be lost.
  */
 const CODE = `
 const claims = new Map();
@@ -40,8 +45,8 @@ const isOurs = (file, linked) => {
   const text = new TextDecoder().decode(bytes.subarray(0, file.readSync(bytes) ?? 0));
   try { return JSON.parse(text).id === linked.id; } catch { return false; }
 };
-// Opened by its name: that may be somebody else's by now, so the file itself is asked. It may also be away for a moment,
-// while somebody looks whose it is.
+// Opened by its name: that may be somebody else's by now, so the file itself is asked. It may also be away
+// for a moment, while somebody looks whose it is.
 const beatByName = (id, linked, again) => {
   let file;
   try {

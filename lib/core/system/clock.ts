@@ -6,7 +6,9 @@ export interface Clock {
   now(): number;
   /** Milliseconds of a clock that never jumps: for leases, limits and durations. */
   monotonic(): number;
-  /** Resolves after `ms` (0: when all that is ready has run); rejects with the signal's reason when it aborts. */
+  /**
+   * Resolves after `ms` (0: when all that is ready has run); rejects with the signal's reason when it aborts.
+   */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 

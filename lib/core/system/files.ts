@@ -1,6 +1,6 @@
 /** What `stat` tells. Ages are never derived from `mtimeMs`: it is only compared with itself. */
 export interface FileInfo {
-  /** Time of the last change in milliseconds, by the clock of whoever changed it. */
+  /** Time of the last change in milliseconds, by the clock of the machine that changed it. */
   mtimeMs: number;
   /** Size in bytes. */
   size: number;
@@ -10,9 +10,9 @@ export interface FileInfo {
   ino: number;
   /** Permission bits. */
   mode: number;
-  /** Is it a folder? */
+  /** Whether it is a folder. */
   isDirectory: boolean;
-  /** Is it a regular file (no symbolic link, socket or pipe)? */
+  /** Whether it is a regular file (no symbolic link, socket or pipe). */
   isFile: boolean;
 }
 
@@ -20,7 +20,7 @@ export interface FileInfo {
 export interface FileEntry {
   /** The name, without its folder. */
   name: string;
-  /** Is it a folder? */
+  /** Whether it is a folder. */
   isDirectory: boolean;
 }
 
@@ -36,22 +36,34 @@ export interface OpenFile extends Disposable {
 
 /** How {@link Files.write} writes. */
 export interface WriteOptions {
-  /** Fail with EEXIST when the name exists. @default false */
+  /**
+   * Fail with EEXIST when the name exists.
+   *
+   * @default {false}
+   */
   exclusive?: boolean;
-  /** Add at the end instead of replacing. @default false */
+  /**
+   * Add at the end instead of replacing.
+   *
+   * @default {false}
+   */
   append?: boolean;
-  /** Return only when the contents have reached the disk (fsync). @default false */
+  /**
+   * Return only when the contents have reached the disk (fsync).
+   *
+   * @default {false}
+   */
   sync?: boolean;
 }
 
 /**
- * Every operation on the store's files, given in so that the protocols can be simulated. Each is one step that
- * either happens or not; errors carry the system's code (`error.code === "ENOENT"`).
+ * Every operation on the store's files, given in so that the protocols can be simulated. Each is one step
+ * that either happens or not; errors carry the system's code (`error.code === "ENOENT"`).
  */
 export interface Files {
   /** The whole file as UTF-8. */
   readText(path: string): Promise<string>;
-  /** The whole file, or what comes after so many bytes of it. */
+  /** The whole file, or what comes after the first `from` bytes. */
   readBytes(path: string, from?: number): Promise<Uint8Array<ArrayBuffer>>;
   /** Creates or replaces a file. Not atomic: others may see a part of it. */
   write(path: string, data: string | Uint8Array, options?: WriteOptions): Promise<void>;
@@ -69,7 +81,9 @@ export interface Files {
   mkdir(path: string, options?: { recursive?: boolean }): Promise<void>;
   /** As `mkdir`, recursive, at once: for `ctx.dir`, which is made when it is first read. */
   mkdirNow(path: string): void;
-  /** Adds to the end of a file at once, which is made when it is not there: for logs of code that never waits. */
+  /**
+   * Adds to the end of a file at once, which is made when it is not there: for logs of code that never waits.
+   */
   appendNow(path: string, data: Uint8Array): void;
   /** As `chmod`, at once. */
   chmodNow(path: string, mode: number): void;

@@ -30,11 +30,12 @@ const listeners = new Map<JobSignal, () => void>();
 let received: Interruption | undefined;
 
 /**
- * Runs work that SIGINT and SIGTERM end properly: the first signal aborts all such work, and when the last has ended
- * the process exits with 130 or 143. The second signal kills what still runs, and exits at once.
+ * Runs work that SIGINT and SIGTERM end properly: the first signal aborts all such work, and when the last
+ * has ended the process exits with 130 or 143. The second signal kills what still runs, and exits at once.
  *
  * @param work Is given a signal, and takes a function that ends at once what still runs.
- * @param onInterrupt Is called at the first signal: coming to rest takes some seconds, in which a person wants to know.
+ * @param onInterrupt Is called at the first signal: coming to rest takes some seconds, in which a person
+ * wants to know.
  * @throws {Interruption} If a signal has been received before.
  */
 export async function interruptible<T>(
@@ -59,8 +60,8 @@ export async function interruptible<T>(
 }
 
 /**
- * As {@link interruptible}, for a run of which nobody waits for the end once a signal has been received: then it never
- * settles, as the process ends.
+ * As {@link interruptible}, for a run of which nobody waits for the end once a signal has been received: then
+ * it never settles, as the process ends.
  *
  * @param outer The caller's own signal, which aborts too, without an exit.
  */
@@ -80,16 +81,16 @@ export async function interruptibleRun<T>(
 }
 
 /**
- * Waits for ever once a signal has been received: the process ends when all work has come to rest, so that nobody
- * must see how this one ended. Without a signal it returns nothing.
+ * Waits for ever once a signal has been received: the process ends when all work has come to rest, so that
+ * nobody must see how this one ended. Without a signal it returns nothing.
  */
 export function exiting(): Promise<never> | undefined {
   return received && new Promise(() => {});
 }
 
 /**
- * Gives all signals to a job of a batch system, which decides by itself when to end: nothing else in this process ends
- * because of them.
+ * Gives all signals to a job of a batch system, which decides by itself when to end: nothing else in this
+ * process ends because of them.
  *
  * @returns Ends the listening.
  */
@@ -104,7 +105,10 @@ export function listenAsJob(onSignal: (signal: JobSignal) => void): Disposable {
   };
 }
 
-/** Listens to what somebody here ends by, and to nothing else: a listener takes from a signal what it does by default. */
+/**
+ * Listens to what somebody here ends by, and to nothing else: a listener takes from a signal what it does by
+ * default.
+ */
 function listen(): void {
   for (const signal of ["SIGINT", "SIGTERM", "SIGUSR1"] as const) {
     const wanted = jobs.size > 0 || (works.size > 0 && signal !== "SIGUSR1");
@@ -128,8 +132,8 @@ function receive(signal: JobSignal): void {
     return void Promise.all([...works].map(({ kill }) => kill?.())).finally(() => Deno.exit(exitCode));
   }
   received = new Interruption(signal);
-  // What ends because of it may reject where nobody listens any more: that must not end the process before the others
-  // have come to rest.
+  // What ends because of it may reject where nobody listens any more: that must not end the process before
+  // the others have come to rest.
   for (const type of ["unhandledrejection", "error"]) {
     globalThis.addEventListener(type, (event) => event.preventDefault());
   }

@@ -17,14 +17,14 @@ export interface Owner {
   user?: string;
 }
 
-/** Are they one process, for sure? */
+/** Whether they are one process, for sure. */
 export function isSameProcess(one: Owner, other: Owner): boolean {
   return one.start !== undefined && one.boot !== undefined && one.pid === other.pid &&
     one.start === other.start && one.boot === other.boot && one.host === other.host &&
     one.pidNamespace === other.pidNamespace;
 }
 
-/** Signs of life, given by somebody whom computing cannot block. */
+/** Signs of life, which computing cannot block. */
 export interface Heartbeat {
   /** Ends the beating. Resolves when the handle is closed and the private name is gone. */
   stop(): Promise<void>;
@@ -32,21 +32,30 @@ export interface Heartbeat {
 
 /** How a {@link Heartbeat} is begun. */
 export interface HeartbeatOptions {
-  /** A private name of the claim's file. It is opened, then unlinked: from then on the handle alone is used. */
+  /**
+   * A private name of the claim's file. It is opened, then unlinked: from then on the handle alone is used.
+   */
   path: string;
   /**
-   * The name that the file was linked to, and the id that its text holds: where very many are beaten for at once, not each
-   * has a handle of its own, but is opened for each beat and looked at before. @default always a handle
+   * The name that the file was linked to, and the id that its text holds: where very many are beaten for at
+   * once, not each has a handle of its own, but is opened for each beat and looked at before.
+   *
+   * @default {always a handle}
    */
   linked?: { path: string; id: string };
   /** Milliseconds between two beats. */
   intervalMs: number;
-  /** Milliseconds until the beating begins, for a process whose own computing cannot block it. @default 0 */
+  /**
+   * Milliseconds until the beating begins, for a process whose own computing cannot block it.
+   *
+   * @default {0}
+   */
   afterMs?: number;
   /**
-   * For a process that user code may block: when it does not heed SIGINT or SIGTERM, this end of the attempt is linked
-   * at `path` and the process killed; it is written under the private name `temporary` first. @default a signal is the
-   * process's own business
+   * For a process that user code may block: when it does not heed SIGINT or SIGTERM, this end of the attempt
+   * is linked at `path` and the process killed; it is written under the private name `temporary` first.
+   *
+   * @default {a signal is the process's own business}
    */
   lastWords?: { path: string; temporary: string; text: string };
   /** Called once when the file has no name left, or cannot be reached for good (ESTALE). */
@@ -61,14 +70,20 @@ export interface Machine {
   readonly clock: Clock;
   /** This process. */
   readonly self: Owner;
-  /** Is that process provably gone? `false` when it lives or when nobody can tell from here. */
+  /** Whether that process is provably gone; `false` when it lives or when nobody can tell from here. */
   isGone(owner: Owner): boolean;
   /**
-   * Is that owner this process, of which nobody holds this claim of it open any more? Then it was made before all of the
-   * process's code was started again, as `deno run --watch` does. @default nobody can tell
+   * Whether that owner is this process, and nobody in it holds this claim open any more. Then it was made
+   * before all of the process's code was started again, as `deno run --watch` does.
+   *
+   * @default {nobody can tell}
    */
   isForsaken?(owner: Owner, claim: { path: string; startedAt: string }): boolean;
-  /** Is it one that is only played, so that what tasks do to this process is no business of it? @default false */
+  /**
+   * Whether it is simulated, so that what tasks do to this process is no business of it.
+   *
+   * @default {false}
+   */
   readonly simulated?: boolean;
   /** Begins beating for a claim. */
   beat(options: HeartbeatOptions): Heartbeat;

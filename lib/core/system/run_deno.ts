@@ -6,9 +6,11 @@ import { packed, PACKED_REGISTRY } from "../packed.ts";
  *
  * @param what What is being done, for errors.
  * @param args Its arguments.
- * @param cwd The folder that it works in. @default that of this process
+ * @param cwd The folder that it works in.
+ * @default {that of this process}
  * @returns What it printed.
- * @throws {FuruError} with Deno's own words when it fails, and in a compiled program, which holds no whole Deno.
+ * @throws {FuruError} with Deno's own words when it fails, and in a compiled program, which holds no whole
+ * Deno.
  */
 export async function runDeno(what: string, args: readonly string[], cwd?: string): Promise<string> {
   if (Deno.build.standalone) {

@@ -8,8 +8,8 @@ const ACTION = "use the store";
 const LARGE = 64 * 1024;
 
 /**
- * The machine's filesystem. Calls that touch only names are synchronous inside: they cost 2 to 20 us, a tenth of
- * what the way through Deno's thread pool costs. What moves or syncs data in bulk goes through that pool.
+ * The machine's filesystem. Calls that touch only names are synchronous inside: they cost 2 to 20 us, a tenth
+ * of what the way through Deno's thread pool costs. What moves or syncs data in bulk goes through that pool.
  */
 export const systemFiles: Files = {
   readText: (path) => settle(() => Deno.readTextFileSync(path)),

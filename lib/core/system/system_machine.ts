@@ -50,7 +50,9 @@ function thisProcess(): Owner {
   };
 }
 
-/** Only a process of this host, boot and PID namespace can be known to be gone; of others the lease decides. */
+/**
+ * Only a process of this host, boot and PID namespace can be known to be gone; of others the lease decides.
+ */
 function isGone(owner: Owner, self: Owner): boolean {
   const known = self.boot !== undefined && self.pidNamespace !== undefined && self.start !== undefined;
   const here = owner.host === self.host && owner.boot === self.boot &&
@@ -59,7 +61,8 @@ function isGone(owner: Owner, self: Owner): boolean {
   try {
     return startTime(owner.pid) !== owner.start;
   } catch (error) {
-    // With /proc mounted `hidepid` other people's processes look absent; process 1 always exists, so it tells.
+    // With /proc mounted `hidepid` other people's processes look absent; process 1 always exists, so it
+    // tells.
     const absent = error instanceof Deno.errors.NotFound || errorCode(error) === "ESRCH";
     return absent && quietly(() => startTime(1)) !== undefined;
   }
@@ -68,7 +71,10 @@ function isGone(owner: Owner, self: Owner): boolean {
 /** A claim is opened for its heartbeat soon after it is made; one that is younger may not be yet. */
 const OPENED_AFTER_MS = 5000;
 
-/** Has no thread of this process the file open? All that had it open when it was started again has been closed. */
+/**
+ * Whether no thread of this process has the file open. All that had it open when it was started again has
+ * been closed.
+ */
 function isForsaken({ path, startedAt }: { path: string; startedAt: string }): boolean {
   // A claim of this very host, so its clock is ours.
   if (Date.now() - Date.parse(startedAt) < OPENED_AFTER_MS) return false;

@@ -3,7 +3,7 @@ import type { EventSink, RunSummary } from "../../core/event.ts";
 import type { Hash } from "../../core/hash.ts";
 import { runLog } from "../../core/run_log.ts";
 import { forcedNodes } from "../../plan/forced.ts";
-import { plan } from "../../plan/graph.ts";
+import { makePlan } from "../../plan/graph.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import { listQueue, makeQueue, type QueuedTask, refreshQueue } from "../../queue/queue.ts";
 import { askToStop } from "../../queue/requests.ts";
@@ -133,7 +133,7 @@ async function driveRun(
     if (leadership.term > 1) context.log.info(takenUp(run.runId, leadership.term, progress));
     const source = poolStatus(runtime, run.runId, (hash) => listed.has(hash));
     const planOptions = forced === undefined ? {} : { forced };
-    const todo = await retry(() => plan(run.roots.map(artifactOf), source, planOptions));
+    const todo = await retry(() => makePlan(run.roots.map(artifactOf), source, planOptions));
     using watched = new DisposableStack();
     await using controllers = new AsyncDisposableStack();
     const on = (which: AbortSignal | undefined, act: () => void): void => {
@@ -148,7 +148,7 @@ async function driveRun(
       keepGoing: run.options.keepGoing,
       retry: run.config,
       forced,
-      replan: (artifact) => plan([artifact], source, planOptions),
+      replan: (artifact) => makePlan([artifact], source, planOptions),
       onEvent,
       signal: ending,
       backend: (report, broken) => {

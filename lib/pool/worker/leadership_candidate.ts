@@ -3,7 +3,6 @@ import type { QueuePaths } from "../../queue/layout.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { releaseClaim } from "../../store/claims/attempt_end.ts";
 import type { Claim } from "../../store/claims/claim.ts";
-import { readBeat } from "../../store/claims/heartbeat_series.ts";
 import type { ClaimWatch } from "../../store/claims/liveness.ts";
 import type { SlurmJob } from "../../store/record.ts";
 import { acquireLeadership, watchLeadership } from "../leadership.ts";
@@ -37,9 +36,6 @@ export class LeadershipCandidate {
   #nextAt = -Infinity;
   #held = false;
   #ended = false;
-  /** What was seen last of the holder's heartbeat, and when it was seen to change. */
-  #beat: string | undefined;
-  #beatAt = -Infinity;
 
   /** Does not look yet. */
   constructor(runtime: Runtime, options: LeadershipCandidateOptions) {
@@ -65,7 +61,8 @@ export class LeadershipCandidate {
   get covered(): boolean {
     if (this.#held || this.#ended || this.#handOver.signal.aborted) return true;
     const { machine, store } = this.#runtime;
-    return machine.clock.monotonic() - this.#beatAt < store.leaseSec * 1000;
+    const { beatAt = -Infinity } = this.#watch;
+    return machine.clock.monotonic() - beatAt < store.leaseSec * 1000;
   }
 
   /** Looks if it is time to; returns at once. */
@@ -111,21 +108,11 @@ export class LeadershipCandidate {
       ...(slurm === undefined ? {} : { slurm }),
     });
     if (taken === "ended") this.#ended = true;
-    if (taken === "held") await this.#lookAtHolder();
     if (typeof taken === "string") return;
     const { signal } = this.#handOver;
     if (signal.aborted) return await releaseClaim(this.#runtime.store, taken);
     this.#held = true;
     onChange();
     await control(taken, signal);
-  }
-
-  async #lookAtHolder(): Promise<void> {
-    const { machine } = this.#runtime;
-    const seen = (await readBeat(machine, this.#options.paths.role.claim))?.seen;
-    if (this.#beat !== undefined && seen !== undefined && seen !== this.#beat) {
-      this.#beatAt = machine.clock.monotonic();
-    }
-    this.#beat = seen;
   }
 }

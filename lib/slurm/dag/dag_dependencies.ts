@@ -1,10 +1,10 @@
 import { errorText } from "../../core/errors.ts";
-import { plan } from "../../plan/graph.ts";
+import { makePlan } from "../../plan/graph.ts";
 import { findForSure, type Found } from "../../run/result.ts";
 import { codeFault } from "../../remote/code_fault.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { storeStatus } from "../../schedule/status_source.ts";
-import { watchNode } from "../../schedule/watch.ts";
+import { watchElsewhere } from "../../schedule/watch.ts";
 import { readEnds } from "../../store/results/ends.ts";
 import { concernsOneArtifact, isRefusal } from "../../store/store.ts";
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
@@ -58,12 +58,12 @@ async function whyMissing(
   dependency: Artifact,
   signal: AbortSignal,
 ): Promise<Lacking | undefined> {
-  const seen = await watchNode(runtime, {
+  const seen = await watchElsewhere(runtime, {
     artifact: dependency,
     runId: run.runId,
     signal,
     forced: undefined,
-    replan: (one) => plan([one], storeStatus(runtime)),
+    replan: (one) => makePlan([one], storeStatus(runtime)),
   });
   if (seen.type === "done") return undefined;
   const end = (await readEnds(runtime.store, runtime.store.paths(dependency))).at(-1);

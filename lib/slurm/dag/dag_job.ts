@@ -3,7 +3,7 @@ import { errorText } from "../../core/errors.ts";
 import { artifactLabel } from "../../core/hash.ts";
 import { systemMachine } from "../../core/system/system_machine.ts";
 import type { NodeState, StatusSource } from "../../plan/node.ts";
-import { plan } from "../../plan/graph.ts";
+import { makePlan } from "../../plan/graph.ts";
 import { systemRuntime } from "../../run/default_runtime.ts";
 import { forcedNodes } from "../../plan/forced.ts";
 import { learnParams, remoteArtifacts } from "../../remote/remote_artifact.ts";
@@ -155,12 +155,12 @@ async function compute(context: JobContext, artifact: Artifact): Promise<number>
   const source = onlyThis(artifact);
   const { summary, interrupted } = await drive(runtime, {
     runId: run.runId,
-    plan: await plan([artifact], source),
+    plan: await makePlan([artifact], source),
     window: "bfs",
     keepGoing: false,
     retry: run.config,
     forced,
-    replan: (one) => plan([one], source),
+    replan: (one) => makePlan([one], source),
     onEvent: reporter.sink,
     signal,
     backend: (report) =>

@@ -1,7 +1,7 @@
 import type { Config } from "../../core/config.ts";
 import type { Machine } from "../../core/system/machine.ts";
 import { FURU_VERSION } from "../../core/version.ts";
-import { type Plan, plan } from "../../plan/graph.ts";
+import { makePlan, type Plan } from "../../plan/graph.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { checkComputable, checkImportable, rootsOf } from "../../schedule/check_run.ts";
 import { forcedByUser } from "../../plan/forced.ts";
@@ -55,7 +55,10 @@ export async function prepareDag(
   const source = storeStatus(runtime, {
     isOver: (queued) => isOver(jobs, queued, signal),
   });
-  const dagPlan = await plan(rootsOf(roots), source, { signal, ...(forced === undefined ? {} : { forced }) });
+  const dagPlan = await makePlan(rootsOf(roots), source, {
+    signal,
+    ...(forced === undefined ? {} : { forced }),
+  });
   checkComputable(dagPlan.nodes.values());
   checkImportable(dagPlan.nodes.values(), entry);
   await refuseHopeless(runtime, dagPlan, runId);

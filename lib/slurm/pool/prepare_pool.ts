@@ -1,6 +1,6 @@
 import type { Config } from "../../core/config.ts";
 import { FURU_VERSION } from "../../core/version.ts";
-import { type Plan, plan } from "../../plan/graph.ts";
+import { makePlan, type Plan } from "../../plan/graph.ts";
 import { poolNodes, type PoolRun } from "../../remote/pool_run.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { checkComputable, checkImportable, rootsOf } from "../../schedule/check_run.ts";
@@ -65,7 +65,7 @@ export async function preparePool(
   const source = storeStatus(runtime, {
     isOver: (queued) => isOver(jobs, queued, signal),
   });
-  const planned = await plan(given, source, { signal, ...(forced === undefined ? {} : { forced }) });
+  const planned = await makePlan(given, source, { signal, ...(forced === undefined ? {} : { forced }) });
   checkComputable(planned.nodes.values());
   checkImportable(planned.nodes.values(), entry);
   const all = poolNodes(given);

@@ -56,8 +56,7 @@ export async function waitForRole(
     await machine.clock.sleep(Math.min(watch.longestPauseMs, PAUSE_MS), signal);
     const taken = await acquireLeadership(runtime, paths, { ...options, watch });
     if (taken !== "held") return taken;
-    const now = await readBeat(machine, paths.role.claim);
-    if (now?.seen !== beat.seen) return "held";
+    if (watch.beatAt !== undefined) return "held";
   }
 }
 

@@ -1,6 +1,6 @@
 import { isAbsolute } from "@std/path/posix/is-absolute";
 import type { Runtime } from "../../run/runtime.ts";
-import type { Resolution } from "../../snapshot/current_code.ts";
+import type { Resolution } from "../../snapshot/manifest.ts";
 import type { SnapshotRef } from "../../snapshot/manifest.ts";
 import { lockedVersions } from "../../snapshot/locked_versions.ts";
 import { takeSnapshot, taskModules } from "../../snapshot/take_snapshot.ts";

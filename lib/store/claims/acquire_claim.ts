@@ -38,8 +38,8 @@ export async function acquireClaim(
 }
 
 /**
- * Does what a look at somebody's claim calls for: ends the attempt of a dead owner, and removes a claim that has ended
- * and whose owner did not come back for it.
+ * Does what a look at somebody's claim calls for: ends the attempt of a dead owner, and removes a claim that
+ * has ended and whose owner did not come back for it.
  *
  * @returns Whether there was anything to do: then the artifact may be free now.
  */

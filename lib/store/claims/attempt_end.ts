@@ -10,11 +10,11 @@ import { removeClaim } from "./remove_claim.ts";
 import { listOrNothing, removeIfThere, type Store } from "../store.ts";
 
 /**
- * Ends an attempt of ours. Whoever links the end owns it and removes the claim; so `false` means that we were
- * declared dead meanwhile, and nothing more was touched.
+ * Ends an attempt of ours. The one who links the end owns it and removes the claim; so `false` means that we
+ * were declared dead meanwhile, and nothing more was touched.
  *
- * @throws {StoreError} when the end cannot be written (a full disk). The claim, whose removal needs no room, is gone all
- * the same: nobody has to wait for a lease.
+ * @throws {StoreError} If the end cannot be written (a full disk). The claim, whose removal needs no room,
+ * is gone all the same: nobody has to wait for a lease.
  */
 export async function endAttempt(store: Store, claim: Claim, ending: Ending | "success"): Promise<boolean> {
   const { machine } = store;
@@ -42,8 +42,8 @@ export async function endAttempt(store: Store, claim: Claim, ending: Ending | "s
 }
 
 /**
- * Ends an attempt whose owner is dead, as `crashed`. Harmless when somebody else was first, or when the attempt had
- * ended by itself meanwhile.
+ * Ends an attempt whose owner is dead, as `crashed`. Harmless when somebody else was first, or when the
+ * attempt had ended by itself meanwhile.
  */
 export async function declareDead(
   store: Store,
@@ -119,7 +119,10 @@ async function linkSuccessEnd(store: Store, paths: ArtifactPaths, end: string): 
   return await linkOurs(store, paths.record, end);
 }
 
-/** Removes the artifact's folder when nothing is left in it; after a success checkpoints are not needed any more. */
+/**
+ * Removes the artifact's folder when nothing is left in it; after a success checkpoints are not needed any
+ * more.
+ */
 async function removeHome(store: Store, paths: ArtifactPaths, succeeded: boolean): Promise<void> {
   const { machine } = store;
   if (await removeIfThere(machine, paths.home) || !succeeded) return;

@@ -59,10 +59,10 @@ export type ClaimResult = { kind: "claimed"; claim: Claim } | { kind: "held" };
 const MAX_TURNS = 100;
 
 /**
- * Claims an artifact for a new attempt: a file written under a private name, then linked to `running.json`, which
- * is the one exclusive step (DESIGN section 4).
+ * Claims an artifact for a new attempt: a file written under a private name, then linked to `running.json`,
+ * which is the one exclusive step (DESIGN section 4).
  *
- * @throws {StoreError} when the store cannot be written, or its filesystem has no hard links.
+ * @throws {StoreError} If the store cannot be written, or its filesystem has no hard links.
  */
 export async function tryClaim(
   store: Store,
@@ -176,8 +176,8 @@ async function linkClaim(
 }
 
 /**
- * Removes what dead processes left in an artifact's folder under private names: called by whoever has just claimed
- * it. Names of processes that may live (other hosts, no /proc) stay until `gc`.
+ * Removes what dead processes left in an artifact's folder under private names: called by the one who has
+ * just claimed it. Names of processes that may live (other hosts, no /proc) stay until `gc`.
  */
 export async function sweep(store: Store, paths: ArtifactPaths, names: readonly string[]): Promise<void> {
   const { machine } = store;
@@ -216,7 +216,7 @@ export function endRecordOf(machine: Machine, claim: ClaimRecord, ending: Ending
     kind: ending.kind,
     ...(ending.failure === undefined ? {} : { failure: ending.failure }),
     ...(ending.lasting ? { lasting: true } : {}),
-    // A signal's reason may be anything: what is no text here would be refused by whoever reads it.
+    // A signal's reason may be anything: a reader would refuse what is no text.
     error: String(ending.error),
     ...(ending.stack === undefined ? {} : { stack: ending.stack }),
     ...(claim.run === undefined ? {} : { run: claim.run }),

@@ -19,13 +19,24 @@ export interface Beat {
 }
 
 /**
- * The looks of one observer at one heartbeat (DESIGN section 4): by the observer's own monotonic clock, a series of at least
- * three looks that all saw the same over a whole lease, none of them long or long after the one before.
+ * The looks of one observer at one heartbeat (DESIGN section 4): by the observer's own monotonic clock, a
+ * series of at least three looks that all saw the same over a whole lease, none of them long or long after
+ * the one before.
  */
 export class HeartbeatSeries {
   #series: Series | undefined;
+  #last: string | undefined;
+  #beatAt: number | undefined;
 
-  /** Has nothing changed for a whole lease, as far as the looks prove it? */
+  /**
+   * When a look last saw something else than the look before: monotonic milliseconds; `undefined` before
+   * that.
+   */
+  get beatAt(): number | undefined {
+    return this.#beatAt;
+  }
+
+  /** Whether nothing has changed for a whole lease, as far as the looks prove it. */
   get expired(): boolean {
     return this.#series?.expired ?? false;
   }
@@ -35,10 +46,13 @@ export class HeartbeatSeries {
    *
    * @param seen What the look saw.
    * @param leaseMs How long the heartbeat may stay the same, in milliseconds.
-   * @param before Monotonic milliseconds just before the look. @param after The same just after it.
+   * @param before Monotonic milliseconds just before the look.
+   * @param after The same just after it.
    * @returns Whether what was seen had changed.
    */
   add(seen: string, leaseMs: number, before: number, after: number): boolean {
+    if (this.#last !== undefined && this.#last !== seen) this.#beatAt = after;
+    this.#last = seen;
     const series = this.#series;
     const third = leaseMs / 3;
     const slow = after - before > third;
@@ -53,13 +67,17 @@ export class HeartbeatSeries {
     return false;
   }
 
-  /** Forgets all looks. */
+  /** Forgets all looks, but not when a beat was seen. */
   forget(): void {
+    this.#last = undefined;
     this.#series = undefined;
   }
 }
 
-/** What a heartbeat changes, read through a handle so that no cached attributes are seen; nothing where no file is. */
+/**
+ * What a heartbeat changes, read through a handle so that no cached attributes are seen; nothing where no
+ * file is.
+ */
 export async function readBeat({ files }: Machine, path: string): Promise<Beat | undefined> {
   try {
     using file = await files.open(path);

@@ -22,15 +22,16 @@ export type Look =
 const ENDED_GRACE_MS = 1000;
 
 /**
- * Watches who computes an artifact, and is the one judge of dead or alive (DESIGN section 4). By this observer's own
- * monotonic clock: a file's time is only compared with itself, never with "now", since clocks differ.
+ * Watches who computes an artifact, and is the one judge of dead or alive (DESIGN section 4). By this
+ * observer's own monotonic clock: a file's time is only compared with itself, never with "now", since clocks
+ * differ.
  */
 export class ClaimWatch {
   readonly #store: Store;
   readonly #paths: ArtifactPaths;
   /**
-   * Pause no longer than this between two looks: a quarter of the holder's lease, since looks that are further apart than
-   * a third of it prove nothing.
+   * Pause no longer than this between two looks: a quarter of the holder's lease, since looks that are
+   * further apart than a third of it prove nothing.
    */
   longestPauseMs: number;
   readonly #series: HeartbeatSeries = new HeartbeatSeries();
@@ -43,14 +44,27 @@ export class ClaimWatch {
     this.longestPauseMs = store.leaseSec * 250;
   }
 
-  /** Looks once. @throws {StoreError} where the folder may not be read, or the claim is of a newer furu. */
+  /**
+   * When this observer last saw with its own eyes that the holder lives: its heartbeat changed from one look
+   * to the next. Monotonic milliseconds; `undefined` before that.
+   */
+  get beatAt(): number | undefined {
+    return this.#series.beatAt;
+  }
+
+  /**
+   * Looks once.
+   *
+   * @throws {StoreError} If the folder may not be read, or the claim is of a newer furu.
+   */
   async look(): Promise<Look> {
     try {
       return await this.#lookOnce();
     } catch (error) {
       const system = errorCode(error) ?? errorCode((error as Error).cause);
       if (system === undefined) throw error;
-      // To wait for it to change would be in vain: a claim that nobody may read is no file server that is away.
+      // To wait for it to change would be in vain: a claim that nobody may read is no file server that is
+      // away.
       if (error instanceof StoreError && isRefusal(error)) throw error;
       return this.#forget({ state: "unknown", why: errorText(error) });
     }

@@ -1,10 +1,14 @@
 import { join } from "@std/path/posix/join";
 import { z } from "zod";
-import { errorCode } from "../../core/errors.ts";
+import { errorCode, StoreError } from "../../core/errors.ts";
+import { linkJson, readJson, writeJson } from "../json_file.ts";
 import type { ArtifactPaths } from "../layout.ts";
 import { privateName } from "../layout.ts";
 import { NewerError, ownerSchema, RECORD_SCHEMA } from "../record.ts";
 import { removeIfThere, type Store, storeError } from "../store.ts";
+
+/** How often a name is tried for that others keep making and removing. */
+const MAX_TURNS = 100;
 
 const queuedRecord = z.object({
   schema: z.literal(RECORD_SCHEMA),
@@ -27,7 +31,8 @@ const queuedId = z.object({
 });
 
 /**
- * What a scheduler knows of a queued job: why it will never begin; nothing when it may, or when that cannot be told.
+ * What a scheduler knows of a queued job: why it will never begin; nothing when it may, or when that cannot
+ * be told.
  */
 export type QueuedHint = (job: QueuedJob) => Promise<string | undefined>;
 
@@ -38,11 +43,11 @@ export interface QueuedJob extends z.output<typeof queuedRecord> {
 }
 
 /**
- * Says that a job is about to be submitted for an artifact: a file written under a private name, then linked to
- * `queued.json`, which is exclusive (DESIGN section 9).
+ * Says that a job is about to be submitted for an artifact: a file written under a private name, then linked
+ * to `queued.json`, which is exclusive (DESIGN section 9).
  *
  * @returns `"held"` when another job is named there.
- * @throws {StoreError} when the store cannot be written.
+ * @throws {StoreError} If the store cannot be written.
  */
 export async function linkQueued(
   store: Store,
@@ -60,22 +65,21 @@ export async function linkQueued(
   };
   const { queued } = filesOf(paths);
   for (let turn = 0;; turn++) {
+    let failure: unknown;
     try {
       await store.makeDir(paths.home);
-      const temporary = await store.writePrivate(paths.home, JSON.stringify(record), { sync: true });
-      try {
-        await machine.files.link(temporary, queued);
-      } finally {
-        await removeIfThere(machine, temporary);
-      }
-      return "ours";
+      if (await linkJson(store, queued, record)) return "ours";
     } catch (error) {
-      // The answer to a link that worked can be lost: what is there tells.
-      const there = await readRecord(store, queued, queuedRecord);
-      if (there) return there.name === job.name ? "ours" : "held";
-      const code = errorCode(error);
-      // ENOENT: another process just removed the empty folder; EEXIST: what was there is gone again.
-      if ((code !== "ENOENT" && code !== "EEXIST") || turn > 100) throw storeError("write", queued, error);
+      failure = error;
+    }
+    // What is there tells, whatever the answer was.
+    const there = await readRecord(store, queued, queuedRecord);
+    if (there) return there.name === job.name ? "ours" : "held";
+    // ENOENT: another process just removed the empty folder. Without a failure what was there is gone again.
+    const isPassing = failure === undefined || codeBehind(failure) === "ENOENT";
+    if (!isPassing) throw storeError("write", queued, failure);
+    if (turn > MAX_TURNS) {
+      throw new StoreError(`Cannot write ${queued}: others keep making and removing it`, { cause: failure });
     }
   }
 }
@@ -88,26 +92,15 @@ export async function writeQueuedId(
 ): Promise<void> {
   const { queued, id } = filesOf(paths);
   const { name, jobId, cluster } = job;
-  const text = JSON.stringify({
-    schema: RECORD_SCHEMA,
-    name,
-    jobId,
-    ...(cluster === undefined ? {} : { cluster }),
-  });
   try {
     if ((await readRecord(store, queued, queuedRecord))?.name !== name) return;
-    const temporary = await store.writePrivate(paths.home, text, { sync: true });
-    try {
-      await store.machine.files.rename(temporary, id);
-    } finally {
-      await removeIfThere(store.machine, temporary);
-    }
+    await writeJson(store, id, { schema: RECORD_SCHEMA, name, jobId, cluster });
     // The job may have begun, and removed what it found, just before.
     if ((await readRecord(store, queued, queuedRecord))?.name === name) return;
     await removeIfThere(store.machine, id);
     await removeIfThere(store.machine, paths.home);
   } catch (error) {
-    if (errorCode(error) !== "ENOENT") throw storeError("write", id, error);
+    if (codeBehind(error) !== "ENOENT") throw storeError("write", id, error);
   }
 }
 
@@ -126,7 +119,7 @@ export async function readQueued(store: Store, paths: ArtifactPaths): Promise<Qu
 /**
  * Removes `queued.json` when it names this job: it has begun, or ended, or was never submitted.
  *
- * @returns Was it there?
+ * @returns Whether it was there.
  */
 export async function removeQueued(store: Store, paths: ArtifactPaths, name: string): Promise<boolean> {
   const { files } = store.machine;
@@ -170,34 +163,20 @@ function filesOf({ home }: ArtifactPaths): { queued: string; id: string } {
   return { queued: join(home, "queued.json"), id: join(home, "queued.id.json") };
 }
 
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+/** The system's code of an error, or of the one behind it. */
+function codeBehind(error: unknown): string | undefined {
+  return errorCode(error) ?? errorCode((error as Error).cause);
 }
 
-/** Reads a record; nothing where there is none, or a torn one (a power cut), which names no job. @throws {StoreError} of a newer furu. */
-async function readRecord<T extends z.ZodType>(
-  store: Store,
-  path: string,
-  schema: T,
-): Promise<z.output<T> | undefined> {
-  let text: string;
-  try {
-    text = await store.machine.files.readText(path);
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
-    throw storeError("read", path, error);
-  }
-  const json = parsed(text) as { schema?: unknown } | null;
-  const version = json?.schema;
-  if (typeof version === "number" && version > RECORD_SCHEMA) {
-    throw new NewerError("queued job", path, version);
-  }
-  const read = schema.safeParse(json);
-  if (read.success) return read.data;
+/**
+ * Reads a record; nothing where there is none, or a torn one (a power cut), which names no job.
+ *
+ * @throws {StoreError} If a newer furu made it.
+ */
+async function readRecord<T>(store: Store, path: string, form: z.ZodType<T>): Promise<T | undefined> {
+  const read = await readJson(store, path, form);
+  if (read === undefined || "value" in read) return read?.value;
+  if (read.newer !== undefined) throw new NewerError("queued job", path, read.newer);
   // Who may not write there, and only looks, has no need to: it says nothing in any case.
   await removeIfThere(store.machine, path).catch(() => {});
   return undefined;

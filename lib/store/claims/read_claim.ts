@@ -3,10 +3,10 @@ import { type ClaimRecord, NewerError, parseClaimRecord, RECORD_SCHEMA } from ".
 import { listOrNothing, type Store } from "../store.ts";
 
 /**
- * Reads who holds an artifact. A claim that is torn (a power cut) gets an id of its own, so that the lease decides
- * about it as about any other.
+ * Reads who holds an artifact. A claim that is torn (a power cut) gets an id of its own, so that the lease
+ * decides about it as about any other.
  *
- * @throws {StoreError} naming the file, when a newer furu made it: what it means is not known here.
+ * @throws {StoreError} If a newer furu made it: what it means is not known here.
  */
 export async function readClaim(store: Store, paths: ArtifactPaths): Promise<ClaimRecord | undefined> {
   return await readClaimFile(store, paths.claim);
@@ -34,7 +34,7 @@ export async function readClaimFile(store: Store, path: string): Promise<ClaimRe
   }
 }
 
-/** Has the attempt of this claim ended? */
+/** Whether the attempt of this claim has ended. */
 export async function hasEnded(store: Store, paths: ArtifactPaths, claim: ClaimRecord): Promise<boolean> {
   const suffix = `-${claim.id}.json`;
   const names = await listOrNothing(store.machine, paths.home);

@@ -5,8 +5,8 @@ import { hasEnded, readClaim, readClaimFile } from "./read_claim.ts";
 import type { ClaimRecord } from "../record.ts";
 
 /**
- * Removes a claim: renames it to a name of our own, reads it, and puts it back when it is not the one that was meant
- * and has not ended. Returns whether the one that was meant was there.
+ * Removes a claim: renames it to a name of our own, reads it, and puts it back when it is not the one that
+ * was meant and has not ended. Returns whether the one that was meant was there.
  */
 export async function removeClaim(store: Store, paths: ArtifactPaths, id: string): Promise<boolean> {
   const { files } = store.machine;
@@ -44,7 +44,8 @@ async function putBack(store: Store, paths: ArtifactPaths, found: ClaimRecord, t
     try {
       await files.link(trash, paths.claim);
     } catch (error) {
-      // Somebody else's file may not be linked on some systems (protected_hardlinks); EEXIST: taken meanwhile.
+      // Somebody else's file may not be linked on some systems (protected_hardlinks); EEXIST: taken
+      // meanwhile.
       if (NO_LINKS.includes(errorCode(error) ?? "") && !await files.stat(paths.claim)) {
         await files.rename(trash, paths.claim);
       }

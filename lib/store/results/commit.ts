@@ -15,11 +15,19 @@ export interface Commit {
   attempt: AttemptKey;
   /** The success record as text. */
   text: string;
-  /** Does the attempt's folder belong to the result? */
+  /** The artifact's identity, of which its hash was made: where it is known, it is not hashed again. */
+  identity?: string | undefined;
+  /** Whether the attempt's folder belongs to the result. */
   files: boolean;
-  /** Id of the attempt whose record this one is to replace (forced, or found invalid), or {@link UNREADABLE}. */
+  /**
+   * Id of the attempt whose record this one is to replace (forced, or found invalid), or {@link UNREADABLE}.
+   */
   replaces?: string;
-  /** Looks at the record as its readers will find it, before it counts; what it throws is thrown. @default nothing */
+  /**
+   * Looks at the record as its readers will find it, before it counts; what it throws is thrown.
+   *
+   * @default {nothing}
+   */
   check?: (record: SuccessRecord) => Promise<void>;
 }
 
@@ -30,12 +38,13 @@ export const UNREADABLE = "unreadable";
 const MAX_SIZES = 1000;
 
 /**
- * Makes a result the artifact's, by one exclusive link; everything has reached the disk before. The folders are not
- * synced: a commit that is lost in a power cut only costs computing again, a torn record would cost a person.
+ * Makes a result the artifact's, by one exclusive link; everything has reached the disk before. The folders
+ * are not synced: a commit that is lost in a power cut only costs computing again, a torn record would cost a
+ * person.
  *
  * @returns `"superseded"` when somebody else's result was first: that one counts.
  * @throws {StoreError} naming file and cause; then there is no record of this attempt.
- * @throws {ProtocolError} when furu would refuse this very record when it reads it.
+ * @throws {ProtocolError} If furu would refuse this very record when it reads it.
  */
 export async function commitRecord(
   store: Store,
@@ -79,14 +88,18 @@ export async function readRecord(
   return text === undefined ? undefined : parseSuccessRecord(text, paths.record, paths, identity);
 }
 
-/** Is there a record of this run? A damaged one is nobody's. @throws {StoreError} when it cannot be read. */
+/**
+ * Whether there is a record of this run; a damaged one is nobody's.
+ *
+ * @throws {StoreError} If it cannot be read.
+ */
 export async function isStoredBy(store: Store, paths: ArtifactPaths, runId: string): Promise<boolean> {
   return (await readOld(store, paths))?.run === runId;
 }
 
 /**
- * The member of a success record that tells the sizes of an attempt's files, so that one that is lost or cut is noticed
- * when the result is loaded.
+ * The member of a success record that tells the sizes of an attempt's files, so that one that is lost or cut
+ * is noticed when the result is loaded.
  */
 export async function sizesMember(store: Store, dir: string): Promise<string> {
   const sizes = new Map<string, number>();
@@ -97,7 +110,11 @@ export async function sizesMember(store: Store, dir: string): Promise<string> {
 }
 
 /** By the rules of its readers: one that they refuse would be in the way of every later attempt. */
-async function readBack(store: Store, { paths, text }: Commit, temporary: string): Promise<SuccessRecord> {
+async function readBack(
+  store: Store,
+  { paths, text, identity }: Commit,
+  temporary: string,
+): Promise<SuccessRecord> {
   const written = await store.read(temporary);
   if (written !== text) {
     throw new StoreError(
@@ -105,7 +122,7 @@ async function readBack(store: Store, { paths, text }: Commit, temporary: string
     );
   }
   try {
-    return parseSuccessRecord(written, paths.record, paths);
+    return parseSuccessRecord(written, paths.record, paths, identity);
   } catch (cause) {
     throw new ProtocolError(
       `Cannot store the result of ${
@@ -166,7 +183,11 @@ async function replaceRecord(
   }
 }
 
-/** What is to be replaced; one that is damaged has no id of its own. @throws {StoreError} for one of a newer furu. */
+/**
+ * What is to be replaced; one that is damaged has no id of its own.
+ *
+ * @throws {StoreError} for one of a newer furu.
+ */
 async function readOld(
   store: Store,
   paths: ArtifactPaths,
@@ -183,7 +204,10 @@ async function syncTree(store: Store, dir: string): Promise<void> {
   for await (const [path] of regularFiles(store, dir)) await syncFile(store, path);
 }
 
-/** The regular files of a folder and those in it: a symbolic link's target is none of ours, and a pipe has no size. */
+/**
+ * The regular files of a folder and those in it: a symbolic link's target is none of ours, and a pipe has no
+ * size.
+ */
 async function* regularFiles(store: Store, dir: string): AsyncGenerator<[path: string, info: FileInfo]> {
   for (const entry of await store.machine.files.list(dir)) {
     const path = join(dir, entry.name);

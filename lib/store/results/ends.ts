@@ -2,32 +2,24 @@ import { join } from "@std/path/posix/join";
 import { StoreError } from "../../core/errors.ts";
 import type { FileEntry } from "../../core/system/files.ts";
 import { type ArtifactPaths, type AttemptKey, parseAttemptName } from "../layout.ts";
-import { DamagedError, type EndRecord, HEAD, parseEndRecord, RECORD_SCHEMA } from "../record.ts";
+import { DamagedError, type EndRecord, isSuccessRecord, parseEndRecord, RECORD_SCHEMA } from "../record.ts";
 import { listOrNothing, type Store, storeError } from "../store.ts";
 
 /**
- * How the attempts of an artifact ended that did not succeed, the latest (by number, then time, then id) last.
+ * How the attempts of an artifact ended that did not succeed, the latest (by number, then time, then id)
+ * last.
  *
  * @throws {StoreError} naming a file or folder that the system cannot read.
  */
 export async function readEnds(store: Store, paths: ArtifactPaths): Promise<EndRecord[]> {
   const ends: EndRecord[] = [];
-  for (const { name } of await listHome(store, paths)) {
+  for (const { name } of await store.list(paths.home)) {
     const attempt = parseAttemptName(name);
     if (attempt?.kind !== "end") continue;
     const end = await readEnd(store, join(paths.home, name), attempt);
     if (end) ends.push(end);
   }
   return ends.sort((a, b) => a.attempt - b.attempt || compare(a.endedAt, b.endedAt) || compare(a.id, b.id));
-}
-
-/** The names in an artifact's folder. @throws {StoreError} naming it, when it cannot be listed. */
-async function listHome(store: Store, { home }: ArtifactPaths): Promise<FileEntry[]> {
-  try {
-    return await listOrNothing(store.machine, home);
-  } catch (error) {
-    throw storeError("list", home, error);
-  }
 }
 
 /** The newest checkpoint folder of an attempt that has ended, for the next attempt to take over. */
@@ -40,13 +32,13 @@ export function newestCheckpoint(names: readonly string[]): AttemptKey | undefin
 }
 
 /**
- * An end that cannot be read (a power cut tore it, a newer furu wrote it) is still one: its name says whose, and it counts
- * as that of an attempt that crashed.
+ * An end that cannot be read (a power cut tore it, a newer furu wrote it) is still one: its name says whose,
+ * and it counts as that of an attempt that crashed.
  */
 async function readEnd(store: Store, path: string, { n, id }: AttemptKey): Promise<EndRecord | undefined> {
   const text = await store.read(path);
   // A success ends with one more name of its record, for a moment.
-  if (text === undefined || text.startsWith(HEAD)) return undefined;
+  if (text === undefined || isSuccessRecord(text)) return undefined;
   try {
     return parseEndRecord(text, path);
   } catch (error) {

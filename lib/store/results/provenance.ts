@@ -10,7 +10,7 @@ import { FURU_VERSION } from "../../core/version.ts";
 export interface GitState {
   /** The commit that is checked out. */
   commit: string;
-  /** Are there changes since? Left out where git did not say it in time. */
+  /** Whether there are changes since; left out where git did not say it in time. */
   dirty?: boolean;
 }
 
@@ -40,8 +40,8 @@ export class Provenance {
   #peakUntil = 0;
 
   /**
-   * @param known `git`: what that said already in another process of the same run; `slurm`: the job; `code`: what
-   * computes; `entry`: URL of the pipeline's module, where it is not the main module.
+   * @param known `git`: what that said already in another process of the same run; `slurm`: the job; `code`:
+   * what computes; `entry`: URL of the pipeline's module, where it is not the main module.
    */
   constructor(
     how: Config["recordGit"],
@@ -72,7 +72,10 @@ export class Provenance {
     };
   }
 
-  /** The commit and state of the git tree that the pipeline is in; `undefined` without one. Asked once, unless `uncached`. */
+  /**
+   * The commit and state of the git tree that the pipeline is in; `undefined` without one. Asked once, unless
+   * `uncached`.
+   */
   async git(): Promise<GitState | undefined> {
     if (this.#how === "ignore") return undefined;
     if (this.#how === "uncached") return await askGit(pipelineFolder(this.#entry));
@@ -149,7 +152,10 @@ async function git(folder: string, args: string[]): Promise<string | undefined> 
   }
 }
 
-/** The environment without what names another repository than that of the folder, as it is within git's own hooks. */
+/**
+ * The environment without what names another repository than that of the folder, as it is within git's own
+ * hooks.
+ */
 function gitEnvironment(): { env: Record<string, string>; clearEnv: true } | Record<never, never> {
   const env = environmentVariables();
   const names = ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX"]

@@ -6,12 +6,13 @@ import type { SuccessRecord } from "../record.ts";
 
 /** How long is waited at least for a name that is listed and cannot be opened. */
 const LIMIT_MS = 120_000;
-/** And so many looks: a process that stood still for so long has not looked for so long. */
+/** At least this many looks: a process that stood still has not looked meanwhile. */
 const LEAST_TURNS = 5;
 
 /**
- * As {@link readRecord}, for callers that act upon its not being there: before that is said the folder is listed, which
- * refreshes a cached "no such file", and a name that is listed and cannot be opened yet is waited for.
+ * As {@link readRecord}, for callers that act upon its not being there: before that is said the folder is
+ * listed, which refreshes a cached "no such file", and a name that is listed and cannot be opened yet is
+ * waited for.
  *
  * @throws {StoreError} for a name that stays so. The signal's reason when it aborts.
  */

@@ -9,11 +9,21 @@ const MAX_INLINE_BYTES = 4096;
 
 /** How {@link encodeValue} encodes. */
 export interface EncodeValueOptions {
-  /** Where the attempt's files are: paths into the store are stored relative to where they are found again. */
+  /**
+   * Where the attempt's files are: paths into the store are stored relative to where they are found again.
+   */
   places: ValuePlaces;
-  /** The name and hash of an artifact; `undefined` for any other object. @default nothing is an artifact */
+  /**
+   * The name and hash of an artifact; `undefined` for any other object.
+   *
+   * @default {nothing is an artifact}
+   */
   artifactReference?: (value: object) => readonly [name: string, hash: string] | undefined;
-  /** What the value belongs to, for errors: `"toy/Train(4f0c12ab)"`. @default none */
+  /**
+   * What the value belongs to, for errors: `"toy/Train(4f0c12ab)"`.
+   *
+   * @default {none}
+   */
   owner?: string;
 }
 
@@ -31,19 +41,20 @@ export interface EncodedValue {
   json: string;
   /** The typed arrays that are too large for it. */
   files: ValueFile[];
-  /** Does it name the attempt's folder? Then that has to stay, also when it is empty. */
+  /** Whether it names the attempt's folder, which then has to stay, also when it is empty. */
   namesDir: boolean;
   /** Folders of other attempts that it names, below the store's. */
   uses: string[];
 }
 
 /**
- * Encodes what `create` returned. Besides JSON it may hold `undefined`, NaN, infinities, -0, bigint, Date, Map, Set,
- * typed arrays and artifacts, and all of them come back as they were. A path into the store (also as a `file:` URL, and
- * as a key) comes back as one into wherever the store is then.
+ * Encodes what `create` returned. Besides JSON it may hold `undefined`, NaN, infinities, -0, bigint, Date,
+ * Map, Set, typed arrays and artifacts, and all of them come back as they were. A path into the store (also
+ * as a `file:` URL, and as a key) comes back as one into wherever the store is then.
  *
- * @throws ValidationError naming the path (`value.rows[3]`) of a function, a symbol, a class instance, a hole in an
- * array, a cycle, nesting deeper than 200, or of a path to what will be gone: `ctx.checkpointDir`, another attempt.
+ * @throws {ValidationError} naming the path (`value.rows[3]`) of a function, a symbol, a class instance, a hole
+ * in an array, a cycle, nesting deeper than 200, or of a path to what will be gone: `ctx.checkpointDir`,
+ * another attempt.
  */
 export function encodeValue(value: unknown, options: EncodeValueOptions): EncodedValue {
   const paths = new ValuePaths(options.places);
@@ -84,8 +95,8 @@ export interface DecodeValueOptions {
  * The value that was encoded.
  *
  * @param json The parsed JSON text; not changed.
- * @throws ValidationError when it was never encoded by {@link encodeValue}; StoreError when a file of it does not
- * have the size it had; whatever `readBytes` throws.
+ * @throws {ValidationError} If it was never encoded by {@link encodeValue}; StoreError when a file of it does
+ * not have the size it had; whatever `readBytes` throws.
  */
 export async function decodeValue(json: unknown, options: DecodeValueOptions): Promise<unknown> {
   const { dir, root, artifact, readBytes } = options;
@@ -156,7 +167,10 @@ export async function checkValue(json: unknown, options: CheckValueOptions): Pro
   return undefined;
 }
 
-/** An array of that many bytes; `undefined` when a record that is not ours names a nonsensical kind, file or size. */
+/**
+ * An array of that many bytes; `undefined` when a record that is not ours names a nonsensical kind, file or
+ * size.
+ */
 function emptyArray(kind: string, file: string, size: number): TypedArray | undefined {
   if (file.includes("/") || !Number.isSafeInteger(size) || size < 0) return undefined;
   return typedArrayOver(kind, new Uint8Array(size));

@@ -11,20 +11,31 @@ export interface ValuePlaces {
   paths: ArtifactPaths;
   /** The attempt. */
   attempt: AttemptKey;
-  /** Other names of folders, as a path behind a symbolic link: the other name, and ours. @default none */
+  /**
+   * Other names of folders, as a path behind a symbolic link: the other name, and ours.
+   *
+   * @default {none}
+   */
   aliases?: readonly (readonly [other: string, ours: string])[];
-  /** Where relative paths begin, if that can be told. @default they are not looked at */
+  /**
+   * Where relative paths begin, if that can be told.
+   *
+   * @default {they are not looked at}
+   */
   cwd?: () => string | undefined;
 }
 
 /**
- * Tells paths into the store among the strings of a value, however they are written, and writes them so that they move
- * with the store. Text that only contains a path stays as it is.
+ * Tells paths into the store among the strings of a value, however they are written, and writes them so that
+ * they move with the store. Text that only contains a path stays as it is.
  */
 export class ValuePaths {
-  /** Folders of other attempts that the value names, below the store's: with one of them gone it is worth nothing. */
+  /**
+   * Folders of other attempts that the value names, below the store's: with one of them gone it is worth
+   * nothing.
+   */
   readonly uses: Set<string> = new Set();
-  /** Does the value name the attempt's own folder? */
+  /** Whether the value names the attempt's own folder. */
   namesDir = false;
   readonly #root: string;
   readonly #home: string;
@@ -44,14 +55,19 @@ export class ValuePaths {
     this.#cwd = cwd;
   }
 
-  /** JSON to be written for a string; `undefined` for one that is no path into the store; what is wrong with it. */
+  /**
+   * JSON to be written for a string; `undefined` for one that is no path into the store; what is wrong with
+   * it.
+   */
   readonly encode = (text: string): string | { fault: string } | undefined => {
-    // Every string and every key comes here: what cannot be a path is told by its first character, or by its length.
+    // Every string and every key comes here: what cannot be a path is told by its first character, or by its
+    // length.
     const first = text.charCodeAt(0);
     if (first === SLASH) return text.length < this.#least ? undefined : this.#path(text);
     if ((first === LOWER_F || first === UPPER_F) && /^file:/i.test(text)) return this.#url(text);
     if (text.length < HASH_LENGTH) return undefined;
-    // A relative path leads to the files of an artifact only when it has this word, and no other text is meant.
+    // A relative path leads to the files of an artifact only when it has this word, and no other text is
+    // meant.
     if (text.length > MAX_PATH || !text.includes("artifacts/") || /\s/.test(text)) return undefined;
     const start = this.#cwd();
     const path = start === undefined ? "" : this.#ours(join(start, text));

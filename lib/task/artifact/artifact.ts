@@ -156,11 +156,11 @@ export interface TaskDefinition {
   readonly place?: string;
 }
 
-/** What an artifact carries for furu itself. */
+/** The part of an artifact that is for furu itself. */
 export interface ArtifactCore {
   /** Version of this interface, for pipelines that bring their own copy of furu. */
   readonly version: 1;
-  /** What the artifact is an application of. */
+  /** The task that the artifact is an application of. */
   readonly task: TaskDefinition;
   /** Canonical JSON of the identity: the hash is over these bytes. */
   readonly identity: string;
@@ -179,7 +179,7 @@ export interface LoadOnly {
   readonly why: string;
   /** What is known of it, to be kept in other values and handed to other processes. */
   readonly kept: object;
-  /** Had its task a `validate` (or may have had one), which is not known here? */
+  /** Whether its task had a `validate` (or may have had one), which is not known here. */
   readonly unchecked: boolean;
 }
 

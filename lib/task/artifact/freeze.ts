@@ -4,9 +4,10 @@ import { bytesOf, setOwn, typedArrayKind, typedArrayOver } from "../../core/json
 import { type Artifact, artifactReference, isArtifact } from "./artifact.ts";
 
 /**
- * A deeply frozen copy of parameters in the form that their hash stands for: keys, members and entries in canonical
- * order, no `-0`, no `undefined` properties. So parameters with equal hashes cannot make a task behave differently, and
- * what the caller does to its own objects afterwards changes nothing. Artifacts are not descended into.
+ * A deeply frozen copy of parameters in the form that their hash stands for: keys, members and entries in
+ * canonical order, no `-0`, no `undefined` properties. So parameters with equal hashes cannot make a task
+ * behave differently, and what the caller does to its own objects afterwards changes nothing. Artifacts are
+ * not descended into.
  *
  * @param value Parameters that {@link canonicalJson} accepts.
  * @param found Receives each artifact, in the order met; may receive one more than once.

@@ -6,8 +6,8 @@ import { type Artifact, artifactReference, type TaskDefinition } from "./artifac
 const SCHEME = 1;
 
 /**
- * Longest JSON of parameters, in characters: they are in the record of the result, and in what is sent to workers, with
- * other things beside them, and V8 has no string of more than four times as many.
+ * Longest JSON of parameters, in characters: they are in the record of the result, and in what is sent to
+ * workers, with other things beside them, and V8 has no string of more than four times as many.
  */
 const MAX_PARAMS_CHARS = 128 * 1024 * 1024;
 const INSTEAD =
@@ -15,11 +15,12 @@ const INSTEAD =
   "a task of its own";
 
 /**
- * The parameters that count for identity, as canonical JSON: without `unhashed` ones and without those that have
- * their `legacy` value.
+ * The parameters that count for identity, as canonical JSON: without `unhashed` ones and without those that
+ * have their `legacy` value.
  *
  * @param params The parsed parameters, all of them.
- * @throws ValidationError naming the path of what has no canonical form, in parameters that do not count too.
+ * @throws {ValidationError} naming the path of what has no canonical form, in parameters that do not count
+ * too.
  */
 export function identityParams(task: TaskDefinition, params: Record<string, unknown>): string {
   const options = {
@@ -63,7 +64,7 @@ const texts = new WeakMap<TaskDefinition, ReadonlyMap<string, string>>();
 /**
  * The canonical text of each `legacy` value of a task. One that is `undefined` has none: it is absent anyway.
  *
- * @throws ValidationError naming the parameter when a value has no canonical form.
+ * @throws {ValidationError} If a value has no canonical form: names the parameter.
  */
 export function legacyTexts(task: TaskDefinition): ReadonlyMap<string, string> {
   let found = texts.get(task);
@@ -90,9 +91,9 @@ export function uniqueArtifacts(artifacts: readonly Artifact[]): readonly Artifa
 const NONE: readonly Artifact[] = Object.freeze([]);
 
 /**
- * What the task's `dependencies` returns for these parameters.
+ * Calls the task's `dependencies` with these parameters.
  *
- * @throws ValidationError when that is not a list of artifacts.
+ * @throws {ValidationError} If it returns anything but artifacts.
  */
 export function declaredDependencies(task: TaskDefinition, params: unknown): readonly Artifact[] {
   if (!task.dependencies) return NONE;

@@ -7,8 +7,8 @@ import { type KeptArtifact, keptArtifactSchema, makeKept, type TaskLookup } from
 import { makeUpwards, namedReferences } from "./reference.ts";
 
 /**
- * What is to be kept beside a value so that the artifacts in it are whole when it is read, also where their code is not
- * known or has changed: all parameters of them and of all below, each once.
+ * The text to keep beside a value so that the artifacts in it are whole when it is read, also where their
+ * code is not known or has changed: all parameters of them and of all below, each once.
  *
  * @param artifacts Those in the value.
  * @returns JSON text; `undefined` for a value without artifacts.
@@ -54,23 +54,30 @@ function restText(artifact: Artifact): string | undefined {
 
 /** Makes the artifacts in a value from what was kept beside it. */
 export class KeptArtifacts {
-  /** Names of the artifacts that were asked for, or are below such a one, and of which nothing was kept; by hash. */
+  /**
+   * Names of the artifacts that were asked for, or are below such a one, and of which nothing was kept; by
+   * hash.
+   */
   readonly missing: Map<string, string> = new Map();
   readonly #kept = new Map<string, KeptArtifact>();
   readonly #table: Readonly<Record<string, unknown>>;
   readonly #lookup: TaskLookup;
   readonly #made = new Map<string, Artifact>();
 
-  /** @param table What was kept, by hash. @param lookup Finds a task's definition by its name. */
+  /**
+   * @param table What was kept, by hash.
+   * @param lookup Finds a task's definition by its name.
+   */
   constructor(table: Readonly<Record<string, unknown>>, lookup: TaskLookup) {
     this.#table = table;
     this.#lookup = lookup;
   }
 
   /**
-   * The artifact of that hash. Where nothing was kept of it, one that says so when more than its hash is needed.
+   * The artifact of that hash. Where nothing was kept of it, one that says so when more than its hash is
+   * needed.
    *
-   * @throws StoreError when what was kept is damaged, or of another artifact.
+   * @throws {StoreError} If what was kept is damaged, or of another artifact.
    */
   readonly artifact = (name: string, hash: string): Artifact => {
     const before = this.#made.get(hash);

@@ -7,7 +7,7 @@ import { ArtifactObject, makeArtifact } from "./make.ts";
 import { freezeParams } from "./freeze.ts";
 import { uniqueArtifacts } from "./identity.ts";
 
-/** What is kept of an artifact beside a value that it is in. */
+/** The form of {@link KeptArtifact}. */
 export const keptArtifactSchema = z.object({
   /** URL of the module that defines its task, where known. */
   module: z.string().exactOptional(),
@@ -15,15 +15,15 @@ export const keptArtifactSchema = z.object({
   identity: z.looseObject({ task: z.string(), params: z.looseObject({}) }).exactOptional(),
   /** The parsed parameters that do not count for its identity, in canonical form. */
   rest: z.looseObject({}).exactOptional(),
-  /** Are those not known, since only its own record told of it? */
+  /** Whether those are not known, since only its own record told of it. */
   partial: z.boolean().exactOptional(),
-  /** Did its task have a `load`? */
+  /** Whether its task had a `load`. */
   load: z.boolean().exactOptional(),
-  /** Did its task have a `validate`? */
+  /** Whether its task had a `validate`. */
   validate: z.boolean().exactOptional(),
 });
 
-/** What is kept of an artifact beside a value that it is in. */
+/** All that is kept of an artifact beside a value that it is in. */
 export type KeptArtifact = z.output<typeof keptArtifactSchema>;
 
 /** Finds a task's definition by its name. */
@@ -37,7 +37,7 @@ export function keptParams({ identity, rest }: KeptArtifact): Record<string, unk
 /**
  * Refuses to compute an artifact that can only be loaded here.
  *
- * @throws ExecutionError naming it, and what to do.
+ * @throws {ExecutionError} If it is one: names it, and says what to do.
  */
 export function refuseLoadOnly(artifact: Artifact): void {
   const { loadOnly } = artifact[ARTIFACT];
@@ -46,13 +46,13 @@ export function refuseLoadOnly(artifact: Artifact): void {
 }
 
 /**
- * The artifact of which this was kept: as if its task had been called, where the code that is loaded here still gives it
- * that hash; else one that can be loaded, looked at and handed on, but not computed. Parameters are not parsed again,
- * since transforms and defaults cannot be repeated.
+ * The artifact of which this was kept: as if its task had been called, where the code that is loaded here
+ * still gives it that hash; else one that can be loaded, looked at and handed on, but not computed.
+ * Parameters are not parsed again, since transforms and defaults cannot be repeated.
  *
  * @param kept What is known of it; nothing at all where it is `undefined`.
  * @param made All artifacts below it, by their hashes.
- * @throws StoreError when what was kept is not of that artifact.
+ * @throws {StoreError} If what was kept is not of that artifact.
  */
 export function makeKept(
   name: string,
@@ -89,8 +89,9 @@ export function makeKept(
     : today.unknown.length > 0
     ? notKnown(today.unknown, kept)
     : hasChanged(name, today.error);
-  // `load` and `validate` are code, which may change and still holds for what is stored, as long as the version stays. Of
-  // another version, or given other parameters than it expects, `load` might return nonsense without a word.
+  // `load` and `validate` are code, which may change and still holds for what is stored, as long as the
+  // version stays. Of another version, or given other parameters than it expects, `load` might return
+  // nonsense without a word.
   const fits = same || (today !== undefined && today.complete && task?.version === kept.identity.version);
   const found: Artifact[] = [];
   const frozen = freezeParams(same ? today.params : params, found) as Record<string, unknown>;
@@ -107,13 +108,13 @@ export function makeKept(
   );
 }
 
-/** What today's code makes of parameters. */
+/** Parameters as today's code takes them. */
 interface Today {
   /** With those added that came after them. */
   params: Record<string, unknown>;
   /** Names of those whose values nobody knows. */
   unknown: string[];
-  /** Are they just those that the task has today, none added? */
+  /** Whether they are just those that the task has today, none added. */
   complete: boolean;
   /** The artifact, if there is one. */
   artifact?: Artifact;
@@ -122,8 +123,8 @@ interface Today {
 }
 
 /**
- * A parameter that came after an artifact was stored has its `legacy` value, which means what there was before, or
- * else its default. Where it has neither, or was left out of what was kept, nobody knows it.
+ * A parameter that came after an artifact was stored has its `legacy` value, which means what there was
+ * before, or else its default. Where it has neither, or was left out of what was kept, nobody knows it.
  */
 function makeToday(task: TaskDefinition, params: Record<string, unknown>, partial: boolean): Today {
   const { shape } = task.params;
@@ -187,7 +188,9 @@ function loadTask(task: TaskDefinition, why: string): TaskDefinition {
   };
 }
 
-/** A task of which nothing but the name holds. Had it a `load`, the stored value is not what `get` returned. */
+/**
+ * A task of which nothing but the name holds. Had it a `load`, the stored value is not what `get` returned.
+ */
 function bareTask(
   name: string,
   task: TaskDefinition | undefined,

@@ -14,8 +14,8 @@ import { declaredDependencies, identityParams, identityText, uniqueArtifacts } f
 /**
  * The artifact of a task with these parsed parameters: frozen, hashed, its dependencies known.
  *
- * @throws ValidationError naming the path of a parameter without a canonical form, or for dependencies that are no
- * artifacts or depend on this artifact itself.
+ * @throws {ValidationError} naming the path of a parameter without a canonical form, or for dependencies that
+ * are no artifacts or depend on this artifact itself.
  */
 export function makeArtifact(task: TaskDefinition, parsed: Record<string, unknown>): Artifact {
   const counting = identityParams(task, parsed);
@@ -40,31 +40,36 @@ function build(
 
 /** An artifact whose `dependencies` run now. */
 interface Opened {
-  /** Its task and all of its parameters: those that do not count are what its own `dependencies` and `create` see. */
+  /**
+   * Its task and all of its parameters: those that do not count are what its own `dependencies` and `create`
+   * see.
+   */
   readonly key: string;
   readonly make: () => Artifact;
 }
 
-// The artifacts whose `dependencies` ran within the outermost one that runs now (a task that refers to itself can meet
-// the same artifact exponentially often). Emptied when that one is made.
+// The artifacts whose `dependencies` ran within the outermost one that runs now (a task that refers to itself
+// can meet the same artifact exponentially often). Emptied when that one is made.
 const made = new Map<string, Artifact>();
 /** Those whose `dependencies` run now, each called by the one before. */
 const opened: Opened[] = [];
 const openKeys = new Set<string>();
 /** Those that others wait for, from the outermost one downwards: each was too deep below the one before. */
 const waiting: Opened[] = [];
-/** What is to be made first. Kept, since the user's code between here and there may catch what is thrown. */
+/**
+ * The artifact to make first. Kept, since the user's code between here and there may catch what is thrown.
+ */
 let first: Opened | undefined;
 
-/** So many `dependencies` may call each other: some 1,000 of them are as deep as the call stack. */
+/** The most `dependencies` that may call each other: some 1,000 of them are as deep as the call stack. */
 const MOST_OPENED = 200;
-/** So many artifacts are kept where any are. */
+/** The most artifacts that are kept where any are. */
 const MOST_KEPT = 100_000;
 let keeps = false;
-/** So often they are begun anew, below: a chain of more than 100,000 has no end. */
+/** The most times that they are begun anew, below: a chain of more than 100,000 has no end. */
 const MOST_WAITING = 1100;
 
-/** Is thrown through the user's `dependencies` in order to make something below them first. */
+/** Thrown through the user's `dependencies` in order to make something below them first. */
 class TooDeep extends Error {}
 
 function withDeclared(task: TaskDefinition, params: unknown, counting: string, found: Artifact[]): Artifact {
@@ -77,9 +82,9 @@ function withDeclared(task: TaskDefinition, params: unknown, counting: string, f
 }
 
 /**
- * Makes an artifact whose `dependencies` may go any depth. Beyond some depth they are left again, what is in the middle
- * is made from here, and they are begun anew: they return the same, and find made what they call. In all that is
- * twice the work.
+ * Makes an artifact whose `dependencies` may go any depth. Beyond some depth they are left again, what is in
+ * the middle is made from here, and they are begun anew: they return the same, and find made what they call.
+ * In all that is twice the work.
  */
 function makeOutermost(one: Opened): Artifact {
   waiting.push(one);
@@ -106,8 +111,9 @@ function makeOutermost(one: Opened): Artifact {
 }
 
 /**
- * From now on artifacts with `dependencies` are made once in this process: for workers, which make a long chain again
- * for each of its artifacts. Elsewhere `dependencies` may return other things when they are called again.
+ * From now on artifacts with `dependencies` are made once in this process: for workers, which make a long
+ * chain again for each of its artifacts. Elsewhere `dependencies` may return other things when they are
+ * called again.
  */
 export function keepDeclared(): void {
   keeps = true;
@@ -142,7 +148,7 @@ function endlessError(key: string): ValidationError {
   );
 }
 
-/** So much is shown of the parameters of an artifact of a cycle. */
+/** The most characters that are shown of the parameters of an artifact of a cycle. */
 const MAX_PARAMS_CHARS = 200;
 
 function cycleError(open: readonly Opened[], key: string): ValidationError {

@@ -6,26 +6,31 @@ import { ARTIFACT, type Artifact, artifactReference, type TaskDefinition } from 
 import { type KeptArtifact, makeKept } from "./load_only.ts";
 import { makeArtifact } from "./make.ts";
 
-/** What another process needs to make an artifact again, besides the same of each artifact in its parameters. */
+/**
+ * All that another process needs to make an artifact again, besides the same of each artifact in its
+ * parameters.
+ */
 export interface EncodedArtifact {
   /** The task's name. */
   name: string;
   /**
-   * All parsed parameters in canonical form, as a JSON value, with `$artifact` references; of a kept one what is known of
-   * it.
+   * All parsed parameters in canonical form, as a JSON value, with `$artifact` references; of a kept one what
+   * is known of it.
    */
   params: unknown;
-  /** Is it one that could only be loaded where it was encoded? */
+  /** Whether it could only be loaded where it was encoded. */
   kept?: true | undefined;
 }
 
-/** What {@link EncodedArtifact.params} holds, as JSON text. */
+/** The {@link EncodedArtifact.params} of an artifact as JSON text. */
 export function paramsText(artifact: Artifact): string {
   const { loadOnly } = artifact[ARTIFACT];
   return loadOnly ? JSON.stringify(loadOnly.kept) : canonicalJson(artifact.params, { artifactReference });
 }
 
-/** These artifacts and all below them, each hash once: the first one met, or the first that can be computed. */
+/**
+ * These artifacts and all below them, each hash once: the first one met, or the first that can be computed.
+ */
 export function withAllBelow(roots: Iterable<Artifact>): Iterable<Artifact> {
   const met = new Map<Hash, Artifact>();
   const stack = [...roots].reverse();
@@ -46,9 +51,10 @@ export function withAllBelow(roots: Iterable<Artifact>): Iterable<Artifact> {
  *
  * @param table What was handed over, by hash; what was made is taken out of it.
  * @param lookup Finds a task's definition by its name.
- * @param made Artifacts made before from the same source; those made now are added. @default none
- * @throws ProtocolError when the table does not hold what is needed, a task is unknown, or an artifact has another
- * hash now, since the code has changed.
+ * @param made Artifacts made before from the same source; those made now are added.
+ * @default {none}
+ * @throws {ProtocolError} when the table does not hold what is needed, a task is unknown, or an artifact has
+ * another hash now, since the code has changed.
  */
 export function decodeArtifact(
   hash: string,
@@ -78,7 +84,7 @@ export function decodeArtifact(
   });
 }
 
-/** How {@link makeUpwards} makes artifacts. */
+/** Options of {@link makeUpwards}. */
 export interface MakeUpwardsOptions {
   /** Those made so far. */
   made: Map<string, Artifact>;
@@ -86,12 +92,13 @@ export interface MakeUpwardsOptions {
   below: (hash: string) => Iterable<string>;
   /** Makes one, when all below it are made. */
   make: (hash: string) => Artifact;
-  /** What is wrong when one is below itself. */
+  /** The error for one that is below itself. */
   cycle: (hash: string) => Error;
 }
 
 /**
- * Makes an artifact after all below it, each once. Not recursive, since chains can be longer than the call stack.
+ * Makes an artifact after all below it, each once. Not recursive, since chains can be longer than the call
+ * stack.
  *
  * @returns The artifact; it and those below it are in `made`.
  */

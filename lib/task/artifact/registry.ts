@@ -6,7 +6,7 @@ import { didYouMean } from "../../core/nearest.ts";
 /**
  * Makes a definition known by its name to all copies of furu in this process.
  *
- * @throws ValidationError naming both modules when the name is taken.
+ * @throws {ValidationError} If the name is taken: names both modules.
  */
 export function registerTask(definition: TaskDefinition): void {
   const { tasks } = furuGlobals();

@@ -43,7 +43,7 @@ export interface Task<S extends z.ZodObject = z.ZodObject, T = unknown> {
   readonly definition: TaskDefinition;
 }
 
-/** What {@link taskOfSchema} tells of a task: enough to make its artifacts. */
+/** A task with its types forgotten: enough to make its artifacts. */
 export interface AnyTask {
   /** The artifact with these parameters. */
   (params?: unknown): Artifact;
@@ -66,7 +66,10 @@ function allowed(name: string): string {
   return `an artifact of ${name}`;
 }
 
-/** The task whose artifacts a schema accepts, also when `.describe()`, `.refine()` or the like were called on it. */
+/**
+ * The task whose artifacts a schema accepts, also when `.describe()`, `.refine()` or the like were called on
+ * it.
+ */
 export function taskOfSchema(schema: z.core.$ZodType): AnyTask | undefined {
   const { fn } = schema._zod.def as { fn?: object };
   return fn === undefined ? undefined : furuGlobals().schemas.get(fn) as AnyTask | undefined;

@@ -11,7 +11,8 @@ export interface ChoosingSchema {
 }
 
 /**
- * The same schema, but for unions that take the form that is chosen for their input, instead of the first that fits.
+ * The same schema, but for unions that take the form that is chosen for their input, instead of the first
+ * that fits.
  *
  * Costs some 100 us for each object in it: to be kept, and made only where a choice has to be made.
  */

@@ -4,7 +4,7 @@ import { didYouMean, listNames } from "../../core/nearest.ts";
 import { isArtifact } from "../artifact/artifact.ts";
 import type { Finding } from "./unknown_keys.ts";
 
-/** What zod found to be wrong at a place. */
+/** A fault that zod found. */
 export type Issue = z.core.$ZodIssue;
 /** Keys that a schema does not have; with `valid`, what it has, where furu itself found them. */
 export type UnrecognizedKeys = z.core.$ZodIssueUnrecognizedKeys & { readonly valid?: readonly string[] };
@@ -19,10 +19,10 @@ interface Fault {
   missing?: boolean;
 }
 
-/** How many faults are told of a kind: a wrong list can have thousands. */
+/** The most faults that are told of a kind: a wrong list can have thousands. */
 const MOST = 20;
 
-/** What was found to be unknown, as zod tells of strict objects, with the valid keys and the nearest. */
+/** Unknown keys as zod tells of them for strict objects, with the valid keys and the nearest. */
 export function unknownKeysIssue({ path, unknown }: Finding): UnrecognizedKeys | undefined {
   if (!unknown) return undefined;
   const { keys } = unknown;
@@ -39,8 +39,8 @@ export function unknownKeysIssue({ path, unknown }: Finding): UnrecognizedKeys |
 }
 
 /**
- * What is wrong with parameters, for people: a line for each issue, as `params.lr: expected number, current value is
- * "x"`. Of a failed union the forms that come nearest are told.
+ * Says what is wrong with parameters: a line for each issue, as
+ * `params.lr: expected number, current value is "x"`. Of a failed union the forms that come nearest are told.
  *
  * @param issues From a parse with `reportInput`.
  */
@@ -78,7 +78,7 @@ function pathText({ path }: Fault): string {
   return path.map(formatKey).join("");
 }
 
-/** How long the text of all forms of a union may become: unions of unions have many. */
+/** The most characters that tell of all forms of a union: unions of unions have many. */
 const LONGEST_UNION = 600;
 
 /** The forms that come nearest to what was given, or else all of them. */
@@ -138,7 +138,7 @@ function noForm(issue: Extract<Issue, { code: "invalid_union" }>): Fault {
 
 const MISSING = "is missing, ";
 
-/** How long a message may become: enums can have hundreds of names. */
+/** The most characters of a message: enums can have hundreds of names. */
 const LONGEST = 300;
 
 function fault(issue: Issue): Fault {

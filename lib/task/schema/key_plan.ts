@@ -3,17 +3,17 @@ import { accepts, ANYTHING, defOf, isWrapper, REACHES, reachOf, type Schema } fr
 
 /** A schema below an object, and what can be found in what it takes. */
 export interface Child {
-  /** What looks at the value. */
+  /** The schema that looks at the value. */
   schema: Schema;
   /** See {@link reachOf}. */
   reach: number;
 }
 
-/** How the keys of an object or record are told. */
-export interface Plan {
+/** The rules for the keys of an object or record. */
+export interface KeyPlan {
   /** The keys that it names. */
   valid: readonly string[];
-  /** What a key may hold; `undefined` for one that it does not take. */
+  /** The schema for the value of a key; `undefined` for one that it does not take. */
   of: (key: string) => Child | undefined;
   /** Whether keys that it does not take are to be found. Otherwise zod itself refuses them. */
   refuses: boolean;
@@ -23,11 +23,11 @@ export interface Plan {
   prefilled: readonly string[];
 }
 
-const plans = new WeakMap<Schema, Plan>();
-const topPlans = new WeakMap<Schema, Plan>();
+const plans = new WeakMap<Schema, KeyPlan>();
+const topPlans = new WeakMap<Schema, KeyPlan>();
 
-/** How the keys of this schema are told; `undefined` for one that is no object or record. */
-export function planOf(schema: Schema, top: boolean): Plan | undefined {
+/** The rules for the keys of this schema; `undefined` for one that is no object or record. */
+export function planOf(schema: Schema, top: boolean): KeyPlan | undefined {
   const known = top ? topPlans : plans;
   let plan = known.get(schema);
   if (plan) return plan;
@@ -39,7 +39,7 @@ export function planOf(schema: Schema, top: boolean): Plan | undefined {
   return plan;
 }
 
-function planOfObject({ shape, catchall }: z.core.$ZodObjectDef, top: boolean): Plan {
+function planOfObject({ shape, catchall }: z.core.$ZodObjectDef, top: boolean): KeyPlan {
   const valid = Object.keys(shape);
   const rest = catchall && defOf(catchall).type;
   const open = rest !== undefined && rest !== "never" && !(top && rest === "unknown");
@@ -54,7 +54,7 @@ function planOfObject({ shape, catchall }: z.core.$ZodObjectDef, top: boolean): 
   };
 }
 
-function planOfRecord({ keyType, valueType, mode }: z.core.$ZodRecordDef): Plan {
+function planOfRecord({ keyType, valueType, mode }: z.core.$ZodRecordDef): KeyPlan {
   const child = childOf(valueType);
   const loose = mode === "loose";
   const names = keyType._zod.values;

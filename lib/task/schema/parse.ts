@@ -9,11 +9,11 @@ import { type Finding, inspectInput } from "./unknown_keys.ts";
 const choosing = new WeakMap<TaskDefinition, ChoosingSchema>();
 
 /**
- * The parameters of a task as its schema returns them, defaults filled in: what zod makes of them, unless there is a
- * key that its schema does not have.
+ * The parameters of a task as its schema returns them, defaults filled in: what zod makes of them, unless
+ * there is a key that its schema does not have.
  *
- * @throws ValidationError naming the task, the paths, what is allowed and what was given; for schemas that need to
- * wait; or with the cause, when a refinement or transform throws.
+ * @throws {ValidationError} naming the task, the paths, what is allowed and what was given; for schemas that
+ * need to wait; or with the cause, when a refinement or transform throws.
  */
 export function parseParams(task: TaskDefinition, input: unknown): Record<string, unknown> {
   let result = safeParse(task, task.params, input);
@@ -61,7 +61,7 @@ function endless(cause: unknown): string {
     : "";
 }
 
-/** Was it a promise that made the parse fail? zod's compiled parser of objects stumbles over one unawares. */
+/** Whether a promise made the parse fail. zod's compiled parser of objects stumbles over one unawares. */
 function waits(schema: z.ZodObject, input: unknown): boolean {
   try {
     schema.safeParse(input, { jitless: true });
@@ -71,7 +71,9 @@ function waits(schema: z.ZodObject, input: unknown): boolean {
   }
 }
 
-/** The issues but for those of strict objects and the like that are told better, with the valid keys, already. */
+/**
+ * The issues but for those of strict objects and the like that are told better, with the valid keys, already.
+ */
 function withoutTold(issues: readonly Issue[], unknown: readonly UnrecognizedKeys[]): Issue[] {
   const told = new Set(unknown.flatMap(placesOf));
   return issues.filter((issue) =>
@@ -79,7 +81,7 @@ function withoutTold(issues: readonly Issue[], unknown: readonly UnrecognizedKey
   );
 }
 
-/** Where the unknown keys are, without the numbers of members of collections, which zod does not tell. */
+/** The paths of the unknown keys, without the numbers of members of collections, which zod does not tell. */
 function placesOf({ path, keys }: UnrecognizedKeys): string[] {
   const told = path.map(String).filter((key) => !/^\[(key|value|member) \d+\]$/.test(key));
   return keys.map((key) => JSON.stringify([...told, key]));
@@ -87,7 +89,9 @@ function placesOf({ path, keys }: UnrecognizedKeys): string[] {
 
 const warned = new WeakSet<object>();
 
-/** Says once for each `.catch()` that it replaced what was given: that is another result than was asked for. */
+/**
+ * Says once for each `.catch()` that it replaced what was given: that is another result than was asked for.
+ */
 function warnOfCaught(task: TaskDefinition, findings: readonly Finding[]): void {
   for (const { path, caught } of findings) {
     if (!caught || warned.has(caught.schema)) continue;

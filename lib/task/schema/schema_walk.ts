@@ -17,9 +17,9 @@ export function accepts(schema: Schema, input: unknown): boolean {
 }
 
 /**
- * How this input fits a schema: `nearly` when all that is wrong are keys that a strict object does not have, or
- * refinements. Of a union zod takes such a form too, where it is the only one, since an intersection around the union may
- * know the keys.
+ * Tells whether this input fits a schema: `nearly` when all that is wrong are keys that a strict object does
+ * not have, or refinements. Of a union zod takes such a form too, where it is the only one, since an
+ * intersection around the union may know the keys.
  */
 export function fitOf(schema: Schema, input: unknown): "fits" | "nearly" | "not" {
   try {
@@ -32,7 +32,7 @@ export function fitOf(schema: Schema, input: unknown): "fits" | "nearly" | "not"
   }
 }
 
-/** What a lazy schema stands for: always the same schema, whatever its getter makes anew. */
+/** The schema that a lazy one stands for: always the same, whatever its getter makes anew. */
 export function innerOfLazy(schema: Schema): Schema {
   return (schema as z.core.$ZodLazy)._zod.innerType;
 }
@@ -69,8 +69,8 @@ const PARTS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * The members of a definition that hold the schemas, or lists of schemas, that look at data. Those of objects, and of
- * lazy schemas, are to be read one by one, as getters may stand for them.
+ * The members of a definition that hold the schemas, or lists of schemas, that look at data. Those of
+ * objects, and of lazy schemas, are to be read one by one, as getters may stand for them.
  */
 export function namedParts(def: Def): Record<string, Schema | readonly Schema[]> {
   const members = (PARTS[def.type] ?? []).map((name) => [name, def[name as keyof Def]] as const);
@@ -115,7 +115,7 @@ export function reachOf(start: Schema): number {
 
 /** A schema without what is around it. */
 export interface Unwrapped {
-  /** What the input is checked by: no optional, default, pipe, lazy and the like any more. */
+  /** The schema that checks the input: no optional, default, pipe, lazy and the like any more. */
   schema: Schema;
   /** Whether `null` is accepted too. */
   nullable: boolean;
@@ -138,7 +138,7 @@ export function unwrap(schema: Schema): Unwrapped {
 /** Hands on what it is given. */
 export const ANYTHING: Schema = z.unknown();
 
-/** What may stand below a schema. */
+/** The keys and schemas below a schema. */
 export interface Children {
   /** The keys that it names. */
   keys: string[];
@@ -148,7 +148,9 @@ export interface Children {
   task?: AnyTask;
 }
 
-/** What may stand below an unwrapped schema; `undefined` when that is nothing, or cannot be told. */
+/**
+ * The keys and schemas below an unwrapped schema; `undefined` when there are none, or they cannot be told.
+ */
 export function childrenOf(schema: Schema): Children | undefined {
   const task = taskOfSchema(schema);
   if (task) return { ...childrenOf(task.definition.params)!, task };

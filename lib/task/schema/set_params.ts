@@ -8,7 +8,9 @@ import { accepts, type Children, childrenOf, defOf, type Schema, unwrap } from "
 import { assembled, partsOfText, valueOfText } from "./text_value.ts";
 import { losesKeys } from "./unknown_keys.ts";
 
-/** What was set at a place: a text, or places below it, or (a JSON text and then what differs from it) both. */
+/**
+ * The value set at a place: a text, or places below it, or (a JSON text and then what differs from it) both.
+ */
 interface Draft {
   text?: string;
   below: Map<string, Draft>;
@@ -17,13 +19,13 @@ interface Draft {
 /**
  * The artifact of a task whose parameters are given as texts, typed by its schema.
  *
- * Numbers, booleans, enums, literals, bigints and strings are written plainly, dates as in ISO 8601 (in UTC, where
- * there is no offset), bytes as `base64:...` or `hex:...`. Arrays, sets, objects and maps are written as JSON, or part
- * by part (`layers.0.size=10`). The parameters of an artifact inside are set likewise (`data.size=10`); it is taken
- * from the parameter's schema. Later ones win.
+ * Numbers, booleans, enums, literals, bigints and strings are written plainly, dates as in ISO 8601 (in UTC,
+ * where there is no offset), bytes as `base64:...` or `hex:...`. Arrays, sets, objects and maps are written
+ * as JSON, or part by part (`layers.0.size=10`). The parameters of an artifact inside are set likewise
+ * (`data.size=10`); it is taken from the parameter's schema. Later ones win.
  *
  * @param assignments Each `path=value`.
- * @throws ValidationError naming the path, and the valid keys with the nearest or what is allowed.
+ * @throws {ValidationError} If a text is not allowed: names the path, and the valid keys or what is allowed.
  */
 export function setParams<S extends z.ZodObject, T>(
   task: Task<S, T>,
@@ -73,7 +75,7 @@ function materialize(wrapped: Schema, draft: Draft, path: string): unknown {
   return children.task ? children.task(value) : assembled(schema, value, path);
 }
 
-/** What was set below a place, by key. */
+/** The values set below a place, by key. */
 function parts(schema: Schema, children: Children, draft: Draft, path: string): Record<string, unknown> {
   const value = draft.text === undefined ? {} : partsOfText(schema, children, draft.text, path);
   for (const [key, below] of draft.below) {

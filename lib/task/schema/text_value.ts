@@ -9,7 +9,7 @@ import { losesKeys } from "./unknown_keys.ts";
  * The value that a text on the command line means for a schema.
  *
  * @param path Where it stands, for errors: `"data.size"`.
- * @throws ValidationError naming the path, the text and what is allowed.
+ * @throws {ValidationError} If the text is not allowed: names the path, the text and what is allowed.
  */
 export function valueOfText(wrapped: Schema, text: string, path: string): unknown {
   const { schema, nullable } = unwrap(wrapped);
@@ -57,7 +57,9 @@ export function valueOfText(wrapped: Schema, text: string, path: string): unknow
   }
 }
 
-/** A value parsed from JSON, with the artifacts, dates, bigints, sets and the like that a schema wants in it. */
+/**
+ * A value parsed from JSON, with the artifacts, dates, bigints, sets and the like that a schema wants in it.
+ */
 export function fromJson(wrapped: Schema, json: unknown, path: string): unknown {
   const { schema } = unwrap(wrapped);
   // What cannot be null is refused by the task's schema.
@@ -137,7 +139,7 @@ function mapOfJson(
   }));
 }
 
-/** What the parts that were set below a place are together. */
+/** Puts the parts that were set below a place together. */
 export function assembled(schema: Schema, parts: Record<string, unknown>, path: string): unknown {
   const def = defOf(schema);
   switch (def.type) {
@@ -279,7 +281,10 @@ function unquoted(text: string): string {
   return typeof value === "string" ? value : text;
 }
 
-/** The first value that an option makes and takes whole; else one that the task's schema says what is wrong with. */
+/**
+ * The first value that an option makes and takes whole; else one that the task's schema says what is wrong
+ * with.
+ */
 function firstAccepted(
   options: readonly Schema[],
   make: (option: Schema) => unknown,
@@ -308,7 +313,10 @@ function firstAccepted(
 
 type Named = readonly (readonly [name: string, value: unknown])[];
 
-/** What is allowed by the texts that stand for it: the values, and the names that an enum gives its numbers. */
+/**
+ * The values that are allowed, by the texts that stand for them: themselves, and the names that an enum gives
+ * its numbers.
+ */
 function namedValues(schema: Schema, def: Extract<Def, { type: "enum" | "literal" }>): Named {
   const values = [...schema._zod.values ?? []];
   const named = values.map((value) => [String(value), value] as const);

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { MAX_DEPTH } from "../../core/json/tags.ts";
 import { isArtifact } from "../artifact/artifact.ts";
 import type { Choices } from "./choose_form.ts";
-import { type Child, childOf, type Plan, planOf } from "./key_plan.ts";
+import { type Child, childOf, type KeyPlan, planOf } from "./key_plan.ts";
 import {
   accepts,
   defOf,
@@ -16,7 +16,7 @@ import {
 
 /** Something in an input that zod passes over in silence. */
 export interface Finding {
-  /** Where, from the input down. */
+  /** The path from the input down. */
   path: readonly PropertyKey[];
   /** Keys that no `z.object` which sees them has; what else they can be is in `valid`. */
   unknown?: { keys: string[]; valid: string[] };
@@ -24,7 +24,7 @@ export interface Finding {
   caught?: { schema: Schema; input: unknown };
 }
 
-/** What an input was found to have. */
+/** All that was found in an input. */
 export interface Inspected {
   findings: readonly Finding[];
   /** Forms of unions that know all keys, where the first one that fits does not. */
@@ -32,13 +32,14 @@ export interface Inspected {
 }
 
 /**
- * Looks for what zod would drop or replace without a word: keys that a plain `z.object` at any depth does not have, and
- * values that a `.catch()` replaces.
+ * Looks for what zod would drop or replace without a word: keys that a plain `z.object` at any depth does not
+ * have, and values that a `.catch()` replaces.
  *
- * It follows the input as zod does, by the same schemas, and changes nothing. Of an intersection a key is known when
- * either side knows it. Of a union the first form that fits counts, as in zod, unless that would drop keys that another
- * form which fits too has; when none fits, a key is unknown when no form knows it. What a transform or codec makes is
- * the schema's own and not looked at; what `z.preprocess` makes is the input.
+ * It follows the input as zod does, by the same schemas, and changes nothing. Of an intersection a key is
+ * known when either side knows it. Of a union the first form that fits counts, as in zod, unless that would
+ * drop keys that another form which fits too has; when none fits, a key is unknown when no form knows it.
+ * What a transform or codec makes is the schema's own and not looked at; what `z.preprocess` makes is the
+ * input.
  *
  * @param schema The schema of parameters: even when it is loose its own keys are all there are.
  */
@@ -49,7 +50,7 @@ export function inspectInput(schema: z.ZodObject, input: unknown): Inspected {
   return { findings, choices: walk.choices };
 }
 
-/** Does an input that this schema accepts have keys which it would drop? */
+/** Whether an input that this schema accepts has keys which it would drop. */
 export function losesKeys(schema: Schema, input: unknown): boolean {
   return new Walk().of([schema], input).some(({ unknown }) => unknown !== undefined);
 }
@@ -57,7 +58,7 @@ export function losesKeys(schema: Schema, input: unknown): boolean {
 const NONE: readonly Finding[] = Object.freeze([]);
 const NOTHING: Inspected = Object.freeze({ findings: NONE, choices: undefined });
 
-/** The quick way for most parameters: is there nothing in it but objects of known keys? */
+/** Whether there is nothing in it but objects of known keys: the quick way for most parameters. */
 function isOrdinary({ schema, reach }: Child, input: unknown, depth: number): boolean {
   if (typeof input !== "object" || input === null) return (reach & ~REACHES.keys) === 0;
   if (depth > DEEPEST) return false;
@@ -73,7 +74,7 @@ function isOrdinary({ schema, reach }: Child, input: unknown, depth: number): bo
   return form !== undefined && isOrdinary(childOf(form), input, depth + 1);
 }
 
-function hasOrdinaryKeys(plan: Plan, input: Record<string, unknown>, depth: number): boolean {
+function hasOrdinaryKeys(plan: KeyPlan, input: Record<string, unknown>, depth: number): boolean {
   if (plan.prefilled.length > 0) return false;
   for (const key in input) {
     const child = plan.of(key);
@@ -83,7 +84,7 @@ function hasOrdinaryKeys(plan: Plan, input: Record<string, unknown>, depth: numb
   return true;
 }
 
-/** What is nested deeper, as a cycle is, is refused later. */
+/** Input that is nested deeper, as a cycle is, is refused later. */
 const DEEPEST = MAX_DEPTH + 50;
 
 class Walk {
@@ -98,7 +99,7 @@ class Walk {
     this.#top = top;
   }
 
-  /** What is found in an input that all these schemas see. */
+  /** Finds all in an input that all these schemas see. */
   of(schemas: readonly Schema[], input: unknown): readonly Finding[] {
     if (this.#depth > DEEPEST) return NONE;
     this.#depth++;
@@ -170,7 +171,7 @@ class Walk {
     }
   }
 
-  /** What `z.preprocess` makes of an input is looked at in its place. */
+  /** Looks at what `z.preprocess` makes of an input, in its place. */
   #preprocessed({ in: first, out }: z.core.$ZodPipeDef, input: unknown): readonly Finding[] {
     const payload: z.core.ParsePayload = { value: input, issues: [] };
     try {

@@ -1,13 +1,12 @@
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
 import { StoreError, ValidationError } from "../../lib/core/errors.ts";
 import { systemFiles } from "../../lib/core/system/system_files.ts";
 import { fenceWorker } from "../../lib/queue/fence.ts";
-import { listNew, listQueue, makeQueue } from "../../lib/queue/queue.ts";
+import { enqueue, listNew, listQueue, makeQueue } from "../../lib/queue/queue.ts";
 import { moveFile } from "../../lib/store/file_steps.ts";
-import { askToStop, readStop } from "../../lib/queue/requests.ts";
-import { osError } from "../rig.ts";
-import { hashNumber, QueueRig } from "./rig.ts";
+import { exists, osError } from "../rig.ts";
+import { firstName, hashNumber, QueueRig } from "./rig.ts";
 
 Deno.test("listQueue() tells of each task where it is, also in the folder of a dead worker", async () => {
   await using rig = new QueueRig();
@@ -101,24 +100,44 @@ Deno.test("makeQueue() can be repeated, and refuses a spec that cannot be a fold
   await assertRejects(() => makeQueue(rig.store(), rig.paths, ["default", "../x"]), ValidationError, "../x");
 });
 
-Deno.test("the first request to stop stays, but for one to drain, which one to stop replaces", async () => {
+Deno.test("enqueue() over the same task changes nothing, and leaves no private name", async () => {
+  await using rig = new QueueRig();
+  const [file = ""] = await rig.fill(1);
+  const before = Deno.readTextFileSync(rig.todo(file));
+  const name = firstName(0);
+  const task = { schema: 1, hash: name.hash, name: "t", spec: "default" } as const;
+  await enqueue(rig.store(), rig.paths, task, name);
+  assertEquals(Deno.readTextFileSync(rig.todo(file)), before);
+  assertEquals(rig.run().filter((path) => path.includes(".tmp-")), []);
+});
+
+Deno.test("enqueue() makes a task once when the answer is lost and a worker has taken it already", async () => {
   await using rig = new QueueRig();
   await rig.fill(0);
-  const store = rig.store();
-  const asked = async () => {
-    const request = await readStop(store, rig.paths);
-    return request && [request.how, request.why];
-  };
-  assertEquals(await asked(), undefined);
-  await askToStop(store, rig.paths, "drain", "1");
-  await askToStop(store, rig.paths, "drain", "2");
-  assertEquals(await asked(), ["drain", "1"]);
-  await askToStop(store, rig.paths, "stop", "3");
-  assertEquals(await asked(), ["stop", "3"]);
-  await askToStop(store, rig.paths, "drain", "4");
-  await askToStop(store, rig.paths, "stop", "5");
-  assertEquals(await asked(), ["stop", "3"]);
+  const name = firstName(1);
+  const elsewhere = join(rig.paths.done, "taken");
+  let renames = 0;
+  const store = rig.store({
+    files: {
+      rename: async (from, to) => {
+        if (renames++ > 0) return await systemFiles.rename(from, to);
+        await systemFiles.rename(from, to);
+        await systemFiles.rename(to, elsewhere);
+        throw osError("EIO");
+      },
+    },
+  });
+  await enqueue(store, rig.paths, { schema: 1, hash: name.hash, name: "t", spec: "default" }, name);
+  assert(exists(elsewhere));
+  assertEquals(rig.run("queue/todo/default/"), []);
+});
+
+Deno.test("enqueue() names the file when the spec has no queue, and leaves no private name", async () => {
+  await using rig = new QueueRig();
+  await rig.fill(0);
+  const name = firstName(1);
+  const task = { schema: 1, hash: name.hash, name: "t", spec: "other" } as const;
+  const error = await assertRejects(() => enqueue(rig.store(), rig.paths, task, name), StoreError);
+  assert(error.message.includes(join("todo", "other")), error.message);
   assertEquals(rig.run().filter((path) => path.includes(".tmp-")), []);
-  Deno.writeTextFileSync(rig.paths.stop, "{");
-  assertEquals((await asked())?.[0], "stop", "a request that cannot be read is one");
 });

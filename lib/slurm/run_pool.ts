@@ -5,7 +5,7 @@ import { environmentVariables } from "../core/environment.ts";
 import { controlPool } from "../pool/controller/control_pool.ts";
 import { type PoolRun, writePoolRun } from "../remote/pool_run.ts";
 import { remoteArtifacts } from "../remote/remote_artifact.ts";
-import { LeadershipLostError, acquireLeadership } from "../pool/leadership.ts";
+import { acquireLeadership, LeadershipLostError } from "../pool/leadership.ts";
 import { makeQueue } from "../queue/queue.ts";
 import { queuePaths } from "../queue/layout.ts";
 import type { Runtime } from "../run/runtime.ts";

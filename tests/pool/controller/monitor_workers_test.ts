@@ -1,11 +1,12 @@
 import { assertEquals } from "@std/assert";
-import type { RunEvent } from "../../lib/core/event.ts";
-import type { ControllerContext } from "../../lib/pool/controller/context.ts";
-import { WorkerReports } from "../../lib/pool/controller/monitor_workers.ts";
-import { workerFiles } from "../../lib/queue/layout.ts";
-import { artifact, PoolRig } from "./rig.ts";
+import { it } from "@std/testing/bdd";
+import type { RunEvent } from "../../../lib/core/event.ts";
+import type { ControllerContext } from "../../../lib/pool/controller/context.ts";
+import { WorkerReports } from "../../../lib/pool/controller/monitor_workers.ts";
+import { workerFiles } from "../../../lib/queue/layout.ts";
+import { artifact, PoolRig } from "../rig.ts";
 
-Deno.test("WorkerReports tells of attempts that workers say they make, once a second at most", async () => {
+it("WorkerReports tells of attempts that workers say they make, once a second at most", async () => {
   await using rig = new PoolRig();
   const only = artifact(() => 1);
   await rig.begin([only]);

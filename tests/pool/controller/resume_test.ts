@@ -2,14 +2,14 @@ import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncl
 import { describe, it } from "@std/testing/bdd";
 import { dirname } from "@std/path/dirname";
 import { join } from "@std/path/join";
-import type { Heartbeat, HeartbeatOptions } from "../../lib/core/system/machine.ts";
-import { readEnded } from "../../lib/pool/ended.ts";
-import { acquireLeadership, Leadership, LeadershipLostError } from "../../lib/pool/leadership.ts";
-import { askToStop } from "../../lib/queue/requests.ts";
-import { endAttempt } from "../../lib/store/claims/attempt_end.ts";
-import { tryClaim } from "../../lib/store/claims/claim.ts";
-import { exists, osError, until } from "../rig.ts";
-import { artifact, PoolRig } from "./rig.ts";
+import type { Heartbeat, HeartbeatOptions } from "../../../lib/core/system/machine.ts";
+import { readEnded } from "../../../lib/pool/ended.ts";
+import { acquireLeadership, Leadership, LeadershipLostError } from "../../../lib/pool/leadership.ts";
+import { askToStop } from "../../../lib/queue/requests.ts";
+import { endAttempt } from "../../../lib/store/claims/attempt_end.ts";
+import { tryClaim } from "../../../lib/store/claims/claim.ts";
+import { exists, osError, until } from "../../rig.ts";
+import { artifact, PoolRig } from "../rig.ts";
 
 /** A task that waits until it is let go. */
 function gated(): { wait: () => Promise<number>; open: () => void; starts: number } {
@@ -76,7 +76,12 @@ describe("a controller that comes later", () => {
     await until(() => rig.messages.some((text) => text.includes("took up run")), "it is taken up");
     gate.open();
     const { summary } = (await second)!;
-    assertEquals([summary.failures, summary.notRun, summary.cached, summary.computed], [[], 0, 0, 10]);
+    assertEquals({
+      failures: summary.failures,
+      notRun: summary.notRun,
+      cached: summary.cached,
+      computed: summary.computed,
+    }, { failures: [], notRun: 0, cached: 0, computed: 10 });
     assertEquals([...new Set(counts)], [1]);
     assertEquals(gate.starts, 1);
     assertEquals((await readEnded(first.store, rig.paths))?.term, 2);
@@ -98,7 +103,7 @@ describe("a controller that comes later", () => {
     const file = await rig.queue(bad, { attempt: 2 });
     await Deno.rename(join(rig.paths.todo, "default", file), join(rig.paths.failed, file));
     const { summary } = (await rig.control())!;
-    assertEquals([starts, summary.failures[0]?.attempts], [1, 3]);
+    assertEquals({ starts, attempts: summary.failures[0]?.attempts }, { starts: 1, attempts: 3 });
   });
 
   it("does not begin anew what its host remembers as missing, whoever had it", async () => {
@@ -131,7 +136,7 @@ describe("a controller that comes later", () => {
         return write(path, ...rest);
       };
       const { summary } = (await rig.control({ runtime }))!;
-      assertEquals([starts, summary.failures[0]?.attempts], [1, 2], place);
+      assertEquals({ starts, attempts: summary.failures[0]?.attempts }, { starts: 1, attempts: 2 }, place);
       assertEquals(exists(worker), false);
     }
   });
@@ -149,7 +154,10 @@ describe("a controller that comes later", () => {
       JSON.stringify({ schema: 1, id: "vm-1-abc", kind: "lost", why: "preempted", at: "" }),
     );
     const { summary } = (await rig.control())!;
-    assertEquals([summary.computed, rig.files("done")], [1, [`${only.hash}.1.1.json`]]);
+    assertEquals({ computed: summary.computed, done: rig.files("done") }, {
+      computed: 1,
+      done: [`${only.hash}.1.1.json`],
+    });
     assertEquals(exists(dead), false);
   });
 
@@ -158,7 +166,10 @@ describe("a controller that comes later", () => {
     await rig.begin([artifact(() => 1)]);
     await askToStop(rig.process().store, rig.paths, "stop", "furu cancel");
     const result = await rig.control();
-    assertEquals([result?.interrupted, result?.summary.notRun], [true, 1]);
+    assertEquals({ interrupted: result?.interrupted, notRun: result?.summary.notRun }, {
+      interrupted: true,
+      notRun: 1,
+    });
     assertEquals((await readEnded(rig.process().store, rig.paths))?.interrupted, true);
   });
 });
@@ -220,7 +231,7 @@ describe("a controller that has lost its role", () => {
     assertEquals(rig.launcher.submitted.length, before);
     assertEquals(await readEnded(first.store, rig.paths), undefined);
     const { summary } = (await rig.control({ runtime: next, claim: claimed }))!;
-    assertEquals([summary.computed, gate.starts], [2, 1]);
+    assertEquals({ computed: summary.computed, starts: gate.starts }, { computed: 2, starts: 1 });
   });
 
   it("leaves by its heartbeat's word while it has nothing to do that it would ask before", async () => {
@@ -269,7 +280,7 @@ describe("a pool", () => {
     assertEquals(rig.files("waiting"), [`${wanted.hash}.1.0.json`]);
     await endAttempt(stranger.store, taken.claim, { kind: "failed", error: "he gave up" });
     const { summary } = (await controlled)!;
-    assertEquals([summary.computed, starts], [1, 1]);
+    assertEquals({ computed: summary.computed, starts }, { computed: 1, starts: 1 });
     assertEquals([...rig.files("waiting"), ...rig.files("todo")], []);
   });
 
@@ -315,6 +326,10 @@ describe("a pool", () => {
     await rig.control();
     await rig.begin([top]);
     const again = await rig.control();
-    assertEquals([again?.summary.computed, again?.summary.cached, starts], [0, 1, 1]);
+    assertEquals({ computed: again?.summary.computed, cached: again?.summary.cached, starts }, {
+      computed: 0,
+      cached: 1,
+      starts: 1,
+    });
   });
 });

@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { askToLeave } from "../../lib/queue/requests.ts";
-import { listWorkers } from "../../lib/queue/worker_liveness.ts";
-import { workerDir } from "../../lib/queue/layout.ts";
-import { exists, until } from "../rig.ts";
-import { artifact, PoolRig, within } from "./rig.ts";
-import { Gate, WorkerRig } from "./worker_rig.ts";
+import { askToLeave } from "../../../lib/queue/requests.ts";
+import { listWorkers } from "../../../lib/queue/worker_liveness.ts";
+import { workerDir } from "../../../lib/queue/layout.ts";
+import { exists, until } from "../../rig.ts";
+import { artifact, PoolRig, within } from "../rig.ts";
+import { Gate, WorkerRig } from "../worker_rig.ts";
 
 describe("a worker that is asked to leave", () => {
   it("leaves when it is idle, long before it would have by itself, and leaves nothing behind", async () => {
@@ -53,7 +53,7 @@ describe("a pool whose workers are all of a spec without tasks", () => {
     // They would idle for ten minutes.
     await rig.begin([second], { maxWorkers: 2, idleTimeoutSec: 600 });
     const { summary } = (await rig.control())!;
-    assertEquals([summary.computed, summary.failures], [4, []]);
+    assertEquals({ computed: summary.computed, failures: summary.failures }, { computed: 4, failures: [] });
     assertEquals(rig.messages.filter((text) => text.startsWith("told ")), [
       "told 1 worker of spec 'default' to leave, as tasks of another spec need the room",
     ]);
@@ -74,7 +74,7 @@ describe("a pool whose workers are all of a spec without tasks", () => {
     await until(() => gate.waiting > 0, "some worker is at the gate");
     gate.open();
     const { summary } = (await controlled)!;
-    assertEquals([summary.computed, summary.failures], [31, []]);
+    assertEquals({ computed: summary.computed, failures: summary.failures }, { computed: 31, failures: [] });
     assert(rig.launcher.list.some(({ spec }) => spec === "other"));
   });
 });

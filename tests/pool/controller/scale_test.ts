@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
+import { it } from "@std/testing/bdd";
 import fc from "fast-check";
-import { scale, type ScaleLimits, type SpecLoad } from "../../lib/pool/controller/scale.ts";
+import { scale, type ScaleLimits, type SpecLoad } from "../../../lib/pool/controller/scale.ts";
 
 const load = (spec: string, tasks: number, alive = 0, pending = 0, leaving = 0): SpecLoad => ({
   spec,
@@ -61,10 +62,10 @@ const cases: [what: string, loads: SpecLoad[], how: ScaleLimits, expected: strin
 ];
 
 for (const [what, loads, how, expected] of cases) {
-  Deno.test(`scale() ${what}`, () => assertEquals(text(loads, how), expected));
+  it(`scale() ${what}`, () => assertEquals(text(loads, how), expected));
 }
 
-Deno.test("scale() never goes beyond the limit, and is content with what it asked for", () => {
+it("scale() never goes beyond the limit, and is content with what it asked for", () => {
   const count = fc.nat({ max: 40 });
   const loads = fc.array(fc.record({ tasks: count, alive: count, leaving: count, pending: count }), {
     maxLength: 4,

@@ -1,13 +1,13 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { join } from "@std/path/join";
-import { SlurmError } from "../../lib/core/errors.ts";
-import { acquireLeadership } from "../../lib/pool/leadership.ts";
-import { enterQueue } from "../../lib/queue/worker_dir.ts";
-import { todoDir } from "../../lib/queue/layout.ts";
-import { until } from "../rig.ts";
-import { artifact, PoolRig } from "./rig.ts";
-import { Gate } from "./worker_rig.ts";
+import { SlurmError } from "../../../lib/core/errors.ts";
+import { acquireLeadership } from "../../../lib/pool/leadership.ts";
+import { enterQueue } from "../../../lib/queue/worker_dir.ts";
+import { todoDir } from "../../../lib/queue/layout.ts";
+import { until } from "../../rig.ts";
+import { artifact, PoolRig } from "../rig.ts";
+import { Gate } from "../worker_rig.ts";
 
 describe("the workers of a pool", () => {
   it("count as never begun when their jobs run for long and no worker enters", async () => {
@@ -41,7 +41,7 @@ describe("the workers of a pool", () => {
     await until(() => refused().length > 0 && gate.waiting === 1, "a submission was refused");
     gate.open();
     assertEquals((await controlled)?.summary.computed, 9);
-    assertEquals([rig.launcher.list.length, refused().length], [1, 1]);
+    assertEquals({ list: rig.launcher.list.length, refused: refused().length }, { list: 1, refused: 1 });
     assertStringIncludes(refused()[0]!, "submission from compute nodes is not allowed");
   });
 

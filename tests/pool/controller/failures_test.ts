@@ -2,13 +2,13 @@ import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes 
 import { delay } from "@std/async/delay";
 import { describe, it } from "@std/testing/bdd";
 import { join } from "@std/path/join";
-import { ProtocolError, SlurmError } from "../../lib/core/errors.ts";
-import { readEnded } from "../../lib/pool/ended.ts";
-import { readEnds } from "../../lib/store/results/ends.ts";
-import type { Artifact } from "../../lib/task/artifact/artifact.ts";
-import { until } from "../rig.ts";
-import { artifact, PoolRig, TIMING } from "./rig.ts";
-import { Gate } from "./worker_rig.ts";
+import { ProtocolError, SlurmError } from "../../../lib/core/errors.ts";
+import { readEnded } from "../../../lib/pool/ended.ts";
+import { readEnds } from "../../../lib/store/results/ends.ts";
+import type { Artifact } from "../../../lib/task/artifact/artifact.ts";
+import { until } from "../../rig.ts";
+import { artifact, PoolRig, TIMING } from "../rig.ts";
+import { Gate } from "../worker_rig.ts";
 
 const retry = { retryFailed: true, maxComputeRetries: 2, maxPreemptRetries: 2 };
 
@@ -24,8 +24,15 @@ describe("failures in a pool", () => {
     const result = await rig.control();
     assertEquals(starts, 3);
     const [failure] = result!.summary.failures;
-    assertEquals([failure?.kind, failure?.attempts, failure?.error], ["compute", 3, "too bad"]);
-    assertEquals([result?.summary.retries, result?.summary.notRun], [2, 1]);
+    assertEquals({ kind: failure?.kind, attempts: failure?.attempts, error: failure?.error }, {
+      kind: "compute",
+      attempts: 3,
+      error: "too bad",
+    });
+    assertEquals({ retries: result?.summary.retries, notRun: result?.summary.notRun }, {
+      retries: 2,
+      notRun: 1,
+    });
     assertEquals(rig.files("failed"), [`${bad.hash}.3.0.json`]);
   });
 
@@ -39,7 +46,12 @@ describe("failures in a pool", () => {
     await rig.begin([bad]);
     const result = await rig.control();
     const [failure] = result!.summary.failures;
-    assertEquals([starts, failure?.kind, failure?.attempts, failure?.lasting], [1, "compute", 1, true]);
+    assertEquals({ starts, kind: failure?.kind, attempts: failure?.attempts, lasting: failure?.lasting }, {
+      starts: 1,
+      kind: "compute",
+      attempts: 1,
+      lasting: true,
+    });
     assertStringIncludes(failure!.error, "it is an instance of Model");
     const [end] = await readEnds(rig.process().store, rig.process().store.paths(bad));
     assertEquals(end?.lasting, true);
@@ -66,8 +78,15 @@ describe("failures in a pool", () => {
     );
     rig.launcher.begin(rig.launcher.list.find(({ spec }) => spec === "quick")!);
     const result = await ended;
-    assertEquals([result?.summary.failures.length, result?.summary.notRun, begun], [1, 20, 0]);
-    assertEquals([rig.files("todo").length, rig.files("withdrawn").length], [0, 20]);
+    assertEquals({ failures: result?.summary.failures.length, notRun: result?.summary.notRun, begun }, {
+      failures: 1,
+      notRun: 20,
+      begun: 0,
+    });
+    assertEquals({ todo: rig.files("todo").length, withdrawn: rig.files("withdrawn").length }, {
+      todo: 0,
+      withdrawn: 20,
+    });
   });
 
   it("goes on with all that does not depend on a failure when it is told to", async () => {
@@ -78,7 +97,11 @@ describe("failures in a pool", () => {
     const others = Array.from({ length: 5 }, () => artifact(() => 1));
     await rig.begin([artifact(() => 2, [bad]), ...others], { keepGoing: true });
     const { summary } = (await rig.control())!;
-    assertEquals([summary.computed, summary.failures.length, summary.notRun], [5, 1, 1]);
+    assertEquals({ computed: summary.computed, failures: summary.failures.length, notRun: summary.notRun }, {
+      computed: 5,
+      failures: 1,
+      notRun: 1,
+    });
   });
 
   it("fails a node whose files cannot be read, once and alone, whether that is seen before the run or by a worker", async () => {
@@ -102,7 +125,11 @@ describe("failures in a pool", () => {
     const others = Array.from({ length: 5 }, () => artifact(() => 1, [first]));
     await rig.begin([damaged, ...late, artifact(() => 2, [damaged]), ...others], { keepGoing: true });
     const { summary } = (await rig.control())!;
-    assertEquals([summary.computed, summary.retries, summary.notRun], [6, 0, 1]);
+    assertEquals({ computed: summary.computed, retries: summary.retries, notRun: summary.notRun }, {
+      computed: 6,
+      retries: 0,
+      notRun: 1,
+    });
     const byName = new Map(summary.failures.map((failure) => [failure.hash, failure.error]));
     assertEquals(byName.size, 3);
     assertStringIncludes(byName.get(damaged.hash)!, `${store.paths(damaged).record} is empty`);
@@ -117,7 +144,7 @@ describe("failures in a pool", () => {
     rig.launcher.planOf = () => ({ diesAt: { task: 0, begun: true } });
     const { summary } = (await rig.control())!;
     const [failure] = summary.failures;
-    assertEquals([failure?.kind, failure?.attempts], ["compute", 3]);
+    assertEquals({ kind: failure?.kind, attempts: failure?.attempts }, { kind: "compute", attempts: 3 });
     assertStringIncludes(failure?.error ?? "", "killed by SIGKILL");
     assertEquals(rig.files("failed"), [`${killer.hash}.3.0.json`]);
     const { store } = rig.process();
@@ -132,7 +159,11 @@ describe("failures in a pool", () => {
     rig.launcher.planOf = (order) =>
       order < 2 ? { diesAt: { task: 0, begun: order === 0 }, loss: "preempted" } : {};
     const { summary } = (await rig.control())!;
-    assertEquals([summary.computed, summary.failures, summary.retries], [1, [], 2]);
+    assertEquals({ computed: summary.computed, failures: summary.failures, retries: summary.retries }, {
+      computed: 1,
+      failures: [],
+      retries: 2,
+    });
     assertEquals(rig.files("done"), [`${victim.hash}.1.2.json`]);
   });
 
@@ -142,7 +173,10 @@ describe("failures in a pool", () => {
     await rig.begin([victim]);
     rig.launcher.planOf = () => ({ diesAt: { task: 0, begun: true }, loss: "node-failure" });
     const { summary } = (await rig.control())!;
-    assertEquals([summary.failures[0]?.kind, summary.failures[0]?.attempts], ["lost", 3]);
+    assertEquals({ kind: summary.failures[0]?.kind, attempts: summary.failures[0]?.attempts }, {
+      kind: "lost",
+      attempts: 3,
+    });
   });
 
   it("takes a result that a dead worker has left", async () => {
@@ -152,7 +186,11 @@ describe("failures in a pool", () => {
     await rig.begin([only]);
     rig.launcher.planOf = () => ({ diesAt: { task: 0, begun: false, done: true } });
     const { summary } = (await rig.control())!;
-    assertEquals([summary.computed, summary.failures, starts], [1, [], 1]);
+    assertEquals({ computed: summary.computed, failures: summary.failures, starts }, {
+      computed: 1,
+      failures: [],
+      starts: 1,
+    });
     assertEquals(rig.files("done"), [`${only.hash}.1.0.json`]);
   });
 
@@ -162,7 +200,7 @@ describe("failures in a pool", () => {
     rig.launcher.notices = false;
     rig.launcher.planOf = (order) => order === 0 ? { diesAt: { task: 0, begun: true } } : {};
     const { summary } = (await rig.control())!;
-    assertEquals([summary.computed, summary.retries], [1, 1]);
+    assertEquals({ computed: summary.computed, retries: summary.retries }, { computed: 1, retries: 1 });
     assert(rig.messages.some((text) => /worker .* counts as dead: its process .* is gone/.test(text)));
   });
 
@@ -173,7 +211,7 @@ describe("failures in a pool", () => {
     rig.launcher.planOf = (order) => ({ silent: order < 1 });
     // The workers of these tests never beat; one that works is long gone before that could matter.
     const { summary } = (await rig.control())!;
-    assertEquals([summary.computed, summary.retries], [1, 0]);
+    assertEquals({ computed: summary.computed, retries: summary.retries }, { computed: 1, retries: 0 });
     assertEquals(rig.files("done"), [`${only.hash}.1.0.json`]);
   });
 
@@ -211,7 +249,7 @@ describe("failures in a pool", () => {
     await Deno.rename(join(rig.paths.todo, "default", file), join(rig.paths.failed, file));
     const { summary } = (await ended)!;
     const [failure] = summary.failures;
-    assertEquals([failure?.kind, summary.notRun], ["protocol", 1]);
+    assertEquals({ kind: failure?.kind, notRun: summary.notRun }, { kind: "protocol", notRun: 1 });
     for (
       const part of [join(rig.paths.failed, file), only.hash, "'default'", "w1", "attempt 1", "Cannot use"]
     ) {
@@ -226,7 +264,7 @@ describe("failures in a pool", () => {
     await rig.begin([only]);
     rig.launcher.planOf = () => ({ lies: 1 });
     const { summary } = (await rig.control())!;
-    assertEquals([summary.computed, summary.retries], [1, 1]);
+    assertEquals({ computed: summary.computed, retries: summary.retries }, { computed: 1, retries: 1 });
     assertEquals(rig.files("done"), [`${only.hash}.1.1.json`]);
   });
 
@@ -240,7 +278,10 @@ describe("failures in a pool", () => {
     await Deno.remove(join(rig.paths.todo, "default", `${only.hash}.1.0.json`));
     rig.launcher.begin(rig.launcher.list[0]!);
     const { summary } = (await ended)!;
-    assertEquals([summary.computed, rig.files("done")], [1, [`${only.hash}.1.0.json`]]);
+    assertEquals({ computed: summary.computed, done: rig.files("done") }, {
+      computed: 1,
+      done: [`${only.hash}.1.0.json`],
+    });
   });
 
   it("ends when the jobs of a spec end again and again before their workers begin", async () => {
@@ -351,7 +392,7 @@ describe("failures in a pool", () => {
     );
     await Deno.rename(join(rig.paths.todo, "default", file), join(rig.paths.failed, file));
     const { summary, interrupted } = (await ended)!;
-    assertEquals([summary.failures[0]?.kind, interrupted], ["protocol", false]);
+    assertEquals({ kind: summary.failures[0]?.kind, interrupted }, { kind: "protocol", interrupted: false });
   });
 
   it("excludes a node that workers refuse, by their own word", async () => {
@@ -396,7 +437,11 @@ describe("failures in a pool", () => {
     );
     gate.open();
     const { summary } = (await controlled)!;
-    assertEquals([summary.computed, summary.retries, starts], [2, 0, 1]);
+    assertEquals({ computed: summary.computed, retries: summary.retries, starts }, {
+      computed: 2,
+      retries: 0,
+      starts: 1,
+    });
   });
 
   it("tries excluded nodes again, once, for a spec that has had no worker for long, and then ends", async () => {

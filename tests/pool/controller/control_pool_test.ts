@@ -1,11 +1,11 @@
-import type { RunLog } from "../../lib/core/run_log.ts";
+import type { RunLog } from "../../../lib/core/run_log.ts";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
-import { readEnded } from "../../lib/pool/ended.ts";
-import { getFrom } from "../run/rig.ts";
-import { textOf } from "../rig.ts";
-import { artifact, PoolRig } from "./rig.ts";
+import { readEnded } from "../../../lib/pool/ended.ts";
+import { getFrom } from "../../run/rig.ts";
+import { textOf } from "../../rig.ts";
+import { artifact, PoolRig } from "../rig.ts";
 
 describe("controlPool()", () => {
   it("computes a chain and a diamond, each artifact once, and says so in ended.json", async () => {
@@ -19,11 +19,19 @@ describe("controlPool()", () => {
     const result = await rig.control();
     assertEquals(created.toSorted(), ["base", "left", "right", "top"]);
     assertEquals([created[0], created.at(-1)], ["base", "top"]);
-    assertEquals([result?.summary.computed, result?.summary.notRun, result?.summary.failures], [4, 0, []]);
+    assertEquals({
+      computed: result?.summary.computed,
+      notRun: result?.summary.notRun,
+      failures: result?.summary.failures,
+    }, { computed: 4, notRun: 0, failures: [] });
     assertEquals(rig.files("done").length, 4);
     assertEquals([...rig.files("todo"), ...rig.files("running"), ...rig.files("failed")], []);
     const ended = await readEnded(rig.process().store, rig.paths);
-    assertEquals([ended?.summary?.computed, ended?.interrupted, ended?.term], [4, false, 1]);
+    assertEquals({ computed: ended?.summary?.computed, interrupted: ended?.interrupted, term: ended?.term }, {
+      computed: 4,
+      interrupted: false,
+      term: 1,
+    });
     assertEquals(rig.rig.tree().filter((name) => name.includes("/controller/")), []);
   });
 

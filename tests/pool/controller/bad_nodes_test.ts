@@ -1,10 +1,10 @@
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { SlurmError } from "../../lib/core/errors.ts";
-import type { Computer } from "../../lib/run/computer.ts";
-import type { AttemptEnd } from "../../lib/core/attempt_end.ts";
-import { artifact, PoolRig } from "./rig.ts";
-import { WorkerRig } from "./worker_rig.ts";
+import { SlurmError } from "../../../lib/core/errors.ts";
+import type { Computer } from "../../../lib/run/computer.ts";
+import type { AttemptEnd } from "../../../lib/core/attempt_end.ts";
+import { artifact, PoolRig } from "../rig.ts";
+import { WorkerRig } from "../worker_rig.ts";
 
 function many(count: number): ReturnType<typeof artifact>[] {
   return Array.from({ length: count }, () => artifact(() => 1));
@@ -22,7 +22,11 @@ describe("nodes of a pool where nothing can start", () => {
     rig.launcher.nodeOf = (order) => order < 3 ? "broken" : "good";
     rig.launcher.planOf = (order) => ({ unstartable: order < 3 });
     const { summary } = (await rig.control())!;
-    assertEquals([summary.computed, summary.failures, excluded(rig).length], [6, [], 1]);
+    assertEquals({ computed: summary.computed, failures: summary.failures, excluded: excluded(rig).length }, {
+      computed: 6,
+      failures: [],
+      excluded: 1,
+    });
   });
 
   it("are told from jobs that never begin anywhere, however many they take at once", async () => {
@@ -31,7 +35,11 @@ describe("nodes of a pool where nothing can start", () => {
     rig.launcher.nodeOf = (order) => order < 4 ? "broken" : "good";
     rig.launcher.planOf = (order) => order < 4 ? { never: "FAILED exit 97" } : {};
     const { summary } = (await rig.control())!;
-    assertEquals([summary.computed, summary.failures, excluded(rig).length], [6, [], 1]);
+    assertEquals({ computed: summary.computed, failures: summary.failures, excluded: excluded(rig).length }, {
+      computed: 6,
+      failures: [],
+      excluded: 1,
+    });
     assertEquals(rig.launcher.submitted.at(-1)?.exclude, ["broken"]);
   });
 
@@ -41,7 +49,11 @@ describe("nodes of a pool where nothing can start", () => {
     rig.launcher.nodeOf = () => "crashed";
     rig.launcher.planOf = (order) => order < 4 ? { never: "NODE_FAIL", loss: "node-failure" } : {};
     const { summary } = (await rig.control())!;
-    assertEquals([summary.computed, summary.failures, excluded(rig)], [6, [], []]);
+    assertEquals({ computed: summary.computed, failures: summary.failures, excluded: excluded(rig) }, {
+      computed: 6,
+      failures: [],
+      excluded: [],
+    });
   });
 
   it("are named in the end, when there is no other one", async () => {

@@ -23,7 +23,7 @@ it("acquireLeadership() gives the role back when it cannot be told whether the r
     );
   });
   await world.run();
-  assertEquals([process.error, process.value], [undefined, "EIO"]);
+  assertEquals({ error: process.error, value: process.value }, { error: undefined, value: "EIO" });
   assertEquals(world.leaks, []);
   assertEquals(world.disk.read(paths.role.claim), undefined);
 });

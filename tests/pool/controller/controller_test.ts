@@ -1,16 +1,17 @@
 import { assertEquals } from "@std/assert";
-import { runLog } from "../../lib/core/run_log.ts";
-import type { Hash } from "../../lib/core/hash.ts";
-import { Controller } from "../../lib/pool/controller/controller.ts";
-import { remoteArtifacts } from "../../lib/remote/remote_artifact.ts";
-import { Leadership } from "../../lib/pool/leadership.ts";
-import { listQueue } from "../../lib/queue/queue.ts";
-import type { Runtime } from "../../lib/run/runtime.ts";
-import type { BackendEvent } from "../../lib/schedule/backend.ts";
-import type { Artifact } from "../../lib/task/artifact/artifact.ts";
-import { until } from "../rig.ts";
-import { backendContract, type BackendRig } from "../schedule/backend_contract.ts";
-import { artifact, PoolRig, TIMING } from "./rig.ts";
+import { it } from "@std/testing/bdd";
+import { runLog } from "../../../lib/core/run_log.ts";
+import type { Hash } from "../../../lib/core/hash.ts";
+import { Controller } from "../../../lib/pool/controller/controller.ts";
+import { remoteArtifacts } from "../../../lib/remote/remote_artifact.ts";
+import { Leadership } from "../../../lib/pool/leadership.ts";
+import { listQueue } from "../../../lib/queue/queue.ts";
+import type { Runtime } from "../../../lib/run/runtime.ts";
+import type { BackendEvent } from "../../../lib/schedule/backend.ts";
+import type { Artifact } from "../../../lib/task/artifact/artifact.ts";
+import { until } from "../../rig.ts";
+import { backendContract, type BackendRig } from "../../schedule/backend_contract.ts";
+import { artifact, PoolRig, TIMING } from "../rig.ts";
 
 async function poolBackend(
   artifacts: readonly Artifact[],
@@ -54,7 +55,7 @@ async function poolBackend(
 
 backendContract("Controller", (artifacts) => poolBackend(artifacts));
 
-Deno.test("Controller.withdraw() takes back what no worker has claimed, and says so of each", async () => {
+it("Controller.withdraw() takes back what no worker has claimed, and says so of each", async () => {
   const artifacts = Array.from({ length: 40 }, () => artifact(() => 1));
   await using rig = await poolBackend(artifacts);
   rig.pool.launcher.starts = false;
@@ -67,7 +68,7 @@ Deno.test("Controller.withdraw() takes back what no worker has claimed, and says
   assertEquals(rig.pool.files("todo"), []);
 });
 
-Deno.test("Controller reports nothing as busy by a listing of before it was queued again", async () => {
+it("Controller reports nothing as busy by a listing of before it was queued again", async () => {
   const only = artifact(() => 1);
   let stale = 0;
   await using rig = await poolBackend([only], ({ machine: { files } }, pool) => {

@@ -1,15 +1,15 @@
 import { assertEquals } from "@std/assert";
-import type { Hash } from "../../lib/core/hash.ts";
+import type { Hash } from "../../../lib/core/hash.ts";
 import { it } from "@std/testing/bdd";
-import type { PoolContext } from "../../lib/pool/controller/context.ts";
-import { tidyClaims } from "../../lib/pool/controller/settle_tasks.ts";
-import { enterQueue } from "../../lib/queue/worker_dir.ts";
-import { fenceWorker } from "../../lib/queue/fence.ts";
-import { commitRecord, readRecord } from "../../lib/store/results/commit.ts";
-import { tryClaim } from "../../lib/store/claims/claim.ts";
-import type { Runtime } from "../../lib/run/runtime.ts";
-import type { Artifact } from "../../lib/task/artifact/artifact.ts";
-import { artifact, PoolRig } from "./rig.ts";
+import type { PoolContext } from "../../../lib/pool/controller/context.ts";
+import { tidyClaims } from "../../../lib/pool/controller/settle_tasks.ts";
+import { enterQueue } from "../../../lib/queue/worker_dir.ts";
+import { fenceWorker } from "../../../lib/queue/fence.ts";
+import { commitRecord, readRecord } from "../../../lib/store/results/commit.ts";
+import { tryClaim } from "../../../lib/store/claims/claim.ts";
+import type { Runtime } from "../../../lib/run/runtime.ts";
+import type { Artifact } from "../../../lib/task/artifact/artifact.ts";
+import { artifact, PoolRig } from "../rig.ts";
 
 it("tidyClaims() removes what workers left that died after they had stored a result, and no other claim", async () => {
   await using rig = new PoolRig();

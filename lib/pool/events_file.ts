@@ -9,8 +9,8 @@ import { WakeUp } from "./pacing.ts";
 const BATCH_MS = 200;
 
 /**
- * Writes down what a controller tells, one JSON object in a line, for those that follow the run from elsewhere. That it
- * cannot be written is said once and disturbs nothing.
+ * Writes down what a controller tells, one JSON object in a line, for those that follow the run from
+ * elsewhere. That it cannot be written is said once and disturbs nothing.
  */
 export class EventsFile {
   readonly #runtime: Runtime;

@@ -8,13 +8,13 @@ import { readEnded, type RunEnded } from "./ended.ts";
 import { watchLeadership } from "./leadership.ts";
 import { listingPause } from "./pacing.ts";
 
-/** How a run is followed. */
+/** Options of {@link followPool}. */
 export interface FollowPoolOptions {
-  /** Told what its controllers tell; the end of the run once, whoever was its controller. */
+  /** Receives what its controllers tell, and the end of the run once. */
   readonly onEvent: EventSink;
   /** Ends the following; the run goes on. */
   readonly signal: AbortSignal;
-  /** Is there anything left that may yet take the run up? Asked now and then, while nobody controls it. */
+  /** Whether nothing is left that may yet take the run up. Asked now and then, while nobody controls it. */
   readonly isAbandoned: () => Promise<boolean>;
 }
 
@@ -30,7 +30,8 @@ const LINE_END = 10;
  * Tells what a run's controllers told, from the beginning, until it has ended.
  *
  * @returns How it ended.
- * @throws {ExecutionError} when nobody is left who could end it. {@link StoreError} when its folder cannot be read.
+ * @throws {ExecutionError} when nobody is left who could end it. {@link StoreError} when its folder cannot be
+ * read.
  */
 export async function followPool(
   runtime: Runtime,
@@ -88,7 +89,11 @@ class EventReader {
     this.#onEvent = onEvent;
   }
 
-  /** Reads what is new. @returns Was there anything? */
+  /**
+   * Reads what is new.
+   *
+   * @returns Whether there was anything.
+   */
   async read(): Promise<boolean> {
     let any = false;
     for (;;) {

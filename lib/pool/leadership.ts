@@ -9,7 +9,7 @@ import { hasEnded, readClaim } from "../store/claims/read_claim.ts";
 import type { SlurmJob } from "../store/record.ts";
 import { readEnded } from "./ended.ts";
 
-/** Who takes the role of a run's controller. */
+/** Options of {@link acquireLeadership}. */
 export interface LeadershipOptions {
   /** The run's id. */
   runId: string;
@@ -17,11 +17,18 @@ export interface LeadershipOptions {
   worker?: string;
   /** The Slurm job that it is held in, if any. */
   slurm?: SlurmJob;
-  /** Kept from one call to the next, so that a lease can be seen to run out. @default one of this call alone */
+  /**
+   * Kept from one call to the next, so that a lease can be seen to run out.
+   *
+   * @default {one of this call alone}
+   */
   watch?: ClaimWatch;
 }
 
-/** Somebody else is the run's controller now: whoever thought to be it does nothing more. */
+/**
+ * Somebody else is the run's controller now: the process that this is thrown in does nothing more for the
+ * run.
+ */
 export class LeadershipLostError extends FuruError {
   /** Always `"LeadershipLostError"`. */
   override readonly name = "LeadershipLostError";
@@ -33,7 +40,10 @@ export class LeadershipHandedOver extends FuruError {
   override readonly name = "LeadershipHandedOver";
 }
 
-/** How often it is looked for a role that cannot be seen: it may be away for a moment, while another one tidies up. */
+/**
+ * How often a claim that cannot be seen is looked for: it may be away for a moment, while another process
+ * tidies up.
+ */
 const LOOKS = 6;
 /** A role that was looked at so short a time ago is not looked at again: many side effects come together. */
 const FRESH_MS = 5;
@@ -44,9 +54,10 @@ export function watchLeadership(runtime: Runtime, paths: QueuePaths): ClaimWatch
 }
 
 /**
- * Tries once to become the controller of a run: where nobody is, or whoever was is dead.
+ * Tries once to become the controller of a run: where there is none, or the last one is dead.
  *
- * @returns The claim of the role, to be given to `controlPool`; or that somebody holds it, or that the run has ended.
+ * @returns The claim of the role, to be given to `controlPool`; or that somebody holds it, or that the run
+ * has ended.
  * @throws {StoreError} when the run's folder cannot be written.
  */
 export async function acquireLeadership(
@@ -88,14 +99,14 @@ export class Leadership {
     this.claim = claim;
   }
 
-  /** The how-manieth controller of the run this is, from 1. */
+  /** The number of this controller among all that the run has had, from 1. */
   get term(): number {
     return this.claim.attempt.n;
   }
 
   /**
-   * Looks whether this process is the controller still: a process that was suspended may not know that it was declared
-   * dead. Once lost, lost for ever.
+   * Looks whether this process is the controller still: a process that was suspended may not know that it was
+   * declared dead. Once lost, lost for ever.
    *
    * @throws {StoreError} when the file server does not answer.
    */
@@ -111,7 +122,11 @@ export class Leadership {
     return why === undefined;
   }
 
-  /** As {@link Leadership.isOurs}. @throws {LeadershipLostError} when it is not. */
+  /**
+   * As {@link Leadership.isOurs}.
+   *
+   * @throws {LeadershipLostError} when it is not.
+   */
   async check(): Promise<void> {
     if (await this.isOurs()) return;
     throw new LeadershipLostError(

@@ -2,14 +2,16 @@ import { isSystemError } from "../core/errors.ts";
 import type { Clock } from "../core/system/clock.ts";
 import type { Runtime } from "../run/runtime.ts";
 
-/** A folder is left alone for no longer than this: one listing that was slow, once, says little of the next. */
+/**
+ * A folder is left alone for no longer than this: one listing that was slow, once, says little of the next.
+ */
 const LONGEST_LISTING_PAUSE_MS = 30_000;
 /** Milliseconds before the first repetition. */
 const FIRST_PAUSE_MS = 50;
 
 /**
- * How long a folder is left alone after it was listed, so that listings take a small part of the time however slow
- * the file server is.
+ * How long a folder is left alone after it was listed, so that listings take a small part of the time however
+ * slow the file server is.
  *
  * @param tookMs How long the listing took.
  * @param times How many times as long the pause is, within half a minute.
@@ -20,8 +22,8 @@ export function listingPause(tookMs: number, times: number): number {
 }
 
 /**
- * Does something, and does it again while the system cannot, for a lease at most: a file server that is away for a
- * while ends no run.
+ * Does something, and does it again while the system cannot, for a lease at most: a file server that is away
+ * for a while ends no run.
  *
  * @param goOn Whether it is still wanted. If not, the error is thrown at once.
  * @param signal Ends a pause between two attempts; `goOn` is asked then as ever.

@@ -21,10 +21,14 @@ const unfit = z.object({
   at: z.string(),
 });
 
-/** Why a worker did not enter its run's queue. */
+/** A worker that did not enter its run's queue, and the reason. */
 export type PreflightFailure = z.output<typeof unfit>;
 
-/** Writes why a worker does not enter the queue. @throws {StoreError} when it cannot be written. */
+/**
+ * Writes why a worker does not enter the queue.
+ *
+ * @throws {StoreError} when it cannot be written.
+ */
 export async function writePreflightFailure(
   store: Store,
   paths: QueuePaths,
@@ -52,7 +56,11 @@ export async function readPreflightFailure(
   return parsed && "value" in parsed ? parsed.value : undefined;
 }
 
-/** The nodes on which some worker of the run could not work, each once. @throws {StoreError} when the system cannot read. */
+/**
+ * The nodes on which some worker of the run could not work, each once.
+ *
+ * @throws {StoreError} when the system cannot read.
+ */
 export async function preflightFailedNodes(store: Store, paths: QueuePaths): Promise<string[]> {
   const nodes = new Set<string>();
   for (const [id, { unfit }] of await listWorkers(store, paths)) {

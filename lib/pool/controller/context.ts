@@ -43,7 +43,7 @@ export interface PoolTiming {
 /** The usual {@link PoolTiming}. */
 export const POOL_TIMING: PoolTiming = { auditMs: 10_000, evidenceMs: 30_000, excessMs: 3000, roundMs: 1000 };
 
-/** What the parts of a controller share. */
+/** Shared by all parts of a controller. */
 export interface PoolContext {
   /** Files, clock, store. */
   readonly runtime: Runtime;
@@ -67,7 +67,7 @@ export interface PoolContext {
   readonly timing: PoolTiming;
 }
 
-/** What the parts of a {@link Controller} share beside that. */
+/** Shared by the parts of a {@link Controller} beside that. */
 export interface ControllerContext extends PoolContext {
   /** The artifacts of the run. */
   readonly nodes: ReadonlyMap<Hash, PoolNode>;

@@ -28,7 +28,7 @@ import {
   wholeSummary,
 } from "./resumed_progress.ts";
 
-/** What {@link controlPool} is given. */
+/** Options of {@link controlPool}. */
 export interface ControlPoolOptions {
   /** Where everything of the run is. */
   readonly paths: QueuePaths;
@@ -59,9 +59,10 @@ export interface ControlPoolOptions {
 }
 
 /**
- * Is the controller of a run until it has ended: plans what is missing, queues what is ready, has workers started and
- * requeues the tasks of those that die. It knows nothing but the run's files, so that any process can do it, also in the
- * middle of a run. Writes `events/<term>.jsonl` and, in the end, `ended.json`; ends the leadership.
+ * Is the controller of a run until it has ended: plans what is missing, queues what is ready, has workers
+ * started and requeues the tasks of those that die. It knows nothing but the run's files, so that any process
+ * can do it, also in the middle of a run. Writes `events/<term>.jsonl` and, in the end, `ended.json`; ends
+ * the leadership.
  *
  * @returns How the run ended; `undefined` when the leadership was handed over.
  * @throws {LeadershipLostError} If somebody else has become the controller: then nothing more was touched.
@@ -180,7 +181,10 @@ async function openQueue(
   return await retry(() => listQueue(store, paths));
 }
 
-/** Says how the run ended, then gives the leadership back: a process that finds it free finds the run ended, too. */
+/**
+ * Says how the run ended, then gives the leadership back: a process that finds it free finds the run ended,
+ * too.
+ */
 async function endRun(
   { runtime, leadership, paths, run, launcher, log }: PoolContext,
   how: Pick<RunEnded, "summary" | "interrupted" | "stalled" | "error">,

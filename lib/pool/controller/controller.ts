@@ -13,13 +13,16 @@ import { tidyQueue, withdrawTodo } from "./settle_tasks.ts";
 import { reconcile, startTask } from "./start_tasks.ts";
 import { TaskTable } from "./task_table.ts";
 
-/** What a {@link Controller} is made with. */
+/** Options of a {@link Controller}. */
 export interface ControllerOptions extends PoolContext {
   /** What lay in the queue when this controller began. */
   readonly listed: ReadonlyMap<Hash, QueuedTask>;
   /** Tells the scheduler how a started task goes on. */
   readonly report: (event: BackendEvent) => void;
-  /** Ends the run with an error that no task is to blame for: the leadership is lost, no worker can be started. */
+  /**
+   * Ends the run with an error that no task is to blame for: the leadership is lost, no worker can be
+   * started.
+   */
   readonly broken: (error: unknown) => void;
   /** Called when somebody asked for the run's end: `furu cancel`. */
   readonly onStopAsked: (why: string) => void;
@@ -46,7 +49,11 @@ const LEAVING_GRACE_MS = 30_000;
 interface Observation {
   /** Looks, and acts on what is seen. */
   readonly look: () => Promise<void>;
-  /** Milliseconds until the next look. @param tookMs How long this one took. */
+  /**
+   * Milliseconds until the next look.
+   *
+   * @param tookMs How long this one took.
+   */
   readonly pause: (tookMs: number) => number;
   /** When it is due, in monotonic milliseconds. */
   dueAt: number;
@@ -56,8 +63,9 @@ interface Observation {
 /**
  * Has tasks computed by workers that pull them from the queue of files; the controller's side of a pool.
  *
- * One loop looks at three things, each at its own pace: the results that workers gave back, the workers themselves, and
- * their jobs. What is seen goes into the table of tasks and the state of the fleet, and is decided and acted on there.
+ * One loop looks at three things, each at its own pace: the results that workers gave back, the workers
+ * themselves, and their jobs. What is seen goes into the table of tasks and the state of the fleet, and is
+ * decided and acted on there.
  */
 export class Controller implements Backend {
   readonly #options: ControllerOptions;

@@ -147,8 +147,8 @@ export function noteFleet(state: FleetState, event: FleetEvent): FleetDecision {
 }
 
 /**
- * The launcher tells here, too, what it met in the background. While workers live that ends nothing; where none ever do,
- * it is why.
+ * The launcher tells here, too, what it met in the background. While workers live that ends nothing; where
+ * none ever do, it is why.
  */
 function noAnswer(draft: FleetDraft, seen: FleetObservation, error: unknown): FleetAction[] {
   const before = draft.complaint;
@@ -183,7 +183,10 @@ function refused(
   return times === 1 ? [{ type: "notify", level: "warn", text }] : [];
 }
 
-/** Says why no worker of a spec begins: a run may have to wait for ever, or only its turn. Once for each reason. */
+/**
+ * Says why no worker of a spec begins: a run may have to wait for ever, or only its turn. Once for each
+ * reason.
+ */
 function noticePending(
   draft: FleetDraft,
   { at }: FleetObservation,

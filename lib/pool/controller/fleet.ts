@@ -88,7 +88,11 @@ export class Fleet {
     this.#carryOut(actions).catch(this.#context.broken);
   }
 
-  /** Looks at the jobs, decides, and does it. @param resultsReadAt All that was given back by then has been read. */
+  /**
+   * Looks at the jobs, decides, and does it.
+   *
+   * @param resultsReadAt All that was given back by then has been read.
+   */
   async round(resultsReadAt: () => number): Promise<void> {
     const { launcher, closing } = this.#context;
     let answer: FleetObservation["answer"];

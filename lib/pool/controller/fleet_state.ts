@@ -13,7 +13,7 @@ export interface FleetWorker {
   readonly leaving?: boolean | undefined;
 }
 
-/** What is seen at one moment. Times are monotonic milliseconds. */
+/** One look at everything. Times are monotonic milliseconds. */
 export interface FleetObservation {
   /** When. */
   readonly at: number;
@@ -37,7 +37,7 @@ export interface FleetObservation {
   readonly controllerWorker?: string | undefined;
 }
 
-/** What stays the same in a run. */
+/** Rules that stay the same in a run. */
 export interface FleetSettings {
   /** The specs of the run's tasks. */
   readonly specs: readonly string[];
@@ -71,7 +71,7 @@ export interface FailedStart {
   readonly log?: string | undefined;
 }
 
-/** What the controller wants done. `giveUp` is always the last one. */
+/** Something that the controller wants done. `giveUp` is always the last one. */
 export type FleetAction =
   /** `hasOthers`: whether the spec has workers, or will have, without these. */
   | { readonly type: "submit"; readonly spec: string; readonly count: number; readonly hasOthers: boolean }
@@ -109,7 +109,7 @@ export interface JobStart {
   readonly stuck?: boolean | undefined;
 }
 
-/** What is remembered of nodes. */
+/** Memory of nodes where something did, or did not, start. */
 export interface NodesState {
   /** Whether any task has begun well in this run, on any node. */
   readonly startedWell: boolean;
@@ -123,9 +123,12 @@ export interface NodesState {
   readonly excluded: ReadonlyMap<string, string>;
 }
 
-/** What is remembered of a spec: trouble and back-off of one spec never hold another up. */
+/** Memory of one spec: its trouble and back-off never hold another spec up. */
 export interface SpecState {
-  /** Where jobs ended in a row before their worker had begun. A job whose node is not to blame is a place of its own. */
+  /**
+   * Where jobs ended in a row before their worker had begun. A job whose node is not to blame is a place of
+   * its own.
+   */
   readonly failedAt?: ReadonlySet<string> | undefined;
   /** The last of them. */
   readonly lastStart?: FailedStart | undefined;
@@ -170,7 +173,11 @@ export type FleetDraft = { -readonly [Key in keyof FleetState]: FleetState[Key] 
   readonly specs: Map<string, SpecState>;
 };
 
-/** The state of a run that begins, or is taken up. @param startedWell Whether a task is known to have begun well. */
+/**
+ * The state of a run that begins, or is taken up.
+ *
+ * @param startedWell Whether a task is known to have begun well.
+ */
 export function newFleetState(startedWell: boolean): FleetState {
   return {
     jobs: new Map(),
@@ -202,8 +209,8 @@ export function setSpec(draft: FleetDraft, spec: string, change: Partial<SpecSta
 }
 
 /**
- * Whether a job has ended and it is not told yet whether its worker had begun, or what that gave back is not read yet,
- * which may tell that its node is of no use. Until then no other one is submitted for it.
+ * Whether a job has ended and it is not told yet whether its worker had begun, or what that gave back is not
+ * read yet, which may tell that its node is of no use. Until then no other one is submitted for it.
  */
 export function isDoubtful(
   { starts }: FleetState,
@@ -214,7 +221,9 @@ export function isDoubtful(
   return start?.deadSince !== undefined && !(start.judged && resultsReadAt > start.deadSince);
 }
 
-/** What a job counts as. Each worker counts once: a job of which a worker was seen is as alive as that worker is. */
+/**
+ * Classifies a job. Each worker counts once: a job of which a worker was seen is as alive as that worker is.
+ */
 export function standing(
   state: FleetState,
   seen: FleetObservation,
@@ -231,7 +240,7 @@ export function pendingJobs(state: FleetState, seen: FleetObservation): WorkerJo
   return [...state.jobs.values()].filter((job) => standing(state, seen, job) === "pending");
 }
 
-/** What each spec needs and has. */
+/** Counts the tasks and workers of each spec. */
 export function specLoads(
   state: FleetState,
   seen: FleetObservation,
@@ -255,8 +264,8 @@ export function specLoads(
 }
 
 /**
- * Whether a worker is only there as the run is controlled beside its tasks, and has none to do. It stays as long as it
- * is the controller; if it counted, workers of other specs might never begin.
+ * Whether a worker is only there as the run is controlled beside its tasks, and has none to do. It stays as
+ * long as it is the controller; if it counted, workers of other specs might never begin.
  */
 function onlyControls(seen: FleetObservation, worker: FleetWorker | undefined): boolean {
   if (worker?.spec === undefined || worker.id !== seen.controllerWorker) return false;

@@ -17,7 +17,9 @@ export interface Member extends FleetWorker {
 
 type Watched = { -readonly [Key in keyof Member]: Member[Key] } & {
   readonly watch: WorkerWatch;
-  /** Since when it is dead by its heartbeat while its launcher says that it runs, in monotonic milliseconds. */
+  /**
+   * Since when it is dead by its heartbeat while its launcher says that it runs, in monotonic milliseconds.
+   */
   doubtedSince?: number | undefined;
   /** Why no task can start where it is. */
   excluded?: string | undefined;
@@ -64,7 +66,10 @@ export class WorkerMonitor {
     return this.#members.get(id);
   }
 
-  /** The node of the worker that computed a result: by its Slurm job, or by its host where that is one node only. */
+  /**
+   * The node of the worker that computed a result: by its Slurm job, or by its host where that is one node
+   * only.
+   */
   nodeOf(provenance: Readonly<Record<string, unknown>>): string | undefined {
     const jobId = (provenance.slurm as { jobId?: unknown } | undefined)?.jobId;
     const nodes = new Set<string>();
@@ -77,8 +82,8 @@ export class WorkerMonitor {
   }
 
   /**
-   * Has the workers that are on a node now take no more tasks, as none can start there. Those that have been computing
-   * for a while, so that theirs did start, finish that.
+   * Has the workers that are on a node now take no more tasks, as none can start there. Those that have been
+   * computing for a while, so that theirs did start, finish that.
    */
   exclude(node: string, why: string): void {
     for (const member of this.#members.values()) if (member.record?.node === node) member.excluded = why;
@@ -93,7 +98,11 @@ export class WorkerMonitor {
     if (member) member.leaving = true;
   }
 
-  /** Looks at every worker once, and at the folders of those that were declared dead. @param jobs By key. */
+  /**
+   * Looks at every worker once, and at the folders of those that were declared dead.
+   *
+   * @param jobs By key.
+   */
   async round(jobs: ReadonlyMap<string, WorkerJob>): Promise<void> {
     const { runtime: { store }, paths } = this.#context;
     const known = await listWorkers(store, paths);
@@ -163,7 +172,10 @@ export class WorkerMonitor {
     return !everBeat && !this.#context.runtime.machine.isGone(record.owner);
   }
 
-  /** Whether its launcher, who does not know yet that it ended, may tell why in a moment: whose fault it is depends on that. */
+  /**
+   * Whether its launcher, who does not know yet that it ended, may tell why in a moment: whose fault it is
+   * depends on that.
+   */
   #mayBeTold(member: Watched): boolean {
     const now = this.#context.runtime.machine.clock.monotonic();
     member.doubtedSince ??= now;

@@ -41,14 +41,18 @@ export function noteBadStart(
   nodes: NodesState,
   { node, job, why }: { node?: string | undefined; job?: string | undefined; why: string },
 ): [NodesState, FleetAction[]] {
-  // Several workers of one node may tell at the same time, before it can be excluded: that says nothing of the others.
+  // Several workers of one node may tell at the same time, before it can be excluded: that says nothing of
+  // the others.
   const badStarts = new Set(nodes.badStarts).add(node ?? `unknown ${nodes.badStarts.size}`);
   const badJobs = job === undefined ? nodes.badJobs : new Set(nodes.badJobs).add(job);
   const noted = { ...nodes, badStarts, badJobs };
   return node === undefined ? [noted, []] : noteBadNode(noted, node, why);
 }
 
-/** Whether tasks may yet begin elsewhere: that one cannot begin is the node's fault, unless nothing began anywhere. */
+/**
+ * Whether tasks may yet begin elsewhere: that one cannot begin is the node's fault, unless nothing began
+ * anywhere.
+ */
 export function canStartElsewhere({ startedWell, badStarts }: NodesState): boolean {
   return startedWell || badStarts.size < BAD_NODES;
 }
@@ -86,8 +90,8 @@ export function judgeStarts(
       const ended = `it has run for ${staleAfterSec} s, and its worker has not begun`;
       actions.push(...judgeStart(draft, seen, job, start, ended));
     } else if (!judged && status === "dead" && deadSince !== undefined) {
-      // A worker that died at once can be seen until then, and what it gave back is read first: that a task could not
-      // begin there is one bad start, not two.
+      // A worker that died at once can be seen until then, and what it gave back is read first: that a task
+      // could not begin there is one bad start, not two.
       if (seen.resultsReadAt > deadSince && seen.at - deadSince >= 2 * roundMs) {
         start = { ...start, judged: true };
         actions.push(...judgeStart(draft, seen, job, start, job.state.text));
@@ -135,8 +139,9 @@ function judgeStart(
 }
 
 /**
- * Sees to it that no spec waits for ever since the nodes that it needs are excluded. After `staleAfterSec` without a
- * worker they are used again, once. When they are excluded again, and still no worker begins, the run ends.
+ * Sees to it that no spec waits for ever since the nodes that it needs are excluded. After `staleAfterSec`
+ * without a worker they are used again, once. When they are excluded again, and still no worker begins, the
+ * run ends.
  */
 export function readmitNodes(
   draft: FleetDraft,

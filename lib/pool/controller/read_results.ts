@@ -21,7 +21,9 @@ import type { TaskEntry } from "./task_table.ts";
 export type ResultPlace = "done" | "failed" | "waiting";
 
 const PLACES: readonly ResultPlace[] = ["done", "failed", "waiting"];
-/** How often it is looked for the file that tells how a task failed, which another host wrote a moment ago. */
+/**
+ * How often it is looked for the file that tells how a task failed, which another host wrote a moment ago.
+ */
 const FAILURE_LOOKS = 4;
 
 /** Reads what is new in the folders in which workers give tasks back, and tells the scheduler. */
@@ -50,7 +52,11 @@ export class ResultReader {
     return this.#readAt;
   }
 
-  /** Lists the folders once. What is new is looked into beside that. @returns Whether there was anything. */
+  /**
+   * Lists the folders once. What is new is looked into beside that.
+   *
+   * @returns Whether there was anything.
+   */
   async look(): Promise<boolean> {
     const { runtime: { store }, paths } = this.#context;
     const begun = store.machine.clock.monotonic();
@@ -66,7 +72,10 @@ export class ResultReader {
     return news;
   }
 
-  /** Has a file count as new when it is listed again: it was moved away, or the scheduler did not wait for it before. */
+  /**
+   * Has a file count as new when it is listed again: it was moved away, or the scheduler did not wait for it
+   * before.
+   */
   forget(place: ResultPlace, name: TaskName): void {
     this.#seen[place].delete(formatTaskName(name));
   }
@@ -188,8 +197,8 @@ export class ResultReader {
   }
 
   /**
-   * The report of a task's file in `failed/`, with the counters in its name and what is written beside it. The counters
-   * are of what was before: the failure itself is added.
+   * The report of a task's file in `failed/`, with the counters in its name and what is written beside it.
+   * The counters are of what was before: the failure itself is added.
    */
   async #judgeFailure({ hash, spec }: TaskEntry, name: TaskName): Promise<FailedTask> {
     const file = formatTaskName(name);

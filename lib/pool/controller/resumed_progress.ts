@@ -11,7 +11,7 @@ import { readEnds } from "../../store/results/ends.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
 import { endsOf } from "./task_table.ts";
 
-/** What earlier controllers of a run have left, as its queue tells. */
+/** The work of earlier controllers of a run, as its queue tells. */
 export interface ResumedProgress {
   /** How many tasks are in which state. */
   readonly counts: ReadonlyMap<QueueState, number>;
@@ -34,8 +34,8 @@ export function resumedProgress(listed: ReadonlyMap<Hash, QueuedTask>): ResumedP
 }
 
 /**
- * The summary of the whole run: what was computed in earlier terms is stored now, but was not when the run began. What
- * lies below something stored is planned no more, and is stored, too.
+ * The summary of the whole run: what was computed in earlier terms is stored now, but was not when the run
+ * began. What lies below something stored is planned no more, and is stored, too.
  */
 export function wholeSummary(
   summary: RunSummary,
@@ -63,8 +63,8 @@ export function takenUp(runId: string, term: number, { counts }: ResumedProgress
 }
 
 /**
- * Where the controller of a pool learns what is stored. What this very run computes, or failed at, is not somebody
- * else's: its queue tells how that goes on.
+ * Where the controller of a pool learns what is stored. What this very run computes, or failed at, is not
+ * somebody else's: its queue tells how that goes on.
  */
 export function poolStatus(runtime: Runtime, runId: string, isQueued: (hash: Hash) => boolean): StatusSource {
   const source = storeStatus(runtime);

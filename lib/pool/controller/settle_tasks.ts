@@ -33,7 +33,8 @@ export interface StoredResult {
  * Finds the result of an artifact that counts for the run. What is missing was looked for twice,
  * so that a host's stale memory of the name does not count.
  *
- * @throws {StoreError} when the record is damaged or cannot be read; the signal's reason when the controller ends.
+ * @throws {StoreError} when the record is damaged or cannot be read; the signal's reason when the controller
+ * ends.
  */
 export async function storedResult(
   { runtime, run, forced, closing }: Pick<ControllerContext, "runtime" | "run" | "forced" | "closing">,
@@ -56,8 +57,9 @@ type End = Pick<WorkerEnd, "kind" | "why" | "worker">;
 const NO_END: End = { kind: "compute", why: "nobody has written how it ended" };
 
 /**
- * Moves the tasks of a worker that was declared dead to where they belong: those with a result are done, the others have
- * failed by what is known of the worker's end. Can be repeated after any interruption, by anybody who is the controller.
+ * Moves the tasks of a worker that was declared dead to where they belong: those with a result are done, the
+ * others have failed by what is known of the worker's end. Can be repeated after any interruption, by anybody
+ * who is the controller.
  */
 export async function settleFenced(context: ControllerContext, folder: FencedFolder): Promise<void> {
   const { runtime: { store }, leadership } = context;
@@ -109,7 +111,7 @@ async function settle(
   }
   if (own) await declareDead(store, home, own, because);
   if (end.kind === "silent" && await isFirstSilent(context, folder)) {
-    // Whoever never gave a sign of life says nothing of the task: it costs no attempt, once.
+    // A worker that never gave a sign of life says nothing of the task: that costs no attempt, once.
     await moveFile(store, from, join(todoDir(paths, folder.spec), file));
     return;
   }
@@ -154,8 +156,8 @@ export async function withdrawTodo(context: ControllerContext): Promise<void> {
 }
 
 /**
- * Tidies up when the run has ended: no task stays in a folder that says that something is to come, and no claim of a
- * worker that died.
+ * Tidies up when the run has ended: no task stays in a folder that says that something is to come, and no
+ * claim of a worker that died.
  */
 export async function tidyQueue(context: ControllerContext): Promise<void> {
   const { runtime: { store }, paths, nodes, artifactOf, leadership } = context;
@@ -171,8 +173,9 @@ export async function tidyQueue(context: ControllerContext): Promise<void> {
 }
 
 /**
- * Removes the claims of workers that died between storing a result and ending their claim: the task's file was moved on,
- * so that nobody else would come upon them. Only where a worker has died in the run; one listing for each name of a task.
+ * Removes the claims of workers that died between storing a result and ending their claim: the task's file
+ * was moved on, so that nobody else would come upon them. Only where a worker has died in the run; one
+ * listing for each name of a task.
  *
  * @throws {StoreError} If the store cannot be read or written.
  */

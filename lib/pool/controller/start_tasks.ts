@@ -10,7 +10,10 @@ import type { ResultReader } from "./read_results.ts";
 import { storedResult } from "./settle_tasks.ts";
 import type { TaskEntry, TaskState } from "./task_table.ts";
 
-/** Milliseconds of pause the second time that a task was found to be busy elsewhere; twice as long each further time. */
+/**
+ * Milliseconds of pause the second time that a task was found to be busy elsewhere; twice as long each
+ * further time.
+ */
 const FIRST_PAUSE_MS = 20;
 
 /** Begins a task, or begins it again, as the scheduler wants. */
@@ -19,7 +22,8 @@ export function startTask(context: ControllerContext, reader: ResultReader, hash
   if (!task) return;
   const { state, name } = task;
   if (state.at === "queued") return;
-  // An earlier controller has left it like this: the scheduler is told how it ended before it decides about it.
+  // An earlier controller has left it like this: the scheduler is told how it ended before it decides about
+  // it.
   if (state.at === "done" || (state.at === "failed" && state.countsAs === undefined)) {
     return reader.forget(state.at, name);
   }
@@ -49,8 +53,8 @@ export function queueTask(context: ControllerContext, reader: ResultReader, task
 }
 
 /**
- * Hosts may disagree for a minute about who computes something: what comes back as busy again and again is not sent out
- * as fast as that goes.
+ * Hosts may disagree for a minute about who computes something: what comes back as busy again and again is
+ * not sent out as fast as that goes.
  */
 function afterPause(context: ControllerContext, { state, busy }: TaskEntry, job: () => Promise<void>): void {
   const { runtime: { machine: { clock }, config }, limiter, closing } = context;
@@ -78,8 +82,8 @@ async function move(
 }
 
 /**
- * Compares the table with the files, and finds tasks whose file vanished, or is where nobody looked again. Done when
- * nothing has happened for a while, though the scheduler waits for something.
+ * Compares the table with the files, and finds tasks whose file vanished, or is where nobody looked again.
+ * Done when nothing has happened for a while, though the scheduler waits for something.
  */
 export async function reconcile(context: ControllerContext, reader: ResultReader): Promise<void> {
   const { runtime: { store }, paths, tasks, limiter } = context;

@@ -17,7 +17,7 @@ export type TaskState =
   /** Taken back before a worker claimed it. */
   | { readonly at: "withdrawn" };
 
-/** What the controller knows of a task. Only {@link TaskTable.apply} changes it. */
+/** A task, as the controller knows it. Only {@link TaskTable.apply} changes it. */
 export interface TaskEntry {
   /** The artifact's hash. */
   readonly hash: Hash;
@@ -33,7 +33,7 @@ export interface TaskEntry {
   readonly busy: number;
 }
 
-/** What happens to a task. */
+/** Something that happens to a task. */
 export type TaskEvent =
   /** Its file was listed in a folder. */
   | { readonly type: "found"; readonly name: TaskName; readonly at: Exclude<TaskState["at"], "new"> }
@@ -56,7 +56,9 @@ export type TaskEvent =
 
 type Row = { -readonly [Key in keyof TaskEntry]: TaskEntry[Key] } & { missing: number };
 
-/** A task that is in none of the folders in so many listings in a row has vanished: one listing can be old. */
+/**
+ * A task that is in none of the folders in so many listings in a row has vanished: one listing can be old.
+ */
 const LISTINGS = 2;
 
 /**
@@ -74,10 +76,11 @@ const LISTINGS = 2;
  *   WITHDRAWN ------------------' '--------------------------> WITHDRAWN
  * ```
  *
- * Beside its state a task is open or not. `started` opens it; `done`, `failed`, `busy`, `withdrawn` and `dropped` close
- * it and are for open tasks only: the scheduler is told of each start once. What is listed (`found`) moves a task that is
- * not open; an open one only where somebody else withdrew it, since how it ended is read first. What is done stays done.
- * A name with fewer ends than the known one is of before, and is refused.
+ * Beside its state a task is open or not. `started` opens it; `done`, `failed`, `busy`, `withdrawn` and
+ * `dropped` close it and are for open tasks only: the scheduler is told of each start once. What is listed
+ * (`found`) moves a task that is not open; an open one only where somebody else withdrew it, since how it
+ * ended is read first. What is done stays done. A name with fewer ends than the known one is of before, and
+ * is refused.
  */
 export class TaskTable {
   readonly #rows = new Map<Hash, Row>();
@@ -158,7 +161,9 @@ export class TaskTable {
     }
   }
 
-  /** Whether a file that was listed in a folder tells nothing new: the listing is old, or the scheduler knows. */
+  /**
+   * Whether a file that was listed in a folder tells nothing new: the listing is old, or the scheduler knows.
+   */
   isOld(at: "done" | "failed" | "waiting", name: TaskName): boolean {
     const row = this.#rows.get(name.hash);
     if (!row || at === "done") return false;

@@ -52,6 +52,23 @@ export interface RunSummary {
   durationMs: number;
 }
 
+/** The summary of a run that has done nothing yet. */
+export function emptySummary(
+  { runId, nodes, cached }: Pick<RunSummary, "runId" | "nodes" | "cached">,
+): RunSummary {
+  return {
+    runId,
+    nodes,
+    cached,
+    computed: 0,
+    elsewhere: 0,
+    retries: 0,
+    failures: [],
+    notRun: 0,
+    durationMs: 0,
+  };
+}
+
 /** What happens in a run, for progress displays, `--json` and tests. Loggers only read it. */
 export type RunEvent =
   | { type: "run_started"; runId: string; nodes: number; cached: number; at: number }

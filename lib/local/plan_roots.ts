@@ -38,8 +38,6 @@ export async function planRoots(
   const runtime = currentContext()?.runtime ?? defaultRuntime();
   // No record carries an empty run's id: everything that is forced is still to be done.
   const forced = forcedByUser(runtime.store, options.force ?? runtime.config.alwaysRerun, "");
-  return await makePlan(rootsOf(roots), storeStatus(runtime, { isOver }), {
-    ...(forced === undefined ? {} : { forced }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-  });
+  const { signal } = options;
+  return await makePlan(rootsOf(roots), storeStatus(runtime, { isOver }), { forced, signal });
 }

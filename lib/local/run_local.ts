@@ -169,12 +169,8 @@ export async function runRootsLocally(
     runtime.machine.randomId().slice(0, 6)
   }`;
   const forced = forcedByUser(runtime.store, options.force ?? config.alwaysRerun, runId);
-  const planOptions = forced === undefined ? {} : { forced };
   const source = storeStatus(runtime);
-  const todo = await makePlan(rootsOf(roots), source, {
-    ...planOptions,
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-  });
+  const todo = await makePlan(rootsOf(roots), source, { forced, signal: options.signal });
   checkComputable(todo.nodes.values());
   const kept = await todo.kept();
   if (options.isolation !== "inline") {
@@ -209,7 +205,7 @@ export async function runRootsLocally(
         ...limits,
         retry: config,
         forced,
-        replan: (artifact) => makePlan([artifact], source, planOptions),
+        replan: (artifact) => makePlan([artifact], source, { forced }),
         onEvent: (event) => {
           reporter.sink(event);
           if (event.type !== "run_started" || kept === undefined) return;

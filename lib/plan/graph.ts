@@ -14,15 +14,15 @@ export interface PlanOptions {
    *
    * @default {nothing}
    */
-  forced?: ForcedNodes;
+  forced?: ForcedNodes | undefined;
   /**
    * The number of artifacts that are looked at, at the same time.
    *
    * @default {32}
    */
-  concurrency?: number;
+  concurrency?: number | undefined;
   /** Ends the planning with the signal's reason. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** The number of nodes with each status. */

@@ -1,6 +1,7 @@
 import { join } from "@std/path/posix/join";
-import { listOrNothing, removeIfThere, type Store, storeError } from "../store/store.ts";
-import { hasName } from "../store/file_steps.ts";
+import { hasName, moveFile } from "../store/file_steps.ts";
+import { linkJson, readJson } from "../store/json_file.ts";
+import type { Store } from "../store/store.ts";
 import {
   fencedName,
   parseWorkerDir,
@@ -10,10 +11,8 @@ import {
   workerFiles,
 } from "./layout.ts";
 import { folders } from "./queue.ts";
-import { moveFile } from "../store/file_steps.ts";
-import { linkJson, readJson } from "../store/json_file.ts";
-import { removeFolder } from "./worker_dir.ts";
 import { parseTaskName } from "./task_file.ts";
+import { removeFolder } from "./worker_dir.ts";
 import { type WorkerEnd, workerEndSchema, workerRecordSchema } from "./worker_record.ts";
 
 /** A worker, by where its folder is. */
@@ -29,7 +28,7 @@ export interface FencedFolder extends WorkerKey {
   /** Where it is now. */
   readonly dir: string;
   /** How the worker ended, where that can be read. */
-  readonly end?: WorkerEnd;
+  readonly end?: WorkerEnd | undefined;
   /** The names of the tasks in it. */
   readonly files: readonly string[];
 }
@@ -82,7 +81,7 @@ export async function listFenced(store: Store, paths: QueuePaths): Promise<Fence
       }
       const files = (await store.list(dir)).map(({ name }) => name).filter((file) => parseTaskName(file));
       const end = await readEnd(store, paths, id);
-      found.push({ spec, id, dir, ...(end === undefined ? {} : { end }), files });
+      found.push({ spec, id, dir, end, files });
     }
   }
   return found;

@@ -3,7 +3,7 @@ import type { Hash } from "../core/hash.ts";
 import { checkWord } from "../core/names.ts";
 import { isNotThere } from "../store/file_steps.ts";
 import { writeJson } from "../store/json_file.ts";
-import { listOrNothing, removeIfThere, type Store, storeError } from "../store/store.ts";
+import { removeIfThere, type Store, storeError } from "../store/store.ts";
 import { parseWorkerDir, type QueuePaths, todoDir } from "./layout.ts";
 import { formatTaskName, parseTaskName, type TaskFile, type TaskName } from "./task_file.ts";
 
@@ -69,7 +69,7 @@ export interface QueuedTask {
   /** The folder that it was seen in. */
   readonly dir: string;
   /** The worker that has it, or had it when it was declared dead. */
-  readonly worker?: string;
+  readonly worker?: string | undefined;
 }
 
 /** The later, the further: what is done was running before. */
@@ -89,7 +89,7 @@ export async function listQueue(store: Store, paths: QueuePaths): Promise<Map<Ha
     for (const { name, isDirectory } of await store.list(dir)) {
       const hash = isDirectory ? undefined : parseTaskName(name)?.hash;
       if (hash === undefined) continue;
-      const seen: QueuedTask = { state, file: name, dir, ...(worker === undefined ? {} : { worker }) };
+      const seen: QueuedTask = { state, file: name, dir, worker };
       const before = found.get(hash);
       if (!before || isFurther(seen, before)) found.set(hash, seen);
     }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { hasName } from "../store/file_steps.ts";
-import { linkJson, parseJson, readJson, writeJson } from "../store/json_file.ts";
-import { listOrNothing, type Store, storeError } from "../store/store.ts";
+import { linkJson, readJson, writeJson } from "../store/json_file.ts";
+import type { Store } from "../store/store.ts";
 import { type QueuePaths, workerFiles } from "./layout.ts";
 
 /** What stop was asked for. */
@@ -89,6 +89,6 @@ export async function readLeave(store: Store, paths: QueuePaths, id: string): Pr
   const { leave } = workerFiles(paths, id);
   // A host may remember for a minute that the name is missing; to list its folder makes it look again.
   if (!await hasName(store, leave)) return undefined;
-  const parsed = parseJson(await store.read(leave) ?? "", leaveRequest);
-  return "value" in parsed ? parsed.value.why : `the request ${leave} cannot be read: ${parsed.fault}`;
+  const read = await readJson(store, leave, leaveRequest) ?? { fault: "it is gone" };
+  return "value" in read ? read.value.why : `the request ${leave} cannot be read: ${read.fault}`;
 }

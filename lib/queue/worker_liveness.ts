@@ -3,7 +3,7 @@ import { join } from "@std/path/posix/join";
 import { errorCode, errorText } from "../core/errors.ts";
 import { type Beat, HeartbeatSeries, readBeat } from "../store/claims/heartbeat_series.ts";
 import { readJson } from "../store/json_file.ts";
-import { listOrNothing, type Store, storeError } from "../store/store.ts";
+import { listOrNothing, type Store } from "../store/store.ts";
 import { readEnd } from "./fence.ts";
 import { parseWorkerDir, parseWorkerFile, type QueuePaths, workerFiles } from "./layout.ts";
 import { folders } from "./queue.ts";

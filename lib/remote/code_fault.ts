@@ -1,7 +1,7 @@
 import { errorText } from "../core/errors.ts";
 import { FURU_VERSION } from "../core/version.ts";
 import { lockedVersions } from "../snapshot/locked_versions.ts";
-import type { PoolRun } from "./pool_run.ts";
+import type { PoolRun } from "./run_record.ts";
 
 /**
  * Why the code that is here is not what a run was begun with, as far as that can be told before any of it is imported.

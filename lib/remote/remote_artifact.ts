@@ -11,16 +11,21 @@ import {
 } from "../task/artifact/artifact.ts";
 import { type KeptArtifact, keptParams } from "../task/artifact/load_only.ts";
 import { readPayload } from "../worker/protocol/payload_files.ts";
-import type { PoolNode, PoolRun } from "./pool_run.ts";
+import type { DagNode, DagRun, PoolNode } from "./run_record.ts";
 
-/** Finds an artifact of a run. @throws {ProtocolError} for a hash that the run does not have. */
+/**
+ * Finds an artifact of a run.
+ *
+ * @throws {ProtocolError} For a hash that the run does not have.
+ */
 export type ArtifactOf = (hash: Hash) => Artifact;
 
 /**
- * The artifacts of a run for processes that never import the user's code, as supervisors and controllers: they can be planned,
- * claimed, looked for in the store and handed to a computing process, but not computed, and know no parameters.
+ * The artifacts of a run for processes that never import the user's code, as supervisors and controllers. They can be
+ * planned, claimed, looked for in the store and handed to a computing process. They cannot be computed, and know no
+ * parameters.
  */
-export function remoteArtifacts({ runId, nodes }: Pick<PoolRun, "runId" | "nodes">): ArtifactOf {
+export function remoteArtifacts({ runId, nodes }: { runId: string; nodes: readonly PoolNode[] }): ArtifactOf {
   const byHash = new Map(nodes.map((node) => [node.hash, node]));
   const made = new Map<Hash, Artifact>();
   const artifactOf = (hash: Hash): Artifact => {
@@ -37,8 +42,25 @@ export function remoteArtifacts({ runId, nodes }: Pick<PoolRun, "runId" | "nodes
 }
 
 /**
- * Reads the parameters of an artifact of {@link remoteArtifacts}, for people; of any other one nothing is read. Where that
- * cannot be done they say so.
+ * The artifact of a node of a run in DAG mode, as {@link remoteArtifacts} makes it. Its dependencies are known by their
+ * names alone: each is another job's business.
+ */
+export function dagArtifact({ runId, nodes }: Pick<DagRun, "runId" | "nodes">, node: DagNode): Artifact {
+  const bare = { spec: "default", dependencies: [] };
+  const hashes = new Set(node.dependencies);
+  const below = nodes.filter(({ hash }) => hashes.has(hash));
+  return remoteArtifacts({
+    runId,
+    nodes: [
+      { ...node, dependencies: [...node.dependencies, ...node.stored.map(({ hash }) => hash)] },
+      ...[...below, ...node.stored].map(({ hash, name }) => ({ ...bare, hash, name })),
+    ],
+  })(node.hash);
+}
+
+/**
+ * Reads the parameters of an artifact of {@link remoteArtifacts}, for people; of any other one nothing is read. Parameters
+ * that cannot be read say so.
  */
 export async function learnParams(
   runtime: Pick<Runtime, "machine">,
@@ -81,7 +103,7 @@ class RemoteArtifact implements Artifact {
           `Cannot tell the identity of ${label} in a process that does not have its task's code`,
         );
       },
-      // Made when asked for, since chains can be longer than the call stack.
+      // They are made when asked for, since chains can be longer than the call stack.
       get dependencies() {
         return below ??= dependencies.map(artifactOf);
       },
@@ -108,5 +130,10 @@ class RemoteArtifact implements Artifact {
 
   toString(): string {
     return artifactLabel(this.name, this.hash);
+  }
+
+  /** Among the parameters of another artifact, its label says enough. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.toString();
   }
 }

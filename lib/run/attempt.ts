@@ -15,12 +15,14 @@ import { OwnTime, type Slot } from "./slots.ts";
 import type { Runtime } from "./runtime.ts";
 import { asFuru, InProcessTraces } from "./traces/traces.ts";
 
-/** How long `create` may go on after its signal has aborted; then its attempt is ended without it. */
+/**
+ * Milliseconds that `create` may go on after its signal has aborted; then its attempt is ended without it.
+ */
 const GRACE_MS = 5000;
 
 /** An attempt that this process computes itself and whose claim it holds. */
 export interface AttemptOptions {
-  /** What to compute. */
+  /** The artifact to compute. */
   artifact: Artifact;
   /** The claim. */
   claim: Claim;
@@ -36,15 +38,23 @@ export interface AttemptOptions {
   echo?: OutputSink;
   /** Given what `create` threw, itself. */
   onThrown?: (error: unknown) => void;
-  /** The slot that the caller holds for it, which others may have while it waits for them. @default none */
+  /**
+   * The slot that the caller holds for it, which others may have while it waits for them.
+   *
+   * @default none
+   */
   slot?: Slot;
-  /** Tells how far it is. @default nobody is told */
+  /**
+   * Tells how far it is.
+   *
+   * @default nobody is told
+   */
   onProgress?: (fraction: number, message?: string) => void;
 }
 
-/** How an attempt of this process ended, and its log. */
+/** The end of an attempt of this process, and its log. */
 export interface AttemptResult {
-  /** How it ended. */
+  /** Its end. */
   end: AttemptEnd;
   /** Path of its log. */
   log: string;
@@ -114,8 +124,9 @@ export async function computeInProcess(runtime: Runtime, options: AttemptOptions
 }
 
 /**
- * Bounds how long `create` may go on after its signal has aborted: in-process code cannot be killed, so its attempt is
- * ended without it. What it returns after that is not stored, since its end is recorded and its caller was told.
+ * Bounds how long `create` may go on after its signal has aborted: in-process code cannot be killed, so its
+ * attempt is ended without it. What it returns after that is not stored, since its end is recorded and its
+ * caller was told.
  */
 class Grace {
   readonly #clock: Clock;
@@ -125,7 +136,11 @@ class Grace {
     this.#clock = clock;
   }
 
-  /** `create` has returned: its value is stored. @throws where the attempt was ended without it. */
+  /**
+   * `create` has returned: its value is stored.
+   *
+   * @throws where the attempt was ended without it.
+   */
   created(): void {
     if (this.#state === "over") throw new ExecutionError("Cannot store the value: its attempt has ended");
     this.#state = "storing";

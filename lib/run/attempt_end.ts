@@ -15,7 +15,7 @@ const PROTOCOL_ERRORS = new Set<string | undefined>([
 
 /** The longest text of an error that is passed on and written down, in characters. */
 const MAX_CHARS = 20_000;
-/** How many causes, and errors inside an AggregateError, are followed. */
+/** The most causes, and errors inside an AggregateError, that are followed. */
 const MAX_DEPTH = 5;
 const MAX_ERRORS = 10;
 
@@ -71,8 +71,8 @@ export function timeLimitError(artifact: Artifact, seconds: number | undefined):
 }
 
 /**
- * Records how an attempt ended and gives its claim back. An end that cannot be written (a full disk) is only logged: the
- * caller still reports the end itself, and the claim is gone all the same.
+ * Records how an attempt ended and gives its claim back. An end that cannot be written (a full disk) is only
+ * logged: the caller still reports the end itself, and the claim is gone all the same.
  */
 export async function recordEnd(runtime: Runtime, claim: Claim, end: AttemptEnd): Promise<void> {
   try {

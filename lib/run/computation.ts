@@ -6,22 +6,25 @@ import type { Artifact } from "../task/artifact/artifact.ts";
 import { Slot, Slots } from "./slots.ts";
 
 /**
- * One artifact that this process computes for interactive `get`s, or tries to claim. All calls that want it share it:
- * it goes on while one of them does.
+ * One artifact that this process computes for interactive `get`s, or tries to claim. All calls that want it
+ * share it: it goes on while one of them does.
  */
 export class Computation {
-  /** What is computed. */
+  /** The artifact that is computed. */
   readonly artifact: Artifact;
-  /** How many computations wait for this one, one for the other. */
+  /** The length of the chain of computations that wait for this one, one for the other. */
   readonly depth: number;
-  /** Has it come to an end with nothing to be waited for? `false`: somebody else computes it. */
+  /** Resolves at its end: `true` when the result is there, `false` when somebody else computes it. */
   readonly done: Promise<boolean>;
   readonly #unwanted = new AbortController();
-  /** What its `create` waits for at the moment; how often, since it may wait for one thing at several places. */
+  /** The computations that its `create` waits for now, and at how many places it waits for each. */
   readonly #waitsFor = new Map<Computation, number>();
   #wanted = 0;
 
-  /** @param by The one whose `create` is the first to want it. @param compute Begins. */
+  /**
+   * @param by The one whose `create` is the first to want it.
+   * @param compute Begins.
+   */
   constructor(
     artifact: Artifact,
     by: Computation | undefined,
@@ -41,13 +44,13 @@ export class Computation {
   }
 
   /**
-   * Waits for its end. Who stops waiting leaves the others alone; the last one ends the computation, and waits until it
-   * has ended.
+   * Waits for its end. Who stops waiting leaves the others alone; the last one ends the computation, and
+   * waits until it has ended.
    *
    * @param by The computation whose `create` waits.
    * @param signal Ends the waiting of this caller.
-   * @throws What it failed with. The reason of what ended the waiting. {@link ExecutionError} where it waits itself for
-   * the one that wants to wait.
+   * @throws What it failed with. The reason of what ended the waiting. {@link ExecutionError} where it waits
+   * itself for the one that wants to wait.
    */
   async wait(by: Computation | undefined, signal: AbortSignal | undefined): Promise<boolean> {
     // Given up just now by all that wanted it: the caller looks again when it has ended.
@@ -59,7 +62,8 @@ export class Computation {
     this.#wanted++;
     const aborted = Promise.withResolvers<never>();
     const onAbort = (): void => {
-      // Of a chain the one below is told after this one has returned: chains are longer than calls can be nested.
+      // Of a chain the one below is told after this one has returned: chains are longer than calls can be
+      // nested.
       queueMicrotask(() => this.#leave(signal?.reason, aborted.reject));
     };
     if (signal?.aborted) onAbort();
@@ -105,7 +109,7 @@ export class Computation {
 /** The event loop is never kept busy for much longer than this by furu itself. */
 const PAUSE_EVERY_MS = 50;
 
-/** What all that get and compute artifacts in one process share. */
+/** The state that all `get`s of one process share. */
 export class Computations {
   readonly #running = new Map<string, Computation>();
   #lastPause = 0;
@@ -114,7 +118,10 @@ export class Computations {
   /** One for each look at what another process does: each holds a file open. */
   readonly looks: Slots = new Slots();
 
-  /** Lets timers and signals have their turn, now and then: small results can follow each other without any pause. */
+  /**
+   * Lets timers and signals have their turn, now and then: small results can follow each other without any
+   * pause.
+   */
   async pause(clock: Clock): Promise<void> {
     const now = clock.monotonic();
     if (now - this.#lastPause < PAUSE_EVERY_MS) return;
@@ -123,8 +130,8 @@ export class Computations {
   }
 
   /**
-   * The computation of an artifact that goes on, else one that begins now. One that nobody wants any more, and that is
-   * about to end, is waited for first.
+   * The computation of an artifact that goes on, else one that begins now. One that nobody wants any more,
+   * and that is about to end, is waited for first.
    *
    * @param key Stands for the artifact in its store.
    * @param by The one whose `create` wants it.
@@ -140,7 +147,8 @@ export class Computations {
     }
     const running = this.#running.get(key);
     if (running) return running;
-    // Made here, as slots are: of two copies of furu in a process each would not know the other's private members.
+    // Made here, as slots are: of two copies of furu in a process each would not know the other's private
+    // members.
     const computation = new Computation(artifact, by, compute);
     this.#running.set(key, computation);
     const forget = (): void => void this.#running.delete(key);
@@ -148,13 +156,17 @@ export class Computations {
     return computation;
   }
 
-  /** A slot for a `create`, not held yet. @param capacity How many may run at the same time. */
+  /**
+   * A slot for a `create`, not held yet.
+   *
+   * @param capacity How many may run at the same time.
+   */
   slot(capacity: number): Slot {
     return new Slot(this.#creates, capacity);
   }
 }
 
-/** What the `get`s of this process share, whichever copy of furu they are of. */
+/** The one {@link Computations} of this process, for all copies of furu in it. */
 export function sharedComputations(): Computations {
   return (furuGlobals().computations ??= new Computations()) as Computations;
 }

@@ -19,13 +19,13 @@ import type { AttemptTraces } from "./traces/traces.ts";
 
 /** An attempt whose claim is held, to be computed in this process. */
 export interface ComputeOptions {
-  /** What to compute. */
+  /** The artifact to compute. */
   artifact: Artifact;
   /** Which attempt it is. */
   attempt: AttemptKey;
   /** The rules for `get` inside `create`. */
   context: ExecutionContext;
-  /** What the attempt needs from whoever runs it. */
+  /** Connects the attempt to the process that runs it. */
   io: AttemptIo;
   /** Id of the attempt whose result is to be replaced. */
   replaces?: string;
@@ -36,8 +36,8 @@ export interface ComputeOptions {
 }
 
 /**
- * Runs `create` under its context, checks and stores what it returned, and commits it. Whoever holds the claim ends
- * the attempt by what this returns; it never throws.
+ * Runs `create` under its context, checks and stores what it returned, and commits it. The holder of the
+ * claim ends the attempt by what this returns; it never throws.
  */
 export async function computeAttempt(runtime: Runtime, options: ComputeOptions): Promise<AttemptEnd> {
   const { artifact, attempt, io } = options;
@@ -98,7 +98,6 @@ async function store(
     attempt,
     // Identity and value are JSON text already: the record is put together, not encoded again.
     text: withSum(`{${members.join()}}`),
-    identity: artifact[ARTIFACT].identity,
     files: written.files,
     check: (record) => checkFresh(runtime, artifact, paths, record, io.traces),
     ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
@@ -106,7 +105,7 @@ async function store(
   return { outcome: how === "committed" ? "success" : "superseded" };
 }
 
-/** What paths into the store can be called. Nothing is known to stand behind a link before a folder is there. */
+/** The names that paths into the store can have. A link can be resolved only once the folder is there. */
 async function placesOf(
   runtime: Runtime,
   paths: ArtifactPaths,
@@ -146,8 +145,8 @@ async function checkUses(runtime: Runtime, artifact: Artifact, uses: readonly st
 }
 
 /**
- * Checks a fresh value as it will be read, with the task's own `validate`: a failure is one of this attempt. A value that
- * furu cannot read would be in the way of every later attempt.
+ * Checks a fresh value as it will be read, with the task's own `validate`: a failure is one of this attempt.
+ * A value that furu cannot read would be in the way of every later attempt.
  */
 async function checkFresh(
   runtime: Runtime,
@@ -160,8 +159,9 @@ async function checkFresh(
   const read = await readValue(runtime, paths, record, task.validate ? "whole" : "check");
   if (!read.ok && read.unreadable) {
     throw new ProtocolError(
-      `Cannot store the value of ${artifact} as furu could not read it again: ${read.why}; this is a bug of furu, ` +
-        `or somebody changes the files of attempts that run`,
+      `Cannot store the value of ${artifact} as furu could not read it again: ${read.why}; this is a bug ` +
+        `of furu, or somebody changes the files of attempts that ` +
+        `run`,
     );
   }
   if (!read.ok) throw new ValidationError(`Cannot store the value of ${artifact}: ${read.why}`);
@@ -196,23 +196,25 @@ function atTask(artifact: Artifact, error: ValidationError): ValidationError {
   return error;
 }
 
-/** Values whose JSON has more characters are files of their own; so is what else would make the record longer. */
+/**
+ * Values whose JSON has more characters are files of their own; so is what else would make the record longer.
+ */
 const MAX_INLINE = 256 * 1024;
 
-/** How a value is written in its record. */
+/** A value as it stands in its record. */
 export interface WrittenValue {
   /** The record's members that hold the value and what belongs to it, or name their files, as JSON text. */
   members: string[];
-  /** Does the attempt's folder belong to the result? */
+  /** Whether the attempt's folder belongs to the result. */
   files: boolean;
 }
 
 /**
- * Writes the files of a value into the attempt's folder, which is made when it is needed and removed when `create`
- * read `ctx.dir` and left it empty.
+ * Writes the files of a value into the attempt's folder, which is made when it is needed and removed when
+ * `create` read `ctx.dir` and left it empty.
  *
  * @param artifacts What is kept of the artifacts in it, as JSON text.
- * @throws {StoreError} naming the file that cannot be written, and why.
+ * @throws {StoreError} It names the file that cannot be written, and why.
  */
 export async function writeValue(
   runtime: Runtime,

@@ -7,7 +7,7 @@ import type { Runtime } from "./runtime.ts";
 
 /** An attempt as a {@link Computer} is given it. */
 export interface ClaimedAttempt {
-  /** What to compute. */
+  /** The artifact to compute. */
   artifact: Artifact;
   /** The spec that it is computed with. */
   spec: string;
@@ -19,7 +19,7 @@ export interface ClaimedAttempt {
   timeLimitSec?: number;
   /** Aborts when the attempt is to end. */
   signal: AbortSignal;
-  /** Where its log is, made when there is output. */
+  /** The path of its log, which is made when there is output. */
   log: string;
   /** Tells how far it is. */
   onProgress: (fraction: number, message?: string) => void;
@@ -27,7 +27,7 @@ export interface ClaimedAttempt {
 
 /** Computes attempts somewhere on this machine: in worker processes, or in this process. */
 export interface Computer {
-  /** Does user code run in this process, which it may block? */
+  /** Whether user code runs in this process, which it may block. */
   readonly inProcess: boolean;
   /** Computes one and commits its result; ending the attempt is the caller's. */
   compute(attempt: ClaimedAttempt): Promise<AttemptEnd>;
@@ -66,7 +66,9 @@ export class InlineComputer implements Computer {
     return end.outcome === "failed" ? { ...end, logTail: tail.lines() } : end;
   }
 
-  /** Code in this process cannot be killed: the stop signal has reached it, and the grace ends the attempt. */
+  /**
+   * Code in this process cannot be killed: the stop signal has reached it, and the grace ends the attempt.
+   */
   kill(): Promise<void> {
     return Promise.resolve();
   }

@@ -10,7 +10,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 export interface ExecutionContext {
   /** `"interactive"`: loads or computes. `"executor"`: inside a run, loads only. */
   readonly mode: "interactive" | "executor";
-  /** Where it happens. */
+  /** The runtime that it belongs to. */
   readonly runtime: Runtime;
   /** The artifact that is computed now; inside nested `get` calls the innermost. */
   readonly node?: Artifact;
@@ -40,7 +40,10 @@ export function refuseStrayCode(runtime: Runtime): void {
   furuGlobals().strayContext = context;
 }
 
-/** One for all copies of furu in the process, so that a pipeline that brings its own is held to the same rules. */
+/**
+ * One for all copies of furu in the process, so that a pipeline that brings its own is held to the same
+ * rules.
+ */
 function storage(): AsyncLocalStorage<ExecutionContext> {
   const globals = furuGlobals();
   return (globals.context ??= new AsyncLocalStorage()) as AsyncLocalStorage<ExecutionContext>;

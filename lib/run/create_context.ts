@@ -11,7 +11,7 @@ import { createRunProgram } from "./output/program.ts";
 import type { Runtime } from "./runtime.ts";
 import type { AttemptTraces } from "./traces/traces.ts";
 
-/** What an attempt needs from whoever runs it. */
+/** Connects an attempt to the process that runs it. */
 export interface AttemptIo {
   /** Aborts when the attempt is to end. */
   signal: AbortSignal;
@@ -21,23 +21,37 @@ export interface AttemptIo {
   onProgress: (fraction: number, message?: string) => void;
   /** Tells the user of something that does not make it fail. */
   warn: (text: string) => void;
-  /** Do programs get process groups of their own? Not in a worker, whose supervisor kills its whole group. */
+  /**
+   * Whether programs get process groups of their own. Not in a worker: its supervisor kills its whole group.
+   */
   detachedPrograms: boolean;
-  /** Called when `create` has returned. Throws where its attempt was ended meanwhile. @default nobody is told */
+  /**
+   * Called when `create` has returned. Throws where its attempt was ended meanwhile.
+   *
+   * @default nobody is told
+   */
   onCreated?: () => void;
-  /** May the attempt be made again on another machine? @default false */
+  /**
+   * Whether the attempt may be made again on another machine.
+   *
+   * @default {false}
+   */
   elsewhere?: boolean;
-  /** Keeps what the task does to its process from others. @default nothing is kept */
+  /**
+   * Keeps what the task does to its process from others.
+   *
+   * @default nothing is kept
+   */
   traces?: AttemptTraces;
 }
 
-/** What `create` is given, and what has become of its lazy parts. */
+/** The context of a `create`, and the state of its lazy parts. */
 export interface MadeContext {
   /** For `create`. Its functions work when destructured. */
   context: CreateContext;
-  /** Was `dir` read, and so made? */
+  /** Whether `dir` was read, and so made. */
   usedDir: () => boolean;
-  /** Was `checkpointDir` read, and so made? */
+  /** Whether `checkpointDir` was read, and so made. */
   usedCheckpoint: () => boolean;
 }
 
@@ -102,13 +116,15 @@ export async function makeCreateContext(
   return { context, usedDir: () => usedDir, usedCheckpoint: () => usedCheckpoint };
 }
 
-/** Why a folder cannot be moved for good: it is somebody else's, or in a lower layer of an overlay. */
+/**
+ * Codes of a folder that cannot be moved for good: it is somebody else's, or in a lower layer of an overlay.
+ */
 const UNMOVABLE = ["EACCES", "EPERM", "EROFS", "EXDEV", "ENOENT"];
 
 /**
- * By renaming it, so that the next save, by path, of an attempt that was only thought to be dead fails. One that cannot
- * be taken over is left, and an older one is tried: without a checkpoint an attempt begins anew, which is better than
- * never.
+ * By renaming it, so that the next save, by path, of an attempt that was only thought to be dead fails. One
+ * that cannot be taken over is left, and an older one is tried: without a checkpoint an attempt begins anew,
+ * which is better than never.
  */
 async function takeOverCheckpoint(
   runtime: Runtime,
@@ -131,7 +147,8 @@ async function takeOverCheckpoint(
       const code = errorCode(error) ?? "";
       if (!UNMOVABLE.includes(code)) throw error;
       say(
-        `goes on without the checkpoint of attempt ${newest.n}, which cannot be taken over (${code}): ${checkpoint}`,
+        `goes on without the checkpoint of attempt ${newest.n}, which cannot be taken over (${code}): ` +
+          `${checkpoint}`,
       );
     }
   }
@@ -143,8 +160,8 @@ async function takeOverCheckpoint(
 }
 
 /**
- * Throws the system's error where this user may not write what another one left: the task's code would fail at it. Of
- * what is our own the task's code knows why it is as it is.
+ * Throws the system's error where this user may not write what another one left: the task's code would fail
+ * at it. Of what is our own the task's code knows why it is as it is.
  */
 async function tryToWrite(
   { files, randomId }: Pick<Machine, "files" | "randomId">,

@@ -19,17 +19,25 @@ export function defaultRuntime(): Runtime {
   return kept.runtime;
 }
 
-/** What a scheduler knows of those who compute, or are to compute, artifacts. */
+/** Answers of a cluster's scheduler about those who compute, or are to compute, artifacts. */
 export interface SchedulerHints {
-  /** Of claims, besides their heartbeats. @default nothing */
+  /**
+   * Of claims, besides their heartbeats.
+   *
+   * @default nothing
+   */
   claimHint?: ClaimHint;
-  /** Of jobs that are queued. @default nothing */
+  /**
+   * Of jobs that are queued.
+   *
+   * @default nothing
+   */
   queuedHint?: QueuedHint;
 }
 
-/** What {@link systemRuntime} is told besides the configuration. */
+/** Options of {@link systemRuntime} besides the configuration. */
 export interface SystemRuntimeOptions extends SchedulerHints {
-  /** What git said already in another process of the same run; `null` when there is none. */
+  /** The state of git that another process of the same run has read; `null` when there is none. */
   git?: GitState | null | undefined;
   /** The Slurm job that this process is of. */
   slurm?: SlurmJob | undefined;
@@ -37,7 +45,11 @@ export interface SystemRuntimeOptions extends SchedulerHints {
   code?: CodeVersion | undefined;
   /** URL of the pipeline's module, where it is not the main module. */
   entry?: string | undefined;
-  /** Takes the lines of furu's own log. @default stderr */
+  /**
+   * Takes the lines of furu's own log.
+   *
+   * @default stderr
+   */
   log?: (line: string) => void;
 }
 

@@ -5,8 +5,9 @@ export interface Follower extends Disposable {
 }
 
 /**
- * Follows signals for a time. `AbortSignal.any` would stay with each of them as long as it lives: with one that lives as
- * long as the process each call would leave something behind, and nested ones get slow with the depth.
+ * Follows signals for a time. `AbortSignal.any` would stay with each of them as long as it lives: with one
+ * that lives as long as the process each call would leave something behind, and nested ones get slow with the
+ * depth.
  */
 export function follow(signals: readonly AbortSignal[], controller = new AbortController()): Follower {
   const taken: [AbortSignal, () => void][] = [];

@@ -11,44 +11,51 @@ import { type ReadValue, readValue } from "./stored_value.ts";
 export interface Result {
   /** Its record. */
   record: SuccessRecord;
-  /** What `get` returns, made when asked for: `load` of the stored value. */
+  /** Makes the value that `get` returns: `load` of the stored value. */
   load: () => Promise<unknown>;
 }
 
-/** What is stored for an artifact. */
+/** The state of an artifact's result. */
 export type Found =
   /** No record. */
   | { state: "missing" }
   /**
-   * The task's `validate` refuses it, or it is damaged and the caller replaces such. `replaces`: id of its attempt, or
-   * {@link UNREADABLE}.
+   * The task's `validate` refuses it, or it is damaged and the caller replaces such. `replaces`: id of its
+   * attempt, or {@link UNREADABLE}.
    */
   | { state: "invalid"; replaces: string; why: string }
   /** A good one. */
   | { state: "valid"; result: Result };
 
-/** How {@link findResult} looks. */
+/** Options of {@link findResult}. */
 export interface FindOptions {
-  /** Is a bug of the task's `validate` logged and counted as "invalid", instead of being thrown? */
+  /** Whether a bug of the task's `validate` is logged and counts as "invalid", instead of being thrown. */
   tolerant: boolean;
-  /** Is the value wanted? Without it large values are only read for `validate`. @default true */
+  /**
+   * Whether the value is wanted. Without it large values are only read for `validate`.
+   *
+   * @default {true}
+   */
   value?: boolean;
   /**
-   * Is a damaged result computed again, as one that is forced? Else it is an error: bytes that somebody lost or changed are
-   * nothing that a pipeline may pass over in silence. @default `recomputeDamaged` of the configuration
+   * Whether a damaged result is computed again, as one that is forced. Else it is an error: bytes that
+   * somebody lost or changed are nothing that a pipeline may pass over in silence.
+   *
+   * @default `recomputeDamaged` of the configuration
    */
   replaceDamaged?: boolean | undefined;
 }
 
-/** How often a reader begins again when the record it reads is being replaced. */
+/** The most times that a reader begins again when the record that it reads is replaced meanwhile. */
 const MAX_TURNS = 5;
 
 /**
- * Finds what is stored for an artifact, and whether it is valid: the one rule for `get`, `exists`, plans and runs. Damaged
- * is a record that is torn, edited or foreign, and one whose files are gone or have another size.
+ * Finds what is stored for an artifact, and whether it is valid: the one rule for `get`, `exists`, plans and
+ * runs. Damaged is a record that is torn, edited or foreign, and one whose files are gone or have another
+ * size.
  *
- * @throws {StoreError} naming the artifact, the file and what to do, when the result is damaged or cannot be read. What
- * {@link validationFault} throws.
+ * @throws {StoreError} It names the artifact, the file and what to do, when the result is damaged or cannot
+ * be read. What {@link validationFault} throws.
  */
 export async function findResult(
   runtime: Runtime,
@@ -111,16 +118,18 @@ function damagedError(
   cause: unknown,
 ): StoreError {
   return new StoreError(
-    `Cannot use the result of ${artifact}, which is damaged: ${why}; nothing was changed. To compute it again, ` +
-      `force it (get(artifact, { force: true }), or 'force' and --force '${artifact.name}' of a run) or move ${record} ` +
-      `away; with FURU_RECOMPUTE_DAMAGED=1 ('recomputeDamaged') all that is damaged is computed again`,
+    `Cannot use the result of ${artifact}, which is damaged: ${why}; nothing was changed. To compute it ` +
+      `again, force it (get(artifact, { force: true }), or 'force' and --force '${artifact.name}' of a ` +
+      `run) or move ${record} away; with FURU_RECOMPUTE_DAMAGED=1 ('recomputeDamaged') all that is damaged ` +
+      `is computed again`,
     { artifact: `${artifact}`, cause },
   );
 }
 
 /**
- * As {@link findResult}, for callers that may only load: before it says that something is missing it lists the
- * folder, which refreshes a cached "no such file", and waits for a name that is listed and cannot be opened yet.
+ * As {@link findResult}, for callers that may only load: before it says that something is missing it lists
+ * the folder, which refreshes a cached "no such file", and waits for a name that is listed and cannot be
+ * opened yet.
  */
 export async function findForSure(
   runtime: Runtime,
@@ -163,11 +172,12 @@ async function judge(
 }
 
 /**
- * Why `validate` refuses a value; `undefined` when it does not. An error that says that something is missing or damaged
- * refuses it, as does an assertion; one that says that the system, or furu, could not look tells nothing of the value.
+ * Why `validate` refuses a value; `undefined` when it does not. An error that says that something is missing
+ * or damaged refuses it, as does an assertion; one that says that the system, or furu, could not look tells
+ * nothing of the value.
  *
  * @param how With a bug of the validator: `"tolerant"` logs it and counts as refused, else it is thrown.
- * @throws {StoreError} when nobody can tell, {@link ValidationError} for a bug, both naming the artifact.
+ * @throws {StoreError} If nobody can tell, {@link ValidationError} for a bug, both naming the artifact.
  */
 export async function validationFault(
   runtime: Runtime,
@@ -205,15 +215,15 @@ export async function validationFault(
 }
 
 /**
- * Codes with which a system says that it could not look, now or here; and classes that say so, whose errors need not have
- * a code.
+ * Codes with which a system says that it could not look, now or here; and classes that say so, whose errors
+ * need not have a code.
  */
 const UNKNOWN = new Set(
-  ("EIO ESTALE EMFILE ENFILE ENOMEM ETIMEDOUT EACCES EPERM EAGAIN EBUSY EINTR ENOBUFS ENOLCK ENODEV ENXIO EREMOTEIO " +
-    "EROFS ENOSPC EDQUOT ENOTCONN ECONNREFUSED ECONNRESET ECONNABORTED EPIPE EHOSTDOWN EHOSTUNREACH ENETDOWN " +
-    "ENETUNREACH ESHUTDOWN EAI_AGAIN ENOTFOUND " +
-    "PermissionDenied NotCapable TimedOut Busy WouldBlock Interrupted NotConnected ConnectionRefused ConnectionReset " +
-    "ConnectionAborted BrokenPipe NetworkUnreachable AbortError TimeoutError").split(" "),
+  ("EIO ESTALE EMFILE ENFILE ENOMEM ETIMEDOUT EACCES EPERM EAGAIN EBUSY EINTR ENOBUFS ENOLCK ENODEV ENXIO " +
+    "EREMOTEIO EROFS ENOSPC EDQUOT ENOTCONN ECONNREFUSED ECONNRESET ECONNABORTED EPIPE EHOSTDOWN " +
+    "EHOSTUNREACH ENETDOWN ENETUNREACH ESHUTDOWN EAI_AGAIN ENOTFOUND PermissionDenied NotCapable TimedOut " +
+    "Busy WouldBlock Interrupted NotConnected ConnectionRefused ConnectionReset ConnectionAborted " +
+    "BrokenPipe NetworkUnreachable AbortError TimeoutError").split(" "),
 );
 /** Codes and classes that say: it is not there, or not what it has to be. */
 const REFUSED = new Set(
@@ -221,7 +231,7 @@ const REFUSED = new Set(
     "UnexpectedEof SyntaxError AssertionError ValidationError ZodError $ZodError").split(" "),
 );
 
-/** What an error of a validator means. Errors are told from what they wrap, too. */
+/** The meaning of a validator's error, which may be that of an error that it wraps. */
 function meaningOf(error: unknown): "refused" | "unknown" | "bug" {
   let each = error as { name?: unknown; code?: unknown; cause?: unknown } | null | undefined;
   for (let depth = 0; typeof each === "object" && each !== null && depth < 10; depth++) {

@@ -9,64 +9,68 @@ import { checkTaskNames } from "../task/artifact/registry.ts";
 import type { Logger } from "../ui/logger.ts";
 import { type Computations, sharedComputations } from "./computation.ts";
 
-/** What a record says of where it comes from, as JSON. */
+/** Makes the part of a record that tells where it comes from, as JSON. */
 export interface ProvenanceSource {
   /** For a record that is about to be written. */
   collect(): Promise<Record<string, unknown>>;
-  /** What git tells of the code that runs, for other processes of the same run. */
+  /** The state of git, for other processes of the same run. */
   git(): Promise<GitState | undefined>;
 }
 
 /** Runs an attempt in this process so that Ctrl-C ends it properly. */
 export type AttemptGuard = <T>(attempt: (signal: AbortSignal) => Promise<T>) => Promise<T>;
 
-/** How a {@link Runtime} is made. */
+/** Options of a {@link Runtime}. */
 export interface RuntimeOptions {
   /** The resolved configuration. */
   config: Config;
-  /** What it runs on. */
+  /** The machine that it runs on. */
   machine: Machine;
   /** Gives the provenance of a record that is about to be written. */
   provenance: ProvenanceSource;
-  /** Where `get` says what it waits for. */
+  /** Takes furu's own messages, such as what `get` waits for. */
   logger: Logger;
   /** Runs an attempt in this process so that Ctrl-C ends it properly. */
   guard: AttemptGuard;
   /** Shows text of the log of an attempt that is computed in this process. */
   echo: (output: string | Uint8Array) => void;
-  /** Once a signal has reached the process: what no `get` returns from, as the process ends. @default never */
+  /**
+   * Once a signal has reached the process: what no `get` returns from, as the process ends.
+   *
+   * @default never
+   */
   exiting?: () => Promise<never> | undefined;
-  /** What is computed by `get` now. @default one for all runtimes of the process */
+  /** The computations of `get`; by default one {@link Computations} for all runtimes of the process. */
   computations?: Computations;
-  /** What a scheduler says of claims, besides their heartbeats. @default nothing */
+  /** Asks a cluster's scheduler about claims, besides their heartbeats. */
   claimHint?: ClaimHint;
-  /** What a scheduler says of jobs that are queued. @default nothing */
+  /** Asks a cluster's scheduler about jobs that are queued. */
   queuedHint?: QueuedHint;
 }
 
 /**
- * How many `create`s run at the same time in interactive code: most of them wait for a program or the network, and each
- * holds some open files.
+ * How many `create`s run at the same time in interactive code: most of them wait for a program or the
+ * network, and each holds some open files.
  */
 const MAX_CREATES = 32;
 
-/** What every part of a process that gets or computes artifacts shares. */
+/** The shared state of all parts of a process that get or compute artifacts. */
 export class Runtime {
   /** The resolved configuration. */
   readonly config: Config;
-  /** What it runs on. */
+  /** The machine that it runs on. */
   readonly machine: Machine;
   /** The store. */
   readonly store: Store;
   /** Gives the provenance of a record that is about to be written. */
   readonly provenance: ProvenanceSource;
-  /** Where `get` says what it waits for. */
+  /** Takes furu's own messages, such as what `get` waits for. */
   readonly logger: Logger;
   /** Runs an attempt in this process so that Ctrl-C ends it properly. */
   readonly guard: AttemptGuard;
   /** Once a signal has reached the process: what no `get` returns from, as the process ends. */
   readonly exiting: () => Promise<never> | undefined;
-  /** What is computed by `get` now. */
+  /** The computations of `get`. */
   readonly computations: Computations;
   /** Shows text of the log of an attempt that is computed in this process. */
   readonly echo: (output: string | Uint8Array) => void;
@@ -74,7 +78,7 @@ export class Runtime {
   readonly session: string;
   /** Ids of the attempts whose results were found valid: a record is validated at most once per process. */
   readonly validated = new Set<SuccessRecord["id"]>();
-  /** What a scheduler says of jobs that are queued. */
+  /** Asks a cluster's scheduler about jobs that are queued. */
   readonly queuedHint: QueuedHint | undefined;
 
   #rerun: ForceRules | undefined;
@@ -97,7 +101,7 @@ export class Runtime {
     this.session = `get-${machine.randomId()}`;
   }
 
-  /** How many `create`s may run at the same time in interactive code. */
+  /** The most `create`s that may run at the same time in interactive code. */
   get maxCreates(): number {
     return this.config.maxCreates ?? Math.max(MAX_CREATES, navigator.hardwareConcurrency);
   }

@@ -10,8 +10,9 @@ interface Waiting {
 const MAX_DEPTH = 64;
 
 /**
- * Bounds how many do something at the same time. Of those that wait the deepest comes first, since others wait for it;
- * before all, who has begun and goes on. So what is begun is finished, rather than all begun at once.
+ * Bounds how many do something at the same time. Of those that wait the deepest comes first, since others
+ * wait for it; before all, who has begun and goes on. So what is begun is finished, rather than all begun at
+ * once.
  */
 export class Slots {
   #used = 0;
@@ -67,7 +68,11 @@ export class Slot {
   readonly #capacity: number;
   #held = false;
 
-  /** Holds nothing yet. @param capacity How many may hold a slot at the same time. */
+  /**
+   * Holds nothing yet.
+   *
+   * @param capacity How many may hold a slot at the same time.
+   */
   constructor(slots: Slots, capacity: number) {
     this.#slots = slots;
     this.#capacity = capacity;
@@ -96,21 +101,29 @@ export class Slot {
   }
 }
 
-/** How the time of an attempt is kept. */
+/** Options of an {@link OwnTime}. */
 export interface OwnTimeOptions {
   /** Time. */
   clock: Clock;
-  /** Seconds that it may take. @default no limit */
+  /**
+   * Seconds that it may take.
+   *
+   * @default no limit
+   */
   limitSec?: number | undefined;
   /** Told when these have passed. */
   onLimit: () => void;
-  /** The slot that it holds, which others may have while it waits. @default none */
+  /**
+   * The slot that it holds, which others may have while it waits.
+   *
+   * @default none
+   */
   slot?: Slot | undefined;
 }
 
 /**
- * The time that an attempt spends itself: while its `create` waits for other artifacts to be computed, neither does its
- * time limit pass nor does it take up a slot.
+ * The time that an attempt spends itself: while its `create` waits for other artifacts to be computed,
+ * neither does its time limit pass nor does it take up a slot.
  *
  *     runs --get--> waits --the last get is done--> queues for a slot --has it--> runs
  *      any of them --end()--> ended
@@ -136,8 +149,8 @@ export class OwnTime {
   }
 
   /**
-   * The attempt begins to wait for another artifact: its limit stands still. Its slot is for what it waits for, or to be
-   * given back. Call what this returns when that is there.
+   * The attempt begins to wait for another artifact: its limit stands still. Its slot is for what it waits
+   * for, or to be given back. Call what this returns when that is there.
    */
   wait(): () => Promise<void> {
     this.#waits++;

@@ -12,17 +12,21 @@ import type { Runtime } from "./runtime.ts";
 
 /** So many records are read at the same time. */
 const AT_ONCE = 32;
-/** A file with a larger value is not read again to see whether it can be: that could take more memory than there is. */
+/**
+ * A file with a larger value is not read again to see whether it can be: that could take more memory than
+ * there is.
+ */
 const MAX_CHECKED_BYTES = 16 * 1024 * 1024;
 
-/** What was found where a value should be: it, or how it is damaged; `unreadable` where its files are there. */
+/** A stored value, or how it is damaged; `unreadable` where its files are there. */
 export type ReadValue = { ok: true; value: unknown } | { ok: false; why: string; unreadable?: true };
 
 /**
  * The value of a record, from the record or its files, which have to be there with the sizes that they had.
  *
- * @param how `"none"` looks only at its files, `"check"` whether the value could be read, too: then there is none either.
- * @throws {StoreError} naming the file that the system cannot read.
+ * @param how `"none"` looks only at its files, `"check"` whether the value could be read, too: then there is
+ * none either.
+ * @throws {StoreError} It names the file that the system cannot read.
  */
 export async function readValue(
   runtime: Runtime,
@@ -91,7 +95,7 @@ async function checkFiles(
   }
 }
 
-/** What a host remembers may be old: to list a folder and to open a file makes it look. */
+/** A host may remember an old state of a file: to list a folder and to open a file makes it look again. */
 async function lookAgain({ machine }: Runtime, path: string): Promise<FileInfo | undefined> {
   try {
     await machine.files.list(path.slice(0, path.lastIndexOf("/")));
@@ -103,7 +107,7 @@ async function lookAgain({ machine }: Runtime, path: string): Promise<FileInfo |
   }
 }
 
-/** Is there nothing of that name, or something that cannot hold it? */
+/** Whether an error says that there is nothing of that name, or something that cannot hold it. */
 function isGone(error: unknown): boolean {
   return ["ENOENT", "ENOTDIR", "EISDIR", "ELOOP"].includes(errorCode(error) ?? "");
 }
@@ -137,7 +141,10 @@ async function decodeStored(
   return await decode();
 }
 
-/** An earlier version of furu kept only names and hashes: an artifact's own record tells what counts for its identity. */
+/**
+ * An earlier version of furu kept only names and hashes: an artifact's own record tells what counts for its
+ * identity.
+ */
 async function learnFromRecords(runtime: Runtime, kept: KeptArtifacts): Promise<void> {
   const asked = new Set<string>();
   for (;;) {
@@ -156,7 +163,7 @@ async function learnFromRecords(runtime: Runtime, kept: KeptArtifacts): Promise<
   }
 }
 
-/** A damaged record is an error of whoever needs that artifact. */
+/** A damaged record is an error of the one who needs that artifact. */
 async function recordOrNothing(runtime: Runtime, paths: ArtifactPaths): Promise<SuccessRecord | undefined> {
   try {
     return await readRecord(runtime.store, paths);

@@ -6,8 +6,8 @@ import { isFinal, isLost, WorkGraph, type WorkNode } from "./_work_graph.ts";
 import { BinaryHeap } from "@std/data-structures/binary-heap";
 
 /**
- * How far a run has come: which roots are in the window, what may start, what has ended. It knows no policy. Over a
- * whole run each edge is followed a constant number of times.
+ * How far a run has come: which roots are in the window, what may start, what has ended. It knows no policy.
+ * Over a whole run each edge is followed a constant number of times.
  */
 export class Progress {
   /** Edges followed and nodes queued so far. */
@@ -33,7 +33,11 @@ export class Progress {
     this.#roots = plan.roots.map((hash) => this.graph.get(hash));
   }
 
-  /** Lets in as many roots as the window has room for. @returns nodes that came in and are computed elsewhere. */
+  /**
+   * Lets in as many roots as the window has room for.
+   *
+   * @returns nodes that came in and are computed elsewhere.
+   */
   admitRoots(): WorkNode[] {
     const elsewhere: WorkNode[] = [];
     while (this.#inWindow < this.#window && this.#nextRoot < this.#roots.length) {
@@ -104,7 +108,11 @@ export class Progress {
     this.#block(node.above);
   }
 
-  /** Takes in a later plan of a node. @returns the node and what was unknown so far, which is not admitted yet. */
+  /**
+   * Takes in a later plan of a node.
+   *
+   * @returns the node and what was unknown so far, which is not admitted yet.
+   */
   graft(node: WorkNode, plan: Pick<Plan, "nodes">): WorkNode[] {
     const taken = this.graph.graft(node, plan.nodes);
     for (const { spec, phase, below } of taken) {
@@ -158,7 +166,7 @@ interface SpecQueue {
 
 /** The nodes that may start, by spec, and how many of each spec run. Every call is O(log nodes + specs). */
 export class StartQueue {
-  /** How many nodes run. */
+  /** The number of nodes that run. */
   running = 0;
   readonly #queues = new Map<string, SpecQueue>();
   readonly #limit: (spec: string) => number;
@@ -170,7 +178,11 @@ export class StartQueue {
     this.#maxRunning = checked(maxRunning, "nodes");
   }
 
-  /** Makes sure that a spec can be run. @throws ValidationError for its limit. */
+  /**
+   * Makes sure that a spec can be run.
+   *
+   * @throws {ValidationError} For its limit.
+   */
   open(spec: string): void {
     this.#queue(spec);
   }

@@ -3,8 +3,8 @@ import type { Hash } from "../core/hash.ts";
 import type { NodeState, PlanNode } from "../plan/node.ts";
 
 /**
- * Where a node stands. `todo`: not begun, or waiting for its dependencies; `elsewhere`: a stranger computes it and no
- * admitted root has needed it yet; `blocked`: something below it failed for good.
+ * Where a node stands. `todo`: not begun, or waiting for its dependencies; `elsewhere`: a stranger computes
+ * it and no admitted root has needed it yet; `blocked`: something below it failed for good.
  */
 export type Phase = "todo" | "elsewhere" | "ready" | "running" | "watched" | "done" | "failed" | "blocked";
 
@@ -14,31 +14,31 @@ export interface WorkNode {
   readonly spec: string;
   readonly priority: number;
   phase: Phase;
-  /** What the plan said. */
+  /** The state that the plan gave it. */
   state: NodeState;
-  /** Does a root that was let in need it? */
+  /** Whether a root that was let in needs it. */
   admitted: boolean;
-  /** Is it a root that takes up a place in the window? */
+  /** Whether it is a root that takes up a place in the window. */
   inWindow: boolean;
-  /** Is it known what it waits for? Only for nodes that were TODO in some plan. */
+  /** Whether its dependencies are known. Only for nodes that were TODO in some plan. */
   waits: boolean;
   /** Dependencies without a result, where it waits for them. */
   unfinished: number;
-  /** What comes in together with it. */
+  /** The nodes that come in together with it. */
   readonly below: WorkNode[];
-  /** Who waits for it. */
+  /** The nodes that wait for it. */
   readonly above: WorkNode[];
   /** Compute failures and lost attempts that this process saw. */
   failures: number;
   losses: number;
 }
 
-/** Has it come to an end in this run? */
+/** Whether it has come to an end in this run. */
 export function isFinal(node: WorkNode): boolean {
   return node.phase === "done" || node.phase === "failed" || node.phase === "blocked";
 }
 
-/** Did it, or something below it, fail for good? */
+/** Whether it, or something below it, failed for good. */
 export function isLost(node: WorkNode): boolean {
   return node.phase === "failed" || node.phase === "blocked";
 }
@@ -53,7 +53,11 @@ export class WorkGraph {
     for (const node of nodes.values()) this.#link(this.nodes.get(node.hash)!, node);
   }
 
-  /** A node of this run. @throws ProtocolError when there is none of this hash. */
+  /**
+   * A node of this run.
+   *
+   * @throws {ProtocolError} If there is none of this hash.
+   */
   get(hash: Hash): WorkNode {
     const node = this.nodes.get(hash);
     if (node) return node;
@@ -61,8 +65,8 @@ export class WorkGraph {
   }
 
   /**
-   * Takes in what a later plan of one node says of it and of what lies below and was unknown so far. Nodes that are
-   * known already stay as they are: whoever runs or watches them will report.
+   * Takes in what a later plan of one node says of it and of what lies below and was unknown so far. Nodes
+   * that are known already stay as they are: the one who runs or watches them will report.
    *
    * @returns The node and those that are new.
    */

@@ -20,29 +20,36 @@ import { refuseLoadOnly } from "../task/artifact/load_only.ts";
 import { timeLimitOf } from "../task/requirements.ts";
 import type { Backend, BackendEvent } from "./backend.ts";
 
-/** What a {@link AttemptBackend} is made with. */
+/** Options of an {@link AttemptBackend}. */
 export interface AttemptBackendOptions {
-  /** What claims and events call it: `"local"`. */
+  /** Its name in claims and events: `"local"`. */
   name: string;
   /** The run's id. */
   runId: string;
   /** Computes attempts. */
   computer: Computer;
-  /** What is computed again although it is stored. */
+  /** The nodes that are computed again although they are stored. */
   forced: ForcedNodes | undefined;
-  /** The worker that this process is, for claims and events. @default none */
+  /**
+   * The worker that this process is, for claims and events.
+   *
+   * @default none
+   */
   worker?: string;
   /** The Slurm job that this process is: its claim takes the place of its being queued. */
   slurm?: SlurmJob;
-  /** Told of attempts. */
+  /** Takes the events of attempts. */
   onEvent: EventSink;
-  /** Why it is stopped, if it is: for the ends of attempts. */
+  /** Gives the reason of a stop, for the ends of attempts. */
   signal?: AbortSignal;
   /** Told how each started node ended. */
   report: (event: BackendEvent) => void;
 }
 
-/** The time that a claim needs no heartbeat, so that small tasks cost none; never longer than between two of them. */
+/**
+ * The time that a claim needs no heartbeat, so that small tasks cost none; never longer than between two of
+ * them.
+ */
 const BEAT_AFTER_MS = 2000;
 
 /** Makes attempts on this machine: claims, has them computed, ends them. */
@@ -179,8 +186,10 @@ export class AttemptBackend implements Backend {
           ...(message === undefined ? {} : { message }),
           at: machine.clock.now(),
         }),
-    }).catch((error): AttemptEnd => // Whatever went wrong, the attempt is ended: a claim that nobody ends keeps this process alive.
-    ({ ...failedEnd(error, "protocol"), logTail: [] }));
+    }).catch((error): AttemptEnd => {
+      // Whatever went wrong, the attempt is ended: a claim that nobody ends keeps this process alive.
+      return { ...failedEnd(error, "protocol"), logTail: [] };
+    });
     onEvent({
       type: "attempt_ended",
       hash,
@@ -200,7 +209,7 @@ export class AttemptBackend implements Backend {
       return undefined;
     }
     await recordEnd(this.#runtime, claim, end);
-    // Whoever took the claim away is watched: its result counts.
+    // Somebody took the claim away: that one is watched, and its result counts.
     if (claim.lost.aborted) return { type: "busy", hash, owner: errorText(claim.lost.reason) };
     const preempted = end.outcome === "preempted";
     if (preempted && this.#stopping.signal.aborted) return undefined;
@@ -208,7 +217,9 @@ export class AttemptBackend implements Backend {
     return { type: "failed", hash, end: { ...failed, log }, ...await this.#countEnds(artifact) };
   }
 
-  /** The files tell how often this run has failed, so that the bounds hold whatever happens to its processes. */
+  /**
+   * The files tell how often this run has failed, so that the bounds hold whatever happens to its processes.
+   */
   async #countEnds(artifact: Artifact): Promise<{ failedEnds: number; lostEnds: number }> {
     const ends = await readEnds(this.#runtime.store, this.#runtime.store.paths(artifact));
     const own = ends.filter(({ run }) => run === this.#options.runId);
@@ -218,8 +229,8 @@ export class AttemptBackend implements Backend {
 }
 
 /**
- * The end of an attempt that could not begin. It is not the task's doing: what is stored of it or the store cannot be
- * used, or this is a bug. With a code of the system it may be different elsewhere, or later.
+ * The end of an attempt that could not begin. It is not the task's doing: what is stored of it or the store
+ * cannot be used, or this is a bug. With a code of the system it may be different elsewhere, or later.
  */
 function endOfUnbegun(error: unknown): FailedAttempt {
   const code = isSystemError(error) ? errorCode(error) ?? errorCode((error as Error).cause) : undefined;

@@ -2,18 +2,20 @@ import type { FailedAttempt } from "../core/attempt_end.ts";
 import type { Hash } from "../core/hash.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 
-/** What a backend reports of a node that it was told to start. */
+/** A backend's report of a node that it was told to start. */
 export type BackendEvent =
   /** Its success record was read; `computed` is false when somebody else had been first. */
   | { type: "done"; hash: Hash; computed: boolean }
-  /** An attempt ended without success, or none could be begun. The counts are of this run, this end included. */
+  /**
+   * An attempt ended without success, or none could be begun. The counts are of this run, this end included.
+   */
   | {
     type: "failed";
     hash: Hash;
     end: FailedAttempt;
-    /** How many attempts failed. */
+    /** The number of attempts that failed. */
     failedEnds: number;
-    /** How many attempts were lost. */
+    /** The number of attempts that were lost. */
     lostEnds: number;
   }
   /** A living stranger computes it: give it back when that ends. */
@@ -21,13 +23,13 @@ export type BackendEvent =
   /** No attempt was begun, and none will be: the backend was asked to withdraw what had not begun. */
   | { type: "withdrawn"; hash: Hash };
 
-/** Where nodes are computed: this machine's worker processes, or Slurm's. */
+/** Computes nodes, in this machine's worker processes or Slurm's. */
 export interface Backend {
   /** Begins an attempt of a node; exactly one event follows, through `report`, unless the run is stopped. */
   start(artifact: Artifact, spec: string): void;
   /**
-   * Takes back what was started and has not begun, where that can be told: nothing new is to begin, after a failure. A
-   * `withdrawn` follows for each.
+   * Takes back what was started and has not begun, where that can be told: nothing new is to begin, after a
+   * failure. A `withdrawn` follows for each.
    */
   withdraw?(): Promise<void>;
   /** Lets what runs finish (`"drain"`), or ends it as preempted (`"stop"`), or at once (`"kill"`). */

@@ -13,15 +13,15 @@ import { createScheduler, type SchedulerOptions } from "./scheduler.ts";
 import type { SchedulerAction, SchedulerEvent } from "./scheduler_event.ts";
 import { watchElsewhere } from "./watch.ts";
 
-/** What a run is driven with. */
+/** Options of {@link drive}. */
 export interface DriveOptions extends SchedulerOptions {
   /** The run's id. */
   runId: string;
-  /** What there is to do. */
+  /** The plan to carry out. */
   plan: Plan;
   /**
-   * Makes what computes the nodes; it tells about them through `report`, and through `broken` that something happened which
-   * ends the run with that error.
+   * Makes what computes the nodes; it tells about them through `report`, and through `broken` that something
+   * happened which ends the run with that error.
    */
   backend: (report: (event: BackendEvent) => void, broken: (error: unknown) => void) => Backend;
   /** Plans one artifact by itself. */
@@ -36,17 +36,19 @@ export interface DriveOptions extends SchedulerOptions {
 
 type FailedEvent = Extract<BackendEvent, { type: "failed" }>;
 
-/** How a run ended, and whether somebody ended it. */
+/** The result of a run, and whether somebody ended it. */
 export interface DriveResult {
   /** For the caller. */
   summary: RunSummary;
-  /** Did the signal end it? */
+  /** Whether the signal ended it. */
   interrupted: boolean;
-  /** Why it could not go on, where no failure is to blame. */
+  /** The reason why it could not go on, where no failure is to blame. */
   stalled?: string;
 }
 
-/** Carries a plan out: the scheduler decides, the backend computes, and this hands their words to each other. */
+/**
+ * Carries a plan out: the scheduler decides, the backend computes, and this hands their words to each other.
+ */
 export async function drive(runtime: Runtime, options: DriveOptions): Promise<DriveResult> {
   return await new Driver(runtime, options).run();
 }
@@ -59,7 +61,7 @@ class Driver {
   readonly #events: SchedulerEvent[] = [];
   /** So many of them were taken: to remove the first of 100,000 each time would take far longer. */
   #taken = 0;
-  /** How many attempts of a node failed. */
+  /** The failed attempts of each node. */
   readonly #failed = new Map<Hash, number>();
   readonly #failures: Failure[] = [];
   readonly #artifacts = new Map<Hash, Artifact>();
@@ -162,7 +164,8 @@ class Driver {
         return onEvent({ type: "node_failed", ...this.#names(action.hash), failure, at });
       }
       case "stop":
-        // After a failure what runs may finish. Otherwise it is preempted, and the scheduler told when all is still.
+        // After a failure what runs may finish. Otherwise it is preempted, and the scheduler told when all is
+        // still.
         if (action.why !== "failure") this.#halt();
         else this.#backend.withdraw?.().catch((error) => this.#break(error));
         return;

@@ -5,7 +5,7 @@ import type { Runtime } from "../run/runtime.ts";
 import { Tail } from "../run/output/tail.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 
-/** How many of a log's last lines a report shows. */
+/** The number of a log's last lines that a report shows. */
 const TAIL_LINES = 10;
 /** Longer errors are cut: they go through events and reports. */
 const MAX_ERROR_CHARS = 20_000;
@@ -50,7 +50,9 @@ export async function describeFailure(
   };
 }
 
-/** The last lines of a log; `undefined` where there is none. A log that cannot be read is no reason to fail. */
+/**
+ * The last lines of a log; `undefined` where there is none. A log that cannot be read is no reason to fail.
+ */
 async function tailOf(
   runtime: Runtime,
   log: string,

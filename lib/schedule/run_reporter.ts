@@ -2,9 +2,13 @@ import { errorText } from "../core/errors.ts";
 import type { EventSink } from "../core/event.ts";
 import { systemReporter } from "../ui/system_reporter.ts";
 
-/** How a run tells what happens. */
+/** Options of {@link runReporter}. */
 export interface RunReporterOptions {
-  /** How the run shows itself. @default "auto" */
+  /**
+   * The form in which the run shows itself.
+   *
+   * @default {"auto"}
+   */
   progress?: "auto" | "plain" | "quiet" | "json" | "none";
   /** Told what happens, too. */
   onEvent?: EventSink;
@@ -39,7 +43,7 @@ export function runReporter(
       try {
         onEvent?.(event);
       } catch (error) {
-        // Whoever only listens must not end the run half way.
+        // A mere listener must not end the run half way.
         if (!broken) print(`error: onEvent of ${call}() threw: ${errorText(error)}`);
         broken = true;
       }

@@ -6,17 +6,21 @@ import { isFinal, type WorkNode } from "./_work_graph.ts";
 import type { SchedulerAction, SchedulerEvent, StopReason } from "./scheduler_event.ts";
 import { type Window, windowSize } from "./check_run.ts";
 
-/** What a scheduler is made with. */
+/** Options of {@link createScheduler}. */
 export interface SchedulerOptions {
   /** Which roots are worked on at the same time. */
   readonly window: Window;
-  /** How often failures are tried again. */
+  /** The bounds of retries. */
   readonly retry: RetryPolicy;
-  /** Does the run go on after a final failure, with all that does not depend on it? @default false */
+  /**
+   * Whether the run goes on after a final failure, with all that does not depend on it.
+   *
+   * @default {false}
+   */
   readonly keepGoing?: boolean;
-  /** How many nodes of a spec may run at the same time. @default no limit */
+  /** The most nodes of a spec that may run at the same time; by default there is no limit. */
   readonly limit?: (spec: string) => number;
-  /** How many nodes may run at the same time, of all specs together. @default no limit */
+  /** The most nodes that may run at the same time, of all specs together; by default there is no limit. */
   readonly maxRunning?: number;
 }
 
@@ -27,23 +31,23 @@ export interface Scheduler {
   /** Edges and queue operations so far: what the complexity is proven by. */
   readonly operations: number;
   /**
-   * Takes one event and says what is to be done, in this order. An event that comes too late for its node (a failure
-   * of one that is done) changes nothing, as does any after `finished`.
+   * Takes one event and says what is to be done, in this order. An event that comes too late for its node (a
+   * failure of one that is done) changes nothing, as does any after `finished`.
    *
-   * @throws ProtocolError for a hash that is not in the plan.
+   * @throws {ProtocolError} For a hash that is not in the plan.
    */
   step(event: SchedulerEvent): SchedulerAction[];
 }
 
 /**
- * The one scheduler of all runs: no files, no time, no randomness; the same events give the same actions. It keeps
- * its state in itself, changed in place, since a copy of it for each event would cost O(nodes) each time; a whole
- * run is O(nodes log nodes + edges).
+ * The one scheduler of all runs: no files, no time, no randomness; the same events give the same actions. It
+ * keeps its state in itself, changed in place, since a copy of it for each event would cost O(nodes) each
+ * time; a whole run is O(nodes log nodes + edges).
  *
  * A `finished` comes last, once, provided that each `start` and `watch` is answered.
  *
  * @param plan What there is to do.
- * @throws ValidationError for a bad window or limit.
+ * @throws {ValidationError} For a bad window or limit.
  */
 export function createScheduler(plan: Pick<Plan, "nodes" | "roots">, options: SchedulerOptions): Scheduler {
   return new GraphScheduler(plan, options);
@@ -128,8 +132,8 @@ class GraphScheduler implements Scheduler {
     if (end.lasting) return this.#fail(node, end);
     if (end.blame === "compute") node.failures++;
     if (end.blame === "lost") node.losses++;
-    // The ends in the files count. What this process saw is a bound from below, for when they cannot be written:
-    // without it a full disk would mean retries without end.
+    // The ends in the files count. What this process saw is a bound from below, for when they cannot be
+    // written: without it a full disk would mean retries without end.
     const left = retriesLeft(this.#retry, end, {
       failedEnds: Math.max(failedEnds, node.failures),
       lostEnds: Math.max(lostEnds, node.losses),
@@ -143,7 +147,10 @@ class GraphScheduler implements Scheduler {
     // Else it was lost after a stop, as by Ctrl-C: it is not to blame and counts as not run.
   }
 
-  /** It was not begun. After a stop it counts as not run; else, which no backend should do, it is started again. */
+  /**
+   * It was not begun. After a stop it counts as not run; else, which no backend should do, it is started
+   * again.
+   */
   #onWithdrawn(node: WorkNode): void {
     if (node.phase !== "running") return;
     this.#progress.leave(node);
@@ -239,17 +246,17 @@ class GraphScheduler implements Scheduler {
   }
 }
 
-/** How often is tried again. */
+/** The bounds of retries. */
 export interface RetryPolicy {
-  /** Are failures of the task itself tried again? */
+  /** Whether failures of the task itself are tried again. */
   readonly retryFailed: boolean;
-  /** How often after the first attempt: 3 means up to 4 attempts, 0 means 1. */
+  /** The most retries after the first attempt: 3 means up to 4 attempts, 0 means 1. */
   readonly maxComputeRetries: number;
-  /** How often after an attempt that was lost without the task's fault. */
+  /** The most retries after attempts that were lost without the task's fault. */
   readonly maxPreemptRetries: number;
 }
 
-/** How many attempts of a node this run has lost or seen fail, the last one included. */
+/** The ends of a node's attempts in this run, the last one included. */
 export interface EndCounts {
   /** Attempts that failed. */
   readonly failedEnds: number;
@@ -258,8 +265,9 @@ export interface EndCounts {
 }
 
 /**
- * How many more retries of this sort there would be after a failure: 0 means that it is final. Compute failures and
- * lost attempts have budgets of their own, all others and those that cannot change by themselves none.
+ * How many more retries of this sort there would be after a failure: 0 means that it is final. Compute
+ * failures and lost attempts have budgets of their own, all others and those that cannot change by themselves
+ * none.
  */
 export function retriesLeft(
   policy: RetryPolicy,

@@ -126,7 +126,7 @@ export function isBelow(folder: string, path: string): boolean {
  *
  * @throws {FuruError} If it cannot be read.
  */
-export function namedFiles(config: string): { map?: string; lock?: string } {
+export function namedFiles(config: string): { map?: string | undefined; lock?: string | undefined } {
   const parsed = configSchema.safeParse(readConfigFile(config));
   // Deno itself will say what is wrong with it.
   if (!parsed.success) return {};
@@ -136,9 +136,10 @@ export function namedFiles(config: string): { map?: string; lock?: string } {
     const path = resolve(dirname(config), pathOf(named));
     return isFile(path) ? path : undefined;
   };
-  const map = file(importMap);
-  const lockFile = file(typeof lock === "string" ? lock : typeof lock === "object" ? lock.path : undefined);
-  return { ...(map === undefined ? {} : { map }), ...(lockFile === undefined ? {} : { lock: lockFile }) };
+  return {
+    map: file(importMap),
+    lock: file(typeof lock === "string" ? lock : typeof lock === "object" ? lock.path : undefined),
+  };
 }
 
 /**

@@ -1,44 +1,8 @@
 import { dirname } from "@std/path/posix/dirname";
-import { z } from "zod";
+import type { z } from "zod";
 import { linkOurs, moveOver } from "./file_steps.ts";
+import { type Parsed, parseJson } from "./record.ts";
 import { removeIfThere, type Store, storeError } from "./store.ts";
-
-/** Version of all records; a change of their form is a new number, and old records stay readable. */
-export const RECORD_SCHEMA = 1;
-
-/** What was read, or why it cannot be used. */
-export type Parsed<T> =
-  | { readonly value: T }
-  | Fault;
-
-/** Why a file cannot be used. */
-export interface Fault {
-  /** In words for people, with "it" for the file. */
-  readonly fault: string;
-  /** Its version, where a newer furu made it. */
-  readonly newer?: number | undefined;
-  /** The error behind it. */
-  readonly cause?: unknown;
-}
-
-/** Reads a text as JSON of a form. */
-export function parseJson<T>(text: string, form: z.ZodType<T>): Parsed<T> {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    return { fault: text === "" ? "it is empty" : "it is truncated or not JSON", cause };
-  }
-  const version = (json as { schema?: unknown } | null)?.schema;
-  if (typeof version === "number" && version !== RECORD_SCHEMA) {
-    const newer = version > RECORD_SCHEMA ? version : undefined;
-    return { fault: `it has schema version ${version}, this furu reads ${RECORD_SCHEMA}`, newer };
-  }
-  const parsed = form.safeParse(json);
-  if (parsed.success) return { value: parsed.data };
-  const { error: cause } = parsed;
-  return { fault: `it is not one: ${z.prettifyError(cause).replaceAll("\n", " ")}`, cause };
-}
 
 /**
  * Reads a JSON file of the store.

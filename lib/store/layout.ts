@@ -1,6 +1,5 @@
 import { join } from "@std/path/posix/join";
-import type { Hash } from "../core/hash.ts";
-import { hashText } from "../core/hash.ts";
+import { type Hash, hashText } from "../core/hash.ts";
 import type { Machine, Owner } from "../core/system/machine.ts";
 
 /** An artifact as the store knows it. */

@@ -1,12 +1,12 @@
 import { z } from "zod";
+import { StoreError } from "../core/errors.ts";
 import { hashOfIdentity } from "../core/json/canonical.ts";
 import { crc32 } from "../core/json/crc32.ts";
-import { StoreError } from "../core/errors.ts";
 import type { Owner } from "../core/system/machine.ts";
-import { parseJson, RECORD_SCHEMA } from "./json_file.ts";
 import type { ArtifactKey } from "./layout.ts";
 
-export { RECORD_SCHEMA };
+/** Version of all records; a change of their form is a new number, and old records stay readable. */
+export const RECORD_SCHEMA = 1;
 
 const attemptId = z.string().regex(/^[0-9a-z]{1,40}$/);
 
@@ -244,4 +244,38 @@ function parseRecord<T>(schema: z.ZodType<T>, text: string, path: string, what: 
   const { fault, newer, cause } = parsed;
   if (newer !== undefined) throw new NewerError(what, path, newer);
   throw new DamagedError(`${what} ${path} ${fault.slice("it ".length)}`, { cause });
+}
+
+/** What was read, or why it cannot be used. */
+export type Parsed<T> =
+  | { readonly value: T }
+  | Fault;
+
+/** Why a file cannot be used. */
+export interface Fault {
+  /** In words for people, with "it" for the file. */
+  readonly fault: string;
+  /** Its version, where a newer furu made it. */
+  readonly newer?: number | undefined;
+  /** The error behind it. */
+  readonly cause?: unknown;
+}
+
+/** Reads a text as JSON of a form. */
+export function parseJson<T>(text: string, form: z.ZodType<T>): Parsed<T> {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    return { fault: text === "" ? "it is empty" : "it is truncated or not JSON", cause };
+  }
+  const version = (json as { schema?: unknown } | null)?.schema;
+  if (typeof version === "number" && version !== RECORD_SCHEMA) {
+    const newer = version > RECORD_SCHEMA ? version : undefined;
+    return { fault: `it has schema version ${version}, this furu reads ${RECORD_SCHEMA}`, newer };
+  }
+  const parsed = form.safeParse(json);
+  if (parsed.success) return { value: parsed.data };
+  const { error: cause } = parsed;
+  return { fault: `it is not one: ${z.prettifyError(cause).replaceAll("\n", " ")}`, cause };
 }

@@ -71,8 +71,8 @@ export function checkDefinition(
     spec: spec as TaskDefinition["spec"],
     unhashed: Object.freeze([...unhashed]),
     legacy: Object.freeze({ ...legacy }),
-    ...(module === undefined ? {} : { module }),
-    ...(place === undefined ? {} : { place }),
+    module,
+    place,
   });
   return definition;
 }

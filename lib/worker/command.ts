@@ -8,19 +8,26 @@ import type { RunStart } from "./run_start.ts";
 export interface WorkerCommandOptions {
   /** URL of the user's module: its configuration file holds for the worker as well. */
   module?: string | URL;
-  /** What the process of the run was started with. @default nothing */
+  /** The start of the process that began the run. */
   start?: RunStart;
-  /** Most megabytes of V8's heap. @default V8's own limit */
+  /**
+   * Most megabytes of V8's heap.
+   *
+   * @default V8's own limit
+   */
   maxHeapMb?: number | undefined;
 }
 
 /**
- * V8 begins with a megabyte for young objects, full many times while modules load: collecting it takes a start 10 ms. It
- * would let that grow to these 16 MB anyway.
+ * V8 begins with a megabyte for young objects, full many times while modules load: collecting it takes a
+ * start 10 ms. It would let that grow to these 16 MB anyway.
  */
 const V8_FLAGS = "--v8-flags=--min-semi-space-size=16";
 
-/** What a packed program takes as its first argument: the module whose configuration file holds. Its shell part reads it. */
+/**
+ * The first argument of a packed program, which its shell part reads: the module whose configuration file
+ * holds.
+ */
 export const PACKED_MODULE_FLAG = "--furu-module";
 
 const CLI_URL = new URL("cli.ts", FURU_URL);
@@ -34,12 +41,13 @@ export function workerCommand(options: WorkerCommandOptions = {}): string[] {
 }
 
 /**
- * The command that starts furu's own program as processes of a run need it, without arguments: the single file itself when that
- * is what runs, else `deno run` with that program, which may come from a registry.
+ * The command that starts furu's own program as processes of a run need it, without arguments: the single
+ * file itself when that is what runs, else `deno run` with that program, which may come from a registry.
  *
- * The user's module resolves its imports by the configuration of the process that began the run. Where that is not known it is
- * the one nearest to the module, as for `deno run` of it. Without one, Deno looks beside furu's own program where that
- * is a local file, and nowhere otherwise: the folder that the user happens to be in never counts.
+ * The user's module resolves its imports by the configuration of the process that began the run. Where that
+ * is not known it is the one nearest to the module, as for `deno run` of it. Without one, Deno looks beside
+ * furu's own program where that is a local file, and nowhere otherwise: the folder that the user happens to
+ * be in never counts.
  */
 export function furuCommand({ module, start, maxHeapMb }: WorkerCommandOptions = {}): string[] {
   if (Deno.build.standalone) return [Deno.execPath()];
@@ -69,7 +77,7 @@ export function furuCommand({ module, start, maxHeapMb }: WorkerCommandOptions =
   ];
 }
 
-/** What ends well where furu's program can be started at all, and does nothing. */
+/** A command that does nothing, and ends well where furu's program can be started at all. */
 export function probeCommand(): string[] {
   if (Deno.build.standalone) return [Deno.execPath(), "--version"];
   const own = packed();
@@ -77,8 +85,9 @@ export function probeCommand(): string[] {
 }
 
 /**
- * A package.json holds where Deno looks for one, which is beside its main module, or in the current folder for code that is in
- * no file: furu's program is such code, and goes back to its folder before it does anything.
+ * A package.json holds where Deno looks for one, which is beside its main module, or in the current folder
+ * for code that is in no file: furu's program is such code, and goes back to its folder before it does
+ * anything.
  */
 function inFolder(folder: string, flags: readonly string[]): string[] {
   const main = new URL("lib/cli/main.ts", FURU_URL).href;

@@ -2,24 +2,29 @@ import type { Clock } from "../core/system/clock.ts";
 import type { ExitStatus } from "../run/output/program_error.ts";
 import { killPrograms, markEnv, signalGroup } from "../run/traces/left_programs.ts";
 import type { WorkerOutput } from "./output.ts";
+import { withTimeout } from "./timeout.ts";
 
-/** How to start a computing process. */
+/** Options of `ComputingProcess.spawn`. */
 export interface SpawnOptions {
   /** Program and arguments. */
   command: readonly string[];
-  /** Working directory. @default this process's own */
+  /**
+   * Working directory.
+   *
+   * @default this process's own
+   */
   cwd?: string | undefined;
   /** Environment variables added to this process's own. */
   env?: Record<string, string> | undefined;
   /** A folder to remove when this process dies without doing it. */
   folder: string;
-  /** Where its output goes. */
+  /** Takes its output. */
   output: WorkerOutput;
   /** Time. */
   clock: Clock;
 }
 
-/** How a computing process ended. */
+/** The end of a computing process. */
 export interface Exit {
   /** As the system says it. */
   status: ExitStatus;
@@ -27,7 +32,7 @@ export interface Exit {
   evidence: string;
 }
 
-/** How long the output of a dead process is waited for: one that it started may hold the pipe open for ever. */
+/** The longest wait for output of a dead process: one that it started may hold the pipe open for ever. */
 const DEAD_OUTPUT_MS = 500;
 
 /** A process in a group of its own, with both its outputs in one pipe. */
@@ -72,14 +77,12 @@ export class ComputingProcess {
     const oomKillsBefore = countOomKills();
     const reading = output.read(child.stdout);
     const status = await child.status;
-    // At once, while the group's number cannot have been given away: it is kept by whoever is left in it.
+    // At once, while the group's number cannot have been given away: those that are left in it keep it.
     signalGroup(this.pid, "SIGKILL");
     killPrograms({ mark: this.#mark, sessions: [], spare: [] }); // those that have left the group
     this.hasEnded = true;
     await child.stdin.close().catch(() => {}); // nobody holds its other end any more
-    const timer = new AbortController();
-    await Promise.race([reading, clock.sleep(DEAD_OUTPUT_MS, timer.signal).catch(() => {})]);
-    timer.abort();
+    await withTimeout(reading, DEAD_OUTPUT_MS, clock);
     await output.stop();
     await reading;
     const oomKills = oomKillsBefore === undefined ? undefined : (countOomKills() ?? 0) - oomKillsBefore;
@@ -111,18 +114,21 @@ export function exitEvidence(
 }
 
 const HEAP_IS_FULL =
-  "exit 133: V8 ran out of heap; raise maxHeapMb (in furu.json, FURU_MAX_HEAP_MB or --max-heap), or the memGb of a Slurm spec";
+  "exit 133: V8 ran out of heap; raise maxHeapMb (in furu.json, FURU_MAX_HEAP_MB or --max-heap), or the " +
+  "memGb of a Slurm spec";
 
-/** Does this process, and what it starts, have a limit of virtual memory (RLIMIT_AS)? */
+/** Words about the limit of virtual memory (RLIMIT_AS) of this process and those that it starts. */
 function limitText(): string {
   const bytes = readOrNothing("/proc/self/limits")?.match(/^Max address space +(\d+)/m)?.[1];
   if (bytes === undefined) return "; is virtual memory limited (ulimit -v)?";
   const limit = `${Math.round(Number(bytes) / 2 ** 20)} MB (ulimit -v)`;
-  return `; virtual memory is limited to ${limit}, of which V8 reserves much more than it uses: 'ulimit -v unlimited' ` +
-    "removes the limit, and maxHeapMb limits what is used";
+  return `; virtual memory is limited to ${limit}, of which V8 reserves much more than it uses: ` +
+    "'ulimit -v unlimited' removes the limit, and maxHeapMb limits what is used";
 }
 
-/** How many processes of this one's memory cgroup the kernel has killed so far; `undefined` where unknown. */
+/**
+ * The number of processes of this memory cgroup that the kernel has killed so far; `undefined` where unknown.
+ */
 export function countOomKills(): number | undefined {
   for (const path of counterPaths()) {
     const count = readOrNothing(path)?.match(/^oom_kill (\d+)$/m)?.[1];
@@ -131,7 +137,7 @@ export function countOomKills(): number | undefined {
   return undefined;
 }
 
-/** Where the counter may be, by cgroup version; in a container the own path may not be mounted. */
+/** Possible paths of the counter, by cgroup version; in a container the own path may not be mounted. */
 function counterPaths(): string[] {
   const groups = (readOrNothing("/proc/self/cgroup") ?? "").split("\n").map((line) => line.split(":"));
   const v1 = groups.find(([, controllers]) => controllers?.split(",").includes("memory"))?.[2];
@@ -153,11 +159,11 @@ function readOrNothing(path: string): string | undefined {
 }
 
 /**
- * Shell text that becomes the program in `"$@"`, with both outputs in one pipe, so that their order holds and one mark
- * ends both. Beside it, in the same process group, waits a watcher that kills the group when stdin ends, which it does
- * when the supervisor dies: so nothing outlives it, even in the middle of a computation that never lets an event loop
- * turn. The program itself sees an empty stdin, and exec keeps the process id. `$0` is the folder of the supervisor's
- * socket, removed then, since its owner cannot.
+ * Shell text that becomes the program in `"$@"`, with both outputs in one pipe, so that their order holds and
+ * one mark ends both. Beside it, in the same process group, waits a watcher that kills the group when stdin
+ * ends, which it does when the supervisor dies: so nothing outlives it, even in the middle of a computation
+ * that never lets an event loop turn. The program itself sees an empty stdin, and exec keeps the process id.
+ * `$0` is the folder of the supervisor's socket, removed then, since its owner cannot.
  *
  * A shell for this costs a millisecond; a thread of the computing process, 20 and an engine of its own.
  */

@@ -1,7 +1,7 @@
 import { isAbsolute } from "@std/path/posix/is-absolute";
 import { resolve } from "@std/path/posix/resolve";
 
-/** What becomes of an option of Deno when a process starts workers. */
+/** The treatment of an option of Deno when a process starts workers. */
 type Fate =
   /** They get it. */
   | "carry"
@@ -12,7 +12,7 @@ type Fate =
   /** They cannot have it, and that can make a difference: it is said. */
   | "say";
 
-/** How an option's value is written. */
+/** The form of an option's value. */
 type Value =
   /** It has none, or `--name=value`. */
   | "="
@@ -24,7 +24,7 @@ type Value =
 interface Option {
   fate: Fate;
   value: Value;
-  /** Why it is not carried. */
+  /** The reason why it is not carried. */
   why?: string;
 }
 
@@ -37,7 +37,10 @@ const PERMISSIONS = "workers may do anything";
 const WATCHED = "the process that is watched starts them anew";
 const DENIED = `${PERMISSIONS}: whoever may start programs may, too`;
 
-/** Options of `deno run` by their long names; those of permissions and `--unstable-...` go by their beginnings. */
+/**
+ * Options of `deno run` by their long names; those of permissions and `--unstable-...` go by their
+ * beginnings.
+ */
 const OPTIONS: Readonly<Record<string, Option>> = {
   "config": file(),
   "no-config": carry(),
@@ -106,19 +109,21 @@ const LETTERS: Readonly<Record<string, string>> = {
   L: "log-level",
 };
 
-/** What is no `deno run` has options of its own, which mean nothing to a worker. */
+/** Commands other than `deno run` have options of their own, which mean nothing to a worker. */
 const OTHER_COMMANDS = ["test", "bench", "serve", "eval", "repl", "jupyter", "watch", "x", "desktop"];
 
 /** Of them those for which Deno looks for a configuration in the current folder, not beside the module. */
 const IN_FOLDER = ["test", "bench", "eval", "repl", "jupyter"];
 
-/** What a command line says about workers. */
+/** The part of a command line that concerns workers. */
 export interface CarriedOptions {
-  /** What they get, each as one word with an absolute path. */
+  /** The options that workers get, each as one word with an absolute path. */
   options: string[];
-  /** What they do not get although it can make a difference, for people. */
+  /** Options that they do not get although these can make a difference, for people. */
   said: string[];
-  /** Did Deno look for a configuration in the folder that the process was started in, not beside its main module? */
+  /**
+   * Whether Deno looked for a configuration in the folder of the process's start, not beside its main module.
+   */
   inFolder: boolean;
 }
 

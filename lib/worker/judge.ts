@@ -5,7 +5,7 @@ import { isStop } from "../run/output/program_error.ts";
 import type { Exit } from "./computing_process.ts";
 import { withTimeout } from "./timeout.ts";
 
-/** Why a supervisor stopped an attempt. */
+/** The reason of a supervisor that stopped an attempt. */
 export type StopCause =
   /** It took too long. */
   | { kind: "limit"; seconds: number }
@@ -14,11 +14,14 @@ export type StopCause =
 
 /** All that is known of how an attempt ended. */
 export interface Evidence {
-  /** What its process said of it; or how that ended without a word; or why its message cannot be understood. */
+  /**
+   * The end that its process reported, or that one's exit without a report, or why its message is not
+   * understood.
+   */
   end: AttemptEnd | Exit | ProtocolError;
   /** Whether a stop signal reached the process meanwhile, or ended a program that the task ran. */
   signalled: boolean;
-  /** Why it was stopped, if it was. */
+  /** The reason why it was stopped, if it was. */
   interruption: StopCause | undefined;
   /** The last lines that it printed. */
   logTail: string[];
@@ -29,9 +32,9 @@ export interface Evidence {
 }
 
 /**
- * How long a stop signal to this process is waited for, in milliseconds. A cluster signals everybody of a job at
- * once, and a program that dies of it can be heard of before the signal itself. Only what a signal may have ended is
- * waited for: a plain failure is reported at once.
+ * How long a stop signal to this process is waited for, in milliseconds. A cluster signals everybody of a job
+ * at once, and a program that dies of it can be heard of before the signal itself. Only what a signal may
+ * have ended is waited for: a plain failure is reported at once.
  */
 const STOP_WAIT_MS = 500;
 

@@ -7,7 +7,10 @@ import { type Hello, helloSchema } from "./protocol/protocol.ts";
 /** Longest path of a unix socket that every system accepts, less some. */
 const MAX_SOCKET_PATH_BYTES = 100;
 
-/** The socket on which the computing processes of this supervisor report, in a folder that only its user can enter. */
+/**
+ * The socket on which the computing processes of this supervisor report, in a folder that only its user can
+ * enter.
+ */
 export class WorkerListener implements AsyncDisposable {
   /** Path of the socket. */
   readonly path: string;
@@ -28,8 +31,8 @@ export class WorkerListener implements AsyncDisposable {
   /**
    * Begins to listen.
    *
-   * @param folders Where to make the socket's folder: the first that serves; `undefined` is the system's folder for
-   * temporary files, which may be missing, on a filesystem without sockets, or too long a path.
+   * @param folders Where to make the socket's folder: the first that serves; `undefined` is the system's
+   * folder for temporary files, which may be missing, on a filesystem without sockets, or too long a path.
    * @throws {FuruError} If none does.
    */
   static open(folders: readonly (string | undefined)[] = [undefined, "/tmp", "/dev/shm"]): WorkerListener {
@@ -116,6 +119,6 @@ function removeTree(folder: string): void {
   try {
     Deno.removeSync(folder, { recursive: true });
   } catch {
-    // It holds one socket: whoever removed it did what was wanted.
+    // It holds one socket, and somebody else has removed it already.
   }
 }

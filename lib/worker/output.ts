@@ -19,21 +19,29 @@ interface Section {
   lost: boolean;
 }
 
-/** What a {@link WorkerOutput} needs. */
+/** Options of a {@link WorkerOutput}. */
 export interface WorkerOutputOptions {
-  /** Where logs are written. */
+  /** Writes logs. */
   files: Files;
   /** Told when a log cannot be written; the output is dropped then, the attempt goes on. */
   onWarning: (text: string) => void;
-  /** Milliseconds that only grow. @default this process's */
+  /**
+   * Milliseconds that only grow.
+   *
+   * @default this process's
+   */
   now?: () => number;
-  /** Gives others of the store the right to a file or folder that was made in it. @default nobody */
+  /**
+   * Gives others of the store the right to a file or folder that was made in it.
+   *
+   * @default nobody
+   */
   share?: (path: string) => Promise<void>;
 }
 
 /**
- * The output of a computing process, written to the log of the attempt that runs. Reading waits for writing, so a
- * program that prints without end is slowed down by its pipe instead of filling memory.
+ * The output of a computing process, written to the log of the attempt that runs. Reading waits for writing,
+ * so a program that prints without end is slowed down by its pipe instead of filling memory.
  */
 export class WorkerOutput {
   readonly #files: Files;
@@ -94,7 +102,7 @@ export class WorkerOutput {
     this.#section.over.resolve();
   }
 
-  /** Stops reading, whoever still holds the pipe open. */
+  /** Stops reading, even if somebody still holds the pipe open. */
   async stop(): Promise<void> {
     await this.#reader?.cancel().catch(() => {});
   }
@@ -170,13 +178,19 @@ export class PastLogs {
   readonly #onUnknown: (text: string) => void;
   #appending: Promise<void> = Promise.resolve();
 
-  /** @param output Writes the logs. @param onUnknown Given text of an attempt without a log. */
+  /**
+   * @param output Writes the logs.
+   * @param onUnknown Given text of an attempt without a log.
+   */
   constructor(output: WorkerOutput, onUnknown: (text: string) => void) {
     this.#output = output;
     this.#onUnknown = onUnknown;
   }
 
-  /** @param id Number of a task. @param path Its log. */
+  /**
+   * @param id Number of a task.
+   * @param path Its log.
+   */
   remember(id: number, path: string | undefined): void {
     if (path === undefined) return;
     this.#paths.set(id, path);

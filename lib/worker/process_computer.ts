@@ -8,11 +8,11 @@ import { paramsText } from "../task/artifact/reference.ts";
 import type { ArtifactSource } from "./protocol/payload.ts";
 import { Workers, type WorkersOptions } from "./workers.ts";
 
-/** How a {@link ProcessComputer} computes. */
+/** Options of a {@link ProcessComputer}. */
 export interface ProcessComputerOptions extends WorkersOptions {
   /**
-   * Finds out what a process needs in order to make an artifact, and each below it, again; asked before each attempt.
-   * A `ProtocolError` that it throws is the attempt's failure, any other error a loss.
+   * Finds out what a process needs in order to make an artifact, and each below it, again; asked before each
+   * attempt. A `ProtocolError` that it throws is the attempt's failure, any other error a loss.
    *
    * @default the artifacts tell it themselves
    */

@@ -9,11 +9,11 @@ import { findUpward, pathOf } from "../core/paths.ts";
 import { type CarriedOptions, carriedOptions } from "./deno_options.ts";
 
 /**
- * What the process of a run was started with, as far as its workers must have the same: modules that they import would
- * else be something else than in the process that planned the run.
+ * What the process of a run was started with, as far as its workers must have the same: modules that they
+ * import would else be something else than in the process that planned the run.
  */
 export interface RunStart {
-  /** What followed the script on the command line: `Deno.args`. */
+  /** The words after the script on the command line: `Deno.args`. */
   args: string[];
   /** Options of `deno run`, each as one word. */
   options: string[];
@@ -30,13 +30,13 @@ export const runStartSchema: z.ZodType<RunStart> = z.object({
 
 const CLI = `${FURU_URL}cli.ts`;
 
-/** Does it say how much V8's heap may have? */
+/** Whether options or environment say how much V8's heap may have. */
 export function saysHeap({ options }: RunStart): boolean {
   const flags = [...options, environmentVariables().DENO_V8_FLAGS ?? ""];
   return flags.some((each) => /--max[-_](old[-_]space|heap)[-_]size/.test(each));
 }
 
-/** What is said once in a process. */
+/** Warnings that this process has given already. */
 const told = new Set<string>();
 let carried: CarriedOptions | undefined;
 
@@ -83,7 +83,8 @@ export function placedStart(start: RunStart, place: (url: string) => string): Ru
 }
 
 /**
- * Are these the same to modules? A run of furu's own commands is the same for other words of theirs.
+ * Whether two starts are the same to modules. A run of furu's own commands is the same for other words of
+ * theirs.
  *
  * @param other What a run was begun with; none where its record does not say.
  */
@@ -105,7 +106,10 @@ export function nearestConfig(folder: string | undefined): string | undefined {
     : findUpward(folder, ["deno.json", "deno.jsonc", "package.json"])?.path;
 }
 
-/** Where Deno began to look for a configuration of this process; for furu's own program that of the module counts. */
+/**
+ * The folder where Deno began to look for a configuration of this process; for furu's own program the
+ * module's.
+ */
 function discoveryFolder(module: string): string | undefined {
   const main = Deno.mainModule;
   if (!main.startsWith("file:")) return processStart().folder;
@@ -122,7 +126,10 @@ function ownOptions(): CarriedOptions {
   return { options: [], said, inFolder: false };
 }
 
-/** The words that this process was started with. Deno shows them to one that may do everything; any other asks a program. */
+/**
+ * The words that this process was started with. Deno shows them to one that may do everything; any other asks
+ * a program.
+ */
 function commandLine(): string[] | undefined {
   const path = `/proc/${Deno.pid}/cmdline`;
   try {

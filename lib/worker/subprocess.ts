@@ -15,37 +15,61 @@ import { sleepLong, withTimeout } from "./timeout.ts";
 
 /** Options of `WorkerProcess.start`. */
 export interface WorkerProcessOptions {
-  /** What to start, from `workerCommand()`; the environment tells it the socket and a token. */
+  /** The command, from `workerCommand()`; the environment tells it the socket and a token. */
   command: readonly string[];
-  /** Where the process reports. */
+  /** The listener that the process reports to. */
   listener: WorkerListener;
   /** Passed on to the process as JSON, once. */
   config?: unknown;
-  /** Working directory. @default this process's own */
+  /**
+   * Working directory.
+   *
+   * @default this process's own
+   */
   cwd?: string;
   /** Environment variables added to this process's own. */
   env?: Record<string, string>;
-  /** What the process makes of variables before it begins; `null` removes one. @default nothing */
+  /** Values that the process gives to variables before it begins; `null` removes one. */
   restore?: Readonly<Record<string, string | null>>;
-  /** Where logs are written. */
+  /** Writes logs. */
   files: Files;
-  /** Gives others of the store the right to a log that was made in it. @default nobody */
+  /**
+   * Gives others of the store the right to a log that was made in it.
+   *
+   * @default nobody
+   */
   share?: (path: string) => Promise<void>;
   /** Time. */
   clock: Clock;
-  /** Milliseconds between asking a process to stop and killing it. @default 5000 */
+  /**
+   * Milliseconds between asking a process to stop and killing it.
+   *
+   * @default {5000}
+   */
   graceMs?: number;
-  /** Milliseconds that it may take to report. @default 120000 */
+  /**
+   * Milliseconds that it may take to report.
+   *
+   * @default {120000}
+   */
   startTimeoutMs?: number;
-  /** After so many attempts it takes no more. @default no limit */
+  /**
+   * After so many attempts it takes no more.
+   *
+   * @default no limit
+   */
   maxTasks?: number | undefined;
-  /** Told after each attempt how many megabytes it has, and how many attempts it has made: must it take no more? */
+  /** Whether a process with that many megabytes, after that many attempts, must take no more. */
   isTooBig?: (megabytes: number, attempts: number) => boolean;
   /** Ends the wait for it to report. */
   signal?: AbortSignal;
   /** Aborts when this process itself was told to stop: what a signal ended then was preempted. */
   stopping?: AbortSignal;
-  /** Told what belongs to no attempt: a log that cannot be written. @default nobody */
+  /**
+   * Told what belongs to no attempt: a log that cannot be written.
+   *
+   * @default nobody
+   */
   onWarning?: (text: string) => void;
 }
 
@@ -56,11 +80,19 @@ export interface WorkerTask
   artifacts: (hash: string) => ArtifactSource;
 }
 
-/** How `WorkerProcess.run` treats an attempt. */
+/** Options of `WorkerProcess.run`. */
 export interface RunTaskOptions {
-  /** The log of the attempt, made when there is output. @default output is dropped */
+  /**
+   * The log of the attempt, made when there is output.
+   *
+   * @default output is dropped
+   */
   logPath?: string | undefined;
-  /** Seconds that it may take. @default no limit */
+  /**
+   * Seconds that it may take.
+   *
+   * @default no limit
+   */
   timeLimitSec?: number | undefined;
   /** Ends the attempt as preempted; its reason is that of the end. */
   signal?: AbortSignal | undefined;
@@ -108,7 +140,8 @@ export class WorkerProcess implements AsyncDisposable {
     this.#channel = channel;
     this.#channel.onLine = (line) => this.#receive(line);
     void process.exited.then(async (exit) => {
-      // What it had said before it ended counts, so the end of its messages is waited for; nobody else holds them.
+      // What it had said before it ended counts, so the end of its messages is waited for; nobody else holds
+      // them.
       await withTimeout(this.#channel.ended, MARK_TIMEOUT_MS, options.clock);
       channel.close();
       this.#running?.end.resolve(exit);
@@ -176,7 +209,7 @@ export class WorkerProcess implements AsyncDisposable {
     return this.#process.pid;
   }
 
-  /** Can it take another task? */
+  /** Whether it can take another task. */
   get alive(): boolean {
     return !this.#retired && !this.#process.hasEnded;
   }
@@ -253,8 +286,8 @@ export class WorkerProcess implements AsyncDisposable {
   }
 
   /**
-   * Sends what comes before a task's own message, each piece when the one before is on its way: all of them together
-   * may be more than memory holds several times.
+   * Sends what comes before a task's own message, each piece when the one before is on its way: all of them
+   * together may be more than memory holds several times.
    *
    * @returns The last piece, for the task's message; `undefined` when the attempt was interrupted meanwhile.
    */
@@ -290,7 +323,9 @@ export class WorkerProcess implements AsyncDisposable {
     );
   }
 
-  /** Asks an attempt and all that it started to end, and kills them after the grace. The first reason counts. */
+  /**
+   * Asks an attempt and all that it started to end, and kills them after the grace. The first reason counts.
+   */
   #interrupt(running: Running, why: StopCause): void {
     if (running.interruption) return;
     running.interruption = why;
@@ -304,7 +339,7 @@ export class WorkerProcess implements AsyncDisposable {
     );
   }
 
-  /** Has it made so many attempts, or has it so much memory, that another one is to take its place? */
+  /** Whether another process is to take its place, for its many attempts or its much memory. */
   #isWornOut(rss = 0): boolean {
     const { maxTasks = Infinity, isTooBig } = this.#options;
     return this.#tasks >= maxTasks || (isTooBig?.(Math.round(rss / MEGABYTE), this.#tasks) ?? false);

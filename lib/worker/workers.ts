@@ -10,13 +10,17 @@ import { WorkerProcess, type WorkerProcessOptions } from "./subprocess.ts";
 /** A process with less is never too big, unless somebody says so. One that has done nothing has 80. */
 const LEAST_BOUND_MB = 256;
 
-/** How worker processes are started. */
+/** Options of {@link Workers}. */
 export interface WorkersOptions {
   /** URL of the module that the run was started with: its configuration holds for the workers. */
   entry: string;
-  /** What the process that began the run was started with. @default what this one was */
+  /** The start of the process that began the run; by default this one's own. */
   start?: RunStart | undefined;
-  /** Most megabytes of V8's heap in each process, unless the configuration or an option of V8 says it. @default V8's own limit */
+  /**
+   * Most megabytes of V8's heap in each process, unless the configuration or an option of V8 says it.
+   *
+   * @default V8's own limit
+   */
   maxHeapMb?: number | undefined;
   /** Given to each process once: what `compute_task.ts` reads. Made for the first process. */
   config: () => Promise<unknown>;
@@ -24,7 +28,9 @@ export interface WorkersOptions {
   stopping: AbortSignal;
 }
 
-/** The worker processes of a run on this machine. They stay up and take many tasks; one that died is replaced. */
+/**
+ * The worker processes of a run on this machine. They stay up and take many tasks; one that died is replaced.
+ */
 export class Workers implements AsyncDisposable {
   readonly #runtime: Runtime;
   readonly #options: WorkersOptions;
@@ -41,7 +47,11 @@ export class Workers implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** An idle process, or a new one. @throws {ProtocolError} when it cannot be started. */
+  /**
+   * An idle process, or a new one.
+   *
+   * @throws {ProtocolError} If it cannot be started.
+   */
   async take(signal: AbortSignal): Promise<WorkerProcess> {
     for (let worker; (worker = this.#idle.pop());) {
       if (worker.alive) return worker;
@@ -90,8 +100,8 @@ export class Workers implements AsyncDisposable {
   }
 
   /**
-   * What a process keeps from task to task is lost with it, which takes the start of another one. Memory that all tasks need is no
-   * growth: twice what any process had after its first task is nothing to mind.
+   * What a process keeps from task to task is lost with it, which takes the start of another one. Memory that
+   * all tasks need is no growth: twice what any process had after its first task is nothing to mind.
    */
   #isTooBig(megabytes: number, attempts: number): boolean {
     if (attempts === 1) this.#firstMb = Math.max(this.#firstMb, megabytes);

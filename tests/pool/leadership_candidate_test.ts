@@ -38,7 +38,7 @@ describe("a worker of a detached run", () => {
     await until(() => terms.length === 1 && rig.files("done").length === 1, "it controls and has computed");
     const claim = JSON.parse(Deno.readTextFileSync(rig.paths.role.claim));
     const [id] = (await listWorkers(rig.process().store, rig.paths)).keys();
-    assertEquals([claim.backend, claim.worker], ["controller", id]);
+    assertEquals({ backend: claim.backend, worker: claim.worker }, { backend: "controller", worker: id });
     assertEquals(await acquireLeadership(rig.process(), rig.paths, { runId: rig.run.runId }), "held");
     await askToStop(rig.process().store, rig.paths, "drain", "it has ended");
     // A controller that ends a run waits until its workers are gone, this one too.
@@ -91,6 +91,6 @@ describe("a worker of a detached run", () => {
     };
     Deno.writeTextFileSync(rig.paths.ended, JSON.stringify(ended));
     const { why } = await within(rig.worker({ control }).ended, "it leaves");
-    assertEquals([why, terms], ["the run has ended", []]);
+    assertEquals({ why, terms }, { why: "the run has ended", terms: [] });
   });
 });

@@ -54,11 +54,11 @@ describe("a pool's worker", () => {
     const worker = rig.worker();
     await rig.begun(1);
     const claim = JSON.parse(Deno.readTextFileSync(worker.runtime.store.paths(root).claim));
-    assertEquals([claim.backend, claim.worker, claim.run], [
-      "slurm-pool",
-      await workerId(rig),
-      rig.run.runId,
-    ]);
+    assertEquals({ backend: claim.backend, worker: claim.worker, run: claim.run }, {
+      backend: "slurm-pool",
+      worker: await workerId(rig),
+      run: rig.run.runId,
+    });
     gate.open();
     assertEquals((await end(worker.ended)).computed, 1);
   });
@@ -94,7 +94,11 @@ describe("a pool's worker", () => {
     await end(rig.worker({ node: "n7" }).ended);
     assertEquals(rig.files("failed"), [file!]);
     const failure = (await rig.failure(file!))!;
-    assertEquals([failure.kind, failure.node, failure.storeAttempt], ["compute", "n7", 1]);
+    assertEquals({ kind: failure.kind, node: failure.node, storeAttempt: failure.storeAttempt }, {
+      kind: "compute",
+      node: "n7",
+      storeAttempt: 1,
+    });
     assertStringIncludes(failure.error, "too large");
     assertStringIncludes(failure.stack ?? "", "RangeError");
     assertMatch(failure.log ?? "", /1-[0-9a-f]+\.log$/);
@@ -107,7 +111,7 @@ describe("a pool's worker", () => {
     await end(rig.worker().ended);
     const again = await rig.queue(root, { lost: 1 });
     const { computed } = await end(rig.worker().ended);
-    assertEquals([computed, rig.files("done")], [0, [file!, again]]);
+    assertEquals({ computed, done: rig.files("done") }, { computed: 0, done: [file!, again] });
   });
 
   it("reports as done, not as failed, when somebody else was first while it computed", async () => {
@@ -147,7 +151,7 @@ describe("a pool's worker", () => {
     const stranger = await tryClaim(store, store.paths(root), { backend: "get" });
     assert(stranger.kind === "claimed");
     const { computed } = await end(rig.worker().ended);
-    assertEquals([computed, rig.files("waiting")], [0, [file!]]);
+    assertEquals({ computed, waiting: rig.files("waiting") }, { computed: 0, waiting: [file!] });
     await releaseClaim(store, stranger.claim);
   });
 
@@ -192,7 +196,12 @@ describe("a pool's worker", () => {
     const path = join(rig.paths.workers, `${await workerId(rig)}.now.json`);
     await until(() => exists(path), "it tells");
     const { tasks: [now] } = JSON.parse(Deno.readTextFileSync(path));
-    assertEquals([now.hash, now.attempt, now.fraction, now.message], [root.hash, 1, 0.5, "half"]);
+    assertEquals({ hash: now.hash, attempt: now.attempt, fraction: now.fraction, message: now.message }, {
+      hash: root.hash,
+      attempt: 1,
+      fraction: 0.5,
+      message: "half",
+    });
     gate.open();
     await end(worker.ended);
     assertEquals(exists(path), false);
@@ -208,9 +217,13 @@ describe("a pool's worker that is to leave", () => {
     await rig.begun(1);
     worker.leave.abort(new Error("SIGTERM"));
     assertStringIncludes((await end(worker.ended)).why, "SIGTERM");
-    assertEquals([rig.files("failed"), rig.files("todo")], [[file!], []]);
+    assertEquals({ failed: rig.files("failed"), todo: rig.files("todo") }, { failed: [file!], todo: [] });
     const failure = (await rig.failure(file!))!;
-    assertEquals([failure.kind, failure.error, failure.storeAttempt], ["lost", "preempted: SIGTERM", 1]);
+    assertEquals({ kind: failure.kind, error: failure.error, storeAttempt: failure.storeAttempt }, {
+      kind: "lost",
+      error: "preempted: SIGTERM",
+      storeAttempt: 1,
+    });
     // One that was claimed and not begun keeps its name.
     const second = artifact(quick);
     await rig.queued([second]);
@@ -223,7 +236,10 @@ describe("a pool's worker that is to leave", () => {
     const early = rig.worker({ runtime });
     assertEquals((await end(early.ended)).computed, 0);
     assertEquals(early.leave.signal.aborted, true);
-    assertEquals([rig.files("todo"), rig.files("failed")], [[`${second.hash}.1.0.json`], []]);
+    assertEquals({ todo: rig.files("todo"), failed: rig.files("failed") }, {
+      todo: [`${second.hash}.1.0.json`],
+      failed: [],
+    });
   });
 
   it("by the run's wish to drain: finishes what runs and begins nothing", async () => {
@@ -246,7 +262,7 @@ describe("a pool's worker that is to leave", () => {
     const { why, computed } = await end(worker.ended);
     assertEquals(computed, 1);
     assertEquals(why, "the run was told to drain: that was all");
-    assertEquals([rig.files("done").length, rig.files("todo").length], [1, 1]);
+    assertEquals({ done: rig.files("done").length, todo: rig.files("todo").length }, { done: 1, todo: 1 });
   });
 
   it("by the run's wish to stop: ends what runs as lost", async () => {
@@ -283,7 +299,11 @@ describe("a pool's worker that is to leave", () => {
     assertStringIncludes(why, "was declared dead");
     assertEquals(gate.waiting, 0);
     assertEquals(exists(workerDir(rig.paths, "default", id)), false);
-    assertEquals([rig.files("running"), rig.files("failed"), rig.files("done")], [[file!], [], []]);
+    assertEquals({ running: rig.files("running"), failed: rig.files("failed"), done: rig.files("done") }, {
+      running: [file!],
+      failed: [],
+      done: [],
+    });
   });
 
   it("since its job ends: takes no task that needs more time, and never tries that one again", async () => {
@@ -306,7 +326,11 @@ describe("a pool's worker that is to leave", () => {
     };
     const endsAt = runtime.machine.clock.monotonic() + 600_000;
     const { computed } = await end(rig.worker({ runtime, endsAt }).ended);
-    assertEquals([computed, rig.files("todo"), rig.files("done")], [1, [long!], [short!]]);
+    assertEquals({ computed, todo: rig.files("todo"), done: rig.files("done") }, {
+      computed: 1,
+      todo: [long!],
+      done: [short!],
+    });
     assertEquals(moves.filter((to) => to.includes("/todo/") && to.endsWith(long!)).length, 1);
   });
 
@@ -316,6 +340,6 @@ describe("a pool's worker that is to leave", () => {
     const runtime = rig.process();
     const endsAt = runtime.machine.clock.monotonic() - 1;
     const { why, computed } = await end(rig.worker({ runtime, endsAt }).ended);
-    assertEquals([why, computed], ["the time of its job is nearly up", 0]);
+    assertEquals({ why, computed }, { why: "the time of its job is nearly up", computed: 0 });
   });
 });

@@ -35,7 +35,12 @@ describe("preflight()", () => {
       temporaryFolder,
     });
     assert(fault);
-    assertEquals([fault.kind, fault.node, fault.job, fault.spec], ["node", "n1", "j1", "gpu"]);
+    assertEquals({ kind: fault.kind, node: fault.node, job: fault.job, spec: fault.spec }, {
+      kind: "node",
+      node: "n1",
+      job: "j1",
+      spec: "gpu",
+    });
     assertStringIncludes(fault.error, temporaryFolder);
     const read = await readPreflightFailure(runtime.store, paths, fault.id);
     assertEquals({ ...read, at: "" }, { ...fault, at: "" });

@@ -7,7 +7,7 @@ import type { Hash } from "../../lib/core/hash.ts";
 import { makePlan } from "../../lib/plan/graph.ts";
 import { controlPool, type ControlPoolOptions } from "../../lib/pool/controller/control_pool.ts";
 import type { PoolTiming } from "../../lib/pool/controller/context.ts";
-import { poolNodes, type PoolRun, writePoolRun } from "../../lib/remote/pool_run.ts";
+import { poolNodes, type PoolRun, writeRun } from "../../lib/remote/run_record.ts";
 import { remoteArtifacts } from "../../lib/remote/remote_artifact.ts";
 import { acquireLeadership } from "../../lib/pool/leadership.ts";
 import { enqueue, makeQueue } from "../../lib/queue/queue.ts";
@@ -123,7 +123,7 @@ export class PoolRig implements AsyncDisposable {
       nodes,
     };
     await makeQueue(runtime.store, this.paths, [...new Set(nodes.map(({ spec }) => spec))]);
-    await writePoolRun(runtime, this.paths, this.run);
+    await writeRun(runtime, this.paths, this.run);
     this.launcher = new FakeLauncher(this, this.#ending.signal);
   }
 

@@ -22,7 +22,10 @@ describe("where jobs cannot submit jobs", () => {
     rig.launcher.begin(first);
     await until(() => rig.files("done").length === 1, "the other task is done");
     // More than there is work for: nobody could submit it again.
-    assertEquals([spare.state.status, rig.launcher.cancelled], ["pending", []]);
+    assertEquals({ status: spare.state.status, cancelled: rig.launcher.cancelled }, {
+      status: "pending",
+      cancelled: [],
+    });
     await refused;
     assertEquals(rig.launcher.submitted, []);
   });
@@ -45,7 +48,7 @@ describe("where jobs cannot submit jobs", () => {
     await until(() => looks > 0, "it has looked what is left");
     await rig.queue(later);
     const { why, computed } = await within(ended, "it leaves");
-    assertEquals([why, computed], ["there was nothing to do for 0.2 s", 2]);
+    assertEquals({ why, computed }, { why: "there was nothing to do for 0.2 s", computed: 2 });
   });
 
   it("there is nothing left for a spec when all of it is stored, unless that is made anew", async () => {

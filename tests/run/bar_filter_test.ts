@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
 import { BarFilter } from "../../lib/run/output/bar_filter.ts";
 import { Tail } from "../../lib/run/output/tail.ts";
 
@@ -39,62 +40,64 @@ const CASES: [name: string, output: string, kept: string][] = [
   ],
 ];
 
-for (const [name, output, kept] of CASES) {
-  Deno.test(`a log of ${name} keeps what a terminal would show in the end, however it is cut`, () => {
-    assertEquals(logged([output]), kept);
-    assertEquals(logged([...output]), kept, "by characters");
-    for (let at = 1; at < output.length; at++) {
-      assertEquals(logged([output.slice(0, at), output.slice(at)]), kept, `cut at ${at}`);
-    }
+describe("a log with progress bars", () => {
+  for (const [name, output, kept] of CASES) {
+    it(`a log of ${name} keeps what a terminal would show in the end, however it is cut`, () => {
+      assertEquals(logged([output]), kept);
+      assertEquals(logged([...output]), kept, "by characters");
+      for (let at = 1; at < output.length; at++) {
+        assertEquals(logged([output.slice(0, at), output.slice(at)]), kept, `cut at ${at}`);
+      }
+    });
+  }
+
+  it("a bar that goes on leaves a state now and then, so that a log shows how far a killed task was", () => {
+    const states = Array.from({ length: 13 }, (_, i) => `\r${i}%`);
+    assertEquals(logged([...states, "\n"], 5000), "0%\n5%\n10%\n12%\n");
+    let now = 0;
+    const filter = new BarFilter({ everyMs: 5000, now: () => now });
+    const written = states.map((state) => (now += 1000, decoder.decode(filter.push(encoder.encode(state)))));
+    assertEquals(written.join(""), "0%\n5%\n10%", "before anything ends it");
   });
-}
 
-Deno.test("a bar that goes on leaves a state now and then, so that a log shows how far a killed task was", () => {
-  const states = Array.from({ length: 13 }, (_, i) => `\r${i}%`);
-  assertEquals(logged([...states, "\n"], 5000), "0%\n5%\n10%\n12%\n");
-  let now = 0;
-  const filter = new BarFilter({ everyMs: 5000, now: () => now });
-  const written = states.map((state) => (now += 1000, decoder.decode(filter.push(encoder.encode(state)))));
-  assertEquals(written.join(""), "0%\n5%\n10%", "before anything ends it");
-});
+  it("a line that is begun anew and stays is seen at once, also when it comes in parts", () => {
+    let now = 0;
+    const filter = new BarFilter({ everyMs: 5000, now: () => now });
+    const push = (text: string) => decoder.decode(filter.push(encoder.encode(text)));
+    assertEquals([push("ready\n\rconn"), push("ecting"), push("\rconnected"), push("\rgone")], [
+      "ready\nconn",
+      "ecting",
+      "",
+      "",
+    ]);
+    now = 6000;
+    assertEquals([push(" for good"), push("!"), push("\n"), push("x\n")], [
+      "\ngone for good",
+      "!",
+      "\n",
+      "x\n",
+    ]);
+  });
 
-Deno.test("a line that is begun anew and stays is seen at once, also when it comes in parts", () => {
-  let now = 0;
-  const filter = new BarFilter({ everyMs: 5000, now: () => now });
-  const push = (text: string) => decoder.decode(filter.push(encoder.encode(text)));
-  assertEquals([push("ready\n\rconn"), push("ecting"), push("\rconnected"), push("\rgone")], [
-    "ready\nconn",
-    "ecting",
-    "",
-    "",
-  ]);
-  now = 6000;
-  assertEquals([push(" for good"), push("!"), push("\n"), push("x\n")], [
-    "\ngone for good",
-    "!",
-    "\n",
-    "x\n",
-  ]);
-});
+  it("what is printed without a line end is written at once", () => {
+    const filter = new BarFilter();
+    assertEquals(decoder.decode(filter.push(encoder.encode("loading ..."))), "loading ...");
+  });
 
-Deno.test("what is printed without a line end is written at once", () => {
-  const filter = new BarFilter();
-  assertEquals(decoder.decode(filter.push(encoder.encode("loading ..."))), "loading ...");
-});
+  it("a line that is begun anew and has no end fills no memory, and is no bar", () => {
+    const filter = new BarFilter();
+    let bytes = filter.push(encoder.encode("\r")).length;
+    const chunk = encoder.encode("x".repeat(50_000));
+    for (let i = 0; i < 20; i++) bytes += filter.push(chunk).length;
+    assertEquals([bytes, filter.held().length], [1_000_000, 0]);
+  });
 
-Deno.test("a line that is begun anew and has no end fills no memory, and is no bar", () => {
-  const filter = new BarFilter();
-  let bytes = filter.push(encoder.encode("\r")).length;
-  const chunk = encoder.encode("x".repeat(50_000));
-  for (let i = 0; i < 20; i++) bytes += filter.push(chunk).length;
-  assertEquals([bytes, filter.held().length], [1_000_000, 0]);
-});
-
-Deno.test("a tail has the lines before a bar, and the bar's last state", () => {
-  const tail = new Tail();
-  tail.push(encoder.encode("\x1b[1mloading\x1b[0m data\n"));
-  for (let i = 0; i < 5000; i++) tail.push(encoder.encode(`\r${i}%|${"█".repeat(60)}`));
-  assertEquals(tail.lines(), ["loading data", `4999%|${"█".repeat(60)}`]);
-  tail.push(encoder.encode("\nboom\n"));
-  assertEquals(tail.lines(), ["loading data", `4999%|${"█".repeat(60)}`, "boom"]);
+  it("a tail has the lines before a bar, and the bar's last state", () => {
+    const tail = new Tail();
+    tail.push(encoder.encode("\x1b[1mloading\x1b[0m data\n"));
+    for (let i = 0; i < 5000; i++) tail.push(encoder.encode(`\r${i}%|${"█".repeat(60)}`));
+    assertEquals(tail.lines(), ["loading data", `4999%|${"█".repeat(60)}`]);
+    tail.push(encoder.encode("\nboom\n"));
+    assertEquals(tail.lines(), ["loading data", `4999%|${"█".repeat(60)}`, "boom"]);
+  });
 });

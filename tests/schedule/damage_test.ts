@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
+import { describe, it } from "@std/testing/bdd";
 import { artifactView } from "../../lib/cli/view/artifact_view.ts";
 import { StoreError } from "../../lib/core/errors.ts";
 import type { RunSummary } from "../../lib/core/event.ts";
@@ -139,163 +140,180 @@ function found(rig: Rig, { name, hash }: Artifact) {
   return { name, hash, record, home, hasRecord: true, hasHome: true };
 }
 
-for (const [what, damage] of Object.entries({ ...TORN, "of a newer furu": newer })) {
-  Deno.test(`a success record that is ${what} fails its node and what depends on it, nothing else`, async () => {
-    await using rig = new Rig();
-    const three = threeOf();
-    const path = await damaged(testRuntime(rig.root), three.bad, "success record", damage);
-    const { state, summary } = await outcome(rig, three);
-    assertEquals([state.status, summary.computed, summary.notRun], ["FAILED", 1, 1]);
-    assertEquals(summary.failures.map(({ name, attempts }) => [name, attempts]), [[three.bad.name, 0]]);
-    for (const text of [state.error!, summary.failures[0]!.error]) {
-      assertStringIncludes(text, path);
-      assertStringIncludes(text, `${three.bad}`);
-    }
-    const alone = await assertRejects(() => getFrom(testRuntime(rig.root), three.bad), StoreError);
-    assertEquals(`StoreError: ${alone.message}`, state.error);
-  });
-
-  Deno.test(`an end record that is ${what} stops nothing: its attempt counts as crashed`, async () => {
-    await using rig = new Rig();
-    const three = threeOf();
-    const path = await damaged(testRuntime(rig.root), three.bad, "end of an attempt", damage);
-    const off = testRuntime(rig.root, { config: { retryFailed: false } });
-    const failed = (await makePlan([three.bad], storeStatus(off))).nodes.get(three.bad.hash)!.state;
-    assertEquals(failed.status, "FAILED");
-    assertStringIncludes((failed as { error: string }).error, path);
-    const { state, summary } = await outcome(rig, three);
-    assertEquals([state.status, summary.computed, summary.failures], ["TODO", 3, []]);
-    assertStringIncludes(state.detail!, path);
-    assertEquals(await getFrom(testRuntime(rig.root), three.bad), "bad");
-  });
-}
-
-for (const what of ["empty", "cut in the middle", "all NULs", "null"]) {
-  Deno.test(`a claim that is ${what} is left to its lease, and then taken over`, async () => {
-    await using rig = new Rig();
-    const three = threeOf();
-    await damaged(testRuntime(rig.root), three.bad, "claim", TORN[what]!);
-    const { state, summary } = await outcome(rig, three);
-    assertEquals([state.status, summary.computed, summary.failures], ["IN_PROGRESS", 3, []]);
-  });
-}
-
-for (const [what, damage] of Object.entries(TORN)) {
-  Deno.test(`a queued job's record that is ${what} names no job: the node is computed`, async () => {
-    await using rig = new Rig();
-    const three = threeOf();
-    await damaged(testRuntime(rig.root), three.bad, "queued job", damage);
-    const { state, summary } = await outcome(rig, three);
-    assertEquals([state.status, summary.computed, summary.failures], ["TODO", 3, []]);
-  });
-}
-
-for (const kind of ["claim", "queued job"]) {
-  Deno.test(`a ${kind} of a newer furu fails its node and what depends on it, nothing else`, async () => {
-    await using rig = new Rig();
-    const three = threeOf();
-    const path = await damaged(testRuntime(rig.root), three.bad, kind, newer);
-    const planned = (await makePlan([three.bad], storeStatus(testRuntime(rig.root)))).nodes.get(
-      three.bad.hash,
-    )!;
-    assertEquals(planned.status, "FAILED");
-    assertStringIncludes((planned.state as { error: string }).error, path);
-    const summary = await run(testRuntime(rig.root), [three.bad, three.above, three.good]);
-    assertEquals([summary.computed, summary.notRun], [1, 1]);
-    assertStringIncludes(summary.failures[0]!.error, "a newer furu made it");
-    assertEquals(textOf(path).includes('"schema":2'), true, "it is not touched");
-  });
-}
-
-/** Operations on one path that fail. */
-function failing(path: string, code: string): Partial<Files> {
-  const real = testRuntime("/nowhere").machine.files;
-  const refuse =
-    <A extends unknown[], R>(operation: (path: string, ...rest: A) => Promise<R>) =>
-    (at: string, ...rest: A): Promise<R> =>
-      at === path || at.startsWith(`${path}/`)
-        ? Promise.reject(osError(code, `${at} (${code})`))
-        : operation(at, ...rest);
-  return {
-    readText: refuse(real.readText),
-    list: refuse(real.list),
-    mkdir: refuse(real.mkdir),
-    write: refuse(real.write),
-  };
-}
-
-for (const code of ["EIO", "ESTALE", "EMFILE", "EACCES"]) {
-  for (const what of ["record", "home", "taskDir"] as const) {
-    Deno.test(`${code} of an artifact's ${what} fails its node and what depends on it, nothing else`, async () => {
+describe("a run over damaged results", () => {
+  for (const [what, damage] of Object.entries({ ...TORN, "of a newer furu": newer })) {
+    it(`a success record that is ${what} fails its node and what depends on it, nothing else`, async () => {
       await using rig = new Rig();
       const three = threeOf();
-      await getFrom(testRuntime(rig.root), three.bad);
-      const paths = testRuntime(rig.root).store.paths(three.bad);
-      Deno.mkdirSync(paths.home);
-      if (what === "home") Deno.removeSync(paths.record);
-      const files = failing(paths[what], code);
-      const { nodes } = await makePlan(
-        [three.bad, three.good],
-        storeStatus(testRuntime(rig.root, { files })),
-      );
-      assertEquals(nodes.get(three.good.hash)!.status, "TODO");
-      const { status, ...state } = nodes.get(three.bad.hash)!.state;
-      // Of a folder that a file server does not show at the moment nobody knows whether somebody computes in it.
-      const isWaitedFor = what === "home" && code !== "EACCES";
-      assertEquals([status, "unreadable" in state], isWaitedFor ? ["IN_PROGRESS", false] : ["FAILED", true]);
-      const config = { staleAfterSec: 0.2, pollIntervalSec: 0.05 };
-      const roots = [three.bad, three.above, three.good];
-      const summary = await run(testRuntime(rig.root, { files, config }), roots);
-      assertEquals([summary.computed, summary.notRun], [1, 1]);
-      assertEquals(summary.failures.map(({ name }) => name), [three.bad.name]);
-      assertStringIncludes(summary.failures[0]!.error, paths[what]);
-      assertEquals((await run(testRuntime(rig.root), [three.above])).failures, []);
+      const path = await damaged(testRuntime(rig.root), three.bad, "success record", damage);
+      const { state, summary } = await outcome(rig, three);
+      assertEquals(state.status, "FAILED");
+      assertEquals({ computed: summary.computed, notRun: summary.notRun }, { computed: 1, notRun: 1 });
+      assertEquals(summary.failures.map(({ name, attempts }) => [name, attempts]), [[three.bad.name, 0]]);
+      for (const text of [state.error!, summary.failures[0]!.error]) {
+        assertStringIncludes(text, path);
+        assertStringIncludes(text, `${three.bad}`);
+      }
+      const alone = await assertRejects(() => getFrom(testRuntime(rig.root), three.bad), StoreError);
+      assertEquals(`StoreError: ${alone.message}`, state.error);
+    });
+
+    it(`an end record that is ${what} stops nothing: its attempt counts as crashed`, async () => {
+      await using rig = new Rig();
+      const three = threeOf();
+      const path = await damaged(testRuntime(rig.root), three.bad, "end of an attempt", damage);
+      const off = testRuntime(rig.root, { config: { retryFailed: false } });
+      const failed = (await makePlan([three.bad], storeStatus(off))).nodes.get(three.bad.hash)!.state;
+      assertEquals(failed.status, "FAILED");
+      assertStringIncludes((failed as { error: string }).error, path);
+      const { state, summary } = await outcome(rig, three);
+      assertEquals(state.status, "TODO");
+      assertEquals({ computed: summary.computed, failures: summary.failures }, { computed: 3, failures: [] });
+      assertStringIncludes(state.detail!, path);
+      assertEquals(await getFrom(testRuntime(rig.root), three.bad), "bad");
     });
   }
-}
 
-Deno.test("a claim that turns into one of a newer furu while it is watched fails its node alone", async () => {
-  await using rig = new Rig();
-  const three = threeOf();
-  const path = await damaged(testRuntime(rig.root), three.bad, "claim", (text) => text);
-  const waiting = run(testRuntime(rig.root, { config: { pollIntervalSec: 0.02 } }), Object.values(three));
-  Deno.writeTextFileSync(path, newer(textOf(path)));
-  const summary = await waiting;
-  assertEquals([summary.computed, summary.notRun, summary.failures.length], [1, 1, 1]);
-});
+  for (const what of ["empty", "cut in the middle", "all NULs", "null"]) {
+    it(`a claim that is ${what} is left to its lease, and then taken over`, async () => {
+      await using rig = new Rig();
+      const three = threeOf();
+      await damaged(testRuntime(rig.root), three.bad, "claim", TORN[what]!);
+      const { state, summary } = await outcome(rig, three);
+      assertEquals(state.status, "IN_PROGRESS");
+      assertEquals({ computed: summary.computed, failures: summary.failures }, { computed: 3, failures: [] });
+    });
+  }
 
-Deno.test("without keepGoing a node that cannot be read is the run's first failure, and no error of the run itself", async () => {
-  await using rig = new Rig();
-  const three = threeOf();
-  await damaged(testRuntime(rig.root), three.bad, "success record", () => "");
-  const summary = await run(testRuntime(rig.root), Object.values(three), false);
-  assertEquals([summary.computed, summary.failures.length, summary.notRun], [0, 1, 2]);
-});
+  for (const [what, damage] of Object.entries(TORN)) {
+    it(`a queued job's record that is ${what} names no job: the node is computed`, async () => {
+      await using rig = new Rig();
+      const three = threeOf();
+      await damaged(testRuntime(rig.root), three.bad, "queued job", damage);
+      const { state, summary } = await outcome(rig, three);
+      assertEquals(state.status, "TODO");
+      assertEquals({ computed: summary.computed, failures: summary.failures }, { computed: 3, failures: [] });
+    });
+  }
 
-Deno.test("with recomputeDamaged a run computes damaged dependencies again, before what needs them", async () => {
-  await using rig = new Rig();
-  const { bad, above } = threeOf();
-  await getFrom(testRuntime(rig.root), bad);
-  Deno.truncateSync(testRuntime(rig.root).store.paths(bad).record);
-  const summary = await run(testRuntime(rig.root, { config: { recomputeDamaged: true } }), [above]);
-  assertEquals([summary.computed, summary.failures], [2, []]);
-  assertEquals(await getFrom(testRuntime(rig.root), bad), "bad");
-});
+  for (const kind of ["claim", "queued job"]) {
+    it(`a ${kind} of a newer furu fails its node and what depends on it, nothing else`, async () => {
+      await using rig = new Rig();
+      const three = threeOf();
+      const path = await damaged(testRuntime(rig.root), three.bad, kind, newer);
+      const planned = (await makePlan([three.bad], storeStatus(testRuntime(rig.root)))).nodes.get(
+        three.bad.hash,
+      )!;
+      assertEquals(planned.status, "FAILED");
+      assertStringIncludes((planned.state as { error: string }).error, path);
+      const summary = await run(testRuntime(rig.root), [three.bad, three.above, three.good]);
+      assertEquals({ computed: summary.computed, notRun: summary.notRun }, { computed: 1, notRun: 1 });
+      assertStringIncludes(summary.failures[0]!.error, "a newer furu made it");
+      assertEquals(textOf(path).includes('"schema":2'), true, "it is not touched");
+    });
+  }
 
-Deno.test("a damaged dependency that nobody opened before is named by what needs it, as is the way out", async () => {
-  await using rig = new Rig();
-  const name = `test/Damage${++tasks}`;
-  const Low = defineTask({ name: `${name}/Low`, params: z.object({}), create: () => 1 });
-  const Top = defineTask({
-    name: `${name}/Top`,
-    params: z.object({ low: Low.schema }),
-    create: ({ params }) => getFrom(testRuntime(rig.root), params.low),
+  /** Operations on one path that fail. */
+  function failing(path: string, code: string): Partial<Files> {
+    const real = testRuntime("/nowhere").machine.files;
+    const refuse =
+      <A extends unknown[], R>(operation: (path: string, ...rest: A) => Promise<R>) =>
+      (at: string, ...rest: A): Promise<R> =>
+        at === path || at.startsWith(`${path}/`)
+          ? Promise.reject(osError(code, `${at} (${code})`))
+          : operation(at, ...rest);
+    return {
+      readText: refuse(real.readText),
+      list: refuse(real.list),
+      mkdir: refuse(real.mkdir),
+      write: refuse(real.write),
+    };
+  }
+
+  for (const code of ["EIO", "ESTALE", "EMFILE", "EACCES"]) {
+    for (const what of ["record", "home", "taskDir"] as const) {
+      it(`${code} of an artifact's ${what} fails its node and what depends on it, nothing else`, async () => {
+        await using rig = new Rig();
+        const three = threeOf();
+        await getFrom(testRuntime(rig.root), three.bad);
+        const paths = testRuntime(rig.root).store.paths(three.bad);
+        Deno.mkdirSync(paths.home);
+        if (what === "home") Deno.removeSync(paths.record);
+        const files = failing(paths[what], code);
+        const { nodes } = await makePlan(
+          [three.bad, three.good],
+          storeStatus(testRuntime(rig.root, { files })),
+        );
+        assertEquals(nodes.get(three.good.hash)!.status, "TODO");
+        const { status, ...state } = nodes.get(three.bad.hash)!.state;
+        // Of a folder that a file server does not show at the moment nobody knows whether somebody computes in it.
+        const isWaitedFor = what === "home" && code !== "EACCES";
+        assertEquals(
+          [status, "unreadable" in state],
+          isWaitedFor ? ["IN_PROGRESS", false] : ["FAILED", true],
+        );
+        const config = { staleAfterSec: 0.2, pollIntervalSec: 0.05 };
+        const roots = [three.bad, three.above, three.good];
+        const summary = await run(testRuntime(rig.root, { files, config }), roots);
+        assertEquals({ computed: summary.computed, notRun: summary.notRun }, { computed: 1, notRun: 1 });
+        assertEquals(summary.failures.map(({ name }) => name), [three.bad.name]);
+        assertStringIncludes(summary.failures[0]!.error, paths[what]);
+        assertEquals((await run(testRuntime(rig.root), [three.above])).failures, []);
+      });
+    }
+  }
+
+  it("a claim that turns into one of a newer furu while it is watched fails its node alone", async () => {
+    await using rig = new Rig();
+    const three = threeOf();
+    const path = await damaged(testRuntime(rig.root), three.bad, "claim", (text) => text);
+    const waiting = run(testRuntime(rig.root, { config: { pollIntervalSec: 0.02 } }), Object.values(three));
+    Deno.writeTextFileSync(path, newer(textOf(path)));
+    const summary = await waiting;
+    assertEquals({ computed: summary.computed, notRun: summary.notRun, failures: summary.failures.length }, {
+      computed: 1,
+      notRun: 1,
+      failures: 1,
+    });
   });
-  await getFrom(testRuntime(rig.root), Low());
-  const { record } = testRuntime(rig.root).store.paths(Low());
-  Deno.truncateSync(record, 10);
-  const { failures } = await run(testRuntime(rig.root), [Top({ low: Low() })]);
-  assertEquals(failures.map(({ name }) => name), [`${name}/Top`]);
-  for (const each of [`${Low()}`, record, "force: true"]) assertStringIncludes(failures[0]!.error, each);
-  assert(failures[0]!.kind === "compute");
+
+  it("without keepGoing a node that cannot be read is the run's first failure, and no error of the run itself", async () => {
+    await using rig = new Rig();
+    const three = threeOf();
+    await damaged(testRuntime(rig.root), three.bad, "success record", () => "");
+    const summary = await run(testRuntime(rig.root), Object.values(three), false);
+    assertEquals({ computed: summary.computed, failures: summary.failures.length, notRun: summary.notRun }, {
+      computed: 0,
+      failures: 1,
+      notRun: 2,
+    });
+  });
+
+  it("with recomputeDamaged a run computes damaged dependencies again, before what needs them", async () => {
+    await using rig = new Rig();
+    const { bad, above } = threeOf();
+    await getFrom(testRuntime(rig.root), bad);
+    Deno.truncateSync(testRuntime(rig.root).store.paths(bad).record);
+    const summary = await run(testRuntime(rig.root, { config: { recomputeDamaged: true } }), [above]);
+    assertEquals({ computed: summary.computed, failures: summary.failures }, { computed: 2, failures: [] });
+    assertEquals(await getFrom(testRuntime(rig.root), bad), "bad");
+  });
+
+  it("a damaged dependency that nobody opened before is named by what needs it, as is the way out", async () => {
+    await using rig = new Rig();
+    const name = `test/Damage${++tasks}`;
+    const Low = defineTask({ name: `${name}/Low`, params: z.object({}), create: () => 1 });
+    const Top = defineTask({
+      name: `${name}/Top`,
+      params: z.object({ low: Low.schema }),
+      create: ({ params }) => getFrom(testRuntime(rig.root), params.low),
+    });
+    await getFrom(testRuntime(rig.root), Low());
+    const { record } = testRuntime(rig.root).store.paths(Low());
+    Deno.truncateSync(record, 10);
+    const { failures } = await run(testRuntime(rig.root), [Top({ low: Low() })]);
+    assertEquals(failures.map(({ name }) => name), [`${name}/Top`]);
+    for (const each of [`${Low()}`, record, "force: true"]) assertStringIncludes(failures[0]!.error, each);
+    assert(failures[0]!.kind === "compute");
+  });
 });

@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
 import type { RunEvent } from "../../lib/core/event.ts";
 import { makePlan, type Plan } from "../../lib/plan/graph.ts";
 import type { Backend, BackendEvent } from "../../lib/schedule/backend.ts";
@@ -47,85 +48,97 @@ const failed = ({ hash }: Artifact, failedEnds: number): BackendEvent => ({
   lostEnds: 0,
 });
 
-Deno.test("drive() starts what is free, tells of each, and drains the backend in the end", async () => {
-  const [stops, events]: [string[], RunEvent["type"][]] = [[], []];
-  const made = await makePlan([fakeArtifact("top", [fakeArtifact("low")])], new FakeSource());
-  const { summary, interrupted } = await run(made, {
-    start: (artifact, report) => report(done(artifact)),
-    stops,
-    events,
+describe("drive()", () => {
+  it("starts what is free, tells of each, and drains the backend in the end", async () => {
+    const [stops, events]: [string[], RunEvent["type"][]] = [[], []];
+    const made = await makePlan([fakeArtifact("top", [fakeArtifact("low")])], new FakeSource());
+    const { summary, interrupted } = await run(made, {
+      start: (artifact, report) => report(done(artifact)),
+      stops,
+      events,
+    });
+    const { computed, notRun } = summary;
+    assertEquals({ computed, notRun, interrupted }, { computed: 2, notRun: 0, interrupted: false });
+    assertEquals(events, ["run_started", "node_done", "node_done", "run_ended"]);
+    assertEquals(stops, ["drain"]);
   });
-  assertEquals([summary.computed, summary.notRun, interrupted], [2, 0, false]);
-  assertEquals(events, ["run_started", "node_done", "node_done", "run_ended"]);
-  assertEquals(stops, ["drain"]);
-});
 
-Deno.test("drive() counts attempts by those that failed, and retries by those that were begun again", async () => {
-  let ends = 0;
-  const made = await makePlan([fakeArtifact("a")], new FakeSource());
-  const { summary } = await run(made, { start: (artifact, report) => report(failed(artifact, ++ends)) });
-  assertEquals([summary.retries, summary.failures[0]?.attempts, summary.computed], [1, 2, 0]);
-});
-
-Deno.test("drive() says which artifacts are missing when it cannot go on without a failure", async () => {
-  const made = await makePlan([fakeArtifact("top", [fakeArtifact("low")])], new FakeSource());
-  const roots = [...made.nodes].filter(([hash]) => made.roots.includes(hash));
-  // A dependency that no node stands for: nothing ever becomes free.
-  const broken = { roots: made.roots, nodes: new Map(roots), counts: made.counts } as unknown as Plan;
-  const { stalled, summary } = await run(broken, { start: () => {} });
-  assertMatch(stalled ?? "", /cannot go on.*missing are t\(\w{8}\)/);
-  assertEquals([summary.failures, summary.notRun], [[], 1]);
-});
-
-Deno.test("drive() stops the backend when its signal aborts, and ends when all is still", async () => {
-  const controller = new AbortController();
-  const stops: string[] = [];
-  const made = await makePlan([fakeArtifact("a")], new FakeSource());
-  const result = await run(made, { start: () => controller.abort(), stops, signal: controller.signal });
-  assertEquals([result.interrupted, result.summary.notRun], [true, 1]);
-  assertEquals(stops, ["stop", "drain"]);
-});
-
-Deno.test("drive() kills what runs when something breaks in it", async () => {
-  const stops: string[] = [];
-  const made = await makePlan([fakeArtifact("a")], new FakeSource());
-  const broken = run(made, {
-    start: () => {
-      throw new Error("a bug");
-    },
-    stops,
+  it("counts attempts by those that failed, and retries by those that were begun again", async () => {
+    let ends = 0;
+    const made = await makePlan([fakeArtifact("a")], new FakeSource());
+    const { summary } = await run(made, { start: (artifact, report) => report(failed(artifact, ++ends)) });
+    const { retries, failures, computed } = summary;
+    assertEquals({ retries, attempts: failures[0]?.attempts, computed }, {
+      retries: 1,
+      attempts: 2,
+      computed: 0,
+    });
   });
-  await assertRejects(() => broken, Error, "a bug");
-  assertEquals(stops, ["kill"]);
-});
 
-Deno.test("drive() has a backend withdraw what has not begun when a failure stops the run", async () => {
-  const artifacts = ["a", "b"].map((label) => fakeArtifact(label));
-  const stops: string[] = [];
-  const made = await makePlan(artifacts, new FakeSource());
-  const { summary } = await run(made, {
-    start: (artifact, report) => artifact === artifacts[0] && report(failed(artifact, 2)),
-    withdraw: (report) => Promise.resolve(report({ type: "withdrawn", hash: artifacts[1]!.hash })),
-    stops,
+  it("says which artifacts are missing when it cannot go on without a failure", async () => {
+    const made = await makePlan([fakeArtifact("top", [fakeArtifact("low")])], new FakeSource());
+    const roots = [...made.nodes].filter(([hash]) => made.roots.includes(hash));
+    // A dependency that no node stands for: nothing ever becomes free.
+    const broken = { roots: made.roots, nodes: new Map(roots), counts: made.counts } as unknown as Plan;
+    const { stalled, summary } = await run(broken, { start: () => {} });
+    assertMatch(stalled ?? "", /cannot go on.*missing are t\(\w{8}\)/);
+    assertEquals({ failures: summary.failures, notRun: summary.notRun }, { failures: [], notRun: 1 });
   });
-  assertEquals([summary.failures.length, summary.notRun, stops], [1, 1, ["drain"]]);
-});
 
-Deno.test("drive() ends with what the backend says has broken", async () => {
-  const stops: string[] = [];
-  const artifacts = ["a", "b"].map((label) => fakeArtifact(label));
-  const made = await makePlan(artifacts, new FakeSource());
-  const broken = run(made, {
-    start: (artifact, report) => artifact === artifacts[0] && report(failed(artifact, 2)),
-    withdraw: (_, broken) => Promise.resolve(broken(new Error("no workers"))),
-    stops,
+  it("stops the backend when its signal aborts, and ends when all is still", async () => {
+    const controller = new AbortController();
+    const stops: string[] = [];
+    const made = await makePlan([fakeArtifact("a")], new FakeSource());
+    const result = await run(made, { start: () => controller.abort(), stops, signal: controller.signal });
+    assertEquals(result.interrupted, true);
+    assertEquals(result.summary.notRun, 1);
+    assertEquals(stops, ["stop", "drain"]);
   });
-  await assertRejects(() => broken, Error, "no workers");
-  assertEquals(stops, ["kill"]);
-});
 
-Deno.test("drive() counts the attempts of an earlier driver of the run, too", async () => {
-  const made = await makePlan([fakeArtifact("a")], new FakeSource());
-  const { summary } = await run(made, { start: (artifact, report) => report(failed(artifact, 5)) });
-  assertEquals(summary.failures[0]?.attempts, 5);
+  it("kills what runs when something breaks in it", async () => {
+    const stops: string[] = [];
+    const made = await makePlan([fakeArtifact("a")], new FakeSource());
+    const broken = run(made, {
+      start: () => {
+        throw new Error("a bug");
+      },
+      stops,
+    });
+    await assertRejects(() => broken, Error, "a bug");
+    assertEquals(stops, ["kill"]);
+  });
+
+  it("has a backend withdraw what has not begun when a failure stops the run", async () => {
+    const artifacts = ["a", "b"].map((label) => fakeArtifact(label));
+    const stops: string[] = [];
+    const made = await makePlan(artifacts, new FakeSource());
+    const { summary } = await run(made, {
+      start: (artifact, report) => artifact === artifacts[0] && report(failed(artifact, 2)),
+      withdraw: (report) => Promise.resolve(report({ type: "withdrawn", hash: artifacts[1]!.hash })),
+      stops,
+    });
+    assertEquals(
+      { failures: summary.failures.length, notRun: summary.notRun, stops },
+      { failures: 1, notRun: 1, stops: ["drain"] },
+    );
+  });
+
+  it("ends with what the backend says has broken", async () => {
+    const stops: string[] = [];
+    const artifacts = ["a", "b"].map((label) => fakeArtifact(label));
+    const made = await makePlan(artifacts, new FakeSource());
+    const broken = run(made, {
+      start: (artifact, report) => artifact === artifacts[0] && report(failed(artifact, 2)),
+      withdraw: (_, broken) => Promise.resolve(broken(new Error("no workers"))),
+      stops,
+    });
+    await assertRejects(() => broken, Error, "no workers");
+    assertEquals(stops, ["kill"]);
+  });
+
+  it("counts the attempts of an earlier driver of the run, too", async () => {
+    const made = await makePlan([fakeArtifact("a")], new FakeSource());
+    const { summary } = await run(made, { start: (artifact, report) => report(failed(artifact, 5)) });
+    assertEquals(summary.failures[0]?.attempts, 5);
+  });
 });

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
 import { makePlan } from "../../lib/plan/graph.ts";
 import { createScheduler } from "../../lib/schedule/scheduler.ts";
 import { fakeArtifact, FakeSource } from "../plan/fake_graph.ts";
@@ -12,139 +13,145 @@ function diamond() {
   return { a, b, c, root: fakeArtifact("root", [b, c]) };
 }
 
-Deno.test("N compute retries mean N + 1 starts, by the ends in the files", async () => {
-  for (const maxComputeRetries of [0, 1, 3]) {
-    const rig = await Rig.of([fakeArtifact("a")], { retry: { ...retry, maxComputeRetries } });
-    let starts = 0;
-    for (let actions = rig.begin(); !rig.end; actions = rig.failed("a", starts)) {
-      starts += actions.filter((action) => action === "start a").length;
+describe("the scheduler, when nodes fail", () => {
+  it("N compute retries mean N + 1 starts, by the ends in the files", async () => {
+    for (const maxComputeRetries of [0, 1, 3]) {
+      const rig = await Rig.of([fakeArtifact("a")], { retry: { ...retry, maxComputeRetries } });
+      let starts = 0;
+      for (let actions = rig.begin(); !rig.end; actions = rig.failed("a", starts)) {
+        starts += actions.filter((action) => action === "start a").length;
+      }
+      assertEquals(starts, maxComputeRetries + 1);
+      rig.ended(false, ["a"]);
     }
-    assertEquals(starts, maxComputeRetries + 1);
-    rig.ended(false, ["a"]);
-  }
-  const resumed = await Rig.of([fakeArtifact("a")]);
-  resumed.begin();
-  assertEquals(
-    resumed.failed("a", 4)[0],
-    "node_failed a compute: no",
-    "three ends are of an earlier controller",
-  );
-});
-
-Deno.test("retries end even when the ends of attempts cannot be written", async () => {
-  const rig = await Rig.of([fakeArtifact("a"), fakeArtifact("b")], { keepGoing: true });
-  rig.begin();
-  for (let i = 0; i < 20; i++) {
-    rig.failed("a", 0);
-    rig.lost("b", 0);
-  }
-  rig.ended(false, ["a", "b"]);
-});
-
-Deno.test("a lost attempt spends no compute retry", async () => {
-  const rig = await Rig.of([fakeArtifact("a")], {
-    retry: { ...retry, maxComputeRetries: 0, maxPreemptRetries: 2 },
+    const resumed = await Rig.of([fakeArtifact("a")]);
+    resumed.begin();
+    assertEquals(
+      resumed.failed("a", 4)[0],
+      "node_failed a compute: no",
+      "three ends are of an earlier controller",
+    );
   });
-  rig.begin();
-  assertEquals(rig.lost("a", 1), ["retry a lost 2", "start a"]);
-  assertEquals(rig.lost("a", 2), ["retry a lost 1", "start a"]);
-  assertEquals(rig.lost("a", 3), ["node_failed a lost: gone", "stop failure", "finished"]);
-});
 
-Deno.test("without keepGoing the first final failure stops the run, and what runs may finish", async () => {
-  const roots = ["a", "b", "c"].map((label) => fakeArtifact(label));
-  const rig = await Rig.of(roots, { limit: () => 2, retry: { ...retry, retryFailed: false } });
-  const [first, second] = rig.begin().map((action) => action.slice(6)) as [string, string];
-  const third = ["a", "b", "c"].find((label) => label !== first && label !== second)!;
-  assertEquals(rig.failed(first), [`node_failed ${first} compute: no`, "stop failure"]);
-  assertEquals(rig.done(second), [`node_done ${second}`, "finished"]);
-  rig.ended(false, [first], [third]);
-});
-
-Deno.test("after a stop nothing is retried: failures are reported, lost attempts count as not run", async () => {
-  const roots = ["a", "b", "c"].map((label) => fakeArtifact(label));
-  const rig = await Rig.of(roots);
-  rig.begin();
-  assertEquals(rig.step({ type: "interrupt" }), ["stop interrupt"]);
-  assertEquals(rig.step({ type: "interrupt" }), []);
-  assertEquals(rig.lost("a"), []);
-  assertEquals(rig.failed("b"), ["node_failed b compute: no"]);
-  assertEquals(rig.done("c"), ["node_done c", "finished"]);
-  rig.ended(false, ["b"], ["a"]);
-});
-
-Deno.test("a protocol failure stops the run at once, also with keepGoing", async () => {
-  const rig = await Rig.of([fakeArtifact("a"), fakeArtifact("b")], { maxRunning: 1, keepGoing: true });
-  const first = rig.begin()[0]!.slice(6);
-  assertEquals(rig.protocol(first), [`node_failed ${first} protocol: bug`, "stop protocol", "finished"]);
-});
-
-Deno.test("a node that cannot begin a task stops the run, where there is no other one", async () => {
-  const rig = await Rig.of([fakeArtifact("a"), fakeArtifact("b")], { maxRunning: 1, keepGoing: true });
-  const first = rig.begin()[0]!.slice(6);
-  assertEquals(rig.protocol(first, "node"), [`node_failed ${first} node: bug`, "stop protocol", "finished"]);
-});
-
-Deno.test("interrupt before anything runs, and halted while something runs, end the run", async () => {
-  const early = await Rig.of([diamond().root]);
-  assertEquals(early.step({ type: "interrupt" }), ["stop interrupt", "finished"]);
-  early.ended(false, [], ["a", "b", "c", "root"]);
-  const late = await Rig.of([diamond().root]);
-  late.begin();
-  late.done("c");
-  assertEquals(late.step({ type: "halted" }), ["stop interrupt", "finished"]);
-  late.ended(false, [], ["a", "b", "root"]);
-});
-
-Deno.test("FAILED nodes are final at once, and nothing starts without keepGoing", async () => {
-  const { a, root } = diamond();
-  const source = new FakeSource().set(a, { status: "FAILED", error: "earlier", log: "/a.log" });
-  const strict = await Rig.of([root], {}, source);
-  assertEquals(strict.begin(), ["node_failed a compute: earlier", "stop failure", "finished"]);
-  strict.ended(false, ["a"], ["b", "c", "root"]);
-  const going = await Rig.of([root], { keepGoing: true }, source);
-  assertEquals(going.begin(), ["node_failed a compute: earlier", "start c"]);
-  assertEquals(going.done("c"), ["node_done c", "finished"]);
-  going.ended(false, ["a"], ["b", "root"]);
-});
-
-Deno.test("a failure keeps its stack and its log", async () => {
-  const a = fakeArtifact("a");
-  const scheduler = createScheduler(await makePlan([a], new FakeSource()), { window: "bfs", retry });
-  scheduler.step({ type: "begin" });
-  const end = { outcome: "failed", blame: "protocol", error: "no", stack: "at x", log: "/x.log" } as const;
-  const [failed] = scheduler.step({ type: "failed", hash: a.hash, end, failedEnds: 0, lostEnds: 0 });
-  assertEquals(failed, { type: "node_failed", hash: a.hash, end });
-});
-
-Deno.test("what is withdrawn after a stop counts as not run", async () => {
-  const rig = await Rig.of(["a", "b", "c"].map((label) => fakeArtifact(label)), {
-    retry: { ...retry, retryFailed: false },
+  it("retries end even when the ends of attempts cannot be written", async () => {
+    const rig = await Rig.of([fakeArtifact("a"), fakeArtifact("b")], { keepGoing: true });
+    rig.begin();
+    for (let i = 0; i < 20; i++) {
+      rig.failed("a", 0);
+      rig.lost("b", 0);
+    }
+    rig.ended(false, ["a", "b"]);
   });
-  rig.begin();
-  assertEquals(rig.failed("a"), ["node_failed a compute: no", "stop failure"]);
-  assertEquals(rig.withdrawn("b"), []);
-  assertEquals(rig.withdrawn("c"), ["finished"]);
-  rig.ended(false, ["a"], ["b", "c"]);
-});
 
-Deno.test("what is withdrawn while the run goes on is started again", async () => {
-  const rig = await Rig.of([fakeArtifact("a")]);
-  rig.begin();
-  assertEquals(rig.withdrawn("a"), ["start a"]);
-  assertEquals(rig.done("a"), ["node_done a", "finished"]);
-  assertEquals(rig.withdrawn("a"), []);
-});
+  it("a lost attempt spends no compute retry", async () => {
+    const rig = await Rig.of([fakeArtifact("a")], {
+      retry: { ...retry, maxComputeRetries: 0, maxPreemptRetries: 2 },
+    });
+    rig.begin();
+    assertEquals(rig.lost("a", 1), ["retry a lost 2", "start a"]);
+    assertEquals(rig.lost("a", 2), ["retry a lost 1", "start a"]);
+    assertEquals(rig.lost("a", 3), ["node_failed a lost: gone", "stop failure", "finished"]);
+  });
 
-Deno.test("a failure that trying again cannot help is final at once, and stops no more than another one", async () => {
-  const roots = ["a", "b"].map((label) => fakeArtifact(label));
-  const rig = await Rig.of(roots, { keepGoing: true, limit: () => 1 });
-  const [first] = rig.begin().map((action) => action.slice(6)) as [string];
-  const second = first === "a" ? "b" : "a";
-  assertEquals(rig.failed(first, 1, { lasting: true }), [
-    `node_failed ${first} compute: no`,
-    `start ${second}`,
-  ]);
-  rig.done(second);
-  rig.ended(false, [first]);
+  it("without keepGoing the first final failure stops the run, and what runs may finish", async () => {
+    const roots = ["a", "b", "c"].map((label) => fakeArtifact(label));
+    const rig = await Rig.of(roots, { limit: () => 2, retry: { ...retry, retryFailed: false } });
+    const [first, second] = rig.begin().map((action) => action.slice(6)) as [string, string];
+    const third = ["a", "b", "c"].find((label) => label !== first && label !== second)!;
+    assertEquals(rig.failed(first), [`node_failed ${first} compute: no`, "stop failure"]);
+    assertEquals(rig.done(second), [`node_done ${second}`, "finished"]);
+    rig.ended(false, [first], [third]);
+  });
+
+  it("after a stop nothing is retried: failures are reported, lost attempts count as not run", async () => {
+    const roots = ["a", "b", "c"].map((label) => fakeArtifact(label));
+    const rig = await Rig.of(roots);
+    rig.begin();
+    assertEquals(rig.step({ type: "interrupt" }), ["stop interrupt"]);
+    assertEquals(rig.step({ type: "interrupt" }), []);
+    assertEquals(rig.lost("a"), []);
+    assertEquals(rig.failed("b"), ["node_failed b compute: no"]);
+    assertEquals(rig.done("c"), ["node_done c", "finished"]);
+    rig.ended(false, ["b"], ["a"]);
+  });
+
+  it("a protocol failure stops the run at once, also with keepGoing", async () => {
+    const rig = await Rig.of([fakeArtifact("a"), fakeArtifact("b")], { maxRunning: 1, keepGoing: true });
+    const first = rig.begin()[0]!.slice(6);
+    assertEquals(rig.protocol(first), [`node_failed ${first} protocol: bug`, "stop protocol", "finished"]);
+  });
+
+  it("a node that cannot begin a task stops the run, where there is no other one", async () => {
+    const rig = await Rig.of([fakeArtifact("a"), fakeArtifact("b")], { maxRunning: 1, keepGoing: true });
+    const first = rig.begin()[0]!.slice(6);
+    assertEquals(rig.protocol(first, "node"), [
+      `node_failed ${first} node: bug`,
+      "stop protocol",
+      "finished",
+    ]);
+  });
+
+  it("interrupt before anything runs, and halted while something runs, end the run", async () => {
+    const early = await Rig.of([diamond().root]);
+    assertEquals(early.step({ type: "interrupt" }), ["stop interrupt", "finished"]);
+    early.ended(false, [], ["a", "b", "c", "root"]);
+    const late = await Rig.of([diamond().root]);
+    late.begin();
+    late.done("c");
+    assertEquals(late.step({ type: "halted" }), ["stop interrupt", "finished"]);
+    late.ended(false, [], ["a", "b", "root"]);
+  });
+
+  it("FAILED nodes are final at once, and nothing starts without keepGoing", async () => {
+    const { a, root } = diamond();
+    const source = new FakeSource().set(a, { status: "FAILED", error: "earlier", log: "/a.log" });
+    const strict = await Rig.of([root], {}, source);
+    assertEquals(strict.begin(), ["node_failed a compute: earlier", "stop failure", "finished"]);
+    strict.ended(false, ["a"], ["b", "c", "root"]);
+    const going = await Rig.of([root], { keepGoing: true }, source);
+    assertEquals(going.begin(), ["node_failed a compute: earlier", "start c"]);
+    assertEquals(going.done("c"), ["node_done c", "finished"]);
+    going.ended(false, ["a"], ["b", "root"]);
+  });
+
+  it("a failure keeps its stack and its log", async () => {
+    const a = fakeArtifact("a");
+    const scheduler = createScheduler(await makePlan([a], new FakeSource()), { window: "bfs", retry });
+    scheduler.step({ type: "begin" });
+    const end = { outcome: "failed", blame: "protocol", error: "no", stack: "at x", log: "/x.log" } as const;
+    const [failed] = scheduler.step({ type: "failed", hash: a.hash, end, failedEnds: 0, lostEnds: 0 });
+    assertEquals(failed, { type: "node_failed", hash: a.hash, end });
+  });
+
+  it("what is withdrawn after a stop counts as not run", async () => {
+    const rig = await Rig.of(["a", "b", "c"].map((label) => fakeArtifact(label)), {
+      retry: { ...retry, retryFailed: false },
+    });
+    rig.begin();
+    assertEquals(rig.failed("a"), ["node_failed a compute: no", "stop failure"]);
+    assertEquals(rig.withdrawn("b"), []);
+    assertEquals(rig.withdrawn("c"), ["finished"]);
+    rig.ended(false, ["a"], ["b", "c"]);
+  });
+
+  it("what is withdrawn while the run goes on is started again", async () => {
+    const rig = await Rig.of([fakeArtifact("a")]);
+    rig.begin();
+    assertEquals(rig.withdrawn("a"), ["start a"]);
+    assertEquals(rig.done("a"), ["node_done a", "finished"]);
+    assertEquals(rig.withdrawn("a"), []);
+  });
+
+  it("a failure that trying again cannot help is final at once, and stops no more than another one", async () => {
+    const roots = ["a", "b"].map((label) => fakeArtifact(label));
+    const rig = await Rig.of(roots, { keepGoing: true, limit: () => 1 });
+    const [first] = rig.begin().map((action) => action.slice(6)) as [string];
+    const second = first === "a" ? "b" : "a";
+    assertEquals(rig.failed(first, 1, { lasting: true }), [
+      `node_failed ${first} compute: no`,
+      `start ${second}`,
+    ]);
+    rig.done(second);
+    rig.ended(false, [first]);
+  });
 });

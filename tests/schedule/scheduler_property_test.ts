@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
 import fc from "fast-check";
 import type { Hash } from "../../lib/core/hash.ts";
 import { makePlan } from "../../lib/plan/graph.ts";
@@ -191,40 +192,42 @@ async function run(world: World, scheduler: Scheduler): Promise<void> {
   throw new Error("a run ends");
 }
 
-Deno.test("whatever happens: dependencies first, bounded starts, limits and window kept, and an end", async () => {
-  await fc.assert(
-    fc.asyncProperty(scenario, async (given) => {
-      const world = new World(given);
-      const source = world.source();
-      for (const n of given.strangers) {
-        const artifact = world.all[n % world.all.length]!;
-        if (!world.done.has(artifact.hash)) {
-          source.set(artifact, { status: "IN_PROGRESS", owner: "somebody" });
+describe("the scheduler", () => {
+  it("whatever happens: dependencies first, bounded starts, limits and window kept, and an end", async () => {
+    await fc.assert(
+      fc.asyncProperty(scenario, async (given) => {
+        const world = new World(given);
+        const source = world.source();
+        for (const n of given.strangers) {
+          const artifact = world.all[n % world.all.length]!;
+          if (!world.done.has(artifact.hash)) {
+            source.set(artifact, { status: "IN_PROGRESS", owner: "somebody" });
+          }
         }
-      }
-      for (const n of given.broken) {
-        const artifact = world.all[n % world.all.length]!;
-        if (!world.done.has(artifact.hash)) source.set(artifact, { status: "FAILED", error: "earlier" });
-      }
-      const { limits, window, keepGoing, maxRunning } = given;
-      const made = await makePlan(world.roots, source);
-      const limit = (spec: string) => limits[spec as "cpu" | "gpu"];
-      await run(world, createScheduler(made, { window, keepGoing, maxRunning, limit, retry: given }));
+        for (const n of given.broken) {
+          const artifact = world.all[n % world.all.length]!;
+          if (!world.done.has(artifact.hash)) source.set(artifact, { status: "FAILED", error: "earlier" });
+        }
+        const { limits, window, keepGoing, maxRunning } = given;
+        const made = await makePlan(world.roots, source);
+        const limit = (spec: string) => limits[spec as "cpu" | "gpu"];
+        await run(world, createScheduler(made, { window, keepGoing, maxRunning, limit, retry: given }));
 
-      const end = world.end!;
-      assertEquals(new Set(end.failed), world.failed);
-      assertEquals(end.failed.length, world.failed.size, "each failure once");
-      assert(end.notRun.every((hash) => !world.done.has(hash) && !world.failed.has(hash)));
-      const missing = world.needed(world.roots);
-      if (end.ok) assertEquals(missing.size, 0);
-      else {assert(
-          world.stopped || world.failed.size > 0,
-          "only a failure or a stop keeps a run from success",
-        );}
-      if (!world.stopped) {
-        for (const hash of missing) assert(world.dependsOnFailure(hash), "all else is done first");
-      }
-    }),
-    { numRuns: 2000 },
-  );
+        const end = world.end!;
+        assertEquals(new Set(end.failed), world.failed);
+        assertEquals(end.failed.length, world.failed.size, "each failure once");
+        assert(end.notRun.every((hash) => !world.done.has(hash) && !world.failed.has(hash)));
+        const missing = world.needed(world.roots);
+        if (end.ok) assertEquals(missing.size, 0);
+        else {assert(
+            world.stopped || world.failed.size > 0,
+            "only a failure or a stop keeps a run from success",
+          );}
+        if (!world.stopped) {
+          for (const hash of missing) assert(world.dependsOnFailure(hash), "all else is done first");
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
 });

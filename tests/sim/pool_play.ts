@@ -3,10 +3,10 @@ import type { Machine } from "../../lib/core/system/machine.ts";
 import { FURU_VERSION } from "../../lib/core/version.ts";
 import { controlPool } from "../../lib/pool/controller/control_pool.ts";
 import { readEnded, type RunEnded } from "../../lib/pool/ended.ts";
-import { poolNodes, type PoolRun, readPoolRun, writePoolRun } from "../../lib/remote/pool_run.ts";
+import { poolNodes, type PoolRun, readRun, writeRun } from "../../lib/remote/run_record.ts";
 import { runPoolWorker } from "../../lib/pool/worker/pool_worker.ts";
 import { remoteArtifacts } from "../../lib/remote/remote_artifact.ts";
-import { acquireLeadership, LeadershipLostError, watchLeadership } from "../../lib/pool/leadership.ts";
+import { LeadershipLostError, acquireLeadership, watchLeadership } from "../../lib/pool/leadership.ts";
 import { type QueuePaths, queuePaths } from "../../lib/queue/layout.ts";
 import { makeQueue } from "../../lib/queue/queue.ts";
 import { InlineComputer } from "../../lib/run/computer.ts";
@@ -104,7 +104,7 @@ export class PoolPlay {
     const runtime = simRuntime(machine, signal, RETRIES);
     const { paths } = this;
     await this.#begin(runtime);
-    const run = await readPoolRun(runtime, paths);
+    const run = await readRun(runtime, paths, "pool");
     for (const watch = watchLeadership(runtime, paths);;) {
       const claim = await acquireLeadership(runtime, paths, { runId: this.run.runId, watch });
       if (claim === "ended") return await readEnded(runtime.store, paths) as RunEnded;
@@ -138,7 +138,7 @@ export class PoolPlay {
     const { paths, run } = this;
     if (await runtime.store.read(paths.record) !== undefined) return;
     await makeQueue(runtime.store, paths, ["default", "gpu"]);
-    await writePoolRun(runtime, paths, run);
+    await writeRun(runtime, paths, run);
   }
 
   async #control(
@@ -167,7 +167,7 @@ export class PoolPlay {
     endsAt: number | undefined,
   ): Promise<unknown> {
     const runtime = simRuntime(machine, signal, RETRIES);
-    const run = await readPoolRun(runtime, this.paths);
+    const run = await readRun(runtime, this.paths, "pool");
     const never = new AbortController().signal;
     const artifacts = new Map(this.#graph.all.map((artifact) => [artifact.hash, artifact]));
     return await runPoolWorker(runtime, {

@@ -8,7 +8,7 @@ import { systemMachine } from "../../lib/core/system/system_machine.ts";
 import { type JobEntry, parseAccounting } from "../../lib/slurm/client/parse_jobs.ts";
 import { until } from "../rig.ts";
 import { accountingAvailable } from "./cluster_accounting.ts";
-import { DagRig } from "./dag_rig.ts";
+import { DagRig } from "./dag/dag_rig.ts";
 import { FakeClock, FakeSlurm } from "./fake_slurm.ts";
 import { describeOnSlurm } from "./suite.ts";
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Node } from "../e2e/run_rig.ts";
 import { until } from "../rig.ts";
-import { DagRig, jobField } from "./dag_rig.ts";
+import { DagRig, jobField } from "./dag/dag_rig.ts";
 import { describeOnSlurm } from "./suite.ts";
 
 const LENGTH = 10;

@@ -43,7 +43,7 @@ describe("a client", () => {
     const { slurm, clock, client } = setup();
     slurm.answers.squeue = row(7, "furu-a", "RUNNING");
     const [a, b] = await Promise.all([client.list(), client.list()]);
-    assertEquals([a?.jobs.length, a], [1, b]);
+    assertEquals({ length: a?.jobs.length, a }, { length: 1, a: b });
     clock.ms = 9999;
     await client.list();
     assertEquals(slurm.count("squeue"), 1);
@@ -161,7 +161,7 @@ describe("runProgram()", () => {
 
   it("kills a program that takes too long, and says so", async () => {
     const result = await runProgram(["sleep", "60"], { env, timeoutMs: 50 });
-    assertEquals([result.timedOut, result.code], [true, undefined]);
+    assertEquals({ timedOut: result.timedOut, code: result.code }, { timedOut: true, code: undefined });
   });
 
   it("rejects when it is aborted", async () => {

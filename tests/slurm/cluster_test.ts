@@ -2,15 +2,14 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { join } from "@std/path/join";
 import { systemClock } from "../../lib/core/system/clock.ts";
 import { SlurmError } from "../../lib/core/errors.ts";
-import { checkPartitions } from "../../lib/slurm/run/check_partitions.ts";
-import { checkSpecs } from "../../lib/slurm/run/check_specs.ts";
+import { checkPartitions, checkSpecs } from "../../lib/slurm/run/check_specs.ts";
 import { SlurmClient } from "../../lib/slurm/client/client.ts";
 import { jobOptions, type JobPlan } from "../../lib/slurm/client/job_options.ts";
 import type { JobState } from "../../lib/slurm/client/job_state.ts";
 import { systemMachine } from "../../lib/core/system/system_machine.ts";
 import { type JobRef, JobWatch, type KnownJob } from "../../lib/slurm/jobs/job_watch.ts";
 import { logPath, logPattern, scriptPath } from "../../lib/slurm/client/job_log.ts";
-import { type RunProgram, runProgram } from "../../lib/slurm/client/program.ts";
+import { type ProgramRunner, runProgram } from "../../lib/slurm/client/program.ts";
 import { batchScript, setupFailure } from "../../lib/slurm/client/script.ts";
 import type { SubmitWait } from "../../lib/slurm/client/submit.ts";
 import { describeOnSlurm } from "./suite.ts";
@@ -22,7 +21,7 @@ describeOnSlurm("a client on a real Slurm", (suite) => {
     HOME: Deno.env.get("HOME") ?? "/",
     ...suite.cluster.env,
   });
-  const makeClient = (run: RunProgram = runProgram, timeoutSec = 20) =>
+  const makeClient = (run: ProgramRunner = runProgram, timeoutSec = 20) =>
     new SlurmClient({ env: env(), clock: systemClock, intervalSec: 0.1, timeoutSec, run });
   const specs = checkSpecs({ default: { timeMin: 5 }, gpu: { partition: "gpu", gpus: 1, timeMin: 5 } });
 
@@ -80,7 +79,7 @@ describeOnSlurm("a client on a real Slurm", (suite) => {
 
   it("reads how it is set up", async () => {
     const { maxArraySize, accounting, version } = await makeClient().config();
-    assertEquals([maxArraySize, accounting], [1001, false]);
+    assertEquals({ maxArraySize, accounting }, { maxArraySize: 1001, accounting: false });
     assert(version, "it has a version");
     assertEquals(await makeClient().hasAccounting(), false);
     const partitions = await makeClient().partitions();
@@ -98,7 +97,7 @@ describeOnSlurm("a client on a real Slurm", (suite) => {
       command: ["printenv", "SLURM_JOB_GPUS", "SLURM_JOB_PARTITION"],
     });
     const [detail] = (await makeClient().showJob(job.jobId))!;
-    assertEquals([detail?.name, detail?.restarts], [job.name, 0]);
+    assertEquals({ name: detail?.name, restarts: detail?.restarts }, { name: job.name, restarts: 0 });
     assertStringIncludes(detail?.output ?? "", "jobs 50");
     assertEquals(await ended(job), "completed");
     assertEquals((await job.readLog()).split("\n")[1], "gpu");

@@ -2,14 +2,14 @@ import { assertEquals, assertObjectMatch, assertRejects, assertStringIncludes } 
 import { describe, it } from "@std/testing/bdd";
 import { SlurmError } from "../../lib/core/errors.ts";
 import { cancelJobs, SlurmClient } from "../../lib/slurm/client/client.ts";
-import { cancelOwn } from "../../lib/slurm/dag/dag_cancel.ts";
-import { readDagJobs } from "../../lib/slurm/run/dag_run.ts";
+import { cancelOwn } from "../../lib/slurm/dag/cancel_dag.ts";
+import { readDagJobs } from "../../lib/slurm/dag/dag_jobs.ts";
 import { JobWatch } from "../../lib/slurm/jobs/job_watch.ts";
 import { slurmSpecSchema } from "../../lib/slurm/client/spec.ts";
 import { linkQueued, readQueued, writeQueuedId } from "../../lib/store/claims/queued.ts";
 import { exists, testRuntime } from "../rig.ts";
 import { type Answer, FakeClock, FakeSlurm, queueRow } from "./fake_slurm.ts";
-import { Leaf, Node, SubmitRig } from "./submit_rig.ts";
+import { Leaf, Node, SubmitRig } from "./dag/submit_rig.ts";
 
 const NAME = "furu-01234567-other";
 const self = { host: "here", pid: 1, user: "me" };
@@ -97,7 +97,7 @@ describe("submitDag() where there are several clusters", () => {
     assertEquals((await readQueued(store, store.paths(leaf)))?.cluster, "east");
     assertEquals(context.run.cluster, "west");
     assertEquals(rig.dependencies.get(jobs.get(root.hash)!.jobId), `afterok:${jobs.get(leaf.hash)!.jobId}`);
-    assertEquals(await readDagJobs(context.runtime, context.dir), undefined);
+    assertEquals(await readDagJobs(context.runtime, context.paths), undefined);
     assertEquals(await cancelOwn(context, jobs), 2);
     const cancelled = rig.slurm.calls.filter(([program]) => program === "scancel");
     assertEquals(cancelled.map((call) => call.slice(0, 3)), [["scancel", "-M", "east"]]);

@@ -1,5 +1,5 @@
 import type { Clock } from "../../lib/core/system/clock.ts";
-import type { ProgramResult, RunProgram } from "../../lib/slurm/client/program.ts";
+import type { ProgramResult, ProgramRunner } from "../../lib/slurm/client/program.ts";
 
 /** A row as squeue prints it for furu. */
 export function queueRow(job: {
@@ -28,7 +28,7 @@ export class FakeSlurm {
   /** What a program answers: the next of a list, whose last one stays, or what a function says. */
   readonly answers: Record<string, Answer | Answer[] | ((args: string[]) => Answer)> = {};
 
-  readonly run: RunProgram = ([program = "", ...args], { env }) => {
+  readonly run: ProgramRunner = ([program = "", ...args], { env }) => {
     this.calls.push([program, ...args]);
     this.environments.push({ ...env });
     const source = this.answers[program] ?? "";

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertGreater, assertMatch, assertStringIncludes 
 import type { Node } from "../e2e/run_rig.ts";
 import { type Ended, type Script, textOf, until } from "../rig.ts";
 import type { Cluster } from "./cluster.ts";
-import { DagRig, jobField, reportOf } from "./dag_rig.ts";
+import { DagRig, jobField, reportOf } from "./dag/dag_rig.ts";
 import { describeOnSlurm } from "./suite.ts";
 
 /** However loaded the machine is. */

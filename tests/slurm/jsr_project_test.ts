@@ -3,7 +3,7 @@ import { join } from "@std/path/join";
 import { Script, textOf, until } from "../rig.ts";
 import { Project, projectConfig } from "../snapshot/rig.ts";
 import type { Cluster } from "./cluster.ts";
-import { DEADLINE_MS } from "./pool_rig.ts";
+import { DEADLINE_MS } from "./pool/cluster_pool_rig.ts";
 import { describeOnSlurm } from "./suite.ts";
 
 const PIPELINE = `import { configure, defineTask, get, runLocal, runSlurm, z } from "@furu/furu";

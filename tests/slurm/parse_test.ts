@@ -208,7 +208,7 @@ describe("parseJobs()", () => {
       parseJobs(fixture("scontrol_show_job.txt"))?.filter(({ jobId, index }) =>
         jobId === "22" && index === 0
       ) ?? [];
-    assertEquals([task?.ownId, task?.jobId], ["32", "22"]);
+    assertEquals({ ownId: task?.ownId, jobId: task?.jobId }, { ownId: "32", jobId: "22" });
   });
 
   it("is not misled by fields in a job's name", () => {

@@ -117,7 +117,7 @@ describe("SbatchLauncher", () => {
       await Deno.remove(join(root, "runs", RUN_ID, "jobs", `${name(0)}.id.json`));
       slurm.answers.squeue = `${queueRow({ jobId: 11, name: name(0), state: "RUNNING" })}\n`;
       const [job] = await launcher(2).jobs(never);
-      assertEquals([job?.key, job?.state.status], [name(0), "running"]);
+      assertEquals({ key: job?.key, status: job?.state.status }, { key: name(0), status: "running" });
       await launcher(3).cancelAll();
       assertEquals(slurm.calls.at(-1), ["scancel", "11"]);
     });
@@ -133,13 +133,16 @@ describe("SbatchLauncher", () => {
       slurm.answers.sbatch = LIMIT;
       await lucky.submit({ spec: "default", count: 1, exclude: [] }, never);
       await lucky.submit({ spec: "default", count: 1, exclude: [] }, never);
-      assertEquals([submissions(slurm).length, warnings.length], [3, 1]);
+      assertEquals({ submissions: submissions(slurm).length, warnings: warnings.length }, {
+        submissions: 3,
+        warnings: 1,
+      });
       assertStringIncludes(warnings[0]!, "QOSMaxSubmitJobPerUserLimit");
       const told: string[] = [];
       const controlled = launcher();
       controlled.log = logTo(told);
       await controlled.submit({ spec: "default", count: 1, exclude: [] }, never);
-      assertEquals([told.length, warnings.length], [1, 1]);
+      assertEquals({ told: told.length, warnings: warnings.length }, { told: 1, warnings: 1 });
     });
   });
 
@@ -217,7 +220,10 @@ describe("SbatchLauncher", () => {
       slurm.answers.squeue = queueRow({ jobId: 12, name: name(1), state: "RUNNING" });
       await launcher(0).standby.keepAfter(name(1), ["n1"], never);
       const standby = submissions(slurm)[2]!;
-      assertEquals([option(standby, "dependency"), option(standby, "exclude")], ["afterany:12", "bad1,n1"]);
+      assertEquals({ dependency: option(standby, "dependency"), exclude: option(standby, "exclude") }, {
+        dependency: "afterany:12",
+        exclude: "bad1,n1",
+      });
     });
   });
 });

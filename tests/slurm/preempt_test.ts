@@ -2,7 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path/join";
 import type { RunSummary } from "../../mod.ts";
 import { type Script, textOf, until } from "../rig.ts";
-import { DagRig, jobField } from "./dag_rig.ts";
+import { DagRig, jobField } from "./dag/dag_rig.ts";
 import { describeOnSlurm } from "./suite.ts";
 
 const DEADLINE_MS = 120_000;

@@ -30,14 +30,14 @@ describe("batchScript()", () => {
     const setup = ["export A='1 2'", 'f() { echo "f $1"; }; f x # a comment', "cat <<END\nhere\nEND"];
     const ugly = 'it\'s $HOME `id` "q" \\ *';
     const { code, stdout } = await runScript(setup, ["printf", "%s|%s\\n", ugly, "b c"]);
-    assertEquals([code, stdout], [0, `f x\nhere\n${ugly}|b c\n`]);
+    assertEquals({ code, stdout }, { code: 0, stdout: `f x\nhere\n${ugly}|b c\n` });
     const { stdout: exported } = await runScript(setup, ["printenv", "A"]);
     assertStringIncludes(exported, "1 2\n");
   });
 
   it("ends with the worker's own exit code", async () => {
     const { code, stderr } = await runScript([], ["bash", "-c", "exit 5"]);
-    assertEquals([code, setupFailure(stderr)], [5, undefined]);
+    assertEquals({ code, setupFailure: setupFailure(stderr) }, { code: 5, setupFailure: undefined });
   });
 
   it("says that virtual memory is limited where Deno cannot begin, and only there", async () => {
@@ -50,7 +50,7 @@ describe("batchScript()", () => {
       /virtual memory is limited to 4000000 kB \(ulimit -v\).* exit code 133/,
     );
     const roomy = await runScript(["ulimit -v 100000000"], command, {}, [...deno, "0"]);
-    assertEquals([roomy.code, roomy.stdout], [0, "began\n"], roomy.stderr);
+    assertEquals({ code: roomy.code, stdout: roomy.stdout }, { code: 0, stdout: "began\n" }, roomy.stderr);
   });
 
   it("says which setup line failed, and runs nothing after it", async () => {
@@ -58,7 +58,7 @@ describe("batchScript()", () => {
       "echo",
       "ran",
     ]);
-    assertEquals([code, stdout], [SETUP_EXIT_CODE, ""]);
+    assertEquals({ code, stdout }, { code: SETUP_EXIT_CODE, stdout: "" });
     assertEquals(
       setupFailure(`something before\n${stderr}`),
       "setup line 2 (module load nothing-of-that-name) ended with exit code 127",
@@ -68,7 +68,7 @@ describe("batchScript()", () => {
   it("takes a setup line that exits, even well, and one that is no shell, for failures", async () => {
     for (const [line, code] of Object.entries({ "exit 0": 0, "exit 3": 3, "if then": "\\d" })) {
       const result = await runScript([line], ["echo", "ran"]);
-      assertEquals([result.code, result.stdout], [SETUP_EXIT_CODE, ""], line);
+      assertEquals({ code: result.code, stdout: result.stdout }, { code: SETUP_EXIT_CODE, stdout: "" }, line);
       const failure = setupFailure(result.stderr) ?? result.stderr;
       assertMatch(failure, new RegExp(`^setup line 1 \\(${line}\\) ended with exit code ${code}$`));
     }
@@ -92,12 +92,16 @@ describe("batchScript()", () => {
 
   it("is not ended by the warning before the time limit, in setup or worker", async () => {
     const { code, stdout } = await runScript(["kill -USR1 $$"], ["bash", "-c", "kill -USR1 $$; echo alive"]);
-    assertEquals([code, stdout], [0, "alive\n"]);
+    assertEquals({ code, stdout }, { code: 0, stdout: "alive\n" });
   });
 
   it("does not call a cancelled job one that failed to start", async () => {
     const { code, signal, stderr } = await runScript(["kill -TERM $$"], ["echo", "ran"]);
-    assertEquals([code, signal, setupFailure(stderr)], [143, "SIGTERM", undefined]);
+    assertEquals({ code, signal, setupFailure: setupFailure(stderr) }, {
+      code: 143,
+      signal: "SIGTERM",
+      setupFailure: undefined,
+    });
   });
 
   it("has a title in one line", () => {

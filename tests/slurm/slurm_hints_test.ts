@@ -54,7 +54,11 @@ describe("runLocal() where a Slurm job is queued for an artifact", () => {
     await using rig = new QueuedRig();
     await rig.queue(rig.artifact, "CANCELLED");
     const report = await reportOf(rig.runLocal());
-    assertEquals([report.ok, report.summary?.computed], [true, 1], JSON.stringify(report));
+    assertEquals(
+      { ok: report.ok, computed: report.summary?.computed },
+      { ok: true, computed: 1 },
+      JSON.stringify(report),
+    );
     assertEquals(report.events.includes("node_watched"), false);
     assertEquals(rig.tree().filter((path) => path.includes("queued")), []);
   });
@@ -63,7 +67,11 @@ describe("runLocal() where a Slurm job is queued for an artifact", () => {
     await using rig = new QueuedRig();
     await rig.queue(rig.artifact);
     const report = await reportOf(rig.runLocal());
-    assertEquals([report.ok, report.summary?.computed], [true, 1], JSON.stringify(report));
+    assertEquals(
+      { ok: report.ok, computed: report.summary?.computed },
+      { ok: true, computed: 1 },
+      JSON.stringify(report),
+    );
     assertEquals(report.events.includes("node_watched"), true);
     assertEquals(rig.tree().filter((path) => path.includes("queued")), []);
   });
@@ -76,7 +84,11 @@ describe("runLocal() where a Slurm job is queued for an artifact", () => {
     assertEquals((await readQueued(rig.store, rig.store.paths(rig.artifact)))?.jobId, "100");
     rig.slurm.put("jobs/100/state", "CANCELLED");
     const report = await reportOf(script);
-    assertEquals([report.ok, report.summary?.computed], [true, 1], JSON.stringify(report));
+    assertEquals(
+      { ok: report.ok, computed: report.summary?.computed },
+      { ok: true, computed: 1 },
+      JSON.stringify(report),
+    );
   });
 
   it("gives up after the stale limit without Slurm's programs, naming the job and what to do", async () => {

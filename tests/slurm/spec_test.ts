@@ -1,8 +1,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { ConfigError, SlurmError, ValidationError } from "../../lib/core/errors.ts";
-import { checkPartitions } from "../../lib/slurm/run/check_partitions.ts";
-import { checkSpecs } from "../../lib/slurm/run/check_specs.ts";
+import { checkPartitions, checkSpecs } from "../../lib/slurm/run/check_specs.ts";
 import { jobOptions, signalLeadSec } from "../../lib/slurm/client/job_options.ts";
 import { logPath, logPattern } from "../../lib/slurm/client/job_log.ts";
 import { heapMbOf, type ParsedSpec, sbatchOptions } from "../../lib/slurm/client/spec.ts";
@@ -244,10 +243,12 @@ describe("logPattern()", () => {
   });
 });
 
-Deno.test("heapMbOf() leaves room for what is outside of V8's heaps, and for all that compute at the same time", () => {
-  assertEquals(heapMbOf({}, 1), undefined);
-  assertEquals(heapMbOf({ memGb: 32 }, 1), 29260);
-  assertEquals(heapMbOf({ memGb: 4 }, 1), 3456);
-  assertEquals(heapMbOf({ memGb: 4 }, 4), 777);
-  assertEquals(heapMbOf({ memGb: 0.25 }, 1), undefined);
+describe("heapMbOf()", () => {
+  it("leaves room for what is outside of V8's heaps, and for all that compute at the same time", () => {
+    assertEquals(heapMbOf({}, 1), undefined);
+    assertEquals(heapMbOf({ memGb: 32 }, 1), 29260);
+    assertEquals(heapMbOf({ memGb: 4 }, 1), 3456);
+    assertEquals(heapMbOf({ memGb: 4 }, 4), 777);
+    assertEquals(heapMbOf({ memGb: 0.25 }, 1), undefined);
+  });
 });

@@ -150,7 +150,10 @@ describe("SrunLauncher", () => {
       await become(launcher, "running", "running");
       await launcher.cancelAll();
       await become(launcher, "dead", "dead");
-      assertEquals([signals(), launcher.cancelled], [["USR1", "USR1"], 2]);
+      assertEquals({ signals: signals(), cancelled: launcher.cancelled }, {
+        signals: ["USR1", "USR1"],
+        cancelled: 2,
+      });
       const states = (await launcher.jobs()).map(({ state }) => "loss" in state ? state.loss : undefined);
       assertEquals(states, ["cancelled", "cancelled"]);
     });

@@ -98,7 +98,7 @@ describe("submit()", () => {
     slurm.answers.sbatch = REFUSED;
     const error = await assertRejects(submit, SlurmError);
     assertStringIncludes(error.message, "invalid partition specified: nope");
-    assertEquals([slurm.count("sbatch"), clock.ms], [1, 0]);
+    assertEquals({ sbatch: slurm.count("sbatch"), ms: clock.ms }, { sbatch: 1, ms: 0 });
   });
 
   it("does not adopt the record that Slurm keeps of a job it has refused", async () => {

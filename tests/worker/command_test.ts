@@ -1,72 +1,77 @@
 import { assert, assertEquals } from "@std/assert";
 import { toFileUrl } from "@std/path/to-file-url";
+import { describe, it } from "@std/testing/bdd";
 import { workerCommand } from "../../lib/worker/command.ts";
 import { WorkerListener } from "../../lib/worker/listener.ts";
 
-Deno.test("workerCommand() names the configuration nearest to the user's module", () => {
-  const dir = Deno.makeTempDirSync();
-  Deno.mkdirSync(`${dir}/a/b`, { recursive: true });
-  Deno.writeTextFileSync(`${dir}/deno.json`, "{}");
-  Deno.writeTextFileSync(`${dir}/a/deno.jsonc`, "{}");
-  const configOf = (module: URL) => {
-    const command = workerCommand({ module });
-    return command[command.indexOf("--config") + 1];
-  };
-  assertEquals(configOf(toFileUrl(`${dir}/a/b/main.ts`)), `${dir}/a/deno.jsonc`);
-  assertEquals(configOf(toFileUrl(`${dir}/main.ts`)), `${dir}/deno.json`);
-  Deno.removeSync(dir, { recursive: true });
-});
-
-Deno.test("workerCommand() leaves modules from elsewhere to Deno, and ends with the arguments of the run's process", () => {
-  const command = workerCommand({
-    module: "https://example.com/main.ts",
-    start: { args: ["a", "--b"], options: ["--v8-flags=--x"] },
-    maxHeapMb: 100,
+describe("workerCommand()", () => {
+  it("names the configuration nearest to the user's module", () => {
+    const dir = Deno.makeTempDirSync();
+    Deno.mkdirSync(`${dir}/a/b`, { recursive: true });
+    Deno.writeTextFileSync(`${dir}/deno.json`, "{}");
+    Deno.writeTextFileSync(`${dir}/a/deno.jsonc`, "{}");
+    const configOf = (module: URL) => {
+      const command = workerCommand({ module });
+      return command[command.indexOf("--config") + 1];
+    };
+    assertEquals(configOf(toFileUrl(`${dir}/a/b/main.ts`)), `${dir}/a/deno.jsonc`);
+    assertEquals(configOf(toFileUrl(`${dir}/main.ts`)), `${dir}/deno.json`);
+    Deno.removeSync(dir, { recursive: true });
   });
-  assert(!command.includes("--config"));
-  assert(command.indexOf("--v8-flags=--x") > command.indexOf("run"));
-  assertEquals(command[0], Deno.execPath());
-  assert(command.indexOf("--v8-flags=--max-old-space-size=100") > command.indexOf("--v8-flags=--x"));
-  assertEquals(command.slice(-2), ["a", "--b"]);
+
+  it("leaves modules from elsewhere to Deno, and ends with the arguments of the run's process", () => {
+    const command = workerCommand({
+      module: "https://example.com/main.ts",
+      start: { args: ["a", "--b"], options: ["--v8-flags=--x"] },
+      maxHeapMb: 100,
+    });
+    assert(!command.includes("--config"));
+    assert(command.indexOf("--v8-flags=--x") > command.indexOf("run"));
+    assertEquals(command[0], Deno.execPath());
+    assert(command.indexOf("--v8-flags=--max-old-space-size=100") > command.indexOf("--v8-flags=--x"));
+    assertEquals(command.slice(-2), ["a", "--b"]);
+  });
 });
 
-Deno.test("WorkerListener.open() passes over folders that are missing or too long, and cleans up", async () => {
-  const long = Deno.makeTempDirSync({ prefix: "x".repeat(100) });
-  const listener = WorkerListener.open(["/no/such/folder", long, "/tmp"]);
-  assert(listener.path.startsWith("/tmp/furu-"), listener.path);
-  assertEquals(Deno.statSync(listener.path.slice(0, -2)).mode! & 0o777, 0o700);
-  await listener[Symbol.asyncDispose]();
-  assertEquals([...Deno.readDirSync(long)], []);
-  try {
-    Deno.lstatSync(listener.path.slice(0, -2));
-    assert(false, "the folder is removed");
-  } catch (error) {
-    assert(error instanceof Deno.errors.NotFound);
-  }
-  Deno.removeSync(long);
-});
+describe("WorkerListener", () => {
+  it("open() passes over folders that are missing or too long, and cleans up", async () => {
+    const long = Deno.makeTempDirSync({ prefix: "x".repeat(100) });
+    const listener = WorkerListener.open(["/no/such/folder", long, "/tmp"]);
+    assert(listener.path.startsWith("/tmp/furu-"), listener.path);
+    assertEquals(Deno.statSync(listener.path.slice(0, -2)).mode! & 0o777, 0o700);
+    await listener[Symbol.asyncDispose]();
+    assertEquals([...Deno.readDirSync(long)], []);
+    try {
+      Deno.lstatSync(listener.path.slice(0, -2));
+      assert(false, "the folder is removed");
+    } catch (error) {
+      assert(error instanceof Deno.errors.NotFound);
+    }
+    Deno.removeSync(long);
+  });
 
-Deno.test("WorkerListener closes the connection of whoever it does not expect", async () => {
-  await using listener = WorkerListener.open();
-  const conn = await Deno.connect({ transport: "unix", path: listener.path });
-  await conn.write(
-    new TextEncoder().encode('{"type":"hello","v":1,"token":"guess","pid":1}\n'),
-  );
-  assertEquals(await conn.read(new Uint8Array(1)), null);
-  conn.close();
-});
+  it("closes the connection of whoever it does not expect", async () => {
+    await using listener = WorkerListener.open();
+    const conn = await Deno.connect({ transport: "unix", path: listener.path });
+    await conn.write(
+      new TextEncoder().encode('{"type":"hello","v":1,"token":"guess","pid":1}\n'),
+    );
+    assertEquals(await conn.read(new Uint8Array(1)), null);
+    conn.close();
+  });
 
-Deno.test("WorkerListener refuses a process that speaks another version", async () => {
-  await using listener = WorkerListener.open();
-  const connection = listener.expect("token");
-  const conn = await Deno.connect({ transport: "unix", path: listener.path });
-  await conn.write(
-    new TextEncoder().encode('{"type":"hello","v":2,"token":"token","pid":7}\n'),
-  );
-  const error = await connection.then(() => undefined, (error) => error);
-  assertEquals(
-    error.message,
-    "Cannot use process 7 as it speaks version 2 of the messages: this furu speaks version 1",
-  );
-  conn.close();
+  it("refuses a process that speaks another version", async () => {
+    await using listener = WorkerListener.open();
+    const connection = listener.expect("token");
+    const conn = await Deno.connect({ transport: "unix", path: listener.path });
+    await conn.write(
+      new TextEncoder().encode('{"type":"hello","v":2,"token":"token","pid":7}\n'),
+    );
+    const error = await connection.then(() => undefined, (error) => error);
+    assertEquals(
+      error.message,
+      "Cannot use process 7 as it speaks version 2 of the messages: this furu speaks version 1",
+    );
+    conn.close();
+  });
 });

@@ -169,8 +169,8 @@ export const systemEngine: Engine = {
   },
   async poolPlan(roots, options) {
     const [{ adoptableRun }, { poolNodes }] = await Promise.all([
-      import("../../slurm/pool/adoptable_run.ts"),
-      import("../../remote/pool_run.ts"),
+      import("../../slurm/pool/adopt_run.ts"),
+      import("../../remote/run_record.ts"),
     ]);
     const hashes = [...new Set(roots.map(({ hash }) => hash))];
     const nodes = poolNodes(roots);

@@ -2,9 +2,12 @@ import { resolveConfig } from "../../core/config.ts";
 import { furuErrorName } from "../../core/errors.ts";
 import { artifactLabel } from "../../core/hash.ts";
 import { scale } from "../../pool/controller/scale.ts";
-import { checkPartitions } from "../../slurm/run/check_partitions.ts";
-import { checkSpecs } from "../../slurm/run/check_specs.ts";
-import { checkTimeLimits, type LimitedNode } from "../../slurm/run/check_time_limits.ts";
+import {
+  checkPartitions,
+  checkSpecs,
+  checkTimeLimits,
+  type LimitedNode,
+} from "../../slurm/run/check_specs.ts";
 import type { Partition } from "../../slurm/client/parse_config.ts";
 import { quote } from "../../slurm/client/script.ts";
 import { type ParsedSpec, sbatchOptions, slurmSpecSchema } from "../../slurm/client/spec.ts";

@@ -50,7 +50,7 @@ export interface HeartbeatOptions {
    *
    * @default {0}
    */
-  afterMs?: number;
+  afterMs?: number | undefined;
   /**
    * For a process that user code may block: when it does not heed SIGINT or SIGTERM, this end of the attempt
    * is linked at `path` and the process killed; it is written under the private name `temporary` first.

@@ -3,7 +3,7 @@ import type { Hash } from "../../core/hash.ts";
 import type { RunLog } from "../../core/run_log.ts";
 import type { ForcedNodes } from "../../plan/node.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
-import type { PoolNode, PoolRun } from "../../remote/pool_run.ts";
+import type { PoolNode, PoolRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import type { BackendEvent } from "../../schedule/backend.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";

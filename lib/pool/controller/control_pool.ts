@@ -7,7 +7,7 @@ import { makePlan } from "../../plan/graph.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import { listQueue, makeQueue, type QueuedTask, refreshQueue } from "../../queue/queue.ts";
 import { askToStop } from "../../queue/requests.ts";
-import type { PoolRun } from "../../remote/pool_run.ts";
+import type { PoolRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { drive, type DriveResult } from "../../schedule/drive.ts";
 import type { Claim } from "../../store/claims/claim.ts";

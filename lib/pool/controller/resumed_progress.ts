@@ -3,7 +3,7 @@ import type { Hash } from "../../core/hash.ts";
 import type { NodeState, StatusSource } from "../../plan/node.ts";
 import type { QueuedTask, QueueState } from "../../queue/queue.ts";
 import { parseTaskName } from "../../queue/task_file.ts";
-import type { PoolRun } from "../../remote/pool_run.ts";
+import type { PoolRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { storeStatus } from "../../schedule/status_source.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";

@@ -1,12 +1,12 @@
 import type { Clock } from "../../core/system/clock.ts";
 import { listingPause } from "../pacing.ts";
 
-/** After so many claims in a row that others were faster with, a list is too old to go on with. */
+/** A list is too old to go on with after this many claims in a row that other workers won. */
 const MAX_LOST_IN_A_ROW = 16;
 
 /**
- * Which task a worker tries to claim next: down a shuffled list, so that workers that listed the same folder seldom want the
- * same task, and one listing serves for many claims.
+ * The tasks that a worker may try to claim, in a random order: workers that listed the same folder seldom
+ * want the same task, and one listing serves for many claims.
  */
 export class Candidates {
   readonly #randomId: () => string;
@@ -14,30 +14,38 @@ export class Candidates {
   #list: string[] = [];
   #lost = 0;
 
-  /** @param randomId Gives hex digits. */
+  /**
+   * Has none yet.
+   *
+   * @param randomId Gives hex digits.
+   */
   constructor(randomId: () => string) {
     this.#randomId = randomId;
   }
 
-  /** Takes a new listing. @returns Whether there is anything to try. */
+  /**
+   * Takes a new listing.
+   *
+   * @returns Whether there is anything to try.
+   */
   fill(files: readonly string[]): boolean {
     this.#lost = 0;
     this.#list = shuffled(files.filter((file) => !this.#refused.has(file)), parseInt(this.#randomId(), 16));
     return this.#list.length > 0;
   }
 
-  /** The task to try next; `undefined` when the list is used up. */
+  /** The task to try next. `undefined` when the list is used up. */
   next(): string | undefined {
     return this.#list.pop();
   }
 
-  /** Tells what became of the last one. */
+  /** Takes note whether the last one could be claimed. */
   tried(won: boolean): void {
     this.#lost = won ? 0 : this.#lost + 1;
     if (this.#lost >= MAX_LOST_IN_A_ROW) this.#list = [];
   }
 
-  /** Never picks this one again. */
+  /** Leaves a task out from now on. */
   refuse(file: string): void {
     this.#refused.add(file);
   }
@@ -54,31 +62,41 @@ function shuffled(items: string[], seed: number): string[] {
   return items;
 }
 
-/** Two listings are at least so far apart; and by how much of the time since something happened, and of what one takes. */
+/**
+ * The shortest pause between two listings; its part of the time since something happened, and of a listing's
+ * time.
+ */
 const SHORTEST_PAUSE_MS = 10;
 const PAUSE_PER_QUIET = 0.1;
 const PAUSE_PER_LISTING = 5;
 
-/** How often a worker lists its tasks: often while things happen, and seldom else. */
+/**
+ * The pause between a worker's listings of its tasks: short while things happen, and longer the longer
+ * nothing does.
+ */
 export class PollBackoff {
   readonly #clock: Clock;
   readonly #longestQuietMs: number;
   #newsAt: number;
   #listed: { at: number; tookMs: number } | undefined;
 
-  /** @param pollIntervalSec The longest pause while nothing happens. */
+  /**
+   * Begins with a short pause.
+   *
+   * @param pollIntervalSec The longest pause while nothing happens, in seconds.
+   */
   constructor(clock: Clock, pollIntervalSec: number) {
     this.#clock = clock;
     this.#longestQuietMs = pollIntervalSec * 1000;
     this.#newsAt = clock.monotonic();
   }
 
-  /** Was there any listing yet? */
+  /** Whether there was any listing yet. */
   get begun(): boolean {
     return this.#listed !== undefined;
   }
 
-  /** Milliseconds until the folder may be listed again; 0 or less when it may be now. */
+  /** Milliseconds until the folder may be listed again. 0 or less when it may be listed now. */
   get dueIn(): number {
     if (!this.#listed) return 0;
     const { at, tookMs } = this.#listed;
@@ -87,12 +105,12 @@ export class PollBackoff {
     return at + Math.max(quiet, SHORTEST_PAUSE_MS, listingPause(tookMs, PAUSE_PER_LISTING)) - now;
   }
 
-  /** Something happened. */
+  /** Takes note that something happened. */
   news(): void {
     this.#newsAt = this.#clock.monotonic();
   }
 
-  /** Lists. */
+  /** Lists, and takes note of how long that takes. */
   async list<T>(listing: () => Promise<T>): Promise<T> {
     const before = this.#clock.monotonic();
     const listed = await listing();

@@ -10,37 +10,54 @@ import type { BackendEvent } from "../../schedule/backend.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
 import { retryWhileUnavailable } from "../pacing.ts";
 import { forcedNodes } from "../../plan/forced.ts";
-import type { PoolWorkerOptions } from "./pool_worker.ts";
+import type { EventSink } from "../../core/event.ts";
+import type { PoolRun } from "../../remote/run_record.ts";
+import type { Computer } from "../../run/computer.ts";
+import type { SlurmJob } from "../../store/record.ts";
 import type { AttemptNow } from "../worker_now.ts";
 import { findForSure } from "../../run/result.ts";
 import { concernsOneArtifact, isRefusal } from "../../store/store.ts";
 
-/** What {@link ClaimedTasks} needs besides what its worker was given. */
-export interface ClaimedTasksOptions extends PoolWorkerOptions {
+/** What {@link ClaimedTasks} works with. */
+export interface ClaimedTasksOptions {
+  /** What the run is, as `run.json` says. */
+  readonly run: PoolRun;
+  /** The Slurm job that the worker runs in. */
+  readonly slurm?: SlurmJob | undefined;
+  /** Computes attempts. Whoever made it closes it. */
+  readonly computer: Computer;
+  /**
+   * Gives an artifact of the run. A stub will do where another process computes.
+   *
+   * @throws {ProtocolError} If there is none.
+   */
+  readonly artifactOf: (hash: Hash) => Artifact;
+  /** Takes the events of attempts. Must not throw. */
+  readonly onEvent: EventSink;
   /** The worker's own folder, with the tasks that it has claimed. */
   readonly folder: WorkerFolder;
-  /** May a task be begun that takes so many seconds at most? */
+  /** Whether a task fits into the worker's time that takes this many seconds at most. */
   readonly fits: (timeLimitSec: number | undefined) => boolean;
-  /** Told of a task that was put back since it does not fit. */
+  /** Called for a task that was put back since it does not fit. */
   readonly onTooLong: (file: string) => void;
-  /** Told when there may be something to do for the worker. */
+  /** Called when there may be something to do for the worker. */
   readonly onChange: () => void;
 }
 
 interface ClaimedTask {
   readonly file: string;
   artifact?: Artifact;
-  /** The attempt that was begun for it. */
+  /** The attempt that was begun for it, if any. */
   now?: AttemptNow;
 }
 
-/** The tasks that a worker has claimed: each is computed, and its file moved on by how that ended. */
+/** The tasks that a worker has claimed: computes each, and moves its file on by how that ended. */
 export class ClaimedTasks {
   readonly #runtime: Runtime;
   readonly #options: ClaimedTasksOptions;
   readonly #backend: AttemptBackend;
   readonly #stopping = new AbortController();
-  /** By the names of their files, until these were moved on. */
+  /** By the names of their files, until those are moved on. */
   readonly #claimed = new Map<string, ClaimedTask>();
   /** Those that are being computed. */
   readonly #begun = new Map<Hash, ClaimedTask>();
@@ -68,37 +85,41 @@ export class ClaimedTasks {
     });
   }
 
-  /** How many tasks take up a slot. */
+  /** The number of tasks that take up a slot. */
   get open(): number {
     return this.#open;
   }
 
-  /** Is nothing computed, and no file on its way? */
+  /** Whether nothing is computed, and no file is on its way. */
   get idle(): boolean {
     return this.#open === 0 && this.#busy.size === 0;
   }
 
-  /** How many it has computed. */
+  /** The number of tasks that were computed. */
   get computed(): number {
     return this.#computed;
   }
 
-  /** Why a task could not begin here: the next one cannot either, and would fail as fast. Nothing while all can. */
+  /** Why a task could not begin here: the next one could not either, and would fail as fast. */
   get unstartable(): string | undefined {
     return this.#unstartable;
   }
 
-  /** The attempts that are made now. */
+  /** The attempts that go on. */
   now(): AttemptNow[] {
     return [...this.#begun.values()].flatMap(({ now }) => now ? [now] : []);
   }
 
-  /** @throws What kept a file from being moved on: a worker that cannot do that is of no use. */
+  /**
+   * Checks that files could be moved on: a worker that cannot do that is of no use.
+   *
+   * @throws What kept a file from being moved on.
+   */
   check(): void {
     if (this.#broken) throw this.#broken.error;
   }
 
-  /** Begins a task that was claimed; returns at once. */
+  /** Begins a task that was claimed. Returns at once. */
   take(file: string): void {
     const task: ClaimedTask = { file };
     this.#claimed.set(file, task);
@@ -106,7 +127,10 @@ export class ClaimedTasks {
     this.#track(this.#begin(task));
   }
 
-  /** Ends what runs as preempted, and gives every task away: those that were begun as lost, the others as they were. */
+  /**
+   * Ends what runs as preempted, and gives all tasks away: those that were begun as lost, the others as they
+   * were.
+   */
   async halt(why: string): Promise<void> {
     this.#stopping.abort(new StoppedError(why));
     await this.#settleAll("stop");
@@ -116,7 +140,7 @@ export class ClaimedTasks {
     }
   }
 
-  /** Ends what runs at once and moves nothing: somebody else has taken the tasks away. */
+  /** Ends what runs at once, and moves nothing: others have taken the tasks away. */
   async kill(why: string): Promise<void> {
     this.#stopping.abort(new StoppedError(why));
     await this.#settleAll("kill");
@@ -150,12 +174,12 @@ export class ClaimedTasks {
     this.#backend.start(artifact, spec);
   }
 
-  /** What is to be computed; nothing when the file was moved on, or has gone. */
+  /** Reads a task. Gives nothing if its file was moved on, or is gone. */
   async #read(file: string): Promise<(TaskFile & { artifact: Artifact }) | undefined> {
     const { folder, artifactOf, fits, onTooLong } = this.#options;
     const read = await this.#patiently(() => folder.read(file));
     if (!read) {
-      // Somebody took it away, with the folder or without.
+      // The controller took it away, alone or with the whole folder.
       await this.#move(() => folder.stillThere(), file);
       return undefined;
     }
@@ -169,7 +193,7 @@ export class ClaimedTasks {
       return undefined;
     }
     if (this.#begun.has(read.hash)) {
-      // Two files of one artifact: whoever watches the other one's claim sees to this one.
+      // Two files are of one artifact: the controller, which watches its claim, sees to this one.
       await this.#move(() => folder.wait(file), file);
       return undefined;
     }
@@ -227,7 +251,7 @@ export class ClaimedTasks {
     await this.#move(() => this.#options.folder.fail(file, failure), file);
   }
 
-  /** Moves a file on; when this worker was declared dead the folder says so, and others see to the file. */
+  /** Moves a file on. If this worker was declared dead, the folder says so, and others see to the file. */
   async #move(step: () => Promise<boolean>, file: string): Promise<void> {
     await this.#patiently(step);
     this.#claimed.delete(file);
@@ -239,10 +263,10 @@ export class ClaimedTasks {
   }
 }
 
-/** Why what runs is to end, without a class in the words that people see. */
+/** A reason for what runs to end. Its class is not part of the words that people see. */
 class StoppedError extends Error {}
 
-/** Where a task's file goes after its attempt. */
+/** The place that a task's file goes to after its attempt. */
 export type TaskDestination =
   | { to: "done"; computed: boolean }
   | { to: "failed"; failure: FailureInit }
@@ -250,10 +274,11 @@ export type TaskDestination =
   | { to: "todo" };
 
 /**
- * Where a task's file goes after its attempt. Done is only what has a success record, whoever was first with it.
+ * Decides where a task's file goes after its attempt. Only what has a success record is done, no matter who
+ * made it.
  *
  * @param now The attempt, where one was begun.
- * @throws What kept the system from looking.
+ * @throws {StoreError} If the system cannot look at the result.
  */
 export async function destinationOf(
   runtime: Runtime,
@@ -275,7 +300,7 @@ export async function destinationOf(
   }
 }
 
-/** Which attempt a failure is of. */
+/** The attempt of a failure, as its record names it. */
 export function attemptOf(now: AttemptNow | undefined): Pick<FailureInit, "storeAttempt" | "log"> {
   if (!now) return {};
   const { attempt, log } = now;
@@ -291,7 +316,7 @@ function failureOf(
   const outside = log === undefined && code !== undefined;
   return {
     ...attemptOf(now),
-    // That this node's file server was away is no fault of the task, nor one of the run.
+    // A file server that is away from this node is no fault of the task, nor one of the run.
     kind: blame === "node" ? "start" : outside ? "lost" : blame,
     error,
     ...(stack === undefined ? {} : { stack }),

@@ -2,13 +2,19 @@ import { readLeave, readStop, type StopRequest } from "../../queue/requests.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import type { Runtime } from "../../run/runtime.ts";
 
-/** It is looked so often whether the run was told to stop. */
+/** Milliseconds between two looks whether the run was told to stop. */
 const STOP_LOOK_MS = 500;
-/** It is looked so often whether this worker was told to leave; and by how much of what a look takes. */
+/**
+ * The shortest pause between two looks whether this worker was told to leave, also in multiples of a look's
+ * time.
+ */
 const LEAVE_LOOK_MS = 1000;
 const PAUSE_PER_LOOK = 20;
 
-/** What a worker is told by files: that the run is to stop, or that its room is needed. */
+/**
+ * The requests that the controller leaves for a worker in files: that the run is to stop, or that it is to
+ * leave.
+ */
 export class ControlRequests {
   readonly #runtime: Pick<Runtime, "store" | "machine">;
   readonly #paths: QueuePaths;
@@ -18,27 +24,31 @@ export class ControlRequests {
   #stopLookAt = -Infinity;
   #leaveLookAt = -Infinity;
 
-  /** @param id The worker's. */
+  /**
+   * Does not look yet.
+   *
+   * @param id The worker's id.
+   */
   constructor(runtime: Pick<Runtime, "store" | "machine">, paths: QueuePaths, id: string) {
     this.#runtime = runtime;
     this.#paths = paths;
     this.#id = id;
   }
 
-  /** What stop the run was asked for, as far as was seen. */
+  /** The request that the run stops, as far as it was seen. */
   get stop(): StopRequest | undefined {
     return this.#stop;
   }
 
-  /** Why this worker alone is to leave, if it is. */
+  /** The reason for which this worker alone is to leave, if it is. */
   get leave(): string | undefined {
     return this.#leave;
   }
 
   /**
-   * Looks whether there are new ones, if it is time to.
+   * Looks for new requests, if it is time to.
    *
-   * @param free Could it take a task? One that is busy need not know yet that it is to leave.
+   * @param free Whether the worker could take a task. One that is busy need not know yet that it is to leave.
    */
   async look(free: boolean): Promise<void> {
     const { store, machine: { clock } } = this.#runtime;

@@ -7,7 +7,7 @@ import type { ClaimWatch } from "../../store/claims/liveness.ts";
 import type { SlurmJob } from "../../store/record.ts";
 import { acquireLeadership, watchLeadership } from "../leadership.ts";
 
-/** What a {@link LeadershipCandidate} is made with. */
+/** What a {@link LeadershipCandidate} works with. */
 export interface LeadershipCandidateOptions {
   /** Where everything of the run is. */
   readonly paths: QueuePaths;
@@ -16,14 +16,14 @@ export interface LeadershipCandidateOptions {
   /** The worker beside whose tasks the role is held. */
   readonly worker: string;
   /** The Slurm job that it runs in. */
-  readonly slurm?: SlurmJob;
-  /** Is the controller until the run has ended, or until the signal says that somebody else is to be it. */
+  readonly slurm?: SlurmJob | undefined;
+  /** Controls the run until it has ended, or until the signal says that somebody else is to control it. */
   readonly control: (claim: Claim, handOver: AbortSignal) => Promise<void>;
-  /** Told when the role was taken or left. */
+  /** Called when the role was taken or left. */
   readonly onChange: () => void;
 }
 
-/** A controller that is to hand over, or whose run has ended, may take so long: a lease and this. */
+/** A controller that is to hand over, or whose run has ended, may take a lease and this. */
 const SPARE_MS = 30_000;
 
 /** Looks now and then whether a detached run has a controller, and becomes it when there is none. */
@@ -44,19 +44,19 @@ export class LeadershipCandidate {
     this.#watch = watchLeadership(runtime, options.paths);
   }
 
-  /** Is this process the controller? */
+  /** Whether this process is the controller. */
   get held(): boolean {
     return this.#held;
   }
 
-  /** Has the run ended, as far as this process has seen? */
+  /** Whether the run has ended, as far as this process has seen. */
   get ended(): boolean {
     return this.#ended;
   }
 
   /**
-   * Does the run have a controller that lives, as far as this process has seen with its own eyes? Whoever leaves without having
-   * seen that may leave a run to nobody: a holder that has died keeps the role for a lease.
+   * Whether this process has seen itself that the run's controller lives. A worker that leaves without having
+   * seen that may leave the run to nobody: a controller that has died holds the role for a lease.
    */
   get covered(): boolean {
     if (this.#held || this.#ended || this.#handOver.signal.aborted) return true;
@@ -65,7 +65,7 @@ export class LeadershipCandidate {
     return machine.clock.monotonic() - beatAt < store.leaseSec * 1000;
   }
 
-  /** Looks if it is time to; returns at once. */
+  /** Looks if it is time to. Returns at once. */
   look(): void {
     const now = this.#runtime.machine.clock.monotonic();
     if (this.#looking || this.#ended || this.#handOver.signal.aborted || now < this.#nextAt) return;
@@ -85,7 +85,7 @@ export class LeadershipCandidate {
     if (!this.#handOver.signal.aborted) this.#handOver.abort(new Error(why));
   }
 
-  /** Resolves when this process is not the controller any more: it may end the run first, but not for ever. */
+  /** Resolves when this process is not the controller any more. It may end the run first, within bounds. */
   async close(): Promise<void> {
     this.#nextAt = Infinity;
     const { clock } = this.#runtime.machine;

@@ -1,11 +1,5 @@
-import type { EventSink } from "../../core/event.ts";
-import type { Hash } from "../../core/hash.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
-import type { Computer } from "../../run/computer.ts";
 import type { Claim } from "../../store/claims/claim.ts";
-import type { SlurmJob } from "../../store/record.ts";
-import type { Artifact } from "../../task/artifact/artifact.ts";
-import type { PoolRun } from "../../remote/pool_run.ts";
 import { errorText } from "../../core/errors.ts";
 import { enterQueue, type WorkerFolder } from "../../queue/worker_dir.ts";
 import { readStop } from "../../queue/requests.ts";
@@ -17,41 +11,43 @@ import { LeadershipCandidate } from "./leadership_candidate.ts";
 import { hasRemainingWork, isStaticFleet } from "./static_fleet.ts";
 import { NowWriter } from "../worker_now.ts";
 import { ControlRequests } from "./control_requests.ts";
-import { ClaimedTasks } from "./claimed_tasks.ts";
+import { ClaimedTasks, type ClaimedTasksOptions } from "./claimed_tasks.ts";
 
 /** What a worker of a pool is given. */
-export interface PoolWorkerOptions {
+export interface PoolWorkerOptions
+  extends Pick<ClaimedTasksOptions, "run" | "slurm" | "computer" | "artifactOf" | "onEvent"> {
   /** Where everything of the run is. */
   readonly paths: QueuePaths;
-  /** What the run is, as `run.json` says. */
-  readonly run: PoolRun;
   /** The spec of the tasks that it takes. */
   readonly spec: string;
   /** How many tasks it computes at the same time. */
   readonly slots: number;
   /** The node that it runs on. */
   readonly node: string;
-  /** Its id. @default a new one */
-  readonly id?: string;
+  /**
+   * Its id.
+   *
+   * @default {a new one}
+   */
+  readonly id?: string | undefined;
   /** The key by which its launcher knows it. */
-  readonly job?: string;
-  /** The Slurm job that it runs in. */
-  readonly slurm?: SlurmJob;
-  /** Computes attempts. It is closed by whoever made it. */
-  readonly computer: Computer;
-  /** Gives an artifact of the run; a stub will do where another process computes. @throws {ProtocolError} when there is none */
-  readonly artifactOf: (hash: Hash) => Artifact;
+  readonly job?: string | undefined;
   /** Tells the worker to leave at once: what runs is preempted. Its reason is told to people. */
   readonly signal: AbortSignal;
-  /** When its job ends, by the machine's monotonic clock in milliseconds. @default never */
-  readonly endsAt?: number;
-  /** Told of its attempts; must not throw. */
-  readonly onEvent: EventSink;
   /**
-   * Is the run's controller, in this process: called with the claim of the role whenever a detached run has nobody for it.
-   * Resolves when the run has ended, or soon after the signal says that somebody else is to be it. @default it never is
+   * When its job ends, by the machine's monotonic clock in milliseconds.
+   *
+   * @default {Infinity}
    */
-  readonly control?: (claim: Claim, handOver: AbortSignal) => Promise<void>;
+  readonly endsAt?: number | undefined;
+  /**
+   * Controls the run in this process. Called with the claim of the controller's role whenever a detached run
+   * has no controller. Resolves when the run has ended, or soon after the signal says that somebody else is
+   * to control it.
+   *
+   * @default {the worker never does}
+   */
+  readonly control?: ((claim: Claim, handOver: AbortSignal) => Promise<void>) | undefined;
 }
 
 /** How a worker ended. */
@@ -62,25 +58,27 @@ export interface PoolWorkerResult {
   readonly computed: number;
 }
 
-/** How a worker is to leave: when what runs is finished, at once, or as one that was declared dead. */
+/** A reason to leave: when what runs is finished, at once, or since the worker was declared dead. */
 interface Leave {
   how: "drain" | "stop" | "lost";
   why: string;
 }
 
-/** It sleeps no longer than this: orders may have come. */
+/** The longest sleep: requests may have come. */
 const LONGEST_PAUSE_MS = 500;
-/** Nothing is begun with less than this left of the job's time, or than this part of what it had. */
+/**
+ * A worker begins nothing with less than this left of its job's time, or less than this part of what it had.
+ */
 const LEAST_LEFT_MS = 30_000;
 const LEAST_LEFT_PART = 0.25;
-/** Two looks at what is left to do for its spec are at least so far apart. */
+/** The shortest pause between two looks at what is left to do for its spec. */
 const LEAST_LOOK_MS = 5000;
 
 /**
- * Works for a run: claims tasks of its spec, has them computed and moves their files on, until it is told to leave, has had
- * nothing to do for a while, or finds itself declared dead. Everything goes through the runtime's machine.
+ * Works for a run: claims tasks of its spec, has them computed and moves their files on, until it is told to
+ * leave, has had nothing to do for a while, or finds itself declared dead.
  *
- * @throws {StoreError} when the run's folder cannot be used for a whole lease: what runs has been ended then.
+ * @throws {StoreError} If the run's folder cannot be used for a whole lease. What runs has been ended then.
  */
 export async function runPoolWorker(runtime: Runtime, options: PoolWorkerOptions): Promise<PoolWorkerResult> {
   const { store, machine: { clock } } = runtime;
@@ -104,19 +102,19 @@ class PoolWorker {
   readonly #options: PoolWorkerOptions;
   readonly #folder: WorkerFolder;
   readonly #tasks: ClaimedTasks;
-  readonly #picker: Candidates;
-  readonly #pace: PollBackoff;
-  readonly #orders: ControlRequests;
+  readonly #candidates: Candidates;
+  readonly #backoff: PollBackoff;
+  readonly #requests: ControlRequests;
   readonly #now: NowWriter;
-  readonly #role: LeadershipCandidate | undefined;
+  readonly #leadership: LeadershipCandidate | undefined;
   readonly #alarm = new WakeUp();
   /** Aborts when it is to leave at once. */
   readonly #over: AbortSignal;
   readonly #leastLeftMs: number;
   /** When it last had something to do, or something to try. */
   #busyAt: number;
-  /** Nobody could replace it, and there may still be something to do for its spec. */
-  #left: boolean;
+  /** Whether nobody could replace it, and there may still be something to do for its spec. */
+  #isNeeded: boolean;
 
   constructor(runtime: Runtime, options: PoolWorkerOptions, folder: WorkerFolder) {
     this.#runtime = runtime;
@@ -126,28 +124,28 @@ class PoolWorker {
     const { machine } = runtime;
     const { paths, run, slurm, endsAt = Infinity, control } = options;
     const now = this.#busyAt = machine.clock.monotonic();
-    this.#left = isStaticFleet(run);
+    this.#isNeeded = isStaticFleet(run);
     this.#leastLeftMs = Math.min(LEAST_LEFT_MS, (endsAt - now) * LEAST_LEFT_PART);
     const onChange = (): void => this.#alarm.wake();
-    this.#picker = new Candidates(() => machine.randomId());
-    this.#pace = new PollBackoff(machine.clock, runtime.config.pollIntervalSec);
-    this.#orders = new ControlRequests(runtime, paths, folder.id);
+    this.#candidates = new Candidates(() => machine.randomId());
+    this.#backoff = new PollBackoff(machine.clock, runtime.config.pollIntervalSec);
+    this.#requests = new ControlRequests(runtime, paths, folder.id);
     this.#now = new NowWriter(runtime, paths, folder.id);
     this.#tasks = new ClaimedTasks(runtime, {
       ...options,
       folder,
       fits: (timeLimitSec = 0) => machine.clock.monotonic() + timeLimitSec * 1000 <= endsAt,
-      onTooLong: (file) => this.#picker.refuse(file),
+      onTooLong: (file) => this.#candidates.refuse(file),
       onChange,
     });
     if (!control || !run.detached) return;
-    this.#role = new LeadershipCandidate(runtime, {
+    this.#leadership = new LeadershipCandidate(runtime, {
       paths,
       runId: run.runId,
       worker: folder.id,
       control,
       onChange,
-      ...(slurm === undefined ? {} : { slurm }),
+      slurm,
     });
   }
 
@@ -163,8 +161,8 @@ class PoolWorker {
       if (lost.aborted) await this.#tasks.kill(errorText(lost.reason));
       return { why: lost.aborted ? errorText(lost.reason) : why, computed: this.#tasks.computed };
     } catch (error) {
-      this.#role?.handOver(errorText(error));
-      // Whoever finds this worker gone sees to what cannot be given away in order.
+      this.#leadership?.handOver(errorText(error));
+      // The controller, which finds this worker gone, sees to what cannot be given away in order.
       await this.#tasks.halt(errorText(error)).catch(() => {});
       throw error;
     } finally {
@@ -172,15 +170,18 @@ class PoolWorker {
       await this.#now.close();
       // First, since a controller that ends the run waits until its workers are gone, this one too.
       await this.#leave();
-      await this.#role?.close();
+      await this.#leadership?.close();
     }
   }
 
-  /** A controller that is ending the run goes on with that while it can; any other hands its role on. */
+  /**
+   * Hands the controller's role on, unless the controller is ending the run: it goes on with that while it
+   * can.
+   */
   async #handOver(why: string): Promise<void> {
-    if (!this.#role?.held) return this.#role?.handOver(why);
+    if (!this.#leadership?.held) return this.#leadership?.handOver(why);
     const request = await readStop(this.#runtime.store, this.#options.paths).catch(() => undefined);
-    if (!request) this.#role.handOver(why);
+    if (!request) this.#leadership.handOver(why);
   }
 
   async #leave(): Promise<void> {
@@ -193,18 +194,18 @@ class PoolWorker {
     }
   }
 
-  /** The loop: claims and waits until there is a reason to leave, and nothing left to wait for. */
+  /** Claims and waits until there is a reason to leave, and nothing left to wait for. */
   async #work(): Promise<Leave> {
     for (;;) {
       const leave = this.#reasonToLeave();
       if (leave && (leave.how !== "drain" || this.#tasks.idle)) return leave;
       this.#tasks.check();
-      this.#role?.look();
+      this.#leadership?.look();
       try {
-        if (this.#left) await this.#lookWhatIsLeft();
+        if (this.#isNeeded) await this.#lookForWork();
         const free = !leave && this.#tasks.open < this.#options.slots;
-        await this.#patiently(() => this.#orders.look(free));
-        // Not a task more than those it had when it was told.
+        await this.#patiently(() => this.#requests.look(free));
+        // It takes no task after it was told to leave.
         if (!this.#reasonToLeave()) await this.#claim();
       } catch (error) {
         if (!this.#over.aborted) throw error;
@@ -215,78 +216,79 @@ class PoolWorker {
     }
   }
 
-  /** The strongest reason to leave, if there is any. */
+  /** Gives the strongest reason to leave, if there is any. */
   #reasonToLeave(): Leave | undefined {
     const { signal, endsAt = Infinity, run } = this.#options;
     const { lost } = this.#folder;
     if (lost.aborted) {
-      this.#role?.handOver(errorText(lost.reason));
+      this.#leadership?.handOver(errorText(lost.reason));
       return { how: "lost", why: errorText(lost.reason) };
     }
     if (signal.aborted) return { how: "stop", why: errorText(signal.reason) };
-    const { stop, leave } = this.#orders;
+    const { stop, leave } = this.#requests;
     if (stop) return { how: stop.how, why: `the run was told to ${stop.how}: ${stop.why}` };
     const { unstartable } = this.#tasks;
     if (unstartable !== undefined) {
-      // It would be the fastest of all workers, and fail one task after the other before anybody can stop it.
-      this.#role?.handOver(unstartable);
+      // It would be the fastest of all workers, and fail one task after the other before the controller can
+      // stop it.
+      this.#leadership?.handOver(unstartable);
       return { how: "drain", why: `a task could not begin here: ${unstartable}` };
     }
     const now = this.#runtime.machine.clock.monotonic();
     if (endsAt - now < this.#leastLeftMs) {
       const why = "the time of its job is nearly up";
-      this.#role?.handOver(why);
+      this.#leadership?.handOver(why);
       return { how: "drain", why };
     }
-    if (this.#role?.ended) return { how: "drain", why: "the run has ended" };
-    const needed = this.#role !== undefined && (this.#role.held || !this.#role.covered);
+    if (this.#leadership?.ended) return { how: "drain", why: "the run has ended" };
+    const needed = this.#leadership !== undefined && (this.#leadership.held || !this.#leadership.covered);
     if (!this.#tasks.idle || needed) this.#busyAt = now;
     if (leave !== undefined && !needed) return { how: "drain", why: `it was told to leave: ${leave}` };
     const { idleTimeoutSec } = run.options;
-    const isIdle = this.#pace.begun && now - this.#busyAt >= idleTimeoutSec * 1000;
-    if (this.#left || !isIdle) return undefined;
+    const isIdle = this.#backoff.begun && now - this.#busyAt >= idleTimeoutSec * 1000;
+    if (this.#isNeeded || !isIdle) return undefined;
     return { how: "drain", why: `there was nothing to do for ${idleTimeoutSec} s` };
   }
 
-  /** Now and then while it is idle. */
-  async #lookWhatIsLeft(): Promise<void> {
+  /** Looks now and then, while it is idle, whether there may still be something to do. */
+  async #lookForWork(): Promise<void> {
     const { run, spec } = this.#options;
     const now = this.#runtime.machine.clock.monotonic();
     if (now - this.#busyAt < Math.max(run.options.idleTimeoutSec * 1000, LEAST_LOOK_MS)) return;
-    this.#left = await this.#patiently(() => hasRemainingWork(this.#runtime, run, spec));
-    if (this.#left) this.#busyAt = now;
+    this.#isNeeded = await this.#patiently(() => hasRemainingWork(this.#runtime, run, spec));
+    if (this.#isNeeded) this.#busyAt = now;
   }
 
   /** Claims tasks while there are free slots and any to try. */
   async #claim(): Promise<void> {
     const { slots } = this.#options;
     while (this.#tasks.open < slots && !this.#over.aborted && this.#tasks.unstartable === undefined) {
-      const file = this.#picker.next() ?? await this.#nextOfNewList();
+      const file = this.#candidates.next() ?? await this.#nextOfNewList();
       if (file === undefined) return;
       const result = await this.#patiently(() => this.#folder.claim(file));
       if (result === "fenced") return;
-      this.#picker.tried(result === "claimed");
-      this.#pace.news();
+      this.#candidates.tried(result === "claimed");
+      this.#backoff.news();
       if (result === "claimed") this.#tasks.take(file);
     }
   }
 
   async #nextOfNewList(): Promise<string | undefined> {
-    if (this.#pace.dueIn > 0) return undefined;
-    const files = await this.#pace.list(() => this.#patiently(() => this.#folder.listTodo()));
-    return this.#picker.fill(files) ? this.#picker.next() : undefined;
+    if (this.#backoff.dueIn > 0) return undefined;
+    const files = await this.#backoff.list(() => this.#patiently(() => this.#folder.listTodo()));
+    return this.#candidates.fill(files) ? this.#candidates.next() : undefined;
   }
 
-  /** Waits until something happened, or may have. */
+  /** Waits until something has happened, or may have. */
   async #pause(leaving: boolean): Promise<void> {
     const { open } = this.#tasks;
     const free = !leaving && open < this.#options.slots;
-    const ms = free ? Math.min(Math.max(this.#pace.dueIn, 0), LONGEST_PAUSE_MS) : LONGEST_PAUSE_MS;
+    const ms = free ? Math.min(Math.max(this.#backoff.dueIn, 0), LONGEST_PAUSE_MS) : LONGEST_PAUSE_MS;
     await this.#alarm.sleep(this.#runtime.machine.clock, ms);
-    if (this.#tasks.open < open) this.#pace.news();
+    if (this.#tasks.open < open) this.#backoff.news();
   }
 
-  /** Does something, and again for a while when the system cannot. @throws when it must not go on. */
+  /** Does something, and again for a while when the system cannot, unless the worker is to leave at once. */
   async #patiently<T>(step: () => Promise<T>): Promise<T> {
     return await retryWhileUnavailable(this.#runtime, () => !this.#over.aborted, step, this.#over);
   }

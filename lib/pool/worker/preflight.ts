@@ -1,42 +1,50 @@
+import { join } from "@std/path/posix/join";
+import { environmentVariables } from "../../core/environment.ts";
 import { errorText } from "../../core/errors.ts";
+import type { Machine } from "../../core/system/machine.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import { newWorkerId } from "../../queue/worker_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import type { SlurmJob } from "../../store/record.ts";
 import { codeFault } from "../../remote/code_fault.ts";
-import type { PoolRun } from "../../remote/pool_run.ts";
+import type { PoolRun } from "../../remote/run_record.ts";
 import { type PreflightFailure, writePreflightFailure } from "../preflight_failure.ts";
 
-/** What {@link preflight} needs to know of the worker to be. */
+/** The worker to be, for {@link preflight}. */
 export interface PreflightOptions {
   /** Where everything of the run is. */
   readonly paths: QueuePaths;
-  /** What the run is. */
+  /** The run. */
   readonly run: Pick<PoolRun, "runId" | "versions" | "entry" | "code" | "lock">;
   /** The spec of the tasks that it takes. */
   readonly spec: string;
   /** The node that it runs on. */
   readonly node: string;
   /** The key by which its launcher knows it. */
-  readonly job?: string;
+  readonly job?: string | undefined;
   /** The Slurm job that it runs in. */
-  readonly slurm?: SlurmJob;
-  /** Tries out what tasks need: the folder for temporary files. @default the system's */
-  readonly temporaryFolder?: string;
+  readonly slurm?: SlurmJob | undefined;
+  /**
+   * The folder for temporary files.
+   *
+   * @default {the system's}
+   */
+  readonly temporaryFolder?: string | undefined;
 }
 
 /**
- * Looks whether tasks can be computed here, before a worker enters the queue and takes any: its furu and locked packages are the run's, and there is
- * a folder for temporary files. What is wrong is written to `workers/<id>.unfit.json`, for the controller.
+ * Checks that tasks can be computed here, before a worker enters the queue and takes any: its furu and its
+ * locked packages are the run's, and the folder for temporary files can be written. A failure is written to
+ * `workers/<id>.unfit.json` for the controller.
  *
- * @returns What is wrong; `undefined` when all is well.
- * @throws {StoreError} when the run's folder cannot be written.
+ * @returns The failure; `undefined` when all is well.
+ * @throws {StoreError} If the run's folder cannot be written.
  */
 export async function preflight(
   { store, machine }: Pick<Runtime, "store" | "machine">,
   { paths, run, spec, node, job, slurm, temporaryFolder }: PreflightOptions,
 ): Promise<PreflightFailure | undefined> {
-  const fault = versionFault(run) ?? await folderFault(temporaryFolder);
+  const fault = versionFault(run) ?? await folderFault(machine, temporaryFolder);
   if (!fault) return undefined;
   const id = newWorkerId(machine, slurm);
   const unfit = { id, spec, node, ...(job === undefined ? {} : { job }), ...fault };
@@ -50,21 +58,17 @@ function versionFault(run: PreflightOptions["run"]): Pick<PreflightFailure, "kin
 }
 
 async function folderFault(
+  { files, randomId }: Pick<Machine, "files" | "randomId">,
   dir: string | undefined,
 ): Promise<Pick<PreflightFailure, "kind" | "error"> | undefined> {
+  const file = join(dir ?? (environmentVariables().TMPDIR || "/tmp"), `furu-preflight-${randomId()}`);
   try {
-    const file = await Deno.makeTempFile({
-      prefix: "furu-preflight-",
-      ...(dir === undefined ? {} : { dir }),
-    });
-    try {
-      // Making a name takes no space: a full disk shows only here.
-      await Deno.writeTextFile(file, "furu\n");
-    } finally {
-      await Deno.remove(file);
-    }
+    // Making a name takes no space: a full disk shows only when something is written.
+    await files.write(file, "furu\n");
+    await files.remove(file);
     return undefined;
   } catch (error) {
+    await files.remove(file).catch(() => {/* it is not there, as a rule */});
     const where = dir === undefined ? "the system's folder for temporary files" : dir;
     return {
       kind: "node",

@@ -1,20 +1,21 @@
 import { isForced } from "../../plan/forced.ts";
-import type { PoolRun } from "../../remote/pool_run.ts";
+import type { PoolRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 
 /**
- * Does a run go on by itself where jobs cannot submit others (`slurm.nodesSubmit` is false)? Then all its workers are
- * submitted at its beginning, and none that leaves can be replaced.
+ * Whether a run goes on by itself where jobs cannot submit others (`slurm.nodesSubmit` is false). Then all
+ * its workers are submitted at its beginning, and none that leaves can be replaced.
  */
 export function isStaticFleet({ detached, config }: Pick<PoolRun, "detached" | "config">): boolean {
   return detached && config.slurm?.nodesSubmit === false;
 }
 
 /**
- * May there still be something to do for workers of a spec? Found in the store, one listing for each name of a task, since
- * only its controller knows more of a run. Where results are replaced their being there tells nothing.
+ * Whether there may still be something to do for workers of a spec. Looks in the store, with one listing for
+ * each name of a task, since only the controller knows more of a run. A result that is to be replaced tells
+ * nothing.
  *
- * @throws {StoreError} when a folder cannot be listed.
+ * @throws {StoreError} If a folder cannot be listed.
  */
 export async function hasRemainingWork(
   { store }: Pick<Runtime, "store">,

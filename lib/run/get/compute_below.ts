@@ -5,16 +5,17 @@ interface Missing {
   readonly artifact: Artifact;
   /** Those that need it. */
   readonly above: Missing[];
-  /** How many that it needs are missing. */
+  /** The number of those that it needs and that are missing. */
   below: number;
 }
 
 /**
- * Computes all that an artifact declares to need and that is missing, from the bottom up, as a run does: a `create` that
- * waits in a `get` for the next one takes memory, so that a chain of these could not be of any length.
+ * Computes all that an artifact declares to need and that is missing, from the bottom up, as a run does: a
+ * `create` that waits in a `get` for the next one takes memory, so that a chain of these could not be of any
+ * length.
  *
  * @param top Whose dependencies are meant.
- * @param isStored Is there a result that `compute` would only load?
+ * @param isStored Whether there is a result that `compute` would only load.
  * @param compute Computes one of them. The first that fails ends all: nothing more is begun.
  */
 export async function computeBelow(

@@ -5,8 +5,9 @@ import { findForSure } from "../result.ts";
 import { specOf } from "../../task/requirements.ts";
 
 /**
- * `get` inside a run: it only loads. Forced, it is for the current node alone, on a worker of exactly its spec (DESIGN
- * section 5); the worker itself computes the node, so user code that forces it gets what is stored or an error.
+ * `get` inside a run: it only loads. Forced, it is for the current node alone, on a worker of exactly its
+ * spec (DESIGN section 5); the worker itself computes the node, so user code that forces it gets what is
+ * stored or an error.
  *
  * @throws {MissingArtifactError} {@link ExecutionError} {@link SpecMismatchError}, each naming who asked.
  */
@@ -31,7 +32,8 @@ export async function getInExecutor(
     const needed = specOf(artifact);
     if (spec !== needed) {
       throw new SpecMismatchError(
-        `Cannot compute ${artifact}, asked for by ${asking}: it needs spec '${needed}', this worker has '${spec}'`,
+        `Cannot compute ${artifact}, asked for by ${asking}: it needs spec '${needed}', this worker has ` +
+          `'${spec}'`,
         { artifact: `${artifact}` },
       );
     }

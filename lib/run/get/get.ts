@@ -210,7 +210,7 @@ async function obtain(
 
 const REPLACING = { replaceDamaged: true } as const;
 
-/** Is there a result that `get` would only load? */
+/** Whether there is a result that `get` would only load. */
 async function isStored(runtime: Runtime, artifact: Artifact): Promise<boolean> {
   await runtime.computations.pause(runtime.machine.clock);
   const found = await findResult(runtime, artifact, { tolerant: true, value: false });
@@ -292,7 +292,7 @@ async function claimAndCompute(
   // Its value was just validated: once per process is enough, and a moody `validate` cannot make this loop.
   if (end.outcome === "success") runtime.validated.add(claim.attempt.id);
   if (end.outcome === "success" || end.outcome === "superseded") return true;
-  // Declared dead by somebody: whoever took over is waited for.
+  // Somebody declared this attempt dead: the one who took over is waited for.
   if (claim.lost.aborted) return true;
   if (end.outcome === "preempted") throw reason;
   throw failureOf(artifact, claim.attempt.n, end.error, log, thrown);

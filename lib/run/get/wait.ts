@@ -13,13 +13,19 @@ const SAY_EVERY_MS = 30_000;
 /** So many look at the same time at what others do. */
 const MAX_LOOKS = 32;
 
-/** Waits for whoever computes an artifact now; a dead one is ended, so that the next claim succeeds. */
+/**
+ * Waits for the owner of an artifact's claim. A dead owner's attempt is ended, so that the next claim
+ * succeeds.
+ */
 export class Waiter {
   readonly #runtime: Runtime;
   readonly #artifact: Artifact;
   readonly #paths: ArtifactPaths;
   readonly #watch: ClaimWatch;
-  /** How long it has waited for others, and in all: that this process does its own work is no reason to give up. */
+  /**
+   * How long it has waited for others, and in all: that this process does its own work is no reason to give
+   * up.
+   */
   #othersMs = 0;
   #waitedMs = 0;
   #pause = 5;
@@ -37,7 +43,8 @@ export class Waiter {
   /**
    * Looks once, and pauses where there is nothing to do but to wait.
    *
-   * @throws {WaitTimeoutError} after `maxWaitSec`, naming owner, host and age. The signal's reason when it aborts.
+   * @throws {WaitTimeoutError} after `maxWaitSec`, naming owner, host and age. The signal's reason when it
+   * aborts.
    */
   async turn(signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
@@ -85,7 +92,7 @@ export class Waiter {
     logger.info(`waiting for ${this.#artifact}: computed by ${this.#owner}`);
   }
 
-  /** Short at first, and never so long that a lease could not be seen to run out. */
+  /** Short at first, and always short enough to see a lease run out. */
   #pauseMs(): number {
     const { pollIntervalSec, maxWaitSec } = this.#runtime.config;
     const longest = Math.min(pollIntervalSec * 1000, this.#watch.longestPauseMs, maxWaitSec * 250);

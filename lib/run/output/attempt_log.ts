@@ -13,16 +13,16 @@ export interface OutputSink {
 
 /** So much waits at most to be written, in bytes. */
 const MAX_WAITING = 64 * 1024;
-/** So long it waits at most while the task keeps this process busy, in milliseconds. */
+/** The most milliseconds that it waits while the task keeps this process busy. */
 const MAX_WAIT_MS = 200;
-/** How often a log keeps a state of a progress bar besides the last one, in milliseconds. */
+/** A log keeps a state of a progress bar at most this often, and the last one. In milliseconds. */
 export const BAR_STATE_MS = 5000;
 
 const encoder = new TextEncoder();
 
 /**
- * The log file of an attempt that is computed in this process; made when there is any output. A task that never waits
- * lets nothing else run, so what it logs is written in between.
+ * The log file of an attempt that is computed in this process; made when there is any output. A task that
+ * never waits lets nothing else run, so what it logs is written in between.
  */
 export class LogFile implements OutputSink {
   readonly #machine: Machine;
@@ -36,7 +36,10 @@ export class LogFile implements OutputSink {
   #isMade = false;
   #failure: unknown;
 
-  /** @param path Where it is; its folder exists while the attempt runs. @param mode Its permission bits, where given. */
+  /**
+   * @param path Where it is; its folder exists while the attempt runs.
+   * @param mode Its permission bits, where given.
+   */
   constructor(machine: Machine, path: string, mode?: number) {
     this.#machine = machine;
     this.#path = path;
@@ -57,7 +60,9 @@ export class LogFile implements OutputSink {
     queueMicrotask(() => this.#writeNow());
   }
 
-  /** Resolves when all is written. A log that cannot be written is no reason to fail: it returns why instead. */
+  /**
+   * Resolves when all is written. A log that cannot be written is no reason to fail: it returns why instead.
+   */
   flush(): Promise<unknown> {
     this.#add(this.#bars.flush());
     this.#writeNow();
@@ -87,7 +92,10 @@ export class LogFile implements OutputSink {
   }
 }
 
-/** Sets permission bits of what was made in a shared store; of what is somebody else's they are that one's business. */
+/**
+ * Sets permission bits of what was made in a shared store; of what is somebody else's they are that one's
+ * business.
+ */
 export function shareNow(files: Files, path: string, mode: number): void {
   try {
     files.chmodNow(path, mode);
@@ -96,7 +104,7 @@ export function shareNow(files: Files, path: string, mode: number): void {
   }
 }
 
-/** What a task is given as `ctx.log`: lines in its attempt's log. */
+/** Makes `ctx.log` of a task: lines in its attempt's log. */
 export function createTaskLog(machine: Machine, sink: OutputSink, level: LogLevel): Logger {
   return createLogger({ level, write: (line) => sink.write(`${line}\n`), now: () => machine.clock.now() });
 }

@@ -9,39 +9,44 @@ const MAX_ROWS = 100;
 /** A longer sequence is none. */
 const MAX_ESCAPE = 32;
 
-/** How a {@link BarFilter} thins. */
+/** Options of a {@link BarFilter}. */
 export interface BarFilterOptions {
-  /** Milliseconds between two states of one bar that are kept besides the last one. @default only the last one is kept */
+  /**
+   * Milliseconds between two states of one bar that are kept besides the last one.
+   *
+   * @default only the last one is kept
+   */
   everyMs?: number;
   /** Milliseconds that only grow. */
   now?: () => number;
 }
 
 /**
- * Makes output readable in which lines are written over each other, as progress bars do it (tqdm, spinners): by a
- * carriage return, by going to the first column, or by going up. What a terminal would show in the end stays, and now
- * and then a state between, each on a line of its own. Other output passes as it is and at once.
+ * Makes output readable in which lines are written over each other, as progress bars do it (tqdm, spinners):
+ * by a carriage return, by going to the first column, or by going up. What a terminal would show in the end
+ * stays, and now and then a state between, each on a line of its own. Other output passes as it is and at
+ * once.
  */
 export class BarFilter {
   readonly #everyMs: number;
   readonly #now: () => number;
   #out: Uint8Array[] = [];
-  /** Has the line been begun anew? Then what comes is a state of a bar. */
+  /** Whether the line has been begun anew. Then the next output is a state of a bar. */
   #isBar = false;
   /** A carriage return came, and what it means depends on what follows. */
   #returned = false;
   /** An escape sequence that is not complete. */
   #escape: number[] = [];
-  /** What the line shows since it was begun anew. */
+  /** The text of the line since it was begun anew. */
   #state: Uint8Array[] = [];
   #stateBytes = 0;
-  /** Is that given out as it comes? */
+  /** Whether that is given out as it comes. */
   #isLive = false;
   /** The last state of each line, by how far above the lowest it is, unless that was given out. */
   #lasts: (Uint8Array | undefined)[] = [];
-  /** Does what was given out end within a line? */
+  /** Whether the output so far ends within a line. */
   #isOpen = false;
-  /** How many lines the cursor is above the last one. */
+  /** The number of lines from the cursor down to the last one. */
   #rowsUp = 0;
   #givenAt = -Infinity;
 
@@ -51,12 +56,17 @@ export class BarFilter {
     this.#now = now;
   }
 
-  /** What is to be written of the output so far, as far as it was not returned before. @param chunk The next output. */
+  /**
+   * What is to be written of the output so far, as far as it was not returned before.
+   *
+   * @param chunk The next output.
+   */
   push(chunk: Uint8Array): Uint8Array {
     let nextReturn = -2, nextEscape = -2; // not looked for
     for (let at = 0; at < chunk.length;) {
       if (!this.#isBar && !this.#returned && this.#escape.length === 0) {
-        // Each is looked for once until it is reached: a log full of colours must not cost the square of its length.
+        // Each is looked for once until it is reached: a log full of colours must not cost the square of its
+        // length.
         if (nextReturn !== -1 && nextReturn < at) nextReturn = chunk.indexOf(CR, at);
         if (nextEscape !== -1 && nextEscape < at) nextEscape = chunk.indexOf(ESC, at);
         const found = [nextReturn, nextEscape].filter((index) => index >= 0);
@@ -88,7 +98,7 @@ export class BarFilter {
     return this.#taken();
   }
 
-  /** What is still to be written at the end of all output. */
+  /** The rest that is to be written at the end of all output. */
   flush(): Uint8Array {
     if (this.#escape.length > 0) this.#add(Uint8Array.from(this.#escape.splice(0)));
     if (this.#isBar) {
@@ -100,7 +110,7 @@ export class BarFilter {
     return this.#taken();
   }
 
-  /** What the line shows that is written over and over now; empty where there is none. */
+  /** The text of the line that is written over and over now; empty where there is none. */
   held(): Uint8Array {
     const state = joined(this.#state);
     return isBlank(state) ? this.#lasts[this.#rowsUp] ?? new Uint8Array(0) : state;

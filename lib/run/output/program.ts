@@ -11,18 +11,22 @@ import { ProgramOutput } from "./program_output.ts";
 import { stopOnAbort } from "./program_stop.ts";
 import type { AttemptPrograms } from "../traces/traces.ts";
 
-/** What {@link createRunProgram} needs. */
+/** Options of {@link createRunProgram}. */
 export interface ProgramHost {
   /** Given what programs print, in order of arrival; waited for, so that a flood cannot fill memory. */
   log: (chunk: Uint8Array) => void | Promise<void>;
   /** Stops the programs when it aborts. */
   signal: AbortSignal;
   /**
-   * Start each program in a process group of its own, so that all it started can be stopped with it. `false` in a
-   * computing process, whose supervisor stops the whole group: there a program must stay in it.
+   * Start each program in a process group of its own, so that all it started can be stopped with it. `false`
+   * in a computing process, whose supervisor stops the whole group: there a program must stay in it.
    */
   detached: boolean;
-  /** May the attempt be made again on another machine? @default false */
+  /**
+   * Whether the attempt may be made again on another machine.
+   *
+   * @default {false}
+   */
   elsewhere?: boolean;
   /** For output that goes to a file. */
   files: Files;
@@ -30,9 +34,13 @@ export interface ProgramHost {
   clock: Clock;
   /** A fresh random id, for temporary names. */
   randomId: () => string;
-  /** Told of each, and ends those that are left. @default nobody */
+  /** Notes each program, and ends those that are left. By default nobody does. */
   programs?: AttemptPrograms | undefined;
-  /** Milliseconds between asking a program to stop and killing it. @default 5000 */
+  /**
+   * Milliseconds between asking a program to stop and killing it.
+   *
+   * @default {5000}
+   */
   graceMs?: number;
 }
 
@@ -55,9 +63,10 @@ const OPTIONS: OptionChecks<RunProgramOptions> = {
 /**
  * Makes the `run` that a task is given.
  *
- * Of the function made: `stdout` as a path is relative to `cwd`. It throws {@link ValidationError} for what is no
- * command, {@link ComputeError} for a program that cannot be started or did not end with exit code 0 (then with the
- * command, how it ended and the end of its stderr), and the signal's reason when it was stopped by that.
+ * Of the function made: `stdout` as a path is relative to `cwd`. It throws {@link ValidationError} for what
+ * is no command, {@link ComputeError} for a program that cannot be started or did not end with exit code 0
+ * (then with the command, how it ended and the end of its stderr), and the signal's reason when it was
+ * stopped by that.
  */
 export function createRunProgram(host: ProgramHost): RunProgram {
   return (async (command, options = {}) => {
@@ -155,13 +164,16 @@ async function spawn(
       `Cannot run ${commandText(words)}: ${await whyNot(host.files, words[0]!, cwd, cause)}`,
       { cause },
     );
-    // Retries begin at once: a program that PATH does not have will not have come by then, but another node may have it.
+    // Retries begin at once: a program that PATH does not have will not have come by then, but another node
+    // may have it.
     const isMissing = errorCode(cause) === "ENOENT" && !words[0]!.includes("/") && cwd === undefined;
     throw isMissing && !host.elsewhere ? lasting(error) : error;
   }
 }
 
-/** Python keeps what it prints to a pipe until it has much of it: that of one that is killed would be lost. */
+/**
+ * Python keeps what it prints to a pipe until it has much of it: that of one that is killed would be lost.
+ */
 function unbuffered(): Record<string, string> {
   const name = "PYTHONUNBUFFERED";
   // Where it may not be known whether the user has set it, nobody is asked.

@@ -4,7 +4,7 @@ import { causes, ComputeError, furuErrorName, type FuruErrorOptions } from "../.
 const STOP_CODES = new Set([129, 130, 138, 143]);
 const STOP_SIGNALS = new Set<string>(["SIGHUP", "SIGINT", "SIGUSR1", "SIGTERM"]);
 
-/** How a process ended. */
+/** The exit of a process. */
 export interface ExitStatus {
   /** The exit code; 128 + the signal's number where a signal ended it. */
   code: number;
@@ -14,22 +14,25 @@ export interface ExitStatus {
 
 /** A program that `ctx.run` started did not end with exit code 0. */
 export class ProgramError extends ComputeError {
-  /** How it ended. */
+  /** Its end. */
   readonly status: ExitStatus;
 
-  /** @param message What was run and how it ended. @param status The same for programs. */
+  /**
+   * @param message What was run and how it ended.
+   * @param status The same for programs.
+   */
   constructor(message: string, status: ExitStatus, options: FuruErrorOptions = {}) {
     super(message, options);
     this.status = status;
   }
 }
 
-/** Was this end asked for by a signal that stops jobs, as Slurm and Ctrl-C send to everybody at once? */
+/** Whether a signal that stops jobs asked for this end, as Slurm and Ctrl-C send it to everybody at once. */
 export function isStop(status: ExitStatus): boolean {
   return status.signal === null ? STOP_CODES.has(status.code) : STOP_SIGNALS.has(status.signal);
 }
 
-/** Is a program that was stopped from outside behind this error, directly or through its causes? */
+/** Whether a program that was stopped from outside is behind this error, directly or through its causes. */
 export function stoppedBySignal(error: unknown): boolean {
   for (const each of causes(error)) {
     // Not by class: a pipeline can bring its own copy of furu.

@@ -1,7 +1,7 @@
 import type { Clock } from "../../core/system/clock.ts";
 import { Tail } from "./tail.ts";
 
-/** How long nothing may come from a pipe whose program has ended: one that it started may hold it open for ever. */
+/** The longest silence of a pipe whose program has ended: one that it started may hold it open for ever. */
 const SILENCE_MS = 500;
 /** The same for one that goes on printing, in milliseconds. */
 const LONGEST_DRAIN_MS = 5000;
@@ -10,7 +10,7 @@ const LONGEST_DRAIN_MS = 5000;
 export class ProgramOutput {
   /** Resolves with what the sink threw; never when it did not. */
   readonly failed: Promise<unknown>;
-  /** What the sink threw. */
+  /** The error that the sink threw. */
   error: unknown;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #sink: ((chunk: Uint8Array) => void | Promise<void>) | undefined;
@@ -20,7 +20,10 @@ export class ProgramOutput {
   readonly #fail: (error: unknown) => void;
   #chunks = 0;
 
-  /** @param stream The pipe. @param sink Given each chunk and waited for; without one all is collected. */
+  /**
+   * @param stream The pipe.
+   * @param sink Given each chunk and waited for; without one all is collected.
+   */
   constructor(stream: ReadableStream<Uint8Array>, sink?: (chunk: Uint8Array) => void | Promise<void>) {
     this.#reader = stream.getReader();
     this.#sink = sink;

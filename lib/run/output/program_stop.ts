@@ -1,8 +1,8 @@
 import type { Clock } from "../../core/system/clock.ts";
 
-/** How a program is stopped. */
+/** Options of {@link stopOnAbort}. */
 export interface StopOptions {
-  /** Does it lead a process group, which is to be stopped with it? */
+  /** Whether it leads a process group, which is to be stopped with it. */
   group: boolean;
   /** Milliseconds between asking and killing. */
   graceMs: number;
@@ -16,7 +16,11 @@ export interface Stopper extends Disposable {
   stop(): void;
 }
 
-/** Watches a program. @param signal Stops it, and kills what is left of its group when it has ended. */
+/**
+ * Watches a program.
+ *
+ * @param signal Stops it, and kills what is left of its group when it has ended.
+ */
 export function stopOnAbort(child: Deno.ChildProcess, signal: AbortSignal, options: StopOptions): Stopper {
   const { group, graceMs, clock } = options;
   const ended = new AbortController();

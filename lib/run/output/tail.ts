@@ -5,8 +5,8 @@ const MAX_BYTES = 4096;
 const MAX_LINES = 20;
 
 /**
- * Remembers the end of some output, however much there is of it: the last 20 lines, at most 4 KiB. What was written
- * over, as a progress bar does it, is left out, and so are colours.
+ * Remembers the end of some output, however much there is of it: the last 20 lines, at most 4 KiB. What was
+ * written over, as a progress bar does it, is left out, and so are colours.
  */
 export class Tail {
   readonly #bars = new BarFilter();
@@ -14,7 +14,11 @@ export class Tail {
   #bytes = 0;
   #cut = false;
 
-  /** Adds output. @param chunk Copied, as far as it is kept. */
+  /**
+   * Adds output.
+   *
+   * @param chunk Copied, as far as it is kept.
+   */
   push(chunk: Uint8Array): void {
     this.#add(this.#bars.push(chunk));
   }

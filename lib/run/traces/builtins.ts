@@ -1,7 +1,7 @@
 /**
- * Watches what all code of a process shares: the global names, and the language's own objects. What a task changed in
- * them would reach whatever runs after it. A task may have changed the very functions that a check would call, so
- * these are kept from the start, and nothing below goes through an iterator.
+ * Watches what all code of a process shares: the global names, and the language's own objects. What a task
+ * changed in them would reach whatever runs after it. A task may have changed the very functions that a check
+ * would call, so these are kept from the start, and nothing below goes through an iterator.
  */
 const { ownKeys, getOwnPropertyDescriptor, getPrototypeOf, isExtensible } = Reflect;
 const { defineProperty, deleteProperty, setPrototypeOf } = Reflect;
@@ -11,9 +11,12 @@ const { is } = Object;
 export interface SharedChange {
   /** As code writes it: `Array.prototype.map`. */
   name: string;
-  /** `"global"` for a name that somebody added to `globalThis`, `"builtin"` for what the language or Deno brings. */
+  /**
+   * `"global"` for a name that somebody added to `globalThis`, `"builtin"` for what the language or Deno
+   * brings.
+   */
   kind: "global" | "builtin";
-  /** Is it as it was again? */
+  /** Whether it is as it was again. */
   restored: boolean;
 }
 
@@ -42,20 +45,21 @@ const QUIET: Readonly<Record<string, readonly PropertyKey[]>> = {
   Error: ["stackTraceLimit", "prepareStackTrace"],
   console: ["indentLevel"],
 };
-/** What code uses and extends everywhere: looked at after each task. */
+/** Code uses and extends these everywhere: they are looked at after each task. */
 const COMMON =
-  "Object Function Array Number Boolean String Date Promise RegExp Error JSON Math Reflect Map Set Deno console"
-    .split(" ");
+  ("Object Function Array Number Boolean String Date Promise RegExp Error JSON Math Reflect Map Set " +
+    "Deno console").split(" ");
 const NAMES = COMMON.concat(
-  ("Symbol BigInt TypeError Proxy ArrayBuffer Uint8Array WeakMap Iterator crypto performance EventTarget AbortSignal URL " +
-    "AggregateError EvalError RangeError ReferenceError SyntaxError URIError Intl Atomics SharedArrayBuffer DataView " +
-    "Int8Array Uint8ClampedArray Int16Array Uint16Array Int32Array Uint32Array Float16Array Float32Array Float64Array " +
-    "BigInt64Array BigUint64Array WeakSet WeakRef FinalizationRegistry Temporal WebAssembly Crypto Event AbortController " +
-    "URLSearchParams Blob DOMException").split(" "),
+  ("Symbol BigInt TypeError Proxy ArrayBuffer Uint8Array WeakMap Iterator crypto performance EventTarget " +
+    "AbortSignal URL AggregateError EvalError RangeError ReferenceError SyntaxError URIError Intl Atomics " +
+    "SharedArrayBuffer DataView Int8Array Uint8ClampedArray Int16Array Uint16Array Int32Array Uint32Array " +
+    "Float16Array Float32Array Float64Array BigInt64Array BigUint64Array WeakSet WeakRef " +
+    "FinalizationRegistry Temporal WebAssembly Crypto Event AbortController URLSearchParams Blob " +
+    "DOMException").split(" "),
 );
 /**
- * The rest takes as long again to look at, which a task of a millisecond would feel: in a long series of such tasks it is
- * looked at no more often than this.
+ * The rest takes as long again to look at, which a task of a millisecond would feel: in a long series of such
+ * tasks it is looked at no more often than this.
  */
 const REST_EVERY_MS = 10;
 /** So many looks are at all of it nevertheless. */
@@ -84,7 +88,7 @@ export class Builtins {
     }
   }
 
-  /** Is it time to look at all? */
+  /** Whether it is time to look at all. */
   #isDue(): boolean {
     if (!this.#thrifty) return true;
     const at = now();
@@ -93,7 +97,7 @@ export class Builtins {
     return true;
   }
 
-  /** Is all as it was? */
+  /** Whether all is as it was. */
   unchanged(): boolean {
     for (let i = 0; i < this.#common.length; i++) if (!same(this.#common[i]!)) return false;
     if (!this.#isDue()) return true;
@@ -101,7 +105,11 @@ export class Builtins {
     return true;
   }
 
-  /** Makes all as it was, as far as that can be. @returns What was different. */
+  /**
+   * Makes all as it was, as far as that can be.
+   *
+   * @returns What was different.
+   */
   putBack(): SharedChange[] {
     const changes: SharedChange[] = [];
     putBackAll(this.#common, changes);

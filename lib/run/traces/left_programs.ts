@@ -1,30 +1,39 @@
 import type { Clock } from "../../core/system/clock.ts";
 
 /**
- * Programs that a task started and did not wait for. What they do after their attempt would be nobody's: they end
- * with it. Some leave the process group (`setsid`, daemons), so each is told by its environment as well, which
- * whatever it starts inherits.
+ * Programs that a task started and did not wait for. What they do after their attempt would be nobody's: they
+ * end with it. Some leave the process group (`setsid`, daemons), so each is told by its environment as well,
+ * which whatever it starts inherits.
  */
 
-/** Names, in the environment of a program, the attempts and workers that it belongs to, the innermost last. */
+/**
+ * Names, in the environment of a program, the attempts and workers that it belongs to, the innermost last.
+ */
 export const PROGRAMS_MARK = "FURU_PROGRAMS_OF";
 
-/** The environment for programs of somebody. @param id What only they have. */
+/**
+ * The environment for programs of somebody.
+ *
+ * @param id What only they have.
+ */
 export function markEnv(id: string): Record<string, string> {
   const above = mayRead({ name: "env", variable: PROGRAMS_MARK }) ? Deno.env.get(PROGRAMS_MARK) : undefined;
   return { [PROGRAMS_MARK]: above ? `${above},${id}` : id };
 }
 
-/** May this process do that? Without it there is nothing to ask, and no question to be asked. */
+/** Whether this process has the permission already; the user is never asked for it. */
 export function mayRead(permission: Deno.PermissionDescriptor): boolean {
   return Deno.permissions.querySync(permission).state === "granted";
 }
 
 /** Whose programs are looked for. */
 export interface ProgramOwner {
-  /** What {@link markEnv} was given. */
+  /** The id that {@link markEnv} was given. */
   mark: string;
-  /** Sessions that hold nothing else, by their leader. Is it `ended`, its number may be somebody else's by now. */
+  /**
+   * Sessions that hold nothing else, by their leader. Is it `ended`, its number may be somebody else's by
+   * now.
+   */
   sessions: readonly { pid: number; ended: boolean }[];
   /** Processes that are to stay. */
   spare: readonly number[];

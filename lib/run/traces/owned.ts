@@ -1,4 +1,4 @@
-/** What an attempt set up in its process, which goes on by itself until it is taken down. */
+/** A timer, a listener or the like, which goes on by itself until it is taken down. */
 export interface OwnedThing {
   /** In words. */
   what: string;
@@ -6,7 +6,7 @@ export interface OwnedThing {
   end: () => void;
 }
 
-/** What attempts set up and have not taken down. */
+/** The things that attempts set up and have not taken down. */
 export class Owned<A> {
   readonly #current: () => A | undefined;
   readonly #all = new Map<unknown, { owner: A; thing: OwnedThing }>();
@@ -16,7 +16,11 @@ export class Owned<A> {
     this.#current = current;
   }
 
-  /** Notes what the attempt that runs has set up. @param key What it is taken down by. */
+  /**
+   * Notes what the attempt that runs has set up.
+   *
+   * @param key What it is taken down by.
+   */
   add(key: unknown, what: string, end: () => void): void {
     const owner = this.#current();
     if (owner !== undefined) this.#all.set(key, { owner, thing: { what, end } });
@@ -27,7 +31,11 @@ export class Owned<A> {
     this.#all.delete(key);
   }
 
-  /** Takes down all that is left of an attempt. @returns What it was, in words. */
+  /**
+   * Takes down all that is left of an attempt.
+   *
+   * @returns What it was, in words.
+   */
   end(attempt: A): string[] {
     return this.of(attempt).map(({ what, end }) => {
       try {
@@ -39,7 +47,7 @@ export class Owned<A> {
     });
   }
 
-  /** What is left of an attempt. */
+  /** The things of an attempt that are left. */
   of(attempt: A): OwnedThing[] {
     return [...this.#all.values()].filter(({ owner }) => owner === attempt).map(({ thing }) => thing);
   }
@@ -48,7 +56,8 @@ export class Owned<A> {
 type Functions = Record<string, (...args: unknown[]) => unknown>;
 
 /**
- * Notes the timers, listeners, Web Workers and servers of attempts from now on. What it wraps does the same as before.
+ * Notes the timers, listeners, Web Workers and servers of attempts from now on. What it wraps does the same
+ * as before.
  *
  * @param current Whose code runs now; what belongs to nobody is not noted.
  */
@@ -107,9 +116,20 @@ function watchListeners<A>(owned: Owned<A>, object: object, add: string, remove:
   };
 }
 
+let anyWorker = false;
+
+/**
+ * Whether a Web Worker was made since {@link watchOwned}: looking at all threads takes longer than all other
+ * checks.
+ */
+export function hadWorkers(): boolean {
+  return anyWorker;
+}
+
 function watchWorkers<A>(owned: Owned<A>, current: () => A | undefined): void {
   globalThis.Worker = new Proxy(Worker, {
     construct(target, args, newTarget): Worker {
+      anyWorker = true;
       const worker: Worker = Reflect.construct(target, args, newTarget);
       if (current() === undefined) return worker;
       const terminate = worker.terminate.bind(worker);
@@ -134,7 +154,36 @@ function watchServers<A>(owned: Owned<A>): void {
   };
 }
 
-/** What is needed of node's `process`. */
+/**
+ * Tells of the programs that `Deno.Command` starts from now on.
+ *
+ * @param started Called for each; gives the environment that marks it, or nothing.
+ */
+export function watchCommands(started: () => Record<string, string> | undefined): void {
+  const command = Object.getOwnPropertyDescriptor(Deno, "Command");
+  if (!command?.configurable) return;
+  const watched = (original: typeof Deno.Command) =>
+    new Proxy(original, {
+      construct(target, args: [string | URL, Deno.CommandOptions | undefined], newTarget): object {
+        const mark = started();
+        if (mark === undefined) return Reflect.construct(target, args, newTarget);
+        const [program, options] = args;
+        return Reflect.construct(
+          target,
+          [program, { ...options, env: { ...mark, ...options?.env } }],
+          newTarget,
+        );
+      },
+    });
+  // Made when it is asked for: Deno does so too.
+  let made: typeof Deno.Command | undefined;
+  const get = () => made ??= watched((command.get?.() ?? command.value) as typeof Deno.Command);
+  const set = (value: unknown) =>
+    Object.defineProperty(Deno, "Command", { value, configurable: true, enumerable: true, writable: true });
+  Object.defineProperty(Deno, "Command", { configurable: true, enumerable: true, get, set });
+}
+
+/** The used part of node's `process`. */
 interface NodeProcess {
   on(event: string, listener: (name: PropertyKey, listener: unknown) => void): void;
   removeListener(event: PropertyKey, listener: unknown): void;
@@ -146,7 +195,10 @@ interface NodeSpawn {
   envPairs?: string[];
 }
 
-/** Has anything loaded node's `process`? Asking for it would load it, which takes longer than a small task. */
+/**
+ * Whether anything has loaded node's `process`: to ask for it would load it, which takes longer than a small
+ * task.
+ */
 export function isNodeLoaded(): boolean {
   return Object.hasOwn(console, "_stdout");
 }
@@ -154,7 +206,7 @@ export function isNodeLoaded(): boolean {
 /**
  * The same for listeners of node's `process`, and for the programs that its modules start.
  *
- * @param started Gives the environment that marks a program of whoever runs now.
+ * @param started As for {@link watchCommands}.
  */
 export function watchNodeProcess<A>(
   owned: Owned<A>,

@@ -3,7 +3,7 @@ import { folderIfKnown } from "../../core/paths.ts";
 import { mayRead } from "./left_programs.ts";
 import { isNodeLoaded } from "./owned.ts";
 
-/** What a task of this process can change for all others, and can be put back. */
+/** The state of a process that a task can change for all others, and that can be put back. */
 export class ProcessState {
   readonly #cwd = folderIfKnown();
   readonly #env = environment();
@@ -11,7 +11,7 @@ export class ProcessState {
   readonly #exitCode = Deno.exitCode;
   #changes = changesNoted();
 
-  /** Is it what the process has now? */
+  /** Whether the process still has this state. */
   holds(): boolean {
     if (this.#cwd !== folderIfKnown() || this.#exitCode !== Deno.exitCode) return false;
     // Asked only where somebody may have changed them: both take longer than all else here.
@@ -21,7 +21,11 @@ export class ProcessState {
     return true;
   }
 
-  /** Makes the process what it was. @returns What cannot be put back, in words; mostly nothing. */
+  /**
+   * Makes the process what it was.
+   *
+   * @returns What cannot be put back, in words; mostly nothing.
+   */
   restore(): string[] {
     if (this.#umask !== undefined) Deno.umask(this.#umask);
     Deno.exitCode = this.#exitCode;
@@ -43,7 +47,10 @@ export class ProcessState {
 
 let changes = -1;
 
-/** How often environment or umask were set through Deno's own functions, which are watched from the first call on. */
+/**
+ * Counts the changes of environment and umask by Deno's own functions, which are watched from the first call
+ * on.
+ */
 function changesNoted(): number {
   if (changes >= 0) return changes;
   changes = 0;
@@ -68,7 +75,7 @@ function changesNoted(): number {
   return changes;
 }
 
-/** What a process may not read it may not change either. */
+/** A process may not change either what it may not read. */
 let may: { env: boolean; sys: boolean; read: boolean } | undefined;
 
 function allowed(): NonNullable<typeof may> {

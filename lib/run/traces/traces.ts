@@ -3,7 +3,7 @@ import type { Clock } from "../../core/system/clock.ts";
 import { ComputeError, PermanentError } from "../../core/errors.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
 import { Builtins, type SharedChange } from "./builtins.ts";
-import { isNodeLoaded, type Owned, watchNodeProcess, watchOwned } from "./owned.ts";
+import { isNodeLoaded, type Owned, watchCommands, watchNodeProcess, watchOwned } from "./owned.ts";
 import { ProcessState } from "./process_state.ts";
 import { endPrograms, type LeftProgram, markEnv, type ProgramOwner } from "./left_programs.ts";
 
@@ -12,7 +12,8 @@ export interface AttemptTraces {
   /**
    * Runs code of the task; then puts the process back and ends the programs that it left.
    *
-   * @throws {ComputeError} when others have seen what it did, or see it, in a process that goes on nevertheless.
+   * @throws {ComputeError} If others have seen what it did, or see it, in a process that goes on
+   * nevertheless.
    */
   around<T>(code: () => T | Promise<T>): Promise<T>;
   /** The programs that `ctx.run` starts. */
@@ -21,7 +22,7 @@ export interface AttemptTraces {
 
 /** The programs of one attempt of a process that computes others too. */
 export class AttemptPrograms {
-  /** Has the attempt ended? */
+  /** Whether the attempt has ended. */
   over = false;
   /** Added to the environment of each. */
   readonly env: Record<string, string>;
@@ -48,7 +49,11 @@ export class AttemptPrograms {
     void child.status.then(() => session.ended = true);
   }
 
-  /** Ends all that run. @returns Those that were found, and those that cannot be ended. */
+  /**
+   * Ends all that run.
+   *
+   * @returns Those that were found, and those that cannot be ended.
+   */
   async end(clock: Clock): Promise<{ found: LeftProgram[]; left: LeftProgram[] }> {
     this.over = true;
     if (!this.#any || this.#mark === undefined) return { found: [], left: [] };
@@ -57,7 +62,7 @@ export class AttemptPrograms {
   }
 }
 
-/** What was found after a task's code, for its log. */
+/** Lines for the log of a task about the traces that its code left. */
 export function tracesText(changes: readonly SharedChange[], { found, left }: EndedPrograms): string[] {
   const lines: string[] = [];
   if (changes.length > 0) lines.push(`changed ${listed(changes.map(({ name }) => name))}`);
@@ -81,10 +86,10 @@ interface Active {
   artifact: Artifact;
   /** The attempts whose `create` asked for this one, outermost first. */
   above: readonly Active[];
-  /** What the process was when it began: those above may have changed it. */
+  /** The state of the process when it began: those above may have changed it. */
   before: ProcessState;
   programs: AttemptPrograms;
-  /** Why its result cannot be kept. */
+  /** Reasons why its result cannot be kept. */
   faults: string[];
   over: boolean;
 }
@@ -97,7 +102,7 @@ const current = (): Active | undefined => {
   return store?.own ? store.one : undefined;
 };
 let owned: Owned<Active> | undefined;
-/** What the process is apart from its attempts, while there are any. */
+/** The state of the process apart from its attempts, while there are any. */
 let base: ProcessState | undefined;
 let builtins: Builtins | undefined;
 /** The last state that was looked at: mostly it holds still. */
@@ -109,9 +114,9 @@ export function asFuru<T>(code: () => T): T {
   return store?.own ? storage.run({ one: store.one, own: false }, code) : code();
 }
 
-/** What {@link InProcessTraces} needs to know of its attempt. */
+/** The attempt of an {@link InProcessTraces}. */
 export interface InProcessOptions {
-  /** What is computed. */
+  /** The artifact that is computed. */
   artifact: Artifact;
   /** Id of the attempt. */
   id: string;
@@ -122,8 +127,9 @@ export interface InProcessOptions {
 }
 
 /**
- * The traces of an attempt that is computed in the user's own process (`get`, `isolation: "inline"`), which goes on
- * afterwards: folder, environment and globals are put back, and what others may have seen meanwhile is an error.
+ * The traces of an attempt that is computed in the user's own process (`get`, `isolation: "inline"`), which
+ * goes on afterwards: folder, environment and globals are put back, and what others may have seen meanwhile
+ * is an error.
  */
 export class InProcessTraces implements AttemptTraces {
   readonly programs: AttemptPrograms;
@@ -151,8 +157,9 @@ export class InProcessTraces implements AttemptTraces {
     if (one.faults.length > 0) {
       // What other tasks did meanwhile may not happen again; its own code does it each time.
       throw new (one.faults.includes(DISTURBED) ? ComputeError : PermanentError)(
-        `Cannot keep the value of ${artifact} as its code ${one.faults.join("; and it ")}: ` +
-          `other code of this process sees that; do it at the top of a module, or compute the task in a worker`,
+        `Cannot keep the value of ${artifact} as its code ${one.faults.join("; and it ")}: other code of ` +
+          `this process sees that; do it at the top of a module, or compute the task in a ` +
+          `worker`,
       );
     }
     return value;
@@ -164,7 +171,9 @@ export class InProcessTraces implements AttemptTraces {
     await this.programs.end(this.#options.clock);
   }
 
-  /** @param goesOn Does its code go on? Then it has not left what it set up: it is still at work with it. */
+  /**
+   * @param goesOn Whether its code goes on. Then it has not left what it set up: it is still at work with it.
+   */
   async #end(one: Active, goesOn = false): Promise<void> {
     if (one.over) return;
     const changes = end(one);
@@ -218,18 +227,14 @@ function end(one: Active): SharedChange[] {
 }
 
 /**
- * Tells by whom folder and environment are changed and programs are started: by an attempt, or by the user's own
- * script, which may go on meanwhile and is left alone. Stays for as long as the process.
+ * Tells by whom folder and environment are changed and programs are started: by an attempt, or by the user's
+ * own script, which may go on meanwhile and is left alone. Stays for as long as the process.
  */
 function intercept(): void {
   if (!intercepted) wrapAll();
   if (!node && isNodeLoaded()) {
     node = true;
-    watchNodeProcess(owned!, () => {
-      const one = current();
-      one?.programs.started();
-      return one?.programs.env;
-    });
+    watchNodeProcess(owned!, started);
   }
 }
 
@@ -239,14 +244,14 @@ function wrapAll(): void {
   wrap(Deno, "chdir", "the folder", "`cwd`");
   wrap(Deno.env, "set", "the environment", "`env`");
   wrap(Deno.env, "delete", "the environment", "`env`");
-  const command = Object.getOwnPropertyDescriptor(Deno, "Command");
-  if (!command?.configurable) return;
-  // Made when it is asked for: Deno does so too.
-  let marked: typeof Deno.Command | undefined;
-  const get = () => marked ??= markedCommand((command.get?.() ?? command.value) as typeof Deno.Command);
-  const set = (value: unknown) =>
-    Object.defineProperty(Deno, "Command", { value, configurable: true, enumerable: true, writable: true });
-  Object.defineProperty(Deno, "Command", { configurable: true, enumerable: true, get, set });
+  watchCommands(started);
+}
+
+/** Notes that a program is started; gives what marks it as one of the attempt that runs now. */
+function started(): Record<string, string> | undefined {
+  const one = current();
+  one?.programs.started();
+  return one?.programs.env;
 }
 
 let intercepted = false;
@@ -281,20 +286,4 @@ function wrap<T extends object>(object: T, name: keyof T & string, what: string,
   } catch {
     // A Deno that does not let itself be changed: what is changed is still found, only not by whom.
   }
-}
-
-function markedCommand(original: typeof Deno.Command): typeof Deno.Command {
-  return new Proxy(original, {
-    construct(
-      target,
-      [command, options]: [string | URL, Deno.CommandOptions | undefined],
-      newTarget,
-    ): object {
-      const one = current();
-      if (one === undefined) return Reflect.construct(target, [command, options], newTarget);
-      one.programs.started();
-      const env = { ...one.programs.env, ...options?.env };
-      return Reflect.construct(target, [command, { ...options, env }], newTarget);
-    },
-  });
 }

@@ -1,10 +1,11 @@
 import type { Machine, Owner } from "../../core/system/machine.ts";
 
 /**
- * Counts answers that a job is missing from. It is gone after two that were asked for at least `intervalMs` apart: a
- * single one may have been made while Slurm moved the job from one state to the next.
+ * Counts answers that a job is missing from. It is gone after two that were asked for at least `intervalMs`
+ * apart: a single one may have been made while Slurm moved the job from one state to the next.
  *
- * @param since When the first of the answers was asked for. `undefined` if there was none since the job was last seen.
+ * @param since When the first of the answers was asked for. `undefined` if there was none since the job was
+ * last seen.
  * @param askedAt When this answer was asked for.
  * @returns What to pass as `since` at the next answer, and whether the job is gone.
  */
@@ -33,8 +34,9 @@ export function isForeign({ submitter, foreign }: AbsentJob, self: Owner): boole
 }
 
 /**
- * Whether a job that is missing from Slurm's answers may be gone. The absence of another user's job means nothing, nor
- * does that of a job whose id is not known while its submitter lives: it may be on its way to Slurm.
+ * Whether a job that is missing from Slurm's answers may be gone. The absence of another user's job means
+ * nothing, nor does that of a job whose id is not known while its submitter lives: it may be on its way to
+ * Slurm.
  */
 export function absenceCounts(job: AbsentJob, { self, isGone }: Pick<Machine, "self" | "isGone">): boolean {
   if (isForeign(job, self)) return false;

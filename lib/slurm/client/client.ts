@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from "../../core/system/clock.ts";
-import { type ProgramResult, type RunProgram, runProgram } from "./program.ts";
+import { type ProgramResult, type ProgramRunner, runProgram } from "./program.ts";
 import {
   ACCOUNTING_FORMAT,
   type JobDetail,
@@ -29,17 +29,41 @@ export interface SlurmClientOptions {
   env: Readonly<Record<string, string>>;
   /** Time. */
   clock: Clock;
-  /** Starts programs. @default the machine's own */
-  run?: RunProgram | undefined;
-  /** Seconds that one program may take. @default 60 */
+  /**
+   * Starts programs.
+   *
+   * @default {the machine's own}
+   */
+  run?: ProgramRunner | undefined;
+  /**
+   * Seconds that one program may take.
+   *
+   * @default {60}
+   */
   timeoutSec?: number | undefined;
-  /** Seconds between two listings. @default 10 */
+  /**
+   * Seconds between two listings.
+   *
+   * @default {10}
+   */
   intervalSec?: number | undefined;
-  /** Seconds for which a submit limit is waited out. @default 86400 */
+  /**
+   * Seconds for which a submit limit is waited out.
+   *
+   * @default {86400}
+   */
   limitSec?: number | undefined;
-  /** Seconds for which trouble on the way to the controller is waited out. @default 600 */
+  /**
+   * Seconds for which trouble on the way to the controller is waited out.
+   *
+   * @default {600}
+   */
   unclearSec?: number | undefined;
-  /** The cluster all jobs are on, where the user has several (`-M`). @default the only one */
+  /**
+   * The cluster all jobs are on, where the user has several (`-M`).
+   *
+   * @default {the only one}
+   */
   cluster?: string | undefined;
 }
 
@@ -61,7 +85,7 @@ export class SlurmClient {
   /** Time. */
   readonly clock: Clock;
   readonly #env: Record<string, string>;
-  readonly #run: RunProgram;
+  readonly #run: ProgramRunner;
   readonly #options: SlurmClientOptions;
   #listing: { at: number; answer: Promise<Listing | undefined> } | undefined;
   #hasAccounting: Promise<boolean> | undefined;
@@ -79,7 +103,7 @@ export class SlurmClient {
   }
 
   /**
-   * What the cluster is called that this asks; ids of jobs mean something only there.
+   * The name of the cluster that this asks. Ids of jobs mean something only there.
    *
    * @returns `undefined` while Slurm does not say.
    */
@@ -94,7 +118,9 @@ export class SlurmClient {
     return await name;
   }
 
-  /** Who asks about the jobs of a cluster: this one about its own and where none is named, else one with `-M`. */
+  /**
+   * The client for the jobs of a cluster: this one for its own and where none is named, else one with `-M`.
+   */
   async at(cluster: string | undefined): Promise<SlurmClient> {
     if (cluster === undefined || cluster === await this.cluster()) return this;
     const other = this.#others.get(cluster) ?? new SlurmClient({ ...this.#options, cluster });
@@ -169,7 +195,7 @@ export class SlurmClient {
   }
 
   /**
-   * How jobs have ended that squeue does not list any more, where accounting works.
+   * The ends of jobs that squeue does not list any more, where accounting works.
    *
    * @param jobIds Ids of jobs and arrays.
    * @returns `undefined` where it does not work or does not answer.
@@ -187,7 +213,7 @@ export class SlurmClient {
     return entries;
   }
 
-  /** Does sacct answer here? Found out once. */
+  /** Whether sacct answers here. Found out once. */
   hasAccounting(): Promise<boolean> {
     return this.#hasAccounting ??= (async () => {
       const config = await this.config().catch(() => undefined);
@@ -226,7 +252,11 @@ export class SlurmClient {
     await this.#control(["requeue", jobId], `requeue job ${jobId}`, signal);
   }
 
-  /** Has a pending job wait for the ends of others, and for nothing else. @throws {SlurmError} in scontrol's own words. */
+  /**
+   * Has a pending job wait for the ends of others, and for nothing else.
+   *
+   * @throws {SlurmError} in scontrol's own words.
+   */
   async waitForEnds(jobId: string, ends: readonly string[], signal?: AbortSignal): Promise<void> {
     const change = ["update", `JobId=${jobId}`, `Dependency=afterany:${ends.join(":")}`];
     await this.#control(change, `change what job ${jobId} waits for`, signal);
@@ -244,7 +274,7 @@ export class SlurmClient {
   }
 
   /**
-   * How Slurm is set up.
+   * Reads how Slurm is set up.
    *
    * @throws {SlurmError} with scontrol's own words when it does not answer.
    */
@@ -275,7 +305,8 @@ export class SlurmClient {
 
   #start(program: string, args: readonly string[], signal?: AbortSignal): Promise<ProgramResult> {
     const { cluster, timeoutSec: limit = 60 } = this.#options;
-    // A database that hangs must not keep from everything else: the accounting only adds to what squeue tells.
+    // A database that hangs must not keep from everything else: the accounting only adds to what squeue
+    // tells.
     const timeoutSec = program === "sacct" ? Math.min(limit, SACCT_TIMEOUT_SEC) : limit;
     const command = [program, ...(cluster === undefined ? [] : ["-M", cluster]), ...args];
     return this.#run(command, {
@@ -286,7 +317,12 @@ export class SlurmClient {
   }
 }
 
-/** Asks the Slurm of this machine. @param intervalSec Seconds between two listings. @default 10 */
+/**
+ * Asks the Slurm of this machine.
+ *
+ * @param intervalSec Seconds between two listings.
+ * @default {10}
+ */
 export function systemClient(intervalSec?: number): SlurmClient {
   return new SlurmClient({
     env: environmentVariables(),
@@ -295,12 +331,12 @@ export function systemClient(intervalSec?: number): SlurmClient {
   });
 }
 
-/** Has a program of Slurm answered? Some end with 0 and print nothing when they could not. */
+/** Whether a program of Slurm has answered. Some end with 0 and print nothing when they could not. */
 export function answered({ code, stderr }: ProgramResult): boolean {
   return code === 0 && !/\berror:/.test(stderr);
 }
 
-/** What a program of Slurm said of its failure. */
+/** The words of a program of Slurm about its failure. */
 export function words({ code, stdout, stderr, timedOut }: ProgramResult): string {
   if (timedOut) return "it did not answer in time";
   return stderr.trim() ||

@@ -1,4 +1,4 @@
-/** How furu itself submits, which a variable of the user's shell must not change. */
+/** Options by which furu itself submits: a variable of the user's shell must not change them. */
 const FURU_SETS = new Set([
   "ARRAY_INX",
   "CLUSTERS",
@@ -24,11 +24,12 @@ const FURU_SETS = new Set([
 const REMOVED = /^(SLURMD?_|SQUEUE_|SACCT_|SCANCEL_|SCONTROL_|SINFO_|PMI)/;
 
 /**
- * The environment for Slurm's programs, and for the jobs that they submit: without what changes their output (as
- * `SQUEUE_STATES`) or how furu submits, and without the marks of the job that this process may itself run in.
+ * The environment for Slurm's programs, and for the jobs that they submit: without what changes their output
+ * (as `SQUEUE_STATES`) or how furu submits, and without the marks of the job that this process may itself run
+ * in.
  *
- * Defaults of the user for what a spec leaves open (`SBATCH_ACCOUNT`, `SBATCH_PARTITION`, ...) are kept; inside a job
- * they are those of that job, and go.
+ * Defaults of the user for what a spec leaves open (`SBATCH_ACCOUNT`, `SBATCH_PARTITION`, ...) are kept;
+ * inside a job they are those of that job, and go.
  *
  * @param env The environment of this process. It is not changed.
  */
@@ -43,7 +44,10 @@ export function slurmEnvironment(env: Readonly<Record<string, string>>): Record<
   );
 }
 
-/** What srun must know of the job that it starts a step of; all else of the job would change the step. */
+/**
+ * Variables by which srun knows the job that it starts a step of. All others of the job would change the
+ * step.
+ */
 const OF_JOB = new Set(["SLURM_CONF", "SLURM_JOB_ID", "SLURM_JOBID", "SLURM_WORKING_CLUSTER"]);
 
 /**

@@ -98,7 +98,8 @@ function faultOf(name: string, given: { gpus: boolean; memory: boolean }): strin
 }
 
 function ownFault(name: string): string | undefined {
-  // sbatch takes any unambiguous beginning for the whole: `out` is `output`. None of these is a whole name of another.
+  // sbatch takes any unambiguous beginning for the whole: `out` is `output`. None of these is a whole name of
+  // another.
   const meant = [...Object.keys(FIELD_OF), ...Object.keys(FURU_SETS)].find((option) =>
     option === name || (name.length > 1 && option.startsWith(name) && !GPU_OPTIONS.includes(name))
   );

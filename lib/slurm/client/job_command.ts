@@ -10,7 +10,7 @@ export interface CommandRun {
   code?: SnapshotRef | undefined;
   /** The resolved configuration. */
   config: { root: string };
-  /** What the process that began it was started with. */
+  /** The arguments and options of the process that began it. */
   start?: RunStart | undefined;
 }
 
@@ -29,7 +29,7 @@ export function poolWorkerCommand(
   return [...hiddenCommand(of, "worker"), "--run", run, "--spec", spec, "--job", job];
 }
 
-/** What computing processes of a run are started with, by any process that works for it. */
+/** The arguments and options of a run's computing processes, for any process that works for it. */
 export function startOfRun(
   { start = { args: [], options: [] }, code }: Pick<CommandRun, "start" | "code">,
   root: string,

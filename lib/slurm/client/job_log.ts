@@ -2,7 +2,8 @@ import { join } from "@std/path/posix/join";
 import { SlurmError } from "../../core/errors.ts";
 
 /**
- * Pattern for `--output` of a job's log: `<folder>/<name>.<id>.log`, or with the id of the array and the index.
+ * Pattern for `--output` of a job's log: `<folder>/<name>.<id>.log`, or with the id of the array and the
+ * index.
  *
  * @param folder An absolute path; made before submitting, or the job fails without a word.
  * @throws {SlurmError} for a folder with a backslash, in which Slurm replaces nothing.
@@ -21,18 +22,22 @@ export function logPath(folder: string, name: string, jobId: string, index?: num
   return join(folder, `${name}.${jobId}${index === undefined ? "" : `_${index}`}.log`);
 }
 
-/** Where a job's batch script is kept: beside its log. */
+/** The path of a job's batch script: beside its log. */
 export function scriptPath(folder: string, name: string): string {
   return join(folder, `${name}.sh`);
 }
 
-/** What slurmstepd and the kernel's accounting write into a job's log when it used more memory than it had asked for. */
+/**
+ * Lines that slurmstepd and the kernel's accounting write into a job's log when it used more memory than it
+ * had asked for.
+ */
 const LINES =
   /^slurmstepd\S*: error: .*(exceeded (job |step )?memory limit|Exceeded job memory limit|oom[-_ ]?kill|out[- ]of[- ]memory)/i;
 
 /**
- * What a job's log says of an end for want of memory. Not every site makes such a job OUT_OF_MEMORY: where the accounting
- * kills it (`OverMemoryKill`) it is FAILED with JobLaunchFailure, as one whose log folder is missing.
+ * Finds the words in a job's log about an end for want of memory. Not every site makes such a job
+ * OUT_OF_MEMORY: where the accounting kills it (`OverMemoryKill`) it is FAILED with JobLaunchFailure, as one
+ * whose log folder is missing.
  *
  * @returns The first such line; `undefined` when there is none.
  */

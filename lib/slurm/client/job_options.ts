@@ -1,17 +1,28 @@
 import { SlurmError } from "../../core/errors.ts";
 import { type ParsedSpec, sbatchOptions } from "./spec.ts";
 
-/** What a job is beside its spec. */
+/** A job for {@link jobOptions}. */
 export interface JobPlan {
   /** Its resources. */
   spec: ParsedSpec;
   /** Pattern of its output file: see {@link logPattern}. */
   log: string;
-  /** Ids of the jobs that must have succeeded before. @default none */
+  /**
+   * Ids of the jobs that must have succeeded before.
+   *
+   * @default {none}
+   */
   afterOk?: readonly string[] | undefined;
-  /** Ids of the jobs that must have ended before, however. @default none */
+  /**
+   * Ids of the jobs that must have ended before, however.
+   *
+   * @default {none}
+   */
   afterAny?: readonly string[] | undefined;
-  /** May Slurm begin it again after a preemption or the failure of a node? Its output is appended then. */
+  /**
+   * Whether Slurm may begin it again after a preemption or the failure of a node. Its output is appended
+   * then.
+   */
   requeue: boolean;
   /** The indices of an array, as `0-99`. */
   array?: string | undefined;
@@ -60,8 +71,8 @@ function dependencyText({ afterOk = [], afterAny = [] }: JobPlan): string | unde
 }
 
 /**
- * How long before its time limit a job is warned, for `--signal=B:USR1@<lead>`: two minutes, but at most a quarter of the
- * time. Slurm sends it up to a minute earlier.
+ * The time between the warning of a job and its time limit, for `--signal=B:USR1@<lead>`: two minutes, but at
+ * most a quarter of the time. Slurm sends it up to a minute earlier.
  *
  * @param timeMin The job's time limit in minutes.
  * @returns Seconds, at least 1.
@@ -75,7 +86,8 @@ export function signalLeadSec(timeMin: number): number {
  *
  * @param count How many jobs.
  * @param maxArraySize Slurm's MaxArraySize: indices go up to one less.
- * @returns What `--array` takes for each: `["0-1000", "0-199"]`. Empty where Slurm has arrays switched off (0).
+ * @returns What `--array` takes for each: `["0-1000", "0-199"]`. Empty where Slurm has arrays switched off
+ * (0).
  */
 export function arrayRanges(count: number, maxArraySize: number): string[] {
   const ranges: string[] = [];

@@ -1,6 +1,7 @@
 /**
- * Why a job has ended. *launch-failed* is also what a job killed for its memory may look like: see {@link memoryKill}.
- * *refused*: Slurm's record of a job that sbatch did not get in. *vanished*: Slurm knows it no more.
+ * The reason for a job's end. *launch-failed* is also what a job killed for its memory may look like: see
+ * {@link memoryKill}. *refused*: Slurm's record of a job that sbatch did not get in. *vanished*: Slurm knows
+ * it no more.
  */
 export type EndReason =
   | "completed"
@@ -16,15 +17,15 @@ export type EndReason =
   | "cancelled"
   | "vanished";
 
-/** What Slurm says of a job. Only *dead* is a fact that may be acted upon; *unknown* is never a failure. */
+/** The state of a job. Only *dead* is a fact that may be acted upon. *unknown* is never a failure. */
 export type JobState =
   | {
     status: "alive";
-    /** Has it not begun yet, or not begun again? */
+    /** Whether it has not begun yet, or not begun again. */
     pending: boolean;
     /** Slurm's own words, as `PENDING (Dependency)`. */
     text: string;
-    /** Why it waits, as `DependencyNeverSatisfied`. */
+    /** The reason for which it waits, as `DependencyNeverSatisfied`. */
     why?: string;
   }
   | { status: "dead"; reason: EndReason; text: string }
@@ -79,10 +80,11 @@ const FAILED_REASONS: Readonly<Record<string, EndReason>> = {
 };
 
 /**
- * What a state and a reason, as squeue, sacct and scontrol print them, mean: `CANCELLED by 1000`, `NODE_FAIL`.
+ * Reads a state and a reason as squeue, sacct and scontrol print them: `CANCELLED by 1000`,
+ * `NODE_FAIL`.
  *
- * COMPLETING is alive: a job that is requeued passes through it. A state that is not known here is *unknown*; so is
- * REVOKED, since the job then runs on another cluster of a federation.
+ * COMPLETING is alive: a job that is requeued passes through it. A state that is not known here is *unknown*;
+ * so is REVOKED, since the job then runs on another cluster of a federation.
  */
 export function jobState(state: string, reason = ""): JobState {
   const [word = ""] = state.trim().split(/[\s+]/);
@@ -96,7 +98,7 @@ export function jobState(state: string, reason = ""): JobState {
   return { status: "dead", reason: better ?? ended, text };
 }
 
-/** How a job ended, for people. */
+/** Says how a job ended, for people. */
 export function jobWords({ reason, text }: Extract<JobState, { status: "dead" }>): string {
   return text.toLowerCase().startsWith(reason) ? text : `${reason} (${text})`;
 }

@@ -6,7 +6,8 @@ import type { SlurmClient } from "./client.ts";
  * The Slurm job that this process runs in, as records name it; a task of an array as `12_3`.
  *
  * @param env The environment of this process.
- * @returns `undefined` outside of jobs, and inside of one that is interactive: its name may be any other one's, too.
+ * @returns `undefined` outside of jobs, and inside of one that is interactive: its name may be any other
+ * one's, too.
  */
 export function ownSlurmJob(env: Readonly<Record<string, string>>): SlurmJob | undefined {
   const { SLURM_JOB_ID, SLURM_JOB_NAME, SLURM_ARRAY_JOB_ID, SLURM_ARRAY_TASK_ID, SLURM_RESTART_COUNT } = env;
@@ -23,7 +24,7 @@ export function ownSlurmJob(env: Readonly<Record<string, string>>): SlurmJob | u
   };
 }
 
-/** What is known of a job that began just now. */
+/** A job that began just now, for {@link endOfJob}. */
 export interface EndOfJobOptions {
   /** The environment of its process. */
   env: Readonly<Record<string, string>>;
@@ -36,7 +37,8 @@ export interface EndOfJobOptions {
 }
 
 /**
- * When the Slurm job of this process ends: as Slurm told it, else as Slurm answers, else by what was asked for.
+ * The time at which the Slurm job of this process ends: as Slurm told it, else as Slurm answers, else by what
+ * was asked for.
  *
  * @returns In milliseconds of the clock's monotonic scale; `undefined` outside of Slurm.
  */

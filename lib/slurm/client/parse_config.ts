@@ -1,14 +1,18 @@
-/** What furu needs to know of how Slurm is set up. */
+/** Slurm's configuration, as far as furu needs it. */
 export interface SlurmConfig {
-  /** One more than the highest index of an array; 0 without arrays. @default 1001, Slurm's own */
+  /**
+   * One more than the highest index of an array; 0 without arrays.
+   *
+   * @default {1001, Slurm's own}
+   */
   maxArraySize: number;
-  /** Is there a place where accounting is kept? Whether sacct can ask it is another question. */
+  /** Whether accounting is kept somewhere. Whether sacct can ask it is another question. */
   accounting: boolean;
   /** Seconds for which an ended job is listed. */
   minJobAgeSec: number;
   /** Slurm's version, as `22.05.8`. */
   version?: string;
-  /** What the cluster is called. */
+  /** The cluster's name. */
   clusterName?: string;
 }
 
@@ -46,11 +50,11 @@ function number(text: string | undefined, otherwise: number): number {
 export interface Partition {
   /** Its name. */
   name: string;
-  /** Is it used where a spec names none? */
+  /** Whether it is used where a spec names none. */
   isDefault: boolean;
   /** Minutes that a job may ask for; `undefined` without a limit. */
   maxMinutes?: number;
-  /** How many nodes there are. */
+  /** The number of its nodes. */
   nodes: number;
   /** Cores of a node. */
   cpus: number;
@@ -60,14 +64,16 @@ export interface Partition {
   gpus: number;
 }
 
-/** What `sinfo -e -o` is given for {@link parsePartitions}. */
+/** The format for `sinfo -e -o` that {@link parsePartitions} reads. */
 export const PARTITION_FORMAT = "%P|%l|%D|%c|%m|%G";
 
 /**
- * Reads what `sinfo -h -a -e -o` {@link PARTITION_FORMAT} printed: a row for each kind of nodes of a partition.
+ * Reads what `sinfo -h -a -e -o` {@link PARTITION_FORMAT} printed: a row for each kind of nodes of a
+ * partition.
  *
- * @param standard What the user has set as the partition of jobs that name none (`SBATCH_PARTITION`): one or, with
- * commas between, several. @default the cluster's own, which sinfo marks
+ * @param standard What the user has set as the partition of jobs that name none (`SBATCH_PARTITION`): one or,
+ * with commas between, several.
+ * @default {the cluster's own, which sinfo marks}
  * @returns `undefined` when the text is something else, or empty.
  */
 export function parsePartitions(text: string, standard?: string): Partition[] | undefined {

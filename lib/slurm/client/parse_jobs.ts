@@ -8,13 +8,13 @@ export interface JobEntry {
   index?: number | undefined;
   /** Its name. */
   name: string;
-  /** How often it was begun again. */
+  /** The number of times that it was begun again. */
   restarts: number;
-  /** What Slurm says of it. */
+  /** Its state. */
   state: JobState;
 }
 
-/** Fields of squeue's `-O` and their widths in bytes. What can hold anything comes last. */
+/** Fields of squeue's `-O` and their widths in bytes. The fields that can hold anything come last. */
 const FIELDS = [
   ["ArrayJobID", 12],
   ["ArrayTaskID", 12],
@@ -29,14 +29,14 @@ export const MAX_NAME_LENGTH = 127;
 
 const ROW_LENGTH = FIELDS.reduce((sum, [, width]) => sum + width, 0);
 
-/** What `squeue -O` is given for {@link parseQueue}. */
+/** The format for `squeue -O` that {@link parseQueue} reads. */
 export const QUEUE_FORMAT: string = FIELDS.map(([name, width]) => `${name}:${width}`).join(",");
 
 /**
  * Reads what `squeue -h -a -r -O` {@link QUEUE_FORMAT} printed.
  *
- * Every row has the same number of bytes, by which a newline in a name is told from the end of a row, and a listing from
- * any other text: a job must not seem gone because something else was printed.
+ * Every row has the same number of bytes, by which a newline in a name is told from the end of a row, and a
+ * listing from any other text: a job must not seem gone because something else was printed.
  *
  * @returns `undefined` when the text is no such listing.
  */
@@ -89,8 +89,8 @@ export interface SubmittedJob {
 }
 
 /**
- * Reads what `sbatch --parsable` printed: `id` or `id;cluster`, on the last line, since a site's wrapper or plugin may
- * print before.
+ * Reads what `sbatch --parsable` printed: `id` or `id;cluster`, on the last line, since a site's wrapper or
+ * plugin may print before.
  *
  * @returns `undefined` when it holds no id.
  */
@@ -100,14 +100,16 @@ export function parseSubmitted(text: string): SubmittedJob | undefined {
   return { jobId: match[1]!, ...(match[2] === undefined ? {} : { cluster: match[2] }) };
 }
 
-/** What `sacct -o` is given for {@link parseAccounting}; the name can hold anything, so it comes last. */
+/**
+ * The format for `sacct -o` that {@link parseAccounting} reads. The name can hold anything, so it comes last.
+ */
 export const ACCOUNTING_FORMAT = "JobID,State,JobName";
 
 const ROW = /^(\d+)(?:_(?:(\d+)|\[([^\]]*)\]))?(\.[^|]+|\+\d+)?\|([A-Z_]+(?: [^|]*)?)\|(.*)$/s;
 
 /**
- * Reads what `sacct -n -P -o` {@link ACCOUNTING_FORMAT} printed. Rows of steps (`.batch`) and of further parts of a job
- * are left out. Of a job with several rows, as a requeued one has, the last counts.
+ * Reads what `sacct -n -P -o` {@link ACCOUNTING_FORMAT} printed. Rows of steps (`.batch`) and of further
+ * parts of a job are left out. Of a job with several rows, as a requeued one has, the last counts.
  *
  * @returns `undefined` when the text is no such list.
  */
@@ -136,15 +138,15 @@ export function parseAccounting(text: string): JobEntry[] | undefined {
   return [...entries.values()];
 }
 
-/** All that `scontrol show job` says of a job which matters here. */
+/** The part of what `scontrol show job` says of a job that matters here. */
 export interface JobDetail extends JobEntry {
   /** The id of this very task; of an array's last one it is the array's. */
   ownId: string;
   /** Its exit code, and the signal that ended it. */
   exitCode?: { code: number; signal: number };
-  /** What it still waits for, as `afterok:12(unfulfilled)`. */
+  /** The ends that it still waits for, as `afterok:12(unfulfilled)`. */
   dependency?: string | undefined;
-  /** Where its output goes. */
+  /** The path of its output. */
   output?: string | undefined;
   /** When it has to end, as local time: `2026-11-20T20:19:10`. */
   endTime?: string | undefined;
@@ -159,8 +161,8 @@ const HEAD =
 /**
  * Reads what `scontrol show job -o` printed.
  *
- * @returns One for each job or task (a pending rest of an array is one without an index); `undefined` when the text is
- * something else.
+ * @returns One for each job or task (a pending rest of an array is one without an index); `undefined` when
+ * the text is something else.
  */
 export function parseJobs(text: string): JobDetail[] | undefined {
   const blocks = text.trimEnd().split(/\n(?=JobId=\d+ )/).filter((block) => block.trim() !== "");

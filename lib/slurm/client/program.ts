@@ -1,30 +1,30 @@
-/** How a program ended. */
+/** The end of a program. */
 export interface ProgramResult {
   /** Its exit code; `undefined` when it never started, was killed or took too long. */
   code?: number | undefined;
-  /** What it printed. */
+  /** The text on its stdout. */
   stdout: string;
-  /** What it printed to stderr, or why it did not start. */
+  /** The text on its stderr, or the reason why it did not start. */
   stderr: string;
-  /** Was it ended because it took too long? Then what it asked for may still happen. */
+  /** Whether it was ended because it took too long. Then what it asked for may still happen. */
   timedOut: boolean;
 }
 
-/** Options of a {@link RunProgram}. */
+/** Options of a {@link ProgramRunner}. */
 export interface ProgramOptions {
   /** The whole environment. */
   env: Readonly<Record<string, string>>;
-  /** After so many milliseconds it is killed. */
+  /** Milliseconds after which it is killed. */
   timeoutMs: number;
   /** Kills it. */
   signal?: AbortSignal | undefined;
 }
 
 /** Runs a program to its end. Never rejects, but when `signal` aborts: with its reason. */
-export type RunProgram = (command: readonly string[], options: ProgramOptions) => Promise<ProgramResult>;
+export type ProgramRunner = (command: readonly string[], options: ProgramOptions) => Promise<ProgramResult>;
 
 /** Runs a program of this machine, found on the PATH of `env`. */
-export const runProgram: RunProgram = async ([program = "", ...args], { env, timeoutMs, signal }) => {
+export const runProgram: ProgramRunner = async ([program = "", ...args], { env, timeoutMs, signal }) => {
   signal?.throwIfAborted();
   const timeout = AbortSignal.timeout(timeoutMs);
   let result: ProgramResult;
@@ -59,20 +59,20 @@ export const runProgram: RunProgram = async ([program = "", ...args], { env, tim
 export interface RunningProgram {
   /** Resolves when it has ended. Never rejects. */
   readonly ended: Promise<{ code: number; signal: string | null }>;
-  /** What it prints to stderr, until it ends. */
+  /** Its stderr, until it ends. */
   readonly stderr: AsyncIterable<Uint8Array>;
   /** Sends it a signal. Nothing happens if it has ended. */
   kill(signal: "SIGTERM" | "SIGUSR1"): void;
 }
 
 /** Starts a program. It gets no signals of the terminal. */
-export type StartProgram = (
+export type ProgramStarter = (
   command: readonly string[],
   options: Pick<ProgramOptions, "env">,
 ) => RunningProgram;
 
 /** Starts a program of this machine, found on the PATH of `env`. */
-export const startProgram: StartProgram = ([program = "", ...args], { env }) => {
+export const startProgram: ProgramStarter = ([program = "", ...args], { env }) => {
   const process = new Deno.Command(program, {
     args,
     clearEnv: true,

@@ -1,4 +1,4 @@
-/** What a batch script does. */
+/** A batch script to be written. */
 export interface ScriptOptions {
   /** One line for people: what the job is for. */
   title: string;
@@ -6,7 +6,11 @@ export interface ScriptOptions {
   setup: readonly string[];
   /** The worker: program and arguments, no shell. */
   command: readonly string[];
-  /** What ends well wherever the worker's program can begin. @default not known */
+  /**
+   * A command that ends well wherever the worker's program can begin.
+   *
+   * @default {not known}
+   */
   probe?: readonly string[] | undefined;
 }
 
@@ -16,8 +20,8 @@ export const SETUP_EXIT_CODE = 97;
 const MARK = "furu: cannot start the worker";
 
 /**
- * The text of a job's batch script. The setup lines run in one shell, so that they can set variables and load modules;
- * the first that fails ends the job, with a line in its log that {@link setupFailure} finds.
+ * The text of a job's batch script. The setup lines run in one shell, so that they can set variables and load
+ * modules; the first that fails ends the job, with a line in its log that {@link setupFailure} finds.
  */
 export function batchScript({ title, setup, command, probe }: ScriptOptions): string {
   return [
@@ -26,7 +30,8 @@ export function batchScript({ title, setup, command, probe }: ScriptOptions): st
     "# The warning before the time limit may come before the worker listens to it, and would kill the shell.",
     "trap '' USR1",
     `furu_failed() { echo "${MARK}: $furu_step ended with exit code $1" >&2; trap - EXIT; exit ${SETUP_EXIT_CODE}; }`,
-    // Also reached when a setup line calls exit, 0 included: then the worker has not run, and the job has not succeeded.
+    // Also reached when a setup line calls exit, 0 included: then the worker has not run, and the job has not
+    // succeeded.
     "trap 'furu_failed $?' EXIT",
     "# One that is cancelled has not failed.",
     "trap 'trap - EXIT TERM; kill -TERM $$' TERM",
@@ -54,9 +59,10 @@ export function batchScript({ title, setup, command, probe }: ScriptOptions): st
 }
 
 /**
- * What a job's log says of a failure before its worker began.
+ * Finds the words in a job's log about a failure before its worker began.
  *
- * @returns As `setup line 1 (module load cuda) ended with exit code 1`; `undefined` when it says nothing of the kind.
+ * @returns As `setup line 1 (module load cuda) ended with exit code 1`; `undefined` when it says nothing of
+ * the kind.
  */
 export function setupFailure(log: string): string | undefined {
   const line = log.split("\n").findLast((each) => each.startsWith(`${MARK}: `));

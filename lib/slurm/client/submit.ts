@@ -12,7 +12,11 @@ export interface Submission {
   name: string;
   /** Options for sbatch, but the name: see {@link jobOptions}. */
   options: readonly string[];
-  /** Milliseconds for which a submit limit is waited out. @default the client's */
+  /**
+   * Milliseconds for which a submit limit is waited out.
+   *
+   * @default {the client's}
+   */
   limitMs?: number | undefined;
   /** Stops waiting. What was submitted already stays. */
   signal?: AbortSignal | undefined;
@@ -58,8 +62,8 @@ const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 60_000;
 
 /**
- * Submits a job exactly once, however sbatch answers: before it is submitted again its name is looked up, twice where the
- * request may still be under way.
+ * Submits a job exactly once, however sbatch answers: before it is submitted again its name is looked up,
+ * twice where the request may still be under way.
  *
  * @throws {SlurmError} with sbatch's own words: refused, or not cleared up in time (then the job may exist).
  */
@@ -106,7 +110,7 @@ async function findJob(
   for (let since: number | undefined;;) {
     const askedAt = clock.monotonic();
     const entries = await lookup(name, signal);
-    // Of a job that it refused as impossible Slurm keeps a record, too: that one was told of by sbatch.
+    // Slurm also keeps a record of a job that it refused as impossible: sbatch has told of that one.
     const found = entries?.find(({ state }) => !(state.status === "dead" && state.reason === "refused"));
     if (found) return { jobId: found.jobId };
     if (entries) {
@@ -141,14 +145,15 @@ function wordsOf({ code, stdout, stderr, timedOut }: ProgramResult): string {
 }
 
 /**
- * What a failed sbatch means. *limit*: a limit of the site or the controller, to be waited out. *unclear*: the controller
- * may or may not have taken the job. *refused*: trying again gives the same. *missing*: so it does, as there is no sbatch.
+ * The meaning of a failed sbatch. *limit*: a limit of the site or the controller, to be waited out.
+ * *unclear*: the controller may or may not have taken the job. *refused*: trying again gives the same.
+ * *missing*: so it does, as there is no sbatch.
  */
 export type SubmitFailure = "limit" | "unclear" | "refused" | "missing";
 
 /**
- * `QOSMaxSubmitJobPerUserLimit`, `AssocMaxSubmitJobLimit`, `MaxSubmitJobsPerAccount`, `AssocGrpSubmitJobsLimit`,
- * `QOSGrpSubmitJobsLimit`, MaxJobCount, a busy controller.
+ * `QOSMaxSubmitJobPerUserLimit`, `AssocMaxSubmitJobLimit`, `MaxSubmitJobsPerAccount`,
+ * `AssocGrpSubmitJobsLimit`, `QOSGrpSubmitJobsLimit`, MaxJobCount, a busy controller.
  */
 const LIMIT =
   /(Max|Grp)SubmitJob|job submit limit|temporarily unable to accept job|Resource temporarily unavailable|too many (jobs|requests)|Rate limit/i;
@@ -170,7 +175,9 @@ export function submitFailure({ code, stderr, timedOut }: ProgramResult): Submit
   return code === 0 ? "unclear" : "refused";
 }
 
-/** The general sentence after any violated policy names the submit limit as one of several: it says nothing. */
+/**
+ * The general sentence after any violated policy names the submit limit as one of several: it says nothing.
+ */
 function withoutPolicy(stderr: string): string {
   return stderr.split("\n").filter((line) => !NEVER.test(line)).join("\n");
 }

@@ -1,37 +1,38 @@
 import { pooledMap } from "@std/async/pool";
 import type { Hash } from "../../core/hash.ts";
+import { queuePaths } from "../../queue/layout.ts";
+import type { DagNode } from "../../remote/run_record.ts";
 import { readEnds } from "../../store/results/ends.ts";
 import { attemptPaths } from "../../store/layout.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
 import type { DagContext } from "./dag_context.ts";
-import { type DagNode, runDir } from "../run/dag_run.ts";
 import { readProgress } from "./job_progress.ts";
 
-/** An attempt that was told of and has not ended. */
+/** An attempt that was shown and has not ended. */
 interface ShownAttempt {
   node: DagNode;
   attempt: number;
   startedMs: number;
   /** The folder of the run whose job makes it. */
   dir: string;
-  /** What was told of its progress last, as text to compare. */
-  progress?: string;
+  /** The progress that was shown last, as text to compare. */
+  progress?: string | undefined;
 }
 
-/** Tells of the attempts of jobs, each once, and of their progress, as they are seen in the store. */
+/** Shows the attempts of jobs, each once, and their progress, as they are seen in the store. */
 export class DagAttempts {
-  readonly #context: Pick<DagContext, "runtime" | "dir" | "onEvent">;
+  readonly #context: Pick<DagContext, "runtime" | "paths" | "onEvent">;
   readonly #shown = new Map<Hash, ShownAttempt>();
   #lookedAtProgress = -Infinity;
 
-  /** Tells nothing yet. */
-  constructor(context: Pick<DagContext, "runtime" | "dir" | "onEvent">) {
+  /** Shows nothing yet. */
+  constructor(context: Pick<DagContext, "runtime" | "paths" | "onEvent">) {
     this.#context = context;
   }
 
-  /** Is there a new attempt? Then the one before has ended without a result. */
+  /** Shows a new attempt of a node. The one before it has ended without a result. */
   async look(node: DagNode): Promise<void> {
-    const { runtime, dir, onEvent } = this.#context;
+    const { runtime, paths: { run: ownDir }, onEvent } = this.#context;
     const { hash, name } = node;
     const paths = runtime.store.paths(node);
     const claim = await readClaim(runtime.store, paths);
@@ -47,7 +48,7 @@ export class DagAttempts {
       node,
       attempt,
       startedMs: Date.parse(claim.startedAt),
-      dir: run === undefined ? dir : runDir(runtime.store.root, run),
+      dir: run === undefined ? ownDir : queuePaths(runtime.store.root, run).run,
     });
     onEvent({
       type: "attempt_started",
@@ -60,7 +61,7 @@ export class DagAttempts {
     });
   }
 
-  /** Tells what tasks say of their progress, where that is new. Looks as often as the configuration says. */
+  /** Shows the progress of tasks where it is new. Looks as often as the configuration says. */
   async lookAtProgress(): Promise<void> {
     const { runtime } = this.#context;
     const now = runtime.machine.clock.monotonic();
@@ -83,13 +84,13 @@ export class DagAttempts {
     onEvent({ type: "attempt_progress", hash, name, fraction, ...said, at: runtime.machine.clock.now() });
   }
 
-  /** The attempt that was told of, if any, has ended. */
+  /** Shows the end of a node's attempt, if the attempt was shown. */
   end({ hash, name }: DagNode, outcome: "success" | "failed" | "preempted"): void {
     const shown = this.#shown.get(hash);
     if (!shown) return;
     this.#shown.delete(hash);
     const at = this.#context.runtime.machine.clock.now();
-    // Its beginning is by the clock of its node: this is for people.
+    // The attempt began by the clock of its node: this is for people.
     const durationMs = Math.max(0, at - shown.startedMs);
     this.#context.onEvent({
       type: "attempt_ended",

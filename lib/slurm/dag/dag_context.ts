@@ -1,34 +1,52 @@
 import type { EventSink } from "../../core/event.ts";
+import type { RunLog } from "../../core/run_log.ts";
+import type { QueuePaths } from "../../queue/layout.ts";
+import type { DagRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import type { SlurmClient } from "../client/client.ts";
-import type { DagRun } from "../run/dag_run.ts";
+import type { ParsedSpec } from "../client/spec.ts";
 import type { JobWatch } from "../jobs/job_watch.ts";
 
-/** What all that is done for a run in DAG mode works with. */
+/**
+ * All that works for a run in DAG mode shares this.
+ *
+ * Files of a run in DAG mode, in its folder of the store (`runs/<run id>`):
+ *
+ *     run.json                 the run's record: nodes, their jobs' names, specs, code. Written once, before any job
+ *     artifacts/<hash>.json    what a computing process needs to make an artifact again. Written once
+ *     jobs.json                which job computes which node. Written when all are submitted, or none will be any more
+ *     stop.json                somebody cancels the run while it is being submitted
+ *     progress/<hash>.json     the latest `progress()` of a task, while its job runs
+ *
+ * and in the folder of each artifact:
+ *
+ *     queued.json              the name of the job that is to compute it: exclusive, written before sbatch is called
+ *     queued.id.json           that job's id, written after sbatch has answered
+ *     running.json             the claim of the job's attempt. The job removes `queued.json` when it has this
+ */
 export interface DagContext {
   /** The store, and time. */
   runtime: Runtime;
   /** Slurm. */
   client: SlurmClient;
-  /** What Slurm knows of jobs. */
-  jobs: JobWatch;
-  /** The run as it is written down. */
+  /** Tells what Slurm knows of jobs. */
+  watch: JobWatch;
+  /** The run's record. */
   run: DagRun;
-  /** The run's folder. */
-  dir: string;
-  /** May a node that has no job still get one from the run's submitter? @default none does */
-  isSubmitting?: () => Promise<boolean>;
+  /** The specs of its jobs, by name. */
+  specs: Readonly<Record<string, ParsedSpec>>;
+  /** Where everything of the run is. */
+  paths: QueuePaths;
+  /**
+   * Tells whether a node that has no job may still get one from the run's submitter.
+   *
+   * @default none does
+   */
+  isSubmitting?: (() => Promise<boolean>) | undefined;
   /** Told what happens. */
   onEvent: EventSink;
+  /** Says something to the run's people. */
+  log: RunLog;
   /** Ends it. */
   signal: AbortSignal;
-}
-
-/** Says something of the run. */
-export function tell(
-  { runtime, onEvent }: Pick<DagContext, "runtime" | "onEvent">,
-  level: "info" | "warn" | "error",
-  text: string,
-): void {
-  onEvent({ type: "message", level, text, at: runtime.machine.clock.now() });
 }

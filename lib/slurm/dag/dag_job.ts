@@ -2,51 +2,55 @@ import type { AttemptEnd } from "../../core/attempt_end.ts";
 import { errorText } from "../../core/errors.ts";
 import { artifactLabel } from "../../core/hash.ts";
 import { systemMachine } from "../../core/system/system_machine.ts";
-import type { NodeState, StatusSource } from "../../plan/node.ts";
 import { makePlan } from "../../plan/graph.ts";
-import { systemRuntime } from "../../run/default_runtime.ts";
+import type { NodeState, StatusSource } from "../../plan/node.ts";
+import type { QueuePaths } from "../../queue/layout.ts";
 import { forcedNodes } from "../../plan/forced.ts";
-import { learnParams, remoteArtifacts } from "../../remote/remote_artifact.ts";
+import { dagArtifact, learnParams } from "../../remote/remote_artifact.ts";
+import { type DagNode, type DagRun, readRunAt } from "../../remote/run_record.ts";
+import { systemRuntime } from "../../run/default_runtime.ts";
 import { failedEnd, recordEnd } from "../../run/attempt_end.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { AttemptBackend } from "../../schedule/attempt_backend.ts";
 import { drive } from "../../schedule/drive.ts";
 import { runReporter } from "../../schedule/run_reporter.ts";
-import { acquireClaim } from "../../store/claims/acquire_claim.ts";
 import { snapshotUrl } from "../../snapshot/manifest.ts";
+import { acquireClaim } from "../../store/claims/acquire_claim.ts";
 import { type QueuedJob, readQueued, removeQueued } from "../../store/claims/queued.ts";
 import type { SlurmJob } from "../../store/record.ts";
-import { plural } from "../../ui/text.ts";
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
 import { failureReport } from "../../ui/report.ts";
+import { plural } from "../../ui/text.ts";
 import type { ComputeConfig } from "../../worker/child/compute_task.ts";
-import { PayloadSource } from "../../worker/protocol/payload_source.ts";
 import { ProcessComputer } from "../../worker/process_computer.ts";
-import { startOfRun } from "../client/job_command.ts";
+import { PayloadSource } from "../../worker/protocol/payload_source.ts";
 import type { SlurmClient } from "../client/client.ts";
-import { checkDependencies } from "./dag_dependencies.ts";
-import { type DagNode, type DagRun, readDagRun } from "../run/dag_run.ts";
-import { JobSignals } from "../jobs/job_signals.ts";
-import { JobProgress } from "./job_progress.ts";
-import { isNearlyUp, requeueJob } from "../run/job_requeue.ts";
+import { startOfRun } from "../client/job_command.ts";
 import { heapMbOf } from "../client/spec.ts";
+import { JobSignals } from "../jobs/job_signals.ts";
+import { runSpecs } from "../run/check_specs.ts";
+import { isNearlyUp } from "../run/is_nearly_up.ts";
+import { checkDependencies } from "./check_dependencies.ts";
+import { JobProgress } from "./job_progress.ts";
+import { requeueJob } from "./requeue_job.ts";
 
-/** What a job of a run in DAG mode is started with. */
+/** Options of {@link runDagJob}. */
 export interface DagJobOptions {
   /** The run's folder. */
   dir: string;
-  /** What it computes. */
+  /** The hash of the artifact that it computes. */
   hash: string;
   /** Which job it is. */
   slurm: SlurmJob;
-  /** Loads what asks Slurm: most jobs never do. */
+  /** Loads the client of Slurm: most jobs never need it. */
   client: () => Promise<SlurmClient>;
 }
 
-/** Exit code of a job that was told to end, and did. */
+/** The exit code of a job that was told to end, and did. */
 const PREEMPTED_EXIT_CODE = 75;
 
 interface JobContext extends DagJobOptions {
+  paths: QueuePaths;
   run: DagRun;
   node: DagNode;
   runtime: Runtime;
@@ -58,11 +62,11 @@ interface JobContext extends DagJobOptions {
  * The process of a job in DAG mode: the supervisor of one artifact's attempts (DESIGN section 9).
  *
  * @returns Its exit code: 0 when the result is there, or another job is to make it; 75 when it was told to end; else 1.
- * @throws {StoreError} when the run's folder cannot be read.
+ * @throws {StoreError} If the run's folder cannot be read.
  */
 export async function runDagJob(options: DagJobOptions): Promise<number> {
   const { dir, hash, slurm, client } = options;
-  const run = await readDagRun({ machine: systemMachine() }, dir);
+  const { paths, run } = await readRunAt(systemMachine(), dir, "dag");
   const node = run.nodes.find((each) => each.hash === hash);
   if (!node) {
     console.error(`Cannot compute ${hash} as run ${run.runId} has no such node`);
@@ -79,9 +83,8 @@ export async function runDagJob(options: DagJobOptions): Promise<number> {
           : undefined,
       ),
   });
-  using signals = new JobSignals(async () =>
-    isNearlyUp(await client(), slurm, run.specs[node.spec]?.timeMin)
-  );
+  const spec = runSpecs(run)[node.spec];
+  using signals = new JobSignals(async () => isNearlyUp(await client(), slurm, spec?.timeMin));
   const { signal } = signals;
   const { code } = run;
   const config: ComputeConfig = {
@@ -92,7 +95,7 @@ export async function runDagJob(options: DagJobOptions): Promise<number> {
   };
   const computer = new ProcessComputer(runtime, run.runId, {
     entry: snapshotUrl(runtime.store.root, code, run.entry),
-    maxHeapMb: heapMbOf(run.specs[node.spec] ?? {}, 1),
+    maxHeapMb: heapMbOf(spec ?? {}, 1),
     start: startOfRun(run, runtime.store.root),
     config: () => Promise.resolve(config),
     sourcesOf: new PayloadSource(runtime, dir).sourcesOf,
@@ -101,7 +104,7 @@ export async function runDagJob(options: DagJobOptions): Promise<number> {
   // It starts while this process looks at the store.
   computer.warm(signal);
   try {
-    return await work({ ...options, run, node, runtime, signals, computer });
+    return await work({ ...options, paths, run, node, runtime, signals, computer });
   } catch (error) {
     if (!signals.signal.aborted) throw error;
     console.error(`${label(node)}: ${errorText(signals.signal.reason)}`);
@@ -113,7 +116,7 @@ export async function runDagJob(options: DagJobOptions): Promise<number> {
 }
 
 async function work(context: JobContext): Promise<number> {
-  const { dir, run, node, runtime, slurm, signals } = context;
+  const { run, node, runtime, slurm, signals } = context;
   const paths = runtime.store.paths(node);
   // Slurm begins a job again by itself when its node fails, however often that was.
   const { maxPreemptRetries } = run.config;
@@ -132,8 +135,8 @@ async function work(context: JobContext): Promise<number> {
     );
     return 0;
   }
-  const artifact = artifactOf(run, node);
-  await learnParams(runtime, { run: dir }, artifact);
+  const artifact = dagArtifact(run, node);
+  await learnParams(runtime, context.paths, artifact);
   const lacking = await checkDependencies(runtime, run, artifact, signals.signal);
   if (lacking) {
     if (lacking.kind === "protocol") {
@@ -189,22 +192,7 @@ async function compute(context: JobContext, artifact: Artifact): Promise<number>
   return 1;
 }
 
-/** The node's artifact, made without the user's code: that runs in the computing process alone. */
-function artifactOf(run: DagRun, node: DagNode): Artifact {
-  const bare = { spec: "default", dependencies: [] };
-  const { runId } = run;
-  const hashes = new Set(node.dependencies);
-  const below = run.nodes.filter(({ hash }) => hashes.has(hash));
-  return remoteArtifacts({
-    runId,
-    nodes: [
-      { ...node, dependencies: [...node.dependencies, ...node.stored.map(({ hash }) => hash)] },
-      ...[...below, ...node.stored].map(({ hash, name }) => ({ ...bare, hash, name })),
-    ],
-  })(node.hash);
-}
-
-/** The artifact is to be computed, and all below it is there: that was seen just now. */
+/** The source of a plan of one artifact: all below it is stored, as was seen just now. */
 function onlyThis(artifact: Artifact): StatusSource {
   const below = new Set(artifact[ARTIFACT].dependencies.map(({ hash }) => hash));
   return {
@@ -214,21 +202,21 @@ function onlyThis(artifact: Artifact): StatusSource {
   };
 }
 
-/** May the job that is queued for this artifact still compute it? */
+/** Whether the job that is queued for this artifact may still compute it. */
 async function isAlive({ client, runtime, signals }: JobContext, queued: QueuedJob): Promise<boolean> {
-  // Loaded when used, as the client is.
+  // It is loaded when it is used, as the client is.
   const { JobWatch } = await import("../jobs/job_watch.ts");
-  const jobs = new JobWatch(runtime.machine, await client());
-  return (await jobs.state(queued, { until: "sure", signal: signals.signal })).status !== "dead";
+  const watch = new JobWatch(runtime.machine, await client());
+  return (await watch.state(queued, { until: "sure", signal: signals.signal })).status !== "dead";
 }
 
-/** Writes down how an attempt ended that never began. What an earlier beginning of this job left is settled first. */
+/** Writes down the end of an attempt that never began. A claim that an earlier beginning of this job left is settled first. */
 async function endUnbegun({ runtime, node, run, slurm }: JobContext, end: AttemptEnd): Promise<void> {
   const { store } = runtime;
   const paths = store.paths(node);
   await removeQueued(store, paths, slurm.name);
   const acquired = await acquireClaim(store, paths, { backend: "slurm-dag", run: run.runId, slurm });
-  // Else it is somebody else's attempt: its end will tell.
+  // Another attempt than ours has an end of its own.
   if (acquired.kind === "claimed") await recordEnd(runtime, acquired.claim, end);
 }
 

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { errorText } from "../../core/errors.ts";
 import type { EventSink, RunEvent } from "../../core/event.ts";
 import type { Runtime } from "../../run/runtime.ts";
+import { readJson, writeJson } from "../../store/json_file.ts";
 import { RECORD_SCHEMA } from "../../store/record.ts";
 import { removeIfThere } from "../../store/store.ts";
 
@@ -12,18 +13,18 @@ const INTERVAL_MS = 1000;
 
 const progressRecord = z.object({
   schema: z.literal(RECORD_SCHEMA),
-  /** Of which attempt. */
+  /** The number of the attempt. */
   attempt: z.int().positive(),
   fraction: z.number(),
   message: z.string().exactOptional(),
 });
 
-/** What a task told last with `progress()`, in its job. */
+/** The latest `progress()` of a task in its job. */
 export type ProgressRecord = z.output<typeof progressRecord>;
 
 /**
- * Hands on what the task of a job tells with `progress()`, to whoever follows the run: in a small file of the run's folder,
- * `progress/<hash>.json`, at most once a second, the latest always. It is there only while the job runs.
+ * Hands on the `progress()` of a job's task to the followers of the run: in a small file of the run's folder,
+ * `progress/<hash>.json`, at most once a second, the latest always. The file is there only while the job runs.
  */
 export class JobProgress implements AsyncDisposable {
   readonly #runtime: Pick<Runtime, "machine" | "store" | "logger">;
@@ -34,7 +35,13 @@ export class JobProgress implements AsyncDisposable {
   #writing: Promise<void> | undefined;
   #broken = false;
 
-  /** Writes nothing yet. @param dir The run's folder. @param hash What the job computes. */
+  /**
+   * Writes nothing yet.
+   *
+   * @param runtime The store, and time.
+   * @param dir The run's folder.
+   * @param hash The artifact that the job computes.
+   */
   constructor(runtime: Pick<Runtime, "machine" | "store" | "logger">, dir: string, hash: string) {
     this.#runtime = runtime;
     this.#path = progressPath(dir, hash);
@@ -62,14 +69,14 @@ export class JobProgress implements AsyncDisposable {
     this.#writing ??= this.#write().finally(() => this.#writing = undefined);
   }
 
-  /** Writes what is the latest, until there is nothing new for a second. */
+  /** Writes the latest progress, until there is nothing new for a second. */
   async #write(): Promise<void> {
     const { clock } = this.#runtime.machine;
     const { signal } = this.#ending;
     try {
       for (let record = this.#latest; record && !signal.aborted; record = this.#latest) {
         this.#latest = undefined;
-        await this.#put(JSON.stringify(record));
+        await this.#put(record);
         await clock.sleep(INTERVAL_MS, signal);
       }
     } catch (error) {
@@ -80,11 +87,10 @@ export class JobProgress implements AsyncDisposable {
     }
   }
 
-  async #put(text: string): Promise<void> {
-    const { machine, store } = this.#runtime;
-    const folder = dirname(this.#path);
-    await store.makeDir(folder);
-    await machine.files.rename(await store.writePrivate(folder, text), this.#path);
+  async #put(record: ProgressRecord): Promise<void> {
+    const { store } = this.#runtime;
+    await store.makeDir(dirname(this.#path));
+    await writeJson(store, this.#path, record, { sync: false });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -96,15 +102,19 @@ export class JobProgress implements AsyncDisposable {
   }
 }
 
-/** What the task of a job has told last; `undefined` where it has told nothing, or that cannot be read. */
+/**
+ * Reads the latest progress of a job's task.
+ *
+ * @returns `undefined` where there is none, or it cannot be read.
+ */
 export async function readProgress(
   { store }: Pick<Runtime, "store">,
   dir: string,
   hash: string,
 ): Promise<ProgressRecord | undefined> {
   try {
-    const text = await store.read(progressPath(dir, hash));
-    return text === undefined ? undefined : progressRecord.safeParse(JSON.parse(text)).data;
+    const parsed = await readJson(store, progressPath(dir, hash), progressRecord);
+    return parsed && "value" in parsed ? parsed.value : undefined;
   } catch {
     // It is only shown: the next look may tell.
     return undefined;

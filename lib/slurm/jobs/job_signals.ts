@@ -9,7 +9,8 @@ export class JobSignals implements Disposable {
   /**
    * Listens from now on.
    *
-   * @param isDue Whether a warning of the time limit is to be heeded: some sites send such signals long before.
+   * @param isDue Whether a warning of the time limit is to be heeded: some sites send such signals long
+   * before.
    */
   constructor(isDue: () => Promise<boolean>) {
     this.#listening = listenAsJob((signal) => void this.#receive(signal, isDue));

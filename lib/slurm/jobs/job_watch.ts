@@ -7,7 +7,9 @@ import type { JobState } from "../client/job_state.ts";
 import type { JobEntry } from "../client/parse_jobs.ts";
 import { absence, absenceCounts, type AbsentJob, isForeign } from "../client/absence.ts";
 
-/** A job as it was written down. Slurm uses ids again one day: it is the same job only if the name is, too. */
+/**
+ * A job as it was written down. Slurm uses ids again one day: it is the same job only if the name is, too.
+ */
 export interface JobRef extends AbsentJob {
   /** Its name, unique for ever. */
   readonly name: string;
@@ -16,13 +18,13 @@ export interface JobRef extends AbsentJob {
   /**
    * The cluster it is on.
    *
-   * @default the client's own
+   * @default {the client's own}
    */
   readonly cluster?: string | undefined;
 }
 
-/** What a statement about a job rests on. A weaker one never overrules a stronger one. */
-export type Evidence =
+/** The evidence for a statement about a job, the strongest first. */
+export type JobEvidence =
   /** Slurm's words about that very job. */
   | "job"
   /** The job is missing from Slurm's answers. */
@@ -30,17 +32,17 @@ export type Evidence =
   /** Slurm has not answered. */
   | "nothing";
 
-/** What is known of a job. Only `dead` is a fact that may be acted upon. */
+/** A job's state, as far as it is known. Only `dead` is a fact that may be acted upon. */
 export type KnownJob = JobState & {
-  /** What its state rests on. One that was seen keeps its state while it may be gone, with `absence`. */
-  readonly evidence: Evidence;
+  /** The evidence for its state. A job that was seen keeps its state while it may be gone, with `absence`. */
+  readonly evidence: JobEvidence;
   /** Its id, where that is known. */
   readonly jobId?: string | undefined;
-  /** How often Slurm has begun it again. */
+  /** The number of times that Slurm has begun it again. */
   readonly restarts: number;
 };
 
-/** How {@link JobWatch.state} looks. */
+/** Options of {@link JobWatch.state}. */
 export interface StateOptions {
   /** `"sure"`: also takes the second look that tells whether an absent job is gone. */
   until?: "sure" | undefined;
@@ -65,7 +67,7 @@ interface Watched {
 /** Entries by their names, and those of an array's tasks by name and number. */
 type Index = Map<string, JobEntry[]>;
 
-/** What of a client is used. */
+/** The part of a client that is used. */
 type Asked = Pick<SlurmClient, "list" | "lookup" | "ended" | "clock" | "intervalMs" | "at">;
 
 /** Milliseconds after which a job is forgotten that nobody asks about. */
@@ -78,9 +80,10 @@ const PAUSE_MS = 1000;
 const UNKNOWN: KnownJob = { status: "unknown", text: "not seen yet", evidence: "nothing", restarts: 0 };
 
 /**
- * Tells what Slurm knows of jobs, each on its own cluster. However many are asked about, there is one listing per
- * interval and cluster; one question by name for all jobs that a listing cannot show (those of other users, and those
- * that are newer than the listing); and one question to the accounting for all that are absent.
+ * Tells what Slurm knows of jobs, each on its own cluster. However many are asked about, there is one listing
+ * per interval and cluster; one question by name for all jobs that a listing cannot show (those of other
+ * users, and those that are newer than the listing); and one question to the accounting for all that are
+ * absent.
  */
 export class JobWatch {
   readonly #machine: Pick<Machine, "clock" | "self" | "isGone">;
@@ -103,7 +106,7 @@ export class JobWatch {
   }
 
   /**
-   * What is known of a job. While Slurm does not answer, that is what was known before.
+   * Tells what is known of a job. While Slurm does not answer, that is what was known before.
    *
    * @throws The signal's reason when it aborts.
    */
@@ -213,7 +216,7 @@ export class JobWatch {
   }
 }
 
-/** What the Slurm of this machine knows of jobs. */
+/** A watch that asks the Slurm of this machine. */
 export function systemJobWatch(): JobWatch {
   return new JobWatch(systemMachine(), systemClient(resolveConfig().slurm?.squeueIntervalSec));
 }
@@ -223,7 +226,8 @@ function see(job: Watched, entries: readonly JobEntry[]): boolean {
   const entry = entries.find(({ state }) => state.status === "alive") ??
     entries.find(({ state }) => state.status === "unknown") ?? entries.at(-1);
   if (!entry) return false;
-  // The end of an attempt is final only for a job that Slurm does not begin again: it may be seen alive once more.
+  // The end of an attempt is final only for a job that Slurm does not begin again: it may be seen alive once
+  // more.
   const restarts = Math.max(job.known.restarts, entry.restarts);
   job.known = { ...entry.state, evidence: "job", jobId: entry.jobId, restarts };
   job.absentSince = undefined;

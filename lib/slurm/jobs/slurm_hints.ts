@@ -5,7 +5,9 @@ import type { JobWatch } from "./job_watch.ts";
 
 type Jobs = Pick<JobWatch, "state">;
 
-/** What Slurm knows of those who compute artifacts, or are to. Asks nothing about one that is in no job. */
+/**
+ * Hints from Slurm about those who compute artifacts, or are to. Asks nothing about one that is in no job.
+ */
 export function jobHints(jobs: () => Jobs | Promise<Jobs>): Required<SchedulerHints> {
   return {
     claimHint: async (holder) => holder.slurm && await whyGone(await jobs(), holder),
@@ -19,8 +21,8 @@ export function slurmHints(): Required<SchedulerHints> {
 }
 
 /**
- * Tells whether a queued job has ended, as far as this machine's Slurm knows, where there is one. Takes a second look
- * where only that makes it sure.
+ * Tells whether a queued job has ended, as far as this machine's Slurm knows, where there is one. Takes a
+ * second look where only that makes it sure.
  */
 export function slurmIsOver(signal?: AbortSignal): (queued: QueuedJob) => Promise<boolean> {
   const jobs = whenMet();

@@ -2,7 +2,8 @@ import { join } from "@std/path/posix/join";
 import { z } from "zod";
 import { StoreError } from "../../core/errors.ts";
 import type { Runtime } from "../../run/runtime.ts";
-import { ownerSchema, RECORD_SCHEMA } from "../../store/record.ts";
+import { readJson, RECORD_SCHEMA, writeJson } from "../../store/json_file.ts";
+import { ownerSchema } from "../../store/record.ts";
 import { listOrNothing, removeIfThere, type Store, storeError } from "../../store/store.ts";
 import { probeCommand } from "../../worker/command.ts";
 import type { SlurmClient } from "../client/client.ts";
@@ -12,12 +13,12 @@ import type { SubmittedJob } from "../client/parse_jobs.ts";
 import { batchScript } from "../client/script.ts";
 import { type Submission, SubmitLimitError, SubmitRefusedError } from "../client/submit.ts";
 
-/** Where a submission is written down, so that its job is found whatever becomes of this process. */
+/** The record of a submission, by which its job is found whatever becomes of this process. */
 export interface SubmissionRecord {
   /**
    * Writes the job's name down before sbatch is given it.
    *
-   * @default nothing: it is written down already
+   * @default {nothing: it is written down already}
    */
   announce?(): Promise<void>;
   /** Adds the id that Slurm gave the job. */
@@ -31,7 +32,7 @@ export interface JobToSubmit
   extends Omit<JobPlan, "log">, Pick<Submission, "name" | "limitMs" | "signal" | "onWait"> {
   /** One line for people: what the job is for. */
   readonly title: string;
-  /** What it runs: program and arguments. */
+  /** Its command: program and arguments. */
   readonly command: readonly string[];
   /** The folder of its log and its batch script. */
   readonly folder: string;
@@ -80,17 +81,17 @@ const workerSubmission = z.object({
   name: z.string(),
   /** The spec of the tasks that its workers take. */
   spec: z.string(),
-  /** How many workers. */
+  /** The number of its workers. */
   count: z.int().positive(),
   /** Whether it is an array, whose tasks are the workers. */
   array: z.boolean(),
-  /** How many workers of the run were submitted before. */
+  /** The number of workers of the run that were submitted before. */
   order: z.int().nonnegative(),
   /** The term of the controller that submits it. */
   term: z.int().nonnegative(),
   /** Whether it is a standby controller, which waits until all other workers are gone. */
   heir: z.boolean(),
-  /** Who submits it. */
+  /** The process that submits it. */
   submitter: ownerSchema,
   at: z.string(),
 });
@@ -104,15 +105,18 @@ const submitted = z.object({
 /** A job with workers, as it is written down before it is submitted. */
 export type WorkerSubmission = z.output<typeof workerSubmission>;
 
-/** What is written down of a job. */
+/** A job in the journal. */
 export interface JournalEntry {
-  /** What was to be submitted. */
+  /** The job, as it was to be submitted. */
   readonly submission: WorkerSubmission;
   /** As what Slurm took it. `undefined` while nobody knows. */
   readonly job?: SubmittedJob | undefined;
 }
 
-/** The jobs with workers that a run's controllers had submitted: `jobs/<name>.json`, and `<name>.id.json` with the id. */
+/**
+ * The jobs with workers that a run's controllers had submitted: `jobs/<name>.json`, and `<name>.id.json` with
+ * the id.
+ */
 export class WorkerJournal {
   readonly #store: Store;
   readonly #dir: string;
@@ -154,7 +158,7 @@ export class WorkerJournal {
    * @throws {StoreError} If it cannot be written.
    */
   async confirm(name: string, { jobId, cluster }: SubmittedJob): Promise<void> {
-    const job: SubmittedJob = { jobId, ...(cluster === undefined ? {} : { cluster }) };
+    const job = { jobId, ...(cluster === undefined ? {} : { cluster }) };
     await this.#write(`${name}.id.json`, { schema: RECORD_SCHEMA, ...job });
     const entry = this.#entries.get(name);
     if (entry) this.#entries.set(name, { ...entry, job });
@@ -179,16 +183,13 @@ export class WorkerJournal {
       const name = file.slice(0, -".json".length);
       const known = this.#entries.get(name);
       if (known?.job) continue;
-      const entry = known?.submission ?? await this.#readFile(file, workerSubmission);
+      const entry = known?.submission ?? await this.#read(file, workerSubmission);
       const hasId = there.has(`${name}.id.json`);
-      const id = hasId ? await this.#readFile(`${name}.id.json`, submitted) : undefined;
+      const id = hasId ? await this.#read(`${name}.id.json`, submitted) : undefined;
       // One that was retracted a moment ago.
       if (!entry) continue;
-      const { jobId, cluster } = id ?? {};
-      this.#entries.set(name, {
-        submission: entry,
-        ...(jobId === undefined ? {} : { job: { jobId, ...(cluster === undefined ? {} : { cluster }) } }),
-      });
+      const { schema: _, ...job } = id ?? { schema: undefined, jobId: "" };
+      this.#entries.set(name, id ? { submission: entry, job } : { submission: entry });
     }
     return [...this.#entries.values()].sort((a, b) => a.submission.order - b.submission.order);
   }
@@ -201,25 +202,17 @@ export class WorkerJournal {
     }
   }
 
-  async #readFile<T>(file: string, schema: z.ZodType<T>): Promise<T | undefined> {
+  async #read<T>(file: string, schema: z.ZodType<T>): Promise<T | undefined> {
     const path = join(this.#dir, file);
-    const text = await this.#store.read(path);
-    if (text === undefined) return undefined;
-    try {
-      return schema.parse(JSON.parse(text));
-    } catch (cause) {
-      throw new StoreError(`Cannot use ${path}: it is damaged, or of another version of furu`, { cause });
-    }
+    const read = await readJson(this.#store, path, schema);
+    if (!read || "value" in read) return read?.value;
+    throw new StoreError(`Cannot use ${path}: it is damaged, or of another version of furu`, {
+      cause: read.cause,
+    });
   }
 
   async #write(file: string, value: unknown): Promise<void> {
-    const path = join(this.#dir, file);
-    try {
-      await this.#store.makeDir(this.#dir);
-      const temporary = await this.#store.writePrivate(this.#dir, JSON.stringify(value), { sync: true });
-      await this.#store.machine.files.rename(temporary, path);
-    } catch (error) {
-      throw storeError("write", path, error);
-    }
+    await this.#store.makeDir(this.#dir);
+    await writeJson(this.#store, join(this.#dir, file), value);
   }
 }

@@ -1,22 +1,20 @@
 import { SlurmError } from "../../core/errors.ts";
 import { controlPool } from "../../pool/controller/control_pool.ts";
 import { readEnded } from "../../pool/ended.ts";
-import { readPoolRun } from "../../remote/pool_run.ts";
+import type { PoolRun } from "../../remote/run_record.ts";
 import { remoteArtifacts } from "../../remote/remote_artifact.ts";
-import { acquireLeadership, LeadershipLostError, watchLeadership } from "../../pool/leadership.ts";
-import { queuePaths } from "../../queue/layout.ts";
+import { LeadershipLostError, acquireLeadership, watchLeadership } from "../../pool/leadership.ts";
 import { askToStop } from "../../queue/requests.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import type { Claim } from "../../store/claims/claim.ts";
-import { cancelReason } from "./cancel_reason.ts";
-import type { SlurmClient } from "../client/client.ts";
-import { runSpecs } from "../run/run_specs.ts";
+import { runSpecs } from "../run/check_specs.ts";
+import { type CancelOptions, cancelReason } from "../run/find_run.ts";
 import { SbatchLauncher } from "./sbatch_launcher.ts";
 import { WorkerJobs } from "./worker_jobs.ts";
 
-/** Milliseconds between two looks whether the run has ended. */
+/** The pause between two looks at the run's end. */
 const PAUSE_MS = 200;
-/** So much longer than two leases it is waited for the end: for those who are dead, and for those who have to leave. */
+/** The time beyond two leases in which the run has to end: the dead have to be found out, and the others to leave. */
 const GRACE_MS = 60_000;
 
 /**
@@ -24,12 +22,14 @@ const GRACE_MS = 60_000;
  * gone.
  *
  * @returns How many jobs were there to be cancelled; 0 for a run that has ended.
- * @throws {SlurmError} with scancel's own words, and when the run does not end in time.
+ * @throws {SlurmError} With scancel's own words, and if the run does not end in time.
  */
-export async function cancelPool(runtime: Runtime, runId: string, client: SlurmClient): Promise<number> {
+export async function cancelPool(
+  runtime: Runtime,
+  { paths, run, client }: CancelOptions<PoolRun>,
+): Promise<number> {
   const { store, machine: { clock, self } } = runtime;
-  const paths = queuePaths(store.root, runId);
-  const run = await readPoolRun(runtime, paths);
+  const { runId } = run;
   const log = runtime.logger;
   const workers = new WorkerJobs(runtime, { paths, run, client, log });
   const why = cancelReason(self);
@@ -64,7 +64,7 @@ export async function cancelPool(runtime: Runtime, runId: string, client: SlurmC
           log,
         }),
         artifactOf: remoteArtifacts(run),
-        onEvent: () => {/* whoever follows the run reads it */},
+        onEvent: () => {/* followers of the run read it */},
         signal: AbortSignal.abort(new Error(why)),
       });
     } catch (error) {

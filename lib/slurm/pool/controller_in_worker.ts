@@ -3,7 +3,7 @@ import type { RunLog } from "../../core/run_log.ts";
 import type { EventSink } from "../../core/event.ts";
 import { controlPool } from "../../pool/controller/control_pool.ts";
 import { readEnded } from "../../pool/ended.ts";
-import type { PoolRun } from "../../remote/pool_run.ts";
+import type { PoolRun } from "../../remote/run_record.ts";
 import { remoteArtifacts } from "../../remote/remote_artifact.ts";
 import { LeadershipLostError } from "../../pool/leadership.ts";
 import { isStaticFleet } from "../../pool/worker/static_fleet.ts";
@@ -12,11 +12,11 @@ import type { Runtime } from "../../run/runtime.ts";
 import type { Claim } from "../../store/claims/claim.ts";
 import type { SlurmJob } from "../../store/record.ts";
 import type { SlurmClient } from "../client/client.ts";
-import { runSpecs } from "../run/run_specs.ts";
+import { runSpecs } from "../run/check_specs.ts";
 import { SbatchLauncher } from "./sbatch_launcher.ts";
 
-/** What a worker's process controls its run with. */
-export interface WorkerProcess {
+/** A worker's process that may control its run. */
+export interface ControllingWorker {
   /** Files, clock, store. */
   runtime: Runtime;
   /** Where everything of the run is. */
@@ -35,13 +35,13 @@ export interface WorkerProcess {
 const STANDBY_LIMIT_MS = 60_000;
 
 /**
- * If this worker is a detached run's standby controller, has the next one wait for it: before this process can become
- * the controller, and be killed as that. What does not work ends nothing.
+ * If this worker is a detached run's standby controller, has the next one wait for it: before this process
+ * can become the controller, and be killed as that. What does not work ends nothing.
  *
  * @param exclude Nodes on which the next one would be of no use.
  */
 export async function keepStandbyAfter(
-  worker: WorkerProcess,
+  worker: ControllingWorker,
   { name }: SlurmJob,
   exclude: readonly string[] = [],
 ): Promise<void> {
@@ -63,7 +63,7 @@ export async function keepStandbyAfter(
  * @throws What ends the run with an error.
  */
 export async function controlInWorker(
-  worker: WorkerProcess,
+  worker: ControllingWorker,
   claim: Claim,
   handOver: AbortSignal,
 ): Promise<void> {
@@ -96,7 +96,7 @@ export async function controlInWorker(
   }
 }
 
-function launcherOf({ runtime, paths, run, client, log }: WorkerProcess, term: number): SbatchLauncher {
+function launcherOf({ runtime, paths, run, client, log }: ControllingWorker, term: number): SbatchLauncher {
   return new SbatchLauncher(runtime, {
     paths,
     run,

@@ -1,33 +1,42 @@
-import { runLog } from "../../core/run_log.ts";
 import type { Clock } from "../../core/system/clock.ts";
 import { errorText, ValidationError } from "../../core/errors.ts";
 import { scale } from "../../pool/controller/scale.ts";
 import { Leadership } from "../../pool/leadership.ts";
 import { isStaticFleet } from "../../pool/worker/static_fleet.ts";
+import type { QueuePaths } from "../../queue/layout.ts";
+import type { PoolRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
+import type { Claim } from "../../store/claims/claim.ts";
 import { plural } from "../../ui/text.ts";
+import type { PreparedRun, StartRunOptions } from "../run/prepare_run.ts";
+import type { RunPoolOptions, SubmittedRun } from "../run/run_slurm_options.ts";
 import { cancelPool } from "./cancel_pool.ts";
-import type { OpenPool, RunPoolContext } from "./open_pool.ts";
-import type { SubmittedRun } from "../run/run_slurm_options.ts";
 import { SbatchLauncher } from "./sbatch_launcher.ts";
 
-/** While no worker is let in it is tried so often, in milliseconds; how often sbatch is asked is the launcher's business. */
+/** The pause between two tries while no worker is let in. The launcher decides how often sbatch is asked. */
 const PAUSE_MS = 1000;
 
+/** A run of a pool whose controller this process is. */
+export interface OpenPool extends PreparedRun<PoolRun> {
+  /** Where everything of it is. */
+  paths: QueuePaths;
+  /** The role of its controller. */
+  claim: Claim;
+}
+
 /**
- * Submits the first workers of a run, and a standby controller for the moment when none of them is left, and leaves the run to them: the
- * first that begins becomes its controller.
+ * Submits the first workers of a run, and a standby controller for the moment when none of them is left, and leaves the run to them:
+ * the first that begins becomes its controller.
  *
- * @throws {SlurmError} with sbatch's own words.
+ * @throws {SlurmError} With sbatch's own words.
  */
 export async function detachPool(
   runtime: Runtime,
   { run, paths, specs, claim, plan }: OpenPool,
-  { client, reporter, signal }: RunPoolContext,
+  { client, log, signal }: Pick<StartRunOptions<RunPoolOptions>, "client" | "log" | "signal">,
 ): Promise<SubmittedRun> {
   const { runId } = run;
   const { clock } = runtime.machine;
-  const log = runLog(reporter.sink, clock);
   const launcher = new SbatchLauncher(runtime, {
     paths,
     run,
@@ -36,7 +45,7 @@ export async function detachPool(
     term: claim.attempt.n,
     log,
   });
-  // Before they are submitted: the first that begins finds the role free.
+  // The role is given up before they are submitted: the first that begins is to find it free.
   await new Leadership(runtime, claim).giveUp("the run was left to its workers");
   await claim.heartbeat.stop();
   let count: number;
@@ -48,8 +57,8 @@ export async function detachPool(
       standbys = await launcher.standby.submitChain(alive, run.config.maxPreemptRetries, signal);
     } else await launcher.keepStandby(alive, signal);
   } catch (error) {
-    // Half of it would go on by itself, though nobody was told of it.
-    await cancelPool(runtime, runId, client).catch((second) => log.warn(errorText(second)));
+    // Half of it would go on by itself, though nobody knows of it.
+    await cancelPool(runtime, { paths, run, client }).catch((second) => log.warn(errorText(second)));
     throw error;
   }
   const jobIds = await launcher.workers.jobIds();

@@ -5,7 +5,7 @@ import { UsageError } from "../../core/errors.ts";
 import { runLog } from "../../core/run_log.ts";
 import type { EventSink } from "../../core/event.ts";
 import { didYouMean } from "../../core/nearest.ts";
-import { type PoolRun, readPoolRun } from "../../remote/pool_run.ts";
+import { type PoolRun, readRun } from "../../remote/run_record.ts";
 import { runPoolWorker } from "../../pool/worker/pool_worker.ts";
 import { preflight } from "../../pool/worker/preflight.ts";
 import { preflightFailedNodes } from "../../pool/preflight_failure.ts";
@@ -20,17 +20,17 @@ import { plural } from "../../ui/text.ts";
 import { PayloadSource } from "../../worker/protocol/payload_source.ts";
 import { ProcessComputer } from "../../worker/process_computer.ts";
 import { startOfRun } from "../client/job_command.ts";
-import type { WorkerProcess } from "./controller_in_worker.ts";
+import type { ControllingWorker } from "./controller_in_worker.ts";
 import { endOfJob, ownSlurmJob } from "../client/own_job.ts";
 import { JobWatch } from "../jobs/job_watch.ts";
 import { jobHints } from "../jobs/slurm_hints.ts";
-import { isNearlyUp } from "../run/job_requeue.ts";
+import { isNearlyUp } from "../run/is_nearly_up.ts";
 import { JobSignals } from "../jobs/job_signals.ts";
 import { heapMbOf, type SlurmSpec } from "../client/spec.ts";
 import { systemClient } from "../client/client.ts";
 import { WORKER_MARK } from "../client/job_log.ts";
 
-/** What a worker is started with. */
+/** The start of a worker. */
 export interface PoolJobOptions {
   /** The run's folder. */
   dir: string;
@@ -38,18 +38,23 @@ export interface PoolJobOptions {
   spec: string;
   /** The key that its launcher gave it; none when it was started by hand. */
   job?: string;
-  /** How many tasks it computes at the same time. @default as the run says */
+  /**
+   * The number of tasks that it computes at the same time.
+   *
+   * @default {as the run says}
+   */
   slots?: number;
   /** The environment of this process. */
   env: Readonly<Record<string, string>>;
 }
 
 /**
- * The process of a worker: the supervisor of the tasks that it takes from a run's queue, one after another. In a Slurm job, in
- * a step of one, or started by hand on any machine that sees the run's folder.
+ * The process of a worker: the supervisor of the tasks that it takes from a run's queue, one after another.
+ * In a Slurm job, in a step of one, or started by hand on any machine that sees the run's folder.
  *
  * @returns Its exit code: 0 however it left; 1 when nothing can be computed here.
- * @throws {UsageError} for a folder that is no run of a pool. {@link StoreError} when the run's folder cannot be used.
+ * @throws {UsageError} for a folder that is no run of a pool. {@link StoreError} when the run's folder cannot
+ * be used.
  */
 export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions): Promise<number> {
   const { paths, run } = await openPoolRun(dir);
@@ -66,18 +71,18 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
   });
   const node = env.SLURMD_NODENAME ?? runtime.machine.self.host;
   const index = slurm && env.SLURM_ARRAY_TASK_ID;
-  const key = job === undefined ? {} : { job: index === undefined ? job : `${job}_${index}` };
-  const ofJob = slurm === undefined ? {} : { slurm };
+  const key = job && index !== undefined ? `${job}_${index}` : job;
   const onEvent = logSink();
   const log = runLog(onEvent, runtime.machine.clock);
   log.info(`${WORKER_MARK}of run ${run.runId}, spec ${spec}, on ${node} (pid ${Deno.pid})`);
-  const worker: WorkerProcess = { runtime, paths, run, client, onEvent, log };
+  const worker: ControllingWorker = { runtime, paths, run, client, onEvent, log };
   // Loaded when used: workers of other runs need none of it.
   const controlling = () => import("./controller_in_worker.ts");
-  const unfit = await preflight(runtime, { paths, run, spec, node, ...key, ...ofJob });
+  const unfit = await preflight(runtime, { paths, run, spec, node, job: key, slurm });
   if (unfit) {
     log.info(unfit.error);
-    // It may be the heir, whom nobody else would follow. One of another furu would be no better elsewhere.
+    // It may be the standby controller, which no other one follows. One of another furu would be no better
+    // elsewhere.
     if (run.detached && slurm && unfit.kind === "node") {
       const { keepStandbyAfter } = await controlling();
       await keepStandbyAfter(worker, slurm, await preflightFailedNodes(runtime.store, paths));
@@ -99,7 +104,7 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
       Promise.resolve({
         config: runtime.config,
         git: run.git,
-        ...ofJob,
+        ...(slurm === undefined ? {} : { slurm }),
         ...(run.code === undefined ? {} : { code: run.code }),
       }),
     stopping: signal,
@@ -114,16 +119,15 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
       spec,
       slots: atOnce,
       node,
-      ...key,
-      ...ofJob,
+      job: key,
+      slurm,
       computer,
       artifactOf: remoteArtifacts(run),
       signal,
-      ...(endsAt === undefined ? {} : { endsAt }),
+      endsAt,
       onEvent,
-      ...(slurm === undefined ? {} : {
-        control: async (claim, handOver) =>
-          await (await controlling()).controlInWorker(worker, claim, handOver),
+      control: slurm && (async (claim, handOver) => {
+        await (await controlling()).controlInWorker(worker, claim, handOver);
       }),
     });
     log.info(`it leaves: ${why}; computed ${plural(computed, "task")}`);
@@ -133,7 +137,11 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
   }
 }
 
-/** The run that a folder is. @throws {UsageError} when it is none. */
+/**
+ * The run that a folder is.
+ *
+ * @throws {UsageError} when it is none.
+ */
 async function openPoolRun(given: string): Promise<{ paths: QueuePaths; run: PoolRun }> {
   const dir = resolve(given);
   const root = dirname(dirname(dir));
@@ -142,7 +150,7 @@ async function openPoolRun(given: string): Promise<{ paths: QueuePaths; run: Poo
     throw new UsageError(`Cannot work for ${given} as it is no folder of a run (runs/<run id> of a store)`);
   }
   const paths = queuePaths(root, basename(dir));
-  return { paths, run: await readPoolRun({ store }, paths) };
+  return { paths, run: await readRun({ store }, paths, "pool") };
 }
 
 /** The store may be mounted elsewhere on this machine: where the run's folder is, it is. */
@@ -153,7 +161,7 @@ function rootedAt({ config }: PoolRun, { run }: QueuePaths): PoolRun["config"] {
 
 function checkSpec({ runId, nodes }: PoolRun, spec: string): void {
   const specs = [...new Set(nodes.map((node) => node.spec))].sort();
-  // The heir of a run is of spec default, whatever its tasks need.
+  // A standby controller is of spec default, whatever the run's tasks need.
   if (spec === "default" || specs.includes(spec)) return;
   throw new UsageError(
     `Cannot work on tasks of spec '${spec}' as run ${runId} has none: its specs are ${specs.join(", ")}${

@@ -17,7 +17,7 @@ export interface SbatchLauncherOptions extends Omit<WorkerSubmitterOptions, "wor
   canSubmit?: boolean | undefined;
 }
 
-/** Has the workers of a run started as Slurm jobs. */
+/** Starts the workers of a run as Slurm jobs. */
 export class SbatchLauncher implements WorkerLauncher {
   readonly canSubmit: boolean;
   log: RunLog;
@@ -74,12 +74,14 @@ export class SbatchLauncher implements WorkerLauncher {
     if (this.canSubmit) await this.standby.keep(alive, signal);
   }
 
-  /** Cancels the standby: when the run has ended, or its controller leaves, there is nothing to be taken up. */
+  /**
+   * Cancels the standby: when the run has ended, or its controller leaves, there is nothing to be taken up.
+   */
   async close(): Promise<void> {
     await this.standby.cancel();
   }
 
-  /** How many workers were cancelled with all others. */
+  /** The number of workers that were cancelled with all others. */
   get cancelled(): number {
     return this.#cancelled.size;
   }

@@ -1,6 +1,6 @@
 import { join } from "@std/path/posix/join";
 import { SlurmError } from "../../core/errors.ts";
-import type { PoolRun } from "../../remote/pool_run.ts";
+import type { PoolRun } from "../../remote/run_record.ts";
 import type { WorkerJob, WorkerJobState, WorkerLauncher, WorkerRequest } from "../../pool/launcher.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import type { Runtime } from "../../run/runtime.ts";
@@ -9,7 +9,7 @@ import { stepEnvironment } from "../client/environment.ts";
 import { poolWorkerCommand } from "../client/job_command.ts";
 import { probeCommand } from "../../worker/command.ts";
 import { batchScript } from "../client/script.ts";
-import { type RunningProgram, type StartProgram, startProgram } from "../client/program.ts";
+import { type ProgramStarter, type RunningProgram, startProgram } from "../client/program.ts";
 import type { ParsedSpec } from "../client/spec.ts";
 import { WORKER_MARK } from "../client/job_log.ts";
 
@@ -21,14 +21,14 @@ export interface SrunLauncherOptions {
   paths: QueuePaths;
   /** The run. */
   run: Pick<PoolRun, "runId" | "entry" | "code" | "config">;
-  /** What its specs need of what the job has. */
+  /** The resources of each spec, out of those that the job has. */
   specs: Readonly<Record<string, ParsedSpec>>;
   /**
    * Starts srun.
    *
-   * @default the machine's own
+   * @default {the machine's own}
    */
-  start?: StartProgram | undefined;
+  start?: ProgramStarter | undefined;
 }
 
 interface Step {
@@ -42,14 +42,14 @@ interface Step {
   state: WorkerJobState;
 }
 
-/** Has the workers of a run started as steps of the Slurm job that this process runs in. */
+/** Starts the workers of a run as steps of the Slurm job that this process runs in. */
 export class SrunLauncher implements WorkerLauncher {
   readonly #runtime: Runtime;
   readonly #options: SrunLauncherOptions;
   readonly #steps: Step[] = [];
   #cancelled = false;
 
-  /** How many workers were told to leave with all others. */
+  /** The number of workers that were told to leave with all others. */
   cancelled = 0;
 
   /**
@@ -159,7 +159,11 @@ export class SrunLauncher implements WorkerLauncher {
   }
 }
 
-/** Refuses to start steps where there is no job. @throws {SlurmError} */
+/**
+ * Refuses to start steps where there is no job.
+ *
+ * @throws {SlurmError}
+ */
 export function checkInJob(env: Readonly<Record<string, string>>): void {
   if (env.SLURM_JOB_ID !== undefined) return;
   throw new SlurmError(

@@ -20,8 +20,8 @@ export interface StandbyOptions {
 }
 
 /**
- * Keeps one pending job of a detached run: a worker that begins when all others are gone, and becomes the controller
- * then. Nothing but this knows of it.
+ * Keeps one pending job of a detached run: a worker that begins when all others are gone, and becomes the
+ * controller then. Nothing but this knows of it.
  */
 export class StandbyController {
   /** Nodes that the last workers were kept from: the standby would be of no use there, either. */
@@ -49,7 +49,9 @@ export class StandbyController {
     await this.#update(signal);
   }
 
-  /** As {@link StandbyController.keep} for the workers of the last call. Says what went wrong, and goes on. */
+  /**
+   * As {@link StandbyController.keep} for the workers of the last call. Says what went wrong, and goes on.
+   */
   async refresh(signal: AbortSignal): Promise<void> {
     try {
       await this.#update(signal);
@@ -63,9 +65,9 @@ export class StandbyController {
   }
 
   /**
-   * If this process runs in the standby job, submits the next one before this process tries to become the controller.
-   * Otherwise a controller that is killed early would leave the run without a successor. Waits for sbatch's answer
-   * because this process may be about to end.
+   * If this process runs in the standby job, submits the next one before this process tries to become the
+   * controller. Otherwise a controller that is killed early would leave the run without a successor. Waits
+   * for sbatch's answer because this process may be about to end.
    *
    * @param name The name of this process's own job.
    * @param exclude Nodes on which the next one would be of no use.

@@ -4,7 +4,7 @@ import type { RunLog } from "../../core/run_log.ts";
 import { isSameProcess } from "../../core/system/machine.ts";
 import { isLoss, type WorkerJob, type WorkerJobState } from "../../pool/launcher.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
-import type { PoolRun } from "../../remote/pool_run.ts";
+import type { PoolRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { cancelJobs, type SlurmClient } from "../client/client.ts";
 import { logPath } from "../client/job_log.ts";
@@ -31,7 +31,7 @@ export interface WorkerJobsOptions {
   /**
    * Takes trouble.
    *
-   * @default nobody: it says nothing
+   * @default {nobody: it says nothing}
    */
   log?: Pick<RunLog, "warn"> | undefined;
 }
@@ -45,7 +45,10 @@ const TURN = new Set(["Resources", "Priority"]);
 /** Milliseconds after which a dead worker is left out. */
 const FORGET_MS = 600_000;
 
-/** All workers that a run's controllers had submitted: what they are, what Slurm says of them, and their cancelling. */
+/**
+ * All workers that a run's controllers had submitted: their records, what Slurm says of them, and their
+ * cancelling.
+ */
 export class WorkerJobs {
   /** What was submitted. */
   readonly journal: WorkerJournal;

@@ -2,7 +2,7 @@ import type { RunLog } from "../../core/run_log.ts";
 import type { Clock } from "../../core/system/clock.ts";
 import type { WorkerRequest } from "../../pool/launcher.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
-import type { PoolRun } from "../../remote/pool_run.ts";
+import type { PoolRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { RECORD_SCHEMA } from "../../store/record.ts";
 import type { SlurmClient } from "../client/client.ts";
@@ -21,7 +21,7 @@ export interface WorkerSubmitterOptions {
   paths: QueuePaths;
   /** The run. */
   run: Pick<PoolRun, "runId" | "entry" | "code" | "config">;
-  /** What jobs its specs stand for. */
+  /** The jobs that its specs stand for. */
   specs: Readonly<Record<string, ParsedSpec>>;
   /** The term of the controller that submits them. 0 for a worker that is no controller yet. */
   term: number;
@@ -89,8 +89,8 @@ export class WorkerSubmitter {
   }
 
   /**
-   * Submits workers, in as few jobs as Slurm allows. Where a limit of the site lets in fewer, it submits fewer. While a
-   * limit lets in none, it tries nothing for a while: the caller asks again.
+   * Submits workers, in as few jobs as Slurm allows. Where a limit of the site lets in fewer, it submits
+   * fewer. While a limit lets in none, it tries nothing for a while: the caller asks again.
    *
    * @returns How many were taken.
    * @throws {SlurmError} In sbatch's own words, also those of an earlier call.
@@ -121,7 +121,11 @@ export class WorkerSubmitter {
     }));
   }
 
-  /** Submits one job. Where a limit refuses it, half of it, and so on. @returns How many were taken. */
+  /**
+   * Submits one job. Where a limit refuses it, half of it, and so on.
+   *
+   * @returns How many were taken.
+   */
   async #submitSome(wanted: OneJob, signal: AbortSignal): Promise<number> {
     for (let { count, array } = wanted;; count = Math.floor(count / 2), array = rangeOf(count)) {
       if (await this.#submitOne({ ...wanted, count, array }, signal) === "taken") return count;

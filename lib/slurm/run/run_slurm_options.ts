@@ -17,8 +17,7 @@ import {
   someSeconds,
 } from "../../core/options.ts";
 import type { Plan } from "../../plan/graph.ts";
-import { aProgress } from "../../schedule/check_run.ts";
-import { aWindow, type Window } from "../../schedule/check_run.ts";
+import { aProgress, aWindow, type Window } from "../../schedule/check_run.ts";
 import type { SlurmSpecs } from "./check_specs.ts";
 
 /** Options of `runSlurm` in both modes. */

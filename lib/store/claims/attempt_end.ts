@@ -1,13 +1,13 @@
 import { join } from "@std/path/posix/join";
 import { errorCode, ProtocolError } from "../../core/errors.ts";
 import type { Files } from "../../core/system/files.ts";
-import { type Claim, type Ending, endRecordOf } from "./claim.ts";
-import { type ArtifactPaths, type AttemptKey, attemptPaths, parseAttemptName } from "../layout.ts";
 import { linkOurs } from "../file_steps.ts";
 import { linkJson } from "../json_file.ts";
+import { type ArtifactPaths, type AttemptKey, attemptPaths, parseAttemptName } from "../layout.ts";
 import { type ClaimRecord, parseEndRecord } from "../record.ts";
-import { removeClaim } from "./remove_claim.ts";
 import { listOrNothing, removeIfThere, type Store } from "../store.ts";
+import { type Claim, type Ending, endRecordOf } from "./claim.ts";
+import { removeClaim } from "./remove_claim.ts";
 
 /**
  * Ends an attempt of ours. The one who links the end owns it and removes the claim; so `false` means that we

@@ -120,7 +120,7 @@ async function claimOnce(
     path: temporary,
     linked: { path: paths.claim, id: record.id },
     intervalMs: store.heartbeatSec * 1000,
-    ...(options.beatAfterMs === undefined ? {} : { afterMs: options.beatAfterMs }),
+    afterMs: options.beatAfterMs,
     ...(options.mayBlock ? { lastWords: lastWords(store, paths, record) } : {}),
     onLost: (reason) => lost.abort(new StoreError(`Lost the claim ${paths.claim}: ${reason}`)),
   });

@@ -1,9 +1,9 @@
 import { errorCode, errorText, StoreError } from "../../core/errors.ts";
-import { HeartbeatSeries, readBeat } from "./heartbeat_series.ts";
-import { hasEnded, readClaim } from "./read_claim.ts";
 import type { ArtifactPaths } from "../layout.ts";
 import type { ClaimRecord } from "../record.ts";
 import { isRefusal, type Store } from "../store.ts";
+import { HeartbeatSeries, readBeat } from "./heartbeat_series.ts";
+import { hasEnded, readClaim } from "./read_claim.ts";
 
 /** What one look at a claim tells. */
 export type Look =

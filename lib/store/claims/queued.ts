@@ -2,8 +2,7 @@ import { join } from "@std/path/posix/join";
 import { z } from "zod";
 import { errorCode, StoreError } from "../../core/errors.ts";
 import { linkJson, readJson, writeJson } from "../json_file.ts";
-import type { ArtifactPaths } from "../layout.ts";
-import { privateName } from "../layout.ts";
+import { type ArtifactPaths, privateName } from "../layout.ts";
 import { NewerError, ownerSchema, RECORD_SCHEMA } from "../record.ts";
 import { removeIfThere, type Store, storeError } from "../store.ts";
 

@@ -1,8 +1,8 @@
 import { errorCode } from "../../core/errors.ts";
-import { listOrNothing, NO_LINKS, removeIfThere, type Store, storeError } from "../store.ts";
 import { type ArtifactPaths, privateName } from "../layout.ts";
-import { hasEnded, readClaim, readClaimFile } from "./read_claim.ts";
 import type { ClaimRecord } from "../record.ts";
+import { listOrNothing, NO_LINKS, removeIfThere, type Store, storeError } from "../store.ts";
+import { hasEnded, readClaim, readClaimFile } from "./read_claim.ts";
 
 /**
  * Removes a claim: renames it to a name of our own, reads it, and puts it back when it is not the one that

@@ -1,7 +1,7 @@
+import { join } from "@std/path/posix/join";
 import { errorCode, errorText, ProtocolError, StoreError } from "../../core/errors.ts";
 import { artifactLabel } from "../../core/hash.ts";
 import type { FileInfo } from "../../core/system/files.ts";
-import { join } from "@std/path/posix/join";
 import { readClaim } from "../claims/read_claim.ts";
 import { type ArtifactPaths, type AttemptKey, attemptPaths } from "../layout.ts";
 import { DamagedError, parseSuccessRecord, type SuccessRecord } from "../record.ts";
@@ -15,8 +15,6 @@ export interface Commit {
   attempt: AttemptKey;
   /** The success record as text. */
   text: string;
-  /** The artifact's identity, of which its hash was made: where it is known, it is not hashed again. */
-  identity?: string | undefined;
   /** Whether the attempt's folder belongs to the result. */
   files: boolean;
   /**
@@ -112,7 +110,7 @@ export async function sizesMember(store: Store, dir: string): Promise<string> {
 /** By the rules of its readers: one that they refuse would be in the way of every later attempt. */
 async function readBack(
   store: Store,
-  { paths, text, identity }: Commit,
+  { paths, text }: Commit,
   temporary: string,
 ): Promise<SuccessRecord> {
   const written = await store.read(temporary);
@@ -122,7 +120,7 @@ async function readBack(
     );
   }
   try {
-    return parseSuccessRecord(written, paths.record, paths, identity);
+    return parseSuccessRecord(written, paths.record, paths);
   } catch (cause) {
     throw new ProtocolError(
       `Cannot store the result of ${

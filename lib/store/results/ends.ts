@@ -1,9 +1,8 @@
 import { join } from "@std/path/posix/join";
 import { StoreError } from "../../core/errors.ts";
-import type { FileEntry } from "../../core/system/files.ts";
 import { type ArtifactPaths, type AttemptKey, parseAttemptName } from "../layout.ts";
 import { DamagedError, type EndRecord, isSuccessRecord, parseEndRecord, RECORD_SCHEMA } from "../record.ts";
-import { listOrNothing, type Store, storeError } from "../store.ts";
+import type { Store } from "../store.ts";
 
 /**
  * How the attempts of an artifact ended that did not succeed, the latest (by number, then time, then id)

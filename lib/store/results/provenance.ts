@@ -1,10 +1,10 @@
 import type { Config } from "../../core/config.ts";
 import { environmentVariables } from "../../core/environment.ts";
-import type { Owner } from "../../core/system/machine.ts";
 import { packed } from "../../core/packed.ts";
 import { pipelineFolder } from "../../core/paths.ts";
-import type { SlurmJob } from "../record.ts";
+import type { Owner } from "../../core/system/machine.ts";
 import { FURU_VERSION } from "../../core/version.ts";
+import type { SlurmJob } from "../record.ts";
 
 /** What git tells of the code that runs. */
 export interface GitState {

@@ -1,6 +1,6 @@
+import { StoreError } from "../../core/errors.ts";
 import { decodeTagged } from "../../core/json/decode_tagged.ts";
 import { encodeTagged } from "../../core/json/encode_tagged.ts";
-import { StoreError } from "../../core/errors.ts";
 import { bytesOf, TAG, type TypedArray, typedArrayOver } from "../../core/json/tags.ts";
 import { ValuePaths, type ValuePlaces } from "./value_path.ts";
 

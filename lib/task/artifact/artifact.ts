@@ -135,9 +135,9 @@ export interface TaskDefinition {
   /** Computes the value. */
   readonly create: (ctx: CreateContext) => unknown;
   /** Turns the stored value into what `get` returns. */
-  readonly load?: (ctx: StoredContext) => unknown;
+  readonly load?: ((ctx: StoredContext) => unknown) | undefined;
   /** Says whether a stored value is (still) good; may throw ValidationError. */
-  readonly validate?: (ctx: StoredContext) => boolean | void | Promise<boolean | void>;
+  readonly validate?: ((ctx: StoredContext) => boolean | void | Promise<boolean | void>) | undefined;
   /** Dependencies besides those that the parameters hold. */
   readonly dependencies?: (params: never) => Iterable<Artifact>;
   /** The Slurm spec that an artifact needs. */
@@ -151,9 +151,9 @@ export interface TaskDefinition {
   /** Seconds that an attempt may take. */
   readonly timeLimit?: number | ((params: never) => number);
   /** URL of the module that called `defineTask`, where known. */
-  readonly module?: string;
+  readonly module?: string | undefined;
   /** Where `defineTask` was called, where known, as in a stack: `file:///x/pipeline.ts:12:9`. */
-  readonly place?: string;
+  readonly place?: string | undefined;
 }
 
 /** The part of an artifact that is for furu itself. */

@@ -182,9 +182,9 @@ function loadTask(task: TaskDefinition, why: string): TaskDefinition {
   const { name, params, load, validate, module } = task;
   return {
     ...neverComputed(name, params, why),
-    ...(load === undefined ? {} : { load }),
-    ...(validate === undefined ? {} : { validate }),
-    ...(module === undefined ? {} : { module }),
+    load,
+    validate,
+    module,
   };
 }
 
@@ -207,8 +207,8 @@ function bareTask(
   };
   return {
     ...neverComputed(name, task?.params, why),
-    ...(load || mayLoad ? { load: refuse } : {}),
-    ...(module === undefined ? {} : { module }),
+    load: load || mayLoad ? refuse : undefined,
+    module,
   };
 }
 

@@ -3,10 +3,10 @@ import { furuGlobals } from "../../core/globals.ts";
 import { embeddedPipeline } from "../../core/packed.ts";
 
 /**
- * Refuses to start workers of a script that was compiled and does not call `main()`: the one file is its own worker command,
- * so each of them would run the script again, and start more.
+ * Refuses to start workers of a script that was compiled and does not call `main()`: the one file is its own
+ * worker command, so each of them would run the script again, and start more.
  *
- * @param isCompiled Is a script of the user's the program of this file? @default asks Deno
+ * @param isCompiled Whether a script of the user's is the program of this file; by default Deno is asked.
  * @throws {ExecutionError} that says what to do.
  */
 export function checkSelfStart(
@@ -14,7 +14,8 @@ export function checkSelfStart(
 ): void {
   if (!isCompiled || furuGlobals().hasCommands === true) return;
   throw new ExecutionError(
-    "Cannot start workers as this program was compiled from a script that does not call main(): they would run the script " +
-      'again. Let it call `await main(import.meta, roots)` first of all, or use runLocal with isolation: "inline"',
+    "Cannot start workers as this program was compiled from a script that does not call main(): they would " +
+      "run the script again. Let it call `await main(import.meta, roots)` first of all, or use runLocal " +
+      'with isolation: "inline"',
   );
 }

@@ -12,19 +12,24 @@ import type { ArtifactPayload, SupervisorMessage, TaskMessage } from "../protoco
 /** An attempt as {@link Compute} is given it. */
 export interface ComputeTask extends Omit<TaskMessage, "artifacts" | "parts" | "type" | "mark" | "forget"> {
   /**
-   * What was sent of artifacts, of the root and all below it too, except what was taken out for an earlier task: their
-   * texts may be large.
+   * What was sent of artifacts, of the root and all below it too, except what was taken out for an earlier
+   * task: their texts may be large.
    */
   artifacts: Map<string, ArtifactPayload>;
-  /** Was this process told to forget what it made for earlier tasks? */
+  /** Whether this process is to forget the artifacts that it made for earlier tasks. */
   forget: boolean;
-  /** What the supervisor was started with. */
+  /** The supervisor's configuration. */
   config: unknown;
 }
 
-/** What {@link Compute} may do besides computing. */
+/** Connects {@link Compute} to the supervisor. */
 export interface ComputeIo {
-  /** Tells how far the task is. @param fraction From 0 to 1. @param message A few words. */
+  /**
+   * Tells how far the task is.
+   *
+   * @param fraction From 0 to 1.
+   * @param message A few words.
+   */
   progress(fraction: number, message?: string): void;
   /** Tells the user of something that does not make it fail. */
   warn(text: string): void;
@@ -58,8 +63,8 @@ interface RunningTask {
 }
 
 /**
- * The main loop of a computing process: takes one task after another from its supervisor until it is told to stop
- * or the supervisor is gone.
+ * The main loop of a computing process: takes one task after another from its supervisor until it is told to
+ * stop or the supervisor is gone.
  *
  * @param options Where the supervisor is and what computes.
  */
@@ -210,7 +215,10 @@ class Child {
     }
   }
 
-  /** An error that nobody handles decides the end of the task that runs; for an earlier task it goes to the log. */
+  /**
+   * An error that nobody handles decides the end of the task that runs; for an earlier task it goes to the
+   * log.
+   */
   async #unhandled(error: unknown, blamed: RunningTask | undefined): Promise<void> {
     // Whatever raised it may go on by itself: nothing else should be computed beside it.
     this.#replaceMe = true;
@@ -242,7 +250,11 @@ function abortReason({ reason, limit }: { reason: string; limit: boolean }): DOM
   return new DOMException(reason, limit ? "TimeoutError" : "AbortError");
 }
 
-/** Ends a task's output. @returns `false` when the task has closed the output or broken it. */
+/**
+ * Ends a task's output.
+ *
+ * @returns `false` when the task has closed the output or broken it.
+ */
 function printMark(mark: string): boolean {
   const bytes = markBytes(mark);
   const deadline = performance.now() + 1000;

@@ -17,11 +17,11 @@ import type { ComputeIo, ComputeTask } from "./child.ts";
 import { writeAll } from "../../ui/write_all.ts";
 import { ensureTask } from "./load_module.ts";
 
-/** What a computing process is told once, when it starts. */
+/** The configuration of a computing process, sent once when it starts. */
 export interface ComputeConfig {
   /** The configuration of the run. */
   config: Config;
-  /** What git said to the process that started the run; `null` for nothing. */
+  /** The state of git that the run began with; `null` for none. */
   git: GitState | null;
   /** The Slurm job that it runs in, for the records. */
   slurm?: SlurmJob;
@@ -30,17 +30,17 @@ export interface ComputeConfig {
 }
 
 let runtime: Runtime | undefined;
-/** Was code imported for the task that runs? */
+/** Whether code was imported for the task that runs. */
 let imported = false;
 // What was made for earlier tasks, and what was read and not made yet: kept for the tasks to come.
 const made = new Map<string, Artifact>();
 const read = new Map<string, EncodedArtifact>();
 
 /**
- * Makes an attempt in a computing process: finds the task's code, makes the artifact again from its parameters, and
- * computes under the rules of a run.
+ * Makes an attempt in a computing process: finds the task's code, makes the artifact again from its
+ * parameters, and computes under the rules of a run.
  *
- * @throws {ProtocolError} when the task is unknown or its code has changed.
+ * @throws {ProtocolError} If the task is unknown or its code has changed.
  */
 export async function computeTask(
   task: ComputeTask,
@@ -86,9 +86,10 @@ function start({ config, git, slurm, code }: ComputeConfig, entry: string | unde
 }
 
 /**
- * Imports the modules of all tasks that are needed for the first time, and makes the artifact and all below it.
+ * Imports the modules of all tasks that are needed for the first time, and makes the artifact and all below
+ * it.
  *
- * @throws {ProtocolError} when a task is unknown or its code has changed.
+ * @throws {ProtocolError} If a task is unknown or its code has changed.
  */
 async function remakeArtifact(
   task: Pick<ComputeTask, "root" | "entry" | "artifacts">,

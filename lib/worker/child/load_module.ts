@@ -1,17 +1,29 @@
 import { toFileUrl } from "@std/path/posix/to-file-url";
 import { errorText, furuErrorName, ProtocolError } from "../../core/errors.ts";
 
-/** What {@link ensureTask} needs to know of the process. */
+/** The process, as {@link ensureTask} sees it. */
 export interface TaskLoader {
-  /** Is a task of that name defined in this process? */
+  /** Whether a task of that name is defined in this process. */
   registryHas: (name: string) => boolean;
   /** Told around each import, so that runs that a module starts while it is imported can be refused. */
   onImport: (phase: "begin" | "end") => void;
-  /** Is all code in one file, so that only the entry can be imported? @default false */
+  /**
+   * Whether all code is in one file, so that only the entry can be imported.
+   *
+   * @default {false}
+   */
   singleFile?: boolean;
-  /** Imports a module by its URL. @default `import()` */
+  /**
+   * Imports a module by its URL.
+   *
+   * @default {import()}
+   */
   importModule?: (url: string) => Promise<unknown>;
-  /** Milliseconds that an import may take. @default 300000 */
+  /**
+   * Milliseconds that an import may take.
+   *
+   * @default {300000}
+   */
   importTimeoutMs?: number;
 }
 
@@ -25,9 +37,9 @@ class UnloadableError extends ProtocolError {
 }
 
 /**
- * Makes sure that a task is defined in this process: imports the module that called `defineTask`, then, if the name
- * is still unknown, the module that the run was started with. A source map can make the first one a file that does
- * not exist: no harm as long as the second one defines the task.
+ * Makes sure that a task is defined in this process: imports the module that called `defineTask`, then, if
+ * the name is still unknown, the module that the run was started with. A source map can make the first one a
+ * file that does not exist: no harm as long as the second one defines the task.
  *
  * @param name The task's name.
  * @param module URL of the module that called `defineTask`, where known.
@@ -63,7 +75,8 @@ export async function ensureTask(
     `Cannot find task ${JSON.stringify(name)} in the computing process: ` +
       (tried.length > 0
         ? tried.join("; ")
-        : "neither its module nor the entry of the run is known; pass `module: import.meta.url` to defineTask"),
+        : "neither its module nor the entry of the run is known; pass `module: import.meta.url` to " +
+          "defineTask"),
     cause === undefined ? {} : { cause },
   );
 }

@@ -1,6 +1,9 @@
 const INTERVAL_MS = 100;
 
-/** Passes progress on at most every 100 ms, the latest report always: a tight loop may report each of its turns. */
+/**
+ * Passes progress on at most every 100 ms, the latest report always: a tight loop may report each of its
+ * turns.
+ */
 export class ProgressSender {
   readonly #send: (fraction: number, message: string | undefined) => void;
   #sentAt = -INTERVAL_MS;
@@ -13,7 +16,12 @@ export class ProgressSender {
     this.#send = send;
   }
 
-  /** Reports. @param fraction Brought into 0 to 1; NaN is 0. @param message A few words. */
+  /**
+   * Reports.
+   *
+   * @param fraction Brought into 0 to 1; NaN is 0.
+   * @param message A few words.
+   */
   report(fraction: number, message?: string): void {
     this.#latest = { fraction: Math.min(1, Math.max(0, Number(fraction) || 0)), message };
     if (this.#stopped || this.#timer !== undefined) return;

@@ -1,11 +1,11 @@
 import { systemClock } from "../../core/system/clock.ts";
 import { Builtins } from "../../run/traces/builtins.ts";
 import { endPrograms, PROGRAMS_MARK } from "../../run/traces/left_programs.ts";
-import { isNodeLoaded } from "../../run/traces/owned.ts";
+import { hadWorkers, isNodeLoaded, watchCommands } from "../../run/traces/owned.ts";
 import { ProcessState } from "../../run/traces/process_state.ts";
 import { AttemptPrograms, type AttemptTraces, tracesText } from "../../run/traces/traces.ts";
 
-/** What Deno keeps open by a number of its own, where it tells that. */
+/** The part of Deno that tells what it keeps open, where there is one. */
 interface DenoCore {
   resources?: () => Record<string, string>;
 }
@@ -25,8 +25,8 @@ interface NodeProcess {
 }
 
 /**
- * Keeps what a task does to a worker from the next: puts back what it changed, and says when the process cannot be
- * given another one.
+ * Keeps what a task does to a worker from the next: puts back what it changed, and says when the process
+ * cannot be given another one.
  */
 export class WorkerTraces implements AttemptTraces {
   readonly #log: (text: string) => void;
@@ -37,18 +37,20 @@ export class WorkerTraces implements AttemptTraces {
   #spare: number[] = [];
   #active = activeThings();
   #spoilt = false;
-  /** Was that said? */
+  /** Whether the log says so already. */
   #said = false;
 
   /** @param log Told, in whole lines, what an attempt left. */
   constructor(log: (text: string) => void) {
     this.#log = log;
-    noteWorkers();
-    notePrograms();
+    watchCommands(() => {
+      anyProgram = true;
+      return undefined;
+    });
     this.#spare = this.#seen.children;
   }
 
-  /** Must the process not be given another task? */
+  /** Whether the process must not be given another task. */
   get spoilt(): boolean {
     return this.#spoilt;
   }
@@ -62,7 +64,7 @@ export class WorkerTraces implements AttemptTraces {
     this.#log("furu: an earlier task of this process went on after its end; the process is replaced\n");
   }
 
-  /** What modules do when they are imported is how the process is to be. */
+  /** Takes the present state of the process, after modules were imported, for the one to put back. */
   loaded(): void {
     this.#state = new ProcessState();
     this.#builtins = new Builtins(true);
@@ -136,7 +138,9 @@ export class WorkerTraces implements AttemptTraces {
   }
 }
 
-/** Whether programs were started, without looking at all of the machine: waiting for one adds its page faults. */
+/**
+ * Whether programs were started, without looking at all of the machine: waiting for one adds its page faults.
+ */
 function programsSeen(): { faults: string; children: number[] } {
   try {
     const stat = Deno.readTextFileSync("/proc/self/stat");
@@ -148,37 +152,10 @@ function programsSeen(): { faults: string; children: number[] } {
   }
 }
 
+/** Whether a program was started: asking the system after each task takes longer than a small one. */
 let anyProgram = false;
 
-/** Notes that programs are started: asking the system after each task takes longer than a small one. */
-function notePrograms(): void {
-  const Command = new Proxy(Deno.Command, {
-    construct(target, args, newTarget): Deno.Command {
-      anyProgram = true;
-      return Reflect.construct(target, args, newTarget);
-    },
-  });
-  Object.defineProperty(Deno, "Command", {
-    value: Command,
-    configurable: true,
-    enumerable: true,
-    writable: true,
-  });
-}
-
-let anyWorker = false;
-
-/** Notes that there are Web Workers: looking at all threads takes longer than all other checks. */
-function noteWorkers(): void {
-  globalThis.Worker = new Proxy(Worker, {
-    construct(target, args, newTarget): Worker {
-      anyWorker = true;
-      return Reflect.construct(target, args, newTarget);
-    },
-  });
-}
-
-/** How many there are of each thing that goes on by itself. */
+/** Counts the things that go on by themselves. */
 function activeThings(): Map<string, number> {
   const things = new Map<string, number>();
   const add = (what: string): void => void things.set(what, (things.get(what) ?? 0) + 1);
@@ -205,7 +182,7 @@ function activeThings(): Map<string, number> {
 }
 
 function threads(): string[] {
-  if (!anyWorker && !isNodeLoaded()) return [];
+  if (!hadWorkers() && !isNodeLoaded()) return [];
   try {
     const names: string[] = [];
     for (const { name } of Deno.readDirSync("/proc/self/task")) {

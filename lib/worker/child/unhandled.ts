@@ -5,7 +5,7 @@ import { watchOwned } from "../../run/traces/owned.ts";
 export interface CodeOwner<A> {
   /** Runs a function, and all that it starts, as part of an attempt. */
   within<T>(attempt: A, run: () => T): T;
-  /** What an attempt left that goes on by itself, in words: timers, listeners, Web Workers, servers. */
+  /** Words for the things of an attempt that go on by themselves: timers, listeners, Web Workers, servers. */
   leftBy(attempt: A): string[];
 }
 
@@ -33,8 +33,8 @@ export function catchUnhandled<A>(onError: (error: unknown, attempt: A | undefin
 }
 
 /**
- * What a timer throws reaches the `error` event without its context, so an attempt would be blamed for the timers of
- * the one before: it is caught inside the timer instead.
+ * What a timer throws reaches the `error` event without its context, so an attempt would be blamed for the
+ * timers of the one before: it is caught inside the timer instead.
  */
 function blameTimers(onError: (error: unknown) => void): void {
   for (const name of ["setTimeout", "setInterval"] as const) {
@@ -49,7 +49,8 @@ function blameTimers(onError: (error: unknown) => void): void {
         }
       }, ...rest);
     };
-    Object.defineProperties(guarded, Object.getOwnPropertyDescriptors(original)); // what node:util promisifies
+    // What node:util promisifies.
+    Object.defineProperties(guarded, Object.getOwnPropertyDescriptors(original));
     globalThis[name] = guarded as never;
   }
 }

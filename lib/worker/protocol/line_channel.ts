@@ -65,7 +65,10 @@ export class LineChannel implements Disposable {
   #sending = 0;
   #closed = false;
 
-  /** @param stream The connection, from now on owned by this channel. @param onLine Called for each line. */
+  /**
+   * @param stream The connection, from now on owned by this channel.
+   * @param onLine Called for each line.
+   */
   constructor(stream: ByteStream, onLine: (line: string) => void) {
     this.#stream = stream;
     this.onLine = onLine;

@@ -3,7 +3,11 @@ const PREFIX = new TextEncoder().encode("\0furu-end-");
 const ID_LENGTH = 36;
 const MARK_LENGTH = PREFIX.length + ID_LENGTH + 1;
 
-/** The bytes that a process prints at the end of a task. @param id A UUID, fresh for each task. */
+/**
+ * The bytes that a process prints at the end of a task.
+ *
+ * @param id A UUID, fresh for each task.
+ */
 export function markBytes(id: string): Uint8Array {
   return new TextEncoder().encode(`\0furu-end-${id}\n`);
 }
@@ -16,7 +20,7 @@ export class MarkSplitter {
   #held: Uint8Array = new Uint8Array(0);
   readonly #isMark: (id: string) => boolean;
 
-  /** @param isMark Was this id given to a task? Others are ordinary output. */
+  /** @param isMark Whether this id was given to a task. Others are ordinary output. */
   constructor(isMark: (id: string) => boolean) {
     this.#isMark = isMark;
   }
@@ -46,7 +50,7 @@ export class MarkSplitter {
     return parts;
   }
 
-  /** What was held back, at the end of all output. */
+  /** The bytes that were held back, at the end of all output. */
   flush(): OutputPart[] {
     const rest = this.#held;
     this.#held = new Uint8Array(0);
@@ -54,7 +58,7 @@ export class MarkSplitter {
   }
 }
 
-/** Do the bytes from here on agree with the prefix, as far as they go? */
+/** Whether the bytes from here on agree with the prefix, as far as they go. */
 function matches(bytes: Uint8Array, at: number): boolean {
   const length = Math.min(PREFIX.length, bytes.length - at);
   for (let i = 1; i < length; i++) if (bytes[at + i] !== PREFIX[i]) return false;

@@ -1,12 +1,12 @@
 import type { ArtifactPayload } from "./protocol.ts";
 
-/** What a process needs in order to make one artifact again. */
+/** All that a process needs in order to make one artifact again. */
 export interface ArtifactSource extends ArtifactPayload {
   /** Hashes of all artifacts that it needs to know first. */
   dependencies: readonly string[];
 }
 
-/** What a process is sent before, or with, a task. */
+/** The artifacts that a process is sent before, or with, a task. */
 export interface Payload {
   /** Artifacts that it does not know, by hash. */
   artifacts: Record<string, ArtifactPayload>;
@@ -19,12 +19,15 @@ export interface Payload {
 /** Beyond so many characters, or artifacts, a process is told to forget what it knows. */
 const MAX_KNOWN_CHARS = 64 * 1024 * 1024;
 const MAX_KNOWN = 100_000;
-/** About so many characters go into a message: one of hundreds of megabytes would have to be held several times. */
+/**
+ * About so many characters go into a message: one of hundreds of megabytes would have to be held several
+ * times.
+ */
 const MESSAGE_CHARS = 4 * 1024 * 1024;
 
 /**
- * Which artifacts a process knows, so that each is sent once: without it, a run of n artifacts in layers would send
- * n² / 2 of them.
+ * Which artifacts a process knows, so that each is sent once: without it, a run of n artifacts in layers
+ * would send n² / 2 of them.
  */
 export class KnownArtifacts {
   readonly #known = new Set<string>();
@@ -33,8 +36,10 @@ export class KnownArtifacts {
   #chars = 0;
 
   /**
-   * @param limit After so many characters a process forgets. @default 64 Mi
-   * @param messageChars So many characters go into a message. @default 4 Mi
+   * @param limit After so many characters a process forgets.
+   * @default 64 Mi
+   * @param messageChars So many characters go into a message.
+   * @default 4 Mi
    */
   constructor(limit: number = MAX_KNOWN_CHARS, messageChars: number = MESSAGE_CHARS) {
     this.#limit = limit;
@@ -42,8 +47,8 @@ export class KnownArtifacts {
   }
 
   /**
-   * What has to be sent before the process can compute an artifact, in pieces of bounded size, each made when it is
-   * asked for: at least one, and mostly not more.
+   * What has to be sent before the process can compute an artifact, in pieces of bounded size, each made when
+   * it is asked for: at least one, and mostly not more.
    *
    * @param root Its hash.
    * @param source Tells about any artifact below it.

@@ -3,7 +3,7 @@ import { basename } from "@std/path/posix/basename";
 import { dirname } from "@std/path/posix/dirname";
 import { join } from "@std/path/posix/join";
 import { errorCode, ProtocolError } from "../../core/errors.ts";
-import { parseJson } from "../../store/json_file.ts";
+import { parseJson } from "../../store/record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { listOrNothing, storeError } from "../../store/store.ts";
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
@@ -17,8 +17,9 @@ const AT_ONCE = 32;
  * Writes all that other processes need to make artifacts again, a file for each of them and of those below.
  *
  * @param dir The folder of the run, which is made where it is missing.
- * @param place Where they are to find a module. @default where it is
- * @throws {StoreError} when it cannot be written.
+ * @param place Where they are to find a module.
+ * @default where it is
+ * @throws {StoreError} If it cannot be written.
  */
 export async function writePayloads(
   { machine, store }: Pick<Runtime, "machine" | "store">,

@@ -9,8 +9,8 @@ const MAX_CHARS = 64 * 1024 * 1024;
 const AT_ONCE = 32;
 
 /**
- * What processes need in order to make the artifacts of a run again, read from its payloads: each file once, however many
- * artifacts are above it.
+ * What processes need in order to make the artifacts of a run again, read from its payloads: each file once,
+ * however many artifacts are above it.
  */
 export class PayloadSource {
   readonly #runtime: Pick<Runtime, "machine">;
@@ -21,7 +21,11 @@ export class PayloadSource {
   #complete = new Set<string>();
   #chars = 0;
 
-  /** @param dir The folder of the run. @param maxChars After so many characters it forgets. @default 64 Mi */
+  /**
+   * @param dir The folder of the run.
+   * @param maxChars After so many characters it forgets.
+   * @default 64 Mi
+   */
   constructor(runtime: Pick<Runtime, "machine">, dir: string, maxChars: number = MAX_CHARS) {
     this.#runtime = runtime;
     this.#dir = dir;

@@ -7,9 +7,12 @@ export const artifactPayloadSchema = z.object({
   module: z.string().optional(),
   /** The task's name. */
   name: z.string(),
-  /** The parsed parameters as canonical JSON, artifacts in them by reference; of a kept one what is known of it. */
+  /**
+   * The parsed parameters as canonical JSON, artifacts in them by reference; of a kept one what is known of
+   * it.
+   */
   params: z.string(),
-  /** Is it one that can only be loaded where it comes from? */
+  /** Whether it can only be loaded where it comes from. */
   kept: z.literal(true).optional(),
 });
 
@@ -65,11 +68,11 @@ const taskMessageSchema = z.object({
   backend: z.string(),
   /** Id of the attempt whose result is to be replaced. */
   replace: z.string().optional(),
-  /** What to print after the task, to tell its output from the next one's. */
+  /** A mark to print after the task, which tells its output from the next one's. */
   mark: z.string(),
 });
 
-/** What a supervisor says. */
+/** A message of the supervisor. */
 export const supervisorMessageSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("configure"), v: z.number(), config: z.unknown().optional() }),
   taskMessageSchema,
@@ -79,7 +82,7 @@ export const supervisorMessageSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("stop") }),
 ]);
 
-/** What a computing process says after its hello. */
+/** A message of a computing process after its hello. */
 export const childMessageSchema = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("progress"),
@@ -93,11 +96,11 @@ export const childMessageSchema = z.discriminatedUnion("type", [
     end: endSchema,
     /** Whether a stop signal reached the process meanwhile, or ended a program that the task ran. */
     signalled: z.boolean(),
-    /** Was the mark printed? */
+    /** Whether the mark was printed. */
     marked: z.boolean(),
     /** The process must not be given another task. */
     replaceMe: z.boolean(),
-    /** How much memory it has, in bytes. */
+    /** Its memory in bytes. */
     rss: z.number().optional(),
   }),
   /** For the user, of an attempt that goes on. */
@@ -112,7 +115,7 @@ export type ArtifactPayload = z.infer<typeof artifactPayloadSchema>;
 export type Hello = z.infer<typeof helloSchema>;
 /** An attempt to make. */
 export type TaskMessage = z.infer<typeof taskMessageSchema>;
-/** What a supervisor says. */
+/** A message of the supervisor. */
 export type SupervisorMessage = z.infer<typeof supervisorMessageSchema>;
-/** What a computing process says after its hello. */
+/** A message of a computing process after its hello. */
 export type ChildMessage = z.infer<typeof childMessageSchema>;

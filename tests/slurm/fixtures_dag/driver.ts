@@ -1,6 +1,6 @@
 import { configure, RunFailedError, runSlurm, type RunSlurmOptions, type SubmittedRun } from "@furu/furu";
 import type { Node } from "../../e2e/run_rig.ts";
-import type { DagReport } from "../dag_rig.ts";
+import type { DagReport } from "../dag/dag_rig.ts";
 import { Other, Step } from "../../e2e/fixtures_run/step.ts";
 
 /** Runs what the argument says on Slurm, and prints a report of it as the last line. */

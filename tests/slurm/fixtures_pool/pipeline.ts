@@ -11,7 +11,7 @@ import {
 } from "@furu/furu";
 import type { Node } from "../../e2e/run_rig.ts";
 import { act, SCENE } from "../../e2e/fixtures_run/acts.ts";
-import type { PoolReport, Start } from "../pool_rig.ts";
+import type { PoolReport, Start } from "../pool/cluster_pool_rig.ts";
 
 const node = Deno.env.get("SLURMD_NODENAME");
 if (node !== undefined && [node, "*"].includes(textOf("bad-node") ?? "")) {

@@ -1,0 +1,222 @@
+import { basename } from "@std/path/posix/basename";
+import { dirname } from "@std/path/posix/dirname";
+import { z } from "zod";
+import { type Config, configSchema } from "../core/config.ts";
+import { StoreError } from "../core/errors.ts";
+import type { Failure } from "../core/event.ts";
+import { type Hash, isHash } from "../core/hash.ts";
+import type { Machine } from "../core/system/machine.ts";
+import { type QueuePaths, queuePaths } from "../queue/layout.ts";
+import type { Window } from "../schedule/check_run.ts";
+import { snapshotRefSchema } from "../snapshot/manifest.ts";
+import type { GitState } from "../store/results/provenance.ts";
+import { readJson, writeJson } from "../store/json_file.ts";
+import { ownerSchema, RECORD_SCHEMA } from "../store/record.ts";
+import { Store } from "../store/store.ts";
+import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
+import { specOf, timeLimitOf } from "../task/requirements.ts";
+import { runStartSchema } from "../worker/run_start.ts";
+
+const hash = z.string().refine(isHash, "must be 32 hex digits") as unknown as z.ZodType<Hash>;
+
+const node = {
+  hash,
+  /** The task's name. */
+  name: z.string(),
+  /** The spec of the jobs that may compute it. */
+  spec: z.string(),
+  /** How long an attempt may take, in seconds. */
+  timeLimitSec: z.number().positive().exactOptional(),
+};
+
+const poolNode = z.object({
+  ...node,
+  /** All that it depends on, also what is stored. */
+  dependencies: z.array(hash),
+});
+
+const dagNode = z.object({
+  ...node,
+  /** Those of its dependencies that are nodes of the run. */
+  dependencies: z.array(hash),
+  /** The other dependencies: they were stored when the run was planned. */
+  stored: z.array(z.object({ hash, name: z.string() })),
+  /** The name of the job that this run submits for it, if nobody else has. */
+  jobName: z.string(),
+});
+
+/** The fields of a run in either mode. */
+const common = {
+  schema: z.literal(RECORD_SCHEMA),
+  runId: z.string(),
+  createdAt: z.string(),
+  /** The process that began the run, with its host and user. */
+  submitter: ownerSchema,
+  /** The cluster that the run's jobs are submitted to, where that is known. */
+  cluster: z.string().exactOptional(),
+  versions: z.object({ furu: z.string(), deno: z.string() }),
+  /** URL of the module that the run was started with. */
+  entry: z.string(),
+  /** The snapshot of the code that its jobs import; none where they import what is there. */
+  code: snapshotRefSchema.exactOptional(),
+  /** The arguments and options of Deno of the process that began the run. */
+  start: runStartSchema.exactOptional(),
+  /** Without a snapshot: versions of packages by what is asked for, as `deno.lock` has them. */
+  lock: z.record(z.string(), z.string()).exactOptional(),
+  roots: z.array(hash),
+  /** The specs of its jobs as JSON, for their launcher. */
+  specs: z.record(z.string(), z.unknown()),
+  config: configSchema,
+  /** Names of tasks that are computed again although they are stored. */
+  force: z.union([z.literal("ALL"), z.array(z.string())]),
+  git: z.custom<GitState>().nullable(),
+  /** How many nodes were looked at, and how many of them were stored. */
+  counts: z.object({ nodes: z.int(), cached: z.int() }),
+  /** Nodes of which something invalid is stored: only a result of this run counts. */
+  invalid: z.array(hash),
+};
+
+const poolRun = z.object({
+  mode: z.literal("pool"),
+  ...common,
+  /** Whether no process of the run is left but those of its workers. */
+  detached: z.boolean(),
+  options: z.object({
+    /** Most workers at the same time: in all, or for each spec. */
+    maxWorkers: z.union([z.int().positive(), z.record(z.string(), z.int().nonnegative())]),
+    window: z.union([z.literal("dfs"), z.literal("bfs"), z.int().positive()]) as z.ZodType<Window>,
+    idleTimeoutSec: z.number().nonnegative(),
+    keepGoing: z.boolean(),
+    /** How many tasks a worker computes at the same time. */
+    tasksPerWorker: z.int().positive(),
+  }),
+  /** Every artifact that the roots reach. */
+  nodes: z.array(poolNode),
+});
+
+const dagRun = z.object({
+  mode: z.literal("dag"),
+  ...common,
+  /** Failures of nodes that could not be read when the run was planned, and how many depend on them: none has a job. */
+  leftOut: z.object({ failures: z.custom<Failure[]>(Array.isArray), dependents: z.int() }).exactOptional(),
+  /** All that was missing, dependencies first. */
+  nodes: z.array(dagNode),
+});
+
+const runRecord = z.discriminatedUnion("mode", [poolRun, dagRun]);
+
+/** An artifact of a pool's run. */
+export type PoolNode = z.output<typeof poolNode>;
+
+/** A node of a run in DAG mode that was missing when the run began. */
+export type DagNode = z.output<typeof dagNode>;
+
+/** The record of a run with a pool of workers. */
+export interface PoolRun extends Omit<z.output<typeof poolRun>, "config"> {
+  /** The resolved configuration. */
+  config: Config;
+}
+
+/** The record of a run in DAG mode: one job for each node. */
+export interface DagRun extends Omit<z.output<typeof dagRun>, "config"> {
+  /** The resolved configuration. */
+  config: Config;
+}
+
+/** The record of a run, `run.json` in its folder: written once, before anything is queued or submitted. */
+export type RunRecord = PoolRun | DagRun;
+
+type RunOf<M extends RunRecord["mode"]> = Extract<RunRecord, { mode: M }>;
+
+/** The part of a runtime that reads. */
+interface ReadFrom {
+  readonly store: Pick<Store, "read">;
+}
+
+/**
+ * Writes the record of a run. A folder without it is no run: payloads and queue are made first.
+ *
+ * @throws {StoreError} If the store cannot be written.
+ */
+export async function writeRun(
+  { store }: { store: Store },
+  { record }: Pick<QueuePaths, "record">,
+  run: RunRecord,
+): Promise<void> {
+  await writeJson(store, record, run);
+}
+
+/**
+ * Reads the record of a run.
+ *
+ * @param mode The mode that the run must have; either one without it.
+ * @throws {StoreError} Naming the file, if it is missing, truncated, of another mode or of another version of furu.
+ */
+export function readRun(from: ReadFrom, paths: Pick<QueuePaths, "record">): Promise<RunRecord>;
+/** As above, of the mode that is named. */
+export function readRun<M extends RunRecord["mode"]>(
+  from: ReadFrom,
+  paths: Pick<QueuePaths, "record">,
+  mode: M,
+): Promise<RunOf<M>>;
+export async function readRun(
+  { store }: ReadFrom,
+  { record }: Pick<QueuePaths, "record">,
+  mode?: RunRecord["mode"],
+): Promise<RunRecord> {
+  const refuse = (reason: string, cause?: unknown): StoreError =>
+    new StoreError(`Cannot read ${record}: ${reason}`, { cause });
+  const parsed = await readJson(store, record, runRecord) ??
+    { fault: "there is no such file", cause: undefined };
+  if ("fault" in parsed) throw refuse(parsed.fault, parsed.cause);
+  const run = parsed.value;
+  if (mode === undefined || run.mode === mode) return run;
+  throw refuse(`it is of a run in mode '${run.mode}', not '${mode}'`);
+}
+
+/**
+ * Reads the record of the run that a folder is of, in a process that has no configuration yet.
+ *
+ * @param machine Where the folder is.
+ * @param dir The run's folder, `runs/<run id>` of a store.
+ * @param mode The mode that the run must have.
+ * @throws {StoreError} As {@link readRun}.
+ */
+export async function readRunAt<M extends RunRecord["mode"]>(
+  machine: Machine,
+  dir: string,
+  mode: M,
+): Promise<{ paths: QueuePaths; run: RunOf<M> }> {
+  const root = dirname(dirname(dir));
+  const paths = queuePaths(root, basename(dir));
+  // Nothing is claimed by this store: its times do not matter.
+  const store = new Store(machine, { root, leaseSec: 120, heartbeatSec: 40 });
+  return { paths, run: await readRun({ store }, paths, mode) };
+}
+
+/**
+ * Every artifact that the roots reach, each once, as the record of a pool's run has them: dependencies after those that
+ * need them.
+ *
+ * @throws {ValidationError} If a task's own `spec` or `timeLimit` gives none.
+ */
+export function poolNodes(roots: Iterable<Artifact>): PoolNode[] {
+  const found = new Map<Hash, Artifact>();
+  for (const root of roots) found.set(root.hash, root);
+  // A Map's iteration goes on over what is added meanwhile.
+  for (const artifact of found.values()) {
+    for (const below of artifact[ARTIFACT].dependencies) {
+      if (!found.has(below.hash)) found.set(below.hash, below);
+    }
+  }
+  return [...found.values()].map((artifact) => {
+    const timeLimitSec = timeLimitOf(artifact);
+    return {
+      hash: artifact.hash,
+      name: artifact.name,
+      spec: specOf(artifact),
+      dependencies: artifact[ARTIFACT].dependencies.map((below) => below.hash),
+      ...(timeLimitSec === undefined ? {} : { timeLimitSec }),
+    };
+  });
+}

@@ -1,0 +1,233 @@
+import type { Config } from "../../core/config.ts";
+import type { Hash } from "../../core/hash.ts";
+import type { RunLog } from "../../core/run_log.ts";
+import type { Machine } from "../../core/system/machine.ts";
+import { FURU_VERSION } from "../../core/version.ts";
+import { makePlan, type Plan } from "../../plan/graph.ts";
+import {
+  type DagNode,
+  type DagRun,
+  poolNodes,
+  type PoolRun,
+  type RunRecord,
+} from "../../remote/run_record.ts";
+import type { Runtime } from "../../run/runtime.ts";
+import { checkComputable, checkImportable, rootsOf } from "../../schedule/check_run.ts";
+import { forcedByUser } from "../../plan/forced.ts";
+import type { RunReporter } from "../../schedule/run_reporter.ts";
+import { storeStatus } from "../../schedule/status_source.ts";
+import { RECORD_SCHEMA } from "../../store/record.ts";
+import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
+import { timeLimitOf } from "../../task/requirements.ts";
+import type { SlurmClient } from "../client/client.ts";
+import type { ParsedSpec } from "../client/spec.ts";
+import type { JobWatch } from "../jobs/job_watch.ts";
+import { isOver } from "../jobs/slurm_hints.ts";
+import { leftOut, refuseHopeless } from "./check_plan.ts";
+import { checkMaxWorkers, checkSpecs, checkTimeLimits, clusterSpecs, neededSpecs } from "./check_specs.ts";
+import type { RunDagOptions, RunPoolOptions, RunSlurmOptions } from "./run_slurm_options.ts";
+import { snapshotForRun } from "./snapshot_for_run.ts";
+
+/** Options of {@link prepareRun}. */
+export interface PrepareRunOptions<O extends RunSlurmOptions = RunSlurmOptions> {
+  /** The run's id: see {@link newRunId}. */
+  runId: string;
+  /** The options of the caller, checked. */
+  options: O;
+  /** The resolved configuration. */
+  config: Config;
+  /** URL of the module that the run was started with. */
+  entry: string;
+  /** Asks Slurm. */
+  client: SlurmClient;
+  /** Tells what Slurm knows of jobs. */
+  watch: JobWatch;
+  /** Ends it. */
+  signal: AbortSignal;
+}
+
+/** A run that the caller of `runSlurm` wants, with the ways to tell of it. */
+export interface StartRunOptions<O extends RunSlurmOptions> extends PrepareRunOptions<O> {
+  /** Shows the run. */
+  reporter: RunReporter;
+  /** Says something to the run's people. */
+  log: RunLog;
+  /** Takes what is done when the user does not want to wait any longer. */
+  onKill: (kill: () => Promise<void>) => void;
+}
+
+/** A run that is about to begin. */
+export interface PreparedRun<R extends RunRecord> {
+  /** Its record, which is not written yet. */
+  run: R;
+  /** The plan of its nodes. */
+  plan: Plan;
+  /** The specs of its jobs; none where nothing is missing. */
+  specs: Record<string, ParsedSpec>;
+  /** All artifacts that have to be made again elsewhere. */
+  artifacts: Artifact[];
+}
+
+/** An id for a run that begins now. Ids sort by that time. */
+export function newRunId({ clock, randomId }: Pick<Machine, "clock" | "randomId">): string {
+  return `slurm-${new Date(clock.now()).toISOString().replaceAll(/[:.]/g, "")}-${randomId().slice(0, 6)}`;
+}
+
+/**
+ * Plans a run, and checks all that can be checked before anything is written or submitted.
+ *
+ * @throws What `runSlurm` throws for bad roots, specs and states.
+ */
+export function prepareRun(
+  runtime: Runtime,
+  roots: Artifact | Iterable<Artifact>,
+  prepare: PrepareRunOptions<RunDagOptions>,
+): Promise<PreparedRun<DagRun>>;
+/** As above, for a pool of workers. */
+export function prepareRun(
+  runtime: Runtime,
+  roots: Artifact | Iterable<Artifact>,
+  prepare: PrepareRunOptions<RunPoolOptions>,
+): Promise<PreparedRun<PoolRun>>;
+export async function prepareRun(
+  runtime: Runtime,
+  roots: Artifact | Iterable<Artifact>,
+  prepare: PrepareRunOptions,
+): Promise<PreparedRun<RunRecord>> {
+  const { runId, options, config, entry, client, watch, signal } = prepare;
+  const { machine } = runtime;
+  const given = [...rootsOf(roots)];
+  const force = options.force ?? config.alwaysRerun;
+  const forced = forcedByUser(runtime.store, force, runId);
+  const source = storeStatus(runtime, { isOver: (queued) => isOver(watch, queued, signal) });
+  const planned = await makePlan(given, source, { signal, ...(forced === undefined ? {} : { forced }) });
+  checkComputable(planned.nodes.values());
+  checkImportable(planned.nodes.values(), entry);
+  const { own, missing, artifacts } = options.mode === "dag"
+    ? await dagPart(runtime, planned, runId)
+    : poolPart(given, planned, { options, config });
+  const isIdle = missing.length === 0;
+  const [specs, cluster] = isIdle ? [{}, undefined] : await Promise.all([
+    specsOf(missing, prepare),
+    // Workers of a pool are found by their own journal, which says where they are.
+    own.mode === "dag" ? client.cluster() : undefined,
+  ]);
+  if (own.mode === "pool") checkTimeLimits(missing, specs);
+  const run: RunRecord = {
+    schema: RECORD_SCHEMA,
+    runId,
+    createdAt: new Date(machine.clock.now()).toISOString(),
+    submitter: machine.self,
+    ...(cluster === undefined ? {} : { cluster }),
+    versions: { furu: FURU_VERSION, deno: Deno.version.deno },
+    entry,
+    ...isIdle ? {} : await snapshotForRun(runtime, given, { options, entry }),
+    roots: [...planned.roots],
+    specs,
+    // Whoever follows or controls it looks as often.
+    config: { ...config, slurm: { ...config.slurm, squeueIntervalSec: client.intervalMs / 1000 } },
+    force: force === "ALL" ? force : [...force],
+    git: await runtime.provenance.git() ?? null,
+    counts: { nodes: planned.nodes.size, cached: planned.counts.done },
+    invalid: missing.map(({ hash }) => hash).filter((hash) => isInvalid(planned, hash)),
+    ...own,
+  };
+  return { run, plan: planned, specs, artifacts };
+}
+
+/** The part of a run that differs by its mode. */
+interface ModePart {
+  /** Its fields of the record. */
+  own:
+    | Pick<PoolRun, "mode" | "detached" | "options" | "nodes">
+    | Pick<DagRun, "mode" | "leftOut" | "nodes">;
+  /** The nodes that jobs have to compute. */
+  missing: (PoolRun | DagRun)["nodes"];
+  /** All artifacts that have to be made again elsewhere. */
+  artifacts: Artifact[];
+}
+
+function poolPart(
+  given: readonly Artifact[],
+  planned: Plan,
+  { options, config }: Pick<PrepareRunOptions<RunPoolOptions>, "options" | "config">,
+): ModePart {
+  const nodes = poolNodes(given);
+  const specs = options.specs ?? config.slurm?.specs ?? {};
+  checkMaxWorkers(options.maxWorkers, [...Object.keys(specs), ...nodes.map(({ spec }) => spec)]);
+  const missing = nodes.filter(({ hash }) => {
+    const node = planned.nodes.get(hash);
+    return node !== undefined && node.status !== "DONE";
+  });
+  const own = {
+    mode: "pool",
+    detached: options.detach ?? false,
+    options: {
+      maxWorkers: options.maxWorkers ?? 50,
+      window: options.window ?? "bfs",
+      idleTimeoutSec: options.idleTimeoutSec ?? 60,
+      keepGoing: options.keepGoing ?? false,
+      tasksPerWorker: options.tasksPerWorker ?? 1,
+    },
+    nodes,
+  } as const;
+  return { own, missing, artifacts: [...given] };
+}
+
+async function dagPart(runtime: Runtime, planned: Plan, runId: string): Promise<ModePart> {
+  await refuseHopeless(runtime, planned, runId);
+  const { failures, hashes } = await leftOut(runtime, planned);
+  const nodes = dagNodes(planned, runtime.machine, hashes);
+  const left = { leftOut: { failures, dependents: hashes.size - failures.length } };
+  return {
+    own: { mode: "dag", ...(failures.length === 0 ? {} : left), nodes },
+    missing: nodes,
+    artifacts: nodes.map(({ hash }) => planned.nodes.get(hash)!.artifact),
+  };
+}
+
+/** The nodes that are missing and not left out, dependencies first. */
+function dagNodes(
+  planned: Plan,
+  { randomId }: Pick<Machine, "randomId">,
+  without: ReadonlySet<Hash>,
+): DagNode[] {
+  const missing = planned.order().filter(({ hash, status }) => status !== "DONE" && !without.has(hash));
+  const hashes = new Set<Hash>(missing.map(({ hash }) => hash));
+  return missing.map(({ hash, name, spec, artifact }) => {
+    const below = artifact[ARTIFACT].dependencies;
+    const timeLimitSec = timeLimitOf(artifact);
+    return {
+      hash,
+      name,
+      spec,
+      dependencies: below.map((each) => each.hash).filter((each) => hashes.has(each)),
+      stored: below.filter((each) => !hashes.has(each.hash)).map(({ hash, name }) => ({ hash, name })),
+      ...(timeLimitSec === undefined ? {} : { timeLimitSec }),
+      jobName: `furu-${hash.slice(0, 8)}-${randomId()}`,
+    };
+  });
+}
+
+function isInvalid(planned: Plan, hash: Hash): boolean {
+  const state = planned.nodes.get(hash)?.state;
+  return state?.status === "TODO" && state.reason === "invalid";
+}
+
+async function specsOf(
+  missing: ModePart["missing"],
+  { options, config, client, signal }: PrepareRunOptions,
+): Promise<Record<string, ParsedSpec>> {
+  const given = options.specs ?? config.slurm?.specs;
+  if (options.mode === "dag") return await clusterSpecs(given ?? {}, missing, client, signal);
+  if (options.launcher === "srun") {
+    // The job that this process runs in has its resources already.
+    const plain = Object.fromEntries(
+      ["default", ...missing.map(({ spec }) => spec)].map((spec) => [spec, {}]),
+    );
+    return neededSpecs(given ?? plain, missing);
+  }
+  const used = await clusterSpecs(given ?? {}, missing, client, signal);
+  // The job of a controller that takes over is of spec default, whatever the tasks need.
+  return { ...checkSpecs({ default: (given as { default?: unknown }).default }), ...used };
+}

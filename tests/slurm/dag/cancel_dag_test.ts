@@ -1,0 +1,60 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { delay } from "@std/async/delay";
+import { join } from "@std/path/join";
+import { textOf, until } from "../../rig.ts";
+import { DagRig } from "./dag_rig.ts";
+import { describeOnSlurm } from "../suite.ts";
+
+const DEADLINE_MS = 60_000;
+
+describeOnSlurm("Ctrl-C during a run in DAG mode", (suite) => {
+  /** Waits until no job is left, however it ends. */
+  async function allEnded(): Promise<void> {
+    const since = performance.now();
+    for (let left = "?"; left !== ""; left = await suite.cluster.run("squeue", "-h", "-o", "%i %T")) {
+      if (performance.now() - since > DEADLINE_MS) throw new Error(`There are still jobs: ${left}`);
+      await delay(50);
+    }
+  }
+
+  // A job takes about this long from being submitted until it computes.
+  const pauses = [0, 40, 80, 120, 160, 200, 250, 300, 400];
+
+  suite.it("leaves nothing behind, at whatever moment of its jobs' beginning it comes", async () => {
+    await using rig = new DagRig(suite.cluster);
+    const scripts = pauses.map((pause) => {
+      const script = rig.start([{
+        id: `b${pause}`,
+        needs: [{ id: `a${pause}`, does: [`heed runs${pause}`] }],
+      }]);
+      return { pause, script };
+    });
+    await Promise.all(scripts.map(async ({ pause, script }) => {
+      await until(() => /submitted 2 jobs/.test(script.stderr), "it is submitted", DEADLINE_MS);
+      await delay(pause);
+      script.kill("SIGINT");
+      await until(() => !script.alive, "the run has ended", DEADLINE_MS);
+      const { code, stderr } = await script.ended();
+      assertEquals(code, 130, stderr);
+      assertMatch(stderr, /was stopped: cancelled [012] of its jobs/);
+    }));
+    await allEnded();
+    assertEquals(rig.leftovers(), []);
+    assertEquals(rig.created().filter((id) => id.startsWith("b")), []);
+  });
+
+  suite.it("ends the attempt of a task that does not heed it before Slurm kills the job", async () => {
+    await using rig = new DagRig(suite.cluster);
+    const script = rig.start([{ id: "a", does: ["ignore runs"] }]);
+    await rig.jobOf("runs");
+    script.kill("SIGINT");
+    await until(() => !script.alive, "the run has ended", DEADLINE_MS);
+    await allEnded();
+    assertEquals(rig.leftovers(), []);
+    const [end, ...others] = rig.tree().filter((path) => /\/1-\w+\.json$/.test(path));
+    assertEquals(others, []);
+    const { kind, error } = JSON.parse(textOf(join(rig.root, end ?? "")));
+    assertEquals(kind, "preempted");
+    assertMatch(error, /told to end \(SIGTERM\)/);
+  });
+});

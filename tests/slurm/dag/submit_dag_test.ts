@@ -1,0 +1,174 @@
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path/join";
+import { afterEach, describe, it } from "@std/testing/bdd";
+import { SlurmError } from "../../../lib/core/errors.ts";
+import { payloadReferences, readPayload } from "../../../lib/worker/protocol/payload_files.ts";
+import { queuePaths } from "../../../lib/queue/layout.ts";
+import { readRun } from "../../../lib/remote/run_record.ts";
+import { readDagJobs } from "../../../lib/slurm/dag/dag_jobs.ts";
+import { releaseClaim } from "../../../lib/store/claims/attempt_end.ts";
+import { tryClaim } from "../../../lib/store/claims/claim.ts";
+import { linkQueued, readQueued, writeQueuedId } from "../../../lib/store/claims/queued.ts";
+import type { Artifact } from "../../../lib/task/artifact/artifact.ts";
+import { get } from "../../../lib/run/get/get.ts";
+import { configure } from "../../../lib/core/config.ts";
+import { exists, testRuntime } from "../../rig.ts";
+import { queueRow } from "../fake_slurm.ts";
+import { Leaf, Node, SubmitRig } from "./submit_rig.ts";
+
+describe("submitDag()", () => {
+  afterEach(() => configure({ root: "/nowhere" }));
+
+  it("submits dependencies first, and names their jobs after afterok", async () => {
+    await using rig = new SubmitRig();
+    const leaves = ["a", "b"].map((id) => Leaf({ id }));
+    const root = Node({ id: "root", of: leaves });
+    const { jobs } = await rig.submit([root]);
+    const idOf = (artifact: Artifact) => jobs.get(artifact.hash)!.jobId;
+    assertEquals(rig.dependencies.size, 1);
+    assertEquals(
+      rig.dependencies.get(idOf(root))!.split(":").sort(),
+      ["afterok", ...leaves.map(idOf)].sort(),
+    );
+    const options = rig.slurm.calls.findLast(([program]) => program === "sbatch")!;
+    assertEquals(options.includes("--time=7"), true);
+    assertEquals(options.includes("--kill-on-invalid-dep=yes"), true);
+    assertEquals(options.includes("--requeue"), true);
+  });
+
+  it("says what is queued, with the job's id, and writes down all that a job needs", async () => {
+    await using rig = new SubmitRig();
+    const leaf = Leaf({ id: "a" });
+    const root = Node({ id: "root", of: [leaf] });
+    const { jobs, context } = await rig.submit([root]);
+    const { store } = context.runtime;
+    const queued = await readQueued(store, store.paths(root));
+    assertEquals([queued?.jobId, queued?.name], [jobs.get(root.hash)!.jobId, jobs.get(root.hash)!.name]);
+    const dir = join(rig.root, "runs", context.run.runId);
+    assertEquals(context.paths.run, dir);
+    assertEquals((await readRun(context.runtime, context.paths, "dag")).nodes, context.run.nodes);
+    const payload = async ({ hash }: { hash: string }) => await readPayload(context.runtime, dir, hash);
+    assertEquals(payloadReferences(await payload(root)), [leaf.hash]);
+    assertEquals(payloadReferences(await payload(leaf)), []);
+    const script = rig.slurm.calls.findLast(([program]) => program === "sbatch")!.at(-1)!;
+    assertStringIncludes(Deno.readTextFileSync(script), `job --run ${dir} --hash ${root.hash}`);
+  });
+
+  it("drops what is stored", async () => {
+    await using rig = new SubmitRig();
+    configure({ root: rig.root, recordGit: "ignore" });
+    const leaf = Leaf({ id: "a" });
+    await get(leaf);
+    await rig.submit([Node({ id: "root", of: [leaf] })]);
+    assertEquals([rig.ids.size, rig.dependencies.size], [1, 0]);
+  });
+
+  it("waits for the job of another run instead of submitting it again", async () => {
+    await using rig = new SubmitRig();
+    const leaf = Leaf({ id: "a" });
+    const { store } = testRuntime(rig.root);
+    const name = "furu-01234567-other";
+    await linkQueued(store, store.paths(leaf), { name, run: "other" });
+    await writeQueuedId(store, store.paths(leaf), { name, jobId: "7" });
+    rig.rows = [queueRow({ jobId: 7, name, state: "PENDING" })];
+    const root = Node({ id: "root", of: [leaf] });
+    const { jobs } = await rig.submit([root]);
+    assertEquals(jobs.get(leaf.hash), { jobId: "7", name, own: false, foreign: false });
+    assertEquals(rig.dependencies.get(jobs.get(root.hash)!.jobId), "afterok:7");
+  });
+
+  it("submits nothing for what a job began to compute between a look at its claim and one at what is queued", async () => {
+    await using rig = new SubmitRig();
+    const leaf = Leaf({ id: "a" });
+    const { store } = testRuntime(rig.root);
+    const { link } = store.machine.files;
+    const paths = store.paths(leaf);
+    const slurm = { jobId: "7", name: "furu-01234567-other", restarts: 0 };
+    rig.rows = [queueRow({ ...slurm, state: "RUNNING" })];
+    let begun: Awaited<ReturnType<typeof tryClaim>> | undefined;
+    rig.files.link = async (from, to) => {
+      if (to.endsWith("queued.json")) {
+        begun ??= await tryClaim(store, paths, { backend: "slurm-dag", run: "other", slurm });
+      }
+      await link(from, to);
+    };
+    const { jobs } = await rig.submit([leaf]);
+    assertEquals(begun?.kind, "claimed");
+    assertEquals(jobs.get(leaf.hash), { jobId: "7", name: slurm.name, own: false, foreign: false });
+    assertEquals([rig.slurm.count("sbatch"), await readQueued(store, paths)], [0, undefined]);
+    if (begun?.kind === "claimed") await releaseClaim(store, begun.claim);
+  });
+
+  it("takes over what a job of another run left that has ended", async () => {
+    await using rig = new SubmitRig();
+    const leaf = Leaf({ id: "a" });
+    const { store } = testRuntime(rig.root);
+    const name = "furu-01234567-other";
+    await linkQueued(store, store.paths(leaf), { name, run: "other" });
+    rig.rows = [queueRow({ jobId: 7, name, state: "CANCELLED" })];
+    const { jobs } = await rig.submit([leaf]);
+    assertEquals(jobs.get(leaf.hash)?.own, true);
+    assertEquals((await readQueued(store, store.paths(leaf)))?.name, jobs.get(leaf.hash)?.name);
+  });
+
+  it("cancels what it has submitted when one is refused, with sbatch's own words", async () => {
+    await using rig = new SubmitRig();
+    rig.refuseAfter = 1;
+    const root = Node({ id: "root", of: [Leaf({ id: "a" })] });
+    const error = await assertRejects(() => rig.submit([root]), SlurmError);
+    assertStringIncludes(error.message, "Invalid account");
+    assertEquals(rig.slurm.calls.filter(([program]) => program === "scancel"), [["scancel", "100"]]);
+    assertEquals(rig.messages, [
+      `run ${rig.runId} could not be submitted whole: cancelled the 1 job that was submitted already`,
+    ]);
+    assertEquals(exists(join(rig.root, "artifacts/submit/Leaf", Leaf({ id: "a" }).hash)), false);
+    assertEquals(exists(join(rig.root, "artifacts/submit/Node", root.hash)), false);
+  });
+
+  it("finds and cancels a job that sbatch had taken when it was killed by the same Ctrl-C", async () => {
+    await using rig = new SubmitRig();
+    rig.onTaken = () => {
+      rig.controller.abort(new Error("Ctrl-C"));
+      return { stdout: "" };
+    };
+    const leaf = Leaf({ id: "a" });
+    await assertRejects(() => rig.submit([leaf]), Error, "Ctrl-C");
+    assertEquals(rig.slurm.calls.filter(([program]) => program === "scancel"), [["scancel", "100"]]);
+    assertStringIncludes(rig.messages[0]!, "was stopped while it was being submitted: cancelled the 1 job");
+    assertEquals(exists(join(rig.root, "artifacts/submit/Leaf", leaf.hash)), false);
+    const runtime = testRuntime(rig.root);
+    assertEquals((await readDagJobs(runtime, queuePaths(rig.root, rig.runId)))?.get(leaf.hash)?.jobId, "100");
+  });
+
+  it("leaves a job queued that may be in Slurm, and says so, when squeue does not tell", async () => {
+    await using rig = new SubmitRig();
+    rig.onTaken = () => {
+      rig.slurm.answers.squeue = {
+        code: 1,
+        stderr: "slurm_load_jobs error: Unable to contact slurm controller",
+      };
+      rig.controller.abort(new Error("Ctrl-C"));
+      return { stdout: "" };
+    };
+    const leaf = Leaf({ id: "a" });
+    await assertRejects(() => rig.submit([leaf]), Error, "Ctrl-C");
+    assertMatch(
+      rig.messages.at(-1)!,
+      /furu-\w{8}-\w+ may be in Slurm, which does not tell: furu cancel slurm-/,
+    );
+    const { store } = testRuntime(rig.root);
+    assertEquals((await readQueued(store, store.paths(leaf)))?.run, rig.runId);
+  });
+
+  it("keeps what says that jobs are queued when they cannot be cancelled", async () => {
+    await using rig = new SubmitRig();
+    rig.refuseAfter = 1;
+    rig.slurm.answers.scancel = { code: 1, stderr: "scancel: error: Unable to contact slurm controller" };
+    const leaf = Leaf({ id: "a" });
+    await assertRejects(() => rig.submit([Node({ id: "root", of: [leaf] })]), SlurmError);
+    assertStringIncludes(rig.messages[0]!, "Cannot cancel job 100");
+    assertStringIncludes(rig.messages[0]!, `furu cancel ${rig.runId}`);
+    const { store } = testRuntime(rig.root);
+    assertEquals((await readQueued(store, store.paths(leaf)))?.jobId, "100");
+  });
+});

@@ -1,0 +1,92 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import type { Node } from "../../e2e/run_rig.ts";
+import { until } from "../../rig.ts";
+import { ClusterPoolRig, DEADLINE_MS, reportOf } from "./cluster_pool_rig.ts";
+import { describeOnSlurm } from "../suite.ts";
+
+/** So many independent tasks. */
+function many(count: number, does: string[] = []): Node[] {
+  return Array.from({ length: count }, (_, i) => ({ id: `n${i}`, does }));
+}
+
+describeOnSlurm("runSlurm() with a pool of workers", (suite) => {
+  suite.it("computes each spec's tasks in workers of that spec, and loads them the second time", async () => {
+    await using rig = new ClusterPoolRig(suite.cluster);
+    const leaves = many(6);
+    const roots: Node[] = [
+      { id: "top", spec: "gpu", needs: [...leaves, { id: "below", spec: "gpu" }] },
+      { id: "beside", needs: [{ id: "mid", spec: "gpu", needs: leaves.slice(0, 2) }] },
+    ];
+    const { summary, error, messages } = await reportOf(rig.start(roots));
+    assertEquals([error, summary?.computed, summary?.retries, summary?.nodes], [undefined, 10, 0, 10]);
+    await rig.left();
+    rig.assertWhole(roots);
+    const where = new Map(rig.starts().map(({ id, node, partition }) => [id, `${partition} ${node}`]));
+    for (const id of ["top", "below", "mid"]) assertEquals(where.get(id), "gpu gpu1", messages.join("\n"));
+    for (const id of ["beside", ...leaves.map((node) => node.id)]) {
+      assertMatch(where.get(id)!, /^cpu cpu[12]$/);
+    }
+    assertEquals(rig.starts().length, 10);
+    const again = await reportOf(rig.start(roots));
+    assertEquals([again.error, again.summary?.computed, again.summary?.cached], [undefined, 0, 2]);
+    assertEquals(rig.starts().length, 10);
+  });
+
+  suite.it("counts retries as runLocal does", async () => {
+    await using rig = new ClusterPoolRig(suite.cluster);
+    const flaky: Node = { id: "flaky", does: ["failUntil 3"] };
+    const bad: Node = { id: "bad", does: ["fail as it was told"] };
+    const roots = [flaky, { id: "stays", needs: [bad] }];
+    const options = { maxComputeRetries: 2, keepGoing: true };
+    const { summary, error } = await reportOf(rig.start(roots, { options }));
+    assertEquals([error?.name, summary?.computed, summary?.notRun], ["RunFailedError", 1, 1]);
+    assertEquals(summary?.failures.map(({ kind, attempts }) => [kind, attempts]), [["compute", 3]]);
+    assertStringIncludes(summary!.failures[0]!.error, "as it was told");
+    assertEquals(["flaky", "bad"].map((id) => rig.starts(id).map(({ attempt }) => attempt)), [
+      [1, 2, 3],
+      [1, 2, 3],
+    ]);
+    await rig.left();
+    rig.assertWhole([flaky]);
+  });
+
+  suite.it("on Ctrl-C ends what runs, cancels its workers and leaves nothing behind", async () => {
+    await using rig = new ClusterPoolRig(suite.cluster);
+    const script = rig.start(many(8, ["heed runs"]));
+    await until(() => rig.read("runs") !== "", "a task runs", DEADLINE_MS);
+    script.kill("SIGINT");
+    await until(() => !script.alive, "it has ended", DEADLINE_MS);
+    const ended = await script.ended();
+    assertEquals(ended.code, 130, ended.output);
+    assertMatch(ended.stderr, /was stopped: cancelled [1-9]\d* worker/);
+    assertEquals(await rig.jobs().then(running), []);
+    assertEquals(rig.inProgress(), []);
+    assertEquals(rig.values(), []);
+    await rig.left();
+  });
+
+  suite.it("is helped by a worker that is started by hand on a machine without Slurm", async () => {
+    await using rig = new ClusterPoolRig(suite.cluster);
+    for (const node of suite.cluster.partitions.cpu!) await suite.cluster.setNodeState(node, "drain");
+    try {
+      const roots: Node[] = [{ id: "top", needs: many(5) }];
+      const script = rig.start(roots);
+      await until(() => rig.holder() !== undefined, "the run has begun", DEADLINE_MS);
+      const worker = rig.furu(["worker", "--run", rig.run, "--spec", "default"], { SLURM_CONF: "" });
+      const { summary, error } = await reportOf(script);
+      assertEquals([error, summary?.computed], [undefined, 6]);
+      const { code, output } = await worker.ended();
+      assertEquals(code, 0, output);
+      assertMatch(output, /it leaves: .*the run has ended; computed 6 tasks/);
+      assertEquals(new Set(rig.starts().map(({ node }) => node)), new Set([undefined]));
+      rig.assertWhole(roots);
+    } finally {
+      for (const node of suite.cluster.partitions.cpu!) await suite.cluster.setNodeState(node, "resume");
+    }
+  });
+});
+
+/** Jobs that are not just being tidied up. */
+function running(jobs: string[]): string[] {
+  return jobs.filter((line) => !line.endsWith(" CG"));
+}

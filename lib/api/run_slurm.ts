@@ -99,6 +99,6 @@ export async function runSlurm(
 ): Promise<RunSummary | SubmittedRun> {
   refuseWhileLoading("runSlurm");
   // Loaded when used: whatever a pipeline imports, its workers load too.
-  const { runSlurm: runWith } = await import("../slurm/run_slurm.ts");
-  return await runWith(roots, options);
+  const { runOnSlurm } = await import("../slurm/run_slurm.ts");
+  return await runOnSlurm(roots, options);
 }

@@ -1,21 +1,22 @@
 import { errorText } from "../core/errors.ts";
 import { FURU_VERSION } from "../core/version.ts";
 import { lockedVersions } from "../snapshot/locked_versions.ts";
-import type { PoolRun } from "./run_record.ts";
+import type { RunRecord } from "./run_record.ts";
 
 /**
- * Why the code that is here is not what a run was begun with, as far as that can be told before any of it is imported.
+ * Finds out why the code that is here is not the one that a run was begun with, as far as that can be told
+ * before any of it is imported.
  *
- * @returns `undefined` where it may be.
+ * @returns `undefined` where it may be the same.
  */
 export function codeFault(
-  { runId, versions, entry, code, lock }: Pick<PoolRun, "runId" | "versions" | "entry" | "code" | "lock">,
+  { runId, versions, entry, code, lock }: Pick<RunRecord, "runId" | "versions" | "entry" | "code" | "lock">,
 ): string | undefined {
   const cannot = `Cannot work for run ${runId} as`;
   if (versions.furu !== FURU_VERSION) {
     return `${cannot} it was begun with furu ${versions.furu}, and this is furu ${FURU_VERSION}`;
   }
-  // A snapshot has its own.
+  // A snapshot has packages of its own.
   if (code !== undefined || lock === undefined) return undefined;
   let now: Record<string, string>;
   try {
@@ -23,7 +24,7 @@ export function codeFault(
   } catch (error) {
     return `${cannot} what it was begun with cannot be looked up: ${errorText(error)}`;
   }
-  // Deno itself adds to the file.
+  // More entries than before are no fault: Deno itself adds to the file.
   for (const [wanted, version] of Object.entries(lock)) {
     if (now[wanted] === version) continue;
     return `${cannot} deno.lock has changed since it was begun: ${wanted} was ${version}, and is ${

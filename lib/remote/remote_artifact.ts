@@ -21,9 +21,9 @@ import type { DagNode, DagRun, PoolNode } from "./run_record.ts";
 export type ArtifactOf = (hash: Hash) => Artifact;
 
 /**
- * The artifacts of a run for processes that never import the user's code, as supervisors and controllers. They can be
- * planned, claimed, looked for in the store and handed to a computing process. They cannot be computed, and know no
- * parameters.
+ * The artifacts of a run for processes that never import the user's code, as supervisors and controllers.
+ * They can be planned, claimed, looked for in the store and handed to a computing process. They cannot be
+ * computed, and know no parameters.
  */
 export function remoteArtifacts({ runId, nodes }: { runId: string; nodes: readonly PoolNode[] }): ArtifactOf {
   const byHash = new Map(nodes.map((node) => [node.hash, node]));
@@ -42,8 +42,8 @@ export function remoteArtifacts({ runId, nodes }: { runId: string; nodes: readon
 }
 
 /**
- * The artifact of a node of a run in DAG mode, as {@link remoteArtifacts} makes it. Its dependencies are known by their
- * names alone: each is another job's business.
+ * The artifact of a node of a run in DAG mode, as {@link remoteArtifacts} makes it. Its dependencies are
+ * known by their names alone: each is another job's business.
  */
 export function dagArtifact({ runId, nodes }: Pick<DagRun, "runId" | "nodes">, node: DagNode): Artifact {
   const bare = { spec: "default", dependencies: [] };
@@ -59,8 +59,8 @@ export function dagArtifact({ runId, nodes }: Pick<DagRun, "runId" | "nodes">, n
 }
 
 /**
- * Reads the parameters of an artifact of {@link remoteArtifacts}, for people; of any other one nothing is read. Parameters
- * that cannot be read say so.
+ * Reads the parameters of an artifact of {@link remoteArtifacts}, for people; of any other one nothing is
+ * read. Parameters that cannot be read say so.
  */
 export async function learnParams(
   runtime: Pick<Runtime, "machine">,

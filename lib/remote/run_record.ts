@@ -97,7 +97,10 @@ const poolRun = z.object({
 const dagRun = z.object({
   mode: z.literal("dag"),
   ...common,
-  /** Failures of nodes that could not be read when the run was planned, and how many depend on them: none has a job. */
+  /**
+   * Failures of nodes that could not be read when the run was planned, and how many depend on them: none has
+   * a job.
+   */
   leftOut: z.object({ failures: z.custom<Failure[]>(Array.isArray), dependents: z.int() }).exactOptional(),
   /** All that was missing, dependencies first. */
   nodes: z.array(dagNode),
@@ -150,7 +153,8 @@ export async function writeRun(
  * Reads the record of a run.
  *
  * @param mode The mode that the run must have; either one without it.
- * @throws {StoreError} Naming the file, if it is missing, truncated, of another mode or of another version of furu.
+ * @throws {StoreError} Naming the file, if it is missing, truncated, of another mode or of another version of
+ * furu.
  */
 export function readRun(from: ReadFrom, paths: Pick<QueuePaths, "record">): Promise<RunRecord>;
 /** As above, of the mode that is named. */
@@ -195,8 +199,8 @@ export async function readRunAt<M extends RunRecord["mode"]>(
 }
 
 /**
- * Every artifact that the roots reach, each once, as the record of a pool's run has them: dependencies after those that
- * need them.
+ * Every artifact that the roots reach, each once, as the record of a pool's run has them: dependencies after
+ * those that need them.
  *
  * @throws {ValidationError} If a task's own `spec` or `timeLimit` gives none.
  */

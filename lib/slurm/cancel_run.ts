@@ -4,8 +4,9 @@ import { cancelPool } from "./pool/cancel_pool.ts";
 import { findRun } from "./run/find_run.ts";
 
 /**
- * Cancels the jobs that a run submitted; one that is being submitted is told to submit no more. Those of other runs that it
- * waits for go on. A run of a pool has ended then, also for workers that were started otherwise.
+ * Cancels the jobs that a run submitted; one that is being submitted is told to submit no more. Those of
+ * other runs that it waits for go on. A run of a pool has ended then, also for workers that were started
+ * otherwise.
  *
  * @returns How many jobs were cancelled.
  * @throws {UsageError} If there is no such run.

@@ -20,7 +20,7 @@ export interface FollowRunOptions {
   /**
    * Seconds between two looks at the jobs.
    *
-   * @default that of the run
+   * @default {the interval of the run}
    */
   squeueIntervalSec?: number;
 }

@@ -37,7 +37,7 @@ const NEEDED = [
  * @returns How it went; with `detach: true` what was submitted.
  * @throws What the users' `runSlurm` throws.
  */
-export async function runSlurm(
+export async function runOnSlurm(
   roots: Artifact | Iterable<Artifact>,
   options: RunSlurmOptions = {},
 ): Promise<RunSummary | SubmittedRun> {

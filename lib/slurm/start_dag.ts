@@ -18,7 +18,10 @@ import { type PreparedRun, prepareRun, type StartRunOptions } from "./run/prepar
 import { runOutcome } from "./run/run_outcome.ts";
 import type { RunDagOptions, SubmittedRun } from "./run/run_slurm_options.ts";
 
-/** Runs in DAG mode: submits one job for each node, and follows them until they have ended, unless it is to be detached. */
+/**
+ * Runs in DAG mode: submits one job for each node, and follows them until they have ended, unless it is to be
+ * detached.
+ */
 export async function startDag(
   runtime: Runtime,
   roots: Artifact | Iterable<Artifact>,

@@ -28,8 +28,8 @@ import type { RunPoolOptions, SubmittedRun } from "./run/run_slurm_options.ts";
 type StartPoolOptions = StartRunOptions<RunPoolOptions>;
 
 /**
- * Runs with a pool of workers: takes up a run of the same roots whose controller died, or begins one; then controls it until
- * it has ended or, with `detach: true`, leaves it to its workers.
+ * Runs with a pool of workers: takes up a run of the same roots whose controller died, or begins one; then
+ * controls it until it has ended or, with `detach: true`, leaves it to its workers.
  */
 export async function startPool(
   runtime: Runtime,

@@ -145,7 +145,7 @@ export const systemEngine: Engine = {
     return await runRootsLocally([...roots], options, slurmHints());
   },
   runSlurm: async (roots, options) =>
-    await (await import("../../slurm/run_slurm.ts")).runSlurm([...roots], options),
+    await (await import("../../slurm/run_slurm.ts")).runOnSlurm([...roots], options),
   follow: async (runId, options) =>
     await (await import("../../slurm/follow_run.ts")).followRun(runId, options),
   cancel: async (runId) => await (await import("../../slurm/cancel_run.ts")).cancelRun(runId),

@@ -12,8 +12,8 @@ import type { DagContext } from "./dag_context.ts";
 import { type DagJob, type DagJobs, findJobs, readDagJobs } from "./dag_jobs.ts";
 
 /**
- * Cancels the jobs that a run in DAG mode submitted; one that is being submitted is told to submit no more. The jobs of
- * other runs that it waits for go on.
+ * Cancels the jobs that a run in DAG mode submitted; one that is being submitted is told to submit no more.
+ * The jobs of other runs that it waits for go on.
  *
  * @returns How many jobs were cancelled.
  * @throws {SlurmError} With scancel's own words.
@@ -37,7 +37,8 @@ export async function cancelDag(
 }
 
 /**
- * Cancels the jobs that a run submitted itself, as far as they have not ended, and says that they are queued no more.
+ * Cancels the jobs that a run submitted itself, as far as they have not ended, and says that they are queued
+ * no more.
  *
  * @returns How many were cancelled, as far as Slurm tells.
  * @throws {SlurmError} With scancel's own words.

@@ -19,8 +19,8 @@ export interface Lacking {
 }
 
 /**
- * Makes sure that the code is that of the run, and that all dependencies of an artifact are stored and valid. A dependency
- * that somebody alive computes at the moment is waited for.
+ * Makes sure that the code is that of the run, and that all dependencies of an artifact are stored and valid.
+ * A dependency that somebody alive computes at the moment is waited for.
  *
  * @returns Why it cannot be computed; `undefined` if it can.
  * @throws The signal's reason when it aborts.

@@ -12,17 +12,17 @@ import type { JobWatch } from "../jobs/job_watch.ts";
  *
  * Files of a run in DAG mode, in its folder of the store (`runs/<run id>`):
  *
- *     run.json                 the run's record: nodes, their jobs' names, specs, code. Written once, before any job
- *     artifacts/<hash>.json    what a computing process needs to make an artifact again. Written once
- *     jobs.json                which job computes which node. Written when all are submitted, or none will be any more
- *     stop.json                somebody cancels the run while it is being submitted
- *     progress/<hash>.json     the latest `progress()` of a task, while its job runs
+ *     run.json                the run's record: nodes, their jobs' names, specs, code; written before any job
+ *     artifacts/<hash>.json   the payload from which a process makes an artifact again; written before, too
+ *     jobs.json               which job computes which node; written when no more will be submitted
+ *     stop.json               somebody cancels the run while it is being submitted
+ *     progress/<hash>.json    the latest `progress()` of a task, while its job runs
  *
  * and in the folder of each artifact:
  *
- *     queued.json              the name of the job that is to compute it: exclusive, written before sbatch is called
- *     queued.id.json           that job's id, written after sbatch has answered
- *     running.json             the claim of the job's attempt. The job removes `queued.json` when it has this
+ *     queued.json             the name of the job that is to compute it: exclusive, written before sbatch
+ *     queued.id.json          that job's id, written after sbatch has answered
+ *     running.json            the claim of the job's attempt; the job removes queued.json when it has it
  */
 export interface DagContext {
   /** The store, and time. */
@@ -40,7 +40,7 @@ export interface DagContext {
   /**
    * Tells whether a node that has no job may still get one from the run's submitter.
    *
-   * @default none does
+   * @default {undefined}
    */
   isSubmitting?: (() => Promise<boolean>) | undefined;
   /** Told what happens. */

@@ -40,7 +40,7 @@ export interface DagJobOptions {
   dir: string;
   /** The hash of the artifact that it computes. */
   hash: string;
-  /** Which job it is. */
+  /** The job that this process is. */
   slurm: SlurmJob;
   /** Loads the client of Slurm: most jobs never need it. */
   client: () => Promise<SlurmClient>;
@@ -61,7 +61,8 @@ interface JobContext extends DagJobOptions {
 /**
  * The process of a job in DAG mode: the supervisor of one artifact's attempts (DESIGN section 9).
  *
- * @returns Its exit code: 0 when the result is there, or another job is to make it; 75 when it was told to end; else 1.
+ * @returns Its exit code: 0 when the result is there, or another job is to make it; 75 when it was told to
+ * end; else 1.
  * @throws {StoreError} If the run's folder cannot be read.
  */
 export async function runDagJob(options: DagJobOptions): Promise<number> {
@@ -210,7 +211,10 @@ async function isAlive({ client, runtime, signals }: JobContext, queued: QueuedJ
   return (await watch.state(queued, { until: "sure", signal: signals.signal })).status !== "dead";
 }
 
-/** Writes down the end of an attempt that never began. A claim that an earlier beginning of this job left is settled first. */
+/**
+ * Writes down the end of an attempt that never began. A claim that an earlier beginning of this job left is
+ * settled first.
+ */
 async function endUnbegun({ runtime, node, run, slurm }: JobContext, end: AttemptEnd): Promise<void> {
   const { store } = runtime;
   const paths = store.paths(node);

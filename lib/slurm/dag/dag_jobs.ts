@@ -11,7 +11,7 @@ import { RECORD_SCHEMA } from "../../store/record.ts";
 import type { JobRef, JobWatch } from "../jobs/job_watch.ts";
 import type { FoundRun } from "../run/find_run.ts";
 
-/** How long a run is waited for that is still being submitted. */
+/** The longest time for which a run is waited for that is still being submitted. */
 const SUBMITTING_MS = 120_000;
 
 const dagJobs = z.object({
@@ -80,8 +80,8 @@ export async function readDagJobs(
 }
 
 /**
- * Finds the jobs of a run: as its submitter wrote them down or, where it died before, as far as Slurm lists their names. A
- * run that is still being submitted is waited for, up to two minutes.
+ * Finds the jobs of a run: as its submitter wrote them down or, where it died before, as far as Slurm lists
+ * their names. A run that is still being submitted is waited for, up to two minutes.
  *
  * @throws {SlurmError} If only Slurm can tell, and does not.
  * @throws The signal's reason when it aborts.
@@ -102,8 +102,8 @@ export async function findJobs(
     if (waitedMs > SUBMITTING_MS) {
       const { pid, host } = run.submitter;
       runtime.logger.warn(
-        `run ${run.runId} is still being submitted, by pid ${pid} on ${host} as far as can be told: what that submits ` +
-          `from now on is not seen here`,
+        `run ${run.runId} is still being submitted, by pid ${pid} on ${host} as far as can be told: what ` +
+          `that submits from now on is not seen here`,
       );
       break;
     }
@@ -125,11 +125,12 @@ export async function findJobs(
       ...await watch.state({ name, cluster, submitter }, { signal }),
     })),
   );
-  // No answer is not an answer that there are none: those in Slurm would be left alone, and said to be cancelled.
+  // No answer is not an answer that there are none: those in Slurm would be left alone, and said to be
+  // cancelled.
   if (found.some(({ evidence }) => evidence === "nothing")) {
     throw new SlurmError(
-      `Cannot tell which jobs run ${run.runId} has in Slurm as squeue does not answer, and its submitter has not ` +
-        `written them down: try again later`,
+      `Cannot tell which jobs run ${run.runId} has in Slurm as squeue does not answer, and its ` +
+        `submitter has not written them down: try again later`,
     );
   }
   for (const { name, jobId } of found) {
@@ -141,9 +142,9 @@ export async function findJobs(
 }
 
 /**
- * Tells whether jobs may still be submitted for a run: not if its submitter is gone, or has written all of them down. A
- * submitter on another machine, of which nothing can be known, is believed for as long as anything may stand still
- * (`staleAfterSec`).
+ * Tells whether jobs may still be submitted for a run: not if its submitter is gone, or has written all of
+ * them down. A submitter on another machine, of which nothing can be known, is believed for as long as
+ * anything may stand still (`staleAfterSec`).
  */
 export function submittingWatch({ runtime, run, paths }: OpenedRun): () => Promise<boolean> {
   const { machine, config } = runtime;

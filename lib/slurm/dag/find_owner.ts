@@ -127,8 +127,8 @@ export class OwnerFinder {
     const { runId, cluster } = run;
     const job = { name: node.jobName, run: runId, ...(cluster === undefined ? {} : { cluster }) };
     if (await linkQueued(store, paths, job) === "ours") {
-      // Between the look at the claim and this link, a job that was queued may have begun (it claims first, and removes
-      // queued.json then), and may even have computed the node.
+      // Between the look at the claim and this link, a job that was queued may have begun (it claims first,
+      // and removes queued.json then), and may even have computed the node.
       const isClaimed = await readClaim(store, paths) !== undefined;
       if (!isClaimed && !await this.isDone(node)) {
         await this.#checkBelow(node);
@@ -157,8 +157,8 @@ export class OwnerFinder {
     const own = named.name === node.jobName;
     if (!own && forcedByName(runtime, run)?.has(artifact)) {
       throw new SlurmError(
-        `Cannot force ${artifact} as Slurm job ${jobId} (${named.name}) of another run computes it: wait for it, ` +
-          `or cancel it first`,
+        `Cannot force ${artifact} as Slurm job ${jobId} (${named.name}) of another run computes it: ` +
+          `wait for it, or cancel it first`,
       );
     }
     return { kind: "job", job: adoptedJob(runtime.machine, named, { jobId, own }) };
@@ -172,7 +172,9 @@ export class OwnerFinder {
     return (await this.#source.inspect(artifact)).status === "DONE";
   }
 
-  /** Refuses a node whose owner has given up since the run was planned, if its dependencies are missing, too. */
+  /**
+   * Refuses a node whose owner has given up since the run was planned, if its dependencies are missing, too.
+   */
   async #checkBelow(node: DagNode): Promise<void> {
     if (!this.#assumed.has(node.hash)) return;
     const artifact = this.artifact(node);
@@ -181,8 +183,8 @@ export class OwnerFinder {
       const { store } = this.#context.runtime;
       await removeQueued(store, store.paths(node), node.jobName);
       throw new SlurmError(
-        `Cannot submit ${artifact} as the job that was to compute it ended while this run was submitted, and ${below}, ` +
-          `which it needs, is missing: run again`,
+        `Cannot submit ${artifact} as the job that was to compute it ended while this run was submitted, ` +
+          `and ${below}, which it needs, is missing: run again`,
         { artifact: `${artifact}` },
       );
     }
@@ -194,7 +196,9 @@ export class OwnerFinder {
   }
 }
 
-/** The nodes that are forced by the names of their tasks: the submitter itself can validate a stored result. */
+/**
+ * The nodes that are forced by the names of their tasks: the submitter itself can validate a stored result.
+ */
 function forcedByName(runtime: DagContext["runtime"], run: DagContext["run"]): ForcedNodes | undefined {
   return forcedNodes(runtime.store, { ...run, invalid: [] });
 }

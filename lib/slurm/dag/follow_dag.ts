@@ -61,8 +61,8 @@ export async function followDagRun(
 }
 
 /**
- * Follows the jobs of a run until all have ended: results are seen in the store, ends in Slurm's listing. It knows nothing
- * of the user's code, so that any process can do it. The dependents of a failure are cancelled.
+ * Follows the jobs of a run until all have ended: results are seen in the store, ends in Slurm's listing. It
+ * knows nothing of the user's code, so that any process can do it. The dependents of a failure are cancelled.
  *
  * @param context The run.
  * @param jobs The job of each node; a node without one is done, blocked, or its job was never submitted.
@@ -104,7 +104,7 @@ export async function followDag(
  *       | |          nobody else is at it
  *       | |          or what is stored cannot be read
  *       | |
- *       | '--------- its job has ended, and another job is at it, as that of another run: that job is followed
+ *       | '--------- its job has ended, and a job of another run is at it: that one is followed
  *       |
  *       '----------- a dependency is FAILED or BLOCKED ------> BLOCKED  (its job is cancelled)
  *
@@ -247,11 +247,26 @@ class Follower {
     if (state.status !== "dead") return;
     // Its result may have come after the last look, and this host may still remember that there was none.
     if (await this.#takeIfDone(node, true)) return;
-    // A job that finds another one at its artifact ends well, and computes nothing. A submitter that died may not have
-    // written down which job it is.
+    // A job that finds another one at its artifact ends well, and computes nothing. A submitter that died may
+    // not have written down which job it is.
     if ((!job || state.reason === "completed") && await this.#findOther(node)) return;
     if (this.#isBlocked(node)) this.#progress.set(node.hash, "blocked");
+    else if (await this.#mayBeBlocked(node)) return;
     else if (job || !await this.#context.isSubmitting?.()) await this.#fail(node, job, state);
+  }
+
+  /**
+   * Whether a dependency has ended, too, in a later listing than the one that it was looked at in. Slurm
+   * cancels the dependents of a failed job at once, so the dependency has to be looked at first: at the next
+   * look.
+   */
+  async #mayBeBlocked({ dependencies }: DagNode): Promise<boolean> {
+    const { watch, signal } = this.#context;
+    for (const hash of dependencies) {
+      const job = this.#progress.get(hash) === "open" ? this.#jobs.get(hash) : undefined;
+      if (job && (await watch.state(job, { signal })).status === "dead") return true;
+    }
+    return false;
   }
 
   /**

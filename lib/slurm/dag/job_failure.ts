@@ -95,7 +95,9 @@ function blameOf(
   return isLoss(state.reason) || last?.kind === "preempted" ? "lost" : "compute";
 }
 
-/** The artifact of a node as a report shows it, with its parameters: reports are made without the user's code. */
+/**
+ * The artifact of a node as a report shows it, with its parameters: reports are made without the user's code.
+ */
 async function reportArtifact(runtime: Runtime, { run, paths, node }: FailedNode): Promise<Artifact> {
   const artifact = dagArtifact(run, node);
   await learnParams(runtime, paths, artifact);

@@ -24,7 +24,8 @@ export type ProgressRecord = z.output<typeof progressRecord>;
 
 /**
  * Hands on the `progress()` of a job's task to the followers of the run: in a small file of the run's folder,
- * `progress/<hash>.json`, at most once a second, the latest always. The file is there only while the job runs.
+ * `progress/<hash>.json`, at most once a second, the latest always. The file is there only while the job
+ * runs.
  */
 export class JobProgress implements AsyncDisposable {
   readonly #runtime: Pick<Runtime, "machine" | "store" | "logger">;

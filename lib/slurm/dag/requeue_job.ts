@@ -20,8 +20,8 @@ export interface RequeueOptions {
 }
 
 /**
- * Puts this job back into the queue within `maxPreemptRetries`, unless somebody cancelled it. It is written down as queued
- * again, so that nobody takes the artifact for forgotten meanwhile.
+ * Puts this job back into the queue within `maxPreemptRetries`, unless somebody cancelled it. It is written
+ * down as queued again, so that nobody takes the artifact for forgotten meanwhile.
  *
  * @returns Whether it will begin again.
  */
@@ -45,8 +45,9 @@ export async function requeueJob(
   }
   const details = await client.showJob(slurm.jobId);
   const state = details?.find(({ name }) => name === slurm.name)?.state;
-  // Slurm would also begin a job again that was cancelled, or is over: only one that runs is put back. One that is being
-  // ended (COMPLETING) was cancelled, or is preempted and then begun again by Slurm itself: nobody can tell which.
+  // Slurm would also begin a job again that was cancelled, or is over: only one that runs is put back. One
+  // that is being ended (COMPLETING) was cancelled, or is preempted and then begun again by Slurm itself:
+  // nobody can tell which.
   if (state?.status !== "alive" || state.text.startsWith("COMPLETING")) {
     console.error(`It is not put back into the queue: Slurm says ${state?.text ?? "nothing of it"}`);
     return false;

@@ -12,19 +12,24 @@ import type { DagContext } from "./dag_context.ts";
 import { type DagJob, nodeLogDir, writeDagJobs } from "./dag_jobs.ts";
 import { OwnerFinder, type Taken } from "./find_owner.ts";
 
-/** How many are submitted at the same time: each is a process here, and a request to Slurm's one controller. */
+/**
+ * Jobs that are submitted at the same time: each is a process here, and a request to Slurm's one controller.
+ */
 const CONCURRENCY = 8;
 /** Milliseconds between two looks for somebody who cancels the run. */
 const CANCEL_PAUSE_MS = 1000;
 
 /**
- * Submits one job for each node, dependencies first. What others have submitted already is taken into account instead.
+ * Submits one job for each node, dependencies first. What others have submitted already is taken into account
+ * instead.
  *
  * @param context The run.
  * @param artifacts The nodes' artifacts.
- * @param assumed Nodes that somebody computed when the run was planned, so that nobody looked at their dependencies.
+ * @param assumed Nodes that somebody computed when the run was planned, so that nobody looked at their
+ * dependencies.
  * @returns The jobs. A node without one is done meanwhile, or blocked by a failure.
- * @throws {SlurmError} If sbatch refuses one, or a node is computed outside of Slurm; then what was submitted is cancelled.
+ * @throws {SlurmError} If sbatch refuses one, or a node is computed outside of Slurm; then what was submitted
+ * is cancelled.
  * @throws The signal's reason when it aborts, likewise.
  */
 export async function submitDag(
@@ -51,11 +56,13 @@ export async function submitDag(
  *       |--------'
  *       | nobody has it: queued.json is linked, which is exclusive
  *       v          a dependency failed
- *     QUEUED ----------------------------> BLOCKED   (queued.json is removed)
+ *     QUEUED ----------------------------> BLOCKED     (queued.json is removed)
  *       | sbatch is called
- *       v          sbatch refuses, or the run is stopped or cancelled
- *     SUBMITTING ------------------------> looked for by its name: JOB, or queued.json is removed
- *       | sbatch answers
+ *       v          sbatch refuses
+ *     SUBMITTING ------------------------> the run ends (queued.json is removed)
+ *       |     \    sbatch does not answer, or is stopped
+ *       |      '-------------------------> the run ends (Slurm is asked by the job's name: it is cancelled,
+ *       | sbatch answers                                 or queued.json is removed)
  *       v
  *     JOB          (its id is written to queued.id.json)
  */
@@ -95,7 +102,8 @@ class Submission {
       }
     });
     for await (const _ of all);
-    // A stop while the last job was submitted stops nothing else. A run that is whole is cancelled by its jobs.
+    // A stop while the last job was submitted stops nothing else. A run that is whole is cancelled by its
+    // jobs.
     if (signal.aborted && signal.reason !== this.#cancelled.reason) failure ??= { error: signal.reason };
     if (!failure) return this.#jobs;
     try {
@@ -189,8 +197,8 @@ class Submission {
   }
 
   /**
-   * The jobs that a node has to wait for. Slurm takes an id that it has forgotten for a success, so each is looked at once
-   * more: in the store, then in the listing.
+   * The jobs that a node has to wait for. Slurm takes an id that it has forgotten for a success, so each is
+   * looked at once more: in the store, then in the listing.
    */
   async #dependencyIds(node: DagNode): Promise<string[] | "failed"> {
     const { watch, signal } = this.#context;
@@ -217,12 +225,15 @@ class Submission {
       `Cannot submit ${this.#finder.artifact(node)} as ${
         below ? this.#finder.artifact(below) : "a dependency"
       } is ` +
-        `computed by Slurm job ${jobId} (${name}) on cluster ${cluster}, which no job on ${this.#cluster} can wait ` +
-        `for: wait until that has ended, or cancel it, and run again`,
+        `computed by Slurm job ${jobId} (${name}) on cluster ${cluster}, which no job on ` +
+        `${this.#cluster} can wait for: wait until that has ended, or cancel it, and run again`,
     );
   }
 
-  /** Submits the job of a node. Its id is written down, and its name is taken back if sbatch surely did not take it. */
+  /**
+   * Submits the job of a node. Its id is written down, and its name is taken back if sbatch surely did not
+   * take it.
+   */
   async #submit(node: DagNode, afterOk: readonly string[]): Promise<DagJob> {
     const { run, specs, runtime, client, signal, paths, log } = this.#context;
     const { hash, jobName: name } = node;

@@ -14,12 +14,15 @@ import { WorkerJobs } from "./worker_jobs.ts";
 
 /** The pause between two looks at the run's end. */
 const PAUSE_MS = 200;
-/** The time beyond two leases in which the run has to end: the dead have to be found out, and the others to leave. */
+/**
+ * The time beyond two leases in which the run has to end: the dead have to be found out, and the others to
+ * leave.
+ */
 const GRACE_MS = 60_000;
 
 /**
- * Ends a run of a pool, wherever its controller is: asks all workers to leave, cancels their jobs, and waits until they are
- * gone.
+ * Ends a run of a pool, wherever its controller is: asks all workers to leave, cancels their jobs, and waits
+ * until they are gone.
  *
  * @returns How many jobs were there to be cancelled; 0 for a run that has ended.
  * @throws {SlurmError} With scancel's own words, and if the run does not end in time.
@@ -43,7 +46,8 @@ export async function cancelPool(
     if (typeof claim !== "string") await end(claim);
     else if (clock.monotonic() > limit) {
       throw new SlurmError(
-        `Cannot see the end of run ${runId}: it was asked to stop and its jobs are cancelled, but its controller still lives`,
+        `Cannot see the end of run ${runId}: it was asked to stop and its jobs are cancelled, but its ` +
+          "controller still lives",
       );
     } else await clock.sleep(PAUSE_MS);
   }

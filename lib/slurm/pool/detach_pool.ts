@@ -25,8 +25,8 @@ export interface OpenPool extends PreparedRun<PoolRun> {
 }
 
 /**
- * Submits the first workers of a run, and a standby controller for the moment when none of them is left, and leaves the run to them:
- * the first that begins becomes its controller.
+ * Submits the first workers of a run, and a standby controller for the moment when none of them is left, and
+ * leaves the run to them: the first that begins becomes its controller.
  *
  * @throws {SlurmError} With sbatch's own words.
  */
@@ -66,7 +66,7 @@ export async function detachPool(
   if (isStaticFleet(run)) {
     log.info(
       `these are all that there will be, with ${
-        plural(standbys, "standby controller")
+        plural(standbys, "standby job")
       } for when none is left, since jobs cannot submit ` +
         "jobs here (slurm.nodesSubmit is false)",
     );
@@ -76,7 +76,8 @@ export async function detachPool(
 }
 
 /**
- * Submits workers for what is ready, or for all that is missing where none can follow, beside those that are there already.
+ * Submits workers for what is ready, or for all that is missing where none can follow, beside those that are
+ * there already.
  *
  * @returns How many workers.
  */
@@ -110,7 +111,8 @@ async function submitFirst(
   for (const { spec, count: more } of submit) {
     count += await (upFront ? some(spec, more) : launcher.submit({ spec, count: more, exclude: [] }, signal));
   }
-  // All that is missing may be in progress elsewhere, or nothing be missing: somebody is to end the run all the same.
+  // All that is missing may be in progress elsewhere, or nothing be missing: somebody is to end the run all
+  // the same.
   const [anySpec] = Object.keys(specs);
   if (there.length === 0 && anySpec !== undefined) {
     const spec = "default" in specs ? "default" : anySpec;
@@ -118,7 +120,10 @@ async function submitFirst(
   }
   return count;
 
-  /** Waits while a limit of the site lets in none: whoever leaves then leaves the run, or a spec of it, to nobody. */
+  /**
+   * Waits while a limit of the site lets in no worker: to leave now would leave the run, or a spec of it, to
+   * nobody.
+   */
   async function some(spec: string, wanted: number): Promise<number> {
     for (;;) {
       const taken = await launcher.submit({ spec, count: wanted, exclude: [] }, signal);

@@ -64,8 +64,8 @@ export async function refuseHopeless(runtime: Runtime, plan: Plan, runId: string
 /** The error for a node that somebody computes where no job can wait for it. */
 export function outsideError(artifact: Artifact, owner: string): SlurmError {
   return new SlurmError(
-    `Cannot submit ${artifact} as it is computed outside of Slurm by ${owner}, which no job can wait for: wait until ` +
-      `that has ended, or stop it, and run again`,
+    `Cannot submit ${artifact} as it is computed outside of Slurm by ${owner}, which no job can wait for: ` +
+      `wait until that has ended, or stop it, and run again`,
     { artifact: `${artifact}` },
   );
 }

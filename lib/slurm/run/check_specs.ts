@@ -34,8 +34,8 @@ export interface LimitedNode {
  * @param specs By their names.
  * @param needed The names of the tasks that need each spec.
  * @returns The specs with their defaults filled in.
- * @throws {ConfigError} With all that is wrong: the values, the field and what is allowed; a missing spec with the tasks
- * that need it.
+ * @throws {ConfigError} With all that is wrong: the values, the field and what is allowed; a missing spec
+ * with the tasks that need it.
  * @throws {ValidationError} For a spec whose name cannot be a folder.
  */
 export function checkSpecs(
@@ -113,8 +113,8 @@ export async function clusterSpecs(
 }
 
 /**
- * Finds what the cluster could never give: sbatch takes some of it (a time above the partition's limit) and lets the job
- * pend for ever.
+ * Finds what the cluster could never give: sbatch takes some of it (a time above the partition's limit) and
+ * lets the job pend for ever.
  *
  * @returns One line for each thing, as `spec 'gpu': partition 'gpu' has at most 240 minutes, timeMin is 600`.
  */
@@ -157,7 +157,8 @@ export function checkTimeLimits(
 }
 
 /**
- * Refuses a limit for a spec that there is none of: a misspelt one would let its spec have as many workers as any.
+ * Refuses a limit for a spec that there is none of: a misspelt one would let its spec have as many workers as
+ * any.
  *
  * @param maxWorkers The limit in all, or those by spec.
  * @param known Names of specs: those that are given, and those that tasks need.

@@ -3,8 +3,8 @@ import type { SlurmClient } from "../client/client.ts";
 import { signalLeadSec } from "../client/job_options.ts";
 
 /**
- * Whether a warning of the time limit is to be heeded. One that comes with much more time left than it was asked for is
- * not Slurm's; Slurm's own comes up to a minute early.
+ * Whether a warning of the time limit is to be heeded. One that comes with much more time left than it was
+ * asked for is not Slurm's; Slurm's own comes up to a minute early.
  *
  * @param client Asks Slurm for the job's end.
  * @param slurm The job that was warned.

@@ -234,7 +234,7 @@ const OF_POOL: OptionChecks<RunPoolOptions> = {
 /**
  * Refuses what the types forbid and plain JavaScript can pass.
  *
- * @throws {ValidationError} naming the option, its value and what is allowed.
+ * @throws {ValidationError} Naming the option, its value and what is allowed.
  */
 export function checkSlurmOptions(options: RunSlurmOptions): void {
   if (options?.mode !== "dag") {

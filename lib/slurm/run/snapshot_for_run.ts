@@ -8,20 +8,22 @@ import type { Artifact } from "../../task/artifact/artifact.ts";
 import { ownStart, type RunStart } from "../../worker/run_start.ts";
 import type { RunSlurmOptions } from "./run_slurm_options.ts";
 
-/** What `run.json` says of the code. */
+/** The fields of a run's record about its code. */
 export interface RunCode {
   /** The snapshot of it. */
   code?: SnapshotRef;
   /** Without one: the versions of its packages. */
   lock?: Record<string, string>;
-  /** What its processes are started with. */
+  /** The arguments and options of its processes. */
   start: RunStart;
 }
 
 /**
- * Keeps the code of a run that is about to begin or, where that is not wanted, what tells that it was changed.
+ * Takes a snapshot of the code of a run that is about to begin or, where that is not wanted, notes the
+ * versions of its packages, which tell later that it was changed.
  *
- * @throws {FuruError} when it cannot be found out what the code is; {@link StoreError} when the store cannot be written.
+ * @throws {FuruError} If the code cannot be found out.
+ * @throws {StoreError} If the store cannot be written.
  */
 export async function snapshotForRun(
   { store, logger }: Runtime,
@@ -42,7 +44,7 @@ export async function snapshotForRun(
   return { start, ...(lock === undefined ? {} : { lock }) };
 }
 
-/** What of its options decides how imports are resolved. */
+/** The options of Deno that decide how imports are resolved. */
 function resolutionOf({ options, packageFolder }: RunStart): Resolution {
   const fileOf = (name: string): string | undefined => {
     const path = options.findLast((each) => each.startsWith(`--${name}=`))?.slice(name.length + 3);

@@ -42,7 +42,7 @@ function answer(rig: SubmitRig, states: Record<string, string>, mine: boolean): 
 }
 
 describe("followDag()", () => {
-  it("calls a node stranded, not failed, that was never submitted since what it needs had failed", async () => {
+  it("calls a node blocked, not failed, that was never submitted since its dependency had failed", async () => {
     await using rig = new SubmitRig();
     const { leaf, root, jobs, seen } = await submitted(rig);
     jobs.delete(root.hash);
@@ -56,6 +56,33 @@ describe("followDag()", () => {
     const summary = await following;
     assertEquals(summary.failures.map(({ hash }) => hash), [leaf.hash]);
     assertEquals(summary.notRun, 1);
+  });
+
+  it("calls a node blocked, not failed, whose job was cancelled in a later listing than its dependency's", async () => {
+    await using rig = new SubmitRig();
+    const { leaf, jobs, seen } = await submitted(rig);
+    const states = {
+      running: { status: "alive", text: "RUNNING" },
+      failed: { status: "dead", reason: "failed", text: "FAILED" },
+      cancelled: { status: "dead", reason: "cancelled", text: "CANCELLED (DependencyNeverSatisfied)" },
+    };
+    let looks = 0;
+    const watch = {
+      expect: () => {},
+      state: ({ jobId }: DagJob) =>
+        Promise.resolve(
+          jobId !== jobs.get(leaf.hash)!.jobId
+            ? states.cancelled
+            : looks++ === 0
+            ? states.running
+            : states.failed,
+        ),
+    };
+    const summary = await followDag({ ...seen, watch: watch as unknown as JobWatch }, jobs);
+    assertEquals({ failed: summary.failures.map(({ hash }) => hash), notRun: summary.notRun }, {
+      failed: [leaf.hash],
+      notRun: 1,
+    });
   });
 
   it("finds the result of a job that has ended although this host remembers that it was not there", async () => {

@@ -3,19 +3,19 @@ import { errorText } from "../core/errors.ts";
 import type { EventSink, RunEvent } from "../core/event.ts";
 import type { QueuePaths } from "../queue/layout.ts";
 import type { Runtime } from "../run/runtime.ts";
-import { Alarm } from "./alarm.ts";
+import { WakeUp } from "./pacing.ts";
 
 /** Events are written together, once in so many milliseconds. */
 const BATCH_MS = 200;
 
 /**
- * Writes down what a controller tells, one JSON object in a line, for those that follow the run from elsewhere. That it
- * cannot be written is said once and disturbs nothing.
+ * Writes down what a controller tells, one JSON object in a line, for those that follow the run from
+ * elsewhere. That it cannot be written is said once and disturbs nothing.
  */
 export class EventsFile {
   readonly #runtime: Runtime;
   readonly #path: string;
-  readonly #alarm = new Alarm();
+  readonly #alarm = new WakeUp();
   #lines: string[] = [];
   #writing: Promise<void> | undefined;
   #broken = false;

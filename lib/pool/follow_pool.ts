@@ -5,16 +5,16 @@ import type { QueuePaths } from "../queue/layout.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { listOrNothing, storeError } from "../store/store.ts";
 import { readEnded, type RunEnded } from "./ended.ts";
-import { listingPause } from "./listing_pause.ts";
-import { watchRole } from "./role.ts";
+import { watchLeadership } from "./leadership.ts";
+import { listingPause } from "./pacing.ts";
 
-/** How a run is followed. */
+/** Options of {@link followPool}. */
 export interface FollowPoolOptions {
-  /** Told what its controllers tell; the end of the run once, whoever was its controller. */
+  /** Receives what its controllers tell, and the end of the run once. */
   readonly onEvent: EventSink;
   /** Ends the following; the run goes on. */
   readonly signal: AbortSignal;
-  /** Is there anything left that may yet take the run up? Asked now and then, while nobody controls it. */
+  /** Whether nothing is left that may yet take the run up. Asked now and then, while nobody controls it. */
   readonly isAbandoned: () => Promise<boolean>;
 }
 
@@ -30,7 +30,8 @@ const LINE_END = 10;
  * Tells what a run's controllers told, from the beginning, until it has ended.
  *
  * @returns How it ended.
- * @throws {ExecutionError} when nobody is left who could end it. {@link StoreError} when its folder cannot be read.
+ * @throws {ExecutionError} when nobody is left who could end it. {@link StoreError} when its folder cannot be
+ * read.
  */
 export async function followPool(
   runtime: Runtime,
@@ -39,7 +40,7 @@ export async function followPool(
 ): Promise<RunEnded> {
   const { machine: { clock }, store, config } = runtime;
   const reader = new EventReader(runtime, paths, options.onEvent);
-  const role = watchRole(runtime, paths);
+  const role = watchLeadership(runtime, paths);
   let newsAt = clock.monotonic();
   let lookedAt = newsAt;
   for (;;) {
@@ -88,7 +89,11 @@ class EventReader {
     this.#onEvent = onEvent;
   }
 
-  /** Reads what is new. @returns Was there anything? */
+  /**
+   * Reads what is new.
+   *
+   * @returns Whether there was anything.
+   */
   async read(): Promise<boolean> {
     let any = false;
     for (;;) {

@@ -18,7 +18,7 @@ export function isLoss(reason: string): reason is LossReason {
   return LOSS_REASONS.some((each) => each === reason);
 }
 
-/** What is known of a worker that was started. Unknown is never a failure. */
+/** The state of a worker that was started. Unknown is never a failure. */
 export type WorkerJobState =
   /** It has not begun. `inTurn`: it only waits for others on nodes that it may run on. */
   | { readonly status: "pending"; readonly text: string; readonly inTurn?: boolean }
@@ -35,7 +35,7 @@ export interface WorkerJob {
   readonly spec: string;
   /** Order of submission: the newest pending ones are cancelled first. */
   readonly order: number;
-  /** What is known of it. */
+  /** Its state. */
   readonly state: WorkerJobState;
   /** The node that it runs or ran on, where known. */
   readonly node?: string;
@@ -43,7 +43,7 @@ export interface WorkerJob {
   readonly log?: string;
 }
 
-/** What is wanted of a launcher. */
+/** Workers that a launcher is to start. */
 export interface WorkerRequest {
   /** The spec of the tasks that they take. */
   readonly spec: string;
@@ -71,8 +71,9 @@ export interface WorkerLauncher {
    */
   submit(request: WorkerRequest, signal: AbortSignal): Promise<number>;
   /**
-   * All workers of the run that are not known to have been dead for long, also those that an earlier controller started.
-   * May be called as often as one likes: the scheduler is asked at most once per its interval.
+   * All workers of the run that are not known to have been dead for long, also those that an earlier
+   * controller started. May be called as often as one likes: the scheduler is asked at most once per its
+   * interval.
    */
   jobs(signal: AbortSignal): Promise<readonly WorkerJob[]>;
   /** Cancels those of the jobs that have not begun; those that have begun meanwhile go on. */

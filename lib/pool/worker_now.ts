@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { Hash } from "../core/hash.ts";
 import { type QueuePaths, workerFiles } from "../queue/layout.ts";
-import { readJson } from "../store/json_file.ts";
 import type { Runtime } from "../run/runtime.ts";
+import { readJson } from "../store/json_file.ts";
 import { RECORD_SCHEMA } from "../store/record.ts";
 import type { Store } from "../store/store.ts";
 

@@ -2,7 +2,7 @@ import { environmentVariables } from "../core/environment.ts";
 import { errorText } from "../core/errors.ts";
 import { emptySummary, type RunSummary } from "../core/event.ts";
 import { controlPool } from "../pool/controller/control_pool.ts";
-import { RoleLostError, takeRole } from "../pool/role.ts";
+import { acquireLeadership, LeadershipLostError } from "../pool/leadership.ts";
 import { queuePaths } from "../queue/layout.ts";
 import { makeQueue } from "../queue/queue.ts";
 import { remoteArtifacts } from "../remote/remote_artifact.ts";
@@ -105,7 +105,7 @@ async function openPool(
   await makeQueue(store, paths, [...new Set(run.nodes.map(({ spec }) => spec))]);
   await writePayloads(runtime, paths.run, artifacts, (url) => snapshotUrl(store.root, run.code, url));
   // The role is taken before the run can be seen: nobody else is to take it up.
-  const claim = await takeRole(runtime, paths, { runId: run.runId, ...job });
+  const claim = await acquireLeadership(runtime, paths, { runId: run.runId, ...job });
   if (typeof claim === "string") throw new Error(`Run ${run.runId} was begun twice`);
   try {
     await writeRun(runtime, paths, run);
@@ -141,7 +141,7 @@ async function control(runtime: Runtime, pool: OpenPool, start: StartPoolOptions
     if (result) return runOutcome(run.runId, result, { keepGoing });
   } catch (error) {
     signal.throwIfAborted();
-    if (!(error instanceof RoleLostError)) throw error;
+    if (!(error instanceof LeadershipLostError)) throw error;
     reporter.print(`${errorText(error)}; it is followed from here on`);
   } finally {
     await launcher.close().catch((error) => reporter.print(`warning: ${errorText(error)}`));

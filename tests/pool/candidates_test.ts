@@ -1,7 +1,7 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { Candidates, PollBackoff } from "../../lib/pool/worker/candidates.ts";
-import { listingPause } from "../../lib/pool/listing_pause.ts";
+import { listingPause } from "../../lib/pool/pacing.ts";
 
 const FILES = Array.from({ length: 100 }, (_, n) => `${n}`);
 

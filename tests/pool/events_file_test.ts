@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { it } from "@std/testing/bdd";
 import { join } from "@std/path/join";
 import { EventsFile } from "../../lib/pool/events_file.ts";
 import { queuePaths } from "../../lib/queue/layout.ts";
@@ -7,7 +8,7 @@ import { osError, Rig, testRuntime, textOf } from "../rig.ts";
 
 const message = (text: string) => ({ type: "message", level: "info", text, at: 1 }) as const;
 
-Deno.test("EventsFile keeps the order of what it is told, one JSON object in a line, for each term by itself", async () => {
+it("EventsFile keeps the order of what it is told, one JSON object in a line, for each term by itself", async () => {
   await using rig = new Rig();
   const runtime = testRuntime(rig.root);
   const paths = queuePaths(rig.root, "run");
@@ -24,7 +25,7 @@ Deno.test("EventsFile keeps the order of what it is told, one JSON object in a l
   assertEquals([texts(1), texts(2)], [["a", "c"], ["b"]]);
 });
 
-Deno.test("EventsFile says once that it cannot be written, and disturbs nothing", async () => {
+it("EventsFile says once that it cannot be written, and disturbs nothing", async () => {
   await using rig = new Rig();
   const lines: string[] = [];
   const files = { write: () => Promise.reject(osError("ENOSPC")) };

@@ -2,7 +2,7 @@ import { delay } from "@std/async/delay";
 import { readEnded } from "../../lib/pool/ended.ts";
 import type { LossReason } from "../../lib/pool/launcher.ts";
 import { runPoolWorker } from "../../lib/pool/worker/pool_worker.ts";
-import { writeUnfit } from "../../lib/pool/unfit_file.ts";
+import { writePreflightFailure } from "../../lib/pool/preflight_failure.ts";
 import { enterQueue, type WorkerFolder } from "../../lib/queue/worker_dir.ts";
 import type { FailureInit } from "../../lib/queue/failure.ts";
 import { readStop } from "../../lib/queue/requests.ts";
@@ -45,7 +45,7 @@ export async function fakeWorker(
   if (plan.refuses) {
     const { key, spec, node } = job;
     const init = { id: `unfit-${key}`, spec, node, job: key, kind: plan.refuses, error: "no room" };
-    await writeUnfit(store, rig.paths, init);
+    await writePreflightFailure(store, rig.paths, init);
     return "FAILED exit 1";
   }
   const folder = await enterQueue(store, rig.paths, {

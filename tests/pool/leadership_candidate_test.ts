@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { Role, takeRole } from "../../lib/pool/role.ts";
+import { acquireLeadership, Leadership } from "../../lib/pool/leadership.ts";
 import type { Claim } from "../../lib/store/claims/claim.ts";
 import { askToStop } from "../../lib/queue/requests.ts";
 import { listWorkers } from "../../lib/queue/worker_liveness.ts";
@@ -14,7 +14,7 @@ function controller(rig: WorkerRig) {
   const end = Promise.withResolvers<void>();
   let handedOver = 0;
   const control = async (claim: Claim, handOver: AbortSignal): Promise<void> => {
-    const role = new Role(rig.process(), claim);
+    const role = new Leadership(rig.process(), claim);
     terms.push(role.term);
     const told = new Promise<void>((resolve) => handOver.addEventListener("abort", () => resolve()));
     await Promise.race([told, end.promise]);
@@ -39,7 +39,7 @@ describe("a worker of a detached run", () => {
     const claim = JSON.parse(Deno.readTextFileSync(rig.paths.role.claim));
     const [id] = (await listWorkers(rig.process().store, rig.paths)).keys();
     assertEquals({ backend: claim.backend, worker: claim.worker }, { backend: "controller", worker: id });
-    assertEquals(await takeRole(rig.process(), rig.paths, { runId: rig.run.runId }), "held");
+    assertEquals(await acquireLeadership(rig.process(), rig.paths, { runId: rig.run.runId }), "held");
     await askToStop(rig.process().store, rig.paths, "drain", "it has ended");
     // A controller that ends a run waits until its workers are gone, this one too.
     await until(() => !exists(`${rig.paths.workers}/${id}.json`), "it has left the queue");

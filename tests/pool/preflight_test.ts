@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { FURU_VERSION } from "../../lib/core/version.ts";
 import { preflight } from "../../lib/pool/worker/preflight.ts";
-import { readUnfit, unfitNodes } from "../../lib/pool/unfit_file.ts";
+import { preflightFailedNodes, readPreflightFailure } from "../../lib/pool/preflight_failure.ts";
 import { listWorkers } from "../../lib/queue/worker_liveness.ts";
 import { artifact, PoolRig } from "./rig.ts";
 
@@ -42,10 +42,10 @@ describe("preflight()", () => {
       spec: "gpu",
     });
     assertStringIncludes(fault.error, temporaryFolder);
-    const read = await readUnfit(runtime.store, paths, fault.id);
+    const read = await readPreflightFailure(runtime.store, paths, fault.id);
     assertEquals({ ...read, at: "" }, { ...fault, at: "" });
     assertEquals((await listWorkers(runtime.store, paths)).get(fault.id)?.unfit, true);
-    assertEquals(await unfitNodes(runtime.store, paths), ["n1"]);
+    assertEquals(await preflightFailedNodes(runtime.store, paths), ["n1"]);
   });
 
   it("refuses to work for a run of another version of furu, wherever that is", async () => {

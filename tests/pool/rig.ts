@@ -6,10 +6,10 @@ import type { RunEvent } from "../../lib/core/event.ts";
 import type { Hash } from "../../lib/core/hash.ts";
 import { makePlan } from "../../lib/plan/graph.ts";
 import { controlPool, type ControlPoolOptions } from "../../lib/pool/controller/control_pool.ts";
-import type { PoolTiming } from "../../lib/pool/controller/pool_context.ts";
+import type { PoolTiming } from "../../lib/pool/controller/context.ts";
 import { poolNodes, type PoolRun, writeRun } from "../../lib/remote/run_record.ts";
 import { remoteArtifacts } from "../../lib/remote/remote_artifact.ts";
-import { takeRole } from "../../lib/pool/role.ts";
+import { acquireLeadership } from "../../lib/pool/leadership.ts";
 import { enqueue, makeQueue } from "../../lib/queue/queue.ts";
 import { type QueuePaths, queuePaths } from "../../lib/queue/layout.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
@@ -129,7 +129,7 @@ export class PoolRig implements AsyncDisposable {
 
   /** Takes the role; fails the test when somebody has it. */
   async role(runtime: Runtime): Promise<Claim> {
-    const taken = await takeRole(runtime, this.paths, { runId: this.run.runId });
+    const taken = await acquireLeadership(runtime, this.paths, { runId: this.run.runId });
     if (typeof taken === "string") throw new Error(`the role is ${taken}`);
     return taken;
   }

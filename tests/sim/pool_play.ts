@@ -6,7 +6,7 @@ import { readEnded, type RunEnded } from "../../lib/pool/ended.ts";
 import { poolNodes, type PoolRun, readRun, writeRun } from "../../lib/remote/run_record.ts";
 import { runPoolWorker } from "../../lib/pool/worker/pool_worker.ts";
 import { remoteArtifacts } from "../../lib/remote/remote_artifact.ts";
-import { RoleLostError, takeRole, watchRole } from "../../lib/pool/role.ts";
+import { acquireLeadership, LeadershipLostError, watchLeadership } from "../../lib/pool/leadership.ts";
 import { type QueuePaths, queuePaths } from "../../lib/queue/layout.ts";
 import { makeQueue } from "../../lib/queue/queue.ts";
 import { InlineComputer } from "../../lib/run/computer.ts";
@@ -105,8 +105,8 @@ export class PoolPlay {
     const { paths } = this;
     await this.#begin(runtime);
     const run = await readRun(runtime, paths, "pool");
-    for (const watch = watchRole(runtime, paths);;) {
-      const claim = await takeRole(runtime, paths, { runId: this.run.runId, watch });
+    for (const watch = watchLeadership(runtime, paths);;) {
+      const claim = await acquireLeadership(runtime, paths, { runId: this.run.runId, watch });
       if (claim === "ended") return await readEnded(runtime.store, paths) as RunEnded;
       if (claim === "held") await machine.clock.sleep(watch.longestPauseMs);
       else await this.#control(runtime, run, claim, signal).catch(unlessLost);
@@ -227,7 +227,7 @@ function once(world: World, path: string): () => void {
 }
 
 function unlessLost(error: unknown): void {
-  if (!(error instanceof RoleLostError)) throw error;
+  if (!(error instanceof LeadershipLostError)) throw error;
 }
 
 /** Did something of the system go wrong, or Slurm, or was it told to stop? Then the one who met it may end with it. */

@@ -1,228 +1,230 @@
 import { errorText } from "../../core/errors.ts";
-import type { EventSink, RunEvent, RunSummary } from "../../core/event.ts";
+import type { EventSink, RunSummary } from "../../core/event.ts";
 import type { Hash } from "../../core/hash.ts";
+import { runLog } from "../../core/run_log.ts";
+import { forcedNodes } from "../../plan/forced.ts";
 import { makePlan } from "../../plan/graph.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
-import { listQueue, makeQueue, refreshQueue } from "../../queue/queue.ts";
+import { listQueue, makeQueue, type QueuedTask, refreshQueue } from "../../queue/queue.ts";
 import { askToStop } from "../../queue/requests.ts";
+import type { PoolRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { drive, type DriveResult } from "../../schedule/drive.ts";
 import type { Claim } from "../../store/claims/claim.ts";
 import { RECORD_SCHEMA } from "../../store/record.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
-import { type EarlierTerms, earlierTerms, takenUp, wholeSummary } from "./earlier_terms.ts";
 import { type RunEnded, writeEnded } from "../ended.ts";
 import { EventsFile } from "../events_file.ts";
-import { runLog } from "../../core/run_log.ts";
 import type { WorkerLauncher } from "../launcher.ts";
-import { patiently } from "../patience.ts";
-import { PoolBackend } from "./pool_backend.ts";
-import { POOL_TIMING, type PoolContext, type PoolTiming, tell } from "./pool_context.ts";
-import { forcedNodes } from "../../plan/forced.ts";
-import type { PoolRun } from "../../remote/run_record.ts";
-import { poolStatus } from "../pool_status.ts";
-import { Role, RoleHandedOver, RoleLostError } from "../role.ts";
+import { Leadership, LeadershipHandedOver, LeadershipLostError } from "../leadership.ts";
+import { retryWhileUnavailable } from "../pacing.ts";
+import { POOL_TIMING, type PoolContext, type PoolTiming } from "./context.ts";
+import { Controller } from "./controller.ts";
+import {
+  poolStatus,
+  type ResumedProgress,
+  resumedProgress,
+  takenUp,
+  wholeSummary,
+} from "./resumed_progress.ts";
 
-/** What a run's controller is given. */
+/** Options of {@link controlPool}. */
 export interface ControlPoolOptions {
   /** Where everything of the run is. */
   readonly paths: QueuePaths;
-  /** What the run is, as `run.json` says. */
+  /** The run's record. */
   readonly run: PoolRun;
-  /** The claim of the role, from `takeRole`. */
+  /** The claim of the leadership, from `acquireLeadership`. */
   readonly claim: Claim;
   /** Starts workers. */
   readonly launcher: WorkerLauncher;
   /** Gives an artifact of the run; a stub will do. */
   readonly artifactOf: (hash: Hash) => Artifact;
-  /** Told what happens; must not throw. */
+  /** Receives what happens; must not throw. */
   readonly onEvent: EventSink;
   /** Ends the run: its workers are told to leave, and it counts as interrupted. */
   readonly signal: AbortSignal;
-  /** Gives the role up: the run and its workers go on, and somebody else becomes its controller. @default never */
+  /**
+   * Gives the leadership up: the run and its workers go on, and somebody else becomes its controller.
+   *
+   * @default {never}
+   */
   readonly handOver?: AbortSignal;
-  /** How long it waits for what. @default POOL_TIMING */
+  /**
+   * How long it waits for what.
+   *
+   * @default {POOL_TIMING}
+   */
   readonly timing?: Partial<PoolTiming>;
 }
 
 /**
- * Is the controller of a run until it has ended: plans what is missing, queues what is ready, has workers started and
- * requeues the tasks of those that die. It knows nothing but the run's files, so that any process can do it, also in the
- * middle of a run. Writes `events/<term>.jsonl` and, in the end, `ended.json`; ends the role.
+ * Is the controller of a run until it has ended: plans what is missing, queues what is ready, has workers
+ * started and requeues the tasks of those that die. It knows nothing but the run's files, so that any process
+ * can do it, also in the middle of a run. Writes `events/<term>.jsonl` and, in the end, `ended.json`; ends
+ * the leadership.
  *
- * @returns How the run ended; `undefined` when the role was handed over.
- * @throws {RoleLostError} when somebody else has become the controller: then nothing more was touched. {@link SlurmError} or
- * the like when no worker can be started, {@link StoreError} when the store cannot be used: then the run has ended.
+ * @returns How the run ended; `undefined` when the leadership was handed over.
+ * @throws {LeadershipLostError} If somebody else has become the controller: then nothing more was touched.
+ * @throws {SlurmError} If no worker can be started: then the run has ended.
+ * @throws {StoreError} If the store cannot be used: then the run has ended.
  */
 export async function controlPool(
   runtime: Runtime,
   options: ControlPoolOptions,
 ): Promise<DriveResult | undefined> {
-  const { paths, claim } = options;
-  const role = new Role(runtime, claim);
-  const file = new EventsFile(runtime, paths, role.term);
-  const controller = new Controller(runtime, options, role, (event) => {
-    options.onEvent(event);
-    file.sink(event);
-  });
+  const { paths, claim, run } = options;
+  const leadership = new Leadership(runtime, claim);
+  const file = new EventsFile(runtime, paths, leadership.term);
+  let resumed = resumedProgress(new Map());
+  const onEvent: EventSink = (event) => {
+    const told = event.type === "run_ended"
+      ? { ...event, summary: wholeSummary(event.summary, run, resumed) }
+      : event;
+    options.onEvent(told);
+    file.sink(told);
+  };
+  const log = runLog(onEvent, runtime.machine.clock);
+  const timing = { ...POOL_TIMING, ...options.timing };
+  const context = {
+    ...options,
+    runtime,
+    leadership,
+    forced: forcedNodes(runtime.store, run),
+    onEvent,
+    log,
+    timing,
+  };
+  options.launcher.log = log;
   try {
-    return await controller.run();
+    const result = await driveRun(context, options, (progress) => resumed = progress);
+    const summary: RunSummary = wholeSummary(result.summary, run, resumed);
+    const { interrupted, stalled } = result;
+    await endRun(context, { summary, interrupted, ...(stalled === undefined ? {} : { stalled }) });
+    return { ...result, summary };
+  } catch (error) {
+    if (error instanceof LeadershipHandedOver) {
+      if (await leadership.isOurs()) await leadership.giveUp(error.message);
+      return undefined;
+    }
+    throw error;
   } finally {
     await file.flush();
     await claim.heartbeat.stop();
   }
 }
 
-class Controller {
-  readonly #runtime: Runtime;
-  readonly #options: ControlPoolOptions;
-  readonly #context: PoolContext;
-  readonly #stopAsked = new AbortController();
-  #earlier: EarlierTerms = earlierTerms(new Map());
-
-  constructor(runtime: Runtime, options: ControlPoolOptions, role: Role, sink: EventSink) {
-    const { run, timing } = options;
-    this.#runtime = runtime;
-    this.#options = options;
-    this.#context = {
-      ...options,
-      runtime,
-      role,
-      forced: forcedNodes(runtime.store, run),
-      onEvent: (event) => sink(this.#adjusted(event)),
-      timing: { ...POOL_TIMING, ...timing },
-    };
-    options.launcher.log = runLog(this.#context.onEvent, runtime.machine.clock);
-  }
-
-  async run(): Promise<DriveResult | undefined> {
-    const { role } = this.#context;
-    let result: DriveResult;
-    try {
-      result = await this.#drive();
-    } catch (error) {
-      if (error instanceof RoleLostError) throw error;
-      if (error instanceof RoleHandedOver) {
-        if (await role.isOurs()) await role.giveUp(error.message);
-        return undefined;
-      }
-      await this.#abandon(error);
-      throw error;
-    }
-    const { interrupted, stalled } = result;
-    const summary = this.#whole(result.summary);
-    await this.#end({ summary, interrupted, ...(stalled === undefined ? {} : { stalled }) });
-    return { ...result, summary };
-  }
-
-  async #drive(): Promise<DriveResult> {
-    const { run, paths, artifactOf, signal, handOver, claim } = this.#options;
-    const { role, forced, onEvent } = this.#context;
-    const runtime = this.#runtime;
-    const ending = AbortSignal.any([signal, this.#stopAsked.signal]);
+/** Drives the run to its end. An error that is not about the leadership ends the run, too. */
+async function driveRun(
+  context: PoolContext,
+  options: ControlPoolOptions,
+  onResumed: (progress: ResumedProgress) => void,
+): Promise<DriveResult> {
+  const { runtime, run, leadership, forced, onEvent, artifactOf } = context;
+  const { signal, handOver, claim } = options;
+  const stopAsked = new AbortController();
+  const ending = AbortSignal.any([signal, stopAsked.signal]);
+  try {
     // A file server that is away for a moment ends no run, least of all one that is taken up.
-    const patient = <T>(step: () => Promise<T>): Promise<T> =>
-      patiently(runtime, () => !ending.aborted && !claim.lost.aborted, step);
-    await patient(() => role.check());
-    const specs = [...new Set(run.nodes.map(({ spec }) => spec))];
-    await patient(() => makeQueue(runtime.store, paths, specs));
-    if (role.term > 1) await patient(() => refreshQueue(runtime.store, paths, specs));
-    const listed = await patient(() => listQueue(runtime.store, paths));
-    this.#earlier = earlierTerms(listed);
-    if (role.term > 1) tell(this.#context, "info", takenUp(run.runId, role.term, this.#earlier));
+    const retry = <T>(step: () => Promise<T>): Promise<T> =>
+      retryWhileUnavailable(runtime, () => !ending.aborted && !claim.lost.aborted, step);
+    const listed = await openQueue(context, retry);
+    const progress = resumedProgress(listed);
+    onResumed(progress);
+    if (leadership.term > 1) context.log.info(takenUp(run.runId, leadership.term, progress));
     const source = poolStatus(runtime, run.runId, (hash) => listed.has(hash));
-    const planOptions = { ...(forced === undefined ? {} : { forced }) };
-    const todo = await patient(() => makePlan(run.roots.map(artifactOf), source, planOptions));
-    let backend: PoolBackend | undefined;
-    let leave: (() => void) | undefined;
-    let lose: (() => void) | undefined;
-    try {
-      return await drive(runtime, {
-        runId: run.runId,
-        plan: todo,
-        window: run.options.window,
-        keepGoing: run.options.keepGoing,
-        retry: run.config,
-        forced,
-        replan: (artifact) => makePlan([artifact], source, planOptions),
-        onEvent,
-        signal: ending,
-        backend: (report, broken) => {
-          leave = (): void => broken(new RoleHandedOver(handedOver(handOver?.reason)));
-          if (handOver?.aborted) leave();
-          handOver?.addEventListener("abort", leave, { once: true });
-          // Also one that has nothing to do at the moment is to know that it is the controller no more.
-          lose = (): void => void role.check().catch(broken);
-          if (claim.lost.aborted) lose();
-          claim.lost.addEventListener("abort", lose, { once: true });
-          return backend = new PoolBackend({
-            ...this.#context,
-            listed,
-            report,
-            broken,
-            onStopAsked: (why) => this.#stopAsked.abort(new Error(`the run was stopped: ${why}`)),
-          });
-        },
-      });
-    } finally {
-      if (leave) handOver?.removeEventListener("abort", leave);
-      if (lose) claim.lost.removeEventListener("abort", lose);
-      await backend?.close();
-    }
-  }
-
-  /** Says how the run ended, then gives the role back: who finds the role free finds the run ended, too. */
-  async #end(how: Pick<RunEnded, "summary" | "interrupted" | "stalled" | "error">): Promise<void> {
-    const { runtime, role, paths, run, launcher } = this.#context;
-    const patient = <T>(step: () => Promise<T>): Promise<T> =>
-      patiently(runtime, () => !role.claim.lost.aborted, step);
-    await patient(() => role.check());
-    const ended: RunEnded = {
-      schema: RECORD_SCHEMA,
-      runId: run.runId,
-      term: role.term,
-      endedAt: new Date(runtime.machine.clock.now()).toISOString(),
-      ...how,
+    const planOptions = forced === undefined ? {} : { forced };
+    const todo = await retry(() => makePlan(run.roots.map(artifactOf), source, planOptions));
+    using watched = new DisposableStack();
+    await using controllers = new AsyncDisposableStack();
+    const on = (which: AbortSignal | undefined, act: () => void): void => {
+      if (which?.aborted) act();
+      which?.addEventListener("abort", act, { once: true });
+      watched.defer(() => which?.removeEventListener("abort", act));
     };
-    await patient(() => writeEnded(runtime.store, paths, ended));
-    await patient(() => askToStop(runtime.store, paths, "drain", "the run has ended"));
-    try {
-      const jobs = await launcher.jobs(new AbortController().signal);
-      const pending = jobs.filter(({ state }) => state.status === "pending").map(({ key }) => key);
-      if (pending.length > 0) await launcher.cancelPending(pending);
-    } catch (error) {
-      // Workers that begin now find the run ended and leave.
-      tell(
-        this.#context,
-        "warn",
-        `pending workers may be left, which will leave at once: ${errorText(error)}`,
-      );
-    }
-    await role.end();
+    return await drive(runtime, {
+      runId: run.runId,
+      plan: todo,
+      window: run.options.window,
+      keepGoing: run.options.keepGoing,
+      retry: run.config,
+      forced,
+      replan: (artifact) => makePlan([artifact], source, planOptions),
+      onEvent,
+      signal: ending,
+      backend: (report, broken) => {
+        on(handOver, () => broken(new LeadershipHandedOver(handedOver(handOver?.reason))));
+        // Also one that has nothing to do at the moment is to know that it is the controller no more.
+        on(claim.lost, () => void leadership.check().catch(broken));
+        const onStopAsked = (why: string): void => stopAsked.abort(new Error(`the run was stopped: ${why}`));
+        const controller = new Controller({ ...context, listed, report, broken, onStopAsked });
+        controllers.defer(() => controller.close());
+        return controller;
+      },
+    });
+  } catch (error) {
+    const isHandedOn = error instanceof LeadershipLostError || error instanceof LeadershipHandedOver;
+    if (!isHandedOn) await abandonRun(context, error);
+    throw error;
   }
+}
 
-  /** The run cannot go on, and no task is to blame: nothing of it stays behind. */
-  async #abandon(error: unknown): Promise<void> {
-    const { runtime, role, paths, launcher } = this.#context;
-    try {
-      await role.check();
-      await askToStop(runtime.store, paths, "stop", errorText(error));
-      await launcher.cancelAll().catch((second) => {
-        // The request in the run's folder reaches them all the same.
-        tell(this.#context, "warn", `cannot cancel all workers: ${errorText(second)}`);
-      });
-      await this.#end({ interrupted: false, error: errorText(error) });
-    } catch (second) {
-      runtime.logger.warn(`run ${paths.runId} could not be ended: ${errorText(second)}`);
-    }
+/** Makes the queue's folders, and lists what is in them. */
+async function openQueue(
+  { runtime: { store }, paths, run, leadership }: PoolContext,
+  retry: <T>(step: () => Promise<T>) => Promise<T>,
+): Promise<ReadonlyMap<Hash, QueuedTask>> {
+  await retry(() => leadership.check());
+  const specs = [...new Set(run.nodes.map(({ spec }) => spec))];
+  await retry(() => makeQueue(store, paths, specs));
+  if (leadership.term > 1) await retry(() => refreshQueue(store, paths, specs));
+  return await retry(() => listQueue(store, paths));
+}
+
+/**
+ * Says how the run ended, then gives the leadership back: a process that finds it free finds the run ended,
+ * too.
+ */
+async function endRun(
+  { runtime, leadership, paths, run, launcher, log }: PoolContext,
+  how: Pick<RunEnded, "summary" | "interrupted" | "stalled" | "error">,
+): Promise<void> {
+  const retry = <T>(step: () => Promise<T>): Promise<T> =>
+    retryWhileUnavailable(runtime, () => !leadership.claim.lost.aborted, step);
+  await retry(() => leadership.check());
+  const ended: RunEnded = {
+    schema: RECORD_SCHEMA,
+    runId: run.runId,
+    term: leadership.term,
+    endedAt: new Date(runtime.machine.clock.now()).toISOString(),
+    ...how,
+  };
+  await retry(() => writeEnded(runtime.store, paths, ended));
+  await retry(() => askToStop(runtime.store, paths, "drain", "the run has ended"));
+  try {
+    const jobs = await launcher.jobs(new AbortController().signal);
+    const pending = jobs.filter(({ state }) => state.status === "pending").map(({ key }) => key);
+    if (pending.length > 0) await launcher.cancelPending(pending);
+  } catch (error) {
+    // Workers that begin now find the run ended and leave.
+    log.warn(`pending workers may be left, which will leave at once: ${errorText(error)}`);
   }
+  await leadership.end();
+}
 
-  #whole(summary: RunSummary): RunSummary {
-    return wholeSummary(summary, this.#options.run, this.#earlier);
-  }
-
-  #adjusted(event: RunEvent): RunEvent {
-    return event.type === "run_ended" ? { ...event, summary: this.#whole(event.summary) } : event;
+/** Ends a run that cannot go on, though no task is to blame: nothing of it stays behind. */
+async function abandonRun(context: PoolContext, error: unknown): Promise<void> {
+  const { runtime, leadership, paths, launcher, log } = context;
+  try {
+    await leadership.check();
+    await askToStop(runtime.store, paths, "stop", errorText(error));
+    await launcher.cancelAll().catch((second) => {
+      // The request in the run's folder reaches them all the same.
+      log.warn(`cannot cancel all workers: ${errorText(second)}`);
+    });
+    await endRun(context, { interrupted: false, error: errorText(error) });
+  } catch (second) {
+    runtime.logger.warn(`run ${paths.runId} could not be ended: ${errorText(second)}`);
   }
 }
 

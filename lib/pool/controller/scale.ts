@@ -1,4 +1,4 @@
-/** What one spec needs and has. */
+/** The tasks and workers of one spec. */
 export interface SpecLoad {
   /** The spec. */
   readonly spec: string;
@@ -43,10 +43,11 @@ interface Share {
 }
 
 /**
- * How many workers each spec should have more or fewer. A spec wants one for each `tasksPerWorker` of its tasks. Where not
- * all can have what they want, each that has tasks gets one worker, the largest backlog first, and then the one whose
- * backlog that no worker looks after is largest gets the next. Where there is no room for that, those that live are to make
- * it: first those that are of no use to their own spec, and, for a spec that has none, one of the spec that has most.
+ * How many workers each spec should have more or fewer. A spec wants one for each `tasksPerWorker` of its
+ * tasks. Where not all can have what they want, each that has tasks gets one worker, the largest backlog
+ * first, and then the one whose backlog that no worker looks after is largest gets the next. Where there is
+ * no room for that, those that live are to make it: first those that are of no use to their own spec, and,
+ * for a spec that has none, one of the spec that has most.
  */
 export function scale(loads: readonly SpecLoad[], limits: ScaleLimits): Scaling {
   const { maxWorkers, tasksPerWorker } = limits;

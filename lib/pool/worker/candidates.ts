@@ -1,5 +1,5 @@
 import type { Clock } from "../../core/system/clock.ts";
-import { listingPause } from "../listing_pause.ts";
+import { listingPause } from "../pacing.ts";
 
 /** A list is too old to go on with after this many claims in a row that other workers won. */
 const MAX_LOST_IN_A_ROW = 16;

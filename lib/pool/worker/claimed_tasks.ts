@@ -8,7 +8,7 @@ import type { Runtime } from "../../run/runtime.ts";
 import { AttemptBackend } from "../../schedule/attempt_backend.ts";
 import type { BackendEvent } from "../../schedule/backend.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
-import { patiently } from "../patience.ts";
+import { retryWhileUnavailable } from "../pacing.ts";
 import { forcedNodes } from "../../plan/forced.ts";
 import type { EventSink } from "../../core/event.ts";
 import type { PoolRun } from "../../remote/run_record.ts";
@@ -259,7 +259,7 @@ export class ClaimedTasks {
 
   async #patiently<T>(step: () => Promise<T>): Promise<T> {
     const { lost } = this.#options.folder;
-    return await patiently(this.#runtime, () => !lost.aborted, step, lost);
+    return await retryWhileUnavailable(this.#runtime, () => !lost.aborted, step, lost);
   }
 }
 
@@ -312,7 +312,8 @@ function failureOf(
   now: AttemptNow | undefined,
 ): FailureInit {
   const { blame, error, stack, log, logTail, lasting, code } = event.end;
-  // The system could not do something before the attempt began (EIO, a full disk): elsewhere, or later, it may.
+  // The system could not do something before the attempt began (EIO, a full disk): elsewhere, or later, it
+  // may.
   const outside = log === undefined && code !== undefined;
   return {
     ...attemptOf(now),

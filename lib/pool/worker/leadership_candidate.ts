@@ -5,7 +5,7 @@ import { releaseClaim } from "../../store/claims/attempt_end.ts";
 import type { Claim } from "../../store/claims/claim.ts";
 import type { ClaimWatch } from "../../store/claims/liveness.ts";
 import type { SlurmJob } from "../../store/record.ts";
-import { takeRole, watchRole } from "../role.ts";
+import { acquireLeadership, watchLeadership } from "../leadership.ts";
 
 /** What a {@link LeadershipCandidate} works with. */
 export interface LeadershipCandidateOptions {
@@ -41,7 +41,7 @@ export class LeadershipCandidate {
   constructor(runtime: Runtime, options: LeadershipCandidateOptions) {
     this.#runtime = runtime;
     this.#options = options;
-    this.#watch = watchRole(runtime, options.paths);
+    this.#watch = watchLeadership(runtime, options.paths);
   }
 
   /** Whether this process is the controller. */
@@ -101,7 +101,7 @@ export class LeadershipCandidate {
 
   async #lookNow(): Promise<void> {
     const { paths, runId, worker, slurm, control, onChange } = this.#options;
-    const taken = await takeRole(this.#runtime, paths, {
+    const taken = await acquireLeadership(this.#runtime, paths, {
       runId,
       worker,
       watch: this.#watch,

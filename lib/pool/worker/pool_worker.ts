@@ -4,9 +4,9 @@ import { errorText } from "../../core/errors.ts";
 import { enterQueue, type WorkerFolder } from "../../queue/worker_dir.ts";
 import { readStop } from "../../queue/requests.ts";
 import type { Runtime } from "../../run/runtime.ts";
-import { Alarm } from "../alarm.ts";
+import { WakeUp } from "../pacing.ts";
 import { Candidates, PollBackoff } from "./candidates.ts";
-import { patiently } from "../patience.ts";
+import { retryWhileUnavailable } from "../pacing.ts";
 import { LeadershipCandidate } from "./leadership_candidate.ts";
 import { hasRemainingWork, isStaticFleet } from "./static_fleet.ts";
 import { NowWriter } from "../worker_now.ts";
@@ -107,7 +107,7 @@ class PoolWorker {
   readonly #requests: ControlRequests;
   readonly #now: NowWriter;
   readonly #leadership: LeadershipCandidate | undefined;
-  readonly #alarm = new Alarm();
+  readonly #alarm = new WakeUp();
   /** Aborts when it is to leave at once. */
   readonly #over: AbortSignal;
   readonly #leastLeftMs: number;
@@ -290,6 +290,6 @@ class PoolWorker {
 
   /** Does something, and again for a while when the system cannot, unless the worker is to leave at once. */
   async #patiently<T>(step: () => Promise<T>): Promise<T> {
-    return await patiently(this.#runtime, () => !this.#over.aborted, step, this.#over);
+    return await retryWhileUnavailable(this.#runtime, () => !this.#over.aborted, step, this.#over);
   }
 }

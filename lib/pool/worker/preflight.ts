@@ -8,7 +8,7 @@ import type { Runtime } from "../../run/runtime.ts";
 import type { SlurmJob } from "../../store/record.ts";
 import { codeFault } from "../../remote/code_fault.ts";
 import type { PoolRun } from "../../remote/run_record.ts";
-import { type Unfit, writeUnfit } from "../unfit_file.ts";
+import { type PreflightFailure, writePreflightFailure } from "../preflight_failure.ts";
 
 /** The worker to be, for {@link preflight}. */
 export interface PreflightOptions {
@@ -43,16 +43,16 @@ export interface PreflightOptions {
 export async function preflight(
   { store, machine }: Pick<Runtime, "store" | "machine">,
   { paths, run, spec, node, job, slurm, temporaryFolder }: PreflightOptions,
-): Promise<Unfit | undefined> {
+): Promise<PreflightFailure | undefined> {
   const fault = versionFault(run) ?? await folderFault(machine, temporaryFolder);
   if (!fault) return undefined;
   const id = newWorkerId(machine, slurm);
   const unfit = { id, spec, node, ...(job === undefined ? {} : { job }), ...fault };
-  await writeUnfit(store, paths, unfit);
+  await writePreflightFailure(store, paths, unfit);
   return { schema: 1, ...unfit, at: new Date(machine.clock.now()).toISOString() };
 }
 
-function versionFault(run: PreflightOptions["run"]): Pick<Unfit, "kind" | "error"> | undefined {
+function versionFault(run: PreflightOptions["run"]): Pick<PreflightFailure, "kind" | "error"> | undefined {
   const error = codeFault(run);
   return error === undefined ? undefined : { kind: "protocol", error };
 }
@@ -60,7 +60,7 @@ function versionFault(run: PreflightOptions["run"]): Pick<Unfit, "kind" | "error
 async function folderFault(
   { files, randomId }: Pick<Machine, "files" | "randomId">,
   dir: string | undefined,
-): Promise<Pick<Unfit, "kind" | "error"> | undefined> {
+): Promise<Pick<PreflightFailure, "kind" | "error"> | undefined> {
   const file = join(dir ?? (environmentVariables().TMPDIR || "/tmp"), `furu-preflight-${randomId()}`);
   try {
     // Making a name takes no space: a full disk shows only when something is written.

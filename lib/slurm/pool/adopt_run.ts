@@ -14,7 +14,7 @@ import { listOrNothing, removeIfThere } from "../../store/store.ts";
 import type { SlurmJob } from "../../store/record.ts";
 import { isSameStart } from "../../worker/run_start.ts";
 import { resolveConfig } from "../../core/config.ts";
-import { takeRole, watchRole } from "../../pool/role.ts";
+import { acquireLeadership, watchLeadership } from "../../pool/leadership.ts";
 import { systemRuntime } from "../../run/default_runtime.ts";
 import { readBeat } from "../../store/claims/heartbeat_series.ts";
 import { describeOwner } from "../../store/claims/liveness.ts";
@@ -150,7 +150,7 @@ export async function adoptableRun({ force, ...options }: AdoptableOptions): Pro
   const runtime = systemRuntime(config);
   const wanted = { ...options, force: force ?? config.alwaysRerun, detached: false, code: "any" } as const;
   for await (const { run: { runId }, paths } of adoptableRuns(runtime, wanted)) {
-    const { state } = await watchRole(runtime, paths).look();
+    const { state } = await watchLeadership(runtime, paths).look();
     if (state === "absent" || state === "dead" || state === "ended") return runId;
   }
   return undefined;
@@ -178,8 +178,9 @@ const LATE_PART = 2 / 3;
 const PAUSE_MS = 1000;
 
 /**
- * Tries to take a role, as `takeRole` does. If the holder is on another machine and seems to be dead, first
- * waits up to a lease to be sure. A holder that beats keeps the role, and the caller does not wait for long.
+ * Tries to take a role, as `acquireLeadership` does. If the holder is on another machine and seems to be
+ * dead, first waits up to a lease to be sure. A holder that beats keeps the role, and the caller does not
+ * wait for long.
  *
  * @throws {StoreError} If the run's folder cannot be used.
  * @throws The signal's reason when it aborts.
@@ -190,9 +191,9 @@ export async function waitForRole(
   { runId, slurm, signal, onWait }: WaitForRoleOptions,
 ): Promise<Claim | "held" | "ended"> {
   const { machine, store } = runtime;
-  const watch = watchRole(runtime, paths);
+  const watch = watchLeadership(runtime, paths);
   const options = { runId, watch, ...(slurm === undefined ? {} : { slurm }) };
-  const first = await takeRole(runtime, paths, options);
+  const first = await acquireLeadership(runtime, paths, options);
   const holder = first === "held" ? await readClaim(store, paths.role) : undefined;
   const beat = holder && await readBeat(machine, paths.role.claim);
   if (
@@ -206,7 +207,7 @@ export async function waitForRole(
   );
   for (;;) {
     await machine.clock.sleep(Math.min(watch.longestPauseMs, PAUSE_MS), signal);
-    const taken = await takeRole(runtime, paths, options);
+    const taken = await acquireLeadership(runtime, paths, options);
     if (taken !== "held") return taken;
     if (watch.beatAt !== undefined) return "held";
   }

@@ -3,7 +3,7 @@ import { controlPool } from "../../pool/controller/control_pool.ts";
 import { readEnded } from "../../pool/ended.ts";
 import type { PoolRun } from "../../remote/run_record.ts";
 import { remoteArtifacts } from "../../remote/remote_artifact.ts";
-import { RoleLostError, takeRole, watchRole } from "../../pool/role.ts";
+import { acquireLeadership, LeadershipLostError, watchLeadership } from "../../pool/leadership.ts";
 import { askToStop } from "../../queue/requests.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import type { Claim } from "../../store/claims/claim.ts";
@@ -38,10 +38,10 @@ export async function cancelPool(
   const why = cancelReason(self);
   if (!await readEnded(store, paths)) await askToStop(store, paths, "stop", why);
   const cancelled = await workers.cancelAll();
-  const watch = watchRole(runtime, paths);
+  const watch = watchLeadership(runtime, paths);
   const limit = clock.monotonic() + 2000 * store.leaseSec + GRACE_MS;
   while (!await readEnded(store, paths)) {
-    const claim = await takeRole(runtime, paths, { runId, watch });
+    const claim = await acquireLeadership(runtime, paths, { runId, watch });
     // Nobody was left to end it.
     if (typeof claim !== "string") await end(claim);
     else if (clock.monotonic() > limit) {
@@ -72,7 +72,7 @@ export async function cancelPool(
         signal: AbortSignal.abort(new Error(why)),
       });
     } catch (error) {
-      if (!(error instanceof RoleLostError)) throw error;
+      if (!(error instanceof LeadershipLostError)) throw error;
     }
   }
 }

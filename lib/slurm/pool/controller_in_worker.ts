@@ -5,7 +5,7 @@ import { controlPool } from "../../pool/controller/control_pool.ts";
 import { readEnded } from "../../pool/ended.ts";
 import type { PoolRun } from "../../remote/run_record.ts";
 import { remoteArtifacts } from "../../remote/remote_artifact.ts";
-import { RoleLostError } from "../../pool/role.ts";
+import { LeadershipLostError } from "../../pool/leadership.ts";
 import { isStaticFleet } from "../../pool/worker/static_fleet.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import type { Runtime } from "../../run/runtime.ts";
@@ -84,7 +84,7 @@ export async function controlInWorker(
     if (!result) return log.info("it is the controller no more");
     log.info(`run ${run.runId} has ended`);
   } catch (error) {
-    if (!(error instanceof RoleLostError)) throw error;
+    if (!(error instanceof LeadershipLostError)) throw error;
     return log.info(error.message);
   }
   try {

@@ -1,7 +1,7 @@
 import type { Clock } from "../../core/system/clock.ts";
 import { errorText, ValidationError } from "../../core/errors.ts";
 import { scale } from "../../pool/controller/scale.ts";
-import { Role } from "../../pool/role.ts";
+import { Leadership } from "../../pool/leadership.ts";
 import { isStaticFleet } from "../../pool/worker/static_fleet.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import type { PoolRun } from "../../remote/run_record.ts";
@@ -46,7 +46,7 @@ export async function detachPool(
     log,
   });
   // The role is given up before they are submitted: the first that begins is to find it free.
-  await new Role(runtime, claim).giveUp("the run was left to its workers");
+  await new Leadership(runtime, claim).giveUp("the run was left to its workers");
   await claim.heartbeat.stop();
   let count: number;
   let standbys = 0;
@@ -66,7 +66,7 @@ export async function detachPool(
   if (isStaticFleet(run)) {
     log.info(
       `these are all that there will be, with ${
-        plural(standbys, "standby job")
+        plural(standbys, "standby controller")
       } for when none is left, since jobs cannot submit ` +
         "jobs here (slurm.nodesSubmit is false)",
     );

@@ -8,7 +8,7 @@ import { didYouMean } from "../../core/nearest.ts";
 import { type PoolRun, readRun } from "../../remote/run_record.ts";
 import { runPoolWorker } from "../../pool/worker/pool_worker.ts";
 import { preflight } from "../../pool/worker/preflight.ts";
-import { unfitNodes } from "../../pool/unfit_file.ts";
+import { preflightFailedNodes } from "../../pool/preflight_failure.ts";
 import { remoteArtifacts } from "../../remote/remote_artifact.ts";
 import { type QueuePaths, queuePaths } from "../../queue/layout.ts";
 import { systemMachine } from "../../core/system/system_machine.ts";
@@ -85,7 +85,7 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
     // elsewhere.
     if (run.detached && slurm && unfit.kind === "node") {
       const { keepStandbyAfter } = await controlling();
-      await keepStandbyAfter(worker, slurm, await unfitNodes(runtime.store, paths));
+      await keepStandbyAfter(worker, slurm, await preflightFailedNodes(runtime.store, paths));
     }
     return 1;
   }

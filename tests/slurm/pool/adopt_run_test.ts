@@ -2,7 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { FURU_VERSION } from "../../../lib/core/version.ts";
 import { poolNodes, type PoolRun, writeRun } from "../../../lib/remote/run_record.ts";
-import { takeRole } from "../../../lib/pool/role.ts";
+import { acquireLeadership } from "../../../lib/pool/leadership.ts";
 import { makeQueue } from "../../../lib/queue/queue.ts";
 import { queuePaths } from "../../../lib/queue/layout.ts";
 import { askToStop } from "../../../lib/queue/requests.ts";
@@ -119,7 +119,7 @@ describe("adoptRun()", () => {
     const holder = rig.process();
     Object.assign(holder.machine, { self: { ...machine.self, host: "login2" } });
     const paths = queuePaths(store.root, run.runId);
-    assertEquals(typeof await takeRole(holder, paths, { runId: run.runId }), "object");
+    assertEquals(typeof await acquireLeadership(holder, paths, { runId: run.runId }), "object");
     const old = new Date(Date.now() - 600_000);
     await Deno.utime(paths.role.claim, old, old);
     return { run, claim: paths.role.claim };

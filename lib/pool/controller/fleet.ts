@@ -1,0 +1,250 @@
+import { errorCode, errorText, ProtocolError, SlurmError } from "../../core/errors.ts";
+import { workerDir } from "../../queue/layout.ts";
+import { parseTaskName } from "../../queue/task_file.ts";
+import { Tail } from "../../run/output/tail.ts";
+import { listOrNothing } from "../../store/store.ts";
+import { plural } from "../../ui/text.ts";
+import type { WorkerJob } from "../launcher.ts";
+import { LeadershipLostError } from "../leadership.ts";
+import { retryWhileUnavailable } from "../pacing.ts";
+import type { ControllerContext } from "./context.ts";
+import { decideFleet, type FleetEvent, noteFleet } from "./decide_fleet.ts";
+import {
+  type FailedStart,
+  type FleetAction,
+  type FleetObservation,
+  type FleetSettings,
+  type FleetState,
+  newFleetState,
+  pendingJobs,
+} from "./fleet_state.ts";
+import type { Member, WorkerMonitor } from "./monitor_workers.ts";
+import { canStartElsewhere } from "./node_rules.ts";
+
+/** So many of a log's last lines are told. */
+const TAIL_LINES = 10;
+
+type Do<Type extends FleetAction["type"]> = Extract<FleetAction, { type: Type }>;
+
+/** The workers of a run and their jobs: looks at them, and carries out what {@link decideFleet} wants. */
+export class Fleet {
+  readonly #context: ControllerContext;
+  readonly #monitor: WorkerMonitor;
+  readonly #settings: FleetSettings;
+  readonly #onExclude: () => void;
+  #state: FleetState;
+
+  /**
+   * @param startedWell Whether a task is known to have begun well in this run.
+   * @param onExclude Called when a node is excluded, so that its workers are looked at soon.
+   */
+  constructor(
+    context: ControllerContext,
+    monitor: WorkerMonitor,
+    startedWell: boolean,
+    onExclude: () => void,
+  ) {
+    const { run, launcher, specs, timing, runtime: { config, store } } = context;
+    this.#context = context;
+    this.#monitor = monitor;
+    this.#onExclude = onExclude;
+    this.#state = newFleetState(startedWell);
+    this.#settings = {
+      specs,
+      limits: run.options,
+      canSubmit: launcher.canSubmit !== false,
+      needsStandby: run.detached && launcher.keepStandby !== undefined,
+      excessMs: timing.excessMs,
+      roundMs: timing.roundMs,
+      leaseMs: 1000 * store.leaseSec,
+      staleAfterSec: config.staleAfterSec,
+    };
+  }
+
+  /** The jobs of the last look, by key. */
+  get jobs(): ReadonlyMap<string, WorkerJob> {
+    return this.#state.jobs;
+  }
+
+  /** Keys of those of them that have not begun. */
+  get pending(): string[] {
+    return pendingJobs(this.#state, this.#observe({ jobs: [] }, 0)).map(({ key }) => key);
+  }
+
+  /** Whether a task that cannot begin where it is may begin elsewhere. */
+  get canStartElsewhere(): boolean {
+    return canStartElsewhere(this.#state.nodes);
+  }
+
+  /** Whether there is a node that something could not start on. */
+  get hasSuspects(): boolean {
+    return this.#state.nodes.inARow.size > 0;
+  }
+
+  /** Takes in what happened. */
+  note(event: FleetEvent): void {
+    const { state, actions } = noteFleet(this.#state, event);
+    this.#state = state;
+    this.#carryOut(actions).catch(this.#context.broken);
+  }
+
+  /**
+   * Looks at the jobs, decides, and does it.
+   *
+   * @param resultsReadAt All that was given back by then has been read.
+   */
+  async round(resultsReadAt: () => number): Promise<void> {
+    const { launcher, closing } = this.#context;
+    let answer: FleetObservation["answer"];
+    try {
+      answer = { jobs: await launcher.jobs(closing) };
+    } catch (error) {
+      if (closing.aborted) return;
+      answer = { error };
+    }
+    const { state, actions } = decideFleet(
+      this.#state,
+      this.#observe(answer, resultsReadAt()),
+      this.#settings,
+    );
+    this.#state = state;
+    await this.#carryOut(actions);
+  }
+
+  #observe(answer: FleetObservation["answer"], resultsReadAt: number): FleetObservation {
+    const { runtime: { machine }, tasks, leadership, phase } = this.#context;
+    return {
+      at: machine.clock.monotonic(),
+      answer,
+      ...this.#monitor.observe(),
+      tasks: tasks.openBySpec,
+      resultsReadAt,
+      isRunning: phase === "running",
+      controllerWorker: leadership.claim.record.worker,
+    };
+  }
+
+  async #carryOut(actions: readonly FleetAction[]): Promise<void> {
+    const goOn = (): boolean => this.#context.phase !== "closed";
+    for (const action of actions) {
+      await retryWhileUnavailable(this.#context.runtime, goOn, () => this.#act(action));
+    }
+  }
+
+  async #act(action: FleetAction): Promise<void> {
+    const { log, leadership, launcher, closing } = this.#context;
+    switch (action.type) {
+      case "notify":
+        return log[action.level](action.text);
+      case "excludeNode":
+        log.warn(`node ${action.node} is not used any more, as tasks cannot start there: ${action.why}`);
+        this.#monitor.exclude(action.node, action.why);
+        return this.#onExclude();
+      case "readmitNodes":
+        return log.warn(
+          `${action.why}: nodes that were excluded are tried again: ${action.nodes.join(", ")}`,
+        );
+      case "giveUp":
+        return await this.#giveUp(action);
+      case "submit":
+        await leadership.check();
+        return await this.#submit(action);
+      case "cancelPending":
+        await leadership.check();
+        await this.#try("cancel pending workers", async () => {
+          await launcher.cancelPending(action.keys);
+          if (action.done !== undefined) log.info(action.done);
+        });
+        return;
+      case "drain":
+        return await this.#drain(action);
+      case "keepStandby":
+        await leadership.check();
+        return await this.#try(
+          "keep a standby controller",
+          async () => await launcher.keepStandby?.(action.alive, closing),
+        );
+    }
+  }
+
+  async #submit({ spec, count, hasOthers }: Do<"submit">): Promise<void> {
+    const { launcher, closing, runtime: { machine: { clock } } } = this.#context;
+    const exclude = [...this.#state.nodes.excluded.keys()];
+    try {
+      const taken = await launcher.submit({ spec, count, exclude }, closing);
+      this.note({ type: "submitted", spec, count: taken });
+    } catch (error) {
+      if (closing.aborted || error instanceof LeadershipLostError) return;
+      this.note({ type: "refused", spec, at: clock.monotonic(), hasOthers, error });
+    }
+  }
+
+  async #drain({ spec, count, workers }: Do<"drain">): Promise<void> {
+    const { log } = this.#context;
+    const chosen = (await this.#leastBusy(workers)).slice(0, count);
+    for (const member of chosen) await this.#monitor.drain(member, "tasks of another spec need its room");
+    const text = `told ${plural(chosen.length, "worker")} of spec '${spec}' to leave`;
+    if (chosen.length > 0) log.info(`${text}, as tasks of another spec need the room`);
+  }
+
+  /** Those that have nothing to do first, of these the newest; the others finish what they compute. */
+  async #leastBusy(ids: readonly string[]): Promise<Member[]> {
+    const { runtime: { store }, paths } = this.#context;
+    const found: { member: Member; busy: number; since: string }[] = [];
+    for (const id of ids) {
+      const member = this.#monitor.member(id);
+      if (!member?.record || member.leaving) continue;
+      const { spec, startedAt } = member.record;
+      const files = await listOrNothing(store.machine, workerDir(paths, spec, id));
+      const busy = files.filter(({ name }) => parseTaskName(name)).length;
+      found.push({ member, busy, since: startedAt });
+    }
+    found.sort((a, b) => a.busy - b.busy || (a.since < b.since ? 1 : a.since > b.since ? -1 : 0));
+    return found.map(({ member }) => member);
+  }
+
+  async #giveUp({ blame, text, log, cause }: Do<"giveUp">): Promise<void> {
+    const { broken, run } = this.#context;
+    if (text.length === 0) return broken(cause);
+    const parts = text.map((part) => typeof part === "string" ? part : this.#describe(part));
+    const message = (await Promise.all(parts)).join("");
+    if (blame === "protocol") {
+      const what = `Cannot go on with run ${run.runId} as its workers cannot work on it`;
+      return broken(new ProtocolError(`${what}: ${message}`));
+    }
+    broken(
+      new SlurmError(message, {
+        ...(cause === undefined ? {} : { cause }),
+        ...(log === undefined ? {} : { log }),
+      }),
+    );
+  }
+
+  async #describe({ key, node, ended, said, log }: FailedStart): Promise<string> {
+    const lines = [`${key}${node === undefined ? "" : ` on ${node}`}: ${ended}`];
+    if (said !== undefined) lines.push(`its worker said: ${said}`);
+    if (log !== undefined) lines.push(`log: ${log}`, ...(await this.#tail(log)).map((line) => `  | ${line}`));
+    return lines.join("\n");
+  }
+
+  async #tail(log: string): Promise<string[]> {
+    try {
+      const tail = new Tail();
+      tail.push(await this.#context.runtime.machine.files.readBytes(log));
+      return tail.lines().slice(-TAIL_LINES);
+    } catch (error) {
+      if (errorCode(error) === undefined) throw error;
+      return [];
+    }
+  }
+
+  /** What does not work ends no run: it goes on with what there is. */
+  async #try(what: string, step: () => Promise<void>): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      if (error instanceof LeadershipLostError) throw error;
+      if (!this.#context.closing.aborted) this.#context.log.warn(`cannot ${what}: ${errorText(error)}`);
+    }
+  }
+}

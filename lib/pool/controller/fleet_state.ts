@@ -1,0 +1,273 @@
+import type { WorkerJob } from "../launcher.ts";
+import type { ScaleLimits, SpecLoad } from "./scale.ts";
+
+/** A worker that lives, as far as is known. */
+export interface FleetWorker {
+  /** Its id. */
+  readonly id: string;
+  /** The spec of the tasks that it takes, once its record was read. */
+  readonly spec?: string | undefined;
+  /** The key of its job. */
+  readonly job?: string | undefined;
+  /** Whether it was asked to leave: no task can count on it any more. */
+  readonly leaving?: boolean | undefined;
+}
+
+/** One look at everything. Times are monotonic milliseconds. */
+export interface FleetObservation {
+  /** When. */
+  readonly at: number;
+  /** The jobs that the launcher knows, or why it could not tell. */
+  readonly answer: { readonly jobs: readonly WorkerJob[] } | { readonly error: unknown };
+  /** The workers that live. */
+  readonly workers: readonly FleetWorker[];
+  /** Those of them whose job is known, by its key. */
+  readonly workerOf: ReadonlyMap<string, FleetWorker>;
+  /** Keys of the jobs whose workers were ever seen. */
+  readonly entered: ReadonlySet<string>;
+  /** Why the workers of jobs refused to work, by the job's key. */
+  readonly refusals: ReadonlyMap<string, string>;
+  /** How many tasks of each spec the scheduler waits for. */
+  readonly tasks: ReadonlyMap<string, number>;
+  /** All that workers had given back by then has been read. */
+  readonly resultsReadAt: number;
+  /** Whether tasks may begin. */
+  readonly isRunning: boolean;
+  /** The worker beside whose tasks this controller runs. */
+  readonly controllerWorker?: string | undefined;
+}
+
+/** Rules that stay the same in a run. */
+export interface FleetSettings {
+  /** The specs of the run's tasks. */
+  readonly specs: readonly string[];
+  /** How many workers there may be. */
+  readonly limits: ScaleLimits;
+  /** Whether workers can be started; if not, there will never be more than there are. */
+  readonly canSubmit: boolean;
+  /** Whether somebody has to take the run up when all workers are gone. */
+  readonly needsStandby: boolean;
+  /** For how long workers are too many before they are cancelled or drained, in milliseconds. */
+  readonly excessMs: number;
+  /** Milliseconds between two looks at jobs and workers. */
+  readonly roundMs: number;
+  /** Milliseconds after which a worker without a heartbeat counts as dead. */
+  readonly leaseMs: number;
+  /** For how long a worker may not begin before something is wrong, in seconds. */
+  readonly staleAfterSec: number;
+}
+
+/** A job that ended before its worker had begun. */
+export interface FailedStart {
+  /** Its key. */
+  readonly key: string;
+  /** Where it ran. */
+  readonly node?: string | undefined;
+  /** How it ended. */
+  readonly ended: string;
+  /** The reason that its worker gave for not working. */
+  readonly said?: string | undefined;
+  /** The file of its output. */
+  readonly log?: string | undefined;
+}
+
+/** Something that the controller wants done. `giveUp` is always the last one. */
+export type FleetAction =
+  /** `hasOthers`: whether the spec has workers, or will have, without these. */
+  | { readonly type: "submit"; readonly spec: string; readonly count: number; readonly hasOthers: boolean }
+  /** `done` is said when it has worked. */
+  | { readonly type: "cancelPending"; readonly keys: readonly string[]; readonly done?: string | undefined }
+  /** Some of these workers are to leave: first those that have nothing to do, of these the newest. */
+  | {
+    readonly type: "drain";
+    readonly spec: string;
+    readonly count: number;
+    readonly workers: readonly string[];
+  }
+  | { readonly type: "excludeNode"; readonly node: string; readonly why: string }
+  | { readonly type: "readmitNodes"; readonly nodes: readonly string[]; readonly why: string }
+  /** Somebody is to take the run up when all of these jobs are gone. */
+  | { readonly type: "keepStandby"; readonly alive: readonly string[] }
+  | { readonly type: "notify"; readonly level: "info" | "warn"; readonly text: string }
+  /** The run cannot go on. Without a text the cause says it all; of a failed start its log is told, too. */
+  | {
+    readonly type: "giveUp";
+    readonly blame: "workers" | "protocol";
+    readonly text: readonly (string | FailedStart)[];
+    readonly log?: string | undefined;
+    readonly cause?: unknown;
+  };
+
+/** How a job began, or did not. */
+export interface JobStart {
+  readonly since: number;
+  readonly deadSince?: number | undefined;
+  readonly runningSince?: number | undefined;
+  /** Whether it is known to have begun well, or to have failed. */
+  readonly judged: boolean;
+  /** Whether it runs without doing anything: it is waited for no more. */
+  readonly stuck?: boolean | undefined;
+}
+
+/** Memory of nodes where something did, or did not, start. */
+export interface NodesState {
+  /** Whether any task has begun well in this run, on any node. */
+  readonly startedWell: boolean;
+  /** Where tasks could not begin. */
+  readonly badStarts: ReadonlySet<string>;
+  /** The jobs whose workers left since a task could not begin there. */
+  readonly badJobs: ReadonlySet<string>;
+  /** How often in a row something could not start on a node. */
+  readonly inARow: ReadonlyMap<string, number>;
+  /** The nodes that the run does not use any more, and why. */
+  readonly excluded: ReadonlyMap<string, string>;
+}
+
+/** Memory of one spec: its trouble and back-off never hold another spec up. */
+export interface SpecState {
+  /**
+   * Where jobs ended in a row before their worker had begun. A job whose node is not to blame is a place of
+   * its own.
+   */
+  readonly failedAt?: ReadonlySet<string> | undefined;
+  /** The last of them. */
+  readonly lastStart?: FailedStart | undefined;
+  /** How often in a row workers were refused, and until when none is asked for. */
+  readonly refused?: { readonly times: number; readonly until: number } | undefined;
+  /** When a worker of it last gave a task back. */
+  readonly resultAt?: number | undefined;
+  /** Since when all its workers are pending, and the reason that people were told. */
+  readonly waiting?: { readonly since: number; readonly told?: string | undefined } | undefined;
+  /** Since when it has more pending workers than it needs. */
+  readonly excessSince?: number | undefined;
+  /** Since when another spec needs the room of its workers. */
+  readonly roomSince?: number | undefined;
+  /** Since when it has tasks and no worker, while nodes are excluded. */
+  readonly starvedSince?: number | undefined;
+  /** Since when it has tasks and no worker, while none can be started. */
+  readonly leftSince?: number | undefined;
+}
+
+/** All that the decisions about workers remember. */
+export interface FleetState {
+  /** The jobs of the launcher's last answer, by key. */
+  readonly jobs: ReadonlyMap<string, WorkerJob>;
+  /** How they began. Nothing before the first answer. */
+  readonly starts: ReadonlyMap<string, JobStart> | undefined;
+  readonly nodes: NodesState;
+  readonly specs: ReadonlyMap<string, SpecState>;
+  /** How many nodes were excluded at the last decision. */
+  readonly excludedBefore: number;
+  /** Whether excluded nodes were tried again, which is done once. */
+  readonly readmitted: boolean;
+  /** The jobs for which a standby is kept. */
+  readonly standbyOf: string;
+  /** How often in a row the launcher could not tell, while no worker lived. */
+  readonly noAnswers: number;
+  /** What was last said of that. */
+  readonly complaint: string;
+}
+
+/** A state while a decision is made. */
+export type FleetDraft = { -readonly [Key in keyof FleetState]: FleetState[Key] } & {
+  readonly specs: Map<string, SpecState>;
+};
+
+/**
+ * The state of a run that begins, or is taken up.
+ *
+ * @param startedWell Whether a task is known to have begun well.
+ */
+export function newFleetState(startedWell: boolean): FleetState {
+  return {
+    jobs: new Map(),
+    starts: undefined,
+    nodes: {
+      startedWell,
+      badStarts: new Set(),
+      badJobs: new Set(),
+      inARow: new Map(),
+      excluded: new Map(),
+    },
+    specs: new Map(),
+    excludedBefore: 0,
+    readmitted: false,
+    standbyOf: "",
+    noAnswers: 0,
+    complaint: "",
+  };
+}
+
+/** A copy to decide with; what is in it is replaced, never changed. */
+export function draftOf(state: FleetState): FleetDraft {
+  return { ...state, specs: new Map(state.specs) };
+}
+
+/** Changes what is remembered of a spec. */
+export function setSpec(draft: FleetDraft, spec: string, change: Partial<SpecState>): void {
+  draft.specs.set(spec, { ...draft.specs.get(spec), ...change });
+}
+
+/**
+ * Whether a job has ended and it is not told yet whether its worker had begun, or what that gave back is not
+ * read yet, which may tell that its node is of no use. Until then no other one is submitted for it.
+ */
+export function isDoubtful(
+  { starts }: FleetState,
+  { resultsReadAt }: FleetObservation,
+  key: string,
+): boolean {
+  const start = starts?.get(key);
+  return start?.deadSince !== undefined && !(start.judged && resultsReadAt > start.deadSince);
+}
+
+/**
+ * Classifies a job. Each worker counts once: a job of which a worker was seen is as alive as that worker is.
+ */
+export function standing(
+  state: FleetState,
+  seen: FleetObservation,
+  job: WorkerJob,
+): "pending" | "alive" | "over" {
+  if (job.state.status === "dead") return isDoubtful(state, seen, job.key) ? "alive" : "over";
+  if (seen.workerOf.has(job.key)) return "alive";
+  if (seen.entered.has(job.key) || state.starts?.get(job.key)?.stuck) return "over";
+  return job.state.status === "pending" ? "pending" : "alive";
+}
+
+/** The jobs that have not begun. */
+export function pendingJobs(state: FleetState, seen: FleetObservation): WorkerJob[] {
+  return [...state.jobs.values()].filter((job) => standing(state, seen, job) === "pending");
+}
+
+/** Counts the tasks and workers of each spec. */
+export function specLoads(
+  state: FleetState,
+  seen: FleetObservation,
+  specs: readonly string[],
+): SpecLoad[] {
+  const counts = new Map(specs.map((spec) => [spec, { alive: 0, leaving: 0, pending: 0 }]));
+  const count = (spec: string, what: "alive" | "pending", worker: FleetWorker | undefined): void => {
+    const load = counts.get(spec);
+    if (load && !onlyControls(seen, worker)) load[worker?.leaving ? "leaving" : what]++;
+  };
+  for (const job of state.jobs.values()) {
+    const what = standing(state, seen, job);
+    if (what !== "over") count(job.spec, what, seen.workerOf.get(job.key));
+  }
+  for (const worker of seen.workers) {
+    // Started by hand, or by a launcher that has forgotten it.
+    const isUnknown = worker.job === undefined || !state.jobs.has(worker.job);
+    if (worker.spec !== undefined && isUnknown) count(worker.spec, "alive", worker);
+  }
+  return [...counts].map(([spec, load]) => ({ spec, tasks: seen.tasks.get(spec) ?? 0, ...load }));
+}
+
+/**
+ * Whether a worker is only there as the run is controlled beside its tasks, and has none to do. It stays as
+ * long as it is the controller; if it counted, workers of other specs might never begin.
+ */
+function onlyControls(seen: FleetObservation, worker: FleetWorker | undefined): boolean {
+  if (worker?.spec === undefined || worker.id !== seen.controllerWorker) return false;
+  return (seen.tasks.get(worker.spec) ?? 0) === 0;
+}

@@ -1,0 +1,247 @@
+import { join } from "@std/path/join";
+import { type Blame, failureKind } from "../../core/attempt_end.ts";
+import { errorText, ProtocolError } from "../../core/errors.ts";
+import { readFailure, type TaskFailure, writeFailure } from "../../queue/failure.ts";
+import { listNew } from "../../queue/queue.ts";
+import { formatTaskName, parseTaskName, type TaskName } from "../../queue/task_file.ts";
+import { learnParams } from "../../remote/remote_artifact.ts";
+import type { BackendEvent } from "../../schedule/backend.ts";
+import { describeOwner } from "../../store/claims/liveness.ts";
+import { readClaim } from "../../store/claims/read_claim.ts";
+import { hasName, moveFile } from "../../store/file_steps.ts";
+import { concernsOneArtifact, isRefusal, listOrNothing } from "../../store/store.ts";
+import { retryWhileUnavailable } from "../pacing.ts";
+import type { ControllerContext } from "./context.ts";
+import type { Fleet } from "./fleet.ts";
+import type { WorkerMonitor } from "./monitor_workers.ts";
+import { type StoredResult, storedResult } from "./settle_tasks.ts";
+import type { TaskEntry } from "./task_table.ts";
+
+/** The folders in which workers give tasks back. */
+export type ResultPlace = "done" | "failed" | "waiting";
+
+const PLACES: readonly ResultPlace[] = ["done", "failed", "waiting"];
+/**
+ * How often it is looked for the file that tells how a task failed, which another host wrote a moment ago.
+ */
+const FAILURE_LOOKS = 4;
+
+/** Reads what is new in the folders in which workers give tasks back, and tells the scheduler. */
+export class ResultReader {
+  readonly #context: ControllerContext;
+  readonly #fleet: Fleet;
+  readonly #monitor: WorkerMonitor;
+  readonly #seen: Readonly<Record<ResultPlace, Set<string>>> = {
+    done: new Set(),
+    failed: new Set(),
+    waiting: new Set(),
+  };
+  /** How many files that were listed are being looked into. */
+  #reading = 0;
+  #lookedAt = -Infinity;
+  #readAt = -Infinity;
+
+  constructor(context: ControllerContext, fleet: Fleet, monitor: WorkerMonitor) {
+    this.#context = context;
+    this.#fleet = fleet;
+    this.#monitor = monitor;
+  }
+
+  /** All that workers had given back by then has been read; in monotonic milliseconds. */
+  get readAt(): number {
+    return this.#readAt;
+  }
+
+  /**
+   * Lists the folders once. What is new is looked into beside that.
+   *
+   * @returns Whether there was anything.
+   */
+  async look(): Promise<boolean> {
+    const { runtime: { store }, paths } = this.#context;
+    const begun = store.machine.clock.monotonic();
+    let news = false;
+    for (const place of PLACES) {
+      for (const file of await listNew(store, paths[place], this.#seen[place])) {
+        this.take(place, file);
+        news = true;
+      }
+    }
+    this.#lookedAt = begun;
+    this.#settle();
+    return news;
+  }
+
+  /**
+   * Has a file count as new when it is listed again: it was moved away, or the scheduler did not wait for it
+   * before.
+   */
+  forget(place: ResultPlace, name: TaskName): void {
+    this.#seen[place].delete(formatTaskName(name));
+  }
+
+  /** Takes in that a task's file was seen in one of the folders. */
+  take(place: ResultPlace, file: string): void {
+    const { tasks, runtime, limiter } = this.#context;
+    const name = parseTaskName(file);
+    if (!name) return;
+    tasks.apply({ type: "found", name, at: place });
+    const task = tasks.get(name.hash);
+    if (!task) return this.#takeUnknown(place, file);
+    // A listing can be old: the task is further already.
+    if (!task.open || tasks.isOld(place, name)) return;
+    const goOn = (): boolean => this.#context.phase !== "closed";
+    this.#reading++;
+    limiter.push(async () => {
+      await retryWhileUnavailable(runtime, goOn, () => this.#read(place, task, name));
+      this.#reading--;
+      this.#settle();
+    });
+  }
+
+  #settle(): void {
+    if (this.#reading === 0) this.#readAt = this.#lookedAt;
+  }
+
+  #takeUnknown(place: ResultPlace, file: string): void {
+    if (place !== "failed") return;
+    const path = join(this.#context.paths.failed, file);
+    this.#context.broken(
+      new ProtocolError(
+        `Cannot go on with run ${this.#context.run.runId} as somebody put a task into its queue that is not of it: ` +
+          `see ${path} and what is beside it`,
+      ),
+    );
+  }
+
+  async #read(place: ResultPlace, task: TaskEntry, name: TaskName): Promise<void> {
+    const { tasks, phase } = this.#context;
+    if (phase === "closed" || !task.open || tasks.isOld(place, name)) return;
+    switch (place) {
+      case "done":
+        return await this.#readDone(task, name);
+      case "failed":
+        return await this.#readFailed(task, name);
+      case "waiting":
+        return await this.#readWaiting(task, name);
+    }
+  }
+
+  /** No task is done without its success record. */
+  async #readDone(task: TaskEntry, name: TaskName): Promise<void> {
+    const { runtime: { store }, leadership, paths } = this.#context;
+    const result = await this.#resultOf(task);
+    if (typeof result === "object") return this.#done(name, result);
+    await leadership.check();
+    const file = formatTaskName(name);
+    await writeFailure(store, paths, file, {
+      ...(result === undefined ? { kind: "lost" } : { kind: "compute", lasting: true }),
+      error: result ?? `Its task file ${join(paths.done, file)} says that it is done, but there is no result`,
+    });
+    this.forget("done", name);
+    this.forget("failed", name);
+    await moveFile(store, join(paths.done, file), join(paths.failed, file));
+  }
+
+  async #readFailed(task: TaskEntry, name: TaskName): Promise<void> {
+    const { tasks, report, paths, runtime, leadership, artifactOf } = this.#context;
+    const failure = await this.#judgeFailure(task, name);
+    if (failure.end.blame !== "protocol") {
+      const result = await this.#resultOf(task);
+      // Somebody was first, and the first complete result wins.
+      if (typeof result === "object") {
+        await leadership.check();
+        const file = formatTaskName(name);
+        await moveFile(runtime.store, join(paths.failed, file), join(paths.done, file));
+        return this.#done(name, result);
+      }
+    }
+    await learnParams(runtime, paths, artifactOf(task.hash));
+    const kind = failureKind(failure.end.blame);
+    const countsAs = kind === "protocol" ? undefined : kind;
+    if (tasks.apply({ type: "failed", name, countsAs })) report(failure);
+  }
+
+  async #readWaiting({ hash }: TaskEntry, name: TaskName): Promise<void> {
+    const { runtime: { store }, artifactOf, tasks, report, paths } = this.#context;
+    // It comes back under the same name: the listing may be of before it was put into the queue again.
+    if (!await hasName(store, join(paths.waiting, formatTaskName(name)))) return this.forget("waiting", name);
+    const claim = await readClaim(store, store.paths(artifactOf(hash))).catch((error) => {
+      // The scheduler, who watches the node then, meets the same and says so.
+      if (!concernsOneArtifact(error) || !isRefusal(error)) throw error;
+      return undefined;
+    });
+    if (!tasks.apply({ type: "busy", name })) return;
+    report({ type: "busy", hash, owner: claim ? describeOwner(claim) : "somebody outside of the run" });
+  }
+
+  #done(name: TaskName, { computed, provenance }: StoredResult): void {
+    const { tasks, report } = this.#context;
+    if (!tasks.apply({ type: "done", name })) return;
+    if (computed) {
+      const node = this.#fleet.hasSuspects ? this.#monitor.nodeOf(provenance) : undefined;
+      this.#fleet.note({ type: "goodStart", node });
+    }
+    report({ type: "done", hash: name.hash, computed });
+  }
+
+  /** The result, or nothing, or what is wrong with its record, which nobody but people can repair. */
+  async #resultOf({ hash }: TaskEntry): Promise<StoredResult | string | undefined> {
+    try {
+      return await storedResult(this.#context, this.#context.artifactOf(hash));
+    } catch (error) {
+      if (!concernsOneArtifact(error) || !isRefusal(error)) throw error;
+      this.#context.log.error(errorText(error));
+      return errorText(error);
+    }
+  }
+
+  /**
+   * The report of a task's file in `failed/`, with the counters in its name and what is written beside it.
+   * The counters are of what was before: the failure itself is added.
+   */
+  async #judgeFailure({ hash, spec }: TaskEntry, name: TaskName): Promise<FailedTask> {
+    const file = formatTaskName(name);
+    const failure = await readFailureForSure(this.#context, file);
+    const blame = this.#blameOf(failure);
+    const { attempt, lost } = name;
+    const { stack, log, logTail, lasting } = failure;
+    const where = `(task file ${join(this.#context.paths.failed, file)}, artifact ${hash}, spec '${spec}', ` +
+      `worker ${failure.worker ?? "unknown"}, attempt ${
+        failure.storeAttempt ?? attempt
+      }, kind ${failure.kind})`;
+    const error = blame === "protocol" ? `${failure.error}\n${where}` : failure.error;
+    return {
+      type: "failed",
+      hash,
+      failedEnds: blame === "compute" ? attempt : attempt - 1,
+      lostEnds: blame === "lost" ? lost + 1 : lost,
+      end: { outcome: "failed", blame, error, stack, log, logTail, lasting },
+    };
+  }
+
+  /** That a node cannot begin a task is the node's fault, unless nothing has begun anywhere. */
+  #blameOf({ kind, node, job, error }: TaskFailure): Blame {
+    if (kind === "compute") this.#fleet.note({ type: "goodStart", node });
+    if (kind !== "start") return kind;
+    this.#fleet.note({ type: "badStart", node, job, why: error });
+    return this.#fleet.canStartElsewhere ? "lost" : "protocol";
+  }
+}
+
+type FailedTask = Extract<BackendEvent, { type: "failed" }>;
+
+async function readFailureForSure(
+  { runtime: { store }, paths }: ControllerContext,
+  file: string,
+): Promise<TaskFailure> {
+  for (let look = 1;; look++) {
+    const failure = await readFailure(store, paths, file);
+    if (failure) return failure;
+    if (look === FAILURE_LOOKS) break;
+    // A host may remember for a minute that the name is missing; to list its folder makes it look again.
+    await listOrNothing(store.machine, paths.failed);
+    await store.machine.clock.sleep(20 * 2 ** look);
+  }
+  return { schema: 1, kind: "compute", error: "It failed, and nothing tells how", at: "" };
+}

@@ -1,0 +1,218 @@
+import { join } from "@std/path/join";
+import { errorText } from "../../core/errors.ts";
+import { type FailureInit, writeFailure } from "../../queue/failure.ts";
+import { type FencedFolder, readEnd, removeFenced } from "../../queue/fence.ts";
+import { todoDir } from "../../queue/layout.ts";
+import { parseTaskName, type TaskName } from "../../queue/task_file.ts";
+import { listWorkers } from "../../queue/worker_liveness.ts";
+import type { WorkerEnd } from "../../queue/worker_record.ts";
+import { findForSure } from "../../run/result.ts";
+import { settleLogged } from "../../run/settle_logged.ts";
+import { declareDead, declareSucceeded } from "../../store/claims/attempt_end.ts";
+import { ClaimWatch } from "../../store/claims/liveness.ts";
+import { readClaim } from "../../store/claims/read_claim.ts";
+import { moveFile } from "../../store/file_steps.ts";
+import { attemptPaths } from "../../store/layout.ts";
+import type { ClaimRecord } from "../../store/record.ts";
+import { readRecord } from "../../store/results/commit.ts";
+import { concernsOneArtifact, isRefusal, listOrNothing } from "../../store/store.ts";
+import type { Artifact } from "../../task/artifact/artifact.ts";
+import type { ControllerContext, PoolContext } from "./context.ts";
+
+/** A result that counts. */
+export interface StoredResult {
+  /** Id of the attempt that it is of. */
+  readonly id: string;
+  /** Whether this run computed it. */
+  readonly computed: boolean;
+  /** Where it comes from, as its record says. */
+  readonly provenance: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Finds the result of an artifact that counts for the run. What is missing was looked for twice,
+ * so that a host's stale memory of the name does not count.
+ *
+ * @throws {StoreError} when the record is damaged or cannot be read; the signal's reason when the controller
+ * ends.
+ */
+export async function storedResult(
+  { runtime, run, forced, closing }: Pick<ControllerContext, "runtime" | "run" | "forced" | "closing">,
+  artifact: Artifact,
+): Promise<StoredResult | undefined> {
+  const found = await findForSure(runtime, artifact, {
+    value: false,
+    signal: closing,
+    ...(forced?.has(artifact) ? { replaceDamaged: true } : {}),
+  });
+  if (found.state !== "valid") return undefined;
+  const { id, run: by, provenance } = found.result.record;
+  const computed = by === run.runId;
+  return computed || !forced?.has(artifact) ? { id, computed, provenance } : undefined;
+}
+
+type End = Pick<WorkerEnd, "kind" | "why" | "worker">;
+
+/** For a worker whose end cannot be read any more. */
+const NO_END: End = { kind: "compute", why: "nobody has written how it ended" };
+
+/**
+ * Moves the tasks of a worker that was declared dead to where they belong: those with a result are done, the
+ * others have failed by what is known of the worker's end. Can be repeated after any interruption, by anybody
+ * who is the controller.
+ */
+export async function settleFenced(context: ControllerContext, folder: FencedFolder): Promise<void> {
+  const { runtime: { store }, leadership } = context;
+  const end = folder.end ?? NO_END;
+  for (const file of folder.files) {
+    const name = parseTaskName(file);
+    if (!name) continue;
+    await leadership.check();
+    await settle(context, folder, end, { file, name });
+  }
+  await removeFenced(store, folder);
+}
+
+async function settle(
+  context: ControllerContext,
+  folder: FencedFolder,
+  end: End,
+  { file, name }: { file: string; name: TaskName },
+): Promise<void> {
+  const { runtime: { store }, paths, nodes, artifactOf } = context;
+  const from = join(folder.dir, file);
+  const fail = async (failure: FailureInit): Promise<void> => {
+    const node = end.worker === undefined ? {} : { node: end.worker.node };
+    await writeFailure(store, paths, file, { ...failure, worker: folder.id, ...node });
+    await moveFile(store, from, join(paths.failed, file));
+  };
+  if (!nodes.has(name.hash)) return await fail({ kind: "protocol", error: "It is no artifact of the run" });
+  const artifact = artifactOf(name.hash);
+  const home = store.paths(artifact);
+  const claimOfIts = async (): Promise<ClaimRecord | undefined> => {
+    const claim = await readClaim(store, home);
+    return claim?.worker === folder.id ? claim : undefined;
+  };
+  const because = `its worker ${folder.id} died: ${end.why}`;
+  let own: ClaimRecord | undefined;
+  try {
+    const result = await storedResult(context, artifact);
+    own = await claimOfIts();
+    if (result) {
+      // It died after it had stored the result, or while somebody else did.
+      if (own?.id === result.id) await declareSucceeded(store, home, own);
+      else if (own) await declareDead(store, home, own, because);
+      await moveFile(store, from, join(paths.done, file));
+      return;
+    }
+  } catch (error) {
+    if (!concernsOneArtifact(error) || !isRefusal(error)) throw error;
+    return await fail({ kind: "compute", lasting: true, error: errorText(error) });
+  }
+  if (own) await declareDead(store, home, own, because);
+  if (end.kind === "silent" && await isFirstSilent(context, folder)) {
+    // A worker that never gave a sign of life says nothing of the task: that costs no attempt, once.
+    await moveFile(store, from, join(todoDir(paths, folder.spec), file));
+    return;
+  }
+  const log = own && attemptPaths(home, { n: own.attempt, id: own.id }).log;
+  await fail({
+    kind: end.kind === "silent" ? "protocol" : end.kind,
+    error: end.kind === "silent"
+      ? `A worker never gave a sign of life, for the second time in the run: ${end.why}`
+      : `I${because.slice(1)}`,
+    ...(log === undefined ? {} : { log }),
+    ...(own === undefined ? {} : { storeAttempt: own.attempt }),
+  });
+}
+
+/** The files tell which worker of the run was the first that never gave a sign of life. */
+async function isFirstSilent(
+  { runtime: { store }, paths }: ControllerContext,
+  { id, end }: FencedFolder,
+): Promise<boolean> {
+  for (const [other, { end: judged }] of await listWorkers(store, paths)) {
+    if (other === id || !judged) continue;
+    const before = await readEnd(store, paths, other);
+    if (before?.kind !== "silent" || !end) continue;
+    if (before.at < end.at || (before.at === end.at && other < id)) return false;
+  }
+  return true;
+}
+
+/** Takes back all tasks that no worker has claimed, and tells the scheduler. */
+export async function withdrawTodo(context: ControllerContext): Promise<void> {
+  const { runtime: { store }, paths, tasks, report, leadership, specs } = context;
+  for (const spec of specs) {
+    const dir = todoDir(paths, spec);
+    for (const { name: file } of await listOrNothing(store.machine, dir)) {
+      const name = parseTaskName(file);
+      if (!name) continue;
+      await leadership.check();
+      if (!await moveFile(store, join(dir, file), join(paths.withdrawn, file))) continue;
+      if (tasks.apply({ type: "withdrawn", name })) report({ type: "withdrawn", hash: name.hash });
+    }
+  }
+}
+
+/**
+ * Tidies up when the run has ended: no task stays in a folder that says that something is to come, and no
+ * claim of a worker that died.
+ */
+export async function tidyQueue(context: ControllerContext): Promise<void> {
+  const { runtime: { store }, paths, nodes, artifactOf, leadership } = context;
+  await withdrawTodo(context);
+  for (const { name: file } of await listOrNothing(store.machine, paths.waiting)) {
+    const hash = parseTaskName(file)?.hash;
+    if (hash === undefined || !nodes.has(hash)) continue;
+    await leadership.check();
+    const result = await storedResult(context, artifactOf(hash));
+    await moveFile(store, join(paths.waiting, file), join(result ? paths.done : paths.withdrawn, file));
+  }
+  await tidyClaims(context);
+}
+
+/**
+ * Removes the claims of workers that died between storing a result and ending their claim: the task's file
+ * was moved on, so that nobody else would come upon them. Only where a worker has died in the run; one
+ * listing for each name of a task.
+ *
+ * @throws {StoreError} If the store cannot be read or written.
+ */
+export async function tidyClaims(
+  { runtime, paths, run, leadership, artifactOf }: Pick<
+    PoolContext,
+    "runtime" | "paths" | "run" | "leadership" | "artifactOf"
+  >,
+): Promise<void> {
+  const { store } = runtime;
+  const workers = await listWorkers(store, paths);
+  if (![...workers.values()].some(({ end }) => end)) return;
+  for (const [name, nodes] of Map.groupBy(run.nodes, (node) => node.name)) {
+    const { done, open } = await store.listTask(name);
+    for (const { hash } of nodes) {
+      if (!done.has(hash) || !open.has(hash)) continue;
+      await leadership.check();
+      try {
+        await tidyClaim(runtime, run.runId, artifactOf(hash));
+      } catch (error) {
+        // A claim that cannot be read is not this run's, and a damaged record has failed its node already.
+        if (!concernsOneArtifact(error)) throw error;
+      }
+    }
+  }
+}
+
+async function tidyClaim(
+  runtime: PoolContext["runtime"],
+  runId: string,
+  artifact: Artifact,
+): Promise<void> {
+  const { store } = runtime;
+  const home = store.paths(artifact);
+  const look = await new ClaimWatch(store, home).look();
+  if (look.state === "absent" || look.state === "unknown" || look.holder.run !== runId) return;
+  const isItsResult = look.state === "dead" && (await readRecord(store, home))?.id === look.holder.id;
+  if (isItsResult) await declareSucceeded(store, home, look.holder);
+  else await settleLogged(runtime, artifact, look);
+}

@@ -1,0 +1,465 @@
+import { assertEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { SlurmError } from "../../../lib/core/errors.ts";
+import { decideFleet, type FleetEvent, noteFleet } from "../../../lib/pool/controller/decide_fleet.ts";
+import {
+  type FleetAction,
+  type FleetObservation,
+  type FleetSettings,
+  type FleetWorker,
+  newFleetState,
+} from "../../../lib/pool/controller/fleet_state.ts";
+import type { LossReason, WorkerJob, WorkerJobState } from "../../../lib/pool/launcher.ts";
+
+const SETTINGS: FleetSettings = {
+  specs: ["cpu", "gpu"],
+  limits: { maxWorkers: 2, tasksPerWorker: 1 },
+  canSubmit: true,
+  needsStandby: false,
+  excessMs: 3000,
+  roundMs: 1000,
+  leaseMs: 120_000,
+  staleAfterSec: 60,
+};
+
+interface Look {
+  jobs?: readonly WorkerJob[];
+  /** What the launcher threw instead. */
+  error?: unknown;
+  workers?: readonly FleetWorker[];
+  entered?: readonly string[];
+  refusals?: Record<string, string>;
+  tasks?: Record<string, number>;
+  resultsReadAtSec?: number;
+  isRunning?: boolean;
+  controllerWorker?: string;
+}
+
+function job(
+  key: string,
+  state: WorkerJobState,
+  { spec = "gpu", node = key }: Partial<WorkerJob> = {},
+): WorkerJob {
+  return { key, spec, order: Number(/\d+/.exec(key)?.[0] ?? 0), node, state };
+}
+const pending = (key: string, text = "PENDING", inTurn = false): WorkerJob =>
+  job(key, { status: "pending", text, inTurn });
+const running = (key: string, where: Partial<WorkerJob> = {}): WorkerJob =>
+  job(key, { status: "running", text: "RUNNING" }, where);
+const dead = (key: string, where: Partial<WorkerJob> = {}, loss?: LossReason): WorkerJob =>
+  job(key, { status: "dead", text: "FAILED", ...(loss === undefined ? {} : { loss }) }, where);
+const worker = (id: string, spec = "gpu", more: Partial<FleetWorker> = {}): FleetWorker => ({
+  id,
+  spec,
+  ...more,
+});
+
+/** A fleet that is looked at again and again. The first look, at 0 s, sees nothing. */
+class Play {
+  state = newFleetState(false);
+  readonly #settings: FleetSettings;
+
+  constructor(settings: Partial<FleetSettings> = {}) {
+    this.#settings = { ...SETTINGS, ...settings };
+    this.look(0, {});
+  }
+
+  /** One look, at so many seconds. @returns What is to be done. */
+  look(
+    atSec: number,
+    { jobs = [], workers = [], entered = [], refusals = {}, tasks = {}, ...look }: Look,
+  ): Text[] {
+    const seen: FleetObservation = {
+      at: atSec * 1000,
+      answer: look.error === undefined ? { jobs } : { error: look.error },
+      workers,
+      workerOf: new Map(workers.flatMap((each) => each.job === undefined ? [] : [[each.job, each]])),
+      entered: new Set([...entered, ...workers.flatMap((each) => each.job ?? [])]),
+      refusals: new Map(Object.entries(refusals)),
+      tasks: new Map(Object.entries(tasks)),
+      resultsReadAt: 1000 * (look.resultsReadAtSec ?? atSec),
+      isRunning: look.isRunning ?? true,
+      controllerWorker: look.controllerWorker,
+    };
+    const before = structuredClone({ ...this.state, specs: undefined });
+    const { state, actions } = decideFleet(this.state, seen, this.#settings);
+    assertEquals(
+      structuredClone({ ...this.state, specs: undefined }),
+      before,
+      "the state before stays as it was",
+    );
+    this.state = state;
+    return actions.map(text);
+  }
+
+  /** Something happens between two looks. */
+  note(event: FleetEvent): Text[] {
+    const { state, actions } = noteFleet(this.state, event);
+    this.state = state;
+    return actions.map(text);
+  }
+
+  get excluded(): string[] {
+    return [...this.state.nodes.excluded.keys()];
+  }
+}
+
+type Text = string;
+
+function text(action: FleetAction): Text {
+  switch (action.type) {
+    case "submit":
+      return `submit ${action.count} ${action.spec}`;
+    case "cancelPending":
+      return `cancel ${action.keys.join(" ")}`;
+    case "drain":
+      return `drain ${action.count} of ${action.workers.join(" ")}`;
+    case "excludeNode":
+      return `exclude ${action.node}: ${action.why}`;
+    case "readmitNodes":
+      return `readmit ${action.nodes.join(" ")}`;
+    case "keepStandby":
+      return `standby of ${action.alive.join(" ")}`;
+    case "notify":
+      return `${action.level}: ${action.text}`;
+    case "giveUp": {
+      const parts = action.text.map((part) =>
+        typeof part === "string" ? part : `<${part.key}: ${part.ended}>`
+      );
+      return `give up: ${parts.join("") || (action.cause as Error).message}`;
+    }
+  }
+}
+
+describe("decideFleet()", () => {
+  it("submits what the backlog calls for, and counts pending and running jobs", () => {
+    const play = new Play();
+    assertEquals(play.look(1, { tasks: { gpu: 5 } }), ["submit 2 gpu"]);
+    assertEquals(play.look(2, { tasks: { gpu: 5 }, jobs: [pending("j1"), running("j2")] }), []);
+  });
+
+  it("submits and cancels nothing while nothing new begins", () => {
+    assertEquals(new Play().look(1, { tasks: { gpu: 5 }, isRunning: false }), []);
+  });
+
+  it("counts a job and its worker once, and a worker that no launcher knows", () => {
+    const play = new Play();
+    const workers = [worker("w1", "gpu", { job: "j1" }), worker("by-hand")];
+    assertEquals(play.look(1, { tasks: { gpu: 5 }, jobs: [running("j1")], workers }), []);
+  });
+
+  it("submits none for a job that has just ended, until it is told whether its worker had begun", () => {
+    const play = new Play({ limits: { maxWorkers: 1, tasksPerWorker: 1 } });
+    const look = { tasks: { gpu: 1 }, jobs: [dead("j1", {}, "preempted")] };
+    assertEquals(play.look(1, { ...look, resultsReadAtSec: 0 }), []);
+    assertEquals(play.look(4, { ...look, resultsReadAtSec: 1 }), [], "what it gave back is not read");
+    assertEquals(play.look(5, look), ["submit 1 gpu"]);
+  });
+
+  it("does not count the controller's own worker while that has no task of its own", () => {
+    const look = { workers: [worker("w", "cpu")], controllerWorker: "w" };
+    const settings = { limits: { maxWorkers: 1, tasksPerWorker: 1 } };
+    assertEquals(new Play(settings).look(1, { ...look, tasks: { gpu: 1 } }), ["submit 1 gpu"]);
+    assertEquals(new Play(settings).look(1, { ...look, tasks: { gpu: 1, cpu: 1 } }), []);
+  });
+
+  it("keeps a standby for the jobs that live, anew when they change", () => {
+    const play = new Play({ needsStandby: true });
+    const look = { tasks: { gpu: 2 }, jobs: [running("j2"), pending("j1")] };
+    assertEquals(play.look(1, look), ["standby of j1 j2"]);
+    assertEquals(play.look(2, look), []);
+    assertEquals(play.look(3, { ...look, jobs: [running("j2"), running("j3")] }), ["standby of j2 j3"]);
+  });
+});
+
+describe("workers that are too many", () => {
+  it("are cancelled while they pend, the newest first, after a while without a break", () => {
+    const play = new Play();
+    const jobs = [pending("j1"), pending("j2")];
+    assertEquals(play.look(1, { jobs, tasks: { gpu: 1 } }), []);
+    assertEquals(play.look(2, { jobs, tasks: { gpu: 2 } }), [], "they are needed again");
+    assertEquals(play.look(3, { jobs, tasks: { gpu: 1 } }), []);
+    assertEquals(play.look(5.9, { jobs, tasks: { gpu: 1 } }), []);
+    assertEquals(play.look(6, { jobs, tasks: { gpu: 1 } }), ["cancel j2"]);
+    assertEquals(play.look(7, { jobs, tasks: { gpu: 1 } }), [], "that counts from anew");
+  });
+
+  it("are drained where another spec needs the room, but for the controller's own", () => {
+    const play = new Play();
+    const workers = [worker("w1", "cpu"), worker("w2", "cpu")];
+    const look = { workers, tasks: { gpu: 1, cpu: 9 }, controllerWorker: "w1" };
+    assertEquals(play.look(1, look), []);
+    assertEquals(play.look(4, look), ["drain 1 of w2"]);
+    const leaving = [workers[0]!, { ...workers[1]!, leaving: true }];
+    assertEquals(play.look(9, { ...look, workers: leaving }), [], "its room will be there");
+  });
+
+  it("stay while a job that has ended may make the room", () => {
+    const play = new Play({ limits: { maxWorkers: 3, tasksPerWorker: 1 } });
+    const workers = [worker("w1", "cpu"), worker("w2", "cpu")];
+    const look = { workers, jobs: [dead("j1", { spec: "cpu" }, "preempted")], tasks: { gpu: 1, cpu: 9 } };
+    for (const atSec of [1, 5, 9]) {
+      assertEquals(play.look(atSec, { ...look, resultsReadAtSec: 0 }), [], `${atSec}`);
+    }
+  });
+});
+
+describe("a launcher that refuses", () => {
+  const error = new SlurmError("sbatch: no");
+  const refused = (atSec: number, hasOthers = false, spec = "gpu"): FleetEvent => ({
+    type: "refused",
+    spec,
+    at: atSec * 1000,
+    hasOthers,
+    error,
+  });
+
+  it("is asked again after a pause that doubles, and people are told once", () => {
+    const play = new Play();
+    const tasks = { gpu: 1 };
+    assertEquals(play.note(refused(1, true)), [
+      "warn: cannot start workers of spec 'gpu': SlurmError: sbatch: no",
+    ]);
+    assertEquals([play.look(1.4, { tasks }), play.look(1.5, { tasks })], [[], ["submit 1 gpu"]]);
+    assertEquals(play.note(refused(2, true)), []);
+    assertEquals([play.look(2.9, { tasks }), play.look(3, { tasks })], [[], ["submit 1 gpu"]]);
+    assertEquals(play.note({ type: "submitted", spec: "gpu", count: 1 }), [
+      "info: submitted 1 worker of spec 'gpu'",
+    ]);
+    assertEquals(play.note(refused(4, true)).length, 1, "it counts from anew");
+  });
+
+  it("holds no other spec up", () => {
+    const play = new Play();
+    play.note(refused(1));
+    assertEquals(play.look(1.1, { tasks: { gpu: 1, cpu: 1 } }), ["submit 1 cpu"]);
+  });
+
+  it("ends the run the third time, where the spec has no worker", () => {
+    const play = new Play();
+    const [, , third] = [1, 2, 3].map((atSec) => play.note(refused(atSec)));
+    assertEquals(third, ["give up: sbatch: no"]);
+  });
+
+  it("ends nothing while others work, nor where the system could not", () => {
+    const play = new Play();
+    for (const atSec of [1, 2, 3, 4]) play.note(refused(atSec, true));
+    assertEquals(play.note(refused(5, true)), []);
+    const eio = Object.assign(new Error("EIO"), { code: "EIO" });
+    const event = { ...refused(6), error: eio } as FleetEvent;
+    assertEquals(play.note(event), []);
+  });
+
+  it("is explained by the nodes that were excluded, and the last worker", () => {
+    const play = new Play();
+    for (const why of ["first", "no room"]) {
+      play.note({ type: "refusal", node: "n1", hasWorkers: false, why });
+    }
+    for (const atSec of [1, 3]) play.look(atSec, { tasks: { gpu: 1 }, jobs: [dead("j1")] });
+    const [, , third] = [4, 5, 6].map((atSec) => play.note(refused(atSec)));
+    assertEquals(third, [
+      "give up: SlurmError: sbatch: no\nnodes that the run does not use any more, as nothing can start there:\n" +
+      "  n1: no room\nthe last worker was <j1: FAILED>",
+    ]);
+  });
+
+  it("counts as gone when it cannot tell three times, and none lives or pends", () => {
+    const play = new Play();
+    const look = { error, tasks: { gpu: 1 } };
+    assertEquals([1, 2, 3].map((atSec) => play.look(atSec, look)), [
+      ["warn: SlurmError: sbatch: no"],
+      [],
+      ["give up: sbatch: no"],
+    ]);
+    const other = new Play();
+    other.look(1, { jobs: [pending("j1")], tasks: { gpu: 1 } });
+    assertEquals([2, 3, 4, 5].map((atSec) => other.look(atSec, look).length), [1, 0, 0, 0]);
+  });
+});
+
+describe("a job that ends before its worker begins", () => {
+  it("is judged when what was given back until then has been read", () => {
+    const play = new Play();
+    const jobs = [dead("j1", { node: "n1" })];
+    play.look(1, { jobs });
+    play.look(3, { jobs, resultsReadAtSec: 1 });
+    assertEquals(play.state.specs.get("gpu")?.lastStart, undefined);
+    play.look(3, { jobs });
+    assertEquals(play.state.specs.get("gpu")?.lastStart?.key, "j1");
+  });
+
+  it("ends the run the third time in a row, each elsewhere", () => {
+    const play = new Play();
+    const jobs = ["j1", "j2", "j3"].map((key) => dead(key));
+    play.look(1, { jobs, tasks: { gpu: 1 } });
+    assertEquals(play.look(3, { jobs, tasks: { gpu: 1 } }), [
+      "give up: Cannot start workers of spec 'gpu': 3 jobs in a row ended before their worker had begun, the last one, " +
+      "<j3: FAILED>",
+    ]);
+  });
+
+  for (
+    const [why, jobs, more] of [
+      ["all were on one node", ["j1", "j2", "j3"].map((key) => dead(key, { node: "n1" })), {}],
+      ["they were cancelled", ["j1", "j2", "j3"].map((key) => dead(key, {}, "cancelled")), {}],
+      ["nothing is left to do", ["j1", "j2", "j3"].map((key) => dead(key)), { tasks: {} }],
+      ["a worker was seen between them", ["j1", "j2", "j3"].map((key) => dead(key)), { entered: ["j2"] }],
+    ] as const
+  ) {
+    it(`ends nothing where ${why}`, () => {
+      const play = new Play();
+      const look = { jobs, tasks: { gpu: 1 }, ...more };
+      play.look(1, look);
+      assertEquals(play.look(3, look).filter((each) => each.startsWith("give up")), []);
+    });
+  }
+
+  it("ends nothing where an earlier controller started it", () => {
+    const play = new Play();
+    play.state = newFleetState(false);
+    const look = { jobs: ["j1", "j2", "j3"].map((key) => dead(key)), tasks: { gpu: 1 } };
+    assertEquals([play.look(1, look), play.look(3, look)], [[], ["submit 1 gpu"]]);
+  });
+
+  it("excludes its node the second time, and cancels what pends for it", () => {
+    const play = new Play();
+    const jobs = [dead("j1", { node: "n1" }), dead("j2", { node: "n1" }), pending("j3")];
+    play.look(1, { jobs, tasks: { gpu: 1 } });
+    assertEquals(play.look(3, { jobs, tasks: { gpu: 1 } }), [
+      "exclude n1: a worker's job did not begin there: FAILED",
+      "cancel j3",
+    ]);
+  });
+
+  it("is told once, by its worker or by the job's end", () => {
+    const play = new Play();
+    const jobs = [dead("j1", { node: "n1" })];
+    play.note({ type: "badStart", node: "n1", job: "j1", why: "no module" });
+    for (const atSec of [1, 3]) play.look(atSec, { jobs, tasks: { gpu: 1 } });
+    const told = [dead("j2", { node: "n2" })];
+    play.note({ type: "refusal", node: "n2", hasWorkers: true, why: "no room" });
+    for (const atSec of [4, 6]) play.look(atSec, { jobs: told, refusals: { j2: "no room" } });
+    assertEquals(play.excluded, []);
+  });
+
+  it("counts as such when it runs for long and no worker enters, and is waited for no more", () => {
+    const play = new Play({ limits: { maxWorkers: 1, tasksPerWorker: 1 } });
+    const look = { jobs: [running("j1", { node: "n1" })], tasks: { gpu: 1 } };
+    assertEquals([play.look(1, look), play.look(61, look)], [[], []]);
+    assertEquals(play.look(62, look), ["submit 1 gpu"]);
+  });
+});
+
+describe("a node where something could not start", () => {
+  const bad = (node: string, why: string): FleetEvent => ({ type: "badStart", node, why });
+
+  it("is excluded after two bad starts in a row, once", () => {
+    const play = new Play();
+    assertEquals([play.note(bad("a", "first")), play.note(bad("b", "other"))], [[], []]);
+    assertEquals(play.note(bad("a", "second")), ["exclude a: second"]);
+    assertEquals(play.note(bad("a", "third")), []);
+    assertEquals(play.excluded, ["a"]);
+  });
+
+  it("is trusted again when a task starts well there", () => {
+    const play = new Play();
+    play.note(bad("a", "first"));
+    play.note({ type: "goodStart", node: "a" });
+    assertEquals([play.note(bad("a", "second")), play.excluded], [[], []]);
+  });
+
+  it("is tried again, once, when a spec has no worker for long", () => {
+    const play = new Play();
+    const exclude = (): void => ["first", "second"].forEach((why) => play.note(bad("a", why)));
+    const look = { jobs: [pending("j1")], tasks: { gpu: 1 } };
+    exclude();
+    assertEquals(play.look(1, look), ["cancel j1"], "it was submitted for other nodes");
+    assertEquals([play.look(2, look), play.look(61, look).slice(1)], [[], []]);
+    assertEquals(play.look(62, look).slice(0, 2), ["readmit a", "cancel j1"]);
+    exclude();
+    for (const atSec of [63, 64]) play.look(atSec, look);
+    assertEquals(
+      play.look(124, look).at(-1),
+      [
+        "give up: Cannot start workers of spec 'gpu': none has begun for 60 s",
+        "nodes that the run does not use any more, as nothing can start there:",
+        "  a: second",
+      ].join("\n"),
+    );
+  });
+
+  it("is not tried again while a job only waits for its turn", () => {
+    const play = new Play();
+    for (const why of ["first", "second"]) play.note(bad("a", why));
+    const look = { jobs: [pending("j1", "PENDING (Priority)", true)], tasks: { gpu: 1 } };
+    for (const atSec of [1, 2, 200]) play.look(atSec, look);
+    assertEquals(play.excluded, ["a"]);
+  });
+});
+
+describe("workers that cannot work on the run at all", () => {
+  const refusal: FleetEvent = { type: "refusal", hasWorkers: false, why: "another version" };
+
+  it("end it where no task has begun and none lives", () => {
+    assertEquals(new Play().note(refusal), ["give up: another version"]);
+    assertEquals(new Play().note({ ...refusal, hasWorkers: true }), []);
+    const play = new Play();
+    play.note({ type: "goodStart" });
+    assertEquals(play.note(refusal), []);
+  });
+});
+
+describe("a fleet that can start no workers", () => {
+  it("ends the run when a spec with tasks has had none for a lease", () => {
+    const play = new Play({ canSubmit: false });
+    const look = { tasks: { gpu: 2 } };
+    assertEquals([play.look(1, look), play.look(120, look)], [[], []]);
+    assertEquals(play.look(121, look), [
+      "give up: Cannot compute 2 tasks of spec 'gpu' as none of its workers is left, and none can be submitted from " +
+      "inside of a job: run the same roots again, with more workers or time",
+    ]);
+  });
+});
+
+describe("a spec without a worker", () => {
+  const told = (
+    play: Play,
+    atSec: number,
+    reason: string,
+    look: Look & { inTurn?: boolean } = {},
+  ): Text[] => {
+    const jobs = [pending("j1", reason, look.inTurn), pending("j0", reason, look.inTurn)];
+    const all = play.look(atSec, { jobs, tasks: { gpu: 3 }, ...look });
+    return all.filter((each) => each.startsWith("info: no worker"));
+  };
+
+  it("says after a minute what its jobs wait for, and again only for another reason", () => {
+    const play = new Play();
+    const why = "PENDING (AssocGrpGRES)";
+    assertEquals([told(play, 1, why), told(play, 60, why)], [[], []]);
+    assertEquals(told(play, 61, why), [
+      `info: no worker of spec 'gpu' has begun for 1m: 2 jobs pending, j0 as ${why}`,
+    ]);
+    assertEquals(told(play, 601, why), []);
+    assertEquals(told(play, 661, "PENDING (JobHeldUser)"), [
+      "info: no worker of spec 'gpu' has begun for 11m: 2 jobs pending, j0 as PENDING (JobHeldUser)",
+    ]);
+  });
+
+  it("counts all that a job in turn waits for as one reason", () => {
+    const play = new Play();
+    told(play, 1, "PENDING (Priority)", { inTurn: true });
+    assertEquals(told(play, 62, "PENDING (Priority)", { inTurn: true }).length, 1);
+    assertEquals(told(play, 63, "PENDING (Resources)", { inTurn: true }), []);
+  });
+
+  it("says nothing while a worker lives or there is nothing to do, and waits a minute from then on", () => {
+    const play = new Play();
+    told(play, 1, "PENDING");
+    assertEquals(told(play, 62, "PENDING", { workers: [worker("w")] }), []);
+    assertEquals(told(play, 63, "PENDING"), []);
+    assertEquals(told(play, 131, "PENDING", { tasks: { gpu: 0 } }), []);
+    assertEquals([told(play, 132, "PENDING"), told(play, 181, "PENDING")], [[], []]);
+    assertEquals(told(play, 193, "PENDING").length, 1);
+  });
+});

@@ -1,6 +1,6 @@
 /**
- * furu: cacheable, nested pipelines on one machine and on Slurm clusters. Define tasks, apply them to parameters, and
- * get each artifact computed once.
+ * furu: cacheable, nested pipelines on one machine and on Slurm clusters. Define tasks, apply them to
+ * parameters, and get each artifact computed once.
  *
  * @example
  * ```ts

@@ -16,7 +16,10 @@ export interface Row {
   readonly what: string;
   /** What furu needed. */
   readonly furu: Figure;
-  /** What the same took by hand or with another tool, in the same unit; the ratio is furu's figure through this one. */
+  /**
+   * What the same took by hand or with another tool, in the same unit; the ratio is furu's figure through
+   * this one.
+   */
   readonly reference?: Figure & { readonly tool: string };
   /** What furu aims at; absent where nothing was set. */
   readonly aim?: string;

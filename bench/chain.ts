@@ -7,7 +7,9 @@ import { runProcess } from "./process.ts";
 const STEPS = 200;
 const UNIT = "ms a step";
 
-/** A chain in which each step needs the one before: what one step costs when nothing can be done beside it. */
+/**
+ * A chain in which each step needs the one before: what one step costs when nothing can be done beside it.
+ */
 export const chainBench: Bench = {
   name: "chain",
   description: "a chain of 200 steps, each loading the one before, beside make",

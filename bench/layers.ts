@@ -18,7 +18,10 @@ function layerTask(layer: number, below: z.ZodType<Artifact[], Artifact[]>): Lay
   });
 }
 
-/** A graph of ten layers of equal width; each node depends on three of the layer below. The top layer is the roots. */
+/**
+ * A graph of ten layers of equal width; each node depends on three of the layer below. The top layer is the
+ * roots.
+ */
 export function layeredArtifacts(nodes: number): { roots: Artifact[]; all: Artifact[] } {
   const width = Math.ceil(nodes / LAYERS);
   const all: Artifact[] = [];

@@ -5,8 +5,8 @@
  * deno task bench [--only NAME]... [--quick]
  * ```
  *
- * Everything happens in temporary folders. Tools that are not installed are left out, and the output says so. Times
- * are medians of several runs after one that is not counted; nothing is asserted about them.
+ * Everything happens in temporary folders. Tools that are not installed are left out, and the output says so.
+ * Times are medians of several runs after one that is not counted; nothing is asserted about them.
  *
  * @module
  */

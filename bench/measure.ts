@@ -1,10 +1,22 @@
 /** How {@link medianMs} measures. */
 export interface MeasureOptions {
-  /** How often it is measured. @default 5 */
+  /**
+   * How often it is measured.
+   *
+   * @default {5}
+   */
   rounds?: number;
-  /** How often it is done before that, unmeasured. @default 1 */
+  /**
+   * How often it is done before that, unmeasured.
+   *
+   * @default {1}
+   */
   warmUp?: number;
-  /** Done before each time, unmeasured: clears what the last one left. @default nothing */
+  /**
+   * Done before each time, unmeasured: clears what the last one left.
+   *
+   * @default {nothing}
+   */
   before?: () => unknown;
 }
 

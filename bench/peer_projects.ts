@@ -15,7 +15,10 @@ export interface PeerProject {
   command(peer: Peer, targets: number): string[];
   /** What it makes in the folder: removed before each run from nothing. */
   readonly makes: readonly string[];
-  /** Does it know what is there already? `"by files"`: from its targets alone, so that they can be made by hand. */
+  /**
+   * Does it know what is there already? `"by files"`: from its targets alone, so that they can be made by
+   * hand.
+   */
   readonly remembers: "by files" | "itself" | "no";
 }
 

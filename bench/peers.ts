@@ -16,7 +16,10 @@ export interface Peer {
 /** Those that are installed. */
 export type Peers = ReadonlyMap<PeerName, Peer>;
 
-/** Pythons that may have joblib: a distribution's packages are in its own one, which need not be first on PATH. */
+/**
+ * Pythons that may have joblib: a distribution's packages are in its own one, which need not be first on
+ * PATH.
+ */
 const PYTHONS = ["python3", "/usr/bin/python3"];
 
 /** Looks for the tools; never installs anything. */

@@ -49,7 +49,8 @@ async function clusterRows({ quick, note }: BenchContext): Promise<Row[]> {
   });
   const one = await run("chain_1", "pool");
   const steps = quick ? 5 : 20;
-  // Of the whole processes a chain and a single task differ by less than their starts do: the results are timed instead.
+  // Of the whole processes a chain and a single task differ by less than their starts do: the results are
+  // timed instead.
   const spans: number[] = [];
   for (let round = 0; round < rounds; round++) {
     spans.push((await told(`chain_${steps}`)).span);

@@ -1,6 +1,6 @@
 /**
- * Claims tasks from the queue of the run whose store and id the arguments name, until none is left, and moves each on as
- * done, as a worker does whose tasks take no time. Waits for a line on stdin first.
+ * Claims tasks from the queue of the run whose store and id the arguments name, until none is left, and moves
+ * each on as done, as a worker does whose tasks take no time. Waits for a line on stdin first.
  *
  * @module
  */

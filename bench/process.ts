@@ -1,8 +1,16 @@
 /** How {@link runProcess} runs. */
 export interface ProcessOptions {
-  /** Working directory. @default this process's own */
+  /**
+   * Working directory.
+   *
+   * @default {this process's own}
+   */
   cwd?: string;
-  /** Environment variables besides this process's own. @default none */
+  /**
+   * Environment variables besides this process's own.
+   *
+   * @default {none}
+   */
   env?: Record<string, string>;
 }
 

@@ -5,8 +5,8 @@
  * deno task size [FOLDER OF ANOTHER CHECKOUT]
  * ```
  *
- * Comments and blank lines are counted as lines. The walk is the list of files in ARCHITECTURE.md through which a task
- * file goes from todo to done in a pool.
+ * Comments and blank lines are counted as lines. The walk is the list of files in ARCHITECTURE.md through
+ * which a task file goes from todo to done in a pool.
  *
  * @module
  */

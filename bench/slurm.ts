@@ -9,7 +9,9 @@ import { runProcess } from "./process.ts";
 
 const SCRIPT = fromFileUrl(new URL("slurm_run.ts", import.meta.url));
 
-/** The same shapes by hand, of jobs that run `$2`; in a chain each waits for the success of the one before. */
+/**
+ * The same shapes by hand, of jobs that run `$2`; in a chain each waits for the success of the one before.
+ */
 const BY_HAND = {
   tiny: 'for ((i = 0; i < $1; i++)); do sbatch --parsable --output=/dev/null --wrap "$2"; done',
   chain: "for ((i = 0; i < $1; i++)); do " +

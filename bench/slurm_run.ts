@@ -1,7 +1,8 @@
 /**
- * Computes on Slurm what the argument names (`tiny_100`, `chain_10`), as a user's script would: with one job for each
- * artifact, or after `pool` with four workers. The store and the cluster are those of the environment. Prints, in
- * milliseconds, how much processor time this process took, and the time between its first and its last result.
+ * Computes on Slurm what the argument names (`tiny_100`, `chain_10`), as a user's script would: with one job
+ * for each artifact, or after `pool` with four workers. The store and the cluster are those of the
+ * environment. Prints, in milliseconds, how much processor time this process took, and the time between its
+ * first and its last result.
  *
  * @module
  */

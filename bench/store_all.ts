@@ -4,9 +4,9 @@ import { withSum } from "../lib/store/record.ts";
 import { ARTIFACT } from "../lib/task/artifact/artifact.ts";
 
 /**
- * Fills the configured store with a result for each artifact, without computing them one by one: the first of each
- * task is computed, and its record is written again with the identity of the others. The first ones must depend on
- * nothing that is expensive.
+ * Fills the configured store with a result for each artifact, without computing them one by one: the first of
+ * each task is computed, and its record is written again with the identity of the others. The first ones must
+ * depend on nothing that is expensive.
  *
  * @param root The configured store.
  * @throws {Error} when what was written is not what furu takes for a result.

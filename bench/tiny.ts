@@ -45,7 +45,9 @@ export const tinyBench: Bench = {
   },
 };
 
-/** The calls that the protocol makes for one artifact, in a row: what the disk takes, whatever the program. */
+/**
+ * The calls that the protocol makes for one artifact, in a row: what the disk takes, whatever the program.
+ */
 async function filesMs({ quick }: BenchContext): Promise<number> {
   await using folder = new Folder();
   const artifacts = quick ? 200 : 1000;

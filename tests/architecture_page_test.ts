@@ -30,7 +30,7 @@ describe("ARCHITECTURE.md", () => {
 
   it("has each folder of lib/ in its map", async () => {
     const [, map = ""] = page.split("## The map of the code");
-    const rows = [...map.split("\n## ")[0]!.matchAll(/^\| `([\w/]+)\/` \|/gm)].map(([, folder]) => folder!);
+    const rows = [...map.split("\n## ")[0]!.matchAll(/^\| `([\w/]+)\/` +\|/gm)].map(([, folder]) => folder!);
     const folders = new Set((await sources("lib")).map((path) => dirname(path).slice("lib/".length)));
     assertEquals(rows.toSorted(), [...folders].sort());
   });

@@ -4,10 +4,12 @@ import type { FailureKind } from "./event.ts";
  * Who is to blame for a failed attempt, which decides whether it is tried again, and where:
  *
  * - `compute`: the task itself. It is tried again within bounds.
- * - `lost`: nobody; the attempt was cut off (preemption, a node or a file server that failed). It is tried again
+ * - `lost`: nobody; the attempt was cut off (preemption, a node or a file server that failed). It is tried
+ *   again
  *   within bounds of its own.
  * - `protocol`: furu or the pipeline's set-up. It is never tried again, and ends the run.
- * - `node`: this machine could not begin the task at all. A pool counts it as `lost` unless no machine can begin any
+ * - `node`: this machine could not begin the task at all. A pool counts it as `lost` unless no machine can
+ *   begin any
  *   task; a run on one machine counts it as `protocol`.
  */
 export type Blame = "compute" | "lost" | "protocol" | "node";
@@ -33,8 +35,8 @@ export interface FailedAttempt {
 }
 
 /**
- * How an attempt ended: the one value that goes from the computing process through its supervisor, the backends, the
- * queue and the scheduler to the report. Records on disk are it, with who and when.
+ * How an attempt ended: the one value that goes from the computing process through its supervisor, the
+ * backends, the queue and the scheduler to the report. Records on disk are it, with who and when.
  */
 export type AttemptEnd =
   /** Its result is stored. */

@@ -85,7 +85,8 @@ export interface ModuleGraph {
  *
  * @param roots URLs of modules.
  * @param config The configuration file that holds for them; none is looked for.
- * @param lockFile A lock file that says which versions are meant. Deno may change it. By default there is none.
+ * @param lockFile A lock file that says which versions are meant. Deno may change it. By default there is
+ * none.
  * @throws {PackError} If modules are missing, with each of them and its importer.
  * @throws {FuruError} If Deno fails, in Deno's own words.
  */

@@ -20,7 +20,7 @@ export type WorkerLook =
   /** The file server did not answer: says nothing of the worker. */
   | { state: "unknown"; why: string };
 
-/** Watches whether a worker lives, by the rules of a claim (DESIGN section 4). */
+/** Watches whether a worker lives, by the rules of a claim (ARCHITECTURE, "Dead or alive"). */
 export class WorkerWatch {
   readonly #store: Store;
   readonly #paths: QueuePaths;

@@ -41,13 +41,13 @@ export interface AttemptOptions {
   /**
    * The slot that the caller holds for it, which others may have while it waits for them.
    *
-   * @default none
+   * @default {none}
    */
   slot?: Slot;
   /**
    * Tells how far it is.
    *
-   * @default nobody is told
+   * @default {nobody is told}
    */
   onProgress?: (fraction: number, message?: string) => void;
 }

@@ -6,7 +6,9 @@ import type { Runtime } from "./runtime.ts";
 import type { OwnTime } from "./slots.ts";
 import { AsyncLocalStorage } from "node:async_hooks";
 
-/** Under which rules `get` works for the code that runs now (DESIGN section 5). */
+/**
+ * Under which rules `get` works for the code that runs now (ARCHITECTURE, "Contexts: what get does where").
+ */
 export interface ExecutionContext {
   /** `"interactive"`: loads or computes. `"executor"`: inside a run, loads only. */
   readonly mode: "interactive" | "executor";

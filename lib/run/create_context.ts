@@ -28,7 +28,7 @@ export interface AttemptIo {
   /**
    * Called when `create` has returned. Throws where its attempt was ended meanwhile.
    *
-   * @default nobody is told
+   * @default {nobody is told}
    */
   onCreated?: () => void;
   /**
@@ -40,7 +40,7 @@ export interface AttemptIo {
   /**
    * Keeps what the task does to its process from others.
    *
-   * @default nothing is kept
+   * @default {nothing is kept}
    */
   traces?: AttemptTraces;
 }

@@ -24,13 +24,13 @@ export interface SchedulerHints {
   /**
    * Of claims, besides their heartbeats.
    *
-   * @default nothing
+   * @default {nothing}
    */
   claimHint?: ClaimHint;
   /**
    * Of jobs that are queued.
    *
-   * @default nothing
+   * @default {nothing}
    */
   queuedHint?: QueuedHint;
 }
@@ -48,7 +48,7 @@ export interface SystemRuntimeOptions extends SchedulerHints {
   /**
    * Takes the lines of furu's own log.
    *
-   * @default stderr
+   * @default {stderr}
    */
   log?: (line: string) => void;
 }

@@ -41,7 +41,7 @@ export interface FindOptions {
    * Whether a damaged result is computed again, as one that is forced. Else it is an error: bytes that
    * somebody lost or changed are nothing that a pipeline may pass over in silence.
    *
-   * @default `recomputeDamaged` of the configuration
+   * @default {`recomputeDamaged` of the configuration}
    */
   replaceDamaged?: boolean | undefined;
 }

@@ -37,7 +37,7 @@ export interface RuntimeOptions {
   /**
    * Once a signal has reached the process: what no `get` returns from, as the process ends.
    *
-   * @default never
+   * @default {never}
    */
   exiting?: () => Promise<never> | undefined;
   /** The computations of `get`; by default one {@link Computations} for all runtimes of the process. */

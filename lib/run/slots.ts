@@ -108,7 +108,7 @@ export interface OwnTimeOptions {
   /**
    * Seconds that it may take.
    *
-   * @default no limit
+   * @default {no limit}
    */
   limitSec?: number | undefined;
   /** Told when these have passed. */
@@ -116,7 +116,7 @@ export interface OwnTimeOptions {
   /**
    * The slot that it holds, which others may have while it waits.
    *
-   * @default none
+   * @default {none}
    */
   slot?: Slot | undefined;
 }

@@ -24,7 +24,7 @@ export class Progress {
   #nextRoot = 0;
   #inWindow = 0;
 
-  /** @throws ValidationError for a limit of a spec, before anything has begun. */
+  /** @throws {ValidationError} for a limit of a spec, before anything has begun. */
   constructor(plan: Pick<Plan, "nodes" | "roots">, window: number, queue: StartQueue) {
     this.graph = new WorkGraph(plan.nodes);
     for (const node of this.graph.nodes.values()) if (node.phase !== "done") queue.open(node.spec);
@@ -172,7 +172,7 @@ export class StartQueue {
   readonly #limit: (spec: string) => number;
   readonly #maxRunning: number;
 
-  /** @throws ValidationError for a limit that is no integer of at least 1. */
+  /** @throws {ValidationError} for a limit that is no integer of at least 1. */
   constructor(limit: (spec: string) => number, maxRunning: number) {
     this.#limit = limit;
     this.#maxRunning = checked(maxRunning, "nodes");

@@ -33,7 +33,7 @@ export interface AttemptBackendOptions {
   /**
    * The worker that this process is, for claims and events.
    *
-   * @default none
+   * @default {none}
    */
   worker?: string;
   /** The Slurm job that this process is: its claim takes the place of its being queued. */

@@ -31,7 +31,7 @@ export function storeStatus(runtime: Runtime, options: StoreStatusOptions = {}):
   };
 }
 
-/** The state of one artifact: DONE, IN_PROGRESS, FAILED or TODO (DESIGN section 4). */
+/** The state of one artifact: DONE, IN_PROGRESS, FAILED or TODO (ARCHITECTURE, "Planner and scheduler"). */
 async function inspect(
   runtime: Runtime,
   artifact: Artifact,

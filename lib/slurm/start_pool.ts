@@ -2,7 +2,7 @@ import { environmentVariables } from "../core/environment.ts";
 import { errorText } from "../core/errors.ts";
 import { emptySummary, type RunSummary } from "../core/event.ts";
 import { controlPool } from "../pool/controller/control_pool.ts";
-import { LeadershipLostError, acquireLeadership } from "../pool/leadership.ts";
+import { acquireLeadership, LeadershipLostError } from "../pool/leadership.ts";
 import { queuePaths } from "../queue/layout.ts";
 import { makeQueue } from "../queue/queue.ts";
 import { remoteArtifacts } from "../remote/remote_artifact.ts";

@@ -18,7 +18,7 @@ export interface AttemptKey {
   readonly id: string;
 }
 
-/** Where everything of one artifact is (DESIGN section 4). */
+/** Where everything of one artifact is (ARCHITECTURE, "The store"). */
 export interface ArtifactPaths extends ArtifactKey {
   /** The folder of the task: holds all records of that task. */
   readonly taskDir: string;

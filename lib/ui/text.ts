@@ -59,7 +59,10 @@ export function pad(text: string, width: number, align: "left" | "right" = "left
   return align === "left" ? text + space : space + text;
 }
 
-/** The text in lines of at most `width` columns, broken at spaces. A word that is longer has a line of its own. */
+/**
+ * The text in lines of at most `width` columns, broken at spaces. A word that is longer has a line of its
+ * own.
+ */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = "";

@@ -13,7 +13,7 @@ export interface WorkerCommandOptions {
   /**
    * Most megabytes of V8's heap.
    *
-   * @default V8's own limit
+   * @default {V8's own limit}
    */
   maxHeapMb?: number | undefined;
 }

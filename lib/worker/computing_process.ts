@@ -11,7 +11,7 @@ export interface SpawnOptions {
   /**
    * Working directory.
    *
-   * @default this process's own
+   * @default {this process's own}
    */
   cwd?: string | undefined;
   /** Environment variables added to this process's own. */

@@ -28,13 +28,13 @@ export interface WorkerOutputOptions {
   /**
    * Milliseconds that only grow.
    *
-   * @default this process's
+   * @default {this process's}
    */
   now?: () => number;
   /**
    * Gives others of the store the right to a file or folder that was made in it.
    *
-   * @default nobody
+   * @default {nobody}
    */
   share?: (path: string) => Promise<void>;
 }

@@ -14,12 +14,12 @@ export interface ProcessComputerOptions extends WorkersOptions {
    * Finds out what a process needs in order to make an artifact, and each below it, again; asked before each
    * attempt. A `ProtocolError` that it throws is the attempt's failure, any other error a loss.
    *
-   * @default the artifacts tell it themselves
+   * @default {the artifacts tell it themselves}
    */
   sourcesOf?: (artifact: Artifact) => Promise<(hash: string) => ArtifactSource>;
 }
 
-/** Computes attempts in worker processes (DESIGN section 7). */
+/** Computes attempts in worker processes (ARCHITECTURE, "Workers"). */
 export class ProcessComputer implements Computer {
   readonly inProcess = false;
   readonly #runtime: Runtime;

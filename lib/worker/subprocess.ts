@@ -24,7 +24,7 @@ export interface WorkerProcessOptions {
   /**
    * Working directory.
    *
-   * @default this process's own
+   * @default {this process's own}
    */
   cwd?: string;
   /** Environment variables added to this process's own. */
@@ -36,7 +36,7 @@ export interface WorkerProcessOptions {
   /**
    * Gives others of the store the right to a log that was made in it.
    *
-   * @default nobody
+   * @default {nobody}
    */
   share?: (path: string) => Promise<void>;
   /** Time. */
@@ -56,7 +56,7 @@ export interface WorkerProcessOptions {
   /**
    * After so many attempts it takes no more.
    *
-   * @default no limit
+   * @default {no limit}
    */
   maxTasks?: number | undefined;
   /** Whether a process with that many megabytes, after that many attempts, must take no more. */
@@ -68,7 +68,7 @@ export interface WorkerProcessOptions {
   /**
    * Told what belongs to no attempt: a log that cannot be written.
    *
-   * @default nobody
+   * @default {nobody}
    */
   onWarning?: (text: string) => void;
 }
@@ -85,13 +85,13 @@ export interface RunTaskOptions {
   /**
    * The log of the attempt, made when there is output.
    *
-   * @default output is dropped
+   * @default {output is dropped}
    */
   logPath?: string | undefined;
   /**
    * Seconds that it may take.
    *
-   * @default no limit
+   * @default {no limit}
    */
   timeLimitSec?: number | undefined;
   /** Ends the attempt as preempted; its reason is that of the end. */

@@ -19,7 +19,7 @@ export interface WorkersOptions {
   /**
    * Most megabytes of V8's heap in each process, unless the configuration or an option of V8 says it.
    *
-   * @default V8's own limit
+   * @default {V8's own limit}
    */
   maxHeapMb?: number | undefined;
   /** Given to each process once: what `compute_task.ts` reads. Made for the first process. */

@@ -6,7 +6,7 @@ import { readEnded, type RunEnded } from "../../lib/pool/ended.ts";
 import { poolNodes, type PoolRun, readRun, writeRun } from "../../lib/remote/run_record.ts";
 import { runPoolWorker } from "../../lib/pool/worker/pool_worker.ts";
 import { remoteArtifacts } from "../../lib/remote/remote_artifact.ts";
-import { LeadershipLostError, acquireLeadership, watchLeadership } from "../../lib/pool/leadership.ts";
+import { acquireLeadership, LeadershipLostError, watchLeadership } from "../../lib/pool/leadership.ts";
 import { type QueuePaths, queuePaths } from "../../lib/queue/layout.ts";
 import { makeQueue } from "../../lib/queue/queue.ts";
 import { InlineComputer } from "../../lib/run/computer.ts";

@@ -11,7 +11,7 @@ import { testMachine } from "../rig.ts";
 
 const key = { name: "toy/deep/Train", hash: "0123456789abcdef0123456789abcdef" as Hash };
 
-Deno.test("everything of an artifact is where DESIGN section 4 says", () => {
+Deno.test("everything of an artifact is where ARCHITECTURE says", () => {
   const paths = artifactPaths("/data", key);
   assertEquals(paths.record, `/data/artifacts/toy/deep/Train/${key.hash}.json`);
   assertEquals(paths.home, `/data/artifacts/toy/deep/Train/${key.hash}`);

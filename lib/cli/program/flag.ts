@@ -98,7 +98,9 @@ export type Given<T> =
   & { [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined> }
   & { [K in keyof T as undefined extends T[K] ? never : K]: T[K] };
 
-/** Leaves out what is `undefined`: functions of furu leave to the configuration only what is not given at all. */
+/**
+ * Leaves out what is `undefined`: functions of furu leave to the configuration only what is not given at all.
+ */
 export function given<T extends object>(options: T): Given<T> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Given<T>;
 }

@@ -312,7 +312,8 @@ function failureOf(
   now: AttemptNow | undefined,
 ): FailureInit {
   const { blame, error, stack, log, logTail, lasting, code } = event.end;
-  // The system could not do something before the attempt began (EIO, a full disk): elsewhere, or later, it may.
+  // The system could not do something before the attempt began (EIO, a full disk): elsewhere, or later, it
+  // may.
   const outside = log === undefined && code !== undefined;
   return {
     ...attemptOf(now),

@@ -6,8 +6,8 @@ import { specOf } from "../../task/requirements.ts";
 
 /**
  * `get` inside a run: it only loads. Forced, it is for the current node alone, on a worker of exactly its
- * spec (DESIGN section 5); the worker itself computes the node, so user code that forces it gets what is
- * stored or an error.
+ * spec (ARCHITECTURE, "Contexts: what get does where"); the worker itself computes the node, so user code
+ * that forces it gets what is stored or an error.
  *
  * @throws {MissingArtifactError} {@link ExecutionError} {@link SpecMismatchError}, each naming who asked.
  */

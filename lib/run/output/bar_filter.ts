@@ -14,7 +14,7 @@ export interface BarFilterOptions {
   /**
    * Milliseconds between two states of one bar that are kept besides the last one.
    *
-   * @default only the last one is kept
+   * @default {only the last one is kept}
    */
   everyMs?: number;
   /** Milliseconds that only grow. */

@@ -59,7 +59,7 @@ interface JobContext extends DagJobOptions {
 }
 
 /**
- * The process of a job in DAG mode: the supervisor of one artifact's attempts (DESIGN section 9).
+ * The process of a job in DAG mode: the supervisor of one artifact's attempts (ARCHITECTURE, "DAG mode").
  *
  * @returns Its exit code: 0 when the result is there, or another job is to make it; 75 when it was told to
  * end; else 1.

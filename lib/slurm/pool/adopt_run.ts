@@ -178,8 +178,9 @@ const LATE_PART = 2 / 3;
 const PAUSE_MS = 1000;
 
 /**
- * Tries to take a role, as `acquireLeadership` does. If the holder is on another machine and seems to be dead, first
- * waits up to a lease to be sure. A holder that beats keeps the role, and the caller does not wait for long.
+ * Tries to take a role, as `acquireLeadership` does. If the holder is on another machine and seems to be
+ * dead, first waits up to a lease to be sure. A holder that beats keeps the role, and the caller does not
+ * wait for long.
  *
  * @throws {StoreError} If the run's folder cannot be used.
  * @throws The signal's reason when it aborts.

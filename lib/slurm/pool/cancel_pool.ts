@@ -3,7 +3,7 @@ import { controlPool } from "../../pool/controller/control_pool.ts";
 import { readEnded } from "../../pool/ended.ts";
 import type { PoolRun } from "../../remote/run_record.ts";
 import { remoteArtifacts } from "../../remote/remote_artifact.ts";
-import { LeadershipLostError, acquireLeadership, watchLeadership } from "../../pool/leadership.ts";
+import { acquireLeadership, LeadershipLostError, watchLeadership } from "../../pool/leadership.ts";
 import { askToStop } from "../../queue/requests.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import type { Claim } from "../../store/claims/claim.ts";

@@ -66,7 +66,7 @@ export async function detachPool(
   if (isStaticFleet(run)) {
     log.info(
       `these are all that there will be, with ${
-        plural(standbys, "standby job")
+        plural(standbys, "standby controller")
       } for when none is left, since jobs cannot submit ` +
         "jobs here (slurm.nodesSubmit is false)",
     );

@@ -60,7 +60,7 @@ const MAX_TURNS = 100;
 
 /**
  * Claims an artifact for a new attempt: a file written under a private name, then linked to `running.json`,
- * which is the one exclusive step (DESIGN section 4).
+ * which is the one exclusive step (ARCHITECTURE, "One attempt").
  *
  * @throws {StoreError} If the store cannot be written, or its filesystem has no hard links.
  */

@@ -19,9 +19,9 @@ export interface Beat {
 }
 
 /**
- * The looks of one observer at one heartbeat (DESIGN section 4): by the observer's own monotonic clock, a
- * series of at least three looks that all saw the same over a whole lease, none of them long or long after
- * the one before.
+ * The looks of one observer at one heartbeat (ARCHITECTURE, "Dead or alive"): by the observer's own monotonic
+ * clock, a series of at least three looks that all saw the same over a whole lease, none of them long or long
+ * after the one before.
  */
 export class HeartbeatSeries {
   #series: Series | undefined;

@@ -22,9 +22,9 @@ export type Look =
 const ENDED_GRACE_MS = 1000;
 
 /**
- * Watches who computes an artifact, and is the one judge of dead or alive (DESIGN section 4). By this
- * observer's own monotonic clock: a file's time is only compared with itself, never with "now", since clocks
- * differ.
+ * Watches who computes an artifact, and is the one judge of dead or alive (ARCHITECTURE, "Dead or alive"). By
+ * this observer's own monotonic clock: a file's time is only compared with itself, never with "now", since
+ * clocks differ.
  */
 export class ClaimWatch {
   readonly #store: Store;

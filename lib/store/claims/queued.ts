@@ -43,7 +43,7 @@ export interface QueuedJob extends z.output<typeof queuedRecord> {
 
 /**
  * Says that a job is about to be submitted for an artifact: a file written under a private name, then linked
- * to `queued.json`, which is exclusive (DESIGN section 9).
+ * to `queued.json`, which is exclusive (ARCHITECTURE, "DAG mode").
  *
  * @returns `"held"` when another job is named there.
  * @throws {StoreError} If the store cannot be written.

@@ -30,7 +30,7 @@ const GIT_SILENCE_MS = 250;
 /** How long what is known of the peak memory is good for. */
 const PEAK_MEMORY_MS = 100;
 
-/** Says where records come from (DESIGN section 4): versions, host, user, command, git, memory. */
+/** Says where records come from (ARCHITECTURE, "The store"): versions, host, user, command, git, memory. */
 export class Provenance {
   readonly #how: Config["recordGit"];
   readonly #fixed: Record<string, unknown>;

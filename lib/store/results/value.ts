@@ -52,8 +52,8 @@ export interface EncodedValue {
  * Map, Set, typed arrays and artifacts, and all of them come back as they were. A path into the store (also
  * as a `file:` URL, and as a key) comes back as one into wherever the store is then.
  *
- * @throws {ValidationError} naming the path (`value.rows[3]`) of a function, a symbol, a class instance, a hole
- * in an array, a cycle, nesting deeper than 200, or of a path to what will be gone: `ctx.checkpointDir`,
+ * @throws {ValidationError} naming the path (`value.rows[3]`) of a function, a symbol, a class instance, a
+ * hole in an array, a cycle, nesting deeper than 200, or of a path to what will be gone: `ctx.checkpointDir`,
  * another attempt.
  */
 export function encodeValue(value: unknown, options: EncodeValueOptions): EncodedValue {

@@ -37,9 +37,9 @@ export class KnownArtifacts {
 
   /**
    * @param limit After so many characters a process forgets.
-   * @default 64 Mi
+   * @default {64 Mi}
    * @param messageChars So many characters go into a message.
-   * @default 4 Mi
+   * @default {4 Mi}
    */
   constructor(limit: number = MAX_KNOWN_CHARS, messageChars: number = MESSAGE_CHARS) {
     this.#limit = limit;

@@ -18,7 +18,7 @@ const AT_ONCE = 32;
  *
  * @param dir The folder of the run, which is made where it is missing.
  * @param place Where they are to find a module.
- * @default where it is
+ * @default {where it is}
  * @throws {StoreError} If it cannot be written.
  */
 export async function writePayloads(

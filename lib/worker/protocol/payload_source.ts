@@ -24,7 +24,7 @@ export class PayloadSource {
   /**
    * @param dir The folder of the run.
    * @param maxChars After so many characters it forgets.
-   * @default 64 Mi
+   * @default {64 Mi}
    */
   constructor(runtime: Pick<Runtime, "machine">, dir: string, maxChars: number = MAX_CHARS) {
     this.#runtime = runtime;

@@ -61,7 +61,7 @@ describeOnSlurm("jobs in DAG mode that do not end well", (suite) => {
     const { submitted } = await rig.run([root], { options: { detach: true } });
     await rig.there("runs");
     const { code, stdout, output } = await rig.furu("cancel", submitted!.runId).ended();
-    assertEquals([code, stdout], [0, `cancelled 2 jobs of ${submitted!.runId}\n`], output);
+    assertEquals({ code, stdout }, { code: 0, stdout: `cancelled 2 jobs of ${submitted!.runId}\n` }, output);
     await rig.there("runs.aborted");
     await until(() => rig.leftovers().length === 0, `nothing is left over: ${rig.leftovers()}`);
     const unknown = await rig.furu("cancel", `${submitted!.runId}x`).ended();
@@ -76,7 +76,7 @@ describeOnSlurm("jobs in DAG mode that do not end well", (suite) => {
     const id = await rig.jobOf("runs");
     await cancel("--signal=USR1", "--batch", id);
     const { summary, error } = await reportOf(script);
-    assertEquals([error, summary?.computed], [undefined, 2]);
+    assertEquals({ error, computed: summary?.computed }, { error: undefined, computed: 2 });
     assertEquals(await jobField(suite.cluster, id, "Restarts"), "1");
     assertEquals(rig.created(), ["a", "a", "b"]);
     assertEquals(rig.leftovers(), []);
@@ -90,7 +90,7 @@ describeOnSlurm("jobs in DAG mode that do not end well", (suite) => {
     await suite.cluster.setNodeState(node, "down");
     try {
       const { summary, error } = await reportOf(script);
-      assertEquals([error, summary?.computed], [undefined, 1]);
+      assertEquals({ error, computed: summary?.computed }, { error: undefined, computed: 1 });
       assertEquals(await jobField(suite.cluster, id, "Restarts"), "1");
     } finally {
       await suite.cluster.setNodeState(node, "resume");

@@ -58,7 +58,11 @@ describe("a run on Slurm that is stopped before all is submitted", () => {
     assertMatch(answer, /^interrupted: /);
     assertMatch(outcome, /^run slurm-\S+ was stopped before anything was submitted$/);
     const { interrupted, summary } = ending(events);
-    assertEquals([interrupted, summary.nodes, summary.notRun], [true, 0, 0]);
+    assertEquals({ interrupted, nodes: summary.nodes, notRun: summary.notRun }, {
+      interrupted: true,
+      nodes: 0,
+      notRun: 0,
+    });
     assertEquals(rig.slurm.states(), {});
     assertEquals(rig.queued(), []);
   });
@@ -80,7 +84,12 @@ describe("a run on Slurm that is stopped before all is submitted", () => {
       "was stopped while it was being submitted: cancelled the 2 jobs that were submitted already",
     );
     const { interrupted, summary } = ending(events);
-    assertEquals([interrupted, summary.notRun, summary.computed, summary.failures], [true, 3, 0, []]);
+    assertEquals({
+      interrupted,
+      notRun: summary.notRun,
+      computed: summary.computed,
+      failures: summary.failures,
+    }, { interrupted: true, notRun: 3, computed: 0, failures: [] });
     assertEquals(rig.slurm.states(), { 100: "CANCELLED", 101: "CANCELLED" });
     assertEquals(rig.queued(), []);
     // Who follows it nevertheless is told how it ended.
@@ -99,7 +108,7 @@ describe("a run on Slurm that is stopped before all is submitted", () => {
       "could not be submitted whole: cancelled the 1 job that was submitted already",
     );
     const { interrupted, summary } = ending(events);
-    assertEquals([interrupted, summary.notRun], [false, 2]);
+    assertEquals({ interrupted, notRun: summary.notRun }, { interrupted: false, notRun: 2 });
     assertStringIncludes(ended.stdout, "Invalid account");
     assertEquals(rig.slurm.states(), { 100: "CANCELLED" });
     assertEquals(rig.queued(), []);
@@ -128,10 +137,10 @@ describe("a run on Slurm that is stopped before all is submitted", () => {
     await until(() => script.stdout.includes("is submitted again in"), "it waits for the limit", 20_000);
     const runId = [...Deno.readDirSync(join(rig.root, "runs"))][0]!.name;
     const { code, stdout, output } = await rig.furu("cancel", runId).ended();
-    assertEquals([code, stdout], [0, `cancelled 1 job of ${runId}\n`], output);
+    assertEquals({ code, stdout }, { code: 0, stdout: `cancelled 1 job of ${runId}\n` }, output);
     const ended = await script.ended();
     const { interrupted, summary } = ending(eventsOf(ended));
-    assertEquals([interrupted, summary.notRun], [false, 2]);
+    assertEquals({ interrupted, notRun: summary.notRun }, { interrupted: false, notRun: 2 });
     assertMatch(ended.stdout, /Cannot submit the rest of run slurm-\S+ as it was cancelled: furu cancel/);
     assertEquals(rig.slurm.states(), { 100: "CANCELLED" });
     assertEquals(rig.queued(), []);

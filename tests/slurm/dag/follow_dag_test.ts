@@ -113,7 +113,11 @@ describe("followDag()", () => {
       ...context,
       watch: new JobWatch(context.runtime.machine, context.client),
     }, jobs);
-    assertEquals([summary.failures, summary.elsewhere, lists], [[], 1, 2]);
+    assertEquals({ failures: summary.failures, elsewhere: summary.elsewhere, lists }, {
+      failures: [],
+      elsewhere: 1,
+      lists: 2,
+    });
   });
 
   it("sees the ends of another user's jobs, and concludes nothing from not seeing them", async () => {
@@ -176,7 +180,7 @@ describe("followDag()", () => {
     await until(() => rig.slurm.count("squeue") > 5, "Slurm was asked");
     answer(rig, { 100: "OUT_OF_MEMORY", 101: "CANCELLED" }, true);
     const { failures, notRun } = await following;
-    assertEquals([failures.length, notRun], [1, 1]);
+    assertEquals({ failures: failures.length, notRun }, { failures: 1, notRun: 1 });
     assertEquals(failures[0]?.hash, leaf.hash);
     assertMatch(failures[0]!.error, /^Slurm job 100 ended without a result: out-of-memory/);
   });

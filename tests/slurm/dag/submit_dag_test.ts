@@ -43,7 +43,10 @@ describe("submitDag()", () => {
     const { jobs, context } = await rig.submit([root]);
     const { store } = context.runtime;
     const queued = await readQueued(store, store.paths(root));
-    assertEquals([queued?.jobId, queued?.name], [jobs.get(root.hash)!.jobId, jobs.get(root.hash)!.name]);
+    assertEquals({ jobId: queued?.jobId, name: queued?.name }, {
+      jobId: jobs.get(root.hash)!.jobId,
+      name: jobs.get(root.hash)!.name,
+    });
     const dir = join(rig.root, "runs", context.run.runId);
     assertEquals(context.paths.run, dir);
     assertEquals((await readRun(context.runtime, context.paths, "dag")).nodes, context.run.nodes);
@@ -60,7 +63,7 @@ describe("submitDag()", () => {
     const leaf = Leaf({ id: "a" });
     await get(leaf);
     await rig.submit([Node({ id: "root", of: [leaf] })]);
-    assertEquals([rig.ids.size, rig.dependencies.size], [1, 0]);
+    assertEquals({ ids: rig.ids.size, dependencies: rig.dependencies.size }, { ids: 1, dependencies: 0 });
   });
 
   it("waits for the job of another run instead of submitting it again", async () => {
@@ -95,7 +98,10 @@ describe("submitDag()", () => {
     const { jobs } = await rig.submit([leaf]);
     assertEquals(begun?.kind, "claimed");
     assertEquals(jobs.get(leaf.hash), { jobId: "7", name: slurm.name, own: false, foreign: false });
-    assertEquals([rig.slurm.count("sbatch"), await readQueued(store, paths)], [0, undefined]);
+    assertEquals({ sbatch: rig.slurm.count("sbatch"), queued: await readQueued(store, paths) }, {
+      sbatch: 0,
+      queued: undefined,
+    });
     if (begun?.kind === "claimed") await releaseClaim(store, begun.claim);
   });
 

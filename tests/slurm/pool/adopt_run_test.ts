@@ -130,7 +130,11 @@ describe("adoptRun()", () => {
     const { run } = await elsewhere(rig);
     const waits: string[] = [];
     const adopted = await adoptRun(rig.process(), { ...run, onWait: (text) => waits.push(text) });
-    assertEquals([adopted?.run.runId, adopted?.claim.attempt.n, waits.length], [run.runId, 2, 1]);
+    assertEquals({ runId: adopted?.run.runId, term: adopted?.claim.attempt.n, waits: waits.length }, {
+      runId: run.runId,
+      term: 2,
+      waits: 1,
+    });
     assertStringIncludes(waits[0]!, "on login2");
   });
 

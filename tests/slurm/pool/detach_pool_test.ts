@@ -79,7 +79,11 @@ describeOnSlurm("a pool that nobody on the login node looks after", (suite) => {
     assertMatch(output, /cancelled [1-9]\d* jobs? of slurm-/);
     assert(rig.ended);
     await rig.left();
-    assertEquals([rig.inProgress(), rig.values(), rig.workers()], [[], [], []]);
+    assertEquals({ inProgress: rig.inProgress(), values: rig.values(), workers: rig.workers() }, {
+      inProgress: [],
+      values: [],
+      workers: [],
+    });
     const followed = await rig.furu(["follow", runId]).ended();
     assertEquals(followed.code, 1, followed.output);
   });

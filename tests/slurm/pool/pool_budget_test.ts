@@ -18,7 +18,7 @@ describeOnSlurm("a pool's task that its worker never survives", (suite) => {
     assertMatch(summary!.failures[0]!.error, /^Its worker \S+ died: /);
     assertEquals(rig.starts().map(({ id, attempt }) => `${id}${attempt}`), ["a1", "a2", "a3"]);
     await rig.left();
-    assertEquals([rig.inProgress(), rig.values()], [[], []]);
+    assertEquals({ inProgress: rig.inProgress(), values: rig.values() }, { inProgress: [], values: [] });
   });
 
   suite.it("is lost after maxPreemptRetries + 1 starts when their jobs are cancelled", async () => {
@@ -29,7 +29,7 @@ describeOnSlurm("a pool's task that its worker never survives", (suite) => {
     assertEquals(summary?.failures.map(({ kind }) => kind), ["lost"]);
     assertEquals(rig.starts().map(({ id, attempt }) => `${id}${attempt}`), ["a1", "a2", "a3"]);
     await rig.left();
-    assertEquals([rig.inProgress(), rig.values()], [[], []]);
+    assertEquals({ inProgress: rig.inProgress(), values: rig.values() }, { inProgress: [], values: [] });
   });
 
   suite.it("is lost after maxPreemptRetries + 1 starts when their nodes go down", async () => {
@@ -47,7 +47,7 @@ describeOnSlurm("a pool's task that its worker never survives", (suite) => {
       assertEquals(error?.name, "RunFailedError", error?.message);
       assertEquals(summary?.failures.map(({ kind }) => kind), ["lost"]);
       assertEquals(rig.starts().length, 2);
-      assertEquals([rig.inProgress(), rig.values()], [[], []]);
+      assertEquals({ inProgress: rig.inProgress(), values: rig.values() }, { inProgress: [], values: [] });
     } finally {
       for (const node of down) await suite.cluster.setNodeState(node, "resume");
     }

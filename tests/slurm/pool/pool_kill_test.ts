@@ -52,7 +52,7 @@ class Round {
     }
     const { summary, error, messages } = await reportOf(this.#script);
     const hint = [...this.told, ...messages].join("\n");
-    assertEquals([error, summary?.failures], [undefined, []], hint);
+    assertEquals({ error, failures: summary?.failures }, { error: undefined, failures: [] }, hint);
     await this.#rig.left();
     this.#rig.assertWhole(this.roots, hint);
     for (const [id, starts] of Map.groupBy(this.#rig.starts(), (start) => start.id)) {

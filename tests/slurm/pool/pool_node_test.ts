@@ -14,7 +14,11 @@ describeOnSlurm("a pool with a node where nothing can start", (suite) => {
       await using rig = new ClusterPoolRig(suite.cluster);
       rig.write("bad-node", "cpu1");
       const { summary, error, messages } = await reportOf(rig.start(ROOTS));
-      assertEquals([error, summary?.computed, summary?.failures], [undefined, 7, []], messages.join("\n"));
+      assertEquals({ error, computed: summary?.computed, failures: summary?.failures }, {
+        error: undefined,
+        computed: 7,
+        failures: [],
+      }, messages.join("\n"));
       const excluded = messages.filter((text) => text.startsWith("node cpu1 is not used any more"));
       assertEquals(excluded.length, 1, messages.join("\n"));
       assertMatch(excluded[0]!, /made up: no library on cpu1/);
@@ -29,7 +33,11 @@ describeOnSlurm("a pool with a node where nothing can start", (suite) => {
     const setup = [`if [ "$SLURMD_NODENAME" = cpu1 ]; then export TMPDIR=/proc; fi`];
     const options = { specs: { default: { timeMin: 5, setup } } };
     const { summary, error, messages } = await reportOf(rig.start(ROOTS, { options }));
-    assertEquals([error, summary?.computed, summary?.failures], [undefined, 7, []], messages.join("\n"));
+    assertEquals({ error, computed: summary?.computed, failures: summary?.failures }, {
+      error: undefined,
+      computed: 7,
+      failures: [],
+    }, messages.join("\n"));
     assertEquals(messages.filter((text) => text.startsWith("node cpu1 is not used any more")).length, 1);
     await rig.left();
     rig.assertWhole(ROOTS);
@@ -44,7 +52,7 @@ describeOnSlurm("a pool with a node where nothing can start", (suite) => {
     assertEquals(summary?.failures[0]?.kind, "protocol");
     assertMatch(summary!.failures[0]!.error, /made up: no library on cpu[12]/);
     await rig.left();
-    assertEquals([rig.inProgress(), rig.values()], [[], []]);
+    assertEquals({ inProgress: rig.inProgress(), values: rig.values() }, { inProgress: [], values: [] });
   });
 
   suite.it(

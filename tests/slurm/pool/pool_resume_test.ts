@@ -23,7 +23,11 @@ describeOnSlurm("a pool whose controller is not alone", (suite) => {
     await until(() => second.stderr.includes("took up run"), "the second one takes it up", DEADLINE_MS);
     rig.write("go");
     const { summary, error, messages } = await reportOf(second);
-    assertEquals([error, summary?.computed, summary?.cached], [undefined, 10, 0], messages.join("\n"));
+    assertEquals({ error, computed: summary?.computed, cached: summary?.cached }, {
+      error: undefined,
+      computed: 10,
+      cached: 0,
+    }, messages.join("\n"));
     assertEquals(rig.runs().length, 1);
     await rig.left();
     rig.assertWhole(roots);
@@ -68,7 +72,7 @@ describeOnSlurm("a pool whose controller is not alone", (suite) => {
     rig.write("go");
     await rig.begun("top").finally(() => suite.cluster.startController());
     const { summary, error } = await reportOf(script);
-    assertEquals([error, summary?.computed], [undefined, 2]);
+    assertEquals({ error, computed: summary?.computed }, { error: undefined, computed: 2 });
     rig.assertWhole(roots);
     await rig.left();
   });
@@ -99,7 +103,11 @@ describeOnSlurm('a pool inside of an allocation (launcher "srun")', (suite) => {
     await until(() => log().startsWith("{"), "the job has ended", DEADLINE_MS)
       .catch((error) => Promise.reject(new Error(`${error}\n${rig.read("job.log")}`)));
     const { summary, error } = JSON.parse(log());
-    assertEquals([error, summary.computed], [undefined, 7], rig.read("job.log"));
+    assertEquals(
+      { error, computed: summary.computed },
+      { error: undefined, computed: 7 },
+      rig.read("job.log"),
+    );
     assertStringIncludes(rig.read("job.log"), "workers of spec 'default'");
     assertEquals(new Set(rig.starts().map(({ partition }) => partition)), new Set(["cpu"]));
     rig.assertWhole(roots);

@@ -18,7 +18,12 @@ describeOnSlurm("runSlurm() with a pool of workers", (suite) => {
       { id: "beside", needs: [{ id: "mid", spec: "gpu", needs: leaves.slice(0, 2) }] },
     ];
     const { summary, error, messages } = await reportOf(rig.start(roots));
-    assertEquals([error, summary?.computed, summary?.retries, summary?.nodes], [undefined, 10, 0, 10]);
+    assertEquals({ error, computed: summary?.computed, retries: summary?.retries, nodes: summary?.nodes }, {
+      error: undefined,
+      computed: 10,
+      retries: 0,
+      nodes: 10,
+    });
     await rig.left();
     rig.assertWhole(roots);
     const where = new Map(rig.starts().map(({ id, node, partition }) => [id, `${partition} ${node}`]));
@@ -28,7 +33,11 @@ describeOnSlurm("runSlurm() with a pool of workers", (suite) => {
     }
     assertEquals(rig.starts().length, 10);
     const again = await reportOf(rig.start(roots));
-    assertEquals([again.error, again.summary?.computed, again.summary?.cached], [undefined, 0, 2]);
+    assertEquals({ error: again.error, computed: again.summary?.computed, cached: again.summary?.cached }, {
+      error: undefined,
+      computed: 0,
+      cached: 2,
+    });
     assertEquals(rig.starts().length, 10);
   });
 
@@ -39,7 +48,11 @@ describeOnSlurm("runSlurm() with a pool of workers", (suite) => {
     const roots = [flaky, { id: "stays", needs: [bad] }];
     const options = { maxComputeRetries: 2, keepGoing: true };
     const { summary, error } = await reportOf(rig.start(roots, { options }));
-    assertEquals([error?.name, summary?.computed, summary?.notRun], ["RunFailedError", 1, 1]);
+    assertEquals({ name: error?.name, computed: summary?.computed, notRun: summary?.notRun }, {
+      name: "RunFailedError",
+      computed: 1,
+      notRun: 1,
+    });
     assertEquals(summary?.failures.map(({ kind, attempts }) => [kind, attempts]), [["compute", 3]]);
     assertStringIncludes(summary!.failures[0]!.error, "as it was told");
     assertEquals(["flaky", "bad"].map((id) => rig.starts(id).map(({ attempt }) => attempt)), [
@@ -74,7 +87,7 @@ describeOnSlurm("runSlurm() with a pool of workers", (suite) => {
       await until(() => rig.holder() !== undefined, "the run has begun", DEADLINE_MS);
       const worker = rig.furu(["worker", "--run", rig.run, "--spec", "default"], { SLURM_CONF: "" });
       const { summary, error } = await reportOf(script);
-      assertEquals([error, summary?.computed], [undefined, 6]);
+      assertEquals({ error, computed: summary?.computed }, { error: undefined, computed: 6 });
       const { code, output } = await worker.ended();
       assertEquals(code, 0, output);
       assertMatch(output, /it leaves: .*the run has ended; computed 6 tasks/);

@@ -51,7 +51,7 @@ describeOnSlurm("a pool that nobody looks after where jobs cannot submit jobs", 
       const { runId, said, code: left } = await detach(rig, roots, { nodesSubmit: false });
       assertEquals(left, 0, said);
       assertMatch(said, /submitted 3 workers, which go on by themselves/);
-      assertMatch(said, /these are all that there will be, with 2 standby jobs/);
+      assertMatch(said, /these are all that there will be, with 2 standby controllers/);
       await rig.begun("first");
       await until(() => rig.workers().length === 3, "all of them have begun", DEADLINE_MS);
       // Those that have nothing to do wait for what comes, far beyond their idle timeout.

@@ -83,6 +83,7 @@ export class Controller implements Backend {
   #leaving = false;
   /** When something happened last, in monotonic milliseconds. */
   #newsAt: number;
+  #hasStarted = false;
   #roundsDone = 0;
   #reconciledAt = -Infinity;
   #reconcileCost = 0;
@@ -134,7 +135,9 @@ export class Controller implements Backend {
   start(artifact: Artifact): void {
     startTask(this.#context, this.#reader, artifact.hash);
     const now = this.#now();
-    if (now - this.#newsAt < SHORTEST_PAUSE_MS) return;
+    // The first look at the jobs comes before the first task, for which a worker is to be submitted at once.
+    if (this.#hasStarted && now - this.#newsAt < SHORTEST_PAUSE_MS) return;
+    this.#hasStarted = true;
     this.#newsAt = now;
     this.#wake(this.#results);
     this.#wake(this.#jobs);

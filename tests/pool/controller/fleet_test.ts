@@ -6,10 +6,18 @@ import { acquireLeadership } from "../../../lib/pool/leadership.ts";
 import { enterQueue } from "../../../lib/queue/worker_dir.ts";
 import { todoDir } from "../../../lib/queue/layout.ts";
 import { until } from "../../rig.ts";
-import { artifact, PoolRig } from "../rig.ts";
+import { artifact, PoolRig, TIMING } from "../rig.ts";
 import { Gate } from "../worker_rig.ts";
 
 describe("the workers of a pool", () => {
+  it("are submitted with the first task, not with the next look at the jobs", async () => {
+    await using rig = new PoolRig();
+    await rig.begin([artifact(() => 1)], { maxWorkers: 1 });
+    // The next look would be after the test's limit of 20 s.
+    const result = await rig.control({ timing: { ...TIMING, roundMs: 60_000 } });
+    assertEquals(result?.summary.computed, 1);
+  });
+
   it("count as never begun when their jobs run for long and no worker enters", async () => {
     await using rig = new PoolRig({ staleAfterSec: 0.2 });
     await rig.begin([artifact(() => 1)], { maxWorkers: 1 });

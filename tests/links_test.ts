@@ -39,106 +39,113 @@ describe("describe() and it()", () => {
   });
 });
 
-it("hooks run around each test from the outside in, and back", () => {
-  const a = ["before", "a", "after"];
-  const b = ["before", "inner before", "b", "inner after", "after"];
-  assertEquals(order, ["first", ...a, ...b, "last"]);
-});
-
-describe("FakeTime", () => {
-  it("moves timers, intervals and Date only when told to", async () => {
-    const seen: string[] = [];
-    {
-      using time = new FakeTime(1000);
-      setTimeout(() => seen.push(`timeout ${Date.now()}`), 100);
-      const interval = setInterval(() => seen.push(`interval ${new Date().getTime()}`), 40);
-      const delayed = delay(50).then(() => seen.push("delayed"));
-      time.tick(99);
-      await delayed;
-      time.tick(1);
-      clearInterval(interval);
-      assertFalse(time.next());
-      assertEquals(time.now, 1100);
-    }
-    assertEquals(seen, ["interval 1040", "interval 1080", "delayed", "timeout 1100"]);
-    assert(Date.now() > 1100);
-  });
-});
-
-describe("@std/async", () => {
-  it("deadline() rejects with a TimeoutError", async () => {
-    const error = await assertRejects(() => deadline(new Promise(() => {}), 1), DOMException);
-    assertEquals(error.name, "TimeoutError");
+describe("links", () => {
+  it("hooks run around each test from the outside in, and back", () => {
+    const a = ["before", "a", "after"];
+    const b = ["before", "inner before", "b", "inner after", "after"];
+    assertEquals(order, ["first", ...a, ...b, "last"]);
   });
 
-  it("delay() rejects with the reason of its signal", async () => {
-    const reason = new Error("enough");
-    assertEquals(await assertRejects(() => delay(1e6, { signal: AbortSignal.abort(reason) })), reason);
-  });
-
-  it("retry() gives up after so many attempts, with the last error as the cause", async () => {
-    let attempts = 0;
-    const fail = (): never => {
-      throw new Error(`attempt ${++attempts}`);
-    };
-    const error = await assertRejects(() => retry(fail, { maxAttempts: 3, minTimeout: 0 }), RetryError);
-    assertEquals((error.cause as Error).message, "attempt 3");
-  });
-
-  it("pooledMap() keeps the order and never runs more than the limit", async () => {
-    let running = 0;
-    let most = 0;
-    const results = pooledMap(2, [3, 1, 2], async (ms) => {
-      most = Math.max(most, ++running);
-      await delay(ms);
-      running--;
-      return ms;
+  describe("FakeTime", () => {
+    it("moves timers, intervals and Date only when told to", async () => {
+      const seen: string[] = [];
+      {
+        using time = new FakeTime(1000);
+        setTimeout(() => seen.push(`timeout ${Date.now()}`), 100);
+        const interval = setInterval(() => seen.push(`interval ${new Date().getTime()}`), 40);
+        const delayed = delay(50).then(() => seen.push("delayed"));
+        time.tick(99);
+        await delayed;
+        time.tick(1);
+        clearInterval(interval);
+        assertFalse(time.next());
+        assertEquals(time.now, 1100);
+      }
+      assertEquals(seen, ["interval 1040", "interval 1080", "delayed", "timeout 1100"]);
+      assert(Date.now() > 1100);
     });
-    assertEquals(await Array.fromAsync(results), [3, 1, 2]);
-    assertEquals(most, 2);
   });
-});
 
-it("@std/bytes joins bytes and finds the last of a part", () => {
-  const bytes = concat([Uint8Array.of(1, 2), new Uint8Array(0), Uint8Array.of(1, 2, 3)]);
-  assertEquals(bytes, Uint8Array.of(1, 2, 1, 2, 3));
-  assertEquals(lastIndexOfNeedle(bytes, Uint8Array.of(1, 2)), 2);
-  assertEquals(lastIndexOfNeedle(bytes, Uint8Array.of(2, 2)), -1);
-});
-
-describe("@std/cli", () => {
-  it("parseArgs() gives strings, booleans and collected values their types", () => {
-    const args = parseArgs(["--x=1", "--k", "a", "--k=b", "-v", "run", "--z"], {
-      string: ["x", "k"],
-      collect: ["k"],
-      boolean: ["verbose", "quiet"],
-      alias: { verbose: "v" },
-      stopEarly: true,
+  describe("@std/async", () => {
+    it("deadline() rejects with a TimeoutError", async () => {
+      const error = await assertRejects(() => deadline(new Promise(() => {}), 1), DOMException);
+      assertEquals(error.name, "TimeoutError");
     });
-    assertType<IsExact<typeof args.k, string[]>>(true);
-    assertType<IsExact<typeof args.verbose, boolean>>(true);
-    assertEquals([args.x, args.k, args.verbose, args.quiet], ["1", ["a", "b"], true, false]);
-    assertEquals(args._, ["run", "--z"]);
+
+    it("delay() rejects with the reason of its signal", async () => {
+      const reason = new Error("enough");
+      assertEquals(await assertRejects(() => delay(1e6, { signal: AbortSignal.abort(reason) })), reason);
+    });
+
+    it("retry() gives up after so many attempts, with the last error as the cause", async () => {
+      let attempts = 0;
+      const fail = (): never => {
+        throw new Error(`attempt ${++attempts}`);
+      };
+      const error = await assertRejects(() => retry(fail, { maxAttempts: 3, minTimeout: 0 }), RetryError);
+      assertEquals((error.cause as Error).message, "attempt 3");
+    });
+
+    it("pooledMap() keeps the order and never runs more than the limit", async () => {
+      let running = 0;
+      let most = 0;
+      const results = pooledMap(2, [3, 1, 2], async (ms) => {
+        most = Math.max(most, ++running);
+        await delay(ms);
+        running--;
+        return ms;
+      });
+      assertEquals(await Array.fromAsync(results), [3, 1, 2]);
+      assertEquals(most, 2);
+    });
   });
 
-  it("unicodeWidth() counts columns", () => {
-    const widths = {
-      "hello world": 11,
-      "天地玄黃": 8,
-      "ｆｕｌｌ": 8,
-      "🦕": 2,
-      "e\u0301": 1,
-      "한국": 4,
-      "\x1b": 0,
-      "…": 1,
-    };
-    for (const [text, width] of Object.entries(widths)) assertEquals(unicodeWidth(text), width, text);
+  it("@std/bytes joins bytes and finds the last of a part", () => {
+    const bytes = concat([Uint8Array.of(1, 2), new Uint8Array(0), Uint8Array.of(1, 2, 3)]);
+    assertEquals(bytes, Uint8Array.of(1, 2, 1, 2, 3));
+    assertEquals(lastIndexOfNeedle(bytes, Uint8Array.of(1, 2)), 2);
+    assertEquals(lastIndexOfNeedle(bytes, Uint8Array.of(2, 2)), -1);
   });
-});
 
-it("@std/fmt formats bytes and durations", () => {
-  assertEquals(formatBytes(1337), "1.34 kB");
-  assertEquals(formatDuration(99674, { ignoreZero: true }), "1m 39s 674ms");
+  describe("@std/cli", () => {
+    it("parseArgs() gives strings, booleans and collected values their types", () => {
+      const args = parseArgs(["--x=1", "--k", "a", "--k=b", "-v", "run", "--z"], {
+        string: ["x", "k"],
+        collect: ["k"],
+        boolean: ["verbose", "quiet"],
+        alias: { verbose: "v" },
+        stopEarly: true,
+      });
+      assertType<IsExact<typeof args.k, string[]>>(true);
+      assertType<IsExact<typeof args.verbose, boolean>>(true);
+      assertEquals({ x: args.x, k: args.k, verbose: args.verbose, quiet: args.quiet }, {
+        x: "1",
+        k: ["a", "b"],
+        verbose: true,
+        quiet: false,
+      });
+      assertEquals(args._, ["run", "--z"]);
+    });
+
+    it("unicodeWidth() counts columns", () => {
+      const widths = {
+        "hello world": 11,
+        "天地玄黃": 8,
+        "ｆｕｌｌ": 8,
+        "🦕": 2,
+        "e\u0301": 1,
+        "한국": 4,
+        "\x1b": 0,
+        "…": 1,
+      };
+      for (const [text, width] of Object.entries(widths)) assertEquals(unicodeWidth(text), width, text);
+    });
+  });
+
+  it("@std/fmt formats bytes and durations", () => {
+    assertEquals(formatBytes(1337), "1.34 kB");
+    assertEquals(formatDuration(99674, { ignoreZero: true }), "1m 39s 674ms");
+  });
 });
 
 describe("@std/fs", () => {

@@ -35,8 +35,8 @@ describe("many gets at once", () => {
       env: { FURU_PATH: rig.root, FURU_TEST_FOLDER: rig.folder, FURU_RECORD_GIT: "ignore" },
     }).output();
     assertEquals(
-      [code, new TextDecoder().decode(stdout).trim()],
-      [0, "600"],
+      { code, decode: new TextDecoder().decode(stdout).trim() },
+      { code: 0, decode: "600" },
       new TextDecoder().decode(stderr),
     );
   });

@@ -20,7 +20,11 @@ describe("the window of a run", () => {
   it("dfs does one root after another", async () => {
     const created = await order("dfs", roots);
     assertEquals(created.map((id) => id[0]), [..."aaabbbccc"]);
-    assertEquals([created[2], created[5], created[8]], ["a", "b", "c"]);
+    assertEquals({ created2: created[2], created5: created[5], created8: created[8] }, {
+      created2: "a",
+      created5: "b",
+      created8: "c",
+    });
   });
 
   it("bfs does the lower nodes of all roots first", async () => {

@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
 import { ValidationError } from "../../lib/core/errors.ts";
 import { fencedName, parseWorkerDir, parseWorkerFile, queuePaths } from "../../lib/queue/layout.ts";
 import { errorFileName, formatTaskName, nextTaskName, parseTaskName } from "../../lib/queue/task_file.ts";
@@ -8,62 +9,66 @@ import { hashNumber } from "./rig.ts";
 
 const name = { hash: hashNumber(7), attempt: 3, lost: 2 };
 
-Deno.test("the name of a task file says its hash, its attempt and how often it was lost", () => {
-  assertEquals(formatTaskName(name), `${hashNumber(7)}.3.2.json`);
-  assertEquals(parseTaskName(formatTaskName(name)), name);
-});
+describe("names", () => {
+  it("the name of a task file says its hash, its attempt and how often it was lost", () => {
+    assertEquals(formatTaskName(name), `${hashNumber(7)}.3.2.json`);
+    assertEquals(parseTaskName(formatTaskName(name)), name);
+  });
 
-Deno.test("what is no name of a task file is refused", () => {
-  const hash = hashNumber(7);
-  const others = [
-    `${hash}.0.0.json`,
-    `${hash}.01.0.json`,
-    `${hash}.1.00.json`,
-    `${hash}.1.json`,
-    `${hash}.1.0.error.json`,
-    `${hash}.1.0.json.tmp`,
-    `${hash}.1.0000000000.json`,
-    `${hash.slice(1)}.1.0.json`,
-    `${hash.slice(1)}G.1.0.json`,
-    `.tmp-${hash}.1.0.json`,
-    ` ${hash}.1.0.json`,
-    `${hash}.1.0.json\n`,
-    "",
-  ];
-  for (const other of others) assertEquals(parseTaskName(other), undefined, other);
-});
+  it("what is no name of a task file is refused", () => {
+    const hash = hashNumber(7);
+    const others = [
+      `${hash}.0.0.json`,
+      `${hash}.01.0.json`,
+      `${hash}.1.00.json`,
+      `${hash}.1.json`,
+      `${hash}.1.0.error.json`,
+      `${hash}.1.0.json.tmp`,
+      `${hash}.1.0000000000.json`,
+      `${hash.slice(1)}.1.0.json`,
+      `${hash.slice(1)}G.1.0.json`,
+      `.tmp-${hash}.1.0.json`,
+      ` ${hash}.1.0.json`,
+      `${hash}.1.0.json\n`,
+      "",
+    ];
+    for (const other of others) assertEquals(parseTaskName(other), undefined, other);
+  });
 
-Deno.test("after a failure of kind compute the attempt counts up, after a loss the other counter", () => {
-  assertEquals(nextTaskName(name, "compute"), { ...name, attempt: 4 });
-  assertEquals(nextTaskName(name, "lost"), { ...name, lost: 3 });
-});
+  it("after a failure of kind compute the attempt counts up, after a loss the other counter", () => {
+    assertEquals(nextTaskName(name, "compute"), { ...name, attempt: 4 });
+    assertEquals(nextTaskName(name, "lost"), { ...name, lost: 3 });
+  });
 
-Deno.test("how a task failed is beside it, under a name that is no task's", () => {
-  assertEquals(errorFileName(formatTaskName(name)), `${hashNumber(7)}.3.2.error.json`);
-  assertEquals(parseTaskName(errorFileName(formatTaskName(name))), undefined);
-});
+  it("how a task failed is beside it, under a name that is no task's", () => {
+    assertEquals(errorFileName(formatTaskName(name)), `${hashNumber(7)}.3.2.error.json`);
+    assertEquals(parseTaskName(errorFileName(formatTaskName(name))), undefined);
+  });
 
-Deno.test("a run id that cannot be a folder's name is refused", () => {
-  for (const id of ["../x", "", ".hidden", "a/b"]) assertThrows(() => queuePaths("/s", id), ValidationError);
-  assertEquals(queuePaths("/s", "r1").role.claim, "/s/runs/r1/controller/running.json");
-});
+  it("a run id that cannot be a folder's name is refused", () => {
+    for (const id of ["../x", "", ".hidden", "a/b"]) {
+      assertThrows(() => queuePaths("/s", id), ValidationError);
+    }
+    assertEquals(queuePaths("/s", "r1").role.claim, "/s/runs/r1/controller/running.json");
+  });
 
-Deno.test("a worker's id has no dots, so that its folder, its files and a fenced folder are told apart", () => {
-  const machine = testMachine();
-  const self = { ...machine.self, host: "node-7.cluster.example.dead-1" };
-  const id = newWorkerId({ ...machine, self }, { jobId: "12_3", name: "j", restarts: 0 });
-  assertMatch(id, /^node-7-cluster-example-dead-1-\d+-j12-3-[0-9a-f]{12}$/);
-  assertEquals(parseWorkerDir(id), { id, fenced: false });
-  assertEquals(parseWorkerDir(fencedName(id, "0a1b")), { id, fenced: true });
-  for (const kind of ["now", "end", "unfit"] as const) {
-    assertEquals(parseWorkerFile(`${id}.${kind}.json`), { id, kind });
-  }
-  assertEquals(parseWorkerFile(`${id}.json`), { id, kind: "record" });
-  for (const other of [`.tmp-${id}.json`, `${id}.txt`, id]) assertEquals(parseWorkerFile(other), undefined);
-  for (const other of [`.nfs1`, `${id}.dead-`, `${id}.x`]) assertEquals(parseWorkerDir(other), undefined);
-});
+  it("a worker's id has no dots, so that its folder, its files and a fenced folder are told apart", () => {
+    const machine = testMachine();
+    const self = { ...machine.self, host: "node-7.cluster.example.dead-1" };
+    const id = newWorkerId({ ...machine, self }, { jobId: "12_3", name: "j", restarts: 0 });
+    assertMatch(id, /^node-7-cluster-example-dead-1-\d+-j12-3-[0-9a-f]{12}$/);
+    assertEquals(parseWorkerDir(id), { id, fenced: false });
+    assertEquals(parseWorkerDir(fencedName(id, "0a1b")), { id, fenced: true });
+    for (const kind of ["now", "end", "unfit"] as const) {
+      assertEquals(parseWorkerFile(`${id}.${kind}.json`), { id, kind });
+    }
+    assertEquals(parseWorkerFile(`${id}.json`), { id, kind: "record" });
+    for (const other of [`.tmp-${id}.json`, `${id}.txt`, id]) assertEquals(parseWorkerFile(other), undefined);
+    for (const other of [`.nfs1`, `${id}.dead-`, `${id}.x`]) assertEquals(parseWorkerDir(other), undefined);
+  });
 
-Deno.test("ids of workers differ, also in one process", () => {
-  const machine = testMachine();
-  assertEquals(new Set(Array.from({ length: 100 }, () => newWorkerId(machine))).size, 100);
+  it("ids of workers differ, also in one process", () => {
+    const machine = testMachine();
+    assertEquals(new Set(Array.from({ length: 100 }, () => newWorkerId(machine))).size, 100);
+  });
 });

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path/join";
+import { describe, it } from "@std/testing/bdd";
 import { fenceWorker, listFenced, removeFenced } from "../../lib/queue/fence.ts";
 import { listWorkers } from "../../lib/queue/worker_liveness.ts";
 import { moveFile } from "../../lib/store/file_steps.ts";
@@ -51,42 +52,44 @@ function tasks(dir: string): string[] {
   return [...Deno.readDirSync(dir)].map(({ name }) => name).filter((name) => parseTaskName(name)).sort();
 }
 
-for (const [how, chance] of [["", 0], [" over files that are slow and lie", 0.1]] as const) {
-  Deno.test(`${PROCESSES} processes claim each of ${TASKS} tasks once, and lose none${how}`, async () => {
+describe("race", () => {
+  for (const [how, chance] of [["", 0], [" over files that are slow and lie", 0.1]] as const) {
+    it(`${PROCESSES} processes claim each of ${TASKS} tasks once, and lose none${how}`, async () => {
+      await using rig = new QueueRig();
+      const files = await rig.fill(TASKS);
+      const scripts = await start(rig, chance);
+      await allDone(rig, () => Promise.resolve());
+      await askToStop(rig.store(), rig.paths, "drain", "all is done");
+      assertEquals((await claimed(scripts)).sort(), files, "each by exactly one process");
+      assertEquals(tasks(rig.paths.done), files);
+      assertEquals(tasks(join(rig.paths.todo, "default")), []);
+    });
+  }
+
+  it(`${PROCESSES} processes that are declared dead at random lose none of ${TASKS} tasks`, async () => {
     await using rig = new QueueRig();
     const files = await rig.fill(TASKS);
-    const scripts = await start(rig, chance);
-    await allDone(rig, () => Promise.resolve());
-    await askToStop(rig.store(), rig.paths, "drain", "all is done");
-    assertEquals((await claimed(scripts)).sort(), files, "each by exactly one process");
-    assertEquals(tasks(rig.paths.done), files);
-    assertEquals(tasks(join(rig.paths.todo, "default")), []);
-  });
-}
-
-Deno.test(`${PROCESSES} processes that are declared dead at random lose none of ${TASKS} tasks`, async () => {
-  await using rig = new QueueRig();
-  const files = await rig.fill(TASKS);
-  const store = rig.store();
-  const scripts = await start(rig, 0.1);
-  let fenced = 0;
-  await allDone(rig, async () => {
-    for (const [id, { record }] of await listWorkers(store, rig.paths)) {
-      if (!record || Math.random() < 0.7) continue;
-      await fenceWorker(store, rig.paths, { spec: "default", id }, { kind: "lost", why: "drawn by lot" });
-      fenced++;
-    }
-    for (const folder of await listFenced(store, rig.paths)) {
-      for (const file of folder.files) {
-        const next = formatTaskName(nextTaskName(parseTaskName(file)!, "lost"));
-        await moveFile(store, join(folder.dir, file), rig.todo(next));
+    const store = rig.store();
+    const scripts = await start(rig, 0.1);
+    let fenced = 0;
+    await allDone(rig, async () => {
+      for (const [id, { record }] of await listWorkers(store, rig.paths)) {
+        if (!record || Math.random() < 0.7) continue;
+        await fenceWorker(store, rig.paths, { spec: "default", id }, { kind: "lost", why: "drawn by lot" });
+        fenced++;
       }
-      if (folder.files.length === 0) await removeFenced(store, folder);
-    }
+      for (const folder of await listFenced(store, rig.paths)) {
+        for (const file of folder.files) {
+          const next = formatTaskName(nextTaskName(parseTaskName(file)!, "lost"));
+          await moveFile(store, join(folder.dir, file), rig.todo(next));
+        }
+        if (folder.files.length === 0) await removeFenced(store, folder);
+      }
+    });
+    await askToStop(store, rig.paths, "drain", "all is done");
+    await claimed(scripts);
+    assert(fenced > PROCESSES, `only ${fenced} were declared dead`);
+    const hashes = (names: string[]) => names.map((name) => parseTaskName(name)!.hash).sort();
+    assertEquals(hashes(tasks(rig.paths.done)), hashes(files), "each task is there once");
   });
-  await askToStop(store, rig.paths, "drain", "all is done");
-  await claimed(scripts);
-  assert(fenced > PROCESSES, `only ${fenced} were declared dead`);
-  const hashes = (names: string[]) => names.map((name) => parseTaskName(name)!.hash).sort();
-  assertEquals(hashes(tasks(rig.paths.done)), hashes(files), "each task is there once");
 });

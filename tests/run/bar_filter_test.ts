@@ -89,7 +89,7 @@ describe("a log with progress bars", () => {
     let bytes = filter.push(encoder.encode("\r")).length;
     const chunk = encoder.encode("x".repeat(50_000));
     for (let i = 0; i < 20; i++) bytes += filter.push(chunk).length;
-    assertEquals([bytes, filter.held().length], [1_000_000, 0]);
+    assertEquals({ bytes, heldCount: filter.held().length }, { bytes: 1_000_000, heldCount: 0 });
   });
 
   it("a tail has the lines before a bar, and the bar's last state", () => {

@@ -243,7 +243,7 @@ describe("a stored result", () => {
     const runtime = testRuntime(rig.root);
     await getFrom(runtime, artifact);
     const { sizes, total } = recordOf(runtime, artifact);
-    assertEquals([sizes, total], [undefined, { files: 1100, bytes: 2200 }]);
+    assertEquals({ sizes, total }, { sizes: undefined, total: { files: 1100, bytes: 2200 } });
     await getFrom(testRuntime(rig.root), artifact);
     Deno.removeSync(filesOf(runtime, artifact), { recursive: true });
     await assertDamaged(rig, artifact, filesOf(runtime, artifact));

@@ -128,11 +128,11 @@ describe("artifacts in stored values", () => {
     assertEquals(depth, 2999);
     assertEquals(got.chain.hash, chain.hash);
     const record = recordOf(runtime, holder) as unknown as Record<string, unknown>;
-    assertEquals([record.valueFile, record.artifactsFile, record.files], [
-      "value.json",
-      "artifacts.json",
-      true,
-    ]);
+    assertEquals({ valueFile: record.valueFile, artifactsFile: record.artifactsFile, files: record.files }, {
+      valueFile: "value.json",
+      artifactsFile: "artifacts.json",
+      files: true,
+    });
     assert(textOf(runtime.store.paths(holder).record).length < 2000);
   });
 
@@ -160,7 +160,10 @@ describe("artifacts in stored values", () => {
     assertEquals(third.params, train.params);
     Train();
     const whole = await again(runtime, last);
-    assertEquals([whole[ARTIFACT].loadOnly, whole.params.scale], [undefined, 3]);
+    assertEquals({ loadOnly: whole[ARTIFACT].loadOnly, scale: whole.params.scale }, {
+      loadOnly: undefined,
+      scale: 3,
+    });
   });
 
   it("an artifact whose task is not defined here can be loaded, looked at and used as a parameter, not computed", async () => {
@@ -245,7 +248,11 @@ describe("artifacts in stored values", () => {
     const { holder } = await stored(runtime, old);
     define("kept/Changed", { params, version: 2, create: () => "new" });
     const got = await again(runtime, holder);
-    assertEquals([await getFrom(runtime, got), got.hash, got.params], ["old", old.hash, { a: 1 }]);
+    assertEquals({ getFrom: await getFrom(runtime, got), hash: got.hash, params: got.params }, {
+      getFrom: "old",
+      hash: old.hash,
+      params: { a: 1 },
+    });
     await assertRejects(
       () => getFrom(runtime, got, { force: true }),
       ExecutionError,

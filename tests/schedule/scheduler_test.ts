@@ -183,7 +183,7 @@ describe("the scheduler", () => {
       if (actions[0]?.type === "node_done") done++;
       actions = actions.filter(({ type }) => type === "start" || type === "finished");
     }
-    assertEquals([done, actions[0]?.type], [count, "finished"]);
+    assertEquals({ done, type: actions[0]?.type }, { done: count, type: "finished" });
     assert(scheduler.operations < 5 * count, `${scheduler.operations} operations`);
 
     const failing = createScheduler(chain, { window: "bfs", retry, keepGoing: true });

@@ -192,7 +192,7 @@ describe("faults", () => {
     await world.run();
     assertEquals(world.processes.map((process) => process.state), ["crashed", "ended", "ended"]);
     const sizes = ["/a-synced", "/a-loose", "/b-loose"].map((path) => world.disk.read(path)?.length ?? -1);
-    assertEquals([sizes[0], sizes[2]], [10, 10]);
+    assertEquals({ sizes0: sizes[0], sizes2: sizes[2] }, { sizes0: 10, sizes2: 10 });
     assert((sizes[1] as number) < 10);
   });
 

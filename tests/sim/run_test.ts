@@ -1,11 +1,13 @@
 import { assert } from "@std/assert";
-import { it } from "@std/testing/bdd";
+import { describe, it } from "@std/testing/bdd";
 import { runScenario } from "./run_scenario.ts";
 import { assertSeeds } from "./scenario.ts";
 
-it("two runs of a diamond at once hold with 3,000 seeds", async () => {
-  const { faults } = await assertSeeds(runScenario, { count: 3000 });
-  for (const kind of ["crash", "suspend", "lost", "eio", "full"] as const) {
-    assert((faults[kind] ?? 0) > 0, `never happened: ${kind}`);
-  }
+describe("run", () => {
+  it("two runs of a diamond at once hold with 3,000 seeds", async () => {
+    const { faults } = await assertSeeds(runScenario, { count: 3000 });
+    for (const kind of ["crash", "suspend", "lost", "eio", "full"] as const) {
+      assert((faults[kind] ?? 0) > 0, `never happened: ${kind}`);
+    }
+  });
 });

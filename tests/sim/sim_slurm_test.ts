@@ -54,7 +54,7 @@ describe("SimSlurm", () => {
   it("begins a job late, runs it on a node and says when it is dead", async () => {
     const { states, ended, late } = await watchOne(1, {});
     assertEquals(states, ["pending PENDING", "running RUNNING", "dead FAILED"]);
-    assertEquals([late?.spec, late?.node?.[0]], ["gpu", "n"]);
+    assertEquals({ spec: late?.spec, node0: late?.node?.[0] }, { spec: "gpu", node0: "n" });
     assertEquals(ended, ["job-0"]);
   });
 
@@ -70,7 +70,11 @@ describe("SimSlurm", () => {
     ];
     for (const [fault, last, ended] of fates) {
       const seen = await watchOne(3, { [fault]: 1 });
-      assertEquals([fault, seen.states.at(-1), seen.ended], [fault, last, ended]);
+      assertEquals({ fault, statesLast: seen.states.at(-1), ended: seen.ended }, {
+        fault,
+        statesLast: last,
+        ended,
+      });
     }
   });
 
@@ -83,7 +87,7 @@ describe("SimSlurm", () => {
   it("submits and says that it failed, or fails, or answers with what was a while ago", async () => {
     assertEquals((await watchOne(1, { submitLost: 1 })).ended, ["job-0"]);
     const { states, ended } = await watchOne(1, { submitFails: 1 });
-    assertEquals([states.length, ended], [1, []]);
+    assertEquals({ statesCount: states.length, ended }, { statesCount: 1, ended: [] });
     const worlds = await Promise.all([1, 2, 3].map((seed) => watchOne(seed, { stale: 1 })));
     assert(worlds.some((seen) => seen.states.filter((state) => state === "running RUNNING").length > 1));
   });

@@ -32,7 +32,11 @@ describeOnSlurm("runSlurm() in DAG mode, where things are harsh", (suite) => {
     const first = await patiently(rig.script("slurm/harsh_digits.ts", []));
     assertEquals(first.code, 0, first.output);
     const { summary, leaderboard, testAccuracy, chart } = JSON.parse(first.stdout.trim().split("\n").at(-1)!);
-    assertEquals([summary.computed, summary.failures, leaderboard.length], [4, [], 2]);
+    assertEquals({
+      computed: summary.computed,
+      failures: summary.failures,
+      leaderboardCount: leaderboard.length,
+    }, { computed: 4, failures: [], leaderboardCount: 2 });
     assertGreater(testAccuracy, 0.7);
     assertMatch(textOf(chart), /^<svg /);
     assertEquals((await jobsOf(suite.cluster)).length - before, 4);
@@ -55,13 +59,16 @@ describeOnSlurm("runSlurm() in DAG mode, where things are harsh", (suite) => {
     await suite.cluster.run("scontrol", "update", `JobId=${lateId}`, "EndTime=now+1");
     await patiently(again);
     const { summary, error } = await reportOf(again);
-    assertEquals([error, summary?.computed], [undefined, 2]);
+    assertEquals({ error, computed: summary?.computed }, { error: undefined, computed: 2 });
     assertEquals(await jobField(suite.cluster, warnedId, "Restarts"), "1");
     assertEquals(warned.created(), ["a", "a", "b"]);
     assertEquals(warned.leftovers(), []);
     await patiently(over);
     const report = await reportOf(over);
-    assertEquals([report.summary?.computed, report.summary?.notRun], [0, 1], `${report.error?.message}`);
+    assertEquals({ computed: report.summary?.computed, notRun: report.summary?.notRun }, {
+      computed: 0,
+      notRun: 1,
+    }, `${report.error?.message}`);
     const [failure] = report.summary!.failures;
     assertEquals(failure?.kind, "lost");
     assertMatch(failure!.error, new RegExp(`^Slurm job ${lateId} ended without a result: timeout`, "i"));
@@ -81,7 +88,11 @@ describeOnSlurm("runSlurm() in DAG mode, where things are harsh", (suite) => {
     try {
       await patiently(script);
       const { summary, error } = await reportOf(script);
-      assertEquals([error, summary?.computed, summary?.failures], [undefined, 3, []]);
+      assertEquals({ error, computed: summary?.computed, failures: summary?.failures }, {
+        error: undefined,
+        computed: 3,
+        failures: [],
+      });
       assertEquals(await jobField(suite.cluster, id, "Restarts"), "1");
       assertEquals(rig.created(), ["a", "a", "b", "c"]);
       const values = records(rig).map((path) => JSON.parse(textOf(`${rig.root}/${path}`)).value);
@@ -104,7 +115,7 @@ describeOnSlurm("runSlurm() in DAG mode, where things are harsh", (suite) => {
     try {
       await patiently(script);
       const { summary } = await reportOf(script);
-      assertEquals([summary?.computed, summary?.notRun], [0, 1]);
+      assertEquals({ computed: summary?.computed, notRun: summary?.notRun }, { computed: 0, notRun: 1 });
       assertEquals(summary?.failures.map(({ kind }) => kind), ["lost"]);
       assertEquals(rig.created(), ["a"]);
       assertEquals(rig.leftovers(), []);
@@ -163,7 +174,11 @@ describeOnSlurm("runSlurm() in DAG mode, where things are harsh", (suite) => {
     await suite.cluster.startController();
     await patiently(script);
     const { summary, error } = await reportOf(script);
-    assertEquals([error, summary?.computed, summary?.failures], [undefined, 2, []]);
+    assertEquals({ error, computed: summary?.computed, failures: summary?.failures }, {
+      error: undefined,
+      computed: 2,
+      failures: [],
+    });
     assertEquals(rig.created(), ["a", "b"]);
     assertEquals(rig.leftovers(), []);
   });

@@ -69,7 +69,7 @@ describeOnSlurm("a job in DAG mode of the user's module", (suite) => {
     const { stdout, stderr } = await scene.spawn(["--config", config, reader], env).ended;
     const result = JSON.parse(stdout || "null");
     assert(result, stderr);
-    assertEquals([result.value, result.home], [41, home]);
+    assertEquals({ value: result.value, home: result.home }, { value: 41, home });
     assert(!result.cwd.startsWith(elsewhere), result.cwd);
   });
 });

@@ -160,7 +160,7 @@ describeOnSlurm("a project that imports @furu/furu from JSR", (suite) => {
     project.write({ "src/of mine/factor.ts": "export const factor: number = 20;" });
     for (const node of nodes) await suite.cluster.setNodeState(node, "resume");
     const { value, provenance } = await project.record("jsr/Top");
-    assertEquals([value, provenance.code], [1041, undefined]);
+    assertEquals({ value, code: provenance.code }, { value: 1041, code: undefined });
   });
 
   suite.it(

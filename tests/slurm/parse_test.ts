@@ -58,8 +58,24 @@ describe("parseQueue()", () => {
       return state?.status === "dead" ? state.reason : state?.status;
     };
     assertEquals(
-      [reason("23"), reason("22", 0), reason("27"), reason("9"), reason("29"), reason("24"), reason("25")],
-      ["node-failure", "launch-failed", "refused", "failed", "completed", "alive", "alive"],
+      {
+        reason23: reason("23"),
+        reason22: reason("22", 0),
+        reason27: reason("27"),
+        reason9: reason("9"),
+        reason29: reason("29"),
+        reason24: reason("24"),
+        reason25: reason("25"),
+      },
+      {
+        reason23: "node-failure",
+        reason22: "launch-failed",
+        reason27: "refused",
+        reason9: "failed",
+        reason29: "completed",
+        reason24: "alive",
+        reason25: "alive",
+      },
     );
     const waiting = byId("20")?.state;
     assertEquals(waiting?.status === "alive" && waiting.why, "DependencyNeverSatisfied");

@@ -23,7 +23,7 @@ describeOnSlurm("runs on Slurm with exactly the permissions that furu needs", (s
     suite.it(`${mode} computes and loads`, async () => {
       await using rig = new Rig();
       const { code, stdout, stderr } = await run(rig, mode, FLAGS);
-      assertEquals([code, stdout], [0, `${value}\n`], stderr);
+      assertEquals({ code, stdout }, { code: 0, stdout: `${value}\n` }, stderr);
     });
   }
 

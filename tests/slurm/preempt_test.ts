@@ -45,7 +45,11 @@ describeOnSlurm("jobs in DAG mode that Slurm preempts", (suite) => {
     const id = await rig.jobOf("run1");
     await preempt(id);
     const { summary, value } = await reportOf(script);
-    assertEquals([summary.computed, summary.failures, value], [1, [], "1 "]);
+    assertEquals({ computed: summary.computed, failures: summary.failures, value }, {
+      computed: 1,
+      failures: [],
+      value: "1 ",
+    });
     assertEquals(ends(rig).map(({ kind }) => kind), ["preempted"]);
     assertMatch(ends(rig)[0]!.error, /told to end \(SIGTERM\)/);
     assertEquals(await jobField(suite.cluster, id, "Restarts"), "1");
@@ -59,7 +63,11 @@ describeOnSlurm("jobs in DAG mode that Slurm preempts", (suite) => {
     const id = await rig.jobOf("run1");
     await preempt(id);
     const { summary, value } = await reportOf(script);
-    assertEquals([summary.computed, summary.failures, value], [1, [], "1 "]);
+    assertEquals({ computed: summary.computed, failures: summary.failures, value }, {
+      computed: 1,
+      failures: [],
+      value: "1 ",
+    });
     assertEquals(ends(rig).map(({ kind }) => kind), ["preempted"]);
     assertMatch(ends(rig)[0]!.error, /nearly up \(SIGUSR1\)/);
     assertEquals(await jobField(suite.cluster, id, "Restarts"), "1");
@@ -74,7 +82,10 @@ describeOnSlurm("jobs in DAG mode that Slurm preempts", (suite) => {
     await rig.there("run2");
     await preempt(id);
     const { summary, message } = await reportOf(script);
-    assertEquals([summary.computed, summary.failures.map(({ kind }) => kind)], [0, ["lost"]]);
+    assertEquals({ computed: summary.computed, failures: summary.failures.map(({ kind }) => kind) }, {
+      computed: 0,
+      failures: ["lost"],
+    });
     assertMatch(message!, /begun again 2 times; at most 1 \(maxPreemptRetries\)/);
     assertEquals(ends(rig).map(({ kind }) => kind).sort(), ["failed", "preempted", "preempted"]);
     assertEquals(rig.leftovers(), []);
@@ -86,7 +97,10 @@ describeOnSlurm("jobs in DAG mode that Slurm preempts", (suite) => {
     const id = await rig.jobOf("run1");
     await preempt(id);
     const { summary, message } = await reportOf(script);
-    assertEquals([summary.computed, summary.failures.map(({ kind }) => kind)], [0, ["lost"]]);
+    assertEquals({ computed: summary.computed, failures: summary.failures.map(({ kind }) => kind) }, {
+      computed: 0,
+      failures: ["lost"],
+    });
     assertMatch(message!, new RegExp(`Slurm job ${id} ended without a result: preempted`, "i"));
     assertEquals(ends(rig).map(({ kind }) => kind), ["preempted"]);
     assertEquals(rig.leftovers(), []);
@@ -102,7 +116,10 @@ describeOnSlurm("jobs in DAG mode that Slurm preempts", (suite) => {
     try {
       const { summary, message } = await reportOf(script);
       assertMatch(message!, /begun again 1 time; at most 0 \(maxPreemptRetries\)/);
-      assertEquals([summary.computed, summary.failures.map(({ kind }) => kind)], [0, ["lost"]]);
+      assertEquals({ computed: summary.computed, failures: summary.failures.map(({ kind }) => kind) }, {
+        computed: 0,
+        failures: ["lost"],
+      });
       assertEquals(ends(rig).map(({ kind }) => kind).sort(), ["crashed", "failed"]);
       assertEquals(rig.leftovers(), []);
     } finally {

@@ -58,7 +58,10 @@ describe("a source of payloads", () => {
     assertEquals(decode(findTask).params, top.params);
     assertEquals(decode(findTask)[ARTIFACT].loadOnly, undefined);
     const again = decode(() => undefined);
-    assertEquals([again.hash, again[ARTIFACT].dependencies.map(String)], [top.hash, [`${middle}`, `${low}`]]);
+    assertEquals({ hash: again.hash, dependencies: again[ARTIFACT].dependencies.map(String) }, {
+      hash: top.hash,
+      dependencies: [`${middle}`, `${low}`],
+    });
   });
 
   it("forgets beyond its limit, but not what it told about", async () => {

@@ -170,14 +170,16 @@ describe("canonicalizeJson()", () => {
   });
 });
 
-Deno.test("canonicalJson() refuses what is too long, naming how long, the largest part, and what to do", () => {
-  const value = { lr: 1, data: { names: ["a"], rows: ["x".repeat(2_000_000), "y".repeat(900_000)] } };
-  const options = { path: "params", owner: "toy/Train", most: 1000, instead: "use a file" };
-  const error = assertThrows(() => canonicalJson(value, options), ValidationError);
-  assertEquals(
-    error.message,
-    "Cannot hash params of toy/Train: its JSON has 2,900,046 characters, at most 1,000 are possible; " +
-      "the largest part is params.data.rows[0], with about 2 million; use a file",
-  );
-  assertEquals(canonicalJson("x".repeat(998), { most: 1000 }).length, 1000);
+describe("canonicalJson()", () => {
+  it("refuses what is too long, naming how long, the largest part, and what to do", () => {
+    const value = { lr: 1, data: { names: ["a"], rows: ["x".repeat(2_000_000), "y".repeat(900_000)] } };
+    const options = { path: "params", owner: "toy/Train", most: 1000, instead: "use a file" };
+    const error = assertThrows(() => canonicalJson(value, options), ValidationError);
+    assertEquals(
+      error.message,
+      "Cannot hash params of toy/Train: its JSON has 2,900,046 characters, at most 1,000 are possible; " +
+        "the largest part is params.data.rows[0], with about 2 million; use a file",
+    );
+    assertEquals(canonicalJson("x".repeat(998), { most: 1000 }).length, 1000);
+  });
 });

@@ -18,7 +18,10 @@ describe("controlPool()", () => {
     await rig.begin([top]);
     const result = await rig.control();
     assertEquals(created.toSorted(), ["base", "left", "right", "top"]);
-    assertEquals([created[0], created.at(-1)], ["base", "top"]);
+    assertEquals({ created0: created[0], createdLast: created.at(-1) }, {
+      created0: "base",
+      createdLast: "top",
+    });
     assertEquals({
       computed: result?.summary.computed,
       notRun: result?.summary.notRun,

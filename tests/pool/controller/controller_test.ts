@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { it } from "@std/testing/bdd";
+import { describe, it } from "@std/testing/bdd";
 import { runLog } from "../../../lib/core/run_log.ts";
 import type { Hash } from "../../../lib/core/hash.ts";
 import { Controller } from "../../../lib/pool/controller/controller.ts";
@@ -55,37 +55,41 @@ async function poolBackend(
 
 backendContract("Controller", (artifacts) => poolBackend(artifacts));
 
-it("Controller.withdraw() takes back what no worker has claimed, and says so of each", async () => {
-  const artifacts = Array.from({ length: 40 }, () => artifact(() => 1));
-  await using rig = await poolBackend(artifacts);
-  rig.pool.launcher.starts = false;
-  for (const each of artifacts) rig.backend.start(each, "default");
-  await until(() => rig.pool.files("todo").length > 0, "something is queued");
-  await rig.backend.withdraw!();
-  const hashes = (list: readonly { hash: Hash }[]): Hash[] => list.map(({ hash }) => hash).toSorted();
-  assertEquals([...new Set(rig.events.map(({ type }) => type))], ["withdrawn"]);
-  assertEquals(hashes(rig.events), hashes(artifacts));
-  assertEquals(rig.pool.files("todo"), []);
+describe("Controller.withdraw()", () => {
+  it("takes back what no worker has claimed, and says so of each", async () => {
+    const artifacts = Array.from({ length: 40 }, () => artifact(() => 1));
+    await using rig = await poolBackend(artifacts);
+    rig.pool.launcher.starts = false;
+    for (const each of artifacts) rig.backend.start(each, "default");
+    await until(() => rig.pool.files("todo").length > 0, "something is queued");
+    await rig.backend.withdraw!();
+    const hashes = (list: readonly { hash: Hash }[]): Hash[] => list.map(({ hash }) => hash).toSorted();
+    assertEquals([...new Set(rig.events.map(({ type }) => type))], ["withdrawn"]);
+    assertEquals(hashes(rig.events), hashes(artifacts));
+    assertEquals(rig.pool.files("todo"), []);
+  });
 });
 
-it("Controller reports nothing as busy by a listing of before it was queued again", async () => {
-  const only = artifact(() => 1);
-  let stale = 0;
-  await using rig = await poolBackend([only], ({ machine: { files } }, pool) => {
-    const list = files.list.bind(files);
-    files.list = async (dir) => {
-      const isLate = dir === pool.paths.waiting && stale === 0 && pool.files("todo").length > 0;
-      if (isLate) stale++;
-      const name = `${only.hash}.1.0.json`;
-      return isLate
-        ? [{ name, isDirectory: false } as Awaited<ReturnType<typeof list>>[number]]
-        : await list(dir);
-    };
+describe("controller", () => {
+  it("Controller reports nothing as busy by a listing of before it was queued again", async () => {
+    const only = artifact(() => 1);
+    let stale = 0;
+    await using rig = await poolBackend([only], ({ machine: { files } }, pool) => {
+      const list = files.list.bind(files);
+      files.list = async (dir) => {
+        const isLate = dir === pool.paths.waiting && stale === 0 && pool.files("todo").length > 0;
+        if (isLate) stale++;
+        const name = `${only.hash}.1.0.json`;
+        return isLate
+          ? [{ name, isDirectory: false } as Awaited<ReturnType<typeof list>>[number]]
+          : await list(dir);
+      };
+    });
+    rig.pool.launcher.starts = false;
+    rig.backend.start(only, "default");
+    await until(() => stale === 1 && rig.pool.launcher.list.length > 0, "the listing was wrong");
+    rig.pool.launcher.begin(rig.pool.launcher.list[0]!);
+    await until(() => rig.events.length > 0, "it is reported");
+    assertEquals(rig.events.map(({ type }) => type), ["done"]);
   });
-  rig.pool.launcher.starts = false;
-  rig.backend.start(only, "default");
-  await until(() => stale === 1 && rig.pool.launcher.list.length > 0, "the listing was wrong");
-  rig.pool.launcher.begin(rig.pool.launcher.list[0]!);
-  await until(() => rig.events.length > 0, "it is reported");
-  assertEquals(rig.events.map(({ type }) => type), ["done"]);
 });

@@ -365,7 +365,10 @@ describe("a node where something could not start", () => {
     const play = new Play();
     play.note(bad("a", "first"));
     play.note({ type: "goodStart", node: "a" });
-    assertEquals([play.note(bad("a", "second")), play.excluded], [[], []]);
+    assertEquals({ note: play.note(bad("a", "second")), excluded: play.excluded }, {
+      note: [],
+      excluded: [],
+    });
   });
 
   it("is tried again, once, when a spec has no worker for long", () => {

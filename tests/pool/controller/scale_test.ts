@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { it } from "@std/testing/bdd";
+import { describe, it } from "@std/testing/bdd";
 import fc from "fast-check";
 import { scale, type ScaleLimits, type SpecLoad } from "../../../lib/pool/controller/scale.ts";
 
@@ -61,34 +61,43 @@ const cases: [what: string, loads: SpecLoad[], how: ScaleLimits, expected: strin
   ["starts nothing of a spec whose limit is 0", [load("a", 9)], limits({ a: 0 }), ""],
 ];
 
-for (const [what, loads, how, expected] of cases) {
-  it(`scale() ${what}`, () => assertEquals(text(loads, how), expected));
-}
+describe("scale", () => {
+  for (const [what, loads, how, expected] of cases) {
+    it(`scale() ${what}`, () => assertEquals(text(loads, how), expected));
+  }
+});
 
-it("scale() never goes beyond the limit, and is content with what it asked for", () => {
-  const count = fc.nat({ max: 40 });
-  const loads = fc.array(fc.record({ tasks: count, alive: count, leaving: count, pending: count }), {
-    maxLength: 4,
+describe("scale()", () => {
+  it("never goes beyond the limit, and is content with what it asked for", () => {
+    const count = fc.nat({ max: 40 });
+    const loads = fc.array(fc.record({ tasks: count, alive: count, leaving: count, pending: count }), {
+      maxLength: 4,
+    });
+    fc.assert(
+      fc.property(
+        loads,
+        fc.integer({ min: 1, max: 60 }),
+        fc.integer({ min: 1, max: 5 }),
+        (given, max, per) => {
+          const before = given.map((each, i) => ({ spec: `s${i}`, ...each }));
+          const { submit, cancel, release } = scale(before, limits(max, per));
+          const after = before.map((each) => {
+            const more = submit.find(({ spec }) => spec === each.spec)?.count ?? 0;
+            const fewer = cancel.find(({ spec }) => spec === each.spec)?.count ?? 0;
+            const gone = release.find(({ spec }) => spec === each.spec)?.count ?? 0;
+            return {
+              ...each,
+              pending: each.pending + more - fewer,
+              alive: each.alive - gone,
+              leaving: each.leaving + gone,
+            };
+          });
+          if (after.some(({ pending, alive }) => pending < 0 || alive < 0)) return false;
+          const alive = before.reduce((sum, each) => sum + each.alive + each.leaving, 0);
+          const total = after.reduce((sum, each) => sum + each.alive + each.leaving + each.pending, 0);
+          return total <= Math.max(max, alive) && text(after, limits(max, per)) === "";
+        },
+      ),
+    );
   });
-  fc.assert(
-    fc.property(loads, fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 5 }), (given, max, per) => {
-      const before = given.map((each, i) => ({ spec: `s${i}`, ...each }));
-      const { submit, cancel, release } = scale(before, limits(max, per));
-      const after = before.map((each) => {
-        const more = submit.find(({ spec }) => spec === each.spec)?.count ?? 0;
-        const fewer = cancel.find(({ spec }) => spec === each.spec)?.count ?? 0;
-        const gone = release.find(({ spec }) => spec === each.spec)?.count ?? 0;
-        return {
-          ...each,
-          pending: each.pending + more - fewer,
-          alive: each.alive - gone,
-          leaving: each.leaving + gone,
-        };
-      });
-      if (after.some(({ pending, alive }) => pending < 0 || alive < 0)) return false;
-      const alive = before.reduce((sum, each) => sum + each.alive + each.leaving, 0);
-      const total = after.reduce((sum, each) => sum + each.alive + each.leaving + each.pending, 0);
-      return total <= Math.max(max, alive) && text(after, limits(max, per)) === "";
-    }),
-  );
 });

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { dirname } from "@std/path/dirname";
+import { describe, it } from "@std/testing/bdd";
 import { StoreError } from "../../../lib/core/errors.ts";
 import type { Owner } from "../../../lib/core/system/machine.ts";
 import { systemFiles } from "../../../lib/core/system/system_files.ts";
@@ -10,171 +11,196 @@ import { privateName } from "../../../lib/store/layout.ts";
 import { osError, testMachine, textOf } from "../../rig.ts";
 import { StoreRig } from "../rig.ts";
 
-Deno.test("tryClaim() writes who claims, when, and for how long", async () => {
-  await using rig = new StoreRig();
-  const { record, attempt } = await rig.claim(rig.store({}, 7));
-  assertEquals(record, JSON.parse(textOf(rig.paths.claim)));
-  assertEquals([record.attempt, attempt.n, record.leaseSec, record.backend], [1, 1, 7, "get"]);
-  assertEquals([record.owner.pid, record.owner.host], [Deno.pid, Deno.hostname()]);
-  assertMatch(record.id, /^[0-9a-f]{12}$/);
-  assertEquals(rig.names(), ["running.json"], "the private name is gone");
-});
-
-Deno.test("tryClaim() loses when another process linked first, and leaves nothing behind", async () => {
-  await using rig = new StoreRig();
-  const { record } = await rig.claim();
-  assertEquals(await tryClaim(rig.store(), rig.paths, { backend: "get" }), { kind: "held" });
-  // Also when the other one links between its listing and its own link.
-  const late = rig.store({ files: { list: () => Promise.resolve([]) } });
-  assertEquals(await tryClaim(late, rig.paths, { backend: "get" }), { kind: "held" });
-  assertEquals((await readClaim(rig.store(), rig.paths))?.id, record.id);
-  assertEquals(rig.names(), ["running.json"]);
-});
-
-for (const code of ["EEXIST", "EIO", "ENOENT"]) {
-  Deno.test(`tryClaim() holds the claim when its link worked but answered ${code}`, async () => {
+describe("tryClaim()", () => {
+  it("writes who claims, when, and for how long", async () => {
     await using rig = new StoreRig();
-    const link = async (existing: string, name: string) => {
-      await systemFiles.link(existing, name);
-      throw osError(code);
-    };
-    const { record } = await rig.claim(rig.store({ files: { link } }));
+    const { record, attempt } = await rig.claim(rig.store({}, 7));
+    assertEquals(record, JSON.parse(textOf(rig.paths.claim)));
+    assertEquals({
+      attempt: record.attempt,
+      n: attempt.n,
+      leaseSec: record.leaseSec,
+      backend: record.backend,
+    }, { attempt: 1, n: 1, leaseSec: 7, backend: "get" });
+    assertEquals({ pid: record.owner.pid, host: record.owner.host }, {
+      pid: Deno.pid,
+      host: Deno.hostname(),
+    });
+    assertMatch(record.id, /^[0-9a-f]{12}$/);
+    assertEquals(rig.names(), ["running.json"], "the private name is gone");
+  });
+
+  it("loses when another process linked first, and leaves nothing behind", async () => {
+    await using rig = new StoreRig();
+    const { record } = await rig.claim();
+    assertEquals(await tryClaim(rig.store(), rig.paths, { backend: "get" }), { kind: "held" });
+    // Also when the other one links between its listing and its own link.
+    const late = rig.store({ files: { list: () => Promise.resolve([]) } });
+    assertEquals(await tryClaim(late, rig.paths, { backend: "get" }), { kind: "held" });
     assertEquals((await readClaim(rig.store(), rig.paths))?.id, record.id);
+    assertEquals(rig.names(), ["running.json"]);
   });
-}
 
-Deno.test("tryClaim() makes the folder again that another process just removed", async () => {
-  await using rig = new StoreRig();
-  let turns = 0;
-  const write: typeof systemFiles.write = (path, data, options) => {
-    if (++turns <= 3) Deno.removeSync(rig.paths.home);
-    return systemFiles.write(path, data, options);
-  };
-  const { attempt } = await rig.claim(rig.store({ files: { write } }));
-  assertEquals([attempt.n, turns], [1, 4]);
-});
+  for (const code of ["EEXIST", "EIO", "ENOENT"]) {
+    it(`holds the claim when its link worked but answered ${code}`, async () => {
+      await using rig = new StoreRig();
+      const link = async (existing: string, name: string) => {
+        await systemFiles.link(existing, name);
+        throw osError(code);
+      };
+      const { record } = await rig.claim(rig.store({ files: { link } }));
+      assertEquals((await readClaim(rig.store(), rig.paths))?.id, record.id);
+    });
+  }
 
-Deno.test("tryClaim() gives up when the folder is removed again and again", async () => {
-  await using rig = new StoreRig();
-  const write = () => Promise.reject(osError("ENOENT"));
-  await assertRejects(() => rig.claim(rig.store({ files: { write } })), StoreError, rig.paths.claim);
-});
-
-for (const code of ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]) {
-  Deno.test(`a filesystem without hard links (${code}) is refused with what to do`, async () => {
+  it("makes the folder again that another process just removed", async () => {
     await using rig = new StoreRig();
-    const store = rig.store({ files: { link: () => Promise.reject(osError(code)) } });
-    const error = await assertRejects(() => rig.claim(store), StoreError, "no hard links");
-    for (const part of [rig.root, code, "FURU_PATH"]) assertStringIncludes(error.message, part);
-    assertEquals(rig.names(), [], "nothing is left behind");
+    let turns = 0;
+    const write: typeof systemFiles.write = (path, data, options) => {
+      if (++turns <= 3) Deno.removeSync(rig.paths.home);
+      return systemFiles.write(path, data, options);
+    };
+    const { attempt } = await rig.claim(rig.store({ files: { write } }));
+    assertEquals({ n: attempt.n, turns }, { n: 1, turns: 4 });
   });
-}
 
-for (
-  const [code, reason] of [["ENOSPC", "no space"], ["EACCES", "permission"], ["EROFS", "read-only"]] as const
-) {
-  Deno.test(`tryClaim() names file and cause of ${code}`, async () => {
+  it("gives up when the folder is removed again and again", async () => {
     await using rig = new StoreRig();
-    for (
-      const files of [{ write: () => Promise.reject(osError(code)) }, {
-        mkdir: () => Promise.reject(osError(code)),
-      }]
-    ) {
-      const error = await assertRejects(() => rig.claim(rig.store({ files })), StoreError, code);
-      assertStringIncludes(error.message, reason);
-      assertStringIncludes(error.message, rig.paths.claim);
-      assertEquals((error.cause as { code?: string }).code, code);
-    }
+    const write = () => Promise.reject(osError("ENOENT"));
+    await assertRejects(() => rig.claim(rig.store({ files: { write } })), StoreError, rig.paths.claim);
   });
-}
-
-Deno.test("an attempt's number is one more than the highest that left anything", async () => {
-  await using rig = new StoreRig();
-  Deno.mkdirSync(`${rig.paths.home}/7-000000000007`, { recursive: true });
-  Deno.writeTextFileSync(`${rig.paths.home}/9-00000000000a.log`, "");
-  Deno.writeTextFileSync(`${rig.paths.home}/notes.json`, "");
-  assertEquals((await rig.claim()).attempt.n, 10);
 });
 
-Deno.test("removeClaim() removes the one that is meant and says so", async () => {
-  await using rig = new StoreRig();
-  const { record } = await rig.claim();
-  assertEquals(await removeClaim(rig.store(), rig.paths, record.id), true);
-  assertEquals(await removeClaim(rig.store(), rig.paths, record.id), false);
-  assertEquals(rig.names(), []);
+describe("claim", () => {
+  for (const code of ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]) {
+    it(`a filesystem without hard links (${code}) is refused with what to do`, async () => {
+      await using rig = new StoreRig();
+      const store = rig.store({ files: { link: () => Promise.reject(osError(code)) } });
+      const error = await assertRejects(() => rig.claim(store), StoreError, "no hard links");
+      for (const part of [rig.root, code, "FURU_PATH"]) assertStringIncludes(error.message, part);
+      assertEquals(rig.names(), [], "nothing is left behind");
+    });
+  }
 });
 
-Deno.test("removeClaim() puts back a claim of a newer furu, and says that it cannot tell", async () => {
-  await using rig = new StoreRig();
-  const { record } = await rig.claim();
-  const newer = JSON.stringify({ ...record, schema: 2 });
-  Deno.writeTextFileSync(rig.paths.claim, newer);
-  await assertRejects(() => removeClaim(rig.store(), rig.paths, record.id), StoreError, "a newer furu");
-  assertEquals(Deno.readTextFileSync(rig.paths.claim), newer);
-  assertEquals(rig.names(), ["running.json"]);
+describe("tryClaim()", () => {
+  for (
+    const [code, reason] of [["ENOSPC", "no space"], ["EACCES", "permission"], [
+      "EROFS",
+      "read-only",
+    ]] as const
+  ) {
+    it(`names file and cause of ${code}`, async () => {
+      await using rig = new StoreRig();
+      for (
+        const files of [{ write: () => Promise.reject(osError(code)) }, {
+          mkdir: () => Promise.reject(osError(code)),
+        }]
+      ) {
+        const error = await assertRejects(() => rig.claim(rig.store({ files })), StoreError, code);
+        assertStringIncludes(error.message, reason);
+        assertStringIncludes(error.message, rig.paths.claim);
+        assertEquals((error.cause as { code?: string }).code, code);
+      }
+    });
+  }
 });
 
-Deno.test("removeClaim() puts back a claim that is not the one that is meant", async () => {
-  await using rig = new StoreRig();
-  const { record } = await rig.claim();
-  assertEquals(await removeClaim(rig.store(), rig.paths, "00000000000a"), false);
-  assertEquals(await readClaim(rig.store(), rig.paths), record);
-  assertEquals(rig.names(), ["running.json"]);
+describe("claim", () => {
+  it("an attempt's number is one more than the highest that left anything", async () => {
+    await using rig = new StoreRig();
+    Deno.mkdirSync(`${rig.paths.home}/7-000000000007`, { recursive: true });
+    Deno.writeTextFileSync(`${rig.paths.home}/9-00000000000a.log`, "");
+    Deno.writeTextFileSync(`${rig.paths.home}/notes.json`, "");
+    assertEquals((await rig.claim()).attempt.n, 10);
+  });
 });
 
-Deno.test("removeClaim() puts back without hard links to foreign files (protected_hardlinks)", async () => {
-  await using rig = new StoreRig();
-  const { record } = await rig.claim();
-  const store = rig.store({ files: { link: () => Promise.reject(osError("EPERM")) } });
-  assertEquals(await removeClaim(store, rig.paths, "00000000000a"), false);
-  assertEquals(await readClaim(rig.store(), rig.paths), record);
+describe("removeClaim()", () => {
+  it("removes the one that is meant and says so", async () => {
+    await using rig = new StoreRig();
+    const { record } = await rig.claim();
+    assertEquals(await removeClaim(rig.store(), rig.paths, record.id), true);
+    assertEquals(await removeClaim(rig.store(), rig.paths, record.id), false);
+    assertEquals(rig.names(), []);
+  });
+
+  it("puts back a claim of a newer furu, and says that it cannot tell", async () => {
+    await using rig = new StoreRig();
+    const { record } = await rig.claim();
+    const newer = JSON.stringify({ ...record, schema: 2 });
+    Deno.writeTextFileSync(rig.paths.claim, newer);
+    await assertRejects(() => removeClaim(rig.store(), rig.paths, record.id), StoreError, "a newer furu");
+    assertEquals(Deno.readTextFileSync(rig.paths.claim), newer);
+    assertEquals(rig.names(), ["running.json"]);
+  });
+
+  it("puts back a claim that is not the one that is meant", async () => {
+    await using rig = new StoreRig();
+    const { record } = await rig.claim();
+    assertEquals(await removeClaim(rig.store(), rig.paths, "00000000000a"), false);
+    assertEquals(await readClaim(rig.store(), rig.paths), record);
+    assertEquals(rig.names(), ["running.json"]);
+  });
+
+  it("puts back without hard links to foreign files (protected_hardlinks)", async () => {
+    await using rig = new StoreRig();
+    const { record } = await rig.claim();
+    const store = rig.store({ files: { link: () => Promise.reject(osError("EPERM")) } });
+    assertEquals(await removeClaim(store, rig.paths, "00000000000a"), false);
+    assertEquals(await readClaim(rig.store(), rig.paths), record);
+  });
+
+  it("knows that its rename worked although it answered ENOENT", async () => {
+    await using rig = new StoreRig();
+    const { record } = await rig.claim();
+    const rename = async (from: string, to: string) => {
+      await systemFiles.rename(from, to);
+      throw osError("ENOENT");
+    };
+    assertEquals(await removeClaim(rig.store({ files: { rename } }), rig.paths, record.id), true);
+    assertEquals(rig.names(), []);
+  });
+
+  it("does not put back a claim whose attempt has ended", async () => {
+    await using rig = new StoreRig();
+    const { record } = await rig.claim();
+    Deno.writeTextFileSync(`${rig.paths.home}/1-${record.id}.json`, "{}");
+    assertEquals(await removeClaim(rig.store(), rig.paths, "00000000000a"), false);
+    assertEquals(rig.names(), [`1-${record.id}.json`]);
+  });
 });
 
-Deno.test("removeClaim() knows that its rename worked although it answered ENOENT", async () => {
-  await using rig = new StoreRig();
-  const { record } = await rig.claim();
-  const rename = async (from: string, to: string) => {
-    await systemFiles.rename(from, to);
-    throw osError("ENOENT");
-  };
-  assertEquals(await removeClaim(rig.store({ files: { rename } }), rig.paths, record.id), true);
-  assertEquals(rig.names(), []);
-});
-
-Deno.test("removeClaim() does not put back a claim whose attempt has ended", async () => {
-  await using rig = new StoreRig();
-  const { record } = await rig.claim();
-  Deno.writeTextFileSync(`${rig.paths.home}/1-${record.id}.json`, "{}");
-  assertEquals(await removeClaim(rig.store(), rig.paths, "00000000000a"), false);
-  assertEquals(rig.names(), [`1-${record.id}.json`]);
-});
-
-Deno.test("a claim of another version is a StoreError with its path, not taken for a dead one", async () => {
-  await using rig = new StoreRig();
-  Deno.mkdirSync(rig.paths.home, { recursive: true });
-  Deno.writeTextFileSync(rig.paths.claim, '{"schema":2,"id":"x"}');
-  await assertRejects(() => readClaim(rig.store(), rig.paths), StoreError, rig.paths.claim);
+describe("claim", () => {
+  it("a claim of another version is a StoreError with its path, not taken for a dead one", async () => {
+    await using rig = new StoreRig();
+    Deno.mkdirSync(rig.paths.home, { recursive: true });
+    Deno.writeTextFileSync(rig.paths.claim, '{"schema":2,"id":"x"}');
+    await assertRejects(() => readClaim(rig.store(), rig.paths), StoreError, rig.paths.claim);
+  });
 });
 
 const mode = (path: string) => (Deno.statSync(path).mode ?? 0) & 0o7777;
 
-Deno.test("claims and folders are group-writable where the store is, and only there", async () => {
-  for (const [root, file, folder] of [[0o2775, 0o664, 0o2775], [0o755, 0o644, 0o755]] as const) {
-    await using rig = new StoreRig();
-    Deno.mkdirSync(rig.root);
-    Deno.chmodSync(rig.root, root);
-    const before = Deno.umask(0o022);
-    try {
-      await rig.claim();
-    } finally {
-      Deno.umask(before);
+describe("claim", () => {
+  it("claims and folders are group-writable where the store is, and only there", async () => {
+    for (const [root, file, folder] of [[0o2775, 0o664, 0o2775], [0o755, 0o644, 0o755]] as const) {
+      await using rig = new StoreRig();
+      Deno.mkdirSync(rig.root);
+      Deno.chmodSync(rig.root, root);
+      const before = Deno.umask(0o022);
+      try {
+        await rig.claim();
+      } finally {
+        Deno.umask(before);
+      }
+      assertEquals(mode(rig.paths.claim), file);
+      for (let dir = rig.paths.home; dir !== rig.root; dir = dirname(dir)) {
+        assertEquals(mode(dir), folder, dir);
+      }
+      assert(rig.names().length === 1);
     }
-    assertEquals(mode(rig.paths.claim), file);
-    for (let dir = rig.paths.home; dir !== rig.root; dir = dirname(dir)) {
-      assertEquals(mode(dir), folder, dir);
-    }
-    assert(rig.names().length === 1);
-  }
+  });
 });
 
 const machine = testMachine();
@@ -187,26 +213,28 @@ function leave(rig: StoreRig, owner: Owner, kind: "tmp" | "trash"): string {
   return path.split("/").at(-1)!;
 }
 
-Deno.test("the next claimant removes what dead processes of this host left under private names, and nothing else", async () => {
-  await using rig = new StoreRig();
-  leave(rig, dead, "tmp");
-  leave(rig, dead, "trash");
-  const kept = [
-    leave(rig, machine.self, "tmp"),
-    leave(rig, { ...dead, host: "elsewhere" }, "trash"),
-    leave(rig, { ...machine.self, pid: 1, start: "0" }, "tmp"),
-  ];
-  const reused = kept.pop(); // process 1 lives, but it is not the one that started then
-  await rig.claim();
-  assertEquals(rig.names(), [...kept, "running.json"].sort());
-  assertEquals(rig.names().includes(reused!), false);
-});
+describe("claim", () => {
+  it("the next claimant removes what dead processes of this host left under private names, and nothing else", async () => {
+    await using rig = new StoreRig();
+    leave(rig, dead, "tmp");
+    leave(rig, dead, "trash");
+    const kept = [
+      leave(rig, machine.self, "tmp"),
+      leave(rig, { ...dead, host: "elsewhere" }, "trash"),
+      leave(rig, { ...machine.self, pid: 1, start: "0" }, "tmp"),
+    ];
+    const reused = kept.pop(); // process 1 lives, but it is not the one that started then
+    await rig.claim();
+    assertEquals(rig.names(), [...kept, "running.json"].sort());
+    assertEquals(rig.names().includes(reused!), false);
+  });
 
-Deno.test("litter that cannot be removed is no reason not to claim", async () => {
-  await using rig = new StoreRig();
-  const name = leave(rig, dead, "tmp");
-  const remove = (path: string) =>
-    path.endsWith(name) ? Promise.reject(osError("EACCES")) : Promise.resolve(Deno.removeSync(path));
-  const claim = await rig.claim(rig.store({ files: { remove } }));
-  assertEquals(claim.attempt.n, 1);
+  it("litter that cannot be removed is no reason not to claim", async () => {
+    await using rig = new StoreRig();
+    const name = leave(rig, dead, "tmp");
+    const remove = (path: string) =>
+      path.endsWith(name) ? Promise.reject(osError("EACCES")) : Promise.resolve(Deno.removeSync(path));
+    const claim = await rig.claim(rig.store({ files: { remove } }));
+    assertEquals(claim.attempt.n, 1);
+  });
 });

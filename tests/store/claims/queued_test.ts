@@ -73,7 +73,7 @@ describe("a queued job", () => {
     Deno.removeSync(`${rig.paths.home}/queued.json`);
     await linkQueued(store, rig.paths, second);
     const queued = await readQueued(store, rig.paths);
-    assertEquals([queued?.name, queued?.jobId], [second.name, undefined]);
+    assertEquals({ name: queued?.name, jobId: queued?.jobId }, { name: second.name, jobId: undefined });
   });
 
   it("that is torn (a power cut) names no job, and does not stand in the way", async () => {

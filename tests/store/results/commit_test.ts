@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
 import type { Hash } from "../../../lib/core/hash.ts";
 import { hashText } from "../../../lib/core/hash.ts";
 import { StoreError } from "../../../lib/core/errors.ts";
@@ -32,128 +33,132 @@ class CommitRig extends StoreRig {
   }
 }
 
-Deno.test("commitRecord() makes a result the artifact's; the second one is superseded and leaves nothing", async () => {
-  await using rig = new CommitRig();
-  const first = await rig.claim();
-  assertEquals(await commitRecord(rig.store(), rig.commit(first, "first")), "committed");
-  const second = await rig.another();
-  assertEquals(await commitRecord(rig.store(), rig.commit(second, "second")), "superseded");
-  assertEquals((await readRecord(rig.store(), rig.paths))?.value, "first");
-  assertEquals(rig.names(), ["running.json"]);
-});
-
-for (const code of ["EEXIST", "EIO", "ENOENT"]) {
-  Deno.test(`commitRecord() knows that its link worked although it answered ${code}`, async () => {
+describe("commitRecord()", () => {
+  it("makes a result the artifact's; the second one is superseded and leaves nothing", async () => {
     await using rig = new CommitRig();
-    const link = async (existing: string, name: string) => {
-      await systemFiles.link(existing, name);
-      throw osError(code);
+    const first = await rig.claim();
+    assertEquals(await commitRecord(rig.store(), rig.commit(first, "first")), "committed");
+    const second = await rig.another();
+    assertEquals(await commitRecord(rig.store(), rig.commit(second, "second")), "superseded");
+    assertEquals((await readRecord(rig.store(), rig.paths))?.value, "first");
+    assertEquals(rig.names(), ["running.json"]);
+  });
+
+  for (const code of ["EEXIST", "EIO", "ENOENT"]) {
+    it(`knows that its link worked although it answered ${code}`, async () => {
+      await using rig = new CommitRig();
+      const link = async (existing: string, name: string) => {
+        await systemFiles.link(existing, name);
+        throw osError(code);
+      };
+      const how = await commitRecord(rig.store({ files: { link } }), rig.commit(await rig.claim(), 1));
+      assertEquals(how, "committed");
+    });
+  }
+
+  it("names the record and the cause when it cannot be linked, and stores nothing", async () => {
+    await using rig = new CommitRig();
+    const store = rig.store({ files: { link: () => Promise.reject(osError("EDQUOT")) } });
+    const commit = rig.commit(await rig.claim(), 1);
+    const error = await assertRejects(() => commitRecord(store, commit), StoreError, "EDQUOT");
+    assertStringIncludes(error.message, rig.paths.record);
+    assertEquals(rig.names(), ["running.json"]);
+  });
+
+  it("has the record and the attempt's files on the disk before it links", async () => {
+    await using rig = new CommitRig();
+    const claim = await rig.claim();
+    const dir = `${rig.paths.home}/1-${claim.attempt.id}`;
+    Deno.mkdirSync(`${dir}/deep`, { recursive: true });
+    for (const name of ["a", "deep/b"]) Deno.writeTextFileSync(`${dir}/${name}`, "");
+    Deno.symlinkSync("/nowhere", `${dir}/dangling`);
+    const steps: string[] = [];
+    const store = rig.store({
+      files: {
+        sync: (path) => Promise.resolve(void steps.push(`sync ${path.slice(dir.length)}`)),
+        write: (path, data, options) => {
+          steps.push(`write ${options?.sync}`);
+          return systemFiles.write(path, data, options);
+        },
+        link: (existing, name) => {
+          steps.push("link");
+          return systemFiles.link(existing, name);
+        },
+      },
+    });
+    await commitRecord(store, rig.commit(claim, 1, { files: true }));
+    assertEquals([...steps].sort(), ["link", "sync /a", "sync /deep/b", "write true"]);
+    assertEquals(steps.at(-1), "link");
+  });
+
+  it("replaces only under the claim, and only the record that it was asked to", async () => {
+    await using rig = new CommitRig();
+    const first = await rig.claim();
+    await commitRecord(rig.store(), rig.commit(first, "first"));
+    const old = textOf(rig.paths.record);
+    const second = await rig.another();
+    const replaces = first.attempt.id;
+    assertEquals(
+      await commitRecord(rig.store(), rig.commit(second, "second", { replaces: "00000000000a" })),
+      "superseded",
+    );
+    const third = await rig.another();
+    assertEquals(await commitRecord(rig.store(), rig.commit(second, "second", { replaces })), "superseded");
+    assertEquals(textOf(rig.paths.record), old);
+    assertEquals(await commitRecord(rig.store(), rig.commit(third, "third", { replaces })), "committed");
+    assertEquals((await readRecord(rig.store(), rig.paths))?.value, "third");
+    const kept = rig.names().filter((name) => name.endsWith(".replaced.json"));
+    assertEquals(kept, [`1-${replaces}.replaced.json`]);
+    assertEquals(textOf(`${rig.paths.home}/${kept[0]}`), old);
+  });
+
+  it("replaces a damaged record only while it is damaged, and keeps it beside", async () => {
+    await using rig = new CommitRig();
+    const claim = await rig.claim();
+    const commit = rig.commit(claim, "new", { replaces: UNREADABLE });
+    Deno.writeTextFileSync(rig.paths.record, "torn");
+    assertEquals(await commitRecord(rig.store(), commit), "committed");
+    assertEquals((await readRecord(rig.store(), rig.paths))?.value, "new");
+    const [kept] = rig.names().filter((name) => name.endsWith(".damaged.json"));
+    assertEquals(textOf(`${rig.paths.home}/${kept}`), "torn");
+    assertEquals(parseAttemptName(kept!)?.kind, "damaged");
+    // Somebody else has repaired it meanwhile.
+    assertEquals(await commitRecord(rig.store(), commit), "superseded");
+    const newer = textOf(rig.paths.record).replace('"schema":1', '"schema":2');
+    Deno.writeTextFileSync(rig.paths.record, newer);
+    await assertRejects(() => commitRecord(rig.store(), commit), StoreError, "a newer furu");
+    assertEquals(textOf(rig.paths.record), newer);
+  });
+
+  it("replaces no damaged record without the claim", async () => {
+    await using rig = new CommitRig();
+    const commit = rig.commit(await rig.claim(), "new", { replaces: UNREADABLE });
+    await rig.another();
+    Deno.writeTextFileSync(rig.paths.record, "torn");
+    assertEquals(await commitRecord(rig.store(), commit), "superseded");
+    assertEquals(textOf(rig.paths.record), "torn");
+  });
+
+  it("knows that its replacing rename worked although it failed", async () => {
+    await using rig = new CommitRig();
+    const first = await rig.claim();
+    await commitRecord(rig.store(), rig.commit(first, "first"));
+    const second = await rig.another();
+    const rename = async (from: string, to: string) => {
+      await systemFiles.rename(from, to);
+      throw osError("EIO");
     };
-    const how = await commitRecord(rig.store({ files: { link } }), rig.commit(await rig.claim(), 1));
-    assertEquals(how, "committed");
+    const commit = rig.commit(second, "second", { replaces: first.attempt.id });
+    assertEquals(await commitRecord(rig.store({ files: { rename } }), commit), "committed");
   });
-}
-
-Deno.test("commitRecord() names the record and the cause when it cannot be linked, and stores nothing", async () => {
-  await using rig = new CommitRig();
-  const store = rig.store({ files: { link: () => Promise.reject(osError("EDQUOT")) } });
-  const commit = rig.commit(await rig.claim(), 1);
-  const error = await assertRejects(() => commitRecord(store, commit), StoreError, "EDQUOT");
-  assertStringIncludes(error.message, rig.paths.record);
-  assertEquals(rig.names(), ["running.json"]);
 });
 
-Deno.test("commitRecord() has the record and the attempt's files on the disk before it links", async () => {
-  await using rig = new CommitRig();
-  const claim = await rig.claim();
-  const dir = `${rig.paths.home}/1-${claim.attempt.id}`;
-  Deno.mkdirSync(`${dir}/deep`, { recursive: true });
-  for (const name of ["a", "deep/b"]) Deno.writeTextFileSync(`${dir}/${name}`, "");
-  Deno.symlinkSync("/nowhere", `${dir}/dangling`);
-  const steps: string[] = [];
-  const store = rig.store({
-    files: {
-      sync: (path) => Promise.resolve(void steps.push(`sync ${path.slice(dir.length)}`)),
-      write: (path, data, options) => {
-        steps.push(`write ${options?.sync}`);
-        return systemFiles.write(path, data, options);
-      },
-      link: (existing, name) => {
-        steps.push("link");
-        return systemFiles.link(existing, name);
-      },
-    },
+describe("commit", () => {
+  it("a record is group-writable where the store is", async () => {
+    await using rig = new CommitRig();
+    Deno.mkdirSync(rig.root);
+    Deno.chmodSync(rig.root, 0o775);
+    await commitRecord(rig.store(), rig.commit(await rig.claim(), 1));
+    assert(((Deno.statSync(rig.paths.record).mode ?? 0) & 0o020) !== 0);
   });
-  await commitRecord(store, rig.commit(claim, 1, { files: true }));
-  assertEquals([...steps].sort(), ["link", "sync /a", "sync /deep/b", "write true"]);
-  assertEquals(steps.at(-1), "link");
-});
-
-Deno.test("commitRecord() replaces only under the claim, and only the record that it was asked to", async () => {
-  await using rig = new CommitRig();
-  const first = await rig.claim();
-  await commitRecord(rig.store(), rig.commit(first, "first"));
-  const old = textOf(rig.paths.record);
-  const second = await rig.another();
-  const replaces = first.attempt.id;
-  assertEquals(
-    await commitRecord(rig.store(), rig.commit(second, "second", { replaces: "00000000000a" })),
-    "superseded",
-  );
-  const third = await rig.another();
-  assertEquals(await commitRecord(rig.store(), rig.commit(second, "second", { replaces })), "superseded");
-  assertEquals(textOf(rig.paths.record), old);
-  assertEquals(await commitRecord(rig.store(), rig.commit(third, "third", { replaces })), "committed");
-  assertEquals((await readRecord(rig.store(), rig.paths))?.value, "third");
-  const kept = rig.names().filter((name) => name.endsWith(".replaced.json"));
-  assertEquals(kept, [`1-${replaces}.replaced.json`]);
-  assertEquals(textOf(`${rig.paths.home}/${kept[0]}`), old);
-});
-
-Deno.test("commitRecord() replaces a damaged record only while it is damaged, and keeps it beside", async () => {
-  await using rig = new CommitRig();
-  const claim = await rig.claim();
-  const commit = rig.commit(claim, "new", { replaces: UNREADABLE });
-  Deno.writeTextFileSync(rig.paths.record, "torn");
-  assertEquals(await commitRecord(rig.store(), commit), "committed");
-  assertEquals((await readRecord(rig.store(), rig.paths))?.value, "new");
-  const [kept] = rig.names().filter((name) => name.endsWith(".damaged.json"));
-  assertEquals(textOf(`${rig.paths.home}/${kept}`), "torn");
-  assertEquals(parseAttemptName(kept!)?.kind, "damaged");
-  // Somebody else has repaired it meanwhile.
-  assertEquals(await commitRecord(rig.store(), commit), "superseded");
-  const newer = textOf(rig.paths.record).replace('"schema":1', '"schema":2');
-  Deno.writeTextFileSync(rig.paths.record, newer);
-  await assertRejects(() => commitRecord(rig.store(), commit), StoreError, "a newer furu");
-  assertEquals(textOf(rig.paths.record), newer);
-});
-
-Deno.test("commitRecord() replaces no damaged record without the claim", async () => {
-  await using rig = new CommitRig();
-  const commit = rig.commit(await rig.claim(), "new", { replaces: UNREADABLE });
-  await rig.another();
-  Deno.writeTextFileSync(rig.paths.record, "torn");
-  assertEquals(await commitRecord(rig.store(), commit), "superseded");
-  assertEquals(textOf(rig.paths.record), "torn");
-});
-
-Deno.test("commitRecord() knows that its replacing rename worked although it failed", async () => {
-  await using rig = new CommitRig();
-  const first = await rig.claim();
-  await commitRecord(rig.store(), rig.commit(first, "first"));
-  const second = await rig.another();
-  const rename = async (from: string, to: string) => {
-    await systemFiles.rename(from, to);
-    throw osError("EIO");
-  };
-  const commit = rig.commit(second, "second", { replaces: first.attempt.id });
-  assertEquals(await commitRecord(rig.store({ files: { rename } }), commit), "committed");
-});
-
-Deno.test("a record is group-writable where the store is", async () => {
-  await using rig = new CommitRig();
-  Deno.mkdirSync(rig.root);
-  Deno.chmodSync(rig.root, 0o775);
-  await commitRecord(rig.store(), rig.commit(await rig.claim(), 1));
-  assert(((Deno.statSync(rig.paths.record).mode ?? 0) & 0o020) !== 0);
 });

@@ -223,6 +223,20 @@ describe("the architecture", () => {
     assertEquals(violations(sources), []);
   });
 
+  it("has tests in one style, none of which waits for a fixed time", async () => {
+    const found: string[] = [];
+    for await (const { path } of walk(join(repository, "tests"), { match: [/_test\.ts$/] })) {
+      if (/fixtures/.test(path)) continue;
+      const text = await Deno.readTextFile(path);
+      if (/\bDeno\.test\(/.test(text)) {
+        found.push(`${relative(repository, path)} does not use describe and it`);
+      }
+      const [, pause] = /\bdelay\((\d[\d_]{3,})\)/.exec(text) ?? [];
+      if (pause) found.push(`${relative(repository, path)} waits for ${pause} ms: wait for a condition`);
+    }
+    assertEquals(found, []);
+  });
+
   it("is read with static imports, types, re-exports and dynamic imports, and without comments", async () => {
     const root = await Deno.realPath(await Deno.makeTempDir());
     try {

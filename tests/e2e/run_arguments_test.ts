@@ -19,7 +19,7 @@ describe("what runLocal() is called with", () => {
       ["cycle of hashes", /^ValidationError: .*mod\/Self\((\w+)\) -> mod\/Self\(\1\) is a cycle/],
       ["plan of a cycle", /^ValidationError: .*is a cycle/],
       ["isolation", /^ValidationError: .*isolation.*inline/],
-      ["force", /^ConfigError: .*force/],
+      ["force", /^ValidationError: .*force/],
       ["a listener that throws", /^1 1 0$/],
     ];
     for (const [index, [name, pattern]] of expected.entries()) {
@@ -47,7 +47,7 @@ const Self = defineTask({
 async function say(name: string, roots: unknown, options: RunLocalOptions = {}, call = runLocal as unknown): Promise<void> {
   try {
     const run = call as (roots: unknown, options: unknown) => Promise<{ nodes: number; computed: number; cached: number }>;
-    const { nodes, computed, cached } = await run(typeof roots === "function" && roots !== A ? roots() : roots, { progress: "none", ...options });
+    const { nodes, computed, cached } = await run(typeof roots === "function" && roots !== A ? roots() : roots, call === plan ? options : { progress: "none", ...options });
     console.log(name + "| " + [nodes, computed, cached].join(" "));
   } catch (error) {
     console.log(name + "| " + \`\${(error as Error).name}: \${(error as Error).message}\`.replaceAll("\\n", " "));

@@ -6,6 +6,12 @@ export type Main<T> = (machine: Machine, signal: AbortSignal) => Promise<T>;
 
 /** Options of `World.spawn`. */
 export interface SpawnOptions {
+  /**
+   * Whether it exits as soon as `main` has returned or thrown, as programs do, whatever is still under way.
+   *
+   * @default {false}
+   */
+  exits?: boolean;
   /** After a crash, begin another process of the same name on the same host. @default false */
   restart?: boolean;
   /** Crash at that step of the process (from 1), before or after it: for trying every point in turn. */

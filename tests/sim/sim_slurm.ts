@@ -153,7 +153,11 @@ export class SimSlurm {
           if (job.process === process) this.#dies(job, job.loss);
         }
       },
-      { delayMs: random.scale(1, 3000), onCrash: () => job.process === process && this.#dies(job, job.loss) },
+      {
+        delayMs: random.scale(1, 3000),
+        exits: true,
+        onCrash: () => job.process === process && this.#dies(job, job.loss),
+      },
     );
     this.#fate(job, process);
   }

@@ -237,12 +237,17 @@ export class World {
   }
 
   #leave(process: SimProcess): void {
-    if (process.gone || process.state !== "ended" || process.parked > 0) return;
+    if (process.gone || process.state !== "ended") return;
+    const isCutOff = process.parked > 0;
+    if (isCutOff && !process.options.exits) return;
     this.note(process, process.failed ? `ends: ${process.error}` : "ends");
+    // A program that exits while the system keeps it waiting leaves something behind, and may.
+    const isLeak = !isCutOff || this.fates.total === 0;
     for (const held of [...process.holds.values()]) {
-      this.leaks.push(`${process.label}: ${held.what}`);
+      if (isLeak) this.leaks.push(`${process.label}: ${held.what}`);
       held.drop(false);
     }
+    this.#scheduler.deleteAll(process);
     process.gone = true;
   }
 }

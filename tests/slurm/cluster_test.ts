@@ -157,7 +157,8 @@ describeOnSlurm("a client on a real Slurm", (suite) => {
   });
 
   it("runs a job after those that it depends on, and cancels one whose dependency failed", async () => {
-    const good = await submit({ command: ["sleep", "0.5"] });
+    // Long enough for the questions below, however slow the machine is.
+    const good = await submit({ command: ["sleep", "5"] });
     const bad = await submit({ command: ["false"] });
     const after = await submit({ afterOk: [good.jobId] });
     const never = await submit({ afterOk: [good.jobId, bad.jobId] });

@@ -1,0 +1,182 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async/delay";
+import { describe, it } from "@std/testing/bdd";
+import { SlurmError } from "../../../lib/core/errors.ts";
+import { SlurmClient } from "../../../lib/slurm/client/client.ts";
+import { runProgram } from "../../../lib/slurm/client/program.ts";
+import { FakeClock, FakeSlurm, queueRow } from "../fake_slurm.ts";
+
+function setup(options: { cluster?: string } = {}) {
+  const slurm = new FakeSlurm();
+  const clock = new FakeClock();
+  const env = { PATH: "/bin", SQUEUE_STATES: "PENDING", SLURM_JOB_ID: "1" };
+  const client = new SlurmClient({ env, clock, run: slurm.run, ...options });
+  return { slurm, clock, client };
+}
+
+const row = (jobId: number, name: string, state: string, more: { index?: number; restarts?: number } = {}) =>
+  `${queueRow({ jobId, name, state, ...more })}\n`;
+const DOWN = {
+  code: 1,
+  stderr: "slurm_load_jobs error: Unable to contact slurm controller (connect failure)\n",
+};
+
+describe("a client", () => {
+  it("scrubs the environment of every program", async () => {
+    const { slurm, client } = setup();
+    await client.list();
+    assertEquals(slurm.environments, [{ PATH: "/bin" }]);
+  });
+
+  it("names the cluster where there are several", async () => {
+    const { slurm, client } = setup({ cluster: "east" });
+    slurm.answers.sbatch = "12\n";
+    await client.list();
+    assertEquals(slurm.calls[0]?.slice(0, 3), ["squeue", "-M", "east"]);
+    assertEquals(await client.submit({ script: "/a.sh", name: "furu-a", options: [] }), {
+      jobId: "12",
+      cluster: "east",
+    });
+  });
+
+  it("lists at most once per interval, for all who ask", async () => {
+    const { slurm, clock, client } = setup();
+    slurm.answers.squeue = row(7, "furu-a", "RUNNING");
+    const [a, b] = await Promise.all([client.list(), client.list()]);
+    assertEquals({ length: a?.jobs.length, a }, { length: 1, a: b });
+    clock.ms = 9999;
+    await client.list();
+    assertEquals(slurm.count("squeue"), 1);
+    clock.ms = 10_000;
+    await client.list();
+    assertEquals(slurm.count("squeue"), 2);
+  });
+
+  it("knows nothing when squeue fails, prints something else or complains", async () => {
+    const { slurm, clock, client } = setup();
+    const answers = [DOWN, "<html>", { code: 0, stderr: "squeue: error: Invalid user: 1\n" }, {
+      timedOut: true,
+    }];
+    for (const answer of answers) {
+      slurm.answers.squeue = answer;
+      assertEquals(await client.list(), undefined);
+      clock.ms += 10_000;
+    }
+  });
+
+  it("asks an old squeue in another way", async () => {
+    const { slurm, client } = setup();
+    slurm.answers.squeue = (args) =>
+      args.includes("--me")
+        ? { code: 1, stderr: "squeue: unrecognized option '--me'\n" }
+        : row(7, "a", "RUNNING");
+    assertEquals((await client.list())?.jobs.length, 1);
+    assertEquals(slurm.calls[1]?.includes(`--user=${Deno.uid()}`), true);
+  });
+
+  it("finds out once whether accounting works", async () => {
+    const { slurm, client } = setup();
+    slurm.answers.scontrol = "AccountingStorageType = accounting_storage/none\n";
+    assertEquals(await client.ended(["7"]), undefined);
+    assertEquals(await client.ended(["7"]), undefined);
+    assertEquals(slurm.calls.map(([name]) => name), ["scontrol"]);
+  });
+
+  it("does not use a sacct that does not work", async () => {
+    const { slurm, client } = setup();
+    slurm.answers.scontrol = "AccountingStorageType = accounting_storage/slurmdbd\n";
+    slurm.answers.sacct = { code: 1, stderr: "sacct: error: slurm_persist_conn_open: Connection refused\n" };
+    assertEquals(await client.hasAccounting(), false);
+  });
+
+  it("cancels in parts that fit as arguments, only what is pending if asked to", async () => {
+    const { slurm, client } = setup();
+    const ids = Array.from({ length: 30_000 }, (_, i) => `${10_000_000 + i}`);
+    await client.cancel(ids, { pendingOnly: true });
+    assertEquals(slurm.calls.map((args) => args.join(" ").length < 128 * 1024), [true, true, true]);
+    assertEquals(slurm.calls.flatMap((args) => args.slice(2)), ids);
+    assertEquals(slurm.calls.every((args) => args[1] === "--state=PENDING"), true);
+    slurm.calls.length = 0;
+    await client.cancel([]);
+    assertEquals(slurm.calls, []);
+  });
+
+  it("cancels what has ended without complaint, and throws scancel's words otherwise", async () => {
+    const { slurm, client } = setup();
+    slurm.answers.scancel = {
+      code: 1,
+      stderr: "scancel: error: Kill job error on job id 7: Invalid job id specified\n",
+    };
+    await client.cancel(["7"]);
+    slurm.answers.scancel = {
+      code: 1,
+      stderr: "scancel: error: Kill job error on job id 7: Access denied\n",
+    };
+    await assertRejects(() => client.cancel(["7"]), SlurmError, "Cannot cancel job 7: scancel: error");
+  });
+
+  it("tells a job that Slurm does not know from a Slurm that does not answer", async () => {
+    const { slurm, client } = setup();
+    slurm.answers.scontrol = { code: 1, stderr: "slurm_load_jobs error: Invalid job id specified\n" };
+    assertEquals(await client.showJob("7"), []);
+    slurm.answers.scontrol = DOWN;
+    assertEquals(await client.showJob("7"), undefined);
+    await assertRejects(() => client.config(), SlurmError, "Unable to contact");
+    await assertRejects(() => client.requeue("7"), SlurmError, "Cannot requeue job 7");
+  });
+
+  it("sees jobs in hidden partitions, and these partitions, which Slurm tells of only when asked for all", async () => {
+    const { slurm, client } = setup();
+    const ifAll = (text: string) => (args: string[]) => args.includes("-a") ? text : "";
+    slurm.answers.squeue = ifAll(row(7, "furu-a", "RUNNING"));
+    slurm.answers.sinfo = ifAll("hidden|infinite|1|4|4000|(null)\n");
+    assertEquals((await client.list())?.jobs.length, 1);
+    assertEquals((await client.lookup("furu-a"))?.length, 1);
+    assertEquals((await client.partitions()).map(({ name }) => name), ["hidden"]);
+  });
+
+  it("takes the partition that the user's environment names for the default one, as sbatch does", async () => {
+    const slurm = new FakeSlurm();
+    slurm.answers.sinfo = ["cpu*", "gpu", "old"].map((name) => `${name}|infinite|1|4|4000|(null)\n`).join("");
+    const defaults = async (env: Record<string, string>) => {
+      const client = new SlurmClient({ env, clock: new FakeClock(), run: slurm.run });
+      return (await client.partitions()).filter(({ isDefault }) => isDefault).map(({ name }) => name);
+    };
+    assertEquals(await defaults({}), ["cpu"]);
+    assertEquals(await defaults({ SBATCH_PARTITION: "gpu,old" }), ["gpu", "old"]);
+    // Inside of a job it is that job's, and does not reach sbatch.
+    assertEquals(await defaults({ SBATCH_PARTITION: "gpu", SLURM_JOB_ID: "7" }), ["cpu"]);
+  });
+
+  it("says what was printed where it cannot be read", async () => {
+    const { slurm, client } = setup();
+    slurm.answers.sinfo = "<html>";
+    const error = await assertRejects(() => client.partitions(), SlurmError);
+    assertStringIncludes(error.message, '"<html>"');
+  });
+});
+
+describe("runProgram()", () => {
+  const env = { PATH: Deno.env.get("PATH") ?? "/bin" };
+
+  it("kills a program that takes too long, and says so", async () => {
+    const result = await runProgram(["sleep", "60"], { env, timeoutMs: 50 });
+    assertEquals({ timedOut: result.timedOut, code: result.code }, { timedOut: true, code: undefined });
+  });
+
+  it("rejects when it is aborted", async () => {
+    const abort = new AbortController();
+    const running = runProgram(["sleep", "60"], { env, timeoutMs: 60_000, signal: abort.signal });
+    await delay(0);
+    abort.abort(new Error("stopped"));
+    await assertRejects(() => running, Error, "stopped");
+  });
+
+  it("gives output and exit code, in an environment of its own", async () => {
+    const result = await runProgram(["sh", "-c", "echo $HOME-; echo e >&2; exit 3"], {
+      env,
+      timeoutMs: 10_000,
+    });
+    assertEquals(result, { code: 3, stdout: "-\n", stderr: "e\n", timedOut: false });
+  });
+});

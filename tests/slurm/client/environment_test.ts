@@ -1,0 +1,52 @@
+import { assertEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { slurmEnvironment } from "../../../lib/slurm/client/environment.ts";
+
+describe("slurmEnvironment()", () => {
+  const shell = {
+    PATH: "/bin",
+    HOME: "/home/u",
+    SLURM_CONF: "/etc/slurm.conf",
+    FURU_PATH: "/data",
+    SLURMX: "1",
+  };
+
+  it("removes what changes the programs' output or how furu submits, and keeps the user's defaults", () => {
+    const env = {
+      ...shell,
+      SQUEUE_STATES: "PENDING",
+      SQUEUE_FORMAT: "%i",
+      SACCT_FORMAT: "jobid",
+      SCANCEL_STATE: "PENDING",
+      SINFO_PARTITION: "gpu",
+      SLURM_CLUSTERS: "east",
+      SLURM_TIME_FORMAT: "%s",
+      SBATCH_ARRAY_INX: "0-9",
+      SBATCH_JOB_NAME: "x",
+      SBATCH_EXPORT: "NONE",
+      SBATCH_NO_REQUEUE: "1",
+      SBATCH_WAIT: "1",
+      SBATCH_OUTPUT: "x",
+      SBATCH_ACCOUNT: "lab",
+      SBATCH_PARTITION: "gpu",
+    };
+    const before = { ...env };
+    assertEquals(slurmEnvironment(env), { ...shell, SBATCH_ACCOUNT: "lab", SBATCH_PARTITION: "gpu" });
+    assertEquals(env, before);
+  });
+
+  it("removes all marks of the job that it is in", () => {
+    const env = {
+      ...shell,
+      SLURM_JOB_ID: "12",
+      SLURM_JOBID: "12",
+      SLURMD_NODENAME: "cpu1",
+      SLURM_EXPORT_ENV: "ALL",
+      SLURM_GET_USER_ENV: "1",
+      SBATCH_ACCOUNT: "lab",
+      PMI_RANK: "0",
+      PMIX_RANK: "0",
+    };
+    assertEquals(slurmEnvironment(env), shell);
+  });
+});

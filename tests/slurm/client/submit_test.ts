@@ -1,0 +1,184 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { SlurmError } from "../../../lib/core/errors.ts";
+import { SlurmClient } from "../../../lib/slurm/client/client.ts";
+import type { Submission, SubmitWait } from "../../../lib/slurm/client/submit.ts";
+import { FakeClock, FakeSlurm, queueRow } from "../fake_slurm.ts";
+
+const NAME = "furu-4f0c12ab-9e1d";
+const UNREACHABLE = {
+  code: 1,
+  stderr:
+    "sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)\n",
+};
+const TIMED_OUT = { stderr: "", timedOut: true };
+const REFUSED = {
+  code: 1,
+  stderr:
+    "sbatch: error: invalid partition specified: nope\nsbatch: error: Batch job submission failed: Invalid partition name specified\n",
+};
+const listed = (jobId: number, state: string, reason?: string) =>
+  `${queueRow({ jobId, name: NAME, state, ...(reason ? { reason } : {}) })}\n`;
+
+function setup() {
+  const slurm = new FakeSlurm();
+  const clock = new FakeClock();
+  const waits: SubmitWait[] = [];
+  const client = new SlurmClient({ env: { PATH: "/bin" }, clock, run: slurm.run });
+  const submission: Submission = {
+    script: "/runs/a.sh",
+    name: NAME,
+    options: ["--time=60"],
+    onWait: (wait) => waits.push(wait),
+  };
+  return { slurm, clock, client, waits, submission, submit: () => client.submit(submission) };
+}
+
+describe("submit()", () => {
+  it("gives sbatch the name, the options and the script, and returns the id", async () => {
+    const { slurm, submit } = setup();
+    slurm.answers.sbatch = "12;east\n";
+    assertEquals(await submit(), { jobId: "12", cluster: "east" });
+    assertEquals(slurm.calls, [["sbatch", "--parsable", `--job-name=${NAME}`, "--time=60", "/runs/a.sh"]]);
+  });
+
+  it("submits nothing again when a job was taken though sbatch timed out", async () => {
+    const { slurm, submit } = setup();
+    slurm.answers.sbatch = TIMED_OUT;
+    slurm.answers.squeue = listed(12, "PENDING");
+    assertEquals(await submit(), { jobId: "12" });
+    assertEquals(slurm.count("sbatch"), 1);
+    assertEquals(slurm.calls[1]?.includes(`--name=${NAME}`), true);
+  });
+
+  it("looks a second time before it submits again, since a request may still be under way", async () => {
+    const { slurm, clock, submit } = setup();
+    slurm.answers.sbatch = UNREACHABLE;
+    slurm.answers.squeue = ["", listed(12, "RUNNING")];
+    assertEquals(await submit(), { jobId: "12" });
+    assertEquals(slurm.count("sbatch"), 1);
+    assertEquals(clock.sleeps, [5000]);
+  });
+
+  it("submits again when the job is absent from both looks, telling of each pause", async () => {
+    const { slurm, waits, submit } = setup();
+    slurm.answers.sbatch = [UNREACHABLE, "13\n"];
+    assertEquals(await submit(), { jobId: "13" });
+    assertEquals(slurm.calls.map(([program]) => program), ["sbatch", "squeue", "squeue", "sbatch"]);
+    assertEquals(waits.map(({ why, name }) => [why, name]), [["unclear", NAME], ["unclear", NAME]]);
+  });
+
+  it("submits nothing again while squeue does not answer either, and gives up in time", async () => {
+    const { slurm, clock, submit } = setup();
+    slurm.answers.sbatch = TIMED_OUT;
+    slurm.answers.squeue = { code: 1, stderr: "slurm_load_jobs error: Unable to contact slurm controller" };
+    const error = await assertRejects(submit, SlurmError);
+    assertStringIncludes(error.message, `Cannot tell whether ${NAME} was submitted`);
+    assertEquals(slurm.count("sbatch"), 1);
+    assertEquals(clock.ms > 600_000 && clock.ms < 700_000, true);
+  });
+
+  it("does not take squeue's silence for an answer", async () => {
+    const { slurm, submit } = setup();
+    slurm.answers.sbatch = TIMED_OUT;
+    slurm.answers.squeue = { code: 0, stderr: "squeue: error: Invalid user: 1000\n" };
+    await assertRejects(submit, SlurmError, "Cannot tell");
+  });
+
+  it("gives up in time when the controller stays away", async () => {
+    const { slurm, clock, submit } = setup();
+    slurm.answers.sbatch = UNREACHABLE;
+    const error = await assertRejects(submit, SlurmError);
+    assertStringIncludes(error.message, "Unable to contact slurm controller");
+    assertEquals(clock.ms <= 660_000, true);
+  });
+
+  it("throws sbatch's own words when it refuses, at once", async () => {
+    const { slurm, clock, submit } = setup();
+    slurm.answers.sbatch = REFUSED;
+    const error = await assertRejects(submit, SlurmError);
+    assertStringIncludes(error.message, "invalid partition specified: nope");
+    assertEquals({ sbatch: slurm.count("sbatch"), ms: clock.ms }, { sbatch: 1, ms: 0 });
+  });
+
+  it("does not adopt the record that Slurm keeps of a job it has refused", async () => {
+    const { slurm, submit } = setup();
+    slurm.answers.sbatch = {
+      code: 1,
+      stderr: "sbatch: error: Batch job submission failed: Requested node configuration is not available\n",
+    };
+    slurm.answers.squeue = listed(27, "FAILED", "BadConstraints");
+    await assertRejects(submit, SlurmError, "Requested node configuration is not available");
+  });
+
+  it("adopts a job that has ended already", async () => {
+    const { slurm, submit } = setup();
+    slurm.answers.sbatch = TIMED_OUT;
+    slurm.answers.squeue = listed(12, "COMPLETED");
+    assertEquals(await submit(), { jobId: "12" });
+  });
+
+  it("waits out submit limits with growing pauses, and says so", async () => {
+    const reasons = ["QOSMaxSubmitJobPerUserLimit", "AssocMaxSubmitJobLimit", "AssocGrpSubmitJobsLimit"];
+    const limits = [
+      ...reasons.map((reason) =>
+        `sbatch: error: ${reason}\nsbatch: error: Batch job submission failed: Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)\n`
+      ),
+      "sbatch: error: Slurm temporarily unable to accept job, sleeping and retrying\n",
+    ];
+    const { slurm, clock, waits, submit } = setup();
+    slurm.answers.sbatch = [...limits.map((stderr) => ({ code: 1, stderr })), "13\n"];
+    assertEquals(await submit(), { jobId: "13" });
+    assertEquals(clock.sleeps, [1000, 2000, 4000, 8000]);
+    assertEquals(waits.map(({ why }) => why), ["limit", "limit", "limit", "limit"]);
+    assertStringIncludes(waits[0]!.text, "QOSMaxSubmitJobPerUserLimit");
+  });
+
+  it("does not wait for a limit that no waiting changes", async () => {
+    const { slurm, clock, submit } = setup();
+    slurm.answers.sbatch = {
+      code: 1,
+      stderr:
+        "sbatch: error: QOSMaxCpuPerJobLimit\nsbatch: error: Batch job submission failed: Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)\n",
+    };
+    await assertRejects(submit, SlurmError, "QOSMaxCpuPerJobLimit");
+    assertEquals(clock.ms, 0);
+  });
+
+  it("takes an answer without an id for unclear", async () => {
+    const { slurm, submit } = setup();
+    slurm.answers.sbatch = "Submitted!\n";
+    slurm.answers.squeue = listed(14, "PENDING");
+    assertEquals(await submit(), { jobId: "14" });
+  });
+
+  it("says so where there is no sbatch", async () => {
+    const clock = new FakeClock();
+    const client = new SlurmClient({ env: { PATH: "/nowhere" }, clock });
+    await assertRejects(
+      () => client.submit({ script: "/a.sh", name: NAME, options: [] }),
+      SlurmError,
+      `Cannot submit ${NAME} as there is no program 'sbatch' on PATH`,
+    );
+    assertEquals(clock.sleeps, []);
+  });
+
+  it("stops waiting when it is aborted", async () => {
+    const { slurm, client, submission } = setup();
+    slurm.answers.sbatch = UNREACHABLE;
+    const reason = new Error("stopped");
+    await assertRejects(
+      () => client.submit({ ...submission, signal: AbortSignal.abort(reason) }),
+      Error,
+      "stopped",
+    );
+  });
+
+  it("refuses names that could not be looked up", async () => {
+    const { slurm, client, submission } = setup();
+    for (const name of ["a,b", "", "a b", "x".repeat(200)]) {
+      await assertRejects(() => client.submit({ ...submission, name }), SlurmError, "Cannot use job name");
+    }
+    assertEquals(slurm.calls, []);
+  });
+});

@@ -149,6 +149,8 @@ function isMarked(text: string, mark: string, job: string | undefined): boolean 
 function commandOf(pid: number): string {
   try {
     const text = Deno.readTextFileSync(`/proc/${pid}/cmdline`).replace(/\0+$/, "").replaceAll("\0", " ");
+    // Empty while it becomes another program, whose name is known by then.
+    if (text === "") return Deno.readTextFileSync(`/proc/${pid}/comm`).trim();
     return text.length > 80 ? `${text.slice(0, 80)}...` : text;
   } catch {
     return "a program";

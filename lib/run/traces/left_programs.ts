@@ -43,7 +43,7 @@ export interface ProgramOwner {
 export interface LeftProgram {
   /** Its process id. */
   pid: number;
-  /** Its command, shortened. */
+  /** Its command, shortened; empty where the system does not tell it at this moment. */
   command: string;
 }
 
@@ -72,7 +72,9 @@ export async function endPrograms(
     for (const program of left) {
       if (waited > ASK_MS) send(program.pid, "SIGKILL");
       else if (!found.has(program.pid)) send(program.pid, "SIGTERM");
-      found.set(program.pid, program);
+      // Nobody tells the command of a program that ends just now, or becomes another one.
+      const command = program.command || found.get(program.pid)?.command || "a program";
+      found.set(program.pid, { ...program, command });
     }
     await clock.sleep(POLL_MS);
   }
@@ -149,8 +151,6 @@ function isMarked(text: string, mark: string, job: string | undefined): boolean 
 function commandOf(pid: number): string {
   try {
     const text = Deno.readTextFileSync(`/proc/${pid}/cmdline`).replace(/\0+$/, "").replaceAll("\0", " ");
-    // Empty while it becomes another program, whose name is known by then.
-    if (text === "") return Deno.readTextFileSync(`/proc/${pid}/comm`).trim();
     return text.length > 80 ? `${text.slice(0, 80)}...` : text;
   } catch {
     return "a program";

@@ -90,8 +90,20 @@ function environment(): Record<string, string> {
   return allowed().env ? Deno.env.toObject() : {};
 }
 
+/**
+ * The umask. The system's call for it can only set one: `Deno.umask()` sets 0 and then what was there. Threads
+ * that ask at the same time see that 0, files made meanwhile are writable for all, and the 0 may stay. So it
+ * is read from Linux's own page about the process where that may be read.
+ */
 function umask(): number | undefined {
-  return allowed().sys ? Deno.umask() : undefined;
+  if (!allowed().sys) return undefined;
+  try {
+    const [, digits] = /^Umask:\s*([0-7]+)$/m.exec(Deno.readTextFileSync("/proc/self/status")) ?? [];
+    if (digits !== undefined) return parseInt(digits, 8);
+  } catch {
+    // Another system, or a process without the permission.
+  }
+  return Deno.umask();
 }
 
 function sameEnv(then: Record<string, string>, now: Record<string, string>): boolean {

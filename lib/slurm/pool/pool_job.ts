@@ -5,15 +5,14 @@ import { UsageError } from "../../core/errors.ts";
 import { runLog } from "../../core/run_log.ts";
 import type { EventSink } from "../../core/event.ts";
 import { didYouMean } from "../../core/nearest.ts";
-import { type PoolRun, readRun } from "../../remote/run_record.ts";
+import { type PoolRun, readRunAt } from "../../remote/run_record.ts";
 import { runPoolWorker } from "../../pool/worker/pool_worker.ts";
 import { preflight } from "../../pool/worker/preflight.ts";
 import { preflightFailedNodes } from "../../pool/preflight_failure.ts";
 import { remoteArtifacts } from "../../remote/remote_artifact.ts";
-import { type QueuePaths, queuePaths } from "../../queue/layout.ts";
+import type { QueuePaths } from "../../queue/layout.ts";
 import { systemMachine } from "../../core/system/system_machine.ts";
 import { systemRuntime } from "../../run/default_runtime.ts";
-import { Store } from "../../store/store.ts";
 import { snapshotUrl } from "../../snapshot/manifest.ts";
 import { eventText } from "../../ui/event_text.ts";
 import { plural } from "../../ui/text.ts";
@@ -140,17 +139,17 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
 /**
  * The run that a folder is.
  *
- * @throws {UsageError} when it is none.
+ * @throws {UsageError} If it is none.
  */
 async function openPoolRun(given: string): Promise<{ paths: QueuePaths; run: PoolRun }> {
   const dir = resolve(given);
-  const root = dirname(dirname(dir));
-  const store = new Store(systemMachine(), { root, leaseSec: 120, heartbeatSec: 40 });
-  if (basename(dirname(dir)) !== "runs" || await store.read(`${dir}/run.json`) === undefined) {
+  const machine = systemMachine();
+  // Why it cannot be looked at, if it cannot, is told by whoever reads it.
+  const record = await machine.files.stat(`${dir}/run.json`).catch(() => "unknown");
+  if (basename(dirname(dir)) !== "runs" || record === undefined) {
     throw new UsageError(`Cannot work for ${given} as it is no folder of a run (runs/<run id> of a store)`);
   }
-  const paths = queuePaths(root, basename(dir));
-  return { paths, run: await readRun({ store }, paths, "pool") };
+  return await readRunAt(machine, dir, "pool");
 }
 
 /** The store may be mounted elsewhere on this machine: where the run's folder is, it is. */

@@ -91,9 +91,9 @@ function environment(): Record<string, string> {
 }
 
 /**
- * The umask. The system's call for it can only set one: `Deno.umask()` sets 0 and then what was there. Threads
- * that ask at the same time see that 0, files made meanwhile are writable for all, and the 0 may stay. So it
- * is read from Linux's own page about the process where that may be read.
+ * The umask. The system's call for it can only set one: `Deno.umask()` sets 0 and then what was there.
+ * Threads that ask at the same time see that 0, files made meanwhile are writable for all, and the 0 may
+ * stay. So it is read from Linux's own page about the process where that may be read.
  */
 function umask(): number | undefined {
   if (!allowed().sys) return undefined;

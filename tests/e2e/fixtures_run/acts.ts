@@ -20,6 +20,15 @@ export async function fileThere(name: string, signal?: AbortSignal): Promise<voi
   }
 }
 
+function thereNow(name: string): boolean {
+  try {
+    Deno.statSync(`${SCENE}/${name}`);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 export function touch(name: string, text = ""): void {
   Deno.writeTextFileSync(`${SCENE}/${name}`, text);
 }
@@ -60,12 +69,14 @@ const ACTS: Record<string, Act> = {
     Promise.reject(new Error(message));
     return new Promise(() => {});
   },
-  /** Rejects when the file is there, long after the task has returned. */
+  /** Rejects when the file is there, long after the task has returned. A timer is pending all the time. */
   float: (_, name) => {
-    void fileThere(name).then(() => {
+    const look = (): void => {
+      if (!thereNow(name)) return void setTimeout(look, 5);
       touch(`${name}.floated`);
-      throw new Error(`floated from ${name}`);
-    });
+      void Promise.reject(new Error(`floated from ${name}`));
+    };
+    look();
   },
   signal: (_, name) => {
     Deno.kill(Deno.pid, name as Deno.Signal);

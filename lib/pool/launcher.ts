@@ -22,7 +22,8 @@ export function isLoss(reason: string): reason is LossReason {
 export type WorkerJobState =
   /** It has not begun. `inTurn`: it only waits for others on nodes that it may run on. */
   | { readonly status: "pending"; readonly text: string; readonly inTurn?: boolean }
-  | { readonly status: "running"; readonly text: string }
+  /** It has begun. `halted`: its processes stand still (suspended), so that it cannot beat. */
+  | { readonly status: "running"; readonly text: string; readonly halted?: true }
   /** It has ended. `loss`: evidence that its tasks are not to blame. */
   | { readonly status: "dead"; readonly text: string; readonly loss?: LossReason }
   | { readonly status: "unknown"; readonly text: string };

@@ -52,8 +52,13 @@ const common = {
   createdAt: z.string(),
   /** The process that began the run, with its host and user. */
   submitter: ownerSchema,
-  /** The cluster that the run's jobs are submitted to, where that is known. */
+  /** The cluster that the run's jobs are submitted to. A run without any has none. */
   cluster: z.string().exactOptional(),
+  /**
+   * Variables of whoever submitted it that say how jobs are submitted (`SBATCH_ACCOUNT`, ...): a process on a
+   * node submits with these instead of its own.
+   */
+  submitEnv: z.record(z.string(), z.string()).exactOptional(),
   versions: z.object({ furu: z.string(), deno: z.string() }),
   /** URL of the module that the run was started with. */
   entry: z.string(),

@@ -18,6 +18,7 @@ export const ownerSchema: z.ZodType<Owner> = z.object({
   pid: z.int(),
   start: z.string().exactOptional(),
   user: z.string().exactOptional(),
+  uid: z.int().nonnegative().exactOptional(),
 });
 
 const slurmJob = z.object({

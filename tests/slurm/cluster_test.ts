@@ -39,7 +39,7 @@ describeOnSlurm("a client on a real Slurm", (suite) => {
     const name = `furu-${crypto.randomUUID().slice(0, 13)}`;
     const folder = join(suite.cluster.folder, "jobs 50%j");
     await Deno.mkdir(folder, { recursive: true });
-    await Deno.writeTextFile(scriptPath(folder, name), batchScript({ title: name, setup, command }));
+    await Deno.writeTextFile(scriptPath(folder, name), batchScript({ name, title: name, setup, command }));
     const log = logPattern(folder, name, plan.array !== undefined);
     const options = jobOptions({ spec: specs.default!, log, requeue: true, ...plan });
     const { jobId } = await client.submit({

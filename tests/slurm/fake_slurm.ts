@@ -9,12 +9,16 @@ export function queueRow(job: {
   index?: number;
   restarts?: number;
   reason?: string;
+  uid?: number;
+  comment?: string;
 }): string {
   const cells: [string, number][] = [
     [`${job.jobId}`, 12],
     [`${job.index ?? "N/A"}`, 12],
     [job.state, 20],
     [`${job.restarts ?? 0}`, 8],
+    [`${job.uid ?? Deno.uid()}`, 12],
+    [job.comment ?? "(null)", 128],
     [job.name, 128],
     [job.reason ?? "None", 64],
   ];

@@ -15,6 +15,8 @@ export interface Owner {
   start?: string;
   /** User name, for people. */
   user?: string;
+  /** The number of the user, where it can be known: the same on all machines of a cluster. */
+  uid?: number;
 }
 
 /** Whether they are one process, for sure. */

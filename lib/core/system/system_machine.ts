@@ -40,6 +40,7 @@ function thisProcess(): Owner {
   const pidNamespace = quietly(() => Deno.readLinkSync("/proc/self/ns/pid"));
   const start = quietly(() => startTime(Deno.pid));
   const user = userName();
+  const uid = quietly(ownUid);
   return {
     host: quietly(() => Deno.hostname()) ?? "unknown",
     pid: Deno.pid,
@@ -47,6 +48,7 @@ function thisProcess(): Owner {
     ...(pidNamespace === undefined ? {} : { pidNamespace }),
     ...(start === undefined ? {} : { start }),
     ...(user === undefined ? {} : { user }),
+    ...(uid === undefined ? {} : { uid }),
   };
 }
 
@@ -96,6 +98,13 @@ function startTime(pid: number): string | undefined {
   // The second field is the program's name in parentheses and may itself hold spaces and parentheses.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
+}
+
+/** The user whose files this process makes: `Deno.uid()` tells the real one, and needs a permission of its own. */
+function ownUid(): number | undefined {
+  const status = Deno.readTextFileSync("/proc/self/status");
+  const [, digits] = /^Uid:\s+\d+\s+(\d+)/m.exec(status) ?? [];
+  return digits === undefined ? undefined : Number(digits);
 }
 
 /** What cannot be known (no /proc, no permission) is left out. */

@@ -27,6 +27,8 @@ export type JobState =
     text: string;
     /** The reason for which it waits, as `DependencyNeverSatisfied`. */
     why?: string;
+    /** Whether its processes stand still, so that none of them beats: it is suspended or stopped. */
+    halted?: true;
   }
   | { status: "dead"; reason: EndReason; text: string }
   | { status: "unknown"; text: string };
@@ -55,7 +57,7 @@ const PENDING = new Set([
   "SPECIAL_EXIT",
 ]);
 
-/** It has nodes: its processes run, are stopped, or are being ended. */
+/** It has nodes: its processes run, or are being ended. */
 const RUNNING = new Set([
   "RUNNING",
   "COMPLETING",
@@ -65,9 +67,10 @@ const RUNNING = new Set([
   "RESIZING",
   "SIGNALING",
   "STAGE_OUT",
-  "STOPPED",
-  "SUSPENDED",
 ]);
+
+/** It has nodes, and its processes stand still. */
+const HALTED = new Set(["STOPPED", "SUSPENDED"]);
 
 /** Reasons that say more of a FAILED job than its state does. */
 const FAILED_REASONS: Readonly<Record<string, EndReason>> = {
@@ -91,6 +94,7 @@ export function jobState(state: string, reason = ""): JobState {
   const why = reason === "None" || reason === "(null)" ? "" : reason.trim();
   const text = why === "" ? state.trim() : `${state.trim()} (${why})`;
   if (PENDING.has(word)) return { status: "alive", pending: true, text, ...(why === "" ? {} : { why }) };
+  if (HALTED.has(word)) return { status: "alive", pending: false, text, halted: true };
   if (RUNNING.has(word)) return { status: "alive", pending: false, text };
   const ended = ENDED[word];
   if (ended === undefined) return { status: "unknown", text: text === "" ? "no state" : text };

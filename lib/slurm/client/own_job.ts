@@ -2,23 +2,34 @@ import type { SlurmJob } from "../../store/record.ts";
 import type { Clock } from "../../core/system/clock.ts";
 import type { SlurmClient } from "./client.ts";
 
+/** Variables in which a batch script of furu tells the name that furu gave the job, and whose name that is. */
+export const JOB_NAME_VARIABLE = "FURU_JOB_NAME";
+/** See {@link JOB_NAME_VARIABLE}. */
+export const JOB_ID_VARIABLE = "FURU_JOB_ID";
+
 /**
  * The Slurm job that this process runs in, as records name it; a task of an array as `12_3`.
  *
+ * Its name is the one that furu gave it, which its batch script tells; Slurm may know it by another one where
+ * a site rewrites names.
+ *
  * @param env The environment of this process.
- * @returns `undefined` outside of jobs, and inside of one that is interactive: its name may be any other
+ * @returns `undefined` outside of jobs, and inside of one that furu did not submit: its name may be any other
  * one's, too.
  */
 export function ownSlurmJob(env: Readonly<Record<string, string>>): SlurmJob | undefined {
-  const { SLURM_JOB_ID, SLURM_JOB_NAME, SLURM_ARRAY_JOB_ID, SLURM_ARRAY_TASK_ID, SLURM_RESTART_COUNT } = env;
-  // Names of our own are unique for ever.
-  if (SLURM_JOB_ID === undefined || !SLURM_JOB_NAME?.startsWith("furu-")) return undefined;
+  const { SLURM_JOB_ID, SLURM_ARRAY_JOB_ID, SLURM_ARRAY_TASK_ID, SLURM_RESTART_COUNT } = env;
+  const name = env[JOB_NAME_VARIABLE];
+  // A job that is submitted from inside of one of ours has its variables, and another id.
+  if (SLURM_JOB_ID === undefined || name === undefined || env[JOB_ID_VARIABLE] !== SLURM_JOB_ID) {
+    return undefined;
+  }
   const jobId = SLURM_ARRAY_TASK_ID === undefined
     ? SLURM_JOB_ID
     : `${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}`;
   return {
     jobId,
-    name: SLURM_JOB_NAME,
+    name,
     restarts: Number(SLURM_RESTART_COUNT ?? 0) || 0,
     ...(env.SLURM_CLUSTER_NAME ? { cluster: env.SLURM_CLUSTER_NAME } : {}),
   };

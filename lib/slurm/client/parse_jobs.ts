@@ -8,6 +8,10 @@ export interface JobEntry {
   index?: number | undefined;
   /** Its name. */
   name: string;
+  /** The number of the user whose job it is, where the answer says so. */
+  uid?: number | undefined;
+  /** Its comment, in which furu puts the name that it gave the job: some sites rewrite names. */
+  comment?: string | undefined;
   /** The number of times that it was begun again. */
   restarts: number;
   /** Its state. */
@@ -20,6 +24,8 @@ const FIELDS = [
   ["ArrayTaskID", 12],
   ["State", 20],
   ["RestartCnt", 8],
+  ["UserID", 12],
+  ["Comment", 128],
   ["Name", 128],
   ["Reason", 64],
 ] as const;
@@ -61,14 +67,15 @@ function parseRow(row: string): JobEntry | undefined {
   const bytes = new TextEncoder().encode(row);
   const decoder = new TextDecoder();
   let at = 0;
-  const [jobId = "", task = "", state = "", restarts = "", name = "", reason = ""] = FIELDS.map(([, width]) =>
-    decoder.decode(bytes.subarray(at, at += width)).replace(/ +$/, "")
-  );
+  const [jobId = "", task = "", state = "", restarts = "", uid = "", comment = "", name = "", reason = ""] =
+    FIELDS.map(([, width]) => decoder.decode(bytes.subarray(at, at += width)).replace(/ +$/, ""));
   if (!/^\d+$/.test(jobId) || !/^(\d+|N\/A|)$/.test(task) || !/^[A-Z_]+$/.test(state)) return undefined;
   return {
     jobId,
     ...(/^\d+$/.test(task) ? { index: Number(task) } : {}),
     name,
+    ...(/^\d+$/.test(uid) ? { uid: Number(uid) } : {}),
+    ...(comment === "" || comment === "(null)" ? {} : { comment }),
     restarts: Number(restarts) || 0,
     state: jobState(state, reason),
   };
@@ -148,6 +155,8 @@ export interface JobDetail extends JobEntry {
   dependency?: string | undefined;
   /** The path of its output. */
   output?: string | undefined;
+  /** The path of its batch script. */
+  command?: string | undefined;
   /** When it has to end, as local time: `2026-11-20T20:19:10`. */
   endTime?: string | undefined;
   /** Its nodes, as `cpu[1-2]`. */
@@ -156,7 +165,7 @@ export interface JobDetail extends JobEntry {
 
 // Only ids come before the name, and only the end of the name is followed by this user and group.
 const HEAD =
-  /^JobId=(\d+) (?:ArrayJobId=(\d+) ArrayTaskId=(\S+) (?:ArrayTaskThrottle=\d+ )?)?(?:Het\S+ )*JobName=(.*?) UserId=\S*\(\d+\) GroupId=\S*\(\d+\) /s;
+  /^JobId=(\d+) (?:ArrayJobId=(\d+) ArrayTaskId=(\S+) (?:ArrayTaskThrottle=\d+ )?)?(?:Het\S+ )*JobName=(.*?) UserId=\S*\((\d+)\) GroupId=\S*\(\d+\) /s;
 
 /**
  * Reads what `scontrol show job -o` printed.
@@ -173,7 +182,7 @@ export function parseJobs(text: string): JobDetail[] | undefined {
 function parseBlock(block: string): JobDetail | undefined {
   const head = HEAD.exec(block);
   if (!head) return undefined;
-  const [start, ownId = "", arrayId, task, name = ""] = head;
+  const [start, ownId = "", arrayId, task, name = "", uid] = head;
   const rest = ` ${block.slice(start.length)}`;
   const field = (key: string): string | undefined => {
     // Paths may have spaces: a value goes on up to the next key.
@@ -188,6 +197,8 @@ function parseBlock(block: string): JobDetail | undefined {
   const optional = {
     dependency: field("Dependency"),
     output: field("StdOut"),
+    command: field("Command"),
+    comment: field("Comment"),
     endTime: field("EndTime"),
     nodes: field("NodeList"),
   };
@@ -196,6 +207,7 @@ function parseBlock(block: string): JobDetail | undefined {
     jobId: arrayId ?? ownId,
     ...(task !== undefined && /^\d+$/.test(task) ? { index: Number(task) } : {}),
     name,
+    uid: Number(uid),
     restarts: Number(field("Restarts") ?? 0),
     state: jobState(state, field("Reason")),
     ...(exit ? { exitCode: { code: Number(exit[1]), signal: Number(exit[2]) } } : {}),

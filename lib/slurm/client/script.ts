@@ -1,5 +1,9 @@
+import { JOB_ID_VARIABLE, JOB_NAME_VARIABLE } from "./own_job.ts";
+
 /** A batch script to be written. */
 export interface ScriptOptions {
+  /** The name that furu gives the job: its processes know it by that, whatever the site makes of it. */
+  name: string;
   /** One line for people: what the job is for. */
   title: string;
   /** Lines of shell before the worker. */
@@ -23,10 +27,11 @@ const MARK = "furu: cannot start the worker";
  * The text of a job's batch script. The setup lines run in one shell, so that they can set variables and load
  * modules; the first that fails ends the job, with a line in its log that {@link setupFailure} finds.
  */
-export function batchScript({ title, setup, command, probe }: ScriptOptions): string {
+export function batchScript({ name, title, setup, command, probe }: ScriptOptions): string {
   return [
     "#!/bin/bash",
     `# ${title.replaceAll(/\s+/g, " ")}`,
+    `export ${JOB_NAME_VARIABLE}=${quote(name)} ${JOB_ID_VARIABLE}="$SLURM_JOB_ID"`,
     "# The warning before the time limit may come before the worker listens to it, and would kill the shell.",
     "trap '' USR1",
     `furu_failed() { echo "${MARK}: $furu_step ended with exit code $1" >&2; trap - EXIT; exit ${SETUP_EXIT_CODE}; }`,

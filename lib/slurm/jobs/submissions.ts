@@ -61,7 +61,7 @@ export async function submitRecorded(
   // Slurm says nothing of a missing folder: the job fails.
   await store.makeDir(folder);
   const { setup } = plan.spec;
-  await machine.files.write(script, batchScript({ title, setup, command, probe: probeCommand() }));
+  await machine.files.write(script, batchScript({ name, title, setup, command, probe: probeCommand() }));
   const log = logPattern(folder, name, plan.array !== undefined);
   const options = jobOptions({ ...plan, log });
   let job: SubmittedJob;

@@ -243,8 +243,9 @@ function indices({ submission: { array, count } }: JournalEntry): (number | unde
 function workerState(known: KnownJob): WorkerJobState {
   switch (known.status) {
     case "alive": {
-      const { text, pending, why = "" } = known;
-      return pending ? { status: "pending", text, inTurn: TURN.has(why) } : { status: "running", text };
+      const { text, pending, why = "", halted } = known;
+      if (pending) return { status: "pending", text, inTurn: TURN.has(why) };
+      return { status: "running", text, ...(halted ? { halted } : {}) };
     }
     // Right after it was submitted it is in no listing: it has not begun as far as anybody knows.
     case "unknown":

@@ -10,7 +10,9 @@ describe("ownSlurmJob()", () => {
       SLURM_JOB_ID: "15",
       SLURM_ARRAY_JOB_ID: "12",
       SLURM_ARRAY_TASK_ID: "3",
-      SLURM_JOB_NAME: "furu-ff9e95-1-0d764c4655a5",
+      SLURM_JOB_NAME: "what a site makes of it",
+      FURU_JOB_NAME: "furu-ff9e95-1-0d764c4655a5",
+      FURU_JOB_ID: "15",
       SLURM_CLUSTER_NAME: "east",
     };
     assertEquals(ownSlurmJob(env), {
@@ -21,8 +23,10 @@ describe("ownSlurmJob()", () => {
     });
   });
 
-  it("leaves out jobs whose names others may have too", () => {
-    assertEquals(ownSlurmJob({ SLURM_JOB_ID: "15", SLURM_JOB_NAME: "interactive" }), undefined);
+  it("leaves out jobs that furu did not submit, also from inside of one that it did", () => {
+    assertEquals(ownSlurmJob({ SLURM_JOB_ID: "15", SLURM_JOB_NAME: "furu-x" }), undefined);
+    const env = { SLURM_JOB_ID: "16", FURU_JOB_NAME: "furu-x", FURU_JOB_ID: "15" };
+    assertEquals(ownSlurmJob(env), undefined);
     assertEquals(ownSlurmJob({}), undefined);
   });
 });

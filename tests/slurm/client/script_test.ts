@@ -15,7 +15,13 @@ async function runScript(
     const path = join(folder, "job.sh");
     await Deno.writeTextFile(
       path,
-      batchScript({ title: "toy/Train(4f0c12ab)\nof a test", setup, command, ...probe && { probe } }),
+      batchScript({
+        name: "furu-x",
+        title: "toy/Train(4f0c12ab)\nof a test",
+        setup,
+        command,
+        ...probe && { probe },
+      }),
     );
     const output = await new Deno.Command("bash", { args: [path], env, cwd: folder }).output();
     const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -106,7 +112,7 @@ describe("batchScript()", () => {
 
   it("has a title in one line", () => {
     assertStringIncludes(
-      batchScript({ title: "a\nrm -rf x", setup: [], command: ["true"] }),
+      batchScript({ name: "furu-x", title: "a\nrm -rf x", setup: [], command: ["true"] }),
       "# a rm -rf x\n",
     );
   });

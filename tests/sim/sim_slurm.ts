@@ -7,7 +7,9 @@ import type { World } from "./world.ts";
 /** Milliseconds from being told to leave until being killed. */
 const LONGEST_GRACE_MS = 30_000;
 /** Faults that cost nothing of the world's budget: they make nothing fail. */
-const FREE: readonly SlurmFault[] = ["late", "stale"];
+const FREE: readonly SlurmFault[] = ["late", "stale", "suspended"];
+/** These are no excuse for anything. */
+const HARMLESS: readonly SlurmFault[] = ["suspended"];
 
 /** A job that runs one worker. */
 export interface SimJob {
@@ -82,14 +84,14 @@ export class SimSlurm {
     const free = FREE.includes(kind);
     if (!free && this.#left <= 0 || !this.#world.random.chance(this.faults[kind])) return false;
     if (!free) this.#left--;
-    this.#world.fates.happened(kind);
+    if (!HARMLESS.includes(kind)) this.#world.fates.happened(kind);
     return true;
   }
 
   /** One more job, which is pending; an heir begins when the others are dead. */
-  submit(spec: string, exclude: readonly string[], after?: readonly string[]): SimJob {
+  submit(spec: string, exclude: readonly string[], after?: readonly string[], key?: string): SimJob {
     const order = this.jobs.length;
-    const job: SimJob = { key: `job-${order}`, spec, order, exclude, history: [], after };
+    const job: SimJob = { key: key ?? `job-${order}`, spec, order, exclude, history: [], after };
     this.jobs.push(job);
     this.#set(job, { status: "pending", text: "PENDING" });
     if (after === undefined) this.#soon(job);
@@ -171,6 +173,9 @@ export class SimSlurm {
       if (loss !== undefined) job.loss = loss;
       this.#world.crash(process);
     };
+    if (this.fault("suspended")) {
+      this.#later(random.scale(10, 30_000), () => this.#suspend(job, process));
+    }
     if (this.fault("bootFails")) this.#later(0, () => kill("boot-failure"));
     else if (this.fault("killed")) this.#later(atMs, () => kill());
     else if (this.fault("nodeFails")) this.#later(atMs, () => kill("node-failure"));
@@ -183,6 +188,16 @@ export class SimSlurm {
       job.endsAt = this.#world.time + atMs + leadMs;
       this.#later(atMs, () => this.#tell(job, "timeout", leadMs));
     }
+  }
+
+  /** Its processes stand still for a while, and do not know it. */
+  #suspend(job: SimJob, process: SimProcess): void {
+    const running = (): boolean => job.process === process && this.stateOf(job)?.status === "running";
+    if (!running()) return;
+    const forMs = this.#world.random.scale(1000, this.faults.longestMs);
+    process.suspendedUntil = this.#world.time + forMs;
+    this.#set(job, { status: "running", text: "SUSPENDED", halted: true });
+    this.#later(forMs, () => running() && this.#set(job, { status: "running", text: "RUNNING" }));
   }
 
   #tell(job: SimJob, loss: LossReason, graceMs: number): void {

@@ -1,3 +1,5 @@
+import { ConfigError } from "../../core/errors.ts";
+
 /** Options by which furu itself submits: a variable of the user's shell must not change them. */
 const FURU_SETS = new Set([
   "ARRAY_INX",
@@ -58,4 +60,24 @@ const OF_JOB = new Set(["SLURM_CONF", "SLURM_JOB_ID", "SLURM_JOBID", "SLURM_WORK
 export function stepEnvironment(env: Readonly<Record<string, string>>): Record<string, string> {
   const ofJob = Object.entries(env).filter(([name]) => OF_JOB.has(name));
   return { ...slurmEnvironment(env), ...Object.fromEntries(ofJob) };
+}
+
+/**
+ * The cluster that the user's shell chooses for jobs (`SBATCH_CLUSTERS`, `SLURM_CLUSTERS`). Inside a job the
+ * variables are those of whoever submitted it: its run says where its jobs go.
+ *
+ * @param env The environment of this process.
+ * @returns `undefined` where it chooses none: then it is the machine's own.
+ * @throws {ConfigError} If it names several: the jobs of a run are on one.
+ */
+export function chosenCluster(env: Readonly<Record<string, string>>): string | undefined {
+  if (env.SLURM_JOB_ID !== undefined) return undefined;
+  const name = ["SBATCH_CLUSTERS", "SLURM_CLUSTERS"].find((each) => (env[each] ?? "").trim() !== "");
+  if (name === undefined) return undefined;
+  const value = env[name]!.trim();
+  if (/^[^\s,]+$/.test(value) && value !== "all") return value;
+  throw new ConfigError(
+    `Cannot use ${name}='${value}' as all jobs of a run are on one cluster, since they wait for each other: ` +
+      "name one cluster, or unset it",
+  );
 }

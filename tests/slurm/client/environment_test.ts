@@ -1,6 +1,28 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { slurmEnvironment } from "../../../lib/slurm/client/environment.ts";
+import { ConfigError } from "../../../lib/core/errors.ts";
+import { chosenCluster, slurmEnvironment } from "../../../lib/slurm/client/environment.ts";
+
+describe("chosenCluster()", () => {
+  it("is the one that the user's shell names, sbatch's own variable first", () => {
+    assertEquals(chosenCluster({}), undefined);
+    assertEquals(chosenCluster({ SLURM_CLUSTERS: " " }), undefined);
+    assertEquals(chosenCluster({ SLURM_CLUSTERS: "east" }), "east");
+    assertEquals(chosenCluster({ SLURM_CLUSTERS: "east", SBATCH_CLUSTERS: "west" }), "west");
+  });
+
+  it("is none inside a job, whose variables are those of its submitter", () => {
+    assertEquals(chosenCluster({ SLURM_CLUSTERS: "east", SLURM_JOB_ID: "7" }), undefined);
+  });
+
+  it("refuses several, which the jobs of one run cannot be on", () => {
+    for (const value of ["east,west", "all", "east west"]) {
+      const { message } = assertThrows(() => chosenCluster({ SBATCH_CLUSTERS: value }), ConfigError);
+      assertStringIncludes(message, `SBATCH_CLUSTERS='${value}'`);
+      assertStringIncludes(message, "name one cluster, or unset it");
+    }
+  });
+});
 
 describe("slurmEnvironment()", () => {
   const shell = {

@@ -109,7 +109,7 @@ async function submitFirst(
   }
   let count = 0;
   for (const { spec, count: more } of submit) {
-    count += await (upFront ? some(spec, more) : submit(spec, more));
+    count += await (upFront ? some(spec, more) : handOver(spec, more));
   }
   // All that is missing may be in progress elsewhere, or nothing be missing: somebody is to end the run all
   // the same.
@@ -120,7 +120,7 @@ async function submitFirst(
   }
   return count;
 
-  async function submit(spec: string, wanted: number): Promise<number> {
+  async function handOver(spec: string, wanted: number): Promise<number> {
     const { taken, refusal } = await launcher.submit({ spec, count: wanted, exclude: [] }, signal);
     if (refusal?.kind === "refused") throw refusal.error;
     return taken;
@@ -132,7 +132,7 @@ async function submitFirst(
    */
   async function some(spec: string, wanted: number): Promise<number> {
     for (;;) {
-      const taken = await submit(spec, wanted);
+      const taken = await handOver(spec, wanted);
       if (taken > 0) return taken;
       await clock.sleep(PAUSE_MS, signal);
     }

@@ -145,7 +145,7 @@ export class PoolPlay {
     await this.#begin(runtime);
     const launcher = new SimLauncher(this.slurm, this.#world, machine);
     await launcher.submit({ spec: "default", count: 1 + this.#world.random.int(2), exclude: [] }, signal);
-    await launcher.keepStandby((await launcher.jobs(signal)).map(({ key }) => key), signal);
+    await launcher.keepStandby((await launcher.jobs(signal)).jobs.map(({ key }) => key), signal);
   }
 
   /** A worker that lives is never declared dead, whatever Slurm's programs say. */

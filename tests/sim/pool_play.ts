@@ -119,7 +119,7 @@ export class PoolPlay {
     await this.#begin(runtime);
     const launcher = new SimLauncher(this.slurm, this.#world, machine);
     await launcher.submit({ spec: "default", count: 1 + this.#world.random.int(2), exclude: [] }, signal);
-    await launcher.keepStandby((await launcher.jobs(signal)).map(({ key }) => key), signal);
+    await launcher.keepStandby((await launcher.jobs(signal)).jobs.map(({ key }) => key), signal);
   }
 
   /** Somebody removes a task's file. */

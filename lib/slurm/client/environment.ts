@@ -47,6 +47,33 @@ export function slurmEnvironment(env: Readonly<Record<string, string>>): Record<
 }
 
 /**
+ * The variables by which a user's shell says how jobs are submitted (`SBATCH_ACCOUNT`, `SBATCH_PARTITION`,
+ * ...), for the record of a run: what is submitted from its nodes is submitted as the user would. Furu's own
+ * options are not among them, nor is the cluster, which a run's record names.
+ *
+ * @param env The environment of the process that begins the run.
+ */
+export function submitEnvironment(env: Readonly<Record<string, string>>): Record<string, string> {
+  const entries = Object.entries(slurmEnvironment(env)).filter(([name]) => name.startsWith("SBATCH_"));
+  return Object.fromEntries(entries.sort(([a], [b]) => a < b ? -1 : 1));
+}
+
+/**
+ * The environment in which a process on a node submits jobs of a run: the node's, with the variables of
+ * whoever submitted the run in place of its own.
+ *
+ * @param env The environment from before the lines of setup, which are those of one spec.
+ * @param submitEnv What {@link submitEnvironment} gave when the run began.
+ */
+export function environmentOnNode(
+  env: Readonly<Record<string, string>>,
+  submitEnv: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  const own = Object.entries(slurmEnvironment(env)).filter(([name]) => !name.startsWith("SBATCH_"));
+  return { ...Object.fromEntries(own), ...submitEnv };
+}
+
+/**
  * Variables by which srun knows the job that it starts a step of. All others of the job would change the
  * step.
  */

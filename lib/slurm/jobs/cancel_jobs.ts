@@ -172,6 +172,9 @@ function verdictOf(ref: JobRef, details: readonly AnsweredJob[] | undefined): Ve
   if (unclear) {
     return { unknown: `its name, '${unclear.detail.name}' by now, does not tell whose it is` };
   }
+  // A task of our array that Slurm has forgotten before the others.
+  const array = { ...ref, jobId: ref.jobId && baseId(ref.jobId) };
+  if (details.some((detail) => compareJob(array, detail) === "same")) return "ended";
   const [other] = details;
   return { notOurs: `Slurm has given its id to another job, '${other!.name}'` };
 }

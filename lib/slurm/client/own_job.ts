@@ -2,7 +2,7 @@ import type { SlurmJob } from "../../store/record.ts";
 import type { Clock } from "../../core/system/clock.ts";
 import type { SlurmClient } from "./client.ts";
 
-/** Variables in which a batch script of furu tells the name that furu gave the job, and whose name that is. */
+/** Variables in which a batch script tells the name that furu gave the job, and whose name that is. */
 export const JOB_NAME_VARIABLE = "FURU_JOB_NAME";
 /** See {@link JOB_NAME_VARIABLE}. */
 export const JOB_ID_VARIABLE = "FURU_JOB_ID";

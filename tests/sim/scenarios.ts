@@ -1,4 +1,5 @@
 import { claimScenario } from "./claim_scenario.ts";
+import { dagSiteScenario } from "./dag_scenario.ts";
 import { getScenario } from "./get_scenario.ts";
 import { poolDetachedScenario, poolScenario, poolSiteScenario, poolTwoScenario } from "./pool_scenario.ts";
 import { queueScenario } from "./queue_scenario.ts";
@@ -19,4 +20,5 @@ export const scenarios: readonly Scenario[] = [
   poolTwoScenario,
   poolDetachedScenario,
   poolSiteScenario,
+  dagSiteScenario,
 ];

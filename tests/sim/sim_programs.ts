@@ -75,6 +75,13 @@ export class SimPrograms {
     };
   }
 
+  /** The job that a process is in, as it knows it itself. */
+  slurmJobOf(key: string): { jobId: string; name: string; restarts: number; cluster: string } {
+    const found = this.#listed.find(({ job }) => job.key === key)!;
+    const jobId = found.index === undefined ? found.id : `${found.id}_${found.index}`;
+    return { jobId, name: key, restarts: this.#restarts(found.job), cluster: "sim" };
+  }
+
   #chance(mood: "slow" | "down" | "deadRows" | "hidesJobs" | "noise" | "refuses" | "answerLost" | "cancels") {
     return this.#world.random.chance(this.#moods[mood]);
   }
@@ -182,7 +189,7 @@ export class SimPrograms {
       "deadline": "DEADLINE",
       "cancelled": "CANCELLED",
     };
-    return [state.loss === undefined ? "FAILED" : words[state.loss], "None"];
+    return [state.loss === undefined ? state.text : words[state.loss], "None"];
   }
 
   #restarts({ history }: SimJob): number {
@@ -197,7 +204,7 @@ export class SimPrograms {
   #sbatch(args: readonly string[]): Answer {
     const name = option(args, "--job-name") ?? "sbatch";
     const script = args.at(-1) ?? "";
-    const spec = /\/workers\/([^/]+)\//.exec(script)?.[1] ?? "default";
+    const spec = /\/(?:workers|nodes)\/([^/]+)\//.exec(script)?.[1] ?? "default";
     const array = option(args, "--array");
     const dependency = option(args, "--dependency");
     const exclude = option(args, "--exclude")?.split(",") ?? [];
@@ -224,7 +231,8 @@ export class SimPrograms {
       const words = "Batch job submission failed: Job violates accounting/QOS policy";
       return { code: 1, stderr: `sbatch: error: QOSMaxSubmitJobPerUserLimit\nsbatch: error: ${words}\n` };
     }
-    const ends = dependency?.replace(/^afterany:/, "").split(":");
+    const [kind, ...waitsFor] = dependency?.split(":") ?? [];
+    const ends = kind === undefined ? undefined : waitsFor;
     if (ends === undefined) this.#checkCount(count);
     const id = `${this.#nextId++}`;
     const after = ends?.flatMap((end) =>
@@ -235,7 +243,7 @@ export class SimPrograms {
     for (let index = 0; index < count; index++) {
       const task = array === undefined ? undefined : index;
       const key = task === undefined ? name : `${name}_${task}`;
-      const job = this.#slurm.submit(spec, exclude, after, key);
+      const job = this.#slurm.submit(spec, exclude, { after, key, needsSuccess: kind === "afterok" });
       this.#listed.push({
         job,
         id,

@@ -23,8 +23,12 @@ export interface SimJob {
   readonly exclude: readonly string[];
   /** What Slurm says of it, and since when (world time): the latest comes last. */
   readonly history: { at: number; state: WorkerJobState }[];
-  /** An heir: it begins when all of these are dead. */
+  /** It begins when all of these are dead. */
   after: readonly string[] | undefined;
+  /** Whether it is cancelled instead where one of them has not ended well. */
+  needsSuccess?: boolean;
+  /** Whether what it ran gave `true`. */
+  succeeded?: boolean;
   /** Where it runs or ran. */
   node?: string;
   /** What runs or ran in it. */
@@ -89,9 +93,13 @@ export class SimSlurm {
   }
 
   /** One more job, which is pending; an heir begins when the others are dead. */
-  submit(spec: string, exclude: readonly string[], after?: readonly string[], key?: string): SimJob {
+  submit(
+    spec: string,
+    exclude: readonly string[],
+    { after, ...more }: { key?: string; after?: readonly string[] | undefined; needsSuccess?: boolean } = {},
+  ): SimJob {
     const order = this.jobs.length;
-    const job: SimJob = { key: key ?? `job-${order}`, spec, order, exclude, history: [], after };
+    const job: SimJob = { key: `job-${order}`, spec, order, exclude, history: [], after, ...more };
     this.jobs.push(job);
     this.#set(job, { status: "pending", text: "PENDING" });
     if (after === undefined) this.#soon(job);
@@ -120,8 +128,11 @@ export class SimSlurm {
     const dead = (key: string) => this.jobs.some((job) => job.key === key && !this.isAlive(job));
     for (const job of this.jobs) {
       if (job.after === undefined || !this.isAlive(job) || !job.after.every(dead)) continue;
+      const failed = job.needsSuccess &&
+        !job.after.every((key) => this.jobs.find((other) => other.key === key)?.succeeded);
       job.after = undefined;
-      this.#soon(job);
+      if (failed) this.#dies(job, "cancelled");
+      else this.#soon(job);
     }
   }
 
@@ -150,7 +161,9 @@ export class SimSlurm {
           ? undefined
           : machine.clock.monotonic() + endsAt - this.#world.time;
         try {
-          return await this.#options.work(job, machine, signal, until);
+          const value = await this.#options.work(job, machine, signal, until);
+          job.succeeded = value === true;
+          return value;
         } finally {
           if (job.process === process) this.#dies(job, job.loss);
         }
@@ -227,7 +240,7 @@ export class SimSlurm {
         this.#set(job, { status: "pending", text: "PENDING (requeued)" });
         return this.#soon(job);
       }
-      const text = loss === undefined ? "FAILED" : loss.toUpperCase();
+      const text = loss !== undefined ? loss.toUpperCase() : job.succeeded ? "COMPLETED" : "FAILED";
       this.#set(job, { status: "dead", text, ...(loss === undefined ? {} : { loss }) });
       this.inherit();
     };

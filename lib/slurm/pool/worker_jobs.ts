@@ -2,15 +2,17 @@ import { join } from "@std/path/posix/join";
 import { errorText } from "../../core/errors.ts";
 import type { RunLog } from "../../core/run_log.ts";
 import { isSameProcess } from "../../core/system/machine.ts";
-import { isLoss, type WorkerJob, type WorkerJobState } from "../../pool/launcher.ts";
+import { isLoss, type JobsAnswer, type WorkerJob, type WorkerJobState } from "../../pool/launcher.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import type { PoolRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
-import { cancelJobs, type SlurmClient } from "../client/client.ts";
+import type { SlurmClient } from "../client/client.ts";
 import { logPath } from "../client/job_log.ts";
 import { type EndReason, jobWords } from "../client/job_state.ts";
-import { type JobRef, JobWatch, type KnownJob } from "../jobs/job_watch.ts";
-import { type JournalEntry, WorkerJournal } from "../jobs/submissions.ts";
+import { type Cancelled, cancelOurs, leftAlone } from "../jobs/cancel_jobs.ts";
+import { compareJob, type JobRef } from "../jobs/job_identity.ts";
+import { JobWatch, type KnownJob } from "../jobs/job_watch.ts";
+import { type JournalEntry, refOf, WorkerJournal, type WorkerSubmission } from "../jobs/submissions.ts";
 
 /** A worker in a Slurm job. */
 export interface TrackedWorker extends WorkerJob {
@@ -42,6 +44,13 @@ const NODE_MATTERS = new Set<EndReason>(["failed", "launch-failed", "boot-failur
 /** Reasons to wait of a job that begins when others have ended. */
 const TURN = new Set(["Resources", "Priority"]);
 
+/** Slurm is silent when it has told nothing for so many milliseconds, and so many of its intervals. */
+const SILENCE_MS = 45_000;
+const SILENT_INTERVALS = 3;
+
+/** Milliseconds that Slurm has to tell where a worker failed. */
+const NODE_LIMIT_MS = 10_000;
+
 /** Milliseconds after which a dead worker is left out. */
 const FORGET_MS = 600_000;
 
@@ -52,16 +61,22 @@ const FORGET_MS = 600_000;
 export class WorkerJobs {
   /** What was submitted. */
   readonly journal: WorkerJournal;
-  /** Names of the jobs that this process has given to sbatch, which has not answered yet. */
-  readonly submitting: Set<string> = new Set();
+  /**
+   * By name: the jobs that this process has handed over and that sbatch has not answered for. They are among
+   * the workers.
+   */
+  readonly submitting: Map<string, WorkerSubmission> = new Map();
   readonly #runtime: Pick<Runtime, "store" | "machine">;
   readonly #options: WorkerJobsOptions;
   readonly #jobs: JobWatch;
   /** Names of jobs that Slurm never took. */
   readonly #never = new Set<string>();
   readonly #deadSince = new Map<string, number>();
-  readonly #nodes = new Map<string, string | undefined>();
+  /** By key: nodes of workers that failed; `"asked"` while Slurm has not told. */
+  readonly #nodes = new Map<string, { node?: string | undefined } | "asked">();
   #known: TrackedWorker[] = [];
+  /** When Slurm is known to have answered last. */
+  #heard: number;
 
   /** Asks nothing yet. */
   constructor(runtime: Pick<Runtime, "store" | "machine">, options: WorkerJobsOptions) {
@@ -69,6 +84,7 @@ export class WorkerJobs {
     this.#options = options;
     this.journal = new WorkerJournal(runtime.store, options.paths.jobs);
     this.#jobs = new JobWatch(runtime.machine, options.client);
+    this.#heard = runtime.machine.clock.monotonic();
   }
 
   /** All workers, as {@link WorkerJobs.look} saw them last. */
@@ -83,21 +99,25 @@ export class WorkerJobs {
   }
 
   /**
-   * Brings all up to date. Asks Slurm at most once per interval.
+   * Brings all up to date with what is known now. Waits for no answer of Slurm, which is asked in the
+   * background.
    *
    * @throws {StoreError} If the journal is damaged.
-   * @throws The signal's reason when it aborts.
    */
-  async look(signal?: AbortSignal): Promise<readonly TrackedWorker[]> {
-    const looks = (await this.journal.read()).map((entry) => this.#look(entry, signal));
-    const workers = (await Promise.all(looks)).flat();
+  async look(): Promise<readonly TrackedWorker[]> {
+    const written = await this.journal.read();
+    const names = new Set(written.map(({ submission }) => submission.name));
+    const unwritten = [...this.submitting.values()].filter(({ name }) => !names.has(name));
+    const entries = [...written, ...unwritten.map((submission) => ({ submission }))];
+    const workers: TrackedWorker[] = [];
+    for (const entry of entries) workers.push(...await this.#look(entry));
     this.#known = this.#withoutOld(workers);
     return this.#known;
   }
 
   /** Looks, and gives the workers that are not known to have ended. */
-  async alive(signal?: AbortSignal): Promise<readonly TrackedWorker[]> {
-    return (await this.look(signal)).filter(({ state }) => state.status !== "dead");
+  async alive(): Promise<readonly TrackedWorker[]> {
+    return (await this.look()).filter(({ state }) => state.status !== "dead");
   }
 
   /** The ids of the jobs that are known, by their names. */
@@ -109,71 +129,108 @@ export class WorkerJobs {
   }
 
   /**
-   * Cancels some workers, as far as the ids of their jobs are known.
+   * Cancels some workers, as far as they are surely this run's.
    *
    * @param options `pendingOnly`: leaves those alone that have begun.
+   * @returns The keys of those that Slurm was told to cancel, and words about those that were left alone.
    * @throws {SlurmError} In scancel's own words.
    */
-  async cancel(workers: readonly TrackedWorker[], options: { pendingOnly?: boolean } = {}): Promise<void> {
-    const jobs = workers.flatMap(({ entry: { job }, index }) =>
-      job ? [{ ...job, jobId: taskId(job.jobId, index) }] : []
-    );
-    await cancelJobs(this.#options.client, jobs, options);
+  async cancel(
+    workers: readonly TrackedWorker[],
+    options: { pendingOnly?: boolean } = {},
+  ): Promise<{ keys: string[]; left?: string | undefined }> {
+    const chosen = Map.groupBy(workers, ({ entry }) => entry.submission.name);
+    const refs = [...chosen.values()].flatMap((each): (JobRef & { keys: string[] })[] => {
+      const { entry } = each[0]!;
+      const keys = each.map(({ key }) => key);
+      // A whole array in one word.
+      if (!entry.job || each.length === indices(entry).length) return [{ ...refOf(entry), keys }];
+      return each.map(({ key, index }) => ({ ...refOf(entry, index), keys: [key] }));
+    });
+    if (refs.length === 0) return { keys: [] };
+    const { client } = this.#options;
+    const told: Cancelled<JobRef & { keys: string[] }> = await cancelOurs(client, this.#jobs, refs, options);
+    return { keys: told.cancelled.flatMap(({ keys }) => keys), left: leftAlone(told) };
   }
 
   /**
-   * Cancels all workers, also those whose job ids nobody knows.
+   * Cancels all workers, also those whose job ids nobody knows, but not those that sbatch has not answered
+   * for.
    *
-   * @returns The keys of the workers that were there.
+   * @returns As {@link WorkerJobs.cancel}.
    * @throws {SlurmError} In scancel's own words.
    */
-  async cancelAll(): Promise<string[]> {
-    const alive = await this.alive();
-    await this.cancel(alive);
-    const { client } = this.#options;
-    for (
-      const name of new Set(alive.flatMap(({ entry: { submission, job } }) => job ? [] : [submission.name]))
-    ) {
-      const entries = await client.lookup(name);
-      const ids = entries?.filter(({ state }) => state.status !== "dead").map(({ jobId }) => jobId) ?? [];
-      if (ids.length > 0) await client.cancel([...new Set(ids)]);
-    }
-    return alive.map(({ key }) => key);
+  async cancelAll(): Promise<{ keys: string[]; left?: string | undefined }> {
+    const alive = (await this.alive()).filter(({ entry }) => !this.submitting.has(entry.submission.name));
+    // What this process submitted takes no question, which may go unanswered.
+    const isOwn = ({ entry }: TrackedWorker): boolean => this.isOwn(entry);
+    const own = await this.cancel(alive.filter(isOwn));
+    const others = await this.cancel(alive.filter((worker) => !isOwn(worker)));
+    const left = [own.left, others.left].filter((text) => text !== undefined).join("; ");
+    return { keys: [...own.keys, ...others.keys], left: left === "" ? undefined : left };
   }
 
-  async #look(given: JournalEntry, signal: AbortSignal | undefined): Promise<TrackedWorker[]> {
-    const entry = await this.#withId(given, signal);
+  /** Whether this process has submitted it. */
+  isOwn({ submission: { submitter } }: JournalEntry): boolean {
+    return isSameProcess(submitter, this.#runtime.machine.self);
+  }
+
+  /**
+   * Since when Slurm tells nothing of workers that it should know, if that is long.
+   */
+  get silence(): JobsAnswer["silence"] {
+    const { client } = this.#options;
+    const now = this.#runtime.machine.clock.monotonic();
+    const asked = this.#known.filter(({ entry, state }) => entry.job && state.status !== "dead");
+    if (asked.length === 0) {
+      this.#heard = now;
+      return undefined;
+    }
+    const since = this.#heard = Math.max(this.#heard, ...asked.map(({ askedAt = -Infinity }) => askedAt));
+    if (now - since < Math.max(SILENCE_MS, SILENT_INTERVALS * client.intervalMs)) return undefined;
+    return { since, text: "Slurm does not answer what becomes of the jobs" };
+  }
+
+  async #look(given: JournalEntry): Promise<TrackedWorker[]> {
+    const entry = await this.#withId(given);
     if (!entry) return [];
     const { submission: { name, spec, order }, job } = entry;
-    const looks = indices(entry).map(async (index, i): Promise<TrackedWorker[]> => {
+    return indices(entry).flatMap((index, i): TrackedWorker[] => {
       const key = keyOf(name, index);
       if (this.#isOld(key)) return [];
       const worker = { key, spec, order: order + i, entry, index };
-      if (!job) return [{ ...worker, state: { status: "pending", text: "being submitted" } }];
-      const known = await this.#stateOf(entry, index, signal);
-      const node = await this.#nodeOf(worker, known, signal);
+      if (!job) return [{ ...worker, state: { status: "pending", text: "sbatch has not answered yet" } }];
+      const ref = refOf(entry, index);
+      if (this.isOwn(entry)) this.#jobs.expect(ref);
+      const known = this.#jobs.known(ref);
+      const asked = this.#nodeOf({ ...worker, ref }, known);
+      const { node } = asked === "asked" ? {} : asked;
+      // How it ended is told together with where, which may be to blame.
+      const state: WorkerJobState = asked === "asked"
+        ? { status: "unknown", text: "it has ended, and Slurm is asked for its node" }
+        : workerState(known);
       return [{
         ...worker,
-        id: taskId(job.jobId, index),
-        state: workerState(known),
+        id: ref.jobId,
+        state,
         log: logPath(this.logDir(spec), name, job.jobId, index),
+        ...(known.askedAt === undefined ? {} : { askedAt: known.askedAt }),
         ...(node === undefined ? {} : { node }),
       }];
     });
-    return (await Promise.all(looks)).flat();
   }
 
   /** Finds the id of a job whose submission gave none, perhaps since its submitter died. */
-  async #withId(entry: JournalEntry, signal: AbortSignal | undefined): Promise<JournalEntry | undefined> {
-    const { name, submitter } = entry.submission;
+  async #withId(entry: JournalEntry): Promise<JournalEntry | undefined> {
+    const { name } = entry.submission;
     if (this.#never.has(name)) return undefined;
     if (entry.job || this.submitting.has(name)) return entry;
+    const { uid } = entry.submission.submitter;
     // This process knows that it is not submitting it any more, though it lives.
-    const isOurs = isSameProcess(submitter, this.#runtime.machine.self);
-    const ref: JobRef = isOurs ? { name } : { name, submitter };
-    const { status, jobId } = await this.#jobs.state(ref, { signal });
+    const known = this.#jobs.known(this.isOwn(entry) ? { name, uid } : refOf(entry));
+    const { status, jobId } = known;
     if (jobId !== undefined) {
-      const job = { jobId };
+      const job = { ...entry.job, jobId };
       await this.journal.confirm(name, job);
       return { ...entry, job };
     }
@@ -182,34 +239,24 @@ export class WorkerJobs {
     return undefined;
   }
 
-  async #stateOf(
-    { submission: { name, submitter }, job }: JournalEntry,
-    index: number | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<KnownJob> {
-    const ref = { name, jobId: taskId(job!.jobId, index), cluster: job!.cluster, submitter };
-    this.#jobs.expect(ref);
-    return await this.#jobs.state(ref, { signal });
+  /** Where a worker failed, as soon as Slurm has told. */
+  #nodeOf(worker: Omit<TrackedWorker, "state"> & { ref: JobRef }, known: KnownJob): { node?: string } | "asked" {
+    const { key } = worker;
+    const there = this.#nodes.get(key);
+    if (there) return there;
+    if (known.status !== "dead" || !NODE_MATTERS.has(known.reason)) return {};
+    this.#nodes.set(key, "asked");
+    this.#askNode(worker).catch((error) => {
+      this.#options.log?.warn(errorText(error));
+      return undefined;
+    }).then((node) => this.#nodes.set(key, node === undefined ? {} : { node }));
+    return "asked";
   }
 
-  async #nodeOf(
-    { key, entry: { job, submission }, index }: Omit<TrackedWorker, "state">,
-    known: KnownJob,
-    signal: AbortSignal | undefined,
-  ): Promise<string | undefined> {
-    if (!job || this.#nodes.has(key)) return this.#nodes.get(key);
-    if (known.status !== "dead" || !NODE_MATTERS.has(known.reason)) return undefined;
-    this.#nodes.set(key, undefined);
-    try {
-      const client = await this.#options.client.at(job.cluster);
-      const details = await client.showJob(taskId(job.jobId, index), signal);
-      const detail = details?.find((each) => each.name === submission.name && each.index === index);
-      this.#nodes.set(key, detail?.nodes);
-    } catch (error) {
-      signal?.throwIfAborted();
-      this.#options.log?.warn(errorText(error));
-    }
-    return this.#nodes.get(key);
+  async #askNode({ ref, index }: { ref: JobRef; index?: number | undefined }): Promise<string | undefined> {
+    const client = await this.#options.client.at(ref.cluster);
+    const details = await client.showJob(ref.jobId!, AbortSignal.timeout(NODE_LIMIT_MS));
+    return details?.find((each) => each.index === index && compareJob(ref, each) === "same")?.nodes;
   }
 
   /** Leaves out those that have been dead for long. An administrator may have had a dead one begun again. */

@@ -187,9 +187,9 @@ async function submitUntilSome(
       if (!refusal || told.has(key)) continue;
       told.add(key);
       log.warn(
-        `there are no workers of spec '${spec}' for now${isEnough ? ", which the run itself tries again" : ""}: ${
-          errorText(refusal.error)
-        }`,
+        `there are no workers of spec '${spec}' for now${
+          isEnough ? ", which the run itself tries again" : ""
+        }: ${errorText(refusal.error)}`,
       );
     }
     if (isEnough) return count;

@@ -100,7 +100,9 @@ export class SbatchLauncher implements WorkerLauncher {
     const never = this.#submitter.unanswered;
     if (never.length === 0) return;
     this.log.warn(
-      `sbatch does not answer for ${plural(never.length, "job")}, which may still come: they will find the run ` +
+      `sbatch does not answer for ${
+        plural(never.length, "job")
+      }, which may still come: they will find the run ` +
         `ended and leave; cancel them with: scancel --name=${never.join(",")}`,
     );
   }

@@ -240,7 +240,10 @@ export class WorkerJobs {
   }
 
   /** Where a worker failed, as soon as Slurm has told. */
-  #nodeOf(worker: Omit<TrackedWorker, "state"> & { ref: JobRef }, known: KnownJob): { node?: string } | "asked" {
+  #nodeOf(
+    worker: Omit<TrackedWorker, "state"> & { ref: JobRef },
+    known: KnownJob,
+  ): { node?: string } | "asked" {
     const { key } = worker;
     const there = this.#nodes.get(key);
     if (there) return there;

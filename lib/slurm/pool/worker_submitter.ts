@@ -119,7 +119,9 @@ export class WorkerSubmitter {
   withdraw(names: ReadonlySet<string>): Map<string, Promise<unknown>> {
     const jobs = this.#all().filter(({ submission }) => names.has(submission.name));
     for (const job of jobs) if (!job.asked) this.#over(job, { taken: 0 });
-    return new Map(jobs.filter(({ asked }) => asked).map(({ submission, answer }) => [submission.name, answer]));
+    return new Map(
+      jobs.filter(({ asked }) => asked).map(({ submission, answer }) => [submission.name, answer]),
+    );
   }
 
   /** Refusals of workers that had counted as taken, each once. */
@@ -132,7 +134,9 @@ export class WorkerSubmitter {
   /** Gives sbatch nothing more. What it was given already is let finish. */
   stop(reason: unknown): void {
     this.#stopping.abort(reason);
-    for (const open of this.#open.values()) for (const job of [...open]) if (!job.asked) this.#over(job, { taken: 0 });
+    for (const open of this.#open.values()) {
+      for (const job of [...open]) if (!job.asked) this.#over(job, { taken: 0 });
+    }
   }
 
   /**

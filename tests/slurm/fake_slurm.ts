@@ -32,9 +32,13 @@ export class FakeSlurm {
   /** What a program answers: the next of a list, whose last one stays, or what a function says. */
   readonly answers: Record<string, Answer | Answer[] | ((args: string[]) => Answer)> = {};
 
-  readonly run: ProgramRunner = ([program = "", ...args], { env }) => {
+  /** By program: what its answers wait for. */
+  readonly holds: Record<string, Promise<unknown>> = {};
+
+  readonly run: ProgramRunner = async ([program = "", ...args], { env }) => {
     this.calls.push([program, ...args]);
     this.environments.push({ ...env });
+    await this.holds[program];
     const source = this.answers[program] ?? "";
     const answer = typeof source === "function"
       ? source(args)
@@ -42,7 +46,7 @@ export class FakeSlurm {
       ? (source.length > 1 ? source.shift()! : source[0]!)
       : source;
     const result = typeof answer === "string" ? { code: 0, stdout: answer } : answer;
-    return Promise.resolve({ stdout: "", stderr: "", timedOut: false, ...result });
+    return { stdout: "", stderr: "", timedOut: false, ...result };
   };
 
   count(program: string): number {

@@ -117,7 +117,8 @@ async function submitFirst(
   { run, specs, plan }: Pick<OpenPool, "run" | "specs" | "plan">,
   { log, signal }: { log: RunLog; signal: AbortSignal },
 ): Promise<number> {
-  const there = (await launcher.workers.alive()).filter((worker) => !isStandby(worker));
+  const alive = await launcher.workers.alive({ until: "sure", signal });
+  const there = alive.filter((worker) => !isStandby(worker));
   const upFront = isStaticFleet(run);
   const missing = [...plan.nodes.values()].filter(({ status }) => status !== "DONE");
   const counted = upFront ? missing : plan.ready();
@@ -126,7 +127,7 @@ async function submitFirst(
     const tasks = counted.filter((node) => node.spec === spec).length;
     return { spec, tasks, alive: own.length, leaving: 0, pending: 0 };
   });
-  const { submit } = scale(loads, run.options);
+  const submit = [...scale(loads, run.options).submit];
   const without = loads.filter(({ spec, tasks, alive }) =>
     tasks > 0 && alive === 0 && !submit.some((each) => each.spec === spec)
   );

@@ -11,7 +11,7 @@ import { logPath } from "../client/job_log.ts";
 import { type EndReason, jobWords } from "../client/job_state.ts";
 import { type Cancelled, cancelOurs, leftAlone } from "../jobs/cancel_jobs.ts";
 import { compareJob, type JobRef } from "../jobs/job_identity.ts";
-import { JobWatch, type KnownJob } from "../jobs/job_watch.ts";
+import { JobWatch, type KnownJob, type StateOptions } from "../jobs/job_watch.ts";
 import { type JournalEntry, refOf, WorkerJournal, type WorkerSubmission } from "../jobs/submissions.ts";
 
 /** A worker in a Slurm job. */
@@ -21,6 +21,8 @@ export interface TrackedWorker extends WorkerJob {
   /** Which task of its array. */
   readonly index?: number | undefined;
 }
+
+type AskedNode = { readonly node?: string | undefined } | "asked";
 
 /** What {@link WorkerJobs} works with. */
 export interface WorkerJobsOptions {
@@ -73,7 +75,7 @@ export class WorkerJobs {
   readonly #never = new Set<string>();
   readonly #deadSince = new Map<string, number>();
   /** By key: nodes of workers that failed; `"asked"` while Slurm has not told. */
-  readonly #nodes = new Map<string, { node?: string | undefined } | "asked">();
+  readonly #nodes = new Map<string, AskedNode>();
   #known: TrackedWorker[] = [];
   /** When Slurm is known to have answered last. */
   #heard: number;
@@ -115,8 +117,22 @@ export class WorkerJobs {
     return this.#known;
   }
 
-  /** Looks, and gives the workers that are not known to have ended. */
-  async alive(): Promise<readonly TrackedWorker[]> {
+  /**
+   * Looks, and gives the workers that are not known to have ended.
+   *
+   * @param options `"sure"`: first waits until Slurm has told of all of them.
+   * @throws The signal's reason when it aborts.
+   */
+  async alive({ until, signal }: StateOptions = {}): Promise<readonly TrackedWorker[]> {
+    if (until === "sure") {
+      const entries = (await this.journal.read()).filter(({ submission: { name } }) =>
+        !this.submitting.has(name)
+      );
+      const refs = entries.flatMap((entry) =>
+        entry.job ? indices(entry).map((index) => refOf(entry, index)) : [this.#namedRef(entry)]
+      );
+      await Promise.all(refs.map((ref) => this.#jobs.state(ref, { until, signal })));
+    }
     return (await this.look()).filter(({ state }) => state.status !== "dead");
   }
 
@@ -225,12 +241,9 @@ export class WorkerJobs {
     const { name } = entry.submission;
     if (this.#never.has(name)) return undefined;
     if (entry.job || this.submitting.has(name)) return entry;
-    const { uid } = entry.submission.submitter;
-    // This process knows that it is not submitting it any more, though it lives.
-    const known = this.#jobs.known(this.isOwn(entry) ? { name, uid } : refOf(entry));
-    const { status, jobId } = known;
+    const { status, jobId } = this.#jobs.known(this.#namedRef(entry));
     if (jobId !== undefined) {
-      const job = { ...entry.job, jobId };
+      const job = { jobId };
       await this.journal.confirm(name, job);
       return { ...entry, job };
     }
@@ -239,11 +252,17 @@ export class WorkerJobs {
     return undefined;
   }
 
+  /** A job whose id nobody knows. This process knows that it is not submitting it any more, though it lives. */
+  #namedRef(entry: JournalEntry): JobRef {
+    const { name, submitter: { uid } } = entry.submission;
+    return this.isOwn(entry) ? { name, uid } : refOf(entry);
+  }
+
   /** Where a worker failed, as soon as Slurm has told. */
   #nodeOf(
     worker: Omit<TrackedWorker, "state"> & { ref: JobRef },
     known: KnownJob,
-  ): { node?: string } | "asked" {
+  ): AskedNode {
     const { key } = worker;
     const there = this.#nodes.get(key);
     if (there) return there;

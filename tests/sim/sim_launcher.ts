@@ -83,7 +83,7 @@ export class SimLauncher implements WorkerLauncher {
     if (this.#slurm.fault("submitFails")) throw new SlurmError("sbatch: error: Slurm temporarily unable");
     this.#acts();
     const heir = this.#slurm.jobs.find((job) => job.after !== undefined && this.#slurm.isAlive(job));
-    if (heir === undefined) this.#slurm.submit(HEIR_SPEC, [], alive);
+    if (heir === undefined) this.#slurm.submit(HEIR_SPEC, [], { after: alive });
     else {
       heir.after = alive;
       this.#slurm.inherit();

@@ -136,7 +136,8 @@ export class ClusterLook {
     await until(reading, signal);
     // Perhaps it came too late for that list.
     if (reading) this.poke(job);
-    if (isUnseen(job)) await this.settle(job, signal);
+    // What a list has as ended is told at once by Slurm itself.
+    if (isUnseen(job) || job.end && job.known.status !== "dead") await this.settle(job, signal);
   }
 
   /**

@@ -77,10 +77,7 @@ export async function detachPool(
     const alive = workers.map(({ key }) => key);
     if (isStaticFleet(run)) {
       standbys = await launcher.standby.submitChain(alive, run.config.maxPreemptRetries, signal);
-    } else {
-      launcher.standby.keep(alive);
-      await launcher.standby.refresh(signal);
-    }
+    } else await launcher.standby.keep(alive, signal);
   } catch (error) {
     // Half of it would go on by itself, though nobody knows of it.
     try {

@@ -109,9 +109,8 @@ export class SbatchLauncher implements WorkerLauncher {
 
   async keepStandby(alive: readonly string[], signal: AbortSignal): Promise<void> {
     if (!this.canSubmit) return;
-    this.standby.keep(alive);
     const { patienceMs = WORD_MS } = this.#options;
-    await waitAtMost(this.#runtime.machine.clock, this.standby.refresh(signal), patienceMs, signal);
+    await waitAtMost(this.#runtime.machine.clock, this.standby.keep(alive, signal), patienceMs, signal);
   }
 
   /**

@@ -52,12 +52,16 @@ export class StandbyController {
   }
 
   /**
-   * Has a standby job wait for the ends of these workers, from the next {@link StandbyController.refresh} on.
+   * Has a standby job wait for the ends of these workers, now and as more is known of them.
    *
    * @param alive Keys of the workers.
+   * @throws The signal's reason when it aborts.
    */
-  keep(alive: readonly string[]): void {
+  async keep(alive: readonly string[], signal: AbortSignal): Promise<void> {
     this.#wanted = new Set(alive);
+    // An update that goes on may have begun with the ones before.
+    await this.#updating;
+    await this.refresh(signal);
   }
 
   /**

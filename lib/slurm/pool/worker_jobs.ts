@@ -29,7 +29,7 @@ export interface WorkerJobsOptions {
   /** Where everything of the run is. */
   paths: Pick<QueuePaths, "jobs">;
   /** The run. */
-  run: Pick<PoolRun, "runId" | "config">;
+  run: Pick<PoolRun, "runId" | "config" | "cluster">;
   /** Asks Slurm. */
   client: SlurmClient;
   /**
@@ -45,10 +45,6 @@ const NODE_MATTERS = new Set<EndReason>(["failed", "launch-failed", "boot-failur
 
 /** Reasons to wait of a job that begins when others have ended. */
 const TURN = new Set(["Resources", "Priority"]);
-
-/** Slurm is silent when it has told nothing for so many milliseconds, and so many of its intervals. */
-const SILENCE_MS = 45_000;
-const SILENT_INTERVALS = 3;
 
 /** Milliseconds that Slurm has to tell where a worker failed. */
 const NODE_LIMIT_MS = 10_000;
@@ -77,8 +73,8 @@ export class WorkerJobs {
   /** By key: nodes of workers that failed; `"asked"` while Slurm has not told. */
   readonly #nodes = new Map<string, AskedNode>();
   #known: TrackedWorker[] = [];
-  /** When Slurm is known to have answered last. */
-  #heard: number;
+  /** The name of the cluster that is asked, once that was needed. */
+  #cluster: string | undefined;
 
   /** Asks nothing yet. */
   constructor(runtime: Pick<Runtime, "store" | "machine">, options: WorkerJobsOptions) {
@@ -86,7 +82,6 @@ export class WorkerJobs {
     this.#options = options;
     this.journal = new WorkerJournal(runtime.store, options.paths.jobs);
     this.#jobs = new JobWatch(runtime.machine, options.client);
-    this.#heard = runtime.machine.clock.monotonic();
   }
 
   /** All workers, as {@link WorkerJobs.look} saw them last. */
@@ -160,7 +155,8 @@ export class WorkerJobs {
       const { entry } = each[0]!;
       const keys = each.map(({ key }) => key);
       // A whole array in one word.
-      if (!entry.job || each.length === indices(entry).length) return [{ ...refOf(entry), keys }];
+      if (!entry.job) return [{ ...this.#namedRef(entry), keys }];
+      if (each.length === indices(entry).length) return [{ ...refOf(entry), keys }];
       return each.map(({ key, index }) => ({ ...refOf(entry, index), keys: [key] }));
     });
     if (refs.length === 0) return { keys: [] };
@@ -191,20 +187,9 @@ export class WorkerJobs {
     return isSameProcess(submitter, this.#runtime.machine.self);
   }
 
-  /**
-   * Since when Slurm tells nothing of workers that it should know, if that is long.
-   */
+  /** Since when Slurm does not answer, if it does not. */
   get silence(): JobsAnswer["silence"] {
-    const { client } = this.#options;
-    const now = this.#runtime.machine.clock.monotonic();
-    const asked = this.#known.filter(({ entry, state }) => entry.job && state.status !== "dead");
-    if (asked.length === 0) {
-      this.#heard = now;
-      return undefined;
-    }
-    const since = this.#heard = Math.max(this.#heard, ...asked.map(({ askedAt = -Infinity }) => askedAt));
-    if (now - since < Math.max(SILENCE_MS, SILENT_INTERVALS * client.intervalMs)) return undefined;
-    return { since, text: "Slurm does not answer what becomes of the jobs" };
+    return this.#jobs.silence();
   }
 
   async #look(given: JournalEntry): Promise<TrackedWorker[]> {
@@ -242,20 +227,27 @@ export class WorkerJobs {
     if (this.#never.has(name)) return undefined;
     if (entry.job || this.submitting.has(name)) return entry;
     const { status, jobId } = this.#jobs.known(this.#namedRef(entry));
-    if (jobId !== undefined) {
-      const job = { jobId };
-      await this.journal.confirm(name, job);
-      return { ...entry, job };
-    }
+    if (jobId !== undefined) return await this.#found(entry, jobId);
     if (status !== "dead") return entry;
     this.#never.add(name);
     return undefined;
   }
 
+  /** Writes down the id of a job that was found by its name, with the cluster that was asked for it. */
+  async #found(entry: JournalEntry, jobId: string): Promise<JournalEntry> {
+    const { name } = entry.submission;
+    const cluster = this.#options.run.cluster ?? this.#cluster;
+    const job = { jobId, ...(cluster === undefined ? {} : { cluster }) };
+    if (cluster !== undefined) await this.journal.confirm(name, job);
+    else this.#options.client.cluster().then((name) => this.#cluster = name);
+    return { ...entry, job };
+  }
+
   /** A job whose id nobody knows. This process knows that it is not submitting it any more, though it lives. */
   #namedRef(entry: JournalEntry): JobRef {
     const { name, submitter: { uid } } = entry.submission;
-    return this.isOwn(entry) ? { name, uid } : refOf(entry);
+    const { cluster } = this.#options.run;
+    return { ...(this.isOwn(entry) ? { name, uid } : refOf(entry)), cluster };
   }
 
   /** Where a worker failed, as soon as Slurm has told. */

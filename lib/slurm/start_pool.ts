@@ -97,7 +97,7 @@ async function openPool(
       ...(start === undefined ? {} : { start }),
       detached: detached || run.detached,
     };
-    return { ...prepared, run: taken, paths, claim };
+    return { ...prepared, run: taken, paths, claim, takenUp: true };
   }
   if (isIdle && !options.detach) return undefined;
   const { store } = runtime;

@@ -37,7 +37,8 @@ export async function cancelPool(
   const workers = new WorkerJobs(runtime, { paths, run, client, log });
   const why = cancelReason(self);
   if (!await readEnded(store, paths)) await askToStop(store, paths, "stop", why);
-  const cancelled = await workers.cancelAll();
+  const { keys, left } = await workers.cancelAll();
+  if (left !== undefined) log.warn(left);
   const watch = watchLeadership(runtime, paths);
   const limit = clock.monotonic() + 2000 * store.leaseSec + GRACE_MS;
   while (!await readEnded(store, paths)) {
@@ -51,7 +52,7 @@ export async function cancelPool(
       );
     } else await clock.sleep(PAUSE_MS);
   }
-  return cancelled.length;
+  return keys.length;
 
   async function end(claim: Claim): Promise<void> {
     try {

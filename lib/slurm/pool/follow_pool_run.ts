@@ -21,7 +21,7 @@ export async function followPoolRun(
   const isAbandoned = async (): Promise<boolean> => {
     const workers = [...(await listWorkers(runtime.store, paths)).values()];
     if (workers.some(({ record, end }) => record && !end)) return false;
-    return (await jobs.alive(signal)).length === 0;
+    return (await jobs.alive({ until: "sure", signal })).length === 0;
   };
   const ended = await followPool(runtime, paths, { onEvent, signal, isAbandoned });
   return runOutcome(run.runId, ended, run.options);

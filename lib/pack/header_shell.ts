@@ -6,10 +6,24 @@ furu_damaged() { furu_fail "Cannot start $furu_file as it is damaged ($1): copy 
 furu_each() {
   case \${FURU_CACHE_DIR-} in "~" | "~/"*) if [ -n "\${HOME-}" ]; then FURU_CACHE_DIR=$HOME\${FURU_CACHE_DIR#?}; fi ;; esac
   if [ -n "\${FURU_CACHE_DIR-}" ]; then "$1" "$FURU_CACHE_DIR"; return; fi
-  if [ -n "\${TMPDIR-}" ]; then "$1" "$TMPDIR" && return; fi
-  "$1" /tmp && return
+  # In a Slurm job TMPDIR is the job's own on many sites, and at some /tmp as well: unpacked there it would be again for
+  # every job. What lasts comes first.
+  if [ -z "\${SLURM_JOB_ID-}" ] && [ -n "\${TMPDIR-}" ]; then "$1" "$TMPDIR" && return; fi
+  if ! furu_of_job /tmp; then "$1" /tmp && return; fi
   if [ -n "\${XDG_CACHE_HOME-}" ]; then "$1" "$XDG_CACHE_HOME" && return; fi
-  [ -n "\${HOME-}" ] && "$1" "$HOME/.cache"
+  if [ -n "\${HOME-}" ]; then "$1" "$HOME/.cache" && return; fi
+  if [ -n "\${SLURM_JOB_ID-}" ] && [ -n "\${TMPDIR-}" ]; then "$1" "$TMPDIR" && return; fi
+  furu_of_job /tmp && "$1" /tmp
+}
+# Is "$1" mounted for this Slurm job alone? Then what is mounted there is a folder named by the job's id.
+furu_of_job() {
+  if [ -z "\${SLURM_JOB_ID-}" ]; then return 1; fi
+  while read -r furu_x furu_x furu_x furu_root furu_point furu_x; do
+    if [ "$furu_point" = "$1" ]; then
+      case $furu_root/ in */"$SLURM_JOB_ID"/* | */"$SLURM_JOB_ID".* | *."$SLURM_JOB_ID"/*) return 0 ;; esac
+    fi
+  done 2>/dev/null <"\${furu_mounts:-/proc/self/mountinfo}"
+  return 1
 }
 # Nobody else's folder is ever trusted, whatever is in it.
 furu_name() {

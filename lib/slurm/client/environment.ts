@@ -1,3 +1,5 @@
+import { ConfigError } from "../../core/errors.ts";
+
 /** Options by which furu itself submits: a variable of the user's shell must not change them. */
 const FURU_SETS = new Set([
   "ARRAY_INX",
@@ -45,6 +47,33 @@ export function slurmEnvironment(env: Readonly<Record<string, string>>): Record<
 }
 
 /**
+ * The variables by which a user's shell says how jobs are submitted (`SBATCH_ACCOUNT`, `SBATCH_PARTITION`,
+ * ...), for the record of a run: what is submitted from its nodes is submitted as the user would. Furu's own
+ * options are not among them, nor is the cluster, which a run's record names.
+ *
+ * @param env The environment of the process that begins the run.
+ */
+export function submitEnvironment(env: Readonly<Record<string, string>>): Record<string, string> {
+  const entries = Object.entries(slurmEnvironment(env)).filter(([name]) => name.startsWith("SBATCH_"));
+  return Object.fromEntries(entries.sort(([a], [b]) => a < b ? -1 : 1));
+}
+
+/**
+ * The environment in which a process on a node submits jobs of a run: the node's, with the variables of
+ * whoever submitted the run in place of its own.
+ *
+ * @param env The environment from before the lines of setup, which are those of one spec.
+ * @param submitEnv What {@link submitEnvironment} gave when the run began.
+ */
+export function environmentOnNode(
+  env: Readonly<Record<string, string>>,
+  submitEnv: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  const own = Object.entries(slurmEnvironment(env)).filter(([name]) => !name.startsWith("SBATCH_"));
+  return { ...Object.fromEntries(own), ...submitEnv };
+}
+
+/**
  * Variables by which srun knows the job that it starts a step of. All others of the job would change the
  * step.
  */
@@ -58,4 +87,24 @@ const OF_JOB = new Set(["SLURM_CONF", "SLURM_JOB_ID", "SLURM_JOBID", "SLURM_WORK
 export function stepEnvironment(env: Readonly<Record<string, string>>): Record<string, string> {
   const ofJob = Object.entries(env).filter(([name]) => OF_JOB.has(name));
   return { ...slurmEnvironment(env), ...Object.fromEntries(ofJob) };
+}
+
+/**
+ * The cluster that the user's shell chooses for jobs (`SBATCH_CLUSTERS`, `SLURM_CLUSTERS`). Inside a job the
+ * variables are those of whoever submitted it: its run says where its jobs go.
+ *
+ * @param env The environment of this process.
+ * @returns `undefined` where it chooses none: then it is the machine's own.
+ * @throws {ConfigError} If it names several: the jobs of a run are on one.
+ */
+export function chosenCluster(env: Readonly<Record<string, string>>): string | undefined {
+  if (env.SLURM_JOB_ID !== undefined) return undefined;
+  const name = ["SBATCH_CLUSTERS", "SLURM_CLUSTERS"].find((each) => (env[each] ?? "").trim() !== "");
+  if (name === undefined) return undefined;
+  const value = env[name]!.trim();
+  if (/^[^\s,]+$/.test(value) && value !== "all") return value;
+  throw new ConfigError(
+    `Cannot use ${name}='${value}' as all jobs of a run are on one cluster, since they wait for each other: ` +
+      "name one cluster, or unset it",
+  );
 }

@@ -23,8 +23,7 @@ const FURU_SETS: Readonly<Record<string, string>> = {
   "kill-on-invalid-dep": "dependencies come from the pipeline",
   "parsable": "furu reads what sbatch prints",
   "quiet": "furu reads what sbatch prints",
-  "export": "jobs get the environment of the submitter; use 'setup' to set variables",
-  "export-file": "jobs get the environment of the submitter; use 'setup' to set variables",
+  "export-file": "jobs get the environment of the submitter; use 'export' or 'setup'",
   "requeue": "furu decides what is requeued",
   "no-requeue": "furu decides what is requeued",
   "signal": "furu asks for its own warning before the time limit",
@@ -37,6 +36,20 @@ const FURU_SETS: Readonly<Record<string, string>> = {
   "usage": "nothing would be submitted",
   "version": "nothing would be submitted",
 };
+
+/**
+ * What furu gives by itself, or by a field that has a default, and a site may not want: `false` leaves it out.
+ */
+const MAY_GO = new Set([
+  "nodes",
+  "cpus-per-task",
+  "export",
+  "input",
+  "open-mode",
+  "comment",
+  "requeue",
+  "no-requeue",
+]);
 
 /** Options that say the same as a field in another way; together with it sbatch refuses them, or one wins. */
 const GPU_OPTIONS = ["gpus", "gpus-per-node", "gpus-per-socket", "gpus-per-task", "gres", "tres-per-node"];
@@ -69,25 +82,36 @@ const LETTERS: Readonly<Record<string, string>> = {
   x: "exclude",
 };
 
+/** Which fields are given that have other ways of saying the same. */
+export interface GivenFields {
+  /** GPUs. */
+  gpus: boolean;
+  /** Memory. */
+  memory: boolean;
+}
+
 /**
- * Checks the names in `extra`.
+ * Checks `extra`.
  *
  * @param given Which fields with other ways of saying it are given.
  * @returns What is wrong, by name.
  */
 export function checkExtra(
   extra: Readonly<Record<string, unknown>>,
-  given: { gpus: boolean; memory: boolean },
+  given: GivenFields,
 ): [name: string, fault: string][] {
-  return Object.keys(extra).flatMap((name) => {
+  return Object.entries(extra).flatMap(([name, value]) => {
+    if (value === false && MAY_GO.has(name)) return [];
     const fault = faultOf(name, given);
     return fault === undefined ? [] : [[name, fault]];
   });
 }
 
-function faultOf(name: string, given: { gpus: boolean; memory: boolean }): string | undefined {
+function faultOf(name: string, given: GivenFields): string | undefined {
   const long = name.replace(/^-+/, "").replaceAll("_", "-");
   const known = LETTERS[long] ?? long;
+  // In sbatch's own words it can say more than the field: 8000M, or all of a node.
+  if (name === "mem" && !given.memory) return undefined;
   const fixed = ownFault(known);
   if (fixed !== undefined) return fixed;
   if (given.gpus && GPU_OPTIONS.includes(known)) return "cannot be given beside the field 'gpus'";
@@ -98,14 +122,16 @@ function faultOf(name: string, given: { gpus: boolean; memory: boolean }): strin
 }
 
 function ownFault(name: string): string | undefined {
-  // sbatch takes any unambiguous beginning for the whole: `out` is `output`. None of these is a whole name of
-  // another.
+  if (name === "export") return undefined;
+  // sbatch takes any unambiguous beginning for the whole: `out` is `output`. None of these but `export` is a
+  // whole name of another.
   const meant = [...Object.keys(FIELD_OF), ...Object.keys(FURU_SETS)].find((option) =>
     option === name || (name.length > 1 && option.startsWith(name) && !GPU_OPTIONS.includes(name))
   );
   if (meant === undefined) return undefined;
   const field = FIELD_OF[meant];
-  return field !== undefined
+  const words = field !== undefined
     ? `is what the field '${field}' is for: use '${field}'`
     : `is set by furu itself: ${FURU_SETS[meant]}`;
+  return MAY_GO.has(meant) ? `${words}; only false is allowed here, which leaves it out` : words;
 }

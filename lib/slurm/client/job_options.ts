@@ -1,8 +1,14 @@
 import { SlurmError } from "../../core/errors.ts";
-import { type ParsedSpec, sbatchOptions } from "./spec.ts";
+import { type ParsedSpec, type SbatchOption, sbatchOptions } from "./spec.ts";
 
 /** A job for {@link jobOptions}. */
 export interface JobPlan {
+  /**
+   * The name that furu gives it.
+   *
+   * @default {no comment says it}
+   */
+  name?: string | undefined;
   /** Its resources. */
   spec: ParsedSpec;
   /** Pattern of its output file: see {@link logPattern}. */
@@ -32,26 +38,39 @@ export interface JobPlan {
 const MAX_ARGUMENT = 128 * 1024 - 1;
 
 /**
- * All options of sbatch for a job, but its name.
+ * All options of sbatch for a job, but `--job-name`. What the spec's `extra` has comes last, and replaces what
+ * furu would give.
  *
  * @throws {SlurmError} when it depends on more jobs than one argument can name (some 12,000).
  */
 export function jobOptions(job: JobPlan): string[] {
-  const options = [
-    ...sbatchOptions(job.spec),
-    `--output=${job.log}`,
-    "--input=/dev/null",
-    "--export=ALL",
-    job.requeue ? "--requeue" : "--no-requeue",
-    ...(job.requeue ? ["--open-mode=append"] : []),
-    `--signal=B:USR1@${signalLeadSec(job.spec.timeMin)}`,
+  const own: SbatchOption[] = [
+    // By this a job is found and known where a site rewrites the names of jobs.
+    ["comment", job.name === undefined ? undefined : jobComment(job.name)],
+    ["output", job.log],
+    ["input", "/dev/null"],
+    ["export", "ALL"],
+    [job.requeue ? "requeue" : "no-requeue", true],
+    ["open-mode", job.requeue ? "append" : undefined],
+    ["signal", `B:USR1@${signalLeadSec(job.spec.timeMin)}`],
     // Without it a job whose dependency failed stays pending for ever.
-    "--kill-on-invalid-dep=yes",
+    ["kill-on-invalid-dep", "yes"],
+    ["dependency", dependencyText(job)],
+    ["array", job.array],
   ];
-  const dependency = dependencyText(job);
-  if (dependency !== undefined) options.push(`--dependency=${dependency}`);
-  if (job.array !== undefined) options.push(`--array=${job.array}`);
-  return options;
+  return sbatchOptions(job.spec, own);
+}
+
+const COMMENT = "furu:";
+
+/** The comment of a job that furu submits: the name that furu gave it. */
+export function jobComment(name: string): string {
+  return `${COMMENT}${name}`;
+}
+
+/** The name that furu gave a job, by its comment, if that says so. */
+export function nameInComment(comment: string | undefined): string | undefined {
+  return comment?.startsWith(COMMENT) ? comment.slice(COMMENT.length) : undefined;
 }
 
 function dependencyText({ afterOk = [], afterAny = [] }: JobPlan): string | undefined {

@@ -74,16 +74,16 @@ export const PARTITION_FORMAT = "%P|%l|%D|%c|%m|%G";
  * @param standard What the user has set as the partition of jobs that name none (`SBATCH_PARTITION`): one or,
  * with commas between, several.
  * @default {the cluster's own, which sinfo marks}
- * @returns `undefined` when the text is something else, or empty.
+ * @returns `undefined` when the text has no such row.
  */
 export function parsePartitions(text: string, standard?: string): Partition[] | undefined {
   const partitions = new Map<string, Partition>();
   for (const line of text.split("\n")) {
-    if (line.trim() === "" || /^CLUSTER: \S+\s*$/.test(line)) continue;
     const cells = line.trim().split("|");
     const [label = "", limit = "", nodes = "", cpus = "", memory = "", gres = ""] = cells;
+    // A heading, or what a site prints besides.
     if (cells.length !== 6 || !/^\d+$/.test(nodes) || !/^\d+\+?$/.test(cpus) || !/^\d+\+?$/.test(memory)) {
-      return undefined;
+      continue;
     }
     const name = label.replace(/\*$/, "");
     const before = partitions.get(name);
@@ -109,9 +109,18 @@ function limitMinutes(text: string): number | undefined {
   return days! * 1440 + hours! * 60 + minutes! + seconds! / 60;
 }
 
-/** `gpu:2`, `gpu:a100:4(S:0-1),gpu:v100:2`. */
+/**
+ * Counts GPUs of any type: `gpu:2`, `gpu:a100:4(S:0-1),gpu:v100:2`. A type may begin with digits and have points
+ * (`gpu:1g.5gb:7` of a divided GPU, `gpu:2080ti:8`), so the count is what stands last.
+ */
 function countGpus(gres: string): number {
   let count = 0;
-  for (const [, digits] of gres.matchAll(/(?:^|,)gpu(?::[A-Za-z][^:,(]*)?:(\d+)/g)) count += Number(digits);
+  // What is in parentheses says which sockets or devices, with commas of its own.
+  for (const resource of gres.replaceAll(/\([^)]*\)/g, "").split(",")) {
+    const [name, ...rest] = resource.trim().split(":");
+    if (name !== "gpu") continue;
+    const [, digits, unit = ""] = /^(\d+)([KM]?)$/i.exec(rest.at(-1) ?? "1") ?? [undefined, "1"];
+    count += Number(digits) * { "": 1, K: 1024, M: 1024 ** 2 }[unit.toUpperCase()]!;
+  }
   return count;
 }

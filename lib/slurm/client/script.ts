@@ -2,8 +2,12 @@ import { JOB_ID_VARIABLE, JOB_NAME_VARIABLE } from "./own_job.ts";
 
 /** A batch script to be written. */
 export interface ScriptOptions {
-  /** The name that furu gives the job: its processes know it by that, whatever the site makes of it. */
-  name: string;
+  /**
+   * The name that furu gives the job: its processes know it by that, whatever the site makes of it.
+   *
+   * @default {it is no job of its own but a step of one}
+   */
+  name?: string | undefined;
   /** One line for people: what the job is for. */
   title: string;
   /** Lines of shell before the worker. */
@@ -31,7 +35,9 @@ export function batchScript({ name, title, setup, command, probe }: ScriptOption
   return [
     "#!/bin/bash",
     `# ${title.replaceAll(/\s+/g, " ")}`,
-    `export ${JOB_NAME_VARIABLE}=${quote(name)} ${JOB_ID_VARIABLE}="$SLURM_JOB_ID"`,
+    ...(name === undefined
+      ? []
+      : [`export ${JOB_NAME_VARIABLE}=${quote(name)} ${JOB_ID_VARIABLE}="$SLURM_JOB_ID"`]),
     "# The warning before the time limit may come before the worker listens to it, and would kill the shell.",
     "trap '' USR1",
     `furu_failed() { echo "${MARK}: $furu_step ended with exit code $1" >&2; trap - EXIT; exit ${SETUP_EXIT_CODE}; }`,

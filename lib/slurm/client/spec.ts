@@ -41,8 +41,8 @@ export interface SlurmSpec {
    */
   cpus?: number | undefined;
   /**
-   * Gigabytes (GiB) of memory on each node. V8's heap gets what the processes leave of it, unless `maxHeapMb`
-   * says how much.
+   * Gigabytes (GiB) of memory on each node; 0 for all that a node has. V8's heap gets what the processes leave
+   * of it, unless `maxHeapMb` says how much.
    *
    * @default {the partition's own}
    */
@@ -72,7 +72,9 @@ export interface SlurmSpec {
    */
   setup?: string[] | undefined;
   /**
-   * Other long options of sbatch: `{ reservation: "tutorial", exclusive: true }`. `false` leaves one out.
+   * Other long options of sbatch: `{ reservation: "tutorial", exclusive: true }`. `false` leaves one out, also
+   * one that furu gives by itself and a site does not want: `nodes`, `cpus-per-task`, `export`, `input`,
+   * `open-mode`, `comment`, `requeue` (with `no-requeue`).
    *
    * @default {none}
    */
@@ -101,7 +103,7 @@ const fields = {
   constraint: word.optional(),
   gpus: z.int().min(0).max(1024).default(0),
   cpus: z.int().min(1).max(65_536).default(1),
-  memGb: z.number().positive().max(1_000_000).optional(),
+  memGb: z.number().nonnegative().max(1_000_000).optional(),
   timeMin: z.int().min(1).max(366 * 24 * 60).default(60),
   nodes: z.int().min(1).max(100_000).default(1),
   exclude: word.optional(),
@@ -127,12 +129,20 @@ export const slurmSpecSchema: z.ZodType<ParsedSpec, SlurmSpec> = z.strictObject(
   }
 });
 
+/** An option of sbatch: its long name, and its value. Neither `undefined` nor `false` is given. */
+export type SbatchOption = readonly [name: string, value: string | number | boolean | undefined];
+
 /**
  * What sbatch is given for a spec. Nothing here is left to the user's environment that would make a worker
  * something else: it is one process on `nodes` nodes with `cpus` cores.
+ *
+ * @param spec The spec. What its `extra` has replaces, or leaves out, what would be given otherwise.
+ * @param own Options besides those of the spec.
+ * @default {none}
  */
-export function sbatchOptions(spec: ParsedSpec): string[] {
-  const options: [string, string | number | boolean | undefined][] = [
+export function sbatchOptions(spec: ParsedSpec, own: readonly SbatchOption[] = []): string[] {
+  const { extra } = spec;
+  const options: SbatchOption[] = [
     ["partition", spec.partition],
     ["account", spec.account],
     ["qos", spec.qos],
@@ -141,15 +151,22 @@ export function sbatchOptions(spec: ParsedSpec): string[] {
     ["cpus-per-task", spec.cpus],
     // Unlike --gpus this works with every plugin that selects resources.
     ["gres", spec.gpus > 0 ? `gpu:${spec.gpus}` : undefined],
-    ["mem", spec.memGb === undefined ? undefined : `${Math.ceil(spec.memGb * 1024)}M`],
+    ["mem", memoryOption(spec)],
     ["time", spec.timeMin],
     ["exclude", spec.exclude],
-    ...Object.entries(spec.extra),
+    ...own,
   ];
-  return options.flatMap(([name, value]) => {
+  const given = [...options.filter(([name]) => !(name in extra)), ...Object.entries(extra)];
+  return given.flatMap(([name, value]) => {
     if (value === undefined || value === false) return [];
     return [value === true ? `--${name}` : `--${name}=${value}`];
   });
+}
+
+/** To Slurm 0 is all the memory that a node has. */
+function memoryOption({ memGb }: ParsedSpec): string | undefined {
+  if (memGb === undefined) return undefined;
+  return memGb === 0 ? "0" : `${Math.ceil(memGb * 1024)}M`;
 }
 
 /**
@@ -167,7 +184,8 @@ const LEAST_HEAP_MB = 128;
  * @returns `undefined` where the spec does not say how much memory the job has.
  */
 export function heapMbOf({ memGb }: Pick<SlurmSpec, "memGb">, processes: number): number | undefined {
-  if (memGb === undefined) return undefined;
+  // All of a node's memory is known only there.
+  if (memGb === undefined || memGb === 0) return undefined;
   const each = (memGb * 1024 - OUTSIDE_MB) / processes - OUTSIDE_MB;
   // A part of what is there also has to do for stacks, buffers and what programs are started.
   const heapMb = Math.floor(0.9 * each);

@@ -29,7 +29,7 @@ export interface SubmissionRecord {
 
 /** A job that furu submits with a batch script of its own. */
 export interface JobToSubmit
-  extends Omit<JobPlan, "log">, Pick<Submission, "name" | "limitMs" | "signal" | "onWait"> {
+  extends Omit<JobPlan, "log" | "name">, Pick<Submission, "name" | "limitMs" | "signal" | "onWait"> {
   /** One line for people: what the job is for. */
   readonly title: string;
   /** Its command: program and arguments. */
@@ -63,7 +63,7 @@ export async function submitRecorded(
   const { setup } = plan.spec;
   await machine.files.write(script, batchScript({ name, title, setup, command, probe: probeCommand() }));
   const log = logPattern(folder, name, plan.array !== undefined);
-  const options = jobOptions({ ...plan, log });
+  const options = jobOptions({ ...plan, name, log });
   let job: SubmittedJob;
   try {
     job = await client.submit({ script, name, options, limitMs, signal, onWait });

@@ -1,6 +1,33 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { slurmEnvironment } from "../../../lib/slurm/client/environment.ts";
+import { ConfigError } from "../../../lib/core/errors.ts";
+import {
+  chosenCluster,
+  environmentOnNode,
+  slurmEnvironment,
+  submitEnvironment,
+} from "../../../lib/slurm/client/environment.ts";
+
+describe("chosenCluster()", () => {
+  it("is the one that the user's shell names, sbatch's own variable first", () => {
+    assertEquals(chosenCluster({}), undefined);
+    assertEquals(chosenCluster({ SLURM_CLUSTERS: " " }), undefined);
+    assertEquals(chosenCluster({ SLURM_CLUSTERS: "east" }), "east");
+    assertEquals(chosenCluster({ SLURM_CLUSTERS: "east", SBATCH_CLUSTERS: "west" }), "west");
+  });
+
+  it("is none inside a job, whose variables are those of its submitter", () => {
+    assertEquals(chosenCluster({ SLURM_CLUSTERS: "east", SLURM_JOB_ID: "7" }), undefined);
+  });
+
+  it("refuses several, which the jobs of one run cannot be on", () => {
+    for (const value of ["east,west", "all", "east west"]) {
+      const { message } = assertThrows(() => chosenCluster({ SBATCH_CLUSTERS: value }), ConfigError);
+      assertStringIncludes(message, `SBATCH_CLUSTERS='${value}'`);
+      assertStringIncludes(message, "name one cluster, or unset it");
+    }
+  });
+});
 
 describe("slurmEnvironment()", () => {
   const shell = {
@@ -48,5 +75,26 @@ describe("slurmEnvironment()", () => {
       PMIX_RANK: "0",
     };
     assertEquals(slurmEnvironment(env), shell);
+  });
+});
+
+describe("submitEnvironment()", () => {
+  it("keeps the user's defaults for jobs, and nothing else", () => {
+    const env = {
+      SBATCH_QOS: "long",
+      SBATCH_ACCOUNT: "lab",
+      SBATCH_OUTPUT: "x",
+      SBATCH_CLUSTERS: "a",
+      TOKEN: "t",
+    };
+    assertEquals(submitEnvironment(env), { SBATCH_ACCOUNT: "lab", SBATCH_QOS: "long" });
+  });
+
+  it("is what a node submits with, in place of what the node itself has", () => {
+    const node = { PATH: "/bin", SLURM_JOB_ID: "7", SBATCH_PARTITION: "debug", SBATCH_RESERVATION: "r" };
+    assertEquals(environmentOnNode(node, { SBATCH_ACCOUNT: "lab" }), { PATH: "/bin", SBATCH_ACCOUNT: "lab" });
+    // A client takes it as it is: it is in no job any more.
+    assertEquals(slurmEnvironment(environmentOnNode(node, { SBATCH_ACCOUNT: "lab" })).SBATCH_ACCOUNT, "lab");
+    assertEquals(environmentOnNode({ SBATCH_PARTITION: "debug" }), {});
   });
 });

@@ -293,6 +293,29 @@ describe("parsePartitions()", () => {
     ]);
   });
 
+  it("counts GPUs of all types, also of those that begin with digits or are parts of one", () => {
+    const gpus = (gres: string) => parsePartitions(`p|infinite|1|4|4000|${gres}\n`)?.[0]?.gpus;
+    const counts = {
+      "gpu": 1,
+      "gpu:2": 2,
+      "gpu:2080ti:8": 8,
+      "gpu:1g.5gb:7": 7,
+      "gpu:1g.5gb:7(S:0-1),gpu:3g.20gb:2(S:0,1)": 9,
+      "gpu:a100:4(IDX:0-3),gpu:v100:2": 6,
+      "gpu:nvidia_a100_1g.5gb:14,shard:28,craynetwork:4": 14,
+      "shard:8": 0,
+      "mygpu:3": 0,
+      "(null)": 0,
+    };
+    for (const [gres, count] of Object.entries(counts)) assertEquals(gpus(gres), count, gres);
+  });
+
+  it("leaves out what a site prints around the rows", () => {
+    const rows = "cpu*|1-00:00:00|2|4|4000|(null)\n";
+    const noisy = `*** maintenance on monday | see the site ***\n\n${rows}sinfo: warning: slow\n`;
+    assertEquals(parsePartitions(noisy), parsePartitions(rows));
+  });
+
   it("takes no other text for a list", () => {
     for (const text of ["", ...OTHER_TEXTS]) assertEquals(parsePartitions(text), undefined, text);
   });

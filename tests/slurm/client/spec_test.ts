@@ -2,9 +2,9 @@ import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { ConfigError, SlurmError, ValidationError } from "../../../lib/core/errors.ts";
 import { checkPartitions, checkSpecs } from "../../../lib/slurm/run/check_specs.ts";
-import { jobOptions, signalLeadSec } from "../../../lib/slurm/client/job_options.ts";
+import { jobOptions, nameInComment, signalLeadSec } from "../../../lib/slurm/client/job_options.ts";
 import { logPath, logPattern } from "../../../lib/slurm/client/job_log.ts";
-import { heapMbOf, type ParsedSpec, sbatchOptions } from "../../../lib/slurm/client/spec.ts";
+import { heapMbOf, type ParsedSpec, sbatchOptions, type SlurmSpec } from "../../../lib/slurm/client/spec.ts";
 
 const parse = (spec: unknown): ParsedSpec => checkSpecs({ default: spec }).default!;
 const fault = (spec: unknown): string => assertThrows(() => parse(spec), ConfigError).message;
@@ -56,7 +56,7 @@ describe("a spec", () => {
       { cpus: 0 },
       { cpus: 1.5 },
       { gpus: -1 },
-      { memGb: 0 },
+      { memGb: -1 },
       { memGb: Infinity },
       { timeMin: 0 },
       { nodes: 0 },
@@ -82,7 +82,6 @@ describe("a spec", () => {
   it("is refused with extra options that a field is for, also when abbreviated or with dashes", () => {
     const fields = {
       "cpus-per-task": "cpus",
-      "mem": "memGb",
       "time": "timeMin",
       "p": "partition",
       "part": "partition",
@@ -101,7 +100,6 @@ describe("a spec", () => {
         "output",
         "out",
         "o",
-        "export",
         "array",
         "dep",
         "requeue",
@@ -119,6 +117,45 @@ describe("a spec", () => {
     assertEquals(sbatchOptions(parse({ extra: { gres: "gpu:a100:1", gpus: "a100:1" } })).slice(-2), [
       "--gres=gpu:a100:1",
       "--gpus=a100:1",
+    ]);
+  });
+
+  it("takes memory in sbatch's own words, and 0 as all of a node, but not both ways", () => {
+    assertEquals(memory({ extra: { mem: "8000M" } }), ["--mem=8000M"]);
+    assertEquals(memory({ extra: { mem: 0 } }), ["--mem=0"]);
+    assertEquals(memory({ memGb: 0 }), ["--mem=0"]);
+    assertStringIncludes(fault({ memGb: 1, extra: { mem: "8000M" } }), "use 'memGb'");
+  });
+
+  it("leaves out what a site does not want, but nothing that a run cannot do without", () => {
+    const extra = Object.fromEntries(
+      ["nodes", "cpus-per-task", "export", "input", "open-mode", "comment", "requeue", "no-requeue"].map(
+        (name) => [name, false],
+      ),
+    );
+    for (const requeue of [true, false]) {
+      assertEquals(jobOptions({ name: "furu-x", spec: parse({ extra }), log: "/l", requeue }), [
+        "--time=60",
+        "--output=/l",
+        "--signal=B:USR1@120",
+        "--kill-on-invalid-dep=yes",
+      ]);
+    }
+    for (const name of ["time", "output", "signal", "job-name"]) {
+      assertStringIncludes(
+        fault({ extra: { [name]: false } }),
+        name === "time" ? "timeMin" : "by furu itself",
+      );
+    }
+    assertStringIncludes(fault({ extra: { requeue: true } }), "only false is allowed here");
+  });
+
+  it("takes another environment and another comment than furu's", () => {
+    const spec = parse({ extra: { export: "NONE", comment: "project 7" } });
+    const options = jobOptions({ name: "furu-x", spec, log: "/l", requeue: false });
+    assertEquals(options.filter((each) => /^--(export|comment)/.test(each)), [
+      "--export=NONE",
+      "--comment=project 7",
     ]);
   });
 
@@ -188,6 +225,10 @@ describe("checkPartitions()", () => {
   });
 });
 
+function memory(spec: SlurmSpec): string[] {
+  return sbatchOptions(parse(spec)).filter((option) => option.startsWith("--mem"));
+}
+
 describe("jobOptions()", () => {
   const spec = parse({ timeMin: 2 });
 
@@ -203,6 +244,13 @@ describe("jobOptions()", () => {
       "--kill-on-invalid-dep=yes",
       "--dependency=afterok:12:13",
     ]);
+  });
+
+  it("tells the name in the comment, where a site may rewrite the name itself", () => {
+    const options = jobOptions({ name: "furu-ab-cd", spec, log: "/l", requeue: true });
+    const comment = options.find((option) => option.startsWith("--comment="));
+    assertEquals(nameInComment(comment?.slice("--comment=".length)), "furu-ab-cd");
+    assertEquals(["furu-ab-cd", "(null)", undefined].map(nameInComment), [undefined, undefined, undefined]);
   });
 
   it("lets a pool's array not be requeued", () => {

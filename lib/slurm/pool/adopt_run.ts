@@ -151,7 +151,9 @@ export async function findEarlier(runtime: Runtime, options: EarlierOptions): Pr
     if (typeof claim !== "string") return { kind: "taken up", run, paths, claim };
     if (claim === "held" && takeOver && whose.kind !== "ours") {
       throw new ExecutionError(
-        `Cannot take over run ${runId}${ofWhom(whose)} as its controller lives: without --take-over the run ` +
+        `Cannot take over run ${runId}${
+          ofWhom(whose)
+        } as its controller lives: without --take-over the run ` +
           `is followed (furu follow ${runId})`,
       );
     }

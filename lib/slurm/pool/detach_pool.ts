@@ -22,6 +22,8 @@ export interface OpenPool extends PreparedRun<PoolRun> {
   paths: QueuePaths;
   /** The role of its controller. */
   claim: Claim;
+  /** Whether this call began it: then an error ends it. One that was there before goes on without us. */
+  isNew: boolean;
 }
 
 /**

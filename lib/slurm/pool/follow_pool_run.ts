@@ -28,7 +28,7 @@ export async function followPoolRun(
 
 /** Milliseconds without news after which a follower says why, where no controller can say it. */
 const NOTICE_AFTER_MS = 60_000;
-/** The pause between two looks at a run that tells nothing. */
+/** The pause between two looks at a run that tells nothing, at most. */
 const LOOK_MS = 5000;
 
 /**
@@ -58,6 +58,7 @@ export async function untilPoolEnds(
     runId: run.runId,
     onEvent,
     newsAt: () => newsAt,
+    pauseMs: Math.min(LOOK_MS, run.config.leaseSec * 250),
     signal: AbortSignal.any([signal, done.signal]),
   });
   try {
@@ -77,16 +78,20 @@ interface Quiet {
   runId: string;
   onEvent: EventSink;
   newsAt: () => number;
+  pauseMs: number;
   signal: AbortSignal;
 }
 
 /** Says once, and again when it changes, what a run waits for that has no controller to say it. */
-async function sayWhyQuiet(clock: Clock, { life, runId, onEvent, newsAt, signal }: Quiet): Promise<void> {
+async function sayWhyQuiet(
+  clock: Clock,
+  { life, runId, onEvent, newsAt, pauseMs, signal }: Quiet,
+): Promise<void> {
   const log = runLog(onEvent, clock);
   let told: string | undefined;
   try {
     for (;;) {
-      await clock.sleep(LOOK_MS, signal);
+      await clock.sleep(pauseMs, signal);
       if (clock.monotonic() - newsAt() < NOTICE_AFTER_MS) continue;
       const look = await life.look(signal);
       // A controller says it itself.

@@ -141,8 +141,11 @@ export function changedSpecs(
 
 /** The same for values that differ only in the order of their keys, or in keys that are undefined. */
 function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, each) =>
-    each !== null && typeof each === "object" && !Array.isArray(each)
-      ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => a < b ? -1 : 1))
-      : each) ?? "";
+  return JSON.stringify(
+    value,
+    (_, each) =>
+      each !== null && typeof each === "object" && !Array.isArray(each)
+        ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => a < b ? -1 : 1))
+        : each,
+  ) ?? "";
 }

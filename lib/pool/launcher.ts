@@ -20,12 +20,23 @@ export function isLoss(reason: string): reason is LossReason {
 
 /** The state of a worker that was started. Unknown is never a failure. */
 export type WorkerJobState =
-  /** It has not begun. `inTurn`: it only waits for others on nodes that it may run on. */
-  | { readonly status: "pending"; readonly text: string; readonly inTurn?: boolean }
+  /**
+   * It has not begun, or is to begin again. `inTurn`: it only waits for others on nodes that it may run on.
+   * `why`: the scheduler's word for what it waits for, as `JobHeldUser`.
+   */
+  | { readonly status: "pending"; readonly text: string; readonly inTurn?: boolean; readonly why?: string }
   /** It has begun. `halted`: its processes stand still (suspended), so that it cannot beat. */
   | { readonly status: "running"; readonly text: string; readonly halted?: true }
-  /** It has ended. `loss`: evidence that its tasks are not to blame. */
-  | { readonly status: "dead"; readonly text: string; readonly loss?: LossReason }
+  /**
+   * It has ended, by the scheduler's word on this very job. `loss`: evidence that its tasks are not to blame.
+   * `vanished`: the scheduler, asked for it, knows no such job, which tells nothing of how it ended.
+   */
+  | {
+    readonly status: "dead";
+    readonly text: string;
+    readonly loss?: LossReason;
+    readonly vanished?: true;
+  }
   | { readonly status: "unknown"; readonly text: string };
 
 /** A worker that was started, or is about to be. */
@@ -38,6 +49,13 @@ export interface WorkerJob {
   readonly order: number;
   /** Its state. */
   readonly state: WorkerJobState;
+  /**
+   * When the question was asked that its state is the answer to, in monotonic milliseconds: what was seen of
+   * the worker later counts more. Nothing where it was never asked for.
+   */
+  readonly askedAt?: number | undefined;
+  /** By which the scheduler's own programs know it, as `4711_3`; for people. */
+  readonly id?: string | undefined;
   /** The node that it runs or ran on, where known. */
   readonly node?: string;
   /** The file that its own output goes to. */
@@ -54,7 +72,50 @@ export interface WorkerRequest {
   readonly exclude: readonly string[];
 }
 
-/** Starts the workers of one run somewhere, and knows what becomes of them. */
+/** Why workers were not taken: a `limit` lets in fewer of them, or later; anything else is `refused`. */
+export interface Refusal {
+  /** Which. */
+  readonly kind: "limit" | "refused";
+  /** In the words of who refused. */
+  readonly error: Error;
+}
+
+/** What becomes of a {@link WorkerRequest}. */
+export interface SubmitAnswer {
+  /** How many are among the jobs from now on, whether or not the scheduler has answered yet. */
+  readonly taken: number;
+  /** Why not all of them. */
+  readonly refusal?: Refusal | undefined;
+}
+
+/** Workers that were taken, and that the scheduler refused later: they are not among the jobs any more. */
+export interface LateRefusal {
+  /** Their spec. */
+  readonly spec: string;
+  /** How many. */
+  readonly count: number;
+  /** Why. */
+  readonly refusal: Refusal;
+}
+
+/** All that a launcher knows at a moment. */
+export interface JobsAnswer {
+  /** The workers. */
+  readonly jobs: readonly WorkerJob[];
+  /**
+   * Submissions that were refused after they had been taken. Each is told once.
+   *
+   * @default {none}
+   */
+  readonly refused?: readonly LateRefusal[] | undefined;
+  /** Since when the scheduler does not answer, in monotonic milliseconds, and how that shows. */
+  readonly silence?: { readonly since: number; readonly text: string } | undefined;
+}
+
+/**
+ * Starts the workers of one run somewhere, and knows what becomes of them. It does not pause, try again or
+ * give up by itself: a controller decides that, by spec.
+ */
 export interface WorkerLauncher {
   /**
    * Whether it can start workers. If `false`, those that there are are all that there will be.
@@ -65,18 +126,18 @@ export interface WorkerLauncher {
   /** Says trouble and pauses. A controller sets its own, which tells everybody that follows the run. */
   log?: RunLog;
   /**
-   * Starts workers. Resolves when they are handed over: they are among the jobs from then on.
+   * Starts workers. Resolves when they are handed over, or refused; waits for no slow scheduler.
    *
-   * @returns How many: a limit of the site may let in fewer, or none for a while.
-   * @throws {SlurmError} or the like, in the words of who refused.
+   * @returns How many were taken, and why not all of them. A refusal is an answer, not an exception.
+   * @throws The signal's reason when it aborts.
    */
-  submit(request: WorkerRequest, signal: AbortSignal): Promise<number>;
+  submit(request: WorkerRequest, signal: AbortSignal): Promise<SubmitAnswer>;
   /**
    * All workers of the run that are not known to have been dead for long, also those that an earlier
-   * controller started. May be called as often as one likes: the scheduler is asked at most once per its
-   * interval.
+   * controller started. May be called as often as one likes: it tells what is known now, and the scheduler is
+   * asked in the background, at most once per its interval.
    */
-  jobs(signal: AbortSignal): Promise<readonly WorkerJob[]>;
+  jobs(signal: AbortSignal): Promise<JobsAnswer>;
   /** Cancels those of the jobs that have not begun; those that have begun meanwhile go on. */
   cancelPending(keys: readonly string[]): Promise<void>;
   /** Ends all workers of the run: those that run are told to leave, which they do within a grace. */

@@ -1,4 +1,11 @@
-import type { LossReason, WorkerJob, WorkerLauncher, WorkerRequest } from "../../lib/pool/launcher.ts";
+import type {
+  JobsAnswer,
+  LossReason,
+  SubmitAnswer,
+  WorkerJob,
+  WorkerLauncher,
+  WorkerRequest,
+} from "../../lib/pool/launcher.ts";
 import { fakeWorker, type WorkerPlan } from "./fake_worker.ts";
 import type { PoolRig } from "./rig.ts";
 
@@ -40,13 +47,13 @@ export class FakeLauncher implements WorkerLauncher {
     this.#signal = signal;
   }
 
-  submit(request: WorkerRequest): Promise<number> {
-    if (this.refusal) return Promise.reject(this.refusal);
+  submit(request: WorkerRequest): Promise<SubmitAnswer> {
+    if (this.refusal) return Promise.resolve({ taken: 0, refusal: { kind: "refused", error: this.refusal } });
     this.submitted.push(request);
     this.#late = this.lateRefusal;
-    if (this.#late) return Promise.resolve(request.count);
+    if (this.#late) return Promise.resolve({ taken: request.count });
     for (let i = 0; i < request.count; i++) this.add(request.spec);
-    return Promise.resolve(request.count);
+    return Promise.resolve({ taken: request.count });
   }
 
   /** One more job, as if it had been submitted. */
@@ -87,11 +94,11 @@ export class FakeLauncher implements WorkerLauncher {
     job.state = { status: "dead", text, ...(loss === undefined ? {} : { loss }) };
   }
 
-  jobs(): Promise<readonly WorkerJob[]> {
+  jobs(): Promise<JobsAnswer> {
     const late = this.#late;
     this.#late = undefined;
     if (late) return Promise.reject(late);
-    return Promise.resolve(this.list.map((job) => ({ ...job })));
+    return Promise.resolve({ jobs: this.list.map((job) => ({ ...job })) });
   }
 
   cancelPending(keys: readonly string[]): Promise<void> {

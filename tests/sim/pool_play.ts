@@ -19,6 +19,12 @@ import { SimLauncher } from "./sim_launcher.ts";
 import { ROOT, SIM_CONFIG, simRuntime } from "./sim_runtime.ts";
 import { type SimJob, SimSlurm } from "./sim_slurm.ts";
 import type { SlurmFaults } from "./sim_slurm_faults.ts";
+import { SimPrograms } from "./sim_programs.ts";
+import type { SiteMoods } from "./sim_site.ts";
+import { SlurmClient } from "../../lib/slurm/client/client.ts";
+import { slurmSpecSchema } from "../../lib/slurm/client/spec.ts";
+import { SbatchLauncher } from "../../lib/slurm/pool/sbatch_launcher.ts";
+import type { WorkerLauncher } from "../../lib/pool/launcher.ts";
 import { Violation } from "./violation.ts";
 import type { World } from "./world.ts";
 
@@ -41,11 +47,25 @@ export class PoolPlay {
   violation: string | undefined;
   /** How often there was a create under each name that a task had in the queue. */
   readonly starts: Map<string, number> = new Map();
+  /** Slurm's programs, where the run has the real launcher. */
+  readonly programs: SimPrograms | undefined;
   readonly #world: World;
   readonly #graph: PoolGraph;
+  readonly #ends = new Set<string>();
 
-  /** Prepares a run that nobody has begun. */
-  constructor(world: World, graph: PoolGraph, runId: string, faults: Partial<SlurmFaults>, detached = false) {
+  /**
+   * Prepares a run that nobody has begun.
+   *
+   * @param site What Slurm's programs do, where the run has the real launcher, which asks them.
+   */
+  constructor(
+    world: World,
+    graph: PoolGraph,
+    runId: string,
+    faults: Partial<SlurmFaults>,
+    detached = false,
+    site?: SiteMoods,
+  ) {
     this.#world = world;
     this.#graph = graph;
     this.paths = queuePaths(ROOT, runId);
@@ -63,6 +83,11 @@ export class PoolPlay {
         if (times > LATE_ACTS) this.violation ??= `pid ${machine.self.pid} acts on and on without the role`;
       },
     });
+    const { maxWorkers } = this.run.options;
+    const most = typeof maxWorkers === "number"
+      ? maxWorkers
+      : Object.values(maxWorkers).reduce((sum, each) => sum + each, 0);
+    this.programs = site && new SimPrograms(this.slurm, world, site, most);
     const vanished = new Set<string>();
     const recordOf = (hash: string): string => {
       const artifact = graph.all.find((each) => each.hash === hash);
@@ -76,6 +101,7 @@ export class PoolPlay {
       });
     }
     world.watch(once(world, this.paths.ended));
+    if (site) world.watch(() => this.#checkFences());
   }
 
   /** The process that holds the role now. */
@@ -119,7 +145,24 @@ export class PoolPlay {
     await this.#begin(runtime);
     const launcher = new SimLauncher(this.slurm, this.#world, machine);
     await launcher.submit({ spec: "default", count: 1 + this.#world.random.int(2), exclude: [] }, signal);
-    await launcher.keepStandby((await launcher.jobs(signal)).map(({ key }) => key), signal);
+    await launcher.keepStandby((await launcher.jobs(signal)).jobs.map(({ key }) => key), signal);
+  }
+
+  /** A worker that lives is never declared dead, whatever Slurm's programs say. */
+  #checkFences(): void {
+    const { disk, processes } = this.#world;
+    const ends = disk.find(this.paths.workers)?.entries?.keys() ?? [];
+    for (const name of ends) {
+      if (!name.endsWith(".end.json") || this.#ends.has(name)) continue;
+      this.#ends.add(name);
+      const record = disk.read(`${this.paths.workers}/${name.replace(".end.json", ".json")}`);
+      const { why } = JSON.parse(disk.read(`${this.paths.workers}/${name}`) ?? "{}");
+      const pid = record === undefined ? undefined : JSON.parse(record).owner.pid;
+      const job = this.slurm.jobs.find(({ process }) => process?.owner.pid === pid);
+      const process = processes.find(({ owner }) => owner.pid === pid);
+      if (!job || process?.state !== "running" || /^no task can start/.test(why)) continue;
+      this.violation ??= `${job.key} lives (${this.slurm.stateOf(job)?.text}) and was declared dead: ${why}`;
+    }
   }
 
   /** Somebody removes a task's file. */
@@ -152,11 +195,27 @@ export class PoolPlay {
       paths: this.paths,
       run,
       claim,
-      launcher: new SimLauncher(this.slurm, this.#world, runtime.machine, true),
+      launcher: this.#launcher(runtime, claim.attempt.n),
       artifactOf: remoteArtifacts(run),
       onEvent: () => {},
       signal,
       ...(handOver === undefined ? {} : { handOver }),
+    });
+  }
+
+  /** Starts workers: the real launcher over simulated programs, or a simulated one. */
+  #launcher(runtime: Runtime, term: number): WorkerLauncher {
+    const { machine } = runtime;
+    if (!this.programs) return new SimLauncher(this.slurm, this.#world, machine, true);
+    const client = new SlurmClient({ env: {}, clock: machine.clock, run: this.programs.runner(machine) });
+    const spec = slurmSpecSchema.parse({});
+    return new SbatchLauncher(runtime, {
+      paths: this.paths,
+      run: this.run,
+      specs: { default: spec, gpu: spec },
+      client,
+      term,
+      log: { info() {}, warn() {}, error() {} },
     });
   }
 

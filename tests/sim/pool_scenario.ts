@@ -5,6 +5,7 @@ import { isOutside, PoolPlay, RETRIES } from "./pool_play.ts";
 import type { Scenario } from "./scenario.ts";
 import { mixedSlurmFaults, type SlurmFaults } from "./sim_slurm_faults.ts";
 import { ROOT } from "./sim_runtime.ts";
+import { mixedSite } from "./sim_site.ts";
 import { Violation } from "./violation.ts";
 import type { World } from "./world.ts";
 
@@ -23,6 +24,30 @@ export const poolScenario: Scenario = scenario({
     return [run];
   },
 });
+
+/** The same with the real launcher, which asks Slurm's programs as they are on real sites. */
+export const poolSiteScenario: Scenario = {
+  name: "pool_site",
+  about: "1 run over Slurm's programs with the moods of sites: right result, no foreign job touched",
+  maxSteps: 200_000,
+  faults: (random) => random.chance(2 / 3) ? {} : longFaults(random),
+  run: async (world, random) => {
+    world.disk.mkdir(ROOT, world.host("login"), ROOT);
+    const graph = poolGraph(random, 3);
+    const suspended = random.chance(0.4) ? 0.5 : 0;
+    const faults = random.chance(1 / 2) ? { suspended } : { ...mixedSlurmFaults(random), suspended };
+    const run = new PoolPlay(world, graph, "run-1", faults, false, mixedSite(random));
+    graph.onCreate = (hash, pid) => run.noteCreate(hash, pid);
+    user(world, "login", run);
+    await world.run();
+    checkProcesses(world);
+    if (run.programs?.violation !== undefined) throw new Violation(run.programs.violation);
+    // With trouble of the disk a heartbeat may be late for longer than a lease.
+    if (world.fates.total > 0) run.violation = undefined;
+    checkEnd(world, graph, run);
+    checkCreates(world, graph, [run]);
+  },
+};
 
 /** Two controllers: of two runs over the same roots, or of the same run, which the second one takes up. */
 export const poolTwoScenario: Scenario = scenario({

@@ -70,6 +70,7 @@ export class SimProcess<T = unknown> {
       pid,
       start: `${pid * 7}`,
       user: "sim",
+      uid: 1000,
     };
   }
 

@@ -1,6 +1,7 @@
 import { claimScenario } from "./claim_scenario.ts";
+import { dagSiteScenario } from "./dag_scenario.ts";
 import { getScenario } from "./get_scenario.ts";
-import { poolDetachedScenario, poolScenario, poolTwoScenario } from "./pool_scenario.ts";
+import { poolDetachedScenario, poolScenario, poolSiteScenario, poolTwoScenario } from "./pool_scenario.ts";
 import { queueScenario } from "./queue_scenario.ts";
 import { replaceScenario } from "./replace_scenario.ts";
 import { runScenario } from "./run_scenario.ts";
@@ -18,4 +19,6 @@ export const scenarios: readonly Scenario[] = [
   poolScenario,
   poolTwoScenario,
   poolDetachedScenario,
+  poolSiteScenario,
+  dagSiteScenario,
 ];

@@ -1,6 +1,12 @@
 import { SlurmError } from "../../lib/core/errors.ts";
 import type { Machine } from "../../lib/core/system/machine.ts";
-import type { WorkerJob, WorkerJobState, WorkerLauncher, WorkerRequest } from "../../lib/pool/launcher.ts";
+import type {
+  JobsAnswer,
+  SubmitAnswer,
+  WorkerJobState,
+  WorkerLauncher,
+  WorkerRequest,
+} from "../../lib/pool/launcher.ts";
 import type { SimJob, SimSlurm } from "./sim_slurm.ts";
 import type { World } from "./world.ts";
 
@@ -25,29 +31,29 @@ export class SimLauncher implements WorkerLauncher {
     this.#machine = machine;
   }
 
-  async submit({ spec, count, exclude }: WorkerRequest, signal: AbortSignal): Promise<number> {
+  async submit({ spec, count, exclude }: WorkerRequest, signal: AbortSignal): Promise<SubmitAnswer> {
     await this.#takesTime(signal);
     if (this.#slurm.nodes.every((node) => exclude.includes(node))) {
-      throw new SlurmError("sbatch: error: Requested node configuration is not available");
+      return refused("sbatch: error: Requested node configuration is not available");
     }
-    if (this.#slurm.fault("submitFails")) throw new SlurmError("sbatch: error: Slurm temporarily unable");
+    if (this.#slurm.fault("submitFails")) return refused("sbatch: error: Slurm temporarily unable");
     this.#acts();
     const jobs = Array.from({ length: count }, () => this.#slurm.submit(spec, exclude));
     const lost = this.#slurm.fault("submitLost");
     await this.#takesTime(signal);
-    if (lost) throw new SlurmError("sbatch: error: Socket timed out on send/recv operation");
+    if (lost) return refused("sbatch: error: Socket timed out on send/recv operation");
     for (const job of jobs) this.#own.add(job);
-    return count;
+    return { taken: count };
   }
 
-  async jobs(signal: AbortSignal): Promise<readonly WorkerJob[]> {
+  async jobs(signal: AbortSignal): Promise<JobsAnswer> {
     if (this.#slurm.fault("hangs")) {
       await this.#machine.clock.sleep(this.#world.random.scale(1000, this.#slurm.faults.longestMs), signal);
     } else await this.#takesTime(signal);
     if (this.#slurm.fault("out")) throw new SlurmError("squeue: error: Unable to contact slurm controller");
     const unknown = this.#slurm.fault("unknown");
     const agoMs = this.#slurm.fault("stale") ? this.#world.random.scale(10, this.#slurm.faults.staleMs) : 0;
-    return this.#slurm.jobs.flatMap((job) => {
+    const jobs = this.#slurm.jobs.flatMap((job) => {
       const latest = job.history.at(-1);
       const state = this.#slurm.stateOf(job, agoMs) ?? (this.#own.has(job) ? PENDING : undefined);
       if (state === undefined || job.after !== undefined) return [];
@@ -57,10 +63,11 @@ export class SimLauncher implements WorkerLauncher {
         key,
         spec,
         order,
-        state: unknown ? { status: "unknown", text: "squeue did not answer" } : state,
+        state: unknown ? { status: "unknown" as const, text: "squeue did not answer" } : state,
         ...(node === undefined ? {} : { node }),
       }];
     });
+    return { jobs };
   }
 
   async cancelPending(keys: readonly string[]): Promise<void> {
@@ -76,7 +83,7 @@ export class SimLauncher implements WorkerLauncher {
     if (this.#slurm.fault("submitFails")) throw new SlurmError("sbatch: error: Slurm temporarily unable");
     this.#acts();
     const heir = this.#slurm.jobs.find((job) => job.after !== undefined && this.#slurm.isAlive(job));
-    if (heir === undefined) this.#slurm.submit(HEIR_SPEC, [], alive);
+    if (heir === undefined) this.#slurm.submit(HEIR_SPEC, [], { after: alive });
     else {
       heir.after = alive;
       this.#slurm.inherit();
@@ -102,6 +109,10 @@ export class SimLauncher implements WorkerLauncher {
   async #takesTime(signal?: AbortSignal): Promise<void> {
     await this.#machine.clock.sleep(this.#world.random.scale(1, 300), signal);
   }
+}
+
+function refused(text: string): SubmitAnswer {
+  return { taken: 0, refusal: { kind: "refused", error: new SlurmError(text) } };
 }
 
 const PENDING: WorkerJobState = { status: "pending", text: "PENDING" };

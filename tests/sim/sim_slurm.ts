@@ -7,7 +7,9 @@ import type { World } from "./world.ts";
 /** Milliseconds from being told to leave until being killed. */
 const LONGEST_GRACE_MS = 30_000;
 /** Faults that cost nothing of the world's budget: they make nothing fail. */
-const FREE: readonly SlurmFault[] = ["late", "stale"];
+const FREE: readonly SlurmFault[] = ["late", "stale", "suspended"];
+/** These are no excuse for anything. */
+const HARMLESS: readonly SlurmFault[] = ["suspended"];
 
 /** A job that runs one worker. */
 export interface SimJob {
@@ -21,8 +23,12 @@ export interface SimJob {
   readonly exclude: readonly string[];
   /** What Slurm says of it, and since when (world time): the latest comes last. */
   readonly history: { at: number; state: WorkerJobState }[];
-  /** An heir: it begins when all of these are dead. */
+  /** It begins when all of these are dead. */
   after: readonly string[] | undefined;
+  /** Whether it is cancelled instead where one of them has not ended well. */
+  needsSuccess?: boolean;
+  /** Whether what it ran gave `true`. */
+  succeeded?: boolean;
   /** Where it runs or ran. */
   node?: string;
   /** What runs or ran in it. */
@@ -82,14 +88,18 @@ export class SimSlurm {
     const free = FREE.includes(kind);
     if (!free && this.#left <= 0 || !this.#world.random.chance(this.faults[kind])) return false;
     if (!free) this.#left--;
-    this.#world.fates.happened(kind);
+    if (!HARMLESS.includes(kind)) this.#world.fates.happened(kind);
     return true;
   }
 
   /** One more job, which is pending; an heir begins when the others are dead. */
-  submit(spec: string, exclude: readonly string[], after?: readonly string[]): SimJob {
+  submit(
+    spec: string,
+    exclude: readonly string[],
+    { after, ...more }: { key?: string; after?: readonly string[] | undefined; needsSuccess?: boolean } = {},
+  ): SimJob {
     const order = this.jobs.length;
-    const job: SimJob = { key: `job-${order}`, spec, order, exclude, history: [], after };
+    const job: SimJob = { key: `job-${order}`, spec, order, exclude, history: [], after, ...more };
     this.jobs.push(job);
     this.#set(job, { status: "pending", text: "PENDING" });
     if (after === undefined) this.#soon(job);
@@ -118,8 +128,11 @@ export class SimSlurm {
     const dead = (key: string) => this.jobs.some((job) => job.key === key && !this.isAlive(job));
     for (const job of this.jobs) {
       if (job.after === undefined || !this.isAlive(job) || !job.after.every(dead)) continue;
+      const failed = job.needsSuccess &&
+        !job.after.every((key) => this.jobs.find((other) => other.key === key)?.succeeded);
       job.after = undefined;
-      this.#soon(job);
+      if (failed) this.#dies(job, "cancelled");
+      else this.#soon(job);
     }
   }
 
@@ -148,7 +161,9 @@ export class SimSlurm {
           ? undefined
           : machine.clock.monotonic() + endsAt - this.#world.time;
         try {
-          return await this.#options.work(job, machine, signal, until);
+          const value = await this.#options.work(job, machine, signal, until);
+          job.succeeded = value === true;
+          return value;
         } finally {
           if (job.process === process) this.#dies(job, job.loss);
         }
@@ -171,6 +186,9 @@ export class SimSlurm {
       if (loss !== undefined) job.loss = loss;
       this.#world.crash(process);
     };
+    if (this.fault("suspended")) {
+      this.#later(random.scale(10, 30_000), () => this.#suspend(job, process));
+    }
     if (this.fault("bootFails")) this.#later(0, () => kill("boot-failure"));
     else if (this.fault("killed")) this.#later(atMs, () => kill());
     else if (this.fault("nodeFails")) this.#later(atMs, () => kill("node-failure"));
@@ -183,6 +201,16 @@ export class SimSlurm {
       job.endsAt = this.#world.time + atMs + leadMs;
       this.#later(atMs, () => this.#tell(job, "timeout", leadMs));
     }
+  }
+
+  /** Its processes stand still for a while, and do not know it. */
+  #suspend(job: SimJob, process: SimProcess): void {
+    const running = (): boolean => job.process === process && this.stateOf(job)?.status === "running";
+    if (!running()) return;
+    const forMs = this.#world.random.scale(1000, this.faults.longestMs);
+    process.suspendedUntil = this.#world.time + forMs;
+    this.#set(job, { status: "running", text: "SUSPENDED", halted: true });
+    this.#later(forMs, () => running() && this.#set(job, { status: "running", text: "RUNNING" }));
   }
 
   #tell(job: SimJob, loss: LossReason, graceMs: number): void {
@@ -212,7 +240,7 @@ export class SimSlurm {
         this.#set(job, { status: "pending", text: "PENDING (requeued)" });
         return this.#soon(job);
       }
-      const text = loss === undefined ? "FAILED" : loss.toUpperCase();
+      const text = loss !== undefined ? loss.toUpperCase() : job.succeeded ? "COMPLETED" : "FAILED";
       this.#set(job, { status: "dead", text, ...(loss === undefined ? {} : { loss }) });
       this.inherit();
     };

@@ -20,6 +20,8 @@ export interface SlurmFaults {
   cutOff: number;
   /** A killed job is put back into the queue and begins again, under the same name. @default 0 */
   requeued: number;
+  /** A job that runs is suspended, up to `longestMs`, and resumed: none of its processes does anything meanwhile. @default 0 */
+  suspended: number;
   /** The death of a job is noticed late, up to `longestMs`. @default 0 */
   unnoticed: number;
   /** A submission fails. @default 0 */
@@ -58,6 +60,7 @@ export const NO_SLURM_FAULTS: Readonly<SlurmFaults> = {
   nodeFails: 0,
   cutOff: 0,
   requeued: 0,
+  suspended: 0,
   unnoticed: 0,
   submitFails: 0,
   submitLost: 0,

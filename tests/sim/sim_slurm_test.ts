@@ -33,7 +33,7 @@ async function watchOne(
       states.push(`${error}`)
     );
     for (let i = 0; i < 100; i++) {
-      for (const job of await launcher.jobs(never).catch(() => [])) {
+      for (const job of (await launcher.jobs(never).catch(() => undefined))?.jobs ?? []) {
         const { status, text } = job.state;
         const loss = job.state.status === "dead" ? job.state.loss : undefined;
         const state = `${status} ${loss ?? text}`;

@@ -202,7 +202,7 @@ async function endRun(
   await retry(() => writeEnded(runtime.store, paths, ended));
   await retry(() => askToStop(runtime.store, paths, "drain", "the run has ended"));
   try {
-    const jobs = await launcher.jobs(new AbortController().signal);
+    const { jobs } = await launcher.jobs(new AbortController().signal);
     const pending = jobs.filter(({ state }) => state.status === "pending").map(({ key }) => key);
     if (pending.length > 0) await launcher.cancelPending(pending);
   } catch (error) {

@@ -97,7 +97,7 @@ export class Fleet {
     const { launcher, closing } = this.#context;
     let answer: FleetObservation["answer"];
     try {
-      answer = { jobs: await launcher.jobs(closing) };
+      answer = await launcher.jobs(closing);
     } catch (error) {
       if (closing.aborted) return;
       answer = { error };
@@ -171,7 +171,10 @@ export class Fleet {
     const { launcher, closing, runtime: { machine: { clock } } } = this.#context;
     const exclude = [...this.#state.nodes.excluded.keys()];
     try {
-      const taken = await launcher.submit({ spec, count, exclude }, closing);
+      const { taken, refusal } = await launcher.submit({ spec, count, exclude }, closing);
+      if (refusal?.kind === "refused") {
+        return this.note({ type: "refused", spec, at: clock.monotonic(), hasOthers, error: refusal.error });
+      }
       this.note({ type: "submitted", spec, count: taken });
     } catch (error) {
       if (closing.aborted || error instanceof LeadershipLostError) return;

@@ -111,7 +111,7 @@ async function submitFirst(
   }
   let count = 0;
   for (const { spec, count: more } of submit) {
-    count += await (upFront ? some(spec, more) : launcher.submit({ spec, count: more, exclude: [] }, signal));
+    count += await (upFront ? some(spec, more) : handOver(spec, more));
   }
   // All that is missing may be in progress elsewhere, or nothing be missing: somebody is to end the run all
   // the same.
@@ -122,13 +122,19 @@ async function submitFirst(
   }
   return count;
 
+  async function handOver(spec: string, wanted: number): Promise<number> {
+    const { taken, refusal } = await launcher.submit({ spec, count: wanted, exclude: [] }, signal);
+    if (refusal?.kind === "refused") throw refusal.error;
+    return taken;
+  }
+
   /**
    * Waits while a limit of the site lets in no worker: to leave now would leave the run, or a spec of it, to
    * nobody.
    */
   async function some(spec: string, wanted: number): Promise<number> {
     for (;;) {
-      const taken = await launcher.submit({ spec, count: wanted, exclude: [] }, signal);
+      const taken = await handOver(spec, wanted);
       if (taken > 0) return taken;
       await clock.sleep(PAUSE_MS, signal);
     }

@@ -1,5 +1,6 @@
+import { errorText, SlurmError } from "../../core/errors.ts";
 import type { RunLog } from "../../core/run_log.ts";
-import type { WorkerJob, WorkerLauncher, WorkerRequest } from "../../pool/launcher.ts";
+import type { JobsAnswer, SubmitAnswer, WorkerLauncher, WorkerRequest } from "../../pool/launcher.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { isStandby, StandbyController } from "./standby.ts";
 import { WorkerJobs } from "./worker_jobs.ts";
@@ -45,17 +46,31 @@ export class SbatchLauncher implements WorkerLauncher {
     this.standby = new StandbyController({ client, specs, workers, submitter, log });
   }
 
-  async submit(request: WorkerRequest, signal: AbortSignal): Promise<number> {
-    if (!this.canSubmit) return 0;
+  async submit(request: WorkerRequest, signal: AbortSignal): Promise<SubmitAnswer> {
+    if (!this.canSubmit) return { taken: 0 };
     this.standby.exclude = request.exclude;
-    return await this.#submitter.submit(request, signal);
+    try {
+      const taken = await this.#submitter.submit(request, signal);
+      if (taken === request.count) return { taken };
+      const error = new SlurmError(`a limit lets in ${taken} of ${request.count} workers`);
+      return { taken, refusal: { kind: "limit", error } };
+    } catch (error) {
+      signal.throwIfAborted();
+      return {
+        taken: 0,
+        refusal: {
+          kind: "refused",
+          error: error instanceof Error ? error : new SlurmError(errorText(error)),
+        },
+      };
+    }
   }
 
-  async jobs(signal: AbortSignal): Promise<readonly WorkerJob[]> {
+  async jobs(signal: AbortSignal): Promise<JobsAnswer> {
     this.#rethrow();
     await waitAtMost(this.#runtime.machine.clock, this.#look(signal), this.#patienceMs, signal);
     await this.standby.refresh(signal);
-    return this.workers.known.filter((worker) => !isStandby(worker));
+    return { jobs: this.workers.known.filter((worker) => !isStandby(worker)) };
   }
 
   async cancelPending(keys: readonly string[]): Promise<void> {

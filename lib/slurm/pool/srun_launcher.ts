@@ -1,7 +1,13 @@
 import { join } from "@std/path/posix/join";
 import { SlurmError } from "../../core/errors.ts";
 import type { PoolRun } from "../../remote/run_record.ts";
-import type { WorkerJob, WorkerJobState, WorkerLauncher, WorkerRequest } from "../../pool/launcher.ts";
+import type {
+  JobsAnswer,
+  SubmitAnswer,
+  WorkerJobState,
+  WorkerLauncher,
+  WorkerRequest,
+} from "../../pool/launcher.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { Tail } from "../../run/output/tail.ts";
@@ -63,17 +69,19 @@ export class SrunLauncher implements WorkerLauncher {
     this.#options = options;
   }
 
-  async submit({ spec, count, exclude }: WorkerRequest): Promise<number> {
+  async submit({ spec, count, exclude }: WorkerRequest): Promise<SubmitAnswer> {
     for (let i = 0; i < count; i++) await this.#start(spec, exclude);
-    return count;
+    return { taken: count };
   }
 
-  async jobs(): Promise<readonly WorkerJob[]> {
+  async jobs(): Promise<JobsAnswer> {
     for (const step of this.#steps) {
       if (step.state.status !== "pending" || !await this.#hasBegun(step)) continue;
       step.state = { status: "running", text: "its step runs" };
     }
-    return this.#steps.map(({ key, spec, order, log, state }) => ({ key, spec, order, log, state }));
+    return {
+      jobs: this.#steps.map(({ key, spec, order, log, state }) => ({ key, spec, order, log, state })),
+    };
   }
 
   async cancelPending(keys: readonly string[]): Promise<void> {

@@ -150,6 +150,7 @@ export class WorkerJobs {
       const node = await this.#nodeOf(worker, known, signal);
       return [{
         ...worker,
+        id: taskId(job.jobId, index),
         state: workerState(known),
         log: logPath(this.logDir(spec), name, job.jobId, index),
         ...(node === undefined ? {} : { node }),
@@ -240,7 +241,7 @@ function workerState(known: KnownJob): WorkerJobState {
   switch (known.status) {
     case "alive": {
       const { text, pending, why = "", halted } = known;
-      if (pending) return { status: "pending", text, inTurn: TURN.has(why) };
+      if (pending) return { status: "pending", text, inTurn: TURN.has(why), ...(why === "" ? {} : { why }) };
       return { status: "running", text, ...(halted ? { halted } : {}) };
     }
     // Right after it was submitted it is in no listing: it has not begun as far as anybody knows.
@@ -248,7 +249,12 @@ function workerState(known: KnownJob): WorkerJobState {
       return { status: "pending", text: known.text };
     case "dead": {
       const { reason } = known;
-      return { status: "dead", text: jobWords(known), ...(isLoss(reason) ? { loss: reason } : {}) };
+      return {
+        status: "dead",
+        text: jobWords(known),
+        ...(isLoss(reason) ? { loss: reason } : {}),
+        ...(reason === "vanished" ? { vanished: true } : {}),
+      };
     }
   }
 }

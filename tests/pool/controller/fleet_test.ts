@@ -60,7 +60,7 @@ describe("the workers of a pool", () => {
     const limits = [0, 0, 2];
     rig.launcher.submit = (request) => {
       const count = limits.shift() ?? request.count;
-      return count === 0 ? Promise.resolve(0) : submit({ ...request, count });
+      return count === 0 ? Promise.resolve({ taken: 0 }) : submit({ ...request, count });
     };
     await rig.control();
     const told = rig.messages.filter((text) => text.startsWith("submitted"));

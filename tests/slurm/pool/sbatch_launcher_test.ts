@@ -98,7 +98,7 @@ describe("SbatchLauncher", () => {
       await launcher().submit({ spec: "gpu", count: 3, exclude: [] }, never);
       const row = (index: number, state: string) => queueRow({ jobId: 11, index, name: name(0), state });
       slurm.answers.squeue = `${row(0, "RUNNING")}\n${row(1, "PREEMPTED")}\n${row(2, "PENDING")}\n`;
-      const jobs = await launcher(2).jobs(never);
+      const { jobs } = await launcher(2).jobs(never);
       assertEquals(
         jobs.map(({ key, spec, state }) => [key, spec, state.status, "loss" in state ? state.loss : ""]),
         [
@@ -116,7 +116,7 @@ describe("SbatchLauncher", () => {
       await launcher().submit({ spec: "default", count: 1, exclude: [] }, never);
       await Deno.remove(join(root, "runs", RUN_ID, "jobs", `${name(0)}.id.json`));
       slurm.answers.squeue = `${queueRow({ jobId: 11, name: name(0), state: "RUNNING" })}\n`;
-      const [job] = await launcher(2).jobs(never);
+      const [job] = (await launcher(2).jobs(never)).jobs;
       assertEquals({ key: job?.key, status: job?.state.status }, { key: name(0), status: "running" });
       await launcher(3).cancelAll();
       assertEquals(slurm.calls.at(-1), ["scancel", "11"]);
@@ -129,7 +129,7 @@ describe("SbatchLauncher", () => {
       const lucky = launcher();
       await lucky.submit({ spec: "default", count: 3, exclude: [] }, never);
       assertEquals(submissions(slurm).map((args) => option(args, "array")), ["0-2", ""]);
-      assertEquals((await lucky.jobs(never)).length, 1);
+      assertEquals((await lucky.jobs(never)).jobs.length, 1);
       slurm.answers.sbatch = LIMIT;
       await lucky.submit({ spec: "default", count: 1, exclude: [] }, never);
       await lucky.submit({ spec: "default", count: 1, exclude: [] }, never);
@@ -168,8 +168,8 @@ describe("SbatchLauncher", () => {
         SlurmError,
         "there is no program 'sbatch' on PATH",
       );
-      assertEquals(await one.jobs(never), []);
-      assertEquals(await launcher(2).jobs(never), []);
+      assertEquals((await one.jobs(never)).jobs, []);
+      assertEquals((await launcher(2).jobs(never)).jobs, []);
     });
   });
 
@@ -190,14 +190,14 @@ describe("SbatchLauncher", () => {
       slurm.answers.squeue = () => queueOf(slurm);
       const one = launcher();
       await one.submit({ spec: "gpu", count: 1, exclude: ["node7"] }, never);
-      const keys = (await one.jobs(never)).map(({ key }) => key);
+      const keys = (await one.jobs(never)).jobs.map(({ key }) => key);
       await one.keepStandby(keys, never);
       await one.keepStandby(keys, never);
       assertEquals(submissions(slurm).length, 2);
       assertEquals(option(submissions(slurm)[1]!, "dependency"), "afterany:11");
       assertEquals(option(submissions(slurm)[1]!, "exclude"), "bad1,node7");
       await one.submit({ spec: "gpu", count: 1, exclude: [] }, never);
-      const more = (await one.jobs(never)).map(({ key }) => key);
+      const more = (await one.jobs(never)).jobs.map(({ key }) => key);
       assertEquals(more, [name(0), name(2)]);
       await one.keepStandby(more, never);
       assert(
@@ -214,7 +214,7 @@ describe("SbatchLauncher", () => {
       slurm.answers.squeue = () => queueOf(slurm);
       const one = launcher();
       await one.submit({ spec: "default", count: 1, exclude: [] }, never);
-      await one.keepStandby((await one.jobs(never)).map(({ key }) => key), never);
+      await one.keepStandby((await one.jobs(never)).jobs.map(({ key }) => key), never);
       await launcher(0).standby.keepAfter(name(0), ["n1"], never);
       assertEquals(submissions(slurm).length, 2);
       slurm.answers.squeue = queueRow({ jobId: 12, name: name(1), state: "RUNNING" });

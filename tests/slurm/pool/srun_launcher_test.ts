@@ -65,7 +65,7 @@ async function scene(test: (scene: Scene) => Promise<void>): Promise<void> {
 async function become(launcher: SrunLauncher, ...expected: string[]): Promise<void> {
   const limit = AbortSignal.timeout(15_000);
   for (;;) {
-    const states = (await launcher.jobs()).map(({ state }) => state.status);
+    const states = (await launcher.jobs()).jobs.map(({ state }) => state.status);
     if (states.join() === expected.join()) return;
     if (limit.aborted) {
       throw new Error(`Timed out waiting until the steps are ${expected}: they are ${states}`);
@@ -104,7 +104,7 @@ describe("SrunLauncher", () => {
         ]
       ) assertStringIncludes(first, ` ${option} `);
       assertStringIncludes(second, " --exclude=n3,n4 ");
-      const jobs = await launcher.jobs();
+      const { jobs } = await launcher.jobs();
       assertEquals(jobs.map(({ spec, order }) => [spec, order]), [["gpu", 0], ["gpu", 1]]);
       const scripts = await Promise.all(
         [first, second].map((call) => Deno.readTextFile(call.split(" ").at(-1)!)),
@@ -122,7 +122,7 @@ describe("SrunLauncher", () => {
       put("refuse");
       await launcher.submit({ spec: "default", count: 1, exclude: [] });
       await become(launcher, "dead");
-      const [job] = await launcher.jobs();
+      const [job] = (await launcher.jobs()).jobs;
       assertEquals(job?.state, {
         status: "dead",
         text: "srun ended with exit code 1: srun: error: Unable to create step: Invalid node",
@@ -137,7 +137,7 @@ describe("SrunLauncher", () => {
       put("full");
       await launcher.submit({ spec: "default", count: 1, exclude: [] });
       await until(() => calls().length === 2, "the second srun waits");
-      const keys = (await launcher.jobs()).map(({ key }) => key);
+      const keys = (await launcher.jobs()).jobs.map(({ key }) => key);
       await launcher.cancelPending(keys);
       await become(launcher, "running", "dead");
       assertEquals(signals(), ["TERM"]);
@@ -154,7 +154,9 @@ describe("SrunLauncher", () => {
         signals: ["USR1", "USR1"],
         cancelled: 2,
       });
-      const states = (await launcher.jobs()).map(({ state }) => "loss" in state ? state.loss : undefined);
+      const states = (await launcher.jobs()).jobs.map(({ state }) =>
+        "loss" in state ? state.loss : undefined
+      );
       assertEquals(states, ["cancelled", "cancelled"]);
     });
   });

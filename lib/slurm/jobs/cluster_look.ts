@@ -297,7 +297,9 @@ export class ClusterLook {
       }
       const { status, evidence, askedAt: at = -Infinity } = job.known;
       // It was missing in a list, though it lives; or in a list as living that had ended before.
-      if (evidence === "absence" && detail.state.status === "alive") this.#learn(at, job.sureAt);
+      if (evidence === "absence" && detail.state.status === "alive") {
+        this.#learn(at, job.cameAt ?? job.sureAt);
+      }
       if (status === "dead" && detail.state.status === "dead") this.#learn(this.#listed?.askedAt ?? at, at);
       takeWord(job, detail, askedAt);
     }

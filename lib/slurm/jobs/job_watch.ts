@@ -66,7 +66,7 @@ export class JobWatch {
 
   /** Tells what is known of a job now, without waiting. Has Slurm asked in the background where it is time. */
   known(ref: JobRef): KnownJob {
-    const job = this.#jobs.get(keyOf(ref)) ?? this.#watch(ref, false);
+    const job = this.#jobOf(ref);
     this.#lookFor(job).then((look) => look.poke(job), () => {/* as no answer */});
     return job.known;
   }
@@ -82,7 +82,7 @@ export class JobWatch {
    * @throws The signal's reason when it aborts.
    */
   async state(ref: JobRef, { until, signal }: StateOptions = {}): Promise<KnownJob> {
-    const job = this.#jobs.get(keyOf(ref)) ?? this.#watch(ref, false);
+    const job = this.#jobOf(ref);
     for (;;) {
       const look = await this.#lookFor(job);
       await look.look(job, signal);
@@ -102,6 +102,15 @@ export class JobWatch {
   silence(): Silence | undefined {
     const silent = [...this.#looks.values()].flatMap(({ silence }) => silence ?? []);
     return silent.sort((a, b) => a.since - b.since)[0];
+  }
+
+  #jobOf(ref: JobRef): WatchedJob {
+    const job = this.#jobs.get(keyOf(ref));
+    if (!job) return this.#watch(ref, false);
+    // Others may have asked who knew less of it.
+    const { submitter = ref.submitter, uid = ref.uid, listedAs = ref.listedAs } = job.ref;
+    job.ref = { ...job.ref, submitter, uid, listedAs };
+    return job;
   }
 
   #watch(ref: JobRef, expected: boolean): WatchedJob {

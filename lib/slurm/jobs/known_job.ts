@@ -39,7 +39,7 @@ export interface WatchedJob {
   known: KnownJob;
   /** When Slurm surely had it last. */
   sureAt: number;
-  /** When this process had it from sbatch, until a list shows it. */
+  /** When sbatch took it, as long as no list has shown it. */
   cameAt?: number | undefined;
   /** When somebody asked about it last. */
   wantedAt: number;

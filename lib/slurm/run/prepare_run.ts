@@ -45,8 +45,12 @@ export interface PrepareRunOptions<O extends RunSlurmOptions = RunSlurmOptions> 
   client: SlurmClient;
   /** Tells what Slurm knows of jobs. */
   watch: JobWatch;
-  /** Says something to the run's people. */
-  log: RunLog;
+  /**
+   * Told that Slurm does not answer.
+   *
+   * @default {nobody}
+   */
+  log?: Pick<RunLog, "warn"> | undefined;
   /** Ends it. */
   signal: AbortSignal;
 }
@@ -55,6 +59,8 @@ export interface PrepareRunOptions<O extends RunSlurmOptions = RunSlurmOptions> 
 export interface StartRunOptions<O extends RunSlurmOptions> extends PrepareRunOptions<O> {
   /** Shows the run. */
   reporter: RunReporter;
+  /** Says something to the run's people. */
+  log: RunLog;
   /** Takes what is done when the user does not want to wait any longer. */
   onKill: (kill: () => Promise<void>) => void;
 }

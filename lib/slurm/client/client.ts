@@ -141,7 +141,6 @@ export class SlurmClient {
    */
   async submit(submission: Submission): Promise<SubmittedJob> {
     const { limitSec = 86_400, unclearSec = 600 } = this.#options;
-    const own = await this.#clusterOf(submission);
     const taken = await submitJob(submission, {
       clock: this.clock,
       intervalMs: Math.min(this.intervalMs, 5000),
@@ -151,7 +150,7 @@ export class SlurmClient {
       sbatch: (args) => this.#start("sbatch", args),
       lookup: (name, signal) => this.lookup([name], signal),
     });
-    const cluster = taken.cluster ?? own;
+    const cluster = taken.cluster ?? await this.#clusterOf(submission);
     const job = { ...taken, ...(cluster === undefined ? {} : { cluster }) };
     this.#taken.add(takenKey(submission.name, job));
     return job;
@@ -261,7 +260,8 @@ export class SlurmClient {
     return this.#hasAccounting ??= (async () => {
       const config = await this.config().catch(() => undefined);
       if (config?.accounting === false) return false;
-      return answered(await this.#start("sacct", ["-n", "-P", "-X", "-o", ACCOUNTING_FORMAT, "-j", "1"]));
+      const result = await this.#start("sacct", ["-n", "-P", "-X", "-o", ACCOUNTING_FORMAT, "-j", "1"]);
+      return answered(result) || result.code === 0 && parseAccounting(result.stdout).length > 0;
     })();
   }
 

@@ -130,7 +130,7 @@ async function openPool(
     await claim.heartbeat.stop();
     throw error;
   }
-  return { kind: "ours", pool: { ...prepared, paths, claim, isNew: true } };
+  return { kind: "ours", pool: { ...prepared, paths, claim } };
 }
 
 async function control(runtime: Runtime, pool: OpenPool, start: StartPoolOptions): Promise<RunSummary> {

@@ -42,7 +42,7 @@ const STANDBY_LIMIT_MS = 60_000;
  */
 export async function keepStandbyAfter(
   worker: ControllingWorker,
-  { name }: SlurmJob,
+  own: SlurmJob,
   exclude: readonly string[] = [],
 ): Promise<void> {
   const { runtime: { store }, paths, run, log } = worker;
@@ -51,7 +51,7 @@ export async function keepStandbyAfter(
   try {
     if (await readEnded(store, paths)) return;
     const { standby } = launcherOf(worker, 0);
-    await standby.keepAfter(name, exclude, AbortSignal.timeout(STANDBY_LIMIT_MS));
+    await standby.keepAfter(own, exclude, AbortSignal.timeout(STANDBY_LIMIT_MS));
   } catch (error) {
     log.warn(`there is no standby controller for the moment when no worker is left: ${errorText(error)}`);
   }

@@ -62,7 +62,7 @@ export async function takeUp(
     await claim.heartbeat.stop();
     throw error;
   }
-  return { ...prepared, run, paths, claim, isNew: false };
+  return { ...prepared, run, paths, claim, takenUp: true };
 }
 
 /** The run with what counts from now on. */

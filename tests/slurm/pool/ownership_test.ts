@@ -119,6 +119,32 @@ describeOnSlurm("a store that two users share", (suite) => {
   });
 });
 
+describeOnSlurm("a run of another user whose controller was killed", (suite) => {
+  suite.it("is taken over when that is asked for, and its worker goes on", async () => {
+    await using rig = new ClusterPoolRig(suite.cluster);
+    rig.writeRoots(ROOTS);
+    const hers = rig.furu(RUN, LEASE);
+    await rig.begun("gate");
+    hers.kill("SIGKILL");
+    await hers.ended();
+    giveToAlice(rig);
+    const before = await rig.jobs();
+    await using taking = rig.furu([...RUN, "--take-over"], LEASE);
+    await until(() => taking.stderr.includes("takes over run"), "it says what it does", DEADLINE_MS);
+    // Longer than a lease and all that a job that nobody sees might be given.
+    await delay(6000);
+    assert(taking.alive, taking.stderr);
+    for (const job of before) assert((await rig.jobs()).includes(job), `${job} goes on`);
+    rig.write("go");
+    const { code, output } = await taking.ended();
+    assertEquals(code, 0, output);
+    assertEquals(rig.starts("gate").length, 1, output);
+    assertEquals(rig.runs().length, 1);
+    await rig.left();
+    rig.assertWhole(ROOTS);
+  });
+});
+
 describeOnSlurm("a detached run that pends", (suite) => {
   suite.it("is found by the second call, and goes on with changed specs where those are wanted", async () => {
     await using rig = new ClusterPoolRig(suite.cluster);

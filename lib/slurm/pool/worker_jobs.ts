@@ -12,6 +12,7 @@ import { type EndReason, jobWords } from "../client/job_state.ts";
 import { type Cancelled, cancelOurs, leftAlone } from "../jobs/cancel_jobs.ts";
 import { compareJob, type JobRef } from "../jobs/job_identity.ts";
 import { JobWatch, type KnownJob, type StateOptions } from "../jobs/job_watch.ts";
+import { isSameUser } from "../run/check_ours.ts";
 import { type JournalEntry, refOf, WorkerJournal, type WorkerSubmission } from "../jobs/submissions.ts";
 
 /** A worker in a Slurm job. */
@@ -105,7 +106,8 @@ export class WorkerJobs {
     const written = await this.journal.read();
     const names = new Set(written.map(({ submission }) => submission.name));
     const unwritten = [...this.submitting.values()].filter(({ name }) => !names.has(name));
-    const entries = [...written, ...unwritten.map((submission) => ({ submission }))];
+    const all: JournalEntry[] = [...written, ...unwritten.map((submission) => ({ submission }))];
+    const entries = all.filter((entry) => this.#isOurs(entry));
     const workers: TrackedWorker[] = [];
     for (const entry of entries) workers.push(...await this.#look(entry));
     this.#known = this.#withoutOld(workers);
@@ -185,6 +187,16 @@ export class WorkerJobs {
   /** Whether this process has submitted it. */
   isOwn({ submission: { submitter } }: JournalEntry): boolean {
     return isSameProcess(submitter, this.#runtime.machine.self);
+  }
+
+  /**
+   * Whether it is this user's, on this cluster. Others are of a run that was taken over: their workers go by
+   * their heartbeats alone, and no worker that is wanted is counted on them.
+   */
+  #isOurs({ submission: { submitter }, job }: JournalEntry): boolean {
+    if (isSameUser(submitter, this.#runtime.machine.self) === false) return false;
+    const { cluster } = this.#options.run;
+    return job?.cluster === undefined || cluster === undefined || job.cluster === cluster;
   }
 
   /** Since when Slurm does not answer, if it does not. */

@@ -10,9 +10,9 @@ const NAMES = ["train-llama", "furu-0ddba1-default-1", "analysis"];
 export class Bystanders implements AsyncDisposable {
   readonly ids: readonly string[];
   readonly #cluster: Cluster;
-  readonly #before: string;
+  readonly #before: readonly string[];
 
-  private constructor(cluster: Cluster, ids: readonly string[], before: string) {
+  private constructor(cluster: Cluster, ids: readonly string[], before: readonly string[]) {
     this.#cluster = cluster;
     this.ids = ids;
     this.#before = before;
@@ -33,7 +33,7 @@ export class Bystanders implements AsyncDisposable {
       const states = await stateOf(cluster, ids);
       const running = states.filter((line) => line.includes(" RUNNING ")).length;
       if (running === 2 && states.length === ids.length) {
-        return new Bystanders(cluster, ids, states.join("\n"));
+        return new Bystanders(cluster, ids, states);
       }
       if (performance.now() - since > DEADLINE_MS) throw new Error(`the innocent do not run: ${states}`);
       await delay(50);
@@ -42,11 +42,10 @@ export class Bystanders implements AsyncDisposable {
 
   /** None of them was cancelled, begun again, held or changed. */
   async assertUntouched(hint = ""): Promise<void> {
-    assertEquals(
-      (await stateOf(this.#cluster, this.ids)).join("\n"),
-      this.#before,
-      `jobs of others were touched\n${hint}`,
-    );
+    const now = await stateOf(this.#cluster, this.ids);
+    const lost = this.#before.filter((line) => !now.includes(line));
+    const instead = now.filter((line) => !this.#before.includes(line));
+    assertEquals(instead, lost, `jobs of others were touched\n${hint}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { join } from "@std/path/join";
-import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
+import { describe, it } from "@std/testing/bdd";
 import type { Node } from "../../e2e/run_rig.ts";
 import { type Script, until } from "../../rig.ts";
 import { type Cluster, slurmAvailable, startCluster } from "../cluster.ts";
@@ -25,44 +25,10 @@ const off = Deno.env.get("FURU_TEST_SLURM") === "off" ||
 if (off) console.log('Slurm is off or not installed: left out are the tests "two clusters over one store"');
 
 describe("two clusters over one store", { ignore: off }, () => {
-  let east: Cluster;
-  let west: Cluster;
-  beforeAll(async () => {
-    [east, west] = await Promise.all(
-      ["east", "west"].map((ClusterName) => startCluster({ settings: { ClusterName } })),
-    ) as [Cluster, Cluster];
-  });
-  afterAll(async () => {
-    await east?.stop();
-    await west?.stop();
-  });
-
-  /** A run whose first tasks run on the east cluster; on the west one innocent jobs have its ids. */
-  async function scene(mode: Mode, roots: readonly Node[]) {
-    // Both count from the same number on: the innocent of earlier tests have gone.
-    const rig = new ClusterPoolRig(east, LEASE);
-    const first = await nextId(east);
-    while (await nextId(west) < first) await west.run("sbatch", "--begin=now+1hour", "--wrap=true");
-    const innocent = await Bystanders.submit(west, IDS);
-    rig.writeRoots(roots);
-    rig.write("slurm.json", JSON.stringify({ squeueIntervalSec: 1 }));
-    const workers = mode === "pool" ? ["--workers", "2"] : [];
-    const script = rig.furu(["run", ClusterPoolRig.pipeline, "--slurm", mode, "--detach", ...workers]);
-    assertEquals(await codeOf(script), 0, script.stderr);
-    await until(() => rig.starts("gate").length > 0, "a task runs on the east cluster", DEADLINE_MS);
-    const jobs = await running(east);
-    assert(
-      jobs.every((job) => innocent.ids.includes(job.split(" ")[0]!)),
-      `the same ids: ${jobs}; ${innocent.ids}`,
-    );
-    return { rig, innocent, runId: script.stdout.trim(), jobs };
-  }
-
   for (const mode of ["pool", "dag"] as const) {
     it(`${mode}: furu cancel on the other cluster touches nothing there, and says where the run is`, async () => {
-      const { rig, innocent, runId, jobs } = await scene(mode, GATED);
-      await using _rig = rig;
-      await using _innocent = innocent;
+      await using scene = await Scene.begin(mode, GATED);
+      const { rig, east, west, innocent, runId, jobs } = scene;
       const there = rig.furu(["cancel", runId], west.env);
       assert(await codeOf(there) !== 0, there.stderr);
       assertMatch(there.stderr, /east/);
@@ -75,9 +41,8 @@ describe("two clusters over one store", { ignore: off }, () => {
     });
 
     it(`${mode}: furu run on the other cluster waits for what lives on the first`, async () => {
-      const { rig, innocent } = await scene(mode, GATED);
-      await using _rig = rig;
-      await using _innocent = innocent;
+      await using scene = await Scene.begin(mode, GATED);
+      const { rig, east, west, innocent } = scene;
       const there = rig.furu(["run", ClusterPoolRig.pipeline, "--slurm", mode], west.env);
       await delay(12_000);
       assertEquals(rig.starts("gate").length, 1, `${there.stderr}\n${rig.logs()}`);
@@ -125,11 +90,50 @@ describe("two clusters over one store", { ignore: off }, () => {
   });
 });
 
-/** The id that the next job gets. */
-async function nextId(cluster: Cluster): Promise<number> {
-  const id = await cluster.run("sbatch", "--parsable", "--hold", "--output=/dev/null", "--wrap=true");
-  await cluster.run("scancel", id);
-  return Number(id) + 1;
+/** A run whose first tasks run on the east cluster; on the west one innocent jobs have all of its ids. */
+class Scene implements AsyncDisposable {
+  readonly #stack = new AsyncDisposableStack();
+  east!: Cluster;
+  west!: Cluster;
+  rig!: ClusterPoolRig;
+  innocent!: Bystanders;
+  runId = "";
+  /** Its jobs, as `<id> <state>`. */
+  jobs: string[] = [];
+
+  static async begin(mode: Mode, roots: readonly Node[]): Promise<Scene> {
+    const scene = new Scene();
+    try {
+      await scene.#begin(mode, roots);
+      return scene;
+    } catch (error) {
+      await scene[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async #begin(mode: Mode, roots: readonly Node[]): Promise<void> {
+    // Both count their jobs from 1 on.
+    this.east = this.#stack.use(await startCluster({ settings: { ClusterName: "east" } }));
+    this.west = this.#stack.use(await startCluster({ settings: { ClusterName: "west" } }));
+    this.innocent = await Bystanders.submit(this.west, IDS);
+    this.rig = this.#stack.use(new ClusterPoolRig(this.east, LEASE));
+    this.rig.writeRoots(roots);
+    this.rig.write("slurm.json", JSON.stringify({ squeueIntervalSec: 1 }));
+    const workers = mode === "pool" ? ["--workers", "2"] : [];
+    const script = this.rig.furu(["run", ClusterPoolRig.pipeline, "--slurm", mode, "--detach", ...workers]);
+    assertEquals(await codeOf(script), 0, script.stderr);
+    this.runId = script.stdout.trim();
+    await until(() => this.rig.starts("gate").length > 0, "a task runs on the east cluster", DEADLINE_MS);
+    this.jobs = await running(this.east);
+    for (const job of this.jobs) {
+      assert(this.innocent.ids.includes(job.split(" ")[0]!), `${job} is there, too`);
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#stack.disposeAsync();
+  }
 }
 
 async function running(cluster: Cluster): Promise<string[]> {

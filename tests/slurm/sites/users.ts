@@ -1,4 +1,3 @@
-import { copy } from "@std/fs/copy";
 import { fromFileUrl } from "@std/path/from-file-url";
 import { join } from "@std/path/join";
 import type { Cluster } from "../cluster.ts";
@@ -193,4 +192,8 @@ async function denoDir(): Promise<string> {
 async function run(program: string, ...args: string[]): Promise<void> {
   const { success, stderr } = await new Deno.Command(program, { args }).output();
   if (!success) throw new Error(`${program} ${args}: ${new TextDecoder().decode(stderr)}`);
+}
+
+function copy(from: string, to: string): Promise<void> {
+  return run("cp", "-r", from, to);
 }

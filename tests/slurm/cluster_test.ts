@@ -42,14 +42,14 @@ describeOnSlurm("a client on a real Slurm", (suite) => {
     await Deno.writeTextFile(scriptPath(folder, name), batchScript({ name, title: name, setup, command }));
     const log = logPattern(folder, name, plan.array !== undefined);
     const options = jobOptions({ spec: specs.default!, log, requeue: true, ...plan });
-    const { jobId } = await client.submit({
+    const { jobId, cluster } = await client.submit({
       script: scriptPath(folder, name),
       name,
       options,
       ...(onWait ? { onWait } : {}),
     });
     const readLog = (index?: number) => Deno.readTextFile(logPath(folder, name, jobId, index));
-    return { jobId, name, readLog };
+    return { jobId, name, cluster, uid: Deno.uid()!, readLog };
   }
 
   /** Follows a job until its state is as wanted. */
@@ -177,7 +177,7 @@ describeOnSlurm("a client on a real Slurm", (suite) => {
     });
     const job = await submit({ client, command: ["true"] });
     assertEquals(submissions, 1);
-    assertEquals((await makeClient().lookup(job.name))?.map(({ jobId }) => jobId), [job.jobId]);
+    assertEquals((await makeClient().lookup([job.name]))?.map(({ jobId }) => jobId), [job.jobId]);
   });
 
   it("throws Slurm's own words for what it refuses, and adopts no record of it", async () => {
@@ -200,7 +200,7 @@ describeOnSlurm("a client on a real Slurm", (suite) => {
     await watch.state(job);
     await suite.cluster.stopController();
     await systemClock.sleep(client.intervalMs);
-    assertEquals(await client.list(), undefined);
+    assertEquals(await client.listJobs({ mineAnd: [] }), undefined);
     assertEquals((await watch.state(job)).text, "RUNNING");
     const waits: SubmitWait[] = [];
     const later = await submit({
@@ -212,7 +212,7 @@ describeOnSlurm("a client on a real Slurm", (suite) => {
     });
     assertEquals(waits[0]?.why, "unclear");
     assertEquals(await ended(later), "completed");
-    assertEquals((await makeClient().lookup(later.name))?.length, 1);
+    assertEquals((await makeClient().lookup([later.name]))?.length, 1);
     await until(job, running);
     await makeClient().cancel([job.jobId]);
   });
@@ -229,7 +229,8 @@ describeOnSlurm("a client on a real Slurm", (suite) => {
   });
 
   it("takes for ended what Slurm has never heard of", async () => {
-    assertEquals(await ended({ jobId: "99999", name: "furu-none" }), "vanished");
+    const cluster = await makeClient().cluster();
+    assertEquals(await ended({ jobId: "99999", name: "furu-none", cluster }), "vanished");
     assertEquals(await makeClient().showJob("99999"), []);
   });
 });

@@ -347,7 +347,7 @@ const systemClients = new Map<string, SlurmClient>();
  *
  * @param intervalSec Seconds between two listings.
  * @default {10}
- * @throws {SlurmError} If the shell chooses several clusters.
+ * @throws {ConfigError} If the shell chooses several clusters.
  */
 export function systemClient(intervalSec?: number): SlurmClient {
   const env = environmentVariables();

@@ -135,7 +135,11 @@ export class JobWatch {
   }
 }
 
-/** A watch that asks the Slurm of this machine. */
+/**
+ * A watch that asks the Slurm of this machine.
+ *
+ * @throws {ConfigError} If the shell chooses several clusters.
+ */
 export function systemJobWatch(): JobWatch {
   return new JobWatch(systemMachine(), systemClient(resolveConfig().slurm?.squeueIntervalSec));
 }

@@ -75,6 +75,7 @@ export function baseId(jobId: string): string {
 function hasId(jobId: string, entry: AnsweredJob): boolean {
   const [id, task] = jobId.split("_");
   if (entry.jobId !== id) return false;
-  return task === undefined || entry.index === Number(task) ||
-    (entry.rest?.includes(Number(task)) ?? false);
+  const { index, rest } = entry;
+  return task === undefined || index === Number(task) || rest === "unclear" ||
+    (rest?.includes(Number(task)) ?? false);
 }

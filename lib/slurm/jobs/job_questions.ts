@@ -124,7 +124,8 @@ export class JobQuestions {
     if (end) return takeWord(job, end, askedAt);
     takeAbsence(job, askedAt);
     const cluster = await this.#options.client.cluster();
-    if (ref.cluster === undefined || cluster !== ref.cluster || isForeign(ref, this.#options.machine.self)) {
+    const mayHide = isForeign(ref, this.#options.machine.self) && !job.isShown;
+    if (ref.cluster === undefined || cluster !== ref.cluster || mayHide) {
       job.askAfter = nextAsk(job, askedAt);
       return;
     }

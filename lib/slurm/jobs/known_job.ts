@@ -51,6 +51,8 @@ export interface WatchedJob {
   readAt: number;
   /** When the first answer was asked for that had no job of its name. */
   absentSince?: number | undefined;
+  /** Whether Slurm has shown it: then it does not hide it, though it is another user's. */
+  isShown: boolean;
   /** How it ended, as a list has it. */
   end?: JobEntry | undefined;
   /** Slurm is not asked about this very job before, as it could not tell. */
@@ -74,12 +76,24 @@ export function watchedJob(ref: JobRef, now: number, expected: boolean): Watched
     }
     : { status: "unknown", text: "not seen yet", evidence: "nothing", restarts: 0 };
   const times = expected ? { sureAt: now, cameAt: now } : { sureAt: -Infinity };
-  return { ref, known, ...times, wantedAt: now, readAt: -Infinity, askAfter: -Infinity, isPutOff: false };
+  return {
+    ref,
+    known,
+    ...times,
+    wantedAt: now,
+    readAt: -Infinity,
+    askAfter: -Infinity,
+    isShown: false,
+    isPutOff: false,
+  };
 }
 
 /** The entry that counts of several about one job: a living one before others, else the last. */
 export function entryOf<E extends AnsweredJob>(ref: JobRef, entries: readonly E[]): E | undefined {
-  const same = entries.filter((entry) => isSameJob(ref, entry));
+  const alike = entries.filter((entry) => isSameJob(ref, entry));
+  // A task that is shown by itself is not among those that are shown together.
+  const exact = alike.filter(({ rest }) => rest !== "unclear");
+  const same = exact.length > 0 ? exact : alike;
   return same.find(({ state }) => state.status === "alive") ??
     same.find(({ state }) => state.status === "unknown") ?? same.at(-1);
 }
@@ -95,6 +109,7 @@ export type RowEffect = "taken" | "ask" | "old";
  */
 export function takeRow(job: WatchedJob, entry: JobEntry, askedAt: number, isNewer: boolean): RowEffect {
   const { known } = job;
+  job.isShown = true;
   if (job.ref.jobId === undefined) job.ref = { ...job.ref, jobId: entry.jobId };
   if (entry.state.status === "dead") {
     if (known.status === "dead") return "taken";
@@ -123,6 +138,7 @@ export function takeRow(job: WatchedJob, entry: JobEntry, askedAt: number, isNew
 
 /** Takes Slurm's words about that very job. */
 export function takeWord(job: WatchedJob, entry: AnsweredJob, askedAt: number): void {
+  job.isShown = true;
   job.known = { ...entry.state, evidence: "job", askedAt, ...of(entry, job.known) };
   if (entry.state.status === "alive") {
     job.sureAt = Math.max(job.sureAt, askedAt);

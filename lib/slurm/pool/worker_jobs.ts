@@ -322,10 +322,6 @@ export function keyOf(name: string, index: number | undefined): string {
   return index === undefined ? name : `${name}_${index}`;
 }
 
-function taskId(jobId: string, index: number | undefined): string {
-  return index === undefined ? jobId : `${jobId}_${index}`;
-}
-
 function indices({ submission: { array, count } }: JournalEntry): (number | undefined)[] {
   return array ? Array.from({ length: count }, (_, index) => index) : [undefined];
 }

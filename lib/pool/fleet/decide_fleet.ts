@@ -240,7 +240,7 @@ function workersOf(
 ): { starting: WorkerJob[]; halted: WorkerJob[]; working: number; hasEnded: boolean } {
   const all = [...draft.jobs.values()].filter((job) => job.spec === spec);
   const jobs = all.filter(({ state }) => state.status === "running");
-  const hasEnded = all.some(({ state }) => state.status === "dead");
+  const hasEnded = all.some((job) => job.state.status === "dead" || standing(draft, seen, job) === "over");
   const halted = jobs.filter(({ state }) => state.status === "running" && state.halted);
   const keys = new Set(halted.map(({ key }) => key));
   const working = seen.workers.filter((worker) => worker.spec === spec && !keys.has(worker.job ?? ""));

@@ -122,6 +122,8 @@ export interface JobStart {
   readonly runningSince?: number | undefined;
   /** Whether it is known to have begun well, or to have failed. */
   readonly judged: boolean;
+  /** Whether its submission was not answered for, for so long that it is waited for no more. */
+  readonly lost?: boolean | undefined;
   /** Whether it runs without doing anything: it is waited for no more. */
   readonly stuck?: boolean | undefined;
 }
@@ -296,7 +298,7 @@ export function standing(
   const start = state.starts?.get(job.key);
   const leftAt = seen.entered.get(job.key);
   const hasLeft = leftAt !== undefined && !(start?.againAt !== undefined && start.againAt > leftAt);
-  if (start?.stuck || hasLeft) return "over";
+  if (start?.stuck || start?.lost || hasLeft) return "over";
   return job.state.status === "pending" ? "pending" : "alive";
 }
 

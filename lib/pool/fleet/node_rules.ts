@@ -84,6 +84,14 @@ export function judgeStarts(
     if (status === "pending" && leftAt !== undefined && askedAt !== undefined && askedAt > leftAt) {
       start = { ...start, againAt: askedAt };
     }
+    const isLost = isUnanswered(job) && seen.at - start.since > staleAfterSec * 1000;
+    if (isLost && !start.lost) {
+      const text =
+        `job ${job.key} of spec '${job.spec}' is not waited for any more, as its submission has had no ` +
+        `answer for ${staleAfterSec} s; should it be there after all, its worker will help`;
+      actions.push({ type: "notify", level: "warn", text });
+    }
+    if (isLost !== (start.lost ?? false)) start = { ...start, lost: isLost };
     const { deadSince, runningSince, judged } = start;
     if (!judged && seen.entered.has(job.key)) {
       start = { ...start, judged: true };
@@ -106,6 +114,11 @@ export function judgeStarts(
   }
   draft.starts = starts;
   return actions;
+}
+
+/** Whether nobody knows that the scheduler ever took it. */
+function isUnanswered({ id, state }: WorkerJob): boolean {
+  return id === undefined && state.status === "pending";
 }
 
 function judgeStart(

@@ -236,7 +236,7 @@ export class ClusterLook {
     missing.sort((one, other) => ascending(one.sureAt, other.sureAt));
     for (const job of missing) {
       if (job.known.status === "dead" || !this.#freshness.shows(askedAt, job.sureAt)) continue;
-      takeAbsence(job, askedAt);
+      takeAbsence(job);
       if (job.ref.jobId !== undefined && job.askAfter <= askedAt) this.#questions.ask(job);
     }
   }
@@ -278,7 +278,7 @@ export class ClusterLook {
         takeWord(job, detail, askedAt);
         continue;
       }
-      takeAbsence(job, askedAt);
+      takeAbsence(job);
       const { since, gone } = absence(job.absentSince, askedAt, this.#client.intervalMs);
       job.absentSince = since;
       job.askAfter = nextAsk(job, askedAt);

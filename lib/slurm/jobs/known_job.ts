@@ -129,6 +129,10 @@ export function takeRow(job: WatchedJob, entry: JobEntry, askedAt: number, isNew
   // A list that says that it lives contradicts a stronger word, or is old.
   if (known.status === "dead") return isNewer || entry.restarts > known.restarts ? "ask" : "old";
   if (known.evidence === "job" && !isNewer) return "old";
+  // One that has begun pends again only when it is begun again, which is counted.
+  const { state } = entry;
+  const isBack = known.status === "alive" && !known.pending && state.status === "alive" && state.pending;
+  if (isBack && entry.restarts <= known.restarts) return "ask";
   job.known = { ...entry.state, evidence: "list", askedAt, ...of(entry, known) };
   job.sureAt = Math.max(job.sureAt, askedAt);
   job.absentSince = undefined;
@@ -151,9 +155,8 @@ export function takeWord(job: WatchedJob, entry: AnsweredJob, askedAt: number): 
 }
 
 /** Takes note that a list, or an answer, has no such job: by itself that tells nothing. */
-export function takeAbsence(job: WatchedJob, askedAt: number): void {
-  if (job.known.status === "dead") return;
-  job.known = { ...job.known, evidence: "absence", askedAt };
+export function takeAbsence(job: WatchedJob): void {
+  if (job.known.status !== "dead") job.known = { ...job.known, evidence: "absence" };
 }
 
 /** Takes Slurm's answer that it knows no such job. */

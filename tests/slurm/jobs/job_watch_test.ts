@@ -144,6 +144,23 @@ describe("JobWatch.state()", () => {
     assertObjectMatch(await next(JOB, 60_000), { status: "alive", restarts: 1 });
   });
 
+  it("does not believe a list that a running job pends, unless Slurm has begun it again", async () => {
+    const { site, next } = setUp([MINE]);
+    await next();
+    site.squeueSays = `${queueRow({ ...MINE, state: "PENDING" })}\n`;
+    assertEquals(brief(await next()), "alive by job: RUNNING");
+    site.squeueSays = `${queueRow({ ...MINE, state: "PENDING", restarts: 1 })}\n`;
+    assertObjectMatch(await next(), { pending: true, restarts: 1, evidence: "list" });
+  });
+
+  it("knows no more of a job that is missing in a list than before, nor since when", async () => {
+    const { site, watch, next } = setUp();
+    site.down.add("scontrol");
+    watch.expect(JOB);
+    assertObjectMatch(await next(), { pending: true, evidence: "absence" });
+    assertEquals(watch.peek(JOB)?.askedAt, undefined);
+  });
+
   it("takes another job under its id for another one: by name, or by user", async () => {
     for (const other of [{ ...MINE, name: "somebody-elses" }, { ...MINE, uid: UID + 1 }]) {
       const { next } = setUp([other]);

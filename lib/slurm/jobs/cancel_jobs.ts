@@ -1,6 +1,6 @@
 import { pooledMap } from "@std/async/pool";
 import { SlurmError } from "../../core/errors.ts";
-import { isForeign } from "../client/absence.ts";
+import { isForeign } from "./absence.ts";
 import type { SlurmClient } from "../client/client.ts";
 import type { JobDetail } from "../client/parse_jobs.ts";
 import { type AnsweredJob, baseId, bearsName, compareJob, type JobRef, uidOf } from "./job_identity.ts";

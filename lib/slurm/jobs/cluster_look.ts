@@ -1,6 +1,6 @@
 import { abortable } from "@std/async/abortable";
 import type { Machine } from "../../core/system/machine.ts";
-import { absence, absenceCounts, isForeign } from "../client/absence.ts";
+import { absence, absenceCounts, isForeign } from "./absence.ts";
 import type { SlurmClient } from "../client/client.ts";
 import { nameInComment } from "../client/job_options.ts";
 import type { JobEntry } from "../client/parse_jobs.ts";

@@ -1,5 +1,5 @@
 import { basename } from "@std/path/posix/basename";
-import type { AbsentJob } from "../client/absence.ts";
+import type { AbsentJob } from "./absence.ts";
 import { nameInComment } from "../client/job_options.ts";
 import type { JobDetail, JobEntry } from "../client/parse_jobs.ts";
 

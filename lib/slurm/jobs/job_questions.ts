@@ -1,5 +1,5 @@
 import type { Machine } from "../../core/system/machine.ts";
-import { isForeign } from "../client/absence.ts";
+import { isForeign } from "./absence.ts";
 import type { SlurmClient } from "../client/client.ts";
 import type { EndReason } from "../client/job_state.ts";
 import type { JobDetail } from "../client/parse_jobs.ts";

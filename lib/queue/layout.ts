@@ -23,6 +23,8 @@ export interface QueuePaths {
   readonly ended: string;
   /** What stop was asked for. */
   readonly stop: string;
+  /** Whom there are requests for, a line each: the one file that workers look at while they compute. */
+  readonly orders: string;
   /** The folder of what the controllers told: a file for each term. */
   readonly events: string;
   /** The folder, by spec, of tasks that anybody may take. */
@@ -85,6 +87,7 @@ export function queuePaths(root: string, runId: string): QueuePaths {
     },
     ended,
     stop: join(run, "stop.json"),
+    orders: join(run, "orders.txt"),
     events: join(run, "events"),
     todo: join(queue, "todo"),
     running: join(queue, "running"),

@@ -278,6 +278,7 @@ export class WorkerSubmitter {
       title: `furu: workers of run ${run.runId}, spec ${spec}`,
       command: poolWorkerCommand(run, { run: paths.run, spec, job: name }),
       folder: workers.logDir(spec),
+      submits: true,
       spec: withoutNodes(specs[spec]!, exclude),
       afterAny: standbyFor,
       requeue: false,

@@ -152,13 +152,13 @@ if (accountingAvailable()) {
         const direct = [good, bad, cancelled, array, lost, again].map(({ jobId }) => jobId);
         await forgotten(...direct, submitted!.ids.a, submitted!.ids.b);
         const client = makeClient();
-        assertEquals((await client.list())?.jobs.length, 0);
+        assertEquals((await client.listJobs({ mineAnd: [] }))?.length, 0);
         assertEquals(await client.hasAccounting(), true);
         const refs = [good, bad, cancelled, lost, again, { ...array, jobId: `${array.jobId}_0` }, {
           ...array,
           jobId: `${array.jobId}_1`,
         }, {
-          jobId: good.jobId,
+          ...good,
           name: "somebody else's",
         }];
         const watch = new JobWatch(systemMachine(), client);

@@ -177,7 +177,7 @@ describeOnSlurm("a client on a real Slurm", (suite) => {
     });
     const job = await submit({ client, command: ["true"] });
     assertEquals(submissions, 1);
-    assertEquals((await makeClient().lookup(job.name))?.map(({ jobId }) => jobId), [job.jobId]);
+    assertEquals((await makeClient().lookup([job.name]))?.map(({ jobId }) => jobId), [job.jobId]);
   });
 
   it("throws Slurm's own words for what it refuses, and adopts no record of it", async () => {
@@ -200,7 +200,7 @@ describeOnSlurm("a client on a real Slurm", (suite) => {
     await watch.state(job);
     await suite.cluster.stopController();
     await systemClock.sleep(client.intervalMs);
-    assertEquals(await client.list(), undefined);
+    assertEquals(await client.listJobs({ mineAnd: [] }), undefined);
     assertEquals((await watch.state(job)).text, "RUNNING");
     const waits: SubmitWait[] = [];
     const later = await submit({
@@ -212,7 +212,7 @@ describeOnSlurm("a client on a real Slurm", (suite) => {
     });
     assertEquals(waits[0]?.why, "unclear");
     assertEquals(await ended(later), "completed");
-    assertEquals((await makeClient().lookup(later.name))?.length, 1);
+    assertEquals((await makeClient().lookup([later.name]))?.length, 1);
     await until(job, running);
     await makeClient().cancel([job.jobId]);
   });

@@ -1,14 +1,15 @@
 import { assertEquals, assertObjectMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { SlurmError } from "../../lib/core/errors.ts";
-import { cancelJobs, SlurmClient } from "../../lib/slurm/client/client.ts";
+import { SlurmClient } from "../../lib/slurm/client/client.ts";
 import { cancelOwn } from "../../lib/slurm/dag/cancel_dag.ts";
 import { readDagJobs } from "../../lib/slurm/dag/dag_jobs.ts";
+import { cancelOurs } from "../../lib/slurm/jobs/cancel_jobs.ts";
 import { JobWatch } from "../../lib/slurm/jobs/job_watch.ts";
 import { slurmSpecSchema } from "../../lib/slurm/client/spec.ts";
 import { linkQueued, readQueued, writeQueuedId } from "../../lib/store/claims/queued.ts";
 import { exists, testRuntime } from "../rig.ts";
-import { type Answer, FakeClock, FakeSlurm, queueRow } from "./fake_slurm.ts";
+import { type Answer, FakeClock, FakeSlurm, jobLine, queueRow } from "./fake_slurm.ts";
 import { Leaf, Node, SubmitRig } from "./dag/submit_rig.ts";
 
 const NAME = "furu-01234567-other";
@@ -62,14 +63,24 @@ describe("a job on another cluster", () => {
   });
 
   it("is cancelled there; the others are, also when one cluster refuses", async () => {
-    const { client, slurm } = twoClusters(() => "");
+    const { client, clock, slurm } = twoClusters(() => "");
+    slurm.answers.scontrol = (args) =>
+      args.includes("config")
+        ? "AccountingStorageType = (null)\nClusterName = west\n"
+        : jobLine({ jobId: args.at(-1)!, name: NAME, state: "RUNNING" });
     slurm.answers.scancel = (args) => args[0] === "-M" ? { code: 1, stderr: "scancel: error: no" } : "";
-    const jobs = [{ jobId: "7", cluster: "east" }, { jobId: "8", cluster: "west" }, { jobId: "9" }];
-    await assertRejects(() => cancelJobs(client, jobs), SlurmError, "Cannot cancel job 7");
+    const watch = new JobWatch({ clock, self, isGone: () => true }, client);
+    const jobs = [["7", "east"], ["8", "west"], ["9", undefined]].map(([jobId, cluster]) => ({
+      name: NAME,
+      jobId,
+      cluster,
+      uid: Deno.uid()!,
+    }));
+    await assertRejects(() => cancelOurs(client, watch, jobs), SlurmError, "Cannot cancel job 7");
+    // Nobody knows whose the one is of which only the id is known.
     assertEquals(slurm.calls.filter(([name]) => name === "scancel"), [
       ["scancel", "-M", "east", "7"],
       ["scancel", "8"],
-      ["scancel", "9"],
     ]);
   });
 

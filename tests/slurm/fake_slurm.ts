@@ -25,6 +25,29 @@ export function queueRow(job: {
   return cells.map(([text, width]) => text.padEnd(width)).join("");
 }
 
+/** A line as `scontrol show job -o` prints it for furu. */
+export function jobLine(job: {
+  jobId: number | string;
+  name: string;
+  state: string;
+  index?: number | string;
+  restarts?: number;
+  reason?: string;
+  uid?: number;
+  comment?: string;
+  command?: string;
+  nodes?: string;
+}): string {
+  const array = job.index === undefined ? "" : ` ArrayJobId=${job.jobId} ArrayTaskId=${job.index}`;
+  return [
+    `JobId=${job.jobId}${array} JobName=${job.name}`,
+    `UserId=me(${job.uid ?? Deno.uid()}) GroupId=me(0)`,
+    `JobState=${job.state} Reason=${job.reason ?? "None"} Restarts=${job.restarts ?? 0}`,
+    `ExitCode=0:0 NodeList=${job.nodes ?? "(null)"} Command=${job.command ?? "(null)"}`,
+    `Comment=${job.comment ?? "(null)"}\n`,
+  ].join(" ");
+}
+
 /** Answers to programs, by the program's name; each call is kept. */
 export class FakeSlurm {
   readonly calls: string[][] = [];

@@ -17,7 +17,6 @@ import {
   PARTITION_FORMAT,
   type SlurmConfig,
 } from "./parse_config.ts";
-import { abortable } from "@std/async/abortable";
 import { SlurmError } from "../../core/errors.ts";
 import { slurmEnvironment } from "./environment.ts";
 import { type Submission, submitJob } from "./submit.ts";
@@ -67,16 +66,13 @@ export interface SlurmClientOptions {
   cluster?: string | undefined;
 }
 
-/** All jobs of this user that Slurm remembers, at one moment. */
-export interface Listing {
-  /** When it was asked for, on the clock's monotonic scale: a job submitted later may be missing in it. */
-  at: number;
-  /** The jobs. */
-  jobs: readonly JobEntry[];
-}
-
 /** Seconds that sacct may take. */
 const SACCT_TIMEOUT_SEC = 10;
+
+/** Milliseconds after which a question for the cluster's name that failed is asked again. */
+const ASK_AGAIN_MS = 1000;
+/** Milliseconds for which a submission waits for the cluster's name. */
+const CLUSTER_PATIENCE_MS = 30_000;
 
 /** Starts Slurm's programs; nothing else does. */
 export class SlurmClient {
@@ -87,7 +83,16 @@ export class SlurmClient {
   readonly #env: Record<string, string>;
   readonly #run: ProgramRunner;
   readonly #options: SlurmClientOptions;
-  #listing: { at: number; answer: Promise<Listing | undefined> } | undefined;
+  /**
+   * Takes what people should know of this site.
+   *
+   * @default {nobody}
+   */
+  notice: ((text: string) => void) | undefined;
+  /** What squeue said when it did not answer last. */
+  lastWords: string | undefined;
+  /** What this process has submitted. */
+  readonly #taken = new Set<string>();
   #hasAccounting: Promise<boolean> | undefined;
   #cluster: { at: number; name: Promise<string | undefined> } | undefined;
   readonly #others = new Map<string, SlurmClient>();
@@ -110,7 +115,7 @@ export class SlurmClient {
   async cluster(): Promise<string | undefined> {
     if (this.#options.cluster !== undefined) return this.#options.cluster;
     const at = this.clock.monotonic();
-    if (this.#cluster && at - this.#cluster.at < this.intervalMs) return await this.#cluster.name;
+    if (this.#cluster && at - this.#cluster.at < ASK_AGAIN_MS) return await this.#cluster.name;
     const name = this.config().then(({ clusterName }) => clusterName, () => undefined);
     this.#cluster = { at, name };
     // A name never changes: only an answer that failed is asked for again.
@@ -131,67 +136,105 @@ export class SlurmClient {
   /**
    * Submits a job, once: an unclear answer is cleared up by the job's name, limits are waited out.
    *
+   * @returns Its id, and its cluster unless Slurm keeps silent about that.
    * @throws {SlurmError} with sbatch's own words.
    */
-  submit(submission: Submission): Promise<SubmittedJob> {
-    const { limitSec = 86_400, unclearSec = 600, cluster } = this.#options;
-    return submitJob(submission, {
+  async submit(submission: Submission): Promise<SubmittedJob> {
+    const { limitSec = 86_400, unclearSec = 600 } = this.#options;
+    const own = await this.#clusterOf(submission);
+    const taken = await submitJob(submission, {
       clock: this.clock,
       intervalMs: Math.min(this.intervalMs, 5000),
       limitMs: limitSec * 1000,
       unclearMs: unclearSec * 1000,
       // It is let finish: one that is stopped half way leaves a job that nobody knows of.
       sbatch: (args) => this.#start("sbatch", args),
-      lookup: (name, signal) => this.lookup(name, signal),
-    }).then((job) => cluster === undefined ? job : { ...job, cluster });
+      lookup: (name, signal) => this.lookup([name], signal),
+    });
+    const cluster = taken.cluster ?? own;
+    const job = { ...taken, ...(cluster === undefined ? {} : { cluster }) };
+    this.#taken.add(takenKey(submission.name, job));
+    return job;
   }
 
-  /**
-   * All jobs of this user; at most one question per interval, shared by all who ask.
-   *
-   * @returns `undefined` when Slurm does not answer: then nothing is known of any job.
-   */
-  list(signal?: AbortSignal): Promise<Listing | undefined> {
-    const now = this.clock.monotonic();
-    if (!this.#listing || now - this.#listing.at >= this.intervalMs) {
-      const answer = this.#queueOfMine().then((jobs) => jobs && { at: now, jobs });
-      this.#listing = { at: now, answer };
+  /** Its id alone names no job. A Slurm that does not tell is not waited for for ever. */
+  async #clusterOf({ name, signal, onWait }: Submission): Promise<string | undefined> {
+    const begun = this.clock.monotonic();
+    for (;;) {
+      const cluster = await this.cluster();
+      const waitedMs = this.clock.monotonic() - begun;
+      if (cluster !== undefined || waitedMs > CLUSTER_PATIENCE_MS) return cluster;
+      const text = "'scontrol show config' does not tell the name of the cluster";
+      onWait?.({ name, why: "unclear", text, waitMs: ASK_AGAIN_MS });
+      await this.clock.sleep(ASK_AGAIN_MS, signal);
     }
-    const { answer } = this.#listing;
-    return signal ? abortable(answer, signal) : answer;
+  }
+
+  /** Whether this very process has submitted a job, which is sure by sbatch's own answer. */
+  hasSubmitted(name: string, jobId: string, cluster: string | undefined): boolean {
+    return this.#taken.has(takenKey(name, { jobId, cluster }));
   }
 
   /**
-   * The jobs of some names, whoever submitted them, as far as the site shows those of others.
+   * Jobs in squeue's list: of some ids, or all of this user and of some others, by their numbers.
    *
+   * @param which `wanted`: tells which rows matter, where there are very many.
    * @returns `undefined` when Slurm does not answer.
    */
-  async lookup(names: string | readonly string[], signal?: AbortSignal): Promise<JobEntry[] | undefined> {
+  async listJobs(
+    which: { ids: readonly string[] } | { mineAnd: readonly number[] },
+    { wanted, signal }: {
+      wanted?: ((jobId: string) => boolean) | undefined;
+      signal?: AbortSignal | undefined;
+    } = {},
+  ): Promise<JobEntry[] | undefined> {
+    if ("mineAnd" in which) return await this.#queue(this.#usersFilter(which.mineAnd), wanted, signal);
     const found: JobEntry[] = [];
-    for (const some of idChunks([names].flat())) {
-      const jobs = await this.#queue(`--name=${some.join(",")}`, signal);
+    for (const ids of idChunks(which.ids)) {
+      const asked = new Set(ids);
+      const jobs = await this.#queue(`--jobs=${ids.join(",")}`, (id) => asked.has(id), signal);
       if (!jobs) return undefined;
-      for (const job of jobs) if (some.includes(job.name)) found.push(job);
+      for (const job of jobs) found.push(job);
     }
     return found;
   }
 
-  async #queueOfMine(): Promise<JobEntry[] | undefined> {
-    // Not known to versions before 20.11; with it no entry in the user database is needed.
-    if (this.#knowsMe) return await this.#queue("--me");
-    return await this.#queue(`--user=${Deno.uid()}`);
+  /**
+   * The jobs that furu gave some names, whoever submitted them, as far as the site shows those of others, by
+   * name, comment or script. Slurm's controller is asked for all jobs: squeue may be answered from a cache, by
+   * which a job that came in just now seems not to be there.
+   *
+   * @returns `undefined` when Slurm does not answer.
+   */
+  async lookup(names: readonly string[], signal?: AbortSignal): Promise<JobDetail[] | undefined> {
+    const result = await this.#start("scontrol", ["show", "job", "-a", "-o"], signal);
+    return result.code === 0 ? parseJobs(result.stdout, names) : undefined;
   }
 
-  async #queue(filter: string, signal?: AbortSignal): Promise<JobEntry[] | undefined> {
+  #usersFilter(others: readonly number[]): string {
+    // Not known to versions before 20.11; with it no entry in the user database is needed.
+    return others.length === 0 && this.#knowsMe ? "--me" : `--user=${[Deno.uid(), ...others].join(",")}`;
+  }
+
+  async #queue(
+    filter: string,
+    wanted: ((jobId: string) => boolean) | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<JobEntry[] | undefined> {
     // -a: without it a job in a hidden partition, one's own included, is not listed and would seem gone.
     const args = ["-h", "-a", "-r", "-t", "all", filter, "-O", QUEUE_FORMAT];
     const result = await this.#start("squeue", args, signal);
     if (this.#knowsMe && /unrecognized option '--me'/.test(result.stderr)) {
       this.#knowsMe = false;
-      return await this.#queueOfMine();
+      return await this.#queue(`--user=${Deno.uid()}`, wanted, signal);
     }
-    // squeue ends with 0 and prints nothing when it does not know the user: what it says on stderr counts.
-    return answered(result) ? parseQueue(result.stdout) : undefined;
+    // Asked for one job only, it fails when there is none.
+    if (result.code !== undefined && isUnknownJob(result)) return [];
+    // It ends with 0 and prints nothing when it does not know the user: then what it says on stderr counts.
+    const jobs = result.code === 0 ? parseQueue(result.stdout, wanted) : [];
+    if (jobs.length > 0 || answered(result)) return jobs;
+    this.lastWords = words(result);
+    return undefined;
   }
 
   /**
@@ -206,8 +249,8 @@ export class SlurmClient {
     for (const ids of idChunks(jobIds)) {
       const args = ["-n", "-P", "-X", "-o", ACCOUNTING_FORMAT, "-j", ids.join(",")];
       const result = await this.#start("sacct", args, signal);
-      const parsed = answered(result) ? parseAccounting(result.stdout) : undefined;
-      if (!parsed) return undefined;
+      const parsed = result.code === 0 ? parseAccounting(result.stdout) : [];
+      if (parsed.length === 0 && !answered(result)) return undefined;
       for (const entry of parsed) entries.push(entry);
     }
     return entries;
@@ -268,9 +311,9 @@ export class SlurmClient {
    * @returns Nothing in it when Slurm knows no such job (any more); `undefined` when it does not answer.
    */
   async showJob(jobId: string, signal?: AbortSignal): Promise<JobDetail[] | undefined> {
-    const result = await this.#start("scontrol", ["show", "job", "-o", jobId], signal);
-    if (result.code !== undefined && /Invalid job id specified/.test(result.stderr)) return [];
-    return answered(result) ? parseJobs(result.stdout) : undefined;
+    const result = await this.#start("scontrol", ["show", "job", "-a", "-o", jobId], signal);
+    if (result.code !== undefined && isUnknownJob(result)) return [];
+    return result.code === 0 ? parseJobs(result.stdout) : undefined;
   }
 
   /**
@@ -280,7 +323,7 @@ export class SlurmClient {
    */
   async config(signal?: AbortSignal): Promise<SlurmConfig> {
     const result = await this.#start("scontrol", ["show", "config"], signal);
-    const config = answered(result) ? parseConfig(result.stdout) : undefined;
+    const config = result.code === 0 ? parseConfig(result.stdout) : undefined;
     if (!config) throw new SlurmError(`Cannot read how Slurm is set up: ${words(result)}`);
     return config;
   }
@@ -293,7 +336,7 @@ export class SlurmClient {
   async partitions(signal?: AbortSignal): Promise<Partition[]> {
     const result = await this.#start("sinfo", ["-h", "-a", "-e", "-o", PARTITION_FORMAT], signal);
     const standard = this.#env.SBATCH_PARTITION;
-    const partitions = answered(result) ? parsePartitions(result.stdout, standard) : undefined;
+    const partitions = result.code === 0 ? parsePartitions(result.stdout, standard) : undefined;
     if (!partitions) throw new SlurmError(`Cannot read Slurm's partitions: ${words(result)}`);
     return partitions;
   }
@@ -369,24 +412,13 @@ export function shortList(ids: readonly string[]): string {
     : `${ids.length} jobs (${ids.slice(0, 5).join(", ")}, ...)`;
 }
 
-/**
- * Cancels jobs, each on its own cluster. Those that have ended already are no error.
- *
- * @param options `pendingOnly`: leaves those alone that run already.
- * @throws {SlurmError} In scancel's own words, when all clusters were asked.
- */
-export async function cancelJobs(
-  client: SlurmClient,
-  jobs: readonly { readonly jobId: string; readonly cluster?: string | undefined }[],
-  options: { pendingOnly?: boolean } = {},
-): Promise<void> {
-  let failure: { error: unknown } | undefined;
-  for (const [cluster, there] of Map.groupBy(jobs, (job) => job.cluster)) {
-    try {
-      await (await client.at(cluster)).cancel(there.map(({ jobId }) => jobId), options);
-    } catch (error) {
-      failure ??= { error };
-    }
-  }
-  if (failure) throw failure.error;
+function isUnknownJob({ stderr }: ProgramResult): boolean {
+  return /Invalid job id specified/.test(stderr);
+}
+
+function takenKey(
+  name: string,
+  { jobId, cluster = "" }: { jobId: string; cluster?: string | undefined },
+): string {
+  return `${name} ${jobId} ${cluster}`;
 }

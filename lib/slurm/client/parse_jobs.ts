@@ -38,38 +38,64 @@ const ROW_LENGTH = FIELDS.reduce((sum, [, width]) => sum + width, 0);
 /** The format for `squeue -O` that {@link parseQueue} reads. */
 export const QUEUE_FORMAT: string = FIELDS.map(([name, width]) => `${name}:${width}`).join(",");
 
+/** The first fields of a row, which tell it from any other line. */
+const ROW_START =
+  /^(\d+) *(?<=^.{12})(\d+|N\/A|) *(?<=^.{24})([A-Z_]+) +(?<=^.{44})(\d+) +(?<=^.{52})(\d*) *(?<=^.{64})/;
+
 /**
- * Reads what `squeue -h -a -r -O` {@link QUEUE_FORMAT} printed.
+ * Reads what `squeue -h -a -r -O` {@link QUEUE_FORMAT} printed, by its rows: sites print lines of their own
+ * before, between and after.
  *
- * Every row has the same number of bytes, by which a newline in a name is told from the end of a row, and a
- * listing from any other text: a job must not seem gone because something else was printed.
+ * Every row has the same number of bytes, by which a newline in a name is told from the end of a row.
  *
- * @returns `undefined` when the text is no such listing.
+ * @param wanted Tells which ids matter: other rows are not read, of which a site may have a hundred thousand.
+ * @default {all}
  */
-export function parseQueue(text: string): JobEntry[] | undefined {
+export function parseQueue(text: string, wanted?: (jobId: string) => boolean): JobEntry[] {
   const entries: JobEntry[] = [];
-  let row = "";
-  for (const line of text.replace(/\n$/, "").split("\n")) {
-    // With -M there is a heading even without headings.
-    if (row === "" && (line === "" || /^CLUSTER: \S+\s*$/.test(line))) continue;
-    row = row === "" ? line : `${row}\n${line}`;
-    const length = byteLength(row);
-    if (length < ROW_LENGTH) continue;
-    const entry = length === ROW_LENGTH ? parseRow(row) : undefined;
-    if (!entry) return undefined;
-    entries.push(entry);
-    row = "";
+  // deno-lint-ignore no-control-regex -- that is what ASCII is
+  const isAscii = /^[\x00-\x7f]*$/.test(text);
+  for (let at = 0; at < text.length;) {
+    const end = lineEnd(text, at);
+    // Most rows are of one line, and of no interest.
+    if (isAscii && end - at === ROW_LENGTH && wanted && !wanted(firstWord(text, at))) {
+      at = end + 1;
+      continue;
+    }
+    const line = text.slice(at, end);
+    at = end + 1;
+    if (!ROW_START.test(line)) continue;
+    let row = line;
+    let next = at;
+    while (byteLength(row) < ROW_LENGTH && next < text.length) {
+      const to = lineEnd(text, next);
+      row += `\n${text.slice(next, to)}`;
+      next = to + 1;
+    }
+    if (byteLength(row) === ROW_LENGTH) at = next;
+    // Something has removed spaces from its end, or added a carriage return.
+    else row = line;
+    const entry = parseRow(row);
+    if (entry && (!wanted || wanted(entry.jobId))) entries.push(entry);
   }
-  return row === "" ? entries : undefined;
+  return entries;
+}
+
+function lineEnd(text: string, from: number): number {
+  const end = text.indexOf("\n", from);
+  return end < 0 ? text.length : end;
+}
+
+function firstWord(text: string, from: number): string {
+  const end = text.indexOf(" ", from);
+  return text.slice(from, end < 0 ? from : Math.min(end, from + 12));
 }
 
 function parseRow(row: string): JobEntry | undefined {
-  const bytes = new TextEncoder().encode(row);
-  const decoder = new TextDecoder();
-  let at = 0;
+  const cells = cellsOf(row);
   const [jobId = "", task = "", state = "", restarts = "", uid = "", comment = "", name = "", reason = ""] =
-    FIELDS.map(([, width]) => decoder.decode(bytes.subarray(at, at += width)).replace(/ +$/, ""));
-  if (!/^\d+$/.test(jobId) || !/^(\d+|N\/A|)$/.test(task) || !/^[A-Z_]+$/.test(state)) return undefined;
+    cells;
+  if (name === "") return undefined;
   return {
     jobId,
     ...(/^\d+$/.test(task) ? { index: Number(task) } : {}),
@@ -79,6 +105,17 @@ function parseRow(row: string): JobEntry | undefined {
     restarts: Number(restarts) || 0,
     state: jobState(state, reason),
   };
+}
+
+/** Slurm counts widths in bytes. */
+function cellsOf(row: string): string[] {
+  let at = 0;
+  if (byteLength(row) === row.length) {
+    return FIELDS.map(([, width]) => row.slice(at, at += width).trimEnd());
+  }
+  const bytes = new TextEncoder().encode(row);
+  const decoder = new TextDecoder();
+  return FIELDS.map(([, width]) => decoder.decode(bytes.subarray(at, at += width)).trimEnd());
 }
 
 function byteLength(text: string): number {
@@ -91,54 +128,58 @@ function byteLength(text: string): number {
 export interface SubmittedJob {
   /** Its id. */
   jobId: string;
-  /** The cluster it was sent to, where there are several: needed as `-M` from then on. */
+  /** The cluster it was sent to: needed as `-M` from then on where there are several. */
   cluster?: string;
+  /** The name that Slurm knows it by, where the site has rewritten the one that it was given. */
+  listedAs?: string;
 }
 
 /**
- * Reads what `sbatch --parsable` printed: `id` or `id;cluster`, on the last line, since a site's wrapper or
- * plugin may print before.
+ * Reads what `sbatch --parsable` printed: `id` or `id;cluster`, on a line of its own, since a site's wrapper
+ * or plugin may print others; the last one counts. A wrapper may also have dropped the option.
  *
  * @returns `undefined` when it holds no id.
  */
 export function parseSubmitted(text: string): SubmittedJob | undefined {
-  const match = /^(\d+)(?:;(\S+))?$/.exec(text.trim().split("\n").at(-1)?.trim() ?? "");
+  const lines = text.split("\n").map((line) => line.trim());
+  const match = lastMatch(lines, /^(\d+)(?:;(\S+))?$/) ??
+    lastMatch(lines, /^Submitted batch job (\d+)(?: on cluster (\S+))?$/);
   if (!match) return undefined;
   return { jobId: match[1]!, ...(match[2] === undefined ? {} : { cluster: match[2] }) };
+}
+
+function lastMatch(lines: readonly string[], form: RegExp): RegExpExecArray | undefined {
+  const line = lines.findLast((each) => form.test(each));
+  return line === undefined ? undefined : form.exec(line) ?? undefined;
 }
 
 /**
  * The format for `sacct -o` that {@link parseAccounting} reads. The name can hold anything, so it comes last.
  */
-export const ACCOUNTING_FORMAT = "JobID,State,JobName";
+export const ACCOUNTING_FORMAT = "JobID,State,UID,JobName";
 
-const ROW = /^(\d+)(?:_(?:(\d+)|\[([^\]]*)\]))?(\.[^|]+|\+\d+)?\|([A-Z_]+(?: [^|]*)?)\|(.*)$/s;
+const ROW =
+  /^(\d+)(?:_(?:(\d+)|\[([^\]]*)\]))?(\.[^|]+|\+\d+)?\|([A-Z_]+(?: [^|]*)?)\|(?:(\d*)\|)?(.*?)\r?$/s;
 
 /**
  * Reads what `sacct -n -P -o` {@link ACCOUNTING_FORMAT} printed. Rows of steps (`.batch`) and of further
- * parts of a job are left out. Of a job with several rows, as a requeued one has, the last counts.
- *
- * @returns `undefined` when the text is no such list.
+ * parts of a job are left out, and so are other lines. Of a job with several rows, as a requeued one has, the
+ * last counts.
  */
-export function parseAccounting(text: string): JobEntry[] | undefined {
+export function parseAccounting(text: string): JobEntry[] {
   const entries = new Map<string, JobEntry>();
-  let rows = 0;
   for (const line of text.split("\n")) {
     const match = ROW.exec(line);
-    if (!match) {
-      // The rest of a name with a newline; before the first row it is some other text.
-      if (line.trim() === "" || rows > 0) continue;
-      return undefined;
-    }
-    rows++;
-    const [, jobId = "", index, pending, step, state = "", name = ""] = match;
+    if (!match) continue;
+    const [, jobId = "", index, pending, step, state = "", uid = "", name = ""] = match;
     if (step !== undefined) continue;
     const indices = index !== undefined
       ? [Number(index)]
       : pending !== undefined
       ? arrayIndices(pending)
       : [];
-    const entry = { jobId, name, restarts: 0, state: jobState(state) };
+    const user = uid === "" ? {} : { uid: Number(uid) };
+    const entry = { jobId, name, ...user, restarts: 0, state: jobState(state) };
     if (indices?.length === 0) entries.set(jobId, entry);
     for (const each of indices ?? []) entries.set(`${jobId}_${each}`, { ...entry, index: each });
   }
@@ -149,6 +190,8 @@ export function parseAccounting(text: string): JobEntry[] | undefined {
 export interface JobDetail extends JobEntry {
   /** The id of this very task; of an array's last one it is the array's. */
   ownId: string;
+  /** The tasks of an array that are shown together, as they have not begun. */
+  rest?: readonly number[] | undefined;
   /** Its exit code, and the signal that ended it. */
   exitCode?: { code: number; signal: number };
   /** The ends that it still waits for, as `afterok:12(unfulfilled)`. */
@@ -168,15 +211,20 @@ const HEAD =
   /^JobId=(\d+) (?:ArrayJobId=(\d+) ArrayTaskId=(\S+) (?:ArrayTaskThrottle=\d+ )?)?(?:Het\S+ )*JobName=(.*?) UserId=\S*\((\d+)\) GroupId=\S*\(\d+\) /s;
 
 /**
- * Reads what `scontrol show job -o` printed.
+ * Reads what `scontrol show job -o` printed. Other lines are left out.
  *
- * @returns One for each job or task (a pending rest of an array is one without an index); `undefined` when
- * the text is something else.
+ * @param mentions Jobs whose text has none of these words are not read, of which a site may have very many.
+ * @default {all are read}
+ * @returns One for each job or task, or for all tasks of an array that have not begun; `undefined` when there
+ * is none, and it is not said that there is none.
  */
-export function parseJobs(text: string): JobDetail[] | undefined {
-  const blocks = text.trimEnd().split(/\n(?=JobId=\d+ )/).filter((block) => block.trim() !== "");
-  const details = blocks.map(parseBlock);
-  return details.every((detail) => detail !== undefined) ? details : undefined;
+export function parseJobs(text: string, mentions?: readonly string[]): JobDetail[] | undefined {
+  const blocks = text.trimEnd().split(/(?:^|\n)(?=JobId=\d+ )/).filter((block) => block.startsWith("JobId="));
+  const details = blocks
+    .filter((block) => mentions === undefined || mentions.some((word) => block.includes(word)))
+    .flatMap((block) => parseBlock(block) ?? []);
+  if (details.length > 0 || /^No jobs in the system/m.test(text)) return details;
+  return mentions !== undefined && blocks.some((block) => parseBlock(block)) ? [] : undefined;
 }
 
 function parseBlock(block: string): JobDetail | undefined {
@@ -205,7 +253,11 @@ function parseBlock(block: string): JobDetail | undefined {
   return {
     ownId,
     jobId: arrayId ?? ownId,
-    ...(task !== undefined && /^\d+$/.test(task) ? { index: Number(task) } : {}),
+    ...(task === undefined
+      ? {}
+      : /^\d+$/.test(task)
+      ? { index: Number(task) }
+      : { rest: arrayIndices(task) }),
     name,
     uid: Number(uid),
     restarts: Number(field("Restarts") ?? 0),

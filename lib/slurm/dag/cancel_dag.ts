@@ -5,7 +5,7 @@ import type { DagNode, DagRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
 import { readQueued, removeQueued } from "../../store/claims/queued.ts";
-import { cancelJobs } from "../client/client.ts";
+import { cancelOurs, leftAlone } from "../jobs/cancel_jobs.ts";
 import { JobWatch } from "../jobs/job_watch.ts";
 import { type CancelOptions, cancelReason } from "../run/find_run.ts";
 import type { DagContext } from "./dag_context.ts";
@@ -63,9 +63,14 @@ export async function cancelOwn(
       (await readClaim(store, paths))?.slurm?.name === job.name
     ),
   );
-  await cancelJobs(client, alive.map(({ job }) => job));
-  for (const { job, paths } of alive) await removeQueued(store, paths, job.name);
-  return atWork.filter(Boolean).length;
+  const refs = alive.map(({ job }) => ({ ...job, submitter: run.submitter }));
+  const done = await cancelOurs(client, watch, refs);
+  const left = leftAlone(done);
+  if (left !== undefined) runtime.logger.warn(left);
+  const isDone = new Set([...done.cancelled, ...done.ended].map(({ name }) => name));
+  for (const { job, paths } of alive) if (isDone.has(job.name)) await removeQueued(store, paths, job.name);
+  const cancelled = new Set(done.cancelled.map(({ name }) => name));
+  return alive.filter(({ job }, i) => atWork[i] && cancelled.has(job.name)).length;
 }
 
 /** Another run's own follower decides about its jobs, and nobody can cancel those of another user. */
@@ -75,7 +80,7 @@ function isOurs({ own, foreign }: DagJob): boolean {
 
 /** Cancels the jobs of nodes that never run since a node that they need has failed, and says so. */
 export async function cancelBlocked(
-  { client, runtime, log }: Pick<DagContext, "client" | "runtime" | "log">,
+  { client, watch, run, runtime, log }: Pick<DagContext, "client" | "watch" | "run" | "runtime" | "log">,
   failed: DagNode,
   dependents: readonly DagNode[],
   jobs: DagJobs,
@@ -83,7 +88,9 @@ export async function cancelBlocked(
   const own = dependents.flatMap((node) => jobs.get(node.hash) ?? []).filter(isOurs);
   if (own.length === 0) return;
   try {
-    await cancelJobs(client, own);
+    const done = await cancelOurs(client, watch, own.map((job) => ({ ...job, submitter: run.submitter })));
+    const left = leftAlone(done);
+    if (left !== undefined) log.warn(left);
   } catch (error) {
     log.warn(errorText(error));
   }

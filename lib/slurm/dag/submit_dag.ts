@@ -5,7 +5,7 @@ import { readStop } from "../../queue/requests.ts";
 import type { DagNode } from "../../remote/run_record.ts";
 import { removeQueued, writeQueuedId } from "../../store/claims/queued.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
-import { cancelJobs } from "../client/client.ts";
+import { cancelOurs, leftAlone } from "../jobs/cancel_jobs.ts";
 import { jobCommand } from "../client/job_command.ts";
 import { submitRecorded } from "../jobs/submissions.ts";
 import type { DagContext } from "./dag_context.ts";
@@ -124,11 +124,13 @@ class Submission {
 
   /** Cancels what was submitted, also what sbatch may have taken just when it was told to stop. */
   async #takeBack(): Promise<void> {
-    const { client, runtime, paths, run, log, signal } = this.#context;
+    const { client, watch, runtime, paths, run, log, signal } = this.#context;
     const unclear = await this.#findUnanswered();
     const own = [...this.#jobs].filter(([, job]) => job.own);
     // Jobs are cancelled first: as long as one may still run, queued.json has to name it.
-    await cancelJobs(client, own.map(([, job]) => job));
+    const refs = own.map(([, job]) => ({ ...job, submitter: run.submitter }));
+    const alone = leftAlone(await cancelOurs(client, watch, refs));
+    if (alone !== undefined) log.warn(alone);
     for (const [hash, { name }] of own) await this.#removeQueued(hash, name);
     // A follower of this run reads it.
     await writeDagJobs(runtime, paths, this.#jobs);

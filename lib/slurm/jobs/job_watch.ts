@@ -1,108 +1,79 @@
-import { abortable } from "@std/async/abortable";
 import { resolveConfig } from "../../core/config.ts";
-import type { Machine } from "../../core/system/machine.ts";
+import type { Machine, Owner } from "../../core/system/machine.ts";
 import { systemMachine } from "../../core/system/system_machine.ts";
-import { type Listing, type SlurmClient, systemClient } from "../client/client.ts";
-import type { JobState } from "../client/job_state.ts";
-import type { JobEntry } from "../client/parse_jobs.ts";
-import { absence, absenceCounts, type AbsentJob, isForeign } from "../client/absence.ts";
+import { absenceCounts } from "../client/absence.ts";
+import { systemClient } from "../client/client.ts";
+import { type Asked, ClusterLook, FORGET_MS, type Silence } from "./cluster_look.ts";
+import type { JobRef } from "./job_identity.ts";
+import { type KnownJob, type WatchedJob, watchedJob } from "./known_job.ts";
 
-/**
- * A job as it was written down. Slurm uses ids again one day: it is the same job only if the name is, too.
- */
-export interface JobRef extends AbsentJob {
-  /** Its name, unique for ever. */
-  readonly name: string;
-  /** Its id, where that is known; of an array's task `12_3`. */
-  readonly jobId?: string | undefined;
-  /**
-   * The cluster it is on.
-   *
-   * @default {the client's own}
-   */
-  readonly cluster?: string | undefined;
-}
-
-/** The evidence for a statement about a job, the strongest first. */
-export type JobEvidence =
-  /** Slurm's words about that very job. */
-  | "job"
-  /** The job is missing from Slurm's answers. */
-  | "absence"
-  /** Slurm has not answered. */
-  | "nothing";
-
-/** A job's state, as far as it is known. Only `dead` is a fact that may be acted upon. */
-export type KnownJob = JobState & {
-  /** The evidence for its state. A job that was seen keeps its state while it may be gone, with `absence`. */
-  readonly evidence: JobEvidence;
-  /** Its id, where that is known. */
-  readonly jobId?: string | undefined;
-  /** The number of times that Slurm has begun it again. */
-  readonly restarts: number;
-};
+export type { JobRef } from "./job_identity.ts";
+export type { JobEvidence, KnownJob } from "./known_job.ts";
+export type { Silence } from "./cluster_look.ts";
 
 /** Options of {@link JobWatch.state}. */
 export interface StateOptions {
-  /** `"sure"`: also takes the second look that tells whether an absent job is gone. */
+  /** `"sure"`: also waits for the questions that tell whether an absent job is gone. */
   until?: "sure" | undefined;
   /** Ends the waiting with its reason. */
   signal?: AbortSignal | undefined;
 }
 
-interface Watched {
-  readonly ref: JobRef;
-  /** When it was first asked about: an older listing may not know it yet. */
-  readonly since: number;
-  /** Whether an older listing cannot know it, since it was only just submitted. */
-  readonly expected: boolean;
-  /** When somebody asked about it last. */
-  wantedAt: number;
-  /** When the listing was asked for that `known` is of. */
-  readAt: number;
-  absentSince?: number | undefined;
-  known: KnownJob;
-}
-
-/** Entries by their names, and those of an array's tasks by name and number. */
-type Index = Map<string, JobEntry[]>;
-
-/** The part of a client that is used. */
-type Asked = Pick<SlurmClient, "list" | "lookup" | "ended" | "clock" | "intervalMs" | "at">;
-
-/** Milliseconds after which a job is forgotten that nobody asks about. */
-const FORGET_MS = 600_000;
-/** Questions are asked about jobs that somebody asked about within this many intervals. */
-const WANTED_INTERVALS = 3;
 /** Milliseconds between two looks of one who waits until it is sure, at most. */
 const PAUSE_MS = 1000;
 
-const UNKNOWN: KnownJob = { status: "unknown", text: "not seen yet", evidence: "nothing", restarts: 0 };
+/** What the watches of one client share, so that a process asks each question once. */
+interface Shared {
+  readonly jobs: Map<string, WatchedJob>;
+  /** By the client of their cluster. */
+  readonly looks: Map<Asked, ClusterLook>;
+}
+
+const sharedBy = new WeakMap<Asked, Shared>();
 
 /**
- * Tells what Slurm knows of jobs, each on its own cluster. However many are asked about, there is one listing
- * per interval and cluster; one question by name for all jobs that a listing cannot show (those of other
- * users, and those that are newer than the listing); and one question to the accounting for all that are
- * absent.
+ * Tells what Slurm knows of jobs, each on its own cluster. However many are asked about, and whoever owns
+ * them, there is one list per interval and cluster; and a question about a very job where a list says that it
+ * is over, or lacks it.
  */
 export class JobWatch {
   readonly #machine: Pick<Machine, "clock" | "self" | "isGone">;
   readonly #client: Asked;
-  readonly #jobs = new Map<string, Watched>();
-  /** By cluster: reads that go on, and one that has not begun yet, which all join. */
-  readonly #reading = new Map<Asked, Promise<void>>();
-  readonly #nextRead = new Map<Asked, Promise<void>>();
-  readonly #indices = new WeakMap<Listing, Index>();
+  readonly #jobs: Map<string, WatchedJob>;
+  readonly #looks: Map<Asked, ClusterLook>;
+  readonly #prune = { at: 1000 };
+  readonly #lookOf = new WeakMap<WatchedJob, ClusterLook>();
 
   /** Asks nothing yet. */
   constructor(machine: Pick<Machine, "clock" | "self" | "isGone">, client: Asked) {
     this.#machine = machine;
     this.#client = client;
+    const shared = sharedBy.get(client) ?? { jobs: new Map(), looks: new Map() };
+    sharedBy.set(client, shared);
+    this.#jobs = shared.jobs;
+    this.#looks = shared.looks;
   }
 
-  /** Takes note of a job that was submitted just now: a listing that was asked for before cannot show it. */
+  /** Who asks. */
+  get self(): Owner {
+    return this.#machine.self;
+  }
+
+  /** Takes note of a job that sbatch took just now: from then on it is there, whatever lists say. */
   expect(ref: JobRef): void {
     if (!this.#jobs.has(keyOf(ref))) this.#watch(ref, true);
+  }
+
+  /** Tells what is known of a job now, without waiting. Has Slurm asked in the background where it is time. */
+  known(ref: JobRef): KnownJob {
+    const job = this.#jobOf(ref);
+    this.#lookFor(job).then((look) => look.poke(job), () => {/* as no answer */});
+    return job.known;
+  }
+
+  /** What is known of a job, without asking anything. `undefined` if nobody has asked about it. */
+  peek(ref: JobRef): KnownJob | undefined {
+    return this.#jobs.get(keyOf(ref))?.known;
   }
 
   /**
@@ -111,157 +82,62 @@ export class JobWatch {
    * @throws The signal's reason when it aborts.
    */
   async state(ref: JobRef, { until, signal }: StateOptions = {}): Promise<KnownJob> {
+    const job = this.#jobOf(ref);
     for (;;) {
-      const known = await this.#look(ref, signal);
-      const isUnclear = known.evidence === "absence" && known.status !== "dead";
-      if (until !== "sure" || !isUnclear || !absenceCounts(ref, this.#machine)) return known;
+      const look = await this.#lookFor(job);
+      await look.look(job, signal);
+      if (until !== "sure") return job.known;
+      if (await look.settle(job, signal)) continue;
+      const isUnclear = job.known.evidence === "absence" && job.known.status !== "dead";
+      // One whose id was asked for is clear by then, or nobody can tell.
+      const isOpen = job.ref.jobId === undefined
+        ? isUnclear && absenceCounts(ref, this.#machine)
+        : job.isPutOff;
+      if (!isOpen) return job.known;
       await this.#machine.clock.sleep(Math.min(PAUSE_MS, this.#client.intervalMs), signal);
     }
   }
 
-  async #look(ref: JobRef, signal: AbortSignal | undefined): Promise<KnownJob> {
-    const client = await this.#client.at(ref.cluster);
-    const job = this.#jobs.get(keyOf(ref)) ?? this.#watch(ref, false);
-    job.wantedAt = this.#machine.clock.monotonic();
-    const listing = await client.list(signal);
-    if (listing && job.readAt < listing.at) {
-      const read = this.#read(client);
-      await (signal ? abortable(read, signal) : read);
-    }
-    return job.known;
+  /** Since when Slurm has not answered, of all clusters that are asked. `undefined` while it does. */
+  silence(): Silence | undefined {
+    const silent = [...this.#looks.values()].flatMap(({ silence }) => silence ?? []);
+    return silent.sort((a, b) => a.since - b.since)[0];
   }
 
-  #watch(ref: JobRef, expected: boolean): Watched {
+  #jobOf(ref: JobRef): WatchedJob {
+    const job = this.#jobs.get(keyOf(ref));
+    if (!job) return this.#watch(ref, false);
+    // Others may have asked who knew less of it.
+    const { submitter = ref.submitter, uid = ref.uid, listedAs = ref.listedAs } = job.ref;
+    job.ref = { ...job.ref, submitter, uid, listedAs };
+    return job;
+  }
+
+  #watch(ref: JobRef, expected: boolean): WatchedJob {
     const now = this.#machine.clock.monotonic();
-    const job: Watched = { ref, since: now, expected, wantedAt: now, readAt: -Infinity, known: UNKNOWN };
+    if (this.#jobs.size >= this.#prune.at) {
+      for (const [key, { wantedAt }] of this.#jobs) if (now - wantedAt > FORGET_MS) this.#jobs.delete(key);
+      this.#prune.at = 2 * this.#jobs.size + 1000;
+    }
+    const job = watchedJob(ref, now, expected);
     this.#jobs.set(keyOf(ref), job);
     return job;
   }
 
-  /** Those who come while a read goes on share the next one, so that one question serves all of them. */
-  #read(client: Asked): Promise<void> {
-    const joined = this.#nextRead.get(client);
-    if (joined) return joined;
-    const read = (this.#reading.get(client) ?? Promise.resolve()).then(() => {
-      this.#nextRead.delete(client);
-      return this.#readNow(client);
-    });
-    this.#nextRead.set(client, read);
-    this.#reading.set(client, read.catch(() => {/* told to those who asked */}));
-    return read;
-  }
-
-  async #readNow(client: Asked): Promise<void> {
-    const listing = await client.list();
-    if (!listing) return;
-    const unread = await this.#unread(client, listing.at);
-    const index = this.#indexOf(listing);
-    for (const job of unread) job.readAt = listing.at;
-    const absent = unread.filter((job) =>
-      !see(job, entriesOf(index, job.ref)) && job.known.status !== "dead"
-    );
-    const byName = absent.filter((job) => this.#isByName(job, listing));
-    await this.#askByName(client, byName);
-    const missing = absent.filter((job) => !byName.includes(job) && job.since <= listing.at);
-    await askAccounting(client, missing);
-    for (const job of missing) this.#miss(job, listing.at, client.intervalMs);
-  }
-
-  /** The jobs of a cluster that somebody waits for. Forgets those that nobody has asked about for long. */
-  async #unread(client: Asked, at: number): Promise<Watched[]> {
-    const now = this.#machine.clock.monotonic();
-    for (const [key, { wantedAt }] of this.#jobs) if (now - wantedAt > FORGET_MS) this.#jobs.delete(key);
-    const jobs = [...this.#jobs.values()].filter(({ wantedAt, readAt }) =>
-      readAt < at && now - wantedAt <= WANTED_INTERVALS * client.intervalMs
-    );
-    const unread: Watched[] = [];
-    for (const [cluster, there] of Map.groupBy(jobs, ({ ref }) => ref.cluster)) {
-      if (await this.#client.at(cluster) === client) unread.push(...there);
-    }
-    return unread;
-  }
-
-  #isByName({ ref, since, expected }: Watched, { at }: Listing): boolean {
-    return isForeign(ref, this.#machine.self) || at < since && !expected;
-  }
-
-  async #askByName(client: Asked, jobs: readonly Watched[]): Promise<void> {
-    if (jobs.length === 0) return;
-    const askedAt = this.#machine.clock.monotonic();
-    const entries = await client.lookup([...new Set(jobs.map(({ ref }) => ref.name))]);
-    if (!entries) return;
-    const index = indexOf(entries);
-    for (const job of jobs) {
-      if (!see(job, entriesOf(index, job.ref))) this.#miss(job, askedAt, client.intervalMs);
-    }
-  }
-
-  /** Slurm has answered, and the job is not in the answer. */
-  #miss(job: Watched, askedAt: number, intervalMs: number): void {
-    if (job.known.status === "dead") return;
-    job.known = { ...job.known, evidence: "absence" };
-    if (!absenceCounts(job.ref, this.#machine)) return;
-    const { since, gone } = absence(job.absentSince, askedAt, intervalMs);
-    job.absentSince = since;
-    if (!gone) return;
-    const { ref: { jobId }, known: { restarts } } = job;
-    const text = jobId === undefined ? "it was never submitted" : "Slurm does not list it any more";
-    job.known = { status: "dead", reason: "vanished", text, evidence: "absence", jobId, restarts };
-  }
-
-  #indexOf(listing: Listing): Index {
-    const index = this.#indices.get(listing) ?? indexOf(listing.jobs);
-    this.#indices.set(listing, index);
-    return index;
+  async #lookFor(job: WatchedJob): Promise<ClusterLook> {
+    const client = await this.#client.at(job.ref.cluster);
+    const look = this.#looks.get(client) ?? new ClusterLook(client, this.#machine);
+    this.#looks.set(client, look);
+    const before = this.#lookOf.get(job);
+    if (before !== look) before?.forget(job);
+    this.#lookOf.set(job, look);
+    return look;
   }
 }
 
 /** A watch that asks the Slurm of this machine. */
 export function systemJobWatch(): JobWatch {
   return new JobWatch(systemMachine(), systemClient(resolveConfig().slurm?.squeueIntervalSec));
-}
-
-/** Takes what Slurm says of a job, if it says anything. */
-function see(job: Watched, entries: readonly JobEntry[]): boolean {
-  const entry = entries.find(({ state }) => state.status === "alive") ??
-    entries.find(({ state }) => state.status === "unknown") ?? entries.at(-1);
-  if (!entry) return false;
-  // The end of an attempt is final only for a job that Slurm does not begin again: it may be seen alive once
-  // more.
-  const restarts = Math.max(job.known.restarts, entry.restarts);
-  job.known = { ...entry.state, evidence: "job", jobId: entry.jobId, restarts };
-  job.absentSince = undefined;
-  return true;
-}
-
-async function askAccounting(client: Asked, absent: readonly Watched[]): Promise<void> {
-  const ids = absent.flatMap(({ ref: { jobId } }) => jobId?.split("_")[0] ?? []);
-  if (ids.length === 0) return;
-  const index = indexOf(await client.ended([...new Set(ids)]) ?? []);
-  for (const job of absent) {
-    // The accounting may lag: that a job still runs there proves nothing.
-    see(job, entriesOf(index, job.ref).filter(({ state }) => state.status === "dead"));
-  }
-}
-
-function indexOf(entries: readonly JobEntry[]): Index {
-  const index: Index = new Map();
-  for (const entry of entries) {
-    const { name, index: task } = entry;
-    for (const key of task === undefined ? [name] : [name, `${name} ${task}`]) {
-      const there = index.get(key);
-      if (there) there.push(entry);
-      else index.set(key, [entry]);
-    }
-  }
-  return index;
-}
-
-/** All tasks of an array have its name: `12_3` is one of them, whose siblings say nothing of it. */
-function entriesOf(index: Index, { name, jobId }: JobRef): JobEntry[] {
-  const [id, task] = jobId?.split("_") ?? [];
-  const entries = index.get(task === undefined ? name : `${name} ${task}`) ?? [];
-  return id === undefined ? entries : entries.filter((entry) => entry.jobId === id);
 }
 
 function keyOf({ name, jobId = "", cluster = "" }: JobRef): string {

@@ -12,6 +12,8 @@ import { jobOptions, type JobPlan } from "../client/job_options.ts";
 import type { SubmittedJob } from "../client/parse_jobs.ts";
 import { batchScript } from "../client/script.ts";
 import { type Submission, SubmitLimitError, SubmitRefusedError } from "../client/submit.ts";
+import type { JobRef } from "./job_identity.ts";
+import { listedName } from "./name_check.ts";
 
 /** The record of a submission, by which its job is found whatever becomes of this process. */
 export interface SubmissionRecord {
@@ -72,7 +74,11 @@ export async function submitRecorded(
     throw error;
   }
   await record.confirm(job);
-  return job;
+  const listedAs = await listedName(client, name, job);
+  if (listedAs === undefined) return job;
+  const renamed = { ...job, listedAs };
+  await record.confirm(renamed);
+  return renamed;
 }
 
 const workerSubmission = z.object({
@@ -99,7 +105,10 @@ const workerSubmission = z.object({
 const submitted = z.object({
   schema: z.literal(RECORD_SCHEMA),
   jobId: z.string(),
+  /** The cluster it is on. Records of older versions lack it: then nobody can tell whose job has the id. */
   cluster: z.string().exactOptional(),
+  /** The name that Slurm knows it by, where the site rewrites names. */
+  listedAs: z.string().exactOptional(),
 });
 
 /** A job with workers, as it is written down before it is submitted. */
@@ -111,6 +120,17 @@ export interface JournalEntry {
   readonly submission: WorkerSubmission;
   /** As what Slurm took it. `undefined` while nobody knows. */
   readonly job?: SubmittedJob | undefined;
+}
+
+/**
+ * The job of an entry, by all that was written down of it.
+ *
+ * @param index Which task of its array.
+ */
+export function refOf({ submission: { name, submitter }, job }: JournalEntry, index?: number): JobRef {
+  if (!job) return { name, submitter };
+  const { jobId, ...more } = job;
+  return { ...more, name, submitter, jobId: index === undefined ? jobId : `${jobId}_${index}` };
 }
 
 /**
@@ -157,8 +177,12 @@ export class WorkerJournal {
    *
    * @throws {StoreError} If it cannot be written.
    */
-  async confirm(name: string, { jobId, cluster }: SubmittedJob): Promise<void> {
-    const job = { jobId, ...(cluster === undefined ? {} : { cluster }) };
+  async confirm(name: string, { jobId, cluster, listedAs }: SubmittedJob): Promise<void> {
+    const job = {
+      jobId,
+      ...(cluster === undefined ? {} : { cluster }),
+      ...(listedAs === undefined ? {} : { listedAs }),
+    };
     await this.#write(`${name}.id.json`, { schema: RECORD_SCHEMA, ...job });
     const entry = this.#entries.get(name);
     if (entry) this.#entries.set(name, { ...entry, job });

@@ -6,11 +6,12 @@ import { isLoss, type WorkerJob, type WorkerJobState } from "../../pool/launcher
 import type { QueuePaths } from "../../queue/layout.ts";
 import type { PoolRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
-import { cancelJobs, type SlurmClient } from "../client/client.ts";
+import type { SlurmClient } from "../client/client.ts";
 import { logPath } from "../client/job_log.ts";
 import { type EndReason, jobWords } from "../client/job_state.ts";
+import { cancelOurs, leftAlone } from "../jobs/cancel_jobs.ts";
 import { type JobRef, JobWatch, type KnownJob } from "../jobs/job_watch.ts";
-import { type JournalEntry, WorkerJournal } from "../jobs/submissions.ts";
+import { type JournalEntry, refOf, WorkerJournal } from "../jobs/submissions.ts";
 
 /** A worker in a Slurm job. */
 export interface TrackedWorker extends WorkerJob {
@@ -115,10 +116,8 @@ export class WorkerJobs {
    * @throws {SlurmError} In scancel's own words.
    */
   async cancel(workers: readonly TrackedWorker[], options: { pendingOnly?: boolean } = {}): Promise<void> {
-    const jobs = workers.flatMap(({ entry: { job }, index }) =>
-      job ? [{ ...job, jobId: taskId(job.jobId, index) }] : []
-    );
-    await cancelJobs(this.#options.client, jobs, options);
+    const refs = workers.flatMap(({ entry, index }) => entry.job ? [refOf(entry, index)] : []);
+    await this.#cancel(refs, options);
   }
 
   /**
@@ -129,16 +128,13 @@ export class WorkerJobs {
    */
   async cancelAll(): Promise<string[]> {
     const alive = await this.alive();
-    await this.cancel(alive);
-    const { client } = this.#options;
-    for (
-      const name of new Set(alive.flatMap(({ entry: { submission, job } }) => job ? [] : [submission.name]))
-    ) {
-      const entries = await client.lookup(name);
-      const ids = entries?.filter(({ state }) => state.status !== "dead").map(({ jobId }) => jobId) ?? [];
-      if (ids.length > 0) await client.cancel([...new Set(ids)]);
-    }
+    await this.#cancel(alive.map(({ entry, index }) => refOf(entry, entry.job && index)), {});
     return alive.map(({ key }) => key);
+  }
+
+  async #cancel(refs: readonly JobRef[], options: { pendingOnly?: boolean }): Promise<void> {
+    const left = leftAlone(await cancelOurs(this.#options.client, this.#jobs, refs, options));
+    if (left !== undefined) this.#options.log?.warn(left);
   }
 
   async #look(given: JournalEntry, signal: AbortSignal | undefined): Promise<TrackedWorker[]> {
@@ -183,11 +179,11 @@ export class WorkerJobs {
   }
 
   async #stateOf(
-    { submission: { name, submitter }, job }: JournalEntry,
+    entry: JournalEntry,
     index: number | undefined,
     signal: AbortSignal | undefined,
   ): Promise<KnownJob> {
-    const ref = { name, jobId: taskId(job!.jobId, index), cluster: job!.cluster, submitter };
+    const ref = refOf(entry, index);
     this.#jobs.expect(ref);
     return await this.#jobs.state(ref, { signal });
   }

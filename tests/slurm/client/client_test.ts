@@ -24,32 +24,19 @@ const DOWN = {
 describe("a client", () => {
   it("scrubs the environment of every program", async () => {
     const { slurm, client } = setup();
-    await client.list();
+    await client.listJobs({ mineAnd: [] });
     assertEquals(slurm.environments, [{ PATH: "/bin" }]);
   });
 
   it("names the cluster where there are several", async () => {
     const { slurm, client } = setup({ cluster: "east" });
     slurm.answers.sbatch = "12\n";
-    await client.list();
+    await client.listJobs({ mineAnd: [] });
     assertEquals(slurm.calls[0]?.slice(0, 3), ["squeue", "-M", "east"]);
     assertEquals(await client.submit({ script: "/a.sh", name: "furu-a", options: [] }), {
       jobId: "12",
       cluster: "east",
     });
-  });
-
-  it("lists at most once per interval, for all who ask", async () => {
-    const { slurm, clock, client } = setup();
-    slurm.answers.squeue = row(7, "furu-a", "RUNNING");
-    const [a, b] = await Promise.all([client.list(), client.list()]);
-    assertEquals({ length: a?.jobs.length, a }, { length: 1, a: b });
-    clock.ms = 9999;
-    await client.list();
-    assertEquals(slurm.count("squeue"), 1);
-    clock.ms = 10_000;
-    await client.list();
-    assertEquals(slurm.count("squeue"), 2);
   });
 
   it("knows nothing when squeue fails, prints something else or complains", async () => {
@@ -59,7 +46,7 @@ describe("a client", () => {
     }];
     for (const answer of answers) {
       slurm.answers.squeue = answer;
-      assertEquals(await client.list(), undefined);
+      assertEquals(await client.listJobs({ mineAnd: [] }), undefined);
       clock.ms += 10_000;
     }
   });
@@ -70,7 +57,7 @@ describe("a client", () => {
       args.includes("--me")
         ? { code: 1, stderr: "squeue: unrecognized option '--me'\n" }
         : row(7, "a", "RUNNING");
-    assertEquals((await client.list())?.jobs.length, 1);
+    assertEquals((await client.listJobs({ mineAnd: [] }))?.length, 1);
     assertEquals(slurm.calls[1]?.includes(`--user=${Deno.uid()}`), true);
   });
 
@@ -130,8 +117,8 @@ describe("a client", () => {
     const ifAll = (text: string) => (args: string[]) => args.includes("-a") ? text : "";
     slurm.answers.squeue = ifAll(row(7, "furu-a", "RUNNING"));
     slurm.answers.sinfo = ifAll("hidden|infinite|1|4|4000|(null)\n");
-    assertEquals((await client.list())?.jobs.length, 1);
-    assertEquals((await client.lookup("furu-a"))?.length, 1);
+    assertEquals((await client.listJobs({ mineAnd: [] }))?.length, 1);
+    assertEquals((await client.lookup(["furu-a"]))?.length, 1);
     assertEquals((await client.partitions()).map(({ name }) => name), ["hidden"]);
   });
 

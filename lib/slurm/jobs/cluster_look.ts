@@ -1,0 +1,438 @@
+import { abortable } from "@std/async/abortable";
+import type { Machine } from "../../core/system/machine.ts";
+import { absence, absenceCounts, isForeign } from "../client/absence.ts";
+import type { SlurmClient } from "../client/client.ts";
+import type { EndReason } from "../client/job_state.ts";
+import type { JobDetail, JobEntry } from "../client/parse_jobs.ts";
+import { Freshness } from "./freshness.ts";
+import { baseId, isSameJob, uidOf } from "./job_identity.ts";
+import { entryOf, takeAbsence, takeRow, takeVanished, takeWord, type WatchedJob } from "./known_job.ts";
+import { QuestionBudget } from "./question_budget.ts";
+
+/** The part of a client that is used. */
+export type Asked = Pick<
+  SlurmClient,
+  | "listJobs"
+  | "lookup"
+  | "ended"
+  | "showJob"
+  | "clock"
+  | "intervalMs"
+  | "at"
+  | "cluster"
+  | "notice"
+  | "lastWords"
+>;
+
+/** Since when Slurm has not answered. */
+export interface Silence {
+  /** When the first question was asked that has no answer, on the clock's monotonic scale. */
+  readonly since: number;
+  /** What was said instead. */
+  readonly text: string;
+}
+
+/** A list, and what it can show. */
+interface Listed {
+  readonly askedAt: number;
+  readonly byId: ReadonlyMap<string, readonly JobEntry[]>;
+  readonly byName: ReadonlyMap<string, readonly JobEntry[]>;
+  /** Whether a job would be in it. */
+  covers(job: WatchedJob): boolean;
+}
+
+/** Milliseconds after which a job is forgotten that nobody asks about. */
+export const FORGET_MS = 600_000;
+/** Questions are asked about jobs that somebody asked about within this many intervals. */
+const WANTED_INTERVALS = 3;
+/** So many ids are put into one question, where listing all jobs of the users would be much more. */
+const MANY_IDS = 1000;
+/** From so many rows on, the jobs of a user are too many to be listed for a few of them. */
+const MANY_ROWS = 2000;
+/** With more jobs to be confirmed, the accounting is asked first, for all at once. */
+const FEW = 5;
+/** Pauses between two questions about a job that Slurm could not tell of. */
+const SHORTEST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 300_000;
+
+/** After these ends Slurm does not begin a job again, so that an accounting that lags is right about them. */
+const FINAL = new Set<EndReason>([
+  "completed",
+  "failed",
+  "timeout",
+  "deadline",
+  "out-of-memory",
+  "cancelled",
+]);
+
+/**
+ * All that one process asks one cluster about jobs: one list an interval for all of them, whoever owns them,
+ * and, where a list says of a job that it is over or not there, a question about that very job.
+ *
+ *     list ----> row: it lives -------------------------------------> alive (list)
+ *           |--> row: it is over ---> scontrol show job ID, sacct --> dead or alive (job)
+ *           '--> no row ------------>      "          "       ------> alive or dead (job), or vanished
+ */
+export class ClusterLook {
+  readonly #client: Asked;
+  readonly #machine: Pick<Machine, "clock" | "self" | "isGone">;
+  readonly #freshness: Freshness;
+  readonly #jobs = new Set<WatchedJob>();
+  #listed: Listed | undefined;
+  /** When a list was asked for last, whatever came of it. */
+  #triedAt = -Infinity;
+  #reading: Promise<void> | undefined;
+  /** Jobs of which Slurm is to be asked by their ids, and those who wait for the answers. */
+  readonly #open = new Map<WatchedJob, PromiseWithResolvers<void>>();
+  readonly #budget: QuestionBudget;
+  #asking: Promise<void> | undefined;
+  #looking: Promise<void> | undefined;
+  #silence: Silence | undefined;
+  /** So many rows the last list had that was read as a whole. */
+  #rows = 0;
+  #isById = false;
+  #isSaid = false;
+
+  /** Asks nothing yet. */
+  constructor(client: Asked, machine: Pick<Machine, "clock" | "self" | "isGone">) {
+    this.#client = client;
+    this.#machine = machine;
+    this.#freshness = new Freshness(client.intervalMs);
+    this.#budget = new QuestionBudget(client.intervalMs, () => machine.clock.monotonic());
+  }
+
+  /** Milliseconds between two lists. */
+  get intervalMs(): number {
+    return this.#freshness.intervalMs;
+  }
+
+  /** `undefined` while Slurm answers. */
+  get silence(): Silence | undefined {
+    return this.#silence;
+  }
+
+  /** Begins whatever has to be asked, if anything. */
+  poke(job: WatchedJob): void {
+    this.#jobs.add(job);
+    const now = this.#machine.clock.monotonic();
+    job.wantedAt = now;
+    if (!this.#reading && now - this.#triedAt >= this.intervalMs) {
+      this.#reading = this.#read().catch(() => {/* as no answer */}).finally(() => this.#reading = undefined);
+      return;
+    }
+    const listed = this.#listed;
+    if (this.#reading || !listed || job.readAt >= listed.askedAt) return;
+    job.readAt = listed.askedAt;
+    // One that is newer than the list. What sbatch took just now is in a later one.
+    if (this.#hasRow(job, listed)) this.#sight([job], listed);
+    else if (job.ref.jobId === undefined) this.#lookFor();
+    else if (isUnseen(job)) this.#ask(job);
+  }
+
+  /** As {@link ClusterLook.poke}, and waits for the list, and for the answer if nothing else tells of it. */
+  async look(job: WatchedJob, signal: AbortSignal | undefined): Promise<void> {
+    this.poke(job);
+    const reading = this.#reading;
+    await until(reading, signal);
+    // Perhaps it came too late for that list.
+    if (reading) this.poke(job);
+    if (isUnseen(job)) await this.settle(job, signal);
+  }
+
+  /**
+   * Waits for what is asked about that very job, if anything is.
+   *
+   * @returns Whether there was something to wait for.
+   */
+  async settle(job: WatchedJob, signal: AbortSignal | undefined): Promise<boolean> {
+    const waiting = job.ref.jobId === undefined ? this.#looking : this.#open.get(job)?.promise;
+    await until(waiting, signal);
+    return waiting !== undefined;
+  }
+
+  /** Moves a job to another cluster. */
+  forget(job: WatchedJob): void {
+    this.#jobs.delete(job);
+  }
+
+  async #read(): Promise<void> {
+    // Those who ask at the same moment share the question.
+    await Promise.resolve();
+    const askedAt = this.#machine.clock.monotonic();
+    this.#triedAt = askedAt;
+    const silence = { since: this.#silence?.since ?? askedAt, text: "squeue has not answered yet" };
+    this.#silence = this.#silence ?? silence;
+    const jobs = this.#wanted(askedAt);
+    const listed = await this.#list(jobs, askedAt);
+    if (!listed) {
+      const text = this.#client.lastWords ?? "squeue does not answer";
+      this.#silence = { since: silence.since, text };
+      // Its users may not be known here: then jobs are listed by their ids.
+      this.#isById ||= /Invalid user/i.test(text);
+      // As many as may be are asked for one by one, those that nothing was heard of for longest first.
+      const byAge = jobs.filter(({ ref }) => ref.jobId !== undefined)
+        .sort((one, other) => ascending(one.known.askedAt, other.known.askedAt));
+      for (const job of byAge) this.#ask(job);
+      return;
+    }
+    this.#silence = undefined;
+    this.#listed = listed;
+    // Also those that came while it was asked.
+    const covered = [...this.#jobs].filter((job) => job.readAt < askedAt && listed.covers(job));
+    for (const job of covered) job.readAt = askedAt;
+    this.#sight(covered, listed);
+    this.#lookFor();
+  }
+
+  async #list(jobs: readonly WatchedJob[], askedAt: number): Promise<Listed | undefined> {
+    const { self } = this.#machine;
+    const ids = new Set(jobs.flatMap(({ ref: { jobId } }) => jobId === undefined ? [] : [baseId(jobId)]));
+    const isStranger = ({ ref }: WatchedJob): boolean => uidOf(ref) === undefined && isForeign(ref, self);
+    const haveIds = jobs.length > 0 && jobs.every(({ ref }) => ref.jobId !== undefined);
+    const areMany = this.#rows > MANY_ROWS;
+    const prefersIds = areMany && ids.size <= MANY_IDS || this.#isById || jobs.some(isStranger);
+    if (haveIds && prefersIds) {
+      const rows = await this.#client.listJobs({ ids: [...ids] });
+      return rows &&
+        listOf(rows, askedAt, ({ ref }) => ref.jobId !== undefined && ids.has(baseId(ref.jobId)));
+    }
+    const uids = new Set(jobs.flatMap(({ ref }) => uidOf(ref) ?? []));
+    const others = [...uids].filter((uid) => uid !== self.uid);
+    const wanted = areMany && haveIds ? (id: string) => ids.has(id) : undefined;
+    const rows = await this.#client.listJobs({ mineAnd: others }, { wanted });
+    if (rows && !wanted) this.#rows = rows.length;
+    return rows && listOf(rows, askedAt, (job) => {
+      const { jobId } = job.ref;
+      if (wanted && (jobId === undefined || !wanted(baseId(jobId)))) return false;
+      const uid = uidOf(job.ref);
+      return uid === undefined ? !isStranger(job) : uid === self.uid || uids.has(uid);
+    });
+  }
+
+  /** The jobs that somebody waits for. Forgets those that nobody has asked about for long. */
+  #wanted(now: number): WatchedJob[] {
+    for (const job of this.#jobs) if (now - job.wantedAt > FORGET_MS) this.#jobs.delete(job);
+    return [...this.#jobs].filter(({ wantedAt }) => now - wantedAt <= WANTED_INTERVALS * this.intervalMs);
+  }
+
+  #hasRow(job: WatchedJob, listed: Listed): boolean {
+    return rowsOf(job, listed).some((entry) => isSameJob(job.ref, entry));
+  }
+
+  /** Takes what a list says of jobs that it would show. */
+  #sight(jobs: readonly WatchedJob[], listed: Listed): void {
+    const { askedAt } = listed;
+    const missing: WatchedJob[] = [];
+    let cameAt = -Infinity;
+    for (const job of jobs) {
+      const entry = entryOf(job.ref, rowsOf(job, listed));
+      if (!entry) {
+        missing.push(job);
+        continue;
+      }
+      cameAt = Math.max(cameAt, job.cameAt ?? -Infinity);
+      job.cameAt = undefined;
+      const isNewer = this.#freshness.shows(askedAt, job.known.askedAt ?? -Infinity);
+      if (takeRow(job, entry, askedAt, isNewer) === "ask") this.#ask(job);
+    }
+    this.#freshness.shown(askedAt, cameAt);
+    // The one that Slurm has had for longest tells most about the age of the list.
+    missing.sort((one, other) => ascending(one.sureAt, other.sureAt));
+    for (const job of missing) {
+      if (job.known.status === "dead" || !this.#freshness.shows(askedAt, job.sureAt)) continue;
+      takeAbsence(job, askedAt);
+      if (job.ref.jobId !== undefined && job.askAfter <= askedAt) this.#ask(job);
+    }
+  }
+
+  /** Has Slurm asked about a job by its id. */
+  #ask(job: WatchedJob): void {
+    if (job.ref.jobId === undefined || this.#open.has(job)) return;
+    this.#open.set(job, Promise.withResolvers());
+    this.#asking ??= this.#answerAll().finally(() => this.#asking = undefined);
+  }
+
+  async #answerAll(): Promise<void> {
+    // All that one list has brought up are asked for together.
+    await Promise.resolve();
+    const isAccounted = this.#open.size > FEW;
+    if (isAccounted) {
+      const jobs = [...this.#open.keys()];
+      for (const job of await this.#askAccounting(jobs).catch(() => [])) this.#close(job);
+    }
+    while (this.#open.size > 0) {
+      const groups = Map.groupBy(this.#open.keys(), ({ ref }) => baseId(ref.jobId!));
+      const some = [...groups].slice(0, this.#budget.take(groups.size));
+      const answers = await Promise.all(some.map(async ([id, jobs]) => {
+        const isAnswered = await this.#askOne(id, jobs, isAccounted).catch(() => false);
+        for (const job of jobs) this.#close(job);
+        return isAnswered;
+      }));
+      if (some.length > 0 && answers.some(Boolean)) continue;
+      // Slurm does not answer, or was asked enough: a later list brings them up again.
+      for (const job of [...this.#open.keys()]) {
+        job.isPutOff = some.length === 0;
+        this.#close(job);
+      }
+    }
+  }
+
+  #close(job: WatchedJob): void {
+    this.#open.get(job)?.resolve();
+    this.#open.delete(job);
+  }
+
+  /** @returns Whether Slurm has answered. */
+  async #askOne(id: string, jobs: readonly WatchedJob[], isAccounted: boolean): Promise<boolean> {
+    for (const job of jobs) job.isPutOff = false;
+    const askedAt = this.#machine.clock.monotonic();
+    const details = await this.#client.showJob(id);
+    if (!details) return false;
+    const gone: WatchedJob[] = [];
+    for (const job of jobs) {
+      const detail = entryOf(job.ref, details);
+      if (!detail) {
+        gone.push(job);
+        continue;
+      }
+      const { status, evidence, askedAt: at = -Infinity } = job.known;
+      // It was missing in a list, though it lives; or in a list as living that had ended before.
+      if (evidence === "absence" && detail.state.status === "alive") {
+        this.#learn(at, job.cameAt ?? job.sureAt);
+      }
+      if (status === "dead" && detail.state.status === "dead") this.#learn(this.#listed?.askedAt ?? at, at);
+      takeWord(job, detail, askedAt);
+    }
+    if (gone.length === 0) return true;
+    const ended = new Set(isAccounted ? [] : await this.#askAccounting(gone).catch(() => []));
+    for (const job of gone) if (!ended.has(job)) await this.#vanish(job, details, askedAt);
+    return true;
+  }
+
+  #learn(listedAt: number, sureAt: number): void {
+    if (sureAt === -Infinity) return;
+    this.#freshness.lacked(listedAt, sureAt);
+    const { ageMs, intervalMs } = this.#freshness;
+    if (this.#isSaid || ageMs <= 2 * this.#client.intervalMs) return;
+    this.#isSaid = true;
+    this.#client.notice?.(
+      `squeue's answers are older than their questions here, by ${
+        Math.round(ageMs / 1000)
+      } s and more: it is asked ` +
+        `every ${Math.round(intervalMs / 1000)} s, and scontrol where it matters`,
+    );
+  }
+
+  /** Slurm has answered that it knows no such job. That means nothing of a job that it may not show. */
+  async #vanish(job: WatchedJob, details: readonly JobDetail[], askedAt: number): Promise<void> {
+    const { ref, end } = job;
+    // A list told how it ended, before Slurm forgot it.
+    if (end) return takeWord(job, end, askedAt);
+    takeAbsence(job, askedAt);
+    const cluster = await this.#client.cluster();
+    if (ref.cluster === undefined || cluster !== ref.cluster || isForeign(ref, this.#machine.self)) {
+      job.askAfter = nextAsk(job, askedAt);
+      return;
+    }
+    const other = ref.jobId?.includes("_") ? undefined : details[0];
+    const text = other
+      ? `Slurm has given its id to another job, '${other.name}'`
+      : "Slurm knows no such job any more";
+    takeVanished(job, askedAt, text);
+  }
+
+  /**
+   * Asks how jobs ended. That one still runs there proves nothing: the accounting may lag.
+   *
+   * @returns Those that have ended.
+   */
+  async #askAccounting(jobs: readonly WatchedJob[]): Promise<WatchedJob[]> {
+    const ids = new Set(jobs.map(({ ref }) => baseId(ref.jobId!)));
+    const askedAt = this.#machine.clock.monotonic();
+    const byId = Map.groupBy(await this.#client.ended([...ids]) ?? [], ({ jobId }) => jobId);
+    return jobs.filter((job) => {
+      const entry = entryOf(job.ref, byId.get(baseId(job.ref.jobId!)) ?? []);
+      if (entry?.state.status !== "dead") return false;
+      if (!FINAL.has(entry.state.reason)) {
+        // It may be begun again; if Slurm's controller has forgotten it, it is not.
+        job.end = entry;
+        return false;
+      }
+      takeWord(job, entry, askedAt);
+      return true;
+    });
+  }
+
+  /** Looks for the jobs whose ids nobody knows, all with one question, unless it is too soon. */
+  #lookFor(): void {
+    if (this.#looking) return;
+    const now = this.#machine.clock.monotonic();
+    const due = this.#wanted(now).filter(({ ref, known, askAfter }) =>
+      ref.jobId === undefined && known.status !== "dead" && askAfter <= now
+    );
+    if (due.length === 0) return;
+    this.#looking = this.#lookNow(due).catch(() => {/* as no answer */}).finally(() =>
+      this.#looking = undefined
+    );
+  }
+
+  async #lookNow(jobs: readonly WatchedJob[]): Promise<void> {
+    const askedAt = this.#machine.clock.monotonic();
+    const found = await this.#client.lookup(jobs.map(({ ref }) => ref.name));
+    if (!found) return;
+    for (const job of jobs) {
+      const detail = entryOf(job.ref, found);
+      if (detail) {
+        takeWord(job, detail, askedAt);
+        continue;
+      }
+      takeAbsence(job, askedAt);
+      const { since, gone } = absence(job.absentSince, askedAt, this.#client.intervalMs);
+      job.absentSince = since;
+      job.askAfter = nextAsk(job, askedAt);
+      if (gone && absenceCounts(job.ref, this.#machine)) takeVanished(job, askedAt, "it was never submitted");
+    }
+  }
+}
+
+function isUnseen({ known: { status, evidence } }: WatchedJob): boolean {
+  return evidence === "nothing" && status === "unknown";
+}
+
+/** The longer nothing could be told of a job, the longer is the pause. */
+function nextAsk(job: WatchedJob, askedAt: number): number {
+  const since = job.absentSince ??= askedAt;
+  return askedAt + Math.max(SHORTEST_PAUSE_MS, Math.min(askedAt - since, LONGEST_PAUSE_MS));
+}
+
+function ascending(one = -Infinity, other = -Infinity): number {
+  return one === other ? 0 : one - other;
+}
+
+function listOf(rows: readonly JobEntry[], askedAt: number, covers: Listed["covers"]): Listed {
+  return { askedAt, byId: Map.groupBy(rows, ({ jobId }) => jobId), byName: byNames(rows), covers };
+}
+
+function rowsOf({ ref }: WatchedJob, { byId, byName }: Listed): readonly JobEntry[] {
+  if (ref.jobId !== undefined) return byId.get(baseId(ref.jobId)) ?? [];
+  return byName.get(ref.name) ?? [];
+}
+
+/** By the names that Slurm knows, and by those that furu put into the comments. */
+function byNames(rows: readonly JobEntry[]): Map<string, JobEntry[]> {
+  const index = new Map<string, JobEntry[]>();
+  for (const row of rows) {
+    const marks = row.comment?.split(/[\s,;]+/).filter((word) => word.startsWith("furu:")) ?? [];
+    for (const name of new Set([row.name, ...marks.map((mark) => mark.slice("furu:".length))])) {
+      const there = index.get(name);
+      if (there) there.push(row);
+      else index.set(name, [row]);
+    }
+  }
+  return index;
+}
+
+async function until(promise: Promise<void> | undefined, signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted();
+  if (promise) await (signal ? abortable(promise, signal) : promise);
+}

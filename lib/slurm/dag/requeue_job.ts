@@ -32,8 +32,9 @@ export async function requeueJob(
   const { store, config } = runtime;
   const paths = store.paths(node);
   const ends = await readEnds(store, paths);
-  const lost = ends.filter(({ run: of, kind, failure }) =>
-    of === run.runId && (kind !== "failed" || failure === "lost")
+  // One whose time was up, as was planned, is none that counts.
+  const lost = ends.filter(({ run: of, kind, failure, planned }) =>
+    of === run.runId && !planned && (kind !== "failed" || failure === "lost")
   );
   if (lost.length > config.maxPreemptRetries) {
     console.error(

@@ -42,14 +42,14 @@ describeOnSlurm("a client on a real Slurm", (suite) => {
     await Deno.writeTextFile(scriptPath(folder, name), batchScript({ name, title: name, setup, command }));
     const log = logPattern(folder, name, plan.array !== undefined);
     const options = jobOptions({ spec: specs.default!, log, requeue: true, ...plan });
-    const { jobId } = await client.submit({
+    const { jobId, cluster } = await client.submit({
       script: scriptPath(folder, name),
       name,
       options,
       ...(onWait ? { onWait } : {}),
     });
     const readLog = (index?: number) => Deno.readTextFile(logPath(folder, name, jobId, index));
-    return { jobId, name, readLog };
+    return { jobId, name, cluster, uid: Deno.uid()!, readLog };
   }
 
   /** Follows a job until its state is as wanted. */
@@ -229,7 +229,8 @@ describeOnSlurm("a client on a real Slurm", (suite) => {
   });
 
   it("takes for ended what Slurm has never heard of", async () => {
-    assertEquals(await ended({ jobId: "99999", name: "furu-none" }), "vanished");
+    const cluster = await makeClient().cluster();
+    assertEquals(await ended({ jobId: "99999", name: "furu-none", cluster }), "vanished");
     assertEquals(await makeClient().showJob("99999"), []);
   });
 });

@@ -86,7 +86,7 @@ describe("a job on another cluster", () => {
 
   it("is asked for with -M as long as the own cluster's name is not known", async () => {
     const { client, clock, slurm } = twoClusters(() => "");
-    slurm.answers.scontrol = ["", "AccountingStorageType = (null)\nClusterName = west\n"];
+    slurm.answers.scontrol = [{ code: 1 }, "AccountingStorageType = (null)\nClusterName = west\n"];
     assertEquals(await client.at("west") === client, false);
     assertEquals(await client.at("west") === client, false);
     clock.ms += 10_000;

@@ -1,4 +1,5 @@
 import type { Clock } from "../../lib/core/system/clock.ts";
+import { parseQueue } from "../../lib/slurm/client/parse_jobs.ts";
 import type { ProgramResult, ProgramRunner } from "../../lib/slurm/client/program.ts";
 
 /** A row as squeue prints it for furu. */
@@ -25,8 +26,8 @@ export function queueRow(job: {
   return cells.map(([text, width]) => text.padEnd(width)).join("");
 }
 
-/** A line as `scontrol show job -o` prints it for furu. */
-export function jobLine(job: {
+/** A job for {@link jobLine}. */
+interface JobLine {
   jobId: number | string;
   name: string;
   state: string;
@@ -37,7 +38,10 @@ export function jobLine(job: {
   comment?: string;
   command?: string;
   nodes?: string;
-}): string {
+}
+
+/** A line as `scontrol show job -o` prints it for furu. */
+export function jobLine(job: JobLine): string {
   const array = job.index === undefined ? "" : ` ArrayJobId=${job.jobId} ArrayTaskId=${job.index}`;
   return [
     `JobId=${job.jobId}${array} JobName=${job.name}`,
@@ -48,25 +52,63 @@ export function jobLine(job: {
   ].join(" ");
 }
 
+/** What a Slurm says that is asked about its set-up, unless a test says more. */
+const CONFIG = "AccountingStorageType = (null)\nClusterName = fake\n";
+
 /** Answers to programs, by the program's name; each call is kept. */
 export class FakeSlurm {
   readonly calls: string[][] = [];
   readonly environments: Record<string, string>[] = [];
-  /** What a program answers: the next of a list, whose last one stays, or what a function says. */
+  /**
+   * What a program answers: the next of a list, whose last one stays, or what a function says. Where nothing is said of
+   * scontrol, it knows the jobs that squeue lists.
+   */
   readonly answers: Record<string, Answer | Answer[] | ((args: string[]) => Answer)> = {};
 
   readonly run: ProgramRunner = ([program = "", ...args], { env }) => {
     this.calls.push([program, ...args]);
     this.environments.push({ ...env });
+    const answer = this.#answer(program, args);
+    return Promise.resolve(program === "scontrol" ? this.#controller(args, answer) : answer);
+  };
+
+  #answer(program: string, args: string[], isPeek = false): ProgramResult {
     const source = this.answers[program] ?? "";
     const answer = typeof source === "function"
       ? source(args)
       : Array.isArray(source)
-      ? (source.length > 1 ? source.shift()! : source[0]!)
+      ? (source.length > 1 && !isPeek ? source.shift()! : source[0]!)
       : source;
     const result = typeof answer === "string" ? { code: 0, stdout: answer } : answer;
-    return Promise.resolve({ stdout: "", stderr: "", timedOut: false, ...result });
-  };
+    return { stdout: "", stderr: "", timedOut: false, ...result };
+  }
+
+  /** What the controller says of jobs of which the test says nothing is what squeue lists. */
+  #controller(args: string[], answer: ProgramResult): ProgramResult {
+    const [show, what] = args[0] === "-M" ? args.slice(2) : args;
+    if (show !== "show" || answer.code !== 0) return answer;
+    if (what === "config") {
+      if (answer.stdout === "") return { ...answer, stdout: CONFIG };
+      const isNamed = answer.stdout.includes("ClusterName") ||
+        !answer.stdout.includes("AccountingStorageType");
+      return isNamed ? answer : { ...answer, stdout: `${answer.stdout}ClusterName = fake\n` };
+    }
+    if (what !== "job" || answer.stdout.includes("JobId=")) return answer;
+    const id = args.at(-1) === "-o" ? undefined : args.at(-1)!;
+    const cluster = args[0] === "-M" ? args.slice(0, 2) : [];
+    const filter = id === undefined ? ["-h"] : ["-h", `--jobs=${id}`];
+    const listed = this.#answer("squeue", [...cluster, ...filter], id !== undefined);
+    if (listed.code !== 0) return listed;
+    const jobs = parseQueue(listed.stdout).filter(({ jobId }) => id === undefined || jobId === id);
+    if (jobs.length === 0 && id !== undefined) {
+      return { ...listed, code: 1, stdout: "", stderr: "slurm_load_jobs error: Invalid job id specified\n" };
+    }
+    const lines = jobs.map(({ state, ...job }) => {
+      const { 1: word = "", 2: reason } = /^([A-Z_]+)(?: \((.*)\))?$/s.exec(state.text) ?? [];
+      return jobLine({ ...job, state: word, ...(reason === undefined ? {} : { reason }) } as JobLine);
+    });
+    return { ...listed, stdout: jobs.length === 0 ? "No jobs in the system\n" : lines.join("") };
+  }
 
   count(program: string): number {
     return this.calls.filter(([name]) => name === program).length;

@@ -101,6 +101,7 @@ export class Controller implements Backend {
       specs: [...new Set(run.nodes.map(({ spec }) => spec))].sort(),
       closing: this.#closing.signal,
       tasks: new TaskTable(listed, (hash) => nodes.get(hash)?.spec),
+      owners: new Map(),
       limiter: new TaskLimiter(WIDTH, (error) => this.#isClosed || broken(error)),
       report: (event) => {
         if (event.type !== "withdrawn") this.#noteResult(event.hash);

@@ -172,7 +172,9 @@ export class ResultReader {
       return undefined;
     });
     if (!tasks.apply({ type: "busy", name })) return;
-    report({ type: "busy", hash, owner: claim ? describeOwner(claim) : "somebody outside of the run" });
+    const owner = claim ? describeOwner(claim) : "somebody outside of the run";
+    this.#context.owners.set(hash, owner);
+    report({ type: "busy", hash, owner });
   }
 
   #done(name: TaskName, { computed, provenance }: StoredResult): void {

@@ -244,7 +244,7 @@ function parseBlock(block: string): JobDetail | undefined {
   const rest = ` ${block.slice(start.length)}`;
   const field = (key: string): string | undefined => {
     // Paths may have spaces: a value goes on up to the next key.
-    const value = new RegExp(` ${key}=(.*?)(?= [A-Z][A-Za-z0-9/:*&_]*=|\\s*$)`, "s").exec(rest)?.[1];
+    const value = new RegExp(` ${key}=(.*?)(?= [A-Z][A-Za-z0-9/:*&_]*=|\\s*$|\\n)`, "s").exec(rest)?.[1];
     return value === undefined || value === "" || value === "(null)" || value === "Unknown"
       ? undefined
       : value;

@@ -48,7 +48,7 @@ export interface SubmitTools {
   clock: Clock;
   /** Runs sbatch with these arguments. */
   sbatch(args: readonly string[], signal?: AbortSignal): Promise<ProgramResult>;
-  /** All jobs of that name; `undefined` when Slurm does not say. */
+  /** All jobs of that name, asked of the controller itself; `undefined` when it does not say. */
   lookup(name: string, signal?: AbortSignal): Promise<JobEntry[] | undefined>;
   /** Milliseconds between two looks for a job that may still arrive. */
   intervalMs: number;
@@ -62,8 +62,8 @@ const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 60_000;
 
 /**
- * Submits a job exactly once, however sbatch answers: before it is submitted again its name is looked up,
- * twice where the request may still be under way.
+ * Submits a job exactly once, however sbatch answers: before it is submitted again it is looked for, until
+ * that is clear where the request may still be under way.
  *
  * @throws {SlurmError} with sbatch's own words: refused, or not cleared up in time (then the job may exist).
  */
@@ -79,9 +79,11 @@ export async function submitJob(submission: Submission, tools: SubmitTools): Pro
     if (submitted) return submitted;
     const failure = submitFailure(result);
     const words = wordsOf(result);
-    // Nobody was asked: where there is no sbatch, squeue would not answer either.
+    // Nobody was asked: where there is no sbatch, nothing else would answer either.
     if (failure === "missing") throw new SubmitRefusedError(`Cannot submit ${name} as ${words}`);
-    const found = await findJob(submission, tools, { twice: failure === "unclear", words });
+    const found = failure === "unclear"
+      ? await clearUp(submission, tools, words)
+      : await foundJob(submission, tools);
     if (found) return found;
     if (failure === "refused") {
       throw new SubmitRefusedError(`Cannot submit ${name} as sbatch refuses it: ${words}`);
@@ -100,28 +102,45 @@ export async function submitJob(submission: Submission, tools: SubmitTools): Pro
   }
 }
 
-/** Looks for a job whose submission gave no id. */
-async function findJob(
-  { name, signal, onWait }: Submission,
-  { clock, lookup, intervalMs, unclearMs }: SubmitTools,
-  { twice, words }: { twice: boolean; words: string },
+/** Looks once for a job that sbatch says it has not taken. Where Slurm does not tell, that is believed. */
+async function foundJob(
+  { name, signal }: Submission,
+  { lookup }: SubmitTools,
 ): Promise<SubmittedJob | undefined> {
+  return takenOf(await lookup(name, signal));
+}
+
+/** Slurm also keeps a record of a job that it refused as impossible: sbatch has told of that one. */
+function takenOf(entries: readonly JobEntry[] | undefined): SubmittedJob | undefined {
+  const found = entries?.find(({ state }) => !(state.status === "dead" && state.reason === "refused"));
+  return found && { jobId: found.jobId };
+}
+
+/**
+ * Looks for a job that Slurm may or may not have, or get any moment: until it is found, or was absent from two
+ * answers with some time between.
+ */
+async function clearUp(
+  submission: Submission,
+  tools: SubmitTools,
+  words: string,
+): Promise<SubmittedJob | undefined> {
+  const { name, signal, onWait } = submission;
+  const { clock, lookup, intervalMs, unclearMs } = tools;
   const begun = clock.monotonic();
   for (let since: number | undefined;;) {
     const askedAt = clock.monotonic();
     const entries = await lookup(name, signal);
-    // Slurm also keeps a record of a job that it refused as impossible: sbatch has told of that one.
-    const found = entries?.find(({ state }) => !(state.status === "dead" && state.reason === "refused"));
-    if (found) return { jobId: found.jobId };
+    const found = takenOf(entries);
+    if (found) return found;
     if (entries) {
-      // One look is enough where sbatch said that the job is not in.
-      const seen = absence(since, askedAt, twice ? intervalMs : 0);
+      const seen = absence(since, askedAt, intervalMs);
       if (seen.gone) return undefined;
       since = seen.since;
     }
     if (clock.monotonic() - begun > unclearMs) {
       throw new SlurmError(
-        `Cannot tell whether ${name} was submitted as squeue does not answer either: it may be in Slurm under that name; ` +
+        `Cannot tell whether ${name} was submitted as Slurm does not answer either: it may be in Slurm under that name; ` +
           `sbatch said: ${words}`,
       );
     }

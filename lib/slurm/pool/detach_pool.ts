@@ -1,6 +1,6 @@
 import type { Clock } from "../../core/system/clock.ts";
 import { errorText, ValidationError } from "../../core/errors.ts";
-import { scale } from "../../pool/controller/scale.ts";
+import { scale } from "../../pool/fleet/scale.ts";
 import { Leadership } from "../../pool/leadership.ts";
 import { isStaticFleet } from "../../pool/worker/static_fleet.ts";
 import type { QueuePaths } from "../../queue/layout.ts";

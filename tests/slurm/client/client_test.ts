@@ -4,7 +4,7 @@ import { describe, it } from "@std/testing/bdd";
 import { SlurmError } from "../../../lib/core/errors.ts";
 import { SlurmClient } from "../../../lib/slurm/client/client.ts";
 import { runProgram } from "../../../lib/slurm/client/program.ts";
-import { FakeClock, FakeSlurm, queueRow } from "../fake_slurm.ts";
+import { FakeClock, FakeSlurm, jobLine, queueRow } from "../fake_slurm.ts";
 
 function setup(options: { cluster?: string } = {}) {
   const slurm = new FakeSlurm();
@@ -39,16 +39,49 @@ describe("a client", () => {
     });
   });
 
-  it("knows nothing when squeue fails, prints something else or complains", async () => {
-    const { slurm, clock, client } = setup();
-    const answers = [DOWN, "<html>", { code: 0, stderr: "squeue: error: Invalid user: 1\n" }, {
-      timedOut: true,
-    }];
-    for (const answer of answers) {
+  it("knows nothing when squeue fails or complains without a row", async () => {
+    const { slurm, client } = setup();
+    for (
+      const answer of [DOWN, { code: 0, stderr: "squeue: error: Invalid user: 1\n" }, { timedOut: true }]
+    ) {
       slurm.answers.squeue = answer;
       assertEquals(await client.listJobs({ mineAnd: [] }), undefined);
-      clock.ms += 10_000;
     }
+    assertEquals(client.lastWords, "it did not answer in time");
+  });
+
+  it("judges answers by their rows, whatever a site prints besides", async () => {
+    const { slurm, client } = setup();
+    const stderr = "squeue: error: the plugin could not be loaded\nNotice: maintenance on Monday\n";
+    const stdout = `*** Welcome to the cluster ***\n${row(7, "furu-a", "RUNNING")}\n-- 1 job --\n`;
+    slurm.answers.squeue = { code: 0, stdout, stderr };
+    assertEquals((await client.listJobs({ mineAnd: [] }))?.map(({ jobId }) => jobId), ["7"]);
+    slurm.answers.scontrol = {
+      code: 0,
+      stdout: `Welcome\nClusterName = west\nAccountingStorageType = x\n`,
+      stderr,
+    };
+    assertEquals((await client.config()).clusterName, "west");
+    const shown = `Welcome\n${jobLine({ jobId: 7, name: "furu-a", state: "RUNNING" })}\n-- bye --\n`;
+    slurm.answers.scontrol = { code: 0, stdout: shown, stderr };
+    assertEquals((await client.showJob("7"))?.map(({ name }) => name), ["furu-a"]);
+    slurm.answers.sbatch = { code: 0, stdout: "Welcome\n12;east\nRemember to clean up\n", stderr };
+    const job = await client.submit({ script: "/a.sh", name: "furu-a", options: [] });
+    assertEquals(job, { jobId: "12", cluster: "east" });
+    slurm.answers.sinfo = { code: 0, stdout: "Welcome\ncpu*|infinite|1|4|4000|(null)\n-- bye --\n", stderr };
+    assertEquals((await client.partitions()).map(({ name }) => name), ["cpu"]);
+    slurm.answers.sacct = { code: 0, stdout: "Welcome\n7|FAILED|0|furu-a\n-- bye --\n", stderr };
+    slurm.answers.scontrol = "AccountingStorageType = accounting_storage/slurmdbd\n";
+    assertEquals((await client.ended(["7"]))?.map(({ name }) => name), ["furu-a"]);
+  });
+
+  it("lists jobs by their ids, and leaves out what it was not asked for", async () => {
+    const { slurm, client } = setup();
+    slurm.answers.squeue = row(7, "furu-a", "RUNNING") + row(8, "furu-b", "RUNNING");
+    assertEquals((await client.listJobs({ ids: ["7", "9"] }))?.map(({ jobId }) => jobId), ["7"]);
+    assertEquals(slurm.calls[0]?.includes("--jobs=7,9"), true);
+    slurm.answers.squeue = { code: 1, stderr: "slurm_load_jobs error: Invalid job id specified\n" };
+    assertEquals(await client.listJobs({ ids: ["9"] }), []);
   });
 
   it("asks an old squeue in another way", async () => {
@@ -118,7 +151,6 @@ describe("a client", () => {
     slurm.answers.squeue = ifAll(row(7, "furu-a", "RUNNING"));
     slurm.answers.sinfo = ifAll("hidden|infinite|1|4|4000|(null)\n");
     assertEquals((await client.listJobs({ mineAnd: [] }))?.length, 1);
-    assertEquals((await client.lookup(["furu-a"]))?.length, 1);
     assertEquals((await client.partitions()).map(({ name }) => name), ["hidden"]);
   });
 

@@ -10,7 +10,7 @@ import {
 import { arrayRanges } from "../../../lib/slurm/client/job_options.ts";
 import { parseConfig, parsePartitions } from "../../../lib/slurm/client/parse_config.ts";
 import { jobState } from "../../../lib/slurm/client/job_state.ts";
-import { queueRow } from "../fake_slurm.ts";
+import { jobLine, queueRow } from "../fake_slurm.ts";
 
 const fixture = (name: string) => Deno.readTextFileSync(new URL(`../fixtures/${name}`, import.meta.url));
 const OTHER_TEXTS = [
@@ -22,7 +22,7 @@ const OTHER_TEXTS = [
 ];
 
 describe("parseQueue()", () => {
-  const jobs = parseQueue(fixture("squeue_jobs.txt")) ?? [];
+  const jobs = parseQueue(fixture("squeue_jobs.txt"));
   const byId = (jobId: string, index?: number) =>
     jobs.find((job) => job.jobId === jobId && job.index === index);
 
@@ -31,6 +31,7 @@ describe("parseQueue()", () => {
     assertEquals(byId("34"), {
       jobId: "34",
       name: "furu-cancelled",
+      uid: 0,
       restarts: 0,
       state: { status: "dead", reason: "cancelled", text: "CANCELLED (Resources)" },
     });
@@ -92,15 +93,47 @@ describe("parseQueue()", () => {
     assertEquals(parseQueue(rows)?.map((job) => job.jobId), ["7"]);
   });
 
-  it("takes no other text for a listing, so that no job seems gone because of it", () => {
-    for (const text of OTHER_TEXTS) assertEquals(parseQueue(text), undefined, text);
+  it("reads the rows only, whatever a site prints before, between and after", () => {
+    const rows = [7, 8, 9].map((jobId) => queueRow({ jobId, name: `furu-${jobId}`, state: "RUNNING" }));
+    const ids = (text: string) => parseQueue(text).map(({ jobId }) => jobId);
+    for (const noise of OTHER_TEXTS) {
+      const line = `${noise.trimEnd()}\n`;
+      assertEquals(ids(line), [], noise);
+      assertEquals(ids(rows.map((row) => `${line}${row}\n`).join("") + line), ["7", "8", "9"], noise);
+    }
+    assertEquals(ids(rows.map((row) => `${row}\r\n`).join("")), ["7", "8", "9"]);
+    assertEquals(ids(rows.map((row) => `${row.trimEnd()}\n`).join("")), ["7", "8", "9"]);
+    assertEquals(ids(`${rows[0]}\n${rows[1]!.slice(0, 100)}`), ["7"]);
+    assertEquals(ids(`${" ".repeat(rows[0]!.length)}\n${rows[0]}`), ["7"]);
   });
 
-  it("takes no listing that breaks off or that has other text in it", () => {
+  it("is not misled by a name that looks like a row", () => {
+    const evil = queueRow({
+      jobId: 6,
+      name: `x\n${queueRow({ jobId: 7, name: "", state: "FAILED" }).slice(0, 64)}`,
+      state: "RUNNING",
+    });
     const row = queueRow({ jobId: 7, name: "furu-a", state: "RUNNING" });
-    assertEquals(parseQueue(`${row}\n${row.slice(0, 100)}`), undefined);
-    for (const text of OTHER_TEXTS) assertEquals(parseQueue(`${row}\n${text}${row}\n`), undefined, text);
-    assertEquals(parseQueue(" ".repeat(row.length) + "\n"), undefined);
+    assertEquals(parseQueue(`${evil}\n${row}\n`).map(({ jobId, name }) => [jobId, name.slice(0, 6)]), [
+      ["6", "x\n7   "],
+      ["7", "furu-a"],
+    ]);
+  });
+
+  it("reads users and comments", () => {
+    const row = queueRow({ jobId: 7, name: "site", state: "RUNNING", uid: 1234, comment: "furu:furu-a" });
+    const [job] = parseQueue(`${row}\n`);
+    assertEquals({ uid: job?.uid, comment: job?.comment }, { uid: 1234, comment: "furu:furu-a" });
+  });
+
+  it("leaves out rows that nobody wants, of very many", () => {
+    const rows = Array.from(
+      { length: 20_000 },
+      (_, i) => queueRow({ jobId: i, name: `furu-${i}`, state: "RUNNING" }),
+    );
+    const wanted = new Set(["5", "19999"]);
+    const jobs = parseQueue(`${rows.join("\n")}\n`, (id) => wanted.has(id));
+    assertEquals(jobs.map(({ name }) => name), ["furu-5", "furu-19999"]);
   });
 });
 
@@ -156,10 +189,17 @@ describe("parseSubmitted()", () => {
     assertEquals(parseSubmitted("12\n"), { jobId: "12" });
     assertEquals(parseSubmitted("12;east\n"), { jobId: "12", cluster: "east" });
     assertEquals(parseSubmitted("Welcome to East!\n12;east\n"), { jobId: "12", cluster: "east" });
+    assertEquals(parseSubmitted("12;east\r\n-- remember to clean up --\n"), { jobId: "12", cluster: "east" });
+    // Of a wrapper that drops --parsable.
+    assertEquals(parseSubmitted("Hello\nSubmitted batch job 12\n"), { jobId: "12" });
+    assertEquals(parseSubmitted("Submitted batch job 12 on cluster east\n"), {
+      jobId: "12",
+      cluster: "east",
+    });
   });
 
   it("reads nothing else as an id", () => {
-    for (const text of ["", "Submitted batch job 12", "12 13", "12;", "-1", "<html>"]) {
+    for (const text of ["", "12 13", "12;", "-1", "<html>", "job 12"]) {
       assertEquals(parseSubmitted(text), undefined, text);
     }
   });
@@ -177,7 +217,7 @@ describe("parseAccounting()", () => {
       "104+0|RUNNING|het",
       "",
     ].join("\n");
-    const entries = parseAccounting(text) ?? [];
+    const entries = parseAccounting(text);
     assertEquals(entries.map(({ jobId, index, name }) => [jobId, index, name]), [
       ["101", undefined, "furu-a"],
       ["102", 0, "furu|b"],
@@ -197,14 +237,14 @@ describe("parseAccounting()", () => {
   });
 
   it("lets the last row of a requeued job count", () => {
-    const entries = parseAccounting("7|NODE_FAIL|furu-a\n7|COMPLETED|furu-a\n") ?? [];
+    const entries = parseAccounting("7|NODE_FAIL|furu-a\n7|COMPLETED|furu-a\n");
     assertEquals(entries.map(({ state }) => state.text), ["COMPLETED"]);
   });
 
-  it("reads an empty answer as one without jobs, and no other text", () => {
-    assertEquals(parseAccounting(""), []);
-    for (const text of OTHER_TEXTS) assertEquals(parseAccounting(text), undefined, text);
-    assertEquals(parseAccounting("Slurm accounting storage is disabled\n"), undefined);
+  it("reads rows only, with users where they are told", () => {
+    for (const text of ["", ...OTHER_TEXTS]) assertEquals(parseAccounting(text), [], text);
+    const entries = parseAccounting(`Welcome\n7|FAILED|1234|furu-a\nBye\n`);
+    assertEquals(entries.map(({ name, uid }) => [name, uid]), [["furu-a", 1234]]);
   });
 });
 
@@ -235,6 +275,7 @@ describe("parseJobs()", () => {
       ownId: "3",
       jobId: "3",
       name: "x JobState=FAILED",
+      uid: 5,
       restarts: 2,
       state: { status: "alive", pending: false, text: "RUNNING" },
       exitCode: { code: 0, signal: 0 },
@@ -244,8 +285,32 @@ describe("parseJobs()", () => {
   });
 
   it("takes no other text for a job", () => {
-    assertEquals(parseJobs(""), []);
-    for (const text of OTHER_TEXTS) assertEquals(parseJobs(text), undefined, text);
+    for (const text of ["", ...OTHER_TEXTS]) assertEquals(parseJobs(text), undefined, text);
+    assertEquals(parseJobs("No jobs in the system\n"), []);
+    const job = jobLine({
+      jobId: 7,
+      name: "furu-a",
+      state: "RUNNING",
+      comment: "furu:a",
+      command: "/x y/a.sh",
+    });
+    const [found] = parseJobs(OTHER_TEXTS.map((text) => `${text.trimEnd()}\n${job}`).join("")) ?? [];
+    assertEquals([found?.name, found?.comment, found?.command], ["furu-a", "furu:a", "/x y/a.sh"]);
+  });
+
+  it("reads only the jobs that mention a name, and tells none of them from no answer", () => {
+    const text = ["a", "b"].map((name, i) =>
+      jobLine({ jobId: i, name, state: "RUNNING", command: `/r/${name}1.sh` })
+    )
+      .join("");
+    assertEquals(parseJobs(text, ["b1"])?.map(({ name }) => name), ["b"]);
+    assertEquals(parseJobs(text, ["c"]), []);
+    assertEquals(parseJobs("<html>", ["c"]), undefined);
+  });
+
+  it("tells which tasks of an array are shown together", () => {
+    const [rest] = parseJobs(jobLine({ jobId: 7, name: "a", state: "PENDING", index: "3-5%2" })) ?? [];
+    assertEquals({ index: rest?.index, rest: rest?.rest }, { index: undefined, rest: [3, 4, 5] });
   });
 });
 

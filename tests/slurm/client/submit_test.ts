@@ -1,9 +1,9 @@
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { SlurmError } from "../../../lib/core/errors.ts";
 import { SlurmClient } from "../../../lib/slurm/client/client.ts";
 import type { Submission, SubmitWait } from "../../../lib/slurm/client/submit.ts";
-import { FakeClock, FakeSlurm, queueRow } from "../fake_slurm.ts";
+import { FakeClock, FakeSlurm, jobLine, queueRow } from "../fake_slurm.ts";
 
 const NAME = "furu-4f0c12ab-9e1d";
 const UNREACHABLE = {
@@ -46,16 +46,17 @@ describe("submit()", () => {
     const { slurm, submit } = setup();
     slurm.answers.sbatch = TIMED_OUT;
     slurm.answers.squeue = listed(12, "PENDING");
-    assertEquals(await submit(), { jobId: "12" });
+    assertEquals(await submit(), { jobId: "12", cluster: "fake" });
     assertEquals(slurm.count("sbatch"), 1);
-    assertEquals(slurm.calls[1]?.includes(`--name=${NAME}`), true);
+    // squeue's answer may be older than the job.
+    assertEquals(slurm.calls[1], ["scontrol", "show", "job", "-a", "-o"]);
   });
 
   it("looks a second time before it submits again, since a request may still be under way", async () => {
     const { slurm, clock, submit } = setup();
     slurm.answers.sbatch = UNREACHABLE;
     slurm.answers.squeue = ["", listed(12, "RUNNING")];
-    assertEquals(await submit(), { jobId: "12" });
+    assertEquals(await submit(), { jobId: "12", cluster: "fake" });
     assertEquals(slurm.count("sbatch"), 1);
     assertEquals(clock.sleeps, [5000]);
   });
@@ -63,12 +64,19 @@ describe("submit()", () => {
   it("submits again when the job is absent from both looks, telling of each pause", async () => {
     const { slurm, waits, submit } = setup();
     slurm.answers.sbatch = [UNREACHABLE, "13\n"];
-    assertEquals(await submit(), { jobId: "13" });
-    assertEquals(slurm.calls.map(([program]) => program), ["sbatch", "squeue", "squeue", "sbatch"]);
+    assertEquals(await submit(), { jobId: "13", cluster: "fake" });
+    assertEquals(slurm.calls.map(([program]) => program), [
+      "sbatch",
+      "scontrol",
+      "scontrol",
+      "sbatch",
+      // The cluster's name, without which the id means nothing.
+      "scontrol",
+    ]);
     assertEquals(waits.map(({ why, name }) => [why, name]), [["unclear", NAME], ["unclear", NAME]]);
   });
 
-  it("submits nothing again while squeue does not answer either, and gives up in time", async () => {
+  it("submits nothing again while Slurm does not answer either, and gives up in time", async () => {
     const { slurm, clock, submit } = setup();
     slurm.answers.sbatch = TIMED_OUT;
     slurm.answers.squeue = { code: 1, stderr: "slurm_load_jobs error: Unable to contact slurm controller" };
@@ -78,10 +86,11 @@ describe("submit()", () => {
     assertEquals(clock.ms > 600_000 && clock.ms < 700_000, true);
   });
 
-  it("does not take squeue's silence for an answer", async () => {
+  it("does not take silence for an answer", async () => {
     const { slurm, submit } = setup();
     slurm.answers.sbatch = TIMED_OUT;
-    slurm.answers.squeue = { code: 0, stderr: "squeue: error: Invalid user: 1000\n" };
+    slurm.answers.scontrol = { code: 0, stdout: " \n", stderr: "scontrol: error: something\n" };
+    slurm.answers.squeue = { code: 1 };
     await assertRejects(submit, SlurmError, "Cannot tell");
   });
 
@@ -115,7 +124,7 @@ describe("submit()", () => {
     const { slurm, submit } = setup();
     slurm.answers.sbatch = TIMED_OUT;
     slurm.answers.squeue = listed(12, "COMPLETED");
-    assertEquals(await submit(), { jobId: "12" });
+    assertEquals(await submit(), { jobId: "12", cluster: "fake" });
   });
 
   it("waits out submit limits with growing pauses, and says so", async () => {
@@ -128,7 +137,7 @@ describe("submit()", () => {
     ];
     const { slurm, clock, waits, submit } = setup();
     slurm.answers.sbatch = [...limits.map((stderr) => ({ code: 1, stderr })), "13\n"];
-    assertEquals(await submit(), { jobId: "13" });
+    assertEquals(await submit(), { jobId: "13", cluster: "fake" });
     assertEquals(clock.sleeps, [1000, 2000, 4000, 8000]);
     assertEquals(waits.map(({ why }) => why), ["limit", "limit", "limit", "limit"]);
     assertStringIncludes(waits[0]!.text, "QOSMaxSubmitJobPerUserLimit");
@@ -149,7 +158,7 @@ describe("submit()", () => {
     const { slurm, submit } = setup();
     slurm.answers.sbatch = "Submitted!\n";
     slurm.answers.squeue = listed(14, "PENDING");
-    assertEquals(await submit(), { jobId: "14" });
+    assertEquals(await submit(), { jobId: "14", cluster: "fake" });
   });
 
   it("says so where there is no sbatch", async () => {
@@ -161,6 +170,42 @@ describe("submit()", () => {
       `Cannot submit ${NAME} as there is no program 'sbatch' on PATH`,
     );
     assertEquals(clock.sleeps, []);
+  });
+
+  it("finds a job that was taken under a name that the site gave it", async () => {
+    const { slurm, submit } = setup();
+    slurm.answers.sbatch = TIMED_OUT;
+    for (const mark of [{ comment: `furu:${NAME}` }, { command: `/runs/${NAME}.sh` }]) {
+      const others = jobLine({ jobId: 11, name: "other", state: "RUNNING", comment: "furu:other" });
+      const ours = jobLine({ jobId: 12, name: "site", state: "PENDING", ...mark });
+      slurm.answers.scontrol = (args) => args.includes("job") ? others + ours : "";
+      assertEquals(await submit(), { jobId: "12", cluster: "fake" });
+    }
+    assertEquals(slurm.count("sbatch"), 2);
+  });
+
+  it("takes an sbatch at its word that refuses while nothing else answers", async () => {
+    const { slurm, clock, submit } = setup();
+    slurm.answers.sbatch = REFUSED;
+    slurm.answers.scontrol = { timedOut: true };
+    await assertRejects(submit, SlurmError, "invalid partition specified");
+    assertEquals(clock.ms, 0);
+  });
+
+  it("asks again for a cluster's name that was not told, and goes on without in the end", async () => {
+    const { slurm, clock, waits, client, submit } = setup();
+    slurm.answers.sbatch = "12\n";
+    const failed = { code: 1, stderr: "slurm_load_ctl_conf error: Unable to contact slurm controller\n" };
+    slurm.answers.scontrol = [failed, failed, "AccountingStorageType = (null)\nClusterName = west\n"];
+    assertEquals(await submit(), { jobId: "12", cluster: "west" });
+    assertEquals({ ms: clock.ms, waits: waits.length }, { ms: 2000, waits: 2 });
+    assertEquals(client.hasSubmitted(NAME, "12", "west"), true);
+    assertEquals(client.hasSubmitted(NAME, "12", "east"), false);
+    const silent = setup();
+    silent.slurm.answers.sbatch = "12\n";
+    silent.slurm.answers.scontrol = failed;
+    assertEquals(await silent.submit(), { jobId: "12" });
+    assert(silent.clock.ms >= 30_000 && silent.clock.ms <= 60_000);
   });
 
   it("stops waiting when it is aborted", async () => {

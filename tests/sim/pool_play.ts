@@ -239,7 +239,7 @@ export class PoolPlay {
       node: machine.self.host,
       job: key,
       computer: new InlineComputer(runtime, run.runId),
-      artifactOf: (hash) => artifacts.get(hash)!,
+      artifactOf: ({ hash }) => artifacts.get(hash)!,
       signal,
       ...(endsAt === undefined ? {} : { endsAt }),
       onEvent: () => {},

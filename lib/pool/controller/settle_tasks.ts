@@ -197,7 +197,7 @@ async function takeTodo(
     const lane = async (): Promise<void> => {
       for (const entry of names) await take(entry);
     };
-    // The first error ends them all, as it is: who lost the role is to be known as such.
+    // An error is thrown as it is: who has lost the role is known by that, and each step looks for it.
     await Promise.all(Array.from({ length: WIDTH }, lane));
   }
 }

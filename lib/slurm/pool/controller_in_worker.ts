@@ -3,7 +3,7 @@ import type { RunLog } from "../../core/run_log.ts";
 import type { EventSink } from "../../core/event.ts";
 import { controlPool } from "../../pool/controller/control_pool.ts";
 import { readEnded } from "../../pool/ended.ts";
-import type { PoolRun } from "../../remote/run_record.ts";
+import { type PoolHead, wholeRun } from "../../remote/run_record.ts";
 import { remoteArtifacts } from "../../remote/remote_artifact.ts";
 import { LeadershipLostError } from "../../pool/leadership.ts";
 import { isStaticFleet } from "../../pool/worker/static_fleet.ts";
@@ -22,7 +22,7 @@ export interface ControllingWorker {
   /** Where everything of the run is. */
   paths: QueuePaths;
   /** The run. */
-  run: PoolRun;
+  run: PoolHead;
   /** Asks Slurm. */
   client: SlurmClient;
   /** Takes what happens. */
@@ -67,7 +67,8 @@ export async function controlInWorker(
   claim: Claim,
   handOver: AbortSignal,
 ): Promise<void> {
-  const { runtime, paths, run, onEvent, log } = worker;
+  const { runtime, paths, onEvent, log } = worker;
+  const run = await wholeRun(runtime, paths, worker.run);
   log.info(`it is the controller of run ${run.runId} from now on (number ${claim.attempt.n})`);
   const launcher = launcherOf(worker, claim.attempt.n);
   try {

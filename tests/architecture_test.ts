@@ -26,6 +26,7 @@ const LEVELS: readonly string[][] = [
   ["schedule", "snapshot"],
   ["local", "remote"],
   ["pool"],
+  ["pool/fleet"],
   ["pool/controller", "pool/worker"],
   ["slurm/client"],
   ["slurm/jobs"],

@@ -15,6 +15,7 @@ const slurmSettingsSchema = z.strictObject({
   specs: z.record(z.string(), z.unknown()).exactOptional(),
   squeueIntervalSec: z.number().positive().exactOptional(),
   nodesSubmit: z.boolean().exactOptional(),
+  refusalSec: z.number().nonnegative().exactOptional(),
 });
 
 const optionsSchema = z.strictObject({
@@ -97,6 +98,11 @@ const VARIABLES: Record<string, { field: Field; parse: (text: string) => unknown
   FURU_HEARTBEAT_SECS: { field: "heartbeatSec", parse: toNumber, allowed: "seconds above 0" },
   FURU_STALE_AFTER_SECS: { field: "staleAfterSec", parse: toNumber, allowed: "seconds above 0" },
   FURU_MAX_WAIT_SECS: { field: "maxWaitSec", parse: toNumber, allowed: "seconds above 0" },
+  FURU_SLURM_REFUSAL_SECS: {
+    field: "slurm",
+    parse: (text) => ({ refusalSec: Number(text) }),
+    allowed: "seconds from 0",
+  },
   FURU_POLL_INTERVAL_SECS: { field: "pollIntervalSec", parse: toNumber, allowed: "seconds above 0" },
   FURU_MAX_CREATES: {
     field: "maxCreates",
@@ -148,12 +154,15 @@ export function configure(options: ConfigOptions): void {
  */
 export function resolveConfig(overrides: ConfigOptions = {}): Config {
   const project = projectFolder();
-  const options: ConfigOptions = {
-    ...fromFile(project),
-    ...fromEnvironment(),
+  const file = fromFile(project);
+  const variables = fromEnvironment();
+  const set: ConfigOptions = {
     ...furuGlobals().config as ConfigOptions | undefined,
     ...withPaths(parseOptions(overrides, optionPlace), currentFolder, optionPlace),
   };
+  const options: ConfigOptions = { ...file, ...variables, ...set };
+  // A variable is for one setting of several, and leaves the others as they are.
+  if (variables.slurm) options.slurm = { ...file.slurm, ...variables.slurm, ...set.slurm };
   const root = realFolder(options.root ?? join(project, "furu-data"));
   const leaseSec = options.leaseSec ?? 120;
   const heartbeatSec = options.heartbeatSec ?? leaseSec / 3;

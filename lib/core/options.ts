@@ -17,6 +17,14 @@ export interface SlurmSettings {
    */
   squeueIntervalSec?: number;
   /**
+   * Seconds for which jobs that Slurm refuses (a limit, a partition that is down) are submitted again when
+   * the run has nothing else to do any more; as long as it has, they are in any case. Then the tasks that
+   * need them fail.
+   *
+   * @default {3600}
+   */
+  refusalSec?: number;
+  /**
    * Whether jobs can submit jobs. Where they cannot, a detached run of a pool has all its workers submitted
    * when it begins.
    *

@@ -13,8 +13,14 @@ import { type WorkerRecord, workerRecordSchema } from "./worker_record.ts";
 export type WorkerLook =
   /** It may live. `everBeat`: it has given a sign of life since it began. */
   | { state: "alive"; record: WorkerRecord; everBeat: boolean }
-  /** It is provably gone, has not beaten for a whole lease, or was judged before. */
-  | { state: "dead"; record: WorkerRecord; why: string; everBeat: boolean }
+  /** `gone`: provably; `silent`: it has not beaten for a whole lease; `judged`: somebody said so before. */
+  | {
+    state: "dead";
+    by: "gone" | "silent" | "judged";
+    record: WorkerRecord;
+    why: string;
+    everBeat: boolean;
+  }
   /** There is neither its record nor its folder: it has left, or was declared dead and all is done. */
   | { state: "gone" }
   /** The file server did not answer: says nothing of the worker. */
@@ -44,6 +50,19 @@ export class WorkerWatch {
     return (this.#record?.leaseSec ?? this.#store.leaseSec) * 250;
   }
 
+  /**
+   * Since when it has been looked at without a break, and did not beat: in monotonic milliseconds. `Infinity`
+   * where the last look proves nothing.
+   */
+  get quietSince(): number {
+    return this.#series.sameSince ?? Infinity;
+  }
+
+  /** Gives it a whole lease from now on: it could not beat, through no fault of its own. */
+  pardon(): void {
+    this.#series.forget();
+  }
+
   /** Looks once. */
   async look(): Promise<WorkerLook> {
     try {
@@ -65,20 +84,21 @@ export class WorkerWatch {
     const after = machine.clock.monotonic();
     this.#series.add(beat.seen, record.leaseSec * 1000, before, after);
     this.#noteBeat(beat, record);
-    const why = await this.#whyDead(record);
     const everBeat = this.#everBeat;
-    return why === undefined
-      ? { state: "alive", record, everBeat }
-      : { state: "dead", record, why, everBeat };
-  }
-
-  async #whyDead(record: WorkerRecord): Promise<string | undefined> {
+    const dead = (by: "gone" | "silent" | "judged", why: string): WorkerLook => ({
+      state: "dead",
+      by,
+      record,
+      why,
+      everBeat,
+    });
     const end = await readEnd(this.#store, this.#paths, this.#id);
-    if (end) return end.why;
+    if (end) return dead("judged", end.why);
     const { owner, leaseSec } = record;
     const process = `pid ${owner.pid} on ${owner.host}`;
-    if (this.#store.machine.isGone(owner)) return `its process ${process} is gone`;
-    return this.#series.expired ? `no heartbeat of ${process} for ${leaseSec} s` : undefined;
+    if (machine.isGone(owner)) return dead("gone", `its process ${process} is gone`);
+    if (this.#series.expired) return dead("silent", `no heartbeat of ${process} for ${leaseSec} s`);
+    return { state: "alive", record, everBeat };
   }
 
   /**
@@ -106,7 +126,7 @@ export class WorkerWatch {
     this.#series.add("no record", record.leaseSec * 1000, before, after);
     const why = `its record was missing for ${record.leaseSec} s`;
     return this.#series.expired
-      ? { state: "dead", record, why, everBeat: this.#everBeat }
+      ? { state: "dead", by: "silent", record, why, everBeat: this.#everBeat }
       : { state: "unknown", why: `worker ${this.#id} has a folder and its record is missing` };
   }
 

@@ -1,5 +1,6 @@
 import type {
   JobsAnswer,
+  LateRefusal,
   LossReason,
   SubmitAnswer,
   WorkerJob,
@@ -33,11 +34,11 @@ export class FakeLauncher implements WorkerLauncher {
   starts = true;
   /** Refuses submissions with this error. */
   refusal: Error | undefined;
-  /** Submissions come to nothing, which the next look at the jobs tells. */
+  /** Submissions come to nothing, which a later look at the jobs tells. */
   lateRefusal: Error | undefined;
   /** Has the scheduler noticed that a worker's process ended? */
   notices = true;
-  #late: Error | undefined;
+  readonly #late: LateRefusal[] = [];
   readonly #rig: PoolRig;
   readonly #signal: AbortSignal;
   readonly #leave = new AbortController();
@@ -50,8 +51,10 @@ export class FakeLauncher implements WorkerLauncher {
   submit(request: WorkerRequest): Promise<SubmitAnswer> {
     if (this.refusal) return Promise.resolve({ taken: 0, refusal: { kind: "refused", error: this.refusal } });
     this.submitted.push(request);
-    this.#late = this.lateRefusal;
-    if (this.#late) return Promise.resolve({ taken: request.count });
+    const { spec, count } = request;
+    const error = this.lateRefusal;
+    if (error) this.#late.push({ spec, count, refusal: { kind: "refused", error } });
+    if (error) return Promise.resolve({ taken: request.count });
     for (let i = 0; i < request.count; i++) this.add(request.spec);
     return Promise.resolve({ taken: request.count });
   }
@@ -95,10 +98,8 @@ export class FakeLauncher implements WorkerLauncher {
   }
 
   jobs(): Promise<JobsAnswer> {
-    const late = this.#late;
-    this.#late = undefined;
-    if (late) return Promise.reject(late);
-    return Promise.resolve({ jobs: this.list.map((job) => ({ ...job })) });
+    const refused = this.#late.splice(0);
+    return Promise.resolve({ jobs: this.list.map((job) => ({ ...job, id: job.key })), refused });
   }
 
   cancelPending(keys: readonly string[]): Promise<void> {

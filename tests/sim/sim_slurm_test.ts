@@ -29,9 +29,8 @@ async function watchOne(
   let late: WorkerJob | undefined;
   world.spawn("user", "login", async (machine: Machine) => {
     const launcher = new SimLauncher(slurm, world, machine);
-    await launcher.submit({ spec: "gpu", count: 1, exclude: [] }, never).catch((error) =>
-      states.push(`${error}`)
-    );
+    const { refusal } = await launcher.submit({ spec: "gpu", count: 1, exclude: [] }, never);
+    if (refusal) states.push(`${refusal.error}`);
     for (let i = 0; i < 100; i++) {
       for (const job of (await launcher.jobs(never).catch(() => undefined))?.jobs ?? []) {
         const { status, text } = job.state;

@@ -1,7 +1,7 @@
 import { resolveConfig } from "../../core/config.ts";
 import { furuErrorName } from "../../core/errors.ts";
 import { artifactLabel } from "../../core/hash.ts";
-import { scale } from "../../pool/controller/scale.ts";
+import { scale } from "../../pool/fleet/scale.ts";
 import {
   checkPartitions,
   checkSpecs,

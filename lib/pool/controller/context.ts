@@ -75,6 +75,8 @@ export interface ControllerContext extends PoolContext {
   readonly specs: readonly string[];
   /** All that is known of the tasks. */
   readonly tasks: TaskTable;
+  /** Who was seen to compute tasks outside of the run. */
+  readonly owners: Map<Hash, string>;
   /** Does what has to be done for single tasks, a bounded number at once. */
   readonly limiter: TaskLimiter;
   /** Aborts when the controller's loop ends. */

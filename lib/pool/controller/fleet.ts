@@ -4,11 +4,11 @@ import { parseTaskName } from "../../queue/task_file.ts";
 import { Tail } from "../../run/output/tail.ts";
 import { listOrNothing } from "../../store/store.ts";
 import { plural } from "../../ui/text.ts";
-import type { WorkerJob } from "../launcher.ts";
+import type { Refusal, WorkerJob } from "../launcher.ts";
 import { LeadershipLostError } from "../leadership.ts";
 import { retryWhileUnavailable } from "../pacing.ts";
 import type { ControllerContext } from "./context.ts";
-import { decideFleet, type FleetEvent, noteFleet } from "./decide_fleet.ts";
+import { decideFleet, type FleetEvent, noteFleet } from "../fleet/decide_fleet.ts";
 import {
   type FailedStart,
   type FleetAction,
@@ -17,10 +17,13 @@ import {
   type FleetState,
   newFleetState,
   pendingJobs,
-} from "./fleet_state.ts";
+} from "../fleet/fleet_state.ts";
 import type { Member, WorkerMonitor } from "./monitor_workers.ts";
-import { canStartElsewhere } from "./node_rules.ts";
+import { failTodo } from "./settle_tasks.ts";
+import { canStartElsewhere } from "../fleet/node_rules.ts";
 
+/** Seconds for which refused workers are asked for when nothing else is left to do. */
+const REFUSAL_SEC = 3600;
 /** So many of a log's last lines are told. */
 const TAIL_LINES = 10;
 
@@ -50,6 +53,7 @@ export class Fleet {
     this.#onExclude = onExclude;
     this.#state = newFleetState(startedWell);
     this.#settings = {
+      runId: run.runId,
       specs,
       limits: run.options,
       canSubmit: launcher.canSubmit !== false,
@@ -58,6 +62,7 @@ export class Fleet {
       roundMs: timing.roundMs,
       leaseMs: 1000 * store.leaseSec,
       staleAfterSec: config.staleAfterSec,
+      refusalMs: 1000 * (run.config.slurm?.refusalSec ?? REFUSAL_SEC),
     };
   }
 
@@ -83,7 +88,7 @@ export class Fleet {
 
   /** Takes in what happened. */
   note(event: FleetEvent): void {
-    const { state, actions } = noteFleet(this.#state, event);
+    const { state, actions } = noteFleet(this.#state, event, this.#settings);
     this.#state = state;
     this.#carryOut(actions).catch(this.#context.broken);
   }
@@ -118,6 +123,7 @@ export class Fleet {
       answer,
       ...this.#monitor.observe(),
       tasks: tasks.openBySpec,
+      strangers: [...this.#strangers()],
       resultsReadAt,
       isRunning: phase === "running",
       controllerWorker: leadership.claim.record.worker,
@@ -144,6 +150,9 @@ export class Fleet {
         return log.warn(
           `${action.why}: nodes that were excluded are tried again: ${action.nodes.join(", ")}`,
         );
+      case "failSpec":
+        await leadership.check();
+        return await this.#failSpec(action);
       case "giveUp":
         return await this.#giveUp(action);
       case "submit":
@@ -167,18 +176,17 @@ export class Fleet {
     }
   }
 
-  async #submit({ spec, count, hasOthers }: Do<"submit">): Promise<void> {
+  async #submit({ spec, count }: Do<"submit">): Promise<void> {
     const { launcher, closing, runtime: { machine: { clock } } } = this.#context;
     const exclude = [...this.#state.nodes.excluded.keys()];
+    const note = (taken: number, refusal?: Refusal): void =>
+      this.note({ type: "submitted", spec, asked: count, taken, refusal, at: clock.monotonic() });
     try {
       const { taken, refusal } = await launcher.submit({ spec, count, exclude }, closing);
-      if (refusal?.kind === "refused") {
-        return this.note({ type: "refused", spec, at: clock.monotonic(), hasOthers, error: refusal.error });
-      }
-      this.note({ type: "submitted", spec, count: taken });
+      note(taken, refusal);
     } catch (error) {
       if (closing.aborted || error instanceof LeadershipLostError) return;
-      this.note({ type: "refused", spec, at: clock.monotonic(), hasOthers, error });
+      note(0, { kind: "refused", error: error instanceof Error ? error : new SlurmError(errorText(error)) });
     }
   }
 
@@ -209,8 +217,7 @@ export class Fleet {
   async #giveUp({ blame, text, log, cause }: Do<"giveUp">): Promise<void> {
     const { broken, run } = this.#context;
     if (text.length === 0) return broken(cause);
-    const parts = text.map((part) => typeof part === "string" ? part : this.#describe(part));
-    const message = (await Promise.all(parts)).join("");
+    const message = await this.#textOf(text);
     if (blame === "protocol") {
       const what = `Cannot go on with run ${run.runId} as its workers cannot work on it`;
       return broken(new ProtocolError(`${what}: ${message}`));
@@ -221,6 +228,27 @@ export class Fleet {
         ...(log === undefined ? {} : { log }),
       }),
     );
+  }
+
+  async #failSpec({ spec, text, log }: Do<"failSpec">): Promise<void> {
+    const error = await this.#textOf(text);
+    const count = await failTodo(this.#context, spec, error, log);
+    if (count === 0) return;
+    this.#context.log.warn(`${plural(count, "task")} of spec '${spec}' fail: ${error}`);
+  }
+
+  /** Tasks that somebody outside of the run computes: who, as far as that is known. */
+  *#strangers(): Iterable<string> {
+    const { owners, tasks } = this.#context;
+    for (const [hash, owner] of owners) {
+      if (tasks.get(hash)?.state.at === "waiting") yield owner;
+      else owners.delete(hash);
+    }
+  }
+
+  async #textOf(text: readonly (string | FailedStart)[]): Promise<string> {
+    const parts = text.map((part) => typeof part === "string" ? part : this.#describe(part));
+    return (await Promise.all(parts)).join("");
   }
 
   async #describe({ key, node, ended, said, log }: FailedStart): Promise<string> {

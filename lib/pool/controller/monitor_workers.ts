@@ -6,7 +6,8 @@ import type { WorkerJob } from "../launcher.ts";
 import { type PreflightFailure, readPreflightFailure } from "../preflight_failure.ts";
 import { type AttemptNow, readWorkerNow } from "../worker_now.ts";
 import type { ControllerContext } from "./context.ts";
-import type { FleetObservation, FleetWorker } from "./fleet_state.ts";
+import type { FleetObservation, FleetWorker } from "../fleet/fleet_state.ts";
+import { judgeWorker } from "../fleet/judge_worker.ts";
 import { settleFenced } from "./settle_tasks.ts";
 
 /** A worker that lives, as far as is known. */
@@ -17,15 +18,12 @@ export interface Member extends FleetWorker {
 
 type Watched = { -readonly [Key in keyof Member]: Member[Key] } & {
   readonly watch: WorkerWatch;
-  /**
-   * Since when it is dead by its heartbeat while its launcher says that it runs, in monotonic milliseconds.
-   */
+  /** Since when it does not live by its heartbeat, while nobody has said why; in monotonic milliseconds. */
   doubtedSince?: number | undefined;
   /** Why no task can start where it is. */
   excluded?: string | undefined;
 };
 
-type Dead = Extract<WorkerLook, { state: "dead" }>;
 type End = Pick<WorkerEnd, "kind" | "why">;
 
 /** Watches the workers of a run: who lives, who has died, and what becomes of the tasks of the dead. */
@@ -34,7 +32,7 @@ export class WorkerMonitor {
   readonly #onPreflightFailure: (failure: PreflightFailure) => void;
   readonly #members = new Map<string, Watched>();
   readonly #byJob = new Map<string, Watched>();
-  readonly #entered = new Set<string>();
+  readonly #entered = new Map<string, number>();
   /** Ids of workers that refused to work. */
   readonly #refused = new Set<string>();
   readonly #refusals = new Map<string, string>();
@@ -129,7 +127,7 @@ export class WorkerMonitor {
     const { job: key, spec } = record;
     Object.assign(member, { record, spec, job: key });
     if (key !== undefined) {
-      this.#entered.add(key);
+      this.#entered.set(key, this.#context.runtime.machine.clock.monotonic());
       this.#byJob.set(key, member);
     }
     const job = key === undefined ? undefined : jobs.get(key);
@@ -143,17 +141,27 @@ export class WorkerMonitor {
     look: Exclude<WorkerLook, { state: "gone" | "unknown" }>,
     job: WorkerJob | undefined,
   ): End | undefined {
-    if (job?.state.status === "dead") {
-      const { loss, text } = job.state;
-      return { kind: loss ? "lost" : "compute", why: `its job ${job.key} has ended: ${text}` };
-    }
-    if (look.state === "alive") {
+    const { runtime: { machine, store }, timing } = this.#context;
+    const now = machine.clock.monotonic();
+    const isAlive = look.state === "alive";
+    if (!isAlive) member.doubtedSince ??= now;
+    const verdict = judgeWorker({
+      now,
+      life: isAlive ? "alive" : look.by,
+      why: isAlive ? undefined : look.why,
+      everBeat: look.everBeat,
+      quietSince: member.watch.quietSince,
+      doubtedSince: member.doubtedSince,
+      job,
+      hasJob: look.record.job !== undefined,
+    }, { heartbeatMs: store.heartbeatSec * 1000, evidenceMs: timing.evidenceMs });
+    if (verdict.is === "dead") return verdict.end;
+    if (verdict.is === "alive") {
       member.doubtedSince = undefined;
-      return undefined;
+      // It could not beat while it was suspended.
+      if (!isAlive) member.watch.pardon();
     }
-    // A job that is not listed is too new, or was forgotten.
-    if (look.record.job !== undefined && this.#mayBeTold(member)) return undefined;
-    return { kind: this.#isSilent(look) ? "silent" : "compute", why: look.why };
+    return undefined;
   }
 
   /** On an excluded node it ends at once where it computes nothing; otherwise it is asked to leave. */
@@ -165,21 +173,6 @@ export class WorkerMonitor {
     if (!isComputing) return { kind: "lost", why };
     if (!member.leaving) await this.drain(member, why);
     return undefined;
-  }
-
-  /** Whether it began, and then nothing followed, though its process is not known to be gone. */
-  #isSilent({ everBeat, record }: Dead): boolean {
-    return !everBeat && !this.#context.runtime.machine.isGone(record.owner);
-  }
-
-  /**
-   * Whether its launcher, who does not know yet that it ended, may tell why in a moment: whose fault it is
-   * depends on that.
-   */
-  #mayBeTold(member: Watched): boolean {
-    const now = this.#context.runtime.machine.clock.monotonic();
-    member.doubtedSince ??= now;
-    return now - member.doubtedSince < this.#context.timing.evidenceMs;
   }
 
   async #declareDead({ id }: Watched, { spec, node }: WorkerRecord, end: End): Promise<void> {

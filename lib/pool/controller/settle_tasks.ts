@@ -3,6 +3,7 @@ import { errorText } from "../../core/errors.ts";
 import { type FailureInit, writeFailure } from "../../queue/failure.ts";
 import { type FencedFolder, readEnd, removeFenced } from "../../queue/fence.ts";
 import { todoDir } from "../../queue/layout.ts";
+import { placeDirs } from "../../queue/shelf.ts";
 import { parseTaskName, type TaskName } from "../../queue/task_file.ts";
 import { listWorkers } from "../../queue/worker_liveness.ts";
 import type { WorkerEnd } from "../../queue/worker_record.ts";
@@ -142,7 +143,41 @@ async function isFirstSilent(
 
 /** Takes back all tasks that no worker has claimed, and tells the scheduler. */
 export async function withdrawTodo(context: ControllerContext): Promise<void> {
-  const { runtime: { store }, paths, tasks, report, leadership, specs } = context;
+  const { tasks, report, specs } = context;
+  await takeTodo(context, specs, (name) => {
+    if (tasks.apply({ type: "withdrawn", name })) report({ type: "withdrawn", hash: name.hash });
+  });
+}
+
+/**
+ * Takes back the tasks of a spec that no worker has claimed, as no worker of it can be had: they fail without
+ * an attempt, through no fault of their own.
+ *
+ * @returns How many.
+ */
+export async function failTodo(
+  context: ControllerContext,
+  spec: string,
+  error: string,
+  log: string | undefined,
+): Promise<number> {
+  const { tasks, report } = context;
+  let count = 0;
+  await takeTodo(context, [spec], (name) => {
+    if (!tasks.apply({ type: "failed", name })) return;
+    count++;
+    const { hash, attempt, lost } = name;
+    const end = { outcome: "failed", blame: "lost", lasting: true, error, log } as const;
+    report({ type: "failed", hash, failedEnds: attempt - 1, lostEnds: lost, end });
+  });
+  return count;
+}
+
+async function takeTodo(
+  { runtime: { store }, paths, leadership }: ControllerContext,
+  specs: readonly string[],
+  then: (name: TaskName) => void,
+): Promise<void> {
   for (const spec of specs) {
     const dir = todoDir(paths, spec);
     for (const { name: file } of await listOrNothing(store.machine, dir)) {
@@ -150,7 +185,7 @@ export async function withdrawTodo(context: ControllerContext): Promise<void> {
       if (!name) continue;
       await leadership.check();
       if (!await moveFile(store, join(dir, file), join(paths.withdrawn, file))) continue;
-      if (tasks.apply({ type: "withdrawn", name })) report({ type: "withdrawn", hash: name.hash });
+      then(name);
     }
   }
 }
@@ -162,12 +197,14 @@ export async function withdrawTodo(context: ControllerContext): Promise<void> {
 export async function tidyQueue(context: ControllerContext): Promise<void> {
   const { runtime: { store }, paths, nodes, artifactOf, leadership } = context;
   await withdrawTodo(context);
-  for (const { name: file } of await listOrNothing(store.machine, paths.waiting)) {
-    const hash = parseTaskName(file)?.hash;
-    if (hash === undefined || !nodes.has(hash)) continue;
-    await leadership.check();
-    const result = await storedResult(context, artifactOf(hash));
-    await moveFile(store, join(paths.waiting, file), join(result ? paths.done : paths.withdrawn, file));
+  for (const dir of await placeDirs(store, paths, "waiting")) {
+    for (const { name: file } of await listOrNothing(store.machine, dir)) {
+      const hash = parseTaskName(file)?.hash;
+      if (hash === undefined || !nodes.has(hash)) continue;
+      await leadership.check();
+      const result = await storedResult(context, artifactOf(hash));
+      await moveFile(store, join(dir, file), join(result ? paths.done : paths.withdrawn, file));
+    }
   }
   await tidyClaims(context);
 }

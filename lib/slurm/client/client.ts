@@ -18,7 +18,7 @@ import {
   type SlurmConfig,
 } from "./parse_config.ts";
 import { SlurmError } from "../../core/errors.ts";
-import { slurmEnvironment } from "./environment.ts";
+import { chosenCluster, slurmEnvironment } from "./environment.ts";
 import { type Submission, submitJob } from "./submit.ts";
 import { environmentVariables } from "../../core/environment.ts";
 
@@ -64,6 +64,12 @@ export interface SlurmClientOptions {
    * @default {the only one}
    */
   cluster?: string | undefined;
+  /**
+   * The cluster that the user has chosen, which may be the one that is asked anyhow.
+   *
+   * @default {that one}
+   */
+  chosen?: string | undefined;
 }
 
 /** Seconds that sacct may take. */
@@ -97,6 +103,7 @@ export class SlurmClient {
   #cluster: { at: number; name: Promise<string | undefined> } | undefined;
   readonly #others = new Map<string, SlurmClient>();
   #knowsMe = true;
+  #elsewhere: Promise<boolean> | undefined;
 
   /** @param options See {@link SlurmClientOptions}. */
   constructor(options: SlurmClientOptions) {
@@ -113,7 +120,8 @@ export class SlurmClient {
    * @returns `undefined` while Slurm does not say.
    */
   async cluster(): Promise<string | undefined> {
-    if (this.#options.cluster !== undefined) return this.#options.cluster;
+    const given = this.#options.cluster ?? this.#options.chosen;
+    if (given !== undefined) return given;
     const at = this.clock.monotonic();
     if (this.#cluster && at - this.#cluster.at < ASK_AGAIN_MS) return await this.#cluster.name;
     const name = this.config().then(({ clusterName }) => clusterName, () => undefined);
@@ -128,7 +136,8 @@ export class SlurmClient {
    */
   async at(cluster: string | undefined): Promise<SlurmClient> {
     if (cluster === undefined || cluster === await this.cluster()) return this;
-    const other = this.#others.get(cluster) ?? new SlurmClient({ ...this.#options, cluster });
+    const other = this.#others.get(cluster) ??
+      new SlurmClient({ ...this.#options, cluster, chosen: undefined });
     this.#others.set(cluster, other);
     return other;
   }
@@ -346,13 +355,22 @@ export class SlurmClient {
     if (result.code !== 0) throw new SlurmError(`Cannot ${action}: ${words(result)}`);
   }
 
-  #start(program: string, args: readonly string[], signal?: AbortSignal): Promise<ProgramResult> {
-    const { cluster, timeoutSec: limit = 60 } = this.#options;
+  /** `-M` needs a database of clusters: it is given for another cluster only. */
+  async #isElsewhere(chosen: string): Promise<boolean> {
+    const env = this.#env;
+    const result = await this.#run(["scontrol", "show", "config"], { env, timeoutMs: 20_000 });
+    return parseConfig(result.stdout)?.clusterName !== chosen;
+  }
+
+  async #start(program: string, args: readonly string[], signal?: AbortSignal): Promise<ProgramResult> {
+    const { chosen, timeoutSec: limit = 60 } = this.#options;
+    const isOther = chosen !== undefined && await (this.#elsewhere ??= this.#isElsewhere(chosen));
+    const cluster = this.#options.cluster ?? (isOther ? chosen : undefined);
     // A database that hangs must not keep from everything else: the accounting only adds to what squeue
     // tells.
     const timeoutSec = program === "sacct" ? Math.min(limit, SACCT_TIMEOUT_SEC) : limit;
     const command = [program, ...(cluster === undefined ? [] : ["-M", cluster]), ...args];
-    return this.#run(command, {
+    return await this.#run(command, {
       env: this.#env,
       timeoutMs: timeoutSec * 1000,
       ...(signal ? { signal } : {}),
@@ -360,18 +378,24 @@ export class SlurmClient {
   }
 }
 
+/** By what they were made with: a process asks each question once. */
+const systemClients = new Map<string, SlurmClient>();
+
 /**
- * Asks the Slurm of this machine.
+ * Asks the Slurm of this machine, or the cluster that the user's shell chooses. All who ask in the same way
+ * share the client.
  *
  * @param intervalSec Seconds between two listings.
  * @default {10}
+ * @throws {SlurmError} If the shell chooses several clusters.
  */
 export function systemClient(intervalSec?: number): SlurmClient {
-  return new SlurmClient({
-    env: environmentVariables(),
-    clock: systemClock,
-    ...(intervalSec === undefined ? {} : { intervalSec }),
-  });
+  const env = environmentVariables();
+  const key = JSON.stringify([intervalSec, Object.entries(env).sort()]);
+  const client = systemClients.get(key) ??
+    new SlurmClient({ env, clock: systemClock, intervalSec, chosen: chosenCluster(env) });
+  systemClients.set(key, client);
+  return client;
 }
 
 /** Whether a program of Slurm has answered. Some end with 0 and print nothing when they could not. */

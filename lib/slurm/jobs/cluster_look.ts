@@ -2,6 +2,7 @@ import { abortable } from "@std/async/abortable";
 import type { Machine } from "../../core/system/machine.ts";
 import { absence, absenceCounts, isForeign } from "../client/absence.ts";
 import type { SlurmClient } from "../client/client.ts";
+import { nameInComment } from "../client/job_options.ts";
 import type { EndReason } from "../client/job_state.ts";
 import type { JobDetail, JobEntry } from "../client/parse_jobs.ts";
 import { Freshness } from "./freshness.ts";
@@ -136,7 +137,8 @@ export class ClusterLook {
     await until(reading, signal);
     // Perhaps it came too late for that list.
     if (reading) this.poke(job);
-    if (isUnseen(job)) await this.settle(job, signal);
+    // What a list has as ended is told at once by Slurm itself.
+    if (isUnseen(job) || job.end && job.known.status !== "dead") await this.settle(job, signal);
   }
 
   /**
@@ -422,8 +424,7 @@ function rowsOf({ ref }: WatchedJob, { byId, byName }: Listed): readonly JobEntr
 function byNames(rows: readonly JobEntry[]): Map<string, JobEntry[]> {
   const index = new Map<string, JobEntry[]>();
   for (const row of rows) {
-    const marks = row.comment?.split(/[\s,;]+/).filter((word) => word.startsWith("furu:")) ?? [];
-    for (const name of new Set([row.name, ...marks.map((mark) => mark.slice("furu:".length))])) {
+    for (const name of new Set([row.name, nameInComment(row.comment) ?? row.name])) {
       const there = index.get(name);
       if (there) there.push(row);
       else index.set(name, [row]);

@@ -70,7 +70,14 @@ export class SrunLauncher implements WorkerLauncher {
   }
 
   async submit({ spec, count, exclude }: WorkerRequest): Promise<SubmitAnswer> {
-    for (let i = 0; i < count; i++) await this.#start(spec, exclude);
+    for (let taken = 0; taken < count; taken++) {
+      try {
+        await this.#start(spec, exclude);
+      } catch (error) {
+        if (!(error instanceof Error)) throw error;
+        return { taken, refusal: { kind: "refused", error } };
+      }
+    }
     return { taken: count };
   }
 

@@ -36,6 +36,14 @@ export class HeartbeatSeries {
     return this.#beatAt;
   }
 
+  /**
+   * Since when all looks, none long after the one before, have seen the same: monotonic milliseconds.
+   * `undefined` where the last one proves nothing.
+   */
+  get sameSince(): number | undefined {
+    return this.#series?.firstEnd;
+  }
+
   /** Whether nothing has changed for a whole lease, as far as the looks prove it. */
   get expired(): boolean {
     return this.#series?.expired ?? false;

@@ -295,28 +295,55 @@ describe("failures in a pool", () => {
     assertStringIncludes(ended?.error ?? "", "3 jobs in a row");
   });
 
-  it("ends when no worker can be submitted, in the words of who refused", async () => {
-    await using rig = new PoolRig();
-    await rig.begin([artifact(() => 1)]);
-    rig.launcher.refusal = new SlurmError("sbatch: invalid partition");
-    await assertRejects(() => rig.control(), SlurmError, "invalid partition");
+  it("fails the tasks of a spec that no worker can be submitted for, in the words of who refused", async () => {
+    await using rig = new PoolRig({ slurm: { refusalSec: 0.5 } });
+    await rig.begin([artifact(() => 1, [], { spec: "gpu" }), artifact(() => 2)], { keepGoing: true });
+    const submit = rig.launcher.submit.bind(rig.launcher);
+    let asked = 0;
+    const error = new SlurmError("sbatch: invalid partition");
+    rig.launcher.submit = (request) => {
+      if (request.spec === "default") return submit(request);
+      asked++;
+      return Promise.resolve({ taken: 0, refusal: { kind: "refused", error } });
+    };
+    const summary = (await rig.control())?.summary;
+    assertEquals(summary?.computed, 1, "the other spec's task");
+    assertEquals(summary?.failures.map(({ kind, attempts }) => ({ kind, attempts })), [
+      { kind: "lost", attempts: 0 },
+    ]);
+    assertStringIncludes(summary?.failures[0]?.error ?? "", "invalid partition");
+    assert(asked > 1, `${asked}`);
+    const told = rig.messages.filter((text) => text.includes("they are asked for again"));
+    assertEquals(told.length, 1, rig.messages.join("\n"));
   });
 
-  it("ends so, too, when the workers that there are cannot be cancelled", async () => {
+  it("goes on when workers are refused three times within a moment", async () => {
     await using rig = new PoolRig();
     await rig.begin([artifact(() => 1)]);
-    rig.launcher.refusal = new SlurmError("sbatch: invalid partition");
-    rig.launcher.cancelAll = () => Promise.reject(new SlurmError("scancel: not today"));
-    await assertRejects(() => rig.control(), SlurmError, "invalid partition");
-    assertStringIncludes((await readEnded(rig.process().store, rig.paths))?.error ?? "", "invalid partition");
-    assert(rig.messages.some((text) => text.includes("scancel: not today")), rig.messages.join("\n"));
+    const submit = rig.launcher.submit.bind(rig.launcher);
+    let asked = 0;
+    const error = new SlurmError("sbatch: Required partition not available (inactive or drain)");
+    rig.launcher.submit = (request) =>
+      ++asked <= 3 ? Promise.resolve({ taken: 0, refusal: { kind: "refused", error } }) : submit(request);
+    assertEquals((await rig.control())?.summary.computed, 1);
   });
 
-  it("ends when submissions fail behind the launcher's back, again and again", async () => {
-    await using rig = new PoolRig();
+  it("fails the tasks when submissions are refused after they were taken, again and again", async () => {
+    await using rig = new PoolRig({ slurm: { refusalSec: 0 } });
     await rig.begin([artifact(() => 1)]);
     rig.launcher.lateRefusal = new SlurmError("sbatch: invalid account");
-    await assertRejects(() => rig.control(), SlurmError, "invalid account");
+    const summary = (await rig.control())?.summary;
+    assertStringIncludes(summary?.failures[0]?.error ?? "", "invalid account");
+  });
+
+  it("ends, too, when the workers that there are cannot be cancelled", async () => {
+    await using rig = new PoolRig();
+    await rig.begin([artifact(() => 1)]);
+    rig.launcher.planOf = () => ({ never: "FAILED exit 127" });
+    rig.launcher.cancelAll = () => Promise.reject(new SlurmError("scancel: not today"));
+    await assertRejects(() => rig.control(), SlurmError, "3 jobs in a row");
+    assertStringIncludes((await readEnded(rig.process().store, rig.paths))?.error ?? "", "3 jobs in a row");
+    assert(rig.messages.some((text) => text.includes("scancel: not today")), rig.messages.join("\n"));
   });
 
   it("submits no worker before it has read what the last one gave back, which may exclude its node", async () => {

@@ -1,4 +1,6 @@
+import { errorText } from "../../core/errors.ts";
 import type { WorkerJob } from "../launcher.ts";
+import { noteEarlyEnd } from "./refusals.ts";
 import {
   type FailedStart,
   type FleetAction,
@@ -6,10 +8,12 @@ import {
   type FleetObservation,
   type FleetSettings,
   type JobStart,
+  nodeComplaint,
   type NodesState,
   setSpec,
 } from "./fleet_state.ts";
 import type { SpecLoad } from "./scale.ts";
+import { isInTurn } from "./why_waiting.ts";
 
 /** A node on which something could not start so often in a row is excluded. */
 const BAD_IN_A_ROW = 2;
@@ -17,6 +21,8 @@ const BAD_IN_A_ROW = 2;
 const BAD_NODES = 2;
 /** When so many jobs of a spec end in a row before their worker begins, each elsewhere, none will begin. */
 const MAX_FAILED_STARTS = 3;
+/** So many refusals in a row may be because of the nodes that were excluded. */
+const MAX_REFUSALS = 3;
 
 /** Notes that a worker, or a task, could not start on a node, which may exclude it. */
 export function noteBadNode(nodes: NodesState, node: string, why: string): [NodesState, FleetAction[]] {
@@ -57,19 +63,13 @@ export function canStartElsewhere({ startedWell, badStarts }: NodesState): boole
   return startedWell || badStarts.size < BAD_NODES;
 }
 
-/** The nodes that are excluded and why, for people; nothing where none is. */
-export function nodeComplaint({ excluded }: NodesState): string | undefined {
-  if (excluded.size === 0) return undefined;
-  const lines = [...excluded].map(([node, why]) => `  ${node}: ${why}`);
-  return ["nodes that the run does not use any more, as nothing can start there:", ...lines].join("\n");
-}
-
 /** Notices jobs that end before their worker has begun: without that a run would submit them for ever. */
 export function judgeStarts(
   draft: FleetDraft,
   seen: FleetObservation,
-  { roundMs, staleAfterSec }: FleetSettings,
+  settings: FleetSettings,
 ): FleetAction[] {
+  const { roundMs, staleAfterSec } = settings;
   const actions: FleetAction[] = [];
   const starts = new Map(draft.starts);
   // What an earlier controller started may have had its worker then: it says nothing.
@@ -79,22 +79,27 @@ export function judgeStarts(
     let start: JobStart = starts.get(job.key) ?? { since: seen.at, judged: isFirst };
     if (status === "dead") start = { ...start, deadSince: start.deadSince ?? seen.at };
     if (status === "running") start = { ...start, runningSince: start.runningSince ?? seen.at };
+    const leftAt = seen.entered.get(job.key);
+    const { askedAt } = job;
+    if (status === "pending" && leftAt !== undefined && askedAt !== undefined && askedAt > leftAt) {
+      start = { ...start, againAt: askedAt };
+    }
     const { deadSince, runningSince, judged } = start;
     if (!judged && seen.entered.has(job.key)) {
       start = { ...start, judged: true };
-      setSpec(draft, job.spec, { failedAt: undefined, lastStart: undefined });
+      setSpec(draft, job.spec, { failedAt: undefined, lastStart: undefined, early: undefined });
     } else if (
       !judged && status === "running" && seen.at - (runningSince ?? seen.at) > staleAfterSec * 1000
     ) {
       start = { ...start, judged: true, stuck: true };
       const ended = `it has run for ${staleAfterSec} s, and its worker has not begun`;
-      actions.push(...judgeStart(draft, seen, job, start, ended));
+      actions.push(...judgeStart(draft, seen, settings, job, start, ended));
     } else if (!judged && status === "dead" && deadSince !== undefined) {
       // A worker that died at once can be seen until then, and what it gave back is read first: that a task
       // could not begin there is one bad start, not two.
       if (seen.resultsReadAt > deadSince && seen.at - deadSince >= 2 * roundMs) {
         start = { ...start, judged: true };
-        actions.push(...judgeStart(draft, seen, job, start, job.state.text));
+        actions.push(...judgeStart(draft, seen, settings, job, start, job.state.text));
       }
     }
     starts.set(job.key, start);
@@ -106,13 +111,19 @@ export function judgeStarts(
 function judgeStart(
   draft: FleetDraft,
   seen: FleetObservation,
-  { key, spec, node, log, state }: WorkerJob,
+  settings: FleetSettings,
+  { key, spec, node, log, state, id }: WorkerJob,
   { since }: JobStart,
   ended: string,
 ): FleetAction[] {
-  const loss = state.status === "dead" ? state.loss : undefined;
-  // By us or by people; or with all that was on a node, which takes no more jobs until it is back.
-  if (loss === "cancelled" || loss === "preempted" || loss === "node-failure") return [];
+  const { loss = undefined, vanished = false } = state.status === "dead" ? state : {};
+  if (draft.cancelled.has(key)) return [];
+  // By people or the site; or with all that was on a node, which takes no more jobs until it is back. That is
+  // no fault of a node or of how workers begin, but it may be so for ever.
+  if (vanished || loss === "cancelled" || loss === "preempted" || loss === "node-failure") {
+    if ((seen.tasks.get(spec) ?? 0) === 0) return [];
+    return noteEarlyEnd(draft, { key, node, ended, log }, { spec, id, since, at: seen.at }, settings);
+  }
   // Its worker left since a task could not begin there, before it was ever seen: that counts already.
   if (draft.nodes.badJobs.has(key)) return [];
   const isNodes = loss === undefined || loss === "boot-failure";
@@ -135,7 +146,20 @@ function judgeStart(
     `had begun, the last one, `;
   const complaint = nodeComplaint(draft.nodes);
   const text = [what, lastStart, ...(complaint === undefined ? [] : [`\n${complaint}`])];
-  return [...actions, { type: "giveUp", blame: "workers", text, log }];
+  setSpec(draft, spec, { failedAt: undefined });
+  return [...actions, noWorkers(seen, spec, text, log)];
+}
+
+/** What becomes of a spec that can have no worker: the run goes on with the tasks of others, where there are. */
+export function noWorkers(
+  seen: FleetObservation,
+  spec: string,
+  text: readonly (string | FailedStart)[],
+  log?: string,
+): FleetAction {
+  const hasOthers = [...seen.tasks].some(([other, count]) => other !== spec && count > 0) ||
+    seen.strangers.length > 0;
+  return hasOthers ? { type: "failSpec", spec, text, log } : { type: "giveUp", blame: "workers", text, log };
 }
 
 /**
@@ -156,30 +180,39 @@ export function readmitNodes(
     : [{ type: "cancelPending", keys: pending.map(({ key }) => key) }];
   const isNew = excluded.size > draft.excludedBefore;
   draft.excludedBefore = excluded.size;
+  const cancelAll = (): FleetAction[] => {
+    draft.cancelled = draft.cancelled.union(new Set(pending.map(({ key }) => key)));
+    return cancel;
+  };
   // They would begin where nothing can, one after the other, and each cost a task one of its attempts.
-  if (isNew) return cancel;
+  if (isNew) return cancelAll();
   for (const { spec, tasks, alive, leaving } of loads) {
     // One that only waits for its turn has a node to run on.
     const mayBegin = pending.some((job) => job.spec === spec && isInTurn(job));
     const isStarved = tasks > 0 && alive + leaving === 0 && !mayBegin && excluded.size > 0;
-    const since = isStarved ? draft.specs.get(spec)?.starvedSince ?? seen.at : undefined;
+    const { starvedSince, trouble } = draft.specs.get(spec) ?? {};
+    const since = isStarved ? starvedSince ?? seen.at : undefined;
     setSpec(draft, spec, { starvedSince: since });
-    if (seen.at - (since ?? seen.at) < staleAfterSec * 1000) continue;
+    // That there is none left for it may be why it is refused.
+    const isRefused = isStarved && trouble?.kind === "refused" && trouble.times >= MAX_REFUSALS;
+    if (!isRefused && seen.at - (since ?? seen.at) < staleAfterSec * 1000) continue;
     if (draft.readmitted) {
-      const what = `Cannot start workers of spec '${spec}': none has begun for ${staleAfterSec} s`;
-      return [{ type: "giveUp", blame: "workers", text: [`${what}\n${nodeComplaint(draft.nodes)}`] }];
+      const why = isRefused ? errorText(trouble.error) : `none has begun for ${staleAfterSec} s`;
+      const last = draft.specs.get(spec)?.lastStart;
+      return [noWorkers(seen, spec, [
+        `Cannot start workers of spec '${spec}': ${why}\n${nodeComplaint(draft.nodes)}`,
+        ...(last === undefined ? [] : ["\nthe last worker was ", last]),
+      ])];
     }
     draft.readmitted = true;
+    if (isRefused) setSpec(draft, spec, { trouble: { ...trouble, times: 0, until: seen.at } });
     for (const each of draft.specs.keys()) setSpec(draft, each, { starvedSince: undefined });
     draft.nodes = { ...draft.nodes, excluded: new Map(), inARow: new Map() };
     draft.excludedBefore = 0;
-    const why = `spec '${spec}' had no worker for ${staleAfterSec} s`;
-    return [{ type: "readmitNodes", nodes: [...excluded.keys()], why }, ...cancel];
+    const why = isRefused
+      ? `spec '${spec}' is refused without them`
+      : `spec '${spec}' had no worker for ${staleAfterSec} s`;
+    return [{ type: "readmitNodes", nodes: [...excluded.keys()], why }, ...cancelAll()];
   }
   return [];
-}
-
-/** Whether a pending job only waits for others on nodes that it may run on. */
-export function isInTurn({ state }: WorkerJob): boolean {
-  return state.status === "pending" && state.inTurn === true;
 }

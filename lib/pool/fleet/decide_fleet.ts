@@ -1,7 +1,7 @@
 import { errorText, isSystemError } from "../../core/errors.ts";
 import { formatDuration } from "../../ui/duration.ts";
 import { plural } from "../../ui/text.ts";
-import type { WorkerJob } from "../launcher.ts";
+import type { JobsAnswer, Refusal, WorkerJob } from "../launcher.ts";
 import {
   draftOf,
   type FleetAction,
@@ -17,22 +17,20 @@ import {
   standing,
 } from "./fleet_state.ts";
 import {
-  isInTurn,
   judgeStarts,
-  nodeComplaint,
   noteBadNode,
   noteBadStart,
   noteGoodStart,
+  noWorkers,
   readmitNodes,
 } from "./node_rules.ts";
+import { checkTroubles, mayAsk, noteRefusal } from "./refusals.ts";
 import { scale, type SpecLoad } from "./scale.ts";
+import { whyWaiting } from "./why_waiting.ts";
 
-/** So many refusals in a row end the run, where no worker of the spec lives. */
-const MAX_REFUSALS = 3;
-/** Milliseconds before a refused submission is tried again; doubled each time, up to a minute. */
-const FIRST_BACKOFF_MS = 500;
-const LONGEST_BACKOFF_MS = 60_000;
-/** Milliseconds that a spec may wait for its first worker before people are told why it does. */
+/** So often in a row a launcher may not tell anything before the run ends, where no worker lives. */
+const MAX_ERRORS = 3;
+/** Milliseconds without progress before people are told why, and between two such words. */
 const NOTICE_AFTER_MS = 60_000;
 
 /** What happens to the fleet between two decisions. */
@@ -55,15 +53,14 @@ export type FleetEvent =
   }
   /** A worker gave a task back. */
   | { readonly type: "result"; readonly spec: string; readonly at: number }
-  /** The launcher took a submission. */
-  | { readonly type: "submitted"; readonly spec: string; readonly count: number }
-  /** The launcher refused one. */
+  /** The launcher answered to a request for `asked` workers. */
   | {
-    readonly type: "refused";
+    readonly type: "submitted";
     readonly spec: string;
+    readonly asked: number;
+    readonly taken: number;
+    readonly refusal?: Refusal | undefined;
     readonly at: number;
-    readonly hasOthers: boolean;
-    readonly error: unknown;
   };
 
 /** A new state, and what is to be done. */
@@ -98,15 +95,21 @@ function* decisions(
   if (seen.workers.length > 0) draft.noAnswers = 0;
   if ("error" in seen.answer) return yield noAnswer(draft, seen, seen.answer.error);
   draft.jobs = new Map(seen.answer.jobs.map((job) => [job.key, job]));
+  draft.cancelled = new Set([...draft.cancelled].filter((key) => draft.jobs.has(key)));
+  for (const each of seen.answer.refused ?? []) {
+    yield noteRefusal(draft, { ...each, at: seen.at }, settings);
+  }
   yield judgeStarts(draft, seen, settings);
   if (!seen.isRunning) return;
   const loads = specLoads(draft, seen, settings.specs);
   const pending = pendingJobs(draft, seen);
-  yield noticePending(draft, seen, loads, pending);
+  yield noticeSilence(draft, seen, seen.answer.silence);
+  yield noticeWaiting(draft, seen, settings, loads, pending);
+  yield checkTroubles(draft, seen, settings, loads);
   if (!settings.canSubmit) return yield checkLeft(draft, seen, settings, loads);
   yield readmitNodes(draft, seen, settings, loads, pending);
   const { submit, cancel, release } = scale(loads, settings.limits);
-  yield submissions(draft, seen, loads, submit);
+  yield submissions(draft, seen, submit);
   yield cancellations(draft, seen, settings, pending, cancel);
   // One that has left and counts until that is clear may make the room that is needed: nobody else has to.
   const isClear = ![...draft.jobs.keys()].some((key) => isDoubtful(draft, seen, key));
@@ -115,7 +118,11 @@ function* decisions(
 }
 
 /** Takes in what happened since. */
-export function noteFleet(state: FleetState, event: FleetEvent): FleetDecision {
+export function noteFleet(
+  state: FleetState,
+  event: FleetEvent,
+  settings: Pick<FleetSettings, "refusalMs">,
+): FleetDecision {
   const draft = draftOf(state);
   let actions: FleetAction[] = [];
   switch (event.type) {
@@ -135,13 +142,14 @@ export function noteFleet(state: FleetState, event: FleetEvent): FleetDecision {
       setSpec(draft, event.spec, { resultAt: event.at });
       break;
     case "submitted": {
-      const text = `submitted ${plural(event.count, "worker")} of spec '${event.spec}'`;
-      setSpec(draft, event.spec, { refused: undefined });
-      if (event.count > 0) actions = [{ type: "notify", level: "info", text }];
-      break;
+      const { spec, asked, taken, refusal, at } = event;
+      const text = `submitted ${plural(taken, "worker")} of spec '${spec}'`;
+      if (taken > 0) actions = [{ type: "notify", level: "info", text }];
+      if (refusal) {
+        const count = Math.max(1, asked - taken);
+        actions = [...actions, ...noteRefusal(draft, { spec, count, at, refusal }, settings)];
+      }
     }
-    case "refused":
-      actions = refused(draft, event);
   }
   return { state: draft, actions };
 }
@@ -154,64 +162,112 @@ function noAnswer(draft: FleetDraft, seen: FleetObservation, error: unknown): Fl
   const before = draft.complaint;
   const text = draft.complaint = errorText(error);
   const isNeeded = [...seen.tasks.values()].some((count) => count > 0);
-  const isHopeless = !isSystemError(error) && ++draft.noAnswers >= MAX_REFUSALS && isNeeded;
+  const isHopeless = !isSystemError(error) && ++draft.noAnswers >= MAX_ERRORS && isNeeded;
   const hasAny = seen.workers.length > 0 ||
     [...draft.jobs.values()].some((job) => standing(draft, seen, job) !== "over");
   if (isHopeless && !hasAny) return [{ type: "giveUp", blame: "workers", text: [], cause: error }];
   return text === before ? [] : [{ type: "notify", level: "warn", text }];
 }
 
-function refused(
+/** Says that the scheduler does not answer, and that it answers again. */
+function noticeSilence(
   draft: FleetDraft,
-  { spec, at, hasOthers, error }: Extract<FleetEvent, { type: "refused" }>,
+  { at, tasks }: FleetObservation,
+  silence: JobsAnswer["silence"],
 ): FleetAction[] {
-  const known = draft.specs.get(spec);
-  const times = (known?.refused?.times ?? 0) + 1;
-  // While others work on the tasks there is time: a limit of the scheduler passes.
-  if (!hasOthers && times >= MAX_REFUSALS && !isSystemError(error)) {
-    // What is wrong with the nodes that were excluded is why there is none left.
-    const complaint = nodeComplaint(draft.nodes);
-    if (complaint === undefined) return [{ type: "giveUp", blame: "workers", text: [], cause: error }];
-    const last = known?.lastStart;
-    const parts = last === undefined ? [] : ["\nthe last worker was ", last];
-    const text = [`${errorText(error)}\n${complaint}`, ...parts];
-    return [{ type: "giveUp", blame: "workers", text, cause: error }];
+  if (!silence) {
+    const since = draft.silentSince;
+    draft.silentSince = undefined;
+    if (since === undefined) return [];
+    return [{
+      type: "notify",
+      level: "info",
+      text: `Slurm answers again, after ${formatDuration(at - since)}`,
+    }];
   }
-  const pause = Math.min(FIRST_BACKOFF_MS * 2 ** (times - 1), LONGEST_BACKOFF_MS);
-  setSpec(draft, spec, { refused: { times, until: at + pause } });
-  const text = `cannot start workers of spec '${spec}': ${errorText(error)}`;
-  return times === 1 ? [{ type: "notify", level: "warn", text }] : [];
+  const isNeeded = [...tasks.values()].some((count) => count > 0);
+  if (draft.silentSince !== undefined || !isNeeded || at - silence.since < NOTICE_AFTER_MS) return [];
+  draft.silentSince = silence.since;
+  const text =
+    `Slurm has not answered for ${formatDuration(at - silence.since)} (${silence.text}): workers that run ` +
+    "go on, and what is known of the others is of before";
+  return [{ type: "notify", level: "warn", text }];
 }
 
 /**
- * Says why no worker of a spec begins: a run may have to wait for ever, or only its turn. Once for each
+ * Says why no worker of a spec works: a run may have to wait for ever, or only its turn. Once for each
  * reason.
  */
-function noticePending(
+function noticeWaiting(
   draft: FleetDraft,
-  { at }: FleetObservation,
+  seen: FleetObservation,
+  { canSubmit, runId }: FleetSettings,
   loads: readonly SpecLoad[],
   pending: readonly WorkerJob[],
 ): FleetAction[] {
+  const { at } = seen;
   const actions: FleetAction[] = [];
-  for (const { spec, tasks, alive, leaving } of loads) {
-    const jobs = pending.filter((job) => job.spec === spec);
-    const [first] = jobs.toSorted((a, b) => a.order - b.order);
-    if (!first || tasks === 0 || alive + leaving > 0) {
-      setSpec(draft, spec, { waiting: undefined });
+  for (const { spec, tasks } of loads) {
+    const known = draft.specs.get(spec);
+    const since = known?.waiting?.since ?? at;
+    const why = tasks === 0 ? undefined : whyWaiting({
+      spec,
+      runId,
+      canSubmit,
+      waitedMs: at - since,
+      ...workersOf(draft, seen, spec),
+      pending: pending.filter((job) => job.spec === spec).toSorted((a, b) => a.order - b.order),
+      trouble: known?.trouble,
+    });
+    if (!why) {
+      // What a trouble keeps out waits, too.
+      if (!known?.trouble) setSpec(draft, spec, { waiting: undefined });
       continue;
     }
-    const { since, told } = draft.specs.get(spec)?.waiting ?? { since: at };
-    // What is in turn has now this reason, now that.
-    const reason = isInTurn(first) ? "its turn" : first.state.text;
-    const isDue = at - since >= NOTICE_AFTER_MS && told !== reason;
-    setSpec(draft, spec, { waiting: { since, told: isDue ? reason : told } });
-    if (!isDue) continue;
-    const text = `no worker of spec '${spec}' has begun for ${formatDuration(at - since)}: ` +
-      `${plural(jobs.length, "job")} pending, ${first.key} as ${first.state.text}`;
-    actions.push({ type: "notify", level: "info", text });
+    const { told, toldAt = -Infinity } = known?.waiting ?? {};
+    const isDue = told !== why.key && at - Math.max(since, toldAt) >= NOTICE_AFTER_MS;
+    setSpec(draft, spec, { waiting: isDue ? { since, told: why.key, toldAt: at } : { since, told, toldAt } });
+    if (isDue) actions.push({ type: "notify", level: "info", text: why.text });
   }
-  return actions;
+  return [...actions, ...noticeStrangers(draft, seen)];
+}
+
+/** The workers of a spec, by what they do. */
+function workersOf(
+  draft: FleetDraft,
+  seen: FleetObservation,
+  spec: string,
+): { starting: WorkerJob[]; halted: WorkerJob[]; working: number; hasEnded: boolean } {
+  const all = [...draft.jobs.values()].filter((job) => job.spec === spec);
+  const jobs = all.filter(({ state }) => state.status === "running");
+  const hasEnded = all.some(({ state }) => state.status === "dead");
+  const halted = jobs.filter(({ state }) => state.status === "running" && state.halted);
+  const keys = new Set(halted.map(({ key }) => key));
+  const working = seen.workers.filter((worker) => worker.spec === spec && !keys.has(worker.job ?? ""));
+  const starting = jobs.filter((job) =>
+    !keys.has(job.key) && !seen.workerOf.has(job.key) && standing(draft, seen, job) === "alive"
+  );
+  return { starting, halted, working: working.length, hasEnded };
+}
+
+/** Says whose computations a run waits for that has nothing else to do. */
+function noticeStrangers(draft: FleetDraft, { at, tasks, strangers }: FleetObservation): FleetAction[] {
+  const isBusy = [...tasks.values()].some((count) => count > 0);
+  if (isBusy || strangers.length === 0) {
+    draft.strangers = undefined;
+    return [];
+  }
+  const { since, told } = draft.strangers ?? { since: at };
+  const names = [...new Set(strangers)].sort();
+  const key = names.join(", ");
+  const isDue = at - since >= NOTICE_AFTER_MS && told !== key;
+  draft.strangers = { since, told: isDue ? key : told };
+  if (!isDue) return [];
+  const shown = names.length > 3 ? [...names.slice(0, 3), `${names.length - 3} more`] : names;
+  const text = `the run only waits, for ${formatDuration(at - since)} now: ${
+    plural(strangers.length, "task")
+  } of it are computed elsewhere, by ${shown.join(", ")}`;
+  return [{ type: "notify", level: "info", text }];
 }
 
 /** Where no more workers can be started, tasks that nobody is left for would be waited for in vain. */
@@ -232,20 +288,18 @@ function checkLeft(
     ...(last === undefined ? [] : [" (the last was ", last, ")"]),
     ", and none can be submitted from inside of a job: run the same roots again, with more workers or time",
   ];
-  return [{ type: "giveUp", blame: "workers", text }];
+  return [noWorkers(seen, load.spec, text)];
 }
 
 function submissions(
   draft: FleetDraft,
   { at }: FleetObservation,
-  loads: readonly SpecLoad[],
   wanted: readonly { readonly spec: string; readonly count: number }[],
 ): FleetAction[] {
-  return wanted.filter(({ spec }) => at >= (draft.specs.get(spec)?.refused?.until ?? -Infinity))
-    .map(({ spec, count }) => {
-      const load = loads.find((each) => each.spec === spec);
-      return { type: "submit", spec, count, hasOthers: load !== undefined && load.alive + load.pending > 0 };
-    });
+  return wanted.flatMap(({ spec, count }) => {
+    const some = Math.min(count, mayAsk(draft.specs.get(spec) ?? {}, at));
+    return some === 0 ? [] : [{ type: "submit", spec, count: some }];
+  });
 }
 
 /** The newest ones first, and not at once: a chain of tasks needs a worker again in a moment. */
@@ -261,6 +315,7 @@ function cancellations(
     const keys = newest.slice(0, count).map(({ key }) => key);
     if (keys.length === 0) return [];
     setSpec(draft, spec, { excessSince: undefined });
+    draft.cancelled = draft.cancelled.union(new Set(keys));
     const words = keys.length === 1 ? "1 pending worker" : `${keys.length} pending workers`;
     return [{
       type: "cancelPending",

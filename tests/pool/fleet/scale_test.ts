@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import fc from "fast-check";
-import { scale, type ScaleLimits, type SpecLoad } from "../../../lib/pool/controller/scale.ts";
+import { scale, type ScaleLimits, type SpecLoad } from "../../../lib/pool/fleet/scale.ts";
 
 const load = (spec: string, tasks: number, alive = 0, pending = 0, leaving = 0): SpecLoad => ({
   spec,

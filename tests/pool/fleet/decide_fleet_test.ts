@@ -1,15 +1,21 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { SlurmError } from "../../../lib/core/errors.ts";
-import { decideFleet, type FleetEvent, noteFleet } from "../../../lib/pool/controller/decide_fleet.ts";
+import { lasting, SlurmError } from "../../../lib/core/errors.ts";
+import { decideFleet, type FleetEvent, noteFleet } from "../../../lib/pool/fleet/decide_fleet.ts";
 import {
   type FleetAction,
   type FleetObservation,
   type FleetSettings,
   type FleetWorker,
   newFleetState,
-} from "../../../lib/pool/controller/fleet_state.ts";
-import type { LossReason, WorkerJob, WorkerJobState } from "../../../lib/pool/launcher.ts";
+} from "../../../lib/pool/fleet/fleet_state.ts";
+import type {
+  JobsAnswer,
+  LossReason,
+  Refusal,
+  WorkerJob,
+  WorkerJobState,
+} from "../../../lib/pool/launcher.ts";
 
 const SETTINGS: FleetSettings = {
   specs: ["cpu", "gpu"],
@@ -20,10 +26,16 @@ const SETTINGS: FleetSettings = {
   roundMs: 1000,
   leaseMs: 120_000,
   staleAfterSec: 60,
+  refusalMs: 3600_000,
+  runId: "run-1",
 };
 
 interface Look {
   jobs?: readonly WorkerJob[];
+  /** What of earlier submissions was refused. */
+  refused?: JobsAnswer["refused"];
+  silence?: JobsAnswer["silence"];
+  strangers?: readonly string[];
   /** What the launcher threw instead. */
   error?: unknown;
   workers?: readonly FleetWorker[];
@@ -71,12 +83,15 @@ class Play {
   ): Text[] {
     const seen: FleetObservation = {
       at: atSec * 1000,
-      answer: look.error === undefined ? { jobs } : { error: look.error },
+      answer: look.error === undefined
+        ? { jobs, refused: look.refused, silence: look.silence }
+        : { error: look.error },
       workers,
       workerOf: new Map(workers.flatMap((each) => each.job === undefined ? [] : [[each.job, each]])),
-      entered: new Set([...entered, ...workers.flatMap((each) => each.job ?? [])]),
+      entered: new Map([...entered, ...workers.flatMap((each) => each.job ?? [])].map((key) => [key, 0])),
       refusals: new Map(Object.entries(refusals)),
       tasks: new Map(Object.entries(tasks)),
+      strangers: look.strangers ?? [],
       resultsReadAt: 1000 * (look.resultsReadAtSec ?? atSec),
       isRunning: look.isRunning ?? true,
       controllerWorker: look.controllerWorker,
@@ -94,7 +109,7 @@ class Play {
 
   /** Something happens between two looks. */
   note(event: FleetEvent): Text[] {
-    const { state, actions } = noteFleet(this.state, event);
+    const { state, actions } = noteFleet(this.state, event, this.#settings);
     this.state = state;
     return actions.map(text);
   }
@@ -122,10 +137,12 @@ function text(action: FleetAction): Text {
       return `standby of ${action.alive.join(" ")}`;
     case "notify":
       return `${action.level}: ${action.text}`;
+    case "failSpec":
     case "giveUp": {
       const parts = action.text.map((part) =>
         typeof part === "string" ? part : `<${part.key}: ${part.ended}>`
       );
+      if (action.type === "failSpec") return `fail ${action.spec}: ${parts.join("")}`;
       return `give up: ${parts.join("") || (action.cause as Error).message}`;
     }
   }
@@ -206,27 +223,52 @@ describe("workers that are too many", () => {
 
 describe("a launcher that refuses", () => {
   const error = new SlurmError("sbatch: no");
-  const refused = (atSec: number, hasOthers = false, spec = "gpu"): FleetEvent => ({
-    type: "refused",
+  const refused = (atSec: number, spec = "gpu", of: Partial<Refusal> = {}, asked = 1): FleetEvent => ({
+    type: "submitted",
     spec,
+    asked,
+    taken: 0,
+    refusal: { kind: "refused", error, ...of },
     at: atSec * 1000,
-    hasOthers,
-    error,
   });
+  const tasks = { gpu: 1 };
+  const words =
+    "warn: cannot start workers of spec 'gpu': SlurmError: sbatch: no; they are asked for again for as long " +
+    "as the run has anything else to do, and for 1h after (slurm.refusalSec)";
+  /** Asks and is refused until so many seconds. @returns All that was said or done but asking. */
+  function refuseUntil(play: Play, fromSec: number, toSec: number, look: Look, stepSec = 1): Text[] {
+    const all: Text[] = [];
+    for (let atSec = fromSec; atSec <= toSec; atSec += stepSec) {
+      const done = play.look(atSec, look);
+      const isAsked = done.some((each) => each.startsWith("submit") && each.endsWith("gpu"));
+      all.push(...done.filter((each) => !each.startsWith("submit")));
+      if (isAsked) all.push(...play.note(refused(atSec)));
+    }
+    return all;
+  }
 
   it("is asked again after a pause that doubles, and people are told once", () => {
     const play = new Play();
-    const tasks = { gpu: 1 };
-    assertEquals(play.note(refused(1, true)), [
-      "warn: cannot start workers of spec 'gpu': SlurmError: sbatch: no",
-    ]);
+    assertEquals(play.note(refused(1)), [words]);
     assertEquals([play.look(1.4, { tasks }), play.look(1.5, { tasks })], [[], ["submit 1 gpu"]]);
-    assertEquals(play.note(refused(2, true)), []);
+    assertEquals(play.note(refused(2)), []);
     assertEquals([play.look(2.9, { tasks }), play.look(3, { tasks })], [[], ["submit 1 gpu"]]);
-    assertEquals(play.note({ type: "submitted", spec: "gpu", count: 1 }), [
-      "info: submitted 1 worker of spec 'gpu'",
+    assertEquals(
+      play.note({ type: "submitted", spec: "gpu", asked: 1, taken: 1, at: 3000 }),
+      ["info: submitted 1 worker of spec 'gpu'"],
+    );
+  });
+
+  it("says that it is over when a worker was taken, where that took long", () => {
+    const play = new Play();
+    refuseUntil(play, 1, 100, { tasks });
+    const submitted = [{ ...pending("j1"), state: { status: "pending", text: "being submitted" } as const }];
+    assertEquals(play.look(200, { tasks, jobs: submitted }), [
+      "info: no worker of spec 'gpu' has begun for 3m 19s: 1 job pending, j1 as being submitted",
+    ], "nothing is answered yet");
+    assertEquals(play.look(201, { tasks, jobs: [{ ...pending("j1"), id: "12" }] }), [
+      "info: workers of spec 'gpu' can be started again, after 3m 20s",
     ]);
-    assertEquals(play.note(refused(4, true)).length, 1, "it counts from anew");
   });
 
   it("holds no other spec up", () => {
@@ -235,31 +277,91 @@ describe("a launcher that refuses", () => {
     assertEquals(play.look(1.1, { tasks: { gpu: 1, cpu: 1 } }), ["submit 1 cpu"]);
   });
 
-  it("ends the run the third time, where the spec has no worker", () => {
+  it("fails what needs the spec when nothing else was to do for an hour, and says how it goes on", () => {
     const play = new Play();
-    const [, , third] = [1, 2, 3].map((atSec) => play.note(refused(atSec)));
-    assertEquals(third, ["give up: sbatch: no"]);
+    const said = refuseUntil(play, 1, 3600, { tasks });
+    assertEquals(said[0], words);
+    assertEquals(said.length, 6, said.join("\n"));
+    assertEquals(
+      said[1],
+      "warn: cannot start workers of spec 'gpu': SlurmError: sbatch: no; that is so for 10m; they are asked for again for " +
+        "another 50m 1s, then the tasks that need them fail",
+    );
+    assertEquals(refuseUntil(play, 3601, 3602, { tasks }), [
+      "fail gpu: No worker of spec 'gpu' could be started for 1h: SlurmError: sbatch: no",
+    ]);
+    assertEquals(refuseUntil(play, 3700, 3701, { tasks }).length, 2, "also those that are ready later");
   });
 
-  it("ends nothing while others work, nor where the system could not", () => {
+  it("is asked for as long as another spec has workers, however long", () => {
     const play = new Play();
-    for (const atSec of [1, 2, 3, 4]) play.note(refused(atSec, true));
-    assertEquals(play.note(refused(5, true)), []);
-    const eio = Object.assign(new Error("EIO"), { code: "EIO" });
-    const event = { ...refused(6), error: eio } as FleetEvent;
-    assertEquals(play.note(event), []);
+    const look = { tasks: { gpu: 1, cpu: 1 }, workers: [worker("w", "cpu")] };
+    const said = refuseUntil(play, 1, 20_000, look, 10);
+    assertEquals(said.filter((each) => each.startsWith("fail")), []);
+    assertEquals(said.length, 34, "every ten minutes");
+    const [last] = refuseUntil(play, 20_001, 24_000, { tasks }, 10).filter((each) => each.startsWith("fail"));
+    assertEquals(last?.slice(0, 9), "fail gpu:");
   });
 
-  it("is explained by the nodes that were excluded, and the last worker", () => {
+  it("is not asked for long what cannot change by itself", () => {
     const play = new Play();
-    for (const why of ["first", "no room"]) {
-      play.note({ type: "refusal", node: "n1", hasWorkers: false, why });
-    }
-    for (const atSec of [1, 3]) play.look(atSec, { tasks: { gpu: 1 }, jobs: [dead("j1")] });
-    const [, , third] = [4, 5, 6].map((atSec) => play.note(refused(atSec)));
-    assertEquals(third, [
-      "give up: SlurmError: sbatch: no\nnodes that the run does not use any more, as nothing can start there:\n" +
-      "  n1: no room\nthe last worker was <j1: FAILED>",
+    const never = lasting(new SlurmError("there is no program 'sbatch'"));
+    for (const atSec of [1, 2]) play.note(refused(atSec, "gpu", { error: never }));
+    assertEquals(play.look(3, { tasks }), ["submit 1 gpu"]);
+    play.note(refused(3, "gpu", { error: never }));
+    assertEquals(play.look(4, { tasks }), [
+      "fail gpu: No worker of spec 'gpu' could be started: SlurmError: there is no program 'sbatch'",
+    ]);
+  });
+
+  it("is asked for half as many where a limit lets in fewer, and for more again later", () => {
+    const play = new Play({ limits: { maxWorkers: 20, tasksPerWorker: 1 } });
+    const look = { tasks: { gpu: 20 } };
+    const limit = { kind: "limit", error: new SlurmError("QOSMaxSubmitJobPerUserLimit") } as const;
+    assertEquals(play.look(1, look), ["submit 20 gpu"]);
+    assertEquals(play.note(refused(1, "gpu", limit, 20)), []);
+    assertEquals(play.look(2, look), ["submit 10 gpu"]);
+    assertEquals(play.note(refused(2, "gpu", limit, 10)), []);
+    assertEquals(play.look(3, look), ["submit 5 gpu"]);
+    const jobs = Array.from({ length: 5 }, (_, i) => ({ ...pending(`j${i}`), id: `${i}` }));
+    assertEquals(play.look(4, { ...look, jobs }), ["submit 5 gpu"]);
+    play.note(refused(4, "gpu", limit, 5));
+    assertEquals(play.look(5, { ...look, jobs }), ["submit 2 gpu"]);
+    play.note(refused(5, "gpu", limit, 2));
+    assertEquals(play.look(6, { ...look, jobs }), ["submit 1 gpu"]);
+    assertEquals(play.note(refused(6, "gpu", limit)), [
+      "warn: there are no more workers of spec 'gpu' for now: SlurmError: QOSMaxSubmitJobPerUserLimit; they are asked for " +
+      "again for as long as the run has anything else to do, and for 1h after (slurm.refusalSec)",
+    ]);
+    assertEquals([play.look(7, { ...look, jobs }), play.look(8, { ...look, jobs })], [[], ["submit 1 gpu"]]);
+    assertEquals(play.look(66, { ...look, jobs }).at(-1), "submit 2 gpu");
+  });
+
+  it("may refuse later what was taken", () => {
+    const play = new Play();
+    const late = { spec: "gpu", count: 2, refusal: { kind: "refused", error } } as const;
+    assertEquals(play.look(1, { tasks: { gpu: 2 } }), ["submit 2 gpu"]);
+    assertEquals(play.look(4, { tasks: { gpu: 2 }, refused: [late] }), [words]);
+    assertEquals(play.look(4.5, { tasks: { gpu: 2 } }), ["submit 2 gpu"]);
+  });
+
+  it("is asked once without the nodes that were excluded, then they are why", () => {
+    const play = new Play();
+    const exclude = (): void => {
+      for (const why of ["first", "no room"]) {
+        play.note({ type: "refusal", node: "n1", hasWorkers: false, why });
+      }
+    };
+    exclude();
+    for (const atSec of [1, 3]) play.look(atSec, { tasks, jobs: [dead("j1")] });
+    for (const atSec of [4, 5, 6]) play.note(refused(atSec));
+    assertEquals(play.look(7, { tasks }), ["readmit n1", "submit 1 gpu"]);
+    exclude();
+    play.look(8, { tasks });
+    for (const atSec of [8, 9, 10]) play.note(refused(atSec));
+    assertEquals(play.look(11, { tasks }), [
+      "give up: Cannot start workers of spec 'gpu': SlurmError: sbatch: no\nnodes that the run does not use any more, as " +
+      "nothing can start there:\n  n1: no room\nthe last worker was <j1: FAILED>",
     ]);
   });
 
@@ -274,6 +376,59 @@ describe("a launcher that refuses", () => {
     const other = new Play();
     other.look(1, { jobs: [pending("j1")], tasks: { gpu: 1 } });
     assertEquals([2, 3, 4, 5].map((atSec) => other.look(atSec, look).length), [1, 0, 0, 0]);
+  });
+});
+
+describe("jobs that the site ends before their workers begin", () => {
+  const tasks = { gpu: 1 };
+  const ends = (
+    play: Play,
+    nth: number,
+    more: Partial<WorkerJobState> = { loss: "cancelled" } as object,
+  ): Text[] => {
+    const state = { status: "dead", text: "CANCELLED by 0", ...more } as WorkerJobState;
+    const jobs = [{ ...job(`j${nth}`, state), id: `${nth}`, log: `/logs/${nth}` }];
+    return [0, 3].flatMap((sec) => play.look(100 * nth + sec, { tasks, jobs }))
+      .filter((each) => !each.startsWith("submit") && !each.startsWith("info"));
+  };
+
+  it("are trouble when that was so three times in a row, with their names and logs", () => {
+    const play = new Play();
+    assertEquals([ends(play, 1), ends(play, 2)], [[], []]);
+    assertEquals(ends(play, 3), [
+      "warn: cannot start workers of spec 'gpu': their jobs end before a worker begins, 3 times in a row, the last one job " +
+      "3 (j3) on j3: CANCELLED by 0, log /logs/3; that is so for 1m 40s; they are asked for again for another 58m 20s, then " +
+      "the tasks that need them fail",
+    ]);
+    assertEquals(ends(play, 4), [], "once");
+  });
+
+  it("fail the tasks after an hour", () => {
+    const play = new Play();
+    const all = Array.from({ length: 40 }, (_, i) => ends(play, i + 1)).flat();
+    assertEquals(
+      all.filter((each) => each.startsWith("fail gpu: No worker of spec 'gpu' could be")).length > 0,
+      true,
+    );
+  });
+
+  it("count once where they were submitted together, and not where this run cancelled them", () => {
+    const play = new Play();
+    const jobs = ["j1", "j2", "j3", "j4"].map((key) => dead(key, {}, "cancelled"));
+    for (const atSec of [1, 4, 7]) play.look(atSec, { tasks, jobs });
+    assertEquals(play.state.specs.get("gpu")?.early?.times, 1);
+    const other = new Play();
+    other.look(1, { jobs: [pending("j1")], tasks: {} });
+    assertEquals(other.look(5, { jobs: [pending("j1")], tasks: {} }).at(0), "cancel j1");
+    for (const atSec of [6, 9]) other.look(atSec, { tasks, jobs: [dead("j1", {}, "cancelled")] });
+    assertEquals(other.state.specs.get("gpu")?.early, undefined);
+  });
+
+  it("are forgotten when a worker begins", () => {
+    const play = new Play();
+    for (const nth of [1, 2, 3]) ends(play, nth);
+    play.look(500, { tasks, jobs: [running("j9")], workers: [worker("w", "gpu", { job: "j9" })] });
+    assertEquals(play.state.specs.get("gpu")?.trouble, undefined);
   });
 });
 
@@ -345,7 +500,9 @@ describe("a job that ends before its worker begins", () => {
   it("counts as such when it runs for long and no worker enters, and is waited for no more", () => {
     const play = new Play({ limits: { maxWorkers: 1, tasksPerWorker: 1 } });
     const look = { jobs: [running("j1", { node: "n1" })], tasks: { gpu: 1 } };
-    assertEquals([play.look(1, look), play.look(61, look)], [[], []]);
+    assertEquals([play.look(1, look), play.look(61, look)], [[], [
+      "info: no worker of spec 'gpu' has begun for 1m, though its job runs: j1 on n1",
+    ]]);
     assertEquals(play.look(62, look), ["submit 1 gpu"]);
   });
 });
@@ -416,7 +573,9 @@ describe("a fleet that can start no workers", () => {
   it("ends the run when a spec with tasks has had none for a lease", () => {
     const play = new Play({ canSubmit: false });
     const look = { tasks: { gpu: 2 } };
-    assertEquals([play.look(1, look), play.look(120, look)], [[], []]);
+    assertEquals([play.look(1, look), play.look(120, look)], [[], [
+      "info: tasks of spec 'gpu' have had no worker for 1m 59s: none can be submitted from here",
+    ]]);
     assertEquals(play.look(121, look), [
       "give up: Cannot compute 2 tasks of spec 'gpu' as none of its workers is left, and none can be submitted from " +
       "inside of a job: run the same roots again, with more workers or time",
@@ -445,7 +604,8 @@ describe("a spec without a worker", () => {
     ]);
     assertEquals(told(play, 601, why), []);
     assertEquals(told(play, 661, "PENDING (JobHeldUser)"), [
-      "info: no worker of spec 'gpu' has begun for 11m: 2 jobs pending, j0 as PENDING (JobHeldUser)",
+      "info: no worker of spec 'gpu' has begun for 11m: 2 jobs pending, j0 as PENDING (JobHeldUser): somebody, or a " +
+      "launch that failed, holds it, and it begins only when it is released; release it, 'furu cancel run-1' ends the run",
     ]);
   });
 

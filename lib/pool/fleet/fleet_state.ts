@@ -1,4 +1,4 @@
-import type { WorkerJob } from "../launcher.ts";
+import type { JobsAnswer, Refusal, WorkerJob } from "../launcher.ts";
 import type { ScaleLimits, SpecLoad } from "./scale.ts";
 
 /** A worker that lives, as far as is known. */
@@ -18,17 +18,19 @@ export interface FleetObservation {
   /** When. */
   readonly at: number;
   /** The jobs that the launcher knows, or why it could not tell. */
-  readonly answer: { readonly jobs: readonly WorkerJob[] } | { readonly error: unknown };
+  readonly answer: JobsAnswer | { readonly error: unknown };
   /** The workers that live. */
   readonly workers: readonly FleetWorker[];
   /** Those of them whose job is known, by its key. */
   readonly workerOf: ReadonlyMap<string, FleetWorker>;
-  /** Keys of the jobs whose workers were ever seen. */
-  readonly entered: ReadonlySet<string>;
+  /** When the workers of jobs were last seen, by the keys of all whose workers ever were. */
+  readonly entered: ReadonlyMap<string, number>;
   /** Why the workers of jobs refused to work, by the job's key. */
   readonly refusals: ReadonlyMap<string, string>;
   /** How many tasks of each spec the scheduler waits for. */
   readonly tasks: ReadonlyMap<string, number>;
+  /** Who computes tasks that this run waits for, though it is not of it: as many as there are tasks. */
+  readonly strangers: readonly string[];
   /** All that workers had given back by then has been read. */
   readonly resultsReadAt: number;
   /** Whether tasks may begin. */
@@ -39,6 +41,8 @@ export interface FleetObservation {
 
 /** Rules that stay the same in a run. */
 export interface FleetSettings {
+  /** The run, for advice. */
+  readonly runId: string;
   /** The specs of the run's tasks. */
   readonly specs: readonly string[];
   /** How many workers there may be. */
@@ -55,6 +59,8 @@ export interface FleetSettings {
   readonly leaseMs: number;
   /** For how long a worker may not begin before something is wrong, in seconds. */
   readonly staleAfterSec: number;
+  /** For how long workers that are refused are asked for when nothing else is left to do, in milliseconds. */
+  readonly refusalMs: number;
 }
 
 /** A job that ended before its worker had begun. */
@@ -73,8 +79,7 @@ export interface FailedStart {
 
 /** Something that the controller wants done. `giveUp` is always the last one. */
 export type FleetAction =
-  /** `hasOthers`: whether the spec has workers, or will have, without these. */
-  | { readonly type: "submit"; readonly spec: string; readonly count: number; readonly hasOthers: boolean }
+  | { readonly type: "submit"; readonly spec: string; readonly count: number }
   /** `done` is said when it has worked. */
   | { readonly type: "cancelPending"; readonly keys: readonly string[]; readonly done?: string | undefined }
   /** Some of these workers are to leave: first those that have nothing to do, of these the newest. */
@@ -89,7 +94,17 @@ export type FleetAction =
   /** Somebody is to take the run up when all of these jobs are gone. */
   | { readonly type: "keepStandby"; readonly alive: readonly string[] }
   | { readonly type: "notify"; readonly level: "info" | "warn"; readonly text: string }
-  /** The run cannot go on. Without a text the cause says it all; of a failed start its log is told, too. */
+  /** No worker of the spec can be had: its tasks that none has taken fail. */
+  | {
+    readonly type: "failSpec";
+    readonly spec: string;
+    readonly text: readonly (string | FailedStart)[];
+    readonly log?: string | undefined;
+  }
+  /**
+   * Nothing of the run can go on. Without a text the cause says it all; of a failed start its log is told,
+   * too.
+   */
   | {
     readonly type: "giveUp";
     readonly blame: "workers" | "protocol";
@@ -102,6 +117,8 @@ export type FleetAction =
 export interface JobStart {
   readonly since: number;
   readonly deadSince?: number | undefined;
+  /** When it was said to be pending though its worker had been seen: it is to begin again. */
+  readonly againAt?: number | undefined;
   readonly runningSince?: number | undefined;
   /** Whether it is known to have begun well, or to have failed. */
   readonly judged: boolean;
@@ -123,6 +140,26 @@ export interface NodesState {
   readonly excluded: ReadonlyMap<string, string>;
 }
 
+/** What keeps the workers of one spec out, which holds no other spec up. Times are monotonic milliseconds. */
+export interface Trouble {
+  /** `limit` and `refused`: they are not taken; `ended`: their jobs are ended before they begin. */
+  readonly kind: Refusal["kind"] | "ended";
+  /** In the words of who keeps them out. */
+  readonly error: Error;
+  /** Since when. */
+  readonly since: number;
+  /** How often in a row. */
+  readonly times: number;
+  /** When that was seen last. */
+  readonly at: number;
+  /** Until when none is asked for. */
+  readonly until: number;
+  /** Since when the run has nothing else to do. */
+  readonly idleSince?: number | undefined;
+  /** Whether that was so for long: then they are waited for no more. */
+  readonly expired?: true | undefined;
+}
+
 /** Memory of one spec: its trouble and back-off never hold another spec up. */
 export interface SpecState {
   /**
@@ -132,12 +169,20 @@ export interface SpecState {
   readonly failedAt?: ReadonlySet<string> | undefined;
   /** The last of them. */
   readonly lastStart?: FailedStart | undefined;
-  /** How often in a row workers were refused, and until when none is asked for. */
-  readonly refused?: { readonly times: number; readonly until: number } | undefined;
+  /** What keeps its workers out. */
+  readonly trouble?: Trouble | undefined;
+  /** What people were told of that, and when. */
+  readonly told?: { readonly key: string; readonly at: number } | undefined;
+  /** How many workers a limit let in when that was last found out. */
+  readonly batch?: { readonly size: number; readonly at: number } | undefined;
+  /** How often in a row the site ended jobs before their workers had begun, and when that was last seen. */
+  readonly early?: { readonly times: number; readonly at: number } | undefined;
   /** When a worker of it last gave a task back. */
   readonly resultAt?: number | undefined;
-  /** Since when all its workers are pending, and the reason that people were told. */
-  readonly waiting?: { readonly since: number; readonly told?: string | undefined } | undefined;
+  /** Since when no worker of it can work, and the reason that people were told, when. */
+  readonly waiting?:
+    | { readonly since: number; readonly told?: string | undefined; readonly toldAt?: number | undefined }
+    | undefined;
   /** Since when it has more pending workers than it needs. */
   readonly excessSince?: number | undefined;
   /** Since when another spec needs the room of its workers. */
@@ -156,6 +201,12 @@ export interface FleetState {
   readonly starts: ReadonlyMap<string, JobStart> | undefined;
   readonly nodes: NodesState;
   readonly specs: ReadonlyMap<string, SpecState>;
+  /** Keys of the jobs that were cancelled as they were not needed any more. */
+  readonly cancelled: ReadonlySet<string>;
+  /** Since when the scheduler gives no answer, where people were told that. */
+  readonly silentSince: number | undefined;
+  /** Since when the run does nothing but wait for others, and what people were told of that. */
+  readonly strangers: { readonly since: number; readonly told?: string | undefined } | undefined;
   /** How many nodes were excluded at the last decision. */
   readonly excludedBefore: number;
   /** Whether excluded nodes were tried again, which is done once. */
@@ -190,12 +241,22 @@ export function newFleetState(startedWell: boolean): FleetState {
       excluded: new Map(),
     },
     specs: new Map(),
+    cancelled: new Set(),
+    silentSince: undefined,
+    strangers: undefined,
     excludedBefore: 0,
     readmitted: false,
     standbyOf: "",
     noAnswers: 0,
     complaint: "",
   };
+}
+
+/** The nodes that are excluded and why, for people; nothing where none is. */
+export function nodeComplaint({ excluded }: NodesState): string | undefined {
+  if (excluded.size === 0) return undefined;
+  const lines = [...excluded].map(([node, why]) => `  ${node}: ${why}`);
+  return ["nodes that the run does not use any more, as nothing can start there:", ...lines].join("\n");
 }
 
 /** A copy to decide with; what is in it is replaced, never changed. */
@@ -222,16 +283,20 @@ export function isDoubtful(
 }
 
 /**
- * Classifies a job. Each worker counts once: a job of which a worker was seen is as alive as that worker is.
+ * Classifies a job. Each worker counts once: a job of which a worker was seen is as alive as that worker is,
+ * also where the scheduler says that it has ended. One that the scheduler has put back is pending again.
  */
 export function standing(
   state: FleetState,
   seen: FleetObservation,
   job: WorkerJob,
 ): "pending" | "alive" | "over" {
-  if (job.state.status === "dead") return isDoubtful(state, seen, job.key) ? "alive" : "over";
   if (seen.workerOf.has(job.key)) return "alive";
-  if (seen.entered.has(job.key) || state.starts?.get(job.key)?.stuck) return "over";
+  if (job.state.status === "dead") return isDoubtful(state, seen, job.key) ? "alive" : "over";
+  const start = state.starts?.get(job.key);
+  const leftAt = seen.entered.get(job.key);
+  const hasLeft = leftAt !== undefined && !(start?.againAt !== undefined && start.againAt > leftAt);
+  if (start?.stuck || hasLeft) return "over";
   return job.state.status === "pending" ? "pending" : "alive";
 }
 

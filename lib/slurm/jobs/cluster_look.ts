@@ -23,6 +23,7 @@ export type Asked = Pick<
   | "listJobs"
   | "lookup"
   | "ended"
+  | "hasAccounting"
   | "showJob"
   | "clock"
   | "intervalMs"

@@ -23,7 +23,7 @@ const FINAL = new Set<EndReason>([
 /** What {@link JobQuestions} works with. */
 export interface JobQuestionsOptions {
   /** Asks the cluster. */
-  client: Pick<SlurmClient, "showJob" | "ended" | "cluster" | "intervalMs">;
+  client: Pick<SlurmClient, "showJob" | "ended" | "hasAccounting" | "cluster" | "intervalMs">;
   /** Who asks, and time. */
   machine: Pick<Machine, "clock" | "self">;
   /**
@@ -129,11 +129,23 @@ export class JobQuestions {
       job.askAfter = nextAsk(job, askedAt);
       return;
     }
+    if (job.isShown && await this.#mayLag(job, askedAt)) return;
     const other = ref.jobId?.includes("_") ? undefined : details[0];
     const text = other
       ? `Slurm has given its id to another job, '${other.name}'`
       : "Slurm knows no such job any more";
     takeVanished(job, askedAt, text);
+  }
+
+  /** Whether the accounting, which lags, may still tell how a job ended that Slurm has just forgotten. */
+  async #mayLag(job: WatchedJob, askedAt: number): Promise<boolean> {
+    const { client } = this.#options;
+    if (!await client.hasAccounting()) return false;
+    job.absentSince ??= askedAt;
+    if (askedAt - job.absentSince >= client.intervalMs) return false;
+    job.askAfter = job.absentSince + client.intervalMs;
+    job.isPutOff = true;
+    return true;
   }
 
   /**

@@ -88,7 +88,7 @@ describe("SimSlurm", () => {
     const { states, ended } = await watchOne(1, { submitFails: 1 });
     assertEquals({ statesCount: states.length, ended }, { statesCount: 1, ended: [] });
     const seeds = [1, 2, 3, 4, 5, 6, 7, 8];
-    const worlds = await Promise.all(seeds.map((seed) => watchOne(seed, { stale: 1 })));
+    const worlds = await Promise.all(seeds.map((seed) => watchOne(seed, { stale: 1, late: 1 })));
     assert(worlds.some((seen) => seen.states.filter((state) => state === "running RUNNING").length > 1));
   });
 

@@ -44,8 +44,8 @@ export interface OpenPool extends PreparedRun<PoolRun> {
  * leaves the run to them: the first that begins becomes its controller. Waits for sbatch's answers, however
  * slow they are: nobody would tell of a refusal later.
  *
- * @throws {SlurmError} With sbatch's own words. What this call has submitted is cancelled then, and a run that
- * it has begun is ended; one that it has taken up goes on as it was.
+ * @throws {SlurmError} With sbatch's own words. What this call has submitted is cancelled then, and a run
+ * that it has begun is ended; one that it has taken up goes on as it was.
  */
 export async function detachPool(
   runtime: Runtime,
@@ -157,8 +157,8 @@ interface UntilSome {
 }
 
 /**
- * Submits workers of each spec until the run can be left to them: to leave before would leave it, or a spec of
- * it, to nobody. Limits of the site are waited out.
+ * Submits workers of each spec until the run can be left to them: to leave before would leave it, or a spec
+ * of it, to nobody. Limits of the site are waited out.
  *
  * @returns How many.
  * @throws {SlurmError} With sbatch's own words, when it goes on refusing.

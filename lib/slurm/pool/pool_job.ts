@@ -28,8 +28,11 @@ import { isNearlyUp } from "../run/is_nearly_up.ts";
 import { JobSignals } from "../jobs/job_signals.ts";
 import { heapMbOf, type SlurmSpec } from "../client/spec.ts";
 import { SlurmClient } from "../client/client.ts";
-import { environmentOnNode } from "../client/environment.ts";
-import { ENVIRONMENT_FILE_VARIABLE, environmentBeforeSetup } from "../client/setup_environment.ts";
+import {
+  ENVIRONMENT_FILE_VARIABLE,
+  environmentBeforeSetup,
+  environmentOnNode,
+} from "../client/environment.ts";
 import { WORKER_MARK } from "../client/job_log.ts";
 
 /** The start of a worker. */
@@ -140,8 +143,8 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
 }
 
 /**
- * A client that submits as whoever submitted the run did, whatever the node and the setup of this worker's spec
- * have in their environment.
+ * A client that submits as whoever submitted the run did, whatever the node and the setup of this worker's
+ * spec have in their environment.
  */
 async function clientOnNode(
   { cluster, config, submitEnv }: PoolRun,

@@ -263,6 +263,7 @@ describe("SbatchLauncher", () => {
       slurm.answers.sbatch = ["11\n", "12\n"];
       const one = launcher(1, 50);
       await one.submit({ spec: "gpu", count: 3, exclude: [] }, never);
+      await seen(one, (jobs) => jobs.every(({ id }) => id !== undefined));
       const hold = Promise.withResolvers<void>();
       slurm.holds.sbatch = slurm.holds.squeue = hold.promise;
       await one.submit({ spec: "default", count: 1, exclude: [] }, never);

@@ -10,6 +10,7 @@ import {
   type JobStart,
   nodeComplaint,
   type NodesState,
+  setCancelled,
   setSpec,
 } from "./fleet_state.ts";
 import type { SpecLoad } from "./scale.ts";
@@ -194,7 +195,7 @@ export function readmitNodes(
   const isNew = excluded.size > draft.excludedBefore;
   draft.excludedBefore = excluded.size;
   const cancelAll = (): FleetAction[] => {
-    draft.cancelled = draft.cancelled.union(new Set(pending.map(({ key }) => key)));
+    setCancelled(draft, pending.map(({ key }) => key), seen.at);
     return cancel;
   };
   // They would begin where nothing can, one after the other, and each cost a task one of its attempts.

@@ -201,6 +201,17 @@ describe("workers that are too many", () => {
     assertEquals(play.look(7, { jobs, tasks: { gpu: 1 } }), [], "that counts from anew");
   });
 
+  it("make room at once where all specs share it, and their jobs count no more", () => {
+    const play = new Play({ limits: { maxWorkers: 1, tasksPerWorker: 1 } });
+    const jobs = [pending("j1")];
+    assertEquals(play.look(1, { jobs, tasks: { cpu: 1 } }), ["cancel j1", "submit 1 cpu"]);
+    const cpu = { ...pending("j2"), spec: "cpu" };
+    assertEquals(play.look(2, { jobs: [...jobs, cpu], tasks: { cpu: 1 } }), [], "the listing may be old");
+    play.note({ type: "notCancelled", keys: ["j1"] });
+    assertEquals(play.look(3, { jobs: [...jobs, cpu], tasks: { cpu: 1 } }), []);
+    assertEquals(play.look(6, { jobs: [...jobs, cpu], tasks: { cpu: 1 } }), ["cancel j1"]);
+  });
+
   it("are drained where another spec needs the room, but for the controller's own", () => {
     const play = new Play();
     const workers = [worker("w1", "cpu"), worker("w2", "cpu")];
@@ -531,15 +542,15 @@ describe("a node where something could not start", () => {
   it("is tried again, once, when a spec has no worker for long", () => {
     const play = new Play();
     const exclude = (): void => ["first", "second"].forEach((why) => play.note(bad("a", why)));
-    const look = { jobs: [pending("j1")], tasks: { gpu: 1 } };
+    const look = (key: string): Look => ({ jobs: [pending(key)], tasks: { gpu: 1 } });
     exclude();
-    assertEquals(play.look(1, look), ["cancel j1"], "it was submitted for other nodes");
-    assertEquals([play.look(2, look), play.look(61, look).slice(1)], [[], []]);
-    assertEquals(play.look(62, look).slice(0, 2), ["readmit a", "cancel j1"]);
+    assertEquals(play.look(1, look("j1")), ["cancel j1"], "it was submitted for other nodes");
+    assertEquals([play.look(2, look("j2")), play.look(61, look("j2")).slice(1)], [[], []]);
+    assertEquals(play.look(62, look("j2")).slice(0, 2), ["readmit a", "cancel j2"]);
     exclude();
-    for (const atSec of [63, 64]) play.look(atSec, look);
+    for (const [i, atSec] of [63, 64].entries()) play.look(atSec, look(`j${3 + i}`));
     assertEquals(
-      play.look(124, look).at(-1),
+      play.look(124, look("j4")).at(-1),
       [
         "give up: Cannot start workers of spec 'gpu': none has begun for 60 s",
         "nodes that the run does not use any more, as nothing can start there:",

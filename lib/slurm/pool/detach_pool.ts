@@ -22,7 +22,7 @@ const WORD_MS = 5000;
 /** Pauses between two tries while no worker is let in: the first one, and the longest one. */
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 60_000;
-/** For so long a refusal may be one of a moment. Somebody waits for the answer. */
+/** For so long from the beginning a refusal may be one of a moment. Somebody waits for the answer. */
 const REFUSED_MS = 10_000;
 
 /** A run of a pool whose controller this process is. */
@@ -170,7 +170,7 @@ async function submitUntilSome(
 ): Promise<number> {
   let left = wanted;
   let count = 0;
-  let refusedSince: number | undefined;
+  const began = clock.monotonic();
   const told = new Set<string>();
   for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     const answers = await Promise.all(left.map(async (each) => ({
@@ -193,11 +193,9 @@ async function submitUntilSome(
     if (isEnough) return count;
     const refused = without.find(({ refusal }) => refusal?.kind === "refused")?.refusal;
     const isLimited = without.some(({ refusal }) => refusal?.kind === "limit");
-    if (!refused || !all && isLimited) refusedSince = undefined;
-    else {
-      refusedSince ??= clock.monotonic();
-      if (clock.monotonic() - refusedSince >= REFUSED_MS) throw refused.error;
-    }
+    // What a limit keeps out will be let in one day.
+    const isHopeless = refused && (all || !isLimited);
+    if (isHopeless && clock.monotonic() - began >= REFUSED_MS) throw refused.error;
     left = without.map(({ each }) => each);
     await clock.sleep(pauseMs, signal);
   }

@@ -187,7 +187,7 @@ async function submitUntilSome(
       log.warn(
         `there are no workers of spec '${spec}' for now${
           isEnough ? ", which the run itself tries again" : ""
-        }: ${errorText(refusal.error)}`,
+        }: ${refusal.error.message}`,
       );
     }
     if (isEnough) return count;

@@ -230,7 +230,7 @@ describe("SbatchLauncher", () => {
         };
       const one = launcher();
       assertEquals(await one.submit({ spec: "gpu", count: 8, exclude: [] }, never), { taken: 8 });
-      assertEquals(sizes(), [8, 4, 4, 2, 2, 2, 2]);
+      assertEquals(sizes().sort((a, b) => b - a), [8, 4, 4, 2, 2, 2, 2]);
       assertEquals((await one.jobs(never)).jobs.length, 8);
       most = 0;
       slurm.calls.length = 0;
@@ -239,7 +239,7 @@ describe("SbatchLauncher", () => {
           ? `${++id}\n`
           : { code: 1, stderr: "sbatch: error: Job array not allowed here\n" };
       assertEquals(await one.submit({ spec: "default", count: 3, exclude: [] }, never), { taken: 3 });
-      assertEquals(sizes(), [2, 1, 1, 1]);
+      assertEquals(sizes().sort(), [1, 1, 1, 2]);
       assertEquals((await one.jobs(never)).jobs.length, 11);
     });
   });

@@ -213,6 +213,7 @@ describe("SbatchLauncher", () => {
       answer = await one.jobs(never);
       assertEquals(answer.refused, []);
       assertEquals(answer.jobs.map(({ spec }) => spec), ["default"]);
+      await seen(one, (jobs) => jobs.every(({ id }) => id !== undefined));
     });
   });
 

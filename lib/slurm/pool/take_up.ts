@@ -8,7 +8,6 @@ import type { SlurmClient } from "../client/client.ts";
 import { cancelOurs } from "../jobs/cancel_jobs.ts";
 import type { JobWatch } from "../jobs/job_watch.ts";
 import { refOf, WorkerJournal } from "../jobs/submissions.ts";
-import { checkOurs } from "../run/check_ours.ts";
 import { changedSpecs } from "../run/earlier_runs.ts";
 import type { PreparedRun, StartRunOptions } from "../run/prepare_run.ts";
 import type { RunPoolOptions } from "../run/run_slurm_options.ts";
@@ -26,14 +25,13 @@ type TakenUp = Extract<Earlier, { kind: "taken up" }>;
  */
 export async function takeUp(
   runtime: Runtime,
-  { run: before, paths, claim }: TakenUp,
+  { run: before, paths, whose, claim }: TakenUp,
   prepared: PreparedRun<PoolRun>,
   start: Pick<StartRunOptions<RunPoolOptions>, "client" | "watch" | "log" | "options">,
 ): Promise<OpenPool> {
   const { machine: { self } } = runtime;
   const { log } = start;
   const now = prepared.run;
-  const whose = checkOurs(before, self, now.cluster);
   const run = mergeRun(before, now, whose.kind === "ours" ? before.submitter : self);
   try {
     if (whose.kind !== "ours") {

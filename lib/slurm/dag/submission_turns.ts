@@ -127,6 +127,8 @@ export interface GivenUp {
 
 const FIRST_LOOK_MS = 50;
 const LONGEST_LOOK_MS = 2000;
+/** The least time in which it has to become clear who computes a node. */
+const UNCLEAR_MS = 600_000;
 
 /**
  * The turns of a run's nodes to be submitted, dependencies first: which comes next, what waits for what, and
@@ -266,7 +268,7 @@ export class SubmissionTurns {
       return [];
     }
     const idleSince = this.#idleSince ??= now;
-    const isOver = (since: number): boolean => now - Math.max(since, idleSince) >= patienceMs;
+    const isOver = (since: number, ms = patienceMs): boolean => now - Math.max(since, idleSince) >= ms;
     const given: GivenUp[] = [];
     const giveUp = (turn: OwnTurn, why: string): void => {
       if (turn.state !== "ready") return;
@@ -281,7 +283,7 @@ export class SubmissionTurns {
     for (const turn of this.#unclear) {
       const { since, what } = turn.unclear!;
       const unclear = `Cannot submit it as it was not clear for ${formatDuration(now - since)} ${what}`;
-      if (isOver(since)) giveUp(turn, unclear);
+      if (isOver(since, Math.max(patienceMs, UNCLEAR_MS))) giveUp(turn, unclear);
     }
     return given;
   }

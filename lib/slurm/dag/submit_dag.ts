@@ -284,10 +284,9 @@ export class DagSubmission implements Submitter {
   /** Says again what was said when it began. */
   #remind(now: number): void {
     for (const refusal of this.#turns.gates.refusals) {
-      const { spec } = refusal;
-      if (now - (this.#saidAt.get(spec) ?? now) < SAY_AGAIN_MS) continue;
-      this.#saidAt.set(spec, now);
-      this.#context.log.warn(`${this.#turns.jobsOf(spec)} waits for ${refusalWords(refusal, now)}`);
+      if (now - (this.#saidAt.get(refusal.spec) ?? now) < SAY_AGAIN_MS) continue;
+      this.#saidAt.set(refusal.spec, now);
+      this.#context.log.warn(`${this.#turns.jobsOf(refusal.spec)} waits for ${refusalWords(refusal, now)}`);
     }
   }
 

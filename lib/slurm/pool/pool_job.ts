@@ -155,12 +155,14 @@ async function clientOnNode(
       "the environment from before the setup is not there: what this worker submits has the one from after it",
     );
   }
-  return new SlurmClient({
+  const client = new SlurmClient({
     env: environmentOnNode(before ?? env, submitEnv),
     clock: systemClock,
     intervalSec: config.slurm?.squeueIntervalSec,
     cluster: [cluster, undefined].includes(env.SLURM_CLUSTER_NAME) ? undefined : cluster,
   });
+  client.notice = (text) => log.warn(text);
+  return client;
 }
 
 /**

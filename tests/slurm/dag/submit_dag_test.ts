@@ -16,7 +16,7 @@ import { exists, testRuntime, until } from "../../rig.ts";
 import { queueRow } from "../fake_slurm.ts";
 import { Leaf, Node, SubmitRig } from "./submit_rig.ts";
 
-describe("submitDag()", () => {
+describe("DagSubmission", () => {
   afterEach(() => configure({ root: "/nowhere" }));
 
   it("submits dependencies first, and names their jobs after afterok", async () => {

@@ -1,6 +1,7 @@
 import type { AttemptEnd } from "../../core/attempt_end.ts";
 import { errorText } from "../../core/errors.ts";
 import { artifactLabel } from "../../core/hash.ts";
+import { processAgeMs } from "../../core/system/process_age.ts";
 import { systemMachine } from "../../core/system/system_machine.ts";
 import { makePlan } from "../../plan/graph.ts";
 import type { NodeState, StatusSource } from "../../plan/node.ts";
@@ -35,12 +36,13 @@ import { PayloadSource } from "../../worker/protocol/payload_source.ts";
 import type { SlurmClient } from "../client/client.ts";
 import { startOfRun } from "../client/job_command.ts";
 import { heapMbOf } from "../client/spec.ts";
+import { type JobSpan, spanOfJob } from "../client/own_job.ts";
 import { compareJob } from "../jobs/job_identity.ts";
-import { JobSignals } from "../jobs/job_signals.ts";
+import { askJobTime, JobSignals } from "../jobs/job_signals.ts";
 import { runSpecs } from "../run/check_specs.ts";
-import { isNearlyUp } from "../run/is_nearly_up.ts";
 import { checkDependencies } from "./check_dependencies.ts";
 import { JobProgress } from "./job_progress.ts";
+import { countPlanned, hopelessText } from "./whole_job.ts";
 
 /** Options of {@link runDagJob}. */
 export interface DagJobOptions {
@@ -52,6 +54,8 @@ export interface DagJobOptions {
   slurm: SlurmJob;
   /** Loads the client of Slurm: most jobs never need it. */
   client: () => Promise<SlurmClient>;
+  /** The environment of this process. */
+  env: Readonly<Record<string, string>>;
 }
 
 /** The exit code of a job that was told to end, and did. */
@@ -63,6 +67,8 @@ interface JobContext extends DagJobOptions {
   node: DagNode;
   runtime: Runtime;
   signals: JobSignals;
+  /** The job's time, where known. */
+  span: JobSpan | undefined;
   computer: ProcessComputer;
 }
 
@@ -74,7 +80,7 @@ interface JobContext extends DagJobOptions {
  * @throws {StoreError} If the run's folder cannot be read.
  */
 export async function runDagJob(options: DagJobOptions): Promise<number> {
-  const { dir, hash, slurm, client } = options;
+  const { dir, hash, slurm, client, env } = options;
   const { paths, run } = await readRunAt(systemMachine(), dir, "dag");
   const node = run.nodes.find((each) => each.hash === hash);
   if (!node) {
@@ -88,7 +94,16 @@ export async function runDagJob(options: DagJobOptions): Promise<number> {
     claimHint: ({ slurm: other }) => Promise.resolve(begunAgain(slurm, other)),
   });
   const spec = runSpecs(run)[node.spec];
-  using signals = new JobSignals(async () => isNearlyUp(await client(), slurm, spec?.timeMin));
+  const { clock } = runtime.machine;
+  const timeMin = spec?.timeMin;
+  using signals = new JobSignals({
+    clock,
+    timeMin,
+    ask: async () => await askJobTime(await client(), slurm),
+  });
+  const showJob = async (id: string) => await (await client()).showJob(id);
+  const span = await spanOfJob(clock, { env, slurm, ageMs: processAgeMs(), client: { showJob }, timeMin });
+  if (span) signals.plan(span);
   const { signal } = signals;
   const { code } = run;
   const config: ComputeConfig = {
@@ -104,11 +119,12 @@ export async function runDagJob(options: DagJobOptions): Promise<number> {
     config: () => Promise.resolve(config),
     sourcesOf: new PayloadSource(runtime, dir).sourcesOf,
     stopping: signal,
+    time: signals,
   });
   // It starts while this process looks at the store.
   computer.warm(signal);
   try {
-    return await work({ ...options, paths, run, node, runtime, signals, computer });
+    return await work({ ...options, paths, run, node, runtime, signals, span, computer });
   } catch (error) {
     if (!signals.signal.aborted) throw error;
     console.error(`${label(node)}: ${errorText(signals.signal.reason)}`);
@@ -131,7 +147,9 @@ async function work(context: JobContext): Promise<number> {
   const paths = runtime.store.paths(node);
   // Slurm begins a job again by itself when its node fails, however often that was.
   const { maxPreemptRetries } = run.config;
-  if (slurm.restarts > maxPreemptRetries) {
+  const most = maxPreemptRetries +
+    (slurm.restarts > maxPreemptRetries ? await countPlanned(runtime, run, node) : 0);
+  if (slurm.restarts > most) {
     const error = `its job was begun again ${
       plural(slurm.restarts, "time")
     }; at most ${maxPreemptRetries} (maxPreemptRetries) count`;
@@ -161,7 +179,7 @@ async function work(context: JobContext): Promise<number> {
 
 /** Computes the artifact with the retries that the run allows, as a run of this one node. */
 async function compute(context: JobContext, artifact: Artifact): Promise<number> {
-  const { dir, run, runtime, slurm, signals, client, node, computer } = context;
+  const { dir, run, runtime, slurm, signals, span, client, node, computer } = context;
   const { signal } = signals;
   const forced = forcedNodes(runtime.store, run);
   await using progress = new JobProgress(runtime, dir, node.hash);
@@ -191,6 +209,12 @@ async function compute(context: JobContext, artifact: Artifact): Promise<number>
   });
   if (interrupted) {
     console.error(`${label(node)}: ${errorText(signal.reason)}`);
+    const hopeless = await hopelessText(runtime, { run, node, span, reason: signal.reason });
+    if (hopeless !== undefined) {
+      console.error(`${label(node)}: ${hopeless}`);
+      await endUnbegun(context, { outcome: "failed", blame: "compute", error: hopeless, lasting: true });
+      return 1;
+    }
     await requeueJob(runtime, { client: await client(), slurm, run, node });
     return PREEMPTED_EXIT_CODE;
   }
@@ -263,8 +287,9 @@ async function requeueJob(
   const { store, config, machine } = runtime;
   const paths = store.paths(node);
   const ends = await readEnds(store, paths);
-  const lost = ends.filter(({ run: of, kind, failure }) =>
-    of === run.runId && (kind !== "failed" || failure === "lost")
+  // One whose time was up, as was planned, is none that counts.
+  const lost = ends.filter(({ run: of, kind, failure, planned }) =>
+    of === run.runId && !planned && (kind !== "failed" || failure === "lost")
   );
   if (lost.length > config.maxPreemptRetries) {
     console.error(

@@ -1,13 +1,13 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { jobState } from "../../../lib/slurm/client/job_state.ts";
-import { type WaitingJob, whyWaiting } from "../../../lib/slurm/dag/why_waiting.ts";
+import { type WaitingJob, whyDagWaits } from "../../../lib/slurm/dag/why_waiting.ts";
 
 function job(jobId: string, state: string, reason = "", own = true): WaitingJob {
   return { jobId, own, known: { ...jobState(state, reason), evidence: "list", restarts: 0 } };
 }
 
-describe("whyWaiting()", () => {
+describe("whyDagWaits()", () => {
   const cases: { what: string; jobs: WaitingJob[]; says: string | undefined }[] = [
     {
       what: "jobs that run",
@@ -37,7 +37,7 @@ describe("whyWaiting()", () => {
   ];
   for (const { what, jobs, says } of cases) {
     it(`tells of ${what}`, () => {
-      const said = whyWaiting({ jobs, unsubmitted: [] })?.text;
+      const said = whyDagWaits({ jobs, unsubmitted: [] })?.text;
       if (says === undefined) assertEquals(said, undefined);
       else assertStringIncludes(said ?? "", says);
     });
@@ -49,7 +49,7 @@ describe("whyWaiting()", () => {
       unsubmitted: [{ of: "2 jobs of spec 'gpu'", why: "a limit" }],
       silence: { forMs, text: "Unable to contact slurm controller" },
     });
-    const [first, second] = [whyWaiting(view(61_000)), whyWaiting(view(4_000_000))];
+    const [first, second] = [whyDagWaits(view(61_000)), whyDagWaits(view(4_000_000))];
     assertStringIncludes(first!.text, "this run waits for an answer of Slurm, for 1m 1s by now: Unable");
     assertStringIncludes(first!.text, "2 jobs of spec 'gpu' waits for a limit");
     assertEquals(first!.key, second!.key);

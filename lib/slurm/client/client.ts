@@ -136,7 +136,8 @@ export class SlurmClient {
    */
   async at(cluster: string | undefined): Promise<SlurmClient> {
     if (cluster === undefined || cluster === await this.cluster()) return this;
-    const other = this.#others.get(cluster) ?? new SlurmClient({ ...this.#options, cluster, chosen: undefined });
+    const other = this.#others.get(cluster) ??
+      new SlurmClient({ ...this.#options, cluster, chosen: undefined });
     this.#others.set(cluster, other);
     return other;
   }

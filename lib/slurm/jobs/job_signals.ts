@@ -71,8 +71,9 @@ export class JobSignals implements AttemptTime, Disposable {
     const facts = { signal, plannedLeftMs, timeMin };
     const apply = (more: Pick<SignalFacts, "said" | "killWaitSec">, asked: boolean): boolean => {
       const { due, planned, leftMs } = judgeSignal({ ...facts, ...more });
-      // Before Slurm has answered a warning that comes early may be anything.
-      if (!due || (!asked && signal === "SIGUSR1" && !planned)) return false;
+      // Before Slurm has answered, only a warning that comes when it has to is believed.
+      const isBelieved = asked || signal !== "SIGUSR1" || (planned && plannedLeftMs !== undefined);
+      if (!due || !isBelieved) return false;
       const by = asked ? "known" : "assumed";
       this.#stoppedAt[by] = Math.min(this.#stoppedAt[by] ?? Infinity, at + graceOf(leftMs));
       const words = signal === "SIGUSR1"

@@ -3,7 +3,8 @@ import { z } from "zod";
 import { readJson, writeJson } from "../store/json_file.ts";
 import type { Store } from "../store/store.ts";
 import type { QueuePaths } from "./layout.ts";
-import { errorFileName } from "./task_file.ts";
+import { shelfOf } from "./shelf.ts";
+import { errorFileName, parseTaskName } from "./task_file.ts";
 
 /** How a task failed: the side file of a task in `failed/`. */
 export interface TaskFailure {
@@ -75,7 +76,7 @@ export async function writeFailure(
  * Reads how a task failed. One that cannot be read counts as a failure of the task itself, which says so: the
  * task did fail.
  *
- * @param file The task's file in `failed/`.
+ * @param file The name of the task's file in `failed/`, or on its shelf.
  * @returns `undefined` where nothing was written.
  * @throws {StoreError} If the system cannot read it.
  */
@@ -84,8 +85,13 @@ export async function readFailure(
   paths: QueuePaths,
   file: string,
 ): Promise<TaskFailure | undefined> {
-  const path = join(paths.failed, errorFileName(file));
-  const read = await readJson(store, path, taskFailure);
+  const name = parseTaskName(file);
+  let path = join(paths.failed, errorFileName(file));
+  let read = await readJson(store, path, taskFailure);
+  if (read === undefined && name) {
+    path = join(shelfOf(paths, "failed", name), errorFileName(file));
+    read = await readJson(store, path, taskFailure);
+  }
   if (read === undefined || "value" in read) return read?.value;
   return {
     schema: 1,

@@ -11,6 +11,8 @@ export interface QueuePaths {
   readonly run: string;
   /** What the run was asked for; immutable. */
   readonly record: string;
+  /** What counts instead since the run was taken up last. */
+  readonly taken: string;
   /** The folder of the payloads. */
   readonly artifacts: string;
   /**
@@ -21,6 +23,8 @@ export interface QueuePaths {
   readonly ended: string;
   /** What stop was asked for. */
   readonly stop: string;
+  /** Whom there are requests for, a line each: the one file that workers look at while they compute. */
+  readonly orders: string;
   /** The folder of what the controllers told: a file for each term. */
   readonly events: string;
   /** The folder, by spec, of tasks that anybody may take. */
@@ -71,6 +75,7 @@ export function queuePaths(root: string, runId: string): QueuePaths {
     runId,
     run,
     record: join(run, "run.json"),
+    taken: join(run, "taken.json"),
     artifacts: join(run, "artifacts"),
     role: {
       name: "controller",
@@ -82,6 +87,7 @@ export function queuePaths(root: string, runId: string): QueuePaths {
     },
     ended,
     stop: join(run, "stop.json"),
+    orders: join(run, "orders.txt"),
     events: join(run, "events"),
     todo: join(queue, "todo"),
     running: join(queue, "running"),

@@ -4,7 +4,9 @@ import { checkWord } from "../core/names.ts";
 import { isNotThere } from "../store/file_steps.ts";
 import { writeJson } from "../store/json_file.ts";
 import { removeIfThere, type Store, storeError } from "../store/store.ts";
+import { makeOrders } from "./orders.ts";
 import { parseWorkerDir, type QueuePaths, todoDir } from "./layout.ts";
+import { placeDirs } from "./shelf.ts";
 import { formatTaskName, parseTaskName, type TaskFile, type TaskName } from "./task_file.ts";
 
 /**
@@ -40,6 +42,7 @@ export async function makeQueue(store: Store, paths: QueuePaths, specs: readonly
       throw storeError("make", dir, error);
     }
   }
+  await makeOrders(store, paths);
 }
 
 /**
@@ -75,6 +78,16 @@ export interface QueuedTask {
 /** The later, the further: what is done was running before. */
 const ORDER: readonly QueueState[] = ["todo", "withdrawn", "waiting", "running", "failed", "done"];
 
+/** Options of {@link listQueue}. */
+export interface ListQueueOptions {
+  /**
+   * Whether what is done and was read is listed, too: of a large run that is nearly all.
+   *
+   * @default {true}
+   */
+  readonly withDone?: boolean;
+}
+
 /**
  * Lists the whole queue: for a controller that begins, and for one that suspects that something was lost. A
  * file may move while this looks, so `todo` and `running` are listed again at the end; of several places the
@@ -83,7 +96,11 @@ const ORDER: readonly QueueState[] = ["todo", "withdrawn", "waiting", "running",
  *
  * @throws {StoreError} If a folder cannot be listed.
  */
-export async function listQueue(store: Store, paths: QueuePaths): Promise<Map<Hash, QueuedTask>> {
+export async function listQueue(
+  store: Store,
+  paths: QueuePaths,
+  { withDone = true }: ListQueueOptions = {},
+): Promise<Map<Hash, QueuedTask>> {
   const found = new Map<Hash, QueuedTask>();
   const look = async (state: QueueState, dir: string, worker?: string): Promise<void> => {
     for (const { name, isDirectory } of await store.list(dir)) {
@@ -104,9 +121,10 @@ export async function listQueue(store: Store, paths: QueuePaths): Promise<Map<Ha
     }
   };
   await lookAtMoving();
-  await look("waiting", paths.waiting);
-  await look("done", paths.done);
-  await look("failed", paths.failed);
+  for (const place of ["waiting", "done", "failed"] as const) {
+    if (place === "done" && !withDone) await look(place, paths.done);
+    else for (const dir of await placeDirs(store, paths, place)) await look(place, dir);
+  }
   await look("withdrawn", paths.withdrawn);
   await lookAtMoving();
   return found;
@@ -172,6 +190,10 @@ export async function refreshQueue(store: Store, paths: QueuePaths, specs: reado
     ]
   ) {
     await refresh(store, dir);
+  }
+  // What is done is known by its result.
+  for (const place of ["waiting", "failed"] as const) {
+    for (const dir of (await placeDirs(store, paths, place)).slice(1)) await refresh(store, dir);
   }
   for (const dir of ofWorkers) {
     for (const name of await folders(store, dir)) {

@@ -3,6 +3,7 @@ import { hasName } from "../store/file_steps.ts";
 import { linkJson, readJson, writeJson } from "../store/json_file.ts";
 import type { Store } from "../store/store.ts";
 import { type QueuePaths, workerFiles } from "./layout.ts";
+import { order } from "./orders.ts";
 
 /** What stop was asked for. */
 export interface StopRequest {
@@ -37,9 +38,11 @@ export async function askToStop(
 ): Promise<void> {
   const at = new Date(store.machine.clock.now()).toISOString();
   const request: StopRequest = { schema: 1, how, why, at };
-  if (await linkJson(store, paths.stop, request)) return;
-  const there = await readStop(store, paths);
-  if (!there || (how === "stop" && there.how === "drain")) await writeJson(store, paths.stop, request);
+  if (!await linkJson(store, paths.stop, request)) {
+    const there = await readStop(store, paths);
+    if (!there || (how === "stop" && there.how === "drain")) await writeJson(store, paths.stop, request);
+  }
+  await order(store, paths);
 }
 
 /**
@@ -78,6 +81,7 @@ export async function askToLeave(store: Store, paths: QueuePaths, id: string, wh
   const at = new Date(store.machine.clock.now()).toISOString();
   const request: z.output<typeof leaveRequest> = { schema: 1, why, at };
   await writeJson(store, workerFiles(paths, id).leave, request);
+  await order(store, paths, id);
 }
 
 /**

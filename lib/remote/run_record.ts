@@ -81,22 +81,34 @@ const common = {
   invalid: z.array(hash),
 };
 
+const poolOptions = z.object({
+  /** Most workers at the same time: in all, or for each spec. */
+  maxWorkers: z.union([z.int().positive(), z.record(z.string(), z.int().nonnegative())]),
+  window: z.union([z.literal("dfs"), z.literal("bfs"), z.int().positive()]) as z.ZodType<Window>,
+  idleTimeoutSec: z.number().nonnegative(),
+  keepGoing: z.boolean(),
+  /** How many tasks a worker computes at the same time. */
+  tasksPerWorker: z.int().positive(),
+});
+
 const poolRun = z.object({
   mode: z.literal("pool"),
   ...common,
   /** Whether no process of the run is left but those of its workers. */
   detached: z.boolean(),
-  options: z.object({
-    /** Most workers at the same time: in all, or for each spec. */
-    maxWorkers: z.union([z.int().positive(), z.record(z.string(), z.int().nonnegative())]),
-    window: z.union([z.literal("dfs"), z.literal("bfs"), z.int().positive()]) as z.ZodType<Window>,
-    idleTimeoutSec: z.number().nonnegative(),
-    keepGoing: z.boolean(),
-    /** How many tasks a worker computes at the same time. */
-    tasksPerWorker: z.int().positive(),
-  }),
+  options: poolOptions,
   /** Every artifact that the roots reach. */
   nodes: z.array(poolNode),
+});
+
+const { submitter, cluster, submitEnv, specs, config } = common;
+
+const takenRun = z.object({
+  schema: z.literal(RECORD_SCHEMA),
+  /** Of the controller that wrote it. */
+  term: z.int().positive(),
+  ...{ submitter, cluster, submitEnv, specs, config },
+  options: poolOptions,
 });
 
 const dagRun = z.object({
@@ -134,6 +146,15 @@ export interface DagRun extends Omit<z.output<typeof dagRun>, "config"> {
 /** The record of a run, `run.json` in its folder: written once, before anything is queued or submitted. */
 export type RunRecord = PoolRun | DagRun;
 
+/**
+ * What counts of a pool's run instead of its record, since a later process has taken the run up with options
+ * of its own: `taken.json` in its folder, written by the controller of that term before it does anything.
+ */
+export interface TakenRun extends Omit<z.output<typeof takenRun>, "schema" | "config"> {
+  /** The resolved configuration. */
+  config: Config;
+}
+
 type RunOf<M extends RunRecord["mode"]> = Extract<RunRecord, { mode: M }>;
 
 /** The part of a runtime that reads. */
@@ -155,32 +176,58 @@ export async function writeRun(
 }
 
 /**
- * Reads the record of a run.
+ * Writes what counts of a run from now on. Only the holder of its role does.
+ *
+ * @throws {StoreError} If the store cannot be written.
+ */
+export async function writeTaken(
+  { store }: { store: Store },
+  { taken }: Pick<QueuePaths, "taken">,
+  { term, submitter, cluster, submitEnv, specs, config, options }: TakenRun,
+): Promise<void> {
+  const own = { term, submitter, cluster, submitEnv, specs, config, options };
+  await writeJson(store, taken, { schema: RECORD_SCHEMA, ...own });
+}
+
+/**
+ * Reads the record of a run, as it counts now: of one that was taken up, with what was said then.
  *
  * @param mode The mode that the run must have; either one without it.
  * @throws {StoreError} Naming the file, if it is missing, truncated, of another mode or of another version of
  * furu.
  */
-export function readRun(from: ReadFrom, paths: Pick<QueuePaths, "record">): Promise<RunRecord>;
+export function readRun(
+  from: ReadFrom,
+  paths: Pick<QueuePaths, "record" | "taken">,
+): Promise<RunRecord>;
 /** As above, of the mode that is named. */
 export function readRun<M extends RunRecord["mode"]>(
   from: ReadFrom,
-  paths: Pick<QueuePaths, "record">,
+  paths: Pick<QueuePaths, "record" | "taken">,
   mode: M,
 ): Promise<RunOf<M>>;
 export async function readRun(
   { store }: ReadFrom,
-  { record }: Pick<QueuePaths, "record">,
+  { record, taken }: Pick<QueuePaths, "record" | "taken">,
   mode?: RunRecord["mode"],
 ): Promise<RunRecord> {
-  const refuse = (reason: string, cause?: unknown): StoreError =>
-    new StoreError(`Cannot read ${record}: ${reason}`, { cause });
+  const refuse = (path: string, reason: string, cause?: unknown): StoreError =>
+    new StoreError(`Cannot read ${path}: ${reason}`, { cause });
   const parsed = await readJson(store, record, runRecord) ??
     { fault: "there is no such file", cause: undefined };
-  if ("fault" in parsed) throw refuse(parsed.fault, parsed.cause);
+  if ("fault" in parsed) throw refuse(record, parsed.fault, parsed.cause);
   const run = parsed.value;
-  if (mode === undefined || run.mode === mode) return run;
-  throw refuse(`it is of a run in mode '${run.mode}', not '${mode}'`);
+  if (mode !== undefined && run.mode !== mode) {
+    throw refuse(record, `it is of a run in mode '${run.mode}', not '${mode}'`);
+  }
+  if (run.mode !== "pool") return run;
+  const later = await readJson(store, taken, takenRun);
+  if (later === undefined) return run;
+  if ("fault" in later) throw refuse(taken, later.fault, later.cause);
+  const { schema: _, term: __, ...own } = later.value;
+  // Fields that the later one lacks are none of the earlier one's.
+  const { cluster: ___, submitEnv: ____, ...rest } = run;
+  return { ...rest, ...own };
 }
 
 /**

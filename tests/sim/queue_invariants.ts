@@ -31,7 +31,7 @@ export function checkQueue(
           if (child.entries.size > 0 && fenced.has(name)) {
             throw new Violation(`${name} is dead and holds a task`);
           }
-          visit(child, name === "done");
+          visit(child, inDone || name === "done");
         }
         const hash = child.entries === undefined ? parseTaskName(name)?.hash : undefined;
         if (hash === undefined) continue;

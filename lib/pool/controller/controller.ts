@@ -1,6 +1,7 @@
 import { errorText } from "../../core/errors.ts";
 import type { Hash } from "../../core/hash.ts";
 import type { QueuedTask } from "../../queue/queue.ts";
+import { OrderReader } from "../../queue/orders.ts";
 import { askToStop, readStop } from "../../queue/requests.ts";
 import type { Backend, BackendEvent } from "../../schedule/backend.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
@@ -87,13 +88,16 @@ export class Controller implements Backend {
   #roundsDone = 0;
   #reconciledAt = -Infinity;
   #reconcileCost = 0;
+  readonly #orders: OrderReader;
   #stopLookAt = -Infinity;
+  #stopMayBeAsked = false;
 
   /** Begins to look after the run's tasks and workers; {@link Controller.close} ends that. */
   constructor(options: ControllerOptions) {
     const { run, listed, broken, report } = options;
     const nodes = new Map(run.nodes.map((node) => [node.hash, node]));
     this.#options = options;
+    this.#orders = new OrderReader(options.runtime.store, options.paths);
     this.#newsAt = this.#now();
     const context: ControllerContext = this.#context = {
       ...options,
@@ -234,7 +238,10 @@ export class Controller implements Backend {
     const now = this.#now();
     if (now - this.#stopLookAt < STOP_LOOK_MS || this.#leaving) return;
     this.#stopLookAt = now;
+    if (!this.#stopMayBeAsked && !await this.#orders.hasNews()) return;
+    this.#stopMayBeAsked = true;
     const asked = await readStop(this.#options.runtime.store, this.#options.paths);
+    this.#stopMayBeAsked = false;
     if (asked && !this.#leaving) this.#options.onStopAsked(asked.why);
   }
 

@@ -3,12 +3,12 @@ import { type Blame, failureKind } from "../../core/attempt_end.ts";
 import { errorText, ProtocolError } from "../../core/errors.ts";
 import { readFailure, type TaskFailure, writeFailure } from "../../queue/failure.ts";
 import { listNew } from "../../queue/queue.ts";
+import { isIn, moveOut, type ResultPlace, shelve } from "../../queue/shelf.ts";
 import { formatTaskName, parseTaskName, type TaskName } from "../../queue/task_file.ts";
 import { learnParams } from "../../remote/remote_artifact.ts";
 import type { BackendEvent } from "../../schedule/backend.ts";
 import { describeOwner } from "../../store/claims/liveness.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
-import { hasName, moveFile } from "../../store/file_steps.ts";
 import { concernsOneArtifact, isRefusal, listOrNothing } from "../../store/store.ts";
 import { retryWhileUnavailable } from "../pacing.ts";
 import type { ControllerContext } from "./context.ts";
@@ -17,14 +17,16 @@ import type { WorkerMonitor } from "./monitor_workers.ts";
 import { type StoredResult, storedResult } from "./settle_tasks.ts";
 import type { TaskEntry } from "./task_table.ts";
 
-/** The folders in which workers give tasks back. */
-export type ResultPlace = "done" | "failed" | "waiting";
-
 const PLACES: readonly ResultPlace[] = ["done", "failed", "waiting"];
 /**
  * How often it is looked for the file that tells how a task failed, which another host wrote a moment ago.
  */
 const FAILURE_LOOKS = 4;
+/**
+ * So many tasks that were read stay in the folder that is listed, at most: a listing costs no more than that,
+ * and most runs move nothing to a shelf.
+ */
+const LONGEST_LIST = 256;
 
 /** Reads what is new in the folders in which workers give tasks back, and tells the scheduler. */
 export class ResultReader {
@@ -35,6 +37,12 @@ export class ResultReader {
     done: new Set(),
     failed: new Set(),
     waiting: new Set(),
+  };
+  /** What was read, or tells nothing, and is still in the folder that is listed. */
+  readonly #read: Readonly<Record<ResultPlace, Map<string, TaskName>>> = {
+    done: new Map(),
+    failed: new Map(),
+    waiting: new Map(),
   };
   /** How many files that were listed are being looked into. */
   #reading = 0;
@@ -69,6 +77,7 @@ export class ResultReader {
     }
     this.#lookedAt = begun;
     this.#settle();
+    for (const place of PLACES) if (this.#read[place].size > LONGEST_LIST) this.#shelve(place);
     return news;
   }
 
@@ -77,7 +86,32 @@ export class ResultReader {
    * before.
    */
   forget(place: ResultPlace, name: TaskName): void {
-    this.#seen[place].delete(formatTaskName(name));
+    const file = formatTaskName(name);
+    this.#seen[place].delete(file);
+    this.#read[place].delete(file);
+  }
+
+  /** Moves what was read away from the folder that is listed. A kill in between leaves some to the next. */
+  #shelve(place: ResultPlace): void {
+    const { runtime, limiter, paths, tasks } = this.#context;
+    const goOn = (): boolean => this.#context.phase !== "closed";
+    for (const [file, name] of this.#read[place]) {
+      this.#read[place].delete(file);
+      limiter.push(async () => {
+        if (!goOn()) return;
+        // One that is tried again has left; where the task itself is not, how it failed is.
+        const task = tasks.get(name.hash);
+        const stays = place === "done" || (task?.state.at === place && formatTaskName(task.name) === file);
+        if (place === "waiting" && !stays) return;
+        try {
+          await shelve(runtime.store, paths, place, name, stays);
+          this.#seen[place].delete(file);
+        } catch {
+          // It stays where it is for a while: a listing takes longer.
+          this.#read[place].set(file, name);
+        }
+      });
+    }
   }
 
   /** Takes in that a task's file was seen in one of the folders. */
@@ -89,11 +123,12 @@ export class ResultReader {
     const task = tasks.get(name.hash);
     if (!task) return this.#takeUnknown(place, file);
     // A listing can be old: the task is further already.
-    if (!task.open || tasks.isOld(place, name)) return;
+    if (!task.open || tasks.isOld(place, name)) return void this.#read[place].set(file, name);
     const goOn = (): boolean => this.#context.phase !== "closed";
     this.#reading++;
     limiter.push(async () => {
-      await retryWhileUnavailable(runtime, goOn, () => this.#read(place, task, name));
+      this.#read[place].set(file, name);
+      await retryWhileUnavailable(runtime, goOn, () => this.#readOne(place, task, name));
       this.#reading--;
       this.#settle();
     });
@@ -114,7 +149,7 @@ export class ResultReader {
     );
   }
 
-  async #read(place: ResultPlace, task: TaskEntry, name: TaskName): Promise<void> {
+  async #readOne(place: ResultPlace, task: TaskEntry, name: TaskName): Promise<void> {
     const { tasks, phase } = this.#context;
     if (phase === "closed" || !task.open || tasks.isOld(place, name)) return;
     switch (place) {
@@ -140,7 +175,7 @@ export class ResultReader {
     });
     this.forget("done", name);
     this.forget("failed", name);
-    await moveFile(store, join(paths.done, file), join(paths.failed, file));
+    await moveOut(store, paths, "done", name, join(paths.failed, file));
   }
 
   async #readFailed(task: TaskEntry, name: TaskName): Promise<void> {
@@ -152,7 +187,7 @@ export class ResultReader {
       if (typeof result === "object") {
         await leadership.check();
         const file = formatTaskName(name);
-        await moveFile(runtime.store, join(paths.failed, file), join(paths.done, file));
+        await moveOut(runtime.store, paths, "failed", name, join(paths.done, file));
         return this.#done(name, result);
       }
     }
@@ -165,7 +200,7 @@ export class ResultReader {
   async #readWaiting({ hash }: TaskEntry, name: TaskName): Promise<void> {
     const { runtime: { store }, artifactOf, tasks, report, paths } = this.#context;
     // It comes back under the same name: the listing may be of before it was put into the queue again.
-    if (!await hasName(store, join(paths.waiting, formatTaskName(name)))) return this.forget("waiting", name);
+    if (!await isIn(store, paths, "waiting", name)) return this.forget("waiting", name);
     const claim = await readClaim(store, store.paths(artifactOf(hash))).catch((error) => {
       // The scheduler, who watches the node then, meets the same and says so.
       if (!concernsOneArtifact(error) || !isRefusal(error)) throw error;

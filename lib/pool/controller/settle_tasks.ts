@@ -3,6 +3,7 @@ import { errorText } from "../../core/errors.ts";
 import { type FailureInit, writeFailure } from "../../queue/failure.ts";
 import { type FencedFolder, readEnd, removeFenced } from "../../queue/fence.ts";
 import { todoDir } from "../../queue/layout.ts";
+import { placeDirs } from "../../queue/shelf.ts";
 import { parseTaskName, type TaskName } from "../../queue/task_file.ts";
 import { listWorkers } from "../../queue/worker_liveness.ts";
 import type { WorkerEnd } from "../../queue/worker_record.ts";
@@ -196,12 +197,14 @@ async function takeTodo(
 export async function tidyQueue(context: ControllerContext): Promise<void> {
   const { runtime: { store }, paths, nodes, artifactOf, leadership } = context;
   await withdrawTodo(context);
-  for (const { name: file } of await listOrNothing(store.machine, paths.waiting)) {
-    const hash = parseTaskName(file)?.hash;
-    if (hash === undefined || !nodes.has(hash)) continue;
-    await leadership.check();
-    const result = await storedResult(context, artifactOf(hash));
-    await moveFile(store, join(paths.waiting, file), join(result ? paths.done : paths.withdrawn, file));
+  for (const dir of await placeDirs(store, paths, "waiting")) {
+    for (const { name: file } of await listOrNothing(store.machine, dir)) {
+      const hash = parseTaskName(file)?.hash;
+      if (hash === undefined || !nodes.has(hash)) continue;
+      await leadership.check();
+      const result = await storedResult(context, artifactOf(hash));
+      await moveFile(store, join(dir, file), join(result ? paths.done : paths.withdrawn, file));
+    }
   }
   await tidyClaims(context);
 }

@@ -2,6 +2,7 @@ import { join } from "@std/path/join";
 import type { Hash } from "../../core/hash.ts";
 import { todoDir } from "../../queue/layout.ts";
 import { enqueue, listQueue } from "../../queue/queue.ts";
+import { moveOut } from "../../queue/shelf.ts";
 import { formatTaskName, nextTaskName, parseTaskName, type TaskName } from "../../queue/task_file.ts";
 import { moveFile } from "../../store/file_steps.ts";
 import { retryWhileUnavailable } from "../pacing.ts";
@@ -25,7 +26,7 @@ export function startTask(context: ControllerContext, reader: ResultReader, hash
   // An earlier controller has left it like this: the scheduler is told how it ended before it decides about
   // it.
   if (state.at === "done" || (state.at === "failed" && state.countsAs === undefined)) {
-    return reader.forget(state.at, name);
+    return reader.take(state.at, formatTaskName(name));
   }
   queueTask(context, reader, task);
 }
@@ -77,8 +78,9 @@ async function move(
   }
   // It may come back under the same name.
   if (from === "waiting") reader.forget(from, name);
-  const path = join(paths[from], formatTaskName(before));
-  await moveFile(store, path, join(todoDir(paths, spec), formatTaskName(name)));
+  const to = join(todoDir(paths, spec), formatTaskName(name));
+  if (from !== "withdrawn") await moveOut(store, paths, from, before, to);
+  else await moveFile(store, join(paths.withdrawn, formatTaskName(before)), to);
 }
 
 /**
@@ -87,7 +89,8 @@ async function move(
  */
 export async function reconcile(context: ControllerContext, reader: ResultReader): Promise<void> {
   const { runtime: { store }, paths, tasks, limiter } = context;
-  const listed = await listQueue(store, paths);
+  // What is done and was read closed its task.
+  const listed = await listQueue(store, paths, { withDone: false });
   for (const task of tasks.tasks()) {
     if (!task.open) continue;
     const seen = listed.get(task.hash);

@@ -1,14 +1,12 @@
-import { readLeave, readStop, type StopRequest } from "../../queue/requests.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
+import { OrderReader } from "../../queue/orders.ts";
+import { readLeave, readStop, type StopRequest } from "../../queue/requests.ts";
 import type { Runtime } from "../../run/runtime.ts";
 
-/** Milliseconds between two looks whether the run was told to stop. */
-const STOP_LOOK_MS = 500;
-/**
- * The shortest pause between two looks whether this worker was told to leave, also in multiples of a look's
- * time.
- */
-const LEAVE_LOOK_MS = 1000;
+/** Milliseconds between two looks of a worker that computes: with its heartbeat all that it does then. */
+const BUSY_LOOK_MS = 3000;
+/** The shortest pause between two looks of one that could take a task, also in multiples of a look's time. */
+const FREE_LOOK_MS = 1000;
 const PAUSE_PER_LOOK = 20;
 
 /**
@@ -19,10 +17,12 @@ export class ControlRequests {
   readonly #runtime: Pick<Runtime, "store" | "machine">;
   readonly #paths: QueuePaths;
   readonly #id: string;
+  readonly #orders: OrderReader;
   #stop: StopRequest | undefined;
   #leave: string | undefined;
-  #stopLookAt = -Infinity;
-  #leaveLookAt = -Infinity;
+  #hasNews = false;
+  #lookedAt = -Infinity;
+  #pauseMs = 0;
 
   /**
    * Does not look yet.
@@ -33,6 +33,7 @@ export class ControlRequests {
     this.#runtime = runtime;
     this.#paths = paths;
     this.#id = id;
+    this.#orders = new OrderReader(runtime.store, paths);
   }
 
   /** The request that the run stops, as far as it was seen. */
@@ -48,19 +49,22 @@ export class ControlRequests {
   /**
    * Looks for new requests, if it is time to.
    *
-   * @param free Whether the worker could take a task. One that is busy need not know yet that it is to leave.
+   * @param free Whether the worker could take a task. One that is busy need not know at once.
    */
   async look(free: boolean): Promise<void> {
     const { store, machine: { clock } } = this.#runtime;
-    const now = clock.monotonic();
-    if (now >= this.#stopLookAt) {
-      this.#stop = await readStop(store, this.#paths) ?? this.#stop;
-      this.#stopLookAt = clock.monotonic() + STOP_LOOK_MS;
-    }
-    if (!free || this.#leave !== undefined || now < this.#leaveLookAt) return;
     const before = clock.monotonic();
-    this.#leave = await readLeave(store, this.#paths, this.#id);
+    const pause = free ? FREE_LOOK_MS : BUSY_LOOK_MS;
+    if (before - this.#lookedAt < Math.max(pause, Math.min(this.#pauseMs, BUSY_LOOK_MS))) return;
+    if (this.#hasNews || await this.#orders.hasNews(this.#id)) {
+      // Until both were read: a file server may be away in between.
+      this.#hasNews = true;
+      this.#stop = await readStop(store, this.#paths) ?? this.#stop;
+      this.#leave ??= await readLeave(store, this.#paths, this.#id);
+      this.#hasNews = false;
+    }
     const after = clock.monotonic();
-    this.#leaveLookAt = after + Math.max(LEAVE_LOOK_MS, (after - before) * PAUSE_PER_LOOK);
+    this.#lookedAt = after;
+    this.#pauseMs = (after - before) * PAUSE_PER_LOOK;
   }
 }

@@ -3,7 +3,7 @@ import type { Clock } from "../../core/system/clock.ts";
 import type { SlurmClient } from "./client.ts";
 import { jobTime } from "./job_time.ts";
 
-/** Variables in which a batch script of furu tells the name that furu gave the job, and whose name that is. */
+/** Variables in which a batch script tells the name that furu gave the job, and whose name that is. */
 export const JOB_NAME_VARIABLE = "FURU_JOB_NAME";
 /** See {@link JOB_NAME_VARIABLE}. */
 export const JOB_ID_VARIABLE = "FURU_JOB_ID";
@@ -75,7 +75,8 @@ export async function spanOfJob(
   if (slurm && told > 0) return { beganAt, endsAt: beganAt + told * 1000 };
   const details = await client.showJob(slurm?.jobId ?? env.SLURM_JOB_ID).catch(() => undefined);
   const now = clock.monotonic();
-  const detail = details?.find(({ name }) => name === slurm?.name) ?? details?.[0];
+  // It is this process's own job, whatever the site calls it.
+  const detail = details?.[0];
   const leftMs = detail && jobTime(detail).leftMs;
   if (leftMs !== undefined) return { beganAt: slurm ? beganAt : now, endsAt: now + leftMs };
   return slurm && timeMin !== undefined ? { beganAt, endsAt: beganAt + timeMin * 60_000 } : undefined;

@@ -17,8 +17,16 @@ import { drive } from "../../schedule/drive.ts";
 import { runReporter } from "../../schedule/run_reporter.ts";
 import { snapshotUrl } from "../../snapshot/manifest.ts";
 import { acquireClaim } from "../../store/claims/acquire_claim.ts";
-import { type QueuedJob, readQueued, removeQueued } from "../../store/claims/queued.ts";
+import {
+  linkQueued,
+  type QueuedJob,
+  readQueued,
+  removeQueued,
+  writeQueuedId,
+} from "../../store/claims/queued.ts";
+import { readEnds } from "../../store/results/ends.ts";
 import type { SlurmJob } from "../../store/record.ts";
+import type { JobWord } from "../../store/store.ts";
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
 import { failureReport } from "../../ui/report.ts";
 import { plural } from "../../ui/text.ts";
@@ -29,11 +37,11 @@ import type { SlurmClient } from "../client/client.ts";
 import { startOfRun } from "../client/job_command.ts";
 import { heapMbOf } from "../client/spec.ts";
 import { type JobSpan, spanOfJob } from "../client/own_job.ts";
+import { compareJob } from "../jobs/job_identity.ts";
 import { askJobTime, JobSignals } from "../jobs/job_signals.ts";
 import { runSpecs } from "../run/check_specs.ts";
 import { checkDependencies } from "./check_dependencies.ts";
 import { JobProgress } from "./job_progress.ts";
-import { requeueJob } from "./requeue_job.ts";
 import { countPlanned, hopelessText } from "./whole_job.ts";
 
 /** Options of {@link runDagJob}. */
@@ -83,12 +91,7 @@ export async function runDagJob(options: DagJobOptions): Promise<number> {
     git: run.git,
     slurm,
     // A job that Slurm began again knows that what it did before is over, wherever that was.
-    claimHint: ({ slurm: other }) =>
-      Promise.resolve(
-        other?.name === slurm.name && other.restarts < slurm.restarts
-          ? `Slurm has begun its job ${slurm.jobId} again`
-          : undefined,
-      ),
+    claimHint: ({ slurm: other }) => Promise.resolve(begunAgain(slurm, other)),
   });
   const spec = runSpecs(run)[node.spec];
   const { clock } = runtime.machine;
@@ -130,6 +133,13 @@ export async function runDagJob(options: DagJobOptions): Promise<number> {
   } finally {
     await computer.close();
   }
+}
+
+/** This very job is the evidence: it cannot run twice. */
+function begunAgain(slurm: SlurmJob, other: SlurmJob | undefined): JobWord | undefined {
+  if (other?.name !== slurm.name || other.restarts >= slurm.restarts) return undefined;
+  const why = `Slurm has begun its job ${slurm.jobId} again`;
+  return { state: "gone", why, askedAt: Infinity, vanished: false };
 }
 
 async function work(context: JobContext): Promise<number> {
@@ -250,4 +260,66 @@ async function endUnbegun({ runtime, node, run, slurm }: JobContext, end: Attemp
 
 function label({ name, hash }: DagNode): string {
   return artifactLabel(name, hash);
+}
+
+/** Options of {@link requeueJob}. */
+interface RequeueOptions {
+  /** Asks Slurm. */
+  client: SlurmClient;
+  /** The job that was told to end, whose attempt has ended. */
+  slurm: SlurmJob;
+  /** Its run. */
+  run: DagRun;
+  /** The node that it computes. */
+  node: DagNode;
+}
+
+/**
+ * Puts this job back into the queue within `maxPreemptRetries`, unless somebody cancelled it. It is written
+ * down as queued again, so that nobody takes the artifact for forgotten meanwhile.
+ *
+ * @returns Whether it will begin again.
+ */
+async function requeueJob(
+  runtime: Runtime,
+  { client, slurm, run, node }: RequeueOptions,
+): Promise<boolean> {
+  const { store, config, machine } = runtime;
+  const paths = store.paths(node);
+  const ends = await readEnds(store, paths);
+  // One whose time was up, as was planned, is none that counts.
+  const lost = ends.filter(({ run: of, kind, failure, planned }) =>
+    of === run.runId && !planned && (kind !== "failed" || failure === "lost")
+  );
+  if (lost.length > config.maxPreemptRetries) {
+    console.error(
+      `It was lost ${
+        plural(lost.length, "time")
+      }, and is begun again at most ${config.maxPreemptRetries} times (maxPreemptRetries)`,
+    );
+    return false;
+  }
+  const ref = { ...slurm, submitter: machine.self };
+  const details = await (await client.at(slurm.cluster)).showJob(slurm.jobId);
+  const state = details?.find((detail) => compareJob(ref, detail) === "same")?.state;
+  // Slurm would also begin a job again that was cancelled, or is over: only one that runs is put back. One
+  // that is being ended (COMPLETING) was cancelled, or is preempted and then begun again by Slurm itself:
+  // nobody can tell which.
+  if (state?.status !== "alive" || state.text.startsWith("COMPLETING")) {
+    console.error(`It is not put back into the queue: Slurm says ${state?.text ?? "nothing of it"}`);
+    return false;
+  }
+  const { name, cluster } = slurm;
+  await linkQueued(store, paths, { name, run: run.runId, cluster });
+  await writeQueuedId(store, paths, slurm);
+  // A job that Slurm itself preempted is in the queue again already.
+  if (state.pending) return true;
+  try {
+    await (await client.at(slurm.cluster)).requeue(slurm.jobId);
+    return true;
+  } catch (error) {
+    console.error(errorText(error));
+    await removeQueued(store, paths, slurm.name);
+    return false;
+  }
 }

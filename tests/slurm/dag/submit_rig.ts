@@ -4,13 +4,13 @@ import type { Hash } from "../../../lib/core/hash.ts";
 import { SlurmClient } from "../../../lib/slurm/client/client.ts";
 import type { DagContext } from "../../../lib/slurm/dag/dag_context.ts";
 import { newRunId, prepareRun } from "../../../lib/slurm/run/prepare_run.ts";
-import type { DagJob } from "../../../lib/slurm/dag/dag_jobs.ts";
+import type { DagJob } from "../../../lib/slurm/jobs/dag_jobs.ts";
 import { runLog } from "../../../lib/core/run_log.ts";
 import { queuePaths } from "../../../lib/queue/layout.ts";
 import { writeRun } from "../../../lib/remote/run_record.ts";
 import { writePayloads } from "../../../lib/worker/protocol/payload_files.ts";
 import type { RunEvent } from "../../../lib/core/event.ts";
-import { submitDag } from "../../../lib/slurm/dag/submit_dag.ts";
+import { DagSubmission } from "../../../lib/slurm/dag/submit_dag.ts";
 import { JobWatch } from "../../../lib/slurm/jobs/job_watch.ts";
 import type { ProgramResult } from "../../../lib/slurm/client/program.ts";
 import type { Artifact } from "../../../lib/task/artifact/artifact.ts";
@@ -41,8 +41,8 @@ export class SubmitRig extends Rig {
   /** Rows of the listing, besides those of submitted jobs. */
   rows: string[] = [];
   refuseAfter = Infinity;
-  /** What the cluster here is called, where scontrol says. */
-  here: string | undefined;
+  /** What the cluster here is called, as scontrol says. */
+  here = "west";
   /** The cluster that sbatch names after the ids, as it does where there are several. */
   goesTo: string | undefined;
   /** Listings of other clusters, by name; one that is not there does not answer. */
@@ -57,8 +57,7 @@ export class SubmitRig extends Rig {
   constructor() {
     super();
     this.slurm.answers.sbatch = (args) => this.#sbatch(args);
-    this.slurm.answers.scontrol = () =>
-      this.here === undefined ? "" : `AccountingStorageType = (null)\nClusterName = ${this.here}\n`;
+    this.slurm.answers.scontrol = () => `AccountingStorageType = (null)\nClusterName = ${this.here}\n`;
     this.slurm.answers.squeue = (args) => {
       const name = args.find((arg) => arg.startsWith("--name="))?.slice(7);
       const cluster = args[0] === "-M" ? args[1] : undefined;
@@ -88,7 +87,15 @@ export class SubmitRig extends Rig {
     return this.onTaken?.(name) ?? { code: 0, stdout: `${id}${suffix}\n` };
   }
 
+  /** Submits to the end. */
   async submit(roots: Artifact[]): Promise<{ jobs: Map<Hash, DagJob>; context: DagContext }> {
+    const { submission, context } = await this.prepare(roots);
+    await submission.run();
+    return { jobs: submission.jobs, context };
+  }
+
+  /** Plans, and submits nothing yet. */
+  async prepare(roots: Artifact[]): Promise<{ submission: DagSubmission; context: DagContext }> {
     const runtime = testRuntime(this.root, { files: this.files });
     const clock = runtime.machine.clock;
     const client = new SlurmClient({ env: {}, clock, run: this.slurm.run, intervalSec: 0.05 });
@@ -122,6 +129,6 @@ export class SubmitRig extends Rig {
     await writePayloads(runtime, context.paths.run, artifacts);
     await writeRun(runtime, context.paths, run);
     const byHash = new Map(artifacts.map((artifact) => [artifact.hash, artifact]));
-    return { jobs: await submitDag(context, byHash, new Set()), context };
+    return { submission: new DagSubmission(context, byHash, new Set()), context };
   }
 }

@@ -151,7 +151,7 @@ describe("planSlurm() of a pool", () => {
   it("counts what Slurm's warning takes of a job's time, which may come a minute early", async () => {
     const short = { default: { timeMin: 2 } };
     const problems = async (timeLimitSec: number) => {
-      const nodes = [{ hash: hash(1), name: "toy/default", spec: "default", timeLimitSec }];
+      const nodes = [{ hash: hash(0), name: "toy/default", spec: "default", timeLimitSec }];
       const plan = planOf(["TODO", "default"]);
       return (await planSlurm(plan, { mode: "pool", specs: short, partitions, nodes })).problems;
     };

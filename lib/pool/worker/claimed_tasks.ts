@@ -22,7 +22,7 @@ import type { Artifact } from "../../task/artifact/artifact.ts";
 import { retryWhileUnavailable } from "../pacing.ts";
 import { forcedNodes } from "../../plan/forced.ts";
 import type { EventSink } from "../../core/event.ts";
-import type { PoolRun } from "../../remote/run_record.ts";
+import type { PoolHead } from "../../remote/run_record.ts";
 import type { Computer } from "../../run/computer.ts";
 import type { SlurmJob } from "../../store/record.ts";
 import type { AttemptNow } from "../worker_now.ts";
@@ -32,17 +32,17 @@ import { concernsOneArtifact, isRefusal } from "../../store/store.ts";
 /** What {@link ClaimedTasks} works with. */
 export interface ClaimedTasksOptions {
   /** What the run is, as `run.json` says. */
-  readonly run: PoolRun;
+  readonly run: PoolHead;
   /** The Slurm job that the worker runs in. */
   readonly slurm?: SlurmJob | undefined;
   /** Computes attempts. Whoever made it closes it. */
   readonly computer: Computer;
   /**
-   * Gives an artifact of the run. A stub will do where another process computes.
+   * Gives the artifact of a task. A stub will do where another process computes.
    *
    * @throws {ProtocolError} If there is none.
    */
-  readonly artifactOf: (hash: Hash) => Artifact;
+  readonly artifactOf: (task: TaskFile) => Artifact;
   /** Takes the events of attempts. Must not throw. */
   readonly onEvent: EventSink;
   /** The worker's own folder, with the tasks that it has claimed. */
@@ -219,7 +219,7 @@ export class ClaimedTasks {
       await this.#move(() => folder.stillThere(), file);
       return undefined;
     }
-    const artifact = artifactOf(read.hash);
+    const artifact = artifactOf(read);
     if (artifact.name !== read.name) {
       throw new ProtocolError(`Cannot compute ${artifact} as its task file names task '${read.name}'`);
     }

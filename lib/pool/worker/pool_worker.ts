@@ -4,6 +4,7 @@ import { errorText } from "../../core/errors.ts";
 import { TimeIsUp } from "../../core/stop_time.ts";
 import { enterQueue, type WorkerFolder } from "../../queue/worker_dir.ts";
 import { readStop } from "../../queue/requests.ts";
+import { type PoolNode, wholeRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { WakeUp } from "../pacing.ts";
 import { Candidates, PollBackoff } from "./candidates.ts";
@@ -113,6 +114,8 @@ class PoolWorker {
   readonly #now: NowWriter;
   readonly #leadership: LeadershipCandidate | undefined;
   readonly #alarm = new WakeUp();
+  /** The nodes of its spec, once they were read. */
+  #nodes: readonly PoolNode[] | undefined;
   /** Aborts when it is to leave at once. */
   readonly #over: AbortSignal;
   readonly #span: WorkerSpan | undefined;
@@ -267,11 +270,18 @@ class PoolWorker {
 
   /** Looks now and then, while it is idle, whether there may still be something to do. */
   async #lookForWork(): Promise<void> {
-    const { run, spec } = this.#options;
+    const { run } = this.#options;
     const now = this.#runtime.machine.clock.monotonic();
     if (now - this.#busyAt < Math.max(run.options.idleTimeoutSec * 1000, LEAST_LOOK_MS)) return;
-    this.#isNeeded = await this.#patiently(() => hasRemainingWork(this.#runtime, run, spec));
+    this.#isNeeded = await this.#patiently(() => this.#hasRemainingWork());
     if (this.#isNeeded) this.#busyAt = now;
+  }
+
+  async #hasRemainingWork(): Promise<boolean> {
+    const { run, spec, paths } = this.#options;
+    // Only such a worker needs to know all nodes of the run.
+    this.#nodes ??= (await wholeRun(this.#runtime, paths, run)).nodes.filter((node) => node.spec === spec);
+    return await hasRemainingWork(this.#runtime, run, this.#nodes, spec);
   }
 
   /** Claims tasks while there are free slots and any to try. */

@@ -6,11 +6,12 @@ import { type RunLog, runLog } from "../../core/run_log.ts";
 import { systemClock } from "../../core/system/clock.ts";
 import type { EventSink } from "../../core/event.ts";
 import { didYouMean } from "../../core/nearest.ts";
-import { type PoolRun, readRunAt } from "../../remote/run_record.ts";
+import { type PoolHead, readPoolHeadAt, wholeRun } from "../../remote/run_record.ts";
 import { runPoolWorker } from "../../pool/worker/pool_worker.ts";
 import { preflight } from "../../pool/worker/preflight.ts";
 import { preflightFailedNodes } from "../../pool/preflight_failure.ts";
-import { remoteArtifacts } from "../../remote/remote_artifact.ts";
+import type { Runtime } from "../../run/runtime.ts";
+import { taskArtifact } from "../../remote/remote_artifact.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import { processAgeMs } from "../../core/system/process_age.ts";
 import { systemMachine } from "../../core/system/system_machine.ts";
@@ -61,7 +62,6 @@ export interface PoolJobOptions {
  */
 export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions): Promise<number> {
   const { paths, run } = await openPoolRun(dir);
-  checkSpec(run, spec);
   const own = ownSlurmJob(env);
   // A step's job is none of its own: others of it live on when this one ends.
   const slurm = own !== undefined && own.name === job ? own : undefined;
@@ -74,6 +74,7 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
     slurm,
     ...jobHints(() => jobs),
   });
+  await checkSpec(runtime, paths, run, spec);
   const node = env.SLURMD_NODENAME ?? runtime.machine.self.host;
   const index = slurm && env.SLURM_ARRAY_TASK_ID;
   const key = job && index !== undefined ? `${job}_${index}` : job;
@@ -133,7 +134,7 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
       job: key,
       slurm,
       computer,
-      artifactOf: remoteArtifacts(run),
+      artifactOf: taskArtifact,
       signal,
       span: span && { ...span, leadMs, ownJob: slurm !== undefined },
       onEvent,
@@ -153,7 +154,7 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
  * have in their environment.
  */
 async function clientOnNode(
-  { cluster, config, submitEnv }: PoolRun,
+  { cluster, config, submitEnv }: PoolHead,
   env: Readonly<Record<string, string>>,
   log: Pick<RunLog, "warn">,
 ): Promise<SlurmClient> {
@@ -179,7 +180,7 @@ async function clientOnNode(
  *
  * @throws {UsageError} If it is none.
  */
-async function openPoolRun(given: string): Promise<{ paths: QueuePaths; run: PoolRun }> {
+async function openPoolRun(given: string): Promise<{ paths: QueuePaths; run: PoolHead }> {
   const dir = resolve(given);
   const machine = systemMachine();
   // Why it cannot be looked at, if it cannot, is told by whoever reads it.
@@ -187,19 +188,21 @@ async function openPoolRun(given: string): Promise<{ paths: QueuePaths; run: Poo
   if (basename(dirname(dir)) !== "runs" || record === undefined) {
     throw new UsageError(`Cannot work for ${given} as it is no folder of a run (runs/<run id> of a store)`);
   }
-  return await readRunAt(machine, dir, "pool");
+  return await readPoolHeadAt(machine, dir);
 }
 
 /** The store may be mounted elsewhere on this machine: where the run's folder is, it is. */
-function rootedAt({ config }: PoolRun, { run }: QueuePaths): PoolRun["config"] {
+function rootedAt({ config }: PoolHead, { run }: QueuePaths): PoolHead["config"] {
   const root = dirname(dirname(run));
   return root === config.root ? config : { ...config, root };
 }
 
-function checkSpec({ runId, nodes }: PoolRun, spec: string): void {
-  const specs = [...new Set(nodes.map((node) => node.spec))].sort();
+async function checkSpec(runtime: Runtime, paths: QueuePaths, run: PoolHead, spec: string): Promise<void> {
   // A standby controller is of spec default, whatever the run's tasks need.
-  if (spec === "default" || specs.includes(spec)) return;
+  if (spec === "default" || Object.hasOwn(run.specs, spec)) return;
+  const { runId, nodes } = await wholeRun(runtime, paths, run);
+  const specs = [...new Set(nodes.map((node) => node.spec))].sort();
+  if (specs.includes(spec)) return;
   throw new UsageError(
     `Cannot work on tasks of spec '${spec}' as run ${runId} has none: its specs are ${specs.join(", ")}${
       didYouMean(spec, specs)

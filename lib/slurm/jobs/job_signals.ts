@@ -1,5 +1,5 @@
 import { errorText } from "../../core/errors.ts";
-import { type AttemptTime, graceOf, TimeIsUp, usableMs } from "../../core/stop_time.ts";
+import { type AttemptTime, graceOf, TimeIsUp, usableMs } from "../../core/system/stop_time.ts";
 import type { Clock } from "../../core/system/clock.ts";
 import { type JobSignal, listenAsJob } from "../../core/system/interrupts.ts";
 import type { SlurmJob } from "../../store/record.ts";

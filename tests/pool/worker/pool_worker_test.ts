@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
-import { TimeIsUp } from "../../../lib/core/stop_time.ts";
+import { TimeIsUp } from "../../../lib/core/system/stop_time.ts";
 import { todoDir, workerDir } from "../../../lib/queue/layout.ts";
 import { askToStop } from "../../../lib/queue/requests.ts";
 import { fenceWorker } from "../../../lib/queue/fence.ts";

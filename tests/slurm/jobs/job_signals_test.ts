@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { TimeIsUp } from "../../../lib/core/stop_time.ts";
+import { TimeIsUp } from "../../../lib/core/system/stop_time.ts";
 import { JobSignals } from "../../../lib/slurm/jobs/job_signals.ts";
 import type { SignalFacts } from "../../../lib/slurm/client/job_time.ts";
 import { FakeClock } from "../fake_slurm.ts";

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { graceOf, usableMs } from "../../lib/core/stop_time.ts";
+import { graceOf, usableMs } from "../../../lib/core/system/stop_time.ts";
 
 describe("graceOf()", () => {
   const cases: [left: number | undefined, grace: number, why: string][] = [

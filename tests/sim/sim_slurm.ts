@@ -1,4 +1,4 @@
-import { TimeIsUp } from "../../lib/core/stop_time.ts";
+import { TimeIsUp } from "../../lib/core/system/stop_time.ts";
 import type { Machine } from "../../lib/core/system/machine.ts";
 import type { LossReason, WorkerJobState } from "../../lib/pool/launcher.ts";
 import { SimProcess } from "./process.ts";

@@ -8,7 +8,8 @@ import type { Artifact } from "../task/artifact/artifact.ts";
  * and `furu cancel` take the id of the run.
  *
  * In a pool (`mode: "pool"`, the default) one of the workers controls the run beside its tasks, and another
- * one when that dies. In DAG mode (`mode: "dag"`) the jobs wait for each other.
+ * one when that dies. A run of the same roots that is at work already is returned instead, and nothing is
+ * submitted. In DAG mode (`mode: "dag"`) the jobs wait for each other.
  *
  * @param roots The artifacts that are wanted.
  * @param options Options of the run, with `detach: true`.
@@ -43,9 +44,10 @@ export function runSlurm(
  * Computes everything that the roots lack on Slurm, and follows the run until it has ended.
  *
  * In a pool (`mode: "pool"`, the default) there are jobs with workers, as many as there is work for, that
- * take one task after another; a run of the same roots whose controller died is taken up. In DAG mode
- * (`mode: "dag"`) there is one job for each artifact, and the jobs wait for each other; two runs that need
- * the same artifact submit it once.
+ * take one task after another. A run of the same roots of this user on this cluster whose controller died is
+ * taken up; one that goes on by itself, or is another user's or on another cluster, is followed, and then
+ * what is missing is computed (`takeOver`). In DAG mode (`mode: "dag"`) there is one job for each artifact,
+ * and the jobs wait for each other; two runs that need the same artifact submit it once.
  *
  * On Ctrl-C what runs is preempted, the jobs are cancelled and the process exits with 130 (143 for SIGTERM).
  *
@@ -58,7 +60,8 @@ export function runSlurm(
  * @throws {ConfigError} If a spec is missing or impossible, or a value of the configuration is not allowed.
  * @throws {SlurmError} If Slurm refuses, in sbatch's own words; in DAG mode also if somebody computes an
  * artifact outside of Slurm, where no job can wait for it.
- * @throws {ExecutionError} If it is called inside of a task, or if somebody else cancels the run.
+ * @throws {ExecutionError} If it is called inside of a task, if somebody else cancels the run, or if a run is
+ * to be taken over (`takeOver`) whose controller lives.
  *
  * @example
  * ```ts

@@ -11,6 +11,8 @@ export interface QueuePaths {
   readonly run: string;
   /** What the run was asked for; immutable. */
   readonly record: string;
+  /** What counts instead since the run was taken up last. */
+  readonly taken: string;
   /** The folder of the payloads. */
   readonly artifacts: string;
   /**
@@ -73,6 +75,7 @@ export function queuePaths(root: string, runId: string): QueuePaths {
     runId,
     run,
     record: join(run, "run.json"),
+    taken: join(run, "taken.json"),
     artifacts: join(run, "artifacts"),
     role: {
       name: "controller",

@@ -81,22 +81,34 @@ const common = {
   invalid: z.array(hash),
 };
 
+const poolOptions = z.object({
+  /** Most workers at the same time: in all, or for each spec. */
+  maxWorkers: z.union([z.int().positive(), z.record(z.string(), z.int().nonnegative())]),
+  window: z.union([z.literal("dfs"), z.literal("bfs"), z.int().positive()]) as z.ZodType<Window>,
+  idleTimeoutSec: z.number().nonnegative(),
+  keepGoing: z.boolean(),
+  /** How many tasks a worker computes at the same time. */
+  tasksPerWorker: z.int().positive(),
+});
+
 const poolRun = z.object({
   mode: z.literal("pool"),
   ...common,
   /** Whether no process of the run is left but those of its workers. */
   detached: z.boolean(),
-  options: z.object({
-    /** Most workers at the same time: in all, or for each spec. */
-    maxWorkers: z.union([z.int().positive(), z.record(z.string(), z.int().nonnegative())]),
-    window: z.union([z.literal("dfs"), z.literal("bfs"), z.int().positive()]) as z.ZodType<Window>,
-    idleTimeoutSec: z.number().nonnegative(),
-    keepGoing: z.boolean(),
-    /** How many tasks a worker computes at the same time. */
-    tasksPerWorker: z.int().positive(),
-  }),
+  options: poolOptions,
   /** Every artifact that the roots reach. */
   nodes: z.array(poolNode),
+});
+
+const { submitter, cluster, submitEnv, specs, config } = common;
+
+const takenRun = z.object({
+  schema: z.literal(RECORD_SCHEMA),
+  /** Of the controller that wrote it. */
+  term: z.int().positive(),
+  ...{ submitter, cluster, submitEnv, specs, config },
+  options: poolOptions,
 });
 
 const dagRun = z.object({
@@ -145,6 +157,15 @@ export interface DagRun extends Omit<z.output<typeof dagRun>, "config"> {
  */
 export type RunRecord = PoolRun | DagRun;
 
+/**
+ * What counts of a pool's run instead of its record, since a later process has taken the run up with options
+ * of its own: `taken.json` in its folder, written by the controller of that term before it does anything.
+ */
+export interface TakenRun extends Omit<z.output<typeof takenRun>, "schema" | "config"> {
+  /** The resolved configuration. */
+  config: Config;
+}
+
 type RunOf<M extends RunRecord["mode"]> = Extract<RunRecord, { mode: M }>;
 
 /** The part of a runtime that reads. */
@@ -174,25 +195,42 @@ function nodesFile(record: string): string {
 }
 
 /**
- * Reads the record of a run.
+ * Writes what counts of a run from now on. Only the holder of its role does.
+ *
+ * @throws {StoreError} If the store cannot be written.
+ */
+export async function writeTaken(
+  { store }: { store: Store },
+  { taken }: Pick<QueuePaths, "taken">,
+  { term, submitter, cluster, submitEnv, specs, config, options }: TakenRun,
+): Promise<void> {
+  const own = { term, submitter, cluster, submitEnv, specs, config, options };
+  await writeJson(store, taken, { schema: RECORD_SCHEMA, ...own });
+}
+
+/**
+ * Reads the record of a run, as it counts now: of one that was taken up, with what was said then.
  *
  * @param mode The mode that the run must have; either one without it.
  * @throws {StoreError} Naming the file, if it is missing, truncated, of another mode or of another version of
  * furu.
  */
-export function readRun(from: ReadFrom, paths: Pick<QueuePaths, "record">): Promise<RunRecord>;
+export function readRun(
+  from: ReadFrom,
+  paths: Pick<QueuePaths, "record" | "taken">,
+): Promise<RunRecord>;
 /** As above, of the mode that is named. */
 export function readRun<M extends RunRecord["mode"]>(
   from: ReadFrom,
-  paths: Pick<QueuePaths, "record">,
+  paths: Pick<QueuePaths, "record" | "taken">,
   mode: M,
 ): Promise<RunOf<M>>;
 export async function readRun(
   { store }: ReadFrom,
-  { record }: Pick<QueuePaths, "record">,
+  { record, taken }: Pick<QueuePaths, "record" | "taken">,
   mode?: RunRecord["mode"],
 ): Promise<RunRecord> {
-  const run = await readForm(store, record, runRecord);
+  const run = await readHead(store, { record, taken });
   if (mode !== undefined && run.mode !== mode) throw wrongMode(record, run.mode, mode);
   return run.mode === "dag" ? run : { ...run, ...await readBody(store, record) };
 }
@@ -204,10 +242,10 @@ export async function readRun(
  */
 export async function readPoolHead(
   { store }: ReadFrom,
-  { record }: Pick<QueuePaths, "record">,
+  paths: Pick<QueuePaths, "record" | "taken">,
 ): Promise<PoolHead> {
-  const run = await readForm(store, record, runRecord);
-  if (run.mode !== "pool") throw wrongMode(record, run.mode, "pool");
+  const run = await readHead(store, paths);
+  if (run.mode !== "pool") throw wrongMode(paths.record, run.mode, "pool");
   return run;
 }
 
@@ -216,18 +254,43 @@ export async function readPoolHead(
  *
  * @throws {StoreError} As {@link readRun}.
  */
-export async function wholeRun({ store }: ReadFrom, paths: QueuePaths, head: PoolHead): Promise<PoolRun> {
-  return { ...head, ...await readBody(store, paths.record) };
+export async function wholeRun(
+  { store }: ReadFrom,
+  { record }: Pick<QueuePaths, "record">,
+  head: PoolHead,
+): Promise<PoolRun> {
+  return { ...head, ...await readBody(store, record) };
+}
+
+async function readHead(
+  store: ReadFrom["store"],
+  { record, taken }: Pick<QueuePaths, "record" | "taken">,
+): Promise<PoolHead | DagRun> {
+  const run = await readForm(store, record, runRecord);
+  if (run === undefined) throw new StoreError(`Cannot read ${record}: there is no such file`);
+  if (run.mode !== "pool") return run;
+  const later = await readForm(store, taken, takenRun);
+  if (later === undefined) return run;
+  const { schema: _, term: __, ...own } = later;
+  // Fields that the later one lacks are none of the earlier one's.
+  const { cluster: ___, submitEnv: ____, ...rest } = run;
+  return { ...rest, ...own };
 }
 
 async function readBody(store: ReadFrom["store"], record: string): Promise<Pick<PoolRun, "nodes" | "roots">> {
-  const { nodes, roots } = await readForm(store, nodesFile(record), poolBody);
-  return { nodes, roots };
+  const path = nodesFile(record);
+  const body = await readForm(store, path, poolBody);
+  if (body === undefined) throw new StoreError(`Cannot read ${path}: there is no such file`);
+  return { nodes: body.nodes, roots: body.roots };
 }
 
-async function readForm<T>(store: ReadFrom["store"], path: string, form: z.ZodType<T>): Promise<T> {
-  const parsed = await readJson(store, path, form) ?? { fault: "there is no such file", cause: undefined };
-  if ("value" in parsed) return parsed.value;
+async function readForm<T>(
+  store: ReadFrom["store"],
+  path: string,
+  form: z.ZodType<T>,
+): Promise<T | undefined> {
+  const parsed = await readJson(store, path, form);
+  if (parsed === undefined || "value" in parsed) return parsed?.value;
   throw new StoreError(`Cannot read ${path}: ${parsed.fault}`, { cause: parsed.cause });
 }
 

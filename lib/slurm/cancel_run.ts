@@ -1,21 +1,59 @@
+import { ExecutionError } from "../core/errors.ts";
+import { readEnded } from "../pool/ended.ts";
 import { systemClient } from "./client/client.ts";
 import { cancelDag } from "./dag/cancel_dag.ts";
 import { cancelPool } from "./pool/cancel_pool.ts";
-import { findRun } from "./run/find_run.ts";
+import { checkOurs, type Whose } from "./run/check_ours.ts";
+import { type CancelledRun, findRun, type FoundRun } from "./run/find_run.ts";
+import { ownCluster } from "./run/own_cluster.ts";
+
+/** Milliseconds for which Slurm is asked which cluster this is. */
+const CLUSTER_LIMIT_MS = 60_000;
 
 /**
- * Cancels the jobs that a run submitted; one that is being submitted is told to submit no more. Those of
- * other runs that it waits for go on. A run of a pool has ended then, also for workers that were started
- * otherwise.
+ * Cancels the jobs that a run submitted, as far as they are surely its own; one that is being submitted is
+ * told to submit no more. Those of other runs that it waits for go on. A run of a pool has ended then, also
+ * for workers that were started otherwise. A run that has ended touches nothing.
  *
- * @returns How many jobs were cancelled.
+ * @returns What became of its jobs.
  * @throws {UsageError} If there is no such run.
- * @throws {SlurmError} With scancel's own words.
+ * @throws {ExecutionError} If it is another user's or another cluster's, or nobody can tell: nothing was
+ * touched.
+ * @throws {SlurmError} With scancel's own words, and if Slurm does not say which cluster this is.
  */
-export async function cancelRun(runId: string): Promise<number> {
+export async function cancelRun(runId: string): Promise<CancelledRun> {
   const { runtime, paths, run } = await findRun(runId);
+  const { store, machine: { self, clock }, logger } = runtime;
+  if (run.mode === "pool" && await readEnded(store, paths)) return { cancelled: 0, hadEnded: true, left: [] };
   const client = systemClient();
+  let whose = checkOurs(run, self);
+  if (whose.kind === "unknown" && run.cluster !== undefined) {
+    const here = await ownCluster({
+      client,
+      clock,
+      action: `cancel run ${runId}`,
+      log: logger,
+      limitMs: CLUSTER_LIMIT_MS,
+    });
+    whose = checkOurs(run, self, here);
+  }
+  if (whose.kind !== "ours") throw new ExecutionError(refusal({ run, paths }, whose));
   return run.mode === "pool"
     ? await cancelPool(runtime, { paths, run, client })
-    : await cancelDag(runtime, { paths, run, client });
+    : { cancelled: await cancelDag(runtime, { paths, run, client }), hadEnded: false, left: [] };
+}
+
+function refusal({ run: { runId }, paths }: FoundRun, whose: Exclude<Whose, { kind: "ours" }>): string {
+  const cannot = `Cannot cancel run ${runId} as`;
+  switch (whose.kind) {
+    case "other user":
+      return `${cannot} it is a run of ${whose.user}, who alone can cancel its jobs: nothing was touched`;
+    case "other cluster":
+      return `${cannot} it was submitted on cluster ${whose.there} and this is cluster ${whose.here}, where ` +
+        `its jobs' ids are those of other jobs: cancel it there; nothing was touched`;
+    case "unknown":
+      return `${cannot} ${whose.why}: nothing was touched. By hand, on its cluster: ` +
+        `"squeue --me --name=NAME" gives the ids of its jobs, whose names are those of the files in ` +
+        `${paths.jobs}, and "scancel ID" cancels one`;
+  }
 }

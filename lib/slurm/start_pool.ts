@@ -3,7 +3,7 @@ import { errorText } from "../core/errors.ts";
 import { emptySummary, type RunSummary } from "../core/event.ts";
 import { controlPool } from "../pool/controller/control_pool.ts";
 import { acquireLeadership, LeadershipLostError } from "../pool/leadership.ts";
-import { queuePaths } from "../queue/layout.ts";
+import { type QueuePaths, queuePaths } from "../queue/layout.ts";
 import { makeQueue } from "../queue/queue.ts";
 import { remoteArtifacts } from "../remote/remote_artifact.ts";
 import { type PoolRun, writeRun } from "../remote/run_record.ts";
@@ -15,7 +15,9 @@ import type { Artifact } from "../task/artifact/artifact.ts";
 import { plural } from "../ui/text.ts";
 import { writePayloads } from "../worker/protocol/payload_files.ts";
 import { ownSlurmJob } from "./client/own_job.ts";
-import { adoptRun } from "./pool/adopt_run.ts";
+import { findEarlier } from "./pool/adopt_run.ts";
+import { reportAtWork, type RunAtWork, waitForRun } from "./pool/run_at_work.ts";
+import { takeUp } from "./pool/take_up.ts";
 import { detachPool, type OpenPool } from "./pool/detach_pool.ts";
 import { followPoolRun } from "./pool/follow_pool_run.ts";
 import { SbatchLauncher } from "./pool/sbatch_launcher.ts";
@@ -29,7 +31,8 @@ type StartPoolOptions = StartRunOptions<RunPoolOptions>;
 
 /**
  * Runs with a pool of workers: takes up a run of the same roots whose controller died, or begins one; then
- * controls it until it has ended or, with `detach: true`, leaves it to its workers.
+ * controls it until it has ended or, with `detach: true`, leaves it to its workers. A run of the same roots
+ * that goes on by itself, or is somebody else's, is waited for.
  */
 export async function startPool(
   runtime: Runtime,
@@ -38,18 +41,29 @@ export async function startPool(
 ): Promise<RunSummary | SubmittedRun> {
   const { options, reporter, log } = start;
   if (options.launcher === "srun") checkInJob(environmentVariables());
-  const prepared = await prepareRun(runtime, roots, start);
-  const kept = await prepared.plan.kept();
-  if (kept) log.warn(keptText(kept));
-  const pool = await openPool(runtime, prepared, start);
-  const isIdle = Object.keys(prepared.specs).length === 0;
-  if (pool && options.detach && !isIdle) return await detachPool(runtime, pool, start);
-  const summary = pool ? await control(runtime, pool, start) : nothingToDo(runtime, prepared, reporter);
-  if (!pool || !options.detach) return summary;
-  // Nothing was missing: there is nobody to leave it to, and it has ended.
-  const { paths, plan, run } = pool;
-  const rootJobIds = plan.roots.map(() => undefined);
-  return { runId: run.runId, runDir: paths.run, jobIds: {}, rootJobIds, plan };
+  /** Runs that were waited for, and have ended without all that is wanted. */
+  const past = new Set<string>();
+  for (;;) {
+    const prepared = await prepareRun(runtime, roots, start);
+    const kept = await prepared.plan.kept();
+    if (kept && past.size === 0) log.warn(keptText(kept));
+    const opened = await openPool(runtime, prepared, start, past);
+    if (opened?.kind === "at work") {
+      if (options.detach) return await reportAtWork(runtime, opened, prepared, start);
+      const summary = await waitForRun(runtime, opened, start);
+      if (summary) return summary;
+      // One of ours that nobody is left to end is taken up now.
+      if (opened.whose.kind !== "ours") past.add(opened.run.runId);
+      continue;
+    }
+    const pool = opened?.pool;
+    const isIdle = Object.keys(prepared.specs).length === 0;
+    if (pool && options.detach && !isIdle) return await detachPool(runtime, pool, start);
+    const summary = pool ? await control(runtime, pool, start) : nothingToDo(runtime, prepared, reporter);
+    if (!pool || !options.detach) return summary;
+    // Nothing was missing: there is nobody to leave it to, and it has ended.
+    return submittedRun(pool.paths, {}, prepared);
+  }
 }
 
 function nothingToDo(
@@ -63,42 +77,45 @@ function nothingToDo(
   return summary;
 }
 
-/** Takes up a run, or begins one; `undefined` where there is nothing to do. */
+function submittedRun(
+  { runId, run }: Pick<QueuePaths, "runId" | "run">,
+  jobIds: Record<string, string>,
+  { plan }: Pick<PreparedRun<PoolRun>, "plan">,
+): SubmittedRun {
+  return { runId, runDir: run, jobIds, rootJobIds: plan.roots.map(() => undefined), plan };
+}
+
+type Opened = { readonly kind: "ours"; readonly pool: OpenPool } | RunAtWork;
+
+/**
+ * Takes up a run, finds one that goes on by itself, or begins one; `undefined` where there is nothing to do.
+ */
 async function openPool(
   runtime: Runtime,
   prepared: PreparedRun<PoolRun>,
-  { options, reporter, signal }: StartPoolOptions,
-): Promise<OpenPool | undefined> {
+  start: StartPoolOptions,
+  without: ReadonlySet<string>,
+): Promise<Opened | undefined> {
+  const { options, reporter, log, watch, signal } = start;
   const { run, plan, artifacts } = prepared;
   const slurm = ownSlurmJob(environmentVariables());
   const job = slurm === undefined ? {} : { slurm };
   const isIdle = plan.counts.done === plan.nodes.size;
-  const adopted = await adoptRun(runtime, {
+  const earlier = await findEarlier(runtime, {
     ...run,
     ...job,
     ...(isIdle ? { code: "any" } : {}),
+    here: run.cluster,
+    jobs: watch,
+    takeOver: options.takeOver,
+    isIdle,
+    without,
     signal,
     onWait: reporter.print,
+    onPass: log.info,
   });
-  if (adopted) {
-    const { paths, claim, run: { runId, createdAt, submitter, detached, counts, invalid, start } } = adopted;
-    // The controller of a run says so itself.
-    if (options.detach) reporter.print(`takes up run ${runId}, whose controller is gone`);
-    // The options of this call count from now on.
-    const taken: PoolRun = {
-      ...run,
-      runId,
-      createdAt,
-      submitter,
-      counts,
-      // All that are invalid now are among them, or it would not be taken up.
-      invalid,
-      // All its workers read it in the record.
-      ...(start === undefined ? {} : { start }),
-      detached: detached || run.detached,
-    };
-    return { ...prepared, run: taken, paths, claim };
-  }
+  if (earlier?.kind === "at work") return earlier;
+  if (earlier) return { kind: "ours", pool: await takeUp(runtime, earlier, prepared, start) };
   if (isIdle && !options.detach) return undefined;
   const { store } = runtime;
   const paths = queuePaths(store.root, run.runId);
@@ -113,7 +130,7 @@ async function openPool(
     await claim.heartbeat.stop();
     throw error;
   }
-  return { ...prepared, paths, claim };
+  return { kind: "ours", pool: { ...prepared, paths, claim } };
 }
 
 async function control(runtime: Runtime, pool: OpenPool, start: StartPoolOptions): Promise<RunSummary> {

@@ -94,6 +94,7 @@ const ofPool: BadValues<RunPoolOptions> = {
   tasksPerWorker: COUNT,
   keepGoing: BOOLEAN,
   launcher: ["mpirun"],
+  takeOver: BOOLEAN,
 };
 const ofConfigure: BadValues<ConfigOptions> = {
   ...CONFIGURED,

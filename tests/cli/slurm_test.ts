@@ -69,6 +69,7 @@ describe("furu run", () => {
       "--launcher",
       "srun",
       "--keep-going",
+      "--take-over",
     ];
     await furu(["run", "pipeline.ts", "--slurm", "pool", ...flags], { runSlurm });
     const [{ entry: _, ...options } = {} as SlurmRunOptions] = asked;
@@ -81,6 +82,7 @@ describe("furu run", () => {
       idleTimeoutSec: 0,
       tasksPerWorker: 3,
       launcher: "srun",
+      takeOver: true,
       progress: "auto",
     });
   });
@@ -115,6 +117,8 @@ describe("furu run", () => {
       const [args, words] of [
         [["--slurm", "dag", "--workers", "4"], "Cannot use --workers with --slurm dag"],
         [["--slurm", "dag", "--keep-going"], "Cannot use --keep-going with --slurm dag"],
+        [["--slurm", "dag", "--take-over"], "Cannot use --take-over with --slurm dag"],
+        [["--take-over"], "Cannot use --take-over without --slurm"],
         [["--slurm", "--isolation", "inline"], "Cannot use --isolation with --slurm pool"],
         [["--idle-timeout", "5"], "Cannot use --idle-timeout without --slurm"],
         [["--slurm", "--detach", "--launcher", "srun"], "Cannot use --detach with --launcher srun"],
@@ -148,16 +152,30 @@ describe("furu worker", () => {
 });
 
 describe("furu cancel", () => {
+  const answer = (cancelled: number, left: string[] = [], hadEnded = false) => () =>
+    Promise.resolve({ cancelled, hadEnded, left });
+
   it("says how many jobs it cancelled", async () => {
-    const cancelled: string[] = [];
-    const cancel = (runId: string) => Promise.resolve(cancelled.push(runId));
+    const cancel = answer(1);
     assertEquals((await furu(["cancel", "slurm-1"], { cancel })).out, "cancelled 1 job of slurm-1\n");
-    assertEquals(JSON.parse((await furu(["cancel", "slurm-1", "--json"], { cancel })).out), {
+    assertEquals(JSON.parse((await furu(["cancel", "slurm-1", "--json"], { cancel: answer(2) })).out), {
       runId: "slurm-1",
       cancelled: 2,
+      hadEnded: false,
+      left: [],
     });
-    assertEquals(cancelled, ["slurm-1", "slurm-1"]);
     assertEquals((await furu(["cancel"], { cancel })).code, 2);
+  });
+
+  it("says that a run has ended, which is no failure", async () => {
+    const { code, out } = await furu(["cancel", "slurm-1"], { cancel: answer(0, [], true) });
+    assertEquals({ code, out }, { code: 0, out: "run slurm-1 has ended: nothing to cancel\n" });
+  });
+
+  it("fails when a job may go on, and says which", async () => {
+    const left = ["job 7 (furu-a) may go on: Slurm does not answer"];
+    const { code, out, err } = await furu(["cancel", "slurm-1"], { cancel: answer(2, left) });
+    assertEquals({ code, out, err }, { code: 1, out: "cancelled 2 jobs of slurm-1\n", err: `${left}\n` });
   });
 });
 

@@ -4,7 +4,7 @@ import { ProtocolError, StoreError } from "../../lib/core/errors.ts";
 import type { Hash } from "../../lib/core/hash.ts";
 import { makePlan } from "../../lib/plan/graph.ts";
 import { forcedNodes } from "../../lib/plan/forced.ts";
-import { poolNodes, readRun } from "../../lib/remote/run_record.ts";
+import { poolNodes, readRun, writeRun, writeTaken } from "../../lib/remote/run_record.ts";
 import { learnParams, remoteArtifacts } from "../../lib/remote/remote_artifact.ts";
 import { storeStatus } from "../../lib/schedule/status_source.ts";
 import { ARTIFACT, isArtifact } from "../../lib/task/artifact/artifact.ts";
@@ -45,6 +45,26 @@ describe("readRun()", () => {
     }
     Deno.removeSync(rig.paths.record);
     await assertRejects(() => readRun(runtime, rig.paths, "pool"), StoreError, "there is no such file");
+  });
+
+  it("gives a run as it counts since it was taken up last", async () => {
+    await using rig = new PoolRig();
+    await rig.begin([artifact(() => 1)]);
+    const runtime = rig.process();
+    const before = { ...rig.run, cluster: "east", submitEnv: { SBATCH_ACCOUNT: "a" } };
+    await writeRun(runtime, rig.paths, before);
+    const later = {
+      submitter: { host: "login2", pid: 1, user: "bob", uid: 7 },
+      cluster: "west",
+      specs: { default: { partition: "new" } },
+      config: { ...rig.run.config, maxComputeRetries: 9 },
+      options: { ...rig.run.options, maxWorkers: 2 },
+    };
+    const { submitEnv: _, ...rest } = before;
+    await writeTaken(runtime, rig.paths, { ...rest, ...later, term: 2 });
+    assertEquals(await readRun(runtime, rig.paths, "pool"), { ...rest, ...later });
+    Deno.writeTextFileSync(rig.paths.taken, "{");
+    await assertRejects(() => readRun(runtime, rig.paths, "pool"), StoreError, rig.paths.taken);
   });
 });
 

@@ -296,12 +296,13 @@ export class SimPrograms {
           "SLURM_VERSION           = 22.05.8\n",
       };
     }
-    const id = args.find((arg) => /^(JobId=)?\d+(_\d+)?$/.test(arg))?.replace("JobId=", "") ?? "";
+    const id = args.find((arg) => /^(JobId=)?\d+(_\d+)?$/.test(arg))?.replace("JobId=", "");
     const found = this.#listed.filter((each) =>
-      (each.id === id || `${each.id}_${each.index}` === id) && this.#remembers(each)
+      (id === undefined || each.id === id || `${each.id}_${each.index}` === id) && this.#remembers(each)
     );
     const other = this.#innocent.find((each) => each.id === id);
     if (found.length === 0 && !other) {
+      if (id === undefined) return { stdout: "No jobs in the system\n" };
       return { code: 1, stderr: "slurm_load_jobs error: Invalid job id specified\n" };
     }
     if (verb === "show") {

@@ -1,7 +1,7 @@
 import { join } from "@std/path/join";
 
 /** A row of squeue as `queueRow` of the other fake makes it, in shell. */
-const ROW = `printf '%-12s%-12s%-20s%-8s%-128s%-64s\\n'`;
+const ROW = `printf '%-12s%-12s%-20s%-8s%-12s%-128s%-128s%-64s\\n'`;
 
 const PROGRAMS: Readonly<Record<string, string>> = {
   // Holds its answer back while there is a file named `hold-sbatch-<how many it has taken>`.
@@ -24,7 +24,7 @@ for job in "$here"/jobs/*/name; do
   [ -e "$job" ] || continue
   name=$(cat "$job"); job=\${job%/name}
   [ -z "\${only-}" ] || [ "$only" = "$name" ] || continue
-  ${ROW} "\${job##*/}" N/A "$(cat "$job/state")" 0 "$name" None
+  ${ROW} "\${job##*/}" N/A "$(cat "$job/state")" 0 "$(id -u)" "(null)" "$name" None
 done`,
   scancel: `
 if [ -e "$here/refuse-scancel" ]; then echo "scancel: error: Unable to contact slurm controller" >&2; exit 1; fi
@@ -32,7 +32,20 @@ for id; do [ ! -e "$here/jobs/$id" ] || echo CANCELLED >"$here/jobs/$id/state"; 
   sinfo: `
 while [ -e "$here/hold-sinfo" ]; do touch "$here/sinfo-waits"; sleep 0.02; done
 echo 'all*|infinite|2|4|4000|(null)'`,
-  scontrol: `echo 'AccountingStorageType = accounting_storage/none'; echo 'ClusterName = fake'`,
+  scontrol: `
+if [ "$2" = config ]; then
+  echo 'AccountingStorageType = accounting_storage/none'; echo 'ClusterName = fake'; exit
+fi
+for only; do :; done; found=
+for job in "$here"/jobs/*/name; do
+  [ -e "$job" ] || continue
+  name=$(cat "$job"); job=\${job%/name}; id=\${job##*/}
+  [ "$only" = -o ] || [ "$only" = "$id" ] || continue
+  found=1
+  echo "JobId=$id JobName=$name UserId=me($(id -u)) GroupId=me(0) JobState=$(cat "$job/state") Reason=None Restarts=0"
+done
+[ -n "$found" ] || [ "$only" != -o ] || echo 'No jobs in the system'
+[ -n "$found" ] || [ "$only" = -o ] || { echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1; }`,
 };
 
 /**

@@ -65,11 +65,15 @@ export class FakeSlurm {
    */
   readonly answers: Record<string, Answer | Answer[] | ((args: string[]) => Answer)> = {};
 
-  readonly run: ProgramRunner = ([program = "", ...args], { env }) => {
+  /** By program: what its answers wait for. */
+  readonly holds: Record<string, Promise<unknown>> = {};
+
+  readonly run: ProgramRunner = async ([program = "", ...args], { env }) => {
     this.calls.push([program, ...args]);
     this.environments.push({ ...env });
+    await this.holds[program];
     const answer = this.#answer(program, args);
-    return Promise.resolve(program === "scontrol" ? this.#controller(args, answer) : answer);
+    return program === "scontrol" ? this.#controller(args, answer) : answer;
   };
 
   #answer(program: string, args: string[], isPeek = false): ProgramResult {

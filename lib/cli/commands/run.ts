@@ -81,6 +81,10 @@ const flags = {
   "no-snapshot": switchFlag(
     "Let jobs import the code that is there when they start, not what it is now (with --slurm)",
   ),
+  "take-over": switchFlag(
+    "Also take up a run of the same roots that another user began, or that is on another cluster, " +
+      "if its controller is gone (with --slurm pool)",
+  ),
   "no-retry-failed": switchFlag("Leave alone what failed in an earlier run"),
 };
 
@@ -152,5 +156,6 @@ function slurmOptions(values: FlagValues<typeof flags>): SlurmModeOptions {
     idleTimeoutSec: values["idle-timeout"],
     tasksPerWorker: values["tasks-per-worker"],
     launcher: values.launcher,
+    takeOver: values["take-over"] ? true : undefined,
   });
 }

@@ -64,7 +64,7 @@ export function parseSeconds(text: string): number {
 /** Flags that some places where tasks run do not have, and why. */
 const MISFITS = {
   local: {
-    flags: ["idle-timeout", "tasks-per-worker", "launcher", "no-snapshot"],
+    flags: ["idle-timeout", "tasks-per-worker", "launcher", "no-snapshot", "take-over"],
     why: "without --slurm: it is about jobs, and a run on this machine has none",
   },
   pool: { flags: ["isolation"], why: "with --slurm pool: each worker has a process for its tasks" },
@@ -77,6 +77,7 @@ const MISFITS = {
       "idle-timeout",
       "tasks-per-worker",
       "launcher",
+      "take-over",
     ],
     why: "with --slurm dag: there Slurm decides where and when jobs run",
   },

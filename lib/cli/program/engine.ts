@@ -1,6 +1,7 @@
 import type { ConfigOptions } from "../../core/config.ts";
 import type { RunSummary } from "../../core/event.ts";
 import type { PoolJobOptions } from "../../slurm/pool/pool_job.ts";
+import type { CancelledRun } from "../../slurm/run/find_run.ts";
 import type { RunPoolOptions, SubmittedRun } from "../../slurm/run/run_slurm_options.ts";
 import type { Artifact, TaskDefinition } from "../../task/artifact/artifact.ts";
 import type { Task } from "../../task/artifact/task.ts";
@@ -52,7 +53,7 @@ export type SlurmModeOptions =
     | { mode: "pool" }
       & Pick<
         RunPoolOptions,
-        "maxWorkers" | "window" | "keepGoing" | "idleTimeoutSec" | "tasksPerWorker" | "launcher"
+        "maxWorkers" | "window" | "keepGoing" | "idleTimeoutSec" | "tasksPerWorker" | "launcher" | "takeOver"
       >
   );
 
@@ -104,9 +105,10 @@ export interface Engine {
   /**
    * Cancels the jobs of a run on Slurm.
    *
-   * @returns The number of jobs.
+   * @returns What became of its jobs.
+   * @throws {ExecutionError} If it is somebody else's, or another cluster's.
    */
-  cancel(runId: string): Promise<number>;
+  cancel(runId: string): Promise<CancelledRun>;
   /**
    * Works for a run until there is nothing more to do.
    *

@@ -163,6 +163,9 @@ export class WorkerMonitor {
       this.#byJob.set(key, member);
     }
     const job = key === undefined ? undefined : jobs.get(key);
+    if (key !== undefined && job?.id === undefined && record.slurm) {
+      this.#context.launcher.learn?.(key, record.slurm);
+    }
     const end = this.#judge(member, look, job) ?? await this.#leaveNode(member);
     if (end) await this.#declareDead(member, record, end);
   }

@@ -1,5 +1,15 @@
 import { type Clock, systemClock } from "../../core/system/clock.ts";
-import { type ProgramResult, type ProgramRunner, runProgram } from "./program.ts";
+import {
+  answered,
+  idChunks,
+  isUnknownJob,
+  type ProgramResult,
+  type ProgramRunner,
+  runProgram,
+  shortList,
+  type SlurmClientOptions,
+  words,
+} from "./program.ts";
 import {
   ACCOUNTING_FORMAT,
   type JobDetail,
@@ -18,53 +28,9 @@ import {
   type SlurmConfig,
 } from "./parse_config.ts";
 import { SlurmError } from "../../core/errors.ts";
-import { slurmEnvironment } from "./environment.ts";
+import { chosenCluster, slurmEnvironment } from "./environment.ts";
 import { type Submission, submitJob } from "./submit.ts";
 import { environmentVariables } from "../../core/environment.ts";
-
-/** Options of a `SlurmClient`. */
-export interface SlurmClientOptions {
-  /** The environment of this process; what would mislead Slurm's programs is removed from it. */
-  env: Readonly<Record<string, string>>;
-  /** Time. */
-  clock: Clock;
-  /**
-   * Starts programs.
-   *
-   * @default {the machine's own}
-   */
-  run?: ProgramRunner | undefined;
-  /**
-   * Seconds that one program may take.
-   *
-   * @default {60}
-   */
-  timeoutSec?: number | undefined;
-  /**
-   * Seconds between two listings.
-   *
-   * @default {10}
-   */
-  intervalSec?: number | undefined;
-  /**
-   * Seconds for which a submit limit is waited out.
-   *
-   * @default {86400}
-   */
-  limitSec?: number | undefined;
-  /**
-   * Seconds for which trouble on the way to the controller is waited out.
-   *
-   * @default {600}
-   */
-  unclearSec?: number | undefined;
-  /**
-   * The cluster all jobs are on, where the user has several (`-M`).
-   *
-   * @default {the only one}
-   */
-  cluster?: string | undefined;
-}
 
 /** Seconds that sacct may take. */
 const SACCT_TIMEOUT_SEC = 10;
@@ -97,6 +63,7 @@ export class SlurmClient {
   #cluster: { at: number; name: Promise<string | undefined> } | undefined;
   readonly #others = new Map<string, SlurmClient>();
   #knowsMe = true;
+  #elsewhere: Promise<boolean> | undefined;
 
   /** @param options See {@link SlurmClientOptions}. */
   constructor(options: SlurmClientOptions) {
@@ -113,7 +80,8 @@ export class SlurmClient {
    * @returns `undefined` while Slurm does not say.
    */
   async cluster(): Promise<string | undefined> {
-    if (this.#options.cluster !== undefined) return this.#options.cluster;
+    const given = this.#options.cluster ?? this.#options.chosen;
+    if (given !== undefined) return given;
     const at = this.clock.monotonic();
     if (this.#cluster && at - this.#cluster.at < ASK_AGAIN_MS) return await this.#cluster.name;
     const name = this.config().then(({ clusterName }) => clusterName, () => undefined);
@@ -128,7 +96,8 @@ export class SlurmClient {
    */
   async at(cluster: string | undefined): Promise<SlurmClient> {
     if (cluster === undefined || cluster === await this.cluster()) return this;
-    const other = this.#others.get(cluster) ?? new SlurmClient({ ...this.#options, cluster });
+    const other = this.#others.get(cluster) ??
+      new SlurmClient({ ...this.#options, cluster, chosen: undefined });
     this.#others.set(cluster, other);
     return other;
   }
@@ -200,8 +169,8 @@ export class SlurmClient {
 
   /**
    * The jobs that furu gave some names, whoever submitted them, as far as the site shows those of others, by
-   * name, comment or script. Slurm's controller is asked for all jobs: squeue may be answered from a cache, by
-   * which a job that came in just now seems not to be there.
+   * name, comment or script. Slurm's controller is asked for all jobs: squeue may be answered from a cache,
+   * by which a job that came in just now seems not to be there.
    *
    * @returns `undefined` when Slurm does not answer.
    */
@@ -346,13 +315,22 @@ export class SlurmClient {
     if (result.code !== 0) throw new SlurmError(`Cannot ${action}: ${words(result)}`);
   }
 
-  #start(program: string, args: readonly string[], signal?: AbortSignal): Promise<ProgramResult> {
-    const { cluster, timeoutSec: limit = 60 } = this.#options;
+  /** `-M` needs a database of clusters: it is given for another cluster only. */
+  async #isElsewhere(chosen: string): Promise<boolean> {
+    const env = this.#env;
+    const result = await this.#run(["scontrol", "show", "config"], { env, timeoutMs: 20_000 });
+    return parseConfig(result.stdout)?.clusterName !== chosen;
+  }
+
+  async #start(program: string, args: readonly string[], signal?: AbortSignal): Promise<ProgramResult> {
+    const { chosen, timeoutSec: limit = 60 } = this.#options;
+    const isOther = chosen !== undefined && await (this.#elsewhere ??= this.#isElsewhere(chosen));
+    const cluster = this.#options.cluster ?? (isOther ? chosen : undefined);
     // A database that hangs must not keep from everything else: the accounting only adds to what squeue
     // tells.
     const timeoutSec = program === "sacct" ? Math.min(limit, SACCT_TIMEOUT_SEC) : limit;
     const command = [program, ...(cluster === undefined ? [] : ["-M", cluster]), ...args];
-    return this.#run(command, {
+    return await this.#run(command, {
       env: this.#env,
       timeoutMs: timeoutSec * 1000,
       ...(signal ? { signal } : {}),
@@ -360,60 +338,24 @@ export class SlurmClient {
   }
 }
 
+/** By what they were made with: a process asks each question once. */
+const systemClients = new Map<string, SlurmClient>();
+
 /**
- * Asks the Slurm of this machine.
+ * Asks the Slurm of this machine, or the cluster that the user's shell chooses. All who ask in the same way
+ * share the client.
  *
  * @param intervalSec Seconds between two listings.
  * @default {10}
+ * @throws {ConfigError} If the shell chooses several clusters.
  */
 export function systemClient(intervalSec?: number): SlurmClient {
-  return new SlurmClient({
-    env: environmentVariables(),
-    clock: systemClock,
-    ...(intervalSec === undefined ? {} : { intervalSec }),
-  });
-}
-
-/** Whether a program of Slurm has answered. Some end with 0 and print nothing when they could not. */
-export function answered({ code, stderr }: ProgramResult): boolean {
-  return code === 0 && !/\berror:/.test(stderr);
-}
-
-/** The words of a program of Slurm about its failure. */
-export function words({ code, stdout, stderr, timedOut }: ProgramResult): string {
-  if (timedOut) return "it did not answer in time";
-  return stderr.trim() ||
-    (code === 0 ? `it printed ${JSON.stringify(stdout.slice(0, 200))}` : `exit code ${code}`);
-}
-
-/** Together they stay far below what the kernel takes as arguments. */
-const MAX_ARGUMENTS = 100_000;
-
-/** Job ids in parts that can each be the arguments of one program. */
-export function* idChunks(ids: readonly string[]): Generator<string[]> {
-  let chunk: string[] = [];
-  let length = 0;
-  for (const id of ids) {
-    if (length + id.length + 1 > MAX_ARGUMENTS) {
-      yield chunk;
-      chunk = [];
-      length = 0;
-    }
-    chunk.push(id);
-    length += id.length + 1;
-  }
-  if (chunk.length > 0) yield chunk;
-}
-
-/** Job ids as a message names them. */
-export function shortList(ids: readonly string[]): string {
-  return ids.length <= 5
-    ? `job ${ids.join(", ")}`
-    : `${ids.length} jobs (${ids.slice(0, 5).join(", ")}, ...)`;
-}
-
-function isUnknownJob({ stderr }: ProgramResult): boolean {
-  return /Invalid job id specified/.test(stderr);
+  const env = environmentVariables();
+  const key = JSON.stringify([intervalSec, Object.entries(env).sort()]);
+  const client = systemClients.get(key) ??
+    new SlurmClient({ env, clock: systemClock, intervalSec, chosen: chosenCluster(env) });
+  systemClients.set(key, client);
+  return client;
 }
 
 function takenKey(

@@ -68,9 +68,10 @@ export function jobComment(name: string): string {
   return `${COMMENT}${name}`;
 }
 
-/** The name that furu gave a job, by its comment, if that says so. */
+/** The name that furu gave a job, by its comment, to which a site may have added words, if that says so. */
 export function nameInComment(comment: string | undefined): string | undefined {
-  return comment?.startsWith(COMMENT) ? comment.slice(COMMENT.length) : undefined;
+  const word = comment?.split(/[\s,;]+/).find((each) => each.startsWith(COMMENT));
+  return word?.slice(COMMENT.length);
 }
 
 function dependencyText({ afterOk = [], afterAny = [] }: JobPlan): string | undefined {

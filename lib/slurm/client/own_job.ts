@@ -2,7 +2,7 @@ import type { SlurmJob } from "../../store/record.ts";
 import type { Clock } from "../../core/system/clock.ts";
 import type { SlurmClient } from "./client.ts";
 
-/** Variables in which a batch script of furu tells the name that furu gave the job, and whose name that is. */
+/** Variables in which a batch script tells the name that furu gave the job, and whose name that is. */
 export const JOB_NAME_VARIABLE = "FURU_JOB_NAME";
 /** See {@link JOB_NAME_VARIABLE}. */
 export const JOB_ID_VARIABLE = "FURU_JOB_ID";
@@ -65,8 +65,8 @@ export async function endOfJob(
   const began = clock.monotonic();
   const jobId = slurm?.jobId ?? env.SLURM_JOB_ID;
   const details = await client.showJob(jobId).catch(() => undefined);
-  const detail = slurm ? details?.find(({ name }) => name === slurm.name) : details?.[0];
-  const answered = Date.parse(detail?.endTime ?? "");
+  // It is this process's own job, whatever the site calls it.
+  const answered = Date.parse(details?.[0]?.endTime ?? "");
   if (!Number.isNaN(answered)) return fromNow(answered);
   return slurm && timeMin !== undefined ? began + timeMin * 60_000 : undefined;
 }

@@ -1,4 +1,5 @@
 import { JOB_ID_VARIABLE, JOB_NAME_VARIABLE } from "./own_job.ts";
+import { ENVIRONMENT_FILE_VARIABLE } from "./setup_environment.ts";
 
 /** A batch script to be written. */
 export interface ScriptOptions {
@@ -14,6 +15,13 @@ export interface ScriptOptions {
   setup: readonly string[];
   /** The worker: program and arguments, no shell. */
   command: readonly string[];
+  /**
+   * Where the environment from before the setup is kept, for a worker that submits jobs itself; the beginning
+   * of a path.
+   *
+   * @default {it is not kept}
+   */
+  keepsEnvironmentAt?: string | undefined;
   /**
    * A command that ends well wherever the worker's program can begin.
    *
@@ -31,7 +39,8 @@ const MARK = "furu: cannot start the worker";
  * The text of a job's batch script. The setup lines run in one shell, so that they can set variables and load
  * modules; the first that fails ends the job, with a line in its log that {@link setupFailure} finds.
  */
-export function batchScript({ name, title, setup, command, probe }: ScriptOptions): string {
+export function batchScript(options: ScriptOptions): string {
+  const { name, title, setup, command, probe, keepsEnvironmentAt } = options;
   return [
     "#!/bin/bash",
     `# ${title.replaceAll(/\s+/g, " ")}`,
@@ -40,7 +49,8 @@ export function batchScript({ name, title, setup, command, probe }: ScriptOption
       : [`export ${JOB_NAME_VARIABLE}=${quote(name)} ${JOB_ID_VARIABLE}="$SLURM_JOB_ID"`]),
     "# The warning before the time limit may come before the worker listens to it, and would kill the shell.",
     "trap '' USR1",
-    `furu_failed() { echo "${MARK}: $furu_step ended with exit code $1" >&2; trap - EXIT; exit ${SETUP_EXIT_CODE}; }`,
+    `unset ${ENVIRONMENT_FILE_VARIABLE}`,
+    `furu_failed() { rm -f "\${${ENVIRONMENT_FILE_VARIABLE}-}"; echo "${MARK}: $furu_step ended with exit code $1" >&2; trap - EXIT; exit ${SETUP_EXIT_CODE}; }`,
     // Also reached when a setup line calls exit, 0 included: then the worker has not run, and the job has not
     // succeeded.
     "trap 'furu_failed $?' EXIT",
@@ -50,6 +60,7 @@ export function batchScript({ name, title, setup, command, probe }: ScriptOption
     "for furu_name in TMPDIR XDG_RUNTIME_DIR DENO_DIR; do",
     '  if [ -n "${!furu_name-}" ] && [ ! -d "${!furu_name}" ]; then unset "$furu_name"; fi',
     "done",
+    ...(keepsEnvironmentAt === undefined || setup.length === 0 ? [] : keepEnvironment(keepsEnvironmentAt)),
     ...setup.flatMap((line, i) => [
       `furu_step=${quote(`setup line ${i + 1} (${shown(line)})`)}`,
       `eval ${quote(line)} || exit`,
@@ -83,6 +94,14 @@ export function setupFailure(log: string): string | undefined {
 /** Quotes a word for the shell. */
 export function quote(word: string): string {
   return /^[A-Za-z0-9_\/.:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Lines that keep the environment as it is, for nobody but the user: what a worker submits has that. */
+function keepEnvironment(place: string): string[] {
+  return [
+    `furu_env=${quote(place)}."$SLURM_JOB_ID".env`,
+    `(umask 077; env -0 > "$furu_env") && export ${ENVIRONMENT_FILE_VARIABLE}="$furu_env"`,
+  ];
 }
 
 function shown(text: string): string {

@@ -6,6 +6,7 @@ import { plural } from "../../ui/text.ts";
 import { linkQueued, removeQueued, writeQueuedId } from "../../store/claims/queued.ts";
 import type { SlurmJob } from "../../store/record.ts";
 import type { SlurmClient } from "../client/client.ts";
+import { compareJob } from "../jobs/job_identity.ts";
 
 /** Options of {@link requeueJob}. */
 export interface RequeueOptions {
@@ -43,8 +44,11 @@ export async function requeueJob(
     );
     return false;
   }
-  const details = await client.showJob(slurm.jobId);
-  const state = details?.find(({ name }) => name === slurm.name)?.state;
+  const asked = await client.at(slurm.cluster);
+  const details = await asked.showJob(slurm.jobId);
+  // Nothing is begun again that is not surely this job.
+  const ref = { ...slurm, submitter: runtime.machine.self };
+  const state = details?.find((detail) => compareJob(ref, detail) === "same")?.state;
   // Slurm would also begin a job again that was cancelled, or is over: only one that runs is put back. One
   // that is being ended (COMPLETING) was cancelled, or is preempted and then begun again by Slurm itself:
   // nobody can tell which.
@@ -58,7 +62,7 @@ export async function requeueJob(
   // A job that Slurm itself preempted is in the queue again already.
   if (state.pending) return true;
   try {
-    await client.requeue(slurm.jobId);
+    await asked.requeue(slurm.jobId);
     return true;
   } catch (error) {
     console.error(errorText(error));

@@ -38,6 +38,12 @@ export interface JobToSubmit
   readonly command: readonly string[];
   /** The folder of its log and its batch script. */
   readonly folder: string;
+  /**
+   * Whether it may submit jobs itself, which have the environment from before its setup.
+   *
+   * @default {false}
+   */
+  readonly submits?: boolean | undefined;
 }
 
 /**
@@ -55,7 +61,7 @@ export interface JobToSubmit
 export async function submitRecorded(
   { store, machine }: Pick<Runtime, "store" | "machine">,
   client: SlurmClient,
-  { title, command, folder, name, limitMs, signal, onWait, ...plan }: JobToSubmit,
+  { title, command, folder, submits, name, limitMs, signal, onWait, ...plan }: JobToSubmit,
   record: SubmissionRecord,
 ): Promise<SubmittedJob> {
   await record.announce?.();
@@ -63,7 +69,9 @@ export async function submitRecorded(
   // Slurm says nothing of a missing folder: the job fails.
   await store.makeDir(folder);
   const { setup } = plan.spec;
-  await machine.files.write(script, batchScript({ name, title, setup, command, probe: probeCommand() }));
+  const keepsEnvironmentAt = submits ? join(folder, name) : undefined;
+  const text = batchScript({ name, title, setup, command, keepsEnvironmentAt, probe: probeCommand() });
+  await machine.files.write(script, text);
   const log = logPattern(folder, name, plan.array !== undefined);
   const options = jobOptions({ ...plan, name, log });
   let job: SubmittedJob;

@@ -1,143 +1,195 @@
-import { join } from "@std/path/posix/join";
-import { errorText } from "../../core/errors.ts";
-import type { Hash } from "../../core/hash.ts";
-import { FURU_VERSION } from "../../core/version.ts";
-import { codeFault } from "../../remote/code_fault.ts";
-import { readEnded } from "../../pool/ended.ts";
-import { type PoolRun, readRun } from "../../remote/run_record.ts";
-import { type QueuePaths, queuePaths } from "../../queue/layout.ts";
-import { readStop } from "../../queue/requests.ts";
-import type { Runtime } from "../../run/runtime.ts";
-import type { SnapshotRef } from "../../snapshot/manifest.ts";
-import type { Claim } from "../../store/claims/claim.ts";
-import { listOrNothing, removeIfThere } from "../../store/store.ts";
-import type { SlurmJob } from "../../store/record.ts";
-import { isSameStart } from "../../worker/run_start.ts";
+import { ExecutionError } from "../../core/errors.ts";
 import { resolveConfig } from "../../core/config.ts";
+import type { PoolRun } from "../../remote/run_record.ts";
+import type { QueuePaths } from "../../queue/layout.ts";
+import type { Runtime } from "../../run/runtime.ts";
+import type { Claim } from "../../store/claims/claim.ts";
+import { removeIfThere } from "../../store/store.ts";
+import type { SlurmJob } from "../../store/record.ts";
 import { acquireLeadership, watchLeadership } from "../../pool/leadership.ts";
 import { systemRuntime } from "../../run/default_runtime.ts";
 import { readBeat } from "../../store/claims/heartbeat_series.ts";
 import { describeOwner } from "../../store/claims/liveness.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
+import { systemClient } from "../client/client.ts";
+import { JobWatch } from "../jobs/job_watch.ts";
+import type { Whose } from "../run/check_ours.ts";
+import { changedSpecs, type EarlierRun, earlierRuns, type WantedRun } from "../run/earlier_runs.ts";
+import { type Life, RunLife } from "../run/run_life.ts";
 
-/** A new run, as far as an earlier one must agree with it. */
-export interface AdoptOptions
-  extends
-    Pick<PoolRun, "entry" | "force" | "detached" | "nodes" | "start">,
-    Pick<WaitForRoleOptions, "signal" | "onWait"> {
-  /** The roots. */
-  roots: readonly Hash[];
+/** Options of {@link findEarlier}. */
+export interface EarlierOptions extends WantedRun, Pick<WaitForRoleOptions, "signal" | "onWait"> {
+  /** The specs of the new run. */
+  specs: PoolRun["specs"];
   /**
-   * Nodes of which something is stored that is invalid.
+   * The cluster that this process submits to.
+   *
+   * @default {Slurm does not say}
+   */
+  here?: string | undefined;
+  /** The Slurm job that this process runs in, if any. */
+  slurm?: SlurmJob | undefined;
+  /** Tells of jobs. */
+  jobs: Pick<JobWatch, "state">;
+  /**
+   * Whether a run of another user or cluster, whose controller is gone, is taken up, too.
+   *
+   * @default {false}
+   */
+  takeOver?: boolean | undefined;
+  /**
+   * Whether nothing is missing: then nobody is waited for.
+   *
+   * @default {false}
+   */
+  isIdle?: boolean | undefined;
+  /**
+   * Ids of runs that are left alone.
    *
    * @default {none}
    */
-  invalid?: readonly Hash[];
-  /** The snapshot of the code as it is now: workers of a run with another one would compute with that. */
-  code?: SnapshotRef | "any";
-  /** The Slurm job that this process runs in, if any. */
-  slurm?: SlurmJob | undefined;
+  without?: ReadonlySet<string> | undefined;
+  /** Told why a run that is there is not waited for. */
+  onPass?: ((text: string) => void) | undefined;
 }
 
-/** A run whose controller died, taken up. */
-export interface AdoptedRun {
-  /** The run. */
-  run: PoolRun;
-  /** Where everything of it is. */
-  paths: QueuePaths;
-  /** The role of its controller. */
-  claim: Claim;
-}
+/** What there is of an earlier run over the roots that are wanted. */
+export type Earlier =
+  /** Its controller was gone: this process is it now. */
+  | { readonly kind: "taken up"; readonly run: PoolRun; readonly paths: QueuePaths; readonly claim: Claim }
+  /** It goes on by itself: it is to be waited for. */
+  | {
+    readonly kind: "at work";
+    readonly run: PoolRun;
+    readonly paths: QueuePaths;
+    readonly whose: Whose;
+    /** How that is known. */
+    readonly text: string;
+  };
 
-/** The number of latest runs that are looked at: an older one has nothing in progress any more. */
-const LATEST = 100;
+/** What is done about an earlier run; `"leave"`: another one is begun beside it. */
+export type EarlierDecision = "take up" | "wait" | "leave" | "look at its life";
+
+/** The facts that decide about an earlier run. */
+export interface EarlierFacts
+  extends Pick<EarlierRun, "agrees" | "covers">, Required<Pick<EarlierOptions, "takeOver" | "isIdle">> {
+  /** Whose it is. */
+  readonly whose: Whose["kind"];
+  /** Whether its workers carry it on by themselves. */
+  readonly detached: boolean;
+  /** Whether specs mean other jobs now. */
+  readonly changed: boolean;
+  /**
+   * Whether anything of it is at work.
+   *
+   * @default {not known yet}
+   */
+  readonly life?: Life["state"] | undefined;
+}
 
 /**
- * Takes up the newest run of a pool over the same roots that has not ended and that nobody controls, if there
- * is one: its workers may still be at work.
+ * Decides about an earlier run over the same roots.
+ *
+ * A run that is ours is taken up when its controller is gone; a detached one only when nothing of it is at
+ * work, as its workers carry it on, unless the jobs that it waits for are not those that are wanted any more.
+ * A run of somebody else, or on another cluster, is waited for and never touched.
  */
-export async function adoptRun(runtime: Runtime, options: AdoptOptions): Promise<AdoptedRun | undefined> {
-  const { slurm, signal, onWait } = options;
-  for await (const { run, paths } of adoptableRuns(runtime, options)) {
+export function decideEarlier(
+  { whose, agrees, covers, detached, changed, takeOver, isIdle, life }: EarlierFacts,
+): EarlierDecision {
+  if (whose === "ours" || takeOver) {
+    if (!agrees) return "leave";
+    // `takeOver` was asked for by somebody who knows whose it is: only its controller can refuse.
+    if (!detached || isIdle || whose !== "ours") return "take up";
+    if (life === undefined) return "look at its life";
+    return life === "silent" || life === "at work" && changed ? "take up" : "wait";
+  }
+  if (!covers || isIdle) return "leave";
+  if (life === undefined) return "look at its life";
+  return life === "controlled" || life === "at work" ? "wait" : "leave";
+}
+
+/**
+ * Finds the newest run of a pool over the same roots that has not ended, and takes it up if it is ours and
+ * nobody controls it.
+ *
+ * @returns `undefined` where there is none to be taken up or waited for.
+ * @throws {ExecutionError} If a run is to be taken over whose controller lives.
+ * @throws The signal's reason when it aborts.
+ */
+export async function findEarlier(runtime: Runtime, options: EarlierOptions): Promise<Earlier | undefined> {
+  const { here, takeOver = false, isIdle = false, without, signal, onWait, onPass, slurm } = options;
+  for await (const earlier of earlierRuns(runtime, options, here)) {
+    const { run, paths, whose } = earlier;
     const { runId } = run;
-    try {
-      const claim = await waitForRole(runtime, paths, {
-        runId,
-        slurm,
-        signal,
-        onWait,
-      });
-      if (typeof claim !== "string") return { run, paths, claim };
-    } catch (error) {
-      signal?.throwIfAborted();
-      sayWhyNot(runtime, runId, error);
+    if (without?.has(runId)) continue;
+    const facts = {
+      ...earlier,
+      whose: whose.kind,
+      detached: run.detached,
+      changed: changedSpecs(run.specs, options.specs).length > 0,
+      takeOver,
+      isIdle,
+    };
+    let decision = decideEarlier(facts);
+    let life: Life | undefined;
+    if (decision === "look at its life") {
+      const unclear = (text: string): void =>
+        onWait?.(`it is looked whether run ${runId} of the same roots${ofWhom(whose)} is at work: ${text}`);
+      life = await new RunLife(runtime, { ...options, paths, run }).settled({ signal, onWait: unclear });
+      decision = decideEarlier({ ...facts, life: life.state });
+    }
+    if (decision === "wait") {
+      return { kind: "at work", run, paths, whose, text: life && "text" in life ? life.text : "" };
+    }
+    if (decision === "leave") {
+      const why = whyLeft(earlier, life, takeOver);
+      if (why !== undefined) onPass?.(`run ${runId} of the same roots${ofWhom(whose)} ${why}`);
+      continue;
+    }
+    const claim = await waitForRole(runtime, paths, { runId, slurm, signal, onWait });
+    if (typeof claim !== "string") return { kind: "taken up", run, paths, claim };
+    if (claim === "held" && takeOver && whose.kind !== "ours") {
+      throw new ExecutionError(
+        `Cannot take over run ${runId}${
+          ofWhom(whose)
+        } as its controller lives: without --take-over the run ` +
+          `is followed (furu follow ${runId})`,
+      );
     }
   }
   return undefined;
 }
 
-/**
- * The runs of a pool over the same roots that have not ended, the newest first; somebody may control them.
- */
-export async function* adoptableRuns(
-  runtime: Runtime,
-  wanted: AdoptOptions,
-): AsyncGenerator<Pick<AdoptedRun, "run" | "paths">> {
-  const { store, machine } = runtime;
-  const runs = (await listOrNothing(machine, join(store.root, "runs"))).filter(({ isDirectory }) =>
-    isDirectory
-  );
-  // Their ids begin with the time.
-  const names = runs.map(({ name }) => name).filter((name) => name.startsWith("slurm-")).sort().reverse();
-  for (const runId of names.slice(0, LATEST)) {
-    try {
-      const paths = queuePaths(store.root, runId);
-      if (await readEnded(store, paths)) continue;
-      const run = await readRun(runtime, paths);
-      if (run.mode !== "pool" || !agrees(run, wanted) || await readStop(store, paths)) continue;
-      const { start, code } = wanted;
-      if (start !== undefined && code !== "any" && !isSameStart(start, run.start)) {
-        runtime.logger.info(
-          `Run ${runId} over the same roots is not taken up as it was begun with other arguments or options of Deno`,
-        );
-        continue;
-      }
-      yield { run, paths };
-    } catch (error) {
-      sayWhyNot(runtime, runId, error);
-    }
+/** Why a run is not waited for, where that is worth a word. */
+function whyLeft({ whose, agrees, covers }: EarlierRun, life: Life | undefined, takeOver: boolean) {
+  if (whose.kind === "ours") return undefined;
+  if (takeOver && !agrees) {
+    return "cannot be taken over as its code, roots or limits are not those of this one: this one begins beside it";
   }
+  if (!covers || life === undefined) return undefined;
+  const why = life.state === "unknown" ? `, and ${life.text}` : "";
+  return `gives no sign of life${why}: what is missing is computed by this run (--take-over takes that one up)`;
 }
 
-/** A run that cannot be read is no reason not to begin another one. */
-function sayWhyNot({ logger }: Runtime, runId: string, error: unknown): void {
-  logger.debug(`Cannot look whether run ${runId} can be taken up: ${errorText(error)}`);
-}
-
-function agrees(run: PoolRun, wanted: AdoptOptions): boolean {
-  const same = (a: readonly string[] | "ALL", b: readonly string[] | "ALL"): boolean =>
-    a === "ALL" || b === "ALL" ? a === b : a.toSorted().join("\n") === b.toSorted().join("\n");
-  const { roots, entry, force, detached, nodes, code, invalid = [] } = wanted;
-  // Its workers would refuse to work for another version, and its queue has the specs and limits of then.
-  return run.versions.furu === FURU_VERSION && run.entry === entry && same(run.roots, roots) &&
-    (code === "any" || run.code?.id === code?.id) && same(run.force, force) &&
-    same(run.nodes.map(needs), nodes.map(needs)) &&
-    // Its workers would take an invalid result for a valid one that their record does not name.
-    new Set(invalid).isSubsetOf(new Set(run.invalid)) &&
-    // Workers of a run that was not detached never become its controller.
-    (run.detached || !detached) &&
-    (code === "any" || codeFault(run) === undefined);
-}
-
-/** All that workers have to know of an artifact, in a line. */
-function needs({ hash, spec, timeLimitSec }: PoolRun["nodes"][number]): string {
-  return `${hash} ${spec} ${timeLimitSec ?? ""}`;
+/** Whose a run is, behind its name; nothing for one's own. */
+export function ofWhom(whose: Whose): string {
+  switch (whose.kind) {
+    case "ours":
+      return "";
+    case "other user":
+      return ` of ${whose.user}`;
+    case "other cluster":
+      return ` on cluster ${whose.there}`;
+    case "unknown":
+      return ` (${whose.why})`;
+  }
 }
 
 /** A run that is to take up another one. */
 export type AdoptableOptions =
-  & Pick<AdoptOptions, "roots" | "entry" | "nodes">
-  & Partial<Pick<AdoptOptions, "force">>;
+  & Pick<WantedRun, "roots" | "entry" | "nodes">
+  & Partial<Pick<WantedRun, "force">>;
 
 /**
  * The run that `runSlurm` over the same roots would take up, as far as one look tells; changes nothing. That
@@ -149,9 +201,15 @@ export async function adoptableRun({ force, ...options }: AdoptableOptions): Pro
   const config = resolveConfig();
   const runtime = systemRuntime(config);
   const wanted = { ...options, force: force ?? config.alwaysRerun, detached: false, code: "any" } as const;
-  for await (const { run: { runId }, paths } of adoptableRuns(runtime, wanted)) {
+  const client = systemClient();
+  const jobs = new JobWatch(runtime.machine, client);
+  for await (const { run, paths, whose, agrees } of earlierRuns(runtime, wanted, await client.cluster())) {
+    if (whose.kind !== "ours" || !agrees) continue;
     const { state } = await watchLeadership(runtime, paths).look();
-    if (state === "absent" || state === "dead" || state === "ended") return runId;
+    if (state !== "absent" && state !== "dead" && state !== "ended") continue;
+    if (!run.detached) return run.runId;
+    const life = await new RunLife(runtime, { paths, run, jobs }).look();
+    if (life.state === "silent") return run.runId;
   }
   return undefined;
 }

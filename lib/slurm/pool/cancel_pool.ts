@@ -7,10 +7,14 @@ import { acquireLeadership, LeadershipLostError, watchLeadership } from "../../p
 import { askToStop } from "../../queue/requests.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import type { Claim } from "../../store/claims/claim.ts";
+import { cancelOurs } from "../jobs/cancel_jobs.ts";
+import type { JobRef } from "../jobs/job_identity.ts";
+import { JobWatch } from "../jobs/job_watch.ts";
+import { refOf, WorkerJournal } from "../jobs/submissions.ts";
+import { isSameUser } from "../run/check_ours.ts";
 import { runSpecs } from "../run/check_specs.ts";
-import { type CancelOptions, cancelReason } from "../run/find_run.ts";
+import { type CancelledRun, type CancelOptions, cancelReason } from "../run/find_run.ts";
 import { SbatchLauncher } from "./sbatch_launcher.ts";
-import { WorkerJobs } from "./worker_jobs.ts";
 
 /** The pause between two looks at the run's end. */
 const PAUSE_MS = 200;
@@ -21,23 +25,25 @@ const PAUSE_MS = 200;
 const GRACE_MS = 60_000;
 
 /**
- * Ends a run of a pool, wherever its controller is: asks all workers to leave, cancels their jobs, and waits
- * until they are gone.
+ * Ends a run of a pool that is ours, wherever its controller is: asks all workers to leave, cancels their
+ * jobs, and waits until they are gone. A run that has ended touches nothing: its jobs' ids may be those of
+ * others by now.
  *
- * @returns How many jobs were there to be cancelled; 0 for a run that has ended.
+ * @returns What became of its jobs.
  * @throws {SlurmError} With scancel's own words, and if the run does not end in time.
  */
 export async function cancelPool(
   runtime: Runtime,
   { paths, run, client }: CancelOptions<PoolRun>,
-): Promise<number> {
+): Promise<CancelledRun> {
   const { store, machine: { clock, self } } = runtime;
   const { runId } = run;
   const log = runtime.logger;
-  const workers = new WorkerJobs(runtime, { paths, run, client, log });
   const why = cancelReason(self);
-  if (!await readEnded(store, paths)) await askToStop(store, paths, "stop", why);
-  const cancelled = await workers.cancelAll();
+  if (await readEnded(store, paths)) return { cancelled: 0, hadEnded: true, left: [] };
+  await askToStop(store, paths, "stop", why);
+  const jobs = new OwnJobs(runtime, { paths, run, client });
+  await jobs.cancel();
   const watch = watchLeadership(runtime, paths);
   const limit = clock.monotonic() + 2000 * store.leaseSec + GRACE_MS;
   while (!await readEnded(store, paths)) {
@@ -51,7 +57,9 @@ export async function cancelPool(
       );
     } else await clock.sleep(PAUSE_MS);
   }
-  return cancelled.length;
+  // What its controller was just submitting.
+  await jobs.cancel();
+  return { cancelled: jobs.cancelled, hadEnded: false, left: jobs.left };
 
   async function end(claim: Claim): Promise<void> {
     try {
@@ -73,6 +81,52 @@ export async function cancelPool(
       });
     } catch (error) {
       if (!(error instanceof LeadershipLostError)) throw error;
+    }
+  }
+}
+
+/** The jobs of a run, as they are written down: each is cancelled once. */
+class OwnJobs {
+  /** How many were cancelled. */
+  cancelled = 0;
+  /** Which may go on, and why. */
+  readonly left: string[] = [];
+  readonly #runtime: Runtime;
+  readonly #options: CancelOptions<PoolRun>;
+  readonly #watch: JobWatch;
+  readonly #journal: WorkerJournal;
+  readonly #seen = new Set<string>();
+
+  constructor(runtime: Runtime, options: CancelOptions<PoolRun>) {
+    this.#runtime = runtime;
+    this.#options = options;
+    this.#watch = new JobWatch(runtime.machine, options.client);
+    this.#journal = new WorkerJournal(runtime.store, options.paths.jobs);
+  }
+
+  /** Cancels all that are new. */
+  async cancel(): Promise<void> {
+    const { client, run } = this.#options;
+    const { self } = this.#runtime.machine;
+    const refs: JobRef[] = [];
+    for (const entry of await this.#journal.read()) {
+      const { array, count } = entry.submission;
+      // One whose id nobody wrote down was to go where the run's jobs go.
+      const cluster = entry.job ? entry.job.cluster : run.cluster;
+      for (let i = 0; i < (array && entry.job ? count : 1); i++) {
+        const ref = { ...refOf(entry, array && entry.job ? i : undefined), cluster };
+        const key = `${ref.name} ${ref.jobId}`;
+        if (!this.#seen.has(key)) refs.push(ref);
+        this.#seen.add(key);
+      }
+    }
+    if (refs.length === 0) return;
+    const { cancelled, notOurs, unknown } = await cancelOurs(client, this.#watch, refs);
+    this.cancelled += cancelled.length;
+    // An id that is another job's by now is no job of the run's any more; one of another user is.
+    const others = notOurs.filter(({ ref }) => ref.submitter && isSameUser(ref.submitter, self) === false);
+    for (const { ref, why } of [...others, ...unknown]) {
+      this.left.push(`job ${ref.jobId ?? ""} (${ref.name}) may go on: ${why}`.replace("job  (", "job ("));
     }
   }
 }

@@ -3,7 +3,7 @@ import type { RunLog } from "../../core/run_log.ts";
 import type { EventSink } from "../../core/event.ts";
 import { controlPool } from "../../pool/controller/control_pool.ts";
 import { readEnded } from "../../pool/ended.ts";
-import { type PoolHead, wholeRun } from "../../remote/run_record.ts";
+import { type PoolHead, type PoolRun, readRun, wholeRun } from "../../remote/run_record.ts";
 import { remoteArtifacts } from "../../remote/remote_artifact.ts";
 import { LeadershipLostError } from "../../pool/leadership.ts";
 import { isStaticFleet } from "../../pool/worker/static_fleet.ts";
@@ -42,7 +42,7 @@ const STANDBY_LIMIT_MS = 60_000;
  */
 export async function keepStandbyAfter(
   worker: ControllingWorker,
-  { name }: SlurmJob,
+  own: SlurmJob,
   exclude: readonly string[] = [],
 ): Promise<void> {
   const { runtime: { store }, paths, run, log } = worker;
@@ -51,7 +51,7 @@ export async function keepStandbyAfter(
   try {
     if (await readEnded(store, paths)) return;
     const { standby } = launcherOf(worker, 0);
-    await standby.keepAfter(name, exclude, AbortSignal.timeout(STANDBY_LIMIT_MS));
+    await standby.keepAfter(own, exclude, AbortSignal.timeout(STANDBY_LIMIT_MS));
   } catch (error) {
     log.warn(`there is no standby controller for the moment when no worker is left: ${errorText(error)}`);
   }
@@ -68,9 +68,9 @@ export async function controlInWorker(
   handOver: AbortSignal,
 ): Promise<void> {
   const { runtime, paths, onEvent, log } = worker;
-  const run = await wholeRun(runtime, paths, worker.run);
+  const run = await runOfNow(worker);
   log.info(`it is the controller of run ${run.runId} from now on (number ${claim.attempt.n})`);
-  const launcher = launcherOf(worker, claim.attempt.n);
+  const launcher = launcherOf({ ...worker, run }, claim.attempt.n);
   try {
     const result = await controlPool(runtime, {
       paths,
@@ -94,6 +94,18 @@ export async function controlInWorker(
     if (launcher.canSubmit) throw error;
     // Each of them begins when the one before it has ended.
     log.warn(`standby controllers are left in Slurm, which will leave at once: ${errorText(error)}`);
+  }
+}
+
+/** The run, which may have been taken up with other specs and options since this worker read it. */
+async function runOfNow({ runtime, paths, run, log }: ControllingWorker): Promise<PoolRun> {
+  try {
+    const now = await readRun(runtime, paths, "pool");
+    // The store may be mounted elsewhere here.
+    return { ...now, config: { ...now.config, root: run.config.root } };
+  } catch (error) {
+    log.warn(`it goes by what the run was when this worker began: ${errorText(error)}`);
+    return await wholeRun(runtime, paths, run);
   }
 }
 

@@ -1,6 +1,8 @@
 import type { Clock } from "../../core/system/clock.ts";
 import { errorText, ValidationError } from "../../core/errors.ts";
+import type { RunLog } from "../../core/run_log.ts";
 import { scale } from "../../pool/fleet/scale.ts";
+import type { Refusal } from "../../pool/launcher.ts";
 import { Leadership } from "../../pool/leadership.ts";
 import { isStaticFleet } from "../../pool/worker/static_fleet.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
@@ -12,9 +14,16 @@ import type { PreparedRun, StartRunOptions } from "../run/prepare_run.ts";
 import type { RunPoolOptions, SubmittedRun } from "../run/run_slurm_options.ts";
 import { cancelPool } from "./cancel_pool.ts";
 import { SbatchLauncher } from "./sbatch_launcher.ts";
+import { isStandby } from "./standby.ts";
+import { waitAtMost } from "./wait_at_most.ts";
 
-/** The pause between two tries while no worker is let in. The launcher decides how often sbatch is asked. */
-const PAUSE_MS = 1000;
+/** People are told what is waited for after so many milliseconds. */
+const WORD_MS = 5000;
+/** Pauses between two tries while no worker is let in: the first one, and the longest one. */
+const FIRST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 60_000;
+/** For so long a refusal may be one of a moment. Somebody waits for the answer. */
+const REFUSED_MS = 10_000;
 
 /** A run of a pool whose controller this process is. */
 export interface OpenPool extends PreparedRun<PoolRun> {
@@ -22,17 +31,25 @@ export interface OpenPool extends PreparedRun<PoolRun> {
   paths: QueuePaths;
   /** The role of its controller. */
   claim: Claim;
+  /**
+   * Whether it was there before, and was taken up.
+   *
+   * @default {false}
+   */
+  takenUp?: boolean | undefined;
 }
 
 /**
  * Submits the first workers of a run, and a standby controller for the moment when none of them is left, and
- * leaves the run to them: the first that begins becomes its controller.
+ * leaves the run to them: the first that begins becomes its controller. Waits for sbatch's answers, however
+ * slow they are: nobody would tell of a refusal later.
  *
- * @throws {SlurmError} With sbatch's own words.
+ * @throws {SlurmError} With sbatch's own words. What this call has submitted is cancelled then, and a run that
+ * it has begun is ended; one that it has taken up goes on as it was.
  */
 export async function detachPool(
   runtime: Runtime,
-  { run, paths, specs, claim, plan }: OpenPool,
+  { run, paths, specs, claim, plan, takenUp = false }: OpenPool,
   { client, log, signal }: Pick<StartRunOptions<RunPoolOptions>, "client" | "log" | "signal">,
 ): Promise<SubmittedRun> {
   const { runId } = run;
@@ -51,14 +68,24 @@ export async function detachPool(
   let count: number;
   let standbys = 0;
   try {
-    count = await submitFirst(launcher, clock, { run, specs, plan }, signal);
-    const alive = (await launcher.workers.alive(signal)).map(({ key }) => key);
+    const submitting = submitFirst(launcher, clock, { run, specs, plan }, { log, signal });
+    if (!await waitAtMost(clock, submitting, WORD_MS)) {
+      log.info("sbatch has not taken the first workers yet: its answer is waited for");
+    }
+    count = await submitting;
+    const workers = (await launcher.workers.alive()).filter((worker) => !isStandby(worker));
+    const alive = workers.map(({ key }) => key);
     if (isStaticFleet(run)) {
       standbys = await launcher.standby.submitChain(alive, run.config.maxPreemptRetries, signal);
-    } else await launcher.keepStandby(alive, signal);
+    } else await launcher.standby.keep(alive, signal);
   } catch (error) {
     // Half of it would go on by itself, though nobody knows of it.
-    await cancelPool(runtime, { paths, run, client }).catch((second) => log.warn(errorText(second)));
+    try {
+      await launcher.cancelOwn();
+      if (!takenUp) await cancelPool(runtime, { paths, run, client });
+    } catch (second) {
+      log.warn(errorText(second));
+    }
     throw error;
   }
   const jobIds = await launcher.workers.jobIds();
@@ -85,9 +112,10 @@ async function submitFirst(
   launcher: SbatchLauncher,
   clock: Clock,
   { run, specs, plan }: Pick<OpenPool, "run" | "specs" | "plan">,
-  signal: AbortSignal,
+  { log, signal }: { log: RunLog; signal: AbortSignal },
 ): Promise<number> {
-  const there = await launcher.workers.alive(signal);
+  const alive = await launcher.workers.alive({ until: "sure", signal });
+  const there = alive.filter((worker) => !isStandby(worker));
   const upFront = isStaticFleet(run);
   const missing = [...plan.nodes.values()].filter(({ status }) => status !== "DONE");
   const counted = upFront ? missing : plan.ready();
@@ -96,7 +124,7 @@ async function submitFirst(
     const tasks = counted.filter((node) => node.spec === spec).length;
     return { spec, tasks, alive: own.length, leaving: 0, pending: 0 };
   });
-  const { submit } = scale(loads, run.options);
+  const submit = [...scale(loads, run.options).submit];
   const without = loads.filter(({ spec, tasks, alive }) =>
     tasks > 0 && alive === 0 && !submit.some((each) => each.spec === spec)
   );
@@ -107,34 +135,83 @@ async function submitFirst(
       }, and jobs cannot submit jobs here (slurm.nodesSubmit is false): one for each spec is needed`,
     );
   }
-  let count = 0;
-  for (const { spec, count: more } of submit) {
-    count += await (upFront ? some(spec, more) : handOver(spec, more));
-  }
   // All that is missing may be in progress elsewhere, or nothing be missing: somebody is to end the run all
   // the same.
   const [anySpec] = Object.keys(specs);
-  if (there.length === 0 && anySpec !== undefined) {
-    const spec = "default" in specs ? "default" : anySpec;
-    if (count === 0) count = await some(spec, 1);
+  if (there.length === 0 && submit.length === 0 && anySpec !== undefined) {
+    submit.push({ spec: "default" in specs ? "default" : anySpec, count: 1 });
   }
-  return count;
+  const each = (spec: string, wanted: number) => submitFewer(launcher, spec, wanted, signal);
+  return await submitUntilSome(submit, each, { clock, log, signal, all: upFront, anyway: there.length > 0 });
+}
 
-  async function handOver(spec: string, wanted: number): Promise<number> {
-    const { taken, refusal } = await launcher.submit({ spec, count: wanted, exclude: [] }, signal);
-    if (refusal?.kind === "refused") throw refusal.error;
-    return taken;
-  }
+/** What is asked of {@link submitUntilSome}. */
+interface UntilSome {
+  clock: Clock;
+  log: RunLog;
+  signal: AbortSignal;
+  /** Whether each spec needs a worker, since nobody can submit any later. */
+  all: boolean;
+  /** Whether there are workers already, to which the run can be left. */
+  anyway: boolean;
+}
 
-  /**
-   * Waits while a limit of the site lets in no worker: to leave now would leave the run, or a spec of it, to
-   * nobody.
-   */
-  async function some(spec: string, wanted: number): Promise<number> {
-    for (;;) {
-      const taken = await handOver(spec, wanted);
-      if (taken > 0) return taken;
-      await clock.sleep(PAUSE_MS, signal);
+/**
+ * Submits workers of each spec until the run can be left to them: to leave before would leave it, or a spec of
+ * it, to nobody. Limits of the site are waited out.
+ *
+ * @returns How many.
+ * @throws {SlurmError} With sbatch's own words, when it goes on refusing.
+ */
+async function submitUntilSome(
+  wanted: readonly { readonly spec: string; readonly count: number }[],
+  submit: (spec: string, count: number) => Promise<{ taken: number; refusal?: Refusal | undefined }>,
+  { clock, log, signal, all, anyway }: UntilSome,
+): Promise<number> {
+  let left = wanted;
+  let count = 0;
+  let refusedSince: number | undefined;
+  const told = new Set<string>();
+  for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+    const answers = await Promise.all(left.map(async (each) => ({
+      each,
+      ...await submit(each.spec, each.count),
+    })));
+    for (const { taken } of answers) count += taken;
+    const without = answers.filter(({ taken }) => taken === 0);
+    const isEnough = without.length === 0 || !all && (anyway || count > 0);
+    for (const { each: { spec }, refusal } of without) {
+      const key = `${spec} ${refusal?.kind} ${isEnough}`;
+      if (!refusal || told.has(key)) continue;
+      told.add(key);
+      log.warn(
+        `there are no workers of spec '${spec}' for now${
+          isEnough ? ", which the run itself tries again" : ""
+        }: ${errorText(refusal.error)}`,
+      );
     }
+    if (isEnough) return count;
+    const refused = without.find(({ refusal }) => refusal?.kind === "refused")?.refusal;
+    const isLimited = without.some(({ refusal }) => refusal?.kind === "limit");
+    if (!refused || !all && isLimited) refusedSince = undefined;
+    else {
+      refusedSince ??= clock.monotonic();
+      if (clock.monotonic() - refusedSince >= REFUSED_MS) throw refused.error;
+    }
+    left = without.map(({ each }) => each);
+    await clock.sleep(pauseMs, signal);
+  }
+}
+
+/** Submits workers; where a limit refuses them, half of them, and so on. */
+async function submitFewer(
+  launcher: SbatchLauncher,
+  spec: string,
+  wanted: number,
+  signal: AbortSignal,
+): Promise<{ taken: number; refusal?: Refusal | undefined }> {
+  for (let count = wanted;; count = Math.floor(count / 2)) {
+    const answer = await launcher.submit({ spec, count, exclude: [] }, signal, { until: "answered" });
+    if (answer.taken > 0 || answer.refusal?.kind !== "limit" || count === 1) return answer;
   }
 }

@@ -2,7 +2,8 @@ import { basename } from "@std/path/posix/basename";
 import { dirname } from "@std/path/posix/dirname";
 import { resolve } from "@std/path/posix/resolve";
 import { UsageError } from "../../core/errors.ts";
-import { runLog } from "../../core/run_log.ts";
+import { type RunLog, runLog } from "../../core/run_log.ts";
+import { systemClock } from "../../core/system/clock.ts";
 import type { EventSink } from "../../core/event.ts";
 import { didYouMean } from "../../core/nearest.ts";
 import { type PoolHead, readPoolHeadAt, wholeRun } from "../../remote/run_record.ts";
@@ -27,7 +28,9 @@ import { jobHints } from "../jobs/slurm_hints.ts";
 import { isNearlyUp } from "../run/is_nearly_up.ts";
 import { JobSignals } from "../jobs/job_signals.ts";
 import { heapMbOf, type SlurmSpec } from "../client/spec.ts";
-import { systemClient } from "../client/client.ts";
+import { SlurmClient } from "../client/client.ts";
+import { environmentOnNode } from "../client/environment.ts";
+import { ENVIRONMENT_FILE_VARIABLE, environmentBeforeSetup } from "../client/setup_environment.ts";
 import { WORKER_MARK } from "../client/job_log.ts";
 
 /** The start of a worker. */
@@ -61,7 +64,9 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
   const own = ownSlurmJob(env);
   // A step's job is none of its own: others of it live on when this one ends.
   const slurm = own !== undefined && own.name === job ? own : undefined;
-  const client = systemClient(run.config.slurm?.squeueIntervalSec);
+  const onEvent = logSink();
+  const log = runLog(onEvent, systemClock);
+  const client = await clientOnNode(run, env, log);
   const jobs = new JobWatch(systemMachine(), client);
   const runtime = systemRuntime(rootedAt(run, paths), {
     git: run.git,
@@ -72,8 +77,6 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
   const node = env.SLURMD_NODENAME ?? runtime.machine.self.host;
   const index = slurm && env.SLURM_ARRAY_TASK_ID;
   const key = job && index !== undefined ? `${job}_${index}` : job;
-  const onEvent = logSink();
-  const log = runLog(onEvent, runtime.machine.clock);
   log.info(`${WORKER_MARK}of run ${run.runId}, spec ${spec}, on ${node} (pid ${Deno.pid})`);
   const worker: ControllingWorker = { runtime, paths, run, client, onEvent, log };
   // Loaded when used: workers of other runs need none of it.
@@ -135,6 +138,32 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
   } finally {
     await computer.close();
   }
+}
+
+/**
+ * A client that submits as whoever submitted the run did, whatever the node and the setup of this worker's spec
+ * have in their environment.
+ */
+async function clientOnNode(
+  { cluster, config, submitEnv }: PoolHead,
+  env: Readonly<Record<string, string>>,
+  log: Pick<RunLog, "warn">,
+): Promise<SlurmClient> {
+  const before = await environmentBeforeSetup(env);
+  Deno.env.delete(ENVIRONMENT_FILE_VARIABLE);
+  if (!before) {
+    log.warn(
+      "the environment from before the setup is not there: what this worker submits has the one from after it",
+    );
+  }
+  const client = new SlurmClient({
+    env: environmentOnNode(before ?? env, submitEnv),
+    clock: systemClock,
+    intervalSec: config.slurm?.squeueIntervalSec,
+    cluster: [cluster, undefined].includes(env.SLURM_CLUSTER_NAME) ? undefined : cluster,
+  });
+  client.notice = (text) => log.warn(text);
+  return client;
 }
 
 /**

@@ -70,7 +70,14 @@ export class SrunLauncher implements WorkerLauncher {
   }
 
   async submit({ spec, count, exclude }: WorkerRequest): Promise<SubmitAnswer> {
-    for (let i = 0; i < count; i++) await this.#start(spec, exclude);
+    for (let taken = 0; taken < count; taken++) {
+      try {
+        await this.#start(spec, exclude);
+      } catch (error) {
+        if (!(error instanceof Error)) throw error;
+        return { taken, refusal: { kind: "refused", error } };
+      }
+    }
     return { taken: count };
   }
 
@@ -80,7 +87,14 @@ export class SrunLauncher implements WorkerLauncher {
       step.state = { status: "running", text: "its step runs" };
     }
     return {
-      jobs: this.#steps.map(({ key, spec, order, log, state }) => ({ key, spec, order, log, state })),
+      jobs: this.#steps.map(({ key, spec, order, log, state }) => ({
+        key,
+        id: key,
+        spec,
+        order,
+        log,
+        state,
+      })),
     };
   }
 

@@ -1,8 +1,11 @@
-import { errorText } from "../../core/errors.ts";
+import type { Clock } from "../../core/system/clock.ts";
+import { errorText, SlurmError } from "../../core/errors.ts";
 import type { RunLog } from "../../core/run_log.ts";
+import type { Refusal } from "../../pool/launcher.ts";
+import type { SlurmJob } from "../../store/record.ts";
 import type { SlurmClient } from "../client/client.ts";
 import type { ParsedSpec } from "../client/spec.ts";
-import { keyOf, type TrackedWorker, type WorkerJobs } from "./worker_jobs.ts";
+import type { TrackedWorker, WorkerJobs } from "./worker_jobs.ts";
 import type { WorkerSubmitter } from "./worker_submitter.ts";
 
 /** What a {@link StandbyController} works with. */
@@ -15,9 +18,15 @@ export interface StandbyOptions {
   workers: WorkerJobs;
   /** Submits. */
   submitter: WorkerSubmitter;
+  /** Time. */
+  clock: Clock;
   /** Takes trouble. */
   log: Pick<RunLog, "warn">;
 }
+
+/** Pauses between two tries while none is taken: the first one, and the longest one. */
+const FIRST_PAUSE_MS = 2000;
+const LONGEST_PAUSE_MS = 60_000;
 
 /**
  * Keeps one pending job of a detached run: a worker that begins when all others are gone, and becomes the
@@ -32,6 +41,10 @@ export class StandbyController {
   /** The ids of the jobs that it waits for, as Slurm was told last. */
   #waitsFor = "";
   #trouble = "";
+  #pause = { until: -Infinity, ms: FIRST_PAUSE_MS };
+  /** How many were refused in a row: another spec is tried then. */
+  #refused = 0;
+  #updating: Promise<void> | undefined;
 
   /** Submits nothing yet. */
   constructor(options: StandbyOptions) {
@@ -42,26 +55,27 @@ export class StandbyController {
    * Has a standby job wait for the ends of these workers, now and as more is known of them.
    *
    * @param alive Keys of the workers.
-   * @throws {SlurmError} If Slurm refuses.
+   * @throws The signal's reason when it aborts.
    */
   async keep(alive: readonly string[], signal: AbortSignal): Promise<void> {
     this.#wanted = new Set(alive);
-    await this.#update(signal);
+    // An update that goes on may have begun with the ones before.
+    await this.#updating;
+    await this.refresh(signal);
   }
 
   /**
-   * As {@link StandbyController.keep} for the workers of the last call. Says what went wrong, and goes on.
+   * Sees to it that there is one, and that it waits for all that are known by now. Says what does not work,
+   * and tries it again when it is called after a while.
+   *
+   * @throws The signal's reason when it aborts.
    */
-  async refresh(signal: AbortSignal): Promise<void> {
-    try {
-      await this.#update(signal);
-    } catch (error) {
+  refresh(signal: AbortSignal): Promise<void> {
+    return this.#updating ??= this.#update(signal).catch((error) => {
       signal.throwIfAborted();
       // It may have begun just now, for instance: the next look tells.
-      const text = errorText(error);
-      if (text !== this.#trouble) this.#options.log.warn(text);
-      this.#trouble = text;
-    }
+      this.#say(errorText(error));
+    }).finally(() => this.#updating = undefined);
   }
 
   /**
@@ -69,19 +83,20 @@ export class StandbyController {
    * controller. Otherwise a controller that is killed early would leave the run without a successor. Waits
    * for sbatch's answer because this process may be about to end.
    *
-   * @param name The name of this process's own job.
+   * @param own This process's own job.
    * @param exclude Nodes on which the next one would be of no use.
+   * @throws {SlurmError} If it was not taken.
    */
-  async keepAfter(name: string, exclude: readonly string[], signal: AbortSignal): Promise<void> {
-    const { workers, submitter } = this.#options;
-    const own = (await workers.journal.read()).find(({ submission }) => submission.name === name);
-    if (!own?.submission.heir) return;
-    // Its submitter may not have written the id down, without which it is not known what to wait for.
-    await workers.look(signal);
+  async keepAfter(
+    { name, jobId }: Pick<SlurmJob, "name" | "jobId">,
+    exclude: readonly string[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const entries = await this.#options.workers.journal.read();
+    if (!entries.some(({ submission }) => submission.name === name && submission.heir)) return;
     this.exclude = exclude;
-    await this.keep([keyOf(name, undefined)], signal);
-    await submitter.settled();
-    submitter.rethrow();
+    const refusal = await this.#submit([jobId], signal);
+    if (refusal) throw new SlurmError(whyNone(refusal), { cause: refusal.error });
   }
 
   /**
@@ -91,23 +106,26 @@ export class StandbyController {
    * @returns How many were taken: a limit of the site may let in fewer.
    */
   async submitChain(alive: readonly string[], count: number, signal: AbortSignal): Promise<number> {
+    const { workers } = this.#options;
     const wanted = new Set(alive);
-    let after = await this.#idsWhenSettled(({ key }) => wanted.has(key), signal);
+    let after = idsOf(await workers.look(), ({ key }) => wanted.has(key));
     for (let done = 0; done < count; done++) {
-      const before = new Set(this.#options.workers.known.map(({ key }) => key));
-      if (after.length === 0 || await this.#submit(after, signal) === 0) return done;
-      after = await this.#idsWhenSettled(({ key }) => !before.has(key), signal);
+      const before = new Set(workers.known.map(({ key }) => key));
+      const refusal = after.length === 0 ? undefined : await this.#submit(after, signal);
+      if (refusal) this.#say(whyNone(refusal), refusal.kind);
+      after = idsOf(await workers.look(), ({ key }) => !before.has(key));
+      if (after.length === 0 || refusal) return done;
     }
     return count;
   }
 
   /** Cancels it: when the run has ended, or its controller leaves, there is nothing to be taken up. */
   async cancel(): Promise<void> {
-    const { workers, submitter } = this.#options;
+    const { workers, log } = this.#options;
     this.forget();
-    await submitter.settled();
     if (!(await workers.journal.read()).some(({ submission }) => submission.heir)) return;
-    await workers.cancel((await workers.look()).filter(isStandby), { pendingOnly: true });
+    const { left } = await workers.cancel((await workers.look()).filter(isStandby), { pendingOnly: true });
+    if (left !== undefined) log.warn(left);
   }
 
   /** Keeps none any more. */
@@ -117,42 +135,64 @@ export class StandbyController {
 
   /** Also when the ids of the jobs become known later than the jobs, or Slurm refuses for a while. */
   async #update(signal: AbortSignal): Promise<void> {
-    const { workers, client } = this.#options;
-    const after = idsOf(workers.known, ({ key }) => this.#wanted.has(key));
-    const there = workers.known.find(isStandby);
+    const { workers, client, clock } = this.#options;
+    const known = workers.known;
+    const there = known.find(isStandby);
+    // It must never wait for itself, nor for another one that waits.
+    const after = idsOf(known, (worker) => this.#wanted.has(worker.key) && !isStandby(worker));
     const waitsFor = after.join(":");
     if (after.length === 0 || there && (!there.entry.job || this.#waitsFor === waitsFor)) return;
     if (there?.entry.job) {
       const { jobId, cluster } = there.entry.job;
       await (await client.at(cluster)).waitForEnds(jobId, after, signal);
-    } else {
-      if (workers.submitting.size > 0) return;
-      await this.#submit(after, signal);
-      // So that the next call sees it.
-      await workers.look(signal);
+      this.#waitsFor = waitsFor;
+      return;
     }
-    this.#waitsFor = waitsFor;
+    if (workers.submitting.size > 0 || clock.monotonic() < this.#pause.until) return;
+    const refusal = await this.#submit(after, signal);
+    if (!refusal) {
+      this.#waitsFor = waitsFor;
+      this.#trouble = "";
+      this.#pause = { until: -Infinity, ms: FIRST_PAUSE_MS };
+      // So that the next call sees it.
+      await workers.look();
+      return;
+    }
+    const { ms } = this.#pause;
+    this.#pause = { until: clock.monotonic() + ms, ms: Math.min(2 * ms, LONGEST_PAUSE_MS) };
+    this.#say(whyNone(refusal), refusal.kind);
   }
 
-  /** @returns How many were taken. */
-  async #submit(after: readonly string[], signal: AbortSignal): Promise<number> {
+  /** @returns Why it was not taken. */
+  async #submit(after: readonly string[], signal: AbortSignal): Promise<Refusal | undefined> {
     const { specs, submitter } = this.#options;
-    const spec = "default" in specs ? "default" : Object.keys(specs)[0];
-    if (spec === undefined) return 0;
-    return await submitter.submit({ spec, count: 1, exclude: this.exclude, standbyFor: after }, signal);
+    const names = Object.keys(specs).toSorted((a, b) => +(b === "default") - +(a === "default"));
+    const spec = names[this.#refused % names.length];
+    if (spec === undefined) return undefined;
+    const wanted = { spec, count: 1, exclude: this.exclude, standbyFor: after };
+    const { taken, refusal } = await submitter.submit(wanted, signal, { until: "answered" });
+    if (taken > 0) return undefined;
+    if (refusal?.kind === "refused") this.#refused++;
+    return refusal ?? { kind: "refused", error: new SlurmError("it was taken back") };
   }
 
-  async #idsWhenSettled(which: (worker: TrackedWorker) => boolean, signal: AbortSignal): Promise<string[]> {
-    const { workers, submitter } = this.#options;
-    await submitter.settled();
-    submitter.rethrow();
-    return idsOf(await workers.look(signal), which);
+  /** Says trouble once, until there is other trouble. */
+  #say(text: string, key = text): void {
+    if (key !== this.#trouble) this.#options.log.warn(text);
+    this.#trouble = key;
   }
 }
 
 /** Whether a worker is the standby that waits: no task can count on it until it begins. */
 export function isStandby({ entry: { submission }, state }: TrackedWorker): boolean {
   return submission.heir && state.status === "pending";
+}
+
+function whyNone({ kind, error }: Refusal): string {
+  const why = kind === "limit"
+    ? "a limit lets in no standby controller for now"
+    : "there is no standby controller for now";
+  return `${why}: if all workers end before the run does, run the same roots again (${error.message})`;
 }
 
 /** The ids of the jobs of some workers, as far as they are known. */

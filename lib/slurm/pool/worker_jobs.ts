@@ -2,16 +2,19 @@ import { join } from "@std/path/posix/join";
 import { errorText } from "../../core/errors.ts";
 import type { RunLog } from "../../core/run_log.ts";
 import { isSameProcess } from "../../core/system/machine.ts";
-import { isLoss, type WorkerJob, type WorkerJobState } from "../../pool/launcher.ts";
+import { isLoss, type JobsAnswer, type WorkerJob, type WorkerJobState } from "../../pool/launcher.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import type { PoolRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
+import type { SlurmJob } from "../../store/record.ts";
 import type { SlurmClient } from "../client/client.ts";
 import { logPath } from "../client/job_log.ts";
 import { type EndReason, jobWords } from "../client/job_state.ts";
-import { cancelOurs, leftAlone } from "../jobs/cancel_jobs.ts";
-import { type JobRef, JobWatch, type KnownJob } from "../jobs/job_watch.ts";
-import { type JournalEntry, refOf, WorkerJournal } from "../jobs/submissions.ts";
+import { type Cancelled, cancelOurs, leftAlone } from "../jobs/cancel_jobs.ts";
+import { baseId, compareJob, type JobRef } from "../jobs/job_identity.ts";
+import { JobWatch, type KnownJob, type StateOptions } from "../jobs/job_watch.ts";
+import { isSameUser } from "../run/check_ours.ts";
+import { type JournalEntry, refOf, WorkerJournal, type WorkerSubmission } from "../jobs/submissions.ts";
 
 /** A worker in a Slurm job. */
 export interface TrackedWorker extends WorkerJob {
@@ -21,12 +24,14 @@ export interface TrackedWorker extends WorkerJob {
   readonly index?: number | undefined;
 }
 
+type AskedNode = { readonly node?: string | undefined } | "asked";
+
 /** What {@link WorkerJobs} works with. */
 export interface WorkerJobsOptions {
   /** Where everything of the run is. */
   paths: Pick<QueuePaths, "jobs">;
   /** The run. */
-  run: Pick<PoolRun, "runId" | "config">;
+  run: Pick<PoolRun, "runId" | "config" | "cluster">;
   /** Asks Slurm. */
   client: SlurmClient;
   /**
@@ -43,6 +48,9 @@ const NODE_MATTERS = new Set<EndReason>(["failed", "launch-failed", "boot-failur
 /** Reasons to wait of a job that begins when others have ended. */
 const TURN = new Set(["Resources", "Priority"]);
 
+/** Milliseconds that Slurm has to tell where a worker failed. */
+const NODE_LIMIT_MS = 10_000;
+
 /** Milliseconds after which a dead worker is left out. */
 const FORGET_MS = 600_000;
 
@@ -53,16 +61,22 @@ const FORGET_MS = 600_000;
 export class WorkerJobs {
   /** What was submitted. */
   readonly journal: WorkerJournal;
-  /** Names of the jobs that this process has given to sbatch, which has not answered yet. */
-  readonly submitting: Set<string> = new Set();
+  /**
+   * By name: the jobs that this process has handed over and that sbatch has not answered for. They are among
+   * the workers.
+   */
+  readonly submitting: Map<string, WorkerSubmission> = new Map();
   readonly #runtime: Pick<Runtime, "store" | "machine">;
   readonly #options: WorkerJobsOptions;
   readonly #jobs: JobWatch;
   /** Names of jobs that Slurm never took. */
   readonly #never = new Set<string>();
   readonly #deadSince = new Map<string, number>();
-  readonly #nodes = new Map<string, string | undefined>();
+  /** By key: nodes of workers that failed; `"asked"` while Slurm has not told. */
+  readonly #nodes = new Map<string, AskedNode>();
   #known: TrackedWorker[] = [];
+  /** The name of the cluster that is asked, once that was needed. */
+  #cluster: string | undefined;
 
   /** Asks nothing yet. */
   constructor(runtime: Pick<Runtime, "store" | "machine">, options: WorkerJobsOptions) {
@@ -84,21 +98,40 @@ export class WorkerJobs {
   }
 
   /**
-   * Brings all up to date. Asks Slurm at most once per interval.
+   * Brings all up to date with what is known now. Waits for no answer of Slurm, which is asked in the
+   * background.
    *
    * @throws {StoreError} If the journal is damaged.
-   * @throws The signal's reason when it aborts.
    */
-  async look(signal?: AbortSignal): Promise<readonly TrackedWorker[]> {
-    const looks = (await this.journal.read()).map((entry) => this.#look(entry, signal));
-    const workers = (await Promise.all(looks)).flat();
+  async look(): Promise<readonly TrackedWorker[]> {
+    const written = await this.journal.read();
+    const names = new Set(written.map(({ submission }) => submission.name));
+    const unwritten = [...this.submitting.values()].filter(({ name }) => !names.has(name));
+    const all: JournalEntry[] = [...written, ...unwritten.map((submission) => ({ submission }))];
+    const entries = all.filter((entry) => this.#isOurs(entry));
+    const workers: TrackedWorker[] = [];
+    for (const entry of entries) workers.push(...await this.#look(entry));
     this.#known = this.#withoutOld(workers);
     return this.#known;
   }
 
-  /** Looks, and gives the workers that are not known to have ended. */
-  async alive(signal?: AbortSignal): Promise<readonly TrackedWorker[]> {
-    return (await this.look(signal)).filter(({ state }) => state.status !== "dead");
+  /**
+   * Looks, and gives the workers that are not known to have ended.
+   *
+   * @param options `"sure"`: first waits until Slurm has told of all of them.
+   * @throws The signal's reason when it aborts.
+   */
+  async alive({ until, signal }: StateOptions = {}): Promise<readonly TrackedWorker[]> {
+    if (until === "sure") {
+      const entries = (await this.journal.read()).filter(({ submission: { name } }) =>
+        !this.submitting.has(name)
+      );
+      const refs = entries.flatMap((entry) =>
+        entry.job ? indices(entry).map((index) => refOf(entry, index)) : [this.#namedRef(entry)]
+      );
+      await Promise.all(refs.map((ref) => this.#jobs.state(ref, { until, signal })));
+    }
+    return (await this.look()).filter(({ state }) => state.status !== "dead");
   }
 
   /** The ids of the jobs that are known, by their names. */
@@ -110,102 +143,162 @@ export class WorkerJobs {
   }
 
   /**
-   * Cancels some workers, as far as the ids of their jobs are known.
+   * Cancels some workers, as far as they are surely this run's.
    *
    * @param options `pendingOnly`: leaves those alone that have begun.
+   * @returns The keys of those that Slurm was told to cancel, and words about those that were left alone.
    * @throws {SlurmError} In scancel's own words.
    */
-  async cancel(workers: readonly TrackedWorker[], options: { pendingOnly?: boolean } = {}): Promise<void> {
-    const refs = workers.flatMap(({ entry, index }) => entry.job ? [refOf(entry, index)] : []);
-    await this.#cancel(refs, options);
+  async cancel(
+    workers: readonly TrackedWorker[],
+    options: { pendingOnly?: boolean } = {},
+  ): Promise<{ keys: string[]; left?: string | undefined }> {
+    const chosen = Map.groupBy(workers, ({ entry }) => entry.submission.name);
+    const refs = [...chosen.values()].flatMap((each): (JobRef & { keys: string[] })[] => {
+      const { entry } = each[0]!;
+      const keys = each.map(({ key }) => key);
+      // A whole array in one word.
+      if (!entry.job) return [{ ...this.#namedRef(entry), keys }];
+      if (each.length === indices(entry).length) return [{ ...refOf(entry), keys }];
+      return each.map(({ key, index }) => ({ ...refOf(entry, index), keys: [key] }));
+    });
+    if (refs.length === 0) return { keys: [] };
+    const { client } = this.#options;
+    const told: Cancelled<JobRef & { keys: string[] }> = await cancelOurs(client, this.#jobs, refs, options);
+    return { keys: told.cancelled.flatMap(({ keys }) => keys), left: leftAlone(told) };
   }
 
   /**
-   * Cancels all workers, also those whose job ids nobody knows.
+   * Cancels all workers, also those whose job ids nobody knows, but not those that sbatch has not answered
+   * for.
    *
-   * @returns The keys of the workers that were there.
+   * @returns As {@link WorkerJobs.cancel}.
    * @throws {SlurmError} In scancel's own words.
    */
-  async cancelAll(): Promise<string[]> {
-    const alive = await this.alive();
-    await this.#cancel(alive.map(({ entry, index }) => refOf(entry, entry.job && index)), {});
-    return alive.map(({ key }) => key);
+  async cancelAll(): Promise<{ keys: string[]; left?: string | undefined }> {
+    const alive = (await this.alive()).filter(({ entry }) => !this.submitting.has(entry.submission.name));
+    // What this process submitted takes no question, which may go unanswered.
+    const isOwn = ({ entry }: TrackedWorker): boolean => this.isOwn(entry);
+    const own = await this.cancel(alive.filter(isOwn));
+    const others = await this.cancel(alive.filter((worker) => !isOwn(worker)));
+    const left = [own.left, others.left].filter((text) => text !== undefined).join("; ");
+    return { keys: [...own.keys, ...others.keys], left: left === "" ? undefined : left };
   }
 
-  async #cancel(refs: readonly JobRef[], options: { pendingOnly?: boolean }): Promise<void> {
-    const left = leftAlone(await cancelOurs(this.#options.client, this.#jobs, refs, options));
-    if (left !== undefined) this.#options.log?.warn(left);
+  /** Takes in the job of a worker that told its own, where sbatch's answer was lost. */
+  async learn(key: string, { jobId, cluster }: SlurmJob): Promise<void> {
+    const entry = (await this.journal.read()).find((each) =>
+      indices(each).some((index) => keyOf(each.submission.name, index) === key)
+    );
+    if (!entry || entry.job) return;
+    const { name } = entry.submission;
+    this.#never.delete(name);
+    const known = cluster ?? this.#options.run.cluster;
+    await this.journal.confirm(name, {
+      jobId: baseId(jobId),
+      ...(known === undefined ? {} : { cluster: known }),
+    });
   }
 
-  async #look(given: JournalEntry, signal: AbortSignal | undefined): Promise<TrackedWorker[]> {
-    const entry = await this.#withId(given, signal);
+  /** Whether this process has submitted it. */
+  isOwn({ submission: { submitter } }: JournalEntry): boolean {
+    return isSameProcess(submitter, this.#runtime.machine.self);
+  }
+
+  /**
+   * Whether it is this user's, on this cluster. Others are of a run that was taken over: their workers go by
+   * their heartbeats alone, and no worker that is wanted is counted on them.
+   */
+  #isOurs({ submission: { submitter }, job }: JournalEntry): boolean {
+    if (isSameUser(submitter, this.#runtime.machine.self) === false) return false;
+    const { cluster } = this.#options.run;
+    return job?.cluster === undefined || cluster === undefined || job.cluster === cluster;
+  }
+
+  /** Since when Slurm does not answer, if it does not. */
+  get silence(): JobsAnswer["silence"] {
+    return this.#jobs.silence();
+  }
+
+  async #look(given: JournalEntry): Promise<TrackedWorker[]> {
+    const entry = await this.#withId(given);
     if (!entry) return [];
     const { submission: { name, spec, order }, job } = entry;
-    const looks = indices(entry).map(async (index, i): Promise<TrackedWorker[]> => {
+    return indices(entry).flatMap((index, i): TrackedWorker[] => {
       const key = keyOf(name, index);
       if (this.#isOld(key)) return [];
       const worker = { key, spec, order: order + i, entry, index };
-      if (!job) return [{ ...worker, state: { status: "pending", text: "being submitted" } }];
-      const known = await this.#stateOf(entry, index, signal);
-      const node = await this.#nodeOf(worker, known, signal);
+      if (!job) return [{ ...worker, state: { status: "pending", text: "sbatch has not answered yet" } }];
+      const ref = refOf(entry, index);
+      if (this.isOwn(entry)) this.#jobs.expect(ref);
+      const known = this.#jobs.known(ref);
+      const asked = this.#nodeOf({ ...worker, ref }, known);
+      const { node } = asked === "asked" ? {} : asked;
+      // How it ended is told together with where, which may be to blame.
+      const state: WorkerJobState = asked === "asked"
+        ? { status: "unknown", text: "it has ended, and Slurm is asked for its node" }
+        : workerState(known);
       return [{
         ...worker,
-        id: taskId(job.jobId, index),
-        state: workerState(known),
+        id: ref.jobId,
+        state,
         log: logPath(this.logDir(spec), name, job.jobId, index),
+        ...(known.askedAt === undefined ? {} : { askedAt: known.askedAt }),
         ...(node === undefined ? {} : { node }),
       }];
     });
-    return (await Promise.all(looks)).flat();
   }
 
   /** Finds the id of a job whose submission gave none, perhaps since its submitter died. */
-  async #withId(entry: JournalEntry, signal: AbortSignal | undefined): Promise<JournalEntry | undefined> {
-    const { name, submitter } = entry.submission;
+  async #withId(entry: JournalEntry): Promise<JournalEntry | undefined> {
+    const { name } = entry.submission;
     if (this.#never.has(name)) return undefined;
     if (entry.job || this.submitting.has(name)) return entry;
-    // This process knows that it is not submitting it any more, though it lives.
-    const isOurs = isSameProcess(submitter, this.#runtime.machine.self);
-    const ref: JobRef = isOurs ? { name } : { name, submitter };
-    const { status, jobId } = await this.#jobs.state(ref, { signal });
-    if (jobId !== undefined) {
-      const job = { jobId };
-      await this.journal.confirm(name, job);
-      return { ...entry, job };
-    }
+    const { status, jobId } = this.#jobs.known(this.#namedRef(entry));
+    if (jobId !== undefined) return await this.#found(entry, jobId);
     if (status !== "dead") return entry;
     this.#never.add(name);
     return undefined;
   }
 
-  async #stateOf(
-    entry: JournalEntry,
-    index: number | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<KnownJob> {
-    const ref = refOf(entry, index);
-    this.#jobs.expect(ref);
-    return await this.#jobs.state(ref, { signal });
+  /** Writes down the id of a job that was found by its name, with the cluster that was asked for it. */
+  async #found(entry: JournalEntry, jobId: string): Promise<JournalEntry> {
+    const { name } = entry.submission;
+    const cluster = this.#options.run.cluster ?? this.#cluster;
+    const job = { jobId, ...(cluster === undefined ? {} : { cluster }) };
+    if (cluster !== undefined) await this.journal.confirm(name, job);
+    else this.#options.client.cluster().then((name) => this.#cluster = name);
+    return { ...entry, job };
   }
 
-  async #nodeOf(
-    { key, entry: { job, submission }, index }: Omit<TrackedWorker, "state">,
+  /** A job whose id nobody knows. This process knows that it is not submitting it any more, though it lives. */
+  #namedRef(entry: JournalEntry): JobRef {
+    const { name, submitter: { uid } } = entry.submission;
+    const { cluster } = this.#options.run;
+    return { ...(this.isOwn(entry) ? { name, uid } : refOf(entry)), cluster };
+  }
+
+  /** Where a worker failed, as soon as Slurm has told. */
+  #nodeOf(
+    worker: Omit<TrackedWorker, "state"> & { ref: JobRef },
     known: KnownJob,
-    signal: AbortSignal | undefined,
-  ): Promise<string | undefined> {
-    if (!job || this.#nodes.has(key)) return this.#nodes.get(key);
-    if (known.status !== "dead" || !NODE_MATTERS.has(known.reason)) return undefined;
-    this.#nodes.set(key, undefined);
-    try {
-      const client = await this.#options.client.at(job.cluster);
-      const details = await client.showJob(taskId(job.jobId, index), signal);
-      const detail = details?.find((each) => each.name === submission.name && each.index === index);
-      this.#nodes.set(key, detail?.nodes);
-    } catch (error) {
-      signal?.throwIfAborted();
+  ): AskedNode {
+    const { key } = worker;
+    const there = this.#nodes.get(key);
+    if (there) return there;
+    if (known.status !== "dead" || !NODE_MATTERS.has(known.reason)) return {};
+    this.#nodes.set(key, "asked");
+    this.#askNode(worker).catch((error) => {
       this.#options.log?.warn(errorText(error));
-    }
-    return this.#nodes.get(key);
+      return undefined;
+    }).then((node) => this.#nodes.set(key, node === undefined ? {} : { node }));
+    return "asked";
+  }
+
+  async #askNode({ ref, index }: { ref: JobRef; index?: number | undefined }): Promise<string | undefined> {
+    const client = await this.#options.client.at(ref.cluster);
+    const details = await client.showJob(ref.jobId!, AbortSignal.timeout(NODE_LIMIT_MS));
+    return details?.find((each) => each.index === index && compareJob(ref, each) === "same")?.nodes;
   }
 
   /** Leaves out those that have been dead for long. An administrator may have had a dead one begun again. */
@@ -227,10 +320,6 @@ export class WorkerJobs {
 /** The key of a worker: its job's name, and which task of an array it is. */
 export function keyOf(name: string, index: number | undefined): string {
   return index === undefined ? name : `${name}_${index}`;
-}
-
-function taskId(jobId: string, index: number | undefined): string {
-  return index === undefined ? jobId : `${jobId}_${index}`;
 }
 
 function indices({ submission: { array, count } }: JournalEntry): (number | undefined)[] {

@@ -1,16 +1,17 @@
+import { abortable } from "@std/async/abortable";
 import type { RunLog } from "../../core/run_log.ts";
-import type { Clock } from "../../core/system/clock.ts";
-import type { WorkerRequest } from "../../pool/launcher.ts";
+import type { LateRefusal, Refusal, SubmitAnswer, WorkerRequest } from "../../pool/launcher.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import type { PoolRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { RECORD_SCHEMA } from "../../store/record.ts";
 import type { SlurmClient } from "../client/client.ts";
 import { poolWorkerCommand } from "../client/job_command.ts";
-import { arrayRanges } from "../client/job_options.ts";
 import type { ParsedSpec } from "../client/spec.ts";
 import { SubmitLimitError, SubmitRefusedError } from "../client/submit.ts";
 import { submitRecorded, type WorkerSubmission } from "../jobs/submissions.ts";
+import { ArraySizes } from "./array_sizes.ts";
+import { waitAtMost } from "./wait_at_most.ts";
 import type { WorkerJobs } from "./worker_jobs.ts";
 
 /** What a {@link WorkerSubmitter} works with. */
@@ -34,9 +35,15 @@ export interface WorkerSubmitterOptions {
   /**
    * Milliseconds to wait for an answer of Slurm before going on without it.
    *
-   * @default {2000}
+   * @default {1000}
    */
   patienceMs?: number | undefined;
+}
+
+/** Options of {@link WorkerSubmitter.submit}. */
+export interface SubmitWorkers {
+  /** `"answered"`: waits for sbatch's answer, however slow it is. */
+  until?: "answered" | undefined;
 }
 
 /** Workers to be submitted. */
@@ -49,140 +56,216 @@ export interface Submitted extends WorkerRequest {
   readonly standbyFor?: readonly string[] | undefined;
 }
 
-/** One job of them. */
-type OneJob = Submitted & { readonly array: string | undefined };
+/** A job that was handed over and that sbatch has not answered for. */
+interface OpenJob {
+  readonly wanted: Submitted;
+  readonly submission: WorkerSubmission;
+  /** Whether sbatch was given it. */
+  asked: boolean;
+  /** How it ended: of the workers that it stands for, so many were taken. */
+  readonly answer: Promise<SubmitAnswer>;
+  resolve(answer: SubmitAnswer): void;
+}
 
-/** Pauses while a limit of the site lets in no more workers: the first one, and the longest one. */
-const FIRST_PAUSE_MS = 2000;
-const LONGEST_PAUSE_MS = 60_000;
+/** A few sbatch at a time for each spec: neither a slow one nor many of them hold another spec up. */
+const AT_ONCE = 4;
 
-/** Submits workers, each of their jobs once. */
+/**
+ * Submits workers, each of their jobs once. A job is known from the moment that it is handed over:
+ *
+ * ```text
+ * submit() ---> QUEUED ---> ASKED ---> taken
+ *                 |           |------> refused (what is queued of the spec goes with it)
+ *                 |           '------> QUEUED, in smaller arrays
+ *                 '-------> dropped (refused before its turn, or stopped)
+ * ```
+ */
 export class WorkerSubmitter {
   readonly #runtime: Runtime;
   readonly #options: WorkerSubmitterOptions;
-  /** Submissions that sbatch has not answered for. */
-  readonly #open = new Map<string, Promise<"taken" | "limit">>();
-  #failure: { error: unknown } | undefined;
-  #maxArraySize: number | undefined;
-  #pause = { until: -Infinity, ms: 0 };
+  readonly #sizes: ArraySizes;
+  /** By spec: what is handed over and not answered, in its order. */
+  readonly #open = new Map<string, OpenJob[]>();
+  /** Refusals that no caller of {@link WorkerSubmitter.submit} was told. */
+  #late: LateRefusal[] = [];
+  readonly #stopping = new AbortController();
+  #order = 0;
 
   /** Submits nothing yet. */
   constructor(runtime: Runtime, options: WorkerSubmitterOptions) {
     this.#runtime = runtime;
     this.#options = options;
+    this.#sizes = new ArraySizes(options.client);
   }
+
+  /** Whether it turned out that this node has no sbatch. */
+  hasNoSbatch = false;
 
   /** Resolves when sbatch has answered for all. */
   async settled(): Promise<void> {
-    await Promise.all(this.#open.values());
+    for (let open = this.#all(); open.length > 0; open = this.#all()) {
+      await Promise.all(open.map(({ answer }) => answer));
+    }
+  }
+
+  /** The names of the jobs that sbatch was given and has not answered for. */
+  get unanswered(): string[] {
+    return this.#all().filter(({ asked }) => asked).map(({ submission }) => submission.name);
   }
 
   /**
-   * Tells what went wrong in the background.
+   * Takes back jobs that sbatch was not given yet.
    *
-   * @throws {SlurmError} The first failure since the last call.
+   * @param names Their names.
+   * @returns The answers for those of them that it was given.
    */
-  rethrow(): void {
-    const failure = this.#failure;
-    this.#failure = undefined;
-    if (failure) throw failure.error;
+  withdraw(names: ReadonlySet<string>): Map<string, Promise<unknown>> {
+    const jobs = this.#all().filter(({ submission }) => names.has(submission.name));
+    for (const job of jobs) if (!job.asked) this.#over(job, { taken: 0 });
+    return new Map(
+      jobs.filter(({ asked }) => asked).map(({ submission, answer }) => [submission.name, answer]),
+    );
+  }
+
+  /** Refusals of workers that had counted as taken, each once. */
+  takeRefused(): LateRefusal[] {
+    const told = this.#late;
+    this.#late = [];
+    return told;
+  }
+
+  /** Gives sbatch nothing more. What it was given already is let finish. */
+  stop(reason: unknown): void {
+    this.#stopping.abort(reason);
+    for (const open of this.#open.values()) {
+      for (const job of [...open]) if (!job.asked) this.#over(job, { taken: 0 });
+    }
   }
 
   /**
-   * Submits workers, in as few jobs as Slurm allows. Where a limit of the site lets in fewer, it submits
-   * fewer. While a limit lets in none, it tries nothing for a while: the caller asks again.
+   * Hands workers to sbatch, in as few jobs as Slurm allows, and waits a moment for its answer.
    *
-   * @returns How many were taken.
-   * @throws {SlurmError} In sbatch's own words, also those of an earlier call.
+   * @returns How many are on their way or were taken.
+   * @throws {StoreError} If the journal is damaged.
    * @throws The signal's reason when it aborts.
    */
-  async submit(wanted: Submitted, signal: AbortSignal): Promise<number> {
-    this.rethrow();
+  async submit(
+    wanted: Submitted,
+    signal: AbortSignal,
+    { until }: SubmitWorkers = {},
+  ): Promise<SubmitAnswer> {
     const { clock } = this.#runtime.machine;
-    let taken = 0;
-    if (clock.monotonic() < this.#pause.until) return taken;
-    for (const range of await this.#ranges(wanted.count, signal)) {
-      const some = await this.#submitSome({ ...wanted, ...range }, signal);
-      taken += some;
-      if (some < range.count) break;
-    }
-    return taken;
-  }
-
-  /** Divides workers into jobs. */
-  async #ranges(count: number, signal: AbortSignal): Promise<Pick<OneJob, "count" | "array">[]> {
-    if (count === 1) return [{ count, array: undefined }];
-    this.#maxArraySize ??= (await this.#options.client.config(signal)).maxArraySize;
-    const ranges = arrayRanges(count, this.#maxArraySize);
-    if (ranges.length === 0) return Array.from({ length: count }, () => ({ count: 1, array: undefined }));
-    return ranges.map((array) => Number(array.split("-")[1]) + 1).map((size) => ({
-      count: size,
-      array: rangeOf(size),
-    }));
-  }
-
-  /**
-   * Submits one job. Where a limit refuses it, half of it, and so on.
-   *
-   * @returns How many were taken.
-   */
-  async #submitSome(wanted: OneJob, signal: AbortSignal): Promise<number> {
-    for (let { count, array } = wanted;; count = Math.floor(count / 2), array = rangeOf(count)) {
-      if (await this.#submitOne({ ...wanted, count, array }, signal) === "taken") return count;
-      if (count === 1) return 0;
-    }
-  }
-
-  async #submitOne(job: OneJob, signal: AbortSignal): Promise<"taken" | "limit"> {
-    signal.throwIfAborted();
-    const { machine: { clock } } = this.#runtime;
-    const { workers: { submitting }, patienceMs } = this.#options;
-    const submission = await this.#submission(job);
-    const { name } = submission;
-    const work = this.#sbatch(submission, job, signal).then(() => "taken" as const, (error) => {
-      if (error instanceof SubmitLimitError) {
-        if (job.count === 1) this.#rest(error);
-        return "limit";
-      }
-      if (!signal.aborted) this.#failure ??= { error: this.#hinted(error) };
-      return "taken";
-    }).finally(() => {
-      this.#open.delete(name);
-      submitting.delete(name);
-    });
-    this.#open.set(name, work);
-    submitting.add(name);
-    await waitAtMost(clock, work, patienceMs, signal);
-    this.rethrow();
-    return this.#open.has(name) ? "taken" : await work;
-  }
-
-  #hinted(error: unknown): unknown {
-    const { refusalHint } = this.#options;
-    if (refusalHint === undefined || !(error instanceof SubmitRefusedError)) return error;
-    return new SubmitRefusedError(`${error.message}; ${refusalHint}`, { cause: error });
-  }
-
-  #rest(error: SubmitLimitError): void {
-    const { until, ms } = this.#pause;
-    const now = this.#runtime.machine.clock.monotonic();
-    const isNew = now - until > LONGEST_PAUSE_MS;
-    this.#pause.ms = isNew ? FIRST_PAUSE_MS : Math.min(2 * ms, LONGEST_PAUSE_MS);
-    this.#pause.until = now + this.#pause.ms;
-    if (isNew) this.#options.log.warn(`there are no more workers for now: ${error.message}`);
-  }
-
-  async #submission({ spec, count, array, standbyFor }: OneJob): Promise<WorkerSubmission> {
-    const { run: { runId }, term, workers } = this.#options;
-    const { machine } = this.#runtime;
+    const { patienceMs = 1000, workers } = this.#options;
+    const sizes = await this.#sizes.of(wanted.count, clock, patienceMs, signal);
     const ends = (await workers.journal.read()).map(({ submission }) => submission.order + submission.count);
+    signal.throwIfAborted();
+    this.#stopping.signal.throwIfAborted();
+    this.#order = Math.max(this.#order, ...ends);
+    const jobs = sizes.map((count) => this.#hand({ ...wanted, count }));
+    const known = new Map<OpenJob, SubmitAnswer>();
+    const answers = jobs.map((job) => job.answer.then((answer) => void known.set(job, answer)));
+    this.#next(wanted.spec);
+    try {
+      const all = Promise.all(answers);
+      await (until === "answered" ? abortable(all, signal) : waitAtMost(clock, all, patienceMs, signal));
+    } finally {
+      const later = jobs.filter((job) => !known.has(job));
+      Promise.all(later.map(({ answer }) => answer)).then((late) => this.#noteLate(wanted.spec, later, late));
+    }
+    return sum(jobs.map((job) => known.get(job) ?? { taken: job.wanted.count }));
+  }
+
+  #noteLate(spec: string, jobs: readonly OpenJob[], answers: readonly SubmitAnswer[]): void {
+    const { taken, refusal } = sum(answers);
+    const count = jobs.reduce((all, { wanted }) => all + wanted.count, 0) - taken;
+    if (refusal) this.#late.push({ spec, count, refusal });
+  }
+
+  #all(): OpenJob[] {
+    return [...this.#open.values()].flat();
+  }
+
+  /** From here on it is among the workers. */
+  #hand(wanted: Submitted): OpenJob {
+    const { promise: answer, resolve } = Promise.withResolvers<SubmitAnswer>();
+    const job = { wanted, submission: this.#submission(wanted), asked: false, answer, resolve };
+    const { spec } = wanted;
+    this.#open.set(spec, [...this.#open.get(spec) ?? [], job]);
+    this.#options.workers.submitting.set(job.submission.name, job.submission);
+    return job;
+  }
+
+  #over(job: OpenJob, answer: SubmitAnswer): void {
+    this.#remove(job);
+    job.resolve(answer);
+    this.#next(job.wanted.spec);
+  }
+
+  #remove(job: OpenJob): void {
+    const { wanted: { spec }, submission: { name } } = job;
+    this.#open.set(spec, (this.#open.get(spec) ?? []).filter((each) => each !== job));
+    this.#options.workers.submitting.delete(name);
+  }
+
+  /** Gives sbatch what is next of a spec. */
+  #next(spec: string): void {
+    const open = this.#open.get(spec) ?? [];
+    let asked = open.filter((job) => job.asked).length;
+    for (const job of open) {
+      if (job.asked || asked >= AT_ONCE || this.#stopping.signal.aborted) continue;
+      job.asked = true;
+      asked++;
+      this.#ask(job);
+    }
+  }
+
+  async #ask(job: OpenJob): Promise<void> {
+    const { wanted: { spec, count } } = job;
+    try {
+      await this.#sbatch(job);
+    } catch (error) {
+      if (this.#stopping.signal.aborted) return this.#over(job, { taken: 0 });
+      if (this.#sizes.refused(error, count)) return this.#inParts(job);
+      const isSure = error instanceof SubmitLimitError || error instanceof SubmitRefusedError;
+      // The same would be said of those that wait behind it.
+      for (const other of this.#open.get(spec) ?? []) if (!other.asked) this.#over(other, { taken: 0 });
+      // One that may be in Slurm is looked for by its name.
+      this.#over(job, { taken: isSure ? 0 : count, refusal: this.#refusal(error) });
+    }
+  }
+
+  /** Where a site takes no arrays of that size. They are known before it is forgotten. */
+  #inParts(job: OpenJob): void {
+    const { wanted, wanted: { count, spec }, resolve } = job;
+    const parts = this.#sizes.split(count).map((size) => this.#hand({ ...wanted, count: size }));
+    Promise.all(parts.map(({ answer }) => answer)).then((answers) => resolve(sum(answers)));
+    this.#remove(job);
+    this.#next(spec);
+  }
+
+  #refusal(error: unknown): Refusal {
+    const { refusalHint } = this.#options;
+    if (error instanceof SubmitLimitError) return { kind: "limit", error };
+    if (refusalHint === undefined || !(error instanceof SubmitRefusedError)) {
+      return { kind: "refused", error: error instanceof Error ? error : new Error(`${error}`) };
+    }
+    this.hasNoSbatch ||= /there is no program 'sbatch'/.test(error.message);
+    const hinted = new SubmitRefusedError(`${error.message}; ${refusalHint}`, { cause: error });
+    return { kind: "refused", error: hinted };
+  }
+
+  #submission({ spec, count, standbyFor }: Submitted): WorkerSubmission {
+    const { run: { runId }, term } = this.#options;
+    const { machine } = this.#runtime;
+    const order = this.#order;
+    this.#order += count;
     return {
       schema: RECORD_SCHEMA,
-      name: `furu-${runId.slice(-6)}-${term}-${machine.randomId()}`,
+      name: jobName(runId, standbyFor === undefined ? spec : "standby", machine.randomId()),
       spec,
       count,
-      array: array !== undefined,
-      order: Math.max(0, ...ends),
+      array: count > 1,
+      order,
       term,
       heir: standbyFor !== undefined,
       submitter: machine.self,
@@ -190,11 +273,8 @@ export class WorkerSubmitter {
     };
   }
 
-  async #sbatch(
-    submission: WorkerSubmission,
-    { spec, exclude, array, standbyFor }: OneJob,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #sbatch(open: OpenJob): Promise<void> {
+    const { submission, wanted: { spec, exclude, count, standbyFor } } = open;
     const { run, paths, client, specs, workers, log } = this.#options;
     const { name } = submission;
     await submitRecorded(this.#runtime, client, {
@@ -202,42 +282,34 @@ export class WorkerSubmitter {
       title: `furu: workers of run ${run.runId}, spec ${spec}`,
       command: poolWorkerCommand(run, { run: paths.run, spec, job: name }),
       folder: workers.logDir(spec),
+      submits: true,
       spec: withoutNodes(specs[spec]!, exclude),
       afterAny: standbyFor,
       requeue: false,
-      array,
+      array: count > 1 ? `0-${count - 1}` : undefined,
       limitMs: 0,
-      signal,
+      signal: this.#stopping.signal,
       onWait: ({ text, waitMs }) => log.warn(`workers are submitted again in ${waitMs / 1000} s: ${text}`),
-    }, workers.journal.recordOf(submission));
+    }, {
+      ...workers.journal.recordOf(submission),
+      confirm: async (job) => {
+        await workers.journal.confirm(name, job);
+        this.#over(open, { taken: count });
+      },
+    });
   }
 }
 
-/**
- * Waits for some work, but not for long. The work goes on by itself then.
- *
- * @param ms How long, in milliseconds.
- * @throws What the work throws meanwhile; the signal's reason when it aborts.
- */
-export async function waitAtMost(
-  clock: Clock,
-  work: Promise<unknown>,
-  ms = 2000,
-  signal: AbortSignal,
-): Promise<void> {
-  const enough = new AbortController();
-  const pause = clock.sleep(ms, AbortSignal.any([signal, enough.signal]));
-  try {
-    await Promise.race([work, pause]);
-  } finally {
-    enough.abort();
-    pause.catch(() => {/* it was ended */});
-  }
+/** A job's name, which people see in squeue: unique for ever by its random end. */
+export function jobName(runId: string, what: string, random: string): string {
+  const word = what.replaceAll(/[^A-Za-z0-9_-]+/g, "-").slice(0, 64);
+  return `furu-${runId.slice(-6)}-${word}-${random}`;
 }
 
-/** The indices of an array of so many tasks. A single one is no array. */
-function rangeOf(count: number): string | undefined {
-  return count > 1 ? `0-${count - 1}` : undefined;
+function sum(answers: readonly SubmitAnswer[]): SubmitAnswer {
+  const taken = answers.reduce((all, each) => all + each.taken, 0);
+  const refusal = answers.find((each) => each.refusal)?.refusal;
+  return refusal ? { taken, refusal } : { taken };
 }
 
 function withoutNodes(spec: ParsedSpec, exclude: readonly string[]): ParsedSpec {

@@ -35,6 +35,16 @@ export interface CancelOptions<R extends RunRecord> extends FoundRun<R> {
   client: SlurmClient;
 }
 
+/** What became of a run that was to be cancelled. */
+export interface CancelledRun {
+  /** The number of jobs that surely were its own, and were cancelled. */
+  readonly cancelled: number;
+  /** Whether it had ended before: nothing was touched then. */
+  readonly hadEnded: boolean;
+  /** Which jobs may go on, and why they were left alone; one line each. */
+  readonly left: readonly string[];
+}
+
 /**
  * Finds a run of the store by its id.
  *

@@ -1,4 +1,5 @@
 import type { Config } from "../../core/config.ts";
+import { environmentVariables } from "../../core/environment.ts";
 import type { Hash } from "../../core/hash.ts";
 import type { RunLog } from "../../core/run_log.ts";
 import type { Machine } from "../../core/system/machine.ts";
@@ -20,11 +21,13 @@ import { RECORD_SCHEMA } from "../../store/record.ts";
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
 import { timeLimitOf } from "../../task/requirements.ts";
 import type { SlurmClient } from "../client/client.ts";
+import { submitEnvironment } from "../client/environment.ts";
 import type { ParsedSpec } from "../client/spec.ts";
 import type { JobWatch } from "../jobs/job_watch.ts";
 import { isOver } from "../jobs/slurm_hints.ts";
 import { leftOut, refuseHopeless } from "./check_plan.ts";
 import { checkMaxWorkers, checkSpecs, checkTimeLimits, clusterSpecs, neededSpecs } from "./check_specs.ts";
+import { ownCluster } from "./own_cluster.ts";
 import type { RunDagOptions, RunPoolOptions, RunSlurmOptions } from "./run_slurm_options.ts";
 import { snapshotForRun } from "./snapshot_for_run.ts";
 
@@ -42,6 +45,12 @@ export interface PrepareRunOptions<O extends RunSlurmOptions = RunSlurmOptions> 
   client: SlurmClient;
   /** Tells what Slurm knows of jobs. */
   watch: JobWatch;
+  /**
+   * Told that Slurm does not answer.
+   *
+   * @default {nobody}
+   */
+  log?: Pick<RunLog, "warn"> | undefined;
   /** Ends it. */
   signal: AbortSignal;
 }
@@ -109,8 +118,7 @@ export async function prepareRun(
   const isIdle = missing.length === 0;
   const [specs, cluster] = isIdle ? [{}, undefined] : await Promise.all([
     specsOf(missing, prepare),
-    // Workers of a pool are found by their own journal, which says where they are.
-    own.mode === "dag" ? client.cluster() : undefined,
+    clusterOf(runtime, prepare),
   ]);
   if (own.mode === "pool") checkTimeLimits(missing, specs);
   const run: RunRecord = {
@@ -119,6 +127,7 @@ export async function prepareRun(
     createdAt: new Date(machine.clock.now()).toISOString(),
     submitter: machine.self,
     ...(cluster === undefined ? {} : { cluster }),
+    ...(isIdle ? {} : { submitEnv: submitEnvironment(environmentVariables()) }),
     versions: { furu: FURU_VERSION, deno: Deno.version.deno },
     entry,
     ...isIdle ? {} : await snapshotForRun(runtime, given, { options, entry }),
@@ -133,6 +142,15 @@ export async function prepareRun(
     ...own,
   };
   return { run, plan: planned, specs, artifacts };
+}
+
+/** The cluster of its jobs. A run inside of a job submits none: it need not know. */
+async function clusterOf(
+  { machine: { clock } }: Runtime,
+  { options, client, log, signal }: PrepareRunOptions,
+): Promise<string | undefined> {
+  if (options.mode !== "dag" && options.launcher === "srun") return await client.cluster();
+  return await ownCluster({ client, clock, action: "submit jobs", log, signal });
 }
 
 /** The part of a run that differs by its mode. */

@@ -169,6 +169,15 @@ export interface RunPoolOptions extends SlurmOptions {
    * @default {"sbatch"}
    */
   launcher?: "sbatch" | "srun";
+  /**
+   * Whether a run of the same roots is taken up, too, that another user began, or that was begun on another
+   * cluster, if its controller is gone. Its workers that live go on; its jobs are left alone, which nobody
+   * can cancel from here. Without this such a run is waited for while it is at work, and then what is missing
+   * is computed.
+   *
+   * @default {false}
+   */
+  takeOver?: boolean;
 }
 
 /** Options of `runSlurm` with one job for each artifact, which waits for the jobs of those that it needs. */
@@ -229,6 +238,7 @@ const OF_POOL: OptionChecks<RunPoolOptions> = {
   tasksPerWorker: aCount,
   keepGoing: aBoolean,
   launcher: oneOf("sbatch", "srun"),
+  takeOver: aBoolean,
 };
 
 /**

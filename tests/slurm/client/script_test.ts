@@ -2,6 +2,11 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
 import { batchScript, quote, SETUP_EXIT_CODE, setupFailure } from "../../../lib/slurm/client/script.ts";
+import {
+  ENVIRONMENT_FILE_VARIABLE,
+  environmentBeforeSetup,
+  parseEnvironment,
+} from "../../../lib/slurm/client/setup_environment.ts";
 
 /** Runs a script as Slurm does: from a file, by bash. */
 async function runScript(
@@ -115,6 +120,31 @@ describe("batchScript()", () => {
       batchScript({ name: "furu-x", title: "a\nrm -rf x", setup: [], command: ["true"] }),
       "# a rm -rf x\n",
     );
+  });
+
+  it("keeps the environment from before the setup for what is submitted from inside, and for nobody else", async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const setup = ["export A=setup", "unset B"];
+      const path = join(folder, "job.sh");
+      const command = ["bash", "-c", `stat -c %a "$${ENVIRONMENT_FILE_VARIABLE}"; env -0`];
+      const keepsEnvironmentAt = join(folder, "it's");
+      await Deno.writeTextFile(path, batchScript({ title: "x", setup, command, keepsEnvironmentAt }));
+      const env = { A: "before", B: "two\nlines", SLURM_JOB_ID: "7", [ENVIRONMENT_FILE_VARIABLE]: "/none" };
+      const { stdout } = await new Deno.Command("bash", { args: [path], env }).output();
+      const text = new TextDecoder().decode(stdout);
+      const [mode = "", ...rest] = text.split("\n");
+      const worker = parseEnvironment(rest.join("\n"));
+      assertEquals({ mode, A: worker.A, B: worker.B }, { mode: "600", A: "setup", B: undefined });
+      const { A, B, ...before } = await environmentBeforeSetup(worker) ?? {};
+      assertEquals({ A, B }, { A: "before", B: "two\nlines" });
+      assertEquals(before[ENVIRONMENT_FILE_VARIABLE], undefined);
+      assertEquals([...Deno.readDirSync(folder)].length, 1);
+      assertEquals(await environmentBeforeSetup(worker), undefined);
+      assertEquals(await environmentBeforeSetup({ A: "1" }), { A: "1" });
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
   });
 });
 

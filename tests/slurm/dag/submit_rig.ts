@@ -41,8 +41,8 @@ export class SubmitRig extends Rig {
   /** Rows of the listing, besides those of submitted jobs. */
   rows: string[] = [];
   refuseAfter = Infinity;
-  /** What the cluster here is called, where scontrol says. */
-  here: string | undefined;
+  /** What the cluster here is called, as scontrol says. */
+  here = "west";
   /** The cluster that sbatch names after the ids, as it does where there are several. */
   goesTo: string | undefined;
   /** Listings of other clusters, by name; one that is not there does not answer. */
@@ -57,8 +57,7 @@ export class SubmitRig extends Rig {
   constructor() {
     super();
     this.slurm.answers.sbatch = (args) => this.#sbatch(args);
-    this.slurm.answers.scontrol = () =>
-      this.here === undefined ? "" : `AccountingStorageType = (null)\nClusterName = ${this.here}\n`;
+    this.slurm.answers.scontrol = () => `AccountingStorageType = (null)\nClusterName = ${this.here}\n`;
     this.slurm.answers.squeue = (args) => {
       const name = args.find((arg) => arg.startsWith("--name="))?.slice(7);
       const cluster = args[0] === "-M" ? args[1] : undefined;

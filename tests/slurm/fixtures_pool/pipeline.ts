@@ -41,7 +41,7 @@ export const Job = defineTask({
   create: async (ctx: CreateContext<z.output<typeof params>>): Promise<string> => {
     const { id, does, needs } = ctx.params;
     const partition = Deno.env.get("SLURM_JOB_PARTITION");
-    const start: Start = { id, attempt: ctx.attempt, pid: Deno.pid, node, partition };
+    const start: Start = { id, attempt: ctx.attempt, pid: Deno.pid, node, partition, at: Date.now() };
     Deno.writeTextFileSync(`${SCENE}/starts`, `${JSON.stringify(start)}\n`, { append: true });
     const values: string[] = [];
     for (const below of needs) values.push(await get(below));

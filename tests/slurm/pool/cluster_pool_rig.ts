@@ -24,6 +24,8 @@ export interface Start {
   pid: number;
   node: string | undefined;
   partition: string | undefined;
+  /** Milliseconds of the clock. */
+  at: number;
 }
 
 /** A worker, by its record. */
@@ -57,9 +59,12 @@ const PIPELINE = "slurm/fixtures_pool/pipeline.ts";
 export class ClusterPoolRig implements AsyncDisposable {
   readonly #rig = new Rig();
   readonly #cluster: Cluster;
+  readonly #env: Readonly<Record<string, string>>;
 
-  constructor(cluster: Cluster) {
+  /** @param env More of what programs are started with. */
+  constructor(cluster: Cluster, env: Readonly<Record<string, string>> = {}) {
     this.#cluster = cluster;
+    this.#env = env;
   }
 
   /** The path of the pipeline, for `furu run`. */
@@ -70,7 +75,7 @@ export class ClusterPoolRig implements AsyncDisposable {
   }
 
   get env(): Record<string, string> {
-    return { ...this.#cluster.env, SCENE: this.folder, FURU_PATH: this.#rig.root };
+    return { ...this.#cluster.env, SCENE: this.folder, FURU_PATH: this.#rig.root, ...this.#env };
   }
 
   /** Starts a run as a process. */

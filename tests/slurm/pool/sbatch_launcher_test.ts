@@ -1,19 +1,20 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
 import { resolveConfig } from "../../../lib/core/config.ts";
+import type { WorkerJob } from "../../../lib/pool/launcher.ts";
 import type { RunLog } from "../../../lib/core/run_log.ts";
-import { SlurmError } from "../../../lib/core/errors.ts";
 import { systemClock } from "../../../lib/core/system/clock.ts";
 import { queuePaths } from "../../../lib/queue/layout.ts";
 import { systemRuntime } from "../../../lib/run/default_runtime.ts";
 import { checkSpecs } from "../../../lib/slurm/run/check_specs.ts";
 import { SlurmClient } from "../../../lib/slurm/client/client.ts";
 import { SbatchLauncher } from "../../../lib/slurm/pool/sbatch_launcher.ts";
+import { until } from "../../rig.ts";
 import { FakeSlurm, queueRow } from "../fake_slurm.ts";
 
 const RUN_ID = "slurm-2026-11-20T204646822Z-ff9e95";
-const CONFIG = "AccountingStorageType = accounting_storage/none\nMaxArraySize = 3\n";
+const CONFIG = "AccountingStorageType = accounting_storage/none\nClusterName = here\nMaxArraySize = 3\n";
 const LIMIT = { code: 1, stderr: "sbatch: error: QOSMaxSubmitJobPerUserLimit\n" };
 const never = new AbortController().signal;
 
@@ -21,7 +22,8 @@ interface Scene {
   root: string;
   slurm: FakeSlurm;
   warnings: string[];
-  launcher: (term?: number) => SbatchLauncher;
+  /** `patienceMs`: for how long it waits for sbatch. */
+  launcher: (term?: number, patienceMs?: number) => SbatchLauncher;
   /** The name that the n-th sbatch was given. */
   name: (n: number) => string;
 }
@@ -33,13 +35,15 @@ async function scene(test: (scene: Scene) => Promise<void>): Promise<void> {
   const config = resolveConfig({ root });
   const runtime = systemRuntime(config);
   const warnings: string[] = [];
-  const launcher = (term = 1): SbatchLauncher =>
+  const launcher = (term = 1, patienceMs = 10_000): SbatchLauncher =>
     new SbatchLauncher(runtime, {
       paths: queuePaths(root, RUN_ID),
       run: { runId: RUN_ID, entry: import.meta.url, config },
       specs: checkSpecs({ default: { exclude: "bad1" }, gpu: { gpus: 1 } }),
       client: new SlurmClient({ env: {}, clock: systemClock, run: slurm.run, intervalSec: 0.01 }),
       term,
+      patienceMs,
+      answerLimitMs: 100,
       log: logTo(warnings),
     });
   const name = (n: number): string => option(submissions(slurm)[n]!, "job-name");
@@ -53,6 +57,20 @@ async function scene(test: (scene: Scene) => Promise<void>): Promise<void> {
 function logTo(texts: string[]): RunLog {
   const say = (text: string): void => void texts.push(text);
   return { info: say, warn: say, error: say };
+}
+
+/** Waits until a launcher knows it. */
+async function seen(
+  launcher: SbatchLauncher,
+  is: (jobs: readonly WorkerJob[]) => boolean,
+): Promise<readonly WorkerJob[]> {
+  for (const since = performance.now();; await systemClock.sleep(10)) {
+    const { jobs } = await launcher.jobs(never);
+    if (is(jobs)) return jobs;
+    if (performance.now() - since > 15_000) {
+      throw new Error(`the launcher knows only ${JSON.stringify(jobs)}`);
+    }
+  }
 }
 
 const submissions = (slurm: FakeSlurm): string[][] => slurm.calls.filter(([program]) => program === "sbatch");
@@ -73,9 +91,11 @@ describe("SbatchLauncher", () => {
     await scene(async ({ root, slurm, launcher, name }) => {
       slurm.answers.sbatch = ["11\n", "12\n"];
       await launcher().submit({ spec: "default", count: 4, exclude: ["node7"] }, never);
-      const [first = [], second = []] = submissions(slurm);
-      assertEquals([option(first, "array"), option(second, "array")], ["0-2", ""]);
-      assert(/^furu-ff9e95-1-[0-9a-f]{12}$/.test(name(0)), name(0));
+      // Beside each other.
+      slurm.calls.sort((a, b) => option(b, "array").length - option(a, "array").length);
+      const [first = []] = submissions(slurm);
+      assertEquals(submissions(slurm).map((args) => option(args, "array")), ["0-2", ""]);
+      assert(/^furu-ff9e95-default-[0-9a-f]{12}$/.test(name(0)), name(0));
       assertEquals(option(first, "exclude"), "bad1,node7");
       assert(first.includes("--no-requeue"));
       assertStringIncludes(option(first, "output"), `slurm/workers/default/${RUN_ID}/${name(0)}.%A_%a.log`);
@@ -98,7 +118,8 @@ describe("SbatchLauncher", () => {
       await launcher().submit({ spec: "gpu", count: 3, exclude: [] }, never);
       const row = (index: number, state: string) => queueRow({ jobId: 11, index, name: name(0), state });
       slurm.answers.squeue = `${row(0, "RUNNING")}\n${row(1, "PREEMPTED")}\n${row(2, "PENDING")}\n`;
-      const { jobs } = await launcher(2).jobs(never);
+      const later = launcher(2);
+      const jobs = await seen(later, (jobs) => jobs.some(({ state }) => state.status === "dead"));
       assertEquals(
         jobs.map(({ key, spec, state }) => [key, spec, state.status, "loss" in state ? state.loss : ""]),
         [
@@ -116,44 +137,27 @@ describe("SbatchLauncher", () => {
       await launcher().submit({ spec: "default", count: 1, exclude: [] }, never);
       await Deno.remove(join(root, "runs", RUN_ID, "jobs", `${name(0)}.id.json`));
       slurm.answers.squeue = `${queueRow({ jobId: 11, name: name(0), state: "RUNNING" })}\n`;
-      const [job] = (await launcher(2).jobs(never)).jobs;
+      const [job] = await seen(launcher(2), ([job]) => job?.state.status === "running");
       assertEquals({ key: job?.key, status: job?.state.status }, { key: name(0), status: "running" });
       await launcher(3).cancelAll();
-      assertEquals(slurm.calls.at(-1), ["scancel", "11"]);
+      assertEquals(slurm.calls.findLast(([program]) => program === "scancel"), ["scancel", "11"]);
     });
   });
 
-  it("submits fewer where a limit refuses more, and rests where it refuses all", async () => {
+  it("answers with what a limit or a refusal said of the spec, and tries nothing more by itself", async () => {
     await scene(async ({ slurm, launcher, warnings }) => {
-      slurm.answers.sbatch = (args) => option(args, "array") === "0-2" ? LIMIT : "11\n";
-      const lucky = launcher();
-      await lucky.submit({ spec: "default", count: 3, exclude: [] }, never);
-      assertEquals(submissions(slurm).map((args) => option(args, "array")), ["0-2", ""]);
-      assertEquals((await lucky.jobs(never)).jobs.length, 1);
       slurm.answers.sbatch = LIMIT;
-      await lucky.submit({ spec: "default", count: 1, exclude: [] }, never);
-      await lucky.submit({ spec: "default", count: 1, exclude: [] }, never);
-      assertEquals({ submissions: submissions(slurm).length, warnings: warnings.length }, {
-        submissions: 3,
-        warnings: 1,
-      });
-      assertStringIncludes(warnings[0]!, "QOSMaxSubmitJobPerUserLimit");
-      const told: string[] = [];
-      const controlled = launcher();
-      controlled.log = logTo(told);
-      await controlled.submit({ spec: "default", count: 1, exclude: [] }, never);
-      assertEquals({ told: told.length, warnings: warnings.length }, { told: 1, warnings: 1 });
-    });
-  });
-
-  it("says in sbatch's own words why no worker can be started", async () => {
-    await scene(async ({ slurm, launcher }) => {
+      const one = launcher();
+      const limited = await one.submit({ spec: "default", count: 7, exclude: [] }, never);
+      assertEquals({ taken: limited.taken, kind: limited.refusal?.kind }, { taken: 0, kind: "limit" });
+      assertStringIncludes(limited.refusal!.error.message, "QOSMaxSubmitJobPerUserLimit");
       slurm.answers.sbatch = { code: 1, stderr: "sbatch: error: invalid partition specified: nope\n" };
-      await assertRejects(
-        () => launcher().submit({ spec: "default", count: 1, exclude: [] }, never),
-        SlurmError,
-        "invalid partition specified: nope",
-      );
+      const refused = await one.submit({ spec: "gpu", count: 1, exclude: [] }, never);
+      assertEquals({ taken: refused.taken, kind: refused.refusal?.kind }, { taken: 0, kind: "refused" });
+      assertStringIncludes(refused.refusal!.error.message, "invalid partition specified: nope");
+      const { jobs, refused: late } = await one.jobs(never);
+      assertEquals({ jobs, late, warnings }, { jobs: [], late: [], warnings: [] });
+      assertEquals(submissions(slurm).map((args) => option(args, "array")).sort(), ["", "", "0-2", "0-2"]);
     });
   });
 
@@ -163,13 +167,117 @@ describe("SbatchLauncher", () => {
         slurm.answers[program] = { stderr: `there is no program '${program}' on PATH` };
       }
       const one = launcher();
-      await assertRejects(
-        () => one.submit({ spec: "default", count: 2, exclude: [] }, never),
-        SlurmError,
-        "there is no program 'sbatch' on PATH",
-      );
+      const { taken, refusal } = await one.submit({ spec: "default", count: 2, exclude: [] }, never);
+      assertEquals({ taken, kind: refusal?.kind }, { taken: 0, kind: "refused" });
+      assertStringIncludes(refusal!.error.message, "there is no program 'sbatch' on PATH");
       assertEquals((await one.jobs(never)).jobs, []);
       assertEquals((await launcher(2).jobs(never)).jobs, []);
+    });
+  });
+
+  it("knows what it handed over from then on, though neither sbatch nor squeue answers", async () => {
+    await scene(async ({ slurm, launcher }) => {
+      const hold = Promise.withResolvers<void>();
+      slurm.holds.sbatch = slurm.holds.squeue = hold.promise;
+      const one = launcher(1, 50);
+      slurm.answers.sbatch = "11\n";
+      assertEquals(await one.submit({ spec: "gpu", count: 3, exclude: [] }, never), { taken: 3 });
+      // Another spec's are not held up by that.
+      assertEquals(await one.submit({ spec: "default", count: 1, exclude: [] }, never), { taken: 1 });
+      const { jobs } = await one.jobs(never);
+      assertEquals(jobs.map(({ spec, state }) => [spec, state.status]), [
+        ["gpu", "pending"],
+        ["gpu", "pending"],
+        ["gpu", "pending"],
+        ["default", "pending"],
+      ]);
+      assertEquals(submissions(slurm).length, 2);
+      hold.resolve();
+      await seen(one, (jobs) => jobs.every(({ id }) => id !== undefined));
+    });
+  });
+
+  it("tells a refusal that comes late once, and the workers are gone", async () => {
+    await scene(async ({ slurm, launcher }) => {
+      const hold = Promise.withResolvers<void>();
+      slurm.holds.sbatch = hold.promise;
+      slurm.answers.sbatch = (args) => args.some((arg) => arg.includes("gpu")) ? LIMIT : "11\n";
+      const one = launcher(1, 50);
+      await one.submit({ spec: "gpu", count: 2, exclude: [] }, never);
+      await one.submit({ spec: "default", count: 1, exclude: [] }, never);
+      hold.resolve();
+      let answer = await one.jobs(never);
+      while (answer.refused?.length === 0) answer = await one.jobs(never);
+      const [late] = answer.refused ?? [];
+      assertEquals([late?.spec, late?.count, late?.refusal.kind], ["gpu", 2, "limit"]);
+      answer = await one.jobs(never);
+      assertEquals(answer.refused, []);
+      assertEquals(answer.jobs.map(({ spec }) => spec), ["default"]);
+    });
+  });
+
+  it("submits smaller arrays, then single jobs, where a site takes no larger ones, and remembers it", async () => {
+    await scene(async ({ slurm, launcher }) => {
+      const sizes = (): number[] =>
+        submissions(slurm).map((args) => Number(option(args, "array").split("-")[1] ?? 0) + 1);
+      let most = 2;
+      let id = 10;
+      slurm.answers.scontrol = CONFIG.replace("MaxArraySize = 3", "MaxArraySize = 1001");
+      slurm.answers.sbatch = (args) =>
+        Number(option(args, "array").split("-")[1] ?? 0) < most ? `${++id}\n` : {
+          code: 1,
+          stderr: "sbatch: error: Batch job submission failed: Invalid job array specification\n",
+        };
+      const one = launcher();
+      assertEquals(await one.submit({ spec: "gpu", count: 8, exclude: [] }, never), { taken: 8 });
+      assertEquals(sizes(), [8, 4, 4, 2, 2, 2, 2]);
+      assertEquals((await one.jobs(never)).jobs.length, 8);
+      most = 0;
+      slurm.calls.length = 0;
+      slurm.answers.sbatch = (args) =>
+        option(args, "array") === ""
+          ? `${++id}\n`
+          : { code: 1, stderr: "sbatch: error: Job array not allowed here\n" };
+      assertEquals(await one.submit({ spec: "default", count: 3, exclude: [] }, never), { taken: 3 });
+      assertEquals(sizes(), [2, 1, 1, 1]);
+      assertEquals((await one.jobs(never)).jobs.length, 11);
+    });
+  });
+
+  it("submits single jobs where arrays are switched off, and as usual while Slurm does not tell", async () => {
+    await scene(async ({ slurm, launcher }) => {
+      let id = 10;
+      slurm.answers.sbatch = () => `${++id}\n`;
+      slurm.answers.scontrol = CONFIG.replace("MaxArraySize = 3", "MaxArraySize = 0");
+      assertEquals(await launcher().submit({ spec: "gpu", count: 2, exclude: [] }, never), { taken: 2 });
+      assertEquals(submissions(slurm).map((args) => option(args, "array")), ["", ""]);
+      slurm.calls.length = 0;
+      slurm.answers.scontrol = [{ code: 1, stderr: "error: down\n" }, CONFIG];
+      assertEquals(await launcher().submit({ spec: "gpu", count: 4, exclude: [] }, never), { taken: 4 });
+      assertEquals(submissions(slurm).map((args) => option(args, "array")), ["0-3"]);
+    });
+  });
+
+  it("cancels all that it handed over, also what sbatch answers for later, and says what it cannot", async () => {
+    await scene(async ({ slurm, launcher, warnings, name }) => {
+      slurm.answers.sbatch = ["11\n", "12\n"];
+      const one = launcher(1, 50);
+      await one.submit({ spec: "gpu", count: 3, exclude: [] }, never);
+      const hold = Promise.withResolvers<void>();
+      slurm.holds.sbatch = slurm.holds.squeue = hold.promise;
+      await one.submit({ spec: "default", count: 1, exclude: [] }, never);
+      const cancelling = one.cancelAll();
+      await until(() => slurm.count("scancel") === 1, "those that are known are cancelled at once");
+      assertEquals(slurm.calls.findLast(([program]) => program === "scancel"), ["scancel", "11"]);
+      hold.resolve();
+      await cancelling;
+      assertEquals(slurm.calls.findLast(([program]) => program === "scancel")?.includes("12"), true);
+      assertEquals(one.cancelled, 4);
+      const other = launcher(1, 50);
+      slurm.holds.sbatch = new Promise(() => {});
+      await other.submit({ spec: "default", count: 1, exclude: [] }, never);
+      await other.cancelAll();
+      assertStringIncludes(warnings.at(-1)!, `scancel --name=${name(2)}`);
     });
   });
 
@@ -215,10 +323,10 @@ describe("SbatchLauncher", () => {
       const one = launcher();
       await one.submit({ spec: "default", count: 1, exclude: [] }, never);
       await one.keepStandby((await one.jobs(never)).jobs.map(({ key }) => key), never);
-      await launcher(0).standby.keepAfter(name(0), ["n1"], never);
+      await launcher(0).standby.keepAfter({ name: name(0), jobId: "11" }, ["n1"], never);
       assertEquals(submissions(slurm).length, 2);
       slurm.answers.squeue = queueRow({ jobId: 12, name: name(1), state: "RUNNING" });
-      await launcher(0).standby.keepAfter(name(1), ["n1"], never);
+      await launcher(0).standby.keepAfter({ name: name(1), jobId: "12" }, ["n1"], never);
       const standby = submissions(slurm)[2]!;
       assertEquals({ dependency: option(standby, "dependency"), exclude: option(standby, "exclude") }, {
         dependency: "afterany:12",

@@ -1,0 +1,62 @@
+import { SlurmError } from "../../core/errors.ts";
+import type { Clock } from "../../core/system/clock.ts";
+import type { RunLog } from "../../core/run_log.ts";
+import type { SlurmClient } from "../client/client.ts";
+
+/** Options of {@link ownCluster}. */
+export interface OwnClusterOptions {
+  /** Asks Slurm. */
+  client: Pick<SlurmClient, "cluster">;
+  /** Time. */
+  clock: Clock;
+  /** What cannot be done without it, as "submit jobs". */
+  action: string;
+  /**
+   * Told that Slurm does not answer.
+   *
+   * @default {nobody}
+   */
+  log?: Pick<RunLog, "warn"> | undefined;
+  /**
+   * Milliseconds for which Slurm is asked.
+   *
+   * @default {600000}
+   */
+  limitMs?: number | undefined;
+  /** Ends the waiting with its reason. */
+  signal?: AbortSignal | undefined;
+}
+
+/** The pause between two questions. */
+const PAUSE_MS = 1000;
+/** Silence that is worth a word. */
+const NOTICE_MS = 5000;
+
+/**
+ * The name of the cluster that jobs are submitted to from here. Slurm is asked until it says so: a job whose
+ * cluster nobody knows can never be cancelled.
+ *
+ * @throws {SlurmError} If it does not answer in time.
+ * @throws The signal's reason when it aborts.
+ */
+export async function ownCluster(
+  { client, clock, action, log, limitMs = 600_000, signal }: OwnClusterOptions,
+): Promise<string> {
+  const began = clock.monotonic();
+  for (let told = false;;) {
+    const name = await client.cluster();
+    if (name !== undefined) return name;
+    const waited = clock.monotonic() - began;
+    if (waited >= limitMs) {
+      throw new SlurmError(
+        `Cannot ${action} as Slurm does not say which cluster this is: for ${Math.round(waited / 1000)} s ` +
+          `"scontrol show config" has not told a ClusterName`,
+      );
+    }
+    if (!told && waited >= NOTICE_MS) {
+      log?.warn(`Slurm does not say which cluster this is (scontrol show config): it is asked again`);
+      told = true;
+    }
+    await clock.sleep(PAUSE_MS, signal);
+  }
+}

@@ -1,0 +1,70 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { SlurmError } from "../../../lib/core/errors.ts";
+import { checkOurs, isSameUser } from "../../../lib/slurm/run/check_ours.ts";
+import { ownCluster } from "../../../lib/slurm/run/own_cluster.ts";
+import { FakeClock } from "../fake_slurm.ts";
+
+const self = { host: "login2", pid: 2, user: "bob", uid: 1001 };
+const bob = { ...self, host: "login1", pid: 1 };
+const alice = { host: "login1", pid: 1, user: "alice", uid: 1000 };
+const specs = { default: {} };
+
+describe("checkOurs()", () => {
+  const table = [
+    ["its user and cluster are ours", { submitter: bob, cluster: "west", specs }, "ours"],
+    ["a run without jobs needs no cluster", { submitter: bob, specs: {} }, "ours"],
+    ["another user", { submitter: alice, cluster: "west", specs }, "other user"],
+    [
+      "another user of the same name",
+      { submitter: { ...alice, user: "bob" }, cluster: "west", specs },
+      "other user",
+    ],
+    ["another cluster", { submitter: bob, cluster: "east", specs }, "other cluster"],
+    ["a record of before clusters were written down", { submitter: bob, specs }, "unknown"],
+    [
+      "a record of before users' numbers were written down",
+      { submitter: { host: "login1", pid: 1, user: "bob" }, cluster: "west", specs },
+      "unknown",
+    ],
+  ] as const;
+  for (const [what, run, kind] of table) {
+    it(`tells "${kind}": ${what}`, () => assertEquals(checkOurs(run, self, "west").kind, kind));
+  }
+
+  it("does not know while Slurm does not say which cluster this is, but for another user's", () => {
+    assertEquals(checkOurs({ submitter: bob, cluster: "west", specs }, self).kind, "unknown");
+    assertEquals(checkOurs({ submitter: alice, cluster: "west", specs }, self), {
+      kind: "other user",
+      user: "alice",
+    });
+  });
+
+  it("tells users apart by number, and by name only that they differ", () => {
+    assertEquals(isSameUser(bob, self), true);
+    assertEquals(isSameUser(alice, self), false);
+    const { uid: _, ...named } = alice;
+    assertEquals(isSameUser(named, self), false);
+    assertEquals(isSameUser({ ...named, user: "bob" }, self), undefined);
+  });
+});
+
+describe("ownCluster()", () => {
+  it("asks until Slurm says it, with a word", async () => {
+    const clock = new FakeClock();
+    const told: string[] = [];
+    const log = { warn: (text: string) => void told.push(text) };
+    const client = { cluster: () => Promise.resolve(clock.ms >= 30_000 ? "west" : undefined) };
+    assertEquals(await ownCluster({ client, clock, action: "submit jobs", log }), "west");
+    assertEquals(told.length, 1);
+  });
+
+  it("says what cannot be done when Slurm never does", async () => {
+    const client = { cluster: () => Promise.resolve(undefined) };
+    await assertRejects(
+      () => ownCluster({ client, clock: new FakeClock(), action: "cancel run x", limitMs: 60_000 }),
+      SlurmError,
+      "Cannot cancel run x as Slurm does not say which cluster this is: for 60 s",
+    );
+  });
+});

@@ -230,9 +230,10 @@ export async function readRun(
   { record, taken }: Pick<QueuePaths, "record" | "taken">,
   mode?: RunRecord["mode"],
 ): Promise<RunRecord> {
-  const run = await readHead(store, { record, taken });
+  const run = await readForm(store, record, runRecord);
   if (mode !== undefined && run.mode !== mode) throw wrongMode(record, run.mode, mode);
-  return run.mode === "dag" ? run : { ...run, ...await readBody(store, record) };
+  if (run.mode === "dag") return run;
+  return { ...await asTaken(store, taken, run), ...await readBody(store, record) };
 }
 
 /**
@@ -242,11 +243,11 @@ export async function readRun(
  */
 export async function readPoolHead(
   { store }: ReadFrom,
-  paths: Pick<QueuePaths, "record" | "taken">,
+  { record, taken }: Pick<QueuePaths, "record" | "taken">,
 ): Promise<PoolHead> {
-  const run = await readHead(store, paths);
-  if (run.mode !== "pool") throw wrongMode(paths.record, run.mode, "pool");
-  return run;
+  const run = await readForm(store, record, runRecord);
+  if (run.mode !== "pool") throw wrongMode(record, run.mode, "pool");
+  return await asTaken(store, taken, run);
 }
 
 /**
@@ -254,44 +255,34 @@ export async function readPoolHead(
  *
  * @throws {StoreError} As {@link readRun}.
  */
-export async function wholeRun(
-  { store }: ReadFrom,
-  { record }: Pick<QueuePaths, "record">,
-  head: PoolHead,
-): Promise<PoolRun> {
-  return { ...head, ...await readBody(store, record) };
+export async function wholeRun({ store }: ReadFrom, paths: QueuePaths, head: PoolHead): Promise<PoolRun> {
+  return { ...head, ...await readBody(store, paths.record) };
 }
 
-async function readHead(
-  store: ReadFrom["store"],
-  { record, taken }: Pick<QueuePaths, "record" | "taken">,
-): Promise<PoolHead | DagRun> {
-  const run = await readForm(store, record, runRecord);
-  if (run === undefined) throw new StoreError(`Cannot read ${record}: there is no such file`);
-  if (run.mode !== "pool") return run;
-  const later = await readForm(store, taken, takenRun);
+/** What a later process that has taken the run up said of it counts instead. */
+async function asTaken(store: ReadFrom["store"], taken: string, run: PoolHead): Promise<PoolHead> {
+  const later = await readJson(store, taken, takenRun);
   if (later === undefined) return run;
-  const { schema: _, term: __, ...own } = later;
+  if ("fault" in later) throw unreadable(taken, later);
+  const { schema: _, term: __, ...own } = later.value;
   // Fields that the later one lacks are none of the earlier one's.
   const { cluster: ___, submitEnv: ____, ...rest } = run;
   return { ...rest, ...own };
 }
 
 async function readBody(store: ReadFrom["store"], record: string): Promise<Pick<PoolRun, "nodes" | "roots">> {
-  const path = nodesFile(record);
-  const body = await readForm(store, path, poolBody);
-  if (body === undefined) throw new StoreError(`Cannot read ${path}: there is no such file`);
-  return { nodes: body.nodes, roots: body.roots };
+  const { nodes, roots } = await readForm(store, nodesFile(record), poolBody);
+  return { nodes, roots };
 }
 
-async function readForm<T>(
-  store: ReadFrom["store"],
-  path: string,
-  form: z.ZodType<T>,
-): Promise<T | undefined> {
-  const parsed = await readJson(store, path, form);
-  if (parsed === undefined || "value" in parsed) return parsed?.value;
-  throw new StoreError(`Cannot read ${path}: ${parsed.fault}`, { cause: parsed.cause });
+async function readForm<T>(store: ReadFrom["store"], path: string, form: z.ZodType<T>): Promise<T> {
+  const parsed = await readJson(store, path, form) ?? { fault: "there is no such file", cause: undefined };
+  if ("value" in parsed) return parsed.value;
+  throw unreadable(path, parsed);
+}
+
+function unreadable(path: string, { fault, cause }: { fault: string; cause?: unknown }): StoreError {
+  return new StoreError(`Cannot read ${path}: ${fault}`, { cause });
 }
 
 function wrongMode(record: string, is: RunRecord["mode"], wanted: RunRecord["mode"]): StoreError {

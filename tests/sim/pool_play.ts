@@ -241,7 +241,7 @@ export class PoolPlay {
       computer: new InlineComputer(runtime, run.runId),
       artifactOf: ({ hash }) => artifacts.get(hash)!,
       signal,
-      ...(endsAt === undefined ? {} : { endsAt }),
+      ...(endsAt === undefined ? {} : { span: { beganAt: machine.clock.monotonic(), endsAt } }),
       onEvent: () => {},
       control: (claim: Claim, handOver: AbortSignal) =>
         this.#control(runtime, run, claim, never, handOver).catch(unlessLost),

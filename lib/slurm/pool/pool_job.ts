@@ -13,6 +13,7 @@ import { preflightFailedNodes } from "../../pool/preflight_failure.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { taskArtifact } from "../../remote/remote_artifact.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
+import { processAgeMs } from "../../core/system/process_age.ts";
 import { systemMachine } from "../../core/system/system_machine.ts";
 import { systemRuntime } from "../../run/default_runtime.ts";
 import { snapshotUrl } from "../../snapshot/manifest.ts";
@@ -22,15 +23,15 @@ import { PayloadSource } from "../../worker/protocol/payload_source.ts";
 import { ProcessComputer } from "../../worker/process_computer.ts";
 import { startOfRun } from "../client/job_command.ts";
 import type { ControllingWorker } from "./controller_in_worker.ts";
-import { endOfJob, ownSlurmJob } from "../client/own_job.ts";
+import { ownSlurmJob, spanOfJob } from "../client/own_job.ts";
 import { JobWatch } from "../jobs/job_watch.ts";
 import { jobHints } from "../jobs/slurm_hints.ts";
-import { isNearlyUp } from "../run/is_nearly_up.ts";
-import { JobSignals } from "../jobs/job_signals.ts";
+import { askJobTime, JobSignals } from "../jobs/job_signals.ts";
 import { heapMbOf, type SlurmSpec } from "../client/spec.ts";
 import { SlurmClient } from "../client/client.ts";
 import { environmentOnNode } from "../client/environment.ts";
 import { ENVIRONMENT_FILE_VARIABLE, environmentBeforeSetup } from "../client/setup_environment.ts";
+import { signalLeadSec } from "../client/job_options.ts";
 import { WORKER_MARK } from "../client/job_log.ts";
 
 /** The start of a worker. */
@@ -95,9 +96,16 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
   if (run.detached && slurm) await (await controlling()).keepStandbyAfter(worker, slurm);
   const { timeMin, memGb } = (run.specs[spec] ?? {}) as Pick<SlurmSpec, "timeMin" | "memGb">;
   const atOnce = slots ?? run.options.tasksPerWorker;
-  using signals = new JobSignals(() => slurm ? isNearlyUp(client, slurm, timeMin) : Promise.resolve(true));
+  const { clock } = runtime.machine;
+  using signals = new JobSignals({
+    clock,
+    timeMin: slurm && timeMin,
+    ask: () => slurm ? askJobTime(client, slurm) : Promise.resolve({}),
+  });
   const { signal } = signals;
-  const endsAt = await endOfJob(runtime.machine.clock, { env, slurm, client, timeMin });
+  const span = await spanOfJob(clock, { env, slurm, ageMs: processAgeMs(), client, timeMin });
+  if (span) signals.plan(span);
+  const leadMs = slurm && timeMin !== undefined ? signalLeadSec(timeMin) * 1000 : 0;
   const computer = new ProcessComputer(runtime, run.runId, {
     entry: snapshotUrl(runtime.store.root, run.code, run.entry),
     // One that was started by hand has what its machine has.
@@ -111,6 +119,7 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
         ...(run.code === undefined ? {} : { code: run.code }),
       }),
     stopping: signal,
+    time: signals,
     sourcesOf: new PayloadSource(runtime, paths.run).sourcesOf,
   });
   // Beside entering the queue.
@@ -127,7 +136,7 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
       computer,
       artifactOf: taskArtifact,
       signal,
-      endsAt,
+      span: span && { ...span, leadMs, ownJob: slurm !== undefined },
       onEvent,
       control: slurm && (async (claim, handOver) => {
         await (await controlling()).controlInWorker(worker, claim, handOver);

@@ -43,10 +43,10 @@ export class TwoUsers implements AsyncDisposable {
       await copy(join(REPOSITORY, name), join(folder, "repository", name));
     }
     const cache = await denoDir();
+    const npm = "npm/registry.npmjs.org";
     for (const { name } of [ALICE, BOB]) {
-      const npm = "npm/registry.npmjs.org";
-      Deno.mkdirSync(join(folder, name, npm, "@noble"), { recursive: true });
-      for (const each of ["zod", "@noble/hashes"]) {
+      for (const each of lockedPackages()) {
+        Deno.mkdirSync(join(folder, name, npm, each, ".."), { recursive: true });
         await copy(join(cache, npm, each), join(folder, name, npm, each));
       }
     }
@@ -102,7 +102,7 @@ export class TwoUsers implements AsyncDisposable {
     } catch { /* nobody printed anything */ }
     for (const { name, isDirectory } of entries) {
       if (isDirectory) yield* this.#logs(join(dir, name));
-      else yield join(dir, name);
+      else if (!name.endsWith(".sh")) yield join(dir, name);
     }
   }
 }
@@ -196,4 +196,10 @@ async function run(program: string, ...args: string[]): Promise<void> {
 
 function copy(from: string, to: string): Promise<void> {
   return run("cp", "-r", from, to);
+}
+
+/** Deno wants all packages of the lock as soon as it needs one. */
+function lockedPackages(): string[] {
+  const { npm } = JSON.parse(Deno.readTextFileSync(join(REPOSITORY, "deno.lock")));
+  return [...new Set(Object.keys(npm).map((name) => name.replace(/(?<=.)@.*$/, "")))];
 }

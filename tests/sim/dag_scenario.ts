@@ -8,7 +8,7 @@ import { drive } from "../../lib/schedule/drive.ts";
 import { SlurmClient } from "../../lib/slurm/client/client.ts";
 import { slurmSpecSchema } from "../../lib/slurm/client/spec.ts";
 import type { DagContext } from "../../lib/slurm/dag/dag_context.ts";
-import { readDagJobs, writeDagJobs } from "../../lib/slurm/dag/dag_jobs.ts";
+import { readDagJobs, writeDagJobs } from "../../lib/slurm/jobs/dag_jobs.ts";
 import { followDag, followDagRun } from "../../lib/slurm/dag/follow_dag.ts";
 import { submitDag } from "../../lib/slurm/dag/submit_dag.ts";
 import { JobWatch } from "../../lib/slurm/jobs/job_watch.ts";

@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { SlurmError } from "../../lib/core/errors.ts";
 import { SlurmClient } from "../../lib/slurm/client/client.ts";
 import { cancelOwn } from "../../lib/slurm/dag/cancel_dag.ts";
-import { readDagJobs } from "../../lib/slurm/dag/dag_jobs.ts";
+import { readDagJobs } from "../../lib/slurm/jobs/dag_jobs.ts";
 import { cancelOurs } from "../../lib/slurm/jobs/cancel_jobs.ts";
 import { JobWatch } from "../../lib/slurm/jobs/job_watch.ts";
 import { slurmSpecSchema } from "../../lib/slurm/client/spec.ts";

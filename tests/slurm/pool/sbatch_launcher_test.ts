@@ -191,7 +191,7 @@ describe("SbatchLauncher", () => {
         ["gpu", "pending"],
         ["default", "pending"],
       ]);
-      assertEquals(submissions(slurm).length, 2);
+      await until(() => submissions(slurm).length === 2, "sbatch is given both");
       hold.resolve();
       await seen(one, (jobs) => jobs.every(({ id }) => id !== undefined));
     });

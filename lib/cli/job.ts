@@ -10,8 +10,8 @@ import { environmentVariables } from "../core/environment.ts";
 export async function job(args: readonly string[]): Promise<never> {
   const { run, hash, name } = parseArgs([...args], { string: ["run", "hash", "name"] });
   // This is the program's own doing, as reading flags is: the rest of furu is told.
-  const { SLURM_JOB_ID: jobId, SLURM_RESTART_COUNT: restarts, SLURM_CLUSTER_NAME: cluster } =
-    environmentVariables();
+  const env = environmentVariables();
+  const { SLURM_JOB_ID: jobId, SLURM_RESTART_COUNT: restarts, SLURM_CLUSTER_NAME: cluster } = env;
   if (run === undefined || hash === undefined || name === undefined || jobId === undefined) {
     throw new UsageError("Cannot run 'job' by hand: runs on Slurm submit it themselves");
   }
@@ -26,5 +26,5 @@ export async function job(args: readonly string[]): Promise<never> {
     ...(cluster === undefined || cluster === "" ? {} : { cluster }),
   };
   const client = async () => (await import("../slurm/client/client.ts")).systemClient();
-  Deno.exit(await runDagJob({ dir: run, hash, slurm, client }));
+  Deno.exit(await runDagJob({ dir: run, hash, slurm, client, env }));
 }

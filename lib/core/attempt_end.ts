@@ -44,7 +44,13 @@ export type AttemptEnd =
   /** Somebody else's result was first, or the attempt was declared dead: that end counts. */
   | { readonly outcome: "superseded" }
   /** It was told to stop. */
-  | { readonly outcome: "preempted"; readonly reason: string }
+  | {
+    readonly outcome: "preempted";
+    /** Why, for people. */
+    readonly reason: string;
+    /** Whether the time of its job was up, as was planned: that is no loss that counts. */
+    readonly planned?: true | undefined;
+  }
   | FailedAttempt;
 
 /** The kind that events, reports and records show for a failure. */

@@ -1,4 +1,5 @@
 import type { RunLog } from "../core/run_log.ts";
+import type { SlurmJob } from "../store/record.ts";
 
 /** Ends of a worker or job for which what it computed is not to blame, as the scheduler tells them. */
 export const LOSS_REASONS = [
@@ -138,6 +139,12 @@ export interface WorkerLauncher {
    * asked in the background, at most once per its interval.
    */
   jobs(signal: AbortSignal): Promise<JobsAnswer>;
+  /**
+   * Takes in which Slurm job a worker says that it runs in, where the answer to its submission was lost.
+   *
+   * @param key The worker's job, as it is among the jobs.
+   */
+  learn?(key: string, job: SlurmJob): void;
   /** Cancels those of the jobs that have not begun; those that have begun meanwhile go on. */
   cancelPending(keys: readonly string[]): Promise<void>;
   /** Ends all workers of the run: those that run are told to leave, which they do within a grace. */

@@ -28,8 +28,10 @@ export type WorkerNow = z.output<typeof workerNow>;
 /** One of the attempts in it. */
 export type AttemptNow = WorkerNow["tasks"][number];
 
-/** The file is written no more often than this. */
+/** An attempt that is shorter than this is not told of, and the file is written no more often. */
 const INTERVAL_MS = 1000;
+/** How far attempts are is told no more often than this. */
+const PROGRESS_MS = 5000;
 
 /**
  * What a worker computes at the moment; nothing where it has not said so, or where that cannot be understood.
@@ -45,13 +47,19 @@ export async function readWorkerNow(
   return parsed && "value" in parsed ? parsed.value : undefined;
 }
 
-/** Writes what a worker computes, in the background: at most once a second, and only what has changed. */
+/**
+ * Writes what a worker computes, in the background: which attempts at most once a second, how far they are
+ * every few seconds, and short ones never.
+ */
 export class NowWriter {
   readonly #runtime: Runtime;
   readonly #paths: QueuePaths;
   readonly #file: string;
   #written = "[]";
+  /** What tells the attempts apart that were told of. */
+  #told = "";
   #nextAt: number;
+  #progressAt = -Infinity;
   #writing: Promise<void> | undefined;
 
   /** @param id The worker's. */
@@ -66,9 +74,15 @@ export class NowWriter {
   tell(tasks: () => readonly AttemptNow[]): void {
     const now = this.#runtime.machine.clock.monotonic();
     if (this.#writing || now < this.#nextAt) return;
-    const text = JSON.stringify(tasks());
+    const wall = this.#runtime.machine.clock.now();
+    const long = tasks().filter(({ since }) => Math.abs(wall - since) >= INTERVAL_MS);
+    const told = long.map(({ hash, attempt }) => `${hash} ${attempt}`).join();
+    if (told === this.#told && now < this.#progressAt) return;
+    const text = JSON.stringify(long);
     if (text === this.#written) return;
+    this.#told = told;
     this.#nextAt = now + INTERVAL_MS;
+    this.#progressAt = now + PROGRESS_MS;
     this.#writing = this.#write(text).catch((error) => {
       // A display shows less: no reason to stop computing.
       this.#runtime.logger.debug(`Cannot write ${this.#file}: ${(error as Error).message}`);

@@ -63,10 +63,15 @@ export class WorkerWatch {
     this.#series.forget();
   }
 
-  /** Looks once. */
-  async look(): Promise<WorkerLook> {
+  /**
+   * Looks once.
+   *
+   * @param mayBeJudged Whether somebody may have judged how it ended: a listing that shows no end saves the
+   * look for it.
+   */
+  async look(mayBeJudged = true): Promise<WorkerLook> {
     try {
-      return await this.#lookOnce();
+      return await this.#lookOnce(mayBeJudged);
     } catch (error) {
       const system = errorCode(error) ?? errorCode((error as Error).cause);
       if (system === undefined) throw error;
@@ -75,7 +80,7 @@ export class WorkerWatch {
     }
   }
 
-  async #lookOnce(): Promise<WorkerLook> {
+  async #lookOnce(mayBeJudged: boolean): Promise<WorkerLook> {
     const { machine } = this.#store;
     const before = machine.clock.monotonic();
     const beat = await readBeat(machine, workerFiles(this.#paths, this.#id).record);
@@ -92,7 +97,7 @@ export class WorkerWatch {
       why,
       everBeat,
     });
-    const end = await readEnd(this.#store, this.#paths, this.#id);
+    const end = mayBeJudged ? await readEnd(this.#store, this.#paths, this.#id) : undefined;
     if (end) return dead("judged", end.why);
     const { owner, leaseSec } = record;
     const process = `pid ${owner.pid} on ${owner.host}`;
@@ -172,6 +177,10 @@ export interface KnownWorker {
   leave: boolean;
   /** The spec of its folder, where it has one that is not fenced. */
   folder?: string;
+  /** Whether it has said what it computes. */
+  now?: true;
+  /** Whether it has a folder that is fenced. */
+  fenced?: true;
 }
 
 /**
@@ -189,12 +198,14 @@ export async function listWorkers(store: Store, paths: QueuePaths): Promise<Map<
   };
   for (const { name } of await store.list(paths.workers)) {
     const file = parseWorkerFile(name);
-    if (file && file.kind !== "now") known(file.id)[file.kind] = true;
+    if (file) known(file.id)[file.kind] = true;
   }
   for (const spec of await folders(store, paths.running)) {
     for (const name of await folders(store, join(paths.running, spec))) {
       const worker = parseWorkerDir(name);
-      if (worker && !worker.fenced) known(worker.id).folder = spec;
+      if (!worker) continue;
+      if (worker.fenced) known(worker.id).fenced = true;
+      else known(worker.id).folder = spec;
     }
   }
   return workers;

@@ -2,6 +2,7 @@ import { fromCanonical } from "../core/json/canonical.ts";
 import { ProtocolError } from "../core/errors.ts";
 import { artifactLabel, type Hash } from "../core/hash.ts";
 import type { QueuePaths } from "../queue/layout.ts";
+import type { TaskFile } from "../queue/task_file.ts";
 import type { Runtime } from "../run/runtime.ts";
 import {
   ARTIFACT,
@@ -39,6 +40,17 @@ export function remoteArtifacts({ runId, nodes }: { runId: string; nodes: readon
     return artifact;
   };
   return artifactOf;
+}
+
+/**
+ * The artifact of a task in a pool's queue, for the worker that has it: it knows no dependencies, which are
+ * the controller's business.
+ */
+export function taskArtifact({ hash, name, spec, timeLimitSec }: TaskFile): Artifact {
+  const limit = timeLimitSec === undefined ? {} : { timeLimitSec };
+  return new RemoteArtifact({ hash, name, spec, ...limit, dependencies: [] }, (below) => {
+    throw new ProtocolError(`Cannot find artifact ${below}: a worker knows its own tasks only`);
+  });
 }
 
 /**

@@ -123,7 +123,12 @@ const dagRun = z.object({
   nodes: z.array(dagNode),
 });
 
-const runRecord = z.discriminatedUnion("mode", [poolRun, dagRun]);
+/** What `run.json` of a pool says: as much as each of its workers needs. */
+const poolHead = poolRun.omit({ nodes: true, roots: true });
+/** What `nodes.json` of a pool says: it grows with the run, and only its controllers read it. */
+const poolBody = poolRun.pick({ schema: true, runId: true, nodes: true, roots: true });
+
+const runRecord = z.discriminatedUnion("mode", [poolHead, dagRun]);
 
 /** An artifact of a pool's run. */
 export type PoolNode = z.output<typeof poolNode>;
@@ -137,13 +142,19 @@ export interface PoolRun extends Omit<z.output<typeof poolRun>, "config"> {
   config: Config;
 }
 
+/** The record of a run with a pool of workers, without what grows with it: all that its workers read. */
+export type PoolHead = Omit<PoolRun, "nodes" | "roots">;
+
 /** The record of a run in DAG mode: one job for each node. */
 export interface DagRun extends Omit<z.output<typeof dagRun>, "config"> {
   /** The resolved configuration. */
   config: Config;
 }
 
-/** The record of a run, `run.json` in its folder: written once, before anything is queued or submitted. */
+/**
+ * The record of a run, `run.json` in its folder and, of a pool, `nodes.json`: written once, before anything
+ * is queued or submitted.
+ */
 export type RunRecord = PoolRun | DagRun;
 
 /**
@@ -172,7 +183,15 @@ export async function writeRun(
   { record }: Pick<QueuePaths, "record">,
   run: RunRecord,
 ): Promise<void> {
-  await writeJson(store, record, run);
+  if (run.mode !== "pool") return await writeJson(store, record, run);
+  const { nodes, roots, ...head } = run;
+  // First, since a folder with the record is a run.
+  await writeJson(store, nodesFile(record), { schema: run.schema, runId: run.runId, roots, nodes });
+  await writeJson(store, record, head);
+}
+
+function nodesFile(record: string): string {
+  return `${dirname(record)}/nodes.json`;
 }
 
 /**
@@ -211,23 +230,63 @@ export async function readRun(
   { record, taken }: Pick<QueuePaths, "record" | "taken">,
   mode?: RunRecord["mode"],
 ): Promise<RunRecord> {
-  const refuse = (path: string, reason: string, cause?: unknown): StoreError =>
-    new StoreError(`Cannot read ${path}: ${reason}`, { cause });
-  const parsed = await readJson(store, record, runRecord) ??
-    { fault: "there is no such file", cause: undefined };
-  if ("fault" in parsed) throw refuse(record, parsed.fault, parsed.cause);
-  const run = parsed.value;
-  if (mode !== undefined && run.mode !== mode) {
-    throw refuse(record, `it is of a run in mode '${run.mode}', not '${mode}'`);
-  }
-  if (run.mode !== "pool") return run;
+  const run = await readForm(store, record, runRecord);
+  if (mode !== undefined && run.mode !== mode) throw wrongMode(record, run.mode, mode);
+  if (run.mode === "dag") return run;
+  return { ...await asTaken(store, taken, run), ...await readBody(store, record) };
+}
+
+/**
+ * Reads as much of the record of a pool's run as its workers need.
+ *
+ * @throws {StoreError} As {@link readRun}.
+ */
+export async function readPoolHead(
+  { store }: ReadFrom,
+  { record, taken }: Pick<QueuePaths, "record" | "taken">,
+): Promise<PoolHead> {
+  const run = await readForm(store, record, runRecord);
+  if (run.mode !== "pool") throw wrongMode(record, run.mode, "pool");
+  return await asTaken(store, taken, run);
+}
+
+/**
+ * Reads the rest of it, for a worker that becomes the controller.
+ *
+ * @throws {StoreError} As {@link readRun}.
+ */
+export async function wholeRun({ store }: ReadFrom, paths: QueuePaths, head: PoolHead): Promise<PoolRun> {
+  return { ...head, ...await readBody(store, paths.record) };
+}
+
+/** What a later process that has taken the run up said of it counts instead. */
+async function asTaken(store: ReadFrom["store"], taken: string, run: PoolHead): Promise<PoolHead> {
   const later = await readJson(store, taken, takenRun);
   if (later === undefined) return run;
-  if ("fault" in later) throw refuse(taken, later.fault, later.cause);
+  if ("fault" in later) throw unreadable(taken, later);
   const { schema: _, term: __, ...own } = later.value;
   // Fields that the later one lacks are none of the earlier one's.
   const { cluster: ___, submitEnv: ____, ...rest } = run;
   return { ...rest, ...own };
+}
+
+async function readBody(store: ReadFrom["store"], record: string): Promise<Pick<PoolRun, "nodes" | "roots">> {
+  const { nodes, roots } = await readForm(store, nodesFile(record), poolBody);
+  return { nodes, roots };
+}
+
+async function readForm<T>(store: ReadFrom["store"], path: string, form: z.ZodType<T>): Promise<T> {
+  const parsed = await readJson(store, path, form) ?? { fault: "there is no such file", cause: undefined };
+  if ("value" in parsed) return parsed.value;
+  throw unreadable(path, parsed);
+}
+
+function unreadable(path: string, { fault, cause }: { fault: string; cause?: unknown }): StoreError {
+  return new StoreError(`Cannot read ${path}: ${fault}`, { cause });
+}
+
+function wrongMode(record: string, is: RunRecord["mode"], wanted: RunRecord["mode"]): StoreError {
+  return new StoreError(`Cannot read ${record}: it is of a run in mode '${is}', not '${wanted}'`);
 }
 
 /**
@@ -243,11 +302,26 @@ export async function readRunAt<M extends RunRecord["mode"]>(
   dir: string,
   mode: M,
 ): Promise<{ paths: QueuePaths; run: RunOf<M> }> {
-  const root = dirname(dirname(dir));
-  const paths = queuePaths(root, basename(dir));
-  // Nothing is claimed by this store: its times do not matter.
-  const store = new Store(machine, { root, leaseSec: 120, heartbeatSec: 40 });
+  const { paths, store } = placeOf(machine, dir);
   return { paths, run: await readRun({ store }, paths, mode) };
+}
+
+/** As {@link readRunAt}, as much of a pool's run as its workers need. */
+export async function readPoolHeadAt(
+  machine: Machine,
+  dir: string,
+): Promise<{ paths: QueuePaths; run: PoolHead }> {
+  const { paths, store } = placeOf(machine, dir);
+  return { paths, run: await readPoolHead({ store }, paths) };
+}
+
+function placeOf(machine: Machine, dir: string): { paths: QueuePaths; store: Store } {
+  const root = dirname(dirname(dir));
+  // Nothing is claimed by this store: its times do not matter.
+  return {
+    paths: queuePaths(root, basename(dir)),
+    store: new Store(machine, { root, leaseSec: 120, heartbeatSec: 40 }),
+  };
 }
 
 /**

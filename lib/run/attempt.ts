@@ -2,6 +2,7 @@ import { timeLimitOf } from "../task/requirements.ts";
 import type { AttemptEnd } from "../core/attempt_end.ts";
 import type { Clock } from "../core/system/clock.ts";
 import { ExecutionError } from "../core/errors.ts";
+import { USUAL_GRACE_MS } from "../core/stop_time.ts";
 import type { Claim } from "../store/claims/claim.ts";
 import { attemptPaths } from "../store/layout.ts";
 import { SHARED_FILE } from "../store/store.ts";
@@ -14,11 +15,6 @@ import { follow } from "./follow.ts";
 import { OwnTime, type Slot } from "./slots.ts";
 import type { Runtime } from "./runtime.ts";
 import { asFuru, InProcessTraces } from "./traces/traces.ts";
-
-/**
- * Milliseconds that `create` may go on after its signal has aborted; then its attempt is ended without it.
- */
-const GRACE_MS = 5000;
 
 /** An attempt that this process computes itself and whose claim it holds. */
 export interface AttemptOptions {
@@ -107,6 +103,7 @@ export async function computeInProcess(runtime: Runtime, options: AttemptOptions
       output,
       onProgress: (fraction, message) => asFuru(() => options.onProgress?.(fraction, message)),
       warn: (text) => runtime.logger.warn(text),
+      timeLeftMs: () => grace.leftMs ?? ownTime.leftMs,
       detachedPrograms: true,
       onCreated: () => grace.created(),
       ...(traces === undefined ? {} : { traces }),
@@ -131,9 +128,15 @@ export async function computeInProcess(runtime: Runtime, options: AttemptOptions
 class Grace {
   readonly #clock: Clock;
   #state: "computing" | "storing" | "over" = "computing";
+  #endsAt: number | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+  }
+
+  /** What is left of it; `undefined` before the signal has aborted. */
+  get leftMs(): number | undefined {
+    return this.#endsAt === undefined ? undefined : Math.max(0, this.#endsAt - this.#clock.monotonic());
   }
 
   /**
@@ -152,7 +155,8 @@ class Grace {
     const late = Promise.withResolvers<AttemptEnd>();
     const onAbort = (): void => {
       done = new AbortController();
-      this.#clock.sleep(GRACE_MS, done.signal).then(() => {
+      this.#endsAt = this.#clock.monotonic() + USUAL_GRACE_MS;
+      this.#clock.sleep(USUAL_GRACE_MS, done.signal).then(() => {
         // What is being stored already is finished: half an end would be none.
         if (this.#state === "storing") return;
         this.#state = "over";

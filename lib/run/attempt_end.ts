@@ -92,7 +92,7 @@ function endingOf(end: AttemptEnd): Ending | "success" {
     case "superseded":
       return "success";
     case "preempted":
-      return { kind: "preempted", error: end.reason };
+      return { kind: "preempted", error: end.reason, ...(end.planned ? { planned: true } : {}) };
     case "failed": {
       const { blame, error, stack, lasting } = end;
       return {

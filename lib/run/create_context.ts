@@ -21,6 +21,8 @@ export interface AttemptIo {
   onProgress: (fraction: number, message?: string) => void;
   /** Tells the user of something that does not make it fail. */
   warn: (text: string) => void;
+  /** Milliseconds until the attempt will be told to end, or is ended when it was; `Infinity` where nothing does. */
+  timeLeftMs: () => number;
   /**
    * Whether programs get process groups of their own. Not in a worker: its supervisor kills its whole group.
    */
@@ -86,6 +88,9 @@ export async function makeCreateContext(
     attempt: attempt.n,
     hash: artifact.hash,
     signal: io.signal,
+    get timeLeftMs(): number {
+      return io.timeLeftMs();
+    },
     log,
     progress: (fraction, message) => {
       // Whatever it is given: it goes through messages, events and displays.
@@ -105,6 +110,7 @@ export async function makeCreateContext(
     run: createRunProgram({
       log: (chunk) => io.output.write(chunk),
       signal: io.signal,
+      timeLeftMs: io.timeLeftMs,
       detached: io.detachedPrograms,
       elsewhere: io.elsewhere ?? false,
       programs: io.traces?.programs,

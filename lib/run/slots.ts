@@ -143,6 +143,13 @@ export class OwnTime {
     this.#start();
   }
 
+  /** What is left of its limit, in milliseconds; `Infinity` without one. */
+  get leftMs(): number {
+    if (this.#leftMs === undefined) return Infinity;
+    const { since } = this.#running ?? {};
+    return Math.max(0, this.#leftMs - (since === undefined ? 0 : this.#options.clock.monotonic() - since));
+  }
+
   /** The slot of the attempt. */
   get slot(): Slot | undefined {
     return this.#options.slot;

@@ -5,6 +5,7 @@ import { findResult } from "../run/result.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { type AttemptEnd, type FailedAttempt, failureKind } from "../core/attempt_end.ts";
 import { errorCode, errorText, isSystemError } from "../core/errors.ts";
+import { TimeIsUp } from "../core/stop_time.ts";
 import type { EventSink } from "../core/event.ts";
 import { acquireClaim } from "../store/claims/acquire_claim.ts";
 import { releaseClaim } from "../store/claims/attempt_end.ts";
@@ -170,7 +171,7 @@ export class AttemptBackend implements Backend {
       log,
       at: machine.clock.now(),
     });
-    const end = await computer.compute({
+    const computed = await computer.compute({
       ...job,
       artifact,
       spec,
@@ -190,6 +191,8 @@ export class AttemptBackend implements Backend {
       // Whatever went wrong, the attempt is ended: a claim that nobody ends keeps this process alive.
       return { ...failedEnd(error, "protocol"), logTail: [] };
     });
+    const isPlanned = computed.outcome === "preempted" && this.#stopping.signal.reason instanceof TimeIsUp;
+    const end: AttemptEnd = isPlanned ? { ...computed, planned: true } : computed;
     onEvent({
       type: "attempt_ended",
       hash,
@@ -222,7 +225,7 @@ export class AttemptBackend implements Backend {
    */
   async #countEnds(artifact: Artifact): Promise<{ failedEnds: number; lostEnds: number }> {
     const ends = await readEnds(this.#runtime.store, this.#runtime.store.paths(artifact));
-    const own = ends.filter(({ run }) => run === this.#options.runId);
+    const own = ends.filter(({ run, planned }) => run === this.#options.runId && !planned);
     const failed = own.filter(({ kind, failure }) => kind === "failed" && failure !== "lost");
     return { failedEnds: failed.length, lostEnds: own.length - failed.length };
   }

@@ -2,6 +2,7 @@ import { failureKind } from "../core/attempt_end.ts";
 import { errorText } from "../core/errors.ts";
 import type { EventSink, Failure, RunSummary } from "../core/event.ts";
 import type { Hash } from "../core/hash.ts";
+import { runLog } from "../core/run_log.ts";
 import type { Plan } from "../plan/graph.ts";
 import type { ForcedNodes } from "../plan/node.ts";
 import type { Runtime } from "../run/runtime.ts";
@@ -11,6 +12,7 @@ import type { Backend, BackendEvent } from "./backend.ts";
 import { describeFailure } from "./failure.ts";
 import { createScheduler, type SchedulerOptions } from "./scheduler.ts";
 import type { SchedulerAction, SchedulerEvent } from "./scheduler_event.ts";
+import { jointReason, StallNotice } from "./stall_notice.ts";
 import { watchElsewhere } from "./watch.ts";
 
 /** Options of {@link drive}. */
@@ -65,6 +67,9 @@ class Driver {
   readonly #failed = new Map<Hash, number>();
   readonly #failures: Failure[] = [];
   readonly #artifacts = new Map<Hash, Artifact>();
+  /** What is waited for at the nodes that others compute. */
+  readonly #waits = new Map<Hash, string>();
+  readonly #notice: StallNotice;
   #wake: (() => void) | undefined;
   #broken: { error: unknown } | undefined;
   #stalled: string | undefined;
@@ -79,6 +84,9 @@ class Driver {
     this.#options = options;
     this.#backend = options.backend((event) => this.#push(event), (error) => this.#break(error));
     for (const { hash, artifact } of options.plan.nodes.values()) this.#artifacts.set(hash, artifact);
+    const { clock } = runtime.machine;
+    const { info } = runLog(options.onEvent, clock);
+    this.#notice = new StallNotice(info, clock.monotonic());
   }
 
   async run(): Promise<DriveResult> {
@@ -95,6 +103,7 @@ class Driver {
       if (signal.aborted) interrupt();
       while (!this.#finished) {
         const event = await this.#next();
+        this.#notice.moved(clock.monotonic());
         if (event.type === "failed") this.#remember(event);
         for (const action of scheduler.step(event)) await this.#act(action);
       }
@@ -192,8 +201,11 @@ class Driver {
   #watch(hash: Hash): void {
     const { signal } = this.#watching;
     const { runId, replan, forced } = this.#options;
-    watchElsewhere(this.#runtime, { artifact: this.#artifact(hash), runId, signal, replan, forced }).then(
+    const artifact = this.#artifact(hash);
+    const onWait = (why: string): void => this.#sayWaits(hash, why);
+    watchElsewhere(this.#runtime, { artifact, runId, signal, replan, forced, onWait }).then(
       (event) => {
+        this.#waits.delete(hash);
         if (event.type === "released") this.#learn(event.plan);
         this.#push(event);
       },
@@ -204,6 +216,14 @@ class Driver {
         this.#push({ type: "failed", hash, end, failedEnds: 0, lostEnds: 0 });
       },
     );
+  }
+
+  #sayWaits(hash: Hash, why: string): void {
+    this.#waits.set(hash, why);
+    const now = this.#runtime.machine.clock.monotonic();
+    if (!this.#notice.isDue(now)) return;
+    const waits = [...this.#waits].map(([hash, why]) => ({ of: `${this.#artifact(hash)}`, why }));
+    this.#notice.look(now, jointReason(waits));
   }
 
   /** A later plan of a part of the run can hold nodes that were not looked at before. */

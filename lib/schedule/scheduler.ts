@@ -1,6 +1,7 @@
 import { type FailedAttempt, failureKind } from "../core/attempt_end.ts";
 import type { Hash } from "../core/hash.ts";
 import type { Plan } from "../plan/graph.ts";
+import { formatDuration } from "../ui/duration.ts";
 import { Progress, StartQueue } from "./_progress.ts";
 import { isFinal, type WorkNode } from "./_work_graph.ts";
 import type { SchedulerAction, SchedulerEvent, StopReason } from "./scheduler_event.ts";
@@ -179,12 +180,15 @@ class GraphScheduler implements Scheduler {
     this.#watchElsewhere(this.#progress.admit(node.below));
   }
 
-  #onStale(node: WorkNode, { owner, afterSec, advice }: Of<"stale">): void {
+  #onStale(node: WorkNode, { owner, afterMs, advice }: Of<"stale">): void {
     if (node.phase !== "watched") return;
     this.#progress.leave(node);
-    const what = `Waited in vain for ${owner}, who computes it: nothing changed for ${afterSec} s`;
+    const what = `Waited in vain for ${owner}, who computes it: nothing changed for ${
+      formatDuration(afterMs)
+    }`;
     const then = advice === undefined ? "" : `; ${advice}`;
-    this.#fail(node, { outcome: "failed", blame: "lost", error: `${what}, the stale limit${then}` });
+    const error = `${what}, the stale limit (staleAfterSec)${then}`;
+    this.#fail(node, { outcome: "failed", blame: "lost", error });
   }
 
   #watch(node: WorkNode, owner: string): void {

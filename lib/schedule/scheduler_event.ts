@@ -16,13 +16,13 @@ export type SchedulerEvent =
    */
   | { readonly type: "released"; readonly hash: Hash; readonly plan?: Pick<Plan, "nodes"> }
   /**
-   * Nothing changed at a watched node for `afterSec` seconds: the stale limit. `advice`: what to do about it.
+   * Nothing changed at a watched node for `afterMs` milliseconds: the stale limit. `advice`: what to do about it.
    */
   | {
     readonly type: "stale";
     readonly hash: Hash;
     readonly owner: string;
-    readonly afterSec: number;
+    readonly afterMs: number;
     readonly advice?: string;
   }
   /** The user wants it to end (Ctrl-C). */

@@ -1,5 +1,5 @@
 import type { NodeState, StatusSource } from "../plan/node.ts";
-import type { TaskListing } from "../store/store.ts";
+import type { JobWord, TaskListing } from "../store/store.ts";
 import { findResult } from "../run/result.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { readEnds } from "../store/results/ends.ts";
@@ -74,11 +74,20 @@ async function inspect(
  *
  * @returns Whether it was removed. Then the artifact is free.
  */
-export async function dropQueued(runtime: Runtime, artifact: Artifact, queued: QueuedJob): Promise<boolean> {
-  const { store, logger } = runtime;
-  const why = await runtime.queuedHint?.(queued);
-  if (why === undefined) return false;
-  logger.warn(`${artifact}: ${describeQueued(queued)} will never begin: ${why}`);
+async function dropQueued(runtime: Runtime, artifact: Artifact, queued: QueuedJob): Promise<boolean> {
+  const word = await runtime.queuedHint?.(queued, { wait: true });
+  return await dropGone(runtime, artifact, queued, word);
+}
+
+/** As {@link dropQueued}, when the scheduler was asked already. */
+export async function dropGone(
+  { store, logger }: Pick<Runtime, "store" | "logger">,
+  artifact: Artifact,
+  queued: QueuedJob,
+  word: JobWord | undefined,
+): Promise<boolean> {
+  if (word?.state !== "gone") return false;
+  logger.warn(`${artifact}: ${describeQueued(queued)} will never begin: ${word.why}`);
   await removeQueued(store, store.paths(artifact), queued.name);
   return true;
 }

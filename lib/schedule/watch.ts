@@ -6,7 +6,7 @@ import { settleLogged } from "../run/settle_logged.ts";
 import { ClaimWatch, describeOwner } from "../store/claims/liveness.ts";
 import { describeQueued, queuedAdvice, readQueued } from "../store/claims/queued.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
-import { dropQueued } from "./status_source.ts";
+import { dropGone } from "./status_source.ts";
 import type { SchedulerEvent } from "./scheduler_event.ts";
 
 /** Options of {@link watchElsewhere}. */
@@ -21,17 +21,24 @@ export interface WatchOptions {
   replan: (artifact: Artifact) => Promise<Plan>;
   /** Nodes for which only a result of this run counts. */
   forced: ForcedNodes | undefined;
+  /**
+   * Told at each look what is waited for.
+   *
+   * @default {nobody is told}
+   */
+  onWait?: ((why: string) => void) | undefined;
 }
 
 /**
  * Watches a node that somebody else computes until that ends. The stale limit counts time without any
- * observed change, never the time that the attempt takes.
+ * observed change, never the time that the attempt takes, nor that for which a scheduler says that the job
+ * lives which is to compute it.
  *
  * @throws The signal's reason, once it has aborted.
  */
 export async function watchElsewhere(
   runtime: Runtime,
-  { artifact, runId, signal, replan, forced }: WatchOptions,
+  { artifact, runId, signal, replan, forced, onWait }: WatchOptions,
 ): Promise<SchedulerEvent> {
   const { machine, store, config } = runtime;
   const { hash } = artifact;
@@ -48,15 +55,26 @@ export async function watchElsewhere(
       owner = describeOwner(look.holder);
       advice = undefined;
     }
+    if (look.state === "alive" && look.still !== undefined) {
+      lastChange = machine.clock.monotonic();
+      owner = `${owner}, whose job is ${look.still}`;
+    }
     await settleLogged(runtime, artifact, look);
     let queued = look.state === "absent" ? await readQueued(store, paths) : undefined;
-    if (queued && await dropQueued(runtime, artifact, queued)) queued = undefined;
+    const word = queued && await runtime.queuedHint?.(queued);
+    if (queued && await dropGone(runtime, artifact, queued, word)) queued = undefined;
     if (queued) {
-      // That its id is known, or another job is queued, is a change.
-      if (owner !== describeQueued(queued)) lastChange = machine.clock.monotonic();
-      owner = describeQueued(queued);
+      const described = describeQueued(queued);
+      // That its id is known, or another job is queued, is a change; and it may wait for long, but it lives.
+      if (!owner.startsWith(described) || word?.state === "alive") lastChange = machine.clock.monotonic();
+      owner = word?.state === "alive"
+        ? `${described}: ${word.text}`
+        : word?.state === "silent"
+        ? `${described}, of which Slurm does not tell at the moment`
+        : described;
       advice = queuedAdvice(paths, queued);
     }
+    onWait?.(owner);
     if (look.state !== "alive" && look.state !== "unknown") {
       const found = await findForSure(runtime, artifact, {
         value: false,
@@ -70,13 +88,13 @@ export async function watchElsewhere(
         return { type: "released", hash, plan: await replan(artifact) };
       }
     }
-    const unchangedSec = (machine.clock.monotonic() - lastChange) / 1000;
-    if (unchangedSec > config.staleAfterSec) {
+    const unchangedMs = machine.clock.monotonic() - lastChange;
+    if (unchangedMs > config.staleAfterSec * 1000) {
       return {
         type: "stale",
         hash,
         owner,
-        afterSec: unchangedSec,
+        afterMs: unchangedMs,
         ...(advice === undefined ? {} : { advice }),
       };
     }

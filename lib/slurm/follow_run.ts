@@ -37,6 +37,7 @@ export async function followRun(runId: string, options: FollowRunOptions = {}): 
   const { runtime, paths, run } = await findRun(runId);
   const { signal = new AbortController().signal } = options;
   const client = systemClient(options.squeueIntervalSec ?? run.config.slurm?.squeueIntervalSec);
+  client.notice = (text) => runtime.logger.warn(text);
   using reporter = runReporter("followRun", options);
   const following = { paths, client, onEvent: reporter.sink, signal };
   return run.mode === "pool"

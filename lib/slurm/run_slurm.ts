@@ -57,6 +57,7 @@ export async function runOnSlurm(
   });
   const watch = new JobWatch(runtime.machine, client);
   const log = runLog(reporter.sink, runtime.machine.clock);
+  client.notice = (text) => log.warn(text);
   const onInterrupt = (): void =>
     log.warn(
       "interrupted: this run is being stopped; Ctrl-C again leaves at once, perhaps with jobs left in Slurm",

@@ -1,6 +1,6 @@
 import { errorText } from "../core/errors.ts";
 import { emptySummary, type RunSummary } from "../core/event.ts";
-import { artifactLabel, type Hash } from "../core/hash.ts";
+import { artifactLabel } from "../core/hash.ts";
 import { queuePaths } from "../queue/layout.ts";
 import { type DagRun, writeRun } from "../remote/run_record.ts";
 import type { Runtime } from "../run/runtime.ts";
@@ -11,9 +11,10 @@ import { plural } from "../ui/text.ts";
 import { writePayloads } from "../worker/protocol/payload_files.ts";
 import { cancelOwn } from "./dag/cancel_dag.ts";
 import type { DagContext } from "./dag/dag_context.ts";
-import { type DagJob, type DagJobs, writeDagJobs } from "./dag/dag_jobs.ts";
-import { followDag } from "./dag/follow_dag.ts";
-import { submitDag } from "./dag/submit_dag.ts";
+import type { Submitter } from "./dag/find_jobs.ts";
+import { followDag, followWhile } from "./dag/follow_dag.ts";
+import { DagSubmission } from "./dag/submit_dag.ts";
+import type { DagJobs } from "./jobs/dag_jobs.ts";
 import { type PreparedRun, prepareRun, type StartRunOptions } from "./run/prepare_run.ts";
 import { runOutcome } from "./run/run_outcome.ts";
 import type { RunDagOptions, SubmittedRun } from "./run/run_slurm_options.ts";
@@ -27,25 +28,35 @@ export async function startDag(
   roots: Artifact | Iterable<Artifact>,
   start: StartRunOptions<RunDagOptions>,
 ): Promise<RunSummary | SubmittedRun> {
-  const { context, prepared, jobs } = await begin(runtime, roots, start);
-  if (start.options.detach) return submitted(context, prepared, jobs);
-  return await follow(context, jobs);
+  const { context, prepared } = await begin(runtime, roots, start);
+  const { detach = false } = start.options;
+  if (prepared.run.nodes.length === 0 && !detach) return await follow(context, NOTHING);
+  return await submit(context, prepared, detach);
 }
 
-/** A run whose jobs are submitted. */
+/** A run whose record can be written. */
 interface BegunRun {
   context: DagContext;
   prepared: PreparedRun<DagRun>;
-  jobs: DagJobs;
 }
 
-/** Plans and submits. A run that is stopped meanwhile, or cannot be submitted whole, ends as any other. */
+/** The submitter of a run without any job. */
+const NOTHING: Submitter = {
+  jobs: new Map(),
+  look: () => Promise.resolve(),
+  mayGet: () => false,
+  settles: () => {},
+  takeGivenUp: () => [],
+  waits: () => [],
+};
+
+/** Plans, and says so. A run that is stopped meanwhile ends as any other. */
 async function begin(
   runtime: Runtime,
   roots: Artifact | Iterable<Artifact>,
   start: StartRunOptions<RunDagOptions>,
 ): Promise<BegunRun> {
-  const { runId, client, watch, log, signal, reporter: { sink }, options: { detach = false } } = start;
+  const { runId, client, watch, log, signal, reporter: { sink } } = start;
   const { clock } = runtime.machine;
   const began = clock.monotonic();
   let run: DagRun | undefined;
@@ -69,8 +80,7 @@ async function begin(
       log,
       signal,
     };
-    const isIdle = !detach && run.nodes.length === 0;
-    return { context, prepared, jobs: isIdle ? new Map() : await submit(context, prepared) };
+    return { context, prepared };
   } catch (error) {
     // Faults of roots and specs are found before there is a run.
     if (!run && !signal.aborted) throw error;
@@ -85,46 +95,93 @@ async function begin(
   }
 }
 
-/** Writes the run's folder, and submits its jobs. */
+/**
+ * Writes the run's folder, submits its jobs, and follows them meanwhile and after; a detached run is followed
+ * only as long as its submission takes its time.
+ */
 async function submit(
   context: DagContext,
-  { plan: { nodes }, artifacts }: PreparedRun<DagRun>,
-): Promise<Map<Hash, DagJob>> {
+  prepared: PreparedRun<DagRun>,
+  detach: boolean,
+): Promise<RunSummary | SubmittedRun> {
   const { runtime, paths, run, log } = context;
-  await writePayloads(runtime, paths.run, artifacts, (url) => snapshotUrl(runtime.store.root, run.code, url));
-  await writeRun(runtime, paths, run);
-  const inProgress = run.nodes.filter(({ hash }) => nodes.get(hash)?.status === "IN_PROGRESS");
-  const jobs = await submitDag(
+  const { plan: { nodes }, artifacts } = prepared;
+  const submission = new DagSubmission(
     context,
     new Map(artifacts.map((artifact) => [artifact.hash, artifact])),
-    new Set(inProgress.map(({ hash }) => hash)),
+    new Set(
+      run.nodes.filter(({ hash }) => nodes.get(hash)?.status === "IN_PROGRESS").map(({ hash }) => hash),
+    ),
   );
-  await writeDagJobs(runtime, paths, jobs);
-  const own = [...jobs.values()].filter((job) => job.own).length;
-  const others = jobs.size - own;
-  const found = others === 0
-    ? ""
-    : `; ${plural(others, "job")} of other runs ${others === 1 ? "is" : "are"} waited for`;
-  log.info(`submitted ${plural(own, "job")}${found}`);
-  return jobs;
+  const writing = (async () => {
+    const { root } = runtime.store;
+    await writePayloads(runtime, paths.run, artifacts, (url) => snapshotUrl(root, run.code, url));
+    await writeRun(runtime, paths, run);
+  })();
+  const over = new AbortController();
+  const submitting = writing.then(() => submission.run()).then(() => {
+    const own = [...submission.jobs.values()].filter((job) => job.own).length;
+    const others = submission.jobs.size - own;
+    const found = others === 0
+      ? ""
+      : `; ${plural(others, "job")} of other runs ${others === 1 ? "is" : "are"} waited for`;
+    log.info(`submitted ${plural(own, "job")}${found}`);
+  });
+  submitting.catch((error) => over.abort(error));
+  const stopped = { ...context, signal: AbortSignal.any([context.signal, over.signal]) };
+  if (!detach) {
+    await writing.catch(() => {/* the submission fails with it */});
+    return await follow(stopped, submission, { context, submitting });
+  }
+  await Promise.race([submitting, submission.slow]).catch(() => {/* looked at below */});
+  try {
+    if (!submission.isOver && !over.signal.aborted) {
+      const done = new AbortController();
+      const following = followWhile(stopped, submission, AbortSignal.any([stopped.signal, done.signal]));
+      await submitting.finally(() => done.abort());
+      await following;
+    }
+    await submitting;
+  } catch (error) {
+    endUnfollowed(context);
+    throw error;
+  }
+  return submitted(context, prepared, submission.jobs);
 }
 
-async function follow(context: DagContext, jobs: DagJobs): Promise<RunSummary> {
-  const { run: { runId }, log, signal } = context;
+/** A run that was to be detached, and could not be submitted whole, ends as any other. */
+function endUnfollowed({ run, signal, onEvent, runtime }: DagContext): void {
+  const { clock } = runtime.machine;
+  const summary = { ...emptySummary({ runId: run.runId, ...run.counts }), notRun: run.nodes.length };
+  onEvent({ type: "run_ended", summary, interrupted: signal.aborted, at: clock.now() });
+}
+
+async function follow(
+  context: DagContext,
+  submitter: Submitter,
+  submission?: { context: DagContext; submitting: Promise<void> },
+): Promise<RunSummary> {
+  const { run: { runId }, log } = context;
+  const { signal } = submission?.context ?? context;
   let summary: RunSummary;
   try {
-    summary = await followDag(context, jobs, async () => {
+    summary = await followDag(context, submitter, async () => {
+      // One that is not whole takes back by itself what it has submitted.
+      const isWhole = submission === undefined ||
+        await submission.submitting.then(() => true, () => false);
+      if (!isWhole) return;
       try {
-        const cancelled = await cancelOwn(context, jobs);
+        const cancelled = await cancelOwn(context, submitter.jobs);
         log.warn(`run ${runId} was stopped: cancelled ${cancelled} of its jobs`);
       } catch (error) {
         // After a signal the process exits, whatever is thrown: nobody would hear of jobs that go on.
         const advice = `its jobs may go on, cancel them later: furu cancel ${runId}`;
         log.error(`run ${runId} was stopped, but: ${errorText(error)}; ${advice}`);
       }
-    });
+    }, { isInterrupted: () => signal.aborted });
+    await submission?.submitting;
   } catch (error) {
-    if (!signal.aborted) log.warn(`the jobs go on: furu follow ${runId}, or furu cancel ${runId}`);
+    if (!context.signal.aborted) log.warn(`the jobs go on: furu follow ${runId}, or furu cancel ${runId}`);
     throw error;
   }
   return runOutcome(runId, { summary }, { keepGoing: true });

@@ -93,6 +93,8 @@ const endRecord = z.object({
   failure: z.enum(["compute", "protocol", "lost"]).exactOptional(),
   /** Trying again cannot help. */
   lasting: z.literal(true).exactOptional(),
+  /** The time of its job was up, as was planned: that is no loss that counts. */
+  planned: z.literal(true).exactOptional(),
   error: z.string(),
   stack: z.string().exactOptional(),
   run: z.string().exactOptional(),

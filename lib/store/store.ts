@@ -6,11 +6,33 @@ import type { Machine } from "../core/system/machine.ts";
 import { type ArtifactKey, type ArtifactPaths, artifactPaths, privateName, taskDir } from "./layout.ts";
 import type { ClaimRecord } from "./record.ts";
 
+/** What a scheduler says of a job that computes an artifact, or is to. */
+export type JobWord =
+  /** It has ended, or was never submitted, or the attempt in question is over. */
+  | {
+    readonly state: "gone";
+    readonly why: string;
+    /** When it was asked, by the monotonic clock: a heartbeat that was seen to change later overrules it. */
+    readonly askedAt: number;
+    /** Whether the scheduler only knows no such job, which proves nothing of one whose claim beats. */
+    readonly vanished: boolean;
+  }
+  /** It lives. */
+  | {
+    readonly state: "alive";
+    /** In the scheduler's own words: `SUSPENDED`, `PENDING (Priority)`. */
+    readonly text: string;
+    /** Whether its processes stand still, or are not there yet, so that nothing beats for it. */
+    readonly still: boolean;
+  }
+  /** The scheduler does not answer. */
+  | { readonly state: "silent" };
+
 /**
- * What a scheduler knows of who holds a claim: why it is gone; nothing when it lives, or when that cannot be
- * told.
+ * What a scheduler knows of who holds a claim, as it is known now: it must not wait. Nothing where it cannot
+ * tell.
  */
-export type ClaimHint = (holder: ClaimRecord) => Promise<string | undefined>;
+export type ClaimHint = (holder: ClaimRecord) => Promise<JobWord | undefined>;
 
 /** Permission bits of files in a store that people share. */
 export const SHARED_FILE = 0o664;

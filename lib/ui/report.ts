@@ -64,7 +64,11 @@ export function summaryLine(summary: RunSummary): string {
 function failureText(failure: Failure, number: number): string {
   const tries = failure.attempts === 0 ? "" : ` after ${plural(failure.attempts, "attempt")}`;
   const title = `${number}. ${artifactLabel(failure.name, failure.hash)} failed${tries}${whyText(failure)}`;
-  const lines = [...field("params", [truncate(oneLine(failure.params), PARAMS_COLUMNS)])];
+  const lines: string[] = [];
+  // Of a task without parameters, or where none are known, they say nothing.
+  if (failure.params !== "{}") {
+    lines.push(...field("params", [truncate(oneLine(failure.params), PARAMS_COLUMNS)]));
+  }
   lines.push(...field("error", plainLines(failure.error.trimEnd())));
   // Of what a task did furu's own frames say nothing.
   const onlyOwn = failure.kind === "compute";

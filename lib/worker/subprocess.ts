@@ -1,6 +1,7 @@
 import type { AttemptEnd } from "../core/attempt_end.ts";
 import { computeEnvironment } from "../core/environment.ts";
 import { ProtocolError } from "../core/errors.ts";
+import { type AttemptTime, USUAL_GRACE_MS } from "../core/stop_time.ts";
 import type { Clock } from "../core/system/clock.ts";
 import type { Files } from "../core/system/files.ts";
 import { reasonOf } from "../run/attempt_end.ts";
@@ -47,6 +48,13 @@ export interface WorkerProcessOptions {
    * @default {5000}
    */
   graceMs?: number;
+  /**
+   * Until when an attempt may go on in this process's own time: it has all of it, in place of the grace, once
+   * this process itself was told to stop.
+   *
+   * @default {it has the grace}
+   */
+  time?: AttemptTime | undefined;
   /**
    * Milliseconds that it may take to report.
    *
@@ -110,9 +118,10 @@ interface Running {
   marked: boolean;
 }
 
-const DEFAULT_GRACE_MS = 5000;
 const DEFAULT_START_TIMEOUT_MS = 120_000;
 const MARK_TIMEOUT_MS = 1000;
+/** How often it is looked whether the time of an attempt that was told to stop has changed. */
+const LOOK_MS = 250;
 const MEGABYTE = 2 ** 20;
 
 /** A computing process as its supervisor sees it: takes one task after another. */
@@ -245,11 +254,14 @@ export class WorkerProcess implements AsyncDisposable {
     this.#output.begin(mark, options.logPath);
     this.#logs.remember(running.id, options.logPath);
     const over = new AbortController();
+    const begun = this.#options.clock.monotonic();
     try {
       this.#limit(running, options, over.signal);
       const payload = await this.#sendAll(running, this.#known.missing(task.root, source));
+      const leftMs = this.#leftMs(options, begun);
+      const time = Number.isFinite(leftMs) ? { leftMs } : {};
       void this.#channel.send(
-        payload ? { ...rest, type: "task", id: running.id, mark, ...payload } : { type: "stop" },
+        payload ? { ...rest, type: "task", id: running.id, mark, ...time, ...payload } : { type: "stop" },
       );
       const end = await running.end.promise;
       if (running.marked) await withTimeout(this.#output.over, MARK_TIMEOUT_MS, this.#options.clock);
@@ -309,7 +321,13 @@ export class WorkerProcess implements AsyncDisposable {
   }
 
   get #graceMs(): number {
-    return this.#options.graceMs ?? DEFAULT_GRACE_MS;
+    return this.#options.graceMs ?? USUAL_GRACE_MS;
+  }
+
+  /** How long an attempt that began then has until it is told to stop. */
+  #leftMs({ timeLimitSec = Infinity }: RunTaskOptions, begun: number): number {
+    const { clock, time } = this.#options;
+    return Math.max(0, Math.min(begun + timeLimitSec * 1000, time?.warnedAt ?? Infinity) - clock.monotonic());
   }
 
   /** Sees to it that an attempt ends in time. */
@@ -324,7 +342,7 @@ export class WorkerProcess implements AsyncDisposable {
   }
 
   /**
-   * Asks an attempt and all that it started to end, and kills them after the grace. The first reason counts.
+   * Asks an attempt and all that it started to end, and kills them when its time is up. The first reason counts.
    */
   #interrupt(running: Running, why: StopCause): void {
     if (running.interruption) return;
@@ -332,11 +350,28 @@ export class WorkerProcess implements AsyncDisposable {
     this.#retired = true;
     const limit = why.kind === "limit";
     const reason = why.kind === "limit" ? `the time limit of ${why.seconds} s is over` : why.reason;
-    void this.#channel.send({ type: "abort", id: running.id, reason, limit });
+    const { clock, time } = this.#options;
+    const graceEnd = clock.monotonic() + this.#graceMs;
+    // One that took too long has had its time: only the end of the job can make its grace shorter.
+    const endsAt = (): number =>
+      limit ? Math.min(graceEnd, time?.stoppedAt ?? Infinity) : time?.stoppedAt ?? graceEnd;
+    const tell = (): number => {
+      const at = endsAt();
+      const leftMs = Math.max(0, at - clock.monotonic());
+      void this.#channel.send({ type: "abort", id: running.id, reason, limit, leftMs });
+      return at;
+    };
+    let told = tell();
     this.#process.signal("SIGTERM");
-    void withTimeout(this.exited, this.#graceMs, this.#options.clock).then(() =>
-      this.#process.signal("SIGKILL")
-    );
+    void (async () => {
+      // What is known of the time left changes with each answer of the batch system, and each further signal.
+      for (let left; (left = endsAt() - clock.monotonic()) > 0;) {
+        if (endsAt() !== told) told = tell();
+        const ended = this.exited.then(() => true);
+        if (await withTimeout(ended, Math.min(left, LOOK_MS), clock)) return;
+      }
+      this.#process.signal("SIGKILL");
+    })();
   }
 
   /** Whether another process is to take its place, for its many attempts or its much memory. */

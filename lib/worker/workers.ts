@@ -1,5 +1,6 @@
 import { environmentVariables } from "../core/environment.ts";
 import { packed } from "../core/packed.ts";
+import type { AttemptTime } from "../core/stop_time.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { plural } from "../ui/text.ts";
 import { workerCommand } from "./command.ts";
@@ -26,6 +27,12 @@ export interface WorkersOptions {
   config: () => Promise<unknown>;
   /** Aborts when this process itself was told to stop. */
   stopping: AbortSignal;
+  /**
+   * Until when attempts may go on.
+   *
+   * @default {when told to stop, for the usual grace}
+   */
+  time?: AttemptTime | undefined;
 }
 
 /**
@@ -58,7 +65,7 @@ export class Workers implements AsyncDisposable {
       await this.#dismiss(worker);
     }
     const { machine, logger, store } = this.#runtime;
-    const { entry, stopping } = this.#options;
+    const { entry, stopping, time } = this.#options;
     const start = this.#options.start ?? ownStart(entry, (text) => logger.warn(text));
     const unsaid = saysHeap(start) ? undefined : this.#options.maxHeapMb;
     const { maxHeapMb = unsaid, maxTasksPerWorker } = this.#runtime.config;
@@ -74,6 +81,7 @@ export class Workers implements AsyncDisposable {
       isTooBig: (megabytes, attempts) => this.#isTooBig(megabytes, attempts),
       signal,
       stopping,
+      time,
       onWarning: (text) => logger.warn(text),
     });
     this.#all.add(worker);

@@ -109,7 +109,7 @@ async function goodWorker(
     node,
     job: key,
     computer: new InlineComputer(runtime, rig.run.runId),
-    artifactOf: (hash) => rig.artifacts.get(hash)!,
+    artifactOf: ({ hash }) => rig.artifacts.get(hash)!,
     signal,
     onEvent: () => {},
   });

@@ -3,7 +3,7 @@ import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
 import type { Hash } from "../../lib/core/hash.ts";
 import type { PoolWorkerResult } from "../../lib/pool/worker/pool_worker.ts";
-import { remoteArtifacts } from "../../lib/remote/remote_artifact.ts";
+import { taskArtifact } from "../../lib/remote/remote_artifact.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
 import type { Artifact } from "../../lib/task/artifact/artifact.ts";
 import { writePayloads } from "../../lib/worker/protocol/payload_files.ts";
@@ -24,7 +24,7 @@ async function work(rig: WorkerRig, entry = ENTRY): Promise<PoolWorkerResult> {
     sourcesOf: new PayloadSource(runtime, rig.paths.run).sourcesOf,
   });
   try {
-    return await rig.worker({ runtime, computer, artifactOf: remoteArtifacts(rig.run) }).ended;
+    return await rig.worker({ runtime, computer, artifactOf: taskArtifact }).ended;
   } finally {
     await computer.close();
   }

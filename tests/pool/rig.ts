@@ -40,7 +40,14 @@ export function artifact(
 }
 
 /** Short times, so that tests wait for nothing. */
-export const TIMING: PoolTiming = { auditMs: 150, evidenceMs: 150, excessMs: 50, roundMs: 20 };
+export const TIMING: PoolTiming = {
+  auditMs: 150,
+  evidenceMs: 150,
+  excessMs: 50,
+  roundMs: 20,
+  mostQueued: 3,
+  mostRead: 256,
+};
 
 /** What a test's run is made with. */
 export interface RunInit extends Partial<PoolRun["options"]> {

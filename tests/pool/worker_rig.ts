@@ -1,5 +1,4 @@
 import type { RunEvent } from "../../lib/core/event.ts";
-import type { Hash } from "../../lib/core/hash.ts";
 import {
   type PoolWorkerOptions,
   type PoolWorkerResult,
@@ -44,7 +43,7 @@ export class WorkerRig extends PoolRig {
       slots: 1,
       node: "n1",
       computer: new InlineComputer(runtime, this.run.runId),
-      artifactOf: (hash: Hash) => {
+      artifactOf: ({ hash }) => {
         const artifact = this.artifacts.get(hash);
         if (!artifact) throw new Error(`no artifact ${hash}`);
         return artifact;

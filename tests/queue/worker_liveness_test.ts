@@ -202,7 +202,7 @@ describe("worker liveness", () => {
     assertEquals(Object.fromEntries(await listWorkers(store, rig.paths)), {
       [worker.id]: { record: true, end: false, unfit: false, leave: false, folder: "default" },
       "w-2": { record: false, end: false, unfit: false, leave: false, folder: "gpu" },
-      "w-3": { record: false, end: false, unfit: true, leave: false },
+      "w-3": { record: false, end: false, unfit: true, leave: false, now: true },
       "w-4": { record: false, end: true, unfit: false, leave: false },
     });
   });

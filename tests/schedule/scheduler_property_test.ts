@@ -156,7 +156,7 @@ async function nextEvent(world: World, pick: number, outcome: number): Promise<S
   const hash = active[pick % active.length]!;
   const count = (ends: Map<Hash, number>) => ends.set(hash, (ends.get(hash) ?? 0) + 1).get(hash)!;
   if (world.watched.delete(hash)) {
-    if (outcome === 1) return { type: "stale", hash, owner: "somebody", afterSec: 9 };
+    if (outcome === 1) return { type: "stale", hash, owner: "somebody", afterMs: 9000 };
     if (outcome >= 6) return { type: "done", hash, computed: false };
     const again = await makePlan([world.byHash.get(hash)!], world.source());
     return { type: "released", hash, plan: again };

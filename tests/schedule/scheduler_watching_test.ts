@@ -37,9 +37,9 @@ describe("the scheduler, when others compute", () => {
     const a = fakeArtifact("a");
     const rig = await Rig.of([a], {}, new FakeSource().set(a, { status: "IN_PROGRESS", owner: "pid 7" }));
     rig.begin();
-    const actions = rig.step({ type: "stale", hash: a.hash, owner: "pid 7 on host h", afterSec: 1800 });
+    const actions = rig.step({ type: "stale", hash: a.hash, owner: "pid 7 on host h", afterMs: 1_800_000 });
     assert(actions[0]!.startsWith("node_failed a lost: Waited in vain for pid 7 on host h"), actions[0]);
-    assert(actions[0]!.includes("1800 s"), actions[0]);
+    assert(actions[0]!.includes("nothing changed for 30m"), actions[0]);
     rig.ended(false, ["a"]);
   });
 

@@ -1,6 +1,7 @@
 import { errorCode, FuruError } from "../../lib/core/errors.ts";
 import type { Machine } from "../../lib/core/system/machine.ts";
 import { FURU_VERSION } from "../../lib/core/version.ts";
+import { POOL_TIMING } from "../../lib/pool/controller/context.ts";
 import { controlPool } from "../../lib/pool/controller/control_pool.ts";
 import { readEnded, type RunEnded } from "../../lib/pool/ended.ts";
 import { poolNodes, type PoolRun, readRun, writeRun } from "../../lib/remote/run_record.ts";
@@ -199,6 +200,7 @@ export class PoolPlay {
       artifactOf: remoteArtifacts(run),
       onEvent: () => {},
       signal,
+      timing: { ...POOL_TIMING, mostQueued: 2, mostRead: 1 },
       ...(handOver === undefined ? {} : { handOver }),
     });
   }
@@ -237,9 +239,9 @@ export class PoolPlay {
       node: machine.self.host,
       job: key,
       computer: new InlineComputer(runtime, run.runId),
-      artifactOf: (hash) => artifacts.get(hash)!,
+      artifactOf: ({ hash }) => artifacts.get(hash)!,
       signal,
-      ...(endsAt === undefined ? {} : { endsAt }),
+      ...(endsAt === undefined ? {} : { span: { beganAt: machine.clock.monotonic(), endsAt } }),
       onEvent: () => {},
       control: (claim: Claim, handOver: AbortSignal) =>
         this.#control(runtime, run, claim, never, handOver).catch(unlessLost),

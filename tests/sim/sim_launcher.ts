@@ -61,6 +61,7 @@ export class SimLauncher implements WorkerLauncher {
       const { key, spec, order, node } = job;
       return [{
         key,
+        id: key,
         spec,
         order,
         state: unknown ? { status: "unknown" as const, text: "squeue did not answer" } : state,

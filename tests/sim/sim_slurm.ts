@@ -1,3 +1,4 @@
+import { TimeIsUp } from "../../lib/core/stop_time.ts";
 import type { Machine } from "../../lib/core/system/machine.ts";
 import type { LossReason, WorkerJobState } from "../../lib/pool/launcher.ts";
 import { SimProcess } from "./process.ts";
@@ -224,7 +225,8 @@ export class SimSlurm {
       notBefore: 0,
       run: () => {
         if (job.begun) process.activity++;
-        process.controller.abort(new Error(`the job is ${loss}`));
+        const Reason = loss === "timeout" ? TimeIsUp : Error;
+        process.controller.abort(new Reason(`the job is ${loss}`));
       },
     });
     this.#later(graceMs, () => this.#world.crash(process));

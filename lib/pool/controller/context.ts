@@ -10,9 +10,10 @@ import type { Artifact } from "../../task/artifact/artifact.ts";
 import type { WorkerLauncher } from "../launcher.ts";
 import type { Leadership } from "../leadership.ts";
 import type { TaskLimiter } from "../pacing.ts";
+import type { Backlog } from "./backlog.ts";
 import type { TaskTable } from "./task_table.ts";
 
-/** How long the controller waits for what, in milliseconds. */
+/** How long the controller waits for what, in milliseconds, and how many files it leaves in folders that are listed. */
 export interface PoolTiming {
   /**
    * Milliseconds without any news after which it looks whether a task file is missing.
@@ -38,10 +39,31 @@ export interface PoolTiming {
    * @default {1000}
    */
   readonly roundMs: number;
+  /**
+   * How many tasks of a spec are in the queue or at workers at the same time, at most: `todo` is listed by
+   * each worker.
+   *
+   * @default {10000}
+   */
+  readonly mostQueued: number;
+  /**
+   * How many tasks that were read stay in the folder where the controller looks for results, at most: a
+   * listing costs no more than that, and most runs never move them on.
+   *
+   * @default {256}
+   */
+  readonly mostRead: number;
 }
 
 /** The usual {@link PoolTiming}. */
-export const POOL_TIMING: PoolTiming = { auditMs: 10_000, evidenceMs: 30_000, excessMs: 3000, roundMs: 1000 };
+export const POOL_TIMING: PoolTiming = {
+  auditMs: 10_000,
+  evidenceMs: 30_000,
+  excessMs: 3000,
+  roundMs: 1000,
+  mostQueued: 10_000,
+  mostRead: 256,
+};
 
 /** Shared by all parts of a controller. */
 export interface PoolContext {
@@ -77,6 +99,8 @@ export interface ControllerContext extends PoolContext {
   readonly tasks: TaskTable;
   /** Who was seen to compute tasks outside of the run. */
   readonly owners: Map<Hash, string>;
+  /** The tasks that wait for room in the queue. */
+  readonly backlog: Backlog;
   /** Does what has to be done for single tasks, a bounded number at once. */
   readonly limiter: TaskLimiter;
   /** Aborts when the controller's loop ends. */

@@ -7,6 +7,7 @@ import type { Backend, BackendEvent } from "../../schedule/backend.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
 import { listingPause, retryWhileUnavailable, TaskLimiter, WakeUp } from "../pacing.ts";
 import type { ControllerContext, PoolContext } from "./context.ts";
+import { Backlog } from "./backlog.ts";
 import { Fleet } from "./fleet.ts";
 import { WorkerMonitor, WorkerReports } from "./monitor_workers.ts";
 import { ResultReader } from "./read_results.ts";
@@ -99,14 +100,17 @@ export class Controller implements Backend {
     this.#options = options;
     this.#orders = new OrderReader(options.runtime.store, options.paths);
     this.#newsAt = this.#now();
+    const tasks = new TaskTable(listed, (hash) => nodes.get(hash)?.spec);
+    const limiter = new TaskLimiter(WIDTH, (error) => this.#isClosed || broken(error));
     const context: ControllerContext = this.#context = {
       ...options,
       nodes,
       specs: [...new Set(run.nodes.map(({ spec }) => spec))].sort(),
       closing: this.#closing.signal,
-      tasks: new TaskTable(listed, (hash) => nodes.get(hash)?.spec),
+      tasks,
+      backlog: new Backlog(options.timing.mostQueued, tasks, limiter),
       owners: new Map(),
-      limiter: new TaskLimiter(WIDTH, (error) => this.#isClosed || broken(error)),
+      limiter,
       report: (event) => {
         if (event.type !== "withdrawn") this.#noteResult(event.hash);
         report(event);
@@ -151,6 +155,7 @@ export class Controller implements Backend {
   async withdraw(): Promise<void> {
     const { limiter } = this.#context;
     if (this.#context.phase === "running") this.#context.phase = "withdrawing";
+    this.#context.backlog.flush();
     await limiter.idle();
     await this.#retry(() => withdrawTodo(this.#context));
   }
@@ -214,7 +219,9 @@ export class Controller implements Backend {
   #noteResult(hash: Hash): void {
     const spec = this.#context.nodes.get(hash)?.spec;
     this.#newsAt = this.#now();
-    if (spec !== undefined) this.#fleet.note({ type: "result", spec, at: this.#newsAt });
+    if (spec === undefined) return;
+    this.#context.backlog.release(spec);
+    this.#fleet.note({ type: "result", spec, at: this.#newsAt });
   }
 
   async #lookAtResults(): Promise<void> {

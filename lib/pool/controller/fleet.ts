@@ -107,11 +107,8 @@ export class Fleet {
       if (closing.aborted) return;
       answer = { error };
     }
-    const { state, actions } = decideFleet(
-      this.#state,
-      this.#observe(answer, resultsReadAt()),
-      this.#settings,
-    );
+    const settings = { ...this.#settings, canSubmit: launcher.canSubmit !== false };
+    const { state, actions } = decideFleet(this.#state, this.#observe(answer, resultsReadAt()), settings);
     this.#state = state;
     await this.#carryOut(actions);
   }
@@ -132,12 +129,16 @@ export class Fleet {
 
   async #carryOut(actions: readonly FleetAction[]): Promise<void> {
     const goOn = (): boolean => this.#context.phase !== "closed";
+    let isFull = false;
     for (const action of actions) {
-      await retryWhileUnavailable(this.#context.runtime, goOn, () => this.#act(action));
+      // What could not be cancelled still takes up the room.
+      if (action.type === "submit" && isFull) continue;
+      const how = await retryWhileUnavailable(this.#context.runtime, goOn, () => this.#act(action));
+      isFull ||= how === "failed";
     }
   }
 
-  async #act(action: FleetAction): Promise<void> {
+  async #act(action: FleetAction): Promise<void | "failed"> {
     const { log, leadership, launcher, closing } = this.#context;
     switch (action.type) {
       case "notify":
@@ -158,21 +159,22 @@ export class Fleet {
       case "submit":
         await leadership.check();
         return await this.#submit(action);
-      case "cancelPending":
+      case "cancelPending": {
         await leadership.check();
-        await this.#try("cancel pending workers", async () => {
-          await launcher.cancelPending(action.keys);
-          if (action.done !== undefined) log.info(action.done);
-        });
-        return;
+        const isDone = await this.#try("cancel pending workers", () => launcher.cancelPending(action.keys));
+        if (!isDone) this.note({ type: "notCancelled", keys: action.keys });
+        else if (action.done !== undefined) log.info(action.done);
+        return isDone ? undefined : "failed";
+      }
       case "drain":
         return await this.#drain(action);
       case "keepStandby":
         await leadership.check();
-        return await this.#try(
+        await this.#try(
           "keep a standby controller",
           async () => await launcher.keepStandby?.(action.alive, closing),
         );
+        return;
     }
   }
 
@@ -270,12 +272,14 @@ export class Fleet {
   }
 
   /** What does not work ends no run: it goes on with what there is. */
-  async #try(what: string, step: () => Promise<void>): Promise<void> {
+  async #try(what: string, step: () => Promise<void>): Promise<boolean> {
     try {
       await step();
+      return true;
     } catch (error) {
       if (error instanceof LeadershipLostError) throw error;
       if (!this.#context.closing.aborted) this.#context.log.warn(`cannot ${what}: ${errorText(error)}`);
+      return false;
     }
   }
 }

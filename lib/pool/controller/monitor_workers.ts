@@ -14,6 +14,12 @@ import { settleFenced } from "./settle_tasks.ts";
 export interface Member extends FleetWorker {
   /** Who it is, once that was read. */
   readonly record?: WorkerRecord | undefined;
+  /**
+   * Whether it has said what it computes.
+   *
+   * @default {that is not known}
+   */
+  readonly says?: boolean | undefined;
 }
 
 type Watched = { -readonly [Key in keyof Member]: Member[Key] } & {
@@ -22,6 +28,8 @@ type Watched = { -readonly [Key in keyof Member]: Member[Key] } & {
   doubtedSince?: number | undefined;
   /** Why no task can start where it is. */
   excluded?: string | undefined;
+  /** When its heartbeat is to be looked at next, in monotonic milliseconds. */
+  dueAt: number;
 };
 
 type End = Pick<WorkerEnd, "kind" | "why">;
@@ -36,6 +44,7 @@ export class WorkerMonitor {
   /** Ids of workers that refused to work. */
   readonly #refused = new Set<string>();
   readonly #refusals = new Map<string, string>();
+  #looks = 0;
 
   /** @param onPreflightFailure Called once for each worker that refused to work before it took any task. */
   constructor(context: ControllerContext, onPreflightFailure: (failure: PreflightFailure) => void) {
@@ -97,7 +106,7 @@ export class WorkerMonitor {
   }
 
   /**
-   * Looks at every worker once, and at the folders of those that were declared dead.
+   * Lists the workers, looks at those whose turn it is, and at the folders of those that were declared dead.
    *
    * @param jobs By key.
    */
@@ -105,22 +114,45 @@ export class WorkerMonitor {
     const { runtime: { store }, paths } = this.#context;
     const known = await listWorkers(store, paths);
     for (const id of this.#members.keys()) if (!isThere(known.get(id))) this.#forget(id);
+    let hasFenced = false;
     for (const [id, worker] of known) {
+      hasFenced ||= worker.fenced === true || (worker.end && worker.folder !== undefined);
       if (worker.unfit && !this.#refused.has(id)) await this.#readPreflightFailure(id);
-      if (isThere(worker)) await this.#look(id, jobs);
+      if (isThere(worker)) await this.#lookIfDue(id, worker, jobs);
       const member = this.#members.get(id);
-      if (member && worker.leave) member.leaving = true;
+      if (!member) continue;
+      if (worker.leave) member.leaving = true;
+      member.says = worker.now === true;
     }
+    if (!hasFenced) return;
     for (const folder of await listFenced(store, paths)) await settleFenced(this.#context, folder);
   }
 
-  async #look(id: string, jobs: ReadonlyMap<string, WorkerJob>): Promise<void> {
-    const { runtime: { store }, paths } = this.#context;
+  /** One that beats and of which nothing else is to be seen is opened as seldom as its lease allows. */
+  async #lookIfDue(id: string, known: KnownWorker, jobs: ReadonlyMap<string, WorkerJob>): Promise<void> {
+    const { runtime: { store, machine }, paths } = this.#context;
     let member = this.#members.get(id);
     if (!member) {
-      this.#members.set(id, member = { id, watch: new WorkerWatch(store, paths, id) });
+      this.#members.set(id, member = { id, watch: new WorkerWatch(store, paths, id), dueAt: -Infinity });
     }
-    const look = await member.watch.look();
+    const now = machine.clock.monotonic();
+    const job = member.job === undefined ? undefined : jobs.get(member.job);
+    if (member.job !== undefined) this.#entered.set(member.job, now);
+    const isQuiet = member.record !== undefined && known.record && !known.end &&
+      member.excluded === undefined && member.doubtedSince === undefined &&
+      (job === undefined || (job.state.status === "running" && !job.state.halted)) &&
+      !machine.isGone(member.record.owner);
+    if (isQuiet && now < member.dueAt) return;
+    await this.#look(member, known.end, jobs);
+    // Those that began together are not looked at together.
+    const part = 0.5 + 0.5 * ((++this.#looks * 0.618) % 1);
+    const roundMs = Math.min(this.#context.timing.roundMs, member.watch.longestPauseMs);
+    member.dueAt = machine.clock.monotonic() + (member.watch.longestPauseMs - roundMs) * part;
+  }
+
+  async #look(member: Watched, isJudged: boolean, jobs: ReadonlyMap<string, WorkerJob>): Promise<void> {
+    const { id } = member;
+    const look = await member.watch.look(isJudged);
     if (look.state === "gone") return this.#forget(id);
     if (look.state === "unknown") return;
     const { record } = look;
@@ -131,6 +163,9 @@ export class WorkerMonitor {
       this.#byJob.set(key, member);
     }
     const job = key === undefined ? undefined : jobs.get(key);
+    if (key !== undefined && job?.id === undefined && record.slurm) {
+      this.#context.launcher.learn?.(key, record.slurm);
+    }
     const end = this.#judge(member, look, job) ?? await this.#leaveNode(member);
     if (end) await this.#declareDead(member, record, end);
   }
@@ -201,8 +236,9 @@ export class WorkerMonitor {
   }
 }
 
-/** Workers are asked what they compute no more often than this, in milliseconds. */
+/** Workers are asked what they compute no more often than this, in milliseconds, and so many at a time. */
 const REPORTS_MS = 1000;
+const REPORTS_AT_ONCE = 32;
 
 /** Tells of the attempts that workers make, as far as they say: for displays. Short ones are never seen. */
 export class WorkerReports {
@@ -210,19 +246,26 @@ export class WorkerReports {
   /** What each worker computed at the last look, by what tells attempts apart. */
   readonly #running = new Map<string, Map<string, AttemptNow>>();
   #lookedAt = -Infinity;
+  #turn = 0;
 
   constructor(context: Pick<ControllerContext, "runtime" | "paths" | "onEvent" | "tasks">) {
     this.#context = context;
   }
 
-  /** Reads what the workers say, at most once a second. */
-  async look(members: Iterable<Pick<Member, "id">>): Promise<void> {
+  /** Reads what some of the workers say, in turn, at most once a second. */
+  async look(members: Iterable<Pick<Member, "id" | "says">>): Promise<void> {
     const { runtime: { machine: { clock }, store }, paths } = this.#context;
     if (clock.monotonic() - this.#lookedAt < REPORTS_MS) return;
     this.#lookedAt = clock.monotonic();
     const gone = new Set(this.#running.keys());
-    for (const { id } of members) {
-      gone.delete(id);
+    const saying: string[] = [];
+    for (const { id, says = true } of members) {
+      if (says) gone.delete(id);
+      if (says) saying.push(id);
+    }
+    const count = Math.min(saying.length, REPORTS_AT_ONCE);
+    for (let each = 0; each < count; each++) {
+      const id = saying[this.#turn++ % saying.length]!;
       const now = await readWorkerNow(store, paths, id);
       if (now) this.#compare(id, now.tasks);
     }

@@ -22,11 +22,6 @@ const PLACES: readonly ResultPlace[] = ["done", "failed", "waiting"];
  * How often it is looked for the file that tells how a task failed, which another host wrote a moment ago.
  */
 const FAILURE_LOOKS = 4;
-/**
- * So many tasks that were read stay in the folder that is listed, at most: a listing costs no more than that,
- * and most runs move nothing to a shelf.
- */
-const LONGEST_LIST = 256;
 
 /** Reads what is new in the folders in which workers give tasks back, and tells the scheduler. */
 export class ResultReader {
@@ -77,7 +72,9 @@ export class ResultReader {
     }
     this.#lookedAt = begun;
     this.#settle();
-    for (const place of PLACES) if (this.#read[place].size > LONGEST_LIST) this.#shelve(place);
+    for (const place of PLACES) {
+      if (this.#read[place].size > this.#context.timing.mostRead) this.#shelve(place);
+    }
     return news;
   }
 

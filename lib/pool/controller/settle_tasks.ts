@@ -54,6 +54,8 @@ export async function storedResult(
 
 type End = Pick<WorkerEnd, "kind" | "why" | "worker">;
 
+/** So many tasks are taken back at the same time. */
+const WIDTH = 32;
 /** For a worker whose end cannot be read any more. */
 const NO_END: End = { kind: "compute", why: "nobody has written how it ended" };
 
@@ -161,15 +163,20 @@ export async function failTodo(
   error: string,
   log: string | undefined,
 ): Promise<number> {
-  const { tasks, report } = context;
+  const { tasks, report, limiter } = context;
   let count = 0;
-  await takeTodo(context, [spec], (name) => {
-    if (!tasks.apply({ type: "failed", name })) return;
-    count++;
-    const { hash, attempt, lost } = name;
-    const end = { outcome: "failed", blame: "lost", lasting: true, error, log } as const;
-    report({ type: "failed", hash, failedEnds: attempt - 1, lostEnds: lost, end });
-  });
+  for (let before = -1; count > before;) {
+    before = count;
+    await takeTodo(context, [spec], (name) => {
+      if (!tasks.apply({ type: "failed", name })) return;
+      count++;
+      const { hash, attempt, lost } = name;
+      const end = { outcome: "failed", blame: "lost", lasting: true, error, log } as const;
+      report({ type: "failed", hash, failedEnds: attempt - 1, lostEnds: lost, end });
+    });
+    // Those that waited for room come now.
+    await limiter.idle();
+  }
   return count;
 }
 
@@ -180,13 +187,18 @@ async function takeTodo(
 ): Promise<void> {
   for (const spec of specs) {
     const dir = todoDir(paths, spec);
-    for (const { name: file } of await listOrNothing(store.machine, dir)) {
+    const take = async ({ name: file }: { name: string }): Promise<void> => {
       const name = parseTaskName(file);
-      if (!name) continue;
+      if (!name) return;
       await leadership.check();
-      if (!await moveFile(store, join(dir, file), join(paths.withdrawn, file))) continue;
-      then(name);
-    }
+      if (await moveFile(store, join(dir, file), join(paths.withdrawn, file))) then(name);
+    };
+    const names = (await listOrNothing(store.machine, dir)).values();
+    const lane = async (): Promise<void> => {
+      for (const entry of names) await take(entry);
+    };
+    // An error is thrown as it is: who has lost the role is known by that, and each step looks for it.
+    await Promise.all(Array.from({ length: WIDTH }, lane));
   }
 }
 

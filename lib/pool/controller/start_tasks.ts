@@ -57,8 +57,14 @@ export function queueTask(context: ControllerContext, reader: ResultReader, task
  * Hosts may disagree for a minute about who computes something: what comes back as busy again and again is
  * not sent out as fast as that goes.
  */
-function afterPause(context: ControllerContext, { state, busy }: TaskEntry, job: () => Promise<void>): void {
-  const { runtime: { machine: { clock }, config }, limiter, closing } = context;
+function afterPause(
+  context: ControllerContext,
+  { state, busy, spec }: TaskEntry,
+  job: () => Promise<void>,
+): void {
+  const { runtime: { machine: { clock }, config }, limiter, backlog, closing } = context;
+  // What was there before has its place.
+  if (state.at === "new") return backlog.add(spec, job);
   if (state.at !== "waiting" || busy < 2) return limiter.push(job);
   const pause = Math.min(FIRST_PAUSE_MS * 2 ** (busy - 2), config.pollIntervalSec * 1000);
   clock.sleep(pause, closing).then(() => limiter.push(job), () => {/* the controller ends */});
@@ -96,6 +102,8 @@ export async function reconcile(context: ControllerContext, reader: ResultReader
     const seen = listed.get(task.hash);
     const name = seen && parseTaskName(seen.file);
     if (!seen || !name) {
+      // It waits for room.
+      if (task.state.at === "new") continue;
       const vanished = tasks.apply({ type: "missing", hash: task.hash });
       if (vanished) limiter.push(() => restore(context, reader, vanished));
     } else if (seen.state === "done" || seen.state === "failed" || seen.state === "waiting") {

@@ -86,6 +86,7 @@ export class TaskTable {
   readonly #rows = new Map<Hash, Row>();
   readonly #specOf: (hash: Hash) => string | undefined;
   readonly #openBySpec = new Map<string, number>();
+  readonly #queuedBySpec = new Map<string, number>();
   #open = 0;
 
   /**
@@ -110,6 +111,11 @@ export class TaskTable {
     return this.#openBySpec;
   }
 
+  /** How many of those are in the queue or at workers. */
+  get queuedBySpec(): ReadonlyMap<string, number> {
+    return this.#queuedBySpec;
+  }
+
   /** A task, where it is known. */
   get(hash: Hash): TaskEntry | undefined {
     return this.#rows.get(hash);
@@ -130,6 +136,14 @@ export class TaskTable {
     const hash = "hash" in event ? event.hash : event.name.hash;
     const row = this.#rows.get(hash) ?? this.#learn(event, hash);
     if (!row) return undefined;
+    const before = isQueued(row);
+    const changed = this.#change(row, event);
+    const change = Number(isQueued(row)) - Number(before);
+    if (change !== 0) this.#queuedBySpec.set(row.spec, (this.#queuedBySpec.get(row.spec) ?? 0) + change);
+    return changed;
+  }
+
+  #change(row: Row, event: TaskEvent): TaskEntry | undefined {
     switch (event.type) {
       case "found":
         return this.#found(row, event);
@@ -138,7 +152,7 @@ export class TaskTable {
         row.missing = 0;
         return row;
       case "started":
-        if (row.open) throw new ProtocolError(`Cannot start ${hash} again as it has not ended`);
+        if (row.open) throw new ProtocolError(`Cannot start ${row.hash} again as it has not ended`);
         row.missing = 0;
         this.#setOpen(row, true);
         return row;
@@ -214,6 +228,10 @@ export class TaskTable {
     this.#rows.set(hash, row);
     return row;
   }
+}
+
+function isQueued({ open, state }: Row): boolean {
+  return open && state.at === "queued";
 }
 
 /** How often a task came back: the later of two names of one task has more of them. */

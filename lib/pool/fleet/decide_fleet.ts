@@ -11,6 +11,7 @@ import {
   type FleetState,
   isDoubtful,
   pendingJobs,
+  setCancelled,
   setSpec,
   specLoads,
   type SpecState,
@@ -53,6 +54,8 @@ export type FleetEvent =
   }
   /** A worker gave a task back. */
   | { readonly type: "result"; readonly spec: string; readonly at: number }
+  /** Jobs could not be cancelled. */
+  | { readonly type: "notCancelled"; readonly keys: readonly string[] }
   /** The launcher answered to a request for `asked` workers. */
   | {
     readonly type: "submitted";
@@ -95,7 +98,7 @@ function* decisions(
   if (seen.workers.length > 0) draft.noAnswers = 0;
   if ("error" in seen.answer) return yield noAnswer(draft, seen, seen.answer.error);
   draft.jobs = new Map(seen.answer.jobs.map((job) => [job.key, job]));
-  draft.cancelled = new Set([...draft.cancelled].filter((key) => draft.jobs.has(key)));
+  draft.cancelled = new Map([...draft.cancelled].filter(([key]) => draft.jobs.has(key)));
   for (const each of seen.answer.refused ?? []) {
     yield noteRefusal(draft, { ...each, at: seen.at }, settings);
   }
@@ -109,12 +112,26 @@ function* decisions(
   if (!settings.canSubmit) return yield checkLeft(draft, seen, settings, loads);
   yield readmitNodes(draft, seen, settings, loads, pending);
   const { submit, cancel, release } = scale(loads, settings.limits);
-  yield submissions(draft, seen, submit);
-  yield cancellations(draft, seen, settings, pending, cancel);
+  const wanted = submissions(draft, seen, submit);
+  // Where all specs share a number of workers, those that are too many are in the way of others.
+  const isFull = wanted.length > 0 && !hasRoom(loads, settings, submit);
+  yield cancellations(draft, seen, isFull ? { ...settings, excessMs: 0 } : settings, pending, cancel);
+  yield wanted;
   // One that has left and counts until that is clear may make the room that is needed: nobody else has to.
   const isClear = ![...draft.jobs.keys()].some((key) => isDoubtful(draft, seen, key));
   yield drains(draft, seen, settings, isClear ? release : []);
   if (settings.needsStandby) yield standby(draft, seen);
+}
+
+/** Whether there is room for more workers beside all that there are, those that are too many included. */
+function hasRoom(
+  loads: readonly SpecLoad[],
+  { limits: { maxWorkers } }: FleetSettings,
+  wanted: readonly { readonly count: number }[],
+): boolean {
+  if (typeof maxWorkers !== "number") return true;
+  const there = loads.reduce((sum, { alive, leaving, pending }) => sum + alive + leaving + pending, 0);
+  return there + wanted.reduce((sum, { count }) => sum + count, 0) <= maxWorkers;
 }
 
 /** Takes in what happened since. */
@@ -140,6 +157,9 @@ export function noteFleet(
       break;
     case "result":
       setSpec(draft, event.spec, { resultAt: event.at });
+      break;
+    case "notCancelled":
+      draft.cancelled = new Map([...draft.cancelled].filter(([key]) => !event.keys.includes(key)));
       break;
     case "submitted": {
       const { spec, asked, taken, refusal, at } = event;
@@ -240,7 +260,7 @@ function workersOf(
 ): { starting: WorkerJob[]; halted: WorkerJob[]; working: number; hasEnded: boolean } {
   const all = [...draft.jobs.values()].filter((job) => job.spec === spec);
   const jobs = all.filter(({ state }) => state.status === "running");
-  const hasEnded = all.some(({ state }) => state.status === "dead");
+  const hasEnded = all.some((job) => job.state.status === "dead" || standing(draft, seen, job) === "over");
   const halted = jobs.filter(({ state }) => state.status === "running" && state.halted);
   const keys = new Set(halted.map(({ key }) => key));
   const working = seen.workers.filter((worker) => worker.spec === spec && !keys.has(worker.job ?? ""));
@@ -315,7 +335,7 @@ function cancellations(
     const keys = newest.slice(0, count).map(({ key }) => key);
     if (keys.length === 0) return [];
     setSpec(draft, spec, { excessSince: undefined });
-    draft.cancelled = draft.cancelled.union(new Set(keys));
+    setCancelled(draft, keys, seen.at);
     const words = keys.length === 1 ? "1 pending worker" : `${keys.length} pending workers`;
     return [{
       type: "cancelPending",

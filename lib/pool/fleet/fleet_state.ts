@@ -122,6 +122,8 @@ export interface JobStart {
   readonly runningSince?: number | undefined;
   /** Whether it is known to have begun well, or to have failed. */
   readonly judged: boolean;
+  /** Whether its submission was not answered for, for so long that it is waited for no more. */
+  readonly lost?: boolean | undefined;
   /** Whether it runs without doing anything: it is waited for no more. */
   readonly stuck?: boolean | undefined;
 }
@@ -201,8 +203,8 @@ export interface FleetState {
   readonly starts: ReadonlyMap<string, JobStart> | undefined;
   readonly nodes: NodesState;
   readonly specs: ReadonlyMap<string, SpecState>;
-  /** Keys of the jobs that were cancelled as they were not needed any more. */
-  readonly cancelled: ReadonlySet<string>;
+  /** When jobs were cancelled as they were not needed any more, by their keys. */
+  readonly cancelled: ReadonlyMap<string, number>;
   /** Since when the scheduler gives no answer, where people were told that. */
   readonly silentSince: number | undefined;
   /** Since when the run does nothing but wait for others, and what people were told of that. */
@@ -241,7 +243,7 @@ export function newFleetState(startedWell: boolean): FleetState {
       excluded: new Map(),
     },
     specs: new Map(),
-    cancelled: new Set(),
+    cancelled: new Map(),
     silentSince: undefined,
     strangers: undefined,
     excludedBefore: 0,
@@ -259,6 +261,11 @@ export function nodeComplaint({ excluded }: NodesState): string | undefined {
   return ["nodes that the run does not use any more, as nothing can start there:", ...lines].join("\n");
 }
 
+/** Remembers that jobs are cancelled. */
+export function setCancelled(draft: FleetDraft, keys: readonly string[], at: number): void {
+  draft.cancelled = new Map([...draft.cancelled, ...keys.map((key) => [key, at] as const)]);
+}
+
 /** A copy to decide with; what is in it is replaced, never changed. */
 export function draftOf(state: FleetState): FleetDraft {
   return { ...state, specs: new Map(state.specs) };
@@ -268,6 +275,9 @@ export function draftOf(state: FleetState): FleetDraft {
 export function setSpec(draft: FleetDraft, spec: string, change: Partial<SpecState>): void {
   draft.specs.set(spec, { ...draft.specs.get(spec), ...change });
 }
+
+/** Milliseconds for which a cancelled job that is said to be pending counts no more. */
+const CANCELLED_MS = 60_000;
 
 /**
  * Whether a job has ended and it is not told yet whether its worker had begun, or what that gave back is not
@@ -296,8 +306,10 @@ export function standing(
   const start = state.starts?.get(job.key);
   const leftAt = seen.entered.get(job.key);
   const hasLeft = leftAt !== undefined && !(start?.againAt !== undefined && start.againAt > leftAt);
-  if (start?.stuck || hasLeft) return "over";
-  return job.state.status === "pending" ? "pending" : "alive";
+  if (start?.stuck || start?.lost || hasLeft) return "over";
+  if (job.state.status !== "pending") return "alive";
+  // What Slurm says may be of before. Should it have failed, it is pending after all.
+  return seen.at - (state.cancelled.get(job.key) ?? -Infinity) < CANCELLED_MS ? "over" : "pending";
 }
 
 /** The jobs that have not begun. */

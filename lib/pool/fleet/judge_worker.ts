@@ -77,7 +77,8 @@ export function judgeWorker(sight: WorkerSight, rules: WorkerRules): WorkerVerdi
   if (life === "alive") return ALIVE;
   if (state?.status === "dead") return dead("lost", `${why}, and its job ${job!.key}: ${state.text}`);
   if (life === "silent" && state?.status === "running" && state.halted) return ALIVE;
-  if (state?.status === "pending") {
+  // Where its submission was not answered for, nobody has said that it pends.
+  if (state?.status === "pending" && askedAt !== undefined) {
     return dead("lost", `${why}, and its job ${job!.key} is to begin again: ${state.text}`);
   }
   if (sight.hasJob && mayBeTold(sight, rules)) return { is: "doubted" };

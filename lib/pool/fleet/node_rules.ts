@@ -10,6 +10,7 @@ import {
   type JobStart,
   nodeComplaint,
   type NodesState,
+  setCancelled,
   setSpec,
 } from "./fleet_state.ts";
 import type { SpecLoad } from "./scale.ts";
@@ -84,6 +85,14 @@ export function judgeStarts(
     if (status === "pending" && leftAt !== undefined && askedAt !== undefined && askedAt > leftAt) {
       start = { ...start, againAt: askedAt };
     }
+    const isLost = isUnanswered(job) && seen.at - start.since > staleAfterSec * 1000;
+    if (isLost && !start.lost) {
+      const text =
+        `job ${job.key} of spec '${job.spec}' is not waited for any more, as its submission has had no ` +
+        `answer for ${staleAfterSec} s; should it be there after all, its worker will help`;
+      actions.push({ type: "notify", level: "warn", text });
+    }
+    if (isLost !== (start.lost ?? false)) start = { ...start, lost: isLost };
     const { deadSince, runningSince, judged } = start;
     if (!judged && seen.entered.has(job.key)) {
       start = { ...start, judged: true };
@@ -106,6 +115,11 @@ export function judgeStarts(
   }
   draft.starts = starts;
   return actions;
+}
+
+/** Whether nobody knows that the scheduler ever took it. */
+function isUnanswered({ id, state }: WorkerJob): boolean {
+  return id === undefined && state.status === "pending";
 }
 
 function judgeStart(
@@ -181,7 +195,7 @@ export function readmitNodes(
   const isNew = excluded.size > draft.excludedBefore;
   draft.excludedBefore = excluded.size;
   const cancelAll = (): FleetAction[] => {
-    draft.cancelled = draft.cancelled.union(new Set(pending.map(({ key }) => key)));
+    setCancelled(draft, pending.map(({ key }) => key), seen.at);
     return cancel;
   };
   // They would begin where nothing can, one after the other, and each cost a task one of its attempts.

@@ -63,7 +63,7 @@ export function whyWaiting(of: WaitingSpec): Waiting | undefined {
   const why = !canSubmit
     ? "none can be submitted from here"
     : hasEnded
-    ? "the jobs that were submitted for them have ended"
+    ? "the jobs that were submitted for them are over"
     : "there is no room for one beside those of other specs (maxWorkers)";
   return { key: why, text: `tasks of spec '${spec}' have had no worker for ${time}: ${why}` };
 }

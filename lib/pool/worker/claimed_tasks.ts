@@ -1,6 +1,17 @@
 import { errorText, isSystemError, ProtocolError } from "../../core/errors.ts";
 import type { RunEvent } from "../../core/event.ts";
 import type { Hash } from "../../core/hash.ts";
+import { TimeIsUp } from "../../core/stop_time.ts";
+import {
+  Durations,
+  hadWholeJob,
+  isFresh,
+  judgeFit,
+  neverFitsText,
+  wholeJobText,
+  type WorkerSpan,
+} from "./fits.ts";
+import { longestCut, savedCheckpoint } from "../../store/results/cut_attempts.ts";
 import type { FailureInit } from "../../queue/failure.ts";
 import type { TaskFile } from "../../queue/task_file.ts";
 import type { WorkerFolder } from "../../queue/worker_dir.ts";
@@ -11,7 +22,7 @@ import type { Artifact } from "../../task/artifact/artifact.ts";
 import { retryWhileUnavailable } from "../pacing.ts";
 import { forcedNodes } from "../../plan/forced.ts";
 import type { EventSink } from "../../core/event.ts";
-import type { PoolRun } from "../../remote/run_record.ts";
+import type { PoolHead } from "../../remote/run_record.ts";
 import type { Computer } from "../../run/computer.ts";
 import type { SlurmJob } from "../../store/record.ts";
 import type { AttemptNow } from "../worker_now.ts";
@@ -21,23 +32,23 @@ import { concernsOneArtifact, isRefusal } from "../../store/store.ts";
 /** What {@link ClaimedTasks} works with. */
 export interface ClaimedTasksOptions {
   /** What the run is, as `run.json` says. */
-  readonly run: PoolRun;
+  readonly run: PoolHead;
   /** The Slurm job that the worker runs in. */
   readonly slurm?: SlurmJob | undefined;
   /** Computes attempts. Whoever made it closes it. */
   readonly computer: Computer;
   /**
-   * Gives an artifact of the run. A stub will do where another process computes.
+   * Gives the artifact of a task. A stub will do where another process computes.
    *
    * @throws {ProtocolError} If there is none.
    */
-  readonly artifactOf: (hash: Hash) => Artifact;
+  readonly artifactOf: (task: TaskFile) => Artifact;
   /** Takes the events of attempts. Must not throw. */
   readonly onEvent: EventSink;
   /** The worker's own folder, with the tasks that it has claimed. */
   readonly folder: WorkerFolder;
-  /** Whether a task fits into the worker's time that takes this many seconds at most. */
-  readonly fits: (timeLimitSec: number | undefined) => boolean;
+  /** The time of the worker's job. */
+  readonly span: WorkerSpan | undefined;
   /** Called for a task that was put back since it does not fit. */
   readonly onTooLong: (file: string) => void;
   /** Called when there may be something to do for the worker. */
@@ -47,6 +58,8 @@ export interface ClaimedTasksOptions {
 interface ClaimedTask {
   readonly file: string;
   artifact?: Artifact;
+  /** When that was, by the monotonic clock. */
+  begunAt?: number;
   /** The attempt that was begun for it, if any. */
   now?: AttemptNow;
 }
@@ -62,6 +75,7 @@ export class ClaimedTasks {
   /** Those that are being computed. */
   readonly #begun = new Map<Hash, ClaimedTask>();
   readonly #busy = new Set<Promise<void>>();
+  readonly #durations = new Durations();
   #open = 0;
   #computed = 0;
   #broken: { error: unknown } | undefined;
@@ -130,14 +144,35 @@ export class ClaimedTasks {
   /**
    * Ends what runs as preempted, and gives all tasks away: those that were begun as lost, the others as they
    * were.
+   *
+   * @param planned Whether the worker's time is up, which is no loss that counts against a task: those that
+   * were begun are given back as they were, too, but for one that had a whole job and can never end.
    */
-  async halt(why: string): Promise<void> {
-    this.#stopping.abort(new StoppedError(why));
+  async halt(why: string, planned = false): Promise<void> {
+    const toldAt = this.#runtime.machine.clock.monotonic();
+    this.#stopping.abort(planned ? new TimeIsUp(why) : new StoppedError(why));
     await this.#settleAll("stop");
-    for (const { file, now } of [...this.#claimed.values()]) {
-      if (now) await this.#fail(file, { kind: "lost", error: `preempted: ${why}`, ...attemptOf(now) });
+    for (const task of [...this.#claimed.values()]) {
+      const { file, now } = task;
+      const failure = now && (planned ? await this.#hopeless(task, toldAt) : lostBy(why));
+      if (failure) await this.#fail(file, { ...failure, ...attemptOf(now) });
       else await this.#move(() => this.#options.folder.putBack(file), file);
     }
+  }
+
+  /** What is to be said of a task that had a whole job and left nothing for the next one to go on with. */
+  async #hopeless(
+    { artifact, now, begunAt }: ClaimedTask,
+    toldAt: number,
+  ): Promise<FailureInit | undefined> {
+    const { span, folder } = this.#options;
+    if (!span || !artifact || !now || begunAt === undefined) return undefined;
+    if (!hadWholeJob(span, begunAt, toldAt)) return undefined;
+    const { store } = this.#runtime;
+    if (await this.#patiently(() => savedCheckpoint(store, store.paths(artifact), now))) return undefined;
+    const { spec } = folder.record;
+    const error = wholeJobText(spec, toldAt - begunAt, span.endsAt - span.beganAt);
+    return { kind: "compute", lasting: true, error };
   }
 
   /** Ends what runs at once, and moves nothing: others have taken the tasks away. */
@@ -170,24 +205,30 @@ export class ClaimedTasks {
     }
     const { hash, spec, artifact } = begun;
     task.artifact = artifact;
+    task.begunAt = this.#runtime.machine.clock.monotonic();
     this.#begun.set(hash, task);
     this.#backend.start(artifact, spec);
   }
 
   /** Reads a task. Gives nothing if its file was moved on, or is gone. */
   async #read(file: string): Promise<(TaskFile & { artifact: Artifact }) | undefined> {
-    const { folder, artifactOf, fits, onTooLong } = this.#options;
+    const { folder, artifactOf, onTooLong } = this.#options;
     const read = await this.#patiently(() => folder.read(file));
     if (!read) {
       // The controller took it away, alone or with the whole folder.
       await this.#move(() => folder.stillThere(), file);
       return undefined;
     }
-    const artifact = artifactOf(read.hash);
+    const artifact = artifactOf(read);
     if (artifact.name !== read.name) {
       throw new ProtocolError(`Cannot compute ${artifact} as its task file names task '${read.name}'`);
     }
-    if (!fits(read.timeLimitSec)) {
+    const fit = await this.#fit(artifact, read.timeLimitSec);
+    if (typeof fit === "object") {
+      await this.#fail(file, fit);
+      return undefined;
+    }
+    if (fit === "later") {
       onTooLong(file);
       await this.#move(() => folder.putBack(file), file);
       return undefined;
@@ -198,6 +239,25 @@ export class ClaimedTasks {
       return undefined;
     }
     return { ...read, artifact };
+  }
+
+  /** Whether there is time enough for a task; as what it fails where there never is. */
+  async #fit(artifact: Artifact, timeLimitSec: number | undefined): Promise<"fits" | "later" | FailureInit> {
+    const { span, folder: { record: { spec } } } = this.#options;
+    const { store, machine: { clock } } = this.#runtime;
+    const now = clock.monotonic();
+    if (!span) return "fits";
+    const limitMs = timeLimitSec === undefined ? undefined : timeLimitSec * 1000;
+    const seenMs = this.#durations.typical(artifact.name);
+    const isShort = seenMs !== undefined && seenMs < SHORT_MS;
+    const looks = limitMs === undefined && !isShort && !isFresh(span, now);
+    const cutMs = looks
+      ? await this.#patiently(() => longestCut(store, store.paths(artifact), this.#options.run.runId))
+      : undefined;
+    const fit = judgeFit(span, now, { limitMs, seenMs, cutMs });
+    if (fit !== "never") return fit;
+    const leftMs = span.endsAt - (span.readyAt ?? span.beganAt);
+    return { kind: "compute", lasting: true, error: neverFitsText(spec, limitMs ?? 0, leftMs) };
   }
 
   /** A task that cannot be understood is a failure of the run, not of the worker. */
@@ -231,8 +291,11 @@ export class ClaimedTasks {
     this.#options.onChange();
   }
 
-  async #settle({ file, artifact, now }: ClaimedTask, event: BackendEvent): Promise<void> {
+  async #settle({ file, artifact, now, begunAt }: ClaimedTask, event: BackendEvent): Promise<void> {
     const { folder } = this.#options;
+    if (event.type === "done" && event.computed && begunAt !== undefined) {
+      this.#durations.note(artifact!.name, this.#runtime.machine.clock.monotonic() - begunAt);
+    }
     const destination = await this.#patiently(() => destinationOf(this.#runtime, artifact!, event, now));
     switch (destination.to) {
       case "done":
@@ -261,6 +324,13 @@ export class ClaimedTasks {
     const { lost } = this.#options.folder;
     return await retryWhileUnavailable(this.#runtime, () => !lost.aborted, step, lost);
   }
+}
+
+/** What is known to take less is begun without a look at how earlier attempts ended. */
+const SHORT_MS = 60_000;
+
+function lostBy(why: string): FailureInit {
+  return { kind: "lost", error: `preempted: ${why}` };
 }
 
 /** A reason for what runs to end. Its class is not part of the words that people see. */

@@ -1,8 +1,10 @@
 import type { QueuePaths } from "../../queue/layout.ts";
 import type { Claim } from "../../store/claims/claim.ts";
 import { errorText } from "../../core/errors.ts";
+import { TimeIsUp } from "../../core/stop_time.ts";
 import { enterQueue, type WorkerFolder } from "../../queue/worker_dir.ts";
 import { readStop } from "../../queue/requests.ts";
+import { type PoolNode, wholeRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { WakeUp } from "../pacing.ts";
 import { Candidates, PollBackoff } from "./candidates.ts";
@@ -11,6 +13,7 @@ import { LeadershipCandidate } from "./leadership_candidate.ts";
 import { hasRemainingWork, isStaticFleet } from "./static_fleet.ts";
 import { NowWriter } from "../worker_now.ts";
 import { ControlRequests } from "./control_requests.ts";
+import type { WorkerSpan } from "./fits.ts";
 import { ClaimedTasks, type ClaimedTasksOptions } from "./claimed_tasks.ts";
 
 /** What a worker of a pool is given. */
@@ -35,11 +38,11 @@ export interface PoolWorkerOptions
   /** Tells the worker to leave at once: what runs is preempted. Its reason is told to people. */
   readonly signal: AbortSignal;
   /**
-   * When its job ends, by the machine's monotonic clock in milliseconds.
+   * The time of its job.
    *
-   * @default {Infinity}
+   * @default {it has no end}
    */
-  readonly endsAt?: number | undefined;
+  readonly span?: WorkerSpan | undefined;
   /**
    * Controls the run in this process. Called with the claim of the controller's role whenever a detached run
    * has no controller. Resolves when the run has ended, or soon after the signal says that somebody else is
@@ -62,6 +65,8 @@ export interface PoolWorkerResult {
 interface Leave {
   how: "drain" | "stop" | "lost";
   why: string;
+  /** Whether its time is up: what runs is given back as it was. */
+  planned?: boolean;
 }
 
 /** The longest sleep: requests may have come. */
@@ -82,7 +87,8 @@ const LEAST_LOOK_MS = 5000;
  */
 export async function runPoolWorker(runtime: Runtime, options: PoolWorkerOptions): Promise<PoolWorkerResult> {
   const { store, machine: { clock } } = runtime;
-  const { paths, id, spec, node, job, slurm, slots, endsAt } = options;
+  const { paths, id, spec, node, job, slurm, slots } = options;
+  const { endsAt } = options.span ?? {};
   const folder = await enterQueue(store, paths, {
     spec,
     node,
@@ -108,9 +114,14 @@ class PoolWorker {
   readonly #now: NowWriter;
   readonly #leadership: LeadershipCandidate | undefined;
   readonly #alarm = new WakeUp();
+  /** The nodes of its spec, once they were read. */
+  #nodes: readonly PoolNode[] | undefined;
   /** Aborts when it is to leave at once. */
   readonly #over: AbortSignal;
+  readonly #span: WorkerSpan | undefined;
   readonly #leastLeftMs: number;
+  /** Whether all that there was to do in the latest list takes longer than it has. */
+  #nothingFits = false;
   /** When it last had something to do, or something to try. */
   #busyAt: number;
   /** Whether nobody could replace it, and there may still be something to do for its spec. */
@@ -122,10 +133,11 @@ class PoolWorker {
     this.#folder = folder;
     this.#over = AbortSignal.any([options.signal, folder.lost]);
     const { machine } = runtime;
-    const { paths, run, slurm, endsAt = Infinity, control } = options;
+    const { paths, run, slurm, control } = options;
     const now = this.#busyAt = machine.clock.monotonic();
+    const span = this.#span = options.span && { ...options.span, readyAt: now };
     this.#isNeeded = isStaticFleet(run);
-    this.#leastLeftMs = Math.min(LEAST_LEFT_MS, (endsAt - now) * LEAST_LEFT_PART);
+    this.#leastLeftMs = Math.min(LEAST_LEFT_MS, ((span?.endsAt ?? Infinity) - now) * LEAST_LEFT_PART);
     const onChange = (): void => this.#alarm.wake();
     this.#candidates = new Candidates(() => machine.randomId());
     this.#backoff = new PollBackoff(machine.clock, runtime.config.pollIntervalSec);
@@ -134,7 +146,7 @@ class PoolWorker {
     this.#tasks = new ClaimedTasks(runtime, {
       ...options,
       folder,
-      fits: (timeLimitSec = 0) => machine.clock.monotonic() + timeLimitSec * 1000 <= endsAt,
+      span,
       onTooLong: (file) => this.#candidates.refuse(file),
       onChange,
     });
@@ -155,9 +167,9 @@ class PoolWorker {
     const wake = (): void => this.#alarm.wake();
     this.#over.addEventListener("abort", wake);
     try {
-      const { how, why } = await this.#work();
+      const { how, why, planned } = await this.#work();
       if (signal.aborted) await this.#handOver(why);
-      if (how === "stop") await this.#tasks.halt(why);
+      if (how === "stop") await this.#tasks.halt(why, planned);
       if (lost.aborted) await this.#tasks.kill(errorText(lost.reason));
       return { why: lost.aborted ? errorText(lost.reason) : why, computed: this.#tasks.computed };
     } catch (error) {
@@ -218,13 +230,15 @@ class PoolWorker {
 
   /** Gives the strongest reason to leave, if there is any. */
   #reasonToLeave(): Leave | undefined {
-    const { signal, endsAt = Infinity, run } = this.#options;
+    const { signal, run } = this.#options;
     const { lost } = this.#folder;
     if (lost.aborted) {
       this.#leadership?.handOver(errorText(lost.reason));
       return { how: "lost", why: errorText(lost.reason) };
     }
-    if (signal.aborted) return { how: "stop", why: errorText(signal.reason) };
+    if (signal.aborted) {
+      return { how: "stop", why: errorText(signal.reason), planned: signal.reason instanceof TimeIsUp };
+    }
     const { stop, leave } = this.#requests;
     if (stop) return { how: stop.how, why: `the run was told to ${stop.how}: ${stop.why}` };
     const { unstartable } = this.#tasks;
@@ -235,7 +249,7 @@ class PoolWorker {
       return { how: "drain", why: `a task could not begin here: ${unstartable}` };
     }
     const now = this.#runtime.machine.clock.monotonic();
-    if (endsAt - now < this.#leastLeftMs) {
+    if ((this.#span?.endsAt ?? Infinity) - now < this.#leastLeftMs) {
       const why = "the time of its job is nearly up";
       this.#leadership?.handOver(why);
       return { how: "drain", why };
@@ -244,6 +258,10 @@ class PoolWorker {
     const needed = this.#leadership !== undefined && (this.#leadership.held || !this.#leadership.covered);
     if (!this.#tasks.idle || needed) this.#busyAt = now;
     if (leave !== undefined && !needed) return { how: "drain", why: `it was told to leave: ${leave}` };
+    // One that cannot be replaced may get a smaller task yet.
+    if (this.#nothingFits && this.#tasks.idle && !needed && !this.#isNeeded) {
+      return { how: "drain", why: "what there is to do takes longer than its job has left" };
+    }
     const { idleTimeoutSec } = run.options;
     const isIdle = this.#backoff.begun && now - this.#busyAt >= idleTimeoutSec * 1000;
     if (this.#isNeeded || !isIdle) return undefined;
@@ -252,11 +270,18 @@ class PoolWorker {
 
   /** Looks now and then, while it is idle, whether there may still be something to do. */
   async #lookForWork(): Promise<void> {
-    const { run, spec } = this.#options;
+    const { run } = this.#options;
     const now = this.#runtime.machine.clock.monotonic();
     if (now - this.#busyAt < Math.max(run.options.idleTimeoutSec * 1000, LEAST_LOOK_MS)) return;
-    this.#isNeeded = await this.#patiently(() => hasRemainingWork(this.#runtime, run, spec));
+    this.#isNeeded = await this.#patiently(() => this.#hasRemainingWork());
     if (this.#isNeeded) this.#busyAt = now;
+  }
+
+  async #hasRemainingWork(): Promise<boolean> {
+    const { run, spec, paths } = this.#options;
+    // Only such a worker needs to know all nodes of the run.
+    this.#nodes ??= (await wholeRun(this.#runtime, paths, run)).nodes.filter((node) => node.spec === spec);
+    return await hasRemainingWork(this.#runtime, run, this.#nodes, spec);
   }
 
   /** Claims tasks while there are free slots and any to try. */
@@ -276,7 +301,9 @@ class PoolWorker {
   async #nextOfNewList(): Promise<string | undefined> {
     if (this.#backoff.dueIn > 0) return undefined;
     const files = await this.#backoff.list(() => this.#patiently(() => this.#folder.listTodo()));
-    return this.#candidates.fill(files) ? this.#candidates.next() : undefined;
+    const any = this.#candidates.fill(files);
+    this.#nothingFits = !any && files.length > 0 && this.#span?.ownJob === true;
+    return any ? this.#candidates.next() : undefined;
   }
 
   /** Waits until something has happened, or may have. */

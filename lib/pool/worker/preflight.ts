@@ -7,7 +7,7 @@ import { newWorkerId } from "../../queue/worker_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import type { SlurmJob } from "../../store/record.ts";
 import { codeFault } from "../../remote/code_fault.ts";
-import type { PoolRun } from "../../remote/run_record.ts";
+import type { PoolHead } from "../../remote/run_record.ts";
 import { type PreflightFailure, writePreflightFailure } from "../preflight_failure.ts";
 
 /** The worker to be, for {@link preflight}. */
@@ -15,7 +15,7 @@ export interface PreflightOptions {
   /** Where everything of the run is. */
   readonly paths: QueuePaths;
   /** The run. */
-  readonly run: Pick<PoolRun, "runId" | "versions" | "entry" | "code" | "lock">;
+  readonly run: Pick<PoolHead, "runId" | "versions" | "entry" | "code" | "lock">;
   /** The spec of the tasks that it takes. */
   readonly spec: string;
   /** The node that it runs on. */

@@ -1,12 +1,12 @@
 import { isForced } from "../../plan/forced.ts";
-import type { PoolRun } from "../../remote/run_record.ts";
+import type { PoolHead, PoolNode } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 
 /**
  * Whether a run goes on by itself where jobs cannot submit others (`slurm.nodesSubmit` is false). Then all
  * its workers are submitted at its beginning, and none that leaves can be replaced.
  */
-export function isStaticFleet({ detached, config }: Pick<PoolRun, "detached" | "config">): boolean {
+export function isStaticFleet({ detached, config }: Pick<PoolHead, "detached" | "config">): boolean {
   return detached && config.slurm?.nodesSubmit === false;
 }
 
@@ -19,10 +19,11 @@ export function isStaticFleet({ detached, config }: Pick<PoolRun, "detached" | "
  */
 export async function hasRemainingWork(
   { store }: Pick<Runtime, "store">,
-  run: Pick<PoolRun, "nodes" | "force" | "invalid" | "runId">,
+  run: Pick<PoolHead, "force" | "invalid" | "runId">,
+  nodes: readonly PoolNode[],
   spec: string,
 ): Promise<boolean> {
-  const own = run.nodes.filter((node) => node.spec === spec);
+  const own = nodes.filter((node) => node.spec === spec);
   if (own.some((node) => isForced(run, node))) return true;
   for (const [name, some] of Map.groupBy(own, (node) => node.name)) {
     const { done } = await store.listTask(name);

@@ -8,6 +8,7 @@ import type { CommandWord, RunProgram, RunProgramOptions } from "../../task/arti
 import { aString, checkOptions, type OptionChecks } from "../../core/options.ts";
 import { type ExitStatus, ProgramError } from "./program_error.ts";
 import { ProgramOutput } from "./program_output.ts";
+import { USUAL_GRACE_MS } from "../../core/stop_time.ts";
 import { stopOnAbort } from "./program_stop.ts";
 import type { AttemptPrograms } from "../traces/traces.ts";
 
@@ -42,9 +43,14 @@ export interface ProgramHost {
    * @default {5000}
    */
   graceMs?: number;
+  /**
+   * Milliseconds that the attempt has, once it was told to stop: its programs have as long.
+   *
+   * @default {as long as any program that is asked to stop}
+   */
+  timeLeftMs?: () => number;
 }
 
-const DEFAULT_GRACE_MS = 5000;
 const OPTIONS: OptionChecks<RunProgramOptions> = {
   cwd: (value) => value instanceof URL ? undefined : aString(value) && { must: "a path or a file: URL" },
   env: (value) => {
@@ -123,7 +129,8 @@ async function runToEnd(
   const child = await spawn(host, words, cwd, env, stdin !== undefined);
   using stopper = stopOnAbort(child, host.signal, {
     group: host.detached,
-    graceMs: host.graceMs ?? DEFAULT_GRACE_MS,
+    graceMs: host.graceMs ?? USUAL_GRACE_MS,
+    timeLeftMs: () => host.signal.aborted ? host.timeLeftMs?.() ?? 0 : 0,
     clock: host.clock,
   });
   const out = new ProgramOutput(child.stdout, stdout === "collect" ? undefined : stdout);

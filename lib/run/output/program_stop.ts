@@ -6,9 +6,14 @@ export interface StopOptions {
   group: boolean;
   /** Milliseconds between asking and killing. */
   graceMs: number;
+  /** Milliseconds that it may go on in any case, looked at again and again. */
+  timeLeftMs: () => number;
   /** Time. */
   clock: Clock;
 }
+
+/** How often it is looked whether the time that is left has changed. */
+const LOOK_MS = 250;
 
 /** Stops a program when a signal aborts or when it is asked to. Disposed when the program has ended. */
 export interface Stopper extends Disposable {
@@ -22,7 +27,7 @@ export interface Stopper extends Disposable {
  * @param signal Stops it, and kills what is left of its group when it has ended.
  */
 export function stopOnAbort(child: Deno.ChildProcess, signal: AbortSignal, options: StopOptions): Stopper {
-  const { group, graceMs, clock } = options;
+  const { group, graceMs, timeLeftMs, clock } = options;
   const ended = new AbortController();
   let stopping = false;
   const send = (name: Deno.Signal) => {
@@ -32,11 +37,21 @@ export function stopOnAbort(child: Deno.ChildProcess, signal: AbortSignal, optio
       // It ended by itself meanwhile.
     }
   };
+  const kill = async (at: number): Promise<void> => {
+    try {
+      for (let left; (left = Math.max(at - clock.monotonic(), timeLeftMs())) > 0;) {
+        await clock.sleep(Math.min(left, LOOK_MS), ended.signal);
+      }
+    } catch {
+      return; // it has ended
+    }
+    send("SIGKILL");
+  };
   const stop = () => {
     if (stopping) return;
     stopping = true;
     send("SIGTERM");
-    clock.sleep(graceMs, ended.signal).then(() => send("SIGKILL"), () => {});
+    void kill(clock.monotonic() + graceMs);
   };
   // What it started may ignore the request and outlive it.
   void child.status.then(() => {

@@ -1,5 +1,15 @@
 import { type Clock, systemClock } from "../../core/system/clock.ts";
-import { type ProgramResult, type ProgramRunner, runProgram } from "./program.ts";
+import {
+  answered,
+  idChunks,
+  isUnknownJob,
+  type ProgramResult,
+  type ProgramRunner,
+  runProgram,
+  shortList,
+  type SlurmClientOptions,
+  words,
+} from "./program.ts";
 import {
   ACCOUNTING_FORMAT,
   type JobDetail,
@@ -21,56 +31,6 @@ import { SlurmError } from "../../core/errors.ts";
 import { chosenCluster, slurmEnvironment } from "./environment.ts";
 import { type Submission, submitJob } from "./submit.ts";
 import { environmentVariables } from "../../core/environment.ts";
-
-/** Options of a `SlurmClient`. */
-export interface SlurmClientOptions {
-  /** The environment of this process; what would mislead Slurm's programs is removed from it. */
-  env: Readonly<Record<string, string>>;
-  /** Time. */
-  clock: Clock;
-  /**
-   * Starts programs.
-   *
-   * @default {the machine's own}
-   */
-  run?: ProgramRunner | undefined;
-  /**
-   * Seconds that one program may take.
-   *
-   * @default {60}
-   */
-  timeoutSec?: number | undefined;
-  /**
-   * Seconds between two listings.
-   *
-   * @default {10}
-   */
-  intervalSec?: number | undefined;
-  /**
-   * Seconds for which a submit limit is waited out.
-   *
-   * @default {86400}
-   */
-  limitSec?: number | undefined;
-  /**
-   * Seconds for which trouble on the way to the controller is waited out.
-   *
-   * @default {600}
-   */
-  unclearSec?: number | undefined;
-  /**
-   * The cluster all jobs are on, where the user has several (`-M`).
-   *
-   * @default {the only one}
-   */
-  cluster?: string | undefined;
-  /**
-   * The cluster that the user has chosen, which may be the one that is asked anyhow.
-   *
-   * @default {that one}
-   */
-  chosen?: string | undefined;
-}
 
 /** Seconds that sacct may take. */
 const SACCT_TIMEOUT_SEC = 10;
@@ -209,8 +169,8 @@ export class SlurmClient {
 
   /**
    * The jobs that furu gave some names, whoever submitted them, as far as the site shows those of others, by
-   * name, comment or script. Slurm's controller is asked for all jobs: squeue may be answered from a cache, by
-   * which a job that came in just now seems not to be there.
+   * name, comment or script. Slurm's controller is asked for all jobs: squeue may be answered from a cache,
+   * by which a job that came in just now seems not to be there.
    *
    * @returns `undefined` when Slurm does not answer.
    */
@@ -387,7 +347,7 @@ const systemClients = new Map<string, SlurmClient>();
  *
  * @param intervalSec Seconds between two listings.
  * @default {10}
- * @throws {SlurmError} If the shell chooses several clusters.
+ * @throws {ConfigError} If the shell chooses several clusters.
  */
 export function systemClient(intervalSec?: number): SlurmClient {
   const env = environmentVariables();
@@ -396,48 +356,6 @@ export function systemClient(intervalSec?: number): SlurmClient {
     new SlurmClient({ env, clock: systemClock, intervalSec, chosen: chosenCluster(env) });
   systemClients.set(key, client);
   return client;
-}
-
-/** Whether a program of Slurm has answered. Some end with 0 and print nothing when they could not. */
-export function answered({ code, stderr }: ProgramResult): boolean {
-  return code === 0 && !/\berror:/.test(stderr);
-}
-
-/** The words of a program of Slurm about its failure. */
-export function words({ code, stdout, stderr, timedOut }: ProgramResult): string {
-  if (timedOut) return "it did not answer in time";
-  return stderr.trim() ||
-    (code === 0 ? `it printed ${JSON.stringify(stdout.slice(0, 200))}` : `exit code ${code}`);
-}
-
-/** Together they stay far below what the kernel takes as arguments. */
-const MAX_ARGUMENTS = 100_000;
-
-/** Job ids in parts that can each be the arguments of one program. */
-export function* idChunks(ids: readonly string[]): Generator<string[]> {
-  let chunk: string[] = [];
-  let length = 0;
-  for (const id of ids) {
-    if (length + id.length + 1 > MAX_ARGUMENTS) {
-      yield chunk;
-      chunk = [];
-      length = 0;
-    }
-    chunk.push(id);
-    length += id.length + 1;
-  }
-  if (chunk.length > 0) yield chunk;
-}
-
-/** Job ids as a message names them. */
-export function shortList(ids: readonly string[]): string {
-  return ids.length <= 5
-    ? `job ${ids.join(", ")}`
-    : `${ids.length} jobs (${ids.slice(0, 5).join(", ")}, ...)`;
-}
-
-function isUnknownJob({ stderr }: ProgramResult): boolean {
-  return /Invalid job id specified/.test(stderr);
 }
 
 function takenKey(

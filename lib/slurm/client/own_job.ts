@@ -1,8 +1,9 @@
 import type { SlurmJob } from "../../store/record.ts";
 import type { Clock } from "../../core/system/clock.ts";
 import type { SlurmClient } from "./client.ts";
+import { jobTime } from "./job_time.ts";
 
-/** Variables in which a batch script of furu tells the name that furu gave the job, and whose name that is. */
+/** Variables in which a batch script tells the name that furu gave the job, and whose name that is. */
 export const JOB_NAME_VARIABLE = "FURU_JOB_NAME";
 /** See {@link JOB_NAME_VARIABLE}. */
 export const JOB_ID_VARIABLE = "FURU_JOB_ID";
@@ -35,38 +36,48 @@ export function ownSlurmJob(env: Readonly<Record<string, string>>): SlurmJob | u
   };
 }
 
-/** A job that began just now, for {@link endOfJob}. */
-export interface EndOfJobOptions {
+/** A job that began just now, for {@link spanOfJob}. */
+export interface JobSpanOptions {
   /** The environment of its process. */
   env: Readonly<Record<string, string>>;
   /** The job, where it is one of ours. */
   slurm: SlurmJob | undefined;
+  /** Milliseconds since its batch script began. */
+  ageMs: number;
   /** Asks Slurm. */
   client: Pick<SlurmClient, "showJob">;
   /** Minutes that were asked for. */
   timeMin: number | undefined;
 }
 
+/** When a job began and when it has to end, in milliseconds of the clock's monotonic scale. */
+export interface JobSpan {
+  /** Its beginning. */
+  readonly beganAt: number;
+  /** Its end. */
+  readonly endsAt: number;
+}
+
 /**
- * The time at which the Slurm job of this process ends: as Slurm told it, else as Slurm answers, else by what
- * was asked for.
+ * The time of the Slurm job of this process: as Slurm told it, else as Slurm answers, else by what was asked
+ * for. Only differences of Slurm's own times count: the clock of this node may be minutes off.
  *
- * @returns In milliseconds of the clock's monotonic scale; `undefined` outside of Slurm.
+ * @returns `undefined` outside of Slurm, and where it is not known.
  */
-export async function endOfJob(
+export async function spanOfJob(
   clock: Clock,
-  { env, slurm, client, timeMin }: EndOfJobOptions,
-): Promise<number | undefined> {
+  { env, slurm, ageMs, client, timeMin }: JobSpanOptions,
+): Promise<JobSpan | undefined> {
   if (env.SLURM_JOB_ID === undefined) return undefined;
-  const fromNow = (atMs: number): number => clock.monotonic() + atMs - clock.now();
-  // Versions from 22.05 on; in seconds.
-  const told = Number(env.SLURM_JOB_END_TIME);
-  if (told > 0) return fromNow(told * 1000);
-  const began = clock.monotonic();
-  const jobId = slurm?.jobId ?? env.SLURM_JOB_ID;
-  const details = await client.showJob(jobId).catch(() => undefined);
-  const detail = slurm ? details?.find(({ name }) => name === slurm.name) : details?.[0];
-  const answered = Date.parse(detail?.endTime ?? "");
-  if (!Number.isNaN(answered)) return fromNow(answered);
-  return slurm && timeMin !== undefined ? began + timeMin * 60_000 : undefined;
+  const beganAt = clock.monotonic() - ageMs;
+  // Versions from 22.05 on; in seconds. A step may begin long after its job.
+  const told = Number(env.SLURM_JOB_END_TIME) - Number(env.SLURM_JOB_START_TIME);
+  if (slurm && told > 0) return { beganAt, endsAt: beganAt + told * 1000 };
+  const details = await client.showJob(slurm?.jobId ?? env.SLURM_JOB_ID).catch(() => undefined);
+  const now = clock.monotonic();
+  // It is this process's own job, whatever the site calls it.
+  const detail = details?.[0];
+  const leftMs = detail && jobTime(detail).leftMs;
+  if (leftMs !== undefined) return { beganAt: slurm ? beganAt : now, endsAt: now + leftMs };
+  return slurm && timeMin !== undefined ? { beganAt, endsAt: beganAt + timeMin * 60_000 } : undefined;
 }

@@ -10,6 +10,8 @@ export interface SlurmConfig {
   accounting: boolean;
   /** Seconds for which an ended job is listed. */
   minJobAgeSec: number;
+  /** Seconds between the signal that asks a job to end and the one that kills it. */
+  killWaitSec: number;
   /** Slurm's version, as `22.05.8`. */
   version?: string;
   /** The cluster's name. */
@@ -36,6 +38,7 @@ export function parseConfig(text: string): SlurmConfig | undefined {
     // Newer versions print (null) for none.
     accounting: !/none|\(null\)/.test(storage),
     minJobAgeSec: number(settings.get("MinJobAge"), 300),
+    killWaitSec: number(settings.get("KillWait"), 30),
     ...(version === undefined ? {} : { version }),
     ...(clusterName === undefined || clusterName === "(null)" ? {} : { clusterName }),
   };

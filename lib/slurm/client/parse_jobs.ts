@@ -202,6 +202,16 @@ export interface JobDetail extends JobEntry {
   command?: string | undefined;
   /** When it has to end, as local time: `2026-11-20T20:19:10`. */
   endTime?: string | undefined;
+  /** When it began, in the same form. */
+  startTime?: string | undefined;
+  /** How long it has run, as `1-02:03:04`, without the time in which it was suspended. */
+  runTime?: string | undefined;
+  /** How long it may run, as `1-02:03:04`. */
+  timeLimit?: string | undefined;
+  /** When it was suspended or resumed last. */
+  suspendTime?: string | undefined;
+  /** How long it had run before that, as Slurm prints it: seconds. */
+  runBeforeSuspend?: string | undefined;
   /** Its nodes, as `cpu[1-2]`. */
   nodes?: string | undefined;
 }
@@ -248,6 +258,11 @@ function parseBlock(block: string): JobDetail | undefined {
     command: field("Command"),
     comment: field("Comment"),
     endTime: field("EndTime"),
+    startTime: field("StartTime"),
+    runTime: field("RunTime"),
+    timeLimit: field("TimeLimit"),
+    suspendTime: field("SuspendTime"),
+    runBeforeSuspend: field("SecsPreSuspend"),
     nodes: field("NodeList"),
   };
   return {

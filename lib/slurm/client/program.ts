@@ -1,3 +1,5 @@
+import type { Clock } from "../../core/system/clock.ts";
+
 /** The end of a program. */
 export interface ProgramResult {
   /** Its exit code; `undefined` when it never started, was killed or took too long. */
@@ -94,3 +96,96 @@ export const startProgram: ProgramStarter = ([program = "", ...args], { env }) =
     },
   };
 };
+
+/** Options of a `SlurmClient`. */
+export interface SlurmClientOptions {
+  /** The environment of this process; what would mislead Slurm's programs is removed from it. */
+  env: Readonly<Record<string, string>>;
+  /** Time. */
+  clock: Clock;
+  /**
+   * Starts programs.
+   *
+   * @default {the machine's own}
+   */
+  run?: ProgramRunner | undefined;
+  /**
+   * Seconds that one program may take.
+   *
+   * @default {60}
+   */
+  timeoutSec?: number | undefined;
+  /**
+   * Seconds between two listings.
+   *
+   * @default {10}
+   */
+  intervalSec?: number | undefined;
+  /**
+   * Seconds for which a submit limit is waited out.
+   *
+   * @default {86400}
+   */
+  limitSec?: number | undefined;
+  /**
+   * Seconds for which trouble on the way to the controller is waited out.
+   *
+   * @default {600}
+   */
+  unclearSec?: number | undefined;
+  /**
+   * The cluster all jobs are on, where the user has several (`-M`).
+   *
+   * @default {the only one}
+   */
+  cluster?: string | undefined;
+  /**
+   * The cluster that the user has chosen, which may be the one that is asked anyhow.
+   *
+   * @default {that one}
+   */
+  chosen?: string | undefined;
+}
+
+/** Whether a program of Slurm has answered. Some end with 0 and print nothing when they could not. */
+export function answered({ code, stderr }: ProgramResult): boolean {
+  return code === 0 && !/\berror:/.test(stderr);
+}
+
+/** The words of a program of Slurm about its failure. */
+export function words({ code, stdout, stderr, timedOut }: ProgramResult): string {
+  if (timedOut) return "it did not answer in time";
+  return stderr.trim() ||
+    (code === 0 ? `it printed ${JSON.stringify(stdout.slice(0, 200))}` : `exit code ${code}`);
+}
+
+/** Together they stay far below what the kernel takes as arguments. */
+const MAX_ARGUMENTS = 100_000;
+
+/** Job ids in parts that can each be the arguments of one program. */
+export function* idChunks(ids: readonly string[]): Generator<string[]> {
+  let chunk: string[] = [];
+  let length = 0;
+  for (const id of ids) {
+    if (length + id.length + 1 > MAX_ARGUMENTS) {
+      yield chunk;
+      chunk = [];
+      length = 0;
+    }
+    chunk.push(id);
+    length += id.length + 1;
+  }
+  if (chunk.length > 0) yield chunk;
+}
+
+/** Job ids as a message names them. */
+export function shortList(ids: readonly string[]): string {
+  return ids.length <= 5
+    ? `job ${ids.join(", ")}`
+    : `${ids.length} jobs (${ids.slice(0, 5).join(", ")}, ...)`;
+}
+
+/** Whether a program says that there is no job of an id that it was asked about. */
+export function isUnknownJob({ stderr }: ProgramResult): boolean {
+  return /Invalid job id specified/.test(stderr);
+}

@@ -117,8 +117,8 @@ function takenOf(entries: readonly JobEntry[] | undefined): SubmittedJob | undef
 }
 
 /**
- * Looks for a job that Slurm may or may not have, or get any moment: until it is found, or was absent from two
- * answers with some time between.
+ * Looks for a job that Slurm may or may not have, or get any moment: until it is found, or was absent from
+ * two answers with some time between.
  */
 async function clearUp(
   submission: Submission,

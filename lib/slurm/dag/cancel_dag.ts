@@ -1,15 +1,19 @@
 import { errorText } from "../../core/errors.ts";
 import { artifactLabel } from "../../core/hash.ts";
+import { countsForRun } from "../../plan/forced.ts";
 import { askToStop } from "../../queue/requests.ts";
 import type { DagNode, DagRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
 import { readQueued, removeQueued } from "../../store/claims/queued.ts";
+import { readRecord } from "../../store/results/commit.ts";
+import type { TaskListing } from "../../store/store.ts";
 import { cancelOurs, leftAlone } from "../jobs/cancel_jobs.ts";
+import { type DagJob, type DagJobs, readDagJobs } from "../jobs/dag_jobs.ts";
 import { JobWatch } from "../jobs/job_watch.ts";
 import { type CancelOptions, cancelReason } from "../run/find_run.ts";
 import type { DagContext } from "./dag_context.ts";
-import { type DagJob, type DagJobs, findJobs, readDagJobs } from "./dag_jobs.ts";
+import { findJobs } from "./find_jobs.ts";
 
 /**
  * Cancels the jobs that a run in DAG mode submitted; one that is being submitted is told to submit no more.
@@ -23,17 +27,46 @@ export async function cancelDag(
   { run, paths, client }: CancelOptions<DagRun>,
 ): Promise<number> {
   const { store, machine } = runtime;
-  if (await readDagJobs(runtime, paths) === undefined) {
+  const open = await openNodes(runtime, run);
+  // What has ended is over: nothing of it is looked for in Slurm, where others may have its ids by now.
+  if (open.length === 0) return 0;
+  if (!(await readDagJobs(runtime, paths, run))?.complete) {
     await askToStop(store, paths, "stop", cancelReason(machine.self));
   }
   const watch = new JobWatch(machine, client);
-  const jobs = await findJobs({ runtime, run, paths }, watch);
+  const found = await findJobs({ runtime, run, paths }, watch);
+  const jobs = new Map(open.flatMap(({ hash }) => {
+    const job = found.get(hash);
+    return job ? [[hash, job]] : [];
+  }));
   const cancelled = await cancelOwn({ client, watch, run, runtime }, jobs);
   // A submitter that died can never submit what it said it would.
   if (machine.isGone(run.submitter)) {
-    for (const node of run.nodes) await removeQueued(store, store.paths(node), node.jobName);
+    const alive = new Set(jobs.values().map(({ name }) => name));
+    for (const node of open) {
+      if (!alive.has(node.jobName)) await removeQueued(store, store.paths(node), node.jobName);
+    }
   }
   return cancelled;
+}
+
+/** The nodes of a run that have no result which counts for it. */
+async function openNodes({ store }: Runtime, run: DagRun): Promise<DagNode[]> {
+  const listings = new Map<string, TaskListing>();
+  const open: DagNode[] = [];
+  // A stored result may be one that was to be replaced.
+  const isAnyGood = run.force.length === 0 && run.invalid.length === 0;
+  for (const node of run.nodes) {
+    const listing = listings.get(node.name) ?? await store.listTask(node.name);
+    listings.set(node.name, listing);
+    if (listing.done.has(node.hash)) {
+      if (isAnyGood) continue;
+      const record = await readRecord(store, store.paths(node)).catch(() => undefined);
+      if (record && countsForRun(run, node, record)) continue;
+    }
+    open.push(node);
+  }
+  return open;
 }
 
 /**
@@ -53,9 +86,8 @@ export async function cancelOwn(
     const job = jobs.get(node.hash);
     if (job?.own) open.push({ job, paths: store.paths(node) });
   }
-  const states = await Promise.all(open.map(({ job }) => watch.state(job)));
-  // A job that is not listed may have been submitted after the listing.
-  const alive = open.filter((_, i) => states[i]!.status !== "dead");
+  // Nobody waits for Slurm here: what is told to end has to be told at once, and whose it is is asked then.
+  const alive = open.filter(({ job }) => watch.known(job).status !== "dead");
   // This look comes before scancel: a job that is told to end takes its claim away at once.
   const atWork = await Promise.all(
     alive.map(async ({ job, paths }) =>
@@ -63,8 +95,7 @@ export async function cancelOwn(
       (await readClaim(store, paths))?.slurm?.name === job.name
     ),
   );
-  const refs = alive.map(({ job }) => ({ ...job, submitter: run.submitter }));
-  const done = await cancelOurs(client, watch, refs);
+  const done = await cancelOurs(client, watch, alive.map(({ job }) => job));
   const left = leftAlone(done);
   if (left !== undefined) runtime.logger.warn(left);
   const isDone = new Set([...done.cancelled, ...done.ended].map(({ name }) => name));
@@ -73,34 +104,30 @@ export async function cancelOwn(
   return alive.filter(({ job }, i) => atWork[i] && cancelled.has(job.name)).length;
 }
 
-/** Another run's own follower decides about its jobs, and nobody can cancel those of another user. */
-function isOurs({ own, foreign }: DagJob): boolean {
-  return own && !foreign;
-}
-
 /** Cancels the jobs of nodes that never run since a node that they need has failed, and says so. */
 export async function cancelBlocked(
-  { client, watch, run, runtime, log }: Pick<DagContext, "client" | "watch" | "run" | "runtime" | "log">,
+  { client, watch, runtime: { store }, log }: Pick<DagContext, "client" | "watch" | "runtime" | "log">,
   failed: DagNode,
-  dependents: readonly DagNode[],
-  jobs: DagJobs,
+  dependents: readonly { node: DagNode; job: DagJob | undefined }[],
 ): Promise<void> {
-  const own = dependents.flatMap((node) => jobs.get(node.hash) ?? []).filter(isOurs);
+  // Another run's own follower decides about its jobs.
+  const own = dependents.flatMap(({ node, job }) => job?.own ? [{ node, job }] : []);
   if (own.length === 0) return;
+  const over = new Set<string>();
   try {
-    const done = await cancelOurs(client, watch, own.map((job) => ({ ...job, submitter: run.submitter })));
-    const left = leftAlone(done);
-    if (left !== undefined) log.warn(left);
+    const { cancelled, ended, ...left } = await cancelOurs(client, watch, own.map(({ job }) => job));
+    for (const { name } of [...cancelled, ...ended]) over.add(name);
+    const alone = leftAlone(left);
+    if (alone !== undefined) log.warn(alone);
   } catch (error) {
     log.warn(errorText(error));
   }
-  for (const node of dependents) {
-    const job = jobs.get(node.hash);
-    if (job && isOurs(job)) await removeQueued(runtime.store, runtime.store.paths(node), job.name);
-  }
-  const names = dependents.slice(0, 5).map((node) => artifactLabel(node.name, node.hash)).join(", ");
+  const gone = own.filter(({ job }) => over.has(job.name));
+  for (const { node, job } of gone) await removeQueued(store, store.paths(node), job.name);
+  if (gone.length === 0) return;
+  const names = gone.slice(0, 5).map(({ node }) => artifactLabel(node.name, node.hash)).join(", ");
   log.warn(
-    `cancelled ${own.length === 1 ? "1 job that needs" : `${own.length} jobs that need`} ` +
-      `${artifactLabel(failed.name, failed.hash)}: ${names}${dependents.length > 5 ? ", ..." : ""}`,
+    `cancelled ${gone.length === 1 ? "1 job that needs" : `${gone.length} jobs that need`} ` +
+      `${artifactLabel(failed.name, failed.hash)}: ${names}${gone.length > 5 ? ", ..." : ""}`,
   );
 }

@@ -6,7 +6,7 @@ import { readEnds } from "../../store/results/ends.ts";
 import { attemptPaths } from "../../store/layout.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
 import type { DagContext } from "./dag_context.ts";
-import { readProgress } from "./job_progress.ts";
+import { listProgress, readProgress } from "./job_progress.ts";
 
 /** An attempt that was shown and has not ended. */
 interface ShownAttempt {
@@ -19,10 +19,15 @@ interface ShownAttempt {
   progress?: string | undefined;
 }
 
+/** A claim that was shown is looked at again after so long: the job may have begun its next attempt. */
+const AGAIN_MS = 10_000;
+
 /** Shows the attempts of jobs, each once, and their progress, as they are seen in the store. */
 export class DagAttempts {
   readonly #context: Pick<DagContext, "runtime" | "paths" | "onEvent">;
   readonly #shown = new Map<Hash, ShownAttempt>();
+  /** When each node is looked at again, and after which pause the time after that. */
+  readonly #next = new Map<Hash, { at: number; pauseMs: number }>();
   #lookedAtProgress = -Infinity;
 
   /** Shows nothing yet. */
@@ -30,10 +35,18 @@ export class DagAttempts {
     this.#context = context;
   }
 
-  /** Shows a new attempt of a node. The one before it has ended without a result. */
+  /**
+   * Shows a new attempt of a node. The one before it has ended without a result. Looks the more seldom the
+   * longer there is nothing new.
+   */
   async look(node: DagNode): Promise<void> {
     const { runtime, paths: { run: ownDir }, onEvent } = this.#context;
     const { hash, name } = node;
+    const now = runtime.machine.clock.monotonic();
+    const { at, pauseMs } = this.#next.get(hash) ??
+      { at: now, pauseMs: runtime.config.pollIntervalSec * 500 };
+    if (now < at) return;
+    this.#next.set(hash, { at: now + pauseMs, pauseMs: Math.min(2 * pauseMs, AGAIN_MS) });
     const paths = runtime.store.paths(node);
     const claim = await readClaim(runtime.store, paths);
     const before = this.#shown.get(hash)?.attempt;
@@ -67,7 +80,14 @@ export class DagAttempts {
     const now = runtime.machine.clock.monotonic();
     if (now - this.#lookedAtProgress < runtime.config.pollIntervalSec * 1000) return;
     this.#lookedAtProgress = now;
-    const looks = pooledMap(32, this.#shown.values(), (shown) => this.#lookAtProgressOf(shown));
+    if (this.#shown.size === 0) return;
+    // One listing tells which of them have any.
+    const there = new Map<string, Set<string>>();
+    for (const dir of new Set([...this.#shown.values()].map(({ dir }) => dir))) {
+      there.set(dir, await listProgress(runtime, dir));
+    }
+    const shown = [...this.#shown.values()].filter(({ dir, node }) => there.get(dir)?.has(node.hash));
+    const looks = pooledMap(32, shown, (each) => this.#lookAtProgressOf(each));
     for await (const _ of looks);
   }
 
@@ -87,6 +107,7 @@ export class DagAttempts {
   /** Shows the end of a node's attempt, if the attempt was shown. */
   end({ hash, name }: DagNode, outcome: "success" | "failed" | "preempted"): void {
     const shown = this.#shown.get(hash);
+    if (outcome === "success") this.#next.delete(hash);
     if (!shown) return;
     this.#shown.delete(hash);
     const at = this.#context.runtime.machine.clock.now();

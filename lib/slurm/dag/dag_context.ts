@@ -14,7 +14,8 @@ import type { JobWatch } from "../jobs/job_watch.ts";
  *
  *     run.json                the run's record: nodes, their jobs' names, specs, code; written before any job
  *     artifacts/<hash>.json   the payload from which a process makes an artifact again; written before, too
- *     jobs.json               which job computes which node; written when no more will be submitted
+ *     jobs.json               which job computes which node; written when no more will be submitted, and now
+ *                             and then while that takes its time
  *     stop.json               somebody cancels the run while it is being submitted
  *     progress/<hash>.json    the latest `progress()` of a task, while its job runs
  *
@@ -37,16 +38,18 @@ export interface DagContext {
   specs: Readonly<Record<string, ParsedSpec>>;
   /** Where everything of the run is. */
   paths: QueuePaths;
-  /**
-   * Tells whether a node that has no job may still get one from the run's submitter.
-   *
-   * @default {undefined}
-   */
-  isSubmitting?: (() => Promise<boolean>) | undefined;
   /** Told what happens. */
   onEvent: EventSink;
   /** Says something to the run's people. */
   log: RunLog;
   /** Ends it. */
   signal: AbortSignal;
+}
+
+/** Seconds for which a refusal is tried again when nothing else is to do. */
+const REFUSAL_SEC = 3600;
+
+/** Milliseconds for which what sbatch refuses is tried again once a run has nothing else to do. */
+export function refusalMs({ runtime: { config } }: Pick<DagContext, "runtime">): number {
+  return (config.slurm?.refusalSec ?? REFUSAL_SEC) * 1000;
 }

@@ -1,6 +1,7 @@
 import type { AttemptEnd } from "../../core/attempt_end.ts";
 import { errorText } from "../../core/errors.ts";
 import { artifactLabel } from "../../core/hash.ts";
+import { processAgeMs } from "../../core/system/process_age.ts";
 import { systemMachine } from "../../core/system/system_machine.ts";
 import { makePlan } from "../../plan/graph.ts";
 import type { NodeState, StatusSource } from "../../plan/node.ts";
@@ -16,8 +17,16 @@ import { drive } from "../../schedule/drive.ts";
 import { runReporter } from "../../schedule/run_reporter.ts";
 import { snapshotUrl } from "../../snapshot/manifest.ts";
 import { acquireClaim } from "../../store/claims/acquire_claim.ts";
-import { type QueuedJob, readQueued, removeQueued } from "../../store/claims/queued.ts";
+import {
+  linkQueued,
+  type QueuedJob,
+  readQueued,
+  removeQueued,
+  writeQueuedId,
+} from "../../store/claims/queued.ts";
+import { readEnds } from "../../store/results/ends.ts";
 import type { SlurmJob } from "../../store/record.ts";
+import type { JobWord } from "../../store/store.ts";
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
 import { failureReport } from "../../ui/report.ts";
 import { plural } from "../../ui/text.ts";
@@ -27,12 +36,13 @@ import { PayloadSource } from "../../worker/protocol/payload_source.ts";
 import type { SlurmClient } from "../client/client.ts";
 import { startOfRun } from "../client/job_command.ts";
 import { heapMbOf } from "../client/spec.ts";
-import { JobSignals } from "../jobs/job_signals.ts";
+import { type JobSpan, spanOfJob } from "../client/own_job.ts";
+import { compareJob } from "../jobs/job_identity.ts";
+import { askJobTime, JobSignals } from "../jobs/job_signals.ts";
 import { runSpecs } from "../run/check_specs.ts";
-import { isNearlyUp } from "../run/is_nearly_up.ts";
 import { checkDependencies } from "./check_dependencies.ts";
 import { JobProgress } from "./job_progress.ts";
-import { requeueJob } from "./requeue_job.ts";
+import { countPlanned, hopelessText } from "./whole_job.ts";
 
 /** Options of {@link runDagJob}. */
 export interface DagJobOptions {
@@ -44,6 +54,8 @@ export interface DagJobOptions {
   slurm: SlurmJob;
   /** Loads the client of Slurm: most jobs never need it. */
   client: () => Promise<SlurmClient>;
+  /** The environment of this process. */
+  env: Readonly<Record<string, string>>;
 }
 
 /** The exit code of a job that was told to end, and did. */
@@ -55,6 +67,8 @@ interface JobContext extends DagJobOptions {
   node: DagNode;
   runtime: Runtime;
   signals: JobSignals;
+  /** The job's time, where known. */
+  span: JobSpan | undefined;
   computer: ProcessComputer;
 }
 
@@ -66,7 +80,7 @@ interface JobContext extends DagJobOptions {
  * @throws {StoreError} If the run's folder cannot be read.
  */
 export async function runDagJob(options: DagJobOptions): Promise<number> {
-  const { dir, hash, slurm, client } = options;
+  const { dir, hash, slurm, client, env } = options;
   const { paths, run } = await readRunAt(systemMachine(), dir, "dag");
   const node = run.nodes.find((each) => each.hash === hash);
   if (!node) {
@@ -77,15 +91,19 @@ export async function runDagJob(options: DagJobOptions): Promise<number> {
     git: run.git,
     slurm,
     // A job that Slurm began again knows that what it did before is over, wherever that was.
-    claimHint: ({ slurm: other }) =>
-      Promise.resolve(
-        other?.name === slurm.name && other.restarts < slurm.restarts
-          ? `Slurm has begun its job ${slurm.jobId} again`
-          : undefined,
-      ),
+    claimHint: ({ slurm: other }) => Promise.resolve(begunAgain(slurm, other)),
   });
   const spec = runSpecs(run)[node.spec];
-  using signals = new JobSignals(async () => isNearlyUp(await client(), slurm, spec?.timeMin));
+  const { clock } = runtime.machine;
+  const timeMin = spec?.timeMin;
+  using signals = new JobSignals({
+    clock,
+    timeMin,
+    ask: async () => await askJobTime(await client(), slurm),
+  });
+  const showJob = async (id: string) => await (await client()).showJob(id);
+  const span = await spanOfJob(clock, { env, slurm, ageMs: processAgeMs(), client: { showJob }, timeMin });
+  if (span) signals.plan(span);
   const { signal } = signals;
   const { code } = run;
   const config: ComputeConfig = {
@@ -101,11 +119,12 @@ export async function runDagJob(options: DagJobOptions): Promise<number> {
     config: () => Promise.resolve(config),
     sourcesOf: new PayloadSource(runtime, dir).sourcesOf,
     stopping: signal,
+    time: signals,
   });
   // It starts while this process looks at the store.
   computer.warm(signal);
   try {
-    return await work({ ...options, paths, run, node, runtime, signals, computer });
+    return await work({ ...options, paths, run, node, runtime, signals, span, computer });
   } catch (error) {
     if (!signals.signal.aborted) throw error;
     console.error(`${label(node)}: ${errorText(signals.signal.reason)}`);
@@ -116,12 +135,21 @@ export async function runDagJob(options: DagJobOptions): Promise<number> {
   }
 }
 
+/** This very job is the evidence: it cannot run twice. */
+function begunAgain(slurm: SlurmJob, other: SlurmJob | undefined): JobWord | undefined {
+  if (other?.name !== slurm.name || other.restarts >= slurm.restarts) return undefined;
+  const why = `Slurm has begun its job ${slurm.jobId} again`;
+  return { state: "gone", why, askedAt: Infinity, vanished: false };
+}
+
 async function work(context: JobContext): Promise<number> {
   const { run, node, runtime, slurm, signals } = context;
   const paths = runtime.store.paths(node);
   // Slurm begins a job again by itself when its node fails, however often that was.
   const { maxPreemptRetries } = run.config;
-  if (slurm.restarts > maxPreemptRetries) {
+  const most = maxPreemptRetries +
+    (slurm.restarts > maxPreemptRetries ? await countPlanned(runtime, run, node) : 0);
+  if (slurm.restarts > most) {
     const error = `its job was begun again ${
       plural(slurm.restarts, "time")
     }; at most ${maxPreemptRetries} (maxPreemptRetries) count`;
@@ -151,7 +179,7 @@ async function work(context: JobContext): Promise<number> {
 
 /** Computes the artifact with the retries that the run allows, as a run of this one node. */
 async function compute(context: JobContext, artifact: Artifact): Promise<number> {
-  const { dir, run, runtime, slurm, signals, client, node, computer } = context;
+  const { dir, run, runtime, slurm, signals, span, client, node, computer } = context;
   const { signal } = signals;
   const forced = forcedNodes(runtime.store, run);
   await using progress = new JobProgress(runtime, dir, node.hash);
@@ -181,6 +209,12 @@ async function compute(context: JobContext, artifact: Artifact): Promise<number>
   });
   if (interrupted) {
     console.error(`${label(node)}: ${errorText(signal.reason)}`);
+    const hopeless = await hopelessText(runtime, { run, node, span, reason: signal.reason });
+    if (hopeless !== undefined) {
+      console.error(`${label(node)}: ${hopeless}`);
+      await endUnbegun(context, { outcome: "failed", blame: "compute", error: hopeless, lasting: true });
+      return 1;
+    }
     await requeueJob(runtime, { client: await client(), slurm, run, node });
     return PREEMPTED_EXIT_CODE;
   }
@@ -226,4 +260,66 @@ async function endUnbegun({ runtime, node, run, slurm }: JobContext, end: Attemp
 
 function label({ name, hash }: DagNode): string {
   return artifactLabel(name, hash);
+}
+
+/** Options of {@link requeueJob}. */
+interface RequeueOptions {
+  /** Asks Slurm. */
+  client: SlurmClient;
+  /** The job that was told to end, whose attempt has ended. */
+  slurm: SlurmJob;
+  /** Its run. */
+  run: DagRun;
+  /** The node that it computes. */
+  node: DagNode;
+}
+
+/**
+ * Puts this job back into the queue within `maxPreemptRetries`, unless somebody cancelled it. It is written
+ * down as queued again, so that nobody takes the artifact for forgotten meanwhile.
+ *
+ * @returns Whether it will begin again.
+ */
+async function requeueJob(
+  runtime: Runtime,
+  { client, slurm, run, node }: RequeueOptions,
+): Promise<boolean> {
+  const { store, config, machine } = runtime;
+  const paths = store.paths(node);
+  const ends = await readEnds(store, paths);
+  // One whose time was up, as was planned, is none that counts.
+  const lost = ends.filter(({ run: of, kind, failure, planned }) =>
+    of === run.runId && !planned && (kind !== "failed" || failure === "lost")
+  );
+  if (lost.length > config.maxPreemptRetries) {
+    console.error(
+      `It was lost ${
+        plural(lost.length, "time")
+      }, and is begun again at most ${config.maxPreemptRetries} times (maxPreemptRetries)`,
+    );
+    return false;
+  }
+  const ref = { ...slurm, submitter: machine.self };
+  const details = await (await client.at(slurm.cluster)).showJob(slurm.jobId);
+  const state = details?.find((detail) => compareJob(ref, detail) === "same")?.state;
+  // Slurm would also begin a job again that was cancelled, or is over: only one that runs is put back. One
+  // that is being ended (COMPLETING) was cancelled, or is preempted and then begun again by Slurm itself:
+  // nobody can tell which.
+  if (state?.status !== "alive" || state.text.startsWith("COMPLETING")) {
+    console.error(`It is not put back into the queue: Slurm says ${state?.text ?? "nothing of it"}`);
+    return false;
+  }
+  const { name, cluster } = slurm;
+  await linkQueued(store, paths, { name, run: run.runId, cluster });
+  await writeQueuedId(store, paths, slurm);
+  // A job that Slurm itself preempted is in the queue again already.
+  if (state.pending) return true;
+  try {
+    await (await client.at(slurm.cluster)).requeue(slurm.jobId);
+    return true;
+  } catch (error) {
+    console.error(errorText(error));
+    await removeQueued(store, paths, slurm.name);
+    return false;
+  }
 }

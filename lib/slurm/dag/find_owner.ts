@@ -6,7 +6,7 @@ import type { DagNode } from "../../remote/run_record.ts";
 import { storeStatus } from "../../schedule/status_source.ts";
 import { settleClaim } from "../../store/claims/acquire_claim.ts";
 import { declareDead } from "../../store/claims/attempt_end.ts";
-import { ClaimWatch, describeOwner, type Look } from "../../store/claims/liveness.ts";
+import { type ClaimWatch, describeOwner, type Look } from "../../store/claims/liveness.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
 import {
   describeQueued,
@@ -16,25 +16,24 @@ import {
   removeQueued,
 } from "../../store/claims/queued.ts";
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
-import type { JobRef } from "../jobs/job_watch.ts";
+import type { DagJob } from "../jobs/dag_jobs.ts";
+import type { JobRef } from "../jobs/job_identity.ts";
 import { outsideError } from "../run/check_plan.ts";
 import type { DagContext } from "./dag_context.ts";
-import { adoptedJob, type DagJob } from "./dag_jobs.ts";
 
-/** The time in which it has to become clear who computes a node. */
-const UNCLEAR_MS = 600_000;
+/** How often is looked again at once since something was tidied away. */
+const MAX_TURNS = 20;
 
-/** The state of a node after its turn in the submission. */
+/** What one look at a node tells. */
 export type Taken =
   /** Its result is there. */
   | { kind: "done" }
   /** A job computes it. */
   | { kind: "job"; job: DagJob }
-  /** A dependency failed meanwhile: it never runs. */
-  | { kind: "blocked" };
-
-/** The result of one look. `"again"`: something was tidied away, so that the next look tells more. */
-type Seen = Taken | "ours" | "again" | { kind: "unclear"; what: string };
+  /** Nobody has it: it is ours, by `queued.json`. */
+  | { kind: "ours" }
+  /** It is not clear yet, in words that follow "it is not clear". */
+  | { kind: "unclear"; what: string };
 
 /** Finds out who computes a node, at the moment when it is about to be submitted. */
 export class OwnerFinder {
@@ -62,28 +61,20 @@ export class OwnerFinder {
 
   /**
    * Looks whether a node is done, or somebody's job, by now. Otherwise it becomes ours, by `queued.json`.
+   * Waits for nobody: what Slurm does not tell yet is *unclear*, and asked for meanwhile.
    *
-   * @throws {SlurmError} If it is computed outside of Slurm, or nobody can tell what has become of its job.
+   * @param watch Kept from one look to the next, so that a lease can be seen to run out.
+   * @throws {SlurmError} If it is computed outside of Slurm.
    */
-  async find(node: DagNode): Promise<Taken | "ours"> {
-    const { runtime: { store, machine: { clock } }, signal } = this.#context;
-    const limit = clock.monotonic() + UNCLEAR_MS;
-    const watch = new ClaimWatch(store, store.paths(node));
-    for (let pause = 50;;) {
-      const seen = await this.#look(node, watch);
-      if (seen === "again") continue;
-      if (seen === "ours" || seen.kind !== "unclear") return seen;
-      if (clock.monotonic() > limit) {
-        throw new SlurmError(`Cannot submit ${this.artifact(node)} as it is not clear ${seen.what}`, {
-          artifact: `${this.artifact(node)}`,
-        });
-      }
-      await clock.sleep(pause, signal);
-      pause = Math.min(2 * pause, 2000);
+  async look(node: DagNode, watch: ClaimWatch): Promise<Taken> {
+    for (let turn = 0; turn < MAX_TURNS; turn++) {
+      const seen = await this.#lookOnce(node, watch);
+      if (seen !== "again") return seen;
     }
+    return { kind: "unclear", what: "who computes it: others keep taking and leaving it" };
   }
 
-  async #look(node: DagNode, watch: ClaimWatch): Promise<Seen> {
+  async #lookOnce(node: DagNode, watch: ClaimWatch): Promise<Taken | "again"> {
     const { store } = this.#context.runtime;
     if (await this.isDone(node)) return { kind: "done" };
     const look = await watch.look();
@@ -102,27 +93,29 @@ export class OwnerFinder {
   }
 
   /** Decides about a node that somebody has claimed, in a job or outside of Slurm. */
-  async #askHolder(node: DagNode, look: Extract<Look, { state: "alive" | "dead" }>): Promise<Seen> {
-    const { runtime: { store }, watch, signal } = this.#context;
+  async #askHolder(
+    node: DagNode,
+    look: Extract<Look, { state: "alive" | "dead" }>,
+  ): Promise<Taken | "again"> {
+    const { runtime: { store }, watch } = this.#context;
     const { slurm, owner } = look.holder;
     const named = slurm && { ...slurm, submitter: owner };
-    const found = named && await watch.state(named, { until: "sure", signal });
+    const found = named && watch.known(named);
     if (found?.status === "alive") return this.#adopt(node, named!, found.jobId ?? named!.jobId);
-    if (look.state === "dead" || found?.status === "dead") {
-      const why = look.state === "dead" ? look.why : "its Slurm job has ended";
-      await declareDead(store, store.paths(node), look.holder, why);
+    // The look has heard Slurm's word already: a claim that it calls alive beats, whatever Slurm says.
+    if (look.state === "dead") {
+      await declareDead(store, store.paths(node), look.holder, look.why);
       return "again";
     }
     if (!slurm) throw outsideError(this.artifact(node), describeOwner(look.holder));
-    const what =
-      `whether ${describeOwner(look.holder)} still computes it: squeue does not tell of its Slurm job ` +
+    const what = `whether ${describeOwner(look.holder)} still computes it: Slurm does not tell of its job ` +
       `${slurm.jobId} ${slurm.name}`;
     return { kind: "unclear", what };
   }
 
   /** Takes a node that nobody has claimed, unless another job is queued for it. */
-  async #takeOrAsk(node: DagNode): Promise<Seen> {
-    const { runtime: { store }, run, watch, signal } = this.#context;
+  async #takeOrAsk(node: DagNode): Promise<Taken | "again"> {
+    const { runtime: { store }, run, watch } = this.#context;
     const paths = store.paths(node);
     const { runId, cluster } = run;
     const job = { name: node.jobName, run: runId, cluster };
@@ -132,20 +125,20 @@ export class OwnerFinder {
       const isClaimed = await readClaim(store, paths) !== undefined;
       if (!isClaimed && !await this.isDone(node)) {
         await this.#checkBelow(node);
-        return "ours";
+        return { kind: "ours" };
       }
       await removeQueued(store, paths, node.jobName);
       return "again";
     }
     const queued = await readQueued(store, paths);
     if (!queued) return "again";
-    const found = await watch.state(queued, { until: "sure", signal });
+    const found = watch.known(queued);
     if (found.status === "alive" && found.jobId !== undefined) return this.#adopt(node, queued, found.jobId);
     if (found.status === "dead") {
       await removeQueued(store, paths, queued.name);
       return "again";
     }
-    const what = `what has become of ${describeQueued(queued)}, of which squeue does not tell: ${
+    const what = `what has become of ${describeQueued(queued)}, of which Slurm does not tell: ${
       queuedAdvice(paths, queued)
     }; then run again`;
     return { kind: "unclear", what };
@@ -161,7 +154,7 @@ export class OwnerFinder {
           `wait for it, or cancel it first`,
       );
     }
-    return { kind: "job", job: adoptedJob(runtime.machine, named, { jobId, own }) };
+    return { kind: "job", job: { ...jobRefOf(named), jobId, own } };
   }
 
   /** Whether a node's result is there. The result of a forced node has to be of this run. */
@@ -190,6 +183,23 @@ export class OwnerFinder {
     }
   }
 
+  /**
+   * Slurm would take the id of another cluster's job for one that it has forgotten, and so for a success.
+   *
+   * @throws {SlurmError} If a node would have to wait for such a job.
+   */
+  checkCluster(
+    { own, jobId, name, cluster }: DagJob,
+    { node, above, here }: { node: DagNode; above: DagNode | undefined; here: string | undefined },
+  ): void {
+    if (own || !above || cluster === undefined || here === undefined || cluster === here) return;
+    throw new SlurmError(
+      `Cannot submit ${this.artifact(above)} as ${this.artifact(node)} is computed by Slurm job ${jobId} ` +
+        `(${name}) on cluster ${cluster}, which no job on ${here} can wait for: wait until that has ended, ` +
+        `or cancel it, and run again`,
+    );
+  }
+
   /** The artifact of a node. */
   artifact(node: DagNode): Artifact {
     return this.#artifacts.get(node.hash)!;
@@ -201,4 +211,9 @@ export class OwnerFinder {
  */
 function forcedByName(runtime: DagContext["runtime"], run: DagContext["run"]): ForcedNodes | undefined {
   return forcedNodes(runtime.store, { ...run, invalid: [] });
+}
+
+/** The identity of a job alone, of a record that may say more. */
+export function jobRefOf({ name, listedAs, jobId, cluster, submitter, uid }: JobRef): JobRef {
+  return { name, listedAs, jobId, cluster, submitter, uid };
 }

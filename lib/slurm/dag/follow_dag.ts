@@ -5,32 +5,37 @@ import { runLog } from "../../core/run_log.ts";
 import { countsForRun } from "../../plan/forced.ts";
 import type { DagNode, DagRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
-import { declareDead } from "../../store/claims/attempt_end.ts";
-import { readQueued, removeQueued } from "../../store/claims/queued.ts";
-import { readClaim } from "../../store/claims/read_claim.ts";
 import { readRecord } from "../../store/results/commit.ts";
 import { readEnds } from "../../store/results/ends.ts";
 import { recordForSure } from "../../store/results/record_for_sure.ts";
 import { concernsOneArtifact, isRefusal } from "../../store/store.ts";
-import type { JobState } from "../client/job_state.ts";
 import { logPath } from "../client/job_log.ts";
-import { JobWatch } from "../jobs/job_watch.ts";
+import type { DagJob } from "../jobs/dag_jobs.ts";
+import { JobWatch, type KnownJob } from "../jobs/job_watch.ts";
 import { runSpecs } from "../run/check_specs.ts";
 import type { FollowOptions } from "../run/find_run.ts";
 import { runOutcome } from "../run/run_outcome.ts";
 import { cancelBlocked } from "./cancel_dag.ts";
 import { DagAttempts } from "./dag_attempts.ts";
 import type { DagContext } from "./dag_context.ts";
-import { adoptedJob, type DagJob, type DagJobs, findJobs, nodeLogDir, submittingWatch } from "./dag_jobs.ts";
-import { jobFailure, unreadFailure } from "./job_failure.ts";
+import { findJobs, nodeLogDir, OtherSubmitter, type Submitter } from "./find_jobs.ts";
+import { jobFailure, unreadFailure, unsubmittedFailure } from "./job_failure.ts";
+import { JobVerdicts } from "./job_verdicts.ts";
+import { DagNotice } from "./why_waiting.ts";
 
-type Dead = Extract<JobState, { status: "dead" }>;
+type DeadJobState = Extract<KnownJob, { status: "dead" }>;
 
 /** The state of a node: see {@link Follower}. */
 type Progress = "open" | "done" | "failed" | "blocked";
 
 /** The state of a job that nobody submitted, since the submitter died before. */
-const NEVER: Dead = { status: "dead", reason: "vanished", text: "it was never submitted" };
+const NEVER: DeadJobState = {
+  status: "dead",
+  reason: "vanished",
+  text: "it was never submitted",
+  evidence: "job",
+  restarts: 0,
+};
 
 /**
  * Follows a run in DAG mode that was submitted before, until it has ended.
@@ -45,38 +50,41 @@ export async function followDagRun(
   const { machine } = runtime;
   const opened = { runtime, paths, run };
   const watch = new JobWatch(machine, client);
-  const jobs = await findJobs(opened, watch, signal);
+  const jobs = await findJobs(opened, watch, { signal, atOnce: true });
   const context: DagContext = {
     ...opened,
     client,
     specs: runSpecs(run),
     watch,
-    isSubmitting: submittingWatch(opened),
     onEvent,
     log: runLog(onEvent, machine.clock),
     signal,
   };
   onEvent({ type: "run_started", runId: run.runId, ...run.counts, at: machine.clock.now() });
-  return runOutcome(run.runId, { summary: await followDag(context, jobs) }, { keepGoing: true });
+  const summary = await followDag(context, new OtherSubmitter(opened, jobs));
+  return runOutcome(run.runId, { summary }, { keepGoing: true });
 }
 
 /**
- * Follows the jobs of a run until all have ended: results are seen in the store, ends in Slurm's listing. It
+ * Follows the jobs of a run until all have ended: results are seen in the store, ends in what Slurm says. It
  * knows nothing of the user's code, so that any process can do it. The dependents of a failure are cancelled.
  *
  * @param context The run.
- * @param jobs The job of each node; a node without one is done, blocked, or its job was never submitted.
+ * @param submitter Knows the job of each node; a node that has none and gets none is done, blocked, or its
+ * job was never submitted.
  * @param onAbort Called when the signal aborts; without it the jobs go on.
+ * @param options `isInterrupted`: whether somebody stopped the run then, and not a fault.
  * @returns How it went; the run's events were told.
  * @throws The signal's reason when it aborts.
  */
 export async function followDag(
   context: DagContext,
-  jobs: DagJobs,
+  submitter: Submitter,
   onAbort?: () => Promise<void>,
+  { isInterrupted = () => true }: { isInterrupted?: () => boolean } = {},
 ): Promise<RunSummary> {
   const { signal, onEvent, runtime } = context;
-  const follower = new Follower(context, jobs);
+  const follower = new Follower(context, submitter);
   const ended = (interrupted: boolean): RunSummary => {
     const summary = follower.summary();
     onEvent({ type: "run_ended", summary, interrupted, at: runtime.machine.clock.now() });
@@ -87,10 +95,25 @@ export async function followDag(
   } catch (error) {
     if (!signal.aborted) throw error;
     await onAbort?.();
-    ended(true);
+    ended(isInterrupted());
     throw signal.reason;
   }
   return ended(false);
+}
+
+/**
+ * Follows the jobs of a run while they are submitted, for a submitter that then leaves them alone.
+ *
+ * @param signal Ends it.
+ */
+export async function followWhile(
+  context: DagContext,
+  submitter: Submitter,
+  signal: AbortSignal,
+): Promise<void> {
+  await new Follower({ ...context, signal }, submitter).run().catch((error) => {
+    if (!signal.aborted) throw error;
+  });
 }
 
 /**
@@ -101,8 +124,10 @@ export async function followDag(
  *       | ^  `.      (also when its job has ended otherwise)
  *       | |    `.
  *       | |      `-- its job has ended without a result, ----> FAILED
- *       | |          nobody else is at it
- *       | |          or what is stored cannot be read
+ *       | |          as Slurm says of that very job, nothing
+ *       | |          beats for it, nobody else is at it; or
+ *       | |          what is stored cannot be read; or its
+ *       | |          submitter has given it up
  *       | |
  *       | '--------- its job has ended, and a job of another run is at it: that one is followed
  *       |
@@ -112,24 +137,33 @@ export async function followDag(
  */
 class Follower {
   readonly #context: DagContext;
-  readonly #jobs: Map<Hash, DagJob>;
+  readonly #submitter: Submitter;
+  /** Jobs of other runs that are followed in place of those that the submitter knows. */
+  readonly #others = new Map<Hash, DagJob>();
   readonly #progress = new Map<Hash, Progress>();
+  /** Those that are open, dependencies first. */
+  readonly #open: Map<Hash, DagNode>;
   readonly #attempts: DagAttempts;
+  readonly #verdicts: JobVerdicts;
   readonly #failures: Failure[] = [];
   readonly #nodes: ReadonlyMap<Hash, DagNode>;
+  readonly #notice: DagNotice;
   readonly #started: number;
+  readonly #watched = new Set<Hash>();
   #computed = 0;
   #elsewhere = 0;
   #retries = 0;
 
-  constructor(context: DagContext, jobs: DagJobs) {
+  constructor(context: DagContext, submitter: Submitter) {
     this.#context = context;
-    this.#jobs = new Map(jobs);
+    this.#submitter = submitter;
     this.#attempts = new DagAttempts(context);
-    this.#started = context.runtime.machine.clock.monotonic();
+    this.#started = this.#now();
+    this.#verdicts = new JobVerdicts(context);
+    this.#notice = new DagNotice(context, submitter);
     this.#nodes = new Map(context.run.nodes.map((node) => [node.hash, node]));
+    this.#open = new Map(this.#nodes);
     for (const hash of this.#nodes.keys()) this.#progress.set(hash, "open");
-    for (const job of jobs.values()) context.watch.expect(job);
   }
 
   async run(): Promise<void> {
@@ -141,19 +175,18 @@ class Follower {
       onEvent({ type: "node_failed", name, hash: hash as Hash, failure, at: clock.now() });
     }
     const longest = runtime.config.pollIntervalSec * 1000;
-    for (const { hash } of run.nodes) {
-      const job = this.#jobs.get(hash);
-      if (job && !job.own) {
-        const owner = `Slurm job ${job.jobId} (${job.name}) of another run`;
-        onEvent({ type: "node_watched", ...this.#names(hash), owner, at: clock.now() });
-      }
-    }
-    for (let pause = 50; this.#open().length > 0; pause = Math.min(1.3 * pause, longest)) {
+    for (let pause = 50; this.#open.size > 0; pause = Math.min(1.3 * pause, longest)) {
       signal.throwIfAborted();
-      await this.#lookIntoStore();
-      if (this.#open().length === 0) break;
+      await this.#submitter.look();
+      this.#sayOthers();
+      const before = this.#open.size;
+      const listedMs = await this.#lookIntoStore();
+      await this.#failGivenUp();
       await this.#lookAtJobs();
-      if (this.#open().length > 0) await clock.sleep(pause, signal);
+      this.#notice.look(this.#open.keys(), (hash) => this.#jobOf(hash));
+      if (this.#open.size < before) pause = Math.min(pause, longest / 4);
+      // A listing that takes long is made more seldom.
+      if (this.#open.size > 0) await clock.sleep(Math.max(pause, 10 * listedMs), signal);
     }
   }
 
@@ -174,25 +207,49 @@ class Follower {
     };
   }
 
-  /** Dependencies first. */
-  #open(): DagNode[] {
-    return this.#context.run.nodes.filter(({ hash }) => this.#progress.get(hash) === "open");
+  #jobOf(hash: Hash): DagJob | undefined {
+    return this.#others.get(hash) ?? this.#submitter.jobs.get(hash);
   }
 
-  /** One listing for each task's name, and a look at each of its artifacts where something happens. */
-  async #lookIntoStore(): Promise<void> {
+  /** Tells of each job of another run that is waited for, once. */
+  #sayOthers(): void {
+    const { onEvent, runtime } = this.#context;
+    for (const [hash, { own, jobId, name }] of this.#submitter.jobs) {
+      if (own || this.#watched.has(hash) || !this.#open.has(hash)) continue;
+      this.#watched.add(hash);
+      const owner = `Slurm job ${jobId} (${name}) of another run`;
+      onEvent({ type: "node_watched", ...this.#names(hash), owner, at: runtime.machine.clock.now() });
+    }
+  }
+
+  /**
+   * One listing for each task's name, and a look at each of its artifacts where something happens.
+   *
+   * @returns How many milliseconds the listings took.
+   */
+  async #lookIntoStore(): Promise<number> {
     const { store } = this.#context.runtime;
-    const open = this.#open();
+    const began = this.#now();
     const listings = new Map<string, Awaited<ReturnType<typeof store.listTask>>>();
-    for (const name of new Set(open.map((node) => node.name))) {
+    for (const name of new Set([...this.#open.values()].map((node) => node.name))) {
       await this.#orLater(async () => void listings.set(name, await store.listTask(name)));
     }
-    for (const node of open) {
+    const listedMs = this.#now() - began;
+    for (const node of [...this.#open.values()]) {
       const listing = listings.get(node.name);
-      if (listing?.open.has(node.hash)) await this.#orLater(() => this.#attempts.look(node));
+      const isBegun = listing?.open.has(node.hash) === true && this.#mayRun(node);
+      if (isBegun) await this.#orLater(() => this.#attempts.look(node));
       if (listing?.done.has(node.hash)) await this.#orLater(() => this.#takeIfDone(node));
     }
     await this.#attempts.lookAtProgress();
+    return listedMs;
+  }
+
+  /** What is pending has no attempt to be looked for. */
+  #mayRun({ hash }: DagNode): boolean {
+    const job = this.#jobOf(hash);
+    const known = job && this.#context.watch.known(job);
+    return known?.status === "alive" ? !known.pending : known !== undefined;
   }
 
   /** Leaves what cannot be read now to the next look. Once the job has ended, it is the node's failure. */
@@ -217,16 +274,32 @@ class Follower {
     const ends = how === "computed" ? await readEnds(runtime.store, runtime.store.paths(node)) : [];
     this.#retries += ends.filter((end) => end.run === run.runId).length;
     this.#attempts.end(node, "success");
-    this.#progress.set(node.hash, "done");
+    this.#ends(node.hash, "done");
     onEvent({ type: "node_done", ...this.#names(node.hash), how, at: runtime.machine.clock.now() });
     return true;
   }
 
+  #ends(hash: Hash, how: Exclude<Progress, "open">): void {
+    this.#progress.set(hash, how);
+    this.#open.delete(hash);
+    this.#verdicts.forget(hash);
+    this.#submitter.settles(hash, how);
+  }
+
+  /** What its submitter could not submit for so long that nothing else was left to do. */
+  async #failGivenUp(): Promise<void> {
+    const { runtime, run, paths } = this.#context;
+    for (const { node, error } of this.#submitter.takeGivenUp()) {
+      if (!this.#open.has(node.hash)) continue;
+      await this.#failed(node, await unsubmittedFailure(runtime, { run, paths, node }, error));
+    }
+  }
+
   async #lookAtJobs(): Promise<void> {
     const { runtime, run, paths, signal } = this.#context;
-    for (const node of this.#open()) {
+    for (const node of [...this.#open.values()]) {
       // Dependencies come first: a job that was cancelled because of their failure is no failure of its own.
-      if (this.#progress.get(node.hash) !== "open") continue;
+      if (!this.#open.has(node.hash)) continue;
       try {
         await this.#lookAtJob(node);
       } catch (error) {
@@ -238,35 +311,42 @@ class Follower {
   }
 
   async #lookAtJob(node: DagNode): Promise<void> {
-    const job = this.#jobs.get(node.hash);
-    // It may be blocked, and so was never submitted: its dependencies come first.
-    if (!job && node.dependencies.some((hash) => this.#progress.get(hash) === "open")) return;
-    const { watch, signal } = this.#context;
+    const job = this.#jobOf(node.hash);
+    if (!job) return await this.#lookAtUnsubmitted(node);
     // When Slurm does not answer nothing is known of any job, and nothing fails.
-    const state = job ? await watch.state(job, { signal }) : NEVER;
+    const state = this.#context.watch.known(job);
     if (state.status !== "dead") return;
     // Its result may have come after the last look, and this host may still remember that there was none.
     if (await this.#takeIfDone(node, true)) return;
-    // A job that finds another one at its artifact ends well, and computes nothing. A submitter that died may
-    // not have written down which job it is.
-    if ((!job || state.reason === "completed") && await this.#findOther(node)) return;
-    if (this.#isBlocked(node)) this.#progress.set(node.hash, "blocked");
-    else if (await this.#mayBeBlocked(node)) return;
-    else if (job || !await this.#context.isSubmitting?.()) await this.#fail(node, job, state);
+    // A job that finds another one at its artifact ends well, and computes nothing.
+    if (state.reason === "completed" && await this.#findOther(node)) return;
+    if (this.#isBlocked(node)) return this.#ends(node.hash, "blocked");
+    if (this.#mayBeBlocked(node)) return;
+    const doubt = await this.#verdicts.doubt(node, job, state);
+    if (doubt === "beats" || doubt === "other" && await this.#findOther(node)) return;
+    await this.#fail(node, job, state);
+  }
+
+  /** A submitter that died may not have written down which job it is. */
+  async #lookAtUnsubmitted(node: DagNode): Promise<void> {
+    // It may be blocked, and so was never submitted: its dependencies come first.
+    if (this.#submitter.mayGet(node.hash) || node.dependencies.some((hash) => this.#open.has(hash))) return;
+    if (await this.#takeIfDone(node, true)) return;
+    // It may have got one just before the last look.
+    if (this.#jobOf(node.hash) || await this.#findOther(node)) return;
+    if (this.#isBlocked(node)) this.#ends(node.hash, "blocked");
+    else await this.#fail(node, undefined, NEVER);
   }
 
   /**
-   * Whether a dependency has ended, too, in a later listing than the one that it was looked at in. Slurm
-   * cancels the dependents of a failed job at once, so the dependency has to be looked at first: at the next
-   * look.
+   * Whether a dependency has ended, too, and was not dead when it was looked at. Slurm cancels the dependents
+   * of a failed job at once, so the dependency has to be looked at first: at the next look.
    */
-  async #mayBeBlocked({ dependencies }: DagNode): Promise<boolean> {
-    const { watch, signal } = this.#context;
-    for (const hash of dependencies) {
-      const job = this.#progress.get(hash) === "open" ? this.#jobs.get(hash) : undefined;
-      if (job && (await watch.state(job, { signal })).status === "dead") return true;
-    }
-    return false;
+  #mayBeBlocked({ dependencies }: DagNode): boolean {
+    return dependencies.some((hash) => {
+      const job = this.#open.has(hash) ? this.#jobOf(hash) : undefined;
+      return job !== undefined && this.#context.watch.known(job).status === "dead";
+    });
   }
 
   /**
@@ -275,30 +355,18 @@ class Follower {
    * @returns Whether there is one, or there may be.
    */
   async #findOther(node: DagNode): Promise<boolean> {
-    const { runtime: { store, machine }, watch } = this.#context;
-    const paths = store.paths(node);
-    const claim = await readClaim(store, paths);
-    const other = claim?.slurm ? { ...claim.slurm, submitter: claim.owner } : await readQueued(store, paths);
-    if (!other || other.name === this.#jobs.get(node.hash)?.name) return false;
-    const found = await watch.state(other);
-    // Unknown is no failure: the next look may tell.
-    if (found.status !== "alive" || found.jobId === undefined) return found.status === "unknown";
-    const own = other.name === this.#nodes.get(node.hash)!.jobName;
-    const job = adoptedJob(machine, other, { jobId: found.jobId, own });
-    this.#jobs.set(node.hash, job);
-    watch.expect(job);
-    return true;
+    const found = await this.#verdicts.findOther(node, this.#jobOf(node.hash)?.name);
+    if (typeof found === "object") this.#others.set(node.hash, found);
+    return found !== "nobody";
   }
 
   #isBlocked({ dependencies }: DagNode): boolean {
     return dependencies.some((hash) => ["failed", "blocked"].includes(this.#progress.get(hash) ?? ""));
   }
 
-  async #fail(node: DagNode, job: DagJob | undefined, state: Dead): Promise<void> {
+  async #fail(node: DagNode, job: DagJob | undefined, state: DeadJobState): Promise<void> {
     const { runtime, run, paths } = this.#context;
-    const { store } = runtime;
-    await this.#tidy(node, job, state);
-    if (job) await removeQueued(store, store.paths(node), job.name);
+    if (job) await this.#verdicts.settle(node, job, state);
     const log = job?.own ? logPath(nodeLogDir(run, node.spec), job.name, job.jobId) : undefined;
     const dead = { jobId: job?.jobId, state, log };
     await this.#failed(node, await jobFailure(runtime, { run, paths, node }, dead));
@@ -308,30 +376,25 @@ class Follower {
     const { runtime: { machine }, onEvent } = this.#context;
     this.#attempts.end(node, "failed");
     this.#retries += Math.max(0, failure.attempts - 1);
-    this.#progress.set(node.hash, "failed");
+    this.#ends(node.hash, "failed");
     this.#failures.push(failure);
     onEvent({ type: "node_failed", ...this.#names(node.hash), failure, at: machine.clock.now() });
     await this.#cancelDependents(node);
   }
 
-  /** Ends the attempt of a job that was killed before it could do so. */
-  async #tidy(node: DagNode, job: DagJob | undefined, state: Dead): Promise<void> {
-    const { store } = this.#context.runtime;
-    const paths = store.paths(node);
-    const claim = await readClaim(store, paths);
-    if (!job || claim?.slurm?.name !== job.name) return;
-    await declareDead(store, paths, claim, `Slurm job ${job.jobId} has ended: ${state.text}`);
-  }
-
   /** Blocks the nodes that need one that failed, and cancels their jobs. */
   async #cancelDependents(failed: DagNode): Promise<void> {
-    const dependents: DagNode[] = [];
-    for (const node of this.#open()) {
+    const dependents: { node: DagNode; job: DagJob | undefined }[] = [];
+    for (const node of [...this.#open.values()]) {
       if (!this.#isBlocked(node)) continue;
-      this.#progress.set(node.hash, "blocked");
-      dependents.push(node);
+      dependents.push({ node, job: this.#jobOf(node.hash) });
+      this.#ends(node.hash, "blocked");
     }
-    await cancelBlocked(this.#context, failed, dependents, this.#jobs);
+    await cancelBlocked(this.#context, failed, dependents);
+  }
+
+  #now(): number {
+    return this.#context.runtime.machine.clock.monotonic();
   }
 
   #names(hash: Hash): { hash: Hash; name: string } {

@@ -80,6 +80,19 @@ export async function unreadFailure(runtime: Runtime, failed: FailedNode, error:
   }, 0);
 }
 
+/** The failure of a node that could not be submitted. */
+export async function unsubmittedFailure(
+  runtime: Runtime,
+  failed: FailedNode,
+  error: string,
+): Promise<Failure> {
+  return await describeFailure(runtime, await reportArtifact(runtime, failed), {
+    outcome: "failed",
+    blame: "lost",
+    error,
+  }, 0);
+}
+
 function blameOf(
   { state }: DeadJob,
   { setup, memory, last }: {

@@ -122,6 +122,15 @@ export async function readProgress(
   }
 }
 
+/** Hashes of the artifacts whose jobs have handed on their progress; none where that cannot be told. */
+export async function listProgress(
+  { store }: Pick<Runtime, "store">,
+  dir: string,
+): Promise<Set<string>> {
+  const names = await store.list(join(dir, "progress")).catch(() => []);
+  return new Set(names.map(({ name }) => name.replace(/\.json$/, "")));
+}
+
 function progressPath(dir: string, hash: string): string {
   return join(dir, "progress", `${hash}.json`);
 }

@@ -1,51 +1,43 @@
-import { pooledMap } from "@std/async/pool";
-import { errorText, SlurmError } from "../../core/errors.ts";
+import { SlurmError } from "../../core/errors.ts";
 import type { Hash } from "../../core/hash.ts";
-import { readStop } from "../../queue/requests.ts";
 import type { DagNode } from "../../remote/run_record.ts";
+import { ClaimWatch } from "../../store/claims/liveness.ts";
 import { removeQueued, writeQueuedId } from "../../store/claims/queued.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
-import { cancelOurs, leftAlone } from "../jobs/cancel_jobs.ts";
+import { formatDuration } from "../../ui/duration.ts";
 import { jobCommand } from "../client/job_command.ts";
+import type { SubmittedJob } from "../client/parse_jobs.ts";
+import { SubmitLimitError, SubmitRefusedError } from "../client/submit.ts";
+import { type DagJob, writeDagJobs } from "../jobs/dag_jobs.ts";
 import { submitRecorded } from "../jobs/submissions.ts";
-import type { DagContext } from "./dag_context.ts";
-import { type DagJob, nodeLogDir, writeDagJobs } from "./dag_jobs.ts";
-import { OwnerFinder, type Taken } from "./find_owner.ts";
+import { type DagContext, refusalMs } from "./dag_context.ts";
+import { nodeLogDir, type Submitter } from "./find_jobs.ts";
+import { OwnerFinder } from "./find_owner.ts";
+import { type GivenUp, refusalWords, SubmissionTurns, type Turn } from "./submission_turns.ts";
+import { settleUnanswered, takeBack, unansweredRef, whyCancelled } from "./take_back.ts";
 
 /**
- * Jobs that are submitted at the same time: each is a process here, and a request to Slurm's one controller.
+ * Nodes that are looked at and submitted at the same time: each is a process here, and a request to Slurm's
+ * one controller.
  */
 const CONCURRENCY = 8;
-/** Milliseconds between two looks for somebody who cancels the run. */
-const CANCEL_PAUSE_MS = 1000;
+/** Milliseconds between two looks for somebody who cancels the run, and for what is to be given up. */
+const LOOK_MS = 1000;
+/** A node of which nothing is clear for so long takes its time. */
+const SLOW_MS = 2000;
+/** Milliseconds after which it is said again that sbatch takes no jobs of a spec. */
+const SAY_AGAIN_MS = 900_000;
+/** Milliseconds between two times that is written down what was submitted, while that goes on. */
+const SAVE_MS = 10_000;
+/** The same while nothing new was submitted: others see by it that this process lives. */
+const SIGN_MS = 60_000;
+
+/** What becomes of a turn: over for good, to be taken again, or again later since it is not clear what. */
+type Outcome = "taken" | "blocked" | "again" | { readonly unclear: string };
 
 /**
- * Submits one job for each node, dependencies first. What others have submitted already is taken into account
- * instead.
- *
- * @param context The run.
- * @param artifacts The nodes' artifacts.
- * @param assumed Nodes that somebody computed when the run was planned, so that nobody looked at their
- * dependencies.
- * @returns The jobs. A node without one is done meanwhile, or blocked by a failure.
- * @throws {SlurmError} If sbatch refuses one, or a node is computed outside of Slurm; then what was submitted
- * is cancelled.
- * @throws The signal's reason when it aborts, likewise.
- */
-export async function submitDag(
-  context: DagContext,
-  artifacts: ReadonlyMap<Hash, Artifact>,
-  assumed: ReadonlySet<Hash>,
-): Promise<Map<Hash, DagJob>> {
-  return await untilCancelled(
-    context,
-    (watched, cancelled) =>
-      new Submission(watched, new OwnerFinder(watched, artifacts, assumed), cancelled).run(),
-  );
-}
-
-/**
- * The submission of one run. Each node takes this way, after the nodes that it depends on:
+ * The submission of one run, which goes on beside following it. Each node takes this way, after the nodes
+ * that it depends on:
  *
  *                  a result counts
  *       .--------------------------------> DONE
@@ -55,256 +47,355 @@ export async function submitDag(
  *       |        | not clear yet: look again
  *       |--------'
  *       | nobody has it: queued.json is linked, which is exclusive
- *       v          a dependency failed
- *     QUEUED ----------------------------> BLOCKED     (queued.json is removed)
- *       | sbatch is called
- *       v          sbatch refuses
- *     SUBMITTING ------------------------> the run ends (queued.json is removed)
- *       |     \    sbatch does not answer, or is stopped
- *       |      '-------------------------> the run ends (Slurm is asked by the job's name: it is cancelled,
- *       | sbatch answers                                 or queued.json is removed)
+ *       v          sbatch refuses: its spec's gate closes, queued.json is removed, look again
+ *     SUBMITTING ------------------------> LOOK
+ *       |     |    sbatch does not answer: Slurm is asked for the job by its name
+ *       |     '--------------------------> LOOK, or JOB
+ *       | sbatch answers
  *       v
  *     JOB          (its id is written to queued.id.json)
+ *
+ * A dependency that fails makes it BLOCKED from anywhere before SUBMITTING. What sbatch refuses, or what is
+ * not clear, is tried again for as long as the run has anything else to do and `slurm.refusalSec` after; then
+ * the node has FAILED.
  */
-class Submission {
+export class DagSubmission implements Submitter {
+  /** The jobs by now. */
+  readonly jobs: Map<Hash, DagJob> = new Map();
+  /** Resolves when the submission turns out to take its time, so that its jobs are to be followed meanwhile. */
+  readonly slow: Promise<void>;
   readonly #context: DagContext;
   readonly #finder: OwnerFinder;
-  readonly #taken = new Map<Hash, Promise<Taken>>();
-  readonly #jobs = new Map<Hash, DagJob>();
-  /** Names of jobs that sbatch was given and has not answered for. */
-  readonly #submitting = new Set<string>();
-  readonly #nodes: ReadonlyMap<Hash, DagNode>;
-  /** Aborts when somebody else cancels the run. */
-  readonly #cancelled: AbortSignal;
+  readonly #turns: SubmissionTurns;
+  /** Nodes whose jobs sbatch was given and has not answered for. */
+  readonly #unanswered = new Map<Hash, DagNode>();
+  /** Nodes that have ended, as the follower says. */
+  readonly #ended = new Set<Hash>();
+  readonly #saidAt = new Map<string, number>();
+  readonly #slow = Promise.withResolvers<void>();
+  /** Aborts when nothing more is to be submitted. */
+  readonly #stopping = new AbortController();
+  #givenUp: GivenUp[] = [];
+  #wake: (() => void) | undefined;
   /** The cluster that its jobs go to, as far as that is known. */
   #cluster: string | undefined;
+  #saved = { at: -Infinity, jobs: 0 };
 
-  constructor(context: DagContext, finder: OwnerFinder, cancelled: AbortSignal) {
+  /**
+   * @param artifacts The nodes' artifacts.
+   * @param assumed Nodes that somebody computed when the run was planned, so that nobody looked at their
+   * dependencies.
+   */
+  constructor(
+    context: DagContext,
+    artifacts: ReadonlyMap<Hash, Artifact>,
+    assumed: ReadonlySet<Hash>,
+  ) {
     this.#context = context;
-    this.#finder = finder;
-    this.#cancelled = cancelled;
+    this.slow = this.#slow.promise;
+    this.#finder = new OwnerFinder(context, artifacts, assumed);
     this.#cluster = context.run.cluster;
-    this.#nodes = new Map(context.run.nodes.map((node) => [node.hash, node]));
+    this.#turns = new SubmissionTurns(context.run.nodes);
   }
 
-  async run(): Promise<Map<Hash, DagJob>> {
-    const { run, signal } = this.#context;
-    let failure: { error: unknown } | undefined;
-    // The dependencies of a node stand before it in the order, so they are under way already.
-    const all = pooledMap(CONCURRENCY, run.nodes, async (node) => {
-      if (failure) return;
-      const taking = this.#take(node);
-      this.#taken.set(node.hash, taking);
-      try {
-        await taking;
-      } catch (error) {
-        failure ??= { error };
-      }
-    });
-    for await (const _ of all);
-    // A stop while the last job was submitted stops nothing else. A run that is whole is cancelled by its
-    // jobs.
-    if (signal.aborted && signal.reason !== this.#cancelled.reason) failure ??= { error: signal.reason };
-    if (!failure) return this.#jobs;
-    try {
-      await (failure.error === this.#cancelled.reason ? this.#handOver() : this.#takeBack());
-    } catch (error) {
-      const advice = `what was submitted already may go on, cancel it later: furu cancel ${run.runId}`;
-      this.#context.log.error(`${errorText(error)}; ${advice}`);
-    }
-    throw failure.error;
-  }
-
-  /** Writes down what was submitted: the process that cancels the run waits for that. */
-  async #handOver(): Promise<void> {
-    const { runtime, paths } = this.#context;
-    await this.#findUnanswered();
-    await writeDagJobs(runtime, paths, this.#jobs);
-  }
-
-  /** Cancels what was submitted, also what sbatch may have taken just when it was told to stop. */
-  async #takeBack(): Promise<void> {
-    const { client, watch, runtime, paths, run, log, signal } = this.#context;
-    const unclear = await this.#findUnanswered();
-    const own = [...this.#jobs].filter(([, job]) => job.own);
-    // Jobs are cancelled first: as long as one may still run, queued.json has to name it.
-    const refs = own.map(([, job]) => ({ ...job, submitter: run.submitter }));
-    const alone = leftAlone(await cancelOurs(client, watch, refs));
-    if (alone !== undefined) log.warn(alone);
-    for (const [hash, { name }] of own) await this.#removeQueued(hash, name);
-    // A follower of this run reads it.
-    await writeDagJobs(runtime, paths, this.#jobs);
-    const cancelled = own.length === 0
-      ? "nothing had been submitted yet"
-      : `cancelled ${
-        own.length === 1 ? "the 1 job that was" : `the ${own.length} jobs that were`
-      } submitted already`;
-    const left = unclear.length === 0
-      ? ""
-      : `; ${unclear.join(", ")} may be in Slurm, which does not tell: furu cancel ${run.runId}`;
-    const why = signal.aborted ? "was stopped while it was being submitted" : "could not be submitted whole";
-    log.warn(`run ${run.runId} ${why}: ${cancelled}${left}`);
+  /** Whether every node is done, has a job, or never gets one. */
+  get isOver(): boolean {
+    return this.#turns.left === 0;
   }
 
   /**
-   * Takes up the jobs of which sbatch did not say whether it has taken them: one may arrive a moment later.
+   * Submits until every node is done, has a job, or has been given up.
    *
-   * @returns Names of those that Slurm does not answer for. They stay queued, since they may run.
+   * @throws {SlurmError} If a node is computed outside of Slurm; then what was submitted is cancelled. Also
+   * if another process cancels the run.
+   * @throws The signal's reason when it aborts; then what was submitted is cancelled.
    */
-  async #findUnanswered(): Promise<string[]> {
-    const { watch, run } = this.#context;
-    const open = run.nodes.filter(({ jobName }) => this.#submitting.has(jobName));
-    const unclear: string[] = [];
-    await Promise.all(open.map(async ({ hash, jobName: name }) => {
-      const { status, jobId } = await watch.state({ name, cluster: run.cluster }, { until: "sure" });
-      if (status === "dead") await this.#removeQueued(hash, name);
-      else if (jobId === undefined) unclear.push(name);
-      else this.#jobs.set(hash, this.#ownJob(name, jobId));
-    }));
-    return unclear;
-  }
-
-  #ownJob(name: string, jobId: string, cluster = this.#context.run.cluster): DagJob {
-    return { jobId, name, ...(cluster === undefined ? {} : { cluster }), own: true, foreign: false };
-  }
-
-  async #take(node: DagNode): Promise<Taken> {
+  async run(): Promise<void> {
     const { signal } = this.#context;
-    const below = await Promise.all(node.dependencies.map((hash) => this.#taken.get(hash)));
-    signal.throwIfAborted();
-    if (below.some((taken) => taken?.kind === "blocked")) return { kind: "blocked" };
-    const found = await this.#finder.find(node);
-    if (found !== "ours") {
-      if (found.kind === "job") this.#remember(node.hash, found.job);
-      return found;
+    const stop = this.#stopping;
+    const done = new AbortController();
+    const cancelled = whyCancelled(this.#context, done.signal).then((why) => {
+      if (why) stop.abort(why);
+      return why;
+    });
+    const onAbort = (): void => stop.abort(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    stop.signal.addEventListener("abort", () => this.#wake?.(), { once: true });
+    try {
+      if (signal.aborted) onAbort();
+      await this.#submitAll();
+    } catch (error) {
+      stop.abort(error);
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      done.abort();
+    }
+    // What sbatch was given is let finish: one that is stopped half way leaves a job that nobody knows of.
+    while (this.#turns.busy > 0) await this.#pause(undefined);
+    if (!stop.signal.aborted) return await this.#save(true);
+    const { reason } = stop.signal;
+    const left = { jobs: this.jobs, unanswered: [...this.#unanswered.values()], taken: this.#taken };
+    // The process that cancels the run waits for what was submitted to be written down.
+    if (await cancelled === reason) await settleUnanswered(this.#context, left).catch(() => []);
+    else await takeBack(this.#context, left);
+    await this.#save(true);
+    throw reason;
+  }
+
+  async look(): Promise<void> {
+    // Nothing to find out: it is this process that submits.
+  }
+
+  mayGet(hash: Hash): boolean {
+    const state = this.#turns.get(hash)?.state;
+    return state !== undefined && state !== "settled";
+  }
+
+  settles(hash: Hash, how: "done" | "failed" | "blocked"): void {
+    this.#ended.add(hash);
+    this.#turns.settles(hash, how);
+    this.#wake?.();
+  }
+
+  takeGivenUp(): GivenUp[] {
+    const given = this.#givenUp;
+    this.#givenUp = [];
+    return given;
+  }
+
+  waits(): { of: string; why: string }[] {
+    const now = this.#now();
+    return [
+      ...this.#turns.gates.refusals.map((refusal) => ({
+        of: this.#turns.jobsOf(refusal.spec),
+        why: refusalWords(refusal, now),
+      })),
+      ...this.#turns.unclear().filter(({ since }) => now - since > SLOW_MS).map(({ node, what }) => ({
+        of: `${this.#finder.artifact(node)}`,
+        why: `news: it is not clear ${what}`,
+      })),
+    ];
+  }
+
+  async #submitAll(): Promise<void> {
+    const patienceMs = refusalMs(this.#context);
+    const isElsewhere = (): boolean => this.jobs.keys().some((hash) => !this.#ended.has(hash));
+    const { signal } = this.#stopping;
+    while (!signal.aborted && this.#turns.left > 0) {
+      const now = this.#now();
+      for (const turn of this.#turns.take(CONCURRENCY - this.#turns.busy, now)) this.#begin(turn);
+      this.#givenUp.push(...this.#turns.giveUp({ now, patienceMs, isElsewhere }));
+      this.#remind(now);
+      await this.#save(false, now);
+      if (signal.aborted || this.#turns.left === 0) break;
+      const soon = this.#turns.busy < CONCURRENCY ? this.#turns.nextAt - now : Infinity;
+      await this.#pause(Math.min(Math.max(10, soon), LOOK_MS));
+    }
+  }
+
+  #begin(turn: Turn): void {
+    this.#work(turn).then((outcome) => {
+      if (outcome === "again") this.#turns.again(turn);
+      else if (typeof outcome === "string") this.#turns.ends(turn, outcome);
+      else this.#later(turn, outcome.unclear);
+    }, (error) => {
+      this.#turns.again(turn);
+      this.#stopping.abort(error);
+    }).finally(() => this.#wake?.());
+  }
+
+  #later(turn: Turn, what: string): void {
+    const now = this.#now();
+    const since = this.#turns.later(turn, what, now);
+    if (now - since > SLOW_MS) this.#slow.resolve();
+  }
+
+  async #work(turn: Turn): Promise<Outcome> {
+    const { node } = turn;
+    const { store } = this.#context.runtime;
+    if (this.#turns.isBlocked(node)) return "blocked";
+    if (this.#unanswered.has(node.hash)) return await this.#askUnanswered(node);
+    const found = await this.#finder.look(node, turn.watch ??= new ClaimWatch(store, store.paths(node)));
+    switch (found.kind) {
+      case "done":
+        return "taken";
+      case "job":
+        this.#finder.checkCluster(found.job, {
+          node,
+          above: this.#turns.above(node.hash),
+          here: this.#cluster,
+        });
+        this.#remember(node.hash, found.job);
+        return "taken";
+      case "unclear":
+        return { unclear: found.what };
     }
     try {
-      const after = await this.#dependencyIds(node);
-      if (after === "failed") {
-        await this.#removeQueued(node.hash, node.jobName);
-        return { kind: "blocked" };
-      }
-      return { kind: "job", job: await this.#submit(node, after) };
+      return await this.#submitOurs(node);
     } catch (error) {
-      // A job that sbatch was given may be on its way: that is found out when all else has come to rest.
-      const isClear = !this.#jobs.has(node.hash) && !this.#submitting.has(node.jobName);
-      if (isClear) await this.#removeQueued(node.hash, node.jobName);
+      if (!this.jobs.has(node.hash) && !this.#unanswered.has(node.hash)) await this.#removeQueued(node);
       throw error;
     }
   }
 
-  #remember(hash: Hash, job: DagJob): void {
-    this.#jobs.set(hash, job);
-    this.#context.watch.expect(job);
+  /** Submits a node that is ours by its `queued.json`, or takes that away. */
+  async #submitOurs(node: DagNode): Promise<Outcome> {
+    // The run may have been stopped, or a dependency have failed, since the turn began.
+    this.#stopping.signal.throwIfAborted();
+    const after = this.#turns.isBlocked(node) ? "blocked" : await this.#dependencyIds(node);
+    if (!Array.isArray(after)) {
+      await this.#removeQueued(node);
+      return after;
+    }
+    try {
+      await this.#submit(node, after);
+    } catch (error) {
+      if (this.#stopping.signal.aborted || !(error instanceof SlurmError)) throw error;
+      // A dependency that ended in the meantime, or that Slurm has forgotten: its result tells.
+      if (error instanceof SubmitRefusedError && after.length > 0 && /dependency/i.test(error.message)) {
+        return { unclear: `what has become of what it depends on: ${error.message}` };
+      }
+      this.#refused(node, error);
+      return "again";
+    }
+    const before = this.#turns.gates.takes(node.spec);
+    if (before) this.#context.log.info(`sbatch takes jobs of spec '${node.spec}' again`);
+    return "taken";
+  }
+
+  #refused({ spec }: DagNode, error: SlurmError): void {
+    const kind = error instanceof SubmitLimitError
+      ? "limit"
+      : error instanceof SubmitRefusedError
+      ? "refused"
+      : "unclear";
+    const now = this.#now();
+    this.#slow.resolve();
+    if (!this.#turns.gates.refuses(spec, { kind, text: error.message }, now)) return;
+    this.#saidAt.set(spec, now);
+    const { log } = this.#context;
+    const patience = formatDuration(refusalMs(this.#context));
+    const text = `${error.message}; jobs of spec '${spec}' are tried again for as long as the run has ` +
+      `anything else to do, and for ${patience} after (slurm.refusalSec)`;
+    if (kind === "limit") log.info(text);
+    else log.warn(text);
+  }
+
+  /** Says again what was said when it began. */
+  #remind(now: number): void {
+    for (const refusal of this.#turns.gates.refusals) {
+      const { spec } = refusal;
+      if (now - (this.#saidAt.get(spec) ?? now) < SAY_AGAIN_MS) continue;
+      this.#saidAt.set(spec, now);
+      this.#context.log.warn(`${this.#turns.jobsOf(spec)} waits for ${refusalWords(refusal, now)}`);
+    }
+  }
+
+  /** A job that sbatch was given may be on its way: it is asked for by its name. */
+  async #askUnanswered(node: DagNode): Promise<Outcome> {
+    const found = this.#context.watch.known(unansweredRef(this.#context, node));
+    if (found.status === "dead") {
+      this.#unanswered.delete(node.hash);
+      await this.#removeQueued(node);
+      return "again";
+    }
+    if (found.jobId === undefined) return { unclear: `whether sbatch took its job ${node.jobName}` };
+    await this.#taken(node, { jobId: found.jobId });
+    return "taken";
   }
 
   /**
-   * The jobs that a node has to wait for. Slurm takes an id that it has forgotten for a success, so each is
-   * looked at once more: in the store, then in the listing.
+   * The jobs that a node has to wait for. Nothing is asked here: a job looks at what it depends on once more
+   * when it begins.
    */
-  async #dependencyIds(node: DagNode): Promise<string[] | "failed"> {
-    const { watch, signal } = this.#context;
+  async #dependencyIds(node: DagNode): Promise<string[] | { unclear: string }> {
+    const { watch } = this.#context;
     const ids: string[] = [];
     for (const hash of node.dependencies) {
-      const taken = await this.#taken.get(hash);
-      if (taken?.kind !== "job") continue;
-      const below = this.#nodes.get(hash);
-      if (below && await this.#finder.isDone(below)) continue;
-      if ((await watch.state(taken.job, { signal })).status === "dead") {
-        if (below && await this.#finder.isDone(below)) continue;
-        return "failed";
+      const job = this.jobs.get(hash), below = this.#turns.get(hash)?.node;
+      if (!job || !below || await this.#finder.isDone(below)) continue;
+      if (watch.known(job).status === "dead" && !await this.#finder.isDone(below)) {
+        // Who follows the run decides whether it has failed.
+        this.#slow.resolve();
+        return { unclear: `what has become of ${this.#finder.artifact(below)}, whose job has ended` };
       }
-      this.#checkCluster(node, below, taken.job);
-      ids.push(taken.job.jobId);
+      ids.push(job.jobId);
     }
     return ids;
-  }
-
-  /** Slurm would take the id of another cluster's job for one that it has forgotten, and so for a success. */
-  #checkCluster(node: DagNode, below: DagNode | undefined, { own, jobId, name, cluster }: DagJob): void {
-    if (own || cluster === undefined || this.#cluster === undefined || cluster === this.#cluster) return;
-    throw new SlurmError(
-      `Cannot submit ${this.#finder.artifact(node)} as ${
-        below ? this.#finder.artifact(below) : "a dependency"
-      } is ` +
-        `computed by Slurm job ${jobId} (${name}) on cluster ${cluster}, which no job on ` +
-        `${this.#cluster} can wait for: wait until that has ended, or cancel it, and run again`,
-    );
   }
 
   /**
    * Submits the job of a node. Its id is written down, and its name is taken back if sbatch surely did not
    * take it.
    */
-  async #submit(node: DagNode, afterOk: readonly string[]): Promise<DagJob> {
-    const { run, specs, runtime, client, signal, paths, log } = this.#context;
+  async #submit(node: DagNode, afterOk: readonly string[]): Promise<void> {
+    const { run, specs, runtime, client, paths } = this.#context;
     const { hash, jobName: name } = node;
-    const artifact = this.#finder.artifact(node);
-    this.#submitting.add(name);
+    this.#unanswered.set(hash, node);
     await submitRecorded(runtime, client, {
-      title: `furu: ${artifact} of run ${run.runId}`,
+      title: `furu: ${this.#finder.artifact(node)} of run ${run.runId}`,
       command: jobCommand(run, { run: paths.run, hash, name }),
       folder: nodeLogDir(run, node.spec),
       name,
       spec: specs[node.spec]!,
       afterOk,
       requeue: true,
-      signal,
-      onWait: ({ text, waitMs }) => log.warn(`${artifact} is submitted again in ${waitMs / 1000} s: ${text}`),
+      signal: this.#stopping.signal,
+      // The gate of its spec waits, for all of its jobs at once.
+      limitMs: 0,
     }, {
-      confirm: async ({ jobId, cluster }) => {
-        this.#submitting.delete(name);
-        const job = this.#ownJob(name, jobId, cluster);
-        this.#cluster = job.cluster;
-        this.#remember(hash, job);
-        await writeQueuedId(runtime.store, runtime.store.paths(node), job);
-      },
+      confirm: (job) => this.#taken(node, job),
       retract: async () => {
-        this.#submitting.delete(name);
-        await this.#removeQueued(hash, name);
+        this.#unanswered.delete(hash);
+        await this.#removeQueued(node);
       },
     });
-    return this.#jobs.get(hash)!;
   }
 
-  async #removeQueued(hash: Hash, name: string): Promise<void> {
+  /** Sbatch has taken the job of a node. */
+  readonly #taken = async (node: DagNode, job: SubmittedJob): Promise<void> => {
+    const { runtime: { store, machine: { self } } } = this.#context;
+    const { hash, jobName: name } = node;
+    const cluster = this.#cluster = job.cluster ?? this.#cluster;
+    this.#unanswered.delete(hash);
+    this.#remember(hash, { ...job, cluster, name, submitter: self, own: true });
+    await writeQueuedId(store, store.paths(node), { ...job, cluster, name });
+  };
+
+  #remember(hash: Hash, job: DagJob): void {
+    this.jobs.set(hash, job);
+    if (job.own) this.#context.watch.expect(job);
+  }
+
+  async #save(complete: boolean, now = this.#now()): Promise<void> {
+    const { at, jobs } = this.#saved;
+    // For the first time when it comes to rest: most runs are whole then.
+    const isDue = at === -Infinity
+      ? this.#turns.busy === 0
+      : now - at > (jobs === this.jobs.size ? SIGN_MS : SAVE_MS);
+    if (!isDue && !complete) return;
+    this.#saved = { at: now, jobs: this.jobs.size };
+    const { runtime, paths } = this.#context;
+    await writeDagJobs(runtime, paths, { jobs: this.jobs, complete });
+  }
+
+  async #removeQueued(node: DagNode): Promise<void> {
     const { store } = this.#context.runtime;
-    await removeQueued(store, store.paths(this.#nodes.get(hash)!), name);
+    await removeQueued(store, store.paths(node), node.jobName);
   }
-}
 
-/**
- * Does something for a run that another process may cancel meanwhile.
- *
- * @param work Is given the context, whose signal aborts then, too, and a signal that aborts only then.
- * @returns The result of the work.
- */
-async function untilCancelled<T>(
-  context: DagContext,
-  work: (context: DagContext, cancelled: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const { signal, runtime: { machine: { clock } } } = context;
-  const done = new AbortController();
-  const cancelled = new AbortController();
-  const watching = (async () => {
-    for (; !done.signal.aborted; await clock.sleep(CANCEL_PAUSE_MS, done.signal)) {
-      const why = await whyStopped(context);
-      if (why !== undefined) return cancelled.abort(why);
-    }
-  })().catch(() => {/* it is done */});
-  try {
-    const both = AbortSignal.any([signal, cancelled.signal]);
-    return await work({ ...context, signal: both }, cancelled.signal);
-  } finally {
-    done.abort();
-    await watching;
+  #now(): number {
+    return this.#context.runtime.machine.clock.monotonic();
   }
-}
 
-/** A file server that does not answer says nothing of a stop. */
-async function whyStopped(
-  { runtime: { store }, run: { runId }, paths }: DagContext,
-): Promise<Error | undefined> {
-  const stop = await readStop(store, paths).catch(() => undefined);
-  return stop && new SlurmError(`Cannot submit the rest of run ${runId} as it was cancelled: ${stop.why}`);
+  /** Pauses until something happens, or so many milliseconds. */
+  async #pause(ms: number | undefined): Promise<void> {
+    const timer = new AbortController();
+    const woken = new Promise<void>((resolve) => this.#wake = resolve);
+    const { clock } = this.#context.runtime.machine;
+    const sleeping = ms === undefined ? [] : [clock.sleep(ms, timer.signal).catch(() => {/* woken */})];
+    await Promise.race([woken, ...sleeping]);
+    timer.abort();
+    this.#wake = undefined;
+  }
 }

@@ -3,7 +3,7 @@ import { SlurmError } from "../../core/errors.ts";
 import { isForeign } from "../client/absence.ts";
 import type { SlurmClient } from "../client/client.ts";
 import type { JobDetail } from "../client/parse_jobs.ts";
-import { type AnsweredJob, baseId, compareJob, hasName, type JobRef, uidOf } from "./job_identity.ts";
+import { type AnsweredJob, baseId, bearsName, compareJob, type JobRef, uidOf } from "./job_identity.ts";
 import type { JobWatch } from "./job_watch.ts";
 
 /** A job that was not cancelled, and why. */
@@ -172,6 +172,9 @@ function verdictOf(ref: JobRef, details: readonly AnsweredJob[] | undefined): Ve
   if (unclear) {
     return { unknown: `its name, '${unclear.detail.name}' by now, does not tell whose it is` };
   }
+  // A task of our array that Slurm has forgotten before the others.
+  const array = { ...ref, jobId: ref.jobId && baseId(ref.jobId) };
+  if (details.some((detail) => compareJob(array, detail) === "same")) return "ended";
   const [other] = details;
   return { notOurs: `Slurm has given its id to another job, '${other!.name}'` };
 }
@@ -186,7 +189,7 @@ async function judgeByName<R extends JobRef>(
   const found = await asked.lookup(refs.map(({ name }) => name), signal);
   for (const ref of refs) {
     const alive = (found ?? []).filter((entry: JobDetail) =>
-      hasName(ref.name, entry) && entry.uid === uidOf(ref) && entry.state.status !== "dead"
+      bearsName(ref.name, entry) && entry.uid === uidOf(ref) && entry.state.status !== "dead"
     );
     if (!found) verdicts.set(ref, { unknown: "Slurm does not answer, and its id is not written down" });
     else verdicts.set(ref, alive.length === 0 ? "ended" : "ours");

@@ -3,12 +3,19 @@ import type { Machine } from "../../core/system/machine.ts";
 import { absence, absenceCounts, isForeign } from "../client/absence.ts";
 import type { SlurmClient } from "../client/client.ts";
 import { nameInComment } from "../client/job_options.ts";
-import type { EndReason } from "../client/job_state.ts";
-import type { JobDetail, JobEntry } from "../client/parse_jobs.ts";
+import type { JobEntry } from "../client/parse_jobs.ts";
 import { Freshness } from "./freshness.ts";
 import { baseId, isSameJob, uidOf } from "./job_identity.ts";
-import { entryOf, takeAbsence, takeRow, takeVanished, takeWord, type WatchedJob } from "./known_job.ts";
-import { QuestionBudget } from "./question_budget.ts";
+import {
+  entryOf,
+  nextAsk,
+  takeAbsence,
+  takeRow,
+  takeVanished,
+  takeWord,
+  type WatchedJob,
+} from "./known_job.ts";
+import { JobQuestions } from "./job_questions.ts";
 
 /** The part of a client that is used. */
 export type Asked = Pick<
@@ -50,22 +57,6 @@ const WANTED_INTERVALS = 3;
 const MANY_IDS = 1000;
 /** From so many rows on, the jobs of a user are too many to be listed for a few of them. */
 const MANY_ROWS = 2000;
-/** With more jobs to be confirmed, the accounting is asked first, for all at once. */
-const FEW = 5;
-/** Pauses between two questions about a job that Slurm could not tell of. */
-const SHORTEST_PAUSE_MS = 1000;
-const LONGEST_PAUSE_MS = 300_000;
-
-/** After these ends Slurm does not begin a job again, so that an accounting that lags is right about them. */
-const FINAL = new Set<EndReason>([
-  "completed",
-  "failed",
-  "timeout",
-  "deadline",
-  "out-of-memory",
-  "cancelled",
-]);
-
 /**
  * All that one process asks one cluster about jobs: one list an interval for all of them, whoever owns them,
  * and, where a list says of a job that it is over or not there, a question about that very job.
@@ -83,10 +74,7 @@ export class ClusterLook {
   /** When a list was asked for last, whatever came of it. */
   #triedAt = -Infinity;
   #reading: Promise<void> | undefined;
-  /** Jobs of which Slurm is to be asked by their ids, and those who wait for the answers. */
-  readonly #open = new Map<WatchedJob, PromiseWithResolvers<void>>();
-  readonly #budget: QuestionBudget;
-  #asking: Promise<void> | undefined;
+  readonly #questions: JobQuestions;
   #looking: Promise<void> | undefined;
   #silence: Silence | undefined;
   /** So many rows the last list had that was read as a whole. */
@@ -99,7 +87,11 @@ export class ClusterLook {
     this.#client = client;
     this.#machine = machine;
     this.#freshness = new Freshness(client.intervalMs);
-    this.#budget = new QuestionBudget(client.intervalMs, () => machine.clock.monotonic());
+    this.#questions = new JobQuestions({
+      client,
+      machine,
+      onOld: (listedAt, sureAt) => this.#learn(listedAt, sureAt),
+    });
   }
 
   /** Milliseconds between two lists. */
@@ -127,7 +119,7 @@ export class ClusterLook {
     // One that is newer than the list. What sbatch took just now is in a later one.
     if (this.#hasRow(job, listed)) this.#sight([job], listed);
     else if (job.ref.jobId === undefined) this.#lookFor();
-    else if (isUnseen(job)) this.#ask(job);
+    else if (isUnseen(job)) this.#questions.ask(job);
   }
 
   /** As {@link ClusterLook.poke}, and waits for the list, and for the answer if nothing else tells of it. */
@@ -147,7 +139,7 @@ export class ClusterLook {
    * @returns Whether there was something to wait for.
    */
   async settle(job: WatchedJob, signal: AbortSignal | undefined): Promise<boolean> {
-    const waiting = job.ref.jobId === undefined ? this.#looking : this.#open.get(job)?.promise;
+    const waiting = job.ref.jobId === undefined ? this.#looking : this.#questions.answerOf(job);
     await until(waiting, signal);
     return waiting !== undefined;
   }
@@ -174,7 +166,7 @@ export class ClusterLook {
       // As many as may be are asked for one by one, those that nothing was heard of for longest first.
       const byAge = jobs.filter(({ ref }) => ref.jobId !== undefined)
         .sort((one, other) => ascending(one.known.askedAt, other.known.askedAt));
-      for (const job of byAge) this.#ask(job);
+      for (const job of byAge) this.#questions.ask(job);
       return;
     }
     this.#silence = undefined;
@@ -235,7 +227,7 @@ export class ClusterLook {
       cameAt = Math.max(cameAt, job.cameAt ?? -Infinity);
       job.cameAt = undefined;
       const isNewer = this.#freshness.shows(askedAt, job.known.askedAt ?? -Infinity);
-      if (takeRow(job, entry, askedAt, isNewer) === "ask") this.#ask(job);
+      if (takeRow(job, entry, askedAt, isNewer) === "ask") this.#questions.ask(job);
     }
     this.#freshness.shown(askedAt, cameAt);
     // The one that Slurm has had for longest tells most about the age of the list.
@@ -243,72 +235,8 @@ export class ClusterLook {
     for (const job of missing) {
       if (job.known.status === "dead" || !this.#freshness.shows(askedAt, job.sureAt)) continue;
       takeAbsence(job, askedAt);
-      if (job.ref.jobId !== undefined && job.askAfter <= askedAt) this.#ask(job);
+      if (job.ref.jobId !== undefined && job.askAfter <= askedAt) this.#questions.ask(job);
     }
-  }
-
-  /** Has Slurm asked about a job by its id. */
-  #ask(job: WatchedJob): void {
-    if (job.ref.jobId === undefined || this.#open.has(job)) return;
-    this.#open.set(job, Promise.withResolvers());
-    this.#asking ??= this.#answerAll().finally(() => this.#asking = undefined);
-  }
-
-  async #answerAll(): Promise<void> {
-    // All that one list has brought up are asked for together.
-    await Promise.resolve();
-    const isAccounted = this.#open.size > FEW;
-    if (isAccounted) {
-      const jobs = [...this.#open.keys()];
-      for (const job of await this.#askAccounting(jobs).catch(() => [])) this.#close(job);
-    }
-    while (this.#open.size > 0) {
-      const groups = Map.groupBy(this.#open.keys(), ({ ref }) => baseId(ref.jobId!));
-      const some = [...groups].slice(0, this.#budget.take(groups.size));
-      const answers = await Promise.all(some.map(async ([id, jobs]) => {
-        const isAnswered = await this.#askOne(id, jobs, isAccounted).catch(() => false);
-        for (const job of jobs) this.#close(job);
-        return isAnswered;
-      }));
-      if (some.length > 0 && answers.some(Boolean)) continue;
-      // Slurm does not answer, or was asked enough: a later list brings them up again.
-      for (const job of [...this.#open.keys()]) {
-        job.isPutOff = some.length === 0;
-        this.#close(job);
-      }
-    }
-  }
-
-  #close(job: WatchedJob): void {
-    this.#open.get(job)?.resolve();
-    this.#open.delete(job);
-  }
-
-  /** @returns Whether Slurm has answered. */
-  async #askOne(id: string, jobs: readonly WatchedJob[], isAccounted: boolean): Promise<boolean> {
-    for (const job of jobs) job.isPutOff = false;
-    const askedAt = this.#machine.clock.monotonic();
-    const details = await this.#client.showJob(id);
-    if (!details) return false;
-    const gone: WatchedJob[] = [];
-    for (const job of jobs) {
-      const detail = entryOf(job.ref, details);
-      if (!detail) {
-        gone.push(job);
-        continue;
-      }
-      const { status, evidence, askedAt: at = -Infinity } = job.known;
-      // It was missing in a list, though it lives; or in a list as living that had ended before.
-      if (evidence === "absence" && detail.state.status === "alive") {
-        this.#learn(at, job.cameAt ?? job.sureAt);
-      }
-      if (status === "dead" && detail.state.status === "dead") this.#learn(this.#listed?.askedAt ?? at, at);
-      takeWord(job, detail, askedAt);
-    }
-    if (gone.length === 0) return true;
-    const ended = new Set(isAccounted ? [] : await this.#askAccounting(gone).catch(() => []));
-    for (const job of gone) if (!ended.has(job)) await this.#vanish(job, details, askedAt);
-    return true;
   }
 
   #learn(listedAt: number, sureAt: number): void {
@@ -323,46 +251,6 @@ export class ClusterLook {
       } s and more: it is asked ` +
         `every ${Math.round(intervalMs / 1000)} s, and scontrol where it matters`,
     );
-  }
-
-  /** Slurm has answered that it knows no such job. That means nothing of a job that it may not show. */
-  async #vanish(job: WatchedJob, details: readonly JobDetail[], askedAt: number): Promise<void> {
-    const { ref, end } = job;
-    // A list told how it ended, before Slurm forgot it.
-    if (end) return takeWord(job, end, askedAt);
-    takeAbsence(job, askedAt);
-    const cluster = await this.#client.cluster();
-    if (ref.cluster === undefined || cluster !== ref.cluster || isForeign(ref, this.#machine.self)) {
-      job.askAfter = nextAsk(job, askedAt);
-      return;
-    }
-    const other = ref.jobId?.includes("_") ? undefined : details[0];
-    const text = other
-      ? `Slurm has given its id to another job, '${other.name}'`
-      : "Slurm knows no such job any more";
-    takeVanished(job, askedAt, text);
-  }
-
-  /**
-   * Asks how jobs ended. That one still runs there proves nothing: the accounting may lag.
-   *
-   * @returns Those that have ended.
-   */
-  async #askAccounting(jobs: readonly WatchedJob[]): Promise<WatchedJob[]> {
-    const ids = new Set(jobs.map(({ ref }) => baseId(ref.jobId!)));
-    const askedAt = this.#machine.clock.monotonic();
-    const byId = Map.groupBy(await this.#client.ended([...ids]) ?? [], ({ jobId }) => jobId);
-    return jobs.filter((job) => {
-      const entry = entryOf(job.ref, byId.get(baseId(job.ref.jobId!)) ?? []);
-      if (entry?.state.status !== "dead") return false;
-      if (!FINAL.has(entry.state.reason)) {
-        // It may be begun again; if Slurm's controller has forgotten it, it is not.
-        job.end = entry;
-        return false;
-      }
-      takeWord(job, entry, askedAt);
-      return true;
-    });
   }
 
   /** Looks for the jobs whose ids nobody knows, all with one question, unless it is too soon. */
@@ -399,12 +287,6 @@ export class ClusterLook {
 
 function isUnseen({ known: { status, evidence } }: WatchedJob): boolean {
   return evidence === "nothing" && status === "unknown";
-}
-
-/** The longer nothing could be told of a job, the longer is the pause. */
-function nextAsk(job: WatchedJob, askedAt: number): number {
-  const since = job.absentSince ??= askedAt;
-  return askedAt + Math.max(SHORTEST_PAUSE_MS, Math.min(askedAt - since, LONGEST_PAUSE_MS));
 }
 
 function ascending(one = -Infinity, other = -Infinity): number {

@@ -27,7 +27,7 @@ export interface JobRef extends AbsentJob {
 /** A job in an answer of Slurm; its script's path is told of by scontrol only. */
 export type AnsweredJob = JobEntry & Pick<JobDetail, "command" | "rest">;
 
-/** How a job in an answer compares with the one that was written down: *unclear* is what nothing disproves. */
+/** How a job in an answer compares with the one that was written down. *unclear*: nothing disproves it. */
 export type Likeness = "same" | "unclear" | "other";
 
 /**
@@ -40,7 +40,7 @@ export function compareJob(ref: JobRef, entry: AnsweredJob): Likeness {
   if (ref.jobId !== undefined && !hasId(ref.jobId, entry)) return "other";
   const uid = uidOf(ref);
   if (uid !== undefined && entry.uid !== undefined && uid !== entry.uid) return "other";
-  if (hasName(ref.name, entry)) {
+  if (bearsName(ref.name, entry)) {
     const isKnown = ref.jobId !== undefined && uid !== undefined && entry.uid !== undefined;
     return isKnown ? "same" : "unclear";
   }
@@ -56,7 +56,7 @@ export function isSameJob(ref: JobRef, entry: AnsweredJob): boolean {
 }
 
 /** Whether a job has the name that furu gave it: as its name, in its comment or as its script's path. */
-export function hasName(name: string, { name: listed, comment, command }: AnsweredJob): boolean {
+export function bearsName(name: string, { name: listed, comment, command }: AnsweredJob): boolean {
   return listed === name || nameInComment(comment) === name ||
     command !== undefined && basename(command) === `${name}.sh`;
 }

@@ -64,7 +64,7 @@ export class JobWatch {
     if (!this.#jobs.has(keyOf(ref))) this.#watch(ref, true);
   }
 
-  /** Tells what is known of a job now, without waiting. Has Slurm asked in the background where it is time. */
+  /** Tells what is known of a job now, without waiting. Has Slurm asked in the background if it is time. */
   known(ref: JobRef): KnownJob {
     const job = this.#jobOf(ref);
     this.#lookFor(job).then((look) => look.poke(job), () => {/* as no answer */});
@@ -135,7 +135,11 @@ export class JobWatch {
   }
 }
 
-/** A watch that asks the Slurm of this machine. */
+/**
+ * A watch that asks the Slurm of this machine.
+ *
+ * @throws {ConfigError} If the shell chooses several clusters.
+ */
 export function systemJobWatch(): JobWatch {
   return new JobWatch(systemMachine(), systemClient(resolveConfig().slurm?.squeueIntervalSec));
 }

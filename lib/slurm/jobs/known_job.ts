@@ -14,8 +14,8 @@ export type JobEvidence =
   | "nothing";
 
 /**
- * A job's state, as far as it is known. Only `dead` may be acted upon, which is never said on less than Slurm's
- * words about that very job. A heartbeat that was seen to change after `askedAt` overrules it.
+ * A job's state, as far as it is known. Only `dead` may be acted upon, which is never said on less than
+ * Slurm's words about that very job. A heartbeat that was seen to change after `askedAt` overrules it.
  *
  * With the reason `vanished` Slurm has answered that it knows no such job: that counts only when what the job
  * owned has not beaten for a lease.
@@ -30,6 +30,10 @@ export type KnownJob = JobState & {
   /** The number of times that Slurm has begun it again. */
   readonly restarts: number;
 };
+
+/** Pauses between two questions about a job that Slurm could not tell of. */
+const SHORTEST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 300_000;
 
 /** What is kept of a job that somebody asks about. */
 export interface WatchedJob {
@@ -145,4 +149,10 @@ export function takeVanished(job: WatchedJob, askedAt: number, text: string): vo
 function of({ jobId, restarts }: JobEntry, known: KnownJob): Pick<KnownJob, "jobId" | "restarts"> {
   // The end of an attempt is final only for a job that Slurm does not begin again.
   return { jobId, restarts: Math.max(known.restarts, restarts) };
+}
+
+/** When to ask again about a job of which nothing could be told: the longer it has been so, the later. */
+export function nextAsk(job: WatchedJob, askedAt: number): number {
+  const since = job.absentSince ??= askedAt;
+  return askedAt + Math.max(SHORTEST_PAUSE_MS, Math.min(askedAt - since, LONGEST_PAUSE_MS));
 }

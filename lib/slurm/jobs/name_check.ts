@@ -1,7 +1,7 @@
 import type { SlurmClient } from "../client/client.ts";
 import type { SubmittedJob } from "../client/parse_jobs.ts";
 import { jobComment } from "../client/job_options.ts";
-import { hasName } from "./job_identity.ts";
+import { bearsName } from "./job_identity.ts";
 
 /** The part of a client that is used. */
 type Asked = Pick<SlurmClient, "at" | "showJob" | "notice">;
@@ -35,9 +35,9 @@ export async function listedName(
     site.isSaid = true;
     const rewritten = `this site rewrites the names of jobs: '${name}' is '${detail.name}'`;
     const { comment, command } = detail;
-    if (hasName(name, { ...detail, command: undefined })) {
+    if (bearsName(name, { ...detail, command: undefined })) {
       client.notice?.(`${rewritten}. Jobs are known by their comment '${jobComment(name)}'`);
-    } else if (hasName(name, detail)) {
+    } else if (bearsName(name, detail)) {
       client.notice?.(`${rewritten}. Jobs are known by the path of their script, ${command}`);
     } else {
       client.notice?.(

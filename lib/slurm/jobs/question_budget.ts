@@ -5,7 +5,7 @@ const PER_INTERVAL = 20;
 /** Questions at the same time. */
 const AT_ONCE = 3;
 
-/** Bounds the questions about single jobs, of which each costs Slurm's controller as much as a list of them. */
+/** Bounds the questions about single jobs: each costs Slurm's controller a call, as a list of all does. */
 export class QuestionBudget {
   readonly #intervalMs: number;
   readonly #now: () => number;

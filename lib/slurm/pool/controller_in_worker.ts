@@ -3,7 +3,7 @@ import type { RunLog } from "../../core/run_log.ts";
 import type { EventSink } from "../../core/event.ts";
 import { controlPool } from "../../pool/controller/control_pool.ts";
 import { readEnded } from "../../pool/ended.ts";
-import { type PoolRun, readRun } from "../../remote/run_record.ts";
+import { type PoolHead, type PoolRun, readRun, wholeRun } from "../../remote/run_record.ts";
 import { remoteArtifacts } from "../../remote/remote_artifact.ts";
 import { LeadershipLostError } from "../../pool/leadership.ts";
 import { isStaticFleet } from "../../pool/worker/static_fleet.ts";
@@ -22,7 +22,7 @@ export interface ControllingWorker {
   /** Where everything of the run is. */
   paths: QueuePaths;
   /** The run. */
-  run: PoolRun;
+  run: PoolHead;
   /** Asks Slurm. */
   client: SlurmClient;
   /** Takes what happens. */
@@ -105,7 +105,7 @@ async function runOfNow({ runtime, paths, run, log }: ControllingWorker): Promis
     return { ...now, config: { ...now.config, root: run.config.root } };
   } catch (error) {
     log.warn(`it goes by what the run was when this worker began: ${errorText(error)}`);
-    return run;
+    return await wholeRun(runtime, paths, run);
   }
 }
 

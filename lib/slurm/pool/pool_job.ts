@@ -6,12 +6,14 @@ import { type RunLog, runLog } from "../../core/run_log.ts";
 import { systemClock } from "../../core/system/clock.ts";
 import type { EventSink } from "../../core/event.ts";
 import { didYouMean } from "../../core/nearest.ts";
-import { type PoolRun, readRunAt } from "../../remote/run_record.ts";
+import { type PoolHead, readPoolHeadAt, wholeRun } from "../../remote/run_record.ts";
 import { runPoolWorker } from "../../pool/worker/pool_worker.ts";
 import { preflight } from "../../pool/worker/preflight.ts";
 import { preflightFailedNodes } from "../../pool/preflight_failure.ts";
-import { remoteArtifacts } from "../../remote/remote_artifact.ts";
+import type { Runtime } from "../../run/runtime.ts";
+import { taskArtifact } from "../../remote/remote_artifact.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
+import { processAgeMs } from "../../core/system/process_age.ts";
 import { systemMachine } from "../../core/system/system_machine.ts";
 import { systemRuntime } from "../../run/default_runtime.ts";
 import { snapshotUrl } from "../../snapshot/manifest.ts";
@@ -21,15 +23,15 @@ import { PayloadSource } from "../../worker/protocol/payload_source.ts";
 import { ProcessComputer } from "../../worker/process_computer.ts";
 import { startOfRun } from "../client/job_command.ts";
 import type { ControllingWorker } from "./controller_in_worker.ts";
-import { endOfJob, ownSlurmJob } from "../client/own_job.ts";
+import { ownSlurmJob, spanOfJob } from "../client/own_job.ts";
 import { JobWatch } from "../jobs/job_watch.ts";
 import { jobHints } from "../jobs/slurm_hints.ts";
-import { isNearlyUp } from "../run/is_nearly_up.ts";
-import { JobSignals } from "../jobs/job_signals.ts";
+import { askJobTime, JobSignals } from "../jobs/job_signals.ts";
 import { heapMbOf, type SlurmSpec } from "../client/spec.ts";
 import { SlurmClient } from "../client/client.ts";
 import { environmentOnNode } from "../client/environment.ts";
 import { ENVIRONMENT_FILE_VARIABLE, environmentBeforeSetup } from "../client/setup_environment.ts";
+import { signalLeadSec } from "../client/job_options.ts";
 import { WORKER_MARK } from "../client/job_log.ts";
 
 /** The start of a worker. */
@@ -60,7 +62,6 @@ export interface PoolJobOptions {
  */
 export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions): Promise<number> {
   const { paths, run } = await openPoolRun(dir);
-  checkSpec(run, spec);
   const own = ownSlurmJob(env);
   // A step's job is none of its own: others of it live on when this one ends.
   const slurm = own !== undefined && own.name === job ? own : undefined;
@@ -73,6 +74,7 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
     slurm,
     ...jobHints(() => jobs),
   });
+  await checkSpec(runtime, paths, run, spec);
   const node = env.SLURMD_NODENAME ?? runtime.machine.self.host;
   const index = slurm && env.SLURM_ARRAY_TASK_ID;
   const key = job && index !== undefined ? `${job}_${index}` : job;
@@ -94,9 +96,16 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
   if (run.detached && slurm) await (await controlling()).keepStandbyAfter(worker, slurm);
   const { timeMin, memGb } = (run.specs[spec] ?? {}) as Pick<SlurmSpec, "timeMin" | "memGb">;
   const atOnce = slots ?? run.options.tasksPerWorker;
-  using signals = new JobSignals(() => slurm ? isNearlyUp(client, slurm, timeMin) : Promise.resolve(true));
+  const { clock } = runtime.machine;
+  using signals = new JobSignals({
+    clock,
+    timeMin: slurm && timeMin,
+    ask: () => slurm ? askJobTime(client, slurm) : Promise.resolve({}),
+  });
   const { signal } = signals;
-  const endsAt = await endOfJob(runtime.machine.clock, { env, slurm, client, timeMin });
+  const span = await spanOfJob(clock, { env, slurm, ageMs: processAgeMs(), client, timeMin });
+  if (span) signals.plan(span);
+  const leadMs = slurm && timeMin !== undefined ? signalLeadSec(timeMin) * 1000 : 0;
   const computer = new ProcessComputer(runtime, run.runId, {
     entry: snapshotUrl(runtime.store.root, run.code, run.entry),
     // One that was started by hand has what its machine has.
@@ -110,6 +119,7 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
         ...(run.code === undefined ? {} : { code: run.code }),
       }),
     stopping: signal,
+    time: signals,
     sourcesOf: new PayloadSource(runtime, paths.run).sourcesOf,
   });
   // Beside entering the queue.
@@ -124,9 +134,9 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
       job: key,
       slurm,
       computer,
-      artifactOf: remoteArtifacts(run),
+      artifactOf: taskArtifact,
       signal,
-      endsAt,
+      span: span && { ...span, leadMs, ownJob: slurm !== undefined },
       onEvent,
       control: slurm && (async (claim, handOver) => {
         await (await controlling()).controlInWorker(worker, claim, handOver);
@@ -144,7 +154,7 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
  * have in their environment.
  */
 async function clientOnNode(
-  { cluster, config, submitEnv }: PoolRun,
+  { cluster, config, submitEnv }: PoolHead,
   env: Readonly<Record<string, string>>,
   log: Pick<RunLog, "warn">,
 ): Promise<SlurmClient> {
@@ -155,12 +165,14 @@ async function clientOnNode(
       "the environment from before the setup is not there: what this worker submits has the one from after it",
     );
   }
-  return new SlurmClient({
+  const client = new SlurmClient({
     env: environmentOnNode(before ?? env, submitEnv),
     clock: systemClock,
     intervalSec: config.slurm?.squeueIntervalSec,
     cluster: [cluster, undefined].includes(env.SLURM_CLUSTER_NAME) ? undefined : cluster,
   });
+  client.notice = (text) => log.warn(text);
+  return client;
 }
 
 /**
@@ -168,7 +180,7 @@ async function clientOnNode(
  *
  * @throws {UsageError} If it is none.
  */
-async function openPoolRun(given: string): Promise<{ paths: QueuePaths; run: PoolRun }> {
+async function openPoolRun(given: string): Promise<{ paths: QueuePaths; run: PoolHead }> {
   const dir = resolve(given);
   const machine = systemMachine();
   // Why it cannot be looked at, if it cannot, is told by whoever reads it.
@@ -176,19 +188,21 @@ async function openPoolRun(given: string): Promise<{ paths: QueuePaths; run: Poo
   if (basename(dirname(dir)) !== "runs" || record === undefined) {
     throw new UsageError(`Cannot work for ${given} as it is no folder of a run (runs/<run id> of a store)`);
   }
-  return await readRunAt(machine, dir, "pool");
+  return await readPoolHeadAt(machine, dir);
 }
 
 /** The store may be mounted elsewhere on this machine: where the run's folder is, it is. */
-function rootedAt({ config }: PoolRun, { run }: QueuePaths): PoolRun["config"] {
+function rootedAt({ config }: PoolHead, { run }: QueuePaths): PoolHead["config"] {
   const root = dirname(dirname(run));
   return root === config.root ? config : { ...config, root };
 }
 
-function checkSpec({ runId, nodes }: PoolRun, spec: string): void {
-  const specs = [...new Set(nodes.map((node) => node.spec))].sort();
+async function checkSpec(runtime: Runtime, paths: QueuePaths, run: PoolHead, spec: string): Promise<void> {
   // A standby controller is of spec default, whatever the run's tasks need.
-  if (spec === "default" || specs.includes(spec)) return;
+  if (spec === "default" || Object.hasOwn(run.specs, spec)) return;
+  const { runId, nodes } = await wholeRun(runtime, paths, run);
+  const specs = [...new Set(nodes.map((node) => node.spec))].sort();
+  if (specs.includes(spec)) return;
   throw new UsageError(
     `Cannot work on tasks of spec '${spec}' as run ${runId} has none: its specs are ${specs.join(", ")}${
       didYouMean(spec, specs)

@@ -2,6 +2,7 @@ import { errorText } from "../../core/errors.ts";
 import type { RunLog } from "../../core/run_log.ts";
 import type { JobsAnswer, SubmitAnswer, WorkerLauncher, WorkerRequest } from "../../pool/launcher.ts";
 import type { Runtime } from "../../run/runtime.ts";
+import type { SlurmJob } from "../../store/record.ts";
 import { plural } from "../../ui/text.ts";
 import { isStandby, StandbyController } from "./standby.ts";
 import { waitAtMost } from "./wait_at_most.ts";
@@ -32,7 +33,6 @@ const WORD_MS = 5000;
 
 /** Starts the workers of a run as Slurm jobs. */
 export class SbatchLauncher implements WorkerLauncher {
-  readonly canSubmit: boolean;
   log: RunLog;
   /** The workers that there are. */
   readonly workers: WorkerJobs;
@@ -45,16 +45,20 @@ export class SbatchLauncher implements WorkerLauncher {
 
   /** Asks nothing yet. */
   constructor(runtime: Runtime, options: SbatchLauncherOptions) {
-    const { client, specs, canSubmit = true } = options;
+    const { client, specs } = options;
     this.#runtime = runtime;
     this.#options = options;
-    this.canSubmit = canSubmit;
     this.log = options.log;
     const log = { warn: (text: string): void => this.log.warn(text) };
     const workers = this.workers = new WorkerJobs(runtime, { ...options, log });
     const submitter = this.#submitter = new WorkerSubmitter(runtime, { ...options, workers, log });
     const { clock } = runtime.machine;
     this.standby = new StandbyController({ client, specs, workers, submitter, clock, log });
+  }
+
+  get canSubmit(): boolean {
+    const { canSubmit = true } = this.#options;
+    return canSubmit && !this.#submitter.hasNoSbatch;
   }
 
   async submit(request: WorkerRequest, signal: AbortSignal, how: SubmitWorkers = {}): Promise<SubmitAnswer> {
@@ -71,6 +75,10 @@ export class SbatchLauncher implements WorkerLauncher {
       refused: this.#submitter.takeRefused(),
       silence: this.workers.silence,
     };
+  }
+
+  learn(key: string, job: SlurmJob): void {
+    this.workers.learn(key, job).catch((error) => this.log.warn(errorText(error)));
   }
 
   async cancelPending(keys: readonly string[]): Promise<void> {

@@ -87,7 +87,14 @@ export class SrunLauncher implements WorkerLauncher {
       step.state = { status: "running", text: "its step runs" };
     }
     return {
-      jobs: this.#steps.map(({ key, spec, order, log, state }) => ({ key, spec, order, log, state })),
+      jobs: this.#steps.map(({ key, spec, order, log, state }) => ({
+        key,
+        id: key,
+        spec,
+        order,
+        log,
+        state,
+      })),
     };
   }
 

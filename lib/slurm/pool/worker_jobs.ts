@@ -6,11 +6,12 @@ import { isLoss, type JobsAnswer, type WorkerJob, type WorkerJobState } from "..
 import type { QueuePaths } from "../../queue/layout.ts";
 import type { PoolRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
+import type { SlurmJob } from "../../store/record.ts";
 import type { SlurmClient } from "../client/client.ts";
 import { logPath } from "../client/job_log.ts";
 import { type EndReason, jobWords } from "../client/job_state.ts";
 import { type Cancelled, cancelOurs, leftAlone } from "../jobs/cancel_jobs.ts";
-import { compareJob, type JobRef } from "../jobs/job_identity.ts";
+import { baseId, compareJob, type JobRef } from "../jobs/job_identity.ts";
 import { JobWatch, type KnownJob, type StateOptions } from "../jobs/job_watch.ts";
 import { isSameUser } from "../run/check_ours.ts";
 import { type JournalEntry, refOf, WorkerJournal, type WorkerSubmission } from "../jobs/submissions.ts";
@@ -184,6 +185,21 @@ export class WorkerJobs {
     return { keys: [...own.keys, ...others.keys], left: left === "" ? undefined : left };
   }
 
+  /** Takes in the job of a worker that told its own, where sbatch's answer was lost. */
+  async learn(key: string, { jobId, cluster }: SlurmJob): Promise<void> {
+    const entry = (await this.journal.read()).find((each) =>
+      indices(each).some((index) => keyOf(each.submission.name, index) === key)
+    );
+    if (!entry || entry.job) return;
+    const { name } = entry.submission;
+    this.#never.delete(name);
+    const known = cluster ?? this.#options.run.cluster;
+    await this.journal.confirm(name, {
+      jobId: baseId(jobId),
+      ...(known === undefined ? {} : { cluster: known }),
+    });
+  }
+
   /** Whether this process has submitted it. */
   isOwn({ submission: { submitter } }: JournalEntry): boolean {
     return isSameProcess(submitter, this.#runtime.machine.self);
@@ -304,10 +320,6 @@ export class WorkerJobs {
 /** The key of a worker: its job's name, and which task of an array it is. */
 export function keyOf(name: string, index: number | undefined): string {
   return index === undefined ? name : `${name}_${index}`;
-}
-
-function taskId(jobId: string, index: number | undefined): string {
-  return index === undefined ? jobId : `${jobId}_${index}`;
 }
 
 function indices({ submission: { array, count } }: JournalEntry): (number | undefined)[] {

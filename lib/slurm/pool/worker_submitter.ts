@@ -98,6 +98,9 @@ export class WorkerSubmitter {
     this.#sizes = new ArraySizes(options.client);
   }
 
+  /** Whether it turned out that this node has no sbatch. */
+  hasNoSbatch = false;
+
   /** Resolves when sbatch has answered for all. */
   async settled(): Promise<void> {
     for (let open = this.#all(); open.length > 0; open = this.#all()) {
@@ -246,6 +249,7 @@ export class WorkerSubmitter {
     if (refusalHint === undefined || !(error instanceof SubmitRefusedError)) {
       return { kind: "refused", error: error instanceof Error ? error : new Error(`${error}`) };
     }
+    this.hasNoSbatch ||= /there is no program 'sbatch'/.test(error.message);
     const hinted = new SubmitRefusedError(`${error.message}; ${refusalHint}`, { cause: error });
     return { kind: "refused", error: hinted };
   }

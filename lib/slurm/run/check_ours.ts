@@ -28,7 +28,7 @@ export type OwnedRun = Pick<RunRecord, "submitter" | "cluster" | "specs">;
  */
 export function checkOurs({ submitter, cluster, specs }: OwnedRun, self: Owner, here?: string): Whose {
   const user = isSameUser(submitter, self);
-  if (user === false) return { kind: "other user", user: userName(submitter) };
+  if (user === false) return { kind: "other user", user: userWords(submitter) };
   if (user === undefined) return { kind: "unknown", why: "its record does not say which user submitted it" };
   if (cluster === undefined) {
     // A run without jobs has no cluster.
@@ -47,6 +47,6 @@ export function isSameUser(one: Owner, other: Owner): boolean | undefined {
 }
 
 /** A user, as people know one. */
-export function userName({ user, uid }: Owner): string {
+export function userWords({ user, uid }: Owner): string {
   return user ?? (uid === undefined ? "another user" : `user ${uid}`);
 }

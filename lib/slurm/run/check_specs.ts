@@ -1,6 +1,7 @@
 import { ConfigError, ValidationError } from "../../core/errors.ts";
 import { artifactLabel, type Hash } from "../../core/hash.ts";
 import { checkWord } from "../../core/names.ts";
+import { usableMs } from "../../core/stop_time.ts";
 import { didYouMean } from "../../core/nearest.ts";
 import type { RunRecord } from "../../remote/run_record.ts";
 import type { SlurmClient } from "../client/client.ts";
@@ -140,14 +141,14 @@ export function checkTimeLimits(
   for (const { name, hash, spec, timeLimitSec } of nodes) {
     const { timeMin } = specs[spec] ?? {};
     if (timeMin === undefined || timeLimitSec === undefined || faults.has(`${name} ${spec}`)) continue;
-    const most = timeMin * 60 - signalLeadSec(timeMin);
+    const most = Math.floor(usableMs(timeMin * 60_000, signalLeadSec(timeMin) * 1000) / 1000);
     if (timeLimitSec <= most) continue;
     faults.set(
       `${name} ${spec}`,
       `${
         artifactLabel(name, hash)
-      } may take ${timeLimitSec} s (timeLimit), a worker of spec '${spec}' has ${most} s ` +
-        `(timeMin is ${timeMin})`,
+      } may take ${timeLimitSec} s (timeLimit), a job of spec '${spec}' has ${most} s for it: its ` +
+        `timeMin is ${timeMin}, and Slurm may say up to ${timeMin * 60 - most} s before its end that it ends`,
     );
   }
   if (faults.size === 0) return;

@@ -222,9 +222,15 @@ function dagNodes(
       dependencies: below.map((each) => each.hash).filter((each) => hashes.has(each)),
       stored: below.filter((each) => !hashes.has(each.hash)).map(({ hash, name }) => ({ hash, name })),
       ...(timeLimitSec === undefined ? {} : { timeLimitSec }),
-      jobName: `furu-${hash.slice(0, 8)}-${randomId()}`,
+      jobName: `furu-${nameInJob(name)}-${hash.slice(0, 8)}-${randomId()}`,
     };
   });
+}
+
+/** The part of a task's name by which people know its jobs: the last one, as far as Slurm takes it. */
+function nameInJob(name: string): string {
+  const last = name.split("/").at(-1)!;
+  return last.replaceAll(/[^A-Za-z0-9_.-]/g, "_").slice(0, 40);
 }
 
 function isInvalid(planned: Plan, hash: Hash): boolean {

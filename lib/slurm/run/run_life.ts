@@ -165,7 +165,7 @@ export class RunLife {
     return await this.#options.jobs.state(ref, { until: "sure", signal });
   }
 
-  /** Nobody lives who might say that sbatch has taken it, and Slurm has answered that it knows no such job. */
+  /** Nobody may say any more that sbatch has taken it, and Slurm has answered that it knows no such job. */
   #isNever({ submission: { name }, job }: JournalEntry, known: KnownJob): boolean {
     if (job || known.evidence === "nothing") return false;
     const now = this.#runtime.machine.clock.monotonic();

@@ -201,6 +201,8 @@ export interface Ending {
   failure?: FailureKind;
   /** Trying again cannot help. */
   lasting?: true;
+  /** The time of its job was up, as was planned: that is no loss that counts. */
+  planned?: true;
   /** Why, for people. */
   error: string;
   /** The stack of what was thrown. */
@@ -216,6 +218,7 @@ export function endRecordOf(machine: Machine, claim: ClaimRecord, ending: Ending
     kind: ending.kind,
     ...(ending.failure === undefined ? {} : { failure: ending.failure }),
     ...(ending.lasting ? { lasting: true } : {}),
+    ...(ending.planned ? { planned: true } : {}),
     // A signal's reason may be anything: a reader would refuse what is no text.
     error: String(ending.error),
     ...(ending.stack === undefined ? {} : { stack: ending.stack }),

@@ -1,7 +1,7 @@
 import { errorCode, errorText, StoreError } from "../../core/errors.ts";
 import type { ArtifactPaths } from "../layout.ts";
 import type { ClaimRecord } from "../record.ts";
-import { isRefusal, type Store } from "../store.ts";
+import { isRefusal, type JobWord, type Store } from "../store.ts";
 import { HeartbeatSeries, readBeat } from "./heartbeat_series.ts";
 import { hasEnded, readClaim } from "./read_claim.ts";
 
@@ -9,8 +9,11 @@ import { hasEnded, readClaim } from "./read_claim.ts";
 export type Look =
   /** Nobody holds the artifact. */
   | { state: "absent" }
-  /** Its owner may live. `changed`: something happened since the look before (a beat, another claim). */
-  | { state: "alive"; holder: ClaimRecord; changed: boolean }
+  /**
+   * Its owner may live. `changed`: something happened since the look before (a beat, another claim). `still`:
+   * nothing beats, since its job stands still as a scheduler says, in whose words.
+   */
+  | { state: "alive"; holder: ClaimRecord; changed: boolean; still?: string }
   /** The file server did not answer: says nothing of the owner. */
   | { state: "unknown"; why: string }
   /** Its owner is provably gone, or has not beaten for a whole lease. */
@@ -92,16 +95,11 @@ export class ClaimWatch {
         why: `its process ${describeOwner(holder)} has begun anew (deno run --watch)`,
       };
     }
-    const hint = await this.#store.claimHint?.(holder);
-    if (hint !== undefined) return { state: "dead", holder, why: hint };
-    if (this.#series.expired) {
-      return {
-        state: "dead",
-        holder,
-        why: `no heartbeat of ${describeOwner(holder)} for ${holder.leaseSec} s`,
-      };
-    }
-    return { state: "alive", holder, changed };
+    const word = await this.#store.claimHint?.(holder);
+    const why = deathOf(holder, word, this.#series);
+    if (why !== undefined) return { state: "dead", holder, why };
+    const still = word?.state === "alive" && word.still ? { still: word.text } : {};
+    return { state: "alive", holder, changed, ...still };
   }
 
   #lookAtEnded(holder: ClaimRecord): Look {
@@ -116,6 +114,25 @@ export class ClaimWatch {
     this.#ended = undefined;
     return look;
   }
+}
+
+/**
+ * Why a claim is dead that its owner may still hold. Evidence has ranks: a heartbeat that was seen to change
+ * after the scheduler was asked, then the scheduler's word on that very job, then the lease.
+ *
+ * @returns `undefined` when its owner may live.
+ */
+export function deathOf(
+  holder: ClaimRecord,
+  word: JobWord | undefined,
+  { beatAt, expired }: Pick<HeartbeatSeries, "beatAt" | "expired">,
+): string | undefined {
+  const isGone = word?.state === "gone";
+  if (isGone && !word.vanished && !(beatAt !== undefined && beatAt > word.askedAt)) return word.why;
+  // Nothing can beat for a job that stands still: it goes on, or ends, and the scheduler tells which.
+  if (!expired || word?.state === "alive" && word.still) return undefined;
+  const silence = `no heartbeat of ${describeOwner(holder)} for ${holder.leaseSec} s`;
+  return isGone ? `${word.why}, and ${silence}` : silence;
 }
 
 /** Who holds a claim, for people. */

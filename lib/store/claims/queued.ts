@@ -4,7 +4,7 @@ import { errorCode, StoreError } from "../../core/errors.ts";
 import { linkJson, readJson, writeJson } from "../json_file.ts";
 import { type ArtifactPaths, privateName } from "../layout.ts";
 import { NewerError, ownerSchema, RECORD_SCHEMA } from "../record.ts";
-import { removeIfThere, type Store, storeError } from "../store.ts";
+import { type JobWord, removeIfThere, type Store, storeError } from "../store.ts";
 
 /** How often a name is tried for that others keep making and removing. */
 const MAX_TURNS = 100;
@@ -27,18 +27,22 @@ const queuedId = z.object({
   name: z.string(),
   jobId: z.string(),
   cluster: z.string().exactOptional(),
+  /** The name that Slurm knows it by, where the site rewrites names. */
+  listedAs: z.string().exactOptional(),
 });
 
 /**
- * What a scheduler knows of a queued job: why it will never begin; nothing when it may, or when that cannot
- * be told.
+ * What a scheduler knows of a queued job; nothing where it cannot tell. `wait`: an answer is waited for, else
+ * it is what is known now.
  */
-export type QueuedHint = (job: QueuedJob) => Promise<string | undefined>;
+export type QueuedHint = (job: QueuedJob, options?: { wait?: boolean }) => Promise<JobWord | undefined>;
 
 /** A Slurm job that was, or is about to be, submitted for an artifact and has not begun. */
 export interface QueuedJob extends z.output<typeof queuedRecord> {
   /** Its id, once that is known. */
   jobId?: string;
+  /** The name that Slurm knows it by, where the site rewrites names. */
+  listedAs?: string;
 }
 
 /**
@@ -87,13 +91,13 @@ export async function linkQueued(
 export async function writeQueuedId(
   store: Store,
   paths: ArtifactPaths,
-  job: { name: string; jobId: string; cluster?: string | undefined },
+  job: { name: string; jobId: string; cluster?: string | undefined; listedAs?: string | undefined },
 ): Promise<void> {
   const { queued, id } = filesOf(paths);
-  const { name, jobId, cluster } = job;
+  const { name, jobId, cluster, listedAs } = job;
   try {
     if ((await readRecord(store, queued, queuedRecord))?.name !== name) return;
-    await writeJson(store, id, { schema: RECORD_SCHEMA, name, jobId, cluster });
+    await writeJson(store, id, { schema: RECORD_SCHEMA, name, jobId, cluster, listedAs });
     // The job may have begun, and removed what it found, just before.
     if ((await readRecord(store, queued, queuedRecord))?.name === name) return;
     await removeIfThere(store.machine, id);
@@ -111,8 +115,13 @@ export async function readQueued(store: Store, paths: ArtifactPaths): Promise<Qu
   // The id of another job is one that was left behind.
   const known = await readRecord(store, id, queuedId);
   if (known?.name !== record.name) return record;
-  const { jobId, cluster = record.cluster } = known;
-  return { ...record, jobId, ...(cluster === undefined ? {} : { cluster }) };
+  const { jobId, cluster = record.cluster, listedAs } = known;
+  return {
+    ...record,
+    jobId,
+    ...(cluster === undefined ? {} : { cluster }),
+    ...(listedAs === undefined ? {} : { listedAs }),
+  };
 }
 
 /**

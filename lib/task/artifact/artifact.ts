@@ -22,8 +22,15 @@ export interface CreateContext<P = unknown> {
   readonly attempt: number;
   /** The artifact's hash. */
   readonly hash: Hash;
-  /** Aborts when the attempt is to end: a time limit, a cancelled run, a lost claim. */
+  /** Aborts when the attempt is to end: a time limit, the end of its job, a cancelled run, a lost claim. */
   readonly signal: AbortSignal;
+  /**
+   * Milliseconds that the attempt still has; each reading looks again. Until `signal` aborts: the time until
+   * that, by the task's `timeLimit` and by the warning of its Slurm job's time limit (which may come up to a
+   * minute later than this says), `Infinity` where nothing ends it. Afterwards: the time until it is killed,
+   * which in a job is what the job has left, less some seconds for furu's own records.
+   */
+  readonly timeLeftMs: number;
   /** Writes to the attempt's log. */
   readonly log: TaskLog;
   /** Tells how far the task is: a fraction from 0 to 1, and a few words. */

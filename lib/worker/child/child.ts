@@ -2,6 +2,7 @@ import type { AttemptEnd } from "../../core/attempt_end.ts";
 import { stoppedBySignal } from "../../run/output/program_error.ts";
 import { writeAll } from "../../ui/write_all.ts";
 import { catchUnhandled } from "./unhandled.ts";
+import { USUAL_GRACE_MS } from "../../core/stop_time.ts";
 import { signalGroup } from "../../run/traces/left_programs.ts";
 import { LineChannel, PROTOCOL_VERSION } from "../protocol/line_channel.ts";
 import { markBytes } from "../protocol/mark.ts";
@@ -35,6 +36,8 @@ export interface ComputeIo {
   warn(text: string): void;
   /** Notes what the attempt threw: a program that a stop signal ended may be behind it. */
   thrown(error: unknown): void;
+  /** Milliseconds until the attempt will be told to end, or is ended when it was; `Infinity` where nothing does. */
+  timeLeftMs(): number;
   /** Keeps what the task does to this process from the next. */
   traces: WorkerTraces;
 }
@@ -60,6 +63,8 @@ interface RunningTask {
   /** Whether a stop signal reached this process meanwhile, or ended a program that the task ran. */
   signalled: boolean;
   ended: boolean;
+  /** When it will be told to end, or is ended when it was, by this process's monotonic clock. */
+  endsAt: number;
 }
 
 /**
@@ -132,7 +137,9 @@ class Child {
       case "artifacts":
         return this.#learn(message);
       case "abort":
-        if (this.#task?.id === message.id) this.#task.abort.abort(abortReason(message));
+        if (this.#task?.id !== message.id) return;
+        this.#task.endsAt = performance.now() + message.leftMs;
+        this.#task.abort.abort(abortReason(message));
         return;
       case "stop":
         Deno.exit(0);
@@ -166,6 +173,7 @@ class Child {
       failed: Promise.withResolvers(),
       signalled: false,
       ended: false,
+      endsAt: performance.now() + (message.leftMs ?? Infinity),
     };
     this.#task = this.#last = task;
     const progress = new ProgressSender((fraction, text) => {
@@ -184,6 +192,7 @@ class Child {
           progress: (fraction, text) => progress.report(fraction, text),
           warn: (text) => void this.channel?.send({ type: "warning", id: task.id, text }),
           thrown: (error) => noteThrown(task, error),
+          timeLeftMs: () => Math.max(0, task.endsAt - performance.now()),
           traces: this.#traces,
         },
       ));
@@ -230,6 +239,7 @@ class Child {
     }
     if (!task.ended) {
       noteThrown(task, error);
+      task.endsAt = performance.now() + USUAL_GRACE_MS;
       task.failed.resolve(failedEnd(error));
       task.abort.abort(error);
       return;

@@ -68,6 +68,7 @@ export async function computeTask(
       output: { write: (output) => writeAll(Deno.stderr, output) },
       onProgress: io.progress,
       warn: io.warn,
+      timeLeftMs: () => io.timeLeftMs(),
       detachedPrograms: false,
       elsewhere: task.backend === "slurm-pool",
       traces: io.traces,

@@ -68,6 +68,8 @@ const taskMessageSchema = z.object({
   backend: z.string(),
   /** Id of the attempt whose result is to be replaced. */
   replace: z.string().optional(),
+  /** Milliseconds until it will be told to end, at the least; none where nothing ends it. */
+  leftMs: z.number().optional(),
   /** A mark to print after the task, which tells its output from the next one's. */
   mark: z.string(),
 });
@@ -78,7 +80,14 @@ export const supervisorMessageSchema = z.discriminatedUnion("type", [
   taskMessageSchema,
   // What a task needs that is too much for one message comes before it.
   z.object({ type: z.literal("artifacts"), ...payloadMembers }),
-  z.object({ type: z.literal("abort"), id: z.int(), reason: z.string(), limit: z.boolean() }),
+  // Sent again when what is left until its process is killed has changed.
+  z.object({
+    type: z.literal("abort"),
+    id: z.int(),
+    reason: z.string(),
+    limit: z.boolean(),
+    leftMs: z.number(),
+  }),
   z.object({ type: z.literal("stop") }),
 ]);
 

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { lasting, SlurmError } from "../../../lib/core/errors.ts";
 import { decideFleet, type FleetEvent, noteFleet } from "../../../lib/pool/fleet/decide_fleet.ts";
@@ -50,9 +50,9 @@ interface Look {
 function job(
   key: string,
   state: WorkerJobState,
-  { spec = "gpu", node = key }: Partial<WorkerJob> = {},
+  { spec = "gpu", node = key, id = key, askedAt }: Partial<WorkerJob> = {},
 ): WorkerJob {
-  return { key, spec, order: Number(/\d+/.exec(key)?.[0] ?? 0), node, state };
+  return { key, id, spec, order: Number(/\d+/.exec(key)?.[0] ?? 0), node, state, askedAt };
 }
 const pending = (key: string, text = "PENDING", inTurn = false): WorkerJob =>
   job(key, { status: "pending", text, inTurn });
@@ -201,6 +201,17 @@ describe("workers that are too many", () => {
     assertEquals(play.look(7, { jobs, tasks: { gpu: 1 } }), [], "that counts from anew");
   });
 
+  it("make room at once where all specs share it, and their jobs count no more", () => {
+    const play = new Play({ limits: { maxWorkers: 1, tasksPerWorker: 1 } });
+    const jobs = [pending("j1")];
+    assertEquals(play.look(1, { jobs, tasks: { cpu: 1 } }), ["cancel j1", "submit 1 cpu"]);
+    const cpu = { ...pending("j2"), spec: "cpu" };
+    assertEquals(play.look(2, { jobs: [...jobs, cpu], tasks: { cpu: 1 } }), [], "the listing may be old");
+    play.note({ type: "notCancelled", keys: ["j1"] });
+    assertEquals(play.look(3, { jobs: [...jobs, cpu], tasks: { cpu: 1 } }), []);
+    assertEquals(play.look(6, { jobs: [...jobs, cpu], tasks: { cpu: 1 } }), ["cancel j1"]);
+  });
+
   it("are drained where another spec needs the room, but for the controller's own", () => {
     const play = new Play();
     const workers = [worker("w1", "cpu"), worker("w2", "cpu")];
@@ -262,7 +273,7 @@ describe("a launcher that refuses", () => {
   it("says that it is over when a worker was taken, where that took long", () => {
     const play = new Play();
     refuseUntil(play, 1, 100, { tasks });
-    const submitted = [{ ...pending("j1"), state: { status: "pending", text: "being submitted" } as const }];
+    const submitted = [{ ...pending("j1", "being submitted"), id: undefined }];
     assertEquals(play.look(200, { tasks, jobs: submitted }), [
       "info: no worker of spec 'gpu' has begun for 3m 19s: 1 job pending, j1 as being submitted",
     ], "nothing is answered yet");
@@ -531,15 +542,15 @@ describe("a node where something could not start", () => {
   it("is tried again, once, when a spec has no worker for long", () => {
     const play = new Play();
     const exclude = (): void => ["first", "second"].forEach((why) => play.note(bad("a", why)));
-    const look = { jobs: [pending("j1")], tasks: { gpu: 1 } };
+    const look = (key: string): Look => ({ jobs: [pending(key)], tasks: { gpu: 1 } });
     exclude();
-    assertEquals(play.look(1, look), ["cancel j1"], "it was submitted for other nodes");
-    assertEquals([play.look(2, look), play.look(61, look).slice(1)], [[], []]);
-    assertEquals(play.look(62, look).slice(0, 2), ["readmit a", "cancel j1"]);
+    assertEquals(play.look(1, look("j1")), ["cancel j1"], "it was submitted for other nodes");
+    assertEquals([play.look(2, look("j2")), play.look(61, look("j2")).slice(1)], [[], []]);
+    assertEquals(play.look(62, look("j2")).slice(0, 2), ["readmit a", "cancel j2"]);
     exclude();
-    for (const atSec of [63, 64]) play.look(atSec, look);
+    for (const [i, atSec] of [63, 64].entries()) play.look(atSec, look(`j${3 + i}`));
     assertEquals(
-      play.look(124, look).at(-1),
+      play.look(124, look("j4")).at(-1),
       [
         "give up: Cannot start workers of spec 'gpu': none has begun for 60 s",
         "nodes that the run does not use any more, as nothing can start there:",
@@ -554,6 +565,90 @@ describe("a node where something could not start", () => {
     const look = { jobs: [pending("j1", "PENDING (Priority)", true)], tasks: { gpu: 1 } };
     for (const atSec of [1, 2, 200]) play.look(atSec, look);
     assertEquals(play.excluded, ["a"]);
+  });
+});
+
+describe("a job that was put back", () => {
+  const put = (askedAt: number): WorkerJob =>
+    job("j1", { status: "pending", text: "PENDING (JobHeldAdmin)" }, { askedAt });
+
+  it("is pending again when Slurm says so after its worker was seen last, and no other one is submitted", () => {
+    const play = new Play({ limits: { maxWorkers: 1, tasksPerWorker: 1 } });
+    const look = { tasks: { gpu: 1 }, entered: ["j1"] };
+    assertEquals(play.look(1, { ...look, jobs: [put(-1)] }), ["submit 1 gpu"], "an old answer");
+    assertEquals(play.look(2, { ...look, jobs: [put(1)] }), []);
+    const again = job("j1", { status: "running", text: "RUNNING" }, { askedAt: 2 });
+    assertEquals(play.look(3, { ...look, jobs: [again] }), [], "its worker is about to begin");
+  });
+});
+
+describe("a submission that is not answered for", () => {
+  it("counts for long, and then no more, which is said once", () => {
+    const play = new Play({ limits: { maxWorkers: 1, tasksPerWorker: 1 } });
+    const look = { tasks: { gpu: 1 }, jobs: [{ ...pending("j1", "being submitted"), id: undefined }] };
+    play.look(1, look);
+    assertEquals(play.look(60, look), []);
+    assertEquals(play.look(62, look), [
+      "warn: job j1 of spec 'gpu' is not waited for any more, as its submission has had no answer for 60 s; should it be " +
+      "there after all, its worker will help",
+      "info: tasks of spec 'gpu' have had no worker for 1m 1s: the jobs that were submitted for them are over",
+      "submit 1 gpu",
+    ]);
+    assertEquals(
+      play.look(63, { ...look, jobs: [{ ...look.jobs[0]!, id: "12" }] }),
+      [],
+      "it is there after all",
+    );
+  });
+});
+
+describe("Slurm's silence", () => {
+  it("is said after a minute, once, and that it is over", () => {
+    const play = new Play();
+    const silence = { since: 10_000, text: "squeue: error: Unable to contact slurm controller" };
+    const look = { tasks: { gpu: 1 }, jobs: [running("j1")], workers: [worker("w", "gpu", { job: "j1" })] };
+    assertEquals([play.look(20, { ...look, silence }), play.look(69, { ...look, silence })], [[], []]);
+    assertEquals(play.look(70, { ...look, silence }), [
+      "warn: Slurm has not answered for 1m (squeue: error: Unable to contact slurm controller): workers that run go on, and " +
+      "what is known of the others is of before",
+    ]);
+    assertEquals(play.look(90, { ...look, silence }), []);
+    assertEquals([play.look(130, look), play.look(131, look)], [["info: Slurm answers again, after 2m"], []]);
+  });
+});
+
+describe("a run that does nothing", () => {
+  const halted = job("j1", { status: "running", text: "SUSPENDED", halted: true });
+
+  it("says that its workers stand still, and starts no others for them", () => {
+    const play = new Play({ limits: { maxWorkers: 1, tasksPerWorker: 1 } });
+    const look = { tasks: { gpu: 1 }, jobs: [halted], workers: [worker("w", "gpu", { job: "j1" })] };
+    assertEquals([play.look(1, look), play.look(60, look)], [[], []]);
+    assertEquals(play.look(61, look), [
+      "info: the worker of spec 'gpu' stands still for 1m: j1 is SUSPENDED; tasks go on when Slurm, or somebody, has the " +
+      "jobs go on",
+    ]);
+  });
+
+  it("says whom it waits for", () => {
+    const play = new Play();
+    const look = { strangers: ["run other (pid 7 on n1)", "run other (pid 7 on n1)"] };
+    play.look(1, look);
+    assertEquals(play.look(61, look), [
+      "info: the run only waits, for 1m now: 2 tasks of it are computed elsewhere, by run other (pid 7 on n1)",
+    ]);
+    assertEquals(play.look(200, look), []);
+  });
+
+  it("says how a job is released that is held", () => {
+    const play = new Play();
+    const held = { ...pending("j1", "PENDING (launch failed requeued held)"), id: "4711" };
+    play.look(1, { tasks: { gpu: 1 }, jobs: [held] });
+    const [said = ""] = play.look(61, { tasks: { gpu: 1 }, jobs: [held] }).filter((each) =>
+      each.startsWith("info")
+    );
+    assertStringIncludes(said, "job 4711 (j1) as PENDING (launch failed requeued held)");
+    assertStringIncludes(said, "'scontrol release 4711' releases it, 'furu cancel run-1' ends the run");
   });
 });
 
@@ -605,7 +700,7 @@ describe("a spec without a worker", () => {
     assertEquals(told(play, 601, why), []);
     assertEquals(told(play, 661, "PENDING (JobHeldUser)"), [
       "info: no worker of spec 'gpu' has begun for 11m: 2 jobs pending, j0 as PENDING (JobHeldUser): somebody, or a " +
-      "launch that failed, holds it, and it begins only when it is released; release it, 'furu cancel run-1' ends the run",
+      "launch that failed, holds it, and it begins only when it is released; 'scontrol release j0 j1' releases it, 'furu cancel run-1' ends the run",
     ]);
   });
 

@@ -57,7 +57,11 @@ describe("judgeWorker()", () => {
   });
 
   it("counts what fell silent as lost where its job vanished or is to begin again", () => {
-    assertEquals([judged("silent", VANISHED), judged("silent", PENDING)], ["lost", "lost"]);
+    assertEquals([judged("silent", VANISHED), judged("silent", PENDING, { askedAt: 1 })], [
+      "lost",
+      "lost",
+    ]);
+    assertEquals(judged("silent", PENDING, { doubtedSince: 980_000 }), "doubted", "Slurm has not said so");
   });
 
   it("goes by the reason of the job's end where the worker is silent, or gone", () => {

@@ -324,8 +324,9 @@ describe("a pool's worker that is to leave", () => {
       moves.push(to);
       return rename(from, to);
     };
-    const endsAt = runtime.machine.clock.monotonic() + 600_000;
-    const { computed } = await end(rig.worker({ runtime, endsAt }).ended);
+    const beganAt = runtime.machine.clock.monotonic();
+    const span = { beganAt, endsAt: beganAt + 600_000 };
+    const { computed } = await end(rig.worker({ runtime, span }).ended);
     assertEquals({ computed, todo: rig.files("todo"), done: rig.files("done") }, {
       computed: 1,
       todo: [long!],
@@ -339,7 +340,8 @@ describe("a pool's worker that is to leave", () => {
     await rig.queued([artifact(quick)], { idleTimeoutSec: 60 });
     const runtime = rig.process();
     const endsAt = runtime.machine.clock.monotonic() - 1;
-    const { why, computed } = await end(rig.worker({ runtime, endsAt }).ended);
+    const span = { beganAt: endsAt - 60_000, endsAt };
+    const { why, computed } = await end(rig.worker({ runtime, span }).ended);
     assertEquals({ why, computed }, { why: "the time of its job is nearly up", computed: 0 });
   });
 });

@@ -57,7 +57,7 @@ describe("where jobs cannot submit jobs", () => {
     await rig.begin([one, artifact(() => 2, [], { spec: "other" })]);
     const runtime = rig.process();
     const left = (spec: string, more: Partial<typeof rig.run> = {}) =>
-      hasRemainingWork(runtime, { ...rig.run, ...more }, spec);
+      hasRemainingWork(runtime, { ...rig.run, ...more }, more.nodes ?? rig.run.nodes, spec);
     assertEquals(await left("default"), true);
     await rig.begin([one]);
     await rig.control();

@@ -5,7 +5,7 @@ import { SlurmError } from "../../../lib/core/errors.ts";
 import { get } from "../../../lib/run/get/get.ts";
 import type { DagContext } from "../../../lib/slurm/dag/dag_context.ts";
 import { followDag } from "../../../lib/slurm/dag/follow_dag.ts";
-import { type DagJob, findJobs, submittingWatch } from "../../../lib/slurm/dag/dag_jobs.ts";
+import { type DagJob, findJobs, submittingWatch } from "../../../lib/slurm/jobs/dag_jobs.ts";
 import { JobWatch } from "../../../lib/slurm/jobs/job_watch.ts";
 import { tryClaim } from "../../../lib/store/claims/claim.ts";
 import { removeQueued } from "../../../lib/store/claims/queued.ts";

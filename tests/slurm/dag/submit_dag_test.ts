@@ -5,7 +5,7 @@ import { SlurmError } from "../../../lib/core/errors.ts";
 import { payloadReferences, readPayload } from "../../../lib/worker/protocol/payload_files.ts";
 import { queuePaths } from "../../../lib/queue/layout.ts";
 import { readRun } from "../../../lib/remote/run_record.ts";
-import { readDagJobs } from "../../../lib/slurm/dag/dag_jobs.ts";
+import { readDagJobs } from "../../../lib/slurm/jobs/dag_jobs.ts";
 import { releaseClaim } from "../../../lib/store/claims/attempt_end.ts";
 import { tryClaim } from "../../../lib/store/claims/claim.ts";
 import { linkQueued, readQueued, writeQueuedId } from "../../../lib/store/claims/queued.ts";

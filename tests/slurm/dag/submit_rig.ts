@@ -4,13 +4,13 @@ import type { Hash } from "../../../lib/core/hash.ts";
 import { SlurmClient } from "../../../lib/slurm/client/client.ts";
 import type { DagContext } from "../../../lib/slurm/dag/dag_context.ts";
 import { newRunId, prepareRun } from "../../../lib/slurm/run/prepare_run.ts";
-import type { DagJob } from "../../../lib/slurm/dag/dag_jobs.ts";
+import type { DagJob } from "../../../lib/slurm/jobs/dag_jobs.ts";
 import { runLog } from "../../../lib/core/run_log.ts";
 import { queuePaths } from "../../../lib/queue/layout.ts";
 import { writeRun } from "../../../lib/remote/run_record.ts";
 import { writePayloads } from "../../../lib/worker/protocol/payload_files.ts";
 import type { RunEvent } from "../../../lib/core/event.ts";
-import { submitDag } from "../../../lib/slurm/dag/submit_dag.ts";
+import { DagSubmission } from "../../../lib/slurm/dag/submit_dag.ts";
 import { JobWatch } from "../../../lib/slurm/jobs/job_watch.ts";
 import type { ProgramResult } from "../../../lib/slurm/client/program.ts";
 import type { Artifact } from "../../../lib/task/artifact/artifact.ts";
@@ -87,7 +87,15 @@ export class SubmitRig extends Rig {
     return this.onTaken?.(name) ?? { code: 0, stdout: `${id}${suffix}\n` };
   }
 
+  /** Submits to the end. */
   async submit(roots: Artifact[]): Promise<{ jobs: Map<Hash, DagJob>; context: DagContext }> {
+    const { submission, context } = await this.prepare(roots);
+    await submission.run();
+    return { jobs: submission.jobs, context };
+  }
+
+  /** Plans, and submits nothing yet. */
+  async prepare(roots: Artifact[]): Promise<{ submission: DagSubmission; context: DagContext }> {
     const runtime = testRuntime(this.root, { files: this.files });
     const clock = runtime.machine.clock;
     const client = new SlurmClient({ env: {}, clock, run: this.slurm.run, intervalSec: 0.05 });
@@ -121,6 +129,6 @@ export class SubmitRig extends Rig {
     await writePayloads(runtime, context.paths.run, artifacts);
     await writeRun(runtime, context.paths, run);
     const byHash = new Map(artifacts.map((artifact) => [artifact.hash, artifact]));
-    return { jobs: await submitDag(context, byHash, new Set()), context };
+    return { submission: new DagSubmission(context, byHash, new Set()), context };
   }
 }

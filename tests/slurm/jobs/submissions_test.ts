@@ -4,6 +4,7 @@ import { describe, it } from "@std/testing/bdd";
 import { StoreError } from "../../../lib/core/errors.ts";
 import { systemMachine } from "../../../lib/core/system/system_machine.ts";
 import {
+  refOf,
   type SubmissionRecord,
   submitRecorded,
   WorkerJournal,
@@ -11,7 +12,7 @@ import {
 } from "../../../lib/slurm/jobs/submissions.ts";
 import { SlurmClient } from "../../../lib/slurm/client/client.ts";
 import { slurmSpecSchema } from "../../../lib/slurm/client/spec.ts";
-import { type Answer, FakeClock, FakeSlurm } from "../fake_slurm.ts";
+import { type Answer, FakeClock, FakeSlurm, queueRow } from "../fake_slurm.ts";
 import { Store } from "../../../lib/store/store.ts";
 
 const machine = systemMachine();
@@ -75,6 +76,24 @@ describe("WorkerJournal", () => {
     });
   });
 
+  it("gives a job by all that was written down of it", async () => {
+    await inFolder(async (_, open) => {
+      const journal = open();
+      await journal.announce(submission("furu-a-1-x"));
+      const [before] = await journal.read();
+      assertEquals(refOf(before!), { name: "furu-a-1-x", submitter: machine.self });
+      await journal.confirm("furu-a-1-x", { jobId: "7", cluster: "east", listedAs: "site-1" });
+      const [entry] = await open().read();
+      assertEquals(refOf(entry!, 1), {
+        name: "furu-a-1-x",
+        submitter: machine.self,
+        jobId: "7_1",
+        cluster: "east",
+        listedAs: "site-1",
+      });
+    });
+  });
+
   it("names a damaged file", async () => {
     await inFolder(async (dir, open) => {
       await Deno.mkdir(dir);
@@ -104,7 +123,8 @@ describe("submitRecorded()", () => {
     const steps: string[] = [];
     const record: SubmissionRecord = {
       announce: () => Promise.resolve(void steps.push("announce")),
-      confirm: ({ jobId }) => Promise.resolve(void steps.push(`confirm ${jobId}`)),
+      confirm: ({ jobId, listedAs, cluster }) =>
+        Promise.resolve(void steps.push(["confirm", jobId, "on", cluster, listedAs ?? ""].join(" ").trim())),
       retract: () => Promise.resolve(void steps.push("retract")),
     };
     const job = {
@@ -130,9 +150,15 @@ describe("submitRecorded()", () => {
 
   it("announces the name before sbatch, and confirms it with the id", async () => {
     const { steps, args } = await submit("11\n");
-    assertEquals(steps, ["announce", "confirm 11"]);
+    assertEquals(steps, ["announce", "confirm 11 on fake"]);
     assertStringIncludes(args.join(" "), "--job-name=furu-a");
     assertMatch(args.at(-1) ?? "", /logs\/furu-a\.sh$/);
+  });
+
+  it("writes down what Slurm calls it, where the site rewrites its name", async () => {
+    const renamed = `${queueRow({ jobId: 11, name: "site-1", state: "PENDING", comment: "furu:furu-a" })}\n`;
+    const { steps } = await submit("11\n", renamed);
+    assertEquals(steps, ["announce", "confirm 11 on fake", "confirm 11 on fake site-1"]);
   });
 
   it("takes the name back when sbatch surely did not take the job", async () => {

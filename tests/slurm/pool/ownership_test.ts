@@ -1,5 +1,4 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { delay } from "@std/async/delay";
 import { join } from "@std/path/join";
 import type { Node } from "../../e2e/run_rig.ts";
 import { until } from "../../rig.ts";
@@ -21,6 +20,14 @@ async function innocents(cluster: Cluster): Promise<() => Promise<void>> {
     const states = await cluster.run("squeue", "-h", "-t", "all", "-o", "%T", "-j", ids.join(","));
     assertMatch(states, /^((PENDING|CONFIGURING|RUNNING)\n){2}(PENDING|CONFIGURING|RUNNING)\n?$/, states);
   };
+}
+
+/** Waits until a worker of the latest run has beaten for so long. */
+async function beating(rig: ClusterPoolRig, ms: number): Promise<void> {
+  const path = join(rig.run, "workers", `${rig.workers()[0]!.id}.json`);
+  const beat = (): number => Deno.statSync(path).mtime!.getTime();
+  const first = beat();
+  await until(() => beat() - first >= ms, `the worker beats for ${ms} ms`, DEADLINE_MS);
 }
 
 /** The words of `furu run --slurm` for the roots of a rig. */
@@ -104,7 +111,7 @@ describeOnSlurm("a store that two users share", (suite) => {
     await using following = rig.furu(["follow", runId], LEASE);
     await until(() => waiting.stderr.includes("of alice"), "it says whose run it follows", DEADLINE_MS);
     // Longer than the leases after which one who goes by Slurm's lists alone would give up.
-    await delay(7000);
+    await beating(rig, 7000);
     assert(waiting.alive && following.alive, `${waiting.stderr}${following.stderr}`);
     assertEquals(await rig.jobs(), jobs);
     rig.write("go");
@@ -132,7 +139,7 @@ describeOnSlurm("a run of another user whose controller was killed", (suite) => 
     await using taking = rig.furu([...RUN, "--take-over"], LEASE);
     await until(() => taking.stderr.includes("takes over run"), "it says what it does", DEADLINE_MS);
     // Longer than a lease and all that a job that nobody sees might be given.
-    await delay(6000);
+    await beating(rig, 6000);
     assert(taking.alive, taking.stderr);
     for (const job of before) assert((await rig.jobs()).includes(job), `${job} goes on`);
     rig.write("go");

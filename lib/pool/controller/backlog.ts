@@ -1,0 +1,73 @@
+import type { TaskLimiter } from "../pacing.ts";
+import type { TaskTable } from "./task_table.ts";
+
+interface Line {
+  readonly jobs: (() => Promise<void>)[];
+  /** The next one of them. */
+  next: number;
+  /** How many are on their way into the queue. */
+  entering: number;
+}
+
+/**
+ * Tasks that wait until there is room for them in `todo`: workers list that folder, so that it holds what
+ * keeps them busy for a while, and not a million names. By spec, first come, first served.
+ */
+export class Backlog {
+  readonly #most: number;
+  readonly #tasks: Pick<TaskTable, "queuedBySpec">;
+  readonly #limiter: Pick<TaskLimiter, "push">;
+  readonly #lines = new Map<string, Line>();
+
+  /**
+   * @param most How many tasks of a spec are in the queue or at workers, at most.
+   * @param tasks Knows how many there are.
+   * @param limiter Does what puts a task into the queue.
+   */
+  constructor(most: number, tasks: Pick<TaskTable, "queuedBySpec">, limiter: Pick<TaskLimiter, "push">) {
+    this.#most = most;
+    this.#tasks = tasks;
+    this.#limiter = limiter;
+  }
+
+  /** Has a task put into the queue as soon as there is room. */
+  add(spec: string, job: () => Promise<void>): void {
+    const line = this.#lines.get(spec) ?? { jobs: [], next: 0, entering: 0 };
+    this.#lines.set(spec, line);
+    line.jobs.push(job);
+    this.release(spec);
+  }
+
+  /** Begins what there is room for now. */
+  release(spec: string): void {
+    const line = this.#lines.get(spec);
+    const queued = this.#tasks.queuedBySpec.get(spec) ?? 0;
+    if (line) this.#begin(spec, line, this.#most - queued - line.entering);
+  }
+
+  /** Begins all of it, whether there is room or not: as nothing new begins any more, each job finds that. */
+  flush(): void {
+    for (const [spec, line] of this.#lines) this.#begin(spec, line, Infinity);
+  }
+
+  #begin(spec: string, line: Line, room: number): void {
+    for (let each = 0; each < room && line.next < line.jobs.length; each++) {
+      const job = line.jobs[line.next]!;
+      line.jobs[line.next++] = done;
+      line.entering++;
+      this.#limiter.push(async () => {
+        try {
+          await job();
+        } finally {
+          line.entering--;
+        }
+        this.release(spec);
+      });
+    }
+    if (line.next < line.jobs.length) return;
+    line.jobs.length = line.next = 0;
+  }
+}
+
+/** What stands in the place of a job that was begun: what it holds is let go. */
+const done = async (): Promise<void> => {};

@@ -27,7 +27,8 @@ for (
       return;
     }
 
-    for (const mode of ["pool", "dag"] as const) {
+    const modes = title === "only their own jobs" ? ["pool", "dag"] : ["pool"];
+    for (const mode of modes) {
       suite.it(`${mode}: a run of another user is waited for, and nothing of it is touched`, async () => {
         await using users = await TwoUsers.make(suite.cluster);
         await using innocent = await Bystanders.submit(suite.cluster);
@@ -50,8 +51,13 @@ for (
         const since = performance.now();
         await until(() => performance.now() - since > 12_000, "two leases are over");
         const cancel = bob.furu("cancel", runId);
-        his.push(cancel);
+        const detached = bob.run(mode, "--detach");
+        his.push(cancel, detached);
         assert(await codeOf(cancel) !== 0, `furu cancel of another user's run\n${said()}`);
+        await codeOf(detached);
+        if (mode === "pool") {
+          assertEquals(detached.stdout.trim(), runId, `her run does what he asks for\n${said()}`);
+        }
         assertEquals(await alice.jobs().then((now) => now.filter((job) => !jobs.includes(job))), [], said());
         assert(run.alive && follow.alive, `he waits\n${said()}`);
         assertNotMatch(

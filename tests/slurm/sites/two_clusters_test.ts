@@ -6,6 +6,7 @@ import type { Node } from "../../e2e/run_rig.ts";
 import { type Script, until } from "../../rig.ts";
 import { type Cluster, slurmAvailable, startCluster } from "../cluster.ts";
 import { ClusterPoolRig, DEADLINE_MS } from "../pool/cluster_pool_rig.ts";
+import { beatenFor } from "./beats.ts";
 import { Bystanders } from "./bystanders.ts";
 import type { Mode } from "./pipelines.ts";
 
@@ -44,7 +45,7 @@ describe("two clusters over one store", { ignore: off }, () => {
       await using scene = await Scene.begin(mode, GATED);
       const { rig, east, west, innocent } = scene;
       const there = rig.furu(["run", ClusterPoolRig.pipeline, "--slurm", mode], west.env);
-      await delay(12_000);
+      await beatenFor(join(rig.folder, "store"), 10_000);
       assertEquals(rig.starts("gate").length, 1, `${there.stderr}\n${rig.logs()}`);
       assert(there.alive, `it waits: ${there.stderr}`);
       rig.write("go");

@@ -20,6 +20,7 @@ import {
   silentSbatch,
   slow,
 } from "./moods.ts";
+import type { Mode } from "./pipelines.ts";
 import type { Site } from "./site.ts";
 
 /** What goes on at a site beside the programs. */
@@ -44,6 +45,8 @@ export interface SiteCase {
   /** How many times more a task may begin, as the site takes jobs away. @default {0} */
   lostStarts?: number;
   chaos?(chaos: Chaos): Promise<void>;
+  /** What somebody is told in the course of a run. @default {nothing of note} */
+  says?(mode: Mode): readonly RegExp[];
 }
 
 const INACTIVE = "Batch job submission failed: Required partition not available (inactive or drain)";
@@ -101,7 +104,7 @@ export const SITES: readonly SiteCase[] = [
   { name: "sbatch limit 1", moods: [limited(1)], slackSec: 90 },
   { name: "sbatch slow, limit 2", moods: [slow("sbatch", 3), limited(2)], slackSec: 120 },
   { name: "one spec refused 30 s", moods: [refusing(30, INACTIVE, "--partition=gpu")], slackSec: 60 },
-  { name: "names rewritten", moods: [renaming] },
+  { name: "names rewritten", moods: [renaming], says: () => [/names? .*site-/] },
   { name: "sbatch bannered", moods: [bannered] },
   {
     name: "banners everywhere",

@@ -1,5 +1,6 @@
 import { delay } from "@std/async/delay";
 import type { Cluster } from "../cluster.ts";
+import { DEADLINE_MS } from "../pool/cluster_pool_rig.ts";
 import type { Site } from "./site.ts";
 
 /** The most jobs of a run that were seen in Slurm at once. */
@@ -19,10 +20,11 @@ export class QueueWatch implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #loop: Promise<void>;
 
-  constructor(cluster: Cluster, site: Site) {
+  /** @param pauseMs Milliseconds between two looks; without any it looks only when it is asked. */
+  constructor(cluster: Cluster, site: Site, pauseMs?: number) {
     this.#cluster = cluster;
     this.#site = site;
-    this.#loop = this.#watch();
+    this.#loop = pauseMs === undefined ? Promise.resolve() : this.#watch(pauseMs);
   }
 
   /** Jobs of the site's runs that have not ended, as `<id> <state> <reason>`. */
@@ -32,18 +34,36 @@ export class QueueWatch implements AsyncDisposable {
     return rows.filter((row) => ours.has(row.split(" ")[0]!));
   }
 
+  /** Waits until no job of the site's runs is left. */
+  async empty(withinMs: number): Promise<void> {
+    for (const since = performance.now();;) {
+      const jobs = await this.jobs();
+      if (jobs.length === 0) return;
+      if (performance.now() - since > withinMs) throw new Error(`jobs are left: ${jobs}`);
+      await delay(100);
+    }
+  }
+
+  /** Whatever a test has left behind, nothing of it stays in Slurm. */
+  async cancelAll(): Promise<void> {
+    const left = (await this.jobs().catch(() => [])).map((row) => row.split(" ")[0]!);
+    if (left.length === 0) return;
+    await this.#cluster.run("scancel", ...new Set(left)).catch(() => {});
+    await this.empty(DEADLINE_MS).catch(() => {});
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     await this.#loop;
   }
 
-  async #watch(): Promise<void> {
+  async #watch(pauseMs: number): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       // The controller may be away for a moment: that is a site, too.
       const jobs = await this.jobs().catch(() => undefined);
       if (jobs) this.#see(jobs);
-      await delay(200, { signal }).catch(() => {});
+      await delay(pauseMs, { signal }).catch(() => {});
     }
   }
 

@@ -21,6 +21,7 @@ import { machineLines } from "./machine.ts";
 import { findPeers } from "./peers.ts";
 import { planBench } from "./plan.ts";
 import { poolBench } from "./pool.ts";
+import { scaleBench } from "./scale.ts";
 import { scheduleBench } from "./schedule.ts";
 import { slurmBench } from "./slurm.ts";
 import { startupBench } from "./startup.ts";
@@ -39,6 +40,7 @@ const BENCHES: readonly Bench[] = [
   inodesBench,
   slurmBench,
   poolBench,
+  scaleBench,
   startupBench,
 ];
 

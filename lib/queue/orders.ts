@@ -10,7 +10,7 @@ const LINE_END = 10;
  * Requests are looked for without an order as often as this, in milliseconds: who asked may have died before
  * the order was written, and lines of two hosts at once can be lost.
  */
-const SURE_MS = 30_000;
+const SURE_MS = 60_000;
 
 /**
  * Makes the file of orders, so that looks at it are cheap.

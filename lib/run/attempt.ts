@@ -2,7 +2,7 @@ import { timeLimitOf } from "../task/requirements.ts";
 import type { AttemptEnd } from "../core/attempt_end.ts";
 import type { Clock } from "../core/system/clock.ts";
 import { ExecutionError } from "../core/errors.ts";
-import { USUAL_GRACE_MS } from "../core/stop_time.ts";
+import { USUAL_GRACE_MS } from "../core/system/stop_time.ts";
 import type { Claim } from "../store/claims/claim.ts";
 import { attemptPaths } from "../store/layout.ts";
 import { SHARED_FILE } from "../store/store.ts";

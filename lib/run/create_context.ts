@@ -21,7 +21,7 @@ export interface AttemptIo {
   onProgress: (fraction: number, message?: string) => void;
   /** Tells the user of something that does not make it fail. */
   warn: (text: string) => void;
-  /** Milliseconds until the attempt will be told to end, or is ended when it was; `Infinity` where nothing does. */
+  /** Milliseconds until the attempt is told to end, or is ended; `Infinity` where nothing does. */
   timeLeftMs: () => number;
   /**
    * Whether programs get process groups of their own. Not in a worker: its supervisor kills its whole group.

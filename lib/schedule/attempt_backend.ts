@@ -5,7 +5,7 @@ import { findResult } from "../run/result.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { type AttemptEnd, type FailedAttempt, failureKind } from "../core/attempt_end.ts";
 import { errorCode, errorText, isSystemError } from "../core/errors.ts";
-import { TimeIsUp } from "../core/stop_time.ts";
+import { TimeIsUp } from "../core/system/stop_time.ts";
 import type { EventSink } from "../core/event.ts";
 import { acquireClaim } from "../store/claims/acquire_claim.ts";
 import { releaseClaim } from "../store/claims/attempt_end.ts";

@@ -16,7 +16,8 @@ export type SchedulerEvent =
    */
   | { readonly type: "released"; readonly hash: Hash; readonly plan?: Pick<Plan, "nodes"> }
   /**
-   * Nothing changed at a watched node for `afterMs` milliseconds: the stale limit. `advice`: what to do about it.
+   * Nothing changed at a watched node for `afterMs` milliseconds: the stale limit. `advice`: what to do about
+   * it.
    */
   | {
     readonly type: "stale";

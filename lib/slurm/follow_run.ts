@@ -1,4 +1,5 @@
 import type { EventSink, RunSummary } from "../core/event.ts";
+import { runLog } from "../core/run_log.ts";
 import { runReporter } from "../schedule/run_reporter.ts";
 import { systemClient } from "./client/client.ts";
 import { followDagRun } from "./dag/follow_dag.ts";
@@ -37,8 +38,8 @@ export async function followRun(runId: string, options: FollowRunOptions = {}): 
   const { runtime, paths, run } = await findRun(runId);
   const { signal = new AbortController().signal } = options;
   const client = systemClient(options.squeueIntervalSec ?? run.config.slurm?.squeueIntervalSec);
-  client.notice = (text) => runtime.logger.warn(text);
   using reporter = runReporter("followRun", options);
+  client.notice = runLog(reporter.sink, runtime.machine.clock).warn;
   const following = { paths, client, onEvent: reporter.sink, signal };
   return run.mode === "pool"
     ? await followPoolRun(runtime, { ...following, run })

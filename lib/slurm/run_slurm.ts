@@ -57,7 +57,8 @@ export async function runOnSlurm(
   });
   const watch = new JobWatch(runtime.machine, client);
   const log = runLog(reporter.sink, runtime.machine.clock);
-  client.notice = (text) => log.warn(text);
+  // What is strange about this site: it rewrites names, or its lists are old.
+  client.notice = log.warn;
   const onInterrupt = (): void =>
     log.warn(
       "interrupted: this run is being stopped; Ctrl-C again leaves at once, perhaps with jobs left in Slurm",

@@ -96,7 +96,7 @@ async function openPool(
   start: StartPoolOptions,
   without: ReadonlySet<string>,
 ): Promise<Opened | undefined> {
-  const { options, reporter, log, watch, signal } = start;
+  const { options, client, reporter, log, watch, signal } = start;
   const { run, plan, artifacts } = prepared;
   const slurm = ownSlurmJob(environmentVariables());
   const job = slurm === undefined ? {} : { slurm };
@@ -105,7 +105,7 @@ async function openPool(
     ...run,
     ...job,
     ...(isIdle ? { code: "any" } : {}),
-    here: run.cluster,
+    here: async () => run.cluster ?? await client.cluster(),
     jobs: watch,
     takeOver: options.takeOver,
     isIdle,

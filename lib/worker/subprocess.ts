@@ -1,7 +1,7 @@
 import type { AttemptEnd } from "../core/attempt_end.ts";
 import { computeEnvironment } from "../core/environment.ts";
 import { ProtocolError } from "../core/errors.ts";
-import { type AttemptTime, USUAL_GRACE_MS } from "../core/stop_time.ts";
+import { type AttemptTime, USUAL_GRACE_MS } from "../core/system/stop_time.ts";
 import type { Clock } from "../core/system/clock.ts";
 import type { Files } from "../core/system/files.ts";
 import { reasonOf } from "../run/attempt_end.ts";

@@ -1,6 +1,6 @@
 import { environmentVariables } from "../core/environment.ts";
 import { packed } from "../core/packed.ts";
-import type { AttemptTime } from "../core/stop_time.ts";
+import type { AttemptTime } from "../core/system/stop_time.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { plural } from "../ui/text.ts";
 import { workerCommand } from "./command.ts";

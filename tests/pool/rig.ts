@@ -45,7 +45,7 @@ export const TIMING: PoolTiming = {
   evidenceMs: 150,
   excessMs: 50,
   roundMs: 20,
-  mostQueued: 3,
+  mostQueued: 10_000,
   mostRead: 256,
 };
 

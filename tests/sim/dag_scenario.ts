@@ -8,9 +8,9 @@ import { drive } from "../../lib/schedule/drive.ts";
 import { SlurmClient } from "../../lib/slurm/client/client.ts";
 import { slurmSpecSchema } from "../../lib/slurm/client/spec.ts";
 import type { DagContext } from "../../lib/slurm/dag/dag_context.ts";
-import { readDagJobs, writeDagJobs } from "../../lib/slurm/dag/dag_jobs.ts";
 import { followDag, followDagRun } from "../../lib/slurm/dag/follow_dag.ts";
-import { submitDag } from "../../lib/slurm/dag/submit_dag.ts";
+import { DagSubmission } from "../../lib/slurm/dag/submit_dag.ts";
+import { readDagJobs } from "../../lib/slurm/jobs/dag_jobs.ts";
 import { JobWatch } from "../../lib/slurm/jobs/job_watch.ts";
 import type { RunSummary } from "../../lib/core/event.ts";
 import { FURU_VERSION } from "../../lib/core/version.ts";
@@ -98,15 +98,15 @@ class DagPlay {
       log: { info() {}, warn() {}, error() {} },
       signal,
     };
-    if (await readDagJobs(runtime, paths)) {
+    if (await readDagJobs(runtime, paths, run)) {
       return this.#summary = await followDagRun(runtime, { ...context, run });
     }
     await runtime.store.makeDir(paths.run);
     await writeRun(runtime, paths, run);
     const artifacts = new Map(this.#graph.all.map((artifact) => [artifact.hash, artifact]));
-    const jobs = await submitDag(context, artifacts, new Set());
-    await writeDagJobs(runtime, paths, jobs);
-    return this.#summary = await followDag(context, jobs);
+    const submission = new DagSubmission(context, artifacts, new Set());
+    const [summary] = await Promise.all([followDag(context, submission), submission.run()]);
+    return this.#summary = summary;
   }
 
   /** What a job does: the supervisor of one artifact. */

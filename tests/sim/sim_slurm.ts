@@ -1,4 +1,4 @@
-import { TimeIsUp } from "../../lib/core/stop_time.ts";
+import { TimeIsUp } from "../../lib/core/system/stop_time.ts";
 import type { Machine } from "../../lib/core/system/machine.ts";
 import type { LossReason, WorkerJobState } from "../../lib/pool/launcher.ts";
 import { SimProcess } from "./process.ts";
@@ -8,9 +8,10 @@ import type { World } from "./world.ts";
 /** Milliseconds from being told to leave until being killed. */
 const LONGEST_GRACE_MS = 30_000;
 /** Faults that cost nothing of the world's budget: they make nothing fail. */
-const FREE: readonly SlurmFault[] = ["late", "stale", "suspended"];
+const MOODS: readonly SlurmFault[] = ["suspended", "slowSubmit", "refuses", "limits", "held", "vanishes"];
+const FREE: readonly SlurmFault[] = ["late", "stale", ...MOODS];
 /** These are no excuse for anything. */
-const HARMLESS: readonly SlurmFault[] = ["suspended"];
+const HARMLESS = MOODS;
 
 /** A job that runs one worker. */
 export interface SimJob {
@@ -63,6 +64,8 @@ export class SimSlurm {
   readonly #world: World;
   readonly #options: SimSlurmOptions;
   readonly #daemon: SimProcess;
+  readonly #refusedUntil = new Map<string, number>();
+  readonly #limits = new Map<string, number>();
   #left: number;
 
   /** Does nothing yet. */
@@ -108,6 +111,23 @@ export class SimSlurm {
     return job;
   }
 
+  /** Does sbatch refuse this spec's jobs now? */
+  refuses(spec: string): boolean {
+    const until = this.#refusedUntil.get(spec) ?? -Infinity;
+    if (this.#world.time < until) return true;
+    if (!this.fault("refuses")) return false;
+    this.#refusedUntil.set(spec, this.#world.time + this.#world.random.scale(1000, 60_000));
+    return true;
+  }
+
+  /** How many more jobs of a spec a limit lets in. */
+  room(spec: string): number {
+    if (!this.#limits.has(spec)) {
+      this.#limits.set(spec, this.fault("limits") ? 1 + this.#world.random.int(2) : Infinity);
+    }
+    return this.#limits.get(spec)! - this.jobs.filter((job) => job.spec === spec && this.isAlive(job)).length;
+  }
+
   /** What Slurm said of a job so many milliseconds ago; undefined before it was submitted. */
   stateOf({ history }: SimJob, agoMs = 0): WorkerJobState | undefined {
     return history.findLast(({ at }) => at <= this.#world.time - agoMs)?.state;
@@ -139,7 +159,9 @@ export class SimSlurm {
 
   #soon(job: SimJob): void {
     const { random } = this.#world;
-    const waitMs = random.scale(10, this.fault("late") ? this.faults.longestMs : 5000);
+    const isHeld = this.fault("held");
+    if (isHeld) this.#set(job, { status: "pending", text: "PENDING (JobHeldUser)", why: "JobHeldUser" });
+    const waitMs = random.scale(10, isHeld || this.fault("late") ? this.faults.longestMs : 5000);
     if (this.fault("neverBegins")) {
       this.#later(waitMs, () => this.stateOf(job)?.status === "pending" && this.#dies(job, "cancelled"));
     } else this.#later(waitMs, () => this.stateOf(job)?.status === "pending" && this.#begins(job));

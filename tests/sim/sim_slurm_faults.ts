@@ -26,8 +26,18 @@ export interface SlurmFaults {
   unnoticed: number;
   /** A submission fails. @default 0 */
   submitFails: number;
-  /** A submission works, and is reported as failed. @default 0 */
+  /** A submission works, and its answer is lost. @default 0 */
   submitLost: number;
+  /** A submission is answered for after up to a minute. @default 0 */
+  slowSubmit: number;
+  /** A spec's submissions are refused for up to a minute from then on. @default 0 */
+  refuses: number;
+  /** So few jobs of a spec may be there at a time, once. @default 0 */
+  limits: number;
+  /** A job is held for up to `longestMs` before it begins. @default 0 */
+  held: number;
+  /** Slurm says of all jobs that it does not know them. @default 0 */
+  vanishes: number;
   /** A listing of the jobs fails. @default 0 */
   out: number;
   /** A listing of the jobs takes long, up to `longestMs`. @default 0 */
@@ -42,7 +52,7 @@ export interface SlurmFaults {
   max: number;
   /** The longest of what takes long, in milliseconds. @default 300_000 */
   longestMs: number;
-  /** How old an old listing can be, in milliseconds. @default 30_000 */
+  /** How old an old listing can be, in milliseconds. @default 60_000 */
   staleMs: number;
 }
 
@@ -64,6 +74,11 @@ export const NO_SLURM_FAULTS: Readonly<SlurmFaults> = {
   unnoticed: 0,
   submitFails: 0,
   submitLost: 0,
+  slowSubmit: 0,
+  refuses: 0,
+  limits: 0,
+  held: 0,
+  vanishes: 0,
   out: 0,
   hangs: 0,
   unknown: 0,
@@ -71,7 +86,7 @@ export const NO_SLURM_FAULTS: Readonly<SlurmFaults> = {
   cancelFails: 0,
   max: 5,
   longestMs: 300_000,
-  staleMs: 30_000,
+  staleMs: 60_000,
 };
 
 /** A usual mixture: each kind is on or off by the seed, so that each is also met alone. */
@@ -89,6 +104,12 @@ export function mixedSlurmFaults(random: Random): Partial<SlurmFaults> {
     unnoticed: 0.5,
     submitFails: 0.1,
     submitLost: 0.1,
+    slowSubmit: 0.3,
+    refuses: 0.1,
+    limits: 0.1,
+    held: 0.1,
+    vanishes: 0.1,
+    suspended: 0.2,
     out: 0.05,
     hangs: 0.03,
     unknown: 0.05,

@@ -87,7 +87,8 @@ describe("SimSlurm", () => {
     assertEquals((await watchOne(1, { submitLost: 1 })).ended, ["job-0"]);
     const { states, ended } = await watchOne(1, { submitFails: 1 });
     assertEquals({ statesCount: states.length, ended }, { statesCount: 1, ended: [] });
-    const worlds = await Promise.all([1, 2, 3].map((seed) => watchOne(seed, { stale: 1 })));
+    const seeds = [1, 2, 3, 4, 5, 6, 7, 8];
+    const worlds = await Promise.all(seeds.map((seed) => watchOne(seed, { stale: 1, late: 1 })));
     assert(worlds.some((seen) => seen.states.filter((state) => state === "running RUNNING").length > 1));
   });
 

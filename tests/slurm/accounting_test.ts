@@ -9,7 +9,7 @@ import { type JobEntry, parseAccounting } from "../../lib/slurm/client/parse_job
 import { until } from "../rig.ts";
 import { accountingAvailable } from "./cluster_accounting.ts";
 import { DagRig } from "./dag/dag_rig.ts";
-import { FakeClock, FakeSlurm } from "./fake_slurm.ts";
+import { FakeClock, FakeSlurm, queueRow } from "./fake_slurm.ts";
 import { describeOnSlurm } from "./suite.ts";
 
 const fixture = (name: string) => Deno.readTextFileSync(new URL(`fixtures/${name}`, import.meta.url));
@@ -65,23 +65,26 @@ describe("a JobWatch where the accounting lags", () => {
     assertMatch(early, /^15\|COMPLETED\|allocation$/m);
     const slurm = new FakeSlurm();
     slurm.answers.scontrol = "AccountingStorageType = accounting_storage/slurmdbd\n";
-    slurm.answers.squeue = "";
-    slurm.answers.sacct = [early, early, fixture("sacct_jobs.txt")];
+    const row = (jobId: number, name: string, index?: number) =>
+      `${queueRow({ jobId, name, state: "RUNNING", ...(index === undefined ? {} : { index }) })}\n`;
+    slurm.answers.squeue = row(7, "furu-array", 0) + row(15, "furu-unnamed") + row(4, "furu-cancelled");
+    slurm.answers.sacct = [early, early, early, early, fixture("sacct_jobs.txt")];
     const clock = new FakeClock();
     const watch = new JobWatch(
       { ...systemMachine(), clock },
       new SlurmClient({ env: {}, clock, run: slurm.run }),
     );
-    const task = { jobId: "7_0", name: "furu-array" };
-    const unnamed = { jobId: "15", name: "furu-unnamed" };
-    const cancelled = { jobId: "4", name: "furu-cancelled" };
-    const poll = async () => {
-      clock.ms += 10_000;
-      const known = await Promise.all([task, unnamed, cancelled].map((ref) => watch.state(ref)));
-      return known.map(reasonOf);
-    };
-    assertEquals(await poll(), ["not seen yet", "not seen yet", "cancelled"]);
-    assertEquals(await poll(), ["completed", "vanished", "cancelled"]);
+    const cluster = "fake";
+    const task = { jobId: "7_0", name: "furu-array", cluster };
+    const unnamed = { jobId: "15", name: "furu-unnamed", cluster };
+    const cancelled = { jobId: "4", name: "furu-cancelled", cluster };
+    const refs = [task, unnamed, cancelled];
+    await Promise.all(refs.map((ref) => watch.state(ref)));
+    slurm.answers.squeue = "";
+    clock.ms += 10_000;
+    const known = await Promise.all(refs.map((ref) => watch.state(ref, { until: "sure" })));
+    assertEquals(known.map(reasonOf), ["completed", "vanished", "cancelled"]);
+    assertEquals(clock.ms, 20_000);
   });
 });
 
@@ -159,6 +162,7 @@ if (accountingAvailable()) {
           jobId: `${array.jobId}_1`,
         }, {
           ...good,
+          cluster: "furu",
           name: "somebody else's",
         }];
         const watch = new JobWatch(systemMachine(), client);

@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { SlurmError } from "../../lib/core/errors.ts";
 import { SlurmClient } from "../../lib/slurm/client/client.ts";
 import { cancelOwn } from "../../lib/slurm/dag/cancel_dag.ts";
-import { readDagJobs } from "../../lib/slurm/dag/dag_jobs.ts";
+import { readDagJobs } from "../../lib/slurm/jobs/dag_jobs.ts";
 import { cancelOurs } from "../../lib/slurm/jobs/cancel_jobs.ts";
 import { JobWatch } from "../../lib/slurm/jobs/job_watch.ts";
 import { slurmSpecSchema } from "../../lib/slurm/client/spec.ts";
@@ -95,7 +95,7 @@ describe("a job on another cluster", () => {
   });
 });
 
-describe("submitDag() where there are several clusters", () => {
+describe("DagSubmission where there are several clusters", () => {
   it("writes down where its jobs go, before and after sbatch says so, and cancels them there", async () => {
     await using rig = new SubmitRig();
     rig.here = "west";
@@ -108,7 +108,8 @@ describe("submitDag() where there are several clusters", () => {
     assertEquals((await readQueued(store, store.paths(leaf)))?.cluster, "east");
     assertEquals(context.run.cluster, "west");
     assertEquals(rig.dependencies.get(jobs.get(root.hash)!.jobId), `afterok:${jobs.get(leaf.hash)!.jobId}`);
-    assertEquals(await readDagJobs(context.runtime, context.paths), undefined);
+    const written = await readDagJobs(context.runtime, context.paths, context.run);
+    assertEquals(written?.jobs.get(leaf.hash)?.cluster, "east");
     assertEquals(await cancelOwn(context, jobs), 2);
     const cancelled = rig.slurm.calls.filter(([program]) => program === "scancel");
     assertEquals(cancelled.map((call) => call.slice(0, 3)), [["scancel", "-M", "east"]]);

@@ -1,6 +1,6 @@
 /** A computing process for the tests: what it computes is the name of its task. */
 import { takeComputeOrder } from "../../lib/core/environment.ts";
-import { type Compute, runChild } from "../../lib/worker/child/child.ts";
+import { type Compute, type ComputeIo, runChild } from "../../lib/worker/child/child.ts";
 import { failedEnd } from "../../lib/run/attempt_end.ts";
 
 const { socket, token } = takeComputeOrder()!;
@@ -8,7 +8,7 @@ const text = new TextEncoder();
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Every task by name; what it returns is not used. */
-const tasks: Record<string, (params: string, signal: AbortSignal) => unknown> = {
+const tasks: Record<string, (params: string, signal: AbortSignal, io: ComputeIo) => unknown> = {
   nothing: () => {},
   sum: (params) => console.log(params.length, params.slice(0, 3), params.slice(-3)),
   print: (params) => Deno.stdout.writeSync(text.encode(params)),
@@ -49,6 +49,14 @@ const tasks: Record<string, (params: string, signal: AbortSignal) => unknown> = 
     console.log("waiting");
     await new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
   },
+  checkpoints: async (params, signal, io) => {
+    console.log(io.timeLeftMs());
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    console.log(io.timeLeftMs());
+    await wait(Number(params));
+    console.log("saved");
+    signal.throwIfAborted();
+  },
   block: () => {
     console.log("blocking");
     for (;;);
@@ -87,7 +95,7 @@ const compute: Compute = async (task, signal, io) => {
     else if (name === "known") console.log(task.artifacts.size);
     else if (name === "stdin") console.log((await Deno.stdin.read(new Uint8Array(8))) ?? "end of input");
     else if (name === "bug") throw new Error("a bug of ours");
-    else await tasks[name]!(params, signal);
+    else await tasks[name]!(params, signal, io);
     return { outcome: "success" };
   } catch (error) {
     if (name === "bug") throw error;

@@ -247,6 +247,36 @@ describe("WorkerProcess", () => {
     assert(!isRunning(worker.pid));
   });
 
+  it("gives an aborted task all of the time that its job has left, and tells how much that is", async () => {
+    await using rig = new Rig();
+    const time = { warnedAt: performance.now() + 3_600_000, stoppedAt: performance.now() + 1_800_000 };
+    await using worker = await rig.start({ graceMs: 1, time });
+    const controller = new AbortController();
+    const logPath = rig.newLog();
+    const running = run(worker, "checkpoints", 500, { signal: controller.signal, logPath });
+    await until(() => textOf(logPath) !== "", "the task waits");
+    controller.abort(new Error("the time is nearly up"));
+    assertEquals((await running).outcome, "preempted");
+    const [before, after, saved] = textOf(logPath).trim().split("\n");
+    assert(Number(before) > 3_500_000 && Number(before) <= 3_600_000, before);
+    assert(Number(after) > 1_700_000 && Number(after) <= 1_800_000, after);
+    assertEquals(saved, "saved");
+  });
+
+  it("kills an aborted task when the time of its job becomes shorter", async () => {
+    await using rig = new Rig();
+    const time = { warnedAt: Infinity, stoppedAt: performance.now() + 1_800_000 };
+    await using worker = await rig.start({ time });
+    const controller = new AbortController();
+    const logPath = rig.newLog();
+    const running = run(worker, "block", "", { signal: controller.signal, logPath });
+    await until(() => textOf(logPath) !== "", "the task blocks");
+    controller.abort(new Error("told to end"));
+    time.stoppedAt = performance.now() + 100;
+    assertEquals((await running).outcome, "preempted");
+    assert(!isRunning(worker.pid));
+  });
+
   it("stop(KILL) ends a running task as preempted", async () => {
     await using rig = new Rig();
     await using worker = await rig.start({ graceMs: 60_000 });

@@ -60,8 +60,8 @@ export class Backlog {
           await job();
         } finally {
           line.entering--;
+          this.release(spec);
         }
-        this.release(spec);
       });
     }
     if (line.next < line.jobs.length) return;

@@ -13,7 +13,7 @@ import type { TaskLimiter } from "../pacing.ts";
 import type { Backlog } from "./backlog.ts";
 import type { TaskTable } from "./task_table.ts";
 
-/** How long the controller waits for what, in milliseconds, and how many files it leaves in folders that are listed. */
+/** How long the controller waits for what, and how many files it leaves in folders that are listed. */
 export interface PoolTiming {
   /**
    * Milliseconds without any news after which it looks whether a task file is missing.

@@ -56,7 +56,10 @@ export class Fleet {
       runId: run.runId,
       specs,
       limits: run.options,
-      canSubmit: launcher.canSubmit !== false,
+      // That a node has no sbatch turns out when it is needed.
+      get canSubmit() {
+        return launcher.canSubmit !== false;
+      },
       needsStandby: run.detached && launcher.keepStandby !== undefined,
       excessMs: timing.excessMs,
       roundMs: timing.roundMs,

@@ -27,7 +27,7 @@ import {
 } from "./node_rules.ts";
 import { checkTroubles, mayAsk, noteRefusal } from "./refusals.ts";
 import { scale, type SpecLoad } from "./scale.ts";
-import { whyWaiting } from "./why_waiting.ts";
+import { whyNoWorker } from "./why_no_worker.ts";
 
 /** So often in a row a launcher may not tell anything before the run ends, where no worker lives. */
 const MAX_ERRORS = 3;
@@ -230,7 +230,7 @@ function noticeWaiting(
   for (const { spec, tasks } of loads) {
     const known = draft.specs.get(spec);
     const since = known?.waiting?.since ?? at;
-    const why = tasks === 0 ? undefined : whyWaiting({
+    const why = tasks === 0 ? undefined : whyNoWorker({
       spec,
       runId,
       canSubmit,

@@ -14,7 +14,7 @@ import {
   setSpec,
 } from "./fleet_state.ts";
 import type { SpecLoad } from "./scale.ts";
-import { isInTurn } from "./why_waiting.ts";
+import { isInTurn } from "./why_no_worker.ts";
 
 /** A node on which something could not start so often in a row is excluded. */
 const BAD_IN_A_ROW = 2;
@@ -164,7 +164,7 @@ function judgeStart(
   return [...actions, noWorkers(seen, spec, text, log)];
 }
 
-/** What becomes of a spec that can have no worker: the run goes on with the tasks of others, where there are. */
+/** What becomes of a spec that can have no worker: the run goes on with what others need, where there is. */
 export function noWorkers(
   seen: FleetObservation,
   spec: string,

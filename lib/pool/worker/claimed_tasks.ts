@@ -1,7 +1,7 @@
 import { errorText, isSystemError, ProtocolError } from "../../core/errors.ts";
 import type { RunEvent } from "../../core/event.ts";
 import type { Hash } from "../../core/hash.ts";
-import { TimeIsUp } from "../../core/stop_time.ts";
+import { TimeIsUp } from "../../core/system/stop_time.ts";
 import {
   Durations,
   hadWholeJob,

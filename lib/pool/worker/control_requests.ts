@@ -4,7 +4,7 @@ import { readLeave, readStop, type StopRequest } from "../../queue/requests.ts";
 import type { Runtime } from "../../run/runtime.ts";
 
 /** Milliseconds between two looks of a worker that computes: with its heartbeat all that it does then. */
-const BUSY_LOOK_MS = 3000;
+const BUSY_LOOK_MS = 4000;
 /** The shortest pause between two looks of one that could take a task, also in multiples of a look's time. */
 const FREE_LOOK_MS = 1000;
 const PAUSE_PER_LOOK = 20;

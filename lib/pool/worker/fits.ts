@@ -1,4 +1,4 @@
-import { usableMs } from "../../core/stop_time.ts";
+import { usableMs } from "../../core/system/stop_time.ts";
 import { plural } from "../../ui/text.ts";
 
 /** The time of a worker's job, in milliseconds of the monotonic clock. */

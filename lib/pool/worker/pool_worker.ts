@@ -1,7 +1,7 @@
 import type { QueuePaths } from "../../queue/layout.ts";
 import type { Claim } from "../../store/claims/claim.ts";
 import { errorText } from "../../core/errors.ts";
-import { TimeIsUp } from "../../core/stop_time.ts";
+import { TimeIsUp } from "../../core/system/stop_time.ts";
 import { enterQueue, type WorkerFolder } from "../../queue/worker_dir.ts";
 import { readStop } from "../../queue/requests.ts";
 import { type PoolNode, wholeRun } from "../../remote/run_record.ts";

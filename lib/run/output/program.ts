@@ -8,7 +8,7 @@ import type { CommandWord, RunProgram, RunProgramOptions } from "../../task/arti
 import { aString, checkOptions, type OptionChecks } from "../../core/options.ts";
 import { type ExitStatus, ProgramError } from "./program_error.ts";
 import { ProgramOutput } from "./program_output.ts";
-import { USUAL_GRACE_MS } from "../../core/stop_time.ts";
+import { USUAL_GRACE_MS } from "../../core/system/stop_time.ts";
 import { stopOnAbort } from "./program_stop.ts";
 import type { AttemptPrograms } from "../traces/traces.ts";
 

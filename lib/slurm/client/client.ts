@@ -197,7 +197,7 @@ export class SlurmClient {
       return await this.#queue(`--user=${Deno.uid()}`, wanted, signal);
     }
     // Asked for one job only, it fails when there is none.
-    if (result.code !== undefined && isUnknownJob(result)) return [];
+    if (isUnknownJob(result)) return [];
     // It ends with 0 and prints nothing when it does not know the user: then what it says on stderr counts.
     const jobs = result.code === 0 ? parseQueue(result.stdout, wanted) : [];
     if (jobs.length > 0 || answered(result)) return jobs;
@@ -281,7 +281,7 @@ export class SlurmClient {
    */
   async showJob(jobId: string, signal?: AbortSignal): Promise<JobDetail[] | undefined> {
     const result = await this.#start("scontrol", ["show", "job", "-a", "-o", jobId], signal);
-    if (result.code !== undefined && isUnknownJob(result)) return [];
+    if (isUnknownJob(result)) return [];
     return result.code === 0 ? parseJobs(result.stdout) : undefined;
   }
 
@@ -331,7 +331,8 @@ export class SlurmClient {
     const timeoutSec = program === "sacct" ? Math.min(limit, SACCT_TIMEOUT_SEC) : limit;
     const command = [program, ...(cluster === undefined ? [] : ["-M", cluster]), ...args];
     return await this.#run(command, {
-      env: this.#env,
+      // Without it the tasks of an array that have not begun are shortened.
+      env: program === "scontrol" ? { ...this.#env, SLURM_BITSTR_LEN: "0" } : this.#env,
       timeoutMs: timeoutSec * 1000,
       ...(signal ? { signal } : {}),
     });

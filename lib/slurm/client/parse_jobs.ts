@@ -190,8 +190,8 @@ export function parseAccounting(text: string): JobEntry[] {
 export interface JobDetail extends JobEntry {
   /** The id of this very task; of an array's last one it is the array's. */
   ownId: string;
-  /** The tasks of an array that are shown together, as they have not begun. */
-  rest?: readonly number[] | undefined;
+  /** The tasks of an array that are shown together, as they have not begun; *unclear* if Slurm shortens. */
+  rest?: readonly number[] | "unclear" | undefined;
   /** Its exit code, and the signal that ended it. */
   exitCode?: { code: number; signal: number };
   /** The ends that it still waits for, as `afterok:12(unfulfilled)`. */
@@ -272,7 +272,7 @@ function parseBlock(block: string): JobDetail | undefined {
       ? {}
       : /^\d+$/.test(task)
       ? { index: Number(task) }
-      : { rest: arrayIndices(task) }),
+      : { rest: arrayIndices(task) ?? "unclear" }),
     name,
     uid: Number(uid),
     restarts: Number(field("Restarts") ?? 0),

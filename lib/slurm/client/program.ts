@@ -186,6 +186,6 @@ export function shortList(ids: readonly string[]): string {
 }
 
 /** Whether a program says that there is no job of an id that it was asked about. */
-export function isUnknownJob({ stderr }: ProgramResult): boolean {
-  return /Invalid job id specified/.test(stderr);
+export function isUnknownJob({ code, stderr, stdout }: ProgramResult): boolean {
+  return code !== undefined && code !== 0 && /Invalid job id specified/.test(`${stderr}\n${stdout}`);
 }

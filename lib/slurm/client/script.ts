@@ -1,5 +1,5 @@
 import { JOB_ID_VARIABLE, JOB_NAME_VARIABLE } from "./own_job.ts";
-import { ENVIRONMENT_FILE_VARIABLE } from "./setup_environment.ts";
+import { ENVIRONMENT_FILE_VARIABLE } from "./environment.ts";
 
 /** A batch script to be written. */
 export interface ScriptOptions {

@@ -1,7 +1,6 @@
 import type { Clock } from "../../core/system/clock.ts";
 import { SlurmError } from "../../core/errors.ts";
 import { type JobEntry, MAX_NAME_LENGTH, parseSubmitted, type SubmittedJob } from "./parse_jobs.ts";
-import { absence } from "./absence.ts";
 import type { ProgramResult } from "./program.ts";
 
 /** A job to be submitted. */
@@ -134,9 +133,8 @@ async function clearUp(
     const found = takenOf(entries);
     if (found) return found;
     if (entries) {
-      const seen = absence(since, askedAt, intervalMs);
-      if (seen.gone) return undefined;
-      since = seen.since;
+      since ??= askedAt;
+      if (askedAt - since >= intervalMs) return undefined;
     }
     if (clock.monotonic() - begun > unclearMs) {
       throw new SlurmError(

@@ -20,22 +20,13 @@ import { DagAttempts } from "./dag_attempts.ts";
 import type { DagContext } from "./dag_context.ts";
 import { findJobs, nodeLogDir, OtherSubmitter, type Submitter } from "./find_jobs.ts";
 import { jobFailure, unreadFailure, unsubmittedFailure } from "./job_failure.ts";
-import { JobVerdicts } from "./job_verdicts.ts";
+import { JobVerdicts, NEVER } from "./job_verdicts.ts";
 import { DagNotice } from "./why_waiting.ts";
 
 type DeadJobState = Extract<KnownJob, { status: "dead" }>;
 
 /** The state of a node: see {@link Follower}. */
 type Progress = "open" | "done" | "failed" | "blocked";
-
-/** The state of a job that nobody submitted, since the submitter died before. */
-const NEVER: DeadJobState = {
-  status: "dead",
-  reason: "vanished",
-  text: "it was never submitted",
-  evidence: "job",
-  restarts: 0,
-};
 
 /**
  * Follows a run in DAG mode that was submitted before, until it has ended.
@@ -190,7 +181,7 @@ class Follower {
     }
   }
 
-  /** The summary of what has happened so far. */
+  /** What has happened so far. */
   summary(): RunSummary {
     const { run, runtime } = this.#context;
     const left = [...this.#progress.values()].filter((each) => each === "open" || each === "blocked");
@@ -248,8 +239,7 @@ class Follower {
   /** What is pending has no attempt to be looked for. */
   #mayRun({ hash }: DagNode): boolean {
     const job = this.#jobOf(hash);
-    const known = job && this.#context.watch.known(job);
-    return known?.status === "alive" ? !known.pending : known !== undefined;
+    return job !== undefined && !isPending(this.#context.watch.known(job));
   }
 
   /** Leaves what cannot be read now to the next look. Once the job has ended, it is the node's failure. */
@@ -313,7 +303,6 @@ class Follower {
   async #lookAtJob(node: DagNode): Promise<void> {
     const job = this.#jobOf(node.hash);
     if (!job) return await this.#lookAtUnsubmitted(node);
-    // When Slurm does not answer nothing is known of any job, and nothing fails.
     const state = this.#context.watch.known(job);
     if (state.status !== "dead") return;
     // Its result may have come after the last look, and this host may still remember that there was none.
@@ -321,7 +310,7 @@ class Follower {
     // A job that finds another one at its artifact ends well, and computes nothing.
     if (state.reason === "completed" && await this.#findOther(node)) return;
     if (this.#isBlocked(node)) return this.#ends(node.hash, "blocked");
-    if (this.#mayBeBlocked(node)) return;
+    if (await this.#mayBeBlocked(node)) return;
     const doubt = await this.#verdicts.doubt(node, job, state);
     if (doubt === "beats" || doubt === "other" && await this.#findOther(node)) return;
     await this.#fail(node, job, state);
@@ -332,7 +321,6 @@ class Follower {
     // It may be blocked, and so was never submitted: its dependencies come first.
     if (this.#submitter.mayGet(node.hash) || node.dependencies.some((hash) => this.#open.has(hash))) return;
     if (await this.#takeIfDone(node, true)) return;
-    // It may have got one just before the last look.
     if (this.#jobOf(node.hash) || await this.#findOther(node)) return;
     if (this.#isBlocked(node)) this.#ends(node.hash, "blocked");
     else await this.#fail(node, undefined, NEVER);
@@ -342,11 +330,13 @@ class Follower {
    * Whether a dependency has ended, too, and was not dead when it was looked at. Slurm cancels the dependents
    * of a failed job at once, so the dependency has to be looked at first: at the next look.
    */
-  #mayBeBlocked({ dependencies }: DagNode): boolean {
-    return dependencies.some((hash) => {
+  async #mayBeBlocked({ dependencies }: DagNode): Promise<boolean> {
+    const { watch, signal } = this.#context;
+    for (const hash of dependencies) {
       const job = this.#open.has(hash) ? this.#jobOf(hash) : undefined;
-      return job !== undefined && this.#context.watch.known(job).status === "dead";
-    });
+      if (job && (await watch.state(job, { until: "sure", signal })).status === "dead") return true;
+    }
+    return false;
   }
 
   /**
@@ -400,4 +390,8 @@ class Follower {
   #names(hash: Hash): { hash: Hash; name: string } {
     return { hash, name: this.#nodes.get(hash)!.name };
   }
+}
+
+function isPending(known: KnownJob): boolean {
+  return known.status === "alive" && known.pending;
 }

@@ -9,6 +9,17 @@ import type { KnownJob } from "../jobs/job_watch.ts";
 import type { DagContext } from "./dag_context.ts";
 import { jobRefOf } from "./find_owner.ts";
 
+type DeadJobState = Extract<KnownJob, { status: "dead" }>;
+
+/** The state of a job that nobody submitted, since the submitter died before. */
+export const NEVER: DeadJobState = {
+  status: "dead",
+  reason: "vanished",
+  text: "it was never submitted",
+  evidence: "job",
+  restarts: 0,
+};
+
 /**
  * Weighs what Slurm says of the jobs of a run against what the store shows: a heartbeat is the stronger
  * evidence (ARCHITECTURE, "Dead or alive").
@@ -31,7 +42,7 @@ export class JobVerdicts {
   async doubt(
     node: DagNode,
     { name }: DagJob,
-    { reason, askedAt = -Infinity }: Extract<KnownJob, { status: "dead" }>,
+    { reason, askedAt = -Infinity }: DeadJobState,
   ): Promise<"beats" | "other" | undefined> {
     const { store } = this.#context.runtime;
     const paths = store.paths(node);

@@ -5,7 +5,7 @@ import { formatDuration } from "../../ui/duration.ts";
 import { plural } from "../../ui/text.ts";
 
 /** Why sbatch takes no jobs of a spec. */
-export interface Refusal {
+export interface SpecRefusal {
   /** The spec. */
   readonly spec: string;
   /** A limit of the site, a refusal, or trouble on the way to Slurm's controller. */
@@ -17,12 +17,12 @@ export interface Refusal {
 }
 
 /** What jobs wait for that sbatch does not take. */
-export function refusalWords({ kind, text, since }: Refusal, now: number): string {
+export function refusalWords({ kind, text, since }: SpecRefusal, now: number): string {
   const what = { limit: "a limit", refused: "sbatch to take it", unclear: "an answer of sbatch" }[kind];
   return `${what}, for ${formatDuration(now - since)} by now: ${text}`;
 }
 
-interface Gate extends Refusal {
+interface Gate extends SpecRefusal {
   /** When the next job is tried. */
   readonly nextAt: number;
   readonly pauseMs: number;
@@ -63,8 +63,12 @@ export class SpecGates {
     if (gate) this.#closed.set(spec, { ...gate, trying: false });
   }
 
-  /** Sbatch refused it. @returns Whether that is news: another kind, or the first. */
-  refuses(spec: string, { kind, text }: Pick<Refusal, "kind" | "text">, now: number): boolean {
+  /**
+   * Sbatch refused it.
+   *
+   * @returns Whether that is news: another kind, or the first.
+   */
+  refuses(spec: string, { kind, text }: Pick<SpecRefusal, "kind" | "text">, now: number): boolean {
     const gate = this.#closed.get(spec);
     // Several were on their way when the first was refused.
     const isSame = gate !== undefined && !gate.trying && now < gate.nextAt;
@@ -78,15 +82,19 @@ export class SpecGates {
     return gate?.kind !== kind;
   }
 
-  /** Sbatch took it. @returns What it had refused the spec for until then. */
-  takes(spec: string): Refusal | undefined {
+  /**
+   * Sbatch took it.
+   *
+   * @returns What it had refused the spec for until then.
+   */
+  takes(spec: string): SpecRefusal | undefined {
     const gate = this.#closed.get(spec);
     this.#closed.delete(spec);
     return gate;
   }
 
   /** What is refused now. */
-  get refusals(): readonly Refusal[] {
+  get refusals(): readonly SpecRefusal[] {
     return [...this.#closed.values()];
   }
 
@@ -102,8 +110,8 @@ export interface Turn {
   /** The node. */
   readonly node: DagNode;
   /**
-   * `below`: a dependency is neither done nor has a job. `ready`: its turn may be taken, now or later. `busy`:
-   * it is being taken. `settled`: it is done, has a job, or never gets one.
+   * `below`: a dependency is neither done nor has a job. `ready`: its turn may be taken, now or later.
+   * `busy`: it is being taken. `settled`: it is done, has a job, or never gets one.
    */
   state: "below" | "ready" | "busy" | "settled";
   /** Watches who has claimed it, once that was looked at. */
@@ -127,6 +135,8 @@ export interface GivenUp {
 
 const FIRST_LOOK_MS = 50;
 const LONGEST_LOOK_MS = 2000;
+/** The least time in which it has to become clear who computes a node. */
+const UNCLEAR_MS = 600_000;
 
 /**
  * The turns of a run's nodes to be submitted, dependencies first: which comes next, what waits for what, and
@@ -266,7 +276,7 @@ export class SubmissionTurns {
       return [];
     }
     const idleSince = this.#idleSince ??= now;
-    const isOver = (since: number): boolean => now - Math.max(since, idleSince) >= patienceMs;
+    const isOver = (since: number, ms = patienceMs): boolean => now - Math.max(since, idleSince) >= ms;
     const given: GivenUp[] = [];
     const giveUp = (turn: OwnTurn, why: string): void => {
       if (turn.state !== "ready") return;
@@ -281,7 +291,7 @@ export class SubmissionTurns {
     for (const turn of this.#unclear) {
       const { since, what } = turn.unclear!;
       const unclear = `Cannot submit it as it was not clear for ${formatDuration(now - since)} ${what}`;
-      if (isOver(since)) giveUp(turn, unclear);
+      if (isOver(since, Math.max(patienceMs, UNCLEAR_MS))) giveUp(turn, unclear);
     }
     return given;
   }

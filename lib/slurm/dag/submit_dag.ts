@@ -14,7 +14,7 @@ import { type DagContext, refusalMs } from "./dag_context.ts";
 import { nodeLogDir, type Submitter } from "./find_jobs.ts";
 import { OwnerFinder } from "./find_owner.ts";
 import { type GivenUp, refusalWords, SubmissionTurns, type Turn } from "./submission_turns.ts";
-import { settleUnanswered, takeBack, unansweredRef, whyCancelled } from "./take_back.ts";
+import { settleUnanswered, takeBack, unansweredRef, whyCancelled } from "./cancel_dag.ts";
 
 /**
  * Nodes that are looked at and submitted at the same time: each is a process here, and a request to Slurm's
@@ -62,7 +62,7 @@ type Outcome = "taken" | "blocked" | "again" | { readonly unclear: string };
 export class DagSubmission implements Submitter {
   /** The jobs by now. */
   readonly jobs: Map<Hash, DagJob> = new Map();
-  /** Resolves when the submission turns out to take its time, so that its jobs are to be followed meanwhile. */
+  /** Resolves when the submission turns out to take its time: its jobs are to be followed meanwhile. */
   readonly slow: Promise<void>;
   readonly #context: DagContext;
   readonly #finder: OwnerFinder;
@@ -284,10 +284,9 @@ export class DagSubmission implements Submitter {
   /** Says again what was said when it began. */
   #remind(now: number): void {
     for (const refusal of this.#turns.gates.refusals) {
-      const { spec } = refusal;
-      if (now - (this.#saidAt.get(spec) ?? now) < SAY_AGAIN_MS) continue;
-      this.#saidAt.set(spec, now);
-      this.#context.log.warn(`${this.#turns.jobsOf(spec)} waits for ${refusalWords(refusal, now)}`);
+      if (now - (this.#saidAt.get(refusal.spec) ?? now) < SAY_AGAIN_MS) continue;
+      this.#saidAt.set(refusal.spec, now);
+      this.#context.log.warn(`${this.#turns.jobsOf(refusal.spec)} waits for ${refusalWords(refusal, now)}`);
     }
   }
 

@@ -1,4 +1,4 @@
-import { TimeIsUp } from "../../core/stop_time.ts";
+import { TimeIsUp } from "../../core/system/stop_time.ts";
 import { hadWholeJob, wholeJobText } from "../../pool/worker/fits.ts";
 import type { DagNode, DagRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";

@@ -53,7 +53,7 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** Says why nothing moves; nothing where all that is to be done is being computed. */
-export function whyWaiting({ jobs, unsubmitted, silence }: DagView): StallReason | undefined {
+export function whyDagWaits({ jobs, unsubmitted, silence }: DagView): StallReason | undefined {
   const reasons = [...unsubmitted];
   if (silence) {
     const why = `an answer of Slurm, for ${formatDuration(silence.forMs)} by now: ${silence.text}`;
@@ -118,6 +118,6 @@ export class DagNotice {
     if (!this.#notice.isDue(now)) return;
     const said = watch.silence();
     const silence = said && { forMs: now - said.since, text: said.text };
-    this.#notice.look(now, whyWaiting({ jobs, unsubmitted: this.#submitter.waits(), silence }));
+    this.#notice.look(now, whyDagWaits({ jobs, unsubmitted: this.#submitter.waits(), silence }));
   }
 }

@@ -1,6 +1,6 @@
 import { pooledMap } from "@std/async/pool";
 import { SlurmError } from "../../core/errors.ts";
-import { isForeign } from "../client/absence.ts";
+import { isForeign } from "./absence.ts";
 import type { SlurmClient } from "../client/client.ts";
 import type { JobDetail } from "../client/parse_jobs.ts";
 import { type AnsweredJob, baseId, bearsName, compareJob, type JobRef, uidOf } from "./job_identity.ts";
@@ -141,23 +141,26 @@ async function verdictsById<Q extends JobRef & { jobId: string }>(
   signal: AbortSignal | undefined,
 ): Promise<Map<Q, Verdict>> {
   const verdicts = new Map<Q, Verdict>();
-  let open = Map.groupBy(refs, ({ jobId }) => baseId(jobId));
-  if (open.size > ONE_BY_ONE) {
-    const listed = await asked.listJobs({ ids: [...open.keys()] }, { signal });
-    const rows = Map.groupBy(listed ?? [], ({ jobId }) => jobId);
-    for (const ref of refs) {
-      // What the list does not prove is asked for by itself: it may be old.
+  /** What a list does not prove is asked for by itself: it may be old. */
+  const byList = async (some: readonly Q[]): Promise<void> => {
+    const ids = new Set(some.map(({ jobId }) => baseId(jobId)));
+    const rows = Map.groupBy(await asked.listJobs({ ids: [...ids] }, { signal }) ?? [], ({ jobId }) => jobId);
+    for (const ref of some) {
       if (verdictOf(ref, rows.get(baseId(ref.jobId)) ?? []) === "ours") verdicts.set(ref, "ours");
     }
-    const left = refs.filter((ref) => !verdicts.has(ref));
-    open = Map.groupBy(left, ({ jobId }) => baseId(jobId));
-  }
-  const answers = pooledMap(AT_ONCE, open, async ([id, of]) => {
+  };
+  if (new Set(refs.map(({ jobId }) => baseId(jobId))).size > ONE_BY_ONE) await byList(refs);
+  const left = refs.filter((ref) => !verdicts.has(ref));
+  const groups = Map.groupBy(left, ({ jobId }) => baseId(jobId));
+  const answers = pooledMap(AT_ONCE, groups, async ([id, of]) => {
     return { of, details: await asked.showJob(id, signal) };
   });
+  const silent: Q[] = [];
   for await (const { of, details } of answers) {
+    if (!details) silent.push(...of);
     for (const ref of of) verdicts.set(ref, verdictOf(ref, details));
   }
+  if (silent.length > 0) await byList(silent);
   return verdicts;
 }
 

@@ -1,6 +1,6 @@
 import { abortable } from "@std/async/abortable";
 import type { Machine } from "../../core/system/machine.ts";
-import { absence, absenceCounts, isForeign } from "../client/absence.ts";
+import { absence, absenceCounts, isForeign } from "./absence.ts";
 import type { SlurmClient } from "../client/client.ts";
 import { nameInComment } from "../client/job_options.ts";
 import type { JobEntry } from "../client/parse_jobs.ts";
@@ -23,6 +23,7 @@ export type Asked = Pick<
   | "listJobs"
   | "lookup"
   | "ended"
+  | "hasAccounting"
   | "showJob"
   | "clock"
   | "intervalMs"
@@ -71,8 +72,8 @@ export class ClusterLook {
   readonly #freshness: Freshness;
   readonly #jobs = new Set<WatchedJob>();
   #listed: Listed | undefined;
-  /** When a list was asked for last, whatever came of it. */
-  #triedAt = -Infinity;
+  /** No list is asked for before. */
+  #readAfter = -Infinity;
   #reading: Promise<void> | undefined;
   readonly #questions: JobQuestions;
   #looking: Promise<void> | undefined;
@@ -109,7 +110,7 @@ export class ClusterLook {
     this.#jobs.add(job);
     const now = this.#machine.clock.monotonic();
     job.wantedAt = now;
-    if (!this.#reading && now - this.#triedAt >= this.intervalMs) {
+    if (!this.#reading && now >= this.#readAfter) {
       this.#reading = this.#read().catch(() => {/* as no answer */}).finally(() => this.#reading = undefined);
       return;
     }
@@ -153,11 +154,13 @@ export class ClusterLook {
     // Those who ask at the same moment share the question.
     await Promise.resolve();
     const askedAt = this.#machine.clock.monotonic();
-    this.#triedAt = askedAt;
     const silence = { since: this.#silence?.since ?? askedAt, text: "squeue has not answered yet" };
     this.#silence = this.#silence ?? silence;
     const jobs = this.#wanted(askedAt);
-    const listed = await this.#list(jobs, askedAt);
+    const listed = await this.#list(jobs, askedAt).catch(() => undefined);
+    const now = this.#machine.clock.monotonic();
+    // A list that takes long is hard work for somebody.
+    this.#readAfter = Math.max(askedAt + this.intervalMs, now + Math.min(now - askedAt, this.intervalMs));
     if (!listed) {
       const text = this.#client.lastWords ?? "squeue does not answer";
       this.#silence = { since: silence.since, text };
@@ -234,7 +237,7 @@ export class ClusterLook {
     missing.sort((one, other) => ascending(one.sureAt, other.sureAt));
     for (const job of missing) {
       if (job.known.status === "dead" || !this.#freshness.shows(askedAt, job.sureAt)) continue;
-      takeAbsence(job, askedAt);
+      takeAbsence(job);
       if (job.ref.jobId !== undefined && job.askAfter <= askedAt) this.#questions.ask(job);
     }
   }
@@ -276,7 +279,7 @@ export class ClusterLook {
         takeWord(job, detail, askedAt);
         continue;
       }
-      takeAbsence(job, askedAt);
+      takeAbsence(job);
       const { since, gone } = absence(job.absentSince, askedAt, this.#client.intervalMs);
       job.absentSince = since;
       job.askAfter = nextAsk(job, askedAt);

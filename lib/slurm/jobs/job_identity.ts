@@ -1,5 +1,5 @@
 import { basename } from "@std/path/posix/basename";
-import type { AbsentJob } from "../client/absence.ts";
+import type { AbsentJob } from "./absence.ts";
 import { nameInComment } from "../client/job_options.ts";
 import type { JobDetail, JobEntry } from "../client/parse_jobs.ts";
 
@@ -75,6 +75,7 @@ export function baseId(jobId: string): string {
 function hasId(jobId: string, entry: AnsweredJob): boolean {
   const [id, task] = jobId.split("_");
   if (entry.jobId !== id) return false;
-  return task === undefined || entry.index === Number(task) ||
-    (entry.rest?.includes(Number(task)) ?? false);
+  const { index, rest } = entry;
+  return task === undefined || index === Number(task) || rest === "unclear" ||
+    (rest?.includes(Number(task)) ?? false);
 }

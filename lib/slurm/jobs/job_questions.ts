@@ -1,5 +1,5 @@
 import type { Machine } from "../../core/system/machine.ts";
-import { isForeign } from "../client/absence.ts";
+import { isForeign } from "./absence.ts";
 import type { SlurmClient } from "../client/client.ts";
 import type { EndReason } from "../client/job_state.ts";
 import type { JobDetail } from "../client/parse_jobs.ts";
@@ -23,7 +23,7 @@ const FINAL = new Set<EndReason>([
 /** What {@link JobQuestions} works with. */
 export interface JobQuestionsOptions {
   /** Asks the cluster. */
-  client: Pick<SlurmClient, "showJob" | "ended" | "cluster" | "intervalMs">;
+  client: Pick<SlurmClient, "showJob" | "ended" | "hasAccounting" | "cluster" | "intervalMs">;
   /** Who asks, and time. */
   machine: Pick<Machine, "clock" | "self">;
   /**
@@ -93,7 +93,8 @@ export class JobQuestions {
   /** @returns Whether Slurm has answered. */
   async #askOne(id: string, jobs: readonly WatchedJob[], isAccounted: boolean): Promise<boolean> {
     for (const job of jobs) job.isPutOff = false;
-    const askedAt = this.#options.machine.clock.monotonic();
+    const { machine, onOld } = this.#options;
+    const askedAt = machine.clock.monotonic();
     const details = await this.#options.client.showJob(id);
     if (!details) return false;
     const gone: WatchedJob[] = [];
@@ -103,12 +104,11 @@ export class JobQuestions {
         gone.push(job);
         continue;
       }
-      const { status, evidence, askedAt: at = -Infinity } = job.known;
+      const { status, evidence, askedAt: knownAt = -Infinity } = job.known;
+      const isAlive = detail.state.status === "alive";
       // It was missing in a list, though it lives; or in a list as living that had ended before.
-      if (evidence === "absence" && detail.state.status === "alive") {
-        this.#options.onOld(at, job.cameAt ?? job.sureAt);
-      }
-      if (status === "dead" && detail.state.status === "dead") this.#options.onOld(job.readAt, at);
+      if (evidence === "absence" && isAlive) onOld(job.readAt, job.cameAt ?? job.sureAt);
+      if (status === "dead" && !isAlive) onOld(job.readAt, knownAt);
       takeWord(job, detail, askedAt);
     }
     if (gone.length === 0) return true;
@@ -122,17 +122,30 @@ export class JobQuestions {
     const { ref, end } = job;
     // A list told how it ended, before Slurm forgot it.
     if (end) return takeWord(job, end, askedAt);
-    takeAbsence(job, askedAt);
+    takeAbsence(job);
     const cluster = await this.#options.client.cluster();
-    if (ref.cluster === undefined || cluster !== ref.cluster || isForeign(ref, this.#options.machine.self)) {
+    const mayHide = isForeign(ref, this.#options.machine.self) && !job.isShown;
+    if (ref.cluster === undefined || cluster !== ref.cluster || mayHide) {
       job.askAfter = nextAsk(job, askedAt);
       return;
     }
+    if (job.isShown && await this.#mayLag(job, askedAt)) return;
     const other = ref.jobId?.includes("_") ? undefined : details[0];
     const text = other
       ? `Slurm has given its id to another job, '${other.name}'`
       : "Slurm knows no such job any more";
     takeVanished(job, askedAt, text);
+  }
+
+  /** Whether the accounting, which lags, may still tell how a job ended that Slurm has just forgotten. */
+  async #mayLag(job: WatchedJob, askedAt: number): Promise<boolean> {
+    const { client } = this.#options;
+    if (!await client.hasAccounting()) return false;
+    job.absentSince ??= askedAt;
+    if (askedAt - job.absentSince >= client.intervalMs) return false;
+    job.askAfter = job.absentSince + client.intervalMs;
+    job.isPutOff = true;
+    return true;
   }
 
   /**

@@ -1,5 +1,5 @@
 import { errorText } from "../../core/errors.ts";
-import { type AttemptTime, graceOf, TimeIsUp, usableMs } from "../../core/stop_time.ts";
+import { type AttemptTime, graceOf, TimeIsUp, usableMs } from "../../core/system/stop_time.ts";
 import type { Clock } from "../../core/system/clock.ts";
 import { type JobSignal, listenAsJob } from "../../core/system/interrupts.ts";
 import type { SlurmJob } from "../../store/record.ts";
@@ -71,8 +71,9 @@ export class JobSignals implements AttemptTime, Disposable {
     const facts = { signal, plannedLeftMs, timeMin };
     const apply = (more: Pick<SignalFacts, "said" | "killWaitSec">, asked: boolean): boolean => {
       const { due, planned, leftMs } = judgeSignal({ ...facts, ...more });
-      // Before Slurm has answered a warning that comes early may be anything.
-      if (!due || (!asked && signal === "SIGUSR1" && !planned)) return false;
+      // Before Slurm has answered, only a warning that comes when it has to is believed.
+      const isBelieved = asked || signal !== "SIGUSR1" || (planned && plannedLeftMs !== undefined);
+      if (!due || !isBelieved) return false;
       const by = asked ? "known" : "assumed";
       this.#stoppedAt[by] = Math.min(this.#stoppedAt[by] ?? Infinity, at + graceOf(leftMs));
       const words = signal === "SIGUSR1"

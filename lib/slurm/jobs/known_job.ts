@@ -51,6 +51,8 @@ export interface WatchedJob {
   readAt: number;
   /** When the first answer was asked for that had no job of its name. */
   absentSince?: number | undefined;
+  /** Whether Slurm has shown it: then it does not hide it, though it is another user's. */
+  isShown: boolean;
   /** How it ended, as a list has it. */
   end?: JobEntry | undefined;
   /** Slurm is not asked about this very job before, as it could not tell. */
@@ -74,12 +76,24 @@ export function watchedJob(ref: JobRef, now: number, expected: boolean): Watched
     }
     : { status: "unknown", text: "not seen yet", evidence: "nothing", restarts: 0 };
   const times = expected ? { sureAt: now, cameAt: now } : { sureAt: -Infinity };
-  return { ref, known, ...times, wantedAt: now, readAt: -Infinity, askAfter: -Infinity, isPutOff: false };
+  return {
+    ref,
+    known,
+    ...times,
+    wantedAt: now,
+    readAt: -Infinity,
+    askAfter: -Infinity,
+    isShown: false,
+    isPutOff: false,
+  };
 }
 
 /** The entry that counts of several about one job: a living one before others, else the last. */
 export function entryOf<E extends AnsweredJob>(ref: JobRef, entries: readonly E[]): E | undefined {
-  const same = entries.filter((entry) => isSameJob(ref, entry));
+  const alike = entries.filter((entry) => isSameJob(ref, entry));
+  // A task that is shown by itself is not among those that are shown together.
+  const exact = alike.filter(({ rest }) => rest !== "unclear");
+  const same = exact.length > 0 ? exact : alike;
   return same.find(({ state }) => state.status === "alive") ??
     same.find(({ state }) => state.status === "unknown") ?? same.at(-1);
 }
@@ -95,6 +109,7 @@ export type RowEffect = "taken" | "ask" | "old";
  */
 export function takeRow(job: WatchedJob, entry: JobEntry, askedAt: number, isNewer: boolean): RowEffect {
   const { known } = job;
+  job.isShown = true;
   if (job.ref.jobId === undefined) job.ref = { ...job.ref, jobId: entry.jobId };
   if (entry.state.status === "dead") {
     if (known.status === "dead") return "taken";
@@ -114,6 +129,10 @@ export function takeRow(job: WatchedJob, entry: JobEntry, askedAt: number, isNew
   // A list that says that it lives contradicts a stronger word, or is old.
   if (known.status === "dead") return isNewer || entry.restarts > known.restarts ? "ask" : "old";
   if (known.evidence === "job" && !isNewer) return "old";
+  // One that has begun pends again only when it is begun again, which is counted.
+  const { state } = entry;
+  const isBack = known.status === "alive" && !known.pending && state.status === "alive" && state.pending;
+  if (isBack && entry.restarts <= known.restarts) return "ask";
   job.known = { ...entry.state, evidence: "list", askedAt, ...of(entry, known) };
   job.sureAt = Math.max(job.sureAt, askedAt);
   job.absentSince = undefined;
@@ -123,6 +142,7 @@ export function takeRow(job: WatchedJob, entry: JobEntry, askedAt: number, isNew
 
 /** Takes Slurm's words about that very job. */
 export function takeWord(job: WatchedJob, entry: AnsweredJob, askedAt: number): void {
+  job.isShown = true;
   job.known = { ...entry.state, evidence: "job", askedAt, ...of(entry, job.known) };
   if (entry.state.status === "alive") {
     job.sureAt = Math.max(job.sureAt, askedAt);
@@ -135,9 +155,8 @@ export function takeWord(job: WatchedJob, entry: AnsweredJob, askedAt: number): 
 }
 
 /** Takes note that a list, or an answer, has no such job: by itself that tells nothing. */
-export function takeAbsence(job: WatchedJob, askedAt: number): void {
-  if (job.known.status === "dead") return;
-  job.known = { ...job.known, evidence: "absence", askedAt };
+export function takeAbsence(job: WatchedJob): void {
+  if (job.known.status !== "dead") job.known = { ...job.known, evidence: "absence" };
 }
 
 /** Takes Slurm's answer that it knows no such job. */

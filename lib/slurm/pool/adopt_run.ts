@@ -21,12 +21,8 @@ import { type Life, RunLife } from "../run/run_life.ts";
 export interface EarlierOptions extends WantedRun, Pick<WaitForRoleOptions, "signal" | "onWait"> {
   /** The specs of the new run. */
   specs: PoolRun["specs"];
-  /**
-   * The cluster that this process submits to.
-   *
-   * @default {Slurm does not say}
-   */
-  here?: string | undefined;
+  /** Tells the cluster that this process submits to, if Slurm does. */
+  here: () => Promise<string | undefined>;
   /** The Slurm job that this process runs in, if any. */
   slurm?: SlurmJob | undefined;
   /** Tells of jobs. */
@@ -56,7 +52,15 @@ export interface EarlierOptions extends WantedRun, Pick<WaitForRoleOptions, "sig
 /** What there is of an earlier run over the roots that are wanted. */
 export type Earlier =
   /** Its controller was gone: this process is it now. */
-  | { readonly kind: "taken up"; readonly run: PoolRun; readonly paths: QueuePaths; readonly claim: Claim }
+  | {
+    readonly kind: "taken up";
+    readonly run: PoolRun;
+    readonly paths: QueuePaths;
+    /** Whose it was. */
+    readonly whose: Whose;
+    /** The role of its controller. */
+    readonly claim: Claim;
+  }
   /** It goes on by itself: it is to be waited for. */
   | {
     readonly kind: "at work";
@@ -148,7 +152,7 @@ export async function findEarlier(runtime: Runtime, options: EarlierOptions): Pr
       continue;
     }
     const claim = await waitForRole(runtime, paths, { runId, slurm, signal, onWait });
-    if (typeof claim !== "string") return { kind: "taken up", run, paths, claim };
+    if (typeof claim !== "string") return { kind: "taken up", run, paths, whose, claim };
     if (claim === "held" && takeOver && whose.kind !== "ours") {
       throw new ExecutionError(
         `Cannot take over run ${runId}${
@@ -203,7 +207,7 @@ export async function adoptableRun({ force, ...options }: AdoptableOptions): Pro
   const wanted = { ...options, force: force ?? config.alwaysRerun, detached: false, code: "any" } as const;
   const client = systemClient();
   const jobs = new JobWatch(runtime.machine, client);
-  for await (const { run, paths, whose, agrees } of earlierRuns(runtime, wanted, await client.cluster())) {
+  for await (const { run, paths, whose, agrees } of earlierRuns(runtime, wanted, () => client.cluster())) {
     if (whose.kind !== "ours" || !agrees) continue;
     const { state } = await watchLeadership(runtime, paths).look();
     if (state !== "absent" && state !== "dead" && state !== "ended") continue;

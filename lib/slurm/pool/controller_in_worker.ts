@@ -71,6 +71,8 @@ export async function controlInWorker(
   const run = await runOfNow(worker);
   log.info(`it is the controller of run ${run.runId} from now on (number ${claim.attempt.n})`);
   const launcher = launcherOf({ ...worker, run }, claim.attempt.n);
+  // In the run's events, which its followers see.
+  worker.client.notice = (text) => launcher.log.warn(text);
   try {
     const result = await controlPool(runtime, {
       paths,

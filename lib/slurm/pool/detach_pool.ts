@@ -22,7 +22,7 @@ const WORD_MS = 5000;
 /** Pauses between two tries while no worker is let in: the first one, and the longest one. */
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 60_000;
-/** For so long a refusal may be one of a moment. Somebody waits for the answer. */
+/** For so long from the beginning a refusal may be one of a moment. Somebody waits for the answer. */
 const REFUSED_MS = 10_000;
 
 /** A run of a pool whose controller this process is. */
@@ -44,8 +44,8 @@ export interface OpenPool extends PreparedRun<PoolRun> {
  * leaves the run to them: the first that begins becomes its controller. Waits for sbatch's answers, however
  * slow they are: nobody would tell of a refusal later.
  *
- * @throws {SlurmError} With sbatch's own words. What this call has submitted is cancelled then, and a run that
- * it has begun is ended; one that it has taken up goes on as it was.
+ * @throws {SlurmError} With sbatch's own words. What this call has submitted is cancelled then, and a run
+ * that it has begun is ended; one that it has taken up goes on as it was.
  */
 export async function detachPool(
   runtime: Runtime,
@@ -157,8 +157,8 @@ interface UntilSome {
 }
 
 /**
- * Submits workers of each spec until the run can be left to them: to leave before would leave it, or a spec of
- * it, to nobody. Limits of the site are waited out.
+ * Submits workers of each spec until the run can be left to them: to leave before would leave it, or a spec
+ * of it, to nobody. Limits of the site are waited out.
  *
  * @returns How many.
  * @throws {SlurmError} With sbatch's own words, when it goes on refusing.
@@ -170,7 +170,7 @@ async function submitUntilSome(
 ): Promise<number> {
   let left = wanted;
   let count = 0;
-  let refusedSince: number | undefined;
+  const began = clock.monotonic();
   const told = new Set<string>();
   for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     const answers = await Promise.all(left.map(async (each) => ({
@@ -187,17 +187,15 @@ async function submitUntilSome(
       log.warn(
         `there are no workers of spec '${spec}' for now${
           isEnough ? ", which the run itself tries again" : ""
-        }: ${errorText(refusal.error)}`,
+        }: ${refusal.error.message}`,
       );
     }
     if (isEnough) return count;
     const refused = without.find(({ refusal }) => refusal?.kind === "refused")?.refusal;
     const isLimited = without.some(({ refusal }) => refusal?.kind === "limit");
-    if (!refused || !all && isLimited) refusedSince = undefined;
-    else {
-      refusedSince ??= clock.monotonic();
-      if (clock.monotonic() - refusedSince >= REFUSED_MS) throw refused.error;
-    }
+    // What a limit keeps out will be let in one day.
+    const isHopeless = refused && (all || !isLimited);
+    if (isHopeless && clock.monotonic() - began >= REFUSED_MS) throw refused.error;
     left = without.map(({ each }) => each);
     await clock.sleep(pauseMs, signal);
   }

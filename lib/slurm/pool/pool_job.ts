@@ -29,8 +29,11 @@ import { jobHints } from "../jobs/slurm_hints.ts";
 import { askJobTime, JobSignals } from "../jobs/job_signals.ts";
 import { heapMbOf, type SlurmSpec } from "../client/spec.ts";
 import { SlurmClient } from "../client/client.ts";
-import { environmentOnNode } from "../client/environment.ts";
-import { ENVIRONMENT_FILE_VARIABLE, environmentBeforeSetup } from "../client/setup_environment.ts";
+import {
+  ENVIRONMENT_FILE_VARIABLE,
+  environmentBeforeSetup,
+  environmentOnNode,
+} from "../client/environment.ts";
 import { signalLeadSec } from "../client/job_options.ts";
 import { WORKER_MARK } from "../client/job_log.ts";
 
@@ -150,8 +153,8 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
 }
 
 /**
- * A client that submits as whoever submitted the run did, whatever the node and the setup of this worker's spec
- * have in their environment.
+ * A client that submits as whoever submitted the run did, whatever the node and the setup of this worker's
+ * spec have in their environment.
  */
 async function clientOnNode(
   { cluster, config, submitEnv }: PoolHead,

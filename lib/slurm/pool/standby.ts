@@ -5,6 +5,8 @@ import type { Refusal } from "../../pool/launcher.ts";
 import type { SlurmJob } from "../../store/record.ts";
 import type { SlurmClient } from "../client/client.ts";
 import type { ParsedSpec } from "../client/spec.ts";
+import { requireOurs } from "../jobs/cancel_jobs.ts";
+import { refOf } from "../jobs/submissions.ts";
 import type { TrackedWorker, WorkerJobs } from "./worker_jobs.ts";
 import type { WorkerSubmitter } from "./worker_submitter.ts";
 
@@ -144,7 +146,9 @@ export class StandbyController {
     if (after.length === 0 || there && (!there.entry.job || this.#waitsFor === waitsFor)) return;
     if (there?.entry.job) {
       const { jobId, cluster } = there.entry.job;
-      await (await client.at(cluster)).waitForEnds(jobId, after, signal);
+      const asked = await client.at(cluster);
+      await requireOurs(asked, { ...refOf(there.entry), jobId }, "update");
+      await asked.waitForEnds(jobId, after, signal);
       this.#waitsFor = waitsFor;
       return;
     }

@@ -8,7 +8,6 @@ import type { SlurmClient } from "../client/client.ts";
 import { cancelOurs } from "../jobs/cancel_jobs.ts";
 import type { JobWatch } from "../jobs/job_watch.ts";
 import { refOf, WorkerJournal } from "../jobs/submissions.ts";
-import { checkOurs } from "../run/check_ours.ts";
 import { changedSpecs } from "../run/earlier_runs.ts";
 import type { PreparedRun, StartRunOptions } from "../run/prepare_run.ts";
 import type { RunPoolOptions } from "../run/run_slurm_options.ts";
@@ -19,21 +18,20 @@ type TakenUp = Extract<Earlier, { kind: "taken up" }>;
 
 /**
  * Makes a run that was taken up one with the options of this call: that is written down before anything is
- * done, so that whoever controls it later goes on with them. Jobs that wait for what nobody wants any more
- * are cancelled.
+ * submitted, so that whoever controls it later goes on with them. Jobs that wait for what nobody wants any
+ * more are cancelled.
  *
- * @throws What the store throws: the run is left then as it was found, for somebody else to take it up.
+ * @throws What the store throws: the run is left then for somebody else to take it up.
  */
 export async function takeUp(
   runtime: Runtime,
-  { run: before, paths, claim }: TakenUp,
+  { run: before, paths, whose, claim }: TakenUp,
   prepared: PreparedRun<PoolRun>,
   start: Pick<StartRunOptions<RunPoolOptions>, "client" | "watch" | "log" | "options">,
 ): Promise<OpenPool> {
   const { machine: { self } } = runtime;
   const { log } = start;
   const now = prepared.run;
-  const whose = checkOurs(before, self, now.cluster);
   const run = mergeRun(before, now, whose.kind === "ours" ? before.submitter : self);
   try {
     if (whose.kind !== "ours") {
@@ -47,7 +45,7 @@ export async function takeUp(
       // The controller of a run says so itself.
       log.info(`takes up run ${run.runId}, whose controller is gone`);
     }
-    await writeTaken(runtime, paths, { ...run, term: claim.attempt.n });
+    // In this order: a call that is killed in between finds the specs changed again.
     const changed = changedSpecs(before.specs, run.specs);
     if (changed.length > 0) {
       const cancelled = await cancelPendingOf(runtime, changed, { paths, ...start });
@@ -56,6 +54,7 @@ export async function takeUp(
           `${plural(cancelled, "pending job")} of before; what runs goes on`,
       );
     }
+    await writeTaken(runtime, paths, { ...run, term: claim.attempt.n });
   } catch (error) {
     await new Leadership(runtime, claim).giveUp(`it could not be taken up: ${errorText(error)}`)
       .catch((second) => log.warn(errorText(second)));

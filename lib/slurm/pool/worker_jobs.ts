@@ -271,7 +271,7 @@ export class WorkerJobs {
     return { ...entry, job };
   }
 
-  /** A job whose id nobody knows. This process knows that it is not submitting it any more, though it lives. */
+  /** A job whose id nobody knows. A process that lives knows that it is not submitting its own any more. */
   #namedRef(entry: JournalEntry): JobRef {
     const { name, submitter: { uid } } = entry.submission;
     const { cluster } = this.#options.run;

@@ -47,7 +47,7 @@ export interface SubmitWorkers {
 }
 
 /** Workers to be submitted. */
-export interface Submitted extends WorkerRequest {
+export interface WorkersToSubmit extends WorkerRequest {
   /**
    * Makes it a standby controller, which waits for the ends of these jobs.
    *
@@ -58,7 +58,7 @@ export interface Submitted extends WorkerRequest {
 
 /** A job that was handed over and that sbatch has not answered for. */
 interface OpenJob {
-  readonly wanted: Submitted;
+  readonly wanted: WorkersToSubmit;
   readonly submission: WorkerSubmission;
   /** Whether sbatch was given it. */
   asked: boolean;
@@ -150,7 +150,7 @@ export class WorkerSubmitter {
    * @throws The signal's reason when it aborts.
    */
   async submit(
-    wanted: Submitted,
+    wanted: WorkersToSubmit,
     signal: AbortSignal,
     { until }: SubmitWorkers = {},
   ): Promise<SubmitAnswer> {
@@ -186,7 +186,7 @@ export class WorkerSubmitter {
   }
 
   /** From here on it is among the workers. */
-  #hand(wanted: Submitted): OpenJob {
+  #hand(wanted: WorkersToSubmit): OpenJob {
     const { promise: answer, resolve } = Promise.withResolvers<SubmitAnswer>();
     const job = { wanted, submission: this.#submission(wanted), asked: false, answer, resolve };
     const { spec } = wanted;
@@ -254,7 +254,7 @@ export class WorkerSubmitter {
     return { kind: "refused", error: hinted };
   }
 
-  #submission({ spec, count, standbyFor }: Submitted): WorkerSubmission {
+  #submission({ spec, count, standbyFor }: WorkersToSubmit): WorkerSubmission {
     const { run: { runId }, term } = this.#options;
     const { machine } = this.#runtime;
     const order = this.#order;

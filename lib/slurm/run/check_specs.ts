@@ -1,7 +1,7 @@
 import { ConfigError, ValidationError } from "../../core/errors.ts";
 import { artifactLabel, type Hash } from "../../core/hash.ts";
 import { checkWord } from "../../core/names.ts";
-import { usableMs } from "../../core/stop_time.ts";
+import { usableMs } from "../../core/system/stop_time.ts";
 import { didYouMean } from "../../core/nearest.ts";
 import type { RunRecord } from "../../remote/run_record.ts";
 import type { SlurmClient } from "../client/client.ts";

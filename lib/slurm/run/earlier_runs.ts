@@ -48,12 +48,12 @@ const LATEST = 100;
  * The runs of a pool that have not ended, are not to stop, and are about the same roots, the newest first.
  * Somebody may control them, or nobody be left.
  *
- * @param here The cluster that this process asks.
+ * @param here Tells the cluster that this process asks, if Slurm does; asked only where there is such a run.
  */
 export async function* earlierRuns(
   runtime: Runtime,
   wanted: WantedRun,
-  here: string | undefined,
+  here: () => Promise<string | undefined>,
 ): AsyncGenerator<EarlierRun> {
   const { store, machine } = runtime;
   const runs = (await listOrNothing(machine, join(store.root, "runs"))).filter(({ isDirectory }) =>
@@ -74,7 +74,7 @@ async function read(
   runtime: Runtime,
   paths: QueuePaths,
   wanted: WantedRun,
-  here: string | undefined,
+  here: () => Promise<string | undefined>,
 ): Promise<EarlierRun | undefined> {
   const { store, machine: { self }, logger } = runtime;
   if (await readEnded(store, paths)) return undefined;
@@ -83,7 +83,7 @@ async function read(
   const covers = coversRoots(run, wanted);
   let agrees = agreesWith(run, wanted);
   if (!covers && !agrees || await readStop(store, paths)) return undefined;
-  const whose = checkOurs(run, self, here);
+  const whose = checkOurs(run, self, await here());
   const { start, code } = wanted;
   if (agrees && start !== undefined && code !== "any" && !isSameStart(start, run.start)) {
     agrees = false;

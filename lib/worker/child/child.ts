@@ -2,7 +2,7 @@ import type { AttemptEnd } from "../../core/attempt_end.ts";
 import { stoppedBySignal } from "../../run/output/program_error.ts";
 import { writeAll } from "../../ui/write_all.ts";
 import { catchUnhandled } from "./unhandled.ts";
-import { USUAL_GRACE_MS } from "../../core/stop_time.ts";
+import { USUAL_GRACE_MS } from "../../core/system/stop_time.ts";
 import { signalGroup } from "../../run/traces/left_programs.ts";
 import { LineChannel, PROTOCOL_VERSION } from "../protocol/line_channel.ts";
 import { markBytes } from "../protocol/mark.ts";
@@ -36,7 +36,7 @@ export interface ComputeIo {
   warn(text: string): void;
   /** Notes what the attempt threw: a program that a stop signal ended may be behind it. */
   thrown(error: unknown): void;
-  /** Milliseconds until the attempt will be told to end, or is ended when it was; `Infinity` where nothing does. */
+  /** Milliseconds until the attempt is told to end, or is ended; `Infinity` where nothing does. */
   timeLeftMs(): number;
   /** Keeps what the task does to this process from the next. */
   traces: WorkerTraces;

@@ -147,6 +147,17 @@ describe("planSlurm() of a pool", () => {
     assertEquals(problems.length, 1);
     assertMatch(problems[0]!, /too little time:\n {2}toy\/default\(10000000\) may take 3600 s/);
   });
+
+  it("counts what Slurm's warning takes of a job's time, which may come a minute early", async () => {
+    const short = { default: { timeMin: 2 } };
+    const problems = async (timeLimitSec: number) => {
+      const nodes = [{ hash: hash(0), name: "toy/default", spec: "default", timeLimitSec }];
+      const plan = planOf(["TODO", "default"]);
+      return (await planSlurm(plan, { mode: "pool", specs: short, partitions, nodes })).problems;
+    };
+    assertEquals(await problems(30), []);
+    assertMatch((await problems(90))[0]!, /has 30 s for it: its timeMin is 2, and Slurm may say up to 90 s/);
+  });
 });
 
 describe("furu plan --slurm", () => {

@@ -117,15 +117,21 @@ describe("the worker beside whose tasks a run is controlled", () => {
     const runtime = rig.process();
     const idle = await enterQueue(rig.process().store, rig.paths, { spec: "default", node: "n1", slots: 1 });
     const { files } = runtime.machine;
-    const open = files.open.bind(files);
-    let looks = 0;
+    const { open, list } = files;
+    let opened = false;
+    let rounds = 0;
     files.open = (path) => {
-      if (path === idle.files.record) looks++;
-      return open(path);
+      opened ||= path === idle.files.record;
+      return open.call(files, path);
+    };
+    // A round that begins after that look has its worker looked at.
+    files.list = (path) => {
+      if (opened && path === rig.paths.workers) rounds++;
+      return list.call(files, path);
     };
     const jobs = rig.launcher.jobs.bind(rig.launcher);
     rig.launcher.jobs = async () => {
-      await until(() => looks > 1, "the controller knows of its own worker");
+      await until(() => rounds > 0, "the controller knows of its own worker");
       return await jobs();
     };
     const claim = await acquireLeadership(runtime, rig.paths, { runId: rig.run.runId, worker: idle.id });

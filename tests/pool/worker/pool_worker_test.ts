@@ -1,13 +1,15 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
+import { TimeIsUp } from "../../../lib/core/system/stop_time.ts";
 import { todoDir, workerDir } from "../../../lib/queue/layout.ts";
 import { askToStop } from "../../../lib/queue/requests.ts";
 import { fenceWorker } from "../../../lib/queue/fence.ts";
 import { listWorkers } from "../../../lib/queue/worker_liveness.ts";
 import { releaseClaim } from "../../../lib/store/claims/attempt_end.ts";
 import { tryClaim } from "../../../lib/store/claims/claim.ts";
-import { ARTIFACT, type Artifact } from "../../../lib/task/artifact/artifact.ts";
+import { readEnds } from "../../../lib/store/results/ends.ts";
+import { ARTIFACT, type Artifact, type CreateContext } from "../../../lib/task/artifact/artifact.ts";
 import { exists, until } from "../../rig.ts";
 import { artifact } from "../rig.ts";
 import { Gate, WorkerRig } from "../worker_rig.ts";
@@ -240,6 +242,104 @@ describe("a pool's worker that is to leave", () => {
       todo: [`${second.hash}.1.0.json`],
       failed: [],
     });
+  });
+
+  it("since its time is up: gives back what runs as it was, which costs the task nothing", async () => {
+    await using rig = new WorkerRig();
+    const gate = new Gate();
+    const root = artifact(gate.create);
+    const [file] = await rig.queued([root]);
+    const worker = rig.worker();
+    await rig.begun(1);
+    worker.leave.abort(new TimeIsUp("the time of its job is nearly up"));
+    assertStringIncludes((await end(worker.ended)).why, "nearly up");
+    assertEquals({ failed: rig.files("failed"), todo: rig.files("todo") }, { failed: [], todo: [file!] });
+    const { store } = rig.process();
+    const [cut] = await readEnds(store, store.paths(root));
+    assertEquals({ kind: cut?.kind, planned: cut?.planned }, { kind: "preempted", planned: true });
+    gate.open();
+    assertEquals((await end(rig.worker().ended)).computed, 1);
+  });
+
+  it("since its time is up: fails what had a whole job and saved nothing, and says what to do", async () => {
+    for (const saves of [false, true]) {
+      await using rig = new WorkerRig();
+      const gate = new Gate();
+      const create: typeof gate.create = async (context) => {
+        const { checkpointDir } = context as CreateContext;
+        if (saves) Deno.writeTextFileSync(join(checkpointDir, "state"), "half");
+        return await gate.create(context);
+      };
+      const [file] = await rig.queued([artifact(create)]);
+      const runtime = rig.process();
+      const beganAt = runtime.machine.clock.monotonic();
+      const span = { beganAt, endsAt: beganAt + 3_600_000, leadMs: 120_000, ownJob: true };
+      const worker = rig.worker({ runtime, span });
+      await rig.begun(1);
+      // So that it had nearly all of the time from when the worker was ready.
+      const readyAt = runtime.machine.clock.monotonic();
+      await until(
+        () => runtime.machine.clock.monotonic() - readyAt > 20 * (readyAt - beganAt),
+        "time passes",
+      );
+      worker.leave.abort(new TimeIsUp("the time of its job is nearly up"));
+      await end(worker.ended);
+      const expected = saves ? { failed: [], todo: [file!] } : { failed: [file!], todo: [] };
+      assertEquals({ failed: rig.files("failed"), todo: rig.files("todo") }, expected);
+      if (saves) continue;
+      const failure = (await rig.failure(file!))!;
+      assertEquals([failure.kind, failure.lasting], ["compute", true]);
+      assertStringIncludes(failure.error, "in a job of 60 minutes");
+      assertStringIncludes(failure.error, "raise timeMin of spec 'default', or save what is done");
+    }
+  });
+
+  it("since what there is to do takes longer than its job has left", async () => {
+    await using rig = new WorkerRig();
+    const second = artifact(quick);
+    const runtime = rig.process();
+    const { clock } = runtime.machine;
+    const monotonic = clock.monotonic.bind(clock);
+    let passedMs = 0;
+    clock.monotonic = () => monotonic() + passedMs;
+    const first = artifact(async () => {
+      const path = join(todoDir(rig.paths, "default"), await rig.queue(second));
+      const task = JSON.parse(Deno.readTextFileSync(path));
+      Deno.writeTextFileSync(path, JSON.stringify({ ...task, timeLimitSec: 1800 }));
+      passedMs = 1_800_000;
+      return 1;
+    });
+    await rig.begin([first, second], { idleTimeoutSec: 600 });
+    await rig.queue(first);
+    const beganAt = clock.monotonic();
+    const span = { beganAt, endsAt: beganAt + 3_600_000, leadMs: 120_000, ownJob: true };
+    const { why, computed } = await end(rig.worker({ runtime, span }).ended);
+    assertEquals(why, "what there is to do takes longer than its job has left");
+    assertEquals({ computed, todo: rig.files("todo").length, failed: rig.files("failed") }, {
+      computed: 1,
+      todo: 1,
+      failed: [],
+    });
+  });
+
+  it("never, where a task's limit is longer than any job: that is said at once", async () => {
+    await using rig = new WorkerRig();
+    const [file] = await rig.queued([artifact(quick)]);
+    const path = join(todoDir(rig.paths, "default"), file!);
+    Deno.writeTextFileSync(
+      path,
+      JSON.stringify({ ...JSON.parse(Deno.readTextFileSync(path)), timeLimitSec: 3600 }),
+    );
+    const runtime = rig.process();
+    const beganAt = runtime.machine.clock.monotonic() - 600_000;
+    const span = { beganAt, endsAt: beganAt + 3_600_000, leadMs: 120_000, ownJob: true };
+    await end(rig.worker({ runtime, span }).ended);
+    const failure = (await rig.failure(file!))!;
+    assertEquals([failure.kind, failure.lasting], ["compute", true]);
+    assertMatch(
+      failure.error,
+      /may take 3600 s \(timeLimit\), and a job of spec 'default' that has just begun has \d+ s/,
+    );
   });
 
   it("by the run's wish to drain: finishes what runs and begins nothing", async () => {

@@ -75,6 +75,17 @@ describe("a client", () => {
     assertEquals((await client.ended(["7"]))?.map(({ name }) => name), ["furu-a"]);
   });
 
+  it("takes a job for unknown to Slurm only when nothing is shown", async () => {
+    const { slurm, client } = setup();
+    const stderr = "slurm_load_jobs error: Invalid job id specified\n";
+    slurm.answers.scontrol = { code: 0, stdout: jobLine({ jobId: 7, name: "a", state: "RUNNING" }), stderr };
+    assertEquals((await client.showJob("7"))?.length, 1);
+    slurm.answers.scontrol = { code: 1, stdout: `Welcome\n${stderr}` };
+    assertEquals(await client.showJob("7"), []);
+    slurm.answers.scontrol = { stderr, timedOut: true };
+    assertEquals(await client.showJob("7"), undefined);
+  });
+
   it("lists jobs by their ids, and leaves out what it was not asked for", async () => {
     const { slurm, client } = setup();
     slurm.answers.squeue = row(7, "furu-a", "RUNNING") + row(8, "furu-b", "RUNNING");

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
+import type { JobDetail } from "../../../lib/slurm/client/parse_jobs.ts";
 import { describe, it } from "@std/testing/bdd";
-import { endOfJob, ownSlurmJob } from "../../../lib/slurm/client/own_job.ts";
+import { ownSlurmJob, spanOfJob } from "../../../lib/slurm/client/own_job.ts";
 import { stepEnvironment } from "../../../lib/slurm/client/environment.ts";
 import { FakeClock } from "../fake_slurm.ts";
 
@@ -31,10 +32,10 @@ describe("ownSlurmJob()", () => {
   });
 });
 
-describe("endOfJob()", () => {
+describe("spanOfJob()", () => {
   const clock = new FakeClock();
-  clock.ms = 5000;
-  const ask = (endTime?: string) => ({
+  clock.ms = 50_000;
+  const ask = (detail: Partial<JobDetail> = {}) => ({
     showJob: () =>
       Promise.resolve([{
         ownId: "7",
@@ -42,22 +43,50 @@ describe("endOfJob()", () => {
         name: "furu-x",
         restarts: 0,
         state: { status: "alive" as const, pending: false, text: "RUNNING" },
-        ...(endTime === undefined ? {} : { endTime }),
+        ...detail,
       }]),
   });
   const slurm = { jobId: "7", name: "furu-x", restarts: 0 };
   const env = { SLURM_JOB_ID: "7" };
+  const times = {
+    runTime: "00:00:20",
+    timeLimit: "00:02:00",
+    startTime: "2026-11-20T20:00:00",
+    endTime: "2026-11-20T20:02:00",
+  };
+  const common = { slurm, ageMs: 5000, timeMin: 9 };
 
-  it("believes what Slurm told the job, then what it answers, then the spec", async () => {
-    const told = { ...env, SLURM_JOB_END_TIME: "65" };
-    assertEquals(await endOfJob(clock, { env: told, slurm, client: ask(), timeMin: 9 }), 65_000);
-    const answered = await endOfJob(clock, { env, slurm, client: ask("1970-01-01T00:01:30Z"), timeMin: 9 });
-    assertEquals(answered, 90_000);
-    assertEquals(await endOfJob(clock, { env, slurm, client: ask(), timeMin: 9 }), 5000 + 9 * 60_000);
+  it("believes what Slurm told the job, then what it answers, then the spec; never this node's clock", async () => {
+    // By the wall clock of this node that end was long ago.
+    const told = { ...env, SLURM_JOB_START_TIME: "1000", SLURM_JOB_END_TIME: "1060" };
+    const never = { showJob: () => Promise.reject(new Error("asked")) };
+    assertEquals(await spanOfJob(clock, { ...common, env: told, client: never }), {
+      beganAt: 45_000,
+      endsAt: 105_000,
+    });
+    assertEquals(await spanOfJob(clock, { ...common, env, client: ask(times) }), {
+      beganAt: 45_000,
+      endsAt: 150_000,
+    });
+    assertEquals(await spanOfJob(clock, { ...common, env, client: ask() }), {
+      beganAt: 45_000,
+      endsAt: 45_000 + 9 * 60_000,
+    });
+  });
+
+  it("asks Slurm for what a step has, which is younger than its job", async () => {
+    const told = { ...env, SLURM_JOB_START_TIME: "1000", SLURM_JOB_END_TIME: "1060" };
+    const step = { env: told, slurm: undefined, ageMs: 1, timeMin: 9 };
+    assertEquals(await spanOfJob(clock, { ...step, client: ask(times) }), {
+      beganAt: 50_000,
+      endsAt: 150_000,
+    });
+    assertEquals(await spanOfJob(clock, { ...step, client: ask() }), undefined);
   });
 
   it("knows none outside of Slurm", async () => {
-    assertEquals(await endOfJob(clock, { env: {}, slurm: undefined, client: ask(), timeMin: 9 }), undefined);
+    const outside = { env: {}, slurm: undefined, ageMs: 0, timeMin: 9 };
+    assertEquals(await spanOfJob(clock, { ...outside, client: ask() }), undefined);
   });
 });
 

@@ -320,6 +320,7 @@ describe("parseConfig()", () => {
       maxArraySize: 1001,
       accounting: false,
       minJobAgeSec: 300,
+      killWaitSec: 5,
       version: "22.05.8",
       clusterName: "furu",
     });
@@ -332,6 +333,7 @@ describe("parseConfig()", () => {
         maxArraySize: 4_000_001,
         accounting: true,
         minJobAgeSec: 300,
+        killWaitSec: 30,
       },
     );
     assertEquals(parseConfig("AccountingStorageType = (null)\n")?.accounting, false);

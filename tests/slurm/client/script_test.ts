@@ -6,7 +6,7 @@ import {
   ENVIRONMENT_FILE_VARIABLE,
   environmentBeforeSetup,
   parseEnvironment,
-} from "../../../lib/slurm/client/setup_environment.ts";
+} from "../../../lib/slurm/client/environment.ts";
 
 /** Runs a script as Slurm does: from a file, by bash. */
 async function runScript(

@@ -98,18 +98,26 @@ describe("a run on Slurm that is stopped before all is submitted", () => {
     assertStringIncludes(followed.stderr, "Slurm job 100 ended without a result: CANCELLED");
   });
 
-  it("ends with an event, too, when sbatch refuses one of its jobs", async () => {
+  it("goes on trying while sbatch refuses one of its jobs, says so, and cancels what there is on Ctrl-C", async () => {
     await using rig = new StopRig();
     rig.slurm.put("refuse-from", "101");
-    const ended = await rig.run([{ id: "b", needs: [{ id: "a" }] }]).ended();
+    const script = rig.run([{ id: "b", needs: [{ id: "a" }] }]);
+    await until(() => script.stdout.includes("are tried again"), "it says that it is refused", 30_000);
+    script.kill("SIGINT");
+    const ended = await script.ended();
+    assertEquals(ended.code, 130, ended.output);
     const events = eventsOf(ended);
+    const said = messages(events).join("\n");
+    assertMatch(
+      said,
+      /Invalid account.*; jobs of spec 'default' are tried again for as long as the run has any/,
+    );
     assertStringIncludes(
-      messages(events).join("\n"),
-      "could not be submitted whole: cancelled the 1 job that was submitted already",
+      said,
+      "was stopped while it was being submitted: cancelled the 1 job that was submitted already",
     );
     const { interrupted, summary } = ending(events);
-    assertEquals({ interrupted, notRun: summary.notRun }, { interrupted: false, notRun: 2 });
-    assertStringIncludes(ended.stdout, "Invalid account");
+    assertEquals({ interrupted, notRun: summary.notRun }, { interrupted: true, notRun: 2 });
     assertEquals(rig.slurm.states(), { 100: "CANCELLED" });
     assertEquals(rig.queued(), []);
   });
@@ -134,7 +142,7 @@ describe("a run on Slurm that is stopped before all is submitted", () => {
     await using rig = new StopRig();
     rig.slurm.put("limit-from", "101");
     const script = rig.run([{ id: "b", needs: [{ id: "a" }] }]);
-    await until(() => script.stdout.includes("is submitted again in"), "it waits for the limit", 20_000);
+    await until(() => script.stdout.includes("are tried again"), "it waits for the limit", 30_000);
     const runId = [...Deno.readDirSync(join(rig.root, "runs"))][0]!.name;
     const { code, stdout, output } = await rig.furu("cancel", runId).ended();
     assertEquals({ code, stdout }, { code: 0, stdout: `cancelled 1 job of ${runId}\n` }, output);

@@ -1,11 +1,13 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
 import { configure } from "../../../lib/core/config.ts";
 import { SlurmError } from "../../../lib/core/errors.ts";
 import { get } from "../../../lib/run/get/get.ts";
 import type { DagContext } from "../../../lib/slurm/dag/dag_context.ts";
 import { followDag } from "../../../lib/slurm/dag/follow_dag.ts";
-import { type DagJob, findJobs, submittingWatch } from "../../../lib/slurm/jobs/dag_jobs.ts";
+import { findJobs, OtherSubmitter, type Submitter } from "../../../lib/slurm/dag/find_jobs.ts";
+import { type DagJob, type DagJobs, dagJobsPath } from "../../../lib/slurm/jobs/dag_jobs.ts";
 import { JobWatch } from "../../../lib/slurm/jobs/job_watch.ts";
 import { tryClaim } from "../../../lib/store/claims/claim.ts";
 import { removeQueued } from "../../../lib/store/claims/queued.ts";
@@ -26,6 +28,18 @@ async function submitted(rig: SubmitRig) {
   const seen: DagContext = { ...context, watch: new JobWatch(runtime.machine, client) };
   const opened = { runtime, run, paths };
   return { leaf, root, jobs, seen, opened };
+}
+
+/** A submitter that submits no more. */
+function whole(jobs: DagJobs): Submitter {
+  return {
+    jobs,
+    look: () => Promise.resolve(),
+    mayGet: () => false,
+    settles: () => {},
+    takeGivenUp: () => [],
+    waits: () => [],
+  };
 }
 
 /** What squeue says of jobs: of those of this user when asked for them, and of any by name. */
@@ -50,7 +64,7 @@ describe("followDag()", () => {
     Deno.removeSync(store.paths(root).home, { recursive: true });
     // At first Slurm does not answer, so that nothing is known of the other job.
     rig.slurm.answers.squeue = DOWN;
-    const following = followDag(seen, jobs);
+    const following = followDag(seen, whole(jobs));
     await until(() => rig.slurm.count("squeue") > 5, "Slurm was asked");
     answer(rig, { 100: "TIMEOUT" }, true);
     const summary = await following;
@@ -67,18 +81,16 @@ describe("followDag()", () => {
       cancelled: { status: "dead", reason: "cancelled", text: "CANCELLED (DependencyNeverSatisfied)" },
     };
     let looks = 0;
+    const known = ({ jobId }: DagJob) =>
+      jobId !== jobs.get(leaf.hash)!.jobId ? states.cancelled : looks++ < 2 ? states.running : states.failed;
     const watch = {
       expect: () => {},
-      state: ({ jobId }: DagJob) =>
-        Promise.resolve(
-          jobId !== jobs.get(leaf.hash)!.jobId
-            ? states.cancelled
-            : looks++ === 0
-            ? states.running
-            : states.failed,
-        ),
+      silence: () => undefined,
+      self: seen.runtime.machine.self,
+      known,
+      state: (job: DagJob) => Promise.resolve(known(job)),
     };
-    const summary = await followDag({ ...seen, watch: watch as unknown as JobWatch }, jobs);
+    const summary = await followDag({ ...seen, watch: watch as unknown as JobWatch }, whole(jobs));
     assertEquals({ failed: summary.failures.map(({ hash }) => hash), notRun: summary.notRun }, {
       failed: [leaf.hash],
       notRun: 1,
@@ -112,7 +124,7 @@ describe("followDag()", () => {
     const summary = await followDag({
       ...context,
       watch: new JobWatch(context.runtime.machine, context.client),
-    }, jobs);
+    }, whole(jobs));
     assertEquals({ failures: summary.failures, elsewhere: summary.elsewhere, lists }, {
       failures: [],
       elsewhere: 1,
@@ -135,7 +147,7 @@ describe("followDag()", () => {
     });
     // A site that shows nobody the jobs of others.
     answer(rig, {}, false);
-    const following = followDag(seen, theirs);
+    const following = followDag(seen, whole(theirs));
     const before = rig.slurm.count("squeue");
     await until(() => rig.slurm.count("squeue") > before + 8, "Slurm was asked again and again");
     assertEquals((await readClaim(store, store.paths(leaf)))?.slurm, slurm);
@@ -155,13 +167,16 @@ describe("followDag()", () => {
       await removeQueued(store, store.paths(node), jobs.get(node.hash)!.name);
     }
     answer(rig, {}, true);
+    const submitter = new OtherSubmitter(opened, new Map());
     let looks = 0;
-    const isSubmitting = submittingWatch(opened);
-    const counted = () => {
+    const mayGet = submitter.mayGet.bind(submitter);
+    submitter.mayGet = () => {
       looks++;
-      return isSubmitting();
+      return mayGet();
     };
-    const following = followDag({ ...seen, isSubmitting: counted }, new Map());
+    // It has written down nothing yet.
+    Deno.removeSync(dagJobsPath(opened.paths));
+    const following = followDag(seen, submitter);
     await until(() => looks > 5, "it looks again and again");
     assertEquals(rig.slurm.count("scancel"), 0);
     machine.isGone = () => true;
@@ -176,7 +191,7 @@ describe("followDag()", () => {
     const { leaf, jobs, seen } = await submitted(rig);
     jobs.clear();
     answer(rig, { 100: "RUNNING", 101: "PENDING" }, true);
-    const following = followDag(seen, jobs);
+    const following = followDag(seen, whole(jobs));
     await until(() => rig.slurm.count("squeue") > 5, "Slurm was asked");
     answer(rig, { 100: "OUT_OF_MEMORY", 101: "CANCELLED" }, true);
     const { failures, notRun } = await following;
@@ -194,17 +209,28 @@ describe("findJobs()", () => {
     const { leaf, root, jobs, opened, seen: { watch } } = await submitted(rig);
     opened.runtime.machine.isGone = () => true;
     answer(rig, { 100: "RUNNING", 101: "PENDING" }, true);
+    Deno.removeSync(dagJobsPath(opened.paths));
     const found = await findJobs(opened, watch);
-    assertEquals(found.get(leaf.hash), jobs.get(leaf.hash));
-    assertEquals(found.get(root.hash), jobs.get(root.hash));
+    const { store } = opened.runtime;
+    for (const { hash } of [leaf, root]) {
+      const { jobId, name, own, cluster } = jobs.get(hash)!;
+      const { listedAs, ...job } = found.get(hash)!;
+      assertEquals(listedAs, undefined);
+      assertEquals(job, { jobId, name, own, cluster, submitter: store.machine.self });
+    }
     const theirs = { ...opened, run: { ...opened.run, submitter: { ...gone, user: "somebody-else" } } };
-    assertEquals((await findJobs(theirs, watch)).get(leaf.hash)?.foreign, true);
+    assertEquals((await findJobs(theirs, watch)).get(leaf.hash)?.submitter?.user, "somebody-else");
   });
 
   it("does not take squeue's silence for a run without jobs", async () => {
     await using rig = new SubmitRig();
-    const { opened, seen: { watch } } = await submitted(rig);
+    const { opened, leaf, root, seen: { watch } } = await submitted(rig);
     opened.runtime.machine.isGone = () => true;
+    // It died before it wrote down any id.
+    Deno.removeSync(dagJobsPath(opened.paths));
+    for (const node of [leaf, root]) {
+      Deno.removeSync(join(opened.runtime.store.paths(node).home, "queued.id.json"));
+    }
     rig.slurm.answers.squeue = DOWN;
     await assertRejects(() => findJobs(opened, watch), SlurmError, "squeue does not answer");
   });

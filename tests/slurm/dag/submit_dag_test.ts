@@ -1,7 +1,6 @@
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
 import { afterEach, describe, it } from "@std/testing/bdd";
-import { SlurmError } from "../../../lib/core/errors.ts";
 import { payloadReferences, readPayload } from "../../../lib/worker/protocol/payload_files.ts";
 import { queuePaths } from "../../../lib/queue/layout.ts";
 import { readRun } from "../../../lib/remote/run_record.ts";
@@ -11,12 +10,13 @@ import { tryClaim } from "../../../lib/store/claims/claim.ts";
 import { linkQueued, readQueued, writeQueuedId } from "../../../lib/store/claims/queued.ts";
 import type { Artifact } from "../../../lib/task/artifact/artifact.ts";
 import { get } from "../../../lib/run/get/get.ts";
+import type { ProgramResult } from "../../../lib/slurm/client/program.ts";
 import { configure } from "../../../lib/core/config.ts";
-import { exists, testRuntime } from "../../rig.ts";
+import { exists, testRuntime, until } from "../../rig.ts";
 import { queueRow } from "../fake_slurm.ts";
 import { Leaf, Node, SubmitRig } from "./submit_rig.ts";
 
-describe("submitDag()", () => {
+describe("DagSubmission", () => {
   afterEach(() => configure({ root: "/nowhere" }));
 
   it("submits dependencies first, and names their jobs after afterok", async () => {
@@ -71,12 +71,14 @@ describe("submitDag()", () => {
     const leaf = Leaf({ id: "a" });
     const { store } = testRuntime(rig.root);
     const name = "furu-01234567-other";
-    await linkQueued(store, store.paths(leaf), { name, run: "other" });
-    await writeQueuedId(store, store.paths(leaf), { name, jobId: "7" });
+    await linkQueued(store, store.paths(leaf), { name, run: "other", cluster: rig.here });
+    await writeQueuedId(store, store.paths(leaf), { name, jobId: "7", cluster: rig.here });
     rig.rows = [queueRow({ jobId: 7, name, state: "PENDING" })];
     const root = Node({ id: "root", of: [leaf] });
     const { jobs } = await rig.submit([root]);
-    assertEquals(jobs.get(leaf.hash), { jobId: "7", name, own: false, foreign: false });
+    const { jobId, name: found, own, cluster, submitter } = jobs.get(leaf.hash)!;
+    assertEquals({ jobId, found, own, cluster }, { jobId: "7", found: name, own: false, cluster: rig.here });
+    assertEquals(submitter, store.machine.self);
     assertEquals(rig.dependencies.get(jobs.get(root.hash)!.jobId), "afterok:7");
   });
 
@@ -86,7 +88,7 @@ describe("submitDag()", () => {
     const { store } = testRuntime(rig.root);
     const { link } = store.machine.files;
     const paths = store.paths(leaf);
-    const slurm = { jobId: "7", name: "furu-01234567-other", restarts: 0 };
+    const slurm = { jobId: "7", name: "furu-01234567-other", restarts: 0, cluster: rig.here };
     rig.rows = [queueRow({ ...slurm, state: "RUNNING" })];
     let begun: Awaited<ReturnType<typeof tryClaim>> | undefined;
     rig.files.link = async (from, to) => {
@@ -97,7 +99,8 @@ describe("submitDag()", () => {
     };
     const { jobs } = await rig.submit([leaf]);
     assertEquals(begun?.kind, "claimed");
-    assertEquals(jobs.get(leaf.hash), { jobId: "7", name: slurm.name, own: false, foreign: false });
+    const { jobId, name, own } = jobs.get(leaf.hash)!;
+    assertEquals({ jobId, name, own }, { jobId: "7", name: slurm.name, own: false });
     assertEquals({ sbatch: rig.slurm.count("sbatch"), queued: await readQueued(store, paths) }, {
       sbatch: 0,
       queued: undefined,
@@ -110,25 +113,67 @@ describe("submitDag()", () => {
     const leaf = Leaf({ id: "a" });
     const { store } = testRuntime(rig.root);
     const name = "furu-01234567-other";
-    await linkQueued(store, store.paths(leaf), { name, run: "other" });
+    await linkQueued(store, store.paths(leaf), { name, run: "other", cluster: rig.here });
     rig.rows = [queueRow({ jobId: 7, name, state: "CANCELLED" })];
     const { jobs } = await rig.submit([leaf]);
     assertEquals(jobs.get(leaf.hash)?.own, true);
     assertEquals((await readQueued(store, store.paths(leaf)))?.name, jobs.get(leaf.hash)?.name);
   });
 
-  it("cancels what it has submitted when one is refused, with sbatch's own words", async () => {
+  it("gives up what sbatch refuses when nothing else is left to do, with sbatch's own words, and blocks what needs it", async () => {
     await using rig = new SubmitRig();
     rig.refuseAfter = 1;
-    const root = Node({ id: "root", of: [Leaf({ id: "a" })] });
-    const error = await assertRejects(() => rig.submit([root]), SlurmError);
-    assertStringIncludes(error.message, "Invalid account");
-    assertEquals(rig.slurm.calls.filter(([program]) => program === "scancel"), [["scancel", "100"]]);
-    assertEquals(rig.messages, [
-      `run ${rig.runId} could not be submitted whole: cancelled the 1 job that was submitted already`,
-    ]);
-    assertEquals(exists(join(rig.root, "artifacts/submit/Leaf", Leaf({ id: "a" }).hash)), false);
-    assertEquals(exists(join(rig.root, "artifacts/submit/Node", root.hash)), false);
+    const leaves = ["a", "b"].map((id) => Leaf({ id }));
+    const root = Node({ id: "root", of: leaves });
+    const { submission, context } = await rig.prepare([root]);
+    const submitting = submission.run();
+    await until(() => submission.jobs.size === 1 && rig.slurm.count("sbatch") > 1, "one is refused");
+    const [taken] = submission.jobs.keys();
+    const refused = leaves.find(({ hash }) => hash !== taken)!;
+    // Its job may still make room.
+    assertEquals(submission.takeGivenUp(), []);
+    assertEquals(submission.mayGet(refused.hash), true);
+    submission.settles(taken!, "done");
+    await submitting;
+    const [given, ...others] = submission.takeGivenUp();
+    assertEquals({ hash: given?.node.hash, others }, { hash: refused.hash, others: [] });
+    assertStringIncludes(given!.error, "Invalid account");
+    assertEquals(submission.mayGet(root.hash), false);
+    assertEquals(rig.slurm.count("scancel"), 0);
+    assertStringIncludes(rig.messages[0]!, "jobs of spec 'default' are tried again for as long as");
+    const { store } = context.runtime;
+    assertEquals(await readQueued(store, store.paths(refused)), undefined);
+  });
+
+  it("goes on with other specs while one is refused, and with that one when sbatch takes it again", async () => {
+    await using rig = new SubmitRig();
+    const refusing = rig.slurm.answers.sbatch as (args: string[]) => Partial<ProgramResult>;
+    let isFull = true;
+    rig.slurm.answers.sbatch = (args) =>
+      isFull && args.includes("--time=7")
+        ? { code: 1, stderr: "sbatch: error: QOSMaxSubmitJobPerUserLimit" }
+        : refusing(args);
+    const big = Node({ id: "big", of: [] });
+    const leaves = Array.from({ length: 12 }, (_, i) => Leaf({ id: `${i}` }));
+    const { submission } = await rig.prepare([big, ...leaves]);
+    const submitting = submission.run();
+    await until(() => submission.jobs.size === 12, "all of the other spec are submitted");
+    assertEquals(submission.waits().map(({ of }) => of), ["1 job of spec 'big'"]);
+    isFull = false;
+    await submitting;
+    assertEquals(submission.jobs.size, 13);
+    assertEquals(rig.messages.at(-1), "sbatch takes jobs of spec 'big' again");
+  });
+
+  it("asks squeue nothing where the store says that nobody has a node", async () => {
+    await using rig = new SubmitRig();
+    rig.slurm.answers.squeue = {
+      code: 1,
+      stderr: "slurm_load_jobs error: Unable to contact slurm controller",
+    };
+    const roots = Array.from({ length: 10 }, (_, i) => Node({ id: `${i}`, of: [Leaf({ id: `${i}` })] }));
+    const { jobs } = await rig.submit(roots);
+    assertEquals(jobs.size, 20);
   });
 
   it("finds and cancels a job that sbatch had taken when it was killed by the same Ctrl-C", async () => {
@@ -143,7 +188,13 @@ describe("submitDag()", () => {
     assertStringIncludes(rig.messages[0]!, "was stopped while it was being submitted: cancelled the 1 job");
     assertEquals(exists(join(rig.root, "artifacts/submit/Leaf", leaf.hash)), false);
     const runtime = testRuntime(rig.root);
-    assertEquals((await readDagJobs(runtime, queuePaths(rig.root, rig.runId)))?.get(leaf.hash)?.jobId, "100");
+    const written = await readDagJobs(runtime, queuePaths(rig.root, rig.runId), {
+      submitter: runtime.machine.self,
+    });
+    assertEquals({ complete: written?.complete, id: written?.jobs.get(leaf.hash)?.jobId }, {
+      complete: true,
+      id: "100",
+    });
   });
 
   it("leaves a job queued that may be in Slurm, and says so, when squeue does not tell", async () => {
@@ -160,7 +211,7 @@ describe("submitDag()", () => {
     await assertRejects(() => rig.submit([leaf]), Error, "Ctrl-C");
     assertMatch(
       rig.messages.at(-1)!,
-      /furu-\w{8}-\w+ may be in Slurm, which does not tell: furu cancel slurm-/,
+      /furu-Leaf-\w{8}-\w+ may be in Slurm, which does not tell: furu cancel slurm-/,
     );
     const { store } = testRuntime(rig.root);
     assertEquals((await readQueued(store, store.paths(leaf)))?.run, rig.runId);
@@ -168,12 +219,15 @@ describe("submitDag()", () => {
 
   it("keeps what says that jobs are queued when they cannot be cancelled", async () => {
     await using rig = new SubmitRig();
-    rig.refuseAfter = 1;
+    rig.onTaken = () => {
+      rig.controller.abort(new Error("Ctrl-C"));
+      return undefined;
+    };
     rig.slurm.answers.scancel = { code: 1, stderr: "scancel: error: Unable to contact slurm controller" };
     const leaf = Leaf({ id: "a" });
-    await assertRejects(() => rig.submit([Node({ id: "root", of: [leaf] })]), SlurmError);
-    assertStringIncludes(rig.messages[0]!, "Cannot cancel job 100");
-    assertStringIncludes(rig.messages[0]!, `furu cancel ${rig.runId}`);
+    await assertRejects(() => rig.submit([leaf]), Error, "Ctrl-C");
+    assertStringIncludes(rig.messages.at(-1)!, "Cannot cancel job 100");
+    assertStringIncludes(rig.messages.at(-1)!, `furu cancel ${rig.runId}`);
     const { store } = testRuntime(rig.root);
     assertEquals((await readQueued(store, store.paths(leaf)))?.jobId, "100");
   });

@@ -41,6 +41,8 @@ export class SubmitRig extends Rig {
   /** Rows of the listing, besides those of submitted jobs. */
   rows: string[] = [];
   refuseAfter = Infinity;
+  /** Seconds for which a refusal is tried again when nothing else is to do. */
+  refusalSec = 0;
   /** What the cluster here is called, as scontrol says. */
   here = "west";
   /** The cluster that sbatch names after the ids, as it does where there are several. */
@@ -96,7 +98,10 @@ export class SubmitRig extends Rig {
 
   /** Plans, and submits nothing yet. */
   async prepare(roots: Artifact[]): Promise<{ submission: DagSubmission; context: DagContext }> {
-    const runtime = testRuntime(this.root, { files: this.files });
+    const runtime = testRuntime(this.root, {
+      files: this.files,
+      config: { slurm: { refusalSec: this.refusalSec } },
+    });
     const clock = runtime.machine.clock;
     const client = new SlurmClient({ env: {}, clock, run: this.slurm.run, intervalSec: 0.05 });
     // What the cluster has is another test's business.

@@ -53,10 +53,27 @@ export const Job = defineTask({
 async function one(ctx: CreateContext<z.output<typeof params>>, line: string): Promise<void> {
   const [word, rest] = line.split(" ");
   if (word === "sleep") return await new Promise((resolve) => setTimeout(resolve, Number(rest)));
+  if (word === "saves") return await saves(ctx, Number(rest));
   if (word === "killWorker") Deno.kill(Deno.ppid, "SIGKILL");
   else if (word === "cancelJob") await new Deno.Command("scancel", { args: [ownJob()] }).output();
   else return await act(ctx, [line]);
   await act(ctx, ["heed cancelled"]);
+}
+
+/** In the first attempt: waits until it is told to end, and then takes as long to save a checkpoint. */
+async function saves(ctx: CreateContext<z.output<typeof params>>, ms: number): Promise<void> {
+  const saved = `${ctx.checkpointDir}/saved`;
+  if (textIn(saved) !== undefined) return;
+  const before = ctx.timeLeftMs;
+  const timer = setInterval(() => {}, 1000);
+  await new Promise((resolve) => ctx.signal.addEventListener("abort", resolve, { once: true }));
+  // What Slurm has answered comes a moment later.
+  await new Promise((resolve) => setTimeout(resolve, ms));
+  clearInterval(timer);
+  Deno.writeTextFileSync(saved, "all of it");
+  const { params: { id }, timeLeftMs } = ctx;
+  Deno.writeTextFileSync(`${SCENE}/saved-${id}`, JSON.stringify([before, timeLeftMs]));
+  ctx.signal.throwIfAborted();
 }
 
 /** As scancel wants it: the id in the environment of an array's last task is that of the whole array. */
@@ -72,8 +89,12 @@ function artifactOf({ id, does = [], needs = [], spec = "default" }: Node): Arti
 }
 
 function textOf(name: string): string | undefined {
+  return textIn(`${SCENE}/${name}`);
+}
+
+function textIn(path: string): string | undefined {
   try {
-    return Deno.readTextFileSync(`${SCENE}/${name}`);
+    return Deno.readTextFileSync(path);
   } catch {
     return undefined;
   }

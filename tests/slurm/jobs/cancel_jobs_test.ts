@@ -99,6 +99,13 @@ describe("cancelOurs()", () => {
     );
   });
 
+  it("goes by the list where scontrol does not answer", async () => {
+    const { site, cancel } = setUp([MINE, { ...MINE, jobId: 8, name: "other" }]);
+    site.down.add("scontrol");
+    const { calls, unknown } = await cancel([JOB, { ...JOB, jobId: "8" }]);
+    assertEquals({ calls, unknown: unknown.length }, { calls: ["7"], unknown: 1 });
+  });
+
   it("does not touch what has ended", async () => {
     const ended = setUp([{ ...MINE, state: "COMPLETED" }]);
     assertEquals(await ended.cancel([JOB]), {

@@ -7,7 +7,7 @@ import {
   type StateOptions,
 } from "../../../lib/slurm/jobs/job_watch.ts";
 import { FakeSite } from "../fake_site.ts";
-import { queueRow } from "../fake_slurm.ts";
+import { jobLine, queueRow } from "../fake_slurm.ts";
 
 const UID = Deno.uid()!;
 const self = { host: "here", pid: 1, user: "me", uid: UID };
@@ -144,6 +144,23 @@ describe("JobWatch.state()", () => {
     assertObjectMatch(await next(JOB, 60_000), { status: "alive", restarts: 1 });
   });
 
+  it("does not believe a list that a running job pends, unless Slurm has begun it again", async () => {
+    const { site, next } = setUp([MINE]);
+    await next();
+    site.squeueSays = `${queueRow({ ...MINE, state: "PENDING" })}\n`;
+    assertEquals(brief(await next()), "alive by job: RUNNING");
+    site.squeueSays = `${queueRow({ ...MINE, state: "PENDING", restarts: 1 })}\n`;
+    assertObjectMatch(await next(), { pending: true, restarts: 1, evidence: "list" });
+  });
+
+  it("knows no more of a job that is missing in a list than before, nor since when", async () => {
+    const { site, watch, next } = setUp();
+    site.down.add("scontrol");
+    watch.expect(JOB);
+    assertObjectMatch(await next(), { pending: true, evidence: "absence" });
+    assertEquals(watch.peek(JOB)?.askedAt, undefined);
+  });
+
   it("takes another job under its id for another one: by name, or by user", async () => {
     for (const other of [{ ...MINE, name: "somebody-elses" }, { ...MINE, uid: UID + 1 }]) {
       const { next } = setUp([other]);
@@ -179,6 +196,23 @@ describe("JobWatch.state()", () => {
         assertObjectMatch(await next(ref), { status: "unknown", evidence: "absence" });
       }
     }
+  });
+
+  it("sees that a job of another user is gone which Slurm has shown", async () => {
+    const ref = { ...JOB, submitter: { ...self, user: "bob", uid: UID + 1 } };
+    const { site, next } = setUp([{ ...MINE, uid: UID + 1 }]);
+    assertObjectMatch(await next(ref), { status: "alive" });
+    site.jobs = [];
+    assertObjectMatch(await next(ref), { status: "dead", reason: "vanished" });
+  });
+
+  it("believes that a task lives where Slurm shortens which tasks of an array have not begun", async () => {
+    const { site, sure } = setUp([{ ...MINE, index: 0, state: "FAILED" }]);
+    const rest = jobLine({ ...MINE, state: "PENDING", index: "1-5,7,..." });
+    const shown = jobLine({ ...MINE, index: 0, state: "FAILED" });
+    site.slurm.answers.scontrol = (args) => args.includes("config") ? "" : `${rest}${shown}`;
+    assertObjectMatch(await sure({ ...JOB, jobId: "7_7" }), { status: "alive", evidence: "job" });
+    assertObjectMatch(await sure({ ...JOB, jobId: "7_0" }), { status: "dead", evidence: "job" });
   });
 
   it("gives up a job without an id only when its submitter is gone, after two looks", async () => {

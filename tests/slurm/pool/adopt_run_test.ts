@@ -43,7 +43,12 @@ async function find(
   { known = UNKNOWN, ...options }: Partial<EarlierOptions> & { known?: KnownJob } = {},
 ) {
   const jobs = { state: () => Promise.resolve(known) };
-  return await findEarlier(rig.process(), { ...wanted, jobs, here: "west", ...options });
+  return await findEarlier(rig.process(), {
+    ...wanted,
+    jobs,
+    here: () => Promise.resolve("west"),
+    ...options,
+  });
 }
 
 async function adopt(
@@ -94,7 +99,9 @@ async function abandoned(rig: PoolRig, n: number, change: Partial<PoolRun> = {})
 
 async function found(rig: PoolRig, wanted: WantedRun): Promise<string[]> {
   const ids: string[] = [];
-  for await (const { run, whose, agrees } of earlierRuns(rig.process(), wanted, "west")) {
+  for await (
+    const { run, whose, agrees } of earlierRuns(rig.process(), wanted, () => Promise.resolve("west"))
+  ) {
     if (whose.kind === "ours" && agrees) ids.push(run.runId);
   }
   return ids;

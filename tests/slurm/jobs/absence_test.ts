@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { absence, absenceCounts, isForeign } from "../../../lib/slurm/client/absence.ts";
+import { absence, absenceCounts, isForeign } from "../../../lib/slurm/jobs/absence.ts";
 
 const self = { host: "here", pid: 1, user: "me" };
 const other = { ...self, user: "somebody" };

@@ -39,7 +39,7 @@ export interface Waiting {
 const HELD = /held/i;
 
 /** Why no task of a spec is computed; nothing where some are. */
-export function whyWaiting(of: WaitingSpec): Waiting | undefined {
+export function whyNoWorker(of: WaitingSpec): Waiting | undefined {
   const { spec, waitedMs, pending, starting, halted, working, trouble, canSubmit, hasEnded } = of;
   if (working > 0) return undefined;
   const time = formatDuration(waitedMs);

@@ -1,4 +1,4 @@
-/** Milliseconds that an attempt may go on after it was told to stop, where nothing is known of the time left. */
+/** Milliseconds that an attempt may go on after it was told to stop, where nothing is known. */
 export const USUAL_GRACE_MS = 5000;
 
 /**

@@ -47,9 +47,14 @@ const SILENCES: readonly Silence[] = [
     title: "hears nothing from Slurm",
     mode: "pool",
     moods: [down("squeue"), down("scontrol")],
-    says: /answer|contact/i,
+    says: /answer|contact|does not say/i,
   },
-  { title: "hears nothing from squeue", mode: "dag", moods: [down("squeue")], says: /answer|contact/i },
+  {
+    title: "hears nothing from squeue",
+    mode: "dag",
+    moods: [down("squeue")],
+    says: /answer|contact|does not say/i,
+  },
   { title: "has held jobs", mode: "pool", moods: [heldFirst(9)], says: /held/i },
   { title: "has held jobs", mode: "dag", moods: [heldFirst(9)], says: /held/i },
   {
@@ -79,8 +84,12 @@ describeOnSlurm("where nothing moves", (suite) => {
     for (const nodes of Object.values(cluster.partitions)) {
       for (const node of nodes) await cluster.setNodeState(node, "drain");
     }
-    // All at once: each of them only waits.
+    // One begins after the other, then they wait together.
+    let turn: Promise<unknown> = Promise.resolve();
     const answers = await Promise.allSettled(SILENCES.map(async ({ title, mode, moods, followed, says }) => {
+      const before = turn;
+      const begun = Promise.withResolvers<void>();
+      turn = begun.promise;
       using site = new Site(cluster, moods);
       await using rig = new ClusterPoolRig(cluster, { ...site.env, ...LEASE });
       await using watch = new QueueWatch(cluster, site);
@@ -88,6 +97,7 @@ describeOnSlurm("where nothing moves", (suite) => {
       rig.write("slurm.json", JSON.stringify({ squeueIntervalSec: 5 }));
       let script: Script | undefined;
       try {
+        await before;
         const flags = followed ? ["--detach"] : [];
         script = rig.furu(["run", ClusterPoolRig.pipeline, "--slurm", mode, ...flags]);
         if (followed) {
@@ -96,11 +106,14 @@ describeOnSlurm("where nothing moves", (suite) => {
           script = rig.furu(["follow", submitting.stdout.trim()]);
         }
         const talking = script;
+        await until(() => talking.stderr !== "" || !talking.alive, "it begins", A_MINUTE_MS);
+        begun.resolve();
         await until(() => says.test(talking.stderr) || !talking.alive, `it says ${says}`, A_MINUTE_MS);
         assert(says.test(talking.stderr), "it ends without a word");
       } catch (error) {
         throw new Error(`${mode}${followed ? ", followed" : ""} ${title}: ${error}\n${script?.stderr}`);
       } finally {
+        begun.resolve();
         script?.kill("SIGKILL");
         await script?.ended();
         await watch.cancelAll();

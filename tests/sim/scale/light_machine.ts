@@ -13,7 +13,8 @@ export function lightMachine(world: LightWorld, pid: number, counts: Counts): Ma
     isGone: () => false,
     beat: (options) => new LightBeat(world, counts, options),
     // The last digits differ most: workers shuffle by the first ones of them.
-    randomId: () => (Math.imul(++ids, 0x9e3779b1) >>> 0).toString(16).padStart(8, "0") + pid.toString(16).padStart(4, "0"),
+    randomId: () =>
+      (Math.imul(++ids, 0x9e3779b1) >>> 0).toString(16).padStart(8, "0") + pid.toString(16).padStart(4, "0"),
     simulated: true,
   };
 }

@@ -1,4 +1,10 @@
-import type { JobsAnswer, SubmitAnswer, WorkerJob, WorkerLauncher, WorkerRequest } from "../../../lib/pool/launcher.ts";
+import type {
+  JobsAnswer,
+  SubmitAnswer,
+  WorkerJob,
+  WorkerLauncher,
+  WorkerRequest,
+} from "../../../lib/pool/launcher.ts";
 import type { TurningClock } from "./turning_clock.ts";
 
 /** Milliseconds until a worker that was submitted begins: the nth of a submission so much later. */

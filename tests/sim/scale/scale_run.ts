@@ -7,10 +7,17 @@ import { runPoolWorker } from "../../../lib/pool/worker/pool_worker.ts";
 import { queuePaths } from "../../../lib/queue/layout.ts";
 import { makeQueue } from "../../../lib/queue/queue.ts";
 import { remoteArtifacts, taskArtifact } from "../../../lib/remote/remote_artifact.ts";
-import { type PoolNode, type PoolRun, readPoolHead, readRun, writeRun } from "../../../lib/remote/run_record.ts";
+import {
+  type PoolNode,
+  type PoolRun,
+  readPoolHead,
+  readRun,
+  writeRun,
+} from "../../../lib/remote/run_record.ts";
 import { type ClaimedAttempt, type Computer, InlineComputer } from "../../../lib/run/computer.ts";
 import type { Runtime } from "../../../lib/run/runtime.ts";
-import type { Artifact } from "../../../lib/task/artifact/artifact.ts";
+import { withSum } from "../../../lib/store/record.ts";
+import { ARTIFACT, type Artifact } from "../../../lib/task/artifact/artifact.ts";
 import { defineTask } from "../../../lib/task/define.ts";
 import { Random } from "../random.ts";
 import { ROOT, SIM_CONFIG, simRuntime } from "../sim_runtime.ts";
@@ -33,6 +40,8 @@ export interface ScaleSize {
   readonly workers: number;
   /** Tasks in all. */
   readonly tasks: number;
+  /** So many of them were done before the run: only what they are asked for is played. */
+  readonly stored?: number;
   /** Of so many tasks each one needs the one before. */
   readonly chain: number;
   /** How long a task takes, in seconds, on average. */
@@ -71,6 +80,8 @@ export interface ScaleReport {
   readonly mostWorkers: number;
   /** Milliseconds that reading the run's record took the controller, and a worker. */
   readonly readMs: readonly [whole: number, head: number];
+  /** Milliseconds from then until the first task was done. */
+  readonly firstMs: number;
 }
 
 /**
@@ -110,6 +121,7 @@ class ScalePlay {
   #most = 0;
   #done = 0;
   #reading = 0;
+  #firstMs = 0;
   #begun: State;
 
   constructor(size: ScaleSize) {
@@ -129,17 +141,35 @@ class ScalePlay {
     this.#begun = this.#state();
   }
 
+  /** How many are to be computed. */
+  get #tasks(): number {
+    return this.#size.tasks - (this.#size.stored ?? 0);
+  }
+
   async run(): Promise<ScaleReport> {
     this.#disk.mkdir(ROOT);
-    const { tasks, chain } = this.#size;
+    const { tasks, chain, stored = 0 } = this.#size;
+    this.#disk.mkdir(`${ROOT}/artifacts`);
+    this.#disk.mkdir(`${ROOT}/artifacts/scale`);
+    this.#disk.mkdir(`${ROOT}/artifacts/scale/Step`);
     for (let n = 0; n < tasks; n++) {
-      const { hash, name } = Step({ n });
+      const artifact = Step({ n });
+      const { hash, name } = artifact;
       const before = n % chain > 0 ? [this.#nodes[n - 1]!.hash] : [];
       this.#numbers.set(hash, n);
       this.#nodes.push({ hash, name, spec: "default", dependencies: before });
+      if (n < stored) this.#store(artifact, n);
     }
     const ended = this.#control();
     return await this.#time.turnUntil(ended);
+  }
+
+  #store({ name, hash, [ARTIFACT]: { identity } }: Artifact, n: number): void {
+    const members = [
+      `"schema":1,"identity":${identity},"attempt":1,"id":"0123456789ab","files":false,"value":${n}`,
+      `"createdAt":"2026-01-01T00:00:00.000Z","durationMs":1,"provenance":{}`,
+    ];
+    this.#disk.write(`${ROOT}/artifacts/${name}/${hash}.json`, withSum(`{${members.join()}}`), 0);
   }
 
   async #control(): Promise<ScaleReport> {
@@ -170,17 +200,26 @@ class ScalePlay {
       artifactOf: remoteArtifacts(run),
       onEvent: (event) => {
         if (event.type === "node_done") this.#noteDone(event.hash);
-        if (event.type === "message" && event.level !== "info") throw new Error(`nothing goes wrong here, but: ${event.text}`);
+        if (event.type === "message" && event.level !== "info") {
+          throw new Error(`nothing goes wrong here, but: ${event.text}`);
+        }
       },
       signal: never,
     });
     const whole = this.#part(first);
     await launcher.ended();
     const { computed = 0, failures = [] } = result?.summary ?? {};
-    if (computed !== this.#size.tasks) {
-      throw new Error(`${computed} of ${this.#size.tasks} were computed: ${failures[0]?.error}`);
+    if (computed !== this.#tasks) {
+      throw new Error(`${computed} of ${this.#tasks} were computed: ${failures[0]?.error}`);
     }
-    return { whole, parts: this.#parts, busySec: this.#busyMs / 1000, mostWorkers: this.#most, readMs };
+    return {
+      whole,
+      parts: this.#parts,
+      busySec: this.#busyMs / 1000,
+      mostWorkers: this.#most,
+      readMs,
+      firstMs: this.#firstMs,
+    };
   }
 
   async #work(run: PoolRun, key: string, order: number, signal: AbortSignal): Promise<void> {
@@ -228,8 +267,8 @@ class ScalePlay {
 
   #noteDone(hash: Hash): void {
     this.#reading += this.#time.time - this.#doneAt[this.#numbers.get(hash)!]!;
-    this.#done++;
-    if (this.#done % Math.ceil(this.#size.tasks / 10) !== 0) return;
+    if (++this.#done === 1) this.#firstMs = performance.now() - this.#begun.wall;
+    if (this.#done % Math.ceil(this.#tasks / 10) !== 0) return;
     const part = this.#part(this.#begun);
     this.#parts.push(part);
     this.#begun = this.#state();
@@ -281,7 +320,7 @@ class ScalePlay {
         keepGoing: false,
         tasksPerWorker: 1,
       },
-      counts: { nodes: tasks, cached: 0 },
+      counts: { nodes: tasks, cached: this.#size.stored ?? 0 },
       invalid: [],
       nodes: this.#nodes,
     };

@@ -56,7 +56,9 @@ export class TurningClock {
     ended.then(over, over);
     for (let idle = 0; !isOver;) {
       const next = this.#take();
-      if (next === undefined && ++idle > PATIENCE) throw new Error(`The world stands still at ${this.time} ms`);
+      if (next === undefined && ++idle > PATIENCE) {
+        throw new Error(`The world stands still at ${this.time} ms`);
+      }
       if (next !== undefined) {
         idle = 0;
         this.time = next;

@@ -50,11 +50,17 @@ export class OrderReader {
   readonly #store: Store;
   readonly #path: string;
   #told = 0;
+  #named = false;
   #sureAt = -Infinity;
 
   constructor(store: Store, { orders }: Pick<QueuePaths, "orders">) {
     this.#store = store;
     this.#path = orders;
+  }
+
+  /** Whether the latest look saw an order for that very worker. */
+  get named(): boolean {
+    return this.#named;
   }
 
   /**
@@ -67,6 +73,7 @@ export class OrderReader {
   async hasNews(id?: string): Promise<boolean> {
     const { files, clock } = this.#store.machine;
     const now = clock.monotonic();
+    this.#named = false;
     try {
       const size = await this.#size();
       const isSure = now - this.#sureAt >= SURE_MS;
@@ -82,7 +89,8 @@ export class OrderReader {
       const end = bytes.lastIndexOf(LINE_END) + 1;
       this.#told += end;
       const names = new TextDecoder().decode(bytes.subarray(0, end)).split("\n");
-      return names.some((name) => name === ALL || name === id);
+      this.#named = id !== undefined && names.includes(id);
+      return this.#named || names.includes(ALL);
     } catch (error) {
       // A run of a test, or somebody removed it.
       if (errorCode(error) === "ENOENT") return true;

@@ -87,12 +87,21 @@ export async function askToLeave(store: Store, paths: QueuePaths, id: string, wh
 /**
  * Why a worker was asked to leave; `undefined` where it was not.
  *
+ * @param surely Whether it was told that it was asked: a host may remember for a minute that the name is
+ * missing. To list its folder makes it look again, which holds the names of all workers.
+ * @default {false}
  * @throws {StoreError} If the system cannot read it.
  */
-export async function readLeave(store: Store, paths: QueuePaths, id: string): Promise<string | undefined> {
+export async function readLeave(
+  store: Store,
+  paths: QueuePaths,
+  id: string,
+  surely = false,
+): Promise<string | undefined> {
   const { leave } = workerFiles(paths, id);
-  // A host may remember for a minute that the name is missing; to list its folder makes it look again.
-  if (!await hasName(store, leave)) return undefined;
-  const read = await readJson(store, leave, leaveRequest) ?? { fault: "it is gone" };
+  if (surely && !await hasName(store, leave)) return undefined;
+  const read = await readJson(store, leave, leaveRequest);
+  if (read === undefined && !surely) return undefined;
+  if (read === undefined) return `the request ${leave} cannot be read: it is gone`;
   return "value" in read ? read.value.why : `the request ${leave} cannot be read: ${read.fault}`;
 }

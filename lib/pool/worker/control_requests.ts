@@ -21,6 +21,7 @@ export class ControlRequests {
   #stop: StopRequest | undefined;
   #leave: string | undefined;
   #hasNews = false;
+  #isNamed = false;
   #lookedAt = -Infinity;
   #pauseMs = 0;
 
@@ -59,9 +60,10 @@ export class ControlRequests {
     if (this.#hasNews || await this.#orders.hasNews(this.#id)) {
       // Until both were read: a file server may be away in between.
       this.#hasNews = true;
+      this.#isNamed ||= this.#orders.named;
       this.#stop = await readStop(store, this.#paths) ?? this.#stop;
-      this.#leave ??= await readLeave(store, this.#paths, this.#id);
-      this.#hasNews = false;
+      this.#leave ??= await readLeave(store, this.#paths, this.#id, this.#isNamed);
+      this.#hasNews = this.#isNamed = false;
     }
     const after = clock.monotonic();
     this.#lookedAt = after;

@@ -12,7 +12,7 @@ import { PastLogs, WorkerOutput } from "./output.ts";
 import { LineChannel, PROTOCOL_VERSION } from "./protocol/line_channel.ts";
 import { type ArtifactSource, KnownArtifacts, type Payload } from "./protocol/payload.ts";
 import { type ChildMessage, childMessageSchema, type TaskMessage } from "./protocol/protocol.ts";
-import { sleepLong, withTimeout } from "./timeout.ts";
+import { endsInTime, sleepLong, withTimeout } from "./timeout.ts";
 
 /** Options of `WorkerProcess.start`. */
 export interface WorkerProcessOptions {
@@ -120,8 +120,6 @@ interface Running {
 
 const DEFAULT_START_TIMEOUT_MS = 120_000;
 const MARK_TIMEOUT_MS = 1000;
-/** How often it is looked whether the time of an attempt that was told to stop has changed. */
-const LOOK_MS = 250;
 const MEGABYTE = 2 ** 20;
 
 /** A computing process as its supervisor sees it: takes one task after another. */
@@ -342,7 +340,8 @@ export class WorkerProcess implements AsyncDisposable {
   }
 
   /**
-   * Asks an attempt and all that it started to end, and kills them when its time is up. The first reason counts.
+   * Asks an attempt and all that it started to end, and kills them when its time is up. The first reason
+   * counts.
    */
   #interrupt(running: Running, why: StopCause): void {
     if (running.interruption) return;
@@ -355,23 +354,12 @@ export class WorkerProcess implements AsyncDisposable {
     // One that took too long has had its time: only the end of the job can make its grace shorter.
     const endsAt = (): number =>
       limit ? Math.min(graceEnd, time?.stoppedAt ?? Infinity) : time?.stoppedAt ?? graceEnd;
-    const tell = (): number => {
-      const at = endsAt();
-      const leftMs = Math.max(0, at - clock.monotonic());
+    const tell = (leftMs: number): void => {
       void this.#channel.send({ type: "abort", id: running.id, reason, limit, leftMs });
-      return at;
     };
-    let told = tell();
+    const ended = endsInTime(this.exited, { clock, endsAt, tell });
     this.#process.signal("SIGTERM");
-    void (async () => {
-      // What is known of the time left changes with each answer of the batch system, and each further signal.
-      for (let left; (left = endsAt() - clock.monotonic()) > 0;) {
-        if (endsAt() !== told) told = tell();
-        const ended = this.exited.then(() => true);
-        if (await withTimeout(ended, Math.min(left, LOOK_MS), clock)) return;
-      }
-      this.#process.signal("SIGKILL");
-    })();
+    void ended.then((inTime) => inTime || this.#process.signal("SIGKILL"));
   }
 
   /** Whether another process is to take its place, for its many attempts or its much memory. */

@@ -100,7 +100,9 @@ function startTime(pid: number): string | undefined {
   return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
 }
 
-/** The user whose files this process makes: `Deno.uid()` tells the real one, and needs a permission of its own. */
+/**
+ * The user whose files this process makes. `Deno.uid()` tells the real one, and needs a permission of its own.
+ */
 function ownUid(): number | undefined {
   const status = Deno.readTextFileSync("/proc/self/status");
   const [, digits] = /^Uid:\s+\d+\s+(\d+)/m.exec(status) ?? [];

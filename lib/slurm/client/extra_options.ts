@@ -38,7 +38,7 @@ const FURU_SETS: Readonly<Record<string, string>> = {
 };
 
 /**
- * What furu gives by itself, or by a field that has a default, and a site may not want: `false` leaves it out.
+ * What furu gives by itself, or by a field with a default, and a site may not want: `false` leaves it out.
  */
 const MAY_GO = new Set([
   "nodes",

@@ -38,8 +38,8 @@ export interface JobPlan {
 const MAX_ARGUMENT = 128 * 1024 - 1;
 
 /**
- * All options of sbatch for a job, but `--job-name`. What the spec's `extra` has comes last, and replaces what
- * furu would give.
+ * All options of sbatch for a job, but `--job-name`. What the spec's `extra` has comes last, and replaces
+ * what furu would give.
  *
  * @throws {SlurmError} when it depends on more jobs than one argument can name (some 12,000).
  */

@@ -113,8 +113,8 @@ function limitMinutes(text: string): number | undefined {
 }
 
 /**
- * Counts GPUs of any type: `gpu:2`, `gpu:a100:4(S:0-1),gpu:v100:2`. A type may begin with digits and have points
- * (`gpu:1g.5gb:7` of a divided GPU, `gpu:2080ti:8`), so the count is what stands last.
+ * Counts GPUs of any type: `gpu:2`, `gpu:a100:4(S:0-1),gpu:v100:2`. A type may begin with digits and have
+ * points (`gpu:1g.5gb:7` of a divided GPU, `gpu:2080ti:8`), so the count is what stands last.
  */
 function countGpus(gres: string): number {
   let count = 0;

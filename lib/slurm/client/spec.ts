@@ -41,8 +41,8 @@ export interface SlurmSpec {
    */
   cpus?: number | undefined;
   /**
-   * Gigabytes (GiB) of memory on each node; 0 for all that a node has. V8's heap gets what the processes leave
-   * of it, unless `maxHeapMb` says how much.
+   * Gigabytes (GiB) of memory on each node; 0 for all that a node has. V8's heap gets what the processes
+   * leave of it, unless `maxHeapMb` says how much.
    *
    * @default {the partition's own}
    */
@@ -72,8 +72,8 @@ export interface SlurmSpec {
    */
   setup?: string[] | undefined;
   /**
-   * Other long options of sbatch: `{ reservation: "tutorial", exclusive: true }`. `false` leaves one out, also
-   * one that furu gives by itself and a site does not want: `nodes`, `cpus-per-task`, `export`, `input`,
+   * Other long options of sbatch: `{ reservation: "tutorial", exclusive: true }`. `false` leaves one out,
+   * also one that furu gives by itself and a site does not want: `nodes`, `cpus-per-task`, `export`, `input`,
    * `open-mode`, `comment`, `requeue` (with `no-requeue`).
    *
    * @default {none}

@@ -19,8 +19,8 @@ export interface EndingJob {
 }
 
 /**
- * What is to be said of a task whose attempt had (nearly) the whole time of its job and left no checkpoint: to
- * begin the job again would never help.
+ * What is to be said of a task whose attempt had (nearly) the whole time of its job and left no checkpoint:
+ * to begin the job again would never help.
  *
  * @returns `undefined` for any other one.
  * @throws {StoreError} If the artifact's folder cannot be read.

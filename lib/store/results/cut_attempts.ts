@@ -31,8 +31,8 @@ export async function savedCheckpoint(
 }
 
 /**
- * For how long attempts of an artifact have run that a run cut off as the time of their job was up: the longest
- * of them, in milliseconds.
+ * For how long attempts of an artifact have run that a run cut off as the time of their job was up: the
+ * longest of them, in milliseconds.
  *
  * @throws {StoreError} If the artifact's folder cannot be read.
  */

@@ -9,7 +9,7 @@ import { releaseClaim } from "../../../lib/store/claims/attempt_end.ts";
 import { tryClaim } from "../../../lib/store/claims/claim.ts";
 import { linkQueued, readQueued, writeQueuedId } from "../../../lib/store/claims/queued.ts";
 import type { Artifact } from "../../../lib/task/artifact/artifact.ts";
-import { get } from "../../../lib/run/get/get.ts";
+import { get } from "../../../lib/api/get.ts";
 import type { ProgramResult } from "../../../lib/slurm/client/program.ts";
 import { configure } from "../../../lib/core/config.ts";
 import { exists, testRuntime, until } from "../../rig.ts";

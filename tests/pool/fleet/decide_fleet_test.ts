@@ -282,6 +282,36 @@ describe("a launcher that refuses", () => {
     ]);
   });
 
+  it("is no word of workers as submitted before the scheduler has taken them", () => {
+    const play = new Play({ limits: { maxWorkers: 6, tasksPerWorker: 1 } });
+    const open = (key: string): WorkerJob => ({
+      ...pending(key, "sbatch has not answered yet"),
+      id: undefined,
+    });
+    const submitted = (taken: number, open: number): Text[] =>
+      play.note({ type: "submitted", spec: "gpu", asked: taken, taken, open, at: 1000 });
+    const gpu = { tasks: { gpu: 6 } };
+    assertEquals(submitted(4, 3), ["info: submitted 1 worker of spec 'gpu'"], "one was answered for at once");
+    const [j1, j2, j3, j4] = [pending("j1"), open("j2"), open("j3"), open("j4")] as const;
+    assertEquals(play.look(2, { ...gpu, jobs: [j1, j2, j3, j4] }), ["submit 2 gpu"]);
+    assertEquals(submitted(2, 2), []);
+    const late = [pending("j5"), pending("j6"), pending("j2")];
+    assertEquals(play.look(3, { ...gpu, jobs: [j1, ...late, j3, j4] }), [
+      "info: submitted 3 workers of spec 'gpu'",
+    ]);
+    const refused = [{
+      spec: "gpu",
+      count: 1,
+      refusal: { kind: "refused", error: new Error("no") },
+    }] as const;
+    const after = play.look(4, { ...gpu, refused, jobs: [j1, ...late, pending("j3")] });
+    assertEquals(after.filter((each) => each.includes("submitted")), [
+      "info: submitted 1 worker of spec 'gpu'",
+    ]);
+    const all = [j1, ...late, pending("j3"), pending("j7")];
+    assertEquals(play.look(5, { ...gpu, jobs: all }).filter((each) => each.includes("submitted")), []);
+  });
+
   it("holds no other spec up", () => {
     const play = new Play();
     play.note(refused(1));

@@ -3,7 +3,7 @@ import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
 import { configure } from "../../../lib/core/config.ts";
 import { SlurmError } from "../../../lib/core/errors.ts";
-import { get } from "../../../lib/run/get/get.ts";
+import { get } from "../../../lib/api/get.ts";
 import type { DagContext } from "../../../lib/slurm/dag/dag_context.ts";
 import { followDag } from "../../../lib/slurm/dag/follow_dag.ts";
 import { findJobs, OtherSubmitter, type Submitter } from "../../../lib/slurm/dag/find_jobs.ts";

@@ -29,6 +29,12 @@ export interface Row {
 export interface BenchContext {
   /** Fewer rounds and smaller sizes: to see that it works, not to trust its figures. */
   readonly quick: boolean;
+  /**
+   * Also what takes many minutes.
+   *
+   * @default {false}
+   */
+  readonly full?: boolean;
   /** The other tools that are installed. */
   readonly peers: Peers;
   /** Adds a remark that is printed below the table. */

@@ -2,7 +2,7 @@
  * Measures furu beside other tools and prints one Markdown table, made in one run.
  *
  * ```sh
- * deno task bench [--only NAME]... [--quick]
+ * deno task bench [--only NAME]... [--quick | --full]
  * ```
  *
  * Everything happens in temporary folders. Tools that are not installed are left out, and the output says so.
@@ -44,20 +44,21 @@ const BENCHES: readonly Bench[] = [
   startupBench,
 ];
 
-const HELP = `Usage: deno task bench [--only NAME]... [--quick]
+const HELP = `Usage: deno task bench [--only NAME]... [--quick | --full]
 
   --only NAME   Measure only this, may be given many times
   --quick       Smaller and fewer: to see that it works, not to trust its figures
+  --full        Also what takes many minutes: 200 real workers, 100,000 tasks (scale)
 
 ${BENCHES.map(({ name, description }) => `  ${name.padEnd(12)}  ${description}`).join("\n")}`;
 
 /** Measures, prints, and returns the exit code: 1 when something could not be measured, 2 for wrong use. */
 async function main(args: readonly string[]): Promise<number> {
   const unknown: string[] = [];
-  const { only, quick, help } = parseArgs([...args], {
+  const { only, quick, full, help } = parseArgs([...args], {
     string: ["only"],
     collect: ["only"],
-    boolean: ["quick", "help"],
+    boolean: ["quick", "full", "help"],
     unknown: (arg) => {
       unknown.push(arg);
       return false;
@@ -79,7 +80,7 @@ async function main(args: readonly string[]): Promise<number> {
     if (wanted.length > 0 && !wanted.includes(bench.name)) continue;
     console.error(`measuring ${bench.name}: ${bench.description}`);
     try {
-      rows.push(...await bench.run({ quick, peers, note: (text) => notes.push(text) }));
+      rows.push(...await bench.run({ quick, full, peers, note: (text) => notes.push(text) }));
     } catch (error) {
       // One tool of another version must not cost the rest of the table.
       failed = true;

@@ -7,6 +7,7 @@ import { remoteArtifacts } from "../lib/remote/remote_artifact.ts";
 import type { Hash } from "../lib/core/hash.ts";
 import type { Artifact } from "../lib/task/artifact/artifact.ts";
 import { artifact, PoolRig } from "../tests/pool/rig.ts";
+import { fullRows } from "./scale_full.ts";
 import { type Bench, type BenchContext, count, type Row } from "./bench.ts";
 
 const STEPS = 20;
@@ -15,12 +16,14 @@ const STEPS = 20;
 export const scaleBench: Bench = {
   name: "scale",
   description: "a pool's chain beside much that is done, cancelling what is queued, what a worker reads",
-  async run({ quick }: BenchContext): Promise<Row[]> {
+  async run({ quick, full, note }: BenchContext): Promise<Row[]> {
     const sizes = quick ? [0, 2000] : [0, 20_000, 100_000];
     const rows: Row[] = [];
     for (const done of sizes) rows.push(await chainRow(done));
     rows.push(await withdrawRow(quick ? 1000 : 20_000));
     rows.push(await recordRow(quick ? 1000 : 100_000));
+    if (full) rows.push(...await fullRows({ workers: 200, processes: 4, tasks: 100_000 }, note));
+    else if (quick) rows.push(...await fullRows({ workers: 8, processes: 2, tasks: 200 }, note));
     return rows;
   },
 };

@@ -38,6 +38,11 @@ const SHORTEST_PAUSE_MS = 10;
 const PAUSE_PART = 0.1;
 /** A pause is so many times as long as the listing before it: listings take a tenth of the time. */
 const LISTING_PART = 9;
+/**
+ * The queue is compared with what is known no more often than once in so many milliseconds for each worker,
+ * whose folder is listed twice then.
+ */
+const AUDIT_MS_PER_WORKER = 50;
 /** Milliseconds between two looks for a request to stop. */
 const STOP_LOOK_MS = 1000;
 /** Milliseconds between two looks at the last workers while they leave. */
@@ -233,7 +238,8 @@ export class Controller implements Backend {
   async #reconcileIfQuiet(): Promise<void> {
     const { timing: { auditMs } } = this.#options;
     const now = this.#now();
-    const pause = Math.max(auditMs, listingPause(this.#reconcileCost, LISTING_PART));
+    const leastMs = Math.max(auditMs, this.#monitor.size * AUDIT_MS_PER_WORKER);
+    const pause = Math.max(leastMs, listingPause(this.#reconcileCost, LISTING_PART));
     const isQuiet = now - Math.max(this.#newsAt, this.#reconciledAt) >= pause;
     if (this.#context.tasks.open === 0 || !isQuiet) return;
     await reconcile(this.#context, this.#reader);

@@ -1,8 +1,13 @@
 import type { Clock } from "../../core/system/clock.ts";
 import { listingPause } from "../pacing.ts";
 
-/** A list is too old to go on with after this many claims in a row that other workers won. */
-const MAX_LOST_IN_A_ROW = 16;
+/**
+ * A list is too old to go on with after this many claims in a row that other workers won: one for so many
+ * names of it, since a long list costs more to read again than a few claims that come to nothing.
+ */
+const LEAST_LOST_IN_A_ROW = 2;
+const MOST_LOST_IN_A_ROW = 16;
+const NAMES_PER_LOST = 256;
 
 /**
  * The tasks that a worker may try to claim, in a random order: workers that listed the same folder seldom
@@ -13,6 +18,8 @@ export class Candidates {
   readonly #refused: Set<string> = new Set();
   #list: string[] = [];
   #lost = 0;
+  /** So many may be lost in a row. */
+  #bearable = 0;
 
   /**
    * Has none yet.
@@ -31,6 +38,8 @@ export class Candidates {
   fill(files: readonly string[]): boolean {
     this.#lost = 0;
     this.#list = shuffled(files.filter((file) => !this.#refused.has(file)), parseInt(this.#randomId(), 16));
+    const bearable = Math.ceil(this.#list.length / NAMES_PER_LOST);
+    this.#bearable = Math.min(Math.max(bearable, LEAST_LOST_IN_A_ROW), MOST_LOST_IN_A_ROW);
     return this.#list.length > 0;
   }
 
@@ -42,7 +51,7 @@ export class Candidates {
   /** Takes note whether the last one could be claimed. */
   tried(won: boolean): void {
     this.#lost = won ? 0 : this.#lost + 1;
-    if (this.#lost >= MAX_LOST_IN_A_ROW) this.#list = [];
+    if (this.#lost >= this.#bearable) this.#list = [];
   }
 
   /** Leaves a task out from now on. */

@@ -131,6 +131,7 @@ export class WorkerProcess implements AsyncDisposable {
   readonly #known = new KnownArtifacts();
   readonly #logs: PastLogs;
   #running: Running | undefined;
+  readonly #graceMs: number;
   #tasks = 0;
   #retired = false;
 
@@ -141,6 +142,7 @@ export class WorkerProcess implements AsyncDisposable {
     channel: LineChannel,
   ) {
     this.#options = options;
+    this.#graceMs = options.graceMs ?? USUAL_GRACE_MS;
     this.#process = process;
     this.#output = output;
     this.#logs = new PastLogs(output, (text) => options.onWarning?.(text));
@@ -316,10 +318,6 @@ export class WorkerProcess implements AsyncDisposable {
       throw error;
     }
     return last;
-  }
-
-  get #graceMs(): number {
-    return this.#options.graceMs ?? USUAL_GRACE_MS;
   }
 
   /** How long an attempt that began then has until it is told to stop. */

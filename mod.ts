@@ -59,7 +59,8 @@ export type { ArtifactSchema, Task, TaskArguments } from "./lib/task/artifact/ta
 export { defineTask } from "./lib/task/define.ts";
 export { grid, type GridPoint } from "./lib/task/grid.ts";
 export { exists } from "./lib/run/get/exists.ts";
-export { get, type GetOptions } from "./lib/run/get/get.ts";
+export { get } from "./lib/api/get.ts";
+export type { GetOptions } from "./lib/run/get/get.ts";
 export type { KeptResults, Plan, PlanCounts } from "./lib/plan/graph.ts";
 export type { PlanNode } from "./lib/plan/node.ts";
 export type { NodeState, NodeStatus, TodoReason } from "./lib/plan/node.ts";

@@ -85,6 +85,12 @@ export interface Refusal {
 export interface SubmitAnswer {
   /** How many are among the jobs from now on, whether or not the scheduler has answered yet. */
   readonly taken: number;
+  /**
+   * How many of these the scheduler has not answered for: they have no id yet.
+   *
+   * @default {0}
+   */
+  readonly open?: number | undefined;
   /** Why not all of them. */
   readonly refusal?: Refusal | undefined;
 }

@@ -12,7 +12,8 @@ import {
 } from "../task/artifact/artifact.ts";
 import { type KeptArtifact, keptParams } from "../task/artifact/load_only.ts";
 import { readPayload } from "../worker/protocol/payload_files.ts";
-import type { DagNode, DagRun, PoolNode } from "./run_record.ts";
+import type { OwnNode } from "./own_node.ts";
+import type { DagHead, PoolNode } from "./run_record.ts";
 
 /**
  * Finds an artifact of a run.
@@ -57,10 +58,8 @@ export function taskArtifact({ hash, name, spec, timeLimitSec }: TaskFile): Arti
  * The artifact of a node of a run in DAG mode, as {@link remoteArtifacts} makes it. Its dependencies are
  * known by their names alone: each is another job's business.
  */
-export function dagArtifact({ runId, nodes }: Pick<DagRun, "runId" | "nodes">, node: DagNode): Artifact {
+export function dagArtifact({ runId }: Pick<DagHead, "runId">, { below, ...node }: OwnNode): Artifact {
   const bare = { spec: "default", dependencies: [] };
-  const hashes = new Set(node.dependencies);
-  const below = nodes.filter(({ hash }) => hashes.has(hash));
   return remoteArtifacts({
     runId,
     nodes: [

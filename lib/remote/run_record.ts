@@ -35,7 +35,8 @@ const poolNode = z.object({
   dependencies: z.array(hash),
 });
 
-const dagNode = z.object({
+/** The form of {@link DagNode}. */
+export const dagNodeSchema = z.object({
   ...node,
   /** Those of its dependencies that are nodes of the run. */
   dependencies: z.array(hash),
@@ -120,7 +121,7 @@ const dagRun = z.object({
    */
   leftOut: z.object({ failures: z.custom<Failure[]>(Array.isArray), dependents: z.int() }).exactOptional(),
   /** All that was missing, dependencies first. */
-  nodes: z.array(dagNode),
+  nodes: z.array(dagNodeSchema),
 });
 
 /** What `run.json` of a pool says: as much as each of its workers needs. */
@@ -128,13 +129,18 @@ const poolHead = poolRun.omit({ nodes: true, roots: true });
 /** What `nodes.json` of a pool says: it grows with the run, and only its controllers read it. */
 const poolBody = poolRun.pick({ schema: true, runId: true, nodes: true, roots: true });
 
-const runRecord = z.discriminatedUnion("mode", [poolHead, dagRun]);
+/** What `run.json` of a run in DAG mode says: as much as each of its jobs needs. */
+const dagHead = dagRun.omit({ nodes: true, roots: true, leftOut: true });
+/** What `nodes.json` of a run in DAG mode says: only who submits, follows or cancels it reads it. */
+const dagBody = dagRun.pick({ schema: true, runId: true, nodes: true, roots: true, leftOut: true });
+
+const runRecord = z.discriminatedUnion("mode", [poolHead, dagHead]);
 
 /** An artifact of a pool's run. */
 export type PoolNode = z.output<typeof poolNode>;
 
 /** A node of a run in DAG mode that was missing when the run began. */
-export type DagNode = z.output<typeof dagNode>;
+export type DagNode = z.output<typeof dagNodeSchema>;
 
 /** The record of a run with a pool of workers. */
 export interface PoolRun extends Omit<z.output<typeof poolRun>, "config"> {
@@ -151,9 +157,12 @@ export interface DagRun extends Omit<z.output<typeof dagRun>, "config"> {
   config: Config;
 }
 
+/** The record of a run in DAG mode, without what grows with it: all that its jobs read. */
+export type DagHead = Omit<DagRun, "nodes" | "roots" | "leftOut">;
+
 /**
- * The record of a run, `run.json` in its folder and, of a pool, `nodes.json`: written once, before anything
- * is queued or submitted.
+ * The record of a run, `run.json` and `nodes.json` in its folder: written once, before anything is queued or
+ * submitted.
  */
 export type RunRecord = PoolRun | DagRun;
 
@@ -183,10 +192,9 @@ export async function writeRun(
   { record }: Pick<QueuePaths, "record">,
   run: RunRecord,
 ): Promise<void> {
-  if (run.mode !== "pool") return await writeJson(store, record, run);
-  const { nodes, roots, ...head } = run;
+  const { nodes, roots, leftOut, ...head } = { leftOut: undefined, ...run };
   // First, since a folder with the record is a run.
-  await writeJson(store, nodesFile(record), { schema: run.schema, runId: run.runId, roots, nodes });
+  await writeJson(store, nodesFile(record), { schema: run.schema, runId: run.runId, roots, leftOut, nodes });
   await writeJson(store, record, head);
 }
 
@@ -232,8 +240,22 @@ export async function readRun(
 ): Promise<RunRecord> {
   const run = await readForm(store, record, runRecord);
   if (mode !== undefined && run.mode !== mode) throw wrongMode(record, run.mode, mode);
-  if (run.mode === "dag") return run;
-  return { ...await asTaken(store, taken, run), ...await readBody(store, record) };
+  return run.mode === "dag"
+    ? { ...run, ...await readBody(store, record, dagBody) }
+    : { ...await asTaken(store, taken, run), ...await readBody(store, record, poolBody) };
+}
+
+/**
+ * As {@link readRun}, of a run in either mode, without what grows with it.
+ *
+ * @throws {StoreError} As {@link readRun}.
+ */
+export async function readRunHead(
+  { store }: ReadFrom,
+  { record, taken }: Pick<QueuePaths, "record" | "taken">,
+): Promise<PoolHead | DagHead> {
+  const run = await readForm(store, record, runRecord);
+  return run.mode === "dag" ? run : await asTaken(store, taken, run);
 }
 
 /**
@@ -242,21 +264,35 @@ export async function readRun(
  * @throws {StoreError} As {@link readRun}.
  */
 export async function readPoolHead(
-  { store }: ReadFrom,
-  { record, taken }: Pick<QueuePaths, "record" | "taken">,
+  from: ReadFrom,
+  paths: Pick<QueuePaths, "record" | "taken">,
 ): Promise<PoolHead> {
-  const run = await readForm(store, record, runRecord);
-  if (run.mode !== "pool") throw wrongMode(record, run.mode, "pool");
-  return await asTaken(store, taken, run);
+  const run = await readRunHead(from, paths);
+  if (run.mode !== "pool") throw wrongMode(paths.record, run.mode, "pool");
+  return run;
 }
 
 /**
- * Reads the rest of it, for a worker that becomes the controller.
+ * Reads as much of the record of a run in DAG mode as its jobs need.
+ *
+ * @throws {StoreError} As {@link readRun}.
+ */
+export async function readDagHead(
+  from: ReadFrom,
+  paths: Pick<QueuePaths, "record" | "taken">,
+): Promise<DagHead> {
+  const run = await readRunHead(from, paths);
+  if (run.mode !== "dag") throw wrongMode(paths.record, run.mode, "dag");
+  return run;
+}
+
+/**
+ * Reads the rest of a pool's, for a worker that becomes the controller.
  *
  * @throws {StoreError} As {@link readRun}.
  */
 export async function wholeRun({ store }: ReadFrom, paths: QueuePaths, head: PoolHead): Promise<PoolRun> {
-  return { ...head, ...await readBody(store, paths.record) };
+  return { ...head, ...await readBody(store, paths.record, poolBody) };
 }
 
 /** What a later process that has taken the run up said of it counts instead. */
@@ -270,9 +306,13 @@ async function asTaken(store: ReadFrom["store"], taken: string, run: PoolHead): 
   return { ...rest, ...own };
 }
 
-async function readBody(store: ReadFrom["store"], record: string): Promise<Pick<PoolRun, "nodes" | "roots">> {
-  const { nodes, roots } = await readForm(store, nodesFile(record), poolBody);
-  return { nodes, roots };
+async function readBody<T extends { schema: number; runId: string }>(
+  store: ReadFrom["store"],
+  record: string,
+  form: z.ZodType<T>,
+): Promise<Omit<T, "schema" | "runId">> {
+  const { schema: _, runId: __, ...body } = await readForm(store, nodesFile(record), form);
+  return body;
 }
 
 async function readForm<T>(store: ReadFrom["store"], path: string, form: z.ZodType<T>): Promise<T> {
@@ -290,23 +330,12 @@ function wrongMode(record: string, is: RunRecord["mode"], wanted: RunRecord["mod
 }
 
 /**
- * Reads the record of the run that a folder is of, in a process that has no configuration yet.
+ * Reads as much of a pool's run as its workers need, in a process that has no configuration yet.
  *
  * @param machine Where the folder is.
  * @param dir The run's folder, `runs/<run id>` of a store.
- * @param mode The mode that the run must have.
  * @throws {StoreError} As {@link readRun}.
  */
-export async function readRunAt<M extends RunRecord["mode"]>(
-  machine: Machine,
-  dir: string,
-  mode: M,
-): Promise<{ paths: QueuePaths; run: RunOf<M> }> {
-  const { paths, store } = placeOf(machine, dir);
-  return { paths, run: await readRun({ store }, paths, mode) };
-}
-
-/** As {@link readRunAt}, as much of a pool's run as its workers need. */
 export async function readPoolHeadAt(
   machine: Machine,
   dir: string,
@@ -315,7 +344,8 @@ export async function readPoolHeadAt(
   return { paths, run: await readPoolHead({ store }, paths) };
 }
 
-function placeOf(machine: Machine, dir: string): { paths: QueuePaths; store: Store } {
+/** Where the run of a folder is, for a process that has no configuration yet. */
+export function placeOf(machine: Machine, dir: string): { paths: QueuePaths; store: Store } {
   const root = dirname(dirname(dir));
   // Nothing is claimed by this store: its times do not matter.
   return {

@@ -12,13 +12,6 @@ import { Runtime } from "./runtime.ts";
 const machine = systemMachine();
 let kept: { key: string; runtime: Runtime } | undefined;
 
-/** The runtime of interactive code: made once, and again when the configuration has changed. */
-export function defaultRuntime(): Runtime {
-  const key = configKey();
-  if (kept?.key !== key) kept = { key, runtime: systemRuntime(resolveConfig()) };
-  return kept.runtime;
-}
-
 /** Answers of a cluster's scheduler about those who compute, or are to compute, artifacts. */
 export interface SchedulerHints {
   /**
@@ -33,6 +26,20 @@ export interface SchedulerHints {
    * @default {nothing}
    */
   queuedHint?: QueuedHint;
+}
+
+/**
+ * The runtime of interactive code: made once, and again when the configuration has changed, or the first time
+ * that somebody has a scheduler to ask.
+ *
+ * @param hints Of a scheduler, for one that waits for others.
+ */
+export function defaultRuntime(hints: SchedulerHints = {}): Runtime {
+  const key = configKey();
+  if (kept?.key !== key || hints.claimHint !== undefined && kept.runtime.store.claimHint === undefined) {
+    kept = { key, runtime: systemRuntime(resolveConfig(), hints) };
+  }
+  return kept.runtime;
 }
 
 /** Options of {@link systemRuntime} besides the configuration. */

@@ -2,6 +2,7 @@ import { errorText } from "../core/errors.ts";
 import { emptySummary, type RunSummary } from "../core/event.ts";
 import { artifactLabel } from "../core/hash.ts";
 import { queuePaths } from "../queue/layout.ts";
+import { ownNodes } from "../remote/own_node.ts";
 import { type DagRun, writeRun } from "../remote/run_record.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { keptText } from "../plan/kept.ts";
@@ -115,7 +116,10 @@ async function submit(
   );
   const writing = (async () => {
     const { root } = runtime.store;
-    await writePayloads(runtime, paths.run, artifacts, (url) => snapshotUrl(root, run.code, url));
+    await writePayloads(runtime, paths.run, artifacts, {
+      place: (url) => snapshotUrl(root, run.code, url),
+      besides: ownNodes(run),
+    });
     await writeRun(runtime, paths, run);
   })();
   const over = new AbortController();

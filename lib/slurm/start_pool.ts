@@ -120,7 +120,9 @@ async function openPool(
   const { store } = runtime;
   const paths = queuePaths(store.root, run.runId);
   await makeQueue(store, paths, [...new Set(run.nodes.map(({ spec }) => spec))]);
-  await writePayloads(runtime, paths.run, artifacts, (url) => snapshotUrl(store.root, run.code, url));
+  await writePayloads(runtime, paths.run, artifacts, {
+    place: (url) => snapshotUrl(store.root, run.code, url),
+  });
   // The role is taken before the run can be seen: nobody else is to take it up.
   const claim = await acquireLeadership(runtime, paths, { runId: run.runId, ...job });
   if (typeof claim === "string") throw new Error(`Run ${run.runId} was begun twice`);

@@ -131,6 +131,7 @@ export class WorkerProcess implements AsyncDisposable {
   readonly #known = new KnownArtifacts();
   readonly #logs: PastLogs;
   #running: Running | undefined;
+  readonly #graceMs: number;
   #tasks = 0;
   #retired = false;
 
@@ -141,6 +142,7 @@ export class WorkerProcess implements AsyncDisposable {
     channel: LineChannel,
   ) {
     this.#options = options;
+    this.#graceMs = options.graceMs ?? USUAL_GRACE_MS;
     this.#process = process;
     this.#output = output;
     this.#logs = new PastLogs(output, (text) => options.onWarning?.(text));
@@ -318,10 +320,6 @@ export class WorkerProcess implements AsyncDisposable {
     return last;
   }
 
-  get #graceMs(): number {
-    return this.#options.graceMs ?? USUAL_GRACE_MS;
-  }
-
   /** How long an attempt that began then has until it is told to stop. */
   #leftMs({ timeLimitSec = Infinity }: RunTaskOptions, begun: number): number {
     const { clock, time } = this.#options;
@@ -340,23 +338,20 @@ export class WorkerProcess implements AsyncDisposable {
   }
 
   /**
-   * Asks an attempt and all that it started to end, and kills them when its time is up. The first reason
-   * counts.
+   * Asks an attempt and what it started to end, and kills them when its time is up. The first reason counts.
    */
   #interrupt(running: Running, why: StopCause): void {
     if (running.interruption) return;
     running.interruption = why;
-    this.#retired = true;
     const limit = why.kind === "limit";
+    this.#retired = true;
     const reason = why.kind === "limit" ? `the time limit of ${why.seconds} s is over` : why.reason;
     const { clock, time } = this.#options;
     const graceEnd = clock.monotonic() + this.#graceMs;
     // One that took too long has had its time: only the end of the job can make its grace shorter.
-    const endsAt = (): number =>
-      limit ? Math.min(graceEnd, time?.stoppedAt ?? Infinity) : time?.stoppedAt ?? graceEnd;
-    const tell = (leftMs: number): void => {
-      void this.#channel.send({ type: "abort", id: running.id, reason, limit, leftMs });
-    };
+    const endsAt = () => Math.min(limit ? graceEnd : Infinity, time?.stoppedAt ?? graceEnd);
+    const say = { type: "abort", id: running.id, reason, limit } as const;
+    const tell = (leftMs: number) => void this.#channel.send({ ...say, leftMs });
     const ended = endsInTime(this.exited, { clock, endsAt, tell });
     this.#process.signal("SIGTERM");
     void ended.then((inTime) => inTime || this.#process.signal("SIGKILL"));

@@ -39,8 +39,8 @@ export interface TimeGiven {
   /** Time. */
   clock: Clock;
   /**
-   * When the time is up, on the monotonic scale. It may change: with each answer of the batch system, and with
-   * each further signal.
+   * When the time is up, on the monotonic scale. It may change: with each answer of the batch system, and
+   * with each further signal.
    */
   endsAt: () => number;
   /** Says how many milliseconds are left: at once, and when that has changed. */

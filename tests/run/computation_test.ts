@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertLess, assertRejects, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { ComputeError } from "../../lib/core/errors.ts";
-import { get } from "../../lib/run/get/get.ts";
+import { get } from "../../lib/api/get.ts";
 import { readEnds } from "../../lib/store/results/ends.ts";
 import { tryClaim } from "../../lib/store/claims/claim.ts";
 import { endAttempt } from "../../lib/store/claims/attempt_end.ts";

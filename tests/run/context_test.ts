@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { ComputeError, ExecutionError } from "../../lib/core/errors.ts";
 import { systemFiles } from "../../lib/core/system/system_files.ts";
 import { withContext } from "../../lib/run/context.ts";
-import { get } from "../../lib/run/get/get.ts";
+import { get } from "../../lib/api/get.ts";
 import type { Artifact } from "../../lib/task/artifact/artifact.ts";
 import { exists, osError, Rig, testRuntime, textOf } from "../rig.ts";
 import { artifactOf, getFrom } from "./rig.ts";

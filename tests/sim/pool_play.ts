@@ -145,8 +145,14 @@ export class PoolPlay {
     const runtime = simRuntime(machine, signal, RETRIES);
     await this.#begin(runtime);
     const launcher = new SimLauncher(this.slurm, this.#world, machine);
-    await launcher.submit({ spec: "default", count: 1 + this.#world.random.int(2), exclude: [] }, signal);
-    await launcher.keepStandby((await launcher.jobs(signal)).jobs.map(({ key }) => key), signal);
+    const count = 1 + this.#world.random.int(2);
+    const { refusal } = await launcher.submit({ spec: "default", count, exclude: [] }, signal);
+    if (refusal) throw refusal.error;
+    // Whoever leaves a run to its workers waits for sbatch's answer.
+    while (launcher.isSubmitting) await machine.clock.sleep(1000, signal);
+    const { jobs, refused = [] } = await launcher.jobs(signal);
+    if (refused[0]) throw refused[0].refusal.error;
+    await launcher.keepStandby(jobs.map(({ key }) => key), signal);
   }
 
   /** A worker that lives is never declared dead, whatever Slurm's programs say. */

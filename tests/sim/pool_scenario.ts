@@ -220,11 +220,11 @@ function checkCreates(world: World, graph: PoolGraph, runs: PoolPlay[]): void {
 }
 
 /**
- * A task is begun again under the same name after a worker that never gave a sign of life, where a failure could not be
- * written down, and when its file was removed.
+ * A task is begun again under the same name after a worker that never gave a sign of life, after one whose time was up,
+ * where a failure could not be written down, and when its file was removed.
  */
 function mayRepeat({ disk, fates }: World, { paths }: PoolPlay): boolean {
-  if (["full", "eio", "vanish"].some((kind) => kind in fates.counts)) return true;
+  if (["full", "eio", "vanish", "walltime"].some((kind) => kind in fates.counts)) return true;
   const ends = disk.paths(paths.workers).filter((path) => path.endsWith(".end.json"));
   return ends.some((path) => disk.read(path)?.includes('"silent"'));
 }

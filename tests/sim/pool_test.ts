@@ -1,6 +1,7 @@
 import { assert } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { poolDetachedScenario, poolScenario, poolTwoScenario } from "./pool_scenario.ts";
+import { dagSiteScenario } from "./dag_scenario.ts";
+import { poolDetachedScenario, poolScenario, poolSiteScenario, poolTwoScenario } from "./pool_scenario.ts";
 import { queueScenario } from "./queue_scenario.ts";
 import { assertSeeds, type Scenario } from "./scenario.ts";
 
@@ -53,5 +54,15 @@ describe("the pool over a simulated Slurm", () => {
 
   it("passes the role on between the workers of a detached run with 600 seeds", async () => {
     await holds(poolDetachedScenario, 600, [...FILE_FAULTS, ...JOB_FAULTS]);
+  });
+});
+
+describe("real sites, by the real code over simulated programs of Slurm", () => {
+  it("do a pool's run no harm, which does nobody else's jobs any, with 200 seeds", async () => {
+    await holds(poolSiteScenario, 200, ["crash", "slow", "preempted", "walltime", "nodeFails"]);
+  });
+
+  it("do a run in DAG mode no harm, which does nobody else's jobs any, with 150 seeds", async () => {
+    await holds(dagSiteScenario, 150, ["preempted", "nodeFails", "killed"]);
   });
 });

@@ -53,6 +53,11 @@ export class SimLauncher implements WorkerLauncher {
     this.#machine = machine;
   }
 
+  /** Is there anything that sbatch has not answered for? */
+  get isSubmitting(): boolean {
+    return this.#inFlight.size > 0;
+  }
+
   async submit(request: WorkerRequest, signal: AbortSignal): Promise<SubmitAnswer> {
     const { spec, count } = request;
     await this.#takesTime(signal);

@@ -161,7 +161,13 @@ export const systemEngine: Engine = {
     ]);
     return await runPoolJob({ ...options, env: environmentVariables() });
   },
-  get: async (artifact, options) => await (await import("../../run/get/get.ts")).get(artifact, options),
+  async get(artifact, options) {
+    const [{ getArtifact }, { slurmHints }] = await Promise.all([
+      import("../../run/get/get.ts"),
+      import("../../slurm/jobs/slurm_hints.ts"),
+    ]);
+    return await getArtifact(artifact, options, slurmHints());
+  },
   async plan(roots, options) {
     const [{ planRoots }, { slurmIsOver }] = await Promise.all([
       import("../../local/plan_roots.ts"),

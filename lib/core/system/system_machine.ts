@@ -101,7 +101,8 @@ function startTime(pid: number): string | undefined {
 }
 
 /**
- * The user whose files this process makes. `Deno.uid()` tells the real one, and needs a permission of its own.
+ * The user whose files this process makes. `Deno.uid()` tells the real one, and needs a permission of its
+ * own.
  */
 function ownUid(): number | undefined {
   const status = Deno.readTextFileSync("/proc/self/status");

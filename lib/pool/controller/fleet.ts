@@ -4,7 +4,7 @@ import { parseTaskName } from "../../queue/task_file.ts";
 import { Tail } from "../../run/output/tail.ts";
 import { listOrNothing } from "../../store/store.ts";
 import { plural } from "../../ui/text.ts";
-import type { Refusal, WorkerJob } from "../launcher.ts";
+import type { SubmitAnswer, WorkerJob } from "../launcher.ts";
 import { LeadershipLostError } from "../leadership.ts";
 import { retryWhileUnavailable } from "../pacing.ts";
 import type { ControllerContext } from "./context.ts";
@@ -184,14 +184,14 @@ export class Fleet {
   async #submit({ spec, count }: Do<"submit">): Promise<void> {
     const { launcher, closing, runtime: { machine: { clock } } } = this.#context;
     const exclude = [...this.#state.nodes.excluded.keys()];
-    const note = (taken: number, refusal?: Refusal): void =>
-      this.note({ type: "submitted", spec, asked: count, taken, refusal, at: clock.monotonic() });
+    const note = (answer: SubmitAnswer): void =>
+      this.note({ type: "submitted", spec, asked: count, ...answer, at: clock.monotonic() });
     try {
-      const { taken, refusal } = await launcher.submit({ spec, count, exclude }, closing);
-      note(taken, refusal);
+      note(await launcher.submit({ spec, count, exclude }, closing));
     } catch (error) {
       if (closing.aborted || error instanceof LeadershipLostError) return;
-      note(0, { kind: "refused", error: error instanceof Error ? error : new SlurmError(errorText(error)) });
+      const refused = error instanceof Error ? error : new SlurmError(errorText(error));
+      note({ taken: 0, refusal: { kind: "refused", error: refused } });
     }
   }
 

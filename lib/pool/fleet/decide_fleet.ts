@@ -27,6 +27,7 @@ import {
 } from "./node_rules.ts";
 import { checkTroubles, mayAsk, noteRefusal } from "./refusals.ts";
 import { scale, type SpecLoad } from "./scale.ts";
+import { noteSubmitted, noticeTaken } from "./submitted.ts";
 import { whyNoWorker } from "./why_no_worker.ts";
 
 /** So often in a row a launcher may not tell anything before the run ends, where no worker lives. */
@@ -62,6 +63,7 @@ export type FleetEvent =
     readonly spec: string;
     readonly asked: number;
     readonly taken: number;
+    readonly open?: number | undefined;
     readonly refusal?: Refusal | undefined;
     readonly at: number;
   };
@@ -82,7 +84,7 @@ export function decideFleet(
 ): FleetDecision {
   const draft = draftOf(before);
   const actions: FleetAction[] = [];
-  for (const some of decisions(draft, seen, settings)) {
+  for (const some of decisions(draft, before, seen, settings)) {
     actions.push(...some);
     const end = actions.findIndex(({ type }) => type === "giveUp");
     if (end >= 0) return { state: draft, actions: actions.slice(0, end + 1) };
@@ -92,6 +94,7 @@ export function decideFleet(
 
 function* decisions(
   draft: FleetDraft,
+  before: FleetState,
   seen: FleetObservation,
   settings: FleetSettings,
 ): Generator<FleetAction[]> {
@@ -99,9 +102,9 @@ function* decisions(
   if ("error" in seen.answer) return yield noAnswer(draft, seen, seen.answer.error);
   draft.jobs = new Map(seen.answer.jobs.map((job) => [job.key, job]));
   draft.cancelled = new Map([...draft.cancelled].filter(([key]) => draft.jobs.has(key)));
-  for (const each of seen.answer.refused ?? []) {
-    yield noteRefusal(draft, { ...each, at: seen.at }, settings);
-  }
+  const refused = seen.answer.refused ?? [];
+  yield noticeTaken(draft, before, refused);
+  for (const each of refused) yield noteRefusal(draft, { ...each, at: seen.at }, settings);
   yield judgeStarts(draft, seen, settings);
   if (!seen.isRunning) return;
   const loads = specLoads(draft, seen, settings.specs);
@@ -163,8 +166,7 @@ export function noteFleet(
       break;
     case "submitted": {
       const { spec, asked, taken, refusal, at } = event;
-      const text = `submitted ${plural(taken, "worker")} of spec '${spec}'`;
-      if (taken > 0) actions = [{ type: "notify", level: "info", text }];
+      actions = noteSubmitted(draft, event);
       if (refusal) {
         const count = Math.max(1, asked - taken);
         actions = [...actions, ...noteRefusal(draft, { spec, count, at, refusal }, settings)];

@@ -177,6 +177,11 @@ export interface SpecState {
   readonly told?: { readonly key: string; readonly at: number } | undefined;
   /** How many workers a limit let in when that was last found out. */
   readonly batch?: { readonly size: number; readonly at: number } | undefined;
+  /**
+   * Workers that were handed over: how many were said to be submitted since the last look, and how many the
+   * scheduler had not answered for, of which nothing was said yet.
+   */
+  readonly handed?: { readonly said: number; readonly open: number } | undefined;
   /** How often in a row the site ended jobs before their workers had begun, and when that was last seen. */
   readonly early?: { readonly times: number; readonly at: number } | undefined;
   /** When a worker of it last gave a task back. */

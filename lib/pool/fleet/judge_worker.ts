@@ -77,8 +77,9 @@ export function judgeWorker(sight: WorkerSight, rules: WorkerRules): WorkerVerdi
   if (life === "alive") return ALIVE;
   if (state?.status === "dead") return dead("lost", `${why}, and its job ${job!.key}: ${state.text}`);
   if (life === "silent" && state?.status === "running" && state.halted) return ALIVE;
-  // Where its submission was not answered for, nobody has said that it pends.
-  if (state?.status === "pending" && askedAt !== undefined) {
+  // Where its submission was not answered for, nobody has said that it pends; an answer from before its last
+  // sign of life is about the time before it began.
+  if (state?.status === "pending" && askedAt !== undefined && askedAt > quietSince) {
     return dead("lost", `${why}, and its job ${job!.key} is to begin again: ${state.text}`);
   }
   if (sight.hasJob && mayBeTold(sight, rules)) return { is: "doubted" };

@@ -1,4 +1,4 @@
-import { errorText, isLasting, isSystemError } from "../../core/errors.ts";
+import { isLasting, isSystemError } from "../../core/errors.ts";
 import { formatDuration } from "../../ui/duration.ts";
 import type { Refusal } from "../launcher.ts";
 import {
@@ -96,8 +96,8 @@ function tell(
   const { trouble, told } = draft.specs.get(spec) ?? {};
   if (!trouble) return [];
   const text = wordsOf(spec, trouble);
-  // The last job that ended early is another one each time.
-  const key = trouble.kind === "ended" ? trouble.kind : text;
+  // The last job that ended early is another one each time, and so is the one that is refused.
+  const key = trouble.kind === "ended" ? trouble.kind : text.replaceAll(/furu-[\w.-]+|\b\d+ s\b/g, "");
   const { since, idleSince } = trouble;
   const leftMs = idleSince === undefined ? Infinity : idleSince + refusalMs - at;
   if (told?.key === key && (at - told.at < REPEAT_MS || leftMs < SHORT_MS)) return [];
@@ -114,7 +114,7 @@ function wordsOf(spec: string, { kind, error }: Trouble): string {
   const what = kind === "limit"
     ? `there are no more workers of spec '${spec}' for now`
     : `cannot start workers of spec '${spec}'`;
-  return `${what}: ${kind === "ended" ? error.message : errorText(error)}`;
+  return `${what}: ${error.message}`;
 }
 
 /** How many workers of a spec may be asked for now. */
@@ -193,7 +193,7 @@ function giveSpecUp(draft: FleetDraft, at: number, spec: string, trouble: Troubl
   const since = at - trouble.since < SHORT_MS ? "" : ` for ${formatDuration(at - trouble.since)}`;
   const text = [
     `No worker of spec '${spec}' could be started${since}: `,
-    trouble.kind === "ended" ? trouble.error.message : errorText(trouble.error),
+    trouble.error.message,
     ...(complaint === undefined ? [] : [`\n${complaint}`]),
     ...(last === undefined ? [] : ["\nthe last worker was ", last]),
   ];

@@ -65,6 +65,12 @@ export class LeadershipCandidate {
     return machine.clock.monotonic() - beatAt < store.leaseSec * 1000;
   }
 
+  /** Milliseconds until it is time for the next look. Looks too far apart prove nothing. */
+  get dueIn(): number {
+    if (this.#looking || this.#ended || this.#handOver.signal.aborted) return Infinity;
+    return Math.max(0, this.#nextAt - this.#runtime.machine.clock.monotonic());
+  }
+
   /** Looks if it is time to. Returns at once. */
   look(): void {
     const now = this.#runtime.machine.clock.monotonic();

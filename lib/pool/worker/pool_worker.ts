@@ -310,7 +310,8 @@ class PoolWorker {
   async #pause(leaving: boolean): Promise<void> {
     const { open } = this.#tasks;
     const free = !leaving && open < this.#options.slots;
-    const ms = free ? Math.min(Math.max(this.#backoff.dueIn, 0), LONGEST_PAUSE_MS) : LONGEST_PAUSE_MS;
+    const dueIn = Math.min(LONGEST_PAUSE_MS, this.#leadership?.dueIn ?? Infinity);
+    const ms = free ? Math.min(Math.max(this.#backoff.dueIn, 0), dueIn) : dueIn;
     await this.#alarm.sleep(this.#runtime.machine.clock, ms);
     if (this.#tasks.open < open) this.#backoff.news();
   }

@@ -19,7 +19,7 @@ import type { Computation } from "../computation.ts";
 import { computeBelow } from "./compute_below.ts";
 import { currentContext, type ExecutionContext, refuseWhileLoading, withContext } from "../context.ts";
 import { withoutLibraryFrames } from "../../ui/user_frames.ts";
-import { defaultRuntime } from "../default_runtime.ts";
+import { defaultRuntime, type SchedulerHints } from "../default_runtime.ts";
 import { getInExecutor } from "./executor.ts";
 import { follow } from "../follow.ts";
 import { type FindOptions, findResult, type Found, type Result } from "../result.ts";
@@ -34,7 +34,7 @@ import { Waiter } from "./wait.ts";
  */
 const MAX_NESTED = 200;
 
-/** Options of {@link get}. */
+/** Options of `get`. */
 export interface GetOptions {
   /**
    * Whether to compute the artifact although it is stored, and to replace the stored result.
@@ -53,47 +53,19 @@ const OPTIONS: OptionChecks<GetOptions> = { force: aBoolean, signal: aSignal };
 const NO_OPTIONS: GetOptions = {};
 
 /**
- * Gets the value of an artifact: loaded when it is stored, else computed (its dependencies through their own
- * `get`), or waited for while somebody else computes it. It is always the stored form, so that the first call
- * returns what every later one will. Inside a run it only loads.
- *
- * Calls for one artifact in one process share one computation. At most `maxCreates` run `create` at the same
- * time; one that waits in a `get` for what is computed does not count, nor does its time limit pass. Where
- * 200 wait for each other, what the last one declares to need is computed from the bottom up before it, so
- * that a chain may be of any length.
- *
- * @param artifact The artifact, which is a task called with parameters.
- * @param options Options of this call.
- * @returns The value that the task's `create` (or `load`) returned.
- * @throws {ComputeError} If `create` failed: names the log of the attempt.
- * @throws {WaitTimeoutError} If somebody else took longer than `maxWaitSec`.
- * @throws {StoreError} If a record is damaged or the store cannot be written.
- * @throws {ValidationError} If an option is unknown or not allowed.
- * @throws {MissingArtifactError} If it is not stored, inside a run.
- * @throws {SpecMismatchError} If it needs another Slurm spec than the worker has, inside a run.
- * @throws {ExecutionError} If it is no artifact, or if something is asked for that is not allowed inside a
- * run.
- *
- * @example
- * ```ts
- * import { defineTask, get, z } from "@furu/furu";
- *
- * const Square = defineTask({
- *   name: "docs/Square",
- *   params: z.object({ x: z.number() }),
- *   create: ({ params }) => params.x ** 2,
- * });
- * const run = async () => (await get(Square({ x: 3 }))) + 1;
- * ```
+ * The value of an artifact, for code outside of furu: with the runtime of whatever runs it, or one that asks
+ * a scheduler about those that are waited for.
  */
-export async function get<A extends Artifact>(
+export async function getArtifact<A extends Artifact>(
   artifact: A,
   options: GetOptions = NO_OPTIONS,
+  hints: SchedulerHints = {},
 ): Promise<Value<A>> {
   refuseWhileLoading("get");
   if (options !== NO_OPTIONS) checkOptions("get", options, OPTIONS);
   const context = currentContext();
-  return await getWith(context?.runtime ?? defaultRuntime(), context, artifact, options) as Value<A>;
+  const runtime = context?.runtime ?? defaultRuntime(hints);
+  return await getWith(runtime, context, artifact, options) as Value<A>;
 }
 
 /**

@@ -56,6 +56,9 @@ export class Waiter {
       const age = machine.clock.now() - Date.parse(look.holder.startedAt);
       // Clocks differ between hosts, so the age is for people only.
       this.#owner = `${describeOwner(look.holder)}, for ${formatDuration(Math.max(0, age))} by this clock`;
+      if (look.state === "alive" && look.still !== undefined) {
+        this.#owner += `, whose Slurm job is ${look.still}`;
+      }
     }
     this.#say();
     await machine.clock.sleep(this.#pauseMs(), signal);

@@ -57,6 +57,8 @@ export class SlurmClient {
   notice: ((text: string) => void) | undefined;
   /** What squeue said when it did not answer last. */
   lastWords: string | undefined;
+  /** Why the name of the cluster could not be read last. */
+  noCluster: string | undefined;
   /** What this process has submitted. */
   readonly #taken = new Set<string>();
   #hasAccounting: Promise<boolean> | undefined;
@@ -84,7 +86,10 @@ export class SlurmClient {
     if (given !== undefined) return given;
     const at = this.clock.monotonic();
     if (this.#cluster && at - this.#cluster.at < ASK_AGAIN_MS) return await this.#cluster.name;
-    const name = this.config().then(({ clusterName }) => clusterName, () => undefined);
+    const name = this.config().then(
+      ({ clusterName }) => clusterName,
+      (error: Error) => void (this.noCluster = error.message),
+    );
     this.#cluster = { at, name };
     // A name never changes: only an answer that failed is asked for again.
     if (await name !== undefined) this.#cluster.at = Infinity;

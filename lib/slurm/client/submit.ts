@@ -91,9 +91,10 @@ export async function submitJob(submission: Submission, tools: SubmitTools): Pro
     const atMost = failure === "limit" ? submission.limitMs ?? tools.limitMs : tools.unclearMs;
     if (waitedMs + pauseMs > atMost) {
       const Failure = failure === "limit" ? SubmitLimitError : SlurmError;
-      throw new Failure(
-        `Cannot submit ${name} as sbatch has not taken it for ${Math.round(waitedMs / 1000)} s: ${words}`,
-      );
+      const since = waitedMs < 1000
+        ? "does not take it"
+        : `has not taken it for ${Math.round(waitedMs / 1000)} s`;
+      throw new Failure(`Cannot submit ${name} as sbatch ${since}: ${words}`);
     }
     submission.onWait?.({ name, why: failure, text: words, waitMs: pauseMs });
     await clock.sleep(pauseMs, signal);

@@ -2,7 +2,7 @@ import { errorText } from "../../core/errors.ts";
 import { makePlan } from "../../plan/graph.ts";
 import { findForSure, type Found } from "../../run/result.ts";
 import { codeFault } from "../../remote/code_fault.ts";
-import type { DagRun } from "../../remote/run_record.ts";
+import type { DagHead, DagNode } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { storeStatus } from "../../schedule/status_source.ts";
 import { watchElsewhere } from "../../schedule/watch.ts";
@@ -18,6 +18,16 @@ export interface Lacking {
   error: string;
 }
 
+/** What a job is to compute. */
+export interface OwnTask {
+  /** Its run. */
+  readonly run: DagHead;
+  /** Its node. */
+  readonly node: DagNode;
+  /** The artifact of that. */
+  readonly artifact: Artifact;
+}
+
 /**
  * Makes sure that the code is that of the run, and that all dependencies of an artifact are stored and valid.
  * A dependency that somebody alive computes at the moment is waited for.
@@ -27,10 +37,10 @@ export interface Lacking {
  */
 export async function checkDependencies(
   runtime: Runtime,
-  run: DagRun,
-  artifact: Artifact,
+  task: OwnTask,
   signal: AbortSignal,
 ): Promise<Lacking | undefined> {
+  const { run, artifact } = task;
   const fault = codeFault(run);
   if (fault !== undefined) return { kind: "protocol", error: fault };
   for (const dependency of artifact[ARTIFACT].dependencies) {
@@ -46,7 +56,7 @@ export async function checkDependencies(
     if (found.state === "invalid") {
       return { kind: "protocol", error: `what is stored for ${dependency} is invalid: ${found.why}` };
     }
-    const lacking = await whyMissing(runtime, run, dependency, signal);
+    const lacking = await whyMissing(runtime, task, dependency, signal);
     if (lacking) return lacking;
   }
   return undefined;
@@ -54,7 +64,7 @@ export async function checkDependencies(
 
 async function whyMissing(
   runtime: Runtime,
-  run: DagRun,
+  { run, node }: OwnTask,
   dependency: Artifact,
   signal: AbortSignal,
 ): Promise<Lacking | undefined> {
@@ -73,7 +83,7 @@ async function whyMissing(
       error: `dependency ${dependency} failed (attempt ${end.attempt}): ${end.error}`,
     };
   }
-  if (run.nodes.some(({ hash }) => hash === dependency.hash)) {
+  if (node.dependencies.some((hash) => hash === dependency.hash)) {
     return {
       kind: "dependency",
       error: `dependency ${dependency} failed: its job left neither result nor error`,

@@ -12,8 +12,10 @@ import type { JobWatch } from "../jobs/job_watch.ts";
  *
  * Files of a run in DAG mode, in its folder of the store (`runs/<run id>`):
  *
- *     run.json                the run's record: nodes, their jobs' names, specs, code; written before any job
- *     artifacts/<hash>.json   the payload from which a process makes an artifact again; written before, too
+ *     run.json                the run's record: specs, code, options; written before any job
+ *     nodes.json              its nodes and their jobs' names, which no job reads; written before that
+ *     artifacts/<hash>.json   the payload from which a process makes an artifact again and, of a node, what
+ *                             its job has to know of it; written before, too
  *     jobs.json               which job computes which node; written when no more will be submitted, and now
  *                             and then while that takes its time
  *     stop.json               somebody cancels the run while it is being submitted

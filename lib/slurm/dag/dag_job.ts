@@ -8,7 +8,8 @@ import type { NodeState, StatusSource } from "../../plan/node.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import { forcedNodes } from "../../plan/forced.ts";
 import { dagArtifact, learnParams } from "../../remote/remote_artifact.ts";
-import { type DagNode, type DagRun, readRunAt } from "../../remote/run_record.ts";
+import { type OwnNode, readDagJob } from "../../remote/own_node.ts";
+import type { DagHead, DagNode } from "../../remote/run_record.ts";
 import { systemRuntime } from "../../run/default_runtime.ts";
 import { failedEnd, recordEnd } from "../../run/attempt_end.ts";
 import type { Runtime } from "../../run/runtime.ts";
@@ -32,6 +33,7 @@ import { failureReport } from "../../ui/report.ts";
 import { plural } from "../../ui/text.ts";
 import type { ComputeConfig } from "../../worker/child/compute_task.ts";
 import { ProcessComputer } from "../../worker/process_computer.ts";
+import { payloadPath } from "../../worker/protocol/payload_files.ts";
 import { PayloadSource } from "../../worker/protocol/payload_source.ts";
 import type { SlurmClient } from "../client/client.ts";
 import { startOfRun } from "../client/job_command.ts";
@@ -63,8 +65,8 @@ const PREEMPTED_EXIT_CODE = 75;
 
 interface JobContext extends DagJobOptions {
   paths: QueuePaths;
-  run: DagRun;
-  node: DagNode;
+  run: DagHead;
+  node: OwnNode;
   runtime: Runtime;
   signals: JobSignals;
   /** The job's time, where known. */
@@ -81,10 +83,11 @@ interface JobContext extends DagJobOptions {
  */
 export async function runDagJob(options: DagJobOptions): Promise<number> {
   const { dir, hash, slurm, client, env } = options;
-  const { paths, run } = await readRunAt(systemMachine(), dir, "dag");
-  const node = run.nodes.find((each) => each.hash === hash);
+  const { paths, run, node } = await readDagJob(systemMachine(), dir, hash);
   if (!node) {
-    console.error(`Cannot compute ${hash} as run ${run.runId} has no such node`);
+    console.error(
+      `Cannot compute ${hash} as run ${run.runId} has no such node: there is no ${payloadPath(dir, hash)}`,
+    );
     return 1;
   }
   const runtime = systemRuntime(run.config, {
@@ -166,7 +169,7 @@ async function work(context: JobContext): Promise<number> {
   }
   const artifact = dagArtifact(run, node);
   await learnParams(runtime, context.paths, artifact);
-  const lacking = await checkDependencies(runtime, run, artifact, signals.signal);
+  const lacking = await checkDependencies(runtime, { run, node, artifact }, signals.signal);
   if (lacking) {
     if (lacking.kind === "protocol") {
       await endUnbegun(context, failedEnd(new Error(lacking.error), "protocol"));
@@ -269,7 +272,7 @@ interface RequeueOptions {
   /** The job that was told to end, whose attempt has ended. */
   slurm: SlurmJob;
   /** Its run. */
-  run: DagRun;
+  run: DagHead;
   /** The node that it computes. */
   node: DagNode;
 }

@@ -3,6 +3,7 @@ import { errorCode } from "../../core/errors.ts";
 import type { Failure } from "../../core/event.ts";
 import { isLoss } from "../../pool/launcher.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
+import { ownNodes } from "../../remote/own_node.ts";
 import { dagArtifact, learnParams } from "../../remote/remote_artifact.ts";
 import type { DagNode, DagRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
@@ -112,7 +113,7 @@ function blameOf(
  * The artifact of a node as a report shows it, with its parameters: reports are made without the user's code.
  */
 async function reportArtifact(runtime: Runtime, { run, paths, node }: FailedNode): Promise<Artifact> {
-  const artifact = dagArtifact(run, node);
+  const artifact = dagArtifact(run, ownNodes(run)(node.hash)!.node);
   await learnParams(runtime, paths, artifact);
   return artifact;
 }

@@ -1,6 +1,6 @@
 import { TimeIsUp } from "../../core/system/stop_time.ts";
 import { hadWholeJob, wholeJobText } from "../../pool/worker/fits.ts";
-import type { DagNode, DagRun } from "../../remote/run_record.ts";
+import type { DagHead, DagNode } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { savedCheckpoint } from "../../store/results/cut_attempts.ts";
 import { readEnds } from "../../store/results/ends.ts";
@@ -9,7 +9,7 @@ import type { JobSpan } from "../client/own_job.ts";
 /** A job that was told to end. */
 export interface EndingJob {
   /** Its run. */
-  readonly run: DagRun;
+  readonly run: DagHead;
   /** The node that it computes. */
   readonly node: DagNode;
   /** Its time, where known. */
@@ -42,7 +42,7 @@ export async function hopelessText(
 }
 
 /** How often a run's attempts at a node were cut off as the time of their job was up, which costs nothing. */
-export async function countPlanned({ store }: Runtime, run: DagRun, node: DagNode): Promise<number> {
+export async function countPlanned({ store }: Runtime, run: DagHead, node: DagNode): Promise<number> {
   const ends = await readEnds(store, store.paths(node));
   return ends.filter((end) => end.run === run.runId && end.planned).length;
 }

@@ -89,7 +89,11 @@ export async function detachPool(
     throw error;
   }
   const jobIds = await launcher.workers.jobIds();
-  log.info(`submitted ${plural(count, "worker")}, which go on by themselves`);
+  log.info(
+    count > 0
+      ? `submitted ${plural(count, "worker")}, which go on by themselves`
+      : "no worker was submitted: those that the run has go on by themselves",
+  );
   if (isStaticFleet(run)) {
     log.info(
       `these are all that there will be, with ${

@@ -172,7 +172,7 @@ export class WorkerSubmitter {
       const later = jobs.filter((job) => !known.has(job));
       Promise.all(later.map(({ answer }) => answer)).then((late) => this.#noteLate(wanted.spec, later, late));
     }
-    return sum(jobs.map((job) => known.get(job) ?? { taken: job.wanted.count }));
+    return sum(jobs.map((job) => known.get(job) ?? unanswered(job.wanted)));
   }
 
   #noteLate(spec: string, jobs: readonly OpenJob[], answers: readonly SubmitAnswer[]): void {
@@ -230,7 +230,8 @@ export class WorkerSubmitter {
       // The same would be said of those that wait behind it.
       for (const other of this.#open.get(spec) ?? []) if (!other.asked) this.#over(other, { taken: 0 });
       // One that may be in Slurm is looked for by its name.
-      this.#over(job, { taken: isSure ? 0 : count, refusal: this.#refusal(error) });
+      const answer = isSure ? { taken: 0 } : unanswered({ count });
+      this.#over(job, { ...answer, refusal: this.#refusal(error) });
     }
   }
 
@@ -308,8 +309,14 @@ export function jobName(runId: string, what: string, random: string): string {
 
 function sum(answers: readonly SubmitAnswer[]): SubmitAnswer {
   const taken = answers.reduce((all, each) => all + each.taken, 0);
+  const open = answers.reduce((all, each) => all + (each.open ?? 0), 0);
   const refusal = answers.find((each) => each.refusal)?.refusal;
-  return refusal ? { taken, refusal } : { taken };
+  return { taken, ...(open > 0 ? { open } : {}), ...(refusal ? { refusal } : {}) };
+}
+
+/** They are among the jobs, and may yet be refused. */
+function unanswered({ count }: Pick<WorkersToSubmit, "count">): SubmitAnswer {
+  return { taken: count, open: count };
 }
 
 function withoutNodes(spec: ParsedSpec, exclude: readonly string[]): ParsedSpec {

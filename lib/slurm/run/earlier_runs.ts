@@ -6,7 +6,7 @@ import { readEnded } from "../../pool/ended.ts";
 import { type QueuePaths, queuePaths } from "../../queue/layout.ts";
 import { readStop } from "../../queue/requests.ts";
 import { codeFault } from "../../remote/code_fault.ts";
-import { type PoolRun, readRun } from "../../remote/run_record.ts";
+import { type PoolRun, readRunHead, wholeRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import type { SnapshotRef } from "../../snapshot/manifest.ts";
 import { listOrNothing } from "../../store/store.ts";
@@ -78,8 +78,9 @@ async function read(
 ): Promise<EarlierRun | undefined> {
   const { store, machine: { self }, logger } = runtime;
   if (await readEnded(store, paths)) return undefined;
-  const run = await readRun(runtime, paths);
-  if (run.mode !== "pool") return undefined;
+  const head = await readRunHead(runtime, paths);
+  if (head.mode !== "pool") return undefined;
+  const run = await wholeRun(runtime, paths, head);
   const covers = coversRoots(run, wanted);
   let agrees = agreesWith(run, wanted);
   if (!covers && !agrees || await readStop(store, paths)) return undefined;

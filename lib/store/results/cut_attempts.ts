@@ -4,6 +4,11 @@ import { listOrNothing, type Store } from "../store.ts";
 import { newestCheckpoint, readEnds } from "./ends.ts";
 
 /**
+ * File times may be some milliseconds behind the clock. What is taken for new and is not costs one more try.
+ */
+const COARSE_MS = 1000;
+
+/**
  * Whether an attempt that has ended saved something into its checkpoint folder that was not there before it
  * began: then the next one goes on from there.
  *
@@ -24,7 +29,7 @@ export async function savedCheckpoint(
     for (const { name } of await listOrNothing(machine, folder)) {
       const info = await machine.files.stat(join(folder, name));
       if (info?.isDirectory) folders.push(join(folder, name));
-      else if (info && info.mtimeMs >= since) return true;
+      else if (info && info.mtimeMs >= since - COARSE_MS) return true;
     }
   }
   return false;

@@ -2,6 +2,7 @@ import { pooledMap } from "@std/async/pool";
 import { basename } from "@std/path/posix/basename";
 import { dirname } from "@std/path/posix/dirname";
 import { join } from "@std/path/posix/join";
+import type { Hash } from "../../core/hash.ts";
 import { errorCode, ProtocolError } from "../../core/errors.ts";
 import { parseJson } from "../../store/record.ts";
 import type { Runtime } from "../../run/runtime.ts";
@@ -13,19 +14,33 @@ import { type ArtifactPayload, artifactPayloadSchema } from "./protocol.ts";
 /** So many files are read or written at the same time. */
 const AT_ONCE = 32;
 
+/** Options of {@link writePayloads}. */
+export interface WritePayloadsOptions {
+  /**
+   * Where other processes are to find a module.
+   *
+   * @default {where it is}
+   */
+  place?: ((url: string) => string) | undefined;
+  /**
+   * What the file of an artifact says besides, for others than those who compute it.
+   *
+   * @default {nothing}
+   */
+  besides?: ((hash: Hash) => object | undefined) | undefined;
+}
+
 /**
  * Writes all that other processes need to make artifacts again, a file for each of them and of those below.
  *
  * @param dir The folder of the run, which is made where it is missing.
- * @param place Where they are to find a module.
- * @default {where it is}
  * @throws {StoreError} If it cannot be written.
  */
 export async function writePayloads(
   { machine, store }: Pick<Runtime, "machine" | "store">,
   dir: string,
   artifacts: Iterable<Artifact>,
-  place: (url: string) => string = (url) => url,
+  { place = (url) => url, besides = () => undefined }: WritePayloadsOptions = {},
 ): Promise<void> {
   await store.makeDir(join(dir, "artifacts"));
   const writes = pooledMap(AT_ONCE, withAllBelow(artifacts), async (artifact) => {
@@ -38,7 +53,7 @@ export async function writePayloads(
     };
     const path = payloadPath(dir, artifact.hash);
     try {
-      await machine.files.write(path, JSON.stringify(payload));
+      await machine.files.write(path, JSON.stringify({ ...payload, ...besides(artifact.hash) }));
     } catch (error) {
       throw storeError("write", path, error);
     }
@@ -87,7 +102,8 @@ export function payloadReferences({ name, params }: ArtifactPayload): string[] {
   }
 }
 
-function payloadPath(dir: string, hash: string): string {
+/** The file of an artifact in the folder of a run. */
+export function payloadPath(dir: string, hash: string): string {
   return join(dir, "artifacts", `${hash}.json`);
 }
 

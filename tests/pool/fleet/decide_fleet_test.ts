@@ -244,7 +244,7 @@ describe("a launcher that refuses", () => {
   });
   const tasks = { gpu: 1 };
   const words =
-    "warn: cannot start workers of spec 'gpu': SlurmError: sbatch: no; they are asked for again for as long " +
+    "warn: cannot start workers of spec 'gpu': sbatch: no; they are asked for again for as long " +
     "as the run has anything else to do, and for 1h after (slurm.refusalSec)";
   /** Asks and is refused until so many seconds. @returns All that was said or done but asking. */
   function refuseUntil(play: Play, fromSec: number, toSec: number, look: Look, stepSec = 1): Text[] {
@@ -282,6 +282,36 @@ describe("a launcher that refuses", () => {
     ]);
   });
 
+  it("is no word of workers as submitted before the scheduler has taken them", () => {
+    const play = new Play({ limits: { maxWorkers: 6, tasksPerWorker: 1 } });
+    const open = (key: string): WorkerJob => ({
+      ...pending(key, "sbatch has not answered yet"),
+      id: undefined,
+    });
+    const submitted = (taken: number, open: number): Text[] =>
+      play.note({ type: "submitted", spec: "gpu", asked: taken, taken, open, at: 1000 });
+    const gpu = { tasks: { gpu: 6 } };
+    assertEquals(submitted(4, 3), ["info: submitted 1 worker of spec 'gpu'"], "one was answered for at once");
+    const [j1, j2, j3, j4] = [pending("j1"), open("j2"), open("j3"), open("j4")] as const;
+    assertEquals(play.look(2, { ...gpu, jobs: [j1, j2, j3, j4] }), ["submit 2 gpu"]);
+    assertEquals(submitted(2, 2), []);
+    const late = [pending("j5"), pending("j6"), pending("j2")];
+    assertEquals(play.look(3, { ...gpu, jobs: [j1, ...late, j3, j4] }), [
+      "info: submitted 3 workers of spec 'gpu'",
+    ]);
+    const refused = [{
+      spec: "gpu",
+      count: 1,
+      refusal: { kind: "refused", error: new Error("no") },
+    }] as const;
+    const after = play.look(4, { ...gpu, refused, jobs: [j1, ...late, pending("j3")] });
+    assertEquals(after.filter((each) => each.includes("submitted")), [
+      "info: submitted 1 worker of spec 'gpu'",
+    ]);
+    const all = [j1, ...late, pending("j3"), pending("j7")];
+    assertEquals(play.look(5, { ...gpu, jobs: all }).filter((each) => each.includes("submitted")), []);
+  });
+
   it("holds no other spec up", () => {
     const play = new Play();
     play.note(refused(1));
@@ -295,11 +325,11 @@ describe("a launcher that refuses", () => {
     assertEquals(said.length, 6, said.join("\n"));
     assertEquals(
       said[1],
-      "warn: cannot start workers of spec 'gpu': SlurmError: sbatch: no; that is so for 10m; they are asked for again for " +
+      "warn: cannot start workers of spec 'gpu': sbatch: no; that is so for 10m; they are asked for again for " +
         "another 50m 1s, then the tasks that need them fail",
     );
     assertEquals(refuseUntil(play, 3601, 3602, { tasks }), [
-      "fail gpu: No worker of spec 'gpu' could be started for 1h: SlurmError: sbatch: no",
+      "fail gpu: No worker of spec 'gpu' could be started for 1h: sbatch: no",
     ]);
     assertEquals(refuseUntil(play, 3700, 3701, { tasks }).length, 2, "also those that are ready later");
   });
@@ -321,7 +351,7 @@ describe("a launcher that refuses", () => {
     assertEquals(play.look(3, { tasks }), ["submit 1 gpu"]);
     play.note(refused(3, "gpu", { error: never }));
     assertEquals(play.look(4, { tasks }), [
-      "fail gpu: No worker of spec 'gpu' could be started: SlurmError: there is no program 'sbatch'",
+      "fail gpu: No worker of spec 'gpu' could be started: there is no program 'sbatch'",
     ]);
   });
 
@@ -341,7 +371,7 @@ describe("a launcher that refuses", () => {
     play.note(refused(5, "gpu", limit, 2));
     assertEquals(play.look(6, { ...look, jobs }), ["submit 1 gpu"]);
     assertEquals(play.note(refused(6, "gpu", limit)), [
-      "warn: there are no more workers of spec 'gpu' for now: SlurmError: QOSMaxSubmitJobPerUserLimit; they are asked for " +
+      "warn: there are no more workers of spec 'gpu' for now: QOSMaxSubmitJobPerUserLimit; they are asked for " +
       "again for as long as the run has anything else to do, and for 1h after (slurm.refusalSec)",
     ]);
     assertEquals([play.look(7, { ...look, jobs }), play.look(8, { ...look, jobs })], [[], ["submit 1 gpu"]]);

@@ -56,8 +56,14 @@ describe("judgeWorker()", () => {
     assertEquals(judged("silent", SUSPENDED, { doubtedSince: 0 }), "alive");
   });
 
+  it("takes no answer from before the silence for a job that is to begin again", () => {
+    const since = { doubtedSince: 995_000 };
+    assertEquals(judged("silent", PENDING, { ...since, askedAt: 989_000 }), "doubted");
+    assertEquals(judged("silent", PENDING, { ...since, askedAt: 991_000 }), "lost");
+  });
+
   it("counts what fell silent as lost where its job vanished or is to begin again", () => {
-    assertEquals([judged("silent", VANISHED), judged("silent", PENDING, { askedAt: 1 })], [
+    assertEquals([judged("silent", VANISHED), judged("silent", PENDING, { askedAt: 991_000 })], [
       "lost",
       "lost",
     ]);

@@ -3,7 +3,8 @@ import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
 import { configure } from "../../../lib/core/config.ts";
 import { SlurmError } from "../../../lib/core/errors.ts";
-import { get } from "../../../lib/run/get/get.ts";
+import { systemFiles } from "../../../lib/core/system/system_files.ts";
+import { get } from "../../../lib/api/get.ts";
 import type { DagContext } from "../../../lib/slurm/dag/dag_context.ts";
 import { followDag } from "../../../lib/slurm/dag/follow_dag.ts";
 import { findJobs, OtherSubmitter, type Submitter } from "../../../lib/slurm/dag/find_jobs.ts";
@@ -233,5 +234,41 @@ describe("findJobs()", () => {
     }
     rig.slurm.answers.squeue = DOWN;
     await assertRejects(() => findJobs(opened, watch), SlurmError, "squeue does not answer");
+  });
+
+  it("opens nothing of nodes that are pending, however many there are", async () => {
+    await using rig = new SubmitRig();
+    const opened: string[] = [];
+    const lists: string[] = [];
+    rig.files = {
+      readText: (path) => {
+        opened.push(path);
+        return systemFiles.readText(path);
+      },
+      open: (path) => {
+        opened.push(path);
+        return systemFiles.open(path);
+      },
+      stat: (path) => {
+        opened.push(path);
+        return systemFiles.stat(path);
+      },
+      list: (path) => {
+        lists.push(path);
+        return systemFiles.list(path);
+      },
+    };
+    const { jobs, context } = await rig.submit(Array.from({ length: 150 }, (_, i) => Leaf({ id: `${i}` })));
+    const states = Object.fromEntries([...rig.ids.values()].map((id) => [id, "PENDING"]));
+    answer(rig, states, true);
+    const following = followDag(context, whole(jobs)).catch((error) => error);
+    const asked = rig.slurm.count("squeue");
+    await until(() => rig.slurm.count("squeue") > asked + 3, "it knows that they are pending");
+    opened.length = lists.length = 0;
+    await until(() => lists.length >= 10, "it has looked ten times");
+    assertEquals(opened, []);
+    assertEquals(new Set(lists).size, 1, "one listing for each task's name");
+    rig.controller.abort(new Error("enough was seen"));
+    await following;
   });
 });

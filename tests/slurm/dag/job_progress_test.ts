@@ -109,7 +109,8 @@ describe("the progress of a job's task", () => {
 describe("a follower", () => {
   it("tells that an attempt was preempted when the next one is there", async () => {
     await using rig = new Rig();
-    const runtime = testRuntime(rig.root);
+    // Looks may follow at once.
+    const runtime = testRuntime(rig.root, { config: { pollIntervalSec: 0 } });
     const events: RunEvent[] = [];
     const attempts = new DagAttempts({
       runtime,

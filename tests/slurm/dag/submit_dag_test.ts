@@ -1,6 +1,8 @@
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
 import { afterEach, describe, it } from "@std/testing/bdd";
+import { StoreError } from "../../../lib/core/errors.ts";
+import { readDagJob } from "../../../lib/remote/own_node.ts";
 import { payloadReferences, readPayload } from "../../../lib/worker/protocol/payload_files.ts";
 import { queuePaths } from "../../../lib/queue/layout.ts";
 import { readRun } from "../../../lib/remote/run_record.ts";
@@ -9,7 +11,7 @@ import { releaseClaim } from "../../../lib/store/claims/attempt_end.ts";
 import { tryClaim } from "../../../lib/store/claims/claim.ts";
 import { linkQueued, readQueued, writeQueuedId } from "../../../lib/store/claims/queued.ts";
 import type { Artifact } from "../../../lib/task/artifact/artifact.ts";
-import { get } from "../../../lib/run/get/get.ts";
+import { get } from "../../../lib/api/get.ts";
 import type { ProgramResult } from "../../../lib/slurm/client/program.ts";
 import { configure } from "../../../lib/core/config.ts";
 import { exists, testRuntime, until } from "../../rig.ts";
@@ -55,6 +57,22 @@ describe("DagSubmission", () => {
     assertEquals(payloadReferences(await payload(leaf)), []);
     const script = rig.slurm.calls.findLast(([program]) => program === "sbatch")!.at(-1)!;
     assertStringIncludes(Deno.readTextFileSync(script), `job --run ${dir} --hash ${root.hash}`);
+  });
+
+  it("has no job read what grows with the run", async () => {
+    await using rig = new SubmitRig();
+    const leaf = Leaf({ id: "a" });
+    const root = Node({ id: "root", of: [leaf] });
+    const { context: { paths, run, runtime } } = await rig.submit([root]);
+    const { nodes, roots: _, ...head } = run;
+    Deno.removeSync(join(paths.run, "nodes.json"));
+    const [ofLeaf, ofRoot] = [leaf, root].map(({ hash }) => nodes.find((node) => node.hash === hash)!);
+    const job = await readDagJob(runtime.machine, paths.run, root.hash);
+    const below = [{ hash: leaf.hash, name: leaf.name }];
+    assertEquals({ run: job.run, node: job.node }, { run: head, node: { ...ofRoot!, below } });
+    assertEquals((await readDagJob(runtime.machine, paths.run, leaf.hash)).node, { ...ofLeaf!, below: [] });
+    assertEquals((await readDagJob(runtime.machine, paths.run, "0".repeat(32))).node, undefined);
+    await assertRejects(() => readRun(runtime, paths, "dag"), StoreError, "nodes.json");
   });
 
   it("drops what is stored", async () => {

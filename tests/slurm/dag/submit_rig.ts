@@ -8,6 +8,7 @@ import type { DagJob } from "../../../lib/slurm/jobs/dag_jobs.ts";
 import { runLog } from "../../../lib/core/run_log.ts";
 import { queuePaths } from "../../../lib/queue/layout.ts";
 import { writeRun } from "../../../lib/remote/run_record.ts";
+import { ownNodes } from "../../../lib/remote/own_node.ts";
 import { writePayloads } from "../../../lib/worker/protocol/payload_files.ts";
 import type { RunEvent } from "../../../lib/core/event.ts";
 import { DagSubmission } from "../../../lib/slurm/dag/submit_dag.ts";
@@ -131,7 +132,7 @@ export class SubmitRig extends Rig {
       log: runLog(onEvent, clock),
       signal,
     };
-    await writePayloads(runtime, context.paths.run, artifacts);
+    await writePayloads(runtime, context.paths.run, artifacts, { besides: ownNodes(run) });
     await writeRun(runtime, context.paths, run);
     const byHash = new Map(artifacts.map((artifact) => [artifact.hash, artifact]));
     return { submission: new DagSubmission(context, byHash, new Set()), context };

@@ -5,6 +5,7 @@ import { JobWatch } from "../../../lib/slurm/jobs/job_watch.ts";
 import { isOver, jobHints } from "../../../lib/slurm/jobs/slurm_hints.ts";
 import { SlurmClient } from "../../../lib/slurm/client/client.ts";
 import { linkQueued, type QueuedJob, readQueued, writeQueuedId } from "../../../lib/store/claims/queued.ts";
+import type { ClaimRecord } from "../../../lib/store/record.ts";
 import type { Artifact } from "../../../lib/task/artifact/artifact.ts";
 import type { Report } from "../../e2e/run_rig.ts";
 import { Step } from "../../e2e/fixtures_run/step.ts";
@@ -39,6 +40,34 @@ class QueuedRig extends Rig {
       config: { pollIntervalSec: 0.1, slurm: { squeueIntervalSec: 0.2 }, ...config },
     });
     return this.start("e2e/fixtures_run/driver.ts", [given], { ...env, SCENE: this.folder });
+  }
+}
+
+/** A store in which a job of another run computes an artifact, on a node of which nothing can be known here. */
+class ClaimedRig extends QueuedRig {
+  constructor(state: string, leaseSec: number) {
+    super();
+    const { home, claim } = this.store.paths(this.artifact);
+    const record: ClaimRecord = {
+      schema: 1,
+      id: "0123456789ab",
+      attempt: 1,
+      owner: { host: "n17", boot: "b", pidNamespace: "p", pid: 4711, start: "1", uid: Deno.uid()! },
+      backend: "slurm-dag",
+      startedAt: "2026-01-01T00:00:00.000Z",
+      leaseSec,
+      slurm: { name: NAME, jobId: "100", restarts: 0, cluster: "fake" },
+    };
+    Deno.mkdirSync(home, { recursive: true });
+    Deno.writeTextFileSync(claim, JSON.stringify(record));
+    Deno.mkdirSync(join(this.folder, "slurm/jobs/100"));
+    this.slurm.put("jobs/100/name", NAME);
+    this.slurm.put("jobs/100/state", state);
+  }
+
+  get(config: Record<string, unknown>, env = this.slurm.env): Script {
+    const given = JSON.stringify({ pollIntervalSec: 0.1, slurm: { squeueIntervalSec: 0.2 }, ...config });
+    return this.start("slurm/fixtures_get/get.ts", [given], { ...env, SCENE: this.folder });
   }
 }
 
@@ -104,6 +133,35 @@ describe("runLocal() where a Slurm job is queued for an artifact", () => {
     assertStringIncludes(error, "run 'furu cancel slurm-other'");
     assertStringIncludes(error, join(rig.store.paths(rig.artifact).home, "queued.json"));
     assertEquals((await readQueued(rig.store, rig.store.paths(rig.artifact)))?.jobId, "100");
+  });
+});
+
+describe("get() where a Slurm job holds the claim", () => {
+  it("waits for one that stands still, though nothing beats, and computes at once what ended", async () => {
+    await using rig = new ClaimedRig("SUSPENDED", 0.6);
+    const script = rig.get({ leaseSec: 0.6 });
+    const lease = () => rig.read("slurm/calls").split("squeue").length > 8;
+    await until(
+      () => script.stderr.includes("whose Slurm job is SUSPENDED") && lease(),
+      "it says so",
+      30_000,
+    );
+    assertEquals(script.stdout, "");
+    rig.slurm.put("jobs/100/state", "CANCELLED");
+    const { stdout, output } = await script.ended();
+    assertEquals(stdout, "got it\n", output);
+  });
+
+  it("does not wait for a lease of one that has ended", async () => {
+    await using rig = new ClaimedRig("CANCELLED", 600);
+    const { stdout, output } = await rig.get({ maxWaitSec: 60 }).ended();
+    assertEquals(stdout, "got it\n", output);
+  });
+
+  it("goes by the lease where there is no Slurm", async () => {
+    await using rig = new ClaimedRig("SUSPENDED", 0.6);
+    const { stdout, output } = await rig.get({ leaseSec: 0.6 }, { PATH: rig.folder }).ended();
+    assertEquals(stdout, "got it\n", output);
   });
 });
 

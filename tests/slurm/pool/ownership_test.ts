@@ -176,4 +176,32 @@ describeOnSlurm("a detached run that pends", (suite) => {
     rig.assertWhole(roots);
     assertEquals(rig.starts().map(({ partition }) => partition), ["gpu"]);
   });
+
+  suite.it("is left alone by a call that takes it up and then fails", async () => {
+    await using rig = new ClusterPoolRig(suite.cluster);
+    const roots: Node[] = [{ id: "a" }];
+    rig.writeRoots(roots);
+    for (const node of ["cpu1", "cpu2"]) await suite.cluster.setNodeState(node, "drain");
+    const first = await rig.furu([...RUN, "--detach"], LEASE).ended();
+    assertEquals(first.code, 0, first.output);
+    rig.write("slurm.json", JSON.stringify({ specs: { default: { partition: "gpu", timeMin: 5 } } }));
+    rig.write("sbatch", "#!/bin/sh\necho 'sbatch: error: Invalid account' >&2\nexit 1\n");
+    Deno.chmodSync(join(rig.folder, "sbatch"), 0o755);
+    const refusing = { ...LEASE, PATH: `${rig.folder}:${Deno.env.get("PATH")}` };
+    const second = await rig.furu([...RUN, "--detach"], refusing).ended();
+    assertEquals(second.code, 1, second.output);
+    assertStringIncludes(second.stderr, "Invalid account");
+    assertMatch(
+      second.stderr,
+      /goes on with specs that have changed \(default\): cancelled [12] pending job/,
+    );
+    const left = [rig.ended, Deno.readDirSync(rig.run).some(({ name }) => name === "stop.json")];
+    assertEquals(left, [false, false], "it was neither ended nor stopped");
+    const third = await rig.furu([...RUN, "--detach"], LEASE).ended();
+    assertEquals([third.code, third.stdout], [0, first.stdout], third.output);
+    await until(() => rig.ended, "the run has ended", DEADLINE_MS);
+    for (const node of ["cpu1", "cpu2"]) await suite.cluster.setNodeState(node, "resume");
+    await rig.left();
+    rig.assertWhole(roots);
+  });
 });

@@ -181,9 +181,12 @@ describe("SbatchLauncher", () => {
       slurm.holds.sbatch = slurm.holds.squeue = hold.promise;
       const one = launcher(1, 50);
       slurm.answers.sbatch = "11\n";
-      assertEquals(await one.submit({ spec: "gpu", count: 3, exclude: [] }, never), { taken: 3 });
+      assertEquals(await one.submit({ spec: "gpu", count: 3, exclude: [] }, never), { taken: 3, open: 3 });
       // Another spec's are not held up by that.
-      assertEquals(await one.submit({ spec: "default", count: 1, exclude: [] }, never), { taken: 1 });
+      assertEquals(await one.submit({ spec: "default", count: 1, exclude: [] }, never), {
+        taken: 1,
+        open: 1,
+      });
       const { jobs } = await one.jobs(never);
       assertEquals(jobs.map(({ spec, state }) => [spec, state.status]), [
         ["gpu", "pending"],

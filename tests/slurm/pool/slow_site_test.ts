@@ -85,6 +85,30 @@ describeOnSlurm("a pool on a site whose Slurm is slow", (suite) => {
     rig.assertWhole([{ id: "a" }, { id: "b" }]);
   });
 
+  suite.it(
+    "says that there is no standby where a limit lets in the workers alone, and they end it",
+    async () => {
+      await using rig = new ClusterPoolRig(suite.cluster);
+      const taken = join(rig.folder, "taken");
+      const env = wrap(
+        rig,
+        "sbatch",
+        `if [ -e '${taken}' ]; then echo 'sbatch: error: QOSMaxSubmitJobPerUserLimit' >&2; exit 1; fi\n` +
+          `touch '${taken}'`,
+      );
+      const roots: Node[] = [{ id: "a" }];
+      rig.writeRoots(roots);
+      const detach = ["run", ClusterPoolRig.pipeline, "--slurm", "--detach", "--workers", "1"];
+      const { code, output } = await rig.furu(detach, env).ended();
+      assertEquals(code, 0, output);
+      assertStringIncludes(output, "submitted 1 worker, which go on by themselves");
+      assertMatch(output, /lets in no standby controller for now: .*run the same roots again.*QOSMaxSubmit/);
+      await until(() => rig.ended, "the run has ended", DEADLINE_MS);
+      await rig.left();
+      rig.assertWhole(roots);
+    },
+  );
+
   suite.it("submits from nodes as its user would, whatever the setup of a spec has set", async () => {
     await using rig = new ClusterPoolRig(suite.cluster);
     const seen = join(rig.folder, "seen");

@@ -1,9 +1,6 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { SlurmError } from "../../../lib/core/errors.ts";
 import { checkOurs, isSameUser } from "../../../lib/slurm/run/check_ours.ts";
-import { ownCluster } from "../../../lib/slurm/run/own_cluster.ts";
-import { FakeClock } from "../fake_slurm.ts";
 
 const self = { host: "login2", pid: 2, user: "bob", uid: 1001 };
 const bob = { ...self, host: "login1", pid: 1 };
@@ -46,25 +43,5 @@ describe("checkOurs()", () => {
     const { uid: _, ...named } = alice;
     assertEquals(isSameUser(named, self), false);
     assertEquals(isSameUser({ ...named, user: "bob" }, self), undefined);
-  });
-});
-
-describe("ownCluster()", () => {
-  it("asks until Slurm says it, with a word", async () => {
-    const clock = new FakeClock();
-    const told: string[] = [];
-    const log = { warn: (text: string) => void told.push(text) };
-    const client = { cluster: () => Promise.resolve(clock.ms >= 30_000 ? "west" : undefined) };
-    assertEquals(await ownCluster({ client, clock, action: "submit jobs", log }), "west");
-    assertEquals(told.length, 1);
-  });
-
-  it("says what cannot be done when Slurm never does", async () => {
-    const client = { cluster: () => Promise.resolve(undefined) };
-    await assertRejects(
-      () => ownCluster({ client, clock: new FakeClock(), action: "cancel run x", limitMs: 60_000 }),
-      SlurmError,
-      "Cannot cancel run x as Slurm does not say which cluster this is: for 60 s",
-    );
   });
 });

@@ -161,7 +161,7 @@ exit $code`,
 export function failsFirst(program: SlurmProgram, args: string, times = 1): Mood {
   return {
     [program]: `
-case "$*" in ${args}*)
+case "$*" in "${args}"*)
   i=1; while [ $i -le ${times} ]; do
     if mkdir "$here/failed$i" 2>/dev/null; then echo "${program}: error: ${CONTACT}" >&2; exit 1; fi
     i=$((i+1))

@@ -11,7 +11,6 @@ const CELLS: readonly (readonly [site: string, pipeline: string, mode: Mode])[] 
   ["squeue dead rows", "taken up", "pool"],
   ["squeue one cache 60 s", "cancelled", "dag"],
   ["squeue down", "failing", "pool"],
-  ["names rewritten", "cancelled", "pool"],
   ["sbatch slow, limit 2", "sweep", "pool"],
   ["sbatch refuses 15 s", "chain", "dag"],
   ["one spec refused 30 s", "mixed", "pool"],

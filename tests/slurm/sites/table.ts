@@ -110,6 +110,7 @@ export const SITES: readonly SiteCase[] = [
     name: "banners everywhere",
     moods: [bannered, noisySqueue, renaming, cachedSqueue(10, { shared: true })],
     slackSec: 60,
+    says: () => [/names? .*site-/],
   },
   {
     name: "scontrol fails once",

@@ -51,11 +51,13 @@ for (
         // Two leases: whoever takes her jobs for dead says so by then.
         await beatenFor(users.root, 10_000);
         const cancel = bob.furu("cancel", runId);
-        const detached = bob.run(mode, "--detach");
-        his.push(cancel, detached);
+        his.push(cancel);
         assert(await codeOf(cancel) !== 0, `furu cancel of another user's run\n${said()}`);
-        await codeOf(detached);
+        // With one job for each artifact he cannot submit what would wait for jobs that Slurm does not show him.
         if (mode === "pool") {
+          const detached = bob.run(mode, "--detach");
+          his.push(detached);
+          await codeOf(detached);
           assertEquals(detached.stdout.trim(), runId, `her run does what he asks for\n${said()}`);
         }
         assertEquals(await alice.jobs().then((now) => now.filter((job) => !jobs.includes(job))), [], said());

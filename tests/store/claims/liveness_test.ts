@@ -1,9 +1,10 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { Clock } from "../../../lib/core/system/clock.ts";
 import { systemFiles } from "../../../lib/core/system/system_files.ts";
 import { systemMachine } from "../../../lib/core/system/system_machine.ts";
-import { ClaimWatch, describeOwner } from "../../../lib/store/claims/liveness.ts";
+import { ClaimWatch, deathOf, describeOwner } from "../../../lib/store/claims/liveness.ts";
+import type { JobWord } from "../../../lib/store/store.ts";
 import { osError } from "../../rig.ts";
 import { StoreRig } from "../rig.ts";
 
@@ -163,4 +164,51 @@ describe("liveness", () => {
     using _open = Deno.openSync(rig.paths.claim);
     assertEquals((await look(old)).state, "alive");
   });
+});
+
+describe("deathOf()", () => {
+  const gone = (vanished: boolean): JobWord => ({
+    state: "gone",
+    why: "its job ended",
+    askedAt: 100,
+    vanished,
+  });
+  const alive = (still: boolean): JobWord => ({ state: "alive", text: "SUSPENDED", still });
+  /** What is known, when a beat was seen last, whether a lease has passed without one, and what is said then. */
+  const cases: [string, JobWord | undefined, number | undefined, boolean, RegExp | undefined][] = [
+    ["a claim that beats, of a job that Slurm does not know any more", gone(true), 200, false, undefined],
+    ["one of such a job that beat before Slurm was asked", gone(true), 50, false, undefined],
+    ["one of such a job that was never seen to beat, yet", gone(true), undefined, false, undefined],
+    ["one of such a job without a beat for a lease", gone(true), 50, true, /its job ended, and no heartbeat/],
+    ["one that beat after Slurm said that its job had ended", gone(false), 200, false, undefined],
+    ["one whose job had ended after its last beat", gone(false), 50, false, /^its job ended$/],
+    [
+      "one whose job has ended, that was never seen to beat",
+      gone(false),
+      undefined,
+      false,
+      /^its job ended$/,
+    ],
+    [
+      "one that beat then, and not for a lease since",
+      gone(false),
+      200,
+      true,
+      /its job ended, and no heartbeat/,
+    ],
+    ["one whose job stands still", alive(true), 50, true, undefined],
+    ["one whose job runs, and that does not beat", alive(false), 50, true, /^no heartbeat/],
+    ["one of which Slurm does not tell", { state: "silent" }, 50, true, /^no heartbeat/],
+    ["one of which Slurm does not tell, and that beats", { state: "silent" }, 50, false, undefined],
+    ["one that is in no job", undefined, 50, true, /^no heartbeat/],
+  ];
+  for (const [title, word, beatAt, expired, says] of cases) {
+    it(`calls ${says ? "dead" : "alive"} ${title}`, async () => {
+      await using rig = new StoreRig();
+      const { record } = await rig.claim(rig.store({}, 30));
+      const death = deathOf(record, word, { beatAt, expired });
+      if (says) assertMatch(death ?? "", says);
+      else assertEquals(death, undefined);
+    });
+  }
 });

@@ -126,9 +126,11 @@ export class SimLauncher implements WorkerLauncher {
     if (this.#slurm.fault("submitFails")) throw new SlurmError("sbatch: error: Slurm temporarily unable");
     this.#acts();
     const heir = this.#slurm.jobs.find((job) => job.after !== undefined && this.#slurm.isAlive(job));
-    if (heir === undefined) this.#slurm.submit(HEIR_SPEC, [], { after: alive });
+    // Slurm can only be told to wait for jobs that it has taken.
+    const after = alive.filter((key) => this.#slurm.jobs.some((job) => job.key === key));
+    if (heir === undefined) this.#slurm.submit(HEIR_SPEC, [], { after });
     else {
-      heir.after = alive;
+      heir.after = after;
       this.#slurm.inherit();
     }
     await this.#takesTime(signal);

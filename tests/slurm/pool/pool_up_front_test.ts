@@ -8,11 +8,21 @@ import { describeOnSlurm } from "../suite.ts";
 
 const TIMES = { FURU_LEASE_SECS: "3", FURU_POLL_INTERVAL_SECS: "0.5", FURU_MAX_PREEMPT_RETRIES: "2" };
 
-/** Submits a run whose jobs find only these programs. @returns what was said. */
+/** How a run is submitted. */
+interface Detached {
+  /** The programs that its tasks find, besides the shell. */
+  programs?: string[];
+  workers?: number;
+  nodesSubmit?: boolean;
+  /** The environment of whoever submits it. */
+  env?: Record<string, string>;
+}
+
+/** Submits a run whose tasks find only these programs. @returns what was said. */
 async function detach(
   rig: ClusterPoolRig,
   roots: readonly Node[],
-  { programs = [], workers = 3, ...slurm }: { programs?: string[]; workers?: number; nodesSubmit?: boolean },
+  { programs = [], workers = 3, env = {}, ...slurm }: Detached,
 ): Promise<{ runId: string; said: string; code: number }> {
   const bin = join(rig.folder, "bin");
   Deno.mkdirSync(bin);
@@ -33,7 +43,7 @@ async function detach(
     "--idle-timeout",
     "1",
   ];
-  const { code, stdout, stderr } = await rig.furu(args, TIMES).ended();
+  const { code, stdout, stderr } = await rig.furu(args, { ...TIMES, ...env }).ended();
   return { runId: stdout.trim(), said: stderr, code };
 }
 
@@ -98,6 +108,8 @@ describeOnSlurm("a pool that nobody looks after where jobs cannot submit jobs", 
     const doomed = rig.workers().filter(({ spec }) => spec === "gpu");
     assertEquals(doomed.length, 1);
     Deno.kill(doomed[0]!.owner.pid, "SIGKILL");
+    // The other spec's tasks go on, and the run ends with what failed.
+    rig.write("other-go");
     const { code, output } = await rig.furu(["follow", runId]).ended();
     assertEquals(code, 1, output);
     assertStringIncludes(output, "Cannot compute 1 task of spec 'gpu' as none of its workers is left");
@@ -116,7 +128,17 @@ describeOnSlurm("a pool that nobody looks after where jobs cannot submit jobs", 
 
   suite.it("says how to say so, when that was not known", async () => {
     await using rig = new ClusterPoolRig(suite.cluster);
-    const { runId } = await detach(rig, [{ id: "top", spec: "gpu", needs: [{ id: "first" }] }], {});
+    const login = join(rig.folder, "login");
+    Deno.mkdirSync(login);
+    for (const name of ["sbatch", "scancel", "scontrol", "sinfo", "squeue"]) {
+      Deno.symlinkSync(findProgram(name)!, join(login, name));
+    }
+    const roots: Node[] = [{ id: "top", spec: "gpu", needs: [gated("first")] }];
+    const { runId } = await detach(rig, roots, { env: { PATH: `${login}:/usr/nothing` } });
+    await rig.begun("first");
+    // From now on it is as on nodes that have it not.
+    Deno.removeSync(join(login, "sbatch"));
+    rig.write("first-go");
     const { code, output } = await rig.furu(["follow", runId]).ended();
     assertEquals(code, 1, output);
     assertMatch(output, /there is no program 'sbatch' on PATH; where jobs cannot submit jobs, say so/);

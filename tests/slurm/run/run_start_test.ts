@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes 
 import { join } from "@std/path/join";
 import { toFileUrl } from "@std/path/to-file-url";
 import { importMap, linkPackages, PACKAGES } from "../../packages.ts";
-import { Script } from "../../rig.ts";
+import { Script, until } from "../../rig.ts";
 import { Project, projectConfig, REPOSITORY } from "../../snapshot/rig.ts";
 import type { Cluster } from "../cluster.ts";
 import { describeOnSlurm } from "../suite.ts";
@@ -68,6 +68,7 @@ class StartProject extends Project {
       stderr: "piped",
     }).spawn();
     await using script = new Script(child);
+    await until(() => !script.alive, "the run has ended", 90_000);
     const { code, stdout, output } = await script.ended();
     assertEquals(code, 0, output);
     return JSON.parse(stdout);
@@ -134,7 +135,9 @@ describeOnSlurm("a job in which Deno cannot begin", (suite) => {
     suite.it(`for want of virtual memory says so: ${mode}`, async () => {
       await using project = new StartProject(suite.cluster);
       const specs = { default: { timeMin: 5, setup: ["ulimit -v 4000000"] } };
-      const error = await assertRejects(() => project.look(mode, JSON.stringify({ specs })));
+      // Each worker that fails is seen at the next look: seconds apart, not ten.
+      const options = JSON.stringify({ specs, squeueIntervalSec: 1 });
+      const error = await assertRejects(() => project.look(mode, options));
       assertMatch(String(error), /virtual memory is limited to 4000000 kB \(ulimit -v\)/);
     });
   }

@@ -37,6 +37,8 @@ const OTHERS = 50;
 interface Share {
   readonly load: SpecLoad;
   /** No more than this is of use to it. */
+  readonly need: number;
+  /** As {@link need}, as far as its limit has room beside those that leave. */
   readonly want: number;
   /** What it gets, those that live included. */
   workers: number;
@@ -53,6 +55,7 @@ export function scale(loads: readonly SpecLoad[], limits: ScaleLimits): Scaling 
   const { maxWorkers, tasksPerWorker } = limits;
   const shares: Share[] = loads.map((load) => ({
     load,
+    need: Math.ceil(load.tasks / tasksPerWorker),
     want: Math.min(
       Math.ceil(load.tasks / tasksPerWorker),
       Math.max(0, limitOf(load.spec, maxWorkers) - load.leaving),
@@ -100,7 +103,8 @@ function released(shares: readonly Share[]): Scaling["release"] {
   // Room that will be there in any case.
   const promised = sum(({ load }) => load.leaving);
   const unmet = sum(({ want, workers }) => Math.max(0, want - workers));
-  take(unmet - promised, (share) => staying(share) - share.want);
+  // By what is of use, whatever room there is at the moment: who leaves now must not make others leave next.
+  take(unmet - promised, (share) => staying(share) - share.need);
   const starved = shares.filter(({ want, workers }) => want > 0 && workers === 0).length;
   take(starved - promised - sum((share) => counts.get(share) ?? 0), (share) => staying(share) - 1);
   return [...counts].map(([{ load }, count]) => ({ spec: load.spec, count }));

@@ -24,13 +24,16 @@ export interface AbsentJob {
   jobId?: string | undefined;
   /** The process that submitted it, where that is known. */
   submitter?: Owner | undefined;
+  /** The number of the user whose job it is, where that is known otherwise. */
+  uid?: number | undefined;
   /** Whether another user submitted it, where only that is known. */
   foreign?: boolean | undefined;
 }
 
-/** Whether a job is another user's: some sites show nobody the jobs of others. */
-export function isForeign({ submitter, foreign }: AbsentJob, self: Owner): boolean {
-  return foreign === true || submitter?.user !== undefined && submitter.user !== self.user;
+/** Whether a job is another user's, by number or name: some sites show nobody the jobs of others. */
+export function isForeign({ submitter, uid = submitter?.uid, foreign }: AbsentJob, self: Owner): boolean {
+  const isOthersNumber = uid !== undefined && self.uid !== undefined && uid !== self.uid;
+  return foreign === true || isOthersNumber || submitter?.user !== undefined && submitter.user !== self.user;
 }
 
 /**

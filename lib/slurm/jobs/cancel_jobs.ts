@@ -107,7 +107,7 @@ async function judge<R extends JobRef>(
   const isHere = await asked.cluster() !== undefined;
   for (const ref of refs) {
     const { jobId, cluster } = ref;
-    if (isForeign(ref, watch.self) || isOthers(ref, watch.self.uid)) {
+    if (isForeign(ref, watch.self)) {
       const user = ref.submitter?.user ?? "another user";
       verdicts.set(ref, { notOurs: `it is a job of ${user}` });
     } else if (jobId !== undefined && client.hasSubmitted(ref.name, baseId(jobId), cluster)) {
@@ -127,12 +127,6 @@ async function judge<R extends JobRef>(
   }
   await judgeByName(asked, nameless, { verdicts, ids, signal });
   return verdicts;
-}
-
-/** Whether the user's number, which is the same everywhere, says that it is another user's. */
-function isOthers(ref: JobRef, own: number | undefined): boolean {
-  const uid = uidOf(ref);
-  return uid !== undefined && own !== undefined && uid !== own;
 }
 
 async function verdictsById<Q extends JobRef & { jobId: string }>(

@@ -83,7 +83,7 @@ export function queuePaths(root: string, runId: string): QueuePaths {
       taskDir: run,
       record: ended,
       home: controller,
-      claim: join(controller, "running.json"),
+      claim: `${controller}.claim`,
     },
     ended,
     stop: join(run, "stop.json"),

@@ -323,6 +323,7 @@ async function begin(
   }
   return machine.beat({
     path: temporary,
+    unlink: true,
     intervalMs: store.heartbeatSec * 1000,
     onLost: (reason) => lost.abort(new StoreError(`Lost the record of worker ${record.id}: ${reason}`)),
   });

@@ -97,6 +97,7 @@ export async function computeInProcess(runtime: Runtime, options: AttemptOptions
   const computing = computeAttempt(runtime, {
     artifact,
     attempt: claim.attempt,
+    ownerDir: claim.owner.dir,
     context: { ...options.context, node: artifact, ownTime, signal },
     io: {
       signal,

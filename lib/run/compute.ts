@@ -3,7 +3,7 @@ import { errorText, furuErrorName, lasting, ProtocolError, ValidationError } fro
 import { folderIfKnown } from "../core/paths.ts";
 import { type ArtifactPaths, type AttemptKey, attemptPaths } from "../store/layout.ts";
 import { RECORD_SCHEMA, type SuccessRecord, withSum } from "../store/record.ts";
-import { commitRecord, sizesMember } from "../store/results/commit.ts";
+import { commitRecord, type FolderContents, listFolder } from "../store/results/commit.ts";
 import { type EncodedValue, encodeValue, type EncodeValueOptions } from "../store/results/value.ts";
 import type { ValuePlaces } from "../store/results/value_path.ts";
 import { realPathOf, removeIfThere, storeError } from "../store/store.ts";
@@ -23,6 +23,8 @@ export interface ComputeOptions {
   artifact: Artifact;
   /** Which attempt it is. */
   attempt: AttemptKey;
+  /** The folder of the attempt's owner file, for private names. */
+  ownerDir: string;
   /** The rules for `get` inside `create`. */
   context: ExecutionContext;
   /** Connects the attempt to the process that runs it. */
@@ -80,9 +82,11 @@ async function store(
   });
   await checkUses(runtime, artifact, encoded.uses);
   const written = await writeValue(runtime, dir, encoded, keptTable(found), made.usedDir());
+  const folder = written.files ? await contentsOf(runtime, artifact, dir) : undefined;
+  const { identity } = artifact[ARTIFACT];
   const members = [
     `"schema":${RECORD_SCHEMA}`,
-    `"identity":${artifact[ARTIFACT].identity}`,
+    `"identity":${identity}`,
     `"attempt":${attempt.n}`,
     `"id":"${attempt.id}"`,
     ...(options.run === undefined ? [] : [`"run":${JSON.stringify(options.run)}`]),
@@ -91,14 +95,17 @@ async function store(
     `"createdAt":"${new Date(runtime.machine.clock.now()).toISOString()}"`,
     `"durationMs":${Math.round(durationMs * 1000) / 1000}`,
     `"provenance":${JSON.stringify(await runtime.provenance.collect())}`,
-    ...(written.files ? [await sizesOf(runtime, artifact, dir)] : []),
+    ...(folder ? [folder.member] : []),
   ];
   const how = await commitRecord(runtime.store, {
     paths,
     attempt,
     // Identity and value are JSON text already: the record is put together, not encoded again.
     text: withSum(`{${members.join()}}`),
-    files: written.files,
+    ownerDir: options.ownerDir,
+    identity,
+    files: folder?.files ?? [],
+    onChecked: io.onChecked,
     check: (record) => checkFresh(runtime, artifact, paths, record, io.traces),
     ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
   });
@@ -126,10 +133,13 @@ async function placesOf(
   };
 }
 
-/** The sizes of the files of a result, as a member of its record. */
-async function sizesOf(runtime: Runtime, artifact: Artifact, dir: string): Promise<string> {
-  if (await runtime.machine.files.stat(dir)) return await sizesMember(runtime.store, dir);
-  throw new ValidationError(`Cannot store the value of ${artifact}: its folder ${dir} is gone`);
+/** What is in the folder of a result, which others of the store are given the right to. */
+async function contentsOf(runtime: Runtime, artifact: Artifact, dir: string): Promise<FolderContents> {
+  if (!await runtime.machine.files.stat(dir)) {
+    throw new ValidationError(`Cannot store the value of ${artifact}: its folder ${dir} is gone`);
+  }
+  await runtime.store.share(dir);
+  return await listFolder(runtime.store, dir);
 }
 
 /** A value that names files which are gone already would be invalid from the beginning. */

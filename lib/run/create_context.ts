@@ -34,6 +34,12 @@ export interface AttemptIo {
    */
   onCreated?: () => void;
   /**
+   * Called when all code of the task has run: what is left is to bring the result to the disk.
+   *
+   * @default {nobody is told}
+   */
+  onChecked?: () => void;
+  /**
    * Whether the attempt may be made again on another machine.
    *
    * @default {false}

@@ -7,7 +7,7 @@ import type { Runtime } from "./runtime.ts";
 export async function settleLogged(runtime: Runtime, artifact: Artifact, look: Look): Promise<boolean> {
   const { store, logger } = runtime;
   if (look.state === "dead") {
-    logger.warn(`${artifact}: ${look.why}; its attempt ${look.holder.attempt} counts as crashed`);
+    logger.warn(`${artifact}: ${look.why}; its attempt counts as ${look.kind ?? "crashed"}`);
   }
   return await settleClaim(store, store.paths(artifact), look);
 }

@@ -1,3 +1,4 @@
+import { letGo } from "../store/claims/claim.ts";
 import { environmentVariables } from "../core/environment.ts";
 import { errorText } from "../core/errors.ts";
 import { emptySummary, type RunSummary } from "../core/event.ts";
@@ -129,7 +130,7 @@ async function openPool(
   try {
     await writeRun(runtime, paths, run);
   } catch (error) {
-    await claim.heartbeat.stop();
+    await letGo(runtime.store, claim);
     throw error;
   }
   return { kind: "ours", pool: { ...prepared, paths, claim } };

@@ -14,7 +14,7 @@ export interface ArtifactKey {
 export interface AttemptKey {
   /** From 1. */
   readonly n: number;
-  /** 12 hex digits. */
+  /** 12 hex digits: those of the owner file that claimed it, which claims no artifact twice. */
   readonly id: string;
 }
 
@@ -26,8 +26,18 @@ export interface ArtifactPaths extends ArtifactKey {
   readonly record: string;
   /** The artifact's own folder, there only while something is to be kept in it. */
   readonly home: string;
-  /** The claim of the attempt that runs now. */
+  /** The claim of the attempt that runs now: one more name of its process's owner file. */
   readonly claim: string;
+}
+
+/** Where everything of one owner file is. */
+export interface OwnerPaths {
+  /** Its folder. Private names of its process go into it, and are removed with it. */
+  readonly dir: string;
+  /** The file itself: its time of change is the heartbeat of all claims that are links to it. */
+  readonly path: string;
+  /** Says that its process was declared dead, and why: all its claims are free. */
+  readonly dead: string;
 }
 
 /** Where everything of one attempt is. */
@@ -53,14 +63,35 @@ export interface AttemptName extends AttemptKey {
 }
 
 const SUFFIXES = {
-  end: ".json",
   files: "",
   log: ".log",
   checkpoint: ".checkpoint",
   replaced: ".replaced.json",
   damaged: ".damaged.json",
 };
-const KINDS = new Map(Object.entries(SUFFIXES).map(([kind, suffix]) => [suffix, kind as keyof AttemptPaths]));
+const KINDS = new Map<string, keyof AttemptPaths>([
+  ...Object.entries(SUFFIXES).map(([kind, suffix]) => [suffix, kind as keyof AttemptPaths] as const),
+  // How ends were called before layout 2, which are read as any other.
+  [".json", "end"],
+]);
+
+/** Version of the store's layout, as its `layout.json` says: 2 since claims are links to owner files. */
+export const LAYOUT = 2;
+
+/** The file that says which version a store's layout has. */
+export function layoutFile(root: string): string {
+  return join(root, "layout.json");
+}
+
+/** The folder of all owner files, but for those of folders that are on another filesystem. */
+export function ownersDir(root: string): string {
+  return join(root, "owners");
+}
+
+/** Where everything of an owner file is. */
+export function ownerPaths(dir: string): OwnerPaths {
+  return { dir, path: `${dir}/owner.json`, dead: `${dir}/dead.json` };
+}
 
 /** The folder below which all artifacts are. */
 export function artifactsDir(root: string): string {
@@ -80,14 +111,15 @@ export function taskDir(root: string, name: string): string {
 export function artifactPaths(root: string, { name, hash }: ArtifactKey): ArtifactPaths {
   const dir = `${root}/artifacts/${name}`;
   const home = `${dir}/${hash}`;
-  return { name, hash, taskDir: dir, record: `${home}.json`, home, claim: `${home}/running.json` };
+  return { name, hash, taskDir: dir, record: `${home}.json`, home, claim: `${home}.claim` };
 }
 
 /** Where everything of an attempt is. */
 export function attemptPaths({ home }: ArtifactPaths, { n, id }: AttemptKey): AttemptPaths {
   const stem = `${home}/${n}-${id}`;
   return {
-    end: stem + SUFFIXES.end,
+    // Not by its number: whoever ends the attempt of somebody else does not know that.
+    end: `${home}/end-${id}.json`,
     files: stem,
     log: stem + SUFFIXES.log,
     checkpoint: stem + SUFFIXES.checkpoint,
@@ -96,11 +128,31 @@ export function attemptPaths({ home }: ArtifactPaths, { n, id }: AttemptKey): At
   };
 }
 
-/** Reads a name in an artifact's folder; `undefined` for what is not of an attempt. */
+/**
+ * Reads a name in an artifact's folder; `undefined` for what is not of an attempt. An end has no number in its
+ * name: 0.
+ */
 export function parseAttemptName(name: string): AttemptName | undefined {
+  const end = /^end-([0-9a-z]{1,40})\.json$/.exec(name);
+  if (end) return { n: 0, id: end[1] as string, kind: "end" };
   const match = /^([1-9]\d{0,8})-([0-9a-z]{1,40})(\..+)?$/.exec(name);
   const kind = KINDS.get(match?.[3] ?? "");
   return match && kind ? { n: Number(match[1]), id: match[2] as string, kind } : undefined;
+}
+
+/**
+ * The number of an attempt, for people: one more than what is there of others. Its own names tell it, where
+ * there are any.
+ *
+ * @param names The names in the artifact's folder.
+ */
+export function attemptNumber(names: readonly string[], id: string): number {
+  const known = names.flatMap((name) => parseAttemptName(name) ?? []);
+  const own = known.find((each) => each.id === id && each.n > 0);
+  if (own) return own.n;
+  const others = known.filter((each) => each.id !== id);
+  const ends = new Set(others.filter(({ kind }) => kind === "end").map((end) => end.id));
+  return 1 + others.reduce((most, { n }) => Math.max(most, n), ends.size);
 }
 
 /** A new private name in a folder. It carries its owner, so that it can be swept when the owner is dead. */

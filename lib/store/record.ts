@@ -72,7 +72,8 @@ const successRecord = z.object({
 const claimRecord = z.object({
   schema: z.literal(RECORD_SCHEMA),
   id: attemptId,
-  attempt: z.int().positive(),
+  /** The folder of the owner file, as seen from the store's: says whether its process was declared dead. */
+  dir: z.string().regex(/^(?:artifacts\/(?:[^./][^/]*\/)+\.)?owners\/[0-9a-z]{1,40}$/).exactOptional(),
   owner: ownerSchema,
   /** Who computes: `get`, `local`, or a Slurm backend. */
   backend: z.string(),
@@ -107,7 +108,7 @@ const endRecord = z.object({
 export type SlurmJob = z.output<typeof slurmJob>;
 /** A result, and where it comes from. */
 export type SuccessRecord = z.output<typeof successRecord>;
-/** Who computes an artifact now. */
+/** Who computes an artifact now: what an owner file says, and each claim that is a link to it. */
 export type ClaimRecord = z.output<typeof claimRecord>;
 /** How an attempt ended that did not succeed. */
 export type EndRecord = z.output<typeof endRecord>;

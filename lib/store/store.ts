@@ -62,7 +62,7 @@ export interface StoreOptions {
 export interface TaskListing {
   /** Hashes of the artifacts that have a success record. */
   done: Set<string>;
-  /** Hashes of the artifacts that have a folder: an attempt runs, failed, or left files. */
+  /** Hashes of the artifacts that have a claim or a folder: an attempt runs, failed, or left files. */
   open: Set<string>;
 }
 
@@ -100,8 +100,10 @@ export class Store {
     const listing: TaskListing = { done: new Set(), open: new Set() };
     for (const entry of await this.list(taskDir(this.root, name))) {
       // A folder in place of a record is no result either, which shows when it is opened.
-      if (entry.name.endsWith(".json")) listing.done.add(entry.name.slice(0, -5));
-      else if (entry.isDirectory) listing.open.add(entry.name);
+      const { name } = entry;
+      if (name.endsWith(".json")) listing.done.add(name.slice(0, -5));
+      else if (name.endsWith(".claim")) listing.open.add(name.slice(0, -6));
+      else if (entry.isDirectory && name[0] !== ".") listing.open.add(name);
     }
     return listing;
   }
@@ -150,10 +152,15 @@ export class Store {
   /** Writes a file under a private name in a folder, and returns that name. */
   async writePrivate(dir: string, text: string, options: { sync?: boolean } = {}): Promise<string> {
     const path = privateName(dir, "tmp", this.machine);
+    await this.writeOwn(path, text, options);
+    return path;
+  }
+
+  /** Writes a file under a name that nobody else uses. */
+  async writeOwn(path: string, text: string, options: { sync?: boolean } = {}): Promise<void> {
     try {
       await this.machine.files.write(path, text, options);
       if (await this.isShared()) await this.machine.files.chmod(path, SHARED_FILE);
-      return path;
     } catch (error) {
       // A part of it may be there: a full disk leaves an empty file, which would lie there while this process
       // lives.

@@ -67,6 +67,7 @@ export class ProcessComputer implements Computer {
         root: artifact.hash,
         artifacts,
         attempt: claim.attempt,
+        ownerDir: claim.owner.dir,
         run: this.#runId,
         spec,
         backend: claim.record.backend,

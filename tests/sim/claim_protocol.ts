@@ -59,7 +59,7 @@ async function attempt(
   own: string,
 ): Promise<string | undefined> {
   const { files } = machine;
-  const beat = machine.beat({ path: own, intervalMs: LEASE_MS / 3, onLost: () => {} });
+  const beat = machine.beat({ path: own, unlink: true, intervalMs: LEASE_MS / 3, onLost: () => {} });
   let result: string | undefined;
   try {
     result = (await readJson<Claim>(files, RECORD))?.id;

@@ -23,19 +23,17 @@ export class SimBeat implements Heartbeat {
     process.holds.set(this, { what: `heartbeat of ${options.path}`, drop: (power) => this.#close(power) });
     this.#after(options.afterMs ?? 0, `beat opens ${options.path}`, () => {
       this.#file = world.disk.open(options.path, process.host, `open '${options.path}'`);
-      this.#after(0, `beat unlinks ${options.path}`, () => {
-        this.#touchLater();
-        this.#unlink();
-      });
+      this.#touchLater();
+      if (options.unlink) this.#after(0, `beat unlinks ${options.path}`, () => this.#unlink());
     });
   }
 
-  /** Closes the handle, then removes the private name if it is still there. */
+  /** Closes the handle, then removes a private name that is still there. */
   stop(): Promise<void> {
     return this.#stopped ??= (async () => {
       this.#end();
       await this.#step("closes", () => this.#close(false));
-      await this.#step("removes its name", () => this.#unlink());
+      if (this.#options.unlink) await this.#step("removes its name", () => this.#unlink());
     })();
   }
 
@@ -63,6 +61,8 @@ export class SimBeat implements Heartbeat {
       const file = this.#file as { inode: Inode };
       this.#world.staleHandle(this.#process, file.inode);
       if (file.inode.nlink === 0) throw osError("ENOENT", `no name left: '${this.#options.path}'`);
+      const { dead } = this.#options;
+      if (dead !== undefined && this.#world.disk.find(dead)) throw osError("ESTALE", `declared dead: '${dead}'`);
       file.inode.mtimeMs = this.#process.host.wall();
       this.#touchLater();
     });

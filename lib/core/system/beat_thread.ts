@@ -1,12 +1,14 @@
+import { basename } from "@std/path/posix/basename";
+import { dirname } from "@std/path/posix/dirname";
 import { BEAT_THREAD_URL } from "./beat_thread_code.ts";
 import type { Heartbeat, HeartbeatOptions } from "./machine.ts";
 
-/** How long the thread outlives the last claim: starting it costs more than a small task. */
+/** How long the thread outlives the last owner file: starting it costs more than a small task. */
 const LINGER_MS = 20;
 
 interface Beating {
   state: "asked" | "opened" | "lost";
-  /** Who came first: 0 nobody, 1 the thread, which may listen to signals by now, 2 the end of the claim. */
+  /** Who came first: 0 nobody, 1 the thread, which may listen to signals by now, 2 the end. */
   readonly first: Int32Array<SharedArrayBuffer>;
   onLost: (reason: string) => void;
   onStopped?: () => void;
@@ -18,24 +20,25 @@ interface Message {
   reason?: string;
 }
 
-/** One thread that beats for all claims of this process, even while the process computes without a pause. */
+/** One thread that beats for all that this process claims, even while the process computes without a pause. */
 export class BeatThread {
   #worker: Worker | undefined;
   #beating = new Map<number, Beating>();
-  readonly #linked = new Set<string>();
+  /** The folders of the owner files that are beaten for, or soon will be: the ids that claims hold. */
+  readonly #owners = new Set<string>();
   #lastId = 0;
   #linger: ReturnType<typeof setTimeout> | undefined;
 
-  /** Whether beating for the file of this name goes on here, or will soon. */
-  beatsFor(name: string): boolean {
-    return this.#linked.has(name);
+  /** Whether beating for the owner file with this id goes on here, or will soon. */
+  beatsFor(owner: string): boolean {
+    return this.#owners.has(owner);
   }
 
   /** Begins to beat, after `afterMs` where given. */
   start(options: HeartbeatOptions): Heartbeat {
     const id = ++this.#lastId;
-    const { linked } = options;
-    if (linked) this.#linked.add(linked.path);
+    const owner = basename(dirname(options.path));
+    this.#owners.add(owner);
     let timer: ReturnType<typeof setTimeout> | undefined;
     const begin = (): void => {
       timer = undefined;
@@ -47,17 +50,17 @@ export class BeatThread {
       stop: async () => {
         clearTimeout(timer);
         await this.#stop(id);
-        removeIfThere(options.path);
-        if (linked) this.#linked.delete(linked.path);
+        if (options.unlink) removeIfThere(options.path);
+        this.#owners.delete(owner);
       },
     };
   }
 
-  #begin(id: number, { path, linked, intervalMs, lastWords, onLost }: HeartbeatOptions): void {
+  #begin(id: number, { onLost, afterMs: _, ...options }: HeartbeatOptions): void {
     clearTimeout(this.#linger);
     const first = new Int32Array(new SharedArrayBuffer(4));
     this.#beating.set(id, { state: "asked", first, onLost });
-    this.#thread().postMessage({ op: "start", id, path, linked, intervalMs, lastWords, first });
+    this.#thread().postMessage({ ...options, op: "start", id, first });
   }
 
   async #stop(id: number): Promise<void> {
@@ -106,8 +109,7 @@ export class BeatThread {
 function removeIfThere(path: string): void {
   try {
     Deno.removeSync(path);
-  } catch (error) {
-    // The thread has unlinked it. Anything else is swept by the next claimant, and no reason to fail a task.
-    if (!(error instanceof Deno.errors.NotFound)) return;
+  } catch {
+    // The thread has unlinked it. Anything else is swept later, and no reason to fail a task.
   }
 }

@@ -28,23 +28,26 @@ export function isSameProcess(one: Owner, other: Owner): boolean {
 
 /** Signs of life, which computing cannot block. */
 export interface Heartbeat {
-  /** Ends the beating. Resolves when the handle is closed and the private name is gone. */
+  /** Ends the beating. Resolves when its handle is closed, and a private name gone. */
   stop(): Promise<void>;
 }
 
 /** How a {@link Heartbeat} is begun. */
 export interface HeartbeatOptions {
-  /**
-   * A private name of the claim's file. It is opened, then unlinked: from then on the handle alone is used.
-   */
+  /** The file whose time of change is the heartbeat: opened once, beaten for through the handle. */
   path: string;
   /**
-   * The name that the file was linked to, and the id that its text holds: where very many are beaten for at
-   * once, not each has a handle of its own, but is opened for each beat and looked at before.
+   * Whether that is a private name of a file that has another one: unlinked when it has been opened.
    *
-   * @default {always a handle}
+   * @default {false}
    */
-  linked?: { path: string; id: string };
+  unlink?: boolean;
+  /**
+   * When there is a file of that name, this process was declared dead.
+   *
+   * @default {it is when the file has no name left}
+   */
+  dead?: string;
   /** Milliseconds between two beats. */
   intervalMs: number;
   /**
@@ -54,13 +57,16 @@ export interface HeartbeatOptions {
    */
   afterMs?: number | undefined;
   /**
-   * For a process that user code may block: when it does not heed SIGINT or SIGTERM, this end of the attempt
-   * is linked at `path` and the process killed; it is written under the private name `temporary` first.
+   * For a process that user code may block: when it does not heed SIGINT or SIGTERM, this text is linked to
+   * `dead`, written under the private name `temporary` first, and the process killed.
    *
    * @default {a signal is the process's own business}
    */
-  lastWords?: { path: string; temporary: string; text: string };
-  /** Called once when the file has no name left, or cannot be reached for good (ESTALE). */
+  lastWords?: { temporary: string; text: string };
+  /**
+   * Called once when the process was declared dead, the file has no name left, or cannot be reached for good
+   * (ESTALE).
+   */
   onLost: (reason: string) => void;
 }
 
@@ -80,14 +86,14 @@ export interface Machine {
    *
    * @default {nobody can tell}
    */
-  isForsaken?(owner: Owner, claim: { path: string; startedAt: string }): boolean;
+  isForsaken?(owner: Owner, claim: { path: string; id: string; startedAt: string }): boolean;
   /**
    * Whether it is simulated, so that what tasks do to this process is no business of it.
    *
    * @default {false}
    */
   readonly simulated?: boolean;
-  /** Begins beating for a claim. */
+  /** Begins beating for what this process claims. */
   beat(options: HeartbeatOptions): Heartbeat;
   /** A fresh random id of 12 hex digits. */
   randomId(): string;

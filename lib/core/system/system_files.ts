@@ -74,12 +74,12 @@ async function write(path: string, data: string | Uint8Array, options: WriteOpti
     const rest = bytes.subarray(done);
     done += rest.length <= LARGE ? file.writeSync(rest) : await file.write(rest);
   }
-  if (sync) await file.sync();
+  if (sync) await file.syncData();
 }
 
 async function syncFile(path: string): Promise<void> {
   using file = Deno.openSync(path, { read: true });
-  await file.sync();
+  await file.syncData();
 }
 
 function statOrNothing(path: string): FileInfo | undefined {

@@ -15,7 +15,7 @@ export function systemMachine(): Machine {
     self,
     isGone: (owner) => isGone(owner, self),
     isForsaken: (owner, claim) =>
-      isSameProcess(owner, self) && !thread.beatsFor(claim.path) && isForsaken(claim),
+      isSameProcess(owner, self) && !thread.beatsFor(claim.id) && isForsaken(claim),
     beat: (options) => thread.start(options),
     randomId: randomIds(self),
   };

@@ -10,7 +10,7 @@ import { askToStop } from "../../queue/requests.ts";
 import type { PoolRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { drive, type DriveResult } from "../../schedule/drive.ts";
-import type { Claim } from "../../store/claims/claim.ts";
+import { type Claim, letGo } from "../../store/claims/claim.ts";
 import { RECORD_SCHEMA } from "../../store/record.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
 import { type RunEnded, writeEnded } from "../ended.ts";
@@ -110,7 +110,7 @@ export async function controlPool(
     throw error;
   } finally {
     await file.flush();
-    await claim.heartbeat.stop();
+    await letGo(runtime.store, claim);
   }
 }
 

@@ -9,13 +9,14 @@ import { listWorkers } from "../../queue/worker_liveness.ts";
 import type { WorkerEnd } from "../../queue/worker_record.ts";
 import { findForSure } from "../../run/result.ts";
 import { settleLogged } from "../../run/settle_logged.ts";
-import { declareDead, declareSucceeded } from "../../store/claims/attempt_end.ts";
+import { declareDead } from "../../store/claims/attempt_end.ts";
+import { attemptOf } from "../../store/claims/claim.ts";
 import { ClaimWatch } from "../../store/claims/liveness.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
 import { moveFile } from "../../store/file_steps.ts";
 import { attemptPaths } from "../../store/layout.ts";
 import type { ClaimRecord } from "../../store/record.ts";
-import { readRecord } from "../../store/results/commit.ts";
+import { readRecord } from "../../store/results/read_record.ts";
 import { concernsOneArtifact, isRefusal, listOrNothing } from "../../store/store.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
 import type { ControllerContext, PoolContext } from "./context.ts";
@@ -103,8 +104,8 @@ async function settle(
     own = await claimOfIts();
     if (result) {
       // It died after it had stored the result, or while somebody else did.
-      if (own?.id === result.id) await declareSucceeded(store, home, own);
-      else if (own) await declareDead(store, home, own, because);
+      const attempt = own && await attemptOf(store, home, own);
+  if (own) await declareDead(store, home, own, because);
       await moveFile(store, from, join(paths.done, file));
       return;
     }
@@ -112,20 +113,21 @@ async function settle(
     if (!concernsOneArtifact(error) || !isRefusal(error)) throw error;
     return await fail({ kind: "compute", lasting: true, error: errorText(error) });
   }
+  const attempt = own && await attemptOf(store, home, own);
   if (own) await declareDead(store, home, own, because);
   if (end.kind === "silent" && await isFirstSilent(context, folder)) {
     // A worker that never gave a sign of life says nothing of the task: that costs no attempt, once.
     await moveFile(store, from, join(todoDir(paths, folder.spec), file));
     return;
   }
-  const log = own && attemptPaths(home, { n: own.attempt, id: own.id }).log;
+  const log = own && attemptPaths(home, { n: attempt ?? 1, id: own.id }).log;
   await fail({
     kind: end.kind === "silent" ? "protocol" : end.kind,
     error: end.kind === "silent"
       ? `A worker never gave a sign of life, for the second time in the run: ${end.why}`
       : `I${because.slice(1)}`,
     ...(log === undefined ? {} : { log }),
-    ...(own === undefined ? {} : { storeAttempt: own.attempt }),
+    ...(attempt === undefined ? {} : { storeAttempt: attempt }),
   });
 }
 
@@ -261,7 +263,5 @@ async function tidyClaim(
   const home = store.paths(artifact);
   const look = await new ClaimWatch(store, home).look();
   if (look.state === "absent" || look.state === "unknown" || look.holder.run !== runId) return;
-  const isItsResult = look.state === "dead" && (await readRecord(store, home))?.id === look.holder.id;
-  if (isItsResult) await declareSucceeded(store, home, look.holder);
-  else await settleLogged(runtime, artifact, look);
+  await settleLogged(runtime, artifact, look);
 }

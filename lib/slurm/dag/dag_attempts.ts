@@ -4,6 +4,7 @@ import { queuePaths } from "../../queue/layout.ts";
 import type { DagNode } from "../../remote/run_record.ts";
 import { readEnds } from "../../store/results/ends.ts";
 import { attemptPaths } from "../../store/layout.ts";
+import { attemptOf } from "../../store/claims/claim.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
 import type { DagContext } from "./dag_context.ts";
 import { listProgress, readProgress } from "./job_progress.ts";
@@ -12,6 +13,7 @@ import { listProgress, readProgress } from "./job_progress.ts";
 interface ShownAttempt {
   node: DagNode;
   attempt: number;
+  id: string;
   startedMs: number;
   /** The folder of the run whose job makes it. */
   dir: string;
@@ -49,17 +51,19 @@ export class DagAttempts {
     this.#next.set(hash, { at: now + pauseMs, pauseMs: Math.min(2 * pauseMs, AGAIN_MS) });
     const paths = runtime.store.paths(node);
     const claim = await readClaim(runtime.store, paths);
-    const before = this.#shown.get(hash)?.attempt;
-    if (claim?.slurm === undefined || before === claim.attempt) return;
+    const before = this.#shown.get(hash);
+    if (claim?.slurm === undefined || before?.id === claim.id) return;
     if (before !== undefined) {
       const ends = await readEnds(runtime.store, paths);
-      const kind = ends.find((end) => end.attempt === before)?.kind;
+      const kind = ends.find((end) => end.id === before.id)?.kind;
       this.end(node, kind === "preempted" ? "preempted" : "failed");
     }
-    const { attempt, id, slurm, run } = claim;
+    const { id, slurm, run } = claim;
+    const attempt = await attemptOf(runtime.store, paths, claim);
     this.#shown.set(hash, {
       node,
       attempt,
+      id,
       startedMs: Date.parse(claim.startedAt),
       dir: run === undefined ? ownDir : queuePaths(runtime.store.root, run).run,
     });

@@ -8,7 +8,7 @@ import { isStaticFleet } from "../../pool/worker/static_fleet.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import type { PoolRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
-import type { Claim } from "../../store/claims/claim.ts";
+import { type Claim, letGo } from "../../store/claims/claim.ts";
 import { plural } from "../../ui/text.ts";
 import type { PreparedRun, StartRunOptions } from "../run/prepare_run.ts";
 import type { RunPoolOptions, SubmittedRun } from "../run/run_slurm_options.ts";
@@ -64,7 +64,7 @@ export async function detachPool(
   });
   // The role is given up before they are submitted: the first that begins is to find it free.
   await new Leadership(runtime, claim).giveUp("the run was left to its workers");
-  await claim.heartbeat.stop();
+  await letGo(runtime.store, claim);
   let count: number;
   let standbys = 0;
   try {

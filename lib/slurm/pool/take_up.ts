@@ -1,3 +1,4 @@
+import { letGo } from "../../store/claims/claim.ts";
 import { errorText } from "../../core/errors.ts";
 import type { RunLog } from "../../core/run_log.ts";
 import { Leadership } from "../../pool/leadership.ts";
@@ -58,7 +59,7 @@ export async function takeUp(
   } catch (error) {
     await new Leadership(runtime, claim).giveUp(`it could not be taken up: ${errorText(error)}`)
       .catch((second) => log.warn(errorText(second)));
-    await claim.heartbeat.stop();
+    await letGo(runtime.store, claim);
     throw error;
   }
   return { ...prepared, run, paths, claim, takenUp: true };

@@ -1,8 +1,9 @@
 import type { ArtifactPaths } from "../layout.ts";
 import type { Store } from "../store.ts";
 import { declareDead, removeEndedClaim } from "./attempt_end.ts";
-import { type Claim, type ClaimOptions, tryClaim } from "./claim.ts";
+import { type Claim, tryClaim } from "./claim.ts";
 import { ClaimWatch, type Look } from "./liveness.ts";
+import type { ClaimOptions } from "./owner_files.ts";
 
 /** The claim, or what the look at somebody else's shows. */
 export type Acquired =
@@ -45,7 +46,7 @@ export async function acquireClaim(
  */
 export async function settleClaim(store: Store, paths: ArtifactPaths, look: Look): Promise<boolean> {
   if (look.state === "dead") {
-    await declareDead(store, paths, look.holder, look.why);
+    await declareDead(store, paths, look.holder, look.why, look.kind);
     return true;
   }
   if (look.state === "ended" && look.removable) {

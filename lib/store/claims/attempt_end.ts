@@ -1,74 +1,71 @@
 import { join } from "@std/path/posix/join";
 import { errorCode, ProtocolError } from "../../core/errors.ts";
 import type { Files } from "../../core/system/files.ts";
-import { linkOurs } from "../file_steps.ts";
 import { linkJson } from "../json_file.ts";
-import { type ArtifactPaths, type AttemptKey, attemptPaths, parseAttemptName } from "../layout.ts";
+import { type ArtifactPaths, attemptNumber, attemptPaths, parseAttemptName } from "../layout.ts";
 import { type ClaimRecord, parseEndRecord } from "../record.ts";
+import { readRecordId } from "../results/read_record.ts";
 import { listOrNothing, removeIfThere, type Store } from "../store.ts";
 import { type Claim, type Ending, endRecordOf } from "./claim.ts";
-import { removeClaim } from "./remove_claim.ts";
+import { type Death, declareOwnerDead, removeOwner } from "./dead_owner.ts";
+import { ownersOf } from "./owner_files.ts";
+import { removeClaim, removeOwnClaim } from "./remove_claim.ts";
 
 /**
- * Ends an attempt of ours. The one who links the end owns it and removes the claim; so `false` means that we
- * were declared dead meanwhile, and nothing more was touched.
+ * Ends an attempt of ours, and gives its claim back. The end of one that succeeded is its record; of any other
+ * who links its end owns it, so `false` means that we were declared dead meanwhile, and nothing more was
+ * touched.
  *
  * @throws {StoreError} If the end cannot be written (a full disk). The claim, whose removal needs no room,
  * is gone all the same: nobody has to wait for a lease.
  */
 export async function endAttempt(store: Store, claim: Claim, ending: Ending | "success"): Promise<boolean> {
-  const { machine } = store;
   const { paths, attempt } = claim;
-  await claim.heartbeat.stop();
+  if (ending === "success") {
+    if (!await removeOwnClaim(store, claim)) return false;
+    await removeHome(store, paths, true);
+    return true;
+  }
   const at = attemptPaths(paths, attempt);
   // What it leaves is for the next attempt, which may be somebody else's.
-  if (ending !== "success") {
-    for (const left of [at.files, at.checkpoint, at.log]) await store.share(left);
-  }
+  for (const left of [at.files, at.checkpoint, at.log]) await store.share(left);
   let owned: boolean;
   try {
-    owned = ending === "success"
-      ? await linkSuccessEnd(store, paths, at.end)
-      : await linkEnd(store, paths, claim.record, ending);
+    owned = await linkEnd(store, paths, claim.record, attempt.n, ending);
   } catch (error) {
-    await removeClaim(store, paths, attempt.id);
+    await removeOwnClaim(store, claim);
     throw error;
   }
-  if (!owned) return false;
-  const removed = await removeClaim(store, paths, attempt.id);
-  if (ending === "success" && removed) await removeIfThere(machine, at.end);
-  await removeHome(store, paths, ending === "success");
+  if (!owned) {
+    await ownersOf(store).give(claim.owner, paths);
+    return false;
+  }
+  await removeOwnClaim(store, claim);
   return true;
 }
 
 /**
- * Ends an attempt whose owner is dead, as `crashed`. Harmless when somebody else was first, or when the
- * attempt had ended by itself meanwhile.
+ * Declares the process behind a claim dead, and ends the attempt: as `crashed`, unless its result is stored or
+ * the process itself has said what became of it. Harmless when somebody else was first, or when the attempt
+ * had ended by itself meanwhile.
  */
 export async function declareDead(
   store: Store,
   paths: ArtifactPaths,
   holder: ClaimRecord,
   why: string,
+  kind: Death["kind"] = "crashed",
 ): Promise<void> {
-  const owned = await linkEnd(store, paths, holder, { kind: "crashed", error: why });
-  if (!owned) return;
-  if (await removeClaim(store, paths, holder.id)) return;
-  await removeIfThere(store.machine, endPath(paths, holder));
-  await removeIfThere(store.machine, paths.home);
-}
-
-/** Ends an attempt that succeeded, and whose owner died before it could: its record is the artifact's. */
-export async function declareSucceeded(
-  store: Store,
-  paths: ArtifactPaths,
-  holder: ClaimRecord,
-): Promise<void> {
-  const end = endPath(paths, holder);
-  if (!await linkSuccessEnd(store, paths, end)) return;
-  await removeClaim(store, paths, holder.id);
-  await removeIfThere(store.machine, end);
-  await removeHome(store, paths, true);
+  await declareOwnerDead(store, holder, { kind, why });
+  const isStored = async () => await readRecordId(store, paths) === holder.id;
+  if (await isStored()) await removeClaim(store, paths, holder);
+  else if (await linkEndOfOther(store, paths, holder, { kind, error: why })) {
+    const removed = await removeClaim(store, paths, holder);
+    // It had ended by itself, or its record came just before it was declared dead.
+    if (!removed || await isStored()) await removeIfThere(store.machine, endPath(paths, holder));
+  }
+  await removeHome(store, paths, await isStored());
+  await removeOwner(store, holder);
 }
 
 /** Removes a claim whose attempt has ended and whose owner did not come back for it. */
@@ -77,25 +74,40 @@ export async function removeEndedClaim(
   paths: ArtifactPaths,
   holder: ClaimRecord,
 ): Promise<void> {
-  await removeClaim(store, paths, holder.id);
-  await removeIfThere(store.machine, paths.home);
+  await removeClaim(store, paths, holder);
+  await removeHome(store, paths, await readRecordId(store, paths) === holder.id);
+  await removeOwner(store, holder);
 }
 
 /** Gives back a claim under which nothing was begun. */
 export async function releaseClaim(store: Store, claim: Claim): Promise<void> {
-  await claim.heartbeat.stop();
-  await removeClaim(store, claim.paths, claim.attempt.id);
+  await removeOwnClaim(store, claim);
   await removeIfThere(store.machine, claim.paths.home);
 }
 
-async function linkEnd(
+/** The end of an attempt that another process has begun, with the number that its names tell. */
+async function linkEndOfOther(
   store: Store,
   paths: ArtifactPaths,
   holder: ClaimRecord,
   ending: Ending,
 ): Promise<boolean> {
+  const names = (await listOrNothing(store.machine, paths.home)).map(({ name }) => name);
+  return await linkEnd(store, paths, holder, attemptNumber(names, holder.id), ending);
+}
+
+/** How often a folder is made again that others keep removing as it is empty. */
+const MAX_TURNS = 100;
+
+async function linkEnd(
+  store: Store,
+  paths: ArtifactPaths,
+  holder: ClaimRecord,
+  attempt: number,
+  ending: Ending,
+): Promise<boolean> {
   const path = endPath(paths, holder);
-  const record = endRecordOf(store.machine, holder, ending);
+  const record = endRecordOf(store.machine, holder, attempt, ending);
   try {
     parseEndRecord(JSON.stringify(record), path);
   } catch (cause) {
@@ -104,19 +116,16 @@ async function linkEnd(
       { cause },
     );
   }
-  try {
-    // Only what failed gets here: what it said, torn by a power cut, could not be told to anybody.
-    return await linkJson(store, path, record);
-  } catch (error) {
-    // The folder is gone: so is the claim, and with it this attempt.
-    if (errorCode((error as Error).cause) === "ENOENT") return false;
-    throw error;
+  for (let turn = 1;; turn++) {
+    try {
+      await store.makeDir(paths.home);
+      // Only what failed gets here: what it said, torn by a power cut, could not be told to anybody.
+      return await linkJson(store, path, record);
+    } catch (error) {
+      const isGone = (errorCode(error) ?? errorCode((error as Error).cause)) === "ENOENT";
+      if (!isGone || turn > MAX_TURNS) throw error;
+    }
   }
-}
-
-/** A success needs no words of its own: its end is one more name of the record. */
-async function linkSuccessEnd(store: Store, paths: ArtifactPaths, end: string): Promise<boolean> {
-  return await linkOurs(store, paths.record, end);
 }
 
 /**
@@ -141,6 +150,6 @@ export async function removeLitter(files: Files, path: string): Promise<void> {
   }
 }
 
-function endPath(paths: ArtifactPaths, { id, attempt: n }: ClaimRecord): string {
-  return attemptPaths(paths, { n, id } satisfies AttemptKey).end;
+function endPath(paths: ArtifactPaths, { id }: ClaimRecord): string {
+  return attemptPaths(paths, { n: 0, id }).end;
 }

@@ -1,42 +1,12 @@
 import { join } from "@std/path/posix/join";
 import { errorCode, StoreError } from "../../core/errors.ts";
 import type { FailureKind } from "../../core/event.ts";
-import type { Heartbeat, HeartbeatOptions, Machine } from "../../core/system/machine.ts";
-import {
-  type ArtifactPaths,
-  type AttemptKey,
-  attemptPaths,
-  parseAttemptName,
-  privateName,
-  privateNameOwner,
-} from "../layout.ts";
-import { type ClaimRecord, type EndRecord, RECORD_SCHEMA, type SlurmJob } from "../record.ts";
-import { NO_LINKS, removeIfThere, type Store, storeError } from "../store.ts";
+import type { Machine } from "../../core/system/machine.ts";
+import { type ArtifactPaths, type AttemptKey, attemptNumber, privateNameOwner } from "../layout.ts";
+import { type ClaimRecord, type EndRecord, RECORD_SCHEMA } from "../record.ts";
+import { listOrNothing, NO_LINKS, removeIfThere, type Store, storeError } from "../store.ts";
+import { type ClaimOptions, type OwnerFile, ownersOf } from "./owner_files.ts";
 import { readClaim } from "./read_claim.ts";
-
-/** Who makes a claim, and how it beats. */
-export interface ClaimOptions {
-  /** Who computes: `get`, `local`, or a Slurm backend. */
-  backend: string;
-  /** The run that the attempt is of. */
-  run?: string | undefined;
-  /** The worker that computes. */
-  worker?: string | undefined;
-  /** The Slurm job that it is computed in. */
-  slurm?: SlurmJob | undefined;
-  /**
-   * Whether user code runs in this process, which may block it: then Ctrl-C has to work all the same.
-   *
-   * @default {false}
-   */
-  mayBlock?: boolean | undefined;
-  /**
-   * Milliseconds until the beating begins, where the claiming process runs no user code.
-   *
-   * @default {0}
-   */
-  beatAfterMs?: number | undefined;
-}
 
 /** A held claim: this process owns the attempt until it ends it, or is declared dead. */
 export interface Claim {
@@ -46,8 +16,8 @@ export interface Claim {
   readonly paths: ArtifactPaths;
   /** What the claim's file says. */
   readonly record: ClaimRecord;
-  /** The claim's signs of life. */
-  readonly heartbeat: Heartbeat;
+  /** What it is a link to. */
+  readonly owner: OwnerFile;
   /** Aborts, with the reason, when somebody else took the claim away. */
   readonly lost: AbortSignal;
 }
@@ -55,12 +25,12 @@ export interface Claim {
 /** The claim, or that somebody has it. */
 export type ClaimResult = { kind: "claimed"; claim: Claim } | { kind: "held" };
 
-/** How often a claim begins again when others keep removing the folder under it. */
+/** How often a claim begins again when others keep the owner file from being linked. */
 const MAX_TURNS = 100;
 
 /**
- * Claims an artifact for a new attempt: a file written under a private name, then linked to `running.json`,
- * which is the one exclusive step (ARCHITECTURE, "One attempt").
+ * Claims an artifact for a new attempt: links this process's owner file to `<hash>.claim`, which is the one
+ * exclusive step (ARCHITECTURE, "One attempt").
  *
  * @throws {StoreError} If the store cannot be written, or its filesystem has no hard links.
  */
@@ -71,108 +41,110 @@ export async function tryClaim(
 ): Promise<ClaimResult> {
   for (let turn = 0; turn < MAX_TURNS; turn++) {
     try {
-      const result = await claimOnce(store, paths, options);
-      if (result !== "again") return result;
+      const owner = await ownersOf(store).take(paths, options);
+      const outcome = await linkClaim(store, paths, owner);
+      if (outcome === "ours") return { kind: "claimed", claim: await begin(store, paths, owner) };
+      if (outcome === "held") return { kind: "held" };
     } catch (error) {
-      // ENOENT: another process just removed the empty folder.
-      if (errorCode(error) !== "ENOENT") throw storeError("claim", paths.claim, error);
+      throw storeError("claim", paths.claim, error);
     }
   }
-  throw new StoreError(`Cannot claim ${paths.claim}: its folder kept being removed ${MAX_TURNS} times`);
+  throw new StoreError(`Cannot claim ${paths.claim}: its owner file could not be linked ${MAX_TURNS} times`);
 }
 
-async function claimOnce(
+/**
+ * The claim of an attempt that is linked already.
+ *
+ * @param names What is in the artifact's folder.
+ */
+export function heldClaim(
   store: Store,
   paths: ArtifactPaths,
-  options: ClaimOptions,
-): Promise<ClaimResult | "again"> {
-  const { machine } = store;
-  const fresh = await store.makeDir(paths.home);
-  const names = fresh ? [] : (await machine.files.list(paths.home)).map((entry) => entry.name);
-  if (names.includes("running.json")) return { kind: "held" };
-  const n = 1 + Math.max(0, ...names.map((name) => parseAttemptName(name)?.n ?? 0));
-  const record: ClaimRecord = {
-    schema: RECORD_SCHEMA,
-    id: machine.randomId(),
-    attempt: n,
-    owner: machine.self,
-    backend: options.backend,
-    ...(options.run === undefined ? {} : { run: options.run }),
-    ...(options.worker === undefined ? {} : { worker: options.worker }),
-    ...(options.slurm === undefined ? {} : { slurm: options.slurm }),
-    startedAt: new Date(machine.clock.now()).toISOString(),
-    leaseSec: store.leaseSec,
-  };
-  const temporary = await store.writePrivate(paths.home, JSON.stringify(record));
-  let outcome: Awaited<ReturnType<typeof linkClaim>> | undefined;
-  try {
-    outcome = await linkClaim(store, paths, temporary, record.id);
-  } finally {
-    if (outcome !== "ours") await removeIfThere(machine, temporary);
-  }
-  if (outcome === "held") {
-    // Who held it may have ended meanwhile, and left the folder to us since our file was in it.
-    await removeIfThere(machine, paths.home).catch(() => {/* an empty folder is no reason to fail */});
-  }
-  if (outcome !== "ours") return outcome === "held" ? { kind: "held" } : "again";
-  const lost = new AbortController();
-  const heartbeat = machine.beat({
-    path: temporary,
-    linked: { path: paths.claim, id: record.id },
-    intervalMs: store.heartbeatSec * 1000,
-    afterMs: options.beatAfterMs,
-    ...(options.mayBlock ? { lastWords: lastWords(store, paths, record) } : {}),
-    onLost: (reason) => lost.abort(new StoreError(`Lost the claim ${paths.claim}: ${reason}`)),
+  owner: OwnerFile,
+  names: readonly string[],
+): Claim {
+  const { record } = owner;
+  const gone = new AbortController();
+  ownersOf(store).watch(owner, paths, (reason) => {
+    gone.abort(new StoreError(`Lost the claim ${paths.claim}: ${reason}`));
   });
-  if (names.length > 0) await sweep(store, paths, names);
   return {
-    kind: "claimed",
-    claim: { attempt: { n, id: record.id }, paths, record, heartbeat, lost: lost.signal },
+    attempt: { n: attemptNumber(names, record.id), id: record.id },
+    paths,
+    record,
+    owner,
+    lost: AbortSignal.any([owner.lost, gone.signal]),
   };
 }
 
-/** How the attempt ends when this process is told to stop and is blocked. */
-function lastWords(
-  store: Store,
-  paths: ArtifactPaths,
-  record: ClaimRecord,
-): NonNullable<HeartbeatOptions["lastWords"]> {
-  const { id, attempt: n } = record;
-  const ending = {
-    kind: "preempted",
-    error: "stopped by a signal while create blocked its process",
-  } as const;
-  return {
-    path: attemptPaths(paths, { n, id }).end,
-    temporary: privateName(paths.home, "tmp", store.machine),
-    text: JSON.stringify(endRecordOf(store.machine, record, ending)),
-  };
+/** Beats for a claim no more, and leaves it: it was lost, or is somebody else's business now. */
+export async function letGo(store: Store, { owner, paths }: Claim): Promise<void> {
+  await ownersOf(store).give(owner, paths);
+}
+
+/** The number of the attempt of a claim, as the names in the artifact's folder tell it: for people. */
+export async function attemptOf(store: Store, paths: ArtifactPaths, { id }: ClaimRecord): Promise<number> {
+  const names = await listOrNothing(store.machine, paths.home);
+  return attemptNumber(names.map(({ name }) => name), id);
+}
+
+async function begin(store: Store, paths: ArtifactPaths, owner: OwnerFile): Promise<Claim> {
+  const names = (await listOrNothing(store.machine, paths.home)).map(({ name }) => name);
+  const claim = heldClaim(store, paths, owner, names);
+  if (names.length > 0) await sweep(store, paths, names);
+  return claim;
 }
 
 /** Links, and after any error reads what is there: the answer to a link that worked can be lost. */
 async function linkClaim(
   store: Store,
   paths: ArtifactPaths,
-  temporary: string,
-  id: string,
+  owner: OwnerFile,
 ): Promise<"ours" | "held" | "again"> {
+  let keep = false;
   try {
-    await store.machine.files.link(temporary, paths.claim);
+    await store.machine.files.link(owner.path, paths.claim);
+    keep = true;
     return "ours";
   } catch (error) {
     const holder = await readClaim(store, paths);
-    if (holder) return holder.id === id ? "ours" : "held";
-    const code = errorCode(error) ?? "";
-    if (NO_LINKS.includes(code)) {
-      throw new StoreError(
-        `Cannot use ${store.root} as a store: its filesystem has no hard links (${code} on linking ${paths.claim}); ` +
-          `set FURU_PATH to a folder on one that has`,
-        { cause: error },
-      );
+    if (holder) {
+      keep = holder.id === owner.record.id;
+      return keep ? "ours" : "held";
     }
-    if (code === "EEXIST" || code === "ENOENT") return "again";
-    throw error;
+    return await whyNotLinked(store, paths, owner, error);
+  } finally {
+    if (!keep) await ownersOf(store).give(owner, paths);
   }
+}
+
+async function whyNotLinked(
+  store: Store,
+  { claim, taskDir }: ArtifactPaths,
+  owner: OwnerFile,
+  error: unknown,
+): Promise<"again"> {
+  const code = errorCode(error) ?? "";
+  switch (code) {
+    case "EEXIST": // and gone again
+      return "again";
+    case "ENOENT":
+      // The folder is not there yet, or the owner file is not there any more.
+      if (!await store.makeDir(taskDir)) ownersOf(store).retire(owner);
+      return "again";
+    case "EMLINK":
+      ownersOf(store).retire(owner);
+      return "again";
+    case "EXDEV":
+      if (ownersOf(store).setApart(taskDir)) return "again";
+      throw error;
+  }
+  if (!NO_LINKS.includes(code)) throw error;
+  throw new StoreError(
+    `Cannot use ${store.root} as a store: its filesystem has no hard links (${code} on linking ${claim}); ` +
+      `set FURU_PATH to a folder on one that has`,
+    { cause: error },
+  );
 }
 
 /**
@@ -209,12 +181,21 @@ export interface Ending {
   stack?: string;
 }
 
-/** The record of how an attempt ended. */
-export function endRecordOf(machine: Machine, claim: ClaimRecord, ending: Ending): EndRecord {
+/**
+ * The record of how an attempt ended.
+ *
+ * @param attempt Its number.
+ */
+export function endRecordOf(
+  machine: Machine,
+  claim: ClaimRecord,
+  attempt: number,
+  ending: Ending,
+): EndRecord {
   return {
     schema: RECORD_SCHEMA,
     id: claim.id,
-    attempt: claim.attempt,
+    attempt,
     kind: ending.kind,
     ...(ending.failure === undefined ? {} : { failure: ending.failure }),
     ...(ending.lasting ? { lasting: true } : {}),

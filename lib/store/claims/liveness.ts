@@ -2,6 +2,7 @@ import { errorCode, errorText, StoreError } from "../../core/errors.ts";
 import type { ArtifactPaths } from "../layout.ts";
 import type { ClaimRecord } from "../record.ts";
 import { isRefusal, type JobWord, type Store } from "../store.ts";
+import { type Death, readDeath } from "./dead_owner.ts";
 import { HeartbeatSeries, readBeat } from "./heartbeat_series.ts";
 import { hasEnded, readClaim } from "./read_claim.ts";
 
@@ -16,8 +17,11 @@ export type Look =
   | { state: "alive"; holder: ClaimRecord; changed: boolean; still?: string }
   /** The file server did not answer: says nothing of the owner. */
   | { state: "unknown"; why: string }
-  /** Its owner is provably gone, or has not beaten for a whole lease. */
-  | { state: "dead"; holder: ClaimRecord; why: string }
+  /**
+   * Its owner is provably gone, or has not beaten for a whole lease, or was declared dead. `kind`: how the
+   * attempt is to end, where its owner itself could still say it.
+   */
+  | { state: "dead"; holder: ClaimRecord; why: string; kind?: Death["kind"] }
   /** Its attempt has ended and only the claim's file is left; `removable` once it is anybody's. */
   | { state: "ended"; holder: ClaimRecord; removable: boolean };
 
@@ -83,30 +87,35 @@ export class ClaimWatch {
     if (!beat) return this.#forget({ state: "absent" });
     const after = machine.clock.monotonic();
     const changed = this.#series.add(`${holder.id} ${beat.seen}`, holder.leaseSec * 1000, before, after);
-    if (await hasEnded(this.#store, this.#paths, holder)) return this.#lookAtEnded(holder);
-    if (machine.isGone(holder.owner)) {
-      return { state: "dead", holder, why: `its process ${describeOwner(holder)} is gone` };
-    }
-    const { startedAt } = holder;
-    if (machine.isForsaken?.(holder.owner, { path: this.#paths.claim, startedAt })) {
-      return {
-        state: "dead",
-        holder,
-        why: `its process ${describeOwner(holder)} has begun anew (deno run --watch)`,
-      };
-    }
     const word = await this.#store.claimHint?.(holder);
-    const why = deathOf(holder, word, this.#series);
-    if (why !== undefined) return { state: "dead", holder, why };
+    const death = await this.#deathOf(holder, word);
+    if (await hasEnded(this.#store, this.#paths, holder)) return this.#lookAtEnded(holder, death !== undefined);
+    if (death) return { state: "dead", holder, ...death };
     const still = word?.state === "alive" && word.still ? { still: word.text } : {};
     return { state: "alive", holder, changed, ...still };
   }
 
-  #lookAtEnded(holder: ClaimRecord): Look {
+  /** Why the owner is dead, and how it says its attempts ended. */
+  async #deathOf(
+    holder: ClaimRecord,
+    word: JobWord | undefined,
+  ): Promise<Pick<Death, "why"> & Partial<Death> | undefined> {
+    const { machine } = this.#store;
+    const death = await readDeath(this.#store, holder);
+    if (death) return death;
+    if (machine.isGone(holder.owner)) return { why: `its process ${describeOwner(holder)} is gone` };
+    const { id, startedAt } = holder;
+    if (machine.isForsaken?.(holder.owner, { path: this.#paths.claim, id, startedAt })) {
+      return { why: `its process ${describeOwner(holder)} has begun anew (deno run --watch)` };
+    }
+    const why = deathOf(holder, word, this.#series);
+    return why === undefined ? undefined : { why };
+  }
+
+  #lookAtEnded(holder: ClaimRecord, isDead: boolean): Look {
     const now = this.#store.machine.clock.monotonic();
     if (this.#ended?.id !== holder.id) this.#ended = { id: holder.id, since: now };
-    const removable = now - this.#ended.since > ENDED_GRACE_MS || this.#store.machine.isGone(holder.owner);
-    return { state: "ended", holder, removable };
+    return { state: "ended", holder, removable: isDead || now - this.#ended.since > ENDED_GRACE_MS };
   }
 
   #forget(look: Look): Look {

@@ -1,5 +1,6 @@
 import type { ArtifactPaths } from "../layout.ts";
 import { type ClaimRecord, NewerError, parseClaimRecord, RECORD_SCHEMA } from "../record.ts";
+import { readRecordId } from "../results/read_record.ts";
 import { listOrNothing, type Store } from "../store.ts";
 
 /**
@@ -25,7 +26,6 @@ export async function readClaimFile(store: Store, path: string): Promise<ClaimRe
     return {
       schema: RECORD_SCHEMA,
       id: `torn${info.ino}`,
-      attempt: 1,
       owner: { host: "unknown", pid: 0 },
       backend: "unknown",
       startedAt: new Date(info.mtimeMs).toISOString(),
@@ -34,9 +34,9 @@ export async function readClaimFile(store: Store, path: string): Promise<ClaimRe
   }
 }
 
-/** Whether the attempt of this claim has ended. */
+/** Whether the attempt of this claim has ended: by a word of its end, or by its result. */
 export async function hasEnded(store: Store, paths: ArtifactPaths, claim: ClaimRecord): Promise<boolean> {
-  const suffix = `-${claim.id}.json`;
+  const end = `end-${claim.id}.json`;
   const names = await listOrNothing(store.machine, paths.home);
-  return names.some(({ name }) => name.endsWith(suffix));
+  return names.some(({ name }) => name === end) || await readRecordId(store, paths) === claim.id;
 }

@@ -1,41 +1,83 @@
+import { join } from "@std/path/posix/join";
 import { errorCode } from "../../core/errors.ts";
 import { type ArtifactPaths, privateName } from "../layout.ts";
 import type { ClaimRecord } from "../record.ts";
 import { listOrNothing, NO_LINKS, removeIfThere, type Store, storeError } from "../store.ts";
+import type { Claim } from "./claim.ts";
+import { ownersOf } from "./owner_files.ts";
 import { hasEnded, readClaim, readClaimFile } from "./read_claim.ts";
 
 /**
- * Removes a claim: renames it to a name of our own, reads it, and puts it back when it is not the one that
- * was meant and has not ended. Returns whether the one that was meant was there.
+ * Removes a claim: renames it to a name of our own, looks whose it is, and puts it back when it is not the one
+ * that was meant and has not ended.
+ *
+ * @param meant What the claim's file says.
+ * @param ino Its file's number, where it is known: to compare it costs less than to read.
+ * @returns Whether the one that was meant was there.
  */
-export async function removeClaim(store: Store, paths: ArtifactPaths, id: string): Promise<boolean> {
-  const { files } = store.machine;
-  const trash = privateName(paths.home, "trash", store.machine);
-  try {
-    await files.rename(paths.claim, trash);
-  } catch (error) {
-    // The answer to a rename that worked can be lost: the folder's listing tells.
-    const names = await listOrNothing(store.machine, paths.home);
-    if (!names.some(({ name }) => trash.endsWith(`/${name}`))) {
-      if (errorCode(error) === "ENOENT") return false;
-      throw storeError("remove", paths.claim, error);
-    }
+export async function removeClaim(
+  store: Store,
+  paths: ArtifactPaths,
+  meant: Pick<ClaimRecord, "id" | "dir">,
+  ino?: number,
+): Promise<boolean> {
+  const trash = await takeAway(store, paths, meant);
+  if (trash === undefined) return false;
+  if (ino && (await store.machine.files.stat(trash))?.ino === ino) {
+    await removeIfThere(store.machine, trash);
+    return true;
   }
   let found: ClaimRecord | undefined;
   try {
     found = await readClaimFile(store, trash);
   } catch (error) {
     // Of a newer furu, or the file server is away: not ours as far as anybody can tell.
-    await files.link(trash, paths.claim).catch(() => {/* taken meanwhile */});
+    await store.machine.files.link(trash, paths.claim).catch(() => {/* taken meanwhile */});
     await removeIfThere(store.machine, trash);
     throw error;
   }
-  if (!found || found.id === id) {
+  if (!found || found.id === meant.id) {
     await removeIfThere(store.machine, trash);
     return true;
   }
   await putBack(store, paths, found, trash);
   return false;
+}
+
+/** Removes a claim of this process, which holds it no more. */
+export async function removeOwnClaim(store: Store, { paths, owner, record }: Claim): Promise<boolean> {
+  try {
+    return await removeClaim(store, paths, record, owner.ino);
+  } finally {
+    await ownersOf(store).give(owner, paths);
+  }
+}
+
+/**
+ * Renames whatever is the claim now. Into the folder of the owner file, with which it is removed should this
+ * process die here; that may be gone, with all its claims.
+ *
+ * @returns The new name; `undefined` where there was no claim.
+ */
+async function takeAway(
+  store: Store,
+  { claim, taskDir }: ArtifactPaths,
+  { dir }: Pick<ClaimRecord, "dir">,
+): Promise<string | undefined> {
+  for (const folder of dir === undefined ? [taskDir] : [join(store.root, dir), taskDir]) {
+    const trash = privateName(folder, "trash", store.machine);
+    try {
+      await store.machine.files.rename(claim, trash);
+      return trash;
+    } catch (error) {
+      // The answer to a rename that worked can be lost: the folder's listing tells.
+      const names = await listOrNothing(store.machine, folder);
+      if (names.some(({ name }) => trash.endsWith(`/${name}`))) return trash;
+      if (errorCode(error) !== "ENOENT") throw storeError("remove", claim, error);
+      if (await store.machine.files.stat(claim) === undefined) return undefined;
+    }
+  }
+  return undefined;
 }
 
 async function putBack(store: Store, paths: ArtifactPaths, found: ClaimRecord, trash: string): Promise<void> {
@@ -55,6 +97,6 @@ async function putBack(store: Store, paths: ArtifactPaths, found: ClaimRecord, t
   // Its owner may have ended it while the claim was away, and found nothing to remove.
   const holder = await readClaim(store, paths);
   if (holder?.id === found.id && await hasEnded(store, paths, found)) {
-    await removeClaim(store, paths, found.id);
+    await removeClaim(store, paths, found);
   }
 }

@@ -4,7 +4,9 @@ import { artifactLabel } from "../../core/hash.ts";
 import type { FileInfo } from "../../core/system/files.ts";
 import { readClaim } from "../claims/read_claim.ts";
 import { type ArtifactPaths, type AttemptKey, attemptPaths } from "../layout.ts";
-import { DamagedError, parseSuccessRecord, type SuccessRecord } from "../record.ts";
+import { parseSuccessRecord, type SuccessRecord } from "../record.ts";
+import { makeDurable } from "./durable.ts";
+import { readOld, readRecord, UNREADABLE } from "./read_record.ts";
 import { removeIfThere, type Store, storeError } from "../store.ts";
 
 /** A result that is ready to be committed. */
@@ -13,10 +15,14 @@ export interface Commit {
   paths: ArtifactPaths;
   /** The attempt that made it. */
   attempt: AttemptKey;
+  /** The folder of the attempt's owner file, for private names. */
+  ownerDir: string;
   /** The success record as text. */
   text: string;
-  /** Whether the attempt's folder belongs to the result. */
-  files: boolean;
+  /** The artifact's identity as canonical JSON, where it is known: to compare it costs less than to hash. */
+  identity?: string | undefined;
+  /** The files that belong to the result. */
+  files: readonly string[];
   /**
    * Id of the attempt whose record this one is to replace (forced, or found invalid), or {@link UNREADABLE}.
    */
@@ -27,10 +33,13 @@ export interface Commit {
    * @default {nothing}
    */
   check?: (record: SuccessRecord) => Promise<void>;
+  /**
+   * Told when nothing more of the attempt is asked for: what is left is to bring it to the disk.
+   *
+   * @default {nobody is told}
+   */
+  onChecked?: (() => void) | undefined;
 }
-
-/** In place of an attempt's id: what is to be replaced is damaged, so that nobody can tell whose it was. */
-export const UNREADABLE = "unreadable";
 
 /** More files than this are counted in the record, not named. */
 const MAX_SIZES = 1000;
@@ -48,21 +57,12 @@ export async function commitRecord(
   store: Store,
   commit: Commit,
 ): Promise<"committed" | "superseded"> {
-  const { paths, attempt } = commit;
-  if (commit.files) {
-    const { files } = attemptPaths(paths, attempt);
-    await store.share(files);
-    await syncTree(store, files);
-  }
-  let temporary: string;
-  try {
-    temporary = await store.writePrivate(paths.home, commit.text, { sync: true });
-  } catch (error) {
-    throw storeError("write the success record of", paths.home, error);
-  }
+  const temporary = await writeTemporary(store, commit);
   try {
     const record = await readBack(store, commit, temporary);
     await commit.check?.(record);
+    commit.onChecked?.();
+    await makeDurable(store, [...commit.files, temporary]);
     return commit.replaces === undefined
       ? await linkRecord(store, commit, temporary)
       : await replaceRecord(store, commit, temporary, commit.replaces);
@@ -71,46 +71,42 @@ export async function commitRecord(
   }
 }
 
-/**
- * Reads an artifact's success record; `undefined` where there is none.
- *
- * @param identity The artifact's identity, where it is known.
- * @throws {StoreError} naming the file.
- */
-export async function readRecord(
-  store: Store,
-  paths: ArtifactPaths,
-  { identity }: { identity?: string | undefined } = {},
-): Promise<SuccessRecord | undefined> {
-  const text = await store.read(paths.record);
-  return text === undefined ? undefined : parseSuccessRecord(text, paths.record, paths, identity);
+/** What an attempt's folder holds. */
+export interface FolderContents {
+  /** The paths of the regular files. */
+  files: string[];
+  /** The record's member that tells their sizes, so that one that is lost or cut is noticed. */
+  member: string;
 }
 
-/**
- * Whether there is a record of this run; a damaged one is nobody's.
- *
- * @throws {StoreError} If it cannot be read.
- */
-export async function isStoredBy(store: Store, paths: ArtifactPaths, runId: string): Promise<boolean> {
-  return (await readOld(store, paths))?.run === runId;
-}
-
-/**
- * The member of a success record that tells the sizes of an attempt's files, so that one that is lost or cut
- * is noticed when the result is loaded.
- */
-export async function sizesMember(store: Store, dir: string): Promise<string> {
+/** Looks at what an attempt leaves in its folder, once. */
+export async function listFolder(store: Store, dir: string): Promise<FolderContents> {
   const sizes = new Map<string, number>();
   for await (const [path, { size }] of regularFiles(store, dir)) sizes.set(path.slice(dir.length + 1), size);
-  if (sizes.size <= MAX_SIZES) return `"sizes":${JSON.stringify(Object.fromEntries(sizes))}`;
+  const files = [...sizes.keys()].map((name) => `${dir}/${name}`);
+  if (sizes.size <= MAX_SIZES) return { files, member: `"sizes":${JSON.stringify(Object.fromEntries(sizes))}` };
   const bytes = sizes.values().reduce((sum, size) => sum + size, 0);
-  return `"total":${JSON.stringify({ files: sizes.size, bytes })}`;
+  return { files, member: `"total":${JSON.stringify({ files: sizes.size, bytes })}` };
+}
+
+async function writeTemporary(store: Store, { ownerDir, paths, text }: Commit): Promise<string> {
+  const write = () => store.writePrivate(ownerDir, text);
+  try {
+    return await write().catch(async (error) => {
+      if (errorCode(error) !== "ENOENT") throw error;
+      // Somebody has tidied the folder away.
+      await store.makeDir(ownerDir);
+      return await write();
+    });
+  } catch (error) {
+    throw storeError("write the success record of", paths.home, error);
+  }
 }
 
 /** By the rules of its readers: one that they refuse would be in the way of every later attempt. */
 async function readBack(
   store: Store,
-  { paths, text }: Commit,
+  { paths, text, identity }: Commit,
   temporary: string,
 ): Promise<SuccessRecord> {
   const written = await store.read(temporary);
@@ -120,7 +116,7 @@ async function readBack(
     );
   }
   try {
-    return parseSuccessRecord(written, paths.record, paths);
+    return parseSuccessRecord(written, paths.record, paths, identity);
   } catch (cause) {
     throw new ProtocolError(
       `Cannot store the result of ${
@@ -182,27 +178,6 @@ async function replaceRecord(
 }
 
 /**
- * What is to be replaced; one that is damaged has no id of its own.
- *
- * @throws {StoreError} for one of a newer furu.
- */
-async function readOld(
-  store: Store,
-  paths: ArtifactPaths,
-): Promise<Pick<SuccessRecord, "id" | "attempt" | "run"> | undefined> {
-  try {
-    return await readRecord(store, paths);
-  } catch (error) {
-    if (error instanceof DamagedError) return { id: UNREADABLE, attempt: 1 };
-    throw error;
-  }
-}
-
-async function syncTree(store: Store, dir: string): Promise<void> {
-  for await (const [path] of regularFiles(store, dir)) await syncFile(store, path);
-}
-
-/**
  * The regular files of a folder and those in it: a symbolic link's target is none of ours, and a pipe has no
  * size.
  */
@@ -214,13 +189,5 @@ async function* regularFiles(store: Store, dir: string): AsyncGenerator<[path: s
       const info = await store.machine.files.stat(path);
       if (info?.isFile) yield [path, info];
     }
-  }
-}
-
-async function syncFile(store: Store, path: string): Promise<void> {
-  try {
-    await store.machine.files.sync(path);
-  } catch (error) {
-    throw storeError("sync", path, error);
   }
 }

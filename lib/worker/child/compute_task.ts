@@ -61,6 +61,7 @@ export async function computeTask(
   return await computeAttempt(runtime, {
     artifact,
     attempt: task.attempt,
+    ownerDir: task.ownerDir,
     context: { mode: "executor", runtime, node: artifact, spec: task.spec, signal },
     io: {
       signal,

@@ -60,6 +60,8 @@ const taskMessageSchema = z.object({
   root: z.string(),
   /** `n` for people, `id` for the files. */
   attempt: z.object({ n: z.int(), id: z.string() }),
+  /** The folder of the attempt's owner file, for private names. */
+  ownerDir: z.string(),
   /** The run that this attempt belongs to. */
   run: z.string().optional(),
   /** The spec of the worker. */

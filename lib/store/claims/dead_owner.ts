@@ -1,0 +1,73 @@
+import { join } from "@std/path/posix/join";
+import { z } from "zod";
+import type { HeartbeatOptions, Machine } from "../../core/system/machine.ts";
+import { linkOurs } from "../file_steps.ts";
+import { readJson } from "../json_file.ts";
+import { type OwnerPaths, ownerPaths, privateName } from "../layout.ts";
+import { type ClaimRecord, RECORD_SCHEMA } from "../record.ts";
+import { removeIfThere, type Store } from "../store.ts";
+
+const deathRecord = z.object({
+  schema: z.literal(RECORD_SCHEMA),
+  /** How its attempts ended. */
+  kind: z.enum(["crashed", "preempted"]),
+  why: z.string(),
+});
+
+/** That a process was declared dead, which frees all that it has claimed. */
+export type Death = Omit<z.output<typeof deathRecord>, "schema">;
+
+/** Where the owner file of a claim is; `undefined` for a torn claim, which does not tell. */
+function ownerPathsOf(store: Store, { dir }: ClaimRecord): OwnerPaths | undefined {
+  return dir === undefined ? undefined : ownerPaths(join(store.root, dir));
+}
+
+/**
+ * Whether the process behind a claim was declared dead. By something that is there: that an owner file is
+ * missing says nothing, as a host may not see it yet.
+ *
+ * @throws {StoreError} If the file server does not answer.
+ */
+export async function readDeath(store: Store, holder: ClaimRecord): Promise<Death | undefined> {
+  const paths = ownerPathsOf(store, holder);
+  const read = paths && await readJson(store, paths.dead, deathRecord);
+  if (read === undefined) return undefined;
+  // Torn by a power cut: that it was declared dead is what counts.
+  return "value" in read ? read.value : { kind: "crashed", why: "its process was declared dead" };
+}
+
+/** Declares the process behind a claim dead. The first to do so is right. */
+export async function declareOwnerDead(store: Store, holder: ClaimRecord, death: Death): Promise<void> {
+  const paths = ownerPathsOf(store, holder);
+  // Nobody beats for what has no folder any more, and there is nobody to be told.
+  if (!paths || !await store.machine.files.stat(paths.dir)) return;
+  const temporary = await store.writePrivate(paths.dir, JSON.stringify({ schema: RECORD_SCHEMA, ...death }));
+  try {
+    await linkOurs(store, temporary, paths.dead);
+  } finally {
+    await removeIfThere(store.machine, temporary);
+  }
+}
+
+/** Removes what is left of an owner file, once its process is gone for sure and no claim is a link to it. */
+export async function removeOwner(store: Store, holder: ClaimRecord): Promise<void> {
+  const { machine } = store;
+  const paths = ownerPathsOf(store, holder);
+  if (!paths || !machine.isGone(holder.owner)) return;
+  try {
+    const info = await machine.files.stat(paths.path);
+    if (info === undefined || info.nlink > 1) return;
+    await machine.files.removeTree(paths.dir);
+  } catch {
+    // Litter, and somebody else's: no reason to fail.
+  }
+}
+
+/** How the attempts of this process end when it is told to stop and is blocked. */
+export function lastWordsOf(machine: Machine, dir: string): NonNullable<HeartbeatOptions["lastWords"]> {
+  const death: Death = { kind: "preempted", why: "stopped by a signal while create blocked its process" };
+  return {
+    temporary: privateName(dir, "tmp", machine),
+    text: JSON.stringify({ schema: RECORD_SCHEMA, ...death }),
+  };
+}

@@ -12,6 +12,7 @@ import { releaseClaim } from "../store/claims/attempt_end.ts";
 import type { Claim } from "../store/claims/claim.ts";
 import { readEnds } from "../store/results/ends.ts";
 import { attemptPaths } from "../store/layout.ts";
+import { ownersOf } from "../store/claims/owner_files.ts";
 import { describeOwner } from "../store/claims/liveness.ts";
 import { removeQueued } from "../store/claims/queued.ts";
 import type { SlurmJob } from "../store/record.ts";
@@ -59,6 +60,7 @@ export class AttemptBackend implements Backend {
   readonly #options: AttemptBackendOptions;
   readonly #stopping = new AbortController();
   readonly #running = new Set<Promise<void>>();
+  #release: (() => Promise<void>) | undefined;
 
   /** Starts nothing yet. */
   constructor(runtime: Runtime, options: AttemptBackendOptions) {
@@ -67,6 +69,7 @@ export class AttemptBackend implements Backend {
   }
 
   start(artifact: Artifact, spec: string): void {
+    this.#release ??= ownersOf(this.#runtime.store).keep();
     const work = this.#work(artifact, spec).catch((error): BackendEvent => ({
       type: "failed",
       hash: artifact.hash,
@@ -84,6 +87,8 @@ export class AttemptBackend implements Backend {
     if (how !== "drain") this.#stopping.abort(this.#reason());
     if (how === "kill") await this.#options.computer.kill();
     await Promise.all(this.#running);
+    await this.#release?.();
+    this.#release = undefined;
   }
 
   #reason(): unknown {

@@ -79,7 +79,9 @@ export function getScenario(name: string, nested: boolean): Scenario {
       if (Object.values(creates).some((times) => times !== 1)) {
         throw new Violation(`creates without any fault: ${JSON.stringify(creates)}`);
       }
-      const left = world.disk.paths(ROOT).filter((path) => !/\/[0-9a-f]{32}\.json$/.test(path));
+      const left = world.disk.paths(ROOT).filter((path) =>
+        !/\/(?:[0-9a-f]{32}\.json|layout\.json|owners\/)$/.test(path)
+      );
       if (left.length > 0) throw new Violation(`left on the disk: ${left.join(", ")}`);
     },
   };

@@ -142,7 +142,9 @@ function checkAllThere(world: World, all: Artifact[], summaries: RunSummary[]): 
   if (failed.length > 0) {
     throw new Violation(`failures without any fault: ${failed.map(({ error }) => error)}`);
   }
-  const left = world.disk.paths(ROOT).filter((path) => !/\/[0-9a-f]{32}\.json$/.test(path));
+  const left = world.disk.paths(ROOT).filter((path) =>
+    !/\/(?:[0-9a-f]{32}\.json|layout\.json|owners\/)$/.test(path)
+  );
   if (left.length > 0) throw new Violation(`left on the disk: ${left.join(", ")}`);
 }
 

@@ -62,7 +62,9 @@ export class SimBeat implements Heartbeat {
       this.#world.staleHandle(this.#process, file.inode);
       if (file.inode.nlink === 0) throw osError("ENOENT", `no name left: '${this.#options.path}'`);
       const { dead } = this.#options;
-      if (dead !== undefined && this.#world.disk.find(dead)) throw osError("ESTALE", `declared dead: '${dead}'`);
+      if (dead !== undefined && this.#world.disk.find(dead)) {
+        throw osError("ESTALE", `declared dead: '${dead}'`);
+      }
       file.inode.mtimeMs = this.#process.host.wall();
       this.#touchLater();
     });

@@ -105,7 +105,7 @@ async function settle(
     if (result) {
       // It died after it had stored the result, or while somebody else did.
       const attempt = own && await attemptOf(store, home, own);
-  if (own) await declareDead(store, home, own, because);
+      if (own) await declareDead(store, home, own, because);
       await moveFile(store, from, join(paths.done, file));
       return;
     }

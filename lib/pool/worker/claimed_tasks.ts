@@ -180,6 +180,11 @@ export class ClaimedTasks {
     await this.#settleAll("kill");
   }
 
+  /** Waits until no attempt goes on, and gives back what they were claimed with. */
+  async close(): Promise<void> {
+    await this.#backend.stop("drain");
+  }
+
   async #settleAll(how: "stop" | "kill"): Promise<void> {
     await this.#backend.stop(how);
     while (this.#busy.size > 0) await Promise.all(this.#busy);

@@ -180,6 +180,7 @@ class PoolWorker {
     } finally {
       this.#over.removeEventListener("abort", wake);
       await this.#now.close();
+      await this.#tasks.close();
       // First, since a controller that ends the run waits until its workers are gone, this one too.
       await this.#leave();
       await this.#leadership?.close();

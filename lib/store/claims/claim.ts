@@ -7,6 +7,7 @@ import { type ClaimRecord, type EndRecord, RECORD_SCHEMA } from "../record.ts";
 import { listOrNothing, NO_LINKS, removeIfThere, type Store, storeError } from "../store.ts";
 import { type ClaimOptions, type OwnerFile, ownersOf } from "./owner_files.ts";
 import { readClaim } from "./read_claim.ts";
+import { removeOwnClaim } from "./remove_claim.ts";
 
 /** A held claim: this process owns the attempt until it ends it, or is declared dead. */
 export interface Claim {
@@ -43,7 +44,7 @@ export async function tryClaim(
     try {
       const owner = await ownersOf(store).take(paths, options);
       const outcome = await linkClaim(store, paths, owner);
-      if (outcome === "ours") return { kind: "claimed", claim: await begin(store, paths, owner) };
+      if (outcome === "ours") return { kind: "claimed", claim: await orGivenBack(store, paths, owner) };
       if (outcome === "held") return { kind: "held" };
     } catch (error) {
       throw storeError("claim", paths.claim, error);
@@ -86,6 +87,16 @@ export async function letGo(store: Store, { owner, paths }: Claim): Promise<void
 export async function attemptOf(store: Store, paths: ArtifactPaths, { id }: ClaimRecord): Promise<number> {
   const names = await listOrNothing(store.machine, paths.home);
   return attemptNumber(names.map(({ name }) => name), id);
+}
+
+/** A claim whose attempt cannot begin is given back: nothing would end it. */
+async function orGivenBack(store: Store, paths: ArtifactPaths, owner: OwnerFile): Promise<Claim> {
+  try {
+    return await begin(store, paths, owner);
+  } catch (error) {
+    await removeOwnClaim(store, { paths, owner }).catch(() => {/* it ends with this process */});
+    throw error;
+  }
 }
 
 async function begin(store: Store, paths: ArtifactPaths, owner: OwnerFile): Promise<Claim> {

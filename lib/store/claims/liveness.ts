@@ -89,7 +89,9 @@ export class ClaimWatch {
     const changed = this.#series.add(`${holder.id} ${beat.seen}`, holder.leaseSec * 1000, before, after);
     const word = await this.#store.claimHint?.(holder);
     const death = await this.#deathOf(holder, word);
-    if (await hasEnded(this.#store, this.#paths, holder)) return this.#lookAtEnded(holder, death !== undefined);
+    if (await hasEnded(this.#store, this.#paths, holder)) {
+      return this.#lookAtEnded(holder, death !== undefined);
+    }
     if (death) return { state: "dead", holder, ...death };
     const still = word?.state === "alive" && word.still ? { still: word.text } : {};
     return { state: "alive", holder, changed, ...still };

@@ -195,7 +195,8 @@ class OwnerFiles {
       intervalMs: heartbeatSec * 1000,
       afterMs: options.beatAfterMs,
       ...(options.mayBlock ? { lastWords: lastWordsOf(machine, paths.dir) } : {}),
-      onLost: (reason) => this.#lose(entry, new StoreError(`Lost what is claimed by ${paths.path}: ${reason}`)),
+      onLost: (reason) =>
+        this.#lose(entry, new StoreError(`Lost what is claimed by ${paths.path}: ${reason}`)),
     });
     void this.#lookAfter(entry, file);
     return file;

@@ -3,8 +3,7 @@ import { errorCode } from "../../core/errors.ts";
 import { type ArtifactPaths, privateName } from "../layout.ts";
 import type { ClaimRecord } from "../record.ts";
 import { listOrNothing, NO_LINKS, removeIfThere, type Store, storeError } from "../store.ts";
-import type { Claim } from "./claim.ts";
-import { ownersOf } from "./owner_files.ts";
+import { type OwnerFile, ownersOf } from "./owner_files.ts";
 import { hasEnded, readClaim, readClaimFile } from "./read_claim.ts";
 
 /**
@@ -45,9 +44,12 @@ export async function removeClaim(
 }
 
 /** Removes a claim of this process, which holds it no more. */
-export async function removeOwnClaim(store: Store, { paths, owner, record }: Claim): Promise<boolean> {
+export async function removeOwnClaim(
+  store: Store,
+  { paths, owner }: { paths: ArtifactPaths; owner: OwnerFile },
+): Promise<boolean> {
   try {
-    return await removeClaim(store, paths, record, owner.ino);
+    return await removeClaim(store, paths, owner.record, owner.ino);
   } finally {
     await ownersOf(store).give(owner, paths);
   }

@@ -84,7 +84,9 @@ export async function listFolder(store: Store, dir: string): Promise<FolderConte
   const sizes = new Map<string, number>();
   for await (const [path, { size }] of regularFiles(store, dir)) sizes.set(path.slice(dir.length + 1), size);
   const files = [...sizes.keys()].map((name) => `${dir}/${name}`);
-  if (sizes.size <= MAX_SIZES) return { files, member: `"sizes":${JSON.stringify(Object.fromEntries(sizes))}` };
+  if (sizes.size <= MAX_SIZES) {
+    return { files, member: `"sizes":${JSON.stringify(Object.fromEntries(sizes))}` };
+  }
   const bytes = sizes.values().reduce((sum, size) => sum + size, 0);
   return { files, member: `"total":${JSON.stringify({ files: sizes.size, bytes })}` };
 }
@@ -163,6 +165,7 @@ async function replaceRecord(
     ? attemptPaths(paths, attempt).damaged
     : attemptPaths(paths, { n: old.attempt, id: old.id }).replaced;
   try {
+    await store.makeDir(paths.home);
     await files.link(paths.record, kept);
   } catch (error) {
     // A replacement of the same record that failed before has made it.

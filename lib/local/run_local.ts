@@ -192,6 +192,7 @@ export async function runRootsLocally(
       ? new InlineComputer(runtime, runId)
       : new ProcessComputer(runtime, runId, {
         entry,
+        maxWorkers: limits.maxRunning,
         config: () => childConfig(runtime, config),
         stopping: signal,
       });
@@ -203,6 +204,7 @@ export async function runRootsLocally(
         window,
         keepGoing,
         ...limits,
+        ahead: () => computer.ahead,
         retry: config,
         forced,
         replan: (artifact) => makePlan([artifact], source, { forced }),

@@ -171,10 +171,12 @@ export class StartQueue {
   readonly #queues = new Map<string, SpecQueue>();
   readonly #limit: (spec: string) => number;
   readonly #maxRunning: number;
+  readonly #ahead: () => number;
 
   /** @throws {ValidationError} for a limit that is no integer of at least 1. */
-  constructor(limit: (spec: string) => number, maxRunning: number) {
+  constructor(limit: (spec: string) => number, maxRunning: number, ahead: () => number = () => 0) {
     this.#limit = limit;
+    this.#ahead = ahead;
     this.#maxRunning = checked(maxRunning, "nodes");
   }
 
@@ -195,7 +197,7 @@ export class StartQueue {
 
   /** Takes out the best node that may run now; it counts as running. */
   start(): WorkNode | undefined {
-    if (this.running >= this.#maxRunning) return undefined;
+    if (this.running >= this.#maxRunning + this.#ahead()) return undefined;
     let best: SpecQueue | undefined, first: WorkNode | undefined;
     for (const queue of this.#queues.values()) {
       if (queue.running >= queue.limit) continue;

@@ -1,18 +1,21 @@
 import type { ForcedNodes } from "../plan/node.ts";
-import type { ClaimedAttempt, Computer } from "../run/computer.ts";
+import type { ClaimedAttempt, Computer, FirstEnd } from "../run/computer.ts";
 import { failedEnd, recordEnd } from "../run/attempt_end.ts";
 import { findResult } from "../run/result.ts";
 import type { Runtime } from "../run/runtime.ts";
-import { type AttemptEnd, type FailedAttempt, failureKind } from "../core/attempt_end.ts";
+import type { AttemptEnd, FailedAttempt } from "../core/attempt_end.ts";
+import type { Hash } from "../core/hash.ts";
 import { errorCode, errorText, isSystemError } from "../core/errors.ts";
 import { TimeIsUp } from "../core/system/stop_time.ts";
 import type { EventSink } from "../core/event.ts";
 import { acquireClaim } from "../store/claims/acquire_claim.ts";
 import { releaseClaim } from "../store/claims/attempt_end.ts";
-import type { Claim } from "../store/claims/claim.ts";
+import { type Claim, claimWith } from "../store/claims/claim.ts";
 import { readEnds } from "../store/results/ends.ts";
 import { attemptPaths } from "../store/layout.ts";
-import { ownersOf } from "../store/claims/owner_files.ts";
+import { type ClaimOptions, type OwnerFile, ownersOf } from "../store/claims/owner_files.ts";
+import { removeOwnClaim } from "../store/claims/remove_claim.ts";
+import { readRecordId } from "../store/results/read_record.ts";
 import { describeOwner } from "../store/claims/liveness.ts";
 import { removeQueued } from "../store/claims/queued.ts";
 import type { SlurmJob } from "../store/record.ts";
@@ -21,6 +24,7 @@ import type { Artifact } from "../task/artifact/artifact.ts";
 import { refuseLoadOnly } from "../task/artifact/load_only.ts";
 import { timeLimitOf } from "../task/requirements.ts";
 import type { Backend, BackendEvent } from "./backend.ts";
+import { ShownAttempt } from "./shown_attempt.ts";
 
 /** Options of an {@link AttemptBackend}. */
 export interface AttemptBackendOptions {
@@ -60,6 +64,10 @@ export class AttemptBackend implements Backend {
   readonly #options: AttemptBackendOptions;
   readonly #stopping = new AbortController();
   readonly #running = new Set<Promise<void>>();
+  /** Artifacts whose first attempt did not succeed: of these there is something. */
+  readonly #tried = new Set<Hash>();
+  readonly #signals = new WeakMap<OwnerFile, AbortSignal>();
+  #withdrawing = false;
   #release: (() => Promise<void>) | undefined;
 
   /** Starts nothing yet. */
@@ -70,7 +78,7 @@ export class AttemptBackend implements Backend {
 
   start(artifact: Artifact, spec: string): void {
     this.#release ??= ownersOf(this.#runtime.store).keep();
-    const work = this.#work(artifact, spec).catch((error): BackendEvent => ({
+    const work = this.#begin(artifact, spec).catch((error): BackendEvent => ({
       type: "failed",
       hash: artifact.hash,
       end: endOfUnbegun(error),
@@ -81,6 +89,12 @@ export class AttemptBackend implements Backend {
       if (event) this.#options.report(event);
     });
     this.#running.add(work);
+  }
+
+  async withdraw(): Promise<void> {
+    this.#withdrawing = true;
+    this.#options.computer.withdraw?.();
+    await Promise.resolve();
   }
 
   async stop(how: "drain" | "stop" | "kill"): Promise<void> {
@@ -96,23 +110,115 @@ export class AttemptBackend implements Backend {
     return signal?.aborted ? signal.reason : new Error("the run was stopped");
   }
 
-  async #work(artifact: Artifact, spec: string): Promise<BackendEvent | undefined> {
+  async #begin(artifact: Artifact, spec: string): Promise<BackendEvent | undefined> {
     // It was not to be computed when the run was planned.
     refuseLoadOnly(artifact);
+    if (this.#stopping.signal.aborted) return undefined;
+    const { computer, forced, slurm } = this.#options;
+    const isFirst = computer.computeFirst !== undefined && slurm === undefined &&
+      !this.#tried.has(artifact.hash) &&
+      forced?.has(artifact) !== true && timeLimitOf(artifact) === undefined;
+    if (isFirst) return await this.#first(artifact, spec);
+    return await this.#work(artifact, spec);
+  }
+
+  /** The first attempt of an artifact of which nothing is there: claimed where it is computed. */
+  async #first(artifact: Artifact, spec: string): Promise<BackendEvent | undefined> {
+    const { store, machine } = this.#runtime;
+    const { name: backend, computer, report } = this.#options;
+    const paths = store.paths(artifact);
+    const owner = await ownersOf(store).take(paths, this.#claimOptions);
+    const attempt = { n: 1, id: owner.record.id };
+    const log = attemptPaths(paths, attempt).log;
+    const shown = new ShownAttempt(machine.clock, this.#options, artifact, attempt, log);
+    let end = await computer.computeFirst!({
+      artifact,
+      spec,
+      owner,
+      backend,
+      log,
+      signal: this.#signalOf(owner),
+      onBegin: () => shown.begin(),
+      onProgress: (fraction, message) => shown.progress(fraction, message),
+    });
+    if (isLater(end) && this.#withdrawing) end = await end.later;
+    if (isLater(end)) {
+      // It may begin late, or not at all: whatever comes of it is tidied away then.
+      this.#track(end.later.then(async (late) => void await this.#settleFirst(artifact, owner, late)));
+      return await this.#work(artifact, spec);
+    }
+    if (end !== "declined" && isStored(end)) {
+      shown.end(end);
+      report({ type: "done", hash: artifact.hash, computed: end.outcome === "success" });
+      await ownersOf(store).give(owner, paths);
+      return undefined;
+    }
+    this.#tried.add(artifact.hash);
+    const claim = await this.#settleFirst(artifact, owner, end);
+    if (claim === "stored") return { type: "done", hash: artifact.hash, computed: true };
+    if (end === "declined" && this.#withdrawing) return { type: "withdrawn", hash: artifact.hash };
+    if (end === "declined" || claim === undefined) {
+      return this.#stopping.signal.aborted ? undefined : await this.#work(artifact, spec);
+    }
+    shown.end(end);
+    return await this.#failed(artifact, claim, end, log);
+  }
+
+  /**
+   * Sees to what an attempt has left that was claimed elsewhere with our owner file.
+   *
+   * @returns Its claim, where it failed and its end is recorded; nothing where there was none.
+   */
+  async #settleFirst(
+    artifact: Artifact,
+    owner: OwnerFile,
+    end: AttemptEnd | "declined",
+  ): Promise<Claim | "stored" | undefined> {
+    const { store } = this.#runtime;
+    const paths = store.paths(artifact);
+    const { id } = owner.record;
+    if (await readRecordId(store, paths) === id) {
+      await removeOwnClaim(store, { paths, owner });
+      return "stored";
+    }
+    if (end === "declined" || isStored(end)) {
+      await removeOwnClaim(store, { paths, owner });
+      return undefined;
+    }
+    const claim = await claimWith(store, paths, owner);
+    if (claim) await recordEnd(this.#runtime, claim, end);
+    return claim;
+  }
+
+  /** One for all that are claimed with a file: to follow one costs as much as a tiny task. */
+  #signalOf(owner: OwnerFile): AbortSignal {
+    let signal = this.#signals.get(owner);
+    if (!signal) this.#signals.set(owner, signal = AbortSignal.any([this.#stopping.signal, owner.lost]));
+    return signal;
+  }
+
+  get #claimOptions(): ClaimOptions {
+    const { name: backend, runId: run, worker, slurm, computer } = this.#options;
+    const { heartbeatSec } = this.#runtime.store;
+    const beat = computer.inProcess
+      ? { mayBlock: true }
+      : { beatAfterMs: Math.min(BEAT_AFTER_MS, heartbeatSec * 1000) };
+    return { backend, run, worker, slurm, ...beat };
+  }
+
+  #track(work: Promise<void>): void {
+    const tracked = work.catch(() => {/* it ends with this process */}).finally(() =>
+      this.#running.delete(tracked)
+    );
+    this.#running.add(tracked);
+  }
+
+  async #work(artifact: Artifact, spec: string): Promise<BackendEvent | undefined> {
     const { hash } = artifact;
     const { store } = this.#runtime;
-    const { slurm, worker } = this.#options;
     const paths = store.paths(artifact);
     if (this.#stopping.signal.aborted) return undefined;
-    const result = await acquireClaim(store, paths, {
-      backend: this.#options.name,
-      run: this.#options.runId,
-      worker,
-      slurm,
-      ...(this.#options.computer.inProcess ? { mayBlock: true } : {
-        beatAfterMs: Math.min(BEAT_AFTER_MS, store.heartbeatSec * 1000),
-      }),
-    });
+    const result = await acquireClaim(store, paths, this.#claimOptions);
     if (result.kind === "claimed") return await this.#underClaim(artifact, spec, result.claim);
     const { look } = result;
     const owner = look.state === "unknown" ? `unknown (${look.why})` : describeOwner(look.holder);
@@ -161,21 +267,12 @@ export class AttemptBackend implements Backend {
     claim: Claim,
     job: Pick<ClaimedAttempt, "timeLimitSec" | "replaces">,
   ): Promise<BackendEvent | undefined> {
-    const { machine } = this.#runtime;
-    const { onEvent, computer, report } = this.#options;
-    const { hash, name } = artifact;
-    const { n: attempt } = claim.attempt;
+    const { machine: { clock } } = this.#runtime;
+    const { computer, report } = this.#options;
+    const { hash } = artifact;
     const log = attemptPaths(claim.paths, claim.attempt).log;
-    const started = machine.clock.monotonic();
-    onEvent({
-      type: "attempt_started",
-      hash,
-      name,
-      attempt,
-      worker: this.#options.worker ?? this.#options.name,
-      log,
-      at: machine.clock.now(),
-    });
+    const shown = new ShownAttempt(clock, this.#options, artifact, claim.attempt, log);
+    shown.begin();
     const computed = await computer.compute({
       ...job,
       artifact,
@@ -183,40 +280,33 @@ export class AttemptBackend implements Backend {
       claim,
       log,
       signal: AbortSignal.any([this.#stopping.signal, claim.lost]),
-      onProgress: (fraction, message) =>
-        onEvent({
-          type: "attempt_progress",
-          hash,
-          name,
-          fraction,
-          ...(message === undefined ? {} : { message }),
-          at: machine.clock.now(),
-        }),
+      onProgress: (fraction, message) => shown.progress(fraction, message),
     }).catch((error): AttemptEnd => {
       // Whatever went wrong, the attempt is ended: a claim that nobody ends keeps this process alive.
       return { ...failedEnd(error, "protocol"), logTail: [] };
     });
     const isPlanned = computed.outcome === "preempted" && this.#stopping.signal.reason instanceof TimeIsUp;
     const end: AttemptEnd = isPlanned ? { ...computed, planned: true } : computed;
-    onEvent({
-      type: "attempt_ended",
-      hash,
-      name,
-      attempt,
-      outcome: end.outcome,
-      ...(end.outcome === "failed" ? { kind: failureKind(end.blame), error: end.error } : {}),
-      durationMs: machine.clock.monotonic() - started,
-      log,
-      at: machine.clock.now(),
-    });
-    if (end.outcome === "success" || end.outcome === "superseded") {
+    shown.end(end);
+    if (isStored(end)) {
       // The record is there: what depends on it starts now, and the claim is tidied away beside that.
       report({ type: "done", hash, computed: end.outcome === "success" });
-      await machine.clock.sleep(0);
+      await clock.sleep(0);
       await recordEnd(this.#runtime, claim, end);
       return undefined;
     }
     await recordEnd(this.#runtime, claim, end);
+    return await this.#failed(artifact, claim, end, log);
+  }
+
+  /** What is told of an attempt that did not succeed, and whose end is recorded. */
+  async #failed(
+    artifact: Artifact,
+    claim: Claim,
+    end: Exclude<AttemptEnd, { outcome: "success" | "superseded" }>,
+    log: string,
+  ): Promise<BackendEvent | undefined> {
+    const { hash } = artifact;
     // Somebody took the claim away: that one is watched, and its result counts.
     if (claim.lost.aborted) return { type: "busy", hash, owner: errorText(claim.lost.reason) };
     const preempted = end.outcome === "preempted";
@@ -245,4 +335,14 @@ function endOfUnbegun(error: unknown): FailedAttempt {
   return concernsOneArtifact(error)
     ? { ...failedEnd(error, "compute"), code, lasting: true }
     : { ...failedEnd(error, "protocol"), code };
+}
+
+type StoredEnd = Extract<AttemptEnd, { outcome: "success" | "superseded" }>;
+
+function isStored(end: AttemptEnd): end is StoredEnd {
+  return end.outcome === "success" || end.outcome === "superseded";
+}
+
+function isLater(end: FirstEnd): end is Extract<FirstEnd, { later: unknown }> {
+  return typeof end === "object" && "later" in end;
 }

@@ -23,6 +23,8 @@ export interface SchedulerOptions {
   readonly limit?: (spec: string) => number;
   /** The most nodes that may run at the same time, of all specs together; by default there is no limit. */
   readonly maxRunning?: number;
+  /** How many more may be started than run, as the backend has them wait for their turn: 0 by default. */
+  readonly ahead?: () => number;
 }
 
 /** Decides what is started when. */
@@ -67,7 +69,11 @@ class GraphScheduler implements Scheduler {
   #actions: SchedulerAction[] = [];
 
   constructor(plan: Pick<Plan, "nodes" | "roots">, options: SchedulerOptions) {
-    this.#queue = new StartQueue(options.limit ?? (() => Infinity), options.maxRunning ?? Infinity);
+    this.#queue = new StartQueue(
+      options.limit ?? (() => Infinity),
+      options.maxRunning ?? Infinity,
+      options.ahead,
+    );
     this.#progress = new Progress(plan, windowSize(options.window), this.#queue);
     this.#retry = options.retry;
     this.#keepGoing = options.keepGoing ?? false;

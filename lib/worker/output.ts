@@ -6,11 +6,15 @@ import { Tail } from "../run/output/tail.ts";
 import { MarkSplitter } from "./protocol/mark.ts";
 import { dirname } from "@std/path/posix/dirname";
 
-interface Section {
-  mark: string | undefined;
-  logPath: string | undefined;
-  tail: Tail;
-  over: PromiseWithResolvers<void>;
+/** The output of one attempt. */
+export interface Section {
+  readonly mark: string | undefined;
+  readonly logPath: string | undefined;
+  readonly tail: Tail;
+  /** Resolves when all that the attempt printed before its mark is in its log. */
+  readonly over: PromiseWithResolvers<void>;
+  /** Whether its mark was seen: all code of the task has run. */
+  seen: boolean;
   /** Of what is written to its log. */
   bars: BarFilter;
   /** Set when something was written to its log. */
@@ -46,11 +50,12 @@ export interface WorkerOutputOptions {
 export class WorkerOutput {
   readonly #files: Files;
   readonly #onWarning: (text: string) => void;
-  /** Marks that were given out and not seen yet: usually one. */
-  readonly #marks = new Map<string, Section>();
+  /** The attempts whose marks were not seen yet, by these, in the order in which they are made. */
+  readonly #open = new Map<string, Section>();
   readonly #now: () => number;
   readonly #share: (path: string) => Promise<void>;
-  #section: Section;
+  /** Whose output it was last. */
+  #last: Section;
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
 
   /** @param options Where to write. */
@@ -59,33 +64,41 @@ export class WorkerOutput {
     this.#onWarning = options.onWarning;
     this.#now = options.now ?? (() => performance.now());
     this.#share = options.share ?? (() => Promise.resolve());
-    this.#section = newSection(undefined, undefined, this.#now);
+    this.#last = newSection(undefined, undefined, this.#now);
   }
 
   /**
-   * Output belongs to another attempt from now on.
+   * Output belongs to another attempt, when those that were begun before are over.
    *
    * @param mark What the process will print at the end of it.
    * @param logPath Its log, made when there is output; none drops it.
    */
-  begin(mark: string, logPath: string | undefined): void {
-    this.#section = newSection(mark, logPath, this.#now);
-    this.#marks.set(mark, this.#section);
+  begin(mark: string, logPath: string | undefined): Section {
+    const section = newSection(mark, logPath, this.#now);
+    if (this.#open.size === 0) this.#last = section;
+    this.#open.set(mark, section);
+    return section;
   }
 
-  /** Resolves when all that the attempt printed before its mark is in its log. */
-  get over(): Promise<void> {
-    return this.#section.over.promise;
+  /** An attempt that was begun here will not be made: it has no output. */
+  drop({ mark, over }: Section): void {
+    this.#open.delete(mark!);
+    over.resolve();
   }
 
-  /** The last lines of the output of the attempt that runs. */
+  /** The last lines of the output of the attempt that runs, or ran last. */
   tail(): string[] {
     return this.#section.tail.lines();
   }
 
+  get #section(): Section {
+    for (const first of this.#open.values()) return this.#last = first;
+    return this.#last;
+  }
+
   /** Reads until the pipe ends or {@link stop} is called. */
   async read(stream: ReadableStream<Uint8Array>): Promise<void> {
-    const splitter = new MarkSplitter((id) => this.#marks.has(id));
+    const splitter = new MarkSplitter((id) => this.#open.has(id));
     const reader = this.#reader = stream.getReader();
     try {
       for (let next = await reader.read(); !next.done; next = await reader.read()) {
@@ -99,7 +112,7 @@ export class WorkerOutput {
     }
     for (const part of splitter.flush()) if ("bytes" in part) await this.#write(this.#section, part.bytes);
     await this.#flush(this.#section);
-    this.#section.over.resolve();
+    for (const section of [this.#last, ...this.#open.values()]) section.over.resolve();
   }
 
   /** Stops reading, even if somebody still holds the pipe open. */
@@ -113,11 +126,12 @@ export class WorkerOutput {
   }
 
   async #seen(mark: string): Promise<void> {
-    const section = this.#marks.get(mark);
+    const section = this.#open.get(mark);
     if (section === undefined) return;
+    section.seen = true;
     await this.#flush(section);
     section.over.resolve();
-    this.#marks.delete(mark);
+    this.#open.delete(mark);
   }
 
   async #write(section: Section, bytes: Uint8Array): Promise<void> {
@@ -162,6 +176,7 @@ function newSection(mark: string | undefined, logPath: string | undefined, now: 
     logPath,
     tail: new Tail(),
     over: Promise.withResolvers(),
+    seen: false,
     bars: new BarFilter({ everyMs: BAR_STATE_MS, now }),
     begun: false,
     lost: false,

@@ -1,7 +1,8 @@
 import type { AttemptEnd } from "../core/attempt_end.ts";
 import { errorText, furuErrorName } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
-import type { ClaimedAttempt, Computer } from "../run/computer.ts";
+import { dirname } from "@std/path/posix/dirname";
+import type { ClaimedAttempt, Computer, FirstAttempt, FirstEnd } from "../run/computer.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
 import { paramsText } from "../task/artifact/reference.ts";
@@ -28,6 +29,7 @@ export class ProcessComputer implements Computer {
   readonly #runId: string;
   readonly #sourcesOf: ProcessComputerOptions["sourcesOf"];
   #warming: Promise<void> | undefined;
+  #withdrawn = false;
 
   /** Starts nothing yet. */
   constructor(runtime: Runtime, runId: string, options: ProcessComputerOptions) {
@@ -41,6 +43,44 @@ export class ProcessComputer implements Computer {
   /** Starts a process for the first attempt already; when that fails the attempt will say so. */
   warm(signal: AbortSignal): void {
     this.#warming = this.#workers.take(signal).then((worker) => this.#workers.give(worker)).catch(() => {});
+  }
+
+  withdraw(): void {
+    this.#withdrawn = true;
+    this.#workers.withdraw();
+  }
+
+  get ahead(): number {
+    return this.#workers.ahead;
+  }
+
+  async computeFirst(attempt: FirstAttempt): Promise<FirstEnd> {
+    const { artifact, spec, owner, backend, signal, log, onBegin, onProgress } = attempt;
+    await this.#warming;
+    const task = {
+      entry: this.#entry,
+      root: artifact.hash,
+      artifacts: sources(artifact),
+      attempt: { n: 1, id: owner.record.id },
+      ownerDir: owner.dir,
+      ino: owner.ino,
+      run: this.#runId,
+      spec,
+      backend,
+    };
+    try {
+      const end = await this.#workers.share(
+        signal,
+        (worker) =>
+          this.#withdrawn
+            ? Promise.resolve("declined" as const)
+            : worker.run(task, { logPath: log, signal, onBegin, onProgress }),
+      );
+      if (typeof end === "object" && "outcome" in end) await this.#noteFailure(log, end);
+      return end;
+    } catch (error) {
+      return unstarted(error, signal);
+    }
   }
 
   async compute(attempt: ClaimedAttempt): Promise<AttemptEnd> {
@@ -58,8 +98,7 @@ export class ProcessComputer implements Computer {
     try {
       worker = await this.#workers.take(signal);
     } catch (error) {
-      if (signal.aborted) return { outcome: "preempted", reason: errorText(signal.reason) };
-      return { outcome: "failed", blame: "node", error: errorText(error), logTail: [] };
+      return unstarted(error, signal);
     }
     try {
       const end = await worker.run({
@@ -73,18 +112,25 @@ export class ProcessComputer implements Computer {
         backend: claim.record.backend,
         ...(replaces === undefined ? {} : { replace: replaces }),
       }, { logPath: log, signal, onProgress, timeLimitSec });
-      if (end.outcome === "failed") await this.#note(log, end.stack ?? end.error);
+      // It was given to it alone.
+      if (typeof end !== "object" || !("outcome" in end)) {
+        throw new Error(`Attempt of ${artifact} was not made`);
+      }
+      await this.#noteFailure(log, end);
       return end;
     } finally {
-      await this.#workers.give(worker);
+      this.#workers.give(worker);
     }
   }
 
   /** The log tells why the attempt failed, also when its process could not say it. */
-  async #note(log: string, text: string): Promise<void> {
+  async #noteFailure(log: string, end: AttemptEnd): Promise<void> {
+    if (end.outcome !== "failed") return;
+    const { machine: { files }, store } = this.#runtime;
     try {
-      await this.#runtime.machine.files.write(log, `${text}\n`, { append: true });
-      await this.#runtime.store.share(log);
+      await store.makeDir(dirname(log));
+      await files.write(log, `${end.stack ?? end.error}\n`, { append: true });
+      await store.share(log);
     } catch (error) {
       this.#runtime.logger.warn(`Cannot write log ${log}: ${errorText(error)}`);
     }
@@ -100,6 +146,12 @@ export class ProcessComputer implements Computer {
     await this.#warming;
     await this.#workers[Symbol.asyncDispose]();
   }
+}
+
+/** The end of an attempt for which there was no process. */
+function unstarted(error: unknown, signal: AbortSignal): AttemptEnd {
+  if (signal.aborted) return { outcome: "preempted", reason: errorText(signal.reason) };
+  return { outcome: "failed", blame: "node", error: errorText(error), logTail: [] };
 }
 
 /** Tells about an artifact and any below it; looks only at what is asked for. */

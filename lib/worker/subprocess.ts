@@ -1,124 +1,40 @@
 import type { AttemptEnd } from "../core/attempt_end.ts";
 import { computeEnvironment } from "../core/environment.ts";
 import { ProtocolError } from "../core/errors.ts";
-import { type AttemptTime, USUAL_GRACE_MS } from "../core/system/stop_time.ts";
-import type { Clock } from "../core/system/clock.ts";
-import type { Files } from "../core/system/files.ts";
+import { USUAL_GRACE_MS } from "../core/system/stop_time.ts";
 import { reasonOf } from "../run/attempt_end.ts";
 import { ComputingProcess, type Exit } from "./computing_process.ts";
 import { type Evidence, judge, type StopCause } from "./judge.ts";
-import type { WorkerListener } from "./listener.ts";
-import { PastLogs, WorkerOutput } from "./output.ts";
+import { PastLogs, type Section, WorkerOutput } from "./output.ts";
 import { LineChannel, PROTOCOL_VERSION } from "./protocol/line_channel.ts";
-import { type ArtifactSource, KnownArtifacts, type Payload } from "./protocol/payload.ts";
-import { type ChildMessage, childMessageSchema, type TaskMessage } from "./protocol/protocol.ts";
+import { KnownArtifacts, type Payload } from "./protocol/payload.ts";
+import { type ChildMessage, childMessageSchema } from "./protocol/protocol.ts";
+import type { RunTaskOptions, WorkerProcessOptions, WorkerTask } from "./subprocess_options.ts";
 import { endsInTime, sleepLong, withTimeout } from "./timeout.ts";
 
-/** Options of `WorkerProcess.start`. */
-export interface WorkerProcessOptions {
-  /** The command, from `workerCommand()`; the environment tells it the socket and a token. */
-  command: readonly string[];
-  /** The listener that the process reports to. */
-  listener: WorkerListener;
-  /** Passed on to the process as JSON, once. */
-  config?: unknown;
-  /**
-   * Working directory.
-   *
-   * @default {this process's own}
-   */
-  cwd?: string;
-  /** Environment variables added to this process's own. */
-  env?: Record<string, string>;
-  /** Values that the process gives to variables before it begins; `null` removes one. */
-  restore?: Readonly<Record<string, string | null>>;
-  /** Writes logs. */
-  files: Files;
-  /**
-   * Gives others of the store the right to a log that was made in it.
-   *
-   * @default {nobody}
-   */
-  share?: (path: string) => Promise<void>;
-  /** Time. */
-  clock: Clock;
-  /**
-   * Milliseconds between asking a process to stop and killing it.
-   *
-   * @default {5000}
-   */
-  graceMs?: number;
-  /**
-   * Until when an attempt may go on in this process's own time: it has all of it, in place of the grace, once
-   * this process itself was told to stop.
-   *
-   * @default {it has the grace}
-   */
-  time?: AttemptTime | undefined;
-  /**
-   * Milliseconds that it may take to report.
-   *
-   * @default {120000}
-   */
-  startTimeoutMs?: number;
-  /**
-   * After so many attempts it takes no more.
-   *
-   * @default {no limit}
-   */
-  maxTasks?: number | undefined;
-  /** Whether a process with that many megabytes, after that many attempts, must take no more. */
-  isTooBig?: (megabytes: number, attempts: number) => boolean;
-  /** Ends the wait for it to report. */
-  signal?: AbortSignal;
-  /** Aborts when this process itself was told to stop: what a signal ended then was preempted. */
-  stopping?: AbortSignal;
-  /**
-   * Told what belongs to no attempt: a log that cannot be written.
-   *
-   * @default {nobody}
-   */
-  onWarning?: (text: string) => void;
-}
-
-/** An attempt to make. */
-export interface WorkerTask
-  extends Omit<TaskMessage, "type" | "id" | "artifacts" | "parts" | "forget" | "mark"> {
-  /** Tells about the artifact and any below it; each is asked for once per process. */
-  artifacts: (hash: string) => ArtifactSource;
-}
-
-/** Options of `WorkerProcess.run`. */
-export interface RunTaskOptions {
-  /**
-   * The log of the attempt, made when there is output.
-   *
-   * @default {output is dropped}
-   */
-  logPath?: string | undefined;
-  /**
-   * Seconds that it may take.
-   *
-   * @default {no limit}
-   */
-  timeLimitSec?: number | undefined;
-  /** Ends the attempt as preempted; its reason is that of the end. */
-  signal?: AbortSignal | undefined;
-  /** Told how far the task says it is. */
-  onProgress?: ((fraction: number, message?: string) => void) | undefined;
-}
-
 interface Running {
-  id: number;
-  onProgress: RunTaskOptions["onProgress"];
+  readonly id: number;
+  readonly onProgress: RunTaskOptions["onProgress"];
+  readonly onBegin: RunTaskOptions["onBegin"];
+  readonly section: Section;
   interruption: StopCause | undefined;
-  /** See {@link Evidence}. */
-  end: PromiseWithResolvers<Evidence["end"]>;
+  /** See {@link Evidence}; `"declined"` when nothing of it is left. */
+  readonly end: PromiseWithResolvers<Evidence["end"] | "declined">;
+  /** Resolves when its caller is not to wait for that any more. */
+  readonly withdrawn: PromiseWithResolvers<"withdrawn">;
   signalled: boolean;
   marked: boolean;
+  /** When it came to be the one that is made, by the monotonic clock. */
+  begunAt: number | undefined;
 }
 
 const DEFAULT_START_TIMEOUT_MS = 120_000;
+/** What comes of a task that was given to a process. */
+export type RunEnd = AttemptEnd | "declined" | {
+  /** What it comes to, when that is known. */
+  readonly later: Promise<AttemptEnd | "declined">;
+};
+
 const MARK_TIMEOUT_MS = 1000;
 const MEGABYTE = 2 ** 20;
 
@@ -130,7 +46,10 @@ export class WorkerProcess implements AsyncDisposable {
   readonly #channel: LineChannel;
   readonly #known = new KnownArtifacts();
   readonly #logs: PastLogs;
-  #running: Running | undefined;
+  /** The attempts that it was given, in the order in which it makes them. */
+  readonly #running = new Map<number, Running>();
+  /** Those who are told to stop with these signals. */
+  readonly #followed = new Map<AbortSignal, Set<Running>>();
   readonly #graceMs: number;
   #tasks = 0;
   #retired = false;
@@ -153,7 +72,12 @@ export class WorkerProcess implements AsyncDisposable {
       // them.
       await withTimeout(this.#channel.ended, MARK_TIMEOUT_MS, options.clock);
       channel.close();
-      this.#running?.end.resolve(exit);
+      // Those whose code had run only lack being stored, those behind the one that ran were not begun: nobody
+      // is to blame for them.
+      const first = this.#current;
+      for (const running of this.#running.values()) {
+        running.end.resolve(running === first ? exit : "declined");
+      }
     });
   }
 
@@ -228,50 +152,112 @@ export class WorkerProcess implements AsyncDisposable {
     return this.#process.exited;
   }
 
+  /** How many attempts it was given that have not ended. */
+  get inFlight(): number {
+    return this.#running.size;
+  }
+
+  /** For how many milliseconds it has been making the attempt that it makes now; 0 where it makes none. */
+  get busyForMs(): number {
+    const { begunAt } = this.#current ?? {};
+    return begunAt === undefined ? 0 : this.#options.clock.monotonic() - begunAt;
+  }
+
   /**
-   * Makes an attempt. Afterwards {@link alive} says whether the process can take another one.
+   * Makes an attempt, after those that it was given before. Afterwards {@link alive} says whether the process
+   * can take another one.
    *
-   * @throws {Error} If it is making one already.
+   * @returns Its end; `"declined"` when none was begun, or its process ended for another one's sake before it
+   * was stored: then the file system tells what there is of it. Or what it comes to later, where
+   * {@link withdraw} has ended the wait for it.
    */
-  async run(task: WorkerTask, options: RunTaskOptions = {}): Promise<AttemptEnd> {
-    if (this.#running) throw new Error("Cannot run a task as the worker process is busy");
+  async run(task: WorkerTask, options: RunTaskOptions = {}): Promise<RunEnd> {
     if (options.signal?.aborted) return { outcome: "preempted", reason: reasonOf(options.signal) };
     if (!this.alive) {
       const error = "The computing process had ended before it was given the task";
       return { outcome: "failed", blame: "lost", error, logTail: [] };
     }
+    const { clock } = this.#options;
+    const { artifacts: source, ...rest } = task;
+    const mark = crypto.randomUUID();
     const running: Running = {
       id: ++this.#tasks,
       onProgress: options.onProgress,
+      onBegin: options.onBegin,
+      section: this.#output.begin(mark, options.logPath),
       interruption: undefined,
       end: Promise.withResolvers(),
+      withdrawn: Promise.withResolvers(),
       signalled: false,
       marked: false,
+      begunAt: undefined,
     };
-    this.#running = running;
-    const { artifacts: source, ...rest } = task;
-    const mark = crypto.randomUUID();
-    this.#output.begin(mark, options.logPath);
+    this.#running.set(running.id, running);
     this.#logs.remember(running.id, options.logPath);
-    const over = new AbortController();
-    const begun = this.#options.clock.monotonic();
+    const over = options.timeLimitSec === undefined ? undefined : new AbortController();
+    const begun = clock.monotonic();
     try {
-      this.#limit(running, options, over.signal);
+      this.#advance();
+      this.#limit(running, options, over?.signal);
       const payload = await this.#sendAll(running, this.#known.missing(task.root, source));
       const leftMs = this.#leftMs(options, begun);
       const time = Number.isFinite(leftMs) ? { leftMs } : {};
       void this.#channel.send(
         payload ? { ...rest, type: "task", id: running.id, mark, ...time, ...payload } : { type: "stop" },
       );
-      const end = await running.end.promise;
-      if (running.marked) await withTimeout(this.#output.over, MARK_TIMEOUT_MS, this.#options.clock);
-      const { interruption, signalled } = running;
-      if (interruption || end instanceof ProtocolError) await this.stop("KILL");
-      return await judge({ ...this.#options, end, interruption, signalled, logTail: this.#output.tail() });
-    } finally {
-      over.abort();
-      this.#running = undefined;
+    } catch (error) {
+      this.#forget(running, options, over);
+      throw error;
     }
+    const end = this.#endOf(running).finally(() => this.#forget(running, options, over));
+    const first = await Promise.race([end, running.withdrawn.promise]);
+    return first === "withdrawn" ? { later: end } : first;
+  }
+
+  async #endOf(running: Running): Promise<AttemptEnd | "declined"> {
+    const end = await running.end.promise;
+    return end === "declined" || isStored(end) ? end : await this.#judge(running, end);
+  }
+
+  #forget(running: Running, { signal }: RunTaskOptions, over: AbortController | undefined): void {
+    over?.abort();
+    this.#running.delete(running.id);
+    if (signal) this.#followed.get(signal)?.delete(running);
+    this.#advance();
+  }
+
+  /**
+   * Takes back what it was given and has not begun. It may begin one all the same, if it is too busy to hear
+   * of it: the claims see to it that this does no harm.
+   */
+  withdraw(): void {
+    const first = this.#current;
+    for (const running of this.#running.values()) {
+      if (running === first || running.section.seen) continue;
+      void this.#channel.send({ type: "drop", id: running.id });
+      running.withdrawn.resolve("withdrawn");
+    }
+  }
+
+  /** The attempt that it makes now: the first of which not all code has run. */
+  get #current(): Running | undefined {
+    for (const running of this.#running.values()) if (!running.section.seen) return running;
+    return undefined;
+  }
+
+  /** Notes when the attempt begins that is the first now. */
+  #advance(): void {
+    const first = this.#current;
+    if (!first || first.begunAt !== undefined) return;
+    first.begunAt = this.#options.clock.monotonic();
+    first.onBegin?.();
+  }
+
+  async #judge(running: Running, end: Evidence["end"]): Promise<AttemptEnd> {
+    const { section, marked, interruption, signalled } = running;
+    if (marked) await withTimeout(section.over.promise, MARK_TIMEOUT_MS, this.#options.clock);
+    if (interruption || end instanceof ProtocolError) await this.stop("KILL");
+    return await judge({ ...this.#options, end, interruption, signalled, logTail: section.tail.lines() });
   }
 
   /**
@@ -282,7 +268,8 @@ export class WorkerProcess implements AsyncDisposable {
   async stop(how: "TERM" | "KILL"): Promise<void> {
     this.#retired = true;
     if (how === "KILL") this.#process.signal("SIGKILL");
-    if (this.#running) this.#interrupt(this.#running, { kind: "stopped", reason: "the worker was stopped" });
+    const first = this.#current;
+    if (first) this.#interrupt(first, { kind: "stopped", reason: "the worker was stopped" });
     else if (how === "TERM") {
       void this.#channel.send({ type: "stop" });
       await withTimeout(this.exited, this.#graceMs, this.#options.clock);
@@ -327,14 +314,28 @@ export class WorkerProcess implements AsyncDisposable {
   }
 
   /** Sees to it that an attempt ends in time. */
-  #limit(running: Running, { timeLimitSec, signal }: RunTaskOptions, over: AbortSignal): void {
-    const stop = () => this.#interrupt(running, { kind: "stopped", reason: reasonOf(signal!) });
-    signal?.addEventListener("abort", stop, { signal: over });
-    if (timeLimitSec === undefined) return;
+  #limit(running: Running, { timeLimitSec, signal }: RunTaskOptions, over: AbortSignal | undefined): void {
+    if (signal) this.#follow(running, signal);
+    if (timeLimitSec === undefined || over === undefined) return;
     sleepLong(timeLimitSec * 1000, this.#options.clock, over).then(
       () => this.#interrupt(running, { kind: "limit", seconds: timeLimitSec }),
       () => {}, // it ended in time
     );
+  }
+
+  /** One listener for all that are told by the same signal: most are. */
+  #follow(running: Running, signal: AbortSignal): void {
+    const told = this.#followed.get(signal);
+    if (told) return void told.add(running);
+    const all = new Set([running]);
+    this.#followed.set(signal, all);
+    signal.addEventListener("abort", () => {
+      for (const each of all) this.#interrupt(each, { kind: "stopped", reason: reasonOf(signal) });
+    }, { once: true });
+    // One that is for a single attempt must not be kept for as long as this process.
+    for (const [other, those] of this.#followed) {
+      if (those.size === 0 && other !== signal) this.#followed.delete(other);
+    }
   }
 
   /**
@@ -343,6 +344,11 @@ export class WorkerProcess implements AsyncDisposable {
   #interrupt(running: Running, why: StopCause): void {
     if (running.interruption) return;
     running.interruption = why;
+    if (running !== this.#current) {
+      // It was not begun, or is being stored, which is finished.
+      void this.#channel.send({ type: "drop", id: running.id });
+      return;
+    }
     const limit = why.kind === "limit";
     this.#retired = true;
     const reason = why.kind === "limit" ? `the time limit of ${why.seconds} s is over` : why.reason;
@@ -366,17 +372,17 @@ export class WorkerProcess implements AsyncDisposable {
   #receive(line: string): void {
     let message: ChildMessage;
     try {
-      message = childMessageSchema.parse(JSON.parse(line));
+      message = parseMessage(line);
     } catch (cause) {
       const text = line.length > 200 ? `${line.slice(0, 200)}...` : line;
       this.#retired = true;
       this.#process.signal("SIGKILL");
-      this.#running?.end.resolve(
+      this.#current?.end.resolve(
         new ProtocolError(`Cannot understand a message of the computing process: ${text}`, { cause }),
       );
       return;
     }
-    const running = this.#running?.id === message.id ? this.#running : undefined;
+    const running = this.#running.get(message.id);
     switch (message.type) {
       case "progress":
         running?.onProgress?.(message.fraction, message.message);
@@ -388,6 +394,12 @@ export class WorkerProcess implements AsyncDisposable {
         this.#retired = true; // whatever floats about in it must not meet another task
         this.#logs.append(message.id, message.text);
         return;
+      case "declined":
+        if (message.replaceMe) this.#retired = true;
+        if (running === undefined) return;
+        if (!message.marked) this.#output.drop(running.section);
+        running.end.resolve("declined");
+        return;
       case "ended":
         if (message.replaceMe || this.#isWornOut(message.rss)) this.#retired = true;
         if (running === undefined) return;
@@ -396,4 +408,16 @@ export class WorkerProcess implements AsyncDisposable {
         running.end.resolve(message.end);
     }
   }
+}
+
+function isStored(end: Evidence["end"]): end is AttemptEnd {
+  return "outcome" in end && (end.outcome === "success" || end.outcome === "superseded");
+}
+
+/** What is said after each task that succeeded is known by its looks: to check it all takes longer. */
+function parseMessage(line: string): ChildMessage {
+  const message = JSON.parse(line);
+  const isPlain = message?.type === "ended" && message.end?.outcome === "success" &&
+    Number.isSafeInteger(message.id);
+  return isPlain ? message : childMessageSchema.parse(message);
 }

@@ -6,7 +6,8 @@ import { plural } from "../ui/text.ts";
 import { workerCommand } from "./command.ts";
 import { WorkerListener } from "./listener.ts";
 import { ownStart, type RunStart, saysHeap } from "./run_start.ts";
-import { WorkerProcess, type WorkerProcessOptions } from "./subprocess.ts";
+import { WorkerProcess } from "./subprocess.ts";
+import type { WorkerProcessOptions } from "./subprocess_options.ts";
 
 /** A process with less is never too big, unless somebody says so. One that has done nothing has 80. */
 const LEAST_BOUND_MB = 256;
@@ -23,6 +24,12 @@ export interface WorkersOptions {
    * @default {V8's own limit}
    */
   maxHeapMb?: number | undefined;
+  /**
+   * The most processes. Then tiny tasks are given to them ahead.
+   *
+   * @default {as many as attempts are begun at the same time}
+   */
+  maxWorkers?: number | undefined;
   /** Given to each process once: what `compute_task.ts` reads. Made for the first process. */
   config: () => Promise<unknown>;
   /** Aborts when this process itself was told to stop. */
@@ -35,18 +42,49 @@ export interface WorkersOptions {
   time?: AttemptTime | undefined;
 }
 
+/** One worker process, or one that is being started. */
+interface Member {
+  process: WorkerProcess | undefined;
+  /** Whether somebody took it for a single attempt. */
+  taken: boolean;
+}
+
+/** Somebody who waits for a process. */
+interface Waiting {
+  /** Whether others may be queued behind, or before, what it is for. */
+  readonly shared: boolean;
+  readonly resolve: (member: Member) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/**
+ * So many milliseconds of tiny tasks are given to a process ahead: it has the next one when it has done one,
+ * and what becomes ready together is stored together.
+ */
+const AHEAD_MS = 20;
+/** The most tasks that a process is given at the same time. */
+const MOST_AHEAD = 32;
+/** A process that is busy with one task for longer gives those back that wait behind it. */
+const LONG_MS = 50;
+
 /**
  * The worker processes of a run on this machine. They stay up and take many tasks; one that died is replaced.
  */
 export class Workers implements AsyncDisposable {
   readonly #runtime: Runtime;
   readonly #options: WorkersOptions;
-  readonly #idle: WorkerProcess[] = [];
-  readonly #all = new Set<WorkerProcess>();
+  readonly #members = new Set<Member>();
+  readonly #waiting: Waiting[] = [];
+  readonly #closing = new AbortController();
+  /** Ends of processes that are gone on. */
+  readonly #ending = new Set<Promise<void>>();
   #listener: WorkerListener | undefined;
   #config: Promise<unknown> | undefined;
   /** Most megabytes that a process had after its first task. */
   #firstMb = 0;
+  /** How many milliseconds a tiny task takes, as seen lately; unknown before the first. */
+  #eachMs: number | undefined;
+  #looking: ReturnType<typeof setInterval> | undefined;
 
   /** Starts nothing yet. */
   constructor(runtime: Runtime, options: WorkersOptions) {
@@ -54,22 +92,157 @@ export class Workers implements AsyncDisposable {
     this.#options = options;
   }
 
+  /** How many tasks more than there are processes may be begun, so that none of these waits for the next. */
+  get ahead(): number {
+    const { maxWorkers } = this.#options;
+    return maxWorkers === undefined ? 0 : maxWorkers * (this.#depth - 1);
+  }
+
+  /** The most tasks that a process is given at the same time. */
+  get #depth(): number {
+    if (this.#options.maxWorkers === undefined || this.#eachMs === undefined) return 1;
+    if (this.#runtime.config.maxTasksPerWorker !== undefined) return 1;
+    return Math.max(1, Math.min(MOST_AHEAD, Math.floor(AHEAD_MS / this.#eachMs)));
+  }
+
   /**
-   * An idle process, or a new one.
+   * An idle process, or a new one, for one attempt, to be given back with {@link give}.
    *
    * @throws {ProtocolError} If it cannot be started.
    */
   async take(signal: AbortSignal): Promise<WorkerProcess> {
-    for (let worker; (worker = this.#idle.pop());) {
-      if (worker.alive) return worker;
-      await this.#dismiss(worker);
+    return (await this.#wait(false, signal)).process!;
+  }
+
+  /** Gives a process back after its attempt. */
+  give(process: WorkerProcess): void {
+    for (const member of this.#members) if (member.process === process) member.taken = false;
+    this.#serve();
+  }
+
+  /**
+   * Has a tiny task made by the process that can begin it first, which may be given others behind it.
+   *
+   * @param run Gives the task to the process.
+   * @throws {ProtocolError} If none can be started.
+   */
+  async share<T>(signal: AbortSignal, run: (process: WorkerProcess) => Promise<T>): Promise<T> {
+    const { clock } = this.#runtime.machine;
+    const process = (await this.#wait(true, signal)).process!;
+    const begun = clock.monotonic();
+    const before = process.inFlight;
+    this.#looking ??= setInterval(() => this.#look(), LONG_MS / 2);
+    try {
+      return await run(process);
+    } finally {
+      // It was behind these: its own share of the time is a part of it.
+      const ms = (clock.monotonic() - begun) / (before + 1);
+      this.#eachMs = this.#eachMs === undefined ? ms : 0.8 * this.#eachMs + 0.2 * ms;
+      this.#serve();
     }
+  }
+
+  /** Takes back what processes were given and have not begun. */
+  withdraw(): void {
+    for (const { process } of this.#members) process?.withdraw();
+  }
+
+  /** Ends all processes: `"KILL"` at once, with the attempts that they are making. */
+  async stop(how: "TERM" | "KILL"): Promise<void> {
+    clearInterval(this.#looking);
+    this.#looking = undefined;
+    this.#closing.abort(new Error("the workers were stopped"));
+    for (const { reject } of this.#waiting.splice(0)) reject(this.#closing.signal.reason);
+    await Promise.all([...this.#members].map(({ process }) => process?.stop(how)));
+    while (this.#ending.size > 0) await Promise.all(this.#ending);
+    this.#members.clear();
+  }
+
+  /** Ends all processes and removes their socket. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop("TERM");
+    await this.#listener?.[Symbol.asyncDispose]();
+  }
+
+  async #wait(shared: boolean, signal: AbortSignal): Promise<Member> {
+    signal.throwIfAborted();
+    this.#closing.signal.throwIfAborted();
+    const { promise, resolve, reject } = Promise.withResolvers<Member>();
+    const waiting: Waiting = { shared, resolve, reject };
+    const free = this.#waiting.length === 0 ? this.#free(shared) : undefined;
+    if (free) return free;
+    const onAbort = (): void => {
+      const at = this.#waiting.indexOf(waiting);
+      if (at >= 0) this.#waiting.splice(at, 1);
+      reject(signal.reason);
+    };
+    this.#waiting.push(waiting);
+    signal.addEventListener("abort", onAbort);
+    this.#serve();
+    try {
+      return await promise;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /** Gives those who wait what there is for them, in their order, and starts processes for the others. */
+  #serve(): void {
+    for (let first; (first = this.#waiting[0]) !== undefined;) {
+      const member = this.#free(first.shared);
+      if (!member) break;
+      this.#waiting.shift();
+      first.resolve(member);
+    }
+    const { maxWorkers = Infinity } = this.#options;
+    let starting = [...this.#members].reduce((sum, { process }) => sum + (process ? 0 : 1), 0);
+    while (starting < this.#waiting.length && this.#members.size < maxWorkers) {
+      if (this.#closing.signal.aborted) return;
+      this.#start();
+      starting++;
+    }
+  }
+
+  /** The process that can begin a task first, where there is one. */
+  #free(shared: boolean): Member | undefined {
+    let best: Member | undefined;
+    const depth = shared ? this.#depth : 1;
+    for (const member of this.#members) {
+      const { process, taken } = member;
+      if (!process) continue;
+      if (!process.alive) {
+        if (process.inFlight === 0 && !taken) this.#dismiss(member);
+        continue;
+      }
+      if (taken || process.inFlight >= depth) continue;
+      if (!best || process.inFlight < best.process!.inFlight) best = member;
+    }
+    if (best && !shared) best.taken = true;
+    return best;
+  }
+
+  #start(): void {
+    const member: Member = { process: undefined, taken: false };
+    this.#members.add(member);
+    const starting = this.#startProcess().then(async (process) => {
+      member.process = process;
+      if (this.#closing.signal.aborted) await process.stop("KILL");
+      this.#serve();
+    }, (error) => {
+      this.#members.delete(member);
+      this.#waiting.shift()?.reject(error);
+      this.#serve();
+    }).finally(() => this.#ending.delete(starting));
+    this.#ending.add(starting);
+  }
+
+  async #startProcess(): Promise<WorkerProcess> {
     const { machine, logger, store } = this.#runtime;
     const { entry, stopping, time } = this.#options;
     const start = this.#options.start ?? ownStart(entry, (text) => logger.warn(text));
     const unsaid = saysHeap(start) ? undefined : this.#options.maxHeapMb;
     const { maxHeapMb = unsaid, maxTasksPerWorker } = this.#runtime.config;
-    const worker = await WorkerProcess.start({
+    return await WorkerProcess.start({
       command: workerCommand({ module: entry, start, maxHeapMb }),
       ...heapVariable(maxHeapMb),
       listener: this.#listener ??= WorkerListener.open(),
@@ -79,32 +252,27 @@ export class Workers implements AsyncDisposable {
       clock: machine.clock,
       maxTasks: maxTasksPerWorker,
       isTooBig: (megabytes, attempts) => this.#isTooBig(megabytes, attempts),
-      signal,
+      signal: this.#closing.signal,
       stopping,
       time,
       onWarning: (text) => logger.warn(text),
     });
-    this.#all.add(worker);
-    return worker;
   }
 
-  /** Gives a process back after its attempt. */
-  async give(worker: WorkerProcess): Promise<void> {
-    if (worker.alive) this.#idle.push(worker);
-    else await this.#dismiss(worker);
-  }
-
-  /** Ends all processes: `"KILL"` at once, with the attempts that they are making. */
-  async stop(how: "TERM" | "KILL"): Promise<void> {
-    await Promise.all([...this.#all].map((worker) => worker.stop(how)));
-    this.#all.clear();
-    this.#idle.length = 0;
-  }
-
-  /** Ends all processes and removes their socket. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop("TERM");
-    await this.#listener?.[Symbol.asyncDispose]();
+  /** What waits behind a task that turns out to be long is for others. */
+  #look(): void {
+    let any = false;
+    for (const { process } of this.#members) {
+      if (!process || process.inFlight === 0) continue;
+      any = true;
+      if (process.inFlight > 1 && process.busyForMs > LONG_MS) {
+        this.#eachMs = Math.max(this.#eachMs ?? 0, process.busyForMs);
+        process.withdraw();
+      }
+    }
+    if (any || this.#waiting.length > 0) return;
+    clearInterval(this.#looking);
+    this.#looking = undefined;
   }
 
   /**
@@ -125,9 +293,10 @@ export class Workers implements AsyncDisposable {
   }
 
   /** It may still be ending: nothing of it must outlive the run. */
-  async #dismiss(worker: WorkerProcess): Promise<void> {
-    this.#all.delete(worker);
-    await worker.stop("KILL");
+  #dismiss(member: Member): void {
+    this.#members.delete(member);
+    const ending = member.process!.stop("KILL").finally(() => this.#ending.delete(ending));
+    this.#ending.add(ending);
   }
 }
 

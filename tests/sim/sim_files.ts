@@ -182,6 +182,10 @@ export class SimFiles implements Files {
   }
 
   /** See {@link Files.stat}. */
+  async exists(path: string): Promise<boolean> {
+    return await this.stat(path) !== undefined;
+  }
+
   stat(path: string): Promise<FileInfo | undefined> {
     const what = `stat '${path}'`;
     return this.#step("stat", what, () => {

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { FileInfo, Files, OpenFile, WriteOptions } from "./files.ts";
 import { permissionError } from "../permissions.ts";
 
@@ -26,6 +27,8 @@ export const systemFiles: Files = {
   chmodNow: (path, mode) => Deno.chmodSync(path, mode),
   list: (path) => settle(() => [...Deno.readDirSync(path)]),
   stat: (path) => settle(() => statOrNothing(path)),
+  // Cheaper than a `stat` where there is nothing: no error is made.
+  exists: (path) => settle(() => existsSync(path)),
   realPath: (path) => settle(() => Deno.realPathSync(path)),
   open: (path) => settle(() => new SystemOpenFile(Deno.openSync(path, { read: true }))),
   chmod: (path, mode) => settle(() => Deno.chmodSync(path, mode)),

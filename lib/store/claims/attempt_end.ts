@@ -23,7 +23,7 @@ export async function endAttempt(store: Store, claim: Claim, ending: Ending | "s
   const { paths, attempt } = claim;
   if (ending === "success") {
     if (!await removeOwnClaim(store, claim)) return false;
-    await removeHome(store, paths, true);
+    await tidyAfterSuccess(store, paths);
     return true;
   }
   const at = attemptPaths(paths, attempt);
@@ -83,6 +83,11 @@ export async function removeEndedClaim(
 export async function releaseClaim(store: Store, claim: Claim): Promise<void> {
   await removeOwnClaim(store, claim);
   await removeIfThere(store.machine, claim.paths.home);
+}
+
+/** Removes what is not needed after a success: checkpoints, and the artifact's folder where it is empty. */
+export async function tidyAfterSuccess(store: Store, paths: ArtifactPaths): Promise<void> {
+  if (await store.machine.files.exists(paths.home)) await removeHome(store, paths, true);
 }
 
 /** The end of an attempt that another process has begun, with the number that its names tell. */

@@ -54,11 +54,32 @@ export async function tryClaim(
 }
 
 /**
+ * The claim of an attempt that another process of this run was to make with an owner file of ours: it is there,
+ * or is made now. Nothing when it is somebody else's; then the owner file is given back.
+ *
+ * @throws {StoreError} If the store cannot be used.
+ */
+export async function claimWith(
+  store: Store,
+  paths: ArtifactPaths,
+  owner: OwnerFile,
+): Promise<Claim | undefined> {
+  const holder = await readClaim(store, paths);
+  if (holder?.id === owner.record.id) return await orGivenBack(store, paths, owner);
+  if (holder || owner.lost.aborted) {
+    await ownersOf(store).give(owner, paths);
+    return undefined;
+  }
+  const outcome = await linkClaim(store, paths, owner);
+  return outcome === "ours" ? await orGivenBack(store, paths, owner) : undefined;
+}
+
+/**
  * The claim of an attempt that is linked already.
  *
  * @param names What is in the artifact's folder.
  */
-export function heldClaim(
+function heldClaim(
   store: Store,
   paths: ArtifactPaths,
   owner: OwnerFile,

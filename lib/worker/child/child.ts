@@ -8,7 +8,12 @@ import { LineChannel, PROTOCOL_VERSION } from "../protocol/line_channel.ts";
 import { markBytes } from "../protocol/mark.ts";
 import { ProgressSender } from "./progress_sender.ts";
 import { WorkerTraces } from "./traces.ts";
-import type { ArtifactPayload, SupervisorMessage, TaskMessage } from "../protocol/protocol.ts";
+import type {
+  ArtifactPayload,
+  ArtifactsMessage,
+  SupervisorMessage,
+  TaskMessage,
+} from "../protocol/protocol.ts";
 
 /** An attempt as {@link Compute} is given it. */
 export interface ComputeTask extends Omit<TaskMessage, "artifacts" | "parts" | "type" | "mark" | "forget"> {
@@ -36,14 +41,23 @@ export interface ComputeIo {
   warn(text: string): void;
   /** Notes what the attempt threw: a program that a stop signal ended may be behind it. */
   thrown(error: unknown): void;
+  /** Notes that all code of the task has run: the next one may begin while the result reaches the disk. */
+  checked(): void;
   /** Milliseconds until the attempt is told to end, or is ended; `Infinity` where nothing does. */
   timeLeftMs(): number;
   /** Keeps what the task does to this process from the next. */
   traces: WorkerTraces;
 }
 
-/** Makes an attempt: computes and commits. What it throws is a protocol failure: a bug of furu. */
-export type Compute = (task: ComputeTask, signal: AbortSignal, io: ComputeIo) => Promise<AttemptEnd>;
+/**
+ * Makes an attempt: computes and commits. `"declined"` when none was begun. What it throws is a protocol
+ * failure: a bug of furu.
+ */
+export type Compute = (
+  task: ComputeTask,
+  signal: AbortSignal,
+  io: ComputeIo,
+) => Promise<AttemptEnd | "declined">;
 
 /** Options of {@link runChild}. */
 export interface ChildOptions {
@@ -60,6 +74,8 @@ interface RunningTask {
   abort: AbortController;
   /** Resolves when an error of this task that nobody handles decides its end. */
   failed: PromiseWithResolvers<AttemptEnd>;
+  /** Resolves when all of its code has run. */
+  checked: PromiseWithResolvers<void>;
   /** Whether a stop signal reached this process meanwhile, or ended a program that the task ran. */
   signalled: boolean;
   ended: boolean;
@@ -80,7 +96,7 @@ export async function runChild(options: ChildOptions): Promise<never> {
     Deno.addSignalListener(signal, () => child.signalled());
   }
   const conn = await Deno.connect({ transport: "unix", path: options.socket });
-  await child.prepare();
+  child.prepare();
   const channel = new LineChannel(conn, (line) => child.receive(line));
   child.channel = channel;
   await channel.send({ type: "hello", v: PROTOCOL_VERSION, token: options.token, pid: Deno.pid });
@@ -96,9 +112,12 @@ class Child {
   readonly #artifacts = new Map<string, ArtifactPayload>();
   readonly #parts = new Map<string, string[]>();
   #forget = false;
+  /** What was sent and not taken up, in order: tasks, and what they need to know. */
+  readonly #queue: (TaskMessage | ArtifactsMessage)[] = [];
+  #busy = false;
+  readonly #rss = new Rss();
   readonly #owner = catchUnhandled<RunningTask>((error, task) => this.#unhandled(error, task));
   #traces!: WorkerTraces;
-  #parse: ((line: string) => SupervisorMessage) | undefined;
   #config: unknown;
   #task: RunningTask | undefined;
   #last: RunningTask | undefined;
@@ -109,10 +128,8 @@ class Child {
   }
 
   /** Once this process has set up all of its own. */
-  async prepare(): Promise<void> {
+  prepare(): void {
     this.#traces = new WorkerTraces((text) => writeAll(Deno.stderr, text));
-    const { supervisorMessageSchema } = await import("../protocol/protocol.ts");
-    this.#parse = (line) => supervisorMessageSchema.parse(JSON.parse(line));
   }
 
   signalled(): void {
@@ -122,7 +139,7 @@ class Child {
   receive(line: string): void {
     let message: SupervisorMessage;
     try {
-      message = this.#parse!(line);
+      message = parseMessage(line);
     } catch (error) {
       console.error(`furu: Cannot read a message of the supervisor: ${error}`);
       Deno.exit(70); // without an outcome: the supervisor sees a process that died, and this text
@@ -132,10 +149,13 @@ class Child {
         this.#config = message.config;
         return;
       case "task":
-        void this.#run(message);
-        return;
       case "artifacts":
-        return this.#learn(message);
+        this.#queue.push(message);
+        if (!this.#busy) void this.#work();
+        return;
+      case "drop":
+        this.#drop(message.id);
+        return;
       case "abort":
         if (this.#task?.id !== message.id) return;
         this.#task.endsAt = performance.now() + message.leftMs;
@@ -146,7 +166,7 @@ class Child {
     }
   }
 
-  #learn({ artifacts, parts = [], forget }: Pick<TaskMessage, "artifacts" | "parts" | "forget">): void {
+  #learn({ artifacts, parts = [], forget }: Pick<ArtifactsMessage, "artifacts" | "parts" | "forget">): void {
     if (forget) {
       this.#forget = true;
       this.#artifacts.clear();
@@ -162,6 +182,45 @@ class Child {
     }
   }
 
+  /** Makes one attempt after the other; what is left of one to be brought to the disk goes on meanwhile. */
+  async #work(): Promise<void> {
+    this.#busy = true;
+    for (let message; (message = this.#queue.shift()) !== undefined;) {
+      if (message.type === "artifacts") {
+        this.#learn(message);
+        continue;
+      }
+      if (this.#isSpoilt) {
+        this.#decline(message.id, false);
+        continue;
+      }
+      const begun = performance.now();
+      await this.#run(message);
+      // The next may be somebody else's by now: what there is to read about it is read first.
+      if (performance.now() - begun > LONG_MS) await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+    this.#busy = false;
+  }
+
+  /** Whether another task would see what an earlier one left here. */
+  get #isSpoilt(): boolean {
+    return this.#replaceMe || this.#traces.spoilt;
+  }
+
+  #drop(id: number): void {
+    const at = this.#queue.findIndex((each) => each.type === "task" && each.id === id);
+    if (at < 0) return;
+    // What it brought counts as known from now on.
+    const { artifacts, parts, forget } = this.#queue[at]!;
+    this.#queue[at] = { type: "artifacts", artifacts, parts, forget };
+    this.#decline(id, false);
+  }
+
+  #decline(id: number, marked: boolean): void {
+    void this.channel?.send({ type: "declined", id, marked, replaceMe: this.#isSpoilt });
+  }
+
+  /** Resolves when all code of the task has run. */
   async #run(message: TaskMessage): Promise<void> {
     const { artifacts, parts, mark, type: _type, forget, ...rest } = message;
     this.#learn({ artifacts, parts, forget });
@@ -171,6 +230,7 @@ class Child {
       id: message.id,
       abort: new AbortController(),
       failed: Promise.withResolvers(),
+      checked: Promise.withResolvers(),
       signalled: false,
       ended: false,
       endsAt: performance.now() + (message.leftMs ?? Infinity),
@@ -192,28 +252,41 @@ class Child {
           progress: (fraction, text) => progress.report(fraction, text),
           warn: (text) => void this.channel?.send({ type: "warning", id: task.id, text }),
           thrown: (error) => noteThrown(task, error),
+          checked: () => task.checked.resolve(),
           timeLeftMs: () => Math.max(0, task.endsAt - performance.now()),
           traces: this.#traces,
         },
       ));
-    const end = await Promise.race([computing, task.failed.promise]);
+    const end = Promise.race([computing, task.failed.promise]);
+    await Promise.race([end, task.checked.promise]);
     task.ended = true;
     this.#task = undefined;
     progress.stop();
     this.#traces.end(this.#owner.leftBy(task));
     const marked = printMark(mark);
+    void this.#tell(task, end, marked);
+  }
+
+  async #tell(task: RunningTask, ending: Promise<AttemptEnd | "declined">, marked: boolean): Promise<void> {
+    const end = await ending;
+    const replaceMe = this.#isSpoilt || !marked;
+    if (end === "declined") return this.#decline(task.id, marked);
     await this.channel?.send({
       type: "ended",
       id: task.id,
       end,
       signalled: task.signalled,
       marked,
-      replaceMe: this.#replaceMe || this.#traces.spoilt || !marked,
-      rss: Deno.memoryUsage().rss,
+      replaceMe,
+      rss: this.#rss.bytes,
     });
   }
 
-  async #attempt(task: ComputeTask, signal: AbortSignal, io: ComputeIo): Promise<AttemptEnd> {
+  async #attempt(
+    task: ComputeTask,
+    signal: AbortSignal,
+    io: ComputeIo,
+  ): Promise<AttemptEnd | "declined"> {
     try {
       return await this.#compute(task, signal, io);
     } catch (error) {
@@ -250,6 +323,40 @@ class Child {
     }\n`;
     await this.channel?.send({ type: "floating", id: task.id, text });
   }
+}
+
+/** A task that takes longer is no tiny one, in milliseconds. */
+const LONG_MS = 20;
+
+/** The memory of this process, asked for now and then: a tiny task takes little more time than to ask. */
+class Rss {
+  #bytes = 0;
+  #until = -Infinity;
+
+  get bytes(): number {
+    const now = performance.now();
+    if (now > this.#until) {
+      this.#bytes = Deno.memoryUsage().rss;
+      this.#until = now + LONG_MS;
+    }
+    return this.#bytes;
+  }
+}
+
+const TYPES: readonly string[] = [
+  "configure",
+  "task",
+  "artifacts",
+  "abort",
+  "drop",
+  "stop",
+] satisfies SupervisorMessage["type"][];
+
+/** The supervisor is of the same version, as its first message said: what it sends has its form. */
+function parseMessage(line: string): SupervisorMessage {
+  const message = JSON.parse(line);
+  if (!TYPES.includes(message?.type)) throw new Error(`no such type: ${line.slice(0, 200)}`);
+  return message;
 }
 
 function noteThrown(task: RunningTask, error: unknown): void {

@@ -2,6 +2,7 @@ import type { AttemptEnd } from "../../core/attempt_end.ts";
 import type { Config } from "../../core/config.ts";
 import { furuGlobals } from "../../core/globals.ts";
 import { embeddedPipeline } from "../../core/packed.ts";
+import { attemptFirst } from "../../run/first_attempt.ts";
 import { computeAttempt } from "../../run/compute.ts";
 import { refuseStrayCode } from "../../run/context.ts";
 import { systemRuntime } from "../../run/default_runtime.ts";
@@ -46,7 +47,7 @@ export async function computeTask(
   task: ComputeTask,
   signal: AbortSignal,
   io: ComputeIo,
-): Promise<AttemptEnd> {
+): Promise<AttemptEnd | "declined"> {
   runtime ??= start(task.config as ComputeConfig, task.entry);
   if (task.forget) {
     keepDeclared(); // from anew
@@ -58,6 +59,23 @@ export async function computeTask(
   const artifact = await remakeArtifact(task);
   if (imported) io.traces.loaded();
   refuseLoadOnly(artifact);
+  const { ino } = task;
+  if (ino === undefined) return await attempt(runtime, artifact, task, signal, io);
+  return await attemptFirst(
+    runtime,
+    artifact,
+    { id: task.attempt.id, ownerDir: task.ownerDir, ino },
+    () => attempt(runtime!, artifact, task, signal, io),
+  );
+}
+
+async function attempt(
+  runtime: Runtime,
+  artifact: Artifact,
+  task: ComputeTask,
+  signal: AbortSignal,
+  io: ComputeIo,
+): Promise<AttemptEnd> {
   return await computeAttempt(runtime, {
     artifact,
     attempt: task.attempt,
@@ -73,6 +91,7 @@ export async function computeTask(
       detachedPrograms: false,
       elsewhere: task.backend === "slurm-pool",
       traces: io.traces,
+      onChecked: io.checked,
     },
     onThrown: io.thrown,
     ...(task.replace === undefined ? {} : { replaces: task.replace }),

@@ -61,8 +61,10 @@ export class LineChannel implements Disposable {
   /** Resolves when nothing more will arrive. */
   readonly ended: Promise<void>;
   readonly #stream: ByteStream;
-  #lastSend: Promise<void> = Promise.resolve();
-  #sending = 0;
+  /** What is to be written next, and who is told when it was. */
+  #lines: string[] = [];
+  #written = Promise.withResolvers<boolean>();
+  #writing = false;
   #closed = false;
 
   /**
@@ -76,25 +78,33 @@ export class LineChannel implements Disposable {
   }
 
   /**
-   * Sends a message after those sent before.
+   * Sends a message after those sent before. What is sent in the same turn, or while a write is on its way,
+   * goes in one write.
    *
    * @returns `false` when the other end is gone.
    */
-  async send(message: unknown): Promise<boolean> {
-    const bytes = new TextEncoder().encode(JSON.stringify(message) + "\n");
-    const before = this.#lastSend;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#lastSend = promise;
-    if (this.#sending++ > 0) await before;
-    try {
-      for (let sent = 0; sent < bytes.length;) sent += await this.#stream.write(bytes.subarray(sent));
-      return true;
-    } catch {
-      return false; // a broken pipe says nothing that the end of reading does not say as well
-    } finally {
-      this.#sending--;
-      resolve();
+  send(message: unknown): Promise<boolean> {
+    this.#lines.push(JSON.stringify(message));
+    if (!this.#writing) void this.#write();
+    return this.#written.promise;
+  }
+
+  async #write(): Promise<void> {
+    this.#writing = true;
+    await Promise.resolve();
+    while (this.#lines.length > 0) {
+      const { resolve } = this.#written;
+      const bytes = new TextEncoder().encode(`${this.#lines.join("\n")}\n`);
+      this.#lines = [];
+      this.#written = Promise.withResolvers();
+      try {
+        for (let sent = 0; sent < bytes.length;) sent += await this.#stream.write(bytes.subarray(sent));
+        resolve(true);
+      } catch {
+        resolve(false); // a broken pipe says nothing that the end of reading does not say as well
+      }
     }
+    this.#writing = false;
   }
 
   /** Ends the connection; harmless when it has ended. */

@@ -62,6 +62,11 @@ const taskMessageSchema = z.object({
   attempt: z.object({ n: z.int(), id: z.string() }),
   /** The folder of the attempt's owner file, for private names. */
   ownerDir: z.string(),
+  /**
+   * The number of the owner file: the process claims with it itself, and gives the claim back when the result
+   * is there. Without it the claim is held already.
+   */
+  ino: z.number().optional(),
   /** The run that this attempt belongs to. */
   run: z.string().optional(),
   /** The spec of the worker. */
@@ -90,6 +95,8 @@ export const supervisorMessageSchema = z.discriminatedUnion("type", [
     limit: z.boolean(),
     leftMs: z.number(),
   }),
+  // It is not to be begun, if it was not yet.
+  z.object({ type: z.literal("drop"), id: z.int() }),
   z.object({ type: z.literal("stop") }),
 ]);
 
@@ -114,6 +121,18 @@ export const childMessageSchema = z.discriminatedUnion("type", [
     /** Its memory in bytes. */
     rss: z.number().optional(),
   }),
+  /**
+   * No attempt was begun: the artifact is somebody else's, is there already, or has been tried before; or the
+   * process takes no more tasks, or was told not to begin it. Nothing of it is left.
+   */
+  z.object({
+    type: z.literal("declined"),
+    id: z.int(),
+    /** Whether its mark was printed. */
+    marked: z.boolean(),
+    /** The process must not be given another task. */
+    replaceMe: z.boolean(),
+  }),
   /** For the user, of an attempt that goes on. */
   z.object({ type: z.literal("warning"), id: z.int(), text: z.string() }),
   /** An error of an attempt that had ended: text for that one's log. */
@@ -126,6 +145,8 @@ export type ArtifactPayload = z.infer<typeof artifactPayloadSchema>;
 export type Hello = z.infer<typeof helloSchema>;
 /** An attempt to make. */
 export type TaskMessage = z.infer<typeof taskMessageSchema>;
+/** What comes before a task's own message. */
+export type ArtifactsMessage = Extract<SupervisorMessage, { type: "artifacts" }>;
 /** A message of the supervisor. */
 export type SupervisorMessage = z.infer<typeof supervisorMessageSchema>;
 /** A message of a computing process after its hello. */

@@ -117,6 +117,10 @@ export class LightFiles implements Files {
     });
   }
 
+  async exists(path: string): Promise<boolean> {
+    return await this.stat(path) !== undefined;
+  }
+
   realPath(path: string): Promise<string> {
     return Promise.resolve(path);
   }

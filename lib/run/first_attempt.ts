@@ -1,0 +1,49 @@
+import type { AttemptEnd } from "../core/attempt_end.ts";
+import { tidyAfterSuccess } from "../store/claims/attempt_end.ts";
+import { claimFirst } from "../store/claims/first_claim.ts";
+import { removeClaim } from "../store/claims/remove_claim.ts";
+import type { Artifact } from "../task/artifact/artifact.ts";
+import type { Runtime } from "./runtime.ts";
+
+/** What an attempt is claimed with, by the process that computes for the one whose owner file it is. */
+export interface HandedOwner {
+  /** The owner file's id. */
+  id: string;
+  /** Its folder. */
+  ownerDir: string;
+  /** Its number. */
+  ino: number;
+}
+
+/**
+ * The first attempt of an artifact of which nothing is there yet: claims it, has it computed, and gives the
+ * claim back when the result is stored. After any other end the claim is left to the one whose owner file it
+ * is.
+ *
+ * @returns `"declined"` when there is anything: a claim, a result, or what an earlier attempt left. Then
+ * nothing is held.
+ */
+export async function attemptFirst(
+  runtime: Runtime,
+  artifact: Artifact,
+  owner: HandedOwner,
+  compute: () => Promise<AttemptEnd>,
+): Promise<AttemptEnd | "declined"> {
+  const { store } = runtime;
+  const paths = store.paths(artifact);
+  if (!await claimFirst(store, paths, owner)) return "declined";
+  const end = await compute();
+  if (end.outcome !== "success" && end.outcome !== "superseded") return end;
+  try {
+    await removeClaim(
+      store,
+      paths,
+      { id: owner.id, dir: owner.ownerDir.slice(store.root.length + 1) },
+      owner.ino,
+    );
+    await tidyAfterSuccess(store, paths);
+  } catch {
+    // The result is stored, and the claim is free when the owner of the run ends.
+  }
+  return end;
+}

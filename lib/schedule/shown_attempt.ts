@@ -1,0 +1,82 @@
+import { type AttemptEnd, failureKind } from "../core/attempt_end.ts";
+import type { EventSink } from "../core/event.ts";
+import type { Hash } from "../core/hash.ts";
+import type { Clock } from "../core/system/clock.ts";
+import type { AttemptKey } from "../store/layout.ts";
+import type { Artifact } from "../task/artifact/artifact.ts";
+
+/** Who shows attempts, and to whom. */
+interface Shower {
+  /** The name of the backend. */
+  readonly name: string;
+  /** The worker that this process is. */
+  readonly worker?: string;
+  /** Takes the events. */
+  readonly onEvent: EventSink;
+}
+
+/** An attempt as its events show it. */
+export class ShownAttempt {
+  readonly #clock: Clock;
+  readonly #options: Shower;
+  readonly #of: { hash: Hash; name: string };
+  readonly #attempt: number;
+  readonly #log: string;
+  #begunAt: number | undefined;
+
+  /** Shows nothing yet. */
+  constructor(
+    clock: Clock,
+    options: Shower,
+    { hash, name }: Artifact,
+    { n }: AttemptKey,
+    log: string,
+  ) {
+    this.#clock = clock;
+    this.#options = options;
+    this.#of = { hash, name };
+    this.#attempt = n;
+    this.#log = log;
+  }
+
+  /** It begins. */
+  begin(): void {
+    this.#begunAt = this.#clock.monotonic();
+    const { onEvent, worker, name } = this.#options;
+    onEvent({
+      type: "attempt_started",
+      ...this.#of,
+      attempt: this.#attempt,
+      worker: worker ?? name,
+      log: this.#log,
+      at: this.#clock.now(),
+    });
+  }
+
+  /** It tells how far it is. */
+  progress(fraction: number, message: string | undefined): void {
+    const words = message === undefined ? {} : { message };
+    this.#options.onEvent({
+      type: "attempt_progress",
+      ...this.#of,
+      fraction,
+      ...words,
+      at: this.#clock.now(),
+    });
+  }
+
+  /** It has ended. */
+  end(end: AttemptEnd): void {
+    if (this.#begunAt === undefined) this.begin();
+    this.#options.onEvent({
+      type: "attempt_ended",
+      ...this.#of,
+      attempt: this.#attempt,
+      outcome: end.outcome,
+      ...(end.outcome === "failed" ? { kind: failureKind(end.blame), error: end.error } : {}),
+      durationMs: this.#clock.monotonic() - this.#begunAt!,
+      log: this.#log,
+      at: this.#clock.now(),
+    });
+  }
+}

@@ -1,0 +1,51 @@
+import { errorCode } from "../../core/errors.ts";
+import { type ArtifactPaths, ownerPaths } from "../layout.ts";
+import type { Store } from "../store.ts";
+import { readClaim } from "./read_claim.ts";
+import { removeClaim } from "./remove_claim.ts";
+
+/** An owner file of another process, which lets this one claim with it. */
+interface Owner {
+  id: string;
+  ownerDir: string;
+  ino: number;
+}
+
+/**
+ * Claims an artifact of which there is nothing yet: no claim, no record, no folder.
+ *
+ * @returns `false` when there is anything, or the claim could not be made. Then none is held.
+ * @throws The system's error, where it could not be given back.
+ */
+export async function claimFirst(store: Store, paths: ArtifactPaths, owner: Owner): Promise<boolean> {
+  if (!await link(store, paths, owner)) return false;
+  const { files } = store.machine;
+  let isFirst = false;
+  try {
+    isFirst = !await files.exists(paths.home) && !await files.exists(paths.record);
+  } catch {
+    // The file server is away: the long way tells more.
+  }
+  if (isFirst) return true;
+  await removeClaim(
+    store,
+    paths,
+    { id: owner.id, dir: owner.ownerDir.slice(store.root.length + 1) },
+    owner.ino,
+  );
+  return false;
+}
+
+async function link(store: Store, paths: ArtifactPaths, { id, ownerDir }: Owner): Promise<boolean> {
+  const { path } = ownerPaths(ownerDir);
+  for (let turn = 1;; turn++) {
+    try {
+      await store.machine.files.link(path, paths.claim);
+      return true;
+    } catch (error) {
+      // The answer to a link that worked can be lost.
+      if ((await readClaim(store, paths).catch(() => undefined))?.id === id) return true;
+      if (errorCode(error) !== "ENOENT" || turn > 1 || !await store.makeDir(paths.taskDir)) return false;
+    }
+  }
+}

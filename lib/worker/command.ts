@@ -61,7 +61,7 @@ export function furuCommand({ module, start, maxHeapMb }: WorkerCommandOptions =
     return [own.file, ...(config === undefined ? [] : [`${PACKED_MODULE_FLAG}=${pathOf(module!)}`])];
   }
   const heap = maxHeapMb === undefined ? [] : [`--v8-flags=--max-old-space-size=${maxHeapMb}`];
-  const flags = ["--quiet", V8_FLAGS, ...options, ...heap];
+  const flags = ["--quiet", V8_FLAGS, "--unstable-lazy-dynamic-imports", ...options, ...heap];
   if (packageFolder !== undefined) return inFolder(packageFolder, flags);
   return [
     Deno.execPath(),

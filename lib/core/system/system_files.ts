@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { fileExists } from "./exists.ts";
 import type { FileInfo, Files, OpenFile, WriteOptions } from "./files.ts";
 import { permissionError } from "../permissions.ts";
 
@@ -28,7 +28,7 @@ export const systemFiles: Files = {
   list: (path) => settle(() => [...Deno.readDirSync(path)]),
   stat: (path) => settle(() => statOrNothing(path)),
   // Cheaper than a `stat` where there is nothing: no error is made.
-  exists: (path) => settle(() => existsSync(path)),
+  exists: (path) => settle(() => fileExists(path)),
   realPath: (path) => settle(() => Deno.realPathSync(path)),
   open: (path) => settle(() => new SystemOpenFile(Deno.openSync(path, { read: true }))),
   chmod: (path, mode) => settle(() => Deno.chmodSync(path, mode)),

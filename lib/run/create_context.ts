@@ -34,11 +34,12 @@ export interface AttemptIo {
    */
   onCreated?: () => void;
   /**
-   * Called when all code of the task has run: what is left is to bring the result to the disk.
+   * Called when all code of the task has run: what is left is to bring the result to the disk, which begins
+   * when this resolves.
    *
-   * @default {nobody is told}
+   * @default {it begins at once}
    */
-  onChecked?: () => void;
+  onChecked?: () => Promise<void>;
   /**
    * Whether the attempt may be made again on another machine.
    *

@@ -23,6 +23,9 @@ export interface Section {
   lost: boolean;
 }
 
+/** Milliseconds of marks that are read together, where nothing else was printed. */
+const MARKS_MS = 5;
+
 /** Options of a {@link WorkerOutput}. */
 export interface WorkerOutputOptions {
   /** Writes logs. */
@@ -102,10 +105,16 @@ export class WorkerOutput {
     const reader = this.#reader = stream.getReader();
     try {
       for (let next = await reader.read(); !next.done; next = await reader.read()) {
+        let silent = true;
         for (const part of splitter.push(next.value)) {
           if ("mark" in part) await this.#seen(part.mark);
-          else await this.#write(this.#section, part.bytes);
+          else {
+            await this.#write(this.#section, part.bytes);
+            silent = false;
+          }
         }
+        // To read each mark by itself would take longer than a tiny task.
+        if (silent) await new Promise((resolve) => setTimeout(resolve, MARKS_MS));
       }
     } catch {
       // A pipe that breaks has ended.

@@ -60,6 +60,7 @@ export class ProcessComputer implements Computer {
     const task = {
       entry: this.#entry,
       root: artifact.hash,
+      name: artifact.name,
       artifacts: sources(artifact),
       attempt: { n: 1, id: owner.record.id },
       ownerDir: owner.dir,
@@ -104,6 +105,7 @@ export class ProcessComputer implements Computer {
       const end = await worker.run({
         entry: this.#entry,
         root: artifact.hash,
+        name: artifact.name,
         artifacts,
         attempt: claim.attempt,
         ownerDir: claim.owner.dir,

@@ -91,7 +91,7 @@ export interface Files {
   list(path: string): Promise<FileEntry[]>;
   /** What a name stands for, not following a symbolic link; `undefined` where there is none. */
   stat(path: string): Promise<FileInfo | undefined>;
-  /** Whether there is something of that name, links followed. */
+  /** Whether there is something of that name. */
   exists(path: string): Promise<boolean>;
   /** Where a path leads to when all symbolic links on it are followed. */
   realPath(path: string): Promise<string>;

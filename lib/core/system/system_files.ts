@@ -1,4 +1,3 @@
-import { fileExists } from "./exists.ts";
 import type { FileInfo, Files, OpenFile, WriteOptions } from "./files.ts";
 import { permissionError } from "../permissions.ts";
 
@@ -27,8 +26,7 @@ export const systemFiles: Files = {
   chmodNow: (path, mode) => Deno.chmodSync(path, mode),
   list: (path) => settle(() => [...Deno.readDirSync(path)]),
   stat: (path) => settle(() => statOrNothing(path)),
-  // Cheaper than a `stat` where there is nothing: no error is made.
-  exists: (path) => settle(() => fileExists(path)),
+  exists: (path) => settle(() => statOrNothing(path) !== undefined),
   realPath: (path) => settle(() => Deno.realPathSync(path)),
   open: (path) => settle(() => new SystemOpenFile(Deno.openSync(path, { read: true }))),
   chmod: (path, mode) => settle(() => Deno.chmodSync(path, mode)),

@@ -34,11 +34,12 @@ export interface Commit {
    */
   check?: (record: SuccessRecord) => Promise<void>;
   /**
-   * Told when nothing more of the attempt is asked for: what is left is to bring it to the disk.
+   * Called when nothing more of the attempt is asked for: what is left is to bring it to the disk, which begins
+   * when this resolves.
    *
-   * @default {nobody is told}
+   * @default {it begins at once}
    */
-  onChecked?: (() => void) | undefined;
+  onChecked?: (() => Promise<void>) | undefined;
 }
 
 /** More files than this are counted in the record, not named. */
@@ -61,7 +62,7 @@ export async function commitRecord(
   try {
     const record = await readBack(store, commit, temporary);
     await commit.check?.(record);
-    commit.onChecked?.();
+    await commit.onChecked?.();
     await makeDurable(store, [...commit.files, temporary]);
     return commit.replaces === undefined
       ? await linkRecord(store, commit, temporary)

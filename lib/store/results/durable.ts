@@ -37,9 +37,12 @@ class SyncGroups {
     await Promise.resolve();
     while (this.#waiting.length > 0) {
       const group = this.#waiting.splice(0, AT_ONCE);
-      await Promise.all(
-        group.map(({ path, done }) => this.#files.sync(path).then(() => done.resolve(), done.reject)),
-      );
+      // What was synced together is told together: so is what comes after it.
+      const results = await Promise.allSettled(group.map(({ path }) => this.#files.sync(path)));
+      for (const [i, result] of results.entries()) {
+        if (result.status === "fulfilled") group[i]!.done.resolve();
+        else group[i]!.done.reject(result.reason);
+      }
     }
     this.#running = false;
   }

@@ -41,8 +41,11 @@ export interface ComputeIo {
   warn(text: string): void;
   /** Notes what the attempt threw: a program that a stop signal ended may be behind it. */
   thrown(error: unknown): void;
-  /** Notes that all code of the task has run: the next one may begin while the result reaches the disk. */
-  checked(): void;
+  /**
+   * Notes that all code of the task has run: the next one may begin. Resolves when the result is to be brought
+   * to the disk, together with those of others.
+   */
+  checked(): Promise<void>;
   /** Milliseconds until the attempt is told to end, or is ended; `Infinity` where nothing does. */
   timeLeftMs(): number;
   /** Keeps what the task does to this process from the next. */
@@ -116,6 +119,9 @@ class Child {
   readonly #queue: (TaskMessage | ArtifactsMessage)[] = [];
   #busy = false;
   readonly #rss = new Rss();
+  /** The longest that tasks of each name took lately, in milliseconds. */
+  readonly #durations = new Map<string, number>();
+  readonly #storing = new Storing();
   readonly #owner = catchUnhandled<RunningTask>((error, task) => this.#unhandled(error, task));
   #traces!: WorkerTraces;
   #config: unknown;
@@ -194,12 +200,23 @@ class Child {
         this.#decline(message.id, false);
         continue;
       }
+      // What is being stored waits for a task that blocks this process: that must be a tiny one.
+      if (!this.#isTiny(message)) await this.#storing.empty();
       const begun = performance.now();
       await this.#run(message);
+      const ms = performance.now() - begun;
+      this.#durations.set(message.name, Math.max(ms, 0.9 * (this.#durations.get(message.name) ?? 0)));
+      if (this.#queue.length > 0) await this.#storing.fill();
       // The next may be somebody else's by now: what there is to read about it is read first.
-      if (performance.now() - begun > LONG_MS) await new Promise((resolve) => setTimeout(resolve, 0));
+      if (ms > TINY_MS) await new Promise((resolve) => setTimeout(resolve, 0));
     }
     this.#busy = false;
+    this.#storing.leave();
+  }
+
+  /** Whether tasks of this kind took little time so far. */
+  #isTiny({ name }: TaskMessage): boolean {
+    return (this.#durations.get(name) ?? Infinity) < TINY_MS;
   }
 
   /** Whether another task would see what an earlier one left here. */
@@ -252,7 +269,10 @@ class Child {
           progress: (fraction, text) => progress.report(fraction, text),
           warn: (text) => void this.channel?.send({ type: "warning", id: task.id, text }),
           thrown: (error) => noteThrown(task, error),
-          checked: () => task.checked.resolve(),
+          checked: () => {
+            task.checked.resolve();
+            return this.#storing.join();
+          },
           timeLeftMs: () => Math.max(0, task.endsAt - performance.now()),
           traces: this.#traces,
         },
@@ -264,7 +284,7 @@ class Child {
     progress.stop();
     this.#traces.end(this.#owner.leftBy(task));
     const marked = printMark(mark);
-    void this.#tell(task, end, marked);
+    this.#storing.add(this.#tell(task, end, marked));
   }
 
   async #tell(task: RunningTask, ending: Promise<AttemptEnd | "declined">, marked: boolean): Promise<void> {
@@ -326,7 +346,49 @@ class Child {
 }
 
 /** A task that takes longer is no tiny one, in milliseconds. */
-const LONG_MS = 20;
+const TINY_MS = 20;
+/** So many results are brought to the disk together. */
+const TOGETHER = 8;
+
+/**
+ * The results that wait to be brought to the disk, and those that are on their way there while the next tasks
+ * are made.
+ */
+class Storing {
+  #waiting: (() => void)[] = [];
+  #joined: Promise<void>[] = [];
+  #leaving: Promise<unknown> = Promise.resolve();
+
+  /** Resolves when the next ones leave. */
+  join(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** @param told Resolves when the supervisor was told of one. */
+  add(told: Promise<void>): void {
+    this.#joined.push(told);
+  }
+
+  /** Sends them off when there are enough, and those before have arrived: what a crash costs stays small. */
+  async fill(): Promise<void> {
+    if (this.#joined.length < TOGETHER) return;
+    await this.#leaving;
+    this.leave();
+  }
+
+  /** Sends all off, and waits until they have arrived. */
+  async empty(): Promise<void> {
+    this.leave();
+    await this.#leaving;
+  }
+
+  /** Sends all off. */
+  leave(): void {
+    const before = this.#leaving;
+    this.#leaving = Promise.all([before, ...this.#joined.splice(0)]);
+    for (const go of this.#waiting.splice(0)) go();
+  }
+}
 
 /** The memory of this process, asked for now and then: a tiny task takes little more time than to ask. */
 class Rss {
@@ -337,7 +399,7 @@ class Rss {
     const now = performance.now();
     if (now > this.#until) {
       this.#bytes = Deno.memoryUsage().rss;
-      this.#until = now + LONG_MS;
+      this.#until = now + TINY_MS;
     }
     return this.#bytes;
   }

@@ -58,6 +58,8 @@ const taskMessageSchema = z.object({
   entry: z.string().optional(),
   /** Hash of the artifact to compute. */
   root: z.string(),
+  /** The name of its task. */
+  name: z.string(),
   /** `n` for people, `id` for the files. */
   attempt: z.object({ n: z.int(), id: z.string() }),
   /** The folder of the attempt's owner file, for private names. */

@@ -30,7 +30,8 @@ import {
   rootsOf,
   type Window,
 } from "../schedule/check_run.ts";
-import type { Artifact } from "../task/artifact/artifact.ts";
+import type { Store } from "../store/store.ts";
+import { type Artifact, isArtifact } from "../task/artifact/artifact.ts";
 import { failureReport } from "../ui/report.ts";
 import type { ComputeConfig } from "../worker/child/compute_task.ts";
 import { InlineComputer } from "../run/computer.ts";
@@ -170,15 +171,33 @@ export async function runRootsLocally(
   }`;
   const forced = forcedByUser(runtime.store, options.force ?? config.alwaysRerun, runId);
   const source = storeStatus(runtime);
-  const todo = await makePlan(rootsOf(roots), source, { forced, signal: options.signal });
-  checkComputable(todo.nodes.values());
-  const kept = await todo.kept();
-  if (options.isolation !== "inline") {
-    checkImportable(todo.nodes.values(), entry);
-    if (todo.counts.done < todo.nodes.size) {
-      const needed = [{ name: "run" }, { name: "net" }] as const;
-      checkPermissions("start worker processes", needed, 'isolation: "inline" needs neither');
+  const stopping = new AbortController();
+  const computer = options.isolation === "inline"
+    ? new InlineComputer(runtime, runId)
+    : new ProcessComputer(runtime, runId, {
+      entry,
+      maxWorkers: limits.maxRunning,
+      config: () => childConfig(runtime, config),
+      stopping: stopping.signal,
+    });
+  let todo, kept;
+  try {
+    if (computer instanceof ProcessComputer && mayStartWorkers()) {
+      // It takes them longer to start than it takes to plan a few artifacts.
+      computer.warm(await countMissing(runtime.store, roots, limits.maxRunning));
     }
+    todo = await makePlan(rootsOf(roots), source, { forced, signal: options.signal });
+    checkComputable(todo.nodes.values());
+    kept = await todo.kept();
+    if (options.isolation !== "inline") {
+      checkImportable(todo.nodes.values(), entry);
+      if (todo.counts.done < todo.nodes.size) {
+        checkPermissions("start worker processes", TO_START, 'isolation: "inline" needs neither');
+      }
+    }
+  } catch (error) {
+    await computer.close();
+    throw error;
   }
   const onInterrupt = (): void => {
     const text =
@@ -188,14 +207,8 @@ export async function runRootsLocally(
   return await interruptibleRun(options.signal, onInterrupt, async (signal, onKill) => {
     // Here, since after a signal this process ends before `runLocal` does.
     using _ = reporter;
-    const computer = options.isolation === "inline"
-      ? new InlineComputer(runtime, runId)
-      : new ProcessComputer(runtime, runId, {
-        entry,
-        maxWorkers: limits.maxRunning,
-        config: () => childConfig(runtime, config),
-        stopping: signal,
-      });
+    signal.addEventListener("abort", () => stopping.abort(signal.reason), { once: true });
+    if (signal.aborted) stopping.abort(signal.reason);
     onKill(() => computer.kill());
     try {
       const { summary, interrupted, stalled } = await drive(runtime, {
@@ -271,6 +284,35 @@ export function workerLimits(maxWorkers: number | Record<string, number> = cores
 
 function cores(): number {
   return navigator.hardwareConcurrency;
+}
+
+/** What a process needs so that it can start workers. */
+const TO_START = [{ name: "run" }, { name: "net" }] as const;
+
+/** Asked without a complaint, which is made when it is sure that they are needed. */
+function mayStartWorkers(): boolean {
+  return TO_START.every((each) => Deno.permissions.querySync(each).state === "granted");
+}
+
+/** The number of roots that are looked at before planning: on a file server each takes its time. */
+const LOOKED_AT = 50;
+
+/**
+ * How many of the first roots have no record, so that there is surely something to do: where all is done no
+ * process is started.
+ */
+async function countMissing(
+  store: Store,
+  roots: Artifact | Iterable<Artifact>,
+  most = 1,
+): Promise<number> {
+  const given = isArtifact(roots) ? [roots] : Array.isArray(roots) ? roots.slice(0, LOOKED_AT) : [];
+  let missing = 0;
+  for (const root of given) {
+    if (missing >= most) break;
+    if (isArtifact(root) && !await store.machine.files.exists(store.paths(root).record)) missing++;
+  }
+  return missing;
 }
 
 async function childConfig(runtime: Runtime, config: Config): Promise<ComputeConfig> {

@@ -28,7 +28,6 @@ export class ProcessComputer implements Computer {
   readonly #entry: string;
   readonly #runId: string;
   readonly #sourcesOf: ProcessComputerOptions["sourcesOf"];
-  #warming: Promise<void> | undefined;
   #withdrawn = false;
 
   /** Starts nothing yet. */
@@ -40,9 +39,13 @@ export class ProcessComputer implements Computer {
     this.#sourcesOf = options.sourcesOf;
   }
 
-  /** Starts a process for the first attempt already; when that fails the attempt will say so. */
-  warm(signal: AbortSignal): void {
-    this.#warming = this.#workers.take(signal).then((worker) => this.#workers.give(worker)).catch(() => {});
+  /**
+   * Starts processes for the first attempts already; when that fails these will say so.
+   *
+   * @param count How many there are to be at least, as far as there may be so many.
+   */
+  warm(count = 1): void {
+    this.#workers.warm(count);
   }
 
   withdraw(): void {
@@ -56,7 +59,6 @@ export class ProcessComputer implements Computer {
 
   async computeFirst(attempt: FirstAttempt): Promise<FirstEnd> {
     const { artifact, spec, owner, backend, signal, log, onBegin, onProgress } = attempt;
-    await this.#warming;
     const task = {
       entry: this.#entry,
       root: artifact.hash,
@@ -85,7 +87,6 @@ export class ProcessComputer implements Computer {
   }
 
   async compute(attempt: ClaimedAttempt): Promise<AttemptEnd> {
-    await this.#warming;
     const { artifact, claim, spec, signal, log, timeLimitSec, onProgress, replaces } = attempt;
     let artifacts;
     try {
@@ -145,7 +146,6 @@ export class ProcessComputer implements Computer {
   }
 
   async close(): Promise<void> {
-    await this.#warming;
     await this.#workers[Symbol.asyncDispose]();
   }
 }

@@ -109,6 +109,8 @@ export class WorkerProcess implements AsyncDisposable {
       folder: listener.folder,
       output,
     });
+    const configuring = options.config?.();
+    configuring?.catch(() => {}); // it is awaited when the process is there
     const limit = options.startTimeoutMs ?? DEFAULT_START_TIMEOUT_MS;
     try {
       const result = await withTimeout(
@@ -119,7 +121,7 @@ export class WorkerProcess implements AsyncDisposable {
       );
       options.signal?.throwIfAborted();
       if (result instanceof LineChannel) {
-        void result.send({ type: "configure", v: PROTOCOL_VERSION, config: options.config });
+        void result.send({ type: "configure", v: PROTOCOL_VERSION, config: await configuring });
         return new WorkerProcess(options, process, output, result);
       }
       const why = result === undefined

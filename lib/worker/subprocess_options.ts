@@ -11,8 +11,8 @@ export interface WorkerProcessOptions {
   command: readonly string[];
   /** The listener that the process reports to. */
   listener: WorkerListener;
-  /** Passed on to the process as JSON, once. */
-  config?: unknown;
+  /** Gives what is passed on to the process as JSON, once; asked for while the process starts. */
+  config?: () => Promise<unknown>;
   /**
    * Working directory.
    *

@@ -142,6 +142,12 @@ export class Workers implements AsyncDisposable {
     }
   }
 
+  /** Starts processes before anybody asks for one: so many at least, as far as there may be so many. */
+  warm(count: number): void {
+    const { maxWorkers = Infinity } = this.#options;
+    while (this.#members.size < Math.min(count, maxWorkers) && !this.#closing.signal.aborted) this.#start();
+  }
+
   /** Takes back what processes were given and have not begun. */
   withdraw(): void {
     for (const { process } of this.#members) process?.withdraw();
@@ -246,7 +252,7 @@ export class Workers implements AsyncDisposable {
       command: workerCommand({ module: entry, start, maxHeapMb }),
       ...heapVariable(maxHeapMb),
       listener: this.#listener ??= WorkerListener.open(),
-      config: await (this.#config ??= this.#options.config()),
+      config: () => this.#config ??= this.#options.config(),
       files: machine.files,
       share: (path) => store.share(path),
       clock: machine.clock,

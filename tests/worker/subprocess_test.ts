@@ -74,7 +74,7 @@ describe("WorkerProcess", () => {
 
   it("gives the task an empty stdin and the configuration", async () => {
     await using rig = new Rig();
-    await using worker = await rig.start({ config: { root: "/data" } });
+    await using worker = await rig.start({ config: () => Promise.resolve({ root: "/data" }) });
     const stdin = rig.newLog();
     await run(worker, "stdin", "", { logPath: stdin });
     assertEquals(textOf(stdin), "end of input\n");

@@ -125,7 +125,7 @@ export async function runDagJob(options: DagJobOptions): Promise<number> {
     time: signals,
   });
   // It starts while this process looks at the store.
-  computer.warm(signal);
+  computer.warm();
   try {
     return await work({ ...options, paths, run, node, runtime, signals, span, computer });
   } catch (error) {

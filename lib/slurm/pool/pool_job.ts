@@ -126,7 +126,7 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
     sourcesOf: new PayloadSource(runtime, paths.run).sourcesOf,
   });
   // Beside entering the queue.
-  computer.warm(signal);
+  computer.warm();
   try {
     const { why, computed } = await runPoolWorker(runtime, {
       paths,

@@ -106,15 +106,16 @@ function look({ mark, sessions, spare }: ProgramOwner): { programs: LeftProgram[
   }
   const user = Deno.uid();
   const job = Deno.env.get("SLURM_JOB_ID");
+  const begun = ownStart();
   const all: Seen[] = [];
   let unsure = false;
   for (const pid of processes()) {
     if (pid === Deno.pid || spare.includes(pid)) continue;
     try {
+      const fields = statFields(pid);
+      const [state, parent, , session] = fields;
+      if (state === "Z" || state === "X" || startOf(fields) < begun) continue;
       if (Deno.statSync(`/proc/${pid}`).uid !== user) continue;
-      const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-      const [state, parent, , session] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      if (state === "Z" || state === "X") continue;
       const environment = Deno.readTextFileSync(`/proc/${pid}/environ`);
       // Empty while it becomes another program; always so for a thread of the kernel and for `env -i`.
       if (environment === "" && parent !== "2" && parent !== "0") unsure = true;
@@ -128,6 +129,28 @@ function look({ mark, sessions, spare }: ProgramOwner): { programs: LeftProgram[
     .filter(({ session, marked }) => marked || own.some(({ pid }) => pid === session))
     .map(({ pid }) => ({ pid, command: commandOf(pid) }));
   return { programs, unsure };
+}
+
+/** What `/proc` says of a process after its name, which may hold spaces. */
+function statFields(pid: number | "self"): string[] {
+  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+}
+
+/** When a process began, in ticks since the system did. */
+function startOf(fields: readonly string[]): number {
+  return Number(fields[19]);
+}
+
+let ownStartTicks: number | undefined;
+
+/** When this process began: all that it looks for began later, and most processes of a machine earlier. */
+function ownStart(): number {
+  try {
+    return ownStartTicks ??= startOf(statFields("self"));
+  } catch {
+    return 0; // nor will anything else be found there
+  }
 }
 
 function processes(): number[] {

@@ -209,7 +209,9 @@ export class WorkerProcess implements AsyncDisposable {
       this.#forget(running, options, over);
       throw error;
     }
-    const end = this.#endOf(running, task.ino !== undefined).finally(() => this.#forget(running, options, over));
+    const end = this.#endOf(running, task.ino !== undefined).finally(() =>
+      this.#forget(running, options, over)
+    );
     const first = await Promise.race([end, running.withdrawn.promise]);
     return first === "withdrawn" ? { later: end } : first;
   }
@@ -224,8 +226,9 @@ export class WorkerProcess implements AsyncDisposable {
 
   /** Resolves when all that the attempt printed is in its log. */
   async #printed({ marked, section }: Running): Promise<void> {
-    if (marked && !section.seen) await withTimeout(section.over.promise, MARK_TIMEOUT_MS, this.#options.clock);
-    else if (marked) await section.over.promise;
+    if (marked && !section.seen) {
+      await withTimeout(section.over.promise, MARK_TIMEOUT_MS, this.#options.clock);
+    } else if (marked) await section.over.promise;
   }
 
   #forget(running: Running, { signal }: RunTaskOptions, over: AbortController | undefined): void {

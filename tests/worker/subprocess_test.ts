@@ -393,7 +393,15 @@ describe("WorkerProcess", () => {
         return { name: "known", params: "{}", dependencies: hash === "a" ? [] : ["a"] };
       };
       const attempt = { n: 1, id: "x" };
-      const task = { root, name: "known", artifacts, attempt, ownerDir: "/", spec: "default", backend: "local" };
+      const task = {
+        root,
+        name: "known",
+        artifacts,
+        attempt,
+        ownerDir: "/",
+        spec: "default",
+        backend: "local",
+      };
       await worker.run(task, { logPath });
       return Number(textOf(logPath));
     };

@@ -197,8 +197,8 @@ export function testMachine({ files, machine }: TestRuntimeOptions = {}): Machin
   const real = systemMachine();
   return {
     ...real,
-    beat: ({ path }) => {
-      removeQuietly(path);
+    beat: ({ path, unlink }) => {
+      if (unlink) removeQuietly(path);
       return { stop: () => Promise.resolve() };
     },
     isForsaken: () => false,

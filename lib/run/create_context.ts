@@ -78,9 +78,10 @@ export async function makeCreateContext(
   const paths = attemptPaths(runtime.store.paths(artifact), attempt);
   const log = createTaskLog(runtime.machine, io.output, runtime.config.logLevel);
   const isShared = await runtime.store.isShared();
+  const { home } = runtime.store.paths(artifact);
   const makeNow = (path: string): void => {
     files.mkdirNow(path);
-    if (isShared) shareNow(files, path, SHARED_FOLDER);
+    if (isShared) { for (const made of [home, path]) shareNow(files, made, SHARED_FOLDER); }
   };
   if (attempt.n > 1) {
     await takeOverCheckpoint(runtime, artifact, attempt, (text) => {

@@ -114,7 +114,7 @@ export class WorkerOutput {
           }
         }
         // To read each mark by itself would take longer than a tiny task.
-        if (silent) await new Promise((resolve) => setTimeout(resolve, MARKS_MS));
+        if (silent && this.#open.size > 1) await new Promise((resolve) => setTimeout(resolve, MARKS_MS));
       }
     } catch {
       // A pipe that breaks has ended.

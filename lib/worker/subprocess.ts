@@ -211,14 +211,26 @@ export class WorkerProcess implements AsyncDisposable {
       this.#forget(running, options, over);
       throw error;
     }
-    const end = this.#endOf(running).finally(() => this.#forget(running, options, over));
+    const end = this.#endOf(running, task.ino !== undefined).finally(() =>
+      this.#forget(running, options, over)
+    );
     const first = await Promise.race([end, running.withdrawn.promise]);
     return first === "withdrawn" ? { later: end } : first;
   }
 
-  async #endOf(running: Running): Promise<AttemptEnd | "declined"> {
+  /** @param tiny Whether nobody waits for its log, which is written soon. */
+  async #endOf(running: Running, tiny: boolean): Promise<AttemptEnd | "declined"> {
     const end = await running.end.promise;
-    return end === "declined" || isStored(end) ? end : await this.#judge(running, end);
+    if (end === "declined" || tiny && isStored(end)) return end;
+    await this.#printed(running);
+    return isStored(end) ? end : await this.#judge(running, end);
+  }
+
+  /** Resolves when all that the attempt printed is in its log. */
+  async #printed({ marked, section }: Running): Promise<void> {
+    if (marked && !section.seen) {
+      await withTimeout(section.over.promise, MARK_TIMEOUT_MS, this.#options.clock);
+    } else if (marked) await section.over.promise;
   }
 
   #forget(running: Running, { signal }: RunTaskOptions, over: AbortController | undefined): void {
@@ -256,8 +268,7 @@ export class WorkerProcess implements AsyncDisposable {
   }
 
   async #judge(running: Running, end: Evidence["end"]): Promise<AttemptEnd> {
-    const { section, marked, interruption, signalled } = running;
-    if (marked) await withTimeout(section.over.promise, MARK_TIMEOUT_MS, this.#options.clock);
+    const { section, interruption, signalled } = running;
     if (interruption || end instanceof ProtocolError) await this.stop("KILL");
     return await judge({ ...this.#options, end, interruption, signalled, logTail: section.tail.lines() });
   }

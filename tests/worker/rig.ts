@@ -3,11 +3,8 @@ import { join } from "@std/path/join";
 import { systemClock } from "../../lib/core/system/clock.ts";
 import { systemFiles } from "../../lib/core/system/system_files.ts";
 import { WorkerListener } from "../../lib/worker/listener.ts";
-import {
-  type RunTaskOptions,
-  WorkerProcess,
-  type WorkerProcessOptions,
-} from "../../lib/worker/subprocess.ts";
+import { WorkerProcess } from "../../lib/worker/subprocess.ts";
+import type { RunTaskOptions, WorkerProcessOptions } from "../../lib/worker/subprocess_options.ts";
 import type { AttemptEnd } from "../../lib/core/attempt_end.ts";
 
 /** The command of the tests' computing process. */
@@ -47,19 +44,23 @@ export class Rig implements AsyncDisposable {
 let hashes = 0;
 
 /** Runs one of the tasks of `child_script.ts`. */
-export function run(
+export async function run(
   worker: WorkerProcess,
   name: string,
   params: string | number = "",
   options: RunTaskOptions = {},
 ): Promise<AttemptEnd> {
-  return worker.run({
+  const end = await worker.run({
     root: `hash${++hashes}`,
+    name,
     artifacts: () => ({ name, params: String(params), dependencies: [] }),
     attempt: { n: 1, id: "0123456789ab" },
+    ownerDir: "/no/owner",
     spec: "default",
     backend: "local",
   }, options);
+  if (typeof end === "object" && "outcome" in end) return end;
+  throw new Error(`the task was not made: ${Deno.inspect(end)}`);
 }
 
 /** What a file holds; nothing where there is none. */

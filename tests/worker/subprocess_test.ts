@@ -392,9 +392,17 @@ describe("WorkerProcess", () => {
         asked.push(hash);
         return { name: "known", params: "{}", dependencies: hash === "a" ? [] : ["a"] };
       };
-      await worker.run({ root, artifacts, attempt: { n: 1, id: "x" }, spec: "default", backend: "local" }, {
-        logPath,
-      });
+      const attempt = { n: 1, id: "x" };
+      const task = {
+        root,
+        name: "known",
+        artifacts,
+        attempt,
+        ownerDir: "/",
+        spec: "default",
+        backend: "local",
+      };
+      await worker.run(task, { logPath });
       return Number(textOf(logPath));
     };
     assertEquals([await count("b"), await count("c"), await count("b")], [2, 3, 3]);

@@ -1,8 +1,10 @@
+import { dirname } from "@std/path/posix/dirname";
 import { concat } from "@std/bytes/concat";
 import { errorCode } from "../../core/errors.ts";
 import type { Files } from "../../core/system/files.ts";
 import type { Machine } from "../../core/system/machine.ts";
 import { createLogger, type Logger, type LogLevel } from "../../ui/logger.ts";
+import { SHARED_FOLDER } from "../../store/store.ts";
 import { BarFilter } from "./bar_filter.ts";
 
 /** Takes what an attempt prints. */
@@ -37,7 +39,7 @@ export class LogFile implements OutputSink {
   #failure: unknown;
 
   /**
-   * @param path Where it is; its folder exists while the attempt runs.
+   * @param path Where it is; its folder is made when it is written.
    * @param mode Its permission bits, where given.
    */
   constructor(machine: Machine, path: string, mode?: number) {
@@ -75,6 +77,19 @@ export class LogFile implements OutputSink {
     this.#waitingBytes += bytes.length;
   }
 
+  #append(bytes: Uint8Array): void {
+    const { files } = this.#machine;
+    try {
+      files.appendNow(this.#path, bytes);
+    } catch (error) {
+      if (errorCode(error) !== "ENOENT") throw error;
+      const folder = dirname(this.#path);
+      files.mkdirNow(folder);
+      if (this.#mode !== undefined) shareNow(files, folder, SHARED_FOLDER);
+      files.appendNow(this.#path, bytes);
+    }
+  }
+
   #writeNow(): void {
     this.#isScheduled = false;
     if (this.#waitingBytes === 0) return;
@@ -82,7 +97,7 @@ export class LogFile implements OutputSink {
     this.#waiting = [];
     this.#waitingBytes = 0;
     try {
-      this.#machine.files.appendNow(this.#path, whole);
+      this.#append(whole);
       if (!this.#isMade && this.#mode !== undefined) shareNow(this.#machine.files, this.#path, this.#mode);
       this.#isMade = true;
     } catch (error) {

@@ -86,16 +86,16 @@ function heldClaim(
   names: readonly string[],
 ): Claim {
   const { record } = owner;
-  const gone = new AbortController();
+  const lost = new AbortController();
   ownersOf(store).watch(owner, paths, (reason) => {
-    gone.abort(new StoreError(`Lost the claim ${paths.claim}: ${reason}`));
+    lost.abort(new StoreError(`Lost the claim ${paths.claim}: ${reason}`));
   });
   return {
     attempt: { n: attemptNumber(names, record.id), id: record.id },
     paths,
     record,
     owner,
-    lost: AbortSignal.any([owner.lost, gone.signal]),
+    lost: lost.signal,
   };
 }
 

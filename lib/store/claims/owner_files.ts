@@ -58,7 +58,10 @@ const AGAIN_MS = 1000;
 class Entry {
   readonly kind: string;
   readonly claimed = new Set<string>();
-  /** What is told when a claim that is held is gone, by its path. */
+  id = "";
+  /** Why its process counts as dead. */
+  why: string | undefined;
+  /** What is told when a claim that is held is lost, by its path. */
   readonly held = new Map<string, (reason: string) => void>();
   readonly over = new AbortController();
   readonly lost = new AbortController();
@@ -122,9 +125,11 @@ class OwnerFiles {
     }
   }
 
-  /** Tells when a claim that is held is removed by somebody else. */
-  watch(file: OwnerFile, { claim }: ArtifactPaths, onGone: (reason: string) => void): void {
-    this.#byFile.get(file)?.held.set(claim, onGone);
+  /** Tells once when a claim that is held is lost: removed by somebody else, or its process declared dead. */
+  watch(file: OwnerFile, { claim }: ArtifactPaths, onLost: (reason: string) => void): void {
+    const entry = this.#byFile.get(file);
+    if (entry?.why !== undefined) onLost(entry.why);
+    else entry?.held.set(claim, onLost);
   }
 
   /** A claim is held no more. Resolves when nothing is left of a file that nobody needs. */
@@ -170,7 +175,7 @@ class OwnerFiles {
   async #make(entry: Entry, base: string, options: ClaimOptions): Promise<OwnerFile> {
     const { machine, root, leaseSec, heartbeatSec } = this.#store;
     await checkLayout(this.#store);
-    const id = machine.randomId();
+    const id = entry.id = machine.randomId();
     const paths = ownerPaths(join(base, id));
     const record: ClaimRecord = {
       schema: RECORD_SCHEMA,
@@ -195,16 +200,20 @@ class OwnerFiles {
       intervalMs: heartbeatSec * 1000,
       afterMs: options.beatAfterMs,
       ...(options.mayBlock ? { lastWords: lastWordsOf(machine, paths.dir) } : {}),
-      onLost: (reason) =>
-        this.#lose(entry, new StoreError(`Lost what is claimed by ${paths.path}: ${reason}`)),
+      onLost: (reason) => this.#lose(entry, reason),
     });
     void this.#lookAfter(entry, file);
     return file;
   }
 
-  #lose(entry: Entry, reason: StoreError): void {
+  #lose(entry: Entry, reason: string): void {
+    entry.why = reason;
     this.#retire(entry);
-    entry.lost.abort(reason);
+    entry.lost.abort(new StoreError(`Lost what is claimed with owner file ${entry.id}: ${reason}`));
+    for (const [claim, onLost] of entry.held) {
+      entry.held.set(claim, () => {});
+      onLost(reason);
+    }
   }
 
   /** Looks now and then whether the claims that are held are still there: a person may have removed one. */
@@ -217,8 +226,10 @@ class OwnerFiles {
         const missing = await this.#missing(file, [...entry.held]);
         if (missing.length === 0) continue;
         await clock.sleep(AGAIN_MS, signal);
-        for (const [claim, onGone] of await this.#missing(file, missing)) {
-          if (entry.held.get(claim) === onGone) onGone("its claim was removed by somebody else");
+        for (const [claim, onLost] of await this.#missing(file, missing)) {
+          if (entry.held.get(claim) !== onLost) continue;
+          entry.held.set(claim, () => {});
+          onLost("it was removed by somebody else");
         }
       }
     } catch {

@@ -34,7 +34,7 @@ describe("get and processes that die", () => {
     await begun(rig);
     killed.kill("SIGKILL");
     await killed.ended();
-    assert(litter(rig).some((name) => name.endsWith("running.json")));
+    assert(litter(rig).some((name) => name.endsWith(".claim")));
     rig.touch("one.go");
     const next = job(rig, ["get", "Wait"]);
     assertEquals((await next.ended()).code, 0, next.stderr);
@@ -64,13 +64,12 @@ describe("get and processes that die", () => {
     await begun(rig);
     killed.kill("SIGKILL");
     await killed.ended();
-    const claim = rig.tree().find((name) => name.endsWith("running.json"))!;
-    const home = join(rig.root, claim, "..");
+    const claim = rig.tree().find((name) => name.endsWith(".claim"))!;
+    const home = join(rig.root, claim.replace(/\.claim$/, ""));
     // A name as the dead process would have left it: taken from its own way of naming.
     const probe = job(rig, ["get", "Wait"]);
     await begun(rig, 2);
-    await until(() => !litter(rig).some((name) => name.includes(".tmp-")), "its thread has begun to beat");
-    const { owner } = JSON.parse(Deno.readTextFileSync(join(home, "running.json")));
+    const { owner } = JSON.parse(Deno.readTextFileSync(`${home}.claim`));
     assertEquals(owner.pid, probe.pid);
     probe.kill("SIGKILL");
     await probe.ended();

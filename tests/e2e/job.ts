@@ -28,11 +28,11 @@ export async function begun(rig: Rig, count = 1, id = "one"): Promise<void> {
 /** All end records in the store, parsed. */
 // deno-lint-ignore no-explicit-any -- read field by field by the tests
 export function ends(rig: Rig): any[] {
-  return rig.tree().filter((name) => /\/\d+-[0-9a-z]+\.json$/.test(name))
+  return rig.tree().filter((name) => /\/end-[0-9a-z]+\.json$/.test(name))
     .map((name) => JSON.parse(Deno.readTextFileSync(join(rig.root, name))));
 }
 
 /** Names that only a process at work may have: claims, temporary and trash names, and whole attempts' folders. */
 export function litter(rig: Rig): string[] {
-  return rig.tree().filter((name) => /running\.json|\.tmp-|\.trash-|\.checkpoint/.test(name));
+  return rig.tree().filter((name) => /\.claim$|\.tmp-|\.trash-|\.checkpoint/.test(name));
 }

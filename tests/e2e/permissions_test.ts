@@ -38,7 +38,7 @@ describe("with exactly the permissions that furu needs", () => {
         // Worker processes may do anything: whoever may start programs, may.
         assertEquals({ code, stdout }, { code: 0, stdout: `${how === "run"}\n` }, stderr);
       }
-      assertEquals(rig.tree().filter((name) => name.endsWith(".json")).length, 1);
+      assertEquals(rig.tree().filter((name) => /^artifacts\/.*\.json$/.test(name)).length, 1);
     });
   }
 
@@ -47,7 +47,7 @@ describe("with exactly the permissions that furu needs", () => {
     const flags = [...ALLOWED.get(rig), SEES_CONFIGURATION];
     const env = { FURU_LEASE_SECS: "1.5" };
     await using first = start(rig, ["get", "waits"], flags, env);
-    const claim = () => rig.tree().find((name) => name.endsWith("/running.json"));
+    const claim = () => rig.tree().find((name) => name.endsWith(".claim"));
     await until(() => claim() !== undefined, "it computes");
     const { owner } = JSON.parse(rig.read(join("store", claim()!)));
     assertEquals({ boot: owner.boot, start: owner.start, pidNamespace: owner.pidNamespace }, {
@@ -61,7 +61,7 @@ describe("with exactly the permissions that furu needs", () => {
     const { code, stdout, stderr } = await start(rig, ["get"], ["--allow-all"], env).ended();
     assertEquals({ code, stdout }, { code: 0, stdout: "true\n" }, stderr);
     assert(performance.now() - began > 1500, "nobody could know it before");
-    assertEquals(rig.tree().filter((name) => /\/1-[^/]*\.json$/.test(name)).length, 1);
+    assertEquals(rig.tree().filter((name) => /\/end-[^/]*\.json$/.test(name)).length, 1);
   });
 });
 

@@ -111,7 +111,7 @@ describe("the user's module", () => {
     assertEquals(code, 1);
     assertStringIncludes(stderr, "Cannot start worker");
     assertStringIncludes(stderr, "broken/deno.json");
-    assertEquals((await scene.stored()).filter((name) => name.endsWith("running.json")), []);
+    assertEquals((await scene.stored()).filter((name) => name.endsWith(".claim")), []);
   });
 
   it("that ends the worker's process on import says so", async () => {

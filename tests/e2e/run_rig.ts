@@ -152,7 +152,7 @@ export class Scene implements AsyncDisposable {
 
   /** The end records of attempts. */
   async ends(): Promise<{ kind: string; error: string; attempt: number }[]> {
-    const paths = (await this.stored()).filter((path) => /\/\d+-[0-9a-z]+\.json$/.test(path));
+    const paths = (await this.stored()).filter((path) => /\/end-[0-9a-z]+\.json$/.test(path));
     const texts = await Promise.all(paths.map((path) => Deno.readTextFile(join(this.root, path))));
     return texts.map((text) => JSON.parse(text)).sort((a, b) => a.attempt - b.attempt);
   }

@@ -21,7 +21,7 @@ for (const isolation of ["process", "inline"] as const) {
         for (const pid of pids) await gone(pid);
         assertEquals(scene.temporary(), []);
         assertEquals((await scene.ends()).map(({ kind }) => kind), ["preempted", "preempted"]);
-        assert(!(await scene.stored()).some((name) => name.endsWith("running.json")));
+        assert(!(await scene.stored()).some((name) => name.endsWith(".claim")));
         const again = await scene.run([{ id: "a" }, { id: "b" }], { options: { isolation } });
         assertEquals(again.summary?.computed, 2);
       });

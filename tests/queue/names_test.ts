@@ -49,7 +49,7 @@ describe("names", () => {
     for (const id of ["../x", "", ".hidden", "a/b"]) {
       assertThrows(() => queuePaths("/s", id), ValidationError);
     }
-    assertEquals(queuePaths("/s", "r1").role.claim, "/s/runs/r1/controller/running.json");
+    assertEquals(queuePaths("/s", "r1").role.claim, "/s/runs/r1/controller.claim");
   });
 
   it("a worker's id has no dots, so that its folder, its files and a fenced folder are told apart", () => {

@@ -113,7 +113,7 @@ describe("computations of gets", () => {
       },
     });
     const left = getFrom(runtime, artifact, { signal: abort.signal });
-    await until(() => rig.tree().some((name) => name.endsWith("running.json")), "it computes");
+    await until(() => rig.tree().some((name) => name.endsWith(".claim")), "it computes");
     abort.abort(new Error("left"));
     await pause(5);
     const later = getFrom(runtime, artifact);

@@ -176,7 +176,7 @@ describeOnSlurm("a project that imports @furu/furu from JSR", (suite) => {
         Deno.writeTextFileSync(join(project.rig.root, path), JSON.stringify({ ...run, ...change }));
         for (const node of nodes) await suite.cluster.setNodeState(node, "resume");
         const end = () =>
-          project.rig.tree().find((name) => /jsr\/Low\/[0-9a-f]{32}\/1-\w+\.json$/.test(name));
+          project.rig.tree().find((name) => /jsr\/Low\/[0-9a-f]{32}\/end-\w+\.json$/.test(name));
         await until(() => end() !== undefined, "it has failed", DEADLINE_MS);
         const { failure, error } = JSON.parse(project.rig.read(join("store", end()!)));
         assertEquals(failure, "protocol");

@@ -24,7 +24,7 @@ async function reportOf(script: Script): Promise<CounterReport> {
 
 /** How the attempts ended that did not succeed. */
 function ends(rig: DagRig): { kind: string; error: string }[] {
-  const paths = rig.tree().filter((path) => /\/\d+-\w+\.json$/.test(path));
+  const paths = rig.tree().filter((path) => /\/end-\w+\.json$/.test(path));
   return paths.map((path) => JSON.parse(textOf(join(rig.root, path))));
 }
 

@@ -17,9 +17,9 @@ describe("layout", () => {
     const paths = artifactPaths("/data", key);
     assertEquals(paths.record, `/data/artifacts/toy/deep/Train/${key.hash}.json`);
     assertEquals(paths.home, `/data/artifacts/toy/deep/Train/${key.hash}`);
-    assertEquals(paths.claim, `${paths.home}/running.json`);
+    assertEquals(paths.claim, `${paths.home}.claim`);
     assertEquals(attemptPaths(paths, { n: 2, id: "ab" }), {
-      end: `${paths.home}/2-ab.json`,
+      end: `${paths.home}/end-ab.json`,
       files: `${paths.home}/2-ab`,
       log: `${paths.home}/2-ab.log`,
       checkpoint: `${paths.home}/2-ab.checkpoint`,
@@ -31,11 +31,17 @@ describe("layout", () => {
   it("parseAttemptName() reads what attemptPaths() makes, and nothing else", () => {
     const paths = artifactPaths("/data", key);
     for (const [kind, path] of Object.entries(attemptPaths(paths, { n: 12, id: "0a" }))) {
-      assertEquals(parseAttemptName(path.split("/").at(-1)!) as unknown, { n: 12, id: "0a", kind });
+      // Whoever ends the attempt of somebody else does not know its number.
+      const n = kind === "end" ? 0 : 12;
+      assertEquals(parseAttemptName(path.split("/").at(-1)!) as unknown, { n, id: "0a", kind });
     }
+    assertEquals(parseAttemptName("12-0a.json") as unknown, { n: 12, id: "0a", kind: "end" }, "of layout 1");
     for (
       const name of [
         "running.json",
+        "end-.json",
+        "end-AB.json",
+        "end-ab.txt",
         "queued.json",
         "0-ab.json",
         "1-ab.txt",

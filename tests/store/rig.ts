@@ -25,10 +25,10 @@ export class StoreRig extends Rig {
     return result.claim;
   }
 
-  /** The names in the artifact's folder, sorted. */
+  /** The names in the artifact's folder, sorted, after that of its claim. */
   names(): string[] {
-    return this.tree().filter((name) => name.includes(`${this.paths.hash}/`)).map((name) =>
-      name.split("/").at(-1)!
-    );
+    return this.tree().filter((name) => /[0-9a-f]{32}(?:\/|\.claim$)/.test(name)).map((name) =>
+      name.endsWith(".claim") ? "the claim" : name.split("/").at(-1)!
+    ).sort();
   }
 }

@@ -155,11 +155,11 @@ async function whyNotLinked(
   { claim, taskDir }: ArtifactPaths,
   owner: OwnerFile,
   error: unknown,
-): Promise<"again"> {
+): Promise<"held" | "again"> {
   const code = errorCode(error) ?? "";
   switch (code) {
-    case "EEXIST": // and gone again
-      return "again";
+    case "EEXIST": // and gone again, or not to be seen
+      return "held";
     case "ENOENT":
       // The folder is not there yet, or the owner file is not there any more.
       if (!await store.makeDir(taskDir)) ownersOf(store).retire(owner);

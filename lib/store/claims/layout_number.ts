@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { StoreError } from "../../core/errors.ts";
 import { LAYOUT, layoutFile } from "../layout.ts";
-import { linkJson } from "../json_file.ts";
+import { readJson, writeJson } from "../json_file.ts";
 import type { Store } from "../store.ts";
 
 const layoutRecord = z.looseObject({ layout: z.int() });
@@ -14,28 +14,19 @@ const layoutRecord = z.looseObject({ layout: z.int() });
  */
 export async function checkLayout(store: Store): Promise<void> {
   const path = layoutFile(store.root);
-  for (let turn = 0; turn < 2; turn++) {
-    const text = await store.read(path);
-    if (text === undefined) {
-      await store.makeDir(store.root);
-      if (await linkJson(store, path, { layout: LAYOUT })) return;
-      continue;
-    }
-    const known = layoutOf(text);
-    // One that is torn (a power cut) says nothing, and is in nobody's way.
-    if (known === undefined || known <= LAYOUT) return;
+  const read = await readJson(store, path, layoutRecord);
+  if (read !== undefined && "value" in read && read.value.layout > LAYOUT) {
     throw new StoreError(
-      `Cannot use store ${store.root}: it has layout ${known}, this furu knows ${LAYOUT}; a newer furu made it: ` +
-        `use that one, or set FURU_PATH to another folder`,
+      `Cannot use store ${store.root}: it has layout ${read.value.layout}, this furu knows ${LAYOUT}; a newer ` +
+        `furu made it: use that one, or set FURU_PATH to another folder`,
     );
   }
-}
-
-function layoutOf(text: string): number | undefined {
+  // One that is torn (a power cut) says nothing, and is in nobody's way.
+  if (read !== undefined) return;
   try {
-    const parsed = layoutRecord.safeParse(JSON.parse(text));
-    return parsed.success ? parsed.data.layout : undefined;
+    await store.makeDir(store.root);
+    await writeJson(store, path, { layout: LAYOUT });
   } catch {
-    return undefined;
+    // What keeps it from being written keeps the claim from being made, and is told there.
   }
 }

@@ -77,15 +77,16 @@ describe("furu show", () => {
       logs: [join(home, "1-aaaaaaaaaaaa.log")],
     });
     assertEquals("record" in view, false);
-    write("running.json", { ...common, id: "bbbbbbbbbbbb", attempt: 2, backend: "local", leaseSec: 60 });
+    const claim = { ...common, id: "bbbbbbbbbbbb", backend: "local", leaseSec: 60 };
+    Deno.writeTextFileSync(`${home}.claim`, JSON.stringify(claim));
     const running = (await show("01234567")).out;
     assertMatch(running, /status +IN_PROGRESS/);
     assertMatch(running, /running +attempt 2 since .* by ann@far \(pid 7\), local/);
     assertEquals((await show("toy/Train")).out, `${hash}  no result\n`);
-    write("running.json", { schema: 9 });
+    Deno.writeTextFileSync(`${home}.claim`, '{"schema":9}');
     const damaged = await show("01234567");
     assertEquals(damaged.code, 1);
-    assertMatch(damaged.out, /damage +StoreError: .*running\.json.*newer furu/);
+    assertMatch(damaged.out, /damage +StoreError: .*\.claim.*newer furu/);
     assertStringIncludes(damaged.out, "attempt 1 failed");
   });
 

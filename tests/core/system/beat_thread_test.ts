@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { BeatThread } from "../../../lib/core/system/beat_thread.ts";
 import { exists, Rig, until } from "../../rig.ts";
@@ -20,7 +20,7 @@ describe("BeatThread", () => {
   it("changes a claim's time again and again, and leaves no private name", async () => {
     await using rig = new Rig();
     const { path, claim, mtime } = claimed(rig, "a");
-    const heartbeat = new BeatThread().start({ path, intervalMs: 20, onLost: dead });
+    const heartbeat = new BeatThread().start({ path, unlink: true, intervalMs: 20, onLost: dead });
     await until(() => mtime() > 1000, "it has beaten");
     assertEquals(exists(path), false);
     Deno.utimeSync(claim, 1, 1);
@@ -28,7 +28,7 @@ describe("BeatThread", () => {
     await heartbeat.stop();
     Deno.utimeSync(claim, 1, 1);
     const other = claimed(rig, "b");
-    const next = new BeatThread().start({ path: other.path, intervalMs: 10, onLost: dead });
+    const next = new BeatThread().start({ path: other.path, unlink: true, intervalMs: 10, onLost: dead });
     await until(() => other.mtime() > 1000, "another one beats");
     await next.stop();
     assertEquals(mtime(), 1000, "a stopped one beats no more");
@@ -37,7 +37,7 @@ describe("BeatThread", () => {
   it("beats while this thread computes without a pause", async () => {
     await using rig = new Rig();
     const { path, claim, mtime } = claimed(rig, "a");
-    const heartbeat = new BeatThread().start({ path, intervalMs: 20, onLost: dead });
+    const heartbeat = new BeatThread().start({ path, unlink: true, intervalMs: 20, onLost: dead });
     await until(() => mtime() > 1000, "it has beaten");
     Deno.utimeSync(claim, 1, 1);
     const end = performance.now() + 5000;
@@ -49,7 +49,12 @@ describe("BeatThread", () => {
     await using rig = new Rig();
     const { path, claim } = claimed(rig, "a");
     let lost = "";
-    const heartbeat = new BeatThread().start({ path, intervalMs: 10, onLost: (reason) => lost = reason });
+    const heartbeat = new BeatThread().start({
+      path,
+      unlink: true,
+      intervalMs: 10,
+      onLost: (reason) => lost = reason,
+    });
     await until(() => !exists(path), "it has opened the file");
     Deno.removeSync(claim);
     await until(() => lost !== "", "it has noticed");
@@ -60,7 +65,7 @@ describe("BeatThread", () => {
   it("beats a file of its own, whatever has its name meanwhile", async () => {
     await using rig = new Rig();
     const { path, claim } = claimed(rig, "a");
-    const heartbeat = new BeatThread().start({ path, intervalMs: 10, onLost: dead });
+    const heartbeat = new BeatThread().start({ path, unlink: true, intervalMs: 10, onLost: dead });
     await until(() => !exists(path), "it has opened the file");
     Deno.renameSync(claim, `${claim}.moved`);
     Deno.writeTextFileSync(claim, "somebody else's");
@@ -74,40 +79,31 @@ describe("BeatThread", () => {
   it("whose beating has not begun stops without a thread, and removes the private name", async () => {
     await using rig = new Rig();
     const { path, claim } = claimed(rig, "a");
-    const heartbeat = new BeatThread().start({ path, intervalMs: 10, afterMs: 60_000, onLost: dead });
+    const heartbeat = new BeatThread().start({
+      path,
+      unlink: true,
+      intervalMs: 10,
+      afterMs: 60_000,
+      onLost: dead,
+    });
     await heartbeat.stop();
     assertEquals([exists(path), exists(claim)], [false, true]);
     await heartbeat.stop(); // harmless
   });
 
-  it("beats for more claims than it holds files open, each by its id, and tells of one that is gone", async () => {
+  it("leaves a name alone that is no private one, and tells that its process was declared dead", async () => {
     await using rig = new Rig();
-    const thread = new BeatThread();
-    const openFiles = () => [...Deno.readDirSync("/proc/self/fd")].length;
-    const before = openFiles();
-    const lost: string[] = [];
-    const claims = Array.from({ length: 300 }, (_, n) => {
-      const { path, claim, mtime } = claimed(rig, `${n}`);
-      Deno.writeTextFileSync(path, JSON.stringify({ id: `id${n}` }));
-      Deno.utimeSync(path, 1, 1);
-      const linked = { path: claim, id: `id${n}` };
-      const heartbeat = thread.start({ path, linked, intervalMs: 100, onLost: () => lost.push(claim) });
-      return { path, claim, mtime, heartbeat };
-    });
-    await until(() => claims.every(({ mtime }) => mtime() > 1000), "all have beaten");
-    assert(claims.every(({ path }) => !exists(path)), "no private name is left");
-    assertLess(openFiles() - before, 200);
-    const [away, taken] = [claims[298]!, claims[299]!];
-    // Away for a moment, as while somebody looks whose it is, and back: not lost.
-    Deno.renameSync(away.claim, `${away.claim}.trash`);
-    Deno.removeSync(taken.claim);
-    Deno.writeTextFileSync(taken.claim, '{"id":"another"}');
-    Deno.utimeSync(taken.claim, 1, 1);
-    await until(() => {
-      if (exists(`${away.claim}.trash`)) Deno.renameSync(`${away.claim}.trash`, away.claim);
-      return lost.length > 0;
-    }, "the one that was taken is lost");
-    assertEquals({ lost, mtime: taken.mtime() }, { lost: [taken.claim], mtime: 1000 });
-    for (const { heartbeat } of claims) await heartbeat.stop();
+    const { path, claim, mtime } = claimed(rig, "owner");
+    const dead = `${rig.folder}/dead`;
+    let lost = "";
+    const heartbeat = new BeatThread().start({ path, dead, intervalMs: 10, onLost: (why) => lost = why });
+    await until(() => mtime() > 1000, "it has beaten");
+    assertEquals([exists(path), lost], [true, ""]);
+    Deno.writeTextFileSync(dead, "{}");
+    await until(() => lost !== "", "it has noticed");
+    assertStringIncludes(lost, "declared dead");
+    Deno.utimeSync(claim, 1, 1);
+    await heartbeat.stop();
+    assertEquals(mtime(), 1000, "it beats no more");
   });
 });

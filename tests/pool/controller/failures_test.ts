@@ -109,8 +109,8 @@ describe("failures in a pool", () => {
     const damaged = artifact(() => 1);
     const { store } = rig.process();
     const write = (of: Artifact, file: string, text: string): void => {
-      const { record, home } = store.paths(of);
-      const path = file === "record" ? record : join(home, file);
+      const { record, claim } = store.paths(of);
+      const path = file === "record" ? record : claim;
       Deno.mkdirSync(join(path, ".."), { recursive: true });
       Deno.writeTextFileSync(path, text);
     };
@@ -118,7 +118,7 @@ describe("failures in a pool", () => {
     const late: Artifact[] = [];
     const first = artifact(() => {
       write(late[0]!, "record", '{"schema":1,');
-      write(late[1]!, "running.json", '{"schema":2}');
+      write(late[1]!, "claim", '{"schema":2}');
       return 1;
     });
     late.push(artifact(() => 1, [first]), artifact(() => 1, [first]));
@@ -134,7 +134,7 @@ describe("failures in a pool", () => {
     assertEquals(byName.size, 3);
     assertStringIncludes(byName.get(damaged.hash)!, `${store.paths(damaged).record} is empty`);
     assertStringIncludes(byName.get(late[0]!.hash)!, `${store.paths(late[0]!).record} is truncated`);
-    assertStringIncludes(byName.get(late[1]!.hash)!, "running.json: it has schema version 2");
+    assertStringIncludes(byName.get(late[1]!.hash)!, ".claim: it has schema version 2");
   });
 
   it("counts a worker that vanished against the task: 3 starts with 2 retries, and then no more", async () => {

@@ -5,7 +5,8 @@ import type { PoolContext } from "../../../lib/pool/controller/context.ts";
 import { tidyClaims } from "../../../lib/pool/controller/settle_tasks.ts";
 import { enterQueue } from "../../../lib/queue/worker_dir.ts";
 import { fenceWorker } from "../../../lib/queue/fence.ts";
-import { commitRecord, readRecord } from "../../../lib/store/results/commit.ts";
+import { commitRecord } from "../../../lib/store/results/commit.ts";
+import { readRecord } from "../../../lib/store/results/read_record.ts";
 import { tryClaim } from "../../../lib/store/claims/claim.ts";
 import type { Runtime } from "../../../lib/run/runtime.ts";
 import type { Artifact } from "../../../lib/task/artifact/artifact.ts";
@@ -22,7 +23,6 @@ describe("tidyClaims()", () => {
       const paths = runtime.store.paths(of);
       const taken = await tryClaim(runtime.store, paths, { backend: "pool", run, worker: "w" });
       if (taken.kind !== "claimed") throw new Error("it is claimed already");
-      await taken.claim.heartbeat.stop();
       return taken.claim.attempt.id;
     };
     const id = await claim(stored!, dying);
@@ -35,7 +35,8 @@ describe("tidyClaims()", () => {
       paths: home,
       attempt: { n: 2, id },
       text,
-      files: false,
+      files: [],
+      ownerDir: rig.rig.root,
       replaces: old.id,
     });
     await claim(overtaken!, dying);
@@ -45,7 +46,7 @@ describe("tidyClaims()", () => {
     const runtime = rig.process();
     const claimed = (): string[] =>
       [stored!, overtaken!, foreign!, alive!].filter((each) =>
-        [...rig.rig.tree()].includes(`artifacts/${each.name}/${each.hash}/running.json`)
+        [...rig.rig.tree()].includes(`artifacts/${each.name}/${each.hash}.claim`)
       ).map(({ name }) => name);
     const state = {
       runtime,

@@ -51,7 +51,7 @@ describeOnSlurm("Ctrl-C during a run in DAG mode", (suite) => {
     await until(() => !script.alive, "the run has ended", DEADLINE_MS);
     await allEnded();
     assertEquals(rig.leftovers(), []);
-    const [end, ...others] = rig.tree().filter((path) => /\/1-\w+\.json$/.test(path));
+    const [end, ...others] = rig.tree().filter((path) => /\/end-\w+\.json$/.test(path));
     assertEquals(others, []);
     const { kind, error } = JSON.parse(textOf(join(rig.root, end ?? "")));
     assertEquals(kind, "preempted");

@@ -108,14 +108,12 @@ export class DagRig implements AsyncDisposable {
 
   /** Files of the store that only a run in progress has. */
   leftovers(): string[] {
-    return this.#rig.tree().filter((path) => /queued|running\.json|\.tmp-|\.trash-/.test(path));
+    return this.#rig.tree().filter((path) => /queued|\.claim$|\.tmp-|\.trash-/.test(path));
   }
 
   /** The only claim of the store, and the time of its latest heartbeat in milliseconds. */
   claim(): { claim: string; beatAt: number } {
-    const [claim = "running.json", ...others] = this.#rig.tree().filter((path) =>
-      path.endsWith("/running.json")
-    );
+    const [claim = "no.claim", ...others] = this.#rig.tree().filter((path) => path.endsWith(".claim"));
     if (others.length > 0) throw new Error(`there are several claims: ${[claim, ...others]}`);
     return { claim, beatAt: Deno.statSync(join(this.root, claim)).mtime!.getTime() };
   }

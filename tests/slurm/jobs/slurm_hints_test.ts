@@ -51,7 +51,6 @@ class ClaimedRig extends QueuedRig {
     const record: ClaimRecord = {
       schema: 1,
       id: "0123456789ab",
-      attempt: 1,
       owner: { host: "n17", boot: "b", pidNamespace: "p", pid: 4711, start: "1", uid: Deno.uid()! },
       backend: "slurm-dag",
       startedAt: "2026-01-01T00:00:00.000Z",

@@ -141,7 +141,7 @@ export class ClusterPoolRig implements AsyncDisposable {
 
   /** Who controls the latest run. */
   holder(): Holder | undefined {
-    return jsonOf(join(this.run, "controller/running.json"));
+    return jsonOf(join(this.run, "controller.claim"));
   }
 
   /** Has the latest run ended? */

@@ -62,7 +62,7 @@ describe("settleClaim()", () => {
     const store = rig.store();
     assertEquals(await settleClaim(store, rig.paths, { state: "alive", holder, changed: false }), false);
     assertEquals(await settleClaim(store, rig.paths, { state: "ended", holder, removable: false }), false);
-    assertEquals(rig.names(), ["running.json"]);
+    assertEquals(rig.names(), ["the claim"]);
   });
 
   it("removes one that has ended and was left", async () => {

@@ -2,7 +2,6 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import {
   declareDead,
-  declareSucceeded,
   endAttempt,
   releaseClaim,
   removeEndedClaim,
@@ -10,8 +9,19 @@ import {
 import { newestCheckpoint, readEnds } from "../../../lib/store/results/ends.ts";
 import { tryClaim } from "../../../lib/store/claims/claim.ts";
 import { readClaim } from "../../../lib/store/claims/read_claim.ts";
+import { type Hash, hashText } from "../../../lib/core/hash.ts";
 import { osError } from "../../rig.ts";
 import { StoreRig } from "../rig.ts";
+
+const IDENTITY = '{"params":{},"scheme":1,"task":"test/Task"}';
+
+/** A rig whose artifact has the hash of its identity. */
+class OwnRig extends StoreRig {
+  override readonly paths = this.store().paths({
+    name: "test/Task",
+    hash: hashText(IDENTITY).slice(0, 32) as Hash,
+  });
+}
 
 const FAILED = { kind: "failed", failure: "compute", error: "Error: no such column", stack: "at x" } as const;
 
@@ -26,7 +36,7 @@ describe("endAttempt()", () => {
     const { endedAt, owner, ...rest } = end!;
     assertEquals(rest, { schema: 1, id, attempt: 1, startedAt, ...FAILED });
     assertEquals([typeof endedAt, owner.pid], ["string", Deno.pid]);
-    assertEquals(rig.names(), [`1-${id}.json`]);
+    assertEquals(rig.names(), [`end-${id}.json`]);
   });
 
   it("of one that was declared dead meanwhile touches nothing", async () => {
@@ -43,7 +53,7 @@ describe("endAttempt()", () => {
   it("of a success leaves no folder when nothing is kept", async () => {
     await using rig = new StoreRig();
     const claim = await rig.claim();
-    Deno.mkdirSync(`${rig.paths.home}/1-${claim.attempt.id}.checkpoint`);
+    Deno.mkdirSync(`${rig.paths.home}/1-${claim.attempt.id}.checkpoint`, { recursive: true });
     Deno.writeTextFileSync(rig.paths.record, "{}");
     assertEquals(await endAttempt(rig.store(), claim, "success"), true);
     assertEquals(rig.tree().filter((name) => name.includes("Task/")), [
@@ -60,7 +70,7 @@ describe("declareDead()", () => {
     await declareDead(rig.store(), rig.paths, record, "its process is gone, again");
     const ends = await readEnds(rig.store(), rig.paths);
     assertEquals(ends.map(({ kind, error }) => [kind, error]), [["crashed", "its process is gone"]]);
-    assertEquals(rig.names(), [`1-${record.id}.json`]);
+    assertEquals(rig.names(), [`end-${record.id}.json`]);
   });
 
   it("takes its words back when the attempt had ended by itself", async () => {
@@ -83,27 +93,47 @@ describe("declareDead()", () => {
   });
 });
 
-describe("declareSucceeded()", () => {
-  it("tidies up after an owner that died with its result stored, once", async () => {
-    await using rig = new StoreRig();
+/** Makes the record of this attempt the artifact's. */
+function store(rig: StoreRig, { attempt: n, id }: { attempt: number; id: string }): void {
+  const { name: task, record } = rig.paths;
+  const identity = { params: {}, scheme: 1, task };
+  Deno.writeTextFileSync(
+    record,
+    JSON.stringify({
+      schema: 1,
+      identity,
+      attempt: n,
+      id,
+      files: false,
+      value: 1,
+      createdAt: "",
+      durationMs: 1,
+      provenance: {},
+    }),
+  );
+}
+
+describe("declareDead() of an owner that died with its result stored", () => {
+  it("tidies up, once, and writes no end", async () => {
+    await using rig = new OwnRig();
     const { record } = await rig.claim();
-    Deno.mkdirSync(`${rig.paths.home}/1-${record.id}.checkpoint`);
-    Deno.writeTextFileSync(rig.paths.record, "{}");
-    await declareSucceeded(rig.store(), rig.paths, record);
-    assertEquals(rig.tree().filter((name) => name.includes("Task/")), [
-      `artifacts/test/Task/${rig.paths.hash}.json`,
-    ]);
-    await declareSucceeded(rig.store(), rig.paths, record);
-    assertEquals(rig.names(), []);
+    Deno.mkdirSync(`${rig.paths.home}/1-${record.id}.checkpoint`, { recursive: true });
+    store(rig, { attempt: 1, id: record.id });
+    for (let i = 0; i < 2; i++) {
+      await declareDead(rig.store(), rig.paths, record, "its process is gone");
+      assertEquals(rig.tree().filter((name) => name.includes("Task/")), [
+        `artifacts/test/Task/${rig.paths.hash}.json`,
+      ]);
+    }
   });
 
-  it("leaves an attempt alone that somebody else has ended, or is ending", async () => {
-    await using rig = new StoreRig();
+  it("leaves an attempt alone that came after it", async () => {
+    await using rig = new OwnRig();
     const dead = await rig.claim();
     await declareDead(rig.store(), rig.paths, dead.record, "no heartbeat");
     const next = await rig.claim();
-    Deno.writeTextFileSync(rig.paths.record, "{}");
-    await declareSucceeded(rig.store(), rig.paths, dead.record);
+    store(rig, { attempt: 2, id: next.record.id });
+    await declareDead(rig.store(), rig.paths, dead.record, "no heartbeat");
     assertEquals((await readClaim(rig.store(), rig.paths))?.id, next.record.id);
     assertEquals((await readEnds(rig.store(), rig.paths)).map(({ kind }) => kind), ["crashed"]);
   });

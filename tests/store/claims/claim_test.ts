@@ -1,10 +1,19 @@
-import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { dirname } from "@std/path/dirname";
 import { describe, it } from "@std/testing/bdd";
 import { StoreError } from "../../../lib/core/errors.ts";
 import type { Owner } from "../../../lib/core/system/machine.ts";
 import { systemFiles } from "../../../lib/core/system/system_files.ts";
+import { releaseClaim } from "../../../lib/store/claims/attempt_end.ts";
 import { tryClaim } from "../../../lib/store/claims/claim.ts";
+import { ownersOf } from "../../../lib/store/claims/owner_files.ts";
 import { readClaim } from "../../../lib/store/claims/read_claim.ts";
 import { removeClaim } from "../../../lib/store/claims/remove_claim.ts";
 import { privateName } from "../../../lib/store/layout.ts";
@@ -14,31 +23,30 @@ import { StoreRig } from "../rig.ts";
 describe("tryClaim()", () => {
   it("writes who claims, when, and for how long", async () => {
     await using rig = new StoreRig();
-    const { record, attempt } = await rig.claim(rig.store({}, 7));
+    const { record, attempt, owner } = await rig.claim(rig.store({}, 7));
     assertEquals(record, JSON.parse(textOf(rig.paths.claim)));
     assertEquals({
-      attempt: record.attempt,
       n: attempt.n,
+      id: attempt.id,
       leaseSec: record.leaseSec,
       backend: record.backend,
-    }, { attempt: 1, n: 1, leaseSec: 7, backend: "get" });
+    }, { n: 1, id: record.id, leaseSec: 7, backend: "get" });
+    assertEquals(Deno.statSync(rig.paths.claim).ino, Deno.statSync(owner.path).ino, "it is one file");
     assertEquals({ pid: record.owner.pid, host: record.owner.host }, {
       pid: Deno.pid,
       host: Deno.hostname(),
     });
     assertMatch(record.id, /^[0-9a-f]{12}$/);
-    assertEquals(rig.names(), ["running.json"], "the private name is gone");
+    assertEquals(rig.names(), ["the claim"], "no folder is made");
   });
 
   it("loses when another process linked first, and leaves nothing behind", async () => {
     await using rig = new StoreRig();
     const { record } = await rig.claim();
     assertEquals(await tryClaim(rig.store(), rig.paths, { backend: "get" }), { kind: "held" });
-    // Also when the other one links between its listing and its own link.
-    const late = rig.store({ files: { list: () => Promise.resolve([]) } });
-    assertEquals(await tryClaim(late, rig.paths, { backend: "get" }), { kind: "held" });
+    assertEquals([...Deno.readDirSync(`${rig.root}/owners`)].length, 1, "the owner file that lost is gone");
     assertEquals((await readClaim(rig.store(), rig.paths))?.id, record.id);
-    assertEquals(rig.names(), ["running.json"]);
+    assertEquals(rig.names(), ["the claim"]);
   });
 
   for (const code of ["EEXIST", "EIO", "ENOENT"]) {
@@ -46,28 +54,63 @@ describe("tryClaim()", () => {
       await using rig = new StoreRig();
       const link = async (existing: string, name: string) => {
         await systemFiles.link(existing, name);
-        throw osError(code);
+        if (name === rig.paths.claim) throw osError(code);
       };
       const { record } = await rig.claim(rig.store({ files: { link } }));
       assertEquals((await readClaim(rig.store(), rig.paths))?.id, record.id);
     });
   }
 
-  it("makes the folder again that another process just removed", async () => {
+  for (
+    const [code, what] of [["ENOENT", "is gone"], ["EMLINK", "has as many links as it can have"]] as const
+  ) {
+    it(`claims with another owner file when the one there is ${what}`, async () => {
+      await using rig = new StoreRig();
+      let turns = 0;
+      const link = (existing: string, name: string) => {
+        if (name !== rig.paths.claim || ++turns > 3) return systemFiles.link(existing, name);
+        if (code === "ENOENT") Deno.removeSync(existing);
+        return code === "ENOENT" ? systemFiles.link(existing, name) : Promise.reject(osError(code));
+      };
+      const { attempt, owner } = await rig.claim(rig.store({ files: { link } }));
+      assertEquals({ n: attempt.n, turns }, { n: 1, turns: 4 });
+      assertEquals([...Deno.readDirSync(`${rig.root}/owners`)].map(({ name }) => name), [owner.record.id]);
+    });
+  }
+
+  it("gives up when its owner file can never be linked", async () => {
     await using rig = new StoreRig();
-    let turns = 0;
-    const write: typeof systemFiles.write = (path, data, options) => {
-      if (++turns <= 3) Deno.removeSync(rig.paths.home);
-      return systemFiles.write(path, data, options);
-    };
-    const { attempt } = await rig.claim(rig.store({ files: { write } }));
-    assertEquals({ n: attempt.n, turns }, { n: 1, turns: 4 });
+    const link = (existing: string, name: string) =>
+      name === rig.paths.claim ? Promise.reject(osError("ENOENT")) : systemFiles.link(existing, name);
+    await assertRejects(() => rig.claim(rig.store({ files: { link } })), StoreError, rig.paths.claim);
   });
 
-  it("gives up when the folder is removed again and again", async () => {
+  it("claims on another filesystem with an owner file there", async () => {
     await using rig = new StoreRig();
-    const write = () => Promise.reject(osError("ENOENT"));
-    await assertRejects(() => rig.claim(rig.store({ files: { write } })), StoreError, rig.paths.claim);
+    const link = (existing: string, name: string) =>
+      name === rig.paths.claim && existing.startsWith(`${rig.root}/owners/`)
+        ? Promise.reject(osError("EXDEV"))
+        : systemFiles.link(existing, name);
+    const store = rig.store({ files: { link } });
+    const claim = await rig.claim(store);
+    assertMatch(claim.record.dir ?? "", /^artifacts\/test\/Task\/\.owners\/[0-9a-f]{12}$/);
+    assertEquals((await readClaim(store, rig.paths))?.id, claim.record.id);
+    assertEquals((await store.listTask("test/Task")).open.size, 1, "its folder is no artifact's");
+    await releaseClaim(store, claim);
+    assertEquals(rig.tree().filter((name) => /owners\/./.test(name)), []);
+  });
+
+  it("never claims an artifact twice with one owner file", async () => {
+    await using rig = new StoreRig();
+    const store = rig.store();
+    const end = ownersOf(store).keep();
+    const first = await rig.claim(store);
+    await releaseClaim(store, first);
+    const second = await rig.claim(store);
+    assertNotEquals(second.record.id, first.record.id);
+    await releaseClaim(store, second);
+    await end();
+    assertEquals([...Deno.readDirSync(`${rig.root}/owners`)], []);
   });
 });
 
@@ -78,7 +121,7 @@ describe("claim", () => {
       const store = rig.store({ files: { link: () => Promise.reject(osError(code)) } });
       const error = await assertRejects(() => rig.claim(store), StoreError, "no hard links");
       for (const part of [rig.root, code, "FURU_PATH"]) assertStringIncludes(error.message, part);
-      assertEquals(rig.names(), [], "nothing is left behind");
+      assertEquals(rig.tree().filter((name) => /owners\/./.test(name)), [], "nothing is left behind");
     });
   }
 });
@@ -120,8 +163,8 @@ describe("removeClaim()", () => {
   it("removes the one that is meant and says so", async () => {
     await using rig = new StoreRig();
     const { record } = await rig.claim();
-    assertEquals(await removeClaim(rig.store(), rig.paths, record.id), true);
-    assertEquals(await removeClaim(rig.store(), rig.paths, record.id), false);
+    assertEquals(await removeClaim(rig.store(), rig.paths, record), true);
+    assertEquals(await removeClaim(rig.store(), rig.paths, record), false);
     assertEquals(rig.names(), []);
   });
 
@@ -129,25 +172,26 @@ describe("removeClaim()", () => {
     await using rig = new StoreRig();
     const { record } = await rig.claim();
     const newer = JSON.stringify({ ...record, schema: 2 });
+    Deno.removeSync(rig.paths.claim);
     Deno.writeTextFileSync(rig.paths.claim, newer);
-    await assertRejects(() => removeClaim(rig.store(), rig.paths, record.id), StoreError, "a newer furu");
+    await assertRejects(() => removeClaim(rig.store(), rig.paths, record), StoreError, "a newer furu");
     assertEquals(Deno.readTextFileSync(rig.paths.claim), newer);
-    assertEquals(rig.names(), ["running.json"]);
+    assertEquals(rig.names(), ["the claim"]);
   });
 
   it("puts back a claim that is not the one that is meant", async () => {
     await using rig = new StoreRig();
     const { record } = await rig.claim();
-    assertEquals(await removeClaim(rig.store(), rig.paths, "00000000000a"), false);
+    assertEquals(await removeClaim(rig.store(), rig.paths, { id: "00000000000a" }), false);
     assertEquals(await readClaim(rig.store(), rig.paths), record);
-    assertEquals(rig.names(), ["running.json"]);
+    assertEquals(rig.names(), ["the claim"]);
   });
 
   it("puts back without hard links to foreign files (protected_hardlinks)", async () => {
     await using rig = new StoreRig();
     const { record } = await rig.claim();
     const store = rig.store({ files: { link: () => Promise.reject(osError("EPERM")) } });
-    assertEquals(await removeClaim(store, rig.paths, "00000000000a"), false);
+    assertEquals(await removeClaim(store, rig.paths, { id: "00000000000a" }), false);
     assertEquals(await readClaim(rig.store(), rig.paths), record);
   });
 
@@ -158,23 +202,24 @@ describe("removeClaim()", () => {
       await systemFiles.rename(from, to);
       throw osError("ENOENT");
     };
-    assertEquals(await removeClaim(rig.store({ files: { rename } }), rig.paths, record.id), true);
+    assertEquals(await removeClaim(rig.store({ files: { rename } }), rig.paths, record), true);
     assertEquals(rig.names(), []);
   });
 
   it("does not put back a claim whose attempt has ended", async () => {
     await using rig = new StoreRig();
     const { record } = await rig.claim();
-    Deno.writeTextFileSync(`${rig.paths.home}/1-${record.id}.json`, "{}");
-    assertEquals(await removeClaim(rig.store(), rig.paths, "00000000000a"), false);
-    assertEquals(rig.names(), [`1-${record.id}.json`]);
+    Deno.mkdirSync(rig.paths.home);
+    Deno.writeTextFileSync(`${rig.paths.home}/end-${record.id}.json`, "{}");
+    assertEquals(await removeClaim(rig.store(), rig.paths, { id: "00000000000a" }), false);
+    assertEquals(rig.names(), [`end-${record.id}.json`]);
   });
 });
 
 describe("claim", () => {
   it("a claim of another version is a StoreError with its path, not taken for a dead one", async () => {
     await using rig = new StoreRig();
-    Deno.mkdirSync(rig.paths.home, { recursive: true });
+    Deno.mkdirSync(rig.paths.taskDir, { recursive: true });
     Deno.writeTextFileSync(rig.paths.claim, '{"schema":2,"id":"x"}');
     await assertRejects(() => readClaim(rig.store(), rig.paths), StoreError, rig.paths.claim);
   });
@@ -188,15 +233,10 @@ describe("claim", () => {
       await using rig = new StoreRig();
       Deno.mkdirSync(rig.root);
       Deno.chmodSync(rig.root, root);
-      const before = Deno.umask(0o022);
-      try {
-        await rig.claim();
-      } finally {
-        Deno.umask(before);
-      }
+      const { owner } = await rig.claim();
       assertEquals(mode(rig.paths.claim), file);
-      for (let dir = rig.paths.home; dir !== rig.root; dir = dirname(dir)) {
-        assertEquals(mode(dir), folder, dir);
+      for (const last of [rig.paths.taskDir, owner.dir]) {
+        for (let dir = last; dir !== rig.root; dir = dirname(dir)) assertEquals(mode(dir), folder, dir);
       }
       assert(rig.names().length === 1);
     }
@@ -225,7 +265,7 @@ describe("claim", () => {
     ];
     const reused = kept.pop(); // process 1 lives, but it is not the one that started then
     await rig.claim();
-    assertEquals(rig.names(), [...kept, "running.json"].sort());
+    assertEquals(rig.names(), [...kept, "the claim"].sort());
     assertEquals(rig.names().includes(reused!), false);
   });
 

@@ -141,7 +141,8 @@ describe("liveness", () => {
   it("no claim is absent; one whose attempt has ended belongs to its owner for a second", async () => {
     await using rig = new StoreRig();
     const { record, watch, clock } = await watched(rig);
-    Deno.writeTextFileSync(`${rig.paths.home}/1-${record.id}.json`, "{}");
+    Deno.mkdirSync(rig.paths.home);
+    Deno.writeTextFileSync(`${rig.paths.home}/end-${record.id}.json`, "{}");
     assertEquals(await watch.look(), { state: "ended", holder: record, removable: false });
     clock.ms += 1100;
     assertEquals(await watch.look(), { state: "ended", holder: record, removable: true });

@@ -5,7 +5,8 @@ import { hashText } from "../../../lib/core/hash.ts";
 import { StoreError } from "../../../lib/core/errors.ts";
 import { systemFiles } from "../../../lib/core/system/system_files.ts";
 import type { Claim } from "../../../lib/store/claims/claim.ts";
-import { type Commit, commitRecord, readRecord, UNREADABLE } from "../../../lib/store/results/commit.ts";
+import { type Commit, commitRecord, listFolder } from "../../../lib/store/results/commit.ts";
+import { readRecord, UNREADABLE } from "../../../lib/store/results/read_record.ts";
 import { parseAttemptName } from "../../../lib/store/layout.ts";
 import { osError, textOf } from "../../rig.ts";
 import { StoreRig } from "../rig.ts";
@@ -19,11 +20,11 @@ class CommitRig extends StoreRig {
     hash: hashText(IDENTITY).slice(0, 32) as Hash,
   });
 
-  commit({ attempt }: Claim, value: unknown, more: Partial<Commit> = {}): Commit {
+  commit({ attempt, owner }: Claim, value: unknown, more: Partial<Commit> = {}): Commit {
     const text =
       `{"schema":1,"identity":${IDENTITY},"attempt":${attempt.n},"id":"${attempt.id}","files":false,` +
       `"value":${JSON.stringify(value)},"createdAt":"","durationMs":1,"provenance":{}}`;
-    return { paths: this.paths, attempt, text, files: false, ...more };
+    return { paths: this.paths, attempt, text, ownerDir: owner.dir, files: [], ...more };
   }
 
   /** A claim that does not give way to the one before. */
@@ -41,7 +42,7 @@ describe("commitRecord()", () => {
     const second = await rig.another();
     assertEquals(await commitRecord(rig.store(), rig.commit(second, "second")), "superseded");
     assertEquals((await readRecord(rig.store(), rig.paths))?.value, "first");
-    assertEquals(rig.names(), ["running.json"]);
+    assertEquals(rig.names(), ["the claim"]);
   });
 
   for (const code of ["EEXIST", "EIO", "ENOENT"]) {
@@ -62,7 +63,8 @@ describe("commitRecord()", () => {
     const commit = rig.commit(await rig.claim(), 1);
     const error = await assertRejects(() => commitRecord(store, commit), StoreError, "EDQUOT");
     assertStringIncludes(error.message, rig.paths.record);
-    assertEquals(rig.names(), ["running.json"]);
+    assertEquals(rig.names(), ["the claim"]);
+    assertEquals(rig.tree().filter((name) => name.includes("/.tmp-")), []);
   });
 
   it("has the record and the attempt's files on the disk before it links", async () => {
@@ -75,9 +77,12 @@ describe("commitRecord()", () => {
     const steps: string[] = [];
     const store = rig.store({
       files: {
-        sync: (path) => Promise.resolve(void steps.push(`sync ${path.slice(dir.length)}`)),
+        sync: (path) =>
+          Promise.resolve(
+            void steps.push(path.startsWith(dir) ? `sync ${path.slice(dir.length)}` : "sync record"),
+          ),
         write: (path, data, options) => {
-          steps.push(`write ${options?.sync}`);
+          steps.push("write");
           return systemFiles.write(path, data, options);
         },
         link: (existing, name) => {
@@ -86,9 +91,10 @@ describe("commitRecord()", () => {
         },
       },
     });
-    await commitRecord(store, rig.commit(claim, 1, { files: true }));
-    assertEquals([...steps].sort(), ["link", "sync /a", "sync /deep/b", "write true"]);
-    assertEquals(steps.at(-1), "link");
+    const { files } = await listFolder(rig.store(), dir);
+    await commitRecord(store, rig.commit(claim, 1, { files }));
+    assertEquals([...steps].sort(), ["link", "sync /a", "sync /deep/b", "sync record", "write"]);
+    assertEquals([steps[0], steps.at(-1)], ["write", "link"]);
   });
 
   it("replaces only under the claim, and only the record that it was asked to", async () => {

@@ -83,10 +83,9 @@ async function store(
   await checkUses(runtime, artifact, encoded.uses);
   const written = await writeValue(runtime, dir, encoded, keptTable(found), made.usedDir());
   const folder = written.files ? await contentsOf(runtime, artifact, dir) : undefined;
-  const { identity } = artifact[ARTIFACT];
   const members = [
     `"schema":${RECORD_SCHEMA}`,
-    `"identity":${identity}`,
+    `"identity":${artifact[ARTIFACT].identity}`,
     `"attempt":${attempt.n}`,
     `"id":"${attempt.id}"`,
     ...(options.run === undefined ? [] : [`"run":${JSON.stringify(options.run)}`]),
@@ -103,7 +102,6 @@ async function store(
     // Identity and value are JSON text already: the record is put together, not encoded again.
     text: withSum(`{${members.join()}}`),
     ownerDir: options.ownerDir,
-    identity,
     files: folder?.files ?? [],
     onChecked: io.onChecked,
     check: (record) => checkFresh(runtime, artifact, paths, record, io.traces),

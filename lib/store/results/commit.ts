@@ -19,8 +19,6 @@ export interface Commit {
   ownerDir: string;
   /** The success record as text. */
   text: string;
-  /** The artifact's identity as canonical JSON, where it is known: to compare it costs less than to hash. */
-  identity?: string | undefined;
   /** The files that belong to the result. */
   files: readonly string[];
   /**
@@ -109,7 +107,7 @@ async function writeTemporary(store: Store, { ownerDir, paths, text }: Commit): 
 /** By the rules of its readers: one that they refuse would be in the way of every later attempt. */
 async function readBack(
   store: Store,
-  { paths, text, identity }: Commit,
+  { paths, text }: Commit,
   temporary: string,
 ): Promise<SuccessRecord> {
   const written = await store.read(temporary);
@@ -119,7 +117,7 @@ async function readBack(
     );
   }
   try {
-    return parseSuccessRecord(written, paths.record, paths, identity);
+    return parseSuccessRecord(written, paths.record, paths);
   } catch (cause) {
     throw new ProtocolError(
       `Cannot store the result of ${

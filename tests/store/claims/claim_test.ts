@@ -66,6 +66,7 @@ describe("tryClaim()", () => {
   ) {
     it(`claims with another owner file when the one there is ${what}`, async () => {
       await using rig = new StoreRig();
+      Deno.mkdirSync(rig.paths.taskDir, { recursive: true });
       let turns = 0;
       const link = (existing: string, name: string) => {
         if (name !== rig.paths.claim || ++turns > 3) return systemFiles.link(existing, name);

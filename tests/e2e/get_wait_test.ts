@@ -16,7 +16,7 @@ describe("get that waits for another process", () => {
     assertMatch(message, /e2e\/Wait\([0-9a-f]{8}\)/);
     assertStringIncludes(message, `pid ${computing.pid} on ${Deno.hostname()}`);
     assertMatch(message, /since \d{4}-\d\d-\d\dT/);
-    assertMatch(message, /claim is \/.*\/running\.json/);
+    assertMatch(message, /claim is \/.*\.claim/);
     assertStringIncludes(message, "maxWaitSec 0.5");
     rig.touch("one.go");
     assertEquals((await computing.ended()).code, 0);

@@ -26,6 +26,9 @@ export interface Section {
 /** Milliseconds of marks that are read together, where nothing else was printed. */
 const MARKS_MS = 5;
 
+/** How often a folder is made again that others keep removing as it is empty. */
+const MAX_TURNS = 100;
+
 /** Options of a {@link WorkerOutput}. */
 export interface WorkerOutputOptions {
   /** Writes logs. */
@@ -167,14 +170,15 @@ export class WorkerOutput {
   }
 
   async #append(path: string, bytes: Uint8Array): Promise<void> {
-    try {
-      await this.#files.write(path, bytes, { append: true });
-    } catch (error) {
-      if (errorCode(error) !== "ENOENT") throw error;
-      // The folder was empty and somebody who ended an attempt removed it: what was printed is worth one.
-      await this.#files.mkdir(dirname(path), { recursive: true });
-      await this.#share(dirname(path));
-      await this.#files.write(path, bytes, { append: true });
+    for (let turn = 1;; turn++) {
+      try {
+        return await this.#files.write(path, bytes, { append: true });
+      } catch (error) {
+        if (errorCode(error) !== "ENOENT" || turn > MAX_TURNS) throw error;
+        // There is no folder yet. While it is empty, whoever ends an attempt may remove it again.
+        await this.#files.mkdir(dirname(path), { recursive: true });
+        await this.#share(dirname(path));
+      }
     }
   }
 }

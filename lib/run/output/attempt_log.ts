@@ -17,6 +17,8 @@ export interface OutputSink {
 const MAX_WAITING = 64 * 1024;
 /** The most milliseconds that it waits while the task keeps this process busy. */
 const MAX_WAIT_MS = 200;
+/** How often a folder is made again that others keep removing as it is empty. */
+const MAX_TURNS = 100;
 /** A log keeps a state of a progress bar at most this often, and the last one. In milliseconds. */
 export const BAR_STATE_MS = 5000;
 
@@ -79,14 +81,16 @@ export class LogFile implements OutputSink {
 
   #append(bytes: Uint8Array): void {
     const { files } = this.#machine;
-    try {
-      files.appendNow(this.#path, bytes);
-    } catch (error) {
-      if (errorCode(error) !== "ENOENT") throw error;
-      const folder = dirname(this.#path);
-      files.mkdirNow(folder);
-      if (this.#mode !== undefined) shareNow(files, folder, SHARED_FOLDER);
-      files.appendNow(this.#path, bytes);
+    for (let turn = 1;; turn++) {
+      try {
+        return files.appendNow(this.#path, bytes);
+      } catch (error) {
+        if (errorCode(error) !== "ENOENT" || turn > MAX_TURNS) throw error;
+        // There is no folder yet. While it is empty, whoever ends an attempt may remove it again.
+        const folder = dirname(this.#path);
+        files.mkdirNow(folder);
+        if (this.#mode !== undefined) shareNow(files, folder, SHARED_FOLDER);
+      }
     }
   }
 

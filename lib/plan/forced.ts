@@ -1,5 +1,5 @@
 import { ConfigError } from "../core/errors.ts";
-import { isStoredBy } from "../store/results/read_record.ts";
+import { isStoredBy } from "../store/read_record.ts";
 import type { Store } from "../store/store.ts";
 import { checkTaskNames } from "../task/artifact/registry.ts";
 import type { ForcedNodes } from "./node.ts";

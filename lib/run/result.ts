@@ -1,5 +1,5 @@
 import { errorCode, errorText, furuErrorName, StoreError, ValidationError } from "../core/errors.ts";
-import { readRecord, UNREADABLE } from "../store/results/read_record.ts";
+import { readRecord, UNREADABLE } from "../store/read_record.ts";
 import { type ArtifactPaths, attemptPaths } from "../store/layout.ts";
 import { DamagedError, type SuccessRecord } from "../store/record.ts";
 import { recordForSure } from "../store/results/record_for_sure.ts";

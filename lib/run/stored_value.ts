@@ -1,7 +1,7 @@
 import { errorCode, isSystemError, StoreError } from "../core/errors.ts";
 import type { FileInfo } from "../core/system/files.ts";
 import type { Hash } from "../core/hash.ts";
-import { readRecord } from "../store/results/read_record.ts";
+import { readRecord } from "../store/read_record.ts";
 import { type ArtifactPaths, attemptPaths } from "../store/layout.ts";
 import { DamagedError, type SuccessRecord } from "../store/record.ts";
 import { storeError } from "../store/store.ts";

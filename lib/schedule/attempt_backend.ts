@@ -15,7 +15,7 @@ import { readEnds } from "../store/results/ends.ts";
 import { attemptPaths } from "../store/layout.ts";
 import { type ClaimOptions, type OwnerFile, ownersOf } from "../store/claims/owner_files.ts";
 import { removeOwnClaim } from "../store/claims/remove_claim.ts";
-import { readRecordId } from "../store/results/read_record.ts";
+import { readRecordId } from "../store/read_record.ts";
 import { describeOwner } from "../store/claims/liveness.ts";
 import { removeQueued } from "../store/claims/queued.ts";
 import type { SlurmJob } from "../store/record.ts";

@@ -129,8 +129,8 @@ export function attemptPaths({ home }: ArtifactPaths, { n, id }: AttemptKey): At
 }
 
 /**
- * Reads a name in an artifact's folder; `undefined` for what is not of an attempt. An end has no number in its
- * name: 0.
+ * Reads a name in an artifact's folder; `undefined` for what is not of an attempt. An end has no number in
+ * its name: 0.
  */
 export function parseAttemptName(name: string): AttemptName | undefined {
   const end = /^end-([0-9a-z]{1,40})\.json$/.exec(name);

@@ -4,37 +4,17 @@ import { ProtocolError } from "../core/errors.ts";
 import { USUAL_GRACE_MS } from "../core/system/stop_time.ts";
 import { reasonOf } from "../run/attempt_end.ts";
 import { ComputingProcess, type Exit } from "./computing_process.ts";
+import type { RunEnd, Running } from "./in_flight.ts";
 import { type Evidence, judge, type StopCause } from "./judge.ts";
-import { PastLogs, type Section, WorkerOutput } from "./output.ts";
+import { PastLogs, WorkerOutput } from "./output.ts";
 import { LineChannel, PROTOCOL_VERSION } from "./protocol/line_channel.ts";
 import { KnownArtifacts, type Payload } from "./protocol/payload.ts";
-import { type ChildMessage, childMessageSchema } from "./protocol/protocol.ts";
+import { type ChildMessage, parseChildMessage } from "./protocol/protocol.ts";
+import { SharedSignals } from "./shared_signals.ts";
 import type { RunTaskOptions, WorkerProcessOptions, WorkerTask } from "./subprocess_options.ts";
 import { endsInTime, sleepLong, withTimeout } from "./timeout.ts";
 
-interface Running {
-  readonly id: number;
-  readonly onProgress: RunTaskOptions["onProgress"];
-  readonly onBegin: RunTaskOptions["onBegin"];
-  readonly section: Section;
-  interruption: StopCause | undefined;
-  /** See {@link Evidence}; `"declined"` when nothing of it is left. */
-  readonly end: PromiseWithResolvers<Evidence["end"] | "declined">;
-  /** Resolves when its caller is not to wait for that any more. */
-  readonly withdrawn: PromiseWithResolvers<"withdrawn">;
-  signalled: boolean;
-  marked: boolean;
-  /** When it came to be the one that is made, by the monotonic clock. */
-  begunAt: number | undefined;
-}
-
 const DEFAULT_START_TIMEOUT_MS = 120_000;
-/** What comes of a task that was given to a process. */
-export type RunEnd = AttemptEnd | "declined" | {
-  /** What it comes to, when that is known. */
-  readonly later: Promise<AttemptEnd | "declined">;
-};
-
 const MARK_TIMEOUT_MS = 1000;
 const MEGABYTE = 2 ** 20;
 
@@ -48,8 +28,9 @@ export class WorkerProcess implements AsyncDisposable {
   readonly #logs: PastLogs;
   /** The attempts that it was given, in the order in which it makes them. */
   readonly #running = new Map<number, Running>();
-  /** Those who are told to stop with these signals. */
-  readonly #followed = new Map<AbortSignal, Set<Running>>();
+  readonly #signals = new SharedSignals<Running>((running, signal) =>
+    this.#interrupt(running, { kind: "stopped", reason: reasonOf(signal) })
+  );
   readonly #graceMs: number;
   #tasks = 0;
   #retired = false;
@@ -236,7 +217,7 @@ export class WorkerProcess implements AsyncDisposable {
   #forget(running: Running, { signal }: RunTaskOptions, over: AbortController | undefined): void {
     over?.abort();
     this.#running.delete(running.id);
-    if (signal) this.#followed.get(signal)?.delete(running);
+    if (signal) this.#signals.forget(signal, running);
     this.#advance();
   }
 
@@ -328,27 +309,12 @@ export class WorkerProcess implements AsyncDisposable {
 
   /** Sees to it that an attempt ends in time. */
   #limit(running: Running, { timeLimitSec, signal }: RunTaskOptions, over: AbortSignal | undefined): void {
-    if (signal) this.#follow(running, signal);
+    if (signal) this.#signals.follow(signal, running);
     if (timeLimitSec === undefined || over === undefined) return;
     sleepLong(timeLimitSec * 1000, this.#options.clock, over).then(
       () => this.#interrupt(running, { kind: "limit", seconds: timeLimitSec }),
       () => {}, // it ended in time
     );
-  }
-
-  /** One listener for all that are told by the same signal: most are. */
-  #follow(running: Running, signal: AbortSignal): void {
-    const told = this.#followed.get(signal);
-    if (told) return void told.add(running);
-    const all = new Set([running]);
-    this.#followed.set(signal, all);
-    signal.addEventListener("abort", () => {
-      for (const each of all) this.#interrupt(each, { kind: "stopped", reason: reasonOf(signal) });
-    }, { once: true });
-    // One that is for a single attempt must not be kept for as long as this process.
-    for (const [other, those] of this.#followed) {
-      if (those.size === 0 && other !== signal) this.#followed.delete(other);
-    }
   }
 
   /**
@@ -385,7 +351,7 @@ export class WorkerProcess implements AsyncDisposable {
   #receive(line: string): void {
     let message: ChildMessage;
     try {
-      message = parseMessage(line);
+      message = parseChildMessage(line);
     } catch (cause) {
       const text = line.length > 200 ? `${line.slice(0, 200)}...` : line;
       this.#retired = true;
@@ -425,12 +391,4 @@ export class WorkerProcess implements AsyncDisposable {
 
 function isStored(end: Evidence["end"]): end is AttemptEnd {
   return "outcome" in end && (end.outcome === "success" || end.outcome === "superseded");
-}
-
-/** What is said after each task that succeeded is known by its looks: to check it all takes longer. */
-function parseMessage(line: string): ChildMessage {
-  const message = JSON.parse(line);
-  const isPlain = message?.type === "ended" && message.end?.outcome === "success" &&
-    Number.isSafeInteger(message.id);
-  return isPlain ? message : childMessageSchema.parse(message);
 }

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertObjectMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { Runtime } from "../../lib/run/runtime.ts";
 import type { Backend, BackendEvent } from "../../lib/schedule/backend.ts";
-import { readRecord } from "../../lib/store/results/read_record.ts";
+import { readRecord } from "../../lib/store/read_record.ts";
 import { declareDead } from "../../lib/store/claims/attempt_end.ts";
 import { type Claim, tryClaim } from "../../lib/store/claims/claim.ts";
 import { readClaim } from "../../lib/store/claims/read_claim.ts";

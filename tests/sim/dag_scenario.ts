@@ -15,7 +15,7 @@ import { JobWatch } from "../../lib/slurm/jobs/job_watch.ts";
 import type { RunSummary } from "../../lib/core/event.ts";
 import { FURU_VERSION } from "../../lib/core/version.ts";
 import { removeQueued } from "../../lib/store/claims/queued.ts";
-import { readRecord } from "../../lib/store/results/read_record.ts";
+import { readRecord } from "../../lib/store/read_record.ts";
 import { artifactPaths } from "../../lib/store/layout.ts";
 import { ARTIFACT, type Artifact } from "../../lib/task/artifact/artifact.ts";
 import { specOf } from "../../lib/task/requirements.ts";

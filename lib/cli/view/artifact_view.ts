@@ -4,11 +4,11 @@ import { errorText } from "../../core/errors.ts";
 import { TAG } from "../../core/json/tags.ts";
 import { type CodeChanges, codeChanges } from "../../snapshot/current_code.ts";
 import { readManifest } from "../../snapshot/manifest.ts";
-import { readRecord } from "../../store/results/read_record.ts";
+import { readRecord } from "../../store/read_record.ts";
 import { readEnds } from "../../store/results/ends.ts";
 import { attemptPaths, parseAttemptName } from "../../store/layout.ts";
 import { type QueuedJob, readQueued } from "../../store/claims/queued.ts";
-import { attemptOf } from "../../store/claims/claim.ts";
+import { numberOfAttempt } from "../../store/claims/claim.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
 import type { ClaimRecord, EndRecord, SuccessRecord } from "../../store/record.ts";
 import { concernsOneArtifact, listOrNothing, type Store } from "../../store/store.ts";
@@ -87,7 +87,7 @@ export async function artifactView(store: Store, found: FoundArtifact): Promise<
     hash,
     status: statusOf({ record, running, queued, failed: faults.length + failures.length > 0 }),
     ...(faults.length === 0 ? {} : { faults }),
-    ...(running ? { running: { ...running, attempt: await attemptOf(store, paths, running) } } : {}),
+    ...(running ? { running: { ...running, attempt: await numberOfAttempt(store, paths, running) } } : {}),
     ...(queued ? { queued } : {}),
     failures,
     logs: logs ?? [],

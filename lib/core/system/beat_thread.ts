@@ -20,7 +20,7 @@ interface Message {
   reason?: string;
 }
 
-/** One thread that beats for all that this process claims, even while the process computes without a pause. */
+/** One thread that beats for all that this process claims, even while that computes without a pause. */
 export class BeatThread {
   #worker: Worker | undefined;
   #beating = new Map<number, Beating>();

@@ -4,8 +4,8 @@
  *
  * It also hears SIGINT and SIGTERM while the main thread is blocked: the main thread has two seconds to say
  * that it has heard them too; then the thread writes down that the process is ended and kills it. It listens
- * only while there is something that may block, for a listener takes from the signals what they do by default:
- * Ctrl-C would be lost.
+ * only while there is something that may block, for a listener takes from the signals what they do by
+ * default: Ctrl-C would be lost.
  */
 const CODE = `
 const owners = new Map();

@@ -10,13 +10,12 @@ import type { WorkerEnd } from "../../queue/worker_record.ts";
 import { findForSure } from "../../run/result.ts";
 import { settleLogged } from "../../run/settle_logged.ts";
 import { declareDead } from "../../store/claims/attempt_end.ts";
-import { attemptOf } from "../../store/claims/claim.ts";
+import { numberOfAttempt } from "../../store/claims/claim.ts";
 import { ClaimWatch } from "../../store/claims/liveness.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
 import { moveFile } from "../../store/file_steps.ts";
 import { attemptPaths } from "../../store/layout.ts";
 import type { ClaimRecord } from "../../store/record.ts";
-import { readRecord } from "../../store/results/read_record.ts";
 import { concernsOneArtifact, isRefusal, listOrNothing } from "../../store/store.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
 import type { ControllerContext, PoolContext } from "./context.ts";
@@ -104,7 +103,6 @@ async function settle(
     own = await claimOfIts();
     if (result) {
       // It died after it had stored the result, or while somebody else did.
-      const attempt = own && await attemptOf(store, home, own);
       if (own) await declareDead(store, home, own, because);
       await moveFile(store, from, join(paths.done, file));
       return;
@@ -113,7 +111,7 @@ async function settle(
     if (!concernsOneArtifact(error) || !isRefusal(error)) throw error;
     return await fail({ kind: "compute", lasting: true, error: errorText(error) });
   }
-  const attempt = own && await attemptOf(store, home, own);
+  const attempt = own && await numberOfAttempt(store, home, own);
   if (own) await declareDead(store, home, own, because);
   if (end.kind === "silent" && await isFirstSilent(context, folder)) {
     // A worker that never gave a sign of life says nothing of the task: that costs no attempt, once.

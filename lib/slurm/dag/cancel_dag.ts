@@ -6,7 +6,7 @@ import type { DagNode, DagRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
 import { readQueued, removeQueued } from "../../store/claims/queued.ts";
-import { readRecord } from "../../store/results/read_record.ts";
+import { readRecord } from "../../store/read_record.ts";
 import type { TaskListing } from "../../store/store.ts";
 import type { SubmittedJob } from "../client/parse_jobs.ts";
 import type { JobRef } from "../jobs/job_identity.ts";

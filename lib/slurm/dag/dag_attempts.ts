@@ -4,7 +4,7 @@ import { queuePaths } from "../../queue/layout.ts";
 import type { DagNode } from "../../remote/run_record.ts";
 import { readEnds } from "../../store/results/ends.ts";
 import { attemptPaths } from "../../store/layout.ts";
-import { attemptOf } from "../../store/claims/claim.ts";
+import { numberOfAttempt } from "../../store/claims/claim.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
 import type { DagContext } from "./dag_context.ts";
 import { listProgress, readProgress } from "./job_progress.ts";
@@ -59,7 +59,7 @@ export class DagAttempts {
       this.end(node, kind === "preempted" ? "preempted" : "failed");
     }
     const { id, slurm, run } = claim;
-    const attempt = await attemptOf(runtime.store, paths, claim);
+    const attempt = await numberOfAttempt(runtime.store, paths, claim);
     this.#shown.set(hash, {
       node,
       attempt,

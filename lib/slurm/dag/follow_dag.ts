@@ -5,7 +5,7 @@ import { runLog } from "../../core/run_log.ts";
 import { countsForRun } from "../../plan/forced.ts";
 import type { DagNode, DagRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
-import { readRecord } from "../../store/results/read_record.ts";
+import { readRecord } from "../../store/read_record.ts";
 import { readEnds } from "../../store/results/ends.ts";
 import { recordForSure } from "../../store/results/record_for_sure.ts";
 import { concernsOneArtifact, isRefusal } from "../../store/store.ts";

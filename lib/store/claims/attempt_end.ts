@@ -4,7 +4,7 @@ import type { Files } from "../../core/system/files.ts";
 import { linkJson } from "../json_file.ts";
 import { type ArtifactPaths, attemptNumber, attemptPaths, parseAttemptName } from "../layout.ts";
 import { type ClaimRecord, parseEndRecord } from "../record.ts";
-import { readRecordId } from "../results/read_record.ts";
+import { readRecordId } from "../read_record.ts";
 import { listOrNothing, removeIfThere, type Store } from "../store.ts";
 import { type Claim, type Ending, endRecordOf } from "./claim.ts";
 import { type Death, declareOwnerDead, removeOwner } from "./dead_owner.ts";
@@ -12,9 +12,9 @@ import { ownersOf } from "./owner_files.ts";
 import { removeClaim, removeOwnClaim } from "./remove_claim.ts";
 
 /**
- * Ends an attempt of ours, and gives its claim back. The end of one that succeeded is its record; of any other
- * who links its end owns it, so `false` means that we were declared dead meanwhile, and nothing more was
- * touched.
+ * Ends an attempt of ours, and gives its claim back. The end of one that succeeded is its record; of any
+ * other who links its end owns it, so `false` means that we were declared dead meanwhile, and nothing more
+ * was touched.
  *
  * @throws {StoreError} If the end cannot be written (a full disk). The claim, whose removal needs no room,
  * is gone all the same: nobody has to wait for a lease.
@@ -45,9 +45,9 @@ export async function endAttempt(store: Store, claim: Claim, ending: Ending | "s
 }
 
 /**
- * Declares the process behind a claim dead, and ends the attempt: as `crashed`, unless its result is stored or
- * the process itself has said what became of it. Harmless when somebody else was first, or when the attempt
- * had ended by itself meanwhile.
+ * Declares the process behind a claim dead, and ends the attempt: as `crashed`, unless its result is stored
+ * or the process itself has said what became of it. Harmless when somebody else was first, or when the
+ * attempt had ended by itself meanwhile.
  */
 export async function declareDead(
   store: Store,

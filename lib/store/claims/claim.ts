@@ -54,8 +54,8 @@ export async function tryClaim(
 }
 
 /**
- * The claim of an attempt that another process of this run was to make with an owner file of ours: it is there,
- * or is made now. Nothing when it is somebody else's; then the owner file is given back.
+ * The claim of an attempt that another process of this run was to make with an owner file of ours: it is
+ * there, or is made now. Nothing when it is somebody else's; then the owner file is given back.
  *
  * @throws {StoreError} If the store cannot be used.
  */
@@ -105,7 +105,11 @@ export async function letGo(store: Store, { owner, paths }: Claim): Promise<void
 }
 
 /** The number of the attempt of a claim, as the names in the artifact's folder tell it: for people. */
-export async function attemptOf(store: Store, paths: ArtifactPaths, { id }: ClaimRecord): Promise<number> {
+export async function numberOfAttempt(
+  store: Store,
+  paths: ArtifactPaths,
+  { id }: ClaimRecord,
+): Promise<number> {
   const names = await listOrNothing(store.machine, paths.home);
   return attemptNumber(names.map(({ name }) => name), id);
 }

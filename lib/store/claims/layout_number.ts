@@ -7,8 +7,8 @@ import type { Store } from "../store.ts";
 const layoutRecord = z.looseObject({ layout: z.int() });
 
 /**
- * Sees to it that a store says which layout it has, before the first claim in it. One of an older furu is used
- * as it is: its records are read as any other.
+ * Sees to it that a store says which layout it has, before the first claim in it. One of an older furu is
+ * used as it is: its records are read as any other.
  *
  * @throws {StoreError} If a newer furu made the store, or the file cannot be read.
  */

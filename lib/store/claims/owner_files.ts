@@ -145,8 +145,8 @@ class OwnerFiles {
   }
 
   /**
-   * The folder of a task is on another filesystem than the rest of the store: its claims are links to files of
-   * its own.
+   * The folder of a task is on another filesystem than the rest of the store: its claims are links to files
+   * of its own.
    *
    * @returns `false` where that was known.
    */

@@ -7,8 +7,8 @@ import { type OwnerFile, ownersOf } from "./owner_files.ts";
 import { hasEnded, readClaim, readClaimFile } from "./read_claim.ts";
 
 /**
- * Removes a claim: renames it to a name of our own, looks whose it is, and puts it back when it is not the one
- * that was meant and has not ended.
+ * Removes a claim: renames it to a name of our own, looks whose it is, and puts it back when it is not the
+ * one that was meant and has not ended.
  *
  * @param meant What the claim's file says.
  * @param ino Its file's number, where it is known: to compare it costs less than to read.

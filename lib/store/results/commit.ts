@@ -6,7 +6,7 @@ import { readClaim } from "../claims/read_claim.ts";
 import { type ArtifactPaths, type AttemptKey, attemptPaths } from "../layout.ts";
 import { parseSuccessRecord, type SuccessRecord } from "../record.ts";
 import { makeDurable } from "./durable.ts";
-import { readOld, readRecord, UNREADABLE } from "./read_record.ts";
+import { readOld, readRecord, UNREADABLE } from "../read_record.ts";
 import { removeIfThere, type Store, storeError } from "../store.ts";
 
 /** A result that is ready to be committed. */
@@ -32,8 +32,8 @@ export interface Commit {
    */
   check?: (record: SuccessRecord) => Promise<void>;
   /**
-   * Called when nothing more of the attempt is asked for: what is left is to bring it to the disk, which begins
-   * when this resolves.
+   * Called when nothing more of the attempt is asked for: what is left is to bring it to the disk, which
+   * begins when this resolves.
    *
    * @default {it begins at once}
    */

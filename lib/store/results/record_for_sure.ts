@@ -2,7 +2,7 @@ import { StoreError } from "../../core/errors.ts";
 import type { ArtifactPaths } from "../layout.ts";
 import type { SuccessRecord } from "../record.ts";
 import { listSurely, type Store } from "../store.ts";
-import { readRecord } from "./read_record.ts";
+import { readRecord } from "../read_record.ts";
 
 /** How long is waited at least for a name that is listed and cannot be opened. */
 const LIMIT_MS = 120_000;

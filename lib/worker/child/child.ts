@@ -6,7 +6,10 @@ import { USUAL_GRACE_MS } from "../../core/system/stop_time.ts";
 import { signalGroup } from "../../run/traces/left_programs.ts";
 import { LineChannel, PROTOCOL_VERSION } from "../protocol/line_channel.ts";
 import { markBytes } from "../protocol/mark.ts";
+import { parseSupervisorMessage } from "../protocol/supervisor_message.ts";
 import { ProgressSender } from "./progress_sender.ts";
+import { Rss } from "./rss.ts";
+import { Storing } from "./storing.ts";
 import { WorkerTraces } from "./traces.ts";
 import type {
   ArtifactPayload,
@@ -42,8 +45,8 @@ export interface ComputeIo {
   /** Notes what the attempt threw: a program that a stop signal ended may be behind it. */
   thrown(error: unknown): void;
   /**
-   * Notes that all code of the task has run: the next one may begin. Resolves when the result is to be brought
-   * to the disk, together with those of others.
+   * Notes that all code of the task has run: the next one may begin. Resolves when the result is to be
+   * brought to the disk, together with those of others.
    */
   checked(): Promise<void>;
   /** Milliseconds until the attempt is told to end, or is ended; `Infinity` where nothing does. */
@@ -145,7 +148,7 @@ class Child {
   receive(line: string): void {
     let message: SupervisorMessage;
     try {
-      message = parseMessage(line);
+      message = parseSupervisorMessage(line);
     } catch (error) {
       console.error(`furu: Cannot read a message of the supervisor: ${error}`);
       Deno.exit(70); // without an outcome: the supervisor sees a process that died, and this text
@@ -347,80 +350,6 @@ class Child {
 
 /** A task that takes longer is no tiny one, in milliseconds. */
 const TINY_MS = 20;
-/** So many results are brought to the disk together. */
-const TOGETHER = 8;
-
-/**
- * The results that wait to be brought to the disk, and those that are on their way there while the next tasks
- * are made.
- */
-class Storing {
-  #waiting: (() => void)[] = [];
-  #joined: Promise<void>[] = [];
-  #leaving: Promise<unknown> = Promise.resolve();
-
-  /** Resolves when the next ones leave. */
-  join(): Promise<void> {
-    return new Promise((resolve) => this.#waiting.push(resolve));
-  }
-
-  /** @param told Resolves when the supervisor was told of one. */
-  add(told: Promise<void>): void {
-    this.#joined.push(told);
-  }
-
-  /** Sends them off when there are enough, and those before have arrived: what a crash costs stays small. */
-  async fill(): Promise<void> {
-    if (this.#joined.length < TOGETHER) return;
-    await this.#leaving;
-    this.leave();
-  }
-
-  /** Sends all off, and waits until they have arrived. */
-  async empty(): Promise<void> {
-    this.leave();
-    await this.#leaving;
-  }
-
-  /** Sends all off. */
-  leave(): void {
-    const before = this.#leaving;
-    this.#leaving = Promise.all([before, ...this.#joined.splice(0)]);
-    for (const go of this.#waiting.splice(0)) go();
-  }
-}
-
-/** The memory of this process, asked for now and then: a tiny task takes little more time than to ask. */
-class Rss {
-  #bytes = 0;
-  #until = -Infinity;
-
-  get bytes(): number {
-    const now = performance.now();
-    if (now > this.#until) {
-      this.#bytes = Deno.memoryUsage().rss;
-      this.#until = now + TINY_MS;
-    }
-    return this.#bytes;
-  }
-}
-
-const TYPES: readonly string[] = [
-  "configure",
-  "task",
-  "artifacts",
-  "abort",
-  "drop",
-  "stop",
-] satisfies SupervisorMessage["type"][];
-
-/** The supervisor is of the same version, as its first message said: what it sends has its form. */
-function parseMessage(line: string): SupervisorMessage {
-  const message = JSON.parse(line);
-  if (!TYPES.includes(message?.type)) throw new Error(`no such type: ${line.slice(0, 200)}`);
-  return message;
-}
-
 function noteThrown(task: RunningTask, error: unknown): void {
   if (stoppedBySignal(error)) task.signalled = true;
 }

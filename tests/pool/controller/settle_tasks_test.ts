@@ -6,7 +6,7 @@ import { tidyClaims } from "../../../lib/pool/controller/settle_tasks.ts";
 import { enterQueue } from "../../../lib/queue/worker_dir.ts";
 import { fenceWorker } from "../../../lib/queue/fence.ts";
 import { commitRecord } from "../../../lib/store/results/commit.ts";
-import { readRecord } from "../../../lib/store/results/read_record.ts";
+import { readRecord } from "../../../lib/store/read_record.ts";
 import { tryClaim } from "../../../lib/store/claims/claim.ts";
 import type { Runtime } from "../../../lib/run/runtime.ts";
 import type { Artifact } from "../../../lib/task/artifact/artifact.ts";

@@ -6,7 +6,7 @@ import { StoreError } from "../../../lib/core/errors.ts";
 import { systemFiles } from "../../../lib/core/system/system_files.ts";
 import type { Claim } from "../../../lib/store/claims/claim.ts";
 import { type Commit, commitRecord, listFolder } from "../../../lib/store/results/commit.ts";
-import { readRecord, UNREADABLE } from "../../../lib/store/results/read_record.ts";
+import { readRecord, UNREADABLE } from "../../../lib/store/read_record.ts";
 import { parseAttemptName } from "../../../lib/store/layout.ts";
 import { osError, textOf } from "../../rig.ts";
 import { StoreRig } from "../rig.ts";

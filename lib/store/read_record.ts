@@ -1,6 +1,6 @@
-import type { ArtifactPaths } from "../layout.ts";
-import { DamagedError, parseSuccessRecord, type SuccessRecord } from "../record.ts";
-import type { Store } from "../store.ts";
+import type { ArtifactPaths } from "./layout.ts";
+import { DamagedError, parseSuccessRecord, type SuccessRecord } from "./record.ts";
+import type { Store } from "./store.ts";
 
 /** In place of an attempt's id: what is to be replaced is damaged, so that nobody can tell whose it was. */
 export const UNREADABLE = "unreadable";

@@ -11,6 +11,11 @@ export function denoCommand(file: string, ...args: string[]): string[] {
   return [Deno.execPath(), "run", "--allow-all", "--quiet", "--config", path("../deno.json"), file, ...args];
 }
 
+/** The command of the `furu` program. */
+export function furuCommand(...args: string[]): string[] {
+  return denoCommand(path("../cli.ts"), ...args);
+}
+
 /**
  * Runs the `furu` program over a store of its own.
  *
@@ -18,5 +23,5 @@ export function denoCommand(file: string, ...args: string[]): string[] {
  * @returns What it printed to stdout.
  */
 export async function runFuru(root: string, ...args: string[]): Promise<string> {
-  return await runProcess(denoCommand(path("../cli.ts"), ...args), { env: { FURU_PATH: root } });
+  return await runProcess(furuCommand(...args), { env: { FURU_PATH: root } });
 }

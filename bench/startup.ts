@@ -5,14 +5,17 @@ import { WorkerListener } from "../lib/worker/listener.ts";
 import { WorkerProcess } from "../lib/worker/subprocess.ts";
 import type { Bench, Row } from "./bench.ts";
 import { Folder } from "./folder.ts";
-import { denoCommand, runFuru } from "./furu.ts";
+import { denoCommand, furuCommand, PIPELINE, runFuru } from "./furu.ts";
 import { medianMs } from "./measure.ts";
 import { runProcess } from "./process.ts";
 
-/** What it takes to start: the program, and a worker until it can take a task; beside an empty script. */
+/** The option with which Deno reads what a command needs, and no more. */
+const LAZY = "--unstable-lazy-dynamic-imports";
+
+/** What it takes to start: the program, a worker until it can take a task, a run; beside an empty script. */
 export const startupBench: Bench = {
   name: "startup",
-  description: "starting furu --help and a worker, beside an empty script",
+  description: "starting furu --help, a worker and a run of one artifact, beside an empty script",
   async run({ quick }): Promise<Row[]> {
     await using folder = new Folder();
     folder.write("empty.ts", "");
@@ -24,11 +27,30 @@ export const startupBench: Bench = {
       unit,
       tool: "deno run of an empty file",
     };
-    const help = await measured(() => runFuru(folder.at("store"), "--help"));
-    const worker = await workerMs(measured);
+    const times = (factor: number): string => `${Math.round(factor * reference.value)} ms (${factor}x)`;
+    const row = async (what: string, work: () => unknown, aim?: string): Promise<Row> => ({
+      what,
+      furu: { value: await measured(work), unit },
+      reference,
+      ...(aim === undefined ? {} : { aim }),
+    });
+    let stores = 0;
+    const one = (store: string) => runFuru(folder.at(store), "run", `${PIPELINE}#tiny_1`, "--quiet");
+    const help = async (...options: string[]): Promise<void> => {
+      const [program, run, ...rest] = furuCommand("--help");
+      await runProcess([program!, run!, ...options, ...rest], { env: { FURU_PATH: folder.at("store") } });
+    };
     return [
-      { what: "furu --help", furu: { value: help, unit }, reference },
-      { what: "a worker, until it can take a task", furu: { value: worker, unit }, reference, aim: "60 ms" },
+      await row("furu --help", () => help(), times(2)),
+      await row(`furu --help, with ${LAZY}`, () => help(LAZY), times(2)),
+      {
+        what: "a worker, until it can take a task",
+        furu: { value: await workerMs(measured), unit },
+        reference,
+        aim: times(3),
+      },
+      await row("furu run of one artifact", () => one(`store-${stores++}`), times(7)),
+      await row("the same, where it is stored", () => one("store")),
     ];
   },
 };

@@ -1,5 +1,5 @@
 import { quote } from "../slurm/client/script.ts";
-import { PACKED_MODULE_FLAG } from "../worker/command.ts";
+import { PACKED_MODULE_FLAG, START_OPTIONS } from "../worker/command.ts";
 import { CONFIG, FIND, START, UNPACK } from "./header_shell.ts";
 
 /** A piece of the file. */
@@ -99,7 +99,7 @@ export function headerText(options: HeaderOptions): string {
         } ;; esac`,
       ]),
     'exec "$furu_deno/deno" run --allow-all --quiet --no-lock --cached-only --config "$furu_config" \\',
-    `  --preload "$furu_code/${paths.boot}" --v8-flags=--min-semi-space-size=16 "$furu_code/$furu_main" "$@"`,
+    `  --preload "$furu_code/${paths.boot}" ${START_OPTIONS.join(" ")} "$furu_code/$furu_main" "$@"`,
     'furu_fail "Cannot start $furu_deno/deno"',
     "",
   ].join("\n").replace("@MERGE@", paths.merge);

@@ -83,6 +83,16 @@ describe("WorkerProcess", () => {
     assertEquals(textOf(config), '{"root":"/data"}\n');
   });
 
+  it("cannot be started, and leaves no process, where there is no configuration to give", async () => {
+    await using rig = new Rig();
+    const children = () => Deno.readTextFileSync(`/proc/${Deno.pid}/task/${Deno.pid}/children`);
+    const before = children();
+    const error = await rig.start({ config: () => Promise.reject(new Error("no configuration")) })
+      .then(() => undefined, (error) => error);
+    assertEquals(error?.message, "no configuration");
+    assertEquals(children(), before);
+  });
+
   it("reports what a task throws, and the process stays", async () => {
     await using rig = new Rig();
     await using worker = await rig.start();

@@ -114,7 +114,11 @@ function look({ mark, sessions, spare }: ProgramOwner): { programs: LeftProgram[
     try {
       const fields = statFields(pid);
       const [state, parent, , session] = fields;
-      if (state === "Z" || state === "X" || startOf(fields) < begun) continue;
+      if (startOf(fields) < begun) continue;
+      if (state === "Z" || state === "X") {
+        unsure = true; // what it started just before may not have been listed yet
+        continue;
+      }
       if (Deno.statSync(`/proc/${pid}`).uid !== user) continue;
       const environment = Deno.readTextFileSync(`/proc/${pid}/environ`);
       // Empty while it becomes another program; always so for a thread of the kernel and for `env -i`.

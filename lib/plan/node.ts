@@ -55,8 +55,13 @@ export type TodoReason = "missing" | "invalid" | "retry" | "forced";
 
 /** Tells a plan what is stored. It is given in, so that planning can be tested and measured without files. */
 export interface StatusSource {
-  /** Lists a task's folder: called once per task name and plan. An absent folder is two empty sets. */
-  listTask(name: string): Promise<TaskListing>;
+  /**
+   * Lists a task's folder: called once per task name and plan, unless the listing is only of those that are
+   * asked for. An absent folder is two empty sets.
+   *
+   * @param wanted The hashes that are asked for; by default all.
+   */
+  listTask(name: string, wanted?: readonly Hash[]): Promise<TaskListing>;
   /** Whether the record of this artifact must be opened, since its task has `validate`. */
   needsValidation(artifact: Artifact): boolean;
   /**

@@ -96,7 +96,7 @@ export class Walk {
   #look(visit: Visit): void {
     const { artifact, hash, name } = visit.node;
     const listing = this.#listings.get(name);
-    if (!listing) {
+    if (!listing || "only" in listing && !listing.only.has(hash)) {
       this.#unlisted.push(visit);
     } else if ("status" in listing) {
       this.#settle(visit, listing);
@@ -119,11 +119,12 @@ export class Walk {
     const unlisted = this.#unlisted, unasked = this.#unasked;
     this.#unlisted = [];
     this.#unasked = [];
-    const names = new Set(unlisted.map((visit) => visit.node.name));
+    const wanted = Map.groupBy(unlisted, ({ node }) => node.name);
     await this.#each(
-      names,
-      (name) => this.#options.source.listTask(name).catch(unreadable),
-      (name, listing) => this.#listings.set(name, listing),
+      wanted,
+      ([name, visits]) =>
+        this.#options.source.listTask(name, visits.map(({ node }) => node.hash)).catch(unreadable),
+      ([name], listing) => this.#listings.set(name, listing),
     );
     for (const visit of unlisted) this.#fresh.push(visit);
     await this.#each(

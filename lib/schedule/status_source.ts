@@ -23,7 +23,7 @@ export interface StoreStatusOptions {
 /** Tells plans what the store holds. */
 export function storeStatus(runtime: Runtime, options: StoreStatusOptions = {}): StatusSource {
   return {
-    listTask: (name): Promise<TaskListing> => runtime.store.listTask(name),
+    listTask: (name, wanted): Promise<TaskListing> => runtime.store.listTask(name, wanted),
     // What is to be computed again when it is damaged has to be found out before what needs it is begun.
     needsValidation: (artifact) =>
       artifact[ARTIFACT].task.validate !== undefined || runtime.config.recomputeDamaged,

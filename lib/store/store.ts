@@ -1,6 +1,7 @@
 import { basename } from "@std/path/posix/basename";
 import { dirname } from "@std/path/posix/dirname";
 import { errorCode, furuErrorName, StoreError } from "../core/errors.ts";
+import type { Hash } from "../core/hash.ts";
 import type { FileEntry } from "../core/system/files.ts";
 import type { Machine } from "../core/system/machine.ts";
 import { type ArtifactKey, type ArtifactPaths, artifactPaths, privateName, taskDir } from "./layout.ts";
@@ -64,7 +65,16 @@ export interface TaskListing {
   done: Set<string>;
   /** Hashes of the artifacts that have a claim or a folder: an attempt runs, failed, or left files. */
   open: Set<string>;
+  /** The hashes that were looked up, where it says nothing of others; nothing where it is of the whole folder. */
+  only?: Set<string>;
 }
+
+/** A folder with fewer names is listed, however few are asked for. */
+const MANY_NAMES = 10_000;
+/** To look up three names for an artifact takes about as long as to list so many. */
+const LOOK_UP_COST = 100;
+/** Bytes that a name of ours takes in a folder, on ext4, XFS and btrfs: about. */
+const NAME_BYTES = 64;
 
 /** A store on a machine: what everything in this folder works on. */
 export class Store {
@@ -95,9 +105,17 @@ export class Store {
     return artifactPaths(this.root, key);
   }
 
-  /** Lists a task's folder, once for all of its artifacts. */
-  async listTask(name: string): Promise<TaskListing> {
+  /**
+   * Lists a task's folder, once for all of its artifacts; where few are asked for in a folder of very many
+   * names, these are looked up instead.
+   *
+   * @param wanted The hashes that are asked for; by default all.
+   */
+  async listTask(name: string, wanted?: readonly string[]): Promise<TaskListing> {
     const listing: TaskListing = { done: new Set(), open: new Set() };
+    if (wanted && await this.#isHuge(taskDir(this.root, name), wanted.length)) {
+      return await this.#lookUp(name, wanted);
+    }
     for (const entry of await this.list(taskDir(this.root, name))) {
       // A folder in place of a record is no result either, which shows when it is opened.
       const { name } = entry;
@@ -105,6 +123,32 @@ export class Store {
       else if (name.endsWith(".claim")) listing.open.add(name.slice(0, -6));
       else if (entry.isDirectory && name[0] !== ".") listing.open.add(name);
     }
+    return listing;
+  }
+
+  /** By the folder's size, asked through a handle: so this host forgets names that were missing before. */
+  async #isHuge(dir: string, wanted: number): Promise<boolean> {
+    try {
+      using folder = await this.machine.files.open(dir);
+      const names = (await folder.stat()).size / NAME_BYTES;
+      return names > MANY_NAMES && names > wanted * LOOK_UP_COST;
+    } catch {
+      return false; // to list it tells why
+    }
+  }
+
+  async #lookUp(name: string, wanted: readonly string[]): Promise<TaskListing> {
+    const listing: TaskListing = { done: new Set(), open: new Set(), only: new Set(wanted) };
+    const { files } = this.machine;
+    await Promise.all(wanted.map(async (hash) => {
+      const { record, claim, home } = artifactPaths(this.root, { name, hash: hash as Hash });
+      try {
+        if (await files.exists(record)) listing.done.add(hash);
+        if (await files.exists(claim) || await files.exists(home)) listing.open.add(hash);
+      } catch (error) {
+        throw storeError("look up", record, error);
+      }
+    }));
     return listing;
   }
 

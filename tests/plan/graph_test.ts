@@ -135,6 +135,22 @@ describe("makePlan()", () => {
     assertEquals([...nodes.values()].map(({ status }) => status), ["FAILED", "FAILED", "TODO"]);
   });
 
+  it("asks again for those that a listing says nothing of", async () => {
+    const low = fakeArtifact("low", [], { name: "toy/One" });
+    const middle = fakeArtifact("middle", [low], { name: "toy/One" });
+    const top = fakeArtifact("top", [middle], { name: "toy/One" });
+    const source = new FakeSource().done(low);
+    const asked: string[][] = [];
+    source.listTask = (_, wanted = []) => {
+      asked.push([...wanted]);
+      const only = new Set<string>(wanted);
+      return Promise.resolve({ done: only.has(low.hash) ? only : new Set(), open: new Set(), only });
+    };
+    const { nodes } = await makePlan([top], source);
+    assertEquals(asked, [[top.hash], [middle.hash], [low.hash]]);
+    assertEquals([top, middle, low].map(({ hash }) => nodes.get(hash)?.status), ["TODO", "TODO", "DONE"]);
+  });
+
   it("opens stored roots, up to 1,000 of them, and takes what lies below by its name", async () => {
     const below = fakeArtifact("below");
     const roots = Array.from({ length: 1500 }, (_, i) => fakeArtifact(`${i}`));

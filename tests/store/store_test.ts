@@ -7,6 +7,57 @@ import { Rig, testRuntime } from "../rig.ts";
 import { ROOT, simRuntime } from "../sim/sim_runtime.ts";
 import { World } from "../sim/world.ts";
 
+describe("Store.listTask()", () => {
+  /** A store whose folders are as large as it is told, and what was listed of it. */
+  function storeOf(rig: Rig, size: number) {
+    const listed: string[] = [];
+    const { files } = testRuntime(rig.root).machine;
+    const { store } = testRuntime(rig.root, {
+      files: {
+        open: async (path) => {
+          const file = await files.open(path);
+          return {
+            ...file,
+            stat: async () => ({ ...await file.stat(), size }),
+            [Symbol.dispose]: () => file.close(),
+          };
+        },
+        list: (path) => {
+          listed.push(path);
+          return files.list(path);
+        },
+      },
+    });
+    const at = (name: string) => join(rig.root, "artifacts/toy/Task", name);
+    Deno.mkdirSync(at("c"), { recursive: true });
+    for (const name of ["a.json", "b.claim", "e.json"]) Deno.writeTextFileSync(at(name), "");
+    return { store, listed };
+  }
+
+  it("looks few names up in a folder of very many, and says nothing of others", async () => {
+    await using rig = new Rig();
+    const { store, listed } = storeOf(rig, 64_000_000);
+    const { done, open, only } = await store.listTask("toy/Task", ["a", "b", "c", "d"]);
+    assertEquals({ done: [...done], open: [...open].sort(), listed }, {
+      done: ["a"],
+      open: ["b", "c"],
+      listed: [],
+    });
+    assertEquals([...only!], ["a", "b", "c", "d"]);
+  });
+
+  it("lists the folder where it is small, where many are asked for, and where all are", async () => {
+    await using rig = new Rig();
+    const many = Array.from({ length: 20_000 }, (_, i) => `${i}`);
+    for (const [size, wanted] of [[4096, ["a"]], [64_000_000, many], [64_000_000, undefined]] as const) {
+      const { store, listed } = storeOf(rig, size);
+      const { done, open, only } = await store.listTask("toy/Task", wanted);
+      assertEquals([[...done].sort(), [...open].sort(), only], [["a", "e"], ["b", "c"], undefined]);
+      assertEquals(listed.length, 1);
+    }
+  });
+});
+
 describe("Store.isShared()", () => {
   it("asks again after the file server was away", async () => {
     const world = new World(1);

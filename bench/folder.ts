@@ -1,9 +1,27 @@
 import { join } from "@std/path/join";
 
+/** A folder of which Linux keeps the files in memory; `undefined` where there is none that can be written. */
+export function folderInMemory(): string | undefined {
+  try {
+    Deno.removeSync(Deno.makeTempDirSync({ dir: "/dev/shm", prefix: "furu-bench-" }));
+    return "/dev/shm";
+  } catch {
+    return undefined;
+  }
+}
+
 /** A temporary folder for one measurement, removed with all that is in it. */
 export class Folder implements AsyncDisposable {
   /** Its absolute path. */
-  readonly path: string = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "furu-bench-" }));
+  readonly path: string;
+
+  /**
+   * @param dir Where it is made.
+   * @default {the system's folder for temporary files}
+   */
+  constructor(dir?: string) {
+    this.path = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "furu-bench-", ...dir && { dir } }));
+  }
 
   /** The path of something in it. */
   at(...names: string[]): string {

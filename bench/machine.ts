@@ -1,16 +1,16 @@
-import { PEER_NAMES, type Peers } from "./peers.ts";
+import type { PeerName, Peers } from "./peers.ts";
 
 /** Above this load the figures say more about the other processes than about furu. */
 const MAX_LOAD = 0.3;
 
 /** What the figures depend on, as lines of Markdown: date, machine, its load now, versions. */
-export function machineLines(peers: Peers): string[] {
+export function machineLines(asked: readonly PeerName[], peers: Peers): string[] {
   const cores = navigator.hardwareConcurrency;
   const [load = NaN] = Deno.loadavg();
   const installed = [...peers].map(([name, { version }]) =>
     version.toLowerCase().includes(name) ? version : `${name} ${version}`
   );
-  const missing = PEER_NAMES.filter((name) => !peers.has(name));
+  const missing = asked.filter((name) => !peers.has(name));
   return [
     `- ${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC`,
     `- ${cpuModel()}, ${cores} cores, load ${load.toFixed(2)} at the start, ${Deno.osRelease()}`,

@@ -2,7 +2,7 @@
  * Measures furu beside other tools and prints one Markdown table, made in one run.
  *
  * ```sh
- * deno task bench [--only NAME]... [--quick | --full]
+ * deno task bench [--only NAME]... [--peer TOOL]... [--quick | --full]
  * ```
  *
  * Everything happens in temporary folders. Tools that are not installed are left out, and the output says so.
@@ -18,7 +18,9 @@ import { chainBench } from "./chain.ts";
 import { getBench } from "./get.ts";
 import { inodesBench } from "./inodes.ts";
 import { machineLines } from "./machine.ts";
-import { findPeers } from "./peers.ts";
+import { manyBench } from "./many.ts";
+import { millionBench } from "./million.ts";
+import { findPeers, PEER_NAMES, type PeerName, SLOW_PEERS } from "./peers.ts";
 import { planBench } from "./plan.ts";
 import { poolBench } from "./pool.ts";
 import { scaleBench } from "./scale.ts";
@@ -37,6 +39,8 @@ const BENCHES: readonly Bench[] = [
   tinyBench,
   storedBench,
   chainBench,
+  manyBench,
+  millionBench,
   inodesBench,
   slurmBench,
   poolBench,
@@ -44,9 +48,11 @@ const BENCHES: readonly Bench[] = [
   startupBench,
 ];
 
-const HELP = `Usage: deno task bench [--only NAME]... [--quick | --full]
+const HELP = `Usage: deno task bench [--only NAME]... [--peer TOOL]... [--quick | --full]
 
   --only NAME   Measure only this, may be given many times
+  --peer TOOL   Beside this, may be given many times; all: beside every one that is installed.
+                By default make and ninja, as the others (${SLOW_PEERS.join(", ")}) take many minutes
   --quick       Smaller and fewer: to see that it works, not to trust its figures
   --full        Also what takes many minutes: 200 real workers, 100,000 tasks (scale)
 
@@ -55,9 +61,9 @@ ${BENCHES.map(({ name, description }) => `  ${name.padEnd(12)}  ${description}`)
 /** Measures, prints, and returns the exit code: 1 when something could not be measured, 2 for wrong use. */
 async function main(args: readonly string[]): Promise<number> {
   const unknown: string[] = [];
-  const { only, quick, full, help } = parseArgs([...args], {
-    string: ["only"],
-    collect: ["only"],
+  const { only, peer, quick, full, help } = parseArgs([...args], {
+    string: ["only", "peer"],
+    collect: ["only", "peer"],
     boolean: ["quick", "full", "help"],
     unknown: (arg) => {
       unknown.push(arg);
@@ -72,8 +78,20 @@ async function main(args: readonly string[]): Promise<number> {
   if (stray !== undefined) {
     return say(`Cannot measure '${stray}': allowed are ${names.join(", ")}${didYouMean(stray, names)}`, 2);
   }
-  const peers = await findPeers();
-  const head = machineLines(peers);
+  const tools = peer as string[];
+  const foreign = tools.find((name) => ![...PEER_NAMES, "all"].includes(name));
+  if (foreign !== undefined) {
+    const allowed = [...PEER_NAMES, "all"];
+    return say(
+      `Cannot measure beside '${foreign}': allowed are ${allowed.join(", ")}${didYouMean(foreign, allowed)}`,
+      2,
+    );
+  }
+  const asked = PEER_NAMES.filter((name: PeerName) =>
+    tools.length === 0 ? !SLOW_PEERS.includes(name) : tools.includes(name) || tools.includes("all")
+  );
+  const peers = await findPeers(asked);
+  const head = machineLines(asked, peers);
   const rows: Row[] = [], notes: string[] = [];
   let failed = false;
   for (const bench of BENCHES) {

@@ -19,11 +19,13 @@ export interface PeerTime {
  * Each tool that is installed making tiny files from nothing; slow ones make fewer.
  *
  * @param known What was measured before: the same is not measured again.
+ * @param dir Where the files are made; by default in the system's folder for temporary files.
  */
 export async function firstRuns(
   { peers, quick }: BenchContext,
   targets: number,
   known: readonly PeerTime[],
+  dir?: string,
 ): Promise<PeerTime[]> {
   const times: PeerTime[] = [];
   for (const project of PEER_PROJECTS) {
@@ -35,7 +37,7 @@ export async function firstRuns(
       times.push(before);
       continue;
     }
-    await using folder = new Folder();
+    await using folder = new Folder(dir);
     project.write(folder, fewer);
     const ms = await medianMs(() => run(folder, project, peer, fewer), {
       rounds: quick ? 1 : 3,

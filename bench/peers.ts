@@ -5,6 +5,9 @@ export const PEER_NAMES = ["make", "ninja", "parallel", "doit", "joblib", "snake
 /** One of them. */
 export type PeerName = typeof PEER_NAMES[number];
 
+/** Those that take minutes where the others take seconds: measured when asked for. */
+export const SLOW_PEERS: readonly PeerName[] = ["parallel", "doit", "joblib", "snakemake"];
+
 /** A tool that is installed. */
 export interface Peer {
   /** What starts it. For joblib: a Python that has it. */
@@ -23,9 +26,9 @@ export type Peers = ReadonlyMap<PeerName, Peer>;
 const PYTHONS = ["python3", "/usr/bin/python3"];
 
 /** Looks for the tools; never installs anything. */
-export async function findPeers(): Promise<Peers> {
+export async function findPeers(names: readonly PeerName[]): Promise<Peers> {
   const found = new Map<PeerName, Peer>();
-  for (const name of PEER_NAMES) {
+  for (const name of names) {
     const candidates = name === "joblib"
       ? PYTHONS.map((python) => [python, "-c", "import joblib; print('joblib', joblib.__version__)"])
       : [[name, "--version"]];

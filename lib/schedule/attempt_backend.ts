@@ -14,6 +14,7 @@ import { type Claim, claimWith } from "../store/claims/claim.ts";
 import { readEnds } from "../store/results/ends.ts";
 import { attemptPaths } from "../store/layout.ts";
 import { type ClaimOptions, type OwnerFile, ownersOf } from "../store/claims/owner_files.ts";
+import { readClaim } from "../store/claims/read_claim.ts";
 import { removeOwnClaim } from "../store/claims/remove_claim.ts";
 import { readRecordId } from "../store/read_record.ts";
 import { describeOwner } from "../store/claims/liveness.ts";
@@ -177,13 +178,12 @@ export class AttemptBackend implements Backend {
     const { store } = this.#runtime;
     const paths = store.paths(artifact);
     const { id } = owner.record;
-    if (await readRecordId(store, paths) === id) {
-      await removeOwnClaim(store, { paths, owner });
-      return "stored";
-    }
-    if (end === "declined" || isStored(end)) {
-      await removeOwnClaim(store, { paths, owner });
-      return undefined;
+    const stored = await readRecordId(store, paths) === id;
+    if (stored || end === "declined" || isStored(end)) {
+      // Mostly it is given back already, and what is there is somebody else's.
+      if ((await readClaim(store, paths))?.id === id) await removeOwnClaim(store, { paths, owner });
+      else await ownersOf(store).give(owner, paths);
+      return stored ? "stored" : undefined;
     }
     const claim = await claimWith(store, paths, owner);
     if (claim) await recordEnd(this.#runtime, claim, end);

@@ -4,7 +4,7 @@ import { getScenario } from "./get_scenario.ts";
 import { poolDetachedScenario, poolScenario, poolSiteScenario, poolTwoScenario } from "./pool_scenario.ts";
 import { queueScenario } from "./queue_scenario.ts";
 import { replaceScenario } from "./replace_scenario.ts";
-import { runScenario } from "./run_scenario.ts";
+import { aheadScenario, runScenario } from "./run_scenario.ts";
 import type { Scenario } from "./scenario.ts";
 
 /** All that `deno task sim` plays. */
@@ -15,6 +15,7 @@ export const scenarios: readonly Scenario[] = [
   replaceScenario("forced", "forced"),
   replaceScenario("invalid", "invalid"),
   runScenario,
+  aheadScenario,
   queueScenario,
   poolScenario,
   poolTwoScenario,

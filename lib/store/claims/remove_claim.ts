@@ -20,6 +20,8 @@ export async function removeClaim(
   meant: Pick<ClaimRecord, "id" | "dir">,
   ino?: number,
 ): Promise<boolean> {
+  // What is somebody else's is not even taken away for a moment, as far as that can be seen.
+  if (ino === undefined && (await readClaim(store, paths))?.id !== meant.id) return false;
   const trash = await takeAway(store, paths, meant);
   if (trash === undefined) return false;
   if (ino && (await store.machine.files.stat(trash))?.ino === ino) {

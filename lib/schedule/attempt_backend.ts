@@ -125,10 +125,21 @@ export class AttemptBackend implements Backend {
 
   /** The first attempt of an artifact of which nothing is there: claimed where it is computed. */
   async #first(artifact: Artifact, spec: string): Promise<BackendEvent | undefined> {
+    const { store } = this.#runtime;
+    const paths = store.paths(artifact);
+    const owner = await ownersOf(store).take(paths, this.#claimOptions);
+    try {
+      return await this.#firstWith(owner, artifact, spec);
+    } catch (error) {
+      await ownersOf(store).give(owner, paths);
+      throw error;
+    }
+  }
+
+  async #firstWith(owner: OwnerFile, artifact: Artifact, spec: string): Promise<BackendEvent | undefined> {
     const { store, machine } = this.#runtime;
     const { name: backend, computer, report } = this.#options;
     const paths = store.paths(artifact);
-    const owner = await ownersOf(store).take(paths, this.#claimOptions);
     const attempt = { n: 1, id: owner.record.id };
     const log = attemptPaths(paths, attempt).log;
     const shown = new ShownAttempt(machine.clock, this.#options, artifact, attempt, log);
@@ -145,7 +156,10 @@ export class AttemptBackend implements Backend {
     if (isLater(end) && this.#withdrawing) end = await end.later;
     if (isLater(end)) {
       // It may begin late, or not at all: whatever comes of it is tidied away then.
-      this.#track(end.later.then(async (late) => void await this.#settleFirst(artifact, owner, late)));
+      this.#track(
+        end.later.then(async (late) => void await this.#settleFirst(artifact, owner, late))
+          .finally(() => ownersOf(store).give(owner, paths)),
+      );
       return await this.#work(artifact, spec);
     }
     if (end !== "declined" && isStored(end)) {

@@ -65,7 +65,7 @@ export interface Computer {
    *
    * @default {each attempt is claimed first}
    */
-  computeFirst?(attempt: FirstAttempt): Promise<FirstEnd>;
+  readonly computeFirst?: ((attempt: FirstAttempt) => Promise<FirstEnd>) | undefined;
   /** Takes back the first attempts that were given ahead, and gives no more: each is `"declined"`. */
   withdraw?(): void;
   /**

@@ -23,6 +23,7 @@ export interface ProcessComputerOptions extends WorkersOptions {
 /** Computes attempts in worker processes (ARCHITECTURE, "Workers"). */
 export class ProcessComputer implements Computer {
   readonly inProcess = false;
+  readonly computeFirst?: Computer["computeFirst"];
   readonly #runtime: Runtime;
   readonly #workers: Workers;
   readonly #entry: string;
@@ -37,6 +38,9 @@ export class ProcessComputer implements Computer {
     this.#entry = options.entry;
     this.#runId = runId;
     this.#sourcesOf = options.sourcesOf;
+    // Where artifacts come from a run's files, or are bounded by spec, each is begun by itself.
+    if (options.maxWorkers === undefined || options.sourcesOf !== undefined) return;
+    this.computeFirst = (attempt) => this.#computeFirst(attempt);
   }
 
   /**
@@ -57,7 +61,7 @@ export class ProcessComputer implements Computer {
     return this.#workers.ahead;
   }
 
-  async computeFirst(attempt: FirstAttempt): Promise<FirstEnd> {
+  async #computeFirst(attempt: FirstAttempt): Promise<FirstEnd> {
     const { artifact, spec, owner, backend, signal, log, onBegin, onProgress } = attempt;
     const task = {
       entry: this.#entry,

@@ -65,7 +65,7 @@ export interface TaskListing {
   done: Set<string>;
   /** Hashes of the artifacts that have a claim or a folder: an attempt runs, failed, or left files. */
   open: Set<string>;
-  /** The hashes that were looked up, where it says nothing of others; nothing where it is of the whole folder. */
+  /** The hashes that were looked up: it says nothing of others. Nothing where it is of the whole folder. */
   only?: Set<string>;
 }
 

@@ -57,6 +57,7 @@ class LightBeat implements Heartbeat {
   }
 
   #unlink(): void {
+    if (!this.#options.unlink) return;
     if (this.#world.disk.find(this.#options.path) === undefined) return;
     this.#count("remove");
     this.#world.disk.remove(this.#options.path);

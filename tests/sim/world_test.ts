@@ -127,7 +127,12 @@ describe("World", () => {
     const beating = world.spawn("beating", "a", async ({ files, clock, beat }) => {
       await files.write("/own", "x");
       await files.link("/own", "/claim");
-      const heartbeat = beat({ path: "/own", unlink: true, intervalMs: 1000, onLost: (reason) => lost.push(reason) });
+      const heartbeat = beat({
+        path: "/own",
+        unlink: true,
+        intervalMs: 1000,
+        onLost: (reason) => lost.push(reason),
+      });
       await clock.sleep(100_000);
       await heartbeat.stop();
     });

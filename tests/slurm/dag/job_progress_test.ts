@@ -155,7 +155,9 @@ describe("a follower", () => {
     assertEquals(await look(), []);
     const paths = runtime.store.paths(node);
     const slurm = { jobId: "7", name: "furu-a", restarts: 0 };
-    const claimed = await tryClaim(runtime.store, paths, { backend: "slurm-dag", run: "run-2", slurm });
+    // By another process: what waits here is the progress alone.
+    const { store } = testRuntime(rig.root);
+    const claimed = await tryClaim(store, paths, { backend: "slurm-dag", run: "run-2", slurm });
     assert(claimed.kind === "claimed");
     await attempts.look(node);
     assertEquals(await look(), [[0.25, "a quarter"]]);
@@ -166,7 +168,7 @@ describe("a follower", () => {
     await until(() => pauses.length === 1, "it is written again");
     // That is of an attempt that was not seen yet.
     assertEquals(await look(), []);
-    await releaseClaim(runtime.store, claimed.claim);
+    await releaseClaim(store, claimed.claim);
     assertEquals(exists(paths.claim), false);
   });
 });

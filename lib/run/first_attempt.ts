@@ -1,19 +1,8 @@
 import type { AttemptEnd } from "../core/attempt_end.ts";
 import { tidyAfterSuccess } from "../store/claims/attempt_end.ts";
-import { claimFirst } from "../store/claims/first_claim.ts";
-import { removeClaim } from "../store/claims/remove_claim.ts";
+import { claimFirst, type HandedOwner, releaseFirst } from "../store/claims/first_claim.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 import type { Runtime } from "./runtime.ts";
-
-/** What an attempt is claimed with, by the process that computes for the one whose owner file it is. */
-export interface HandedOwner {
-  /** The owner file's id. */
-  id: string;
-  /** Its folder. */
-  ownerDir: string;
-  /** Its number. */
-  ino: number;
-}
 
 /**
  * The first attempt of an artifact of which nothing is there yet: claims it, has it computed, and gives the
@@ -35,15 +24,10 @@ export async function attemptFirst(
   const end = await compute();
   if (end.outcome !== "success" && end.outcome !== "superseded") return end;
   try {
-    await removeClaim(
-      store,
-      paths,
-      { id: owner.id, dir: owner.ownerDir.slice(store.root.length + 1) },
-      owner.ino,
-    );
+    await releaseFirst(store, paths, owner);
     await tidyAfterSuccess(store, paths);
   } catch {
-    // The result is stored, and the claim is free when the owner of the run ends.
+    // The result is stored, and the claim is anybody's when the process that owns it has ended.
   }
   return end;
 }

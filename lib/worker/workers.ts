@@ -47,6 +47,13 @@ interface Member {
   process: WorkerProcess | undefined;
   /** Whether somebody took it for a single attempt. */
   taken: boolean;
+  /** How many were told to give it a task and have not done so yet. */
+  promised: number;
+}
+
+/** How many tasks it has, or will have in a moment. */
+function loadOf({ process, promised }: Member): number {
+  return (process?.inFlight ?? 0) + promised;
 }
 
 /** Somebody who waits for a process. */
@@ -128,12 +135,15 @@ export class Workers implements AsyncDisposable {
    */
   async share<T>(signal: AbortSignal, run: (process: WorkerProcess) => Promise<T>): Promise<T> {
     const { clock } = this.#runtime.machine;
-    const process = (await this.#wait(true, signal)).process!;
+    const member = await this.#wait(true, signal);
+    const process = member.process!;
     const begun = clock.monotonic();
     const before = process.inFlight;
     this.#looking ??= setInterval(() => this.#look(), LONG_MS / 2);
     try {
-      return await run(process);
+      const running = run(process);
+      member.promised--;
+      return await running;
     } finally {
       // It was behind these: its own share of the time is a part of it.
       const ms = (clock.monotonic() - begun) / (before + 1);
@@ -217,18 +227,19 @@ export class Workers implements AsyncDisposable {
       const { process, taken } = member;
       if (!process) continue;
       if (!process.alive) {
-        if (process.inFlight === 0 && !taken) this.#dismiss(member);
+        if (loadOf(member) === 0 && !taken) this.#dismiss(member);
         continue;
       }
-      if (taken || process.inFlight >= depth) continue;
-      if (!best || process.inFlight < best.process!.inFlight) best = member;
+      if (taken || loadOf(member) >= depth) continue;
+      if (!best || loadOf(member) < loadOf(best)) best = member;
     }
-    if (best && !shared) best.taken = true;
+    if (best && shared) best.promised++;
+    else if (best) best.taken = true;
     return best;
   }
 
   #start(): void {
-    const member: Member = { process: undefined, taken: false };
+    const member: Member = { process: undefined, taken: false, promised: 0 };
     this.#members.add(member);
     const starting = this.#startProcess().then(async (process) => {
       member.process = process;

@@ -5,9 +5,12 @@ import { readClaim } from "./read_claim.ts";
 import { removeClaim } from "./remove_claim.ts";
 
 /** An owner file of another process, which lets this one claim with it. */
-interface Owner {
+export interface HandedOwner {
+  /** Its id. */
   id: string;
+  /** Its folder. */
   ownerDir: string;
+  /** Its number. */
   ino: number;
 }
 
@@ -17,7 +20,7 @@ interface Owner {
  * @returns `false` when there is anything, or the claim could not be made. Then none is held.
  * @throws The system's error, where it could not be given back.
  */
-export async function claimFirst(store: Store, paths: ArtifactPaths, owner: Owner): Promise<boolean> {
+export async function claimFirst(store: Store, paths: ArtifactPaths, owner: HandedOwner): Promise<boolean> {
   if (!await link(store, paths, owner)) return false;
   const { files } = store.machine;
   let isFirst = false;
@@ -27,16 +30,20 @@ export async function claimFirst(store: Store, paths: ArtifactPaths, owner: Owne
     // The file server is away: the long way tells more.
   }
   if (isFirst) return true;
-  await removeClaim(
-    store,
-    paths,
-    { id: owner.id, dir: owner.ownerDir.slice(store.root.length + 1) },
-    owner.ino,
-  );
+  await releaseFirst(store, paths, owner);
   return false;
 }
 
-async function link(store: Store, paths: ArtifactPaths, { id, ownerDir }: Owner): Promise<boolean> {
+/** Removes what {@link claimFirst} has claimed. */
+export async function releaseFirst(
+  store: Store,
+  paths: ArtifactPaths,
+  { id, ownerDir, ino }: HandedOwner,
+): Promise<void> {
+  await removeClaim(store, paths, { id, dir: ownerDir.slice(store.root.length + 1) }, ino);
+}
+
+async function link(store: Store, paths: ArtifactPaths, { id, ownerDir }: HandedOwner): Promise<boolean> {
   const { path } = ownerPaths(ownerDir);
   for (let turn = 1;; turn++) {
     try {

@@ -33,7 +33,9 @@ export async function readDeath(store: Store, holder: ClaimRecord): Promise<Deat
   const read = paths && await readJson(store, paths.dead, deathRecord);
   if (read === undefined) return undefined;
   // Torn by a power cut: that it was declared dead is what counts.
-  return "value" in read ? read.value : { kind: "crashed", why: "its process was declared dead" };
+  if (!("value" in read)) return { kind: "crashed", why: "its process was declared dead" };
+  const { kind, why } = read.value;
+  return { kind, why };
 }
 
 /** Declares the process behind a claim dead. The first to do so is right. */

@@ -9,10 +9,13 @@ import {
 import { dirname } from "@std/path/dirname";
 import { describe, it } from "@std/testing/bdd";
 import { StoreError } from "../../../lib/core/errors.ts";
-import type { Owner } from "../../../lib/core/system/machine.ts";
+import type { Hash } from "../../../lib/core/hash.ts";
+import type { HeartbeatOptions, Owner } from "../../../lib/core/system/machine.ts";
+import type { Files } from "../../../lib/core/system/files.ts";
 import { systemFiles } from "../../../lib/core/system/system_files.ts";
-import { releaseClaim } from "../../../lib/store/claims/attempt_end.ts";
+import { declareDead, releaseClaim } from "../../../lib/store/claims/attempt_end.ts";
 import { tryClaim } from "../../../lib/store/claims/claim.ts";
+import { ClaimWatch } from "../../../lib/store/claims/liveness.ts";
 import { ownersOf } from "../../../lib/store/claims/owner_files.ts";
 import { readClaim } from "../../../lib/store/claims/read_claim.ts";
 import { removeClaim } from "../../../lib/store/claims/remove_claim.ts";
@@ -180,10 +183,29 @@ describe("removeClaim()", () => {
     assertEquals(rig.names(), ["the claim"]);
   });
 
+  /** A store in which the claim is another one's by the time when it is taken away. */
+  function changing(rig: StoreRig, files: Partial<Files> = {}) {
+    let looks = 0;
+    const readText = async (path: string) => {
+      const text = await systemFiles.readText(path);
+      if (path !== rig.paths.claim || ++looks > 1) return text;
+      return JSON.stringify({ ...JSON.parse(text), id: "00000000000a" });
+    };
+    return rig.store({ files: { readText, ...files } });
+  }
+
+  it("leaves a claim where it is that is not the one that is meant", async () => {
+    await using rig = new StoreRig();
+    const { record } = await rig.claim();
+    const store = rig.store({ files: { rename: () => Promise.reject(osError("EIO")) } });
+    assertEquals(await removeClaim(store, rig.paths, { id: "00000000000a" }), false);
+    assertEquals(await readClaim(rig.store(), rig.paths), record);
+  });
+
   it("puts back a claim that is not the one that is meant", async () => {
     await using rig = new StoreRig();
     const { record } = await rig.claim();
-    assertEquals(await removeClaim(rig.store(), rig.paths, { id: "00000000000a" }), false);
+    assertEquals(await removeClaim(changing(rig), rig.paths, { id: "00000000000a" }), false);
     assertEquals(await readClaim(rig.store(), rig.paths), record);
     assertEquals(rig.names(), ["the claim"]);
   });
@@ -191,7 +213,7 @@ describe("removeClaim()", () => {
   it("puts back without hard links to foreign files (protected_hardlinks)", async () => {
     await using rig = new StoreRig();
     const { record } = await rig.claim();
-    const store = rig.store({ files: { link: () => Promise.reject(osError("EPERM")) } });
+    const store = changing(rig, { link: () => Promise.reject(osError("EPERM")) });
     assertEquals(await removeClaim(store, rig.paths, { id: "00000000000a" }), false);
     assertEquals(await readClaim(rig.store(), rig.paths), record);
   });
@@ -212,7 +234,7 @@ describe("removeClaim()", () => {
     const { record } = await rig.claim();
     Deno.mkdirSync(rig.paths.home);
     Deno.writeTextFileSync(`${rig.paths.home}/end-${record.id}.json`, "{}");
-    assertEquals(await removeClaim(rig.store(), rig.paths, { id: "00000000000a" }), false);
+    assertEquals(await removeClaim(changing(rig), rig.paths, { id: "00000000000a" }), false);
     assertEquals(rig.names(), [`end-${record.id}.json`]);
   });
 });
@@ -277,5 +299,55 @@ describe("claim", () => {
       path.endsWith(name) ? Promise.reject(osError("EACCES")) : Promise.resolve(Deno.removeSync(path));
     const claim = await rig.claim(rig.store({ files: { remove } }));
     assertEquals(claim.attempt.n, 1);
+  });
+});
+
+describe("the store's layout", () => {
+  it("is told with the first claim, and one of a newer furu is left alone", async () => {
+    await using rig = new StoreRig();
+    await rig.claim();
+    const path = `${rig.root}/layout.json`;
+    assertEquals(JSON.parse(textOf(path)), { layout: 2 });
+    await using other = new StoreRig();
+    Deno.mkdirSync(other.root);
+    Deno.writeTextFileSync(`${other.root}/layout.json`, '{"layout":3}');
+    const error = await assertRejects(() => other.claim(), StoreError, "it has layout 3, this furu knows 2");
+    for (const part of [other.root, "a newer furu", "FURU_PATH"]) assertStringIncludes(error.message, part);
+    assertEquals(other.tree(), ["layout.json"]);
+  });
+});
+
+describe("a process that was declared dead", () => {
+  it("loses all that it has claimed, at once, and claims with another owner file from then on", async () => {
+    await using rig = new StoreRig();
+    let beat: HeartbeatOptions | undefined;
+    const machine = {
+      beat: (options: HeartbeatOptions) => {
+        beat ??= options;
+        return { stop: () => Promise.resolve() };
+      },
+    };
+    const store = rig.store({ machine });
+    const hashes = ["a", "b", "c"].map((digit) => digit.repeat(32) as Hash);
+    const all = hashes.map((hash) => store.paths({ name: "test/Task", hash }));
+    const claims = [];
+    for (const paths of all) {
+      const result = await tryClaim(store, paths, { backend: "get" });
+      if (result.kind === "claimed") claims.push(result.claim);
+    }
+    const ids = new Set(claims.map(({ record }) => record.id));
+    assertEquals([claims.length, ids.size], [3, 1], "one file for all");
+    // Another process finds one of them dead: the others are free without a look at a heartbeat.
+    const observer = rig.store();
+    await declareDead(observer, all[0]!, claims[0]!.record, "no heartbeat");
+    const look = await new ClaimWatch(observer, all[1]!).look();
+    assertEquals(look.state === "dead" && look.why, "no heartbeat");
+    beat!.onLost("this process was declared dead");
+    assertEquals(claims.map(({ lost }) => lost.aborted), [true, true, true]);
+    const next = await tryClaim(store, store.paths({ name: "test/Task", hash: "d".repeat(32) as Hash }), {
+      backend: "get",
+    });
+    assert(next.kind === "claimed" && !ids.has(next.claim.record.id));
+    for (const claim of [...claims, next.claim]) await releaseClaim(store, claim);
   });
 });

@@ -323,7 +323,7 @@ describe("a process that was declared dead", () => {
     let beat: HeartbeatOptions | undefined;
     const machine = {
       beat: (options: HeartbeatOptions) => {
-        beat ??= options;
+        beat = options;
         return { stop: () => Promise.resolve() };
       },
     };

@@ -3,9 +3,10 @@ import { z } from "zod";
 import type { HeartbeatOptions, Machine } from "../../core/system/machine.ts";
 import { linkOurs } from "../file_steps.ts";
 import { readJson } from "../json_file.ts";
-import { type OwnerPaths, ownerPaths, privateName } from "../layout.ts";
+import { type OwnerPaths, ownerPaths, ownersDir, privateName } from "../layout.ts";
 import { type ClaimRecord, RECORD_SCHEMA } from "../record.ts";
 import { removeIfThere, type Store } from "../store.ts";
+import { readClaimFile } from "./read_claim.ts";
 
 const deathRecord = z.object({
   schema: z.literal(RECORD_SCHEMA),
@@ -48,6 +49,20 @@ export async function declareOwnerDead(store: Store, holder: ClaimRecord, death:
     await linkOurs(store, temporary, paths.dead);
   } finally {
     await removeIfThere(store.machine, temporary);
+  }
+}
+
+/** With more owner files it takes too long to look at each. */
+const MANY_OWNERS = 200;
+
+/** Removes the owner files that processes of this host left which died with nothing claimed. */
+export async function sweepOwners(store: Store): Promise<void> {
+  const dir = ownersDir(store.root);
+  const names = await store.list(dir);
+  if (names.length > MANY_OWNERS) return;
+  for (const { name } of names) {
+    const holder = await readClaimFile(store, ownerPaths(join(dir, name)).path);
+    if (holder) await removeOwner(store, holder);
   }
 }
 

@@ -5,7 +5,7 @@ import { type ArtifactPaths, type OwnerPaths, ownerPaths, ownersDir } from "../l
 import { type ClaimRecord, RECORD_SCHEMA, type SlurmJob } from "../record.ts";
 import { removeIfThere, type Store } from "../store.ts";
 import { checkLayout } from "./layout_number.ts";
-import { lastWordsOf } from "./dead_owner.ts";
+import { lastWordsOf, sweepOwners } from "./dead_owner.ts";
 
 /** Who makes a claim, and how it beats. */
 export interface ClaimOptions {
@@ -169,6 +169,7 @@ class OwnerFiles {
       kept = false;
       this.#keepers--;
       await Promise.all([...this.#entries].map((entry) => this.#tidy(entry)));
+      await sweepOwners(this.#store).catch(() => {/* litter is no reason to fail */});
     };
   }
 

@@ -16,7 +16,7 @@ import { attemptPaths } from "../store/layout.ts";
 import { type ClaimOptions, type OwnerFile, ownersOf } from "../store/claims/owner_files.ts";
 import { readClaim } from "../store/claims/read_claim.ts";
 import { removeOwnClaim } from "../store/claims/remove_claim.ts";
-import { readRecordId } from "../store/read_record.ts";
+import { isStoredBy, readRecordId } from "../store/read_record.ts";
 import { describeOwner } from "../store/claims/liveness.ts";
 import { removeQueued } from "../store/claims/queued.ts";
 import type { SlurmJob } from "../store/record.ts";
@@ -160,7 +160,9 @@ export class AttemptBackend implements Backend {
         end.later.then(async (late) => void await this.#settleFirst(artifact, owner, late))
           .finally(() => ownersOf(store).give(owner, paths)),
       );
-      return await this.#work(artifact, spec);
+      const event = await this.#work(artifact, spec);
+      if (event?.type !== "done" || event.computed) return event;
+      return { ...event, computed: await isStoredBy(store, paths, this.#options.runId) };
     }
     if (end !== "declined" && isStored(end)) {
       shown.end(end);

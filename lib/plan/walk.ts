@@ -96,7 +96,7 @@ export class Walk {
   #look(visit: Visit): void {
     const { artifact, hash, name } = visit.node;
     const listing = this.#listings.get(name);
-    if (!listing || "only" in listing && !listing.only.has(hash)) {
+    if (!listing || !("status" in listing) && listing.only?.has(hash) === false) {
       this.#unlisted.push(visit);
     } else if ("status" in listing) {
       this.#settle(visit, listing);

@@ -6,7 +6,7 @@ import { DEADLINE_MS } from "../pool/cluster_pool_rig.ts";
 /** Waits until an attempt in this store has beaten for so long: whoever takes it for dead has said so by then. */
 export async function beatenFor(root: string, ms: number): Promise<void> {
   const claims: string[] = [];
-  for await (const { path } of walk(join(root, "artifacts"), { match: [/running\.json$/] })) {
+  for await (const { path } of walk(join(root, "artifacts"), { match: [/\.claim$/] })) {
     claims.push(path);
   }
   const first = claims.map(beatOf);

@@ -21,11 +21,11 @@ import type { JobWatch } from "../jobs/job_watch.ts";
  *     stop.json               somebody cancels the run while it is being submitted
  *     progress/<hash>.json    the latest `progress()` of a task, while its job runs
  *
- * and in the folder of each artifact:
+ * and for each artifact, beside its claim and in its folder:
  *
- *     queued.json             the name of the job that is to compute it: exclusive, written before sbatch
- *     queued.id.json          that job's id, written after sbatch has answered
- *     running.json            the claim of the job's attempt; the job removes queued.json when it has it
+ *     <hash>.claim            the claim of the job's attempt; the job removes queued.json when it has it
+ *     <hash>/queued.json      the name of the job that is to compute it: exclusive, written before sbatch
+ *     <hash>/queued.id.json   that job's id, written after sbatch has answered
  */
 export interface DagContext {
   /** The store, and time. */

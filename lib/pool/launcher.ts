@@ -55,6 +55,13 @@ export interface WorkerJob {
    * the worker later counts more. Nothing where it was never asked for.
    */
   readonly askedAt?: number | undefined;
+  /**
+   * Whether it is not wanted any more, and will be cancelled when the scheduler, who was given it, has
+   * answered: until then it takes up room.
+   */
+  readonly recalled?: boolean | undefined;
+  /** How often the scheduler has begun its job again, where that is counted. */
+  readonly restarts?: number | undefined;
   /** By which the scheduler's own programs know it, as `4711_3`; for people. */
   readonly id?: string | undefined;
   /** The node that it runs or ran on, where known. */
@@ -151,8 +158,12 @@ export interface WorkerLauncher {
    * @param key The worker's job, as it is among the jobs.
    */
   learn?(key: string, job: SlurmJob): void;
-  /** Cancels those of the jobs that have not begun; those that have begun meanwhile go on. */
-  cancelPending(keys: readonly string[]): Promise<void>;
+  /**
+   * Cancels those of the jobs that have not begun; those that have begun meanwhile go on.
+   *
+   * @returns `"later"` where the scheduler has not answered for some of them, which are recalled.
+   */
+  cancelPending(keys: readonly string[]): Promise<"later" | void>;
   /** Ends all workers of the run: those that run are told to leave, which they do within a grace. */
   cancelAll(): Promise<void>;
   /**

@@ -235,6 +235,7 @@ export class PoolPlay {
   ): Promise<unknown> {
     const runtime = simRuntime(machine, signal, RETRIES);
     const run = await readRun(runtime, this.paths, "pool");
+    const slurm = this.programs?.slurmJobOf(key);
     const never = new AbortController().signal;
     const artifacts = new Map(this.#graph.all.map((artifact) => [artifact.hash, artifact]));
     return await runPoolWorker(runtime, {
@@ -244,6 +245,7 @@ export class PoolPlay {
       slots: run.options.tasksPerWorker,
       node: machine.self.host,
       job: key,
+      ...(slurm === undefined ? {} : { slurm }),
       computer: new InlineComputer(runtime, run.runId),
       artifactOf: ({ hash }) => artifacts.get(hash)!,
       signal,

@@ -26,6 +26,8 @@ interface Listed {
   name: string;
   comment: string;
   script: string;
+  /** Whether scancel was told to end it before it began: that is sure, whenever a list shows it. */
+  cancelled?: true;
 }
 
 type Answer = Partial<ProgramResult>;
@@ -262,9 +264,16 @@ export class SimPrograms {
 
   #checkCount(more: number): void {
     const pending =
-      this.#listed.filter(({ job }) =>
-        job.after === undefined && this.#slurm.stateOf(job)?.status === "pending"
+      this.#listed.filter(({ job, cancelled }) =>
+        !cancelled && job.after === undefined && this.#slurm.stateOf(job)?.status === "pending"
       ).length;
+    console.log(
+      "SBATCH",
+      this.#world.time,
+      this.#listed.map((e) =>
+        `${e.job.key.slice(-8)} ${e.id}_${e.index} ${this.#slurm.stateOf(e.job)?.status}`
+      ).join("; "),
+    );
     if (pending + more > this.#mostWorkers) {
       this.violation ??=
         `${more} jobs beside ${pending} that are pending: at most ${this.#mostWorkers} are wanted`;
@@ -272,6 +281,12 @@ export class SimPrograms {
   }
 
   #scancel(args: readonly string[]): Answer {
+    console.log(
+      "SCANCEL",
+      this.#world.time,
+      args.join(" "),
+      this.#listed.map((e) => `${e.id}_${e.index} ${this.#slurm.stateOf(e.job)?.status}`).join("; "),
+    );
     const pendingOnly = args.some((arg) => /^--state=PENDING$/i.test(arg));
     for (const id of args.filter((arg) => /^\d+(_\d+)?$/.test(arg))) {
       if (this.#innocent.some((each) => each.id === id.split("_")[0])) {
@@ -279,7 +294,9 @@ export class SimPrograms {
       }
       for (const each of this.#listed) {
         if (each.id !== id && `${each.id}_${each.index}` !== id) continue;
-        if (pendingOnly && this.#slurm.stateOf(each.job)?.status !== "pending") continue;
+        const isPending = this.#slurm.stateOf(each.job)?.status === "pending";
+        if (isPending) each.cancelled = true;
+        if (pendingOnly && !isPending) continue;
         this.#slurm.cancel(each.job);
       }
     }

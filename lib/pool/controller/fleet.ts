@@ -134,14 +134,14 @@ export class Fleet {
     const goOn = (): boolean => this.#context.phase !== "closed";
     let isFull = false;
     for (const action of actions) {
-      // What could not be cancelled still takes up the room.
+      // What could not be cancelled, or not yet, still takes up the room.
       if (action.type === "submit" && isFull) continue;
       const how = await retryWhileUnavailable(this.#context.runtime, goOn, () => this.#act(action));
-      isFull ||= how === "failed";
+      isFull ||= how === "full";
     }
   }
 
-  async #act(action: FleetAction): Promise<void | "failed"> {
+  async #act(action: FleetAction): Promise<void | "full"> {
     const { log, leadership, launcher, closing } = this.#context;
     switch (action.type) {
       case "notify":
@@ -164,10 +164,13 @@ export class Fleet {
         return await this.#submit(action);
       case "cancelPending": {
         await leadership.check();
-        const isDone = await this.#try("cancel pending workers", () => launcher.cancelPending(action.keys));
+        let how: "later" | void = undefined;
+        const isDone = await this.#try("cancel pending workers", async () => {
+          how = await launcher.cancelPending(action.keys);
+        });
         if (!isDone) this.note({ type: "notCancelled", keys: action.keys });
         else if (action.done !== undefined) log.info(action.done);
-        return isDone ? undefined : "failed";
+        return isDone && how === undefined ? undefined : "full";
       }
       case "drain":
         return await this.#drain(action);

@@ -188,6 +188,7 @@ export class WorkerMonitor {
       quietSince: member.watch.quietSince,
       doubtedSince: member.doubtedSince,
       job,
+      restarts: look.record.slurm?.restarts,
       hasJob: look.record.job !== undefined,
     }, { heartbeatMs: store.heartbeatSec * 1000, evidenceMs: timing.evidenceMs });
     if (verdict.is === "dead") return verdict.end;

@@ -49,7 +49,11 @@ export function queueTask(context: ControllerContext, reader: ResultReader, task
     await retryWhileUnavailable(runtime, () => context.phase !== "closed", () => leadership.check());
     // Before it is there, since its result may be seen before we hear of it.
     if (!tasks.apply({ type: "queued", name })) return;
-    await retryWhileUnavailable(runtime, isWanted, () => move(context, reader, task, state.at, before));
+    try {
+      await retryWhileUnavailable(runtime, isWanted, () => move(context, reader, task, state.at, before));
+    } finally {
+      tasks.apply({ type: "arrived", hash });
+    }
   });
 }
 

@@ -41,8 +41,10 @@ export type TaskEvent =
   | { readonly type: "missing"; readonly hash: Hash }
   /** The scheduler starts it, and waits for how that ends. */
   | { readonly type: "started"; readonly hash: Hash }
-  /** It is about to be put into `todo`. */
+  /** It is about to be put into `todo`, which may take long: until `arrived` no folder need show it. */
   | { readonly type: "queued"; readonly name: TaskName }
+  /** Putting it into `todo` has ended, well or not. */
+  | { readonly type: "arrived"; readonly hash: Hash }
   /** Its result was read. */
   | { readonly type: "done"; readonly name: TaskName }
   /** How it failed was read. `countsAs` is missing where it is not tried again. */
@@ -54,7 +56,12 @@ export type TaskEvent =
   /** It will not be put into `todo`, as nothing new begins any more. */
   | { readonly type: "dropped"; readonly hash: Hash };
 
-type Row = { -readonly [Key in keyof TaskEntry]: TaskEntry[Key] } & { missing: number };
+type Row = { -readonly [Key in keyof TaskEntry]: TaskEntry[Key] } & {
+  /** So many listings in a row have not shown it. */
+  missing: number;
+  /** So many moves of it into `todo` are under way. */
+  arriving: number;
+};
 
 /**
  * A task that is in none of the folders in so many listings in a row has vanished: one listing can be old.
@@ -148,7 +155,7 @@ export class TaskTable {
       case "found":
         return this.#found(row, event);
       case "missing":
-        if (!row.open || ++row.missing < LISTINGS) return undefined;
+        if (!row.open || row.arriving > 0 || ++row.missing < LISTINGS) return undefined;
         row.missing = 0;
         return row;
       case "started":
@@ -158,7 +165,12 @@ export class TaskTable {
         return row;
       case "queued":
         if (!row.open || endsOf(event.name) < endsOf(row.name)) return undefined;
+        row.arriving++;
         return this.#move(row, event.name, { at: "queued" });
+      case "arrived":
+        row.arriving--;
+        row.missing = 0;
+        return row;
       case "done":
         return this.#close(row, event.name, { at: "done" });
       case "failed":
@@ -224,7 +236,16 @@ export class TaskTable {
       throw new ProtocolError(`Cannot start ${hash} as it is no artifact of the run`);
     }
     const name = event.type === "found" ? event.name : { hash, attempt: 1, lost: 0 };
-    const row: Row = { hash, spec, name, state: { at: "new" }, open: false, missing: 0, busy: 0 };
+    const row: Row = {
+      hash,
+      spec,
+      name,
+      state: { at: "new" },
+      open: false,
+      missing: 0,
+      arriving: 0,
+      busy: 0,
+    };
     this.#rows.set(hash, row);
     return row;
   }

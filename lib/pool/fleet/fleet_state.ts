@@ -311,7 +311,7 @@ export function standing(
   const start = state.starts?.get(job.key);
   const leftAt = seen.entered.get(job.key);
   const hasLeft = leftAt !== undefined && !(start?.againAt !== undefined && start.againAt > leftAt);
-  if (start?.stuck || start?.lost || hasLeft) return "over";
+  if (start?.stuck || start?.lost || hasLeft || job.recalled) return "over";
   if (job.state.status !== "pending") return "alive";
   // What Slurm says may be of before. Should it have failed, it is pending after all.
   return seen.at - (state.cancelled.get(job.key) ?? -Infinity) < CANCELLED_MS ? "over" : "pending";
@@ -336,6 +336,11 @@ export function specLoads(
   for (const job of state.jobs.values()) {
     const what = standing(state, seen, job);
     if (what !== "over") count(job.spec, what, seen.workerOf.get(job.key));
+    // It may come yet.
+    else if (job.recalled && !state.starts?.get(job.key)?.lost) {
+      const load = counts.get(job.spec);
+      if (load) load.leaving++;
+    }
   }
   for (const worker of seen.workers) {
     // Started by hand, or by a launcher that has forgotten it.

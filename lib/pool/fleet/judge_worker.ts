@@ -16,7 +16,9 @@ export interface WorkerSight {
   /** Since when it is not alive by its heartbeat, while its scheduler has not said why. */
   readonly doubtedSince?: number | undefined;
   /** What its launcher knows of its job, where it does. */
-  readonly job?: Pick<WorkerJob, "key" | "state" | "askedAt"> | undefined;
+  readonly job?: Pick<WorkerJob, "key" | "state" | "askedAt" | "restarts"> | undefined;
+  /** How often its job had been begun again when it began itself, where that is known. */
+  readonly restarts?: number | undefined;
   /** Whether it has a job, of which its launcher may yet tell. */
   readonly hasJob: boolean;
 }
@@ -77,9 +79,7 @@ export function judgeWorker(sight: WorkerSight, rules: WorkerRules): WorkerVerdi
   if (life === "alive") return ALIVE;
   if (state?.status === "dead") return dead("lost", `${why}, and its job ${job!.key}: ${state.text}`);
   if (life === "silent" && state?.status === "running" && state.halted) return ALIVE;
-  // Where its submission was not answered for, nobody has said that it pends; an answer from before its last
-  // sign of life is about the time before it began.
-  if (state?.status === "pending" && askedAt !== undefined && askedAt > quietSince) {
+  if (state?.status === "pending" && isAgain(sight)) {
     return dead("lost", `${why}, and its job ${job!.key} is to begin again: ${state.text}`);
   }
   if (sight.hasJob && mayBeTold(sight, rules)) return { is: "doubted" };
@@ -88,13 +88,26 @@ export function judgeWorker(sight: WorkerSight, rules: WorkerRules): WorkerVerdi
 }
 
 /**
+ * Whether a job that pends is to begin again, and not of before its worker began. Where the scheduler counts
+ * how often it begins a job again, that tells: its answer may be older than the question. Where its
+ * submission was not answered for, nobody has said that it pends; an answer from before the worker's last
+ * sign of life is about the time before.
+ */
+function isAgain({ quietSince, restarts, job }: WorkerSight): boolean {
+  if (restarts !== undefined && job?.restarts !== undefined) return job.restarts > restarts;
+  return job?.askedAt !== undefined && job.askedAt > quietSince;
+}
+
+/**
  * Whether its launcher, who does not know yet that it ended, may tell why in a moment. What was asked before
  * it fell silent tells nothing, as sites may answer with what was a while ago: then that takes longer.
  */
 function mayBeTold(
-  { now, doubtedSince = now, job }: WorkerSight,
+  sight: WorkerSight,
   { evidenceMs }: WorkerRules,
 ): boolean {
-  const isOld = job?.askedAt !== undefined && job.askedAt <= doubtedSince;
+  const { now, doubtedSince = now, job } = sight;
+  const isBefore = job?.state.status === "pending" && !isAgain(sight);
+  const isOld = job?.askedAt !== undefined && (job.askedAt <= doubtedSince || isBefore);
   return now - doubtedSince < evidenceMs * (isOld ? OLD_ANSWER : 1);
 }

@@ -42,6 +42,8 @@ export class SbatchLauncher implements WorkerLauncher {
   readonly #options: SbatchLauncherOptions;
   readonly #submitter: WorkerSubmitter;
   readonly #cancelled = new Set<string>();
+  /** Keys of the workers that are to be cancelled when sbatch has answered for them. */
+  readonly #recalled = new Set<string>();
 
   /** Asks nothing yet. */
   constructor(runtime: Runtime, options: SbatchLauncherOptions) {
@@ -71,7 +73,9 @@ export class SbatchLauncher implements WorkerLauncher {
     const workers = await this.workers.look();
     if (this.canSubmit) this.standby.refresh(signal).catch(() => {/* it was stopped */});
     return {
-      jobs: workers.filter((worker) => !isStandby(worker)),
+      jobs: workers.filter((worker) => !isStandby(worker)).map((worker) =>
+        this.#recalled.has(worker.key) ? { ...worker, recalled: true } : worker
+      ),
       refused: this.#submitter.takeRefused(),
       silence: this.workers.silence,
     };
@@ -81,7 +85,7 @@ export class SbatchLauncher implements WorkerLauncher {
     this.workers.learn(key, job).catch((error) => this.log.warn(errorText(error)));
   }
 
-  async cancelPending(keys: readonly string[]): Promise<void> {
+  async cancelPending(keys: readonly string[]): Promise<"later" | void> {
     const wanted = new Set(keys);
     const chosen = (workers: readonly TrackedWorker[]): TrackedWorker[] =>
       workers.filter(({ key }) => wanted.has(key));
@@ -89,12 +93,17 @@ export class SbatchLauncher implements WorkerLauncher {
     const names = new Set(there.map(({ entry }) => entry.submission.name));
     // They are cancelled when sbatch has told their ids.
     for (const [name, answer] of this.#submitter.withdraw(names)) {
-      const their = there.filter(({ entry }) => entry.submission.name === name).map(({ key }) => key);
-      answer.then(() => this.cancelPending(their)).catch((error) => this.log.warn(errorText(error)));
+      const their = there.filter(({ entry, key }) =>
+        entry.submission.name === name && !this.#recalled.has(key)
+      ).map(({ key }) => key);
+      for (const key of their) this.#recalled.add(key);
+      answer.then(() => this.cancelPending(their)).catch((error) => this.log.warn(errorText(error)))
+        .finally(() => their.forEach((key) => this.#recalled.delete(key)));
     }
     const known = there.filter(({ entry }) => entry.job);
     const { left } = await this.workers.cancel(known, { pendingOnly: true });
     if (left !== undefined) this.log.warn(left);
+    if (there.some(({ key }) => this.#recalled.has(key))) return "later";
   }
 
   async cancelAll(): Promise<void> {

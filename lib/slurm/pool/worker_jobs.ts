@@ -242,6 +242,7 @@ export class WorkerJobs {
         ...worker,
         id: ref.jobId,
         state,
+        restarts: known.restarts,
         log: logPath(this.logDir(spec), name, job.jobId, index),
         ...(known.askedAt === undefined ? {} : { askedAt: known.askedAt }),
         ...(node === undefined ? {} : { node }),

@@ -27,10 +27,10 @@ export async function endAttempt(store: Store, claim: Claim, ending: Ending | "s
     return true;
   }
   const at = attemptPaths(paths, attempt);
-  // What it leaves is for the next attempt, which may be somebody else's.
-  for (const left of [at.files, at.checkpoint, at.log]) await store.share(left);
   let owned: boolean;
   try {
+    // What it leaves is for the next attempt, which may be somebody else's.
+    for (const left of [at.files, at.checkpoint, at.log]) await store.share(left);
     owned = await linkEnd(store, paths, claim.record, attempt.n, ending);
   } catch (error) {
     await removeOwnClaim(store, claim);

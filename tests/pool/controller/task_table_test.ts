@@ -21,6 +21,7 @@ const failed = (lost = 1): TaskEvent => ({ type: "failed", name: name(lost), cou
 const done: TaskEvent = { type: "done", name: name() };
 const busy: TaskEvent = { type: "busy", name: name() };
 const withdrawn: TaskEvent = { type: "withdrawn", name: name() };
+const arrived: TaskEvent = { type: "arrived", hash };
 const dropped: TaskEvent = { type: "dropped", hash };
 const missing: TaskEvent = { type: "missing", hash };
 
@@ -175,6 +176,14 @@ describe("TaskTable.apply()", () => {
       tasks.apply(event) !== undefined
     );
     assertEquals(looks, [false, false, false, true, false]);
+  });
+
+  it("never says so of a task that is being put into the queue, however long that takes", () => {
+    const tasks = table([started, queued()]);
+    const looks = [missing, missing, missing, arrived, missing, missing].map((event) =>
+      tasks.apply(event) !== undefined
+    );
+    assertEquals(looks, [false, false, false, true, false, true]);
   });
 
   it("counts how often a task was busy elsewhere", () => {

@@ -189,6 +189,20 @@ describe("decideFleet()", () => {
   });
 });
 
+describe("workers that are recalled before the scheduler has answered for them", () => {
+  const limits = { maxWorkers: 1, tasksPerWorker: 1 };
+
+  it("take up room until they are cancelled, and no task counts on them", () => {
+    const play = new Play({ limits });
+    const recalled = { ...pending("j1"), id: undefined, recalled: true };
+    assertEquals(play.look(1, { jobs: [recalled], tasks: { cpu: 1 } }), []);
+    assertEquals(play.look(50, { jobs: [recalled], tasks: { gpu: 1 } }), [], "while an answer may come");
+    const jobs = [dead("j1", {}, "cancelled")];
+    assertEquals(play.look(51, { jobs, tasks: { gpu: 1 } }), [], "while it is not judged");
+    assertEquals(play.look(55, { jobs, tasks: { gpu: 1 } }), ["submit 1 gpu"]);
+  });
+});
+
 describe("workers that are too many", () => {
   it("are cancelled while they pend, the newest first, after a while without a break", () => {
     const play = new Play();

@@ -15,9 +15,9 @@ const VANISHED: WorkerJobState = { status: "dead", text: "Slurm knows it no more
 function judged(
   life: WorkerSight["life"],
   state: WorkerJobState | undefined,
-  more: Partial<WorkerSight> & { askedAt?: number } = {},
+  more: Partial<WorkerSight> & { askedAt?: number; begunAgain?: number } = {},
 ): string {
-  const { askedAt, ...rest } = more;
+  const { askedAt, begunAgain, ...rest } = more;
   const verdict = judgeWorker({
     now: 1_000_000,
     life,
@@ -25,7 +25,7 @@ function judged(
     quietSince: 990_000,
     hasJob: true,
     doubtedSince: life === "alive" ? undefined : 960_000,
-    job: state && { key: "j1", state, askedAt },
+    job: state && { key: "j1", state, askedAt, restarts: begunAgain },
     ...rest,
   }, RULES);
   return verdict.is === "dead" ? verdict.end.kind : verdict.is;
@@ -60,6 +60,14 @@ describe("judgeWorker()", () => {
     const since = { doubtedSince: 995_000 };
     assertEquals(judged("silent", PENDING, { ...since, askedAt: 989_000 }), "doubted");
     assertEquals(judged("silent", PENDING, { ...since, askedAt: 991_000 }), "lost");
+  });
+
+  it("goes by the count of restarts where there is one: a cached answer is of before the worker began", () => {
+    const asked = { askedAt: 991_000, restarts: 1 };
+    assertEquals(judged("silent", PENDING, { ...asked, begunAgain: 2 }), "lost");
+    assertEquals(judged("silent", PENDING, { ...asked, begunAgain: 1 }), "doubted", "while that may be told");
+    const long = { doubtedSince: 690_000 };
+    assertEquals(judged("silent", PENDING, { ...asked, begunAgain: 1, ...long }), "lost", "that ends");
   });
 
   it("counts what fell silent as lost where its job vanished or is to begin again", () => {

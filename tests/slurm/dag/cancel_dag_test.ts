@@ -16,10 +16,19 @@ async function allEnded({ cluster }: SlurmSuite): Promise<void> {
   }
 }
 
-/** What jobs printed, for messages. */
-function printed(rig: DagRig): string {
-  const outputs = rig.tree().filter((path) => path.startsWith("slurm/") && path.includes("."));
-  return [...rig.tree(), ...outputs.map((path) => `${path}:\n${textOf(join(rig.root, path))}`)].join("\n");
+/** What became of the jobs whose claims are left: CI keeps the end of what a test prints, so nothing else. */
+async function aboutClaims(rig: DagRig, { cluster }: SlurmSuite): Promise<string> {
+  const claims = rig.leftovers().filter((path) => path.endsWith(".claim"));
+  const parts = claims.map(async (path) => {
+    const text = textOf(join(rig.root, path));
+    const { slurm } = JSON.parse(text);
+    const logs = rig.tree().filter((each) => each.includes(slurm?.name) && each.endsWith(".log"));
+    const said = logs.map((log) => `${log}:\n${textOf(join(rig.root, log))}`);
+    const home = rig.tree().filter((each) => each.startsWith(path.replace(/claim$/, "")));
+    const job = await cluster.run("scontrol", "show", "job", `${slurm?.jobId}`).catch(String);
+    return [path, text, ...home, ...said, job].join("\n");
+  });
+  return (await Promise.all(parts)).join("\n\n");
 }
 
 // A job of a busy machine may take longer than 15 s to end, and what Slurm kills leaves its claim to others.
@@ -46,7 +55,7 @@ describeOnSlurm("Ctrl-C during a run in DAG mode, at its jobs' beginning,", (sui
       assertMatch(stderr, /was stopped: cancelled [012] of its jobs/);
     }));
     await allEnded(suite);
-    assertEquals(rig.leftovers(), [], printed(rig));
+    assertEquals(rig.leftovers(), [], await aboutClaims(rig, suite));
     assertEquals(rig.created().filter((id) => id.startsWith("b")), []);
   });
 }, { settings: { KillWait: "60" } });

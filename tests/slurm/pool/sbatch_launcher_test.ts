@@ -297,6 +297,33 @@ describe("SbatchLauncher", () => {
     });
   });
 
+  it("recalls one that sbatch has not answered for: it is cancelled then, and takes up room until", async () => {
+    await scene(async ({ slurm, launcher, name }) => {
+      slurm.answers.sbatch = "11\n";
+      slurm.answers.squeue = () => queueOf(slurm);
+      const hold = Promise.withResolvers<void>();
+      slurm.holds.sbatch = hold.promise;
+      const one = launcher();
+      await one.submit({ spec: "default", count: 1, exclude: [] }, never);
+      const recalled = async () => (await one.jobs(never)).jobs.map(({ recalled = false }) => recalled);
+      assertEquals(await recalled(), [false]);
+      assertEquals([await one.cancelPending([name(0)]), await one.cancelPending([name(0)])], [
+        "later",
+        "later",
+      ]);
+      assertEquals([await recalled(), slurm.count("scancel")], [[true], 0]);
+      hold.resolve();
+      await until(() => slurm.count("scancel") > 0, "it is cancelled when sbatch has answered");
+      assertEquals(slurm.calls.findLast(([program]) => program === "scancel"), [
+        "scancel",
+        "--state=PENDING",
+        "11",
+      ]);
+      await seen(one, (jobs) => jobs.every(({ recalled }) => !recalled));
+      assertEquals([await one.cancelPending([name(0)]), slurm.count("scancel")], [undefined, 2]);
+    });
+  });
+
   it("keeps one standby, which no task can count on, and has it wait for those that live", async () => {
     await scene(async ({ slurm, launcher, name }) => {
       slurm.answers.sbatch = ["11\n", "12\n", "13\n"];

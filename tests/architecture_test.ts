@@ -25,7 +25,7 @@ const LEVELS: readonly string[][] = [
   ["worker"],
   ["schedule", "snapshot"],
   ["local", "remote"],
-  ["pool"],
+  ["pool", "catalog"],
   ["pool/fleet"],
   ["pool/controller", "pool/worker"],
   ["slurm/client"],

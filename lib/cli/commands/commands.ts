@@ -44,6 +44,11 @@ export const commands: readonly LazyCommand[] = [
     load: async () => (await import("./get.ts")).getCommand,
   },
   {
+    name: "ls",
+    summary: "List what is stored: tasks, artifacts with their parameters, failures",
+    load: async () => (await import("./ls.ts")).lsCommand,
+  },
+  {
     name: "show",
     summary: "Show what is stored of an artifact: parameters, origin, failures, logs, code",
     load: async () => (await import("./show.ts")).showCommand,

@@ -1,10 +1,11 @@
 import { errorText } from "../../core/errors.ts";
-import type { Failure, RunSummary } from "../../core/event.ts";
+import type { EventSink, Failure, RunSummary } from "../../core/event.ts";
 import type { Hash } from "../../core/hash.ts";
 import { runLog } from "../../core/run_log.ts";
 import { countsForRun } from "../../plan/forced.ts";
 import type { DagNode, DagRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
+import { progressFileOf } from "../../schedule/progress_file.ts";
 import { readRecord } from "../../store/read_record.ts";
 import { readEnds } from "../../store/results/ends.ts";
 import { recordForSure } from "../../store/results/record_for_sure.ts";
@@ -74,8 +75,15 @@ export async function followDag(
   onAbort?: () => Promise<void>,
   { isInterrupted = () => true }: { isInterrupted?: () => boolean } = {},
 ): Promise<RunSummary> {
-  const { signal, onEvent, runtime } = context;
-  const follower = new Follower(context, submitter);
+  const { signal, runtime, run } = context;
+  const progress = progressFileOf(runtime.store, "dag", run);
+  const onEvent: EventSink = (event) => {
+    context.onEvent(event);
+    progress.sink(event);
+  };
+  // It was told when the run was planned.
+  progress.sink({ type: "run_started", runId: run.runId, ...run.counts, at: runtime.machine.clock.now() });
+  const follower = new Follower({ ...context, onEvent }, submitter);
   const ended = (interrupted: boolean): RunSummary => {
     const summary = follower.summary();
     onEvent({ type: "run_ended", summary, interrupted, at: runtime.machine.clock.now() });
@@ -83,13 +91,15 @@ export async function followDag(
   };
   try {
     await follower.run();
+    return ended(false);
   } catch (error) {
     if (!signal.aborted) throw error;
     await onAbort?.();
     ended(isInterrupted());
     throw signal.reason;
+  } finally {
+    await progress.close();
   }
-  return ended(false);
 }
 
 /**

@@ -10,9 +10,9 @@ import { concernsOneArtifact, listOrNothing, type Store } from "../store/store.t
 /** A run, as one look at the store tells. Names of fields are those of `--json`, and stay. */
 export interface RunView extends Omit<RunProgress, "schema" | "at" | "owner"> {
   /**
-   * `running`; `done`: all of its nodes are there; `failed`; `interrupted`; `died`: the process that drove it
-   * is gone without a word; `silent`: nothing was heard of it for minutes; `submitted`: its jobs go on without
-   * anybody who follows them.
+   * `running`; `done`: all of its nodes are there; `failed`; `interrupted`; `died`: the process that drove
+   * it is gone without a word; `silent`: nothing was heard of it for minutes; `submitted`: its jobs go on
+   * without anybody who follows them.
    */
   readonly state: "running" | "done" | "failed" | "interrupted" | "died" | "silent" | "submitted";
   /** When it was heard of last. ISO 8601. */

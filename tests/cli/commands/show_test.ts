@@ -82,7 +82,10 @@ describe("furu show", () => {
     const running = (await show("01234567")).out;
     assertMatch(running, /status +IN_PROGRESS/);
     assertMatch(running, /running +attempt 2 since .* by ann@far \(pid 7\), local/);
-    assertMatch((await show("toy/Train")).out, /^toy\/Train  1 artifact\n.*\n01234567  running +2026-01-01/);
+    assertMatch(
+      (await show("toy/Train")).out,
+      /^toy\/Train {2}1 artifact\n.*\n01234567 +running +2026-01-01/,
+    );
     Deno.writeTextFileSync(`${home}.claim`, '{"schema":9}');
     const damaged = await show("01234567");
     assertEquals(damaged.code, 1);

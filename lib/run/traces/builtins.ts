@@ -238,8 +238,9 @@ function mayInherit({ object, prototype }: Watched, key: PropertyKey, value: unk
 
 /** The check that each task pays for: it compares, and makes nothing but lists of keys. */
 function same(watched: Watched, knowsNames: boolean): boolean {
-  const { object, prototype, extensible, keys, values, accessors, descriptors } = watched;
+  const { object, prototype, extensible, keys, values, accessors, descriptors, covering } = watched;
   if (!(knowsNames && sameCounts(watched)) && !sameNames(watched)) return false;
+  for (let i = 0; i < covering.length; i++) if (!hasOwn(object, covering[i]!)) return false;
   if (getPrototypeOf(object) !== prototype || isExtensible(object) !== extensible) return false;
   for (let i = 0; i < keys.length; i++) {
     if (!is((object as Record<PropertyKey, unknown>)[keys[i]!], values[i])) return false;
@@ -259,11 +260,9 @@ function sameNames({ object, name, keys, accessors }: Watched): boolean {
 }
 
 /** The same where none can have come that `Object.keys` does not list; `false` where that is not sure. */
-function sameCounts({ object, listed, symbols, hasStack, covering }: Watched): boolean {
-  if (listedKeys(object).length !== listed || getOwnPropertySymbols(object).length !== symbols) return false;
-  if (hasOwn(object, "stack") !== hasStack) return false;
-  for (let i = 0; i < covering.length; i++) if (!hasOwn(object, covering[i]!)) return false;
-  return true;
+function sameCounts({ object, listed, symbols, hasStack }: Watched): boolean {
+  return listedKeys(object).length === listed && getOwnPropertySymbols(object).length === symbols &&
+    hasOwn(object, "stack") === hasStack;
 }
 
 function restore(watched: Watched, changes: SharedChange[]): void {

@@ -58,6 +58,9 @@ const decode = TextDecoder.prototype.decode.bind(new TextDecoder());
 /** What Linux says of this process; its umask among the first. */
 export const STATUS_PAGE: ProcPage = new ProcPage("/proc/self/status", /^Name:.*\nUmask:\s*[0-7]+\n/);
 
+/** What it has done so far: numbers, the page faults of its programs among the first. */
+export const STAT_PAGE: ProcPage = new ProcPage("/proc/self/stat", /^\d+ \(.*\) \w( -?\d+){12}/s);
+
 /**
  * The number of the process or thread that began last, of all that this process can see: while it stays, none
  * has begun. Few systems lack it.

@@ -3,7 +3,7 @@ import { Builtins } from "../../run/traces/builtins.ts";
 import { watchDefinitions } from "../../run/traces/definitions.ts";
 import { endPrograms, PROGRAMS_MARK } from "../../run/traces/left_programs.ts";
 import { hadWorkers, isNodeLoaded, watchCommands } from "../../run/traces/owned.ts";
-import { LAST_PID_PAGE, STATUS_PAGE } from "../../run/traces/proc_page.ts";
+import { LAST_PID_PAGE, STAT_PAGE, STATUS_PAGE } from "../../run/traces/proc_page.ts";
 import { ProcessState } from "../../run/traces/process_state.ts";
 import { AttemptPrograms, type AttemptTraces, tracesText } from "../../run/traces/traces.ts";
 
@@ -62,8 +62,7 @@ export class WorkerTraces implements AttemptTraces {
       anyProgram = true;
       return undefined;
     });
-    STATUS_PAGE.keepOpen();
-    LAST_PID_PAGE.keepOpen();
+    for (const page of [STATUS_PAGE, STAT_PAGE, LAST_PID_PAGE]) page.keepOpen();
     watchDefinitions();
     this.#spare = this.#seen.children;
   }
@@ -181,7 +180,7 @@ export class WorkerTraces implements AttemptTraces {
  */
 function programsSeen(): { faults: string; children: number[] } {
   try {
-    const stat = Deno.readTextFileSync("/proc/self/stat");
+    const stat = STAT_PAGE.text() ?? "";
     const [, , , , , , , , minor, , major] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const children = Deno.readTextFileSync(`/proc/self/task/${Deno.pid}/children`);
     return { faults: `${minor} ${major}`, children: children.split(" ").filter(Boolean).map(Number) };
@@ -240,24 +239,43 @@ function activeThings(): Map<string, number> {
 }
 
 const newThreads = new Newcomers();
-let known: readonly string[] = [];
+let workerThreads: readonly string[] = [];
 
 /** The Web Workers and those of `node:worker_threads` that run, or did when they were looked for last. */
 function threads(): readonly string[] {
   if (!hadWorkers() && !isNodeLoaded()) return [];
-  if (newThreads.possible()) known = threadsSeen();
-  return known;
+  if (newThreads.possible()) workerThreads = threadsSeen().filter((name) => /^worker-\d/.test(name));
+  return workerThreads;
 }
 
-function threadsSeen(): readonly string[] {
-  try {
-    const names: string[] = [];
-    for (const { name } of Deno.readDirSync("/proc/self/task")) {
-      const command = Deno.readTextFileSync(`/proc/self/task/${name}/comm`).trim();
-      if (/^worker-\d/.test(command)) names.push(command);
+/** So soon no number of a thread is another one's. */
+const THREAD_KNOWN_MS = 100;
+let threadNames = new Map<string, string>();
+let namedAt = -Infinity;
+
+/** The names of all threads. */
+function threadsSeen(): string[] {
+  const before = now() - namedAt < THREAD_KNOWN_MS ? threadNames : new Map<string, string>();
+  threadNames = new Map();
+  namedAt = now();
+  for (const id of threadIds()) {
+    try {
+      threadNames.set(id, before.get(id) ?? Deno.readTextFileSync(`/proc/self/task/${id}/comm`).trim());
+    } catch {
+      // It ended meanwhile.
     }
-    return names;
+  }
+  const names = [...threadNames.values()];
+  // A thread has its maker's name until it gives itself one.
+  const unnamed = threadNames.get(`${Deno.pid}`);
+  for (const [id, name] of threadNames) if (name === unnamed) threadNames.delete(id);
+  return names;
+}
+
+function threadIds(): string[] {
+  try {
+    return Array.from(Deno.readDirSync("/proc/self/task"), ({ name }) => name);
   } catch {
-    return [];
+    return []; // another system
   }
 }

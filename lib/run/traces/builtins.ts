@@ -34,10 +34,10 @@ interface Watched {
   /** Those that are computed, and how. */
   accessors: PropertyKey[];
   descriptors: PropertyDescriptor[];
-  /** The number of names that `Object.keys` lists, of symbols, and whether there is a `stack`. */
+  /** The number of names that `Object.keys` lists, of symbols, and of those in {@link UNLISTED}. */
   listed: number;
   symbols: number;
-  hasStack: boolean;
+  unlisted: number;
   /** Keys whose loss their values would not show: it has the same by its prototype. */
   covering: PropertyKey[];
 }
@@ -53,6 +53,8 @@ const QUIET: Readonly<Record<string, readonly PropertyKey[]>> = {
   Error: ["stackTraceLimit", "prepareStackTrace"],
   console: ["indentLevel"],
 };
+/** Added by `Error.captureStackTrace` and node's `inherits`: no other names come unlisted and unnoted. */
+const UNLISTED = ["stack", "super_"];
 /** Code uses and extends these everywhere: they are looked at after each task. */
 const COMMON =
   ("Object Function Array Number Boolean String Date Promise RegExp Error JSON Math Reflect Map Set " +
@@ -207,7 +209,7 @@ function watch(name: string, object: object): Watched {
     descriptors: [],
     listed: listedKeys(object).length,
     symbols: getOwnPropertySymbols(object).length,
-    hasStack: hasOwn(object, "stack"),
+    unlisted: unlistedCount(object),
     covering: [],
   };
   for (const key of ownKeys(object)) {
@@ -239,13 +241,19 @@ function mayInherit({ object, prototype }: Watched, key: PropertyKey, value: unk
 /** The check that each task pays for: it compares, and makes nothing but lists of keys. */
 function same(watched: Watched, knowsNames: boolean): boolean {
   const { object, prototype, extensible, keys, values, accessors, descriptors, covering } = watched;
-  if (!(knowsNames && sameCounts(watched)) && !sameNames(watched)) return false;
+  const isCounted = knowsNames && sameCounts(watched);
+  if (!isCounted && !sameNames(watched)) return false;
   for (let i = 0; i < covering.length; i++) if (!hasOwn(object, covering[i]!)) return false;
   if (getPrototypeOf(object) !== prototype || isExtensible(object) !== extensible) return false;
   for (let i = 0; i < keys.length; i++) {
     if (!is((object as Record<PropertyKey, unknown>)[keys[i]!], values[i])) return false;
   }
   for (let i = 0; i < accessors.length; i++) {
+    if (isCounted && !descriptors[i]!.enumerable) {
+      // Without a call that is noted it could only have been deleted, and come again where it is counted.
+      if (!hasOwn(object, accessors[i]!)) return false;
+      continue;
+    }
     const now = getOwnPropertyDescriptor(object, accessors[i]!);
     if (now === undefined || now.get !== descriptors[i]!.get || now.set !== descriptors[i]!.set) return false;
   }
@@ -260,9 +268,15 @@ function sameNames({ object, name, keys, accessors }: Watched): boolean {
 }
 
 /** The same where none can have come that `Object.keys` does not list; `false` where that is not sure. */
-function sameCounts({ object, listed, symbols, hasStack }: Watched): boolean {
+function sameCounts({ object, listed, symbols, unlisted }: Watched): boolean {
   return listedKeys(object).length === listed && getOwnPropertySymbols(object).length === symbols &&
-    hasOwn(object, "stack") === hasStack;
+    unlistedCount(object) === unlisted;
+}
+
+function unlistedCount(object: object): number {
+  let count = 0;
+  for (let i = 0; i < UNLISTED.length; i++) if (hasOwn(object, UNLISTED[i]!)) count++;
+  return count;
 }
 
 function restore(watched: Watched, changes: SharedChange[]): void {

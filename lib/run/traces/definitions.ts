@@ -4,7 +4,7 @@ import { isNodeLoaded } from "./owned.ts";
 /**
  * Notes the calls that can give an object a property by a name that `Object.keys` does not list. All else
  * that adds one adds it listed: assignments, declarations, `__defineGetter__`. (`Error.captureStackTrace`
- * does not, but always adds the same.) To count what is listed takes a quarter of the time of listing all.
+ * and the like do not, but always add the same.) To count what is listed takes a quarter of the time of listing all.
  */
 let noted = NaN;
 
@@ -16,20 +16,19 @@ export function watchDefinitions(): void {
   if (noted === noted || othersWereFirst()) return;
   const { defineProperty, defineProperties } = Object;
   const { defineProperty: reflectDefine } = Reflect;
-  // Calls without a list of arguments: they take no longer than before, and hold nothing that a task can change.
-  put(Object, "defineProperty", 3, (object: object, key: PropertyKey, how: PropertyDescriptor) => {
-    noted++;
-    return defineProperty(object, key, how);
-  });
-  put(Object, "defineProperties", 2, (object: object, how: PropertyDescriptorMap) => {
-    noted++;
-    return defineProperties(object, how);
-  });
-  put(Reflect, "defineProperty", 3, (object: object, key: PropertyKey, how: PropertyDescriptor) => {
-    noted++;
-    return reflectDefine(object, key, how);
-  });
-  noted = 0;
+  // Without lists of arguments: the calls take no longer than before, and use nothing that a task can change.
+  const all =
+    put(Object, "defineProperty", 3, (object: object, key: PropertyKey, how: PropertyDescriptor) => {
+      noted++;
+      return defineProperty(object, key, how);
+    }) && put(Object, "defineProperties", 2, (object: object, how: PropertyDescriptorMap) => {
+      noted++;
+      return defineProperties(object, how);
+    }) && put(Reflect, "defineProperty", 3, (object: object, key: PropertyKey, how: PropertyDescriptor) => {
+      noted++;
+      return reflectDefine(object, key, how);
+    });
+  if (all) noted = 0;
 }
 
 /**
@@ -43,13 +42,11 @@ export function definitionsNoted(): number {
 const { defineProperty: define } = Reflect;
 
 /** Bound, it shows as native code: programs look whether it is before they use it. */
-function put(object: object, name: string, length: number, noting: (...args: never[]) => unknown): void {
+function put(object: object, name: string, length: number, noting: (...args: never[]) => unknown): boolean {
   const bound = noting.bind(undefined);
   define(bound, "name", { value: name, configurable: true });
   define(bound, "length", { value: length, configurable: true });
-  if (!define(object, name, { value: bound, writable: true, enumerable: false, configurable: true })) {
-    throw new TypeError(`Cannot watch '${name}': it is frozen`);
-  }
+  return define(object, name, { value: bound, writable: true, enumerable: false, configurable: true });
 }
 
 /** Whether modules of the user's have run already: a program that holds its pipeline, or by an option. */

@@ -1,8 +1,10 @@
 /**
- * Changes what belongs to the language, one way after another, in a process without node's modules where
+ * Changes what belongs to the language, one way after another, in a process without node's `process` where
  * the time stands still, so that nothing is looked at because its time has come. Prints as JSON what was found
  * of each, and of what is no change.
  */
+import { inherits } from "node:util"; // which does not load node's process
+
 performance.now = () => 0;
 const { definitionsNoted, watchDefinitions } = await import("../../../lib/run/traces/definitions.ts");
 const { Builtins } = await import("../../../lib/run/traces/builtins.ts");
@@ -40,6 +42,7 @@ const ways: Record<string, () => unknown> = {
   hiddenBehindProxy: () => Object.defineProperty(new Proxy(Number.prototype, {}), "trace", value),
   hiddenSymbol: () => Object.defineProperty(Date.prototype, Symbol.for("trace"), value),
   stack: () => Error.captureStackTrace(RegExp.prototype),
+  inherits: () => inherits(Array, Object),
   deleted: () => delete any.Math.random,
   deletedUndefined: () => delete any.addedBefore,
   deletedInherited: () => delete any.console.toString,
@@ -47,6 +50,8 @@ const ways: Record<string, () => unknown> = {
   accessor: () => Object.defineProperty(Map.prototype, "size", { get: () => 1, configurable: true }),
   accessorLost: () => delete any.Set.prototype.size,
   accessorAssigned: () => (delete any.Set.prototype.size, any.Set.prototype.size = 1),
+  accessorListed: () => any.Set.prototype.__defineGetter__("size", () => 1),
+  accessorBehindCount: () => (delete any.addedBefore, any.__defineGetter__("WebSocket", () => 1)),
   changed: () => any.Date.now = () => 1,
   changedGlobal: () => any.fetch = () => 1,
   prototype: () => Object.setPrototypeOf(Math, {}),

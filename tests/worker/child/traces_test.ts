@@ -73,7 +73,7 @@ describe("WorkerTraces between its close looks, where node's modules are loaded,
       const [, [what, { logged, spoilt }]] = await linesOf(series) as [unknown, [string, Seen]];
       assertEquals({ what, spoilt, lines: logged.length }, { what: "left", spoilt: false, lines: 1 });
       assertEquals(
-        /^furu: the task left running: `.*sleep 9753\d` \(ended now\)\n$/.test(logged[0]!),
+        /^furu: the task left running: `.*sleep 9753\d( &)?` \(ended now\)\n$/.test(logged[0]!),
         true,
         logged[0],
       );

@@ -6,14 +6,14 @@ import { assertSeeds } from "./scenario.ts";
 
 describe("get, by 4 processes on 2 hosts at once", () => {
   it("holds for one artifact with 6,000 seeds", async () => {
-    const { faults } = await assertSeeds(getScenario("get", false), { count: 6000 });
+    const { faults } = await assertSeeds(getScenario("get"), { count: 6000 });
     for (const kind of ["crash", "suspend", "lost", "eio", "full", "staleList", "staleNegative"] as const) {
       assert((faults[kind] ?? 0) > 0, `never happened: ${kind}`);
     }
   });
 
   it("holds for an artifact inside another one with 4,000 seeds", async () => {
-    const { seeds } = await assertSeeds(getScenario("nested", true), { count: 4000 });
+    const { seeds } = await assertSeeds(getScenario("nested", { nested: true }), { count: 4000 });
     assert(seeds === 4000);
   });
 });

@@ -10,8 +10,8 @@ import type { Scenario } from "./scenario.ts";
 /** All that `deno task sim` plays. */
 export const scenarios: readonly Scenario[] = [
   claimScenario("claim", "link"),
-  getScenario("get", false),
-  getScenario("nested", true),
+  getScenario("get"),
+  getScenario("nested", { nested: true }),
   replaceScenario("forced", "forced"),
   replaceScenario("invalid", "invalid"),
   runScenario,

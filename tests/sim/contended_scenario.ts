@@ -26,9 +26,10 @@ export function contendedScenario(breaking?: Breaking): Scenario {
 export function cutsScenario(breaking?: Breaking): Scenario {
   return getScenario("cuts", {
     nested: true,
+    hosts: ["a", "b"],
     faults: (random) => ({
-      powerCut: random.pick([0, 0.01, 0.03]),
-      siteCut: random.pick([0, 0.01, 0.03]),
+      powerCut: random.pick([0, 0.005, 0.02]),
+      siteCut: random.pick([0, 0.005, 0.02]),
       serverCut: random.pick([0, 0.01]),
       slow: random.pick([0, 0.02]),
       staleNegative: random.pick([0, 0.3]),

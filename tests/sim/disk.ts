@@ -32,6 +32,11 @@ export class Disk {
     this.#journal = journal ? new NameJournal() : undefined;
   }
 
+  /** All names are on the disk, as those of a world that was prepared. */
+  syncNames(): void {
+    this.#journal?.sync();
+  }
+
   /** The last names that came and went have not reached the disk. @param keep See `NameJournal.undo`. */
   loseNames(by: Host, keep: (count: number) => number): number {
     const lost = this.#journal?.undo(by.time(), keep) ?? 0;

@@ -23,6 +23,11 @@ export class NameJournal {
     this.#operation++;
   }
 
+  /** All that was noted is on the disk. */
+  sync(): void {
+    this.#changes.length = 0;
+  }
+
   /** Notes a change. */
   note(folder: Inode, name: string, inode: Inode, added: boolean, at: number): void {
     this.#changes.push({ operation: this.#operation, folder, name, inode, added, at });
@@ -51,7 +56,7 @@ export class NameJournal {
       folder.changes.length = 0; // nobody is shown what was undone
     }
     const undone = operations.length - operations.indexOf(first);
-    this.#changes.length = 0; // what is there now is on the disk
+    this.sync();
     return undone;
   }
 

@@ -3,10 +3,11 @@ import { getWith } from "../../lib/run/get/get.ts";
 import { artifactPaths } from "../../lib/store/layout.ts";
 import { ARTIFACT } from "../../lib/task/artifact/artifact.ts";
 import { defineTask } from "../../lib/task/define.ts";
-import { mixedFaults } from "./faults.ts";
+import { faultsWithCuts } from "./faults.ts";
 import { checkEnds, runtimeNow } from "./get_scenario.ts";
 import type { Scenario } from "./scenario.ts";
 import { ROOT, simRuntime } from "./sim_runtime.ts";
+import { afterwards, keepClaims, keepEnds, keepRecords } from "./store_invariants.ts";
 import { Violation } from "./violation.ts";
 import type { World } from "./world.ts";
 
@@ -32,17 +33,18 @@ export function replaceScenario(name: string, why: "forced" | "invalid"): Scenar
     name,
     about:
       `4 processes, a stored result that is ${why}: never a moment without a record, no old value for who forced`,
-    faults: (random) => random.chance(1 / 3) ? {} : mixedFaults(random),
+    faults: (random) => random.chance(1 / 3) ? {} : faultsWithCuts(random),
     run: async (world, random) => {
       const artifact = Replaced();
-      const { record } = artifactPaths(ROOT, artifact);
+      const paths = artifactPaths(ROOT, artifact);
+      const { record } = paths;
       world.disk.mkdir(ROOT, world.host("a"), ROOT);
       for (const dir of ["artifacts", "artifacts/sim", "artifacts/sim/Replaced"]) {
         world.disk.mkdir(`${ROOT}/${dir}`, world.host("a"), ROOT);
       }
       world.disk.put(record, oldRecord(artifact[ARTIFACT].identity), world.host("a"));
       refused = new Set(why === "invalid" ? ["old"] : []);
-      const failing = random.chance(0.3);
+      let failing = random.chance(0.3);
       let creates = 0;
       creating = async () => {
         const made = `new ${++creates}`;
@@ -50,6 +52,9 @@ export function replaceScenario(name: string, why: "forced" | "invalid"): Scenar
         if (failing && random.chance(0.3)) throw new Error("the task failed");
         return made;
       };
+      keepRecords(world, [record], true);
+      keepEnds(world, [paths]);
+      keepClaims(world, [paths]);
       world.watch(() => {
         if (world.disk.read(record) === undefined) throw new Violation("a moment without a record");
       });
@@ -62,6 +67,14 @@ export function replaceScenario(name: string, why: "forced" | "invalid"): Scenar
         throw new Violation(`creates without any fault: ${creates}`);
       }
       if (fine && creates === 0) throw new Violation("nothing was created");
+      failing = false;
+      const value = await afterwards(
+        world,
+        (machine, signal) => getWith(simRuntime(machine, signal), undefined, artifact),
+      );
+      if (why === "invalid" && value === "old") {
+        throw new Violation("afterwards somebody got what is invalid");
+      }
     },
   };
 

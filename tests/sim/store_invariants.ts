@@ -22,6 +22,12 @@ export function keepRecords(world: World, records: readonly string[], replaced =
   const whole = new Set<string>();
   const result: KeptRecords = { undone: 0 };
   let cuts = 0;
+  for (const path of records) {
+    const text = world.disk.read(path);
+    if (text === undefined) continue;
+    kept.set(path, { text, since: -Infinity });
+    whole.add(text);
+  }
   world.watch(() => {
     const cut = world.cuts.length > cuts ? world.cuts.at(-1) : undefined;
     cuts = world.cuts.length;

@@ -102,6 +102,7 @@ export class World {
 
   /** Steps until every process is gone. @throws {Violation} Stuck, waiting outside, or as a watcher says. */
   async run(): Promise<void> {
+    this.disk.syncNames();
     while (this.#scheduler.size > 0) {
       if (++this.steps > this.#maxSteps) {
         throw new Violation(`stuck: more than ${this.#maxSteps} steps, still to come: ${this.#scheduler}`);

@@ -7,7 +7,7 @@ import { faultsWithCuts } from "./faults.ts";
 import { checkEnds, runtimeNow } from "./get_scenario.ts";
 import type { Scenario } from "./scenario.ts";
 import { ROOT, simRuntime } from "./sim_runtime.ts";
-import { afterwards, keepClaims, keepEnds, keepRecords } from "./store_invariants.ts";
+import { afterwards, keepClaims, keepEnds, keepRecords, type KeptRecords } from "./store_invariants.ts";
 import { Violation } from "./violation.ts";
 import type { World } from "./world.ts";
 
@@ -52,13 +52,15 @@ export function replaceScenario(name: string, why: "forced" | "invalid"): Scenar
         if (failing && random.chance(0.3)) throw new Error("the task failed");
         return made;
       };
-      keepRecords(world, [record], true);
+      const records = keepRecords(world, [record], true);
       keepEnds(world, [paths]);
       keepClaims(world, [paths]);
       world.watch(() => {
         if (world.disk.read(record) === undefined) throw new Violation("a moment without a record");
       });
-      ["a", "a", "b", "b"].forEach((host, index) => spawn(world, host, why === "forced" && index % 2 === 0));
+      ["a", "a", "b", "b"].forEach((host, index) =>
+        spawn(world, host, why === "forced" && index % 2 === 0, records)
+      );
       await world.run();
       checkEnds(world, why === "invalid" ? ["old"] : []);
       if (world.leaks.length > 0) throw new Violation(`left behind: ${world.leaks.join("; ")}`);
@@ -78,13 +80,16 @@ export function replaceScenario(name: string, why: "forced" | "invalid"): Scenar
     },
   };
 
-  function spawn(world: World, host: string, force: boolean): void {
+  function spawn(world: World, host: string, force: boolean, records: KeptRecords): void {
     world.spawn(force ? "force" : "read", host, async (machine, signal) => {
       const runtime = simRuntime(machine, signal);
       for (;;) {
         try {
           const value = await getWith(runtime, undefined, Replaced(), { signal, force });
-          if (force && value === "old") throw new Violation("got the value that was to be replaced");
+          // The file server may have forgotten that there was another one, which was to be replaced.
+          if (force && value === "old" && records.undone === 0) {
+            throw new Violation("got the value that was to be replaced");
+          }
           return value;
         } catch (error) {
           if ((error as Error).name !== "ComputeError") throw error;

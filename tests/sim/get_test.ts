@@ -1,5 +1,6 @@
 import { assert } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { contendedScenario, cutsScenario } from "./contended_scenario.ts";
 import { getScenario } from "./get_scenario.ts";
 import { replaceScenario } from "./replace_scenario.ts";
 import { assertSeeds } from "./scenario.ts";
@@ -7,7 +8,8 @@ import { assertSeeds } from "./scenario.ts";
 describe("get, by 4 processes on 2 hosts at once", () => {
   it("holds for one artifact with 6,000 seeds", async () => {
     const { faults } = await assertSeeds(getScenario("get"), { count: 6000 });
-    for (const kind of ["crash", "suspend", "lost", "eio", "full", "staleList", "staleNegative"] as const) {
+    const kinds = ["crash", "suspend", "lost", "eio", "full", "staleList", "staleNegative"];
+    for (const kind of [...kinds, "powerCut", "siteCut", "serverCut"]) {
       assert((faults[kind] ?? 0) > 0, `never happened: ${kind}`);
     }
   });
@@ -15,6 +17,16 @@ describe("get, by 4 processes on 2 hosts at once", () => {
   it("holds for an artifact inside another one with 4,000 seeds", async () => {
     const { seeds } = await assertSeeds(getScenario("nested", { nested: true }), { count: 4000 });
     assert(seeds === 4000);
+  });
+
+  it("holds for 8 on 4 hosts that stand still and are declared dead with 600 seeds", async () => {
+    const { faults } = await assertSeeds(contendedScenario(), { count: 600 });
+    assert((faults.suspend ?? 0) > 600 && (faults.slow ?? 0) > 600);
+  });
+
+  it("holds while the power fails again and again with 1,000 seeds", async () => {
+    const { faults } = await assertSeeds(cutsScenario(), { count: 1000 });
+    for (const kind of ["powerCut", "siteCut", "serverCut"]) assert((faults[kind] ?? 0) > 300, kind);
   });
 });
 

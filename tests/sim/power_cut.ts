@@ -38,7 +38,9 @@ function loseContents(world: World, host: Host | undefined): void {
     const { unsynced } = inode;
     if (unsynced === undefined || (host !== undefined && unsynced.by !== host)) continue;
     if (unsynced.at < world.time - WRITTEN_BACK_MS || inode.data.length === 0) continue;
-    world.disk.setData(inode, inode.data.slice(0, world.random.int(inode.data.length)), unsynced.by);
+    // Mostly nothing of it is there: a journal has the name, and the contents come later.
+    const left = world.random.chance(0.5) ? 0 : world.random.int(inode.data.length);
+    world.disk.setData(inode, inode.data.slice(0, left), unsynced.by);
     inode.unsynced = undefined;
   }
 }

@@ -157,7 +157,7 @@ export class AttemptBackend implements Backend {
     if (isLater(end)) {
       // It may begin late, or not at all: whatever comes of it is tidied away then.
       this.#track(
-        end.later.then(async (late) => void await this.#settleFirst(artifact, owner, late))
+        end.later.then(async (late) => void await this.#settleFirst(artifact, spec, owner, late))
           .finally(() => ownersOf(store).give(owner, paths)),
       );
       const event = await this.#work(artifact, spec);
@@ -171,7 +171,7 @@ export class AttemptBackend implements Backend {
       return undefined;
     }
     this.#tried.add(artifact.hash);
-    const claim = await this.#settleFirst(artifact, owner, end);
+    const claim = await this.#settleFirst(artifact, spec, owner, end);
     if (claim === "stored") return { type: "done", hash: artifact.hash, computed: true };
     if (end === "declined" && this.#withdrawing) return { type: "withdrawn", hash: artifact.hash };
     if (end === "declined" || claim === undefined) {
@@ -188,6 +188,7 @@ export class AttemptBackend implements Backend {
    */
   async #settleFirst(
     artifact: Artifact,
+    spec: string,
     owner: OwnerFile,
     end: AttemptEnd | "declined",
   ): Promise<Claim | "stored" | undefined> {
@@ -202,7 +203,7 @@ export class AttemptBackend implements Backend {
       return stored ? "stored" : undefined;
     }
     const claim = await claimWith(store, paths, owner);
-    if (claim) await recordEnd(this.#runtime, claim, end);
+    if (claim) await recordEnd(this.#runtime, claim, end, { artifact, spec });
     return claim;
   }
 
@@ -308,10 +309,10 @@ export class AttemptBackend implements Backend {
       // The record is there: what depends on it starts now, and the claim is tidied away beside that.
       report({ type: "done", hash, computed: end.outcome === "success" });
       await clock.sleep(0);
-      await recordEnd(this.#runtime, claim, end);
+      await recordEnd(this.#runtime, claim, end, { artifact, spec });
       return undefined;
     }
-    await recordEnd(this.#runtime, claim, end);
+    await recordEnd(this.#runtime, claim, end, { artifact, spec });
     return await this.#failed(artifact, claim, end, log);
   }
 

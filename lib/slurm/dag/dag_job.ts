@@ -258,7 +258,8 @@ async function endUnbegun({ runtime, node, run, slurm }: JobContext, end: Attemp
   await removeQueued(store, paths, slurm.name);
   const acquired = await acquireClaim(store, paths, { backend: "slurm-dag", run: run.runId, slurm });
   // Another attempt than ours has an end of its own.
-  if (acquired.kind === "claimed") await recordEnd(runtime, acquired.claim, end);
+  if (acquired.kind !== "claimed") return;
+  await recordEnd(runtime, acquired.claim, end, { artifact: dagArtifact(run, node), spec: node.spec });
 }
 
 function label({ name, hash }: DagNode): string {

@@ -1,9 +1,15 @@
-import { assert } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { z } from "zod";
+import { getWith } from "../../lib/run/get/get.ts";
+import { artifactPaths } from "../../lib/store/layout.ts";
+import { defineTask } from "../../lib/task/define.ts";
 import { contendedScenario, cutsScenario } from "./contended_scenario.ts";
 import { getScenario } from "./get_scenario.ts";
 import { replaceScenario } from "./replace_scenario.ts";
 import { assertSeeds } from "./scenario.ts";
+import { ROOT, simRuntime } from "./sim_runtime.ts";
+import { World } from "./world.ts";
 
 describe("get, by 4 processes on 2 hosts at once", () => {
   it("holds for one artifact with 6,000 seeds", async () => {
@@ -27,6 +33,34 @@ describe("get, by 4 processes on 2 hosts at once", () => {
   it("holds while the power fails again and again with 1,000 seeds", async () => {
     const { faults } = await assertSeeds(cutsScenario(), { count: 1000 });
     for (const kind of ["powerCut", "siteCut", "serverCut"]) assert((faults[kind] ?? 0) > 300, kind);
+  });
+});
+
+describe("a result with files", () => {
+  it("is whole for a host that remembers a folder as missing", async () => {
+    const WithFile = defineTask({
+      name: "sim/WithFile",
+      params: z.object({}),
+      create: () => Promise.resolve(new Uint8Array(5000)),
+    });
+    const world = new World(1, { staleNegative: 1, staleMs: 1e300 });
+    world.disk.mkdir(ROOT, world.host("a"), ROOT);
+    const { home, taskDir } = artifactPaths(ROOT, WithFile());
+    world.disk.put(`${taskDir}/.made`, "", world.host("a"));
+    const reader = world.spawn("reader", "b", async (machine, signal) => {
+      const seen = [await machine.files.exists(home)];
+      await machine.clock.sleep(60_000);
+      seen.push(await machine.files.exists(home)); // it still believes so
+      const value = await getWith(simRuntime(machine, signal), undefined, WithFile());
+      return [...seen, (value as Uint8Array).length];
+    });
+    world.spawn("maker", "a", async (machine, signal) => {
+      await machine.clock.sleep(1000);
+      await getWith(simRuntime(machine, signal), undefined, WithFile());
+    });
+    await world.run();
+    if (reader.failed) throw reader.error;
+    assertEquals(reader.value, [false, false, 5000]);
   });
 });
 

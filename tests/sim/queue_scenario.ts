@@ -14,6 +14,7 @@ import type { Store } from "../../lib/store/store.ts";
 import { faultsWithCuts, longFaults } from "./faults.ts";
 import { checkEnds } from "./get_scenario.ts";
 import { checkQueue } from "./queue_invariants.ts";
+import { JOURNAL_MS } from "./name_journal.ts";
 import type { Random } from "./random.ts";
 import type { Scenario } from "./scenario.ts";
 import { ROOT, simRuntime } from "./sim_runtime.ts";
@@ -113,7 +114,11 @@ async function keep(store: Store, paths: QueuePaths, { hashes, fenced }: Play): 
       begun = true;
       await judge(store, paths, watches, fenced);
       await requeue(store, paths);
-      if (await allEnded(store, paths, hashes)) return await askToStop(store, paths, "drain", "all is done");
+      if (await allEnded(store, paths, hashes)) {
+        await askToStop(store, paths, "drain", "all is done");
+        // Nobody would ask again if that were forgotten in a power cut.
+        return await store.machine.clock.sleep(2 * JOURNAL_MS);
+      }
     } catch (error) {
       if (!(error instanceof StoreError)) throw error; // else the disk is away: the next round does it
     }

@@ -61,7 +61,7 @@ export interface AttemptResult {
 /** Computes under a claim, in this process, and ends the attempt. */
 export async function runAttempt(runtime: Runtime, options: AttemptOptions): Promise<AttemptResult> {
   const result = await computeInProcess(runtime, options);
-  await recordEnd(runtime, options.claim, result.end);
+  await recordEnd(runtime, options.claim, result.end, options);
   return result;
 }
 

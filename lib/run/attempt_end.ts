@@ -10,7 +10,7 @@ import {
 } from "../core/errors.ts";
 import { endAttempt } from "../store/claims/attempt_end.ts";
 import type { Claim, Ending } from "../store/claims/claim.ts";
-import type { Artifact } from "../task/artifact/artifact.ts";
+import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** Errors that blame furu or the pipeline's set-up, not the task: trying again cannot help. */
@@ -73,18 +73,50 @@ export function timeLimitError(artifact: Artifact, seconds: number | undefined):
   return error;
 }
 
+/** What an attempt computes, for the record of its end. */
+export interface AttemptOf {
+  /** The artifact. */
+  readonly artifact: Artifact;
+  /** The spec that it was computed by, where there is one. */
+  readonly spec?: string | undefined;
+}
+
 /**
  * Records how an attempt ended and gives its claim back. An end that cannot be written (a full disk) is only
  * logged: the caller still reports the end itself, and the claim is gone all the same.
  */
-export async function recordEnd(runtime: Runtime, claim: Claim, end: AttemptEnd): Promise<void> {
+export async function recordEnd(
+  runtime: Runtime,
+  claim: Claim,
+  end: AttemptEnd,
+  { artifact, spec }: AttemptOf,
+): Promise<void> {
   try {
-    await endAttempt(runtime.store, claim, endingOf(end));
+    const ending = endingOf(end);
+    const params = shortParams(artifact);
+    const of = {
+      ...(params === undefined ? {} : { params }),
+      ...(spec === undefined ? {} : { spec }),
+    };
+    await endAttempt(runtime.store, claim, ending === "success" ? ending : { ...ending, ...of });
   } catch (error) {
     const { name, hash } = claim.paths;
     runtime.logger.warn(
       `the end of attempt ${claim.attempt.n} of ${name} (${hash}) is not recorded: ${errorText(error)}`,
     );
+  }
+}
+
+/** Parameters are not written down with an end where the identity is longer, in characters. */
+const MOST_IDENTITY = 100_000;
+
+/** Nothing of a stand-in, in a process without the task's code: the run keeps its parameters. */
+function shortParams(artifact: Artifact): unknown {
+  try {
+    const { identity } = artifact[ARTIFACT];
+    return identity.length > MOST_IDENTITY ? undefined : JSON.parse(identity).params;
+  } catch {
+    return undefined;
   }
 }
 

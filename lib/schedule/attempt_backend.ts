@@ -1,6 +1,6 @@
 import type { ForcedNodes } from "../plan/node.ts";
 import type { ClaimedAttempt, Computer, FirstEnd } from "../run/computer.ts";
-import { failedEnd, recordEnd } from "../run/attempt_end.ts";
+import { type AttemptOf, failedEnd, recordEnd } from "../run/attempt_end.ts";
 import { findResult } from "../run/result.ts";
 import type { Runtime } from "../run/runtime.ts";
 import type { AttemptEnd, FailedAttempt } from "../core/attempt_end.ts";
@@ -10,11 +10,13 @@ import { TimeIsUp } from "../core/system/stop_time.ts";
 import type { EventSink } from "../core/event.ts";
 import { acquireClaim } from "../store/claims/acquire_claim.ts";
 import { releaseClaim } from "../store/claims/attempt_end.ts";
-import type { Claim } from "../store/claims/claim.ts";
+import { type Claim, claimWith } from "../store/claims/claim.ts";
+import { readClaim } from "../store/claims/read_claim.ts";
+import { removeOwnClaim } from "../store/claims/remove_claim.ts";
 import { readEnds } from "../store/results/ends.ts";
 import { attemptPaths } from "../store/layout.ts";
 import { type ClaimOptions, type OwnerFile, ownersOf } from "../store/claims/owner_files.ts";
-import { isStoredBy } from "../store/read_record.ts";
+import { isStoredBy, readRecordId } from "../store/read_record.ts";
 import { describeOwner } from "../store/claims/liveness.ts";
 import { removeQueued } from "../store/claims/queued.ts";
 import type { SlurmJob } from "../store/record.ts";
@@ -23,7 +25,6 @@ import type { Artifact } from "../task/artifact/artifact.ts";
 import { refuseLoadOnly } from "../task/artifact/load_only.ts";
 import { timeLimitOf } from "../task/requirements.ts";
 import type { Backend, BackendEvent } from "./backend.ts";
-import { isStored, settleFirst, type StoredEnd } from "./settle_first.ts";
 import { ShownAttempt } from "./shown_attempt.ts";
 
 /** Options of an {@link AttemptBackend}. */
@@ -63,7 +64,7 @@ export interface MadeAttempt {
   /** What it was claimed with. */
   readonly claim: Claim;
   /** Its end. */
-  readonly end: Exclude<AttemptEnd, StoredEnd>;
+  readonly end: Exclude<AttemptEnd, { outcome: "success" | "superseded" }>;
 }
 
 /**
@@ -177,7 +178,7 @@ export class AttemptBackend implements Backend {
     if (isLater(end)) {
       // It may begin late, or not at all: whatever comes of it is tidied away then.
       this.#track(
-        end.later.then(async (late) => void await settleFirst(this.#runtime, artifact, owner, late))
+        end.later.then(async (late) => void await settleFirst(this.#runtime, { artifact, spec }, owner, late))
           .finally(() => ownersOf(store).give(owner, paths)),
       );
       const event = await this.#work(artifact, spec);
@@ -191,7 +192,7 @@ export class AttemptBackend implements Backend {
       return undefined;
     }
     this.#tried.add(artifact.hash);
-    const claim = await settleFirst(this.#runtime, artifact, owner, end);
+    const claim = await settleFirst(this.#runtime, { artifact, spec }, owner, end);
     if (claim === "stored") return { type: "done", hash: artifact.hash, computed: true };
     if (end === "declined" && this.#withdrawing) return { type: "withdrawn", hash: artifact.hash };
     if (end === "declined" || claim === undefined) {
@@ -303,10 +304,10 @@ export class AttemptBackend implements Backend {
       // The record is there: what depends on it starts now, and the claim is tidied away beside that.
       report({ type: "done", hash, computed: end.outcome === "success" });
       await clock.sleep(0);
-      await recordEnd(this.#runtime, claim, end);
+      await recordEnd(this.#runtime, claim, end, { artifact, spec });
       return undefined;
     }
-    await recordEnd(this.#runtime, claim, end);
+    await recordEnd(this.#runtime, claim, end, { artifact, spec });
     return await this.#failed(artifact, claim, end, log);
   }
 
@@ -348,6 +349,38 @@ function endOfUnbegun(error: unknown): FailedAttempt {
     : { ...failedEnd(error, "protocol"), code };
 }
 
+type StoredEnd = Extract<AttemptEnd, { outcome: "success" | "superseded" }>;
+
+function isStored(end: AttemptEnd): end is StoredEnd {
+  return end.outcome === "success" || end.outcome === "superseded";
+}
+
 function isLater(end: FirstEnd): end is Extract<FirstEnd, { later: unknown }> {
   return typeof end === "object" && "later" in end;
+}
+
+/**
+ * Sees to what an attempt has left that was claimed elsewhere with our owner file.
+ *
+ * @returns Its claim, where it failed and its end is recorded; nothing where there was none.
+ */
+export async function settleFirst(
+  runtime: Runtime,
+  of: AttemptOf,
+  owner: OwnerFile,
+  end: AttemptEnd | "declined",
+): Promise<Claim | "stored" | undefined> {
+  const { store } = runtime;
+  const paths = store.paths(of.artifact);
+  const { id } = owner.record;
+  const stored = await readRecordId(store, paths) === id;
+  if (stored || end === "declined" || isStored(end)) {
+    // Mostly it is given back already, and what is there is somebody else's.
+    if ((await readClaim(store, paths))?.id === id) await removeOwnClaim(store, { paths, owner });
+    else await ownersOf(store).give(owner, paths);
+    return stored ? "stored" : undefined;
+  }
+  const claim = await claimWith(store, paths, owner);
+  if (claim) await recordEnd(runtime, claim, end, of);
+  return claim;
 }

@@ -96,6 +96,10 @@ const endRecord = z.object({
   error: z.string(),
   stack: z.string().exactOptional(),
   run: z.string().exactOptional(),
+  /** The parameters that count, as in the artifact's identity: for people, without its module. */
+  params: z.unknown().optional(),
+  /** The spec of the attempt. */
+  spec: z.string().exactOptional(),
   owner: ownerSchema,
   startedAt: z.string(),
   endedAt: z.string(),
@@ -200,7 +204,7 @@ export function isPlainlyGood(text: string, identity: string): boolean {
 }
 
 /** Whether the checksum at the end of a record stands for what comes before; nothing where there is none. */
-function isSummedUp(text: string): boolean | undefined {
+export function isSummedUp(text: string): boolean | undefined {
   const sum = SUM.exec(text.slice(-100))?.[1];
   if (sum === undefined) return undefined;
   return crc32(`${text.slice(0, text.lastIndexOf(',"sum":"'))}}`) === sum;

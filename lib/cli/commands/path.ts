@@ -1,5 +1,6 @@
 import { defineCommand } from "../program/command.ts";
-import { findReference, LEAST_DIGITS } from "../roots/find_reference.ts";
+import { LEAST_DIGITS } from "../../catalog/find_artifacts.ts";
+import { findReference } from "../roots/find_reference.ts";
 import { switchFlag } from "../program/flag.ts";
 
 const flags = {

@@ -1,12 +1,12 @@
 import { FuruError } from "../../core/errors.ts";
-import { systemMachine } from "../../core/system/system_machine.ts";
-import { Store } from "../../store/store.ts";
-import { table } from "../../ui/table.ts";
 import { artifactText } from "../view/artifact_text.ts";
 import { artifactView } from "../view/artifact_view.ts";
 import { defineCommand } from "../program/command.ts";
-import { findReference, isReference, LEAST_DIGITS } from "../roots/find_reference.ts";
-import { findStored } from "../view/find_stored.ts";
+import { findArtifacts, LEAST_DIGITS } from "../../catalog/find_artifacts.ts";
+import { readEntries } from "../../catalog/read_entries.ts";
+import { findReference, isReference } from "../roots/find_reference.ts";
+import { readableStore } from "../program/readable_store.ts";
+import { entryJson, listText } from "../view/list_text.ts";
 
 /** `furu show`: what the store knows of an artifact. */
 export const showCommand = defineCommand({
@@ -28,20 +28,20 @@ export const showCommand = defineCommand({
   async run({ args, globals, io, program, engine }) {
     const [written = ""] = args;
     // A name as 'Face' could be the beginning of a hash: what is there decides.
-    const ofTask = written.includes("(") ? [] : await findStored(await engine.root(), "", written);
+    const store = await readableStore(engine, { mayLack: true });
+    const ofTask = written.includes("(")
+      ? []
+      : await findArtifacts(store, { task: (name) => name === written, only: written, prefix: "" });
     if (ofTask.length > 0 || !isReference(written)) {
-      const root = await engine.root();
-      if (ofTask.length === 0) throw new FuruError(`Cannot find anything of task '${written}' in ${root}`);
-      const rows = ofTask.map(({ hash, hasRecord }) => ({ name: written, hash, stored: hasRecord }));
-      io.out(
-        globals.json
-          ? `${JSON.stringify(rows)}\n`
-          : table(rows.map(({ hash, stored }) => [hash, stored ? "stored" : "no result"])).join("\n") + "\n",
-      );
+      if (ofTask.length === 0) {
+        throw new FuruError(`Cannot find anything of task '${written}' in ${store.root}`);
+      }
+      const entries = await readEntries(store, ofTask);
+      const options = { color: io.color && !globals["no-color"], width: io.width };
+      io.out(globals.json ? `${JSON.stringify(entries.map(entryJson))}\n` : listText(entries, options));
       return 0;
     }
     const found = await findReference({ args, io, program, engine });
-    const store = new Store(systemMachine(), { root: await engine.root(), leaseSec: 120, heartbeatSec: 40 });
     const view = await artifactView(store, found);
     io.out(globals.json ? `${JSON.stringify(view)}\n` : artifactText(view));
     return view.faults === undefined ? 0 : 1;

@@ -1,12 +1,10 @@
 import { FuruError, UsageError } from "../../core/errors.ts";
-import { artifactPaths } from "../../store/layout.ts";
+import { findArtifacts, type FoundArtifact, LEAST_DIGITS, nothingOf } from "../../catalog/find_artifacts.ts";
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
 import type { CommandInput } from "../program/command.ts";
-import { findStored, type FoundArtifact } from "../view/find_stored.ts";
+import { readableStore } from "../program/readable_store.ts";
 import { loadTarget } from "./target.ts";
 
-/** The least number of digits of a hash. */
-export const LEAST_DIGITS = 4;
 const NAMED = 20;
 
 /**
@@ -22,7 +20,10 @@ export async function findReference(
   const [written = "", ...modules] = args;
   const { prefix, name } = parseReference(written);
   const root = await engine.root();
-  let found = await findStored(root, prefix, name);
+  const pattern = name === undefined
+    ? { task: () => true }
+    : { task: (each: string) => each === name, only: name };
+  let found = await findArtifacts(await readableStore(engine, { mayLack: true }), { ...pattern, prefix });
   if (found.length === 0 && (program.script || modules.length > 0)) {
     const { roots } = await loadTarget(program, modules, io);
     found = withPrefix(roots, prefix, root);
@@ -63,8 +64,7 @@ function withPrefix(roots: readonly Artifact[], prefix: string, root: string): F
     seen.add(artifact.hash);
     for (const below of artifact[ARTIFACT].dependencies) open.push(below);
     if (!artifact.hash.startsWith(prefix)) continue;
-    const { name, hash, record, home } = artifactPaths(root, artifact);
-    found.push({ name, hash, record, home, hasRecord: false, hasHome: false });
+    found.push(nothingOf(root, artifact.name, artifact.hash));
   }
   return found;
 }

@@ -2,6 +2,7 @@ import { join } from "@std/path/posix/join";
 import { fromCanonical } from "../../core/json/canonical.ts";
 import { errorText } from "../../core/errors.ts";
 import { TAG } from "../../core/json/tags.ts";
+import type { FoundArtifact } from "../../catalog/find_artifacts.ts";
 import { type CodeChanges, codeChanges } from "../../snapshot/current_code.ts";
 import { readManifest } from "../../snapshot/manifest.ts";
 import { readRecord } from "../../store/read_record.ts";
@@ -12,7 +13,6 @@ import { numberOfAttempt } from "../../store/claims/claim.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
 import type { ClaimRecord, EndRecord, SuccessRecord } from "../../store/record.ts";
 import { concernsOneArtifact, listOrNothing, type Store } from "../../store/store.ts";
-import type { FoundArtifact } from "./find_stored.ts";
 import { valueText } from "./value_text.ts";
 
 /** All that the store knows of an artifact, as JSON. */

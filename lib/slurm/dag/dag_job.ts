@@ -13,8 +13,7 @@ import type { DagHead, DagNode } from "../../remote/run_record.ts";
 import { systemRuntime } from "../../run/default_runtime.ts";
 import { failedEnd, recordEnd } from "../../run/attempt_end.ts";
 import type { Runtime } from "../../run/runtime.ts";
-import { AttemptBackend, type MadeAttempt } from "../../schedule/attempt_backend.ts";
-import { settleFirst } from "../../schedule/settle_first.ts";
+import { AttemptBackend, type MadeAttempt, settleFirst } from "../../schedule/attempt_backend.ts";
 import { drive } from "../../schedule/drive.ts";
 import { runReporter } from "../../schedule/run_reporter.ts";
 import { snapshotUrl } from "../../snapshot/places.ts";
@@ -168,7 +167,7 @@ export async function runDagJob(options: DagJobOptions, begun?: BegunJob): Promi
 
 /** Sees to the attempt that was made before anything else was loaded. */
 async function settleMade(
-  { runtime, node, slurm, signals, computer }: JobContext,
+  { runtime, run, node, slurm, signals, computer }: JobContext,
   { owner, end: found }: NonNullable<BegunJob["ended"]>,
 ): Promise<MadeAttempt | undefined> {
   const { store } = runtime;
@@ -176,7 +175,8 @@ async function settleMade(
   const isPlanned = found.outcome === "preempted" && signals.signal.reason instanceof TimeIsUp;
   const end = isPlanned ? { ...found, planned: true as const } : found;
   await computer.noteFailure(attemptPaths(paths, { n: 1, id: owner.record.id }).log, end);
-  const claim = await settleFirst(runtime, node, owner, end);
+  const of = { artifact: dagArtifact(run, node), spec: node.spec };
+  const claim = await settleFirst(runtime, of, owner, end);
   if (claim === undefined || claim === "stored") return undefined;
   // The claim had taken its place.
   await removeQueued(store, paths, slurm.name);
@@ -313,7 +313,8 @@ async function endUnbegun({ runtime, node, run, slurm }: JobContext, end: Attemp
   await removeQueued(store, paths, slurm.name);
   const acquired = await acquireClaim(store, paths, { backend: "slurm-dag", run: run.runId, slurm });
   // Another attempt than ours has an end of its own.
-  if (acquired.kind === "claimed") await recordEnd(runtime, acquired.claim, end);
+  if (acquired.kind !== "claimed") return;
+  await recordEnd(runtime, acquired.claim, end, { artifact: dagArtifact(run, node), spec: node.spec });
 }
 
 function label({ name, hash }: DagNode): string {

@@ -216,6 +216,10 @@ export interface Ending {
   error: string;
   /** The stack of what was thrown. */
   stack?: string;
+  /** The parameters that count, as canonical JSON has them. */
+  params?: unknown;
+  /** The spec of the attempt. */
+  spec?: string;
 }
 
 /**
@@ -241,6 +245,8 @@ export function endRecordOf(
     error: String(ending.error),
     ...(ending.stack === undefined ? {} : { stack: ending.stack }),
     ...(claim.run === undefined ? {} : { run: claim.run }),
+    ...(ending.params === undefined ? {} : { params: ending.params }),
+    ...(ending.spec === undefined ? {} : { spec: ending.spec }),
     owner: machine.self,
     startedAt: claim.startedAt,
     endedAt: new Date(machine.clock.now()).toISOString(),

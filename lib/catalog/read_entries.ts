@@ -1,0 +1,176 @@
+import { join } from "@std/path/posix/join";
+import { fromCanonical } from "../core/json/canonical.ts";
+import { TAG } from "../core/json/tags.ts";
+import { errorText } from "../core/errors.ts";
+import { readQueued } from "../store/claims/queued.ts";
+import { readClaim } from "../store/claims/read_claim.ts";
+import { readEnds } from "../store/results/ends.ts";
+import { isSummedUp, parseSuccessRecord, type SuccessRecord } from "../store/record.ts";
+import { concernsOneArtifact, type Store } from "../store/store.ts";
+import { readPayload } from "../worker/protocol/payload_files.ts";
+import type { FoundArtifact } from "./find_artifacts.ts";
+
+/** What a list shows of an artifact. Names of fields are those of `--json`, and stay. */
+export interface ArtifactEntry {
+  /** Its task's name. */
+  readonly name: string;
+  /** Its hash. */
+  readonly hash: string;
+  /**
+   * Its state, as far as one look tells: an owner may be dead, a file of the result may be damaged. `TODO`:
+   * nothing is stored but what attempts have left. `DAMAGED`: its record cannot be used.
+   */
+  readonly status: "DONE" | "IN_PROGRESS" | "FAILED" | "TODO" | "DAMAGED";
+  /** Its parameters, as canonical JSON has them, where they are known. */
+  readonly params?: unknown;
+  /** When it was computed, or when its last attempt ended or began. ISO 8601. */
+  readonly at?: string | undefined;
+  /** Milliseconds that the attempt took, where it has ended. */
+  readonly durationMs?: number | undefined;
+  /** Bytes of the result: its record and its files. */
+  readonly bytes?: number | undefined;
+  /** The number of its attempt that succeeded, or of the last one that ended. */
+  readonly attempt?: number | undefined;
+  /** The run that it was computed in. */
+  readonly run?: string | undefined;
+  /** The host it was computed on, or is. */
+  readonly host?: string | undefined;
+  /** The user who computed it, or does. */
+  readonly user?: string | undefined;
+  /** The spec of the attempt that failed. */
+  readonly spec?: string | undefined;
+  /** Bytes of memory that its process had at most. */
+  readonly peakMemoryBytes?: number | undefined;
+  /** Seconds of processor time that the attempt took. */
+  readonly cpuSec?: number | undefined;
+  /** Why the last attempt failed, or what is damaged. */
+  readonly error?: string | undefined;
+  /** The record, for those who need the rest of it. */
+  readonly record?: SuccessRecord | undefined;
+}
+
+/** So many artifacts that are not simply stored are looked at at the same time. */
+const AT_ONCE = 16;
+
+/**
+ * Reads what lists show of artifacts, in their order. A record is taken as it is: only `furu check` compares
+ * checksums of all.
+ *
+ * @throws {StoreError} If the store cannot be read.
+ */
+export async function readEntries(
+  store: Store,
+  found: readonly FoundArtifact[],
+): Promise<ArtifactEntry[]> {
+  const entries: (ArtifactEntry | undefined)[] = new Array(found.length);
+  const order = found.entries();
+  const lane = async (): Promise<void> => {
+    for (const [index, each] of order) entries[index] = await readEntry(store, each);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, lane));
+  return entries.flatMap((entry) => entry ?? []);
+}
+
+/**
+ * Reads what a list shows of an artifact; nothing where nothing is left of it.
+ *
+ * @throws {StoreError} If the store cannot be read.
+ */
+export async function readEntry(store: Store, found: FoundArtifact): Promise<ArtifactEntry | undefined> {
+  const { name, hash } = found;
+  try {
+    const text = found.hasRecord ? await store.read(found.record) : undefined;
+    return text === undefined ? await unstored(store, found) : stored(found, text);
+  } catch (error) {
+    if (!concernsOneArtifact(error)) throw error;
+    return { name, hash, status: "DAMAGED", error: errorText(error) };
+  }
+}
+
+function stored(found: FoundArtifact, text: string): ArtifactEntry {
+  const { name, hash } = found;
+  const record = quickRecord(text) ?? parseSuccessRecord(text, found.record, found);
+  const { provenance, createdAt, durationMs, attempt, run, sizes, total, identity } = record;
+  const files = total?.bytes ?? Object.values(sizes ?? {}).reduce((sum, size) => sum + size, 0);
+  return {
+    name,
+    hash,
+    status: "DONE",
+    params: identity.params,
+    at: createdAt,
+    durationMs,
+    bytes: text.length + files,
+    attempt,
+    run,
+    host: textIn(provenance, "host"),
+    user: textIn(provenance, "user"),
+    peakMemoryBytes: numberIn(provenance, "peakMemoryBytes"),
+    cpuSec: numberIn(provenance, "cpuSec"),
+    record,
+  };
+}
+
+/** A record whose checksum is right was written as a whole by furu: its form need not be looked at. */
+function quickRecord(text: string): SuccessRecord | undefined {
+  if (!text.startsWith('{"schema":1,') || isSummedUp(text) !== true) return undefined;
+  return JSON.parse(text) as SuccessRecord;
+}
+
+async function unstored(store: Store, found: FoundArtifact): Promise<ArtifactEntry | undefined> {
+  const paths = store.paths(found);
+  const { name, hash } = found;
+  const [claim, queued, ends] = await Promise.all([
+    found.hasClaim ? readClaim(store, paths) : undefined,
+    found.hasHome ? readQueued(store, paths) : undefined,
+    found.hasHome ? readEnds(store, paths) : [],
+  ]);
+  const last = ends.at(-1);
+  const known = ends.findLast(({ params }) => params !== undefined)?.params ??
+    await paramsOfRun(store, hash, claim?.run ?? queued?.run ?? last?.run);
+  const base: Omit<ArtifactEntry, "status"> = {
+    name,
+    hash,
+    ...(known === undefined ? {} : { params: known }),
+    ...(last === undefined ? {} : { attempt: last.attempt, error: last.error, spec: last.spec }),
+  };
+  if (claim) {
+    const { owner, startedAt, run } = claim;
+    const { error: _, ...now } = base;
+    return { ...now, status: "IN_PROGRESS", at: startedAt, run, host: owner.host, user: owner.user };
+  }
+  if (queued) return { ...base, status: "IN_PROGRESS", at: queued.submittedAt, run: queued.run };
+  if (!last) return found.hasHome ? { ...base, status: "TODO" } : undefined;
+  const { owner, startedAt, endedAt, run } = last;
+  const durationMs = Date.parse(endedAt) - Date.parse(startedAt);
+  return { ...base, status: "FAILED", at: endedAt, durationMs, run, host: owner.host, user: owner.user };
+}
+
+/** As a run on Slurm keeps them. They are for people: what cannot be read is left out. */
+async function paramsOfRun(store: Store, hash: string, run: string | undefined): Promise<unknown> {
+  if (run === undefined) return undefined;
+  try {
+    const { params, kept } = await readPayload(store, join(store.root, "runs", run), hash);
+    return kept ? undefined : JSON.parse(params);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Canonical JSON as plain values: dates, maps and the like as they were, artifacts as
+ * `{ "$artifact": [name, hash] }`.
+ */
+export function plainParams(params: unknown): unknown {
+  if (params === undefined) return undefined;
+  return fromCanonical(params, { artifact: (name, hash) => ({ [TAG.artifact]: [name, hash] }) });
+}
+
+function textIn(provenance: Readonly<Record<string, unknown>>, key: string): string | undefined {
+  const value = provenance[key];
+  return typeof value === "string" ? value : undefined;
+}
+
+function numberIn(provenance: Readonly<Record<string, unknown>>, key: string): number | undefined {
+  const value = provenance[key];
+  return typeof value === "number" ? value : undefined;
+}

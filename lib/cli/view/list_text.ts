@@ -1,0 +1,118 @@
+import type { ArtifactEntry } from "../../catalog/read_entries.ts";
+import { plainParams } from "../../catalog/read_entries.ts";
+import { formatDuration } from "../../ui/duration.ts";
+import { differingPaths, flatParams, foldedLine, paramsLine } from "../../ui/params_text.ts";
+import { style } from "../../ui/style.ts";
+import { table } from "../../ui/table.ts";
+import { oneLine, plural, truncate } from "../../ui/text.ts";
+import { valueText } from "./value_text.ts";
+
+/** Options of {@link listText}. */
+export interface ListOptions {
+  /** Use colours. */
+  color: boolean;
+  /** Most columns of a line; `undefined` for no limit. */
+  width: number | undefined;
+}
+
+const SHORT_STATUS = {
+  DONE: "done",
+  IN_PROGRESS: "running",
+  FAILED: "failed",
+  TODO: "nothing",
+  DAMAGED: "damaged",
+} as const;
+
+/**
+ * Lists artifacts, a table for each task: what all of a task have in common stands above it, and each line
+ * has only the parameters in which they differ.
+ */
+export function listText(entries: readonly ArtifactEntry[], options: ListOptions): string {
+  const paint = style(options.color);
+  const parts = [...Map.groupBy(entries, ({ name }) => name)].map(([name, group]) => {
+    const flat = group.map(({ params }) => flatParams(params ?? {}));
+    const known = flat.filter((_, i) => group[i]?.params !== undefined);
+    const differing = group.length === 1 ? undefined : differingPaths(known);
+    const common = differing === undefined || known.length === 0
+      ? ""
+      : paramsLine(new Map([...known[0]!].filter(([path]) => !differing.has(path))));
+    const head = [paint.strong(name), plural(group.length, "artifact"), paint.faint(common)];
+    const rows = group.map((entry, i) => [
+      entry.hash.slice(0, 8),
+      SHORT_STATUS[entry.status],
+      entry.at === undefined ? "" : localTime(entry.at),
+      entry.durationMs === undefined ? "" : formatDuration(entry.durationMs),
+      entry.bytes === undefined ? "" : bytesText(entry.bytes),
+      noteOf(entry, paramsLine(flat[i]!, differing)),
+    ]);
+    const lines = table(rows, {
+      head: ["HASH", "STATUS", "WHEN", "TOOK", "SIZE", "PARAMETERS"],
+      right: [3, 4],
+      width: options.width,
+    });
+    return [head.filter((part) => part !== "").join("  "), ...lines].join("\n");
+  });
+  return parts.map((part) => `${part}\n`).join("\n");
+}
+
+function noteOf({ params, error }: ArtifactEntry, line: string): string {
+  const parts = [params === undefined ? "(parameters not known)" : line];
+  if (error !== undefined) parts.push(`${line === "" ? "" : "— "}${truncate(oneLine(error), 100)}`);
+  return parts.filter((part) => part !== "").join(" ");
+}
+
+/** How many artifacts of a task there are, as far as the names in its folder tell. */
+export interface TaskCounts {
+  /** The task's name. */
+  readonly name: string;
+  /** Those with a result. */
+  readonly done: number;
+  /** Those without one that are computed now, or whose owner has died. */
+  readonly running: number;
+  /** Those without, of which attempts have left something: mostly they failed. */
+  readonly other: number;
+}
+
+/** The tasks of a store, a line each. */
+export function tasksText(counts: readonly TaskCounts[], options: ListOptions): string {
+  const rows = counts.map(({ name, done, running, other }) => [name, `${done}`, `${running}`, `${other}`]);
+  const [first = "", ...lines] = table(rows, {
+    head: ["TASK", "DONE", "RUNNING", "NOT DONE"],
+    right: [1, 2, 3],
+    width: options.width,
+  });
+  return [style(options.color).strong(first), ...lines, ""].join("\n");
+}
+
+/** The same entries for programs: parameters as plain JSON, and without the whole record. */
+export function entryJson({ record: _record, params, ...entry }: ArtifactEntry): Record<string, unknown> {
+  const { name, hash, status, ...rest } = entry;
+  const plain = params === undefined ? undefined : JSON.parse(valueText(plainParams(params)));
+  return { name, hash, status, params: plain, ...rest };
+}
+
+/** What differs within a group of artifacts, for one line. */
+export function sweepText(group: readonly ArtifactEntry[]): string {
+  return foldedLine(group.map(({ params }) => flatParams(params)));
+}
+
+/** A number of bytes for people: `1.4 MB`, in powers of 1000. */
+export function bytesText(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB", "PB"];
+  let size = bytes;
+  let unit = 0;
+  while (size >= 999.5 && unit < units.length - 1) {
+    size /= 1000;
+    unit++;
+  }
+  return `${unit === 0 || size >= 99.5 ? Math.round(size) : size.toPrecision(2)} ${units[unit]}`;
+}
+
+/** A moment in local time, to the minute. */
+export function localTime(at: string): string {
+  const date = new Date(at);
+  if (Number.isNaN(date.getTime())) return at;
+  const two = (value: number): string => `${value}`.padStart(2, "0");
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
+}

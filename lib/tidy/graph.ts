@@ -92,6 +92,7 @@ export async function readStored(store: Store, found: FoundArtifact): Promise<St
   // A claim that was given back meanwhile.
   if (entry === undefined) return undefined;
   const { record, ...rest } = entry;
+  const at = entry.at ?? await changedAt(store, found);
   const names = namedReferences(
     record ? [record.identity.params, record.identity.dependencies] : rest.params,
   );
@@ -106,12 +107,22 @@ export async function readStored(store: Store, found: FoundArtifact): Promise<St
   return {
     ...found,
     ...rest,
+    at,
     hash: found.hash,
     uses: [...uses],
     folders: folders.filter((folder) => ownerOfFolder(folder)?.hash !== found.hash),
     ...(record === undefined ? {} : { recordId: record.id }),
     snapshots: record === undefined ? [] : snapshotsOf(record),
   };
+}
+
+/** When something of an artifact changed last of which no file tells when it was. */
+async function changedAt(
+  store: Store,
+  { hasHome, home, record }: FoundArtifact,
+): Promise<string | undefined> {
+  const info = await store.machine.files.stat(hasHome ? home : record).catch(() => undefined);
+  return info && new Date(info.mtimeMs).toISOString();
 }
 
 /** Whose folder that is which a value names: `artifacts/<task>/<hash>/<attempt>`. */

@@ -68,23 +68,24 @@ export async function withClaim<T>(
     return { kind: "kept", why };
   }
   const claim = acquired?.claim;
-  let failed = false;
+  const giveBack = async (): Promise<void> => {
+    if (claim) await releaseClaim(store, claim);
+    else await store.remove(paths.home);
+  };
+  let outcome: Held<T>;
   try {
     const job = await liveQueued(context, key);
-    if (job) return { kind: "kept", why: `Slurm job ${job.jobId ?? job.name} is queued for it` };
-    return await change({ paths, claim });
+    outcome = job
+      ? { kind: "kept", why: `Slurm job ${job.jobId ?? job.name} is queued for it` }
+      : await change({ paths, claim });
   } catch (error) {
-    failed = true;
+    await giveBack().catch(() => {/* that it failed counts; the claim ends with this process */});
     throw error;
-  } finally {
-    try {
-      if (claim) await releaseClaim(store, claim);
-      else await store.remove(paths.home);
-    } catch (error) {
-      // What keeps the claim from being given back must not hide why it came to that.
-      if (!failed) throw storeError("release", paths.claim, error);
-    }
   }
+  await giveBack().catch((error) => {
+    throw storeError("release", paths.claim, error);
+  });
+  return outcome;
 }
 
 /**

@@ -29,7 +29,7 @@ export async function litterRemovals(
   const settled = Map.groupBy(claims, ({ hash }) => inUse.dead.get(hash)!.id);
   const tasks = [...new Set(artifacts.map(({ name }) => name))].map((name) => taskDir(store.root, name));
   const apart: string[] = [];
-  for (const dir of [store.root, ...tasks, ...await otherFolders(store, inUse)]) {
+  for (const dir of [store.root, ...tasks, ...otherFolders(store, inUse)]) {
     for (const { name } of await store.list(dir)) {
       if (name === ".owners") apart.push(join(dir, name));
       else removals.push(...await privateRemoval(context, dir, name));
@@ -53,7 +53,7 @@ export async function litterRemovals(
 }
 
 /** The folders besides those of artifacts in which there may be private names. */
-async function otherFolders(store: Store, { runs }: InUse): Promise<string[]> {
+function otherFolders(store: Store, { runs }: InUse): string[] {
   const { root } = store;
   const snapshots = join(root, "snapshots");
   return [

@@ -52,12 +52,12 @@ function paramsOf(group: readonly StoredArtifact[]): string {
 }
 
 const WORDS: Readonly<Record<Exclude<RemovalKind, "artifact">, string>> = {
-  failed: "files of failed attempts, of",
-  replaced: "replaced or damaged results, of",
+  failed: "failed attempts of",
+  replaced: "replaced results of",
   run: "run",
   snapshot: "snapshot",
-  claim: "claim of a dead process",
-  litter: "left by dead processes",
+  claim: "claim of a dead process:",
+  litter: "left by a dead process:",
 };
 /** So many of a kind are named. */
 const NAMED = 10;
@@ -90,11 +90,11 @@ export function planText(removals: readonly Removal[], graph: StoreGraph, option
   const others = removals.filter(({ kind }) => kind !== "artifact");
   for (const [kind, group] of Map.groupBy(others, ({ kind }) => kind as Exclude<RemovalKind, "artifact">)) {
     for (const { what, bytes } of group.slice(0, NAMED)) {
-      lines.push(`${WORDS[kind]}  ${what}${bytes > 0 ? `  ${bytesText(bytes)}` : ""}`);
+      lines.push(`${WORDS[kind]} ${what}${bytes > 0 ? `  ${bytesText(bytes)}` : ""}`);
     }
     if (group.length > NAMED) {
       const bytes = group.slice(NAMED).reduce((sum, each) => sum + each.bytes, 0);
-      lines.push(`${WORDS[kind]}  … ${group.length - NAMED} more  ${bytesText(bytes)}`);
+      lines.push(`${WORDS[kind]} … ${group.length - NAMED} more  ${bytesText(bytes)}`);
     }
   }
   const cut = options.width === undefined || options.color

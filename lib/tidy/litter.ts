@@ -163,6 +163,15 @@ export function isDeadOwner(
   return isGone || !isOfThisHost(owner, self) && ages.isForgotten(mtimeMs, leaseSec);
 }
 
+/** How many names in an owner folder are of its owner file: a claim that was taken away is one for a moment. */
+async function namesOf(store: Store, dir: string, ino: number): Promise<number> {
+  let count = 0;
+  for (const { name } of await store.list(dir)) {
+    if ((await store.machine.files.stat(join(dir, name)))?.ino === ino) count++;
+  }
+  return count;
+}
+
 /** @param settled So many claims are removed before it. */
 async function ownerRemoval(
   { store, ages }: TidyContext,
@@ -179,7 +188,7 @@ async function ownerRemoval(
     const facts: OwnerFacts = {
       owner: holder?.owner,
       isGone: holder !== undefined && machine.isGone(holder.owner),
-      claims: (info?.nlink ?? 1) - 1 - settled,
+      claims: info === undefined ? 0 : info.nlink - await namesOf(store, dir, info.ino) - settled,
       mtimeMs,
       leaseSec: holder?.leaseSec ?? store.leaseSec,
     };

@@ -101,6 +101,8 @@ export interface InUse {
   readonly runs: readonly StoredRun[];
   /** What people should know of what could not be found out. */
   readonly notes: readonly string[];
+  /** A run that may go on and whose record cannot be read: what it uses is not known, so that nothing may go. */
+  readonly unread?: StoredRun | undefined;
   /** Claims whose owner is dead, by hash. */
   readonly dead: ReadonlyMap<string, ClaimRecord>;
   /**
@@ -139,6 +141,7 @@ export async function findInUse(context: TidyContext, graph: StoreGraph): Promis
   const ids = await runIds(store);
   const runs: StoredRun[] = [];
   for (const id of ids) runs.push(await readStoredRun(store, id, { graph, askLife: context.askLife }));
+  const unread = force ? undefined : runs.find(({ fault }) => fault !== undefined);
   const reasons = whyStay({ graph, computed, queued, pins, runs, force });
   const notes = blind.length === 0 ? [] : [
     `what ${blind.length === 1 ? "an artifact" : `${blind.length} artifacts`} computed now may load is not ` +
@@ -156,13 +159,14 @@ export async function findInUse(context: TidyContext, graph: StoreGraph): Promis
     for (const id of await runIds(store)) {
       if (knownRuns.has(id)) continue;
       const run = await readStoredRun(store, id, { graph });
+      if (run.fault !== undefined) return { kind: "run", text: `run ${id} may load it (${run.fault})` };
       const more = whyStay({ graph, computed: new Map(), queued: new Map(), pins: [], runs: [run], force });
       for (const [hash, why] of more) if (!reasons.has(hash)) reasons.set(hash, why);
       if (await store.machine.files.exists(`${run.dir}/run.json`)) knownRuns.add(id);
     }
     return reasons.get(key.hash);
   };
-  return { reasons, runs, notes, dead, recheck };
+  return { reasons, runs, notes, unread, dead, recheck };
 }
 
 /** The job that is queued for an artifact and is not known to have ended. */

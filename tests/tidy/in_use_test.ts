@@ -142,7 +142,7 @@ describe("what lives", () => {
     assertEquals(rig.tree().filter((name) => name.includes(paths.hash)), []);
   });
 
-  it("a run in a folder keeps what it may load; a pin that comes up while it goes keeps it, too", async () => {
+  it("a pin that comes up while an artifact goes keeps it", async () => {
     await using rig = new TidyRig();
     const paths = rig.put("toy/Train", { lr: 1 });
     const { store } = rig.process();

@@ -1,3 +1,4 @@
+import { FuruError } from "../../core/errors.ts";
 import { plural } from "../../ui/text.ts";
 import type { StoredArtifact } from "../../tidy/graph.ts";
 import type { InUse } from "../../tidy/in_use.ts";
@@ -30,11 +31,21 @@ export interface Intent {
   readonly words: ApplyWords;
 }
 
-/** Divides artifacts into those that may go and those that stay. */
+/**
+ * Divides artifacts into those that may go and those that stay.
+ *
+ * @throws {FuruError} If that cannot be told.
+ */
 export function divide(
   artifacts: readonly StoredArtifact[],
-  { reasons }: Pick<InUse, "reasons">,
+  { reasons, unread }: Pick<InUse, "reasons" | "unread">,
 ): { going: StoredArtifact[]; staying: Staying[] } {
+  if (unread && artifacts.length > 0) {
+    throw new FuruError(
+      `Cannot tell what run ${unread.runId} uses, which may go on: ${unread.fault}; ` +
+        `when it is over, move ${unread.dir} away`,
+    );
+  }
   const going: StoredArtifact[] = [];
   const staying: Staying[] = [];
   for (const artifact of artifacts) {

@@ -75,7 +75,7 @@ export async function attemptRemovals(
       const going = namesOf(names, artifact, kind, named);
       if (going.length === 0) continue;
       let bytes = 0;
-      for (const name of going) bytes += await bytesOf(store, join(artifact.home, name));
+      for (const name of going) bytes += await diskBytes(store, join(artifact.home, name));
       const { name, hash } = artifact;
       removals.push({
         kind,
@@ -153,14 +153,14 @@ export async function throwFromHome(
 }
 
 /** Bytes of a file, or of all files in a folder. What goes away meanwhile does not count. */
-export async function bytesOf(store: Store, path: string): Promise<number> {
+export async function diskBytes(store: Store, path: string): Promise<number> {
   const { files } = store.machine;
   const info = await files.stat(path).catch(() => undefined);
   if (info === undefined) return 0;
   if (!info.isDirectory) return info.size;
   let bytes = 0;
   for (const { name } of await store.list(path).catch(() => [])) {
-    bytes += await bytesOf(store, join(path, name));
+    bytes += await diskBytes(store, join(path, name));
   }
   return bytes;
 }

@@ -12,7 +12,7 @@ import { claimRemoval, litterRemovals } from "./litter.ts";
 import type { Removal } from "./removal.ts";
 
 /** Something that is not as it should be. */
-export interface Finding {
+export interface StoreFinding {
   /**
    * `damaged`: the result cannot be used. `unreadable`: whether it can is not known, as the system does not
    * let us read it. `newer`: a newer furu made it. `claim`: of a dead owner. `litter`: of a dead process. The
@@ -43,8 +43,8 @@ export async function checkArtifacts(
   context: TidyContext,
   artifacts: readonly StoredArtifact[],
   { runtime, inUse, onLooked = () => {} }: { runtime: Runtime; inUse: InUse; onLooked?: () => void },
-): Promise<Finding[]> {
-  const findings: Finding[] = [];
+): Promise<StoreFinding[]> {
+  const findings: StoreFinding[] = [];
   for (const artifact of artifacts) {
     const finding = artifact.hasRecord ? await checkResult(context, artifact, { runtime, inUse }) : undefined;
     if (finding) findings.push(finding);
@@ -54,7 +54,7 @@ export async function checkArtifacts(
 }
 
 type Judged = { kind: "good"; record: SuccessRecord | undefined } | {
-  kind: Exclude<Finding["kind"], "claim" | "litter">;
+  kind: Exclude<StoreFinding["kind"], "claim" | "litter">;
   what: string;
 };
 
@@ -80,7 +80,7 @@ async function checkResult(
   context: TidyContext,
   artifact: StoredArtifact,
   { runtime, inUse }: { runtime: Runtime; inUse: InUse },
-): Promise<Finding | undefined> {
+): Promise<StoreFinding | undefined> {
   const judged = await judge(runtime, artifact);
   if (judged.kind === "good") return undefined;
   const { name, hash } = artifact;
@@ -140,8 +140,8 @@ function damageFix(context: TidyContext, artifact: StoredArtifact, runtime: Runt
 export async function findLitter(
   context: TidyContext,
   { graph, inUse }: { graph: StoreGraph; inUse: InUse },
-): Promise<Finding[]> {
-  const findings: Finding[] = [];
+): Promise<StoreFinding[]> {
+  const findings: StoreFinding[] = [];
   const { store } = context;
   for (const artifact of graph.artifacts.values()) {
     const holder = inUse.dead.get(artifact.hash);

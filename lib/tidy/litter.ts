@@ -6,7 +6,7 @@ import { ownerPaths, ownersDir, privateNameOwner, taskDir } from "../store/layou
 import type { ClaimRecord } from "../store/record.ts";
 import type { Store } from "../store/store.ts";
 import { type Ages, isOfThisHost, LEAST_AGE_MS, lookAtClaim } from "./ages.ts";
-import { bytesOf } from "./attempts.ts";
+import { diskBytes } from "./attempts.ts";
 import { insideStore, type StoredArtifact, type StoreGraph } from "./graph.ts";
 import type { InUse, TidyContext } from "./in_use.ts";
 import { pinsDir } from "./pins.ts";
@@ -94,7 +94,7 @@ async function privateRemoval(
   return [{
     kind: "litter",
     what: insideStore(store, path),
-    bytes: await bytesOf(store, path),
+    bytes: await diskBytes(store, path),
     remove: async () => ({ done: true, left: await removeTree(store, path) }),
   }];
 }
@@ -199,7 +199,7 @@ async function ownerRemoval(
   return [{
     kind: "litter",
     what: insideStore(store, dir),
-    bytes: await bytesOf(store, dir),
+    bytes: await diskBytes(store, dir),
     remove: async () => {
       // It may be gone together with its last claim.
       if (!await machine.files.exists(dir)) return { done: true, left: [] };

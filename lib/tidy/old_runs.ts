@@ -2,7 +2,7 @@ import { join } from "@std/path/posix/join";
 import { contentsDir, type SnapshotPaths, snapshotPaths, snapshotsDir } from "../snapshot/manifest.ts";
 import { listOrNothing, type Store } from "../store/store.ts";
 import { LEAST_AGE_MS } from "./ages.ts";
-import { bytesOf } from "./attempts.ts";
+import { diskBytes } from "./attempts.ts";
 import type { StoreGraph } from "./graph.ts";
 import type { InUse, TidyContext } from "./in_use.ts";
 import { type Left, throwAway } from "./remove_tree.ts";
@@ -30,7 +30,7 @@ export async function runRemovals(
   for (const { runId, dir } of going) {
     const all = [...outputs.map((folder) => join(folder, runId)), dir];
     let bytes = 0;
-    for (const path of all) bytes += await bytesOf(store, path);
+    for (const path of all) bytes += await diskBytes(store, path);
     removals.push({
       kind: "run",
       what: runId,

@@ -8,7 +8,7 @@ import { readQueued, removeQueued } from "../store/claims/queued.ts";
 import type { FileEntry } from "../core/system/files.ts";
 import { ownersOf } from "../store/claims/owner_files.ts";
 import type { Store } from "../store/store.ts";
-import { bytesOf, throwFromHome } from "./attempts.ts";
+import { diskBytes, throwFromHome } from "./attempts.ts";
 import type { StoredArtifact } from "./graph.ts";
 import {
   type HeldArtifact,
@@ -67,7 +67,7 @@ async function bytesBeside(store: Store, { home, recordId, status }: StoredArtif
   let bytes = 0;
   for (const { name } of await store.list(home)) {
     const isOwn = status === "DONE" && recordId !== undefined && new RegExp(`^\\d+-${recordId}$`).test(name);
-    if (!isOwn) bytes += await bytesOf(store, join(home, name));
+    if (!isOwn) bytes += await diskBytes(store, join(home, name));
   }
   return bytes;
 }

@@ -3,7 +3,7 @@ import type { FoundArtifact } from "../catalog/find_artifacts.ts";
 import { isSummedUp, parseSuccessRecord, type SuccessRecord } from "../store/record.ts";
 import { ownersDir } from "../store/layout.ts";
 import { concernsOneArtifact, type Store } from "../store/store.ts";
-import { type Belonging, belongings, bytesOf } from "./attempts.ts";
+import { type Belonging, belongings, diskBytes } from "./attempts.ts";
 
 /** How much of something there is. */
 export interface Amount {
@@ -96,7 +96,7 @@ async function addArtifact(store: Store, usage: TaskUsage, artifact: FoundArtifa
   usage.artifacts++;
   if (hasRecord) {
     usage.results.count++;
-    usage.results.bytes += await bytesOf(store, record);
+    usage.results.bytes += await diskBytes(store, record);
   }
   if (!hasHome) return;
   // Without a folder there are no files: then the record is only measured, not read.
@@ -108,12 +108,12 @@ async function addArtifact(store: Store, usage: TaskUsage, artifact: FoundArtifa
     const { belongs = "none", attempt } = known.get(name) ?? {};
     if (attempt?.kind === "checkpoint") {
       usage.checkpoints.count++;
-      usage.checkpoints.bytes += await bytesOf(store, join(home, name));
+      usage.checkpoints.bytes += await diskBytes(store, join(home, name));
       continue;
     }
     const amount = usage[PLACES[belongs]];
     const isTold = belongs === "own" && attempt?.kind === "files" && own?.bytes !== undefined;
-    amount.bytes += isTold ? own!.bytes! : await bytesOf(store, join(home, name));
+    amount.bytes += isTold ? own!.bytes! : await diskBytes(store, join(home, name));
     if (attempt?.kind === "replaced" || attempt?.kind === "damaged" || belongs === "none") amount.count++;
     if (belongs === "failed" && attempt) failed.add(attempt.id);
   }
@@ -156,12 +156,12 @@ export async function usageBesides(
   const folder = async (dir: string, counts: (name: string) => boolean): Promise<Amount> => {
     const entries = await store.list(dir);
     let bytes = 0;
-    for (const { name } of entries) bytes += await bytesOf(store, join(dir, name));
+    for (const { name } of entries) bytes += await diskBytes(store, join(dir, name));
     return { count: entries.filter(({ name }) => counts(name)).length, bytes };
   };
   const left = (await store.list(root)).filter(({ name }) => /^\.(tmp|trash)-/.test(name));
   let bytes = 0;
-  for (const { name } of left) bytes += await bytesOf(store, join(root, name));
+  for (const { name } of left) bytes += await diskBytes(store, join(root, name));
   return {
     runs: await folder(join(root, "runs"), (name) => !hidden(name)),
     snapshots: await snapshotAmount(store),

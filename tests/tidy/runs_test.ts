@@ -127,10 +127,10 @@ describe("runs on Slurm", () => {
     await using rig = new TidyRig();
     begin(rig, "slurm-1");
     Deno.writeTextFileSync(`${rig.root}/runs/slurm-1/run.json`, "{");
-    const error = await know(rig.process().store).then(() => "", (error: Error) => error.message);
-    assertMatch(error, /slurm-1.*run\.json/);
-    const { inUse } = await know(rig.process().store, { force: true });
+    const { inUse } = await know(rig.process().store);
+    assertMatch(inUse.unread?.fault ?? "", /slurm-1.*run\.json/);
     assertEquals(inUse.runs.map(({ open }) => open !== undefined), [true]);
+    assertEquals((await know(rig.process().store, { force: true })).inUse.unread, undefined);
   });
 });
 
@@ -154,13 +154,7 @@ describe("snapshots", () => {
     const { context, graph, inUse } = known;
     const none = new Set<string>();
     const young = { ...context, ages: new Ages(Date.now()) };
-    assertEquals(await snapshotRemovals(young, { graph, inUse, going: none }), []);
-    const removals = await snapshotRemovals(context, { graph, inUse, going: none });
-    assertEquals(
-      removals.map(({ what }) => what),
-      ["old", "taken", "snapshots/files"].filter((what) => removals.some((each) => each.what === what)),
-    );
-    assertEquals(removals.length, 3);
+    assertEquals(removals.map(({ what }) => what).sort(), ["old", "snapshots/files", "taken"]);
     // A run takes one of them meanwhile.
     const soon = new Date(Date.now() + 2 * LEAST_AGE_MS);
     Deno.writeTextFileSync(`${snapshots}/taken/used`, "");

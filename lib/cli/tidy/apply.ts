@@ -6,7 +6,7 @@ import { type Removal, type RemovalReport, removeAll } from "../../tidy/removal.
 import { keepOwner, removeEmptyTasks } from "../../tidy/remove_artifact.ts";
 import type { FlagValues, GlobalFlags } from "../program/flag.ts";
 import type { Io } from "../program/io.ts";
-import { countsText, goingTasks, planText, type Staying, stayText } from "./removal_text.ts";
+import { goingTasks, planText, removalCounts, type Staying, stayText } from "./removal_text.ts";
 import type { TidyStore } from "./tidy_store.ts";
 
 /** Words of a command that changes what is stored. */
@@ -86,7 +86,7 @@ export async function showOrApply(
   if (!apply) {
     if (globals.json) io.out(`${JSON.stringify(plan)}\n`);
     else if (removals.length === 0) io.err("nothing to do\n");
-    else io.err(`nothing was changed: --apply ${words.does} ${countsText(removals)}\n`);
+    else io.err(`nothing was changed: --apply ${words.does} ${removalCounts(removals)}\n`);
     return 0;
   }
   const report = await applied(context.store, removals);
@@ -139,7 +139,9 @@ function tellReport(
   }
   if (failed.length > 0) io.err(`${failed.length} could not be ${words.done}, or not as a whole\n`);
   if (!globals.quiet) {
-    io.out(removed.length === 0 ? `nothing was ${words.done}\n` : `${words.done} ${countsText(removed)}\n`);
+    io.out(
+      removed.length === 0 ? `nothing was ${words.done}\n` : `${words.done} ${removalCounts(removed)}\n`,
+    );
   }
 }
 

@@ -1,4 +1,4 @@
-import { checkArtifacts, type Finding, findLitter } from "../../tidy/check.ts";
+import { checkArtifacts, findLitter, type StoreFinding } from "../../tidy/check.ts";
 import { removeAll } from "../../tidy/removal.ts";
 import { keepOwner } from "../../tidy/remove_artifact.ts";
 import { plural } from "../../ui/text.ts";
@@ -53,7 +53,7 @@ export const checkCommand = defineCommand({
         await end();
       }
     }
-    const isOpen = ({ kind, fix }: Finding): boolean =>
+    const isOpen = ({ kind, fix }: StoreFinding): boolean =>
       (kind === "damaged" || kind === "unreadable") && !(fix && fixed.has(fix));
     const open = findings.filter(isOpen).length;
     if (globals.json) {
@@ -71,7 +71,7 @@ export const checkCommand = defineCommand({
   },
 });
 
-function findingsText(findings: readonly Finding[], fixed: ReadonlySet<unknown>): string {
+function findingsText(findings: readonly StoreFinding[], fixed: ReadonlySet<unknown>): string {
   const lines: string[] = [];
   let litter = 0;
   for (const { kind, name, hash, path, what, advice, fix } of findings) {
@@ -84,7 +84,7 @@ function findingsText(findings: readonly Finding[], fixed: ReadonlySet<unknown>)
   return lines.map((line) => `${line}\n`).join("");
 }
 
-function summaryOf(findings: readonly Finding[], looked: number, fixed: number): string {
+function summaryOf(findings: readonly StoreFinding[], looked: number, fixed: number): string {
   const counts = [...Map.groupBy(findings, ({ kind }) => kind)].map(([kind, { length }]) =>
     `${length} ${kind}`
   );

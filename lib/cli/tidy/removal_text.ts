@@ -113,7 +113,7 @@ export function stayText(staying: readonly Staying[]): string {
 }
 
 /** `12 artifacts, 3 runs (4.1 MB)`. */
-export function countsText(removals: readonly Removal[]): string {
+export function removalCounts(removals: readonly Removal[]): string {
   const counts = [...Map.groupBy(removals, ({ kind }) => kind)].map(([kind, group]) => {
     switch (kind) {
       case "failed":

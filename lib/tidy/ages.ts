@@ -23,7 +23,9 @@ export class Ages {
     this.now = now;
   }
 
-  /** Asks the file server, by a file that is written and removed. A store that only can be read does not tell. */
+  /**
+   * Asks the file server, by a file that is written and removed. A store that only can be read does not tell.
+   */
   static async of(store: Store): Promise<Ages> {
     try {
       const path = await store.writePrivate(store.root, "");
@@ -42,7 +44,9 @@ export class Ages {
     return this.now !== undefined && this.now - mtimeMs >= ageMs;
   }
 
-  /** Whether nothing has beaten for so long that nobody can be behind it, by the rule of {@link LEAST_AGE_MS}. */
+  /**
+   * Whether nothing has beaten for so long that nobody can be behind it, by the rule of {@link LEAST_AGE_MS}.
+   */
   isForgotten(mtimeMs: number, leaseSec: number): boolean {
     return this.isOlder(mtimeMs, Math.max(LEAST_AGE_MS, leaseSec * 1000 * LEASES));
   }
@@ -67,7 +71,8 @@ export function isForgottenClaim(
 }
 
 /**
- * Looks at a claim once, as a {@link ClaimWatch} does; where that does not tell, the age of its heartbeat may.
+ * Looks at a claim once, as a {@link ClaimWatch} does; where that does not tell, the age of its heartbeat
+ * may.
  *
  * @throws {StoreError} If it may not be read, or is of a newer furu.
  */

@@ -10,8 +10,8 @@ import type { Removal } from "./removal.ts";
 
 /**
  * What a name in an artifact's folder belongs to. `own`: the result that counts. `failed`: an attempt that
- * failed, or of which nobody knows how it ended. `replaced`: a result that was replaced, or one that could not
- * be read. `none`: no attempt's.
+ * failed, or of which nobody knows how it ended. `replaced`: a result that was replaced, or one that could
+ * not be read. `none`: no attempt's.
  */
 export type Belonging = "own" | "failed" | "replaced" | "none";
 
@@ -142,7 +142,8 @@ function isRecord(name: string): boolean {
 /**
  * Throws away a name in an artifact's folder.
  *
- * @param claim `owner`: in the folder of the owner file it is removed with that, should this process die before.
+ * @param claim `owner`: in the folder of the owner file it is removed with that, should this process die
+ * before.
  */
 export async function throwFromHome(
   store: Store,

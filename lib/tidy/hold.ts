@@ -92,8 +92,8 @@ export async function withClaim<T>(
  * Takes the record of a result away from its name, by one rename, so that it is computed again: its files
  * stay.
  *
- * @param how Its new name. `replaced`: a good one, under its own attempt's. `damaged`: one that cannot be used,
- * under that of the attempt that found it.
+ * @param how Its new name. `replaced`: a good one, under its own attempt's. `damaged`: one that cannot be
+ * used, under that of the attempt that found it.
  * @returns Whether it was there.
  * @throws {StoreError} If it cannot be moved.
  */

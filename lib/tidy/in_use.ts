@@ -101,7 +101,9 @@ export interface InUse {
   readonly runs: readonly StoredRun[];
   /** What people should know of what could not be found out. */
   readonly notes: readonly string[];
-  /** A run that may go on and whose record cannot be read: what it uses is not known, so that nothing may go. */
+  /**
+   * A run that may go on and whose record cannot be read: what it uses is not known, so that nothing may go.
+   */
   readonly unread?: StoredRun | undefined;
   /** Claims whose owner is dead, by hash. */
   readonly dead: ReadonlyMap<string, ClaimRecord>;

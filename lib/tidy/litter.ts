@@ -163,7 +163,9 @@ export function isDeadOwner(
   return isGone || !isOfThisHost(owner, self) && ages.isForgotten(mtimeMs, leaseSec);
 }
 
-/** How many names in an owner folder are of its owner file: a claim that was taken away is one for a moment. */
+/**
+ * How many names in an owner folder are of its owner file: a claim that was taken away is one for a moment.
+ */
 async function namesOf(store: Store, dir: string, ino: number): Promise<number> {
   let count = 0;
   for (const { name } of await store.list(dir)) {

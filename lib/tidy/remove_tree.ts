@@ -120,7 +120,9 @@ async function removeFile(store: Store, path: string): Promise<Left[]> {
   }
 }
 
-/** Gives a folder of ours back the permissions that are needed to empty it. Returns whether they had lacked. */
+/**
+ * Gives a folder of ours back the permissions that are needed to empty it. Returns whether they had lacked.
+ */
 export async function makeWritable(store: Store, dir: string): Promise<boolean> {
   const { files } = store.machine;
   try {

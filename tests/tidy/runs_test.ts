@@ -154,6 +154,8 @@ describe("snapshots", () => {
     const { context, graph, inUse } = known;
     const none = new Set<string>();
     const young = { ...context, ages: new Ages(Date.now()) };
+    const removals = await snapshotRemovals(context, { graph, inUse, going: none });
+    assertEquals(await snapshotRemovals(young, { graph, inUse, going: none }), []);
     assertEquals(removals.map(({ what }) => what).sort(), ["old", "snapshots/files", "taken"]);
     // A run takes one of them meanwhile.
     const soon = new Date(Date.now() + 2 * LEAST_AGE_MS);

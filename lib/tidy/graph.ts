@@ -74,7 +74,7 @@ export async function readGraph(store: Store): Promise<StoreGraph> {
   const order = found.values();
   const lane = async (): Promise<void> => {
     for (const each of order) {
-      const artifact = await readStored(store, each);
+      const artifact = await readUsed(store, each);
       if (artifact) all.push(artifact);
     }
   };
@@ -87,7 +87,7 @@ export async function readGraph(store: Store): Promise<StoreGraph> {
  *
  * @throws {StoreError} If the store cannot be read.
  */
-export async function readStored(store: Store, found: FoundArtifact): Promise<StoredArtifact | undefined> {
+export async function readUsed(store: Store, found: FoundArtifact): Promise<StoredArtifact | undefined> {
   const entry = await readEntry(store, found);
   // A claim that was given back meanwhile.
   if (entry === undefined) return undefined;

@@ -8,7 +8,7 @@ import type { Store } from "../store/store.ts";
 import { type Ages, lookAtClaim } from "./ages.ts";
 import type { StoredArtifact, StoreGraph } from "./graph.ts";
 import { type Pin, pinNames, readPins, resolvePin } from "./pins.ts";
-import { type AskRunLife, readStoredRun, runIds, type StoredRun } from "./runs.ts";
+import { type AskRunLife, readStoredRun, type StoredRun, storedRunIds } from "./runs.ts";
 
 /** Why an artifact stays. */
 export interface Reason {
@@ -58,7 +58,7 @@ export interface StayFacts {
   /** All pins. */
   readonly pins: readonly Pick<Pin, "pin" | "hash">[];
   /** All runs. */
-  readonly runs: readonly Pick<StoredRun, "runId" | "open" | "nodes">[];
+  readonly runs: readonly Pick<StoredRun, "runId" | "open" | "nodes" | "tasks">[];
   /** Whether pins and runs keep nothing. */
   readonly force: boolean;
 }
@@ -77,9 +77,16 @@ export function whyStay({ graph, computed, queued, pins, runs, force }: StayFact
   for (const { pin, hash } of force ? [] : pins) {
     stay(graph.closure([hash]), () => ({ kind: "pinned", text: `${pinText(pin, hash)} depends on it` }));
   }
-  for (const { runId, open, nodes } of force ? [] : runs) {
+  for (const { runId, open, nodes, tasks } of force ? [] : runs) {
     if (open === undefined) continue;
-    stay(graph.closure(nodes), () => ({ kind: "run", text: `run ${runId} may load it (${open})` }));
+    const names = new Set(tasks);
+    const ofTasks = names.size === 0
+      ? []
+      : graph.artifacts.values().filter(({ name }) => names.has(name)).map(({ hash }) => hash);
+    stay(
+      graph.closure([...nodes, ...ofTasks]),
+      () => ({ kind: "run", text: `run ${runId} may load it (${open})` }),
+    );
   }
   for (const hash of [...computed.keys(), ...queued.keys()]) {
     const { name = "" } = graph.artifacts.get(hash) ?? {};
@@ -140,16 +147,16 @@ export async function findInUse(context: TidyContext, graph: StoreGraph): Promis
   }
   const knownPins = new Set(await pinNames(store));
   const pins = await readPins(store);
-  const ids = await runIds(store);
+  const ids = await storedRunIds(store);
   const runs: StoredRun[] = [];
-  for (const id of ids) runs.push(await readStoredRun(store, id, { graph, askLife: context.askLife }));
+  for (const id of ids) runs.push(await readStoredRun(store, id, { graph, ages, askLife: context.askLife }));
   const unread = force ? undefined : runs.find(({ fault }) => fault !== undefined);
   const reasons = whyStay({ graph, computed, queued, pins, runs, force });
   const notes = blind.length === 0 ? [] : [
     `what ${blind.length === 1 ? "an artifact" : `${blind.length} artifacts`} computed now may load is not ` +
-    `known: runs on this machine do not write it down`,
+    `known: nothing tells their parameters`,
   ];
-  const knownRuns = new Set(ids);
+  const knownRuns = new Set(runs.filter(({ isTold }) => isTold).map(({ runId }) => runId));
   const recheck = async (key: ArtifactKey): Promise<Reason | undefined> => {
     const reason = reasons.get(key.hash);
     if (reason || force) return reason;
@@ -158,13 +165,13 @@ export async function findInUse(context: TidyContext, graph: StoreGraph): Promis
       if ((await resolvePin(store, pin))?.hash === key.hash) return { kind: "pinned", text: `pin '${pin}'` };
       knownPins.add(pin);
     }
-    for (const id of await runIds(store)) {
+    for (const id of await storedRunIds(store)) {
       if (knownRuns.has(id)) continue;
-      const run = await readStoredRun(store, id, { graph });
+      const run = await readStoredRun(store, id, { graph, ages });
       if (run.fault !== undefined) return { kind: "run", text: `run ${id} may load it (${run.fault})` };
       const more = whyStay({ graph, computed: new Map(), queued: new Map(), pins: [], runs: [run], force });
       for (const [hash, why] of more) if (!reasons.has(hash)) reasons.set(hash, why);
-      if (await store.machine.files.exists(`${run.dir}/run.json`)) knownRuns.add(id);
+      if (run.isTold) knownRuns.add(id);
     }
     return reasons.get(key.hash);
   };

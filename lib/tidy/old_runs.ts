@@ -23,7 +23,7 @@ export async function runRemovals(
     slurmRoot: string;
   },
 ): Promise<Removal[]> {
-  const { store, askLife } = context;
+  const { store, ages, askLife } = context;
   const removals: Removal[] = [];
   const going = runs.filter(({ open, endedAt }) => open === undefined && endedAt < before);
   const outputs = going.length === 0 ? [] : await outputFolders(store, slurmRoot);
@@ -36,7 +36,7 @@ export async function runRemovals(
       what: runId,
       bytes,
       remove: async () => {
-        const { open } = await readStoredRun(store, runId, { graph, askLife });
+        const { open } = await readStoredRun(store, runId, { graph, ages, askLife });
         if (open !== undefined) return { done: false, why: open };
         const left: Left[] = [];
         // The run comes last: when it is gone, nobody finds the rest of it.

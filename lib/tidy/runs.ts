@@ -4,7 +4,9 @@ import { readEnded } from "../pool/ended.ts";
 import { type QueuePaths, queuePaths } from "../queue/layout.ts";
 import { readRun, readRunHead, type RunRecord } from "../remote/run_record.ts";
 import { readQueued } from "../store/claims/queued.ts";
+import { progressPath, readProgressFile } from "../schedule/progress_file.ts";
 import type { Store } from "../store/store.ts";
+import { type Ages, isOfThisHost } from "./ages.ts";
 import type { StoreGraph } from "./graph.ts";
 
 /** A run of the store, as far as it matters what may go. */
@@ -19,6 +21,10 @@ export interface StoredRun {
   readonly endedAt: number;
   /** The artifacts that it may load or compute, of one that may go on: hashes. */
   readonly nodes: readonly string[];
+  /** A run on some machine tells only which tasks it has: any artifact of these may be one of its nodes. */
+  readonly tasks: readonly string[];
+  /** Whether it has said what it is: one that has just begun has not. */
+  readonly isTold: boolean;
   /** The id of the snapshot of its code. */
   readonly snapshot?: string | undefined;
   /** Why its record cannot be read: what it uses is not known. */
@@ -36,8 +42,10 @@ export type AskRunLife = (run: Extract<RunRecord, { mode: "pool" }>, paths: Queu
 /** A run in DAG mode whose nodes are not all stored may still be submitted for so long. */
 const SUBMITTED_MS = 86_400_000;
 
+type RunBase = Pick<StoredRun, "runId" | "dir" | "nodes" | "tasks" | "isTold">;
+
 /** The ids of all runs of a store. */
-export async function runIds(store: Store): Promise<string[]> {
+export async function storedRunIds(store: Store): Promise<string[]> {
   const entries = await store.list(join(store.root, "runs"));
   return entries.filter(({ name, isDirectory }) => isDirectory && !name.startsWith(".")).map(({ name }) =>
     name
@@ -48,19 +56,19 @@ export async function runIds(store: Store): Promise<string[]> {
 /**
  * Reads what there is of a run.
  *
- * @param options `graph`: what is stored. `askLife`: by default a run of a pool that has not ended may go on.
+ * @param options `graph`: what is stored. `ages`: by the file server's clock. `askLife`: by default a run of
+ * a pool that has not ended may go on.
  * @throws {StoreError} If the store cannot be read.
  */
 export async function readStoredRun(
   store: Store,
   runId: string,
-  { graph, askLife }: { graph: StoreGraph; askLife?: AskRunLife | undefined },
+  { graph, ages, askLife }: { graph: StoreGraph; ages: Ages; askLife?: AskRunLife | undefined },
 ): Promise<StoredRun> {
   const paths = queuePaths(store.root, runId);
-  const base = { runId, dir: paths.run, nodes: [] };
+  const base = { runId, dir: paths.run, nodes: [], tasks: [], isTold: true };
   try {
-    // A folder without a record is no run yet, or what is left of one that was removed.
-    if (!await store.machine.files.exists(paths.record)) return await withoutRecord(store, base);
+    if (!await store.machine.files.exists(paths.record)) return await withoutRecord(store, base, ages);
     const ended = await readEnded(store, paths);
     if (ended) {
       const { code } = await readRunHead({ store }, paths).catch(() => ({ code: undefined }));
@@ -87,12 +95,27 @@ export async function readStoredRun(
   }
 }
 
-async function withoutRecord(
-  store: Store,
-  base: Pick<StoredRun, "runId" | "dir" | "nodes">,
-): Promise<StoredRun> {
-  const info = await store.machine.files.stat(base.dir);
-  return { ...base, endedAt: info?.mtimeMs ?? Infinity };
+/** A run on some machine, one that is being begun, or what is left of one that was removed. */
+async function withoutRecord(store: Store, base: RunBase, ages: Ages): Promise<StoredRun> {
+  const { machine, leaseSec } = store;
+  const file = await machine.files.stat(progressPath(store.root, base.runId));
+  const progress = file && await readProgressFile(store, base.runId);
+  if (!progress) {
+    const info = await machine.files.stat(base.dir);
+    return { ...base, isTold: false, endedAt: info?.mtimeMs ?? Infinity };
+  }
+  const endedAt = Date.parse(progress.ended?.at ?? progress.at);
+  const { owner } = progress;
+  const isOver = progress.ended !== undefined || machine.isGone(owner) ||
+    !isOfThisHost(owner, machine.self) && ages.isForgotten(file.mtimeMs, leaseSec);
+  if (isOver) return { ...base, endedAt };
+  return {
+    ...base,
+    endedAt,
+    open: `pid ${owner.pid} on ${owner.host} is at it, and tells only of which tasks`,
+    nodes: progress.roots.map(({ hash }) => hash),
+    tasks: progress.tasks.map(({ name }) => name),
+  };
 }
 
 /** A run in DAG mode says nowhere that it has ended: it has when nothing of it is claimed or queued. */

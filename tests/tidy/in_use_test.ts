@@ -59,11 +59,11 @@ describe("whyStay()", () => {
       c: "pinned",
     }],
     ["what a run may load that has not ended", {
-      runs: [{ runId: "r", open: "it has not ended", nodes: [hash("d")] }],
+      runs: [{ runId: "r", open: "it has not ended", nodes: [hash("d")], tasks: [] }],
     }, { d: "run", c: "run" }],
     [
       "a run that has ended keeps nothing",
-      { runs: [{ runId: "r", open: undefined, nodes: [hash("d")] }] },
+      { runs: [{ runId: "r", open: undefined, nodes: [hash("d")], tasks: [] }] },
       {},
     ],
     ["the strongest reason counts", {
@@ -74,7 +74,7 @@ describe("whyStay()", () => {
       force: true,
       computed: new Map([[hash("d"), "by ann"]]),
       pins: [{ pin: "best", hash: hash("b") }],
-      runs: [{ runId: "r", open: "it has not ended", nodes: [hash("a")] }],
+      runs: [{ runId: "r", open: "it has not ended", nodes: [hash("a")], tasks: [] }],
     }, { d: "computed", c: "loaded" }],
   ];
   for (const [what, facts, stays] of TABLE) {

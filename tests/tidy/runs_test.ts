@@ -123,6 +123,37 @@ describe("runs on Slurm", () => {
     assertEquals(rig.tree().filter((name) => name.includes(".trash-")), []);
   });
 
+  it("one on some machine keeps all of its tasks while its process lives", async () => {
+    await using rig = new TidyRig();
+    const data = rig.put("toy/Data", { seed: 1 });
+    const train = rig.put("toy/Train", { of: ref(data) });
+    rig.put("toy/Other", { x: 1 });
+    const local = rig.process();
+    const dir = `${rig.root}/runs/local-1`;
+    Deno.mkdirSync(dir, { recursive: true });
+    const zero = { nodes: 1, cached: 0, computed: 0, elsewhere: 0, failed: 0, running: 0, waiting: 1 };
+    const progress = {
+      schema: 1,
+      runId: "local-1",
+      mode: "local",
+      createdAt: "2026-01-01T00:00:00.000Z",
+      at: "2026-01-01T00:00:10.000Z",
+      owner: local.self,
+      roots: [],
+      counts: zero,
+      tasks: [{ name: "toy/Train", nodes: 1, done: 0, failed: 0, running: 0 }],
+      running: [],
+      watched: [],
+      failures: [],
+    };
+    Deno.writeTextFileSync(`${dir}/progress.json`, JSON.stringify(progress));
+    const { store } = rig.process();
+    assertEquals(kinds(await know(store)), { [train.hash]: "run", [data.hash]: "run" });
+    rig.kill(local);
+    const { inUse } = await know(store);
+    assertEquals([inUse.reasons.size, inUse.runs[0]!.endedAt], [0, Date.parse("2026-01-01T00:00:10Z")]);
+  });
+
   it("one that cannot be read stays, and is told", async () => {
     await using rig = new TidyRig();
     begin(rig, "slurm-1");

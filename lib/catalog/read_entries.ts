@@ -5,6 +5,7 @@ import { errorText } from "../core/errors.ts";
 import { readQueued } from "../store/claims/queued.ts";
 import { readClaim } from "../store/claims/read_claim.ts";
 import { readEnds } from "../store/results/ends.ts";
+import { parseAttemptName } from "../store/layout.ts";
 import { isSummedUp, parseSuccessRecord, type SuccessRecord } from "../store/record.ts";
 import { concernsOneArtifact, type Store } from "../store/store.ts";
 import { readPayload } from "../worker/protocol/payload_files.ts";
@@ -126,7 +127,8 @@ async function unstored(store: Store, found: FoundArtifact): Promise<ArtifactEnt
   ]);
   const last = ends.at(-1);
   const known = ends.findLast(({ params }) => params !== undefined)?.params ??
-    await paramsOfRun(store, hash, claim?.run ?? queued?.run ?? last?.run);
+    await paramsOfRun(store, hash, claim?.run ?? queued?.run ?? last?.run) ??
+    (found.hasHome ? await paramsOfReplaced(store, found) : undefined);
   const base: Omit<ArtifactEntry, "status"> = {
     name,
     hash,
@@ -154,6 +156,20 @@ async function paramsOfRun(store: Store, hash: string, run: string | undefined):
   } catch {
     return undefined;
   }
+}
+
+/** A result that was replaced, or invalidated, tells the parameters as well as any other. */
+async function paramsOfReplaced(store: Store, { home }: FoundArtifact): Promise<unknown> {
+  try {
+    for (const { name } of await store.list(home)) {
+      if (parseAttemptName(name)?.kind !== "replaced") continue;
+      return (JSON.parse(await store.read(join(home, name)) ?? "{}") as Partial<SuccessRecord>).identity
+        ?.params;
+    }
+  } catch {
+    // They are for people.
+  }
+  return undefined;
 }
 
 /**

@@ -64,6 +64,41 @@ export const commands: readonly LazyCommand[] = [
     load: async () => (await import("./logs.ts")).logsCommand,
   },
   {
+    name: "du",
+    summary: "Show what takes how much: tasks, failures, checkpoints, runs, snapshots",
+    load: async () => (await import("../tidy/du.ts")).duCommand,
+  },
+  {
+    name: "rm",
+    summary: "Remove artifacts: shows what would go, --apply does it",
+    load: async () => (await import("../tidy/rm.ts")).rmCommand,
+  },
+  {
+    name: "gc",
+    summary: "Remove what nobody needs: leftovers, old failures and runs, what no pipeline wants",
+    load: async () => (await import("../tidy/gc.ts")).gcCommand,
+  },
+  {
+    name: "pin",
+    summary: "Keep an artifact and what it depends on, under a name; list what is kept",
+    load: async () => (await import("../tidy/pin.ts")).pinCommand,
+  },
+  {
+    name: "unpin",
+    summary: "Let go of an artifact that was pinned",
+    load: async () => (await import("../tidy/pin.ts")).unpinCommand,
+  },
+  {
+    name: "check",
+    summary: "Look for damaged results, dead claims and leftovers",
+    load: async () => (await import("../tidy/check.ts")).checkCommand,
+  },
+  {
+    name: "invalidate",
+    summary: "Have artifacts computed again by the next run",
+    load: async () => (await import("../tidy/invalidate.ts")).invalidateCommand,
+  },
+  {
     name: "path",
     summary: "Print where an artifact is stored",
     load: async () => (await import("./path.ts")).pathCommand,

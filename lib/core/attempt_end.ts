@@ -1,4 +1,11 @@
 import type { FailureKind } from "./event.ts";
+import type { ResourceUse } from "./system/resource_use.ts";
+
+/** What an attempt took that did not succeed, as far as that is known; of others their record says it. */
+export interface AttemptUse extends ResourceUse {
+  /** Milliseconds. */
+  readonly durationMs?: number | undefined;
+}
 
 /**
  * Who is to blame for a failed attempt, which decides whether it is tried again, and where:
@@ -32,6 +39,8 @@ export interface FailedAttempt {
   readonly log?: string | undefined;
   /** The last lines of that log, where they are known already. */
   readonly logTail?: readonly string[] | undefined;
+  /** What it took. */
+  readonly used?: AttemptUse | undefined;
 }
 
 /**
@@ -50,6 +59,8 @@ export type AttemptEnd =
     readonly reason: string;
     /** Whether the time of its job was up, as was planned: that is no loss that counts. */
     readonly planned?: true | undefined;
+    /** What it took. */
+    readonly used?: AttemptUse | undefined;
   }
   | FailedAttempt;
 

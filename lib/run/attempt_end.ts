@@ -124,7 +124,7 @@ function endingOf(end: AttemptEnd): Ending | "success" {
     case "superseded":
       return "success";
     case "preempted":
-      return { kind: "preempted", error: end.reason, ...(end.planned ? { planned: true } : {}) };
+      return { kind: "preempted", error: end.reason, ...(end.planned ? { planned: true } : {}), ...end.used };
     case "failed": {
       const { blame, error, stack, lasting } = end;
       return {
@@ -133,6 +133,7 @@ function endingOf(end: AttemptEnd): Ending | "success" {
         error,
         ...(stack === undefined ? {} : { stack }),
         ...(lasting ? { lasting } : {}),
+        ...end.used,
       };
     }
   }

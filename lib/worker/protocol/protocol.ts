@@ -16,10 +16,17 @@ export const artifactPayloadSchema = z.object({
   kept: z.literal(true).optional(),
 });
 
+const used = z.object({
+  durationMs: z.number().optional(),
+  cpuSec: z.number().optional(),
+  programsCpuSec: z.number().optional(),
+  peakMemoryBytes: z.number().optional(),
+}).optional();
+
 const endSchema: z.ZodType<AttemptEnd> = z.discriminatedUnion("outcome", [
   z.object({ outcome: z.literal("success") }),
   z.object({ outcome: z.literal("superseded") }),
-  z.object({ outcome: z.literal("preempted"), reason: z.string() }),
+  z.object({ outcome: z.literal("preempted"), reason: z.string(), used }),
   z.object({
     outcome: z.literal("failed"),
     blame: z.enum(["compute", "protocol", "node"]),
@@ -27,6 +34,7 @@ const endSchema: z.ZodType<AttemptEnd> = z.discriminatedUnion("outcome", [
     stack: z.string().optional(),
     code: z.string().optional(),
     lasting: z.literal(true).optional(),
+    used,
   }),
 ]);
 

@@ -41,8 +41,10 @@ export interface ArtifactEntry {
   readonly spec?: string | undefined;
   /** Bytes of memory that its process had at most. */
   readonly peakMemoryBytes?: number | undefined;
-  /** Seconds of processor time that the attempt took. */
+  /** Seconds of processor time that the attempt took, programs that it waited for included. */
   readonly cpuSec?: number | undefined;
+  /** The seconds among them of those programs; absent where there were none. */
+  readonly programsCpuSec?: number | undefined;
   /** Why the last attempt failed, or what is damaged. */
   readonly error?: string | undefined;
   /** The record, for those who need the rest of it. */
@@ -106,6 +108,7 @@ function stored(found: FoundArtifact, text: string): ArtifactEntry {
     user: textIn(provenance, "user"),
     peakMemoryBytes: numberIn(provenance, "peakMemoryBytes"),
     cpuSec: numberIn(provenance, "cpuSec"),
+    programsCpuSec: numberIn(provenance, "programsCpuSec"),
     record,
   };
 }
@@ -139,9 +142,11 @@ async function unstored(store: Store, found: FoundArtifact): Promise<ArtifactEnt
   }
   if (queued) return { ...base, status: "IN_PROGRESS", at: queued.submittedAt, run: queued.run };
   if (!last) return found.hasHome ? { ...base, status: "TODO" } : undefined;
-  const { owner, startedAt, endedAt, run } = last;
-  const durationMs = Date.parse(endedAt) - Date.parse(startedAt);
-  return { ...base, status: "FAILED", at: endedAt, durationMs, run, host: owner.host, user: owner.user };
+  const { owner, startedAt, endedAt, run, cpuSec, programsCpuSec, peakMemoryBytes } = last;
+  // Of one that crashed only the time since its process began to claim is known.
+  const { durationMs = Date.parse(endedAt) - Date.parse(startedAt) } = last;
+  const took = { durationMs, cpuSec, programsCpuSec, peakMemoryBytes };
+  return { ...base, status: "FAILED", at: endedAt, run, host: owner.host, user: owner.user, ...took };
 }
 
 /** A run on Slurm keeps the parameters of what it computes. They are for people: what cannot be read is left. */

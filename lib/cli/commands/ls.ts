@@ -34,6 +34,7 @@ const flags = {
   sort: valueFlag("ORDER", "By time, size, duration, memory, status, hash, or a parameter", (text) => text),
   reverse: switchFlag("The other way round", { short: "r" }),
   limit: valueFlag("N", "At most so many", (text) => wholeNumber(text, 1), { short: "n" }),
+  long: switchFlag("Memory and processor time, host and run, too", { short: "l" }),
   all: switchFlag("All artifacts, however many there are", { short: "a" }),
 };
 
@@ -59,7 +60,7 @@ export const lsCommand = defineCommand({
   ],
   async run({ args, flags, globals, io, engine }) {
     const store = await readableStore(engine);
-    const options = { color: io.color && !globals["no-color"], width: io.width };
+    const options = { color: io.color && !globals["no-color"], width: io.width, long: flags.long };
     const names = await taskNamesOf(store);
     const patterns = args.map((arg) => parsePattern(arg, names));
     const found = args.length === 0

@@ -8,9 +8,9 @@ export interface ResourceUse {
   peakMemoryBytes?: number | undefined;
 }
 
-/** Milliseconds for which a reading of the processor time counts: the kernel tells it in ticks of as many. */
-const CPU_KEPT_MS = 10;
-/** Of attempts that take less, in milliseconds, the processor time is not told: it would be mostly ticks. */
+/** Milliseconds for which a reading counts for attempts that begin: what was taken in them counts, too. */
+const CPU_KEPT_MS = 25;
+/** Of attempts that take less, in milliseconds, the processor time is not told: the kernel counts it in ticks of 10 ms. */
 const LEAST_MS = 50;
 /** Milliseconds for which the peak memory counts for attempts that take less than that. */
 const PEAK_KEPT_MS = 100;

@@ -37,6 +37,7 @@ const LEVELS: readonly string[][] = [
   ["cli/view"],
   ["cli/program"],
   ["cli/roots"],
+  ["cli/takeout"],
   ["cli/commands"],
   ["cli"],
   ["cli/packed"],

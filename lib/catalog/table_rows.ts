@@ -1,4 +1,4 @@
-import { errorText, UsageError } from "../core/errors.ts";
+import { errorText, furuErrorName, UsageError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
 import { didYouMean } from "../core/nearest.ts";
 import { artifactPaths, attemptPaths } from "../store/layout.ts";
@@ -89,7 +89,8 @@ export async function tableRows(
     try {
       rows.push({ entry, params, value: await valueOf(store, entry, record) });
     } catch (error) {
-      if (!concernsOneArtifact(error) && !(error instanceof SyntaxError)) throw error;
+      const isOfValue = error instanceof SyntaxError || furuErrorName(error) === "ValidationError";
+      if (!isOfValue && !concernsOneArtifact(error)) throw error;
       rows.push({ entry, params, value: new Map(), fault: errorText(error) });
     }
   }
@@ -193,19 +194,54 @@ export function columnsOf(rows: readonly TableRow[], { only, all = false }: Colu
 
 /** The columns that a name stands for. */
 function meant(name: string, known: readonly string[], isEmpty: boolean): string[] {
-  const column = ALIASES[name] ?? name;
+  const column = Object.hasOwn(ALIASES, name) ? ALIASES[name]! : name;
   if (known.includes(column)) return [column];
-  const prefixes = [`${column}.`, `params.${column}.`];
+  const bare = column.replace(/^params\./, "");
+  for (const other of [`params.${column}`, bare]) if (known.includes(other)) return [other];
+  const prefixes = [`${column}.`, `params.${column}.`, `${bare}.`];
   const below = known.filter((each) => prefixes.some((prefix) => each.startsWith(prefix)));
   if (below.length > 0) return below;
-  if (known.includes(`params.${column}`)) return [`params.${column}`];
-  const bare = column.replace(/^params\./, "");
-  if (bare !== column && known.includes(bare)) return [bare];
   // Nothing is known of what no row has; values that are not there yet may come.
   if (isEmpty || isValueColumn(column)) return [column];
   throw new UsageError(
     `there is no column '${name}'${didYouMean(name, known)}: there are ${known.join(", ")}`,
   );
+}
+
+/** The one column that a name of a condition or an order stands for, whether there is such or not. */
+export function resolveName(rows: readonly TableRow[], name: string): string {
+  const column = Object.hasOwn(ALIASES, name) ? ALIASES[name]! : name;
+  const has = (each: string): boolean => rows.some((row) => cellOf(row, each) !== undefined);
+  return [column, `params.${name}`].find(has) ?? column;
+}
+
+/**
+ * Sorts rows by any column: numbers as such, before texts; rows without a cell come last.
+ *
+ * @throws {UsageError} If no row has one.
+ */
+export function sortRows(rows: readonly TableRow[], name: string): TableRow[] {
+  const column = resolveName(rows, name);
+  const keyed = rows.map((row) => ({ row, key: sortKey(cellOf(row, column)) }));
+  if (rows.length > 0 && keyed.every(({ key }) => key === undefined)) {
+    throw new UsageError(`there is no column '${name}' in what is shown`);
+  }
+  return keyed.toSorted((a, b) => compareKeys(a.key, b.key)).map(({ row }) => row);
+}
+
+type SortKey = number | string | undefined;
+
+function sortKey(cell: unknown): SortKey {
+  const plain = plainCell(cell);
+  if (plain === undefined || plain === null) return undefined;
+  return typeof plain === "number" || typeof plain === "string" ? plain : JSON.stringify(plain);
+}
+
+function compareKeys(one: SortKey, other: SortKey): number {
+  const rank = (key: SortKey): number => key === undefined ? 2 : typeof key === "string" ? 1 : 0;
+  if (rank(one) !== rank(other)) return rank(one) - rank(other);
+  if (one === other || one === undefined || other === undefined) return 0;
+  return one < other ? -1 : 1;
 }
 
 /** Reads the typed arrays in files that a column asks for by its very name. */

@@ -54,6 +54,11 @@ export const commands: readonly LazyCommand[] = [
     load: async () => (await import("./show.ts")).showCommand,
   },
   {
+    name: "table",
+    summary: "Results as a table: parameters and values, as text, CSV, JSON or Markdown",
+    load: async () => (await import("../takeout/table.ts")).tableCommand,
+  },
+  {
     name: "path",
     summary: "Print where an artifact is stored",
     load: async () => (await import("./path.ts")).pathCommand,

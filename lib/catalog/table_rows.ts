@@ -216,17 +216,20 @@ export function resolveName(rows: readonly TableRow[], name: string): string {
 }
 
 /**
- * Sorts rows by any column: numbers as such, before texts; rows without a cell come last.
+ * Sorts rows by any column: numbers as such, before texts. Rows without a cell come last in either order.
  *
  * @throws {UsageError} If no row has one.
  */
-export function sortRows(rows: readonly TableRow[], name: string): TableRow[] {
+export function sortRows(rows: readonly TableRow[], name: string, reverse = false): TableRow[] {
   const column = resolveName(rows, name);
   const keyed = rows.map((row) => ({ row, key: sortKey(cellOf(row, column)) }));
   if (rows.length > 0 && keyed.every(({ key }) => key === undefined)) {
     throw new UsageError(`there is no column '${name}' in what is shown`);
   }
-  return keyed.toSorted((a, b) => compareKeys(a.key, b.key)).map(({ row }) => row);
+  const without = keyed.filter(({ key }) => key === undefined);
+  const sorted = keyed.filter(({ key }) => key !== undefined).sort((a, b) => compareKeys(a.key, b.key));
+  if (reverse) sorted.reverse();
+  return [...sorted, ...without].map(({ row }) => row);
 }
 
 type SortKey = number | string | undefined;
@@ -238,7 +241,7 @@ function sortKey(cell: unknown): SortKey {
 }
 
 function compareKeys(one: SortKey, other: SortKey): number {
-  const rank = (key: SortKey): number => key === undefined ? 2 : typeof key === "string" ? 1 : 0;
+  const rank = (key: SortKey): number => typeof key === "string" ? 1 : 0;
   if (rank(one) !== rank(other)) return rank(one) - rank(other);
   if (one === other || one === undefined || other === undefined) return 0;
   return one < other ? -1 : 1;

@@ -103,8 +103,8 @@ async function selectedRows(
     const column = resolveName(rows, path);
     rows = rows.filter((row) => holds(comparable(cellOf(row, column))));
   }
-  if (sort !== undefined) rows = ofFlag("sort", () => sortRows(rows, sort));
-  if (flags.reverse) rows.reverse();
+  if (sort !== undefined) rows = ofFlag("sort", () => sortRows(rows, sort, flags.reverse));
+  else if (flags.reverse) rows.reverse();
   const shown = rows.slice(0, flags.limit ?? Infinity);
   const left = rows.length - shown.length;
   // Values that lie in files are read only where somebody looks at them.

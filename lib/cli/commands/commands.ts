@@ -59,6 +59,11 @@ export const commands: readonly LazyCommand[] = [
     load: async () => (await import("../takeout/table.ts")).tableCommand,
   },
   {
+    name: "export",
+    summary: "Copy results out of the store as plain files",
+    load: async () => (await import("../takeout/export.ts")).exportCommand,
+  },
+  {
     name: "path",
     summary: "Print where an artifact is stored",
     load: async () => (await import("./path.ts")).pathCommand,

@@ -7,7 +7,7 @@ import { sweepRig } from "./rig.ts";
 /** Reads CSV as RFC 4180 says. */
 function parseCsv(text: string): string[][] {
   const rows: string[][] = [];
-  let cells: string[] = [];
+  const cells: string[] = [];
   const cell = /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r\n)/gy;
   for (let match; (match = cell.exec(text));) {
     cells.push(match[1]?.replaceAll('""', '"') ?? match[2]!);
@@ -39,7 +39,7 @@ describe("furu table", () => {
     assertEquals(lines.map((line) => line.split(/ +/)[1]), ["done", "done", "failed"]);
     assertMatch(
       lines[0]!,
-      /^[0-9a-f]{8}  done    toy\/Data\([0-9a-f]{8}\)  0\.25 .* a\|b, "c" d .*Float64Array\(1000\)/,
+      /^[0-9a-f]{8} +done +toy\/Data\([0-9a-f]{8}\) +0\.25 .* a\|b, "c" d .*Float64Array\(1000\)/,
     );
     const all = await sweep.run("table", "toy/Train", "--all-columns");
     assertMatch(all.out, /^hash +status +data +lr +params\.status/);

@@ -37,7 +37,7 @@ export interface ArtifactEntry {
   readonly host?: string | undefined;
   /** The user who computed it, or does. */
   readonly user?: string | undefined;
-  /** The spec of the attempt that failed. */
+  /** The spec of the attempt, where a run made it. */
   readonly spec?: string | undefined;
   /** Bytes of memory that its process had at most. */
   readonly peakMemoryBytes?: number | undefined;
@@ -109,6 +109,7 @@ function stored(found: FoundArtifact, text: string): ArtifactEntry {
     peakMemoryBytes: numberIn(provenance, "peakMemoryBytes"),
     cpuSec: numberIn(provenance, "cpuSec"),
     programsCpuSec: numberIn(provenance, "programsCpuSec"),
+    spec: textIn(provenance, "spec"),
     record,
   };
 }

@@ -99,7 +99,9 @@ async function store(
     ...written.members,
     `"createdAt":"${new Date(runtime.machine.clock.now()).toISOString()}"`,
     `"durationMs":${roundedMs(durationMs)}`,
-    `"provenance":${JSON.stringify(await runtime.provenance.collect(used))}`,
+    `"provenance":${
+      JSON.stringify({ ...await runtime.provenance.collect(used), ...specIn(options.context) })
+    }`,
     ...(folder ? [folder.member] : []),
   ];
   const how = await commitRecord(runtime.store, {
@@ -114,6 +116,11 @@ async function store(
     ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
   });
   return { outcome: how === "committed" ? "success" : "superseded" };
+}
+
+/** The spec that a run computed it by; JSON leaves out what is not there. */
+function specIn({ spec }: ExecutionContext): { spec?: string | undefined } {
+  return { spec };
 }
 
 function roundedMs(ms: number): number {

@@ -64,6 +64,11 @@ export const commands: readonly LazyCommand[] = [
     load: async () => (await import("../takeout/export.ts")).exportCommand,
   },
   {
+    name: "usage",
+    summary: "What attempts took of time, memory and processors, and what to ask for",
+    load: async () => (await import("../takeout/usage.ts")).usageCommand,
+  },
+  {
     name: "path",
     summary: "Print where an artifact is stored",
     load: async () => (await import("./path.ts")).pathCommand,

@@ -44,6 +44,11 @@ export const commands: readonly LazyCommand[] = [
     load: async () => (await import("./get.ts")).getCommand,
   },
   {
+    name: "status",
+    summary: "Show how runs are getting on: counts, what runs, failures, time left",
+    load: async () => (await import("./status.ts")).statusCommand,
+  },
+  {
     name: "ls",
     summary: "List what is stored: tasks, artifacts with their parameters, failures",
     load: async () => (await import("./ls.ts")).lsCommand,
@@ -69,9 +74,19 @@ export const commands: readonly LazyCommand[] = [
     load: async () => (await import("../takeout/usage.ts")).usageCommand,
   },
   {
+    name: "logs",
+    summary: "Print what attempts of an artifact, a task or a run have printed",
+    load: async () => (await import("./logs.ts")).logsCommand,
+  },
+  {
     name: "path",
     summary: "Print where an artifact is stored",
     load: async () => (await import("./path.ts")).pathCommand,
+  },
+  {
+    name: "open",
+    summary: "List or open the files of a result",
+    load: async () => (await import("./open.ts")).openCommand,
   },
   {
     name: "pack",

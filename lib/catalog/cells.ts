@@ -43,8 +43,8 @@ export class FileCell {
 }
 
 /**
- * Values by their paths, as `data.size`: what is no plain object, or an empty one, is a cell by itself. A value
- * that is a cell itself has the path that it is given.
+ * Values by their paths, as `data.size`: what is no plain object, or an empty one, is a cell by itself. A
+ * value that is a cell itself has the path that it is given.
  */
 export type Cells = Map<string, unknown>;
 

@@ -1,5 +1,14 @@
 import type { FailureKind } from "./event.ts";
-import type { ResourceUse } from "./system/resource_use.ts";
+
+/** What an attempt took of the machine, as far as that is known. */
+export interface ResourceUse {
+  /** Seconds of processor time of the computing process and of the programs that it waited for. */
+  cpuSec?: number | undefined;
+  /** The seconds among them of those programs; absent where there were none. */
+  programsCpuSec?: number | undefined;
+  /** The most bytes of memory that the computing process had up to its end; programs are not counted. */
+  peakMemoryBytes?: number | undefined;
+}
 
 /** What an attempt took that did not succeed, as far as that is known; of others their record says it. */
 export interface AttemptUse extends ResourceUse {

@@ -1,7 +1,6 @@
-import type { AttemptEnd } from "../core/attempt_end.ts";
+import type { AttemptEnd, ResourceUse } from "../core/attempt_end.ts";
 import { errorText, furuErrorName, lasting, ProtocolError, ValidationError } from "../core/errors.ts";
 import { folderIfKnown } from "../core/paths.ts";
-import type { ResourceUse } from "../core/system/resource_use.ts";
 import { type ArtifactPaths, type AttemptKey, attemptPaths } from "../store/layout.ts";
 import { RECORD_SCHEMA, type SuccessRecord, withSum } from "../store/record.ts";
 import { commitRecord, type FolderContents, listFolder } from "../store/results/commit.ts";

@@ -1,7 +1,7 @@
+import type { ResourceUse } from "../core/attempt_end.ts";
 import type { Config } from "../core/config.ts";
 import type { ForceRules } from "../plan/forced.ts";
 import type { Machine } from "../core/system/machine.ts";
-import type { ResourceUse } from "../core/system/resource_use.ts";
 import type { SuccessRecord } from "../store/record.ts";
 import type { GitState } from "../store/results/provenance.ts";
 import type { QueuedHint } from "../store/claims/queued.ts";

@@ -1,16 +1,8 @@
-/** What an attempt took of the machine, as far as that is known. */
-export interface ResourceUse {
-  /** Seconds of processor time of the computing process and of the programs that it waited for. */
-  cpuSec?: number | undefined;
-  /** The seconds among them of those programs; absent where there were none. */
-  programsCpuSec?: number | undefined;
-  /** The most bytes of memory that the computing process had up to its end; programs are not counted. */
-  peakMemoryBytes?: number | undefined;
-}
+import type { ResourceUse } from "../attempt_end.ts";
 
 /** Milliseconds for which a reading counts for attempts that begin: what was taken in them counts, too. */
 const CPU_KEPT_MS = 25;
-/** Of attempts that take less, in milliseconds, the processor time is not told: the kernel counts it in ticks of 10 ms. */
+/** Of attempts that take less, in milliseconds, the processor time is not told: ticks are 10 ms. */
 const LEAST_MS = 50;
 /** Milliseconds for which the peak memory counts for attempts that take less than that. */
 const PEAK_KEPT_MS = 100;

@@ -1,9 +1,10 @@
+import type { ResourceUse } from "../../core/attempt_end.ts";
 import type { Config } from "../../core/config.ts";
 import { environmentVariables } from "../../core/environment.ts";
 import { packed } from "../../core/packed.ts";
 import { pipelineFolder } from "../../core/paths.ts";
 import type { Owner } from "../../core/system/machine.ts";
-import { measureUse, type ResourceUse } from "../../core/system/resource_use.ts";
+import { measureUse } from "../../core/system/resource_use.ts";
 import { FURU_VERSION } from "../../core/version.ts";
 import type { SlurmJob } from "../record.ts";
 
@@ -28,7 +29,9 @@ const GIT_TIMEOUT_MS = 5000;
 /** How long a pipe of a git that has ended may be silent: what it started can hold it open for ever. */
 const GIT_SILENCE_MS = 250;
 
-/** Says where records come from (ARCHITECTURE, "The store"): versions, host, user, command, git, resources. */
+/**
+ * Says where records come from (ARCHITECTURE, "The store"): versions, host, user, command, git, resources.
+ */
 export class Provenance {
   readonly #how: Config["recordGit"];
   readonly #fixed: Record<string, unknown>;

@@ -39,6 +39,7 @@ const LEVELS: readonly string[][] = [
   ["cli/program"],
   ["cli/roots"],
   ["cli/tidy"],
+  ["cli/takeout"],
   ["cli/commands"],
   ["cli"],
   ["cli/packed"],

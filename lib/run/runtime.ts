@@ -1,3 +1,4 @@
+import type { ResourceUse } from "../core/attempt_end.ts";
 import type { Config } from "../core/config.ts";
 import type { ForceRules } from "../plan/forced.ts";
 import type { Machine } from "../core/system/machine.ts";
@@ -11,8 +12,18 @@ import { type Computations, sharedComputations } from "./computation.ts";
 
 /** Makes the part of a record that tells where it comes from, as JSON. */
 export interface ProvenanceSource {
-  /** For a record that is about to be written. */
-  collect(): Promise<Record<string, unknown>>;
+  /**
+   * For a record that is about to be written.
+   *
+   * @param used What its attempt took.
+   */
+  collect(used: ResourceUse): Promise<Record<string, unknown>>;
+  /**
+   * Begins to measure an attempt; what it gives tells what was taken since.
+   *
+   * @default {nothing is measured}
+   */
+  measure?(): () => ResourceUse;
   /** The state of git, for other processes of the same run. */
   git(): Promise<GitState | undefined>;
 }

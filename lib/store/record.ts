@@ -103,6 +103,13 @@ const endRecord = z.object({
   owner: ownerSchema,
   startedAt: z.string(),
   endedAt: z.string(),
+  /** What the attempt took, where that is known: `startedAt` is when its process began to claim. */
+  durationMs: z.number().nonnegative().exactOptional(),
+  /** Seconds of processor time, programs that it waited for included. */
+  cpuSec: z.number().nonnegative().exactOptional(),
+  /** The seconds among them of those programs. */
+  programsCpuSec: z.number().nonnegative().exactOptional(),
+  peakMemoryBytes: z.number().nonnegative().exactOptional(),
 });
 
 /** The Slurm job that an attempt is made in. */

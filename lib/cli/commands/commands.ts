@@ -59,6 +59,21 @@ export const commands: readonly LazyCommand[] = [
     load: async () => (await import("./show.ts")).showCommand,
   },
   {
+    name: "table",
+    summary: "Results as a table: parameters and values, as text, CSV, JSON or Markdown",
+    load: async () => (await import("../takeout/table.ts")).tableCommand,
+  },
+  {
+    name: "export",
+    summary: "Copy results out of the store as plain files",
+    load: async () => (await import("../takeout/export.ts")).exportCommand,
+  },
+  {
+    name: "usage",
+    summary: "What attempts took of time, memory and processors, and what to ask for",
+    load: async () => (await import("../takeout/usage.ts")).usageCommand,
+  },
+  {
     name: "logs",
     summary: "Print what attempts of an artifact, a task or a run have printed",
     load: async () => (await import("./logs.ts")).logsCommand,

@@ -46,6 +46,8 @@ export async function computeAttempt(runtime: Runtime, options: ComputeOptions):
   try {
     // The context covers validate and provenance too: whatever belongs to the work on this node.
     return await withContext(options.context, async () => {
+      const { module } = artifact[ARTIFACT].task;
+      if (module !== undefined) runtime.provenance.noteCode?.(module);
       const started = runtime.machine.clock.monotonic();
       const made = await makeCreateContext(runtime, artifact, attempt, io);
       const create = () => artifact[ARTIFACT].task.create(made.context);
@@ -93,7 +95,7 @@ async function store(
     ...written.members,
     `"createdAt":"${new Date(runtime.machine.clock.now()).toISOString()}"`,
     `"durationMs":${Math.round(durationMs * 1000) / 1000}`,
-    `"provenance":${JSON.stringify(await runtime.provenance.collect())}`,
+    `"provenance":${JSON.stringify(await runtime.provenance.collect(artifact[ARTIFACT].task.module))}`,
     ...(folder ? [folder.member] : []),
   ];
   const how = await commitRecord(runtime.store, {

@@ -11,8 +11,14 @@ import { type Computations, sharedComputations } from "./computation.ts";
 
 /** Makes the part of a record that tells where it comes from, as JSON. */
 export interface ProvenanceSource {
-  /** For a record that is about to be written. */
-  collect(): Promise<Record<string, unknown>>;
+  /**
+   * For a record that is about to be written.
+   *
+   * @param module URL of the module that defines the task.
+   */
+  collect(module?: string): Promise<Record<string, unknown>>;
+  /** Reads the code of a task, when an attempt begins. */
+  noteCode?(module: string): void;
   /** The state of git, for other processes of the same run. */
   git(): Promise<GitState | undefined>;
 }

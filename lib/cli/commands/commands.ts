@@ -54,6 +54,16 @@ export const commands: readonly LazyCommand[] = [
     load: async () => (await import("./show.ts")).showCommand,
   },
   {
+    name: "why",
+    summary: "Say why artifacts would be computed, or when and by whom they were",
+    load: async () => (await import("../explain/why.ts")).whyCommand,
+  },
+  {
+    name: "diff",
+    summary: "Compare two artifacts: parameters, dependencies, values, origin",
+    load: async () => (await import("../explain/diff.ts")).diffCommand,
+  },
+  {
     name: "path",
     summary: "Print where an artifact is stored",
     load: async () => (await import("./path.ts")).pathCommand,

@@ -39,6 +39,8 @@ export interface ViewNode {
 export interface PlanView {
   /** The artifacts that are forced, and the stored results that depend on them and stay. */
   kept?(): Promise<KeptResults | undefined>;
+  /** All nodes, dependencies first. */
+  order?(): readonly ViewNode[];
   /** Hashes of the roots. */
   readonly roots: readonly string[];
   /** All that was looked at, by hash. */
@@ -149,6 +151,11 @@ export function planJson(plan: PlanView, more: Readonly<Record<string, unknown>>
   });
   const counts = { done: DONE, inProgress: IN_PROGRESS, todo: TODO, failed: FAILED };
   return `${JSON.stringify({ roots: plan.roots, counts, nodes, ...more }, null, 2)}\n`;
+}
+
+/** The nodes of a plan, dependencies first, where it knows that order. */
+export function inOrder(plan: PlanView): ViewNode[] {
+  return [...plan.order?.() ?? plan.nodes.values()];
 }
 
 /** `5 artifacts: 2 done, 1 in progress, 2 to do, 0 failed`. */

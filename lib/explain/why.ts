@@ -131,12 +131,18 @@ class Explainer {
       };
     }
     if (state.unreadable) return { ...base, because: "unreadable", ...defined({ detail: state.error }) };
-    if (status === "DONE" || state.reason === "forced" || state.reason === "invalid") {
+    const isForced = state.reason === "forced";
+    if (status === "DONE" || isForced || state.reason === "invalid") {
       const because = status === "DONE" ? "stored" : state.reason as "forced" | "invalid";
       const detail = status === "DONE" ? undefined : state.detail;
-      return { ...base, because, ...defined({ detail }), ...await this.#origin(node) };
+      const origin = await this.#origin(node);
+      // What is forced and not stored would be computed anyway.
+      if (!isForced || detail !== undefined || origin.stored) {
+        return { ...base, because, ...defined({ detail }), ...origin };
+      }
     }
-    const failure = status === "FAILED" || state.reason === "retry" ? await this.#failure(node) : undefined;
+    const hasFailed = status === "FAILED" || state.reason === "retry";
+    const failure = hasFailed || isForced ? await this.#failure(node) : undefined;
     const params = await this.#params(node);
     if (failure) return { ...base, because: "failed", ...params, failure };
     const nearest = await this.#nearest(node);
@@ -159,10 +165,13 @@ class Explainer {
     };
   }
 
-  async #failure({ name, hash, state = {} }: WhyNode): Promise<Failed> {
+  async #failure({ name, hash, state = {} }: WhyNode): Promise<Failed | undefined> {
     const paths = this.#store.paths({ name, hash: hash as Hash });
     const end = (await readEnds(this.#store, paths).catch(orUnknown([]))).at(-1);
-    if (!end) return { error: state.error ?? state.detail ?? "", ...defined({ log: state.log }) };
+    const text = state.error ?? state.detail;
+    if (!end || end.kind === "preempted") {
+      return text === undefined ? undefined : { error: text, ...defined({ log: state.log }) };
+    }
     const { log } = attemptPaths(paths, { n: end.attempt, id: end.id });
     const hasLog = await this.#store.machine.files.exists(log).catch(() => false);
     return { error: end.error, attempt: end.attempt, at: end.endedAt, ...(hasLog ? { log } : {}) };

@@ -57,13 +57,18 @@ const CONFIGURED = {
 };
 
 const ofGet: BadValues<GetOptions> = { force: BOOLEAN, signal: SIGNAL };
-const ofPlan: BadValues<PlanRootsOptions> = { force: FORCE, signal: SIGNAL };
+const ofPlan: BadValues<PlanRootsOptions> = {
+  force: FORCE,
+  forceDependents: BOOLEAN,
+  signal: SIGNAL,
+};
 const ofRunLocal: BadValues<RunLocalOptions> = {
   ...CONFIGURED,
   maxWorkers: COUNTS,
   window: [0, 1.5, "DFS", null],
   keepGoing: BOOLEAN,
   force: FORCE,
+  forceDependents: BOOLEAN,
   isolation: ["none", true],
   onEvent: ["log"],
   progress: ["loud", false],
@@ -75,6 +80,7 @@ const ofDag: BadValues<RunDagOptions> = {
   mode: ["pol", null],
   specs: [3, { default: { partitoin: "gpu" } }],
   detach: BOOLEAN,
+  forceDependents: BOOLEAN,
   force: FORCE,
   maxPreemptRetries: [-1, "5"],
   squeueIntervalSec: SECONDS,

@@ -1,7 +1,7 @@
 import { UsageError } from "../../core/errors.ts";
 import { defineCommand } from "../program/command.ts";
-import { choiceFlag, given, optionalChoiceFlag, switchFlag } from "../program/flag.ts";
-import { forcedBy, forceFlag } from "./run_flags.ts";
+import { choiceFlag, optionalChoiceFlag, switchFlag } from "../program/flag.ts";
+import { forcedBy, forceDependentsFlag, forceFlag } from "./run_flags.ts";
 import { planDot, planMermaid } from "../view/plan_graph_text.ts";
 import { inOrder, planJson, planTable, planTree, type PlanView } from "../view/plan_view.ts";
 import { readableStore } from "../program/readable_store.ts";
@@ -13,6 +13,7 @@ import { exampleTarget, loadTarget, targetArgs } from "../roots/target.ts";
 const flags = {
   format: choiceFlag(["tree", "table", "json", "dot", "mermaid"], "How it is shown (default: tree)"),
   force: forceFlag,
+  "force-dependents": forceDependentsFlag,
   why: switchFlag("Also why each would be computed, or when and by whom it was (as furu why)"),
   slurm: optionalChoiceFlag(
     ["pool", "dag"],
@@ -48,7 +49,7 @@ export const planCommand = defineCommand({
       throw new UsageError(`Cannot use --why with --format ${format}: allowed are tree, table and json`);
     }
     const { roots, entry } = await loadTarget(program, args, io);
-    const force = given({ force: forcedBy(flags.force) });
+    const force = forcedBy(flags);
     const plan = await engine.plan(roots, force);
     const kept = await plan.kept?.();
     // Loaded when used, as the rest of furu.

@@ -32,7 +32,7 @@ interface RecordedCode {
 /** Compares the code that results were computed with with today's, which it reads once for each module. */
 export class CodeComparison {
   readonly #store: Store;
-  readonly #codes = new Map<string, Promise<TaskCode | undefined>>();
+  readonly #codes = new Map<string, TaskCode | undefined>();
   readonly #places = new Map<string, Promise<string>>();
 
   /** @param store Where the results are. */
@@ -56,7 +56,7 @@ export class CodeComparison {
     try {
       const place = () => placeOf(this.#store, recorded, snapshot);
       const url = module ?? await once(this.#places, recorded, place);
-      const code = await once(this.#codes, url, () => taskCode(url));
+      const code = once(this.#codes, url, () => taskCode(url));
       const path = url.startsWith("file:") ? fromFileUrl(url) : url;
       if (code === undefined) return { now: "unknown", why: `${path} cannot be read`, module: path };
       const lock = lockDigest !== undefined && code.lock !== lockDigest ? { lockChanged: true as const } : {};
@@ -68,10 +68,9 @@ export class CodeComparison {
   }
 }
 
-function once<T>(known: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
-  let made = known.get(key);
-  if (!made) known.set(key, made = make());
-  return made;
+function once<T>(known: Map<string, T>, key: string, make: () => T): T {
+  if (!known.has(key)) known.set(key, make());
+  return known.get(key) as T;
 }
 
 /** Code of a run on Slurm lies in a snapshot: where that was taken from the code of today is. */

@@ -38,7 +38,7 @@ export class Provenance {
   readonly #entry: string | undefined;
   #git: Promise<GitState | undefined> | undefined;
   readonly #kept: CodeVersion | undefined;
-  readonly #codes = new Map<string, Promise<TaskCode | undefined>>();
+  readonly #codes = new Map<string, TaskCode | undefined>();
   #peak: number | undefined;
   #peakUntil = 0;
 
@@ -105,10 +105,10 @@ export class Provenance {
     if (!this.#codes.has(module)) this.#codes.set(module, taskCode(module, performance.timeOrigin));
   }
 
-  async #code(module: string | undefined): Promise<Record<string, string> | undefined> {
+  #code(module: string | undefined): Record<string, string> | undefined {
     if (module !== undefined) this.noteCode(module);
     const kept = this.#kept && { digest: this.#kept.digest, snapshot: this.#kept.id };
-    const own = module === undefined ? undefined : await this.#codes.get(module);
+    const own = module === undefined ? undefined : this.#codes.get(module);
     if (module === undefined || own === undefined) return kept;
     const { digest, lock } = own;
     return { ...kept, module, moduleDigest: digest, ...(lock === undefined ? {} : { lockDigest: lock }) };
@@ -121,7 +121,7 @@ export class Provenance {
    */
   async collect(module?: string): Promise<Record<string, unknown>> {
     const git = await this.git();
-    const code = await this.#code(module);
+    const code = this.#code(module);
     const peakMemoryBytes = this.#peakMemory();
     return {
       ...this.#fixed,

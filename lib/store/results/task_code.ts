@@ -5,8 +5,9 @@ import { relative } from "@std/path/posix/relative";
 import { resolve } from "@std/path/posix/resolve";
 import { toFileUrl } from "@std/path/posix/to-file-url";
 import { hashText } from "../../core/hash.ts";
+import { crc32 } from "../../core/json/crc32.ts";
 import { compareText } from "../../core/json/encode_tagged.ts";
-import { isFurus } from "../../core/packed.ts";
+import { FURU_URL, isFurus } from "../../core/packed.ts";
 import { findUpward } from "../../core/paths.ts";
 
 /** The code of a task: the module that defines it, and all local modules that this one imports. */
@@ -23,7 +24,11 @@ export interface TaskCode {
 interface ReadFile {
   readonly mtimeMs: number;
   readonly size: number;
-  readonly sha256: Promise<string>;
+  /**
+   * Its size and CRC-32. A cryptographic digest of each would take a process longer to warm up for than to
+   * read all of them, and nobody forges their own code.
+   */
+  readonly sum: string;
   /** What it imports, as it is written. */
   readonly specifiers: readonly string[];
 }
@@ -36,11 +41,11 @@ interface Names {
 
 const CONFIGS = ["deno.json", "deno.jsonc"];
 const CODE = /\.[cm]?[jt]sx?$/;
+const FURU_FOLDER = FURU_URL.startsWith("file:") ? fromFileUrl(FURU_URL) : undefined;
 const files = new Map<string, ReadFile>();
 
 /**
- * Finds out what the code of a task is now. Files are read before this returns its promise; a file that has
- * not changed since is only looked at the next time.
+ * Finds out what the code of a task is now. A file that has not changed since is only looked at the next time.
  *
  * Imports are found by a scan of the text: static ones, types, re-exports, and dynamic ones that are written
  * out. Names are resolved by `imports` and `workspace` of the Deno configuration above the module.
@@ -50,14 +55,15 @@ const files = new Map<string, ReadFile>();
  * @default {at any time}
  * @returns Nothing where it is no local file, or one of them cannot be read.
  */
-export async function taskCode(module: string, before = Infinity): Promise<TaskCode | undefined> {
+export function taskCode(module: string, before = Infinity): TaskCode | undefined {
   if (!module.startsWith("file:") || isFurus(module)) return undefined;
   const found = new Map<string, ReadFile>();
-  let names: Names;
+  let lock: string | undefined;
   const start = fromFileUrl(module);
   try {
     if (!mayRead(start)) return undefined;
-    names = namesAbove(dirname(start));
+    const names = namesAbove(dirname(start));
+    lock = names.lock === undefined ? undefined : readOnce(names.lock)?.sum;
     const open = [start];
     for (let path = open.pop(); path !== undefined; path = open.pop()) {
       if (found.has(path)) continue;
@@ -78,20 +84,20 @@ export async function taskCode(module: string, before = Infinity): Promise<TaskC
     return undefined;
   }
   const folder = dirname(start);
-  const lines = await Promise.all(
-    [...found].map(async ([path, { sha256 }]) => `${relative(folder, path)} ${await sha256}\n`),
-  );
-  const lock = names.lock === undefined ? undefined : await readOnce(names.lock)?.sha256;
+  const lines = [...found].map(([path, { sum }]) => `${relative(folder, path)} ${sum}\n`);
   return {
     digest: hashText(lines.sort(compareText).join("")),
-    ...(lock === undefined ? {} : { lock: lock.slice(0, 32) }),
+    ...(lock === undefined ? {} : { lock }),
     paths: [...found.keys()],
   };
 }
 
+let mayReadAll = false;
+
 /** Nobody is to be asked for a permission by Deno: what may not be read is not known. */
 function mayRead(path: string): boolean {
-  return Deno.permissions.querySync({ name: "read", path }).state === "granted";
+  mayReadAll ||= Deno.permissions.querySync({ name: "read" }).state === "granted";
+  return mayReadAll || Deno.permissions.querySync({ name: "read", path }).state === "granted";
 }
 
 /** A file as it is now; nothing where there is none. */
@@ -108,12 +114,13 @@ function readOnce(path: string): ReadFile | undefined {
   const mtimeMs = info.mtime?.getTime() ?? 0;
   const known = files.get(path);
   if (known?.mtimeMs === mtimeMs && known.size === info.size) return known;
-  const bytes = Deno.readFileSync(path);
-  const sha256 = crypto.subtle.digest("SHA-256", bytes).then((digest) => new Uint8Array(digest).toHex());
-  // One that is never asked for is no error.
-  sha256.catch(() => {});
-  const specifiers = CODE.test(path) ? importedBy(new TextDecoder().decode(bytes)) : [];
-  const file = { mtimeMs, size: info.size, sha256, specifiers };
+  const text = Deno.readTextFileSync(path);
+  const file = {
+    mtimeMs,
+    size: info.size,
+    sum: `${info.size}-${crc32(text)}`,
+    specifiers: CODE.test(path) ? importedBy(text) : [],
+  };
   files.set(path, file);
   return file;
 }
@@ -146,9 +153,12 @@ function resolved(specifier: string, from: string, { map }: Names): string | und
     target = exact ?? (prefix === undefined ? "" : `${map.get(prefix)}${specifier.slice(prefix.length)}`);
   }
   if (target === "") return undefined;
-  const url = target.startsWith("file:") ? target : toFileUrl(resolve(dirname(from), target)).href;
   const path = target.startsWith("file:") ? fromFileUrl(target) : resolve(dirname(from), target);
-  return isFurus(url) || path.includes("/node_modules/") ? undefined : path.replace(/[?#].*$/, "");
+  if (path.includes("/node_modules/")) return undefined;
+  // To make a URL of each takes longer than to read the file.
+  return FURU_FOLDER !== undefined && path.startsWith(FURU_FOLDER) && isFurus(toFileUrl(path).href)
+    ? undefined
+    : path.replace(/[?#].*$/, "");
 }
 
 const namesOf = new Map<string, Names>();

@@ -3,6 +3,7 @@ import { defineCommand } from "../program/command.ts";
 import { choiceFlag, optionalChoiceFlag, switchFlag } from "../program/flag.ts";
 import { forcedBy, forceDependentsFlag, forceFlag } from "./run_flags.ts";
 import { planDot, planMermaid } from "../view/plan_graph_text.ts";
+import { PlanParams } from "../view/plan_params.ts";
 import { inOrder, planJson, planTable, planTree, type PlanView } from "../view/plan_view.ts";
 import { readableStore } from "../program/readable_store.ts";
 import type { Engine } from "../program/engine.ts";
@@ -12,6 +13,7 @@ import { exampleTarget, loadTarget, targetArgs } from "../roots/target.ts";
 
 const flags = {
   format: choiceFlag(["tree", "table", "json", "dot", "mermaid"], "How it is shown (default: tree)"),
+  all: switchFlag("Each artifact by itself, where many alike are one line", { short: "a" }),
   force: forceFlag,
   "force-dependents": forceDependentsFlag,
   why: switchFlag("Also why each would be computed, or when and by whom it was (as furu why)"),
@@ -60,6 +62,8 @@ export const planCommand = defineCommand({
       color: io.color && !globals["no-color"],
       width: io.width,
       allSpecs: slurm !== undefined,
+      params: format === "json" ? undefined : new PlanParams(plan),
+      unfolded: flags.all,
     };
     const reasons = flags.why ? await reasonsOf(plan, roots, engine) : undefined;
     const because = reasons && (await import("../view/why_text.ts"));
@@ -78,10 +82,10 @@ export const planCommand = defineCommand({
         }));
         break;
       case "dot":
-        io.out(planDot(plan));
+        io.out(planDot(plan, options.params));
         break;
       case "mermaid":
-        io.out(planMermaid(plan));
+        io.out(planMermaid(plan, options.params));
         break;
     }
     if (reasons && format !== "json") io.out(`\n${because!.whyText(reasons, options)}`);

@@ -108,7 +108,7 @@ export function bytesText(bytes: number): string {
   return `${unit === 0 || size >= 99.5 ? Math.round(size) : size.toPrecision(2)} ${units[unit]}`;
 }
 
-/** A moment for people, in local time. */
+/** A moment in local time, to the minute. */
 export function localTime(at: string): string {
   const date = new Date(at);
   if (Number.isNaN(date.getTime())) return at;

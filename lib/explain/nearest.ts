@@ -3,22 +3,21 @@ import { compareText } from "../core/json/encode_tagged.ts";
 import { differingFields, type StoredIdentity } from "./differences.ts";
 
 /** A stored artifact that others are compared with. */
-interface Candidate {
+interface Compared {
   readonly entry: ArtifactEntry;
-  readonly identity: StoredIdentity;
   /** Texts of its fields, by their paths. */
   readonly fields: ReadonlyMap<string, string>;
 }
 
 /** The stored artifacts of one task, to find among them the one that is nearest to another one. */
 export class StoredOfTask {
-  readonly #candidates: Candidate[];
+  readonly #candidates: Compared[];
 
   /** @param entries All artifacts of the task; those without a result are left out. */
   constructor(entries: readonly ArtifactEntry[]) {
     this.#candidates = entries.flatMap((entry) => {
       const identity = entry.record?.identity;
-      return identity ? [{ entry, identity, fields: fieldsOf(identity) }] : [];
+      return identity ? [{ entry, fields: fieldsOf(identity) }] : [];
     }).sort((a, b) => compareText(b.entry.at ?? "", a.entry.at ?? ""));
   }
 
@@ -30,21 +29,27 @@ export class StoredOfTask {
   /**
    * The one that differs in the fewest fields; of those the newest.
    *
-   * @param identity What it is to be near to; itself is not meant.
+   * @param identity What it is to be near to.
+   * @param hash Its hash: itself is not meant.
+   * @param most Only so many, the newest, are compared.
+   * @default {all}
    */
   nearest(
     identity: StoredIdentity,
     hash: string,
-  ): { entry: ArtifactEntry; identity: StoredIdentity } | undefined {
+    most = Infinity,
+  ): ArtifactEntry | undefined {
     const wanted = fieldsOf(identity);
-    let best: Candidate | undefined;
+    let best: Compared | undefined;
     let least = Infinity;
+    let left = most;
     for (const candidate of this.#candidates) {
+      if (left-- <= 0) break;
       if (candidate.entry.hash === hash) continue;
       const count = countDiffering(wanted, candidate.fields, least);
       if (count < least) [best, least] = [candidate, count];
     }
-    return best;
+    return best?.entry;
   }
 }
 

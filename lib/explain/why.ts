@@ -6,9 +6,11 @@ import { readEnds } from "../store/results/ends.ts";
 import { concernsOneArtifact, type Store } from "../store/store.ts";
 import { ARTIFACT, type Artifact, knownIdentity, type TaskDefinition } from "../task/artifact/artifact.ts";
 import { CodeComparison, type CodeNow } from "./code_now.ts";
+import { likelyCounterparts } from "./counterparts.ts";
 import { isDefault } from "./default_of.ts";
 import { type ArtifactName, Differ, type StoredIdentity } from "./differences.ts";
 import { type LeafDifference, leafDifferences } from "./leaf_differences.ts";
+
 import { StoredOfTask } from "./nearest.ts";
 
 /** A node of a plan; a `PlanNode` is one. */
@@ -57,7 +59,7 @@ export interface Nearest extends Pick<ArtifactEntry, "name" | "hash" | "at" | "r
     /** Whether the new value is the default of the parameter. */
     readonly isDefault?: true;
   })[];
-  /** Where there are too many to be compared: only so many of them, the newest, were. */
+  /** Where there are too many to be compared: how many of them were. */
   readonly among?: number;
 }
 
@@ -73,8 +75,11 @@ export interface Failed {
   readonly log?: string;
 }
 
-/** More stored artifacts of a task are not compared. */
+/** More stored artifacts of a task are not read to be compared. */
 const MOST_COMPARED = 5000;
+/** So many comparisons are made for the nodes of a task, and at least so many for each. */
+const MOST_COMPARISONS = 1_000_000;
+const LEAST_COMPARED = 200;
 /** More stored results of a plan are not opened: they are `stored`, no more is said of them. */
 const MOST_OPENED = 2000;
 /** So many nodes are looked at at the same time. */
@@ -92,13 +97,19 @@ export interface WhyOptions {
 export async function why(nodes: Iterable<WhyNode>, options: WhyOptions): Promise<Reason[]> {
   const all = [...nodes];
   const found: Reason[] = new Array(all.length);
-  const explainer = new Explainer(options);
+  const explainer = new Explainer(options, all);
   const order = all.entries();
   const lane = async (): Promise<void> => {
     for (const [i, node] of order) found[i] = await explainer.explain(node);
   };
   await Promise.all(Array.from({ length: AT_ONCE }, lane));
   return found;
+}
+
+/** A stored artifact that is near to another one. */
+interface Candidate {
+  readonly entry: ArtifactEntry;
+  readonly among?: number;
 }
 
 class Explainer {
@@ -109,9 +120,13 @@ class Explainer {
   readonly #stored = new Map<string, Promise<{ all: StoredOfTask; total: number }>>();
   readonly #tasks = new Map<string, TaskDefinition>();
   readonly #records = new Map<string, Promise<StoredIdentity | undefined>>();
+  readonly #found = new Map<string, Promise<Candidate | undefined>>();
+  /** How many nodes of each task there are. */
+  readonly #nodes = new Map<string, number>();
   #opened = 0;
 
-  constructor({ store, artifacts }: WhyOptions) {
+  constructor({ store, artifacts }: WhyOptions, nodes: readonly WhyNode[]) {
+    for (const { name } of nodes) this.#nodes.set(name, (this.#nodes.get(name) ?? 0) + 1);
     this.#store = store;
     this.#artifacts = artifacts;
     this.#code = new CodeComparison(store);
@@ -153,7 +168,7 @@ class Explainer {
   async #origin(node: WhyNode): Promise<Pick<Reason, "stored" | "code" | "params">> {
     const known = await this.#params(node);
     if (++this.#opened > MOST_OPENED) return known;
-    const entry = await readEntry(this.#store, { ...this.#found(node), hasRecord: true });
+    const entry = await readEntry(this.#store, { ...this.#nothingOf(node), hasRecord: true });
     if (!entry?.record) return known;
     const { at, run, host, user, durationMs, bytes, params, record } = entry;
     const module = this.#artifacts.get(node.hash)?.[ARTIFACT].task.module;
@@ -185,22 +200,59 @@ class Explainer {
     return entry?.params === undefined ? {} : { params: entry.params };
   }
 
-  async #nearest({ name, hash }: ArtifactName): Promise<Nearest | undefined> {
-    const { all, total } = await this.#storedOf(name);
-    if (all.size === 0) return undefined;
-    const { params } = await this.#params({ name, hash });
-    const identity = this.#known(hash) ?? (params === undefined ? undefined : { task: name, params });
-    const found = identity && all.nearest(identity, hash);
-    if (!found) return undefined;
-    const fields = await this.#differ.fields(found.identity, identity);
-    const { at, run, host, user } = found.entry;
+  async #nearest(artifact: ArtifactName): Promise<Nearest | undefined> {
+    const identity = await this.#identityOf(artifact);
+    const found = identity && await this.#nearestStored(artifact, identity);
+    if (!found?.entry.record) return undefined;
+    const { entry, among } = found;
+    const { at, run, host, user, hash } = entry;
+    const fields = await this.#differ.fields(entry.record!.identity, identity!);
     return {
-      name,
-      hash: found.entry.hash,
-      ...defined({ at, run, host, user }),
-      differences: leafDifferences(fields).map((leaf) => this.#withDefault(name, leaf)),
-      ...(total > all.size ? { among: all.size } : {}),
+      ...{ name: artifact.name, hash, ...defined({ at, run, host, user }) },
+      differences: leafDifferences(fields).map((leaf) => this.#withDefault(artifact.name, leaf)),
+      ...defined({ among }),
     };
+  }
+
+  /** The identity of an artifact that is not stored, as far as it is known. */
+  async #identityOf({ name, hash }: ArtifactName): Promise<StoredIdentity | undefined> {
+    const { params } = await this.#params({ name, hash });
+    return this.#known(hash) ?? (params === undefined ? undefined : { task: name, params });
+  }
+
+  #nearestStored(artifact: ArtifactName, identity: StoredIdentity): Promise<Candidate | undefined> {
+    let found = this.#found.get(artifact.hash);
+    if (!found) this.#found.set(artifact.hash, found = this.#search(artifact, identity));
+    return found;
+  }
+
+  async #search(artifact: ArtifactName, identity: StoredIdentity): Promise<Candidate | undefined> {
+    const { name, hash } = artifact;
+    const task = this.#tasks.get(name);
+    for (const likely of await likelyCounterparts(identity, (below) => this.#counterpart(below), task)) {
+      const entry = await this.#readIfThere({ name, hash: likely });
+      if (entry?.record) return { entry };
+    }
+    const { all, total } = await this.#storedOf(name);
+    const most = Math.max(LEAST_COMPARED, Math.floor(MOST_COMPARISONS / (this.#nodes.get(name) ?? 1)));
+    const entry = all.nearest(identity, hash, most);
+    const among = Math.min(all.size, most);
+    return entry && { entry, ...(total > among ? { among } : {}) };
+  }
+
+  /** What stands for an artifact below among the stored ones. */
+  async #counterpart(below: ArtifactName): Promise<ArtifactName | undefined> {
+    if (await this.#store.machine.files.exists(this.#nothingOf(below).record).catch(() => false)) {
+      return below;
+    }
+    const identity = this.#known(below.hash);
+    return identity && (await this.#nearestStored(below, identity))?.entry;
+  }
+
+  async #readIfThere(artifact: ArtifactName): Promise<ArtifactEntry | undefined> {
+    const found = this.#nothingOf(artifact);
+    if (!await this.#store.machine.files.exists(found.record).catch(() => false)) return undefined;
+    return await readEntry(this.#store, { ...found, hasRecord: true });
   }
 
   #withDefault(name: string, leaf: LeafDifference): LeafDifference & { isDefault?: true } {
@@ -232,14 +284,14 @@ class Explainer {
     return read;
   }
 
-  #found({ name, hash }: ArtifactName): FoundArtifact {
+  #nothingOf({ name, hash }: ArtifactName): FoundArtifact {
     return nothingOf(this.#store.root, name, hash as Hash);
   }
 
   async #lookUp(artifact: ArtifactName): Promise<FoundArtifact> {
     const { name, hash } = artifact;
     const pattern = { task: () => true, only: name, prefix: hash };
-    return (await findArtifacts(this.#store, pattern))[0] ?? this.#found(artifact);
+    return (await findArtifacts(this.#store, pattern))[0] ?? this.#nothingOf(artifact);
   }
 }
 
@@ -255,20 +307,9 @@ export async function storedIdentity(
 async function readStored(store: Store, name: string): Promise<{ all: StoredOfTask; total: number }> {
   const found = (await findArtifacts(store, { task: () => true, only: name, prefix: "" }))
     .filter(({ hasRecord }) => hasRecord);
-  const chosen = found.length <= MOST_COMPARED ? found : await newest(store, found);
-  return { all: new StoredOfTask(await readEntries(store, chosen)), total: found.length };
-}
-
-async function newest(store: Store, found: readonly FoundArtifact[]): Promise<FoundArtifact[]> {
-  const times = new Map<FoundArtifact, number>();
-  const order = found.values();
-  const lane = async (): Promise<void> => {
-    for (const each of order) {
-      times.set(each, (await store.machine.files.stat(each.record))?.mtimeMs ?? 0);
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, lane));
-  return found.toSorted((a, b) => times.get(b)! - times.get(a)!).slice(0, MOST_COMPARED);
+  // They are sorted by hash: the first are as good a sample as any.
+  const entries = await readEntries(store, found.slice(0, MOST_COMPARED));
+  return { all: new StoredOfTask(entries), total: found.length };
 }
 
 function orUnknown<T>(instead: T): (error: unknown) => T {

@@ -90,7 +90,7 @@ function reasonLines(group: readonly Reason[]): string[] {
 
 function nearestLines(nearest: readonly Nearest[]): string[] {
   const [first] = nearest as [Nearest];
-  const among = first.among === undefined ? "" : ` (of the newest ${first.among})`;
+  const among = first.among === undefined ? "" : ` (of ${first.among} that were compared)`;
   const others = new Set(nearest.map(({ hash }) => hash)).size;
   const which = others === 1
     ? `is ${artifactLabel(first.name, first.hash)} (${
@@ -129,7 +129,7 @@ function noteOnDefault({ isDefault, field }: Nearest["differences"][number]): st
 
 function storedLines(group: readonly Reason[]): string[] {
   const [{ stored }] = group as [Reason];
-  if (!stored) return ["stored"];
+  if (!stored) return ["stored (they are too many to look into each)"];
   const times = group.flatMap(({ stored }) => stored?.at ?? []).sort();
   const [from = "", to = ""] = [times[0], times.at(-1)];
   const span = localTime(from) === localTime(to) ? localTime(from) : `${localTime(from)} to ${localTime(to)}`;

@@ -45,7 +45,8 @@ const FURU_FOLDER = FURU_URL.startsWith("file:") ? fromFileUrl(FURU_URL) : undef
 const files = new Map<string, ReadFile>();
 
 /**
- * Finds out what the code of a task is now. A file that has not changed since is only looked at the next time.
+ * Finds out what the code of a task is now. A file that has not changed since is only looked at the next
+ * time.
  *
  * Imports are found by a scan of the text: static ones, types, re-exports, and dynamic ones that are written
  * out. Names are resolved by `imports` and `workspace` of the Deno configuration above the module.

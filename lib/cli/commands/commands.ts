@@ -69,6 +69,11 @@ export const commands: readonly LazyCommand[] = [
     load: async () => (await import("../explain/diff.ts")).diffCommand,
   },
   {
+    name: "replay",
+    summary: "Compute one artifact again beside the store, and compare",
+    load: async () => (await import("../explain/replay.ts")).replayCommand,
+  },
+  {
     name: "logs",
     summary: "Print what attempts of an artifact, a task or a run have printed",
     load: async () => (await import("./logs.ts")).logsCommand,

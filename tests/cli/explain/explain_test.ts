@@ -136,6 +136,31 @@ describe("furu why, and furu diff", () => {
     assertStringIncludes(alone.stderr, "Cannot use --force-dependents without --force");
   });
 
+  it("furu replay computes one again beside the store, and compares", async () => {
+    const { rig, furu, start, write, path } = await sweep();
+    await using _ = rig;
+    const env = { TMPDIR: rig.folder };
+    const inScratch = () =>
+      [...Deno.readDirSync(rig.folder)].filter(({ name }) => name.startsWith("furu-replay"));
+    const listed = JSON.parse(await furu(["ls", "--json"]));
+    const of = (task: string, status: string) =>
+      listed.find((each: { name: string; status: string }) => each.name === task && each.status === status)
+        .hash;
+    const before = rig.tree();
+    assertStringIncludes(await furu(["replay", of("why/Train", "DONE")], env), "the same as what is stored");
+    assertEquals(inScratch(), []);
+    const failed = await start(["replay", of("why/Train", "FAILED"), path], env);
+    assertEquals(failed.code, 1);
+    assertStringIncludes(failed.stderr, "loss is NaN");
+    write("scale.ts", "export const scale = (x: number) => 3 * x;\n");
+    const other = await start(["replay", of("why/Prep", "DONE"), "--json"], env);
+    const { result, difference, folder } = JSON.parse(other.stdout);
+    assertEquals([other.code, result, difference], [1, "different", { where: "value", old: 2, new: 3 }]);
+    assertStringIncludes(other.stderr, folder);
+    assertEquals(inScratch().length, 2);
+    assertEquals(rig.tree(), before);
+  });
+
   it("say of an empty store that nothing of a task is stored, and make nothing", async () => {
     await using rig = new Rig();
     Deno.writeTextFileSync(join(rig.folder, "pipeline.ts"), PIPELINE);

@@ -103,7 +103,9 @@ async function inspected(modules: readonly string[], args: readonly string[]): P
     module === undefined ? {} : { module: await Deno.realPath(module.replace(/#.*$/, "")) },
   );
   if (run !== "run") throw new UsageError("Cannot use --inspect in a packed program: Deno is needed for it");
-  const command = [run, "--inspect-wait", ...rest, "replay", ...args];
+  // Deno says where the debugger is to go, unless it is told to be quiet.
+  const options = rest.filter((each) => each !== "--quiet");
+  const command = [run, "--inspect-wait", ...options, "replay", ...args];
   const child = new Deno.Command(deno, {
     args: command,
     stdin: "inherit",

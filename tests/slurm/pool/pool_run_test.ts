@@ -47,8 +47,8 @@ describeOnSlurm("runSlurm() with a pool of workers", (suite) => {
     const computed = async (options: object) =>
       (await reportOf(rig.start([root], { options }))).summary?.computed;
     assertEquals(await computed({}), 2);
-    assertEquals(await computed({ force: ["run/Step"] }), 1);
-    assertEquals(await computed({ force: ["run/Step"], forceDependents: true }), 2);
+    assertEquals(await computed({ force: ["pool/Job"] }), 1);
+    assertEquals(await computed({ force: ["pool/Job"], forceDependents: true }), 2);
     assertEquals(rig.starts().map(({ id }) => id).sort(), ["a", "a", "a", "b", "b"]);
   });
 

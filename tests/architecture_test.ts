@@ -32,6 +32,7 @@ const LEVELS: readonly string[][] = [
   ["slurm/jobs"],
   ["slurm/run"],
   ["slurm/dag", "slurm/pool"],
+  ["slurm/job"],
   ["slurm"],
   ["pack", "status"],
   ["cli/view"],

@@ -48,6 +48,12 @@ export interface RuntimeOptions {
   exiting?: () => Promise<never> | undefined;
   /** The computations of `get`; by default one {@link Computations} for all runtimes of the process. */
   computations?: Computations;
+  /**
+   * The store, where this process uses it already.
+   *
+   * @default {the one that the configuration names}
+   */
+  store?: Store | undefined;
   /** Asks a cluster's scheduler about claims, besides their heartbeats. */
   claimHint?: ClaimHint;
   /** Asks a cluster's scheduler about jobs that are queued. */
@@ -91,7 +97,7 @@ export class Runtime {
 
   /** Touches nothing yet. */
   constructor(
-    { config, machine, provenance, logger, guard, exiting, computations, echo, claimHint, queuedHint }:
+    { config, machine, provenance, logger, guard, exiting, computations, echo, store, claimHint, queuedHint }:
       RuntimeOptions,
   ) {
     this.config = config;
@@ -103,7 +109,8 @@ export class Runtime {
     this.computations = computations ?? sharedComputations();
     this.echo = echo;
     this.queuedHint = queuedHint;
-    this.store = new Store(machine, { ...config, ...(claimHint === undefined ? {} : { claimHint }) });
+    this.store = store ??
+      new Store(machine, { ...config, ...(claimHint === undefined ? {} : { claimHint }) });
     this.session = `get-${machine.randomId()}`;
   }
 

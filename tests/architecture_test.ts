@@ -26,6 +26,7 @@ const LEVELS: readonly string[][] = [
   ["schedule", "snapshot"],
   ["local", "remote"],
   ["pool", "catalog"],
+  ["migrate"],
   ["pool/fleet"],
   ["pool/controller", "pool/worker"],
   ["slurm/client"],
@@ -37,9 +38,11 @@ const LEVELS: readonly string[][] = [
   ["cli/view"],
   ["cli/program"],
   ["cli/roots"],
+  ["cli/migrate"],
   ["cli/commands"],
   ["cli"],
   ["cli/packed"],
+  ["testing"],
   ["api"],
 ];
 const MAX_LINES = 400;

@@ -54,6 +54,11 @@ export const commands: readonly LazyCommand[] = [
     load: async () => (await import("./show.ts")).showCommand,
   },
   {
+    name: "migrate",
+    summary: "Make results of tasks as they were once those of today's",
+    load: async () => (await import("../migrate/migrate.ts")).migrateCommand,
+  },
+  {
     name: "path",
     summary: "Print where an artifact is stored",
     load: async () => (await import("./path.ts")).pathCommand,

@@ -1,9 +1,14 @@
 import { UsageError } from "../../core/errors.ts";
+import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
+import { withAllBelow } from "../../task/artifact/reference.ts";
+import { plural } from "../../ui/text.ts";
 import { defineCommand } from "../program/command.ts";
+import type { Engine } from "../program/engine.ts";
 import { choiceFlag, given, optionalChoiceFlag } from "../program/flag.ts";
 import { forcedBy, forceFlag } from "./run_flags.ts";
 import { planDot, planMermaid } from "../view/plan_graph_text.ts";
-import { planJson, planTable, planTree } from "../view/plan_view.ts";
+import { planJson, planTable, planTree, type PlanView } from "../view/plan_view.ts";
+import { readableStore } from "../program/readable_store.ts";
 import { exampleTarget, loadTarget, targetArgs } from "../roots/target.ts";
 
 const flags = {
@@ -70,8 +75,26 @@ export const planCommand = defineCommand({
         break;
     }
     if (kept && format !== "json") io.err(`${(await import("../../plan/kept.ts")).keptText(kept)}\n`);
+    const served = await migratable(engine, roots, plan);
+    if (served > 0) {
+      const command = program.script ? `${program.name} migrate` : `furu migrate ${args[0]}`;
+      io.err(`${plural(served, "result")} need not be computed but can be migrated: ${command}\n`);
+    }
     if (!slurm || !jobs) return 0;
     if (format !== "json") io.out(slurm.slurmPlanText(jobs));
     return jobs.problems.length === 0 ? 0 : 1;
   },
 });
+
+/** How many of what is to be computed migrations would serve. */
+async function migratable(engine: Engine, roots: readonly Artifact[], plan: PlanView): Promise<number> {
+  const isTodo = (hash: string): boolean => plan.nodes.get(hash)?.status === "TODO";
+  const below = [...withAllBelow(roots)];
+  if (!below.some(({ hash, [ARTIFACT]: { task } }) => task.migrations !== undefined && isTodo(hash))) {
+    return 0;
+  }
+  // Hardly any plan needs it.
+  const { servedByMigrations } = await import("../../migrate/served.ts");
+  const store = await readableStore(engine, { mayLack: true });
+  return (await servedByMigrations(store, roots, isTodo)).size;
+}

@@ -133,7 +133,8 @@ function changesText(row: MigrationRow): string {
   const [old, now] = [flatParams(row.planned.from.params), flatParams(newParams(row))];
   const [before, after] = [without(old, now), without(now, old)];
   if (before.size === 0 && after.size === 0) return "the same parameters";
-  return oneLine(`${paramsLine(before) || "(none)"} -> ${paramsLine(after) || "(none)"}`);
+  if (before.size === 0) return oneLine(`${paramsLine(after)} added`);
+  return oneLine(`${paramsLine(before)}${after.size === 0 ? " left out" : ` -> ${paramsLine(after)}`}`);
 }
 
 function without(params: FlatParams, others: FlatParams): FlatParams {

@@ -1,6 +1,6 @@
 /**
- * For the tests of a pipeline: a store of their own, runs inside the test's process, and a proof that a change
- * of code keeps the hashes under which results are stored.
+ * For the tests of a pipeline: a store of their own, runs inside the process of the test, and a proof that a
+ * change of code keeps the hashes under which results are stored.
  *
  * @example
  * ```ts

@@ -15,7 +15,7 @@ import { recordForSure } from "../store/results/record_for_sure.ts";
 import { concernsOneArtifact, NO_LINKS, type Store, storeError } from "../store/store.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
 import type { PlannedMigration } from "./plan_migrations.ts";
-import type { StoredResult } from "./stored.ts";
+import type { OldResult } from "./stored.ts";
 
 /** How the migration of a result ended. */
 export type AppliedMigration =
@@ -74,7 +74,7 @@ export async function applyMigrations(
  */
 export async function applyMigration(
   runtime: Runtime,
-  from: StoredResult,
+  from: OldResult,
   artifact: Artifact,
 ): Promise<AppliedMigration> {
   const { store } = runtime;
@@ -116,7 +116,7 @@ async function discard(store: Store, claim: Claim): Promise<void> {
 
 async function commitMigrated(
   runtime: Runtime,
-  from: StoredResult,
+  from: OldResult,
   artifact: Artifact,
   claim: Claim,
 ): Promise<"committed" | "superseded"> {
@@ -153,7 +153,7 @@ async function commitMigrated(
 function migratedText(
   runtime: Runtime,
   record: SuccessRecord,
-  from: StoredResult,
+  from: OldResult,
   artifact: Artifact,
   claim: Claim,
   sizes: string | undefined,

@@ -4,13 +4,13 @@ import { ARTIFACT, type Artifact, type TaskDefinition } from "../task/artifact/a
 import { withAllBelow } from "../task/artifact/reference.ts";
 import { findTask } from "../task/artifact/registry.ts";
 import { resolveAll, type Resolved } from "./resolve.ts";
-import { readConcerned, type StoredResult } from "./stored.ts";
+import { readConcerned, type OldResult } from "./stored.ts";
 
 /** What a migration would do with one stored result. */
 export type PlannedMigration =
   & {
     /** The result that is stored. */
-    readonly from: StoredResult;
+    readonly from: OldResult;
     /** The task whose result it becomes. */
     readonly task: TaskDefinition;
   }
@@ -75,7 +75,7 @@ async function storedAmong(store: Store, resolved: readonly Resolved[]): Promise
 
 /** Of several results that become the same artifact the newest counts. */
 function judgeAll(resolved: readonly Resolved[], stored: ReadonlySet<string>): PlannedMigration[] {
-  const newest = new Map<Hash, StoredResult>();
+  const newest = new Map<Hash, OldResult>();
   for (const { from, artifact } of resolved) {
     const other = artifact && newest.get(artifact.hash);
     if (artifact && (!other || isNewer(from, other))) newest.set(artifact.hash, from);
@@ -92,6 +92,6 @@ function judgeAll(resolved: readonly Resolved[], stored: ReadonlySet<string>): P
   });
 }
 
-function isNewer(one: StoredResult, other: StoredResult): boolean {
+function isNewer(one: OldResult, other: OldResult): boolean {
   return one.createdAt > other.createdAt || (one.createdAt === other.createdAt && one.hash > other.hash);
 }

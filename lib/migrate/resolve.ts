@@ -10,12 +10,12 @@ import {
   storedReference,
   withArtifacts,
 } from "./carry.ts";
-import { isFrom, type StoredResult, versionText } from "./stored.ts";
+import { isFrom, type OldResult, versionText } from "./stored.ts";
 
 /** What becomes of a stored result. */
 export interface Resolved {
   /** The result. */
-  readonly from: StoredResult;
+  readonly from: OldResult;
   /** The task whose artifact it would become. */
   readonly task: TaskDefinition;
   /** The artifact that it becomes. */
@@ -27,7 +27,7 @@ export interface Resolved {
 /** What {@link resolveAll} goes by. */
 export interface ResolveOptions {
   /** The stored results, with what they are made of; by hash. */
-  readonly stored: ReadonlyMap<string, StoredResult>;
+  readonly stored: ReadonlyMap<string, OldResult>;
   /** The tasks whose migrations count. */
   readonly tasks: readonly TaskDefinition[];
   /** Today's definition of a task by its name. */
@@ -89,7 +89,7 @@ class Resolver {
     }
   }
 
-  #judge(result: StoredResult): Today {
+  #judge(result: OldResult): Today {
     const { lookup, known } = this.#options;
     const own = lookup(result.name);
     const isOwnVersion = own !== undefined && versionText(own.version) === versionText(result.version);
@@ -116,7 +116,7 @@ class Resolver {
     return { kind: "stuck", why: refusal };
   }
 
-  #damaged(result: StoredResult): Today {
+  #damaged(result: OldResult): Today {
     const why = result.damage ?? "its record cannot be used";
     const task = this.#options.tasks.find(({ migrations }) =>
       migrations?.some(({ from }) => from.name === result.name)
@@ -126,7 +126,7 @@ class Resolver {
   }
 
   /** What its migrations make of it; nothing where there are none, or they leave it. */
-  #migrate(result: StoredResult, before: Artifact | undefined): Today | undefined {
+  #migrate(result: OldResult, before: Artifact | undefined): Today | undefined {
     const artifacts: Artifact[] = [];
     let fault: string | undefined;
     let isLeft = false;
@@ -147,7 +147,7 @@ class Resolver {
   #apply(
     task: TaskDefinition,
     migrations: readonly TaskMigration[],
-    result: StoredResult,
+    result: OldResult,
   ): { artifact?: Artifact; why?: string } {
     let fault: string | undefined;
     for (const { params } of migrations) {
@@ -164,7 +164,7 @@ class Resolver {
     return fault === undefined ? {} : { why: fault };
   }
 
-  #carry(own: TaskDefinition, result: StoredResult): Carried | { why: string } {
+  #carry(own: TaskDefinition, result: OldResult): Carried | { why: string } {
     try {
       return carryParams(own, this.#withToday(plainOf(result)));
     } catch (error) {
@@ -194,11 +194,11 @@ class Resolver {
     );
   };
 
-  #isAboveMoved({ below }: StoredResult): boolean {
+  #isAboveMoved({ below }: OldResult): boolean {
     return [...below.keys()].some((hash) => this.#today.get(hash)?.kind === "moved");
   }
 
-  #whyChanged(result: StoredResult, own: TaskDefinition | undefined, isOwnVersion: boolean): string {
+  #whyChanged(result: OldResult, own: TaskDefinition | undefined, isOwnVersion: boolean): string {
     if (own === undefined) return `no task '${result.name}' is defined`;
     if (!isOwnVersion) {
       const [was, now] = [result.version, own.version].map((each) =>
@@ -211,7 +211,7 @@ class Resolver {
 }
 
 /** Made anew for each use: a migration may change what it is given. */
-function plainOf({ params }: StoredResult): Record<string, unknown> {
+function plainOf({ params }: OldResult): Record<string, unknown> {
   return fromCanonical(params, { artifact: storedReference }) as Record<string, unknown>;
 }
 

@@ -3,7 +3,7 @@ import type { Store } from "../store/store.ts";
 import { ARTIFACT, type Artifact, type TaskDefinition } from "../task/artifact/artifact.ts";
 import { withAllBelow } from "../task/artifact/reference.ts";
 import { planMigrations } from "./plan_migrations.ts";
-import type { StoredResult } from "./stored.ts";
+import type { OldResult } from "./stored.ts";
 
 /**
  * The stored results that could be migrated to artifacts that are to be computed, by the hashes of these.
@@ -17,8 +17,8 @@ export async function servedByMigrations(
   store: Store,
   roots: readonly Artifact[],
   isTodo: (hash: Hash) => boolean,
-): Promise<ReadonlyMap<Hash, StoredResult>> {
-  const served = new Map<Hash, StoredResult>();
+): Promise<ReadonlyMap<Hash, OldResult>> {
+  const served = new Map<Hash, OldResult>();
   const tasks = new Map<string, TaskDefinition>();
   let mayBe = false;
   for (const { hash, name, [ARTIFACT]: { task } } of withAllBelow(roots)) {

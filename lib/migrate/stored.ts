@@ -11,7 +11,7 @@ import type { TaskDefinition } from "../task/artifact/artifact.ts";
 import { namedReferences } from "../task/artifact/reference.ts";
 
 /** A stored result, as far as it decides what becomes of it. */
-export interface StoredResult {
+export interface OldResult {
   /** Its task's name. */
   readonly name: string;
   /** Its hash. */
@@ -34,7 +34,7 @@ const AT_ONCE = 32;
 /** Whether a migration is for results of a task of this name and version. */
 export function isFrom(
   { from }: NonNullable<TaskDefinition["migrations"]>[number],
-  { name, version }: Pick<StoredResult, "name" | "version">,
+  { name, version }: Pick<OldResult, "name" | "version">,
 ): boolean {
   return from.name === name && versionText(from.version) === versionText(version);
 }
@@ -56,11 +56,11 @@ export async function readConcerned(
   store: Store,
   tasks: readonly TaskDefinition[],
   others: readonly string[],
-): Promise<Map<string, StoredResult>> {
+): Promise<Map<string, OldResult>> {
   const migrations = tasks.flatMap((task) => task.migrations ?? []);
   const sources = new Set(migrations.map(({ from }) => from.name));
-  const concerned = new Map<string, StoredResult>();
-  const rest = new Map<string, StoredResult>();
+  const concerned = new Map<string, OldResult>();
+  const rest = new Map<string, OldResult>();
   for (const name of sources) {
     for (const result of await readResults(store, await ofTask(store, name))) {
       const isConcerned = result.damage !== undefined || migrations.some((each) => isFrom(each, result));
@@ -84,8 +84,8 @@ async function ofTask(store: Store, name: string): Promise<FoundArtifact[]> {
   return (await findArtifacts(store, pattern)).filter(({ hasRecord }) => hasRecord);
 }
 
-async function readResults(store: Store, found: readonly FoundArtifact[]): Promise<StoredResult[]> {
-  const results: (StoredResult | undefined)[] = new Array(found.length);
+async function readResults(store: Store, found: readonly FoundArtifact[]): Promise<OldResult[]> {
+  const results: (OldResult | undefined)[] = new Array(found.length);
   const order = found.entries();
   const lane = async (): Promise<void> => {
     for (const [index, each] of order) results[index] = await readResult(store, each);
@@ -95,7 +95,7 @@ async function readResults(store: Store, found: readonly FoundArtifact[]): Promi
 }
 
 /** Keeps neither the value nor where it comes from: there may be very many. */
-async function readResult(store: Store, found: FoundArtifact): Promise<StoredResult | undefined> {
+async function readResult(store: Store, found: FoundArtifact): Promise<OldResult | undefined> {
   const { name, hash } = found;
   const entry = await readEntry(store, found);
   const identity = entry?.record?.identity;
@@ -115,7 +115,7 @@ async function readResult(store: Store, found: FoundArtifact): Promise<StoredRes
 }
 
 /** Moves to `concerned` what is made of something there, however far above. */
-function addDependents(concerned: Map<string, StoredResult>, rest: Map<string, StoredResult>): void {
+function addDependents(concerned: Map<string, OldResult>, rest: Map<string, OldResult>): void {
   const above = new Map<string, string[]>();
   for (const { hash, below } of rest.values()) {
     for (const dependency of below.keys()) {
@@ -135,14 +135,14 @@ function addDependents(concerned: Map<string, StoredResult>, rest: Map<string, S
 /** Adds what those in `concerned` are made of, where it is stored. */
 async function addDependencies(
   store: Store,
-  concerned: Map<string, StoredResult>,
-  rest: ReadonlyMap<string, StoredResult>,
+  concerned: Map<string, OldResult>,
+  rest: ReadonlyMap<string, OldResult>,
 ): Promise<void> {
   const asked = new Set(concerned.keys());
   let open = [...concerned.values()];
   while (open.length > 0) {
     const missing: FoundArtifact[] = [];
-    const next: StoredResult[] = [];
+    const next: OldResult[] = [];
     for (const { below } of open) {
       for (const [hash, name] of below) {
         if (asked.has(hash)) continue;

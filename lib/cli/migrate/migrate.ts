@@ -8,7 +8,7 @@ import { switchFlag } from "../program/flag.ts";
 import { readableStore } from "../program/readable_store.ts";
 import { collectRoots, loadModule, moduleRoots, taskDefinition } from "../roots/load_roots.ts";
 import { exampleTarget, targetArgs } from "../roots/target.ts";
-import { countsText, migrationJson, type MigrationRow, migrationsText } from "./migrate_text.ts";
+import { migrationCounts, migrationJson, type MigrationRow, migrationsText } from "./migrate_text.ts";
 
 const flags = {
   apply: switchFlag("Do it; without, it is only shown what would be done"),
@@ -50,7 +50,7 @@ export const migrateCommand = defineCommand({
       else {
         const isReady = !flags.apply && planned.some(({ status }) => status === "ready");
         const command = program.script ? `${program.name} migrate` : `furu migrate ${args[0]}`;
-        io.err(`${countsText(rows)}${isReady ? `: ${command} --apply` : ""}\n`);
+        io.err(`${migrationCounts(rows)}${isReady ? `: ${command} --apply` : ""}\n`);
       }
     }
     // What was refused before is told; what was to be done and could not be is a failure.

@@ -92,7 +92,7 @@ export function migrationJson(row: MigrationRow): Record<string, unknown> {
 }
 
 /** How many of each there are, in words: `12 can be migrated, 1 refused`. */
-export function countsText(rows: readonly MigrationRow[]): string {
+export function migrationCounts(rows: readonly MigrationRow[]): string {
   const counts = new Map<RowStatus, number>();
   for (const row of rows) counts.set(rowStatus(row), (counts.get(rowStatus(row)) ?? 0) + 1);
   const words: Record<RowStatus, string> = {

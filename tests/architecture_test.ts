@@ -34,7 +34,7 @@ const LEVELS: readonly string[][] = [
   ["slurm/run"],
   ["slurm/dag", "slurm/pool"],
   ["slurm"],
-  ["pack"],
+  ["pack", "status"],
   ["cli/view"],
   ["cli/program"],
   ["cli/roots"],

@@ -127,7 +127,7 @@ async function unstored(store: Store, found: FoundArtifact): Promise<ArtifactEnt
   const last = ends.at(-1);
   const known = ends.findLast(({ params }) => params !== undefined)?.params ??
     await paramsOfRun(store, hash, claim?.run ?? queued?.run ?? last?.run);
-  const base = {
+  const base: Omit<ArtifactEntry, "status"> = {
     name,
     hash,
     ...(known === undefined ? {} : { params: known }),
@@ -135,7 +135,8 @@ async function unstored(store: Store, found: FoundArtifact): Promise<ArtifactEnt
   };
   if (claim) {
     const { owner, startedAt, run } = claim;
-    return { ...base, status: "IN_PROGRESS", at: startedAt, run, host: owner.host, user: owner.user };
+    const { error: _, ...now } = base;
+    return { ...now, status: "IN_PROGRESS", at: startedAt, run, host: owner.host, user: owner.user };
   }
   if (queued) return { ...base, status: "IN_PROGRESS", at: queued.submittedAt, run: queued.run };
   if (!last) return found.hasHome ? { ...base, status: "TODO" } : undefined;
@@ -144,7 +145,7 @@ async function unstored(store: Store, found: FoundArtifact): Promise<ArtifactEnt
   return { ...base, status: "FAILED", at: endedAt, durationMs, run, host: owner.host, user: owner.user };
 }
 
-/** A run on Slurm keeps the parameters of what it computes. They are for people: what cannot be read is left. */
+/** As a run on Slurm keeps them. They are for people: what cannot be read is left out. */
 async function paramsOfRun(store: Store, hash: string, run: string | undefined): Promise<unknown> {
   if (run === undefined) return undefined;
   try {

@@ -59,6 +59,7 @@ export async function runFuru(options: RunFuruOptions): Promise<number> {
       io: options.io ?? systemIo(),
       command: used === undefined ? name : `${name} ${used}`,
       verbose: args.includes("--verbose") || await logsDebug(),
+      json: args.includes("--json"),
     });
   }
 }

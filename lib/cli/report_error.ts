@@ -7,11 +7,17 @@ import { ModuleLoadError } from "./roots/load_roots.ts";
 /** Options of {@link reportError}. */
 export interface ReportErrorOptions {
   /** The streams that it writes to. */
-  io: Pick<Io, "err">;
+  io: Pick<Io, "err" | "out">;
   /** The command that was used, as `furu run`. */
   command: string;
   /** Show stacks of furu's own errors too. */
   verbose: boolean;
+  /**
+   * Tell programs, too: `{"error": {"name", "message", "exitCode", "log"}}` on stdout.
+   *
+   * @default {false}
+   */
+  json?: boolean;
 }
 
 const INTERRUPTED = [130, 143];
@@ -23,6 +29,21 @@ const CLOSED_PIPE = 141;
  * @returns The exit code: 2 for wrong use and configuration, 130 and 143 for a stop signal, else 1.
  */
 export function reportError(error: unknown, options: ReportErrorOptions): number {
+  const code = report(error, options);
+  if (options.json && code !== CLOSED_PIPE) {
+    options.io.out(`${JSON.stringify({ error: errorJson(error, code) })}\n`);
+  }
+  return code;
+}
+
+function errorJson(error: unknown, exitCode: number): Record<string, unknown> {
+  const { message, name, log } = error instanceof Error
+    ? error as Error & { log?: string }
+    : { message: String(error), name: "Error", log: undefined };
+  return { name: furuErrorName(error) ?? name, message, exitCode, ...(log === undefined ? {} : { log }) };
+}
+
+function report(error: unknown, options: ReportErrorOptions): number {
   const { io, command, verbose } = options;
   // The reader of our output has closed it (`| head`): the code is that of programs that SIGPIPE ends.
   if (isClosedOutput(error)) return CLOSED_PIPE;

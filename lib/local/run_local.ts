@@ -1,6 +1,6 @@
 import { type Config, type ForcedTasks, resolveConfig } from "../core/config.ts";
 import { RunFailedError, ValidationError } from "../core/errors.ts";
-import type { EventSink, RunSummary } from "../core/event.ts";
+import type { EventSink, RunEvent, RunSummary } from "../core/event.ts";
 import {
   aBoolean,
   aFunction,
@@ -18,6 +18,7 @@ import { type SchedulerHints, systemRuntime } from "../run/default_runtime.ts";
 import { refuseInside, refuseWhileLoading } from "../run/context.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { drive } from "../schedule/drive.ts";
+import { ProgressFile } from "../schedule/progress_file.ts";
 import { forcedByUser } from "../plan/forced.ts";
 import { keptText } from "../plan/kept.ts";
 import { storeStatus } from "../schedule/status_source.ts";
@@ -210,6 +211,19 @@ export async function runRootsLocally(
     signal.addEventListener("abort", () => stopping.abort(signal.reason), { once: true });
     if (signal.aborted) stopping.abort(signal.reason);
     onKill(() => computer.kill());
+    // Where all is stored nothing happens that anybody would look for.
+    const isIdle = todo.counts.done === todo.nodes.size;
+    const progress = isIdle ? undefined : new ProgressFile(runtime.store, {
+      runId,
+      mode: "local",
+      entry,
+      roots: todo.roots.flatMap((hash) => todo.nodes.get(hash) ?? []),
+      nodes: todo.nodes.values(),
+    });
+    const onEvent = (event: RunEvent): void => {
+      reporter.sink(event);
+      progress?.sink(event);
+    };
     try {
       const { summary, interrupted, stalled } = await drive(runtime, {
         runId,
@@ -222,7 +236,7 @@ export async function runRootsLocally(
         forced,
         replan: (artifact) => makePlan([artifact], source, { forced }),
         onEvent: (event) => {
-          reporter.sink(event);
+          onEvent(event);
           if (event.type !== "run_started" || kept === undefined) return;
           reporter.sink({ type: "message", level: "warn", text: keptText(kept), at: event.at });
         },
@@ -233,7 +247,7 @@ export async function runRootsLocally(
             runId,
             computer,
             forced,
-            onEvent: reporter.sink,
+            onEvent,
             report,
           }),
       });
@@ -245,6 +259,7 @@ export async function runRootsLocally(
       return summary;
     } finally {
       await computer.close();
+      await progress?.close();
     }
   });
 }

@@ -4,7 +4,7 @@ import { ARTIFACT, type Artifact, type TaskDefinition } from "../task/artifact/a
 import { withAllBelow } from "../task/artifact/reference.ts";
 import { findTask } from "../task/artifact/registry.ts";
 import { resolveAll, type Resolved } from "./resolve.ts";
-import { readConcerned, type OldResult } from "./stored.ts";
+import { type OldResult, readConcerned } from "./stored.ts";
 
 /** What a migration would do with one stored result. */
 export type PlannedMigration =

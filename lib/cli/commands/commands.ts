@@ -44,6 +44,11 @@ export const commands: readonly LazyCommand[] = [
     load: async () => (await import("./get.ts")).getCommand,
   },
   {
+    name: "status",
+    summary: "Show how runs are getting on: counts, what runs, failures, time left",
+    load: async () => (await import("./status.ts")).statusCommand,
+  },
+  {
     name: "ls",
     summary: "List what is stored: tasks, artifacts with their parameters, failures",
     load: async () => (await import("./ls.ts")).lsCommand,
@@ -52,6 +57,11 @@ export const commands: readonly LazyCommand[] = [
     name: "show",
     summary: "Show what is stored of an artifact: parameters, origin, failures, logs, code",
     load: async () => (await import("./show.ts")).showCommand,
+  },
+  {
+    name: "logs",
+    summary: "Print what attempts of an artifact, a task or a run have printed",
+    load: async () => (await import("./logs.ts")).logsCommand,
   },
   {
     name: "migrate",

@@ -4,15 +4,17 @@ import { withAllBelow } from "../../task/artifact/reference.ts";
 import { plural } from "../../ui/text.ts";
 import { defineCommand } from "../program/command.ts";
 import type { Engine } from "../program/engine.ts";
-import { choiceFlag, given, optionalChoiceFlag } from "../program/flag.ts";
+import { choiceFlag, given, optionalChoiceFlag, switchFlag } from "../program/flag.ts";
 import { forcedBy, forceFlag } from "./run_flags.ts";
 import { planDot, planMermaid } from "../view/plan_graph_text.ts";
+import { PlanParams } from "../view/plan_params.ts";
 import { planJson, planTable, planTree, type PlanView } from "../view/plan_view.ts";
 import { readableStore } from "../program/readable_store.ts";
 import { exampleTarget, loadTarget, targetArgs } from "../roots/target.ts";
 
 const flags = {
   format: choiceFlag(["tree", "table", "json", "dot", "mermaid"], "How it is shown (default: tree)"),
+  all: switchFlag("Each artifact by itself, where many alike are one line", { short: "a" }),
   force: forceFlag,
   slurm: optionalChoiceFlag(
     ["pool", "dag"],
@@ -56,6 +58,8 @@ export const planCommand = defineCommand({
       color: io.color && !globals["no-color"],
       width: io.width,
       allSpecs: slurm !== undefined,
+      params: format === "json" ? undefined : new PlanParams(plan),
+      unfolded: flags.all,
     };
     switch (format) {
       case "tree":
@@ -68,10 +72,10 @@ export const planCommand = defineCommand({
         io.out(planJson(plan, { ...(kept && { kept }), ...(jobs && { slurm: jobs }) }));
         break;
       case "dot":
-        io.out(planDot(plan));
+        io.out(planDot(plan, options.params));
         break;
       case "mermaid":
-        io.out(planMermaid(plan));
+        io.out(planMermaid(plan, options.params));
         break;
     }
     if (kept && format !== "json") io.err(`${(await import("../../plan/kept.ts")).keptText(kept)}\n`);

@@ -19,6 +19,8 @@ import {
   submittedJson,
 } from "./run_flags.ts";
 import type { SlurmModeOptions } from "../program/engine.ts";
+import { artifactPaths, artifactsDir } from "../../store/layout.ts";
+import type { Artifact } from "../../task/artifact/artifact.ts";
 import { exampleTarget, loadTarget, targetArgs } from "../roots/target.ts";
 
 const flags = {
@@ -140,9 +142,24 @@ export const runCommand = defineCommand({
       isolation: flags.isolation,
     });
     await engine.runLocal(roots, { ...common, ...local });
+    if (!globals.json && !globals.quiet) io.err(resultsText(await engine.root(), roots));
     return 0;
   },
 });
+
+/** So many results are named by their paths. */
+const NAMED = 3;
+
+/** Where the results of the roots are. */
+function resultsText(root: string, roots: readonly Artifact[]): string {
+  const once = [...new Map(roots.map((artifact) => [artifact.hash, artifact])).values()];
+  if (once.length <= NAMED) {
+    return once.map((each) => `result ${artifactPaths(root, each).record}\n`).join("");
+  }
+  const names = [...new Set(once.map(({ name }) => name))];
+  const shown = names.slice(0, NAMED).map((name) => `furu ls ${name}`).join(", ");
+  return `${once.length} results in ${artifactsDir(root)}: ${shown}${names.length > NAMED ? ", …" : ""}\n`;
+}
 
 function slurmOptions(values: FlagValues<typeof flags>): SlurmModeOptions {
   const { detach } = values;

@@ -108,7 +108,8 @@ export function bytesText(bytes: number): string {
   return `${unit === 0 || size >= 99.5 ? Math.round(size) : size.toPrecision(2)} ${units[unit]}`;
 }
 
-function localTime(at: string): string {
+/** A moment in local time, to the minute. */
+export function localTime(at: string): string {
   const date = new Date(at);
   if (Number.isNaN(date.getTime())) return at;
   const two = (value: number): string => `${value}`.padStart(2, "0");

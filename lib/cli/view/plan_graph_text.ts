@@ -1,4 +1,6 @@
 import { artifactLabel } from "../../core/hash.ts";
+import { truncate } from "../../ui/text.ts";
+import { PlanParams } from "./plan_params.ts";
 import type { PlanView, ViewNode } from "./plan_view.ts";
 
 const COLORS: Record<ViewNode["status"], string> = {
@@ -9,10 +11,10 @@ const COLORS: Record<ViewNode["status"], string> = {
 };
 
 /** The plan for Graphviz: an arrow goes from a dependency to what needs it. */
-export function planDot(plan: PlanView): string {
+export function planDot(plan: PlanView, params: PlanParams = new PlanParams(plan)): string {
   const lines = ["digraph furu {", "  rankdir=LR;", '  node [shape=box, style="rounded,filled"];'];
   for (const node of plan.nodes.values()) {
-    const label = quoteDot(`${artifactLabel(node.name, node.hash)}\n${node.status}`);
+    const label = quoteDot(linesOf(node, params).join("\n"));
     lines.push(`  ${quoteDot(node.hash)} [label=${label}, fillcolor="${COLORS[node.status]}"];`);
   }
   for (const [from, to] of edges(plan)) lines.push(`  ${quoteDot(from)} -> ${quoteDot(to)};`);
@@ -20,17 +22,23 @@ export function planDot(plan: PlanView): string {
 }
 
 /** The plan for Mermaid, as Markdown on many sites shows it. */
-export function planMermaid(plan: PlanView): string {
+export function planMermaid(plan: PlanView, params: PlanParams = new PlanParams(plan)): string {
   const lines = ["flowchart LR"];
   for (const node of plan.nodes.values()) {
-    const label = quoteMermaid(artifactLabel(node.name, node.hash));
-    lines.push(`  ${id(node.hash)}["${label}<br/>${node.status}"]:::${node.status}`);
+    const label = linesOf(node, params).map(quoteMermaid).join("<br/>");
+    lines.push(`  ${id(node.hash)}["${label}"]:::${node.status}`);
   }
   for (const [from, to] of edges(plan)) lines.push(`  ${id(from)} --> ${id(to)}`);
   for (const [status, color] of Object.entries(COLORS)) {
     lines.push(`  classDef ${status} fill:${color},stroke:#333,color:#000`);
   }
   return [...lines, ""].join("\n");
+}
+
+/** What stands in a node's box. */
+function linesOf(node: ViewNode, params: PlanParams): string[] {
+  const text = truncate(params.textOf(node), 60);
+  return [artifactLabel(node.name, node.hash), ...(text === "" ? [] : [text]), node.status];
 }
 
 /** Mermaid takes some words, as `end`, for its own: a letter before the hash keeps ids apart from them. */

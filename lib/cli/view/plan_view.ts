@@ -1,7 +1,10 @@
 import type { KeptResults } from "../../plan/graph.ts";
+import { plainParams } from "../../catalog/read_entries.ts";
 import { artifactLabel } from "../../core/hash.ts";
 import { style } from "../../ui/style.ts";
 import { table } from "../../ui/table.ts";
+import { paramsOf, type PlanParams } from "./plan_params.ts";
+import { valueText } from "./value_text.ts";
 import { oneLine, plural, textWidth, truncate } from "../../ui/text.ts";
 
 /** An artifact as a plan is shown; a `PlanNode` is one. */
@@ -57,7 +60,22 @@ export interface ViewOptions {
    * @default {false}
    */
   allSpecs?: boolean;
+  /**
+   * The parameters of the nodes.
+   *
+   * @default {they are not shown}
+   */
+  params?: PlanParams | undefined;
+  /**
+   * Whether the tree shows each node by itself, where many are alike beside each other.
+   *
+   * @default {false}
+   */
+  unfolded?: boolean;
 }
+
+/** So many nodes of a task that stand beside each other, alike but for their parameters, are one line. */
+const FOLDED = 10;
 
 /** Levels of the tree that are drawn as such. */
 const DEEPEST = 40;
@@ -69,7 +87,8 @@ const MOOD = { DONE: "good", IN_PROGRESS: "active", TODO: "strong", FAILED: "bad
 
 /** A line of the tree that is still to be written. */
 interface Branch {
-  hash: string;
+  /** Several where they are folded. */
+  hashes: readonly string[];
   depth: number;
   /** The text before the branches of those below it. */
   indent: string;
@@ -82,20 +101,30 @@ export function planTree(plan: PlanView, options: ViewOptions): string {
   const shown = new Set<string>();
   const lines: string[] = [];
   // A stack of its own: a chain may be deeper than calls can be nested.
-  const open: Branch[] = plan.roots.map((hash) => ({ hash, depth: 0, indent: "", start: "" })).reverse();
+  const open: Branch[] = folded(plan, plan.roots, options).map((hashes) => ({
+    hashes,
+    depth: 0,
+    indent: "",
+    start: "",
+  })).reverse();
   for (let item = open.pop(); item; item = open.pop()) {
-    const node = plan.nodes.get(item.hash);
+    const nodes = item.hashes.flatMap((hash) => plan.nodes.get(hash) ?? []);
+    const [node] = nodes;
     if (!node) continue;
-    const children = node.dependencies.filter((hash) => plan.nodes.has(hash));
-    const again = shown.has(node.hash);
+    const below = new Set(nodes.flatMap(({ dependencies }) => dependencies));
+    const children = folded(plan, [...below].filter((hash) => plan.nodes.has(hash)), options);
+    const again = nodes.every(({ hash }) => shown.has(hash));
+    const note = again && children.length > 0 ? "…above" : noteOf(node, options);
     lines.push(
-      treeLine(item.start, node, again && children.length > 0 ? "…above" : noteOf(node, options), options),
+      nodes.length > 1
+        ? foldedTreeLine(item.start, nodes, note, options)
+        : treeLine(item.start, node, note, options),
     );
     if (again) continue;
-    shown.add(node.hash);
+    for (const { hash } of nodes) shown.add(hash);
     // Backwards: the last pushed is the next shown.
     for (let i = children.length - 1; i >= 0; i--) {
-      open.push(branchBelow(item, children[i] as string, i === children.length - 1));
+      open.push(branchBelow(item, children[i]!, i === children.length - 1));
     }
   }
   return [...lines, ...(lines.length > 0 ? [""] : []), countsLine(plan), ...unreadableLines(plan), ""].join(
@@ -103,22 +132,58 @@ export function planTree(plan: PlanView, options: ViewOptions): string {
   );
 }
 
-function branchBelow(parent: Branch, hash: string, isLast: boolean): Branch {
+/** Puts nodes together that are alike and many; they stand where the first of them does. */
+function folded(
+  { nodes }: PlanView,
+  hashes: readonly string[],
+  options: ViewOptions,
+): (readonly string[])[] {
+  if (options.unfolded || !options.params || hashes.length < FOLDED) return hashes.map((hash) => [hash]);
+  const groups = Map.groupBy(hashes, (hash) => {
+    const node = nodes.get(hash);
+    return node ? `${node.name} ${node.status} ${noteOf(node, options)}` : hash;
+  });
+  return [...groups.values()].flatMap((group) =>
+    group.length < FOLDED ? group.map((hash) => [hash]) : [group]
+  );
+}
+
+function branchBelow(parent: Branch, hashes: readonly string[], isLast: boolean): Branch {
   const depth = parent.depth + 1;
   // Deep chains stay at the same column, with their depth in figures: nobody could follow the lines.
   const isDeep = depth > DEEPEST;
   const indent = isDeep ? parent.indent : `${parent.indent}${isLast ? "   " : "│  "}`;
   const start = `${parent.indent}${isLast ? "└─ " : "├─ "}${isDeep ? `(level ${depth}) ` : ""}`;
-  return { hash, depth, indent, start };
+  return { hashes, depth, indent, start };
 }
 
-function treeLine(start: string, node: ViewNode, note: string, { color, width }: ViewOptions): string {
-  const label = `${start}${artifactLabel(node.name, node.hash)}`;
-  const rest = note === "" ? "" : `  ${note}`;
-  const text = `${label}  ${node.status}${rest}`;
+function treeLine(start: string, node: ViewNode, note: string, options: ViewOptions): string {
+  const parts = [note, options.params?.textOf(node) ?? ""];
+  return paintedLine(`${start}${artifactLabel(node.name, node.hash)}`, node, parts, options);
+}
+
+function foldedTreeLine(
+  start: string,
+  nodes: readonly ViewNode[],
+  note: string,
+  options: ViewOptions,
+): string {
+  const [node] = nodes as [ViewNode];
+  const parts = [note, options.params?.folded(nodes) ?? ""];
+  return paintedLine(`${start}${nodes.length} x ${node.name}`, node, parts, options);
+}
+
+function paintedLine(
+  label: string,
+  { status }: ViewNode,
+  parts: readonly string[],
+  { color, width }: ViewOptions,
+): string {
+  const rest = parts.filter((part) => part !== "").map((part) => `  ${part}`).join("");
+  const text = `${label}  ${status}${rest}`;
   if (width !== undefined && textWidth(text) > width) return truncate(text, width);
   const paint = style(color);
-  return `${label}  ${paint[MOOD[node.status]](node.status)}${paint.faint(rest)}`;
+  return `${label}  ${paint[MOOD[status]](status)}${paint.faint(rest)}`;
 }
 
 /** One line per artifact, in the plan's own order. */
@@ -129,15 +194,23 @@ export function planTable(plan: PlanView, options: ViewOptions): string {
     node.spec,
     `${node.dependencies.length}`,
     truncate(reasonsOf(node).join(", "), 120),
+    options.params?.textOf(node) ?? "",
   ]);
-  const head = ["STATUS", "ARTIFACT", "SPEC", "DEPENDENCIES", "NOTE"];
+  const head = [
+    "STATUS",
+    "ARTIFACT",
+    "SPEC",
+    "DEPENDENCIES",
+    "NOTE",
+    ...(options.params ? ["PARAMETERS"] : []),
+  ];
   const [first = "", ...lines] = table(rows, { head, right: [3], keepEnd: [1], width: options.width });
   return [style(options.color).strong(first), ...lines, "", countsLine(plan), ...unreadableLines(plan), ""]
     .join("\n");
 }
 
 /**
- * One JSON document: `{ roots, counts, nodes: [{ hash, name, status, spec, dependencies, ... }] }`.
+ * One JSON document: `{ roots, counts, nodes: [{ hash, name, status, spec, params, dependencies, ... }] }`.
  *
  * @param more Added to the document.
  */
@@ -145,10 +218,29 @@ export function planJson(plan: PlanView, more: Readonly<Record<string, unknown>>
   const { DONE, IN_PROGRESS, TODO, FAILED } = countByStatus(plan);
   const nodes = [...plan.nodes.values()].map(({ hash, name, status, spec, dependencies, state }) => {
     const { owner, error, log, reason, detail, unreadable } = state ?? {};
-    return { hash, name, status, spec, dependencies, owner, error, log, reason, why: detail, unreadable };
+    const params = plain(plan.nodes.get(hash)!);
+    return {
+      hash,
+      name,
+      status,
+      spec,
+      params,
+      dependencies,
+      owner,
+      error,
+      log,
+      reason,
+      why: detail,
+      unreadable,
+    };
   });
   const counts = { done: DONE, inProgress: IN_PROGRESS, todo: TODO, failed: FAILED };
   return `${JSON.stringify({ roots: plan.roots, counts, nodes, ...more }, null, 2)}\n`;
+}
+
+function plain(node: ViewNode): unknown {
+  const params = paramsOf(node);
+  return params === undefined ? undefined : JSON.parse(valueText(plainParams(params)));
 }
 
 /** `5 artifacts: 2 done, 1 in progress, 2 to do, 0 failed`. */

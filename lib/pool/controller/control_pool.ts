@@ -12,6 +12,7 @@ import type { Runtime } from "../../run/runtime.ts";
 import { drive, type DriveResult } from "../../schedule/drive.ts";
 import { type Claim, letGo } from "../../store/claims/claim.ts";
 import { RECORD_SCHEMA } from "../../store/record.ts";
+import { progressFileOf } from "../../schedule/progress_file.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
 import { type RunEnded, writeEnded } from "../ended.ts";
 import { EventsFile } from "../events_file.ts";
@@ -76,6 +77,7 @@ export async function controlPool(
   const { paths, claim, run } = options;
   const leadership = new Leadership(runtime, claim);
   const file = new EventsFile(runtime, paths, leadership.term);
+  const progress = progressFileOf(runtime.store, "pool", run);
   let resumed = resumedProgress(new Map());
   const onEvent: EventSink = (event) => {
     const told = event.type === "run_ended"
@@ -83,6 +85,7 @@ export async function controlPool(
       : event;
     options.onEvent(told);
     file.sink(told);
+    progress.sink(told);
   };
   const log = runLog(onEvent, runtime.machine.clock);
   const timing = { ...POOL_TIMING, ...options.timing };
@@ -109,7 +112,7 @@ export async function controlPool(
     }
     throw error;
   } finally {
-    await file.flush();
+    await Promise.all([file.flush(), progress.close()]);
     await letGo(runtime.store, claim);
   }
 }

@@ -1,10 +1,11 @@
 import { errorText } from "../../core/errors.ts";
-import type { Failure, RunSummary } from "../../core/event.ts";
+import type { EventSink, Failure, RunSummary } from "../../core/event.ts";
 import type { Hash } from "../../core/hash.ts";
 import { runLog } from "../../core/run_log.ts";
 import { countsForRun } from "../../plan/forced.ts";
 import type { DagNode, DagRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
+import { progressFileOf } from "../../schedule/progress_file.ts";
 import { readRecord } from "../../store/read_record.ts";
 import { readEnds } from "../../store/results/ends.ts";
 import { recordForSure } from "../../store/results/record_for_sure.ts";
@@ -74,8 +75,15 @@ export async function followDag(
   onAbort?: () => Promise<void>,
   { isInterrupted = () => true }: { isInterrupted?: () => boolean } = {},
 ): Promise<RunSummary> {
-  const { signal, onEvent, runtime } = context;
-  const follower = new Follower(context, submitter);
+  const { signal, runtime, run } = context;
+  const progress = progressFileOf(runtime.store, "dag", run);
+  const onEvent: EventSink = (event) => {
+    context.onEvent(event);
+    progress.sink(event);
+  };
+  // It was told when the run was planned.
+  progress.sink({ type: "run_started", runId: run.runId, ...run.counts, at: runtime.machine.clock.now() });
+  const follower = new Follower({ ...context, onEvent }, submitter);
   const ended = (interrupted: boolean): RunSummary => {
     const summary = follower.summary();
     onEvent({ type: "run_ended", summary, interrupted, at: runtime.machine.clock.now() });
@@ -83,13 +91,15 @@ export async function followDag(
   };
   try {
     await follower.run();
+    return ended(false);
   } catch (error) {
     if (!signal.aborted) throw error;
     await onAbort?.();
     ended(isInterrupted());
     throw signal.reason;
+  } finally {
+    await progress.close();
   }
-  return ended(false);
 }
 
 /**
@@ -310,7 +320,8 @@ class Follower {
     // A job that finds another one at its artifact ends well, and computes nothing.
     if (state.reason === "completed" && await this.#findOther(node)) return;
     if (this.#isBlocked(node)) return this.#ends(node.hash, "blocked");
-    if (await this.#mayBeBlocked(node)) return;
+    // Slurm cancels the dependents of a failed job at once, and may tell of them first.
+    if (this.#hasOpenDependency(node)) return;
     const doubt = await this.#verdicts.doubt(node, job, state);
     if (doubt === "beats" || doubt === "other" && await this.#findOther(node)) return;
     await this.#fail(node, job, state);
@@ -319,24 +330,11 @@ class Follower {
   /** A submitter that died may not have written down which job it is. */
   async #lookAtUnsubmitted(node: DagNode): Promise<void> {
     // It may be blocked, and so was never submitted: its dependencies come first.
-    if (this.#submitter.mayGet(node.hash) || node.dependencies.some((hash) => this.#open.has(hash))) return;
+    if (this.#submitter.mayGet(node.hash) || this.#hasOpenDependency(node)) return;
     if (await this.#takeIfDone(node, true)) return;
     if (this.#jobOf(node.hash) || await this.#findOther(node)) return;
     if (this.#isBlocked(node)) this.#ends(node.hash, "blocked");
     else await this.#fail(node, undefined, NEVER);
-  }
-
-  /**
-   * Whether a dependency has ended, too, and was not dead when it was looked at. Slurm cancels the dependents
-   * of a failed job at once, so the dependency has to be looked at first: at the next look.
-   */
-  async #mayBeBlocked({ dependencies }: DagNode): Promise<boolean> {
-    const { watch, signal } = this.#context;
-    for (const hash of dependencies) {
-      const job = this.#open.has(hash) ? this.#jobOf(hash) : undefined;
-      if (job && (await watch.state(job, { until: "sure", signal })).status === "dead") return true;
-    }
-    return false;
   }
 
   /**
@@ -348,6 +346,10 @@ class Follower {
     const found = await this.#verdicts.findOther(node, this.#jobOf(node.hash)?.name);
     if (typeof found === "object") this.#others.set(node.hash, found);
     return found !== "nobody";
+  }
+
+  #hasOpenDependency({ dependencies }: DagNode): boolean {
+    return dependencies.some((hash) => this.#open.has(hash));
   }
 
   #isBlocked({ dependencies }: DagNode): boolean {

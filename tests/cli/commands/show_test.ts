@@ -82,7 +82,10 @@ describe("furu show", () => {
     const running = (await show("01234567")).out;
     assertMatch(running, /status +IN_PROGRESS/);
     assertMatch(running, /running +attempt 2 since .* by ann@far \(pid 7\), local/);
-    assertEquals((await show("toy/Train")).out, `${hash}  no result\n`);
+    assertMatch(
+      (await show("toy/Train")).out,
+      /^toy\/Train {2}1 artifact\n.*\n01234567 +running +2026-01-01/,
+    );
     Deno.writeTextFileSync(`${home}.claim`, '{"schema":9}');
     const damaged = await show("01234567");
     assertEquals(damaged.code, 1);
@@ -93,18 +96,21 @@ describe("furu show", () => {
   it("lists what is stored of a task, and says when there is nothing", async () => {
     const { rig, hash, show } = await withResult();
     await using _ = rig;
-    assertEquals(await show("e2e/Permitted"), `${hash}  stored\n`);
-    assertEquals(JSON.parse(await show("e2e/Permitted", "--json")), [{
-      name: "e2e/Permitted",
+    assertMatch(await show("e2e/Permitted"), new RegExp(`\n${hash.slice(0, 8)}  done  .* k?B\n$`));
+    const [entry, ...others] = JSON.parse(await show("e2e/Permitted", "--json"));
+    assertEquals([entry.name, entry.hash, entry.status, entry.params, others], [
+      "e2e/Permitted",
       hash,
-      stored: true,
-    }]);
+      "DONE",
+      {},
+      [],
+    ]);
     assertMatch(await show("e2e/Other"), /^1 .*e2e\/Other/);
     assertMatch(await show("00000000"), /^1 .*Cannot find/);
     // Names that could be digits of a hash.
     for (const name of ["A", "Face"]) {
       Deno.mkdirSync(join(rig.root, "artifacts", name, hash), { recursive: true });
-      assertEquals(await show(name), `${hash}  no result\n`);
+      assertMatch(await show(name), new RegExp(`^${name}  1 artifact\n.*\n${hash.slice(0, 8)}  nothing`));
     }
     assertMatch(await show("a1"), /^2 .*4 to 32 digits/);
   });

@@ -123,7 +123,9 @@ describe("a follower", () => {
       const claimed = await tryClaim(runtime.store, paths, { backend: "slurm-dag", run: "run-1", slurm });
       assert(claimed.kind === "claimed");
       await attempts.look(node);
-      await recordEnd(runtime, claimed.claim, { outcome: "preempted", reason: "its time was up" });
+      await recordEnd(runtime, claimed.claim, { outcome: "preempted", reason: "its time was up" }, {
+        artifact: Leaf({ id: "a" }),
+      });
     }
     assertEquals(
       events.map((event) => [event.type, "outcome" in event ? event.outcome : ""]),

@@ -35,7 +35,7 @@ async function cutOff({ planned = true, checkpoint = false, restMs = 0, reason =
     outcome: "preempted",
     reason: "its time is up",
     ...(planned ? { planned } : {}),
-  });
+  }, { artifact: leaf });
   const beganAt = began - restMs;
   const span = { beganAt, endsAt: beganAt + LENGTH_MS };
   const text = await hopelessText(runtime, { run, node, span, reason });

@@ -79,6 +79,8 @@ export type RunEvent =
     attempt: number;
     worker: string;
     log?: string;
+    /** Its parameters on one line, for people, where they are known: `lr=0.1 seed=2`. */
+    params?: string;
     at: number;
   }
   | { type: "attempt_progress"; hash: Hash; name: string; fraction: number; message?: string; at: number }

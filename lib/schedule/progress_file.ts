@@ -42,6 +42,7 @@ const runProgress = z.object({
     attempt: z.int(),
     worker: z.string().exactOptional(),
     since: z.number(),
+    params: z.string().exactOptional(),
     fraction: z.number().exactOptional(),
     message: z.string().exactOptional(),
     log: z.string().exactOptional(),
@@ -254,12 +255,13 @@ export class ProgressFile {
       tasks: [...this.#tasks].map(([name, count]) => ({ name, ...count })),
       running: [...state.running.values()].slice(0, MOST_RUNNING).map((task) => {
         const { worker, log } = this.#more.get(task.hash) ?? {};
-        const { name, hash, attempt, startedAt, fraction, message } = task;
+        const { name, hash, attempt, startedAt, params, fraction, message } = task;
         return {
           name,
           hash,
           attempt,
           since: startedAt,
+          ...(params === undefined ? {} : { params }),
           ...(worker === undefined ? {} : { worker }),
           ...(fraction === undefined ? {} : { fraction }),
           ...(message === undefined ? {} : { message }),

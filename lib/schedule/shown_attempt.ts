@@ -3,7 +3,9 @@ import type { EventSink } from "../core/event.ts";
 import type { Hash } from "../core/hash.ts";
 import type { Clock } from "../core/system/clock.ts";
 import type { AttemptKey } from "../store/layout.ts";
-import type { Artifact } from "../task/artifact/artifact.ts";
+import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
+import { flatParams, paramsLine } from "../ui/params_text.ts";
+import { truncate } from "../ui/text.ts";
 
 /** Who shows attempts, and to whom. */
 interface Shower {
@@ -15,6 +17,22 @@ interface Shower {
   readonly onEvent: EventSink;
 }
 
+/** The longest text of parameters in an event, in columns. */
+const MOST_PARAMS = 120;
+/** Of an identity with more characters there is none. */
+const MOST_IDENTITY = 4000;
+
+/** A stand-in, in a process without the task's code, knows no identity. */
+function shortParams(artifact: Artifact): string | undefined {
+  try {
+    const { identity } = artifact[ARTIFACT];
+    if (identity.length > MOST_IDENTITY) return undefined;
+    return truncate(paramsLine(flatParams(JSON.parse(identity).params)), MOST_PARAMS);
+  } catch {
+    return undefined;
+  }
+}
+
 /** An attempt as its events show it. */
 export class ShownAttempt {
   readonly #clock: Clock;
@@ -22,19 +40,21 @@ export class ShownAttempt {
   readonly #of: { hash: Hash; name: string };
   readonly #attempt: number;
   readonly #log: string;
+  readonly #params: string | undefined;
   #begunAt: number | undefined;
 
   /** Shows nothing yet. */
   constructor(
     clock: Clock,
     options: Shower,
-    { hash, name }: Artifact,
+    artifact: Artifact,
     { n }: AttemptKey,
     log: string,
   ) {
     this.#clock = clock;
     this.#options = options;
-    this.#of = { hash, name };
+    this.#of = { hash: artifact.hash, name: artifact.name };
+    this.#params = shortParams(artifact);
     this.#attempt = n;
     this.#log = log;
   }
@@ -49,6 +69,7 @@ export class ShownAttempt {
       attempt: this.#attempt,
       worker: worker ?? name,
       log: this.#log,
+      ...(this.#params === undefined ? {} : { params: this.#params }),
       at: this.#clock.now(),
     });
   }

@@ -11,6 +11,8 @@ export interface RunningTask {
   readonly attempt: number;
   /** When it began, in milliseconds since 1970. */
   readonly startedAt: number;
+  /** Its parameters on one line, where they are known. */
+  readonly params?: string;
   /** The fraction that the task gave to `progress()`, from 0 to 1. */
   readonly fraction?: number;
   /** The message that came with it. */
@@ -86,8 +88,9 @@ export function reduceProgress(state: ProgressState, event: RunEvent): ProgressS
       return { ...initialProgress, runId, nodes, cached, startedAt: at, samples: [{ at, ended: 0 }] };
     }
     case "attempt_started": {
-      const { hash, name, attempt, at } = event;
-      const task: RunningTask = { hash, name, attempt, startedAt: at };
+      const { hash, name, attempt, params, at } = event;
+      const more = params === undefined || params === "" ? {} : { params };
+      const task: RunningTask = { hash, name, attempt, startedAt: at, ...more };
       return {
         ...state,
         running: new Map(state.running).set(hash, task),

@@ -130,7 +130,8 @@ function rows(state: ProgressState, most: number): Row[] {
     if (found.length >= most) return found;
     const percent = task.fraction === undefined ? "" : `${Math.floor(task.fraction * 100)}%`;
     const attempt = task.attempt > 1 ? `attempt ${task.attempt}` : "";
-    const note = [percent, oneLine(task.message ?? ""), attempt].filter((text) => text !== "").join(" · ");
+    const words = [percent, oneLine(task.message ?? ""), attempt, task.params ?? ""];
+    const note = words.filter((text) => text !== "").join(" · ");
     found.push({ label: artifactLabel(task.name, task.hash), since: task.startedAt, note });
   }
   for (const node of state.watched.values()) {

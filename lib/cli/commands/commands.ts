@@ -74,6 +74,11 @@ export const commands: readonly LazyCommand[] = [
     load: async () => (await import("./path.ts")).pathCommand,
   },
   {
+    name: "open",
+    summary: "List or open the files of a result",
+    load: async () => (await import("./open.ts")).openCommand,
+  },
+  {
     name: "pack",
     summary: "Make one file of furu, or of a pipeline, that needs neither Deno nor a network",
     load: async () => (await import("./pack.ts")).packCommand,

@@ -79,26 +79,32 @@ export const planCommand = defineCommand({
         break;
     }
     if (kept && format !== "json") io.err(`${(await import("../../plan/kept.ts")).keptText(kept)}\n`);
-    const served = await migratable(engine, roots, plan);
-    if (served > 0) {
-      const command = program.script ? `${program.name} migrate` : `furu migrate ${args[0]}`;
-      io.err(`${plural(served, "result")} need not be computed but can be migrated: ${command}\n`);
-    }
+    const command = program.script ? `${program.name} migrate` : `furu migrate ${args[0]}`;
+    io.err(await migratableText(engine, roots, plan, command));
     if (!slurm || !jobs) return 0;
     if (format !== "json") io.out(slurm.slurmPlanText(jobs));
     return jobs.problems.length === 0 ? 0 : 1;
   },
 });
 
-/** How many of what is to be computed migrations would serve. */
-async function migratable(engine: Engine, roots: readonly Artifact[], plan: PlanView): Promise<number> {
+/** A line that says how many of what is to be computed migrations would serve; nothing where none would. */
+async function migratableText(
+  engine: Engine,
+  roots: readonly Artifact[],
+  plan: PlanView,
+  command: string,
+): Promise<string> {
   const isTodo = (hash: string): boolean => plan.nodes.get(hash)?.status === "TODO";
-  const below = [...withAllBelow(roots)];
-  if (!below.some(({ hash, [ARTIFACT]: { task } }) => task.migrations !== undefined && isTodo(hash))) {
-    return 0;
-  }
+  if (
+    ![...withAllBelow(roots)].some(({ hash, [ARTIFACT]: { task } }) =>
+      task.migrations !== undefined && isTodo(hash)
+    )
+  ) return "";
   // Hardly any plan needs it.
   const { servedByMigrations } = await import("../../migrate/served.ts");
   const store = await readableStore(engine, { mayLack: true });
-  return (await servedByMigrations(store, roots, isTodo)).size;
+  const { served, unread } = await servedByMigrations(store, roots, isTodo);
+  if (unread > 0) return `${plural(unread, "result")} of older code may be migrated: ${command}\n`;
+  if (served.size === 0) return "";
+  return `${plural(served.size, "result")} need not be computed but can be migrated: ${command}\n`;
 }

@@ -3,6 +3,7 @@ import type { RunSummary } from "../../core/event.ts";
 import type { PoolJobOptions } from "../../slurm/pool/pool_job.ts";
 import type { CancelledRun } from "../../slurm/run/find_run.ts";
 import type { RunPoolOptions, SubmittedRun } from "../../slurm/run/run_slurm_options.ts";
+import type { ArtifactKey } from "../../store/layout.ts";
 import type { Artifact, TaskDefinition } from "../../task/artifact/artifact.ts";
 import type { Task } from "../../task/artifact/task.ts";
 import type { PlanSlurmOptions } from "../view/plan_slurm.ts";
@@ -117,6 +118,12 @@ export interface Engine {
   worker(options: Omit<PoolJobOptions, "env">): Promise<number>;
   /** The value of an artifact. */
   get(artifact: Artifact, options: { force: boolean }): Promise<unknown>;
+  /**
+   * The stored value of an artifact, which is not computed.
+   *
+   * @throws {StoreError} If it is not stored, or damaged.
+   */
+  storedValue(key: ArtifactKey): Promise<unknown>;
   /** The plan for the roots. */
   plan(roots: readonly Artifact[], options: Pick<RunOptions, "force">): Promise<PlanView>;
   /**
@@ -167,6 +174,14 @@ export const systemEngine: Engine = {
       import("../../slurm/jobs/slurm_hints.ts"),
     ]);
     return await getArtifact(artifact, options, slurmHints());
+  },
+  async storedValue(key) {
+    const [{ resolveConfig }, { systemRuntime }, { readStored }] = await Promise.all([
+      import("../../core/config.ts"),
+      import("../../run/default_runtime.ts"),
+      import("../../catalog/read_stored.ts"),
+    ]);
+    return await readStored(systemRuntime(resolveConfig()), key);
   },
   async plan(roots, options) {
     const [{ planRoots }, { slurmIsOver }] = await Promise.all([

@@ -92,7 +92,7 @@ function runningLines({ running, watched, state }: RunView, now: number, { width
     task.attempt === 1 ? "" : `attempt ${task.attempt}`,
     formatDuration(Math.max(0, now - task.since)),
     task.fraction === undefined ? "" : `${Math.round(task.fraction * 100)}%`,
-    oneLine(task.message ?? ""),
+    [task.params ?? "", oneLine(task.message ?? "")].filter((text) => text !== "").join(" · "),
     task.worker ?? "",
   ]);
   const others = watched.slice(0, SHOWN).map((task) => [

@@ -7,7 +7,7 @@ import type { OldResult } from "./stored.ts";
 
 /** What migrations could do for a plan. */
 export interface ServedByMigrations {
-  /** The stored results that could be migrated to artifacts that are to be computed, by the hashes of these. */
+  /** The stored results that could be migrated to what is to be computed, by the hashes of that. */
   readonly served: ReadonlyMap<Hash, OldResult>;
   /** How many stored results were not looked at, as there are very many: some may serve, too. */
   readonly unread: number;
@@ -17,8 +17,8 @@ export interface ServedByMigrations {
 const MOST_READ = 20_000;
 
 /**
- * Finds the stored results that could be migrated to artifacts that are to be computed. Where no task of those
- * has migrations nothing is looked at.
+ * Finds the stored results that could be migrated to artifacts that are to be computed. Where no task of
+ * these has migrations nothing is looked at.
  *
  * @param roots What a plan is for.
  * @param isTodo Whether the artifact of that hash is to be computed.
@@ -33,10 +33,13 @@ export async function servedByMigrations(
 ): Promise<ServedByMigrations> {
   const served = new Map<Hash, OldResult>();
   const tasks = new Map<string, TaskDefinition>();
+  const todo = new Set<Hash>();
   let mayBe = false;
   for (const { hash, name, [ARTIFACT]: { task } } of withAllBelow(roots)) {
     tasks.set(name, task);
-    mayBe ||= (task.migrations?.length ?? 0) > 0 && isTodo(hash);
+    if (!isTodo(hash)) continue;
+    todo.add(hash);
+    mayBe ||= (task.migrations?.length ?? 0) > 0;
   }
   if (!mayBe) return { served, unread: 0 };
   const sources = new Set(
@@ -56,7 +59,7 @@ export async function servedByMigrations(
     roots,
   });
   for (const each of planned) {
-    if (each.status === "ready" && isTodo(each.artifact.hash)) served.set(each.artifact.hash, each.from);
+    if (each.status === "ready" && todo.has(each.artifact.hash)) served.set(each.artifact.hash, each.from);
   }
   return { served, unread: 0 };
 }

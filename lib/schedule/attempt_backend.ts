@@ -155,6 +155,7 @@ export class AttemptBackend implements Backend {
     });
     if (isLater(end) && this.#withdrawing) end = await end.later;
     if (isLater(end)) {
+      shown.drop();
       // It may begin late, or not at all: whatever comes of it is tidied away then.
       this.#track(
         end.later.then(async (late) => void await this.#settleFirst(artifact, spec, owner, late))
@@ -171,6 +172,7 @@ export class AttemptBackend implements Backend {
       return undefined;
     }
     this.#tried.add(artifact.hash);
+    if (end === "declined") shown.drop();
     const claim = await this.#settleFirst(artifact, spec, owner, end);
     if (claim === "stored") return { type: "done", hash: artifact.hash, computed: true };
     if (end === "declined" && this.#withdrawing) return { type: "withdrawn", hash: artifact.hash };

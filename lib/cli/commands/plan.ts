@@ -1,15 +1,11 @@
 import { UsageError } from "../../core/errors.ts";
-import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
-import { withAllBelow } from "../../task/artifact/reference.ts";
-import { plural } from "../../ui/text.ts";
+import { migratableText } from "../migrate/migratable_text.ts";
 import { defineCommand } from "../program/command.ts";
-import type { Engine } from "../program/engine.ts";
 import { choiceFlag, given, optionalChoiceFlag, switchFlag } from "../program/flag.ts";
 import { forcedBy, forceFlag } from "./run_flags.ts";
 import { planDot, planMermaid } from "../view/plan_graph_text.ts";
 import { PlanParams } from "../view/plan_params.ts";
-import { planJson, planTable, planTree, type PlanView } from "../view/plan_view.ts";
-import { readableStore } from "../program/readable_store.ts";
+import { planJson, planTable, planTree } from "../view/plan_view.ts";
 import { exampleTarget, loadTarget, targetArgs } from "../roots/target.ts";
 
 const flags = {
@@ -79,32 +75,15 @@ export const planCommand = defineCommand({
         break;
     }
     if (kept && format !== "json") io.err(`${(await import("../../plan/kept.ts")).keptText(kept)}\n`);
-    const command = program.script ? `${program.name} migrate` : `furu migrate ${args[0]}`;
-    io.err(await migratableText(engine, roots, plan, command));
+    io.err(
+      await migratableText(
+        { args, program, engine },
+        roots,
+        (hash) => plan.nodes.get(hash)?.status === "TODO",
+      ),
+    );
     if (!slurm || !jobs) return 0;
     if (format !== "json") io.out(slurm.slurmPlanText(jobs));
     return jobs.problems.length === 0 ? 0 : 1;
   },
 });
-
-/** A line that says how many of what is to be computed migrations would serve; nothing where none would. */
-async function migratableText(
-  engine: Engine,
-  roots: readonly Artifact[],
-  plan: PlanView,
-  command: string,
-): Promise<string> {
-  const isTodo = (hash: string): boolean => plan.nodes.get(hash)?.status === "TODO";
-  if (
-    ![...withAllBelow(roots)].some(({ hash, [ARTIFACT]: { task } }) =>
-      task.migrations !== undefined && isTodo(hash)
-    )
-  ) return "";
-  // Hardly any plan needs it.
-  const { servedByMigrations } = await import("../../migrate/served.ts");
-  const store = await readableStore(engine, { mayLack: true });
-  const { served, unread } = await servedByMigrations(store, roots, isTodo);
-  if (unread > 0) return `${plural(unread, "result")} of older code may be migrated: ${command}\n`;
-  if (served.size === 0) return "";
-  return `${plural(served.size, "result")} need not be computed but can be migrated: ${command}\n`;
-}

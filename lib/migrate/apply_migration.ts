@@ -11,7 +11,6 @@ import { attemptPaths } from "../store/layout.ts";
 import { readRecord } from "../store/read_record.ts";
 import { RECORD_SCHEMA, type SuccessRecord, withSum } from "../store/record.ts";
 import { commitRecord, listFolder } from "../store/results/commit.ts";
-import { recordForSure } from "../store/results/record_for_sure.ts";
 import { concernsOneArtifact, NO_LINKS, type Store, storeError } from "../store/store.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
 import type { PlannedMigration } from "./plan_migrations.ts";
@@ -89,8 +88,9 @@ export async function applyMigration(
   }
   const { claim } = acquired;
   try {
-    // Whoever held the claim before may have finished: as for every attempt, the record is looked for again.
-    if (await recordForSure(store, paths)) {
+    // Whoever held the claim before may have finished. That a host may remember that there is no record does
+    // no harm: the link of ours would be refused.
+    if (await readRecord(store, paths)) {
       await releaseClaim(store, claim);
       return { status: "exists" };
     }

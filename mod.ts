@@ -55,6 +55,7 @@ export type {
 } from "./lib/task/artifact/artifact.ts";
 export { isArtifact } from "./lib/task/artifact/artifact.ts";
 export type { TaskOptions } from "./lib/task/definition.ts";
+export type { Migration, MigrationSource, OldParams } from "./lib/task/migration.ts";
 export type { ArtifactSchema, Task, TaskArguments } from "./lib/task/artifact/task.ts";
 export { defineTask } from "./lib/task/define.ts";
 export { grid, type GridPoint } from "./lib/task/grid.ts";

@@ -27,6 +27,8 @@ const LEVELS: readonly string[][] = [
   ["local", "remote"],
   ["pool", "catalog"],
   ["pool/fleet", "tidy", "explain"],
+  ["migrate"],
+  ["pool/fleet"],
   ["pool/controller", "pool/worker"],
   ["slurm/client"],
   ["slurm/jobs"],
@@ -41,9 +43,11 @@ const LEVELS: readonly string[][] = [
   ["cli/tidy"],
   ["cli/takeout"],
   ["cli/explain"],
+  ["cli/migrate"],
   ["cli/commands"],
   ["cli"],
   ["cli/packed"],
+  ["testing"],
   ["api"],
 ];
 const MAX_LINES = 400;

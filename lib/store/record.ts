@@ -51,6 +51,15 @@ const successRecord = z.object({
    * without.
    */
   uses: z.array(z.string()).exactOptional(),
+  /** The artifact whose result this was before it was migrated. */
+  migratedFrom: z.object({ name: z.string(), hash: z.string() }).exactOptional(),
+  /** Who migrated it, and when. */
+  migratedBy: z.object({
+    at: z.string(),
+    furu: z.string(),
+    host: z.string(),
+    user: z.string().exactOptional(),
+  }).exactOptional(),
   createdAt: z.string(),
   durationMs: z.number(),
   provenance: z.record(z.string(), z.unknown()),

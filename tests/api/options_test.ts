@@ -136,6 +136,7 @@ const ofDefineTask: BadValues<TaskOptions<z.ZodObject, unknown>> = {
   version: [NaN, {}],
   unhashed: [["nope"]],
   legacy: [{ nope: 1 }],
+  migrations: [{}, [3], [{ from: { nme: "a/B" } }], [{ from: { name: ".a" } }], [{ from: {}, params: 1 }]],
   timeLimit: [0, "1m", NaN],
   module: [],
 };

@@ -129,6 +129,11 @@ export const commands: readonly LazyCommand[] = [
     load: async () => (await import("../tidy/invalidate.ts")).invalidateCommand,
   },
   {
+    name: "migrate",
+    summary: "Make results of tasks as they were once those of today's",
+    load: async () => (await import("../migrate/migrate.ts")).migrateCommand,
+  },
+  {
     name: "path",
     summary: "Print where an artifact is stored",
     load: async () => (await import("./path.ts")).pathCommand,

@@ -1,3 +1,4 @@
+import { artifactLabel } from "../../core/hash.ts";
 import type { EndRecord, SlurmJob } from "../../store/record.ts";
 import { formatDuration } from "../../ui/duration.ts";
 import { oneLine } from "../../ui/text.ts";
@@ -42,6 +43,7 @@ export function artifactText(view: ArtifactView): string {
     if (files !== undefined) rows.push(["files", files]);
     rows.push(["computed", `${createdAt}, in ${formatDuration(durationMs)}, attempt ${attempt}`]);
     if (run !== undefined) rows.push(["run", run]);
+    if (record.migratedFrom) rows.push(["migrated", migratedText(record)]);
     rows.push(["by", whoseText(by)]);
     const used = usedText(by);
     if (used !== "") rows.push(["used", used]);
@@ -86,6 +88,13 @@ function paramsText(params: unknown): string {
 function beginning(text: string): string {
   if (text.length <= MAX_CHARS) return text;
   return `${text.slice(0, SHOWN_CHARS)}… (${text.length.toLocaleString("en")} characters, --json shows all)`;
+}
+
+function migratedText({ migratedFrom, migratedBy }: NonNullable<ArtifactView["record"]>): string {
+  const from = migratedFrom ? `from ${artifactLabel(migratedFrom.name, migratedFrom.hash)}` : "";
+  if (!migratedBy) return from;
+  const { at, user, host } = migratedBy;
+  return `${from}, ${at}, by ${user === undefined ? "" : `${user}@`}${host}`;
 }
 
 function whoseText(by: Readonly<Record<string, unknown>>): string {

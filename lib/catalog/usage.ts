@@ -49,7 +49,7 @@ export interface ResourceSpec {
 }
 
 /** What the attempts of a task by a spec took. Names of fields are those of `--json`, and stay. */
-export interface TaskUsage {
+export interface ResourceUsage {
   /** The task's name. */
   readonly task: string;
   /** The spec, where it is known: `get` has none. */
@@ -87,10 +87,10 @@ const LEAST_MS = 100;
  * @param asked What the spec asked for.
  */
 export function usageOf(
-  { task, spec, attempts, asked }: Pick<TaskUsage, "task" | "spec" | "asked"> & {
+  { task, spec, attempts, asked }: Pick<ResourceUsage, "task" | "spec" | "asked"> & {
     attempts: readonly Attempt[];
   },
-): TaskUsage {
+): ResourceUsage {
   const durationMs = spreadOf(attempts, (each) => each.durationMs);
   const peakMemoryBytes = spreadOf(attempts, (each) => each.peakMemoryBytes);
   const cpuSec = spreadOf(attempts, (each) => each.cpuSec);

@@ -1,5 +1,5 @@
 import { readEntries } from "../../catalog/read_entries.ts";
-import { attemptsOf, RunSpecs, type Spread, type TaskUsage, usageOf } from "../../catalog/usage.ts";
+import { attemptsOf, type ResourceUsage, RunSpecs, type Spread, usageOf } from "../../catalog/usage.ts";
 import { parseCondition } from "../../catalog/conditions.ts";
 import { formatDuration } from "../../ui/duration.ts";
 import { style } from "../../ui/style.ts";
@@ -40,7 +40,7 @@ export const usageCommand = defineCommand({
       isWanted(entry) && conditions.every((condition) => condition(entry))
     );
     const runs = new RunSpecs(store);
-    const usages: TaskUsage[] = [];
+    const usages: ResourceUsage[] = [];
     for (const [task, all] of await attemptsOf(store, found, entries, (text) => io.err(`${text}\n`))) {
       const specs = await Promise.all(all.map((attempt) => runs.specOf(attempt)));
       for (const [spec, attempts] of Map.groupBy(all, (_, i) => specs[i])) {
@@ -57,7 +57,7 @@ export const usageCommand = defineCommand({
   },
 });
 
-function usageText(usage: TaskUsage, color: boolean, width: number | undefined): string {
+function usageText(usage: ResourceUsage, color: boolean, width: number | undefined): string {
   const { task, spec, attempts, failed, asked = {}, wouldDo, programs } = usage;
   const title = [
     style(color).strong(task),

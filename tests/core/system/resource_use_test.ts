@@ -22,10 +22,9 @@ describe("what attempts take", { ignore: Deno.build.os !== "linux" }, () => {
   it("processor time and memory are told of an attempt that takes a while", () => {
     const used = measureUse();
     burn(0.3);
-    const { cpuSec = 0, programsCpuSec, peakMemoryBytes = 0 } = used();
+    const { cpuSec = 0, peakMemoryBytes = 0 } = used();
     // The kernel counts in ticks of 10 ms, and the reading before may be as old.
     assert(cpuSec >= 0.25, `${cpuSec}`);
-    assertEquals(programsCpuSec, undefined);
     assert(peakMemoryBytes > 1e6, `${peakMemoryBytes}`);
   });
 
@@ -44,6 +43,10 @@ describe("what attempts take", { ignore: Deno.build.os !== "linux" }, () => {
     now += 49;
     assertEquals(Object.keys(used()), ["peakMemoryBytes"]);
     now += 1;
-    assertEquals(Object.keys(used()), ["cpuSec", "peakMemoryBytes"]);
+    // Tests in other files of this process may wait for programs, too.
+    assertEquals(Object.keys(used()).filter((key) => key !== "programsCpuSec"), [
+      "cpuSec",
+      "peakMemoryBytes",
+    ]);
   });
 });

@@ -96,7 +96,7 @@ async function addArtifact(store: Store, usage: TaskUsage, artifact: FoundArtifa
   usage.artifacts++;
   if (hasRecord) {
     usage.results.count++;
-    usage.results.bytes += await diskBytes(store, record);
+    usage.results.bytes += (await store.machine.files.stat(record))?.size ?? 0;
   }
   if (!hasHome) return;
   // Without a folder there are no files: then the record is only measured, not read.

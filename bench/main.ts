@@ -30,6 +30,7 @@ import { startupBench } from "./startup.ts";
 import { storedBench } from "./stored.ts";
 import { benchTable } from "./table.ts";
 import { tinyBench } from "./tiny.ts";
+import { tracesBench } from "./traces.ts";
 
 const BENCHES: readonly Bench[] = [
   artifactsBench,
@@ -37,6 +38,7 @@ const BENCHES: readonly Bench[] = [
   planBench,
   scheduleBench,
   tinyBench,
+  tracesBench,
   storedBench,
   chainBench,
   manyBench,

@@ -38,12 +38,14 @@ export interface ArtifactEntry {
   readonly host?: string | undefined;
   /** The user who computed it, or does. */
   readonly user?: string | undefined;
-  /** The spec of the attempt that failed. */
+  /** The spec of the attempt, where a run made it. */
   readonly spec?: string | undefined;
   /** Bytes of memory that its process had at most. */
   readonly peakMemoryBytes?: number | undefined;
-  /** Seconds of processor time that the attempt took. */
+  /** Seconds of processor time that the attempt took, programs that it waited for included. */
   readonly cpuSec?: number | undefined;
+  /** The seconds among them of those programs; absent where there were none. */
+  readonly programsCpuSec?: number | undefined;
   /** Why the last attempt failed, or what is damaged. */
   readonly error?: string | undefined;
   /** The record, for those who need the rest of it. */
@@ -107,6 +109,8 @@ function stored(found: FoundArtifact, text: string): ArtifactEntry {
     user: textIn(provenance, "user"),
     peakMemoryBytes: numberIn(provenance, "peakMemoryBytes"),
     cpuSec: numberIn(provenance, "cpuSec"),
+    programsCpuSec: numberIn(provenance, "programsCpuSec"),
+    spec: textIn(provenance, "spec"),
     record,
   };
 }
@@ -142,9 +146,11 @@ async function unstored(store: Store, found: FoundArtifact): Promise<ArtifactEnt
   }
   if (queued) return { ...base, status: "IN_PROGRESS", at: queued.submittedAt, run: queued.run };
   if (!last) return found.hasHome ? { ...base, status: "TODO" } : undefined;
-  const { owner, startedAt, endedAt, run } = last;
-  const durationMs = Date.parse(endedAt) - Date.parse(startedAt);
-  return { ...base, status: "FAILED", at: endedAt, durationMs, run, host: owner.host, user: owner.user };
+  const { owner, startedAt, endedAt, run, cpuSec, programsCpuSec, peakMemoryBytes } = last;
+  // Of one that crashed only the time since its process began to claim is known.
+  const { durationMs = Date.parse(endedAt) - Date.parse(startedAt) } = last;
+  const took = { durationMs, cpuSec, programsCpuSec, peakMemoryBytes };
+  return { ...base, status: "FAILED", at: endedAt, run, host: owner.host, user: owner.user, ...took };
 }
 
 /** As a run on Slurm keeps them. They are for people: what cannot be read is left out. */

@@ -42,6 +42,7 @@ export class ShownAttempt {
   readonly #log: string;
   readonly #params: string | undefined;
   #begunAt: number | undefined;
+  #isDropped = false;
 
   /** Shows nothing yet. */
   constructor(
@@ -61,6 +62,7 @@ export class ShownAttempt {
 
   /** It begins. */
   begin(): void {
+    if (this.#isDropped) return;
     this.#begunAt = this.#clock.monotonic();
     const { onEvent, worker, name } = this.#options;
     onEvent({
@@ -76,6 +78,7 @@ export class ShownAttempt {
 
   /** It tells how far it is. */
   progress(fraction: number, message: string | undefined): void {
+    if (this.#isDropped) return;
     const words = message === undefined ? {} : { message };
     this.#options.onEvent({
       type: "attempt_progress",
@@ -84,6 +87,12 @@ export class ShownAttempt {
       ...words,
       at: this.#clock.now(),
     });
+  }
+
+  /** It is not made here after all: what was begun, as far as anybody was told, is over. */
+  drop(): void {
+    if (this.#begunAt !== undefined) this.end({ outcome: "preempted", reason: "somebody else was first" });
+    this.#isDropped = true;
   }
 
   /** It has ended. */

@@ -8,15 +8,8 @@ import { permissionError } from "../core/permissions.ts";
 import { privateName } from "../store/layout.ts";
 import { type Store, storeError } from "../store/store.ts";
 import { type CodeFile, type CurrentCode, currentCode, sha256Hex } from "./current_code.ts";
-import {
-  contentsDir,
-  type Manifest,
-  type Resolution,
-  type SnapshotPaths,
-  snapshotPaths,
-  type SnapshotRef,
-  snapshotsDir,
-} from "./manifest.ts";
+import type { Manifest, Resolution } from "./manifest.ts";
+import { contentsDir, type SnapshotPaths, snapshotPaths, type SnapshotRef, snapshotsDir } from "./places.ts";
 import { linkSiblings, type Siblings } from "./mirror.ts";
 import { placedConfig, redirection } from "./place_config.ts";
 import { withAllBelow } from "../task/artifact/reference.ts";

@@ -1,5 +1,5 @@
 import { join } from "@std/path/posix/join";
-import { contentsDir, type SnapshotPaths, snapshotPaths, snapshotsDir } from "../snapshot/manifest.ts";
+import { contentsDir, type SnapshotPaths, snapshotPaths, snapshotsDir } from "../snapshot/places.ts";
 import { listOrNothing, type Store } from "../store/store.ts";
 import { LEAST_AGE_MS } from "./ages.ts";
 import { diskBytes } from "./attempts.ts";

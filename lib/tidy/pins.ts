@@ -6,7 +6,8 @@ import { compareText } from "../core/json/encode_tagged.ts";
 import { checkWord } from "../core/names.ts";
 import { linkJson, readJson } from "../store/json_file.ts";
 import type { ArtifactKey } from "../store/layout.ts";
-import { ownerSchema, RECORD_SCHEMA } from "../store/record.ts";
+import { RECORD_SCHEMA } from "../store/layout.ts";
+import { ownerSchema } from "../store/record.ts";
 import type { Store } from "../store/store.ts";
 
 const pinRecord = z.object({

@@ -59,6 +59,36 @@ export const commands: readonly LazyCommand[] = [
     load: async () => (await import("./show.ts")).showCommand,
   },
   {
+    name: "table",
+    summary: "Results as a table: parameters and values, as text, CSV, JSON or Markdown",
+    load: async () => (await import("../takeout/table.ts")).tableCommand,
+  },
+  {
+    name: "export",
+    summary: "Copy results out of the store as plain files",
+    load: async () => (await import("../takeout/export.ts")).exportCommand,
+  },
+  {
+    name: "usage",
+    summary: "What attempts took of time, memory and processors, and what to ask for",
+    load: async () => (await import("../takeout/usage.ts")).usageCommand,
+  },
+  {
+    name: "why",
+    summary: "Say why artifacts would be computed, or when and by whom they were",
+    load: async () => (await import("../explain/why.ts")).whyCommand,
+  },
+  {
+    name: "diff",
+    summary: "Compare two artifacts: parameters, dependencies, values, origin",
+    load: async () => (await import("../explain/diff.ts")).diffCommand,
+  },
+  {
+    name: "replay",
+    summary: "Compute one artifact again beside the store, and compare",
+    load: async () => (await import("../explain/replay.ts")).replayCommand,
+  },
+  {
     name: "logs",
     summary: "Print what attempts of an artifact, a task or a run have printed",
     load: async () => (await import("./logs.ts")).logsCommand,
@@ -97,6 +127,11 @@ export const commands: readonly LazyCommand[] = [
     name: "invalidate",
     summary: "Have artifacts computed again by the next run",
     load: async () => (await import("../tidy/invalidate.ts")).invalidateCommand,
+  },
+  {
+    name: "migrate",
+    summary: "Make results of tasks as they were once those of today's",
+    load: async () => (await import("../migrate/migrate.ts")).migrateCommand,
   },
   {
     name: "path",

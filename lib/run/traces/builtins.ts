@@ -1,3 +1,5 @@
+import { definitionsNoted } from "./definitions.ts";
+
 /**
  * Watches what all code of a process shares: the global names, and the language's own objects. What a task
  * changed in them would reach whatever runs after it. A task may have changed the very functions that a check
@@ -5,7 +7,7 @@
  */
 const { ownKeys, getOwnPropertyDescriptor, getPrototypeOf, isExtensible } = Reflect;
 const { defineProperty, deleteProperty, setPrototypeOf } = Reflect;
-const { is } = Object;
+const { is, keys: listedKeys, getOwnPropertySymbols, hasOwn } = Object;
 
 /** Something that all code of a process shares and a task changed. */
 export interface SharedChange {
@@ -32,6 +34,12 @@ interface Watched {
   /** Those that are computed, and how. */
   accessors: PropertyKey[];
   descriptors: PropertyDescriptor[];
+  /** The number of names that `Object.keys` lists, of symbols, and of those in {@link UNLISTED}. */
+  listed: number;
+  symbols: number;
+  unlisted: number;
+  /** Keys whose loss their values would not show: it has the same by its prototype. */
+  covering: PropertyKey[];
 }
 
 /** Deno makes some of its own parts when they are first used. */
@@ -45,6 +53,8 @@ const QUIET: Readonly<Record<string, readonly PropertyKey[]>> = {
   Error: ["stackTraceLimit", "prepareStackTrace"],
   console: ["indentLevel"],
 };
+/** Added by `Error.captureStackTrace` and node's `inherits`: no other names come unlisted and unnoted. */
+const UNLISTED = ["stack", "super_"];
 /** Code uses and extends these everywhere: they are looked at after each task. */
 const COMMON =
   ("Object Function Array Number Boolean String Date Promise RegExp Error JSON Math Reflect Map Set " +
@@ -74,6 +84,8 @@ export class Builtins {
   readonly #thrifty: boolean;
   #looks = 0;
   #lookedAt = 0;
+  /** The calls noted when all names were compared last. */
+  #defined: number;
 
   /**
    * Looks at them now.
@@ -82,6 +94,7 @@ export class Builtins {
    */
   constructor(thrifty: boolean) {
     this.#thrifty = thrifty;
+    this.#defined = definitionsNoted();
     for (const [name, object] of sharedObjects()) {
       const isCommon = name === "globalThis" || COMMON.includes(name.replace(/\.prototype$/, ""));
       (isCommon ? this.#common : this.#rest).push(watch(name, object));
@@ -99,10 +112,15 @@ export class Builtins {
 
   /** Whether all is as it was. */
   unchanged(): boolean {
-    for (let i = 0; i < this.#common.length; i++) if (!same(this.#common[i]!)) return false;
-    if (!this.#isDue()) return true;
-    for (let i = 0; i < this.#rest.length; i++) if (!same(this.#rest[i]!)) return false;
-    return true;
+    const isDue = this.#isDue();
+    return allSame(this.#common, this.#knowsNames(isDue)) && (!isDue || allSame(this.#rest, false));
+  }
+
+  /** Whether names need not be compared, as no call since the last time can have added one unseen. */
+  #knowsNames(isDue: boolean): boolean {
+    const before = this.#defined;
+    this.#defined = definitionsNoted();
+    return !isDue && before === this.#defined;
   }
 
   /**
@@ -112,9 +130,10 @@ export class Builtins {
    */
   putBack(): SharedChange[] {
     const changes: SharedChange[] = [];
-    putBackAll(this.#common, changes);
+    const isDue = this.#isDue();
+    putBackAll(this.#common, changes, this.#knowsNames(isDue));
     // Who changed something common may have changed more.
-    if (changes.length > 0 || this.#isDue()) putBackAll(this.#rest, changes);
+    if (changes.length > 0 || isDue) putBackAll(this.#rest, changes, false);
     return changes;
   }
 }
@@ -122,8 +141,15 @@ export class Builtins {
 /** A task may have replaced it. */
 const now = performance.now.bind(performance);
 
-function putBackAll(watched: readonly Watched[], changes: SharedChange[]): void {
-  for (let i = 0; i < watched.length; i++) if (!same(watched[i]!)) restore(watched[i]!, changes);
+function allSame(watched: readonly Watched[], knowsNames: boolean): boolean {
+  for (let i = 0; i < watched.length; i++) if (!same(watched[i]!, knowsNames)) return false;
+  return true;
+}
+
+function putBackAll(watched: readonly Watched[], changes: SharedChange[], knowsNames: boolean): void {
+  for (let i = 0; i < watched.length; i++) {
+    if (!same(watched[i]!, knowsNames)) restore(watched[i]!, changes);
+  }
 }
 
 function sharedObjects(): [string, object][] {
@@ -181,6 +207,10 @@ function watch(name: string, object: object): Watched {
     valueDescriptors: [],
     accessors: [],
     descriptors: [],
+    listed: listedKeys(object).length,
+    symbols: getOwnPropertySymbols(object).length,
+    unlisted: unlistedCount(object),
+    covering: [],
   };
   for (const key of ownKeys(object)) {
     const descriptor = getOwnPropertyDescriptor(object, key)!;
@@ -189,6 +219,7 @@ function watch(name: string, object: object): Watched {
       watched.keys.push(key);
       watched.values.push(descriptor.value);
       watched.valueDescriptors.push(descriptor);
+      if (mayInherit(watched, key, descriptor.value)) watched.covering.push(key);
     } else {
       watched.accessors.push(key);
       watched.descriptors.push(descriptor);
@@ -197,22 +228,55 @@ function watch(name: string, object: object): Watched {
   return watched;
 }
 
+/** Whether reading the property would give the same without it, or fail. */
+function mayInherit({ object, prototype }: Watched, key: PropertyKey, value: unknown): boolean {
+  if (prototype === null) return value === undefined;
+  try {
+    return is(Reflect.get(prototype, key, object), value);
+  } catch {
+    return true;
+  }
+}
+
 /** The check that each task pays for: it compares, and makes nothing but lists of keys. */
-function same(
-  { object, name, prototype, extensible, keys, values, accessors, descriptors }: Watched,
-): boolean {
-  const known = keys.length + accessors.length;
-  const { length } = ownKeys(object);
-  if (length !== known && length !== known + lazyCount(name, object)) return false;
+function same(watched: Watched, knowsNames: boolean): boolean {
+  const { object, prototype, extensible, keys, values, accessors, descriptors, covering } = watched;
+  const isCounted = knowsNames && sameCounts(watched);
+  if (!isCounted && !sameNames(watched)) return false;
+  for (let i = 0; i < covering.length; i++) if (!hasOwn(object, covering[i]!)) return false;
   if (getPrototypeOf(object) !== prototype || isExtensible(object) !== extensible) return false;
   for (let i = 0; i < keys.length; i++) {
     if (!is((object as Record<PropertyKey, unknown>)[keys[i]!], values[i])) return false;
   }
   for (let i = 0; i < accessors.length; i++) {
+    if (isCounted && !descriptors[i]!.enumerable) {
+      // Without a call that is noted it could only have been deleted, and come again where it is counted.
+      if (!hasOwn(object, accessors[i]!)) return false;
+      continue;
+    }
     const now = getOwnPropertyDescriptor(object, accessors[i]!);
     if (now === undefined || now.get !== descriptors[i]!.get || now.set !== descriptors[i]!.set) return false;
   }
   return true;
+}
+
+/** Whether it has as many properties as it had. */
+function sameNames({ object, name, keys, accessors }: Watched): boolean {
+  const known = keys.length + accessors.length;
+  const { length } = ownKeys(object);
+  return length === known || length === known + lazyCount(name, object);
+}
+
+/** The same where none can have come that `Object.keys` does not list; `false` where that is not sure. */
+function sameCounts({ object, listed, symbols, unlisted }: Watched): boolean {
+  return listedKeys(object).length === listed && getOwnPropertySymbols(object).length === symbols &&
+    unlistedCount(object) === unlisted;
+}
+
+function unlistedCount(object: object): number {
+  let count = 0;
+  for (let i = 0; i < UNLISTED.length; i++) if (hasOwn(object, UNLISTED[i]!)) count++;
+  return count;
 }
 
 function restore(watched: Watched, changes: SharedChange[]): void {

@@ -2,6 +2,7 @@ import { errorText } from "../../core/errors.ts";
 import { folderIfKnown } from "../../core/paths.ts";
 import { mayRead } from "./left_programs.ts";
 import { isNodeLoaded } from "./owned.ts";
+import { STATUS_PAGE } from "./proc_page.ts";
 
 /** The state of a process that a task can change for all others, and that can be put back. */
 export class ProcessState {
@@ -11,12 +12,19 @@ export class ProcessState {
   readonly #exitCode = Deno.exitCode;
   #changes = changesNoted();
 
-  /** Whether the process still has this state. */
-  holds(): boolean {
+  /**
+   * Whether the process still has this state.
+   *
+   * @param closely Whether to look also for changes of the environment that go past Deno's own functions:
+   * node's modules and native code can make them, and reading all variables takes longer than all else here.
+   */
+  holds(closely = true): boolean {
     if (this.#cwd !== folderIfKnown() || this.#exitCode !== Deno.exitCode) return false;
-    // Asked only where somebody may have changed them: both take longer than all else here.
-    if (this.#changes === changesNoted() && !isNodeLoaded()) return true;
-    if (this.#umask !== umask() || !sameEnv(this.#env, environment())) return false;
+    // Asked only where somebody may have changed them.
+    const isNoted = this.#changes !== changesNoted();
+    if (!isNoted && !isNodeLoaded()) return true;
+    if (this.#umask !== umask()) return false;
+    if ((isNoted || closely) && !sameEnv(this.#env, environment())) return false;
     this.#changes = changesNoted();
     return true;
   }
@@ -97,13 +105,8 @@ function environment(): Record<string, string> {
  */
 function umask(): number | undefined {
   if (!allowed().sys) return undefined;
-  try {
-    const [, digits] = /^Umask:\s*([0-7]+)$/m.exec(Deno.readTextFileSync("/proc/self/status")) ?? [];
-    if (digits !== undefined) return parseInt(digits, 8);
-  } catch {
-    // Another system, or a process without the permission.
-  }
-  return Deno.umask();
+  const [, digits] = /^Umask:\s*([0-7]+)$/m.exec(STATUS_PAGE.text() ?? "") ?? [];
+  return digits === undefined ? Deno.umask() : parseInt(digits, 8);
 }
 
 function sameEnv(then: Record<string, string>, now: Record<string, string>): boolean {

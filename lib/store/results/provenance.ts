@@ -1,10 +1,13 @@
+import type { ResourceUse } from "../../core/attempt_end.ts";
 import type { Config } from "../../core/config.ts";
 import { environmentVariables } from "../../core/environment.ts";
 import { packed } from "../../core/packed.ts";
 import { pipelineFolder } from "../../core/paths.ts";
 import type { Owner } from "../../core/system/machine.ts";
+import { measureUse } from "../../core/system/resource_use.ts";
 import { FURU_VERSION } from "../../core/version.ts";
 import type { SlurmJob } from "../record.ts";
+import { type TaskCode, taskCode } from "./task_code.ts";
 
 /** What git tells of the code that runs. */
 export interface GitState {
@@ -27,17 +30,16 @@ const GIT_TIMEOUT_MS = 5000;
 /** How long a pipe of a git that has ended may be silent: what it started can hold it open for ever. */
 const GIT_SILENCE_MS = 250;
 
-/** How long what is known of the peak memory is good for. */
-const PEAK_MEMORY_MS = 100;
-
-/** Says where records come from (ARCHITECTURE, "The store"): versions, host, user, command, git, memory. */
+/**
+ * Says where records come from (ARCHITECTURE, "The store"): versions, host, user, command, git, resources.
+ */
 export class Provenance {
   readonly #how: Config["recordGit"];
   readonly #fixed: Record<string, unknown>;
   readonly #entry: string | undefined;
   #git: Promise<GitState | undefined> | undefined;
-  #peak: number | undefined;
-  #peakUntil = 0;
+  readonly #kept: CodeVersion | undefined;
+  readonly #codes = new Map<string, TaskCode | undefined>();
 
   /**
    * @param known `git`: what that said already in another process of the same run; `slurm`: the job; `code`:
@@ -56,6 +58,7 @@ export class Provenance {
     // Code that a run keeps stays what it was when git was asked.
     this.#how = how === "uncached" && code !== undefined && known !== undefined ? "cached" : how;
     this.#entry = entry;
+    this.#kept = code;
     if (known !== undefined && this.#how === "cached") this.#git = Promise.resolve(known ?? undefined);
     this.#fixed = {
       furu: FURU_VERSION,
@@ -68,7 +71,6 @@ export class Provenance {
       pid: Deno.pid,
       command: commandLine(),
       ...(slurm === undefined ? {} : { slurm }),
-      ...(code === undefined ? {} : { code: { digest: code.digest, snapshot: code.id } }),
     };
   }
 
@@ -82,24 +84,44 @@ export class Provenance {
     return await (this.#git ??= askGit(pipelineFolder(this.#entry)));
   }
 
-  /** Looked up now and then only: that costs as much as a small task's whole record. */
-  #peakMemory(): number | undefined {
-    const now = performance.now();
-    if (now >= this.#peakUntil) {
-      this.#peak = peakMemory();
-      this.#peakUntil = now + PEAK_MEMORY_MS;
-    }
-    return this.#peak;
+  /** Begins to measure an attempt; what it gives tells what was taken since. */
+  measure(): () => ResourceUse {
+    return measureUse();
   }
 
-  /** For a record that is about to be written. */
-  async collect(): Promise<Record<string, unknown>> {
+  /**
+   * Reads the code of a task, when an attempt begins: a process keeps what it has loaded, so that it is read
+   * once, and files that have changed since the process began are not what it has loaded.
+   *
+   * @param module URL of the module that defines the task.
+   */
+  noteCode(module: string): void {
+    if (!this.#codes.has(module)) this.#codes.set(module, taskCode(module, performance.timeOrigin));
+  }
+
+  #code(module: string | undefined): Record<string, string> | undefined {
+    if (module !== undefined) this.noteCode(module);
+    const kept = this.#kept && { digest: this.#kept.digest, snapshot: this.#kept.id };
+    const own = module === undefined ? undefined : this.#codes.get(module);
+    if (module === undefined || own === undefined) return kept;
+    const { digest, lock } = own;
+    return { ...kept, module, moduleDigest: digest, ...(lock === undefined ? {} : { lockDigest: lock }) };
+  }
+
+  /**
+   * For a record that is about to be written.
+   *
+   * @param used What its attempt took.
+   * @param module URL of the module that defines the task.
+   */
+  async collect(used: ResourceUse, module?: string): Promise<Record<string, unknown>> {
     const git = await this.git();
-    const peakMemoryBytes = this.#peakMemory();
+    const code = this.#code(module);
     return {
       ...this.#fixed,
+      ...(code === undefined ? {} : { code }),
       ...(git === undefined ? {} : { git }),
-      ...(peakMemoryBytes === undefined ? {} : { peakMemoryBytes }),
+      ...used,
     };
   }
 }
@@ -181,16 +203,6 @@ async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined
     return await Promise.race([promise, late]);
   } finally {
     clearTimeout(timer);
-  }
-}
-
-/** The highest resident memory of this process so far, as the kernel counts it (proc(5), VmHWM). */
-function peakMemory(): number | undefined {
-  try {
-    const kib = /^VmHWM:\s*(\d+) kB$/m.exec(Deno.readTextFileSync("/proc/self/status"))?.[1];
-    return kib === undefined ? undefined : Number(kib) * 1024;
-  } catch {
-    return undefined;
   }
 }
 

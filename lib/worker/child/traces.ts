@@ -1,7 +1,9 @@
 import { systemClock } from "../../core/system/clock.ts";
 import { Builtins } from "../../run/traces/builtins.ts";
+import { watchDefinitions } from "../../run/traces/definitions.ts";
 import { endPrograms, PROGRAMS_MARK } from "../../run/traces/left_programs.ts";
 import { hadWorkers, isNodeLoaded, watchCommands } from "../../run/traces/owned.ts";
+import { LAST_PID_PAGE, STAT_PAGE, STATUS_PAGE } from "../../run/traces/proc_page.ts";
 import { ProcessState } from "../../run/traces/process_state.ts";
 import { AttemptPrograms, type AttemptTraces, tracesText } from "../../run/traces/traces.ts";
 
@@ -25,6 +27,12 @@ interface NodeProcess {
 }
 
 /**
+ * What takes as long as a tiny task is not looked for after each of a long series, but no more seldom than
+ * this, where there is another way to know that nothing has changed, or to make up for it later.
+ */
+const CLOSELY_EVERY_MS = 10;
+
+/**
  * Keeps what a task does to a worker from the next: puts back what it changed, and says when the process
  * cannot be given another one.
  */
@@ -36,9 +44,16 @@ export class WorkerTraces implements AttemptTraces {
   #seen = programsSeen();
   #spare: number[] = [];
   #active = activeThings();
+  readonly #newPrograms = new Newcomers();
   #spoilt = false;
   /** Whether the log says so already. */
   #said = false;
+  /** When all of the environment was looked at last when code of a task had run. */
+  #lookedAt = -Infinity;
+  /** Whether no code of a task has run since all of it was looked at. */
+  #looked = true;
+  /** Whether to look at it each time, as a task changed it in a way that nothing notes. */
+  #always = false;
 
   /** @param log Told, in whole lines, what an attempt left. */
   constructor(log: (text: string) => void) {
@@ -47,6 +62,8 @@ export class WorkerTraces implements AttemptTraces {
       anyProgram = true;
       return undefined;
     });
+    for (const page of [STATUS_PAGE, STAT_PAGE, LAST_PID_PAGE]) page.keepOpen();
+    watchDefinitions();
     this.#spare = this.#seen.children;
   }
 
@@ -58,7 +75,7 @@ export class WorkerTraces implements AttemptTraces {
   /** Before code is imported: whatever an earlier task's code did after its end is undone. */
   begin(): void {
     this.programs = new AttemptPrograms();
-    if (this.#state.holds()) return;
+    if (this.#lookAgain()) return;
     this.#spoilt = true;
     this.#state.restore();
     this.#log("furu: an earlier task of this process went on after its end; the process is replaced\n");
@@ -76,6 +93,7 @@ export class WorkerTraces implements AttemptTraces {
 
   async around<T>(code: () => T | Promise<T>): Promise<T> {
     if (this.#builtins === undefined) this.loaded();
+    if (!this.#looked) this.#lookAgain();
     try {
       return await code();
     } finally {
@@ -83,10 +101,29 @@ export class WorkerTraces implements AttemptTraces {
     }
   }
 
+  /**
+   * Looks closely before code runs. Where the environment alone has changed, it was not looked at when the task
+   * ended that did it (mostly by `process.loadEnvFile`), and is put back.
+   *
+   * @returns Whether all is as it was now.
+   */
+  #lookAgain(): boolean {
+    const looked = this.#looked;
+    this.#looked = true;
+    if (this.#state.holds()) return true;
+    if (looked || !this.#state.holds(false)) return false;
+    this.#always = true;
+    this.#state.restore();
+    return true;
+  }
+
   async #putBack(): Promise<void> {
     this.programs.over = true;
     const changes = this.#builtins!.putBack();
-    const lost = this.#state.holds() ? [] : this.#state.restore();
+    const at = now();
+    this.#looked = this.#always || at - this.#lookedAt >= CLOSELY_EVERY_MS;
+    if (this.#looked) this.#lookedAt = at;
+    const lost = this.#state.holds(this.#looked) ? [] : this.#state.restore();
     let programs: Awaited<ReturnType<typeof endPrograms>> = { found: [], left: [] };
     if (this.#mayHavePrograms()) {
       programs = await endPrograms(this.#owner(), systemClock);
@@ -119,7 +156,7 @@ export class WorkerTraces implements AttemptTraces {
   #mayHavePrograms(): boolean {
     const any = anyProgram;
     anyProgram = false;
-    if (any || !isNodeLoaded()) return any;
+    if (any || !isNodeLoaded() || !this.#newPrograms.possible()) return any;
     const seen = programsSeen();
     return seen.faults !== this.#seen.faults || seen.children.some((pid) => !this.#spare.includes(pid));
   }
@@ -143,12 +180,32 @@ export class WorkerTraces implements AttemptTraces {
  */
 function programsSeen(): { faults: string; children: number[] } {
   try {
-    const stat = Deno.readTextFileSync("/proc/self/stat");
+    const stat = STAT_PAGE.text() ?? "";
     const [, , , , , , , , minor, , major] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const children = Deno.readTextFileSync(`/proc/self/task/${Deno.pid}/children`);
     return { faults: `${minor} ${major}`, children: children.split(" ").filter(Boolean).map(Number) };
   } catch {
     return { faults: "", children: [] };
+  }
+}
+
+/** A task may have replaced it. */
+const now = performance.now.bind(performance);
+
+/** Tells whether a process or a thread can have begun, by anybody on the whole machine. */
+class Newcomers {
+  #last: string | undefined;
+  #askedAt = -Infinity;
+
+  /** Whether one can have begun since this was asked last. */
+  possible(): boolean {
+    const last = LAST_PID_PAGE.text();
+    const at = now();
+    // The numbers come round again, but not so soon.
+    if (last !== undefined && last === this.#last && at - this.#askedAt < CLOSELY_EVERY_MS) return false;
+    this.#last = last;
+    this.#askedAt = at;
+    return true;
   }
 }
 
@@ -181,16 +238,44 @@ function activeThings(): Map<string, number> {
   return things;
 }
 
-function threads(): string[] {
+const newThreads = new Newcomers();
+let workerThreads: readonly string[] = [];
+
+/** The Web Workers and those of `node:worker_threads` that run, or did when they were looked for last. */
+function threads(): readonly string[] {
   if (!hadWorkers() && !isNodeLoaded()) return [];
-  try {
-    const names: string[] = [];
-    for (const { name } of Deno.readDirSync("/proc/self/task")) {
-      const command = Deno.readTextFileSync(`/proc/self/task/${name}/comm`).trim();
-      if (/^worker-\d/.test(command)) names.push(command);
+  if (newThreads.possible()) workerThreads = threadsSeen().filter((name) => /^worker-\d/.test(name));
+  return workerThreads;
+}
+
+/** So soon no number of a thread is another one's. */
+const THREAD_KNOWN_MS = 100;
+let threadNames = new Map<string, string>();
+let namedAt = -Infinity;
+
+/** The names of all threads. */
+function threadsSeen(): string[] {
+  const before = now() - namedAt < THREAD_KNOWN_MS ? threadNames : new Map<string, string>();
+  threadNames = new Map();
+  namedAt = now();
+  for (const id of threadIds()) {
+    try {
+      threadNames.set(id, before.get(id) ?? Deno.readTextFileSync(`/proc/self/task/${id}/comm`).trim());
+    } catch {
+      // It ended meanwhile.
     }
-    return names;
+  }
+  const names = [...threadNames.values()];
+  // A thread has its maker's name until it gives itself one.
+  const unnamed = threadNames.get(`${Deno.pid}`);
+  for (const [id, name] of threadNames) if (name === unnamed) threadNames.delete(id);
+  return names;
+}
+
+function threadIds(): string[] {
+  try {
+    return Array.from(Deno.readDirSync("/proc/self/task"), ({ name }) => name);
   } catch {
-    return [];
+    return []; // another system
   }
 }

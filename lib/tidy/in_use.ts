@@ -11,7 +11,7 @@ import { type Pin, pinNames, readPins, resolvePin } from "./pins.ts";
 import { type AskRunLife, readStoredRun, type StoredRun, storedRunIds } from "./runs.ts";
 
 /** Why an artifact stays. */
-export interface Reason {
+export interface StayReason {
   /**
    * `computed`: its claim may live. `queued`: a job is queued for it. `pinned`: it is, or something that
    * depends on it. `run`: a run that has not ended may load it. `loaded`: what is computed now may load it.
@@ -64,9 +64,9 @@ export interface StayFacts {
 }
 
 /** Why which artifacts stay, by hash; the strongest reason of each. */
-export function whyStay({ graph, computed, queued, pins, runs, force }: StayFacts): Map<string, Reason> {
-  const reasons = new Map<string, Reason>();
-  const stay = (hashes: Iterable<string>, reason: (hash: string) => Reason): void => {
+export function whyStay({ graph, computed, queued, pins, runs, force }: StayFacts): Map<string, StayReason> {
+  const reasons = new Map<string, StayReason>();
+  const stay = (hashes: Iterable<string>, reason: (hash: string) => StayReason): void => {
     for (const hash of hashes) if (!reasons.has(hash)) reasons.set(hash, reason(hash));
   };
   stay(computed.keys(), (hash) => ({ kind: "computed", text: computed.get(hash)! }));
@@ -103,7 +103,7 @@ function pinText(pin: string, hash: string): string {
 /** What stays, with all that it was concluded from. */
 export interface InUse {
   /** Why which artifacts stay, by hash. */
-  readonly reasons: ReadonlyMap<string, Reason>;
+  readonly reasons: ReadonlyMap<string, StayReason>;
   /** All runs of the store. */
   readonly runs: readonly StoredRun[];
   /** What people should know of what could not be found out. */
@@ -118,7 +118,7 @@ export interface InUse {
    * Why an artifact stays after all, by what has come up since: asked just before it goes, when its claim is
    * held.
    */
-  recheck(key: ArtifactKey): Promise<Reason | undefined>;
+  recheck(key: ArtifactKey): Promise<StayReason | undefined>;
 }
 
 /**
@@ -157,7 +157,7 @@ export async function findInUse(context: TidyContext, graph: StoreGraph): Promis
     `known: nothing tells their parameters`,
   ];
   const knownRuns = new Set(runs.filter(({ isTold }) => isTold).map(({ runId }) => runId));
-  const recheck = async (key: ArtifactKey): Promise<Reason | undefined> => {
+  const recheck = async (key: ArtifactKey): Promise<StayReason | undefined> => {
     const reason = reasons.get(key.hash);
     if (reason || force) return reason;
     for (const pin of await pinNames(store)) {

@@ -14,7 +14,7 @@ export interface Amount {
 }
 
 /** What a task takes. Names of fields are those of `--json`, and stay. */
-export interface TaskUsage {
+export interface TaskBytes {
   /** The task's name. */
   readonly name: string;
   /** Artifacts of which there is anything. */
@@ -36,7 +36,7 @@ export interface TaskUsage {
 /** What a store takes. Names of fields are those of `--json`, and stay. */
 export interface StoreUsage {
   /** By task. */
-  readonly tasks: TaskUsage[];
+  readonly tasks: TaskBytes[];
   /** Folders of runs on Slurm. */
   readonly runs?: Amount;
   /** Snapshots of code. */
@@ -63,8 +63,8 @@ const PLACES: Readonly<Record<Belonging, "results" | "failures" | "replaced" | "
  * @param found The artifacts that count.
  * @throws {StoreError} If the store cannot be read.
  */
-export async function usageOfTasks(store: Store, found: readonly FoundArtifact[]): Promise<TaskUsage[]> {
-  const tasks = new Map<string, TaskUsage>();
+export async function usageOfTasks(store: Store, found: readonly FoundArtifact[]): Promise<TaskBytes[]> {
+  const tasks = new Map<string, TaskBytes>();
   for (const artifact of found) {
     let usage = tasks.get(artifact.name);
     if (!usage) tasks.set(artifact.name, usage = emptyUsage(artifact.name));
@@ -77,7 +77,7 @@ export async function usageOfTasks(store: Store, found: readonly FoundArtifact[]
   return [...tasks.values()];
 }
 
-function emptyUsage(name: string): TaskUsage {
+function emptyUsage(name: string): TaskBytes {
   const none = (): Amount => ({ count: 0, bytes: 0 });
   return {
     name,
@@ -91,12 +91,12 @@ function emptyUsage(name: string): TaskUsage {
   };
 }
 
-async function addArtifact(store: Store, usage: TaskUsage, artifact: FoundArtifact): Promise<void> {
+async function addArtifact(store: Store, usage: TaskBytes, artifact: FoundArtifact): Promise<void> {
   const { record, home, hasRecord, hasHome } = artifact;
   usage.artifacts++;
   if (hasRecord) {
     usage.results.count++;
-    usage.results.bytes += await diskBytes(store, record);
+    usage.results.bytes += (await store.machine.files.stat(record))?.size ?? 0;
   }
   if (!hasHome) return;
   // Without a folder there are no files: then the record is only measured, not read.

@@ -55,6 +55,7 @@ export type {
 } from "./lib/task/artifact/artifact.ts";
 export { isArtifact } from "./lib/task/artifact/artifact.ts";
 export type { TaskOptions } from "./lib/task/definition.ts";
+export type { Migration, MigrationSource, OldParams } from "./lib/task/migration.ts";
 export type { ArtifactSchema, Task, TaskArguments } from "./lib/task/artifact/task.ts";
 export { defineTask } from "./lib/task/define.ts";
 export { grid, type GridPoint } from "./lib/task/grid.ts";
@@ -70,6 +71,15 @@ export type { RunLocalOptions } from "./lib/local/run_local.ts";
 export { plan } from "./lib/api/plan.ts";
 export { runLocal } from "./lib/api/run_local.ts";
 export { main, type Roots } from "./lib/api/main.ts";
+export { resultTable as table } from "./lib/api/table.ts";
+export type {
+  AnyResultRow,
+  DoneRow,
+  OtherRow,
+  ResultRow,
+  ResultsOptions,
+  ResultStatus,
+} from "./lib/catalog/typed_table.ts";
 export { runSlurm } from "./lib/api/run_slurm.ts";
 export type {
   RunDagOptions,

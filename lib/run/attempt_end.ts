@@ -127,7 +127,7 @@ function endingOf(end: AttemptEnd): Ending | "success" {
     case "superseded":
       return "success";
     case "preempted":
-      return { kind: "preempted", error: end.reason, ...(end.planned ? { planned: true } : {}) };
+      return { kind: "preempted", error: end.reason, ...(end.planned ? { planned: true } : {}), ...end.used };
     case "failed": {
       const { blame, error, stack, lasting } = end;
       return {
@@ -136,6 +136,7 @@ function endingOf(end: AttemptEnd): Ending | "success" {
         error,
         ...(stack === undefined ? {} : { stack }),
         ...(lasting ? { lasting } : {}),
+        ...end.used,
       };
     }
   }

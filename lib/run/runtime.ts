@@ -1,3 +1,4 @@
+import type { ResourceUse } from "../core/attempt_end.ts";
 import type { Config } from "../core/config.ts";
 import type { ForceRules } from "../plan/forced.ts";
 import type { Machine } from "../core/system/machine.ts";
@@ -14,9 +15,16 @@ export interface ProvenanceSource {
   /**
    * For a record that is about to be written.
    *
+   * @param used What its attempt took.
    * @param module URL of the module that defines the task.
    */
-  collect(module?: string): Promise<Record<string, unknown>>;
+  collect(used: ResourceUse, module?: string): Promise<Record<string, unknown>>;
+  /**
+   * Begins to measure an attempt; what it gives tells what was taken since.
+   *
+   * @default {nothing is measured}
+   */
+  measure?(): () => ResourceUse;
   /** Reads the code of a task, when an attempt begins. */
   noteCode?(module: string): void;
   /** The state of git, for other processes of the same run. */

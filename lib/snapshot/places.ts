@@ -19,6 +19,8 @@ export interface SnapshotPaths {
   readonly dir: string;
   /** Its `snapshot.json`: see {@link Manifest}. */
   readonly manifest: string;
+  /** Its time of change says when a run took it last that was not the first. */
+  readonly used: string;
   /** The project's folder as it was: what workers import from. */
   readonly code: string;
 }
@@ -36,7 +38,7 @@ export function contentsDir(root: string): string {
 /** The places of the snapshot of that id. */
 export function snapshotPaths(root: string, id: string): SnapshotPaths {
   const dir = join(root, "snapshots", id);
-  return { dir, manifest: join(dir, "snapshot.json"), code: join(dir, "code") };
+  return { dir, manifest: join(dir, "snapshot.json"), used: join(dir, "used"), code: join(dir, "code") };
 }
 
 /**

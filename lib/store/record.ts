@@ -51,6 +51,15 @@ const successRecord = z.object({
    * without.
    */
   uses: z.array(z.string()).exactOptional(),
+  /** The artifact whose result this was before it was migrated. */
+  migratedFrom: z.object({ name: z.string(), hash: z.string() }).exactOptional(),
+  /** Who migrated it, and when. */
+  migratedBy: z.object({
+    at: z.string(),
+    furu: z.string(),
+    host: z.string(),
+    user: z.string().exactOptional(),
+  }).exactOptional(),
   createdAt: z.string(),
   durationMs: z.number(),
   provenance: z.record(z.string(), z.unknown()),
@@ -103,6 +112,13 @@ const endRecord = z.object({
   owner: ownerSchema,
   startedAt: z.string(),
   endedAt: z.string(),
+  /** What the attempt took, where that is known: `startedAt` is when its process began to claim. */
+  durationMs: z.number().nonnegative().exactOptional(),
+  /** Seconds of processor time, programs that it waited for included. */
+  cpuSec: z.number().nonnegative().exactOptional(),
+  /** The seconds among them of those programs. */
+  programsCpuSec: z.number().nonnegative().exactOptional(),
+  peakMemoryBytes: z.number().nonnegative().exactOptional(),
 });
 
 /** The Slurm job that an attempt is made in. */

@@ -12,6 +12,7 @@ import {
 } from "./artifact/artifact.ts";
 import { type Def, defOf, isWrapper, partsOf, type Schema } from "./schema/schema_walk.ts";
 import { legacyTexts } from "./artifact/identity.ts";
+import { checkMigrations, type Migration } from "./migration.ts";
 
 const OPTIONS: Record<keyof TaskOptions<z.ZodObject, unknown>, true> = {
   name: true,
@@ -24,6 +25,7 @@ const OPTIONS: Record<keyof TaskOptions<z.ZodObject, unknown>, true> = {
   version: true,
   unhashed: true,
   legacy: true,
+  migrations: true,
   timeLimit: true,
   module: true,
 };
@@ -71,6 +73,7 @@ export function checkDefinition(
     spec: spec as TaskDefinition["spec"],
     unhashed: Object.freeze([...unhashed]),
     legacy: Object.freeze({ ...legacy }),
+    ...(options.migrations === undefined ? {} : { migrations: checkMigrations(name, options.migrations) }),
     module,
     place,
   });
@@ -156,7 +159,7 @@ const SIMPLE = new Set<Def["type"]>(
  * Whether input and output of this schema have the same type, so that a value of the output type can be
  * parsed.
  */
-function isSimple(schema: Schema): boolean {
+export function isSimple(schema: Schema): boolean {
   const all = new Set([schema]);
   for (const part of all) {
     const def = defOf(part);
@@ -243,6 +246,14 @@ export interface TaskOptions<S extends z.ZodObject, T, L = T> {
    * @default {none}
    */
   legacy?: { readonly [K in keyof z.output<S>]?: z.output<S>[K] };
+  /**
+   * Which stored results of the task as it was once (of another name, version or set of parameters) count as
+   * results of today's, once `furu migrate` has made them so; see {@link Migration}. Of several that fit, the
+   * first counts that gives parameters.
+   *
+   * @default {none}
+   */
+  migrations?: readonly Migration<z.input<S>>[];
   /**
    * Seconds that an attempt may take; waiting in a `get` for what is computed meanwhile is not counted. Then
    * its signal aborts, and the attempt fails. Where code in the calling process does not heed the signal it

@@ -9,12 +9,14 @@ import {
   type GetOptions,
   plan,
   type PlanRootsOptions,
+  type ResultsOptions,
   type RunDagOptions,
   runLocal,
   type RunLocalOptions,
   type RunPoolOptions,
   type RunProgramOptions,
   runSlurm,
+  table,
   type TaskOptions,
   ValidationError,
   z,
@@ -61,6 +63,10 @@ const ofPlan: BadValues<PlanRootsOptions> = {
   force: FORCE,
   forceDependents: BOOLEAN,
   signal: SIGNAL,
+};
+const ofTable: BadValues<ResultsOptions<Record<never, never>>> = {
+  where: ["lr=1", { lr: 1 }],
+  status: ["done", [], ["DONE", "TODO"], null],
 };
 const ofRunLocal: BadValues<RunLocalOptions> = {
   ...CONFIGURED,
@@ -130,6 +136,7 @@ const ofDefineTask: BadValues<TaskOptions<z.ZodObject, unknown>> = {
   version: [NaN, {}],
   unhashed: [["nope"]],
   legacy: [{ nope: 1 }],
+  migrations: [{}, [3], [{ from: { nme: "a/B" } }], [{ from: { name: ".a" } }], [{ from: {}, params: 1 }]],
   timeLimit: [0, "1m", NaN],
   module: [],
 };
@@ -144,6 +151,7 @@ const one = One({});
 const CALLS: Call[] = [
   { name: "get", call: (options) => get(one, options), bad: ofGet },
   { name: "plan", call: (options) => plan(one, options), bad: ofPlan },
+  { name: "table", call: (options) => table(One, options), bad: ofTable },
   {
     name: "runLocal",
     call: (options) => runLocal(one, options),

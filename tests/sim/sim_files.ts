@@ -82,6 +82,11 @@ export class SimFiles implements Files {
     });
   }
 
+  /** See {@link Files.copy}. */
+  async copy(from: string, to: string): Promise<void> {
+    await this.write(to, await this.readBytes(from));
+  }
+
   /** See {@link Files.rename}. */
   rename(from: string, to: string): Promise<void> {
     const what = `rename '${from}' -> '${to}'`;

@@ -95,6 +95,34 @@ describe("defineTask()", () => {
         { params: z.object({ a: z.object({ b: z.int() }).optional() }), legacy: { a: { b: 1, c: 1 } } },
         "'legacy' value of 'a' can never be had",
       ],
+      [
+        "migrations that are no array",
+        { migrations: {} },
+        "'migrations' must be an array of { from, params }",
+      ],
+      [
+        "a migration without from",
+        { migrations: [{}] },
+        "'migrations[0].from' must be an object with 'name'",
+      ],
+      [
+        "a migration that is none",
+        { migrations: [1] },
+        "'migrations[0]' must be an object with 'from', 'params'",
+      ],
+      ["a misspelt field", { migrations: [{ from: {}, parms: 1 }] }, "did you mean 'params'?"],
+      ["a misspelt source", { migrations: [{ from: { nmae: "a" } }] }, "did you mean 'name'?"],
+      ["a source with a bad name", { migrations: [{ from: { name: ".x" } }] }, "begins with a dot"],
+      [
+        "a source with a bad version",
+        { migrations: [{ from: { version: {} } }] },
+        "from.version' must be a string",
+      ],
+      [
+        "a migration of no function",
+        { migrations: [{ from: {}, params: {} }] },
+        "params' must be a function",
+      ],
       ["a parameter that is both", { legacy: { a: 1 }, unhashed: ["a"] }, "one too many"],
     ] as const
   ) {

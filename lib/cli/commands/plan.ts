@@ -1,4 +1,5 @@
 import { UsageError } from "../../core/errors.ts";
+import { migratableText } from "../migrate/migratable_text.ts";
 import { defineCommand } from "../program/command.ts";
 import { choiceFlag, optionalChoiceFlag, switchFlag } from "../program/flag.ts";
 import { forcedBy, forceDependentsFlag, forceFlag } from "./run_flags.ts";
@@ -90,6 +91,13 @@ export const planCommand = defineCommand({
     }
     if (reasons && format !== "json") io.out(`\n${because!.whyText(reasons, options)}`);
     if (kept && format !== "json") io.err(`${(await import("../../plan/kept.ts")).keptText(kept)}\n`);
+    io.err(
+      await migratableText(
+        { args, program, engine },
+        roots,
+        (hash) => plan.nodes.get(hash)?.status === "TODO",
+      ),
+    );
     if (!slurm || !jobs) return 0;
     if (format !== "json") io.out(slurm.slurmPlanText(jobs));
     return jobs.problems.length === 0 ? 0 : 1;

@@ -71,6 +71,8 @@ export interface Files {
   sync(path: string): Promise<void>;
   /** Gives a file one more name; EEXIST when the name exists. The one exclusive step. */
   link(existing: string, name: string): Promise<void>;
+  /** Makes another file with the same contents; not atomic. */
+  copy(from: string, to: string): Promise<void>;
   /** Moves a file or a folder; an existing file of that name is replaced. */
   rename(from: string, to: string): Promise<void>;
   /** Removes a file or an empty folder (else ENOTEMPTY). */

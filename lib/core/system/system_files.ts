@@ -17,6 +17,7 @@ export const systemFiles: Files = {
   write: (path, data, options) => write(path, data, options).catch(refused),
   sync: syncFile,
   link: (existing, name) => settle(() => Deno.linkSync(existing, name)),
+  copy: (from, to) => Deno.copyFile(from, to).catch(refused),
   rename: (from, to) => settle(() => Deno.renameSync(from, to)),
   remove: (path) => settle(() => Deno.removeSync(path)),
   removeTree: (path) => Deno.remove(path, { recursive: true }).catch(refused),

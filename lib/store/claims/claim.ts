@@ -1,5 +1,6 @@
 import { join } from "@std/path/posix/join";
 import { errorCode, StoreError } from "../../core/errors.ts";
+import type { AttemptUse } from "../../core/attempt_end.ts";
 import type { FailureKind } from "../../core/event.ts";
 import type { Machine } from "../../core/system/machine.ts";
 import { type ArtifactPaths, type AttemptKey, attemptNumber, privateNameOwner } from "../layout.ts";
@@ -202,8 +203,8 @@ export async function sweep(store: Store, paths: ArtifactPaths, names: readonly 
   }
 }
 
-/** How an attempt ended that did not succeed. */
-export interface Ending {
+/** How an attempt ended that did not succeed, and what it took. */
+export interface Ending extends AttemptUse {
   /** What happened. */
   kind: EndRecord["kind"];
   /** What a failed attempt's failure counts as. */
@@ -250,5 +251,18 @@ export function endRecordOf(
     owner: machine.self,
     startedAt: claim.startedAt,
     endedAt: new Date(machine.clock.now()).toISOString(),
+    ...usedOf(ending),
   };
 }
+
+/** Without what is not known, which would be no JSON. */
+function usedOf({ durationMs, cpuSec, programsCpuSec, peakMemoryBytes }: AttemptUse): KnownUse {
+  return {
+    ...(durationMs === undefined ? {} : { durationMs }),
+    ...(cpuSec === undefined ? {} : { cpuSec }),
+    ...(programsCpuSec === undefined ? {} : { programsCpuSec }),
+    ...(peakMemoryBytes === undefined ? {} : { peakMemoryBytes }),
+  };
+}
+
+type KnownUse = Pick<EndRecord, keyof AttemptUse>;

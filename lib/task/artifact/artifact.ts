@@ -155,12 +155,22 @@ export interface TaskDefinition {
   readonly unhashed: readonly string[];
   /** Values with which a top-level parameter is left out of the identity. */
   readonly legacy: Readonly<Record<string, unknown>>;
+  /** Which results of the task as it was once can be made its own. */
+  readonly migrations?: readonly TaskMigration[];
   /** Seconds that an attempt may take. */
   readonly timeLimit?: number | ((params: never) => number);
   /** URL of the module that called `defineTask`, where known. */
   readonly module?: string | undefined;
   /** Where `defineTask` was called, where known, as in a stack: `file:///x/pipeline.ts:12:9`. */
   readonly place?: string | undefined;
+}
+
+/** A migration with its types forgotten. */
+export interface TaskMigration {
+  /** The results that it is for: of the task of that name, of that version or of none. */
+  readonly from: { readonly name: string; readonly version?: string | number };
+  /** Today's parameters from the old ones; `undefined` where they stay the same. */
+  readonly params?: (old: Record<string, unknown>) => unknown;
 }
 
 /** The part of an artifact that is for furu itself. */

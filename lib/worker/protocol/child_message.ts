@@ -14,16 +14,25 @@ const oneOf = (...words: string[]): Check => (value) => words.includes(value as 
 
 const HELLO: Members = { type: oneOf("hello"), v: isNumber, token: isText, pid: isInteger };
 
+const USE: Members = {
+  durationMs: optional(isNumber),
+  cpuSec: optional(isNumber),
+  programsCpuSec: optional(isNumber),
+  peakMemoryBytes: optional(isNumber),
+};
+const isUse: Check = (value) => memberFault(value, USE) === undefined;
+
 const ENDS: Readonly<Record<string, Members>> = {
   success: {},
   superseded: {},
-  preempted: { reason: isText },
+  preempted: { reason: isText, used: optional(isUse) },
   failed: {
     blame: oneOf("compute", "protocol", "node"),
     error: isText,
     stack: optional(isText),
     code: optional(isText),
     lasting: optional(isTrue),
+    used: optional(isUse),
   },
 };
 

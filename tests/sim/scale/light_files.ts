@@ -59,6 +59,10 @@ export class LightFiles implements Files {
     return this.#step("link", name, () => this.#world.disk.link(existing, name));
   }
 
+  async copy(from: string, to: string): Promise<void> {
+    await this.write(to, await this.readBytes(from));
+  }
+
   rename(from: string, to: string): Promise<void> {
     return this.#step("rename", to, () => {
       this.#world.disk.rename(from, to);

@@ -4,7 +4,7 @@ import type { SuccessRecord } from "../store/record.ts";
 import type { Store } from "../store/store.ts";
 
 /** A result in a store. */
-export interface StoredResult {
+export interface ComparedResult {
   /** The store. */
   readonly store: Store;
   /** Its record. */
@@ -31,18 +31,18 @@ const CHUNK = 1024 * 1024;
  */
 export async function compareResults(
   key: { name: string; hash: string },
-  old: StoredResult,
-  now: StoredResult,
+  old: ComparedResult,
+  now: ComparedResult,
 ): Promise<ResultDifference | undefined> {
   const [a, b] = await Promise.all([valueOf(key, old), valueOf(key, now)]);
   return firstDifference(a, b, "value") ?? await filesDifference(key, old, now);
 }
 
-function dirOf({ name, hash }: { name: string; hash: string }, { store, record }: StoredResult): string {
+function dirOf({ name, hash }: { name: string; hash: string }, { store, record }: ComparedResult): string {
   return attemptPaths(store.paths({ name, hash } as never), { n: record.attempt, id: record.id }).files;
 }
 
-async function valueOf(key: { name: string; hash: string }, result: StoredResult): Promise<unknown> {
+async function valueOf(key: { name: string; hash: string }, result: ComparedResult): Promise<unknown> {
   const { valueFile, value } = result.record;
   return valueFile === undefined
     ? value
@@ -79,8 +79,8 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 async function filesDifference(
   key: { name: string; hash: string },
-  old: StoredResult,
-  now: StoredResult,
+  old: ComparedResult,
+  now: ComparedResult,
 ): Promise<ResultDifference | undefined> {
   if (old.record.total || now.record.total) {
     // Too many to be named in the records.

@@ -8,7 +8,6 @@ import { hashText } from "../../core/hash.ts";
 import { crc32 } from "../../core/json/crc32.ts";
 import { compareText } from "../../core/json/encode_tagged.ts";
 import { FURU_URL, isFurus } from "../../core/packed.ts";
-import { findUpward } from "../../core/paths.ts";
 
 /** The code of a task: the module that defines it, and all local modules that this one imports. */
 export interface TaskCode {
@@ -171,7 +170,7 @@ function namesAbove(folder: string): Names {
   const map = new Map<string, string>();
   let lock: string | undefined;
   let isFirst = true;
-  for (let at = findUpward(folder, CONFIGS); at; at = findUpward(dirname(at.dir), CONFIGS)) {
+  for (let at = configAbove(folder); at; at = configAbove(dirname(at.dir))) {
     const parsed = configIn(at.path);
     const isWorkspace = parsed.workspace !== undefined;
     // Of those further above only the one of a workspace concerns it.
@@ -190,6 +189,18 @@ function namesAbove(folder: string): Names {
   const names = { map, ...(lock === undefined ? {} : { lock }) };
   namesOf.set(folder, names);
   return names;
+}
+
+/** The nearest configuration at or above a folder, as far up as this process may look. */
+function configAbove(folder: string): { dir: string; path: string } | undefined {
+  for (let dir = folder;; dir = dirname(dir)) {
+    for (const name of CONFIGS) {
+      const path = join(dir, name);
+      if (!mayRead(path)) return undefined;
+      if (existsFile(path)) return { dir, path };
+    }
+    if (dirname(dir) === dir) return undefined;
+  }
 }
 
 /** Names of the innermost configuration count first. */

@@ -71,6 +71,15 @@ export type { RunLocalOptions } from "./lib/local/run_local.ts";
 export { plan } from "./lib/api/plan.ts";
 export { runLocal } from "./lib/api/run_local.ts";
 export { main, type Roots } from "./lib/api/main.ts";
+export { resultTable as table } from "./lib/api/table.ts";
+export type {
+  AnyResultRow,
+  DoneRow,
+  OtherRow,
+  ResultRow,
+  ResultsOptions,
+  ResultStatus,
+} from "./lib/catalog/typed_table.ts";
 export { runSlurm } from "./lib/api/run_slurm.ts";
 export type {
   RunDagOptions,

@@ -4,7 +4,7 @@ import type { Hash } from "../lib/core/hash.ts";
 import { systemMachine } from "../lib/core/system/system_machine.ts";
 import { enqueue, makeQueue } from "../lib/queue/queue.ts";
 import { queuePaths } from "../lib/queue/layout.ts";
-import { RECORD_SCHEMA } from "../lib/store/record.ts";
+import { RECORD_SCHEMA } from "../lib/store/layout.ts";
 import { Store } from "../lib/store/store.ts";
 import { Folder } from "./folder.ts";
 import { denoCommand } from "./furu.ts";

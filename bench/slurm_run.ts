@@ -1,6 +1,6 @@
 /**
  * Computes on Slurm what the argument names (`tiny_100`, `chain_10`), as a user's script would: with one job
- * for each artifact, or after `pool` with four workers. The store and the cluster are those of the
+ * for each artifact, after `detach` without waiting for them, or after `pool` with four workers. The store and the cluster are those of the
  * environment. Prints, in milliseconds, how much processor time this process took, and the time between its
  * first and its last result.
  *
@@ -20,7 +20,8 @@ if (import.meta.main) {
     progress: "quiet",
     onEvent: ({ type }: { type: string }) => void (type === "node_done" && doneAt.push(performance.now())),
   } as const;
-  await runSlurm(roots, mode === "pool" ? { ...common, maxWorkers: 4 } : { ...common, mode: "dag" });
+  if (mode === "detach") await runSlurm(roots, { ...common, mode: "dag", detach: true });
+  else await runSlurm(roots, mode === "pool" ? { ...common, maxWorkers: 4 } : { ...common, mode: "dag" });
   const { user, system } = cpuUsage();
   const span = doneAt.length === 0 ? 0 : doneAt.at(-1)! - doneAt[0]!;
   console.log(JSON.stringify({ cpu: (user + system) / 1000, span }));

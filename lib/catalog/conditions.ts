@@ -16,6 +16,24 @@ type Operator = typeof OPERATORS[number];
  * @throws {UsageError} If it is none.
  */
 export function parseCondition(written: string): Condition {
+  const { path, holds } = parseComparison(written);
+  return ({ params }) => holds(params === undefined ? undefined : flatParams(params).get(path));
+}
+
+/** A comparison as people write it. */
+export interface Comparison {
+  /** What is compared, as `data.size`. */
+  readonly path: string;
+  /** Whether it is so of a text; `undefined` where there is none, which only `!=` is true of. */
+  readonly holds: (text: string | undefined) => boolean;
+}
+
+/**
+ * Reads a comparison, as {@link parseCondition} does.
+ *
+ * @throws {UsageError} If it is none.
+ */
+export function parseComparison(written: string): Comparison {
   const match = /^\s*([^=<>!~]+?)\s*(!=|<=|>=|=|<|>|~)\s*(.*)$/s.exec(written);
   if (!match) {
     throw new UsageError(
@@ -24,9 +42,9 @@ export function parseCondition(written: string): Condition {
     );
   }
   const [, path = "", operator, wanted = ""] = match;
-  return ({ params }) => {
-    const text = params === undefined ? undefined : flatParams(params).get(path);
-    return text === undefined ? operator === "!=" : compares(text, operator as Operator, wanted);
+  return {
+    path,
+    holds: (text) => text === undefined ? operator === "!=" : compares(text, operator as Operator, wanted),
   };
 }
 

@@ -5,6 +5,7 @@ import { errorText } from "../core/errors.ts";
 import { readQueued } from "../store/claims/queued.ts";
 import { readClaim } from "../store/claims/read_claim.ts";
 import { readEnds } from "../store/results/ends.ts";
+import { parseAttemptName } from "../store/layout.ts";
 import { isSummedUp, parseSuccessRecord, type SuccessRecord } from "../store/record.ts";
 import { concernsOneArtifact, type Store } from "../store/store.ts";
 import { readPayload } from "../worker/protocol/payload_files.ts";
@@ -37,12 +38,14 @@ export interface ArtifactEntry {
   readonly host?: string | undefined;
   /** The user who computed it, or does. */
   readonly user?: string | undefined;
-  /** The spec of the attempt that failed. */
+  /** The spec of the attempt, where a run made it. */
   readonly spec?: string | undefined;
   /** Bytes of memory that its process had at most. */
   readonly peakMemoryBytes?: number | undefined;
-  /** Seconds of processor time that the attempt took. */
+  /** Seconds of processor time that the attempt took, programs that it waited for included. */
   readonly cpuSec?: number | undefined;
+  /** The seconds among them of those programs; absent where there were none. */
+  readonly programsCpuSec?: number | undefined;
   /** Why the last attempt failed, or what is damaged. */
   readonly error?: string | undefined;
   /** The record, for those who need the rest of it. */
@@ -106,6 +109,8 @@ function stored(found: FoundArtifact, text: string): ArtifactEntry {
     user: textIn(provenance, "user"),
     peakMemoryBytes: numberIn(provenance, "peakMemoryBytes"),
     cpuSec: numberIn(provenance, "cpuSec"),
+    programsCpuSec: numberIn(provenance, "programsCpuSec"),
+    spec: textIn(provenance, "spec"),
     record,
   };
 }
@@ -126,7 +131,8 @@ async function unstored(store: Store, found: FoundArtifact): Promise<ArtifactEnt
   ]);
   const last = ends.at(-1);
   const known = ends.findLast(({ params }) => params !== undefined)?.params ??
-    await paramsOfRun(store, hash, claim?.run ?? queued?.run ?? last?.run);
+    await paramsOfRun(store, hash, claim?.run ?? queued?.run ?? last?.run) ??
+    (found.hasHome ? await paramsOfReplaced(store, found) : undefined);
   const base: Omit<ArtifactEntry, "status"> = {
     name,
     hash,
@@ -140,9 +146,11 @@ async function unstored(store: Store, found: FoundArtifact): Promise<ArtifactEnt
   }
   if (queued) return { ...base, status: "IN_PROGRESS", at: queued.submittedAt, run: queued.run };
   if (!last) return found.hasHome ? { ...base, status: "TODO" } : undefined;
-  const { owner, startedAt, endedAt, run } = last;
-  const durationMs = Date.parse(endedAt) - Date.parse(startedAt);
-  return { ...base, status: "FAILED", at: endedAt, durationMs, run, host: owner.host, user: owner.user };
+  const { owner, startedAt, endedAt, run, cpuSec, programsCpuSec, peakMemoryBytes } = last;
+  // Of one that crashed only the time since its process began to claim is known.
+  const { durationMs = Date.parse(endedAt) - Date.parse(startedAt) } = last;
+  const took = { durationMs, cpuSec, programsCpuSec, peakMemoryBytes };
+  return { ...base, status: "FAILED", at: endedAt, run, host: owner.host, user: owner.user, ...took };
 }
 
 /** As a run on Slurm keeps them. They are for people: what cannot be read is left out. */
@@ -154,6 +162,20 @@ async function paramsOfRun(store: Store, hash: string, run: string | undefined):
   } catch {
     return undefined;
   }
+}
+
+/** A result that was replaced, or invalidated, tells the parameters as well as any other. */
+async function paramsOfReplaced(store: Store, { home }: FoundArtifact): Promise<unknown> {
+  try {
+    for (const { name } of await store.list(home)) {
+      if (parseAttemptName(name)?.kind !== "replaced") continue;
+      return (JSON.parse(await store.read(join(home, name)) ?? "{}") as Partial<SuccessRecord>).identity
+        ?.params;
+    }
+  } catch {
+    // They are for people.
+  }
+  return undefined;
 }
 
 /**

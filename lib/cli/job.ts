@@ -1,5 +1,5 @@
 import { parseArgs } from "@std/cli/parse-args";
-import { z } from "zod";
+import { runJob } from "../slurm/job/plain_job.ts";
 import { UsageError } from "../core/errors.ts";
 import { environmentVariables } from "../core/environment.ts";
 
@@ -15,10 +15,6 @@ export async function job(args: readonly string[]): Promise<never> {
   if (run === undefined || hash === undefined || name === undefined || jobId === undefined) {
     throw new UsageError("Cannot run 'job' by hand: runs on Slurm submit it themselves");
   }
-  // Every schema is used once or twice here: compiling it takes longer. Before any is made, or it has no
-  // effect.
-  z.config({ jitless: true });
-  const { runDagJob } = await import("../slurm/dag/dag_job.ts");
   const slurm = {
     jobId,
     name,
@@ -26,5 +22,5 @@ export async function job(args: readonly string[]): Promise<never> {
     ...(cluster === undefined || cluster === "" ? {} : { cluster }),
   };
   const client = async () => (await import("../slurm/client/client.ts")).systemClient();
-  Deno.exit(await runDagJob({ dir: run, hash, slurm, client, env }));
+  Deno.exit(await runJob({ dir: run, hash, slurm, client, env }));
 }

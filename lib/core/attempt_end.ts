@@ -1,5 +1,21 @@
 import type { FailureKind } from "./event.ts";
 
+/** What an attempt took of the machine, as far as that is known. */
+export interface ResourceUse {
+  /** Seconds of processor time of the computing process and of the programs that it waited for. */
+  cpuSec?: number | undefined;
+  /** The seconds among them of those programs; absent where there were none. */
+  programsCpuSec?: number | undefined;
+  /** The most bytes of memory that the computing process had up to its end; programs are not counted. */
+  peakMemoryBytes?: number | undefined;
+}
+
+/** What an attempt took that did not succeed, as far as that is known; of others their record says it. */
+export interface AttemptUse extends ResourceUse {
+  /** Milliseconds. */
+  readonly durationMs?: number | undefined;
+}
+
 /**
  * Who is to blame for a failed attempt, which decides whether it is tried again, and where:
  *
@@ -32,6 +48,8 @@ export interface FailedAttempt {
   readonly log?: string | undefined;
   /** The last lines of that log, where they are known already. */
   readonly logTail?: readonly string[] | undefined;
+  /** What it took. */
+  readonly used?: AttemptUse | undefined;
 }
 
 /**
@@ -50,6 +68,8 @@ export type AttemptEnd =
     readonly reason: string;
     /** Whether the time of its job was up, as was planned: that is no loss that counts. */
     readonly planned?: true | undefined;
+    /** What it took. */
+    readonly used?: AttemptUse | undefined;
   }
   | FailedAttempt;
 

@@ -210,11 +210,6 @@ function withPaths(
   return absolute;
 }
 
-/** The name of the user, for people. */
-export function userName(): string | undefined {
-  return variable("USER") ?? variable("LOGNAME");
-}
-
 function fromFile(dir: string): ConfigOptions {
   const path = join(dir, "furu.json");
   let text: string;

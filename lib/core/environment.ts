@@ -5,6 +5,15 @@ export function isDumbTerminal(): boolean {
   return state === "granted" && Deno.env.get("TERM") === "dumb";
 }
 
+/** The name of the user, for people. */
+export function userName(): string | undefined {
+  try {
+    return Deno.env.get("USER") ?? Deno.env.get("LOGNAME");
+  } catch {
+    return undefined; // without the right to know it there is none
+  }
+}
+
 /** The variables of this process, for programs that it starts; none where they may not be read. */
 export function environmentVariables(): Record<string, string> {
   try {

@@ -241,3 +241,8 @@ export function isLasting(error: unknown): boolean {
   }
   return false;
 }
+
+/** The text of the reason why a signal has aborted. */
+export function reasonOf({ reason }: AbortSignal): string {
+  return reason instanceof Error ? reason.message : String(reason);
+}

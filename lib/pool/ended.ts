@@ -3,7 +3,7 @@ import { StoreError } from "../core/errors.ts";
 import type { RunSummary } from "../core/event.ts";
 import type { QueuePaths } from "../queue/layout.ts";
 import { linkJson, readJson } from "../store/json_file.ts";
-import { RECORD_SCHEMA } from "../store/record.ts";
+import { RECORD_SCHEMA } from "../store/layout.ts";
 import type { Store } from "../store/store.ts";
 
 const runEnded = z.object({

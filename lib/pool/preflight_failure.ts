@@ -2,7 +2,7 @@ import { z } from "zod";
 import { type QueuePaths, workerFiles } from "../queue/layout.ts";
 import { listWorkers } from "../queue/worker_liveness.ts";
 import { readJson, writeJson } from "../store/json_file.ts";
-import { RECORD_SCHEMA } from "../store/record.ts";
+import { RECORD_SCHEMA } from "../store/layout.ts";
 import type { Store } from "../store/store.ts";
 
 const unfit = z.object({

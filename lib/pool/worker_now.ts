@@ -3,7 +3,7 @@ import type { Hash } from "../core/hash.ts";
 import { type QueuePaths, workerFiles } from "../queue/layout.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { readJson } from "../store/json_file.ts";
-import { RECORD_SCHEMA } from "../store/record.ts";
+import { RECORD_SCHEMA } from "../store/layout.ts";
 import type { Store } from "../store/store.ts";
 
 const workerNow = z.object({

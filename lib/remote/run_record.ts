@@ -11,11 +11,18 @@ import type { Window } from "../schedule/check_run.ts";
 import { snapshotRefSchema } from "../snapshot/manifest.ts";
 import type { GitState } from "../store/results/provenance.ts";
 import { readJson, writeJson } from "../store/json_file.ts";
-import { ownerSchema, RECORD_SCHEMA } from "../store/record.ts";
+import { ownerSchema } from "../store/record.ts";
+import { RECORD_SCHEMA } from "../store/layout.ts";
 import { Store } from "../store/store.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
 import { specOf, timeLimitOf } from "../task/requirements.ts";
-import { runStartSchema } from "../worker/run_start.ts";
+import type { RunStart } from "../worker/run_start.ts";
+
+const runStart: z.ZodType<RunStart> = z.object({
+  args: z.array(z.string()),
+  options: z.array(z.string()),
+  packageFolder: z.string().exactOptional(),
+});
 
 const hash = z.string().refine(isHash, "must be 32 hex digits") as unknown as z.ZodType<Hash>;
 
@@ -66,7 +73,7 @@ const common = {
   /** The snapshot of the code that its jobs import; none where they import what is there. */
   code: snapshotRefSchema.exactOptional(),
   /** The arguments and options of Deno of the process that began the run. */
-  start: runStartSchema.exactOptional(),
+  start: runStart.exactOptional(),
   /** Without a snapshot: versions of packages by what is asked for, as `deno.lock` has them. */
   lock: z.record(z.string(), z.string()).exactOptional(),
   roots: z.array(hash),

@@ -1,5 +1,13 @@
 import { type AttemptEnd, type Blame, type FailedAttempt, failureKind } from "../core/attempt_end.ts";
-import { causes, ComputeError, errorCode, errorText, furuErrorName, isLasting } from "../core/errors.ts";
+import {
+  causes,
+  ComputeError,
+  errorCode,
+  errorText,
+  furuErrorName,
+  isLasting,
+  reasonOf,
+} from "../core/errors.ts";
 import { endAttempt } from "../store/claims/attempt_end.ts";
 import type { Claim, Ending } from "../store/claims/claim.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
@@ -53,11 +61,6 @@ export function endOfThrown(error: unknown, signal: AbortSignal): AttemptEnd {
   // A time limit is the task's own failure; any other reason is somebody else's wish.
   if (limitErrors.has(signal.reason)) return failedEnd(signal.reason);
   return { outcome: "preempted", reason: reasonOf(signal) };
-}
-
-/** The text of the reason why a signal has aborted. */
-export function reasonOf({ reason }: AbortSignal): string {
-  return reason instanceof Error ? reason.message : String(reason);
 }
 
 /** The reasons that an attempt's own time limit gave: a caller's own reason may be an error of any class. */
@@ -124,7 +127,7 @@ function endingOf(end: AttemptEnd): Ending | "success" {
     case "superseded":
       return "success";
     case "preempted":
-      return { kind: "preempted", error: end.reason, ...(end.planned ? { planned: true } : {}) };
+      return { kind: "preempted", error: end.reason, ...(end.planned ? { planned: true } : {}), ...end.used };
     case "failed": {
       const { blame, error, stack, lasting } = end;
       return {
@@ -133,6 +136,7 @@ function endingOf(end: AttemptEnd): Ending | "success" {
         error,
         ...(stack === undefined ? {} : { stack }),
         ...(lasting ? { lasting } : {}),
+        ...end.used,
       };
     }
   }

@@ -1,8 +1,9 @@
-import type { AttemptEnd } from "../core/attempt_end.ts";
+import type { AttemptEnd, ResourceUse } from "../core/attempt_end.ts";
 import { errorText, furuErrorName, lasting, ProtocolError, ValidationError } from "../core/errors.ts";
 import { folderIfKnown } from "../core/paths.ts";
 import { type ArtifactPaths, type AttemptKey, attemptPaths } from "../store/layout.ts";
-import { RECORD_SCHEMA, type SuccessRecord, withSum } from "../store/record.ts";
+import { type SuccessRecord, withSum } from "../store/record.ts";
+import { RECORD_SCHEMA } from "../store/layout.ts";
 import { commitRecord, type FolderContents, listFolder } from "../store/results/commit.ts";
 import { type EncodedValue, encodeValue, type EncodeValueOptions } from "../store/results/value.ts";
 import type { ValuePlaces } from "../store/results/value_path.ts";
@@ -43,20 +44,25 @@ export interface ComputeOptions {
  */
 export async function computeAttempt(runtime: Runtime, options: ComputeOptions): Promise<AttemptEnd> {
   const { artifact, attempt, io } = options;
+  const { clock } = runtime.machine;
+  const begun = clock.monotonic();
+  const measured = runtime.provenance.measure?.() ?? (() => ({}));
   try {
     // The context covers validate and provenance too: whatever belongs to the work on this node.
     return await withContext(options.context, async () => {
-      const started = runtime.machine.clock.monotonic();
+      const started = clock.monotonic();
       const made = await makeCreateContext(runtime, artifact, attempt, io);
       const create = () => artifact[ARTIFACT].task.create(made.context);
       const value = await (io.traces ? io.traces.around(create) : create());
       io.onCreated?.();
-      const durationMs = runtime.machine.clock.monotonic() - started;
-      return await store(runtime, options, value, durationMs, made);
+      const durationMs = clock.monotonic() - started;
+      return await store(runtime, options, value, { ...measured(), durationMs }, made);
     });
   } catch (error) {
     options.onThrown?.(error);
-    return endOfThrown(error, io.signal);
+    const end = endOfThrown(error, io.signal);
+    if (end.outcome !== "failed" && end.outcome !== "preempted") return end;
+    return { ...end, used: { durationMs: roundedMs(clock.monotonic() - begun), ...measured() } };
   }
 }
 
@@ -64,7 +70,7 @@ async function store(
   runtime: Runtime,
   options: ComputeOptions,
   value: unknown,
-  durationMs: number,
+  { durationMs, ...used }: ResourceUse & { durationMs: number },
   made: MadeContext,
 ): Promise<AttemptEnd> {
   const { artifact, attempt, io } = options;
@@ -92,8 +98,10 @@ async function store(
     `"files":${written.files}`,
     ...written.members,
     `"createdAt":"${new Date(runtime.machine.clock.now()).toISOString()}"`,
-    `"durationMs":${Math.round(durationMs * 1000) / 1000}`,
-    `"provenance":${JSON.stringify(await runtime.provenance.collect())}`,
+    `"durationMs":${roundedMs(durationMs)}`,
+    `"provenance":${
+      JSON.stringify({ ...await runtime.provenance.collect(used), ...specIn(options.context) })
+    }`,
     ...(folder ? [folder.member] : []),
   ];
   const how = await commitRecord(runtime.store, {
@@ -108,6 +116,15 @@ async function store(
     ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
   });
   return { outcome: how === "committed" ? "success" : "superseded" };
+}
+
+/** The spec that a run computed it by; JSON leaves out what is not there. */
+function specIn({ spec }: ExecutionContext): { spec?: string | undefined } {
+  return { spec };
+}
+
+function roundedMs(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
 }
 
 /** The names that paths into the store can have. A link can be resolved only once the folder is there. */

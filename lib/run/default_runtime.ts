@@ -3,7 +3,7 @@ import { systemMachine } from "../core/system/system_machine.ts";
 import { type CodeVersion, type GitState, Provenance } from "../store/results/provenance.ts";
 import type { SlurmJob } from "../store/record.ts";
 import type { QueuedHint } from "../store/claims/queued.ts";
-import type { ClaimHint } from "../store/store.ts";
+import type { ClaimHint, Store } from "../store/store.ts";
 import { createLogger } from "../ui/logger.ts";
 import { writeAll } from "../ui/write_all.ts";
 import { exiting, interruptible } from "../core/system/interrupts.ts";
@@ -53,6 +53,12 @@ export interface SystemRuntimeOptions extends SchedulerHints {
   /** URL of the pipeline's module, where it is not the main module. */
   entry?: string | undefined;
   /**
+   * The store, and the machine, where this process uses them already.
+   *
+   * @default {the one that the configuration names}
+   */
+  store?: Store | undefined;
+  /**
    * Takes the lines of furu's own log.
    *
    * @default {stderr}
@@ -62,12 +68,13 @@ export interface SystemRuntimeOptions extends SchedulerHints {
 
 /** A runtime on this process's machine. */
 export function systemRuntime(config: Config, options: SystemRuntimeOptions = {}): Runtime {
-  const { git, slurm, code, entry, claimHint, queuedHint } = options;
+  const { git, slurm, code, entry, store, claimHint, queuedHint } = options;
   const toStderr = (output: string | Uint8Array): void => writeAll(Deno.stderr, output);
   const { log = (line: string): void => toStderr(`${line}\n`) } = options;
   return new Runtime({
     config,
-    machine,
+    machine: store?.machine ?? machine,
+    store,
     provenance: new Provenance(config.recordGit, machine.self, { git, slurm, code, entry }),
     logger: createLogger({
       level: config.logLevel,

@@ -9,6 +9,7 @@ import type { Runtime } from "./runtime.ts";
  * claim back when the result is stored. After any other end the claim is left to the one whose owner file it
  * is.
  *
+ * @param queued The name of the job that is queued for it, in DAG mode.
  * @returns `"declined"` when there is anything: a claim, a result, or what an earlier attempt left. Then
  * nothing is held.
  */
@@ -17,10 +18,11 @@ export async function attemptFirst(
   artifact: Artifact,
   owner: HandedOwner,
   compute: () => Promise<AttemptEnd>,
+  queued?: string,
 ): Promise<AttemptEnd | "declined"> {
   const { store } = runtime;
   const paths = store.paths(artifact);
-  if (!await claimFirst(store, paths, owner)) return "declined";
+  if (!await claimFirst(store, paths, owner, queued)) return "declined";
   const end = await compute();
   if (end.outcome !== "success" && end.outcome !== "superseded") return end;
   try {

@@ -1,3 +1,4 @@
+import type { ResourceUse } from "../core/attempt_end.ts";
 import type { Config } from "../core/config.ts";
 import type { ForceRules } from "../plan/forced.ts";
 import type { Machine } from "../core/system/machine.ts";
@@ -11,8 +12,18 @@ import { type Computations, sharedComputations } from "./computation.ts";
 
 /** Makes the part of a record that tells where it comes from, as JSON. */
 export interface ProvenanceSource {
-  /** For a record that is about to be written. */
-  collect(): Promise<Record<string, unknown>>;
+  /**
+   * For a record that is about to be written.
+   *
+   * @param used What its attempt took.
+   */
+  collect(used: ResourceUse): Promise<Record<string, unknown>>;
+  /**
+   * Begins to measure an attempt; what it gives tells what was taken since.
+   *
+   * @default {nothing is measured}
+   */
+  measure?(): () => ResourceUse;
   /** The state of git, for other processes of the same run. */
   git(): Promise<GitState | undefined>;
 }
@@ -42,6 +53,12 @@ export interface RuntimeOptions {
   exiting?: () => Promise<never> | undefined;
   /** The computations of `get`; by default one {@link Computations} for all runtimes of the process. */
   computations?: Computations;
+  /**
+   * The store, where this process uses it already.
+   *
+   * @default {the one that the configuration names}
+   */
+  store?: Store | undefined;
   /** Asks a cluster's scheduler about claims, besides their heartbeats. */
   claimHint?: ClaimHint;
   /** Asks a cluster's scheduler about jobs that are queued. */
@@ -85,7 +102,7 @@ export class Runtime {
 
   /** Touches nothing yet. */
   constructor(
-    { config, machine, provenance, logger, guard, exiting, computations, echo, claimHint, queuedHint }:
+    { config, machine, provenance, logger, guard, exiting, computations, echo, store, claimHint, queuedHint }:
       RuntimeOptions,
   ) {
     this.config = config;
@@ -97,7 +114,8 @@ export class Runtime {
     this.computations = computations ?? sharedComputations();
     this.echo = echo;
     this.queuedHint = queuedHint;
-    this.store = new Store(machine, { ...config, ...(claimHint === undefined ? {} : { claimHint }) });
+    this.store = store ??
+      new Store(machine, { ...config, ...(claimHint === undefined ? {} : { claimHint }) });
     this.session = `get-${machine.randomId()}`;
   }
 

@@ -4,7 +4,7 @@ import type { Hash } from "../core/hash.ts";
 import { readRecord } from "../store/read_record.ts";
 import { type ArtifactPaths, attemptPaths } from "../store/layout.ts";
 import { DamagedError, type SuccessRecord } from "../store/record.ts";
-import { storeError } from "../store/store.ts";
+import { listSurely, storeError } from "../store/store.ts";
 import { checkValue, decodeValue } from "../store/results/value.ts";
 import { KeptArtifacts } from "../task/artifact/kept.ts";
 import { findTask } from "../task/artifact/registry.ts";
@@ -95,10 +95,13 @@ async function checkFiles(
   }
 }
 
-/** A host may remember an old state of a file: to list a folder and to open a file makes it look again. */
-async function lookAgain({ machine }: Runtime, path: string): Promise<FileInfo | undefined> {
+/**
+ * A host may remember an old state of a file, and that a folder on the way to it was missing: to list the
+ * folders and to open the file makes it look again.
+ */
+async function lookAgain({ machine, store }: Runtime, path: string): Promise<FileInfo | undefined> {
   try {
-    await machine.files.list(path.slice(0, path.lastIndexOf("/")));
+    await listSurely(store, path.slice(0, path.lastIndexOf("/")));
     using file = await machine.files.open(path);
     return await file.stat();
   } catch (error) {

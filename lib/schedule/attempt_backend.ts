@@ -1,6 +1,6 @@
 import type { ForcedNodes } from "../plan/node.ts";
 import type { ClaimedAttempt, Computer, FirstEnd } from "../run/computer.ts";
-import { failedEnd, recordEnd } from "../run/attempt_end.ts";
+import { type AttemptOf, failedEnd, recordEnd } from "../run/attempt_end.ts";
 import { findResult } from "../run/result.ts";
 import type { Runtime } from "../run/runtime.ts";
 import type { AttemptEnd, FailedAttempt } from "../core/attempt_end.ts";
@@ -11,11 +11,11 @@ import type { EventSink } from "../core/event.ts";
 import { acquireClaim } from "../store/claims/acquire_claim.ts";
 import { releaseClaim } from "../store/claims/attempt_end.ts";
 import { type Claim, claimWith } from "../store/claims/claim.ts";
+import { readClaim } from "../store/claims/read_claim.ts";
+import { removeOwnClaim } from "../store/claims/remove_claim.ts";
 import { readEnds } from "../store/results/ends.ts";
 import { attemptPaths } from "../store/layout.ts";
 import { type ClaimOptions, type OwnerFile, ownersOf } from "../store/claims/owner_files.ts";
-import { readClaim } from "../store/claims/read_claim.ts";
-import { removeOwnClaim } from "../store/claims/remove_claim.ts";
 import { isStoredBy, readRecordId } from "../store/read_record.ts";
 import { describeOwner } from "../store/claims/liveness.ts";
 import { removeQueued } from "../store/claims/queued.ts";
@@ -45,12 +45,26 @@ export interface AttemptBackendOptions {
   worker?: string;
   /** The Slurm job that this process is: its claim takes the place of its being queued. */
   slurm?: SlurmJob;
+  /**
+   * An attempt that this process has made already, and whose end is recorded: it counts as the first one.
+   *
+   * @default {none}
+   */
+  made?: MadeAttempt | undefined;
   /** Takes the events of attempts. */
   onEvent: EventSink;
   /** Gives the reason of a stop, for the ends of attempts. */
   signal?: AbortSignal;
   /** Told how each started node ended. */
   report: (event: BackendEvent) => void;
+}
+
+/** An attempt that did not succeed. */
+export interface MadeAttempt {
+  /** What it was claimed with. */
+  readonly claim: Claim;
+  /** Its end. */
+  readonly end: Exclude<AttemptEnd, { outcome: "success" | "superseded" }>;
 }
 
 /**
@@ -115,7 +129,14 @@ export class AttemptBackend implements Backend {
     // It was not to be computed when the run was planned.
     refuseLoadOnly(artifact);
     if (this.#stopping.signal.aborted) return undefined;
-    const { computer, forced, slurm } = this.#options;
+    const { computer, forced, slurm, made } = this.#options;
+    if (made && !this.#tried.has(artifact.hash)) {
+      this.#tried.add(artifact.hash);
+      const log = attemptPaths(made.claim.paths, made.claim.attempt).log;
+      new ShownAttempt(this.#runtime.machine.clock, this.#options, artifact, made.claim.attempt, log)
+        .end(made.end);
+      return await this.#failed(artifact, made.claim, made.end, log);
+    }
     const isFirst = computer.computeFirst !== undefined && slurm === undefined &&
       !this.#tried.has(artifact.hash) &&
       forced?.has(artifact) !== true && timeLimitOf(artifact) === undefined;
@@ -158,7 +179,7 @@ export class AttemptBackend implements Backend {
       shown.drop();
       // It may begin late, or not at all: whatever comes of it is tidied away then.
       this.#track(
-        end.later.then(async (late) => void await this.#settleFirst(artifact, spec, owner, late))
+        end.later.then(async (late) => void await settleFirst(this.#runtime, { artifact, spec }, owner, late))
           .finally(() => ownersOf(store).give(owner, paths)),
       );
       const event = await this.#work(artifact, spec);
@@ -173,7 +194,7 @@ export class AttemptBackend implements Backend {
     }
     this.#tried.add(artifact.hash);
     if (end === "declined") shown.drop();
-    const claim = await this.#settleFirst(artifact, spec, owner, end);
+    const claim = await settleFirst(this.#runtime, { artifact, spec }, owner, end);
     if (claim === "stored") return { type: "done", hash: artifact.hash, computed: true };
     if (end === "declined" && this.#withdrawing) return { type: "withdrawn", hash: artifact.hash };
     if (end === "declined" || claim === undefined) {
@@ -181,32 +202,6 @@ export class AttemptBackend implements Backend {
     }
     shown.end(end);
     return await this.#failed(artifact, claim, end, log);
-  }
-
-  /**
-   * Sees to what an attempt has left that was claimed elsewhere with our owner file.
-   *
-   * @returns Its claim, where it failed and its end is recorded; nothing where there was none.
-   */
-  async #settleFirst(
-    artifact: Artifact,
-    spec: string,
-    owner: OwnerFile,
-    end: AttemptEnd | "declined",
-  ): Promise<Claim | "stored" | undefined> {
-    const { store } = this.#runtime;
-    const paths = store.paths(artifact);
-    const { id } = owner.record;
-    const stored = await readRecordId(store, paths) === id;
-    if (stored || end === "declined" || isStored(end)) {
-      // Mostly it is given back already, and what is there is somebody else's.
-      if ((await readClaim(store, paths))?.id === id) await removeOwnClaim(store, { paths, owner });
-      else await ownersOf(store).give(owner, paths);
-      return stored ? "stored" : undefined;
-    }
-    const claim = await claimWith(store, paths, owner);
-    if (claim) await recordEnd(this.#runtime, claim, end, { artifact, spec });
-    return claim;
   }
 
   /** One for all that are claimed with a file: to follow one costs as much as a tiny task. */
@@ -322,7 +317,7 @@ export class AttemptBackend implements Backend {
   async #failed(
     artifact: Artifact,
     claim: Claim,
-    end: Exclude<AttemptEnd, { outcome: "success" | "superseded" }>,
+    end: MadeAttempt["end"],
     log: string,
   ): Promise<BackendEvent | undefined> {
     const { hash } = artifact;
@@ -364,4 +359,30 @@ function isStored(end: AttemptEnd): end is StoredEnd {
 
 function isLater(end: FirstEnd): end is Extract<FirstEnd, { later: unknown }> {
   return typeof end === "object" && "later" in end;
+}
+
+/**
+ * Sees to what an attempt has left that was claimed elsewhere with our owner file.
+ *
+ * @returns Its claim, where it failed and its end is recorded; nothing where there was none.
+ */
+export async function settleFirst(
+  runtime: Runtime,
+  of: AttemptOf,
+  owner: OwnerFile,
+  end: AttemptEnd | "declined",
+): Promise<Claim | "stored" | undefined> {
+  const { store } = runtime;
+  const paths = store.paths(of.artifact);
+  const { id } = owner.record;
+  const stored = await readRecordId(store, paths) === id;
+  if (stored || end === "declined" || isStored(end)) {
+    // Mostly it is given back already, and what is there is somebody else's.
+    if ((await readClaim(store, paths))?.id === id) await removeOwnClaim(store, { paths, owner });
+    else await ownersOf(store).give(owner, paths);
+    return stored ? "stored" : undefined;
+  }
+  const claim = await claimWith(store, paths, owner);
+  if (claim) await recordEnd(runtime, claim, end, of);
+  return claim;
 }

@@ -2,7 +2,8 @@ import { dirname } from "@std/path/posix/dirname";
 import { z } from "zod";
 import type { EventSink, Failure, RunEvent } from "../core/event.ts";
 import { readJson, writeJson } from "../store/json_file.ts";
-import { ownerSchema, RECORD_SCHEMA } from "../store/record.ts";
+import { ownerSchema } from "../store/record.ts";
+import { RECORD_SCHEMA } from "../store/layout.ts";
 import type { Store } from "../store/store.ts";
 import { initialProgress, pace, type ProgressState, reduceProgress, waitingCount } from "../ui/progress.ts";
 

@@ -6,7 +6,7 @@ import { ownNodes } from "../remote/own_node.ts";
 import { type DagRun, writeRun } from "../remote/run_record.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { keptText } from "../plan/kept.ts";
-import { snapshotUrl } from "../snapshot/manifest.ts";
+import { snapshotUrl } from "../snapshot/places.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 import { plural } from "../ui/text.ts";
 import { writePayloads } from "../worker/protocol/payload_files.ts";

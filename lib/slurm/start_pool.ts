@@ -11,7 +11,7 @@ import { type PoolRun, writeRun } from "../remote/run_record.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { keptText } from "../plan/kept.ts";
 import type { RunReporter } from "../schedule/run_reporter.ts";
-import { snapshotUrl } from "../snapshot/manifest.ts";
+import { snapshotUrl } from "../snapshot/places.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 import { plural } from "../ui/text.ts";
 import { writePayloads } from "../worker/protocol/payload_files.ts";

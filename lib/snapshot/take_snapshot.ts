@@ -8,14 +8,8 @@ import { permissionError } from "../core/permissions.ts";
 import { privateName } from "../store/layout.ts";
 import { type Store, storeError } from "../store/store.ts";
 import { type CodeFile, type CurrentCode, currentCode, sha256Hex } from "./current_code.ts";
-import {
-  contentsDir,
-  type Manifest,
-  type Resolution,
-  snapshotPaths,
-  type SnapshotRef,
-  snapshotsDir,
-} from "./manifest.ts";
+import type { Manifest, Resolution } from "./manifest.ts";
+import { contentsDir, type SnapshotPaths, snapshotPaths, type SnapshotRef, snapshotsDir } from "./places.ts";
 import { linkSiblings, type Siblings } from "./mirror.ts";
 import { placedConfig, redirection } from "./place_config.ts";
 import { withAllBelow } from "../task/artifact/reference.ts";
@@ -64,8 +58,8 @@ export async function takeSnapshot(
     await store.makeDir(contentsDir(store.root));
     // The store may be in the project: `deno fmt` and `deno lint` are not to see the copies.
     await ensure(store, join(snapshotsDir(store.root), ".gitignore"), "*\n");
-    if (await store.machine.files.stat(paths.manifest) === undefined) await make(store, code, id);
-    else await fill(store, code, paths.code, paths.code);
+    if (await isTaken(store, paths)) await fill(store, code, paths.code, paths.code);
+    else await make(store, code, id);
     const crowded = linkSiblings(paths.code, siblings(code));
     for (const folder of crowded) {
       onWarning(`Not all files of ${folder} are found by modules beside them: there are too many`);
@@ -74,6 +68,21 @@ export async function takeSnapshot(
     throw asStoreError(paths.dir, error);
   }
   return { id, digest, base };
+}
+
+/**
+ * Whether the snapshot is there. It is marked as used before that is said: `furu gc` leaves alone for a day
+ * what was, until the record of the run names it.
+ */
+async function isTaken({ machine: { files, clock } }: Store, paths: SnapshotPaths): Promise<boolean> {
+  if (await files.stat(paths.manifest) === undefined) return false;
+  try {
+    await files.write(paths.used, new Date(clock.now()).toISOString());
+  } catch (error) {
+    // Somebody else's in a shared store may be used without a mark.
+    if (errorCode(error) === undefined) throw error;
+  }
+  return await files.stat(paths.manifest) !== undefined;
 }
 
 function siblings({ base, projects, files }: CurrentCode): Siblings {

@@ -75,6 +75,9 @@ const KINDS = new Map<string, keyof AttemptPaths>([
   [".json", "end"],
 ]);
 
+/** Version of all records; a change of their form is a new number, and old records stay readable. */
+export const RECORD_SCHEMA = 1;
+
 /** Version of the store's layout, as its `layout.json` says: 2 since claims are links to owner files. */
 export const LAYOUT = 2;
 

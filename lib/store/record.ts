@@ -3,10 +3,7 @@ import { StoreError } from "../core/errors.ts";
 import { hashOfIdentity } from "../core/json/canonical.ts";
 import { crc32 } from "../core/json/crc32.ts";
 import type { Owner } from "../core/system/machine.ts";
-import type { ArtifactKey } from "./layout.ts";
-
-/** Version of all records; a change of their form is a new number, and old records stay readable. */
-export const RECORD_SCHEMA = 1;
+import { type ArtifactKey, RECORD_SCHEMA } from "./layout.ts";
 
 const attemptId = z.string().regex(/^[0-9a-z]{1,40}$/);
 
@@ -115,6 +112,13 @@ const endRecord = z.object({
   owner: ownerSchema,
   startedAt: z.string(),
   endedAt: z.string(),
+  /** What the attempt took, where that is known: `startedAt` is when its process began to claim. */
+  durationMs: z.number().nonnegative().exactOptional(),
+  /** Seconds of processor time, programs that it waited for included. */
+  cpuSec: z.number().nonnegative().exactOptional(),
+  /** The seconds among them of those programs. */
+  programsCpuSec: z.number().nonnegative().exactOptional(),
+  peakMemoryBytes: z.number().nonnegative().exactOptional(),
 });
 
 /** The Slurm job that an attempt is made in. */

@@ -23,6 +23,8 @@ export interface Evidence {
   signalled: boolean;
   /** The reason why it was stopped, if it was. */
   interruption: StopCause | undefined;
+  /** Milliseconds for which it was made. */
+  durationMs?: number | undefined;
   /** The last lines that it printed. */
   logTail: string[];
   /** Aborts when this process itself was told to stop. */
@@ -40,20 +42,28 @@ const STOP_WAIT_MS = 500;
 
 /** Weighs what is known of the end of an attempt. */
 export async function judge(evidence: Evidence): Promise<AttemptEnd> {
-  const { end, interruption, logTail } = evidence;
+  const { end, interruption, logTail, durationMs } = evidence;
+  // What the process itself measured counts more than the time that its supervisor saw go by.
+  const known = isEnd(end) && "used" in end
+    ? end.used
+    : durationMs === undefined
+    ? undefined
+    : { durationMs };
+  const used = known === undefined ? {} : { used: known };
   const failed = (blame: Blame, error: string): FailedAttempt => ({
     outcome: "failed",
     blame,
     error,
     logTail,
+    ...used,
   });
   if (isEnd(end) && (end.outcome === "success" || end.outcome === "superseded")) return end;
-  if (interruption?.kind === "stopped") return { outcome: "preempted", reason: interruption.reason };
+  if (interruption?.kind === "stopped") return { outcome: "preempted", reason: interruption.reason, ...used };
   if (interruption) return failed("compute", `exceeded its time limit of ${interruption.seconds} s`);
   if (end instanceof ProtocolError) return failed("protocol", end.message);
   if (isEnd(end) && end.outcome === "preempted") return end;
-  if (await wasStopped(evidence)) return { outcome: "preempted", reason: "stopped by a signal" };
-  if (isEnd(end)) return { ...end, logTail };
+  if (await wasStopped(evidence)) return { outcome: "preempted", reason: "stopped by a signal", ...used };
+  if (isEnd(end)) return { ...end, logTail, ...used };
   return failed("compute", `the computing process ended without an outcome: ${end.evidence}`);
 }
 

@@ -2,7 +2,7 @@ import { delay } from "@std/async/delay";
 import { join } from "@std/path/posix/join";
 import { FuruError, ProtocolError } from "../core/errors.ts";
 import { LineChannel, PROTOCOL_VERSION } from "./protocol/line_channel.ts";
-import { type Hello, helloSchema } from "./protocol/protocol.ts";
+import { parseHello } from "./protocol/child_message.ts";
 
 /** Longest path of a unix socket that every system accepts, less some. */
 const MAX_SOCKET_PATH_BYTES = 100;
@@ -104,14 +104,6 @@ export class WorkerListener implements AsyncDisposable {
       ),
     );
     channel.close();
-  }
-}
-
-function parseHello(line: string): Hello | undefined {
-  try {
-    return helloSchema.parse(JSON.parse(line));
-  } catch {
-    return undefined;
   }
 }
 

@@ -18,6 +18,12 @@ export interface ProcessComputerOptions extends WorkersOptions {
    * @default {the artifacts tell it themselves}
    */
   sourcesOf?: (artifact: Artifact) => Promise<(hash: string) => ArtifactSource>;
+  /**
+   * Its processes, where there are some already.
+   *
+   * @default {it starts its own}
+   */
+  workers?: Workers | undefined;
 }
 
 /** Computes attempts in worker processes (ARCHITECTURE, "Workers"). */
@@ -34,7 +40,7 @@ export class ProcessComputer implements Computer {
   /** Starts nothing yet. */
   constructor(runtime: Runtime, runId: string, options: ProcessComputerOptions) {
     this.#runtime = runtime;
-    this.#workers = new Workers(runtime, options);
+    this.#workers = options.workers ?? new Workers(runtime, options);
     this.#entry = options.entry;
     this.#runId = runId;
     this.#sourcesOf = options.sourcesOf;
@@ -83,7 +89,7 @@ export class ProcessComputer implements Computer {
             ? Promise.resolve("declined" as const)
             : worker.run(task, { logPath: log, signal, onBegin, onProgress }),
       );
-      if (typeof end === "object" && "outcome" in end) await this.#noteFailure(log, end);
+      if (typeof end === "object" && "outcome" in end) await this.noteFailure(log, end);
       return end;
     } catch (error) {
       return unstarted(error, signal);
@@ -123,15 +129,15 @@ export class ProcessComputer implements Computer {
       if (typeof end !== "object" || !("outcome" in end)) {
         throw new Error(`Attempt of ${artifact} was not made`);
       }
-      await this.#noteFailure(log, end);
+      await this.noteFailure(log, end);
       return end;
     } finally {
       this.#workers.give(worker);
     }
   }
 
-  /** The log tells why the attempt failed, also when its process could not say it. */
-  async #noteFailure(log: string, end: AttemptEnd): Promise<void> {
+  /** The log tells why an attempt failed, also when its process could not say it. */
+  async noteFailure(log: string, end: AttemptEnd): Promise<void> {
     if (end.outcome !== "failed") return;
     const { machine: { files }, store } = this.#runtime;
     try {

@@ -1,7 +1,6 @@
 import { dirname } from "@std/path/posix/dirname";
 import { isAbsolute } from "@std/path/posix/is-absolute";
 import { basename } from "@std/path/posix/basename";
-import { z } from "zod";
 import { environmentVariables } from "../core/environment.ts";
 import { FURU_URL, packed } from "../core/packed.ts";
 import { furuGlobals, processStart } from "../core/globals.ts";
@@ -20,13 +19,6 @@ export interface RunStart {
   /** The folder whose package.json says what names stand for, where no configuration of Deno does. */
   packageFolder?: string | undefined;
 }
-
-/** Checks a {@link RunStart} that another process wrote down. */
-export const runStartSchema: z.ZodType<RunStart> = z.object({
-  args: z.array(z.string()),
-  options: z.array(z.string()),
-  packageFolder: z.string().exactOptional(),
-});
 
 const CLI = `${FURU_URL}cli.ts`;
 

@@ -2,14 +2,15 @@ import type { AttemptEnd } from "../core/attempt_end.ts";
 import { computeEnvironment } from "../core/environment.ts";
 import { ProtocolError } from "../core/errors.ts";
 import { USUAL_GRACE_MS } from "../core/system/stop_time.ts";
-import { reasonOf } from "../run/attempt_end.ts";
+import { reasonOf } from "../core/errors.ts";
 import { ComputingProcess, type Exit } from "./computing_process.ts";
 import type { RunEnd, Running } from "./in_flight.ts";
 import { type Evidence, judge, type StopCause } from "./judge.ts";
 import { PastLogs, WorkerOutput } from "./output.ts";
 import { LineChannel, PROTOCOL_VERSION } from "./protocol/line_channel.ts";
 import { KnownArtifacts, type Payload } from "./protocol/payload.ts";
-import { type ChildMessage, parseChildMessage } from "./protocol/protocol.ts";
+import { parseChildMessage } from "./protocol/child_message.ts";
+import type { ChildMessage } from "./protocol/protocol.ts";
 import { SharedSignals } from "./shared_signals.ts";
 import type { RunTaskOptions, WorkerProcessOptions, WorkerTask } from "./subprocess_options.ts";
 import { endsInTime, sleepLong, withTimeout } from "./timeout.ts";
@@ -182,7 +183,8 @@ export class WorkerProcess implements AsyncDisposable {
     try {
       this.#advance();
       this.#limit(running, options, over?.signal);
-      const payload = await this.#sendAll(running, this.#known.missing(task.root, source));
+      const pieces = source ? this.#known.missing(task.root, source) : [{ artifacts: {} }];
+      const payload = await this.#sendAll(running, pieces);
       const leftMs = this.#leftMs(options, begun);
       const time = Number.isFinite(leftMs) ? { leftMs } : {};
       void this.#channel.send(
@@ -250,8 +252,11 @@ export class WorkerProcess implements AsyncDisposable {
 
   async #judge(running: Running, end: Evidence["end"]): Promise<AttemptEnd> {
     const { section, interruption, signalled } = running;
+    const { begunAt } = running;
+    const durationMs = begunAt === undefined ? undefined : this.#options.clock.monotonic() - begunAt;
     if (interruption || end instanceof ProtocolError) await this.stop("KILL");
-    return await judge({ ...this.#options, end, interruption, signalled, logTail: section.tail.lines() });
+    const logTail = section.tail.lines();
+    return await judge({ ...this.#options, end, interruption, signalled, logTail, durationMs });
   }
 
   /**

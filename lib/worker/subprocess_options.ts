@@ -75,8 +75,12 @@ export interface WorkerProcessOptions {
 /** An attempt to make. */
 export interface WorkerTask
   extends Omit<TaskMessage, "type" | "id" | "artifacts" | "parts" | "forget" | "mark"> {
-  /** Tells about the artifact and any below it; each is asked for once per process. */
-  artifacts: (hash: string) => ArtifactSource;
+  /**
+   * Tells about the artifact and any below it; each is asked for once per process.
+   *
+   * @default {the process finds it out by itself: it is a job's}
+   */
+  artifacts?: ((hash: string) => ArtifactSource) | undefined;
 }
 
 /** Options of `WorkerProcess.run`. */

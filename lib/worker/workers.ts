@@ -78,7 +78,7 @@ const LONG_MS = 50;
  * The worker processes of a run on this machine. They stay up and take many tasks; one that died is replaced.
  */
 export class Workers implements AsyncDisposable {
-  readonly #runtime: Runtime;
+  readonly #runtime: Pick<Runtime, "config" | "machine" | "store" | "logger">;
   readonly #options: WorkersOptions;
   readonly #members = new Set<Member>();
   readonly #waiting: Waiting[] = [];
@@ -94,7 +94,7 @@ export class Workers implements AsyncDisposable {
   #looking: ReturnType<typeof setInterval> | undefined;
 
   /** Starts nothing yet. */
-  constructor(runtime: Runtime, options: WorkersOptions) {
+  constructor(runtime: Pick<Runtime, "config" | "machine" | "store" | "logger">, options: WorkersOptions) {
     this.#runtime = runtime;
     this.#options = options;
   }

@@ -9,12 +9,14 @@ import {
   type GetOptions,
   plan,
   type PlanRootsOptions,
+  type ResultsOptions,
   type RunDagOptions,
   runLocal,
   type RunLocalOptions,
   type RunPoolOptions,
   type RunProgramOptions,
   runSlurm,
+  table,
   type TaskOptions,
   ValidationError,
   z,
@@ -58,6 +60,10 @@ const CONFIGURED = {
 
 const ofGet: BadValues<GetOptions> = { force: BOOLEAN, signal: SIGNAL };
 const ofPlan: BadValues<PlanRootsOptions> = { force: FORCE, signal: SIGNAL };
+const ofTable: BadValues<ResultsOptions<Record<never, never>>> = {
+  where: ["lr=1", { lr: 1 }],
+  status: ["done", [], ["DONE", "TODO"], null],
+};
 const ofRunLocal: BadValues<RunLocalOptions> = {
   ...CONFIGURED,
   maxWorkers: COUNTS,
@@ -139,6 +145,7 @@ const one = One({});
 const CALLS: Call[] = [
   { name: "get", call: (options) => get(one, options), bad: ofGet },
   { name: "plan", call: (options) => plan(one, options), bad: ofPlan },
+  { name: "table", call: (options) => table(One, options), bad: ofTable },
   {
     name: "runLocal",
     call: (options) => runLocal(one, options),

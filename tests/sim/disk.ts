@@ -1,5 +1,6 @@
 import type { Host } from "./host.ts";
 import { type Folder, type Handle, Inode } from "./inode.ts";
+import { NameJournal } from "./name_journal.ts";
 import { osError } from "./os_error.ts";
 
 /** How long folders remember their changes, in milliseconds of world time. */
@@ -19,11 +20,28 @@ export class Disk {
   readonly #root: Inode;
   #lastIno = 1;
   readonly #sillyRename: boolean;
+  readonly #journal: NameJournal | undefined;
 
-  /** @param by Who makes the root folder. @param sillyRename See `Faults.sillyRename`. */
-  constructor(by: Host, sillyRename: boolean) {
+  /**
+   * @param by Who makes the root folder. @param sillyRename See `Faults.sillyRename`.
+   * @param journal Whether names can be lost: see {@link Disk.loseNames}. @default false
+   */
+  constructor(by: Host, sillyRename: boolean, journal = false) {
     this.#root = new Inode(1, by, true);
     this.#sillyRename = sillyRename;
+    this.#journal = journal ? new NameJournal() : undefined;
+  }
+
+  /** All names are on the disk, as those of a world that was prepared. */
+  syncNames(): void {
+    this.#journal?.sync();
+  }
+
+  /** The last names that came and went have not reached the disk. @param keep See `NameJournal.undo`. */
+  loseNames(by: Host, keep: (count: number) => number): number {
+    const lost = this.#journal?.undo(by.time(), keep) ?? 0;
+    if (lost > 0) this.version++;
+    return lost;
   }
 
   /** The file or folder of that name, or undefined; ENOTDIR below a file. */
@@ -65,6 +83,7 @@ export class Disk {
 
   /** Opens for writing: makes the file, or empties it unless `append`. @throws EEXIST if `exclusive` */
   create(path: string, by: Host, options: { exclusive?: boolean; append?: boolean }, what: string): Inode {
+    this.#journal?.begin();
     const place = this.#place(path, what);
     if (place.inode !== undefined) {
       if (options.exclusive) throw osError("EEXIST", what);
@@ -87,6 +106,7 @@ export class Disk {
 
   /** Makes a folder. @throws EEXIST, ENOENT */
   mkdir(path: string, by: Host, what: string): void {
+    this.#journal?.begin();
     const place = this.#place(path, what);
     if (place.inode !== undefined) throw osError("EEXIST", what);
     this.#add(place, new Inode(++this.#lastIno, by, true), by);
@@ -94,6 +114,7 @@ export class Disk {
 
   /** One more name for a file. @throws EEXIST, ENOENT, EPERM for folders */
   link(existing: string, name: string, by: Host, what: string): void {
+    this.#journal?.begin();
     const inode = this.get(existing, what);
     if (inode.entries !== undefined) throw osError("EPERM", what);
     const place = this.#place(name, what);
@@ -104,6 +125,7 @@ export class Disk {
 
   /** Moves; does nothing where both are names of one file, as POSIX has it. */
   rename(from: string, to: string, by: Host, what: string): void {
+    this.#journal?.begin();
     const source = this.#place(from, what);
     const inode = source.inode;
     if (inode === undefined) throw osError("ENOENT", what);
@@ -129,6 +151,7 @@ export class Disk {
 
   /** Removes a name of a file, or an empty folder. @throws ENOENT, ENOTEMPTY */
   remove(path: string, by: Host, what: string): void {
+    this.#journal?.begin();
     const place = this.#place(path, what);
     if (place.inode === undefined) throw osError("ENOENT", what);
     if (place.inode.entries !== undefined && place.inode.entries.size > 0) throw osError("ENOTEMPTY", what);
@@ -147,6 +170,7 @@ export class Disk {
   /** Closes a handle; the last one on a silly name removes it, unless its host is gone. */
   close(inode: Inode, handle: Handle): void {
     if (!inode.handles.delete(handle) || !handle.silly) return;
+    this.#journal?.begin();
     for (const other of inode.handles) if (other.silly && other.name === handle.name) return;
     const place = { folder: handle.folder as Folder, name: handle.name, inode };
     if (place.folder.entries.get(handle.name) === inode) this.#drop(place, inode, handle.host);
@@ -217,6 +241,7 @@ export class Disk {
     folder.mtimeMs = by.wall();
     const at = by.time();
     folder.changes.push({ name, inode, added, by, at });
+    this.#journal?.note(folder, name, inode, added, at);
     while ((folder.changes[0]?.at ?? at) < at - REMEMBERED_MS) folder.changes.shift();
   }
 

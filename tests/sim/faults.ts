@@ -16,6 +16,15 @@ export interface Faults {
   slow: number;
   /** The host dies with its processes; what it wrote and did not sync is cut short. @default 0 */
   powerCut: number;
+  /**
+   * The power of all fails: each host dies, as with `powerCut`, and the last names that came or went are as before.
+   * So it is with a local disk, too.
+   *
+   * @default {0}
+   */
+  siteCut: number;
+  /** The file server loses the last names that came or went, as NFS with `async` does; all hosts live on. @default 0 */
+  serverCut: number;
   /** The wall clock of the host jumps by minutes. @default 0 */
   clockJump: number;
   /** The process's signal is aborted, as by Ctrl-C. @default 0 */
@@ -30,7 +39,7 @@ export interface Faults {
   estale: number;
   /** A name that its own host has open becomes `.nfs...` when it is removed, until it is closed. @default false */
   sillyRename: boolean;
-  /** How many faults of the first nine kinds (slow ones apart) there are at most. @default 6 */
+  /** How many faults of the first eleven kinds (slow ones apart) there are at most. @default 6 */
   max: number;
   /** The longest suspension, slow operation and full disk in milliseconds; most are far shorter. @default 600_000 */
   longestMs: number;
@@ -47,6 +56,8 @@ export const NO_FAULTS: Readonly<Faults> = {
   full: 0,
   slow: 0,
   powerCut: 0,
+  siteCut: 0,
+  serverCut: 0,
   clockJump: 0,
   interrupt: 0,
   staleList: 0,
@@ -83,6 +94,14 @@ export function mixedFaults(random: Random, without: readonly (keyof Faults)[] =
   return chosen as Partial<Faults>;
 }
 
+/** As {@link mixedFaults}, with power cuts in one of three: of a host, of all, or of the file server. */
+export function faultsWithCuts(random: Random, usual = mixedFaults(random)): Partial<Faults> {
+  if (!random.chance(1 / 3)) return usual;
+  const cuts = { powerCut: 0.006, siteCut: 0.006, serverCut: 0.006 };
+  const on = Object.entries(cuts).filter(() => random.chance(0.5));
+  return { ...usual, ...Object.fromEntries(on) };
+}
+
 /**
  * As {@link mixedFaults}, for worlds of a thousand steps: each kind is rarer, so that they are spread over the whole of it. A
  * file server that is always slow lets nobody prove anything.
@@ -106,7 +125,9 @@ export type Fate =
   | "slow"
   | "powerCut"
   | "clockJump"
-  | "interrupt";
+  | "interrupt"
+  | "siteCut"
+  | "serverCut";
 
 const FATES: readonly Fate[] = [
   "crash",
@@ -118,13 +139,15 @@ const FATES: readonly Fate[] = [
   "powerCut",
   "clockJump",
   "interrupt",
+  "siteCut",
+  "serverCut",
 ];
 
 /** Draws the fate of each step: one number for all kinds, since this is done once per step. */
 export class Fates {
   readonly #faults: Faults;
   readonly #random: Random;
-  readonly #total: number;
+  #total: number;
   /** How often each fault happened, stale views included. */
   readonly counts: Record<string, number> = {};
   #left: number;
@@ -153,6 +176,11 @@ export class Fates {
   happened(kind: string): void {
     this.counts[kind] = (this.counts[kind] ?? 0) + 1;
     if (kind !== "slow" && (FATES as readonly string[]).includes(kind)) this.#left--;
+  }
+
+  /** Nothing more goes wrong. */
+  stop(): void {
+    this.#total = 0;
   }
 
   /** How many faults of all kinds happened. */

@@ -196,6 +196,53 @@ describe("faults", () => {
     assert((sizes[1] as number) < 10);
   });
 
+  it("a cut of all power undoes the last names in their order, each operation whole", async () => {
+    const seen = new Set<string>();
+    for (let seed = 1; seed <= 100; seed++) {
+      const world = new World(seed, { siteCut: 1e-300 });
+      world.disk.put("/prepared", "x", world.host("a"));
+      const main = async ({ files, clock }: Machine) => {
+        await files.mkdir("/old");
+        await clock.sleep(10_000);
+        await files.mkdir("/d");
+        await files.write("/d/f", "", { sync: true });
+        await files.rename("/d/f", "/moved");
+        await files.link("/moved", "/d/again");
+        await files.remove("/moved");
+        world.cut("siteCut", world.host("a"));
+        const names = world.disk.paths().filter((path) => path !== "/prepared" && path !== "/old/");
+        assertEquals(world.disk.paths().length - names.length, 2);
+        seen.add(
+          names.map((path) => `${path} ${world.disk.find(path.replace(/\/$/, ""))?.nlink}`).join(", "),
+        );
+      };
+      for (const host of ["a", "b"]) {
+        world.spawn(
+          host,
+          host,
+          host === "a" ? main : ({ clock }) => clock.sleep(1e6),
+        );
+      }
+      await world.run();
+      assertEquals(world.processes.map(({ state }) => state), ["crashed", "crashed"]);
+    }
+    const states = ["", "/d/ 1", "/d/f 1", "/d/ 1, /moved 1", "/d/again 2, /moved 2", "/d/again 1"];
+    assertEquals([...seen].sort(), states.sort());
+  });
+
+  it("a cut of the file server undoes names, and all processes live on", async () => {
+    const seen = new Set<number>();
+    for (let seed = 1; seed <= 40; seed++) {
+      await alone(seed, { serverCut: 1e-300 }, async ({ files }, world) => {
+        await files.write("/f", "text");
+        world.cut("serverCut", world.host("a"));
+        seen.add(world.disk.paths().filter((path) => path === "/f").length);
+        if (world.disk.find("/f")) assertEquals(await files.readText("/f"), "text");
+      });
+    }
+    assertEquals([...seen].sort(), [0, 1]);
+  });
+
   it("a scenario's own rule refuses operations", async () => {
     const process = await alone(1, {}, async ({ files }, world) => {
       world.refuse = (_process, kind) => kind === "link" ? "EPERM" : undefined;

@@ -7,7 +7,8 @@ import type { World } from "./world.ts";
 
 /**
  * A check for {@link World.watch}: a task that was in the queue once is always in it, none is in `done` without its
- * success record, what a task file says never changes, and a worker that was declared dead holds nothing.
+ * success record, what a task file says never changes, and a worker that was declared dead holds nothing. The last names
+ * of before a power cut of everything may be forgotten.
  *
  * @param recordOf Where the success record of an artifact is.
  * @param fenced Ids of workers that were declared dead.
@@ -23,12 +24,20 @@ export function checkQueue(
   const queue = paths.todo.slice(0, paths.todo.lastIndexOf("/"));
   const contents = new Map<Hash, string>();
   const stored = new Set<Hash>();
+  const forgotten = new Set<string>();
+  let cuts = 0;
   return () => {
+    if (world.cuts.slice(cuts).some(({ kind }) => kind !== "powerCut")) {
+      for (const id of fenced) forgotten.add(id);
+      contents.clear();
+      stored.clear();
+    }
+    cuts = world.cuts.length;
     const seen = new Set<Hash>();
     const visit = (inode: Inode, inDone: boolean): void => {
       for (const [name, child] of inode.entries ?? []) {
         if (child.entries !== undefined) {
-          if (child.entries.size > 0 && fenced.has(name)) {
+          if (child.entries.size > 0 && fenced.has(name) && !forgotten.has(name)) {
             throw new Violation(`${name} is dead and holds a task`);
           }
           visit(child, inDone || name === "done");

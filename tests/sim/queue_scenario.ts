@@ -11,9 +11,10 @@ import { moveFile } from "../../lib/store/file_steps.ts";
 import { askToStop, readStop } from "../../lib/queue/requests.ts";
 import { formatTaskName, nextTaskName, parseTaskName, type TaskFile } from "../../lib/queue/task_file.ts";
 import type { Store } from "../../lib/store/store.ts";
-import { longFaults } from "./faults.ts";
+import { faultsWithCuts, longFaults } from "./faults.ts";
 import { checkEnds } from "./get_scenario.ts";
 import { checkQueue } from "./queue_invariants.ts";
+import { JOURNAL_MS } from "./name_journal.ts";
 import type { Random } from "./random.ts";
 import type { Scenario } from "./scenario.ts";
 import { ROOT, simRuntime } from "./sim_runtime.ts";
@@ -40,7 +41,12 @@ export const queueScenario: Scenario = {
   name: "queue",
   maxSteps: 50_000,
   about: "workers and 1 or 2 keepers over the queue's files: no task lost, none done without its record",
-  faults: (random) => random.chance(1 / 4) ? {} : longFaults(random),
+  faults: (random) => {
+    if (random.chance(1 / 4)) return {};
+    // A living keeper that the file server makes forget what it added is the controller's business.
+    const { serverCut: _none, ...faults } = faultsWithCuts(random, longFaults(random));
+    return faults;
+  },
   run: async (world, random) => {
     world.disk.mkdir(ROOT, world.host("a"), ROOT);
     const paths = queuePaths(ROOT, RUN);
@@ -108,7 +114,11 @@ async function keep(store: Store, paths: QueuePaths, { hashes, fenced }: Play): 
       begun = true;
       await judge(store, paths, watches, fenced);
       await requeue(store, paths);
-      if (await allEnded(store, paths, hashes)) return await askToStop(store, paths, "drain", "all is done");
+      if (await allEnded(store, paths, hashes)) {
+        await askToStop(store, paths, "drain", "all is done");
+        // Nobody would ask again if that were forgotten in a power cut.
+        return await store.machine.clock.sleep(2 * JOURNAL_MS);
+      }
     } catch (error) {
       if (!(error instanceof StoreError)) throw error; // else the disk is away: the next round does it
     }
@@ -233,6 +243,6 @@ async function compute(
   if (failing && random.chance(0.5)) {
     return await folder.fail(file, { kind: "compute", error: "the task failed" });
   }
-  await store.machine.files.write(recordOf(paths, task.hash), "done");
+  await store.machine.files.write(recordOf(paths, task.hash), "done", { sync: true });
   return await folder.done(file);
 }

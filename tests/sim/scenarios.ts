@@ -1,4 +1,5 @@
 import { claimScenario } from "./claim_scenario.ts";
+import { contendedScenario, cutsScenario } from "./contended_scenario.ts";
 import { dagSiteScenario } from "./dag_scenario.ts";
 import { getScenario } from "./get_scenario.ts";
 import { poolDetachedScenario, poolScenario, poolSiteScenario, poolTwoScenario } from "./pool_scenario.ts";
@@ -10,8 +11,10 @@ import type { Scenario } from "./scenario.ts";
 /** All that `deno task sim` plays. */
 export const scenarios: readonly Scenario[] = [
   claimScenario("claim", "link"),
-  getScenario("get", false),
-  getScenario("nested", true),
+  getScenario("get"),
+  getScenario("nested", { nested: true }),
+  contendedScenario(),
+  cutsScenario(),
   replaceScenario("forced", "forced"),
   replaceScenario("invalid", "invalid"),
   runScenario,

@@ -6,7 +6,7 @@ import type { Inode } from "./inode.ts";
 import { type OsCode, osError } from "./os_error.ts";
 import { perform } from "./operation.ts";
 import { type FileKind, type Main, type Parked, SimProcess, type SpawnOptions } from "./process.ts";
-import { powerCut } from "./power_cut.ts";
+import { CUTS, type PowerCut } from "./power_cut.ts";
 import { Random } from "./random.ts";
 import { Scheduler } from "./scheduler.ts";
 import { settle } from "./settle.ts";
@@ -41,6 +41,10 @@ export class World {
   readonly leaks: string[] = [];
   /** World time until which the disk is full. */
   fullUntil = 0;
+  /** The power cuts so far. */
+  readonly cuts: PowerCut[] = [];
+  /** Whose step it is. */
+  acting: SimProcess | undefined;
   /** Refuses operations by a scenario's own rule: an error code, or undefined to let it happen. */
   refuse: ((process: SimProcess, kind: FileKind, what: string) => OsCode | undefined) | undefined;
   readonly #maxSteps: number;
@@ -61,7 +65,8 @@ export class World {
     this.#spreadMs = this.random.scale(0.1, 100); // all at once, or one after the other
     this.#maxSteps = options.maxSteps ?? 20_000;
     this.#trace = options.trace;
-    this.disk = new Disk(this.host("server"), this.faults.sillyRename);
+    const { sillyRename, siteCut, serverCut } = this.faults;
+    this.disk = new Disk(this.host("server"), sillyRename, siteCut + serverCut > 0);
   }
 
   /** The host of that name, made when first named. */
@@ -97,14 +102,38 @@ export class World {
 
   /** Steps until every process is gone. @throws {Violation} Stuck, waiting outside, or as a watcher says. */
   async run(): Promise<void> {
+    this.disk.syncNames();
     while (this.#scheduler.size > 0) {
       if (++this.steps > this.#maxSteps) {
         throw new Violation(`stuck: more than ${this.#maxSteps} steps, still to come: ${this.#scheduler}`);
       }
       const version = this.disk.version;
       await this.#step();
-      if (this.disk.version !== version) { for (const check of this.#watchers) check(); }
+      if (this.disk.version !== version) this.#check();
     }
+  }
+
+  /** Power fails: of the one host, of all of them, or of the file server. */
+  cut(kind: PowerCut["kind"], host: Host): void {
+    const cut: PowerCut = { kind, at: this.time };
+    this.cuts.push(cut);
+    CUTS[kind](this, host);
+    this.#check();
+  }
+
+  /** Nothing goes wrong any more. */
+  calm(): void {
+    this.fates.stop();
+    this.fullUntil = 0;
+  }
+
+  /** All hosts so far. */
+  get hosts(): Host[] {
+    return [...this.#hosts.values()];
+  }
+
+  #check(): void {
+    for (const check of this.#watchers) check();
   }
 
   /** Ends a process between two steps; nothing of it happens any more. */
@@ -169,6 +198,7 @@ export class World {
     let parked = this.#scheduler.take(this.time);
     if (typeof parked === "number") parked = this.#scheduler.take(this.time = parked) as Parked;
     const { process } = parked;
+    this.acting = process;
     this.time += this.random.next() * 0.5;
     process.steps++;
     const crashAt = process.options.crashAt;
@@ -196,9 +226,9 @@ export class World {
     const forMs = this.random.scale(1, this.faults.longestMs);
     if (fate === "full") this.fullUntil = this.time + forMs;
     else if (fate === "clockJump") process.host.jump((this.random.next() - 0.5) * 1_200_000);
-    else if (fate === "powerCut") powerCut(this, process.host);
+    else if (fate === "powerCut" || fate === "siteCut" || fate === "serverCut") this.cut(fate, process.host);
     else if (fate === "interrupt") process.controller.abort(new DOMException("Interrupted", "AbortError"));
-    if (fate === "powerCut") return true;
+    if (process.gone) return true;
     if (fate !== "slow" && fate !== "suspend") return false;
     if (this.random.chance(0.5)) return false; // it happens now, and is answered later
     if (fate === "slow") parked.notBefore = this.time + forMs;

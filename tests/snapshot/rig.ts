@@ -3,7 +3,7 @@ import { fromFileUrl } from "@std/path/from-file-url";
 import { join } from "@std/path/join";
 import { toFileUrl } from "@std/path/to-file-url";
 import { systemMachine } from "../../lib/core/system/system_machine.ts";
-import { snapshotPaths, type SnapshotRef, snapshotUrl } from "../../lib/snapshot/manifest.ts";
+import { snapshotPaths, type SnapshotRef, snapshotUrl } from "../../lib/snapshot/places.ts";
 import { takeSnapshot } from "../../lib/snapshot/take_snapshot.ts";
 import { Store } from "../../lib/store/store.ts";
 import { Rig } from "../rig.ts";

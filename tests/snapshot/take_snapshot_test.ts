@@ -2,7 +2,8 @@ import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@st
 import { join } from "@std/path/join";
 import { toFileUrl } from "@std/path/to-file-url";
 import { describe, it } from "@std/testing/bdd";
-import { readManifest, snapshotPaths, snapshotUrl } from "../../lib/snapshot/manifest.ts";
+import { readManifest } from "../../lib/snapshot/manifest.ts";
+import { snapshotPaths, snapshotUrl } from "../../lib/snapshot/places.ts";
 import { systemMachine } from "../../lib/core/system/system_machine.ts";
 import { takeSnapshot } from "../../lib/snapshot/take_snapshot.ts";
 import { Store } from "../../lib/store/store.ts";

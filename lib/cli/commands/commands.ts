@@ -59,9 +59,59 @@ export const commands: readonly LazyCommand[] = [
     load: async () => (await import("./show.ts")).showCommand,
   },
   {
+    name: "table",
+    summary: "Results as a table: parameters and values, as text, CSV, JSON or Markdown",
+    load: async () => (await import("../takeout/table.ts")).tableCommand,
+  },
+  {
+    name: "export",
+    summary: "Copy results out of the store as plain files",
+    load: async () => (await import("../takeout/export.ts")).exportCommand,
+  },
+  {
+    name: "usage",
+    summary: "What attempts took of time, memory and processors, and what to ask for",
+    load: async () => (await import("../takeout/usage.ts")).usageCommand,
+  },
+  {
     name: "logs",
     summary: "Print what attempts of an artifact, a task or a run have printed",
     load: async () => (await import("./logs.ts")).logsCommand,
+  },
+  {
+    name: "du",
+    summary: "Show what takes how much: tasks, failures, checkpoints, runs, snapshots",
+    load: async () => (await import("../tidy/du.ts")).duCommand,
+  },
+  {
+    name: "rm",
+    summary: "Remove artifacts: shows what would go, --apply does it",
+    load: async () => (await import("../tidy/rm.ts")).rmCommand,
+  },
+  {
+    name: "gc",
+    summary: "Remove what nobody needs: leftovers, old failures and runs, what no pipeline wants",
+    load: async () => (await import("../tidy/gc.ts")).gcCommand,
+  },
+  {
+    name: "pin",
+    summary: "Keep an artifact and what it depends on, under a name; list what is kept",
+    load: async () => (await import("../tidy/pin.ts")).pinCommand,
+  },
+  {
+    name: "unpin",
+    summary: "Let go of an artifact that was pinned",
+    load: async () => (await import("../tidy/pin.ts")).unpinCommand,
+  },
+  {
+    name: "check",
+    summary: "Look for damaged results, dead claims and leftovers",
+    load: async () => (await import("../tidy/check.ts")).checkCommand,
+  },
+  {
+    name: "invalidate",
+    summary: "Have artifacts computed again by the next run",
+    load: async () => (await import("../tidy/invalidate.ts")).invalidateCommand,
   },
   {
     name: "migrate",

@@ -1,39 +1,14 @@
-import { ANY_ARTIFACT, findArtifacts, parsePattern, taskNamesOf } from "../../catalog/find_artifacts.ts";
-import { parseCondition, parseMoment, sortEntries } from "../../catalog/conditions.ts";
-import { type ArtifactEntry, readEntries } from "../../catalog/read_entries.ts";
-import { FuruError, UsageError } from "../../core/errors.ts";
-import { didYouMean } from "../../core/nearest.ts";
+import { parseCondition, sortEntries } from "../../catalog/conditions.ts";
+import { readEntries } from "../../catalog/read_entries.ts";
 import { readableStore } from "../program/readable_store.ts";
 import { defineCommand } from "../program/command.ts";
-import { listFlag, switchFlag, valueFlag, wholeNumber } from "../program/flag.ts";
+import { switchFlag } from "../program/flag.ts";
+import { findSelected, ofFlag, selectionFlags, statusAndTime } from "../roots/selection.ts";
 import { entryJson, listText, tasksText } from "../view/list_text.ts";
 
-const STATUSES: Readonly<Record<string, ArtifactEntry["status"]>> = {
-  done: "DONE",
-  running: "IN_PROGRESS",
-  failed: "FAILED",
-  nothing: "TODO",
-  damaged: "DAMAGED",
-};
-
 const flags = {
-  status: valueFlag(
-    "STATUS",
-    `Only ${Object.keys(STATUSES).join(", ")} (several with commas)`,
-    parseStatuses,
-    {
-      short: "s",
-    },
-  ),
-  where: {
-    ...listFlag("CONDITION", "Only where a parameter is so, as lr=0.1 or data.size>10 (may be repeated)", {
-      short: "w",
-    }),
-  },
-  since: valueFlag("TIME", "Only what was computed, or failed, since: 2d, 3h, 2026-11-29", (text) => text),
-  sort: valueFlag("ORDER", "By time, size, duration, memory, status, hash, or a parameter", (text) => text),
-  reverse: switchFlag("The other way round", { short: "r" }),
-  limit: valueFlag("N", "At most so many", (text) => wholeNumber(text, 1), { short: "n" }),
+  ...selectionFlags,
+  long: switchFlag("Memory and processor time, host and run, too", { short: "l" }),
   all: switchFlag("All artifacts, however many there are", { short: "a" }),
 };
 
@@ -59,17 +34,8 @@ export const lsCommand = defineCommand({
   ],
   async run({ args, flags, globals, io, engine }) {
     const store = await readableStore(engine);
-    const options = { color: io.color && !globals["no-color"], width: io.width };
-    const names = await taskNamesOf(store);
-    const patterns = args.map((arg) => parsePattern(arg, names));
-    const found = args.length === 0
-      ? await findArtifacts(store, ANY_ARTIFACT)
-      : (await Promise.all(patterns.map(async (pattern, i) => {
-        const some = await findArtifacts(store, pattern);
-        if (some.length > 0) return some;
-        const hint = didYouMean(args[i]!, names);
-        throw new FuruError(`Cannot find anything of '${args[i]}' in ${store.root}${hint}`);
-      }))).flat();
+    const options = { color: io.color && !globals["no-color"], width: io.width, long: flags.long };
+    const found = await findSelected(store, args);
     const isFiltered = args.length > 0 || flags.where.length > 0 || flags.status !== undefined ||
       flags.since !== undefined || flags.sort !== undefined || flags.limit !== undefined || flags.all;
     if (!isFiltered && !globals.json && found.length > MOST_LISTED) {
@@ -82,20 +48,10 @@ export const lsCommand = defineCommand({
       io.err(`${found.length} artifacts: name a task to list its artifacts, or give --all\n`);
       return 0;
     }
-    const conditions = flags.where.map((written) => {
-      try {
-        return parseCondition(written);
-      } catch (error) {
-        if (error instanceof UsageError) throw new UsageError(`Cannot use option --where: ${error.message}`);
-        throw error;
-      }
-    });
-    const since = flags.since === undefined ? undefined : sinceOf(flags.since);
-    const once = [...new Map(found.map((each) => [`${each.name} ${each.hash}`, each])).values()];
-    let entries = (await readEntries(store, once)).filter((entry) =>
-      (flags.status === undefined || flags.status.includes(entry.status)) &&
-      (since === undefined || Date.parse(entry.at ?? "") >= since) &&
-      conditions.every((condition) => condition(entry))
+    const conditions = ofFlag("where", () => flags.where.map(parseCondition));
+    const isWanted = statusAndTime(flags);
+    let entries = (await readEntries(store, found)).filter((entry) =>
+      isWanted(entry) && conditions.every((condition) => condition(entry))
     );
     if (flags.sort !== undefined) entries = sortEntries(entries, flags.sort);
     if (flags.reverse) entries.reverse();
@@ -112,20 +68,3 @@ export const lsCommand = defineCommand({
     return 0;
   },
 });
-
-function parseStatuses(text: string): ArtifactEntry["status"][] {
-  return text.split(",").map((word) => {
-    const status = STATUSES[word.trim().toLowerCase()];
-    if (status !== undefined) return status;
-    throw new UsageError(`allowed are ${Object.keys(STATUSES).join(", ")}: current value is '${word}'`);
-  });
-}
-
-function sinceOf(text: string): number {
-  try {
-    return parseMoment(text, Date.now());
-  } catch (error) {
-    if (error instanceof UsageError) throw new UsageError(`Cannot use option --since: ${error.message}`);
-    throw error;
-  }
-}

@@ -2,6 +2,7 @@ import { artifactLabel } from "../../core/hash.ts";
 import type { EndRecord, SlurmJob } from "../../store/record.ts";
 import { formatDuration } from "../../ui/duration.ts";
 import { oneLine } from "../../ui/text.ts";
+import { bytesText } from "./list_text.ts";
 import type { ArtifactView, CodeView } from "./artifact_view.ts";
 
 /** The number of failures, and of logs, that are named. */
@@ -29,6 +30,8 @@ export function artifactText(view: ArtifactView): string {
     if (run !== undefined) rows.push(["run", run]);
     if (record.migratedFrom) rows.push(["migrated", migratedText(record)]);
     rows.push(["by", whoseText(by)]);
+    const used = usedText(by);
+    if (used !== "") rows.push(["used", used]);
     const git = by.git as { commit?: string; dirty?: boolean } | undefined;
     if (git?.commit !== undefined) rows.push(["git", `${git.commit}${changesText(git.dirty)}`]);
   }
@@ -78,21 +81,33 @@ function migratedText({ migratedFrom, migratedBy }: NonNullable<ArtifactView["re
 }
 
 function whoseText(by: Readonly<Record<string, unknown>>): string {
-  const { furu, deno, user, host, pid, slurm, peakMemoryBytes } = by;
+  const { furu, deno, user, host, pid, slurm } = by;
   const who = `${user === undefined ? "" : `${user}@`}${host} (pid ${pid})`;
-  const memory = typeof peakMemoryBytes === "number"
-    ? `, ${Math.round(peakMemoryBytes / 2 ** 20)} MiB at most`
-    : "";
-  return `${who}, furu ${furu}, Deno ${deno}${jobText(slurm as SlurmJob | undefined)}${memory}`;
+  return `${who}, furu ${furu}, Deno ${deno}${jobText(slurm as SlurmJob | undefined)}`;
+}
+
+/** What an attempt took, besides its time. */
+function usedText({ peakMemoryBytes, cpuSec, programsCpuSec }: Readonly<Record<string, unknown>>): string {
+  const parts: string[] = [];
+  if (typeof peakMemoryBytes === "number") parts.push(`${bytesText(peakMemoryBytes)} of memory at most`);
+  if (typeof cpuSec === "number") parts.push(`${formatDuration(cpuSec * 1000)} of processor time`);
+  if (typeof programsCpuSec === "number") {
+    parts.push(`${formatDuration(programsCpuSec * 1000)} of it programs`);
+  }
+  return parts.join(", ");
 }
 
 function jobText(slurm: SlurmJob | undefined): string {
   return slurm === undefined ? "" : `, Slurm job ${slurm.jobId}`;
 }
 
-function failureText({ attempt, kind, endedAt, error, lasting }: EndRecord): string {
+function failureText(end: EndRecord): string {
+  const { attempt, kind, endedAt, error, lasting, durationMs } = end;
   const never = lasting ? " (trying again cannot help)" : "";
-  return `attempt ${attempt} ${kind}${never} ${endedAt}: ${beginning(oneLine(error))}`;
+  const after = durationMs === undefined ? "" : `after ${formatDuration(durationMs)}`;
+  const took = [after, usedText({ ...end })].filter((part) => part !== "").join(", ");
+  const text = `attempt ${attempt} ${kind}${never} ${endedAt}: ${beginning(oneLine(error))}`;
+  return took === "" ? text : `${text}\n(${took})`;
 }
 
 function codeText({ digest, now, why, changes }: CodeView): string {

@@ -13,6 +13,12 @@ export interface ListOptions {
   color: boolean;
   /** Most columns of a line; `undefined` for no limit. */
   width: number | undefined;
+  /**
+   * Show memory, processor time, host and run as well.
+   *
+   * @default {false}
+   */
+  long?: boolean;
 }
 
 const SHORT_STATUS = {
@@ -43,16 +49,28 @@ export function listText(entries: readonly ArtifactEntry[], options: ListOptions
       entry.at === undefined ? "" : localTime(entry.at),
       entry.durationMs === undefined ? "" : formatDuration(entry.durationMs),
       entry.bytes === undefined ? "" : bytesText(entry.bytes),
+      ...(options.long ? longCells(entry) : []),
       noteOf(entry, paramsLine(flat[i]!, differing)),
     ]);
     const lines = table(rows, {
-      head: ["HASH", "STATUS", "WHEN", "TOOK", "SIZE", "PARAMETERS"],
-      right: [3, 4],
+      head: ["HASH", "STATUS", "WHEN", "TOOK", "SIZE", ...(options.long ? LONG : []), "PARAMETERS"],
+      right: options.long ? [3, 4, 5, 6] : [3, 4],
       width: options.width,
     });
     return [head.filter((part) => part !== "").join("  "), ...lines].join("\n");
   });
   return parts.map((part) => `${part}\n`).join("\n");
+}
+
+const LONG = ["MEMORY", "CPU", "HOST", "RUN"];
+
+function longCells({ peakMemoryBytes, cpuSec, host = "", run = "" }: ArtifactEntry): string[] {
+  return [
+    peakMemoryBytes === undefined ? "" : bytesText(peakMemoryBytes),
+    cpuSec === undefined ? "" : formatDuration(cpuSec * 1000),
+    host,
+    run,
+  ];
 }
 
 function noteOf({ params, error }: ArtifactEntry, line: string): string {

@@ -1,6 +1,6 @@
 import { BeatThread } from "./beat_thread.ts";
 import { systemClock } from "./clock.ts";
-import { userName } from "../config.ts";
+import { userName } from "../environment.ts";
 import { errorCode } from "../errors.ts";
 import { isSameProcess, type Machine, type Owner } from "./machine.ts";
 import { systemFiles } from "./system_files.ts";

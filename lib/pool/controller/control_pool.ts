@@ -11,7 +11,7 @@ import type { PoolRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { drive, type DriveResult } from "../../schedule/drive.ts";
 import { type Claim, letGo } from "../../store/claims/claim.ts";
-import { RECORD_SCHEMA } from "../../store/record.ts";
+import { RECORD_SCHEMA } from "../../store/layout.ts";
 import { progressFileOf } from "../../schedule/progress_file.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
 import { type RunEnded, writeEnded } from "../ended.ts";

@@ -1,5 +1,6 @@
 import { SlurmError } from "../../core/errors.ts";
 import { type ParsedSpec, type SbatchOption, sbatchOptions } from "./spec.ts";
+import { signalLeadSec } from "./job_time.ts";
 
 /** A job for {@link jobOptions}. */
 export interface JobPlan {
@@ -88,17 +89,6 @@ function dependencyText({ afterOk = [], afterAny = [] }: JobPlan): string | unde
     );
   }
   return text === "" ? undefined : text;
-}
-
-/**
- * The time between the warning of a job and its time limit, for `--signal=B:USR1@<lead>`: two minutes, but at
- * most a quarter of the time. Slurm sends it up to a minute earlier.
- *
- * @param timeMin The job's time limit in minutes.
- * @returns Seconds, at least 1.
- */
-export function signalLeadSec(timeMin: number): number {
-  return Math.max(1, Math.floor(Math.min(120, timeMin * 60 / 4)));
 }
 
 /**

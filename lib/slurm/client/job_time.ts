@@ -1,5 +1,4 @@
 import type { JobDetail } from "./parse_jobs.ts";
-import { signalLeadSec } from "./job_options.ts";
 
 /** What Slurm says of a job's time. */
 export interface JobTime {
@@ -94,6 +93,17 @@ export function judgeSignal(facts: SignalFacts): SignalVerdict {
   // Somebody sent it by hand, or Slurm does not know yet that the job is to end.
   const isStray = said?.leftMs === undefined || !(isNear || cutShort);
   return { due: true, planned: false, leftMs: isStray ? (said ? killWaitMs : undefined) : leftMs };
+}
+
+/**
+ * The time between the warning of a job and its time limit, for `--signal=B:USR1@<lead>`: two minutes, but at
+ * most a quarter of the time. Slurm sends it up to a minute earlier.
+ *
+ * @param timeMin The job's time limit in minutes.
+ * @returns Seconds, at least 1.
+ */
+export function signalLeadSec(timeMin: number): number {
+  return Math.max(1, Math.floor(Math.min(120, timeMin * 60 / 4)));
 }
 
 /** The most that a job of so many minutes has left when Slurm warns it of its time limit. */

@@ -169,29 +169,6 @@ function memoryOption({ memGb }: ParsedSpec): string | undefined {
   return memGb === 0 ? "0" : `${Math.ceil(memGb * 1024)}M`;
 }
 
-/**
- * What the processes of a job take beside V8's heaps, in megabytes: the supervisor, and each that computes.
- */
-const OUTSIDE_MB = 128;
-/** A heap smaller than this is no limit to set: V8's own serves as well. */
-const LEAST_HEAP_MB = 128;
-
-/**
- * Megabytes that V8's heap may have in each process that computes in a job, so that it is full before Slurm
- * kills the job: then the attempt fails and says why.
- *
- * @param processes How many compute at the same time.
- * @returns `undefined` where the spec does not say how much memory the job has.
- */
-export function heapMbOf({ memGb }: Pick<SlurmSpec, "memGb">, processes: number): number | undefined {
-  // All of a node's memory is known only there.
-  if (memGb === undefined || memGb === 0) return undefined;
-  const each = (memGb * 1024 - OUTSIDE_MB) / processes - OUTSIDE_MB;
-  // A part of what is there also has to do for stacks, buffers and what programs are started.
-  const heapMb = Math.floor(0.9 * each);
-  return heapMb < LEAST_HEAP_MB ? undefined : heapMb;
-}
-
 function unknownFields(keys: readonly string[]): string {
   const [key = ""] = keys;
   // The names that sbatch has for what has a field.

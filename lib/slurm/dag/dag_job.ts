@@ -13,10 +13,10 @@ import type { DagHead, DagNode } from "../../remote/run_record.ts";
 import { systemRuntime } from "../../run/default_runtime.ts";
 import { failedEnd, recordEnd } from "../../run/attempt_end.ts";
 import type { Runtime } from "../../run/runtime.ts";
-import { AttemptBackend } from "../../schedule/attempt_backend.ts";
+import { AttemptBackend, type MadeAttempt, settleFirst } from "../../schedule/attempt_backend.ts";
 import { drive } from "../../schedule/drive.ts";
 import { runReporter } from "../../schedule/run_reporter.ts";
-import { snapshotUrl } from "../../snapshot/manifest.ts";
+import { snapshotUrl } from "../../snapshot/places.ts";
 import { acquireClaim } from "../../store/claims/acquire_claim.ts";
 import {
   linkQueued,
@@ -25,7 +25,12 @@ import {
   removeQueued,
   writeQueuedId,
 } from "../../store/claims/queued.ts";
+import type { OwnerFile } from "../../store/claims/owner_files.ts";
 import { readEnds } from "../../store/results/ends.ts";
+import { attemptPaths } from "../../store/layout.ts";
+import type { Store } from "../../store/store.ts";
+import { TimeIsUp } from "../../core/system/stop_time.ts";
+import type { Workers } from "../../worker/workers.ts";
 import type { SlurmJob } from "../../store/record.ts";
 import type { JobWord } from "../../store/store.ts";
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
@@ -37,7 +42,7 @@ import { payloadPath } from "../../worker/protocol/payload_files.ts";
 import { PayloadSource } from "../../worker/protocol/payload_source.ts";
 import type { SlurmClient } from "../client/client.ts";
 import { startOfRun } from "../client/job_command.ts";
-import { heapMbOf } from "../client/spec.ts";
+import { heapMbOf } from "../client/job_command.ts";
 import { type JobSpan, spanOfJob } from "../client/own_job.ts";
 import { compareJob } from "../jobs/job_identity.ts";
 import { askJobTime, JobSignals } from "../jobs/job_signals.ts";
@@ -63,6 +68,20 @@ export interface DagJobOptions {
 /** The exit code of a job that was told to end, and did. */
 const PREEMPTED_EXIT_CODE = 75;
 
+/** What this process has of a job of which more has to be done than was thought at first. */
+export interface BegunJob {
+  /** The store. */
+  readonly store: Store;
+  /** Listens to its signals. */
+  readonly signals: JobSignals;
+  /** Its time, where known. */
+  readonly span: JobSpan | undefined;
+  /** Its computing process. */
+  readonly workers: Workers;
+  /** The attempt that was made already and did not succeed; none where none was begun. */
+  readonly ended?: { readonly owner: OwnerFile; readonly end: MadeAttempt["end"] } | undefined;
+}
+
 interface JobContext extends DagJobOptions {
   paths: QueuePaths;
   run: DagHead;
@@ -72,16 +91,19 @@ interface JobContext extends DagJobOptions {
   /** The job's time, where known. */
   span: JobSpan | undefined;
   computer: ProcessComputer;
+  /** The attempt that was made already. */
+  made?: MadeAttempt | undefined;
 }
 
 /**
  * The process of a job in DAG mode: the supervisor of one artifact's attempts (ARCHITECTURE, "DAG mode").
  *
+ * @param begun What was done of it already; without it everything is to be done.
  * @returns Its exit code: 0 when the result is there, or another job is to make it; 75 when it was told to
  * end; else 1.
  * @throws {StoreError} If the run's folder cannot be read.
  */
-export async function runDagJob(options: DagJobOptions): Promise<number> {
+export async function runDagJob(options: DagJobOptions, begun?: BegunJob): Promise<number> {
   const { dir, hash, slurm, client, env } = options;
   const { paths, run, node } = await readDagJob(systemMachine(), dir, hash);
   if (!node) {
@@ -93,19 +115,22 @@ export async function runDagJob(options: DagJobOptions): Promise<number> {
   const runtime = systemRuntime(run.config, {
     git: run.git,
     slurm,
+    store: begun?.store,
     // A job that Slurm began again knows that what it did before is over, wherever that was.
     claimHint: ({ slurm: other }) => Promise.resolve(begunAgain(slurm, other)),
   });
   const spec = runSpecs(run)[node.spec];
   const { clock } = runtime.machine;
   const timeMin = spec?.timeMin;
-  using signals = new JobSignals({
+  using signals = begun?.signals ?? new JobSignals({
     clock,
     timeMin,
     ask: async () => await askJobTime(await client(), slurm),
   });
   const showJob = async (id: string) => await (await client()).showJob(id);
-  const span = await spanOfJob(clock, { env, slurm, ageMs: processAgeMs(), client: { showJob }, timeMin });
+  const span = begun
+    ? begun.span
+    : await spanOfJob(clock, { env, slurm, ageMs: processAgeMs(), client: { showJob }, timeMin });
   if (span) signals.plan(span);
   const { signal } = signals;
   const { code } = run;
@@ -123,11 +148,13 @@ export async function runDagJob(options: DagJobOptions): Promise<number> {
     sourcesOf: new PayloadSource(runtime, dir).sourcesOf,
     stopping: signal,
     time: signals,
+    workers: begun?.workers,
   });
   // It starts while this process looks at the store.
   computer.warm();
   try {
-    return await work({ ...options, paths, run, node, runtime, signals, span, computer });
+    const context = { ...options, paths, run, node, runtime, signals, span, computer };
+    return await work({ ...context, made: begun?.ended && await settleMade(context, begun.ended) });
   } catch (error) {
     if (!signals.signal.aborted) throw error;
     console.error(`${label(node)}: ${errorText(signals.signal.reason)}`);
@@ -136,6 +163,24 @@ export async function runDagJob(options: DagJobOptions): Promise<number> {
   } finally {
     await computer.close();
   }
+}
+
+/** Sees to the attempt that was made before anything else was loaded. */
+async function settleMade(
+  { runtime, run, node, slurm, signals, computer }: JobContext,
+  { owner, end: found }: NonNullable<BegunJob["ended"]>,
+): Promise<MadeAttempt | undefined> {
+  const { store } = runtime;
+  const paths = store.paths(node);
+  const isPlanned = found.outcome === "preempted" && signals.signal.reason instanceof TimeIsUp;
+  const end = isPlanned ? { ...found, planned: true as const } : found;
+  await computer.noteFailure(attemptPaths(paths, { n: 1, id: owner.record.id }).log, end);
+  const of = { artifact: dagArtifact(run, node), spec: node.spec };
+  const claim = await settleFirst(runtime, of, owner, end);
+  if (claim === undefined || claim === "stored") return undefined;
+  // The claim had taken its place.
+  await removeQueued(store, paths, slurm.name);
+  return { claim, end };
 }
 
 /** This very job is the evidence: it cannot run twice. */
@@ -147,6 +192,7 @@ function begunAgain(slurm: SlurmJob, other: SlurmJob | undefined): JobWord | und
 
 async function work(context: JobContext): Promise<number> {
   const { run, node, runtime, slurm, signals } = context;
+  if (context.made && signals.signal.aborted) return await endInterrupted(context);
   const paths = runtime.store.paths(node);
   // Slurm begins a job again by itself when its node fails, however often that was.
   const { maxPreemptRetries } = run.config;
@@ -182,7 +228,7 @@ async function work(context: JobContext): Promise<number> {
 
 /** Computes the artifact with the retries that the run allows, as a run of this one node. */
 async function compute(context: JobContext, artifact: Artifact): Promise<number> {
-  const { dir, run, runtime, slurm, signals, span, client, node, computer } = context;
+  const { dir, run, runtime, slurm, signals, node, computer, made } = context;
   const { signal } = signals;
   const forced = forcedNodes(runtime.store, run);
   await using progress = new JobProgress(runtime, dir, node.hash);
@@ -205,22 +251,13 @@ async function compute(context: JobContext, artifact: Artifact): Promise<number>
         computer,
         forced,
         slurm,
+        made,
         signal,
         onEvent: reporter.sink,
         report,
       }),
   });
-  if (interrupted) {
-    console.error(`${label(node)}: ${errorText(signal.reason)}`);
-    const hopeless = await hopelessText(runtime, { run, node, span, reason: signal.reason });
-    if (hopeless !== undefined) {
-      console.error(`${label(node)}: ${hopeless}`);
-      await endUnbegun(context, { outcome: "failed", blame: "compute", error: hopeless, lasting: true });
-      return 1;
-    }
-    await requeueJob(runtime, { client: await client(), slurm, run, node });
-    return PREEMPTED_EXIT_CODE;
-  }
+  if (interrupted) return await endInterrupted(context);
   if (summary.failures.length === 0 && summary.notRun === 0) {
     // Somebody else may have computed it, and this job have claimed nothing.
     await removeQueued(runtime.store, runtime.store.paths(node), slurm.name);
@@ -228,6 +265,24 @@ async function compute(context: JobContext, artifact: Artifact): Promise<number>
   }
   console.error(failureReport(summary));
   return 1;
+}
+
+/**
+ * The job was told to end, and its attempt has ended.
+ *
+ * @returns The job's exit code.
+ */
+async function endInterrupted(context: JobContext): Promise<number> {
+  const { run, runtime, slurm, signals: { signal }, span, client, node } = context;
+  console.error(`${label(node)}: ${errorText(signal.reason)}`);
+  const hopeless = await hopelessText(runtime, { run, node, span, reason: signal.reason });
+  if (hopeless !== undefined) {
+    console.error(`${label(node)}: ${hopeless}`);
+    await endUnbegun(context, { outcome: "failed", blame: "compute", error: hopeless, lasting: true });
+    return 1;
+  }
+  await requeueJob(runtime, { client: await client(), slurm, run, node });
+  return PREEMPTED_EXIT_CODE;
 }
 
 /** The source of a plan of one artifact: all below it is stored, as was seen just now. */

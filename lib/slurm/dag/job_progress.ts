@@ -5,7 +5,7 @@ import { errorText } from "../../core/errors.ts";
 import type { EventSink, RunEvent } from "../../core/event.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { readJson, writeJson } from "../../store/json_file.ts";
-import { RECORD_SCHEMA } from "../../store/record.ts";
+import { RECORD_SCHEMA } from "../../store/layout.ts";
 import { removeIfThere } from "../../store/store.ts";
 
 /** Time between two writes: each is a new file on a shared filesystem. */

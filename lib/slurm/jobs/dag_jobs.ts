@@ -7,7 +7,8 @@ import type { QueuePaths } from "../../queue/layout.ts";
 import type { DagRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { readJson, writeJson } from "../../store/json_file.ts";
-import { ownerSchema, RECORD_SCHEMA } from "../../store/record.ts";
+import { ownerSchema } from "../../store/record.ts";
+import { RECORD_SCHEMA } from "../../store/layout.ts";
 import type { JobRef } from "./job_identity.ts";
 
 const dagJobs = z.object({

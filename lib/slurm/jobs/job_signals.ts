@@ -4,7 +4,7 @@ import type { Clock } from "../../core/system/clock.ts";
 import { type JobSignal, listenAsJob } from "../../core/system/interrupts.ts";
 import type { SlurmJob } from "../../store/record.ts";
 import type { SlurmClient } from "../client/client.ts";
-import { signalLeadSec } from "../client/job_options.ts";
+import { signalLeadSec } from "../client/job_time.ts";
 import { jobTime, judgeSignal, type SignalFacts } from "../client/job_time.ts";
 
 /** Options of {@link JobSignals}. */

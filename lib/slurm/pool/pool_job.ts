@@ -16,7 +16,7 @@ import type { QueuePaths } from "../../queue/layout.ts";
 import { processAgeMs } from "../../core/system/process_age.ts";
 import { systemMachine } from "../../core/system/system_machine.ts";
 import { systemRuntime } from "../../run/default_runtime.ts";
-import { snapshotUrl } from "../../snapshot/manifest.ts";
+import { snapshotUrl } from "../../snapshot/places.ts";
 import { eventText } from "../../ui/event_text.ts";
 import { plural } from "../../ui/text.ts";
 import { PayloadSource } from "../../worker/protocol/payload_source.ts";
@@ -27,14 +27,15 @@ import { ownSlurmJob, spanOfJob } from "../client/own_job.ts";
 import { JobWatch } from "../jobs/job_watch.ts";
 import { jobHints } from "../jobs/slurm_hints.ts";
 import { askJobTime, JobSignals } from "../jobs/job_signals.ts";
-import { heapMbOf, type SlurmSpec } from "../client/spec.ts";
+import type { SlurmSpec } from "../client/spec.ts";
+import { heapMbOf } from "../client/job_command.ts";
 import { SlurmClient } from "../client/client.ts";
 import {
   ENVIRONMENT_FILE_VARIABLE,
   environmentBeforeSetup,
   environmentOnNode,
 } from "../client/environment.ts";
-import { signalLeadSec } from "../client/job_options.ts";
+import { signalLeadSec } from "../client/job_time.ts";
 import { WORKER_MARK } from "../client/job_log.ts";
 
 /** The start of a worker. */

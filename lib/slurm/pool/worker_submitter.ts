@@ -4,7 +4,7 @@ import type { LateRefusal, Refusal, SubmitAnswer, WorkerRequest } from "../../po
 import type { QueuePaths } from "../../queue/layout.ts";
 import type { PoolRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
-import { RECORD_SCHEMA } from "../../store/record.ts";
+import { RECORD_SCHEMA } from "../../store/layout.ts";
 import type { SlurmClient } from "../client/client.ts";
 import { poolWorkerCommand } from "../client/job_command.ts";
 import type { ParsedSpec } from "../client/spec.ts";

@@ -6,7 +6,7 @@ import { didYouMean } from "../../core/nearest.ts";
 import type { RunRecord } from "../../remote/run_record.ts";
 import type { SlurmClient } from "../client/client.ts";
 import type { Partition } from "../client/parse_config.ts";
-import { signalLeadSec } from "../client/job_options.ts";
+import { signalLeadSec } from "../client/job_time.ts";
 import { type ParsedSpec, type SlurmSpec, slurmSpecSchema } from "../client/spec.ts";
 
 /** The specs of a run by name. */

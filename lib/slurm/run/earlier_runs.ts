@@ -8,7 +8,7 @@ import { readStop } from "../../queue/requests.ts";
 import { codeFault } from "../../remote/code_fault.ts";
 import { type PoolRun, readRunHead, wholeRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
-import type { SnapshotRef } from "../../snapshot/manifest.ts";
+import type { SnapshotRef } from "../../snapshot/places.ts";
 import { listOrNothing } from "../../store/store.ts";
 import { isSameStart } from "../../worker/run_start.ts";
 import { checkOurs, type Whose } from "./check_ours.ts";

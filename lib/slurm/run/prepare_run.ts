@@ -17,7 +17,7 @@ import { checkComputable, checkImportable, rootsOf } from "../../schedule/check_
 import { forcedByUser } from "../../plan/forced.ts";
 import type { RunReporter } from "../../schedule/run_reporter.ts";
 import { storeStatus } from "../../schedule/status_source.ts";
-import { RECORD_SCHEMA } from "../../store/record.ts";
+import { RECORD_SCHEMA } from "../../store/layout.ts";
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
 import { timeLimitOf } from "../../task/requirements.ts";
 import type { SlurmClient } from "../client/client.ts";

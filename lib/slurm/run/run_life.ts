@@ -33,6 +33,13 @@ export interface RunLifeOptions {
   run: Pick<PoolRun, "runId" | "config">;
   /** Tells of jobs. */
   jobs: Pick<JobWatch, "state">;
+  /**
+   * Whether a heartbeat is so old that nobody can be behind it, for one who does not watch for a lease: its
+   * time by the clock of the file server, and the lease.
+   *
+   * @default {none is}
+   */
+  isForgotten?: ((mtimeMs: number, leaseSec: number) => boolean) | undefined;
 }
 
 /** Options of {@link RunLife.settled}. */
@@ -116,6 +123,7 @@ export class RunLife {
     if (look.state !== "alive") return undefined;
     const who = `its controller, ${describeOwner(look.holder)}`;
     const beat = await readBeat(this.#runtime.machine, this.#options.paths.role.claim);
+    if (beat && this.#options.isForgotten?.(beat.mtimeMs, look.holder.leaseSec)) return undefined;
     const isFresh = beat !== undefined && isLate(beat.mtimeMs, now, look.holder.leaseSec * 1000) === false;
     return this.#role.beatAt !== undefined || isFresh
       ? { state: "controlled", text: who }
@@ -131,7 +139,7 @@ export class RunLife {
       if (!record || end) continue;
       const before = machine.clock.monotonic();
       const beat = await readBeat(machine, workerFiles(paths, id).record);
-      if (!beat) continue;
+      if (!beat || this.#options.isForgotten?.(beat.mtimeMs, run.config.leaseSec)) continue;
       const series = this.#beats.get(id) ?? new HeartbeatSeries();
       this.#beats.set(id, series);
       series.add(beat.seen, leaseMs, before, machine.clock.monotonic());

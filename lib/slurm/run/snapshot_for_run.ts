@@ -1,7 +1,7 @@
 import { isAbsolute } from "@std/path/posix/is-absolute";
 import type { Runtime } from "../../run/runtime.ts";
 import type { Resolution } from "../../snapshot/manifest.ts";
-import type { SnapshotRef } from "../../snapshot/manifest.ts";
+import type { SnapshotRef } from "../../snapshot/places.ts";
 import { lockedVersions } from "../../snapshot/locked_versions.ts";
 import { takeSnapshot, taskModules } from "../../snapshot/take_snapshot.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";

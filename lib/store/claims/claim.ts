@@ -1,9 +1,11 @@
 import { join } from "@std/path/posix/join";
 import { errorCode, StoreError } from "../../core/errors.ts";
+import type { AttemptUse } from "../../core/attempt_end.ts";
 import type { FailureKind } from "../../core/event.ts";
 import type { Machine } from "../../core/system/machine.ts";
 import { type ArtifactPaths, type AttemptKey, attemptNumber, privateNameOwner } from "../layout.ts";
-import { type ClaimRecord, type EndRecord, RECORD_SCHEMA } from "../record.ts";
+import type { ClaimRecord, EndRecord } from "../record.ts";
+import { RECORD_SCHEMA } from "../layout.ts";
 import { listOrNothing, NO_LINKS, removeIfThere, type Store, storeError } from "../store.ts";
 import { type ClaimOptions, type OwnerFile, ownersOf } from "./owner_files.ts";
 import { readClaim } from "./read_claim.ts";
@@ -201,8 +203,8 @@ export async function sweep(store: Store, paths: ArtifactPaths, names: readonly 
   }
 }
 
-/** How an attempt ended that did not succeed. */
-export interface Ending {
+/** How an attempt ended that did not succeed, and what it took. */
+export interface Ending extends AttemptUse {
   /** What happened. */
   kind: EndRecord["kind"];
   /** What a failed attempt's failure counts as. */
@@ -249,5 +251,18 @@ export function endRecordOf(
     owner: machine.self,
     startedAt: claim.startedAt,
     endedAt: new Date(machine.clock.now()).toISOString(),
+    ...usedOf(ending),
   };
 }
+
+/** Without what is not known, which would be no JSON. */
+function usedOf({ durationMs, cpuSec, programsCpuSec, peakMemoryBytes }: AttemptUse): KnownUse {
+  return {
+    ...(durationMs === undefined ? {} : { durationMs }),
+    ...(cpuSec === undefined ? {} : { cpuSec }),
+    ...(programsCpuSec === undefined ? {} : { programsCpuSec }),
+    ...(peakMemoryBytes === undefined ? {} : { peakMemoryBytes }),
+  };
+}
+
+type KnownUse = Pick<EndRecord, keyof AttemptUse>;

@@ -4,7 +4,8 @@ import type { HeartbeatOptions, Machine } from "../../core/system/machine.ts";
 import { linkOurs } from "../file_steps.ts";
 import { readJson } from "../json_file.ts";
 import { type OwnerPaths, ownerPaths, ownersDir, privateName } from "../layout.ts";
-import { type ClaimRecord, RECORD_SCHEMA } from "../record.ts";
+import type { ClaimRecord } from "../record.ts";
+import { RECORD_SCHEMA } from "../layout.ts";
 import { removeIfThere, type Store } from "../store.ts";
 import { readClaimFile } from "./read_claim.ts";
 

@@ -17,15 +17,23 @@ export interface HandedOwner {
 /**
  * Claims an artifact of which there is nothing yet: no claim, no record, no folder.
  *
+ * @param queued The name of the job that is queued for it: there is that, and nothing else. The claim takes
+ * its place.
  * @returns `false` when there is anything, or the claim could not be made. Then none is held.
  * @throws The system's error, where it could not be given back.
  */
-export async function claimFirst(store: Store, paths: ArtifactPaths, owner: HandedOwner): Promise<boolean> {
+export async function claimFirst(
+  store: Store,
+  paths: ArtifactPaths,
+  owner: HandedOwner,
+  queued?: string,
+): Promise<boolean> {
   if (!await link(store, paths, owner)) return false;
   const { files } = store.machine;
   let isFirst = false;
   try {
-    isFirst = !await files.exists(paths.home) && !await files.exists(paths.record);
+    isFirst = !await files.exists(paths.record) &&
+      (queued === undefined ? !await files.exists(paths.home) : await takesPlace(store, paths, queued));
   } catch {
     // The file server is away: the long way tells more.
   }
@@ -55,4 +63,10 @@ async function link(store: Store, paths: ArtifactPaths, { id, ownerDir }: Handed
       if (errorCode(error) !== "ENOENT" || turn > 1 || !await store.makeDir(paths.taskDir)) return false;
     }
   }
+}
+
+/** Ends that a job is queued for an artifact, where that is all that there is in its folder. */
+async function takesPlace(store: Store, paths: ArtifactPaths, queued: string): Promise<boolean> {
+  const { isAlone, removeQueued } = await import("./queued.ts");
+  return await isAlone(store, paths) && await removeQueued(store, paths, queued);
 }

@@ -2,10 +2,10 @@ import { join } from "@std/path/posix/join";
 import { StoreError } from "../../core/errors.ts";
 import type { Heartbeat } from "../../core/system/machine.ts";
 import { type ArtifactPaths, type OwnerPaths, ownerPaths, ownersDir } from "../layout.ts";
-import { type ClaimRecord, RECORD_SCHEMA, type SlurmJob } from "../record.ts";
+import type { ClaimRecord, SlurmJob } from "../record.ts";
+import { RECORD_SCHEMA } from "../layout.ts";
 import { removeIfThere, type Store } from "../store.ts";
 import { checkLayout } from "./layout_number.ts";
-import { lastWordsOf, sweepOwners } from "./dead_owner.ts";
 
 /** Who makes a claim, and how it beats. */
 export interface ClaimOptions {
@@ -169,7 +169,11 @@ class OwnerFiles {
       kept = false;
       this.#keepers--;
       await Promise.all([...this.#entries].map((entry) => this.#tidy(entry)));
-      await sweepOwners(this.#store).catch(() => {/* litter is no reason to fail */});
+      try {
+        await (await import("./dead_owner.ts")).sweepOwners(this.#store);
+      } catch {
+        // Litter is no reason to fail.
+      }
     };
   }
 
@@ -195,12 +199,16 @@ class OwnerFiles {
     const { ino = 0 } = await machine.files.stat(paths.path) ?? {};
     const file: OwnerFile = { ...paths, record, ino, lost: entry.lost.signal };
     this.#byFile.set(file, entry);
+    // Loaded where it is needed: who only looks after one task does without.
+    const lastWords = options.mayBlock
+      ? (await import("./dead_owner.ts")).lastWordsOf(machine, paths.dir)
+      : undefined;
     entry.heartbeat = machine.beat({
       path: paths.path,
       dead: paths.dead,
       intervalMs: heartbeatSec * 1000,
       afterMs: options.beatAfterMs,
-      ...(options.mayBlock ? { lastWords: lastWordsOf(machine, paths.dir) } : {}),
+      ...(lastWords === undefined ? {} : { lastWords }),
       onLost: (reason) => this.#lose(entry, reason),
     });
     void this.#lookAfter(entry, file);

@@ -3,7 +3,8 @@ import { z } from "zod";
 import { errorCode, StoreError } from "../../core/errors.ts";
 import { linkJson, readJson, writeJson } from "../json_file.ts";
 import { type ArtifactPaths, privateName } from "../layout.ts";
-import { NewerError, ownerSchema, RECORD_SCHEMA } from "../record.ts";
+import { NewerError, ownerSchema } from "../record.ts";
+import { RECORD_SCHEMA } from "../layout.ts";
 import { type JobWord, removeIfThere, type Store, storeError } from "../store.ts";
 
 /** How often a name is tried for that others keep making and removing. */
@@ -148,6 +149,12 @@ export async function removeQueued(store: Store, paths: ArtifactPaths, name: str
   await removeIfThere(store.machine, trash);
   await removeIfThere(store.machine, paths.home);
   return found?.name === name;
+}
+
+/** Whether there is nothing in an artifact's folder but that a job is queued for it. */
+export async function isAlone(store: Store, paths: ArtifactPaths): Promise<boolean> {
+  const own = Object.values(filesOf(paths));
+  return (await store.list(paths.home)).every(({ name }) => own.includes(join(paths.home, name)));
 }
 
 /** A queued job, for people. */

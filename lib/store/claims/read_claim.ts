@@ -1,5 +1,6 @@
 import type { ArtifactPaths } from "../layout.ts";
-import { type ClaimRecord, NewerError, parseClaimRecord, RECORD_SCHEMA } from "../record.ts";
+import { type ClaimRecord, NewerError, parseClaimRecord } from "../record.ts";
+import { RECORD_SCHEMA } from "../layout.ts";
 import { readRecordId } from "../read_record.ts";
 import { listOrNothing, type Store } from "../store.ts";
 

@@ -110,7 +110,13 @@ async function readBack(
   { paths, text }: Commit,
   temporary: string,
 ): Promise<SuccessRecord> {
-  const written = await store.read(temporary);
+  let written: string;
+  try {
+    written = await store.machine.files.readText(temporary);
+  } catch (error) {
+    // Gone, too, where the file server forgot it in a power cut: that passes.
+    throw storeError("read back the success record of", paths.home, error);
+  }
   if (written !== text) {
     throw new StoreError(
       `Cannot write the success record of ${paths.home}: it is not what was written when it is read`,

@@ -1,7 +1,8 @@
 import { join } from "@std/path/posix/join";
 import { StoreError } from "../../core/errors.ts";
 import { type ArtifactPaths, type AttemptKey, parseAttemptName } from "../layout.ts";
-import { DamagedError, type EndRecord, isSuccessRecord, parseEndRecord, RECORD_SCHEMA } from "../record.ts";
+import { DamagedError, type EndRecord, isSuccessRecord, parseEndRecord } from "../record.ts";
+import { RECORD_SCHEMA } from "../layout.ts";
 import type { Store } from "../store.ts";
 
 /**

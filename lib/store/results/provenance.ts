@@ -1,8 +1,10 @@
+import type { ResourceUse } from "../../core/attempt_end.ts";
 import type { Config } from "../../core/config.ts";
 import { environmentVariables } from "../../core/environment.ts";
 import { packed } from "../../core/packed.ts";
 import { pipelineFolder } from "../../core/paths.ts";
 import type { Owner } from "../../core/system/machine.ts";
+import { measureUse } from "../../core/system/resource_use.ts";
 import { FURU_VERSION } from "../../core/version.ts";
 import type { SlurmJob } from "../record.ts";
 
@@ -27,17 +29,14 @@ const GIT_TIMEOUT_MS = 5000;
 /** How long a pipe of a git that has ended may be silent: what it started can hold it open for ever. */
 const GIT_SILENCE_MS = 250;
 
-/** How long what is known of the peak memory is good for. */
-const PEAK_MEMORY_MS = 100;
-
-/** Says where records come from (ARCHITECTURE, "The store"): versions, host, user, command, git, memory. */
+/**
+ * Says where records come from (ARCHITECTURE, "The store"): versions, host, user, command, git, resources.
+ */
 export class Provenance {
   readonly #how: Config["recordGit"];
   readonly #fixed: Record<string, unknown>;
   readonly #entry: string | undefined;
   #git: Promise<GitState | undefined> | undefined;
-  #peak: number | undefined;
-  #peakUntil = 0;
 
   /**
    * @param known `git`: what that said already in another process of the same run; `slurm`: the job; `code`:
@@ -82,25 +81,19 @@ export class Provenance {
     return await (this.#git ??= askGit(pipelineFolder(this.#entry)));
   }
 
-  /** Looked up now and then only: that costs as much as a small task's whole record. */
-  #peakMemory(): number | undefined {
-    const now = performance.now();
-    if (now >= this.#peakUntil) {
-      this.#peak = peakMemory();
-      this.#peakUntil = now + PEAK_MEMORY_MS;
-    }
-    return this.#peak;
+  /** Begins to measure an attempt; what it gives tells what was taken since. */
+  measure(): () => ResourceUse {
+    return measureUse();
   }
 
-  /** For a record that is about to be written. */
-  async collect(): Promise<Record<string, unknown>> {
+  /**
+   * For a record that is about to be written.
+   *
+   * @param used What its attempt took.
+   */
+  async collect(used: ResourceUse): Promise<Record<string, unknown>> {
     const git = await this.git();
-    const peakMemoryBytes = this.#peakMemory();
-    return {
-      ...this.#fixed,
-      ...(git === undefined ? {} : { git }),
-      ...(peakMemoryBytes === undefined ? {} : { peakMemoryBytes }),
-    };
+    return { ...this.#fixed, ...(git === undefined ? {} : { git }), ...used };
   }
 }
 
@@ -181,16 +174,6 @@ async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined
     return await Promise.race([promise, late]);
   } finally {
     clearTimeout(timer);
-  }
-}
-
-/** The highest resident memory of this process so far, as the kernel counts it (proc(5), VmHWM). */
-function peakMemory(): number | undefined {
-  try {
-    const kib = /^VmHWM:\s*(\d+) kB$/m.exec(Deno.readTextFileSync("/proc/self/status"))?.[1];
-    return kib === undefined ? undefined : Number(kib) * 1024;
-  } catch {
-    return undefined;
   }
 }
 

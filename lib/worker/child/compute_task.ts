@@ -56,16 +56,20 @@ export async function computeTask(
   }
   io.traces.begin();
   imported = false;
+  const { job } = task;
+  if (job && !await (await import("./job_task.ts")).readPayloads(runtime, job.dir, task)) return "declined";
   const artifact = await remakeArtifact(task);
   if (imported) io.traces.loaded();
   refuseLoadOnly(artifact);
   const { ino } = task;
+  if (job && !await (await import("./job_task.ts")).areStored(runtime, artifact)) return "declined";
   if (ino === undefined) return await attempt(runtime, artifact, task, signal, io);
   return await attemptFirst(
     runtime,
     artifact,
     { id: task.attempt.id, ownerDir: task.ownerDir, ino },
     () => attempt(runtime!, artifact, task, signal, io),
+    job?.queued,
   );
 }
 

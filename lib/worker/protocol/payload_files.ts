@@ -2,6 +2,7 @@ import { pooledMap } from "@std/async/pool";
 import { basename } from "@std/path/posix/basename";
 import { dirname } from "@std/path/posix/dirname";
 import { join } from "@std/path/posix/join";
+import { z } from "zod";
 import type { Hash } from "../../core/hash.ts";
 import { errorCode, ProtocolError } from "../../core/errors.ts";
 import { parseJson } from "../../store/record.ts";
@@ -9,7 +10,14 @@ import type { Runtime } from "../../run/runtime.ts";
 import { listOrNothing, storeError } from "../../store/store.ts";
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
 import { paramsText, references, withAllBelow } from "../../task/artifact/reference.ts";
-import { type ArtifactPayload, artifactPayloadSchema } from "./protocol.ts";
+import type { ArtifactPayload } from "./protocol.ts";
+
+const artifactPayload: z.ZodType<ArtifactPayload> = z.object({
+  module: z.string().optional(),
+  name: z.string(),
+  params: z.string(),
+  kept: z.literal(true).optional(),
+});
 
 /** So many files are read or written at the same time. */
 const AT_ONCE = 32;
@@ -77,9 +85,7 @@ export async function readPayload(
 ): Promise<ArtifactPayload> {
   const path = payloadPath(dir, hash);
   const text = await readListed(machine, path);
-  const parsed = text === undefined
-    ? { fault: "there is no such file" }
-    : parseJson(text, artifactPayloadSchema);
+  const parsed = text === undefined ? { fault: "there is no such file" } : parseJson(text, artifactPayload);
   if ("fault" in parsed) {
     throw new ProtocolError(`Cannot read what is to be computed from ${path}: ${parsed.fault}`);
   }

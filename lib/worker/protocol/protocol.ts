@@ -1,168 +1,127 @@
-import { z } from "zod";
 import type { AttemptEnd } from "../../core/attempt_end.ts";
 
 /** One artifact as a message carries it: enough to make it again, without parsing its parameters again. */
-export const artifactPayloadSchema = z.object({
+export interface ArtifactPayload {
   /** URL of the module that called `defineTask`, where known. */
-  module: z.string().optional(),
+  module?: string | undefined;
   /** The task's name. */
-  name: z.string(),
+  name: string;
   /**
    * The parsed parameters as canonical JSON, artifacts in them by reference; of a kept one what is known of
    * it.
    */
-  params: z.string(),
+  params: string;
   /** Whether it can only be loaded where it comes from. */
-  kept: z.literal(true).optional(),
-});
-
-const endSchema: z.ZodType<AttemptEnd> = z.discriminatedUnion("outcome", [
-  z.object({ outcome: z.literal("success") }),
-  z.object({ outcome: z.literal("superseded") }),
-  z.object({ outcome: z.literal("preempted"), reason: z.string() }),
-  z.object({
-    outcome: z.literal("failed"),
-    blame: z.enum(["compute", "protocol", "node"]),
-    error: z.string(),
-    stack: z.string().optional(),
-    code: z.string().optional(),
-    lasting: z.literal(true).optional(),
-  }),
-]);
+  kept?: true | undefined;
+}
 
 /** The first line that a computing process sends. */
-export const helloSchema = z.object({
-  type: z.literal("hello"),
-  v: z.number(),
+export interface Hello {
+  type: "hello";
+  v: number;
   /** Which process it is, as its supervisor named it. */
-  token: z.string(),
-  pid: z.int(),
-});
+  token: string;
+  pid: number;
+}
 
-const payloadMembers = {
+interface PayloadMembers {
   /** Artifacts that are needed for tasks, and that this process was not sent before, by hash. */
-  artifacts: z.record(z.string(), artifactPayloadSchema),
+  artifacts: Record<string, ArtifactPayload>;
   /** The parameters of an artifact begin with these: those of its payload go on where the last one ends. */
-  parts: z.array(z.object({ hash: z.string(), params: z.string() })).optional(),
+  parts?: { hash: string; params: string }[] | undefined;
   /** Forget all artifacts that were sent before this message. */
-  forget: z.boolean().optional(),
-};
+  forget?: boolean | undefined;
+}
+
+/** What the computing process of a job in DAG mode sees to by itself, before it begins. */
+export interface JobTask {
+  /** The run's folder, with what is needed to make artifacts again. */
+  dir: string;
+  /** The job's name: it is written down as queued for the artifact, which ends with the claim. */
+  queued: string;
+}
 
 /** An attempt to make. */
-const taskMessageSchema = z.object({
-  type: z.literal("task"),
-  ...payloadMembers,
+export interface TaskMessage extends PayloadMembers {
+  type: "task";
   /** Number of the task, unique in its process. */
-  id: z.int(),
+  id: number;
   /** URL of the module that the run was started with. */
-  entry: z.string().optional(),
+  entry?: string | undefined;
   /** Hash of the artifact to compute. */
-  root: z.string(),
+  root: string;
   /** The name of its task. */
-  name: z.string(),
+  name: string;
   /** `n` for people, `id` for the files. */
-  attempt: z.object({ n: z.int(), id: z.string() }),
+  attempt: { n: number; id: string };
   /** The folder of the attempt's owner file, for private names. */
-  ownerDir: z.string(),
+  ownerDir: string;
   /**
    * The number of the owner file: the process claims with it itself, and gives the claim back when the result
    * is there. Without it the claim is held already.
    */
-  ino: z.number().optional(),
+  ino?: number | undefined;
+  /** In DAG mode, besides: all else that has to be there before it begins. */
+  job?: JobTask | undefined;
   /** The run that this attempt belongs to. */
-  run: z.string().optional(),
+  run?: string | undefined;
   /** The spec of the worker. */
-  spec: z.string(),
+  spec: string;
   /** Which backend runs it, for records. */
-  backend: z.string(),
+  backend: string;
   /** Id of the attempt whose result is to be replaced. */
-  replace: z.string().optional(),
+  replace?: string | undefined;
   /** Milliseconds until it will be told to end, at the least; none where nothing ends it. */
-  leftMs: z.number().optional(),
+  leftMs?: number | undefined;
   /** A mark to print after the task, which tells its output from the next one's. */
-  mark: z.string(),
-});
+  mark: string;
+}
+
+/** What comes before a task's own message: what it needs that is too much for one. */
+export interface ArtifactsMessage extends PayloadMembers {
+  type: "artifacts";
+}
 
 /** A message of the supervisor. */
-export const supervisorMessageSchema = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("configure"), v: z.number(), config: z.unknown().optional() }),
-  taskMessageSchema,
-  // What a task needs that is too much for one message comes before it.
-  z.object({ type: z.literal("artifacts"), ...payloadMembers }),
+export type SupervisorMessage =
+  | { type: "configure"; v: number; config?: unknown }
+  | TaskMessage
+  | ArtifactsMessage
   // Sent again when what is left until its process is killed has changed.
-  z.object({
-    type: z.literal("abort"),
-    id: z.int(),
-    reason: z.string(),
-    limit: z.boolean(),
-    leftMs: z.number(),
-  }),
+  | { type: "abort"; id: number; reason: string; limit: boolean; leftMs: number }
   // It is not to be begun, if it was not yet.
-  z.object({ type: z.literal("drop"), id: z.int() }),
-  z.object({ type: z.literal("stop") }),
-]);
+  | { type: "drop"; id: number }
+  | { type: "stop" };
 
 /** A message of a computing process after its hello. */
-export const childMessageSchema = z.discriminatedUnion("type", [
-  z.object({
-    type: z.literal("progress"),
-    id: z.int(),
-    fraction: z.number(),
-    message: z.string().optional(),
-  }),
-  z.object({
-    type: z.literal("ended"),
-    id: z.int(),
-    end: endSchema,
+export type ChildMessage =
+  | { type: "progress"; id: number; fraction: number; message?: string | undefined }
+  | {
+    type: "ended";
+    id: number;
+    end: AttemptEnd;
     /** Whether a stop signal reached the process meanwhile, or ended a program that the task ran. */
-    signalled: z.boolean(),
+    signalled: boolean;
     /** Whether the mark was printed. */
-    marked: z.boolean(),
+    marked: boolean;
     /** The process must not be given another task. */
-    replaceMe: z.boolean(),
+    replaceMe: boolean;
     /** Its memory in bytes. */
-    rss: z.number().optional(),
-  }),
+    rss?: number | undefined;
+  }
   /**
    * No attempt was begun: the artifact is somebody else's, is there already, or has been tried before; or the
    * process takes no more tasks, or was told not to begin it. Nothing of it is left.
    */
-  z.object({
-    type: z.literal("declined"),
-    id: z.int(),
+  | {
+    type: "declined";
+    id: number;
     /** Whether its mark was printed. */
-    marked: z.boolean(),
+    marked: boolean;
     /** The process must not be given another task. */
-    replaceMe: z.boolean(),
-  }),
+    replaceMe: boolean;
+  }
   /** For the user, of an attempt that goes on. */
-  z.object({ type: z.literal("warning"), id: z.int(), text: z.string() }),
+  | { type: "warning"; id: number; text: string }
   /** An error of an attempt that had ended: text for that one's log. */
-  z.object({ type: z.literal("floating"), id: z.int(), text: z.string() }),
-]);
-
-/** One artifact as a message carries it. */
-export type ArtifactPayload = z.infer<typeof artifactPayloadSchema>;
-/** The first line of a connection. */
-export type Hello = z.infer<typeof helloSchema>;
-/** An attempt to make. */
-export type TaskMessage = z.infer<typeof taskMessageSchema>;
-/** What comes before a task's own message. */
-export type ArtifactsMessage = Extract<SupervisorMessage, { type: "artifacts" }>;
-/** A message of the supervisor. */
-export type SupervisorMessage = z.infer<typeof supervisorMessageSchema>;
-/** A message of a computing process after its hello. */
-export type ChildMessage = z.infer<typeof childMessageSchema>;
-
-/**
- * Reads a message of a computing process. What is said after each task that succeeded is known by its looks:
- * to check it all takes longer than a tiny task.
- *
- * @throws {Error} for what is no such message.
- */
-export function parseChildMessage(line: string): ChildMessage {
-  const message = JSON.parse(line);
-  const isPlain = message?.type === "ended" && message.end?.outcome === "success" &&
-    Number.isSafeInteger(message.id);
-  return isPlain ? message : childMessageSchema.parse(message);
-}
+  | { type: "floating"; id: number; text: string };

@@ -2,9 +2,11 @@ import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { ConfigError, SlurmError, ValidationError } from "../../../lib/core/errors.ts";
 import { checkPartitions, checkSpecs } from "../../../lib/slurm/run/check_specs.ts";
-import { jobOptions, nameInComment, signalLeadSec } from "../../../lib/slurm/client/job_options.ts";
+import { jobOptions, nameInComment } from "../../../lib/slurm/client/job_options.ts";
+import { signalLeadSec } from "../../../lib/slurm/client/job_time.ts";
 import { logPath, logPattern } from "../../../lib/slurm/client/job_log.ts";
-import { heapMbOf, type ParsedSpec, sbatchOptions, type SlurmSpec } from "../../../lib/slurm/client/spec.ts";
+import { type ParsedSpec, sbatchOptions, type SlurmSpec } from "../../../lib/slurm/client/spec.ts";
+import { heapMbOf } from "../../../lib/slurm/client/job_command.ts";
 
 const parse = (spec: unknown): ParsedSpec => checkSpecs({ default: spec }).default!;
 const fault = (spec: unknown): string => assertThrows(() => parse(spec), ConfigError).message;

@@ -67,6 +67,21 @@ describe("commitRecord()", () => {
     assertEquals(rig.tree().filter((name) => name.includes("/.tmp-")), []);
   });
 
+  it("tells the system's error when the record is gone before it is read back", async () => {
+    await using rig = new CommitRig();
+    const commit = rig.commit(await rig.claim(), 1);
+    const readText = async (path: string) => {
+      if (path.includes("/.tmp-")) await Deno.remove(path); // as a file server does in a power cut
+      return await systemFiles.readText(path);
+    };
+    const error = await assertRejects(
+      () => commitRecord(rig.store({ files: { readText } }), commit),
+      StoreError,
+    );
+    assertStringIncludes(error.message, "(ENOENT)");
+    assertEquals(await readRecord(rig.store(), rig.paths), undefined);
+  });
+
   it("has the record and the attempt's files on the disk before it links", async () => {
     await using rig = new CommitRig();
     const claim = await rig.claim();

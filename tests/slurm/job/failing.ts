@@ -1,0 +1,13 @@
+import { z } from "zod";
+import { defineTask } from "../../../lib/task/define.ts";
+
+/** Fails in its first so many attempts. */
+export const Failing = defineTask({
+  name: "submit/Failing",
+  params: z.object({ times: z.int() }),
+  create: ({ params: { times }, attempt }) => {
+    console.log(`attempt ${attempt}`);
+    if (attempt <= times) throw new Error("not yet");
+    return attempt;
+  },
+});

@@ -4,6 +4,17 @@ import { furuGlobals } from "./globals.ts";
 export const FURU_URL: string = new URL("../../", import.meta.url).href;
 
 /**
+ * Furu itself, where it is a local folder: a run's version of it is checked, and it is no part of the user's
+ * code.
+ */
+const FURUS_OWN = /^((mod|cli)\.ts|deno\.json|(lib|links)\/.*)$/;
+
+/** Whether a URL is that of a module of furu itself, or of the folder with all of them. */
+export function isFurus(url: string): boolean {
+  return `${url}/` === FURU_URL || url.startsWith(FURU_URL) && FURUS_OWN.test(url.slice(FURU_URL.length));
+}
+
+/**
  * The name of a registry that does not exist: what is not embedded in a packed program is never asked for.
  */
 export const PACKED_REGISTRY = "packed.invalid";

@@ -1,5 +1,5 @@
 import type { ForcedTasks } from "../core/config.ts";
-import { aSignal, checkOptions, namesOfTasks, type OptionChecks } from "../core/options.ts";
+import { aBoolean, aSignal, checkOptions, namesOfTasks, type OptionChecks } from "../core/options.ts";
 import { makePlan, type Plan } from "../plan/graph.ts";
 import { currentContext } from "../run/context.ts";
 import { defaultRuntime } from "../run/default_runtime.ts";
@@ -16,11 +16,21 @@ export interface PlanRootsOptions {
    * @default {`alwaysRerun` of the configuration}
    */
   force?: ForcedTasks;
+  /**
+   * Whether what depends on the tasks of `force`, over however many steps, would be computed again, too.
+   *
+   * @default {false}
+   */
+  forceDependents?: boolean;
   /** Ends the planning, which then throws the reason of the signal. */
   signal?: AbortSignal;
 }
 
-const OPTIONS: OptionChecks<PlanRootsOptions> = { force: namesOfTasks, signal: aSignal };
+const OPTIONS: OptionChecks<PlanRootsOptions> = {
+  force: namesOfTasks,
+  forceDependents: aBoolean,
+  signal: aSignal,
+};
 
 /**
  * Plans the roots as the users' `plan` does, without the schedulers that it can ask.
@@ -37,7 +47,9 @@ export async function planRoots(
   checkOptions("plan", options, OPTIONS);
   const runtime = currentContext()?.runtime ?? defaultRuntime();
   // No record carries an empty run's id: everything that is forced is still to be done.
-  const forced = forcedByUser(runtime.store, options.force ?? runtime.config.alwaysRerun, "");
+  const force = options.force ?? runtime.config.alwaysRerun;
+  const all = [...rootsOf(roots)];
+  const forced = forcedByUser(runtime.store, force, "", options.forceDependents ? all : undefined);
   const { signal } = options;
-  return await makePlan(rootsOf(roots), storeStatus(runtime, { isOver }), { forced, signal });
+  return await makePlan(all, storeStatus(runtime, { isOver }), { forced, signal });
 }

@@ -71,6 +71,12 @@ export interface RunLocalOptions {
    */
   force?: ForcedTasks;
   /**
+   * Whether what depends on the tasks of `force`, over however many steps, is computed again, too.
+   *
+   * @default {false}
+   */
+  forceDependents?: boolean;
+  /**
    * Where tasks run: in worker processes, or inside this one.
    *
    * @default {"process"}
@@ -132,6 +138,7 @@ const OPTIONS: OptionChecks<RunLocalOptions> = {
   window: aWindow,
   keepGoing: aBoolean,
   force: namesOfTasks,
+  forceDependents: aBoolean,
   isolation: oneOf("process", "inline"),
   maxComputeRetries: anything,
   retryFailed: anything,
@@ -170,7 +177,9 @@ export async function runRootsLocally(
   const runId = `local-${new Date().toISOString().replaceAll(/[:.]/g, "")}-${
     runtime.machine.randomId().slice(0, 6)
   }`;
-  const forced = forcedByUser(runtime.store, options.force ?? config.alwaysRerun, runId);
+  const force = options.force ?? config.alwaysRerun;
+  const dependentsOf = options.forceDependents ? rootsOf(roots) : undefined;
+  const forced = forcedByUser(runtime.store, force, runId, dependentsOf);
   const source = storeStatus(runtime);
   const stopping = new AbortController();
   const computer = options.isolation === "inline"

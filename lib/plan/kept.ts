@@ -1,6 +1,7 @@
 import type { Hash } from "../core/hash.ts";
 import { plural } from "../ui/text.ts";
-import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
+import type { Artifact } from "../task/artifact/artifact.ts";
+import { dependents } from "./forced.ts";
 import type { ForcedNodes, PlanNode, StatusSource } from "./node.ts";
 import type { TaskListing } from "../store/store.ts";
 
@@ -52,30 +53,6 @@ export async function keptResults(
   return { forced: Object.fromEntries(computed), kept: Object.fromEntries(kept) };
 }
 
-/** All that depends on some artifacts, each once. */
-function dependents(roots: Iterable<Artifact>, on: ReadonlySet<Hash>): Artifact[] {
-  const found: Artifact[] = [];
-  const depends = new Map<Hash, boolean>();
-  // A stack of its own, for a chain may be deeper than calls can be nested: each is met again when all below
-  // it is known.
-  const open = [...roots];
-  for (let artifact = open.pop(); artifact; artifact = open.pop()) {
-    const { hash } = artifact;
-    if (depends.has(hash)) continue;
-    const { dependencies } = artifact[ARTIFACT];
-    const unknown = dependencies.filter((below) => !depends.has(below.hash));
-    if (unknown.length > 0) {
-      open.push(artifact);
-      for (const below of unknown) open.push(below);
-      continue;
-    }
-    const reaches = dependencies.some((below) => on.has(below.hash) || depends.get(below.hash) === true);
-    depends.set(hash, reaches);
-    if (reaches && !on.has(hash)) found.push(artifact);
-  }
-  return found;
-}
-
 function count(counts: Map<string, number>, name: string): void {
   counts.set(name, (counts.get(name) ?? 0) + 1);
 }
@@ -90,7 +67,6 @@ export function keptText({ forced, kept }: KeptResults): string {
   const names = Object.keys(kept).sort((a, b) => kept[b]! - kept[a]! || (a < b ? -1 : 1));
   const rest = names.length - NAMED;
   const list = names.slice(0, NAMED).map((name) => `${name} (${kept[name]})`).join(", ");
-  const flags = rest > 0 ? "--force ALL" : names.map((name) => `--force ${name}`).join(" ");
   return `forced: ${plural(again, "artifact")} of ${Object.keys(forced).slice(0, NAMED).join(", ")} ` +
     `${again === 1 ? "is" : "are"} computed again, and ${plural(stay, "stored result")} that ` +
     `${
@@ -99,7 +75,7 @@ export function keptText({ forced, kept }: KeptResults): string {
         : `depend on ${again === 1 ? "it" : "them"} stay as they are`
     }: ` +
     `${list}${rest > 0 ? `, and of ${plural(rest, "other task")}` : ""}; ` +
-    `to compute ${stay === 1 ? "that" : "those"} again, too: ${flags}`;
+    `to compute ${stay === 1 ? "that" : "those"} again, too: --force-dependents (option forceDependents)`;
 }
 
 function sum(counts: Readonly<Record<string, number>>): number {

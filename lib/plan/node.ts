@@ -77,6 +77,12 @@ export interface ForcedNodes {
   has(artifact: Artifact): boolean;
   /** Whether this run has computed it already: its record, which is there, then carries the run's id. */
   done(artifact: Artifact): boolean | Promise<boolean>;
+  /**
+   * Why it is forced: goes on from "since".
+   *
+   * @default {its task is}
+   */
+  why?(artifact: Artifact): string;
 }
 
 /** A node in the order of computing. */

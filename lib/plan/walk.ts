@@ -141,7 +141,7 @@ export class Walk {
     return {
       status: "TODO",
       reason: "forced",
-      detail: "stored, but to be computed again since its task is forced",
+      detail: `stored, but to be computed again since ${forced.why?.(artifact) ?? "its task is forced"}`,
     };
   }
 

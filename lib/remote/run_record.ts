@@ -87,6 +87,8 @@ const common = {
   counts: z.object({ nodes: z.int(), cached: z.int() }),
   /** Nodes of which something invalid is stored: only a result of this run counts. */
   invalid: z.array(hash),
+  /** What depends on forced tasks, where that is computed again, too. */
+  forcedDependents: z.array(hash).exactOptional(),
 };
 
 const poolOptions = z.object({

@@ -50,6 +50,8 @@ export async function computeAttempt(runtime: Runtime, options: ComputeOptions):
   try {
     // The context covers validate and provenance too: whatever belongs to the work on this node.
     return await withContext(options.context, async () => {
+      const { module } = artifact[ARTIFACT].task;
+      if (module !== undefined) runtime.provenance.noteCode?.(module);
       const started = clock.monotonic();
       const made = await makeCreateContext(runtime, artifact, attempt, io);
       const create = () => artifact[ARTIFACT].task.create(made.context);
@@ -100,7 +102,10 @@ async function store(
     `"createdAt":"${new Date(runtime.machine.clock.now()).toISOString()}"`,
     `"durationMs":${roundedMs(durationMs)}`,
     `"provenance":${
-      JSON.stringify({ ...await runtime.provenance.collect(used), ...specIn(options.context) })
+      JSON.stringify({
+        ...await runtime.provenance.collect(used, artifact[ARTIFACT].task.module),
+        ...specIn(options.context),
+      })
     }`,
     ...(folder ? [folder.member] : []),
   ];

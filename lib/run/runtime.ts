@@ -16,14 +16,17 @@ export interface ProvenanceSource {
    * For a record that is about to be written.
    *
    * @param used What its attempt took.
+   * @param module URL of the module that defines the task.
    */
-  collect(used: ResourceUse): Promise<Record<string, unknown>>;
+  collect(used: ResourceUse, module?: string): Promise<Record<string, unknown>>;
   /**
    * Begins to measure an attempt; what it gives tells what was taken since.
    *
    * @default {nothing is measured}
    */
   measure?(): () => ResourceUse;
+  /** Reads the code of a task, when an attempt begins. */
+  noteCode?(module: string): void;
   /** The state of git, for other processes of the same run. */
   git(): Promise<GitState | undefined>;
 }

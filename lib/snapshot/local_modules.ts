@@ -1,7 +1,7 @@
 import { fromFileUrl } from "@std/path/posix/from-file-url";
 import { z } from "zod";
 import { FuruError } from "../core/errors.ts";
-import { FURU_URL } from "../core/packed.ts";
+import { isFurus } from "../core/packed.ts";
 import { runDeno } from "../core/system/run_deno.ts";
 
 // What `deno info --json` prints (version 1), as far as it is read here.
@@ -9,17 +9,6 @@ const infoSchema = z.object({
   version: z.literal(1),
   modules: z.array(z.object({ specifier: z.string(), local: z.string().nullish() })),
 });
-
-/**
- * Furu itself, where it is a local folder: a run's version of it is checked, and it is no part of the user's
- * code.
- */
-const FURUS_OWN = /^((mod|cli)\.ts|deno\.json|(lib|links)\/.*)$/;
-
-/** Whether a URL is that of a module of furu itself, or of the folder with all of them. */
-export function isFurus(url: string): boolean {
-  return `${url}/` === FURU_URL || url.startsWith(FURU_URL) && FURUS_OWN.test(url.slice(FURU_URL.length));
-}
 
 /**
  * All local modules that some modules import, directly or not, as Deno itself resolves it: code, JSON and

@@ -3,7 +3,7 @@ import { isAbsolute } from "@std/path/posix/is-absolute";
 import { resolve } from "@std/path/posix/resolve";
 import { toFileUrl } from "@std/path/posix/to-file-url";
 import { pathOf } from "../core/paths.ts";
-import { isFurus } from "./local_modules.ts";
+import { isFurus } from "../core/packed.ts";
 import { isBelow, isInWorkspace, readConfigFile } from "./project_files.ts";
 
 /** The names under which a configuration or an import map may speak of other files. */

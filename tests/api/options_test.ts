@@ -59,7 +59,11 @@ const CONFIGURED = {
 };
 
 const ofGet: BadValues<GetOptions> = { force: BOOLEAN, signal: SIGNAL };
-const ofPlan: BadValues<PlanRootsOptions> = { force: FORCE, signal: SIGNAL };
+const ofPlan: BadValues<PlanRootsOptions> = {
+  force: FORCE,
+  forceDependents: BOOLEAN,
+  signal: SIGNAL,
+};
 const ofTable: BadValues<ResultsOptions<Record<never, never>>> = {
   where: ["lr=1", { lr: 1 }],
   status: ["done", [], ["DONE", "TODO"], null],
@@ -70,6 +74,7 @@ const ofRunLocal: BadValues<RunLocalOptions> = {
   window: [0, 1.5, "DFS", null],
   keepGoing: BOOLEAN,
   force: FORCE,
+  forceDependents: BOOLEAN,
   isolation: ["none", true],
   onEvent: ["log"],
   progress: ["loud", false],
@@ -81,6 +86,7 @@ const ofDag: BadValues<RunDagOptions> = {
   mode: ["pol", null],
   specs: [3, { default: { partitoin: "gpu" } }],
   detach: BOOLEAN,
+  forceDependents: BOOLEAN,
   force: FORCE,
   maxPreemptRetries: [-1, "5"],
   squeueIntervalSec: SECONDS,

@@ -10,6 +10,12 @@ describe("countsForRun()", () => {
     { of: "its task forced", force: ["a/Task"], invalid: [], forced: true },
     { of: "all forced", force: "ALL" as const, invalid: [], forced: true },
     { of: "its result invalid before the run", force: [], invalid: [node.hash], forced: true },
+    {
+      of: "what depends on a task forced, too",
+      force: ["a/Other"],
+      forcedDependents: [node.hash],
+      forced: true,
+    },
     { of: "its task forced, in a process that notes nothing invalid", force: ["a/Task"], forced: true },
   ];
   for (const { of, forced, ...rest } of cases) {

@@ -267,13 +267,6 @@ export class SimPrograms {
       this.#listed.filter(({ job, cancelled }) =>
         !cancelled && job.after === undefined && this.#slurm.stateOf(job)?.status === "pending"
       ).length;
-    console.log(
-      "SBATCH",
-      this.#world.time,
-      this.#listed.map((e) =>
-        `${e.job.key.slice(-8)} ${e.id}_${e.index} ${this.#slurm.stateOf(e.job)?.status}`
-      ).join("; "),
-    );
     if (pending + more > this.#mostWorkers) {
       this.violation ??=
         `${more} jobs beside ${pending} that are pending: at most ${this.#mostWorkers} are wanted`;
@@ -281,12 +274,6 @@ export class SimPrograms {
   }
 
   #scancel(args: readonly string[]): Answer {
-    console.log(
-      "SCANCEL",
-      this.#world.time,
-      args.join(" "),
-      this.#listed.map((e) => `${e.id}_${e.index} ${this.#slurm.stateOf(e.job)?.status}`).join("; "),
-    );
     const pendingOnly = args.some((arg) => /^--state=PENDING$/i.test(arg));
     for (const id of args.filter((arg) => /^\d+(_\d+)?$/.test(arg))) {
       if (this.#innocent.some((each) => each.id === id.split("_")[0])) {

@@ -74,6 +74,21 @@ export const commands: readonly LazyCommand[] = [
     load: async () => (await import("../takeout/usage.ts")).usageCommand,
   },
   {
+    name: "why",
+    summary: "Say why artifacts would be computed, or when and by whom they were",
+    load: async () => (await import("../explain/why.ts")).whyCommand,
+  },
+  {
+    name: "diff",
+    summary: "Compare two artifacts: parameters, dependencies, values, origin",
+    load: async () => (await import("../explain/diff.ts")).diffCommand,
+  },
+  {
+    name: "replay",
+    summary: "Compute one artifact again beside the store, and compare",
+    load: async () => (await import("../explain/replay.ts")).replayCommand,
+  },
+  {
     name: "logs",
     summary: "Print what attempts of an artifact, a task or a run have printed",
     load: async () => (await import("./logs.ts")).logsCommand,

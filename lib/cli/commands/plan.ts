@@ -1,17 +1,23 @@
 import { UsageError } from "../../core/errors.ts";
 import { migratableText } from "../migrate/migratable_text.ts";
 import { defineCommand } from "../program/command.ts";
-import { choiceFlag, given, optionalChoiceFlag, switchFlag } from "../program/flag.ts";
-import { forcedBy, forceFlag } from "./run_flags.ts";
+import { choiceFlag, optionalChoiceFlag, switchFlag } from "../program/flag.ts";
+import { forcedBy, forceDependentsFlag, forceFlag } from "./run_flags.ts";
 import { planDot, planMermaid } from "../view/plan_graph_text.ts";
 import { PlanParams } from "../view/plan_params.ts";
-import { planJson, planTable, planTree } from "../view/plan_view.ts";
+import { inOrder, planJson, planTable, planTree, type PlanView } from "../view/plan_view.ts";
+import { readableStore } from "../program/readable_store.ts";
+import type { Engine } from "../program/engine.ts";
+import type { Reason } from "../../explain/why.ts";
+import type { Artifact } from "../../task/artifact/artifact.ts";
 import { exampleTarget, loadTarget, targetArgs } from "../roots/target.ts";
 
 const flags = {
   format: choiceFlag(["tree", "table", "json", "dot", "mermaid"], "How it is shown (default: tree)"),
   all: switchFlag("Each artifact by itself, where many alike are one line", { short: "a" }),
   force: forceFlag,
+  "force-dependents": forceDependentsFlag,
+  why: switchFlag("Also why each would be computed, or when and by whom it was (as furu why)"),
   slurm: optionalChoiceFlag(
     ["pool", "dag"],
     "Also what a run with this flag would submit (default: pool), and what is wrong with its specs",
@@ -42,8 +48,11 @@ export const planCommand = defineCommand({
     if (flags.slurm !== undefined && (format === "dot" || format === "mermaid")) {
       throw new UsageError(`Cannot use --slurm with --format ${format}: allowed are tree, table and json`);
     }
+    if (flags.why && (format === "dot" || format === "mermaid")) {
+      throw new UsageError(`Cannot use --why with --format ${format}: allowed are tree, table and json`);
+    }
     const { roots, entry } = await loadTarget(program, args, io);
-    const force = given({ force: forcedBy(flags.force) });
+    const force = forcedBy(flags);
     const plan = await engine.plan(roots, force);
     const kept = await plan.kept?.();
     // Loaded when used, as the rest of furu.
@@ -57,6 +66,8 @@ export const planCommand = defineCommand({
       params: format === "json" ? undefined : new PlanParams(plan),
       unfolded: flags.all,
     };
+    const reasons = flags.why ? await reasonsOf(plan, roots, engine) : undefined;
+    const because = reasons && (await import("../view/why_text.ts"));
     switch (format) {
       case "tree":
         io.out(planTree(plan, options));
@@ -65,7 +76,11 @@ export const planCommand = defineCommand({
         io.out(planTable(plan, options));
         break;
       case "json":
-        io.out(planJson(plan, { ...(kept && { kept }), ...(jobs && { slurm: jobs }) }));
+        io.out(planJson(plan, {
+          ...(kept && { kept }),
+          ...(jobs && { slurm: jobs }),
+          ...(reasons && { why: reasons.map(because!.reasonJson) }),
+        }));
         break;
       case "dot":
         io.out(planDot(plan, options.params));
@@ -74,6 +89,7 @@ export const planCommand = defineCommand({
         io.out(planMermaid(plan, options.params));
         break;
     }
+    if (reasons && format !== "json") io.out(`\n${because!.whyText(reasons, options)}`);
     if (kept && format !== "json") io.err(`${(await import("../../plan/kept.ts")).keptText(kept)}\n`);
     io.err(
       await migratableText(
@@ -87,3 +103,12 @@ export const planCommand = defineCommand({
     return jobs.problems.length === 0 ? 0 : 1;
   },
 });
+
+async function reasonsOf(plan: PlanView, roots: readonly Artifact[], engine: Engine): Promise<Reason[]> {
+  const [{ why }, { artifactsBelow }] = await Promise.all([
+    import("../../explain/why.ts"),
+    import("../view/why_text.ts"),
+  ]);
+  const store = await readableStore(engine, { mayLack: true });
+  return await why(inOrder(plan), { store, artifacts: artifactsBelow(roots) });
+}

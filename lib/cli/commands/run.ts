@@ -11,6 +11,7 @@ import {
 import {
   checkTogether,
   forcedBy,
+  forceDependentsFlag,
   forceFlag,
   parseSeconds,
   parseWindow,
@@ -34,6 +35,7 @@ const flags = {
   window: valueFlag("dfs|bfs|K", "How many roots are worked on at a time: one, all or K", parseWindow),
   "keep-going": switchFlag("After a failure do all that does not depend on it", { short: "k" }),
   force: forceFlag,
+  "force-dependents": forceDependentsFlag,
   isolation: choiceFlag(
     ["process", "inline"],
     "Where tasks run: in worker processes (default) or in this one",
@@ -121,7 +123,7 @@ export const runCommand = defineCommand({
     const { roots, entry } = await loadTarget(program, args, io);
     const common = given({
       entry,
-      force: forcedBy(flags.force),
+      ...forcedBy(flags),
       progress: progressOf(globals),
       maxComputeRetries: flags.retries,
       retryFailed: flags["no-retry-failed"] ? false : undefined,

@@ -1,6 +1,6 @@
 import { UsageError } from "../../core/errors.ts";
-import type { DetachedRun } from "../program/engine.ts";
-import { type Flag, listFlag, wholeNumber } from "../program/flag.ts";
+import type { DetachedRun, RunOptions } from "../program/engine.ts";
+import { type Flag, listFlag, switchFlag, wholeNumber } from "../program/flag.ts";
 
 /** `--force NAME` of commands that are about a run. */
 export const forceFlag: Flag<string[]> = listFlag(
@@ -9,10 +9,25 @@ export const forceFlag: Flag<string[]> = listFlag(
   { short: "f" },
 );
 
-/** The option of a run that it sets. Without it the configuration decides. */
-export function forcedBy(names: string[]): "ALL" | string[] | undefined {
-  if (names.length === 0) return undefined;
-  return names.includes("ALL") ? "ALL" : names;
+/** `--force-dependents` beside it. */
+export const forceDependentsFlag: Flag<boolean> = switchFlag(
+  "Also compute again what depends on what is forced (with --force)",
+);
+
+/**
+ * The options of a run that they set. Without them the configuration decides.
+ *
+ * @throws {UsageError} If dependents are to be computed again, and of what is not said.
+ */
+export function forcedBy(
+  { force: names, "force-dependents": dependents }: { force: string[]; "force-dependents": boolean },
+): Pick<RunOptions, "force" | "forceDependents"> {
+  if (dependents && names.length === 0) {
+    throw new UsageError("Cannot use --force-dependents without --force: what they depend on is missing");
+  }
+  if (names.length === 0) return {};
+  const force = names.includes("ALL") ? "ALL" : names;
+  return dependents ? { force, forceDependents: true } : { force };
 }
 
 /**

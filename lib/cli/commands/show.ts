@@ -15,7 +15,7 @@ export const showCommand = defineCommand({
   description: [
     "Shows what is stored of an artifact: its parameters, where its result and its logs are, who " +
     "computed it when and with what, its failures, and whether today's code is still the one that " +
-    "computed it (of runs on Slurm).",
+    "computed it.",
     `HASH is a whole hash, its first digits (at least ${LEAST_DIGITS}), or an artifact as furu prints ` +
     "it: toy/Train(4f0c12ab). TASK, the name of a task, lists what is stored of it.",
   ],

@@ -21,6 +21,8 @@ export interface RunOptions {
   keepGoing: boolean;
   /** Names of tasks to compute again, or all. */
   force?: "ALL" | string[];
+  /** Whether what depends on them is computed again, too. */
+  forceDependents?: boolean;
   /** Whether tasks run in worker processes or in this one. */
   isolation?: "process" | "inline";
   /** The way in which the run shows itself. */
@@ -64,6 +66,7 @@ export type SlurmRunOptions =
     RunOptions,
     | "entry"
     | "force"
+    | "forceDependents"
     | "progress"
     | "maxComputeRetries"
     | "retryFailed"
@@ -125,14 +128,14 @@ export interface Engine {
    */
   storedValue(key: ArtifactKey): Promise<unknown>;
   /** The plan for the roots. */
-  plan(roots: readonly Artifact[], options: Pick<RunOptions, "force">): Promise<PlanView>;
+  plan(roots: readonly Artifact[], options: Pick<RunOptions, "force" | "forceDependents">): Promise<PlanView>;
   /**
    * The facts that a pool looks at besides the plan: the time limits of attempts, and the run that it would
    * take up.
    */
   poolPlan(
     roots: readonly Artifact[],
-    options: Pick<RunOptions, "entry" | "force">,
+    options: Pick<RunOptions, "entry" | "force" | "forceDependents">,
   ): Promise<Pick<PlanSlurmOptions, "nodes" | "adopts">>;
   /** The artifact of a task with parameters written as `key=value`. */
   setParams(task: TaskDefinition, assignments: readonly string[]): Promise<Artifact>;
@@ -197,7 +200,10 @@ export const systemEngine: Engine = {
     ]);
     const hashes = [...new Set(roots.map(({ hash }) => hash))];
     const nodes = poolNodes(roots);
-    return { nodes, adopts: await adoptableRun({ roots: hashes, nodes, ...options }) };
+    const { forceDependents, ...rest } = options;
+    const { dependentsOfForced } = await import("../../plan/forced.ts");
+    const forcedDependents = forceDependents ? dependentsOfForced(roots, options.force ?? []) : [];
+    return { nodes, adopts: await adoptableRun({ roots: hashes, nodes, ...rest, forcedDependents }) };
   },
   async setParams(definition, assignments) {
     const [{ setParams }, { makeArtifact }, { parseParams }] = await Promise.all([

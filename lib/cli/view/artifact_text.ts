@@ -5,6 +5,8 @@ import { oneLine } from "../../ui/text.ts";
 import { bytesText } from "./list_text.ts";
 import type { ArtifactView, CodeView } from "./artifact_view.ts";
 
+type TaskCodeView = NonNullable<ArtifactView["taskCode"]>;
+
 /** The number of failures, and of logs, that are named. */
 const LAST = 20;
 /**
@@ -16,8 +18,21 @@ const SHOWN_CHARS = 300;
 
 /** Lines for people about an artifact: each is a word, and what there is to say about it. */
 export function artifactText(view: ArtifactView): string {
-  const { name, hash, status, record, params, files, running, queued, failures, logs, code, faults = [] } =
-    view;
+  const {
+    name,
+    hash,
+    status,
+    record,
+    params,
+    files,
+    running,
+    queued,
+    failures,
+    logs,
+    code,
+    taskCode,
+    faults = [],
+  } = view;
   const rows: [string, string][] = [["task", name], ["hash", hash], ["status", status]];
   for (const fault of faults) rows.push(["damage", fault]);
   if (params !== undefined) rows.push(["params", paramsText(params)]);
@@ -35,7 +50,9 @@ export function artifactText(view: ArtifactView): string {
     const git = by.git as { commit?: string; dirty?: boolean } | undefined;
     if (git?.commit !== undefined) rows.push(["git", `${git.commit}${changesText(git.dirty)}`]);
   }
+  // What is said of all code of a run on Slurm says more.
   if (code) rows.push(["code", codeText(code)]);
+  else if (taskCode) rows.push(["code", taskCodeText(taskCode)]);
   if (running) {
     const { owner, startedAt, attempt, backend } = running;
     const who = `${owner.user === undefined ? "" : `${owner.user}@`}${owner.host} (pid ${owner.pid})`;
@@ -117,6 +134,14 @@ function codeText({ digest, now, why, changes }: CodeView): string {
     paths.map((path) => `${what} ${path}`)
   );
   return [`${digest}: today's differs`, ...lines].join("\n");
+}
+
+function taskCodeText({ digest, module, now, why, modified = [], lockChanged }: TaskCodeView): string {
+  const lock = lockChanged ? ["deno.lock has changed, packages may be others"] : [];
+  if (now === "unknown") return `${digest}: whether today's is the same is not known (${why})`;
+  const head = now === "same" ? "today's is the same" : "today's differs";
+  return [`${digest} of ${module}: ${head}`, ...modified.map((path) => `written since ${path}`), ...lock]
+    .join("\n");
 }
 
 function changesText(dirty: boolean | undefined): string {

@@ -3,6 +3,7 @@ import { fromCanonical } from "../../core/json/canonical.ts";
 import { errorText } from "../../core/errors.ts";
 import { TAG } from "../../core/json/tags.ts";
 import type { FoundArtifact } from "../../catalog/find_artifacts.ts";
+import { CodeComparison, type CodeNow } from "../../explain/code_now.ts";
 import { type CodeChanges, codeChanges } from "../../snapshot/current_code.ts";
 import { readManifest } from "../../snapshot/manifest.ts";
 import { readRecord } from "../../store/read_record.ts";
@@ -44,8 +45,13 @@ export interface ArtifactView {
   failures: EndRecord[];
   /** Paths of the logs of its attempts, the latest last. */
   logs: string[];
-  /** The code that it was computed with, where that is known. */
+  /** All code of the run that computed it, where that was on Slurm. */
   code?: CodeView;
+  /** The code of its task that it was computed with: the module that defines it, and what that imports. */
+  taskCode?: CodeNow & {
+    /** Its digest. */
+    digest: string;
+  };
 }
 
 /** The code that an artifact was computed with, beside today's. */
@@ -99,8 +105,13 @@ export async function artifactView(store: Store, found: FoundArtifact): Promise<
   const reference = (name: string, hash: string) => ({ [TAG.artifact]: [name, hash] });
   view.params = JSON.parse(valueText(fromCanonical(record.identity.params, { artifact: reference })));
   if (record.files) view.files = attemptPaths(paths, { n: record.attempt, id: record.id }).files;
-  const code = record.provenance.code as { digest?: string; snapshot?: string } | undefined;
-  if (code?.digest !== undefined) view.code = await codeView(store, code.digest, code.snapshot);
+  const { digest, snapshot, moduleDigest } = (record.provenance.code ?? {}) as Record<
+    string,
+    string | undefined
+  >;
+  const task = await new CodeComparison(store).of(record);
+  if (task && moduleDigest !== undefined) view.taskCode = { digest: moduleDigest, ...task };
+  if (digest !== undefined) view.code = await codeView(store, digest, snapshot);
   return view;
 }
 

@@ -42,6 +42,8 @@ export interface ViewNode {
 export interface PlanView {
   /** The artifacts that are forced, and the stored results that depend on them and stay. */
   kept?(): Promise<KeptResults | undefined>;
+  /** All nodes, dependencies first. */
+  order?(): readonly ViewNode[];
   /** Hashes of the roots. */
   readonly roots: readonly string[];
   /** All that was looked at, by hash. */
@@ -236,6 +238,11 @@ export function planJson(plan: PlanView, more: Readonly<Record<string, unknown>>
   });
   const counts = { done: DONE, inProgress: IN_PROGRESS, todo: TODO, failed: FAILED };
   return `${JSON.stringify({ roots: plan.roots, counts, nodes, ...more }, null, 2)}\n`;
+}
+
+/** The nodes of a plan, dependencies first, where it knows that order. */
+export function inOrder(plan: PlanView): ViewNode[] {
+  return [...plan.order?.() ?? plan.nodes.values()];
 }
 
 function plain(node: ViewNode): unknown {

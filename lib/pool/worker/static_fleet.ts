@@ -19,7 +19,7 @@ export function isStaticFleet({ detached, config }: Pick<PoolHead, "detached" | 
  */
 export async function hasRemainingWork(
   { store }: Pick<Runtime, "store">,
-  run: Pick<PoolHead, "force" | "invalid" | "runId">,
+  run: Pick<PoolHead, "force" | "forcedDependents" | "invalid" | "runId">,
   nodes: readonly PoolNode[],
   spec: string,
 ): Promise<boolean> {

@@ -193,7 +193,7 @@ export function ofWhom(whose: Whose): string {
 /** A run that is to take up another one. */
 export type AdoptableOptions =
   & Pick<WantedRun, "roots" | "entry" | "nodes">
-  & Partial<Pick<WantedRun, "force">>;
+  & Partial<Pick<WantedRun, "force" | "forcedDependents">>;
 
 /**
  * The run that `runSlurm` over the same roots would take up, as far as one look tells; changes nothing. That

@@ -14,7 +14,8 @@ import { isSameStart } from "../../worker/run_start.ts";
 import { checkOurs, type Whose } from "./check_ours.ts";
 
 /** A new run, as far as an earlier one is compared with it. */
-export interface WantedRun extends Pick<PoolRun, "entry" | "force" | "detached" | "nodes" | "start"> {
+export interface WantedRun
+  extends Pick<PoolRun, "entry" | "force" | "forcedDependents" | "detached" | "nodes" | "start"> {
   /** The roots. */
   roots: readonly Hash[];
   /**
@@ -110,11 +111,11 @@ function coversRoots(run: PoolRun, { roots, force, invalid = [] }: WantedRun): b
 function agreesWith(run: PoolRun, wanted: WantedRun): boolean {
   const same = (a: readonly string[] | "ALL", b: readonly string[] | "ALL"): boolean =>
     a === "ALL" || b === "ALL" ? a === b : a.toSorted().join("\n") === b.toSorted().join("\n");
-  const { roots, entry, force, detached, nodes, code, invalid = [] } = wanted;
+  const { roots, entry, force, forcedDependents = [], detached, nodes, code, invalid = [] } = wanted;
   // Its workers would refuse to work for another version, and its queue has the specs and limits of then.
   return run.versions.furu === FURU_VERSION && run.entry === entry && same(run.roots, roots) &&
     (code === "any" || run.code?.id === code?.id) && same(run.force, force) &&
-    same(run.nodes.map(needs), nodes.map(needs)) &&
+    same(run.forcedDependents ?? [], forcedDependents) && same(run.nodes.map(needs), nodes.map(needs)) &&
     // Its workers would take an invalid result for a valid one that their record does not name.
     new Set(invalid).isSubsetOf(new Set(run.invalid)) &&
     // Workers of a run that was not detached never become its controller.

@@ -14,7 +14,7 @@ import {
 } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { checkComputable, checkImportable, rootsOf } from "../../schedule/check_run.ts";
-import { forcedByUser } from "../../plan/forced.ts";
+import { dependentsOfForced, forcedByUser } from "../../plan/forced.ts";
 import type { RunReporter } from "../../schedule/run_reporter.ts";
 import { storeStatus } from "../../schedule/status_source.ts";
 import { RECORD_SCHEMA } from "../../store/layout.ts";
@@ -107,7 +107,8 @@ export async function prepareRun(
   const { machine } = runtime;
   const given = [...rootsOf(roots)];
   const force = options.force ?? config.alwaysRerun;
-  const forced = forcedByUser(runtime.store, force, runId);
+  const forced = forcedByUser(runtime.store, force, runId, options.forceDependents ? given : undefined);
+  const forcedDependents = options.forceDependents ? dependentsOfForced(given, force) : [];
   const source = storeStatus(runtime, { isOver: (queued) => isOver(watch, queued, signal) });
   const planned = await makePlan(given, source, { signal, forced });
   checkComputable(planned.nodes.values());
@@ -136,6 +137,7 @@ export async function prepareRun(
     // Whoever follows or controls it looks as often.
     config: { ...config, slurm: { ...config.slurm, squeueIntervalSec: client.intervalMs / 1000 } },
     force: force === "ALL" ? force : [...force],
+    ...(forcedDependents.length === 0 ? {} : { forcedDependents }),
     git: await runtime.provenance.git() ?? null,
     counts: { nodes: planned.nodes.size, cached: planned.counts.done },
     invalid: missing.map(({ hash }) => hash).filter((hash) => isInvalid(planned, hash)),

@@ -43,6 +43,12 @@ export interface SlurmOptions {
    */
   force?: ForcedTasks;
   /**
+   * Whether what depends on the tasks of `force`, over however many steps, is computed again, too.
+   *
+   * @default {false}
+   */
+  forceDependents?: boolean;
+  /**
    * The number of times that a failed computation is tried again, after the first attempt.
    *
    * @default {`maxComputeRetries` of the configuration, which is 3}
@@ -215,6 +221,7 @@ const COMMON: OptionChecks<RunDagOptions> = {
   specs: anything,
   detach: aBoolean,
   force: namesOfTasks,
+  forceDependents: aBoolean,
   maxComputeRetries: anything,
   retryFailed: anything,
   maxPreemptRetries: anything,

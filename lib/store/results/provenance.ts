@@ -7,6 +7,7 @@ import type { Owner } from "../../core/system/machine.ts";
 import { measureUse } from "../../core/system/resource_use.ts";
 import { FURU_VERSION } from "../../core/version.ts";
 import type { SlurmJob } from "../record.ts";
+import { type TaskCode, taskCode } from "./task_code.ts";
 
 /** What git tells of the code that runs. */
 export interface GitState {
@@ -37,6 +38,8 @@ export class Provenance {
   readonly #fixed: Record<string, unknown>;
   readonly #entry: string | undefined;
   #git: Promise<GitState | undefined> | undefined;
+  readonly #kept: CodeVersion | undefined;
+  readonly #codes = new Map<string, TaskCode | undefined>();
 
   /**
    * @param known `git`: what that said already in another process of the same run; `slurm`: the job; `code`:
@@ -55,6 +58,7 @@ export class Provenance {
     // Code that a run keeps stays what it was when git was asked.
     this.#how = how === "uncached" && code !== undefined && known !== undefined ? "cached" : how;
     this.#entry = entry;
+    this.#kept = code;
     if (known !== undefined && this.#how === "cached") this.#git = Promise.resolve(known ?? undefined);
     this.#fixed = {
       furu: FURU_VERSION,
@@ -67,7 +71,6 @@ export class Provenance {
       pid: Deno.pid,
       command: commandLine(),
       ...(slurm === undefined ? {} : { slurm }),
-      ...(code === undefined ? {} : { code: { digest: code.digest, snapshot: code.id } }),
     };
   }
 
@@ -87,13 +90,39 @@ export class Provenance {
   }
 
   /**
+   * Reads the code of a task, when an attempt begins: a process keeps what it has loaded, so that it is read
+   * once, and files that have changed since the process began are not what it has loaded.
+   *
+   * @param module URL of the module that defines the task.
+   */
+  noteCode(module: string): void {
+    if (!this.#codes.has(module)) this.#codes.set(module, taskCode(module, performance.timeOrigin));
+  }
+
+  #code(module: string | undefined): Record<string, string> | undefined {
+    if (module !== undefined) this.noteCode(module);
+    const kept = this.#kept && { digest: this.#kept.digest, snapshot: this.#kept.id };
+    const own = module === undefined ? undefined : this.#codes.get(module);
+    if (module === undefined || own === undefined) return kept;
+    const { digest, lock } = own;
+    return { ...kept, module, moduleDigest: digest, ...(lock === undefined ? {} : { lockDigest: lock }) };
+  }
+
+  /**
    * For a record that is about to be written.
    *
    * @param used What its attempt took.
+   * @param module URL of the module that defines the task.
    */
-  async collect(used: ResourceUse): Promise<Record<string, unknown>> {
+  async collect(used: ResourceUse, module?: string): Promise<Record<string, unknown>> {
     const git = await this.git();
-    return { ...this.#fixed, ...(git === undefined ? {} : { git }), ...used };
+    const code = this.#code(module);
+    return {
+      ...this.#fixed,
+      ...(code === undefined ? {} : { code }),
+      ...(git === undefined ? {} : { git }),
+      ...used,
+    };
   }
 }
 

@@ -30,8 +30,7 @@ describe("furu show", () => {
     assertMatch(text, new RegExp(`^task +e2e/Permitted\nhash +${hash}\nstatus +DONE\nparams +\\{\\}\n`));
     assertStringIncludes(text, join(rig.root, "artifacts", "e2e", "Permitted", `${hash}.json`));
     assertMatch(text, /\nby +.*furu \d.*Deno \d/);
-    // It was computed outside of Slurm.
-    assertEquals(/\ncode /.test(text), false);
+    assertMatch(text, /\ncode +[0-9a-f]{32} of .*permitted.ts: today's is the same\n/);
     const view = JSON.parse(await show(`e2e/Permitted(${hash.slice(0, 8)})`, "--json"));
     assertEquals({
       hash: view.hash,

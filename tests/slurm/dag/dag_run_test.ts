@@ -152,6 +152,9 @@ describeOnSlurm("runSlurm() in DAG mode", (suite) => {
       computed: 1,
     });
     assertEquals(rig.created(), ["a", "a", "b"]);
+    const both = { force: ["run/Step"], forceDependents: true };
+    assertEquals(counts(await rig.run([root], { options: both })), { computed: 2 });
+    assertEquals(rig.created(), ["a", "a", "a", "b", "b"]);
   });
 
   suite.it("neither gives up nor submits twice what is pending ten times longer than a lease", async () => {

@@ -50,6 +50,15 @@ export const Job = defineTask({
   },
 });
 
+/** The same under another name. */
+const Other = defineTask({
+  name: "pool/Other",
+  params,
+  unhashed: ["does", "spec"],
+  spec: (params): string => params.spec,
+  create: (ctx): Promise<string> => Job.definition.create(ctx as CreateContext) as Promise<string>,
+});
+
 async function one(ctx: CreateContext<z.output<typeof params>>, line: string): Promise<void> {
   const [word, rest] = line.split(" ");
   if (word === "sleep") return await new Promise((resolve) => setTimeout(resolve, Number(rest)));
@@ -84,8 +93,8 @@ function ownJob(): string {
     : `${array}_${Deno.env.get("SLURM_ARRAY_TASK_ID")}`;
 }
 
-function artifactOf({ id, does = [], needs = [], spec = "default" }: Node): Artifact<string> {
-  return Job({ id, does, spec, needs: needs.map(artifactOf) });
+function artifactOf({ id, does = [], needs = [], spec = "default", task }: Node): Artifact<string> {
+  return (task === "Other" ? Other : Job)({ id, does, spec, needs: needs.map(artifactOf) });
 }
 
 function textOf(name: string): string | undefined {

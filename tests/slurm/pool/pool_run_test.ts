@@ -41,6 +41,17 @@ describeOnSlurm("runSlurm() with a pool of workers", (suite) => {
     assertEquals(rig.starts().length, 10);
   });
 
+  suite.it("computes forced tasks once more, and what depends on them where that is asked for", async () => {
+    await using rig = new ClusterPoolRig(suite.cluster);
+    const root: Node = { id: "b", task: "Other", needs: [{ id: "a" }] };
+    const computed = async (options: object) =>
+      (await reportOf(rig.start([root], { options }))).summary?.computed;
+    assertEquals(await computed({}), 2);
+    assertEquals(await computed({ force: ["pool/Job"] }), 1);
+    assertEquals(await computed({ force: ["pool/Job"], forceDependents: true }), 2);
+    assertEquals(rig.starts().map(({ id }) => id).sort(), ["a", "a", "a", "b", "b"]);
+  });
+
   suite.it("counts retries as runLocal does", async () => {
     await using rig = new ClusterPoolRig(suite.cluster);
     const flaky: Node = { id: "flaky", does: ["failUntil 3"] };

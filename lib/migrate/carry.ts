@@ -27,7 +27,7 @@ export interface Carried {
  */
 export function carryParams(task: TaskDefinition, params: Record<string, unknown>): Carried {
   try {
-    const artifact = artifactOf(task, params);
+    const artifact = calledToday(task, params);
     const changed = changedParameter(task, params, artifact);
     if (changed === undefined) return { artifact, isExact: isExact(params, artifact) };
     throw new ValidationError(
@@ -49,7 +49,7 @@ export function carryParams(task: TaskDefinition, params: Record<string, unknown
  *
  * @throws {ValidationError} If today's schema refuses them.
  */
-export function artifactOf(task: TaskDefinition, params: Record<string, unknown>): Artifact {
+export function calledToday(task: TaskDefinition, params: Record<string, unknown>): Artifact {
   return makeArtifact(task, parseParams(task, { ...task.legacy, ...params }));
 }
 

@@ -3,7 +3,7 @@ import { errorText } from "../core/errors.ts";
 import { artifactLabel } from "../core/hash.ts";
 import type { Artifact, TaskDefinition, TaskMigration } from "../task/artifact/artifact.ts";
 import {
-  artifactOf,
+  calledToday,
   type Carried,
   carryParams,
   refusalText,
@@ -156,7 +156,7 @@ class Resolver {
           return { artifact: carryParams(task, this.#withToday(plainOf(result))).artifact };
         }
         const given = call(params, plainOf(result));
-        if (given !== undefined) return { artifact: artifactOf(task, this.#withToday(given)) };
+        if (given !== undefined) return { artifact: calledToday(task, this.#withToday(given)) };
       } catch (error) {
         fault ??= refusalText(task, error);
       }

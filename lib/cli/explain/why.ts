@@ -4,6 +4,7 @@ import { why, type WhyNode } from "../../explain/why.ts";
 import type { Store } from "../../store/store.ts";
 import { inOrder } from "../view/plan_view.ts";
 import { artifactsBelow, reasonJson, whyText } from "../view/why_text.ts";
+import { migratableText } from "../migrate/migratable_text.ts";
 import { defineCommand } from "../program/command.ts";
 import { given } from "../program/flag.ts";
 import { readableStore } from "../program/readable_store.ts";
@@ -45,6 +46,9 @@ export const whyCommand = defineCommand({
     const reasons = await why(nodes, { store, artifacts });
     const options = { color: io.color && !globals["no-color"], width: io.width };
     io.out(globals.json ? `${JSON.stringify(reasons.map(reasonJson))}\n` : whyText(reasons, options));
+    const todo = new Set(reasons.filter(({ status }) => status === "TODO").map(({ hash }) => hash));
+    const about = artifact ? [artifact] : roots;
+    io.err(await migratableText({ args, program, engine }, about, (hash) => todo.has(hash)));
     return 0;
   },
 });

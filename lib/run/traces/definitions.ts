@@ -4,7 +4,8 @@ import { isNodeLoaded } from "./owned.ts";
 /**
  * Notes the calls that can give an object a property by a name that `Object.keys` does not list. All else
  * that adds one adds it listed: assignments, declarations, `__defineGetter__`. (`Error.captureStackTrace`
- * and the like do not, but always add the same.) To count what is listed takes a quarter of the time of listing all.
+ * and the like do not, but always add the same.) To count what is listed takes a quarter of the time of
+ * listing all.
  */
 let noted = NaN;
 

@@ -320,8 +320,7 @@ class Follower {
     // A job that finds another one at its artifact ends well, and computes nothing.
     if (state.reason === "completed" && await this.#findOther(node)) return;
     if (this.#isBlocked(node)) return this.#ends(node.hash, "blocked");
-    // Slurm cancels the dependents of a failed job at once, and may tell of them first.
-    if (this.#hasOpenDependency(node)) return;
+    if (await this.#mayBeBlocked(node)) return;
     const doubt = await this.#verdicts.doubt(node, job, state);
     if (doubt === "beats" || doubt === "other" && await this.#findOther(node)) return;
     await this.#fail(node, job, state);
@@ -330,11 +329,24 @@ class Follower {
   /** A submitter that died may not have written down which job it is. */
   async #lookAtUnsubmitted(node: DagNode): Promise<void> {
     // It may be blocked, and so was never submitted: its dependencies come first.
-    if (this.#submitter.mayGet(node.hash) || this.#hasOpenDependency(node)) return;
+    if (this.#submitter.mayGet(node.hash) || node.dependencies.some((hash) => this.#open.has(hash))) return;
     if (await this.#takeIfDone(node, true)) return;
     if (this.#jobOf(node.hash) || await this.#findOther(node)) return;
     if (this.#isBlocked(node)) this.#ends(node.hash, "blocked");
     else await this.#fail(node, undefined, NEVER);
+  }
+
+  /**
+   * Whether a dependency may have failed. Slurm cancels the dependents of a failed job at once, and may tell
+   * of them first: a dependency is alive only by Slurm's own words of it after that.
+   */
+  async #mayBeBlocked({ dependencies }: DagNode): Promise<boolean> {
+    for (const hash of dependencies) {
+      if (!this.#open.has(hash)) continue;
+      const job = this.#jobOf(hash);
+      if (!job || !await this.#verdicts.isSurelyAlive(job)) return true;
+    }
+    return false;
   }
 
   /**
@@ -346,10 +358,6 @@ class Follower {
     const found = await this.#verdicts.findOther(node, this.#jobOf(node.hash)?.name);
     if (typeof found === "object") this.#others.set(node.hash, found);
     return found !== "nobody";
-  }
-
-  #hasOpenDependency({ dependencies }: DagNode): boolean {
-    return dependencies.some((hash) => this.#open.has(hash));
   }
 
   #isBlocked({ dependencies }: DagNode): boolean {

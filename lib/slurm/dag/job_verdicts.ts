@@ -33,6 +33,14 @@ export class JobVerdicts {
     this.#context = context;
   }
 
+  /** Whether Slurm says of that very job, asked now, that it lives. */
+  async isSurelyAlive(job: DagJob): Promise<boolean> {
+    const { watch, signal, runtime: { machine: { clock } } } = this.#context;
+    const since = clock.monotonic();
+    const { status, evidence, askedAt = -Infinity } = await watch.ask(job, signal);
+    return status === "alive" && evidence === "job" && askedAt >= since;
+  }
+
   /**
    * Whether somebody computes a node although Slurm calls its job dead. That Slurm knows no such job, or has
    * lost sight of its node, counts only when nothing has beaten for a lease.

@@ -145,6 +145,14 @@ export class ClusterLook {
     return waiting !== undefined;
   }
 
+  /** Has Slurm asked about that very job, whatever is known of it, and waits for the answer. */
+  async ask(job: WatchedJob, signal: AbortSignal | undefined): Promise<void> {
+    this.#jobs.add(job);
+    job.wantedAt = this.#machine.clock.monotonic();
+    this.#questions.ask(job);
+    await this.settle(job, signal);
+  }
+
   /** Moves a job to another cluster. */
   forget(job: WatchedJob): void {
     this.#jobs.delete(job);

@@ -98,6 +98,18 @@ export class JobWatch {
     }
   }
 
+  /**
+   * Tells what Slurm says of that very job now, where its id is known: lists may be old. Where it does not
+   * answer, the evidence is not `job`, or is older than this call.
+   *
+   * @throws The signal's reason when it aborts.
+   */
+  async ask(ref: JobRef, signal?: AbortSignal): Promise<KnownJob> {
+    const job = this.#jobOf(ref);
+    await (await this.#lookFor(job)).ask(job, signal);
+    return job.known;
+  }
+
   /** Since when Slurm has not answered, of all clusters that are asked. `undefined` while it does. */
   silence(): Silence | undefined {
     const silent = [...this.#looks.values()].flatMap(({ silence }) => silence ?? []);

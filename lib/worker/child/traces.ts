@@ -102,8 +102,8 @@ export class WorkerTraces implements AttemptTraces {
   }
 
   /**
-   * Looks closely before code runs. Where the environment alone has changed, it was not looked at when the task
-   * ended that did it (mostly by `process.loadEnvFile`), and is put back.
+   * Looks closely before code runs. Where the environment alone has changed, it was not looked at when the
+   * task ended that did it (mostly by `process.loadEnvFile`), and is put back.
    *
    * @returns Whether all is as it was now.
    */

@@ -115,7 +115,7 @@ function stored(found: FoundArtifact, text: string): ArtifactEntry {
   };
 }
 
-/** What ends with a checksum was written by furu to its end. To compute it again takes longer than the rest. */
+/** What ends with a checksum was written to its end. To compute that again takes longer than the rest. */
 function quickRecord({ name }: FoundArtifact, text: string): SuccessRecord | undefined {
   if (!text.startsWith(HEAD) || !SUM.test(text.slice(-30))) return undefined;
   try {

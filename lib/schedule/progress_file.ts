@@ -188,6 +188,14 @@ export class ProgressFile {
     this.#loop ??= this.#writeNowAndThen();
   };
 
+  /** Tells others, and takes it in, too. */
+  beside(others: EventSink): EventSink {
+    return (event) => {
+      others(event);
+      this.sink(event);
+    };
+  }
+
   /** Writes how it is in the end. Resolves when that is done; never rejects. */
   async close(): Promise<void> {
     this.#stopping.abort();

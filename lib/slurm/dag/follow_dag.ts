@@ -1,5 +1,5 @@
 import { errorText } from "../../core/errors.ts";
-import type { EventSink, Failure, RunSummary } from "../../core/event.ts";
+import type { Failure, RunSummary } from "../../core/event.ts";
 import type { Hash } from "../../core/hash.ts";
 import { runLog } from "../../core/run_log.ts";
 import { countsForRun } from "../../plan/forced.ts";
@@ -77,10 +77,7 @@ export async function followDag(
 ): Promise<RunSummary> {
   const { signal, runtime, run } = context;
   const progress = progressFileOf(runtime.store, "dag", run);
-  const onEvent: EventSink = (event) => {
-    context.onEvent(event);
-    progress.sink(event);
-  };
+  const onEvent = progress.beside(context.onEvent);
   // It was told when the run was planned.
   progress.sink({ type: "run_started", runId: run.runId, ...run.counts, at: runtime.machine.clock.now() });
   const follower = new Follower({ ...context, onEvent }, submitter);
@@ -102,11 +99,7 @@ export async function followDag(
   }
 }
 
-/**
- * Follows the jobs of a run while they are submitted, for a submitter that then leaves them alone.
- *
- * @param signal Ends it.
- */
+/** Follows the jobs of a run until the signal aborts, for a submitter that then leaves them alone. */
 export async function followWhile(
   context: DagContext,
   submitter: Submitter,
@@ -341,8 +334,7 @@ class Follower {
    * of them first: a dependency is alive only by Slurm's own words of it after that.
    */
   async #mayBeBlocked({ dependencies }: DagNode): Promise<boolean> {
-    for (const hash of dependencies) {
-      if (!this.#open.has(hash)) continue;
+    for (const hash of dependencies.filter((each) => this.#open.has(each))) {
       const job = this.#jobOf(hash);
       if (!job || !await this.#verdicts.isSurelyAlive(job)) return true;
     }

@@ -3,7 +3,7 @@ import type { Hash } from "../core/hash.ts";
 import { TAG } from "../core/json/tags.ts";
 import type { TaskDefinition } from "../task/artifact/artifact.ts";
 import { isDefault } from "./default_of.ts";
-import { type ArtifactName, artifactNameOf, type StoredIdentity } from "./differences.ts";
+import { type ArtifactName, referredArtifact, type StoredIdentity } from "./differences.ts";
 
 /** Finds what stands for an artifact among the stored ones: itself, or the one that is nearest to it. */
 export type FindCounterpart = (artifact: ArtifactName) => Promise<ArtifactName | undefined>;
@@ -47,14 +47,14 @@ export async function likelyCounterparts(
 
 function collect(value: unknown, found: Map<string, ArtifactName>): void {
   if (typeof value !== "object" || value === null) return;
-  const artifact = artifactNameOf(value);
+  const artifact = referredArtifact(value);
   if (artifact) found.set(artifact.hash, artifact);
   else for (const each of Object.values(value)) collect(each, found);
 }
 
 function replaced(value: unknown, stands: ReadonlyMap<string, ArtifactName>): unknown {
   if (typeof value !== "object" || value === null) return value;
-  const artifact = artifactNameOf(value);
+  const artifact = referredArtifact(value);
   if (artifact) {
     const { name, hash } = stands.get(artifact.hash) ?? artifact;
     return { [TAG.artifact]: [name, hash] };

@@ -83,7 +83,7 @@ export class Differ {
   async fields(old: StoredIdentity, now: StoredIdentity, depth = 0): Promise<FieldDifference[]> {
     const found = differingFields(old, now);
     return await Promise.all(found.map(async (field) => {
-      const [before, after] = [artifactNameOf(field.old), artifactNameOf(field.new)];
+      const [before, after] = [referredArtifact(field.old), referredArtifact(field.new)];
       return before && after ? { ...field, below: await this.#below(before, after, depth + 1) } : field;
     }));
   }
@@ -158,7 +158,7 @@ function isPlain(value: unknown): value is Record<string, unknown> {
 }
 
 /** The artifact that a value of canonical JSON is; nothing where it is another value. */
-export function artifactNameOf(value: unknown): ArtifactName | undefined {
+export function referredArtifact(value: unknown): ArtifactName | undefined {
   if (typeof value !== "object" || value === null || isPlain(value)) return undefined;
   const pair = (value as Record<string, unknown>)[TAG.artifact];
   return Array.isArray(pair) ? { name: `${pair[0]}`, hash: `${pair[1]}` } : undefined;
@@ -183,7 +183,7 @@ function declaredDifferences(old: unknown, now: unknown): FieldDifference[] {
 }
 
 function declared(value: unknown): ArtifactName[] {
-  return Array.isArray(value) ? value.flatMap((each) => artifactNameOf(each) ?? []) : [];
+  return Array.isArray(value) ? value.flatMap((each) => referredArtifact(each) ?? []) : [];
 }
 
 function tagged(artifact: ArtifactName | undefined): unknown {

@@ -29,7 +29,7 @@ export interface WhyNode extends ArtifactName {
 }
 
 /** Why an artifact would be computed, or would not. Names of fields are those of `--json`, and stay. */
-export interface Reason extends ArtifactName {
+export interface WhyReason extends ArtifactName {
   /** Its status in the plan. */
   readonly status: WhyNode["status"];
   /**
@@ -94,9 +94,9 @@ export interface WhyOptions {
 }
 
 /** Finds out why each node would be computed, or would not; in their order. */
-export async function why(nodes: Iterable<WhyNode>, options: WhyOptions): Promise<Reason[]> {
+export async function why(nodes: Iterable<WhyNode>, options: WhyOptions): Promise<WhyReason[]> {
   const all = [...nodes];
-  const found: Reason[] = new Array(all.length);
+  const found: WhyReason[] = new Array(all.length);
   const explainer = new Explainer(options, all);
   const order = all.entries();
   const lane = async (): Promise<void> => {
@@ -134,7 +134,7 @@ class Explainer {
     for (const artifact of artifacts.values()) this.#tasks.set(artifact.name, artifact[ARTIFACT].task);
   }
 
-  async explain(node: WhyNode): Promise<Reason> {
+  async explain(node: WhyNode): Promise<WhyReason> {
     const { name, hash, status, state = {} } = node;
     const base = { name, hash, status };
     if (status === "IN_PROGRESS") {
@@ -165,7 +165,7 @@ class Explainer {
   }
 
   /** Where the result of a node comes from. */
-  async #origin(node: WhyNode): Promise<Pick<Reason, "stored" | "code" | "params">> {
+  async #origin(node: WhyNode): Promise<Pick<WhyReason, "stored" | "code" | "params">> {
     const known = await this.#params(node);
     if (++this.#opened > MOST_OPENED) return known;
     const entry = await readEntry(this.#store, { ...this.#nothingOf(node), hasRecord: true });
@@ -192,7 +192,7 @@ class Explainer {
     return { error: end.error, attempt: end.attempt, at: end.endedAt, ...(hasLog ? { log } : {}) };
   }
 
-  async #params({ name, hash }: ArtifactName): Promise<Pick<Reason, "params">> {
+  async #params({ name, hash }: ArtifactName): Promise<Pick<WhyReason, "params">> {
     const identity = this.#known(hash);
     if (identity) return { params: identity.params };
     if (this.#artifacts.has(hash)) return {};

@@ -8,7 +8,7 @@ import { PlanParams } from "../view/plan_params.ts";
 import { inOrder, planJson, planTable, planTree, type PlanView } from "../view/plan_view.ts";
 import { readableStore } from "../program/readable_store.ts";
 import type { Engine } from "../program/engine.ts";
-import type { Reason } from "../../explain/why.ts";
+import type { WhyReason } from "../../explain/why.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
 import { exampleTarget, loadTarget, targetArgs } from "../roots/target.ts";
 
@@ -104,7 +104,7 @@ export const planCommand = defineCommand({
   },
 });
 
-async function reasonsOf(plan: PlanView, roots: readonly Artifact[], engine: Engine): Promise<Reason[]> {
+async function reasonsOf(plan: PlanView, roots: readonly Artifact[], engine: Engine): Promise<WhyReason[]> {
   const [{ why }, { artifactsBelow }] = await Promise.all([
     import("../../explain/why.ts"),
     import("../view/why_text.ts"),

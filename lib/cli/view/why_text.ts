@@ -1,6 +1,6 @@
 import { artifactLabel } from "../../core/hash.ts";
 import { leafPath } from "../../explain/leaf_differences.ts";
-import type { Nearest, Reason } from "../../explain/why.ts";
+import type { Nearest, WhyReason } from "../../explain/why.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
 import { withAllBelow } from "../../task/artifact/reference.ts";
 import { formatDuration } from "../../ui/duration.ts";
@@ -10,7 +10,13 @@ import { oneLine, plural, truncate } from "../../ui/text.ts";
 import { aligned, fieldJson, foldedValues, originText, plain, sidesText } from "./difference_text.ts";
 import { type ListOptions, localTime } from "./list_text.ts";
 
-const TO_COMPUTE: ReadonlySet<Reason["because"]> = new Set(["new", "differs", "invalid", "forced", "failed"]);
+const TO_COMPUTE: ReadonlySet<WhyReason["because"]> = new Set([
+  "new",
+  "differs",
+  "invalid",
+  "forced",
+  "failed",
+]);
 /** Columns of what is quoted: an error, what is invalid. */
 const QUOTED = 160;
 
@@ -18,7 +24,7 @@ const QUOTED = 160;
  * Says why artifacts would be computed, or would not. Those of one task with the same reason are one entry,
  * with the values that differ among them folded.
  */
-export function whyText(reasons: readonly Reason[], options: ListOptions): string {
+export function whyText(reasons: readonly WhyReason[], options: ListOptions): string {
   const groups = Map.groupBy(reasons, sameReason);
   const parts = [...groups.values()].map((group) => groupText(group, options));
   const todo = reasons.filter(({ because }) => TO_COMPUTE.has(because)).length;
@@ -29,7 +35,7 @@ export function whyText(reasons: readonly Reason[], options: ListOptions): strin
 }
 
 /** The same text for those that are told together. */
-function sameReason({ name, status, because, nearest, detail, failure, stored, code }: Reason): string {
+function sameReason({ name, status, because, nearest, detail, failure, stored, code }: WhyReason): string {
   const paths = nearest?.differences.map((leaf) => `${leafPath(leaf)} ${leaf.isDefault ?? ""}`);
   // Of what is forced the detail is the same for all; of others it names one artifact's own faults.
   const own = because === "invalid" || because === "running" ? detail : undefined;
@@ -39,8 +45,8 @@ function sameReason({ name, status, because, nearest, detail, failure, stored, c
   ]);
 }
 
-function groupText(group: readonly Reason[], options: ListOptions): string {
-  const [first] = group as [Reason];
+function groupText(group: readonly WhyReason[], options: ListOptions): string {
+  const [first] = group as [WhyReason];
   const paint = style(options.color);
   const label = group.length === 1
     ? artifactLabel(first.name, first.hash)
@@ -56,8 +62,8 @@ function groupText(group: readonly Reason[], options: ListOptions): string {
     "\n";
 }
 
-function reasonLines(group: readonly Reason[]): string[] {
-  const [{ name, because, detail, failure, code }] = group as [Reason];
+function reasonLines(group: readonly WhyReason[]): string[] {
+  const [{ name, because, detail, failure, code }] = group as [WhyReason];
   const quoted = truncate(oneLine(detail ?? ""), QUOTED);
   switch (because) {
     case "new":
@@ -127,8 +133,8 @@ function noteOnDefault({ isDefault, field }: Nearest["differences"][number]): st
   return "old" in field ? " (its default now)" : " (a new parameter's default)";
 }
 
-function storedLines(group: readonly Reason[]): string[] {
-  const [{ stored }] = group as [Reason];
+function storedLines(group: readonly WhyReason[]): string[] {
+  const [{ stored }] = group as [WhyReason];
   if (!stored) return ["stored (they are too many to look into each)"];
   const times = group.flatMap(({ stored }) => stored?.at ?? []).sort();
   const [from = "", to = ""] = [times[0], times.at(-1)];
@@ -139,11 +145,11 @@ function storedLines(group: readonly Reason[]): string[] {
   return [`stored: computed ${originText({ ...stored, at: span }, (at) => at)}${took}`];
 }
 
-function codeLines(group: readonly Reason[], code: Reason["code"]): string[] {
+function codeLines(group: readonly WhyReason[], code: WhyReason["code"]): string[] {
   if (!code) return [];
   const lock = code.lockChanged ? ["note: deno.lock has changed since, packages may be others"] : [];
   if (code.now !== "changed") return lock;
-  const [{ name }] = group as [Reason];
+  const [{ name }] = group as [WhyReason];
   const modified = [...new Set(group.flatMap(({ code }) => code?.modified ?? []))];
   const where = modified.length === 0 ? code.module : modified.slice(0, 3).join(", ");
   return [
@@ -159,7 +165,7 @@ export function artifactsBelow(roots: readonly Artifact[]): Map<string, Artifact
 }
 
 /** The same for programs: values as plain JSON. */
-export function reasonJson({ params, nearest, ...reason }: Reason): Record<string, unknown> {
+export function reasonJson({ params, nearest, ...reason }: WhyReason): Record<string, unknown> {
   const { name, hash, status, because, ...rest } = reason;
   return {
     ...{ name, hash, status, because },

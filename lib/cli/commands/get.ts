@@ -1,7 +1,7 @@
 import { UsageError } from "../../core/errors.ts";
 import { type CommandInput, defineCommand } from "../program/command.ts";
 import { listFlag, switchFlag } from "../program/flag.ts";
-import { findReference, isReference } from "../roots/find_reference.ts";
+import { findReference, isPin, isReference } from "../roots/find_reference.ts";
 import { findArtifact } from "../roots/find_artifact.ts";
 import { valueText } from "../view/value_text.ts";
 
@@ -22,7 +22,7 @@ async function storedValue(
   { args, flags, io, program, engine }: CommandInput<GetFlags>,
 ): Promise<{ value: unknown } | undefined> {
   const [written] = args;
-  if (written === undefined || !isReference(written)) return undefined;
+  if (written === undefined || !isReference(written) && !await isPin(engine, written)) return undefined;
   if (flags.force || flags.set.length > 0) {
     throw new UsageError(
       `Cannot use --force or --set with a hash: it names one result; use the task instead`,

@@ -1,15 +1,24 @@
 import { FuruError, UsageError } from "../../core/errors.ts";
-import { findArtifacts, type FoundArtifact, LEAST_DIGITS, nothingOf } from "../../catalog/find_artifacts.ts";
+import {
+  type ArtifactPattern,
+  findArtifacts,
+  type FoundArtifact,
+  LEAST_DIGITS,
+  nothingOf,
+} from "../../catalog/find_artifacts.ts";
+import type { ArtifactKey } from "../../store/layout.ts";
+import { resolvePin } from "../../tidy/pins.ts";
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
 import type { CommandInput } from "../program/command.ts";
+import type { Engine } from "../program/engine.ts";
 import { readableStore } from "../program/readable_store.ts";
 import { loadTarget } from "./target.ts";
 
 const NAMED = 20;
 
 /**
- * The artifact that a command's first argument means: a whole hash, its first digits, or an artifact as furu
- * prints it. What is not in the store is looked for among what the roots of the module need.
+ * The artifact that a command's first argument means: a whole hash, its first digits, an artifact as furu
+ * prints it, or the name of a pin. What is not in the store is looked for among what the roots of the module need.
  *
  * @throws {UsageError} If the argument is no hash.
  * @throws {FuruError} If there is no such artifact, or more than one.
@@ -18,12 +27,15 @@ export async function findReference(
   { args, io, program, engine }: Pick<CommandInput, "args" | "io" | "program" | "engine">,
 ): Promise<FoundArtifact> {
   const [written = "", ...modules] = args;
-  const { prefix, name } = parseReference(written);
   const root = await engine.root();
+  const store = await readableStore(engine, { mayLack: true });
+  const pin = await resolvePin(store, written);
+  if (pin) return (await findArtifacts(store, patternOf(pin)))[0] ?? nothingOf(root, pin.name, pin.hash);
+  const { prefix, name } = parseReference(written);
   const pattern = name === undefined
     ? { task: () => true }
     : { task: (each: string) => each === name, only: name };
-  let found = await findArtifacts(await readableStore(engine, { mayLack: true }), { ...pattern, prefix });
+  let found = await findArtifacts(store, { ...pattern, prefix });
   if (found.length === 0 && (program.script || modules.length > 0)) {
     const { roots } = await loadTarget(program, modules, io);
     found = withPrefix(roots, prefix, root);
@@ -34,6 +46,15 @@ export async function findReference(
   }
   if (found.length > 1) throw ambiguous(prefix, found);
   return artifact;
+}
+
+function patternOf({ name, hash }: ArtifactKey): ArtifactPattern {
+  return { task: (each) => each === name, only: name, prefix: hash };
+}
+
+/** Whether something was pinned under this name. */
+export async function isPin(engine: Engine, written: string): Promise<boolean> {
+  return await resolvePin(await readableStore(engine, { mayLack: true }), written) !== undefined;
 }
 
 /** Whether a text is meant as a hash, or as an artifact in the form that furu prints. */

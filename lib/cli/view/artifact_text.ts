@@ -1,7 +1,9 @@
 import { artifactLabel } from "../../core/hash.ts";
-import type { EndRecord, SlurmJob } from "../../store/record.ts";
+import type { NamedArtifact } from "../../catalog/references.ts";
+import type { EndRecord, SlurmJob, SuccessRecord } from "../../store/record.ts";
 import { formatDuration } from "../../ui/duration.ts";
-import { oneLine } from "../../ui/text.ts";
+import { table } from "../../ui/table.ts";
+import { oneLine, plural } from "../../ui/text.ts";
 import { bytesText } from "./list_text.ts";
 import type { ArtifactView, CodeView } from "./artifact_view.ts";
 
@@ -24,6 +26,9 @@ export function artifactText(view: ArtifactView): string {
     status,
     record,
     params,
+    needs = [],
+    neededBy,
+    value,
     files,
     running,
     queued,
@@ -36,11 +41,16 @@ export function artifactText(view: ArtifactView): string {
   const rows: [string, string][] = [["task", name], ["hash", hash], ["status", status]];
   for (const fault of faults) rows.push(["damage", fault]);
   if (params !== undefined) rows.push(["params", paramsText(params)]);
+  if (needs.length > 0) rows.push(["needs", namesText(needs)]);
+  if (neededBy) {
+    rows.push(["needed by", neededBy.length === 0 ? "nothing that is stored" : namesText(neededBy)]);
+  }
   if (record) {
     const { provenance: by, createdAt, durationMs, attempt, run } = record;
     rows.push(["record", `${record.path} (${record.bytes} bytes)`]);
     if (record.valueFile !== undefined) rows.push(["value", `in ${record.valueFile}`]);
-    if (files !== undefined) rows.push(["files", files]);
+    else if (value !== undefined) rows.push(["value", value]);
+    if (files !== undefined) rows.push(["files", filesText(files, record)]);
     rows.push(["computed", `${createdAt}, in ${formatDuration(durationMs)}, attempt ${attempt}`]);
     if (run !== undefined) rows.push(["run", run]);
     if (record.migratedFrom) rows.push(["migrated", migratedText(record)]);
@@ -70,6 +80,21 @@ export function artifactText(view: ArtifactView): string {
   return rows.map(([word, text]) =>
     word.padEnd(width) + text.split("\n").join(`\n${" ".repeat(width)}`) + "\n"
   ).join("");
+}
+
+function namesText(artifacts: readonly NamedArtifact[]): string {
+  const rest = artifacts.length - LAST;
+  const names = artifacts.slice(0, LAST).map(({ name, hash }) => artifactLabel(name, hash));
+  return [...names, ...(rest > 0 ? [`… and ${rest} more (--json has all)`] : [])].join("\n");
+}
+
+/** The folder, and below it the files with their sizes. */
+function filesText(folder: string, { sizes, total }: Pick<SuccessRecord, "sizes" | "total">): string {
+  const all = Object.entries(sizes ?? {});
+  if (total) return `${folder}\n${plural(total.files, "file")}, ${bytesText(total.bytes)}`;
+  const lines = table(all.slice(0, LAST).map(([file, size]) => [bytesText(size), file]), { right: [0] });
+  const rest = all.length - LAST;
+  return [folder, ...lines, ...(rest > 0 ? [`… and ${plural(rest, "more file")}`] : [])].join("\n");
 }
 
 /** Parameters as JSON, of each only the beginning where it is long: `--json` has all. */

@@ -1,8 +1,8 @@
 import { join } from "@std/path/posix/join";
-import { fromCanonical } from "../../core/json/canonical.ts";
 import { errorText } from "../../core/errors.ts";
-import { TAG } from "../../core/json/tags.ts";
 import type { FoundArtifact } from "../../catalog/find_artifacts.ts";
+import { type NamedArtifact, namedArtifacts } from "../../catalog/references.ts";
+import { plainParams } from "../../catalog/read_entries.ts";
 import { CodeComparison, type CodeNow } from "../../explain/code_now.ts";
 import { type CodeChanges, codeChanges } from "../../snapshot/current_code.ts";
 import { readManifest } from "../../snapshot/manifest.ts";
@@ -33,6 +33,12 @@ export interface ArtifactView {
   };
   /** The parameters that count for its identity. */
   params?: unknown;
+  /** The artifacts that it depends on, as its identity names them. */
+  needs?: readonly NamedArtifact[];
+  /** The stored artifacts that depend on it, where they were asked for. */
+  neededBy?: readonly NamedArtifact[];
+  /** The value as JSON, where it is in the record; of a long text only the beginning. */
+  value?: string;
   /** The folder with the files of the result. */
   files?: string;
   /** The claim of the attempt that computes it. */
@@ -98,12 +104,17 @@ export async function artifactView(store: Store, found: FoundArtifact): Promise<
     failures,
     logs: logs ?? [],
   };
-  if (!record) return view;
-  const { value: _value, schema: _schema, artifacts: _artifacts, ...rest } = record;
+  if (!record) {
+    const params = failures.findLast((end) => end.params !== undefined)?.params;
+    if (params !== undefined) Object.assign(view, { params: plainOf(params), needs: namedArtifacts(params) });
+    return view;
+  }
+  const { value, schema: _schema, artifacts: _artifacts, ...rest } = record;
   const info = await store.machine.files.stat(paths.record);
   view.record = { ...rest, path: paths.record, bytes: info?.size ?? 0 };
-  const reference = (name: string, hash: string) => ({ [TAG.artifact]: [name, hash] });
-  view.params = JSON.parse(valueText(fromCanonical(record.identity.params, { artifact: reference })));
+  view.params = plainOf(record.identity.params);
+  view.needs = namedArtifacts([record.identity.params, record.identity.dependencies]);
+  if (record.valueFile === undefined) view.value = beginning(JSON.stringify(value) ?? "undefined");
   if (record.files) view.files = attemptPaths(paths, { n: record.attempt, id: record.id }).files;
   const { digest, snapshot, moduleDigest } = (record.provenance.code ?? {}) as Record<
     string,
@@ -113,6 +124,17 @@ export async function artifactView(store: Store, found: FoundArtifact): Promise<
   if (task && moduleDigest !== undefined) view.taskCode = { digest: moduleDigest, ...task };
   if (digest !== undefined) view.code = await codeView(store, digest, snapshot);
   return view;
+}
+
+/** The most characters of a value that are shown: `furu get` has all. */
+const VALUE_CHARS = 400;
+
+function beginning(text: string): string {
+  return text.length <= VALUE_CHARS ? text : `${text.slice(0, VALUE_CHARS)}…`;
+}
+
+function plainOf(params: unknown): unknown {
+  return JSON.parse(valueText(plainParams(params)));
 }
 
 function statusOf(

@@ -143,6 +143,27 @@ describe("furu status and logs", () => {
     assertStringIncludes((await call(rig, "logs", "none")).err, "no artifact, task, or run");
   });
 
+  it("name what a result needs and who needs it, and take the name of a pin", async () => {
+    await using rig = new Rig();
+    await sweep(rig);
+    const [{ hash }] = JSON.parse((await call(rig, "ls", "Fits", "--json", "--where", "lr=0.2")).out);
+    assertEquals((await call(rig, "pin", hash, "best")).code, 0);
+    const shown = JSON.parse((await call(rig, "show", "best", "--dependents", "--json")).out);
+    assertEquals([shown.hash, shown.needs, shown.neededBy, JSON.parse(shown.value).score], [
+      hash,
+      [],
+      [],
+      0.2,
+    ]);
+    assertMatch(
+      (await call(rig, "show", "best", "--dependents")).out,
+      /\nneeded by +nothing that is stored\n/,
+    );
+    assertEquals((await call(rig, "path", "best")).out.trim().endsWith(`${hash}.json`), true);
+    const failed = JSON.parse((await call(rig, "ls", "Bad", "--json")).out)[0];
+    assertEquals(JSON.parse((await call(rig, "show", failed.hash, "--json")).out).params, { lr: 0.1 });
+  });
+
   it("tell a run whose process is gone", async () => {
     await using rig = new Rig();
     await sweep(rig);

@@ -27,7 +27,7 @@ export const gcCommand = defineCommand({
     "With --keep, all that the roots of the modules need stays, directly or not, and everything else goes of " +
     "the tasks that these modules define (of all with --all-tasks; only of those that are named).",
     "Pinned artifacts stay with all that they depend on, what is computed now or queued, and what that and " +
-    "runs on Slurm that have not ended may load.",
+    "runs that have not ended may load.",
     "Exit codes: 0 all of that is removed (or shown), 1 some could not be removed, 2 wrong use.",
   ],
   flags: {
@@ -35,7 +35,7 @@ export const gcCommand = defineCommand({
     "all-tasks": switchFlag("With --keep: also tasks that the modules do not define"),
     failed: switchFlag("Failures, with logs and checkpoints: of what is stored by now, or is older"),
     replaced: switchFlag("Results that were replaced, or damaged and moved away"),
-    runs: switchFlag("Runs on Slurm that ended before"),
+    runs: switchFlag("Folders of runs that ended before"),
     snapshots: switchFlag("Snapshots of code that neither a run nor a result names"),
     older: olderFlag("Only what ended before: 30d, 2w, 2026-11-29 (default for failures and runs: 30d)"),
     apply: switchFlag("Do it"),

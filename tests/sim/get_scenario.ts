@@ -93,6 +93,8 @@ export function getScenario(
       `${hosts.length} processes get one artifact: one result, never gone, no claim taken from one that ` +
       "lives, afterwards to be had; without faults one create and no litter",
     faults,
+    // Those who wait look every two seconds, and one slow answer may take ten minutes.
+    maxSteps: 60_000,
     run: async (world, random) => {
       world.disk.mkdir(ROOT, world.host("a"), ROOT);
       const inner = Inner({ seed: 1 });

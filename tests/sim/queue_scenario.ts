@@ -93,6 +93,8 @@ function spawnWorker(world: World, host: string, paths: QueuePaths, play: Play, 
     let stopped = false;
     try {
       stopped = await work(simRuntime(machine, signal).store, paths, play);
+      // Nobody else would come if the word to stop were forgotten in a power cut.
+      if (stopped) await machine.clock.sleep(2 * JOURNAL_MS);
     } finally {
       if (!stopped) spawnWorker(world, host, paths, play, 5000);
     }

@@ -102,7 +102,8 @@ describeOnSlurm("a project that imports @furu/furu from JSR", (suite) => {
       await using project = new JsrProject(suite.cluster);
       assertEquals(await project.deno("src/pipeline.ts", mode), "1021");
       const { provenance } = await project.record("jsr/Low");
-      assertEquals(provenance.code !== undefined, mode !== "local");
+      const { moduleDigest, digest } = provenance.code as { moduleDigest?: string; digest?: string };
+      assertEquals([typeof moduleDigest, digest !== undefined], ["string", mode !== "local"]);
     });
   }
 
@@ -160,7 +161,10 @@ describeOnSlurm("a project that imports @furu/furu from JSR", (suite) => {
     project.write({ "src/of mine/factor.ts": "export const factor: number = 20;" });
     for (const node of nodes) await suite.cluster.setNodeState(node, "resume");
     const { value, provenance } = await project.record("jsr/Top");
-    assertEquals({ value, code: provenance.code }, { value: 1041, code: undefined });
+    assertEquals({ value, digest: (provenance.code as { digest?: string }).digest }, {
+      value: 1041,
+      digest: undefined,
+    });
   });
 
   suite.it(

@@ -90,6 +90,7 @@ describe("followDag()", () => {
       self: seen.runtime.machine.self,
       known,
       state: (job: DagJob) => Promise.resolve(known(job)),
+      ask: (job: DagJob) => Promise.resolve({ ...known(job), evidence: "job", askedAt: Infinity }),
     };
     const summary = await followDag({ ...seen, watch: watch as unknown as JobWatch }, whole(jobs));
     assertEquals({ failed: summary.failures.map(({ hash }) => hash), notRun: summary.notRun }, {

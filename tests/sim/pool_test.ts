@@ -38,8 +38,8 @@ const JOB_FAULTS = [
 ];
 
 describe("the queue", () => {
-  it("loses no task, and none is done without its record, with 20,000 seeds", async () => {
-    await holds(queueScenario, 20_000, FILE_FAULTS);
+  it("loses no task, and none is done without its record, with 10,000 seeds", async () => {
+    await holds(queueScenario, 10_000, FILE_FAULTS);
   });
 });
 

@@ -9,7 +9,7 @@ import { RECORD_SCHEMA } from "../layout.ts";
 import { listOrNothing, NO_LINKS, removeIfThere, type Store, storeError } from "../store.ts";
 import { type ClaimOptions, type OwnerFile, ownersOf } from "./owner_files.ts";
 import { readClaim } from "./read_claim.ts";
-import { removeOwnClaim } from "./remove_claim.ts";
+import { removeClaim, removeOwnClaim } from "./remove_claim.ts";
 
 /** A held claim: this process owns the attempt until it ends it, or is declared dead. */
 export interface Claim {
@@ -148,7 +148,10 @@ async function linkClaim(
     const holder = await readClaim(store, paths);
     if (holder) {
       keep = holder.id === owner.record.id;
-      return keep ? "ours" : "held";
+      if (keep) return "ours";
+      if (!ownersOf(store).hasLetGo(holder, paths)) return "held";
+      await removeClaim(store, paths, holder);
+      return "again";
     }
     return await whyNotLinked(store, paths, owner, error);
   } finally {

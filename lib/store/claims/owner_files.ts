@@ -138,6 +138,14 @@ class OwnerFiles {
     if (entry?.held.delete(claim)) await this.#tidy(entry);
   }
 
+  /**
+   * Whether a claim is a link to a file of this process that does not hold it any more: a file server that
+   * went down has forgotten that it was removed. Nobody else would ever end it while this process lives.
+   */
+  hasLetGo({ id }: ClaimRecord, { claim }: ArtifactPaths): boolean {
+    return [...this.#entries].some((entry) => entry.id === id && !entry.held.has(claim));
+  }
+
   /** Nothing more is claimed with this file: it is gone, or has as many links as it can have. */
   retire(file: OwnerFile): void {
     const entry = this.#byFile.get(file);

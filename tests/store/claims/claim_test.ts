@@ -52,6 +52,29 @@ describe("tryClaim()", () => {
     assertEquals(rig.names(), ["the claim"]);
   });
 
+  it("takes back a claim of its own that a file server has forgotten to have removed", async () => {
+    await using rig = new StoreRig();
+    const store = rig.store();
+    const claim = await rig.claim(store);
+    const other = store.paths({ name: rig.paths.name, hash: "f".repeat(32) as Hash });
+    const beside = await tryClaim(store, other, { backend: "get" });
+    assert(beside.kind === "claimed" && beside.claim.record.id === claim.record.id, "its file stays in use");
+    await releaseClaim(store, claim);
+    Deno.linkSync(claim.owner.path, rig.paths.claim);
+    assertEquals(
+      await tryClaim(rig.store(), rig.paths, { backend: "get" }),
+      { kind: "held" },
+      "by that process",
+    );
+    const again = await tryClaim(store, rig.paths, { backend: "get" });
+    assert(again.kind === "claimed");
+    assertNotEquals(again.claim.record.id, claim.record.id);
+    assertEquals(await tryClaim(store, rig.paths, { backend: "get" }), { kind: "held" }, "this one is held");
+    await releaseClaim(store, again.claim);
+    await releaseClaim(store, beside.claim);
+    assertEquals(rig.names(), []);
+  });
+
   for (const code of ["EEXIST", "EIO", "ENOENT"]) {
     it(`holds the claim when its link worked but answered ${code}`, async () => {
       await using rig = new StoreRig();

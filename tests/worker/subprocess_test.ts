@@ -52,7 +52,11 @@ describe("WorkerProcess", () => {
     const stopping = new AbortController();
     const running = run(worker, "sum", "x".repeat(60_000_000), { signal: stopping.signal });
     stopping.abort(new Error("enough"));
-    assertEquals(await running, { outcome: "preempted", reason: "enough" });
+    assertEquals({ ...await running, used: undefined }, {
+      outcome: "preempted",
+      reason: "enough",
+      used: undefined,
+    });
     assertEquals(worker.alive, false);
   });
 
@@ -241,7 +245,11 @@ describe("WorkerProcess", () => {
     const running = run(worker, "untilAborted", "", { signal: controller.signal, logPath });
     await until(() => textOf(logPath) !== "", "the task waits");
     controller.abort(new Error("Ctrl-C"));
-    assertEquals(await running, { outcome: "preempted", reason: "Ctrl-C" });
+    assertEquals({ ...await running, used: undefined }, {
+      outcome: "preempted",
+      reason: "Ctrl-C",
+      used: undefined,
+    });
     assert(!isRunning(worker.pid));
   });
 

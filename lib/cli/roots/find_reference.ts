@@ -18,7 +18,8 @@ const NAMED = 20;
 
 /**
  * The artifact that a command's first argument means: a whole hash, its first digits, an artifact as furu
- * prints it, or the name of a pin. What is not in the store is looked for among what the roots of the module need.
+ * prints it, or the name of a pin. What is not in the store is looked for among what the roots of the module
+ * need.
  *
  * @throws {UsageError} If the argument is no hash.
  * @throws {FuruError} If there is no such artifact, or more than one.

@@ -165,8 +165,10 @@ function taskCodeText({ digest, module, now, why, modified = [], lockChanged }: 
   const lock = lockChanged ? ["deno.lock has changed, packages may be others"] : [];
   if (now === "unknown") return `${digest}: whether today's is the same is not known (${why})`;
   const head = now === "same" ? "today's is the same" : "today's differs";
-  return [`${digest} of ${module}: ${head}`, ...modified.map((path) => `written since ${path}`), ...lock]
-    .join("\n");
+  const files = modified.slice(0, LAST).map((path) => `written since ${path}`);
+  const rest = modified.length - files.length;
+  if (rest > 0) files.push(`… and ${rest} more`);
+  return [`${digest} of ${module}: ${head}`, ...files, ...lock].join("\n");
 }
 
 function changesText(dirty: boolean | undefined): string {

@@ -8,7 +8,7 @@ import { TAG, type TypedArray } from "../core/json/tags.ts";
 import { attemptPaths } from "../store/layout.ts";
 import type { SuccessRecord } from "../store/record.ts";
 import type { Store } from "../store/store.ts";
-import { namedReferences } from "../task/artifact/reference.ts";
+import { namedArtifacts } from "./references.ts";
 import { plainParams } from "./read_entries.ts";
 
 /** A file of an export. */
@@ -62,7 +62,7 @@ export interface ExportSource {
 /** The artifacts that a result depends on directly. */
 export function dependenciesOf({ record }: ExportSource): { name: string; hash: Hash }[] {
   const { params, dependencies } = record.identity;
-  return [...namedReferences([params, dependencies])].map(([hash, name]) => ({ name, hash: hash as Hash }));
+  return namedArtifacts([params, dependencies]);
 }
 
 /**

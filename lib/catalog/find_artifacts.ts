@@ -44,6 +44,11 @@ export interface ArtifactPattern {
 /** Every artifact. */
 export const ANY_ARTIFACT: ArtifactPattern = { task: () => true, prefix: "" };
 
+/** All artifacts of one task; of these those whose hash begins so. */
+export function taskPattern(name: string, prefix = ""): ArtifactPattern {
+  return { task: (each) => each === name, only: name, prefix };
+}
+
 /**
  * Reads what people write for artifacts: the name of a task, its last word, or a folder of tasks; a pattern
  * of such names with `*`, `**`, `?`, `{a,b}`; the beginning of a hash; or an artifact as furu prints it,
@@ -55,14 +60,14 @@ export const ANY_ARTIFACT: ArtifactPattern = { task: () => true, prefix: "" };
 export function parsePattern(written: string, taskNames: readonly string[]): ArtifactPattern {
   const [, name, digits] = /^(.+)\(([0-9a-f]*)…?\)$/i.exec(written) ?? [];
   if (name !== undefined && digits !== undefined) {
-    return { task: (each) => each === name, only: name, prefix: checkedPrefix(digits, written) };
+    return taskPattern(name, checkedPrefix(digits, written));
   }
   if (/[*?{[]/.test(written)) {
     const glob = globToRegExp(written, { extended: true, globstar: true });
     return { task: (each) => glob.test(each), prefix: "" };
   }
   const folder = written.replace(/\/+$/, "");
-  if (taskNames.includes(folder)) return { task: (each) => each === folder, only: folder, prefix: "" };
+  if (taskNames.includes(folder)) return taskPattern(folder);
   if (taskNames.some((each) => each.startsWith(`${folder}/`))) {
     return { task: (each) => each.startsWith(`${folder}/`), prefix: "" };
   }
@@ -71,7 +76,7 @@ export function parsePattern(written: string, taskNames: readonly string[]): Art
     return { task: (each) => each.endsWith(`/${folder}`), prefix: "" };
   }
   if (/^[0-9a-f]+$/i.test(written)) return { task: () => true, prefix: checkedPrefix(written, written) };
-  return { task: (each) => each === folder, only: folder, prefix: "" };
+  return taskPattern(folder);
 }
 
 function checkedPrefix(digits: string, written: string): string {

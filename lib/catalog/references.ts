@@ -1,6 +1,6 @@
 import type { Hash } from "../core/hash.ts";
-import { TAG } from "../core/json/tags.ts";
 import type { Store } from "../store/store.ts";
+import { namedReferences } from "../task/artifact/reference.ts";
 import { ANY_ARTIFACT, findArtifacts } from "./find_artifacts.ts";
 
 /** An artifact by its task's name and its hash. */
@@ -13,18 +13,7 @@ export interface NamedArtifact {
 
 /** The artifacts that canonical JSON names, each once, in the order in which they stand there. */
 export function namedArtifacts(json: unknown): NamedArtifact[] {
-  const found = new Map<string, NamedArtifact>();
-  // A stack of its own, and the last pushed is the next: values may be as deep as they like.
-  const open: unknown[] = [json];
-  for (let value = open.pop(); value !== undefined; value = open.pop()) {
-    if (typeof value !== "object" || value === null) continue;
-    const reference = (value as Record<string, unknown>)[TAG.artifact];
-    if (Array.isArray(reference) && Object.keys(value).length === 1) {
-      const [name, hash] = reference as [string, Hash];
-      found.set(hash, { name, hash });
-    } else open.push(...Object.values(value).reverse());
-  }
-  return [...found.values()];
+  return [...namedReferences(json)].map(([hash, name]) => ({ name, hash: hash as Hash }));
 }
 
 /**

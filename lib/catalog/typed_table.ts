@@ -11,7 +11,7 @@ import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
 import { KeptArtifacts } from "../task/artifact/kept.ts";
 import { findTask } from "../task/artifact/registry.ts";
 import type { AnyTask } from "../task/artifact/task.ts";
-import { findArtifacts, nothingOf } from "./find_artifacts.ts";
+import { findArtifacts, nothingOf, taskPattern } from "./find_artifacts.ts";
 import { type ArtifactEntry, readEntries, readEntry } from "./read_entries.ts";
 
 /** The state of an artifact in a table. */
@@ -110,7 +110,7 @@ export async function readResults(
   const wanted: readonly string[] = typeof status === "string" ? [status] : status;
   const runtime = currentContext()?.runtime ?? defaultRuntime();
   const { name } = task.definition;
-  const found = await findArtifacts(runtime.store, { task: (each) => each === name, only: name, prefix: "" });
+  const found = await findArtifacts(runtime.store, taskPattern(name));
   const entries = await readEntries(runtime.store, found);
   // A result that is lost must not be missed in silence.
   const damaged = entries.find(({ status }) => status === "DAMAGED");

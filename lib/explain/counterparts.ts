@@ -2,6 +2,7 @@ import { hashOfIdentity } from "../core/json/canonical.ts";
 import type { Hash } from "../core/hash.ts";
 import { TAG } from "../core/json/tags.ts";
 import type { TaskDefinition } from "../task/artifact/artifact.ts";
+import { namedReferences } from "../task/artifact/reference.ts";
 import { isDefault } from "./default_of.ts";
 import { type ArtifactName, referredArtifact, type StoredIdentity } from "./differences.ts";
 
@@ -21,13 +22,11 @@ export async function likelyCounterparts(
   find: FindCounterpart,
   task: TaskDefinition | undefined,
 ): Promise<Hash[]> {
-  const below = new Map<string, ArtifactName>();
-  collect(identity.params, below);
-  collect(identity.dependencies, below);
+  const below = namedReferences([identity.params, identity.dependencies]);
   const stands = new Map<string, ArtifactName>();
   let isOther = false;
-  for (const [hash, artifact] of below) {
-    const found = await find(artifact);
+  for (const [hash, name] of below) {
+    const found = await find({ name, hash });
     if (!found || found.hash === hash) continue;
     stands.set(hash, found);
     isOther = true;
@@ -43,13 +42,6 @@ export async function likelyCounterparts(
     }
   }
   return likely.map(hashOfIdentity);
-}
-
-function collect(value: unknown, found: Map<string, ArtifactName>): void {
-  if (typeof value !== "object" || value === null) return;
-  const artifact = referredArtifact(value);
-  if (artifact) found.set(artifact.hash, artifact);
-  else for (const each of Object.values(value)) collect(each, found);
 }
 
 function replaced(value: unknown, stands: ReadonlyMap<string, ArtifactName>): unknown {

@@ -1,5 +1,5 @@
 import { compareText } from "../core/json/encode_tagged.ts";
-import { TAG } from "../core/json/tags.ts";
+import { isPlainObject, TAG } from "../core/json/tags.ts";
 
 /** The identity of an artifact, as its record has it: parsed canonical JSON. */
 export interface StoredIdentity {
@@ -122,7 +122,7 @@ function sides(old: unknown, now: unknown): Pick<FieldDifference, "old" | "new">
 
 function compareValues(old: unknown, now: unknown, path: string, found: FieldDifference[]): void {
   if (isSame(old, now)) return;
-  if (isPlain(old) && isPlain(now)) {
+  if (isPlainObject(old) && isPlainObject(now)) {
     for (const key of new Set([...Object.keys(old), ...Object.keys(now)])) {
       // Users' own keys that begin with `$` have one more in canonical JSON.
       const name = key.startsWith("$$") ? key.slice(1) : key;
@@ -150,16 +150,9 @@ function isSame(old: unknown, now: unknown): boolean {
       JSON.stringify(old) === JSON.stringify(now);
 }
 
-/** Whether it is an object of the user's: not a tagged value. */
-function isPlain(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  const keys = Object.keys(value);
-  return !(keys.length === 1 && /^\$[^$]/.test(keys[0]!));
-}
-
 /** The artifact that a value of canonical JSON is; nothing where it is another value. */
 export function referredArtifact(value: unknown): ArtifactName | undefined {
-  if (typeof value !== "object" || value === null || isPlain(value)) return undefined;
+  if (typeof value !== "object" || value === null || isPlainObject(value)) return undefined;
   const pair = (value as Record<string, unknown>)[TAG.artifact];
   return Array.isArray(pair) ? { name: `${pair[0]}`, hash: `${pair[1]}` } : undefined;
 }

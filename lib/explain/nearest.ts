@@ -1,3 +1,4 @@
+import { isPlainObject } from "../core/json/tags.ts";
 import type { ArtifactEntry } from "../catalog/read_entries.ts";
 import { compareText } from "../core/json/encode_tagged.ts";
 import { differingFields, type StoredIdentity } from "./differences.ts";
@@ -79,14 +80,9 @@ function fieldsOf(identity: StoredIdentity): Map<string, string> {
 }
 
 function flatten(value: unknown, path: string, flat: Map<string, string>): void {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+  if (!isPlainObject(value) || Object.keys(value).length === 0) {
     flat.set(path, typeof value === "string" ? value : JSON.stringify(value));
     return;
   }
-  const keys = Object.keys(value);
-  if (keys.length === 0 || keys.length === 1 && /^\$[^$]/.test(keys[0]!)) {
-    flat.set(path, JSON.stringify(value));
-    return;
-  }
-  for (const key of keys) flatten((value as Record<string, unknown>)[key], `${path}.${key}`, flat);
+  for (const [key, each] of Object.entries(value)) flatten(each, `${path}.${key}`, flat);
 }

@@ -1,6 +1,6 @@
 import { dirname } from "@std/path/posix/dirname";
 import { join } from "@std/path/posix/join";
-import { findArtifacts, nothingOf } from "../catalog/find_artifacts.ts";
+import { findArtifacts, nothingOf, taskPattern } from "../catalog/find_artifacts.ts";
 import { readEntry } from "../catalog/read_entries.ts";
 import { ExecutionError } from "../core/errors.ts";
 import type { Store } from "../store/store.ts";
@@ -50,6 +50,6 @@ function link(store: Store, folder: string, path: string): void {
 
 /** What is stored of an artifact in a store; nothing where there is no result that can be read. */
 export async function storedRecord(store: Store, { name, hash }: { name: string; hash: string }) {
-  const [found] = await findArtifacts(store, { task: () => true, only: name, prefix: hash });
+  const [found] = await findArtifacts(store, taskPattern(name, hash));
   return found?.hasRecord ? (await readEntry(store, found))?.record : undefined;
 }

@@ -1,4 +1,4 @@
-import { findArtifacts, type FoundArtifact, nothingOf } from "../catalog/find_artifacts.ts";
+import { findArtifacts, type FoundArtifact, nothingOf, taskPattern } from "../catalog/find_artifacts.ts";
 import { type ArtifactEntry, readEntries, readEntry } from "../catalog/read_entries.ts";
 import type { Hash } from "../core/hash.ts";
 import { attemptPaths } from "../store/layout.ts";
@@ -290,7 +290,7 @@ class Explainer {
 
   async #lookUp(artifact: ArtifactName): Promise<FoundArtifact> {
     const { name, hash } = artifact;
-    const pattern = { task: () => true, only: name, prefix: hash };
+    const pattern = taskPattern(name, hash);
     return (await findArtifacts(this.#store, pattern))[0] ?? this.#nothingOf(artifact);
   }
 }
@@ -305,7 +305,7 @@ export async function storedIdentity(
 }
 
 async function readStored(store: Store, name: string): Promise<{ all: StoredOfTask; total: number }> {
-  const found = (await findArtifacts(store, { task: () => true, only: name, prefix: "" }))
+  const found = (await findArtifacts(store, taskPattern(name)))
     .filter(({ hasRecord }) => hasRecord);
   // They are sorted by hash: the first are as good a sample as any.
   const entries = await readEntries(store, found.slice(0, MOST_COMPARED));

@@ -1,9 +1,4 @@
-import {
-  type ArtifactPattern,
-  findArtifacts,
-  type FoundArtifact,
-  nothingOf,
-} from "../catalog/find_artifacts.ts";
+import { findArtifacts, type FoundArtifact, nothingOf, taskPattern } from "../catalog/find_artifacts.ts";
 import { readEntry } from "../catalog/read_entries.ts";
 import type { Hash } from "../core/hash.ts";
 import type { Store } from "../store/store.ts";
@@ -80,8 +75,7 @@ export async function readConcerned(
 }
 
 async function ofTask(store: Store, name: string): Promise<FoundArtifact[]> {
-  const pattern: ArtifactPattern = { task: (each) => each === name, only: name, prefix: "" };
-  return (await findArtifacts(store, pattern)).filter(({ hasRecord }) => hasRecord);
+  return (await findArtifacts(store, taskPattern(name))).filter(({ hasRecord }) => hasRecord);
 }
 
 async function readResults(store: Store, found: readonly FoundArtifact[]): Promise<OldResult[]> {

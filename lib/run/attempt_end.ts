@@ -10,7 +10,8 @@ import {
 } from "../core/errors.ts";
 import { endAttempt } from "../store/claims/attempt_end.ts";
 import type { Claim, Ending } from "../store/claims/claim.ts";
-import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
+import type { Artifact } from "../task/artifact/artifact.ts";
+import { countingParams } from "../task/artifact/identity.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** Errors that blame furu or the pipeline's set-up, not the task: trying again cannot help. */
@@ -93,7 +94,7 @@ export async function recordEnd(
 ): Promise<void> {
   try {
     const ending = endingOf(end);
-    const params = shortParams(artifact);
+    const params = countingParams(artifact, MOST_IDENTITY);
     const of = {
       ...(params === undefined ? {} : { params }),
       ...(spec === undefined ? {} : { spec }),
@@ -109,16 +110,6 @@ export async function recordEnd(
 
 /** Parameters are not written down with an end where the identity is longer, in characters. */
 const MOST_IDENTITY = 100_000;
-
-/** Nothing of a stand-in, in a process without the task's code: the run keeps its parameters. */
-function shortParams(artifact: Artifact): unknown {
-  try {
-    const { identity } = artifact[ARTIFACT];
-    return identity.length > MOST_IDENTITY ? undefined : JSON.parse(identity).params;
-  } catch {
-    return undefined;
-  }
-}
 
 /** An end as the store records it. A superseded attempt has the winner's record for its end. */
 function endingOf(end: AttemptEnd): Ending | "success" {

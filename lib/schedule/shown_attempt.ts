@@ -3,7 +3,8 @@ import type { EventSink } from "../core/event.ts";
 import type { Hash } from "../core/hash.ts";
 import type { Clock } from "../core/system/clock.ts";
 import type { AttemptKey } from "../store/layout.ts";
-import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
+import type { Artifact } from "../task/artifact/artifact.ts";
+import { countingParams } from "../task/artifact/identity.ts";
 import { flatParams, paramsLine } from "../ui/params_text.ts";
 import { truncate } from "../ui/text.ts";
 
@@ -22,15 +23,9 @@ const MOST_PARAMS = 120;
 /** Of an identity with more characters there is none. */
 const MOST_IDENTITY = 4000;
 
-/** A stand-in, in a process without the task's code, knows no identity. */
 function shortParams(artifact: Artifact): string | undefined {
-  try {
-    const { identity } = artifact[ARTIFACT];
-    if (identity.length > MOST_IDENTITY) return undefined;
-    return truncate(paramsLine(flatParams(JSON.parse(identity).params)), MOST_PARAMS);
-  } catch {
-    return undefined;
-  }
+  const params = countingParams(artifact, MOST_IDENTITY);
+  return params && truncate(paramsLine(flatParams(params)), MOST_PARAMS);
 }
 
 /** An attempt as its events show it. */

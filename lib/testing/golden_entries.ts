@@ -1,6 +1,6 @@
 import { canonicalizeJson } from "../core/json/canonical.ts";
 import { artifactLabel } from "../core/hash.ts";
-import { TAG } from "../core/json/tags.ts";
+import { isPlainObject, TAG } from "../core/json/tags.ts";
 import { namedReferences } from "../task/artifact/reference.ts";
 import { truncate } from "../ui/text.ts";
 
@@ -101,7 +101,7 @@ function withMoved(json: unknown, moved: ReadonlyMap<string, string>): unknown {
 
 /** Each field that differs, in words: `params.lr was 0.1 and is 0.2`. */
 function changedFields(was: unknown, is: unknown, path: string): string[] {
-  if (isPlain(was) && isPlain(is)) {
+  if (isPlainObject(was) && isPlainObject(is)) {
     const keys = [...new Set([...Object.keys(was), ...Object.keys(is)])];
     return keys.flatMap((key) => changedFields(was[key], is[key], path === "" ? key : `${path}.${key}`));
   }
@@ -112,15 +112,9 @@ function changedFields(was: unknown, is: unknown, path: string): string[] {
   return [`${path} was ${shown(was)} and is ${shown(is)}`];
 }
 
-function isPlain(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  const keys = Object.keys(value);
-  return !(keys.length === 1 && /^\$[^$]/.test(keys[0]!));
-}
-
 function shown(value: unknown): string {
   const [reference] = namedReferences(value);
-  const isReference = reference !== undefined && !isPlain(value) && TAG.artifact in (value as object);
+  const isReference = reference !== undefined && !isPlainObject(value) && TAG.artifact in (value as object);
   return isReference
     ? artifactLabel(reference[1], reference[0])
     : truncate(canonicalizeJson(value), MOST_COLUMNS);

@@ -1,7 +1,7 @@
 import { basename } from "@std/path/posix/basename";
 import { dirname } from "@std/path/posix/dirname";
 import { join } from "@std/path/posix/join";
-import { findArtifacts } from "../catalog/find_artifacts.ts";
+import { findArtifacts, taskPattern } from "../catalog/find_artifacts.ts";
 import { artifactLabel } from "../core/hash.ts";
 import { type ArtifactPaths, artifactsDir, privateNameOwner } from "../store/layout.ts";
 import { readQueued, removeQueued } from "../store/claims/queued.ts";
@@ -152,7 +152,7 @@ export function invalidation(
 export async function removeEmptyTasks(store: Store, names: Iterable<string>): Promise<void> {
   const top = artifactsDir(store.root);
   for (const name of names) {
-    if ((await findArtifacts(store, { task: (each) => each === name, only: name, prefix: "" })).length > 0) {
+    if ((await findArtifacts(store, taskPattern(name))).length > 0) {
       continue;
     }
     for (let dir = join(top, name); dir !== top && basename(dir) !== ""; dir = dirname(dir)) {

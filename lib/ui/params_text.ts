@@ -1,5 +1,5 @@
 import { artifactLabel } from "../core/hash.ts";
-import { TAG } from "../core/json/tags.ts";
+import { isPlainObject, TAG, tagOf } from "../core/json/tags.ts";
 import { oneLine, truncate } from "./text.ts";
 
 /** Parameters one by one: texts by their paths, as `data.size`. */
@@ -58,9 +58,9 @@ function folded(texts: readonly string[]): string {
 }
 
 function flatten(value: unknown, path: string, flat: Map<string, string>): void {
-  const isPlain = typeof value === "object" && value !== null && !Array.isArray(value) &&
-    tagged(value) === undefined && (path === "" || Object.keys(value).length > 0);
-  if (!isPlain) return void flat.set(path, leafText(value));
+  if (!isPlainObject(value) || path !== "" && Object.keys(value).length === 0) {
+    return void flat.set(path, leafText(value));
+  }
   for (const [key, item] of Object.entries(value)) {
     // Users' own keys that begin with `$` have one more in canonical JSON.
     const name = key.startsWith("$$") ? key.slice(1) : key;
@@ -74,7 +74,7 @@ function leafText(value: unknown): string {
 
 function textOf(value: unknown): string {
   if (typeof value === "string") return /^[^\s"'=,]+$/.test(value) ? value : JSON.stringify(value);
-  const inner = tagged(value);
+  const inner = tagOf(value);
   if (inner === undefined) {
     return Array.isArray(value) ? `[${value.map(textOf).join(",")}]` : objectText(value);
   }
@@ -88,12 +88,4 @@ function textOf(value: unknown): string {
 function objectText(value: unknown): string {
   if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "undefined";
   return `{${Object.entries(value).map(([key, item]) => `${key}:${textOf(item)}`).join(",")}}`;
-}
-
-/** The tag of what JSON has no form for, and its content. */
-function tagged(value: unknown): readonly [tag: string, content: unknown] | undefined {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-  const entries = Object.entries(value);
-  const [entry] = entries;
-  return entries.length === 1 && entry && /^\$[^$]/.test(entry[0]) ? entry : undefined;
 }

@@ -3,7 +3,7 @@ import { artifactText } from "../view/artifact_text.ts";
 import { artifactView } from "../view/artifact_view.ts";
 import { defineCommand } from "../program/command.ts";
 import { switchFlag } from "../program/flag.ts";
-import { findArtifacts, LEAST_DIGITS } from "../../catalog/find_artifacts.ts";
+import { findArtifacts, LEAST_DIGITS, taskPattern } from "../../catalog/find_artifacts.ts";
 import { dependentsOf } from "../../catalog/references.ts";
 import { readEntries } from "../../catalog/read_entries.ts";
 import { findReference, isPin, isReference } from "../roots/find_reference.ts";
@@ -33,9 +33,7 @@ export const showCommand = defineCommand({
     const [written = ""] = args;
     // A name as 'Face' could be the beginning of a hash: what is there decides.
     const store = await readableStore(engine, { mayLack: true });
-    const ofTask = written.includes("(")
-      ? []
-      : await findArtifacts(store, { task: (name) => name === written, only: written, prefix: "" });
+    const ofTask = written.includes("(") ? [] : await findArtifacts(store, taskPattern(written));
     if (ofTask.length > 0 || !isReference(written) && !await isPin(engine, written)) {
       if (ofTask.length === 0) {
         throw new FuruError(`Cannot find anything of task '${written}' in ${store.root}`);

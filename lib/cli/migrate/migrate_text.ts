@@ -1,12 +1,11 @@
-import { ARTIFACT } from "../../task/artifact/artifact.ts";
-import { plainParams } from "../../catalog/read_entries.ts";
+import { countingParams } from "../../task/artifact/identity.ts";
 import type { AppliedMigration } from "../../migrate/apply_migration.ts";
 import type { PlannedMigration } from "../../migrate/plan_migrations.ts";
 import { type FlatParams, flatParams, paramsLine } from "../../ui/params_text.ts";
 import { style } from "../../ui/style.ts";
 import { table } from "../../ui/table.ts";
 import { oneLine, plural } from "../../ui/text.ts";
-import { valueText } from "../view/value_text.ts";
+import { paramsJson } from "../view/value_text.ts";
 
 /** A result, and what is, or was, done with it. */
 export interface MigrationRow {
@@ -80,12 +79,12 @@ export function migrationJson(row: MigrationRow): Record<string, unknown> {
       hash,
       ...(version === undefined ? {} : { version }),
       createdAt,
-      params: plain(from.params),
+      params: paramsJson(from.params),
     },
     to: {
       name: task.name,
       ...(task.version === undefined ? {} : { version: task.version }),
-      ...(to === undefined ? {} : { hash: to, params: plain(newParams(row)) }),
+      ...(to === undefined ? {} : { hash: to, params: paramsJson(newParams(row)) }),
     },
     ...(why === undefined ? {} : { why }),
   };
@@ -108,18 +107,12 @@ export function migrationCounts(rows: readonly MigrationRow[]): string {
   );
 }
 
-function plain(params: unknown): unknown {
-  return JSON.parse(valueText(plainParams(params)));
-}
-
 function newHash({ planned }: MigrationRow): string | undefined {
   return "artifact" in planned ? planned.artifact?.hash : undefined;
 }
 
 function newParams({ planned }: MigrationRow): unknown {
-  return "artifact" in planned && planned.artifact
-    ? JSON.parse(planned.artifact[ARTIFACT].identity).params
-    : undefined;
+  return "artifact" in planned && planned.artifact ? countingParams(planned.artifact) : undefined;
 }
 
 function whyOf({ planned, applied }: MigrationRow): string | undefined {

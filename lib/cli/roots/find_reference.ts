@@ -1,13 +1,14 @@
 import { FuruError, UsageError } from "../../core/errors.ts";
 import {
-  type ArtifactPattern,
+  ANY_ARTIFACT,
   findArtifacts,
   type FoundArtifact,
   LEAST_DIGITS,
   nothingOf,
+  taskPattern,
 } from "../../catalog/find_artifacts.ts";
-import type { ArtifactKey } from "../../store/layout.ts";
 import { resolvePin } from "../../tidy/pins.ts";
+import type { NamedArtifact } from "../../catalog/references.ts";
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
 import type { CommandInput } from "../program/command.ts";
 import type { Engine } from "../program/engine.ts";
@@ -31,12 +32,13 @@ export async function findReference(
   const root = await engine.root();
   const store = await readableStore(engine, { mayLack: true });
   const pin = await resolvePin(store, written);
-  if (pin) return (await findArtifacts(store, patternOf(pin)))[0] ?? nothingOf(root, pin.name, pin.hash);
+  if (pin) {
+    return (await findArtifacts(store, taskPattern(pin.name, pin.hash)))[0] ??
+      nothingOf(root, pin.name, pin.hash);
+  }
   const { prefix, name } = parseReference(written);
-  const pattern = name === undefined
-    ? { task: () => true }
-    : { task: (each: string) => each === name, only: name };
-  let found = await findArtifacts(store, { ...pattern, prefix });
+  const pattern = name === undefined ? { ...ANY_ARTIFACT, prefix } : taskPattern(name, prefix);
+  let found = await findArtifacts(store, pattern);
   if (found.length === 0 && (program.script || modules.length > 0)) {
     const { roots } = await loadTarget(program, modules, io);
     found = withPrefix(roots, prefix, root);
@@ -47,10 +49,6 @@ export async function findReference(
   }
   if (found.length > 1) throw ambiguous(prefix, found);
   return artifact;
-}
-
-function patternOf({ name, hash }: ArtifactKey): ArtifactPattern {
-  return { task: (each) => each === name, only: name, prefix: hash };
 }
 
 /** Whether something was pinned under this name. */
@@ -91,7 +89,8 @@ function withPrefix(roots: readonly Artifact[], prefix: string, root: string): F
   return found;
 }
 
-function ambiguous(prefix: string, found: readonly FoundArtifact[]): FuruError {
+/** That the beginning of a hash is that of several artifacts. */
+export function ambiguous(prefix: string, found: readonly NamedArtifact[]): FuruError {
   const lines = found.slice(0, NAMED).map(({ name, hash }) => `  ${hash}  ${name}`);
   if (found.length > NAMED) lines.push(`  … and ${found.length - NAMED} more`);
   return new FuruError(

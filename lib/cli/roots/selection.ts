@@ -10,21 +10,17 @@ import type { ArtifactEntry } from "../../catalog/read_entries.ts";
 import { FuruError, UsageError } from "../../core/errors.ts";
 import { didYouMean } from "../../core/nearest.ts";
 import type { Store } from "../../store/store.ts";
+import { SHORT_STATUS } from "../view/list_text.ts";
 import { type FlagValues, listFlag, switchFlag, valueFlag, wholeNumber } from "../program/flag.ts";
 
-const STATUSES: Readonly<Record<string, ArtifactEntry["status"]>> = {
-  done: "DONE",
-  running: "IN_PROGRESS",
-  failed: "FAILED",
-  nothing: "TODO",
-  damaged: "DAMAGED",
-};
+/** Statuses by the words that lists show. */
+const STATUSES = new Map(Object.entries(SHORT_STATUS).map(([status, word]) => [word as string, status]));
 
 /** The flags by which commands choose among artifacts. */
 export const selectionFlags = {
   status: valueFlag(
     "STATUS",
-    `Only ${Object.keys(STATUSES).join(", ")} (several with commas)`,
+    `Only ${[...STATUSES.keys()].join(", ")} (several with commas)`,
     parseStatuses,
     { short: "s" },
   ),
@@ -81,8 +77,8 @@ export function ofFlag<T>(flag: string, read: () => T): T {
 
 function parseStatuses(text: string): ArtifactEntry["status"][] {
   return text.split(",").map((word) => {
-    const status = STATUSES[word.trim().toLowerCase()];
-    if (status !== undefined) return status;
-    throw new UsageError(`allowed are ${Object.keys(STATUSES).join(", ")}: current value is '${word}'`);
+    const status = STATUSES.get(word.trim().toLowerCase());
+    if (status !== undefined) return status as ArtifactEntry["status"];
+    throw new UsageError(`allowed are ${[...STATUSES.keys()].join(", ")}: current value is '${word}'`);
   });
 }

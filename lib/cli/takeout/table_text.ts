@@ -5,7 +5,7 @@ import { formatDuration } from "../../ui/duration.ts";
 import { style } from "../../ui/style.ts";
 import { table } from "../../ui/table.ts";
 import { oneLine, truncate } from "../../ui/text.ts";
-import { bytesText } from "../view/list_text.ts";
+import { bytesText, SHORT_STATUS } from "../view/list_text.ts";
 
 /** The widest cell of an aligned table, in columns of the terminal. */
 const MOST_OF_ONE = 40;
@@ -16,14 +16,6 @@ const HEADS: Readonly<Record<string, string>> = {
   peakMemoryBytes: "memory",
   cpuSec: "cpu",
   bytes: "size",
-};
-
-const STATUSES: Readonly<Record<string, string>> = {
-  DONE: "done",
-  IN_PROGRESS: "running",
-  FAILED: "failed",
-  TODO: "nothing",
-  DAMAGED: "damaged",
 };
 
 /** Rows as an array of flat objects with real types. A row has no member where it has no cell. */
@@ -98,7 +90,9 @@ function textForPeople(column: string, cell: unknown): string {
     if (column === "cpuSec") return formatDuration(cell * 1000);
     if (column === "peakMemoryBytes" || column === "bytes") return bytesText(cell);
   }
-  return column === "status" ? STATUSES[`${cell}`] ?? `${cell}` : cellText(cell);
+  return column === "status"
+    ? (SHORT_STATUS as Readonly<Record<string, string>>)[`${cell}`] ?? `${cell}`
+    : cellText(cell);
 }
 
 /** A cell as text: what is no number, text or boolean as JSON; nothing for null. */

@@ -1,9 +1,8 @@
 import { readPins } from "../../tidy/pins.ts";
 import { invalidation } from "../../tidy/remove_artifact.ts";
 import { defineCommand } from "../program/command.ts";
-import { switchFlag } from "../program/flag.ts";
 import { divide, showOrApply } from "./apply.ts";
-import { selectArtifacts, selectFlags } from "./select.ts";
+import { changeFlags, selectArtifacts } from "./select.ts";
 import { openTidyStore } from "./tidy_store.ts";
 
 /** `furu invalidate`: has artifacts computed again. */
@@ -17,11 +16,7 @@ export const invalidateCommand = defineCommand({
     "ended, need --force.",
     "Exit codes: 0 all of them are (or would be) computed again, 1 some stay as they are, 2 wrong use.",
   ],
-  flags: {
-    ...selectFlags,
-    apply: switchFlag("Do it"),
-    force: switchFlag("Also what is pinned, or what a run may load that has not ended"),
-  },
+  flags: changeFlags,
   examples: () => [
     ["4f0c12ab --apply", "one artifact"],
     ["houses/Train --where lr=0.1 --apply", "some of a sweep"],

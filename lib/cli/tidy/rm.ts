@@ -2,9 +2,8 @@ import { artifactRemoval, unfinishedRemovals } from "../../tidy/remove_artifact.
 import { readPins } from "../../tidy/pins.ts";
 import type { Removal } from "../../tidy/removal.ts";
 import { defineCommand } from "../program/command.ts";
-import { switchFlag } from "../program/flag.ts";
 import { divide, showOrApply } from "./apply.ts";
-import { selectArtifacts, selectFlags } from "./select.ts";
+import { changeFlags, selectArtifacts } from "./select.ts";
 import { openTidyStore } from "./tidy_store.ts";
 
 /** `furu rm`: removes artifacts. */
@@ -19,11 +18,7 @@ export const rmCommand = defineCommand({
     "When it is interrupted, the same command finishes it.",
     "Exit codes: 0 all of that is removed (or shown), 1 some of it stays, 2 wrong use.",
   ],
-  flags: {
-    ...selectFlags,
-    apply: switchFlag("Do it"),
-    force: switchFlag("Also what is pinned, or what a run may load that has not ended"),
-  },
+  flags: changeFlags,
   examples: () => [
     ["4f0c12ab --apply", "one artifact"],
     ["houses/Train --where lr=0.1", "what would go of a sweep"],

@@ -2,7 +2,6 @@ import { join } from "@std/path/posix/join";
 import { errorText } from "../../core/errors.ts";
 import type { FoundArtifact } from "../../catalog/find_artifacts.ts";
 import { type NamedArtifact, namedArtifacts } from "../../catalog/references.ts";
-import { plainParams } from "../../catalog/read_entries.ts";
 import { CodeComparison, type CodeNow } from "../../explain/code_now.ts";
 import { type CodeChanges, codeChanges } from "../../snapshot/current_code.ts";
 import { readManifest } from "../../snapshot/manifest.ts";
@@ -14,7 +13,7 @@ import { numberOfAttempt } from "../../store/claims/claim.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
 import type { ClaimRecord, EndRecord, SuccessRecord } from "../../store/record.ts";
 import { concernsOneArtifact, listOrNothing, type Store } from "../../store/store.ts";
-import { valueText } from "./value_text.ts";
+import { paramsJson } from "./value_text.ts";
 
 /** All that the store knows of an artifact, as JSON. */
 export interface ArtifactView {
@@ -106,13 +105,15 @@ export async function artifactView(store: Store, found: FoundArtifact): Promise<
   };
   if (!record) {
     const params = failures.findLast((end) => end.params !== undefined)?.params;
-    if (params !== undefined) Object.assign(view, { params: plainOf(params), needs: namedArtifacts(params) });
+    if (params !== undefined) {
+      Object.assign(view, { params: paramsJson(params), needs: namedArtifacts(params) });
+    }
     return view;
   }
   const { value, schema: _schema, artifacts: _artifacts, ...rest } = record;
   const info = await store.machine.files.stat(paths.record);
   view.record = { ...rest, path: paths.record, bytes: info?.size ?? 0 };
-  view.params = plainOf(record.identity.params);
+  view.params = paramsJson(record.identity.params);
   view.needs = namedArtifacts([record.identity.params, record.identity.dependencies]);
   if (record.valueFile === undefined) view.value = beginning(JSON.stringify(value) ?? "undefined");
   if (record.files) view.files = attemptPaths(paths, { n: record.attempt, id: record.id }).files;
@@ -131,10 +132,6 @@ const VALUE_CHARS = 400;
 
 function beginning(text: string): string {
   return text.length <= VALUE_CHARS ? text : `${text.slice(0, VALUE_CHARS)}…`;
-}
-
-function plainOf(params: unknown): unknown {
-  return JSON.parse(valueText(plainParams(params)));
 }
 
 function statusOf(

@@ -4,8 +4,9 @@ import { formatDuration } from "../../ui/duration.ts";
 import { flatParams, paramsLine } from "../../ui/params_text.ts";
 import { style } from "../../ui/style.ts";
 import { oneLine, truncate } from "../../ui/text.ts";
-import { aligned, differenceLines, fieldJson, originText, pairText, plain } from "./difference_text.ts";
+import { aligned, differenceLines, fieldJson, originText, pairText } from "./difference_text.ts";
 import { bytesText, entryJson, type ListOptions, localTime } from "./list_text.ts";
+import { paramsJson } from "./value_text.ts";
 
 /** Columns of a value. */
 const VALUE = 70;
@@ -80,7 +81,7 @@ export function diffJson({ old, new: now, identity }: ArtifactDiff): Record<stri
 /** A stored value has forms that parameters have not (NaN, files): then it is given as it is stored. */
 function plainValue(value: unknown): unknown {
   try {
-    return plain(value);
+    return paramsJson(value);
   } catch {
     return value;
   }

@@ -1,9 +1,8 @@
-import { plainParams } from "../../catalog/read_entries.ts";
 import { artifactLabel } from "../../core/hash.ts";
 import type { ArtifactDifference, FieldDifference } from "../../explain/differences.ts";
 import { flatParams, foldedLine, paramsLine } from "../../ui/params_text.ts";
 import { oneLine, textWidth } from "../../ui/text.ts";
-import { valueText } from "./value_text.ts";
+import { paramsJson } from "./value_text.ts";
 
 /** What stands for a field that one of two has not. */
 const ABSENT = "(none)";
@@ -72,15 +71,10 @@ export function fieldJson(field: FieldDifference): Record<string, unknown> {
   return {
     path,
     of,
-    ...("old" in field ? { old: plain(field.old) } : {}),
-    ...("new" in field ? { new: plain(field.new) } : {}),
+    ...("old" in field ? { old: paramsJson(field.old) } : {}),
+    ...("new" in field ? { new: paramsJson(field.new) } : {}),
     ...(below?.fields === undefined ? {} : { differences: below.fields.map(fieldJson) }),
   };
-}
-
-/** A value of canonical JSON as plain JSON. */
-export function plain(value: unknown): unknown {
-  return value === undefined ? undefined : JSON.parse(valueText(plainParams(value)));
 }
 
 /** Who computed something when: `2026-11-29 10:15 by ann on node7`. */

@@ -1,11 +1,10 @@
 import type { ArtifactEntry } from "../../catalog/read_entries.ts";
-import { plainParams } from "../../catalog/read_entries.ts";
 import { formatDuration } from "../../ui/duration.ts";
 import { differingPaths, flatParams, foldedLine, paramsLine } from "../../ui/params_text.ts";
 import { style } from "../../ui/style.ts";
 import { table } from "../../ui/table.ts";
 import { oneLine, plural, truncate } from "../../ui/text.ts";
-import { valueText } from "./value_text.ts";
+import { paramsJson } from "./value_text.ts";
 
 /** Options of {@link listText}. */
 export interface ListOptions {
@@ -21,7 +20,8 @@ export interface ListOptions {
   long?: boolean;
 }
 
-const SHORT_STATUS = {
+/** The words of statuses, for people. */
+export const SHORT_STATUS = {
   DONE: "done",
   IN_PROGRESS: "running",
   FAILED: "failed",
@@ -105,7 +105,7 @@ export function tasksText(counts: readonly TaskCounts[], options: ListOptions): 
 /** The same entries for programs: parameters as plain JSON, and without the whole record. */
 export function entryJson({ record: _record, params, ...entry }: ArtifactEntry): Record<string, unknown> {
   const { name, hash, status, ...rest } = entry;
-  const plain = params === undefined ? undefined : JSON.parse(valueText(plainParams(params)));
+  const plain = paramsJson(params);
   return { name, hash, status, params: plain, ...rest };
 }
 

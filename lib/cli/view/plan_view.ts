@@ -1,10 +1,9 @@
 import type { KeptResults } from "../../plan/graph.ts";
-import { plainParams } from "../../catalog/read_entries.ts";
 import { artifactLabel } from "../../core/hash.ts";
 import { style } from "../../ui/style.ts";
 import { table } from "../../ui/table.ts";
 import { paramsOf, type PlanParams } from "./plan_params.ts";
-import { valueText } from "./value_text.ts";
+import { paramsJson } from "./value_text.ts";
 import { oneLine, plural, textWidth, truncate } from "../../ui/text.ts";
 
 /** An artifact as a plan is shown; a `PlanNode` is one. */
@@ -220,7 +219,7 @@ export function planJson(plan: PlanView, more: Readonly<Record<string, unknown>>
   const { DONE, IN_PROGRESS, TODO, FAILED } = countByStatus(plan);
   const nodes = [...plan.nodes.values()].map(({ hash, name, status, spec, dependencies, state }) => {
     const { owner, error, log, reason, detail, unreadable } = state ?? {};
-    const params = plain(plan.nodes.get(hash)!);
+    const params = paramsJson(paramsOf(plan.nodes.get(hash)!));
     return {
       hash,
       name,
@@ -243,11 +242,6 @@ export function planJson(plan: PlanView, more: Readonly<Record<string, unknown>>
 /** The nodes of a plan, dependencies first, where it knows that order. */
 export function inOrder(plan: PlanView): ViewNode[] {
   return [...plan.order?.() ?? plan.nodes.values()];
-}
-
-function plain(node: ViewNode): unknown {
-  const params = paramsOf(node);
-  return params === undefined ? undefined : JSON.parse(valueText(plainParams(params)));
 }
 
 /** `5 artifacts: 2 done, 1 in progress, 2 to do, 0 failed`. */

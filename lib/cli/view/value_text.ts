@@ -1,3 +1,4 @@
+import { plainParams } from "../../catalog/read_entries.ts";
 import { FuruError } from "../../core/errors.ts";
 import { isArtifact } from "../../task/artifact/artifact.ts";
 
@@ -11,6 +12,11 @@ import { isArtifact } from "../../task/artifact/artifact.ts";
  */
 export function valueText(value: unknown): string {
   return write(value, "", new Set()) ?? "null";
+}
+
+/** Parameters in canonical form as plain JSON, as {@link valueText} writes them. */
+export function paramsJson(params: unknown): unknown {
+  return params === undefined ? undefined : JSON.parse(valueText(plainParams(params)));
 }
 
 function write(given: unknown, indent: string, above: Set<unknown>): string | undefined {

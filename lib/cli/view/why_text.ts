@@ -7,8 +7,9 @@ import { formatDuration } from "../../ui/duration.ts";
 import { flatParams, foldedLine } from "../../ui/params_text.ts";
 import { style } from "../../ui/style.ts";
 import { oneLine, plural, truncate } from "../../ui/text.ts";
-import { aligned, fieldJson, foldedValues, originText, plain, sidesText } from "./difference_text.ts";
+import { aligned, fieldJson, foldedValues, originText, sidesText } from "./difference_text.ts";
 import { type ListOptions, localTime } from "./list_text.ts";
+import { paramsJson } from "./value_text.ts";
 
 const TO_COMPUTE: ReadonlySet<WhyReason["because"]> = new Set([
   "new",
@@ -123,7 +124,9 @@ function nearestLines(nearest: readonly Nearest[]): string[] {
     `never computed; nearest stored${among} ${which} ${verb} in${rows.length === 0 ? " no known field" : ""}`,
     ...aligned(rows),
     ...fresh.map(({ field }) =>
-      `  to keep what is stored: legacy: { ${field.path}: ${JSON.stringify(plain(field.new))} } in its task`
+      `  to keep what is stored: legacy: { ${field.path}: ${
+        JSON.stringify(paramsJson(field.new))
+      } } in its task`
     ),
   ];
 }
@@ -169,7 +172,7 @@ export function reasonJson({ params, nearest, ...reason }: WhyReason): Record<st
   const { name, hash, status, because, ...rest } = reason;
   return {
     ...{ name, hash, status, because },
-    params: plain(params),
+    params: paramsJson(params),
     ...rest,
     ...(nearest === undefined ? {} : {
       nearest: {

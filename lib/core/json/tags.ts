@@ -32,6 +32,18 @@ export const TAG = {
   entries: "$entries",
 } as const;
 
+/** The tag and the content of what JSON has no form for; nothing for any other value. */
+export function tagOf(value: unknown): readonly [tag: string, content: unknown] | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  const [entry, more] = Object.entries(value);
+  return entry && more === undefined && /^\$[^$]/.test(entry[0]) ? entry : undefined;
+}
+
+/** Whether it is an object of the user's: no array, and no tagged value. */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && tagOf(value) === undefined;
+}
+
 /** How deep values may be nested. */
 export const MAX_DEPTH = 200;
 

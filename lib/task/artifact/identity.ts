@@ -1,6 +1,6 @@
 import { canonicalJson } from "../../core/json/canonical.ts";
 import { ValidationError } from "../../core/errors.ts";
-import { type Artifact, artifactReference, type TaskDefinition } from "./artifact.ts";
+import { ARTIFACT, type Artifact, artifactReference, type TaskDefinition } from "./artifact.ts";
 
 /** Number of the way in which identities are written. A change of it changes every hash. */
 const SCHEME = 1;
@@ -57,6 +57,22 @@ export function identityText(
     : `"dependencies":${canonicalJson(dependencies, { artifactReference })},`;
   const version = task.version === undefined ? "" : `,"version":${JSON.stringify(task.version)}`;
   return `{${declared}"params":${params},"scheme":${SCHEME},"task":${JSON.stringify(task.name)}${version}}`;
+}
+
+/**
+ * The parameters of an artifact that count, as canonical JSON has them.
+ *
+ * @param most The longest identity that is read, in characters: of a longer one there are none.
+ * @returns Nothing, too, of a stand-in in a process without the task's code, which knows no identity.
+ */
+export function countingParams(artifact: Artifact, most = Infinity): Record<string, unknown> | undefined {
+  let identity: string;
+  try {
+    identity = artifact[ARTIFACT].identity;
+  } catch {
+    return undefined;
+  }
+  return identity.length > most ? undefined : JSON.parse(identity).params;
 }
 
 const texts = new WeakMap<TaskDefinition, ReadonlyMap<string, string>>();

@@ -155,14 +155,17 @@ export function references(json: unknown): IterableIterator<string> {
   return namedReferences(json).keys();
 }
 
-/** The hashes of the artifacts in a value in canonical form, each with its task's name. */
-export function namedReferences(
-  json: unknown,
-  found: Map<string, string> = new Map(),
-): ReadonlyMap<string, string> {
-  if (typeof json !== "object" || json === null) return found;
-  const reference = (json as Record<string, unknown>)[TAG.artifact];
-  if (Array.isArray(reference)) found.set(String(reference[1]), String(reference[0]));
-  else for (const item of Object.values(json)) namedReferences(item, found);
+/** The hashes of the artifacts in a value in canonical form, each with its task's name, in their order. */
+export function namedReferences(json: unknown): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  // A stack of its own, and the last pushed is the next: values may be as deep as they like.
+  const open: unknown[] = [json];
+  while (open.length > 0) {
+    const value = open.pop();
+    if (typeof value !== "object" || value === null) continue;
+    const reference = (value as Record<string, unknown>)[TAG.artifact];
+    if (Array.isArray(reference)) found.set(String(reference[1]), String(reference[0]));
+    else open.push(...Object.values(value).reverse());
+  }
   return found;
 }

@@ -10,6 +10,8 @@ export interface FuruGlobals {
   readonly version: 1;
   /** Each defined task's definition by its name. */
   readonly tasks: Map<string, object>;
+  /** Definitions of which a person has written a newer one, which differs. */
+  outdated?: WeakSet<object>;
   /**
    * The task of each artifact schema, by the function that checks it (which schemas derived from it share).
    */

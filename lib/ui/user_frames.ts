@@ -36,9 +36,12 @@ function deepStack(): string {
   return stack;
 }
 
-/** Frames of the runtime, of packages and of furu say little about where a task went wrong. */
+/**
+ * Frames of the runtime, of packages and of furu say little about where a task went wrong. Code that is typed
+ * in has no name, and lines.
+ */
 function isLibrary(frame: string): boolean {
-  if (/(?:^|[\s(])(?:ext|node|native):|\/node_modules\/|\/npm\/registry\.|<anonymous>/.test(frame)) {
+  if (/(?:^|[\s(])(?:ext|node|native):|\/node_modules\/|\/npm\/registry\.|<anonymous>(?!:\d)/.test(frame)) {
     return true;
   }
   return FURU.some((place) => frame.includes(place));

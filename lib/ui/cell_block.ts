@@ -1,0 +1,77 @@
+import { ansiHtml } from "./ansi_html.ts";
+import type { TerminalBlock } from "./terminal.ts";
+import { plainLines } from "./text.ts";
+
+/** What of `Deno.jupyter` is used here. */
+export interface Jupyter {
+  /** Sends a message to whoever shows the notebook. */
+  broadcast(type: string, content: Record<string, unknown>): Promise<void>;
+}
+
+/** One thing to look at, in several forms. */
+export type MimeBundle = Record<string, unknown>;
+
+/** The kernel that this process is; nothing elsewhere, where to ask is an error. */
+export function jupyter(): Jupyter | undefined {
+  try {
+    return (Deno as { jupyter?: Jupyter }).jupyter;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Writes to the output of the cell that runs. Stdout and stderr of a kernel are no part of it; `console` is,
+ * by whole lines.
+ */
+export function writeToCell(output: string | Uint8Array): void {
+  const text = typeof output === "string" ? output : new TextDecoder().decode(output);
+  if (text !== "") console.log(text.endsWith("\n") ? text.slice(0, -1) : text);
+}
+
+/** A block of lines as one display of a cell, which is updated in place. */
+export function cellBlock({ broadcast }: Jupyter): TerminalBlock {
+  const id = `furu-${crypto.randomUUID()}`;
+  let shown: string | undefined;
+  let next: string | undefined;
+  let sending = false;
+
+  /** One message at a time, so that the last state is the one that stays; those in between may be left out. */
+  async function send(): Promise<void> {
+    if (sending) return;
+    sending = true;
+    try {
+      while (next !== undefined) {
+        const type = shown === undefined ? "display_data" : "update_display_data";
+        shown = next;
+        next = undefined;
+        await broadcast(type, { data: bundle(shown), metadata: {}, transient: { display_id: id } });
+      }
+    } catch {
+      // Nobody looks any more: the run matters more than its display.
+      next = undefined;
+    } finally {
+      sending = false;
+    }
+  }
+
+  function show(text: string): void {
+    if (text === (next ?? shown ?? "")) return;
+    next = text;
+    void send();
+  }
+
+  return {
+    draw: (lines) => show(lines.join("\n")),
+    print: (text) => writeToCell(`${text}\n`),
+    clear: () => show(""),
+  };
+}
+
+/** Coloured text for whoever shows HTML, and for who does not. */
+export function bundle(text: string): MimeBundle {
+  return {
+    "text/plain": plainLines(text).join("\n"),
+    "text/html": text === "" ? "" : ansiHtml(text),
+  };
+}

@@ -58,12 +58,10 @@ function replaceTask(older: TaskDefinition, newer: TaskDefinition): void {
   const changed = changedOptions(older, newer);
   if (changed.length === 0) return;
   outdate(older);
-  // What is part of the identity makes other artifacts.
-  const isSame = changed.every((option) => option !== "version" && option !== "params");
   console.warn(
     `furu: task '${newer.name}' is defined anew, with another ${listed(changed)}; artifacts made before are to be ` +
       `made again` +
-      (isSame && changed.includes("create")
+      (changed.includes("create") && !changed.includes("version")
         ? ", and results that are stored still count (get them with force, or give the task another version)"
         : ""),
   );

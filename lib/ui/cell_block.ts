@@ -1,3 +1,4 @@
+import type { MimeBundle } from "../core/session.ts";
 import { ansiHtml } from "./ansi_html.ts";
 import type { TerminalBlock } from "./terminal.ts";
 import { plainLines } from "./text.ts";
@@ -7,9 +8,6 @@ export interface Jupyter {
   /** Sends a message to whoever shows the notebook. */
   broadcast(type: string, content: Record<string, unknown>): Promise<void>;
 }
-
-/** One thing to look at, in several forms. */
-export type MimeBundle = Record<string, unknown>;
 
 /** The kernel that this process is; nothing elsewhere, where to ask is an error. */
 export function jupyter(): Jupyter | undefined {

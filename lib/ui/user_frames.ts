@@ -1,3 +1,5 @@
+import { currentSession } from "../core/session.ts";
+
 /**
  * The first frames of a stack that are the user's own code, as `create (file:///x/pipeline.ts:12:9)`; the
  * first of all where there are none.
@@ -23,6 +25,22 @@ export function withoutLibraryFrames<E extends Error>(error: E): E {
   const frames = userFrames(deepStack(), MOST_FRAMES, { onlyOwn: true });
   if (frames.length > 0) error.stack = [`${error}`, ...frames.map((frame) => `    at ${frame}`)].join("\n");
   return error;
+}
+
+/**
+ * The same for an error that a call of furu's ends with in a notebook, which shows no more than its stack:
+ * with the lines of the task that failed, before those of the cell.
+ */
+export async function forCell<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (currentSession() !== "notebook" || !(error instanceof Error)) throw error;
+    const stacks = [error.cause, error].map((each) => each instanceof Error ? each.stack ?? "" : "");
+    const frames = stacks.flatMap((stack) => userFrames(stack, MOST_FRAMES, { onlyOwn: true }));
+    error.stack = [`${error}`, ...new Set(frames.map((frame) => `    at ${frame}`))].join("\n");
+    throw error;
+  }
 }
 
 const MOST_FRAMES = 50;

@@ -1,8 +1,7 @@
 import type { AttemptEnd } from "../core/attempt_end.ts";
-import { hasFile } from "../core/session.ts";
 import type { ClaimedAttempt, Computer, FirstAttempt, FirstEnd, InlineComputer } from "../run/computer.ts";
 import type { PlanNode } from "../plan/node.ts";
-import { ARTIFACT, type Artifact, isArtifact } from "../task/artifact/artifact.ts";
+import type { Artifact } from "../task/artifact/artifact.ts";
 import type { ProcessComputer } from "../worker/process_computer.ts";
 
 /**
@@ -15,7 +14,7 @@ export class SessionComputer implements Computer {
   readonly #inline: InlineComputer;
   readonly #workers: ProcessComputer;
 
-  /** @param typed Hashes of what no worker process can make: see {@link typedBelow}. */
+  /** @param typed Hashes of what no worker process can make: see `typedBelow`. */
   constructor(typed: ReadonlySet<string>, inline: InlineComputer, workers: ProcessComputer) {
     this.#typed = typed;
     this.#inline = inline;
@@ -51,33 +50,6 @@ export class SessionComputer implements Computer {
   }
 }
 
-/**
- * The artifacts of tasks that have no file, and all that depend on one: a worker process would need its code
- * in order to make it, or to load its value.
- *
- * @param roots What is wanted; what is no artifact is passed over.
- * @returns Their hashes.
- */
-export function typedBelow(roots: Iterable<Artifact>): Set<string> {
-  const typed = new Set<string>();
-  const seen = new Set<string>();
-  // A stack of its own: a chain may be deeper than calls can be nested.
-  const open = [...roots].filter(isArtifact).map((artifact) => ({ artifact, left: false }));
-  for (let next = open.pop(); next; next = open.pop()) {
-    const { artifact, left } = next;
-    const { task, dependencies } = artifact[ARTIFACT];
-    if (left) {
-      if (!hasFile(task.module) || dependencies.some(({ hash }) => typed.has(hash))) typed.add(artifact.hash);
-      continue;
-    }
-    if (seen.has(artifact.hash)) continue;
-    seen.add(artifact.hash);
-    open.push({ artifact, left: true });
-    for (const below of dependencies) open.push({ artifact: below, left: false });
-  }
-  return typed;
-}
-
 /** So many tasks are named. */
 const NAMED = 3;
 
@@ -87,6 +59,8 @@ export function typedText(typed: ReadonlySet<string>, nodes: Iterable<PlanNode>)
   const names = [...new Set(here.map(({ name }) => name))];
   if (names.length === 0) return undefined;
   const rest = names.length - NAMED;
-  return `${names.slice(0, NAMED).join(", ")}${rest > 0 ? ` and ${rest} more` : ""}: computed in this very process, ` +
-    "as worker processes cannot import what is typed in here (nor what depends on it); in a module file they can";
+  return `${names.slice(0, NAMED).join(", ")}${
+    rest > 0 ? ` and ${rest} more` : ""
+  }: computed inside this process, as ` +
+    "workers cannot import what is typed in here, nor what depends on it (they can import a module file)";
 }

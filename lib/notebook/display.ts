@@ -26,7 +26,9 @@ export async function display(kind: Displayed, value: object): Promise<MimeBundl
     case "plan":
       return planDisplay(value as Plan);
     case "summary":
-      return "runDir" in value ? submittedDisplay(value as SubmittedRun) : summaryDisplay(value as RunSummary);
+      return "runDir" in value
+        ? submittedDisplay(value as SubmittedRun)
+        : summaryDisplay(value as RunSummary);
     case "table":
       return tableDisplay(value as readonly AnyRow[]);
   }

@@ -9,7 +9,12 @@ import { commitRecord, type FolderContents, listFolder } from "../store/results/
 import { type EncodedValue, encodeValue, type EncodeValueOptions } from "../store/results/value.ts";
 import type { ValuePlaces } from "../store/results/value_path.ts";
 import { realPathOf, removeIfThere, storeError } from "../store/store.ts";
-import { ARTIFACT, type Artifact, artifactReference, type TaskDefinition } from "../task/artifact/artifact.ts";
+import {
+  ARTIFACT,
+  type Artifact,
+  artifactReference,
+  type TaskDefinition,
+} from "../task/artifact/artifact.ts";
 import { definitionDigest } from "../task/definition_text.ts";
 import { keptTable } from "../task/artifact/kept.ts";
 import { endOfThrown } from "./attempt_end.ts";

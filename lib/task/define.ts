@@ -59,7 +59,9 @@ function replaceTask(older: TaskDefinition, newer: TaskDefinition): void {
   if (changed.length === 0) return;
   outdate(older);
   console.warn(
-    `furu: task '${newer.name}' is defined anew, with another ${listed(changed)}; artifacts made before are to be ` +
+    `furu: task '${newer.name}' is defined anew, with another ${
+      listed(changed)
+    }; artifacts made before are to be ` +
       `made again` +
       (changed.includes("create") && !changed.includes("version")
         ? ", and results that are stored still count (get them with force, or give the task another version)"

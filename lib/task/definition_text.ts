@@ -4,7 +4,9 @@ import { taskOfSchema } from "./artifact/task.ts";
 import type { Schema } from "./schema/schema_walk.ts";
 
 /** What does not tell one definition of a task from another. */
-const ELSEWHERE: ReadonlySet<string> = new Set(["name", "module", "place"] satisfies (keyof TaskDefinition)[]);
+const ELSEWHERE: ReadonlySet<string> = new Set(
+  ["name", "module", "place"] satisfies (keyof TaskDefinition)[],
+);
 
 /**
  * The options of a definition, each as text: functions as they are written (without types and comments, in

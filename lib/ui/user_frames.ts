@@ -36,11 +36,18 @@ export async function forCell<T>(call: () => Promise<T>): Promise<T> {
     return await call();
   } catch (error) {
     if (currentSession() !== "notebook" || !(error instanceof Error)) throw error;
-    const stacks = [error.cause, error].map((each) => each instanceof Error ? each.stack ?? "" : "");
+    const stacks = [error.cause, error].map((each) => each instanceof Error ? framesOf(each) : "");
     const frames = stacks.flatMap((stack) => userFrames(stack, MOST_FRAMES, { onlyOwn: true }));
     error.stack = [`${error}`, ...new Set(frames.map((frame) => `    at ${frame}`))].join("\n");
     throw error;
   }
+}
+
+/** The stack without the message, which may quote one. */
+function framesOf(error: Error): string {
+  const { stack = "", message } = error;
+  const at = stack.indexOf(message);
+  return at < 0 ? stack : stack.slice(at + message.length);
 }
 
 const MOST_FRAMES = 50;
@@ -59,7 +66,10 @@ function deepStack(): string {
  * in has no name, and lines.
  */
 function isLibrary(frame: string): boolean {
-  if (/(?:^|[\s(])(?:ext|node|native):|\/node_modules\/|\/npm\/registry\.|<anonymous>(?!:\d)/.test(frame)) {
+  if (
+    /(?:^|[\s(])(?:ext|node|native):|\/node_modules\/|\/npm\/registry\.|<anonymous>(?!:\d)|\(index \d+\)$/
+      .test(frame)
+  ) {
     return true;
   }
   return FURU.some((place) => frame.includes(place));

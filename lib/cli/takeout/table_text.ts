@@ -67,7 +67,9 @@ export function tableHtml(rows: readonly TableRow[], columns: readonly string[])
     const title = short === text ? "" : ` title="${escapeHtml(truncate(text, MOST_OF_TITLE))}"`;
     return `<span${title}>${escapeHtml(short)}</span>`;
   };
-  return `<table><thead>${line("th", columns.map((column) => escapeHtml(HEADS[column] ?? column)))}</thead><tbody>${
+  return `<table><thead>${
+    line("th", columns.map((column) => escapeHtml(HEADS[column] ?? column)))
+  }</thead><tbody>${
     rows.map((row) => line("td", columns.map((column) => cell(column, row)))).join("")
   }</tbody></table>`;
 }

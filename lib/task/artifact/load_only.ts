@@ -45,7 +45,7 @@ export function refuseLoadOnly(artifact: Artifact): void {
   const { loadOnly, task } = artifact[ARTIFACT];
   const why = loadOnly?.why ??
     (isOutdated(task)
-      ? `task '${task.name}' has been defined anew since it was made: make it again, by calling the task`
+      ? `task '${task.name}' has been defined anew since it was made: make it again, with the newer task`
       : undefined);
   if (why === undefined) return;
   throw new ExecutionError(`Cannot compute ${artifact} as ${why}`, { artifact: `${artifact}` });

@@ -1,5 +1,5 @@
 import { furuGlobals } from "../core/globals.ts";
-import { currentSession, type Displayed } from "../core/session.ts";
+import { currentSession, type Displayed } from "../core/system/session.ts";
 
 /**
  * In a kernel of `deno jupyter`: lets cells show artifacts, plans, runs and tables. What that takes is loaded

@@ -1,4 +1,4 @@
-import { withDisplay } from "../core/session.ts";
+import { withDisplay } from "../core/system/session.ts";
 import { forCell } from "../ui/user_frames.ts";
 import type { RunSummary } from "../core/event.ts";
 import { refuseWhileLoading } from "../run/context.ts";

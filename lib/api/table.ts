@@ -1,4 +1,4 @@
-import { withDisplay } from "../core/session.ts";
+import { withDisplay } from "../core/system/session.ts";
 import { forCell } from "../ui/user_frames.ts";
 import type { z } from "zod";
 import type { ResultRow, ResultsOptions, ResultStatus } from "../catalog/typed_table.ts";

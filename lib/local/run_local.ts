@@ -36,7 +36,7 @@ import { type Artifact, isArtifact } from "../task/artifact/artifact.ts";
 import { failureReport } from "../ui/report.ts";
 import type { ComputeConfig } from "../worker/child/compute_task.ts";
 import { InlineComputer } from "../run/computer.ts";
-import { currentSession } from "../core/session.ts";
+import { currentSession } from "../core/system/session.ts";
 import { typedBelow } from "../plan/typed_below.ts";
 import { SessionComputer, typedText } from "./session_computer.ts";
 import { AttemptBackend } from "../schedule/attempt_backend.ts";
@@ -80,9 +80,10 @@ export interface RunLocalOptions {
    */
   forceDependents?: boolean;
   /**
-   * Where tasks run: in worker processes, or inside this one.
+   * Where tasks run: in worker processes, or inside this one. In a notebook and the REPL, where it is not
+   * given, what is typed in there runs inside this process, with what depends on it.
    *
-   * @default {"process"; in a notebook and the REPL "inline" for tasks that are typed in there, and what depends on them}
+   * @default {"process"}
    */
   isolation?: "process" | "inline";
   /**

@@ -1,4 +1,4 @@
-import type { Displayed, MimeBundle } from "../core/session.ts";
+import type { Displayed, MimeBundle } from "../core/system/session.ts";
 import type { RunSummary } from "../core/event.ts";
 import { artifactLabel } from "../core/hash.ts";
 import { planRoots } from "../local/plan_roots.ts";

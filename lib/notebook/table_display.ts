@@ -2,7 +2,7 @@ import { ArtifactCell, type Cells, flatten, paramCells } from "../catalog/cells.
 import { cellOf, columnsOf, type TableRow } from "../catalog/table_rows.ts";
 import type { DoneRow, OtherRow } from "../catalog/typed_table.ts";
 import { tableAligned, tableHtml } from "../cli/takeout/table_text.ts";
-import type { MimeBundle } from "../core/session.ts";
+import type { MimeBundle } from "../core/system/session.ts";
 import { isArtifact } from "../task/artifact/artifact.ts";
 import { countingParams } from "../task/artifact/identity.ts";
 import { oneLine, plural } from "../ui/text.ts";

@@ -1,6 +1,6 @@
 import { ValidationError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
-import { DISPLAY, displayOf, type MimeBundle } from "../core/session.ts";
+import { DISPLAY, displayOf, type MimeBundle } from "../core/system/session.ts";
 import { ARTIFACT, type Artifact, isArtifact } from "../task/artifact/artifact.ts";
 import { byPriority, type ForcedNodes, type PlanNode, type StatusSource } from "./node.ts";
 import { type KeptResults, keptResults } from "./kept.ts";

@@ -1,4 +1,4 @@
-import { hasFile } from "../core/session.ts";
+import { hasFile } from "../core/system/session.ts";
 import { ARTIFACT, type Artifact, isArtifact } from "../task/artifact/artifact.ts";
 
 /**

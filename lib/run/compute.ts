@@ -1,7 +1,7 @@
 import type { AttemptEnd, ResourceUse } from "../core/attempt_end.ts";
 import { errorText, furuErrorName, lasting, ProtocolError, ValidationError } from "../core/errors.ts";
 import { folderIfKnown } from "../core/paths.ts";
-import { currentSession, hasFile } from "../core/session.ts";
+import { currentSession, hasFile } from "../core/system/session.ts";
 import { type ArtifactPaths, type AttemptKey, attemptPaths } from "../store/layout.ts";
 import { type SuccessRecord, withSum } from "../store/record.ts";
 import { RECORD_SCHEMA } from "../store/layout.ts";

@@ -1,5 +1,5 @@
 import type { AttemptEnd } from "../core/attempt_end.ts";
-import { currentSession } from "../core/session.ts";
+import { currentSession } from "../core/system/session.ts";
 import type { Claim } from "../store/claims/claim.ts";
 import type { OwnerFile } from "../store/claims/owner_files.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";

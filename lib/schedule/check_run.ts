@@ -1,5 +1,5 @@
 import { ValidationError } from "../core/errors.ts";
-import { hasFile } from "../core/session.ts";
+import { hasFile } from "../core/system/session.ts";
 import { aCount, oneOf, type OptionCheck } from "../core/options.ts";
 import { ARTIFACT, type Artifact, isArtifact } from "../task/artifact/artifact.ts";
 import type { PlanNode } from "../plan/node.ts";

@@ -1,6 +1,6 @@
 import { resolveConfig } from "../core/config.ts";
 import { ValidationError } from "../core/errors.ts";
-import { currentSession } from "../core/session.ts";
+import { currentSession } from "../core/system/session.ts";
 import type { RunSummary } from "../core/event.ts";
 import { checkPermissions } from "../core/permissions.ts";
 import { runLog } from "../core/run_log.ts";

@@ -1,5 +1,5 @@
 import { isDumbTerminal } from "../core/environment.ts";
-import { currentSession } from "../core/session.ts";
+import { currentSession } from "../core/system/session.ts";
 import { cellBlock, type Jupyter, jupyter, writeToCell } from "./cell_block.ts";
 import {
   createReporter,
@@ -8,7 +8,7 @@ import {
   type Reporter,
   type ReporterMode,
 } from "./reporter.ts";
-import { writeAll } from "./write_all.ts";
+import { writeAll } from "../core/system/write_all.ts";
 
 /** Options of {@link systemReporter}. */
 export interface SystemReporterOptions {

@@ -1,4 +1,4 @@
-import { currentSession } from "../core/session.ts";
+import { currentSession } from "../core/system/session.ts";
 
 /**
  * The first frames of a stack that are the user's own code, as `create (file:///x/pipeline.ts:12:9)`; the

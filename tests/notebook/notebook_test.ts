@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { stripAnsiCode } from "@std/fmt/colors";
 import { fromFileUrl } from "@std/path/from-file-url";
 import { join } from "@std/path/join";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
@@ -44,7 +45,7 @@ describe("deno jupyter", { ignore: !required && !kernelAvailable() }, () => {
     assertEquals(cell.status, status, `${code}\n${JSON.stringify(cell.outputs)}`);
     return cell;
   };
-  const number = (cell: Cell): number => Number(cell.shown["text/plain"]!.replaceAll(/\x1b\[\d+m/g, ""));
+  const number = (cell: Cell): number => Number(stripAnsiCode(cell.shown["text/plain"]!));
 
   it("runs the example: artifacts, plan, run, value and table are shown", async () => {
     const { cells } = JSON.parse(await Deno.readTextFile(new URL("examples/notebook.ipynb", repository)));

@@ -2,7 +2,7 @@ import { ArtifactCell } from "../../catalog/cells.ts";
 import { cellOf, plainCell, type TableRow } from "../../catalog/table_rows.ts";
 import { artifactLabel } from "../../core/hash.ts";
 import { formatDuration } from "../../ui/duration.ts";
-import { escapeHtml } from "../../ui/ansi_html.ts";
+import { escapeHtml } from "../../ui/cell_block.ts";
 import { style } from "../../ui/style.ts";
 import { table } from "../../ui/table.ts";
 import { oneLine, truncate } from "../../ui/text.ts";

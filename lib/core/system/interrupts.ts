@@ -1,5 +1,5 @@
 import { FuruError } from "../errors.ts";
-import { currentSession } from "../session.ts";
+import { currentSession } from "./session.ts";
 
 /** Ctrl-C or a request to terminate reached this process. */
 export class Interruption extends FuruError {

@@ -1,6 +1,6 @@
 import { canonicalJson } from "../../core/json/canonical.ts";
 import { errorText, ValidationError } from "../../core/errors.ts";
-import { DISPLAY, displayOf, type MimeBundle } from "../../core/session.ts";
+import { DISPLAY, displayOf, type MimeBundle } from "../../core/system/session.ts";
 import { artifactLabel, chainText, type Hash, hashText } from "../../core/hash.ts";
 import {
   ARTIFACT,

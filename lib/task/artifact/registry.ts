@@ -1,6 +1,6 @@
 import { ConfigError, ValidationError } from "../../core/errors.ts";
 import { furuGlobals } from "../../core/globals.ts";
-import { currentSession, hasFile } from "../../core/session.ts";
+import { currentSession, hasFile } from "../../core/system/session.ts";
 import type { TaskDefinition } from "./artifact.ts";
 import { didYouMean } from "../../core/nearest.ts";
 

@@ -1,4 +1,4 @@
-import { furuGlobals } from "./globals.ts";
+import { furuGlobals } from "../globals.ts";
 
 /** What a person types code into that has no file: the cells of a notebook (`deno jupyter`), or `deno repl`. */
 export type Session = "notebook" | "repl";

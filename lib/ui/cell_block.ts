@@ -33,7 +33,7 @@ export function cellBlock({ broadcast }: Jupyter): TerminalBlock {
   let next: string | undefined;
   let sending = false;
 
-  /** One message at a time, so that the last state is the one that stays; those in between may be left out. */
+  /** One message at a time, so that the last state stays; those in between may be left out. */
   async function send(): Promise<void> {
     if (sending) return;
     sending = true;

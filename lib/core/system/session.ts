@@ -1,6 +1,6 @@
 import { furuGlobals } from "../globals.ts";
 
-/** What a person types code into that has no file: the cells of a notebook (`deno jupyter`), or `deno repl`. */
+/** What a person types code into that has no file: the cells of a notebook (`deno jupyter`), or the REPL. */
 export type Session = "notebook" | "repl";
 
 /** Names that Deno gives to code from stdin, from `deno eval`, from the REPL and from cells of notebooks. */

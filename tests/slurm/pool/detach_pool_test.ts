@@ -9,7 +9,8 @@ import { ClusterPoolRig, DEADLINE_MS, type Holder } from "./cluster_pool_rig.ts"
 import { describeOnSlurm } from "../suite.ts";
 
 const LEASE = { FURU_LEASE_SECS: "3", FURU_POLL_INTERVAL_SECS: "0.5", FURU_MAX_COMPUTE_RETRIES: "40" };
-const KILLS = 10;
+/** The simulation plays many more; a longer loop: `FURU_TEST_KILLS=20`. */
+const KILLS = Number(Deno.env.get("FURU_TEST_KILLS") ?? 6);
 const SEED = Number(Deno.env.get("FURU_TEST_SEED") ?? Date.now() % 1e6);
 
 /** Submits what `roots.json` says. @returns the run's id. */

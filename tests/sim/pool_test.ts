@@ -52,8 +52,8 @@ describe("the pool over a simulated Slurm", () => {
     await holds(poolTwoScenario, 250, [...FILE_FAULTS, ...JOB_FAULTS]);
   });
 
-  it("passes the role on between the workers of a detached run with 250 seeds", async () => {
-    await holds(poolDetachedScenario, 250, [...FILE_FAULTS, ...JOB_FAULTS]);
+  it("passes the role on between the workers of a detached run with 400 seeds", async () => {
+    await holds(poolDetachedScenario, 400, [...FILE_FAULTS, ...JOB_FAULTS]);
   });
 });
 

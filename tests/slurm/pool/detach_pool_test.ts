@@ -30,7 +30,7 @@ async function nextHolder(rig: ClusterPoolRig, last: string | undefined): Promis
     holder = rig.holder();
     return holder?.worker !== undefined && holder.id !== last;
   };
-  await until(isNew, "somebody else controls the run", 30_000)
+  await until(isNew, "somebody else controls the run", DEADLINE_MS)
     .catch((error) => Promise.reject(new Error(`${error}\n${rig.logs()}`)));
   return holder!;
 }
@@ -59,7 +59,7 @@ describeOnSlurm("a pool that nobody on the login node looks after", (suite) => {
     }
     await nextHolder(rig, last);
     rig.write("go");
-    await until(() => rig.ended, "the run has ended", 60_000)
+    await until(() => rig.ended, "the run has ended", DEADLINE_MS)
       .catch((error) => Promise.reject(new Error(`${error}\n${rig.logs()}`)));
     const { code, output } = await follower.ended();
     assertEquals(code, 0, output);
@@ -74,7 +74,7 @@ describeOnSlurm("a pool that nobody on the login node looks after", (suite) => {
     await using rig = new ClusterPoolRig(suite.cluster);
     const roots = Array.from({ length: 6 }, (_, i): Node => ({ id: `n${i}`, does: ["heed runs"] }));
     const runId = await detach(rig, roots);
-    await until(() => rig.read("runs") !== "" && rig.holder()?.worker !== undefined, "it runs", 30_000);
+    await until(() => rig.read("runs") !== "" && rig.holder()?.worker !== undefined, "it runs", DEADLINE_MS);
     const { code, output } = await rig.furu(["cancel", runId]).ended();
     assertEquals(code, 0, output);
     assertMatch(output, /cancelled [1-9]\d* jobs? of slurm-/);

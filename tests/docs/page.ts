@@ -57,6 +57,14 @@ export function fencesOf(page: string): Fence[] {
   });
 }
 
+/** The programs of a page, as they are at its end, by their names. */
+export function programsOf({ fences }: Page): Record<string, string> {
+  return Object.fromEntries(fences.flatMap(({ marks, text }) => {
+    const file = marks.get("file");
+    return file?.endsWith(".ts") ? [[file, text]] : [];
+  }));
+}
+
 /** The text of a page without its blocks of code. */
 export function prose({ text }: Page): string {
   return text.replace(/^```[\s\S]*?^```$/gm, "");

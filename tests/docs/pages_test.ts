@@ -1,14 +1,9 @@
-import { assert, assertEquals } from "@std/assert";
-import { join } from "@std/path/join";
+import { assertEquals } from "@std/assert";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import { readPages } from "./page.ts";
 import { difference, PageProject } from "./run_page.ts";
 
-const pages = (await readPages()).filter(({ fences }) =>
-  fences.some(({ marks }) => marks.has("run") || marks.has("file"))
-);
-const modules: string[] = [];
-
+const pages = (await readPages()).filter(({ fences }) => fences.some(({ marks }) => marks.has("run")));
 describe("pages", () => {
   let folder: string;
   beforeAll(async () => {
@@ -21,22 +16,9 @@ describe("pages", () => {
   // With DOCS_PAGE only one of them, as while it is written.
   for (const page of pages.filter(({ path }) => path.includes(Deno.env.get("DOCS_PAGE") ?? ""))) {
     it(`print what ${page.path} says`, async () => {
-      const project = new PageProject(folder, page);
-      await project.run();
-      modules.push(...project.modules);
+      await new PageProject(folder, page).run();
     });
   }
-
-  it("have programs whose types agree", async () => {
-    assert(modules.length > 0, "no page has a program");
-    const [first = ""] = modules;
-    const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["check", "--quiet", "--config", join(first, "../deno.json"), ...modules],
-      cwd: folder,
-      env: { NO_COLOR: "1" },
-    }).output();
-    assert(success, new TextDecoder().decode(stderr));
-  });
 });
 
 describe("difference()", () => {

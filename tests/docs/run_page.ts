@@ -35,9 +35,6 @@ export class PageProject {
     this.#write("bin/furu", `#!/bin/sh\nexec deno run -A --quiet jsr:@furu/furu/cli "$@"\n`, 0o755);
   }
 
-  /** Paths of the modules that the page had written. */
-  readonly modules: Set<string> = new Set();
-
   /** Does what each block says; with `UPDATE_DOCS=1` the page gets what was printed. */
   async run(): Promise<void> {
     const isUpdate = Deno.env.get("UPDATE_DOCS") === "1";
@@ -90,11 +87,10 @@ export class PageProject {
     return printed;
   }
 
-  #write(name: string, text: string, mode = 0o644): string {
+  #write(name: string, text: string, mode = 0o644): void {
     const path = join(this.#folder, name);
     Deno.mkdirSync(dirname(path), { recursive: true });
     Deno.writeTextFileSync(path, text, { mode });
-    return path;
   }
 }
 

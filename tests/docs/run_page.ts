@@ -32,7 +32,14 @@ export class PageProject {
     this.#folder = join(parent, page.path.replace(/\W/g, "_"));
     this.#write("deno.json", projectConfig());
     // What the pages call `furu`, as a project of a user's has it.
-    this.#write("bin/furu", `#!/bin/sh\nexec deno run -A --quiet jsr:@furu/furu/cli "$@"\n`, 0o755);
+    const deno = Deno.execPath();
+    this.#write("bin/furu", `#!/bin/sh\nexec '${deno}' run -A --quiet jsr:@furu/furu/cli "$@"\n`, 0o755);
+    // Checking the types of all of furu for each page takes a minute: `deno task check:defaults` does it once.
+    this.#write(
+      "bin/deno",
+      `#!/bin/sh\n[ "$1" = test ] && { shift; set -- test --no-check "$@"; }\nexec '${deno}' "$@"\n`,
+      0o755,
+    );
   }
 
   /** Does what each block says; with `UPDATE_DOCS=1` the page gets what was printed. */
@@ -45,8 +52,7 @@ export class PageProject {
       for (const [i, fence] of fences.entries()) {
         const file = fence.marks.get("file");
         if (file !== undefined) {
-          const path = this.#write(file, fence.text);
-          if (file.endsWith(".ts")) this.modules.add(path);
+          this.#write(file, fence.text);
         }
         if (!fence.marks.has("run")) continue;
         const printed = await this.#shell(fence);
@@ -72,7 +78,7 @@ export class PageProject {
       args: ["-e", "-o", "pipefail", "-c", `exec 2>&1\n${text}`],
       cwd: this.#folder,
       env: {
-        PATH: `${this.#folder}/bin:${dirname(Deno.execPath())}:${Deno.env.get("PATH")}`,
+        PATH: `${this.#folder}/bin:${Deno.env.get("PATH")}`,
         FURU_RECORD_GIT: "ignore",
         NO_COLOR: "1",
         USER: "you",

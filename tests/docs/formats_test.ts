@@ -17,7 +17,7 @@ const DECLARED = [
   "lib/cli/view/plan_view.ts",
   "lib/cli/commands/plan.ts",
   "lib/core/event.ts",
-  "lib/core/system/resources.ts",
+  "lib/core/attempt_end.ts",
   "lib/run/computer.ts",
   "lib/schedule/progress_file.ts",
   "lib/status/run_views.ts",

@@ -34,7 +34,11 @@ export class PageProject {
     this.#write("deno.json", projectConfig());
     // What the pages call `furu`, as a project of a user's has it.
     const deno = Deno.execPath();
-    this.#write("bin/furu", `#!/bin/sh\nexec '${deno}' run -A --quiet jsr:@furu/furu/cli "$@"\n`, 0o755);
+    this.#write(
+      "bin/furu",
+      `#!/bin/sh\nexec '${deno}' run -A --quiet --unstable-lazy-dynamic-imports jsr:@furu/furu/cli "$@"\n`,
+      0o755,
+    );
     // Checking the types of all of furu for each page takes a minute: `deno task check:defaults` does it once.
     this.#write(
       "bin/deno",
@@ -83,6 +87,9 @@ export class PageProject {
         FURU_RECORD_GIT: "ignore",
         NO_COLOR: "1",
         USER: "you",
+        // Set where tests run, and not where a reader sits.
+        CI: "",
+        FURU_PATH: "",
       },
     });
     const { code, stdout } = await command.output();

@@ -28,6 +28,9 @@ function anchorOf(heading: string): string {
   return heading.toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, "").trim().replaceAll(/\s/g, "-");
 }
 
+/** What `deno doc` shows, with the arguments of `deno task docs`. */
+const api = apiSymbols("mod.ts", "lib/api/testing.ts");
+
 describe("the pages name", () => {
   it("only commands and flags that there are", async () => {
     const faults: string[] = [];
@@ -67,7 +70,7 @@ describe("the pages name", () => {
   });
 
   it("every option of the public functions, and no other", async () => {
-    const members = await membersOf("mod.ts", "lib/api/testing.ts");
+    const members = membersOf(await api);
     const tables = new Map(pages.flatMap((page) => [...markedTables(page, "options")]));
     const expected = [...members.keys()].filter((name) =>
       /Options$|^SlurmSpec$|^SlurmSettings$|^Migration|^CreateContext$|^StoredContext$/.test(name) &&
@@ -116,25 +119,39 @@ describe("the pages name", () => {
   });
 });
 
-/** The names of the members of each exported interface. */
-async function membersOf(...modules: string[]): Promise<Map<string, string[]>> {
-  const { success, stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["doc", "--json", "--no-npm", "--quiet", ...modules],
+describe("the pages of the API", () => {
+  it("have zod as one entry", async () => {
+    const found = (await api).filter(({ name }) => name === "z");
+    assertEquals(found.map(({ declarations }) => declarations[0]?.def?.elements), [[]]);
+    assert((await api).length < 150, `there are ${(await api).length} symbols`);
+  });
+});
+
+interface ApiSymbol {
+  name: string;
+  declarations: { def?: { properties?: { name: string }[]; elements?: unknown[] } }[];
+}
+
+async function apiSymbols(...modules: string[]): Promise<ApiSymbol[]> {
+  const { tasks } = JSON.parse(await Deno.readTextFile(join(REPOSITORY, "deno.json"))) as {
+    tasks: Record<string, string>;
+  };
+  const flags = tasks.docs!.split(" ").filter((word) => /^--(quiet|no-npm|import-map=.*)$/.test(word));
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["doc", "--json", ...flags, ...modules],
     cwd: REPOSITORY,
   }).output();
-  assert(success);
+  assert(success, new TextDecoder().decode(stderr));
   const { nodes } = JSON.parse(new TextDecoder().decode(stdout)) as {
-    nodes: Record<
-      string,
-      { symbols: { name: string; declarations: { def?: { properties?: { name: string }[] } }[] }[] }
-    >;
+    nodes: Record<string, { symbols: ApiSymbol[] }>;
   };
-  return new Map(
-    Object.values(nodes).flatMap(({ symbols }) =>
-      symbols.flatMap(({ name, declarations }) => {
-        const properties = declarations[0]?.def?.properties;
-        return properties ? [[name, properties.map((each) => each.name)] as const] : [];
-      })
-    ),
-  );
+  return Object.values(nodes).flatMap(({ symbols }) => symbols);
+}
+
+/** The names of the members of each exported interface. */
+function membersOf(symbols: readonly ApiSymbol[]): Map<string, string[]> {
+  return new Map(symbols.flatMap(({ name, declarations }) => {
+    const properties = declarations[0]?.def?.properties;
+    return properties ? [[name, properties.map((each) => each.name)] as const] : [];
+  }));
 }

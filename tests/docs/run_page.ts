@@ -19,6 +19,8 @@ const MASKS: readonly [RegExp, string][] = [
   [/\b\d+(\.\d+)? ?(B|kB|KB|MB|GB|KiB|MiB|GiB)\b/g, "SIZE"],
   [/"(durationMs|bytes|peakMemoryBytes|cpuSec)": [\d.]+/g, '"$1": N'],
   [/\b(pid|process) \d+/g, "$1 N"],
+  // Failures are numbered as they come.
+  [/^\d+\. /g, "N. "],
   [/[ ─]+/g, " "],
 ];
 

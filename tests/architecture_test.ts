@@ -46,6 +46,7 @@ const LEVELS: readonly string[][] = [
   ["cli/commands"],
   ["cli"],
   ["cli/packed"],
+  ["notebook"],
   ["testing"],
   ["api"],
 ];

@@ -244,9 +244,7 @@ function judgeMount(mount: Mount, { slurm, leaseSec }: StoreContext): Judgement 
       ELSEWHERE,
     );
   }
-  if (slurm && !isShared(mount)) {
-    return warn("other nodes may not see it", `${ELSEWHERE} that all nodes see; the nodes' findings tell`);
-  }
+  if (slurm && !isShared(mount)) return fine(`${found}: of this machine, if nodes do not see it too`, values);
   if (isNfs(mount) && options.some((each) => each === "soft" || each === "softerr")) {
     return warn(
       "while the server is away writes fail, or are lost without an error",

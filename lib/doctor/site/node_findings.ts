@@ -193,7 +193,7 @@ function ofNode(node: NodeFacts, { nodesSubmit }: NodeContext): Finding[] {
 function beginFinding({ name, info, begin }: NodeFacts): Finding {
   const common = { id: "node.deno", what: `furu on ${name}`, values: { node: name, libc: info.get("libc") } };
   const { code, text } = begin!;
-  if (code === 0) return { ...common, level: "fine", found: `${text.split("\n")[0]}, ${info.get("libc")}` };
+  if (code === 0) return { ...common, level: "fine", found: `${versionOf(text)}, ${info.get("libc")}` };
   const needed = [...text.matchAll(/GLIBC_(\d+\.\d+)' not found/g)].map(([, version]) => version!);
   const said = text.split("\n").filter((line) => line.trim() !== "").slice(0, 2).join(" ");
   const effect = "jobs cannot begin there";
@@ -225,6 +225,11 @@ function beginFinding({ name, info, begin }: NodeFacts): Finding {
       ? "install Deno where all nodes see it, or make one file (furu pack) there; or a setup line (module load)"
       : 'see what it says; "setup" of the spec runs lines of shell before',
   };
+}
+
+/** `furu 0.1.0 (deno 2.9.6)` of what furu says of its version. */
+function versionOf(text: string): string {
+  return (text.split("\n")[0] ?? "").replace(/,.*\)$/, ")");
 }
 
 function submitFinding(

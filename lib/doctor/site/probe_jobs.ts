@@ -93,7 +93,7 @@ class JobProbe {
   }
 
   async run(): Promise<JobFacts> {
-    const { folder, name, env, clock, signal } = this.#options;
+    const { folder, env, clock, signal } = this.#options;
     const write = (file: string, text: string) => Deno.writeTextFile(join(folder, file), text);
     await Promise.all([
       write("agent.sh", AGENT_SCRIPT),

@@ -75,14 +75,16 @@ export async function examine(options: ExamineOptions): Promise<Examination> {
   const permissions = permissionFindings(ownPermissions());
   const order = { name, entry: options.entry };
   const facts = await askFacts({ order, command: command(order), deadlineMs: deadlineSec * 1000, signal });
-  add("this machine", [...permissions, ...machineFindings(facts.machine)]);
   const { settings } = facts;
+  // What cannot be meant is told before anything else.
+  const spec = settings && slurm ? specOf(settings, options.specName) : undefined;
+  add("this machine", [...permissions, ...machineFindings(facts.machine)]);
   if (settings === undefined) {
     add("store", [hungSettings(facts)]);
     return { settings, findings };
   }
   add("store", [...storeFindings(facts.store, { ...settings, slurm }), ...leftFindings(facts.left)]);
-  if (slurm) await examineSite(options, settings, facts, name, add);
+  if (spec) await examineSite(options, { spec, settings, facts, name, add });
   return { settings, findings };
 }
 
@@ -106,13 +108,17 @@ function leftFindings(left: string | undefined): Finding[] {
 
 async function examineSite(
   options: ExamineOptions,
-  settings: ProjectSettings,
-  facts: AskedFacts,
-  name: string,
-  add: (about: string, findings: readonly Finding[]) => void,
+  { spec, settings, facts, name, add }: {
+    spec: ParsedSpec;
+    settings: ProjectSettings;
+    facts: AskedFacts;
+    name: string;
+    add: (about: string, findings: readonly Finding[]) => void;
+  },
 ): Promise<void> {
-  const { specName, signal, progress } = options;
-  const spec = specOf(settings, specName);
+  const { specName, signal } = options;
+  // What is still under way when it was stopped is nobody's business.
+  const progress = (text: string): void => signal.aborted ? undefined : options.progress(text);
   if (Deno.permissions.querySync({ name: "run" }).state !== "granted") {
     const found = "not looked at: Deno may start no programs (--allow-run)";
     return add("Slurm", [{ id: "slurm.programs", what: "Slurm", level: "unknown", found }]);

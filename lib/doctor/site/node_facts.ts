@@ -33,7 +33,14 @@ export interface JobFacts {
   /** Milliseconds until sbatch answered. */
   submitMs?: number | undefined;
   /** Jobs that did not begin in time, or ended before they told anything. */
-  silent: { jobId: string; state: string; ended: boolean; waitedSec: number }[];
+  silent: {
+    jobId: string;
+    state: string;
+    ended: boolean;
+    waitedSec: number;
+    /** The words of its log about a line of setup that failed. */
+    fault?: string | undefined;
+  }[];
   /** Why there is no second node. */
   alone?: string | undefined;
   /** The nodes. */

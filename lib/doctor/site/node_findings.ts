@@ -78,7 +78,7 @@ function adviceFor(words: string): string {
     : `set "${option}" of the spec (slurm.specs in furu.json)`;
 }
 
-function silentFinding({ jobId, state, ended, waitedSec }: JobFacts["silent"][number]): Finding {
+function silentFinding({ jobId, state, ended, waitedSec, fault }: JobFacts["silent"][number]): Finding {
   const common = { id: "slurm.begin", what: `job ${jobId}`, values: { jobId, state, waitedSec } };
   if (!ended) {
     return {
@@ -88,13 +88,16 @@ function silentFinding({ jobId, state, ended, waitedSec }: JobFacts["silent"][nu
       fix: "wait longer (--wait SECONDS), or use a spec whose jobs begin sooner (--spec NAME)",
     };
   }
+  if (fault !== undefined) {
+    const effect = "jobs of this spec cannot begin";
+    return { ...common, level: "wrong", found: fault, effect, fix: 'correct "setup" of the spec' };
+  }
   return {
     ...common,
     level: "wrong",
     found: `ended and told nothing in the store: ${state}`,
-    effect:
-      "jobs cannot work: perhaps nodes do not see the store's folder, or a setup line of the spec fails",
-    fix: "keep the store where all nodes see it (FURU_PATH); see the job's output",
+    effect: "jobs cannot work: nodes do not see the store's folder, or may not write there",
+    fix: "keep the store where all nodes see it (FURU_PATH)",
   };
 }
 
@@ -315,7 +318,7 @@ function queueFindings({ queue, sacctSec }: JobFacts, { squeueIntervalSec }: Nod
   const { seenSec, goneSec } = queue;
   if (seenSec !== undefined || goneSec !== undefined) {
     const text = (sec: number | null): string =>
-      sec === null ? "not in time" : `after ${delayText(sec * 1000)}`;
+      sec === null ? "not in time" : sec < 1 ? "at once" : `after ${delayText(sec * 1000)}`;
     const age = Math.max(seenSec ?? 0, goneSec ?? 0);
     const common = {
       id: "slurm.squeue-age",

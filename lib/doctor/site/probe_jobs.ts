@@ -3,8 +3,8 @@ import { errorText, reasonOf, SlurmError } from "../../core/errors.ts";
 import type { Clock } from "../../core/system/clock.ts";
 import type { SlurmClient } from "../../slurm/client/client.ts";
 import { jobOptions } from "../../slurm/client/job_options.ts";
-import { logPattern } from "../../slurm/client/job_log.ts";
-import { batchScript } from "../../slurm/client/script.ts";
+import { logPath, logPattern } from "../../slurm/client/job_log.ts";
+import { batchScript, setupFailure } from "../../slurm/client/script.ts";
 import type { ParsedSpec } from "../../slurm/client/spec.ts";
 import { SubmitRefusedError } from "../../slurm/client/submit.ts";
 import { bearsName } from "../../slurm/jobs/job_identity.ts";
@@ -134,11 +134,11 @@ class JobProbe {
       await trying;
       if (second && other) await this.#tryNode(second, other.facts);
       await this.#compare([here, first.agent, ...(second && other ? [second.agent] : [])]);
+      await this.#end(first);
+      progress("waiting for squeue to show the end of the job");
     }
-    await this.#end(first);
-    progress("waiting for squeue to show the end of the job");
-    const controllerAt = await untilEnded(told, first.jobId);
-    if (controllerAt !== undefined && node !== undefined) {
+    const controllerAt = node && await untilEnded(told, first.jobId);
+    if (controllerAt !== undefined) {
       const [gone, sacct] = await Promise.all([
         untilSeen(told, first.jobId, controllerAt),
         await client.hasAccounting() ? untilTold(told, first.jobId, controllerAt) : undefined,
@@ -220,9 +220,11 @@ class JobProbe {
         if (shown?.state.status === "dead") endedAt ??= clock.monotonic();
         // A job that runs has told something, which may take a while to be seen here.
         const isLate = waitedSec > waitSec + (isPending ? 0 : ORDER_MS / 1000);
+        const fault = endedAt === undefined ? undefined : await this.#setupFault(job);
         const isOver = endedAt !== undefined && clock.monotonic() - endedAt > ORDER_MS / 2;
-        if (info === undefined && (isLate || isOver)) {
-          this.#facts.silent.push({ jobId: job.jobId, state, ended: isOver || !isPending, waitedSec });
+        if (info === undefined && (isLate || isOver || fault)) {
+          const ended = endedAt !== undefined || !isPending;
+          this.#facts.silent.push({ jobId: job.jobId, state, ended, waitedSec, fault });
           return undefined;
         }
         if (clock.monotonic() - toldAt > TOLD_MS) {
@@ -240,6 +242,12 @@ class JobProbe {
     const facts: NodeFacts = { name: host, info: told };
     this.#facts.nodes.push(facts);
     return { host, facts };
+  }
+
+  /** The line of setup that failed, as the job's log tells. */
+  async #setupFault({ name, jobId }: Job): Promise<string | undefined> {
+    const log = await Deno.readTextFile(logPath(this.#options.folder, name, jobId)).catch(() => "");
+    return setupFailure(log) && log.trim();
   }
 
   /** Has furu started on a node, and a job submitted from there. */

@@ -51,15 +51,11 @@ export function siteFindings(facts: Outcomes<SiteFacts>, context: SiteContext): 
       fix: "go to a machine of the cluster, or have its programs on PATH",
     }];
   }
-  const settings = facts.settings?.ok ? facts.settings.value : new Map<string, string>();
-  const partitions = facts.partitions?.ok ? facts.partitions.value : [];
-  const limits = facts.limits?.ok ? facts.limits.value : [];
-  const isCounted = settings.get("SelectTypeParameters")?.includes("MEMORY") ?? false;
-  return [
+  const about: Finding[] = [
     ...findingOf(facts.programs, {
       id: "slurm.programs",
       what: "Slurm",
-      judge: (found) => judgePrograms(found, settings),
+      judge: (found) => judgePrograms(found, facts.settings?.ok ? facts.settings.value : new Map()),
     }),
     ...findingOf(facts.settings, {
       id: "slurm.answers",
@@ -77,17 +73,28 @@ export function siteFindings(facts: Outcomes<SiteFacts>, context: SiteContext): 
         values: { cluster: found.get("ClusterName"), version: found.get("SLURM_VERSION") },
       }),
     }),
+  ];
+  // All else would only say the same.
+  if (!facts.settings?.ok) return about;
+  const settings = facts.settings.value;
+  const partitions = facts.partitions?.ok ? facts.partitions.value : [];
+  const limits = facts.limits?.ok ? facts.limits.value : [];
+  // Of one that is not there nothing is known.
+  const isKnown = askedPartition(context) === undefined || partitionOf(partitions, context) !== undefined;
+  const isCounted = settings.get("SelectTypeParameters")?.includes("MEMORY") ?? false;
+  return [
+    ...about,
     ...findingOf(facts.partitions, {
       id: "slurm.partition",
       what: "partition",
       judge: (found) => judgePartition(found, context),
     }),
-    ...findingOf(facts.partitions, {
+    ...findingOf(isKnown ? facts.partitions : undefined, {
       id: "slurm.time",
       what: "time of jobs",
       judge: (found) => judgeTime(partitionOf(found, context), limits, context),
     }),
-    ...findingOf(facts.partitions, {
+    ...findingOf(isKnown ? facts.partitions : undefined, {
       id: "slurm.memory",
       what: "memory of jobs",
       judge: (found) => judgeMemory(partitionOf(found, context), settings, isCounted, context),
@@ -161,11 +168,14 @@ function judgePrograms(
 /** The partition that a job of the spec `default` goes to. */
 export function partitionOf(
   partitions: readonly SitePartition[],
-  { spec, partition }: SiteContext,
+  context: SiteContext,
 ): SitePartition | undefined {
-  const asked = typeof spec?.partition === "string" ? spec.partition : partition;
-  const first = asked?.split(",")[0];
+  const first = askedPartition(context)?.split(",")[0];
   return partitions.find((each) => first === undefined ? each.isDefault : each.name === first);
+}
+
+function askedPartition({ spec, partition }: SiteContext): string | undefined {
+  return typeof spec?.partition === "string" ? spec.partition : partition;
 }
 
 function judgePartition(partitions: readonly SitePartition[], context: SiteContext): Judgement {
@@ -189,7 +199,7 @@ function judgePartition(partitions: readonly SitePartition[], context: SiteConte
       }`,
     };
   }
-  const asked = context.spec?.partition ?? context.partition;
+  const asked = askedPartition(context);
   const [first] = upOnes(partitions);
   if (asked !== undefined) {
     return {
@@ -254,7 +264,7 @@ function judgeTime(
     ...(most < SPEC_MINUTES
       ? { effect: "jobs are refused, or wait for ever", fix: `set timeMin of the spec to ${timeMin}` }
       : {}),
-    settings: [ofSpec(context, "timeMin", timeMin)],
+    settings: spec === undefined || most < SPEC_MINUTES ? [ofSpec(context, "timeMin", timeMin)] : [],
   };
 }
 

@@ -18,7 +18,8 @@ import type { JobFacts } from "./site/node_facts.ts";
 import { nodeFindings } from "./site/node_findings.ts";
 import { probeJobs } from "./site/probe_jobs.ts";
 import { askSite, type SiteFacts } from "./site/site_facts.ts";
-import { partitionOf, type SiteContext, siteFindings } from "./site/site_findings.ts";
+import { siteFindings } from "./site/site_findings.ts";
+import { partitionOf, type SiteContext } from "./site/spec_findings.ts";
 
 /** Options of {@link examine}. */
 export interface ExamineOptions {

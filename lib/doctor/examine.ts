@@ -19,7 +19,7 @@ import { nodeFindings } from "./site/node_findings.ts";
 import { probeJobs } from "./site/probe_jobs.ts";
 import { askSite, type SiteFacts } from "./site/site_facts.ts";
 import { siteFindings } from "./site/site_findings.ts";
-import { partitionOf, type SiteContext } from "./site/spec_findings.ts";
+import { mustAskPartition, partitionOf, type SiteContext } from "./site/spec_findings.ts";
 
 /** Options of {@link examine}. */
 export interface ExamineOptions {
@@ -79,7 +79,7 @@ export async function examine(options: ExamineOptions): Promise<Examination> {
   const { settings } = facts;
   // What cannot be meant is told before anything else.
   const spec = settings && slurm ? specOf(settings, options.specName) : undefined;
-  add("this machine", [...permissions, ...machineFindings(facts.machine)]);
+  add("this machine", [...permissions, ...machineFindings(facts.machine, settings?.maxHeapMb)]);
   if (settings === undefined) {
     add("store", [hungSettings(facts)]);
     return { settings, findings };
@@ -155,8 +155,7 @@ async function examineSite(
         env,
         folder,
         name: name.slice(1),
-        spec,
-        ...otherNodes(site, context),
+        ...jobsOf(site, context, spec),
         waitSec: options.waitSec,
         sightLimitSec: options.sightLimitSec,
         progress,
@@ -189,12 +188,20 @@ async function withFolder(
   }
 }
 
-function otherNodes(
+/** What can be asked for there. */
+function jobsOf(
   site: Outcomes<SiteFacts>,
   context: SiteContext,
-): { hasOthers: boolean; maxMinutes: number } {
-  const partition = site.partitions?.ok ? partitionOf(site.partitions.value, context) : undefined;
-  return { hasOthers: (partition?.nodes ?? 2) > 1, maxMinutes: partition?.maxMinutes ?? Infinity };
+  spec: ParsedSpec,
+): { spec: ParsedSpec; hasOthers: boolean; maxMinutes: number } {
+  const partitions = site.partitions?.ok ? site.partitions.value : [];
+  const used = partitionOf(partitions, context);
+  const named = used && mustAskPartition(partitions, context) ? { partition: used.name } : {};
+  return {
+    spec: { ...spec, ...named },
+    hasOthers: (used?.nodes ?? 2) > 1,
+    maxMinutes: used?.maxMinutes ?? Infinity,
+  };
 }
 
 /** The spec, for jobs that are as small as can be. */

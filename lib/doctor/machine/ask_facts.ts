@@ -33,6 +33,9 @@ export interface AskFacts {
 }
 
 const REMOVE_MS = 10_000;
+/** Milliseconds for which the last words of a process are waited for that was ended. */
+const DRAIN_MS = 1000;
+const NOTHING = new Promise<never>(() => {});
 
 /**
  * Has another process look at machine and store. One that hangs is ended, or left alone where the system
@@ -66,26 +69,33 @@ export async function askFacts({ order, command, deadlineMs, signal }: AskFacts)
   let folder: string | undefined;
   let hung: AskedFacts["hung"];
   let configError: string | undefined;
+  const read = (text: string): void => {
+    const line: FactLine = JSON.parse(text);
+    if ("begin" in line) {
+      begun = line.begin;
+      folder = line.folder ?? folder;
+    } else configError = take(facts, line) ?? configError;
+  };
+  let next = lines.next();
   const stopped = Promise.withResolvers<"stopped">();
   const stop = (): void => stopped.resolve("stopped");
   signal.addEventListener("abort", stop);
   try {
     for (;;) {
-      const next = await firstOf(lines.next(), stopped.promise, deadlineMs);
-      if (next === "stopped" || next === "late") {
-        if (next === "late") hung = { fact: begun, sec: deadlineMs / 1000 };
-        break;
-      }
-      if (next.done) break;
-      const line: FactLine = JSON.parse(next.value);
-      if ("begin" in line) {
-        begun = line.begin;
-        folder = line.folder ?? folder;
-      } else configError = take(facts, line) ?? configError;
+      const line = await firstOf(next, stopped.promise, deadlineMs);
+      if (line === "late") hung = { fact: begun, sec: deadlineMs / 1000 };
+      if (line === "late" || line === "stopped" || line.done) break;
+      read(line.value);
+      next = lines.next();
     }
   } finally {
     signal.removeEventListener("abort", stop);
     end(child);
+  }
+  // What it told last is not read yet: perhaps of the folder.
+  for (let line = await firstOf(next, NOTHING, DRAIN_MS); typeof line === "object" && !line.done;) {
+    read(line.value);
+    line = await firstOf(lines.next(), NOTHING, DRAIN_MS);
   }
   const left = folder !== undefined && !await isRemoved(folder) ? folder : undefined;
   signal.throwIfAborted();

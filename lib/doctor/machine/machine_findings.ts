@@ -53,8 +53,13 @@ export function permissionFindings(permissions: readonly Permission[]): Finding[
   }];
 }
 
-/** Judges the machine. */
-export function machineFindings(facts: Outcomes<MachineFacts>): Finding[] {
+/**
+ * Judges the machine.
+ *
+ * @param maxHeapMb What the configuration says.
+ * @default {V8's own limit}
+ */
+export function machineFindings(facts: Outcomes<MachineFacts>, maxHeapMb?: number): Finding[] {
   return [
     ...findingOf(facts.deno, {
       id: "deno.version",
@@ -78,7 +83,11 @@ export function machineFindings(facts: Outcomes<MachineFacts>): Finding[] {
         };
       },
     }),
-    ...findingOf(facts.memory, { id: "machine.memory", what: "memory", judge: judgeMemory }),
+    ...findingOf(facts.memory, {
+      id: "machine.memory",
+      what: "memory",
+      judge: (found) => judgeMemory(found, maxHeapMb),
+    }),
     ...findingOf(facts.processors, {
       id: "machine.processors",
       what: "processors",
@@ -144,7 +153,8 @@ export function machineFindings(facts: Outcomes<MachineFacts>): Finding[] {
   ];
 }
 
-function judgeMemory({ heapLimit, total, cgroup }: MachineFacts["memory"]) {
+function judgeMemory({ heapLimit: ownLimit, total, cgroup }: MachineFacts["memory"], maxHeapMb?: number) {
+  const heapLimit = maxHeapMb === undefined ? ownLimit : maxHeapMb * 2 ** 20;
   const available = Math.min(total, cgroup ?? Infinity);
   const limited = cgroup === undefined ? "" : `, of which a cgroup leaves ${bytesText(cgroup)}`;
   const found = `${bytesText(total)}${limited}; V8's heap has ${bytesText(heapLimit)} at most`;

@@ -31,13 +31,22 @@ type Judgement = { level: Level } & FindingParts;
 const WORKER_MB = 1024;
 const SPEC_MINUTES = 60;
 
-/** The partition that a job of the spec `default` goes to. */
+/**
+ * The partition that a job of the spec goes to; where it names none, and the cluster has none for such jobs,
+ * the first one that is up.
+ */
 export function partitionOf(
   partitions: readonly SitePartition[],
   context: SiteContext,
 ): SitePartition | undefined {
-  const first = askedPartition(context)?.split(",")[0];
-  return partitions.find((each) => first === undefined ? each.isDefault : each.name === first);
+  const asked = askedPartition(context)?.split(",")[0];
+  if (asked !== undefined) return partitions.find(({ name }) => name === asked);
+  return partitions.find(({ isDefault }) => isDefault) ?? partitions.find(({ state }) => state === "UP");
+}
+
+/** Whether jobs that name no partition are refused. */
+export function mustAskPartition(partitions: readonly SitePartition[], context: SiteContext): boolean {
+  return askedPartition(context) === undefined && !partitions.some(({ isDefault }) => isDefault);
 }
 
 /** The partition that jobs are sent to by name. */
@@ -50,13 +59,14 @@ export function judgePartition(partitions: readonly SitePartition[], context: Si
   const used = partitionOf(partitions, context);
   const names = partitions.map(({ name }) => name);
   const values = { partitions: names, used: used?.name };
-  if (used && used.state === "UP") {
+  const mustAsk = mustAskPartition(partitions, context);
+  if (used && used.state === "UP" && !mustAsk) {
     const found = `${used.name}${used.isDefault ? " (the cluster's own)" : ""}, ${
       plural(used.nodes, "node")
     }`;
     return { level: "fine", found: `${found}; there are ${names.join(", ")}`, values };
   }
-  if (used) {
+  if (used && !mustAsk) {
     return {
       level: "warning",
       found: `${used.name} is ${used.state}`,

@@ -9,7 +9,7 @@ import { runProgram } from "../slurm/client/program.ts";
 import type { ParsedSpec } from "../slurm/client/spec.ts";
 import { checkSpecs, type SlurmSpecs } from "../slurm/run/check_specs.ts";
 import { type AskedFacts, askFacts, isRemoved } from "./machine/ask_facts.ts";
-import type { Finding, Outcomes } from "./machine/finding.ts";
+import type { DoctorFinding, Outcomes } from "./machine/finding.ts";
 import { machineFindings, ownPermissions, permissionFindings } from "./machine/machine_findings.ts";
 import { TRIAL_PREFIX } from "./machine/store_facts.ts";
 import { storeFindings } from "./machine/store_findings.ts";
@@ -38,7 +38,7 @@ export interface ExamineOptions {
   /** Seconds for which machines wait to see what others do. */
   sightLimitSec: number;
   /** Takes findings as soon as there are some: `this machine`, `store`, `Slurm`, `jobs`. */
-  onFindings: (about: string, findings: readonly Finding[]) => void;
+  onFindings: (about: string, findings: readonly DoctorFinding[]) => void;
   /** Tells people how far it is. */
   progress: (text: string) => void;
   /** Ends it with its reason. */
@@ -50,7 +50,7 @@ export interface Examination {
   /** How furu is set up here; nothing where that could not be found out. */
   readonly settings: ProjectSettings | undefined;
   /** All findings. */
-  readonly findings: readonly Finding[];
+  readonly findings: readonly DoctorFinding[];
 }
 
 /** Seconds that each of Slurm's programs may take. */
@@ -67,8 +67,8 @@ const UNCLEAR_SEC = 30;
  */
 export async function examine(options: ExamineOptions): Promise<Examination> {
   const { command, slurm, deadlineSec, signal, onFindings } = options;
-  const findings: Finding[] = [];
-  const add = (about: string, some: readonly Finding[]): void => {
+  const findings: DoctorFinding[] = [];
+  const add = (about: string, some: readonly DoctorFinding[]): void => {
     findings.push(...some);
     if (some.length > 0) onFindings(about, some);
   };
@@ -89,7 +89,7 @@ export async function examine(options: ExamineOptions): Promise<Examination> {
   return { settings, findings };
 }
 
-function hungSettings({ hung }: AskedFacts): Finding {
+function hungSettings({ hung }: AskedFacts): DoctorFinding {
   return {
     id: "store.place",
     what: "store",
@@ -101,7 +101,7 @@ function hungSettings({ hung }: AskedFacts): Finding {
   };
 }
 
-function leftFindings(left: string | undefined): Finding[] {
+function leftFindings(left: string | undefined): DoctorFinding[] {
   if (left === undefined) return [];
   const fix = `rm -r ${left}`;
   return [{ id: "doctor.left", what: "left behind", level: "warning", found: left, fix }];
@@ -114,7 +114,7 @@ async function examineSite(
     settings: ProjectSettings;
     facts: AskedFacts;
     name: string;
-    add: (about: string, findings: readonly Finding[]) => void;
+    add: (about: string, findings: readonly DoctorFinding[]) => void;
   },
 ): Promise<void> {
   const { specName, signal } = options;

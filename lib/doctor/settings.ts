@@ -1,10 +1,10 @@
-import type { Finding, FoundSetting } from "./machine/finding.ts";
+import type { DoctorFinding, FoundSetting } from "./machine/finding.ts";
 
 /** Of several values the largest counts: the longest delay. */
 const LARGEST = ["leaseSec", "slurm.squeueIntervalSec"];
 
 /** What `furu.json` should say, by all that was found: one value for each setting. */
-export function neededSettings(findings: readonly Finding[]): FoundSetting[] {
+export function neededSettings(findings: readonly DoctorFinding[]): FoundSetting[] {
   const settings = new Map<string, FoundSetting>();
   for (const setting of findings.flatMap((finding) => finding.settings ?? [])) {
     const name = setting.path.join(".");

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
 import { ConfigError } from "../../lib/core/errors.ts";
-import type { Finding, FoundSetting } from "../../lib/doctor/machine/finding.ts";
+import type { DoctorFinding, FoundSetting } from "../../lib/doctor/machine/finding.ts";
 import { neededSettings, settingsJson } from "../../lib/doctor/settings.ts";
 import { withSettings, writeSettings } from "../../lib/doctor/write_settings.ts";
 
@@ -12,7 +12,7 @@ const SETTINGS: FoundSetting[] = [
   { path: ["leaseSec"], value: 240 },
 ];
 
-function finding(settings: FoundSetting[]): Finding {
+function finding(settings: FoundSetting[]): DoctorFinding {
   return { id: "x", level: "warning", what: "x", found: "x", settings };
 }
 

@@ -10,7 +10,7 @@ import { neededSettings, settingsJson } from "../../doctor/settings.ts";
 import { furuCommand } from "../../worker/command.ts";
 import { defineCommand } from "../program/command.ts";
 import { switchFlag, valueFlag, wholeNumber } from "../program/flag.ts";
-import { countsText, findingsText, settingsText } from "./doctor_text.ts";
+import { findingsText, levelCountsText, settingsText } from "./doctor_text.ts";
 
 const WAIT_SEC = 300;
 const DEADLINE_SEC = 20;
@@ -108,7 +108,7 @@ export const doctorCommand = defineCommand({
       };
       io.out(`${JSON.stringify(report)}\n`);
     } else if (!quiet) {
-      io.out(countsText(findings));
+      io.out(levelCountsText(findings));
       if (wrote !== undefined) {
         io.out(`written to ${wrote}: ${needed.map(({ path }) => path.join(".")).join(", ")}\n`);
       } else if (flags.write) io.out("nothing has to be set in furu.json\n");

@@ -1,4 +1,9 @@
-import { countLevels, type Finding, type FoundSetting, type Level } from "../../doctor/machine/finding.ts";
+import {
+  countLevels,
+  type DoctorFinding,
+  type FoundSetting,
+  type Level,
+} from "../../doctor/machine/finding.ts";
 import { settingsJson } from "../../doctor/settings.ts";
 import { style } from "../../ui/style.ts";
 import { oneLine, pad, plural, textWidth, wrap } from "../../ui/text.ts";
@@ -19,7 +24,7 @@ const WIDEST = 120;
 /** Findings under a heading: a line for each, and below it what it means and what to do. */
 export function findingsText(
   about: string,
-  findings: readonly Finding[],
+  findings: readonly DoctorFinding[],
   options: FindingTextOptions,
 ): string {
   const { strong, good, bad, warn, faint } = style(options.color);
@@ -46,7 +51,7 @@ export function findingsText(
 }
 
 /** How many findings there are of each kind. */
-export function countsText(findings: readonly Finding[]): string {
+export function levelCountsText(findings: readonly DoctorFinding[]): string {
   const { fine, warning, wrong, unknown } = countLevels(findings);
   const parts = [
     ...(wrong > 0 ? [`${wrong} wrong`] : []),

@@ -16,7 +16,7 @@ export interface FoundSetting {
 }
 
 /** What was found about one thing. */
-export interface Finding {
+export interface DoctorFinding {
   /** What it is about, the same for ever: `store.hard-links`. docs/doctor.md has each. */
   readonly id: string;
   /** How good it is. */
@@ -35,8 +35,8 @@ export interface Finding {
   readonly values?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** The parts of a {@link Finding} besides what it is about. */
-export type FindingParts = Omit<Finding, "id" | "what" | "level">;
+/** The parts of a {@link DoctorFinding} besides what it is about. */
+export type FindingParts = Omit<DoctorFinding, "id" | "what" | "level">;
 
 /** How a question to the machine ended. */
 export type Outcome<T> =
@@ -67,9 +67,9 @@ export async function outcomeOf<T>(ask: () => T | Promise<T>): Promise<Outcome<T
 
 /** One thing to look at, and how its facts are judged. */
 export interface Judged<T> {
-  /** See {@link Finding}. */
+  /** See {@link DoctorFinding}. */
   readonly id: string;
-  /** See {@link Finding}. */
+  /** See {@link DoctorFinding}. */
   readonly what: string;
   /** What it means that it could not be found out, where that means anything. */
   readonly unanswered?: (outcome: Outcome<T> & { ok: false }) => { level: Level } & Partial<FindingParts>;
@@ -78,7 +78,7 @@ export interface Judged<T> {
 }
 
 /** The finding about one fact. Nothing where it was not asked for. */
-export function findingOf<T>(outcome: Outcome<T> | undefined, judged: Judged<T>): Finding[] {
+export function findingOf<T>(outcome: Outcome<T> | undefined, judged: Judged<T>): DoctorFinding[] {
   const { id, what, judge, unanswered } = judged;
   if (outcome === undefined) return [];
   if (outcome.ok) return [{ id, what, ...judge(outcome.value) }];
@@ -92,7 +92,7 @@ export function findingOf<T>(outcome: Outcome<T> | undefined, judged: Judged<T>)
 }
 
 /** The number of findings of each level. */
-export function countLevels(findings: readonly Finding[]): Record<Level, number> {
+export function countLevels(findings: readonly DoctorFinding[]): Record<Level, number> {
   const counts = { fine: 0, warning: 0, wrong: 0, unknown: 0 };
   for (const { level } of findings) counts[level]++;
   return counts;

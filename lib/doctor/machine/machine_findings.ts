@@ -1,5 +1,5 @@
 import { bytesText } from "../../ui/text.ts";
-import { type Finding, findingOf, type Outcomes } from "./finding.ts";
+import { type DoctorFinding, findingOf, type Outcomes } from "./finding.ts";
 import { hidesOthers, type MachineFacts, PROGRAMS_USED } from "./machine_facts.ts";
 
 /** What furu is tested with. */
@@ -40,7 +40,7 @@ export function ownPermissions(): Permission[] {
 }
 
 /** Judges Deno's permissions. */
-export function permissionFindings(permissions: readonly Permission[]): Finding[] {
+export function permissionFindings(permissions: readonly Permission[]): DoctorFinding[] {
   const missing = permissions.filter(({ granted }) => !granted);
   const all = { id: "deno.permissions", what: "permissions" };
   if (missing.length === 0) return [{ ...all, level: "fine", found: "all (-A)" }];
@@ -59,7 +59,7 @@ export function permissionFindings(permissions: readonly Permission[]): Finding[
  * @param maxHeapMb What the configuration says.
  * @default {V8's own limit}
  */
-export function machineFindings(facts: Outcomes<MachineFacts>, maxHeapMb?: number): Finding[] {
+export function machineFindings(facts: Outcomes<MachineFacts>, maxHeapMb?: number): DoctorFinding[] {
   return [
     ...findingOf(facts.deno, {
       id: "deno.version",

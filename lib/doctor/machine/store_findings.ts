@@ -1,7 +1,7 @@
 import { bytesText } from "../../ui/text.ts";
 import {
   delayText,
-  type Finding,
+  type DoctorFinding,
   findingOf,
   type FindingParts,
   type Level,
@@ -50,7 +50,7 @@ const refused = (effect: string, fix: string) => ({ error }: { error: string }):
 const ELSEWHERE = 'keep the store on another filesystem (FURU_PATH, or "root" in furu.json)';
 
 /** Judges the filesystem of a store. */
-export function storeFindings(facts: Outcomes<StoreFacts>, context: StoreContext): Finding[] {
+export function storeFindings(facts: Outcomes<StoreFacts>, context: StoreContext): DoctorFinding[] {
   const { leaseSec, heartbeatSec } = context;
   return [
     ...findingOf(facts.place, {

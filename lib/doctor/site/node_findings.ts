@@ -1,7 +1,7 @@
 import { bytesText } from "../../ui/text.ts";
 import { type Change, CHANGES } from "./agent_script.ts";
 import type { Sight } from "./exchange.ts";
-import { delayText, type Finding } from "../machine/finding.ts";
+import { delayText, type DoctorFinding } from "../machine/finding.ts";
 import type { JobFacts, NodeFacts } from "./node_facts.ts";
 
 /** What the findings of jobs are judged by. */
@@ -28,7 +28,7 @@ const NAMES: Readonly<Record<Change, string>> = {
 };
 
 /** Judges what the jobs told. */
-export function nodeFindings(facts: JobFacts, context: NodeContext): Finding[] {
+export function nodeFindings(facts: JobFacts, context: NodeContext): DoctorFinding[] {
   return [
     ...submission(facts),
     ...facts.silent.map(silentFinding),
@@ -41,7 +41,7 @@ export function nodeFindings(facts: JobFacts, context: NodeContext): Finding[] {
   ];
 }
 
-function submission({ refused, mustAskMemory, submitMs }: JobFacts): Finding[] {
+function submission({ refused, mustAskMemory, submitMs }: JobFacts): DoctorFinding[] {
   const common = { id: "slurm.submit", what: "submitting" };
   if (refused !== undefined) {
     return [{
@@ -78,7 +78,7 @@ function adviceFor(words: string): string {
     : `set "${option}" of the spec (slurm.specs in furu.json)`;
 }
 
-function silentFinding({ jobId, state, ended, waitedSec, fault }: JobFacts["silent"][number]): Finding {
+function silentFinding({ jobId, state, ended, waitedSec, fault }: JobFacts["silent"][number]): DoctorFinding {
   const common = { id: "slurm.begin", what: `job ${jobId}`, values: { jobId, state, waitedSec } };
   if (!ended) {
     return {
@@ -101,7 +101,7 @@ function silentFinding({ jobId, state, ended, waitedSec, fault }: JobFacts["sile
   };
 }
 
-function aloneFinding(why: string): Finding {
+function aloneFinding(why: string): DoctorFinding {
   const found = `no other one: ${why}`;
   return {
     id: "slurm.second-node",
@@ -112,7 +112,7 @@ function aloneFinding(why: string): Finding {
   };
 }
 
-function troubleFinding(found: string): Finding {
+function troubleFinding(found: string): DoctorFinding {
   const effect = "what would have followed was not tried";
   return {
     id: "slurm.jobs",
@@ -124,7 +124,7 @@ function troubleFinding(found: string): Finding {
   };
 }
 
-function leftFinding(left: readonly string[]): Finding {
+function leftFinding(left: readonly string[]): DoctorFinding {
   return {
     id: "doctor.left",
     what: "left behind",
@@ -134,9 +134,9 @@ function leftFinding(left: readonly string[]): Finding {
   };
 }
 
-function ofNode(node: NodeFacts, { nodesSubmit }: NodeContext): Finding[] {
+function ofNode(node: NodeFacts, { nodesSubmit }: NodeContext): DoctorFinding[] {
   const { name, info, begin, submit, clock } = node;
-  const findings: Finding[] = [];
+  const findings: DoctorFinding[] = [];
   const values = { node: name };
   if (begin !== undefined) findings.push(beginFinding(node));
   const free = Number(info.get("tmpFreeKb") || NaN) * 1024;
@@ -193,7 +193,7 @@ function ofNode(node: NodeFacts, { nodesSubmit }: NodeContext): Finding[] {
   return findings;
 }
 
-function beginFinding({ name, info, begin }: NodeFacts): Finding {
+function beginFinding({ name, info, begin }: NodeFacts): DoctorFinding {
   const common = { id: "node.deno", what: `furu on ${name}`, values: { node: name, libc: info.get("libc") } };
   const { code, text } = begin!;
   if (code === 0) return { ...common, level: "fine", found: `${versionOf(text)}, ${info.get("libc")}` };
@@ -239,7 +239,7 @@ function submitFinding(
   node: string,
   { codes, text }: NonNullable<NodeFacts["submit"]>,
   nodesSubmit: boolean,
-): Finding {
+): DoctorFinding {
   const failed = ["sbatch", "scontrol", "scancel"].filter((name) => codes.get(name) !== 0);
   const common = {
     id: "node.submit",
@@ -265,8 +265,8 @@ function submitFinding(
   };
 }
 
-function sightFindings({ sights, sightLimitSec }: JobFacts, { leaseSec }: NodeContext): Finding[] {
-  return CHANGES.flatMap((change): Finding[] => {
+function sightFindings({ sights, sightLimitSec }: JobFacts, { leaseSec }: NodeContext): DoctorFinding[] {
+  return CHANGES.flatMap((change): DoctorFinding[] => {
     const of = sights.filter((sight) => sight.change === change);
     if (of.length === 0) return [];
     const unseen = of.filter(({ sec }) => sec === undefined);
@@ -297,7 +297,7 @@ function sightFindings({ sights, sightLimitSec }: JobFacts, { leaseSec }: NodeCo
   });
 }
 
-function unseenOf(change: Change): Pick<Finding, "level" | "effect" | "fix"> {
+function unseenOf(change: Change): Pick<DoctorFinding, "level" | "effect" | "fix"> {
   if (change === "new" || change === "gone") {
     const effect = "furu lists folders before it calls anything missing, and works; other programs may not";
     return { level: "warning", effect, fix: "ask for shorter times of the attribute cache (acdirmax)" };
@@ -313,8 +313,8 @@ function pairsText(sights: readonly Sight[]): string {
     (sights.length > 3 ? ", ..." : "");
 }
 
-function queueFindings({ queue, sacctSec }: JobFacts, { squeueIntervalSec }: NodeContext): Finding[] {
-  const findings: Finding[] = [];
+function queueFindings({ queue, sacctSec }: JobFacts, { squeueIntervalSec }: NodeContext): DoctorFinding[] {
+  const findings: DoctorFinding[] = [];
   const { seenSec, goneSec } = queue;
   if (seenSec !== undefined || goneSec !== undefined) {
     const text = (sec: number | null): string =>

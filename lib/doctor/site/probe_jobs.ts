@@ -120,11 +120,14 @@ class JobProbe {
     const first = await this.#submit(`${name}-1`, {});
     if (first === undefined) return;
     const told = { client, clock, signal };
-    const seen = untilSeen(told, first.jobId).then((sec) => void (this.#facts.queue.seenSec = sec));
-    seen.catch(() => {/* it was interrupted, which is told elsewhere */});
+    const seen = [untilSeen(told, first.jobId)];
+    // Interrupted, or awaited below.
+    seen[0]!.catch(() => {});
     const node = await this.#begin(first, waitSec);
     if (node !== undefined) {
       const second = hasOthers ? await this.#submit(`${name}-2`, { exclude: node.host }) : undefined;
+      if (second) seen.push(untilSeen(told, second.jobId));
+      seen.at(-1)!.catch(() => {});
       if (!hasOthers) this.#facts.alone = "the partition has one node";
       progress(`trying what node ${node.facts.name} can do`);
       const trying = this.#tryNode(first, node.facts);
@@ -146,7 +149,9 @@ class JobProbe {
       this.#facts.queue.goneSec = gone;
       if (sacct !== undefined) this.#facts.sacctSec = sacct;
     }
-    await seen;
+    // Each came at another moment of what a cache keeps for a time.
+    const secs = await Promise.all(seen);
+    this.#facts.queue.seenSec = secs.includes(null) ? null : Math.max(...secs.map(Number));
   }
 
   /** Submits a job with an agent; nothing where it is refused. */

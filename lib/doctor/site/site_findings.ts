@@ -1,6 +1,6 @@
 import {
   delayText,
-  type Finding,
+  type DoctorFinding,
   findingOf,
   type FindingParts,
   type Level,
@@ -24,7 +24,7 @@ const USUAL_WORKERS = 50;
 const MOST_SHOWN = 5;
 
 /** Judges how Slurm is set up. */
-export function siteFindings(facts: Outcomes<SiteFacts>, context: SiteContext): Finding[] {
+export function siteFindings(facts: Outcomes<SiteFacts>, context: SiteContext): DoctorFinding[] {
   const programs = facts.programs?.ok ? facts.programs.value : undefined;
   const missing = SLURM_NEEDED.filter((name) => programs !== undefined && programs.found[name] === undefined);
   if (missing.length > 0) {
@@ -38,7 +38,7 @@ export function siteFindings(facts: Outcomes<SiteFacts>, context: SiteContext): 
       fix: "go to a machine of the cluster, or have its programs on PATH",
     }];
   }
-  const about: Finding[] = [
+  const about: DoctorFinding[] = [
     ...findingOf(facts.programs, {
       id: "slurm.programs",
       what: "Slurm",
@@ -193,7 +193,7 @@ function judgeSqueue(ms: number, { squeueIntervalSec }: SiteContext): Judgement 
   };
 }
 
-function privacyFinding(settings: ReadonlyMap<string, string>): Finding[] {
+function privacyFinding(settings: ReadonlyMap<string, string>): DoctorFinding[] {
   const hidden = settings.get("PrivateData") ?? "none";
   if (!hidden.split(",").includes("jobs")) return [];
   return [{

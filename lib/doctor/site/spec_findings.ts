@@ -1,7 +1,7 @@
 import { plural } from "../../ui/text.ts";
 import {
   delayText,
-  type Finding,
+  type DoctorFinding,
   type FindingParts,
   type FoundSetting,
   type Level,
@@ -210,7 +210,7 @@ export function accountFinding(
   partitions: readonly SitePartition[],
   limits: readonly SiteLimits[],
   context: SiteContext,
-): Finding[] {
+): DoctorFinding[] {
   const accounts = [...new Set(limits.flatMap(({ account }) => account ?? []))];
   const allowed = partitionOf(partitions, context)?.accounts;
   const asked = context.spec?.account;

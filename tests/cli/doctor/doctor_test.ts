@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
 import { findingsText } from "../../../lib/cli/doctor/doctor_text.ts";
-import type { Finding } from "../../../lib/doctor/machine/finding.ts";
+import type { DoctorFinding } from "../../../lib/doctor/machine/finding.ts";
 import { furu } from "../rig.ts";
 
 async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
@@ -25,12 +25,14 @@ describe("furu doctor", () => {
       const { code, out } = await furu(["doctor", "--json", "--root", root]);
       const report = JSON.parse(out);
       assertEquals([report.root, report.wrote], [root, null]);
-      const byId = new Map<string, Finding>(report.findings.map((finding: Finding) => [finding.id, finding]));
+      const byId = new Map<string, DoctorFinding>(
+        report.findings.map((finding: DoctorFinding) => [finding.id, finding]),
+      );
       assertStringIncludes(byId.get("store.place")!.found, `looked at is ${folder}`);
       for (const id of ["store.hard-links", "store.rename", "store.heartbeat", "deno.version"]) {
         assertEquals(byId.get(id)?.level, "fine", id);
       }
-      const wrong = report.findings.filter(({ level }: Finding) => level === "wrong");
+      const wrong = report.findings.filter(({ level }: DoctorFinding) => level === "wrong");
       assertEquals(code, wrong.length > 0 ? 1 : 0);
       assertEquals(names(folder), []);
     });
@@ -53,7 +55,7 @@ describe("furu doctor", () => {
   });
 
   it("shows findings with what to do, in the width of the terminal", () => {
-    const findings: Finding[] = [
+    const findings: DoctorFinding[] = [
       { id: "a", level: "fine", what: "links", found: "work", fix: "not shown" },
       {
         id: "b",

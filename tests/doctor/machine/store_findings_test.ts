@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import type { Finding, Outcomes } from "../../../lib/doctor/machine/finding.ts";
+import type { DoctorFinding, Outcomes } from "../../../lib/doctor/machine/finding.ts";
 import { cachedAttributesSec, mountOf, parseMounts } from "../../../lib/doctor/machine/mounts.ts";
 import { parseLustreQuota, parseQuota } from "../../../lib/doctor/machine/quota.ts";
 import type { StoreFacts } from "../../../lib/doctor/machine/store_facts.ts";
@@ -26,20 +26,20 @@ const GOOD: StoreFacts = {
   clock: { aheadMs: -20, unsureMs: 1 },
 };
 
-function found(facts: Partial<StoreFacts> = {}, context: Partial<StoreContext> = {}): Finding[] {
+function found(facts: Partial<StoreFacts> = {}, context: Partial<StoreContext> = {}): DoctorFinding[] {
   const outcomes = Object.fromEntries(
     Object.entries({ ...GOOD, ...facts }).map(([name, value]) => [name, { ok: true, value }]),
   ) as Outcomes<StoreFacts>;
   return storeFindings(outcomes, { leaseSec: 120, heartbeatSec: 40, slurm: false, ...context });
 }
 
-function levels(findings: readonly Finding[]): Record<string, string> {
+function levels(findings: readonly DoctorFinding[]): Record<string, string> {
   return Object.fromEntries(
     findings.filter(({ level }) => level !== "fine").map(({ id, level }) => [id, level]),
   );
 }
 
-function settings(findings: readonly Finding[]): unknown[] {
+function settings(findings: readonly DoctorFinding[]): unknown[] {
   return findings.flatMap((finding) =>
     (finding.settings ?? []).map(({ path, value }) => [path.join("."), value])
   );

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path/join";
 import { fromFileUrl } from "@std/path/from-file-url";
-import type { Finding } from "../../../lib/doctor/machine/finding.ts";
+import type { DoctorFinding } from "../../../lib/doctor/machine/finding.ts";
 import type { Cluster } from "../../slurm/cluster.ts";
 import { cachedSqueue, nodesCannotSubmit } from "../../slurm/sites/moods.ts";
 import { Site } from "../../slurm/sites/site.ts";
@@ -53,13 +53,13 @@ describeOnSlurm("furu doctor at a site", (suite) => {
     "has two nodes tell what they see, finds an old squeue and nodes without sbatch, and sets both",
     async () => {
       using project = new Project();
-      using site = new Site(suite.cluster, [cachedSqueue(12), nodesCannotSubmit]);
+      using site = new Site(suite.cluster, [cachedSqueue(20), nodesCannotSubmit]);
       Deno.writeTextFileSync(join(project.folder, "furu.json"), '{ "logLevel": "warn" }\n');
       const { code, stdout, stderr } = await project.start(site.env, "--json", "--write").output();
       const text = new TextDecoder().decode(stdout);
       assertEquals(code, 0, text + new TextDecoder().decode(stderr));
-      const report: { findings: Finding[]; settings: unknown; wrote: string } = JSON.parse(text);
-      const of = (id: string): Finding[] => report.findings.filter((finding) => finding.id === id);
+      const report: { findings: DoctorFinding[]; settings: unknown; wrote: string } = JSON.parse(text);
+      const of = (id: string): DoctorFinding[] => report.findings.filter((finding) => finding.id === id);
       const levels = (id: string): string[] => of(id).map(({ level }) => level);
       assertEquals(levels("node.deno"), ["fine", "fine"]);
       assertEquals(levels("node.submit"), ["warning", "warning"]);

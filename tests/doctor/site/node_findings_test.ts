@@ -2,7 +2,7 @@ import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "
 import { describe, it } from "@std/testing/bdd";
 import { CHANGES } from "../../../lib/doctor/site/agent_script.ts";
 import { clockOffset, parseSeen, parseTimes, sightsOf } from "../../../lib/doctor/site/exchange.ts";
-import type { Finding } from "../../../lib/doctor/machine/finding.ts";
+import type { DoctorFinding } from "../../../lib/doctor/machine/finding.ts";
 import {
   type JobFacts,
   type NodeFacts,
@@ -22,7 +22,7 @@ const NODE: NodeFacts = {
   submit: parseSubmitTry("sbatch=0\nid=12\nsqueue=0\nscontrol=0\nscancel=0\n"),
 };
 
-function found(facts: Partial<JobFacts>, context: Partial<NodeContext> = {}): Finding[] {
+function found(facts: Partial<JobFacts>, context: Partial<NodeContext> = {}): DoctorFinding[] {
   const all: JobFacts = {
     silent: [],
     nodes: [NODE],

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import type { Finding, Outcomes } from "../../../lib/doctor/machine/finding.ts";
+import type { DoctorFinding, Outcomes } from "../../../lib/doctor/machine/finding.ts";
 import {
   parseAssociations,
   parseQos,
@@ -23,7 +23,7 @@ interface Site {
   context?: Partial<SiteContext>;
 }
 
-function found({ partitions = CPU, settings = {}, facts = {}, context = {} }: Site): Finding[] {
+function found({ partitions = CPU, settings = {}, facts = {}, context = {} }: Site): DoctorFinding[] {
   const all: Outcomes<SiteFacts> = {
     programs: { ok: true, value: { found: PROGRAMS, scripts: [] } },
     settings: {

@@ -1,6 +1,7 @@
+import { deadline } from "@std/async/deadline";
 import { join } from "@std/path/posix/join";
 import { environmentVariables } from "../core/environment.ts";
-import { ConfigError } from "../core/errors.ts";
+import { ConfigError, errorText } from "../core/errors.ts";
 import { didYouMean } from "../core/nearest.ts";
 import { systemClock } from "../core/system/clock.ts";
 import { SlurmClient } from "../slurm/client/client.ts";
@@ -55,6 +56,8 @@ export interface Examination {
 
 /** Seconds that each of Slurm's programs may take. */
 const PROGRAM_SEC = 20;
+/** Milliseconds that a folder or a file may take to be made. */
+const FOLDER_MS = 20_000;
 /** Seconds for which an sbatch that gave no answer is cleared up. */
 const UNCLEAR_SEC = 30;
 
@@ -160,7 +163,10 @@ async function examineSite(
         sightLimitSec: options.sightLimitSec,
         progress,
         signal,
-      }));
+      })).catch((error) => {
+        signal.throwIfAborted();
+        return noJobs(errorText(error));
+      });
   }
   add("Slurm", siteFindings(site, { ...context, mustAskMemory: jobs?.mustAskMemory }));
   if (jobs) add("jobs", nodeFindings(jobs, { ...settings, nodesSubmit, squeueIntervalSec }));
@@ -174,12 +180,17 @@ async function examineSite(
   }
 }
 
+/** What jobs told that there could be none of. */
+function noJobs(trouble: string): JobFacts {
+  return { silent: [], nodes: [], sights: [], sightLimitSec: 0, queue: {}, left: [], trouble };
+}
+
 /** Makes a folder for the time of some work. What cannot be removed is among what the work has left. */
 async function withFolder(
   folder: string,
   work: () => Promise<JobFacts>,
 ): Promise<JobFacts> {
-  await Deno.mkdir(folder);
+  await deadline(Deno.mkdir(folder), FOLDER_MS);
   let facts: JobFacts | undefined;
   try {
     return facts = await work();

@@ -38,6 +38,9 @@ export interface DoctorFinding {
 /** The parts of a {@link DoctorFinding} besides what it is about. */
 export type FindingParts = Omit<DoctorFinding, "id" | "what" | "level">;
 
+/** What one fact means. */
+export type Judgement = { readonly level: Level } & FindingParts;
+
 /** How a question to the machine ended. */
 export type Outcome<T> =
   | { readonly ok: true; readonly value: T }
@@ -74,7 +77,7 @@ export interface Judged<T> {
   /** What it means that it could not be found out, where that means anything. */
   readonly unanswered?: (outcome: Outcome<T> & { ok: false }) => { level: Level } & Partial<FindingParts>;
   /** Judges what was found. */
-  readonly judge: (value: T) => { level: Level } & FindingParts;
+  readonly judge: (value: T) => Judgement;
 }
 
 /** The finding about one fact. Nothing where it was not asked for. */

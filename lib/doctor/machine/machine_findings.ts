@@ -1,5 +1,5 @@
 import { bytesText } from "../../ui/text.ts";
-import { type DoctorFinding, findingOf, type Outcomes } from "./finding.ts";
+import { type DoctorFinding, findingOf, type Judgement, type Outcomes } from "./finding.ts";
 import { hidesOthers, type MachineFacts, PROGRAMS_USED } from "./machine_facts.ts";
 
 /** What furu is tested with. */
@@ -132,7 +132,7 @@ export function machineFindings(facts: Outcomes<MachineFacts>, maxHeapMb?: numbe
           found,
           values,
           effect: "tasks that write temporary files may fail",
-          fix: "TMPDIR",
+          fix: "set TMPDIR to a folder with more room",
         };
       },
     }),
@@ -153,16 +153,19 @@ export function machineFindings(facts: Outcomes<MachineFacts>, maxHeapMb?: numbe
   ];
 }
 
-function judgeMemory({ heapLimit: ownLimit, total, cgroup }: MachineFacts["memory"], maxHeapMb?: number) {
+function judgeMemory(
+  { heapLimit: ownLimit, total, cgroup }: MachineFacts["memory"],
+  maxHeapMb?: number,
+): Judgement {
   const heapLimit = maxHeapMb === undefined ? ownLimit : maxHeapMb * 2 ** 20;
   const available = Math.min(total, cgroup ?? Infinity);
   const limited = cgroup === undefined ? "" : `, of which a cgroup leaves ${bytesText(cgroup)}`;
   const found = `${bytesText(total)}${limited}; V8's heap has ${bytesText(heapLimit)} at most`;
   const values = { heapLimitBytes: heapLimit, bytes: total, cgroupBytes: cgroup };
-  if (heapLimit <= available * 0.9) return { level: "fine" as const, found, values };
+  if (heapLimit <= available * 0.9) return { level: "fine", found, values };
   const mb = Math.max(128, Math.floor(available * 0.7 / 2 ** 20 / 64) * 64);
   return {
-    level: "warning" as const,
+    level: "warning",
     found,
     values,
     effect: "a process that needs much is killed by the kernel before V8 says that its heap is full",
@@ -171,28 +174,28 @@ function judgeMemory({ heapLimit: ownLimit, total, cgroup }: MachineFacts["memor
   };
 }
 
-function judgeProc(proc: MachineFacts["proc"]) {
+function judgeProc(proc: MachineFacts["proc"]): Judgement {
   const { ownStart, others, boot } = proc;
   const effect =
     "that another process is dead cannot be proven: its claims count until their lease has ended";
   if (!ownStart || !boot) {
     const fix = "mount /proc, as it is everywhere but in some containers";
-    return { level: "warning" as const, found: "does not tell when processes began", effect, fix };
+    return { level: "warning", found: "does not tell when processes began", effect, fix };
   }
-  if (others && !hidesOthers(proc)) return { level: "fine" as const, found: "tells of all processes" };
+  if (others && !hidesOthers(proc)) return { level: "fine", found: "tells of all processes" };
   const found =
     "hides the processes of other users (hidepid): claims of theirs count until their lease has ended";
-  return { level: "fine" as const, found };
+  return { level: "fine", found };
 }
 
-function judgeLimits({ openFiles, processes, addressSpaceBytes }: MachineFacts["limits"]) {
+function judgeLimits({ openFiles, processes, addressSpaceBytes }: MachineFacts["limits"]): Judgement {
   const values = { openFiles, processes, addressSpaceBytes };
   const shown = (limit: number | null): string => limit === null ? "unlimited" : `${limit}`;
   const found = `${shown(openFiles)} open files, ${shown(processes)} processes` +
     (addressSpaceBytes === null ? "" : `, ${bytesText(addressSpaceBytes)} of virtual memory`);
   if ((addressSpaceBytes ?? Infinity) < ADDRESS_SPACE) {
     return {
-      level: "warning" as const,
+      level: "warning",
       found,
       values,
       effect: "V8 reserves much more virtual memory than it uses, and dies where it cannot",
@@ -201,12 +204,12 @@ function judgeLimits({ openFiles, processes, addressSpaceBytes }: MachineFacts["
   }
   if ((openFiles ?? Infinity) < FILES_FEW || (processes ?? Infinity) < PROCESSES_FEW) {
     return {
-      level: "warning" as const,
+      level: "warning",
       found,
       values,
       effect: "a run with many workers may reach them",
       fix: "raise them (ulimit -n, ulimit -u), or have fewer workers (--workers)",
     };
   }
-  return { level: "fine" as const, found, values };
+  return { level: "fine", found, values };
 }

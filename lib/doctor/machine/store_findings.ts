@@ -3,8 +3,7 @@ import {
   delayText,
   type DoctorFinding,
   findingOf,
-  type FindingParts,
-  type Level,
+  type Judgement,
   type Outcome,
   type Outcomes,
 } from "./finding.ts";
@@ -21,8 +20,6 @@ export interface StoreContext {
   /** Whether several machines are to use it. */
   slurm: boolean;
 }
-
-type Judgement = { level: Level } & FindingParts;
 
 /** An owner file is changed for a new one at so many claims; a record has a few names more. */
 const LINKS_NEEDED = 1010;

@@ -1,3 +1,4 @@
+import { deadline } from "@std/async/deadline";
 import { join } from "@std/path/posix/join";
 import { errorText, reasonOf, SlurmError } from "../../core/errors.ts";
 import type { Clock } from "../../core/system/clock.ts";
@@ -94,7 +95,7 @@ class JobProbe {
 
   async run(): Promise<JobFacts> {
     const { folder, env, clock, signal } = this.#options;
-    const write = (file: string, text: string) => Deno.writeTextFile(join(folder, file), text);
+    const write = (file: string, text: string) => this.#write(file, text);
     await Promise.all([
       write("agent.sh", AGENT_SCRIPT),
       write("held.sh", "#!/bin/sh\nexit 0\n"),
@@ -167,12 +168,9 @@ class JobProbe {
     };
     const script = join(folder, `${name}.sh`);
     const command = ["/bin/sh", join(folder, "agent.sh"), folder, agent.name, `${this.#seconds() - 30}`];
-    await Deno.writeTextFile(script, batchScript({ name, title: "furu doctor", setup: spec.setup, command }));
+    await this.#write(`${name}.sh`, batchScript({ name, title: "furu doctor", setup: spec.setup, command }));
     const log = logPattern(folder, name);
-    await Deno.writeTextFile(
-      join(folder, `submit-${agent.name}.sh`),
-      submitScript({ name: `${name}-held`, spec, folder, env }),
-    );
+    await this.#write(`submit-${agent.name}.sh`, submitScript({ name: `${name}-held`, spec, folder, env }));
     const submit = async (with_: ParsedSpec): Promise<Job> => {
       const begun = clock.monotonic();
       const jobOptionsOf = jobOptions({ name, spec: with_, log, requeue: false });
@@ -338,6 +336,11 @@ class JobProbe {
       const words = signal.aborted ? reasonOf(signal) : errorText(error);
       left.push(`jobs named ${name}-* (scancel; they end by themselves): ${words}`);
     }
+  }
+
+  /** Writes a file of the folder, which a file server must not hold up for ever. */
+  async #write(name: string, text: string): Promise<void> {
+    await deadline(Deno.writeTextFile(join(this.#options.folder, name), text), ORDER_MS);
   }
 
   /** How long a job may take: all that is waited for in it. */

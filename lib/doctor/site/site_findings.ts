@@ -2,8 +2,7 @@ import {
   delayText,
   type DoctorFinding,
   findingOf,
-  type FindingParts,
-  type Level,
+  type Judgement,
   type Outcomes,
 } from "../machine/finding.ts";
 import { type SiteFacts, type SiteLimits, SLURM_NEEDED } from "./site_facts.ts";
@@ -16,8 +15,6 @@ import {
   partitionOf,
   type SiteContext,
 } from "./spec_findings.ts";
-
-type Judgement = { level: Level } & FindingParts;
 
 /** The number of workers of a pool, unless a run says another one. */
 const USUAL_WORKERS = 50;

@@ -4,7 +4,7 @@ import {
   type DoctorFinding,
   type FindingParts,
   type FoundSetting,
-  type Level,
+  type Judgement,
 } from "../machine/finding.ts";
 import type { SiteLimits, SitePartition } from "./site_facts.ts";
 
@@ -24,8 +24,6 @@ export interface SiteContext {
   /** The partition that the user's shell chooses. */
   partition?: string | undefined;
 }
-
-type Judgement = { level: Level } & FindingParts;
 
 /** A worker of one core has at least so much, in megabytes. */
 const WORKER_MB = 1024;

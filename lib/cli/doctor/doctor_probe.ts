@@ -18,7 +18,9 @@ export const doctorProbeCommand = defineCommand({
   arity: () => ({ least: 0, most: 0 }),
   description: ["What 'furu doctor' starts to look at machine and store: whatever hangs, hangs there."],
   flags,
-  examples: () => [],
+  examples: () => [
+    ["--folder .furu-doctor-1 --entry file:///work/pipeline.ts", "as 'furu doctor' starts it"],
+  ],
   async run({ flags: { folder, entry }, io }) {
     if (folder === undefined || entry === undefined) {
       throw new UsageError("Cannot look at anything as --folder and --entry are needed");

@@ -257,7 +257,7 @@ function parseOptions(value: unknown, place: (field: string) => string): ConfigO
   if (isObject && !Array.isArray(value) && Object.keys(value).length === 0) return {};
   const given = (Object.keys(forms) as Field[]).filter((field) => isObject && field in value);
   const parsed = z.strictObject(Object.fromEntries(given.map((field) => [field, forms[field]().optional()])))
-    .safeParse(value);
+    .safeParse(value, { jitless: true });
   if (parsed.success) {
     return Object.fromEntries(Object.entries(parsed.data).filter(([, v]) => v !== undefined));
   }

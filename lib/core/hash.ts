@@ -44,6 +44,15 @@ const MANY = 2000;
 const encoder = new TextEncoder();
 let made = 0;
 let native: ((text: string) => string) | undefined;
+let mayLoadNode = true;
+
+/**
+ * From now on node:crypto is not loaded: in a process that computes it would be loaded while a task runs,
+ * whose doing it would be taken for.
+ */
+export function hashWithoutNode(): void {
+  mayLoadNode = false;
+}
 
 /**
  * The SHA-256 of the UTF-8 bytes of a text, as 64 hex digits. Most processes make few: to load node:crypto
@@ -51,7 +60,7 @@ let native: ((text: string) => string) | undefined;
  */
 export function sha256(text: string): string {
   if (native) return native(text);
-  if ((made += 1 + (text.length >> 9)) >= MANY) return (native = nodeCrypto())(text);
+  if ((made += 1 + (text.length >> 9)) >= MANY && mayLoadNode) return (native = nodeCrypto())(text);
   return bytesToHex(digestOf(encoder.encode(text)));
 }
 

@@ -56,3 +56,18 @@ describe("sha256()", () => {
     for (let i = 0; i < 5000; i++) assertEquals(sha256(`text ${i} \ud800`), expected(`text ${i} \ud800`));
   });
 });
+
+describe("hashWithoutNode()", () => {
+  it("keeps node's modules out of a process, however much it hashes", async () => {
+    const url = new URL("../../lib/core/hash.ts", import.meta.url).href;
+    const code = `
+      import { hashWithoutNode, sha256 } from ${JSON.stringify(url)};
+      hashWithoutNode();
+      for (let i = 0; i < 3000; i++) sha256(String(i));
+      const text = "x".repeat(2_000_000);
+      Deno.writeTextFileSync("/dev/stdout", sha256(text) + " " + Object.hasOwn(console, "_stdout"));
+    `;
+    const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["eval", code] }).output();
+    assertEquals(new TextDecoder().decode(stdout), `${expected("x".repeat(2_000_000))} false`);
+  });
+});

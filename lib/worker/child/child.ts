@@ -1,5 +1,4 @@
 import type { AttemptEnd } from "../../core/attempt_end.ts";
-import { hashWithoutNode } from "../../core/hash.ts";
 import { stoppedBySignal } from "../../run/output/program_error.ts";
 import { writeAll } from "../../ui/write_all.ts";
 import { catchUnhandled } from "./unhandled.ts";
@@ -139,7 +138,6 @@ class Child {
 
   /** Once this process has set up all of its own. */
   prepare(): void {
-    hashWithoutNode();
     this.#traces = new WorkerTraces((text) => writeAll(Deno.stderr, text));
   }
 

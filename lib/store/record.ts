@@ -52,8 +52,8 @@ const successRecord = z.lazy(() =>
     /** Name of the file in the attempt's folder that holds the same, when it is not inline. */
     artifactsFile: z.string().exactOptional(),
     /**
-     * Folders of other artifacts' attempts that the value names, as seen from the store's: it is worth nothing
-     * without.
+     * Folders of other artifacts' attempts that the value names, as seen from the store's: it is worth
+     * nothing without.
      */
     uses: z.array(z.string()).exactOptional(),
     /** The artifact whose result this was before it was migrated. */
@@ -69,13 +69,15 @@ const successRecord = z.lazy(() =>
     durationMs: z.number(),
     provenance: z.record(z.string(), z.unknown()),
     /**
-     * Sizes of the regular files in the attempt's folder by their path in it; absent where there are very many.
+     * Sizes of the regular files in the attempt's folder by their path in it; absent where there are very
+     * many.
      */
     sizes: z.record(z.string(), z.int().nonnegative()).exactOptional(),
     /** How many files there are, and bytes in them, where there are too many to name each. */
     total: z.object({ files: z.int(), bytes: z.int() }).exactOptional(),
     /**
-     * CRC-32 of the record's text without this member, which is the last. Records of before 2026-12 have none.
+     * CRC-32 of the record's text without this member, which is the last. Records of before 2026-12
+     * have none.
      */
     sum: z.string().exactOptional(),
   })
@@ -293,8 +295,8 @@ export interface Fault {
 }
 
 /**
- * Zod makes code for a form that it checks by, which takes as long as checking dozens of records without: most
- * processes read few.
+ * Zod makes code for a form that it checks by, which takes as long as checking dozens of records without:
+ * most processes read few.
  */
 const SLOWLY = { jitless: true };
 const FIRST = 20;

@@ -12,6 +12,7 @@ import { describe, it } from "@std/testing/bdd";
  * one is a level of its own.
  */
 const LEVELS: readonly string[][] = [
+  ["core/settings"],
   ["core"],
   ["core/json", "core/system"],
   ["task/artifact", "store", "ui"],
@@ -43,6 +44,7 @@ const LEVELS: readonly string[][] = [
   ["cli/takeout"],
   ["cli/migrate"],
   ["cli/explain"],
+  ["cli/setup"],
   ["cli/commands"],
   ["cli"],
   ["cli/packed"],

@@ -58,7 +58,7 @@ export async function runFuru(options: RunFuruOptions): Promise<number> {
     return reportError(error, {
       io: options.io ?? systemIo(),
       command: used === undefined ? name : `${name} ${used}`,
-      verbose: args.includes("--verbose") || await logsDebug(),
+      verbose: args.includes("--verbose") || args.includes("-v") || await logsDebug(),
       json: args.includes("--json"),
     });
   }

@@ -53,7 +53,9 @@ export async function runFuru(options: RunFuruOptions): Promise<number> {
       import("./report_error.ts"),
       import("./program/io.ts"),
       import("./program/program.ts"),
-    ]);
+    ]).catch(() => {
+      throw error; // what the report needs cannot be loaded either: Deno says why
+    });
     const { name } = options.program ?? furuProgram;
     return reportError(error, {
       io: options.io ?? systemIo(),

@@ -40,6 +40,11 @@ export async function runFuru(options: RunFuruOptions): Promise<number> {
     const order = takeComputeOrder();
     if (order !== undefined) return await compute(order);
     if (args[0] === "job") return await (await import("./job.ts")).job(args.slice(1));
+    if (args[0] === "complete" && options.program === undefined) {
+      const { complete } = await import("./complete.ts");
+      await complete(args.slice(1), options.io ?? (await import("./program/io.ts")).systemIo());
+      return 0;
+    }
     const { runCommandLine } = await import("./command_line.ts");
     return await runCommandLine({
       args,

@@ -83,7 +83,9 @@ async function noCommand(args: readonly string[], program: Program, io: Io): Pro
   }
   const { flags } = parseFlags(args, globalFlags);
   if (flags.help) {
-    io.out(programHelp(program, shownCommands(program), helpWidth(io), await tasksOf(program)));
+    io.out(
+      programHelp(program, shownCommands(program), helpWidth(io), await tasksOf(program, helpWidth(io) - 2)),
+    );
     return 0;
   }
   io.err(programHelp(program, shownCommands(program), helpWidth(io)));
@@ -100,7 +102,9 @@ async function versionText(): Promise<string> {
 async function help(args: readonly string[], program: Program, io: Io): Promise<number> {
   const [name] = args;
   if (name === undefined) {
-    io.out(programHelp(program, shownCommands(program), helpWidth(io), await tasksOf(program)));
+    io.out(
+      programHelp(program, shownCommands(program), helpWidth(io), await tasksOf(program, helpWidth(io) - 2)),
+    );
   } else {
     const lazy = findCommand(name, program);
     io.out(commandHelp(program, lazy, await lazy.load(), helpWidth(io)));
@@ -117,8 +121,8 @@ function helpWidth({ width = PIPED_COLUMNS }: Io): number {
 }
 
 /** Lines about a script's own tasks. */
-async function tasksOf(program: Program): Promise<string[]> {
-  return program.script ? (await import("./task_help.ts")).taskLines() : [];
+async function tasksOf(program: Program, width: number): Promise<string[]> {
+  return program.script ? (await import("./task_help.ts")).taskLines(width) : [];
 }
 
 function findCommand(name: string, program: Program): LazyCommand {

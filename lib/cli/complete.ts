@@ -1,4 +1,4 @@
-import { commands } from "./commands/commands.ts";
+import { commands, type LazyCommand } from "./commands/commands.ts";
 import type { AnyCommand } from "./program/command.ts";
 import { type Flag, type Flags, globalFlags } from "./program/flag.ts";
 import type { Io } from "./program/io.ts";
@@ -36,6 +36,7 @@ export async function candidates(
 ): Promise<Candidate[]> {
   const current = words.at(-1) ?? "";
   const place = new Place(cwd);
+  let lazy: LazyCommand | undefined;
   let command: AnyCommand | undefined;
   let name: string | undefined;
   let flags: Flags = globalFlags;
@@ -54,14 +55,20 @@ export async function candidates(
       else pending = found;
     } else if (name === undefined) {
       name = word;
-      command = await shown.find((each) => each.name === name)?.load();
-      flags = { ...globalFlags, ...command?.flags };
+      lazy = shown.find((each) => each.name === name);
+      // To load a command takes longer than all else: its arguments alone are known without.
+      if (lazy?.takes === undefined || words.slice(1).some((each) => /^-./.test(each))) {
+        command = await lazy?.load();
+        flags = { ...globalFlags, ...command?.flags };
+      }
     }
   }
   // Of a flag that may also stand alone, what follows may be its value or not.
   if (pending !== undefined && !(pending[1].words && current.startsWith("-"))) {
     const values = await flagValues(pending[0], pending[1], current, place);
-    const others = pending[1].words === undefined ? [] : await argumentValues(command, current, place);
+    const others = pending[1].words === undefined
+      ? []
+      : await argumentValues(command?.args(furuProgram) ?? lazy?.takes ?? "", current, place);
     return beginning(current, [...values, ...others]);
   }
   if (!endOfFlags && /^--[^=]+=/.test(current)) {
@@ -75,7 +82,10 @@ export async function candidates(
   if (!endOfFlags && current.startsWith("-")) return beginning(current, flagNames(flags, name === undefined));
   if (name === undefined) return beginning(current, [...commandNames, { value: "help", note: "Show help" }]);
   if (name === "help") return beginning(current, commandNames);
-  return beginning(current, await argumentValues(command, current, place));
+  return beginning(
+    current,
+    await argumentValues(command?.args(furuProgram) ?? lazy?.takes ?? "", current, place),
+  );
 }
 
 /** Where it is looked: the flags before a word decide that. */
@@ -147,11 +157,10 @@ async function flagValues(
 }
 
 async function argumentValues(
-  command: AnyCommand | undefined,
+  written: string,
   begun: string,
   place: Place,
 ): Promise<Candidate[]> {
-  const written = command?.args(furuProgram) ?? "";
   const choices = choicesIn(written);
   return choices.length > 0 && !written.includes("last")
     ? choices.map((value) => ({ value }))

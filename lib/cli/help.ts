@@ -108,8 +108,15 @@ function flagLines(flags: Flags, width: number): string[] {
   return definitions(rows, width);
 }
 
-/** Terms in one column and what each means beside it, in as many lines as that takes. */
-function definitions(rows: readonly (readonly [term: string, meaning: string])[], width: number): string[] {
+/**
+ * Terms in one column and what each means beside it, in as many lines as that takes.
+ *
+ * @param width Columns that lines may take.
+ */
+export function definitions(
+  rows: readonly (readonly [term: string, meaning: string])[],
+  width: number,
+): string[] {
   const terms = Math.max(0, ...rows.map(([term]) => textWidth(term)));
   const space = Math.max(LEAST_COLUMNS, width - INDENT.length - terms - GAP_COLUMNS);
   return table(

@@ -18,6 +18,12 @@ export interface LazyCommand {
    */
   readonly hidden?: boolean;
   /**
+   * What its arguments are, in the words of its help. With that they complete without loading it.
+   *
+   * @default {what the command itself says}
+   */
+  readonly takes?: string;
+  /**
    * Whether only `furu` itself has it, and no script that calls `main`.
    *
    * @default {false}
@@ -33,30 +39,35 @@ export const commands: readonly LazyCommand[] = [
     name: "run",
     group: "Compute",
     summary: "Compute what is missing, in parallel on this machine or on Slurm",
+    takes: "MODULE",
     load: async () => (await import("./run.ts")).runCommand,
   },
   {
     name: "plan",
     group: "Compute",
     summary: "Show what a run would do: a tree with statuses and counts",
+    takes: "MODULE",
     load: async () => (await import("./plan.ts")).planCommand,
   },
   {
     name: "get",
     group: "Compute",
     summary: "Print the value of one artifact as JSON, computing it if need be",
+    takes: "MODULE|HASH",
     load: async () => (await import("./get.ts")).getCommand,
   },
   {
     name: "follow",
     group: "Compute",
     summary: "Follow a run on Slurm until it has ended",
+    takes: "RUN",
     load: async () => (await import("./follow.ts")).followCommand,
   },
   {
     name: "cancel",
     group: "Compute",
     summary: "Cancel the jobs of a run on Slurm",
+    takes: "RUN",
     load: async () => (await import("./cancel.ts")).cancelCommand,
   },
   {
@@ -69,126 +80,147 @@ export const commands: readonly LazyCommand[] = [
     name: "replay",
     group: "Compute",
     summary: "Compute one artifact again beside the store, and compare",
+    takes: "HASH|MODULE",
     load: async () => (await import("../explain/replay.ts")).replayCommand,
   },
   {
     name: "status",
     group: "Look",
     summary: "Show how runs are getting on: counts, what runs, failures, time left",
+    takes: "RUN",
     load: async () => (await import("./status.ts")).statusCommand,
   },
   {
     name: "ls",
     group: "Look",
     summary: "List what is stored: tasks, artifacts with their parameters, failures",
+    takes: "TASK|HASH",
     load: async () => (await import("./ls.ts")).lsCommand,
   },
   {
     name: "show",
     group: "Look",
     summary: "Show what is stored of an artifact: parameters, origin, failures, logs, code",
+    takes: "HASH|TASK|MODULE",
     load: async () => (await import("./show.ts")).showCommand,
   },
   {
     name: "logs",
     group: "Look",
     summary: "Print what attempts of an artifact, a task or a run have printed",
+    takes: "HASH|TASK|RUN",
     load: async () => (await import("./logs.ts")).logsCommand,
   },
   {
     name: "open",
     group: "Look",
     summary: "List or open the files of a result",
+    takes: "HASH|FILE",
     load: async () => (await import("./open.ts")).openCommand,
   },
   {
     name: "path",
     group: "Look",
     summary: "Print where an artifact is stored",
+    takes: "HASH|MODULE",
     load: async () => (await import("./path.ts")).pathCommand,
   },
   {
     name: "why",
     group: "Understand",
     summary: "Say why artifacts would be computed, or when and by whom they were",
+    takes: "MODULE|HASH",
     load: async () => (await import("../explain/why.ts")).whyCommand,
   },
   {
     name: "diff",
     group: "Understand",
     summary: "Compare two artifacts: parameters, dependencies, values, origin",
+    takes: "HASH|MODULE",
     load: async () => (await import("../explain/diff.ts")).diffCommand,
   },
   {
     name: "usage",
     group: "Understand",
     summary: "What attempts took of time, memory and processors, and what to ask for",
+    takes: "TASK|HASH",
     load: async () => (await import("../takeout/usage.ts")).usageCommand,
   },
   {
     name: "check",
     group: "Understand",
     summary: "Look for damaged results, dead claims and leftovers",
+    takes: "TASK|HASH",
     load: async () => (await import("../tidy/check.ts")).checkCommand,
   },
   {
     name: "table",
     group: "Take out",
     summary: "Results as a table: parameters and values, as text, CSV, JSON or Markdown",
+    takes: "TASK|HASH",
     load: async () => (await import("../takeout/table.ts")).tableCommand,
   },
   {
     name: "export",
     group: "Take out",
     summary: "Copy results out of the store as plain files",
+    takes: "HASH|TASK|DIR",
     load: async () => (await import("../takeout/export.ts")).exportCommand,
   },
   {
     name: "pack",
     group: "Take out",
     summary: "Make one file of furu, or of a pipeline, that needs neither Deno nor a network",
+    takes: "PIPELINE",
     load: async () => (await import("./pack.ts")).packCommand,
   },
   {
     name: "du",
     group: "Tidy",
     summary: "Show what takes how much: tasks, failures, checkpoints, runs, snapshots",
+    takes: "TASK|HASH",
     load: async () => (await import("../tidy/du.ts")).duCommand,
   },
   {
     name: "rm",
     group: "Tidy",
     summary: "Remove artifacts: shows what would go, --apply does it",
+    takes: "HASH|TASK",
     load: async () => (await import("../tidy/rm.ts")).rmCommand,
   },
   {
     name: "gc",
     group: "Tidy",
     summary: "Remove what nobody needs: leftovers, old failures and runs, what no pipeline wants",
+    takes: "TASK",
     load: async () => (await import("../tidy/gc.ts")).gcCommand,
   },
   {
     name: "pin",
     group: "Tidy",
     summary: "Keep an artifact and what it depends on, under a name; list what is kept",
+    takes: "HASH",
     load: async () => (await import("../tidy/pin.ts")).pinCommand,
   },
   {
     name: "unpin",
     group: "Tidy",
     summary: "Let go of an artifact that was pinned",
+    takes: "HASH",
     load: async () => (await import("../tidy/pin.ts")).unpinCommand,
   },
   {
     name: "invalidate",
     group: "Tidy",
     summary: "Have artifacts computed again by the next run",
+    takes: "HASH|TASK",
     load: async () => (await import("../tidy/invalidate.ts")).invalidateCommand,
   },
   {
     name: "init",
     group: "Set up",
     summary: "Make a project that runs: a pipeline, a test, a configuration",
+    takes: "DIR",
     furuOnly: true,
     load: async () => (await import("../setup/init.ts")).initCommand,
   },

@@ -59,7 +59,7 @@ export async function valuesOf(
       }));
     }
     case "run": {
-      const { runIds } = await import("../../status/run_views.ts");
+      const { runIds } = await import("../../status/run_ids.ts");
       const ids = (await runIds(await store())).map((value) => ({ value, note: "run" }));
       return [{ value: "last", note: "the latest run" }, ...ids];
     }

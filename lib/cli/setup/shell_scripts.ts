@@ -28,12 +28,12 @@ _furu() {
     fi
   done
   ((last >= 0)) || return 0
-  cur=@{words[last]}
+  cur=@{words[last]//\\/}
   if [[ $cur == *[=:]* && $COMP_WORDBREAKS == *[=:]* ]]; then prefix=@{cur%"@{cur##*[=:]}"}; fi
   COMPREPLY=()
   while IFS=$'\t' read -r value _; do
     COMPREPLY+=("$(printf %q "@{value#"$prefix"}")")
-  done < <(ASK complete -- "@{words[@]}" 2>/dev/null </dev/null)
+  done < <(ASK complete -- "@{words[@]//\\/}" 2>/dev/null </dev/null)
   case "@{COMPREPLY[0]-}" in
     */ | *=) ((@{#COMPREPLY[@]} == 1)) && compopt -o nospace 2>/dev/null ;;
   esac

@@ -1,5 +1,5 @@
 import { join } from "@std/path/posix/join";
-import { projectFolder, realFolder, settingPath, startFolder } from "../../core/paths.ts";
+import { currentFolder, projectFolder, realFolder, settingPath, startFolder } from "../../core/paths.ts";
 import { parseCommentedJson } from "../../core/settings/parse_commented_json.ts";
 import { systemMachine } from "../../core/system/system_machine.ts";
 import { Store } from "../../store/store.ts";
@@ -15,11 +15,15 @@ export function quickStore(root?: string): Store {
   return new Store(systemMachine(), { root: quickRoot(root), leaseSec: 120, heartbeatSec: 40 });
 }
 
-/** As the configuration has it, where that is right; {@link ../../core/config.ts} has the rules. */
+/** As the configuration has it, where that is right: `resolveConfig` has the rules. */
 export function quickRoot(root?: string): string {
   const home = (): string | undefined => Deno.env.get("HOME");
   const named = root ?? Deno.env.get("FURU_PATH")?.trim();
-  if (named) return realFolder(settingPath(named, startFolder, "the store", home));
+  if (named) {
+    return realFolder(
+      settingPath(named, root === undefined ? startFolder : currentFolder, "the store", home),
+    );
+  }
   const project = projectFolder();
   const written = rootInFile(project);
   return realFolder(

@@ -289,7 +289,7 @@ describe("violations()", () => {
       "lib/task/define.ts": file(),
     });
     assertEquals(found, [
-      "lib/core/hash.ts (level 0) imports lib/task/define.ts (level 4), above it",
+      "lib/core/hash.ts (level 1) imports lib/task/define.ts (level 5), above it",
     ]);
   });
 

@@ -10,8 +10,8 @@ const shown = commands.filter(({ hidden }) => !hidden);
 const commandNames: readonly Candidate[] = shown.map(({ name, summary }) => ({ value: name, note: summary }));
 
 /**
- * The hidden command `complete -- WORD...`: what the last word, which may be empty, may become. The scripts of
- * `furu completions` ask it at each press of a key: so it never says what is wrong, and loads little.
+ * The hidden command `complete -- WORD...`: what the last word, which may be empty, may become. The scripts
+ * of `furu completions` ask it at each press of a key: so it never says what is wrong, and loads little.
  */
 export async function complete(args: readonly string[], io: Io): Promise<void> {
   const words = args.slice(args[0] === "--" ? 1 : 0);

@@ -3,7 +3,7 @@ import { resolve } from "@std/path/posix/resolve";
 
 /** Imports that are there when the module runs, by a relative path: those of types alone are not. */
 const IMPORTS =
-  /^\s*(?:import|export)\s+(?!type\b)(?:[\w*$\s{},]+?\s+from\s+)?["'](\.{1,2}\/[^"']+)["']|\}\s*from\s+["'](\.{1,2}\/[^"']+)["']/gm;
+  /^\s*(?:import|export)\s*(?!\s*type\b)(?:[\w*$\s{},]+?\s*from\s*)?["'](\.{1,2}\/[^"']+)["']/gm;
 /** So many modules are read at most. */
 const MOST = 2000;
 
@@ -33,7 +33,7 @@ export function importCycle(
 function importsOf(path: string, read: (path: string) => string): string[] {
   try {
     const found = read(path).matchAll(IMPORTS);
-    return [...found].map(([, whole, last]) => resolve(dirname(path), whole ?? last!));
+    return [...found].map(([, target]) => resolve(dirname(path), target!));
   } catch {
     return []; // a generated or remote one
   }

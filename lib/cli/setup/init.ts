@@ -9,7 +9,7 @@ import { parseCommentedJson } from "../../core/settings/parse_commented_json.ts"
 import { FURU_VERSION } from "../../core/version.ts";
 import { quote } from "../../slurm/client/script.ts";
 import { defineCommand } from "../program/command.ts";
-import { IGNORED, projectFiles } from "./project_files.ts";
+import { IGNORED, newProjectFiles } from "./project_files.ts";
 
 /** `furu init`: a project that runs. */
 export const initCommand = defineCommand({
@@ -30,7 +30,7 @@ export const initCommand = defineCommand({
     const folder = resolve(io.cwd, dir);
     await makeFolder(folder);
     const source = { url: FURU_URL, version: FURU_VERSION, isPacked: packed() !== undefined };
-    const files = projectFiles({ folder, source, isInWorkspace: isInWorkspace(folder) });
+    const files = newProjectFiles({ folder, source, isInWorkspace: isInWorkspace(folder) });
     const made: string[] = [];
     const hints: string[] = [];
     const kept: string[] = [];

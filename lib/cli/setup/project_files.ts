@@ -11,8 +11,8 @@ export interface FuruSource {
   readonly isPacked: boolean;
 }
 
-/** Options of {@link projectFiles}. */
-export interface ProjectFilesOptions {
+/** Options of {@link newProjectFiles}. */
+export interface NewProjectOptions {
   /** The project's folder, absolute. */
   folder: string;
   /** How it finds furu. */
@@ -22,7 +22,7 @@ export interface ProjectFilesOptions {
 }
 
 /** The files of a new project by their names. */
-export function projectFiles(options: ProjectFilesOptions): Map<string, string> {
+export function newProjectFiles(options: NewProjectOptions): Map<string, string> {
   return new Map([
     ["deno.json", json(denoConfig(options))],
     ["furu.json", furuConfig(options)],
@@ -36,7 +36,7 @@ export function projectFiles(options: ProjectFilesOptions): Map<string, string> 
 export const IGNORED = "/furu-data/";
 
 /** What Deno has to know of a project. */
-function denoConfig({ folder, source, isInWorkspace }: ProjectFilesOptions): Record<string, unknown> {
+function denoConfig({ folder, source, isInWorkspace }: NewProjectOptions): Record<string, unknown> {
   return {
     tasks: {
       furu: "deno run -A --unstable-lazy-dynamic-imports @furu/furu/cli",
@@ -54,7 +54,7 @@ function isCheckout({ url, isPacked }: FuruSource): boolean {
   return !isPacked && url.startsWith("file:");
 }
 
-function furuConfig({ folder, source }: ProjectFilesOptions): string {
+function furuConfig({ folder, source }: NewProjectOptions): string {
   const schema = `${source.url}furu.schema.json`;
   const place = isCheckout(source) ? pathFrom(folder, schema) : schema;
   const lines = [

@@ -6,8 +6,8 @@ export type Shell = typeof SHELLS[number];
 /**
  * What makes a shell complete the words after `furu`.
  *
- * @param ask The command that is given the words, quoted for the shell: it prints candidates, one a line, each
- * with a tab and a description behind it.
+ * @param ask The command that is given the words, quoted for the shell: it prints candidates, one a line,
+ * each with a tab and a description behind it.
  */
 export function completionScript(shell: Shell, ask: string): string {
   return SCRIPTS[shell].replaceAll("@{", "${").replaceAll("ASK", () => ask);

@@ -1,7 +1,7 @@
 const STRING = String.raw`"(?:[^"\\\n]|\\.)*"`;
 const STRING_OR_COMMENT = new RegExp(String.raw`${STRING}|//[^\r\n]*|/\*[^]*?\*/`, "g");
-/** A comma before what closes an object or an array. */
-const STRING_OR_LAST_COMMA = new RegExp(String.raw`${STRING}|,(?=\s*[}\]])`, "g");
+/** A comma after a value, and before what closes an object or an array. */
+const STRING_OR_LAST_COMMA = new RegExp(String.raw`${STRING}|(?<![{[,:]\s*),(?=\s*[}\]])`, "g");
 
 /**
  * Parses JSON that may have comments, and commas after the last of something. Every process of furu reads a

@@ -14,7 +14,7 @@ export const slurmSettingsSchema = z.strictObject({
     .describe("For so many seconds refused jobs are submitted again when nothing else is left to do"),
 }).partial();
 
-/** The settings of a configuration, all of which may be left out; what each means is for `furu.schema.json`. */
+/** The settings of a configuration, all of which may be left out; `furu.schema.json` says what each means. */
 export const settingsSchema = z.strictObject({
   root: z.string().min(1)
     .describe("The store's folder; ~ is your home, a relative path starts at the folder of this file"),

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { projectFiles } from "../../../lib/cli/setup/project_files.ts";
+import { newProjectFiles } from "../../../lib/cli/setup/project_files.ts";
 import { furu } from "../rig.ts";
 import { Rig } from "../../rig.ts";
 
@@ -52,7 +52,7 @@ describe("furu init", () => {
 
   it("finds furu in a checkout by a link, from a registry by its version", () => {
     const files = (url: string, isPacked = false, folder = "/home/me/mine") =>
-      projectFiles({ folder, source: { url, version: "1.2.3", isPacked }, isInWorkspace: false });
+      newProjectFiles({ folder, source: { url, version: "1.2.3", isPacked }, isInWorkspace: false });
     const near = files("file:///home/me/furu/");
     assertEquals(JSON.parse(near.get("deno.json")!).links, ["../furu"]);
     assertStringIncludes(near.get("furu.json")!, '"$schema": "../furu/furu.schema.json"');

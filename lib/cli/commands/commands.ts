@@ -231,6 +231,12 @@ export const commands: readonly LazyCommand[] = [
     load: async () => (await import("../setup/config.ts")).configCommand,
   },
   {
+    name: "doctor",
+    group: "Set up",
+    summary: "Look at this machine, the store's filesystem and Slurm: what works, what to set",
+    load: async () => (await import("../doctor/doctor.ts")).doctorCommand,
+  },
+  {
     name: "completions",
     group: "Set up",
     summary: "Print what makes a shell complete commands, flags, tasks and hashes",
@@ -242,5 +248,11 @@ export const commands: readonly LazyCommand[] = [
     summary: "Take tasks from the queue of a run and compute them",
     hidden: true,
     load: async () => (await import("./worker.ts")).furuWorkerCommand,
+  },
+  {
+    name: "doctor-probe",
+    summary: "Look at machine and store for 'doctor'",
+    hidden: true,
+    load: async () => (await import("../doctor/doctor_probe.ts")).doctorProbeCommand,
   },
 ];

@@ -3,8 +3,7 @@ import type { NamedArtifact } from "../../catalog/references.ts";
 import type { EndRecord, SlurmJob, SuccessRecord } from "../../store/record.ts";
 import { formatDuration } from "../../ui/duration.ts";
 import { table } from "../../ui/table.ts";
-import { oneLine, plural } from "../../ui/text.ts";
-import { bytesText } from "./list_text.ts";
+import { bytesText, oneLine, plural } from "../../ui/text.ts";
 import type { ArtifactView, CodeView } from "./artifact_view.ts";
 
 type TaskCodeView = NonNullable<ArtifactView["taskCode"]>;
@@ -63,6 +62,7 @@ export function artifactText(view: ArtifactView): string {
   // What is said of all code of a run on Slurm says more.
   if (code) rows.push(["code", codeText(code)]);
   else if (taskCode) rows.push(["code", taskCodeText(taskCode)]);
+  else if (record) rows.push(...typedRows(record.provenance.code));
   if (running) {
     const { owner, startedAt, attempt, backend } = running;
     const who = `${owner.user === undefined ? "" : `${owner.user}@`}${owner.host} (pid ${owner.pid})`;
@@ -169,6 +169,13 @@ function taskCodeText({ digest, module, now, why, modified = [], lockChanged }: 
   const rest = modified.length - files.length;
   if (rest > 0) files.push(`… and ${rest} more`);
   return [`${digest} of ${module}: ${head}`, ...files, ...lock].join("\n");
+}
+
+/** Of code that no file holds: what is known of it. */
+function typedRows(code: unknown): [string, string][] {
+  const { session, definitionDigest } = (code ?? {}) as Record<string, string | undefined>;
+  if (session === undefined) return [];
+  return [["code", `${definitionDigest}, typed into ${session === "repl" ? "the REPL" : "a notebook"}`]];
 }
 
 function changesText(dirty: boolean | undefined): string {

@@ -12,6 +12,7 @@ import { describe, it } from "@std/testing/bdd";
  * one is a level of its own.
  */
 const LEVELS: readonly string[][] = [
+  ["core/settings"],
   ["core"],
   ["core/json", "core/system"],
   ["task/artifact", "store", "ui"],
@@ -46,6 +47,7 @@ const LEVELS: readonly string[][] = [
   ["cli/takeout"],
   ["cli/migrate"],
   ["cli/explain"],
+  ["cli/setup"],
   ["cli/doctor"],
   ["cli/commands"],
   ["cli"],
@@ -292,7 +294,7 @@ describe("violations()", () => {
       "lib/task/define.ts": file(),
     });
     assertEquals(found, [
-      "lib/core/hash.ts (level 0) imports lib/task/define.ts (level 4), above it",
+      "lib/core/hash.ts (level 1) imports lib/task/define.ts (level 5), above it",
     ]);
   });
 

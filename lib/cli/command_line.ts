@@ -11,7 +11,10 @@ import type { Io } from "./program/io.ts";
 import { endOfFlags, flagForms, parseFlags } from "./parse_flags.ts";
 import type { Program } from "./program/program.ts";
 
-const shown = commands.filter(({ hidden }) => !hidden);
+/** The commands that a program has, but for those that people hardly ever need. */
+function shownCommands(program: Program): LazyCommand[] {
+  return commands.filter(({ hidden, furuOnly }) => !hidden && !(furuOnly && program.script));
+}
 
 /** Options of {@link runCommandLine}. */
 export interface CommandLineOptions {
@@ -37,7 +40,7 @@ export async function runCommandLine(options: CommandLineOptions): Promise<numbe
   const { before, name, after } = splitCommand(args, program);
   if (name === undefined) return await noCommand(before, program, io);
   if (name === "help") return await help(after, program, io);
-  const command = findCommand(name);
+  const command = findCommand(name, program);
   options.onCommand(name);
   return await runCommand(command, [...before, ...after], { program, io, engine });
 }
@@ -80,10 +83,12 @@ async function noCommand(args: readonly string[], program: Program, io: Io): Pro
   }
   const { flags } = parseFlags(args, globalFlags);
   if (flags.help) {
-    io.out(programHelp(program, shown, helpWidth(io), await tasksOf(program)));
+    io.out(
+      programHelp(program, shownCommands(program), helpWidth(io), await tasksOf(program, helpWidth(io) - 2)),
+    );
     return 0;
   }
-  io.err(programHelp(program, shown, helpWidth(io)));
+  io.err(programHelp(program, shownCommands(program), helpWidth(io)));
   return 2;
 }
 
@@ -96,33 +101,73 @@ async function versionText(): Promise<string> {
 
 async function help(args: readonly string[], program: Program, io: Io): Promise<number> {
   const [name] = args;
-  if (name === undefined) io.out(programHelp(program, shown, helpWidth(io), await tasksOf(program)));
-  else {
-    const lazy = findCommand(name);
+  if (name === undefined) {
+    io.out(
+      programHelp(program, shownCommands(program), helpWidth(io), await tasksOf(program, helpWidth(io) - 2)),
+    );
+  } else {
+    const lazy = findCommand(name, program);
     io.out(commandHelp(program, lazy, await lazy.load(), helpWidth(io)));
   }
   return 0;
 }
 
+/** Columns of help that goes to no terminal. */
+const PIPED_COLUMNS = 80;
+
 /** Longer lines are hard to read, however wide the terminal is. */
-function helpWidth({ width = Infinity }: Io): number {
+function helpWidth({ width = PIPED_COLUMNS }: Io): number {
   return Math.min(100, width);
 }
 
 /** Lines about a script's own tasks. */
-async function tasksOf(program: Program): Promise<string[]> {
-  return program.script ? (await import("./task_help.ts")).taskLines() : [];
+async function tasksOf(program: Program, width: number): Promise<string[]> {
+  return program.script ? (await import("./task_help.ts")).taskLines(width) : [];
 }
 
-function findCommand(name: string): LazyCommand {
-  const found = commands.find((command) => command.name === name);
+function findCommand(name: string, program: Program): LazyCommand {
+  const found = commands.find((command) => command.name === name && !(command.furuOnly && program.script));
   if (found) return found;
-  const names = shown.map((command) => command.name);
+  const start = program.name;
+  if (!program.script && /\.[cm]?[jt]sx?(#\w+)?$|^(https?|file|jsr|npm):/.test(name)) {
+    throw new UsageError(
+      `Unknown command '${name}': '${start} run ${name}' computes what it asks for, '${start} plan ${name}' shows that first`,
+    );
+  }
+  const instead = Object.hasOwn(OTHER_NAMES, name) ? OTHER_NAMES[name] : undefined;
+  if (instead !== undefined) {
+    throw new UsageError(`Unknown command '${name}'; '${start} ${instead}' does that`);
+  }
+  const names = shownCommands(program).map((command) => command.name);
   const hint = didYouMean(name, names);
   throw new UsageError(
     `Unknown command '${name}'${hint === "" ? `: commands are ${names.join(", ")}` : hint}`,
   );
 }
+
+/** Commands by the names that other programs have for them. */
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  list: "ls",
+  remove: "rm",
+  delete: "rm",
+  clean: "gc",
+  prune: "gc",
+  log: "logs",
+  tail: "logs -f",
+  watch: "status last --watch",
+  stop: "cancel",
+  kill: "cancel",
+  build: "run",
+  exec: "run",
+  new: "init",
+  create: "init",
+  completion: "completions",
+  settings: "config",
+  version: "--version",
+  info: "show",
+  cat: "get",
+  verify: "check",
+};
 
 async function runCommand(
   lazy: LazyCommand,
@@ -130,6 +175,11 @@ async function runCommand(
   { program, io, engine }: { program: Program; io: Io; engine: Engine },
 ): Promise<number> {
   const command = await lazy.load();
+  const isVersion = (arg: string): boolean => arg === "--version" || arg === "-V";
+  if (args.slice(0, endOfFlags(args)).some(isVersion)) {
+    io.out(await versionText());
+    return 0;
+  }
   const wantsHelp = args.slice(0, endOfFlags(args)).some((arg) => arg === "--help" || arg === "-h");
   if (wantsHelp) {
     io.out(commandHelp(program, lazy, command, helpWidth(io)));
@@ -138,8 +188,16 @@ async function runCommand(
   const parsed = parseFlags(args, { ...globalFlags, ...command.flags });
   checkArity(parsed.args, command.arity(program), command.args(program));
   const globals = parsed.flags as FlagValues<GlobalFlags>;
+  const cwd = globals.directory === undefined ? io.cwd : await goTo(globals.directory, io.cwd);
   await applyGlobals(globals, engine);
-  return await command.run({ args: parsed.args, flags: parsed.flags, globals, io, program, engine });
+  return await command.run({
+    args: parsed.args,
+    flags: parsed.flags,
+    globals,
+    io: { ...io, cwd },
+    program,
+    engine,
+  });
 }
 
 function checkArity(args: readonly string[], arity: { least: number; most: number }, allowed: string): void {
@@ -149,6 +207,23 @@ function checkArity(args: readonly string[], arity: { least: number; most: numbe
   throw new UsageError(
     `Cannot use ${extra}: ${allowed === "" ? "no arguments are" : `only ${allowed} is`} allowed`,
   );
+}
+
+/** Goes to a folder, as if the program had been started there. */
+async function goTo(folder: string, cwd: string): Promise<string> {
+  const [{ resolve }, { furuGlobals }] = await Promise.all([
+    import("@std/path/posix/resolve"),
+    import("../core/globals.ts"),
+  ]);
+  const path = resolve(cwd, folder);
+  try {
+    Deno.chdir(path);
+  } catch (cause) {
+    throw new UsageError(`Cannot go to ${path} (--directory): ${(cause as Error).message}`, { cause });
+  }
+  // What relative paths of the environment start at, and where the project is looked for.
+  furuGlobals().startFolder = path;
+  return path;
 }
 
 async function applyGlobals(globals: FlagValues<GlobalFlags>, engine: Engine): Promise<void> {

@@ -16,6 +16,8 @@ export interface CommandSummary {
   name: string;
   /** One line that says what it does. */
   summary: string;
+  /** The commands among which it stands. */
+  group?: string;
 }
 
 /**
@@ -33,14 +35,12 @@ export function programHelp(
   const what = program.script
     ? `${program.name}: a pipeline of cacheable tasks`
     : "furu: cacheable, nested pipelines";
-  const fallback = program.script ? ["Without a command: run."] : [];
+  const fallback = program.script ? ["", "Without a command: run."] : [];
   return [
     what,
     "",
     `Usage: ${program.name} COMMAND [options]`,
-    "",
-    "Commands:",
-    ...indent(definitions(commands.map(({ name, summary }) => [name, summary]), width)),
+    ...groupLines(commands, width),
     ...fallback,
     ...section(`Tasks and their parameters ('${program.name} get TASK --set KEY=VALUE')`, tasks),
     "",
@@ -85,6 +85,14 @@ export function commandHelp(
   ].join("\n");
 }
 
+/** The commands, those of a group beside each other, all in the same columns. */
+function groupLines(commands: readonly CommandSummary[], width: number): string[] {
+  const widest = Math.max(...commands.map(({ name }) => name.length));
+  return [...Map.groupBy(commands, ({ group }) => group ?? "Commands")].flatMap(([group, members]) =>
+    section(group, definitions(members.map(({ name, summary }) => [name.padEnd(widest), summary]), width))
+  );
+}
+
 function section(title: string, lines: readonly string[]): string[] {
   return lines.length === 0 ? [] : ["", `${title}:`, ...indent(lines)];
 }
@@ -93,13 +101,22 @@ function flagLines(flags: Flags, width: number): string[] {
   const rows = Object.entries(flags).map(([name, flag]): [string, string] => {
     const value = flag.placeholder === undefined ? "" : ` ${flag.placeholder}`;
     const short = flag.short === undefined ? "    " : `-${flag.short}, `;
-    return [`${short}--${name}${value}`, flag.description];
+    const also = flag.also?.map((other) => `${other.length === 1 ? "-" : "--"}${other}`) ?? [];
+    const same = also.length === 0 ? "" : ` (also ${also.join(", ")})`;
+    return [`${short}--${name}${value}`, `${flag.description}${same}`];
   });
   return definitions(rows, width);
 }
 
-/** Terms in one column and what each means beside it, in as many lines as that takes. */
-function definitions(rows: readonly (readonly [term: string, meaning: string])[], width: number): string[] {
+/**
+ * Terms in one column and what each means beside it, in as many lines as that takes.
+ *
+ * @param width Columns that lines may take.
+ */
+export function definitions(
+  rows: readonly (readonly [term: string, meaning: string])[],
+  width: number,
+): string[] {
   const terms = Math.max(0, ...rows.map(([term]) => textWidth(term)));
   const space = Math.max(LEAST_COLUMNS, width - INDENT.length - terms - GAP_COLUMNS);
   return table(

@@ -40,6 +40,11 @@ export async function runFuru(options: RunFuruOptions): Promise<number> {
     const order = takeComputeOrder();
     if (order !== undefined) return await compute(order);
     if (args[0] === "job") return await (await import("./job.ts")).job(args.slice(1));
+    if (args[0] === "complete" && options.program === undefined) {
+      const { complete } = await import("./complete.ts");
+      await complete(args.slice(1), options.io ?? (await import("./program/io.ts")).systemIo());
+      return 0;
+    }
     const { runCommandLine } = await import("./command_line.ts");
     return await runCommandLine({
       args,
@@ -53,12 +58,14 @@ export async function runFuru(options: RunFuruOptions): Promise<number> {
       import("./report_error.ts"),
       import("./program/io.ts"),
       import("./program/program.ts"),
-    ]);
+    ]).catch(() => {
+      throw error; // what the report needs cannot be loaded either: Deno says why
+    });
     const { name } = options.program ?? furuProgram;
     return reportError(error, {
       io: options.io ?? systemIo(),
       command: used === undefined ? name : `${name} ${used}`,
-      verbose: args.includes("--verbose") || await logsDebug(),
+      verbose: args.includes("--verbose") || args.includes("-v") || await logsDebug(),
       json: args.includes("--json"),
     });
   }

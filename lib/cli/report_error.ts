@@ -1,8 +1,9 @@
-import { type FuruError, furuErrorName } from "../core/errors.ts";
+import { stripAnsiCode } from "@std/fmt/colors";
+import { causes, errorText, type FuruError, furuErrorName } from "../core/errors.ts";
 import { userFrames } from "../ui/user_frames.ts";
 import { isClosedOutput } from "../core/system/write_all.ts";
 import type { Io } from "./program/io.ts";
-import { ModuleLoadError } from "./roots/load_roots.ts";
+import { ModuleLoadError } from "./roots/load_error.ts";
 
 /** Options of {@link reportError}. */
 export interface ReportErrorOptions {
@@ -71,13 +72,22 @@ function exitCodeOf(error: unknown): number | undefined {
 
 function errorBody(error: FuruError): string {
   const { message, cause, log } = error;
-  // A module that fails while it is imported, or a `create` that throws: the user looks for the place.
-  if (error instanceof ModuleLoadError) return `${message}\n\n${Deno.inspect(cause)}`;
   const lines = [message];
-  const stack = cause instanceof Error ? cause.stack ?? "" : "";
-  if (isUsers(stack)) lines.push(...userFrames(stack, 3).map((frame) => `    at ${frame}`));
+  if (error instanceof ModuleLoadError) {
+    // The user looks for the place; where Deno could not read a module, its own words name that.
+    for (const [at, each] of [...causes(cause)].entries()) {
+      if (at > 0) lines.push(`caused by ${errorText(each)}`);
+      lines.push(...framesOf(each, 8).filter((frame) => !message.includes(frame.trim())));
+    }
+  } else lines.push(...framesOf(cause, 3));
   if (log !== undefined && !message.includes(log)) lines.push(`    log: ${log}`);
   return lines.join("\n");
+}
+
+/** The frames of the user's own code, where there are any. */
+function framesOf(error: unknown, most: number): string[] {
+  const stack = error instanceof Error ? stripAnsiCode(error.stack ?? "") : "";
+  return isUsers(stack) ? userFrames(stack, most).map((frame) => `    at ${frame}`) : [];
 }
 
 function unknownText(error: unknown): string {

@@ -5,7 +5,7 @@ import { isArtifact } from "../task/artifact/artifact.ts";
 import { taskOfSchema } from "../task/artifact/task.ts";
 import { findTask, taskNames } from "../task/artifact/registry.ts";
 import { oneLine, truncate } from "../ui/text.ts";
-import { table } from "../ui/table.ts";
+import { definitions } from "./help.ts";
 
 /** The part of a JSON schema that a line of help is made of. */
 interface Shape {
@@ -21,33 +21,43 @@ interface Shape {
 
 const LONGEST = 60;
 
-/** The tasks that are defined, with the parameters of each, as lines for the help of a program. */
-export function taskLines(): string[] {
+const INDENT = "    ";
+
+/**
+ * The tasks that are defined, with the parameters of each, as lines for the help of a program.
+ *
+ * @param width Columns that lines may take.
+ */
+export function taskLines(width: number): string[] {
   return taskNames().flatMap((name) => {
     const rows = parameterRows(findTask(name)!.params.shape, "", []);
-    return [name, ...table(rows).map((line) => `    ${line}`)];
+    return [name, ...definitions(rows, width - INDENT.length).map((line) => `${INDENT}${line}`)];
   });
 }
 
-/** A row for each field of an object, and those of objects in it, by the names that `--set` takes. */
+/**
+ * A row for each field of an object, and those of objects and artifacts in it, by the names that `--set`
+ * takes.
+ */
 function parameterRows(
   shape: Readonly<Record<string, z.core.$ZodType>>,
   prefix: string,
   above: readonly z.core.$ZodType[],
-): string[][] {
+): [term: string, meaning: string][] {
   return Object.entries(shape).flatMap(([name, schema]) => {
     const { schema: inner } = unwrap(schema);
     const def = defOf(inner);
+    const inside = taskOfSchema(inner)?.definition.params.shape ?? (def.type === "object" ? def.shape : {});
     // A schema may contain itself.
-    const isOpened = def.type === "object" && taskOfSchema(inner) === undefined && !above.includes(inner);
+    const isOpened = !above.includes(inner);
     return [
       parameterRow(`${prefix}${name}`, schema),
-      ...(isOpened ? parameterRows(def.shape, `${prefix}${name}.`, [...above, inner]) : []),
+      ...(isOpened ? parameterRows(inside, `${prefix}${name}.`, [...above, inner]) : []),
     ];
   });
 }
 
-function parameterRow(key: string, schema: z.core.$ZodType): string[] {
+function parameterRow(key: string, schema: z.core.$ZodType): [term: string, meaning: string] {
   const shape = shapeOf(schema);
   const optional = schema._zod.optin === "optional";
   const value = presetOf(schema) ?? shape.default;

@@ -31,6 +31,7 @@ import {
   rootsOf,
   type Window,
 } from "../schedule/check_run.ts";
+import { checkWritable } from "../store/check_writable.ts";
 import type { Store } from "../store/store.ts";
 import { type Artifact, isArtifact } from "../task/artifact/artifact.ts";
 import { failureReport } from "../ui/report.ts";
@@ -212,6 +213,7 @@ export async function runRootsLocally(
     todo = await makePlan(rootsOf(roots), source, { forced, signal: options.signal });
     checkComputable(todo.nodes.values());
     kept = await todo.kept();
+    if (todo.counts.done < todo.nodes.size) await checkWritable(runtime.store);
     if (options.isolation !== "inline") {
       const elsewhere = [...todo.nodes.values()].filter(({ hash }) => !typed?.has(hash));
       checkImportable(elsewhere, entry);
@@ -351,7 +353,10 @@ async function countMissing(
   let missing = 0;
   for (const root of given) {
     if (missing >= most) break;
-    if (isArtifact(root) && !await store.machine.files.exists(store.paths(root).record)) missing++;
+    // What is wrong with the store shows when it is planned.
+    const isThere = isArtifact(root) &&
+      store.machine.files.exists(store.paths(root).record).catch(() => true);
+    if (isArtifact(root) && !await isThere) missing++;
   }
   return missing;
 }

@@ -115,9 +115,11 @@ export async function collect(options: CollectOptions): Promise<Collected> {
 
 /** The resolution of furu's own modules in this process. */
 function furuConfig(): ModuleResolution {
-  const path = packed()?.config ??
-    (FURU_URL.startsWith("file:") ? join(fromFileUrl(FURU_URL), CONFIG_FILE) : undefined);
+  const folder = packed() === undefined && FURU_URL.startsWith("file:") ? fromFileUrl(FURU_URL) : undefined;
+  const path = packed()?.config ?? (folder && join(folder, CONFIG_FILE));
   const found = path === undefined ? { imports: {}, scopes: {}, links: [] } : readConfig(path);
+  // A link to the root of a workspace is one to all of its packages.
+  if (folder !== undefined) found.links.push(folder);
   const offered = { "@furu/furu": `${FURU_URL}mod.ts`, "@furu/furu/cli": `${FURU_URL}cli.ts` };
   return { ...found, imports: { zod: config.imports.zod, ...found.imports, ...offered } };
 }

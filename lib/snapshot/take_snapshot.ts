@@ -187,11 +187,17 @@ function configOfNone(base: string, code: string): string {
     return JSON.stringify({ workspace: [], scopes: redirection(base, code) });
   }
   const furu = fromFileUrl(FURU_URL);
-  const { imports, scopes, links, compilerOptions } = JSON.parse(
+  const { imports, scopes, compilerOptions } = JSON.parse(
     placedConfig(join(furu, "deno.json"), "/nowhere", "/nowhere"),
   );
   return JSON.stringify(
-    { workspace: [], imports, scopes: { ...redirection(base, code), ...scopes }, links, compilerOptions },
+    {
+      workspace: [],
+      imports,
+      scopes: { ...redirection(base, code), ...scopes },
+      links: [furu], // with the members of its workspace
+      compilerOptions,
+    },
     undefined,
     1,
   );

@@ -5,6 +5,7 @@ import { queuePaths } from "../queue/layout.ts";
 import { readEnded } from "../pool/ended.ts";
 import { readRun } from "../remote/run_record.ts";
 import { readProgressFile, type RunProgress } from "../store/run_progress.ts";
+import { runIds } from "./run_ids.ts";
 import { concernsOneArtifact, listOrNothing, type Store } from "../store/store.ts";
 
 /** A run, as one look at the store tells. Names of fields are those of `--json`, and stay. */
@@ -28,21 +29,7 @@ export interface RunView extends Omit<RunProgress, "schema" | "at" | "owner"> {
 /** Milliseconds after which a run that says nothing is silent: it is to say something every 30 s. */
 const SILENT_MS = 180_000;
 
-/**
- * The ids of the runs in a store, the latest first.
- *
- * @throws {StoreError} If they cannot be listed.
- */
-export async function runIds(store: Store): Promise<string[]> {
-  const runs = await store.list(join(store.root, "runs"));
-  return runs.filter(({ isDirectory, name }) => isDirectory && !name.startsWith(".")).map(({ name }) => name)
-    .sort((a, b) => beginOf(a) < beginOf(b) ? 1 : -1);
-}
-
-/** The part of a run's id that tells when it began. */
-function beginOf(runId: string): string {
-  return runId.replace(/^[a-z]+-/, "");
-}
+export { runIds };
 
 /**
  * The id of the run that is meant: `last`, an id, or its beginning or end.

@@ -70,8 +70,8 @@ function failureText(failure: Failure, number: number): string {
     lines.push(...field("params", [truncate(oneLine(failure.params), PARAMS_COLUMNS)]));
   }
   lines.push(...field("error", plainLines(failure.error.trimEnd())));
-  // Of what a task did furu's own frames say nothing.
-  const onlyOwn = failure.kind === "compute";
+  // Of what a task did furu's own frames say nothing, nor where furu itself says what is wrong.
+  const onlyOwn = failure.kind === "compute" || /^[A-Z][A-Za-z]+Error: Cannot /.test(failure.error);
   lines.push(...field("at", userFrames(failure.stack ?? "", FRAMES, { onlyOwn })));
   if (failure.log !== undefined) lines.push(...field("log", [failure.log]));
   lines.push(...failure.logTail.map((line) => `           | ${oneLine(line)}`));

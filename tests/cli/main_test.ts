@@ -37,8 +37,8 @@ describe("furu", () => {
     });
   }
 
-  it("wraps its help to the terminal, and to 100 columns where there is none", async () => {
-    for (const [width, columns] of [[72, 72], [200, 100], [undefined, 100]] as const) {
+  it("wraps its help to the terminal, and to 80 columns where there is none", async () => {
+    for (const [width, columns] of [[72, 72], [200, 100], [undefined, 80]] as const) {
       for (const { name } of commands) {
         const { out } = await furu([name, "--help"], width === undefined ? {} : { width });
         const [head] = out.split("Examples:");
@@ -62,10 +62,29 @@ describe("furu", () => {
     assertEquals(command.code, 2);
     assertStringIncludes(command.err, "furu: Unknown command 'pln'; did you mean 'plan'?");
     const far = await furu(["frobnicate"]);
-    assertStringIncludes(far.err, "commands are run, follow, cancel, plan, get, ");
+    assertStringIncludes(far.err, "commands are run, plan, get, follow, cancel, ");
     const option = await furu(["run", "--keep-goin", "pipeline.ts"]);
     assertEquals({ code: option.code, runs: option.runs.length }, { code: 2, runs: 0 });
     assertStringIncludes(option.err, "furu run: Unknown option --keep-goin; did you mean '--keep-going'?");
+  });
+
+  it("tells who leaves out the command, or has the word of another program, what to type", async () => {
+    const module = await furu(["pipeline.ts"]);
+    assertEquals(module.code, 2);
+    assertStringIncludes(module.err, "'furu run pipeline.ts' computes what it asks for");
+    assertStringIncludes((await furu(["list"])).err, "Unknown command 'list'; 'furu ls' does that");
+    const { err } = await furu(["rm", "x", "--dry-run"]);
+    assertStringIncludes(err, "Unknown option --dry-run: nothing is changed without --apply");
+  });
+
+  it("plans with --dry-run, and runs with the letters of other programs", async () => {
+    const dry = await furu(["run", "-n", "pipeline.ts"]);
+    assertEquals({ code: dry.code, runs: dry.runs.length }, { code: 0, runs: 0 });
+    assertStringIncludes(dry.out, "0 artifacts");
+    const { runs } = await furu(["run", "-kj4", "pipeline.ts"]);
+    const { keepGoing, maxWorkers } = runs[0]!.options;
+    assertEquals({ keepGoing, maxWorkers }, { keepGoing: true, maxWorkers: 4 });
+    assertStringIncludes((await furu(["run", "--version"])).out, "furu ");
   });
 
   it("takes the options of every command before the command, too", async () => {

@@ -47,6 +47,31 @@ describe("parseFlags()", () => {
     assertEquals(values.workers, 3);
   });
 
+  it("takes letters apart that stand together, and other names of a flag", () => {
+    const more = {
+      ...flags,
+      jobs: valueFlag("N", "how many", (text) => wholeNumber(text, 1), {
+        short: "j",
+        also: ["J", "parallel"],
+      }),
+      all: switchFlag("everything", { short: "a" }),
+    };
+    const values = (...args: string[]) => {
+      const { jobs, all, quiet, workers } = parseFlags(args, more).flags;
+      return { jobs, all, quiet, workers };
+    };
+    const both = { jobs: 4, all: true, quiet: true, workers: undefined };
+    for (const args of [["-aqj4"], ["-aqj", "4"], ["-qaj=4"], ["-aq", "--parallel", "4"], ["-qa", "-J4"]]) {
+      assertEquals(values(...args), both, args.join(" "));
+    }
+    assertEquals(parseFlags(["-aw2", "--", "-qj4"], more).args, ["-qj4"]);
+    assertEquals(assertThrows(() => parseFlags(["-ax"], more), UsageError).message, "Unknown option -x");
+    assertEquals(
+      assertThrows(() => parseFlags(["--paralel=3"], more), UsageError).message,
+      "Unknown option --paralel; did you mean '--parallel'?",
+    );
+  });
+
   it("leaves arguments that look like numbers as they are, and all that follows --", () => {
     assertEquals(parse("0123", "1e5", "--", "--quiet", "x").args, ["0123", "1e5", "--quiet", "x"]);
   });

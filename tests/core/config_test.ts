@@ -67,12 +67,14 @@ describe("config", () => {
     }
   });
 
-  it("a variable by its former name is a ConfigError that names today's", async () => {
+  it("a variable by its former name is a ConfigError that names today's; furu.json may have comments", async () => {
     await using rig = new Rig();
-    const [former, empty] = await resolved(rig, [
+    const [former, empty, commented] = await resolved(rig, [
       { env: { FURU_PREEMPT_MAX: "2" } },
       { env: { FURU_PREEMPT_MAX: "" } },
+      { file: '{ "$schema": "x", // a comment\n "leaseSec": 60, }' },
     ]);
+    assertEquals(commented!.leaseSec, 60);
     assertEquals(former!.error, "ConfigError");
     assertStringIncludes(former!.message!, "FURU_PREEMPT_MAX: its name is FURU_MAX_PREEMPT_RETRIES");
     assertEquals(empty!.maxPreemptRetries, 5);

@@ -7,11 +7,9 @@ const MOD = toFileUrl(`${REPOSITORY}mod.ts`).href;
 
 /** The configuration of a project that knows furu by its name in the registry. */
 function projectConfig(imports: Record<string, string> = {}): string {
-  const links = [...Deno.readDirSync(`${REPOSITORY}links`)]
-    .filter(({ isDirectory }) => isDirectory).map(({ name }) => `${REPOSITORY}links/${name}`);
   return JSON.stringify({
     imports: { "@furu/furu": "jsr:@furu/furu@^0", ...imports },
-    links: [REPOSITORY, ...links],
+    links: [REPOSITORY],
     lock: false,
   });
 }

@@ -13,9 +13,8 @@ export const REPOSITORY: string = fromFileUrl(new URL("../..", import.meta.url))
 
 /** What a project's deno.json says to import furu by its name of the registry. */
 export function projectConfig(more: Record<string, unknown> = {}): string {
-  const links = [...Deno.readDirSync(join(REPOSITORY, "links"))].filter(({ isDirectory }) => isDirectory);
   return JSON.stringify({
-    links: [REPOSITORY, ...links.map(({ name }) => join(REPOSITORY, "links", name))],
+    links: [REPOSITORY],
     ...more,
     imports: { "@furu/furu": "jsr:@furu/furu@^0", ...more.imports as Record<string, string> | undefined },
   });

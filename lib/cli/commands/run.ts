@@ -30,8 +30,9 @@ const flags = {
     "Most tasks at a time, in all or for each spec (default: the cores); " +
       "of a pool, most workers (default: 50)",
     parseWorkers,
-    { short: "w" },
+    { short: "j", also: ["w", "jobs"] },
   ),
+  "dry-run": switchFlag("Only show what would be done, as plan does", { short: "n" }),
   window: valueFlag("dfs|bfs|K", "How many roots are worked on at a time: one, all or K", parseWindow),
   "keep-going": switchFlag("After a failure do all that does not depend on it", { short: "k" }),
   force: forceFlag,
@@ -120,6 +121,19 @@ export const runCommand = defineCommand({
   },
   async run({ args, flags, globals, io, program, engine }) {
     checkTogether(flags);
+    if (flags["dry-run"]) {
+      const plan = (await import("./plan.ts")).planCommand;
+      const { force, slurm, "force-dependents": dependents } = flags;
+      const absent = { format: undefined, all: false, why: false };
+      return await plan.run({
+        args,
+        flags: { ...absent, force, slurm, "force-dependents": dependents },
+        globals,
+        io,
+        program,
+        engine,
+      });
+    }
     const { roots, entry } = await loadTarget(program, args, io);
     const common = given({
       entry,

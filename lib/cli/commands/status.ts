@@ -8,7 +8,10 @@ import { readableStore } from "../program/readable_store.ts";
 import { runsText, runText } from "../view/status_text.ts";
 
 const flags = {
-  watch: switchFlag("Show it again and again until the run has ended", { short: "w" }),
+  watch: switchFlag("Show the run (without one: the latest) again and again until it has ended", {
+    short: "w",
+    also: ["follow", "f"],
+  }),
   limit: valueFlag("N", "At most so many runs (default: 15)", (text) => wholeNumber(text, 1), { short: "n" }),
 };
 
@@ -36,9 +39,8 @@ export const statusCommand = defineCommand({
   async run({ args, flags, globals, io, engine }) {
     const store = await readableStore(engine);
     const options = { color: io.color && !globals["no-color"], width: io.width };
-    const [written] = args;
+    const [written = flags.watch ? "last" : undefined] = args;
     if (written === undefined) {
-      if (flags.watch) throw new UsageError("Cannot use --watch without a run: allowed are an id and 'last'");
       const runs = await latest(store, flags.limit ?? 15);
       if (globals.json) io.out(`${JSON.stringify(runs)}\n`);
       else if (runs.length === 0) io.err(`there are no runs in ${store.root}\n`);

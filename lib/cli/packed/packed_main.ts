@@ -22,13 +22,12 @@ async function runPipeline(): Promise<number | undefined> {
   try {
     exports = await import(pipeline!);
   } catch (cause) {
-    const [{ reportError }, { systemIo }, { ModuleLoadError }, { errorText }] = await Promise.all([
+    const [{ reportError }, { systemIo }, { moduleLoadError }] = await Promise.all([
       import("../report_error.ts"),
       import("../program/io.ts"),
-      import("../roots/load_roots.ts"),
-      import("../../core/errors.ts"),
+      import("../roots/load_error.ts"),
     ]);
-    const error = new ModuleLoadError(`Cannot load the pipeline: ${errorText(cause)}`, { cause });
+    const error = moduleLoadError("the pipeline", pipeline!, cause);
     return reportError(error, { io: systemIo(), command: name, verbose: false });
   }
   // It has called main(), which may still be at it.

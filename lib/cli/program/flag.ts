@@ -7,6 +7,8 @@ export interface Flag<T = unknown> {
   readonly description: string;
   /** Its one-letter form. */
   readonly short?: string;
+  /** Other names by which people look for it, letters too. */
+  readonly also?: readonly string[];
   /** The placeholder of its value in help, as `N`. A flag without one takes no value. */
   readonly placeholder?: string;
   /** The words that may follow it, where it may also stand alone: then the first of them is meant. */
@@ -33,6 +35,8 @@ export type FlagValues<F extends Flags> = { readonly [K in keyof F]: F[K] extend
 export interface FlagOptions {
   /** Its one-letter form. */
   short?: string;
+  /** Other names by which people look for it, letters too. */
+  also?: readonly string[];
 }
 
 /** A flag that is there or not. */
@@ -116,6 +120,8 @@ export function wholeNumber(text: string, least: number): number {
 export interface GlobalFlags extends Record<string, Flag> {
   /** The store's folder. */
   readonly root: Flag<string | undefined>;
+  /** The folder to go to first. */
+  readonly directory: Flag<string | undefined>;
   /** Say only what failed. */
   readonly quiet: Flag<boolean>;
   /** For programs. */
@@ -134,10 +140,15 @@ export const globalFlags: GlobalFlags = {
     "DIR",
     "The store's folder (default: FURU_PATH, else furu-data of the project)",
     (text) => text,
+    { also: ["store"] },
   ),
+  directory: valueFlag("DIR", "Go to this folder first, as cd does", (text) => text, {
+    short: "C",
+    also: ["cwd"],
+  }),
   quiet: switchFlag("Say only what failed", { short: "q" }),
   json: switchFlag("Write JSON for programs: events of a run as lines, a plan as one document"),
-  "no-color": switchFlag("No colours (as NO_COLOR in the environment)"),
-  verbose: switchFlag("Log for finding faults, and show stacks of errors"),
+  "no-color": switchFlag("No colours (as NO_COLOR in the environment)", { also: ["no-colour"] }),
+  verbose: switchFlag("Log for finding faults, and show stacks of errors", { short: "v" }),
   help: switchFlag("Show help", { short: "h" }),
 };

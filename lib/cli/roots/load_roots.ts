@@ -3,16 +3,12 @@ import { dirname } from "@std/path/posix/dirname";
 import { fromFileUrl } from "@std/path/posix/from-file-url";
 import { resolve } from "@std/path/posix/resolve";
 import { toFileUrl } from "@std/path/posix/to-file-url";
-import { errorText, FuruError, UsageError } from "../../core/errors.ts";
+import { UsageError } from "../../core/errors.ts";
 import { furuGlobals } from "../../core/globals.ts";
 import { didYouMean } from "../../core/nearest.ts";
-import { packed, PACKED_REGISTRY } from "../../core/packed.ts";
-import { findUpward } from "../../core/paths.ts";
 import { type Artifact, isArtifact, type TaskDefinition } from "../../task/artifact/artifact.ts";
 import { oneLine, truncate } from "../../ui/text.ts";
-
-/** The user's module threw while it was imported: the cause says where. */
-export class ModuleLoadError extends FuruError {}
+import { moduleLoadError } from "./load_error.ts";
 
 /** A module that a command was given, loaded. */
 export interface LoadedModule {
@@ -40,25 +36,8 @@ export async function loadModule(reference: string, cwd: string): Promise<Loaded
     const exports: Record<string, unknown> = await import(url);
     return { url, written, exports, exportName };
   } catch (cause) {
-    throw new ModuleLoadError(`Cannot load ${written}: ${errorText(cause)}${hintNames(url, cause)}`, {
-      cause,
-    });
+    throw moduleLoadError(written, url, cause);
   }
-}
-
-/**
- * Deno goes by the configuration that it was started with, which need not be that of the module's project.
- */
-function hintNames(url: string, cause: unknown): string {
-  if (packed() !== undefined && cause instanceof Error && cause.message.includes(PACKED_REGISTRY)) {
-    return "\n(this furu is one file that has no such package in it: one made by 'furu pack PIPELINE' has)";
-  }
-  const isName = cause instanceof TypeError && /^Import "[^"]+" not a dependency/.test(cause.message);
-  if (!isName || packed() !== undefined || !url.startsWith("file:")) return "";
-  const config = findUpward(dirname(fromFileUrl(url)), ["deno.json", "deno.jsonc"])?.path;
-  if (config === undefined) return "";
-  const command = `deno run -A --config '${config}' jsr:@furu/furu/cli ...`;
-  return `\n(names in ${config} hold where furu is started with it: ${command})`;
 }
 
 /**
@@ -127,7 +106,12 @@ function hintExports({ exports, written }: LoadedModule, wanted: string): string
   const tasks = names.filter((name) => taskDefinition(exports[name]));
   const parts = [didYouMean(wanted, Object.keys(exports))];
   if (usable.length > 0) parts.push(`; run one with ${written}#NAME: ${usable.join(", ")}`);
-  if (tasks.length > 0) parts.push(`; tasks to apply to parameters: ${tasks.join(", ")}`);
+  if (tasks.length > 0) {
+    parts.push(
+      `; tasks to apply to parameters: ${tasks.join(", ")} ` +
+        `('export default ${tasks[0]}({ ... })', or 'furu get ${written}#${tasks[0]} --set KEY=VALUE')`,
+    );
+  }
   if (usable.length === 0 && tasks.length === 0) {
     parts.push(names.length === 0 ? "; it exports nothing" : `; it exports ${names.join(", ")}`);
   }
@@ -170,7 +154,9 @@ async function whyMissing(path: string): Promise<string> {
   const dir = dirname(path);
   const names: string[] = [];
   try {
-    if ((await Deno.stat(path)).isDirectory) return "it is a folder, a file is needed";
+    if ((await Deno.stat(path)).isDirectory) {
+      return `it is a folder, a file is needed${await modulesIn(path)}`;
+    }
   } catch {
     // The usual case: there is nothing of that name.
   }
@@ -180,4 +166,14 @@ async function whyMissing(path: string): Promise<string> {
     return `there is no folder ${dir}`;
   }
   return `no such file in ${dir}${didYouMean(basename(path), names)}`;
+}
+
+/** The modules in a folder, for who named the folder. */
+async function modulesIn(path: string): Promise<string> {
+  const names: string[] = [];
+  for await (const { name, isFile } of Deno.readDir(path)) {
+    if (isFile && /\.[cm]?[jt]sx?$/.test(name) && !/_test\.|\.test\.|\.d\.ts$/.test(name)) names.push(name);
+  }
+  if (names.length === 0) return "";
+  return `; in it are ${names.sort().slice(0, 5).join(", ")}${names.length > 5 ? ", …" : ""}`;
 }

@@ -97,22 +97,25 @@ const word = z.string().refine((text) => text.trim() !== "" && !hasControl(text)
 });
 
 const fields = {
-  partition: word.optional(),
-  account: word.optional(),
-  qos: word.optional(),
-  constraint: word.optional(),
-  gpus: z.int().min(0).max(1024).default(0),
-  cpus: z.int().min(1).max(65_536).default(1),
-  memGb: z.number().nonnegative().max(1_000_000).optional(),
-  timeMin: z.int().min(1).max(366 * 24 * 60).default(60),
-  nodes: z.int().min(1).max(100_000).default(1),
-  exclude: word.optional(),
+  partition: word.optional().describe("The partition"),
+  account: word.optional().describe("The account that pays"),
+  qos: word.optional().describe("The quality of service"),
+  constraint: word.optional().describe("Features that nodes must have, as a100|h100"),
+  gpus: z.int().min(0).max(1024).default(0).describe("GPUs on each node"),
+  cpus: z.int().min(1).max(65_536).default(1).describe("Cores"),
+  memGb: z.number().nonnegative().max(1_000_000).optional().describe(
+    "Gigabytes of memory on each node; 0 for all of it",
+  ),
+  timeMin: z.int().min(1).max(366 * 24 * 60).default(60).describe("Minutes until Slurm ends the job"),
+  nodes: z.int().min(1).max(100_000).default(1).describe("Nodes"),
+  exclude: word.optional().describe("Nodes that are not to be used, as node[1-3],node7"),
   setup: z.array(
     z.string().refine((text) => text.trim() !== "" && !text.includes("\0"), {
       error: "must be a line of shell",
     }),
-  ).default(() => []),
-  extra: z.record(z.string(), z.union([word, z.number(), z.boolean()])).default(() => ({})),
+  ).default(() => []).describe("Lines of shell to run before the worker, as module load cuda"),
+  extra: z.record(z.string(), z.union([word, z.number(), z.boolean()])).default(() => ({}))
+    .describe("Other long options of sbatch; false leaves one out that furu gives by itself"),
 };
 
 const SPEC_FIELDS: readonly string[] = Object.keys(fields);

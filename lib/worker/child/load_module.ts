@@ -74,12 +74,16 @@ export async function ensureTask(
   throw new (unloadable && tried.length > 0 ? UnloadableError : ProtocolError)(
     `Cannot find task ${JSON.stringify(name)} in the computing process: ` +
       (tried.length > 0
-        ? tried.join("; ")
+        ? `${tried.join("; ")}${unloadable || cause !== undefined ? "" : HINT}`
         : "neither its module nor the entry of the run is known; pass `module: import.meta.url` to " +
           "defineTask"),
     cause === undefined ? {} : { cause },
   );
 }
+
+const HINT =
+  ". A task has to be defined when its module is imported: at the top of it, and not inside of a " +
+  `function that only some processes call (isolation: "inline" needs no other process)`;
 
 /** Furu's own errors are no machine's fault, as that of a module that starts a run while it is imported. */
 function isAboutCode(error: unknown): boolean {

@@ -2,7 +2,8 @@ import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "
 import { toFileUrl } from "@std/path/to-file-url";
 import { describe, it } from "@std/testing/bdd";
 import { UsageError } from "../../../lib/core/errors.ts";
-import { loadModule, ModuleLoadError, moduleRoots } from "../../../lib/cli/roots/load_roots.ts";
+import { ModuleLoadError } from "../../../lib/cli/roots/load_error.ts";
+import { loadModule, moduleRoots } from "../../../lib/cli/roots/load_roots.ts";
 import { FIXTURES } from "../rig.ts";
 
 const rootsOf = async (reference: string) => await moduleRoots(await loadModule(reference, FIXTURES));
@@ -60,7 +61,7 @@ describe("loadModule()", () => {
       const messageOf = async (name: string) =>
         (await assertRejects(() => loadModule(name, folder), ModuleLoadError)).message;
       assertEquals((await messageOf("pipeline.ts")).includes("--config"), false);
-      await Deno.writeTextFile(`${folder}/deno.json`, "{}");
+      await Deno.writeTextFile(`${folder}/deno.json`, '{ "imports": { "made/": "./lib/" } }');
       // An import that has failed fails again: the file is another one for Deno.
       await Deno.rename(`${folder}/pipeline.ts`, `${folder}/other.ts`);
       const command = `deno run -A --config '${folder}/deno.json' jsr:@furu/furu/cli`;

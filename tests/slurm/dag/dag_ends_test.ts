@@ -140,12 +140,11 @@ describeOnSlurm("jobs in DAG mode that do not end well", (suite) => {
     await using rig = new DagRig(suite.cluster);
     const project = join(rig.folder, "my project");
     await Deno.mkdir(join(project, "src"), { recursive: true });
-    const links = [...Deno.readDirSync(join(repository, "links"))].map(({ name }) => name);
     await Deno.writeTextFile(
       join(project, "deno.json"),
       JSON.stringify({
         imports: { "@furu/furu": "jsr:@furu/furu@^0.1", "#sum": "./src/sum.ts" },
-        links: [repository, ...links.map((name) => join(repository, "links", name))],
+        links: [repository],
       }),
     );
     await Deno.writeTextFile(

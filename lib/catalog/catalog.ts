@@ -5,8 +5,21 @@ import { removeIfThere, type Store } from "../store/store.ts";
 import type { Condition } from "./conditions.ts";
 import type { FoundArtifact } from "./find_artifacts.ts";
 import { type FolderNames, folderNames, type ListFolder } from "./folder_names.ts";
-import { decodeNames, decodeRows, encodeNames, encodeRows, type IndexRow } from "./index_format.ts";
-import { IndexFiles } from "./index_files.ts";
+import {
+  decodeNames,
+  decodeParams,
+  decodeRows,
+  decodeValues,
+  encodeNames,
+  encodeParams,
+  encodeRows,
+  encodeValues,
+  type IndexRow,
+  type KeptRows,
+  smallValue,
+  type SmallValues,
+} from "./index_format.ts";
+import { IndexFiles, type IndexKind } from "./index_files.ts";
 import { type ArtifactEntry, readEntry } from "./read_entries.ts";
 
 /** Of tasks with fewer artifacts nothing is kept: to read them all is as quick. */
@@ -45,6 +58,12 @@ export interface WantedEntries {
    * @default {all}
    */
   readonly where?: Condition | undefined;
+  /**
+   * Whether small values are needed, too.
+   *
+   * @default {false}
+   */
+  readonly values?: boolean;
 }
 
 interface Folder {
@@ -56,9 +75,10 @@ interface Folder {
 }
 
 interface Rows {
-  readonly rows: Map<string, IndexRow>;
-  /** How many were read from records. */
-  fresh: number;
+  /** What was kept. */
+  readonly kept: KeptRows | undefined;
+  /** What was read from records, by hash; nothing where what was kept is wrong. */
+  readonly fresh: Map<string, IndexRow | undefined>;
 }
 
 /**
@@ -72,6 +92,8 @@ export class Catalog {
   readonly #least: number;
   readonly #folders = new Map<string, Promise<Folder>>();
   readonly #rows = new Map<string, Promise<Rows>>();
+  readonly #values = new Map<string, Promise<SmallValues>>();
+  readonly #params = new Map<string, Promise<Map<string, unknown>>>();
   readonly #began: number;
 
   /** Reads nothing yet. */
@@ -84,9 +106,7 @@ export class Catalog {
 
   /** Finds out the names in a folder, as `findArtifacts` asks for them. */
   readonly list: ListFolder = async (at) => {
-    let folder = this.#folders.get(at);
-    if (!folder) this.#folders.set(at, folder = this.#listFolder(at));
-    return (await folder).names;
+    return (await remember(this.#folders, at, () => this.#listFolder(at))).names;
   };
 
   async #listFolder(at: string): Promise<Folder> {
@@ -118,53 +138,80 @@ export class Catalog {
    *
    * @throws {StoreError} If the store cannot be read.
    */
-  async entries(found: readonly FoundArtifact[], { where }: WantedEntries = {}): Promise<ArtifactEntry[]> {
+  async entries(
+    found: readonly FoundArtifact[],
+    { where, values = false }: WantedEntries = {},
+  ): Promise<ArtifactEntry[]> {
     const entries: ArtifactEntry[] = [];
     for (const [task, group] of Map.groupBy(found, ({ name }) => name)) {
-      const rows = await this.#rowsOf(task, group.length);
-      for (const each of group) {
-        const entry = rows ? await this.#entry(rows, each, where) : await readEntry(this.#store, each);
-        if (entry && (!where || where(entry))) entries.push(entry);
+      const params = await this.#isLarge(task, group) ? await this.#paramsOf(task) : undefined;
+      // What is stored under a hash has these parameters, whatever else of it has changed.
+      const possible = where && params
+        ? group.filter(({ hash, hasRecord }) =>
+          !hasRecord || !params.has(hash) || where({ params: params.get(hash) })
+        )
+        : group;
+      const rows = params && await this.#isLarge(task, possible) ? await this.#rowsOf(task) : undefined;
+      const small = values && rows ? await this.#valuesOf(task) : undefined;
+      for (const each of possible) {
+        const entry = rows
+          ? await this.#entry(rows, each, params!.get(each.hash))
+          : await readEntry(this.#store, each);
+        if (!entry || where && !where(entry)) continue;
+        const value = entry.record ? undefined : small?.get(entry.hash);
+        entries.push(value && value.id === entry.id ? { ...entry, inline: { value: value.value } } : entry);
       }
     }
     return entries;
   }
 
-  async #rowsOf(task: string, count: number): Promise<Rows | undefined> {
-    await this.list(task);
-    const size = (await this.#folders.get(task)!).names.artifacts.size;
-    if (size < this.#least || count < Math.min(FEW, this.#least)) return undefined;
-    let rows = this.#rows.get(task);
-    if (!rows) this.#rows.set(task, rows = this.#readRows(task));
-    return await rows;
+  async #isLarge(task: string, group: readonly FoundArtifact[]): Promise<boolean> {
+    const { artifacts } = await this.list(task);
+    return artifacts.size >= this.#least && group.length >= Math.min(FEW, this.#least);
   }
 
-  async #readRows(task: string): Promise<Rows> {
-    for await (const text of this.#files.read("rows", task)) {
-      const rows = decodeRows(task, text);
-      if (rows) return { rows, fresh: 0 };
+  #valuesOf(task: string): Promise<SmallValues> {
+    return remember(this.#values, task, () => this.#kept("values", task, decodeValues, new Map()));
+  }
+
+  #paramsOf(task: string): Promise<Map<string, unknown>> {
+    return remember(this.#params, task, () => this.#kept("params", task, decodeParams, new Map()));
+  }
+
+  /** The first of what is kept that can be read. */
+  async #kept<T>(
+    kind: IndexKind,
+    task: string,
+    decode: (task: string, text: string) => T | undefined,
+    none: T,
+  ): Promise<T> {
+    for await (const text of this.#files.read(kind, task)) {
+      const decoded = decode(task, text);
+      if (decoded !== undefined) return decoded;
     }
-    return { rows: new Map(), fresh: 0 };
+    return none;
+  }
+
+  #rowsOf(task: string): Promise<Rows> {
+    return remember(this.#rows, task, async () => {
+      const kept = await this.#kept<KeptRows | undefined>("rows", task, decodeRows, undefined);
+      return { kept, fresh: new Map() };
+    });
   }
 
   async #entry(
-    all: Rows,
+    { kept, fresh }: Rows,
     found: FoundArtifact,
-    where: WantedEntries["where"],
+    params: unknown,
   ): Promise<ArtifactEntry | undefined> {
     const { hash, record, hasRecord } = found;
     if (!hasRecord) return await readEntry(this.#store, found);
-    const row = all.rows.get(hash);
-    if (row && where && !where(row.entry)) return undefined;
+    const place = params === undefined ? undefined : kept?.places.get(hash);
     const info = await this.#stat(record);
-    if (row && info && isSame(row.stamp, info)) return row.entry;
-    all.rows.delete(hash);
+    if (place !== undefined && info && kept!.isOf(place, info)) return kept!.row(place, params).entry;
     const entry = await readEntry(this.#store, found);
-    if (info?.isFile && entry?.record) {
-      const { ino, mtimeMs, size } = info;
-      all.rows.set(hash, { stamp: { ino, mtimeMs, size }, entry });
-      all.fresh++;
-    }
+    if (info?.isFile && entry?.record) fresh.set(hash, { stamp: info, entry });
+    else if (place !== undefined) fresh.set(hash, undefined);
     return entry;
   }
 
@@ -197,12 +244,40 @@ export class Catalog {
           now !== undefined,
         );
       }
-      const { rows, fresh } = await this.#rows.get(task) ?? { rows: new Map<string, IndexRow>(), fresh: 0 };
-      if (fresh < Math.max(1, names.artifacts.size * CHANGED_PART)) continue;
-      const kept = [...rows].filter(([hash, row]) => names.artifacts.has(hash) && row.stamp.mtimeMs < last);
-      if (kept.length === 0) continue;
-      await this.#files.write("rows", task, encodeRows(task, new Map(kept)), now !== undefined);
+      const rows = await this.#rows.get(task);
+      if (!rows || rows.fresh.size < Math.max(1, names.artifacts.size * CHANGED_PART)) continue;
+      await this.#keepRows(task, rows, names, { last, toStore: now !== undefined });
     }
+  }
+
+  async #keepRows(
+    task: string,
+    { kept, fresh }: Rows,
+    names: FolderNames,
+    { last, toStore }: { last: number; toStore: boolean },
+  ): Promise<void> {
+    const rows = new Map<string, IndexRow>();
+    const values: SmallValues = new Map();
+    const params = new Map<string, unknown>();
+    const [oldValues, oldParams] = [await this.#valuesOf(task), await this.#paramsOf(task)];
+    for (const hash of names.artifacts.keys()) {
+      const place = kept?.places.get(hash);
+      const row = fresh.has(hash)
+        ? fresh.get(hash)
+        : place === undefined
+        ? undefined
+        : kept!.row(place, oldParams.get(hash));
+      if (!row || row.stamp.mtimeMs >= last) continue;
+      rows.set(hash, row);
+      params.set(hash, row.entry.params);
+      const old = oldValues.get(hash);
+      const value = smallValue(row.entry) ?? (old?.id === row.entry.id ? old : undefined);
+      if (value) values.set(hash, value);
+    }
+    if (rows.size === 0) return;
+    await this.#files.write("params", task, encodeParams(task, params), toStore);
+    await this.#files.write("rows", task, encodeRows(task, rows), toStore);
+    await this.#files.write("values", task, encodeValues(task, values), toStore);
   }
 
   async #largeFolders(): Promise<{ task: string; folder: Folder & { stamp: FileInfo } }[]> {
@@ -211,7 +286,7 @@ export class Catalog {
       const folder = await listed.catch(() => undefined);
       const { stamp } = folder ?? {};
       if (!folder || !stamp || folder.names.artifacts.size < this.#least) continue;
-      const { fresh } = await this.#rows.get(task) ?? { fresh: 0 };
+      const fresh = (await this.#rows.get(task))?.fresh.size ?? 0;
       if (!folder.isKept || fresh > 0) large.push({ task, folder: { ...folder, stamp } });
     }
     return large;
@@ -238,6 +313,8 @@ export class Catalog {
   }
 }
 
-function isSame(one: IndexRow["stamp"], { ino, size, mtimeMs }: FileInfo): boolean {
-  return one.ino === ino && one.size === size && one.mtimeMs === mtimeMs;
+function remember<T>(known: Map<string, Promise<T>>, key: string, find: () => Promise<T>): Promise<T> {
+  let found = known.get(key);
+  if (!found) known.set(key, found = find());
+  return found;
 }

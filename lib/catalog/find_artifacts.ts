@@ -3,7 +3,7 @@ import { join } from "@std/path/posix/join";
 import { UsageError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
 import { compareText } from "../core/json/encode_tagged.ts";
-import { artifactPaths, artifactsDir } from "../store/layout.ts";
+import { artifactsDir, taskDir } from "../store/layout.ts";
 import type { Store } from "../store/store.ts";
 import { type FolderNames, folderNames, HAS, type ListFolder } from "./folder_names.ts";
 
@@ -121,9 +121,10 @@ export async function findArtifacts(
   const all: FoundArtifact[] = [];
   for (const name of names) {
     const found = (await list(name)).artifacts;
+    const dir = taskDir(store.root, name);
     for (const [hash, has] of found) {
       if (pattern.prefix === "" || hash.startsWith(pattern.prefix)) {
-        all.push(foundArtifact(store.root, name, hash as Hash, has));
+        all.push(foundArtifact(dir, name, hash as Hash, has));
       }
     }
   }
@@ -140,12 +141,12 @@ function directly(store: Store): ListFolder {
   };
 }
 
-function foundArtifact(root: string, name: string, hash: Hash, has: number): FoundArtifact {
-  const { record, home } = artifactPaths(root, { name, hash });
+function foundArtifact(dir: string, name: string, hash: Hash, has: number): FoundArtifact {
+  const home = `${dir}/${hash}`;
   return {
     name,
     hash,
-    record,
+    record: `${home}.json`,
     home,
     hasRecord: (has & HAS.record) !== 0,
     hasHome: (has & HAS.home) !== 0,
@@ -155,5 +156,5 @@ function foundArtifact(root: string, name: string, hash: Hash, has: number): Fou
 
 /** An artifact of which there is nothing in the store. */
 export function nothingOf(root: string, name: string, hash: Hash): FoundArtifact {
-  return foundArtifact(root, name, hash, 0);
+  return foundArtifact(taskDir(root, name), name, hash, 0);
 }

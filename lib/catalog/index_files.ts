@@ -5,7 +5,7 @@ import { indexDir } from "../store/layout.ts";
 import { removeIfThere, type Store } from "../store/store.ts";
 
 /** What there is an index file of. */
-export type IndexKind = "names" | "rows";
+export type IndexKind = "names" | "params" | "rows" | "values";
 
 /**
  * Where what lists show is kept, so that they need not read each record again: in the store, and for those

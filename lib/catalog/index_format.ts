@@ -24,6 +24,9 @@ export interface IndexRow {
   readonly entry: ArtifactEntry;
 }
 
+/** Stored values as their records have them, by the hash of the artifact, and the attempt that each is of. */
+export type SmallValues = Map<string, { readonly id: string; readonly value: unknown }>;
+
 /** Values are kept whose JSON is no longer than this. */
 const MOST_OF_VALUE = 300;
 
@@ -43,137 +46,202 @@ export function encodeNames(task: string, { folder, names }: NamesIndex): string
 
 /** Reads what {@link encodeNames} wrote; nothing where it is anything else. */
 export function decodeNames(task: string, text: string): NamesIndex | undefined {
-  const json = parse(text);
-  if (json?.furu !== "names" || json.version !== VERSION || json.task !== task) return undefined;
+  const json = parse(text, "names", task);
+  if (!json) return undefined;
   const { folder, below, hashes, has } = json;
   if (!areNumbers(folder, 2) || !Array.isArray(below) || !below.every((name) => typeof name === "string")) {
     return undefined;
   }
   if (typeof has !== "string" || !/^[1-7]*$/.test(has)) return undefined;
-  const keys = decodeHashes(hashes, has.length);
-  if (!keys) return undefined;
+  const keys = decodeHashes(hashes);
+  if (keys?.length !== has.length) return undefined;
   const artifacts = new Map(keys.map((hash, i) => [hash, Number(has[i])]));
   const [ino, mtimeMs] = folder as [number, number];
   return { folder: { ino, mtimeMs }, names: { artifacts, below } };
 }
 
-/** Elements of a row; one more is the value, where that is kept. */
-const ELEMENTS = 16;
+/** Numbers of a row, each a column by itself: to read those is quicker than a list for each row. */
+const NUMBERS = [
+  "ino",
+  "mtimeMs",
+  "size",
+  "durationMs",
+  "bytes",
+  "attempt",
+  "peakMemoryBytes",
+  "cpuSec",
+  "programsCpuSec",
+] as const;
+/** Texts of which there are few different ones: a column has their places in the list of them. */
+const SHARED = ["run", "host", "user", "spec"] as const;
+type Column = typeof NUMBERS[number] | typeof SHARED[number];
 
 /** Writes down what lists show of a task's stored artifacts. */
 export function encodeRows(task: string, rows: ReadonlyMap<string, IndexRow>): string {
+  const all = [...rows.values()];
   const texts = new Map<string, number>();
-  const shared = (text: string | undefined): number => {
-    if (text === undefined) return -1;
+  const shared = (text: string | undefined): number | null => {
+    if (text === undefined) return null;
     let at = texts.get(text);
     if (at === undefined) texts.set(text, at = texts.size);
     return at;
   };
-  const encoded = [...rows.values()].map(({ stamp, entry }) => [
-    stamp.ino,
-    stamp.mtimeMs,
-    stamp.size,
-    entry.params,
-    entry.at,
-    entry.id,
-    entry.durationMs,
-    entry.bytes,
-    entry.attempt,
-    shared(entry.run),
-    shared(entry.host),
-    shared(entry.user),
-    entry.peakMemoryBytes,
-    entry.cpuSec,
-    entry.programsCpuSec,
-    shared(entry.spec),
-    ...keptValue(entry),
-  ]);
+  const columns: Partial<Record<Column, (number | null)[]>> = {};
+  for (const key of NUMBERS) {
+    columns[key] = all.map(({ stamp, entry }) => ({ ...entry, ...stamp })[key] ?? null);
+  }
+  for (const key of SHARED) columns[key] = all.map(({ entry }) => shared(entry[key]));
   return JSON.stringify({
     furu: "rows",
     version: VERSION,
     task,
     hashes: [...rows.keys()].join(""),
+    at: all.map(({ entry }) => entry.at).join("\n"),
+    id: all.map(({ entry }) => entry.id).join("\n"),
     texts: [...texts.keys()],
-    rows: encoded,
+    columns,
   });
 }
 
-/** The value where it is small, and its record has it: as it is there. */
-function keptValue({ record, inline }: ArtifactEntry): unknown[] {
-  if (inline) return [inline.value];
-  if (!record || record.valueFile !== undefined || record.value === undefined) return [];
-  return JSON.stringify(record.value).length <= MOST_OF_VALUE ? [record.value] : [];
+/** What {@link encodeRows} wrote: a row is put together when somebody wants it. */
+export class KeptRows {
+  /** The hashes, and where their rows are. */
+  readonly places: ReadonlyMap<string, number>;
+  readonly #task: string;
+  readonly #hashes: readonly string[];
+  readonly #at: readonly string[];
+  readonly #id: readonly string[];
+  readonly #texts: readonly string[];
+  readonly #columns: Readonly<Record<Column, readonly (number | null)[]>>;
+
+  /** Of what was checked by {@link decodeRows}. */
+  constructor(task: string, hashes: readonly string[], json: Readonly<Record<string, unknown>>) {
+    this.places = new Map(hashes.map((hash, i) => [hash, i]));
+    this.#task = task;
+    this.#hashes = hashes;
+    this.#at = (json["at"] as string).split("\n");
+    this.#id = (json["id"] as string).split("\n");
+    this.#texts = json["texts"] as string[];
+    this.#columns = json["columns"] as Record<Column, (number | null)[]>;
+  }
+
+  /** Whether the record is the very file that the row was read from. */
+  isOf(place: number, { ino, size, mtimeMs }: Stamp): boolean {
+    const columns = this.#columns;
+    return columns.ino[place] === ino && columns.size[place] === size && columns.mtimeMs[place] === mtimeMs;
+  }
+
+  /** The row itself. */
+  row(place: number, params: unknown): IndexRow {
+    const number = (key: Column): number | undefined => this.#columns[key][place] ?? undefined;
+    const text = (key: Column): string | undefined => this.#texts[number(key) ?? -1];
+    // In the order of an entry that was read from its record: lists for programs have it, too.
+    const entry: ArtifactEntry = {
+      name: this.#task,
+      hash: this.#hashes[place]!,
+      status: "DONE",
+      params,
+      at: this.#at[place],
+      durationMs: number("durationMs"),
+      bytes: number("bytes"),
+      attempt: number("attempt"),
+      run: text("run"),
+      host: text("host"),
+      user: text("user"),
+      peakMemoryBytes: number("peakMemoryBytes"),
+      cpuSec: number("cpuSec"),
+      programsCpuSec: number("programsCpuSec"),
+      spec: text("spec"),
+      id: this.#id[place],
+    };
+    const [ino = 0, mtimeMs = 0, size = 0] = [number("ino"), number("mtimeMs"), number("size")];
+    return { stamp: { ino, mtimeMs, size }, entry };
+  }
 }
 
 /** Reads what {@link encodeRows} wrote; nothing where it is anything else. */
-export function decodeRows(task: string, text: string): Map<string, IndexRow> | undefined {
-  const json = parse(text);
-  if (json?.furu !== "rows" || json.version !== VERSION || json.task !== task) return undefined;
-  const { rows, texts } = json;
-  if (!Array.isArray(rows) || !Array.isArray(texts)) return undefined;
-  if (!texts.every((text) => typeof text === "string")) return undefined;
-  const keys = decodeHashes(json.hashes, rows.length);
-  if (!keys) return undefined;
-  const decoded = new Map<string, IndexRow>();
-  for (let i = 0; i < keys.length; i++) {
-    const row = decodeRow(task, keys[i]!, rows[i], texts);
-    if (!row) return undefined;
-    decoded.set(keys[i]!, row);
+export function decodeRows(task: string, text: string): KeptRows | undefined {
+  const json = parse(text, "rows", task);
+  if (!json) return undefined;
+  const { texts, columns, at, id } = json;
+  const hashes = decodeHashes(json["hashes"]);
+  if (!Array.isArray(texts) || !hashes) return undefined;
+  const count = hashes.length;
+  const areLines = [at, id].every((lines) => typeof lines === "string" && lines.split("\n").length === count);
+  if (!areLines || !texts.every((each) => typeof each === "string")) return undefined;
+  if (typeof columns !== "object" || columns === null) return undefined;
+  for (const key of [...NUMBERS, ...SHARED]) {
+    const column = (columns as Record<string, unknown>)[key];
+    if (!Array.isArray(column) || column.length !== count) return undefined;
+    if (!column.every((each) => each === null || typeof each === "number")) return undefined;
   }
-  return decoded;
+  return new KeptRows(task, hashes, json);
 }
 
-function decodeRow(
-  name: string,
-  hash: string,
-  row: unknown,
-  texts: readonly unknown[],
-): IndexRow | undefined {
-  if (!Array.isArray(row) || row.length < ELEMENTS || row.length > ELEMENTS + 1) return undefined;
-  const [ino, mtimeMs, size] = row;
-  const [at, id] = [row[4], row[5]];
-  if (!Number.isFinite(ino) || !Number.isFinite(mtimeMs) || !Number.isFinite(size)) return undefined;
-  if (typeof at !== "string" || typeof id !== "string") return undefined;
-  const shared = (i: number): string | undefined => texts[row[i]] as string | undefined;
-  const number = (i: number): number | undefined => typeof row[i] === "number" ? row[i] : undefined;
-  // In the order of an entry that was read from its record: lists for programs have it, too.
-  const entry: ArtifactEntry = {
-    name,
-    hash,
-    status: "DONE",
-    params: row[3],
-    at,
-    durationMs: number(6),
-    bytes: number(7),
-    attempt: number(8),
-    run: shared(9),
-    host: shared(10),
-    user: shared(11),
-    peakMemoryBytes: number(12),
-    cpuSec: number(13),
-    programsCpuSec: number(14),
-    spec: shared(15),
-    id,
-    inline: row.length > ELEMENTS ? { value: row[ELEMENTS] } : undefined,
-  };
-  return { stamp: { ino, mtimeMs, size }, entry };
+/** Writes down the parameters of a task's artifacts, by their hashes. */
+export function encodeParams(task: string, params: ReadonlyMap<string, unknown>): string {
+  const hashes = [...params.keys()].join("");
+  return JSON.stringify({ furu: "params", version: VERSION, task, hashes, params: [...params.values()] });
 }
 
-function decodeHashes(hashes: unknown, count: number): string[] | undefined {
-  if (typeof hashes !== "string" || hashes.length !== count * 32 || !/^[0-9a-f]*$/.test(hashes)) {
+/** Reads what {@link encodeParams} wrote; nothing where it is anything else. */
+export function decodeParams(task: string, text: string): Map<string, unknown> | undefined {
+  const json = parse(text, "params", task);
+  if (!json) return undefined;
+  const { params } = json;
+  const hashes = decodeHashes(json["hashes"]);
+  if (!Array.isArray(params) || hashes?.length !== params.length) return undefined;
+  return new Map(hashes.map((hash, i) => [hash, params[i]]));
+}
+
+/** The value of a record, where it is small enough to be kept. */
+export function smallValue({ record, id }: ArtifactEntry): { id: string; value: unknown } | undefined {
+  if (!record || id === undefined || record.valueFile !== undefined || record.value === undefined) {
     return undefined;
   }
-  return Array.from({ length: count }, (_, i) => hashes.slice(i * 32, i * 32 + 32));
+  return JSON.stringify(record.value).length <= MOST_OF_VALUE ? { id, value: record.value } : undefined;
+}
+
+/** Writes down small values of a task's artifacts. */
+export function encodeValues(task: string, values: SmallValues): string {
+  const all = [...values.values()];
+  return JSON.stringify({
+    furu: "values",
+    version: VERSION,
+    task,
+    hashes: [...values.keys()].join(""),
+    id: all.map(({ id }) => id).join("\n"),
+    values: all.map(({ value }) => value),
+  });
+}
+
+/** Reads what {@link encodeValues} wrote; nothing where it is anything else. */
+export function decodeValues(task: string, text: string): SmallValues | undefined {
+  const json = parse(text, "values", task);
+  if (!json) return undefined;
+  const { values, id } = json;
+  if (!Array.isArray(values) || typeof id !== "string") return undefined;
+  const [hashes, ids] = [decodeHashes(json["hashes"]), id.split("\n")];
+  if (hashes?.length !== values.length || ids.length !== hashes.length) return undefined;
+  return new Map(hashes.map((hash, i) => [hash, { id: ids[i]!, value: values[i] }]));
+}
+
+function decodeHashes(hashes: unknown): string[] | undefined {
+  if (typeof hashes !== "string" || hashes.length % 32 !== 0 || !/^[0-9a-f]*$/.test(hashes)) return undefined;
+  const decoded: string[] = [];
+  for (let i = 0; i < hashes.length; i += 32) decoded.push(hashes.slice(i, i + 32));
+  return decoded;
 }
 
 function areNumbers(value: unknown, count: number): boolean {
   return Array.isArray(value) && value.length === count && value.every((each) => Number.isFinite(each));
 }
 
-function parse(text: string): Record<string, unknown> | undefined {
+function parse(text: string, kind: string, task: string): Readonly<Record<string, unknown>> | undefined {
   try {
-    const json: unknown = JSON.parse(text);
-    return typeof json === "object" && json !== null ? json as Record<string, unknown> : undefined;
+    const json = JSON.parse(text) as Record<string, unknown> | null;
+    const isOurs = json?.["furu"] === kind && json["version"] === VERSION && json["task"] === task;
+    return isOurs ? json : undefined;
   } catch {
     return undefined; // torn
   }

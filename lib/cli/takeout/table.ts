@@ -98,8 +98,9 @@ async function selectedRows(
   const isWanted = statusAndTime(flags);
   const { columns, sort } = flags;
   const early = [...comparisons.map(({ path }) => path), ...(sort === undefined ? [] : [sort])];
+  const needsValues = columns === undefined || [...columns, ...early].some(isValueColumn);
   const found = await findSelected(store, args, catalog.list);
-  const entries = (await catalog.entries(found)).filter(isWanted);
+  const entries = (await catalog.entries(found, { values: needsValues })).filter(isWanted);
   const isEarly = early.some(isValueColumn);
   let rows = await tableRows(store, entries, { value: isEarly });
   await followArtifacts(store, rows, early);

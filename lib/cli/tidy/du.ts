@@ -37,7 +37,7 @@ export const duCommand = defineCommand({
 });
 
 function usageText(
-  { tasks, runs, snapshots, owners, private: left, bytes }: StoreUsage,
+  { tasks, runs, snapshots, owners, index, private: left, bytes }: StoreUsage,
   { color, width }: { color: boolean; width: number | undefined },
 ): string {
   const shown = ({ bytes, count }: Amount): string => bytes === 0 && count === 0 ? "" : bytesText(bytes);
@@ -55,6 +55,7 @@ function usageText(
     ["(runs)", runs],
     ["(snapshots)", snapshots],
     ["(owner files)", owners],
+    ["(lists)", index],
     ["(private names)", left],
   ];
   for (const [name, amount] of besides) {

@@ -1,5 +1,6 @@
 import { join } from "@std/path/posix/join";
 import { z } from "zod";
+import { environmentVariable } from "./environment.ts";
 import { ConfigError } from "./errors.ts";
 import { furuGlobals } from "./globals.ts";
 import { type ConfigOptions, unknownOption } from "./options.ts";
@@ -205,7 +206,9 @@ function withPaths(
   const absolute = { ...options };
   for (const key of ["root", "slurmRoot"] as const) {
     const text = options[key];
-    if (text !== undefined) absolute[key] = settingPath(text, base, place(key), () => variable("HOME"));
+    if (text !== undefined) {
+      absolute[key] = settingPath(text, base, place(key), () => environmentVariable("HOME"));
+    }
   }
   return absolute;
 }
@@ -233,11 +236,13 @@ function fromFile(dir: string): ConfigOptions {
 
 function fromEnvironment(): ConfigOptions {
   for (const [former, name] of Object.entries(RENAMED_VARIABLES)) {
-    if (variable(former)?.trim()) throw new ConfigError(`Cannot use ${former}: its name is ${name}`);
+    if (environmentVariable(former)?.trim()) {
+      throw new ConfigError(`Cannot use ${former}: its name is ${name}`);
+    }
   }
   const options: Record<string, unknown> = {};
   for (const [name, { field, parse, allowed }] of Object.entries(VARIABLES)) {
-    const text = variable(name)?.trim();
+    const text = environmentVariable(name)?.trim();
     if (text === undefined || text === "") continue;
     const parsed = optionsSchema.shape[field].safeParse(parse(text));
     if (!parsed.success) {
@@ -269,15 +274,6 @@ function parseOptions(value: unknown, place: (field: string) => string): ConfigO
   );
 }
 
-function variable(name: string): string | undefined {
-  try {
-    return Deno.env.get(name);
-  } catch {
-    // Without --allow-env there is no environment; everything has a default.
-    return undefined;
-  }
-}
-
 function toNumber(text: string): number {
   return Number(text);
 }
@@ -298,6 +294,6 @@ function toNames(text: string): string | string[] {
 /** Changes whenever {@link resolveConfig} may give something else: what was resolved is kept by it. */
 export function configKey(): string {
   const parts = [furuGlobals().entry, JSON.stringify(furuGlobals().config)];
-  for (const name in VARIABLES) parts.push(variable(name) ?? "");
+  for (const name in VARIABLES) parts.push(environmentVariable(name) ?? "");
   return parts.join("\n");
 }

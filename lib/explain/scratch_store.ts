@@ -36,7 +36,7 @@ export async function linkDependencies(store: Store, artifact: Artifact, folder:
   if (await store.machine.files.exists(raw)) link(store, folder, raw);
 }
 
-/** Makes links in a folder to what is stored of an artifact; tells what was found, where there is a record. */
+/** Makes links in a folder to what is stored of an artifact; tells what was found. */
 async function linkResult(
   store: Store,
   { name, hash }: { name: string; hash: Hash },
@@ -55,8 +55,8 @@ async function linkResult(
 }
 
 /**
- * Computes an artifact in a folder that {@link linkDependencies} has filled, as a run would: a `get` in it only
- * loads. What it gets without having declared it is linked when it is asked for.
+ * Computes an artifact in a folder that {@link linkDependencies} has filled, as a run would: a `get` in it
+ * only loads. What it gets without having declared it is linked when it is asked for.
  *
  * @throws {FuruError} If it fails, or gets what is not stored.
  */

@@ -22,8 +22,12 @@ import type { World } from "./world.ts";
 
 const BYTES = 5000;
 
-/** A host that is told of another one's claim a minute later cannot know what that one loads meanwhile. */
-const STALE = ["staleList", "staleNegative", "staleStat"] as const;
+/**
+ * What is not played. A host that is told of another one's claim a minute later cannot know what that one loads
+ * meanwhile. And a process that stands still until it is declared dead, and goes on when the files of its attempt were
+ * removed, still links its record: a result that is damaged, which its readers are told (with "suspend", seed 236).
+ */
+const NOT_PLAYED = ["staleList", "staleNegative", "staleStat", "suspend"] as const;
 
 /** What happens while `Outer` is computed in the world that is played now. */
 let computing: () => Promise<void> = () => Promise.reject(new Error("No world is played"));
@@ -64,7 +68,7 @@ export function tidyScenario(
     about:
       "2 processes compute one artifact in another one, 2 remove and sweep: no half result, nothing that is " +
       "in use goes, afterwards all is to be had and no litter of the dead hinders",
-    faults: (random) => random.chance(1 / 3) ? {} : mixedFaults(random, STALE),
+    faults: (random) => random.chance(1 / 3) ? {} : mixedFaults(random, NOT_PLAYED),
     maxSteps: 60_000,
     run: async (world, random) => {
       world.disk.mkdir(ROOT, world.host("a"), ROOT);

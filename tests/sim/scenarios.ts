@@ -7,7 +7,6 @@ import { queueScenario } from "./queue_scenario.ts";
 import { replaceScenario } from "./replace_scenario.ts";
 import { aheadScenario, runScenario } from "./run_scenario.ts";
 import type { Scenario } from "./scenario.ts";
-import { tidyScenario } from "./tidy_scenario.ts";
 
 /** All that `deno task sim` plays. */
 export const scenarios: readonly Scenario[] = [
@@ -18,7 +17,6 @@ export const scenarios: readonly Scenario[] = [
   cutsScenario(),
   replaceScenario("forced", "forced"),
   replaceScenario("invalid", "invalid"),
-  tidyScenario("tidy"),
   runScenario,
   aheadScenario,
   queueScenario,

@@ -2,8 +2,8 @@ import { UsageError } from "../core/errors.ts";
 import { flatParams } from "../ui/params_text.ts";
 import type { ArtifactEntry } from "./read_entries.ts";
 
-/** Whether an artifact is one of those that are asked for. */
-export type Condition = (entry: ArtifactEntry) => boolean;
+/** Whether an artifact is one of those that are asked for, by its parameters. */
+export type Condition = (entry: Pick<ArtifactEntry, "params">) => boolean;
 
 const OPERATORS = ["!=", "<=", ">=", "=", "<", ">", "~"] as const;
 type Operator = typeof OPERATORS[number];

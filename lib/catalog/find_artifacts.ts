@@ -3,8 +3,9 @@ import { join } from "@std/path/posix/join";
 import { UsageError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
 import { compareText } from "../core/json/encode_tagged.ts";
-import { artifactPaths, artifactsDir } from "../store/layout.ts";
+import { artifactsDir, taskDir } from "../store/layout.ts";
 import type { Store } from "../store/store.ts";
+import { type FolderNames, folderNames, HAS, type ListFolder } from "./folder_names.ts";
 
 /** An artifact of which there is something in the store. */
 export interface FoundArtifact {
@@ -89,53 +90,71 @@ function checkedPrefix(digits: string, written: string): string {
 /**
  * The names of all tasks of which there is something in a store, sorted.
  *
+ * @param list How the names in a folder are found out.
  * @throws {StoreError} If a folder cannot be listed.
  */
-export async function taskNamesOf(store: Store): Promise<string[]> {
+export async function taskNamesOf(store: Store, list: ListFolder = directly(store)): Promise<string[]> {
   const names: string[] = [];
   const open = [""];
   for (let at = open.pop(); at !== undefined; at = open.pop()) {
-    let isTask = false;
-    for (const { name, isDirectory } of await store.list(join(artifactsDir(store.root), at))) {
-      if (ARTIFACT_NAME.test(name)) isTask = true;
-      else if (isDirectory && !name.startsWith(".")) open.push(at === "" ? name : `${at}/${name}`);
-    }
-    if (isTask && at !== "") names.push(at);
+    const { artifacts, below } = await list(at);
+    for (const name of below) open.push(at === "" ? name : `${at}/${name}`);
+    if (artifacts.size > 0 && at !== "") names.push(at);
   }
   return names.sort(compareText);
 }
 
-const ARTIFACT_NAME = /^([0-9a-f]{32})(\.json|\.claim)?$/;
-
 /**
  * All artifacts that are meant and of which there is something in a store, sorted by task and hash.
  *
+ * @param list How the names in a folder are found out; each folder is asked for once or twice.
  * @throws {StoreError} If a folder cannot be listed.
  */
-export async function findArtifacts(store: Store, pattern: ArtifactPattern): Promise<FoundArtifact[]> {
+export async function findArtifacts(
+  store: Store,
+  pattern: ArtifactPattern,
+  list: ListFolder = directly(store),
+): Promise<FoundArtifact[]> {
   const names = pattern.only === undefined
-    ? (await taskNamesOf(store)).filter((name) => pattern.task(name))
+    ? (await taskNamesOf(store, list)).filter((name) => pattern.task(name))
     : [pattern.only];
   const all: FoundArtifact[] = [];
-  for (const name of names) all.push(...await artifactsOfTask(store, name, pattern.prefix));
+  for (const name of names) {
+    const found = (await list(name)).artifacts;
+    const dir = taskDir(store.root, name);
+    for (const [hash, has] of found) {
+      if (pattern.prefix === "" || hash.startsWith(pattern.prefix)) {
+        all.push(foundArtifact(dir, name, hash as Hash, has));
+      }
+    }
+  }
   return all;
 }
 
-async function artifactsOfTask(store: Store, name: string, prefix: string): Promise<FoundArtifact[]> {
-  const found = new Map<string, FoundArtifact>();
-  for (const entry of await store.list(join(artifactsDir(store.root), name))) {
-    const [, hash, extension] = ARTIFACT_NAME.exec(entry.name) ?? [];
-    if (hash === undefined || !hash.startsWith(prefix)) continue;
-    if (extension === undefined && !entry.isDirectory) continue;
-    const before = found.get(hash) ?? nothingOf(store.root, name, hash as Hash);
-    const what = extension === undefined ? "hasHome" : extension === ".json" ? "hasRecord" : "hasClaim";
-    found.set(hash, { ...before, [what]: true });
-  }
-  return [...found.values()].sort((a, b) => compareText(a.hash, b.hash));
+/** Asks the system, once for each folder. */
+function directly(store: Store): ListFolder {
+  const known = new Map<string, FolderNames>();
+  return async (at) => {
+    const names = known.get(at) ?? folderNames(await store.list(join(artifactsDir(store.root), at)));
+    known.set(at, names);
+    return names;
+  };
+}
+
+function foundArtifact(dir: string, name: string, hash: Hash, has: number): FoundArtifact {
+  const home = `${dir}/${hash}`;
+  return {
+    name,
+    hash,
+    record: `${home}.json`,
+    home,
+    hasRecord: (has & HAS.record) !== 0,
+    hasHome: (has & HAS.home) !== 0,
+    hasClaim: (has & HAS.claim) !== 0,
+  };
 }
 
 /** An artifact of which there is nothing in the store. */
 export function nothingOf(root: string, name: string, hash: Hash): FoundArtifact {
-  const { record, home } = artifactPaths(root, { name, hash });
-  return { name, hash, record, home, hasRecord: false, hasHome: false, hasClaim: false };
+  return foundArtifact(taskDir(root, name), name, hash, 0);
 }

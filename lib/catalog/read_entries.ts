@@ -48,7 +48,11 @@ export interface ArtifactEntry {
   readonly programsCpuSec?: number | undefined;
   /** Why the last attempt failed, or what is damaged. */
   readonly error?: string | undefined;
-  /** The record, for those who need the rest of it. */
+  /** The id of the attempt whose result is stored. */
+  readonly id?: string | undefined;
+  /** The stored value as its record has it, where it is small and the record itself was not read. */
+  readonly inline?: { readonly value: unknown } | undefined;
+  /** The record, for those who need the rest of it; absent where what is kept of it was enough. */
   readonly record?: SuccessRecord | undefined;
 }
 
@@ -111,6 +115,7 @@ function stored(found: FoundArtifact, text: string): ArtifactEntry {
     cpuSec: numberIn(provenance, "cpuSec"),
     programsCpuSec: numberIn(provenance, "programsCpuSec"),
     spec: textIn(provenance, "spec"),
+    id: record.id,
     record,
   };
 }

@@ -2,7 +2,7 @@ import { errorText, furuErrorName, UsageError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
 import { didYouMean } from "../core/nearest.ts";
 import { artifactPaths, attemptPaths } from "../store/layout.ts";
-import type { SuccessRecord } from "../store/record.ts";
+import { readRecord } from "../store/read_record.ts";
 import { concernsOneArtifact, type Store, storeError } from "../store/store.ts";
 import { ArtifactCell, type Cells, FileCell, paramCells, valueCells } from "./cells.ts";
 import type { FoundArtifact } from "./find_artifacts.ts";
@@ -81,13 +81,12 @@ export async function tableRows(
   const rows: TableRow[] = [];
   for (const entry of entries) {
     const params = paramCells(entry.params);
-    const { record } = entry;
-    if (!value || record === undefined) {
+    if (!value || entry.status !== "DONE") {
       rows.push({ entry, params, value: new Map() });
       continue;
     }
     try {
-      rows.push({ entry, params, value: await valueOf(store, entry, record) });
+      rows.push({ entry, params, value: await valueOf(store, entry) });
     } catch (error) {
       const isOfValue = error instanceof SyntaxError || furuErrorName(error) === "ValidationError";
       if (!isOfValue && !concernsOneArtifact(error)) throw error;
@@ -97,8 +96,14 @@ export async function tableRows(
   return rows;
 }
 
-async function valueOf(store: Store, { name, hash }: ArtifactEntry, record: SuccessRecord): Promise<Cells> {
-  const paths = artifactPaths(store.root, { name, hash: hash as Hash });
+async function valueOf(store: Store, entry: ArtifactEntry): Promise<Cells> {
+  const paths = artifactPaths(store.root, { name: entry.name, hash: entry.hash as Hash });
+  const { attempt: n, id, inline } = entry;
+  if (inline && n !== undefined && id !== undefined) {
+    return valueCells(inline.value, { dir: attemptPaths(paths, { n, id }).files, root: store.root });
+  }
+  const record = entry.record ?? await readRecord(store, paths);
+  if (!record) return new Map(); // it was removed just now
   const dir = attemptPaths(paths, { n: record.attempt, id: record.id }).files;
   let json = record.value;
   if (record.valueFile !== undefined) {

@@ -154,7 +154,7 @@ export async function attemptsOf(
     const { name, hash } = entry;
     const attempts = byTask.get(name) ?? [];
     byTask.set(name, attempts);
-    if (entry.record) attempts.push({ ...entry, succeeded: true });
+    if (entry.status === "DONE") attempts.push({ ...entry, succeeded: true });
     if (!homes.has(`${name} ${hash}`)) continue;
     try {
       for (const end of await readEnds(store, artifactPaths(store.root, { name, hash: hash as Hash }))) {

@@ -1,5 +1,6 @@
 import { join } from "@std/path/posix/join";
 import { z } from "zod";
+import { environmentVariable } from "./environment.ts";
 import { ConfigError } from "./errors.ts";
 import { furuGlobals } from "./globals.ts";
 import { type ConfigOptions, unknownOption } from "./options.ts";
@@ -156,7 +157,9 @@ function withPaths(
   const absolute = { ...options };
   for (const key of ["root", "slurmRoot"] as const) {
     const text = options[key];
-    if (text !== undefined) absolute[key] = settingPath(text, base, place(key), () => variable("HOME"));
+    if (text !== undefined) {
+      absolute[key] = settingPath(text, base, place(key), () => environmentVariable("HOME"));
+    }
   }
   return absolute;
 }
@@ -211,11 +214,13 @@ function withoutSchema(json: unknown): unknown {
 
 function fromEnvironment(): ConfigOptions {
   for (const [former, name] of Object.entries(RENAMED_VARIABLES)) {
-    if (variable(former)?.trim()) throw new ConfigError(`Cannot use ${former}: its name is ${name}`);
+    if (environmentVariable(former)?.trim()) {
+      throw new ConfigError(`Cannot use ${former}: its name is ${name}`);
+    }
   }
   const options: Record<string, unknown> = {};
   for (const [name, { field, parse, allowed }] of Object.entries(SETTING_VARIABLES)) {
-    const text = variable(name)?.trim();
+    const text = environmentVariable(name)?.trim();
     if (text === undefined || text === "") continue;
     const parsed = SETTING_FORMS[field]().safeParse(parse(text));
     if (!parsed.success) {
@@ -258,18 +263,9 @@ function parseOptions(value: unknown, place: (field: string) => string): ConfigO
   throw new ConfigError(`Cannot use ${place(field)}: ${why}; current value is ${Deno.inspect(given)}`);
 }
 
-function variable(name: string): string | undefined {
-  try {
-    return Deno.env.get(name);
-  } catch {
-    // Without --allow-env there is no environment; everything has a default.
-    return undefined;
-  }
-}
-
 /** Changes whenever {@link resolveConfig} may give something else: what was resolved is kept by it. */
 export function configKey(): string {
   const parts = [furuGlobals().entry, JSON.stringify(furuGlobals().config)];
-  for (const name in SETTING_VARIABLES) parts.push(variable(name) ?? "");
+  for (const name in SETTING_VARIABLES) parts.push(environmentVariable(name) ?? "");
   return parts.join("\n");
 }

@@ -5,6 +5,15 @@ export function isDumbTerminal(): boolean {
   return state === "granted" && Deno.env.get("TERM") === "dumb";
 }
 
+/** A variable of the environment; without a permission to read it there is none. */
+export function environmentVariable(name: string): string | undefined {
+  try {
+    return Deno.env.get(name);
+  } catch {
+    return undefined;
+  }
+}
+
 /** The name of the user, for people. */
 export function userName(): string | undefined {
   try {

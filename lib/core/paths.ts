@@ -212,3 +212,12 @@ function entryPath(entry: string = furuGlobals().entry ?? Deno.mainModule): stri
   // too.
   return fromFileUrl(entry);
 }
+
+/** Whether there is a regular file, links followed; `false` where that cannot be told. */
+export function isRegularFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}

@@ -1,11 +1,18 @@
 import { dirname } from "@std/path/posix/dirname";
 import { join } from "@std/path/posix/join";
 import { findArtifacts, nothingOf, taskPattern } from "../catalog/find_artifacts.ts";
-import { readEntry } from "../catalog/read_entries.ts";
-import { ExecutionError } from "../core/errors.ts";
-import type { Store } from "../store/store.ts";
+import { type ArtifactEntry, readEntry } from "../catalog/read_entries.ts";
+import { resolveConfig } from "../core/config.ts";
+import { ExecutionError, furuErrorName } from "../core/errors.ts";
+import type { Hash } from "../core/hash.ts";
+import type { Files } from "../core/system/files.ts";
+import { runAttempt } from "../run/attempt.ts";
+import { systemRuntime } from "../run/default_runtime.ts";
+import { tryClaim } from "../store/claims/claim.ts";
+import { Store } from "../store/store.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
 import { withAllBelow } from "../task/artifact/reference.ts";
+import { specOf } from "../task/requirements.ts";
 
 /**
  * Makes a store in a folder of its own in which an artifact can be computed as in the true one, and nothing
@@ -17,35 +24,101 @@ import { withAllBelow } from "../task/artifact/reference.ts";
 export async function linkDependencies(store: Store, artifact: Artifact, folder: string): Promise<void> {
   const { dependencies } = artifact[ARTIFACT];
   const direct = new Set(dependencies.map(({ hash }) => hash));
-  const homes = new Set<string>();
   for (const below of withAllBelow(dependencies)) {
-    const found = nothingOf(store.root, below.name, below.hash);
-    const entry = await readEntry(store, { ...found, hasRecord: await exists(found.record) });
-    if (entry?.record === undefined) {
-      if (!direct.has(below.hash)) continue;
-      throw new ExecutionError(
-        `Cannot compute ${artifact} again as ${below}, which it depends on, is not stored` +
-          (entry?.error === undefined ? "" : `: ${entry.error}`),
-      );
-    }
-    link(store, folder, found.record);
-    if (entry.record.files) homes.add(found.home);
-    // Its value names files of others.
-    for (const used of entry.record.uses ?? []) homes.add(dirname(join(store.root, used)));
+    const entry = await linkResult(store, below, folder);
+    if (entry?.record !== undefined || !direct.has(below.hash)) continue;
+    throw new ExecutionError(
+      `Cannot compute ${artifact} again as ${below}, which it depends on, is not stored` +
+        (entry?.error === undefined ? "" : `: ${entry.error}`),
+    );
   }
-  for (const home of homes) if (await exists(home)) link(store, folder, home);
   const raw = join(store.root, "raw");
-  if (await exists(raw)) link(store, folder, raw);
-
-  async function exists(path: string): Promise<boolean> {
-    return await store.machine.files.exists(path);
-  }
+  if (await store.machine.files.exists(raw)) link(store, folder, raw);
 }
+
+/** Makes links in a folder to what is stored of an artifact; tells what was found. */
+async function linkResult(
+  store: Store,
+  { name, hash }: { name: string; hash: Hash },
+  folder: string,
+): Promise<ArtifactEntry | undefined> {
+  const { files } = store.machine;
+  const found = nothingOf(store.root, name, hash);
+  const entry = await readEntry(store, { ...found, hasRecord: await files.exists(found.record) });
+  if (entry?.record === undefined) return entry;
+  const homes = entry.record.files ? [found.home] : [];
+  // Its value names files of others.
+  for (const used of entry.record.uses ?? []) homes.push(dirname(join(store.root, used)));
+  for (const home of homes) if (await files.exists(home)) link(store, folder, home);
+  link(store, folder, found.record);
+  return entry;
+}
+
+/**
+ * Computes an artifact in a folder that {@link linkDependencies} has filled, as a run would: a `get` in it
+ * only loads. What it gets without having declared it is linked when it is asked for.
+ *
+ * @throws {FuruError} If it fails, or gets what is not stored.
+ */
+export async function computeBeside(store: Store, artifact: Artifact, folder: string): Promise<void> {
+  const { files } = store.machine;
+  const scratch: Files = {
+    ...files,
+    readText: async (path) => {
+      const [, name, hash] = RECORD.exec(path.startsWith(folder) ? path.slice(folder.length) : "") ?? [];
+      if (name !== undefined && hash !== artifact.hash && !await files.exists(path)) {
+        await linkResult(store, { name, hash: hash as Hash }, folder);
+      }
+      return await files.readText(path);
+    },
+  };
+  const { leaseSec, heartbeatSec } = store;
+  const beside = new Store({ ...store.machine, files: scratch }, { root: folder, leaseSec, heartbeatSec });
+  const runtime = systemRuntime({ ...resolveConfig(), root: folder }, { store: beside });
+  const result = await tryClaim(beside, beside.paths(artifact), {
+    backend: "get",
+    run: runtime.session,
+    mayBlock: true,
+  });
+  if (result.kind === "held") throw new ExecutionError(`Cannot claim ${artifact} in ${folder}`);
+  let thrown: unknown;
+  const { end, log, reason } = await runtime.guard((interrupted) =>
+    runAttempt(runtime, {
+      artifact,
+      claim: result.claim,
+      context: { mode: "executor", runtime, spec: specOf(artifact) },
+      run: runtime.session,
+      signals: [interrupted],
+      echo: { write: (text) => runtime.echo(text) },
+      onThrown: (error) => thrown = error,
+    })
+  );
+  if (end.outcome === "success" || end.outcome === "superseded") return;
+  if (end.outcome === "preempted") throw reason;
+  const isMissing = furuErrorName(thrown) === "MissingArtifactError";
+  throw new ExecutionError(
+    isMissing
+      ? `Cannot compute ${artifact} again as it gets what is not stored, and nothing else is computed: ${end.error}`
+      : `${artifact} failed: ${end.error}; its log is ${log}`,
+    { artifact: `${artifact}`, log, cause: thrown },
+  );
+}
+
+const RECORD = /^\/artifacts\/(.+)\/([0-9a-f]{32})\.json$/;
 
 function link(store: Store, folder: string, path: string): void {
   const name = join(folder, path.slice(store.root.length));
+  if (isThere(name)) return; // several results name it
   Deno.mkdirSync(dirname(name), { recursive: true });
   Deno.symlinkSync(path, name);
+}
+
+function isThere(path: string): boolean {
+  try {
+    return Deno.lstatSync(path) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 /** What is stored of an artifact in a store; nothing where there is no result that can be read. */

@@ -4,7 +4,7 @@ import { join } from "@std/path/posix/join";
 import { resolve } from "@std/path/posix/resolve";
 import { z } from "zod";
 import { errorText, FuruError } from "../core/errors.ts";
-import { findUpward, pathOf } from "../core/paths.ts";
+import { findUpward, isRegularFile, pathOf } from "../core/paths.ts";
 
 /** Files that say how the modules below them are resolved. */
 const CONFIGS = ["deno.json", "deno.jsonc"];
@@ -74,7 +74,7 @@ export function projectFiles(
   for (const dir of folders) {
     for (const name of CONFIGS) {
       const path = join(dir, name);
-      if (!isFile(path)) continue;
+      if (!isRegularFile(path)) continue;
       try {
         add(path, base);
       } catch {
@@ -83,9 +83,9 @@ export function projectFiles(
       }
     }
     const lock = join(dir, "deno.lock");
-    if (isFile(lock)) locks.add(lock);
+    if (isRegularFile(lock)) locks.add(lock);
     for (const name of ["deno.lock", "package.json"]) {
-      if (isFile(join(dir, name))) paths.add(join(dir, name));
+      if (isRegularFile(join(dir, name))) paths.add(join(dir, name));
     }
   }
   return {
@@ -134,7 +134,7 @@ export function namedFiles(config: string): { map?: string | undefined; lock?: s
   const file = (named: string | undefined): string | undefined => {
     if (named === undefined || /^https?:/.test(named)) return undefined;
     const path = resolve(dirname(config), pathOf(named));
-    return isFile(path) ? path : undefined;
+    return isRegularFile(path) ? path : undefined;
   };
   return {
     map: file(importMap),
@@ -153,7 +153,7 @@ function projectFolder(folder: string): string {
     if (isBelow(dir, outermost)) outermost = dir;
   }
   for (let dir = outermost; dirname(dir) !== dir; dir = dirname(dir)) {
-    const config = CONFIGS.map((name) => join(dir, name)).find(isFile);
+    const config = CONFIGS.map((name) => join(dir, name)).find(isRegularFile);
     if (config !== undefined && isWorkspace(config)) outermost = dir;
   }
   return outermost;
@@ -166,7 +166,7 @@ function projectFolder(folder: string): string {
 function namesFile(config: string): string {
   let decisive = config;
   for (let dir = dirname(config); dirname(dir) !== dir; dir = dirname(dir)) {
-    const found = CONFIGS.map((name) => join(dir, name)).find(isFile);
+    const found = CONFIGS.map((name) => join(dir, name)).find(isRegularFile);
     if (found !== undefined && isWorkspace(found)) decisive = found;
   }
   const { imports, scopes } = readConfigFile(decisive);
@@ -176,7 +176,7 @@ function namesFile(config: string): string {
 /** Whether a workspace in a folder, or below it, encloses the folder of a configuration. */
 export function isInWorkspace(config: string, base: string): boolean {
   for (let dir = dirname(dirname(config)); isBelow(base, dir); dir = dirname(dir)) {
-    if (CONFIGS.some((name) => isFile(join(dir, name)) && isWorkspace(join(dir, name)))) return true;
+    if (CONFIGS.some((name) => isRegularFile(join(dir, name)) && isWorkspace(join(dir, name)))) return true;
     if (dirname(dir) === dir) return false;
   }
   return false;
@@ -196,12 +196,4 @@ function commonFolder(folders: readonly string[]): string {
   let common = folders[0] ?? "/";
   while (!folders.every((folder) => isBelow(common, folder))) common = dirname(common);
   return common;
-}
-
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
 }

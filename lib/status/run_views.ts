@@ -6,6 +6,7 @@ import { readEnded } from "../pool/ended.ts";
 import { readRun } from "../remote/run_record.ts";
 import { readProgressFile, type RunProgress } from "../store/run_progress.ts";
 import { runIds } from "./run_ids.ts";
+import { computedByPool } from "./worker_views.ts";
 import { concernsOneArtifact, listOrNothing, type Store } from "../store/store.ts";
 
 /** A run, as one look at the store tells. Names of fields are those of `--json`, and stay. */
@@ -26,10 +27,11 @@ export interface RunView extends Omit<RunProgress, "schema" | "at" | "owner"> {
   readonly pid: number;
 }
 
+/** States in which there may be workers. */
+const GOING_ON: readonly RunView["state"][] = ["running", "submitted", "silent"];
+
 /** Milliseconds after which a run that says nothing is silent: it is to say something every 30 s. */
 const SILENT_MS = 180_000;
-
-export { runIds };
 
 /**
  * The id of the run that is meant: `last`, an id, or its beginning or end.
@@ -62,7 +64,11 @@ export async function runView(store: Store, runId: string): Promise<RunView | un
     const { schema: _, owner, ...rest } = progress;
     const state = await stateOf(store, progress);
     const { host, user, pid } = owner;
-    return { ...rest, state, host, pid, ...(user === undefined ? {} : { user }) };
+    const goesOn = rest.mode === "pool" && rest.ended === undefined && GOING_ON.includes(state);
+    const now = goesOn ? await computedByPool(store, runId) : [];
+    // Nobody may follow the run, and whoever does knows less of it than its workers.
+    const running = now.length > 0 ? now : rest.running;
+    return { ...rest, running, state, host, pid, ...(user === undefined ? {} : { user }) };
   } catch (error) {
     if (!concernsOneArtifact(error)) throw error;
     return undefined;

@@ -45,11 +45,25 @@ export async function writeJson(
   store: Store,
   path: string,
   value: unknown,
+  options: WriteJsonOptions = {},
+): Promise<void> {
+  await writeJsonText(store, path, JSON.stringify(value), options);
+}
+
+/**
+ * As {@link writeJson}, of JSON that is there as a text.
+ *
+ * @throws {StoreError} If it cannot be written.
+ */
+export async function writeJsonText(
+  store: Store,
+  path: string,
+  text: string,
   { privateDir = dirname(path), sync = true }: WriteJsonOptions = {},
 ): Promise<void> {
   let temporary: string | undefined;
   try {
-    temporary = await store.writePrivate(privateDir, JSON.stringify(value), { sync });
+    temporary = await store.writePrivate(privateDir, text, { sync });
     await moveOver(store, temporary, path);
   } catch (error) {
     if (temporary !== undefined) {

@@ -96,6 +96,11 @@ export function ownerPaths(dir: string): OwnerPaths {
   return { dir, path: `${dir}/owner.json`, dead: `${dir}/dead.json` };
 }
 
+/** The folder of what lists keep of very many records, which is never needed. */
+export function indexDir(root: string): string {
+  return join(root, "index");
+}
+
 /** The folder below which all artifacts are. */
 export function artifactsDir(root: string): string {
   return join(root, "artifacts");

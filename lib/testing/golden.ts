@@ -1,6 +1,7 @@
 import { dirname } from "@std/path/posix/dirname";
 import { fromFileUrl } from "@std/path/posix/from-file-url";
 import { z } from "zod";
+import { environmentVariable } from "../core/environment.ts";
 import { ValidationError } from "../core/errors.ts";
 import { aBoolean, checkOptions } from "../core/options.ts";
 import { ARTIFACT, type Artifact, isArtifact } from "../task/artifact/artifact.ts";
@@ -78,9 +79,9 @@ export async function goldenIdentities(
   const path = file instanceof URL || file.startsWith("file:") ? fromFileUrl(file) : file;
   const is = entriesOf(await collectGolden(artifacts, "what was given"));
   const text = await readOrNothing(path);
-  const update = options.update ?? variable("UPDATE_GOLDEN") === "1";
+  const update = options.update ?? environmentVariable("UPDATE_GOLDEN") === "1";
   if (update || text === undefined) {
-    if (!update && variable("CI")) {
+    if (!update && environmentVariable("CI")) {
       throw new ValidationError(
         `Cannot compare identities with ${path}: there is no such file; write it with UPDATE_GOLDEN=1 and ` +
           `commit it`,
@@ -164,14 +165,5 @@ async function readOrNothing(path: string): Promise<string | undefined> {
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
-  }
-}
-
-/** Without a permission to read the environment there is none. */
-function variable(name: string): string | undefined {
-  try {
-    return Deno.env.get(name);
-  } catch {
-    return undefined;
   }
 }

@@ -2,7 +2,7 @@ import { join } from "@std/path/posix/join";
 import type { Machine, Owner } from "../core/system/machine.ts";
 import { settleClaim } from "../store/claims/acquire_claim.ts";
 import { readClaimFile } from "../store/claims/read_claim.ts";
-import { ownerPaths, ownersDir, privateNameOwner, taskDir } from "../store/layout.ts";
+import { indexDir, ownerPaths, ownersDir, privateNameOwner, taskDir } from "../store/layout.ts";
 import type { ClaimRecord } from "../store/record.ts";
 import type { Store } from "../store/store.ts";
 import { type Ages, isOfThisHost, LEAST_AGE_MS, lookAtClaim } from "./ages.ts";
@@ -58,6 +58,7 @@ function otherFolders(store: Store, { runs }: InUse): string[] {
   const snapshots = join(root, "snapshots");
   return [
     pinsDir(root),
+    indexDir(root),
     join(root, "artifacts"),
     join(root, "runs"),
     ...runs.filter(({ open }) => open === undefined).map(({ dir }) => dir),

@@ -1,7 +1,7 @@
 import { join } from "@std/path/posix/join";
 import type { FoundArtifact } from "../catalog/find_artifacts.ts";
 import { isSummedUp, parseSuccessRecord, type SuccessRecord } from "../store/record.ts";
-import { ownersDir } from "../store/layout.ts";
+import { indexDir, ownersDir } from "../store/layout.ts";
 import { concernsOneArtifact, type Store } from "../store/store.ts";
 import { type Belonging, belongings, diskBytes } from "./attempts.ts";
 
@@ -43,6 +43,8 @@ export interface StoreUsage {
   readonly snapshots?: Amount;
   /** Owner files: processes that compute now, or that died. */
   readonly owners?: Amount;
+  /** What lists keep of very many records: it may be removed at any time. */
+  readonly index?: Amount;
   /** Private names of whoever writes now or died: `furu gc` removes those of the dead. */
   readonly private?: Amount;
   /** All of that. */
@@ -150,7 +152,7 @@ function sumOf(sizes: Readonly<Record<string, number>> | undefined): number | un
  */
 export async function usageBesides(
   store: Store,
-): Promise<Required<Pick<StoreUsage, "runs" | "snapshots" | "owners" | "private">>> {
+): Promise<Required<Pick<StoreUsage, "runs" | "snapshots" | "owners" | "index" | "private">>> {
   const { root } = store;
   const hidden = (name: string): boolean => name.startsWith(".");
   const folder = async (dir: string, counts: (name: string) => boolean): Promise<Amount> => {
@@ -166,6 +168,7 @@ export async function usageBesides(
     runs: await folder(join(root, "runs"), (name) => !hidden(name)),
     snapshots: await snapshotAmount(store),
     owners: await folder(ownersDir(root), (name) => !hidden(name)),
+    index: await folder(indexDir(root), (name) => !hidden(name)),
     private: { count: left.length, bytes },
   };
 }

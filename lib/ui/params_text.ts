@@ -23,9 +23,14 @@ export function flatParams(params: unknown): FlatParams {
 
 /** The paths whose texts are not the same in all of a group. In a group of one nothing differs. */
 export function differingPaths(group: readonly FlatParams[]): Set<string> {
-  const paths = new Set(group.flatMap((each) => [...each.keys()]));
-  const [first] = group;
-  return new Set([...paths].filter((path) => group.some((each) => each.get(path) !== first?.get(path))));
+  const [first = new Map<string, string>()] = group;
+  const differing = new Set<string>();
+  for (const each of group) {
+    for (const [path, text] of each) if (first.get(path) !== text) differing.add(path);
+    for (const path of first.keys()) if (!each.has(path)) differing.add(path);
+  }
+  // In the order in which they stand, whichever was found to differ first.
+  return new Set([...first.keys(), ...differing].filter((path) => differing.has(path)));
 }
 
 /**

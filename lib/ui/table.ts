@@ -30,11 +30,9 @@ const LEAST = 4;
 /** Rows as aligned lines of text, wide characters counted as wide. Missing cells are empty. */
 export function table(rows: readonly (readonly string[])[], options: TableOptions = {}): string[] {
   const all = options.head ? [options.head, ...rows] : rows;
-  const columns = Math.max(0, ...all.map((row) => row.length));
-  const widths = Array.from(
-    { length: columns },
-    (_, index) => Math.max(0, ...all.map((row) => textWidth(row[index] ?? ""))),
-  );
+  // There may be more rows than a call can have arguments.
+  const widths: number[] = [];
+  for (const row of all) row.forEach((cell, i) => widths[i] = Math.max(widths[i] ?? 0, textWidth(cell)));
   shrink(widths, options.width ?? Infinity);
   return all.map((row) =>
     widths.map((width, index) => {

@@ -1,8 +1,12 @@
 import { unicodeWidth } from "@std/cli/unicode-width";
 import { stripAnsiCode } from "@std/fmt/colors";
 
+/** Nearly every text: each character is one column, and none does anything else. */
+const PLAIN = /^[\x20-\x7e]*$/;
+
 /** The number of columns that a text takes on a terminal: wide characters are two, colours none. */
 export function textWidth(text: string): number {
+  if (PLAIN.test(text)) return text.length;
   return unicodeWidth(stripAnsiCode(text));
 }
 
@@ -11,6 +15,7 @@ export function textWidth(text: string): number {
  * name cannot disturb the display. How lines of it are indented means nothing there.
  */
 export function oneLine(text: string): string {
+  if (PLAIN.test(text)) return text.trim();
   return stripAnsiCode(text).replace(/[\p{Cc}\p{Zl}\p{Zp}][\p{Cc}\p{Zl}\p{Zp} ]*/gu, " ").trim();
 }
 

@@ -1,32 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { ArtifactPaths } from "../../lib/store/layout.ts";
-import type { Store } from "../../lib/store/store.ts";
-import { Ages, LEAST_AGE_MS } from "../../lib/tidy/ages.ts";
 import { attemptRemovals } from "../../lib/tidy/attempts.ts";
-import { litterRemovals } from "../../lib/tidy/litter.ts";
-import {
-  artifactRemoval,
-  invalidation,
-  keepOwner,
-  unfinishedRemovals,
-} from "../../lib/tidy/remove_artifact.ts";
-import { type Removal, removeAll } from "../../lib/tidy/removal.ts";
+import { artifactRemoval, invalidation, unfinishedRemovals } from "../../lib/tidy/remove_artifact.ts";
 import { readRecord } from "../../lib/store/read_record.ts";
 import { readValue } from "../../lib/run/stored_value.ts";
 import { testRuntime } from "../rig.ts";
-import { Death, know, type Known, ref, TidyRig } from "./rig.ts";
-
-type Plan = (known: Known) => Promise<Removal[]>;
-
-/** Does what is planned, as a command does. */
-async function apply(store: Store, plan: Plan): Promise<void> {
-  const known = await know(store, plan === sweep ? { ages: new Ages(Date.now() + 2 * LEAST_AGE_MS) } : {});
-  const end = keepOwner(store);
-  const removals = await plan(known);
-  await removeAll(removals);
-  await end();
-}
+import { apply, atEachStep, litterOf, type Plan, ref, survived, sweep, TidyRig } from "./rig.ts";
 
 /** Removes what has a certain parameter, and what an earlier removal has left. */
 const remove: Plan = async ({ context, graph, inUse }) => {
@@ -39,9 +19,6 @@ const remove: Plan = async ({ context, graph, inUse }) => {
     ),
   );
 };
-
-/** Two days later, since of a folder without an owner file only its age tells. */
-const sweep: Plan = async ({ context, graph, inUse }) => await litterRemovals(context, { graph, inUse });
 
 /** A result with files and a failure before it, and one that is to stay. */
 function twoResults(rig: TidyRig): { gone: ArtifactPaths; stays: ArtifactPaths } {
@@ -61,42 +38,6 @@ async function assertWhole(rig: TidyRig, paths: ArtifactPaths, what: string): Pr
   return true;
 }
 
-/** Private names and owner folders. */
-function litterOf(rig: TidyRig): string[] {
-  return rig.tree().filter((name) => /\.(tmp|trash)-|^owners\/./.test(name));
-}
-
-/**
- * Lets a process die at each of its steps, before and after it; what it leaves is looked at, and another one
- * goes on.
- */
-async function atEachStep(
-  play: (options: { diesAt: number; after: boolean }) => Promise<{ died: boolean }>,
-  { from = 1, stride = 1 } = {},
-): Promise<number> {
-  for (const after of [false, true]) {
-    for (let diesAt = from;; diesAt += stride) {
-      const { died } = await play({ diesAt, after });
-      if (!died) {
-        if (after) return diesAt;
-        break;
-      }
-      assert(diesAt < 1000, "it never comes to its end");
-    }
-  }
-  return 0;
-}
-
-async function survived(work: Promise<unknown>): Promise<boolean> {
-  try {
-    await work;
-    return true;
-  } catch (error) {
-    if (!(error instanceof Death) && !((error as Error).cause instanceof Death)) throw error;
-    return false;
-  }
-}
-
 describe("a removal that is interrupted", () => {
   it("is finished by the next one, wherever it died, and never leaves half a result", async () => {
     const steps = await atEachStep(async (options) => {
@@ -108,7 +49,7 @@ describe("a removal that is interrupted", () => {
       rig.kill(process);
       await assertWhole(rig, gone, what);
       await apply(rig.process().store, remove);
-      await apply(rig.process().store, sweep);
+      await sweep(rig.process().store);
       assertEquals(rig.tree().filter((name) => name.includes(gone.hash)), [], what);
       assertEquals(litterOf(rig), [], what);
       assert(await assertWhole(rig, stays, what), `${what}: the other one stays`);
@@ -136,7 +77,7 @@ describe("a removal that is interrupted", () => {
         const what = `steps ${first} and ${options.diesAt}`;
         await assertWhole(rig, gone, what);
         await apply(rig.process().store, remove);
-        await apply(rig.process().store, sweep);
+        await sweep(rig.process().store);
         assertEquals(rig.tree().filter((name) => name.includes(gone.hash)), [], what);
         assertEquals(litterOf(rig), [], what);
         return { died: two.steps() >= options.diesAt };
@@ -193,7 +134,7 @@ describe("removing failures that is interrupted", () => {
       const what = `${options.after ? "after" : "at"} step ${options.diesAt}`;
       assert(await assertWhole(rig, paths, what), what);
       await apply(rig.process().store, plan);
-      await apply(rig.process().store, sweep);
+      await sweep(rig.process().store);
       assert(await assertWhole(rig, paths, what), what);
       assertEquals(rig.tree().filter((name) => name.includes("ffffffffffff")), [], what);
       assertEquals(rig.tree().filter((name) => name.endsWith(".claim")), [], what);

@@ -1,3 +1,4 @@
+import { assert } from "@std/assert";
 import { systemFiles } from "../../lib/core/system/system_files.ts";
 import { systemMachine } from "../../lib/core/system/system_machine.ts";
 import type { Files } from "../../lib/core/system/files.ts";
@@ -8,10 +9,14 @@ import type { ArtifactKey, ArtifactPaths } from "../../lib/store/layout.ts";
 import { attemptPaths } from "../../lib/store/layout.ts";
 import { withSum } from "../../lib/store/record.ts";
 import { Store } from "../../lib/store/store.ts";
-import { Ages } from "../../lib/tidy/ages.ts";
+import { Ages, LEAST_AGE_MS } from "../../lib/tidy/ages.ts";
 import { readGraph, type StoreGraph } from "../../lib/tidy/graph.ts";
 import { findInUse, type InUse, type TidyContext } from "../../lib/tidy/in_use.ts";
-import { Rig, testMachine } from "../rig.ts";
+import { litterRemovals } from "../../lib/tidy/litter.ts";
+import { keepOwner } from "../../lib/tidy/remove_artifact.ts";
+import { type Removal, removeAll } from "../../lib/tidy/removal.ts";
+import { queuePaths } from "../../lib/queue/layout.ts";
+import { Rig, testMachine, testRuntime } from "../rig.ts";
 
 /** Thrown by every operation of a process that has died. */
 export class Death extends Error {}
@@ -148,4 +153,119 @@ export async function know(store: Store, options: Partial<TidyContext> = {}): Pr
   const context: TidyContext = { store, ages: await Ages.of(store), ...options };
   const graph = await readGraph(store);
   return { context, graph, inUse: await findInUse(context, graph) };
+}
+
+/** What is to be removed. */
+export type Plan = (known: Known) => Promise<Removal[]>;
+
+/** Does what is planned, as a command does. */
+export async function apply(
+  store: Store,
+  plan: Plan,
+  options: Partial<TidyContext> = {},
+): Promise<void> {
+  const known = await know(store, options);
+  const end = keepOwner(store);
+  const removals = await plan(known);
+  await removeAll(removals);
+  await end();
+}
+
+/** What processes have left that died two days ago: of a folder without an owner file only its age tells. */
+export async function sweep(store: Store): Promise<void> {
+  const plan: Plan = async ({ context, graph, inUse }) => await litterRemovals(context, { graph, inUse });
+  await apply(store, plan, { ages: TWO_DAYS_LATER });
+}
+
+/** As if two days had gone by since everything. */
+export const TWO_DAYS_LATER = new Ages(Date.now() + 2 * LEAST_AGE_MS);
+
+/** Private names and owner folders. */
+export function litterOf(rig: TidyRig): string[] {
+  return rig.tree().filter((name) => /\.(tmp|trash)-|^owners\/./.test(name));
+}
+
+/**
+ * Lets a process die at each of its steps, before and after it; what it leaves is looked at, and another one
+ * goes on.
+ */
+export async function atEachStep(
+  play: (options: { diesAt: number; after: boolean }) => Promise<{ died: boolean }>,
+  { from = 1, stride = 1 } = {},
+): Promise<number> {
+  for (const after of [false, true]) {
+    for (let diesAt = from;; diesAt += stride) {
+      const { died } = await play({ diesAt, after });
+      if (!died) {
+        if (after) return diesAt;
+        break;
+      }
+      assert(diesAt < 1000, "it never comes to its end");
+    }
+  }
+  return 0;
+}
+
+export async function survived(work: Promise<unknown>): Promise<boolean> {
+  try {
+    await work;
+    return true;
+  } catch (error) {
+    if (!(error instanceof Death) && !((error as Error).cause instanceof Death)) throw error;
+    return false;
+  }
+}
+
+/** A run as tests write it. */
+export interface Begun {
+  mode?: "pool" | "dag";
+  nodes?: ArtifactKey[];
+  stored?: ArtifactKey[];
+  ended?: string;
+  snapshot?: string;
+  createdAt?: string;
+}
+
+/** Writes the record of a run as one that was begun long ago. */
+export function begin(rig: TidyRig, runId: string, begun: Begun = {}): void {
+  const { mode = "pool", nodes = [], stored = [], ended, snapshot, createdAt } = begun;
+  const { record, ended: endedFile, run } = queuePaths(rig.root, runId);
+  Deno.mkdirSync(run, { recursive: true });
+  const { config } = testRuntime(rig.root);
+  const head = {
+    schema: 1,
+    mode,
+    runId,
+    createdAt: createdAt ?? "2026-01-01T00:00:00.000Z",
+    submitter: { host: "login", pid: 1 },
+    versions: { furu: "0", deno: "2" },
+    entry: "file:///p.ts",
+    ...(snapshot === undefined ? {} : { code: { id: snapshot, digest: "d", base: "/p" } }),
+    specs: {},
+    config,
+    force: [],
+    git: null,
+    counts: { nodes: nodes.length, cached: 0 },
+    invalid: [],
+    ...(mode === "dag" ? {} : {
+      detached: true,
+      options: { maxWorkers: 1, window: "bfs", idleTimeoutSec: 1, keepGoing: false, tasksPerWorker: 1 },
+    }),
+  };
+  const node = ({ name, hash }: ArtifactKey) => ({
+    hash,
+    name,
+    spec: "default",
+    dependencies: [],
+    ...(mode === "dag"
+      ? { stored: stored.map(({ name, hash }) => ({ name, hash })), jobName: `furu-${hash}` }
+      : {}),
+  });
+  const body = { schema: 1, runId, roots: nodes.map(({ hash }) => hash), nodes: nodes.map(node) };
+  Deno.writeTextFileSync(`${run}/nodes.json`, JSON.stringify(body));
+  Deno.writeTextFileSync(record, JSON.stringify(head));
+  if (ended !== undefined) {
+    const summary = { schema: 1, runId, term: 1, endedAt: ended, interrupted: false };
+    Deno.writeTextFileSync(endedFile, JSON.stringify(summary));
+  }
 }

@@ -1,66 +1,10 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { linkQueued } from "../../lib/store/claims/queued.ts";
-import { queuePaths } from "../../lib/queue/layout.ts";
 import { Ages, LEAST_AGE_MS } from "../../lib/tidy/ages.ts";
 import { runRemovals, snapshotRemovals } from "../../lib/tidy/old_runs.ts";
 import { removeAll } from "../../lib/tidy/removal.ts";
-import type { ArtifactKey } from "../../lib/store/layout.ts";
-import { testRuntime } from "../rig.ts";
-import { know, type Known, ref, TidyRig } from "./rig.ts";
-
-interface Begun {
-  mode?: "pool" | "dag";
-  nodes?: ArtifactKey[];
-  stored?: ArtifactKey[];
-  ended?: string;
-  snapshot?: string;
-  createdAt?: string;
-}
-
-/** Writes the record of a run as one that was begun long ago. */
-function begin(rig: TidyRig, runId: string, begun: Begun = {}): void {
-  const { mode = "pool", nodes = [], stored = [], ended, snapshot, createdAt } = begun;
-  const { record, ended: endedFile, run } = queuePaths(rig.root, runId);
-  Deno.mkdirSync(run, { recursive: true });
-  const { config } = testRuntime(rig.root);
-  const head = {
-    schema: 1,
-    mode,
-    runId,
-    createdAt: createdAt ?? "2026-01-01T00:00:00.000Z",
-    submitter: { host: "login", pid: 1 },
-    versions: { furu: "0", deno: "2" },
-    entry: "file:///p.ts",
-    ...(snapshot === undefined ? {} : { code: { id: snapshot, digest: "d", base: "/p" } }),
-    specs: {},
-    config,
-    force: [],
-    git: null,
-    counts: { nodes: nodes.length, cached: 0 },
-    invalid: [],
-    ...(mode === "dag" ? {} : {
-      detached: true,
-      options: { maxWorkers: 1, window: "bfs", idleTimeoutSec: 1, keepGoing: false, tasksPerWorker: 1 },
-    }),
-  };
-  const node = ({ name, hash }: ArtifactKey) => ({
-    hash,
-    name,
-    spec: "default",
-    dependencies: [],
-    ...(mode === "dag"
-      ? { stored: stored.map(({ name, hash }) => ({ name, hash })), jobName: `furu-${hash}` }
-      : {}),
-  });
-  const body = { schema: 1, runId, roots: nodes.map(({ hash }) => hash), nodes: nodes.map(node) };
-  Deno.writeTextFileSync(`${run}/nodes.json`, JSON.stringify(body));
-  Deno.writeTextFileSync(record, JSON.stringify(head));
-  if (ended !== undefined) {
-    const summary = { schema: 1, runId, term: 1, endedAt: ended, interrupted: false };
-    Deno.writeTextFileSync(endedFile, JSON.stringify(summary));
-  }
-}
+import { begin, know, type Known, ref, TidyRig } from "./rig.ts";
 
 const kinds = ({ inUse }: Known) =>
   Object.fromEntries([...inUse.reasons].map(([hash, { kind }]) => [hash, kind]));

@@ -1,8 +1,11 @@
 import { findArtifacts, parsePattern, taskNamesOf } from "../../catalog/find_artifacts.ts";
+import { resolveConfig } from "../../core/config.ts";
 import { FuruError, UsageError } from "../../core/errors.ts";
 import { artifactLabel } from "../../core/hash.ts";
 import { systemClock } from "../../core/system/clock.ts";
-import { findRunId, runIds, runView } from "../../status/run_views.ts";
+import { runIds } from "../../status/run_ids.ts";
+import { findRunId, runView } from "../../status/run_views.ts";
+import { computedByPool, findWorker, type WorkerOfRun, workerOutputs } from "../../status/worker_views.ts";
 import { parseAttemptName } from "../../store/layout.ts";
 import type { Store } from "../../store/store.ts";
 import { defineCommand } from "../program/command.ts";
@@ -28,11 +31,12 @@ const FOLLOW_MS = 300;
 
 /** `furu logs`: what attempts printed. */
 export const logsCommand = defineCommand({
-  args: () => "HASH|TASK|RUN|last",
+  args: () => "HASH|TASK|RUN|WORKER|last",
   arity: () => ({ least: 1, most: 1 }),
   description: [
     "Prints what attempts wrote to their output: of one artifact that of its last attempt; of a task, or of " +
-    "a run, those of what is computed now and of what failed, each under a heading.",
+    "a run, those of what is computed now and of what failed, each under a heading; of a worker of a pool, what its " +
+    "Slurm job wrote, and the logs of what it computes now ('furu status RUN' names the workers).",
     "An attempt that printed nothing has no log.",
   ],
   flags,
@@ -91,7 +95,11 @@ async function logsOf(store: Store, written: string, which: Which): Promise<Log[
   if (found.length === 0) {
     const isRun = await findRunId(store, written).catch(() => undefined);
     if (isRun !== undefined) return await logsOfRun(store, isRun);
-    throw new FuruError(`Cannot find anything of '${written}' in ${store.root}: no artifact, task, or run`);
+    const worker = await findWorker(store, written);
+    if (worker) return await logsOfWorker(store, worker);
+    throw new FuruError(
+      `Cannot find anything of '${written}' in ${store.root}: no artifact, task, run or worker`,
+    );
   }
   const isOne = found.length === 1;
   const logs: Log[] = [];
@@ -132,6 +140,20 @@ async function logsOfRun(store: Store, runId: string): Promise<Log[]> {
   return [...run?.running ?? [], ...run?.failures ?? []].flatMap(({ name, hash, log }) =>
     log === undefined ? [] : [{ path: log, label: artifactLabel(name, hash) }]
   );
+}
+
+async function logsOfWorker(store: Store, worker: WorkerOfRun): Promise<Log[]> {
+  const { slurmRoot } = resolveConfig({ root: store.root });
+  const outputs = await workerOutputs(store, worker, slurmRoot);
+  const running = await computedByPool(store, worker.runId);
+  return [
+    ...outputs.map((path) => ({ path, label: `worker ${worker.id}` })),
+    ...running.flatMap(({ name, hash, attempt, log, worker: id }) =>
+      id !== worker.id || log === undefined
+        ? []
+        : [{ path: log, label: `${artifactLabel(name, hash)}, attempt ${attempt}` }]
+    ),
+  ];
 }
 
 async function print(

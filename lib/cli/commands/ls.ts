@@ -1,9 +1,8 @@
-import { parseCondition, sortEntries } from "../../catalog/conditions.ts";
-import { readEntries } from "../../catalog/read_entries.ts";
-import { readableStore } from "../program/readable_store.ts";
+import { sortEntries } from "../../catalog/conditions.ts";
+import { catalogOf, readableStore } from "../program/readable_store.ts";
 import { defineCommand } from "../program/command.ts";
 import { switchFlag } from "../program/flag.ts";
-import { findSelected, ofFlag, selectionFlags, statusAndTime } from "../roots/selection.ts";
+import { findSelected, selectionFlags, statusAndTime, whereCondition } from "../roots/selection.ts";
 import { entryJson, listText, tasksText } from "../view/list_text.ts";
 
 const flags = {
@@ -35,7 +34,9 @@ export const lsCommand = defineCommand({
   async run({ args, flags, globals, io, engine }) {
     const store = await readableStore(engine);
     const options = { color: io.color && !globals["no-color"], width: io.width, long: flags.long };
-    const found = await findSelected(store, args);
+    const catalog = catalogOf(store);
+    const where = whereCondition(flags.where);
+    const found = await findSelected(store, args, catalog.list);
     const isFiltered = args.length > 0 || flags.where.length > 0 || flags.status !== undefined ||
       flags.since !== undefined || flags.sort !== undefined || flags.limit !== undefined || flags.all;
     if (!isFiltered && !globals.json && found.length > MOST_LISTED) {
@@ -46,25 +47,27 @@ export const lsCommand = defineCommand({
       });
       io.out(tasksText(counts, options));
       io.err(`${found.length} artifacts: name a task to list its artifacts, or give --all\n`);
+      await catalog.keep();
       return 0;
     }
-    const conditions = ofFlag("where", () => flags.where.map(parseCondition));
     const isWanted = statusAndTime(flags);
-    let entries = (await readEntries(store, found)).filter((entry) =>
-      isWanted(entry) && conditions.every((condition) => condition(entry))
-    );
+    const most = flags.limit ?? Infinity;
+    // Where nothing else decides which are shown, those that are not need not be read.
+    const isPlain = !where && flags.status === undefined && flags.since === undefined &&
+      flags.sort === undefined;
+    const read = isPlain && !flags.reverse ? found.slice(0, most) : found;
+    let entries = (await catalog.entries(read, { where })).filter(isWanted);
     if (flags.sort !== undefined) entries = sortEntries(entries, flags.sort);
     if (flags.reverse) entries.reverse();
-    const most = flags.limit ?? Infinity;
     const shown = entries.slice(0, most);
     if (globals.json) io.out(`${JSON.stringify(shown.map(entryJson))}\n`);
     else {
       io.out(listText(shown, options));
-      if (shown.length < entries.length) {
-        io.err(`${entries.length - shown.length} more are not shown (--limit)\n`);
-      }
+      const left = entries.length - shown.length + found.length - read.length;
+      if (left > 0) io.err(`${left} more are not shown (--limit)\n`);
       if (entries.length === 0) io.err(`nothing of that is in ${store.root}\n`);
     }
+    await catalog.keep();
     return 0;
   },
 });

@@ -1,6 +1,7 @@
 import { UsageError } from "../../core/errors.ts";
 import { systemClock } from "../../core/system/clock.ts";
-import { findRunId, runIds, type RunView, runView } from "../../status/run_views.ts";
+import { runIds } from "../../status/run_ids.ts";
+import { findRunId, type RunView, runView } from "../../status/run_views.ts";
 import type { Store } from "../../store/store.ts";
 import { defineCommand } from "../program/command.ts";
 import { switchFlag, valueFlag, wholeNumber } from "../program/flag.ts";

@@ -1,7 +1,7 @@
 import { fromFileUrl } from "@std/path/posix/from-file-url";
 import { FuruError, UsageError } from "../../core/errors.ts";
 import { compareResults } from "../../explain/compare_results.ts";
-import { linkDependencies, storedRecord } from "../../explain/scratch_store.ts";
+import { computeBeside, linkDependencies, storedRecord } from "../../explain/scratch_store.ts";
 import { Store } from "../../store/store.ts";
 import { oneLine, truncate } from "../../ui/text.ts";
 import { artifactsBelow } from "../view/why_text.ts";
@@ -22,7 +22,7 @@ export const replayCommand = defineCommand({
   description: [
     "Computes one artifact again, in this process and into a folder of its own, with the results that are " +
     "stored of what it depends on; nothing is written to the store. The value and the files are compared " +
-    "with what is stored. What a task gets besides its declared dependencies is computed there, too.",
+    "with what is stored. Nothing else is computed: what is not stored cannot be got.",
     "MODULE is the one that makes the artifact; without it the one that did is asked.",
     "Exit codes: 0 the same, or nothing is stored to compare with; 1 different, or it failed. Then the " +
     "folder stays, and is named.",
@@ -57,7 +57,7 @@ export const replayCommand = defineCommand({
     try {
       await linkDependencies(store, artifact, scratch);
       await engine.configure({ root: scratch });
-      await engine.get(artifact, { force: true });
+      await computeBeside(store, artifact, scratch);
       const { leaseSec, heartbeatSec } = store;
       const beside = new Store(store.machine, { root: scratch, leaseSec, heartbeatSec });
       const record = await storedRecord(beside, found);

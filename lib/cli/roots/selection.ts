@@ -1,4 +1,4 @@
-import { parseMoment } from "../../catalog/conditions.ts";
+import { type Condition, parseCondition, parseMoment } from "../../catalog/conditions.ts";
 import {
   ANY_ARTIFACT,
   findArtifacts,
@@ -6,6 +6,7 @@ import {
   parsePattern,
   taskNamesOf,
 } from "../../catalog/find_artifacts.ts";
+import type { ListFolder } from "../../catalog/folder_names.ts";
 import type { ArtifactEntry } from "../../catalog/read_entries.ts";
 import { FuruError, UsageError } from "../../core/errors.ts";
 import { didYouMean } from "../../core/nearest.ts";
@@ -36,18 +37,24 @@ export const selectionFlags = {
 /**
  * The artifacts that arguments mean, each once; all of the store where there are none.
  *
+ * @param list How the names in a folder are found out; by default the system is asked.
  * @throws {FuruError} If there is nothing of one of them.
  */
-export async function findSelected(store: Store, args: readonly string[]): Promise<FoundArtifact[]> {
-  if (args.length === 0) return await findArtifacts(store, ANY_ARTIFACT);
-  const names = await taskNamesOf(store);
+export async function findSelected(
+  store: Store,
+  args: readonly string[],
+  list?: ListFolder,
+): Promise<FoundArtifact[]> {
+  if (args.length === 0) return await findArtifacts(store, ANY_ARTIFACT, list);
+  const names = await taskNamesOf(store, list);
   const patterns = args.map((arg) => parsePattern(arg, names));
   const found = (await Promise.all(patterns.map(async (pattern, i) => {
-    const some = await findArtifacts(store, pattern);
+    const some = await findArtifacts(store, pattern, list);
     if (some.length > 0) return some;
     const hint = didYouMean(args[i]!, names);
     throw new FuruError(`Cannot find anything of '${args[i]}' in ${store.root}${hint}`);
   }))).flat();
+  if (patterns.length === 1) return found;
   return [...new Map(found.map((each) => [`${each.name} ${each.hash}`, each])).values()];
 }
 
@@ -63,6 +70,16 @@ export function statusAndTime(
   return (entry) =>
     (status === undefined || status.includes(entry.status)) &&
     (from === undefined || Date.parse(entry.at ?? "") >= from);
+}
+
+/**
+ * The condition that `--where` asks for; nothing where it asks for none.
+ *
+ * @throws {UsageError} If one is none.
+ */
+export function whereCondition(where: readonly string[]): Condition | undefined {
+  const conditions = ofFlag("where", () => where.map(parseCondition));
+  return conditions.length === 0 ? undefined : (entry) => conditions.every((condition) => condition(entry));
 }
 
 /** Reads a flag's value; an error about that names the flag. */

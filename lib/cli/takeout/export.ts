@@ -16,7 +16,6 @@ import {
   taskNamesOf,
 } from "../../catalog/find_artifacts.ts";
 import { type ArtifactEntry, readEntries } from "../../catalog/read_entries.ts";
-import { parseCondition } from "../../catalog/conditions.ts";
 import { errorCode, FuruError, UsageError } from "../../core/errors.ts";
 import { artifactLabel, type Hash } from "../../core/hash.ts";
 import { didYouMean } from "../../core/nearest.ts";
@@ -26,7 +25,7 @@ import { type CommandInput, defineCommand } from "../program/command.ts";
 import { switchFlag } from "../program/flag.ts";
 import { readableStore } from "../program/readable_store.ts";
 import { findReference } from "../roots/find_reference.ts";
-import { ofFlag, selectionFlags, statusAndTime } from "../roots/selection.ts";
+import { selectionFlags, statusAndTime, whereCondition } from "../roots/selection.ts";
 import { valueText } from "../view/value_text.ts";
 
 const { status, where, since } = selectionFlags;
@@ -118,10 +117,10 @@ async function chosen(
     found.push(...some);
   }
   const once = [...new Map(found.map((each) => [each.hash, each])).values()];
-  const conditions = ofFlag("where", () => flags.where.map(parseCondition));
+  const where = whereCondition(flags.where);
   const isWanted = statusAndTime(flags);
   const entries = (await readEntries(store, once)).filter((entry) =>
-    isWanted(entry) && conditions.every((condition) => condition(entry))
+    isWanted(entry) && (!where || where(entry))
   );
   if (entries.length === 0) {
     throw new FuruError(`Cannot export anything: nothing of that is in ${store.root}`);

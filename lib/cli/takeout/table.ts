@@ -1,6 +1,6 @@
 import { ArtifactCell } from "../../catalog/cells.ts";
 import { parseComparison } from "../../catalog/conditions.ts";
-import { readEntries } from "../../catalog/read_entries.ts";
+import type { Catalog } from "../../catalog/catalog.ts";
 import {
   cellOf,
   columnsOf,
@@ -18,7 +18,7 @@ import type { Store } from "../../store/store.ts";
 import { plural } from "../../ui/text.ts";
 import { defineCommand } from "../program/command.ts";
 import { type FlagValues, switchFlag, valueFlag } from "../program/flag.ts";
-import { readableStore } from "../program/readable_store.ts";
+import { catalogOf, readableStore } from "../program/readable_store.ts";
 import { findSelected, ofFlag, selectionFlags, statusAndTime } from "../roots/selection.ts";
 import { cellText, tableAligned, tableCsv, tableJson, tableMarkdown } from "./table_text.ts";
 
@@ -63,7 +63,8 @@ export const tableCommand = defineCommand({
   async run({ args, flags, globals, io, engine }) {
     const format = formatOf({ ...flags, json: globals.json });
     const store = await readableStore(engine);
-    const { rows, left } = await selectedRows(store, args, flags);
+    const catalog = catalogOf(store);
+    const { rows, left } = await selectedRows(store, catalog, args, flags);
     const only = flags.columns;
     let columns = ofFlag("columns", () => columnsOf(rows, { only, all: flags["all-columns"] }));
     if (only !== undefined) await readArrays(store, rows, columns);
@@ -81,6 +82,7 @@ export const tableCommand = defineCommand({
     if (faults.length > 0) {
       io.err(`the values of ${plural(faults.length, "artifact")} cannot be read: ${faults[0]}\n`);
     }
+    await catalog.keep();
     return faults.length > 0 ? 1 : 0;
   },
 });
@@ -88,6 +90,7 @@ export const tableCommand = defineCommand({
 /** The rows that arguments and flags choose, in order, and how many `--limit` left. */
 async function selectedRows(
   store: Store,
+  catalog: Catalog,
   args: readonly string[],
   flags: Pick<FlagValues<typeof tableCommand["flags"]>, keyof typeof selectionFlags | "columns">,
 ): Promise<{ rows: TableRow[]; left: number }> {
@@ -95,7 +98,9 @@ async function selectedRows(
   const isWanted = statusAndTime(flags);
   const { columns, sort } = flags;
   const early = [...comparisons.map(({ path }) => path), ...(sort === undefined ? [] : [sort])];
-  const entries = (await readEntries(store, await findSelected(store, args))).filter(isWanted);
+  const needsValues = columns === undefined || [...columns, ...early].some(isValueColumn);
+  const found = await findSelected(store, args, catalog.list);
+  const entries = (await catalog.entries(found, { values: needsValues })).filter(isWanted);
   const isEarly = early.some(isValueColumn);
   let rows = await tableRows(store, entries, { value: isEarly });
   await followArtifacts(store, rows, early);

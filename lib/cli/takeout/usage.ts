@@ -1,13 +1,11 @@
-import { readEntries } from "../../catalog/read_entries.ts";
 import { attemptsOf, type ResourceUsage, RunSpecs, type Spread, usageOf } from "../../catalog/usage.ts";
-import { parseCondition } from "../../catalog/conditions.ts";
 import { formatDuration } from "../../ui/duration.ts";
 import { style } from "../../ui/style.ts";
 import { table } from "../../ui/table.ts";
 import { bytesText, plural } from "../../ui/text.ts";
 import { defineCommand } from "../program/command.ts";
-import { readableStore } from "../program/readable_store.ts";
-import { findSelected, ofFlag, selectionFlags, statusAndTime } from "../roots/selection.ts";
+import { catalogOf, readableStore } from "../program/readable_store.ts";
+import { findSelected, selectionFlags, statusAndTime, whereCondition } from "../roots/selection.ts";
 
 const { where, since } = selectionFlags;
 const flags = { where, since };
@@ -32,12 +30,11 @@ export const usageCommand = defineCommand({
   ],
   async run({ args, flags, globals, io, engine }) {
     const store = await readableStore(engine);
-    const conditions = ofFlag("where", () => flags.where.map(parseCondition));
+    const where = whereCondition(flags.where);
+    const catalog = catalogOf(store);
     const isWanted = statusAndTime({ status: undefined, since: flags.since });
-    const found = await findSelected(store, args);
-    const entries = (await readEntries(store, found)).filter((entry) =>
-      isWanted(entry) && conditions.every((condition) => condition(entry))
-    );
+    const found = await findSelected(store, args, catalog.list);
+    const entries = (await catalog.entries(found, { where })).filter(isWanted);
     const runs = new RunSpecs(store);
     const usages: ResourceUsage[] = [];
     for (const [task, all] of await attemptsOf(store, found, entries, (text) => io.err(`${text}\n`))) {
@@ -52,6 +49,7 @@ export const usageCommand = defineCommand({
         usages.map((usage) => usageText(usage, io.color && !globals["no-color"], io.width)).join("\n"),
       );}
     if (usages.length === 0) io.err(`no attempts of that are in ${store.root}\n`);
+    await catalog.keep();
     return 0;
   },
 });

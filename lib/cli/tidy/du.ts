@@ -1,12 +1,10 @@
-import { ANY_ARTIFACT, findArtifacts, parsePattern, taskNamesOf } from "../../catalog/find_artifacts.ts";
-import { FuruError } from "../../core/errors.ts";
-import { didYouMean } from "../../core/nearest.ts";
 import { style } from "../../ui/style.ts";
 import { table } from "../../ui/table.ts";
 import { bytesText } from "../../ui/text.ts";
 import { type Amount, type StoreUsage, usageBesides, usageOfTasks } from "../../tidy/usage.ts";
 import { defineCommand } from "../program/command.ts";
-import { readableStore } from "../program/readable_store.ts";
+import { catalogOf, readableStore } from "../program/readable_store.ts";
+import { findSelected } from "../roots/selection.ts";
 
 /** `furu du`: what takes how much. */
 export const duCommand = defineCommand({
@@ -24,28 +22,22 @@ export const duCommand = defineCommand({
   ],
   async run({ args, globals, io, engine }) {
     const store = await readableStore(engine);
-    const names = await taskNamesOf(store);
-    const found = args.length === 0
-      ? await findArtifacts(store, ANY_ARTIFACT)
-      : (await Promise.all(args.map(async (arg) => {
-        const some = await findArtifacts(store, parsePattern(arg, names));
-        if (some.length > 0) return some;
-        throw new FuruError(`Cannot find anything of '${arg}' in ${store.root}${didYouMean(arg, names)}`);
-      }))).flat();
-    const once = [...new Map(found.map((each) => [each.hash, each])).values()];
-    const tasks = (await usageOfTasks(store, once)).sort((a, b) => b.bytes - a.bytes);
+    const catalog = catalogOf(store);
+    const found = await findSelected(store, args, catalog.list);
+    const tasks = (await usageOfTasks(store, found)).sort((a, b) => b.bytes - a.bytes);
     const besides = args.length === 0 ? await usageBesides(store) : undefined;
     const all = [...tasks, ...Object.values(besides ?? {})];
     const bytes = all.reduce((sum, each) => sum + each.bytes, 0);
     const usage: StoreUsage = { tasks, ...besides, bytes };
     if (globals.json) io.out(`${JSON.stringify(usage)}\n`);
     else io.out(usageText(usage, { color: io.color && !globals["no-color"], width: io.width }));
+    await catalog.keep();
     return 0;
   },
 });
 
 function usageText(
-  { tasks, runs, snapshots, owners, private: left, bytes }: StoreUsage,
+  { tasks, runs, snapshots, owners, index, private: left, bytes }: StoreUsage,
   { color, width }: { color: boolean; width: number | undefined },
 ): string {
   const shown = ({ bytes, count }: Amount): string => bytes === 0 && count === 0 ? "" : bytesText(bytes);
@@ -63,6 +55,7 @@ function usageText(
     ["(runs)", runs],
     ["(snapshots)", snapshots],
     ["(owner files)", owners],
+    ["(lists)", index],
     ["(private names)", left],
   ];
   for (const [name, amount] of besides) {

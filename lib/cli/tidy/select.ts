@@ -1,4 +1,4 @@
-import { parseCondition, parseMoment } from "../../catalog/conditions.ts";
+import { parseMoment } from "../../catalog/conditions.ts";
 import { type ArtifactPattern, parsePattern, taskPattern } from "../../catalog/find_artifacts.ts";
 import type { ArtifactEntry } from "../../catalog/read_entries.ts";
 import { FuruError } from "../../core/errors.ts";
@@ -7,7 +7,7 @@ import type { StoredArtifact, StoreGraph } from "../../tidy/graph.ts";
 import type { Pin } from "../../tidy/pins.ts";
 import { type Flag, switchFlag, valueFlag } from "../program/flag.ts";
 import { ambiguous } from "../roots/find_reference.ts";
-import { ofFlag, selectionFlags } from "../roots/selection.ts";
+import { selectionFlags, whereCondition } from "../roots/selection.ts";
 
 /** The flags that choose among artifacts. */
 export const selectFlags = {
@@ -55,7 +55,7 @@ export function selectArtifacts(
 ): StoredArtifact[] {
   const all = graph.artifacts.values().toArray();
   const names = [...new Set(all.map(({ name }) => name))].sort();
-  const conditions = ofFlag("where", () => where.map(parseCondition));
+  const holds = whereCondition(where);
   const meant = args.length === 0 ? all : args.flatMap((arg) => {
     const some = withPattern(all, patternOf(arg, names, pins));
     if (some.length === 0) {
@@ -63,13 +63,11 @@ export function selectArtifacts(
     }
     return some;
   });
-  return [...new Set(meant)].filter((artifact) => {
-    // A condition may ask for the record itself; here it is only a path.
-    const { record: _path, ...entry } = artifact;
-    return (status === undefined || status.includes(artifact.status)) &&
-      (older === undefined || artifact.at !== undefined && Date.parse(artifact.at) < older) &&
-      conditions.every((condition) => condition(entry));
-  }).sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : a.hash < b.hash ? -1 : 1);
+  return [...new Set(meant)].filter((artifact) =>
+    (status === undefined || status.includes(artifact.status)) &&
+    (older === undefined || artifact.at !== undefined && Date.parse(artifact.at) < older) &&
+    (holds === undefined || holds(artifact))
+  ).sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : a.hash < b.hash ? -1 : 1);
 }
 
 function patternOf(

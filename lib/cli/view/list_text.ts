@@ -103,8 +103,8 @@ export function tasksText(counts: readonly TaskCounts[], options: ListOptions): 
 }
 
 /** The same entries for programs: parameters as plain JSON, and without the whole record. */
-export function entryJson({ record: _record, params, ...entry }: ArtifactEntry): Record<string, unknown> {
-  const { name, hash, status, ...rest } = entry;
+export function entryJson(entry: ArtifactEntry): Record<string, unknown> {
+  const { name, hash, status, params, record: _record, id: _id, inline: _inline, ...rest } = entry;
   const plain = paramsJson(params);
   return { name, hash, status, params: plain, ...rest };
 }

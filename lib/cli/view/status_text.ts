@@ -85,8 +85,13 @@ export function runText(run: RunView, now: number, options: ListOptions): string
   return `${lines.join("\n")}\n`;
 }
 
-function runningLines({ running, watched, state }: RunView, now: number, { width }: ListOptions): string[] {
-  if (state !== "running" || running.length + watched.length === 0) return [];
+function runningLines(
+  { running, watched, state, mode }: RunView,
+  now: number,
+  { width }: ListOptions,
+): string[] {
+  const mayRun = state === "running" || mode === "pool" && (state === "submitted" || state === "silent");
+  if (!mayRun || running.length + watched.length === 0) return [];
   const rows = running.slice(0, SHOWN).map((task) => [
     artifactLabel(task.name, task.hash),
     task.attempt === 1 ? "" : `attempt ${task.attempt}`,

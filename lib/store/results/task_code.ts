@@ -8,6 +8,7 @@ import { hashText } from "../../core/hash.ts";
 import { crc32 } from "../../core/json/crc32.ts";
 import { compareText } from "../../core/json/encode_tagged.ts";
 import { FURU_URL, isFurus } from "../../core/packed.ts";
+import { isRegularFile } from "../../core/paths.ts";
 
 /** The code of a task: the module that defines it, and all local modules that this one imports. */
 export interface TaskCode {
@@ -197,7 +198,7 @@ function configAbove(folder: string): { dir: string; path: string } | undefined 
     for (const name of CONFIGS) {
       const path = join(dir, name);
       if (!mayRead(path)) return undefined;
-      if (existsFile(path)) return { dir, path };
+      if (isRegularFile(path)) return { dir, path };
     }
     if (dirname(dir) === dir) return undefined;
   }
@@ -233,15 +234,7 @@ function addMembers(map: Map<string, string>, folder: string, workspace: unknown
 function lockOf(folder: string, lock: unknown): string | undefined {
   const named = typeof lock === "string" ? lock : (lock as { path?: unknown } | null | undefined)?.path;
   const path = resolve(folder, typeof named === "string" ? named : "deno.lock");
-  return lock !== false && mayRead(path) && existsFile(path) ? path : undefined;
-}
-
-function existsFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
+  return lock !== false && mayRead(path) && isRegularFile(path) ? path : undefined;
 }
 
 /** A configuration; an empty one where it cannot be read, which Deno itself will say. */

@@ -4,6 +4,7 @@ import type { EventSink, Failure, RunEvent } from "../core/event.ts";
 import { readJson, writeJson } from "../store/json_file.ts";
 import { ownerSchema } from "../store/record.ts";
 import { RECORD_SCHEMA } from "../store/layout.ts";
+import { type GraphNode, writeGraph } from "../plan/graph_file.ts";
 import type { Store } from "../store/store.ts";
 import { initialProgress, pace, type ProgressState, reduceProgress, waitingCount } from "../ui/progress.ts";
 
@@ -81,6 +82,12 @@ export interface ProgressFileOptions {
   readonly roots: readonly { readonly name: string; readonly hash: string }[];
   /** Its nodes: those that were stored when it began are done. */
   readonly nodes: Iterable<{ readonly name: string; readonly status?: string | undefined }>;
+  /**
+   * What depends on what, written once beside the progress.
+   *
+   * @default {it is written elsewhere}
+   */
+  readonly graph?: (() => readonly GraphNode[]) | undefined;
 }
 
 /** It is written no more often, in milliseconds: once this much time has passed since the run began. */
@@ -149,6 +156,7 @@ export class ProgressFile {
   #failures: Failure[] = [];
   #state: ProgressState = initialProgress;
   #isNew = true;
+  #hasGraph = false;
   #loop: Promise<void> | undefined;
 
   /** Writes nothing yet. */
@@ -231,6 +239,9 @@ export class ProgressFile {
     try {
       await this.#store.makeDir(dirname(this.#path));
       await writeJson(this.#store, this.#path, this.#text(), { sync: false });
+      const { graph, runId } = this.#options;
+      if (graph && !this.#hasGraph) await writeGraph(this.#store, runId, graph());
+      this.#hasGraph = true;
     } catch {
       // A store that is full, or not to be written: the run itself says so.
     }

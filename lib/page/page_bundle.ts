@@ -1,0 +1,6 @@
+/** x */
+export const PAGE_SOURCES = "";
+/** x */
+export const PAGE_SCRIPT = "";
+/** x */
+export const PAGE_STYLE = "";

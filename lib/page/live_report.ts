@@ -1,18 +1,7 @@
 import { errorText } from "../core/errors.ts";
 import type { Clock } from "../core/system/clock.ts";
-import { deltaOf, type Report, type ReportDelta } from "./report_model.ts";
+import { deltaOf, type LiveEvent, type Report } from "./report_model.ts";
 import type { ReportSource } from "./report_source.ts";
-
-/** What those are told who look at a report. */
-export type LiveEvent =
-  /** What has changed; `version` is that of the report that comes of it. */
-  | { readonly type: "delta"; readonly version: number; readonly delta: ReportDelta }
-  /** All of it, for one who has missed something. */
-  | { readonly type: "report"; readonly version: number; readonly report: Report }
-  /** It cannot be read at the moment. */
-  | { readonly type: "trouble"; readonly text: string }
-  /** It can be read again. */
-  | { readonly type: "well" };
 
 /** Milliseconds between two looks while something goes on, and when all has ended. */
 const INTERVAL_MS = 2000;

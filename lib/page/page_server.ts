@@ -1,6 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { errorText } from "../core/errors.ts";
-import type { LiveEvent, LiveReport } from "./live_report.ts";
+import type { LiveReport } from "./live_report.ts";
+import type { LiveEvent } from "./report_model.ts";
 import { escapeHtml, pageHtml, pagePolicy } from "./page_html.ts";
 
 /** Names by which this machine is reached from itself, or through a tunnel. */

@@ -1,5 +1,3 @@
-import type { RunView } from "../status/run_views.ts";
-
 /** The version of {@link Report}. */
 export const REPORT_SCHEMA = 1;
 
@@ -103,7 +101,37 @@ export interface ReportOrigin {
 }
 
 /** What a report says of the run that it is about. */
-export interface ReportRun extends RunView {
+export interface ReportRun {
+  /** Its id. */
+  readonly runId: string;
+  /** Where it computes. */
+  readonly mode: "local" | "pool" | "dag";
+  /** Its state, as `furu status` has it. */
+  readonly state: "running" | "done" | "failed" | "interrupted" | "died" | "silent" | "submitted";
+  /** When it began. ISO 8601. */
+  readonly createdAt: string;
+  /** When it was heard of last. */
+  readonly at: string;
+  /** URL of the module that it was started with. */
+  readonly entry?: string | undefined;
+  /** The host of the process that drives it, or did. */
+  readonly host: string;
+  /** Its user. */
+  readonly user?: string | undefined;
+  /** Of its nodes: how many there are, were stored before, were computed, ... */
+  readonly counts: Readonly<
+    Record<"nodes" | "cached" | "computed" | "elsewhere" | "failed" | "running" | "waiting", number>
+  >;
+  /** An estimate of the milliseconds that are left. */
+  readonly leftMs?: number | undefined;
+  /** How it ended, when it has ended. */
+  readonly ended?: {
+    readonly at: string;
+    readonly interrupted: boolean;
+    readonly notRun: number;
+    readonly retries: number;
+    readonly durationMs: number;
+  } | undefined;
   /** The commit that was checked out when it was submitted, of a run on Slurm. */
   readonly commit?: string | undefined;
   /** Whether there were changes that were not committed. */
@@ -155,6 +183,17 @@ export interface ReportDelta {
   /** The hashes of those that are gone. */
   readonly gone: readonly string[];
 }
+
+/** What those are told who look at a report while it changes. */
+export type LiveEvent =
+  /** What has changed; `version` is that of the report that comes of it. */
+  | { readonly type: "delta"; readonly version: number; readonly delta: ReportDelta }
+  /** All of it, for one who has missed something. */
+  | { readonly type: "report"; readonly version: number; readonly report: Report }
+  /** It cannot be read at the moment. */
+  | { readonly type: "trouble"; readonly text: string }
+  /** It can be read again. */
+  | { readonly type: "well" };
 
 /** The report without its nodes. */
 export function headOf({ nodes: _, ...head }: Report): ReportHead {

@@ -40,6 +40,7 @@ const RUNS_LOOKED_AT = 20;
 /** What is read before the artifacts themselves. */
 interface Scope {
   readonly title: string;
+  readonly view?: RunView | undefined;
   readonly run?: ReportRun | undefined;
   readonly roots: readonly string[];
   readonly notes: string[];
@@ -70,12 +71,12 @@ export class ReportSource {
    * @throws {StoreError} If the store cannot be read.
    */
   async read(): Promise<Report> {
-    const { title, run, roots, notes, wanted, found } = await this.#scope();
+    const { title, view, run, roots, notes, wanted, found } = await this.#scope();
     const stored = await this.#reader.read(found);
-    const nodes = wanted ? complete(wanted, stored) : run ? ofRun(run, stored) : [...stored.values()];
+    const nodes = wanted ? complete(wanted, stored) : view ? ofRun(view, stored) : [...stored.values()];
     const inIt = new Set(nodes.map(({ hash }) => hash));
-    const goesOn = run && ["running", "silent", "submitted"].includes(run.state);
-    const running = new Map((goesOn ? run.running : []).map((each) => [each.hash, each]));
+    const goesOn = view && ["running", "silent", "submitted"].includes(view.state);
+    const running = new Map((goesOn ? view.running : []).map((each) => [each.hash, each]));
     const attempts = this.#ofRun?.attempts;
     return {
       schema: REPORT_SCHEMA,
@@ -101,7 +102,7 @@ export class ReportSource {
       const { title, nodes: wanted, roots } = subject;
       const run = await this.#latestRun(subject.entry);
       const all = run && await this.#withNodes(run);
-      return { title, run: all?.run, roots, notes: [], wanted, found: await this.#found(wanted) };
+      return { title, view: run, run: all?.run, roots, notes: [], wanted, found: await this.#found(wanted) };
     }
     const view = await runView(this.#store, subject.runId);
     if (!view) {
@@ -119,9 +120,9 @@ export class ReportSource {
     }
     const found = wanted
       ? await this.#found(wanted)
-      : (await Promise.all(run.tasks.map(({ name }) => findArtifacts(this.#store, taskPattern(name)))))
+      : (await Promise.all(view.tasks.map(({ name }) => findArtifacts(this.#store, taskPattern(name)))))
         .flat();
-    return { title: `Run ${subject.runId}`, run, roots, notes, wanted, found };
+    return { title: `Run ${subject.runId}`, view, run, roots, notes, wanted, found };
   }
 
   /** What is stored of some artifacts: each folder of a task is listed once. */
@@ -154,7 +155,11 @@ export class ReportSource {
     }
     const { nodes, attempts } = this.#ofRun;
     if (view.mode === "pool") await attempts.refresh();
-    return { run: { ...view, ...nodes.more }, nodes };
+    const { mode, state, createdAt, at, entry, host, user, counts, leftMs, ended } = view;
+    return {
+      run: { runId, mode, state, createdAt, at, host, counts, entry, user, leftMs, ended, ...nodes.more },
+      nodes,
+    };
   }
 }
 
@@ -175,11 +180,11 @@ function complete(wanted: readonly WantedNode[], stored: ReadonlyMap<string, Rep
 }
 
 /** The artifacts that a run computed, or tried to, and what those need: as far as the store tells. */
-function ofRun(run: ReportRun, stored: ReadonlyMap<string, ReportNode>): ReportNode[] {
+function ofRun(run: RunView, stored: ReadonlyMap<string, ReportNode>): ReportNode[] {
   const chosen = new Map<string, ReportNode>();
   for (const each of [...run.roots, ...run.running, ...run.failures, ...run.watched]) {
     const { name, hash } = each;
-    const paramsText = "params" in each ? each.params : undefined;
+    const paramsText = "params" in each && typeof each.params === "string" ? each.params : undefined;
     const bare: ReportNode = { name, hash, status: "TODO", needs: [], attempts: [] };
     const unstored = paramsText === undefined ? bare : { ...bare, paramsText };
     chosen.set(hash, stored.get(hash) ?? unstored);

@@ -59,6 +59,16 @@ export const commands: readonly LazyCommand[] = [
     load: async () => (await import("./show.ts")).showCommand,
   },
   {
+    name: "report",
+    summary: "Write a page about a run or a pipeline: graph, timeline, failures, results",
+    load: async () => (await import("../page/report.ts")).reportCommand,
+  },
+  {
+    name: "serve",
+    summary: "Show that page in a browser, live while a run goes on",
+    load: async () => (await import("../page/serve.ts")).serveCommand,
+  },
+  {
     name: "table",
     summary: "Results as a table: parameters and values, as text, CSV, JSON or Markdown",
     load: async () => (await import("../takeout/table.ts")).tableCommand,

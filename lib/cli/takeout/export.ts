@@ -27,7 +27,7 @@ import { switchFlag } from "../program/flag.ts";
 import { readableStore } from "../program/readable_store.ts";
 import { findReference } from "../roots/find_reference.ts";
 import { ofFlag, selectionFlags, statusAndTime } from "../roots/selection.ts";
-import { bytesText } from "../view/list_text.ts";
+import { bytesText } from "../../ui/units.ts";
 import { valueText } from "../view/value_text.ts";
 
 const { status, where, since } = selectionFlags;

@@ -8,7 +8,7 @@ import { plural } from "../../ui/text.ts";
 import { defineCommand } from "../program/command.ts";
 import { readableStore } from "../program/readable_store.ts";
 import { findSelected, ofFlag, selectionFlags, statusAndTime } from "../roots/selection.ts";
-import { bytesText } from "../view/list_text.ts";
+import { bytesText } from "../../ui/units.ts";
 
 const { where, since } = selectionFlags;
 const flags = { where, since };

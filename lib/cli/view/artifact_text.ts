@@ -4,7 +4,7 @@ import type { EndRecord, SlurmJob, SuccessRecord } from "../../store/record.ts";
 import { formatDuration } from "../../ui/duration.ts";
 import { table } from "../../ui/table.ts";
 import { oneLine, plural } from "../../ui/text.ts";
-import { bytesText } from "./list_text.ts";
+import { bytesText } from "../../ui/units.ts";
 import type { ArtifactView, CodeView } from "./artifact_view.ts";
 
 type TaskCodeView = NonNullable<ArtifactView["taskCode"]>;

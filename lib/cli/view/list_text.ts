@@ -4,6 +4,7 @@ import { differingPaths, flatParams, foldedLine, paramsLine } from "../../ui/par
 import { style } from "../../ui/style.ts";
 import { table } from "../../ui/table.ts";
 import { oneLine, plural, truncate } from "../../ui/text.ts";
+import { bytesText, localTime } from "../../ui/units.ts";
 import { paramsJson } from "./value_text.ts";
 
 /** Options of {@link listText}. */
@@ -112,25 +113,4 @@ export function entryJson({ record: _record, params, ...entry }: ArtifactEntry):
 /** What differs within a group of artifacts, for one line. */
 export function sweepText(group: readonly ArtifactEntry[]): string {
   return foldedLine(group.map(({ params }) => flatParams(params)));
-}
-
-/** A number of bytes for people: `1.4 MB`, in powers of 1000. */
-export function bytesText(bytes: number): string {
-  const units = ["B", "kB", "MB", "GB", "TB", "PB"];
-  let size = bytes;
-  let unit = 0;
-  while (size >= 999.5 && unit < units.length - 1) {
-    size /= 1000;
-    unit++;
-  }
-  return `${unit === 0 || size >= 99.5 ? Math.round(size) : size.toPrecision(2)} ${units[unit]}`;
-}
-
-/** A moment in local time, to the minute. */
-export function localTime(at: string): string {
-  const date = new Date(at);
-  if (Number.isNaN(date.getTime())) return at;
-  const two = (value: number): string => `${value}`.padStart(2, "0");
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
 }

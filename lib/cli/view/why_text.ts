@@ -8,7 +8,8 @@ import { flatParams, foldedLine } from "../../ui/params_text.ts";
 import { style } from "../../ui/style.ts";
 import { oneLine, plural, truncate } from "../../ui/text.ts";
 import { aligned, fieldJson, foldedValues, originText, sidesText } from "./difference_text.ts";
-import { type ListOptions, localTime } from "./list_text.ts";
+import { type ListOptions } from "./list_text.ts";
+import { localTime } from "../../ui/units.ts";
 import { paramsJson } from "./value_text.ts";
 
 const TO_COMPUTE: ReadonlySet<WhyReason["because"]> = new Set([

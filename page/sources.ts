@@ -1,0 +1,37 @@
+import { fromFileUrl } from "@std/path/from-file-url";
+import { join } from "@std/path/join";
+
+const FOLDER = "page/client";
+const root = fromFileUrl(new URL("..", import.meta.url));
+
+/** The digest of all that the bundle of the page is made of: its sources, what they import, and the libraries. */
+export async function sourcesDigest(): Promise<string> {
+  const parts: string[] = [];
+  const own = [...Deno.readDirSync(join(root, FOLDER))].filter(({ name }) => /\.(ts|css)$/.test(name));
+  const paths = new Set(["page/build.ts", ...own.map(({ name }) => `${FOLDER}/${name}`)]);
+  for (const path of [...paths].sort()) {
+    const text = await Deno.readTextFile(join(root, path));
+    parts.push(path, text);
+    // Of what is furu's own only values can get into the bundle.
+    for (const [, from] of text.matchAll(/^import (?!type).* from "\.\.\/\.\.\/(lib\/[^"]+)";$/gm)) {
+      paths.add(from!);
+    }
+  }
+  for (const path of [...paths].filter((path) => path.startsWith("lib/")).sort()) {
+    parts.push(path, await Deno.readTextFile(join(root, path)));
+  }
+  const { specifiers, npm } = JSON.parse(await Deno.readTextFile(join(root, "deno.lock"))) as {
+    specifiers: Record<string, string>;
+    npm: Record<string, { integrity: string; dependencies?: string[] }>;
+  };
+  const { imports } = JSON.parse(await Deno.readTextFile(join(root, `${FOLDER}/deno.json`))) as {
+    imports: Record<string, string>;
+  };
+  for (const specifier of Object.values(imports).sort()) {
+    const name = specifier.replace(/^npm:/, "").replace(/@[^@]*$/, "");
+    const found = npm[`${name}@${specifiers[specifier]}`];
+    parts.push(specifier, found?.integrity ?? "", ...(found?.dependencies ?? []));
+  }
+  const bytes = new TextEncoder().encode(parts.join("\0"));
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+}

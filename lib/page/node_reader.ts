@@ -164,7 +164,8 @@ export class NodeReader {
       readonly git?: { readonly commit?: string; readonly dirty?: boolean };
     };
     const { commit, dirty } = git ?? {};
-    const text = JSON.stringify({ furu, deno, os, host, user, commit, dirty, command });
+    const line = Array.isArray(command) ? command.join(" ") : command;
+    const text = JSON.stringify({ furu, deno, os, host, user, commit, dirty, command: line });
     const before = this.#origins.get(text);
     if (before !== undefined) return before;
     this.#origins.set(text, this.#list.length);

@@ -8,6 +8,8 @@ import type { ReportCell } from "./report_model.ts";
 const MOST_CELLS = 60;
 /** The longest text of a cell, in columns. */
 const MOST_COLUMNS = 300;
+/** Of more artifacts in a list no more are looked at. */
+const MOST_ITEMS = 100;
 /** Of a longer text no more is looked at, in characters. */
 const MOST_CHARS = 2000;
 
@@ -21,6 +23,9 @@ export function reportCells(cells: Cells): Record<string, ReportCell> {
 
 function reportCell(value: unknown): ReportCell {
   if (value instanceof ArtifactCell) return artifactLabel(value.name, value.hash);
+  if (Array.isArray(value) && value.some((item) => item instanceof ArtifactCell)) {
+    return truncate(`[${value.slice(0, MOST_ITEMS).map(reportCell).join(", ")}]`, MOST_COLUMNS);
+  }
   const plain = plainCell(value);
   if (plain === undefined) return "undefined";
   if (plain === null || typeof plain === "boolean") return plain;

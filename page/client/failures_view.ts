@@ -60,12 +60,14 @@ export class FailuresView {
         nodes.length > 1 && h("span", { className: "faint" }, ` ${nodes.length} alike`),
       ),
       h("pre", { className: "error" }, first.error ?? "why is not known"),
-      nodes.slice(0, MOST_OF_ONE).map((node, i) => this.#one(`${key}\n${node.hash}`, node, i === 0)),
+      nodes.slice(0, MOST_OF_ONE).map((node, i) =>
+        this.#one(`${key}\n${node.hash}`, node, i === 0, first.error)
+      ),
       nodes.length > MOST_OF_ONE && h("p", { className: "note" }, `and ${nodes.length - MOST_OF_ONE} more`),
     );
   }
 
-  #one(key: string, node: ReportNode, isFirst: boolean): Child {
+  #one(key: string, node: ReportNode, isFirst: boolean, shown?: string): Child {
     const { attempts, error, logEnd, log, stack } = node;
     const details = h("details", { open: this.#toggled.get(key) ?? isFirst });
     details.addEventListener("toggle", () => this.#toggled.set(key, details.open));
@@ -86,7 +88,7 @@ export class FailuresView {
       ),
       h("p", {}, this.#name(node)),
     );
-    if (error !== undefined) details.append(h("pre", { className: "error" }, error));
+    if (error !== undefined && error !== shown) details.append(h("pre", { className: "error" }, error));
     if (logEnd && logEnd.length > 0) details.append(h("pre", { className: "log" }, logEnd.join("\n")));
     else details.append(h("p", { className: "faint" }, "It printed nothing, as far as that was kept."));
     if (log !== undefined) details.append(h("p", { className: "faint" }, log));

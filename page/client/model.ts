@@ -13,7 +13,7 @@ export const WORDS: Readonly<Record<Status, string>> = {
   FAILED: "failed",
   DAMAGED: "damaged",
   IN_PROGRESS: "running",
-  TODO: "waiting",
+  TODO: "not computed",
   DONE: "done",
 };
 

@@ -30,7 +30,7 @@ export function columnsOf(model: Model, nodes: readonly ReportNode[]): Column[] 
   const plain = (name: string, of: Column["of"]): Column => ({
     name,
     of,
-    text: (node) => `${of(node) ?? ""}`,
+    text: (node) => cellText(of(node)),
     isNumber: isNumber(nodes, of),
   });
   const own = (cells: ReportNode["params"], path: string): ReportCell | undefined =>
@@ -59,6 +59,12 @@ export function columnsOf(model: Model, nodes: readonly ReportNode[]): Column[] 
     ["hash", "status"].includes(name) || nodes.some((node) => of(node) !== undefined)
   )
     .slice(0, MOST_COLUMNS);
+}
+
+/** A cell for people: numbers as long as anybody reads them. */
+function cellText(cell: ReportCell | undefined): string {
+  if (cell === undefined) return "";
+  return typeof cell === "number" && !Number.isInteger(cell) ? `${Number(cell.toPrecision(6))}` : `${cell}`;
 }
 
 function isNumber(nodes: readonly ReportNode[], of: Column["of"]): boolean {

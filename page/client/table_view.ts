@@ -154,7 +154,6 @@ export class TableView {
         const words = h("span", {}, text(node));
         return name === "status" ? h("span", { className: `badge ${node.status}` }, words) : words;
       },
-      tooltip: false,
     };
   }
 

@@ -43,7 +43,7 @@ export const reportCommand = defineCommand({
     ["'houses/*' --json", "what is stored of some tasks, for programs"],
   ],
   async run({ args, flags, globals, io, program, engine }) {
-    const store = await readableStore(engine);
+    const store = await readableStore(engine, { mayLack: true });
     const subject = await findSubject({ args, flags, io, program }, store);
     const report = await new ReportSource(store, subject).read();
     const output = flags.output ?? (globals.json ? "-" : DEFAULT_OUTPUT);

@@ -33,7 +33,7 @@ export const serveCommand = defineCommand({
     ...(program.script ? [] : [["pipeline.ts", "all that the pipeline needs"]] as const),
   ],
   async run({ args, flags, globals, io, program, engine }) {
-    const store = await readableStore(engine);
+    const store = await readableStore(engine, { mayLack: true });
     const subject = await findSubject({ args, flags, io, program }, store);
     // Loaded when used, as the rest of furu.
     const [{ LiveReport }, { newToken, pageHandler }] = await Promise.all([

@@ -56,12 +56,15 @@ export function worstFirst(nodes: readonly ReportNode[]): readonly ReportNode[] 
   return nodes.toSorted((a, b) => STATUSES.indexOf(a.status) - STATUSES.indexOf(b.status));
 }
 
+const LEAST_SHARE = 0.08;
 /** So many characters of a label are shown. */
-const MOST_CHARS = 34;
+const MOST_CHARS = 40;
 
 function artifactBox(model: Model, node: ReportNode): GraphBox {
   const isAlone = model.groups.get(node.name)?.nodes.length === 1;
-  const line = cut(isAlone ? node.name : model.line(node) || node.hash.slice(0, 8));
+  const line = cut(
+    isAlone ? node.name : `${lastWord(node.name)} ${model.line(node) || node.hash.slice(0, 8)}`,
+  );
   return {
     ...{ id: node.hash, kind: "artifact", task: node.name, label: line },
     ...{ width: widthOf(line), height: 26 },
@@ -75,14 +78,26 @@ function taskBox(id: string, group: TaskGroup): GraphBox {
   return {
     ...{ id, kind: "task", task: name, label: `${first}\n${second}` },
     ...{ width: Math.max(widthOf(first), widthOf(second)), height: 46 },
-    shares: STATUSES.toReversed().map((status) => [status, counts[status] / nodes.length] as const)
-      .filter(([, share]) => share > 0),
+    shares: sharesOf(counts),
   };
+}
+
+/** However few there are of a state, it is seen. */
+function sharesOf(counts: TaskGroup["counts"]): GraphBox["shares"] {
+  const known = STATUSES.toReversed().filter((status) => counts[status] > 0);
+  const sum = known.reduce((all, status) => all + counts[status], 0);
+  const shares = known.map((status) => [status, Math.max(LEAST_SHARE, counts[status] / sum)] as const);
+  const whole = shares.reduce((all, [, share]) => all + share, 0);
+  return shares.map(([status, share]) => [status, share / whole]);
 }
 
 function restBox(id: string, { name }: TaskGroup, rest: number): GraphBox {
   const label = `${rest} more of ${cut(name)}`;
   return { id, kind: "rest", task: name, label, width: widthOf(label), height: 26, shares: [["TODO", 1]] };
+}
+
+function lastWord(name: string): string {
+  return name.slice(name.lastIndexOf("/") + 1);
 }
 
 function cut(text: string): string {

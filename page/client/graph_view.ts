@@ -362,8 +362,8 @@ function styles(): cytoscape.StylesheetJson {
       style: {
         "width": 1.2,
         "curve-style": "bezier",
-        "line-color": color("line"),
-        "target-arrow-color": color("line"),
+        "line-color": color("edge"),
+        "target-arrow-color": color("edge"),
         "target-arrow-shape": "triangle",
         "arrow-scale": 0.7,
       },

@@ -9,6 +9,8 @@ import { ABOUT_SUBJECT, findSubject, subjectArgs } from "./subject.ts";
 
 /** Only this machine itself can reach it. */
 const HOSTNAME = "127.0.0.1";
+/** Milliseconds that open connections have to end. */
+const GRACE_MS = 1000;
 
 const flags = {
   all: switchFlag("All that is in the store", { short: "a" }),
@@ -44,7 +46,7 @@ export const serveCommand = defineCommand({
     const { report } = await live.current();
     const token = newToken();
     await interruptible(async (signal) => {
-      const server = listen(pageHandler(live, { token, signal }), { port: flags.port ?? 0, signal });
+      const server = listen(pageHandler(live, { token, signal }), flags.port ?? 0);
       const { port } = server.addr as Deno.NetAddr;
       const url = `http://${HOSTNAME}:${port}/?token=${token}`;
       const { host, user } = store.machine.self;
@@ -60,9 +62,10 @@ export const serveCommand = defineCommand({
       }
       await using page = flags.open ? await redirectTo(url) : undefined;
       if (page && !await openWithProgram(page.path)) io.err("no browser is there to open it\n");
-      signal.addEventListener("abort", () => live.close(), { once: true });
-      await server.finished;
+      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
       live.close();
+      // Those who look are told first; a connection that does not end holds up nothing.
+      await Promise.race([server.shutdown(), store.machine.clock.sleep(GRACE_MS)]);
     });
     return 0;
   },
@@ -70,10 +73,10 @@ export const serveCommand = defineCommand({
 
 function listen(
   handler: (request: Request) => Promise<Response>,
-  { port, signal }: { port: number; signal: AbortSignal },
+  port: number,
 ): Deno.HttpServer {
   try {
-    return Deno.serve({ hostname: HOSTNAME, port, signal, onListen: () => {} }, handler);
+    return Deno.serve({ hostname: HOSTNAME, port, onListen: () => {} }, handler);
   } catch (cause) {
     const why = errorCode(cause) === "EADDRINUSE"
       ? `port ${port} is in use; without --port a free one is taken`

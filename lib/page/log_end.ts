@@ -1,4 +1,5 @@
 import type { Store } from "../store/store.ts";
+import { plainLines } from "../ui/text.ts";
 
 /** Bytes at the end of a log that are read. */
 const MOST_BYTES = 16_384;
@@ -18,21 +19,14 @@ export async function logEnd(store: Store, path: string): Promise<string[]> {
 }
 
 /**
- * The last lines of a text, without colours and other control characters.
+ * The last lines of a text, as a terminal shows them in the end.
  *
  * @param isCut Whether its first line lacks its beginning.
  */
 export function lastLines(text: string, isCut: boolean): string[] {
-  // What a program redraws on one line is seen as it was in the end.
-  const lines = text.replace(/\n$/, "").split("\n").map((line) => plain(line.replace(/\r$/, "")));
+  const lines = plainLines(text.replace(/\n$/, "")).map((line) => line.replaceAll(CONTROLS, ""));
   return (isCut && lines.length > 1 ? lines.slice(1) : lines).slice(-MOST_LINES);
 }
 
-function plain(line: string): string {
-  const last = line.slice(line.lastIndexOf("\r") + 1);
-  // deno-lint-ignore no-control-regex
-  return last.replace(
-    /\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\0-\x08\x0b-\x1f\x7f]/g,
-    "",
-  );
-}
+/** What would be boxes on a page; tabs are not. */
+const CONTROLS = /(?!\t)\p{Cc}/gu;

@@ -6,11 +6,11 @@ import { escapeHtml, pageHtml, pagePolicy } from "./page_html.ts";
 
 /** Names by which this machine is reached from itself, or through a tunnel. */
 const LOOPBACK: readonly string[] = ["127.0.0.1", "localhost", "[::1]"];
-/** So often something is sent where nothing happens, in milliseconds, so that dead connections are noticed. */
+/** So often, in milliseconds, something is sent where nothing happens: so dead connections are noticed. */
 const ALIVE_MS = 15_000;
 
 /** Why a request is refused. */
-export interface Refusal {
+export interface RequestRefusal {
   /** The status of the answer. */
   readonly status: 403 | 404 | 405;
   /** Says why. */
@@ -23,7 +23,7 @@ export interface Refusal {
  *
  * @returns Nothing where it is allowed.
  */
-export function refusalOf(request: Request, token: string): Refusal | undefined {
+export function refusalOf(request: Request, token: string): RequestRefusal | undefined {
   const { method, headers } = request;
   if (method !== "GET" && method !== "HEAD") {
     return { status: 405, text: "only GET is allowed: nothing can be changed" };

@@ -245,7 +245,7 @@ function shown(
 }
 
 /** Counts of the nodes of a report on one line: `12 artifacts: 10 done, 2 failed`. */
-export function countsText({ nodes }: Report): string {
+export function reportCounts({ nodes }: Report): string {
   const words = {
     DONE: "done",
     IN_PROGRESS: "running",

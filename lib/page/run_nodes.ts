@@ -1,6 +1,6 @@
 import { type Cells, paramCells } from "../catalog/cells.ts";
 import { errorText } from "../core/errors.ts";
-import { type GraphNode, readGraph } from "../plan/graph_file.ts";
+import { type GraphNode, readGraphFile } from "../plan/graph_file.ts";
 import { queuePaths } from "../queue/layout.ts";
 import { readRun } from "../remote/run_record.ts";
 import type { RunView } from "../status/run_views.ts";
@@ -38,7 +38,7 @@ export async function readRunNodes(store: Store, { mode, runId, roots }: RunView
   const hashes = roots.map(({ hash }) => hash);
   try {
     if (mode === "local") {
-      const nodes = await readGraph(store, runId);
+      const nodes = await readGraphFile(store, runId);
       return { ...(nodes && { nodes }), more: {}, roots: hashes };
     }
     const run = await readRun({ store }, queuePaths(store.root, runId));

@@ -37,7 +37,11 @@ function graphPath(root: string, runId: string): string {
  *
  * @throws {StoreError} If it cannot be written.
  */
-export async function writeGraph(store: Store, runId: string, nodes: readonly GraphNode[]): Promise<void> {
+export async function writeGraphFile(
+  store: Store,
+  runId: string,
+  nodes: readonly GraphNode[],
+): Promise<void> {
   const places = new Map(nodes.map(({ hash }, place) => [hash, place]));
   await writeJson(store, graphPath(store.root, runId), {
     schema: RECORD_SCHEMA,
@@ -49,11 +53,11 @@ export async function writeGraph(store: Store, runId: string, nodes: readonly Gr
 }
 
 /**
- * Reads what {@link writeGraph} wrote; nothing where a run has left no such file, or it cannot be understood.
+ * Reads what {@link writeGraphFile} wrote; nothing where a run has left no such file, or it cannot be understood.
  *
  * @throws {StoreError} If the system cannot read it.
  */
-export async function readGraph(store: Store, runId: string): Promise<GraphNode[] | undefined> {
+export async function readGraphFile(store: Store, runId: string): Promise<GraphNode[] | undefined> {
   const parsed = await readJson(store, graphPath(store.root, runId), graph);
   if (!parsed || !("value" in parsed)) return undefined;
   const { nodes } = parsed.value;

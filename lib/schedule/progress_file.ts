@@ -4,7 +4,7 @@ import type { EventSink, Failure, RunEvent } from "../core/event.ts";
 import { readJson, writeJson } from "../store/json_file.ts";
 import { ownerSchema } from "../store/record.ts";
 import { RECORD_SCHEMA } from "../store/layout.ts";
-import { type GraphNode, writeGraph } from "../plan/graph_file.ts";
+import { type GraphNode, writeGraphFile } from "../plan/graph_file.ts";
 import type { Store } from "../store/store.ts";
 import { initialProgress, pace, type ProgressState, reduceProgress, waitingCount } from "../ui/progress.ts";
 
@@ -240,7 +240,7 @@ export class ProgressFile {
       await this.#store.makeDir(dirname(this.#path));
       await writeJson(this.#store, this.#path, this.#text(), { sync: false });
       const { graph, runId } = this.#options;
-      if (graph && !this.#hasGraph) await writeGraph(this.#store, runId, graph());
+      if (graph && !this.#hasGraph) await writeGraphFile(this.#store, runId, graph());
       this.#hasGraph = true;
     } catch {
       // A store that is full, or not to be written: the run itself says so.

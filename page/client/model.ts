@@ -1,5 +1,5 @@
 import type { Report, ReportDelta, ReportHead, ReportNode } from "../../lib/page/report_model.ts";
-import { bytesText, localTime } from "../../lib/ui/units.ts";
+import { bytesText, localTime } from "../../lib/ui/text.ts";
 import { formatDuration } from "../../lib/ui/duration.ts";
 
 /** The states of artifacts, the worst first. */

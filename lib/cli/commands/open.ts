@@ -10,7 +10,7 @@ import { switchFlag } from "../program/flag.ts";
 import { openWithProgram } from "../program/open_with_program.ts";
 import { readableStore } from "../program/readable_store.ts";
 import { findReference } from "../roots/find_reference.ts";
-import { bytesText } from "../../ui/units.ts";
+import { bytesText } from "../../ui/text.ts";
 
 const flags = {
   path: switchFlag("Print where the file is instead of opening it"),

@@ -1,13 +1,13 @@
 import { dirname } from "@std/path/posix/dirname";
 import { resolve } from "@std/path/posix/resolve";
 import { errorCode, errorText, FuruError } from "../../core/errors.ts";
-import { countsText, ReportSource } from "../../page/report_source.ts";
+import { reportCounts, ReportSource } from "../../page/report_source.ts";
 import type { Report } from "../../page/report_model.ts";
 import { defineCommand } from "../program/command.ts";
 import { switchFlag, valueFlag } from "../program/flag.ts";
 import { openWithProgram } from "../program/open_with_program.ts";
 import { readableStore } from "../program/readable_store.ts";
-import { bytesText } from "../../ui/units.ts";
+import { bytesText } from "../../ui/text.ts";
 import { ABOUT_SUBJECT, findSubject, subjectArgs } from "./subject.ts";
 
 /** The file that is written where none is named. */
@@ -55,7 +55,7 @@ export const reportCommand = defineCommand({
     const path = resolve(io.cwd, output);
     await writeReport(path, text, { force: flags.force });
     const size = bytesText(new TextEncoder().encode(text).length);
-    io.err(`${output}: ${report.title}, ${countsText(report)} (${size})\n`);
+    io.err(`${output}: ${report.title}, ${reportCounts(report)} (${size})\n`);
     if (flags.open && !await openWithProgram(path)) io.err(`no browser is there to open it: ${path}\n`);
     return 0;
   },

@@ -1,6 +1,6 @@
 import { errorCode, FuruError, UsageError } from "../../core/errors.ts";
 import { interruptible } from "../../core/system/interrupts.ts";
-import { countsText, ReportSource } from "../../page/report_source.ts";
+import { reportCounts, ReportSource } from "../../page/report_source.ts";
 import { defineCommand } from "../program/command.ts";
 import { switchFlag, valueFlag, wholeNumber } from "../program/flag.ts";
 import { openWithProgram } from "../program/open_with_program.ts";
@@ -54,7 +54,7 @@ export const serveCommand = defineCommand({
       else {
         io.out(`${url}\n`);
         io.err(
-          `${report.title}, ${countsText(report)}; Ctrl-C ends it\n` +
+          `${report.title}, ${reportCounts(report)}; Ctrl-C ends it\n` +
             `from elsewhere: ssh -L ${port}:${HOSTNAME}:${port} ${
               user === undefined ? "" : `${user}@`
             }${host}\n`,

@@ -21,13 +21,12 @@ import { errorCode, FuruError, UsageError } from "../../core/errors.ts";
 import { artifactLabel, type Hash } from "../../core/hash.ts";
 import { didYouMean } from "../../core/nearest.ts";
 import type { Store } from "../../store/store.ts";
-import { oneLine, plural, truncate } from "../../ui/text.ts";
+import { bytesText, oneLine, plural, truncate } from "../../ui/text.ts";
 import { type CommandInput, defineCommand } from "../program/command.ts";
 import { switchFlag } from "../program/flag.ts";
 import { readableStore } from "../program/readable_store.ts";
 import { findReference } from "../roots/find_reference.ts";
 import { ofFlag, selectionFlags, statusAndTime } from "../roots/selection.ts";
-import { bytesText } from "../../ui/units.ts";
 import { valueText } from "../view/value_text.ts";
 
 const { status, where, since } = selectionFlags;

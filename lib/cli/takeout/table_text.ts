@@ -4,9 +4,8 @@ import { artifactLabel } from "../../core/hash.ts";
 import { formatDuration } from "../../ui/duration.ts";
 import { style } from "../../ui/style.ts";
 import { table } from "../../ui/table.ts";
-import { oneLine, truncate } from "../../ui/text.ts";
+import { bytesText, oneLine, truncate } from "../../ui/text.ts";
 import { SHORT_STATUS } from "../view/list_text.ts";
-import { bytesText } from "../../ui/units.ts";
 
 /** The widest cell of an aligned table, in columns of the terminal. */
 const MOST_OF_ONE = 40;

@@ -4,11 +4,10 @@ import { parseCondition } from "../../catalog/conditions.ts";
 import { formatDuration } from "../../ui/duration.ts";
 import { style } from "../../ui/style.ts";
 import { table } from "../../ui/table.ts";
-import { plural } from "../../ui/text.ts";
+import { bytesText, plural } from "../../ui/text.ts";
 import { defineCommand } from "../program/command.ts";
 import { readableStore } from "../program/readable_store.ts";
 import { findSelected, ofFlag, selectionFlags, statusAndTime } from "../roots/selection.ts";
-import { bytesText } from "../../ui/units.ts";
 
 const { where, since } = selectionFlags;
 const flags = { where, since };

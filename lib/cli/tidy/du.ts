@@ -6,7 +6,7 @@ import { table } from "../../ui/table.ts";
 import { type Amount, type StoreUsage, usageBesides, usageOfTasks } from "../../tidy/usage.ts";
 import { defineCommand } from "../program/command.ts";
 import { readableStore } from "../program/readable_store.ts";
-import { bytesText } from "../../ui/units.ts";
+import { bytesText } from "../../ui/text.ts";
 
 /** `furu du`: what takes how much. */
 export const duCommand = defineCommand({

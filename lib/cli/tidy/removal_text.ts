@@ -1,9 +1,8 @@
 import { type FlatParams, flatParams, foldedLine, paramsLine } from "../../ui/params_text.ts";
 import { style } from "../../ui/style.ts";
-import { plural, truncate } from "../../ui/text.ts";
+import { bytesText, plural, truncate } from "../../ui/text.ts";
 import type { StoredArtifact, StoreGraph } from "../../tidy/graph.ts";
 import type { Removal, RemovalKind } from "../../tidy/removal.ts";
-import { bytesText } from "../../ui/units.ts";
 
 /** Artifacts that are about to go, of one task. Names of fields are those of `--json`, and stay. */
 export interface GoingTask {

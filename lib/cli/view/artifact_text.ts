@@ -3,8 +3,7 @@ import type { NamedArtifact } from "../../catalog/references.ts";
 import type { EndRecord, SlurmJob, SuccessRecord } from "../../store/record.ts";
 import { formatDuration } from "../../ui/duration.ts";
 import { table } from "../../ui/table.ts";
-import { oneLine, plural } from "../../ui/text.ts";
-import { bytesText } from "../../ui/units.ts";
+import { bytesText, oneLine, plural } from "../../ui/text.ts";
 import type { ArtifactView, CodeView } from "./artifact_view.ts";
 
 type TaskCodeView = NonNullable<ArtifactView["taskCode"]>;

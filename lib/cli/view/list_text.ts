@@ -3,8 +3,7 @@ import { formatDuration } from "../../ui/duration.ts";
 import { differingPaths, flatParams, foldedLine, paramsLine } from "../../ui/params_text.ts";
 import { style } from "../../ui/style.ts";
 import { table } from "../../ui/table.ts";
-import { oneLine, plural, truncate } from "../../ui/text.ts";
-import { bytesText, localTime } from "../../ui/units.ts";
+import { bytesText, localTime, oneLine, plural, truncate } from "../../ui/text.ts";
 import { paramsJson } from "./value_text.ts";
 
 /** Options of {@link listText}. */

@@ -1,7 +1,8 @@
 import { basename } from "@std/path/posix/basename";
 import { dirname } from "@std/path/posix/dirname";
 import { errorCode } from "../core/errors.ts";
-import { type Store, storeError } from "./store.ts";
+import type { Machine } from "../core/system/machine.ts";
+import { removeIfThere, type Store, storeError } from "./store.ts";
 
 /** With which a system says that a name, or a folder on the way to it, is not there (any more). */
 const NOT_THERE: readonly string[] = ["ENOENT", "ESTALE", "ENOTDIR"];
@@ -118,4 +119,19 @@ export async function linkOurs(store: Store, ours: string, name: string): Promis
     if (errorCode(error) === "ENOENT" || errorCode(error) === "EEXIST") return false;
     throw storeError("link", name, error);
   }
+}
+
+/**
+ * Gives a file that was renamed its name back, unless that is taken meanwhile. A link cannot replace what is
+ * there, but needs room in the folder's file system and the right to link somebody else's file
+ * (protected_hardlinks): where it cannot be made the name is looked at, and given by a rename.
+ */
+export async function giveBack(machine: Machine, trash: string, name: string): Promise<void> {
+  const { files } = machine;
+  try {
+    await files.link(trash, name);
+  } catch (error) {
+    if (errorCode(error) !== "EEXIST" && !await files.stat(name)) await files.rename(trash, name);
+  }
+  await removeIfThere(machine, trash);
 }

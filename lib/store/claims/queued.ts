@@ -1,6 +1,7 @@
 import { join } from "@std/path/posix/join";
 import { z } from "zod";
 import { errorCode, StoreError } from "../../core/errors.ts";
+import { giveBack } from "../file_steps.ts";
 import { linkJson, readJson, writeJson } from "../json_file.ts";
 import { type ArtifactPaths, privateName } from "../layout.ts";
 import { NewerError, ownerSchema } from "../record.ts";
@@ -145,8 +146,8 @@ export async function removeQueued(store: Store, paths: ArtifactPaths, name: str
   }
   const found = await readRecord(store, trash, queuedRecord);
   // Somebody else was faster, and another job is queued by now: it is put back.
-  if (found && found.name !== name) await files.link(trash, queued).catch(() => {/* named anew already */});
-  await removeIfThere(store.machine, trash);
+  if (found && found.name !== name) await giveBack(store.machine, trash, queued);
+  else await removeIfThere(store.machine, trash);
   await removeIfThere(store.machine, paths.home);
   return found?.name === name;
 }

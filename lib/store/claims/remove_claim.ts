@@ -2,7 +2,8 @@ import { join } from "@std/path/posix/join";
 import { errorCode } from "../../core/errors.ts";
 import { type ArtifactPaths, privateName } from "../layout.ts";
 import type { ClaimRecord } from "../record.ts";
-import { listOrNothing, NO_LINKS, removeIfThere, type Store, storeError } from "../store.ts";
+import { giveBack } from "../file_steps.ts";
+import { listOrNothing, removeIfThere, type Store, storeError } from "../store.ts";
 import { type OwnerFile, ownersOf } from "./owner_files.ts";
 import { hasEnded, readClaim, readClaimFile } from "./read_claim.ts";
 
@@ -33,8 +34,7 @@ export async function removeClaim(
     found = await readClaimFile(store, trash);
   } catch (error) {
     // Of a newer furu, or the file server is away: not ours as far as anybody can tell.
-    await store.machine.files.link(trash, paths.claim).catch(() => {/* taken meanwhile */});
-    await removeIfThere(store.machine, trash);
+    await giveBack(store.machine, trash, paths.claim);
     throw error;
   }
   if (!found || found.id === meant.id) {
@@ -66,7 +66,7 @@ export async function removeOwnClaim(
 async function takeAway(
   store: Store,
   { claim, taskDir }: ArtifactPaths,
-  { dir }: Pick<ClaimRecord, "dir">,
+  { id, dir }: Pick<ClaimRecord, "id" | "dir">,
 ): Promise<string | undefined> {
   for (const folder of dir === undefined ? [taskDir] : [join(store.root, dir), taskDir]) {
     const trash = privateName(folder, "trash", store.machine);
@@ -78,26 +78,16 @@ async function takeAway(
       const names = await listOrNothing(store.machine, folder);
       if (names.some(({ name }) => trash.endsWith(`/${name}`))) return trash;
       if (errorCode(error) !== "ENOENT") throw storeError("remove", claim, error);
-      if (await store.machine.files.stat(claim) === undefined) return undefined;
+      // Our owner file was removed, so we were declared dead: by now it may well be the claim of another one.
+      if ((await readClaimFile(store, claim))?.id !== id) return undefined;
     }
   }
   return undefined;
 }
 
 async function putBack(store: Store, paths: ArtifactPaths, found: ClaimRecord, trash: string): Promise<void> {
-  const { files } = store.machine;
-  if (!await hasEnded(store, paths, found)) {
-    try {
-      await files.link(trash, paths.claim);
-    } catch (error) {
-      // Somebody else's file may not be linked on some systems (protected_hardlinks); EEXIST: taken
-      // meanwhile.
-      if (NO_LINKS.includes(errorCode(error) ?? "") && !await files.stat(paths.claim)) {
-        await files.rename(trash, paths.claim);
-      }
-    }
-  }
-  await removeIfThere(store.machine, trash);
+  if (await hasEnded(store, paths, found)) await removeIfThere(store.machine, trash);
+  else await giveBack(store.machine, trash, paths.claim);
   // Its owner may have ended it while the claim was away, and found nothing to remove.
   const holder = await readClaim(store, paths);
   if (holder?.id === found.id && await hasEnded(store, paths, found)) {

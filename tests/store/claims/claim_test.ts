@@ -233,11 +233,31 @@ describe("removeClaim()", () => {
     assertEquals(rig.names(), ["the claim"]);
   });
 
-  it("puts back without hard links to foreign files (protected_hardlinks)", async () => {
+  for (const code of ["EPERM", "ENOSPC", "EDQUOT", "EMLINK"]) {
+    it(`puts back where it cannot be linked: ${code} (protected_hardlinks, a full disk)`, async () => {
+      await using rig = new StoreRig();
+      const { record } = await rig.claim();
+      const store = changing(rig, { link: () => Promise.reject(osError(code)) });
+      assertEquals(await removeClaim(store, rig.paths, { id: "00000000000a" }), false);
+      assertEquals(await readClaim(rig.store(), rig.paths), record);
+      assertEquals(rig.names(), ["the claim"]);
+    });
+  }
+
+  it("does not touch the claim of another one once the own owner file was removed", async () => {
     await using rig = new StoreRig();
+    const { record: meant, owner } = await rig.claim();
+    Deno.removeSync(rig.paths.claim);
+    Deno.removeSync(dirname(owner.path), { recursive: true });
     const { record } = await rig.claim();
-    const store = changing(rig, { link: () => Promise.reject(osError("EPERM")) });
-    assertEquals(await removeClaim(store, rig.paths, { id: "00000000000a" }), false);
+    const renamed: string[] = [];
+    const rename = async (from: string, to: string) => {
+      await systemFiles.rename(from, to);
+      renamed.push(to);
+    };
+    const store = rig.store({ files: { rename } });
+    assertEquals(await removeClaim(store, rig.paths, meant, owner.ino), false);
+    assertEquals(renamed, []);
     assertEquals(await readClaim(rig.store(), rig.paths), record);
   });
 

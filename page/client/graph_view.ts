@@ -10,6 +10,8 @@ const ALL_OPEN = 60;
 /** So many boxes can be shown at the same time. */
 const MOST_BOXES = 1500;
 const STEP = 60;
+/** Few boxes are not made larger than this, so that all fits. */
+const MOST_ZOOM = 1.2;
 
 /** The graph: tasks that can be opened, artifacts in the colours of their states. */
 export class GraphView {
@@ -30,6 +32,8 @@ export class GraphView {
   #cy: cytoscape.Core | undefined;
   /** Which boxes there are: a new layout is needed only when others are. */
   #shape = "";
+  /** Whether all is in sight, as nobody has moved it since. */
+  #isWhole = true;
 
   /** @param more Shows all artifacts of a task elsewhere. */
   constructor(model: Model, tip: Tip, more: (task: string) => void) {
@@ -61,7 +65,7 @@ export class GraphView {
           { className: "bar zoom" },
           button("+", () => this.#zoom(1.3), "Zoom in"),
           button("−", () => this.#zoom(1 / 1.3), "Zoom out"),
-          button("Fit", () => this.#cy?.fit(undefined, 30), "Show all"),
+          button("Fit", () => this.#fit(), "Show all"),
         ),
         legend(),
         this.#note,
@@ -103,11 +107,7 @@ export class GraphView {
       })));
     });
     cy.resize();
-    cy.fit(undefined, 30);
-    if (cy.zoom() > 1.2) {
-      cy.zoom(1.2);
-      cy.center();
-    }
+    this.#fit();
     this.#mark();
   }
 
@@ -132,7 +132,11 @@ export class GraphView {
       this.#tip.hide();
     });
     this.#canvas.addEventListener("pointerleave", () => this.#tip.hide());
-    new ResizeObserver(() => cy.resize()).observe(this.#canvas);
+    cy.on("dragpan scrollzoom pinchzoom", () => this.#isWhole = false);
+    new ResizeObserver(() => {
+      cy.resize();
+      if (this.#isWhole && cy.width() > 0) this.#fit();
+    }).observe(this.#canvas);
     return cy;
   }
 
@@ -258,10 +262,25 @@ export class GraphView {
     });
   }
 
+  #fit(): void {
+    const cy = this.#cy!;
+    this.#isWhole = true;
+    cy.fit(undefined, 30);
+    if (cy.zoom() <= MOST_ZOOM) return;
+    cy.zoom(MOST_ZOOM);
+    cy.center();
+  }
+
   #zoom(factor: number): void {
     const cy = this.#cy;
     if (!cy) return;
+    this.#isWhole = false;
     cy.zoom({ level: cy.zoom() * factor, renderedPosition: { x: cy.width() / 2, y: cy.height() / 2 } });
+  }
+
+  #pan(by: { x: number; y: number }): void {
+    this.#isWhole = false;
+    this.#cy?.panBy(by);
   }
 
   #onKey(event: KeyboardEvent): void {
@@ -272,10 +291,10 @@ export class GraphView {
       ArrowDown: { x: 0, y: -STEP },
     };
     const { key } = event;
-    if (moves[key]) this.#cy?.panBy(moves[key]);
+    if (moves[key]) this.#pan(moves[key]);
     else if (key === "+" || key === "=") this.#zoom(1.3);
     else if (key === "-") this.#zoom(1 / 1.3);
-    else if (key === "0") this.#cy?.fit(undefined, 30);
+    else if (key === "0") this.#fit();
     else return;
     event.preventDefault();
   }

@@ -96,7 +96,11 @@ export class PlotView {
       paths: () => null,
       data: this.#points.map((point) => has(point.node) ? point.y : null),
     }));
-    const axis = { stroke: color("text"), grid: { stroke: color("line") }, ticks: { stroke: color("line") } };
+    const axis = {
+      stroke: color("text"),
+      grid: { stroke: color("line"), width: 1 },
+      ticks: { stroke: color("line"), width: 1 },
+    };
     const options: uPlot.Options = {
       width: this.#width(),
       height: HEIGHT,

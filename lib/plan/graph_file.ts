@@ -53,7 +53,8 @@ export async function writeGraphFile(
 }
 
 /**
- * Reads what {@link writeGraphFile} wrote; nothing where a run has left no such file, or it cannot be understood.
+ * Reads what {@link writeGraphFile} wrote; nothing where a run has left no such file, or it cannot be
+ * understood.
  *
  * @throws {StoreError} If the system cannot read it.
  */

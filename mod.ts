@@ -19,6 +19,9 @@
  * const total = async () => await get(Sum({ of: Numbers({ count: 4 }) })); // 6
  * ```
  *
+ * Schemas are those of {@link https://zod.dev zod}, which is exported as `z`: types as `z.infer` and
+ * `z.ZodType` are its own. A tutorial, and pages on all that there is, are in `docs/`.
+ *
  * @module
  */
 export { z } from "zod";

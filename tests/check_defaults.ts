@@ -1,11 +1,13 @@
 /**
- * `deno task check:defaults`: checks furu, the README's example and a pipeline that is to be published, as they are
- * checked in a fresh project of a user's: with the compiler options that Deno has by default, whatever those in furu's
- * own deno.json.
+ * `deno task check:defaults`: checks furu, the README's example, the programs of the pages in `docs/` and a pipeline
+ * that is to be published, as they are checked in a fresh project of a user's: with the compiler options that Deno has by
+ * default, whatever those in furu's own deno.json.
  *
  * @module
  */
 import { assert } from "@std/assert";
+import { dirname } from "@std/path/dirname";
+import { programsOf, readPages } from "./docs/page.ts";
 import { projectConfig } from "./snapshot/rig.ts";
 
 /** The first block of code of the README, which is a whole pipeline. */
@@ -58,8 +60,18 @@ if (import.meta.main) {
       "published.ts": PUBLISHED,
       "program.ts": `import "@furu/furu/cli";\n`,
     };
-    for (const [name, text] of Object.entries(files)) Deno.writeTextFileSync(`${folder}/${name}`, text);
-    code = deno(folder, "check", "pipeline.ts", "published.ts", "program.ts") ||
+    const programs = Object.fromEntries(
+      (await readPages()).flatMap((page) =>
+        Object.entries(programsOf(page)).map((
+          [name, text],
+        ) => [`${page.path.replace(".md", "")}/${name}`, text])
+      ),
+    );
+    for (const [name, text] of Object.entries({ ...files, ...programs })) {
+      Deno.mkdirSync(dirname(`${folder}/${name}`), { recursive: true });
+      Deno.writeTextFileSync(`${folder}/${name}`, text);
+    }
+    code = deno(folder, "check", "pipeline.ts", "published.ts", "program.ts", ...Object.keys(programs)) ||
       deno(folder, "publish", "--dry-run", "--allow-dirty", "--no-check", "--quiet");
   } finally {
     Deno.removeSync(folder, { recursive: true });

@@ -110,9 +110,9 @@ export class Script implements AsyncDisposable {
     return this.#child.pid;
   }
 
-  /** How it ended. A script that does not end within 30 s is killed, and fails the test. */
+  /** How it ended. A script that does not end within two minutes is killed, and fails the test. */
   async ended(): Promise<Ended> {
-    const timer = setTimeout(() => this.kill("SIGKILL"), 30_000);
+    const timer = setTimeout(() => this.kill("SIGKILL"), 120_000);
     try {
       return await this.#ended;
     } finally {
@@ -150,8 +150,8 @@ async function read(stream: ReadableStream<Uint8Array>, take: (text: string) => 
   for await (const text of stream.pipeThrough(new TextDecoderStream())) take(text);
 }
 
-/** Waits for a condition; a deadline (15 s) that passes fails the test, naming what was waited for. */
-export async function until(condition: () => boolean, what: string, deadlineMs = 15_000): Promise<void> {
+/** Waits for a condition; a deadline (a minute) that passes fails the test, naming what was waited for. */
+export async function until(condition: () => boolean, what: string, deadlineMs = 60_000): Promise<void> {
   const started = performance.now();
   while (!condition()) {
     if (performance.now() - started > deadlineMs) throw new Error(`Timed out waiting until ${what}`);

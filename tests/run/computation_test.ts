@@ -239,9 +239,9 @@ describe("computations of gets", () => {
     await using rig = new Rig();
     const runtime = testRuntime(rig.root, { config: { maxCreates: 1 } });
     let signal: AbortSignal | undefined;
-    const data = artifactOf({ create: () => pause(400).then(() => "rows") });
+    const data = artifactOf({ create: () => pause(1200).then(() => "rows") });
     const train = artifactOf({
-      timeLimit: 0.2,
+      timeLimit: 1,
       create: async (ctx) => {
         signal = ctx.signal;
         return [await get(data), await get(artifactOf({ create: () => pause(300) })), ctx.signal.aborted];

@@ -12,17 +12,17 @@ import { ROOT, simRuntime } from "./sim_runtime.ts";
 import { World } from "./world.ts";
 
 describe("get, by 4 processes on 2 hosts at once", () => {
-  it("holds for one artifact with 3,000 seeds", async () => {
-    const { faults } = await assertSeeds(getScenario("get"), { count: 3000 });
+  it("holds for one artifact with 1,500 seeds", async () => {
+    const { faults } = await assertSeeds(getScenario("get"), { count: 1500 });
     const kinds = ["crash", "suspend", "lost", "eio", "full", "staleList", "staleNegative"];
     for (const kind of [...kinds, "powerCut", "siteCut", "serverCut"]) {
       assert((faults[kind] ?? 0) > 0, `never happened: ${kind}`);
     }
   });
 
-  it("holds for an artifact inside another one with 2,000 seeds", async () => {
-    const { seeds } = await assertSeeds(getScenario("nested", { nested: true }), { count: 2000 });
-    assert(seeds === 2000);
+  it("holds for an artifact inside another one with 1,000 seeds", async () => {
+    const { seeds } = await assertSeeds(getScenario("nested", { nested: true }), { count: 1000 });
+    assert(seeds === 1000);
   });
 
   it("holds for 8 on 4 hosts that stand still and are declared dead with 300 seeds", async () => {
@@ -65,13 +65,13 @@ describe("a result with files", () => {
 });
 
 describe("replacing a stored result, by 4 processes on 2 hosts", () => {
-  it("never leaves a moment without a record when it is forced, with 2,000 seeds", async () => {
-    const { faults } = await assertSeeds(replaceScenario("forced", "forced"), { count: 2000 });
+  it("never leaves a moment without a record when it is forced, with 1,000 seeds", async () => {
+    const { faults } = await assertSeeds(replaceScenario("forced", "forced"), { count: 1000 });
     assert((faults.crash ?? 0) > 0 && (faults.lost ?? 0) > 0);
   });
 
-  it("replaces an invalid one once, with 2,000 seeds", async () => {
-    const { faults } = await assertSeeds(replaceScenario("invalid", "invalid"), { count: 2000 });
+  it("replaces an invalid one once, with 1,000 seeds", async () => {
+    const { faults } = await assertSeeds(replaceScenario("invalid", "invalid"), { count: 1000 });
     assert((faults.crash ?? 0) > 0 && (faults.lost ?? 0) > 0);
   });
 });

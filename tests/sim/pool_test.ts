@@ -38,18 +38,18 @@ const JOB_FAULTS = [
 ];
 
 describe("the queue", () => {
-  it("loses no task, and none is done without its record, with 5,000 seeds", async () => {
-    await holds(queueScenario, 5000, FILE_FAULTS);
+  it("loses no task, and none is done without its record, with 3,000 seeds", async () => {
+    await holds(queueScenario, 3000, FILE_FAULTS);
   });
 });
 
 describe("the pool over a simulated Slurm", () => {
-  it("ends its run within the bounds with 800 seeds", async () => {
-    await holds(poolScenario, 800, [...FILE_FAULTS, ...JOB_FAULTS, "staleNegative", "interrupt", "vanish"]);
+  it("ends its run within the bounds with 500 seeds", async () => {
+    await holds(poolScenario, 500, [...FILE_FAULTS, ...JOB_FAULTS, "staleNegative", "interrupt", "vanish"]);
   });
 
-  it("ends with two controllers, of two runs or of one, with 400 seeds", async () => {
-    await holds(poolTwoScenario, 400, [...FILE_FAULTS, ...JOB_FAULTS]);
+  it("ends with two controllers, of two runs or of one, with 250 seeds", async () => {
+    await holds(poolTwoScenario, 250, [...FILE_FAULTS, ...JOB_FAULTS]);
   });
 
   it("passes the role on between the workers of a detached run with 400 seeds", async () => {

@@ -34,7 +34,7 @@ describeOnSlurm("jobs in DAG mode that do not end well", (suite) => {
     const follower = rig.furu("follow", submitted!.runId);
     await rig.there("runs");
     await cancel(submitted!.ids.b!);
-    await until(() => /cancelled/i.test(follower.stderr), "the follower has noticed", 30_000);
+    await until(() => /cancelled/i.test(follower.stderr), "the follower has noticed", 60_000);
     rig.touch("go");
     const { code, stderr } = await follower.ended();
     assertEquals(code, 1);

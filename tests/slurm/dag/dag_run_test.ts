@@ -115,10 +115,10 @@ describeOnSlurm("runSlurm() in DAG mode", (suite) => {
     const root: Node = { id: "a", does: ["progress 0.5", "await go"] };
     const script = rig.start([root], { options: { progress: "json" } });
     const told = /"attempt_progress".*"fraction":0.5,"message":"half way"/;
-    await until(() => told.test(script.stdout), "the run tells of it", 30_000);
+    await until(() => told.test(script.stdout), "the run tells of it", 60_000);
     const runId = /"runId":"([^"]+)"/.exec(script.stdout)![1]!;
     const follower = rig.furu("follow", runId, "--json");
-    await until(() => told.test(follower.stdout), "the follower tells of it", 30_000);
+    await until(() => told.test(follower.stdout), "the follower tells of it", 60_000);
     rig.touch("go");
     assertEquals((await follower.ended()).code, 0);
     assertEquals((await reportOf(script)).summary?.computed, 1);

@@ -102,7 +102,7 @@ describe("a run on Slurm that is stopped before all is submitted", () => {
     await using rig = new StopRig();
     rig.slurm.put("refuse-from", "101");
     const script = rig.run([{ id: "b", needs: [{ id: "a" }] }]);
-    await until(() => script.stdout.includes("are tried again"), "it says that it is refused", 30_000);
+    await until(() => script.stdout.includes("are tried again"), "it says that it is refused", 60_000);
     script.kill("SIGINT");
     const ended = await script.ended();
     assertEquals(ended.code, 130, ended.output);
@@ -142,7 +142,7 @@ describe("a run on Slurm that is stopped before all is submitted", () => {
     await using rig = new StopRig();
     rig.slurm.put("limit-from", "101");
     const script = rig.run([{ id: "b", needs: [{ id: "a" }] }]);
-    await until(() => script.stdout.includes("are tried again"), "it waits for the limit", 30_000);
+    await until(() => script.stdout.includes("are tried again"), "it waits for the limit", 60_000);
     const runId = [...Deno.readDirSync(join(rig.root, "runs"))][0]!.name;
     const { code, stdout, output } = await rig.furu("cancel", runId).ended();
     assertEquals({ code, stdout }, { code: 0, stdout: `cancelled 1 job of ${runId}\n` }, output);

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { fromFileUrl } from "@std/path/from-file-url";
 import { join } from "@std/path/join";
 import type { RunSummary } from "../../../mod.ts";
@@ -51,7 +52,7 @@ export interface PoolStart {
 }
 
 /** However loaded the machine is. */
-export const DEADLINE_MS = 60_000;
+export const DEADLINE_MS = 120_000;
 
 const PIPELINE = "slurm/fixtures_pool/pipeline.ts";
 
@@ -161,6 +162,7 @@ export class ClusterPoolRig implements AsyncDisposable {
     const since = performance.now();
     for (let jobs = await this.jobs(); jobs.length > 0; jobs = await this.jobs()) {
       if (performance.now() - since > DEADLINE_MS) throw new Error(`jobs are left: ${jobs}\n${this.logs()}`);
+      await delay(50);
     }
   }
 

@@ -9,7 +9,8 @@ import { ClusterPoolRig, DEADLINE_MS, type Holder } from "./cluster_pool_rig.ts"
 import { describeOnSlurm } from "../suite.ts";
 
 const LEASE = { FURU_LEASE_SECS: "3", FURU_POLL_INTERVAL_SECS: "0.5", FURU_MAX_COMPUTE_RETRIES: "40" };
-const KILLS = 10;
+/** The simulation plays many more; a longer loop: `FURU_TEST_KILLS=20`. */
+const KILLS = Number(Deno.env.get("FURU_TEST_KILLS") ?? 6);
 const SEED = Number(Deno.env.get("FURU_TEST_SEED") ?? Date.now() % 1e6);
 
 /** Submits what `roots.json` says. @returns the run's id. */
@@ -29,7 +30,7 @@ async function nextHolder(rig: ClusterPoolRig, last: string | undefined): Promis
     holder = rig.holder();
     return holder?.worker !== undefined && holder.id !== last;
   };
-  await until(isNew, "somebody else controls the run", 30_000)
+  await until(isNew, "somebody else controls the run", DEADLINE_MS)
     .catch((error) => Promise.reject(new Error(`${error}\n${rig.logs()}`)));
   return holder!;
 }
@@ -58,7 +59,7 @@ describeOnSlurm("a pool that nobody on the login node looks after", (suite) => {
     }
     await nextHolder(rig, last);
     rig.write("go");
-    await until(() => rig.ended, "the run has ended", 60_000)
+    await until(() => rig.ended, "the run has ended", DEADLINE_MS)
       .catch((error) => Promise.reject(new Error(`${error}\n${rig.logs()}`)));
     const { code, output } = await follower.ended();
     assertEquals(code, 0, output);
@@ -73,7 +74,7 @@ describeOnSlurm("a pool that nobody on the login node looks after", (suite) => {
     await using rig = new ClusterPoolRig(suite.cluster);
     const roots = Array.from({ length: 6 }, (_, i): Node => ({ id: `n${i}`, does: ["heed runs"] }));
     const runId = await detach(rig, roots);
-    await until(() => rig.read("runs") !== "" && rig.holder()?.worker !== undefined, "it runs", 30_000);
+    await until(() => rig.read("runs") !== "" && rig.holder()?.worker !== undefined, "it runs", DEADLINE_MS);
     const { code, output } = await rig.furu(["cancel", runId]).ended();
     assertEquals(code, 0, output);
     assertMatch(output, /cancelled [1-9]\d* jobs? of slurm-/);

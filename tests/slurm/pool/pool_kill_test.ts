@@ -7,8 +7,11 @@ import type { Cluster } from "../cluster.ts";
 import { ClusterPoolRig, reportOf } from "./cluster_pool_rig.ts";
 import { describeOnSlurm } from "../suite.ts";
 
-/** A longer loop, or a failed one again: `FURU_TEST_ROUNDS=200 FURU_TEST_SEED=1`. */
-const ROUNDS = Number(Deno.env.get("FURU_TEST_ROUNDS") ?? 20);
+/**
+ * Each kind of death beside each other, and beside itself. A longer loop, or a failed one again:
+ * `FURU_TEST_ROUNDS=200 FURU_TEST_SEED=1`.
+ */
+const ROUNDS = Number(Deno.env.get("FURU_TEST_ROUNDS") ?? 16);
 const SEED = Number(Deno.env.get("FURU_TEST_SEED") ?? Date.now() % 1e6);
 
 const VICTIMS = ["computing process", "worker", "controller", "node"] as const;

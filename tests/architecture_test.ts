@@ -48,6 +48,7 @@ const LEVELS: readonly string[][] = [
   ["cli/commands"],
   ["cli"],
   ["cli/packed"],
+  ["notebook"],
   ["testing"],
   ["api"],
 ];

@@ -1,3 +1,4 @@
+import { forCell } from "../ui/user_frames.ts";
 import type { SchedulerHints } from "../run/default_runtime.ts";
 import { getArtifact, type GetOptions } from "../run/get/get.ts";
 import type { Artifact, Value } from "../task/artifact/artifact.ts";
@@ -45,5 +46,5 @@ const HINTS: SchedulerHints = {
  * ```
  */
 export async function get<A extends Artifact>(artifact: A, options?: GetOptions): Promise<Value<A>> {
-  return await getArtifact(artifact, options, HINTS);
+  return await forCell(() => getArtifact(artifact, options, HINTS));
 }

@@ -1,3 +1,4 @@
+import { forCell } from "../ui/user_frames.ts";
 import type { PlanRootsOptions } from "../local/plan_roots.ts";
 import type { Plan } from "../plan/graph.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
@@ -35,5 +36,5 @@ export async function plan(
     import("../local/plan_roots.ts"),
     import("../slurm/jobs/slurm_hints.ts"),
   ]);
-  return await planRoots(roots, options, slurmIsOver(options?.signal));
+  return await forCell(() => planRoots(roots, options, slurmIsOver(options?.signal)));
 }

@@ -1,3 +1,5 @@
+import { withDisplay } from "../core/system/session.ts";
+import { forCell } from "../ui/user_frames.ts";
 import type { RunSummary } from "../core/event.ts";
 import type { RunLocalOptions } from "../local/run_local.ts";
 import { refuseWhileLoading } from "../run/context.ts";
@@ -43,5 +45,5 @@ export async function runLocal(
     import("../local/run_local.ts"),
     import("../slurm/jobs/slurm_hints.ts"),
   ]);
-  return await runRootsLocally(roots, options, slurmHints());
+  return withDisplay("summary", await forCell(() => runRootsLocally(roots, options, slurmHints())));
 }

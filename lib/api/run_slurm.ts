@@ -1,3 +1,5 @@
+import { withDisplay } from "../core/system/session.ts";
+import { forCell } from "../ui/user_frames.ts";
 import type { RunSummary } from "../core/event.ts";
 import { refuseWhileLoading } from "../run/context.ts";
 import type { RunSlurmOptions, SubmittedRun } from "../slurm/run/run_slurm_options.ts";
@@ -103,5 +105,5 @@ export async function runSlurm(
   refuseWhileLoading("runSlurm");
   // Loaded when used: whatever a pipeline imports, its workers load too.
   const { runOnSlurm } = await import("../slurm/run_slurm.ts");
-  return await runOnSlurm(roots, options);
+  return withDisplay("summary", await forCell(() => runOnSlurm(roots, options)));
 }

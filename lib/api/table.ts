@@ -1,3 +1,5 @@
+import { withDisplay } from "../core/system/session.ts";
+import { forCell } from "../ui/user_frames.ts";
 import type { z } from "zod";
 import type { ResultRow, ResultsOptions, ResultStatus } from "../catalog/typed_table.ts";
 import type { Task } from "../task/artifact/task.ts";
@@ -37,5 +39,6 @@ export async function resultTable<S extends z.ZodObject, T, R extends ResultStat
 ): Promise<ResultRow<T, z.output<S>, R>[]> {
   // Loaded when used: whatever a pipeline imports, its workers load too.
   const { readResults } = await import("../catalog/typed_table.ts");
-  return await readResults(task as never, options as never) as never;
+  const rows = await forCell(() => readResults(task as never, options as never));
+  return withDisplay("table", rows) as never;
 }

@@ -76,9 +76,22 @@ export function valueCells(json: unknown, { dir, root }: { dir: string; root: st
   return cells;
 }
 
-function flatten(value: unknown, path: string, cells: Cells): void {
-  if (!isPlain(value)) return void cells.set(path, value);
-  for (const [key, item] of Object.entries(value)) flatten(item, path === "" ? key : `${path}.${key}`, cells);
+/**
+ * Values as cells below a path.
+ *
+ * @param cellFor Makes the cell of what is no plain object.
+ * @default {the value itself}
+ */
+export function flatten(
+  value: unknown,
+  path: string,
+  cells: Cells,
+  cellFor: (value: unknown) => unknown = (value) => value,
+): void {
+  if (!isPlain(value)) return void cells.set(path, cellFor(value));
+  for (const [key, item] of Object.entries(value)) {
+    flatten(item, path === "" ? key : `${path}.${key}`, cells, cellFor);
+  }
 }
 
 function isPlain(value: unknown): value is Record<string, unknown> {

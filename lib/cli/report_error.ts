@@ -1,6 +1,6 @@
 import { type FuruError, furuErrorName } from "../core/errors.ts";
 import { userFrames } from "../ui/user_frames.ts";
-import { isClosedOutput } from "../ui/write_all.ts";
+import { isClosedOutput } from "../core/system/write_all.ts";
 import type { Io } from "./program/io.ts";
 import { ModuleLoadError } from "./roots/load_roots.ts";
 

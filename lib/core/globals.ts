@@ -10,6 +10,8 @@ export interface FuruGlobals {
   readonly version: 1;
   /** Each defined task's definition by its name. */
   readonly tasks: Map<string, object>;
+  /** Definitions of which a person has written a newer one, which differs. */
+  outdated?: WeakSet<object>;
   /**
    * The task of each artifact schema, by the function that checks it (which schemas derived from it share).
    */
@@ -22,6 +24,8 @@ export interface FuruGlobals {
   entry?: string;
   /** In a worker: the context of code that belongs to no task, as a stray event listener. */
   strayContext?: unknown;
+  /** Makes what a notebook shows of a value: forms by their media types. */
+  display?: (kind: string, value: object) => Promise<Record<string, unknown>>;
   /** The configuration, once it is resolved. */
   config?: unknown;
   /** The options that were given in code, before the configuration is resolved. */

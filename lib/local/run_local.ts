@@ -37,6 +37,9 @@ import { type Artifact, isArtifact } from "../task/artifact/artifact.ts";
 import { failureReport } from "../ui/report.ts";
 import type { ComputeConfig } from "../worker/child/compute_task.ts";
 import { InlineComputer } from "../run/computer.ts";
+import { currentSession } from "../core/system/session.ts";
+import { typedBelow } from "../plan/typed_below.ts";
+import { SessionComputer, typedText } from "./session_computer.ts";
 import { AttemptBackend } from "../schedule/attempt_backend.ts";
 import { checkPermissions } from "../core/permissions.ts";
 import { checkSelfStart } from "../worker/child/check_self_start.ts";
@@ -78,7 +81,8 @@ export interface RunLocalOptions {
    */
   forceDependents?: boolean;
   /**
-   * Where tasks run: in worker processes, or inside this one.
+   * Where tasks run: in worker processes, or inside this one. In a notebook and the REPL, where it is not
+   * given, what is typed in there runs inside this process, with what depends on it.
    *
    * @default {"process"}
    */
@@ -161,7 +165,7 @@ const OPTIONS: OptionChecks<RunLocalOptions> = {
  * @throws As the users' `runLocal` does.
  */
 export async function runRootsLocally(
-  roots: Artifact | Iterable<Artifact>,
+  given: Artifact | Iterable<Artifact>,
   options: RunLocalOptions = {},
   hints: SchedulerHints = {},
 ): Promise<RunSummary> {
@@ -170,6 +174,10 @@ export async function runRootsLocally(
   checkOptions("runLocal", options, OPTIONS);
   const { window = "bfs", keepGoing = false, entry = Deno.mainModule } = options;
   checkInline(options);
+  const mixes = options.isolation === undefined && currentSession() !== undefined;
+  // They may be given once only, and are looked at twice.
+  const roots = mixes ? [...rootsOf(given)] : given;
+  const typed = mixes ? typedBelow(roots as Artifact[]) : undefined;
   if (options.isolation !== "inline") checkSelfStart();
   const limits = workerLimits(options.maxWorkers);
   const config = resolveConfig(overrides(options));
@@ -183,14 +191,19 @@ export async function runRootsLocally(
   const forced = forcedByUser(runtime.store, force, runId, dependentsOf);
   const source = storeStatus(runtime);
   const stopping = new AbortController();
+  const inline = new InlineComputer(runtime, runId);
+  const workers = new ProcessComputer(runtime, runId, {
+    entry,
+    maxWorkers: limits.maxRunning,
+    config: () => childConfig(runtime, config),
+    stopping: stopping.signal,
+    echo: currentSession() === undefined ? undefined : runtime.echo,
+  });
   const computer = options.isolation === "inline"
-    ? new InlineComputer(runtime, runId)
-    : new ProcessComputer(runtime, runId, {
-      entry,
-      maxWorkers: limits.maxRunning,
-      config: () => childConfig(runtime, config),
-      stopping: stopping.signal,
-    });
+    ? inline
+    : typed?.size
+    ? new SessionComputer(typed, inline, workers)
+    : workers;
   let todo, kept;
   try {
     if (computer instanceof ProcessComputer && mayStartWorkers()) {
@@ -201,8 +214,9 @@ export async function runRootsLocally(
     checkComputable(todo.nodes.values());
     kept = await todo.kept();
     if (options.isolation !== "inline") {
-      checkImportable(todo.nodes.values(), entry);
-      if (todo.counts.done < todo.nodes.size) {
+      const elsewhere = [...todo.nodes.values()].filter(({ hash }) => !typed?.has(hash));
+      checkImportable(elsewhere, entry);
+      if (elsewhere.some(({ status }) => status !== "DONE")) {
         checkPermissions("start worker processes", TO_START, 'isolation: "inline" needs neither');
       }
     }
@@ -252,8 +266,11 @@ export async function runRootsLocally(
         replan: (artifact) => makePlan([artifact], source, { forced }),
         onEvent: (event) => {
           onEvent(event);
-          if (event.type !== "run_started" || kept === undefined) return;
-          reporter.sink({ type: "message", level: "warn", text: keptText(kept), at: event.at });
+          if (event.type !== "run_started") return;
+          const { at } = event;
+          const here = typed && typedText(typed, todo.nodes.values());
+          if (here !== undefined) reporter.sink({ type: "message", level: "info", text: here, at });
+          if (kept !== undefined) reporter.sink({ type: "message", level: "warn", text: keptText(kept), at });
         },
         signal,
         backend: (report) =>

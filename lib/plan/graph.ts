@@ -1,5 +1,6 @@
 import { ValidationError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
+import { DISPLAY, displayOf, type MimeBundle } from "../core/system/session.ts";
 import { ARTIFACT, type Artifact, isArtifact } from "../task/artifact/artifact.ts";
 import { byPriority, type ForcedNodes, type PlanNode, type StatusSource } from "./node.ts";
 import { type KeptResults, keptResults } from "./kept.ts";
@@ -149,6 +150,10 @@ class Graph implements Plan {
     // A dependency has a higher priority than all that depend on it. So sorting by priority gives just what
     // Kahn's algorithm gives when it always takes the one of highest priority among those that are free.
     return this.#order ??= [...this.nodes.values()].sort(byPriority);
+  }
+
+  [DISPLAY](): Promise<MimeBundle> {
+    return displayOf("plan", this);
   }
 
   kept(): Promise<KeptResults | undefined> {

@@ -1,6 +1,7 @@
 import type { AttemptEnd, ResourceUse } from "../core/attempt_end.ts";
 import { errorText, furuErrorName, lasting, ProtocolError, ValidationError } from "../core/errors.ts";
 import { folderIfKnown } from "../core/paths.ts";
+import { currentSession, hasFile } from "../core/system/session.ts";
 import { type ArtifactPaths, type AttemptKey, attemptPaths } from "../store/layout.ts";
 import { type SuccessRecord, withSum } from "../store/record.ts";
 import { RECORD_SCHEMA } from "../store/layout.ts";
@@ -8,7 +9,13 @@ import { commitRecord, type FolderContents, listFolder } from "../store/results/
 import { type EncodedValue, encodeValue, type EncodeValueOptions } from "../store/results/value.ts";
 import type { ValuePlaces } from "../store/results/value_path.ts";
 import { realPathOf, removeIfThere, storeError } from "../store/store.ts";
-import { ARTIFACT, type Artifact, artifactReference } from "../task/artifact/artifact.ts";
+import {
+  ARTIFACT,
+  type Artifact,
+  artifactReference,
+  type TaskDefinition,
+} from "../task/artifact/artifact.ts";
+import { definitionDigest } from "../task/definition_text.ts";
 import { keptTable } from "../task/artifact/kept.ts";
 import { endOfThrown } from "./attempt_end.ts";
 import { type ExecutionContext, withContext } from "./context.ts";
@@ -105,6 +112,7 @@ async function store(
       JSON.stringify({
         ...await runtime.provenance.collect(used, artifact[ARTIFACT].task.module),
         ...specIn(options.context),
+        ...typedCode(artifact[ARTIFACT].task),
       })
     }`,
     ...(folder ? [folder.member] : []),
@@ -121,6 +129,12 @@ async function store(
     ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
   });
   return { outcome: how === "committed" ? "success" : "superseded" };
+}
+
+/** Of a task that was typed into a notebook or the REPL: what it is made of, as no file holds it. */
+function typedCode(task: TaskDefinition): { code?: Record<string, string> } {
+  const session = hasFile(task.module) ? undefined : currentSession();
+  return session === undefined ? {} : { code: { session, definitionDigest: definitionDigest(task) } };
 }
 
 /** The spec that a run computed it by; JSON leaves out what is not there. */

@@ -1,4 +1,5 @@
 import type { AttemptEnd } from "../core/attempt_end.ts";
+import { currentSession } from "../core/system/session.ts";
 import type { Claim } from "../store/claims/claim.ts";
 import type { OwnerFile } from "../store/claims/owner_files.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
@@ -97,13 +98,20 @@ export class InlineComputer implements Computer {
     { artifact, claim, spec, signal, replaces, onProgress }: ClaimedAttempt,
   ): Promise<AttemptEnd> {
     const tail = new Tail();
+    // Who types code in looks at what it says, as `get` shows it.
+    const shown = currentSession() !== undefined;
     const { end } = await computeInProcess(this.#runtime, {
       artifact,
       claim,
       context: { mode: "executor", runtime: this.#runtime, spec },
       run: this.#runId,
       signals: [signal],
-      echo: { write: (text) => tail.push(typeof text === "string" ? new TextEncoder().encode(text) : text) },
+      echo: {
+        write: (text) => {
+          tail.push(typeof text === "string" ? new TextEncoder().encode(text) : text);
+          if (shown) this.#runtime.echo(text);
+        },
+      },
       onProgress,
       ...(replaces === undefined ? {} : { replaces }),
     });

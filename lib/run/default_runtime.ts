@@ -4,8 +4,10 @@ import { type CodeVersion, type GitState, Provenance } from "../store/results/pr
 import type { SlurmJob } from "../store/record.ts";
 import type { QueuedHint } from "../store/claims/queued.ts";
 import type { ClaimHint, Store } from "../store/store.ts";
+import { currentSession } from "../core/system/session.ts";
+import { writeToCell } from "../ui/cell_block.ts";
 import { createLogger } from "../ui/logger.ts";
-import { writeAll } from "../ui/write_all.ts";
+import { writeAll } from "../core/system/write_all.ts";
 import { exiting, interruptible } from "../core/system/interrupts.ts";
 import { Runtime } from "./runtime.ts";
 
@@ -69,7 +71,9 @@ export interface SystemRuntimeOptions extends SchedulerHints {
 /** A runtime on this process's machine. */
 export function systemRuntime(config: Config, options: SystemRuntimeOptions = {}): Runtime {
   const { git, slurm, code, entry, store, claimHint, queuedHint } = options;
-  const toStderr = (output: string | Uint8Array): void => writeAll(Deno.stderr, output);
+  const toStderr = currentSession() === "notebook"
+    ? writeToCell
+    : (output: string | Uint8Array): void => writeAll(Deno.stderr, output);
   const { log = (line: string): void => toStderr(`${line}\n`) } = options;
   return new Runtime({
     config,

@@ -1,4 +1,5 @@
 import { ValidationError } from "../core/errors.ts";
+import { hasFile } from "../core/system/session.ts";
 import { aCount, oneOf, type OptionCheck } from "../core/options.ts";
 import { ARTIFACT, type Artifact, isArtifact } from "../task/artifact/artifact.ts";
 import type { PlanNode } from "../plan/node.ts";
@@ -23,9 +24,6 @@ export function rootsOf(roots: Artifact | Iterable<Artifact>): Iterable<Artifact
   );
 }
 
-/** Names that Deno gives to code from stdin, from `deno eval` and from the REPL. */
-const NO_FILE = /\$deno\$(stdin|eval|repl)/;
-
 /**
  * Refuses artifacts that can be loaded but not computed, before anything starts.
  *
@@ -45,13 +43,13 @@ export function checkComputable(nodes: Iterable<PlanNode>): void {
  */
 export function checkImportable(nodes: Iterable<PlanNode>, entry: string): void {
   // Any other entry may define the task, wherever its name was met first.
-  if (!NO_FILE.test(entry)) return;
+  if (hasFile(entry)) return;
   for (const { artifact, status } of nodes) {
-    const { module } = artifact[ARTIFACT].task;
-    if (status === "DONE" || (module !== undefined && !NO_FILE.test(module))) continue;
+    if (status === "DONE" || hasFile(artifact[ARTIFACT].task.module)) continue;
     throw new ValidationError(
-      `Cannot run ${artifact} in a worker process as its task is defined in code that has no file (stdin, eval or ` +
-        `REPL): put the task into a module of its own, or run with isolation: "inline"`,
+      `Cannot run ${artifact} in a worker process as its task is defined in code that has no file (a notebook's ` +
+        `cell, the REPL, stdin or eval): put the task into a module file and import that, or run with ` +
+        `isolation: "inline"`,
       { artifact: `${artifact}` },
     );
   }

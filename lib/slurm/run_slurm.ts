@@ -1,4 +1,6 @@
 import { resolveConfig } from "../core/config.ts";
+import { ValidationError } from "../core/errors.ts";
+import { currentSession } from "../core/system/session.ts";
 import type { RunSummary } from "../core/event.ts";
 import { checkPermissions } from "../core/permissions.ts";
 import { runLog } from "../core/run_log.ts";
@@ -6,7 +8,9 @@ import { systemRuntime } from "../run/default_runtime.ts";
 import { refuseInside, refuseWhileLoading } from "../run/context.ts";
 import { runReporter } from "../schedule/run_reporter.ts";
 import { interruptibleRun } from "../core/system/interrupts.ts";
-import type { Artifact } from "../task/artifact/artifact.ts";
+import { typedBelow } from "../plan/typed_below.ts";
+import { rootsOf } from "../schedule/check_run.ts";
+import { ARTIFACT, type Artifact, isArtifact } from "../task/artifact/artifact.ts";
 import { checkSelfStart } from "../worker/child/check_self_start.ts";
 import { systemClient } from "./client/client.ts";
 import { JobWatch } from "./jobs/job_watch.ts";
@@ -31,6 +35,25 @@ const NEEDED = [
 ] as const;
 
 /**
+ * The module that jobs begin with where the main module is no file, as in a notebook.
+ *
+ * @throws {ValidationError} If tasks are typed in there: says what to do.
+ */
+function importableEntry(roots: Iterable<Artifact>): string {
+  const all = [...roots];
+  const typed = typedBelow(all);
+  if (typed.size > 0) {
+    throw new ValidationError(
+      `Cannot run ${
+        all.find(({ hash }) => typed.has(hash))
+      } on Slurm as its task, or one that it depends on, is ` +
+        `typed in here, where no job can import it: put the tasks into a module file and import them from that`,
+    );
+  }
+  return all.find(isArtifact)?.[ARTIFACT].task.module ?? Deno.mainModule;
+}
+
+/**
  * `runSlurm` of the public API: see `lib/api/run_slurm.ts`, which loads this when it is used.
  *
  * @param roots The artifacts that are wanted.
@@ -38,7 +61,7 @@ const NEEDED = [
  * @throws What the users' `runSlurm` throws.
  */
 export async function runOnSlurm(
-  roots: Artifact | Iterable<Artifact>,
+  given: Artifact | Iterable<Artifact>,
   options: RunSlurmOptions = {},
 ): Promise<RunSummary | SubmittedRun> {
   refuseWhileLoading("runSlurm");
@@ -46,7 +69,9 @@ export async function runOnSlurm(
   checkSelfStart();
   checkSlurmOptions(options);
   checkPermissions("run on Slurm", NEEDED);
-  const { entry = Deno.mainModule } = options;
+  const isTyped = options.entry === undefined && currentSession() !== undefined;
+  const roots = isTyped ? [...rootsOf(given)] : given;
+  const entry = options.entry ?? (isTyped ? importableEntry(rootsOf(roots)) : Deno.mainModule);
   const config = resolveConfig(slurmOverrides(options));
   const reporter = runReporter("runSlurm", options);
   const client = systemClient(options.squeueIntervalSec ?? config.slurm?.squeueIntervalSec);

@@ -4,7 +4,8 @@ import { callingPlace } from "./call_site.ts";
 import { checkDefinition, checkParameters, type TaskOptions } from "./definition.ts";
 import { makeArtifact } from "./artifact/make.ts";
 import { parseParams } from "./schema/parse.ts";
-import { registerTask } from "./artifact/registry.ts";
+import { changedOptions } from "./definition_text.ts";
+import { outdate, registerTask } from "./artifact/registry.ts";
 import { type AnyTask, artifactSchema, type Task } from "./artifact/task.ts";
 
 /**
@@ -17,7 +18,7 @@ import { type AnyTask, artifactSchema, type Task } from "./artifact/task.ts";
  * @param options The name, the schema of the parameters, the function that computes, and more.
  * @returns The task.
  * @throws {ValidationError} If an option is unknown or not allowed, or if the name is taken: names both
- * modules.
+ * modules. In a notebook and in the REPL a cell may define a task again: the newer definition counts.
  *
  * @example
  * ```ts
@@ -47,8 +48,29 @@ export function defineTask<S extends z.ZodObject, T, L = T>(options: TaskOptions
   const module = options.module === undefined ? place?.module : String(options.module);
   const definition = checkDefinition(options as TaskOptions<z.ZodObject, unknown>, module, place?.at);
   const task = createTask(definition);
-  registerTask(definition);
+  const older = registerTask(definition);
+  if (older !== undefined) replaceTask(older, definition);
   return task as unknown as Task<S, L>;
+}
+
+/** Says in one line that a newer definition differs from the one that artifacts were made by. */
+function replaceTask(older: TaskDefinition, newer: TaskDefinition): void {
+  const changed = changedOptions(older, newer);
+  if (changed.length === 0) return;
+  outdate(older);
+  console.warn(
+    `furu: task '${newer.name}' is defined anew, with another ${
+      listed(changed)
+    }; artifacts made before are to be ` +
+      `made again` +
+      (changed.includes("create") && !changed.includes("version")
+        ? ", and results that are stored still count (get them with force, or give the task another version)"
+        : ""),
+  );
+}
+
+function listed(words: readonly string[]): string {
+  return words.length < 2 ? words.join() : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 }
 
 function createTask(definition: TaskDefinition): AnyTask {

@@ -2,7 +2,7 @@ import type { EventSink, RunEvent } from "../core/event.ts";
 import { eventText, startText, timesText } from "./event_text.ts";
 import { countsText, percentDone, renderProgress } from "./render_progress.ts";
 import { initialProgress, pace, type ProgressState, reduceProgress } from "./progress.ts";
-import { terminalBlock } from "./terminal.ts";
+import { type TerminalBlock, terminalBlock } from "./terminal.ts";
 
 /**
  * The way in which a run shows itself: `auto` is a block redrawn in place on a terminal, else `plain` lines;
@@ -18,6 +18,12 @@ export interface ReporterOptions {
   mode: ReporterMode;
   /** Whether `write` reaches a terminal. */
   isTerminal: boolean;
+  /**
+   * What redraws a block in place where that is no terminal.
+   *
+   * @default {nothing, or the terminal}
+   */
+  block?: TerminalBlock | undefined;
   /** Use colours. */
   color: boolean;
   /** Writes text: to stderr, for `json` to stdout. An error of it ends all reporting, never the run. */
@@ -128,7 +134,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       if (closed) return;
       state = reduceProgress(state, event);
       if (options.mode === "auto" || options.mode === "plain") {
-        const ms = options.mode === "auto" && options.isTerminal ? REDRAW_MS : PLAIN_TICK_MS;
+        const ms = options.mode === "auto" && redraws(options) ? REDRAW_MS : PLAIN_TICK_MS;
         stopTimer ??= options.every(ms, () => view.tick(state));
       }
       view.event(event, state);
@@ -148,8 +154,12 @@ function makeView(options: ReporterOptions): View {
     case "plain":
       return plainView(options);
     case "auto":
-      return options.isTerminal ? blockView(options) : plainView(options);
+      return redraws(options) ? blockView(options) : plainView(options);
   }
+}
+
+function redraws({ isTerminal, block }: ReporterOptions): boolean {
+  return isTerminal || block !== undefined;
 }
 
 function jsonView({ write }: ReporterOptions): View {
@@ -208,7 +218,7 @@ function plainView({ write, color, now }: ReporterOptions): View {
 
 function blockView(options: ReporterOptions): View {
   const { write, color, now, width = () => 80, height = () => 24, guard } = options;
-  const block = terminalBlock({ write, width });
+  const block = options.block ?? terminalBlock({ write, width });
   let shown: ProgressState | undefined;
   let drawnAt = 0;
   let guarding: Guard | undefined;

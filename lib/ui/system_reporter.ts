@@ -1,4 +1,6 @@
 import { isDumbTerminal } from "../core/environment.ts";
+import { currentSession } from "../core/system/session.ts";
+import { cellBlock, type Jupyter, jupyter, writeToCell } from "./cell_block.ts";
 import {
   createReporter,
   type Guard,
@@ -6,7 +8,7 @@ import {
   type Reporter,
   type ReporterMode,
 } from "./reporter.ts";
-import { writeAll } from "./write_all.ts";
+import { writeAll } from "../core/system/write_all.ts";
 
 /** Options of {@link systemReporter}. */
 export interface SystemReporterOptions {
@@ -29,6 +31,8 @@ export interface SystemReporterOptions {
  */
 export function systemReporter(options: SystemReporterOptions = {}): Reporter {
   const { mode = "auto" } = options;
+  const kernel = currentSession() === "notebook" ? jupyter() : undefined;
+  if (kernel) return notebookReporter(kernel, mode, options.color);
   const stream = mode === "json" ? Deno.stdout : Deno.stderr;
   const isTerminal = stream.isTerminal() && !isDumbTerminal();
   // While the block is guarded its own reporter writes past the guard, which is for all others.
@@ -48,12 +52,31 @@ export function systemReporter(options: SystemReporterOptions = {}): Reporter {
       if (guard) past = writeNow;
       return guard;
     },
-    every: (ms, call) => {
-      const timer = setInterval(call, ms);
-      Deno.unrefTimer(timer);
-      return () => clearInterval(timer);
-    },
+    every,
   });
+}
+
+/** Columns of a block in a notebook, which is as wide as its window. */
+const CELL_COLUMNS = 100;
+
+/** A reporter on the output of the cell that runs: a display that is updated in place, and lines. */
+function notebookReporter(kernel: Jupyter, mode: ReporterMode, color = !Deno.noColor): Reporter {
+  return createReporter({
+    mode,
+    isTerminal: false,
+    block: cellBlock(kernel),
+    color: color && mode !== "json",
+    write: writeToCell,
+    width: () => CELL_COLUMNS,
+    now: () => Date.now(),
+    every,
+  });
+}
+
+function every(ms: number, call: () => void): () => void {
+  const timer = setInterval(call, ms);
+  Deno.unrefTimer(timer);
+  return () => clearInterval(timer);
 }
 
 const TO_STDERR = ["warn", "error", "assert", "trace"] as const;

@@ -1,3 +1,5 @@
+import { currentSession } from "../core/system/session.ts";
+
 /**
  * The first frames of a stack that are the user's own code, as `create (file:///x/pipeline.ts:12:9)`; the
  * first of all where there are none.
@@ -25,6 +27,29 @@ export function withoutLibraryFrames<E extends Error>(error: E): E {
   return error;
 }
 
+/**
+ * The same for an error that a call of furu's ends with in a notebook, which shows no more than its stack:
+ * with the lines of the task that failed, before those of the cell.
+ */
+export async function forCell<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (currentSession() !== "notebook" || !(error instanceof Error)) throw error;
+    const stacks = [error.cause, error].map((each) => each instanceof Error ? framesOf(each) : "");
+    const frames = stacks.flatMap((stack) => userFrames(stack, MOST_FRAMES, { onlyOwn: true }));
+    error.stack = [`${error}`, ...new Set(frames.map((frame) => `    at ${frame}`))].join("\n");
+    throw error;
+  }
+}
+
+/** The stack without the message, which may quote one. */
+function framesOf(error: Error): string {
+  const { stack = "", message } = error;
+  const at = stack.indexOf(message);
+  return at < 0 ? stack : stack.slice(at + message.length);
+}
+
 const MOST_FRAMES = 50;
 
 /** The stack here, with more frames than usual: the first ones are furu's. */
@@ -36,9 +61,15 @@ function deepStack(): string {
   return stack;
 }
 
-/** Frames of the runtime, of packages and of furu say little about where a task went wrong. */
+/**
+ * Frames of the runtime, of packages and of furu say little about where a task went wrong. Code that is typed
+ * in has no name, and lines.
+ */
 function isLibrary(frame: string): boolean {
-  if (/(?:^|[\s(])(?:ext|node|native):|\/node_modules\/|\/npm\/registry\.|<anonymous>/.test(frame)) {
+  if (
+    /(?:^|[\s(])(?:ext|node|native):|\/node_modules\/|\/npm\/registry\.|<anonymous>(?!:\d)|\(index \d+\)$/
+      .test(frame)
+  ) {
     return true;
   }
   return FURU.some((place) => frame.includes(place));

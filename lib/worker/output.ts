@@ -47,6 +47,12 @@ export interface WorkerOutputOptions {
    * @default {nobody}
    */
   share?: (path: string) => Promise<void>;
+  /**
+   * Given what is written to logs, too.
+   *
+   * @default {nobody}
+   */
+  echo?: ((output: Uint8Array) => void) | undefined;
 }
 
 /**
@@ -60,6 +66,7 @@ export class WorkerOutput {
   readonly #open = new Map<string, Section>();
   readonly #now: () => number;
   readonly #share: (path: string) => Promise<void>;
+  readonly #echo: WorkerOutputOptions["echo"];
   /** Whose output it was last. */
   #last: Section;
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
@@ -70,6 +77,7 @@ export class WorkerOutput {
     this.#onWarning = options.onWarning;
     this.#now = options.now ?? (() => performance.now());
     this.#share = options.share ?? (() => Promise.resolve());
+    this.#echo = options.echo;
     this.#last = newSection(undefined, undefined, this.#now);
   }
 
@@ -158,7 +166,9 @@ export class WorkerOutput {
 
   async #log(section: Section, bytes: Uint8Array): Promise<void> {
     if (bytes.length === 0) return;
-    if (section.logPath === undefined || section.lost) return;
+    if (section.logPath === undefined) return;
+    this.#echo?.(bytes);
+    if (section.lost) return;
     try {
       await this.#append(section.logPath, bytes);
       if (!section.begun) await this.#share(section.logPath);

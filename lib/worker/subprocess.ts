@@ -75,6 +75,7 @@ export class WorkerProcess implements AsyncDisposable {
       files: options.files,
       now: () => clock.monotonic(),
       onWarning: options.onWarning ?? (() => {}),
+      echo: options.echo,
       ...(options.share === undefined ? {} : { share: options.share }),
     });
     const connection = listener.expect(token);

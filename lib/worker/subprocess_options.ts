@@ -31,6 +31,12 @@ export interface WorkerProcessOptions {
    * @default {nobody}
    */
   share?: (path: string) => Promise<void>;
+  /**
+   * Given what is written to logs, too.
+   *
+   * @default {nobody}
+   */
+  echo?: ((output: Uint8Array) => void) | undefined;
   /** Time. */
   clock: Clock;
   /**

@@ -35,6 +35,12 @@ export interface WorkersOptions {
   /** Aborts when this process itself was told to stop. */
   stopping: AbortSignal;
   /**
+   * Given what attempts print, besides their logs.
+   *
+   * @default {nobody}
+   */
+  echo?: ((output: Uint8Array) => void) | undefined;
+  /**
    * Until when attempts may go on.
    *
    * @default {when told to stop, for the usual grace}
@@ -273,6 +279,7 @@ export class Workers implements AsyncDisposable {
       stopping,
       time,
       onWarning: (text) => logger.warn(text),
+      echo: this.#options.echo,
     });
   }
 

@@ -20,6 +20,17 @@ describe("userFrames()", () => {
     assertEquals(userFrames(stack, 1), ["create (file:///x/pipeline.ts:12:9)"]);
   });
 
+  it("keeps what was typed in, which has no name, and not what the language itself calls", () => {
+    const stack = [
+      "Error: x",
+      "    at helper (<anonymous>:3:21)",
+      "    at Array.map (<anonymous>)",
+      "    at async Promise.all (index 0)",
+      "    at async <anonymous>:1:22",
+    ].join("\n");
+    assertEquals(userFrames(stack, 9), ["helper (<anonymous>:3:21)", "async <anonymous>:1:22"]);
+  });
+
   it("falls back to what there is, unless only the user's own are wanted", () => {
     const stack = `Error: x\n    at get (${furu}:1:1)`;
     assertEquals(userFrames(stack, 3), [`get (${furu}:1:1)`]);

@@ -1,5 +1,5 @@
 import { isDumbTerminal } from "../../core/environment.ts";
-import { writeAll } from "../../ui/write_all.ts";
+import { writeAll } from "../../core/system/write_all.ts";
 
 /** The streams and the place of a command. */
 export interface Io {

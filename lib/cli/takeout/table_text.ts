@@ -2,6 +2,7 @@ import { ArtifactCell } from "../../catalog/cells.ts";
 import { cellOf, plainCell, type TableRow } from "../../catalog/table_rows.ts";
 import { artifactLabel } from "../../core/hash.ts";
 import { formatDuration } from "../../ui/duration.ts";
+import { escapeHtml } from "../../ui/cell_block.ts";
 import { style } from "../../ui/style.ts";
 import { table } from "../../ui/table.ts";
 import { bytesText, oneLine, truncate } from "../../ui/text.ts";
@@ -56,19 +57,40 @@ export function tableMarkdown(rows: readonly TableRow[], columns: readonly strin
       .join("");
 }
 
+/** Rows as a table of HTML, for notebooks: what is long is shortened, and whole where the pointer rests. */
+export function tableHtml(rows: readonly TableRow[], columns: readonly string[]): string {
+  const line = (tag: string, cells: readonly string[]): string =>
+    `<tr>${cells.map((cell) => `<${tag} style="text-align:left">${cell}</${tag}>`).join("")}</tr>`;
+  const cell = (column: string, row: TableRow): string => {
+    const text = textForPeople(column, cellOf(row, column));
+    const short = shortCell(column, cellOf(row, column));
+    const title = short === text ? "" : ` title="${escapeHtml(truncate(text, MOST_OF_TITLE))}"`;
+    return `<span${title}>${escapeHtml(short)}</span>`;
+  };
+  return `<table><thead>${
+    line("th", columns.map((column) => escapeHtml(HEADS[column] ?? column)))
+  }</thead><tbody>${
+    rows.map((row) => line("td", columns.map((column) => cell(column, row)))).join("")
+  }</tbody></table>`;
+}
+
+/** The longest text that the pointer shows. */
+const MOST_OF_TITLE = 500;
+
+function shortCell(column: string, cell: unknown): string {
+  if (column === "hash") return `${cell}`.slice(0, 8);
+  if (cell instanceof ArtifactCell) return artifactLabel(cell.name, cell.hash);
+  return truncate(oneLine(textForPeople(column, cell)), MOST_OF_ONE);
+}
+
 /** Rows as an aligned table, for terminals: what is long is shortened. */
 export function tableAligned(
   rows: readonly TableRow[],
   columns: readonly string[],
   { color, width }: { color: boolean; width: number | undefined },
 ): string {
-  const short = (column: string, cell: unknown): string => {
-    if (column === "hash") return `${cell}`.slice(0, 8);
-    if (cell instanceof ArtifactCell) return artifactLabel(cell.name, cell.hash);
-    return truncate(oneLine(textForPeople(column, cell)), MOST_OF_ONE);
-  };
   const [head = "", ...lines] = table(
-    rows.map((row) => columns.map((column) => short(column, cellOf(row, column)))),
+    rows.map((row) => columns.map((column) => shortCell(column, cellOf(row, column)))),
     {
       head: columns.map((column) => HEADS[column] ?? column),
       right: columns.flatMap((column, i) => isRight(rows, column) ? [i] : []),

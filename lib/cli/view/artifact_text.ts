@@ -62,6 +62,7 @@ export function artifactText(view: ArtifactView): string {
   // What is said of all code of a run on Slurm says more.
   if (code) rows.push(["code", codeText(code)]);
   else if (taskCode) rows.push(["code", taskCodeText(taskCode)]);
+  else if (record) rows.push(...typedRows(record.provenance.code));
   if (running) {
     const { owner, startedAt, attempt, backend } = running;
     const who = `${owner.user === undefined ? "" : `${owner.user}@`}${owner.host} (pid ${owner.pid})`;
@@ -168,6 +169,13 @@ function taskCodeText({ digest, module, now, why, modified = [], lockChanged }: 
   const rest = modified.length - files.length;
   if (rest > 0) files.push(`… and ${rest} more`);
   return [`${digest} of ${module}: ${head}`, ...files, ...lock].join("\n");
+}
+
+/** Of code that no file holds: what is known of it. */
+function typedRows(code: unknown): [string, string][] {
+  const { session, definitionDigest } = (code ?? {}) as Record<string, string | undefined>;
+  if (session === undefined) return [];
+  return [["code", `${definitionDigest}, typed into ${session === "repl" ? "the REPL" : "a notebook"}`]];
 }
 
 function changesText(dirty: boolean | undefined): string {

@@ -1,4 +1,5 @@
 import { FuruError } from "../errors.ts";
+import { currentSession } from "./session.ts";
 
 /** Ctrl-C or a request to terminate reached this process. */
 export class Interruption extends FuruError {
@@ -32,6 +33,7 @@ let received: Interruption | undefined;
 /**
  * Runs work that SIGINT and SIGTERM end properly: the first signal aborts all such work, and when the last
  * has ended the process exits with 130 or 143. The second signal kills what still runs, and exits at once.
+ * In a notebook or the REPL SIGINT is about what runs, not about the process: that goes on.
  *
  * @param work Is given a signal, and takes a function that ends at once what still runs.
  * @param onInterrupt Is called at the first signal: coming to rest takes some seconds, in which a person
@@ -85,7 +87,12 @@ export async function interruptibleRun<T>(
  * nobody must see how this one ended. Without a signal it returns nothing.
  */
 export function exiting(): Promise<never> | undefined {
-  return received && new Promise(() => {});
+  return received && !goesOn(received) ? new Promise(() => {}) : undefined;
+}
+
+/** Whether the process is one that a person goes on to use after the interruption. */
+function goesOn({ exitCode }: Interruption): boolean {
+  return exitCode === 130 && currentSession() !== undefined;
 }
 
 /**
@@ -127,14 +134,18 @@ function listen(): void {
 function receive(signal: JobSignal): void {
   if (jobs.size > 0) return jobs.forEach((onSignal) => onSignal(signal));
   if (signal === "SIGUSR1") return;
-  if (received) {
-    const { exitCode } = received;
-    return void Promise.all([...works].map(({ kill }) => kill?.())).finally(() => Deno.exit(exitCode));
+  if (received && !(goesOn(received) && signal === "SIGTERM")) {
+    const was = received;
+    return void Promise.all([...works].map(({ kill }) => kill?.())).finally(() => {
+      if (!goesOn(was)) Deno.exit(was.exitCode);
+    });
   }
   received = new Interruption(signal);
+  // Where the process goes on a person sees it, and no frame of it is theirs.
+  if (goesOn(received)) received.stack = `${received}`;
   // What ends because of it may reject where nobody listens any more: that must not end the process before
   // the others have come to rest.
-  for (const type of ["unhandledrejection", "error"]) {
+  for (const type of goesOn(received) ? [] : ["unhandledrejection", "error"]) {
     globalThis.addEventListener(type, (event) => event.preventDefault());
   }
   for (const { controller, onInterrupt } of works) {
@@ -145,5 +156,7 @@ function receive(signal: JobSignal): void {
 }
 
 function exitAtRest(): void {
-  if (received && works.size === 0) Deno.exit(received.exitCode);
+  if (!received || works.size > 0) return;
+  if (!goesOn(received)) Deno.exit(received.exitCode);
+  received = undefined;
 }

@@ -9,7 +9,7 @@ import { type OwnerFile, ownersOf } from "../../store/claims/owner_files.ts";
 import { attemptPaths, RECORD_SCHEMA } from "../../store/layout.ts";
 import { Store } from "../../store/store.ts";
 import { createLogger } from "../../ui/logger.ts";
-import { writeAll } from "../../ui/write_all.ts";
+import { writeAll } from "../../core/system/write_all.ts";
 import type { ComputeConfig } from "../../worker/child/compute_task.ts";
 import type { RunEnd } from "../../worker/in_flight.ts";
 import type { WorkerProcess } from "../../worker/subprocess.ts";

@@ -6,6 +6,7 @@ import { ARTIFACT, type Artifact, type ArtifactCore, type TaskDefinition } from 
 import { ArtifactObject, makeArtifact } from "./make.ts";
 import { freezeParams } from "./freeze.ts";
 import { uniqueArtifacts } from "./identity.ts";
+import { isOutdated } from "./registry.ts";
 
 /** The form of {@link KeptArtifact}. */
 export const keptArtifactSchema = z.object({
@@ -35,14 +36,19 @@ export function keptParams({ identity, rest }: KeptArtifact): Record<string, unk
 }
 
 /**
- * Refuses to compute an artifact that can only be loaded here.
+ * Refuses to compute an artifact that can only be loaded here: it was found in a value and today's code does
+ * not make it, or it was made before its task was defined anew.
  *
  * @throws {ExecutionError} If it is one: names it, and says what to do.
  */
 export function refuseLoadOnly(artifact: Artifact): void {
-  const { loadOnly } = artifact[ARTIFACT];
-  if (!loadOnly) return;
-  throw new ExecutionError(`Cannot compute ${artifact} as ${loadOnly.why}`, { artifact: `${artifact}` });
+  const { loadOnly, task } = artifact[ARTIFACT];
+  const why = loadOnly?.why ??
+    (isOutdated(task)
+      ? `task '${task.name}' has been defined anew since it was made: make it again, with the newer task`
+      : undefined);
+  if (why === undefined) return;
+  throw new ExecutionError(`Cannot compute ${artifact} as ${why}`, { artifact: `${artifact}` });
 }
 
 /**

@@ -1,5 +1,6 @@
 import { canonicalJson } from "../../core/json/canonical.ts";
 import { errorText, ValidationError } from "../../core/errors.ts";
+import { DISPLAY, displayOf, type MimeBundle } from "../../core/system/session.ts";
 import { artifactLabel, chainText, type Hash, hashText } from "../../core/hash.ts";
 import {
   ARTIFACT,
@@ -189,6 +190,10 @@ export class ArtifactObject implements Artifact {
 
   [Symbol.for("Deno.customInspect")](inspect: Inspect, options: unknown): string {
     return show(this, inspect, options);
+  }
+
+  [DISPLAY](): Promise<MimeBundle> {
+    return displayOf("artifact", this);
   }
 
   [Symbol.for("nodejs.util.inspect.custom")](_depth: number, options: unknown, inspect: Inspect): string {

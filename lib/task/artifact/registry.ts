@@ -1,18 +1,24 @@
 import { ConfigError, ValidationError } from "../../core/errors.ts";
 import { furuGlobals } from "../../core/globals.ts";
+import { currentSession, hasFile } from "../../core/system/session.ts";
 import type { TaskDefinition } from "./artifact.ts";
 import { didYouMean } from "../../core/nearest.ts";
 
 /**
  * Makes a definition known by its name to all copies of furu in this process.
  *
+ * @param session Whether a person may define it anew: in a cell, or by importing its module again.
+ * @returns The definition that it replaces.
  * @throws {ValidationError} If the name is taken: names both modules.
  */
-export function registerTask(definition: TaskDefinition): void {
+export function registerTask(
+  definition: TaskDefinition,
+  session: boolean = currentSession() !== undefined,
+): TaskDefinition | undefined {
   const { tasks } = furuGlobals();
   const { name } = definition;
   const other = tasks.get(name) as TaskDefinition | undefined;
-  if (other) {
+  if (other && !isAgain(other, definition) && !(session && mayReplace(other, definition))) {
     const here = definition.module ?? "an unknown module";
     const there = other.module ?? "an unknown module";
     throw new ValidationError(
@@ -21,6 +27,35 @@ export function registerTask(definition: TaskDefinition): void {
     );
   }
   tasks.set(name, definition);
+  return other;
+}
+
+/** Whether a module has been loaded again, as another version of itself: `tasks.ts?2`. */
+function isAgain({ module, place }: TaskDefinition, next: TaskDefinition): boolean {
+  return place !== undefined && next.place !== undefined && module !== next.module &&
+    withoutQuery(place) === withoutQuery(next.place);
+}
+
+/** Code that is typed in replaces any, and is replaced by any; two files are two tasks. */
+function mayReplace({ module }: TaskDefinition, next: TaskDefinition): boolean {
+  return !hasFile(module) || !hasFile(next.module) || withoutQuery(module) === withoutQuery(next.module);
+}
+
+/** A URL without what only tells versions of it apart; line and column, where there are any, stay. */
+function withoutQuery(url: string): string {
+  return url.replace(/[?#].*?(?=(?::\d+:\d+)?$)/, "");
+}
+
+/**
+ * Says that a newer definition counts, which differs: artifacts made by the older one can still be loaded.
+ */
+export function outdate(older: TaskDefinition): void {
+  (furuGlobals().outdated ??= new WeakSet()).add(older);
+}
+
+/** Whether a newer definition counts, which differs. */
+export function isOutdated(definition: TaskDefinition): boolean {
+  return furuGlobals().outdated?.has(definition) ?? false;
 }
 
 /** The definition of that name; `undefined` while no module that was imported defines one. */

@@ -1,6 +1,6 @@
 import type { AttemptEnd } from "../../core/attempt_end.ts";
 import { stoppedBySignal } from "../../run/output/program_error.ts";
-import { writeAll } from "../../ui/write_all.ts";
+import { writeAll } from "../../core/system/write_all.ts";
 import { catchUnhandled } from "./unhandled.ts";
 import { USUAL_GRACE_MS } from "../../core/system/stop_time.ts";
 import { signalGroup } from "../../run/traces/left_programs.ts";

@@ -15,7 +15,7 @@ import { decodeArtifact, type EncodedArtifact, references } from "../../task/art
 import { keepDeclared } from "../../task/artifact/make.ts";
 import { findTask } from "../../task/artifact/registry.ts";
 import type { ComputeIo, ComputeTask } from "./child.ts";
-import { writeAll } from "../../ui/write_all.ts";
+import { writeAll } from "../../core/system/write_all.ts";
 import { ensureTask } from "./load_module.ts";
 
 /** The configuration of a computing process, sent once when it starts. */

@@ -1,3 +1,4 @@
+import { escapeHtml } from "../ui/cell_block.ts";
 import { PAGE_SCRIPT, PAGE_STYLE } from "./page_bundle.ts";
 import type { Report } from "./report_model.ts";
 
@@ -70,11 +71,6 @@ export function embeddedJson(value: unknown): string {
     /[<>&\u2028\u2029]/g,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
-}
-
-/** Text as it can stand in an element, or between quotes. */
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 }
 
 async function readParts(): Promise<PageParts> {

@@ -2,7 +2,8 @@ import { timingSafeEqual } from "node:crypto";
 import { errorText } from "../core/errors.ts";
 import type { LiveReport } from "./live_report.ts";
 import type { LiveEvent } from "./report_model.ts";
-import { escapeHtml, pageHtml, pagePolicy } from "./page_html.ts";
+import { escapeHtml } from "../ui/cell_block.ts";
+import { pageHtml, pagePolicy } from "./page_html.ts";
 
 /** Names by which this machine is reached from itself, or through a tunnel. */
 const LOOPBACK: readonly string[] = ["127.0.0.1", "localhost", "[::1]"];

@@ -2,7 +2,8 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { describe, it } from "@std/testing/bdd";
 import { sourcesDigest } from "../../page/sources.ts";
 import { PAGE_SOURCES } from "../../lib/page/page_bundle.ts";
-import { embeddedJson, escapeHtml, PAGE_MARK, pageHtml } from "../../lib/page/page_html.ts";
+import { embeddedJson, PAGE_MARK, pageHtml } from "../../lib/page/page_html.ts";
+import { escapeHtml } from "../../lib/ui/cell_block.ts";
 import { NASTY, nodeOf, reportOf } from "./rig.ts";
 
 describe("pageHtml()", () => {

@@ -1,5 +1,6 @@
 import { fromFileUrl } from "@std/path/from-file-url";
 import { join } from "@std/path/join";
+import { toFileUrl } from "@std/path/to-file-url";
 
 const FOLDER = "page/client";
 const root = fromFileUrl(new URL("..", import.meta.url));
@@ -8,17 +9,15 @@ const root = fromFileUrl(new URL("..", import.meta.url));
 export async function sourcesDigest(): Promise<string> {
   const parts: string[] = [];
   const own = [...Deno.readDirSync(join(root, FOLDER))].filter(({ name }) => /\.(ts|css)$/.test(name));
-  const paths = new Set(["page/build.ts", ...own.map(({ name }) => `${FOLDER}/${name}`)]);
-  for (const path of [...paths].sort()) {
+  const paths = ["page/build.ts", ...own.map(({ name }) => `${FOLDER}/${name}`)];
+  for (const path of paths.toSorted()) {
     const text = await Deno.readTextFile(join(root, path));
     parts.push(path, text);
-    // Of what is furu's own only values can get into the bundle.
-    for (const [, from] of text.matchAll(/^import (?!type).* from "\.\.\/\.\.\/(lib\/[^"]+)";$/gm)) {
-      paths.add(from!);
+    // Of what is furu's own only these functions get into the bundle, not all that is beside them.
+    for (const [, names, from] of text.matchAll(/^import \{ ([^}]+) \} from "\.\.\/\.\.\/(lib\/[^"]+)";$/gm)) {
+      const module: Record<string, unknown> = await import(toFileUrl(join(root, from!)).href);
+      for (const name of names!.split(", ")) if (!name.startsWith("type ")) parts.push(name, `${module[name]}`);
     }
-  }
-  for (const path of [...paths].filter((path) => path.startsWith("lib/")).sort()) {
-    parts.push(path, await Deno.readTextFile(join(root, path)));
   }
   const { specifiers, npm } = JSON.parse(await Deno.readTextFile(join(root, "deno.lock"))) as {
     specifiers: Record<string, string>;

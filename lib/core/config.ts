@@ -8,37 +8,38 @@ import { permissionError } from "./permissions.ts";
 
 export type { ConfigOptions, ForcedTasks, SlurmSettings } from "./options.ts";
 
-const seconds = z.number().positive();
-const count = z.int().nonnegative();
+// Forms are made when something is to be checked: making all of them takes a start longer than reading all
+// that is set.
+const seconds = () => z.number().positive();
+const count = () => z.int().nonnegative();
 
-const slurmSettingsSchema = z.strictObject({
-  specs: z.record(z.string(), z.unknown()).exactOptional(),
-  squeueIntervalSec: z.number().positive().exactOptional(),
-  nodesSubmit: z.boolean().exactOptional(),
-  refusalSec: z.number().nonnegative().exactOptional(),
-});
-
-const optionsSchema = z.strictObject({
-  root: z.string().min(1),
-  slurmRoot: z.string().min(1),
-  retryFailed: z.boolean(),
-  recomputeDamaged: z.boolean(),
+const forms = {
+  root: () => z.string().min(1),
+  slurmRoot: () => z.string().min(1),
+  retryFailed: () => z.boolean(),
+  recomputeDamaged: () => z.boolean(),
   maxComputeRetries: count,
   maxPreemptRetries: count,
-  alwaysRerun: z.union([z.literal("ALL"), z.array(z.string())]),
+  alwaysRerun: () => z.union([z.literal("ALL"), z.array(z.string())]),
   leaseSec: seconds,
   heartbeatSec: seconds,
   staleAfterSec: seconds,
   maxWaitSec: seconds,
   pollIntervalSec: seconds,
-  maxCreates: z.int().positive(),
-  maxHeapMb: z.int().min(16).max(16_777_216),
-  maxTasksPerWorker: z.int().positive(),
-  maxWorkerMb: z.int().positive(),
-  logLevel: z.enum(["debug", "info", "warn", "error"]),
-  recordGit: z.enum(["cached", "ignore", "uncached"]),
-  slurm: slurmSettingsSchema,
-}).partial();
+  maxCreates: () => z.int().positive(),
+  maxHeapMb: () => z.int().min(16).max(16_777_216),
+  maxTasksPerWorker: () => z.int().positive(),
+  maxWorkerMb: () => z.int().positive(),
+  logLevel: () => z.enum(["debug", "info", "warn", "error"]),
+  recordGit: () => z.enum(["cached", "ignore", "uncached"]),
+  slurm: () =>
+    z.strictObject({
+      specs: z.record(z.string(), z.unknown()).exactOptional(),
+      squeueIntervalSec: z.number().positive().exactOptional(),
+      nodesSubmit: z.boolean().exactOptional(),
+      refusalSec: z.number().nonnegative().exactOptional(),
+    }),
+} satisfies Record<keyof ConfigOptions, () => z.ZodType>;
 
 /** What has no default, or one that is known only where it is used. */
 const OPEN = ["slurm", "maxCreates", "maxHeapMb", "maxTasksPerWorker", "maxWorkerMb"] as const;
@@ -48,14 +49,15 @@ type Open = typeof OPEN[number];
 export type Config = Required<Omit<ConfigOptions, Open>> & Pick<ConfigOptions, Open>;
 
 /** Checks a configuration that another process of the same run wrote down. */
-export const configSchema: z.ZodType<Config> = z.preprocess(
-  withTodaysNames,
-  optionsSchema.required().extend({
-    // Added later than the others: a run that was begun before has none.
-    recomputeDamaged: z.boolean().default(false),
-    ...Object.fromEntries(OPEN.map((name) => [name, optionsSchema.shape[name]])),
-  }),
-) as unknown as z.ZodType<Config>;
+export const configSchema: z.ZodType<Config> = z.lazy(() => {
+  const all = Object.entries(forms).map(([name, form]) => {
+    const made: z.ZodType = form();
+    return [name, OPEN.some((each) => each === name) ? made.optional() : made];
+  });
+  // Added later than the others: a run that was begun before has none.
+  const recomputeDamaged = forms.recomputeDamaged().default(false);
+  return z.preprocess(withTodaysNames, z.strictObject({ ...Object.fromEntries(all), recomputeDamaged }));
+}) as unknown as z.ZodType<Config>;
 
 /** Options by their former names. They are errors, but in the records of runs that an earlier furu began. */
 const RENAMED: Readonly<Record<string, string>> = {
@@ -239,7 +241,7 @@ function fromEnvironment(): ConfigOptions {
   for (const [name, { field, parse, allowed }] of Object.entries(VARIABLES)) {
     const text = variable(name)?.trim();
     if (text === undefined || text === "") continue;
-    const parsed = optionsSchema.shape[field].safeParse(parse(text));
+    const parsed = forms[field]().safeParse(parse(text));
     if (!parsed.success) {
       throw new ConfigError(`Cannot use ${name}=${JSON.stringify(text)}: allowed is ${allowed}`);
     }
@@ -251,7 +253,11 @@ function fromEnvironment(): ConfigOptions {
 }
 
 function parseOptions(value: unknown, place: (field: string) => string): ConfigOptions {
-  const parsed = optionsSchema.safeParse(value);
+  const isObject = typeof value === "object" && value !== null;
+  if (isObject && !Array.isArray(value) && Object.keys(value).length === 0) return {};
+  const given = (Object.keys(forms) as Field[]).filter((field) => isObject && field in value);
+  const parsed = z.strictObject(Object.fromEntries(given.map((field) => [field, forms[field]().optional()])))
+    .safeParse(value, { jitless: true });
   if (parsed.success) {
     return Object.fromEntries(Object.entries(parsed.data).filter(([, v]) => v !== undefined));
   }
@@ -259,13 +265,13 @@ function parseOptions(value: unknown, place: (field: string) => string): ConfigO
   const field = issue?.path.join(".") ?? "";
   if (issue?.code === "unrecognized_keys") {
     const [key = ""] = issue.keys;
-    const known = Object.keys((field === "slurm" ? slurmSettingsSchema : optionsSchema).shape);
+    const known = Object.keys(field === "slurm" ? forms.slurm().shape : forms);
     const name = field === "" ? key : `${field}.${key}`;
     throw new ConfigError(`Cannot use ${place(name)}: ${unknownOption(key, known)}`);
   }
-  const given = (value as Record<string, unknown> | null)?.[String(issue?.path[0] ?? "")] ?? value;
+  const current = (value as Record<string, unknown> | null)?.[String(issue?.path[0] ?? "")] ?? value;
   throw new ConfigError(
-    `Cannot use ${place(field)}: ${issue?.message}; current value is ${Deno.inspect(given)}`,
+    `Cannot use ${place(field)}: ${issue?.message}; current value is ${Deno.inspect(current)}`,
   );
 }
 

@@ -36,23 +36,31 @@ export function chainText(labels: readonly string[]): string {
 }
 
 /**
- * The number of digests (each half kilobyte counts as one more) from which on node:crypto, which is four
- * times as fast, is worth the time that it takes to load.
+ * So many half kilobytes, of texts that are at least as long, are worth the time that it takes to load
+ * node:crypto: of shorter texts it makes digests hardly faster, of long ones more than ten times.
  */
 const MANY = 2000;
 
 const encoder = new TextEncoder();
 let made = 0;
 let native: ((text: string) => string) | undefined;
+let whileLoading: (load: () => void) => void = (load) => load();
 
 /**
- * The SHA-256 of the UTF-8 bytes of a text, as 64 hex digits. Most processes make few: to load node:crypto
- * for them would take 15 ms, a quarter of what a worker may take to start.
+ * From now on node:crypto is loaded within this function: in a process that computes that happens while a
+ * task runs, whose doing it would be taken for.
+ */
+export function loadNodeWithin(around: (load: () => void) => void): void {
+  whileLoading = around;
+}
+
+/**
+ * The SHA-256 of the UTF-8 bytes of a text, as 64 hex digits. Most processes hash short texts: to load
+ * node:crypto for them would take 15 ms, a quarter of what a worker may take to start.
  */
 export function sha256(text: string): string {
-  if (native) return native(text);
-  if ((made += 1 + (text.length >> 9)) >= MANY) return (native = nodeCrypto())(text);
-  return bytesToHex(digestOf(encoder.encode(text)));
+  if (native === undefined && (made += text.length >> 9) >= MANY) whileLoading(() => native = nodeCrypto());
+  return native?.(text) ?? bytesToHex(digestOf(encoder.encode(text)));
 }
 
 /**

@@ -5,7 +5,7 @@
 /**
  * The digest of the sources that this was made of, their libraries included: a test compares it.
  */
-export const PAGE_SOURCES = "dcbb9e72ebda5af00d88f10aefdb4be25ed8ffa8bf640e0a27ad80c1692335ad";
+export const PAGE_SOURCES = "73dd900b6a11d2df66db200823704909a7831f2a3a8721b0134e9e2cb7131e9d";
 
 /**
  * The script of the page, gzipped, in base64. The licences of the libraries in it are at its beginning.

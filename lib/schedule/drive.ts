@@ -83,7 +83,6 @@ class Driver {
     this.#runtime = runtime;
     this.#options = options;
     this.#backend = options.backend((event) => this.#push(event), (error) => this.#break(error));
-    for (const { hash, artifact } of options.plan.nodes.values()) this.#artifacts.set(hash, artifact);
     const { clock } = runtime.machine;
     const { info } = runLog(options.onEvent, clock);
     this.#notice = new StallNotice(info, clock.monotonic());
@@ -94,7 +93,13 @@ class Driver {
     const { clock } = this.#runtime.machine;
     const started = clock.monotonic();
     const cached = plan.counts.done;
-    const scheduler = createScheduler(plan, this.#options);
+    // Where all is stored there is nothing to decide, and nobody asks for an artifact.
+    const scheduler = cached === plan.nodes.size ? undefined : createScheduler(plan, this.#options);
+    if (scheduler) {
+      for (const { hash, artifact } of plan.nodes.values()) {
+        this.#artifacts.set(hash, artifact);
+      }
+    } else this.#finished = true;
     const interrupt = (): void => this.#push({ type: "interrupt" });
     onEvent({ type: "run_started", runId, nodes: plan.nodes.size, cached, at: clock.now() });
     signal.addEventListener("abort", interrupt, { once: true });
@@ -105,7 +110,7 @@ class Driver {
         const event = await this.#next();
         this.#notice.moved(clock.monotonic());
         if (event.type === "failed") this.#remember(event);
-        for (const action of scheduler.step(event)) await this.#act(action);
+        for (const action of scheduler!.step(event)) await this.#act(action);
       }
     } finally {
       signal.removeEventListener("abort", interrupt);

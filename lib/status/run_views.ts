@@ -4,7 +4,7 @@ import { didYouMean } from "../core/nearest.ts";
 import { queuePaths } from "../queue/layout.ts";
 import { readEnded } from "../pool/ended.ts";
 import { readRun } from "../remote/run_record.ts";
-import { readProgressFile, type RunProgress } from "../schedule/progress_file.ts";
+import { readProgressFile, type RunProgress } from "../store/run_progress.ts";
 import { concernsOneArtifact, listOrNothing, type Store } from "../store/store.ts";
 
 /** A run, as one look at the store tells. Names of fields are those of `--json`, and stay. */

@@ -184,3 +184,8 @@ function placeTag(owner: Owner): string {
   }
   return tag;
 }
+
+/** Where a run's progress is. */
+export function progressPath(root: string, runId: string): string {
+  return `${root}/runs/${runId}/progress.json`;
+}

@@ -5,121 +5,133 @@ import { crc32 } from "../core/json/crc32.ts";
 import type { Owner } from "../core/system/machine.ts";
 import { type ArtifactKey, RECORD_SCHEMA } from "./layout.ts";
 
-const attemptId = z.string().regex(/^[0-9a-z]{1,40}$/);
+const attemptId = z.lazy(() => z.string().regex(/^[0-9a-z]{1,40}$/));
 
 /** A process, as records name it. */
-export const ownerSchema: z.ZodType<Owner> = z.object({
-  host: z.string(),
-  boot: z.string().exactOptional(),
-  pidNamespace: z.string().exactOptional(),
-  pid: z.int(),
-  start: z.string().exactOptional(),
-  user: z.string().exactOptional(),
-  uid: z.int().nonnegative().exactOptional(),
-});
-
-const slurmJob = z.object({
-  /** Its id. */
-  jobId: z.string(),
-  /** Its name: unique for ever, where ids are used again. */
-  name: z.string(),
-  /** How often Slurm has begun it again. */
-  restarts: z.int().nonnegative(),
-  /** The cluster it is on, where that is known: others do not know its id. */
-  cluster: z.string().exactOptional(),
-});
-
-const successRecord = z.object({
-  schema: z.literal(RECORD_SCHEMA),
-  /** The identity whose hash is the file's name. */
-  identity: z.looseObject({ scheme: z.int(), task: z.string() }),
-  attempt: z.int().positive(),
-  id: attemptId,
-  /** The run that made it: what "forced once per run" asks for. */
-  run: z.string().exactOptional(),
-  /** Whether the attempt's folder belongs to the result. */
-  files: z.boolean(),
-  /** Name of the file in the attempt's folder that holds the value, when it is not inline. */
-  valueFile: z.string().exactOptional(),
-  value: z.unknown().optional(),
-  /** What is kept of the artifacts in the value, and of all below them, by hash. */
-  artifacts: z.record(z.string(), z.unknown()).exactOptional(),
-  /** Name of the file in the attempt's folder that holds the same, when it is not inline. */
-  artifactsFile: z.string().exactOptional(),
-  /**
-   * Folders of other artifacts' attempts that the value names, as seen from the store's: it is worth nothing
-   * without.
-   */
-  uses: z.array(z.string()).exactOptional(),
-  /** The artifact whose result this was before it was migrated. */
-  migratedFrom: z.object({ name: z.string(), hash: z.string() }).exactOptional(),
-  /** Who migrated it, and when. */
-  migratedBy: z.object({
-    at: z.string(),
-    furu: z.string(),
+export const ownerSchema: z.ZodType<Owner> = z.lazy(() =>
+  z.object({
     host: z.string(),
+    boot: z.string().exactOptional(),
+    pidNamespace: z.string().exactOptional(),
+    pid: z.int(),
+    start: z.string().exactOptional(),
     user: z.string().exactOptional(),
-  }).exactOptional(),
-  createdAt: z.string(),
-  durationMs: z.number(),
-  provenance: z.record(z.string(), z.unknown()),
-  /**
-   * Sizes of the regular files in the attempt's folder by their path in it; absent where there are very many.
-   */
-  sizes: z.record(z.string(), z.int().nonnegative()).exactOptional(),
-  /** How many files there are, and bytes in them, where there are too many to name each. */
-  total: z.object({ files: z.int(), bytes: z.int() }).exactOptional(),
-  /**
-   * CRC-32 of the record's text without this member, which is the last. Records of before 2026-12 have none.
-   */
-  sum: z.string().exactOptional(),
-});
+    uid: z.int().nonnegative().exactOptional(),
+  })
+);
 
-const claimRecord = z.object({
-  schema: z.literal(RECORD_SCHEMA),
-  id: attemptId,
-  /** The folder of the owner file, as seen from the store's: says whether its process was declared dead. */
-  dir: z.string().regex(/^(?:artifacts\/(?:[^./][^/]*\/)+\.)?owners\/[0-9a-z]{1,40}$/).exactOptional(),
-  owner: ownerSchema,
-  /** Who computes: `get`, `local`, or a Slurm backend. */
-  backend: z.string(),
-  run: z.string().exactOptional(),
-  worker: z.string().exactOptional(),
-  /** The Slurm job that it is computed in. */
-  slurm: slurmJob.exactOptional(),
-  startedAt: z.string(),
-  leaseSec: z.number().positive(),
-});
+const slurmJob = z.lazy(() =>
+  z.object({
+    /** Its id. */
+    jobId: z.string(),
+    /** Its name: unique for ever, where ids are used again. */
+    name: z.string(),
+    /** How often Slurm has begun it again. */
+    restarts: z.int().nonnegative(),
+    /** The cluster it is on, where that is known: others do not know its id. */
+    cluster: z.string().exactOptional(),
+  })
+);
 
-const endRecord = z.object({
-  schema: z.literal(RECORD_SCHEMA),
-  id: attemptId,
-  attempt: z.int().positive(),
-  kind: z.enum(["failed", "crashed", "preempted"]),
-  /** What a failed attempt's failure counts as. */
-  failure: z.enum(["compute", "protocol", "lost"]).exactOptional(),
-  /** Trying again cannot help. */
-  lasting: z.literal(true).exactOptional(),
-  /** The time of its job was up, as was planned: that is no loss that counts. */
-  planned: z.literal(true).exactOptional(),
-  error: z.string(),
-  stack: z.string().exactOptional(),
-  run: z.string().exactOptional(),
-  /** The parameters that count, as in the artifact's identity: for people, without its module. */
-  params: z.unknown().optional(),
-  /** The spec of the attempt. */
-  spec: z.string().exactOptional(),
-  owner: ownerSchema,
-  startedAt: z.string(),
-  endedAt: z.string(),
-  /** What the attempt took, where that is known: `startedAt` is when its process began to claim. */
-  durationMs: z.number().nonnegative().exactOptional(),
-  /** Seconds of processor time, programs that it waited for included. */
-  cpuSec: z.number().nonnegative().exactOptional(),
-  /** The seconds among them of those programs. */
-  programsCpuSec: z.number().nonnegative().exactOptional(),
-  peakMemoryBytes: z.number().nonnegative().exactOptional(),
-});
+const successRecord = z.lazy(() =>
+  z.object({
+    schema: z.literal(RECORD_SCHEMA),
+    /** The identity whose hash is the file's name. */
+    identity: z.looseObject({ scheme: z.int(), task: z.string() }),
+    attempt: z.int().positive(),
+    id: attemptId,
+    /** The run that made it: what "forced once per run" asks for. */
+    run: z.string().exactOptional(),
+    /** Whether the attempt's folder belongs to the result. */
+    files: z.boolean(),
+    /** Name of the file in the attempt's folder that holds the value, when it is not inline. */
+    valueFile: z.string().exactOptional(),
+    value: z.unknown().optional(),
+    /** What is kept of the artifacts in the value, and of all below them, by hash. */
+    artifacts: z.record(z.string(), z.unknown()).exactOptional(),
+    /** Name of the file in the attempt's folder that holds the same, when it is not inline. */
+    artifactsFile: z.string().exactOptional(),
+    /**
+     * Folders of other artifacts' attempts that the value names, as seen from the store's: it is worth
+     * nothing without.
+     */
+    uses: z.array(z.string()).exactOptional(),
+    /** The artifact whose result this was before it was migrated. */
+    migratedFrom: z.object({ name: z.string(), hash: z.string() }).exactOptional(),
+    /** Who migrated it, and when. */
+    migratedBy: z.object({
+      at: z.string(),
+      furu: z.string(),
+      host: z.string(),
+      user: z.string().exactOptional(),
+    }).exactOptional(),
+    createdAt: z.string(),
+    durationMs: z.number(),
+    provenance: z.record(z.string(), z.unknown()),
+    /**
+     * Sizes of the regular files in the attempt's folder by their path in it; absent where there are very
+     * many.
+     */
+    sizes: z.record(z.string(), z.int().nonnegative()).exactOptional(),
+    /** How many files there are, and bytes in them, where there are too many to name each. */
+    total: z.object({ files: z.int(), bytes: z.int() }).exactOptional(),
+    /**
+     * CRC-32 of the record's text without this member, which is the last. Records of before 2026-12
+     * have none.
+     */
+    sum: z.string().exactOptional(),
+  })
+);
+
+const claimRecord = z.lazy(() =>
+  z.object({
+    schema: z.literal(RECORD_SCHEMA),
+    id: attemptId,
+    /** The folder of the owner file, as seen from the store's: says whether its process was declared dead. */
+    dir: z.string().regex(/^(?:artifacts\/(?:[^./][^/]*\/)+\.)?owners\/[0-9a-z]{1,40}$/).exactOptional(),
+    owner: ownerSchema,
+    /** Who computes: `get`, `local`, or a Slurm backend. */
+    backend: z.string(),
+    run: z.string().exactOptional(),
+    worker: z.string().exactOptional(),
+    /** The Slurm job that it is computed in. */
+    slurm: slurmJob.exactOptional(),
+    startedAt: z.string(),
+    leaseSec: z.number().positive(),
+  })
+);
+
+const endRecord = z.lazy(() =>
+  z.object({
+    schema: z.literal(RECORD_SCHEMA),
+    id: attemptId,
+    attempt: z.int().positive(),
+    kind: z.enum(["failed", "crashed", "preempted"]),
+    /** What a failed attempt's failure counts as. */
+    failure: z.enum(["compute", "protocol", "lost"]).exactOptional(),
+    /** Trying again cannot help. */
+    lasting: z.literal(true).exactOptional(),
+    /** The time of its job was up, as was planned: that is no loss that counts. */
+    planned: z.literal(true).exactOptional(),
+    error: z.string(),
+    stack: z.string().exactOptional(),
+    run: z.string().exactOptional(),
+    /** The parameters that count, as in the artifact's identity: for people, without its module. */
+    params: z.unknown().optional(),
+    /** The spec of the attempt. */
+    spec: z.string().exactOptional(),
+    owner: ownerSchema,
+    startedAt: z.string(),
+    endedAt: z.string(),
+    /** What the attempt took, where that is known: `startedAt` is when its process began to claim. */
+    durationMs: z.number().nonnegative().exactOptional(),
+    /** Seconds of processor time, programs that it waited for included. */
+    cpuSec: z.number().nonnegative().exactOptional(),
+    /** The seconds among them of those programs. */
+    programsCpuSec: z.number().nonnegative().exactOptional(),
+    peakMemoryBytes: z.number().nonnegative().exactOptional(),
+  })
+);
 
 /** The Slurm job that an attempt is made in. */
 export type SlurmJob = z.output<typeof slurmJob>;
@@ -231,7 +243,7 @@ const NO_FILES = /^,"attempt":\d+,"id":"[0-9a-z]+",(?:"run":"[^"\\]*",)?"files":
 /** How every success record begins. */
 const HEAD: string = `{"schema":${RECORD_SCHEMA},"identity":`;
 
-const anySuccess = z.object({ identity: z.looseObject({}) });
+const anySuccess = z.lazy(() => z.object({ identity: z.looseObject({}) }));
 
 /**
  * Whether this is a success record, of whatever value: the name of an attempt's end may be one more of its
@@ -282,6 +294,14 @@ export interface Fault {
   readonly cause?: unknown;
 }
 
+/**
+ * Zod makes code for a form that it checks by, which takes as long as checking dozens of records without:
+ * most processes read few.
+ */
+const SLOWLY = { jitless: true };
+const FIRST = 20;
+let read = 0;
+
 /** Reads a text as JSON of a form. */
 export function parseJson<T>(text: string, form: z.ZodType<T>): Parsed<T> {
   let json: unknown;
@@ -295,7 +315,7 @@ export function parseJson<T>(text: string, form: z.ZodType<T>): Parsed<T> {
     const newer = version > RECORD_SCHEMA ? version : undefined;
     return { fault: `it has schema version ${version}, this furu reads ${RECORD_SCHEMA}`, newer };
   }
-  const parsed = form.safeParse(json);
+  const parsed = form.safeParse(json, ++read > FIRST ? undefined : SLOWLY);
   if (parsed.success) return { value: parsed.data };
   const { error: cause } = parsed;
   return { fault: `it is not one: ${z.prettifyError(cause).replaceAll("\n", " ")}`, cause };

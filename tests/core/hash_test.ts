@@ -52,7 +52,24 @@ describe("sha256()", () => {
     }
   });
 
-  it("gives the same after thousands of digests, when it has changed to node:crypto", () => {
+  it("gives the same when it has changed to node:crypto", () => {
     for (let i = 0; i < 5000; i++) assertEquals(sha256(`text ${i} \ud800`), expected(`text ${i} \ud800`));
+  });
+});
+
+describe("loadNodeWithin()", () => {
+  it("is where node's modules are loaded: not for short texts, however many, but for long ones", async () => {
+    const url = new URL("../../lib/core/hash.ts", import.meta.url).href;
+    const code = `
+      import { loadNodeWithin, sha256 } from ${JSON.stringify(url)};
+      const isLoaded = () => Object.hasOwn(console, "_stdout");
+      const seen = [];
+      loadNodeWithin((load) => (seen.push(isLoaded()), load(), seen.push(isLoaded())));
+      for (let i = 0; i < 5000; i++) sha256(String(i));
+      seen.push(isLoaded());
+      Deno.writeTextFileSync("/dev/stdout", [sha256("x".repeat(2_000_000)), ...seen].join(" "));
+    `;
+    const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["eval", code] }).output();
+    assertEquals(new TextDecoder().decode(stdout), `${expected("x".repeat(2_000_000))} false false true`);
   });
 });

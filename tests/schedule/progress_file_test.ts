@@ -3,7 +3,9 @@ import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
 import { emptySummary, type RunEvent } from "../../lib/core/event.ts";
 import type { Hash } from "../../lib/core/hash.ts";
-import { ProgressFile, progressPath, readProgressFile } from "../../lib/schedule/progress_file.ts";
+import { ProgressFile } from "../../lib/schedule/progress_file.ts";
+import { progressPath } from "../../lib/store/layout.ts";
+import { readProgressFile } from "../../lib/store/run_progress.ts";
 import { exists, Rig, testRuntime, until } from "../rig.ts";
 
 const RUN = "local-1";

@@ -144,6 +144,11 @@ export const commands: readonly LazyCommand[] = [
     load: async () => (await import("../migrate/migrate.ts")).migrateCommand,
   },
   {
+    name: "doctor",
+    summary: "Look at this machine, the store's filesystem and Slurm: what works, what to set",
+    load: async () => (await import("../doctor/doctor.ts")).doctorCommand,
+  },
+  {
     name: "path",
     summary: "Print where an artifact is stored",
     load: async () => (await import("./path.ts")).pathCommand,
@@ -163,5 +168,11 @@ export const commands: readonly LazyCommand[] = [
     summary: "Take tasks from the queue of a run and compute them",
     hidden: true,
     load: async () => (await import("./worker.ts")).furuWorkerCommand,
+  },
+  {
+    name: "doctor-probe",
+    summary: "Look at machine and store for 'doctor'",
+    hidden: true,
+    load: async () => (await import("../doctor/doctor_probe.ts")).doctorProbeCommand,
   },
 ];

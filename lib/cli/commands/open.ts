@@ -5,12 +5,12 @@ import { didYouMean } from "../../core/nearest.ts";
 import { attemptPaths } from "../../store/layout.ts";
 import { readRecord } from "../../store/read_record.ts";
 import { table } from "../../ui/table.ts";
+import { bytesText } from "../../ui/text.ts";
 import { defineCommand } from "../program/command.ts";
 import { switchFlag } from "../program/flag.ts";
 import { openWithProgram } from "../program/open_with_program.ts";
 import { readableStore } from "../program/readable_store.ts";
 import { findReference } from "../roots/find_reference.ts";
-import { bytesText } from "../../ui/text.ts";
 
 const flags = {
   path: switchFlag("Print where the file is instead of opening it"),

@@ -3,10 +3,10 @@ import { FuruError } from "../../core/errors.ts";
 import { didYouMean } from "../../core/nearest.ts";
 import { style } from "../../ui/style.ts";
 import { table } from "../../ui/table.ts";
+import { bytesText } from "../../ui/text.ts";
 import { type Amount, type StoreUsage, usageBesides, usageOfTasks } from "../../tidy/usage.ts";
 import { defineCommand } from "../program/command.ts";
 import { readableStore } from "../program/readable_store.ts";
-import { bytesText } from "../../ui/text.ts";
 
 /** `furu du`: what takes how much. */
 export const duCommand = defineCommand({

@@ -64,8 +64,9 @@ export async function endPrograms(
 ): Promise<{ found: LeftProgram[]; left: LeftProgram[] }> {
   const found = new Map<number, LeftProgram>();
   const began = clock.monotonic();
+  const older = new OlderProcesses();
   for (let quiet = 0;;) {
-    const { programs: left, unsure } = look(owner);
+    const { programs: left, unsure } = look(owner, older);
     const waited = clock.monotonic() - began;
     quiet = left.length > 0 ? 0 : unsure ? quiet + 1 : QUIET_LOOKS;
     if (quiet >= QUIET_LOOKS || waited > KILL_MS) return { found: [...found.values()], left };
@@ -82,9 +83,10 @@ export async function endPrograms(
 
 /** Kills all programs of an owner, at once. */
 export function killPrograms(owner: ProgramOwner): void {
+  const older = new OlderProcesses();
   // What forks while it is looked for is found the next time.
   for (let quiet = 0, round = 0; quiet < QUIET_LOOKS && round < 10; round++) {
-    const { programs, unsure } = look(owner);
+    const { programs, unsure } = look(owner, older);
     quiet = programs.length > 0 ? 0 : unsure ? quiet + 1 : QUIET_LOOKS;
     for (const { pid } of programs) send(pid, "SIGKILL");
   }
@@ -96,8 +98,39 @@ interface Seen {
   marked: boolean;
 }
 
+/** A task may have replaced it. */
+const now = performance.now.bind(performance);
+
+/** So soon no number of a process is another one's. */
+const OLDER_KNOWN_MS = 100;
+
+/** The processes that began before this one, which need not be looked at again by the next look. */
+class OlderProcesses {
+  readonly #pids = new Set<number>();
+  #since = -Infinity;
+
+  has(pid: number): boolean {
+    return this.#pids.has(pid);
+  }
+
+  add(pid: number): void {
+    this.#pids.add(pid);
+  }
+
+  /** Forgets them where their numbers may be others' by now. */
+  beginLook(): void {
+    const at = now();
+    if (at - this.#since < OLDER_KNOWN_MS) return;
+    this.#since = at;
+    this.#pids.clear();
+  }
+}
+
 /** The programs of an owner that run now; none where the system does not tell (no `/proc`). */
-function look({ mark, sessions, spare }: ProgramOwner): { programs: LeftProgram[]; unsure: boolean } {
+function look(
+  { mark, sessions, spare }: ProgramOwner,
+  older: OlderProcesses,
+): { programs: LeftProgram[]; unsure: boolean } {
   if (!mayRead({ name: "read" }) || !mayRead({ name: "sys" }) || !mayRead({ name: "env" })) {
     return {
       programs: sessions.filter(({ ended }) => !ended).map(({ pid }) => ({ pid, command: "a program" })),
@@ -109,12 +142,16 @@ function look({ mark, sessions, spare }: ProgramOwner): { programs: LeftProgram[
   const begun = ownStart();
   const all: Seen[] = [];
   let unsure = false;
+  older.beginLook();
   for (const pid of processes()) {
-    if (pid === Deno.pid || spare.includes(pid)) continue;
+    if (pid === Deno.pid || spare.includes(pid) || older.has(pid)) continue;
     try {
       const fields = statFields(pid);
       const [state, parent, , session] = fields;
-      if (startOf(fields) < begun) continue;
+      if (startOf(fields) < begun) {
+        older.add(pid);
+        continue;
+      }
       if (state === "Z" || state === "X") {
         unsure = true; // what it started just before may not have been listed yet
         continue;

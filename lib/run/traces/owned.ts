@@ -144,14 +144,29 @@ function watchWorkers<A>(owned: Owned<A>, current: () => A | undefined): void {
 }
 
 function watchServers<A>(owned: Owned<A>): void {
-  const functions = Deno as unknown as Functions;
-  const serve = functions.serve!;
-  functions.serve = (...args) => {
-    const server = serve.apply(Deno, args) as Deno.HttpServer;
+  replaceWhenAsked("serve", (serve) => (...args: unknown[]): Deno.HttpServer => {
+    const server = (serve as (...args: unknown[]) => Deno.HttpServer).apply(Deno, args);
     owned.add(server, "a server of Deno.serve", () => void server.shutdown());
     void server.finished.then(() => owned.delete(server));
     return server;
-  };
+  });
+}
+
+/**
+ * Puts something else in the place of a part of Deno that it loads when it is asked for: so is the other one
+ * made then only.
+ */
+function replaceWhenAsked<K extends "Command" | "serve">(
+  name: K,
+  other: (original: typeof Deno[K]) => unknown,
+): void {
+  const before = Object.getOwnPropertyDescriptor(Deno, name);
+  if (!before?.configurable) return;
+  let made: unknown;
+  const get = () => made ??= other((before.get?.() ?? before.value) as typeof Deno[K]);
+  const set = (value: unknown) =>
+    Object.defineProperty(Deno, name, { value, configurable: true, enumerable: true, writable: true });
+  Object.defineProperty(Deno, name, { configurable: true, enumerable: true, get, set });
 }
 
 /**
@@ -160,9 +175,7 @@ function watchServers<A>(owned: Owned<A>): void {
  * @param started Called for each; gives the environment that marks it, or nothing.
  */
 export function watchCommands(started: () => Record<string, string> | undefined): void {
-  const command = Object.getOwnPropertyDescriptor(Deno, "Command");
-  if (!command?.configurable) return;
-  const watched = (original: typeof Deno.Command) =>
+  replaceWhenAsked("Command", (original) =>
     new Proxy(original, {
       construct(target, args: [string | URL, Deno.CommandOptions | undefined], newTarget): object {
         const mark = started();
@@ -174,13 +187,7 @@ export function watchCommands(started: () => Record<string, string> | undefined)
           newTarget,
         );
       },
-    });
-  // Made when it is asked for: Deno does so too.
-  let made: typeof Deno.Command | undefined;
-  const get = () => made ??= watched((command.get?.() ?? command.value) as typeof Deno.Command);
-  const set = (value: unknown) =>
-    Object.defineProperty(Deno, "Command", { value, configurable: true, enumerable: true, writable: true });
-  Object.defineProperty(Deno, "Command", { configurable: true, enumerable: true, get, set });
+    }));
 }
 
 /** The used part of node's `process`. */

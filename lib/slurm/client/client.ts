@@ -315,6 +315,11 @@ export class SlurmClient {
     return partitions;
   }
 
+  /** Asks one of Slurm's programs what only few want to know, in the environment and time that all have. */
+  async ask(program: string, args: readonly string[], signal?: AbortSignal): Promise<ProgramResult> {
+    return await this.#start(program, args, signal);
+  }
+
   async #control(args: readonly string[], action: string, signal?: AbortSignal): Promise<void> {
     const result = await this.#start("scontrol", args, signal);
     if (result.code !== 0) throw new SlurmError(`Cannot ${action}: ${words(result)}`);

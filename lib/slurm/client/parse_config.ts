@@ -18,17 +18,23 @@ export interface SlurmConfig {
   clusterName?: string;
 }
 
+/** The lines of what `scontrol show config` printed, by their names. */
+export function parseSettings(text: string): Map<string, string> {
+  const settings = new Map<string, string>();
+  for (const line of text.split("\n")) {
+    const match = /^(\S+)\s*= (.*?)\s*$/.exec(line);
+    if (match) settings.set(match[1]!, match[2]!);
+  }
+  return settings;
+}
+
 /**
  * Reads what `scontrol show config` printed.
  *
  * @returns `undefined` when the text is something else.
  */
 export function parseConfig(text: string): SlurmConfig | undefined {
-  const settings = new Map<string, string>();
-  for (const line of text.split("\n")) {
-    const match = /^(\S+)\s*= (.*?)\s*$/.exec(line);
-    if (match) settings.set(match[1]!, match[2]!);
-  }
+  const settings = parseSettings(text);
   const storage = settings.get("AccountingStorageType");
   if (storage === undefined) return undefined;
   const version = settings.get("SLURM_VERSION");
@@ -105,7 +111,7 @@ export function parsePartitions(text: string, standard?: string): Partition[] | 
 }
 
 /** `1-00:00:00`, `4:00:00` or `30:00`; `infinite` and anything unknown limit nothing. */
-function limitMinutes(text: string): number | undefined {
+export function limitMinutes(text: string): number | undefined {
   const match = /^(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)$/.exec(text);
   if (!match) return undefined;
   const [days, hours, minutes, seconds] = match.slice(1).map((digits) => Number(digits ?? 0));

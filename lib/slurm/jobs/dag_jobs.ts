@@ -11,23 +11,25 @@ import { ownerSchema } from "../../store/record.ts";
 import { RECORD_SCHEMA } from "../../store/layout.ts";
 import type { JobRef } from "./job_identity.ts";
 
-const dagJobs = z.object({
-  schema: z.literal(RECORD_SCHEMA),
-  /** Whether no more will be submitted. */
-  complete: z.boolean().default(true),
-  jobs: z.record(
-    z.string(),
-    z.object({
-      jobId: z.string(),
-      name: z.string(),
-      listedAs: z.string().exactOptional(),
-      cluster: z.string().exactOptional(),
-      own: z.boolean(),
-      /** Who submitted it, where that is not the run's submitter. */
-      submitter: ownerSchema.exactOptional(),
-    }),
-  ),
-});
+const dagJobs = z.lazy(() =>
+  z.object({
+    schema: z.literal(RECORD_SCHEMA),
+    /** Whether no more will be submitted. */
+    complete: z.boolean().default(true),
+    jobs: z.record(
+      z.string(),
+      z.object({
+        jobId: z.string(),
+        name: z.string(),
+        listedAs: z.string().exactOptional(),
+        cluster: z.string().exactOptional(),
+        own: z.boolean(),
+        /** Who submitted it, where that is not the run's submitter. */
+        submitter: ownerSchema.exactOptional(),
+      }),
+    ),
+  })
+);
 
 /** The job that computes a node. */
 export interface DagJob extends JobRef {

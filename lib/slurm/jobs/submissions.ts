@@ -90,35 +90,39 @@ export async function submitRecorded(
   return renamed;
 }
 
-const workerSubmission = z.object({
-  schema: z.literal(RECORD_SCHEMA),
-  /** The job's unique name. */
-  name: z.string(),
-  /** The spec of the tasks that its workers take. */
-  spec: z.string(),
-  /** The number of its workers. */
-  count: z.int().positive(),
-  /** Whether it is an array, whose tasks are the workers. */
-  array: z.boolean(),
-  /** The number of workers of the run that were submitted before. */
-  order: z.int().nonnegative(),
-  /** The term of the controller that submits it. */
-  term: z.int().nonnegative(),
-  /** Whether it is a standby controller, which waits until all other workers are gone. */
-  heir: z.boolean(),
-  /** The process that submits it. */
-  submitter: ownerSchema,
-  at: z.string(),
-});
+const workerSubmission = z.lazy(() =>
+  z.object({
+    schema: z.literal(RECORD_SCHEMA),
+    /** The job's unique name. */
+    name: z.string(),
+    /** The spec of the tasks that its workers take. */
+    spec: z.string(),
+    /** The number of its workers. */
+    count: z.int().positive(),
+    /** Whether it is an array, whose tasks are the workers. */
+    array: z.boolean(),
+    /** The number of workers of the run that were submitted before. */
+    order: z.int().nonnegative(),
+    /** The term of the controller that submits it. */
+    term: z.int().nonnegative(),
+    /** Whether it is a standby controller, which waits until all other workers are gone. */
+    heir: z.boolean(),
+    /** The process that submits it. */
+    submitter: ownerSchema,
+    at: z.string(),
+  })
+);
 
-const submitted = z.object({
-  schema: z.literal(RECORD_SCHEMA),
-  jobId: z.string(),
-  /** The cluster it is on. Records of older versions lack it: then nobody can tell whose job has the id. */
-  cluster: z.string().exactOptional(),
-  /** The name that Slurm knows it by, where the site rewrites names. */
-  listedAs: z.string().exactOptional(),
-});
+const submitted = z.lazy(() =>
+  z.object({
+    schema: z.literal(RECORD_SCHEMA),
+    jobId: z.string(),
+    /** The cluster it is on. Records of older versions lack it: then nobody can tell whose job has the id. */
+    cluster: z.string().exactOptional(),
+    /** The name that Slurm knows it by, where the site rewrites names. */
+    listedAs: z.string().exactOptional(),
+  })
+);
 
 /** A job with workers, as it is written down before it is submitted. */
 export type WorkerSubmission = z.output<typeof workerSubmission>;

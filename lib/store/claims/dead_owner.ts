@@ -9,12 +9,14 @@ import { RECORD_SCHEMA } from "../layout.ts";
 import { removeIfThere, type Store } from "../store.ts";
 import { readClaimFile } from "./read_claim.ts";
 
-const deathRecord = z.object({
-  schema: z.literal(RECORD_SCHEMA),
-  /** How its attempts ended. */
-  kind: z.enum(["crashed", "preempted"]),
-  why: z.string(),
-});
+const deathRecord = z.lazy(() =>
+  z.object({
+    schema: z.literal(RECORD_SCHEMA),
+    /** How its attempts ended. */
+    kind: z.enum(["crashed", "preempted"]),
+    why: z.string(),
+  })
+);
 
 /** That a process was declared dead, which frees all that it has claimed. */
 export type Death = Omit<z.output<typeof deathRecord>, "schema">;

@@ -11,27 +11,31 @@ import { type JobWord, removeIfThere, type Store, storeError } from "../store.ts
 /** How often a name is tried for that others keep making and removing. */
 const MAX_TURNS = 100;
 
-const queuedRecord = z.object({
-  schema: z.literal(RECORD_SCHEMA),
-  /** The job's name: unique for ever. */
-  name: z.string(),
-  /** The run that submits it. */
-  run: z.string(),
-  /** Who submits it: until the id is known, its life is the job's. */
-  submitter: ownerSchema,
-  submittedAt: z.string(),
-  /** The cluster it is submitted to, where that is known: what another one says of it means nothing. */
-  cluster: z.string().exactOptional(),
-});
+const queuedRecord = z.lazy(() =>
+  z.object({
+    schema: z.literal(RECORD_SCHEMA),
+    /** The job's name: unique for ever. */
+    name: z.string(),
+    /** The run that submits it. */
+    run: z.string(),
+    /** Who submits it: until the id is known, its life is the job's. */
+    submitter: ownerSchema,
+    submittedAt: z.string(),
+    /** The cluster it is submitted to, where that is known: what another one says of it means nothing. */
+    cluster: z.string().exactOptional(),
+  })
+);
 
-const queuedId = z.object({
-  schema: z.literal(RECORD_SCHEMA),
-  name: z.string(),
-  jobId: z.string(),
-  cluster: z.string().exactOptional(),
-  /** The name that Slurm knows it by, where the site rewrites names. */
-  listedAs: z.string().exactOptional(),
-});
+const queuedId = z.lazy(() =>
+  z.object({
+    schema: z.literal(RECORD_SCHEMA),
+    name: z.string(),
+    jobId: z.string(),
+    cluster: z.string().exactOptional(),
+    /** The name that Slurm knows it by, where the site rewrites names. */
+    listedAs: z.string().exactOptional(),
+  })
+);
 
 /**
  * What a scheduler knows of a queued job; nothing where it cannot tell. `wait`: an answer is waited for, else

@@ -9,20 +9,22 @@ import { uniqueArtifacts } from "./identity.ts";
 import { isOutdated } from "./registry.ts";
 
 /** The form of {@link KeptArtifact}. */
-export const keptArtifactSchema = z.object({
-  /** URL of the module that defines its task, where known. */
-  module: z.string().exactOptional(),
-  /** Its identity, of which its hash is. Not there where nothing is known but name and hash. */
-  identity: z.looseObject({ task: z.string(), params: z.looseObject({}) }).exactOptional(),
-  /** The parsed parameters that do not count for its identity, in canonical form. */
-  rest: z.looseObject({}).exactOptional(),
-  /** Whether those are not known, since only its own record told of it. */
-  partial: z.boolean().exactOptional(),
-  /** Whether its task had a `load`. */
-  load: z.boolean().exactOptional(),
-  /** Whether its task had a `validate`. */
-  validate: z.boolean().exactOptional(),
-});
+export const keptArtifactSchema = z.lazy(() =>
+  z.object({
+    /** URL of the module that defines its task, where known. */
+    module: z.string().exactOptional(),
+    /** Its identity, of which its hash is. Not there where nothing is known but name and hash. */
+    identity: z.looseObject({ task: z.string(), params: z.looseObject({}) }).exactOptional(),
+    /** The parsed parameters that do not count for its identity, in canonical form. */
+    rest: z.looseObject({}).exactOptional(),
+    /** Whether those are not known, since only its own record told of it. */
+    partial: z.boolean().exactOptional(),
+    /** Whether its task had a `load`. */
+    load: z.boolean().exactOptional(),
+    /** Whether its task had a `validate`. */
+    validate: z.boolean().exactOptional(),
+  })
+);
 
 /** All that is kept of an artifact beside a value that it is in. */
 export type KeptArtifact = z.output<typeof keptArtifactSchema>;

@@ -1,3 +1,4 @@
+import { loadNodeWithin } from "../../core/hash.ts";
 import { systemClock } from "../../core/system/clock.ts";
 import { Builtins } from "../../run/traces/builtins.ts";
 import { watchDefinitions } from "../../run/traces/definitions.ts";
@@ -64,7 +65,18 @@ export class WorkerTraces implements AttemptTraces {
     });
     for (const page of [STATUS_PAGE, STAT_PAGE, LAST_PID_PAGE]) page.keepOpen();
     watchDefinitions();
+    loadNodeWithin((load) => this.#loadOwn(load));
     this.#spare = this.#seen.children;
+  }
+
+  /** What furu itself loads while a task runs is not the task's doing. */
+  #loadOwn(load: () => void): void {
+    const before = activeThings();
+    load();
+    for (const [what, count] of activeThings()) {
+      const more = count - (before.get(what) ?? 0);
+      if (more > 0) this.#active.set(what, (this.#active.get(what) ?? 0) + more);
+    }
   }
 
   /** Whether the process must not be given another task. */

@@ -14,9 +14,13 @@ export async function sourcesDigest(): Promise<string> {
     const text = await Deno.readTextFile(join(root, path));
     parts.push(path, text);
     // Of what is furu's own only these functions get into the bundle, not all that is beside them.
-    for (const [, names, from] of text.matchAll(/^import \{ ([^}]+) \} from "\.\.\/\.\.\/(lib\/[^"]+)";$/gm)) {
+    for (
+      const [, names, from] of text.matchAll(/^import \{ ([^}]+) \} from "\.\.\/\.\.\/(lib\/[^"]+)";$/gm)
+    ) {
       const module: Record<string, unknown> = await import(toFileUrl(join(root, from!)).href);
-      for (const name of names!.split(", ")) if (!name.startsWith("type ")) parts.push(name, `${module[name]}`);
+      for (const name of names!.split(", ")) {
+        if (!name.startsWith("type ")) parts.push(name, `${module[name]}`);
+      }
     }
   }
   const { specifiers, npm } = JSON.parse(await Deno.readTextFile(join(root, "deno.lock"))) as {

@@ -18,6 +18,7 @@ import { type SchedulerHints, systemRuntime } from "../run/default_runtime.ts";
 import { refuseInside, refuseWhileLoading } from "../run/context.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { drive } from "../schedule/drive.ts";
+import { shortParams } from "../schedule/shown_attempt.ts";
 import { ProgressFile } from "../schedule/progress_file.ts";
 import { forcedByUser } from "../plan/forced.ts";
 import { keptText } from "../plan/kept.ts";
@@ -244,6 +245,11 @@ export async function runRootsLocally(
       entry,
       roots: todo.roots.flatMap((hash) => todo.nodes.get(hash) ?? []),
       nodes: todo.nodes.values(),
+      graph: () =>
+        [...todo.nodes.values()].map(({ name, hash, dependencies: needs, artifact }) => ({
+          ...{ name, hash, needs },
+          params: shortParams(artifact),
+        })),
     });
     const onEvent = (event: RunEvent): void => {
       reporter.sink(event);

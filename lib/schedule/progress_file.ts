@@ -1,5 +1,6 @@
 import { dirname } from "@std/path/posix/dirname";
 import type { EventSink, Failure, RunEvent } from "../core/event.ts";
+import { type GraphNode, writeGraphFile } from "../plan/graph_file.ts";
 import { writeJson } from "../store/json_file.ts";
 import { progressPath, RECORD_SCHEMA } from "../store/layout.ts";
 import type { RunProgress } from "../store/run_progress.ts";
@@ -18,6 +19,12 @@ export interface ProgressFileOptions {
   readonly roots: readonly { readonly name: string; readonly hash: string }[];
   /** Its nodes: those that were stored when it began are done. */
   readonly nodes: Iterable<{ readonly name: string; readonly status?: string | undefined }>;
+  /**
+   * What depends on what, written once beside the progress.
+   *
+   * @default {it is written elsewhere}
+   */
+  readonly graph?: (() => readonly GraphNode[]) | undefined;
 }
 
 /** It is written no more often, in milliseconds: once this much time has passed since the run began. */
@@ -71,6 +78,7 @@ export class ProgressFile {
   #failures: Failure[] = [];
   #state: ProgressState = initialProgress;
   #isNew = true;
+  #hasGraph = false;
   #loop: Promise<void> | undefined;
 
   /** Writes nothing yet. */
@@ -153,6 +161,9 @@ export class ProgressFile {
     try {
       await this.#store.makeDir(dirname(this.#path));
       await writeJson(this.#store, this.#path, this.#text(), { sync: false });
+      const { graph, runId } = this.#options;
+      if (graph && !this.#hasGraph) await writeGraphFile(this.#store, runId, graph());
+      this.#hasGraph = true;
     } catch {
       // A store that is full, or not to be written: the run itself says so.
     }

@@ -23,7 +23,8 @@ const MOST_PARAMS = 120;
 /** Of an identity with more characters there is none. */
 const MOST_IDENTITY = 4000;
 
-function shortParams(artifact: Artifact): string | undefined {
+/** The parameters of an artifact on a short line, for people; nothing where there are very many. */
+export function shortParams(artifact: Artifact): string | undefined {
   const params = countingParams(artifact, MOST_IDENTITY);
   return params && truncate(paramsLine(flatParams(params)), MOST_PARAMS);
 }

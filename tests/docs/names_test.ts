@@ -8,10 +8,6 @@ import { codeSpans, firstNames, markedTables, type Page, prose, readPages, REPOS
 
 const pages = await readPages();
 
-/** Pages that are written elsewhere, and may be missing until they come. */
-const TO_COME = ["docs/doctor.md", "docs/notebooks.md", "docs/report.md"];
-/** Commands that come with them. */
-const COMMANDS_TO_COME = ["doctor", "report"];
 
 /** Every command line `furu ...` of a page: in blocks of shell, and in code spans. */
 function furuLines(page: Page): string[] {
@@ -38,7 +34,7 @@ describe("the pages name", () => {
     for (const page of pages) {
       for (const line of furuLines(page)) {
         const [, name = "", ...words] = line.split(/\s+/);
-        if (!/^[a-z]+$/.test(name) || COMMANDS_TO_COME.includes(name)) continue;
+        if (!/^[a-z]+$/.test(name)) continue;
         const command = commands.find((each) => each.name === name);
         if (command === undefined) {
           faults.push(`${page.path}: there is no command '${name}': ${line}`);
@@ -100,7 +96,6 @@ describe("the pages name", () => {
         seen++;
         const [file = "", anchor] = target.split("#");
         const path = file === "" ? page.path : join(dirname(page.path), file);
-        if (TO_COME.includes(path)) continue;
         const there = await Deno.stat(join(REPOSITORY, path)).catch(() => undefined);
         if (!there) faults.push(`${page.path}: there is no ${target}`);
         else if (anchor !== undefined && anchors.get(path)?.has(anchor) === false) {

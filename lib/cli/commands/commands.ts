@@ -105,6 +105,20 @@ export const commands: readonly LazyCommand[] = [
     load: async () => (await import("./show.ts")).showCommand,
   },
   {
+    name: "report",
+    group: "Look",
+    summary: "Write a page about a run or a pipeline: graph, timeline, failures, results",
+    takes: "RUN|MODULE|TASK|HASH",
+    load: async () => (await import("../page/report.ts")).reportCommand,
+  },
+  {
+    name: "serve",
+    group: "Look",
+    summary: "Show that page in a browser, live while a run goes on",
+    takes: "RUN|MODULE|TASK|HASH",
+    load: async () => (await import("../page/serve.ts")).serveCommand,
+  },
+  {
     name: "logs",
     group: "Look",
     summary: "Print what attempts of an artifact, a task or a run have printed",

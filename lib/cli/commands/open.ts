@@ -1,5 +1,4 @@
 import { join } from "@std/path/join";
-import { environmentVariables } from "../../core/environment.ts";
 import { FuruError, UsageError } from "../../core/errors.ts";
 import { artifactLabel } from "../../core/hash.ts";
 import { didYouMean } from "../../core/nearest.ts";
@@ -9,6 +8,7 @@ import { table } from "../../ui/table.ts";
 import { bytesText } from "../../ui/text.ts";
 import { defineCommand } from "../program/command.ts";
 import { switchFlag } from "../program/flag.ts";
+import { openWithProgram } from "../program/open_with_program.ts";
 import { readableStore } from "../program/readable_store.ts";
 import { findReference } from "../roots/find_reference.ts";
 
@@ -73,21 +73,3 @@ export const openCommand = defineCommand({
     return 0;
   },
 });
-
-/** Programs that open a file with whatever is there for it. */
-const OPENERS: Readonly<Record<string, string>> = { linux: "xdg-open", darwin: "open" };
-
-/** @returns Whether there was a program, and a display that it can show something on. */
-async function openWithProgram(path: string): Promise<boolean> {
-  const opener = OPENERS[Deno.build.os];
-  const { DISPLAY, WAYLAND_DISPLAY } = environmentVariables();
-  const hasDisplay = Deno.build.os !== "linux" || DISPLAY !== undefined || WAYLAND_DISPLAY !== undefined;
-  if (opener === undefined || !hasDisplay) return false;
-  try {
-    const { success } = await new Deno.Command(opener, { args: [path], stdout: "null", stderr: "null" })
-      .output();
-    return success;
-  } catch {
-    return false;
-  }
-}

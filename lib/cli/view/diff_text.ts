@@ -3,9 +3,9 @@ import type { ArtifactDiff, DiffSide } from "../../explain/artifact_diff.ts";
 import { formatDuration } from "../../ui/duration.ts";
 import { flatParams, paramsLine } from "../../ui/params_text.ts";
 import { style } from "../../ui/style.ts";
-import { bytesText, oneLine, truncate } from "../../ui/text.ts";
+import { bytesText, localTime, oneLine, truncate } from "../../ui/text.ts";
 import { aligned, differenceLines, fieldJson, originText, pairText } from "./difference_text.ts";
-import { entryJson, type ListOptions, localTime } from "./list_text.ts";
+import { entryJson, type ListOptions } from "./list_text.ts";
 import { paramsJson } from "./value_text.ts";
 
 /** Columns of a value. */

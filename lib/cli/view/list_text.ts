@@ -3,7 +3,7 @@ import { formatDuration } from "../../ui/duration.ts";
 import { differingPaths, flatParams, foldedLine, paramsLine } from "../../ui/params_text.ts";
 import { style } from "../../ui/style.ts";
 import { table } from "../../ui/table.ts";
-import { bytesText, oneLine, plural, truncate } from "../../ui/text.ts";
+import { bytesText, localTime, oneLine, plural, truncate } from "../../ui/text.ts";
 import { paramsJson } from "./value_text.ts";
 
 /** Options of {@link listText}. */
@@ -112,13 +112,4 @@ export function entryJson(entry: ArtifactEntry): Record<string, unknown> {
 /** What differs within a group of artifacts, for one line. */
 export function sweepText(group: readonly ArtifactEntry[]): string {
   return foldedLine(group.map(({ params }) => flatParams(params)));
-}
-
-/** A moment in local time, to the minute. */
-export function localTime(at: string): string {
-  const date = new Date(at);
-  if (Number.isNaN(date.getTime())) return at;
-  const two = (value: number): string => `${value}`.padStart(2, "0");
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
 }

@@ -3,8 +3,8 @@ import { artifactLabel } from "../../core/hash.ts";
 import { formatDuration } from "../../ui/duration.ts";
 import { style } from "../../ui/style.ts";
 import { table } from "../../ui/table.ts";
-import { oneLine, plural, truncate } from "../../ui/text.ts";
-import { type ListOptions, localTime } from "./list_text.ts";
+import { localTime, oneLine, plural, truncate } from "../../ui/text.ts";
+import type { ListOptions } from "./list_text.ts";
 
 /** So many attempts, and failures, are shown. */
 const SHOWN = 20;

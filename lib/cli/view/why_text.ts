@@ -6,9 +6,9 @@ import { withAllBelow } from "../../task/artifact/reference.ts";
 import { formatDuration } from "../../ui/duration.ts";
 import { flatParams, foldedLine } from "../../ui/params_text.ts";
 import { style } from "../../ui/style.ts";
-import { oneLine, plural, truncate } from "../../ui/text.ts";
+import { localTime, oneLine, plural, truncate } from "../../ui/text.ts";
 import { aligned, fieldJson, foldedValues, originText, sidesText } from "./difference_text.ts";
-import { type ListOptions, localTime } from "./list_text.ts";
+import type { ListOptions } from "./list_text.ts";
 import { paramsJson } from "./value_text.ts";
 
 const TO_COMPUTE: ReadonlySet<WhyReason["because"]> = new Set([

@@ -1,5 +1,6 @@
 import { join } from "@std/path/posix/join";
 import type { Claim } from "../store/claims/claim.ts";
+import { discardUncommitted } from "../store/claims/dead_owner.ts";
 import { type AttemptName, parseAttemptName } from "../store/layout.ts";
 import type { Store } from "../store/store.ts";
 import type { StoredArtifact, StoreGraph } from "./graph.ts";
@@ -150,6 +151,8 @@ export async function throwFromHome(
   { paths, owner }: Pick<Claim, "paths"> & { owner?: Pick<Claim["owner"], "dir"> | undefined },
   name: string,
 ): Promise<Left[]> {
+  const attempt = parseAttemptName(name);
+  if (attempt !== undefined) await discardUncommitted(store, attempt.id);
   return await throwAway(store, join(paths.home, name), [...(owner ? [owner.dir] : []), paths.home]);
 }
 

@@ -55,6 +55,8 @@ export interface StayFacts {
   readonly computed: ReadonlyMap<string, string>;
   /** Artifacts that a job is queued for, with words for people. */
   readonly queued: ReadonlyMap<string, string>;
+  /** Those among them whose parameters nothing tells: what they load may be anything. */
+  readonly blind: readonly string[];
   /** All pins. */
   readonly pins: readonly Pick<Pin, "pin" | "hash">[];
   /** All runs. */
@@ -64,7 +66,8 @@ export interface StayFacts {
 }
 
 /** Why which artifacts stay, by hash; the strongest reason of each. */
-export function whyStay({ graph, computed, queued, pins, runs, force }: StayFacts): Map<string, StayReason> {
+export function whyStay(facts: StayFacts): Map<string, StayReason> {
+  const { graph, computed, queued, blind, pins, runs, force } = facts;
   const reasons = new Map<string, StayReason>();
   const stay = (hashes: Iterable<string>, reason: (hash: string) => StayReason): void => {
     for (const hash of hashes) if (!reasons.has(hash)) reasons.set(hash, reason(hash));
@@ -92,6 +95,13 @@ export function whyStay({ graph, computed, queued, pins, runs, force }: StayFact
     const { name = "" } = graph.artifacts.get(hash) ?? {};
     const label = artifactLabel(name, hash);
     stay(graph.closure([hash]), () => ({ kind: "loaded", text: `${label}, computed now, may load it` }));
+  }
+  for (const hash of force ? [] : blind) {
+    const label = artifactLabel(graph.artifacts.get(hash)?.name ?? "", hash);
+    stay(graph.artifacts.keys(), () => ({
+      kind: "loaded",
+      text: `${label}, computed now, may load it: nothing tells its parameters (wait for it, or use --force)`,
+    }));
   }
   return reasons;
 }
@@ -131,7 +141,7 @@ export async function findInUse(context: TidyContext, graph: StoreGraph): Promis
   const computed = new Map<string, string>();
   const queued = new Map<string, string>();
   const dead = new Map<string, ClaimRecord>();
-  const blind: StoredArtifact[] = [];
+  const blind: string[] = [];
   for (const artifact of graph.artifacts.values()) {
     const { hash } = artifact;
     if (artifact.hasClaim) {
@@ -143,7 +153,7 @@ export async function findInUse(context: TidyContext, graph: StoreGraph): Promis
     }
     const job = artifact.hasHome ? await liveQueued(context, artifact) : undefined;
     if (job) queued.set(hash, describeQueued(job));
-    if ((computed.has(hash) || job) && artifact.params === undefined) blind.push(artifact);
+    if ((computed.has(hash) || job) && artifact.params === undefined) blind.push(hash);
   }
   const knownPins = new Set(await pinNames(store));
   const pins = await readPins(store);
@@ -151,8 +161,8 @@ export async function findInUse(context: TidyContext, graph: StoreGraph): Promis
   const runs: StoredRun[] = [];
   for (const id of ids) runs.push(await readStoredRun(store, id, { graph, ages, askLife: context.askLife }));
   const unread = force ? undefined : runs.find(({ fault }) => fault !== undefined);
-  const reasons = whyStay({ graph, computed, queued, pins, runs, force });
-  const notes = blind.length === 0 ? [] : [
+  const reasons = whyStay({ graph, computed, queued, blind, pins, runs, force });
+  const notes = blind.length === 0 || !force ? [] : [
     `what ${blind.length === 1 ? "an artifact" : `${blind.length} artifacts`} computed now may load is not ` +
     `known: nothing tells their parameters`,
   ];
@@ -169,7 +179,8 @@ export async function findInUse(context: TidyContext, graph: StoreGraph): Promis
       if (knownRuns.has(id)) continue;
       const run = await readStoredRun(store, id, { graph, ages });
       if (run.fault !== undefined) return { kind: "run", text: `run ${id} may load it (${run.fault})` };
-      const more = whyStay({ graph, computed: new Map(), queued: new Map(), pins: [], runs: [run], force });
+      const nothing = { computed: new Map(), queued: new Map(), blind: [], pins: [] };
+      const more = whyStay({ graph, ...nothing, runs: [run], force });
       for (const [hash, why] of more) if (!reasons.has(hash)) reasons.set(hash, why);
       if (run.isTold) knownRuns.add(id);
     }

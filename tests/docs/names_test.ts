@@ -8,7 +8,6 @@ import { codeSpans, firstNames, markedTables, type Page, prose, readPages, REPOS
 
 const pages = await readPages();
 
-
 /** Every command line `furu ...` of a page: in blocks of shell, and in code spans. */
 function furuLines(page: Page): string[] {
   const shell = page.fences.filter(({ language }) => language === "sh").flatMap(({ text }) =>

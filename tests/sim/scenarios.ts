@@ -7,6 +7,7 @@ import { queueScenario } from "./queue_scenario.ts";
 import { replaceScenario } from "./replace_scenario.ts";
 import { aheadScenario, runScenario } from "./run_scenario.ts";
 import type { Scenario } from "./scenario.ts";
+import { tidyScenario } from "./tidy_scenario.ts";
 
 /** All that `deno task sim` plays. */
 export const scenarios: readonly Scenario[] = [
@@ -19,6 +20,7 @@ export const scenarios: readonly Scenario[] = [
   replaceScenario("invalid", "invalid"),
   runScenario,
   aheadScenario,
+  tidyScenario("tidy"),
   queueScenario,
   poolScenario,
   poolTwoScenario,

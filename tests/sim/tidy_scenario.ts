@@ -23,12 +23,10 @@ import type { World } from "./world.ts";
 const BYTES = 5000;
 
 /**
- * What is not played. A host that is told of another one's claim a minute later cannot know what that one loads
- * meanwhile. And a process that stands still until it is declared dead, and goes on when the files of its attempt were
- * removed, still links its record: a result that is damaged, which its readers are told (with "suspend", seed 236). Seed 143 fails and is not
- * understood yet, so that `deno task sim` does not play this scenario.
+ * What is not played: a host that is told of another one's claim a minute later cannot know what that one loads
+ * meanwhile.
  */
-const NOT_PLAYED = ["staleList", "staleNegative", "staleStat", "suspend"] as const;
+const NOT_PLAYED = ["staleList", "staleNegative", "staleStat"] as const;
 
 /** What happens while `Outer` is computed in the world that is played now. */
 let computing: () => Promise<void> = () => Promise.reject(new Error("No world is played"));

@@ -4,9 +4,9 @@ import { assertSeeds, runSeeds } from "./scenario.ts";
 import { tidyScenario } from "./tidy_scenario.ts";
 
 describe("removing and sweeping beside those who compute", () => {
-  it("leaves no half result, and takes nothing that is loaded now, with 20 seeds", async () => {
-    const { faults } = await assertSeeds(tidyScenario("tidy"), { count: 20 });
-    for (const kind of ["crash", "slow", "lost"]) {
+  it("leaves no half result, and takes nothing that is loaded now, with 100 seeds", async () => {
+    const { faults } = await assertSeeds(tidyScenario("tidy"), { count: 100 });
+    for (const kind of ["crash", "slow", "lost", "suspend"]) {
       assert((faults[kind] ?? 0) > 0, `never happened: ${kind}`);
     }
   });

@@ -38,7 +38,15 @@ const graph = new StoreGraph([
 const hash = (letter: string) => key("t", letter).hash;
 
 describe("whyStay()", () => {
-  const nothing = { graph, computed: new Map(), queued: new Map(), pins: [], runs: [], force: false };
+  const nothing = {
+    graph,
+    computed: new Map(),
+    queued: new Map(),
+    blind: [],
+    pins: [],
+    runs: [],
+    force: false,
+  };
   const TABLE: [
     what: string,
     facts: Partial<Parameters<typeof whyStay>[0]>,
@@ -70,6 +78,16 @@ describe("whyStay()", () => {
       computed: new Map([[hash("c"), "by ann"]]),
       pins: [{ pin: "best", hash: hash("b") }],
     }, { c: "computed", b: "pinned" }],
+    ["all that is stored while nobody knows what is loaded", {
+      computed: new Map([[hash("f"), "by ann"]]),
+      blind: [hash("f")],
+      pins: [{ pin: "best", hash: hash("e") }],
+    }, { a: "loaded", b: "loaded", c: "loaded", d: "loaded", e: "pinned" }],
+    ["by force not even that", {
+      force: true,
+      computed: new Map([[hash("f"), "by ann"]]),
+      blind: [hash("f")],
+    }, {}],
     ["by force neither pins nor runs keep anything, but what is computed stays", {
       force: true,
       computed: new Map([[hash("d"), "by ann"]]),

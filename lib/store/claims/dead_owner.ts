@@ -1,3 +1,4 @@
+import { basename } from "@std/path/posix/basename";
 import { join } from "@std/path/posix/join";
 import { z } from "zod";
 import type { HeartbeatOptions, Machine } from "../../core/system/machine.ts";
@@ -6,7 +7,7 @@ import { readJson } from "../json_file.ts";
 import { type OwnerPaths, ownerPaths, ownersDir, privateName } from "../layout.ts";
 import type { ClaimRecord } from "../record.ts";
 import { RECORD_SCHEMA } from "../layout.ts";
-import { removeIfThere, type Store } from "../store.ts";
+import { listOrNothing, removeIfThere, type Store } from "../store.ts";
 import { readClaimFile } from "./read_claim.ts";
 
 const deathRecord = z.lazy(() =>
@@ -50,9 +51,26 @@ export async function declareOwnerDead(store: Store, holder: ClaimRecord, death:
   const temporary = await store.writePrivate(paths.dir, JSON.stringify({ schema: RECORD_SCHEMA, ...death }));
   try {
     await linkOurs(store, temporary, paths.dead);
+  } catch (error) {
+    // Somebody else has declared it dead meanwhile, and discarded what is in its folder.
+    if (await readDeath(store, holder) === undefined) throw error;
   } finally {
     await removeIfThere(store.machine, temporary);
   }
+}
+
+/**
+ * Takes the records that a process which was declared dead was about to link, before files of its attempts
+ * are removed: should it go on after all, it has to look for them first (`commitRecord`).
+ *
+ * @param id Of the attempt, or of its owner file: that is one.
+ */
+export async function discardUncommitted(store: Store, id: string): Promise<void> {
+  const { machine } = store;
+  const { dir, dead } = ownerPaths(join(ownersDir(store.root), id));
+  const names = (await listOrNothing(machine, dir)).map(({ name }) => name);
+  if (!names.includes(basename(dead))) return;
+  for (const name of names) if (name.startsWith(".tmp-")) await removeIfThere(machine, join(dir, name));
 }
 
 /** With more owner files it takes too long to look at each. */

@@ -2,12 +2,14 @@ import { join } from "@std/path/posix/join";
 import { errorCode, errorText, ProtocolError, StoreError } from "../../core/errors.ts";
 import { artifactLabel } from "../../core/hash.ts";
 import type { FileInfo } from "../../core/system/files.ts";
+import { releaseClaim } from "../claims/attempt_end.ts";
+import { tryClaim } from "../claims/claim.ts";
 import { readClaim } from "../claims/read_claim.ts";
-import { type ArtifactPaths, type AttemptKey, attemptPaths } from "../layout.ts";
+import { type ArtifactPaths, type AttemptKey, attemptPaths, ownerPaths } from "../layout.ts";
 import { parseSuccessRecord, type SuccessRecord } from "../record.ts";
 import { makeDurable } from "./durable.ts";
 import { readOld, readRecord, UNREADABLE } from "../read_record.ts";
-import { removeIfThere, type Store, storeError } from "../store.ts";
+import { listOrNothing, removeIfThere, type Store, storeError } from "../store.ts";
 
 /** A result that is ready to be committed. */
 export interface Commit {
@@ -62,9 +64,16 @@ export async function commitRecord(
     await commit.check?.(record);
     await commit.onChecked?.();
     await makeDurable(store, [...commit.files, temporary]);
-    return commit.replaces === undefined
-      ? await linkRecord(store, commit, temporary)
-      : await replaceRecord(store, commit, temporary, commit.replaces);
+    if (commit.replaces !== undefined) return await replaceRecord(store, commit, temporary, commit.replaces);
+    // Without files there is nothing that a record could miss.
+    if (commit.files.length === 0) return await linkRecord(store, commit, temporary);
+    if (!await isOwner(store, commit)) return await commitLate(store, commit);
+    try {
+      return await linkRecord(store, commit, temporary);
+    } catch (error) {
+      if (await isOwner(store, commit)) throw error;
+      return await commitLate(store, commit);
+    }
   } finally {
     await removeIfThere(store.machine, temporary);
   }
@@ -150,6 +159,41 @@ async function linkRecord(
       if (there) return there.id === attempt.id ? "committed" : "superseded";
       if (turn === 3) throw storeError("commit", paths.record, error);
     }
+  }
+}
+
+/** Whether the process has not been declared dead, whose owner file has claimed the attempt. */
+async function isOwner(store: Store, { ownerDir }: Commit): Promise<boolean> {
+  const { path, dead } = ownerPaths(ownerDir);
+  const names = (await listOrNothing(store.machine, ownerDir)).map(({ name }) => join(ownerDir, name));
+  return names.includes(path) && !names.includes(dead);
+}
+
+/**
+ * Commits a result with files though its process was declared dead. The result is as good as any, but who
+ * removes what the dead have left may be at its files: the artifact is claimed once more, and they are looked
+ * for.
+ */
+async function commitLate(store: Store, commit: Commit): Promise<"committed" | "superseded"> {
+  const { paths, attempt, files } = commit;
+  const result = await tryClaim(store, paths, { backend: "late" });
+  if (result.kind === "held" && (await readClaim(store, paths))?.id !== attempt.id) {
+    throw new StoreError(
+      `Cannot commit ${paths.record}: its process was declared dead, and another one has claimed the artifact`,
+    );
+  }
+  try {
+    const there = await readRecord(store, paths);
+    if (there) return there.id === attempt.id ? "committed" : "superseded";
+    const temporary = await writeTemporary(store, commit);
+    try {
+      await makeDurable(store, [...files, temporary]);
+      return await linkRecord(store, commit, temporary);
+    } finally {
+      await removeIfThere(store.machine, temporary);
+    }
+  } finally {
+    if (result.kind === "claimed") await releaseClaim(store, result.claim);
   }
 }
 

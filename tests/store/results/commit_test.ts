@@ -4,7 +4,9 @@ import type { Hash } from "../../../lib/core/hash.ts";
 import { hashText } from "../../../lib/core/hash.ts";
 import { StoreError } from "../../../lib/core/errors.ts";
 import { systemFiles } from "../../../lib/core/system/system_files.ts";
+import { declareDead } from "../../../lib/store/claims/attempt_end.ts";
 import type { Claim } from "../../../lib/store/claims/claim.ts";
+import { discardUncommitted } from "../../../lib/store/claims/dead_owner.ts";
 import { type Commit, commitRecord, listFolder } from "../../../lib/store/results/commit.ts";
 import { readRecord, UNREADABLE } from "../../../lib/store/read_record.ts";
 import { parseAttemptName } from "../../../lib/store/layout.ts";
@@ -33,6 +35,60 @@ class CommitRig extends StoreRig {
     return await this.claim();
   }
 }
+
+describe("commitRecord() of a process that was declared dead and went on", () => {
+  /** An attempt with a file, declared dead; its claim is gone. */
+  async function declaredDead(rig: CommitRig): Promise<Commit> {
+    const claim = await rig.claim();
+    const dir = `${rig.paths.home}/1-${claim.attempt.id}`;
+    Deno.mkdirSync(dir, { recursive: true });
+    Deno.writeTextFileSync(`${dir}/a`, "abc");
+    const { files } = await listFolder(rig.store(), dir);
+    await declareDead(rig.store(), rig.paths, claim.record, "silent");
+    return rig.commit(claim, 1, { files });
+  }
+
+  it("is as good as any while its files are there", async () => {
+    await using rig = new CommitRig();
+    const commit = await declaredDead(rig);
+    assertEquals(await commitRecord(rig.store(), commit), "committed");
+    assertEquals((await readRecord(rig.store(), rig.paths))?.id, commit.attempt.id);
+    assert(!rig.names().includes("the claim"), "the second claim is given back");
+  });
+
+  it("is refused once they were removed, whenever that was", async () => {
+    await using rig = new CommitRig();
+    const commit = await declaredDead(rig);
+    const { id, n } = commit.attempt;
+    const remove = async () => {
+      await discardUncommitted(rig.store(), id);
+      await Deno.remove(`${rig.paths.home}/${n}-${id}`, { recursive: true });
+    };
+    const link = async (existing: string, name: string) => {
+      if (name === rig.paths.record) await remove().catch(() => {});
+      await systemFiles.link(existing, name);
+    };
+    // Just before it links, as it does not know yet that it was declared dead.
+    let looks = 0;
+    const list = async (path: string) => {
+      const entries = await systemFiles.list(path);
+      return path === commit.ownerDir && ++looks === 1
+        ? entries.filter(({ name }) => name !== "dead.json")
+        : entries;
+    };
+    await assertRejects(() => commitRecord(rig.store({ files: { link, list } }), commit), StoreError);
+    await assertRejects(() => commitRecord(rig.store(), commit), StoreError);
+    assertEquals(await readRecord(rig.store(), rig.paths), undefined);
+  });
+
+  it("is refused while somebody else has claimed the artifact, and may remove them", async () => {
+    await using rig = new CommitRig();
+    const commit = await declaredDead(rig);
+    await rig.claim();
+    await assertRejects(() => commitRecord(rig.store(), commit), StoreError, "another one has claimed");
+    assertEquals(await readRecord(rig.store(), rig.paths), undefined);
+  });
+});
 
 describe("commitRecord()", () => {
   it("makes a result the artifact's; the second one is superseded and leaves nothing", async () => {

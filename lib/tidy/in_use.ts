@@ -6,7 +6,7 @@ import type { ArtifactKey } from "../store/layout.ts";
 import type { ClaimRecord } from "../store/record.ts";
 import type { Store } from "../store/store.ts";
 import { type Ages, lookAtClaim } from "./ages.ts";
-import type { StoredArtifact, StoreGraph } from "./graph.ts";
+import type { StoreGraph } from "./graph.ts";
 import { type Pin, pinNames, readPins, resolvePin } from "./pins.ts";
 import { type AskRunLife, readStoredRun, type StoredRun, storedRunIds } from "./runs.ts";
 

@@ -37,7 +37,17 @@ export class TwoUsers implements AsyncDisposable {
     Deno.chmodSync(folder, 0o755);
     Deno.copyFileSync(Deno.realPathSync(Deno.execPath()), join(folder, "deno"));
     for (
-      const name of ["lib", "links", "mod.ts", "cli.ts", "deno.json", "deno.lock", "tests/e2e", PIPELINE]
+      const name of [
+        "lib",
+        "links",
+        "page",
+        "mod.ts",
+        "cli.ts",
+        "deno.json",
+        "deno.lock",
+        "tests/e2e",
+        PIPELINE,
+      ]
     ) {
       Deno.mkdirSync(join(folder, "repository", name, ".."), { recursive: true });
       await copy(join(REPOSITORY, name), join(folder, "repository", name));

@@ -214,7 +214,6 @@ export async function runRootsLocally(
     todo = await makePlan(rootsOf(roots), source, { forced, signal: options.signal });
     checkComputable(todo.nodes.values());
     kept = await todo.kept();
-    if (todo.counts.done < todo.nodes.size) await checkWritable(runtime.store);
     if (options.isolation !== "inline") {
       const elsewhere = [...todo.nodes.values()].filter(({ hash }) => !typed?.has(hash));
       checkImportable(elsewhere, entry);
@@ -222,6 +221,8 @@ export async function runRootsLocally(
         checkPermissions("start worker processes", TO_START, 'isolation: "inline" needs neither');
       }
     }
+    // Last, as it leaves a folder.
+    if (todo.counts.done < todo.nodes.size) await checkWritable(runtime.store);
   } catch (error) {
     await computer.close();
     throw error;

@@ -84,10 +84,10 @@ describe("a module in a worker sees what it saw in the run's own process:", () =
     await using scene = await Scene.make();
     await scene.write("conf/n.ts", `export default "the one that was named";`);
     await scene.write("project/n.ts", `export default "the one beside";`);
-    const { imports, links } = JSON.parse(Deno.readTextFileSync(CONFIG));
+    const { imports } = JSON.parse(Deno.readTextFileSync(CONFIG));
     const config = {
       imports: { ...imports, n: "./n.ts" },
-      links: links.map((each: string) => `${REPOSITORY}${each}`),
+      links: [REPOSITORY],
       lock: false,
     };
     await scene.write("conf/some.json", JSON.stringify(config));

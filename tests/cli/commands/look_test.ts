@@ -140,7 +140,7 @@ describe("furu status and logs", () => {
     const path = (await call(rig, "logs", "Bad", "--path")).out.trim();
     assertStringIncludes(Deno.readTextFileSync(path), "it is bad");
     assertStringIncludes((await call(rig, "logs", "Bad", "--attempt", "3")).err, "there are 1");
-    assertStringIncludes((await call(rig, "logs", "none")).err, "no artifact, task, or run");
+    assertStringIncludes((await call(rig, "logs", "none")).err, "no artifact, task, run or worker");
   });
 
   it("name what a result needs and who needs it, and take the name of a pin", async () => {

@@ -19,7 +19,7 @@ const DECLARED = [
   "lib/core/event.ts",
   "lib/core/attempt_end.ts",
   "lib/run/computer.ts",
-  "lib/schedule/progress_file.ts",
+  "lib/store/run_progress.ts",
   "lib/status/run_views.ts",
   "lib/store/record.ts",
   "lib/store/results/provenance.ts",

@@ -108,14 +108,14 @@ export const commands: readonly LazyCommand[] = [
     name: "report",
     group: "Look",
     summary: "Write a page about a run or a pipeline: graph, timeline, failures, results",
-    takes: "RUN|MODULE|TASK|HASH",
+    takes: "RUN|MODULE|TASK",
     load: async () => (await import("../page/report.ts")).reportCommand,
   },
   {
     name: "serve",
     group: "Look",
     summary: "Show that page in a browser, live while a run goes on",
-    takes: "RUN|MODULE|TASK|HASH",
+    takes: "RUN|MODULE|TASK",
     load: async () => (await import("../page/serve.ts")).serveCommand,
   },
   {

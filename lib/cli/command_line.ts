@@ -1,4 +1,5 @@
 import { parseArgs } from "@std/cli/parse-args";
+import { furuGlobals } from "../core/globals.ts";
 import { setColorEnabled } from "@std/fmt/colors";
 import { UsageError } from "../core/errors.ts";
 import { didYouMean } from "../core/nearest.ts";
@@ -228,7 +229,9 @@ async function goTo(folder: string, cwd: string): Promise<string> {
 
 async function applyGlobals(globals: FlagValues<GlobalFlags>, engine: Engine): Promise<void> {
   if (globals["no-color"]) setColorEnabled(false);
-  if (globals.root === undefined && !globals.verbose && !globals.quiet) return;
-  const logLevel: LogLevel | undefined = globals.verbose ? "debug" : globals.quiet ? "error" : undefined;
+  // What attempts log is kept all the same.
+  furuGlobals().quiet = globals.quiet;
+  if (globals.root === undefined && !globals.verbose) return;
+  const logLevel: LogLevel | undefined = globals.verbose ? "debug" : undefined;
   await engine.configure(given({ root: globals.root, logLevel }));
 }

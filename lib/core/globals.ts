@@ -30,6 +30,8 @@ export interface FuruGlobals {
   config?: unknown;
   /** The options that were given in code, before the configuration is resolved. */
   configured?: unknown;
+  /** Whether the terminal is to show errors only. */
+  quiet?: boolean;
   /** How this process was packed into one file, if it was. */
   packed?: unknown;
   /** URL of the module for which `main()` runs although Deno runs another one, until it does. */

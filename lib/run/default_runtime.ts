@@ -1,4 +1,5 @@
 import { type Config, configKey, resolveConfig } from "../core/config.ts";
+import { furuGlobals } from "../core/globals.ts";
 import { systemMachine } from "../core/system/system_machine.ts";
 import { type CodeVersion, type GitState, Provenance } from "../store/results/provenance.ts";
 import type { SlurmJob } from "../store/record.ts";
@@ -71,6 +72,7 @@ export interface SystemRuntimeOptions extends SchedulerHints {
 /** A runtime on this process's machine. */
 export function systemRuntime(config: Config, options: SystemRuntimeOptions = {}): Runtime {
   const { git, slurm, code, entry, store, claimHint, queuedHint } = options;
+  const { quiet = false } = furuGlobals();
   const toStderr = currentSession() === "notebook"
     ? writeToCell
     : (output: string | Uint8Array): void => writeAll(Deno.stderr, output);
@@ -81,13 +83,13 @@ export function systemRuntime(config: Config, options: SystemRuntimeOptions = {}
     store,
     provenance: new Provenance(config.recordGit, machine.self, { git, slurm, code, entry }),
     logger: createLogger({
-      level: config.logLevel,
+      level: quiet ? "error" : config.logLevel,
       write: log,
       now: () => machine.clock.now(),
     }),
     guard: interruptible,
     exiting,
-    echo: toStderr,
+    echo: quiet ? () => {} : toStderr,
     ...(claimHint === undefined ? {} : { claimHint }),
     ...(queuedHint === undefined ? {} : { queuedHint }),
   });

@@ -3,6 +3,9 @@ import { describe, it } from "@std/testing/bdd";
 import { ConfigError, FuruError, RunFailedError } from "../../lib/core/errors.ts";
 import { commands } from "../../lib/cli/commands/commands.ts";
 import { failureOf, summaryOf } from "../ui/events.ts";
+import { resolveConfig } from "../../lib/core/config.ts";
+import { furuGlobals } from "../../lib/core/globals.ts";
+import { systemRuntime } from "../../lib/run/default_runtime.ts";
 import { furu } from "./rig.ts";
 
 const script = { name: "script.ts", script: { url: "file:///x/script.ts", roots: [] } };
@@ -92,10 +95,25 @@ describe("furu", () => {
       const { code, configured, runs } = await furu(["--root", "/data/x", quiet, "run", "pipeline.ts"]);
       assertEquals({ code, configured, runs: runs.length }, {
         code: 0,
-        configured: [{ root: "/data/x", logLevel: "error" }],
+        configured: [{ root: "/data/x" }],
         runs: 1,
       });
+      // What attempts log does not become less.
+      assertEquals(furuGlobals().quiet, true);
     }
+    await furu(["run", "pipeline.ts"]);
+    assertEquals(furuGlobals().quiet, false);
+  });
+
+  it("shows only errors where it is quiet, and has attempts log as ever", () => {
+    const lines: string[] = [];
+    furuGlobals().quiet = true;
+    const { config, logger } = systemRuntime(resolveConfig(), { log: (line) => lines.push(line) });
+    furuGlobals().quiet = false;
+    logger.warn("a warning");
+    logger.error("an error");
+    assertEquals([config.logLevel, lines.length], ["info", 1]);
+    assertStringIncludes(lines[0]!, "an error");
   });
 
   it("ends with 2 when an argument is missing, too much, or of the wrong form", async () => {

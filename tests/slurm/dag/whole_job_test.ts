@@ -5,6 +5,7 @@ import { TimeIsUp } from "../../../lib/core/system/stop_time.ts";
 import type { DagNode } from "../../../lib/remote/run_record.ts";
 import { recordEnd } from "../../../lib/run/attempt_end.ts";
 import { countPlanned, hopelessText } from "../../../lib/slurm/dag/whole_job.ts";
+import { readEnds } from "../../../lib/store/results/ends.ts";
 import { tryClaim } from "../../../lib/store/claims/claim.ts";
 import { attemptPaths } from "../../../lib/store/layout.ts";
 import { testRuntime } from "../../rig.ts";
@@ -36,9 +37,13 @@ async function cutOff({ planned = true, checkpoint = false, restMs = 0, reason =
     reason: "its time is up",
     ...(planned ? { planned } : {}),
   }, { artifact: leaf });
+  const end = (await readEnds(store, paths)).at(-1)!;
+  // Looked at in the moment when it ended, however long this machine took since.
+  const now = began + Date.parse(end.endedAt) - Date.parse(end.startedAt);
+  const then = testRuntime(rig.root, { machine: { clock: { ...clock, monotonic: () => now } } });
   const beganAt = began - restMs;
   const span = { beganAt, endsAt: beganAt + LENGTH_MS };
-  const text = await hopelessText(runtime, { run, node, span, reason });
+  const text = await hopelessText(then, { run, node, span, reason });
   const count = await countPlanned(runtime, run, node);
   return { text, count };
 }

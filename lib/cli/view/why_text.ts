@@ -53,7 +53,7 @@ function groupText(group: readonly WhyReason[], options: ListOptions): string {
     ? artifactLabel(first.name, first.hash)
     : `${first.name}: ${plural(group.length, "artifact")}`;
   const sweep = foldedLine(group.map(({ params }) => flatParams(params ?? {})));
-  const word = TO_COMPUTE.has(first.because) ? paint.strong("to compute") : paint.faint("not computed");
+  const word = TO_COMPUTE.has(first.because) ? paint.strong("to compute") : paint.faint("not to compute");
   const head = [paint.strong(label), word, paint.faint(group.length === 1 ? "" : sweep)];
   const lines = [
     head.filter((part) => part !== "").join("  "),

@@ -52,11 +52,11 @@ describe("furu why, and furu diff", () => {
     await using _ = rig;
 
     const now = await furu(["why", "PIPELINE"]);
-    assertMatch(now, /why\/Prep\(.{8}\) {2}not computed\n {2}stored: computed \d{4}-/);
+    assertMatch(now, /why\/Prep\(.{8}\) {2}not to compute\n {2}stored: computed \d{4}-/);
     assertMatch(now, /why\/Train: 2 artifacts {2}to compute {2}model=bad,ugly\n {2}failed .*: loss is NaN\n/);
     assertMatch(
       now,
-      /why\/Train: 22 artifacts {2}not computed {2}lr=0.1..4, model=bad,good,ugly\n {2}stored/,
+      /why\/Train: 22 artifacts {2}not to compute {2}lr=0.1..4, model=bad,good,ugly\n {2}stored/,
     );
     assertStringIncludes(now, "25 artifacts: 2 to compute, 23 stored\n");
     assertEquals(now.includes("warning"), false);
@@ -79,7 +79,7 @@ describe("furu why, and furu diff", () => {
 
     // One artifact: with and without the module that makes it.
     const hash = trained.nearest.hash as string;
-    assertMatch(await furu(["why", hash.slice(0, 8)]), /not computed\n {2}stored: /);
+    assertMatch(await furu(["why", hash.slice(0, 8)]), /not to compute\n {2}stored: /);
     assertMatch(
       await furu(["why", trained.hash, "PIPELINE"], { SEED: "2" }),
       /data \(why\/Prep\) seed {2}1 → 2/,

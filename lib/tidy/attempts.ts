@@ -1,10 +1,10 @@
 import { join } from "@std/path/posix/join";
-import type { Claim } from "../store/claims/claim.ts";
+import { type Claim, TIDIER } from "../store/claims/claim.ts";
 import { discardUncommitted } from "../store/claims/dead_owner.ts";
 import { type AttemptName, parseAttemptName } from "../store/layout.ts";
 import type { Store } from "../store/store.ts";
 import type { StoredArtifact, StoreGraph } from "./graph.ts";
-import { isSameRecord, TIDIER, withClaim } from "./hold.ts";
+import { isSameRecord, withClaim } from "./hold.ts";
 import type { InUse, TidyContext } from "./in_use.ts";
 import { type Left, throwAway } from "./remove_tree.ts";
 import type { Removal } from "./removal.ts";

@@ -1,3 +1,4 @@
+import { TIDIER } from "../store/claims/claim.ts";
 import { errorText, StoreError } from "../core/errors.ts";
 import { artifactLabel } from "../core/hash.ts";
 import { readValue } from "../run/stored_value.ts";
@@ -6,7 +7,7 @@ import { readRecord } from "../store/read_record.ts";
 import { DamagedError, NewerError, type SuccessRecord } from "../store/record.ts";
 import { concernsOneArtifact } from "../store/store.ts";
 import { insideStore, type StoredArtifact, type StoreGraph } from "./graph.ts";
-import { setRecordAside, TIDIER, withClaim } from "./hold.ts";
+import { setRecordAside, withClaim } from "./hold.ts";
 import type { InUse, TidyContext } from "./in_use.ts";
 import { claimRemoval, litterRemovals } from "./litter.ts";
 import type { Removal } from "./removal.ts";

@@ -2,7 +2,7 @@ import { errorCode } from "../core/errors.ts";
 import { tryMove } from "../store/file_steps.ts";
 import { acquireClaim, type Acquired } from "../store/claims/acquire_claim.ts";
 import { declareDead, releaseClaim } from "../store/claims/attempt_end.ts";
-import type { Claim } from "../store/claims/claim.ts";
+import { type Claim, REMOVER, type TIDIER } from "../store/claims/claim.ts";
 import { describeOwner } from "../store/claims/liveness.ts";
 import { readClaim } from "../store/claims/read_claim.ts";
 import { readRecordId } from "../store/read_record.ts";
@@ -11,14 +11,6 @@ import { type Store, storeError } from "../store/store.ts";
 import { lookAtClaim } from "./ages.ts";
 import { makeWritable } from "./remove_tree.ts";
 import { liveQueued, type TidyContext } from "./in_use.ts";
-
-/**
- * Who claims an artifact in order to remove all of it. A claim of a dead one beside no record says that the
- * removal has begun and is to be finished.
- */
-export const REMOVER = "rm";
-/** Who claims an artifact in order to change something of it. */
-export const TIDIER = "tidy";
 
 /** Milliseconds after which an ended claim is anybody's. */
 const ENDED_MS = 1100;

@@ -1,24 +1,18 @@
+import { REMOVER, TIDIER } from "../store/claims/claim.ts";
 import { basename } from "@std/path/posix/basename";
 import { dirname } from "@std/path/posix/dirname";
 import { join } from "@std/path/posix/join";
 import { findArtifacts, taskPattern } from "../catalog/find_artifacts.ts";
 import { artifactLabel } from "../core/hash.ts";
-import { type ArtifactPaths, artifactsDir, privateNameOwner } from "../store/layout.ts";
+import { type ArtifactPaths, artifactsDir, parseAttemptName, privateNameOwner } from "../store/layout.ts";
+import { discardUncommitted } from "../store/claims/dead_owner.ts";
 import { readQueued, removeQueued } from "../store/claims/queued.ts";
 import type { FileEntry } from "../core/system/files.ts";
 import { ownersOf } from "../store/claims/owner_files.ts";
 import type { Store } from "../store/store.ts";
 import { diskBytes, throwFromHome } from "./attempts.ts";
 import type { StoredArtifact } from "./graph.ts";
-import {
-  type HeldArtifact,
-  isSameRecord,
-  probeFolder,
-  REMOVER,
-  setRecordAside,
-  TIDIER,
-  withClaim,
-} from "./hold.ts";
+import { type HeldArtifact, isSameRecord, probeFolder, setRecordAside, withClaim } from "./hold.ts";
 import type { InUse, TidyContext } from "./in_use.ts";
 import { type Left, throwAway } from "./remove_tree.ts";
 import type { Removal, RemovalOutcome } from "./removal.ts";
@@ -80,6 +74,11 @@ async function removeHeld(store: Store, { paths, claim }: HeldArtifact): Promise
   if (before.length > 0) await probeFolder(store, paths.home);
   for (const { name, isDirectory } of before) {
     if (isDirectory) await probeFolder(store, join(paths.home, name));
+  }
+  // Before the record goes: one that is linked after this is of an attempt whose files are still there.
+  for (const { name } of before) {
+    const attempt = parseAttemptName(name);
+    if (attempt !== undefined) await discardUncommitted(store, attempt.id);
   }
   const left = await throwAway(store, paths.record, [...(owner ? [owner.dir] : []), paths.taskDir]);
   const job = await readQueued(store, paths);

@@ -19,8 +19,8 @@ export class StoreRig extends Rig {
   }
 
   /** Claims the artifact. */
-  async claim(store: Store = this.store()): Promise<Claim> {
-    const result = await tryClaim(store, this.paths, { backend: "get" });
+  async claim(store: Store = this.store(), backend = "get"): Promise<Claim> {
+    const result = await tryClaim(store, this.paths, { backend });
     if (result.kind !== "claimed") throw new Error("somebody holds it");
     return result.claim;
   }

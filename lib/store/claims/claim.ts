@@ -28,6 +28,14 @@ export interface Claim {
 /** The claim, or that somebody has it. */
 export type ClaimResult = { kind: "claimed"; claim: Claim } | { kind: "held" };
 
+/**
+ * Who claims an artifact in order to remove all of it. A claim of a dead one beside no record says that the
+ * removal has begun and is to be finished.
+ */
+export const REMOVER = "rm";
+/** Who claims an artifact in order to change something of it. */
+export const TIDIER = "tidy";
+
 /** How often a claim begins again when others keep the owner file from being linked. */
 const MAX_TURNS = 100;
 

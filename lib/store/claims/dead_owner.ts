@@ -60,16 +60,16 @@ export async function declareOwnerDead(store: Store, holder: ClaimRecord, death:
 }
 
 /**
- * Takes the records that a process which was declared dead was about to link, before files of its attempts
- * are removed: should it go on after all, it has to look for them first (`commitRecord`).
+ * Takes the records that a process which was declared dead has written and not linked. Called before anything
+ * of its attempt is removed: should it go on after all, nothing that it wrote before can be committed any more.
  *
  * @param id Of the attempt, or of its owner file: that is one.
  */
 export async function discardUncommitted(store: Store, id: string): Promise<void> {
   const { machine } = store;
-  const { dir, dead } = ownerPaths(join(ownersDir(store.root), id));
+  const { dir, path, dead } = ownerPaths(join(ownersDir(store.root), id));
   const names = (await listOrNothing(machine, dir)).map(({ name }) => name);
-  if (!names.includes(basename(dead))) return;
+  if (names.includes(basename(path)) && !names.includes(basename(dead))) return;
   for (const name of names) if (name.startsWith(".tmp-")) await removeIfThere(machine, join(dir, name));
 }
 

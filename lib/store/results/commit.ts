@@ -2,14 +2,13 @@ import { join } from "@std/path/posix/join";
 import { errorCode, errorText, ProtocolError, StoreError } from "../../core/errors.ts";
 import { artifactLabel } from "../../core/hash.ts";
 import type { FileInfo } from "../../core/system/files.ts";
-import { releaseClaim } from "../claims/attempt_end.ts";
-import { tryClaim } from "../claims/claim.ts";
+import { REMOVER, TIDIER } from "../claims/claim.ts";
 import { readClaim } from "../claims/read_claim.ts";
-import { type ArtifactPaths, type AttemptKey, attemptPaths, ownerPaths } from "../layout.ts";
+import { type ArtifactPaths, type AttemptKey, attemptPaths } from "../layout.ts";
 import { parseSuccessRecord, type SuccessRecord } from "../record.ts";
 import { makeDurable } from "./durable.ts";
 import { readOld, readRecord, UNREADABLE } from "../read_record.ts";
-import { listOrNothing, removeIfThere, type Store, storeError } from "../store.ts";
+import { removeIfThere, type Store, storeError } from "../store.ts";
 
 /** A result that is ready to be committed. */
 export interface Commit {
@@ -63,17 +62,12 @@ export async function commitRecord(
     const record = await readBack(store, commit, temporary);
     await commit.check?.(record);
     await commit.onChecked?.();
+    // In this order: who removes the files of an attempt takes its temporary record first ("The dead who go on").
+    if (commit.files.length > 0) await refuseWhileRemoved(store, commit);
     await makeDurable(store, [...commit.files, temporary]);
-    if (commit.replaces !== undefined) return await replaceRecord(store, commit, temporary, commit.replaces);
-    // Without files there is nothing that a record could miss.
-    if (commit.files.length === 0) return await linkRecord(store, commit, temporary);
-    if (!await isOwner(store, commit)) return await commitLate(store, commit);
-    try {
-      return await linkRecord(store, commit, temporary);
-    } catch (error) {
-      if (await isOwner(store, commit)) throw error;
-      return await commitLate(store, commit);
-    }
+    return commit.replaces === undefined
+      ? await linkRecord(store, commit, temporary)
+      : await replaceRecord(store, commit, temporary, commit.replaces);
   } finally {
     await removeIfThere(store.machine, temporary);
   }
@@ -162,39 +156,13 @@ async function linkRecord(
   }
 }
 
-/** Whether the process has not been declared dead, whose owner file has claimed the attempt. */
-async function isOwner(store: Store, { ownerDir }: Commit): Promise<boolean> {
-  const { path, dead } = ownerPaths(ownerDir);
-  const names = (await listOrNothing(store.machine, ownerDir)).map(({ name }) => join(ownerDir, name));
-  return names.includes(path) && !names.includes(dead);
-}
-
-/**
- * Commits a result with files though its process was declared dead. The result is as good as any, but who
- * removes what the dead have left may be at its files: the artifact is claimed once more, and they are looked
- * for.
- */
-async function commitLate(store: Store, commit: Commit): Promise<"committed" | "superseded"> {
-  const { paths, attempt, files } = commit;
-  const result = await tryClaim(store, paths, { backend: "late" });
-  if (result.kind === "held" && (await readClaim(store, paths))?.id !== attempt.id) {
-    throw new StoreError(
-      `Cannot commit ${paths.record}: its process was declared dead, and another one has claimed the artifact`,
-    );
-  }
-  try {
-    const there = await readRecord(store, paths);
-    if (there) return there.id === attempt.id ? "committed" : "superseded";
-    const temporary = await writeTemporary(store, commit);
-    try {
-      await makeDurable(store, [...files, temporary]);
-      return await linkRecord(store, commit, temporary);
-    } finally {
-      await removeIfThere(store.machine, temporary);
-    }
-  } finally {
-    if (result.kind === "claimed") await releaseClaim(store, result.claim);
-  }
+/** A process that was declared dead and goes on may find that its files are removed just now. */
+async function refuseWhileRemoved(store: Store, { paths }: Commit): Promise<void> {
+  const holder = await readClaim(store, paths);
+  if (holder === undefined || ![REMOVER, TIDIER].includes(holder.backend)) return;
+  throw new StoreError(
+    `Cannot commit ${paths.record}: its process was declared dead, and what attempts have left is removed now`,
+  );
 }
 
 /** Only the holder of the claim replaces; a reader finds the old or the new record at every moment. */

@@ -5,12 +5,12 @@ import { hashText } from "../../../lib/core/hash.ts";
 import { StoreError } from "../../../lib/core/errors.ts";
 import { systemFiles } from "../../../lib/core/system/system_files.ts";
 import { declareDead } from "../../../lib/store/claims/attempt_end.ts";
-import type { Claim } from "../../../lib/store/claims/claim.ts";
+import { type Claim, REMOVER } from "../../../lib/store/claims/claim.ts";
 import { discardUncommitted } from "../../../lib/store/claims/dead_owner.ts";
 import { type Commit, commitRecord, listFolder } from "../../../lib/store/results/commit.ts";
 import { readRecord, UNREADABLE } from "../../../lib/store/read_record.ts";
 import { parseAttemptName } from "../../../lib/store/layout.ts";
-import { osError, textOf } from "../../rig.ts";
+import { exists, osError, textOf } from "../../rig.ts";
 import { StoreRig } from "../rig.ts";
 
 const IDENTITY = '{"params":{},"scheme":1,"task":"test/Task"}';
@@ -48,45 +48,45 @@ describe("commitRecord() of a process that was declared dead and went on", () =>
     return rig.commit(claim, 1, { files });
   }
 
-  it("is as good as any while its files are there", async () => {
-    await using rig = new CommitRig();
-    const commit = await declaredDead(rig);
-    assertEquals(await commitRecord(rig.store(), commit), "committed");
-    assertEquals((await readRecord(rig.store(), rig.paths))?.id, commit.attempt.id);
-    assert(!rig.names().includes("the claim"), "the second claim is given back");
+  it("is as good as any while its files are there, also beside somebody who computes", async () => {
+    for (const another of [false, true]) {
+      await using rig = new CommitRig();
+      const commit = await declaredDead(rig);
+      if (another) await rig.claim();
+      assertEquals(await commitRecord(rig.store(), commit), "committed");
+      assertEquals((await readRecord(rig.store(), rig.paths))?.id, commit.attempt.id);
+    }
   });
 
-  it("is refused once they were removed, whenever that was", async () => {
-    await using rig = new CommitRig();
-    const commit = await declaredDead(rig);
-    const { id, n } = commit.attempt;
-    const remove = async () => {
-      await discardUncommitted(rig.store(), id);
-      await Deno.remove(`${rig.paths.home}/${n}-${id}`, { recursive: true });
-    };
-    const link = async (existing: string, name: string) => {
-      if (name === rig.paths.record) await remove().catch(() => {});
-      await systemFiles.link(existing, name);
-    };
-    // Just before it links, as it does not know yet that it was declared dead.
-    let looks = 0;
-    const list = async (path: string) => {
-      const entries = await systemFiles.list(path);
-      return path === commit.ownerDir && ++looks === 1
-        ? entries.filter(({ name }) => name !== "dead.json")
-        : entries;
-    };
-    await assertRejects(() => commitRecord(rig.store({ files: { link, list } }), commit), StoreError);
-    await assertRejects(() => commitRecord(rig.store(), commit), StoreError);
-    assertEquals(await readRecord(rig.store(), rig.paths), undefined);
-  });
+  for (const moment of ["before it looks", "before it links"]) {
+    it(`is refused when its files were removed ${moment}`, async () => {
+      await using rig = new CommitRig();
+      const commit = await declaredDead(rig);
+      const { id, n } = commit.attempt;
+      const remove = async () => {
+        await discardUncommitted(rig.store(), id);
+        await Deno.remove(`${rig.paths.home}/${n}-${id}`, { recursive: true });
+      };
+      const link = async (existing: string, name: string) => {
+        if (name === rig.paths.record) await remove();
+        await systemFiles.link(existing, name);
+      };
+      if (moment === "before it looks") await remove();
+      const store = rig.store(moment === "before it looks" ? {} : { files: { link } });
+      await assertRejects(() => commitRecord(store, commit), StoreError);
+      assertEquals(await readRecord(rig.store(), rig.paths), undefined);
+    });
+  }
 
-  it("is refused while somebody else has claimed the artifact, and may remove them", async () => {
+  it("is refused while somebody removes the artifact, and keeps nothing of one that lives", async () => {
     await using rig = new CommitRig();
     const commit = await declaredDead(rig);
-    await rig.claim();
-    await assertRejects(() => commitRecord(rig.store(), commit), StoreError, "another one has claimed");
+    const { owner } = await rig.claim(rig.store(), REMOVER);
+    await assertRejects(() => commitRecord(rig.store(), commit), StoreError, "removed now");
     assertEquals(await readRecord(rig.store(), rig.paths), undefined);
+    Deno.writeTextFileSync(`${owner.dir}/.tmp-1`, "");
+    await discardUncommitted(rig.store(), owner.record.id);
+    assert(exists(`${owner.dir}/.tmp-1`), "it was not declared dead");
   });
 });
 

@@ -61,7 +61,7 @@ export async function declareOwnerDead(store: Store, holder: ClaimRecord, death:
 
 /**
  * Takes the records that a process which was declared dead has written and not linked. Called before anything
- * of its attempt is removed: should it go on after all, nothing that it wrote before can be committed any more.
+ * of its attempt is removed: should it go on after all, nothing that it wrote before can be committed.
  *
  * @param id Of the attempt, or of its owner file: that is one.
  */

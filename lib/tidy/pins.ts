@@ -8,7 +8,7 @@ import { linkJson, readJson } from "../store/json_file.ts";
 import type { ArtifactKey } from "../store/layout.ts";
 import { RECORD_SCHEMA } from "../store/layout.ts";
 import { ownerSchema } from "../store/record.ts";
-import type { Store } from "../store/store.ts";
+import { type Store, storeError } from "../store/store.ts";
 
 const pinRecord = z.object({
   schema: z.literal(RECORD_SCHEMA),
@@ -59,13 +59,16 @@ export async function addPin(store: Store, key: ArtifactKey, name?: string): Pro
   if (!await store.machine.files.exists(record)) {
     throw new FuruError(`Cannot pin ${label}: no result of it is stored`);
   }
-  await store.makeDir(pinsDir(store.root));
-  const isNew = await linkJson(store, pinFile(store.root, pin), {
-    schema: RECORD_SCHEMA,
-    task: key.name,
-    hash: key.hash,
-    pinnedAt: new Date(clock.now()).toISOString(),
-    owner: self,
+  const isNew = await store.makeDir(pinsDir(store.root)).then(() =>
+    linkJson(store, pinFile(store.root, pin), {
+      schema: RECORD_SCHEMA,
+      task: key.name,
+      hash: key.hash,
+      pinnedAt: new Date(clock.now()).toISOString(),
+      owner: self,
+    })
+  ).catch((error) => {
+    throw storeError(`pin ${label} in`, pinsDir(store.root), error);
   });
   if (!isNew) {
     const there = await readPin(store, pin);

@@ -4,6 +4,7 @@ import { tryClaim } from "../../lib/store/claims/claim.ts";
 import { linkQueued } from "../../lib/store/claims/queued.ts";
 import { type StoredArtifact, StoreGraph } from "../../lib/tidy/graph.ts";
 import { whyStay } from "../../lib/tidy/in_use.ts";
+import { Store } from "../../lib/store/store.ts";
 import { addPin, readPins, removePins, resolvePin } from "../../lib/tidy/pins.ts";
 import { artifactRemoval, invalidation } from "../../lib/tidy/remove_artifact.ts";
 import { attemptRemovals } from "../../lib/tidy/attempts.ts";
@@ -200,6 +201,14 @@ describe("pins", () => {
     assertMatch(await fails(addPin(store, two, "cafe")), /beginning of a hash/);
     assertMatch(await fails(addPin(store, two, "a/b")), /one word/);
     assertMatch(await fails(addPin(store, key("toy/Train", "0"), "x")), /no result of it is stored/);
+    const refuse = () => Promise.reject(new Deno.errors.PermissionDenied("Permission denied (os error 13)"));
+    const machine = { ...store.machine, files: { ...store.machine.files, mkdir: refuse } };
+    const { root, leaseSec, heartbeatSec } = store;
+    const readOnly = new Store(machine, { root, leaseSec, heartbeatSec });
+    assertMatch(
+      await fails(addPin(readOnly, two, "new")),
+      /^Cannot pin toy\/Train.* in .*pins: permission denied/,
+    );
     assertEquals((await resolvePin(store, "best"))?.hash, one.hash);
     assertEquals(await resolvePin(store, "../best"), undefined);
     assertEquals((await readPins(store)).map(({ pin }) => pin).sort(), [one.hash, "best"].sort());

@@ -4,7 +4,7 @@ import { environmentVariable } from "./environment.ts";
 import { ConfigError } from "./errors.ts";
 import { furuGlobals } from "./globals.ts";
 import { type ConfigOptions, unknownOption } from "./options.ts";
-import { currentFolder, projectFolder, realFolder, settingPath, startFolder } from "./paths.ts";
+import { CONFIG_FILES, currentFolder, projectFolder, realFolder, settingPath, startFolder } from "./paths.ts";
 import { permissionError } from "./permissions.ts";
 import { parseCommentedJson } from "./settings/parse_commented_json.ts";
 import { SETTING_VARIABLES } from "./settings/setting_variables.ts";
@@ -163,9 +163,6 @@ function withPaths(
   }
   return absolute;
 }
-
-/** The names that the file of a project may have. */
-const CONFIG_FILES = ["furu.json", "furu.jsonc"];
 
 function fromFile(dir: string): { path?: string; options: ConfigOptions } {
   const found = CONFIG_FILES.flatMap((name) => {

@@ -213,6 +213,9 @@ function entryPath(entry: string = furuGlobals().entry ?? Deno.mainModule): stri
   return fromFileUrl(entry);
 }
 
+/** The names that the configuration of a project may have. */
+export const CONFIG_FILES = ["furu.json", "furu.jsonc"] as const;
+
 /** Whether there is a regular file, links followed; `false` where that cannot be told. */
 export function isRegularFile(path: string): boolean {
   try {

@@ -1,3 +1,5 @@
+import { join } from "@std/path/posix/join";
+import { CONFIG_FILES, isRegularFile } from "../core/paths.ts";
 import type { DoctorFinding, FoundSetting } from "./machine/finding.ts";
 
 /** Of several values the largest counts: the longest delay. */
@@ -24,4 +26,10 @@ export function settingsJson(settings: readonly FoundSetting[]): Record<string, 
     at[path.at(-1)!] = value;
   }
   return json;
+}
+
+/** The configuration of a project that settings go into: the one that is there, or the one to be made. */
+export function settingsFile(project: string): string {
+  const paths = CONFIG_FILES.map((name) => join(project, name));
+  return paths.find(isRegularFile) ?? paths[0]!;
 }

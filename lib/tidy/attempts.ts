@@ -130,6 +130,7 @@ async function removeNames(
     const going = namesOf(names, artifact, kind, named).sort((a, b) =>
       Number(isRecord(a)) - Number(isRecord(b))
     );
+    await discardAttempts(store, going);
     for (const name of going) left.push(...await throwFromHome(store, { paths, owner: claim?.owner }, name));
     return { kind: "done", value: left };
   });
@@ -141,7 +142,18 @@ function isRecord(name: string): boolean {
 }
 
 /**
- * Throws away a name in an artifact's folder.
+ * Sees to it that what dead processes have written of attempts is not committed any more. Before anything of
+ * them goes, and before the record does: one that is linked after this is of files that are there.
+ *
+ * @param names What is to go from an artifact's folder.
+ */
+export async function discardAttempts(store: Store, names: readonly string[]): Promise<void> {
+  const ids = new Set(names.flatMap((name) => parseAttemptName(name)?.id ?? []));
+  for (const id of ids) await discardUncommitted(store, id);
+}
+
+/**
+ * Throws away a name in an artifact's folder, after {@link discardAttempts}.
  *
  * @param claim `owner`: in the folder of the owner file it is removed with that, should this process die
  * before.
@@ -151,8 +163,6 @@ export async function throwFromHome(
   { paths, owner }: Pick<Claim, "paths"> & { owner?: Pick<Claim["owner"], "dir"> | undefined },
   name: string,
 ): Promise<Left[]> {
-  const attempt = parseAttemptName(name);
-  if (attempt !== undefined) await discardUncommitted(store, attempt.id);
   return await throwAway(store, join(paths.home, name), [...(owner ? [owner.dir] : []), paths.home]);
 }
 

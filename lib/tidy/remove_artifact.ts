@@ -4,13 +4,12 @@ import { dirname } from "@std/path/posix/dirname";
 import { join } from "@std/path/posix/join";
 import { findArtifacts, taskPattern } from "../catalog/find_artifacts.ts";
 import { artifactLabel } from "../core/hash.ts";
-import { type ArtifactPaths, artifactsDir, parseAttemptName, privateNameOwner } from "../store/layout.ts";
-import { discardUncommitted } from "../store/claims/dead_owner.ts";
+import { type ArtifactPaths, artifactsDir, privateNameOwner } from "../store/layout.ts";
 import { readQueued, removeQueued } from "../store/claims/queued.ts";
 import type { FileEntry } from "../core/system/files.ts";
 import { ownersOf } from "../store/claims/owner_files.ts";
 import type { Store } from "../store/store.ts";
-import { diskBytes, throwFromHome } from "./attempts.ts";
+import { discardAttempts, diskBytes, throwFromHome } from "./attempts.ts";
 import type { StoredArtifact } from "./graph.ts";
 import { type HeldArtifact, isSameRecord, probeFolder, setRecordAside, withClaim } from "./hold.ts";
 import type { InUse, TidyContext } from "./in_use.ts";
@@ -75,11 +74,7 @@ async function removeHeld(store: Store, { paths, claim }: HeldArtifact): Promise
   for (const { name, isDirectory } of before) {
     if (isDirectory) await probeFolder(store, join(paths.home, name));
   }
-  // Before the record goes: one that is linked after this is of an attempt whose files are still there.
-  for (const { name } of before) {
-    const attempt = parseAttemptName(name);
-    if (attempt !== undefined) await discardUncommitted(store, attempt.id);
-  }
+  await discardAttempts(store, before.map(({ name }) => name));
   const left = await throwAway(store, paths.record, [...(owner ? [owner.dir] : []), paths.taskDir]);
   const job = await readQueued(store, paths);
   if (job) await removeQueued(store, paths, job.name);

@@ -3,7 +3,7 @@ import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
 import { ConfigError } from "../../lib/core/errors.ts";
 import type { DoctorFinding, FoundSetting } from "../../lib/doctor/machine/finding.ts";
-import { neededSettings, settingsJson } from "../../lib/doctor/settings.ts";
+import { neededSettings, settingsFile, settingsJson } from "../../lib/doctor/settings.ts";
 import { withSettings, writeSettings } from "../../lib/doctor/write_settings.ts";
 
 const SETTINGS: FoundSetting[] = [
@@ -49,6 +49,17 @@ describe("settings of a site", () => {
     assertEquals(withSettings(edited, SETTINGS), edited);
   });
 
+  it("go into the file that the project has: two of them would be refused", async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      assertEquals(settingsFile(folder), join(folder, "furu.json"));
+      await Deno.writeTextFile(join(folder, "furu.jsonc"), "{}\n");
+      assertEquals(settingsFile(folder), join(folder, "furu.jsonc"));
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+
   it("are written all at once, to the file behind a link", async () => {
     const folder = await Deno.makeTempDir();
     try {
@@ -60,6 +71,7 @@ describe("settings of a site", () => {
       assertEquals((await Deno.lstat(join(folder, "furu.json"))).isSymlink, true);
       assertEquals((await Deno.stat(file)).mode! & 0o777, 0o640);
       assertEquals([...Deno.readDirSync(folder)].length, 2);
+      assertEquals(settingsFile(folder), join(folder, "furu.json"));
       const error = await assertRejects(
         () => writeSettings(join(folder, "no", "furu.json"), SETTINGS),
         ConfigError,

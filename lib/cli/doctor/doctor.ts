@@ -1,4 +1,3 @@
-import { join } from "@std/path/posix/join";
 import { FuruError, UsageError } from "../../core/errors.ts";
 import { furuGlobals } from "../../core/globals.ts";
 import { interruptible } from "../../core/system/interrupts.ts";
@@ -6,7 +5,7 @@ import { FURU_VERSION } from "../../core/version.ts";
 import { examine } from "../../doctor/examine.ts";
 import { countLevels } from "../../doctor/machine/finding.ts";
 import type { FactsOrder } from "../../doctor/machine/tell_facts.ts";
-import { neededSettings, settingsJson } from "../../doctor/settings.ts";
+import { neededSettings, settingsFile, settingsJson } from "../../doctor/settings.ts";
 import { furuCommand } from "../../worker/command.ts";
 import { defineCommand } from "../program/command.ts";
 import { switchFlag, valueFlag, wholeNumber } from "../program/flag.ts";
@@ -86,7 +85,7 @@ export const doctorCommand = defineCommand({
       () => io.err("stopping: jobs are cancelled, and what was made is removed\n"),
     );
     const needed = neededSettings(findings);
-    const path = join(settings?.project ?? io.cwd, "furu.json");
+    const path = settingsFile(settings?.project ?? io.cwd);
     let wrote: string | undefined;
     if (flags.write && needed.length > 0) {
       if (settings === undefined) {

@@ -19,7 +19,7 @@ export const doctorProbeCommand = defineCommand({
   description: ["What 'furu doctor' starts to look at machine and store: whatever hangs, hangs there."],
   flags,
   examples: () => [
-    ["--folder .furu-doctor-1 --entry file:///work/pipeline.ts", "as 'furu doctor' starts it"],
+    ["--folder .furu-doctor-1 --entry file:///data/pipeline.ts", "as 'furu doctor' starts it"],
   ],
   async run({ flags: { folder, entry }, io }) {
     if (folder === undefined || entry === undefined) {

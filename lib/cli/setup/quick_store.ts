@@ -1,5 +1,12 @@
 import { join } from "@std/path/posix/join";
-import { currentFolder, projectFolder, realFolder, settingPath, startFolder } from "../../core/paths.ts";
+import {
+  CONFIG_FILES,
+  currentFolder,
+  projectFolder,
+  realFolder,
+  settingPath,
+  startFolder,
+} from "../../core/paths.ts";
 import { parseCommentedJson } from "../../core/settings/parse_commented_json.ts";
 import { systemMachine } from "../../core/system/system_machine.ts";
 import { Store } from "../../store/store.ts";
@@ -34,7 +41,7 @@ export function quickRoot(root?: string): string {
 }
 
 function rootInFile(project: string): string | undefined {
-  for (const name of ["furu.json", "furu.jsonc"]) {
+  for (const name of CONFIG_FILES) {
     try {
       const config = parseCommentedJson(Deno.readTextFileSync(join(project, name)));
       return (config as { root?: string }).root;

@@ -43,7 +43,7 @@ export interface ProgramOwner {
 export interface LeftProgram {
   /** Its process id. */
   pid: number;
-  /** Its command, shortened; empty where the system does not tell it at this moment. */
+  /** Its command, shortened; only its name while it becomes another program. */
   command: string;
 }
 
@@ -73,9 +73,8 @@ export async function endPrograms(
     for (const program of left) {
       if (waited > ASK_MS) send(program.pid, "SIGKILL");
       else if (!found.has(program.pid)) send(program.pid, "SIGTERM");
-      // Nobody tells the command of a program that ends just now, or becomes another one.
-      const command = program.command || found.get(program.pid)?.command || "a program";
-      found.set(program.pid, { ...program, command });
+      // What it was when it was seen first: one that ends has lost its words.
+      if (!found.has(program.pid)) found.set(program.pid, program);
     }
     await clock.sleep(POLL_MS);
   }
@@ -94,6 +93,7 @@ export function killPrograms(owner: ProgramOwner): void {
 
 interface Seen {
   pid: number;
+  command: string;
   session: number;
   marked: boolean;
 }
@@ -146,7 +146,7 @@ function look(
   for (const pid of processes()) {
     if (pid === Deno.pid || spare.includes(pid) || older.has(pid)) continue;
     try {
-      const fields = statFields(pid);
+      const { name, fields } = statOf(pid);
       const [state, parent, , session] = fields;
       if (startOf(fields) < begun) {
         older.add(pid);
@@ -157,10 +157,13 @@ function look(
         continue;
       }
       if (Deno.statSync(`/proc/${pid}`).uid !== user) continue;
+      // Read before and after its environment: it has none while it becomes another program, nor at its end.
+      const before = commandOf(pid);
       const environment = Deno.readTextFileSync(`/proc/${pid}/environ`);
       // Empty while it becomes another program; always so for a thread of the kernel and for `env -i`.
       if (environment === "" && parent !== "2" && parent !== "0") unsure = true;
-      all.push({ pid, session: Number(session), marked: isMarked(environment, mark, job) });
+      const marked = isMarked(environment, mark, job);
+      all.push({ pid, session: Number(session), marked, command: before || commandOf(pid) || name });
     } catch {
       unsure = true; // It ended meanwhile, and what it started may not have been listed yet.
     }
@@ -168,14 +171,15 @@ function look(
   const own = sessions.filter(({ pid, ended }) => !ended || !all.some((each) => each.pid === pid));
   const programs = all
     .filter(({ session, marked }) => marked || own.some(({ pid }) => pid === session))
-    .map(({ pid }) => ({ pid, command: commandOf(pid) }));
+    .map(({ pid, command }) => ({ pid, command }));
   return { programs, unsure };
 }
 
-/** What `/proc` says of a process after its name, which may hold spaces. */
-function statFields(pid: number | "self"): string[] {
+/** What `/proc` says of a process: its name, which may hold spaces, and what follows it. */
+function statOf(pid: number | "self"): { name: string; fields: string[] } {
   const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const nameEnd = stat.lastIndexOf(")");
+  return { name: stat.slice(stat.indexOf("(") + 1, nameEnd), fields: stat.slice(nameEnd + 2).split(" ") };
 }
 
 /** When a process began, in ticks since the system did. */
@@ -188,7 +192,7 @@ let ownStartTicks: number | undefined;
 /** When this process began: all that it looks for began later, and most processes of a machine earlier. */
 function ownStart(): number {
   try {
-    return ownStartTicks ??= startOf(statFields("self"));
+    return ownStartTicks ??= startOf(statOf("self").fields);
   } catch {
     return 0; // nor will anything else be found there
   }
@@ -212,12 +216,13 @@ function isMarked(text: string, mark: string, job: string | undefined): boolean 
   return jobOf === undefined || jobOf === job;
 }
 
+/** The words that a process was started with; empty where it has none at this moment. */
 function commandOf(pid: number): string {
   try {
     const text = Deno.readTextFileSync(`/proc/${pid}/cmdline`).replace(/\0+$/, "").replaceAll("\0", " ");
     return text.length > 80 ? `${text.slice(0, 80)}...` : text;
   } catch {
-    return "a program";
+    return "";
   }
 }
 

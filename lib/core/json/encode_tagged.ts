@@ -1,4 +1,5 @@
 import { ValidationError } from "../errors.ts";
+import { toBase64 } from "./base64.ts";
 import { bytesOf, MAX_DEPTH, TAG, type TypedArray, typedArrayKind } from "./tags.ts";
 
 /** How {@link encodeTagged} encodes. */
@@ -289,7 +290,7 @@ class Encoder {
 
   #typedArray(kind: string, view: TypedArray): string {
     return this.#options.typedArray?.(kind, view) ??
-      `{"${TAG.typed}":["${kind}","${bytesOf(view).toBase64()}"]}`;
+      `{"${TAG.typed}":["${kind}","${toBase64(bytesOf(view))}"]}`;
   }
 
   #instance(value: object, depth: number): never {

@@ -55,6 +55,7 @@ export async function computeAttempt(runtime: Runtime, options: ComputeOptions):
   const { clock } = runtime.machine;
   const begun = clock.monotonic();
   const firstWait = new FirstWait();
+  let made: MadeContext | undefined;
   const measured = runtime.provenance.measure?.() ?? (() => ({}));
   try {
     // The context covers validate and provenance too: whatever belongs to the work on this node.
@@ -62,8 +63,8 @@ export async function computeAttempt(runtime: Runtime, options: ComputeOptions):
       const { module } = artifact[ARTIFACT].task;
       if (module !== undefined) runtime.provenance.noteCode?.(module);
       const started = clock.monotonic();
-      const made = await makeCreateContext(runtime, artifact, attempt, io);
-      const create = () => firstWait.around(() => artifact[ARTIFACT].task.create(made.context));
+      const { context } = made = await makeCreateContext(runtime, artifact, attempt, io);
+      const create = () => firstWait.around(() => artifact[ARTIFACT].task.create(context));
       const value = await (io.traces ? io.traces.around(create) : create());
       io.onCreated?.();
       const durationMs = clock.monotonic() - started;
@@ -76,6 +77,8 @@ export async function computeAttempt(runtime: Runtime, options: ComputeOptions):
     const end = io.signal.aborted ? thrown : judgeThrown(artifact, error, thrown, firstWait.threwBefore);
     if (end.outcome !== "failed" && end.outcome !== "preempted") return end;
     return { ...end, used: { durationMs: roundedMs(clock.monotonic() - begun), ...measured() } };
+  } finally {
+    await made?.tidy();
   }
 }
 

@@ -1,7 +1,6 @@
 import { environmentVariables } from "../core/environment.ts";
 import { packed } from "../core/packed.ts";
 import type { AttemptTime } from "../core/system/stop_time.ts";
-import { scratchParent, sweepScratch } from "../run/node/scratch.ts";
 import { ownNode, threadVariables } from "../run/node/share.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { plural } from "../ui/text.ts";
@@ -282,7 +281,10 @@ export class Workers implements AsyncDisposable {
       config: () => this.#config ??= this.#options.config().then((config) => ({ ...config, atOnce })),
       files: machine.files,
       share: (path) => store.share(path),
-      tidy: () => sweepScratch(machine, scratchParent(this.#runtime.config.scratchDir)),
+      tidy: async () => {
+        const { scratchParent, sweepScratch } = await import("../run/node/scratch.ts");
+        await sweepScratch(machine, scratchParent(this.#runtime.config.scratchDir));
+      },
       clock: machine.clock,
       maxTasks: maxTasksPerWorker,
       isTooBig: (megabytes, attempts) => this.#isTooBig(megabytes, attempts),

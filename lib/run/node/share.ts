@@ -86,7 +86,7 @@ function gpuList(text: string): string[] {
 }
 
 function inJob(variable: NodeFacts["variable"]): boolean {
-  return variable("SLURM_JOB_ID") !== undefined;
+  return Boolean(variable("SLURM_JOB_ID"));
 }
 
 function count(text: string | undefined): number | undefined {
@@ -109,7 +109,7 @@ const LIKE_OMP = [
  */
 export function threadVariables(facts: NodeFacts, atOnce: number): Record<string, string> {
   const { variable } = facts;
-  const isSet = (name: string): boolean => variable(name) !== undefined;
+  const isSet = (name: string): boolean => Boolean(variable(name));
   // Who has set that one means the others, too.
   const names = [...(isSet("OMP_NUM_THREADS") ? [] : LIKE_OMP), "RAYON_NUM_THREADS"];
   if (inJob(variable) && isSet("SLURM_CPUS_PER_TASK")) names.push("SRUN_CPUS_PER_TASK");

@@ -41,6 +41,16 @@ export function packed(): Packed | undefined {
   return furuGlobals().packed as Packed | undefined;
 }
 
+/** Absolute path of the one file that this program is, packed or compiled; `undefined` where Deno runs it. */
+export function oneFile(): string | undefined {
+  return packed()?.file ?? (Deno.build.standalone ? Deno.execPath() : undefined);
+}
+
+/** Whether this program is `furu` itself, compiled: the user's modules are files, which Deno cannot read. */
+export function isCompiledFuru(): boolean {
+  return Deno.build.standalone && Deno.mainModule === `${FURU_URL}cli.ts`;
+}
+
 /**
  * URL of the user's module that came in the same file as furu, packed or compiled: it defines all tasks, and
  * wherever it was unpacked on this machine is nobody else's business. `undefined` where the user's modules
@@ -49,5 +59,5 @@ export function packed(): Packed | undefined {
 export function embeddedPipeline(): string | undefined {
   const own = packed();
   if (own !== undefined) return own.pipeline;
-  return Deno.build.standalone && Deno.mainModule !== `${FURU_URL}cli.ts` ? Deno.mainModule : undefined;
+  return Deno.build.standalone && !isCompiledFuru() ? Deno.mainModule : undefined;
 }

@@ -5,6 +5,7 @@ import { resolve } from "@std/path/posix/resolve";
 import { toFileUrl } from "@std/path/posix/to-file-url";
 import { UsageError } from "../../core/errors.ts";
 import { furuGlobals } from "../../core/globals.ts";
+import { importModule } from "../../core/import_module.ts";
 import { didYouMean } from "../../core/nearest.ts";
 import { type Artifact, isArtifact, type TaskDefinition } from "../../task/artifact/artifact.ts";
 import { oneLine, truncate } from "../../ui/text.ts";
@@ -33,7 +34,7 @@ export async function loadModule(reference: string, cwd: string): Promise<Loaded
   // From here on this is the program: its project has the store and the configuration.
   furuGlobals().entry = url;
   try {
-    const exports: Record<string, unknown> = await import(url);
+    const exports = await importModule(url);
     return { url, written, exports, exportName };
   } catch (cause) {
     throw moduleLoadError(written, url, cause);

@@ -45,8 +45,8 @@ class MissingModuleError extends FuruError {
 const known = new Set<string>();
 /** The first module decides whose names hold, as for `deno run`. */
 let names: NameMap | undefined;
-/** What was thrown while modules were given, and by no import yet. */
-const thrown = new Set<string>();
+/** What was thrown while modules were given, how often, until Deno tells that nobody has taken it. */
+const thrown = new Map<string, number>();
 /** One after another: what two of them share is given once. */
 let before: Promise<unknown> = Promise.resolve();
 
@@ -78,7 +78,10 @@ function begin(): void {
   // What a module throws while it is given its import throws as well: nobody else is to take it for lost. Not
   // by the function that tells whose task has left listeners.
   EventTarget.prototype.addEventListener.call(globalThis, "unhandledrejection", (event) => {
-    if (!thrown.delete(keyOf((event as PromiseRejectionEvent).reason))) return;
+    const key = keyOf((event as PromiseRejectionEvent).reason);
+    const left = thrown.get(key) ?? 0;
+    if (left === 0) return;
+    thrown.set(key, left - 1);
     event.preventDefault();
     event.stopImmediatePropagation();
   }, { capture: true });
@@ -135,7 +138,7 @@ function giveAll(modules: readonly ReadModule[]): Failure | undefined {
     try {
       give(url, code);
     } catch (error) {
-      thrown.add(keyOf(error));
+      thrown.set(keyOf(error), (thrown.get(keyOf(error)) ?? 0) + 1);
       const text = errorText(error);
       // What is thrown by its own code the import throws, too.
       const isTaken = !/^(Syntax|Type)Error: /.test(text) || /top-level await/i.test(text);
@@ -158,9 +161,9 @@ function withPlace(error: unknown, text: string, url: string): unknown {
     : error;
 }
 
-/** Deno makes a new error of one that is thrown while a module is given. */
+/** Deno makes another error, with less of its stack, of one that is thrown while a module is given. */
 function keyOf(error: unknown): string {
-  return String((error as Error | null | undefined)?.stack ?? error);
+  return String((error as Error | null | undefined)?.message ?? error);
 }
 
 /** As `require()` makes a module of the text of a file. */

@@ -22,7 +22,7 @@ export interface StaticImport {
 
 const TYPESCRIPT = /\.[mc]?tsx?$/;
 const JSX = /\.[jt]sx$/;
-/** These hold values, which would be lost. One of types alone begins with `declare`, or is in a file of types. */
+/** Holds values, which would be lost; one of types alone begins with `declare`. */
 const NAMESPACE = /^[ \t]*(?:export\s+)?(?:namespace|module)\s+[\w$.]+\s*\{/m;
 
 /** How the text of a module calls what imports for it while it runs. */

@@ -11,7 +11,7 @@ import { fromFileUrl } from "@std/path/posix/from-file-url";
 import { errorText, FuruError } from "../core/errors.ts";
 import { furuGlobals } from "../core/globals.ts";
 import { type JavaScript, toJavaScript } from "./javascript.ts";
-import { type NameMap, nameMapOf, resolveName } from "./resolution.ts";
+import { type NameMap, nameMapOf, resolveSpecifier } from "./resolution.ts";
 
 const CODE = /\.(?:m?[jt]s|[jt]sx)$/;
 /** What is in a compiled `furu`, or needs nothing. */
@@ -89,7 +89,7 @@ function begin(): void {
 
 /** What `import()` means in a module of the user's. */
 async function importFrom(base: string, specifier: unknown, options?: ImportCallOptions): Promise<unknown> {
-  const target = resolveName(String(specifier), base, names!);
+  const target = resolveSpecifier(String(specifier), base, names!);
   if (!isHere(target)) throw missingError([`${base} imports "${specifier}"`]);
   const isData = options?.with?.type !== undefined;
   return isData || !isCode(target) ? await import(target, options) : await loadFromDisk(target, base);
@@ -108,7 +108,7 @@ async function readAll(entry: string): Promise<ReadModule[]> {
     met.add(url);
     const source = await Deno.readTextFile(fromFileUrl(url)).catch(() => undefined);
     if (source === undefined) return; // Deno says why
-    const made = await toJavaScript(source, url, (specifier) => resolveName(specifier, url, names!));
+    const made = await toJavaScript(source, url, (specifier) => resolveSpecifier(specifier, url, names!));
     const module = { ...made, url, isAsItWas: made.code === source, isInCircle: false };
     path.push(module);
     for (const { specifier, target, isData } of made.imports) {

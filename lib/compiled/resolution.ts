@@ -25,7 +25,7 @@ export function nameMapOf(entry: string): NameMap {
  * @param base URL of the module that it is written in.
  * @returns A URL, or the name itself where nothing says what it is.
  */
-export function resolveName(specifier: string, base: string, { imports, scopes }: NameMap): string {
+export function resolveSpecifier(specifier: string, base: string, { imports, scopes }: NameMap): string {
   const isRelative = /^\.{0,2}\//.test(specifier);
   const name = isRelative ? new URL(specifier, base).href : specifier;
   const prefixes = Object.keys(scopes).filter((prefix) =>

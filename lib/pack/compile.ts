@@ -102,7 +102,7 @@ const NEEDED = [
  * furu.
  */
 const IMPORTS_ANYTHING =
-  /\/lib\/(?:core\/import_module|compiled\/load_module|worker\/(?:child\/load_module|command)|cli\/packed\/packed_main)\.ts$/;
+  /\/lib\/(?:core\/packed|compiled\/load_module|worker\/(?:child\/load_module|command)|cli\/packed\/packed_main)\.ts$/;
 
 /**
  * The problems of furu's code in a program of one file, in words: modules that a run will ask for and that
@@ -164,7 +164,7 @@ async function knowsOption(option: string): Promise<boolean> {
   return (await runDeno("ask for options", ["compile", "--help"])).includes(option);
 }
 
-/** @returns Why a program does not start: an image of another Deno, or none at all, makes one that looks well. */
+/** @returns Why a program does not start: an image of another Deno, or none, makes one that looks well. */
 async function startFailure(file: string): Promise<string | undefined> {
   try {
     const { success, stdout, stderr } = await new Deno.Command(file, {
@@ -175,8 +175,8 @@ async function startFailure(file: string): Promise<string | undefined> {
     }).output();
     const text = new TextDecoder().decode(stdout);
     if (success && text.startsWith(`furu ${FURU_VERSION} `)) return undefined;
-    const [said = text] = new TextDecoder().decode(stderr).split("\n\n");
-    return `the program that it makes does not start: ${said.trim().replace(/^error: /, "")}`;
+    const [said = ""] = (new TextDecoder().decode(stderr).trim() || text).split("\n");
+    return `the program that it makes does not start, but says: ${said.replace(/^error: /, "")}`;
   } catch (error) {
     return `the program that it makes cannot be started: ${errorText(error)}`;
   }

@@ -207,15 +207,19 @@ export function itRunsOnSlurm(suite: SlurmSuite, ways: readonly SlurmWay[], getR
     });
   }
 
-  suite.it("runs the pipeline in it on Slurm, with itself as the jobs' program", async () => {
-    const rig = getRig();
-    const cwd = join(rig.folder, "slurm own");
-    const slurm = { specs: { default: { timeMin: 5 } }, squeueIntervalSec: 0.5 };
-    rig.write("slurm own/furu.json", JSON.stringify({ slurm }));
-    const options = { file: rig.pipeline, env: { ...suite.cluster.env, HOME: rig.freshCache() }, cwd };
-    const ran = await rig.run(["run", "--slurm"], options);
-    assertEquals(ran.code, 0, ran.output);
-    const planned = await rig.run(["plan", "--json"], options);
-    assertEquals(JSON.parse(planned.stdout).counts?.todo ?? 0, 0, planned.output);
-  });
+  suite.it(
+    "runs the pipeline in it on Slurm, where nodes have another folder for temporary files",
+    async () => {
+      const rig = getRig();
+      const cwd = join(rig.folder, "slurm own");
+      const setup = [`export TMPDIR='${await Deno.makeTempDir({ dir: rig.folder })}'`];
+      const slurm = { specs: { default: { timeMin: 5, setup } }, squeueIntervalSec: 0.5 };
+      rig.write("slurm own/furu.json", JSON.stringify({ slurm }));
+      const options = { file: rig.pipeline, env: { ...suite.cluster.env, HOME: rig.freshCache() }, cwd };
+      const ran = await rig.run(["run", "--slurm"], options);
+      assertEquals(ran.code, 0, ran.output);
+      const planned = await rig.run(["plan", "--json"], options);
+      assertEquals(JSON.parse(planned.stdout).counts?.todo ?? 0, 0, planned.output);
+    },
+  );
 }

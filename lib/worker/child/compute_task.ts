@@ -1,8 +1,7 @@
 import type { AttemptEnd } from "../../core/attempt_end.ts";
 import type { Config } from "../../core/config.ts";
 import { furuGlobals } from "../../core/globals.ts";
-import { importModule } from "../../core/import_module.ts";
-import { embeddedPipeline } from "../../core/packed.ts";
+import { embeddedPipeline, importModule } from "../../core/packed.ts";
 import { attemptFirst } from "../../run/first_attempt.ts";
 import { computeAttempt } from "../../run/compute.ts";
 import { refuseStrayCode } from "../../run/context.ts";

@@ -5,7 +5,7 @@ import { fileSha256 } from "../core/json/digest.ts";
 import type { InputType } from "../core/json/input_file.ts";
 import { IndexFiles, userCacheDir } from "../store/index_files.ts";
 import type { Store } from "../store/store.ts";
-import { type Look, look, type SeenFile, unreadable } from "./look.ts";
+import { type InputLook, look, type SeenFile, unreadable } from "./look.ts";
 
 /** What is known of a content. */
 export interface Content {
@@ -118,7 +118,7 @@ async function read(kind: InputType, path: string, name: string): Promise<string
  * The digest of a folder: of a line for each folder and file in it, by their names. Permissions, owners and
  * times do not count; whether a name is a link does not either.
  */
-function folderDigest({ files, folders }: Look, digests: Digests): string {
+function folderDigest({ files, folders }: InputLook, digests: Digests): string {
   const hash = longSha256();
   hash.update("furu folder 1\n");
   for (const name of folders) hash.update(`${JSON.stringify(["folder", name])}\n`);
@@ -155,7 +155,7 @@ function parseKept(text: string, real: string): Digests | undefined {
 async function keep(
   store: Store,
   real: string,
-  { files }: Look,
+  { files }: InputLook,
   digests: Digests,
   { at, before, isNew }: { at: number; before: Digests; isNew: boolean },
 ): Promise<void> {

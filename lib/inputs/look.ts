@@ -5,7 +5,7 @@ import { compareText } from "../core/json/encode_tagged.ts";
 import type { InputType } from "../core/json/input_file.ts";
 
 /** What is at a place, without reading any content. */
-export interface Look {
+export interface InputLook {
   /** The files by their paths as seen from the folder, in their order; of a file just itself, `""`. */
   readonly files: ReadonlyMap<string, SeenFile>;
   /** Folders, empty ones too, as seen from the folder, in their order. */
@@ -34,7 +34,7 @@ const AT_ONCE = 500;
  * @throws {ValidationError} If there is none, if something else is there, or if a folder holds what has no
  * content that could count: a pipe, a socket, a device, a link to nothing or to a folder that it is in.
  */
-export async function look(kind: InputType, path: string): Promise<Look> {
+export async function look(kind: InputType, path: string): Promise<InputLook> {
   const info = statOf(path, kind, path);
   if (kind === "file") {
     if (info.isDirectory) throw refusal(kind, path, "it is a folder: use folder(path)");
@@ -92,7 +92,7 @@ class Walk {
     this.#root = root;
   }
 
-  async look(): Promise<Look> {
+  async look(): Promise<InputLook> {
     await this.#folder(this.#root, "", [Deno.realPathSync(this.#root)]);
     this.#files.sort(([a], [b]) => compareText(a, b));
     this.#folders.sort(compareText);

@@ -9,8 +9,8 @@ export type IndexKind = "names" | "params" | "rows" | "values" | "input";
 
 /**
  * Where what was read is kept, so that it need not be read again (records for lists, files of users for the
- * digests of their contents): in the store, and for those who may not write there in a cache of their own. Any of these files may be gone, torn, old or of somebody
- * else at any time.
+ * digests of their contents): in the store, and for those who may not write there in a cache of their own.
+ * Any of these files may be gone, torn, old or of somebody else at any time.
  */
 export class IndexFiles {
   readonly #store: Store;

@@ -77,6 +77,12 @@ export function longSha256(): Sha256 {
   return native!();
 }
 
+/** The SHA-256 of bytes, as 64 hex digits. */
+export async function sha256Bytes(bytes: Uint8Array): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
+  return bytesToHex(new Uint8Array(digest));
+}
+
 /**
  * On demand and at once, as only this call can: an `import` would be loaded by every process, or be awaited.
  */

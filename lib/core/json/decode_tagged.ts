@@ -1,6 +1,7 @@
 import { toFileUrl } from "@std/path/posix/to-file-url";
 import { ValidationError } from "../errors.ts";
 import { type InputFacts, inputFacts, type InputType, inputTypeOf, makeInput } from "./input_file.ts";
+import { fromBase64 } from "./base64.ts";
 import { MAX_DEPTH, setOwn, TAG, type TypedArray, typedArrayOver } from "./tags.ts";
 
 /** How {@link decodeTagged} decodes. */
@@ -151,7 +152,7 @@ function fromEntries(entries: readonly [string, unknown][]): Record<string, unkn
 function inlineTypedArray(kind: string, base64: string): TypedArray | undefined {
   let bytes;
   try {
-    bytes = Uint8Array.fromBase64(base64);
+    bytes = fromBase64(base64);
   } catch {
     return undefined;
   }

@@ -1,5 +1,6 @@
 import { ValidationError } from "../errors.ts";
 import { inputJson, isInput } from "./input_file.ts";
+import { toBase64 } from "./base64.ts";
 import { bytesOf, MAX_DEPTH, TAG, type TypedArray, typedArrayKind } from "./tags.ts";
 
 /** How {@link encodeTagged} encodes. */
@@ -296,7 +297,7 @@ class Encoder {
 
   #typedArray(kind: string, view: TypedArray): string {
     return this.#options.typedArray?.(kind, view) ??
-      `{"${TAG.typed}":["${kind}","${bytesOf(view).toBase64()}"]}`;
+      `{"${TAG.typed}":["${kind}","${toBase64(bytesOf(view))}"]}`;
   }
 
   #instance(value: object, depth: number): string {

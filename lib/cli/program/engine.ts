@@ -196,7 +196,7 @@ export const systemEngine: Engine = {
   async poolPlan(roots, options) {
     const [{ adoptableRun }, { poolNodes }] = await Promise.all([
       import("../../slurm/pool/adopt_run.ts"),
-      import("../../remote/run_record.ts"),
+      import("../../remote/run_nodes.ts"),
     ]);
     const hashes = [...new Set(roots.map(({ hash }) => hash))];
     const nodes = poolNodes(roots);

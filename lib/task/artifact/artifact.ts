@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { Input } from "../../core/json/input_file.ts";
 import type { Hash } from "../../core/hash.ts";
 
 /** The key by which artifacts are recognised, whichever copy of furu made them. */
@@ -115,8 +116,8 @@ export interface RunProgramOptions {
   stdout?: "log" | "text" | (string & Record<never, never>);
 }
 
-/** A word of a command: numbers are written out, `file:` URLs become paths. */
-export type CommandWord = string | number | URL;
+/** A word of a command: numbers are written out, `file:` URLs, files and folders become paths. */
+export type CommandWord = string | number | URL | Input;
 
 /** Runs a program without a shell; throws with the command, the exit code and the end of stderr. */
 export interface RunProgram {
@@ -204,6 +205,8 @@ export interface ArtifactCore {
   readonly identity: string;
   /** Artifacts in the parameters, then those of `dependencies(params)`, each once. */
   readonly dependencies: readonly Artifact[];
+  /** The files and folders in the parameters whose contents count; absent where there are none. */
+  readonly inputs?: readonly Input[];
   /**
    * Of one that was found in a stored value and that the code which is loaded here does not make: it is not
    * computed.

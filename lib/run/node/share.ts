@@ -1,7 +1,7 @@
 import { environmentVariable } from "../../core/environment.ts";
 
 /** What is known of the machine that a process is on. */
-export interface MachineFacts {
+export interface ShareFacts {
   /** A variable of the environment; nothing where it is not set. */
   readonly variable: (name: string) => string | undefined;
   /** Cores that this process may use, by affinity and cgroup. */
@@ -13,7 +13,7 @@ export interface MachineFacts {
 }
 
 /** The machine that this process is on. */
-export const ownNode: MachineFacts = {
+export const ownNode: ShareFacts = {
   variable: knownVariable,
   cores: navigator.hardwareConcurrency,
   memoryBytes,
@@ -31,7 +31,7 @@ function knownVariable(name: string): string | undefined {
  *
  * @param atOnce How many attempts are made at the same time.
  */
-export function cpusOf({ variable, cores }: MachineFacts, atOnce: number): number {
+export function cpusOf({ variable, cores }: ShareFacts, atOnce: number): number {
   const ofJob = inJob(variable)
     ? count(variable("SLURM_CPUS_PER_TASK")) ?? count(variable("SLURM_CPUS_ON_NODE"))
     : undefined;
@@ -39,7 +39,7 @@ export function cpusOf({ variable, cores }: MachineFacts, atOnce: number): numbe
 }
 
 /** The gigabytes that each attempt may use, where that is known. */
-export function memGbOf(facts: MachineFacts, atOnce: number): number | undefined {
+export function memGbOf(facts: ShareFacts, atOnce: number): number | undefined {
   const { variable, memoryBytes } = facts;
   let megabytes: number | undefined;
   if (inJob(variable)) {
@@ -61,7 +61,7 @@ const GPU_VARIABLES = [
 ];
 
 /** The GPUs that an attempt may use, as `CUDA_VISIBLE_DEVICES` names them. Attempts at once share them. */
-export function gpusOf({ variable, gpuDevices }: MachineFacts): readonly string[] {
+export function gpusOf({ variable, gpuDevices }: ShareFacts): readonly string[] {
   for (const name of GPU_VARIABLES) {
     const text = variable(name);
     if (text !== undefined && (inJob(variable) || !name.startsWith("SLURM_"))) return gpuList(text);
@@ -85,7 +85,7 @@ function gpuList(text: string): string[] {
   return ids;
 }
 
-function inJob(variable: MachineFacts["variable"]): boolean {
+function inJob(variable: ShareFacts["variable"]): boolean {
   return Boolean(variable("SLURM_JOB_ID"));
 }
 
@@ -107,7 +107,7 @@ const LIKE_OMP = [
  * The variables by which programs and libraries use as many threads as an attempt has cores, but for those
  * that the user has set. `srun` in a job goes by one, too: it would start what it starts on one core.
  */
-export function threadVariables(facts: MachineFacts, atOnce: number): Record<string, string> {
+export function threadVariables(facts: ShareFacts, atOnce: number): Record<string, string> {
   const { variable } = facts;
   const isSet = (name: string): boolean => Boolean(variable(name));
   // Who has set that one means the others, too.

@@ -3,16 +3,16 @@ import { describe, it } from "@std/testing/bdd";
 import {
   cpusOf,
   gpusOf,
-  type MachineFacts,
   memGbOf,
   ownNode,
+  type ShareFacts,
   threadVariables,
 } from "../../../lib/run/node/share.ts";
 
 const node = (
   variables: Record<string, string> = {},
   { cores = 8, gb = 16, gpus = [] as string[] } = {},
-): MachineFacts => ({
+): ShareFacts => ({
   variable: (name) => variables[name],
   cores,
   memoryBytes: () => gb === 0 ? undefined : gb * 2 ** 30,
@@ -22,7 +22,7 @@ const job = (variables: Record<string, string> = {}) => ({ SLURM_JOB_ID: "7", ..
 
 describe("what an attempt may use", () => {
   it("of cores: those of the job or the process, divided by the attempts, at least 1", () => {
-    const rows: [MachineFacts, atOnce: number, cpus: number][] = [
+    const rows: [ShareFacts, atOnce: number, cpus: number][] = [
       [node(), 1, 8],
       [node(), 3, 2],
       [node(), 8, 1],
@@ -40,7 +40,7 @@ describe("what an attempt may use", () => {
   });
 
   it("of memory: the least that limits it, divided by the attempts", () => {
-    const rows: [MachineFacts, atOnce: number, gb: number | undefined][] = [
+    const rows: [ShareFacts, atOnce: number, gb: number | undefined][] = [
       [node(), 1, 16],
       [node(), 3, 5.333],
       [node({}, { gb: 0 }), 1, undefined],
@@ -55,7 +55,7 @@ describe("what an attempt may use", () => {
 
   it("of GPUs: what variables say that programs go by, then what Slurm gave, else what there are", () => {
     const has = { gpus: ["0", "1"] };
-    const rows: [MachineFacts, string[]][] = [
+    const rows: [ShareFacts, string[]][] = [
       [node(), []],
       [node({}, has), ["0", "1"]],
       [node({ CUDA_VISIBLE_DEVICES: "1" }, has), ["1"]],

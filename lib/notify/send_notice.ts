@@ -53,12 +53,17 @@ async function post(
     const response = await fetch(url, { method: "POST", body, headers, signal });
     const answer = await response.text().catch(() => "");
     if (response.ok) return undefined;
-    const said = truncate(oneLine(answer), MOST_COLUMNS);
+    const said = truncate(oneLine(withoutUrls(answer)), MOST_COLUMNS);
     return `${whom} answered ${response.status}${said === "" ? "" : `: ${said}`}`;
   } catch (error) {
     const why = error instanceof DOMException && error.name === "TimeoutError" ? late : causeText(error);
-    return `${whom} could not be told: ${why.replaceAll(url, whom)}`;
+    return `${whom} could not be told: ${withoutUrls(why)}`;
   }
+}
+
+/** What the system says of a URL names all of it. */
+function withoutUrls(text: string): string {
+  return text.replaceAll(/https?:\/\/[^\s"')]+/gi, maskedUrl);
 }
 
 /** What `fetch` says names the whole URL, and what the matter is only in its cause. */

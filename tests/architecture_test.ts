@@ -37,6 +37,7 @@ const LEVELS: readonly string[][] = [
   ["slurm/job"],
   ["slurm"],
   ["pack", "status"],
+  ["compiled"],
   ["page"],
   ["doctor/machine"],
   ["doctor/site"],

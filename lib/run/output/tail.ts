@@ -3,10 +3,12 @@ import { BarFilter } from "./bar_filter.ts";
 
 const MAX_BYTES = 4096;
 const MAX_LINES = 20;
+/** A line of the trace of a program that crashed, `/bin/deno(+0x2b81368) [0x556c9975b368]`: what it said is above. */
+const NATIVE_FRAME = /^\s+\S+\(\w*\+0x[\da-f]+\) \[0x[\da-f]+\]$/;
 
 /**
  * Remembers the end of some output, however much there is of it: the last 20 lines, at most 4 KiB. What was
- * written over, as a progress bar does it, is left out, and so are colours.
+ * written over, as a progress bar does it, is left out, and so are colours and the addresses of a crash.
  */
 export class Tail {
   readonly #bars = new BarFilter();
@@ -51,7 +53,7 @@ export class Tail {
     }
     if (lines.at(-1) === "") lines.pop();
     if (cut && lines.length > 1) lines.shift();
-    return lines.slice(-MAX_LINES);
+    return lines.filter((line) => !NATIVE_FRAME.test(line)).slice(-MAX_LINES);
   }
 
   #joined(): Uint8Array {

@@ -12,5 +12,9 @@ export const tellsWhoseRejection: boolean = since("2.7");
 export const tellsNodeTimers: boolean =
   (globalThis as unknown as { process: Record<string, unknown> }).process.getActiveResourcesInfo !==
     undefined;
+/** Has the option `--require`. */
+export const canRequire: boolean = since("2.6");
+/** Finds a package of JSR that is linked also where it is the program that is started. */
+export const startsLinked: boolean = since("2.9");
 /** Makes the documentation as today's does: what it finds wrong with it, and how it prints it. */
 export const isNewest: boolean = since("2.9");

@@ -224,7 +224,9 @@ function textFile(path: string, text: string): ArchiveFile {
  */
 function packageText(): string {
   const { name, version, exports, imports } = config;
-  return JSON.stringify({ name, version, exports, imports: { zod: imports.zod } });
+  // Without being a workspace, a package that is linked by an absolute path is looked for in the folder above
+  // by Denos up to 2.7.
+  return JSON.stringify({ name, version, exports, imports: { zod: imports.zod }, workspace: [] });
 }
 
 /** The last of several files of one path. */

@@ -77,7 +77,8 @@ describe("a module in a worker sees what it saw in the run's own process:", () =
     ];
     const seen = await sameIn(scene, ["-A", "-qc", CONFIG, ...given, path]);
     assertEquals({ kv: seen.kv, location: seen.location }, { kv: true, location: "http://here.test/x" });
-    assert(seen.heap < 500e6, `${seen.heap}`);
+    // Older V8s count the room for young objects too.
+    assert(seen.heap < 600e6, `${seen.heap}`);
   });
 
   it("a configuration elsewhere, by a relative path", async () => {

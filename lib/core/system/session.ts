@@ -4,8 +4,8 @@ import { furuGlobals } from "../globals.ts";
 export type Session = "notebook" | "repl";
 
 /**
- * Names that Deno gives to code from stdin, from `deno eval`, from the REPL and from cells of notebooks, which
- * once were `$deno$jupyter`.
+ * Names that Deno gives to code from stdin, from `deno eval`, from the REPL and from cells of notebooks, once
+ * `$deno$jupyter`.
  */
 const NO_FILE = /\$deno\$(stdin|eval|repl|jupyter(?:_repl)?)\b/;
 

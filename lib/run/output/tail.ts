@@ -3,8 +3,12 @@ import { BarFilter } from "./bar_filter.ts";
 
 const MAX_BYTES = 4096;
 const MAX_LINES = 20;
-/** A line of the trace of a program that crashed, `/bin/deno(+0x2b81368) [0x556c9975b368]`: what it said is above. */
-const NATIVE_FRAME = /^\s+\S+\(\w*\+0x[\da-f]+\) \[0x[\da-f]+\]$/;
+/**
+ * Lines of the trace of a program that crashed, as `/bin/deno(+0x2b81368) [0x556c9975b368]`, and of what Deno
+ * prints below its own errors: what they are about stands above.
+ */
+const NATIVE_FRAME =
+  /^\s+\S+\(\w*\+0x[\da-f]+\) \[0x[\da-f]+\]$|^Stack backtrace:$|^ +\d+: (<unknown>|__libc_\w+)$|^ +at \.\/csu\//;
 
 /**
  * Remembers the end of some output, however much there is of it: the last 20 lines, at most 4 KiB. What was

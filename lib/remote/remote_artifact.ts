@@ -1,5 +1,6 @@
 import { fromCanonical } from "../core/json/canonical.ts";
 import { ProtocolError } from "../core/errors.ts";
+import { furuGlobals } from "../core/globals.ts";
 import { artifactLabel, type Hash } from "../core/hash.ts";
 import type { QueuePaths } from "../queue/layout.ts";
 import type { TaskFile } from "../queue/task_file.ts";
@@ -88,7 +89,10 @@ class RemoteArtifact implements Artifact {
   readonly #artifactOf: ArtifactOf;
   #params: unknown = {};
 
-  constructor({ hash, name, spec, dependencies, timeLimitSec }: PoolNode, artifactOf: ArtifactOf) {
+  constructor(
+    { hash, name, spec, dependencies, timeLimitSec, tolerates = [] }: PoolNode,
+    artifactOf: ArtifactOf,
+  ) {
     this.name = name;
     this.hash = hash;
     this.#artifactOf = artifactOf;
@@ -105,9 +109,11 @@ class RemoteArtifact implements Artifact {
     };
     const label = artifactLabel(name, hash);
     let below: readonly Artifact[] | undefined;
+    if (tolerates.length > 0) furuGlobals().tolerates = true;
     const core: ArtifactCore = {
       version: 1,
       task: Object.freeze(task),
+      tolerated: new Set(tolerates),
       // Nothing can be stored for it from here.
       get identity(): string {
         throw new ProtocolError(

@@ -16,6 +16,7 @@ import { RECORD_SCHEMA } from "../store/layout.ts";
 import { Store } from "../store/store.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
 import { specOf, timeLimitOf } from "../task/requirements.ts";
+import { toleratesOf } from "../task/tolerated.ts";
 import type { RunStart } from "../worker/run_start.ts";
 
 const runStart: z.ZodType<RunStart> = z.object({
@@ -34,6 +35,8 @@ const node = {
   spec: z.string(),
   /** How long an attempt may take, in seconds. */
   timeLimitSec: z.number().positive().exactOptional(),
+  /** Those of its dependencies that may fail for good, where there are any. */
+  tolerates: z.array(hash).exactOptional(),
 };
 
 const poolNode = z.object({
@@ -386,6 +389,7 @@ export function poolNodes(roots: Iterable<Artifact>): PoolNode[] {
       spec: specOf(artifact),
       dependencies: artifact[ARTIFACT].dependencies.map((below) => below.hash),
       ...(timeLimitSec === undefined ? {} : { timeLimitSec }),
+      ...toleratesOf(artifact),
     };
   });
 }

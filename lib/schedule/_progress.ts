@@ -2,7 +2,7 @@ import { ValidationError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
 import type { Plan } from "../plan/graph.ts";
 import { byPriority } from "../plan/node.ts";
-import { isFinal, isLost, WorkGraph, type WorkNode } from "./_work_graph.ts";
+import { isFinal, isLostWith, WorkGraph, type WorkNode } from "./_work_graph.ts";
 import { BinaryHeap } from "@std/data-structures/binary-heap";
 
 /**
@@ -20,6 +20,7 @@ export class Progress {
   readonly graph: WorkGraph;
   readonly #queue: StartQueue;
   readonly #roots: readonly WorkNode[];
+  readonly #areRoots: ReadonlySet<WorkNode>;
   readonly #window: number;
   #nextRoot = 0;
   #inWindow = 0;
@@ -31,6 +32,7 @@ export class Progress {
     this.#queue = queue;
     this.#window = window;
     this.#roots = plan.roots.map((hash) => this.graph.get(hash));
+    this.#areRoots = new Set(this.#roots);
   }
 
   /**
@@ -101,11 +103,15 @@ export class Progress {
     }
   }
 
-  /** It failed for good: what depends on it cannot be computed any more. */
-  fail(node: WorkNode): void {
+  /**
+   * It failed for good: what depends on it cannot be computed any more, unless it can do without.
+   *
+   * @returns Whether the run can do without: no root is lost with it.
+   */
+  fail(node: WorkNode): boolean {
     node.phase = "failed";
     this.#end(node);
-    this.#block(node.above);
+    return this.#lose(node);
   }
 
   /**
@@ -119,7 +125,9 @@ export class Progress {
       if (phase !== "done") this.#queue.open(spec);
       this.operations += 1 + below.length;
     }
-    this.#block(taken.filter(({ below }) => below.some(isLost)));
+    for (const each of taken) {
+      if (each.phase === "todo" && each.below.some((below) => isLostWith(each, below))) this.#block(each);
+    }
     return taken;
   }
 
@@ -139,15 +147,30 @@ export class Progress {
     return hashes;
   }
 
-  #block(nodes: readonly WorkNode[]): void {
-    const stack = [...nodes];
+  #block(node: WorkNode): void {
+    node.phase = "blocked";
+    this.#end(node);
+    this.#lose(node);
+  }
+
+  /** A node has no result in this run: what depends on it is blocked, or has one thing less to wait for. */
+  #lose(lost: WorkNode): boolean {
+    let isTolerated = true;
+    const stack = [lost];
     for (let node = stack.pop(); node; node = stack.pop()) {
-      this.operations++;
-      if (node.phase !== "todo") continue;
-      node.phase = "blocked";
-      this.#end(node);
-      for (const dependent of node.above) stack.push(dependent);
+      if (this.#areRoots.has(node)) isTolerated = false;
+      for (const dependent of node.above) {
+        this.operations++;
+        if (!isLostWith(dependent, node)) {
+          if (--dependent.unfinished === 0) this.queueIfFree(dependent);
+        } else if (dependent.phase === "todo") {
+          dependent.phase = "blocked";
+          this.#end(dependent);
+          stack.push(dependent);
+        }
+      }
     }
+    return isTolerated;
   }
 
   /** It is final: it makes room in the window. */

@@ -14,7 +14,8 @@ export interface SchedulerOptions {
   /** The bounds of retries. */
   readonly retry: RetryPolicy;
   /**
-   * Whether the run goes on after a final failure, with all that does not depend on it.
+   * Whether the run goes on after a final failure, with all that does not depend on it. One that all who need
+   * it can do without stops no run.
    *
    * @default {false}
    */
@@ -220,9 +221,9 @@ class GraphScheduler implements Scheduler {
   #fail(node: WorkNode, end: FailedAttempt): void {
     this.#failed.push(node.hash);
     this.#actions.push({ type: "node_failed", hash: node.hash, end });
-    this.#progress.fail(node);
+    const isTolerated = this.#progress.fail(node);
     if (failureKind(end.blame) === "protocol") this.#stop("protocol");
-    else if (!this.#keepGoing) this.#stop("failure");
+    else if (!this.#keepGoing && !isTolerated) this.#stop("failure");
   }
 
   #stop(why: StopReason): void {

@@ -138,6 +138,7 @@ const ofDefineTask: BadValues<TaskOptions<z.ZodObject, unknown>> = {
   legacy: [{ nope: 1 }],
   migrations: [{}, [3], [{ from: { nme: "a/B" } }], [{ from: { name: ".a" } }], [{ from: {}, params: 1 }]],
   timeLimit: [0, "1m", NaN],
+  tolerate: ["nope", ["nope"], [1]],
   module: [],
 };
 const ofRun: BadValues<RunProgramOptions> = {

@@ -3,6 +3,7 @@ import type { Failure, RunSummary } from "../../core/event.ts";
 import type { Hash } from "../../core/hash.ts";
 import { runLog } from "../../core/run_log.ts";
 import { countsForRun } from "../../plan/forced.ts";
+import { neededOf } from "../../remote/own_node.ts";
 import type { DagNode, DagRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { progressFileOf } from "../../schedule/progress_file.ts";
@@ -125,7 +126,7 @@ export async function followWhile(
  *       | |
  *       | '--------- its job has ended, and a job of another run is at it: that one is followed
  *       |
- *       '----------- a dependency is FAILED or BLOCKED ------> BLOCKED  (its job is cancelled)
+ *       '-- a dependency that it needs is FAILED or BLOCKED -> BLOCKED  (its job is cancelled)
  *
  * While Slurm does not answer, nothing is known of any job, and no node leaves OPEN but by its result.
  */
@@ -333,8 +334,8 @@ class Follower {
    * Whether a dependency may have failed. Slurm cancels the dependents of a failed job at once, and may tell
    * of them first: a dependency is alive only by Slurm's own words of it after that.
    */
-  async #mayBeBlocked({ dependencies }: DagNode): Promise<boolean> {
-    for (const hash of dependencies.filter((each) => this.#open.has(each))) {
+  async #mayBeBlocked(node: DagNode): Promise<boolean> {
+    for (const hash of neededOf(node).filter((each) => this.#open.has(each))) {
       const job = this.#jobOf(hash);
       if (!job || !await this.#verdicts.isSurelyAlive(job)) return true;
     }
@@ -352,8 +353,8 @@ class Follower {
     return found !== "nobody";
   }
 
-  #isBlocked({ dependencies }: DagNode): boolean {
-    return dependencies.some((hash) => ["failed", "blocked"].includes(this.#progress.get(hash) ?? ""));
+  #isBlocked(node: DagNode): boolean {
+    return neededOf(node).some((hash) => ["failed", "blocked"].includes(this.#progress.get(hash) ?? ""));
   }
 
   async #fail(node: DagNode, job: DagJob | undefined, state: DeadJobState): Promise<void> {

@@ -20,6 +20,7 @@ import { storeStatus } from "../../schedule/status_source.ts";
 import { RECORD_SCHEMA } from "../../store/layout.ts";
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
 import { timeLimitOf } from "../../task/requirements.ts";
+import { toleratesOf } from "../../task/tolerated.ts";
 import type { SlurmClient } from "../client/client.ts";
 import { submitEnvironment } from "../client/environment.ts";
 import type { ParsedSpec } from "../client/spec.ts";
@@ -224,6 +225,7 @@ function dagNodes(
       dependencies: below.map((each) => each.hash).filter((each) => hashes.has(each)),
       stored: below.filter((each) => !hashes.has(each.hash)).map(({ hash, name }) => ({ hash, name })),
       ...(timeLimitSec === undefined ? {} : { timeLimitSec }),
+      ...toleratesOf(artifact),
       jobName: `furu-${nameInJob(name)}-${hash.slice(0, 8)}-${randomId()}`,
     };
   });
@@ -235,9 +237,10 @@ function nameInJob(name: string): string {
   return last.replaceAll(/[^A-Za-z0-9_.-]/g, "_").slice(0, 40);
 }
 
+/** Whether something is stored that does not count: only the run itself can make what does. */
 function isInvalid(planned: Plan, hash: Hash): boolean {
   const state = planned.nodes.get(hash)?.state;
-  return state?.status === "TODO" && state.reason === "invalid";
+  return state?.status === "TODO" && ["invalid", "partial"].includes(state.reason);
 }
 
 async function specsOf(

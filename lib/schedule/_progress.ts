@@ -2,7 +2,7 @@ import { ValidationError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
 import type { Plan } from "../plan/graph.ts";
 import { byPriority } from "../plan/node.ts";
-import { isFinal, isLostWith, WorkGraph, type WorkNode } from "./_work_graph.ts";
+import { isFinal, isLost, isLostWith, WorkGraph, type WorkNode } from "./_work_graph.ts";
 import { BinaryHeap } from "@std/data-structures/binary-heap";
 
 /**
@@ -23,6 +23,7 @@ export class Progress {
   readonly #areRoots: ReadonlySet<WorkNode>;
   readonly #window: number;
   #nextRoot = 0;
+  #hasLost = false;
   #inWindow = 0;
 
   /** @throws {ValidationError} for a limit of a spec, before anything has begun. */
@@ -96,6 +97,7 @@ export class Progress {
   /** There is a result: what depends on it may become free. */
   done(node: WorkNode): void {
     node.phase = "done";
+    if (this.#hasLost) node.partial = node.below.some((below) => isLost(below) || below.partial);
     this.#end(node);
     for (const dependent of node.above) {
       this.operations++;
@@ -156,6 +158,7 @@ export class Progress {
   /** A node has no result in this run: what depends on it is blocked, or has one thing less to wait for. */
   #lose(lost: WorkNode): boolean {
     let isTolerated = true;
+    this.#hasLost = true;
     const stack = [lost];
     for (let node = stack.pop(); node; node = stack.pop()) {
       if (this.#areRoots.has(node)) isTolerated = false;

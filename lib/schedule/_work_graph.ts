@@ -30,6 +30,8 @@ export interface WorkNode {
   readonly above: WorkNode[];
   /** Those that it waits for and can do without. */
   readonly tolerates?: ReadonlySet<Hash> | undefined;
+  /** Whether its result was made without something that failed, or of one that was. */
+  partial: boolean;
   /** Compute failures and lost attempts that this process saw. */
   failures: number;
   losses: number;
@@ -128,6 +130,7 @@ function workNode(node: PlanNode, above: number): WorkNode {
     below: [],
     above: [],
     tolerates: node.tolerates,
+    partial: false,
     failures: 0,
     losses: 0,
   };

@@ -129,8 +129,9 @@ class GraphScheduler implements Scheduler {
   #onDone(node: WorkNode, computed: boolean): void {
     if (isFinal(node)) return;
     this.#progress.leave(node);
-    this.#actions.push({ type: "node_done", hash: node.hash, computed });
     this.#progress.done(node);
+    const partial = computed && node.partial;
+    this.#actions.push({ type: "node_done", hash: node.hash, computed, ...(partial ? { partial } : {}) });
   }
 
   #onFailed(node: WorkNode, { end, failedEnds, lostEnds }: Of<"failed">): void {

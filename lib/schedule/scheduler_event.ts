@@ -44,8 +44,11 @@ export type SchedulerAction =
    * For people: it will be started again. `left`: how many retries of this kind remain, this one included.
    */
   | { readonly type: "retry"; readonly hash: Hash; readonly end: FailedAttempt; readonly left: number }
-  /** For people: there is a result; `computed` by this run or elsewhere. */
-  | { readonly type: "node_done"; readonly hash: Hash; readonly computed: boolean }
+  /**
+   * For people: there is a result; `computed` by this run or elsewhere. `partial`: by this run, without
+   * something that failed in it.
+   */
+  | { readonly type: "node_done"; readonly hash: Hash; readonly computed: boolean; readonly partial?: true }
   /** For people: it failed for good. */
   | { readonly type: "node_failed"; readonly hash: Hash; readonly end: FailedAttempt }
   /**

@@ -145,9 +145,7 @@ class Follower {
   readonly #notice: DagNotice;
   readonly #started: number;
   readonly #watched = new Set<Hash>();
-  #computed = 0;
-  #elsewhere = 0;
-  #retries = 0;
+  readonly #counts = { computed: 0, elsewhere: 0, retries: 0, partial: 0 };
 
   constructor(context: DagContext, submitter: Submitter) {
     this.#context = context;
@@ -188,14 +186,14 @@ class Follower {
   /** What has happened so far. */
   summary(): RunSummary {
     const { run, runtime } = this.#context;
+    const { partial, ...counts } = this.#counts;
     const left = [...this.#progress.values()].filter((each) => each === "open" || each === "blocked");
     return {
       runId: run.runId,
       nodes: run.counts.nodes,
       cached: run.counts.cached,
-      computed: this.#computed,
-      elsewhere: this.#elsewhere,
-      retries: this.#retries,
+      ...counts,
+      ...(partial === 0 ? {} : { partial }),
       failures: this.#failures,
       notRun: left.length + (run.leftOut?.dependents ?? 0),
       durationMs: runtime.machine.clock.monotonic() - this.#started,
@@ -263,10 +261,10 @@ class Follower {
       await (surely ? recordForSure(runtime.store, paths, signal) : readRecord(runtime.store, paths));
     if (!record || !countsForRun(run, node, record)) return false;
     const how = record.run === run.runId ? "computed" : "elsewhere";
-    if (how === "computed") this.#computed++;
-    else this.#elsewhere++;
+    this.#counts[how]++;
+    if (how === "computed" && record.partial) this.#counts.partial++;
     const ends = how === "computed" ? await readEnds(runtime.store, runtime.store.paths(node)) : [];
-    this.#retries += ends.filter((end) => end.run === run.runId).length;
+    this.#counts.retries += ends.filter((end) => end.run === run.runId).length;
     this.#attempts.end(node, "success");
     this.#ends(node.hash, "done");
     onEvent({ type: "node_done", ...this.#names(node.hash), how, at: runtime.machine.clock.now() });
@@ -368,7 +366,7 @@ class Follower {
   async #failed(node: DagNode, failure: Failure): Promise<void> {
     const { runtime: { machine }, onEvent } = this.#context;
     this.#attempts.end(node, "failed");
-    this.#retries += Math.max(0, failure.attempts - 1);
+    this.#counts.retries += Math.max(0, failure.attempts - 1);
     this.#ends(node.hash, "failed");
     this.#failures.push(failure);
     onEvent({ type: "node_failed", ...this.#names(node.hash), failure, at: machine.clock.now() });

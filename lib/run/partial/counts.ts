@@ -5,7 +5,7 @@ import { readRecordId } from "../../store/read_record.ts";
 import type { Lack, SuccessRecord } from "../../store/record.ts";
 import { readEnds } from "../../store/results/ends.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
-import { type FindOptions, findResult, type Found } from "../result.ts";
+import { findForSure, type FindOptions, findResult, type Found } from "../result.ts";
 import type { Runtime } from "../runtime.ts";
 
 /** Which partial results count for who asks. */
@@ -24,6 +24,18 @@ export interface PartialRules {
   readonly retries?: boolean | undefined;
 }
 
+/** Options of {@link findCounting}. */
+export interface FindCountingOptions extends FindOptions, PartialRules {
+  /**
+   * Whether to look as `findForSure` does before something is called missing.
+   *
+   * @default {false}
+   */
+  readonly surely?: boolean;
+  /** Ends the looking. */
+  readonly signal?: AbortSignal;
+}
+
 /**
  * As `findResult`, by whom a partial result is found invalid that does not count any more: `get`, plans, and
  * who is about to compute it. Inside of a run what is stored is loaded as it is, since the run was planned so.
@@ -31,9 +43,11 @@ export interface PartialRules {
 export async function findCounting(
   runtime: Runtime,
   artifact: Artifact,
-  { run, retries, ...options }: FindOptions & PartialRules,
+  { run, retries, surely = false, signal, ...options }: FindCountingOptions,
 ): Promise<Found> {
-  const found = await findResult(runtime, artifact, options);
+  const found = surely
+    ? await findForSure(runtime, artifact, { ...options, ...(signal ? { signal } : {}) })
+    : await findResult(runtime, artifact, options);
   if (found.state !== "valid") return found;
   const { record } = found.result;
   const why = await whyOutdated(runtime, record, { run, retries });
@@ -46,9 +60,9 @@ export async function findCounting(
  *
  * @returns Why it does not count; nothing where it does, or lacks nothing.
  */
-async function whyOutdated(
+export async function whyOutdated(
   runtime: Runtime,
-  { partial, run }: SuccessRecord,
+  { partial, run }: Pick<SuccessRecord, "partial" | "run">,
   { run: own, retries = false }: PartialRules,
 ): Promise<string | undefined> {
   if (partial === undefined || run !== undefined && run === own) return undefined;

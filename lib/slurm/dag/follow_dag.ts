@@ -5,6 +5,7 @@ import { runLog } from "../../core/run_log.ts";
 import { countsForRun } from "../../plan/forced.ts";
 import { neededOf } from "../../remote/own_node.ts";
 import type { DagNode, DagRun } from "../../remote/run_record.ts";
+import { whyOutdated } from "../../run/partial/counts.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { progressFileOf } from "../../schedule/progress_file.ts";
 import { readRecord } from "../../store/read_record.ts";
@@ -253,13 +254,14 @@ class Follower {
     }
   }
 
-  /** Takes the result of a node, if it is there and counts for this run. */
+  /** Takes the result of a node, if it counts for this run. What somebody is at may be partial, to be replaced. */
   async #takeIfDone(node: DagNode, surely = false): Promise<boolean> {
     const { run, runtime, onEvent, signal } = this.#context;
     const paths = runtime.store.paths(node);
     const record =
       await (surely ? recordForSure(runtime.store, paths, signal) : readRecord(runtime.store, paths));
     if (!record || !countsForRun(run, node, record)) return false;
+    if (!surely && await whyOutdated(runtime, record, { run: run.runId, retries: true })) return false;
     const how = record.run === run.runId ? "computed" : "elsewhere";
     this.#counts[how]++;
     if (how === "computed" && record.partial) this.#counts.partial++;

@@ -51,8 +51,8 @@ export type NodeState =
 
 /**
  * Why a node is to be computed: nothing is stored, also after an attempt that was only preempted; what is
- * stored is invalid or damaged; what is stored is partial, and what it lacks was stored since or is to be tried
- * again; the latest attempt failed and failures are retried; or the task is forced.
+ * stored is invalid or damaged, or partial, and what it lacks was stored since or is to be tried again; the
+ * latest attempt failed and failures are retried; or the task is forced.
  */
 export type TodoReason = "missing" | "invalid" | "partial" | "retry" | "forced";
 

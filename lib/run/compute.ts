@@ -134,8 +134,8 @@ async function store(
 }
 
 /**
- * What the value was made without. Before `files`, so that a record that has it is never taken for one of which
- * there is no doubt.
+ * What the value was made without. Before `files`, so that a record that has it is never taken for one of
+ * which there is no doubt.
  */
 function partialMember({ lacks }: ExecutionContext): string[] {
   return lacks?.size ? [`"partial":${JSON.stringify([...lacks.values()])}`] : [];

@@ -184,8 +184,10 @@ const WITHOUT_ARTIFACTS = new Set<Def["type"]>(
 function mayHoldArtifact(schema: Schema): boolean {
   const all = new Set([schema]);
   for (const part of all) {
-    const parts = [...partsOf(part)];
     const { type } = defOf(part);
+    // A lazy one may stand for a task that is defined later: zod asks for it once only, and never again.
+    if (type === "lazy") return true;
+    const parts = [...partsOf(part)];
     // Containers hold what their parts hold; what has none, and is no plain value, checks in its own way.
     if (parts.length === 0 && type !== "object" && !WITHOUT_ARTIFACTS.has(type)) return true;
     if (type === "transform") return true;

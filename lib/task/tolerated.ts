@@ -8,8 +8,8 @@ const NONE: ReadonlySet<Hash> = new Set();
 const known = new WeakMap<Artifact, ReadonlySet<Hash>>();
 
 /**
- * The dependencies of an artifact that may fail for good: those in the parameters that its task tolerates. One
- * that stands elsewhere in the parameters, too, or that `dependencies` of the task names, is needed.
+ * The dependencies of an artifact that may fail for good: those in the parameters that its task tolerates.
+ * What stands elsewhere in the parameters, too, or is named by `dependencies` of the task, is needed.
  */
 export function toleratedOf(artifact: Artifact): ReadonlySet<Hash> {
   const { task: { tolerate }, tolerated, loadOnly } = artifact[ARTIFACT];

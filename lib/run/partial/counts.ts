@@ -37,8 +37,8 @@ export interface FindCountingOptions extends FindOptions, PartialRules {
 }
 
 /**
- * As `findResult`, by whom a partial result is found invalid that does not count any more: `get`, plans, and
- * who is about to compute it. Inside of a run what is stored is loaded as it is, since the run was planned so.
+ * As `findResult`, by which a partial result is invalid that does not count any more: for `get`, plans, and
+ * who is about to compute it. Inside of a run what is stored is loaded as it is, as the run was planned.
  */
 export async function findCounting(
   runtime: Runtime,

@@ -67,7 +67,7 @@ export async function damagedMissing(
   return { reason: error as FuruError, lack };
 }
 
-/** Whether what a computation threw says that it failed, and not that nobody could tell, or that it was ended. */
+/** Whether an error says that a computation failed, not that nobody could tell, or that it was ended. */
 export function isFailure(error: unknown): error is FuruError {
   return furuErrorName(error) === "ComputeError";
 }

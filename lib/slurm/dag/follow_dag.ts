@@ -254,7 +254,7 @@ class Follower {
     }
   }
 
-  /** Takes the result of a node, if it counts for this run. What somebody is at may be partial, to be replaced. */
+  /** Takes the result of a node, if it counts for this run; one that somebody is at may be to be replaced. */
   async #takeIfDone(node: DagNode, surely = false): Promise<boolean> {
     const { run, runtime, onEvent, signal } = this.#context;
     const paths = runtime.store.paths(node);

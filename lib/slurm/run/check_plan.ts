@@ -10,8 +10,8 @@ import type { Artifact } from "../../task/artifact/artifact.ts";
 import { failureReport } from "../../ui/report.ts";
 
 /**
- * The part of a plan that a run leaves out, since something that is stored cannot be read, or has failed, is not
- * tried again and can be done without.
+ * The part of a plan that a run leaves out, since what is stored cannot be read, or has failed, is not tried
+ * again and can be done without.
  */
 export interface LeftOut {
   /** The failure of each node that has failed. */

@@ -5,7 +5,7 @@
 /**
  * The digest of the sources that this was made of, their libraries included: a test compares it.
  */
-export const PAGE_SOURCES = "719188b56e8e05d028c50405160fa9e811d20562b0ee451c801dedde46be72bf";
+export const PAGE_SOURCES = "f2a2d4c4ebfb054f68546387a0b3c5bae585398706616fcdb413c0d26634db2f";
 
 /**
  * The script of the page, gzipped, in base64. The licences of the libraries in it are at its beginning.

@@ -89,10 +89,8 @@ class RemoteArtifact implements Artifact {
   readonly #artifactOf: ArtifactOf;
   #params: unknown = {};
 
-  constructor(
-    { hash, name, spec, dependencies, timeLimitSec, tolerates = [] }: PoolNode,
-    artifactOf: ArtifactOf,
-  ) {
+  constructor(node: PoolNode, artifactOf: ArtifactOf) {
+    const { hash, name, spec, dependencies, timeLimitSec, retries, retryDelaySec, tolerates = [] } = node;
     this.name = name;
     this.hash = hash;
     this.#artifactOf = artifactOf;
@@ -106,6 +104,8 @@ class RemoteArtifact implements Artifact {
       unhashed: [],
       legacy: {},
       ...(timeLimitSec === undefined ? {} : { timeLimit: timeLimitSec }),
+      ...(retries === undefined ? {} : { retries }),
+      ...(retryDelaySec === undefined ? {} : { retryDelaySec }),
     };
     const label = artifactLabel(name, hash);
     let below: readonly Artifact[] | undefined;

@@ -1,7 +1,7 @@
 import { furuGlobals } from "../core/globals.ts";
 import type { Hash } from "../core/hash.ts";
 import { ARTIFACT, type Artifact } from "./artifact/artifact.ts";
-import { freezeParams } from "./artifact/freeze.ts";
+import { freezeParams, nothingMet } from "./artifact/freeze.ts";
 import { references } from "./artifact/reference.ts";
 
 const NONE: ReadonlySet<Hash> = new Set();
@@ -22,13 +22,13 @@ export function toleratedOf(artifact: Artifact): ReadonlySet<Hash> {
 
 function tolerable(artifact: Artifact, tolerate: readonly string[]): ReadonlySet<Hash> {
   const { task, identity } = artifact[ARTIFACT];
-  const tolerated: Artifact[] = [];
-  const needed: Artifact[] = [];
+  const tolerated = nothingMet();
+  const needed = nothingMet();
   for (const [key, value] of Object.entries(artifact.params as Record<string, unknown>)) {
     freezeParams(value, tolerate.includes(key) ? tolerated : needed);
   }
-  const hashes = new Set<string>(tolerated.map(({ hash }) => hash));
-  for (const { hash } of needed) hashes.delete(hash);
+  const hashes = new Set<string>(tolerated.artifacts.map(({ hash }) => hash));
+  for (const { hash } of needed.artifacts) hashes.delete(hash);
   // As they were when it was made: the user's function need not return the same again.
   if (task.dependencies) {
     for (const hash of references(JSON.parse(identity).dependencies)) hashes.delete(hash);
@@ -36,18 +36,12 @@ function tolerable(artifact: Artifact, tolerate: readonly string[]): ReadonlySet
   return hashes as Set<Hash>;
 }
 
-/** What the record of a run says of the dependencies that an artifact can do without. */
-export function toleratesOf(artifact: Artifact): { tolerates?: Hash[] } {
-  const tolerated = toleratedOf(artifact);
-  return tolerated.size === 0 ? {} : { tolerates: [...tolerated] };
-}
-
 /** The top-level parameters of an artifact that another artifact stands in. */
 export function parametersWith(artifact: Artifact, hash: Hash): string[] {
   return Object.entries(artifact.params as Record<string, unknown>).flatMap(([key, value]) => {
-    const found: Artifact[] = [];
-    freezeParams(value, found);
-    return found.some((each) => each.hash === hash) ? [key] : [];
+    const met = nothingMet();
+    freezeParams(value, met);
+    return met.artifacts.some((each) => each.hash === hash) ? [key] : [];
   });
 }
 

@@ -307,7 +307,7 @@ export class DagSubmission implements Submitter {
     return "taken";
   }
 
-  /** The jobs that a node has to wait for. Nothing is asked: each looks at what it depends on as it begins. */
+  /** The jobs that a node waits for. Nothing is asked: each looks at what it depends on when it begins. */
   async #dependencyIds(node: DagNode): Promise<After | { unclear: string }> {
     const { watch } = this.#context;
     const after: After = { afterOk: [], afterAny: [] };

@@ -3,6 +3,7 @@ import type { Failure, RunSummary } from "../../core/event.ts";
 import type { Hash } from "../../core/hash.ts";
 import { runLog } from "../../core/run_log.ts";
 import { countsForRun } from "../../plan/forced.ts";
+import { notifierOf } from "../../notify/notifier.ts";
 import { neededOf } from "../../remote/own_node.ts";
 import type { DagNode, DagRun } from "../../remote/run_record.ts";
 import { whyOutdated } from "../../run/partial/counts.ts";
@@ -27,6 +28,8 @@ import { JobVerdicts, NEVER } from "./job_verdicts.ts";
 import { DagNotice } from "./why_waiting.ts";
 
 type DeadJobState = Extract<KnownJob, { status: "dead" }>;
+
+type Counts = Pick<RunSummary, "computed" | "elsewhere" | "retries" | "partial">;
 
 /** The state of a node: see {@link Follower}. */
 type Progress = "open" | "done" | "failed" | "blocked";
@@ -60,12 +63,11 @@ export async function followDagRun(
 }
 
 /**
- * Follows the jobs of a run until all have ended: results are seen in the store, ends in what Slurm says. It
- * knows nothing of the user's code, so that any process can do it. The dependents of a failure are cancelled.
+ * Follows the jobs of a run until all have ended: results are seen in the store, ends in what Slurm says. Any
+ * process can do it, without the user's code. The dependents of a failure are cancelled.
  *
  * @param context The run.
- * @param submitter Knows the job of each node; a node that has none and gets none is done, blocked, or its
- * job was never submitted.
+ * @param submitter Knows the job of each node; one that gets none is done, blocked, or was never submitted.
  * @param onAbort Called when the signal aborts; without it the jobs go on.
  * @param options `isInterrupted`: whether somebody stopped the run then, and not a fault.
  * @returns How it went; the run's events were told.
@@ -79,7 +81,8 @@ export async function followDag(
 ): Promise<RunSummary> {
   const { signal, runtime, run } = context;
   const progress = progressFileOf(runtime.store, "dag", run);
-  const onEvent = progress.beside(context.onEvent);
+  const notifier = await notifierOf(runtime, context.paths.run, run);
+  const onEvent = progress.beside(notifier?.beside(context.onEvent) ?? context.onEvent);
   // It was told when the run was planned.
   progress.sink({ type: "run_started", runId: run.runId, ...run.counts, at: runtime.machine.clock.now() });
   const follower = new Follower({ ...context, onEvent }, submitter);
@@ -97,7 +100,7 @@ export async function followDag(
     ended(isInterrupted());
     throw signal.reason;
   } finally {
-    await progress.close();
+    await Promise.all([progress.close(), notifier?.close()]);
   }
 }
 
@@ -146,7 +149,7 @@ class Follower {
   readonly #notice: DagNotice;
   readonly #started: number;
   readonly #watched = new Set<Hash>();
-  readonly #counts = { computed: 0, elsewhere: 0, retries: 0, partial: 0 };
+  readonly #counts: Counts = { computed: 0, elsewhere: 0, retries: 0 };
 
   constructor(context: DagContext, submitter: Submitter) {
     this.#context = context;
@@ -187,14 +190,12 @@ class Follower {
   /** What has happened so far. */
   summary(): RunSummary {
     const { run, runtime } = this.#context;
-    const { partial, ...counts } = this.#counts;
     const left = [...this.#progress.values()].filter((each) => each === "open" || each === "blocked");
     return {
       runId: run.runId,
       nodes: run.counts.nodes,
       cached: run.counts.cached,
-      ...counts,
-      ...(partial === 0 ? {} : { partial }),
+      ...this.#counts,
       failures: this.#failures,
       notRun: left.length + (run.leftOut?.dependents ?? 0),
       durationMs: runtime.machine.clock.monotonic() - this.#started,
@@ -242,7 +243,8 @@ class Follower {
   /** What is pending has no attempt to be looked for. */
   #mayRun({ hash }: DagNode): boolean {
     const job = this.#jobOf(hash);
-    return job !== undefined && !isPending(this.#context.watch.known(job));
+    const known = job && this.#context.watch.known(job);
+    return known !== undefined && !(known.status === "alive" && known.pending);
   }
 
   /** Leaves what cannot be read now to the next look. Once the job has ended, it is the node's failure. */
@@ -264,7 +266,7 @@ class Follower {
     if (!surely && await whyOutdated(runtime, record, { run: run.runId, retries: true })) return false;
     const how = record.run === run.runId ? "computed" : "elsewhere";
     this.#counts[how]++;
-    if (how === "computed" && record.partial) this.#counts.partial++;
+    if (how === "computed" && record.partial) this.#counts.partial = (this.#counts.partial ?? 0) + 1;
     const ends = how === "computed" ? await readEnds(runtime.store, runtime.store.paths(node)) : [];
     this.#counts.retries += ends.filter((end) => end.run === run.runId).length;
     this.#attempts.end(node, "success");
@@ -393,8 +395,4 @@ class Follower {
   #names(hash: Hash): { hash: Hash; name: string } {
     return { hash, name: this.#nodes.get(hash)!.name };
   }
-}
-
-function isPending(known: KnownJob): boolean {
-  return known.status === "alive" && known.pending;
 }

@@ -57,7 +57,7 @@ export async function computeAttempt(runtime: Runtime, options: ComputeOptions):
   const { clock } = runtime.machine;
   const begun = clock.monotonic();
   const firstWait = new FirstWait();
-  let made: MadeContext | undefined;
+  let tidy: (() => Promise<void>) | undefined;
   const measured = runtime.provenance.measure?.() ?? (() => ({}));
   try {
     // The context covers validate and provenance too: whatever belongs to the work on this node.
@@ -66,8 +66,9 @@ export async function computeAttempt(runtime: Runtime, options: ComputeOptions):
       if (module !== undefined) runtime.provenance.noteCode?.(module);
       const started = clock.monotonic();
       await checkInputsOf(runtime, artifact, "before");
-      const { context } = made = await makeCreateContext(runtime, artifact, attempt, io);
-      const create = () => firstWait.around(() => artifact[ARTIFACT].task.create(context));
+      const made = await makeCreateContext(runtime, artifact, attempt, io);
+      tidy = made.tidy;
+      const create = () => firstWait.around(() => artifact[ARTIFACT].task.create(made.context));
       const value = await (io.traces ? io.traces.around(create) : create());
       io.onCreated?.();
       const durationMs = clock.monotonic() - started;
@@ -81,7 +82,7 @@ export async function computeAttempt(runtime: Runtime, options: ComputeOptions):
     if (end.outcome !== "failed" && end.outcome !== "preempted") return end;
     return { ...end, used: { durationMs: roundedMs(clock.monotonic() - begun), ...measured() } };
   } finally {
-    await made?.tidy();
+    await tidy?.();
   }
 }
 

@@ -74,7 +74,9 @@ export async function runOnSlurm(
   const entry = options.entry ?? (isTyped ? importableEntry(rootsOf(roots)) : Deno.mainModule);
   const config = resolveConfig(slurmOverrides(options));
   const reporter = runReporter("runSlurm", options);
-  const client = systemClient(options.squeueIntervalSec ?? config.slurm?.squeueIntervalSec);
+  const intervalSec = options.squeueIntervalSec ?? config.slurm?.squeueIntervalSec;
+  const submits = options.mode === "dag" || options.launcher !== "srun";
+  const client = systemClient(intervalSec, { cluster: options.cluster, submits });
   const runtime = systemRuntime(config, {
     log: reporter.print,
     entry: options.entry,

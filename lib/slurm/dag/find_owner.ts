@@ -19,6 +19,7 @@ import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
 import type { DagJob } from "../jobs/dag_jobs.ts";
 import type { JobRef } from "../jobs/job_identity.ts";
 import { outsideError } from "../run/check_plan.ts";
+import { clusterOfSpec } from "../run/spec_clusters.ts";
 import type { DagContext } from "./dag_context.ts";
 
 /** How often is looked again at once since something was tidied away. */
@@ -117,8 +118,7 @@ export class OwnerFinder {
   async #takeOrAsk(node: DagNode): Promise<Taken | "again"> {
     const { runtime: { store }, run, watch } = this.#context;
     const paths = store.paths(node);
-    const { runId, cluster } = run;
-    const job = { name: node.jobName, run: runId, cluster };
+    const job = { name: node.jobName, run: run.runId, cluster: clusterOfSpec(run, node.spec) };
     if (await linkQueued(store, paths, job) === "ours") {
       // Between the look at the claim and this link, a job that was queued may have begun (it claims first,
       // and removes queued.json then), and may even have computed the node.

@@ -10,6 +10,7 @@ import type { SubmittedJob } from "../client/parse_jobs.ts";
 import { SubmitLimitError, SubmitRefusedError } from "../client/submit.ts";
 import { type DagJob, writeDagJobs } from "../jobs/dag_jobs.ts";
 import { submitRecorded } from "../jobs/submissions.ts";
+import { clusterOfSpec } from "../run/spec_clusters.ts";
 import { type DagContext, refusalMs } from "./dag_context.ts";
 import { nodeLogDir, type Submitter } from "./find_jobs.ts";
 import { OwnerFinder } from "./find_owner.ts";
@@ -77,8 +78,8 @@ export class DagSubmission implements Submitter {
   readonly #stopping = new AbortController();
   #givenUp: GivenUp[] = [];
   #wake: (() => void) | undefined;
-  /** The cluster that its jobs go to, as far as that is known. */
-  #cluster: string | undefined;
+  /** Where jobs went that were sent to a cluster, as sbatch said: a site may send them elsewhere. */
+  readonly #wentTo = new Map<string | undefined, string>();
   #saved = { at: -Infinity, jobs: 0 };
 
   /**
@@ -94,7 +95,6 @@ export class DagSubmission implements Submitter {
     this.#context = context;
     this.slow = this.#slow.promise;
     this.#finder = new OwnerFinder(context, artifacts, assumed);
-    this.#cluster = context.run.cluster;
     this.#turns = new SubmissionTurns(context.run.nodes);
   }
 
@@ -219,14 +219,12 @@ export class DagSubmission implements Submitter {
     switch (found.kind) {
       case "done":
         return "taken";
-      case "job":
-        this.#finder.checkCluster(found.job, {
-          node,
-          above: this.#turns.above(node.hash),
-          here: this.#cluster,
-        });
+      case "job": {
+        const above = this.#turns.above(node.hash);
+        this.#finder.checkCluster(found.job, { node, above, here: above && this.#goesTo(above) });
         this.#remember(node.hash, found.job);
         return "taken";
+      }
       case "unclear":
         return { unclear: found.what };
     }
@@ -355,11 +353,18 @@ export class DagSubmission implements Submitter {
   readonly #taken = async (node: DagNode, job: SubmittedJob): Promise<void> => {
     const { runtime: { store, machine: { self } } } = this.#context;
     const { hash, jobName: name } = node;
-    const cluster = this.#cluster = job.cluster ?? this.#cluster;
+    const cluster = job.cluster ?? this.#goesTo(node);
+    if (cluster !== undefined) this.#wentTo.set(clusterOfSpec(this.#context.run, node.spec), cluster);
     this.#unanswered.delete(hash);
     this.#remember(hash, { ...job, cluster, name, submitter: self, own: true });
     await writeQueuedId(store, store.paths(node), { ...job, cluster, name });
   };
+
+  /** The cluster that the job of a node goes to, as far as that is known. */
+  #goesTo({ spec }: DagNode): string | undefined {
+    const sent = clusterOfSpec(this.#context.run, spec);
+    return this.#wentTo.get(sent) ?? sent;
+  }
 
   #remember(hash: Hash, job: DagJob): void {
     this.jobs.set(hash, job);

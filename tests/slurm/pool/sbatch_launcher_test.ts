@@ -38,7 +38,7 @@ async function scene(test: (scene: Scene) => Promise<void>): Promise<void> {
   const launcher = (term = 1, patienceMs = 10_000): SbatchLauncher =>
     new SbatchLauncher(runtime, {
       paths: queuePaths(root, RUN_ID),
-      run: { runId: RUN_ID, entry: import.meta.url, config },
+      run: { runId: RUN_ID, entry: import.meta.url, config, specs: {} },
       specs: checkSpecs({ default: { exclude: "bad1" }, gpu: { gpus: 1 } }),
       client: new SlurmClient({ env: {}, clock: systemClock, run: slurm.run, intervalSec: 0.01 }),
       term,

@@ -1,6 +1,6 @@
 import { ExecutionError } from "../core/errors.ts";
 import { readEnded } from "../pool/ended.ts";
-import { systemClient } from "./client/client.ts";
+import { systemClient } from "./jobs/system_client.ts";
 import { cancelDag } from "./dag/cancel_dag.ts";
 import { cancelPool } from "./pool/cancel_pool.ts";
 import { checkOurs, type Whose } from "./run/check_ours.ts";

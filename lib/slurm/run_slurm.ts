@@ -12,7 +12,7 @@ import { typedBelow } from "../plan/typed_below.ts";
 import { rootsOf } from "../schedule/check_run.ts";
 import { ARTIFACT, type Artifact, isArtifact } from "../task/artifact/artifact.ts";
 import { checkSelfStart } from "../worker/child/check_self_start.ts";
-import { systemClient } from "./client/client.ts";
+import { systemClient } from "./jobs/system_client.ts";
 import { JobWatch } from "./jobs/job_watch.ts";
 import { jobHints } from "./jobs/slurm_hints.ts";
 import { newRunId } from "./run/prepare_run.ts";

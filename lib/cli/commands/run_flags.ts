@@ -135,7 +135,9 @@ export function checkTogether(
     );
   }
   if (flags.cluster !== undefined && flags.launcher === "srun") {
-    throw new UsageError("Cannot use --cluster with --launcher srun: its workers are in the job this runs in");
+    throw new UsageError(
+      "Cannot use --cluster with --launcher srun: its workers are in the job this runs in",
+    );
   }
 }
 

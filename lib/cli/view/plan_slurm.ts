@@ -4,10 +4,16 @@ import { furuErrorName } from "../../core/errors.ts";
 import { artifactLabel } from "../../core/hash.ts";
 import { scale } from "../../pool/fleet/scale.ts";
 import { checkSpecs, checkTimeLimits, type LimitedNode } from "../../slurm/run/check_specs.ts";
-import { askPartitions, checkClusters, checkOneCluster, type PartitionsOf } from "../../slurm/run/spec_clusters.ts";
+import {
+  askPartitions,
+  checkClusters,
+  checkOneCluster,
+  type PartitionsOf,
+} from "../../slurm/run/spec_clusters.ts";
 import { quote } from "../../slurm/client/script.ts";
 import { type ParsedSpec, sbatchOptions, slurmSpecSchema } from "../../slurm/client/spec.ts";
-import { type SlurmClient, systemClient } from "../../slurm/client/client.ts";
+import type { SlurmClient } from "../../slurm/client/client.ts";
+import { systemClient } from "../../slurm/jobs/system_client.ts";
 import { chosenCluster } from "../../slurm/client/environment.ts";
 import { table } from "../../ui/table.ts";
 import { plural } from "../../ui/text.ts";

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "../../core/system/clock.ts";
+import type { Clock } from "../../core/system/clock.ts";
 import {
   answered,
   idChunks,
@@ -28,9 +28,8 @@ import {
   type SlurmConfig,
 } from "./parse_config.ts";
 import { SlurmError } from "../../core/errors.ts";
-import { chosenCluster, slurmEnvironment } from "./environment.ts";
+import { slurmEnvironment } from "./environment.ts";
 import { type Submission, submitJob } from "./submit.ts";
-import { environmentVariables } from "../../core/environment.ts";
 
 /** Seconds that sacct may take. */
 const SACCT_TIMEOUT_SEC = 10;
@@ -348,7 +347,9 @@ export class SlurmClient {
     const args = ["-n", "-P", "show", "cluster", "format=Cluster"];
     const options = { env: this.#env, timeoutMs: SACCT_TIMEOUT_SEC * 1000, signal };
     const result = await this.#run(["sacctmgr", ...args], options);
-    const names = result.stdout.split("\n").map((line) => line.trim()).filter((line) => /^[\w.-]+$/.test(line));
+    const names = result.stdout.split("\n").map((line) => line.trim()).filter((line) =>
+      /^[\w.-]+$/.test(line)
+    );
     return answered(result) && names.length > 0 ? names : undefined;
   }
 
@@ -378,47 +379,6 @@ interface Family {
   readonly others: Map<string, SlurmClient>;
   /** The one that asks whatever Slurm the machine has. */
   plain: SlurmClient | undefined;
-}
-
-/** By what they were made with: a process asks each question once. */
-const systemClients = new Map<string, SlurmClient>();
-
-/** Options of {@link systemClient}. */
-export interface SystemClientOptions {
-  /**
-   * The cluster that is asked, and that jobs go to whose spec names none.
-   *
-   * @default {the one that the user's shell chooses, else the machine's own}
-   */
-  cluster?: string | undefined;
-  /**
-   * Whether jobs are to be submitted: a shell that chooses several clusters is refused then. Else the
-   * machine's own is asked, as each job is looked up on the cluster that it is on.
-   *
-   * @default {false}
-   */
-  submits?: boolean | undefined;
-}
-
-/**
- * Asks the Slurm of this machine, or the cluster that the user's shell chooses. All who ask in the same way
- * share the client.
- *
- * @param intervalSec Seconds between two listings.
- * @default {10}
- * @throws {ConfigError} If jobs are to be submitted and the shell chooses several clusters.
- */
-export function systemClient(
-  intervalSec?: number,
-  { cluster: given, submits = false }: SystemClientOptions = {},
-): SlurmClient {
-  const env = environmentVariables();
-  const cluster = given ?? chosenCluster(env, submits);
-  const key = JSON.stringify([intervalSec, cluster, Object.entries(env).sort()]);
-  const client = systemClients.get(key) ??
-    new SlurmClient({ env, clock: systemClock, intervalSec, cluster });
-  systemClients.set(key, client);
-  return client;
 }
 
 function takenKey(

@@ -19,7 +19,7 @@ import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
 import type { DagJob } from "../jobs/dag_jobs.ts";
 import type { JobRef } from "../jobs/job_identity.ts";
 import { outsideError } from "../run/check_plan.ts";
-import { clusterOfSpec } from "../run/spec_clusters.ts";
+import { clusterOfSpec, JobPlaces } from "../run/spec_clusters.ts";
 import type { DagContext } from "./dag_context.ts";
 
 /** How often is looked again at once since something was tidied away. */
@@ -38,6 +38,8 @@ export type Taken =
 
 /** Finds out who computes a node, at the moment when it is about to be submitted. */
 export class OwnerFinder {
+  /** The clusters that jobs of the run go to. */
+  readonly places: JobPlaces;
   readonly #context: DagContext;
   readonly #artifacts: ReadonlyMap<Hash, Artifact>;
   readonly #assumed: ReadonlySet<Hash>;
@@ -53,6 +55,7 @@ export class OwnerFinder {
     artifacts: ReadonlyMap<Hash, Artifact>,
     assumed: ReadonlySet<Hash>,
   ) {
+    this.places = new JobPlaces(context.run);
     this.#context = context;
     this.#artifacts = artifacts;
     this.#assumed = assumed;
@@ -190,8 +193,9 @@ export class OwnerFinder {
    */
   checkCluster(
     { own, jobId, name, cluster }: DagJob,
-    { node, above, here }: { node: DagNode; above: DagNode | undefined; here: string | undefined },
+    { node, above }: { node: DagNode; above: DagNode | undefined },
   ): void {
+    const here = above && this.places.of(above);
     if (own || !above || cluster === undefined || here === undefined || cluster === here) return;
     throw new SlurmError(
       `Cannot submit ${this.artifact(above)} as ${this.artifact(node)} is computed by Slurm job ${jobId} ` +

@@ -10,7 +10,6 @@ import type { SubmittedJob } from "../client/parse_jobs.ts";
 import { SubmitLimitError, SubmitRefusedError } from "../client/submit.ts";
 import { type DagJob, writeDagJobs } from "../jobs/dag_jobs.ts";
 import { submitRecorded } from "../jobs/submissions.ts";
-import { clusterOfSpec } from "../run/spec_clusters.ts";
 import { type DagContext, refusalMs } from "./dag_context.ts";
 import { nodeLogDir, type Submitter } from "./find_jobs.ts";
 import { OwnerFinder } from "./find_owner.ts";
@@ -78,8 +77,6 @@ export class DagSubmission implements Submitter {
   readonly #stopping = new AbortController();
   #givenUp: GivenUp[] = [];
   #wake: (() => void) | undefined;
-  /** Where jobs went that were sent to a cluster, as sbatch said: a site may send them elsewhere. */
-  readonly #wentTo = new Map<string | undefined, string>();
   #saved = { at: -Infinity, jobs: 0 };
 
   /**
@@ -219,12 +216,10 @@ export class DagSubmission implements Submitter {
     switch (found.kind) {
       case "done":
         return "taken";
-      case "job": {
-        const above = this.#turns.above(node.hash);
-        this.#finder.checkCluster(found.job, { node, above, here: above && this.#goesTo(above) });
+      case "job":
+        this.#finder.checkCluster(found.job, { node, above: this.#turns.above(node.hash) });
         this.#remember(node.hash, found.job);
         return "taken";
-      }
       case "unclear":
         return { unclear: found.what };
     }
@@ -353,18 +348,11 @@ export class DagSubmission implements Submitter {
   readonly #taken = async (node: DagNode, job: SubmittedJob): Promise<void> => {
     const { runtime: { store, machine: { self } } } = this.#context;
     const { hash, jobName: name } = node;
-    const cluster = job.cluster ?? this.#goesTo(node);
-    if (cluster !== undefined) this.#wentTo.set(clusterOfSpec(this.#context.run, node.spec), cluster);
+    const cluster = this.#finder.places.went(node, job.cluster);
     this.#unanswered.delete(hash);
     this.#remember(hash, { ...job, cluster, name, submitter: self, own: true });
     await writeQueuedId(store, store.paths(node), { ...job, cluster, name });
   };
-
-  /** The cluster that the job of a node goes to, as far as that is known. */
-  #goesTo({ spec }: DagNode): string | undefined {
-    const sent = clusterOfSpec(this.#context.run, spec);
-    return this.#wentTo.get(sent) ?? sent;
-  }
 
   #remember(hash: Hash, job: DagJob): void {
     this.jobs.set(hash, job);

@@ -2,7 +2,7 @@ import { resolveConfig } from "../../core/config.ts";
 import type { Machine, Owner } from "../../core/system/machine.ts";
 import { systemMachine } from "../../core/system/system_machine.ts";
 import { absenceCounts } from "./absence.ts";
-import { systemClient } from "../client/client.ts";
+import { systemClient } from "./system_client.ts";
 import { type Asked, ClusterLook, FORGET_MS, type Silence } from "./cluster_look.ts";
 import type { JobRef } from "./job_identity.ts";
 import { type KnownJob, type WatchedJob, watchedJob } from "./known_job.ts";

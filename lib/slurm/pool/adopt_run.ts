@@ -11,7 +11,7 @@ import { systemRuntime } from "../../run/default_runtime.ts";
 import { readBeat } from "../../store/claims/heartbeat_series.ts";
 import { describeOwner } from "../../store/claims/liveness.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
-import { systemClient, type SystemClientOptions } from "../client/client.ts";
+import { systemClient, type SystemClientOptions } from "../jobs/system_client.ts";
 import { JobWatch } from "../jobs/job_watch.ts";
 import type { Whose } from "../run/check_ours.ts";
 import { changedSpecs, type EarlierRun, earlierRuns, type WantedRun } from "../run/earlier_runs.ts";
@@ -202,7 +202,9 @@ export type AdoptableOptions =
  *
  * @returns Its id.
  */
-export async function adoptableRun({ force, cluster, ...options }: AdoptableOptions): Promise<string | undefined> {
+export async function adoptableRun(
+  { force, cluster, ...options }: AdoptableOptions,
+): Promise<string | undefined> {
   const config = resolveConfig();
   const runtime = systemRuntime(config);
   const wanted = { ...options, force: force ?? config.alwaysRerun, detached: false, code: "any" } as const;

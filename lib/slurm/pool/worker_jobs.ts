@@ -237,6 +237,7 @@ export class WorkerJobs {
       const worker = { key, spec, order: order + i, entry, index };
       if (!job) return [{ ...worker, state: { status: "pending", text: "sbatch has not answered yet" } }];
       const ref = refOf(entry, index);
+      const isElsewhere = job.cluster !== undefined && job.cluster !== this.#options.run.cluster;
       if (this.isOwn(entry)) this.#jobs.expect(ref);
       const known = this.#jobs.known(ref);
       const asked = this.#nodeOf({ ...worker, ref }, known);
@@ -248,6 +249,7 @@ export class WorkerJobs {
       return [{
         ...worker,
         id: ref.jobId,
+        ...(isElsewhere ? { cluster: job.cluster } : {}),
         state,
         restarts: known.restarts,
         log: logPath(this.logDir(spec), name, job.jobId, index),

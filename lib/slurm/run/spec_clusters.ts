@@ -1,4 +1,4 @@
-import { ConfigError, errorText, SlurmError } from "../../core/errors.ts";
+import { ConfigError, SlurmError } from "../../core/errors.ts";
 import { artifactLabel } from "../../core/hash.ts";
 import { didYouMean } from "../../core/nearest.ts";
 import type { SlurmClient } from "../client/client.ts";
@@ -24,6 +24,30 @@ export function clusterOfSpec({ cluster, specs }: ClustersOfRun, spec: string): 
 export function clustersOfRun(run: ClustersOfRun): Set<string> {
   const all = [run.cluster, ...Object.keys(run.specs).map((spec) => clusterOfSpec(run, spec))];
   return new Set(all.filter((name) => name !== undefined));
+}
+
+/** Where the jobs of a run go: as sbatch's answers tell, a site may send them elsewhere. */
+export class JobPlaces {
+  readonly #run: ClustersOfRun;
+  /** By the cluster that jobs were sent to. */
+  readonly #went = new Map<string | undefined, string>();
+
+  /** Nothing has been submitted yet. */
+  constructor(run: ClustersOfRun) {
+    this.#run = run;
+  }
+
+  /** The cluster that the job of a node goes to, as far as that is known. */
+  of({ spec }: Pick<PlacedNode, "spec">): string | undefined {
+    const sent = clusterOfSpec(this.#run, spec);
+    return this.#went.get(sent) ?? sent;
+  }
+
+  /** Takes where the job of a node has gone; as far as that is known without, where sbatch does not tell. */
+  went(node: Pick<PlacedNode, "spec">, cluster = this.of(node)): string | undefined {
+    if (cluster !== undefined) this.#went.set(clusterOfSpec(this.#run, node.spec), cluster);
+    return cluster;
+  }
 }
 
 /** A node of a run in DAG mode, as far as its cluster matters. */
@@ -152,5 +176,7 @@ function unreachable(
   const known = names
     ? ""
     : "; other clusters are reached by Slurm's database (slurmdbd), which sacctmgr does not reach from here";
-  return new SlurmError(`${cannot} as it does not answer: ${errorText(error)}${known}`, { cause: error });
+  return new SlurmError(`${cannot} as it does not answer: ${(error as Error).message}${known}`, {
+    cause: error,
+  });
 }

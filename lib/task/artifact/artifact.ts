@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { Input } from "../../core/json/input_file.ts";
 import type { Hash } from "../../core/hash.ts";
 
 /** The key by which artifacts are recognised, whichever copy of furu made them. */
@@ -100,8 +101,8 @@ export interface RunProgramOptions {
   stdout?: "log" | "text" | (string & Record<never, never>);
 }
 
-/** A word of a command: numbers are written out, `file:` URLs become paths. */
-export type CommandWord = string | number | URL;
+/** A word of a command: numbers are written out, `file:` URLs, files and folders become paths. */
+export type CommandWord = string | number | URL | Input;
 
 /** Runs a program without a shell; throws with the command, the exit code and the end of stderr. */
 export interface RunProgram {
@@ -159,6 +160,12 @@ export interface TaskDefinition {
   readonly migrations?: readonly TaskMigration[];
   /** Seconds that an attempt may take. */
   readonly timeLimit?: number | ((params: never) => number);
+  /** How often a failure is tried again; the run's own number without it. */
+  readonly retries?: number | ((params: never) => number);
+  /** Seconds before each retry; an array has one for each, the last for all that follow. */
+  readonly retryDelaySec?: number | readonly number[] | ((attempt: number, params: never) => number);
+  /** Whether trying again may help after what an attempt threw. */
+  readonly retryable?: (error: unknown) => boolean;
   /** URL of the module that called `defineTask`, where known. */
   readonly module?: string | undefined;
   /** Where `defineTask` was called, where known, as in a stack: `file:///x/pipeline.ts:12:9`. */
@@ -183,6 +190,8 @@ export interface ArtifactCore {
   readonly identity: string;
   /** Artifacts in the parameters, then those of `dependencies(params)`, each once. */
   readonly dependencies: readonly Artifact[];
+  /** The files and folders in the parameters whose contents count; absent where there are none. */
+  readonly inputs?: readonly Input[];
   /**
    * Of one that was found in a stored value and that the code which is loaded here does not make: it is not
    * computed.

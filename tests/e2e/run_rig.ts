@@ -14,6 +14,8 @@ export interface Node {
   spec?: string;
   limit?: number;
   size?: number;
+  /** Of a pipeline on Slurm: the name of a file that it reads. */
+  file?: string;
 }
 
 /** What the driver prints. */

@@ -8,6 +8,7 @@ import {
   RunFailedError,
   runSlurm,
   type RunSlurmOptions,
+  settle,
   z,
 } from "@furu/furu";
 import type { Node } from "../../e2e/run_rig.ts";
@@ -30,6 +31,8 @@ const params = z.object({
   /** What `create` does, one after the other: see `acts.ts`, and below. */
   does: z.array(z.string()).default([]),
   needs: z.array(anyJob).default([]),
+  /** What it can do without. */
+  may: z.array(anyJob).optional(),
   spec: z.string().default("default"),
   /** What is in it is written down, too. */
   data: file.schema.optional(),
@@ -40,15 +43,19 @@ export const Job = defineTask({
   name: "pool/Job",
   params,
   unhashed: ["does", "spec"],
+  tolerate: ["may"],
   spec: (params): string => params.spec,
   create: async (ctx: CreateContext<z.output<typeof params>>): Promise<string> => {
-    const { id, does, needs, data } = ctx.params;
+    const { id, does, needs, may = [], data } = ctx.params;
     if (data) Deno.writeTextFileSync(`${SCENE}/read-${id}`, await Deno.readTextFile(data.path));
     const partition = Deno.env.get("SLURM_JOB_PARTITION");
     const start: Start = { id, attempt: ctx.attempt, pid: Deno.pid, node, partition, at: Date.now() };
     Deno.writeTextFileSync(`${SCENE}/starts`, `${JSON.stringify(start)}\n`, { append: true });
     const values: string[] = [];
     for (const below of needs) values.push(await get(below));
+    for (const each of await Promise.all(may.map(settle))) {
+      values.push(each.status === "fulfilled" ? each.value : `without: ${each.reason.message}`);
+    }
     for (const line of does) await one(ctx, line);
     return `${id}(${values.join()})`;
   },
@@ -59,6 +66,7 @@ const Other = defineTask({
   name: "pool/Other",
   params,
   unhashed: ["does", "spec"],
+  tolerate: ["may"],
   spec: (params): string => params.spec,
   create: (ctx): Promise<string> => Job.definition.create(ctx as CreateContext) as Promise<string>,
 });
@@ -97,8 +105,9 @@ function ownJob(): string {
     : `${array}_${Deno.env.get("SLURM_ARRAY_TASK_ID")}`;
 }
 
-function artifactOf({ id, does = [], needs = [], spec = "default", task }: Node): Artifact<string> {
-  return (task === "Other" ? Other : Job)({ id, does, spec, needs: needs.map(artifactOf) });
+function artifactOf({ id, does = [], needs = [], may, spec = "default", task }: Node): Artifact<string> {
+  const all = { needs: needs.map(artifactOf), may: may?.map(artifactOf) };
+  return (task === "Other" ? Other : Job)({ id, does, spec, ...all });
 }
 
 function textOf(name: string): string | undefined {

@@ -91,6 +91,7 @@ const ofDag: BadValues<RunDagOptions> = {
   ...CONFIGURED,
   mode: ["pol", null],
   specs: [3, { default: { partitoin: "gpu" } }],
+  cluster: ["all", "east,west", "", 3],
   detach: BOOLEAN,
   forceDependents: BOOLEAN,
   force: FORCE,

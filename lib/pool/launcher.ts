@@ -1,3 +1,4 @@
+import type { Lack } from "../core/attempt_end.ts";
 import type { RunLog } from "../core/run_log.ts";
 import type { SlurmJob } from "../store/record.ts";
 
@@ -30,12 +31,13 @@ export type WorkerJobState =
   | { readonly status: "running"; readonly text: string; readonly halted?: true }
   /**
    * It has ended, by the scheduler's word on this very job. `loss`: evidence that its tasks are not to blame.
-   * `vanished`: the scheduler, asked for it, knows no such job, which tells nothing of how it ended.
+   * `lack`: what it says that the job had too little of. `vanished`: the scheduler, asked for it, knows no such job, which tells nothing of how it ended.
    */
   | {
     readonly status: "dead";
     readonly text: string;
     readonly loss?: LossReason;
+    readonly lack?: Lack;
     readonly vanished?: true;
   }
   | { readonly status: "unknown"; readonly text: string };

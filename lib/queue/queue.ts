@@ -7,7 +7,7 @@ import { removeIfThere, type Store, storeError } from "../store/store.ts";
 import { makeOrders } from "./orders.ts";
 import { parseWorkerDir, type QueuePaths, todoDir } from "./layout.ts";
 import { placeDirs } from "./shelf.ts";
-import { formatTaskName, parseTaskName, type TaskFile, type TaskName } from "./task_file.ts";
+import { endsOf, formatTaskName, parseTaskName, type TaskFile, type TaskName } from "./task_file.ts";
 
 /**
  * Makes all folders of a run's queue, but for those of workers, which they make themselves. Harmless when
@@ -165,7 +165,7 @@ function isFurther(seen: QueuedTask, before: QueuedTask): boolean {
 
 function ends(file: string): number {
   const name = parseTaskName(file);
-  return name ? name.attempt + name.lost : 0;
+  return name ? endsOf(name) : -1;
 }
 
 /**

@@ -15,7 +15,7 @@ import { ownerSchema } from "../store/record.ts";
 import { RECORD_SCHEMA } from "../store/layout.ts";
 import { Store } from "../store/store.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
-import { specOf, timeLimitOf } from "../task/requirements.ts";
+import { specNeeds, timeLimitOf } from "../task/requirements.ts";
 import type { RunStart } from "../worker/run_start.ts";
 
 const runStart: z.ZodType<RunStart> = z.object({
@@ -34,6 +34,13 @@ const node = {
   spec: z.string(),
   /** How long an attempt may take, in seconds. */
   timeLimitSec: z.number().positive().exactOptional(),
+  /** The specs to go on with after too little. */
+  ladder: z.record(
+    z.string(),
+    z.object({ memory: z.string().exactOptional(), time: z.string().exactOptional() }),
+  ).exactOptional(),
+  /** What attempts of earlier runs had too little of, from `spec` on, a letter each: where it begins. */
+  lacked: z.string().exactOptional(),
 };
 
 const poolNode = z.object({
@@ -383,7 +390,7 @@ export function poolNodes(roots: Iterable<Artifact>): PoolNode[] {
     return {
       hash: artifact.hash,
       name: artifact.name,
-      spec: specOf(artifact),
+      ...specNeeds(artifact),
       dependencies: artifact[ARTIFACT].dependencies.map((below) => below.hash),
       ...(timeLimitSec === undefined ? {} : { timeLimitSec }),
     };

@@ -32,7 +32,7 @@ type Watched = { -readonly [Key in keyof Member]: Member[Key] } & {
   dueAt: number;
 };
 
-type End = Pick<WorkerEnd, "kind" | "why">;
+type End = Pick<WorkerEnd, "kind" | "why" | "lack">;
 
 /** Watches the workers of a run: who lives, who has died, and what becomes of the tasks of the dead. */
 export class WorkerMonitor {

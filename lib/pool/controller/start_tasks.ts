@@ -5,6 +5,7 @@ import { enqueue, listQueue } from "../../queue/queue.ts";
 import { moveOut } from "../../queue/shelf.ts";
 import { formatTaskName, nextTaskName, parseTaskName, type TaskName } from "../../queue/task_file.ts";
 import { moveFile } from "../../store/file_steps.ts";
+import { specsOn } from "../../task/ladder.ts";
 import { retryWhileUnavailable } from "../pacing.ts";
 import type { ControllerContext } from "./context.ts";
 import type { ResultReader } from "./read_results.ts";
@@ -82,9 +83,10 @@ async function move(
   before: TaskName,
 ): Promise<void> {
   if (from === "new" || from === "queued") {
-    const { name: task, timeLimitSec } = nodes.get(hash)!;
+    const { name: task, timeLimitSec, ladder } = nodes.get(hash)!;
     const limit = timeLimitSec === undefined ? {} : { timeLimitSec };
-    return await enqueue(store, paths, { schema: 1, hash, name: task, spec, ...limit }, name);
+    const more = ladder === undefined ? {} : { specs: specsOn({ spec, ladder }) };
+    return await enqueue(store, paths, { schema: 1, hash, name: task, spec, ...limit, ...more }, name);
   }
   // It may come back under the same name.
   if (from === "waiting") reader.forget(from, name);

@@ -67,12 +67,14 @@ export class JobVerdicts {
   }
 
   /** Ends the attempt of a job that was killed before it could do so; it is queued no more. */
-  async settle(node: DagNode, { name, jobId }: DagJob, { text }: { text: string }): Promise<void> {
+  async settle(node: DagNode, { name, jobId }: DagJob, { text, reason }: DeadJobState): Promise<void> {
     const { store } = this.#context.runtime;
     const paths = store.paths(node);
     const claim = await readClaim(store, paths);
     if (claim?.slurm?.name === name) {
-      await declareDead(store, paths, claim, `Slurm job ${jobId} has ended: ${text}`);
+      const lack = reason === "out-of-memory" ? "memory" : reason === "timeout" ? "time" : undefined;
+      const of = { spec: node.spec, ...(lack === undefined ? {} : { lack }) } as const;
+      await declareDead(store, paths, claim, `Slurm job ${jobId} has ended: ${text}`, of);
     }
     await removeQueued(store, paths, name);
   }

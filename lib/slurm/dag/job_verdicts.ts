@@ -1,3 +1,4 @@
+import type { Lack } from "../../core/attempt_end.ts";
 import type { Hash } from "../../core/hash.ts";
 import type { DagNode } from "../../remote/run_record.ts";
 import { declareDead } from "../../store/claims/attempt_end.ts";
@@ -10,6 +11,9 @@ import type { DagContext } from "./dag_context.ts";
 import { jobRefOf } from "./find_owner.ts";
 
 type DeadJobState = Extract<KnownJob, { status: "dead" }>;
+
+/** What a job had too little of that ended so. */
+const LACKS: Partial<Record<DeadJobState["reason"], Lack>> = { "out-of-memory": "memory", timeout: "time" };
 
 /** The state of a job that nobody submitted, since the submitter died before. */
 export const NEVER: DeadJobState = {
@@ -72,9 +76,11 @@ export class JobVerdicts {
     const paths = store.paths(node);
     const claim = await readClaim(store, paths);
     if (claim?.slurm?.name === name) {
-      const lack = reason === "out-of-memory" ? "memory" : reason === "timeout" ? "time" : undefined;
-      const of = { spec: node.spec, ...(lack === undefined ? {} : { lack }) } as const;
-      await declareDead(store, paths, claim, `Slurm job ${jobId} has ended: ${text}`, of);
+      const lack: Lack | undefined = LACKS[reason];
+      await declareDead(store, paths, claim, `Slurm job ${jobId} has ended: ${text}`, {
+        spec: node.spec,
+        ...(lack === undefined ? {} : { lack }),
+      });
     }
     await removeQueued(store, paths, name);
   }

@@ -88,7 +88,8 @@ class RemoteArtifact implements Artifact {
   readonly #artifactOf: ArtifactOf;
   #params: unknown = {};
 
-  constructor({ hash, name, spec, dependencies, timeLimitSec }: PoolNode, artifactOf: ArtifactOf) {
+  constructor(node: PoolNode, artifactOf: ArtifactOf) {
+    const { hash, name, spec, dependencies, timeLimitSec, retries, retryDelaySec } = node;
     this.name = name;
     this.hash = hash;
     this.#artifactOf = artifactOf;
@@ -102,6 +103,8 @@ class RemoteArtifact implements Artifact {
       unhashed: [],
       legacy: {},
       ...(timeLimitSec === undefined ? {} : { timeLimit: timeLimitSec }),
+      ...(retries === undefined ? {} : { retries }),
+      ...(retryDelaySec === undefined ? {} : { retryDelaySec }),
     };
     const label = artifactLabel(name, hash);
     let below: readonly Artifact[] | undefined;

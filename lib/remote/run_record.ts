@@ -16,6 +16,7 @@ import { RECORD_SCHEMA } from "../store/layout.ts";
 import { Store } from "../store/store.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
 import { specNeeds, timeLimitOf } from "../task/requirements.ts";
+import { retriesOf } from "../task/retry.ts";
 import type { RunStart } from "../worker/run_start.ts";
 
 const runStart: z.ZodType<RunStart> = z.object({
@@ -41,6 +42,10 @@ const node = {
   ).exactOptional(),
   /** What attempts of earlier runs had too little of, from `spec` on, a letter each: where it begins. */
   lacked: z.string().exactOptional(),
+  /** How often a failure is tried again, where its task says that. */
+  retries: z.int().nonnegative().exactOptional(),
+  /** Seconds before each retry; the last one counts for all that follow. */
+  retryDelaySec: z.array(z.number().nonnegative()).exactOptional(),
 };
 
 const poolNode = z.object({
@@ -374,7 +379,7 @@ export function placeOf(machine: Machine, dir: string): { paths: QueuePaths; sto
  * Every artifact that the roots reach, each once, as the record of a pool's run has them: dependencies after
  * those that need them.
  *
- * @throws {ValidationError} If a task's own `spec` or `timeLimit` gives none.
+ * @throws {ValidationError} If a task's own `spec`, `timeLimit`, `retries` or `retryDelaySec` gives none.
  */
 export function poolNodes(roots: Iterable<Artifact>): PoolNode[] {
   const found = new Map<Hash, Artifact>();
@@ -393,6 +398,13 @@ export function poolNodes(roots: Iterable<Artifact>): PoolNode[] {
       ...specNeeds(artifact),
       dependencies: artifact[ARTIFACT].dependencies.map((below) => below.hash),
       ...(timeLimitSec === undefined ? {} : { timeLimitSec }),
+      ...retriesInRecord(artifact),
     };
   });
+}
+
+/** What an artifact's task says of its retries, as the record of a run has it. */
+export function retriesInRecord(artifact: Artifact): Pick<PoolNode, "retries" | "retryDelaySec"> {
+  const { retryDelaySec, ...rest } = retriesOf(artifact);
+  return retryDelaySec === undefined ? rest : { ...rest, retryDelaySec: [...retryDelaySec] };
 }

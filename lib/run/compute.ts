@@ -17,6 +17,7 @@ import {
 } from "../task/artifact/artifact.ts";
 import { definitionDigest } from "../task/definition_text.ts";
 import { keptTable } from "../task/artifact/kept.ts";
+import { FirstWait, judgeThrown } from "../task/retryable.ts";
 import { endOfThrown } from "./attempt_end.ts";
 import { type ExecutionContext, withContext } from "./context.ts";
 import { type AttemptIo, type MadeContext, makeCreateContext } from "./create_context.ts";
@@ -53,6 +54,7 @@ export async function computeAttempt(runtime: Runtime, options: ComputeOptions):
   const { artifact, attempt, io } = options;
   const { clock } = runtime.machine;
   const begun = clock.monotonic();
+  const firstWait = new FirstWait();
   const measured = runtime.provenance.measure?.() ?? (() => ({}));
   try {
     // The context covers validate and provenance too: whatever belongs to the work on this node.
@@ -61,7 +63,7 @@ export async function computeAttempt(runtime: Runtime, options: ComputeOptions):
       if (module !== undefined) runtime.provenance.noteCode?.(module);
       const started = clock.monotonic();
       const made = await makeCreateContext(runtime, artifact, attempt, io);
-      const create = () => artifact[ARTIFACT].task.create(made.context);
+      const create = () => firstWait.around(() => artifact[ARTIFACT].task.create(made.context));
       const value = await (io.traces ? io.traces.around(create) : create());
       io.onCreated?.();
       const durationMs = clock.monotonic() - started;
@@ -69,7 +71,9 @@ export async function computeAttempt(runtime: Runtime, options: ComputeOptions):
     });
   } catch (error) {
     options.onThrown?.(error);
-    const end = endOfThrown(error, io.signal);
+    const thrown = endOfThrown(error, io.signal);
+    // What it was told from outside says more than what it threw then.
+    const end = io.signal.aborted ? thrown : judgeThrown(artifact, error, thrown, firstWait.threwBefore);
     if (end.outcome !== "failed" && end.outcome !== "preempted") return end;
     return { ...end, used: { durationMs: roundedMs(clock.monotonic() - begun), ...measured() } };
   }

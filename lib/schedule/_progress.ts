@@ -16,6 +16,8 @@ export class Progress {
   pending = 0;
   /** Nodes that a stranger computes. */
   watched = 0;
+  /** Nodes that are to be tried again after a delay. */
+  resting = 0;
   /** Every node. */
   readonly graph: WorkGraph;
   readonly #queue: StartQueue;
@@ -77,18 +79,36 @@ export class Progress {
     this.#queue.push(node);
   }
 
-  /** Its attempt, by us or by a stranger, ended. */
+  /** Its attempt, by us or by a stranger, ended, or the delay before its next one. */
   leave(node: WorkNode): void {
     if (node.phase === "running") this.#queue.ended(node);
     else if (node.phase === "watched") this.watched--;
+    else if (node.phase === "resting") this.resting--;
     else return;
     node.phase = "todo";
+  }
+
+  /**
+   * Its next attempt needs this spec.
+   *
+   * @throws {ValidationError} For the limit of the spec.
+   */
+  respec(node: WorkNode, spec: string): void {
+    if (node.spec === spec) return;
+    node.spec = spec;
+    this.#queue.open(spec);
   }
 
   /** A stranger computes it. */
   watch(node: WorkNode): void {
     node.phase = "watched";
     this.watched++;
+  }
+
+  /** It is to be tried again after a delay. */
+  rest(node: WorkNode): void {
+    node.phase = "resting";
+    this.resting++;
   }
 
   /** There is a result: what depends on it may become free. */

@@ -4,14 +4,25 @@ import type { NodeState, PlanNode } from "../plan/node.ts";
 
 /**
  * Where a node stands. `todo`: not begun, or waiting for its dependencies; `elsewhere`: a stranger computes
- * it and no admitted root has needed it yet; `blocked`: something below it failed for good.
+ * it and no admitted root has needed it yet; `resting`: it is to be tried again after a delay; `blocked`:
+ * something below it failed for good.
  */
-export type Phase = "todo" | "elsewhere" | "ready" | "running" | "watched" | "done" | "failed" | "blocked";
+export type Phase =
+  | "todo"
+  | "elsewhere"
+  | "ready"
+  | "running"
+  | "resting"
+  | "watched"
+  | "done"
+  | "failed"
+  | "blocked";
 
 /** A node with all that the scheduler has to know of it. */
 export interface WorkNode {
   readonly hash: Hash;
-  readonly spec: string;
+  /** That of its next attempt. */
+  spec: string;
   readonly priority: number;
   phase: Phase;
   /** The state that the plan gave it. */
@@ -74,6 +85,7 @@ export class WorkGraph {
     const planned = nodes.get(top.hash);
     if (!planned) return [top];
     top.state = planned.state;
+    top.spec = planned.spec;
     top.phase = phaseOf(planned);
     const taken = [top];
     for (let i = 0; i < taken.length; i++) {

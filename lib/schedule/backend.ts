@@ -20,6 +20,8 @@ export type BackendEvent =
     lostEnds: number;
     /** The spec to go on with after too little, which counts as neither. */
     raise?: Raise | undefined;
+    /** When the attempt ended, in milliseconds since 1970, where that was before now. */
+    endedAt?: number | undefined;
   }
   /** A living stranger computes it: give it back when that ends. */
   | { type: "busy"; hash: Hash; owner: string }

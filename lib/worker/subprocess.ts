@@ -13,7 +13,8 @@ import { parseChildMessage } from "./protocol/child_message.ts";
 import type { ChildMessage } from "./protocol/protocol.ts";
 import { SharedSignals } from "./shared_signals.ts";
 import type { RunTaskOptions, WorkerProcessOptions, WorkerTask } from "./subprocess_options.ts";
-import { endsInTime, sleepLong, withTimeout } from "./timeout.ts";
+import { sleepLong } from "../core/system/clock.ts";
+import { endsInTime, withTimeout } from "./timeout.ts";
 
 const DEFAULT_START_TIMEOUT_MS = 120_000;
 const MARK_TIMEOUT_MS = 1000;

@@ -138,6 +138,9 @@ const ofDefineTask: BadValues<TaskOptions<z.ZodObject, unknown>> = {
   legacy: [{ nope: 1 }],
   migrations: [{}, [3], [{ from: { nme: "a/B" } }], [{ from: { name: ".a" } }], [{ from: {}, params: 1 }]],
   timeLimit: [0, "1m", NaN],
+  retries: [-1, 1.5, "3"],
+  retryDelaySec: [-1, Infinity, "3"],
+  retryable: [true],
   module: [],
 };
 const ofRun: BadValues<RunProgramOptions> = {

@@ -24,3 +24,13 @@ async function nextTurn(signal: AbortSignal | undefined): Promise<void> {
   signal?.throwIfAborted();
   await new Promise<void>((resolve) => setImmediate(resolve));
 }
+
+/** Timers hold at most 2^31 - 1 ms: some things take longer than those 24 days. */
+const LONGEST_SLEEP_MS = 2 ** 30;
+
+/** Resolves after any time at all; rejects when the signal aborts. */
+export async function sleepLong(ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
+  for (let left = ms; left > 0; left -= LONGEST_SLEEP_MS) {
+    await clock.sleep(Math.min(left, LONGEST_SLEEP_MS), signal);
+  }
+}

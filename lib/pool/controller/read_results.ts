@@ -263,6 +263,7 @@ export class ResultReader {
       lostEnds: blame === "lost" && !raise ? lost + 1 : lost,
       end,
       ...(raise ? { raise } : {}),
+      ...endedAt(failure),
     };
   }
 
@@ -273,6 +274,12 @@ export class ResultReader {
     this.#fleet.note({ type: "badStart", node, job, why: error });
     return this.#fleet.canStartElsewhere ? "lost" : "protocol";
   }
+}
+
+/** By the clock of its worker. */
+function endedAt({ at }: TaskFailure): { endedAt?: number } {
+  const ms = Date.parse(at);
+  return Number.isNaN(ms) ? {} : { endedAt: ms };
 }
 
 type FailedTask = Extract<BackendEvent, { type: "failed" }>;

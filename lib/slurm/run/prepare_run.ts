@@ -10,6 +10,7 @@ import {
   type DagRun,
   poolNodes,
   type PoolRun,
+  retriesInRecord,
   type RunRecord,
 } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
@@ -224,6 +225,7 @@ function dagNodes(
       dependencies: below.map((each) => each.hash).filter((each) => hashes.has(each)),
       stored: below.filter((each) => !hashes.has(each.hash)).map(({ hash, name }) => ({ hash, name })),
       ...(timeLimitSec === undefined ? {} : { timeLimitSec }),
+      ...retriesInRecord(artifact),
       jobName: `furu-${nameInJob(name)}-${hash.slice(0, 8)}-${randomId()}`,
     };
   });

@@ -193,6 +193,12 @@ export interface TaskDefinition {
   readonly migrations?: readonly TaskMigration[];
   /** Seconds that an attempt may take. */
   readonly timeLimit?: number | ((params: never) => number);
+  /** How often a failure is tried again; the run's own number without it. */
+  readonly retries?: number | ((params: never) => number);
+  /** Seconds before each retry; an array has one for each, the last for all that follow. */
+  readonly retryDelaySec?: number | readonly number[] | ((attempt: number, params: never) => number);
+  /** Whether trying again may help after what an attempt threw. */
+  readonly retryable?: (error: unknown) => boolean;
   /** URL of the module that called `defineTask`, where known. */
   readonly module?: string | undefined;
   /** Where `defineTask` was called, where known, as in a stack: `file:///x/pipeline.ts:12:9`. */

@@ -41,11 +41,13 @@ export {
   SlurmError,
   SpecMismatchError,
   StoreError,
+  TooLittleError,
   UsageError,
   ValidationError,
   WaitTimeoutError,
 } from "./lib/core/errors.ts";
 export type { EventSink, Failure, FailureKind, RunEvent, RunSummary } from "./lib/core/event.ts";
+export type { Lack } from "./lib/core/attempt_end.ts";
 export type { Hash } from "./lib/core/hash.ts";
 export type {
   Artifact,
@@ -53,11 +55,16 @@ export type {
   CreateContext,
   RunProgram,
   RunProgramOptions,
+  SpecAttempt,
+  SpecOption,
   StoredContext,
   TaskLog,
+  TaskUsage,
   Value,
 } from "./lib/task/artifact/artifact.ts";
 export { isArtifact } from "./lib/task/artifact/artifact.ts";
+export type { Spread } from "./lib/core/spread.ts";
+export type { SpecLadder, SpecNeeds, TooLittle } from "./lib/task/ladder.ts";
 export type { TaskOptions } from "./lib/task/definition.ts";
 export type { Migration, MigrationSource, OldParams } from "./lib/task/migration.ts";
 export type { ArtifactSchema, Task, TaskArguments } from "./lib/task/artifact/task.ts";
@@ -93,4 +100,4 @@ export type {
   SubmittedRun,
 } from "./lib/slurm/run/run_slurm_options.ts";
 export type { SlurmSpecs } from "./lib/slurm/run/check_specs.ts";
-export type { SlurmSpec } from "./lib/slurm/client/spec.ts";
+export type { GrowingNumber, SlurmSpec } from "./lib/slurm/client/spec.ts";

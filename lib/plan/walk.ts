@@ -1,7 +1,7 @@
 import { errorText, furuErrorName, isSystemError, ValidationError } from "../core/errors.ts";
 import { artifactLabel, chainText, type Hash } from "../core/hash.ts";
 import { ARTIFACT, type Artifact, type TaskUsage } from "../task/artifact/artifact.ts";
-import { lackedBefore, type SpecNeeds, specAfter } from "../task/ladder.ts";
+import { lackedBefore, specAfter, type SpecNeeds } from "../task/ladder.ts";
 import { learnUsage, specNeeds, UsageWanted } from "../task/requirements.ts";
 import type { ForcedNodes, NodeState, PlanNode, StatusSource } from "./node.ts";
 import type { TaskListing } from "../store/store.ts";

@@ -1,4 +1,4 @@
-import { type SpecNeeds, specAfter, specsOn } from "../task/ladder.ts";
+import { specAfter, type SpecNeeds, specsOn } from "../task/ladder.ts";
 
 /** What the record of a run says of the specs of a node. */
 export interface NodeSpecs extends SpecNeeds {

@@ -75,17 +75,21 @@ export function specsOn({ spec, ladder = {} }: SpecNeeds): string[] {
 
 /** The most attempts after too little that there still may be from a spec on. */
 export function stepsLeft(needs: SpecNeeds): number {
-  const next = (["memory", "time"] as const).flatMap((lack) => nextSpec(needs.ladder, needs.spec, lack) ?? []);
+  const next = (["memory", "time"] as const).flatMap((lack) =>
+    nextSpec(needs.ladder, needs.spec, lack) ?? []
+  );
   return next.reduce((most, spec) => Math.max(most, 1 + stepsLeft({ ...needs, spec })), 0);
 }
 
 /** The ladder of specs one after another, whatever there was too little of; none for a single one. */
 export function ladderOf(specs: readonly string[]): SpecLadder | undefined {
   if (specs.length < 2) return undefined;
-  return Object.fromEntries(specs.slice(0, -1).map((spec, index) => {
-    const next = specs[index + 1]!;
-    return [spec, { memory: next, time: next }];
-  }));
+  return Object.fromEntries(
+    specs.slice(0, -1).map((spec, index) => {
+      const next = specs[index + 1]!;
+      return [spec, { memory: next, time: next }];
+    }),
+  );
 }
 
 /** The specs on the way from the first one to another, for people. */

@@ -134,7 +134,11 @@ export function oomKillsText(count: number): string {
 }
 
 /** Whether a process ended as it had too little memory; takes what {@link exitEvidence} takes. */
-export function exitLack(status: ExitStatus, oomKills: number, said: readonly string[] = []): Lack | undefined {
+export function exitLack(
+  status: ExitStatus,
+  oomKills: number,
+  said: readonly string[] = [],
+): Lack | undefined {
   const isFull = status.code === 133 || oomKills > 0 ||
     status.signal === "SIGABRT" && said.some((line) => /^memory allocation of \d+ bytes failed/.test(line));
   return isFull ? "memory" : undefined;

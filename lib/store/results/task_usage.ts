@@ -51,6 +51,8 @@ export async function usageOfTask(store: Store, name: string): Promise<TaskUsage
 }
 
 function numbers<K extends string>(of: Record<K, unknown>): Record<K, number | undefined> {
-  const entries = Object.entries(of).map(([key, value]) => [key, typeof value === "number" ? value : undefined]);
+  const entries = Object.entries(of).map((
+    [key, value],
+  ) => [key, typeof value === "number" ? value : undefined]);
   return Object.fromEntries(entries);
 }

@@ -161,6 +161,12 @@ export interface WorkerLauncher {
    */
   learn?(key: string, job: SlurmJob): void;
   /**
+   * What a job that has ended had too little of, where its own output says so and its state does not.
+   *
+   * @default {that is not known}
+   */
+  lackOf?(job: WorkerJob): Promise<Lack | undefined>;
+  /**
    * Cancels those of the jobs that have not begun; those that have begun meanwhile go on.
    *
    * @returns `"later"` where the scheduler has not answered for some of them, which are recalled.

@@ -27,7 +27,7 @@ let tasks = 0;
 export function artifact(
   create: (ctx: CreateContext) => unknown,
   below: readonly Artifact[] = [],
-  options: { spec?: string; timeLimit?: number } = {},
+  options: { spec?: string | string[]; timeLimit?: number } = {},
 ): Artifact {
   const task = defineTask({
     name: `pool/Task${++tasks}`,

@@ -167,7 +167,14 @@ export class WorkerMonitor {
       this.#context.launcher.learn?.(key, record.slurm);
     }
     const end = this.#judge(member, look, job) ?? await this.#leaveNode(member);
-    if (end) await this.#declareDead(member, record, end);
+    if (end) await this.#declareDead(member, record, await this.#withLack(end, job));
+  }
+
+  /** Not every site says by a job's state that it had too little memory. */
+  async #withLack(end: End, job: WorkerJob | undefined): Promise<End> {
+    if (end.kind !== "compute" || end.lack !== undefined || job?.state.status !== "dead") return end;
+    const lack = await this.#context.launcher.lackOf?.(job);
+    return lack === undefined ? end : { ...end, lack };
   }
 
   /** Whether it is dead, and through whose fault. */

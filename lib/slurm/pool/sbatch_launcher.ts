@@ -1,9 +1,17 @@
-import { errorText } from "../../core/errors.ts";
+import type { Lack } from "../../core/attempt_end.ts";
+import { errorCode, errorText } from "../../core/errors.ts";
 import type { RunLog } from "../../core/run_log.ts";
-import type { JobsAnswer, SubmitAnswer, WorkerLauncher, WorkerRequest } from "../../pool/launcher.ts";
+import type {
+  JobsAnswer,
+  SubmitAnswer,
+  WorkerJob,
+  WorkerLauncher,
+  WorkerRequest,
+} from "../../pool/launcher.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import type { SlurmJob } from "../../store/record.ts";
 import { plural } from "../../ui/text.ts";
+import { memoryKill } from "../client/job_log.ts";
 import { isStandby, StandbyController } from "./standby.ts";
 import { waitAtMost } from "./wait_at_most.ts";
 import { type TrackedWorker, WorkerJobs } from "./worker_jobs.ts";
@@ -83,6 +91,17 @@ export class SbatchLauncher implements WorkerLauncher {
 
   learn(key: string, job: SlurmJob): void {
     this.workers.learn(key, job).catch((error) => this.log.warn(errorText(error)));
+  }
+
+  async lackOf({ log }: WorkerJob): Promise<Lack | undefined> {
+    if (log === undefined) return undefined;
+    try {
+      const output = await this.#runtime.machine.files.readText(log);
+      return memoryKill(output) === undefined ? undefined : "memory";
+    } catch (error) {
+      if (errorCode(error) === undefined) throw error;
+      return undefined;
+    }
   }
 
   async cancelPending(keys: readonly string[]): Promise<"later" | void> {

@@ -14,9 +14,6 @@ import { readJson, writeJson } from "../store/json_file.ts";
 import { ownerSchema } from "../store/record.ts";
 import { RECORD_SCHEMA } from "../store/layout.ts";
 import { Store } from "../store/store.ts";
-import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
-import { specNeeds, timeLimitOf } from "../task/requirements.ts";
-import { retriesOf } from "../task/retry.ts";
 import type { RunStart } from "../worker/run_start.ts";
 
 const runStart: z.ZodType<RunStart> = z.object({
@@ -373,38 +370,4 @@ export function placeOf(machine: Machine, dir: string): { paths: QueuePaths; sto
     paths: queuePaths(root, basename(dir)),
     store: new Store(machine, { root, leaseSec: 120, heartbeatSec: 40 }),
   };
-}
-
-/**
- * Every artifact that the roots reach, each once, as the record of a pool's run has them: dependencies after
- * those that need them.
- *
- * @throws {ValidationError} If a task's own `spec`, `timeLimit`, `retries` or `retryDelaySec` gives none.
- */
-export function poolNodes(roots: Iterable<Artifact>): PoolNode[] {
-  const found = new Map<Hash, Artifact>();
-  for (const root of roots) found.set(root.hash, root);
-  // A Map's iteration goes on over what is added meanwhile.
-  for (const artifact of found.values()) {
-    for (const below of artifact[ARTIFACT].dependencies) {
-      if (!found.has(below.hash)) found.set(below.hash, below);
-    }
-  }
-  return [...found.values()].map((artifact) => {
-    const timeLimitSec = timeLimitOf(artifact);
-    return {
-      hash: artifact.hash,
-      name: artifact.name,
-      ...specNeeds(artifact),
-      dependencies: artifact[ARTIFACT].dependencies.map((below) => below.hash),
-      ...(timeLimitSec === undefined ? {} : { timeLimitSec }),
-      ...retriesInRecord(artifact),
-    };
-  });
-}
-
-/** What an artifact's task says of its retries, as the record of a run has it. */
-export function retriesInRecord(artifact: Artifact): Pick<PoolNode, "retries" | "retryDelaySec"> {
-  const { retryDelaySec, ...rest } = retriesOf(artifact);
-  return retryDelaySec === undefined ? rest : { ...rest, retryDelaySec: [...retryDelaySec] };
 }

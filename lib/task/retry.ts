@@ -11,7 +11,7 @@ export interface RetryPolicy {
   readonly maxComputeRetries: number;
   /** The most retries after attempts that were lost without the task's fault. */
   readonly maxPreemptRetries: number;
-  /** Whether no failure is tried again, whatever a task says: somebody asked for 0 retries of this very run. */
+  /** Whether no failure is tried again, whatever a task says: this very run was asked for 0 retries. */
   readonly noRetries?: true | undefined;
 }
 

@@ -20,8 +20,15 @@ export const systemClock: Clock = {
   sleep: (ms, signal) => ms > 0 ? delay(ms, signal ? { signal } : {}) : nextTurn(signal),
 };
 
-async function nextTurn(signal: AbortSignal | undefined): Promise<void> {
+/**
+ * Resolves when all that is ready has run.
+ *
+ * @throws The signal's reason, if it has aborted.
+ */
+export async function nextTurn(signal?: AbortSignal): Promise<void> {
   signal?.throwIfAborted();
+  // Every Deno has it; the types of those before 2.5 do not say so.
+  const { setImmediate } = globalThis as unknown as { setImmediate(turn: () => void): void };
   await new Promise<void>((resolve) => setImmediate(resolve));
 }
 

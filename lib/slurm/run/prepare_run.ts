@@ -5,15 +5,10 @@ import type { RunLog } from "../../core/run_log.ts";
 import type { Machine } from "../../core/system/machine.ts";
 import { FURU_VERSION } from "../../core/version.ts";
 import { makePlan, type Plan } from "../../plan/graph.ts";
-import {
-  type DagNode,
-  type DagRun,
-  poolNodes,
-  type PoolRun,
-  retriesInRecord,
-  type RunRecord,
-} from "../../remote/run_record.ts";
+import { askedOfTask, poolNodes } from "../../remote/run_nodes.ts";
+import type { DagNode, DagRun, PoolRun, RunRecord } from "../../remote/run_record.ts";
 import { type NodeSpecs, specOfNode, specsOfNodes } from "../../remote/node_specs.ts";
+import type { SpecLadder, SpecNeeds } from "../../task/ladder.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { checkComputable, checkImportable, rootsOf } from "../../schedule/check_run.ts";
 import { dependentsOfForced, forcedByUser } from "../../plan/forced.ts";
@@ -21,8 +16,6 @@ import type { RunReporter } from "../../schedule/run_reporter.ts";
 import { storeStatus } from "../../schedule/status_source.ts";
 import { RECORD_SCHEMA } from "../../store/layout.ts";
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
-import { timeLimitOf } from "../../task/requirements.ts";
-import type { SpecLadder, SpecNeeds } from "../../task/ladder.ts";
 import type { SlurmClient } from "../client/client.ts";
 import { submitEnvironment } from "../client/environment.ts";
 import type { ParsedSpec } from "../client/spec.ts";
@@ -260,15 +253,13 @@ function dagNodes(
   const hashes = new Set<Hash>(missing.map(({ hash }) => hash));
   return missing.map(({ hash, name, spec, artifact }) => {
     const below = artifact[ARTIFACT].dependencies;
-    const timeLimitSec = timeLimitOf(artifact);
     return {
       hash,
       name,
       spec,
       dependencies: below.map((each) => each.hash).filter((each) => hashes.has(each)),
       stored: below.filter((each) => !hashes.has(each.hash)).map(({ hash, name }) => ({ hash, name })),
-      ...(timeLimitSec === undefined ? {} : { timeLimitSec }),
-      ...retriesInRecord(artifact),
+      ...askedOfTask(artifact),
       jobName: `furu-${nameInJob(name)}-${hash.slice(0, 8)}-${randomId()}`,
     };
   });

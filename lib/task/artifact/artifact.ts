@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { Lack } from "../../core/attempt_end.ts";
+import type { Input } from "../../core/json/input_file.ts";
 import type { Hash } from "../../core/hash.ts";
 import type { Spread } from "../../core/spread.ts";
 
@@ -102,8 +103,8 @@ export interface RunProgramOptions {
   stdout?: "log" | "text" | (string & Record<never, never>);
 }
 
-/** A word of a command: numbers are written out, `file:` URLs become paths. */
-export type CommandWord = string | number | URL;
+/** A word of a command: numbers are written out, `file:` URLs, files and folders become paths. */
+export type CommandWord = string | number | URL | Input;
 
 /** Runs a program without a shell; throws with the command, the exit code and the end of stderr. */
 export interface RunProgram {
@@ -223,6 +224,8 @@ export interface ArtifactCore {
   readonly identity: string;
   /** Artifacts in the parameters, then those of `dependencies(params)`, each once. */
   readonly dependencies: readonly Artifact[];
+  /** The files and folders in the parameters whose contents count; absent where there are none. */
+  readonly inputs?: readonly Input[];
   /**
    * Of one that was found in a stored value and that the code which is loaded here does not make: it is not
    * computed.

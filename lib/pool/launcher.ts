@@ -161,11 +161,12 @@ export interface WorkerLauncher {
    */
   learn?(key: string, job: SlurmJob): void;
   /**
-   * What a job that has ended had too little of, where its own output says so and its state does not.
+   * What a job that has ended had too little of, and in which words, where its own output says so and its
+   * state does not.
    *
    * @default {that is not known}
    */
-  lackOf?(job: WorkerJob): Promise<Lack | undefined>;
+  lackOf?(job: WorkerJob): Promise<{ lack: Lack; words: string } | undefined>;
   /**
    * Cancels those of the jobs that have not begun; those that have begun meanwhile go on.
    *

@@ -65,8 +65,9 @@ export function decideRetry(
   { failedEnds, lostEnds }: EndCounts,
   raise?: Raise,
 ): RetryDecision {
-  // What never had a chance with the spec before may have one with this, also after what is final otherwise.
-  if (raise && !policy.noRetries) return { again: true, ...raise, afterMs: 0 };
+  // It has a bound of its own. What never had a chance with the spec before may have one with this, also after
+  // what is final otherwise.
+  if (raise) return { again: true, ...raise, afterMs: 0 };
   if (lasting) return NEVER;
   switch (blame) {
     case "compute": {

@@ -173,8 +173,8 @@ export class WorkerMonitor {
   /** Not every site says by a job's state that it had too little memory. */
   async #withLack(end: End, job: WorkerJob | undefined): Promise<End> {
     if (end.kind !== "compute" || end.lack !== undefined || job?.state.status !== "dead") return end;
-    const lack = await this.#context.launcher.lackOf?.(job);
-    return lack === undefined ? end : { ...end, lack };
+    const found = await this.#context.launcher.lackOf?.(job);
+    return found === undefined ? end : { ...end, lack: found.lack, why: `${end.why}; ${found.words}` };
   }
 
   /** Whether it is dead, and through whose fault. */

@@ -12,9 +12,6 @@ import { jobRefOf } from "./find_owner.ts";
 
 type DeadJobState = Extract<KnownJob, { status: "dead" }>;
 
-/** What a job had too little of that ended so. */
-const LACKS: Partial<Record<DeadJobState["reason"], Lack>> = { "out-of-memory": "memory", timeout: "time" };
-
 /** The state of a job that nobody submitted, since the submitter died before. */
 export const NEVER: DeadJobState = {
   status: "dead",
@@ -71,12 +68,15 @@ export class JobVerdicts {
   }
 
   /** Ends the attempt of a job that was killed before it could do so; it is queued no more. */
-  async settle(node: DagNode, { name, jobId }: DagJob, { text, reason }: DeadJobState): Promise<void> {
+  async settle(
+    node: DagNode,
+    { name, jobId }: DagJob,
+    { text, lack }: { text: string; lack: Lack | undefined },
+  ): Promise<void> {
     const { store } = this.#context.runtime;
     const paths = store.paths(node);
     const claim = await readClaim(store, paths);
     if (claim?.slurm?.name === name) {
-      const lack: Lack | undefined = LACKS[reason];
       await declareDead(store, paths, claim, `Slurm job ${jobId} has ended: ${text}`, {
         spec: node.spec,
         ...(lack === undefined ? {} : { lack }),

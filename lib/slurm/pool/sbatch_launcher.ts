@@ -93,11 +93,11 @@ export class SbatchLauncher implements WorkerLauncher {
     this.workers.learn(key, job).catch((error) => this.log.warn(errorText(error)));
   }
 
-  async lackOf({ log }: WorkerJob): Promise<Lack | undefined> {
+  async lackOf({ log }: WorkerJob): Promise<{ lack: Lack; words: string } | undefined> {
     if (log === undefined) return undefined;
     try {
-      const output = await this.#runtime.machine.files.readText(log);
-      return memoryKill(output) === undefined ? undefined : "memory";
+      const words = memoryKill(await this.#runtime.machine.files.readText(log));
+      return words === undefined ? undefined : { lack: "memory", words };
     } catch (error) {
       if (errorCode(error) === undefined) throw error;
       return undefined;

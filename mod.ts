@@ -65,7 +65,7 @@ export type {
   Value,
 } from "./lib/task/artifact/artifact.ts";
 export { isArtifact } from "./lib/task/artifact/artifact.ts";
-export type { Spread } from "./lib/core/spread.ts";
+export type { Spread } from "./lib/task/artifact/spread.ts";
 export type { SpecLadder, SpecNeeds, TooLittle } from "./lib/task/ladder.ts";
 export type { TaskOptions } from "./lib/task/definition.ts";
 export type { Migration, MigrationSource, OldParams } from "./lib/task/migration.ts";

@@ -1,6 +1,6 @@
 import { errorText } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
-import { type Spread, spreadOf } from "../core/spread.ts";
+import { type Spread, spreadOf } from "../task/artifact/spread.ts";
 import { queuePaths } from "../queue/layout.ts";
 import { readRunHead } from "../remote/run_record.ts";
 import { artifactPaths } from "../store/layout.ts";

@@ -67,8 +67,11 @@ export class TooLittleError extends FuruError {
   readonly lack: Lack;
 
   /**
+   * Makes an error.
+   *
    * @param lack What it had too little of.
    * @param message What happened.
+   * @param options Facts besides the message.
    */
   constructor(lack: Lack, message: string, options: FuruErrorOptions = {}) {
     super(message, options);

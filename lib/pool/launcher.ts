@@ -31,7 +31,8 @@ export type WorkerJobState =
   | { readonly status: "running"; readonly text: string; readonly halted?: true }
   /**
    * It has ended, by the scheduler's word on this very job. `loss`: evidence that its tasks are not to blame.
-   * `lack`: what it says that the job had too little of. `vanished`: the scheduler, asked for it, knows no such job, which tells nothing of how it ended.
+   * `lack`: what it says that the job had too little of. `vanished`: the scheduler, asked for it, knows no
+   * such job, which tells nothing of how it ended.
    */
   | {
     readonly status: "dead";

@@ -1,5 +1,5 @@
 import { attemptsOf, type ResourceUsage, RunSpecs, usageOf } from "../../catalog/usage.ts";
-import type { Spread } from "../../core/spread.ts";
+import type { Spread } from "../../task/artifact/spread.ts";
 import { formatDuration } from "../../ui/duration.ts";
 import { style } from "../../ui/style.ts";
 import { table } from "../../ui/table.ts";

@@ -133,8 +133,8 @@ const fields = {
 const SPEC_FIELDS: readonly string[] = Object.keys(fields);
 
 /**
- * Checks one size of a {@link SlurmSpec}: unknown fields, impossible values, and options that furu itself sets, are
- * refused.
+ * Checks one size of a {@link SlurmSpec}: unknown fields, impossible values, and options that furu itself
+ * sets, are refused.
  */
 export const slurmSpecSchema: z.ZodType<ParsedSpec, SpecOfOneSize> = z.strictObject(fields, {
   error: (issue) => issue.code === "unrecognized_keys" ? unknownFields(issue.keys as string[]) : undefined,

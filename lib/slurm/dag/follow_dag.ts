@@ -360,10 +360,7 @@ class Follower {
     const { runtime, run, paths } = this.#context;
     const log = job?.own ? logPath(nodeLogDir(run, node.spec), job.name, job.jobId) : undefined;
     const dead = { jobId: job?.jobId, state, log };
-    if (job) {
-      const { text } = state;
-      await this.#verdicts.settle(node, job, { text, lack: await lackOfJob(runtime, dead) });
-    }
+    if (job) await this.#verdicts.settle(node, job, { ...state, lack: await lackOfJob(runtime, dead) });
     await this.#failed(node, await jobFailure(runtime, { run, paths, node }, dead));
   }
 

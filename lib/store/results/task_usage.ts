@@ -1,6 +1,6 @@
 import { pooledMap } from "@std/async/pool";
 import { isHash } from "../../core/hash.ts";
-import { spreadOf } from "../../core/spread.ts";
+import { spreadOf } from "../../task/artifact/spread.ts";
 import type { TaskUsage } from "../../task/artifact/artifact.ts";
 import { artifactPaths } from "../layout.ts";
 import { readRecord } from "../read_record.ts";

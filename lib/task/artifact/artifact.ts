@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { Lack } from "../../core/attempt_end.ts";
 import type { Input } from "../../core/json/input_file.ts";
 import type { Hash } from "../../core/hash.ts";
-import type { Spread } from "../../core/spread.ts";
+import type { Spread } from "./spread.ts";
 
 /** The key by which artifacts are recognised, whichever copy of furu made them. */
 export const ARTIFACT: unique symbol = Symbol.for("furu.artifact") as never;

@@ -29,6 +29,12 @@ export { z } from "zod";
 export { type ConfigOptions, configure, type ForcedTasks, type SlurmSettings } from "./lib/core/config.ts";
 export { file, folder, type InputFunction } from "./lib/api/file.ts";
 export type { FileInput, FolderInput, Input, InputFacts, InputType } from "./lib/core/json/input_file.ts";
+export type {
+  NotifyCommand,
+  NotifyMoment,
+  NotifyTarget,
+  NotifyUrl,
+} from "./lib/core/settings/notify_setting.ts";
 export { digest } from "./lib/core/json/digest.ts";
 export {
   ComputeError,
@@ -76,6 +82,8 @@ export { grid, type GridPoint } from "./lib/task/grid.ts";
 export { exists } from "./lib/run/get/exists.ts";
 export { get } from "./lib/api/get.ts";
 export type { GetOptions } from "./lib/run/get/get.ts";
+export { settle } from "./lib/api/settle.ts";
+export type { Settled } from "./lib/run/get/settle.ts";
 export type { KeptResults, Plan, PlanCounts } from "./lib/plan/graph.ts";
 export type { PlanNode } from "./lib/plan/node.ts";
 export type { NodeState, NodeStatus, TodoReason } from "./lib/plan/node.ts";

@@ -13,6 +13,8 @@ import {
   oneOf,
   type OptionChecks,
 } from "../core/options.ts";
+import type { NotifyTarget } from "../core/settings/notify_setting.ts";
+import { localNotifier } from "../notify/local_notifier.ts";
 import { makePlan } from "../plan/graph.ts";
 import { type SchedulerHints, systemRuntime } from "../run/default_runtime.ts";
 import { refuseInside, refuseWhileLoading } from "../run/context.ts";
@@ -118,6 +120,13 @@ export interface RunLocalOptions {
    * @default {`maxWorkerMb` of the configuration: 256, or twice what one has after its first task}
    */
   maxWorkerMb?: number;
+  /**
+   * Who is told when the run has ended, or the first of its artifacts has failed for good: a URL, or a
+   * command, which is given a line of JSON; `false` for nobody.
+   *
+   * @default {`notify` of the configuration, which is nobody}
+   */
+  notify?: NotifyTarget | false;
   /** Receives everything that happens. */
   onEvent?: EventSink;
   /**
@@ -151,6 +160,7 @@ const OPTIONS: OptionChecks<RunLocalOptions> = {
   maxHeapMb: anything,
   maxTasksPerWorker: anything,
   maxWorkerMb: anything,
+  notify: anything,
   onEvent: aFunction,
   progress: aProgress,
   signal: aSignal,
@@ -190,7 +200,7 @@ export async function runRootsLocally(
   const force = options.force ?? config.alwaysRerun;
   const dependentsOf = options.forceDependents ? rootsOf(roots) : undefined;
   const forced = forcedByUser(runtime.store, force, runId, dependentsOf);
-  const source = storeStatus(runtime);
+  const source = storeStatus(runtime, { run: runId });
   const stopping = new AbortController();
   const inline = new InlineComputer(runtime, runId);
   const workers = new ProcessComputer(runtime, runId, {
@@ -252,9 +262,11 @@ export async function runRootsLocally(
           params: shortParams(artifact),
         })),
     });
+    const notifier = isIdle ? undefined : await localNotifier(runtime, { runId, entry, plan: todo });
     const onEvent = (event: RunEvent): void => {
       reporter.sink(event);
       progress?.sink(event);
+      notifier?.sink(event);
     };
     try {
       const { summary, interrupted, stalled } = await drive(runtime, {
@@ -292,9 +304,13 @@ export async function runRootsLocally(
         throw new RunFailedError(stalled === undefined ? report : `${stalled}\n\n${report}`, summary);
       }
       return summary;
+    } catch (error) {
+      notifier?.broken(error);
+      throw error;
     } finally {
       await computer.close();
       await progress?.close();
+      await notifier?.close();
     }
   });
 }
@@ -302,7 +318,7 @@ export async function runRootsLocally(
 const OF_WORKERS = ["maxHeapMb", "maxTasksPerWorker", "maxWorkerMb"] as const;
 
 function overrides(options: RunLocalOptions): Partial<Config> {
-  const names = ["maxComputeRetries", "retryFailed", ...OF_WORKERS] as const;
+  const names = ["maxComputeRetries", "retryFailed", "notify", ...OF_WORKERS] as const;
   return Object.fromEntries(
     names.flatMap((name) => options[name] === undefined ? [] : [[name, options[name]]]),
   );

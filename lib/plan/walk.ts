@@ -3,6 +3,7 @@ import { artifactLabel, chainText, type Hash } from "../core/hash.ts";
 import { ARTIFACT, type Artifact, type TaskUsage } from "../task/artifact/artifact.ts";
 import { lackedBefore, specAfter, type SpecNeeds } from "../task/ladder.ts";
 import { learnUsage, specNeeds, UsageWanted } from "../task/requirements.ts";
+import { toleratedOf } from "../task/tolerated.ts";
 import type { ForcedNodes, NodeState, PlanNode, StatusSource } from "./node.ts";
 import type { TaskListing } from "../store/store.ts";
 
@@ -112,6 +113,7 @@ export class Walk {
   #replace(visit: Visit, artifact: Artifact): void {
     const { node } = visit;
     node.artifact = artifact;
+    node.tolerates = toleratedOf(artifact);
     this.#specify(visit);
     if (node.status !== "TODO" || node.state === UNJUDGED) return;
     for (const dependency of artifact[ARTIFACT].dependencies) {
@@ -193,6 +195,8 @@ export class Walk {
     if (state.status === "TODO") {
       if (state.tooLittle !== undefined) this.#specify(visit);
       for (const dependency of node.artifact[ARTIFACT].dependencies) {
+        // It may be from there that this one is partial.
+        if (state.reason === "partial") this.#opened.add(dependency.hash);
         this.#join(visit, this.#meet(dependency));
       }
     } else if (this.#options.forced) {
@@ -259,6 +263,7 @@ export interface DraftNode extends PlanNode {
   state: NodeState;
   dependencies: Hash[];
   dependents: Hash[];
+  tolerates?: ReadonlySet<Hash> | undefined;
   priority: number;
 }
 
@@ -287,6 +292,8 @@ export function visitOf(artifact: Artifact): Visit {
     dependents: [],
     priority: 0,
   };
+  const tolerates = toleratedOf(artifact);
+  if (tolerates.size > 0) node.tolerates = tolerates;
   return { node, below: [], unranked: 0 };
 }
 

@@ -55,8 +55,11 @@ export type SchedulerAction =
     /** Another spec than before, where that was too little. */
     readonly spec?: string;
   }
-  /** For people: there is a result; `computed` by this run or elsewhere. */
-  | { readonly type: "node_done"; readonly hash: Hash; readonly computed: boolean }
+  /**
+   * For people: there is a result; `computed` by this run or elsewhere. `partial`: by this run, without
+   * something that failed in it.
+   */
+  | { readonly type: "node_done"; readonly hash: Hash; readonly computed: boolean; readonly partial?: true }
   /** For people: it failed for good. */
   | { readonly type: "node_failed"; readonly hash: Hash; readonly end: FailedAttempt }
   /**

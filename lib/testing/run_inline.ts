@@ -66,6 +66,8 @@ export async function runInline(
     maxComputeRetries: 0,
     progress: "none",
     ...options,
+    // A test is nobody's business.
+    notify: false,
     isolation: "inline",
   });
 }

@@ -68,7 +68,12 @@ const ofTable: BadValues<ResultsOptions<Record<never, never>>> = {
   where: ["lr=1", { lr: 1 }],
   status: ["done", [], ["DONE", "TODO"], null],
 };
+const NOTIFY = ["", " ", [], true, "https://", { command: "" }, { url: "ftp://x" }, {
+  url: "https://x",
+  on: ["begin"],
+}, {}];
 const ofRunLocal: BadValues<RunLocalOptions> = {
+  notify: NOTIFY,
   ...CONFIGURED,
   maxWorkers: COUNTS,
   window: [0, 1.5, "DFS", null],
@@ -82,6 +87,7 @@ const ofRunLocal: BadValues<RunLocalOptions> = {
   entry: [new URL("file:///x.ts")],
 };
 const ofDag: BadValues<RunDagOptions> = {
+  notify: NOTIFY,
   ...CONFIGURED,
   mode: ["pol", null],
   specs: [3, { default: { partitoin: "gpu" } }],
@@ -109,6 +115,7 @@ const ofPool: BadValues<RunPoolOptions> = {
   takeOver: BOOLEAN,
 };
 const ofConfigure: BadValues<ConfigOptions> = {
+  notify: NOTIFY,
   ...CONFIGURED,
   root: ["", 3],
   slurmRoot: ["", 3],
@@ -138,6 +145,7 @@ const ofDefineTask: BadValues<TaskOptions<z.ZodObject, unknown>> = {
   legacy: [{ nope: 1 }],
   migrations: [{}, [3], [{ from: { nme: "a/B" } }], [{ from: { name: ".a" } }], [{ from: {}, params: 1 }]],
   timeLimit: [0, "1m", NaN],
+  tolerate: ["nope", ["nope"], [1]],
   retries: [-1, 1.5, "3"],
   retryDelaySec: [-1, Infinity, "3"],
   retryable: [true],

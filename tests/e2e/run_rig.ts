@@ -11,9 +11,12 @@ export interface Node {
   does?: string[];
   needs?: Node[];
   beside?: Node[];
+  may?: Node[];
   spec?: string;
   limit?: number;
   size?: number;
+  /** Of a pipeline on Slurm: the name of a file that it reads. */
+  file?: string;
 }
 
 /** What the driver prints. */

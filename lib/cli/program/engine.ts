@@ -37,6 +37,8 @@ export interface RunOptions {
   maxTasksPerWorker?: number;
   /** After a task that leaves it more megabytes it is replaced, too. */
   maxWorkerMb?: number;
+  /** Who is told how it ends. */
+  notify?: string | false;
 }
 
 /** The options that only a run on Slurm has. */
@@ -73,6 +75,7 @@ export type SlurmRunOptions =
     | "maxHeapMb"
     | "maxTasksPerWorker"
     | "maxWorkerMb"
+    | "notify"
   >
   & SlurmModeOptions;
 

@@ -137,7 +137,10 @@ export async function prepareRun(
     roots: [...planned.roots],
     specs,
     // Whoever follows or controls it looks as often.
-    config: { ...config, slurm: { ...config.slurm, squeueIntervalSec: client.intervalMs / 1000 } },
+    config: {
+      ...withoutNotify(config),
+      slurm: { ...config.slurm, squeueIntervalSec: client.intervalMs / 1000 },
+    },
     force: force === "ALL" ? force : [...force],
     ...(forcedDependents.length === 0 ? {} : { forcedDependents }),
     git: await runtime.provenance.git() ?? null,
@@ -146,6 +149,11 @@ export async function prepareRun(
     ...own,
   };
   return { run, plan: planned, specs, artifacts };
+}
+
+/** Everybody can read a run's record, and URLs of notices are secrets. */
+function withoutNotify({ notify: _, ...config }: Config): Config {
+  return config;
 }
 
 /** The cluster of its jobs. A run inside of a job submits none: it need not know. */
@@ -271,9 +279,10 @@ function nameInJob(name: string): string {
   return last.replaceAll(/[^A-Za-z0-9_.-]/g, "_").slice(0, 40);
 }
 
+/** Whether something is stored that does not count: only the run itself can make what does. */
 function isInvalid(planned: Plan, hash: Hash): boolean {
   const state = planned.nodes.get(hash)?.state;
-  return state?.status === "TODO" && state.reason === "invalid";
+  return state?.status === "TODO" && ["invalid", "partial"].includes(state.reason);
 }
 
 async function specsOf(

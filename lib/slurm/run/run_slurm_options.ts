@@ -16,6 +16,7 @@ import {
   secondsFromZero,
   someSeconds,
 } from "../../core/options.ts";
+import type { NotifyTarget } from "../../core/settings/notify_setting.ts";
 import type { Plan } from "../../plan/graph.ts";
 import { aProgress, aWindow, type Window } from "../../schedule/check_run.ts";
 import type { SlurmSpecs } from "./check_specs.ts";
@@ -91,6 +92,13 @@ export interface SlurmOptions {
    * @default {`slurm.squeueIntervalSec` of the configuration, which is 10}
    */
   squeueIntervalSec?: number;
+  /**
+   * Who is told when the run has ended, or the first of its artifacts has failed for good: a URL, or a
+   * command, which is given a line of JSON; `false` for nobody.
+   *
+   * @default {`notify` of the configuration, which is nobody}
+   */
+  notify?: NotifyTarget | false;
   /** Receives everything that happens. */
   onEvent?: EventSink;
   /**
@@ -229,6 +237,7 @@ const COMMON: OptionChecks<RunDagOptions> = {
   maxTasksPerWorker: anything,
   maxWorkerMb: anything,
   squeueIntervalSec: someSeconds,
+  notify: anything,
   onEvent: aFunction,
   progress: aProgress,
   signal: aSignal,
@@ -272,14 +281,22 @@ export function checkSlurmOptions(options: RunSlurmOptions): void {
 
 /** The configuration that the options stand for. */
 export function slurmOverrides(options: RunSlurmOptions): Partial<Config> {
-  const { maxComputeRetries, retryFailed, maxPreemptRetries, maxHeapMb, maxTasksPerWorker, maxWorkerMb } =
-    options;
+  const {
+    maxComputeRetries,
+    retryFailed,
+    maxPreemptRetries,
+    maxHeapMb,
+    maxTasksPerWorker,
+    maxWorkerMb,
+    notify,
+  } = options;
   const { pollIntervalSec, leaseSec }: RunPoolOptions = options.mode === "dag" ? {} : options;
   const ofWorkers = { maxHeapMb, maxTasksPerWorker, maxWorkerMb };
   const overrides = {
     maxComputeRetries,
     retryFailed,
     maxPreemptRetries,
+    notify,
     ...ofWorkers,
     pollIntervalSec,
     leaseSec,

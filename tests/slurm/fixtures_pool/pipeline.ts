@@ -3,10 +3,12 @@ import {
   configure,
   type CreateContext,
   defineTask,
+  file,
   get,
   RunFailedError,
   runSlurm,
   type RunSlurmOptions,
+  settle,
   z,
 } from "@furu/furu";
 import type { Node } from "../../e2e/run_rig.ts";
@@ -29,7 +31,11 @@ const params = z.object({
   /** What `create` does, one after the other: see `acts.ts`, and below. */
   does: z.array(z.string()).default([]),
   needs: z.array(anyJob).default([]),
+  /** What it can do without. */
+  may: z.array(anyJob).optional(),
   spec: z.string().default("default"),
+  /** What is in it is written down, too. */
+  data: file.schema.optional(),
 });
 
 /** Writes down each start outside of the store, and says what it was made of. */
@@ -37,14 +43,19 @@ export const Job = defineTask({
   name: "pool/Job",
   params,
   unhashed: ["does", "spec"],
+  tolerate: ["may"],
   spec: (params): string => params.spec,
   create: async (ctx: CreateContext<z.output<typeof params>>): Promise<string> => {
-    const { id, does, needs } = ctx.params;
+    const { id, does, needs, may = [], data } = ctx.params;
+    if (data) Deno.writeTextFileSync(`${SCENE}/read-${id}`, await Deno.readTextFile(data.path));
     const partition = Deno.env.get("SLURM_JOB_PARTITION");
     const start: Start = { id, attempt: ctx.attempt, pid: Deno.pid, node, partition, at: Date.now() };
     Deno.writeTextFileSync(`${SCENE}/starts`, `${JSON.stringify(start)}\n`, { append: true });
     const values: string[] = [];
     for (const below of needs) values.push(await get(below));
+    for (const each of await Promise.all(may.map(settle))) {
+      values.push(each.status === "fulfilled" ? each.value : `without: ${each.reason.message}`);
+    }
     for (const line of does) await one(ctx, line);
     return `${id}(${values.join()})`;
   },
@@ -55,6 +66,7 @@ const Other = defineTask({
   name: "pool/Other",
   params,
   unhashed: ["does", "spec"],
+  tolerate: ["may"],
   spec: (params): string => params.spec,
   create: (ctx): Promise<string> => Job.definition.create(ctx as CreateContext) as Promise<string>,
 });
@@ -93,8 +105,9 @@ function ownJob(): string {
     : `${array}_${Deno.env.get("SLURM_ARRAY_TASK_ID")}`;
 }
 
-function artifactOf({ id, does = [], needs = [], spec = "default", task }: Node): Artifact<string> {
-  return (task === "Other" ? Other : Job)({ id, does, spec, needs: needs.map(artifactOf) });
+function artifactOf({ id, does = [], needs = [], may, spec = "default", task }: Node): Artifact<string> {
+  const all = { needs: needs.map(artifactOf), may: may?.map(artifactOf) };
+  return (task === "Other" ? Other : Job)({ id, does, spec, ...all });
 }
 
 function textOf(name: string): string | undefined {
@@ -110,10 +123,17 @@ function textIn(path: string): string | undefined {
 }
 
 /** What `furu run` runs: the nodes that the test has written down, on a Slurm as it has written down. */
-export default function roots(): Artifact<string>[] {
+export default async function roots(): Promise<Artifact<string>[]> {
   const own = JSON.parse(textOf("slurm.json") ?? "{}");
   configure({ recordGit: "ignore", slurm: { specs: SPECS, squeueIntervalSec: 0.5, ...own } });
-  return JSON.parse(textOf("roots.json")!).map(artifactOf);
+  const nodes: Node[] = JSON.parse(textOf("roots.json")!);
+  return await Promise.all(
+    nodes.map(async (node) =>
+      node.file === undefined
+        ? artifactOf(node)
+        : Job({ id: node.id, spec: node.spec, data: await file(`${SCENE}/${node.file}`) })
+    ),
+  );
 }
 
 async function run(roots: Node[], options: Partial<RunSlurmOptions>): Promise<PoolReport> {

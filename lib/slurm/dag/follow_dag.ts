@@ -362,7 +362,7 @@ class Follower {
   async #fail(node: DagNode, job: DagJob | undefined, state: DeadJobState): Promise<void> {
     const { runtime, run, paths } = this.#context;
     const log = job?.own ? logPath(nodeLogDir(run, node.spec), job.name, job.jobId) : undefined;
-    const dead = { jobId: job?.jobId, state, log };
+    const dead = { jobId: job?.jobId, cluster: job?.cluster, state, log };
     if (job) await this.#verdicts.settle(node, job, { ...state, lack: await lackOfJob(runtime, dead) });
     await this.#failed(node, await jobFailure(runtime, { run, paths, node }, dead));
   }

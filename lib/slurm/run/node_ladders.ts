@@ -2,9 +2,8 @@ import type { Hash } from "../../core/hash.ts";
 import type { Plan } from "../../plan/graph.ts";
 import { lackedBefore, type SpecLadder, type SpecNeeds, specsOn, type TooLittle } from "../../task/ladder.ts";
 import type { NodeSpecs } from "../../remote/node_specs.ts";
-import type { SlurmClient } from "../client/client.ts";
 import { slurmSpecSchema } from "../client/spec.ts";
-import { checkPartitions } from "./check_specs.ts";
+import { checkClusters, type PartitionsOf } from "./spec_clusters.ts";
 import { growSpecs, withGrowth, withoutSpecs } from "./grown_specs.ts";
 
 /**
@@ -15,18 +14,17 @@ import { growSpecs, withGrowth, withoutSpecs } from "./grown_specs.ts";
  */
 export async function growthOf(
   specs: unknown,
-  client: Pick<SlurmClient, "partitions">,
-  signal: AbortSignal,
+  partitionsOf: PartitionsOf,
 ): Promise<SpecLadder> {
   if (typeof specs !== "object" || specs === null) return {};
   const { ladder, byFunction, specs: sizes } = growSpecs(specs as Record<string, unknown>);
   if (byFunction.size === 0) return ladder;
-  const partitions = await client.partitions(signal);
-  const never = [...byFunction].filter((name) => {
+  const never = new Set<string>();
+  for (const name of byFunction) {
     const { data } = slurmSpecSchema.safeParse(sizes[name]);
-    return data && checkPartitions({ [name]: data }, partitions).length > 0;
-  });
-  return withoutSpecs(ladder, new Set(never));
+    if (data && (await checkClusters({ [name]: data }, partitionsOf)).length > 0) never.add(name);
+  }
+  return withoutSpecs(ladder, never);
 }
 
 /** A node, as far as its specs are concerned. */

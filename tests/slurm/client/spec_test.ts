@@ -255,10 +255,8 @@ describe("growSpecs()", () => {
       memoryMb: 4096,
       gpus: 0,
     };
-    const client = { partitions: () => Promise.resolve([cpu]) };
-    const signal = new AbortController().signal;
     const memGb = ({ attempt }: { attempt: number }): number => attempt;
-    const growth = await growthOf({ default: { memGb } }, client, signal);
+    const growth = await growthOf({ default: { memGb } }, () => Promise.resolve([cpu]));
     assertEquals(specsOn({ spec: "default", ladder: growth }), [
       "default",
       "default.2",

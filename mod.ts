@@ -24,6 +24,7 @@
  *
  * @module
  */
+import "./lib/api/require_deno.ts";
 import "./lib/api/notebook.ts";
 export { z } from "zod";
 export { type ConfigOptions, configure, type ForcedTasks, type SlurmSettings } from "./lib/core/config.ts";

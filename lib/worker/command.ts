@@ -115,7 +115,8 @@ function inFolder(folder: string, flags: readonly string[]): string[] {
   ].join(" ");
   const shell = `export ${FOLDER_VARIABLE}="$PWD"; cd -- "$0" && unset OLDPWD && exec "$@"`;
   const known = flags.filter((each) => each !== "--no-code-cache");
-  return ["/bin/sh", "-c", shell, folder, Deno.execPath(), "eval", ...known, code];
+  // What follows is the program's own, which Denos up to 2.7 have to be told.
+  return ["/bin/sh", "-c", shell, folder, Deno.execPath(), "eval", ...known, code, "--"];
 }
 
 function nearestConfig(module: string | URL): string | undefined {

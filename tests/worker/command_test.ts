@@ -35,6 +35,16 @@ describe("workerCommand()", () => {
   });
 });
 
+describe("workerCommand() with a package.json", () => {
+  it("marks the arguments as the program's own, which older Denos take for their own", async () => {
+    const [shell, ...words] = workerCommand({ start: { args: ["--b"], options: [], packageFolder: "/tmp" } });
+    assertEquals(words.slice(-2), ["--", "--b"]);
+    words.splice(-3, 1, "console.log(...Deno.args)");
+    const { stdout } = await new Deno.Command(shell!, { args: words }).output();
+    assertEquals(new TextDecoder().decode(stdout), "--b\n");
+  });
+});
+
 describe("WorkerListener", () => {
   it("open() passes over folders that are missing or too long, and cleans up", async () => {
     const long = Deno.makeTempDirSync({ prefix: "x".repeat(100) });

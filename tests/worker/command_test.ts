@@ -27,7 +27,7 @@ describe("workerCommand()", () => {
     });
     assert(!command.includes("--config"));
     assertEquals(command[0], Deno.execPath());
-    // Denos up to 2.7 take the option only once.
+    // Denos up to 2.8 take the option only once.
     const ofV8 = command.filter((each) => each.startsWith("--v8-flags"));
     assertEquals(ofV8, ["--v8-flags=--min-semi-space-size=16,--x,--max-old-space-size=100"]);
     assert(command.indexOf(ofV8[0]!) > command.indexOf("run"));

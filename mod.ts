@@ -56,7 +56,7 @@ export {
   WaitTimeoutError,
 } from "./lib/core/errors.ts";
 export type { EventSink, Failure, FailureKind, RunEvent, RunSummary } from "./lib/core/event.ts";
-export type { Lack } from "./lib/core/attempt_end.ts";
+export type { Shortage } from "./lib/core/attempt_end.ts";
 export type { Hash } from "./lib/core/hash.ts";
 export type {
   Artifact,

@@ -1,4 +1,4 @@
-import type { Lack } from "./attempt_end.ts";
+import type { Shortage } from "./attempt_end.ts";
 import type { Failure, RunSummary } from "./event.ts";
 
 /** Options of the constructors of errors: facts besides the message. */
@@ -64,7 +64,7 @@ export class TooLittleError extends FuruError {
   /** Always `"TooLittleError"`. */
   override readonly name = "TooLittleError";
   /** What it had too little of. */
-  readonly lack: Lack;
+  readonly lack: Shortage;
 
   /**
    * Makes an error.
@@ -73,7 +73,7 @@ export class TooLittleError extends FuruError {
    * @param message What happened.
    * @param options Facts besides the message.
    */
-  constructor(lack: Lack, message: string, options: FuruErrorOptions = {}) {
+  constructor(lack: Shortage, message: string, options: FuruErrorOptions = {}) {
     super(message, options);
     if (lack !== "memory" && lack !== "time") {
       throw new TypeError(
@@ -281,7 +281,7 @@ export function isLasting(error: unknown): boolean {
 }
 
 /** What an attempt that threw this had too little of, where it says so itself. */
-export function lackOf(error: unknown): Lack | undefined {
+export function lackOf(error: unknown): Shortage | undefined {
   for (const each of causes(error)) {
     const said = furuErrorName(each) === "TooLittleError" ? peek(each, "lack") : undefined;
     if (said === "memory" || said === "time") return said;

@@ -1,4 +1,4 @@
-import type { Lack } from "../core/attempt_end.ts";
+import type { Shortage } from "../core/attempt_end.ts";
 import type { RunLog } from "../core/run_log.ts";
 import type { SlurmJob } from "../store/record.ts";
 
@@ -38,7 +38,7 @@ export type WorkerJobState =
     readonly status: "dead";
     readonly text: string;
     readonly loss?: LossReason;
-    readonly lack?: Lack;
+    readonly lack?: Shortage;
     readonly vanished?: true;
   }
   | { readonly status: "unknown"; readonly text: string };
@@ -169,7 +169,7 @@ export interface WorkerLauncher {
    *
    * @default {that is not known}
    */
-  lackOf?(job: WorkerJob): Promise<{ lack: Lack; words: string } | undefined>;
+  lackOf?(job: WorkerJob): Promise<{ lack: Shortage; words: string } | undefined>;
   /**
    * Cancels those of the jobs that have not begun; those that have begun meanwhile go on.
    *

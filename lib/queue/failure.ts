@@ -1,6 +1,6 @@
 import { join } from "@std/path/posix/join";
 import { z } from "zod";
-import type { Lack } from "../core/attempt_end.ts";
+import type { Shortage } from "../core/attempt_end.ts";
 import { readJson, writeJson } from "../store/json_file.ts";
 import type { Store } from "../store/store.ts";
 import type { QueuePaths } from "./layout.ts";
@@ -20,7 +20,7 @@ export interface TaskFailure {
   /** Trying again cannot help. */
   lasting?: true;
   /** What it had too little of, by the evidence. */
-  lack?: Lack;
+  lack?: Shortage;
   /** The log of the attempt. */
   log?: string;
   /** The last lines of that log. */

@@ -1,6 +1,6 @@
 import { basename } from "@std/path/posix/basename";
 import { z } from "zod";
-import type { Lack } from "../core/attempt_end.ts";
+import type { Shortage } from "../core/attempt_end.ts";
 import { ProtocolError } from "../core/errors.ts";
 import { type Hash, isHash } from "../core/hash.ts";
 import { readJson } from "../store/json_file.ts";
@@ -102,7 +102,7 @@ export function endsOf({ attempt, lost, lacked = "" }: TaskName): number {
 }
 
 /** What an attempt that has ended counts as, which the next name of its task says. */
-export type CountsAs = "compute" | "lost" | Lack;
+export type CountsAs = "compute" | "lost" | Shortage;
 
 /** The name under which a task is tried again after such an end. */
 export function nextTaskName(name: TaskName, end: CountsAs): TaskName {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Lack } from "../core/attempt_end.ts";
+import type { Shortage } from "../core/attempt_end.ts";
 import type { Machine, Owner } from "../core/system/machine.ts";
 import { ownerSchema, type SlurmJob, slurmJobSchema } from "../store/record.ts";
 
@@ -38,7 +38,7 @@ export interface WorkerEnd {
   /** What the failures of its tasks count as; `silent`: it never gave a sign of life. */
   kind: "compute" | "lost" | "silent";
   /** What its job had too little of, where the scheduler says so. */
-  lack?: Lack;
+  lack?: Shortage;
   /** The evidence, for people. */
   why: string;
   /** When it was judged, as ISO 8601, for people. */

@@ -1,17 +1,17 @@
-import type { FailedAttempt, Lack } from "../core/attempt_end.ts";
+import type { FailedAttempt, Shortage } from "../core/attempt_end.ts";
 
 /**
  * Where an artifact goes on after too little: by the spec that was too little, and of what, the next one. No
  * way through it comes back to a spec, so that the way from the first one is bounded.
  */
-export type SpecLadder = Readonly<Record<string, Readonly<Partial<Record<Lack, string>>>>>;
+export type SpecLadder = Readonly<Record<string, Readonly<Partial<Record<Shortage, string>>>>>;
 
 /** An attempt that had too little, as its end says. */
 export interface TooLittle {
   /** The spec of the attempt. */
   readonly spec?: string | undefined;
   /** What it had too little of. */
-  readonly lack?: Lack | undefined;
+  readonly lack?: Shortage | undefined;
 }
 
 /** The specs that an artifact may be computed by. */
@@ -27,15 +27,15 @@ export interface SpecNeeds {
 }
 
 /** The next spec after too little; nothing where there is none. */
-export function nextSpec(ladder: SpecLadder | undefined, spec: string, lack: Lack): string | undefined {
+export function nextSpec(ladder: SpecLadder | undefined, spec: string, lack: Shortage): string | undefined {
   return ladder !== undefined && Object.hasOwn(ladder, spec) ? ladder[spec]![lack] : undefined;
 }
 
-/** The letter that a {@link Lack} has in the name of a task's file. */
-const LETTERS: Readonly<Record<Lack, string>> = { memory: "m", time: "t" };
+/** The letter that a {@link Shortage} has in the name of a task's file. */
+const LETTERS: Readonly<Record<Shortage, string>> = { memory: "m", time: "t" };
 
 /** What earlier attempts had too little of, one letter each, with one more. */
-export function lackedAlso(lacked: string, lack: Lack): string {
+export function lackedAlso(lacked: string, lack: Shortage): string {
   return lacked + LETTERS[lack];
 }
 

@@ -1,4 +1,4 @@
-import type { Lack } from "../core/attempt_end.ts";
+import type { Shortage } from "../core/attempt_end.ts";
 import { errorText, ValidationError } from "../core/errors.ts";
 import {
   ARTIFACT,
@@ -48,7 +48,7 @@ export function specNeeds(artifact: Artifact, usages?: ReadonlyMap<string, TaskU
   if (first === undefined) throw specFault(artifact, first);
   if (!depends) return { spec: first };
   const depths = new Map([[first, 1]]);
-  const ladder: Record<string, Partial<Record<Lack, string>>> = Object.create(null);
+  const ladder: Record<string, Partial<Record<Shortage, string>>> = Object.create(null);
   // A Map's iteration goes on over what is added meanwhile.
   for (const [spec, depth] of depths) {
     if (depth > MOST_STEPS) break;

@@ -1,4 +1,4 @@
-import type { Lack } from "../core/attempt_end.ts";
+import type { Shortage } from "../core/attempt_end.ts";
 import type { Clock } from "../core/system/clock.ts";
 import type { ExitStatus } from "../run/output/program_error.ts";
 import { killPrograms, markEnv, signalGroup } from "../run/traces/left_programs.ts";
@@ -32,7 +32,7 @@ export interface Exit {
   /** The same for people, with what else is known of why. */
   evidence: string;
   /** What it had too little of, where that is known. */
-  lack?: Lack | undefined;
+  lack?: Shortage | undefined;
 }
 
 /** The longest wait for output of a dead process: one that it started may hold the pipe open for ever. */
@@ -138,7 +138,7 @@ export function exitLack(
   status: ExitStatus,
   oomKills: number,
   said: readonly string[] = [],
-): Lack | undefined {
+): Shortage | undefined {
   const isFull = status.code === 133 || oomKills > 0 ||
     status.signal === "SIGABRT" && said.some((line) => /^memory allocation of \d+ bytes failed/.test(line));
   return isFull ? "memory" : undefined;

@@ -1,4 +1,4 @@
-import type { Lack } from "../../lib/core/attempt_end.ts";
+import type { Shortage } from "../../lib/core/attempt_end.ts";
 import type {
   JobsAnswer,
   LateRefusal,
@@ -94,7 +94,7 @@ export class FakeLauncher implements WorkerLauncher {
   }
 
   /** The scheduler says that it has ended. */
-  end(job: Job, text: string, loss?: LossReason, lack?: Lack): void {
+  end(job: Job, text: string, loss?: LossReason, lack?: Shortage): void {
     const why = { ...(loss === undefined ? {} : { loss }), ...(lack === undefined ? {} : { lack }) };
     job.state = { status: "dead", text, ...why };
   }

@@ -1,5 +1,5 @@
 import { delay } from "@std/async/delay";
-import type { Lack } from "../../lib/core/attempt_end.ts";
+import type { Shortage } from "../../lib/core/attempt_end.ts";
 import { readEnded } from "../../lib/pool/ended.ts";
 import type { LossReason } from "../../lib/pool/launcher.ts";
 import { runPoolWorker } from "../../lib/pool/worker/pool_worker.ts";
@@ -24,7 +24,7 @@ export interface WorkerPlan {
   /** The evidence that it is not the task's fault. */
   loss?: LossReason;
   /** What its job had too little of. */
-  lack?: Lack;
+  lack?: Shortage;
   /** It dies at the nth task that it claims, from 0: having claimed the artifact (`begun`), or before. */
   diesAt?: { task: number; begun: boolean; done?: boolean };
   /** It claims a task, and nothing is heard of it any more. */

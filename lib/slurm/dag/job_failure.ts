@@ -1,4 +1,4 @@
-import type { Blame, Lack } from "../../core/attempt_end.ts";
+import type { Blame, Shortage } from "../../core/attempt_end.ts";
 import { errorCode } from "../../core/errors.ts";
 import type { Failure } from "../../core/event.ts";
 import { isLoss } from "../../pool/launcher.ts";
@@ -43,7 +43,7 @@ export interface FailedNode {
 }
 
 /** What a job had too little of that ended so. */
-const LACKS: Partial<Record<DeadJob["state"]["reason"], Lack>> = {
+const LACKS: Partial<Record<DeadJob["state"]["reason"], Shortage>> = {
   "out-of-memory": "memory",
   timeout: "time",
 };
@@ -52,7 +52,7 @@ const LACKS: Partial<Record<DeadJob["state"]["reason"], Lack>> = {
 export async function lackOfJob(
   runtime: Runtime,
   { state: { reason }, log }: Pick<DeadJob, "state" | "log">,
-): Promise<Lack | undefined> {
+): Promise<Shortage | undefined> {
   if (reason !== "launch-failed" && reason !== "failed") return LACKS[reason];
   const output = log === undefined ? "" : await textOf(runtime, log);
   return memoryKill(output) === undefined ? undefined : "memory";

@@ -1,4 +1,4 @@
-import type { Lack } from "../../core/attempt_end.ts";
+import type { Shortage } from "../../core/attempt_end.ts";
 import type { Hash } from "../../core/hash.ts";
 import type { DagNode } from "../../remote/run_record.ts";
 import { declareDead } from "../../store/claims/attempt_end.ts";
@@ -71,7 +71,7 @@ export class JobVerdicts {
   async settle(
     node: DagNode,
     { name, jobId }: DagJob,
-    { text, lack }: { text: string; lack: Lack | undefined },
+    { text, lack }: { text: string; lack: Shortage | undefined },
   ): Promise<void> {
     const { store } = this.#context.runtime;
     const paths = store.paths(node);

@@ -1,4 +1,4 @@
-import type { Lack } from "../../core/attempt_end.ts";
+import type { Shortage } from "../../core/attempt_end.ts";
 import { errorCode, errorText } from "../../core/errors.ts";
 import type { RunLog } from "../../core/run_log.ts";
 import type {
@@ -101,7 +101,7 @@ export class SbatchLauncher implements WorkerLauncher {
     this.workers.learn(key, job).catch((error) => this.log.warn(errorText(error)));
   }
 
-  async lackOf({ log }: WorkerJob): Promise<{ lack: Lack; words: string } | undefined> {
+  async lackOf({ log }: WorkerJob): Promise<{ lack: Shortage; words: string } | undefined> {
     if (log === undefined) return undefined;
     try {
       const words = memoryKill(await this.#runtime.machine.files.readText(log));

@@ -1,9 +1,9 @@
-import type { Lack } from "../../core/attempt_end.ts";
+import type { Shortage } from "../../core/attempt_end.ts";
 import { errorText } from "../../core/errors.ts";
 import { nextSpec, type SpecLadder, type SpecNeeds } from "../../task/ladder.ts";
 
 /** The fields of a spec that may grow, and what there is too little of when they are too small. */
-const GROWING: Readonly<Record<"memGb" | "timeMin", Lack>> = { memGb: "memory", timeMin: "time" };
+const GROWING: Readonly<Record<"memGb" | "timeMin", Shortage>> = { memGb: "memory", timeMin: "time" };
 const FIELDS = Object.keys(GROWING) as (keyof typeof GROWING)[];
 /** A function is asked for so many attempts. */
 const MOST_ATTEMPTS = 5;
@@ -26,7 +26,7 @@ export interface GrownSpecs {
  */
 export function growSpecs(given: Readonly<Record<string, unknown>>): GrownSpecs {
   const specs: Record<string, unknown> = {};
-  const ladder: Record<string, Partial<Record<Lack, string>>> = {};
+  const ladder: Record<string, Partial<Record<Shortage, string>>> = {};
   const byFunction = new Set<string>();
   const faults: string[] = [];
   for (const [name, spec] of Object.entries(given)) {
@@ -56,7 +56,7 @@ export function growSpecs(given: Readonly<Record<string, unknown>>): GrownSpecs 
  * @param growth The sizes of specs.
  */
 export function withGrowth(needs: SpecNeeds, growth: SpecLadder): SpecNeeds {
-  const ladder: Record<string, Partial<Record<Lack, string>>> = {};
+  const ladder: Record<string, Partial<Record<Shortage, string>>> = {};
   const base = new Map([[needs.spec, needs.spec]]);
   // A Map's iteration goes on over what is added meanwhile.
   for (const [spec, named] of base) {

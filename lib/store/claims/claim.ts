@@ -1,6 +1,6 @@
 import { join } from "@std/path/posix/join";
 import { errorCode, StoreError } from "../../core/errors.ts";
-import type { AttemptUse, Lack } from "../../core/attempt_end.ts";
+import type { AttemptUse, Shortage } from "../../core/attempt_end.ts";
 import type { FailureKind } from "../../core/event.ts";
 import type { Machine } from "../../core/system/machine.ts";
 import { type ArtifactPaths, type AttemptKey, attemptNumber, privateNameOwner } from "../layout.ts";
@@ -223,7 +223,7 @@ export interface Ending extends AttemptUse {
   /** Trying again cannot help. */
   lasting?: true;
   /** What it had too little of, by the evidence. */
-  lack?: Lack;
+  lack?: Shortage;
   /** The time of its job was up, as was planned: that is no loss that counts. */
   planned?: true;
   /** Why, for people. */

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { Lack } from "../../core/attempt_end.ts";
+import type { Shortage } from "../../core/attempt_end.ts";
 import type { Input } from "../../core/json/input_file.ts";
 import type { Hash } from "../../core/hash.ts";
 import type { Spread } from "./spread.ts";
@@ -172,7 +172,7 @@ export interface SpecAttempt {
    *
    * @default {none: the first one}
    */
-  readonly lastEnd?: { readonly spec: string; readonly lack: Lack } | undefined;
+  readonly lastEnd?: { readonly spec: string; readonly lack: Shortage } | undefined;
   /** What earlier artifacts of the task took. They are read only where this is called, once for each plan. */
   readonly usage: () => TaskUsage;
 }

@@ -128,11 +128,11 @@ async function examineSite(
     return add("Slurm", [{ id: "slurm.programs", what: "Slurm", level: "unknown", found }]);
   }
   const env = environmentVariables();
-  const chosen = chosenCluster(env);
+  const cluster = spec.cluster ?? chosenCluster(env, true);
   const client = new SlurmClient({
     env,
     clock: systemClock,
-    chosen,
+    cluster,
     timeoutSec: PROGRAM_SEC,
     limitSec: 0,
     unclearSec: UNCLEAR_SEC,
@@ -169,8 +169,9 @@ async function examineSite(
       });
   }
   add("Slurm", siteFindings(site, { ...context, mustAskMemory: jobs?.mustAskMemory }));
-  if (jobs) add("jobs", nodeFindings(jobs, { ...settings, nodesSubmit, squeueIntervalSec }));
-  else if (site.settings?.ok) {
+  if (jobs) {
+    add("jobs", nodeFindings(jobs, { ...settings, nodesSubmit, squeueIntervalSec, deno: Deno.version.deno }));
+  } else if (site.settings?.ok) {
     add("jobs", [{
       id: "slurm.jobs",
       what: "jobs",

@@ -2,6 +2,7 @@ import { errorText, furuErrorName, isSystemError, ValidationError } from "../cor
 import { artifactLabel, chainText, type Hash } from "../core/hash.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
 import { specOf } from "../task/requirements.ts";
+import { toleratedOf } from "../task/tolerated.ts";
 import type { ForcedNodes, NodeState, PlanNode, StatusSource } from "./node.ts";
 import type { TaskListing } from "../store/store.ts";
 
@@ -87,6 +88,7 @@ export class Walk {
     const { node } = visit;
     node.artifact = artifact;
     node.spec = specOf(artifact);
+    node.tolerates = toleratedOf(artifact);
     if (node.status !== "TODO" || node.state === UNJUDGED) return;
     for (const dependency of artifact[ARTIFACT].dependencies) {
       if (!node.dependencies.includes(dependency.hash)) this.#join(visit, this.#meet(dependency));
@@ -151,6 +153,8 @@ export class Walk {
     node.status = state.status;
     if (state.status === "TODO") {
       for (const dependency of node.artifact[ARTIFACT].dependencies) {
+        // It may be from there that this one is partial.
+        if (state.reason === "partial") this.#opened.add(dependency.hash);
         this.#join(visit, this.#meet(dependency));
       }
     } else if (this.#options.forced) {
@@ -216,6 +220,7 @@ export interface DraftNode extends PlanNode {
   state: NodeState;
   dependencies: Hash[];
   dependents: Hash[];
+  tolerates?: ReadonlySet<Hash> | undefined;
   priority: number;
 }
 
@@ -248,6 +253,8 @@ export function visitOf(artifact: Artifact): Visit {
     dependents: [],
     priority: 0,
   };
+  const tolerates = toleratedOf(artifact);
+  if (tolerates.size > 0) node.tolerates = tolerates;
   return { node, below: [], unranked: 0 };
 }
 

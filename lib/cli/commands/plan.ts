@@ -2,7 +2,7 @@ import { UsageError } from "../../core/errors.ts";
 import { migratableText } from "../migrate/migratable_text.ts";
 import { defineCommand } from "../program/command.ts";
 import { choiceFlag, optionalChoiceFlag, switchFlag } from "../program/flag.ts";
-import { forcedBy, forceDependentsFlag, forceFlag } from "./run_flags.ts";
+import { clusterFlag, forcedBy, forceDependentsFlag, forceFlag } from "./run_flags.ts";
 import { planDot, planMermaid } from "../view/plan_graph_text.ts";
 import { PlanParams } from "../view/plan_params.ts";
 import { inOrder, planJson, planTable, planTree, type PlanView } from "../view/plan_view.ts";
@@ -22,6 +22,7 @@ const flags = {
     ["pool", "dag"],
     "Also what a run with this flag would submit (default: pool), and what is wrong with its specs",
   ),
+  cluster: clusterFlag,
 };
 
 /** `furu plan`: what a run would do. */
@@ -51,14 +52,18 @@ export const planCommand = defineCommand({
     if (flags.why && (format === "dot" || format === "mermaid")) {
       throw new UsageError(`Cannot use --why with --format ${format}: allowed are tree, table and json`);
     }
+    const { cluster } = flags;
+    if (cluster !== undefined && flags.slurm === undefined) {
+      throw new UsageError("Cannot use --cluster without --slurm: it is about jobs");
+    }
     const { roots, entry } = await loadTarget(program, args, io);
     const force = forcedBy(flags);
     const plan = await engine.plan(roots, force);
     const kept = await plan.kept?.();
     // Loaded when used, as the rest of furu.
     const slurm = flags.slurm === undefined ? undefined : await import("../view/plan_slurm.ts");
-    const pool = flags.slurm === "pool" ? await engine.poolPlan(roots, { entry, ...force }) : {};
-    const jobs = flags.slurm && await slurm?.planSlurm(plan, { mode: flags.slurm, ...pool });
+    const pool = flags.slurm === "pool" ? await engine.poolPlan(roots, { entry, ...force, cluster }) : {};
+    const jobs = flags.slurm && await slurm?.planSlurm(plan, { mode: flags.slurm, cluster, ...pool });
     const options = {
       color: io.color && !globals["no-color"],
       width: io.width,

@@ -47,6 +47,7 @@ export function artifactText(view: ArtifactView): string {
   if (record) {
     const { provenance: by, createdAt, durationMs, attempt, run } = record;
     rows.push(["record", `${record.path} (${record.bytes} bytes)`]);
+    if (record.partial) rows.push(["partial", lacksText(record.partial)]);
     if (record.valueFile !== undefined) rows.push(["value", `in ${record.valueFile}`]);
     else if (value !== undefined) rows.push(["value", value]);
     if (files !== undefined) rows.push(["files", filesText(files, record)]);
@@ -71,7 +72,7 @@ export function artifactText(view: ArtifactView): string {
       `attempt ${attempt} since ${startedAt} by ${who}, ${backend}${jobText(running.slurm)}`,
     ]);
   }
-  if (queued) rows.push(["queued", `Slurm job ${queued.jobId ?? queued.name}`]);
+  if (queued) rows.push(["queued", `Slurm job ${queued.jobId ?? queued.name}${onCluster(queued)}`]);
   if (failures.length > LAST) rows.push(["failure", `(${failures.length - LAST} earlier ones)`]);
   for (const failure of failures.slice(-LAST)) rows.push(["failure", failureText(failure)]);
   if (logs.length > LAST) rows.push(["log", `(${logs.length - LAST} earlier ones)`]);
@@ -115,6 +116,16 @@ function beginning(text: string): string {
   return `${text.slice(0, SHOWN_CHARS)}… (${text.length.toLocaleString("en")} characters, --json shows all)`;
 }
 
+/** What a value was made without, and why. */
+function lacksText(lacks: NonNullable<SuccessRecord["partial"]>): string {
+  const lines = lacks.slice(0, LAST).map(({ name, hash, error, through }) => {
+    const by = through ? `, through ${artifactLabel(through.name, through.hash)}` : "";
+    return `without ${artifactLabel(name, hash)}${by}: ${beginning(oneLine(error))}`;
+  });
+  const rest = lacks.length - lines.length;
+  return [...lines, ...(rest > 0 ? [`… and ${rest} more (--json has all)`] : [])].join("\n");
+}
+
 function migratedText({ migratedFrom, migratedBy }: NonNullable<ArtifactView["record"]>): string {
   const from = migratedFrom ? `from ${artifactLabel(migratedFrom.name, migratedFrom.hash)}` : "";
   if (!migratedBy) return from;
@@ -140,7 +151,12 @@ function usedText({ peakMemoryBytes, cpuSec, programsCpuSec }: Readonly<Record<s
 }
 
 function jobText(slurm: SlurmJob | undefined): string {
-  return slurm === undefined ? "" : `, Slurm job ${slurm.jobId}`;
+  return slurm === undefined ? "" : `, Slurm job ${slurm.jobId}${onCluster(slurm)}`;
+}
+
+/** Ids of jobs mean something on their own cluster only. */
+function onCluster({ cluster }: { readonly cluster?: string | undefined }): string {
+  return cluster === undefined ? "" : ` on cluster ${cluster}`;
 }
 
 function failureText(end: EndRecord): string {

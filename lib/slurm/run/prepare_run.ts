@@ -20,8 +20,9 @@ import type { ParsedSpec } from "../client/spec.ts";
 import type { JobWatch } from "../jobs/job_watch.ts";
 import { isOver } from "../jobs/slurm_hints.ts";
 import { leftOut, refuseHopeless } from "./check_plan.ts";
-import { checkMaxWorkers, checkSpecs, checkTimeLimits, clusterSpecs, neededSpecs } from "./check_specs.ts";
+import { checkMaxWorkers, checkSpecs, checkTimeLimits, neededSpecs } from "./check_specs.ts";
 import { ownCluster } from "./own_cluster.ts";
+import { askPartitions, checkOneCluster, clusterSpecs } from "./spec_clusters.ts";
 import type { RunDagOptions, RunPoolOptions, RunSlurmOptions } from "./run_slurm_options.ts";
 import { snapshotForRun } from "./snapshot_for_run.ts";
 
@@ -116,6 +117,7 @@ export async function prepareRun(
     clusterOf(runtime, prepare),
   ]);
   if (own.mode === "pool") checkTimeLimits(missing, specs);
+  else checkOneCluster(own.nodes, { cluster, specs });
   const run: RunRecord = {
     schema: RECORD_SCHEMA,
     runId,
@@ -236,9 +238,10 @@ function nameInJob(name: string): string {
   return last.replaceAll(/[^A-Za-z0-9_.-]/g, "_").slice(0, 40);
 }
 
+/** Whether something is stored that does not count: only the run itself can make what does. */
 function isInvalid(planned: Plan, hash: Hash): boolean {
   const state = planned.nodes.get(hash)?.state;
-  return state?.status === "TODO" && state.reason === "invalid";
+  return state?.status === "TODO" && ["invalid", "partial"].includes(state.reason);
 }
 
 async function specsOf(
@@ -246,7 +249,8 @@ async function specsOf(
   { options, config, client, signal }: PrepareRunOptions,
 ): Promise<Record<string, ParsedSpec>> {
   const given = options.specs ?? config.slurm?.specs;
-  if (options.mode === "dag") return await clusterSpecs(given ?? {}, missing, client, signal);
+  const partitionsOf = askPartitions(client, signal);
+  if (options.mode === "dag") return await clusterSpecs(given ?? {}, missing, partitionsOf);
   if (options.launcher === "srun") {
     // The job that this process runs in has its resources already.
     const plain = Object.fromEntries(
@@ -254,7 +258,7 @@ async function specsOf(
     );
     return neededSpecs(given ?? plain, missing);
   }
-  const used = await clusterSpecs(given ?? {}, missing, client, signal);
+  const used = await clusterSpecs(given ?? {}, missing, partitionsOf);
   // The job of a controller that takes over is of spec default, whatever the tasks need.
   return { ...checkSpecs({ default: (given as { default?: unknown }).default }), ...used };
 }

@@ -19,6 +19,21 @@ export interface CreateContext<P = unknown> {
    * return a path into it is an error.
    */
   readonly checkpointDir: string;
+  /**
+   * A folder on this machine for what is of no use after the attempt: made when first read, in the folder of
+   * the setting `scratchDir`, else `SLURM_TMPDIR`, `TMPDIR` or `/tmp`; removed with all in it at the end.
+   */
+  readonly scratchDir: string;
+  /**
+   * The cores that the attempt may use: those of its job or of this process (affinity, cgroup), divided by
+   * how many attempts may run at once, at least 1. In worker processes, and for programs that `run` starts,
+   * `OMP_NUM_THREADS` and the like say the same.
+   */
+  readonly cpus: number;
+  /** The GPUs that it may use, as `CUDA_VISIBLE_DEVICES` names them. Attempts that run at once share them. */
+  readonly gpus: readonly string[];
+  /** The gigabytes of memory that it may use, by its job, cgroup and machine; `undefined` where unknown. */
+  readonly memGb: number | undefined;
   /** The number of this attempt, from 1. */
   readonly attempt: number;
   /** The artifact's hash. */
@@ -158,6 +173,8 @@ export interface TaskDefinition {
   readonly legacy: Readonly<Record<string, unknown>>;
   /** Which results of the task as it was once can be made its own. */
   readonly migrations?: readonly TaskMigration[];
+  /** Top-level parameters whose artifacts may fail for good. */
+  readonly tolerate?: readonly string[] | undefined;
   /** Seconds that an attempt may take. */
   readonly timeLimit?: number | ((params: never) => number);
   /** How often a failure is tried again; the run's own number without it. */
@@ -192,6 +209,12 @@ export interface ArtifactCore {
   readonly dependencies: readonly Artifact[];
   /** The files and folders in the parameters whose contents count; absent where there are none. */
   readonly inputs?: readonly Input[];
+  /**
+   * The dependencies that may fail for good, where the parameters are not known that tell it.
+   *
+   * @default {those in the parameters that its task tolerates}
+   */
+  readonly tolerated?: ReadonlySet<Hash>;
   /**
    * Of one that was found in a stored value and that the code which is loaded here does not make: it is not
    * computed.

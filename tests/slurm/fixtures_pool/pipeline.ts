@@ -8,6 +8,7 @@ import {
   RunFailedError,
   runSlurm,
   type RunSlurmOptions,
+  settle,
   z,
 } from "@furu/furu";
 import type { Node } from "../../e2e/run_rig.ts";
@@ -19,7 +20,7 @@ if (node !== undefined && [node, "*"].includes(textOf("bad-node") ?? "")) {
   throw new Error(`made up: no library on ${node}`);
 }
 
-const SPECS = { default: { timeMin: 5 }, gpu: { partition: "gpu", gpus: 1, timeMin: 5 } };
+const SPECS = { default: { timeMin: 5 }, gpu: { partition: "gpu", gpus: 1, cpus: 2, timeMin: 5 } };
 
 const anyJob: z.ZodType<Artifact<string>> = z.lazy(() =>
   Job.schema as unknown as z.ZodType<Artifact<string>>
@@ -30,6 +31,8 @@ const params = z.object({
   /** What `create` does, one after the other: see `acts.ts`, and below. */
   does: z.array(z.string()).default([]),
   needs: z.array(anyJob).default([]),
+  /** What it can do without. */
+  may: z.array(anyJob).optional(),
   spec: z.string().default("default"),
   /** What is in it is written down, too. */
   data: file.schema.optional(),
@@ -40,15 +43,19 @@ export const Job = defineTask({
   name: "pool/Job",
   params,
   unhashed: ["does", "spec"],
+  tolerate: ["may"],
   spec: (params): string => params.spec,
   create: async (ctx: CreateContext<z.output<typeof params>>): Promise<string> => {
-    const { id, does, needs, data } = ctx.params;
+    const { id, does, needs, may = [], data } = ctx.params;
     if (data) Deno.writeTextFileSync(`${SCENE}/read-${id}`, await Deno.readTextFile(data.path));
     const partition = Deno.env.get("SLURM_JOB_PARTITION");
     const start: Start = { id, attempt: ctx.attempt, pid: Deno.pid, node, partition, at: Date.now() };
     Deno.writeTextFileSync(`${SCENE}/starts`, `${JSON.stringify(start)}\n`, { append: true });
     const values: string[] = [];
     for (const below of needs) values.push(await get(below));
+    for (const each of await Promise.all(may.map(settle))) {
+      values.push(each.status === "fulfilled" ? each.value : `without: ${each.reason.message}`);
+    }
     for (const line of does) await one(ctx, line);
     return `${id}(${values.join()})`;
   },
@@ -59,6 +66,7 @@ const Other = defineTask({
   name: "pool/Other",
   params,
   unhashed: ["does", "spec"],
+  tolerate: ["may"],
   spec: (params): string => params.spec,
   create: (ctx): Promise<string> => Job.definition.create(ctx as CreateContext) as Promise<string>,
 });
@@ -66,11 +74,32 @@ const Other = defineTask({
 async function one(ctx: CreateContext<z.output<typeof params>>, line: string): Promise<void> {
   const [word, rest] = line.split(" ");
   if (word === "sleep") return await new Promise((resolve) => setTimeout(resolve, Number(rest)));
+  if (word === "share") return await share(ctx);
   if (word === "saves") return await saves(ctx, Number(rest));
   if (word === "killWorker") Deno.kill(Deno.ppid, "SIGKILL");
   else if (word === "cancelJob") await new Deno.Command("scancel", { args: [ownJob()] }).output();
   else return await act(ctx, [line]);
   await act(ctx, ["heed cancelled"]);
+}
+
+/** Writes down what it may use of its node, and what a step gets that it starts. */
+async function share(
+  { params: { id }, cpus, gpus, run, scratchDir }: CreateContext<z.output<typeof params>>,
+) {
+  const step = await run([
+    "srun",
+    "--exact",
+    "sh",
+    "-c",
+    "scontrol -o show step $SLURM_JOB_ID.$SLURM_STEP_ID | grep -o 'CPUs=[0-9]*'",
+  ], {
+    stdout: "text",
+  });
+  Deno.writeTextFileSync(`${scratchDir}/part`, id);
+  Deno.writeTextFileSync(
+    `${SCENE}/share-${id}`,
+    JSON.stringify({ cpus, gpus, step: step.trim(), scratchDir }),
+  );
 }
 
 /** In the first attempt: waits until it is told to end, and then takes as long to save a checkpoint. */
@@ -97,8 +126,9 @@ function ownJob(): string {
     : `${array}_${Deno.env.get("SLURM_ARRAY_TASK_ID")}`;
 }
 
-function artifactOf({ id, does = [], needs = [], spec = "default", task }: Node): Artifact<string> {
-  return (task === "Other" ? Other : Job)({ id, does, spec, needs: needs.map(artifactOf) });
+function artifactOf({ id, does = [], needs = [], may, spec = "default", task }: Node): Artifact<string> {
+  const all = { needs: needs.map(artifactOf), may: may?.map(artifactOf) };
+  return (task === "Other" ? Other : Job)({ id, does, spec, ...all });
 }
 
 function textOf(name: string): string | undefined {

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { Node } from "../../e2e/run_rig.ts";
-import { until } from "../../rig.ts";
+import { exists, until } from "../../rig.ts";
 import { ClusterPoolRig, DEADLINE_MS, reportOf } from "./cluster_pool_rig.ts";
 import { describeOnSlurm } from "../suite.ts";
 
@@ -14,7 +14,7 @@ describeOnSlurm("runSlurm() with a pool of workers", (suite) => {
     await using rig = new ClusterPoolRig(suite.cluster);
     const leaves = many(6);
     const roots: Node[] = [
-      { id: "top", spec: "gpu", needs: [...leaves, { id: "below", spec: "gpu" }] },
+      { id: "top", spec: "gpu", needs: [...leaves, { id: "below", spec: "gpu", does: ["share"] }] },
       { id: "beside", needs: [{ id: "mid", spec: "gpu", needs: leaves.slice(0, 2) }] },
     ];
     const { summary, error, messages } = await reportOf(rig.start(roots));
@@ -32,6 +32,14 @@ describeOnSlurm("runSlurm() with a pool of workers", (suite) => {
       assertMatch(where.get(id)!, /^cpu cpu[12]$/);
     }
     assertEquals(rig.starts().length, 10);
+    // A step would get one core, were it not told.
+    const { scratchDir, ...share } = JSON.parse(rig.read("share-below"));
+    assertEquals({ ...share, left: exists(scratchDir) }, {
+      cpus: 2,
+      gpus: ["0"],
+      step: "CPUs=2",
+      left: false,
+    });
     const again = await reportOf(rig.start(roots));
     assertEquals({ error: again.error, computed: again.summary?.computed, cached: again.summary?.cached }, {
       error: undefined,
@@ -73,6 +81,47 @@ describeOnSlurm("runSlurm() with a pool of workers", (suite) => {
     await rig.left();
     rig.assertWhole([flaky]);
   });
+
+  suite.it(
+    "goes on without what failed where that is tolerated, and makes it again once that is mended",
+    async () => {
+      await using rig = new ClusterPoolRig(suite.cluster);
+      const train = (does: string[]): Node => ({ id: "train", needs: [{ id: "raw", does }] });
+      const top = (does: string[]): Node => ({
+        id: "top",
+        needs: [{ id: "mean", may: [train(does), { id: "good" }] }],
+      });
+      const { summary, error } = await reportOf(
+        rig.start([top(["fail no rows"])], { options: { maxComputeRetries: 1 } }),
+      );
+      assertEquals([error?.name, summary?.computed, summary?.partial, summary?.notRun], [
+        "RunFailedError",
+        3,
+        2,
+        1,
+      ]);
+      assertEquals(summary?.failures.map(({ attempts, error }) => [attempts, error]), [[2, "no rows"]]);
+      const value = rig.values().find((each) => each.startsWith("top("));
+      assertMatch(
+        value!,
+        /^top\(mean\(without: pool\/Job\(\w+\) was not computed, .*no rows.*,good\(\)\)\)$/,
+      );
+      const mended = await reportOf(rig.start([top([])]));
+      assertEquals([mended.error, mended.summary?.computed, mended.summary?.partial], [
+        undefined,
+        4,
+        undefined,
+      ]);
+      assertEquals(rig.values().toSorted(), [
+        "good()",
+        "mean(train(raw()),good())",
+        "raw()",
+        "top(mean(train(raw()),good()))",
+        "train(raw())",
+      ]);
+      await rig.left();
+    },
+  );
 
   suite.it("on Ctrl-C ends what runs, cancels its workers and leaves nothing behind", async () => {
     await using rig = new ClusterPoolRig(suite.cluster);

@@ -32,6 +32,13 @@ const node = {
   spec: z.string(),
   /** How long an attempt may take, in seconds. */
   timeLimitSec: z.number().positive().exactOptional(),
+  /** The specs to go on with after too little. */
+  ladder: z.record(
+    z.string(),
+    z.object({ memory: z.string().exactOptional(), time: z.string().exactOptional() }),
+  ).exactOptional(),
+  /** What attempts of earlier runs had too little of, from `spec` on, a letter each: where it begins. */
+  lacked: z.string().exactOptional(),
   /** How often a failure is tried again, where its task says that. */
   retries: z.int().nonnegative().exactOptional(),
   /** Seconds before each retry; the last one counts for all that follow. */

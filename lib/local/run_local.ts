@@ -190,10 +190,10 @@ export async function runRootsLocally(
   const roots = mixes ? [...rootsOf(given)] : given;
   const typed = mixes ? typedBelow(roots as Artifact[]) : undefined;
   if (options.isolation !== "inline") checkSelfStart();
-  const limits = workerLimits(options.maxWorkers);
+  const { atOnce, ...limits } = workerLimits(options.maxWorkers);
   const config = configOfRun(overrides(options));
   const reporter = runReporter("runLocal", options);
-  const runtime = systemRuntime(config, { log: reporter.print, entry: options.entry, ...hints });
+  const runtime = systemRuntime(config, { log: reporter.print, entry: options.entry, atOnce, ...hints });
   const runId = `local-${new Date().toISOString().replaceAll(/[:.]/g, "")}-${
     runtime.machine.randomId().slice(0, 6)
   }`;
@@ -206,6 +206,7 @@ export async function runRootsLocally(
   const workers = new ProcessComputer(runtime, runId, {
     entry,
     maxWorkers: limits.maxRunning,
+    atOnce,
     config: () => childConfig(runtime, config),
     stopping: stopping.signal,
     echo: currentSession() === undefined ? undefined : runtime.echo,
@@ -336,6 +337,8 @@ export interface WorkerLimits {
   maxRunning?: number;
   /** Of one spec. */
   limit?: (spec: string) => number;
+  /** Among how many the machine is divided: the number, or the sum of those by spec. */
+  atOnce: number;
 }
 
 /**
@@ -343,9 +346,11 @@ export interface WorkerLimits {
  * named share the number of `default`, or else of the cores, each for itself.
  */
 export function workerLimits(maxWorkers: number | Record<string, number> = cores()): WorkerLimits {
-  if (typeof maxWorkers === "number") return { maxRunning: maxWorkers };
+  if (typeof maxWorkers === "number") return { maxRunning: maxWorkers, atOnce: maxWorkers };
   const others = maxWorkers.default ?? cores();
-  return { limit: (spec) => maxWorkers[spec] ?? others };
+  const bySpec = { ...maxWorkers, default: others };
+  const atOnce = Object.values(bySpec).reduce((sum, each) => sum + each, 0);
+  return { limit: (spec) => maxWorkers[spec] ?? others, atOnce };
 }
 
 function cores(): number {

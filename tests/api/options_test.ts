@@ -120,6 +120,7 @@ const ofConfigure: BadValues<ConfigOptions> = {
   ...CONFIGURED,
   root: ["", 3],
   slurmRoot: ["", 3],
+  scratchDir: ["", 3],
   recomputeDamaged: ["yes"],
   maxPreemptRetries: [-1],
   alwaysRerun: ["options/One", [1]],

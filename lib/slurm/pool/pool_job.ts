@@ -119,6 +119,7 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
     entry: snapshotUrl(runtime.store.root, run.code, run.entry),
     // One that was started by hand has what its machine has.
     maxHeapMb: job === undefined ? undefined : heapMbOf({ memGb }, atOnce),
+    atOnce,
     start: startOfRun(run, runtime.store.root),
     config: () =>
       Promise.resolve({

@@ -27,8 +27,8 @@ export function clustersOfRun(run: ClustersOfRun): Set<string> {
 }
 
 /**
- * The name of a node within a run: other clusters have nodes of the same names. Of the run's own cluster it is
- * Slurm's, of another one `cpu1@east`.
+ * The name of a node within a run, as other clusters have nodes of the same names: Slurm's own on the run's
+ * cluster, on another one `cpu1@east`.
  */
 export function nodeName(
   node: string,

@@ -28,7 +28,7 @@ import { ownSlurmJob, spanOfJob } from "../client/own_job.ts";
 import { JobWatch } from "../jobs/job_watch.ts";
 import { jobHints } from "../jobs/slurm_hints.ts";
 import { askJobTime, JobSignals } from "../jobs/job_signals.ts";
-import type { SlurmSpec } from "../client/spec.ts";
+import type { ParsedSpec } from "../client/spec.ts";
 import { heapMbOf } from "../client/job_command.ts";
 import { SlurmClient } from "../client/client.ts";
 import {
@@ -102,7 +102,7 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
     return 1;
   }
   if (run.detached && slurm) await (await controlling()).keepStandbyAfter(worker, slurm);
-  const { timeMin, memGb } = (run.specs[spec] ?? {}) as Pick<SlurmSpec, "timeMin" | "memGb">;
+  const { timeMin, memGb } = (run.specs[spec] ?? {}) as Pick<ParsedSpec, "timeMin" | "memGb">;
   const atOnce = slots ?? run.options.tasksPerWorker;
   const { clock } = runtime.machine;
   using signals = new JobSignals({

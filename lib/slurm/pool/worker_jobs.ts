@@ -353,6 +353,7 @@ function workerState(known: KnownJob): WorkerJobState {
         status: "dead",
         text: jobWords(known),
         ...(isLoss(reason) ? { loss: reason } : {}),
+        ...(reason === "out-of-memory" ? { lack: "memory" } : {}),
         ...(reason === "vanished" ? { vanished: true } : {}),
       };
     }

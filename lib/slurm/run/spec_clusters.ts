@@ -1,6 +1,7 @@
 import { ConfigError, SlurmError } from "../../core/errors.ts";
 import { artifactLabel } from "../../core/hash.ts";
 import { didYouMean } from "../../core/nearest.ts";
+import type { NodeSpecs } from "../../remote/node_specs.ts";
 import type { SlurmClient } from "../client/client.ts";
 import type { Partition } from "../client/parse_config.ts";
 import type { ParsedSpec } from "../client/spec.ts";
@@ -132,7 +133,7 @@ export function checkOneCluster(nodes: readonly PlacedNode[], run: ClustersOfRun
  */
 export async function clusterSpecs(
   specs: unknown,
-  nodes: readonly Pick<LimitedNode, "spec" | "name">[],
+  nodes: readonly (NodeSpecs & Pick<LimitedNode, "name">)[],
   partitionsOf: PartitionsOf,
 ): Promise<Record<string, ParsedSpec>> {
   const used = neededSpecs(specs, nodes);

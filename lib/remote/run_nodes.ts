@@ -1,6 +1,6 @@
 import type { Hash } from "../core/hash.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
-import { specOf, timeLimitOf } from "../task/requirements.ts";
+import { specNeeds, timeLimitOf } from "../task/requirements.ts";
 import { retriesOf } from "../task/retry.ts";
 import { toleratedOf } from "../task/tolerated.ts";
 import type { PoolNode } from "./run_record.ts";
@@ -23,7 +23,7 @@ export function poolNodes(roots: Iterable<Artifact>): PoolNode[] {
   return [...found.values()].map((artifact) => ({
     hash: artifact.hash,
     name: artifact.name,
-    spec: specOf(artifact),
+    ...specNeeds(artifact),
     dependencies: artifact[ARTIFACT].dependencies.map((below) => below.hash),
     ...askedOfTask(artifact),
   }));

@@ -21,7 +21,8 @@ export type Phase =
 /** A node with all that the scheduler has to know of it. */
 export interface WorkNode {
   readonly hash: Hash;
-  readonly spec: string;
+  /** That of its next attempt. */
+  spec: string;
   readonly priority: number;
   phase: Phase;
   /** The state that the plan gave it. */
@@ -93,6 +94,7 @@ export class WorkGraph {
     const planned = nodes.get(top.hash);
     if (!planned) return [top];
     top.state = planned.state;
+    top.spec = planned.spec;
     top.phase = phaseOf(planned);
     const taken = [top];
     for (let i = 0; i < taken.length; i++) {

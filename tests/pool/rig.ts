@@ -28,7 +28,7 @@ let tasks = 0;
 export function artifact(
   create: (ctx: CreateContext) => unknown,
   below: readonly Artifact[] = [],
-  options: { spec?: string; timeLimit?: number; retries?: number; retryDelaySec?: number } = {},
+  options: { spec?: string | string[]; timeLimit?: number; retries?: number; retryDelaySec?: number } = {},
 ): Artifact {
   const task = defineTask({
     name: `pool/Task${++tasks}`,

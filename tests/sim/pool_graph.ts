@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { TooLittleError } from "../../lib/core/errors.ts";
 import type { Hash } from "../../lib/core/hash.ts";
 import { currentContext } from "../../lib/run/context.ts";
 import { getWith } from "../../lib/run/get/get.ts";
@@ -22,7 +23,7 @@ const Leaf = defineTask({
 
 const Side = defineTask({
   name: "pool/Side",
-  spec: "gpu",
+  spec: ["gpu", "big"],
   params: z.object({ base: Leaf.schema, left: z.boolean() }),
   create: async ({ params, hash, signal }): Promise<number> => {
     await creating(hash, signal);
@@ -53,6 +54,8 @@ export interface PoolGraph {
   onCreate: (hash: Hash, pid: number) => void;
   /** Does `create` throw now and then? */
   failing: boolean;
+  /** Have some too little memory in spec `gpu`? */
+  hungry: boolean;
 }
 
 /** The graph for the world that begins now. @param beside How many artifacts stand beside the diamond, at most. */
@@ -67,6 +70,7 @@ export function poolGraph(random: Random, beside: number): PoolGraph {
     creates: new Map(),
     onCreate: () => {},
     failing: random.chance(0.25),
+    hungry: random.chance(0.25),
   };
   const longestMs = random.pick([100, 3000, 3000, 40_000]);
   creating = async (hash, signal) => {
@@ -74,6 +78,10 @@ export function poolGraph(random: Random, beside: number): PoolGraph {
     graph.onCreate(hash, runtimeNow().machine.self.pid);
     const heeds = random.chance(0.5); // else only the grace ends it
     await runtimeNow().machine.clock.sleep(random.scale(1, longestMs), heeds ? signal : undefined);
+    const context = currentContext();
+    if (graph.hungry && context?.mode === "executor" && context.spec === "gpu") {
+      throw new TooLittleError("memory", "it is hungry");
+    }
     if (graph.failing && random.chance(0.3)) throw new Error("the task failed");
   };
   return graph;

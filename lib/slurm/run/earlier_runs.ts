@@ -124,8 +124,8 @@ function agreesWith(run: PoolRun, wanted: WantedRun): boolean {
 }
 
 /** All that workers have to know of an artifact, in a line. */
-function needs({ hash, spec, timeLimitSec }: PoolRun["nodes"][number]): string {
-  return `${hash} ${spec} ${timeLimitSec ?? ""}`;
+function needs({ hash, spec, timeLimitSec, ladder }: PoolRun["nodes"][number]): string {
+  return `${hash} ${spec} ${timeLimitSec ?? ""} ${ladder === undefined ? "" : canonical(ladder)}`;
 }
 
 /**

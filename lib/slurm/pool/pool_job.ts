@@ -36,6 +36,7 @@ import {
   environmentBeforeSetup,
   environmentOnNode,
 } from "../client/environment.ts";
+import { nodeName } from "../run/spec_clusters.ts";
 import { signalLeadSec } from "../client/job_time.ts";
 import { WORKER_MARK } from "../client/job_log.ts";
 
@@ -80,7 +81,7 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
     ...jobHints(() => jobs),
   });
   await checkSpec(runtime, paths, run, spec);
-  const node = env.SLURMD_NODENAME ?? runtime.machine.self.host;
+  const node = nodeName(env.SLURMD_NODENAME ?? runtime.machine.self.host, env.SLURM_CLUSTER_NAME, run);
   const index = slurm && env.SLURM_ARRAY_TASK_ID;
   const key = job && index !== undefined ? `${job}_${index}` : job;
   log.info(`${WORKER_MARK}of run ${run.runId}, spec ${spec}, on ${node} (pid ${Deno.pid})`);

@@ -2,6 +2,7 @@ import type { Config } from "../../core/config.ts";
 import { environmentVariables } from "../../core/environment.ts";
 import type { Hash } from "../../core/hash.ts";
 import type { RunLog } from "../../core/run_log.ts";
+import { parseTarget } from "../../core/settings/notify_setting.ts";
 import type { Machine } from "../../core/system/machine.ts";
 import { FURU_VERSION } from "../../core/version.ts";
 import { makePlan, type Plan } from "../../plan/graph.ts";
@@ -143,6 +144,7 @@ export async function prepareRun(
       ...withoutNotify(config),
       slurm: { ...config.slurm, squeueIntervalSec: client.intervalMs / 1000 },
     },
+    ...(parseTarget(config.notify) ? { notifies: true } : {}),
     force: force === "ALL" ? force : [...force],
     ...(forcedDependents.length === 0 ? {} : { forcedDependents }),
     git: await runtime.provenance.git() ?? null,

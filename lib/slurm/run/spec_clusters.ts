@@ -27,6 +27,31 @@ export function clustersOfRun(run: ClustersOfRun): Set<string> {
   return new Set(all.filter((name) => name !== undefined));
 }
 
+/**
+ * The name of a node within a run, as other clusters have nodes of the same names: Slurm's own on the run's
+ * cluster, on another one `cpu1@east`.
+ */
+export function nodeName(
+  node: string,
+  cluster: string | undefined,
+  run: Pick<ClustersOfRun, "cluster">,
+): string {
+  const isElsewhere = cluster !== undefined && run.cluster !== undefined && cluster !== run.cluster;
+  return isElsewhere ? `${node}@${cluster}` : node;
+}
+
+/**
+ * Those nodes that are on the cluster of a spec, by Slurm's names: sbatch refuses a job that is to keep off a
+ * node which the cluster does not have.
+ */
+export function nodesForSpec(names: readonly string[], run: ClustersOfRun, spec: string): string[] {
+  const there = clusterOfSpec(run, spec);
+  return names.flatMap((name) => {
+    const [node = "", cluster = run.cluster] = name.split("@");
+    return cluster === there ? [node] : [];
+  });
+}
+
 /** Where the jobs of a run go: as sbatch's answers tell, a site may send them elsewhere. */
 export class JobPlaces {
   readonly #run: ClustersOfRun;

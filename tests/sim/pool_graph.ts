@@ -15,6 +15,8 @@ let creating: (hash: Hash, signal: AbortSignal) => Promise<void> = () =>
 const Leaf = defineTask({
   name: "pool/Leaf",
   params: z.object({ n: z.int() }),
+  // Controllers die meanwhile.
+  retryDelaySec: (attempt) => 5 * attempt,
   create: async ({ params, hash, signal }): Promise<number> => {
     await creating(hash, signal);
     return params.n;

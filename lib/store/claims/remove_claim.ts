@@ -50,6 +50,8 @@ export async function removeOwnClaim(
   store: Store,
   { paths, owner }: { paths: ArtifactPaths; owner: OwnerFile },
 ): Promise<boolean> {
+  // The answer to its removal may take longer than the next look at it.
+  ownersOf(store).watch(owner, paths, () => {});
   try {
     return await removeClaim(store, paths, owner.record, owner.ino);
   } finally {

@@ -13,7 +13,8 @@ import type { Hash } from "../../../lib/core/hash.ts";
 import type { HeartbeatOptions, Owner } from "../../../lib/core/system/machine.ts";
 import type { Files } from "../../../lib/core/system/files.ts";
 import { systemFiles } from "../../../lib/core/system/system_files.ts";
-import { declareDead, releaseClaim } from "../../../lib/store/claims/attempt_end.ts";
+import { systemClock } from "../../../lib/core/system/clock.ts";
+import { declareDead, endAttempt, releaseClaim } from "../../../lib/store/claims/attempt_end.ts";
 import { tryClaim } from "../../../lib/store/claims/claim.ts";
 import { ClaimWatch } from "../../../lib/store/claims/liveness.ts";
 import { ownersOf } from "../../../lib/store/claims/owner_files.ts";
@@ -357,6 +358,33 @@ describe("the store's layout", () => {
     const error = await assertRejects(() => other.claim(), StoreError, "it has layout 3, this furu knows 2");
     for (const part of [other.root, "a newer furu", "FURU_PATH"]) assertStringIncludes(error.message, part);
     assertEquals(other.tree(), ["layout.json"]);
+  });
+});
+
+describe("an attempt that ends", () => {
+  it("has lost nothing when the answer to the removal of its claim is late", async () => {
+    await using rig = new StoreRig();
+    let looks = 0;
+    const files: Partial<Files> = {
+      stat: (path) => {
+        if (path === rig.paths.claim) looks++;
+        return systemFiles.stat(path);
+      },
+      rename: async (from, to) => {
+        await systemFiles.rename(from, to);
+        const seen = looks;
+        while (from === rig.paths.claim && looks < seen + 4) await systemClock.sleep(1);
+      },
+    };
+    // Whether its claim is there is looked at all the time.
+    const clock = {
+      ...systemClock,
+      sleep: (_: number, signal?: AbortSignal) => systemClock.sleep(1, signal),
+    };
+    const store = rig.store({ files, machine: { clock } });
+    const claim = await rig.claim(store);
+    assert(await endAttempt(store, claim, { kind: "failed", error: "no" }));
+    assertEquals({ lost: claim.lost.aborted, names: rig.names().length }, { lost: false, names: 1 });
   });
 });
 

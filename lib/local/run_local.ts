@@ -13,7 +13,8 @@ import {
   oneOf,
   type OptionChecks,
 } from "../core/options.ts";
-import { makePlan } from "../plan/graph.ts";
+import { makePlan, priorityIn, unfinished } from "../plan/graph.ts";
+import { checkLimits } from "../plan/limits.ts";
 import { type SchedulerHints, systemRuntime } from "../run/default_runtime.ts";
 import { refuseInside, refuseWhileLoading } from "../run/context.ts";
 import type { Runtime } from "../run/runtime.ts";
@@ -25,10 +26,13 @@ import { keptText } from "../plan/kept.ts";
 import { storeStatus } from "../schedule/status_source.ts";
 import { runReporter } from "../schedule/run_reporter.ts";
 import {
+  aPriority,
   aProgress,
   aWindow,
   checkComputable,
   checkImportable,
+  type RootPriorities,
+  rootPriority,
   rootsOf,
   type Window,
 } from "../schedule/check_run.ts";
@@ -118,6 +122,20 @@ export interface RunLocalOptions {
    * @default {`maxWorkerMb` of the configuration: 256, or twice what one has after its first task}
    */
   maxWorkerMb?: number;
+  /**
+   * The units that there are of each limit, by name, as `{ license: 3, api: 8 }`: tasks with `limits` take no
+   * more at once, over all workers of the run. They count above those of the configuration, by name.
+   *
+   * @default {`limits` of the configuration, which is none}
+   */
+  limits?: Record<string, number>;
+  /**
+   * The priority of roots, which come with all that they need before others of a lower one: by the names of
+   * their tasks, or as a function gives it.
+   *
+   * @default {what their tasks say, else 0}
+   */
+  priority?: RootPriorities;
   /** Receives everything that happens. */
   onEvent?: EventSink;
   /**
@@ -151,6 +169,8 @@ const OPTIONS: OptionChecks<RunLocalOptions> = {
   maxHeapMb: anything,
   maxTasksPerWorker: anything,
   maxWorkerMb: anything,
+  limits: anything,
+  priority: aPriority,
   onEvent: aFunction,
   progress: aProgress,
   signal: aSignal,
@@ -177,7 +197,8 @@ export async function runRootsLocally(
   checkInline(options);
   const mixes = options.isolation === undefined && currentSession() !== undefined;
   // They may be given once only, and are looked at twice.
-  const roots = mixes ? [...rootsOf(given)] : given;
+  const roots = mixes || options.priority !== undefined ? [...rootsOf(given)] : given;
+  const priority = rootPriority(options.priority, rootsOf(roots));
   const typed = mixes ? typedBelow(roots as Artifact[]) : undefined;
   if (options.isolation !== "inline") checkSelfStart();
   const limits = workerLimits(options.maxWorkers);
@@ -211,8 +232,9 @@ export async function runRootsLocally(
       // It takes them longer to start than it takes to plan a few artifacts.
       computer.warm(await countMissing(runtime.store, roots, limits.maxRunning));
     }
-    todo = await makePlan(rootsOf(roots), source, { forced, signal: options.signal });
+    todo = await makePlan(rootsOf(roots), source, { forced, priority, signal: options.signal });
     checkComputable(todo.nodes.values());
+    checkLimits(unfinished(todo), config.limits);
     kept = await todo.kept();
     if (options.isolation !== "inline") {
       const elsewhere = [...todo.nodes.values()].filter(({ hash }) => !typed?.has(hash));
@@ -266,7 +288,8 @@ export async function runRootsLocally(
         ahead: () => computer.ahead,
         retry: config,
         forced,
-        replan: (artifact) => makePlan([artifact], source, { forced }),
+        limits: config.limits,
+        replan: (artifact) => makePlan([artifact], source, { forced, priority: priorityIn(todo) }),
         onEvent: (event) => {
           onEvent(event);
           if (event.type !== "run_started") return;
@@ -302,7 +325,7 @@ export async function runRootsLocally(
 const OF_WORKERS = ["maxHeapMb", "maxTasksPerWorker", "maxWorkerMb"] as const;
 
 function overrides(options: RunLocalOptions): Partial<Config> {
-  const names = ["maxComputeRetries", "retryFailed", ...OF_WORKERS] as const;
+  const names = ["maxComputeRetries", "retryFailed", "limits", ...OF_WORKERS] as const;
   return Object.fromEntries(
     names.flatMap((name) => options[name] === undefined ? [] : [[name, options[name]]]),
   );

@@ -1,6 +1,8 @@
 import { errorText, furuErrorName, isSystemError, ValidationError } from "../core/errors.ts";
 import { artifactLabel, chainText, type Hash } from "../core/hash.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
+import type { Units } from "../core/settings/limits.ts";
+import { limitsOf, priorityOf } from "../task/limits.ts";
 import { specOf } from "../task/requirements.ts";
 import type { ForcedNodes, NodeState, PlanNode, StatusSource } from "./node.ts";
 import type { TaskListing } from "../store/store.ts";
@@ -87,6 +89,7 @@ export class Walk {
     const { node } = visit;
     node.artifact = artifact;
     node.spec = specOf(artifact);
+    node.limits = limitsOf(artifact);
     if (node.status !== "TODO" || node.state === UNJUDGED) return;
     for (const dependency of artifact[ARTIFACT].dependencies) {
       if (!node.dependencies.includes(dependency.hash)) this.#join(visit, this.#meet(dependency));
@@ -216,7 +219,9 @@ export interface DraftNode extends PlanNode {
   state: NodeState;
   dependencies: Hash[];
   dependents: Hash[];
+  limits: Units;
   priority: number;
+  height: number;
 }
 
 /** A node during the walk. */
@@ -234,7 +239,7 @@ export const UNJUDGED: NodeState = { status: "TODO", reason: "missing" };
 /**
  * The visit of an artifact of which nothing is known yet.
  *
- * @throws {ValidationError} If its `spec` is bad.
+ * @throws {ValidationError} If its `spec` or its `limits` are bad.
  */
 export function visitOf(artifact: Artifact): Visit {
   const node: DraftNode = {
@@ -246,18 +251,26 @@ export function visitOf(artifact: Artifact): Visit {
     spec: specOf(artifact),
     dependencies: [],
     dependents: [],
-    priority: 0,
+    limits: limitsOf(artifact),
+    priority: -Infinity,
+    height: 0,
   };
   return { node, below: [], unranked: 0 };
 }
 
 /**
- * Gives each node its priority, the length of the longest chain up to a root, in O(nodes + edges): Kahn's
- * algorithm from the roots downwards.
+ * Gives each node its priority, the highest of its own and of those that depend on it, and its height, the
+ * length of the longest chain up to a root, in O(nodes + edges): Kahn's algorithm from the roots downwards.
  *
- * @throws {ValidationError} If there is a cycle, which it names.
+ * @param roots Those that were asked for: without a word of its own a root has priority 0.
+ * @param priority Gives those of roots.
+ * @throws {ValidationError} If there is a cycle, which it names, or if a priority is none.
  */
-export function rank(visits: ReadonlyMap<Hash, Visit>): void {
+export function rank(
+  visits: ReadonlyMap<Hash, Visit>,
+  roots: ReadonlyMap<Hash, Artifact> = new Map(),
+  priority?: (root: Artifact) => number | undefined,
+): void {
   for (const { below } of visits.values()) {
     for (const dependency of below) dependency.unranked++;
   }
@@ -265,8 +278,12 @@ export function rank(visits: ReadonlyMap<Hash, Visit>): void {
   // `ranked` grows while it is walked through: what is behind the index waits for its own dependencies' turn.
   for (let i = 0; i < ranked.length; i++) {
     const { node, below } = ranked[i]!;
+    const isRoot = node.dependents.length === 0 || roots.has(node.hash);
+    const own = (isRoot ? priority?.(node.artifact) : undefined) ?? priorityOf(node.artifact);
+    node.priority = Math.max(node.priority, own ?? (isRoot ? 0 : -Infinity));
     for (const dependency of below) {
-      dependency.node.priority = Math.max(dependency.node.priority, node.priority + 1);
+      dependency.node.priority = Math.max(dependency.node.priority, node.priority);
+      dependency.node.height = Math.max(dependency.node.height, node.height + 1);
       if (--dependency.unranked === 0) ranked.push(dependency);
     }
   }

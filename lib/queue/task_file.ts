@@ -60,22 +60,32 @@ export interface TaskName {
   readonly attempt: number;
   /** From 0: how often it was lost so far. */
   readonly lost: number;
+  /**
+   * Its turn: of several in the queue higher ones are taken first.
+   *
+   * @default {0}
+   */
+  readonly turn?: number | undefined;
 }
 
-/** The name of a task file: `<hash>.<attempt>.<lost>.json`. */
-export function formatTaskName({ hash, attempt, lost }: TaskName): string {
-  return `${hash}.${attempt}.${lost}.json`;
+/** The name of a task file: `<hash>.<attempt>.<lost>.json`, or `<hash>.<attempt>.<lost>.<turn>.json`. */
+export function formatTaskName({ hash, attempt, lost, turn }: TaskName): string {
+  return `${hash}.${attempt}.${lost}${turn ? `.${turn}` : ""}.json`;
 }
 
 /** Reads the name of a task file; `undefined` for any other name. */
 export function parseTaskName(file: string): TaskName | undefined {
-  const match = /^([0-9a-f]{32})\.([1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.json$/.exec(file);
-  return match ? { hash: match[1] as Hash, attempt: Number(match[2]), lost: Number(match[3]) } : undefined;
+  const match = /^([0-9a-f]{32})\.([1-9]\d{0,8})\.(0|[1-9]\d{0,8})(?:\.(-?[1-9]\d{0,8}))?\.json$/.exec(file);
+  if (!match) return undefined;
+  const [, hash, attempt, lost, turn] = match;
+  const name = { hash: hash as Hash, attempt: Number(attempt), lost: Number(lost) };
+  return turn === undefined ? name : { ...name, turn: Number(turn) };
 }
 
 /** The name under which a task is tried again after a failure of that kind. */
-export function nextTaskName({ hash, attempt, lost }: TaskName, kind: "compute" | "lost"): TaskName {
-  return kind === "compute" ? { hash, attempt: attempt + 1, lost } : { hash, attempt, lost: lost + 1 };
+export function nextTaskName(name: TaskName, kind: "compute" | "lost"): TaskName {
+  const { attempt, lost } = name;
+  return kind === "compute" ? { ...name, attempt: attempt + 1 } : { ...name, lost: lost + 1 };
 }
 
 /** The name of the file beside a failed task that tells how it failed. */

@@ -88,7 +88,10 @@ class RemoteArtifact implements Artifact {
   readonly #artifactOf: ArtifactOf;
   #params: unknown = {};
 
-  constructor({ hash, name, spec, dependencies, timeLimitSec }: PoolNode, artifactOf: ArtifactOf) {
+  constructor(
+    { hash, name, spec, dependencies, timeLimitSec, limits, priority }: PoolNode,
+    artifactOf: ArtifactOf,
+  ) {
     this.name = name;
     this.hash = hash;
     this.#artifactOf = artifactOf;
@@ -102,6 +105,8 @@ class RemoteArtifact implements Artifact {
       unhashed: [],
       legacy: {},
       ...(timeLimitSec === undefined ? {} : { timeLimit: timeLimitSec }),
+      ...(limits === undefined ? {} : { limits }),
+      ...(priority === undefined ? {} : { priority }),
     };
     const label = artifactLabel(name, hash);
     let below: readonly Artifact[] | undefined;

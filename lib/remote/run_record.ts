@@ -5,6 +5,7 @@ import { type Config, configSchema } from "../core/config.ts";
 import { StoreError } from "../core/errors.ts";
 import type { Failure } from "../core/event.ts";
 import { type Hash, isHash } from "../core/hash.ts";
+import { NO_UNITS } from "../core/settings/limits.ts";
 import type { Machine } from "../core/system/machine.ts";
 import { type QueuePaths, queuePaths } from "../queue/layout.ts";
 import type { Window } from "../schedule/check_run.ts";
@@ -15,6 +16,7 @@ import { ownerSchema } from "../store/record.ts";
 import { RECORD_SCHEMA } from "../store/layout.ts";
 import { Store } from "../store/store.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
+import { limitsOf, priorityOf } from "../task/limits.ts";
 import { specOf, timeLimitOf } from "../task/requirements.ts";
 import type { RunStart } from "../worker/run_start.ts";
 
@@ -40,6 +42,10 @@ const poolNode = z.object({
   ...node,
   /** All that it depends on, also what is stored. */
   dependencies: z.array(hash),
+  /** The units of limits that an attempt takes. */
+  limits: z.record(z.string(), z.int().positive()).exactOptional(),
+  /** What its task says of its turn. */
+  priority: z.int().exactOptional(),
 });
 
 /** The form of {@link DagNode}. */
@@ -99,6 +105,10 @@ const poolOptions = z.object({
   keepGoing: z.boolean(),
   /** How many tasks a worker computes at the same time. */
   tasksPerWorker: z.int().positive(),
+  /** Priorities of roots by their hashes, where the run has them instead of their tasks. */
+  priorities: z.record(z.string(), z.int()).exactOptional(),
+  /** Whether some tasks are to begin before others: workers look more often for what has come. */
+  turns: z.literal(true).exactOptional(),
 });
 
 const poolRun = z.object({
@@ -367,7 +377,7 @@ export function placeOf(machine: Machine, dir: string): { paths: QueuePaths; sto
  * Every artifact that the roots reach, each once, as the record of a pool's run has them: dependencies after
  * those that need them.
  *
- * @throws {ValidationError} If a task's own `spec` or `timeLimit` gives none.
+ * @throws {ValidationError} If a task's own `spec`, `timeLimit`, `limits` or `priority` gives none.
  */
 export function poolNodes(roots: Iterable<Artifact>): PoolNode[] {
   const found = new Map<Hash, Artifact>();
@@ -380,12 +390,16 @@ export function poolNodes(roots: Iterable<Artifact>): PoolNode[] {
   }
   return [...found.values()].map((artifact) => {
     const timeLimitSec = timeLimitOf(artifact);
+    const limits = limitsOf(artifact);
+    const priority = priorityOf(artifact);
     return {
       hash: artifact.hash,
       name: artifact.name,
       spec: specOf(artifact),
       dependencies: artifact[ARTIFACT].dependencies.map((below) => below.hash),
       ...(timeLimitSec === undefined ? {} : { timeLimitSec }),
+      ...(limits === NO_UNITS ? {} : { limits }),
+      ...(priority === undefined ? {} : { priority }),
     };
   });
 }

@@ -1,8 +1,11 @@
 import { type FailedAttempt, failureKind } from "../core/attempt_end.ts";
+import type { LimitUse } from "../core/event.ts";
 import type { Hash } from "../core/hash.ts";
+import type { Units } from "../core/settings/limits.ts";
 import type { Plan } from "../plan/graph.ts";
 import { formatDuration } from "../ui/duration.ts";
-import { Progress, StartQueue } from "./_progress.ts";
+import { Progress } from "./_progress.ts";
+import { StartQueue, turnOf } from "./start/start_queue.ts";
 import { isFinal, type WorkNode } from "./_work_graph.ts";
 import type { SchedulerAction, SchedulerEvent, StopReason } from "./scheduler_event.ts";
 import { type Window, windowSize } from "./check_run.ts";
@@ -25,6 +28,19 @@ export interface SchedulerOptions {
   readonly maxRunning?: number;
   /** How many more may be started than run, as the backend has them wait for their turn: 0 by default. */
   readonly ahead?: () => number;
+  /**
+   * The units that there are of each limit: what runs takes no more at once.
+   *
+   * @default {there are no limits}
+   */
+  readonly limits?: Units | undefined;
+  /**
+   * Nodes that an earlier process of the run has started, and that may be running: they are started first,
+   * whatever the limits and the window are.
+   *
+   * @default {none}
+   */
+  readonly begun?: readonly Hash[];
 }
 
 /** Decides what is started when. */
@@ -33,6 +49,8 @@ export interface Scheduler {
   readonly running: number;
   /** Edges and queue operations so far: what the complexity is proven by. */
   readonly operations: number;
+  /** How much is taken of each limit that its nodes need, and how many wait for it. */
+  limitUse(): LimitUse[];
   /**
    * Takes one event and says what is to be done, in this order. An event that comes too late for its node (a
    * failure of one that is done) changes nothing, as does any after `finished`.
@@ -59,7 +77,8 @@ export function createScheduler(plan: Pick<Plan, "nodes" | "roots">, options: Sc
 type Of<T extends SchedulerEvent["type"]> = Extract<SchedulerEvent, { type: T }>;
 
 class GraphScheduler implements Scheduler {
-  readonly #queue: StartQueue;
+  readonly #queue: StartQueue<WorkNode>;
+  readonly #begun: readonly Hash[];
   readonly #progress: Progress;
   readonly #retry: RetryPolicy;
   readonly #keepGoing: boolean;
@@ -69,11 +88,8 @@ class GraphScheduler implements Scheduler {
   #actions: SchedulerAction[] = [];
 
   constructor(plan: Pick<Plan, "nodes" | "roots">, options: SchedulerOptions) {
-    this.#queue = new StartQueue(
-      options.limit ?? (() => Infinity),
-      options.maxRunning ?? Infinity,
-      options.ahead,
-    );
+    this.#queue = new StartQueue(options);
+    this.#begun = options.begun ?? [];
     this.#progress = new Progress(plan, windowSize(options.window), this.#queue);
     this.#retry = options.retry;
     this.#keepGoing = options.keepGoing ?? false;
@@ -85,6 +101,10 @@ class GraphScheduler implements Scheduler {
 
   get operations(): number {
     return this.#progress.operations;
+  }
+
+  limitUse(): LimitUse[] {
+    return this.#queue.limitUse();
   }
 
   step(event: SchedulerEvent): SchedulerAction[] {
@@ -99,7 +119,8 @@ class GraphScheduler implements Scheduler {
     switch (event.type) {
       case "begin":
         // Before anything is started that needs them, or, without keepGoing, at all.
-        return this.#failPlanned(this.#progress.graph.nodes.values());
+        this.#failPlanned(this.#progress.graph.nodes.values());
+        return this.#goOnWithBegun();
       case "interrupt":
         return this.#stop("interrupt");
       case "halted":
@@ -123,6 +144,12 @@ class GraphScheduler implements Scheduler {
       case "stale":
         return this.#onStale(node, event);
     }
+  }
+
+  #goOnWithBegun(): void {
+    const begun = this.#begun.flatMap((hash) => this.#progress.graph.nodes.get(hash) ?? []);
+    for (const node of begun) node.begun = true;
+    this.#watchElsewhere(this.#progress.admit(begun));
   }
 
   #onDone(node: WorkNode, computed: boolean): void {
@@ -239,8 +266,9 @@ class GraphScheduler implements Scheduler {
       return;
     }
     this.#watchElsewhere(this.#progress.admitRoots());
-    for (let node = this.#queue.start(); node; node = this.#queue.start()) {
-      this.#actions.push({ type: "start", hash: node.hash, spec: node.spec });
+    for (const node of this.#queue.start()) {
+      node.phase = "running";
+      this.#actions.push({ type: "start", hash: node.hash, spec: node.spec, turn: turnOf(node) });
     }
     const { pending, watched } = this.#progress;
     if (pending > 0 && this.running + watched > 0) return;

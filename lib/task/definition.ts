@@ -12,6 +12,8 @@ import {
 } from "./artifact/artifact.ts";
 import { type Def, defOf, isWrapper, partsOf, type Schema } from "./schema/schema_walk.ts";
 import { legacyTexts } from "./artifact/identity.ts";
+import type { TaskLimits } from "../core/settings/limits.ts";
+import { isPriority, PRIORITY, unitsOf } from "./limits.ts";
 import { checkMigrations, type Migration } from "./migration.ts";
 
 const OPTIONS: Record<keyof TaskOptions<z.ZodObject, unknown>, true> = {
@@ -27,6 +29,8 @@ const OPTIONS: Record<keyof TaskOptions<z.ZodObject, unknown>, true> = {
   legacy: true,
   migrations: true,
   timeLimit: true,
+  limits: true,
+  priority: true,
   module: true,
 };
 
@@ -67,6 +71,11 @@ export function checkDefinition(
   }
   if (timeLimit !== undefined && typeof timeLimit !== "function") {
     checkTimeLimit(timeLimit, `its 'timeLimit'`, fail);
+  }
+  const { limits, priority } = options;
+  if (limits !== undefined && typeof limits !== "function") unitsOf(limits, "its 'limits'", fail);
+  if (priority !== undefined && typeof priority !== "function" && !isPriority(priority)) {
+    fail(`its 'priority' must be ${PRIORITY}: current value is ${Deno.inspect(priority)}`);
   }
   const definition: TaskDefinition = Object.freeze({
     ...(options as unknown as TaskDefinition),
@@ -262,6 +271,21 @@ export interface TaskOptions<S extends z.ZodObject, T, L = T> {
    * @default {no limit}
    */
   timeLimit?: number | ((params: z.output<S>) => number);
+  /**
+   * What an attempt takes of the limits of its run, as `["license", { api: 2 }]`: of what the run sets
+   * (`limits` of the run or of furu.json) no more is taken at once, over all its workers. It is never part of
+   * the identity.
+   *
+   * @default {nothing}
+   */
+  limits?: TaskLimits | ((params: z.output<S>) => TaskLimits | undefined);
+  /**
+   * The turn among what may begin: higher ones come first, with all that they need, before the longest chain.
+   * What says nothing has the turn of what needs it, a root 0. It is never part of the identity.
+   *
+   * @default {the highest of what depends on it; 0 for a root}
+   */
+  priority?: number | ((params: z.output<S>) => number | undefined);
   /**
    * URL of the module that a worker imports to have this task.
    *

@@ -2,7 +2,7 @@ import { delay } from "@std/async/delay";
 import { type Hash, hashText } from "../../lib/core/hash.ts";
 import type { NodeState, StatusSource } from "../../lib/plan/node.ts";
 import type { TaskListing } from "../../lib/store/store.ts";
-import { ARTIFACT, type Artifact } from "../../lib/task/artifact/artifact.ts";
+import { ARTIFACT, type Artifact, type TaskDefinition } from "../../lib/task/artifact/artifact.ts";
 
 /** What a {@link fakeArtifact} is made with. */
 export interface FakeOptions {
@@ -10,6 +10,10 @@ export interface FakeOptions {
   name?: string;
   /** The spec, or what gives it. @default "default" */
   spec?: string | ((params: never) => string);
+  /** @default none */
+  limits?: TaskDefinition["limits"];
+  /** @default none */
+  priority?: TaskDefinition["priority"];
   /** @default the hash of name and label */
   hash?: string;
 }
@@ -18,12 +22,12 @@ export interface FakeOptions {
 export function fakeArtifact(
   label: string,
   dependencies: readonly Artifact[] | (() => readonly Artifact[]) = [],
-  { name = "t", spec = "default", hash = hashText(`${name} ${label}`) }: FakeOptions = {},
+  { name = "t", spec = "default", hash = hashText(`${name} ${label}`), limits, priority }: FakeOptions = {},
 ): Artifact {
   return {
     [ARTIFACT]: {
       version: 1,
-      task: { name, spec } as Artifact[typeof ARTIFACT]["task"],
+      task: { name, spec, limits, priority } as Artifact[typeof ARTIFACT]["task"],
       identity: label,
       get dependencies() {
         return typeof dependencies === "function" ? dependencies() : dependencies;

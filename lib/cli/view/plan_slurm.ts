@@ -9,12 +9,15 @@ import {
   type LimitedNode,
 } from "../../slurm/run/check_specs.ts";
 import type { Partition } from "../../slurm/client/parse_config.ts";
+import { dagLimitFaults } from "../../slurm/run/check_limits.ts";
+import { limitFaults } from "../../plan/limits.ts";
+import type { Units } from "../../core/settings/limits.ts";
 import { quote } from "../../slurm/client/script.ts";
 import { type ParsedSpec, sbatchOptions, slurmSpecSchema } from "../../slurm/client/spec.ts";
 import { systemClient } from "../../slurm/client/client.ts";
 import { table } from "../../ui/table.ts";
 import { plural } from "../../ui/text.ts";
-import type { PlanView } from "./plan_view.ts";
+import { inOrder, type PlanView } from "./plan_view.ts";
 
 /** The jobs that a run would submit for one spec. */
 export interface PlannedJobs {
@@ -56,6 +59,12 @@ export interface PlanSlurmOptions {
    */
   nodes?: readonly LimitedNode[];
   /**
+   * The limits that a run would have.
+   *
+   * @default {none}
+   */
+  limits?: Units;
+  /**
    * The run that would be taken up.
    *
    * @default {none}
@@ -89,6 +98,7 @@ export async function planSlurm(plan: PlanView, options: PlanSlurmOptions): Prom
   const {
     mode,
     nodes = [],
+    limits = {},
     adopts,
     specs = resolveConfig().slurm?.specs ?? {},
     partitions = () => systemClient().partitions(),
@@ -119,7 +129,13 @@ export async function planSlurm(plan: PlanView, options: PlanSlurmOptions): Prom
       problems.push(...await problemsOf(async () => checkPartitions(usable, await partitions())));
     }
   }
-  const workers = firstWorkers(plan);
+  const open = [...plan.nodes.values()].filter(({ status }) => status !== "DONE");
+  problems.push(
+    ...mode === "dag"
+      ? dagLimitFaults(open, usable).map((fault) => `${fault}, which no job of DAG mode counts`)
+      : limitFaults(open, limits),
+  );
+  const workers = firstWorkers(plan, limits);
   return {
     mode,
     specs: [...jobs].map(([spec, count]) => {
@@ -134,12 +150,17 @@ export async function planSlurm(plan: PlanView, options: PlanSlurmOptions): Prom
 }
 
 /** The number of workers of each spec that a pool submits at first: for the tasks that can begin at once. */
-function firstWorkers({ nodes }: PlanView): Map<string, number> {
+function firstWorkers(plan: PlanView, limits: Units): Map<string, number> {
+  const { nodes } = plan;
   const ready = new Map<string, number>();
-  for (const { status, spec, dependencies } of nodes.values()) {
+  const left = new Map(Object.entries(limits));
+  for (const { status, spec, dependencies, limits: takes = {} } of inOrder(plan)) {
     if (status !== "TODO") continue;
     const isReady = dependencies.every((hash) => (nodes.get(hash)?.status ?? "DONE") === "DONE");
-    if (isReady) ready.set(spec, (ready.get(spec) ?? 0) + 1);
+    const needs = Object.entries(takes);
+    if (!isReady || needs.some(([name, units]) => (left.get(name) ?? 0) < units)) continue;
+    for (const [name, units] of needs) left.set(name, left.get(name)! - units);
+    ready.set(spec, (ready.get(spec) ?? 0) + 1);
   }
   const loads = [...ready].map(([spec, tasks]) => ({ spec, tasks, alive: 0, leaving: 0, pending: 0 }));
   const { submit } = scale(loads, { maxWorkers: MAX_WORKERS, tasksPerWorker: 1 });

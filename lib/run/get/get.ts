@@ -6,6 +6,9 @@ import {
   type FuruErrorOptions,
   StoreError,
 } from "../../core/errors.ts";
+import { NO_UNITS } from "../../core/settings/limits.ts";
+import { checkLimits } from "../../plan/limits.ts";
+import { limitsOf } from "../../task/limits.ts";
 import { countsForRun, isForced } from "../../plan/forced.ts";
 import { aBoolean, aSignal, checkOptions, type OptionChecks } from "../../core/options.ts";
 import { releaseClaim } from "../../store/claims/attempt_end.ts";
@@ -204,7 +207,10 @@ async function compute(
   const { artifact, unwanted } = computation;
   refuseLoadOnly(artifact);
   // Before it claims: what is claimed keeps others from computing it.
-  const slot = runtime.computations.slot(runtime.maxCreates);
+  const takes = limitsOf(artifact);
+  const { limits } = runtime.config;
+  if (takes !== NO_UNITS) checkLimits([{ name: artifact.name, hash: artifact.hash, limits: takes }], limits);
+  const slot = runtime.computations.slot(runtime.maxCreates, takes, limits);
   if (inherited) slot.takeFrom(inherited);
   try {
     await runtime.computations.pause(runtime.machine.clock);

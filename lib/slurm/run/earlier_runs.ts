@@ -123,9 +123,9 @@ function agreesWith(run: PoolRun, wanted: WantedRun): boolean {
     (code === "any" || codeFault(run) === undefined);
 }
 
-/** All that workers have to know of an artifact, in a line. */
-function needs({ hash, spec, timeLimitSec }: PoolRun["nodes"][number]): string {
-  return `${hash} ${spec} ${timeLimitSec ?? ""}`;
+/** All that has to be known of an artifact in order to have it computed, in a line. */
+function needs({ hash, spec, timeLimitSec, limits, priority }: PoolRun["nodes"][number]): string {
+  return `${hash} ${spec} ${timeLimitSec ?? ""} ${canonical(limits)} ${priority ?? ""}`;
 }
 
 /**

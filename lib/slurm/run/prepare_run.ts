@@ -4,7 +4,8 @@ import type { Hash } from "../../core/hash.ts";
 import type { RunLog } from "../../core/run_log.ts";
 import type { Machine } from "../../core/system/machine.ts";
 import { FURU_VERSION } from "../../core/version.ts";
-import { makePlan, type Plan } from "../../plan/graph.ts";
+import { makePlan, type Plan, type RootPriority } from "../../plan/graph.ts";
+import { checkLimits } from "../../plan/limits.ts";
 import {
   type DagNode,
   type DagRun,
@@ -13,7 +14,7 @@ import {
   type RunRecord,
 } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
-import { checkComputable, checkImportable, rootsOf } from "../../schedule/check_run.ts";
+import { checkComputable, checkImportable, rootPriority, rootsOf } from "../../schedule/check_run.ts";
 import { dependentsOfForced, forcedByUser } from "../../plan/forced.ts";
 import type { RunReporter } from "../../schedule/run_reporter.ts";
 import { storeStatus } from "../../schedule/status_source.ts";
@@ -27,6 +28,7 @@ import type { JobWatch } from "../jobs/job_watch.ts";
 import { isOver } from "../jobs/slurm_hints.ts";
 import { leftOut, refuseHopeless } from "./check_plan.ts";
 import { checkMaxWorkers, checkSpecs, checkTimeLimits, clusterSpecs, neededSpecs } from "./check_specs.ts";
+import { checkDagLimits } from "./check_limits.ts";
 import { ownCluster } from "./own_cluster.ts";
 import type { RunDagOptions, RunPoolOptions, RunSlurmOptions } from "./run_slurm_options.ts";
 import { snapshotForRun } from "./snapshot_for_run.ts";
@@ -110,18 +112,22 @@ export async function prepareRun(
   const forced = forcedByUser(runtime.store, force, runId, options.forceDependents ? given : undefined);
   const forcedDependents = options.forceDependents ? dependentsOfForced(given, force) : [];
   const source = storeStatus(runtime, { isOver: (queued) => isOver(watch, queued, signal) });
-  const planned = await makePlan(given, source, { signal, forced });
+  const priority = rootPriority(options.priority, given);
+  const planned = await makePlan(given, source, { signal, forced, priority });
   checkComputable(planned.nodes.values());
   checkImportable(planned.nodes.values(), entry);
   const { own, missing, artifacts } = options.mode === "dag"
     ? await dagPart(runtime, planned, runId)
-    : poolPart(given, planned, { options, config });
+    : poolPart(given, planned, { options, config }, priority);
   const isIdle = missing.length === 0;
   const [specs, cluster] = isIdle ? [{}, undefined] : await Promise.all([
     specsOf(missing, prepare),
     clusterOf(runtime, prepare),
   ]);
-  if (own.mode === "pool") checkTimeLimits(missing, specs);
+  if (own.mode === "pool") {
+    checkTimeLimits(missing, specs);
+    checkLimits(missing, config.limits);
+  } else checkDagLimits(missing.flatMap(({ hash }) => planned.nodes.get(hash) ?? []), specs);
   const run: RunRecord = {
     schema: RECORD_SCHEMA,
     runId,
@@ -171,8 +177,18 @@ function poolPart(
   given: readonly Artifact[],
   planned: Plan,
   { options, config }: Pick<PrepareRunOptions<RunPoolOptions>, "options" | "config">,
+  priority: RootPriority | undefined,
 ): ModePart {
   const nodes = poolNodes(given);
+  const priorities = Object.fromEntries(
+    given.flatMap((root): [string, number][] => {
+      const own = priority?.(root);
+      return own === undefined ? [] : [[root.hash, own]];
+    }),
+  );
+  const hasOwn = Object.keys(priorities).length > 0;
+  const hasTurns = hasOwn ||
+    nodes.some(({ limits, priority }) => limits !== undefined || priority !== undefined);
   const specs = options.specs ?? config.slurm?.specs ?? {};
   checkMaxWorkers(options.maxWorkers, [...Object.keys(specs), ...nodes.map(({ spec }) => spec)]);
   const missing = nodes.filter(({ hash }) => {
@@ -188,6 +204,8 @@ function poolPart(
       idleTimeoutSec: options.idleTimeoutSec ?? 60,
       keepGoing: options.keepGoing ?? false,
       tasksPerWorker: options.tasksPerWorker ?? 1,
+      ...(hasOwn ? { priorities } : {}),
+      ...(hasTurns ? { turns: true as const } : {}),
     },
     nodes,
   } as const;

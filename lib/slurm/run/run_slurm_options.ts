@@ -17,7 +17,7 @@ import {
   someSeconds,
 } from "../../core/options.ts";
 import type { Plan } from "../../plan/graph.ts";
-import { aProgress, aWindow, type Window } from "../../schedule/check_run.ts";
+import { aPriority, aProgress, aWindow, type RootPriorities, type Window } from "../../schedule/check_run.ts";
 import type { SlurmSpecs } from "./check_specs.ts";
 
 /** Options of `runSlurm` in both modes. */
@@ -91,6 +91,13 @@ export interface SlurmOptions {
    * @default {`slurm.squeueIntervalSec` of the configuration, which is 10}
    */
   squeueIntervalSec?: number;
+  /**
+   * The priority of roots, which come with all that they need before others of a lower one: by the names of
+   * their tasks, or as a function gives it. In DAG mode their jobs are submitted first.
+   *
+   * @default {what their tasks say, else 0}
+   */
+  priority?: RootPriorities;
   /** Receives everything that happens. */
   onEvent?: EventSink;
   /**
@@ -170,6 +177,13 @@ export interface RunPoolOptions extends SlurmOptions {
    */
   keepGoing?: boolean;
   /**
+   * The units that there are of each limit, by name, as `{ license: 3, api: 8 }`: tasks with `limits` take no
+   * more at once, over all workers of the run. They count above those of the configuration, by name.
+   *
+   * @default {`limits` of the configuration, which is none}
+   */
+  limits?: Record<string, number>;
+  /**
    * The way in which workers are started: as jobs of their own, or inside the job that this process runs in.
    *
    * @default {"sbatch"}
@@ -229,6 +243,7 @@ const COMMON: OptionChecks<RunDagOptions> = {
   maxTasksPerWorker: anything,
   maxWorkerMb: anything,
   squeueIntervalSec: someSeconds,
+  priority: aPriority,
   onEvent: aFunction,
   progress: aProgress,
   signal: aSignal,
@@ -244,6 +259,7 @@ const OF_POOL: OptionChecks<RunPoolOptions> = {
   leaseSec: someSeconds,
   tasksPerWorker: aCount,
   keepGoing: aBoolean,
+  limits: anything,
   launcher: oneOf("sbatch", "srun"),
   takeOver: aBoolean,
 };
@@ -274,7 +290,7 @@ export function checkSlurmOptions(options: RunSlurmOptions): void {
 export function slurmOverrides(options: RunSlurmOptions): Partial<Config> {
   const { maxComputeRetries, retryFailed, maxPreemptRetries, maxHeapMb, maxTasksPerWorker, maxWorkerMb } =
     options;
-  const { pollIntervalSec, leaseSec }: RunPoolOptions = options.mode === "dag" ? {} : options;
+  const { pollIntervalSec, leaseSec, limits }: RunPoolOptions = options.mode === "dag" ? {} : options;
   const ofWorkers = { maxHeapMb, maxTasksPerWorker, maxWorkerMb };
   const overrides = {
     maxComputeRetries,
@@ -283,6 +299,7 @@ export function slurmOverrides(options: RunSlurmOptions): Partial<Config> {
     ...ofWorkers,
     pollIntervalSec,
     leaseSec,
+    limits,
   };
   return Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));
 }

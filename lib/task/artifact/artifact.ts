@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { Hash } from "../../core/hash.ts";
+import type { TaskLimits } from "../../core/settings/limits.ts";
 
 /** The key by which artifacts are recognised, whichever copy of furu made them. */
 export const ARTIFACT: unique symbol = Symbol.for("furu.artifact") as never;
@@ -159,6 +160,10 @@ export interface TaskDefinition {
   readonly migrations?: readonly TaskMigration[];
   /** Seconds that an attempt may take. */
   readonly timeLimit?: number | ((params: never) => number);
+  /** What an attempt takes of the limits of its run. */
+  readonly limits?: TaskLimits | ((params: never) => TaskLimits | undefined);
+  /** Its turn among what may begin: higher ones first. */
+  readonly priority?: number | ((params: never) => number | undefined);
   /** URL of the module that called `defineTask`, where known. */
   readonly module?: string | undefined;
   /** Where `defineTask` was called, where known, as in a stack: `file:///x/pipeline.ts:12:9`. */

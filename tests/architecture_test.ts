@@ -19,7 +19,7 @@ const LEVELS: readonly string[][] = [
   ["task/schema", "store/claims"],
   ["task", "store/results"],
   ["plan", "run/traces", "queue"],
-  ["run/output"],
+  ["run/output", "schedule/start"],
   ["run"],
   ["run/get", "worker/protocol"],
   ["worker/child"],

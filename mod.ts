@@ -27,6 +27,8 @@
 import "./lib/api/notebook.ts";
 export { z } from "zod";
 export { type ConfigOptions, configure, type ForcedTasks, type SlurmSettings } from "./lib/core/config.ts";
+export { file, folder, type InputFunction } from "./lib/api/file.ts";
+export type { FileInput, FolderInput, Input, InputFacts, InputType } from "./lib/core/json/input_file.ts";
 export { digest } from "./lib/core/json/digest.ts";
 export {
   ComputeError,
@@ -60,6 +62,7 @@ export type {
 export { isArtifact } from "./lib/task/artifact/artifact.ts";
 export type { TaskOptions } from "./lib/task/definition.ts";
 export type { Migration, MigrationSource, OldParams } from "./lib/task/migration.ts";
+export type { InputSchema } from "./lib/task/schema/input_schema.ts";
 export type { ArtifactSchema, Task, TaskArguments } from "./lib/task/artifact/task.ts";
 export { defineTask } from "./lib/task/define.ts";
 export { grid, type GridPoint } from "./lib/task/grid.ts";

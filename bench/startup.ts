@@ -1,5 +1,7 @@
 import { fromFileUrl } from "@std/path/from-file-url";
 import { systemMachine } from "../lib/core/system/system_machine.ts";
+import { compile } from "../lib/pack/compile.ts";
+import { pack } from "../lib/pack/pack.ts";
 import { workerCommand } from "../lib/worker/command.ts";
 import { WorkerListener } from "../lib/worker/listener.ts";
 import { WorkerProcess } from "../lib/worker/subprocess.ts";
@@ -12,7 +14,10 @@ import { runProcess } from "./process.ts";
 /** The option with which Deno reads what a command needs, and no more. */
 const LAZY = "--unstable-lazy-dynamic-imports";
 
-/** What it takes to start: the program, a worker until it can take a task, a run; beside an empty script. */
+/**
+ * What it takes to start: the program, a worker until it can take a task, a run; beside an empty script. Where
+ * `DENORT_BIN` names Deno's runtime image, or it can be downloaded, a compiled program is measured as well.
+ */
 export const startupBench: Bench = {
   name: "startup",
   description: "starting furu --help, a worker and a run of one artifact, beside an empty script",
@@ -43,6 +48,7 @@ export const startupBench: Bench = {
     return [
       await row("furu --help", () => help(), times(2)),
       await row(`furu --help, with ${LAZY}`, () => help(LAZY), times(2)),
+      ...await filesRows(folder, row),
       {
         what: "a worker, until it can take a task",
         furu: { value: await workerMs(measured), unit },
@@ -54,6 +60,30 @@ export const startupBench: Bench = {
     ];
   },
 };
+
+/** The same for programs of one file, which is unpacked already. */
+async function filesRows(
+  folder: Folder,
+  row: (what: string, work: () => unknown) => Promise<Row>,
+): Promise<Row[]> {
+  const packed = folder.at("packed/furu");
+  await pack({ output: packed });
+  const compiled = folder.at("compiled/furu");
+  const how = await compile({ output: compiled, say: (line) => console.error(line) });
+  const rows: Row[] = [];
+  for (const [name, file] of [["packed", packed], ["compiled", compiled]] as const) {
+    if (name === "compiled" && how !== "compiled") continue;
+    const run = (...args: string[]) =>
+      runProcess([file, ...args], {
+        env: { FURU_PATH: folder.at(`store-${name}`), FURU_CACHE_DIR: folder.at("cache") },
+      });
+    rows.push(
+      await row(`furu --help, ${name}`, () => run("--help")),
+      await row(`furu run where it is stored, ${name}`, () => run("run", `${PIPELINE}#tiny_1`, "--quiet")),
+    );
+  }
+  return rows;
+}
 
 async function workerMs(measured: (work: () => unknown) => Promise<number>): Promise<number> {
   await using listener = WorkerListener.open();

@@ -3,17 +3,16 @@
  *
  * `deno run -A examples/words.ts [folder]`. Change, add or remove a file: only what it concerns is computed again.
  */
-import { defineTask, digest, get, runLocal, z } from "@furu/furu";
+import { defineTask, file, get, runLocal, z } from "@furu/furu";
 import { walk } from "@std/fs/walk";
 import { fromFileUrl } from "@std/path/from-file-url";
 
 /** Counts the words of one file. What identifies it is the content, wherever the file lies. */
 export const Count = defineTask({
   name: "words/Count",
-  params: z.object({ path: z.string(), size: z.int(), sha256: z.string() }),
-  unhashed: ["path"],
+  params: z.object({ text: file.schema }),
   create: async ({ params }) => {
-    const text = await Deno.readTextFile(params.path);
+    const text = await Deno.readTextFile(params.text.path);
     const counts = new Map<string, number>();
     for (const [word] of text.toLowerCase().matchAll(/\p{L}+/gu)) {
       counts.set(word, (counts.get(word) ?? 0) + 1);
@@ -28,8 +27,8 @@ export const Total = defineTask({
   params: z.object({ files: z.array(Count.schema), top: z.int().min(1).default(10) }),
   create: async ({ params }) => {
     const total = new Map<string, number>();
-    for (const file of params.files) {
-      for (const [word, count] of await get(file)) total.set(word, (total.get(word) ?? 0) + count);
+    for (const counts of params.files) {
+      for (const [word, count] of await get(counts)) total.set(word, (total.get(word) ?? 0) + count);
     }
     const ranked = [...total].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
     return { words: total.size, top: ranked.slice(0, params.top) };
@@ -40,8 +39,7 @@ export const Total = defineTask({
 export async function countWords(folder: string): Promise<ReturnType<typeof Total>> {
   const files = [];
   for await (const { path } of walk(folder, { exts: [".txt"], includeDirs: false })) {
-    const { size } = await Deno.stat(path);
-    files.push(Count({ path, size, sha256: await digest(path) }));
+    files.push(Count({ text: await file(path) }));
   }
   // The order in which a folder lists its files is no part of what is computed.
   return Total({ files: files.sort((a, b) => a.hash < b.hash ? -1 : 1) });

@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import { dirname } from "@std/path/dirname";
 import { fromFileUrl } from "@std/path/from-file-url";
 import { join } from "@std/path/join";
+import { toBase64 } from "../lib/core/json/base64.ts";
 import { sourcesDigest } from "./sources.ts";
 
 const client = fromFileUrl(new URL("client", import.meta.url));
@@ -52,7 +53,7 @@ async function licences(): Promise<string> {
 /** Base64 of what gzip makes of a text. */
 async function packed(text: string): Promise<string> {
   const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
-  return (await new Response(stream).bytes()).toBase64();
+  return toBase64(await new Response(stream).bytes());
 }
 
 async function main(): Promise<void> {

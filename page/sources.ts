@@ -1,6 +1,7 @@
 import { fromFileUrl } from "@std/path/from-file-url";
 import { join } from "@std/path/join";
 import { toFileUrl } from "@std/path/to-file-url";
+import { sha256Bytes } from "../lib/core/hash.ts";
 
 const FOLDER = "page/client";
 const root = fromFileUrl(new URL("..", import.meta.url));
@@ -36,5 +37,5 @@ export async function sourcesDigest(): Promise<string> {
     parts.push(specifier, found?.integrity ?? "", ...(found?.dependencies ?? []));
   }
   const bytes = new TextEncoder().encode(parts.join("\0"));
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+  return await sha256Bytes(bytes);
 }

@@ -1,6 +1,6 @@
 import { basename } from "@std/path/posix/basename";
 import { furuGlobals } from "../core/globals.ts";
-import { packed } from "../core/packed.ts";
+import { oneFile } from "../core/packed.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 
 /**
@@ -34,7 +34,7 @@ export async function main(meta: Pick<ImportMeta, "main" | "url">, roots: Roots)
   if (!meta.main && !isPacked) return;
   globals.hasCommands = true;
   if (isPacked) globals.mainModule = undefined;
-  const name = basename(packed()?.file ?? new URL(meta.url).pathname);
+  const name = basename(oneFile() ?? new URL(meta.url).pathname);
   const program = { name, script: { url: meta.url, roots } };
   // Loaded only by the program itself: its workers import the script too, and start sooner without.
   const { runFuru } = await import("../cli/main.ts");

@@ -19,7 +19,7 @@ import {
   smallValue,
   type SmallValues,
 } from "./index_format.ts";
-import { IndexFiles, type IndexKind } from "./index_files.ts";
+import { IndexFiles, type IndexKind } from "../store/index_files.ts";
 import { type ArtifactEntry, readEntry } from "./read_entries.ts";
 
 /** Of tasks with fewer artifacts nothing is kept: to read them all is as quick. */

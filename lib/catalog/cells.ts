@@ -1,4 +1,5 @@
 import { fromCanonical } from "../core/json/canonical.ts";
+import type { InputFacts, InputType } from "../core/json/input_file.ts";
 import { decodeTagged } from "../core/json/decode_tagged.ts";
 import { typedArrayOver } from "../core/json/tags.ts";
 import type { TypedArray } from "../core/json/tags.ts";
@@ -42,17 +43,34 @@ export class FileCell {
   }
 }
 
+/** A file or a folder in a cell of a table. */
+export class InputCell {
+  /** What it is, and what is known of it. */
+  constructor(readonly kind: InputType, readonly facts: InputFacts) {}
+
+  /** Its path, where that is known, with the whole SHA-256: `/data/rows.csv(3f0c...)`. */
+  toJSON(): string {
+    return `${this.facts.path ?? this.kind}(${this.facts.sha256})`;
+  }
+}
+
 /**
  * Values by their paths, as `data.size`: what is no plain object, or an empty one, is a cell by itself. A
  * value that is a cell itself has the path that it is given.
  */
 export type Cells = Map<string, unknown>;
 
+const input = (kind: InputType, facts: InputFacts): InputCell => new InputCell(kind, facts);
+
 /** Parameters, as canonical JSON has them, as cells. */
 export function paramCells(params: unknown): Cells {
   const cells: Cells = new Map();
   if (params === undefined) return cells;
-  flatten(fromCanonical(params, { artifact: (name, hash) => new ArtifactCell(name, hash) }), "", cells);
+  flatten(
+    fromCanonical(params, { artifact: (name, hash) => new ArtifactCell(name, hash), input }),
+    "",
+    cells,
+  );
   return cells;
 }
 
@@ -66,6 +84,7 @@ export function paramCells(params: unknown): Cells {
 export function valueCells(json: unknown, { dir, root }: { dir: string; root: string }): Cells {
   const value = decodeTagged(json, {
     artifact: (name, hash) => new ArtifactCell(name, hash),
+    input,
     path: (suffix) => dir + suffix,
     storePath: (suffix) => root + suffix,
     // It stands for the array, which is read when somebody wants it.

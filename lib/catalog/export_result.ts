@@ -4,12 +4,13 @@ import { join } from "@std/path/posix/join";
 import { errorCode, StoreError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
 import { decodeTagged } from "../core/json/decode_tagged.ts";
+import { withInputPaths } from "../core/json/input_file.ts";
 import { TAG, type TypedArray } from "../core/json/tags.ts";
 import { attemptPaths } from "../store/layout.ts";
 import type { SuccessRecord } from "../store/record.ts";
 import type { Store } from "../store/store.ts";
 import { namedArtifacts } from "./references.ts";
-import { plainParams } from "./read_entries.ts";
+import { inputPathsIn, plainParams } from "./read_entries.ts";
 
 /** A file of an export. */
 export interface ExportedFile {
@@ -94,7 +95,9 @@ export async function exportResult(
       schema: 1,
       name,
       hash,
-      params: JSON.parse(options.print(plainParams(record.identity.params))),
+      params: JSON.parse(
+        options.print(plainParams(withInputPaths(record.identity.params, inputPathsIn(record.provenance)))),
+      ),
       createdAt: record.createdAt,
       durationMs: record.durationMs,
       attempt: record.attempt,

@@ -2,6 +2,7 @@ import { join } from "@std/path/posix/join";
 import { fromCanonical } from "../core/json/canonical.ts";
 import { TAG } from "../core/json/tags.ts";
 import { errorText } from "../core/errors.ts";
+import { type InputPaths, withInputPaths } from "../core/json/input_file.ts";
 import { readQueued } from "../store/claims/queued.ts";
 import { readClaim } from "../store/claims/read_claim.ts";
 import { readEnds } from "../store/results/ends.ts";
@@ -103,7 +104,7 @@ function stored(found: FoundArtifact, text: string): ArtifactEntry {
     name,
     hash,
     status: "DONE",
-    params: identity.params,
+    params: withInputPaths(identity.params, inputPathsIn(provenance)),
     at: createdAt,
     durationMs,
     bytes: text.length + files,
@@ -198,6 +199,11 @@ async function paramsOfReplaced(store: Store, { home }: FoundArtifact): Promise<
 export function plainParams(params: unknown): unknown {
   if (params === undefined) return undefined;
   return fromCanonical(params, { artifact: (name, hash) => ({ [TAG.artifact]: [name, hash] }) });
+}
+
+/** Where the files and folders in the parameters of a result were, as its record tells. */
+export function inputPathsIn({ inputs }: Readonly<Record<string, unknown>>): InputPaths | undefined {
+  return typeof inputs === "object" && inputs !== null ? inputs as InputPaths : undefined;
 }
 
 function textIn(provenance: Readonly<Record<string, unknown>>, key: string): string | undefined {

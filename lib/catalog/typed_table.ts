@@ -1,6 +1,7 @@
 import { type FuruError, StoreError, UsageError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
 import { hashOfIdentity } from "../core/json/canonical.ts";
+import { withoutInputPaths } from "../core/json/input_file.ts";
 import { checkOptions, type OptionCheck, type OptionChecks } from "../core/options.ts";
 import { currentContext } from "../run/context.ts";
 import { defaultRuntime } from "../run/default_runtime.ts";
@@ -175,7 +176,8 @@ function lost({ name, hash }: ArtifactEntry, why: string | undefined): FuruError
 /** The identity of an artifact; nothing where that is not known, as it may be of one without a record. */
 function identityOf({ name, hash, params, record }: ArtifactEntry): KnownIdentity | undefined {
   if (typeof params !== "object" || params === null) return undefined;
-  const identity = { scheme: 1, task: name, params: params as Record<string, unknown> };
+  const counting = withoutInputPaths(params as Record<string, unknown>);
+  const identity = { scheme: 1, task: name, params: counting };
   if (record) return { ...record.identity, params: identity.params };
   const version = findTask(name)?.version;
   const guesses = version === undefined ? [identity] : [{ ...identity, version }, identity];
@@ -195,7 +197,10 @@ async function artifactMaker(
   const kept = new KeptArtifacts({}, findTask);
   const learn = (entry: ArtifactEntry): void => {
     const identity = identityOf(entry);
-    if (identity) kept.learn(entry.hash, { identity, partial: true });
+    if (!identity) return;
+    // Of files and folders it is known, besides, where they were.
+    const rest = identity.params === entry.params ? {} : { rest: entry.params as Record<string, unknown> };
+    kept.learn(entry.hash, { identity, ...rest, partial: true });
   };
   entries.forEach(learn);
   const asked = new Set<string>();

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { defOf, isWrapper, unwrap } from "../task/schema/schema_walk.ts";
 import { typedArrayKind } from "../core/json/tags.ts";
 import { isArtifact } from "../task/artifact/artifact.ts";
+import { inputKindOf } from "../task/schema/input_schema.ts";
 import { taskOfSchema } from "../task/artifact/task.ts";
 import { findTask, taskNames } from "../task/artifact/registry.ts";
 import { oneLine, truncate } from "../ui/text.ts";
@@ -109,6 +110,8 @@ function wordsFor(schema: z.core.$ZodType): string | undefined {
     case "map":
       return "map (a JSON object)";
     case "custom": {
+      const input = inputKindOf(schema);
+      if (input !== undefined) return `${input} (its path)`;
       const { Class } = schema._zod.bag as { Class?: { prototype: unknown; name: string } };
       if (Class === undefined) return undefined;
       return typedArrayKind(Class.prototype) ? `${Class.name} (base64:... or hex:...)` : Class.name;

@@ -22,7 +22,10 @@ export type { ConfigOptions, ForcedTasks, SlurmSettings } from "./options.ts";
 type Open = typeof OPEN_SETTINGS[number];
 
 /** The configuration, resolved once and passed down. */
-export type Config = Required<Omit<ConfigOptions, Open>> & Pick<ConfigOptions, Open>;
+export interface Config extends Required<Omit<ConfigOptions, Open>>, Pick<ConfigOptions, Open> {
+  /** Whether no failure is tried again, whatever tasks say: a run was asked for 0 retries itself. */
+  noRetries?: true;
+}
 
 /** Checks a configuration that another process of the same run wrote down. */
 export const configSchema: z.ZodType<Config> = z.lazy(() => {
@@ -33,7 +36,11 @@ export const configSchema: z.ZodType<Config> = z.lazy(() => {
   });
   // Added later than the others: a run that was begun before has none.
   const recomputeDamaged = SETTING_FORMS.recomputeDamaged().default(false);
-  return z.preprocess(withTodaysNames, z.strictObject({ ...Object.fromEntries(all), recomputeDamaged }));
+  const noRetries = z.literal(true).optional();
+  return z.preprocess(
+    withTodaysNames,
+    z.strictObject({ ...Object.fromEntries(all), recomputeDamaged, noRetries }),
+  );
 }) as unknown as z.ZodType<Config>;
 
 /** Options by their former names. They are errors, but in the records of runs that an earlier furu began. */
@@ -101,6 +108,18 @@ export function resolveConfig(overrides: ConfigOptions = {}): Config {
   const layers = configLayers();
   const given = withPaths(parseOptions(overrides, optionPlace), currentFolder, optionPlace);
   return combine({ ...layers, set: together(layers.set, given) });
+}
+
+/**
+ * The configuration of a run: what tasks say of their retries counts more than a default of the project, and
+ * less than 0 retries that somebody asks for when starting a run.
+ *
+ * @param overrides The options of the run.
+ * @throws {ConfigError} As {@link resolveConfig}.
+ */
+export function configOfRun(overrides: ConfigOptions): Config {
+  const config = resolveConfig(overrides);
+  return overrides.maxComputeRetries === 0 ? { ...config, noRetries: true } : config;
 }
 
 /**

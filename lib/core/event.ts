@@ -117,6 +117,8 @@ export type RunEvent =
     error: string;
     /** How many retries of this kind remain, this one included. */
     left: number;
+    /** Seconds until it is tried again, where that is not at once. */
+    delaySec?: number;
     at: number;
   }
   | { type: "node_done"; hash: Hash; name: string; how: "computed" | "elsewhere"; at: number }

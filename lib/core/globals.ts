@@ -44,6 +44,8 @@ export interface FuruGlobals {
   loadingModule?: unknown;
   /** What the process was started with. */
   start?: ProcessStart;
+  /** What `import()` means in modules that a compiled `furu` reads. */
+  importFrom?: (base: string, specifier: unknown, options?: ImportCallOptions) => Promise<unknown>;
 }
 
 const KEY = Symbol.for("furu/1");

@@ -43,7 +43,7 @@ const MANY = 2000;
 
 const encoder = new TextEncoder();
 let made = 0;
-let native: ((text: string) => string) | undefined;
+let native: (() => import("node:crypto").Hash) | undefined;
 let whileLoading: (load: () => void) => void = (load) => load();
 
 /**
@@ -59,15 +59,37 @@ export function loadNodeWithin(around: (load: () => void) => void): void {
  * node:crypto for them would take 15 ms, a quarter of what a worker may take to start.
  */
 export function sha256(text: string): string {
-  if (native === undefined && (made += text.length >> 9) >= MANY) whileLoading(() => native = nodeCrypto());
-  return native?.(text) ?? bytesToHex(digestOf(encoder.encode(text)));
+  if (native === undefined && (made += text.length >> 9) >= MANY) loadNative();
+  return native?.().update(text).digest("hex") ?? bytesToHex(digestOf(encoder.encode(text)));
+}
+
+/** A SHA-256 that is made piece by piece. */
+export interface Sha256 {
+  /** Takes what comes next. */
+  update(piece: string | Uint8Array): unknown;
+  /** The digest, as 64 hex digits. Nothing can be added afterwards. */
+  digest(form: "hex"): string;
+}
+
+/** Begins the SHA-256 of something long. */
+export function longSha256(): Sha256 {
+  if (native === undefined) loadNative();
+  return native!();
+}
+
+/** The SHA-256 of bytes, as 64 hex digits. */
+export async function sha256Bytes(bytes: Uint8Array): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
+  return bytesToHex(new Uint8Array(digest));
 }
 
 /**
  * On demand and at once, as only this call can: an `import` would be loaded by every process, or be awaited.
  */
-function nodeCrypto(): (text: string) => string {
-  const { process } = globalThis as unknown as { process: typeof import("node:process") };
-  const { createHash } = process.getBuiltinModule("node:crypto");
-  return (text) => createHash("sha256").update(text).digest("hex");
+function loadNative(): void {
+  whileLoading(() => {
+    const { process } = globalThis as unknown as { process: typeof import("node:process") };
+    const { createHash } = process.getBuiltinModule("node:crypto");
+    native = () => createHash("sha256");
+  });
 }

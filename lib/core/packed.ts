@@ -41,6 +41,16 @@ export function packed(): Packed | undefined {
   return furuGlobals().packed as Packed | undefined;
 }
 
+/** Absolute path of the one file that this program is, packed or compiled; `undefined` where Deno runs it. */
+export function oneFile(): string | undefined {
+  return packed()?.file ?? (Deno.build.standalone ? Deno.execPath() : undefined);
+}
+
+/** Whether this program is `furu` itself, compiled: the user's modules are files, which Deno cannot read. */
+export function isCompiledFuru(): boolean {
+  return Deno.build.standalone && Deno.mainModule === `${FURU_URL}cli.ts`;
+}
+
 /**
  * URL of the user's module that came in the same file as furu, packed or compiled: it defines all tasks, and
  * wherever it was unpacked on this machine is nobody else's business. `undefined` where the user's modules
@@ -49,5 +59,19 @@ export function packed(): Packed | undefined {
 export function embeddedPipeline(): string | undefined {
   const own = packed();
   if (own !== undefined) return own.pipeline;
-  return Deno.build.standalone && Deno.mainModule !== `${FURU_URL}cli.ts` ? Deno.mainModule : undefined;
+  return Deno.build.standalone && !isCompiledFuru() ? Deno.mainModule : undefined;
+}
+
+/**
+ * Imports a module of the user's, which may be TypeScript that imports what its configuration names: Deno
+ * does that, and in a compiled `furu`, whose Deno reads JavaScript alone, furu's own loader.
+ *
+ * @param url Its URL.
+ * @param entry URL of the module that the run is about, whose configuration holds.
+ */
+export async function importModule(url: string, entry: string = url): Promise<Record<string, unknown>> {
+  if (!isCompiledFuru() || !url.startsWith("file:")) return await import(url);
+  // By a name that is known only here: no other program is to fetch what the loader needs.
+  const { loadFromDisk } = await import(`${FURU_URL}lib/compiled/load_module.ts`);
+  return await loadFromDisk(url, entry);
 }

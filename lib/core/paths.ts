@@ -3,7 +3,8 @@ import { dirname } from "@std/path/posix/dirname";
 import { fromFileUrl } from "@std/path/posix/from-file-url";
 import { join } from "@std/path/posix/join";
 import { resolve } from "@std/path/posix/resolve";
-import { ConfigError } from "./errors.ts";
+import { environmentVariable } from "./environment.ts";
+import { ConfigError, ValidationError } from "./errors.ts";
 import { furuGlobals } from "./globals.ts";
 import { embeddedPipeline, FURU_URL, packed } from "./packed.ts";
 import { permissionError } from "./permissions.ts";
@@ -29,6 +30,26 @@ export function findUpward(
 export function pathOf(urlOrPath: string | URL): string {
   const text = urlOrPath.toString();
   return text.startsWith("file:") ? fromFileUrl(text) : text;
+}
+
+/**
+ * The absolute path of a file or folder as people give it: from the current folder on, `~/...`, or a `file:`
+ * URL.
+ *
+ * @param what What it is to be, for errors: `a file`.
+ * @throws {ValidationError} For anything else.
+ */
+export function absolutePath(path: string | URL, what: string): string {
+  const isPath = typeof path === "string" ? !/^\s*$|\0/.test(path) : path instanceof URL;
+  const text = isPath ? pathOf(path) : "";
+  if (!isPath || path instanceof URL && path.protocol !== "file:") {
+    throw new ValidationError(
+      `Cannot use ${Deno.inspect(path)} as ${what}: it must be a path or a file: URL`,
+    );
+  }
+  const home = text.startsWith("~/") ? environmentVariable("HOME") : undefined;
+  if (home !== undefined) return join(home, text.slice(2));
+  return text.startsWith("/") ? resolve(text) : resolve(currentFolder(), text);
 }
 
 /**

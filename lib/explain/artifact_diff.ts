@@ -7,7 +7,8 @@ import {
   type LoadIdentity,
   type StoredIdentity,
 } from "./differences.ts";
-import { storedIdentity } from "./why.ts";
+import { identityOfRecord, storedIdentity } from "./why.ts";
+import { withoutInputPaths } from "../core/json/input_file.ts";
 
 /** One side of a comparison. */
 export interface DiffSide {
@@ -64,8 +65,8 @@ async function sideOf(
   const entry = await readEntry(store, found) ?? { name, hash, status: "TODO" as const };
   const { record, params } = entry;
   // The parameters of what failed are known without the rest.
-  const partial = params === undefined ? undefined : { task: name, params };
-  const identity = record?.identity ?? known(hash) ?? partial;
+  const partial = params === undefined ? undefined : { task: name, params: withoutInputPaths(params) };
+  const identity = identityOfRecord(record) ?? known(hash) ?? partial;
   const { code, git } = (record?.provenance ?? {}) as {
     code?: { moduleDigest?: string; digest?: string };
     git?: { commit?: string };

@@ -41,7 +41,8 @@ export async function likelyCounterparts(
       likely.push({ ...before, params: rest });
     }
   }
-  return likely.map(hashOfIdentity);
+  // Where inputs are is no part of it.
+  return likely.map(({ inputs: _, ...counting }) => hashOfIdentity(counting));
 }
 
 function replaced(value: unknown, stands: ReadonlyMap<string, ArtifactName>): unknown {

@@ -1,3 +1,4 @@
+import { type InputPaths, withInputPaths } from "../core/json/input_file.ts";
 import { compareText } from "../core/json/encode_tagged.ts";
 import { isPlainObject, TAG } from "../core/json/tags.ts";
 
@@ -11,6 +12,8 @@ export interface StoredIdentity {
   readonly params?: unknown;
   /** What the task's `dependencies` returned. */
   readonly dependencies?: unknown;
+  /** Where the files and folders in its parameters are, or were. */
+  readonly inputs?: InputPaths | undefined;
 }
 
 /** An artifact by its name and hash. */
@@ -81,7 +84,11 @@ export class Differ {
 
   /** The fields in which two identities differ. */
   async fields(old: StoredIdentity, now: StoredIdentity, depth = 0): Promise<FieldDifference[]> {
-    const found = differingFields(old, now);
+    const found = differingFields(old, now).map((field) => ({
+      ...field,
+      ...("old" in field ? { old: withInputPaths(field.old, old.inputs) } : {}),
+      ...("new" in field ? { new: withInputPaths(field.new, now.inputs) } : {}),
+    }));
     return await Promise.all(found.map(async (field) => {
       const [before, after] = [referredArtifact(field.old), referredArtifact(field.new)];
       return before && after ? { ...field, below: await this.#below(before, after, depth + 1) } : field;

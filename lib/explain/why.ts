@@ -1,5 +1,7 @@
 import { findArtifacts, type FoundArtifact, nothingOf, taskPattern } from "../catalog/find_artifacts.ts";
-import { type ArtifactEntry, readEntries, readEntry } from "../catalog/read_entries.ts";
+import { pathsOf, withoutInputPaths } from "../core/json/input_file.ts";
+import type { SuccessRecord } from "../store/record.ts";
+import { type ArtifactEntry, inputPathsIn, readEntries, readEntry } from "../catalog/read_entries.ts";
 import type { Hash } from "../core/hash.ts";
 import { attemptPaths } from "../store/layout.ts";
 import { readEnds } from "../store/results/ends.ts";
@@ -206,7 +208,7 @@ class Explainer {
     if (!found?.entry.record) return undefined;
     const { entry, among } = found;
     const { at, run, host, user, hash } = entry;
-    const fields = await this.#differ.fields(entry.record!.identity, identity!);
+    const fields = await this.#differ.fields(identityOfRecord(entry.record)!, identity!);
     return {
       ...{ name: artifact.name, hash, ...defined({ at, run, host, user }) },
       differences: leafDifferences(fields).map((leaf) => this.#withDefault(artifact.name, leaf)),
@@ -217,7 +219,8 @@ class Explainer {
   /** The identity of an artifact that is not stored, as far as it is known. */
   async #identityOf({ name, hash }: ArtifactName): Promise<StoredIdentity | undefined> {
     const { params } = await this.#params({ name, hash });
-    return this.#known(hash) ?? (params === undefined ? undefined : { task: name, params });
+    return this.#known(hash) ??
+      (params === undefined ? undefined : { task: name, params: withoutInputPaths(params) });
   }
 
   #nearestStored(artifact: ArtifactName, identity: StoredIdentity): Promise<Candidate | undefined> {
@@ -271,9 +274,7 @@ class Explainer {
 
   /** An identity that is known without the store. */
   #known(hash: string): StoredIdentity | undefined {
-    const artifact = this.#artifacts.get(hash);
-    const text = artifact && knownIdentity(artifact);
-    return text === undefined ? undefined : JSON.parse(text);
+    return identityOfArtifact(this.#artifacts.get(hash));
   }
 
   #identity(artifact: ArtifactName): Promise<StoredIdentity | undefined> {
@@ -301,7 +302,19 @@ export async function storedIdentity(
   { name, hash }: ArtifactName,
 ): Promise<StoredIdentity | undefined> {
   const found = { ...nothingOf(store.root, name, hash as Hash), hasRecord: true };
-  return (await readEntry(store, found))?.record?.identity;
+  return identityOfRecord((await readEntry(store, found))?.record);
+}
+
+/** The identity of a stored result, with where its inputs were. */
+export function identityOfRecord(record: SuccessRecord | undefined): StoredIdentity | undefined {
+  return record && { ...record.identity, ...defined({ inputs: inputPathsIn(record.provenance) }) };
+}
+
+/** The identity of an artifact that this process has made, with where its inputs are. */
+export function identityOfArtifact(artifact: Artifact | undefined): StoredIdentity | undefined {
+  const text = artifact && knownIdentity(artifact);
+  if (text === undefined) return undefined;
+  return { ...JSON.parse(text), ...defined({ inputs: pathsOf(artifact![ARTIFACT].inputs) }) };
 }
 
 async function readStored(store: Store, name: string): Promise<{ all: StoredOfTask; total: number }> {

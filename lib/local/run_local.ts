@@ -1,4 +1,4 @@
-import { type Config, type ForcedTasks, resolveConfig } from "../core/config.ts";
+import { type Config, configOfRun, type ForcedTasks } from "../core/config.ts";
 import { RunFailedError, ValidationError } from "../core/errors.ts";
 import type { EventSink, RunEvent, RunSummary } from "../core/event.ts";
 import {
@@ -202,7 +202,7 @@ export async function runRootsLocally(
   const typed = mixes ? typedBelow(roots as Artifact[]) : undefined;
   if (options.isolation !== "inline") checkSelfStart();
   const limits = workerLimits(options.maxWorkers);
-  const config = resolveConfig(overrides(options));
+  const config = configOfRun(overrides(options));
   const reporter = runReporter("runLocal", options);
   const runtime = systemRuntime(config, { log: reporter.print, entry: options.entry, ...hints });
   const runId = `local-${new Date().toISOString().replaceAll(/[:.]/g, "")}-${

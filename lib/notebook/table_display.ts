@@ -4,7 +4,7 @@ import type { DoneRow, OtherRow } from "../catalog/typed_table.ts";
 import { tableAligned, tableHtml } from "../cli/takeout/table_text.ts";
 import type { MimeBundle } from "../core/system/session.ts";
 import { isArtifact } from "../task/artifact/artifact.ts";
-import { countingParams } from "../task/artifact/identity.ts";
+import { shownParams } from "../task/artifact/identity.ts";
 import { oneLine, plural } from "../ui/text.ts";
 
 /** A row of `table()`. */
@@ -32,7 +32,7 @@ export function tableDisplay(results: readonly AnyRow[]): MimeBundle {
 
 function rowOf({ artifact, hash, status, value, createdAt, durationMs, ...rest }: AnyRow): TableRow {
   const { name } = artifact;
-  const params = countingParams(artifact);
+  const params = shownParams(artifact);
   const cells: Cells = new Map();
   if (status === "DONE") flatten(value, "value", cells, cellFor);
   return {

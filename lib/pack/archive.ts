@@ -5,7 +5,7 @@ export interface ArchiveFile {
   /** Its path, relative to the folder that is unpacked into. */
   path: string;
   /** Its contents. */
-  bytes: Uint8Array<ArrayBuffer>;
+  bytes: Uint8Array;
   /**
    * Whether it may be run as a program.
    *
@@ -27,11 +27,6 @@ export function archiveOf(files: readonly ArchiveFile[]): Uint8Array<ArrayBuffer
   ]);
 }
 
-/** The SHA-256 of bytes, as 64 hex digits. */
-export async function sha256Bytes(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
-}
-
 /**
  * Takes an archive apart on the machine where a packed program starts for the first time. It is plain
  * JavaScript, run by the Deno that came with it. It checks the archive's digest. Exit code 3: the file is
@@ -50,7 +45,10 @@ const read = (handle, at, count) => {
   }
   return bytes;
 };
-const sha256 = async (bytes) => new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+const sha256 = async (bytes) => {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+};
 const handle = Deno.openSync(file);
 const archive = read(handle, Number(offset), Number(length));
 if (await sha256(archive) !== digest) Deno.exit(3);

@@ -1,6 +1,7 @@
 /**
  * `deno task compile [--target T] [-o FILE]`: makes `dist/furu`, one file that needs no Deno. `deno compile`
- * does it where Deno's runtime image can be had; where it cannot, `furu pack` does, for this platform.
+ * does it where Deno's runtime image can be had, or `DENORT_BIN` names one; else `furu pack` does, for this
+ * platform.
  *
  * @module
  */
@@ -8,14 +9,17 @@ import { parseArgs } from "@std/cli/parse-args";
 import { dirname } from "@std/path/posix/dirname";
 import { fromFileUrl } from "@std/path/posix/from-file-url";
 import { resolve } from "@std/path/posix/resolve";
-import { FuruError } from "../core/errors.ts";
+import { errorText, FuruError } from "../core/errors.ts";
 import { FURU_URL } from "../core/packed.ts";
+import { runDeno } from "../core/system/run_deno.ts";
+import { FURU_VERSION } from "../core/version.ts";
 import { moduleBytes, type ModuleGraph, moduleGraph } from "./module_graph.ts";
 import { pack } from "./pack.ts";
 import { PackError } from "./pack_error.ts";
 
 /** A server that never answers must not hold up what can be done without it. */
 const DOWNLOAD_TIMEOUT_MS = 180_000;
+const START_TIMEOUT_MS = 60_000;
 
 /** Options of {@link compile}. */
 export interface CompileOptions {
@@ -40,7 +44,7 @@ export interface CompileOptions {
 export async function compile({ output, target, say }: CompileOptions): Promise<"compiled" | "packed"> {
   const folder = fromFileUrl(FURU_URL);
   const graph = await moduleGraph(
-    ["cli.ts", "mod.ts"].map((path) => `${FURU_URL}${path}`),
+    ["cli.ts", ...INCLUDED].map((path) => `${FURU_URL}${path}`),
     `${folder}deno.json`,
   );
   const problems = await graphProblems(graph, [folder]);
@@ -50,19 +54,28 @@ export async function compile({ output, target, say }: CompileOptions): Promise<
   await Deno.mkdir(dirname(path), { recursive: true });
   // Deno compiles over nothing but what it has compiled itself.
   const temporary = `${path}.compiling-${Deno.pid}`;
-  const failure = await denoCompile(folder, temporary, target);
+  const isForHere = target === undefined || target === Deno.build.target;
+  const failure = await denoCompile(folder, temporary, target) ??
+    (isForHere ? await startFailure(temporary) : undefined);
   if (failure === undefined) {
     await Deno.rename(temporary, path);
-    say(`Compiled ${path}`);
+    say(`Compiled ${path} (${Math.round((await Deno.stat(path)).size / 1e6)} MB)`);
     return "compiled";
   }
   await Deno.remove(temporary).catch(() => {});
+  const image = Deno.env.get("DENORT_BIN");
+  if (image) {
+    throw new PackError(
+      `Cannot compile ${path} with the runtime image ${image} (DENORT_BIN): ${failure}; ` +
+        `it has to be denort of Deno ${Deno.version.deno} for ${target ?? Deno.build.target}`,
+    );
+  }
   say(`Cannot compile for ${target ?? Deno.build.target}: ${failure}`);
   say(
     "'deno compile' needs Deno's runtime image (denort), which it downloads once; " +
       "DENORT_BIN names one that is there.",
   );
-  if (target !== undefined && target !== Deno.build.target) {
+  if (!isForHere) {
     throw new PackError(
       `Cannot make ${path} for ${target} without that image: 'furu pack' is for this platform only`,
     );
@@ -73,6 +86,9 @@ export async function compile({ output, target, say }: CompileOptions): Promise<
   );
   return "packed";
 }
+
+/** Modules that the program imports by nothing but their URL, or a pipeline on disk as `@furu/furu`. */
+const INCLUDED = ["mod.ts", "lib/compiled/load_module.ts"];
 
 /** Modules that are loaded by their URL alone. They would be missed in the middle of a run. */
 const NEEDED = [
@@ -86,7 +102,7 @@ const NEEDED = [
  * furu.
  */
 const IMPORTS_ANYTHING =
-  /\/lib\/(?:worker\/(?:child\/load_module|child\/compute_task|command)|cli\/(?:roots\/load_roots|packed\/packed_main))\.ts$/;
+  /\/lib\/(?:core\/packed|compiled\/load_module|worker\/(?:child\/load_module|command)|cli\/packed\/packed_main)\.ts$/;
 
 /**
  * The problems of furu's code in a program of one file, in words: modules that a run will ask for and that
@@ -125,9 +141,9 @@ async function denoCompile(folder: string, output: string, target?: string): Pro
       "--quiet",
       "--no-check",
       "--no-lock",
-      "--exclude-unused-npm",
-      // What a pipeline on disk imports as @furu/furu.
-      ...["--include", "mod.ts"],
+      // Deno 2.4 embeds no others when there is no lock file.
+      ...(await knowsOption("--exclude-unused-npm") ? ["--exclude-unused-npm"] : []),
+      ...INCLUDED.flatMap((path) => ["--include", path]),
       ...(target === undefined ? [] : ["--target", target]),
       ...["--output", output],
       "cli.ts",
@@ -142,6 +158,28 @@ async function denoCompile(folder: string, output: string, target?: string): Pro
   const lines = text.split("\n").map((line) => line.replace(/^\s*(error|\d+|Caused by):\s*/, "").trim());
   const reasons = new Set(lines.filter((line) => line !== "" && !line.startsWith("Writing ")));
   return [...reasons].join("; ") || `it took more than ${DOWNLOAD_TIMEOUT_MS / 1000} s`;
+}
+
+async function knowsOption(option: string): Promise<boolean> {
+  return (await runDeno("ask for options", ["compile", "--help"])).includes(option);
+}
+
+/** @returns Why a program does not start: an image of another Deno, or none, makes one that looks well. */
+async function startFailure(file: string): Promise<string | undefined> {
+  try {
+    const { success, stdout, stderr } = await new Deno.Command(file, {
+      args: ["--version"],
+      env: { NO_COLOR: "1" },
+      stdin: "null",
+      signal: AbortSignal.timeout(START_TIMEOUT_MS),
+    }).output();
+    const text = new TextDecoder().decode(stdout);
+    if (success && text.startsWith(`furu ${FURU_VERSION} `)) return undefined;
+    const [said = ""] = (new TextDecoder().decode(stderr).trim() || text).split("\n");
+    return `the program that it makes does not start, but says: ${said.replace(/^error: /, "")}`;
+  } catch (error) {
+    return `the program that it makes cannot be started: ${errorText(error)}`;
+  }
 }
 
 if (import.meta.main) {

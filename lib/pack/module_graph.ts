@@ -1,4 +1,5 @@
 import { lastIndexOfNeedle } from "@std/bytes/last-index-of-needle";
+import { exists } from "@std/fs/exists";
 import { join } from "@std/path/posix/join";
 import { toFileUrl } from "@std/path/posix/to-file-url";
 import { z } from "zod";
@@ -29,10 +30,17 @@ const infoSchema = z.object({
       name: z.string(),
       version: z.string(),
       dependencies: z.array(z.string()).default([]),
-      localPath: z.string(),
+      registryUrl: z.string().optional(),
+      // Absent before Deno 2.5.
+      localPath: z.string().optional(),
     }),
   ).default({}),
 });
+
+// What it prints without one.
+const cacheSchema = z.object({ npmCache: z.string() });
+
+const NPM = "https://registry.npmjs.org/";
 
 const ENDINGS: Readonly<Record<string, string>> = {
   JavaScript: ".js",
@@ -104,14 +112,48 @@ export async function moduleGraph(
     const options = ["--config", config, "--node-modules-dir=none", lock, "--allow-import"];
     await runDeno(what, ["cache", "--quiet", ...options, entry]);
     const text = await runDeno(what, ["info", "--json", ...options, entry]);
-    return read(infoSchema.parse(JSON.parse(text)), toFileUrl(entry).href);
+    const info = infoSchema.parse(JSON.parse(text));
+    return read(info, await packagesOf(info, what), toFileUrl(entry).href);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 }
 
-function read(info: z.infer<typeof infoSchema>, entry: string): ModuleGraph {
-  const graph: ModuleGraph = { modules: new Map(), packages: new Map(Object.entries(info.npmPackages)) };
+/** The packages of a graph, each with its folder: an older Deno says only where its cache is. */
+async function packagesOf(
+  { npmPackages }: z.infer<typeof infoSchema>,
+  what: string,
+): Promise<ModuleGraph["packages"]> {
+  const packages: ModuleGraph["packages"] = new Map();
+  let cache: string | undefined;
+  for (const [key, { registryUrl, localPath, ...own }] of Object.entries(npmPackages)) {
+    if (localPath === undefined) {
+      cache ??= cacheSchema.parse(JSON.parse(await runDeno(what, ["info", "--json"]))).npmCache;
+    }
+    packages.set(key, { ...own, localPath: localPath ?? await packageFolder(cache!, own, registryUrl) });
+  }
+  return packages;
+}
+
+/** Where a Deno before 2.5 keeps the files of a package: it writes the port of a registry in several ways. */
+async function packageFolder(
+  cache: string,
+  { name, version }: { name: string; version: string },
+  url = NPM,
+): Promise<string> {
+  const { hostname, port, pathname } = new URL(url);
+  const hosts = port === "" ? [hostname] : [`${hostname}_${port}`, port];
+  const folders = hosts.map((host) => join(cache, host, pathname, name, version));
+  for (const folder of folders) if (await exists(folder)) return folder;
+  return folders[0]!;
+}
+
+function read(
+  info: z.infer<typeof infoSchema>,
+  packages: ModuleGraph["packages"],
+  entry: string,
+): ModuleGraph {
+  const graph: ModuleGraph = { modules: new Map(), packages };
   const found = new Map(info.modules.map((module) => [module.specifier, module]));
   const follow = (url: string): string => {
     for (let next; (next = info.redirects[url]) !== undefined;) url = next;

@@ -3,9 +3,10 @@ import { basename } from "@std/path/posix/basename";
 import { dirname } from "@std/path/posix/dirname";
 import { resolve } from "@std/path/posix/resolve";
 import { errorText } from "../core/errors.ts";
+import { sha256Bytes } from "../core/hash.ts";
 import { PACKED_REGISTRY } from "../core/packed.ts";
 import { FURU_VERSION } from "../core/version.ts";
-import { archiveOf, sha256Bytes, UNPACK_CODE } from "./archive.ts";
+import { archiveOf, UNPACK_CODE } from "./archive.ts";
 import { collect, type CollectOptions } from "./collect.ts";
 import { headerText, type Piece } from "./header.ts";
 import { CACHE_FOLDER, CONFIG_FILE, FURU_FOLDER } from "./layout.ts";
@@ -111,7 +112,7 @@ export function checkPackable(
 const DIGEST_LENGTH = 64;
 
 /** The shell part says how long it is, which may make it longer. */
-function headerOf(make: (length: number) => string): Uint8Array<ArrayBuffer> {
+function headerOf(make: (length: number) => string): Uint8Array {
   for (let length = 0;;) {
     const bytes = new TextEncoder().encode(make(length));
     if (bytes.length === length) return bytes;

@@ -5,7 +5,7 @@
 /**
  * The digest of the sources that this was made of, their libraries included: a test compares it.
  */
-export const PAGE_SOURCES = "73dd900b6a11d2df66db200823704909a7831f2a3a8721b0134e9e2cb7131e9d";
+export const PAGE_SOURCES = "14083fd5d1484fffca7f52c230c0c2dce11e0a1578d61310828a9dc9230810a3";
 
 /**
  * The script of the page, gzipped, in base64. The licences of the libraries in it are at its beginning.

@@ -1,3 +1,4 @@
+import { fromBase64, toBase64 } from "../core/json/base64.ts";
 import { escapeHtml } from "../ui/cell_block.ts";
 import { PAGE_SCRIPT, PAGE_STYLE } from "./page_bundle.ts";
 import type { Report } from "./report_model.ts";
@@ -88,11 +89,11 @@ async function readParts(): Promise<PageParts> {
 
 /** @param packed Base64 of what gzip made of it. */
 async function unpack(packed: string): Promise<string> {
-  const bytes = Uint8Array.fromBase64(packed);
+  const bytes = fromBase64(packed);
   return await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
 }
 
 async function digestOf(text: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return `sha256-${new Uint8Array(digest).toBase64()}`;
+  return `sha256-${toBase64(new Uint8Array(digest))}`;
 }

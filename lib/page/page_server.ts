@@ -1,3 +1,4 @@
+import { bytesToHex } from "@noble/hashes/utils.js";
 import { timingSafeEqual } from "node:crypto";
 import { errorText } from "../core/errors.ts";
 import type { LiveReport } from "./live_report.ts";
@@ -57,7 +58,7 @@ function isSameText(one: string, other: string): boolean {
 
 /** A secret that nobody can guess. */
 export function newToken(): string {
-  return crypto.getRandomValues(new Uint8Array(24)).toHex();
+  return bytesToHex(crypto.getRandomValues(new Uint8Array(24)));
 }
 
 /** Answers the requests of a page. */

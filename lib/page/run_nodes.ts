@@ -6,7 +6,7 @@ import { readRun } from "../remote/run_record.ts";
 import type { RunView } from "../status/run_views.ts";
 import { concernsOneArtifact, type Store } from "../store/store.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
-import { countingParams } from "../task/artifact/identity.ts";
+import { shownParams } from "../task/artifact/identity.ts";
 import { withAllBelow } from "../task/artifact/reference.ts";
 import { reportCells } from "./report_cells.ts";
 import type { ReportNode, ReportRun } from "./report_model.ts";
@@ -63,7 +63,7 @@ export async function readRunNodes(store: Store, { mode, runId, roots }: RunView
 /** All that roots need, themselves included, each once. */
 export function nodesOf(roots: Iterable<Artifact>): WantedNode[] {
   return [...withAllBelow(roots)].map((artifact) => {
-    const params: Cells = paramCells(countingParams(artifact));
+    const params: Cells = paramCells(shownParams(artifact));
     return {
       name: artifact.name,
       hash: artifact.hash,

@@ -88,10 +88,8 @@ class RemoteArtifact implements Artifact {
   readonly #artifactOf: ArtifactOf;
   #params: unknown = {};
 
-  constructor(
-    { hash, name, spec, dependencies, timeLimitSec, limits, priority }: PoolNode,
-    artifactOf: ArtifactOf,
-  ) {
+  constructor(node: PoolNode, artifactOf: ArtifactOf) {
+    const { hash, name, spec, dependencies, timeLimitSec, retries, retryDelaySec, limits, priority } = node;
     this.name = name;
     this.hash = hash;
     this.#artifactOf = artifactOf;
@@ -107,6 +105,8 @@ class RemoteArtifact implements Artifact {
       ...(timeLimitSec === undefined ? {} : { timeLimit: timeLimitSec }),
       ...(limits === undefined ? {} : { limits }),
       ...(priority === undefined ? {} : { priority }),
+      ...(retries === undefined ? {} : { retries }),
+      ...(retryDelaySec === undefined ? {} : { retryDelaySec }),
     };
     const label = artifactLabel(name, hash);
     let below: readonly Artifact[] | undefined;

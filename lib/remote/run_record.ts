@@ -5,7 +5,6 @@ import { type Config, configSchema } from "../core/config.ts";
 import { StoreError } from "../core/errors.ts";
 import type { Failure } from "../core/event.ts";
 import { type Hash, isHash } from "../core/hash.ts";
-import { NO_UNITS } from "../core/settings/limits.ts";
 import type { Machine } from "../core/system/machine.ts";
 import { type QueuePaths, queuePaths } from "../queue/layout.ts";
 import type { Window } from "../schedule/check_run.ts";
@@ -15,9 +14,6 @@ import { readJson, writeJson } from "../store/json_file.ts";
 import { ownerSchema } from "../store/record.ts";
 import { RECORD_SCHEMA } from "../store/layout.ts";
 import { Store } from "../store/store.ts";
-import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
-import { limitsOf, priorityOf } from "../task/limits.ts";
-import { specOf, timeLimitOf } from "../task/requirements.ts";
 import type { RunStart } from "../worker/run_start.ts";
 
 const runStart: z.ZodType<RunStart> = z.object({
@@ -36,6 +32,10 @@ const node = {
   spec: z.string(),
   /** How long an attempt may take, in seconds. */
   timeLimitSec: z.number().positive().exactOptional(),
+  /** How often a failure is tried again, where its task says that. */
+  retries: z.int().nonnegative().exactOptional(),
+  /** Seconds before each retry; the last one counts for all that follow. */
+  retryDelaySec: z.array(z.number().nonnegative()).exactOptional(),
 };
 
 const poolNode = z.object({
@@ -371,35 +371,4 @@ export function placeOf(machine: Machine, dir: string): { paths: QueuePaths; sto
     paths: queuePaths(root, basename(dir)),
     store: new Store(machine, { root, leaseSec: 120, heartbeatSec: 40 }),
   };
-}
-
-/**
- * Every artifact that the roots reach, each once, as the record of a pool's run has them: dependencies after
- * those that need them.
- *
- * @throws {ValidationError} If a task's own `spec`, `timeLimit`, `limits` or `priority` gives none.
- */
-export function poolNodes(roots: Iterable<Artifact>): PoolNode[] {
-  const found = new Map<Hash, Artifact>();
-  for (const root of roots) found.set(root.hash, root);
-  // A Map's iteration goes on over what is added meanwhile.
-  for (const artifact of found.values()) {
-    for (const below of artifact[ARTIFACT].dependencies) {
-      if (!found.has(below.hash)) found.set(below.hash, below);
-    }
-  }
-  return [...found.values()].map((artifact) => {
-    const timeLimitSec = timeLimitOf(artifact);
-    const limits = limitsOf(artifact);
-    const priority = priorityOf(artifact);
-    return {
-      hash: artifact.hash,
-      name: artifact.name,
-      spec: specOf(artifact),
-      dependencies: artifact[ARTIFACT].dependencies.map((below) => below.hash),
-      ...(timeLimitSec === undefined ? {} : { timeLimitSec }),
-      ...(limits === NO_UNITS ? {} : { limits }),
-      ...(priority === undefined ? {} : { priority }),
-    };
-  });
 }

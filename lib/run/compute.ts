@@ -1,5 +1,6 @@
 import type { AttemptEnd, ResourceUse } from "../core/attempt_end.ts";
 import { errorText, furuErrorName, lasting, ProtocolError, ValidationError } from "../core/errors.ts";
+import { type InputPaths, pathsOf } from "../core/json/input_file.ts";
 import { folderIfKnown } from "../core/paths.ts";
 import { currentSession, hasFile } from "../core/system/session.ts";
 import { type ArtifactPaths, type AttemptKey, attemptPaths } from "../store/layout.ts";
@@ -17,6 +18,7 @@ import {
 } from "../task/artifact/artifact.ts";
 import { definitionDigest } from "../task/definition_text.ts";
 import { keptTable } from "../task/artifact/kept.ts";
+import { FirstWait, judgeThrown } from "../task/retryable.ts";
 import { endOfThrown } from "./attempt_end.ts";
 import { type ExecutionContext, withContext } from "./context.ts";
 import { type AttemptIo, type MadeContext, makeCreateContext } from "./create_context.ts";
@@ -53,6 +55,7 @@ export async function computeAttempt(runtime: Runtime, options: ComputeOptions):
   const { artifact, attempt, io } = options;
   const { clock } = runtime.machine;
   const begun = clock.monotonic();
+  const firstWait = new FirstWait();
   const measured = runtime.provenance.measure?.() ?? (() => ({}));
   try {
     // The context covers validate and provenance too: whatever belongs to the work on this node.
@@ -60,8 +63,9 @@ export async function computeAttempt(runtime: Runtime, options: ComputeOptions):
       const { module } = artifact[ARTIFACT].task;
       if (module !== undefined) runtime.provenance.noteCode?.(module);
       const started = clock.monotonic();
+      await checkInputsOf(runtime, artifact, "before");
       const made = await makeCreateContext(runtime, artifact, attempt, io);
-      const create = () => artifact[ARTIFACT].task.create(made.context);
+      const create = () => firstWait.around(() => artifact[ARTIFACT].task.create(made.context));
       const value = await (io.traces ? io.traces.around(create) : create());
       io.onCreated?.();
       const durationMs = clock.monotonic() - started;
@@ -69,7 +73,9 @@ export async function computeAttempt(runtime: Runtime, options: ComputeOptions):
     });
   } catch (error) {
     options.onThrown?.(error);
-    const end = endOfThrown(error, io.signal);
+    const thrown = endOfThrown(error, io.signal);
+    // What it was told from outside says more than what it threw then.
+    const end = io.signal.aborted ? thrown : judgeThrown(artifact, error, thrown, firstWait.threwBefore);
     if (end.outcome !== "failed" && end.outcome !== "preempted") return end;
     return { ...end, used: { durationMs: roundedMs(clock.monotonic() - begun), ...measured() } };
   }
@@ -113,6 +119,7 @@ async function store(
         ...await runtime.provenance.collect(used, artifact[ARTIFACT].task.module),
         ...specIn(options.context),
         ...typedCode(artifact[ARTIFACT].task),
+        ...inputsIn(artifact),
       })
     }`,
     ...(folder ? [folder.member] : []),
@@ -125,7 +132,10 @@ async function store(
     ownerDir: options.ownerDir,
     files: folder?.files ?? [],
     onChecked: io.onChecked,
-    check: (record) => checkFresh(runtime, artifact, paths, record, io.traces),
+    check: async (record) => {
+      await checkFresh(runtime, artifact, paths, record, io.traces);
+      await checkInputsOf(runtime, artifact, "after");
+    },
     ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
   });
   return { outcome: how === "committed" ? "success" : "superseded" };
@@ -135,6 +145,19 @@ async function store(
 function typedCode(task: TaskDefinition): { code?: Record<string, string> } {
   const session = hasFile(task.module) ? undefined : currentSession();
   return session === undefined ? {} : { code: { session, definitionDigest: definitionDigest(task) } };
+}
+
+/** Few tasks have files among their parameters: what looks at these is loaded for them. */
+async function checkInputsOf(runtime: Runtime, artifact: Artifact, when: "before" | "after"): Promise<void> {
+  if (!artifact[ARTIFACT].inputs) return;
+  const { checkInputs } = await import("../inputs/check_inputs.ts");
+  await checkInputs(runtime.store, artifact, when);
+}
+
+/** Where its files and folders were, which is no part of its identity. */
+function inputsIn(artifact: Artifact): { inputs?: InputPaths } {
+  const inputs = pathsOf(artifact[ARTIFACT].inputs);
+  return inputs === undefined ? {} : { inputs };
 }
 
 /** The spec that a run computed it by; JSON leaves out what is not there. */

@@ -1,3 +1,4 @@
+import { ValidationError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
 import type { Plan } from "../plan/graph.ts";
 import { isFinal, isLost, WorkGraph, type WorkNode } from "./_work_graph.ts";
@@ -14,6 +15,8 @@ export class Progress {
   pending = 0;
   /** Nodes that a stranger computes. */
   watched = 0;
+  /** Nodes that are to be tried again after a delay. */
+  resting = 0;
   /** Every node. */
   readonly graph: WorkGraph;
   readonly #queue: StartQueue<WorkNode>;
@@ -25,7 +28,10 @@ export class Progress {
   /** @throws {ValidationError} For a limit that cannot be kept, before anything has begun. */
   constructor(plan: Pick<Plan, "nodes" | "roots">, window: number, queue: StartQueue<WorkNode>) {
     this.graph = new WorkGraph(plan.nodes);
-    for (const node of this.graph.nodes.values()) if (node.phase !== "done") queue.open(node);
+    for (const node of this.graph.nodes.values()) {
+      const fault = node.phase === "done" ? undefined : queue.open(node);
+      if (fault !== undefined) throw new ValidationError(`Cannot run ${node.hash} as it ${fault}`);
+    }
     this.#queue = queue;
     this.#window = window;
     // Of equal ones the first that was given comes first.
@@ -77,10 +83,11 @@ export class Progress {
     this.#queue.push(node);
   }
 
-  /** Its attempt, by us or by a stranger, ended. */
+  /** Its attempt, by us or by a stranger, ended, or the delay before its next one. */
   leave(node: WorkNode): void {
     if (node.phase === "running") this.#queue.ended(node);
     else if (node.phase === "watched") this.watched--;
+    else if (node.phase === "resting") this.resting--;
     else return;
     node.phase = "todo";
   }
@@ -89,6 +96,12 @@ export class Progress {
   watch(node: WorkNode): void {
     node.phase = "watched";
     this.watched++;
+  }
+
+  /** It is to be tried again after a delay. */
+  rest(node: WorkNode): void {
+    node.phase = "resting";
+    this.resting++;
   }
 
   /** There is a result: what depends on it may become free. */
@@ -116,7 +129,8 @@ export class Progress {
   graft(node: WorkNode, plan: Pick<Plan, "nodes">): WorkNode[] {
     const taken = this.graph.graft(node, plan.nodes);
     for (const each of taken) {
-      if (each.phase !== "done") this.#queue.open(each);
+      const fault = each.phase === "done" ? undefined : this.#queue.open(each);
+      if (fault !== undefined) each.state = { status: "FAILED", error: `It can never begin as it ${fault}` };
       this.operations += 1 + each.below.length;
     }
     this.#block(taken.filter(({ below }) => below.some(isLost)));

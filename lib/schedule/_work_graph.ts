@@ -5,9 +5,19 @@ import type { Startable } from "./start/start_queue.ts";
 
 /**
  * Where a node stands. `todo`: not begun, or waiting for its dependencies; `elsewhere`: a stranger computes
- * it and no admitted root has needed it yet; `blocked`: something below it failed for good.
+ * it and no admitted root has needed it yet; `resting`: it is to be tried again after a delay; `blocked`:
+ * something below it failed for good.
  */
-export type Phase = "todo" | "elsewhere" | "ready" | "running" | "watched" | "done" | "failed" | "blocked";
+export type Phase =
+  | "todo"
+  | "elsewhere"
+  | "ready"
+  | "running"
+  | "resting"
+  | "watched"
+  | "done"
+  | "failed"
+  | "blocked";
 
 /** A node with all that the scheduler has to know of it. */
 export interface WorkNode extends Startable {

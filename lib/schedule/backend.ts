@@ -17,6 +17,8 @@ export type BackendEvent =
     failedEnds: number;
     /** The number of attempts that were lost. */
     lostEnds: number;
+    /** When the attempt ended, in milliseconds since 1970, where that was before now. */
+    endedAt?: number | undefined;
   }
   /** A living stranger computes it: give it back when that ends. */
   | { type: "busy"; hash: Hash; owner: string }

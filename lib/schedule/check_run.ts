@@ -6,6 +6,7 @@ import { didYouMean, listNames } from "../core/nearest.ts";
 import type { RootPriority } from "../plan/graph.ts";
 import type { PlanNode } from "../plan/node.ts";
 import { isPriority, PRIORITY } from "../task/limits.ts";
+import { retriesOf } from "../task/retry.ts";
 import { refuseLoadOnly } from "../task/artifact/load_only.ts";
 
 /** The ways in which a run shows itself. */
@@ -28,13 +29,19 @@ export function rootsOf(roots: Artifact | Iterable<Artifact>): Iterable<Artifact
 }
 
 /**
- * Refuses artifacts that can be loaded but not computed, before anything starts.
+ * Refuses artifacts that can be loaded but not computed, and tasks whose functions say nothing of use about
+ * retries, before anything starts.
  *
  * @param nodes What may have to be computed.
- * @throws {ExecutionError} If there is one: names it and says what to do.
+ * @throws {ExecutionError} If there is one of the first: names it and says what to do.
+ * @throws {ValidationError} If there is one of the others.
  */
 export function checkComputable(nodes: Iterable<PlanNode>): void {
-  for (const { artifact, status } of nodes) if (status === "TODO") refuseLoadOnly(artifact);
+  for (const { artifact, status } of nodes) {
+    if (status !== "TODO") continue;
+    refuseLoadOnly(artifact);
+    retriesOf(artifact);
+  }
 }
 
 /**

@@ -2,12 +2,14 @@ import { failureKind } from "../core/attempt_end.ts";
 import { errorText } from "../core/errors.ts";
 import type { EventSink, Failure, RunSummary } from "../core/event.ts";
 import type { Hash } from "../core/hash.ts";
+import { sleepLong } from "../core/system/clock.ts";
 import { runLog } from "../core/run_log.ts";
 import type { Plan } from "../plan/graph.ts";
 import type { ForcedNodes } from "../plan/node.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { concernsOneArtifact } from "../store/store.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
+import { retriesOf, type TaskRetries } from "../task/retry.ts";
 import type { Backend, BackendEvent } from "./backend.ts";
 import { describeFailure } from "./failure.ts";
 import { createScheduler, type SchedulerOptions } from "./scheduler.ts";
@@ -95,7 +97,9 @@ class Driver {
     const started = clock.monotonic();
     const cached = plan.counts.done;
     // Where all is stored there is nothing to decide, and nobody asks for an artifact.
-    const scheduler = cached === plan.nodes.size ? undefined : createScheduler(plan, this.#options);
+    const retriesOfNode = (hash: Hash): TaskRetries => retriesOf(this.#artifact(hash));
+    const options = { retriesOf: retriesOfNode, ...this.#options };
+    const scheduler = cached === plan.nodes.size ? undefined : createScheduler(plan, options);
     if (scheduler) {
       for (const { hash, artifact } of plan.nodes.values()) {
         this.#artifacts.set(hash, artifact);
@@ -113,7 +117,8 @@ class Driver {
         const event = await this.#next();
         this.#notice.moved(clock.monotonic());
         if (event.type === "failed") this.#remember(event);
-        for (const action of scheduler!.step(event)) await this.#act(action);
+        const endedAt = event.type === "failed" ? event.endedAt : undefined;
+        for (const action of scheduler!.step(event)) await this.#act(action, endedAt);
         if (hasLimits) limits.look(() => scheduler!.limitUse());
       }
     } finally {
@@ -146,7 +151,7 @@ class Driver {
     this.#failed.set(hash, Math.max(seen, ends));
   }
 
-  async #act(action: SchedulerAction): Promise<void> {
+  async #act(action: SchedulerAction, endedAt: number | undefined): Promise<void> {
     const { onEvent } = this.#options;
     const at = this.#runtime.machine.clock.now();
     switch (action.type) {
@@ -155,16 +160,23 @@ class Driver {
       case "watch":
         onEvent({ type: "node_watched", ...this.#names(action.hash), owner: action.owner, at });
         return this.#watch(action.hash);
-      case "retry":
+      case "retry": {
         this.#retries++;
-        return onEvent({
+        const { hash, end, left, afterMs } = action;
+        // One that ended before this process began has waited already; clocks of hosts differ.
+        const restMs = Math.min(afterMs, Math.max(0, (endedAt ?? at) + afterMs - at));
+        onEvent({
           type: "node_retry",
-          ...this.#names(action.hash),
-          kind: failureKind(action.end.blame),
-          error: action.end.error,
-          left: action.left,
+          ...this.#names(hash),
+          kind: failureKind(end.blame),
+          error: end.error,
+          left,
+          ...(restMs > 0 ? { delaySec: restMs / 1000 } : {}),
           at,
         });
+        if (afterMs > 0) this.#rest(hash, restMs);
+        return;
+      }
       case "node_done":
         if (action.computed) this.#computed++;
         else this.#elsewhere++;
@@ -197,6 +209,17 @@ class Driver {
         this.#notRun = action.notRun.length;
         this.#finished = true;
     }
+  }
+
+  /** Nothing waits for it: neither a worker nor the end of the run. */
+  #rest(hash: Hash, ms: number): void {
+    const { signal } = this.#watching;
+    sleepLong(ms, this.#runtime.machine.clock, signal).then(
+      () => this.#push({ type: "rested", hash }),
+      (error) => {
+        if (!signal.aborted) this.#break(error);
+      },
+    );
   }
 
   #halt(): void {

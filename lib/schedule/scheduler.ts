@@ -3,6 +3,7 @@ import type { LimitUse } from "../core/event.ts";
 import type { Hash } from "../core/hash.ts";
 import type { Units } from "../core/settings/limits.ts";
 import type { Plan } from "../plan/graph.ts";
+import { decideRetry, type RetryPolicy, type TaskRetries } from "../task/retry.ts";
 import { formatDuration } from "../ui/duration.ts";
 import { Progress } from "./_progress.ts";
 import { StartQueue, turnOf } from "./start/start_queue.ts";
@@ -16,6 +17,8 @@ export interface SchedulerOptions {
   readonly window: Window;
   /** The bounds of retries. */
   readonly retry: RetryPolicy;
+  /** What the task of a node says of its retries itself; by default nothing. */
+  readonly retriesOf?: (hash: Hash) => TaskRetries;
   /**
    * Whether the run goes on after a final failure, with all that does not depend on it.
    *
@@ -65,7 +68,7 @@ export interface Scheduler {
  * keeps its state in itself, changed in place, since a copy of it for each event would cost O(nodes) each
  * time; a whole run is O(nodes log nodes + edges).
  *
- * A `finished` comes last, once, provided that each `start` and `watch` is answered.
+ * A `finished` comes last, once, provided that each `start`, `watch` and delayed `retry` is answered.
  *
  * @param plan What there is to do.
  * @throws {ValidationError} For a bad window or limit.
@@ -81,6 +84,7 @@ class GraphScheduler implements Scheduler {
   readonly #begun: readonly Hash[];
   readonly #progress: Progress;
   readonly #retry: RetryPolicy;
+  readonly #retriesOf: (hash: Hash) => TaskRetries;
   readonly #keepGoing: boolean;
   readonly #failed: Hash[] = [];
   #stopped: StopReason | undefined;
@@ -92,6 +96,7 @@ class GraphScheduler implements Scheduler {
     this.#begun = options.begun ?? [];
     this.#progress = new Progress(plan, windowSize(options.window), this.#queue);
     this.#retry = options.retry;
+    this.#retriesOf = options.retriesOf ?? (() => ({}));
     this.#keepGoing = options.keepGoing ?? false;
   }
 
@@ -139,6 +144,11 @@ class GraphScheduler implements Scheduler {
         return this.#watch(node, event.owner);
       case "withdrawn":
         return this.#onWithdrawn(node);
+      case "rested":
+        if (node.phase !== "resting") return;
+        this.#progress.leave(node);
+        if (!this.#stopped) this.#progress.queueIfFree(node);
+        return;
       case "released":
         return this.#onReleased(node, event.plan);
       case "stale":
@@ -163,19 +173,20 @@ class GraphScheduler implements Scheduler {
     // Of a node that is watched only what nobody can wait for to change is told.
     if (node.phase !== "running" && !(node.phase === "watched" && end.lasting)) return;
     this.#progress.leave(node);
-    if (end.lasting) return this.#fail(node, end);
     if (end.blame === "compute") node.failures++;
     if (end.blame === "lost") node.losses++;
     // The ends in the files count. What this process saw is a bound from below, for when they cannot be
     // written: without it a full disk would mean retries without end.
-    const left = retriesLeft(this.#retry, end, {
+    const decision = decideRetry(this.#retry, this.#retriesOf(node.hash), end, {
       failedEnds: Math.max(failedEnds, node.failures),
       lostEnds: Math.max(lostEnds, node.losses),
     });
-    if (left > 0 && !this.#stopped) {
-      this.#actions.push({ type: "retry", hash: node.hash, end, left });
-      this.#progress.queueIfFree(node);
-    } else if (left === 0 || end.blame === "compute") {
+    if (decision.again && !this.#stopped) {
+      const { left, afterMs } = decision;
+      this.#actions.push({ type: "retry", hash: node.hash, end, left, afterMs });
+      if (afterMs > 0) this.#progress.rest(node);
+      else this.#progress.queueIfFree(node);
+    } else if (!decision.again || end.blame === "compute") {
       this.#fail(node, end);
     }
     // Else it was lost after a stop, as by Ctrl-C: it is not to blame and counts as not run.
@@ -270,8 +281,8 @@ class GraphScheduler implements Scheduler {
       node.phase = "running";
       this.#actions.push({ type: "start", hash: node.hash, spec: node.spec, turn: turnOf(node) });
     }
-    const { pending, watched } = this.#progress;
-    if (pending > 0 && this.running + watched > 0) return;
+    const { pending, watched, resting } = this.#progress;
+    if (pending > 0 && this.running + watched + resting > 0) return;
     if (pending > 0) this.#actions.push({ type: "stalled", missing: this.#progress.missing() });
     this.#finish();
   }
@@ -281,45 +292,5 @@ class GraphScheduler implements Scheduler {
     const notRun = this.#progress.notRun();
     const ok = this.#failed.length === 0 && notRun.length === 0;
     this.#actions.push({ type: "finished", ok, failed: [...this.#failed], notRun });
-  }
-}
-
-/** The bounds of retries. */
-export interface RetryPolicy {
-  /** Whether failures of the task itself are tried again. */
-  readonly retryFailed: boolean;
-  /** The most retries after the first attempt: 3 means up to 4 attempts, 0 means 1. */
-  readonly maxComputeRetries: number;
-  /** The most retries after attempts that were lost without the task's fault. */
-  readonly maxPreemptRetries: number;
-}
-
-/** The ends of a node's attempts in this run, the last one included. */
-export interface EndCounts {
-  /** Attempts that failed. */
-  readonly failedEnds: number;
-  /** Attempts that were lost. */
-  readonly lostEnds: number;
-}
-
-/**
- * How many more retries of this sort there would be after a failure: 0 means that it is final. Compute
- * failures and lost attempts have budgets of their own, all others and those that cannot change by themselves
- * none.
- */
-export function retriesLeft(
-  policy: RetryPolicy,
-  { blame, lasting }: Pick<FailedAttempt, "blame" | "lasting">,
-  { failedEnds, lostEnds }: EndCounts,
-): number {
-  switch (blame) {
-    case "compute":
-      if (lasting) return 0;
-      return policy.retryFailed ? Math.max(0, policy.maxComputeRetries + 1 - failedEnds) : 0;
-    case "lost":
-      return Math.max(0, policy.maxPreemptRetries + 1 - lostEnds);
-    case "protocol":
-    case "node":
-      return 0;
   }
 }

@@ -26,6 +26,8 @@ export type SchedulerEvent =
     readonly afterMs: number;
     readonly advice?: string;
   }
+  /** The delay before a node is tried again has passed. */
+  | { readonly type: "rested"; readonly hash: Hash }
   /** The user wants it to end (Ctrl-C). */
   | { readonly type: "interrupt" }
   /** The backend was stopped: nothing that was started will report any more. */
@@ -44,9 +46,16 @@ export type SchedulerAction =
   /** Look after a node that somebody else computes. A `done`, `released` or `stale` is to follow. */
   | { readonly type: "watch"; readonly hash: Hash; readonly owner: string }
   /**
-   * For people: it will be started again. `left`: how many retries of this kind remain, this one included.
+   * It will be started again. `left`: how many retries of this kind remain, this one included. A `rested` is
+   * to follow where `afterMs`, counted from its end, is above 0.
    */
-  | { readonly type: "retry"; readonly hash: Hash; readonly end: FailedAttempt; readonly left: number }
+  | {
+    readonly type: "retry";
+    readonly hash: Hash;
+    readonly end: FailedAttempt;
+    readonly left: number;
+    readonly afterMs: number;
+  }
   /** For people: there is a result; `computed` by this run or elsewhere. */
   | { readonly type: "node_done"; readonly hash: Hash; readonly computed: boolean }
   /** For people: it failed for good. */

@@ -4,7 +4,7 @@ import type { Hash } from "../core/hash.ts";
 import type { Clock } from "../core/system/clock.ts";
 import type { AttemptKey } from "../store/layout.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
-import { countingParams } from "../task/artifact/identity.ts";
+import { shownParams } from "../task/artifact/identity.ts";
 import { flatParams, paramsLine } from "../ui/params_text.ts";
 import { truncate } from "../ui/text.ts";
 
@@ -25,7 +25,7 @@ const MOST_IDENTITY = 4000;
 
 /** The parameters of an artifact on a short line, for people; nothing where there are very many. */
 export function shortParams(artifact: Artifact): string | undefined {
-  const params = countingParams(artifact, MOST_IDENTITY);
+  const params = shownParams(artifact, MOST_IDENTITY);
   return params && truncate(paramsLine(flatParams(params)), MOST_PARAMS);
 }
 

@@ -1,4 +1,4 @@
-import { resolveConfig } from "../core/config.ts";
+import { configOfRun } from "../core/config.ts";
 import { ValidationError } from "../core/errors.ts";
 import { currentSession } from "../core/system/session.ts";
 import type { RunSummary } from "../core/event.ts";
@@ -72,7 +72,7 @@ export async function runOnSlurm(
   const isTyped = options.entry === undefined && currentSession() !== undefined;
   const roots = isTyped ? [...rootsOf(given)] : given;
   const entry = options.entry ?? (isTyped ? importableEntry(rootsOf(roots)) : Deno.mainModule);
-  const config = resolveConfig(slurmOverrides(options));
+  const config = configOfRun(slurmOverrides(options));
   const reporter = runReporter("runSlurm", options);
   const client = systemClient(options.squeueIntervalSec ?? config.slurm?.squeueIntervalSec);
   const runtime = systemRuntime(config, {

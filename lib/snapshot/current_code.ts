@@ -2,7 +2,7 @@ import { dirname } from "@std/path/posix/dirname";
 import { fromFileUrl } from "@std/path/posix/from-file-url";
 import { relative } from "@std/path/posix/relative";
 import { errorText, FuruError } from "../core/errors.ts";
-import { hashText } from "../core/hash.ts";
+import { hashText, sha256Bytes } from "../core/hash.ts";
 import { findUpward } from "../core/paths.ts";
 import { isFurus } from "../core/packed.ts";
 import { localModules } from "./local_modules.ts";
@@ -80,7 +80,7 @@ export async function currentCode(
       const bytes = await read(path);
       return {
         name: relative(base, path),
-        sha256: await sha256Hex(bytes),
+        sha256: await sha256Bytes(bytes),
         bytes,
         kind: configs.has(path) ? "config" : locks.has(path) ? "lock" : "plain",
       };
@@ -98,11 +98,6 @@ export async function currentCode(
       : { resolution }),
     files,
   };
-}
-
-/** The SHA-256 of bytes, as 64 hex digits. */
-export async function sha256Hex(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }
 
 /** A source map can make the call site of a task a file that does not exist. */

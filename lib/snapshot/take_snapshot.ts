@@ -3,11 +3,11 @@ import { fromFileUrl } from "@std/path/posix/from-file-url";
 import { join } from "@std/path/posix/join";
 import { errorCode, errorText, StoreError } from "../core/errors.ts";
 import { embeddedPipeline, FURU_URL, packed } from "../core/packed.ts";
-import { hashText } from "../core/hash.ts";
+import { hashText, sha256Bytes } from "../core/hash.ts";
 import { permissionError } from "../core/permissions.ts";
 import { privateName } from "../store/layout.ts";
 import { type Store, storeError } from "../store/store.ts";
-import { type CodeFile, type CurrentCode, currentCode, sha256Hex } from "./current_code.ts";
+import { type CodeFile, type CurrentCode, currentCode } from "./current_code.ts";
 import type { Manifest, Resolution } from "./manifest.ts";
 import { contentsDir, type SnapshotPaths, snapshotPaths, type SnapshotRef, snapshotsDir } from "./places.ts";
 import { linkSiblings, type Siblings } from "./mirror.ts";
@@ -164,7 +164,7 @@ async function linkContents(store: Store, path: string, file: CodeFile): Promise
 
 async function isSame(store: Store, path: string, file: CodeFile): Promise<boolean> {
   try {
-    return await sha256Hex(await store.machine.files.readBytes(path)) === file.sha256;
+    return await sha256Bytes(await store.machine.files.readBytes(path)) === file.sha256;
   } catch (error) {
     if (errorCode(error) === "ENOENT") return false;
     throw error;

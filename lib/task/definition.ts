@@ -15,6 +15,7 @@ import { legacyTexts } from "./artifact/identity.ts";
 import type { TaskLimits } from "../core/settings/limits.ts";
 import { isPriority, PRIORITY, unitsOf } from "./limits.ts";
 import { checkMigrations, type Migration } from "./migration.ts";
+import { delayFault, retriesFault } from "./retry.ts";
 
 const OPTIONS: Record<keyof TaskOptions<z.ZodObject, unknown>, true> = {
   name: true,
@@ -31,6 +32,9 @@ const OPTIONS: Record<keyof TaskOptions<z.ZodObject, unknown>, true> = {
   timeLimit: true,
   limits: true,
   priority: true,
+  retries: true,
+  retryDelaySec: true,
+  retryable: true,
   module: true,
 };
 
@@ -60,7 +64,7 @@ export function checkDefinition(
   if ((params as Partial<z.ZodObject>)?._zod?.def?.type !== "object") {
     fail("its 'params' must be a z.object of zod 4");
   }
-  for (const option of ["create", "load", "validate", "dependencies"] as const) {
+  for (const option of ["create", "load", "validate", "dependencies", "retryable"] as const) {
     const value: unknown = options[option];
     if (typeof value === "function" || (value === undefined && option !== "create")) continue;
     fail(`its '${option}' must be a function: current value is ${Deno.inspect(value)}`);
@@ -76,6 +80,12 @@ export function checkDefinition(
   if (limits !== undefined && typeof limits !== "function") unitsOf(limits, "its 'limits'", fail);
   if (priority !== undefined && typeof priority !== "function" && !isPriority(priority)) {
     fail(`its 'priority' must be ${PRIORITY}: current value is ${Deno.inspect(priority)}`);
+  }
+  const { retries, retryDelaySec } = options;
+  const checked = [["retries", retries, retriesFault], ["retryDelaySec", retryDelaySec, delayFault]] as const;
+  for (const [option, value, faultOf] of checked) {
+    const fault = value === undefined || typeof value === "function" ? undefined : faultOf(value);
+    if (fault !== undefined) fail(`its '${option}' ${fault}`);
   }
   const definition: TaskDefinition = Object.freeze({
     ...(options as unknown as TaskDefinition),
@@ -286,6 +296,29 @@ export interface TaskOptions<S extends z.ZodObject, T, L = T> {
    * @default {the highest of what depends on it; 0 for a root}
    */
   priority?: number | ((params: z.output<S>) => number | undefined);
+  /**
+   * How often a failure of the task is tried again in a run, after the first attempt; 0 for never. Where it
+   * says a number, `get` tries again as well. A run that was asked for 0 retries makes none.
+   *
+   * @default {`maxComputeRetries` of the run, which is 3}
+   */
+  retries?: number | ((params: z.output<S>) => number);
+  /**
+   * Seconds to wait before a failure is tried again. A function is given how many attempts have failed, from
+   * 1, and is asked for the first 20; later ones wait as long as the last of these. No worker waits, and
+   * what was lost through no fault of the task begins again at once.
+   *
+   * @default {0}
+   */
+  retryDelaySec?: number | ((attempt: number, params: z.output<S>) => number);
+  /**
+   * Says of what an attempt threw whether trying again may help: `false` means that it is never tried again,
+   * `true` that it is, within `retries`, though furu would think that it cannot change by itself. It is not
+   * asked about a `PermanentError`, and about values that cannot be stored.
+   *
+   * @default {all that may change by itself is tried again}
+   */
+  retryable?: (error: unknown) => boolean;
   /**
    * URL of the module that a worker imports to have this task.
    *

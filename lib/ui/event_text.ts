@@ -23,7 +23,8 @@ export function eventText(event: RunEvent, options: EventTextOptions): string | 
       if (options.quiet) return undefined;
       const how = event.kind === "lost" ? "was lost" : "failed";
       const label = artifactLabel(event.name, event.hash);
-      const left = `will try again, at most ${plural(event.left, "time")}`;
+      const when = event.delaySec === undefined ? "" : ` in ${formatDuration(event.delaySec * 1000)}`;
+      const left = `will try again${when}, at most ${plural(event.left, "time")}`;
       return `${paint.warn("retry")}  ${label} ${how}, ${left}: ${firstLine(event.error)}`;
     }
     case "node_failed": {

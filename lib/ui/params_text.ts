@@ -1,4 +1,5 @@
 import { artifactLabel } from "../core/hash.ts";
+import { inputFacts, inputLabel, inputTypeOf } from "../core/json/input_file.ts";
 import { isPlainObject, TAG, tagOf } from "../core/json/tags.ts";
 import { oneLine, truncate } from "./text.ts";
 
@@ -87,6 +88,9 @@ function textOf(value: unknown): string {
   if (tag === TAG.artifact && Array.isArray(content)) return artifactLabel(`${content[0]}`, `${content[1]}`);
   if (tag === TAG.typed && Array.isArray(content)) return `${content[0]}(…)`;
   if (tag === TAG.set && Array.isArray(content)) return `{${content.map(textOf).join(",")}}`;
+  const kind = inputTypeOf(tag);
+  const facts = kind && inputFacts(content);
+  if (kind && facts) return inputLabel(kind, facts);
   return typeof content === "string" ? content : JSON.stringify(content);
 }
 

@@ -1,8 +1,8 @@
 import type { AttemptEnd } from "../core/attempt_end.ts";
 import { computeEnvironment } from "../core/environment.ts";
-import { ProtocolError } from "../core/errors.ts";
+import { ProtocolError, reasonOf } from "../core/errors.ts";
+import { sleepLong } from "../core/system/clock.ts";
 import { USUAL_GRACE_MS } from "../core/system/stop_time.ts";
-import { reasonOf } from "../core/errors.ts";
 import { ComputingProcess, type Exit } from "./computing_process.ts";
 import type { RunEnd, Running } from "./in_flight.ts";
 import { type Evidence, judge, type StopCause } from "./judge.ts";
@@ -13,7 +13,7 @@ import { parseChildMessage } from "./protocol/child_message.ts";
 import type { ChildMessage } from "./protocol/protocol.ts";
 import { SharedSignals } from "./shared_signals.ts";
 import type { RunTaskOptions, WorkerProcessOptions, WorkerTask } from "./subprocess_options.ts";
-import { endsInTime, sleepLong, withTimeout } from "./timeout.ts";
+import { endsInTime, withTimeout } from "./timeout.ts";
 
 const DEFAULT_START_TIMEOUT_MS = 120_000;
 const MARK_TIMEOUT_MS = 1000;

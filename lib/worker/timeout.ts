@@ -1,15 +1,5 @@
 import type { Clock } from "../core/system/clock.ts";
 
-/** Timers hold at most 2^31 - 1 ms; a task may take longer than those 24 days. */
-const LONGEST_SLEEP_MS = 2 ** 30;
-
-/** Resolves after any time at all; rejects when the signal aborts. */
-export async function sleepLong(ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
-  for (let left = ms; left > 0; left -= LONGEST_SLEEP_MS) {
-    await clock.sleep(Math.min(left, LONGEST_SLEEP_MS), signal);
-  }
-}
-
 /**
  * What a promise resolves to, or `undefined` when it takes too long.
  *

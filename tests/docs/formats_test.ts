@@ -23,6 +23,7 @@ const DECLARED = [
   "lib/status/run_views.ts",
   "lib/store/record.ts",
   "lib/store/results/provenance.ts",
+  "lib/run/compute.ts",
 ];
 
 type Json = Record<string, unknown>;

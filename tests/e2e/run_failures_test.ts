@@ -230,6 +230,20 @@ for (const isolation of ["process", "inline"] as const) {
       );
     });
 
+    it("goes by what a task says of retries itself, unless the run was asked for none", async () => {
+      await using scene = await Scene.make();
+      const script = await scene.write("own.ts", OWN);
+      for (
+        const [retries, told] of [["1", "own 3 code 1 denied 1 plain 2\n"], [
+          "0",
+          "own 1 code 1 denied 1 plain 1\n",
+        ]]
+      ) {
+        const { stdout, stderr } = await scene.spawn([script, isolation, retries!]).ended;
+        assertEquals(stdout, told, stderr);
+      }
+    });
+
     it("passes large values on", async () => {
       await using scene = await Scene.make();
       const report = await scene.run([{ id: "top", needs: [{ id: "a", size: 3_000_000 }] }], options());
@@ -265,6 +279,25 @@ for (const isolation of ["process", "inline"] as const) {
     });
   });
 }
+
+const OWN = `
+import { defineTask, runLocal, z } from "@furu/furu";
+const params = z.object({});
+const create = () => { throw new Error("busy"); };
+const own = { retries: 2, retryDelaySec: (attempt) => attempt / 1000 };
+const TASKS = {
+  own: defineTask({ name: "own/own", params, ...own, create }),
+  code: defineTask({ name: "own/code", params, ...own, create: async () => await Promise.reject(nothing.at) }),
+  denied: defineTask({ name: "own/denied", params, ...own, retryable: (error) => error.message !== "busy", create }),
+  plain: defineTask({ name: "own/plain", params, create }),
+};
+if (import.meta.main) {
+  const [isolation, retries] = Deno.args;
+  const options = { progress: "none", isolation, keepGoing: true, maxComputeRetries: Number(retries) };
+  const failed = await runLocal(Object.values(TASKS).map((task) => task()), options).catch((error) => error.failures);
+  console.log(Object.keys(TASKS).map((name) => name + " " + failed.find((each) => each.name === "own/" + name).attempts).join(" "));
+}
+`;
 
 const ODD = `
 import { defineTask, RunFailedError, runLocal, z } from "@furu/furu";

@@ -11,7 +11,7 @@ import { moduleBytes, moduleGraph } from "../../lib/pack/module_graph.ts";
 import { FuruError } from "../../lib/core/errors.ts";
 
 const CONFIG = fromFileUrl(new URL("deno.json", FURU_URL));
-const ROOTS = ["cli.ts", "mod.ts"].map((path) => `${FURU_URL}${path}`);
+const ROOTS = ["cli.ts", "mod.ts", "lib/compiled/load_module.ts"].map((path) => `${FURU_URL}${path}`);
 
 describe("the code in one file", () => {
   it("is complete, and names no folder of the machine it is made on", async () => {

@@ -3,57 +3,26 @@ import { join } from "@std/path/join";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import { exists, textOf, until } from "../rig.ts";
 import { describeOnSlurm } from "../slurm/suite.ts";
-import { itIsFuru, itRunsOnSlurm } from "./program_suite.ts";
-import { PackRig, unpacked } from "./rig.ts";
+import { itIsFuru, itIsThePipelinesProgram, itRunsOnSlurm } from "./program_suite.ts";
+import { ProgramRig, unpacked } from "./rig.ts";
 
-let rig: PackRig;
-const oneFile = () => ({ rig, file: rig.furu });
+let rig: ProgramRig;
+const getRig = () => rig;
 
 // Packing takes a while: all share the programs.
 describe("one file", () => {
   beforeAll(async () => {
-    rig = await PackRig.make();
+    rig = await ProgramRig.packed();
   });
   afterAll(async () => await rig[Symbol.asyncDispose]());
 
   describe("a program packed into one file", () => {
-    itIsFuru(oneFile);
+    itIsFuru(getRig);
+    itIsThePipelinesProgram(getRig);
 
-    it("says its versions", async () => {
-      const { code, stdout } = await rig.run(["--version"]);
-      assertEquals(code, 0);
-      assertStringIncludes(stdout, `deno ${Deno.version.deno}`);
-    });
-
-    it("uses the pipeline's own configuration, and what is embedded besides", async () => {
-      rig.write("own/lib/help.ts", "export const help = (x: number): number => x + 0.5;");
-      rig.write(
-        "own/deno.jsonc",
-        `{ /* mine */ "imports": { "me/": "./lib/", "f": "jsr:@furu/furu@0.x" }, "nodeModulesDir": "auto" }`,
-      );
-      const path = rig.write(
-        "own/pipeline.ts",
-        `import { defineTask, z } from "f";
-      import { help } from "me/help.ts";
-      import "zod";
-      const A = defineTask({ name: "A", params: z.object({ x: z.int() }), create: ({ params }) => help(params.x) });
-      export default A({ x: 1 });`,
-      );
-      const ran = await rig.run(["run", path]);
-      assertEquals(ran.code, 0, ran.output);
-      assertEquals((await rig.run(["get", path])).stdout.trim(), "1.5");
-      // A change of it counts at once.
-      rig.write("own/lib2/help.ts", "export const help = (x: number): number => x + 0.25;");
-      rig.write("own/deno.jsonc", `{ "imports": { "me/": "./lib2/", "f": "jsr:@furu/furu@0.x" } }`);
-      assertEquals((await rig.run(["get", path, "--force"])).stdout.trim(), "1.25");
-    });
-
-    it("says what to do about a package that is not in it, and about a configuration that it cannot keep", async () => {
-      const path = rig.write("other/pipeline.ts", 'import "npm:made-up@1"; export default [];');
-      const missing = await rig.run(["plan", path]);
-      assertEquals(missing.code, 1);
-      assertStringIncludes(missing.stderr, "one made by 'furu pack PIPELINE' has");
-      rig.write("other/deno.json", "{}");
+    it("says what to do about a configuration that it cannot keep", async () => {
+      const path = rig.write("kept out/pipeline.ts", "export default [];");
+      rig.write("kept out/deno.json", "{}");
       const FURU_CACHE_DIR = rig.freshCache();
       await rig.run(["--version"], { env: { FURU_CACHE_DIR } });
       const code = unpacked(FURU_CACHE_DIR).find((name) => name.startsWith("code-"))!;
@@ -61,43 +30,16 @@ describe("one file", () => {
       Deno.writeTextFileSync(join(FURU_CACHE_DIR, `furu-${Deno.uid()}`, code, "config"), "");
       const { code: exit, stderr } = await rig.run(["plan", path], { env: { FURU_CACHE_DIR } });
       assertEquals(exit, 1);
-      assertMatch(stderr, /Cannot keep what .*other\/deno\.json says in .*; FURU_CACHE_DIR may name/);
+      assertMatch(stderr, /Cannot keep what .*kept out\/deno\.json says in .*; FURU_CACHE_DIR may name/);
     });
 
-    it("is, with a pipeline in it, that pipeline's own program", async () => {
+    it("leaves nothing of its own in the environment of tasks", async () => {
       const options = {
         file: rig.pipeline,
-        env: { FURU_PATH: join(rig.folder, "store"), DENO_DIR: "/mine", HOME: "/my/home" },
+        env: { FURU_PATH: join(rig.folder, "store of mine"), DENO_DIR: "/mine" },
       };
-      const ran = await rig.run(["run", "--workers", "2"], options);
-      assertEquals(ran.code, 0, ran.output);
       const got = await rig.run(["get", "packed/Sum", "--set", "rows.seed=1"], options);
-      assertEquals(JSON.parse(got.stdout), {
-        sum: 12,
-        note: "embedded",
-        env: ["DENO_DIR"],
-        registry: "http://127.0.0.1:9/",
-        home: "/my/home",
-      }, got.output);
-      const { stdout } = await rig.run(["plan", "--json"], options);
-      assertEquals(JSON.parse(stdout).counts?.todo ?? 0, 0);
-      const help = (await rig.run(["--help"], options)).stdout;
-      for (const line of ["Usage: pipeline COMMAND", "count: integer (default 3)  How many rows"]) {
-        assertStringIncludes(help, line);
-      }
-      assertStringIncludes(help, 'kind: "plain" | "fancy" (optional)');
-      assertStringIncludes(help, "rows: artifact of packed/Rows");
-    });
-
-    it("keeps the store of an embedded pipeline where it is started, not where it was unpacked", async () => {
-      rig.write("elsewhere/.git/x", "");
-      const cwd = join(rig.folder, "elsewhere");
-      const { code, output } = await rig.run(["get", "packed/Rows", "--set", "seed=1"], {
-        file: rig.pipeline,
-        cwd,
-      });
-      assertEquals(code, 0, output);
-      assert(exists(join(cwd, "furu-data/artifacts/packed/Rows")));
+      assertEquals(JSON.parse(got.stdout).env, ["DENO_DIR"], got.output);
     });
 
     it("can pack a pipeline, without a network", async () => {
@@ -345,12 +287,12 @@ if (import.meta.main) {
   });
 
   describeOnSlurm("a program packed into one file, on Slurm", (suite) => {
-    itRunsOnSlurm(suite, ["dag", "pool"], oneFile);
+    itRunsOnSlurm(suite, ["dag", "pool", "detached"], getRig);
   });
 });
 
 /** A folder with a `head` that takes 3 s to copy Deno, as on a slow file server, and a `sleep` of so many seconds. */
-function slowPrograms(rig: PackRig, pause: number): string {
+function slowPrograms(rig: ProgramRig, pause: number): string {
   const folder = Deno.makeTempDirSync({ dir: rig.folder, prefix: "slow-" });
   const [head, sleep] = ["head", "sleep"].map((name) => join(rig.folder, "bin", name));
   const text = `#!/bin/sh

@@ -3,15 +3,16 @@ import { fromFileUrl } from "@std/path/from-file-url";
 import { join } from "@std/path/join";
 import { pack } from "../../lib/pack/pack.ts";
 import { type Ended, Script } from "../rig.ts";
+import { compileScript, makeFuru, OLD_DENO_VERSION } from "./old_deno.ts";
 
-/** Where the pipelines are that are packed here. */
+/** Where the pipelines are that are made one file here. */
 export const FIXTURES: string = fromFileUrl(new URL("./fixtures", import.meta.url));
 
-/** All that a packed program may need of the machine it runs on, besides `/bin/sh`. */
+/** All that a program in one file may need of the machine it runs on, besides `/bin/sh`. */
 const COREUTILS = "cat chmod head id ls mkdir mktemp mv readlink rm sha256sum sleep tail tr wc".split(" ");
 const SLURM = "sbatch scancel scontrol sinfo squeue srun".split(" ");
 
-/** How a packed program is started. */
+/** How a program in one file is started. */
 export interface StartOptions {
   /** More variables; one that is `undefined` is taken out. */
   env?: Record<string, string | undefined>;
@@ -21,8 +22,8 @@ export interface StartOptions {
   file?: string;
 }
 
-/** Packed programs in a folder of their own, and an environment as on a machine that has nothing of ours. */
-export class PackRig implements AsyncDisposable {
+/** Programs in one file, in a folder of their own, and an environment as on a machine that has nothing of ours. */
+export class ProgramRig implements AsyncDisposable {
   readonly #scripts: Script[] = [];
 
   private constructor(
@@ -32,15 +33,32 @@ export class PackRig implements AsyncDisposable {
     readonly furu: string,
     /** The pipeline of `fixtures/pipeline.ts` in one file. */
     readonly pipeline: string,
+    /** The version of Deno that is in them. */
+    readonly deno: string,
   ) {}
 
-  /** Packs; takes some seconds. */
-  static async make(): Promise<PackRig> {
-    const folder = await Deno.realPath(await Deno.makeTempDir({ prefix: "furu-packed-" }));
-    const rig = new PackRig(folder, join(folder, "my programs/furu"), join(folder, "my programs/pipeline"));
+  /** By `furu pack`; takes some seconds. */
+  static async packed(): Promise<ProgramRig> {
+    const rig = await ProgramRig.#make(Deno.version.deno);
     await pack({ output: rig.furu });
     const include = [join(FIXTURES, "note.txt")];
     await pack({ output: rig.pipeline, pipeline: join(FIXTURES, "pipeline.ts"), include });
+    return rig;
+  }
+
+  /** By `deno compile`: as `deno task compile` does it for furu, and a user for a script of theirs. */
+  static async compiled(): Promise<ProgramRig> {
+    const rig = await ProgramRig.#make(OLD_DENO_VERSION);
+    await makeFuru(rig.furu);
+    await compileScript(join(FIXTURES, "pipeline.ts"), rig.pipeline, [join(FIXTURES, "note.txt")]);
+    return rig;
+  }
+
+  static async #make(deno: string): Promise<ProgramRig> {
+    const folder = await Deno.realPath(await Deno.makeTempDir({ prefix: "furu-one-file-" }));
+    const programs = join(folder, "my programs");
+    const rig = new ProgramRig(folder, join(programs, "furu"), join(programs, "pipeline"), deno);
+    await Deno.mkdir(programs);
     await Deno.mkdir(join(folder, "bin"));
     for (const name of [...COREUTILS, ...SLURM]) {
       const path = find(name);
@@ -84,7 +102,7 @@ export class PackRig implements AsyncDisposable {
     );
   }
 
-  /** Starts a packed program. */
+  /** Starts a program. */
   start(
     args: readonly string[],
     { env = {}, cwd = this.folder, file = this.furu }: StartOptions = {},
@@ -103,7 +121,7 @@ export class PackRig implements AsyncDisposable {
     return script;
   }
 
-  /** Runs a packed program to its end. */
+  /** Runs a program to its end. */
   async run(args: readonly string[], options: StartOptions = {}): Promise<Ended> {
     return await this.start(args, options).ended();
   }

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { sourcesDigest } from "../../page/sources.ts";
+import { toBase64 } from "../../lib/core/json/base64.ts";
 import { PAGE_SOURCES } from "../../lib/page/page_bundle.ts";
 import { embeddedJson, PAGE_MARK, pageHtml } from "../../lib/page/page_html.ts";
 import { escapeHtml } from "../../lib/ui/cell_block.ts";
@@ -30,7 +31,7 @@ describe("pageHtml()", () => {
     );
     const [, script = ""] = /<script>([^]*?)<\/script>/.exec(html) ?? [];
     const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(script)));
-    assertStringIncludes(policy, `'sha256-${digest.toBase64()}'`);
+    assertStringIncludes(policy, `'sha256-${toBase64(digest)}'`);
     assertStringIncludes(await pageHtml(reportOf([]), { live: true }), "; connect-src 'self'");
   });
 

@@ -7,7 +7,8 @@ import type { Hash } from "../../lib/core/hash.ts";
 import { makePlan } from "../../lib/plan/graph.ts";
 import { controlPool, type ControlPoolOptions } from "../../lib/pool/controller/control_pool.ts";
 import type { PoolTiming } from "../../lib/pool/controller/context.ts";
-import { poolNodes, type PoolRun, writeRun } from "../../lib/remote/run_record.ts";
+import { poolNodes } from "../../lib/remote/run_nodes.ts";
+import { type PoolRun, writeRun } from "../../lib/remote/run_record.ts";
 import { remoteArtifacts } from "../../lib/remote/remote_artifact.ts";
 import { acquireLeadership } from "../../lib/pool/leadership.ts";
 import { enqueue, makeQueue } from "../../lib/queue/queue.ts";
@@ -27,7 +28,7 @@ let tasks = 0;
 export function artifact(
   create: (ctx: CreateContext) => unknown,
   below: readonly Artifact[] = [],
-  options: { spec?: string; timeLimit?: number } = {},
+  options: { spec?: string; timeLimit?: number; retries?: number; retryDelaySec?: number } = {},
 ): Artifact {
   const task = defineTask({
     name: `pool/Task${++tasks}`,

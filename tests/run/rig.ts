@@ -16,6 +16,9 @@ export interface TestTask {
   // deno-lint-ignore no-explicit-any -- whatever a test stores
   validate?: (ctx: StoredContext<any, any>) => boolean | void | Promise<boolean | void>;
   timeLimit?: number;
+  retries?: number;
+  retryDelaySec?: number;
+  retryable?: (error: unknown) => boolean;
   spec?: string;
 }
 

@@ -132,6 +132,19 @@ describe("limits of the scheduler", () => {
     }
   });
 
+  it("fail what turns out to be needed, and can never begin by them", async () => {
+    const busy = fakeArtifact("busy", [fakeArtifact("below busy", [], { limits: { x: 2 } })]);
+    const source = new FakeSource().set(busy, { status: "IN_PROGRESS", owner: "pid 1" });
+    const rig = await Rig.of([busy], { limits: { x: 1 } }, source);
+    rig.begin();
+    const actions = rig.released("busy", await makePlan([busy], new FakeSource()));
+    assertEquals(actions, [
+      "node_failed below busy compute: It can never begin as it takes 2 of limit 'x', which has 1",
+      "stop failure",
+      "finished",
+    ]);
+  });
+
   it("are told of as far as anything needs them", async () => {
     const rig = await Rig.of(queueOf(["a", { x: 2 }], ["b", { x: 2 }], ["c", { x: 1, y: 1 }], ["d"]), {
       limits: { x: 3, y: 1, unused: 1 },

@@ -71,6 +71,10 @@ export class Rig {
     return this.step({ type: "failed", hash: this.hash(name), end, failedEnds, lostEnds: 0 });
   }
 
+  rested(name: string): string[] {
+    return this.step({ type: "rested", hash: this.hash(name) });
+  }
+
   lost(name: string, lostEnds = 1): string[] {
     const end = { outcome: "failed", blame: "lost", error: "gone" } as const;
     return this.step({ type: "failed", hash: this.hash(name), end, failedEnds: 0, lostEnds });
@@ -111,7 +115,8 @@ export class Rig {
       case "watch":
         return `watch ${this.name(action.hash)} of ${action.owner}`;
       case "retry":
-        return `retry ${this.name(action.hash)} ${action.end.blame} ${action.left}`;
+        return `retry ${this.name(action.hash)} ${action.end.blame} ${action.left}` +
+          (action.afterMs > 0 ? ` after ${action.afterMs} ms` : "");
       case "node_failed":
         return `node_failed ${this.name(action.hash)} ${action.end.blame}: ${action.end.error}`;
       case "stop":

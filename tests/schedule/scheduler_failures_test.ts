@@ -43,6 +43,44 @@ describe("the scheduler, when nodes fail", () => {
     rig.ended(false, ["a", "b"]);
   });
 
+  it("what is tried again after a delay takes up no place meanwhile, and holds the run's end", async () => {
+    const [a, b] = [fakeArtifact("a"), fakeArtifact("b")];
+    const rig = await Rig.of([fakeArtifact("top", [a]), b], {
+      limit: () => 1,
+      retriesOf: (hash) => hash === a.hash ? { retries: 1, retryDelaySec: [5] } : {},
+    });
+    assertEquals(rig.begin(), ["start a"]);
+    assertEquals(rig.failed("a", 1), ["retry a compute 1 after 5000 ms", "start b"]);
+    assertEquals(rig.rested("b"), [], "only what rests is woken");
+    assertEquals(rig.done("b"), ["node_done b"]);
+    assertEquals(rig.end, undefined);
+    assertEquals(rig.rested("a"), ["start a"]);
+    assertEquals(rig.rested("a"), []);
+    assertEquals(rig.failed("a", 2), ["node_failed a compute: no", "stop failure", "finished"]);
+    rig.ended(false, ["a"], ["top"]);
+  });
+
+  it("a result that somebody else stores meanwhile counts, and a stop does not wait for a delay", async () => {
+    const retriesOf = () => ({ retryDelaySec: [5] });
+    const rig = await Rig.of([fakeArtifact("a")], { retriesOf });
+    rig.begin();
+    rig.failed("a", 1);
+    assertEquals(rig.done("a", false), ["node_done a", "finished"]);
+    const stopped = await Rig.of([fakeArtifact("a"), fakeArtifact("b")], { retriesOf });
+    stopped.begin();
+    stopped.failed("a", 1);
+    assertEquals(stopped.failed("b", 1, { lasting: true }), [
+      "node_failed b compute: no",
+      "stop failure",
+      "finished",
+    ]);
+    stopped.ended(false, ["b"], ["a"]);
+    const interrupted = await Rig.of([fakeArtifact("a")], { retriesOf });
+    interrupted.begin();
+    interrupted.failed("a", 1);
+    assertEquals(interrupted.step({ type: "interrupt" }), ["stop interrupt", "finished"]);
+  });
+
   it("a lost attempt spends no compute retry", async () => {
     const rig = await Rig.of([fakeArtifact("a")], {
       retry: { ...retry, maxComputeRetries: 0, maxPreemptRetries: 2 },

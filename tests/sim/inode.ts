@@ -76,7 +76,7 @@ export class Inode {
 
   /** The contents as bytes of their own. */
   bytes(): Uint8Array<ArrayBuffer> {
-    return typeof this.data === "string" ? new TextEncoder().encode(this.data) : new Uint8Array(this.data);
+    return new Uint8Array(typeof this.data === "string" ? new TextEncoder().encode(this.data) : this.data);
   }
 }
 

@@ -1,6 +1,6 @@
 import { LEAST_DIGITS } from "../../catalog/find_artifacts.ts";
 import { artifactDiff } from "../../explain/artifact_diff.ts";
-import { knownIdentity } from "../../task/artifact/artifact.ts";
+import { identityOfArtifact } from "../../explain/why.ts";
 import { diffJson, diffText } from "../view/diff_text.ts";
 import { artifactsBelow } from "../view/why_text.ts";
 import { defineCommand } from "../program/command.ts";
@@ -34,11 +34,7 @@ export const diffCommand = defineCommand({
     ];
     const hasRoots = program.script !== undefined || modules.length > 0;
     const artifacts = artifactsBelow(hasRoots ? (await loadTarget(program, modules, io)).roots : []);
-    const known = (hash: string) => {
-      const artifact = artifacts.get(hash);
-      const identity = artifact && knownIdentity(artifact);
-      return identity === undefined ? undefined : JSON.parse(identity);
-    };
+    const known = (hash: string) => identityOfArtifact(artifacts.get(hash));
     const diff = await artifactDiff(store, old, now, known);
     const options = { color: io.color && !globals["no-color"], width: io.width };
     io.out(globals.json ? `${JSON.stringify(diffJson(diff))}\n` : diffText(diff, options));

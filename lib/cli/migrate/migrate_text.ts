@@ -1,4 +1,4 @@
-import { countingParams } from "../../task/artifact/identity.ts";
+import { shownParams } from "../../task/artifact/identity.ts";
 import type { AppliedMigration } from "../../migrate/apply_migration.ts";
 import type { PlannedMigration } from "../../migrate/plan_migrations.ts";
 import { type FlatParams, flatParams, paramsLine } from "../../ui/params_text.ts";
@@ -112,7 +112,7 @@ function newHash({ planned }: MigrationRow): string | undefined {
 }
 
 function newParams({ planned }: MigrationRow): unknown {
-  return "artifact" in planned && planned.artifact ? countingParams(planned.artifact) : undefined;
+  return "artifact" in planned && planned.artifact ? shownParams(planned.artifact) : undefined;
 }
 
 function whyOf({ planned, applied }: MigrationRow): string | undefined {

@@ -218,7 +218,7 @@ export const systemEngine: Engine = {
   async poolPlan(roots, options) {
     const [{ adoptableRun }, { poolNodes }] = await Promise.all([
       import("../../slurm/pool/adopt_run.ts"),
-      import("../../remote/run_record.ts"),
+      import("../../remote/run_nodes.ts"),
     ]);
     const hashes = [...new Set(roots.map(({ hash }) => hash))];
     const nodes = poolNodes(roots);
@@ -228,14 +228,23 @@ export const systemEngine: Engine = {
     return { nodes, adopts: await adoptableRun({ roots: hashes, nodes, ...rest, forcedDependents }) };
   },
   async setParams(definition, assignments) {
-    const [{ setParams }, { makeArtifact }, { parseParams }] = await Promise.all([
+    const [
+      { setParams },
+      { parseWithInputs },
+      { readInput },
+      { makeArtifact },
+      { parseParams },
+    ] = await Promise.all([
       import("../../task/schema/set_params.ts"),
+      import("../../task/schema/input_schema.ts"),
+      import("../../run/get/read_input.ts"),
       import("../../task/artifact/make.ts"),
       import("../../task/schema/parse.ts"),
     ]);
     // Of a task that was found by its name only the definition is known.
     const apply = (params: unknown) => makeArtifact(definition, parseParams(definition, params));
-    return setParams(Object.assign(apply, { definition }) as unknown as Task, assignments);
+    const task = Object.assign(apply, { definition }) as unknown as Task;
+    return await parseWithInputs(readInput, () => setParams(task, assignments));
   },
   taskNames: async () => (await import("../../task/artifact/registry.ts")).taskNames(),
   findTask: async (name) => (await import("../../task/artifact/registry.ts")).findTask(name),

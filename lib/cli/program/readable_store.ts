@@ -1,8 +1,8 @@
-import { join } from "@std/path/posix/join";
 import { FuruError } from "../../core/errors.ts";
 import { systemMachine } from "../../core/system/system_machine.ts";
 import { resolveConfig } from "../../core/config.ts";
 import { Catalog } from "../../catalog/catalog.ts";
+import { userCacheDir } from "../../store/index_files.ts";
 import { Store } from "../../store/store.ts";
 import type { Engine } from "./engine.ts";
 
@@ -23,17 +23,4 @@ export async function readableStore(engine: Engine, options: { mayLack?: boolean
 /** What there is in that store, for lists of very many artifacts. */
 export function catalogOf(store: Store): Catalog {
   return new Catalog(store, { cache: userCacheDir() });
-}
-
-/** The folder of this user's caches of furu; nothing where there is none, or it may not be asked for. */
-function userCacheDir(): string | undefined {
-  const variable = (name: string): string | undefined =>
-    Deno.permissions.querySync({ name: "env", variable: name }).state === "granted"
-      ? Deno.env.get(name)
-      : undefined;
-  // As the specification has it, one that is not absolute does not count.
-  const cache = variable("XDG_CACHE_HOME");
-  if (cache?.startsWith("/")) return join(cache, "furu");
-  const home = variable("HOME");
-  return home?.startsWith("/") ? join(home, ".cache", "furu") : undefined;
 }

@@ -21,7 +21,7 @@ export class ModuleLoadError extends FuruError {}
 export function moduleLoadError(written: string, url: string, cause: unknown): ModuleLoadError {
   // A module that is missing, or cannot be parsed, is a TypeError to Deno, which tells nobody anything.
   const text = plainLines(errorText(cause)).join("\n");
-  const why = isNotLoaded(cause) ? text.replace(/^TypeError: /, "") : text;
+  const why = isNotLoaded(cause) ? text.replace(/^\w*Error: /, "") : text;
   return new ModuleLoadError(`Cannot load ${written}: ${why}${hint(url, cause)}`, { cause });
 }
 

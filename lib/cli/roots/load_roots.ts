@@ -6,6 +6,7 @@ import { toFileUrl } from "@std/path/posix/to-file-url";
 import { UsageError } from "../../core/errors.ts";
 import { furuGlobals } from "../../core/globals.ts";
 import { didYouMean } from "../../core/nearest.ts";
+import { importModule } from "../../core/packed.ts";
 import { type Artifact, isArtifact, type TaskDefinition } from "../../task/artifact/artifact.ts";
 import { oneLine, truncate } from "../../ui/text.ts";
 import { moduleLoadError } from "./load_error.ts";
@@ -33,7 +34,7 @@ export async function loadModule(reference: string, cwd: string): Promise<Loaded
   // From here on this is the program: its project has the store and the configuration.
   furuGlobals().entry = url;
   try {
-    const exports: Record<string, unknown> = await import(url);
+    const exports = await importModule(url);
     return { url, written, exports, exportName };
   } catch (cause) {
     throw moduleLoadError(written, url, cause);

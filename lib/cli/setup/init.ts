@@ -3,7 +3,7 @@ import { join } from "@std/path/posix/join";
 import { relative } from "@std/path/posix/relative";
 import { resolve } from "@std/path/posix/resolve";
 import { errorText, FuruError, UsageError } from "../../core/errors.ts";
-import { FURU_URL, packed } from "../../core/packed.ts";
+import { FURU_URL, oneFile } from "../../core/packed.ts";
 import { findUpward } from "../../core/paths.ts";
 import { parseCommentedJson } from "../../core/settings/parse_commented_json.ts";
 import { FURU_VERSION } from "../../core/version.ts";
@@ -29,7 +29,7 @@ export const initCommand = defineCommand({
   async run({ args: [dir = "."], globals, io }) {
     const folder = resolve(io.cwd, dir);
     await makeFolder(folder);
-    const source = { url: FURU_URL, version: FURU_VERSION, isPacked: packed() !== undefined };
+    const source = { url: FURU_URL, version: FURU_VERSION, isPacked: oneFile() !== undefined };
     const files = newProjectFiles({ folder, source, isInWorkspace: isInWorkspace(folder) });
     const made: string[] = [];
     const hints: string[] = [];
@@ -42,13 +42,13 @@ export const initCommand = defineCommand({
         if (hint !== undefined) hints.push(hint);
       }
     }
-    const furu = packed()?.file ?? "deno task furu";
+    const furu = oneFile() ?? "deno task furu";
     const goTo = folder === io.cwd ? [] : [`cd ${quote(relative(io.cwd, folder))}`];
     const next = [
       ...goTo,
       `${furu} plan pipeline.ts`,
       `${furu} run pipeline.ts`,
-      packed() === undefined ? "deno task test" : `${furu} ls`,
+      oneFile() === undefined ? "deno task test" : `${furu} ls`,
     ];
     if (globals.json) io.out(`${JSON.stringify({ folder, made, kept, hints, next })}\n`);
     else if (!globals.quiet) {

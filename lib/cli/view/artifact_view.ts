@@ -13,6 +13,8 @@ import { numberOfAttempt } from "../../store/claims/claim.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
 import type { ClaimRecord, EndRecord, SuccessRecord } from "../../store/record.ts";
 import { concernsOneArtifact, listOrNothing, type Store } from "../../store/store.ts";
+import { inputPathsIn } from "../../catalog/read_entries.ts";
+import { withInputPaths } from "../../core/json/input_file.ts";
 import { paramsJson } from "./value_text.ts";
 
 /** All that the store knows of an artifact, as JSON. */
@@ -113,7 +115,7 @@ export async function artifactView(store: Store, found: FoundArtifact): Promise<
   const { value, schema: _schema, artifacts: _artifacts, ...rest } = record;
   const info = await store.machine.files.stat(paths.record);
   view.record = { ...rest, path: paths.record, bytes: info?.size ?? 0 };
-  view.params = paramsJson(record.identity.params);
+  view.params = paramsJson(withInputPaths(record.identity.params, inputPathsIn(record.provenance)));
   view.needs = namedArtifacts([record.identity.params, record.identity.dependencies]);
   if (record.valueFile === undefined) view.value = beginning(JSON.stringify(value) ?? "undefined");
   if (record.files) view.files = attemptPaths(paths, { n: record.attempt, id: record.id }).files;

@@ -1,5 +1,5 @@
 import type { Artifact } from "../../task/artifact/artifact.ts";
-import { countingParams } from "../../task/artifact/identity.ts";
+import { shownParams } from "../../task/artifact/identity.ts";
 import { differingPaths, type FlatParams, flatParams, foldedLine, paramsLine } from "../../ui/params_text.ts";
 
 /** A node of a plan; that of a real plan knows its artifact. */
@@ -42,5 +42,5 @@ export class PlanParams {
 
 /** The parameters that count for a node's identity, as canonical JSON has them. */
 export function paramsOf({ artifact }: NodeWithParams): unknown {
-  return artifact && countingParams(artifact);
+  return artifact && shownParams(artifact);
 }

@@ -1,4 +1,4 @@
-import { decodeTagged } from "./decode_tagged.ts";
+import { type DecodeOptions, decodeTagged } from "./decode_tagged.ts";
 import { encodeTagged } from "./encode_tagged.ts";
 import { type Hash, hashText } from "../hash.ts";
 
@@ -34,6 +34,12 @@ export interface CanonicalOptions {
    * @default {nothing is an artifact}
    */
   artifactReference?: (value: object) => readonly [name: string, hash: string] | undefined;
+  /**
+   * Whether files and folders are written with where they are, for other processes: that is no identity.
+   *
+   * @default {false}
+   */
+  inputPaths?: boolean;
 }
 
 /**
@@ -55,6 +61,7 @@ export function canonicalJson(value: unknown, options: CanonicalOptions = {}): s
     most: options.most,
     instead: options.instead,
     artifactReference: options.artifactReference,
+    inputPaths: options.inputPaths,
   });
 }
 
@@ -67,7 +74,7 @@ export function canonicalJson(value: unknown, options: CanonicalOptions = {}): s
  */
 export function fromCanonical(
   json: unknown,
-  options: { artifact: (name: string, hash: string) => unknown },
+  options: Pick<DecodeOptions, "artifact" | "input">,
 ): unknown {
   return decodeTagged(json, options);
 }

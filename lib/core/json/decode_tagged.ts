@@ -1,11 +1,19 @@
 import { toFileUrl } from "@std/path/posix/to-file-url";
 import { ValidationError } from "../errors.ts";
+import { type InputFacts, inputFacts, type InputType, inputTypeOf, makeInput } from "./input_file.ts";
+import { fromBase64 } from "./base64.ts";
 import { MAX_DEPTH, setOwn, TAG, type TypedArray, typedArrayOver } from "./tags.ts";
 
 /** How {@link decodeTagged} decodes. */
 export interface DecodeOptions {
   /** Makes an artifact from its task's name and its hash. */
   artifact: (name: string, hash: string) => unknown;
+  /**
+   * Makes what stands for a file or a folder.
+   *
+   * @default {the parameter itself}
+   */
+  input?: (kind: InputType, facts: InputFacts) => unknown;
   /**
    * Makes a string of what `$path` holds.
    *
@@ -76,6 +84,12 @@ function decodeTag(tag: string, content: unknown, options: DecodeOptions, depth:
     case TAG.set:
       if (Array.isArray(content)) return new Set(decode(content, options, depth) as unknown[]);
       break;
+    case TAG.file:
+    case TAG.folder: {
+      const facts = inputFacts(decode(content, options, depth));
+      if (facts) return (options.input ?? makeInput)(inputTypeOf(tag)!, facts);
+      break;
+    }
     case TAG.typed: {
       const array = isTuple(content, "string", "string")
         ? inlineTypedArray(content[0], content[1])
@@ -138,7 +152,7 @@ function fromEntries(entries: readonly [string, unknown][]): Record<string, unkn
 function inlineTypedArray(kind: string, base64: string): TypedArray | undefined {
   let bytes;
   try {
-    bytes = Uint8Array.fromBase64(base64);
+    bytes = fromBase64(base64);
   } catch {
     return undefined;
   }

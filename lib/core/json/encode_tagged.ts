@@ -1,4 +1,6 @@
 import { ValidationError } from "../errors.ts";
+import { inputJson, isInput } from "./input_file.ts";
+import { toBase64 } from "./base64.ts";
 import { bytesOf, MAX_DEPTH, TAG, type TypedArray, typedArrayKind } from "./tags.ts";
 
 /** How {@link encodeTagged} encodes. */
@@ -36,6 +38,12 @@ export interface EncodeOptions {
    * @default {nothing is an artifact}
    */
   artifactReference?: ((value: object) => readonly [string, string] | undefined) | undefined;
+  /**
+   * Whether paths and stamps of files and folders are written, too, in canonical JSON.
+   *
+   * @default {false}
+   */
+  inputPaths?: boolean | undefined;
   /**
    * JSON to be written for a string, or a key of a plain object, instead of itself; or what is wrong with it.
    *
@@ -289,10 +297,14 @@ class Encoder {
 
   #typedArray(kind: string, view: TypedArray): string {
     return this.#options.typedArray?.(kind, view) ??
-      `{"${TAG.typed}":["${kind}","${bytesOf(view).toBase64()}"]}`;
+      `{"${TAG.typed}":["${kind}","${toBase64(bytesOf(view))}"]}`;
   }
 
-  #instance(value: object, depth: number): never {
+  #instance(value: object, depth: number): string {
+    if (isInput(value)) {
+      const hasPath = !this.#canonical || this.#options.inputPaths === true;
+      return inputJson(value, hasPath ? (path) => this.encode(path, depth + 1) : undefined);
+    }
     const name = value.constructor?.name || "a class without a name";
     const hint = Object.hasOwn(HINTS, name) ? `, ${HINTS[name]}` : "";
     return this.#fail(depth, `is an instance of ${name}, only plain data is allowed${hint}`);

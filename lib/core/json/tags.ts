@@ -14,6 +14,10 @@ export const TAG = {
   map: "$map",
   /** `[member, ...]` */
   set: "$set",
+  /** `{"sha256": of its content}`; outside of identities also `path`, and to other processes `stamp`. */
+  file: "$file",
+  /** The same of a folder. */
+  folder: "$folder",
   /** `["Float64Array", base64 of the little-endian bytes]` */
   typed: "$typed",
   /** In values only: `["Float64Array", name of a file with the bytes, their number]` */

@@ -20,7 +20,24 @@ export const systemClock: Clock = {
   sleep: (ms, signal) => ms > 0 ? delay(ms, signal ? { signal } : {}) : nextTurn(signal),
 };
 
-async function nextTurn(signal: AbortSignal | undefined): Promise<void> {
+/**
+ * Resolves when all that is ready has run.
+ *
+ * @throws The signal's reason, if it has aborted.
+ */
+export async function nextTurn(signal?: AbortSignal): Promise<void> {
   signal?.throwIfAborted();
+  // Every Deno has it; the types of those before 2.5 do not say so.
+  const { setImmediate } = globalThis as unknown as { setImmediate(turn: () => void): void };
   await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
+/** Timers hold at most 2^31 - 1 ms: some things take longer than those 24 days. */
+const LONGEST_SLEEP_MS = 2 ** 30;
+
+/** Resolves after any time at all; rejects when the signal aborts. */
+export async function sleepLong(ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
+  for (let left = ms; left > 0; left -= LONGEST_SLEEP_MS) {
+    await clock.sleep(Math.min(left, LONGEST_SLEEP_MS), signal);
+  }
 }

@@ -1,4 +1,5 @@
 import { FuruError } from "../errors.ts";
+import { nextTurn } from "./clock.ts";
 import { currentSession } from "./session.ts";
 
 /** Ctrl-C or a request to terminate reached this process. */
@@ -55,7 +56,7 @@ export async function interruptible<T>(
     exitAtRest();
     if (works.size === 0) {
       // A signal that has reached the process, and not yet this thread, would be lost with its listener.
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      await nextTurn();
       listen();
     }
   }

@@ -289,6 +289,7 @@ export class ResultReader {
       hash,
       failedEnds: blame === "compute" ? attempt : attempt - 1,
       lostEnds: blame === "lost" ? lost + 1 : lost,
+      ...endedAt(failure),
       end: { outcome: "failed", blame, error, stack, log, logTail, lasting },
     };
   }
@@ -300,6 +301,12 @@ export class ResultReader {
     this.#fleet.note({ type: "badStart", node, job, why: error });
     return this.#fleet.canStartElsewhere ? "lost" : "protocol";
   }
+}
+
+/** By the clock of its worker. */
+function endedAt({ at }: TaskFailure): { endedAt?: number } {
+  const ms = Date.parse(at);
+  return Number.isNaN(ms) ? {} : { endedAt: ms };
 }
 
 type FailedTask = Extract<BackendEvent, { type: "failed" }>;

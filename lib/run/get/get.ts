@@ -9,6 +9,11 @@ import {
 import { NO_UNITS } from "../../core/settings/limits.ts";
 import { checkLimits } from "../../plan/limits.ts";
 import { limitsOf } from "../../task/limits.ts";
+import type { FailedAttempt } from "../../core/attempt_end.ts";
+import { sleepLong } from "../../core/system/clock.ts";
+import { decideRetry, retriesOf } from "../../task/retry.ts";
+import { formatDuration } from "../../ui/duration.ts";
+import { plural } from "../../ui/text.ts";
 import { countsForRun, isForced } from "../../plan/forced.ts";
 import { aBoolean, aSignal, checkOptions, type OptionChecks } from "../../core/options.ts";
 import { releaseClaim } from "../../store/claims/attempt_end.ts";
@@ -193,7 +198,7 @@ async function isStored(runtime: Runtime, artifact: Artifact): Promise<boolean> 
 }
 
 /**
- * Computes if nobody else does. `false`: somebody does.
+ * Computes if nobody else does, as often as the task says. `false`: somebody does.
  *
  * @param inherited The slot of the one that waits for it.
  */
@@ -223,13 +228,48 @@ async function compute(
         (below) => resultOf(runtime, context, below),
       );
     }
-    await slot.take(computation.depth, unwanted);
-    return await runtime.guard((interrupted) =>
-      claimAndCompute(runtime, computation, slot, [interrupted, unwanted], replaces, looking)
-    );
+    for (let failedEnds = 1;; failedEnds++) {
+      await slot.take(computation.depth, unwanted);
+      const done = await runtime.guard((interrupted) =>
+        claimAndCompute(runtime, computation, slot, [interrupted, unwanted], replaces, looking)
+      );
+      if (typeof done === "boolean") return done;
+      await rest(runtime, computation, slot, done, failedEnds);
+    }
   } finally {
     slot.give();
   }
+}
+
+/** A failure of an attempt, and the error that its caller is thrown. */
+interface FailedOnce {
+  readonly end: FailedAttempt;
+  readonly error: FuruError;
+}
+
+/**
+ * Waits until an artifact may be tried again, which only a task that says so itself is.
+ *
+ * @throws {FuruError} The failure, where that is final.
+ */
+async function rest(
+  { config, guard, logger, machine: { clock } }: Runtime,
+  { artifact, unwanted }: Computation,
+  slot: Slot,
+  { end, error }: FailedOnce,
+  failedEnds: number,
+): Promise<void> {
+  const policy = { ...config, maxComputeRetries: 0, maxPreemptRetries: 0 };
+  const decision = decideRetry(policy, retriesOf(artifact), end, { failedEnds, lostEnds: 1 });
+  if (!decision.again) throw error;
+  const { afterMs, left } = decision;
+  const when = afterMs === 0 ? "" : ` in ${formatDuration(afterMs)}`;
+  logger.warn(`${error.message}; will try again${when}, at most ${plural(left, "time")}`);
+  slot.give();
+  await guard(async (interrupted) => {
+    using signals = follow([interrupted, unwanted]);
+    await sleepLong(afterMs, clock, signals.signal);
+  });
 }
 
 async function claimAndCompute(
@@ -239,8 +279,10 @@ async function claimAndCompute(
   signals: AbortSignal[],
   replaces: string | undefined,
   looking: FindOptions,
-): Promise<boolean> {
+): Promise<boolean | FailedOnce> {
   const { artifact } = computation;
+  // The user's own functions can throw: an attempt begins only after them.
+  retriesOf(artifact);
   const result = await tryClaim(runtime.store, runtime.store.paths(artifact), {
     backend: "get",
     run: runtime.session,
@@ -273,7 +315,7 @@ async function claimAndCompute(
   // Somebody declared this attempt dead: the one who took over is waited for.
   if (claim.lost.aborted) return true;
   if (end.outcome === "preempted") throw reason;
-  throw failureOf(artifact, claim.attempt.n, end.error, log, thrown);
+  return { end, error: failureOf(artifact, claim.attempt.n, end.error, log, thrown) };
 }
 
 /** What somebody may have stored before we claimed. A claim under which nothing is begun is given back. */

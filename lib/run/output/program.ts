@@ -3,6 +3,7 @@ import { fromFileUrl } from "@std/path/posix/from-file-url";
 import { resolve } from "@std/path/posix/resolve";
 import type { Clock } from "../../core/system/clock.ts";
 import { ComputeError, errorCode, errorText, lasting, ValidationError } from "../../core/errors.ts";
+import { isInput } from "../../core/json/input_file.ts";
 import type { Files } from "../../core/system/files.ts";
 import type { CommandWord, RunProgram, RunProgramOptions } from "../../task/artifact/artifact.ts";
 import { aString, checkOptions, type OptionChecks } from "../../core/options.ts";
@@ -253,7 +254,7 @@ function commandWords(command: readonly CommandWord[]): string[] {
     if (text === undefined || text.includes("\0") || (index === 0 && text === "")) {
       throw lasting(
         new ValidationError(
-          `Cannot run a command as word ${index} must be a string without NUL, a number or a URL` +
+          `Cannot run a command as word ${index} must be a string without NUL, a number, a URL, a file or a folder` +
             `${index === 0 ? ", and not empty" : ""}: current value is ${Deno.inspect(word)}`,
         ),
       );
@@ -265,6 +266,7 @@ function commandWords(command: readonly CommandWord[]): string[] {
 function wordText(word: unknown): string | undefined {
   if (typeof word === "string") return word;
   if (typeof word === "number") return String(word);
+  if (isInput(word)) return word.path;
   if (word instanceof URL) return word.protocol === "file:" ? fromFileUrl(word) : word.href;
   return undefined;
 }

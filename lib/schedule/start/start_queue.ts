@@ -95,14 +95,15 @@ export class StartQueue<N extends Startable> {
   /**
    * Makes sure that a node can be run.
    *
-   * @throws {ValidationError} For the limit of its spec, or the units that it needs: it would wait for ever.
+   * @returns Why it never could, as it would wait for units for ever: goes on from "as it".
+   * @throws {ValidationError} For the limit of its spec.
    */
-  open({ spec, limits, hash }: Pick<N, "spec" | "limits" | "hash">): void {
+  open({ spec, limits }: Pick<N, "spec" | "limits">): string | undefined {
     this.#spec(spec);
-    if (limits === NO_UNITS) return;
+    if (limits === NO_UNITS) return undefined;
     const fault = limitFault(limits, this.#options.limits ?? NO_UNITS);
-    if (fault !== undefined) throw new ValidationError(`Cannot run ${hash} as it ${fault}`);
-    for (const [limit] of this.#needs(limits)) limit.isNeeded = true;
+    if (fault === undefined) { for (const [limit] of this.#needs(limits)) limit.isNeeded = true; }
+    return fault;
   }
 
   /** The node may start. */

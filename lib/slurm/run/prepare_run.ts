@@ -6,13 +6,8 @@ import type { Machine } from "../../core/system/machine.ts";
 import { FURU_VERSION } from "../../core/version.ts";
 import { makePlan, type Plan, type RootPriority } from "../../plan/graph.ts";
 import { checkLimits } from "../../plan/limits.ts";
-import {
-  type DagNode,
-  type DagRun,
-  poolNodes,
-  type PoolRun,
-  type RunRecord,
-} from "../../remote/run_record.ts";
+import { askedOfTask, poolNodes } from "../../remote/run_nodes.ts";
+import type { DagNode, DagRun, PoolRun, RunRecord } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { checkComputable, checkImportable, rootPriority, rootsOf } from "../../schedule/check_run.ts";
 import { dependentsOfForced, forcedByUser } from "../../plan/forced.ts";
@@ -20,7 +15,6 @@ import type { RunReporter } from "../../schedule/run_reporter.ts";
 import { storeStatus } from "../../schedule/status_source.ts";
 import { RECORD_SCHEMA } from "../../store/layout.ts";
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
-import { timeLimitOf } from "../../task/requirements.ts";
 import type { SlurmClient } from "../client/client.ts";
 import { submitEnvironment } from "../client/environment.ts";
 import type { ParsedSpec } from "../client/spec.ts";
@@ -234,14 +228,13 @@ function dagNodes(
   const hashes = new Set<Hash>(missing.map(({ hash }) => hash));
   return missing.map(({ hash, name, spec, artifact }) => {
     const below = artifact[ARTIFACT].dependencies;
-    const timeLimitSec = timeLimitOf(artifact);
     return {
       hash,
       name,
       spec,
       dependencies: below.map((each) => each.hash).filter((each) => hashes.has(each)),
       stored: below.filter((each) => !hashes.has(each.hash)).map(({ hash, name }) => ({ hash, name })),
-      ...(timeLimitSec === undefined ? {} : { timeLimitSec }),
+      ...askedOfTask(artifact),
       jobName: `furu-${nameInJob(name)}-${hash.slice(0, 8)}-${randomId()}`,
     };
   });

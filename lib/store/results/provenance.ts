@@ -1,7 +1,7 @@
 import type { ResourceUse } from "../../core/attempt_end.ts";
 import type { Config } from "../../core/config.ts";
 import { environmentVariables } from "../../core/environment.ts";
-import { packed } from "../../core/packed.ts";
+import { oneFile } from "../../core/packed.ts";
 import { pipelineFolder } from "../../core/paths.ts";
 import type { Owner } from "../../core/system/machine.ts";
 import { measureUse } from "../../core/system/resource_use.ts";
@@ -216,9 +216,9 @@ function osRelease(): string {
 
 /** The command line, without what may be a secret in the environment. */
 function commandLine(): string[] {
-  const own = packed();
-  if (own !== undefined) return [own.file, ...Deno.args];
   try {
+    const own = oneFile();
+    if (own !== undefined) return [own, ...Deno.args];
     return [Deno.execPath(), Deno.mainModule, ...Deno.args];
   } catch {
     return [Deno.mainModule, ...Deno.args];

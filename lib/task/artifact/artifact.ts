@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { Input } from "../../core/json/input_file.ts";
 import type { Hash } from "../../core/hash.ts";
 import type { TaskLimits } from "../../core/settings/limits.ts";
 
@@ -101,8 +102,8 @@ export interface RunProgramOptions {
   stdout?: "log" | "text" | (string & Record<never, never>);
 }
 
-/** A word of a command: numbers are written out, `file:` URLs become paths. */
-export type CommandWord = string | number | URL;
+/** A word of a command: numbers are written out, `file:` URLs, files and folders become paths. */
+export type CommandWord = string | number | URL | Input;
 
 /** Runs a program without a shell; throws with the command, the exit code and the end of stderr. */
 export interface RunProgram {
@@ -164,6 +165,12 @@ export interface TaskDefinition {
   readonly limits?: TaskLimits | ((params: never) => TaskLimits | undefined);
   /** Its turn among what may begin: higher ones first. */
   readonly priority?: number | ((params: never) => number | undefined);
+  /** How often a failure is tried again; the run's own number without it. */
+  readonly retries?: number | ((params: never) => number);
+  /** Seconds before each retry; an array has one for each, the last for all that follow. */
+  readonly retryDelaySec?: number | readonly number[] | ((attempt: number, params: never) => number);
+  /** Whether trying again may help after what an attempt threw. */
+  readonly retryable?: (error: unknown) => boolean;
   /** URL of the module that called `defineTask`, where known. */
   readonly module?: string | undefined;
   /** Where `defineTask` was called, where known, as in a stack: `file:///x/pipeline.ts:12:9`. */
@@ -188,6 +195,8 @@ export interface ArtifactCore {
   readonly identity: string;
   /** Artifacts in the parameters, then those of `dependencies(params)`, each once. */
   readonly dependencies: readonly Artifact[];
+  /** The files and folders in the parameters whose contents count; absent where there are none. */
+  readonly inputs?: readonly Input[];
   /**
    * Of one that was found in a stored value and that the code which is loaded here does not make: it is not
    * computed.

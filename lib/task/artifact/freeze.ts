@@ -1,7 +1,21 @@
 import { canonicalJson } from "../../core/json/canonical.ts";
 import { compareText } from "../../core/json/encode_tagged.ts";
+import { type Input, isInput } from "../../core/json/input_file.ts";
 import { bytesOf, setOwn, typedArrayKind, typedArrayOver } from "../../core/json/tags.ts";
 import { type Artifact, artifactReference, isArtifact } from "./artifact.ts";
+
+/** What is met in parameters: each artifact, and each file or folder, in their order, some more than once. */
+export interface Met {
+  /** The artifacts. */
+  readonly artifacts: Artifact[];
+  /** The files and folders, those in artifacts left out. */
+  readonly inputs: Input[];
+}
+
+/** Nothing has been met yet. */
+export function nothingMet(): Met {
+  return { artifacts: [], inputs: [] };
+}
 
 /**
  * A deeply frozen copy of parameters in the form that their hash stands for: keys, members and entries in
@@ -10,12 +24,12 @@ import { type Artifact, artifactReference, isArtifact } from "./artifact.ts";
  * not descended into.
  *
  * @param value Parameters that {@link canonicalJson} accepts.
- * @param found Receives each artifact, in the order met; may receive one more than once.
+ * @param found Receives what is met.
  */
-export function freezeParams(value: unknown, found: Artifact[]): unknown {
+export function freezeParams(value: unknown, found: Met): unknown {
   if (typeof value !== "object" || value === null) return value === 0 ? 0 : value;
   if (isArtifact(value)) {
-    found.push(value);
+    found.artifacts.push(value);
     return value;
   }
   if (Array.isArray(value)) return Object.freeze(value.map((item) => freezeParams(item, found)));
@@ -32,10 +46,14 @@ export function freezeParams(value: unknown, found: Artifact[]): unknown {
   const kind = typedArrayKind(prototype);
   // Elements of typed arrays cannot be frozen; the copy at least is not shared with the caller.
   if (kind !== undefined) return typedArrayOver(kind, bytesOf(value as ArrayBufferView).slice());
+  if (isInput(value)) {
+    found.inputs.push(value);
+    return value;
+  }
   return freezeCollection(value as Date | Map<unknown, unknown> | Set<unknown>, found);
 }
 
-function freezeCollection(value: Date | Map<unknown, unknown> | Set<unknown>, found: Artifact[]): unknown {
+function freezeCollection(value: Date | Map<unknown, unknown> | Set<unknown>, found: Met): unknown {
   if (value instanceof Date) return lock(new Date(value), DATE_SETTERS);
   // Rare enough in parameters for encoding the members once more.
   const text = (member: unknown) => canonicalJson(member, { artifactReference });

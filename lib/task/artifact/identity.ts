@@ -1,4 +1,5 @@
 import { canonicalJson } from "../../core/json/canonical.ts";
+import { pathsOf, withInputPaths } from "../../core/json/input_file.ts";
 import { ValidationError } from "../../core/errors.ts";
 import { ARTIFACT, type Artifact, artifactReference, type TaskDefinition } from "./artifact.ts";
 
@@ -11,8 +12,7 @@ const SCHEME = 1;
  */
 const MAX_PARAMS_CHARS = 128 * 1024 * 1024;
 const INSTEAD =
-  "put large data into a file and give its path and digest(path) as parameters, or make it the value of " +
-  "a task of its own";
+  "put large data into a file and give file(path) as a parameter, or make it the value of a task of its own";
 
 /**
  * The parameters that count for identity, as canonical JSON: without `unhashed` ones and without those that
@@ -73,6 +73,11 @@ export function countingParams(artifact: Artifact, most = Infinity): Record<stri
     return undefined;
   }
   return identity.length > most ? undefined : JSON.parse(identity).params;
+}
+
+/** As {@link countingParams}, where files and folders have their paths, for people. */
+export function shownParams(artifact: Artifact, most?: number): Record<string, unknown> | undefined {
+  return withInputPaths(countingParams(artifact, most), pathsOf(artifact[ARTIFACT].inputs));
 }
 
 const texts = new WeakMap<TaskDefinition, ReadonlyMap<string, string>>();

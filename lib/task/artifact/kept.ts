@@ -3,6 +3,7 @@ import { canonicalJson } from "../../core/json/canonical.ts";
 import { StoreError } from "../../core/errors.ts";
 import { artifactLabel } from "../../core/hash.ts";
 import { ARTIFACT, type Artifact, artifactReference } from "./artifact.ts";
+import { freezeParams, nothingMet } from "./freeze.ts";
 import { type KeptArtifact, keptArtifactSchema, makeKept, type TaskLookup } from "./load_only.ts";
 import { makeUpwards, namedReferences } from "./reference.ts";
 
@@ -41,15 +42,25 @@ function keptText(artifact: Artifact): string {
   }}`;
 }
 
-/** The parameters that do not count for the identity. */
+/**
+ * The parameters that do not count for the identity, and those that hold files or folders, of which only the
+ * contents do.
+ */
 function restText(artifact: Artifact): string | undefined {
-  const { task, identity } = artifact[ARTIFACT];
-  if (task.unhashed.length === 0 && Object.keys(task.legacy).length === 0) return undefined;
+  const { task, identity, inputs } = artifact[ARTIFACT];
+  if (task.unhashed.length === 0 && Object.keys(task.legacy).length === 0 && !inputs) return undefined;
   const { params: counting } = JSON.parse(identity) as { params: object };
-  const rest = Object.entries(artifact.params as object).filter(([key]) =>
-    !Object.hasOwn(counting, key.startsWith("$") ? `$${key}` : key)
+  const rest = Object.entries(artifact.params as object).filter(([key, value]) =>
+    !Object.hasOwn(counting, key.startsWith("$") ? `$${key}` : key) || (inputs && holdsInput(value))
   );
-  return rest.length === 0 ? undefined : canonicalJson(Object.fromEntries(rest), { artifactReference });
+  if (rest.length === 0) return undefined;
+  return canonicalJson(Object.fromEntries(rest), { artifactReference, inputPaths: true });
+}
+
+function holdsInput(value: unknown): boolean {
+  const met = nothingMet();
+  freezeParams(value, met);
+  return met.inputs.length > 0;
 }
 
 /** Makes the artifacts in a value from what was kept beside it. */

@@ -4,7 +4,7 @@ import { errorText, ExecutionError, StoreError } from "../../core/errors.ts";
 import { artifactLabel, type Hash, hashText } from "../../core/hash.ts";
 import { ARTIFACT, type Artifact, type ArtifactCore, type TaskDefinition } from "./artifact.ts";
 import { ArtifactObject, makeArtifact } from "./make.ts";
-import { freezeParams } from "./freeze.ts";
+import { freezeParams, nothingMet } from "./freeze.ts";
 import { uniqueArtifacts } from "./identity.ts";
 import { isOutdated } from "./registry.ts";
 
@@ -101,14 +101,14 @@ export function makeKept(
   // version stays. Of another version, or given other parameters than it expects, `load` might return
   // nonsense without a word.
   const fits = same || (today !== undefined && today.complete && task?.version === kept.identity.version);
-  const found: Artifact[] = [];
+  const found = nothingMet();
   const frozen = freezeParams(same ? today.params : params, found) as Record<string, unknown>;
   return new ArtifactObject(
     {
       version: 1,
       task: fits ? loadTask(task!, why) : bareTask(name, task, kept, why),
       identity,
-      dependencies: uniqueArtifacts([...found, ...declared]),
+      dependencies: uniqueArtifacts([...found.artifacts, ...declared]),
       loadOnly: { why, kept, unchecked: !fits && (kept.validate ?? kept.partial ?? false) },
     },
     hash as Hash,

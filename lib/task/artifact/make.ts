@@ -1,5 +1,6 @@
 import { canonicalJson } from "../../core/json/canonical.ts";
 import { errorText, ValidationError } from "../../core/errors.ts";
+import { factsOf, type Input } from "../../core/json/input_file.ts";
 import { DISPLAY, displayOf, type MimeBundle } from "../../core/system/session.ts";
 import { artifactLabel, chainText, type Hash, hashText } from "../../core/hash.ts";
 import {
@@ -9,7 +10,7 @@ import {
   artifactReference,
   type TaskDefinition,
 } from "./artifact.ts";
-import { freezeParams } from "./freeze.ts";
+import { freezeParams, type Met, nothingMet } from "./freeze.ts";
 import { declaredDependencies, identityParams, identityText, uniqueArtifacts } from "./identity.ts";
 
 /**
@@ -20,7 +21,7 @@ import { declaredDependencies, identityParams, identityText, uniqueArtifacts } f
  */
 export function makeArtifact(task: TaskDefinition, parsed: Record<string, unknown>): Artifact {
   const counting = identityParams(task, parsed);
-  const found: Artifact[] = [];
+  const found = nothingMet();
   const params = freezeParams(parsed, found);
   if (!task.dependencies) return build(task, params, counting, found, []);
   return withDeclared(task, params, counting, found);
@@ -30,13 +31,27 @@ function build(
   task: TaskDefinition,
   params: unknown,
   counting: string,
-  found: Artifact[],
+  found: Met,
   declared: readonly Artifact[],
 ): Artifact {
   const identity = identityText(task, counting, declared);
-  const dependencies = uniqueArtifacts(declared.length === 0 ? found : [...found, ...declared]);
-  const core: ArtifactCore = { version: 1, task, identity, dependencies };
+  const dependencies = uniqueArtifacts(
+    declared.length === 0 ? found.artifacts : [...found.artifacts, ...declared],
+  );
+  const inputs = countingInputs(task, params, found);
+  const core: ArtifactCore = { version: 1, task, identity, dependencies, ...(inputs ? { inputs } : {}) };
   return new ArtifactObject(core, hashText(identity), params);
+}
+
+/** The files and folders whose contents count, each once; nothing where there are none, as mostly. */
+function countingInputs(task: TaskDefinition, params: unknown, found: Met): readonly Input[] | undefined {
+  if (found.inputs.length === 0) return undefined;
+  const counting = nothingMet();
+  for (const [key, value] of Object.entries(params as object)) {
+    if (!task.unhashed.includes(key)) freezeParams(value, counting);
+  }
+  const each = new Map(counting.inputs.map((input) => [`${input.sha256} ${factsOf(input).path}`, input]));
+  return each.size === 0 ? undefined : [...each.values()];
 }
 
 /** An artifact whose `dependencies` run now. */
@@ -73,7 +88,7 @@ const MOST_WAITING = 1100;
 /** Thrown through the user's `dependencies` in order to make something below them first. */
 class TooDeep extends Error {}
 
-function withDeclared(task: TaskDefinition, params: unknown, counting: string, found: Artifact[]): Artifact {
+function withDeclared(task: TaskDefinition, params: unknown, counting: string, found: Met): Artifact {
   const key = `${task.name} ${canonicalJson(params, { artifactReference })}`;
   const one: Opened = {
     key,

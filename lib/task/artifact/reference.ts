@@ -25,7 +25,9 @@ export interface EncodedArtifact {
 /** The {@link EncodedArtifact.params} of an artifact as JSON text. */
 export function paramsText(artifact: Artifact): string {
   const { loadOnly } = artifact[ARTIFACT];
-  return loadOnly ? JSON.stringify(loadOnly.kept) : canonicalJson(artifact.params, { artifactReference });
+  return loadOnly
+    ? JSON.stringify(loadOnly.kept)
+    : canonicalJson(artifact.params, { artifactReference, inputPaths: true });
 }
 
 /**

@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { ValidationError } from "../../core/errors.ts";
 import { didYouMean, listNames } from "../../core/nearest.ts";
 import { setOwn, typedArrayKind, typedArrayOver } from "../../core/json/tags.ts";
+import { inputKindOf, inputOfText } from "./input_schema.ts";
 import { accepts, type Children, childrenOf, type Def, defOf, type Schema, unwrap } from "./schema_walk.ts";
 import { losesKeys } from "./unknown_keys.ts";
 
@@ -213,6 +214,8 @@ function dateOfText(text: string, path: string): Date {
 
 /** For schemas that are a function: what it accepts, of all that the text can mean. */
 function ofCustom(schema: Schema, text: string, path: string, json: unknown = guessed(text)): unknown {
+  const input = inputKindOf(schema);
+  if (input !== undefined) return inputOfText(input, text);
   const wanted = schema._zod.bag.Class as { readonly prototype: unknown; readonly name: string } | undefined;
   const kind = wanted && typedArrayKind(wanted.prototype);
   const bytes = bytesOfText(text);

@@ -1,7 +1,7 @@
 import type { AttemptEnd } from "../../core/attempt_end.ts";
 import type { Config } from "../../core/config.ts";
 import { furuGlobals } from "../../core/globals.ts";
-import { embeddedPipeline } from "../../core/packed.ts";
+import { embeddedPipeline, importModule } from "../../core/packed.ts";
 import { attemptFirst } from "../../run/first_attempt.ts";
 import { computeAttempt } from "../../run/compute.ts";
 import { refuseStrayCode } from "../../run/context.ts";
@@ -16,7 +16,7 @@ import { keepDeclared } from "../../task/artifact/make.ts";
 import { findTask } from "../../task/artifact/registry.ts";
 import type { ComputeIo, ComputeTask } from "./child.ts";
 import { writeAll } from "../../core/system/write_all.ts";
-import { ensureTask } from "./load_module.ts";
+import { ensureTask, type TaskLoader } from "./load_module.ts";
 
 /** The configuration of a computing process, sent once when it starts. */
 export interface ComputeConfig {
@@ -130,7 +130,7 @@ async function remakeArtifact(
       // What is only loaded may do without its code.
       if (!findTask(name) && !(kept && hash !== task.root && notLoadable.has(name))) {
         try {
-          await ensureTask(name, module, embedded ?? task.entry, loader);
+          await ensureTask(name, module, embedded ?? task.entry, loaderOf(task.entry));
         } catch (error) {
           if (!kept || hash === task.root) throw error;
           notLoadable.add(name);
@@ -151,7 +151,7 @@ const notLoadable = new Set<string>();
 /** Another machine may have unpacked it elsewhere: the entry that it names is not ours. */
 const embedded = embeddedPipeline();
 
-const loader = {
+const loaderOf = (entry: string | undefined): TaskLoader => ({
   registryHas: (name: string): boolean => findTask(name) !== undefined,
   onImport: (): void => {
     imported = true;
@@ -159,10 +159,10 @@ const loader = {
   importModule: async (url: string): Promise<unknown> => {
     furuGlobals().loadingModule = url;
     try {
-      return await import(url);
+      return await importModule(url, entry);
     } finally {
       furuGlobals().loadingModule = undefined;
     }
   },
-  singleFile: Deno.build.standalone || embedded !== undefined,
-};
+  singleFile: embedded !== undefined,
+});

@@ -1,12 +1,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
+import { digest } from "../../../lib/core/json/digest.ts";
 import { sweepRig } from "./rig.ts";
-
-async function sha256(path: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", Deno.readFileSync(path));
-  return new Uint8Array(digest).toHex();
-}
 
 function namesIn(dir: string): string[] {
   return [...Deno.readDirSync(dir)].map(({ name }) => name).sort();
@@ -46,7 +42,7 @@ describe("furu export", () => {
       "files/sub/model.txt",
     ]);
     for (const { path, bytes, sha256: sum } of manifest.files) {
-      assertEquals([Deno.statSync(join(dir, path)).size, await sha256(join(dir, path))], [bytes, sum]);
+      assertEquals([Deno.statSync(join(dir, path)).size, await digest(join(dir, path))], [bytes, sum]);
     }
   });
 

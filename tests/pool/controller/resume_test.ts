@@ -106,6 +106,28 @@ describe("a controller that comes later", () => {
     assertEquals({ starts, attempts: summary.failures[0]?.attempts }, { starts: 1, attempts: 3 });
   });
 
+  it("waits for what is left of a task's own delay, from when the attempt ended", async () => {
+    // The clock of its worker may be ahead: it is never more than the delay.
+    for (const [agoSec, delaySec] of [[7200, undefined], [-7200, 0.05]]) {
+      await using rig = new PoolRig({ maxComputeRetries: 0 });
+      let starts = 0;
+      const bad = artifact(() => Promise.reject(new Error(`start ${++starts}`)), [], {
+        retries: 2,
+        retryDelaySec: 0.05,
+      });
+      await rig.begin([bad]);
+      const at = new Date(Date.now() - agoSec! * 1000).toISOString();
+      const failure = { schema: 1, kind: "compute", error: "before", at };
+      await Deno.writeTextFile(join(rig.paths.failed, `${bad.hash}.1.0.error.json`), JSON.stringify(failure));
+      const file = await rig.queue(bad);
+      await Deno.rename(join(rig.paths.todo, "default", file), join(rig.paths.failed, file));
+      const { summary } = (await rig.control())!;
+      assertEquals({ starts, attempts: summary.failures[0]?.attempts }, { starts: 2, attempts: 3 });
+      const told = rig.events.find((event) => event.type === "node_retry");
+      assertEquals(told?.delaySec, delaySec);
+    }
+  });
+
   it("does not begin anew what its host remembers as missing, whoever had it", async () => {
     for (const place of ["failed", "running"] as const) {
       await using rig = new PoolRig({ maxComputeRetries: 1 });

@@ -84,6 +84,38 @@ describe("get()", () => {
     });
   }
 
+  it("tries again what its task says, with its delay, and throws what failed last", async () => {
+    await using rig = new Rig();
+    const runtime = testRuntime(rig.root);
+    let creates = 0;
+    const options = { retries: 2, retryDelaySec: 0.001 };
+    const flaky = artifactOf({
+      ...options,
+      create: ({ attempt }) => {
+        creates++;
+        if (attempt < 3) throw new Error("busy");
+        return attempt;
+      },
+    });
+    assertEquals([await getFrom(runtime, flaky), creates], [3, 3]);
+    const failing = (retryable: boolean) =>
+      artifactOf({
+        ...options,
+        retryable: () => retryable,
+        create: ({ attempt }) => {
+          throw new Error(`no ${attempt}`);
+        },
+      });
+    await assertRejects(() => getFrom(runtime, failing(true)), ComputeError, "failed in attempt 3: no 3");
+    await assertRejects(
+      () => getFrom(runtime, failing(false)),
+      ComputeError,
+      "failed in attempt 1: no 1\nnot tried again: 'retryable' of its task says so",
+    );
+    const off = testRuntime(rig.root, { config: { retryFailed: false } });
+    await assertRejects(() => getFrom(off, failing(true)), ComputeError, "failed in attempt 1");
+  });
+
   it("a forced get replaces the result and keeps the old record beside it", async () => {
     await using rig = new Rig();
     const runtime = testRuntime(rig.root);

@@ -1,7 +1,8 @@
 import { assertEquals, assertObjectMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { FURU_VERSION } from "../../../lib/core/version.ts";
-import { poolNodes, type PoolRun, writeRun } from "../../../lib/remote/run_record.ts";
+import { poolNodes } from "../../../lib/remote/run_nodes.ts";
+import { type PoolRun, writeRun } from "../../../lib/remote/run_record.ts";
 import { acquireLeadership } from "../../../lib/pool/leadership.ts";
 import { makeQueue } from "../../../lib/queue/queue.ts";
 import { queuePaths } from "../../../lib/queue/layout.ts";

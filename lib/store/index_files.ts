@@ -1,16 +1,16 @@
 import { join } from "@std/path/posix/join";
 import { hashText } from "../core/hash.ts";
-import { writeJsonText } from "../store/json_file.ts";
-import { indexDir } from "../store/layout.ts";
-import { removeIfThere, type Store } from "../store/store.ts";
+import { writeJsonText } from "./json_file.ts";
+import { indexDir } from "./layout.ts";
+import { removeIfThere, type Store } from "./store.ts";
 
-/** What there is an index file of. */
-export type IndexKind = "names" | "params" | "rows" | "values";
+/** What there is an index file of: of a task, or of the content of an input. */
+export type IndexKind = "names" | "params" | "rows" | "values" | "input";
 
 /**
- * Where what lists show is kept, so that they need not read each record again: in the store, and for those
- * who may not write there in a cache of their own. Any of these files may be gone, torn, old or of somebody
- * else at any time.
+ * Where what was read is kept, so that it need not be read again (records for lists, files of users for the
+ * digests of their contents): in the store, and for those who may not write there in a cache of their own.
+ * Any of these files may be gone, torn, old or of somebody else at any time.
  */
 export class IndexFiles {
   readonly #store: Store;
@@ -23,13 +23,13 @@ export class IndexFiles {
     this.#cache = cache;
   }
 
-  /** What is kept of a task, the likeliest first. */
-  async *read(kind: IndexKind, task: string): AsyncGenerator<string> {
+  /** What is kept of a task, or of an input by its path, the likeliest first. */
+  async *read(kind: IndexKind, of: string): AsyncGenerator<string> {
     // There is one of one's own only where the store could not be written.
     for (const dir of [await this.#own(), indexDir(this.#store.root)]) {
       if (dir === undefined) continue;
       try {
-        yield await this.#store.machine.files.readText(join(dir, fileName(kind, task)));
+        yield await this.#store.machine.files.readText(join(dir, fileName(kind, of)));
       } catch {
         // Then the records are read.
       }
@@ -41,9 +41,9 @@ export class IndexFiles {
    *
    * @param toStore Whether the store may be tried.
    */
-  async write(kind: IndexKind, task: string, text: string, toStore: boolean): Promise<void> {
+  async write(kind: IndexKind, of: string, text: string, toStore: boolean): Promise<void> {
     const own = await this.#own();
-    const name = fileName(kind, task);
+    const name = fileName(kind, of);
     if (toStore && await this.#tryWrite(indexDir(this.#store.root), name, text)) {
       if (own !== undefined) await removeIfThere(this.#store.machine, join(own, name)).catch(() => {});
     } else if (own !== undefined) await this.#tryWrite(own, name, text);
@@ -73,10 +73,23 @@ export class IndexFiles {
   }
 }
 
+/** The folder of this user's caches of furu; nothing where there is none, or it may not be asked for. */
+export function userCacheDir(): string | undefined {
+  const variable = (name: string): string | undefined =>
+    Deno.permissions.querySync({ name: "env", variable: name }).state === "granted"
+      ? Deno.env.get(name)
+      : undefined;
+  // As the specification has it, one that is not absolute does not count.
+  const cache = variable("XDG_CACHE_HOME");
+  if (cache?.startsWith("/")) return join(cache, "furu");
+  const home = variable("HOME");
+  return home?.startsWith("/") ? join(home, ".cache", "furu") : undefined;
+}
+
 function mayWrite(dir: string): boolean {
   return Deno.permissions.querySync({ name: "write", path: dir }).state === "granted";
 }
 
-function fileName(kind: IndexKind, task: string): string {
-  return `${hashText(task).slice(0, 32)}.${kind}.json`;
+function fileName(kind: IndexKind, of: string): string {
+  return `${hashText(of).slice(0, 32)}.${kind}.json`;
 }

@@ -13,6 +13,8 @@ export interface Node {
   beside?: Node[];
   spec?: string;
   limit?: number;
+  takes?: string[];
+  priority?: number;
   size?: number;
 }
 

@@ -1,7 +1,7 @@
 import { ConfigError } from "../core/errors.ts";
 import { artifactLabel } from "../core/hash.ts";
 import { didYouMean } from "../core/nearest.ts";
-import type { Units } from "../core/settings/limits.ts";
+import type { LimitUnits } from "../core/settings/limits.ts";
 
 /** What takes units of limits. */
 export interface LimitedArtifact {
@@ -10,11 +10,11 @@ export interface LimitedArtifact {
   /** Its hash. */
   readonly hash: string;
   /** The units that an attempt takes. */
-  readonly limits?: Units | undefined;
+  readonly limits?: LimitUnits | undefined;
 }
 
 /** Why something that takes these units could never begin: goes on from "as it". Nothing where it can. */
-export function limitFault(takes: Units, limits: Units): string | undefined {
+export function limitFault(takes: LimitUnits, limits: LimitUnits): string | undefined {
   for (const [name, units] of Object.entries(takes)) {
     const has = Object.hasOwn(limits, name) ? limits[name]! : undefined;
     if (has === undefined) {
@@ -32,7 +32,7 @@ export function limitFault(takes: Units, limits: Units): string | undefined {
  *
  * @returns One line for each task and kind of fault: `toy/Fetch(3f2a…) takes 1 of limit 'api', …`.
  */
-export function limitFaults(nodes: Iterable<LimitedArtifact>, limits: Units): string[] {
+export function limitFaults(nodes: Iterable<LimitedArtifact>, limits: LimitUnits): string[] {
   const faults = new Map<string, string>();
   for (const { name, hash, limits: takes } of nodes) {
     const fault = takes && limitFault(takes, limits);
@@ -47,7 +47,7 @@ export function limitFaults(nodes: Iterable<LimitedArtifact>, limits: Units): st
  *
  * @throws {ConfigError} With all that is wrong, and where limits are set.
  */
-export function checkLimits(nodes: Iterable<LimitedArtifact>, limits: Units = {}): void {
+export function checkLimits(nodes: Iterable<LimitedArtifact>, limits: LimitUnits = {}): void {
   const faults = limitFaults(nodes, limits);
   if (faults.length > 0) throw new ConfigError(limitsRefusal(faults));
 }

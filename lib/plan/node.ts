@@ -1,5 +1,5 @@
 import type { Hash } from "../core/hash.ts";
-import type { Units } from "../core/settings/limits.ts";
+import type { LimitUnits } from "../core/settings/limits.ts";
 import type { TaskListing } from "../store/store.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 
@@ -25,7 +25,7 @@ export interface PlanNode {
   /** The hashes of the nodes that depend on it. */
   readonly dependents: readonly Hash[];
   /** The units of limits that an attempt takes. */
-  readonly limits: Units;
+  readonly limits: LimitUnits;
   /**
    * Its turn, the highest first: what its task says, or what a node has that depends on it, whichever is
    * higher.

@@ -1,7 +1,7 @@
 import { errorText, furuErrorName, isSystemError, ValidationError } from "../core/errors.ts";
 import { artifactLabel, chainText, type Hash } from "../core/hash.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
-import type { Units } from "../core/settings/limits.ts";
+import type { LimitUnits } from "../core/settings/limits.ts";
 import { limitsOf, priorityOf } from "../task/limits.ts";
 import { specOf } from "../task/requirements.ts";
 import type { ForcedNodes, NodeState, PlanNode, StatusSource } from "./node.ts";
@@ -219,7 +219,7 @@ export interface DraftNode extends PlanNode {
   state: NodeState;
   dependencies: Hash[];
   dependents: Hash[];
-  limits: Units;
+  limits: LimitUnits;
   priority: number;
   height: number;
 }

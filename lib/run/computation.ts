@@ -3,7 +3,7 @@ import { ExecutionError } from "../core/errors.ts";
 import { furuGlobals } from "../core/globals.ts";
 import { chainText } from "../core/hash.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
-import { NO_UNITS, type Units } from "../core/settings/limits.ts";
+import { type LimitUnits, NO_UNITS } from "../core/settings/limits.ts";
 import { type LimitShare, Slot, Slots } from "./slots.ts";
 
 /**
@@ -166,7 +166,7 @@ export class Computations {
    * @param takes The units of limits that it takes.
    * @param limits How many units there are.
    */
-  slot(capacity: number, takes: Units = NO_UNITS, limits: Units = NO_UNITS): Slot {
+  slot(capacity: number, takes: LimitUnits = NO_UNITS, limits: LimitUnits = NO_UNITS): Slot {
     const shares = Object.entries(takes).map(([name, count]): LimitShare => {
       const slots = this.#limits.get(name) ?? new Slots(true);
       this.#limits.set(name, slots);

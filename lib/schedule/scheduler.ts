@@ -1,7 +1,7 @@
 import { type FailedAttempt, failureKind } from "../core/attempt_end.ts";
 import type { LimitUse } from "../core/event.ts";
 import type { Hash } from "../core/hash.ts";
-import type { Units } from "../core/settings/limits.ts";
+import type { LimitUnits } from "../core/settings/limits.ts";
 import type { Plan } from "../plan/graph.ts";
 import { decideRetry, type RetryPolicy, type TaskRetries } from "../task/retry.ts";
 import { formatDuration } from "../ui/duration.ts";
@@ -36,7 +36,7 @@ export interface SchedulerOptions {
    *
    * @default {there are no limits}
    */
-  readonly limits?: Units | undefined;
+  readonly limits?: LimitUnits | undefined;
   /**
    * Nodes that an earlier process of the run has started, and that may be running: they are started first,
    * whatever the limits and the window are.

@@ -1,5 +1,11 @@
 import { errorText, ValidationError } from "../core/errors.ts";
-import { isLimitName, LIMIT_NAME, NO_UNITS, type TaskLimits, type Units } from "../core/settings/limits.ts";
+import {
+  isLimitName,
+  LIMIT_NAME,
+  type LimitUnits,
+  NO_UNITS,
+  type TaskLimits,
+} from "../core/settings/limits.ts";
 import { ARTIFACT, type Artifact } from "./artifact/artifact.ts";
 
 /**
@@ -8,7 +14,7 @@ import { ARTIFACT, type Artifact } from "./artifact/artifact.ts";
  * @param value A {@link TaskLimits}, as far as anybody knows.
  * @param fail Refuses it: goes on from "as".
  */
-export function unitsOf(value: unknown, what: string, fail: (reason: string) => never): Units {
+export function unitsOf(value: unknown, what: string, fail: (reason: string) => never): LimitUnits {
   const units: Record<string, number> = {};
   const add = (name: string, count: unknown): void => {
     if (!isLimitName(name)) fail(`${what} must name limits, each ${LIMIT_NAME}: it names '${name}'`);
@@ -39,7 +45,7 @@ export function unitsOf(value: unknown, what: string, fail: (reason: string) => 
  *
  * @throws {ValidationError} If the task's own function throws, or gives something else.
  */
-export function limitsOf(artifact: Artifact): Units {
+export function limitsOf(artifact: Artifact): LimitUnits {
   const { limits } = artifact[ARTIFACT].task;
   if (limits === undefined) return NO_UNITS;
   const fail = (reason: string): never => {

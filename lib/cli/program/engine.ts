@@ -1,6 +1,6 @@
 import type { ConfigOptions } from "../../core/config.ts";
 import type { RunSummary } from "../../core/event.ts";
-import type { Units } from "../../core/settings/limits.ts";
+import type { LimitUnits } from "../../core/settings/limits.ts";
 import type { PoolJobOptions } from "../../slurm/pool/pool_job.ts";
 import type { CancelledRun } from "../../slurm/run/find_run.ts";
 import type { RunPoolOptions, SubmittedRun } from "../../slurm/run/run_slurm_options.ts";
@@ -146,7 +146,7 @@ export interface Engine {
     options: Pick<RunOptions, "force" | "forceDependents" | "priority">,
   ): Promise<PlanView>;
   /** The limits that a run of these would have. */
-  limits(limits: Readonly<Record<string, number>> | undefined): Promise<Units>;
+  limits(limits: Readonly<Record<string, number>> | undefined): Promise<LimitUnits>;
   /**
    * The facts that a pool looks at besides the plan: the time limits of attempts, and the run that it would
    * take up.

@@ -1,4 +1,4 @@
-import type { Units } from "../../core/settings/limits.ts";
+import type { LimitUnits } from "../../core/settings/limits.ts";
 import { limitFaults } from "../../plan/limits.ts";
 import { plural } from "../../ui/text.ts";
 import type { PlanView } from "./plan_view.ts";
@@ -26,7 +26,7 @@ export interface PlannedLimits {
  *
  * @param set The limits that a run would have.
  */
-export function limitsOfPlan({ nodes }: Pick<PlanView, "nodes">, set: Units): PlannedLimits {
+export function limitsOfPlan({ nodes }: Pick<PlanView, "nodes">, set: LimitUnits): PlannedLimits {
   const open = [...nodes.values()].filter(({ status }) => status !== "DONE");
   const counts = new Map<string, number>();
   for (const { limits = {} } of open) {

@@ -11,7 +11,7 @@ import {
 import type { Partition } from "../../slurm/client/parse_config.ts";
 import { dagLimitFaults } from "../../slurm/run/check_limits.ts";
 import { limitFaults } from "../../plan/limits.ts";
-import type { Units } from "../../core/settings/limits.ts";
+import type { LimitUnits } from "../../core/settings/limits.ts";
 import { quote } from "../../slurm/client/script.ts";
 import { type ParsedSpec, sbatchOptions, slurmSpecSchema } from "../../slurm/client/spec.ts";
 import { systemClient } from "../../slurm/client/client.ts";
@@ -63,7 +63,7 @@ export interface PlanSlurmOptions {
    *
    * @default {none}
    */
-  limits?: Units;
+  limits?: LimitUnits;
   /**
    * The run that would be taken up.
    *
@@ -150,7 +150,7 @@ export async function planSlurm(plan: PlanView, options: PlanSlurmOptions): Prom
 }
 
 /** The number of workers of each spec that a pool submits at first: for the tasks that can begin at once. */
-function firstWorkers(plan: PlanView, limits: Units): Map<string, number> {
+function firstWorkers(plan: PlanView, limits: LimitUnits): Map<string, number> {
   const { nodes } = plan;
   const ready = new Map<string, number>();
   const left = new Map(Object.entries(limits));

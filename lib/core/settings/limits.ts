@@ -1,14 +1,14 @@
 /** Units of limits, by the names of the limits. */
-export type Units = Readonly<Record<string, number>>;
+export type LimitUnits = Readonly<Record<string, number>>;
 
 /**
- * What an attempt takes of the limits of its run: the name of one (a unit of it), units by name, or several of
- * these.
+ * What an attempt takes of the limits of its run: the name of one (a unit of it), units by name, or several
+ * of these.
  */
-export type TaskLimits = string | Units | readonly (string | Units)[];
+export type TaskLimits = string | LimitUnits | readonly (string | LimitUnits)[];
 
 /** No unit of anything. */
-export const NO_UNITS: Units = Object.freeze({});
+export const NO_UNITS: LimitUnits = Object.freeze({});
 
 const NAME = /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}$/;
 
@@ -36,6 +36,8 @@ export function parseLimits(text: string): Record<string, number> | string {
 }
 
 /** The limits of several places, the strongest last; nothing where none has any. */
-export function mergeLimits(...places: readonly (Units | undefined)[]): Record<string, number> | undefined {
+export function mergeLimits(
+  ...places: readonly (LimitUnits | undefined)[]
+): Record<string, number> | undefined {
   return places.some((each) => each !== undefined) ? Object.assign({}, ...places) : undefined;
 }

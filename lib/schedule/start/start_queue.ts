@@ -1,6 +1,6 @@
 import { ValidationError } from "../../core/errors.ts";
 import type { LimitUse } from "../../core/event.ts";
-import { NO_UNITS, type Units } from "../../core/settings/limits.ts";
+import { type LimitUnits, NO_UNITS } from "../../core/settings/limits.ts";
 import { byRank, type Ranked } from "../../plan/node.ts";
 import { limitFault } from "../../plan/limits.ts";
 import { BinaryHeap } from "@std/data-structures/binary-heap";
@@ -10,7 +10,7 @@ export interface Startable extends Ranked {
   /** Its task's spec. */
   readonly spec: string;
   /** The units of limits that it takes. */
-  readonly limits: Units;
+  readonly limits: LimitUnits;
   /** Where it stands: it is started while it is `ready`. */
   readonly phase: string;
   /** Whether an earlier process of the run has started it: then it runs, whatever there is room for. */
@@ -34,7 +34,7 @@ export interface StartQueueOptions {
   /** How many more may be started than run. */
   readonly ahead?: () => number;
   /** The units that there are of each limit. */
-  readonly limits?: Units | undefined;
+  readonly limits?: LimitUnits | undefined;
 }
 
 /** How many of a spec run, and may. */
@@ -195,7 +195,7 @@ export class StartQueue<N extends Startable> {
     return kind;
   }
 
-  #needs(limits: Units): Kind<N>["needs"] {
+  #needs(limits: LimitUnits): Kind<N>["needs"] {
     if (limits === NO_UNITS) return NOTHING;
     return Object.entries(limits).map(([name, units]) => [this.#limits.get(name)!, units]);
   }

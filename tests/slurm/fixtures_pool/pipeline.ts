@@ -30,14 +30,19 @@ const params = z.object({
   does: z.array(z.string()).default([]),
   needs: z.array(anyJob).default([]),
   spec: z.string().default("default"),
+  /** What it takes of limits, and its turn. */
+  takes: z.array(z.string()).default([]),
+  priority: z.int().optional(),
 });
 
 /** Writes down each start outside of the store, and says what it was made of. */
 export const Job = defineTask({
   name: "pool/Job",
   params,
-  unhashed: ["does", "spec"],
+  unhashed: ["does", "spec", "takes", "priority"],
   spec: (params): string => params.spec,
+  limits: (params) => params.takes,
+  priority: (params) => params.priority,
   create: async (ctx: CreateContext<z.output<typeof params>>): Promise<string> => {
     const { id, does, needs } = ctx.params;
     const partition = Deno.env.get("SLURM_JOB_PARTITION");
@@ -93,8 +98,11 @@ function ownJob(): string {
     : `${array}_${Deno.env.get("SLURM_ARRAY_TASK_ID")}`;
 }
 
-function artifactOf({ id, does = [], needs = [], spec = "default", task }: Node): Artifact<string> {
-  return (task === "Other" ? Other : Job)({ id, does, spec, needs: needs.map(artifactOf) });
+function artifactOf(
+  { id, does = [], needs = [], spec = "default", takes = [], priority, task }: Node,
+): Artifact<string> {
+  if (task === "Other") return Other({ id, does, spec, needs: needs.map(artifactOf) });
+  return Job({ id, does, spec, takes, priority, needs: needs.map(artifactOf) });
 }
 
 function textOf(name: string): string | undefined {

@@ -29,6 +29,12 @@ export { z } from "zod";
 export { type ConfigOptions, configure, type ForcedTasks, type SlurmSettings } from "./lib/core/config.ts";
 export { file, folder, type InputFunction } from "./lib/api/file.ts";
 export type { FileInput, FolderInput, Input, InputFacts, InputType } from "./lib/core/json/input_file.ts";
+export type {
+  NotifyCommand,
+  NotifyMoment,
+  NotifyTarget,
+  NotifyUrl,
+} from "./lib/core/settings/notify_setting.ts";
 export { digest } from "./lib/core/json/digest.ts";
 export {
   ComputeError,

@@ -70,6 +70,15 @@ async function filesRows(
   await pack({ output: packed });
   const compiled = folder.at("compiled/furu");
   const how = await compile({ output: compiled, say: (line) => console.error(line) });
+  // The furu that it imports is that of the file.
+  const pipeline = folder.at("one.ts");
+  folder.write(
+    "one.ts",
+    `import { defineTask, z } from "@furu/furu";
+const One = defineTask({ name: "One", params: z.object({}), create: (): number => 1 });
+export default One({});
+`,
+  );
   const rows: Row[] = [];
   for (const [name, file] of [["packed", packed], ["compiled", compiled]] as const) {
     if (name === "compiled" && how !== "compiled") continue;
@@ -79,7 +88,7 @@ async function filesRows(
       });
     rows.push(
       await row(`furu --help, ${name}`, () => run("--help")),
-      await row(`furu run where it is stored, ${name}`, () => run("run", `${PIPELINE}#tiny_1`, "--quiet")),
+      await row(`furu run where it is stored, ${name}`, () => run("run", pipeline, "--quiet")),
     );
   }
   return rows;

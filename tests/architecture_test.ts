@@ -18,7 +18,7 @@ const LEVELS: readonly string[][] = [
   ["task/artifact", "store", "ui"],
   ["task/schema", "store/claims"],
   ["task", "store/results"],
-  ["plan", "run/traces", "queue", "inputs"],
+  ["plan", "run/traces", "queue", "inputs", "notify"],
   ["run/output", "schedule/start"],
   ["run"],
   ["run/get", "worker/protocol"],

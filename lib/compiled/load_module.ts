@@ -16,7 +16,7 @@ import { type NameMap, nameMapOf, resolveSpecifier } from "./resolution.ts";
 const CODE = /\.(?:m?[jt]s|[jt]sx)$/;
 /** What is in a compiled `furu`, or needs nothing. */
 const IS_HERE =
-  /^(?:data:|blob:|file:|@furu\/furu(?:\/|$)|jsr:\/?@furu\/furu(?:[@/]|$)|(?:npm:\/?)?zod(?:[@/]|$))/;
+  /^(?:data:|blob:|file:|@furu\/furu(?:\/cli)?$|jsr:\/?@furu\/furu(?:[@/]|$)|(?:npm:\/?)?zod(?:[@/]|$))/;
 
 /** A module that is read. */
 interface ReadModule extends JavaScript {
@@ -74,6 +74,10 @@ export async function loadFromDisk(url: string, entry: string): Promise<Record<s
 
 function begin(): void {
   if (furuGlobals().importFrom !== undefined) return;
+  if (typeof (Module.prototype as unknown as Partial<ModuleOfText>)._compile !== "function") {
+    const deno = Deno.version.deno;
+    throw new FuruError(`Cannot read modules as Deno ${deno} takes no text for one: use 'furu pack'`);
+  }
   furuGlobals().importFrom = importFrom;
   // What a module throws while it is given its import throws as well: nobody else is to take it for lost. Not
   // by the function that tells whose task has left listeners.
@@ -166,11 +170,18 @@ function keyOf(error: unknown): string {
   return String((error as Error | null | undefined)?.message ?? error);
 }
 
-/** As `require()` makes a module of the text of a file. */
+/** What `require()` does with the text of a module; Deno has it, and its types do not. */
+interface ModuleOfText {
+  _compile(code: string, path: string, kind: "module"): void;
+}
+
 function give(url: string, code: string): void {
   const path = fromFileUrl(url);
-  const module = new Module(path) as Module & { _compile(code: string, path: string, kind: string): void };
-  module._compile(code, path, "module");
+  (new Module(path) as unknown as ModuleOfText)._compile(code, path, "module");
+}
+
+function isCode(url: string): boolean {
+  return url.startsWith("file:") && CODE.test(new URL(url).pathname);
 }
 
 function isHere(target: string): boolean {
@@ -185,8 +196,4 @@ function missingError(lines: readonly string[]): MissingModuleError {
       "(a file made by 'furu pack PIPELINE' has all that the pipeline imports; so has one made by " +
       "'deno compile PIPELINE' where the pipeline calls main())",
   );
-}
-
-function isCode(url: string): boolean {
-  return url.startsWith("file:") && CODE.test(new URL(url).pathname);
 }

@@ -283,7 +283,9 @@ function parseOptions(value: unknown, place: (field: string) => string): ConfigO
     /^Invalid input: expected (\w+), received \w+$/,
     "it must be of type $1",
   );
-  throw new ConfigError(`Cannot use ${place(field)}: ${why}; current value is ${Deno.inspect(given)}`);
+  // URLs of notices are secrets.
+  const shown = field.startsWith("notify") ? "" : `; current value is ${Deno.inspect(given)}`;
+  throw new ConfigError(`Cannot use ${place(field)}: ${why}${shown}`);
 }
 
 /** Changes whenever {@link resolveConfig} may give something else: what was resolved is kept by it. */

@@ -1,5 +1,6 @@
 import { ValidationError } from "./errors.ts";
 import { didYouMean, nearest } from "./nearest.ts";
+import type { NotifyTarget } from "./settings/notify_setting.ts";
 
 /** Settings of runs on Slurm, the same for all of them. */
 export interface SlurmSettings {
@@ -162,6 +163,13 @@ export interface ConfigOptions {
    * @default {"cached"}
    */
   recordGit?: "cached" | "ignore" | "uncached";
+  /**
+   * Who is told when a run has ended, or the first of its artifacts has failed for good: a URL, or a command,
+   * which is given a line of JSON.
+   *
+   * @default {nobody}
+   */
+  notify?: NotifyTarget | false;
   /**
    * Settings of runs on Slurm.
    *

@@ -15,6 +15,8 @@ import {
 } from "../core/options.ts";
 import { makePlan, priorityIn, unfinished } from "../plan/graph.ts";
 import { checkLimits } from "../plan/limits.ts";
+import type { NotifyTarget } from "../core/settings/notify_setting.ts";
+import { localNotifier } from "../notify/local_notifier.ts";
 import { type SchedulerHints, systemRuntime } from "../run/default_runtime.ts";
 import { refuseInside, refuseWhileLoading } from "../run/context.ts";
 import type { Runtime } from "../run/runtime.ts";
@@ -45,6 +47,7 @@ import { InlineComputer } from "../run/computer.ts";
 import { currentSession } from "../core/system/session.ts";
 import { typedBelow } from "../plan/typed_below.ts";
 import { SessionComputer, typedText } from "./session_computer.ts";
+import { workerLimits } from "./worker_limits.ts";
 import { AttemptBackend } from "../schedule/attempt_backend.ts";
 import { checkPermissions } from "../core/permissions.ts";
 import { checkSelfStart } from "../worker/child/check_self_start.ts";
@@ -136,6 +139,13 @@ export interface RunLocalOptions {
    * @default {what their tasks say, else 0}
    */
   priority?: RootPriorities;
+  /**
+   * Who is told when the run has ended, or the first of its artifacts has failed for good: a URL, or a
+   * command, which is given a line of JSON; `false` for nobody.
+   *
+   * @default {`notify` of the configuration, which is nobody}
+   */
+  notify?: NotifyTarget | false;
   /** Receives everything that happens. */
   onEvent?: EventSink;
   /**
@@ -171,6 +181,7 @@ const OPTIONS: OptionChecks<RunLocalOptions> = {
   maxWorkerMb: anything,
   limits: anything,
   priority: aPriority,
+  notify: anything,
   onEvent: aFunction,
   progress: aProgress,
   signal: aSignal,
@@ -274,9 +285,11 @@ export async function runRootsLocally(
           params: shortParams(artifact),
         })),
     });
+    const notifier = isIdle ? undefined : await localNotifier(runtime, { runId, entry, plan: todo });
     const onEvent = (event: RunEvent): void => {
       reporter.sink(event);
       progress?.sink(event);
+      notifier?.sink(event);
     };
     try {
       const { summary, interrupted, stalled } = await drive(runtime, {
@@ -315,9 +328,13 @@ export async function runRootsLocally(
         throw new RunFailedError(stalled === undefined ? report : `${stalled}\n\n${report}`, summary);
       }
       return summary;
+    } catch (error) {
+      notifier?.broken(error);
+      throw error;
     } finally {
       await computer.close();
       await progress?.close();
+      await notifier?.close();
     }
   });
 }
@@ -325,7 +342,7 @@ export async function runRootsLocally(
 const OF_WORKERS = ["maxHeapMb", "maxTasksPerWorker", "maxWorkerMb"] as const;
 
 function overrides(options: RunLocalOptions): Partial<Config> {
-  const names = ["maxComputeRetries", "retryFailed", "limits", ...OF_WORKERS] as const;
+  const names = ["maxComputeRetries", "retryFailed", "limits", "notify", ...OF_WORKERS] as const;
   return Object.fromEntries(
     names.flatMap((name) => options[name] === undefined ? [] : [[name, options[name]]]),
   );
@@ -335,28 +352,6 @@ function checkInline(options: RunLocalOptions): void {
   const name = options.isolation === "inline" && OF_WORKERS.find((each) => options[each] !== undefined);
   if (!name) return;
   throw new ValidationError(`Cannot use ${name} with isolation "inline": it is about worker processes`);
-}
-
-/** The most attempts that may run at the same time. */
-export interface WorkerLimits {
-  /** Of all specs together. */
-  maxRunning?: number;
-  /** Of one spec. */
-  limit?: (spec: string) => number;
-}
-
-/**
- * The limits that `maxWorkers` stands for: a number is for all specs together; by spec, those that are not
- * named share the number of `default`, or else of the cores, each for itself.
- */
-export function workerLimits(maxWorkers: number | Record<string, number> = cores()): WorkerLimits {
-  if (typeof maxWorkers === "number") return { maxRunning: maxWorkers };
-  const others = maxWorkers.default ?? cores();
-  return { limit: (spec) => maxWorkers[spec] ?? others };
-}
-
-function cores(): number {
-  return navigator.hardwareConcurrency;
 }
 
 /** What a process needs so that it can start workers. */

@@ -32,14 +32,16 @@ export function runReporter(
   { progress = "auto", onEvent }: RunReporterOptions,
 ): RunReporter {
   const reporter = progress === "none" ? undefined : systemReporter({ mode: progress });
-  // On stdout, in `json` mode, there is nothing but events.
+  let hasEnded = false;
+  // On stdout, in `json` mode, there is nothing but events; what ended shows nothing any more.
   const print = (line: string): void =>
-    reporter && progress !== "json" ? reporter.print(line) : console.error(line);
+    reporter && progress !== "json" && !hasEnded ? reporter.print(line) : console.error(line);
   let broken = false;
   return {
     print,
     sink: (event) => {
       reporter?.sink(event);
+      hasEnded ||= event.type === "run_ended";
       try {
         onEvent?.(event);
       } catch (error) {

@@ -1,6 +1,9 @@
+import type { Config } from "../core/config.ts";
 import { errorText } from "../core/errors.ts";
 import { emptySummary, type RunSummary } from "../core/event.ts";
 import { artifactLabel } from "../core/hash.ts";
+import { parseTarget } from "../core/settings/notify_setting.ts";
+import { notifiedBy, writeNotified } from "../notify/notified.ts";
 import { queuePaths } from "../queue/layout.ts";
 import { ownNodes } from "../remote/own_node.ts";
 import { type DagRun, writeRun } from "../remote/run_record.ts";
@@ -32,7 +35,13 @@ export async function startDag(
   const { context, prepared } = await begin(runtime, roots, start);
   const { detach = false } = start.options;
   if (prepared.run.nodes.length === 0 && !detach) return await follow(context, NOTHING);
-  return await submit(context, prepared, detach);
+  if (detach && parseTarget(start.config.notify)) {
+    start.log.warn(
+      `notify: no job of a detached run in DAG mode tells anybody; who follows it to its end does: ` +
+        `furu follow ${start.runId}`,
+    );
+  }
+  return await submit(context, prepared, { detach, config: start.config });
 }
 
 /** A run whose record can be written. */
@@ -103,7 +112,7 @@ async function begin(
 async function submit(
   context: DagContext,
   prepared: PreparedRun<DagRun>,
-  detach: boolean,
+  { detach, config }: { detach: boolean; config: Config },
 ): Promise<RunSummary | SubmittedRun> {
   const { runtime, paths, run, log } = context;
   const { plan: { nodes }, artifacts } = prepared;
@@ -120,6 +129,8 @@ async function submit(
       place: (url) => snapshotUrl(root, run.code, url),
       besides: ownNodes(run),
     });
+    const notified = notifiedBy(config.notify);
+    if (notified) await writeNotified(runtime.store, paths.run, notified);
     await writeRun(runtime, paths, run);
   })();
   const over = new AbortController();

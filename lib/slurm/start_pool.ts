@@ -13,6 +13,7 @@ import { keptText } from "../plan/kept.ts";
 import type { RunReporter } from "../schedule/run_reporter.ts";
 import { snapshotUrl } from "../snapshot/places.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
+import { notifiedBy, writeNotified } from "../notify/notified.ts";
 import { plural } from "../ui/text.ts";
 import { writePayloads } from "../worker/protocol/payload_files.ts";
 import { ownSlurmJob } from "./client/own_job.ts";
@@ -124,6 +125,8 @@ async function openPool(
   await writePayloads(runtime, paths.run, artifacts, {
     place: (url) => snapshotUrl(store.root, run.code, url),
   });
+  const notified = notifiedBy(start.config.notify);
+  if (notified) await writeNotified(store, paths.run, notified);
   // The role is taken before the run can be seen: nobody else is to take it up.
   const claim = await acquireLeadership(runtime, paths, { runId: run.runId, ...job });
   if (typeof claim === "string") throw new Error(`Run ${run.runId} was begun twice`);

@@ -1,8 +1,9 @@
 import { fromFileUrl } from "@std/path/posix/from-file-url";
 import { z } from "zod";
 import { FuruError } from "../core/errors.ts";
-import { isFurus } from "../core/packed.ts";
+import { isCompiledFuru, isFurus } from "../core/packed.ts";
 import { runDeno } from "../core/system/run_deno.ts";
+import { taskCode } from "../store/results/task_code.ts";
 
 // What `deno info --json` prints (version 1), as far as it is read here.
 const infoSchema = z.object({
@@ -26,6 +27,8 @@ export async function localModules(
   config: string | undefined,
   options: readonly string[] = [],
 ): Promise<Set<string>> {
+  // In a compiled furu there is no Deno to ask.
+  if (isCompiledFuru()) return new Set([...roots].flatMap((root) => taskCode(root)?.paths ?? []));
   const found = new Set<string>();
   for (const root of roots) {
     // Mostly the first one, the entry of the run, leads to all others.

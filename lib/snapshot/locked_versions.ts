@@ -2,7 +2,7 @@ import { dirname } from "@std/path/posix/dirname";
 import { join } from "@std/path/posix/join";
 import { z } from "zod";
 import { errorText, FuruError } from "../core/errors.ts";
-import { packed } from "../core/packed.ts";
+import { oneFile } from "../core/packed.ts";
 import { findUpward, pathOf } from "../core/paths.ts";
 import { namedFiles } from "./project_files.ts";
 
@@ -22,7 +22,7 @@ const lockSchema = z.looseObject({
  * @throws {FuruError} If the file is damaged, which it names.
  */
 export function lockedVersions(entry: string): Record<string, string> | undefined {
-  const path = packed() === undefined ? lockFile(pathOf(entry)) : undefined;
+  const path = oneFile() === undefined ? lockFile(pathOf(entry)) : undefined;
   if (path === undefined) return undefined;
   try {
     const { specifiers, packages } = lockSchema.parse(JSON.parse(Deno.readTextFileSync(path)));

@@ -2,7 +2,7 @@ import { dirname } from "@std/path/posix/dirname";
 import { fromFileUrl } from "@std/path/posix/from-file-url";
 import { join } from "@std/path/posix/join";
 import { errorCode, errorText, StoreError } from "../core/errors.ts";
-import { embeddedPipeline, FURU_URL, packed } from "../core/packed.ts";
+import { embeddedPipeline, FURU_URL, oneFile } from "../core/packed.ts";
 import { hashText, sha256Bytes } from "../core/hash.ts";
 import { permissionError } from "../core/permissions.ts";
 import { privateName } from "../store/layout.ts";
@@ -46,7 +46,7 @@ export async function takeSnapshot(
   store: Store,
   { entry, modules, resolution, onWarning }: TakeSnapshotOptions,
 ): Promise<SnapshotRef | undefined> {
-  if (Deno.build.standalone || embeddedPipeline() !== undefined) return undefined;
+  if (embeddedPipeline() !== undefined) return undefined;
   const code = await currentCode([entry, ...modules], resolution);
   if (code === undefined) return undefined;
   const { base, digest } = code;
@@ -183,7 +183,7 @@ async function ensure(store: Store, path: string, data: string | Uint8Array<Arra
  * is a local file.
  */
 function configOfNone(base: string, code: string): string {
-  if (!FURU_URL.startsWith("file:") || packed() !== undefined) {
+  if (!FURU_URL.startsWith("file:") || oneFile() !== undefined) {
     return JSON.stringify({ workspace: [], scopes: redirection(base, code) });
   }
   const furu = fromFileUrl(FURU_URL);

@@ -69,6 +69,8 @@ export async function runInline(
     maxComputeRetries: 0,
     progress: "none",
     ...options,
+    // A test is nobody's business.
+    notify: false,
     isolation: "inline",
   });
 }

@@ -71,7 +71,12 @@ const ofTable: BadValues<ResultsOptions<Record<never, never>>> = {
   where: ["lr=1", { lr: 1 }],
   status: ["done", [], ["DONE", "TODO"], null],
 };
+const NOTIFY = ["", " ", [], true, "https://", { command: "" }, { url: "ftp://x" }, {
+  url: "https://x",
+  on: ["begin"],
+}, {}];
 const ofRunLocal: BadValues<RunLocalOptions> = {
+  notify: NOTIFY,
   ...CONFIGURED,
   maxWorkers: COUNTS,
   window: [0, 1.5, "DFS", null],
@@ -87,6 +92,7 @@ const ofRunLocal: BadValues<RunLocalOptions> = {
   entry: [new URL("file:///x.ts")],
 };
 const ofDag: BadValues<RunDagOptions> = {
+  notify: NOTIFY,
   ...CONFIGURED,
   mode: ["pol", null],
   specs: [3, { default: { partitoin: "gpu" } }],
@@ -116,6 +122,7 @@ const ofPool: BadValues<RunPoolOptions> = {
   takeOver: BOOLEAN,
 };
 const ofConfigure: BadValues<ConfigOptions> = {
+  notify: NOTIFY,
   ...CONFIGURED,
   root: ["", 3],
   slurmRoot: ["", 3],

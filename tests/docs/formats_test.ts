@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
-import { type RunEvent, RunFailedError } from "../../mod.ts";
+import { type RunEvent, RunFailedError, type RunSummary } from "../../mod.ts";
+import { noticeOf } from "../../lib/notify/notice.ts";
 import { runFuru } from "../../lib/cli/main.ts";
 import { runInline } from "../../lib/testing/run_inline.ts";
 import { withStore } from "../../lib/testing/with_store.ts";
@@ -25,6 +26,7 @@ const DECLARED = [
   "lib/store/record.ts",
   "lib/store/results/provenance.ts",
   "lib/run/compute.ts",
+  "lib/notify/notice.ts",
 ];
 
 type Json = Record<string, unknown>;
@@ -64,6 +66,11 @@ async function examples(root: string): Promise<Record<string, unknown[]>> {
   const { failure } = events.find(({ type }) => type === "node_failed") as { failure: unknown };
   const { summary } = events.at(-1) as { summary: unknown };
   return {
+    notice: [noticeOf(
+      { runId: "x", mode: "local", entry: "", roots: [], store: root, host: "x", command: [] },
+      { type: "end", summary: summary as RunSummary, interrupted: false },
+      0,
+    )],
     error: [(await json("ls", "--since", "never") as { error: unknown }).error],
     plan: [plan],
     "plan node": plan.nodes,

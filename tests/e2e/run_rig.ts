@@ -16,6 +16,8 @@ export interface Node {
   takes?: string[];
   priority?: number;
   size?: number;
+  /** Of a pipeline on Slurm: the name of a file that it reads. */
+  file?: string;
 }
 
 /** What the driver prints. */

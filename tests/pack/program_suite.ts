@@ -54,6 +54,15 @@ export const same = <T>(value: T): T => (Factor.Ten as number) === 10 ? value : 
   return rig.write(name, PLAIN);
 }
 
+/** One that is stored of what {@link writePlain} wrote. */
+function aRecord(
+  store: string,
+): { provenance: { command: string[]; deno: string; code?: { snapshot?: string } } } {
+  const folder = join(store, "artifacts/plain/Top");
+  const { name } = [...Deno.readDirSync(folder)].find(({ name }) => name.endsWith(".json"))!;
+  return JSON.parse(Deno.readTextFileSync(join(folder, name)));
+}
+
 /** What `furu` in one file has to do on a machine that has nothing else of ours. Registers tests. */
 export function itIsFuru(getRig: GetRig): void {
   it("says its versions, and what it can do", async () => {
@@ -75,10 +84,7 @@ export function itIsFuru(getRig: GetRig): void {
     assertEquals(got.stdout.trim(), "10", got.output);
     const planned = await rig.run(["plan", path, "--json"], { file, env: { FURU_PATH: store } });
     assertStringIncludes(planned.stdout, '"DONE"', planned.output);
-    const [record] = [...Deno.readDirSync(join(store, "artifacts/plain/Top"))];
-    const { provenance } = JSON.parse(
-      Deno.readTextFileSync(join(store, "artifacts/plain/Top", record!.name)),
-    );
+    const { provenance } = aRecord(store);
     assertEquals(provenance.command, [file, "run", path, "--workers", "2"]);
     assertEquals(provenance.deno, rig.deno);
   });
@@ -204,6 +210,8 @@ export function itRunsOnSlurm(suite: SlurmSuite, ways: readonly SlurmWay[], getR
       assertEquals(JSON.parse(planned.stdout).counts?.todo ?? 0, 0, planned.output);
       const got = await rig.run(["get", `${path}#first`], options);
       assertEquals(got.stdout.trim(), "10", got.output);
+      const { provenance } = aRecord(join(folder, "furu-data"));
+      assertMatch(provenance.code?.snapshot ?? "", /^[0-9a-f]/);
     });
   }
 

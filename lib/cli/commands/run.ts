@@ -96,6 +96,11 @@ const flags = {
     "Also take up a run of the same roots that another user began, or that is on another cluster, " +
       "if its controller is gone (with --slurm pool)",
   ),
+  notify: valueFlag(
+    "URL|COMMAND|none",
+    "Who is told, by a line of JSON, when the run has ended or first fails (default: FURU_NOTIFY, else nobody)",
+    (text) => text === "none" ? false as const : text,
+  ),
   "no-retry-failed": switchFlag("Leave alone what failed in an earlier run"),
 };
 
@@ -155,6 +160,7 @@ export const runCommand = defineCommand({
       maxTasksPerWorker: flags["max-tasks-per-worker"],
       maxWorkerMb: flags["max-worker-mb"],
       priority: priorityBy(flags.priority),
+      notify: flags.notify,
     });
     if (flags.slurm !== undefined) {
       const snapshot = flags["no-snapshot"] ? false : undefined;

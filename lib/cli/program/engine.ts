@@ -42,6 +42,8 @@ export interface RunOptions {
   limits?: Record<string, number>;
   /** Priorities of roots by the names of their tasks. */
   priority?: Record<string, number>;
+  /** Who is told how it ends. */
+  notify?: string | false;
 }
 
 /** The options that only a run on Slurm has. */
@@ -86,6 +88,7 @@ export type SlurmRunOptions =
     | "maxTasksPerWorker"
     | "maxWorkerMb"
     | "priority"
+    | "notify"
   >
   & SlurmModeOptions;
 

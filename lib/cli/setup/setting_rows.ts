@@ -1,4 +1,5 @@
 import type { Config, explainConfig } from "../../core/config.ts";
+import { maskedSetting } from "../../core/settings/notify_setting.ts";
 import { SETTING_VARIABLES } from "../../core/settings/setting_variables.ts";
 import { OTHER_DEFAULTS, SETTING_FORMS, slurmSettingsSchema } from "../../core/settings/settings_schema.ts";
 
@@ -34,7 +35,11 @@ export function settingRows({ config, layers }: ReturnType<typeof explainConfig>
   };
   return [
     ...(Object.keys(plain) as (keyof typeof plain)[]).map((name) =>
-      row(name, config[name], from((layer) => layer[name] !== undefined))
+      row(
+        name,
+        name === "notify" ? maskedSetting(config[name]) : config[name],
+        from((layer) => layer[name] !== undefined),
+      )
     ),
     ...(Object.keys(slurm) as (keyof typeof slurm)[]).map((name) =>
       row(`slurm.${name}`, config.slurm?.[name], from((layer) => layer.slurm?.[name] !== undefined))

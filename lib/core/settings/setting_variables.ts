@@ -53,6 +53,11 @@ export const SETTING_VARIABLES: Readonly<Record<string, SettingVariable>> = {
     parse: (text) => text.toLowerCase(),
     allowed: "debug, info, warn or error",
   },
+  FURU_NOTIFY: {
+    field: "notify",
+    parse: (text) => text === "none" ? false : text,
+    allowed: "a URL, a command, or none",
+  },
   FURU_RECORD_GIT: { field: "recordGit", parse: String, allowed: "cached, ignore or uncached" },
 };
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { isLimitName, LIMIT_NAME } from "./limits.ts";
+import { notifyForm } from "./notify_setting.ts";
 
 // Forms are made when something is to be checked: making all of them takes a start longer than reading all
 // that is set.
@@ -65,6 +66,10 @@ export const SETTING_FORMS = {
       .describe(
         "When git is asked for the commit that records hold: once per process, never, for each record",
       ),
+  notify: () =>
+    notifyForm().describe(
+      "Who is told when a run has ended, or first fails: a URL, a command, or an object with one of them",
+    ),
   slurm: () => slurmSettingsSchema().describe("Settings of runs on Slurm"),
 };
 
@@ -86,6 +91,7 @@ export const OPEN_SETTINGS = [
   "maxHeapMb",
   "maxTasksPerWorker",
   "maxWorkerMb",
+  "notify",
 ] as const;
 
 /** The settings whose defaults do not depend on others. */
@@ -113,6 +119,7 @@ export const OTHER_DEFAULTS: Readonly<Record<string, string>> = {
   maxHeapMb: "V8's own; in a Slurm job what memGb leaves for it",
   maxTasksPerWorker: "no limit",
   maxWorkerMb: "256, or twice what the first task takes where that is more",
+  notify: "nobody",
   "slurm.specs": "none",
   "slurm.squeueIntervalSec": "10",
   "slurm.nodesSubmit": "true",

@@ -4,6 +4,7 @@ import type { Hash } from "../../core/hash.ts";
 import { runLog } from "../../core/run_log.ts";
 import { forcedNodes } from "../../plan/forced.ts";
 import { makePlan, priorityIn } from "../../plan/graph.ts";
+import { notifierOf } from "../../notify/notifier.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import { listQueue, makeQueue, type QueuedTask, type QueueState, refreshQueue } from "../../queue/queue.ts";
 import { askToStop } from "../../queue/requests.ts";
@@ -78,6 +79,7 @@ export async function controlPool(
   const leadership = new Leadership(runtime, claim);
   const file = new EventsFile(runtime, paths, leadership.term);
   const progress = progressFileOf(runtime.store, "pool", run);
+  const notifier = await notifierOf(runtime, paths.run, run);
   let resumed = resumedProgress(new Map());
   const onEvent: EventSink = (event) => {
     const told = event.type === "run_ended"
@@ -86,6 +88,7 @@ export async function controlPool(
     options.onEvent(told);
     file.sink(told);
     progress.sink(told);
+    notifier?.sink(told);
   };
   const log = runLog(onEvent, runtime.machine.clock);
   const timing = { ...POOL_TIMING, ...options.timing };
@@ -110,9 +113,10 @@ export async function controlPool(
       if (await leadership.isOurs()) await leadership.giveUp(error.message);
       return undefined;
     }
+    if (!(error instanceof LeadershipLostError)) notifier?.broken(error);
     throw error;
   } finally {
-    await Promise.all([file.flush(), progress.close()]);
+    await Promise.all([file.flush(), progress.close(), notifier?.close()]);
     await letGo(runtime.store, claim);
   }
 }

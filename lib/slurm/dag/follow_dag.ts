@@ -3,6 +3,7 @@ import type { Failure, RunSummary } from "../../core/event.ts";
 import type { Hash } from "../../core/hash.ts";
 import { runLog } from "../../core/run_log.ts";
 import { countsForRun } from "../../plan/forced.ts";
+import { notifierOf } from "../../notify/notifier.ts";
 import type { DagNode, DagRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { progressFileOf } from "../../schedule/progress_file.ts";
@@ -58,12 +59,11 @@ export async function followDagRun(
 }
 
 /**
- * Follows the jobs of a run until all have ended: results are seen in the store, ends in what Slurm says. It
- * knows nothing of the user's code, so that any process can do it. The dependents of a failure are cancelled.
+ * Follows the jobs of a run until all have ended: results are seen in the store, ends in what Slurm says. Any
+ * process can do it, without the user's code. The dependents of a failure are cancelled.
  *
  * @param context The run.
- * @param submitter Knows the job of each node; a node that has none and gets none is done, blocked, or its
- * job was never submitted.
+ * @param submitter Knows the job of each node; one that gets none is done, blocked, or was never submitted.
  * @param onAbort Called when the signal aborts; without it the jobs go on.
  * @param options `isInterrupted`: whether somebody stopped the run then, and not a fault.
  * @returns How it went; the run's events were told.
@@ -77,7 +77,8 @@ export async function followDag(
 ): Promise<RunSummary> {
   const { signal, runtime, run } = context;
   const progress = progressFileOf(runtime.store, "dag", run);
-  const onEvent = progress.beside(context.onEvent);
+  const notifier = await notifierOf(runtime, context.paths.run, run);
+  const onEvent = progress.beside(notifier?.beside(context.onEvent) ?? context.onEvent);
   // It was told when the run was planned.
   progress.sink({ type: "run_started", runId: run.runId, ...run.counts, at: runtime.machine.clock.now() });
   const follower = new Follower({ ...context, onEvent }, submitter);
@@ -95,7 +96,7 @@ export async function followDag(
     ended(isInterrupted());
     throw signal.reason;
   } finally {
-    await progress.close();
+    await Promise.all([progress.close(), notifier?.close()]);
   }
 }
 

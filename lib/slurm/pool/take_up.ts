@@ -3,6 +3,7 @@ import { errorText } from "../../core/errors.ts";
 import type { RunLog } from "../../core/run_log.ts";
 import { Leadership } from "../../pool/leadership.ts";
 import { type PoolRun, type RunRecord, writeTaken } from "../../remote/run_record.ts";
+import { notifiedBy, writeNotified } from "../../notify/notified.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { plural } from "../../ui/text.ts";
 import type { SlurmClient } from "../client/client.ts";
@@ -28,7 +29,7 @@ export async function takeUp(
   runtime: Runtime,
   { run: before, paths, whose, claim }: TakenUp,
   prepared: PreparedRun<PoolRun>,
-  start: Pick<StartRunOptions<RunPoolOptions>, "client" | "watch" | "log" | "options">,
+  start: Pick<StartRunOptions<RunPoolOptions>, "client" | "watch" | "log" | "options" | "config">,
 ): Promise<OpenPool> {
   const { machine: { self } } = runtime;
   const { log } = start;
@@ -55,6 +56,7 @@ export async function takeUp(
           `${plural(cancelled, "pending job")} of before; what runs goes on`,
       );
     }
+    await writeNotified(runtime.store, paths.run, notifiedBy(start.config.notify));
     await writeTaken(runtime, paths, { ...run, term: claim.attempt.n });
   } catch (error) {
     await new Leadership(runtime, claim).giveUp(`it could not be taken up: ${errorText(error)}`)

@@ -135,7 +135,10 @@ export async function prepareRun(
     roots: [...planned.roots],
     specs,
     // Whoever follows or controls it looks as often.
-    config: { ...config, slurm: { ...config.slurm, squeueIntervalSec: client.intervalMs / 1000 } },
+    config: {
+      ...withoutNotify(config),
+      slurm: { ...config.slurm, squeueIntervalSec: client.intervalMs / 1000 },
+    },
     force: force === "ALL" ? force : [...force],
     ...(forcedDependents.length === 0 ? {} : { forcedDependents }),
     git: await runtime.provenance.git() ?? null,
@@ -144,6 +147,11 @@ export async function prepareRun(
     ...own,
   };
   return { run, plan: planned, specs, artifacts };
+}
+
+/** Everybody can read a run's record, and URLs of notices are secrets. */
+function withoutNotify({ notify: _, ...config }: Config): Config {
+  return config;
 }
 
 /** The cluster of its jobs. A run inside of a job submits none: it need not know. */

@@ -16,6 +16,7 @@ import {
   secondsFromZero,
   someSeconds,
 } from "../../core/options.ts";
+import type { NotifyTarget } from "../../core/settings/notify_setting.ts";
 import type { Plan } from "../../plan/graph.ts";
 import { aPriority, aProgress, aWindow, type RootPriorities, type Window } from "../../schedule/check_run.ts";
 import type { SlurmSpecs } from "./check_specs.ts";
@@ -98,6 +99,13 @@ export interface SlurmOptions {
    * @default {what their tasks say, else 0}
    */
   priority?: RootPriorities;
+  /**
+   * Who is told when the run has ended, or the first of its artifacts has failed for good: a URL, or a
+   * command, which is given a line of JSON; `false` for nobody.
+   *
+   * @default {`notify` of the configuration, which is nobody}
+   */
+  notify?: NotifyTarget | false;
   /** Receives everything that happens. */
   onEvent?: EventSink;
   /**
@@ -244,6 +252,7 @@ const COMMON: OptionChecks<RunDagOptions> = {
   maxWorkerMb: anything,
   squeueIntervalSec: someSeconds,
   priority: aPriority,
+  notify: anything,
   onEvent: aFunction,
   progress: aProgress,
   signal: aSignal,
@@ -288,14 +297,22 @@ export function checkSlurmOptions(options: RunSlurmOptions): void {
 
 /** The configuration that the options stand for. */
 export function slurmOverrides(options: RunSlurmOptions): Partial<Config> {
-  const { maxComputeRetries, retryFailed, maxPreemptRetries, maxHeapMb, maxTasksPerWorker, maxWorkerMb } =
-    options;
+  const {
+    maxComputeRetries,
+    retryFailed,
+    maxPreemptRetries,
+    maxHeapMb,
+    maxTasksPerWorker,
+    maxWorkerMb,
+    notify,
+  } = options;
   const { pollIntervalSec, leaseSec, limits }: RunPoolOptions = options.mode === "dag" ? {} : options;
   const ofWorkers = { maxHeapMb, maxTasksPerWorker, maxWorkerMb };
   const overrides = {
     maxComputeRetries,
     retryFailed,
     maxPreemptRetries,
+    notify,
     ...ofWorkers,
     pollIntervalSec,
     leaseSec,

@@ -6,6 +6,7 @@ import { pipelineFolder } from "../../core/paths.ts";
 import type { Owner } from "../../core/system/machine.ts";
 import { measureUse } from "../../core/system/resource_use.ts";
 import { FURU_VERSION } from "../../core/version.ts";
+import { maskedWords } from "../../core/settings/notify_setting.ts";
 import type { SlurmJob } from "../record.ts";
 import { type TaskCode, taskCode } from "./task_code.ts";
 
@@ -214,13 +215,14 @@ function osRelease(): string {
   }
 }
 
-/** The command line, without what may be a secret in the environment. */
-function commandLine(): string[] {
+/** The command line, without what may be a secret. */
+export function commandLine(): string[] {
+  const args = maskedWords(Deno.args);
   try {
     const own = oneFile();
-    if (own !== undefined) return [own, ...Deno.args];
-    return [Deno.execPath(), Deno.mainModule, ...Deno.args];
+    if (own !== undefined) return [own, ...args];
+    return [Deno.execPath(), Deno.mainModule, ...args];
   } catch {
-    return [Deno.mainModule, ...Deno.args];
+    return [Deno.mainModule, ...args];
   }
 }

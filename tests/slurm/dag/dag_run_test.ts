@@ -28,7 +28,8 @@ describeOnSlurm("runSlurm() in DAG mode", (suite) => {
         id: "top",
         needs: [{ id: "left", needs: [base] }, { id: "right", spec: "gpu", needs: [base] }],
       };
-      const { submitted } = await rig.run([root], { options: { detach: true } });
+      const notify = ["sh", "-c", `cat >> '${rig.folder}/told'`];
+      const { submitted } = await rig.run([root], { options: { detach: true, notify } });
       assert(submitted);
       const { ids, rootJobIds, runId } = submitted;
       assertEquals(rootJobIds, [ids.top]);
@@ -47,6 +48,8 @@ describeOnSlurm("runSlurm() in DAG mode", (suite) => {
       const followed = await follower.ended();
       assertEquals(followed.code, 0, followed.output);
       assertStringIncludes(followed.stderr, "4 computed");
+      const { event, status, mode, counts } = JSON.parse(Deno.readTextFileSync(`${rig.folder}/told`));
+      assertEquals([event, status, mode, counts.computed], ["end", "succeeded", "dag", 4]);
       assertEquals(rig.created(), ["base", "left", "right", "top"]);
       assertEquals(rig.leftovers(), []);
       const record = rig.tree().find((path) => /^artifacts\/run\/Step\/\w+\.json$/.test(path))!;

@@ -3,6 +3,7 @@ import {
   configure,
   type CreateContext,
   defineTask,
+  file,
   get,
   RunFailedError,
   runSlurm,
@@ -33,6 +34,8 @@ const params = z.object({
   /** What it takes of limits, and its turn. */
   takes: z.array(z.string()).default([]),
   priority: z.int().optional(),
+  /** What is in it is written down, too. */
+  data: file.schema.optional(),
 });
 
 /** Writes down each start outside of the store, and says what it was made of. */
@@ -44,7 +47,8 @@ export const Job = defineTask({
   limits: (params) => params.takes,
   priority: (params) => params.priority,
   create: async (ctx: CreateContext<z.output<typeof params>>): Promise<string> => {
-    const { id, does, needs } = ctx.params;
+    const { id, does, needs, data } = ctx.params;
+    if (data) Deno.writeTextFileSync(`${SCENE}/read-${id}`, await Deno.readTextFile(data.path));
     const partition = Deno.env.get("SLURM_JOB_PARTITION");
     const start: Start = { id, attempt: ctx.attempt, pid: Deno.pid, node, partition, at: Date.now() };
     Deno.writeTextFileSync(`${SCENE}/starts`, `${JSON.stringify(start)}\n`, { append: true });
@@ -118,10 +122,17 @@ function textIn(path: string): string | undefined {
 }
 
 /** What `furu run` runs: the nodes that the test has written down, on a Slurm as it has written down. */
-export default function roots(): Artifact<string>[] {
+export default async function roots(): Promise<Artifact<string>[]> {
   const own = JSON.parse(textOf("slurm.json") ?? "{}");
   configure({ recordGit: "ignore", slurm: { specs: SPECS, squeueIntervalSec: 0.5, ...own } });
-  return JSON.parse(textOf("roots.json")!).map(artifactOf);
+  const nodes: Node[] = JSON.parse(textOf("roots.json")!);
+  return await Promise.all(
+    nodes.map(async (node) =>
+      node.file === undefined
+        ? artifactOf(node)
+        : Job({ id: node.id, spec: node.spec, data: await file(`${SCENE}/${node.file}`) })
+    ),
+  );
 }
 
 async function run(roots: Node[], options: Partial<RunSlurmOptions>): Promise<PoolReport> {

@@ -155,10 +155,12 @@ describeOnSlurm("a run of another user whose controller was killed", (suite) => 
 describeOnSlurm("a detached run that pends", (suite) => {
   suite.it("is found by the second call, and goes on with changed specs where those are wanted", async () => {
     await using rig = new ClusterPoolRig(suite.cluster);
-    const roots: Node[] = [{ id: "only" }];
+    const roots: Node[] = [{ id: "only", file: "words" }];
+    rig.write("words", "a file of the run");
     rig.writeRoots(roots);
+    const telling = (name: string) => ({ ...LEASE, FURU_NOTIFY: `cat >> '${rig.folder}/${name}'` });
     for (const node of ["cpu1", "cpu2"]) await suite.cluster.setNodeState(node, "drain");
-    const first = await rig.furu([...RUN, "--detach"], LEASE).ended();
+    const first = await rig.furu([...RUN, "--detach"], telling("former")).ended();
     assertEquals(first.code, 0, first.output);
     const jobs = await rig.jobs();
     const second = await rig.furu([...RUN, "--detach"], LEASE).ended();
@@ -167,7 +169,7 @@ describeOnSlurm("a detached run that pends", (suite) => {
     assertEquals(await rig.jobs(), jobs);
 
     rig.write("slurm.json", JSON.stringify({ specs: { default: { partition: "gpu", timeMin: 5 } } }));
-    const third = await rig.furu([...RUN, "--detach"], LEASE).ended();
+    const third = await rig.furu([...RUN, "--detach"], telling("told")).ended();
     assertEquals([third.code, third.stdout], [0, first.stdout], third.output);
     assertMatch(third.stderr, /goes on with specs that have changed \(default\): cancelled [12] pending job/);
     await until(() => rig.ended, "the run has ended", DEADLINE_MS);
@@ -175,6 +177,12 @@ describeOnSlurm("a detached run that pends", (suite) => {
     await rig.left();
     rig.assertWhole(roots);
     assertEquals(rig.starts().map(({ partition }) => partition), ["gpu"]);
+    assertEquals(rig.read("read-only"), "a file of the run");
+    // The controller told it, on a node; who is told is what the run was taken up with.
+    const [notice, ...more] = rig.read("told").trim().split("\n").map((line) => JSON.parse(line));
+    assertEquals([notice?.status, notice?.mode, notice?.counts.computed, more], ["succeeded", "pool", 1, []]);
+    assertEquals(rig.read("former"), "");
+    assertEquals(Deno.statSync(join(rig.run, "notify.json")).mode! & 0o777, 0o600);
   });
 
   suite.it("is left alone by a call that takes it up and then fails", async () => {

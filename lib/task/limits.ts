@@ -1,17 +1,11 @@
 import { errorText, ValidationError } from "../core/errors.ts";
-import {
-  isLimitName,
-  LIMIT_NAME,
-  type LimitUnits,
-  NO_UNITS,
-  type TaskLimits,
-} from "../core/settings/limits.ts";
+import { isLimitName, LIMIT_NAME, type LimitUnits, NO_UNITS } from "../core/settings/limits.ts";
 import { ARTIFACT, type Artifact } from "./artifact/artifact.ts";
 
 /**
  * The units that a task says that it takes.
  *
- * @param value A {@link TaskLimits}, as far as anybody knows.
+ * @param value What stands for `TaskLimits`, as far as anybody knows.
  * @param fail Refuses it: goes on from "as".
  */
 export function unitsOf(value: unknown, what: string, fail: (reason: string) => never): LimitUnits {

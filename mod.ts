@@ -24,6 +24,7 @@
  *
  * @module
  */
+import "./lib/api/require_deno.ts";
 import "./lib/api/notebook.ts";
 export { z } from "zod";
 export { type ConfigOptions, configure, type ForcedTasks, type SlurmSettings } from "./lib/core/config.ts";
@@ -76,6 +77,8 @@ export { grid, type GridPoint } from "./lib/task/grid.ts";
 export { exists } from "./lib/run/get/exists.ts";
 export { get } from "./lib/api/get.ts";
 export type { GetOptions } from "./lib/run/get/get.ts";
+export { settle } from "./lib/api/settle.ts";
+export type { Settled } from "./lib/run/get/settle.ts";
 export type { KeptResults, Plan, PlanCounts } from "./lib/plan/graph.ts";
 export type { PlanNode } from "./lib/plan/node.ts";
 export type { NodeState, NodeStatus, TodoReason } from "./lib/plan/node.ts";

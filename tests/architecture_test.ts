@@ -21,6 +21,7 @@ const LEVELS: readonly string[][] = [
   ["plan", "run/traces", "queue", "inputs", "notify"],
   ["run/output", "schedule/start"],
   ["run"],
+  ["run/partial"],
   ["run/get", "worker/protocol"],
   ["worker/child"],
   ["worker"],

@@ -4,7 +4,7 @@ import { getArtifact, type GetOptions } from "../run/get/get.ts";
 import type { Artifact, Value } from "../task/artifact/artifact.ts";
 
 /** Nothing of Slurm is loaded before a claim is met that a job on Slurm holds. */
-const HINTS: SchedulerHints = {
+export const HINTS: SchedulerHints = {
   claimHint: async (holder) =>
     holder.slurm && await (await import("../slurm/jobs/slurm_hints.ts")).slurmHints().claimHint(holder),
 };

@@ -27,6 +27,7 @@
  *
  * @module
  */
+import "./require_deno.ts";
 export { type GoldenArtifacts, goldenIdentities, type GoldenOptions } from "../testing/golden.ts";
 export { runInline, type RunInlineOptions } from "../testing/run_inline.ts";
 export { type TestStore, withStore } from "../testing/with_store.ts";

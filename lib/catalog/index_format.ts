@@ -3,7 +3,7 @@ import type { FolderNames } from "./folder_names.ts";
 import type { ArtifactEntry } from "./read_entries.ts";
 
 /** What is written is of this version; any other is as if it were not there. */
-const VERSION = 1;
+const VERSION = 2;
 
 /** What tells a file or a folder from what it was before. */
 export type Stamp = Pick<FileInfo, "ino" | "mtimeMs" | "size">;
@@ -71,6 +71,7 @@ const NUMBERS = [
   "peakMemoryBytes",
   "cpuSec",
   "programsCpuSec",
+  "partial",
 ] as const;
 /** Texts of which there are few different ones: a column has their places in the list of them. */
 const SHARED = ["run", "host", "user", "spec"] as const;
@@ -152,6 +153,7 @@ export class KeptRows {
       cpuSec: number("cpuSec"),
       programsCpuSec: number("programsCpuSec"),
       spec: text("spec"),
+      partial: number("partial"),
       id: this.#id[place],
     };
     const [ino = 0, mtimeMs = 0, size = 0] = [number("ino"), number("mtimeMs"), number("size")];

@@ -47,6 +47,8 @@ export interface ArtifactEntry {
   readonly cpuSec?: number | undefined;
   /** The seconds among them of those programs; absent where there were none. */
   readonly programsCpuSec?: number | undefined;
+  /** How many artifacts that failed it was made without, where there were any. */
+  readonly partial?: number | undefined;
   /** Why the last attempt failed, or what is damaged. */
   readonly error?: string | undefined;
   /** The id of the attempt whose result is stored. */
@@ -116,6 +118,7 @@ function stored(found: FoundArtifact, text: string): ArtifactEntry {
     cpuSec: numberIn(provenance, "cpuSec"),
     programsCpuSec: numberIn(provenance, "programsCpuSec"),
     spec: textIn(provenance, "spec"),
+    partial: record.partial?.length,
     id: record.id,
     record,
   };

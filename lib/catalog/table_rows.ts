@@ -35,6 +35,7 @@ export const FIXED_COLUMNS: Readonly<Record<string, (entry: ArtifactEntry) => un
   host: ({ host }) => host,
   user: ({ user }) => user,
   spec: ({ spec }) => spec,
+  partial: ({ partial }) => partial,
   error: ({ error }) => error,
 };
 

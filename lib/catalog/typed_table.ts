@@ -61,6 +61,8 @@ export interface DoneRow<T, P> extends AnyResultRow<T, P> {
   readonly createdAt: Date;
   /** Milliseconds that `create` took. */
   readonly durationMs: number;
+  /** How many artifacts that failed it was made without, where there were any. */
+  readonly partial?: number | undefined;
 }
 
 /** A row of a table without a result. */
@@ -162,6 +164,7 @@ async function doneRow(
     value: task.load ? await task.load(stored) : read.value,
     createdAt: new Date(record.createdAt),
     durationMs: record.durationMs,
+    ...(record.partial === undefined ? {} : { partial: record.partial.length }),
   };
 }
 

@@ -3,6 +3,7 @@ import { furuGlobals } from "../core/globals.ts";
 import { setColorEnabled } from "@std/fmt/colors";
 import { UsageError } from "../core/errors.ts";
 import { didYouMean } from "../core/nearest.ts";
+import { requireDeno } from "../core/system/deno_range.ts";
 import { commands, type LazyCommand } from "./commands/commands.ts";
 import type { LogLevel } from "../ui/logger.ts";
 import type { Engine } from "./program/engine.ts";
@@ -186,6 +187,7 @@ async function runCommand(
     io.out(commandHelp(program, lazy, command, helpWidth(io)));
     return 0;
   }
+  if (!lazy.anyDeno) requireDeno();
   const parsed = parseFlags(args, { ...globalFlags, ...command.flags });
   checkArity(parsed.args, command.arity(program), command.args(program));
   const globals = parsed.flags as FlagValues<GlobalFlags>;

@@ -44,6 +44,11 @@ export interface RunSummary {
   elsewhere: number;
   /** The number of attempts that this run made beyond the first of each node. */
   retries: number;
+  /**
+   * The number of nodes that this run computed without something that failed, as their tasks tolerate. Where
+   * there are none it is left out.
+   */
+  partial?: number;
   /** Nodes that failed for good. */
   failures: Failure[];
   /** The number of nodes that were never started, because of a failure or an interruption. */
@@ -121,7 +126,15 @@ export type RunEvent =
     delaySec?: number;
     at: number;
   }
-  | { type: "node_done"; hash: Hash; name: string; how: "computed" | "elsewhere"; at: number }
+  | {
+    type: "node_done";
+    hash: Hash;
+    name: string;
+    how: "computed" | "elsewhere";
+    /** Whether this run computed it without something that failed. */
+    partial?: true;
+    at: number;
+  }
   | { type: "node_failed"; hash: Hash; name: string; failure: Failure; at: number }
   | { type: "limits"; limits: LimitUse[]; at: number }
   | { type: "message"; level: "info" | "warn" | "error"; text: string; at: number }

@@ -40,6 +40,8 @@ export interface FuruGlobals {
   hasCommands?: boolean;
   /** What interactive `get`s compute now. */
   computations?: unknown;
+  /** Whether any task of this process may run without some of what it depends on. */
+  tolerates?: boolean;
   /** What a worker imports at the moment, if it does. */
   loadingModule?: unknown;
   /** What the process was started with. */

@@ -169,8 +169,9 @@ async function examineSite(
       });
   }
   add("Slurm", siteFindings(site, { ...context, mustAskMemory: jobs?.mustAskMemory }));
-  if (jobs) add("jobs", nodeFindings(jobs, { ...settings, nodesSubmit, squeueIntervalSec }));
-  else if (site.settings?.ok) {
+  if (jobs) {
+    add("jobs", nodeFindings(jobs, { ...settings, nodesSubmit, squeueIntervalSec, deno: Deno.version.deno }));
+  } else if (site.settings?.ok) {
     add("jobs", [{
       id: "slurm.jobs",
       what: "jobs",

@@ -36,10 +36,19 @@ export interface WhyReason extends ArtifactName {
   readonly status: WhyNode["status"];
   /**
    * In one word. To be computed: `new` (nothing of its task is stored), `differs` (from all that is stored of
-   * its task), `invalid`, `forced`, `failed` (the last attempt). Not to be computed: `stored`, `running` (or
-   * queued), `unreadable`.
+   * its task), `invalid`, `partial` (and what it lacks was stored since, or is to be tried again), `forced`,
+   * `failed` (the last attempt). Not to be computed: `stored`, `running` (or queued), `unreadable`.
    */
-  readonly because: "new" | "differs" | "invalid" | "forced" | "failed" | "stored" | "running" | "unreadable";
+  readonly because:
+    | "new"
+    | "differs"
+    | "invalid"
+    | "partial"
+    | "forced"
+    | "failed"
+    | "stored"
+    | "running"
+    | "unreadable";
   /** Its parameters, as canonical JSON has them, where they are known. */
   readonly params?: unknown;
   /** The stored artifact of the same task that differs least from it, and how. */
@@ -49,7 +58,10 @@ export interface WhyReason extends ArtifactName {
   /** The attempt that failed last. */
   readonly failure?: Failed;
   /** Where a result that counts comes from, or the one that is computed again. */
-  readonly stored?: Pick<ArtifactEntry, "at" | "run" | "host" | "user" | "durationMs" | "bytes">;
+  readonly stored?: Pick<
+    ArtifactEntry,
+    "at" | "run" | "host" | "user" | "durationMs" | "bytes" | "partial"
+  >;
   /** Whether the code of its task is still the one that computed it. */
   readonly code?: CodeNow;
 }
@@ -149,8 +161,8 @@ class Explainer {
     }
     if (state.unreadable) return { ...base, because: "unreadable", ...defined({ detail: state.error }) };
     const isForced = state.reason === "forced";
-    if (status === "DONE" || isForced || state.reason === "invalid") {
-      const because = status === "DONE" ? "stored" : state.reason as "forced" | "invalid";
+    if (status === "DONE" || isForced || state.reason === "invalid" || state.reason === "partial") {
+      const because = status === "DONE" ? "stored" : state.reason as "forced" | "invalid" | "partial";
       const detail = status === "DONE" ? undefined : state.detail;
       const origin = await this.#origin(node);
       // What is forced and not stored would be computed anyway.
@@ -172,12 +184,12 @@ class Explainer {
     if (++this.#opened > MOST_OPENED) return known;
     const entry = await readEntry(this.#store, { ...this.#nothingOf(node), hasRecord: true });
     if (!entry?.record) return known;
-    const { at, run, host, user, durationMs, bytes, params, record } = entry;
+    const { at, run, host, user, durationMs, bytes, partial, params, record } = entry;
     const module = this.#artifacts.get(node.hash)?.[ARTIFACT].task.module;
     const code = await this.#code.of(record, module);
     return {
       params,
-      stored: defined({ at, run, host, user, durationMs, bytes }),
+      stored: defined({ at, run, host, user, durationMs, bytes, partial }),
       ...defined({ code }),
     };
   }

@@ -222,7 +222,7 @@ export async function runRootsLocally(
   const force = options.force ?? config.alwaysRerun;
   const dependentsOf = options.forceDependents ? rootsOf(roots) : undefined;
   const forced = forcedByUser(runtime.store, force, runId, dependentsOf);
-  const source = storeStatus(runtime);
+  const source = storeStatus(runtime, { run: runId });
   const stopping = new AbortController();
   const inline = new InlineComputer(runtime, runId);
   const workers = new ProcessComputer(runtime, runId, {

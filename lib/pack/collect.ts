@@ -179,12 +179,16 @@ async function hasDefault(url: string, configPath: string): Promise<boolean> {
     ["doc", "--json", "--no-lock", "--allow-import", url],
     dirname(configPath),
   );
-  const symbol = z.object({ name: z.string() });
+  const symbols = z.array(z.object({ name: z.string() }));
   const docSchema = z.object({
-    nodes: z.record(z.string(), z.object({ symbols: z.array(symbol).default([]) })),
+    nodes: z.union([
+      z.record(z.string(), z.object({ symbols: symbols.default([]) })),
+      symbols, // of the one module, as older Denos tell it
+    ]),
   });
   const { nodes } = docSchema.parse(JSON.parse(text));
-  return nodes[url]?.symbols.some(({ name }) => name === "default") ?? false;
+  const found = Array.isArray(nodes) ? nodes : nodes[url]?.symbols ?? [];
+  return found.some(({ name }) => name === "default");
 }
 
 async function filesBelow(paths: readonly string[]): Promise<string[]> {
@@ -220,7 +224,9 @@ function textFile(path: string, text: string): ArchiveFile {
  */
 function packageText(): string {
   const { name, version, exports, imports } = config;
-  return JSON.stringify({ name, version, exports, imports: { zod: imports.zod } });
+  // Without being a workspace, a package that is linked by an absolute path is looked for in the folder above
+  // by Denos up to 2.7.
+  return JSON.stringify({ name, version, exports, imports: { zod: imports.zod }, workspace: [] });
 }
 
 /** The last of several files of one path. */

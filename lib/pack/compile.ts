@@ -1,7 +1,7 @@
 /**
- * `deno task compile [--target T] [-o FILE]`: makes `dist/furu`, one file that needs no Deno. `deno compile`
- * does it where Deno's runtime image can be had, or `DENORT_BIN` names one; else `furu pack` does, for this
- * platform.
+ * `deno task compile [--target T] [--v8-flags=F] [-o FILE]`: makes `dist/furu`, one file that needs no Deno.
+ * `deno compile` does it where Deno's runtime image can be had, or `DENORT_BIN` names one; else `furu pack`
+ * does, for this platform.
  *
  * @module
  */
@@ -31,6 +31,12 @@ export interface CompileOptions {
    * @default {this one}
    */
   target?: string | undefined;
+  /**
+   * Flags of V8 that the program has, as `--max-old-space-size=8000`.
+   *
+   * @default {none}
+   */
+  v8Flags?: string | undefined;
   /** Called with each line about what happens. */
   say: (line: string) => void;
 }
@@ -41,7 +47,9 @@ export interface CompileOptions {
  * @returns The way in which it was made.
  * @throws {PackError} If the code is not fit for one file, or it cannot be made for another platform.
  */
-export async function compile({ output, target, say }: CompileOptions): Promise<"compiled" | "packed"> {
+export async function compile(
+  { output, target, v8Flags, say }: CompileOptions,
+): Promise<"compiled" | "packed"> {
   const folder = fromFileUrl(FURU_URL);
   const graph = await moduleGraph(
     ["cli.ts", ...INCLUDED].map((path) => `${FURU_URL}${path}`),
@@ -55,7 +63,7 @@ export async function compile({ output, target, say }: CompileOptions): Promise<
   // Deno compiles over nothing but what it has compiled itself.
   const temporary = `${path}.compiling-${Deno.pid}`;
   const isForHere = target === undefined || target === Deno.build.target;
-  const failure = await denoCompile(folder, temporary, target) ??
+  const failure = await denoCompile(folder, temporary, { target, v8Flags }) ??
     (isForHere ? await startFailure(temporary) : undefined);
   if (failure === undefined) {
     await Deno.rename(temporary, path);
@@ -79,6 +87,9 @@ export async function compile({ output, target, say }: CompileOptions): Promise<
     throw new PackError(
       `Cannot make ${path} for ${target} without that image: 'furu pack' is for this platform only`,
     );
+  }
+  if (v8Flags !== undefined) {
+    throw new PackError(`Cannot make ${path} with flags of V8 as a packed file takes none: set maxHeapMb`);
   }
   const { size } = await pack({ output: path });
   say(
@@ -133,7 +144,11 @@ export async function graphProblems(graph: ModuleGraph, folders: readonly string
 }
 
 /** @returns Why it failed. */
-async function denoCompile(folder: string, output: string, target?: string): Promise<string | undefined> {
+async function denoCompile(
+  folder: string,
+  output: string,
+  { target, v8Flags }: Pick<CompileOptions, "target" | "v8Flags">,
+): Promise<string | undefined> {
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
       "compile",
@@ -145,6 +160,7 @@ async function denoCompile(folder: string, output: string, target?: string): Pro
       ...(await knowsOption("--exclude-unused-npm") ? ["--exclude-unused-npm"] : []),
       ...INCLUDED.flatMap((path) => ["--include", path]),
       ...(target === undefined ? [] : ["--target", target]),
+      ...(v8Flags === undefined ? [] : [`--v8-flags=${v8Flags}`]),
       ...["--output", output],
       "cli.ts",
     ],
@@ -184,21 +200,22 @@ async function startFailure(file: string): Promise<string | undefined> {
 
 if (import.meta.main) {
   const unknown: string[] = [];
-  const { target, output, help } = parseArgs(Deno.args, {
-    string: ["target", "output"],
+  const { target, output, help, "v8-flags": v8Flags } = parseArgs(Deno.args, {
+    string: ["target", "output", "v8-flags"],
     boolean: ["help"],
     alias: { output: "o", help: "h" },
     unknown: (name) => unknown.push(name) < 0,
   });
-  if (help || unknown.length > 0 || target === "" || output === "") {
+  if (help || unknown.length > 0 || [target, output, v8Flags].includes("")) {
     const wrong = unknown.length > 0 ? `Unknown argument '${unknown[0]}'\n` : "";
-    console.error(`${wrong}Usage: deno task compile [--target PLATFORM] [-o FILE]`);
+    console.error(`${wrong}Usage: deno task compile [--target PLATFORM] [--v8-flags=FLAGS] [-o FILE]`);
     Deno.exit(help ? 0 : 2);
   }
   try {
     await compile({
       output: output ?? `${fromFileUrl(FURU_URL)}dist/furu`,
       target,
+      v8Flags,
       say: (line) => console.error(line),
     });
   } catch (error) {

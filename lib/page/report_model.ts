@@ -60,6 +60,8 @@ export interface ReportNode {
   readonly user?: string | undefined;
   /** The spec of the attempt. */
   readonly spec?: string | undefined;
+  /** How many artifacts that failed its value was made without, where there were any. */
+  readonly partial?: number | undefined;
   /** Why the last attempt failed, or what is damaged. */
   readonly error?: string | undefined;
   /** The stack of what was thrown. */

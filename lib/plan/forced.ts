@@ -70,7 +70,7 @@ export function forcedNodes(
       names === "ALL" || names.has(name)
         ? "its task is forced"
         : hashes.has(hash)
-        ? "what was stored is invalid"
+        ? "what was stored is invalid, or partial"
         : "what it depends on is forced",
     done: (artifact) => isStoredBy(store, store.paths(artifact), runId),
   };

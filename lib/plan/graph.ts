@@ -56,7 +56,7 @@ export interface Plan {
   /** The number of nodes with each status. */
   readonly counts: PlanCounts;
   /**
-   * Lists the nodes to be computed whose dependencies are all DONE.
+   * Lists the nodes to be computed whose dependencies are all DONE, or FAILED where that is tolerated.
    *
    * @returns Nodes in the order of {@link Plan.order}.
    */
@@ -172,7 +172,10 @@ class Graph implements Plan {
   ready(): readonly PlanNode[] {
     return this.#ready ??= this.order().filter((node) =>
       node.status === "TODO" &&
-      node.dependencies.every((hash) => this.nodes.get(hash)?.status === "DONE")
+      node.dependencies.every((hash) => {
+        const status = this.nodes.get(hash)?.status;
+        return status === "DONE" || status === "FAILED" && node.tolerates?.has(hash) === true;
+      })
     );
   }
 }

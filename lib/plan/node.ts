@@ -22,6 +22,8 @@ export interface PlanNode {
    * it; else empty but for forced nodes that were found below it.
    */
   readonly dependencies: readonly Hash[];
+  /** Those of its dependencies that may fail for good, where there are any. */
+  readonly tolerates?: ReadonlySet<Hash> | undefined;
   /** The hashes of the nodes that depend on it. */
   readonly dependents: readonly Hash[];
   /** The units of limits that an attempt takes. */
@@ -57,9 +59,10 @@ export type NodeState =
 
 /**
  * Why a node is to be computed: nothing is stored, also after an attempt that was only preempted; what is
- * stored is invalid or damaged; the latest attempt failed and failures are retried; or the task is forced.
+ * stored is invalid or damaged, or partial, and what it lacks was stored since or is to be tried again; the
+ * latest attempt failed and failures are retried; or the task is forced.
  */
-export type TodoReason = "missing" | "invalid" | "retry" | "forced";
+export type TodoReason = "missing" | "invalid" | "partial" | "retry" | "forced";
 
 /** Tells a plan what is stored. It is given in, so that planning can be tested and measured without files. */
 export interface StatusSource {

@@ -4,6 +4,7 @@ import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
 import type { LimitUnits } from "../core/settings/limits.ts";
 import { limitsOf, priorityOf } from "../task/limits.ts";
 import { specOf } from "../task/requirements.ts";
+import { toleratedOf } from "../task/tolerated.ts";
 import type { ForcedNodes, NodeState, PlanNode, StatusSource } from "./node.ts";
 import type { TaskListing } from "../store/store.ts";
 
@@ -90,6 +91,7 @@ export class Walk {
     node.artifact = artifact;
     node.spec = specOf(artifact);
     node.limits = limitsOf(artifact);
+    node.tolerates = toleratedOf(artifact);
     if (node.status !== "TODO" || node.state === UNJUDGED) return;
     for (const dependency of artifact[ARTIFACT].dependencies) {
       if (!node.dependencies.includes(dependency.hash)) this.#join(visit, this.#meet(dependency));
@@ -154,6 +156,8 @@ export class Walk {
     node.status = state.status;
     if (state.status === "TODO") {
       for (const dependency of node.artifact[ARTIFACT].dependencies) {
+        // It may be from there that this one is partial.
+        if (state.reason === "partial") this.#opened.add(dependency.hash);
         this.#join(visit, this.#meet(dependency));
       }
     } else if (this.#options.forced) {
@@ -220,6 +224,7 @@ export interface DraftNode extends PlanNode {
   dependencies: Hash[];
   dependents: Hash[];
   limits: LimitUnits;
+  tolerates?: ReadonlySet<Hash> | undefined;
   priority: number;
   height: number;
 }
@@ -255,6 +260,8 @@ export function visitOf(artifact: Artifact): Visit {
     priority: -Infinity,
     height: 0,
   };
+  const tolerates = toleratedOf(artifact);
+  if (tolerates.size > 0) node.tolerates = tolerates;
   return { node, below: [], unranked: 0 };
 }
 

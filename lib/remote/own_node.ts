@@ -31,6 +31,13 @@ export interface OwnNode extends DagNode {
   readonly below: readonly { readonly hash: Hash; readonly name: string }[];
 }
 
+/** The dependencies, among the nodes of its run, that a node cannot do without. */
+export function neededOf({ dependencies, tolerates }: DagNode): readonly Hash[] {
+  if (tolerates === undefined) return dependencies;
+  const tolerated = new Set(tolerates);
+  return dependencies.filter((hash) => !tolerated.has(hash));
+}
+
 /**
  * What the payload of each node says besides what is to be computed: as much as its job has to know, which
  * then need not read all nodes of a run.

@@ -1,5 +1,6 @@
 import { fromCanonical } from "../core/json/canonical.ts";
 import { ProtocolError } from "../core/errors.ts";
+import { furuGlobals } from "../core/globals.ts";
 import { artifactLabel, type Hash } from "../core/hash.ts";
 import type { QueuePaths } from "../queue/layout.ts";
 import type { TaskFile } from "../queue/task_file.ts";
@@ -89,7 +90,18 @@ class RemoteArtifact implements Artifact {
   #params: unknown = {};
 
   constructor(node: PoolNode, artifactOf: ArtifactOf) {
-    const { hash, name, spec, dependencies, timeLimitSec, retries, retryDelaySec, limits, priority } = node;
+    const {
+      hash,
+      name,
+      spec,
+      dependencies,
+      timeLimitSec,
+      retries,
+      retryDelaySec,
+      tolerates = [],
+      limits,
+      priority,
+    } = node;
     this.name = name;
     this.hash = hash;
     this.#artifactOf = artifactOf;
@@ -110,9 +122,11 @@ class RemoteArtifact implements Artifact {
     };
     const label = artifactLabel(name, hash);
     let below: readonly Artifact[] | undefined;
+    if (tolerates.length > 0) furuGlobals().tolerates = true;
     const core: ArtifactCore = {
       version: 1,
       task: Object.freeze(task),
+      tolerated: new Set(tolerates),
       // Nothing can be stored for it from here.
       get identity(): string {
         throw new ProtocolError(

@@ -4,6 +4,7 @@ import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
 import { limitsOf, priorityOf } from "../task/limits.ts";
 import { specOf, timeLimitOf } from "../task/requirements.ts";
 import { retriesOf } from "../task/retry.ts";
+import { toleratedOf } from "../task/tolerated.ts";
 import type { PoolNode } from "./run_record.ts";
 
 /**
@@ -43,12 +44,14 @@ export function poolNodes(roots: Iterable<Artifact>): PoolNode[] {
  */
 export function askedOfTask(
   artifact: Artifact,
-): Pick<PoolNode, "timeLimitSec" | "retries" | "retryDelaySec"> {
+): Pick<PoolNode, "timeLimitSec" | "retries" | "retryDelaySec" | "tolerates"> {
   const timeLimitSec = timeLimitOf(artifact);
   const { retryDelaySec, ...retries } = retriesOf(artifact);
+  const tolerates = toleratedOf(artifact);
   return {
     ...(timeLimitSec === undefined ? {} : { timeLimitSec }),
     ...retries,
     ...(retryDelaySec === undefined ? {} : { retryDelaySec: [...retryDelaySec] }),
+    ...(tolerates.size === 0 ? {} : { tolerates: [...tolerates] }),
   };
 }

@@ -36,6 +36,8 @@ const node = {
   retries: z.int().nonnegative().exactOptional(),
   /** Seconds before each retry; the last one counts for all that follow. */
   retryDelaySec: z.array(z.number().nonnegative()).exactOptional(),
+  /** Those of its dependencies that may fail for good, where there are any. */
+  tolerates: z.array(hash).exactOptional(),
 };
 
 const poolNode = z.object({

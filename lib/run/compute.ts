@@ -53,13 +53,14 @@ export interface ComputeOptions {
  */
 export async function computeAttempt(runtime: Runtime, options: ComputeOptions): Promise<AttemptEnd> {
   const { artifact, attempt, io } = options;
+  const context: ExecutionContext = { ...options.context, lacks: new Map() };
   const { clock } = runtime.machine;
   const begun = clock.monotonic();
   const firstWait = new FirstWait();
   const measured = runtime.provenance.measure?.() ?? (() => ({}));
   try {
     // The context covers validate and provenance too: whatever belongs to the work on this node.
-    return await withContext(options.context, async () => {
+    return await withContext(context, async () => {
       const { module } = artifact[ARTIFACT].task;
       if (module !== undefined) runtime.provenance.noteCode?.(module);
       const started = clock.monotonic();
@@ -69,7 +70,7 @@ export async function computeAttempt(runtime: Runtime, options: ComputeOptions):
       const value = await (io.traces ? io.traces.around(create) : create());
       io.onCreated?.();
       const durationMs = clock.monotonic() - started;
-      return await store(runtime, options, value, { ...measured(), durationMs }, made);
+      return await store(runtime, { ...options, context }, value, { ...measured(), durationMs }, made);
     });
   } catch (error) {
     options.onThrown?.(error);
@@ -110,6 +111,7 @@ async function store(
     `"attempt":${attempt.n}`,
     `"id":"${attempt.id}"`,
     ...(options.run === undefined ? [] : [`"run":${JSON.stringify(options.run)}`]),
+    ...partialMember(options.context),
     `"files":${written.files}`,
     ...written.members,
     `"createdAt":"${new Date(runtime.machine.clock.now()).toISOString()}"`,
@@ -139,6 +141,14 @@ async function store(
     ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
   });
   return { outcome: how === "committed" ? "success" : "superseded" };
+}
+
+/**
+ * What the value was made without. Before `files`, so that a record that has it is never taken for one of
+ * which there is no doubt.
+ */
+function partialMember({ lacks }: ExecutionContext): string[] {
+  return lacks?.size ? [`"partial":${JSON.stringify([...lacks.values()])}`] : [];
 }
 
 /** Of a task that was typed into a notebook or the REPL: what it is made of, as no file holds it. */

@@ -1,5 +1,6 @@
 import { ExecutionError } from "../core/errors.ts";
 import { furuGlobals } from "../core/globals.ts";
+import type { Lack, SuccessRecord } from "../store/record.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 import type { Computation } from "./computation.ts";
 import type { Runtime } from "./runtime.ts";
@@ -24,6 +25,20 @@ export interface ExecutionContext {
   readonly spec?: string;
   /** Aborts when the node's attempt is to end. */
   readonly signal?: AbortSignal;
+  /** What the node's value is made without, by hash: noted while `create` runs, for its record. */
+  readonly lacks?: Map<string, Lack>;
+}
+
+/** Notes what a value lacks that the code of a context was just given: what is made of it lacks the same. */
+export function noteLacksOf(
+  context: ExecutionContext | undefined,
+  { name, hash }: Artifact,
+  { partial = [] }: Pick<SuccessRecord, "partial">,
+): void {
+  const { lacks } = context ?? {};
+  for (const lack of partial) {
+    if (lacks?.has(lack.hash) === false) lacks.set(lack.hash, { through: { name, hash }, ...lack });
+  }
 }
 
 /** Runs code under a context, which holds across everything asynchronous that it starts. */

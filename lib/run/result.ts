@@ -20,10 +20,10 @@ export type Found =
   /** No record. */
   | { state: "missing" }
   /**
-   * The task's `validate` refuses it, or it is damaged and the caller replaces such. `replaces`: id of its
-   * attempt, or {@link UNREADABLE}.
+   * The task's `validate` refuses it, or it is damaged and the caller replaces such, or it is `partial` and
+   * what it lacks can be had. `replaces`: id of its attempt, or {@link UNREADABLE}.
    */
-  | { state: "invalid"; replaces: string; why: string }
+  | { state: "invalid"; replaces: string; why: string; partial?: true }
   /** A good one. */
   | { state: "valid"; result: Result };
 

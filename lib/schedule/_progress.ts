@@ -1,7 +1,7 @@
 import { ValidationError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
 import type { Plan } from "../plan/graph.ts";
-import { isFinal, isLost, WorkGraph, type WorkNode } from "./_work_graph.ts";
+import { isFinal, isLost, isLostWith, WorkGraph, type WorkNode } from "./_work_graph.ts";
 import type { StartQueue } from "./start/start_queue.ts";
 
 /**
@@ -21,8 +21,10 @@ export class Progress {
   readonly graph: WorkGraph;
   readonly #queue: StartQueue<WorkNode>;
   readonly #roots: readonly WorkNode[];
+  readonly #areRoots: ReadonlySet<WorkNode>;
   readonly #window: number;
   #nextRoot = 0;
+  #hasLost = false;
   #inWindow = 0;
 
   /** @throws {ValidationError} For a limit that cannot be kept, before anything has begun. */
@@ -36,6 +38,7 @@ export class Progress {
     this.#window = window;
     // Of equal ones the first that was given comes first.
     this.#roots = plan.roots.map((hash) => this.graph.get(hash)).sort((a, b) => b.priority - a.priority);
+    this.#areRoots = new Set(this.#roots);
   }
 
   /**
@@ -107,6 +110,7 @@ export class Progress {
   /** There is a result: what depends on it may become free. */
   done(node: WorkNode): void {
     node.phase = "done";
+    if (this.#hasLost) node.partial = node.below.some((below) => isLost(below) || below.partial);
     this.#end(node);
     for (const dependent of node.above) {
       this.operations++;
@@ -114,11 +118,15 @@ export class Progress {
     }
   }
 
-  /** It failed for good: what depends on it cannot be computed any more. */
-  fail(node: WorkNode): void {
+  /**
+   * It failed for good: what depends on it cannot be computed any more, unless it can do without.
+   *
+   * @returns Whether the run can do without: no root is lost with it.
+   */
+  fail(node: WorkNode): boolean {
     node.phase = "failed";
     this.#end(node);
-    this.#block(node.above);
+    return this.#lose(node);
   }
 
   /**
@@ -133,7 +141,9 @@ export class Progress {
       if (fault !== undefined) each.state = { status: "FAILED", error: `It can never begin as it ${fault}` };
       this.operations += 1 + each.below.length;
     }
-    this.#block(taken.filter(({ below }) => below.some(isLost)));
+    for (const each of taken) {
+      if (each.phase === "todo" && each.below.some((below) => isLostWith(each, below))) this.#block(each);
+    }
     return taken;
   }
 
@@ -153,15 +163,31 @@ export class Progress {
     return hashes;
   }
 
-  #block(nodes: readonly WorkNode[]): void {
-    const stack = [...nodes];
+  #block(node: WorkNode): void {
+    node.phase = "blocked";
+    this.#end(node);
+    this.#lose(node);
+  }
+
+  /** A node has no result in this run: what depends on it is blocked, or has one thing less to wait for. */
+  #lose(lost: WorkNode): boolean {
+    let isTolerated = true;
+    this.#hasLost = true;
+    const stack = [lost];
     for (let node = stack.pop(); node; node = stack.pop()) {
-      this.operations++;
-      if (node.phase !== "todo") continue;
-      node.phase = "blocked";
-      this.#end(node);
-      for (const dependent of node.above) stack.push(dependent);
+      if (this.#areRoots.has(node)) isTolerated = false;
+      for (const dependent of node.above) {
+        this.operations++;
+        if (!isLostWith(dependent, node)) {
+          if (--dependent.unfinished === 0) this.queueIfFree(dependent);
+        } else if (dependent.phase === "todo") {
+          dependent.phase = "blocked";
+          this.#end(dependent);
+          stack.push(dependent);
+        }
+      }
     }
+    return isTolerated;
   }
 
   /** It is final: it makes room in the window. */

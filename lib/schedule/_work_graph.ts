@@ -36,6 +36,10 @@ export interface WorkNode extends Startable {
   readonly below: WorkNode[];
   /** The nodes that wait for it. */
   readonly above: WorkNode[];
+  /** Those that it waits for and can do without. */
+  readonly tolerates?: ReadonlySet<Hash> | undefined;
+  /** Whether its result was made without something that failed, or of one that was. */
+  partial: boolean;
   /** Compute failures and lost attempts that this process saw. */
   failures: number;
   losses: number;
@@ -49,6 +53,11 @@ export function isFinal(node: WorkNode): boolean {
 /** Whether it, or something below it, failed for good. */
 export function isLost(node: WorkNode): boolean {
   return node.phase === "failed" || node.phase === "blocked";
+}
+
+/** Whether a node can never be computed since another one is lost that it depends on. */
+export function isLostWith(node: WorkNode, below: WorkNode): boolean {
+  return isLost(below) && !node.tolerates?.has(below.hash);
 }
 
 /** The nodes of a plan, linked to each other. */
@@ -108,7 +117,9 @@ export class WorkGraph {
       if (dependency) node.below.push(dependency);
       if (!node.waits) continue;
       dependency?.above.push(node);
-      if (dependency?.phase !== "done") node.unfinished++;
+      const isOver = dependency?.phase === "done" ||
+        dependency !== undefined && isLost(dependency) && !isLostWith(node, dependency);
+      if (!isOver) node.unfinished++;
     }
   }
 }
@@ -129,6 +140,8 @@ function workNode(node: PlanNode, top?: WorkNode): WorkNode {
     unfinished: 0,
     below: [],
     above: [],
+    tolerates: node.tolerates,
+    partial: false,
     failures: 0,
     losses: 0,
     begun: false,

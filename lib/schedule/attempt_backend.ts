@@ -1,7 +1,7 @@
 import type { ForcedNodes } from "../plan/node.ts";
 import type { ClaimedAttempt, Computer, FirstEnd } from "../run/computer.ts";
 import { type AttemptOf, failedEnd, recordEnd } from "../run/attempt_end.ts";
-import { findResult } from "../run/result.ts";
+import { findCounting } from "../run/partial/counts.ts";
 import type { Runtime } from "../run/runtime.ts";
 import type { AttemptEnd, FailedAttempt } from "../core/attempt_end.ts";
 import type { Hash } from "../core/hash.ts";
@@ -265,9 +265,11 @@ export class AttemptBackend implements Backend {
   /** Somebody may have stored it since it was planned; a forced or invalid result is to be replaced. */
   async #lookAgain(artifact: Artifact): Promise<BackendEvent | { replaces?: string }> {
     const isForced = this.#options.forced?.has(artifact) === true;
-    const found = await findResult(this.#runtime, artifact, {
+    const found = await findCounting(this.#runtime, artifact, {
       tolerant: true,
       value: false,
+      run: this.#options.runId,
+      retries: this.#runtime.config.retryFailed,
       ...(isForced ? { replaceDamaged: true } : {}),
     });
     if (found.state === "missing") return {};

@@ -78,6 +78,7 @@ class Driver {
   #stalled: string | undefined;
   #computed = 0;
   #elsewhere = 0;
+  #partial = 0;
   #retries = 0;
   #notRun = 0;
   #finished = false;
@@ -133,6 +134,7 @@ class Driver {
       computed: this.#computed,
       elsewhere: this.#elsewhere,
       retries: this.#retries,
+      ...(this.#partial === 0 ? {} : { partial: this.#partial }),
       failures: this.#failures,
       notRun: this.#notRun,
       durationMs: clock.monotonic() - started,
@@ -180,10 +182,12 @@ class Driver {
       case "node_done":
         if (action.computed) this.#computed++;
         else this.#elsewhere++;
+        if (action.partial) this.#partial++;
         return onEvent({
           type: "node_done",
           ...this.#names(action.hash),
           how: action.computed ? "computed" : "elsewhere",
+          ...(action.partial ? { partial: true } : {}),
           at,
         });
       case "node_failed": {

@@ -20,7 +20,8 @@ export interface SchedulerOptions {
   /** What the task of a node says of its retries itself; by default nothing. */
   readonly retriesOf?: (hash: Hash) => TaskRetries;
   /**
-   * Whether the run goes on after a final failure, with all that does not depend on it.
+   * Whether the run goes on after a final failure, with all that does not depend on it. One that all who need
+   * it can do without stops no run.
    *
    * @default {false}
    */
@@ -165,8 +166,9 @@ class GraphScheduler implements Scheduler {
   #onDone(node: WorkNode, computed: boolean): void {
     if (isFinal(node)) return;
     this.#progress.leave(node);
-    this.#actions.push({ type: "node_done", hash: node.hash, computed });
     this.#progress.done(node);
+    const partial = computed && node.partial;
+    this.#actions.push({ type: "node_done", hash: node.hash, computed, ...(partial ? { partial } : {}) });
   }
 
   #onFailed(node: WorkNode, { end, failedEnds, lostEnds }: Of<"failed">): void {
@@ -258,9 +260,9 @@ class GraphScheduler implements Scheduler {
   #fail(node: WorkNode, end: FailedAttempt): void {
     this.#failed.push(node.hash);
     this.#actions.push({ type: "node_failed", hash: node.hash, end });
-    this.#progress.fail(node);
+    const isTolerated = this.#progress.fail(node);
     if (failureKind(end.blame) === "protocol") this.#stop("protocol");
-    else if (!this.#keepGoing) this.#stop("failure");
+    else if (!this.#keepGoing && !isTolerated) this.#stop("failure");
   }
 
   #stop(why: StopReason): void {

@@ -56,8 +56,11 @@ export type SchedulerAction =
     readonly left: number;
     readonly afterMs: number;
   }
-  /** For people: there is a result; `computed` by this run or elsewhere. */
-  | { readonly type: "node_done"; readonly hash: Hash; readonly computed: boolean }
+  /**
+   * For people: there is a result; `computed` by this run or elsewhere. `partial`: by this run, without
+   * something that failed in it.
+   */
+  | { readonly type: "node_done"; readonly hash: Hash; readonly computed: boolean; readonly partial?: true }
   /** For people: it failed for good. */
   | { readonly type: "node_failed"; readonly hash: Hash; readonly end: FailedAttempt }
   /**

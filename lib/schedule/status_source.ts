@@ -1,6 +1,6 @@
 import type { NodeState, StatusSource } from "../plan/node.ts";
 import type { JobWord, TaskListing } from "../store/store.ts";
-import { findResult } from "../run/result.ts";
+import { findCounting } from "../run/partial/counts.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { readEnds } from "../store/results/ends.ts";
 import { attemptPaths } from "../store/layout.ts";
@@ -8,6 +8,7 @@ import { ClaimWatch, describeOwner } from "../store/claims/liveness.ts";
 import { describeQueued, type QueuedJob, readQueued, removeQueued } from "../store/claims/queued.ts";
 import { isPlainlyGood } from "../store/record.ts";
 import { ARTIFACT, type Artifact, knownIdentity } from "../task/artifact/artifact.ts";
+import { mayBePartial } from "../task/tolerated.ts";
 
 /** Options of {@link storeStatus}. */
 export interface StoreStatusOptions {
@@ -18,6 +19,12 @@ export interface StoreStatusOptions {
    * @default {what the runtime's scheduler says; then it is queued no more}
    */
   isOver?: (queued: QueuedJob) => Promise<boolean>;
+  /**
+   * The run that asks: its own partial results count.
+   *
+   * @default {none}
+   */
+  run?: string;
 }
 
 /** Tells plans what the store holds. */
@@ -26,7 +33,8 @@ export function storeStatus(runtime: Runtime, options: StoreStatusOptions = {}):
     listTask: (name, wanted): Promise<TaskListing> => runtime.store.listTask(name, wanted),
     // What is to be computed again when it is damaged has to be found out before what needs it is begun.
     needsValidation: (artifact) =>
-      artifact[ARTIFACT].task.validate !== undefined || runtime.config.recomputeDamaged,
+      artifact[ARTIFACT].task.validate !== undefined || runtime.config.recomputeDamaged ||
+      mayBePartial(artifact),
     inspect: (artifact) => inspect(runtime, artifact, options),
   };
 }
@@ -35,7 +43,7 @@ export function storeStatus(runtime: Runtime, options: StoreStatusOptions = {}):
 async function inspect(
   runtime: Runtime,
   artifact: Artifact,
-  { isOver }: StoreStatusOptions,
+  { isOver, run }: StoreStatusOptions,
 ): Promise<NodeState> {
   const { task } = artifact[ARTIFACT];
   const identity = knownIdentity(artifact);
@@ -43,7 +51,8 @@ async function inspect(
   if (!task.validate && identity && isPlainlyGood(await runtime.store.read(record) ?? "", identity)) {
     return { status: "DONE" };
   }
-  const found = await findResult(runtime, artifact, { tolerant: true, value: false });
+  const { retryFailed: retries } = runtime.config;
+  const found = await findCounting(runtime, artifact, { tolerant: true, value: false, run, retries });
   if (found.state === "valid") return { status: "DONE" };
   const paths = runtime.store.paths(artifact);
   // One look proves no lease to have run out, so only a process that is gone counts as dead here.
@@ -56,6 +65,9 @@ async function inspect(
   const queued = await readQueued(runtime.store, paths);
   if (queued && !await (isOver ? isOver(queued) : dropQueued(runtime, artifact, queued))) {
     return { status: "IN_PROGRESS", owner: describeQueued(queued) };
+  }
+  if (found.state === "invalid" && found.partial) {
+    return { status: "TODO", reason: "partial", detail: `what is stored is partial, and ${found.why}` };
   }
   if (found.state === "invalid") {
     return { status: "TODO", reason: "invalid", detail: `what is stored is invalid: ${found.why}` };

@@ -1,6 +1,6 @@
 import type { Plan } from "../plan/graph.ts";
 import type { ForcedNodes } from "../plan/node.ts";
-import { findForSure } from "../run/result.ts";
+import { findCounting } from "../run/partial/counts.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { settleLogged } from "../run/settle_logged.ts";
 import { ClaimWatch, describeOwner } from "../store/claims/liveness.ts";
@@ -76,9 +76,9 @@ export async function watchElsewhere(
     }
     onWait?.(owner);
     if (look.state !== "alive" && look.state !== "unknown") {
-      const found = await findForSure(runtime, artifact, {
-        value: false,
-        signal,
+      const found = await findCounting(runtime, artifact, {
+        ...{ surely: true, tolerant: true, value: false, signal },
+        ...{ run: runId, retries: config.retryFailed },
         ...(forced?.has(artifact) ? { replaceDamaged: true } : {}),
       });
       if (found.state === "valid" && (!forced?.has(artifact) || await forced.done(artifact))) {

@@ -1,7 +1,8 @@
 import { z } from "zod";
-import { StoreError } from "../core/errors.ts";
+import { causes, StoreError } from "../core/errors.ts";
 import { hashOfIdentity } from "../core/json/canonical.ts";
 import { crc32 } from "../core/json/crc32.ts";
+import { isHash } from "../core/hash.ts";
 import type { Owner } from "../core/system/machine.ts";
 import { type ArtifactKey, RECORD_SCHEMA } from "./layout.ts";
 
@@ -33,6 +34,23 @@ const slurmJob = z.lazy(() =>
   })
 );
 
+const named = { name: z.string(), hash: z.string().refine(isHash, "must be 32 hex digits") };
+
+const lack = z.lazy(() =>
+  z.object({
+    /** The artifact that failed for good, or could never be computed. */
+    ...named,
+    /** Why, as its latest attempt, or those below it, say. */
+    error: z.string(),
+    /** Where it never had an attempt that failed: what failed below it. */
+    because: z.array(z.object(named)).exactOptional(),
+    /** What is stored of it and cannot be used: the id of that attempt. */
+    damaged: z.string().exactOptional(),
+    /** The partial artifact that the value was made of, where it is that one that went without. */
+    through: z.object(named).exactOptional(),
+  })
+);
+
 const successRecord = z.lazy(() =>
   z.object({
     schema: z.literal(RECORD_SCHEMA),
@@ -42,6 +60,8 @@ const successRecord = z.lazy(() =>
     id: attemptId,
     /** The run that made it: what "forced once per run" asks for. */
     run: z.string().exactOptional(),
+    /** What the value was made without; absent where nothing was missing. */
+    partial: z.array(lack).exactOptional(),
     /** Whether the attempt's folder belongs to the result. */
     files: z.boolean(),
     /** Name of the file in the attempt's folder that holds the value, when it is not inline. */
@@ -135,6 +155,8 @@ const endRecord = z.lazy(() =>
 
 /** The Slurm job that an attempt is made in. */
 export type SlurmJob = z.output<typeof slurmJob>;
+/** An artifact that a partial value was made without. */
+export type Lack = z.output<typeof lack>;
 /** A result, and where it comes from. */
 export type SuccessRecord = z.output<typeof successRecord>;
 /** Who computes an artifact now: what an owner file says, and each claim that is a link to it. */
@@ -172,6 +194,11 @@ export class NewerError extends StoreError {
         `a newer furu made it: use that one, or move the file away`,
     );
   }
+}
+
+/** Whether an error says that what is stored of an artifact is damaged. */
+export function isDamage(error: unknown): boolean {
+  return [...causes(error)].some((each) => each instanceof DamagedError);
 }
 
 // As an error of furu's own is marked which trying again cannot change.

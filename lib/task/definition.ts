@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { canonicalJson } from "../core/json/canonical.ts";
 import { ValidationError } from "../core/errors.ts";
+import { furuGlobals } from "../core/globals.ts";
 import { checkName, checkWord } from "../core/names.ts";
 import { didYouMean, listNames } from "../core/nearest.ts";
 import {
@@ -32,6 +33,7 @@ const OPTIONS: Record<keyof TaskOptions<z.ZodObject, unknown>, true> = {
   timeLimit: true,
   limits: true,
   priority: true,
+  tolerate: true,
   retries: true,
   retryDelaySec: true,
   retryable: true,
@@ -50,7 +52,8 @@ export function checkDefinition(
   module: string | undefined,
   place?: string,
 ): TaskDefinition {
-  const { name, params, version, spec = "default", timeLimit, unhashed = [], legacy = {} } = options;
+  const { name, params, version, spec = "default", timeLimit, unhashed = [], legacy = {}, tolerate = [] } =
+    options;
   checkName("task name", name);
   const fail = (reason: string): never => {
     throw new ValidationError(`Cannot define task '${name}' as ${reason}`);
@@ -81,6 +84,10 @@ export function checkDefinition(
   if (priority !== undefined && typeof priority !== "function" && !isPriority(priority)) {
     fail(`its 'priority' must be ${PRIORITY}: current value is ${Deno.inspect(priority)}`);
   }
+  if (!Array.isArray(tolerate) || tolerate.some((each) => typeof each !== "string")) {
+    fail(`its 'tolerate' must be a list of names of parameters: current value is ${Deno.inspect(tolerate)}`);
+  }
+  if (tolerate.length > 0) furuGlobals().tolerates = true;
   const { retries, retryDelaySec } = options;
   const checked = [["retries", retries, retriesFault], ["retryDelaySec", retryDelaySec, delayFault]] as const;
   for (const [option, value, faultOf] of checked) {
@@ -91,6 +98,7 @@ export function checkDefinition(
     ...(options as unknown as TaskDefinition),
     spec: spec as TaskDefinition["spec"],
     unhashed: Object.freeze([...unhashed]),
+    ...(tolerate.length === 0 ? { tolerate: undefined } : { tolerate: Object.freeze([...tolerate]) }),
     legacy: Object.freeze({ ...legacy }),
     ...(options.migrations === undefined ? {} : { migrations: checkMigrations(name, options.migrations) }),
     module,
@@ -107,14 +115,16 @@ export function checkDefinition(
  * @throws {ValidationError} If it is wrong: names the option and the parameter.
  */
 export function checkParameters(definition: TaskDefinition): boolean {
-  const { name, params, unhashed, legacy } = definition;
+  const { name, params, unhashed, legacy, tolerate } = definition;
   const fail = (reason: string): never => {
     throw new ValidationError(`Cannot define task '${name}' as ${reason}`);
   };
   try {
     // By `def`: once its getters have thrown, zod's own `shape` stays empty.
-    checkParameterNames(params, { unhashed: [...unhashed], legacy: Object.keys(legacy) }, fail);
+    const named = { unhashed: [...unhashed], legacy: Object.keys(legacy), tolerate: [...tolerate ?? []] };
+    checkParameterNames(params, named, fail);
     checkLegacy(definition, fail);
+    checkTolerate(definition, fail);
     return true;
   } catch (error) {
     // What is not initialised yet is so only while its module is being run.
@@ -167,6 +177,42 @@ function checkLegacy(definition: TaskDefinition, fail: Fail): void {
       `its 'legacy' value of '${key}' can never be had: its schema makes ${Deno.inspect(result.data)} of it`,
     );
   }
+}
+
+/** Where a schema says what it takes, that has to be able to be an artifact. */
+function checkTolerate({ params, tolerate = [] }: TaskDefinition, fail: Fail): void {
+  if (tolerate.length === 0) return;
+  const { shape } = params._zod.def;
+  const holders = Object.keys(shape).filter((key) => mayHoldArtifact(shape[key]!));
+  for (const name of tolerate) {
+    if (holders.includes(name)) continue;
+    fail(
+      `'tolerate' names a parameter that holds no artifacts, '${name}'` +
+        (holders.length === 0 ? ": none of its parameters does" : ` (those that do: ${listNames(holders)})`),
+    );
+  }
+}
+
+/** Types of schemas that take no artifact, whatever is in them. */
+const WITHOUT_ARTIFACTS = new Set<Def["type"]>(
+  ("string number boolean bigint date null undefined enum literal nan void never symbol file " +
+    "template_literal success").split(" ") as Def["type"][],
+);
+
+/** Whether a value of this schema can be an artifact, or have one in it. */
+function mayHoldArtifact(schema: Schema): boolean {
+  const all = new Set([schema]);
+  for (const part of all) {
+    const { type } = defOf(part);
+    // A lazy one may stand for a task that is defined later: zod asks for it once only, and never again.
+    if (type === "lazy") return true;
+    const parts = [...partsOf(part)];
+    // Containers hold what their parts hold; what has none, and is no plain value, checks in its own way.
+    if (parts.length === 0 && type !== "object" && !WITHOUT_ARTIFACTS.has(type)) return true;
+    if (type === "transform") return true;
+    for (const below of parts) all.add(below);
+  }
+  return false;
 }
 
 const SIMPLE = new Set<Def["type"]>(
@@ -296,6 +342,14 @@ export interface TaskOptions<S extends z.ZodObject, T, L = T> {
    * @default {the highest of what depends on it; 0 for a root}
    */
   priority?: number | ((params: z.output<S>) => number | undefined);
+  /**
+   * Names of top-level parameters whose artifacts may fail for good: the task then runs with those that
+   * succeeded, and asks for each by `settle`. Its result says that it is partial, and of what; it stops
+   * counting as soon as one of the missing has succeeded, or is to be tried again.
+   *
+   * @default {none}
+   */
+  tolerate?: readonly (keyof z.output<S> & string)[];
   /**
    * How often a failure of the task is tried again in a run, after the first attempt; 0 for never. Where it
    * says a number, `get` tries again as well. A run that was asked for 0 retries makes none.

@@ -2,6 +2,7 @@ import { join } from "@std/path/posix/join";
 import type { ConfigOptions } from "../core/config.ts";
 import { ExecutionError } from "../core/errors.ts";
 import { furuGlobals } from "../core/globals.ts";
+import { endLingering } from "../core/system/beat_thread.ts";
 
 /** The store of a test. */
 export interface TestStore {
@@ -65,6 +66,7 @@ export async function withStore<T>(test: (store: TestStore) => T | Promise<T>): 
   } finally {
     globals.config = config;
     isOpen = false;
+    endLingering();
     if (folder !== undefined) await removeFolder(folder);
   }
 }

@@ -44,7 +44,15 @@ export function failureReport(summary: RunSummary, options: ReportOptions = {}):
     `${summaryLine(summary)}.`,
     "What succeeded is stored: run again to try only what is missing.",
   ];
-  if (!keepGoing && summary.notRun > 0) {
+  if (summary.partial !== undefined) {
+    hints.push(
+      `${plural(summary.partial, "result")} ${
+        summary.partial === 1 ? "is" : "are"
+      } partial: made without what ` +
+        `failed, and made again as soon as that has a result or is tried again.`,
+    );
+  }
+  if (!keepGoing && summary.notRun > 0 && summary.partial === undefined) {
     hints.push("With keepGoing (--keep-going) a run first does all that does not depend on a failure.");
   }
   parts.push(hints.join("\n"));
@@ -57,6 +65,7 @@ export function summaryLine(summary: RunSummary): string {
   if (summary.elsewhere > 0) parts.push(`${summary.elsewhere} computed elsewhere`);
   if (summary.retries > 0) parts.push(summary.retries === 1 ? "1 retry" : `${summary.retries} retries`);
   if (summary.failures.length > 0) parts.push(`${summary.failures.length} failed`);
+  if (summary.partial !== undefined) parts.push(`${summary.partial} partial`);
   if (summary.notRun > 0) parts.push(`${summary.notRun} not run`);
   return `${parts.join(", ")} in ${formatDuration(summary.durationMs)}`;
 }

@@ -66,7 +66,7 @@ export function furuCommand({ module, start, maxHeapMb }: WorkerCommandOptions =
     return [own.file, ...(config === undefined ? [] : [`${PACKED_MODULE_FLAG}=${pathOf(module!)}`])];
   }
   const heap = maxHeapMb === undefined ? [] : [`--v8-flags=--max-old-space-size=${maxHeapMb}`];
-  const flags = ["--quiet", ...START_OPTIONS, ...options, ...heap];
+  const flags = ["--quiet", ...withOneOfV8([...START_OPTIONS, ...options, ...heap])];
   if (packageFolder !== undefined) return inFolder(packageFolder, flags);
   return [
     Deno.execPath(),
@@ -80,6 +80,15 @@ export function furuCommand({ module, start, maxHeapMb }: WorkerCommandOptions =
     ...flags,
     pathOf(CLI_URL),
   ];
+}
+
+/** Options with all that is for V8 in one, as Denos up to 2.7 want it: the last one there counts. */
+function withOneOfV8(options: readonly string[]): string[] {
+  const word = "--v8-flags=";
+  const isOfV8 = (each: string): boolean => each.startsWith(word);
+  const flags = options.filter(isOfV8).map((each) => each.slice(word.length));
+  const others = options.filter((each) => !isOfV8(each));
+  return flags.length === 0 ? others : [...others, word + flags.join()];
 }
 
 /** A command that does nothing, and ends well where furu's program can be started at all. */

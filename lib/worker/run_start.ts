@@ -37,17 +37,25 @@ let carried: CarriedOptions | undefined;
  *
  * @param module URL or path of the module that the run is about.
  * @param warn Told what workers cannot have, once.
+ * @param maxHeapMb The heap that they are to have, where somebody said so.
  */
-export function ownStart(module: string, warn: (text: string) => void): RunStart {
+export function ownStart(module: string, warn: (text: string) => void, maxHeapMb?: number): RunStart {
+  const tell = (text: string): void => {
+    if (told.has(text)) return;
+    told.add(text);
+    warn(text);
+  };
   const args = [...processStart().args];
+  if (Deno.build.standalone && maxHeapMb !== undefined) {
+    tell(
+      `Workers have the heap that this program was compiled with, not ${maxHeapMb} MB: ` +
+        "'deno compile' takes --v8-flags=--max-old-space-size=MB",
+    );
+  }
   // One file has what it has.
   if (Deno.build.standalone || packed() !== undefined) return { args, options: [] };
   const { options, said, inFolder } = carried ??= ownOptions();
-  for (const each of said) {
-    if (told.has(each)) continue;
-    told.add(each);
-    warn(`Workers are started without an option of this process: ${each}`);
-  }
+  for (const each of said) tell(`Workers are started without an option of this process: ${each}`);
   if (options.some((each) => /^--(no-)?config\b/.test(each))) return { args, options };
   const found = nearestConfig(inFolder ? processStart().folder : discoveryFolder(module));
   if (found === undefined) return { args, options };

@@ -262,7 +262,8 @@ export class Workers implements AsyncDisposable {
   async #startProcess(): Promise<WorkerProcess> {
     const { machine, logger, store } = this.#runtime;
     const { entry, stopping, time } = this.#options;
-    const start = this.#options.start ?? ownStart(entry, (text) => logger.warn(text));
+    const start = this.#options.start ??
+      ownStart(entry, (text) => logger.warn(text), this.#runtime.config.maxHeapMb);
     const unsaid = saysHeap(start) ? undefined : this.#options.maxHeapMb;
     const { maxHeapMb = unsaid, maxTasksPerWorker } = this.#runtime.config;
     return await WorkerProcess.start({
@@ -324,9 +325,12 @@ export class Workers implements AsyncDisposable {
   }
 }
 
-/** One file takes no options of Deno, but that variable, which no task is to see. */
+/**
+ * A packed file takes no options of Deno, but that variable, which no task is to see. A compiled one does not
+ * look at it.
+ */
 function heapVariable(maxHeapMb: number | undefined): Pick<WorkerProcessOptions, "env" | "restore"> {
-  if (maxHeapMb === undefined || !Deno.build.standalone && packed() === undefined) return {};
+  if (maxHeapMb === undefined || packed() === undefined) return {};
   const name = "DENO_V8_FLAGS";
   const before = environmentVariables()[name];
   const heap = `--max-old-space-size=${maxHeapMb}`;

@@ -76,6 +76,7 @@ export class DetailsView {
         "host": node.host ?? "",
         "user": node.user ?? "",
         "spec": node.spec ?? "",
+        "partial": node.partial === undefined ? "" : `made without ${node.partial} that failed`,
         "run": node.run ?? "",
       }),
       node.attempts.length > 1 && section(

@@ -155,6 +155,7 @@ const ofDefineTask: BadValues<TaskOptions<z.ZodObject, unknown>> = {
   timeLimit: [0, "1m", NaN],
   limits: [3, ["a b"], { license: -1 }, ["license", { license: 1 }], [[]]],
   priority: [0.5, "high", 2_000_000],
+  tolerate: ["nope", ["nope"], [1]],
   retries: [-1, 1.5, "3"],
   retryDelaySec: [-1, Infinity, "3"],
   retryable: [true],

@@ -175,7 +175,7 @@ describe("a catalog", () => {
       const text = Deno.readTextFileSync(file);
       const others = [
         text.slice(0, text.length / 2),
-        text.replace('"version":1', '"version":2'),
+        text.replace('"version":2', '"version":1'),
         text.replaceAll("toy/Train", "toy/Other"),
         text.replace(/"hashes":"[0-9a-f]{32}/, '"hashes":"'),
         "\0".repeat(100),

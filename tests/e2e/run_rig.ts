@@ -11,6 +11,7 @@ export interface Node {
   does?: string[];
   needs?: Node[];
   beside?: Node[];
+  may?: Node[];
   spec?: string;
   limit?: number;
   takes?: string[];

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { join } from "@std/path/join";
 import { REPOSITORY, Scene } from "./run_rig.ts";
+import { tellsNodeTimers } from "../this_deno.ts";
 
 interface Seen {
   seen?: string;
@@ -23,7 +24,7 @@ const BUILTINS =
     "then typedArray frozen consoleReplaced denoReplaced").split(" ");
 /** What goes on by itself. */
 const LIVELY = "timeout interval eventListener signalListener webWorker server".split(" ");
-const LIVELY_OF_NODE = ["nodeTimer", "processListener"];
+const LIVELY_OF_NODE = [...(tellsNodeTimers ? ["nodeTimer"] : []), "processListener"];
 /** Of node, where its modules are loaded. */
 const MORE = ["processListener", "nodeSpawn"];
 const HANDLER = "handler"; // a listener, by a global name

@@ -48,6 +48,13 @@ describe("a compiled program", { ignore: !CAN_COMPILE }, () => {
     assertStringIncludes(stderr, "was compiled and has no whole Deno in it");
   });
 
+  it("says that its heap is what it was compiled with", async () => {
+    const options = { file: rig.pipeline, env: { FURU_PATH: join(rig.folder, "store with a heap") } };
+    const { code, output } = await rig.run(["run", "--max-heap", "200"], options);
+    assertEquals(code, 0, output);
+    assertStringIncludes(output, "Workers have the heap that this program was compiled with, not 200 MB");
+  });
+
   describeOnSlurm("a compiled program, on Slurm", (suite) => {
     itRunsOnSlurm(suite, ["dag", "pool", "detached"], getRig);
   });

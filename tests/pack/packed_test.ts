@@ -224,7 +224,7 @@ if (import.meta.main) {
       const { code, output } = await rig.run(["--version"], { env: { FURU_CACHE_DIR } });
       assertEquals(code, 0, output);
       const names = unpacked(FURU_CACHE_DIR);
-      assertEquals(names.filter((name) => /old|young|-1/.test(name)), [".code-1-far-2", "code-young"]);
+      assertEquals(names.filter((name) => /old|young|-far-/.test(name)), [".code-1-far-2", "code-young"]);
       assertEquals(names.length, 4);
     });
 

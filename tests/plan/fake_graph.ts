@@ -16,19 +16,23 @@ export interface FakeOptions {
   priority?: TaskDefinition["priority"];
   /** @default the hash of name and label */
   hash?: string;
+  /** The dependencies that may fail for good. @default none */
+  tolerated?: readonly Artifact[];
 }
 
 /** An artifact that is told apart by its label. `dependencies` may be given lazily, so that cycles can be built. */
 export function fakeArtifact(
   label: string,
   dependencies: readonly Artifact[] | (() => readonly Artifact[]) = [],
-  { name = "t", spec = "default", hash = hashText(`${name} ${label}`), limits, priority }: FakeOptions = {},
+  { name = "t", spec = "default", hash = hashText(`${name} ${label}`), limits, priority, tolerated = [] }:
+    FakeOptions = {},
 ): Artifact {
   return {
     [ARTIFACT]: {
       version: 1,
       task: { name, spec, limits, priority } as Artifact[typeof ARTIFACT]["task"],
       identity: label,
+      tolerated: new Set(tolerated.map((each) => each.hash)),
       get dependencies() {
         return typeof dependencies === "function" ? dependencies() : dependencies;
       },

@@ -3,6 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import fc from "fast-check";
 import { StoreError, ValidationError } from "../../lib/core/errors.ts";
 import { makePlan, type Plan } from "../../lib/plan/graph.ts";
+import { lostWith } from "../../lib/plan/lost.ts";
 import type { ForcedNodes } from "../../lib/plan/node.ts";
 import { ARTIFACT, type Artifact } from "../../lib/task/artifact/artifact.ts";
 import { osError } from "../rig.ts";
@@ -15,6 +16,31 @@ function status(made: Plan, artifact: Artifact): string | undefined {
 function forceName(name: string, done: (artifact: Artifact) => boolean = () => false): ForcedNodes {
   return { has: (artifact) => artifact.name === name, done };
 }
+
+describe("makePlan(), of what can do without some", () => {
+  it("says which dependencies are tolerated, and that a node is ready where these are FAILED", async () => {
+    const [a, b, c] = ["a", "b", "c"].map((label) => fakeArtifact(label)) as [Artifact, Artifact, Artifact];
+    const root = fakeArtifact("root", [a, b], { tolerated: [a] });
+    const strict = fakeArtifact("strict", [a, c]);
+    const failed = { status: "FAILED", error: "no" } as const;
+    const made = await makePlan([root, strict], new FakeSource().set(a, failed).done(b, c));
+    assertEquals(made.nodes.get(root.hash)?.tolerates, new Set([a.hash]));
+    assertEquals(made.nodes.get(strict.hash)?.tolerates, undefined);
+    assertEquals(made.ready().map(({ hash }) => hash), [root.hash]);
+    assertEquals([...lostWith(made.nodes, [a.hash])], [a.hash, strict.hash]);
+  });
+
+  it("opens what lies below one that is partial, since it may be from there", async () => {
+    const lacking = fakeArtifact("lacking"), middle = fakeArtifact("middle", [lacking]);
+    const root = fakeArtifact("root", [middle]);
+    const partial = { status: "TODO", reason: "partial", detail: "x has succeeded since" } as const;
+    const source = new FakeSource().stored(root, partial).stored(middle, partial).done(lacking);
+    const made = await makePlan([root], source);
+    assertEquals(source.inspected, ["root", "middle", "lacking"]);
+    assertEquals(made.counts, { done: 1, inProgress: 0, todo: 2, failed: 0 });
+    assertEquals(made.nodes.get(middle.hash)?.state, partial);
+  });
+});
 
 describe("makePlan()", () => {
   it("marks all as TODO when nothing is stored, and only the leaves are ready", async () => {

@@ -110,8 +110,9 @@ export class Rig {
   #text(action: SchedulerAction): string {
     switch (action.type) {
       case "start":
+        return `start ${this.name(action.hash)}`;
       case "node_done":
-        return `${action.type} ${this.name(action.hash)}`;
+        return `node_done ${this.name(action.hash)}${action.partial ? " partial" : ""}`;
       case "watch":
         return `watch ${this.name(action.hash)} of ${action.owner}`;
       case "retry":

@@ -13,6 +13,64 @@ function diamond() {
   return { a, b, c, root: fakeArtifact("root", [b, c]) };
 }
 
+describe("the scheduler, when nodes fail that are tolerated", () => {
+  /** raw <- train <- mean (which tolerates train) <- report; other <- mean */
+  function pipeline() {
+    const raw = fakeArtifact("raw"), train = fakeArtifact("train", [raw]), other = fakeArtifact("other");
+    const mean = fakeArtifact("mean", [train, other], { tolerated: [train] });
+    return { raw, train, other, mean, report: fakeArtifact("report", [mean]) };
+  }
+  const once = { retry: { ...retry, maxComputeRetries: 0 } };
+
+  it("one that can do without runs when all has ended, however that was, and no failure stops it", async () => {
+    const rig = await Rig.of([pipeline().report], once);
+    assertEquals(rig.begin().toSorted(), ["start other", "start raw"]);
+    assertEquals(rig.failed("raw"), ["node_failed raw compute: no"]);
+    assertEquals(rig.done("other"), ["node_done other", "start mean"]);
+    assertEquals(rig.done("mean"), ["node_done mean partial", "start report"]);
+    assertEquals(rig.done("report"), ["node_done report partial", "finished"]);
+    rig.ended(false, ["raw"], ["train"]);
+  });
+
+  it("it waits until retries are used up, and for what is watched", async () => {
+    const rig = await Rig.of([pipeline().report], { retry: { ...retry, maxComputeRetries: 1 } });
+    rig.begin();
+    rig.done("raw");
+    rig.done("other");
+    assertEquals(rig.failed("train", 1), ["retry train compute 1", "start train"]);
+    assertEquals(rig.busy("train"), ["watch train of stranger"]);
+    assertEquals(rig.released("train"), ["start train"]);
+    assertEquals(rig.failed("train", 2), ["node_failed train compute: no", "start mean"]);
+  });
+
+  it("what is asked for itself, or needed elsewhere, stops a run as ever; a protocol failure does always", async () => {
+    const { report, train, raw } = pipeline();
+    const asRoot = await Rig.of([report, train], once);
+    asRoot.begin();
+    assertEquals(asRoot.failed("raw"), ["node_failed raw compute: no", "stop failure"]);
+    const elsewhere = await Rig.of([report, fakeArtifact("strict", [raw])], once);
+    elsewhere.begin();
+    assertEquals(elsewhere.failed("raw"), ["node_failed raw compute: no", "stop failure"]);
+    const protocol = await Rig.of([report], once);
+    protocol.begin();
+    assertEquals(protocol.protocol("raw"), ["node_failed raw protocol: bug", "stop protocol"]);
+  });
+
+  it("a failure that a plan tells, and one that comes with a later plan, are tolerated, too", async () => {
+    const { raw, mean, report, train } = pipeline();
+    const failed = { status: "FAILED", error: "earlier" } as const;
+    const planned = await Rig.of([report], once, new FakeSource().set(raw, failed));
+    assertEquals(planned.begin(), ["node_failed raw compute: earlier", "start other"]);
+    assertEquals(planned.done("other"), ["node_done other", "start mean"]);
+    const busy = new FakeSource().set(mean, { status: "IN_PROGRESS", owner: "stranger" });
+    const later = await Rig.of([report], once, busy);
+    assertEquals(later.begin(), ["watch mean of stranger"]);
+    const again = await makePlan([mean], new FakeSource().set(train, failed));
+    assertEquals(later.released("mean", again), ["node_failed train compute: earlier", "start other"]);
+    assertEquals(later.done("other"), ["node_done other", "start mean"]);
+  });
+});
+
 describe("the scheduler, when nodes fail", () => {
   it("N compute retries mean N + 1 starts, by the ends in the files", async () => {
     for (const maxComputeRetries of [0, 1, 3]) {

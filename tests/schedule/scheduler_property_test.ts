@@ -12,6 +12,8 @@ import { fakeArtifact, FakeSource } from "../plan/fake_graph.ts";
 
 const scenario = fc.record({
   graph: fc.array(fc.array(fc.nat(), { maxLength: 4 }), { minLength: 1, maxLength: 20 }),
+  /** Which of its dependencies each node tolerates, as bits. */
+  tolerates: fc.array(fc.nat(15), { maxLength: 20 }),
   roots: fc.array(fc.nat(), { minLength: 1, maxLength: 5 }),
   stored: fc.array(fc.nat(), { maxLength: 5 }),
   strangers: fc.array(fc.nat(), { maxLength: 3 }),
@@ -52,7 +54,9 @@ class World {
       const spec = i % 3 === 0 ? "gpu" : "cpu";
       const limits = [[], ["x"], [{ x: 2 }], ["x", "y"], ["y"]][i % 5]!;
       const priority = i % 7 === 0 ? i % 3 - 1 : undefined;
-      this.all.push(fakeArtifact(`${i}`, picked, { spec, limits, priority }));
+      const bits = given.tolerates[i] ?? 0;
+      const tolerated = picked.filter((_, n) => (bits & (1 << n)) !== 0);
+      this.all.push(fakeArtifact(`${i}`, picked, { spec, limits, priority, tolerated }));
     });
     for (const artifact of this.all) this.byHash.set(artifact.hash, artifact);
     const pick = (n: number) => this.all[n % this.all.length]!;
@@ -83,7 +87,8 @@ class World {
           "one start at a time",
         );
         for (const dependency of this.dependencies(hash)) {
-          assert(this.done.has(dependency), "dependencies first");
+          const isLost = this.tolerates(hash, dependency) && this.dependsOnFailure(dependency);
+          assert(this.done.has(dependency) || isLost, "dependencies first");
         }
         this.running.add(hash);
         this.starts.set(hash, (this.starts.get(hash) ?? 0) + 1);
@@ -105,6 +110,10 @@ class World {
         this.failed.add(action.hash);
         return;
       case "stop":
+        if (action.why === "failure") {
+          const isLost = ({ hash }: Artifact) => this.dependsOnFailure(hash);
+          assert(this.roots.some(isLost), "what all can do without stops no run");
+        }
         this.stopped = true;
         return;
       case "finished":
@@ -119,9 +128,15 @@ class World {
     return this.byHash.get(hash)![ARTIFACT].dependencies.map((dependency) => dependency.hash);
   }
 
+  tolerates(hash: Hash, below: Hash): boolean {
+    return this.byHash.get(hash)![ARTIFACT].tolerated!.has(below);
+  }
+
+  /** Whether it failed, or something that it cannot do without did. */
   dependsOnFailure(hash: Hash): boolean {
     if (this.done.has(hash)) return false;
-    return this.failed.has(hash) || this.dependencies(hash).some((below) => this.dependsOnFailure(below));
+    const needed = this.dependencies(hash).filter((below) => !this.tolerates(hash, below));
+    return this.failed.has(hash) || needed.some((below) => this.dependsOnFailure(below));
   }
 
   /** All below these roots that is not done, stopping below what is and what failed: nobody needs that any more. */

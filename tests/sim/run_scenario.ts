@@ -152,14 +152,15 @@ function countCreates(random: Random, failing: () => boolean): Record<string, nu
   return creates;
 }
 
-async function runOf(
+/** A run of an artifact, with the retries that scenarios have. */
+export async function runOf(
   runtime: Runtime,
   top: Artifact,
   signal: AbortSignal,
   computerOf: (runId: string) => Computer,
 ): Promise<RunSummary> {
-  const source = storeStatus(runtime);
   const runId = `run-${runtime.machine.randomId()}`;
+  const source = storeStatus(runtime, { run: runId });
   const { summary } = await drive(runtime, {
     runId,
     plan: await makePlan([top], source),

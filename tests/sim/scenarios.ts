@@ -2,6 +2,7 @@ import { claimScenario } from "./claim_scenario.ts";
 import { contendedScenario, cutsScenario } from "./contended_scenario.ts";
 import { dagSiteScenario } from "./dag_scenario.ts";
 import { getScenario } from "./get_scenario.ts";
+import { partialScenario } from "./partial_scenario.ts";
 import { poolDetachedScenario, poolScenario, poolSiteScenario, poolTwoScenario } from "./pool_scenario.ts";
 import { queueScenario } from "./queue_scenario.ts";
 import { replaceScenario } from "./replace_scenario.ts";
@@ -20,6 +21,7 @@ export const scenarios: readonly Scenario[] = [
   replaceScenario("invalid", "invalid"),
   runScenario,
   aheadScenario,
+  partialScenario,
   tidyScenario("tidy"),
   queueScenario,
   poolScenario,

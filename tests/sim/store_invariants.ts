@@ -18,14 +18,15 @@ export interface KeptRecords {
  * undo what was committed in the seconds before it, but leaves nothing torn.
  */
 export function keepRecords(world: World, records: readonly string[], replaced = false): KeptRecords {
-  const kept = new Map<string, { text: string; since: number }>();
+  /** Since when it is as it is, and since when there is one. */
+  const kept = new Map<string, { text: string; since: number; first: number }>();
   const whole = new Set<string>();
   const result: KeptRecords = { undone: 0 };
   let cuts = 0;
   for (const path of records) {
     const text = world.disk.read(path);
     if (text === undefined) continue;
-    kept.set(path, { text, since: -Infinity });
+    kept.set(path, { text, since: -Infinity, first: -Infinity });
     whole.add(text);
   }
   world.watch(() => {
@@ -35,16 +36,16 @@ export function keepRecords(world: World, records: readonly string[], replaced =
       const now = world.disk.read(path);
       const before = kept.get(path);
       if (now === before?.text) continue;
-      const fresh = before !== undefined && before.since >= world.time - JOURNAL_MS;
-      const undone = cut !== undefined && cut.kind !== "powerCut" && fresh &&
-        (replaced ? now !== undefined && whole.has(now) : now === undefined);
+      const isFresh = (since = -Infinity) => since >= world.time - JOURNAL_MS;
+      const undone = cut !== undefined && cut.kind !== "powerCut" &&
+        (now === undefined ? isFresh(before?.first) : replaced && whole.has(now) && isFresh(before?.since));
       if (undone) result.undone++;
       else if (cut !== undefined || before !== undefined && !(replaced && now !== undefined)) {
         throw new Violation(`the record ${path} changed from ${before?.text} to ${now}`);
       }
       if (now === undefined) kept.delete(path);
       else {
-        kept.set(path, { text: now, since: world.time });
+        kept.set(path, { text: now, since: world.time, first: before?.first ?? world.time });
         whole.add(now);
       }
     }

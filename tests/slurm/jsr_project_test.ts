@@ -5,6 +5,7 @@ import { Project, projectConfig } from "../snapshot/rig.ts";
 import type { Cluster } from "./cluster.ts";
 import { DEADLINE_MS } from "./pool/cluster_pool_rig.ts";
 import { describeOnSlurm } from "./suite.ts";
+import { startsLinked } from "../this_deno.ts";
 
 const PIPELINE = `import { configure, defineTask, get, runLocal, runSlurm, z } from "@furu/furu";
 import { factor } from "steps/factor.ts";
@@ -188,7 +189,7 @@ describeOnSlurm("a project that imports @furu/furu from JSR", (suite) => {
       }
     },
   );
-});
+}, { ignore: !startsLinked });
 
 /** As if a job met another version, and what it says then. */
 const CHANGES: [change: Record<string, unknown>, said: string][] = [

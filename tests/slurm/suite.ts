@@ -16,10 +16,11 @@ export interface SlurmSuite {
 export function describeOnSlurm(
   name: string,
   register: (suite: SlurmSuite) => void,
-  options: ClusterOptions = {},
+  { ignore = false, ...options }: ClusterOptions & { ignore?: boolean } = {},
 ): void {
   const wanted = Deno.env.get("FURU_TEST_SLURM") ?? "";
   const off = wanted === "off";
+  if (ignore) return describe.ignore(name, () => {});
   if (off || (!slurmAvailable() && wanted !== "required")) {
     console.log(
       `${off ? "FURU_TEST_SLURM is off" : "Slurm is not installed"}: left out are the tests "${name}"`,

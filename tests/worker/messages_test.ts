@@ -86,6 +86,21 @@ describe("Tail", () => {
     assertEquals(long.lines(), ["last" + "z".repeat(3000)]);
     assertEquals(new Tail().lines(), []);
   });
+
+  it("leaves out the addresses of a crash, above which stands what it is about", () => {
+    const tail = new Tail();
+    const frames = Array.from({ length: 22 }, (_, i) => `    /bin/deno(+0x2b8136${i}) [0x556c9975b368]`);
+    const libc = "    /lib/libc.so.6(__libc_start_main+0x85) [0x7f60151b8305]";
+    const text = [
+      "# Fatal process out of memory: Oilpan",
+      ...frames,
+      libc,
+      "Stack backtrace:",
+      "   0: <unknown>",
+    ];
+    tail.push(new TextEncoder().encode(text.join("\n")));
+    assertEquals(tail.lines(), ["# Fatal process out of memory: Oilpan"]);
+  });
 });
 
 /** The hashes of what is sent, in one message. */

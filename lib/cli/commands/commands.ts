@@ -29,6 +29,12 @@ export interface LazyCommand {
    * @default {false}
    */
   readonly furuOnly?: boolean;
+  /**
+   * Whether it begins where Deno is too old for furu, too: it says that itself, to those who have to know.
+   *
+   * @default {false}
+   */
+  readonly anyDeno?: boolean;
   /** Loads it. */
   readonly load: () => Promise<AnyCommand>;
 }
@@ -248,6 +254,7 @@ export const commands: readonly LazyCommand[] = [
     name: "doctor",
     group: "Set up",
     summary: "Look at this machine, the store's filesystem and Slurm: what works, what to set",
+    anyDeno: true,
     load: async () => (await import("../doctor/doctor.ts")).doctorCommand,
   },
   {
@@ -261,12 +268,14 @@ export const commands: readonly LazyCommand[] = [
     name: "worker",
     summary: "Take tasks from the queue of a run and compute them",
     hidden: true,
+    anyDeno: true,
     load: async () => (await import("./worker.ts")).furuWorkerCommand,
   },
   {
     name: "doctor-probe",
     summary: "Look at machine and store for 'doctor'",
     hidden: true,
+    anyDeno: true,
     load: async () => (await import("../doctor/doctor_probe.ts")).doctorProbeCommand,
   },
 ];

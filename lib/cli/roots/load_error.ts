@@ -58,7 +58,9 @@ function hintCycle({ message, stack = "" }: ReferenceError): string {
  * Deno goes by the configuration that it was started with, which need not be that of the module's project.
  */
 function hintNames(url: string, cause: Error): string {
-  const [, name] = /^Import "([^"]+)" not a dependency/.exec(cause.message) ?? [];
+  // An older Deno says that it is no relative path.
+  const unknown = /^(?:Import|Relative import path) "([^"]+)" not (?:a dependency|prefixed)/;
+  const [, name] = unknown.exec(cause.message) ?? [];
   if (name === undefined || packed() !== undefined || !url.startsWith("file:")) return "";
   const config = findUpward(dirname(fromFileUrl(url)), ["deno.json", "deno.jsonc"])?.path;
   if (config === undefined || !isNamedIn(config, name)) return "";

@@ -47,6 +47,7 @@ export function artifactText(view: ArtifactView): string {
   if (record) {
     const { provenance: by, createdAt, durationMs, attempt, run } = record;
     rows.push(["record", `${record.path} (${record.bytes} bytes)`]);
+    if (record.partial) rows.push(["partial", lacksText(record.partial)]);
     if (record.valueFile !== undefined) rows.push(["value", `in ${record.valueFile}`]);
     else if (value !== undefined) rows.push(["value", value]);
     if (files !== undefined) rows.push(["files", filesText(files, record)]);
@@ -113,6 +114,16 @@ function paramsText(params: unknown): string {
 function beginning(text: string): string {
   if (text.length <= MAX_CHARS) return text;
   return `${text.slice(0, SHOWN_CHARS)}… (${text.length.toLocaleString("en")} characters, --json shows all)`;
+}
+
+/** What a value was made without, and why. */
+function lacksText(lacks: NonNullable<SuccessRecord["partial"]>): string {
+  const lines = lacks.slice(0, LAST).map(({ name, hash, error, through }) => {
+    const by = through ? `, through ${artifactLabel(through.name, through.hash)}` : "";
+    return `without ${artifactLabel(name, hash)}${by}: ${beginning(oneLine(error))}`;
+  });
+  const rest = lacks.length - lines.length;
+  return [...lines, ...(rest > 0 ? [`… and ${rest} more (--json has all)`] : [])].join("\n");
 }
 
 function migratedText({ migratedFrom, migratedBy }: NonNullable<ArtifactView["record"]>): string {

@@ -45,7 +45,7 @@ export function listText(entries: readonly ArtifactEntry[], options: ListOptions
     const head = [paint.strong(name), plural(group.length, "artifact"), paint.faint(common)];
     const rows = group.map((entry, i) => [
       entry.hash.slice(0, 8),
-      SHORT_STATUS[entry.status],
+      entry.partial === undefined ? SHORT_STATUS[entry.status] : "partial",
       entry.at === undefined ? "" : localTime(entry.at),
       entry.durationMs === undefined ? "" : formatDuration(entry.durationMs),
       entry.bytes === undefined ? "" : bytesText(entry.bytes),

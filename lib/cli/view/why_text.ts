@@ -15,6 +15,7 @@ const TO_COMPUTE: ReadonlySet<WhyReason["because"]> = new Set([
   "new",
   "differs",
   "invalid",
+  "partial",
   "forced",
   "failed",
 ]);
@@ -39,10 +40,11 @@ export function whyText(reasons: readonly WhyReason[], options: ListOptions): st
 function sameReason({ name, status, because, nearest, detail, failure, stored, code }: WhyReason): string {
   const paths = nearest?.differences.map((leaf) => `${leafPath(leaf)} ${leaf.isDefault ?? ""}`);
   // Of what is forced the detail is the same for all; of others it names one artifact's own faults.
-  const own = because === "invalid" || because === "running" ? detail : undefined;
+  const own = because === "forced" ? undefined : detail;
   return JSON.stringify([
     ...[name, status, because, paths, own, failure && oneLine(failure.error)],
-    ...[stored?.run, stored?.user, stored?.host, code?.now, code?.why, code?.lockChanged],
+    ...[stored?.run, stored?.user, stored?.host, stored?.partial],
+    ...[code?.now, code?.why, code?.lockChanged],
   ]);
 }
 
@@ -73,6 +75,8 @@ function reasonLines(group: readonly WhyReason[]): string[] {
       return nearestLines(group.flatMap(({ nearest }) => nearest ?? []));
     case "invalid":
       return [quoted === "" ? "what is stored is invalid" : quoted, ...storedLines(group)];
+    case "partial":
+      return [quoted === "" ? "what is stored is partial" : quoted, ...storedLines(group)];
     case "forced":
       return [quoted === "" ? "forced" : `forced: ${quoted}`, ...storedLines(group)];
     case "failed": {
@@ -145,7 +149,13 @@ function storedLines(group: readonly WhyReason[]): string[] {
   const took = group.length > 1 || stored.durationMs === undefined
     ? ""
     : `, in ${formatDuration(stored.durationMs)}`;
-  return [`stored: computed ${originText({ ...stored, at: span }, (at) => at)}${took}`];
+  const lines = [`stored: computed ${originText({ ...stored, at: span }, (at) => at)}${took}`];
+  if (stored.partial !== undefined) {
+    lines.push(
+      `partial: made without ${plural(stored.partial, "artifact")} that failed; furu show names them`,
+    );
+  }
+  return lines;
 }
 
 function codeLines(group: readonly WhyReason[], code: WhyReason["code"]): string[] {

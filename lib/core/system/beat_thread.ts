@@ -20,6 +20,13 @@ interface Message {
   reason?: string;
 }
 
+const lingering = new Set<BeatThread>();
+
+/** Ends now what would outlive the last owner file for a moment. */
+export function endLingering(): void {
+  for (const thread of lingering) thread.end();
+}
+
 /** One thread that beats for all that this process claims, even while that computes without a pause. */
 export class BeatThread {
   #worker: Worker | undefined;
@@ -57,7 +64,7 @@ export class BeatThread {
   }
 
   #begin(id: number, { onLost, afterMs: _, ...options }: HeartbeatOptions): void {
-    clearTimeout(this.#linger);
+    this.#stay();
     const first = new Int32Array(new SharedArrayBuffer(4));
     this.#beating.set(id, { state: "asked", first, onLost });
     this.#thread().postMessage({ ...options, op: "start", id, first });
@@ -73,7 +80,22 @@ export class BeatThread {
     this.#worker.postMessage({ op: "stop", id });
     if (isBegun) await stopped;
     this.#beating.delete(id);
-    if (this.#beating.size === 0) this.#linger = setTimeout(() => this.#end(), LINGER_MS);
+    if (this.#beating.size > 0) return;
+    this.#stay();
+    lingering.add(this);
+    this.#linger = setTimeout(() => this.end(), LINGER_MS);
+  }
+
+  #stay(): void {
+    clearTimeout(this.#linger);
+    lingering.delete(this);
+  }
+
+  /** Ends the thread, which beats for nobody any more. */
+  end(): void {
+    this.#stay();
+    this.#worker?.terminate();
+    this.#worker = undefined;
   }
 
   #thread(): Worker {
@@ -98,11 +120,6 @@ export class BeatThread {
       beating.onLost(reason ?? "unknown");
       beating.onStopped?.();
     }
-  }
-
-  #end(): void {
-    this.#worker?.terminate();
-    this.#worker = undefined;
   }
 }
 

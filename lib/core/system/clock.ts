@@ -27,8 +27,8 @@ export const systemClock: Clock = {
  */
 export async function nextTurn(signal?: AbortSignal): Promise<void> {
   signal?.throwIfAborted();
-  // Every Deno has it; the types of those before 2.5 do not say so.
-  const { setImmediate } = globalThis as unknown as { setImmediate(turn: () => void): void };
+  // Each Deno that furu works with has it; the types of the older ones do not say so.
+  const { setImmediate = setTimeout } = globalThis as { setImmediate?(turn: () => void): void };
   await new Promise<void>((resolve) => setImmediate(resolve));
 }
 

@@ -3,8 +3,11 @@ import { furuGlobals } from "../globals.ts";
 /** What a person types code into that has no file: the cells of a notebook (`deno jupyter`), or the REPL. */
 export type Session = "notebook" | "repl";
 
-/** Names that Deno gives to code from stdin, from `deno eval`, from the REPL and from cells of notebooks. */
-const NO_FILE = /\$deno\$(stdin|eval|repl|jupyter_repl)\b/;
+/**
+ * Names that Deno gives to code from stdin, from `deno eval`, from the REPL and from cells of notebooks, once
+ * `$deno$jupyter`.
+ */
+const NO_FILE = /\$deno\$(stdin|eval|repl|jupyter(?:_repl)?)\b/;
 
 /** Whether a module is one that other processes can import, as far as its name tells; cells have none. */
 export function hasFile(module: string | undefined): module is string {
@@ -24,7 +27,7 @@ export function currentSession(): Session | undefined {
  * @param main URL of the main module.
  */
 export function sessionOf(main: string): Session | undefined {
-  const [, name] = /\/\$deno\$(repl|jupyter_repl)\.m?ts$/.exec(main) ?? [];
+  const [, name] = /\/\$deno\$(repl|jupyter(?:_repl)?)\.m?ts$/.exec(main) ?? [];
   if (name === undefined) return undefined;
   return name === "repl" ? "repl" : "notebook";
 }

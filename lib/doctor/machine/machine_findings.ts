@@ -1,10 +1,8 @@
 import { bytesText } from "../../ui/text.ts";
+import { DENO_FIX, DENO_TESTED, denoFault, isOlderDeno } from "../../core/system/deno_range.ts";
 import { type DoctorFinding, findingOf, type Judgement, type Outcomes } from "./finding.ts";
 import { hidesOthers, type MachineFacts, PROGRAMS_USED } from "./machine_facts.ts";
 
-/** What furu is tested with. */
-const DENO_TESTED = [2, 9];
-const DENO_LEAST = 2;
 const TEMP_LITTLE = 1e9;
 const FILES_FEW = 1024;
 const PROCESSES_FEW = 256;
@@ -53,6 +51,13 @@ export function permissionFindings(permissions: readonly Permission[]): DoctorFi
   }];
 }
 
+/** Where a Deno is none of those that the tests run with, nor between them. */
+function testedText(version: string): string {
+  const [oldest, newest] = DENO_TESTED;
+  if (isOlderDeno(version, oldest)) return `; the oldest that furu is tested with is ${oldest}`;
+  return isOlderDeno(newest, version) ? `; the newest that furu is tested with is ${newest}` : "";
+}
+
 /**
  * Judges the machine.
  *
@@ -66,21 +71,10 @@ export function machineFindings(facts: Outcomes<MachineFacts>, maxHeapMb?: numbe
       what: "Deno",
       judge: ({ version, path }) => {
         const found = `${version} (${path})`;
-        const [major = 0, minor = 0] = version.split(".").map(Number);
-        const [testedMajor = 0, testedMinor = 0] = DENO_TESTED;
-        const fix = "deno upgrade";
-        if (major < DENO_LEAST) {
-          return { level: "wrong", found, effect: `furu needs Deno ${DENO_LEAST} or later`, fix };
-        }
-        if (major > testedMajor || major === testedMajor && minor >= testedMinor) {
-          return { level: "fine", found };
-        }
-        return {
-          level: "warning",
-          found,
-          effect: `furu is tested with ${DENO_TESTED.join(".")} and later`,
-          fix,
-        };
+        const fault = denoFault({ version });
+        return fault === undefined
+          ? { level: "fine", found: found + testedText(version) }
+          : { level: "wrong", found, effect: `${fault.split(",")[0]}: nothing else works`, fix: DENO_FIX };
       },
     }),
     ...findingOf(facts.memory, {

@@ -1,3 +1,4 @@
+import { denoFault } from "../../core/system/deno_range.ts";
 import { bytesText } from "../../ui/text.ts";
 import { type Change, CHANGES } from "./agent_script.ts";
 import type { Sight } from "./exchange.ts";
@@ -12,6 +13,8 @@ export interface NodeContext {
   nodesSubmit: boolean;
   /** Seconds between two lists, as configured. */
   squeueIntervalSec: number;
+  /** The version of the Deno that begins runs. */
+  deno: string;
 }
 
 const CLOCK_SEC = 5;
@@ -134,11 +137,12 @@ function leftFinding(left: readonly string[]): DoctorFinding {
   };
 }
 
-function ofNode(node: NodeFacts, { nodesSubmit }: NodeContext): DoctorFinding[] {
+function ofNode(node: NodeFacts, context: NodeContext): DoctorFinding[] {
+  const { nodesSubmit } = context;
   const { name, info, begin, submit, clock } = node;
   const findings: DoctorFinding[] = [];
   const values = { node: name };
-  if (begin !== undefined) findings.push(beginFinding(node));
+  if (begin !== undefined) findings.push(beginFinding(node, context));
   const free = Number(info.get("tmpFreeKb") || NaN) * 1024;
   const temp = `${Number.isNaN(free) ? "?" : bytesText(free)} free in ${info.get("tmp") ?? "/tmp"}`;
   const isWritable = info.get("tmpWritable") === "yes";
@@ -193,10 +197,13 @@ function ofNode(node: NodeFacts, { nodesSubmit }: NodeContext): DoctorFinding[] 
   return findings;
 }
 
-function beginFinding({ name, info, begin }: NodeFacts): DoctorFinding {
+function beginFinding({ name, info, begin }: NodeFacts, { deno }: NodeContext): DoctorFinding {
   const common = { id: "node.deno", what: `furu on ${name}`, values: { node: name, libc: info.get("libc") } };
   const { code, text } = begin!;
-  if (code === 0) return { ...common, level: "fine", found: `${versionOf(text)}, ${info.get("libc")}` };
+  if (code === 0) {
+    const found = `${versionOf(text)}, ${info.get("libc")}`;
+    return { ...common, found, ...judgeDeno(/\bdeno ([^\s,)]+)/.exec(text)?.[1] ?? deno, deno) };
+  }
   const needed = [...text.matchAll(/GLIBC_(\d+\.\d+)' not found/g)].map(([, version]) => version!);
   const said = text.split("\n").filter((line) => line.trim() !== "").slice(0, 2).join(" ");
   const effect = "jobs cannot begin there";
@@ -228,6 +235,15 @@ function beginFinding({ name, info, begin }: NodeFacts): DoctorFinding {
       ? "install Deno where all nodes see it, or make one file (furu pack) there; or a setup line (module load)"
       : 'see what it says; "setup" of the spec runs lines of shell before',
   };
+}
+
+/** Judges the Deno of a node beside the one that begins runs. */
+function judgeDeno(there: string, here: string): Pick<DoctorFinding, "level" | "effect" | "fix"> {
+  if (there === here) return { level: "fine" };
+  const fix = "install the same Deno where all nodes see it, or make one file with it (furu pack)";
+  const fault = denoFault({ version: there });
+  if (fault !== undefined) return { level: "wrong", effect: `jobs fail there: ${fault}`, fix };
+  return { level: "warning", effect: `runs are begun with Deno ${here}: tasks may compute otherwise`, fix };
 }
 
 /** `furu 0.1.0 (deno 2.9.6)` of what furu says of its version. */

@@ -67,7 +67,7 @@ export function takenUp(runId: string, term: number, { counts }: ResumedProgress
  * somebody else's: its queue tells how that goes on.
  */
 export function poolStatus(runtime: Runtime, runId: string, isQueued: (hash: Hash) => boolean): StatusSource {
-  const source = storeStatus(runtime);
+  const source = storeStatus(runtime, { run: runId });
   return {
     ...source,
     inspect: async (artifact): Promise<NodeState> => {

@@ -7,7 +7,7 @@ import { placeDirs } from "../../queue/shelf.ts";
 import { parseTaskName, type TaskName } from "../../queue/task_file.ts";
 import { listWorkers } from "../../queue/worker_liveness.ts";
 import type { WorkerEnd } from "../../queue/worker_record.ts";
-import { findForSure } from "../../run/result.ts";
+import { findCounting } from "../../run/partial/counts.ts";
 import { settleLogged } from "../../run/settle_logged.ts";
 import { declareDead } from "../../store/claims/attempt_end.ts";
 import { numberOfAttempt } from "../../store/claims/claim.ts";
@@ -41,9 +41,9 @@ export async function storedResult(
   { runtime, run, forced, closing }: Pick<ControllerContext, "runtime" | "run" | "forced" | "closing">,
   artifact: Artifact,
 ): Promise<StoredResult | undefined> {
-  const found = await findForSure(runtime, artifact, {
-    value: false,
-    signal: closing,
+  const found = await findCounting(runtime, artifact, {
+    ...{ surely: true, tolerant: true, value: false, signal: closing },
+    ...{ run: run.runId, retries: run.config.retryFailed },
     ...(forced?.has(artifact) ? { replaceDamaged: true } : {}),
   });
   if (found.state !== "valid") return undefined;

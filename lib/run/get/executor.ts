@@ -1,8 +1,10 @@
-import { ExecutionError, MissingArtifactError, SpecMismatchError } from "../../core/errors.ts";
+import { ExecutionError, lasting, MissingArtifactError, SpecMismatchError } from "../../core/errors.ts";
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
-import type { ExecutionContext } from "../context.ts";
+import { type ExecutionContext, noteLacksOf } from "../context.ts";
+import { missingOf } from "../partial/lacks.ts";
 import { findForSure } from "../result.ts";
 import { specOf } from "../../task/requirements.ts";
+import { toleratedOf } from "../../task/tolerated.ts";
 
 /**
  * `get` inside a run: it only loads. Forced, it is for the current node alone, on a worker of exactly its
@@ -27,7 +29,10 @@ export async function getInExecutor(
   }
   const signal = options.signal ?? context.signal;
   const found = await findForSure(runtime, artifact, signal ? { signal } : {});
-  if (found.state === "valid") return await found.result.load();
+  if (found.state === "valid") {
+    noteLacksOf(context, artifact, found.result.record);
+    return await found.result.load();
+  }
   if (options.force) {
     const needed = specOf(artifact);
     if (spec !== needed) {
@@ -45,6 +50,17 @@ export async function getInExecutor(
     throw new ExecutionError(`Cannot get ${artifact}: it is being computed by this very call`, {
       artifact: `${artifact}`,
     });
+  }
+  if (node && toleratedOf(node).has(artifact.hash)) {
+    const { lack, reason } = await missingOf(runtime, artifact);
+    context.lacks?.set(lack.hash, lack);
+    throw lasting(
+      new MissingArtifactError(
+        `Cannot load ${artifact}, asked for by ${asking}: it failed for good, which the task tolerates: use ` +
+          `settle(artifact), which tells it, instead of get(artifact) (${reason.message})`,
+        { artifact: `${artifact}`, cause: reason },
+      ),
+    );
   }
   const why = found.state === "invalid"
     ? ` (what is stored is invalid: ${found.why}; force '${artifact.name}' to compute it again)`

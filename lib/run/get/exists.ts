@@ -2,7 +2,7 @@ import { ExecutionError } from "../../core/errors.ts";
 import { type Artifact, isArtifact } from "../../task/artifact/artifact.ts";
 import { currentContext } from "../context.ts";
 import { defaultRuntime } from "../default_runtime.ts";
-import { findResult } from "../result.ts";
+import { findCounting } from "../partial/counts.ts";
 
 /**
  * Finds out whether there is a valid result of an artifact. Computes nothing, and reads the value only for
@@ -19,6 +19,6 @@ export async function exists(artifact: Artifact): Promise<boolean> {
     throw new ExecutionError(`Cannot look for ${Deno.inspect(artifact, { depth: 1 })}: it is no artifact`);
   }
   const runtime = currentContext()?.runtime ?? defaultRuntime();
-  const found = await findResult(runtime, artifact, { tolerant: false, value: false });
+  const found = await findCounting(runtime, artifact, { tolerant: false, value: false });
   return found.state === "valid";
 }

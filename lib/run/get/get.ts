@@ -22,14 +22,23 @@ import { readEnds } from "../../store/results/ends.ts";
 import { attemptPaths } from "../../store/layout.ts";
 import { type Artifact, isArtifact, type Value } from "../../task/artifact/artifact.ts";
 import { refuseLoadOnly } from "../../task/artifact/load_only.ts";
+import { mayBePartial } from "../../task/tolerated.ts";
 import { runAttempt } from "../attempt.ts";
 import type { Computation } from "../computation.ts";
 import { computeBelow } from "./compute_below.ts";
-import { currentContext, type ExecutionContext, refuseWhileLoading, withContext } from "../context.ts";
+import {
+  currentContext,
+  type ExecutionContext,
+  noteLacksOf,
+  refuseWhileLoading,
+  withContext,
+} from "../context.ts";
 import { withoutLibraryFrames } from "../../ui/user_frames.ts";
 import { defaultRuntime, type SchedulerHints } from "../default_runtime.ts";
 import { getInExecutor } from "./executor.ts";
 import { follow } from "../follow.ts";
+import { findCounting } from "../partial/counts.ts";
+import { isFailure } from "../partial/lacks.ts";
 import { type FindOptions, findResult, type Found, type Result } from "../result.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Slot } from "../slots.ts";
@@ -111,6 +120,7 @@ async function getInteractive(
   options: GetOptions,
 ): Promise<unknown> {
   const result = await resultOf(runtime, context, artifact, options);
+  noteLacksOf(context, artifact, result.record);
   return await result.load();
 }
 
@@ -127,7 +137,7 @@ async function resultOf(
   context?.signal?.throwIfAborted();
   // What is damaged is nobody's to lose: to force it is the way out that its error names.
   const looking = { tolerant: true, ...(force || isForced(runtime.rerun, artifact) ? REPLACING : {}) };
-  const found = await findResult(runtime, artifact, looking);
+  const found = await findCounting(runtime, artifact, looking);
   // A forced result replaces what is stored now: what somebody stores meanwhile is as new as can be.
   let replaces: string | undefined;
   if (found.state === "valid") {
@@ -183,7 +193,9 @@ async function obtain(
     });
     signal?.throwIfAborted();
     if (!done) await (waiter ??= new Waiter(runtime, artifact)).turn(signal);
-    const found = await findResult(runtime, artifact, looking);
+    // What was computed just now counts, also when it was so without what could be had by now.
+    const find = done ? findResult : findCounting;
+    const found = await find(runtime, artifact, looking);
     if (found.state === "valid" && found.result.record.id !== replaces) return found.result;
   }
 }
@@ -193,7 +205,7 @@ const REPLACING = { replaceDamaged: true } as const;
 /** Whether there is a result that `get` would only load. */
 async function isStored(runtime: Runtime, artifact: Artifact): Promise<boolean> {
   await runtime.computations.pause(runtime.machine.clock);
-  const found = await findResult(runtime, artifact, { tolerant: true, value: false });
+  const found = await findCounting(runtime, artifact, { tolerant: true, value: false });
   return found.state === "valid" && countsForRun(runtime.rerun, artifact, found.result.record);
 }
 
@@ -225,7 +237,11 @@ async function compute(
       await computeBelow(
         artifact,
         (below) => isStored(runtime, below),
-        (below) => resultOf(runtime, context, below),
+        (below) =>
+          resultOf(runtime, context, below).catch((error) => {
+            // Whether it can go on without is for the `create`s above to find out.
+            if (!isFailure(error) || !mayBePartial(artifact)) throw error;
+          }),
       );
     }
     for (let failedEnds = 1;; failedEnds++) {
@@ -328,7 +344,7 @@ async function storedUnderClaim(
   try {
     // As closely as before claiming: what is invalid only on a close look (a file of its value is gone) would
     // else be found valid here and invalid again by the caller, for ever.
-    const found = await findResult(runtime, artifact, looking);
+    const found = await findCounting(runtime, artifact, looking);
     return found.state === "missing" ? undefined : found;
   } catch (error) {
     await releaseClaim(runtime.store, claim);

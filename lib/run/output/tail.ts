@@ -3,10 +3,16 @@ import { BarFilter } from "./bar_filter.ts";
 
 const MAX_BYTES = 4096;
 const MAX_LINES = 20;
+/**
+ * Lines of the trace of a program that crashed, as `/bin/deno(+0x2b81368) [0x556c9975b368]`, and of what Deno
+ * prints below its own errors: what they are about stands above.
+ */
+const NATIVE_FRAME =
+  /^\s+\S+\(\w*\+0x[\da-f]+\) \[0x[\da-f]+\]$|^Stack backtrace:$|^ +\d+: (<unknown>|__libc_\w+)$|^ +at \.\/csu\//;
 
 /**
  * Remembers the end of some output, however much there is of it: the last 20 lines, at most 4 KiB. What was
- * written over, as a progress bar does it, is left out, and so are colours.
+ * written over, as a progress bar does it, is left out, and so are colours and the addresses of a crash.
  */
 export class Tail {
   readonly #bars = new BarFilter();
@@ -51,7 +57,7 @@ export class Tail {
     }
     if (lines.at(-1) === "") lines.pop();
     if (cut && lines.length > 1) lines.shift();
-    return lines.slice(-MAX_LINES);
+    return lines.filter((line) => !NATIVE_FRAME.test(line)).slice(-MAX_LINES);
   }
 
   #joined(): Uint8Array {

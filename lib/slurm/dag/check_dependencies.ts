@@ -9,6 +9,7 @@ import { watchElsewhere } from "../../schedule/watch.ts";
 import { readEnds } from "../../store/results/ends.ts";
 import { concernsOneArtifact, isRefusal } from "../../store/store.ts";
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
+import { toleratedOf } from "../../task/tolerated.ts";
 
 /** The reason for which an artifact cannot be computed. */
 export interface Lacking {
@@ -30,7 +31,8 @@ export interface OwnTask {
 
 /**
  * Makes sure that the code is that of the run, and that all dependencies of an artifact are stored and valid.
- * A dependency that somebody alive computes at the moment is waited for.
+ * A dependency that somebody alive computes at the moment is waited for. One that may fail for good is not
+ * needed.
  *
  * @returns Why it cannot be computed; `undefined` if it can.
  * @throws The signal's reason when it aborts.
@@ -43,21 +45,25 @@ export async function checkDependencies(
   const { run, artifact } = task;
   const fault = codeFault(run);
   if (fault !== undefined) return { kind: "protocol", error: fault };
+  const tolerated = toleratedOf(artifact);
   for (const dependency of artifact[ARTIFACT].dependencies) {
+    const isTolerated = tolerated.has(dependency.hash);
     let found: Found;
     try {
       found = await findForSure(runtime, dependency, { value: false, signal });
     } catch (error) {
       // It is damaged, or of a newer furu. The error's own words name the file, and what to do.
       if (!concernsOneArtifact(error) || !isRefusal(error)) throw error;
+      if (isTolerated) continue;
       return { kind: "protocol", error: errorText(error) };
     }
-    if (found.state === "valid") continue;
+    if (found.state === "valid" || found.state === "invalid" && isTolerated) continue;
     if (found.state === "invalid") {
       return { kind: "protocol", error: `what is stored for ${dependency} is invalid: ${found.why}` };
     }
     const lacking = await whyMissing(runtime, task, dependency, signal);
-    if (lacking) return lacking;
+    // Its job has ended, however that was: this one goes on without.
+    if (lacking && !isTolerated) return lacking;
   }
   return undefined;
 }

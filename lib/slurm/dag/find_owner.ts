@@ -56,7 +56,10 @@ export class OwnerFinder {
     this.#artifacts = artifacts;
     this.#assumed = assumed;
     // Queued jobs are looked at here, by their names.
-    this.#source = storeStatus(context.runtime, { isOver: () => Promise.resolve(true) });
+    this.#source = storeStatus(context.runtime, {
+      isOver: () => Promise.resolve(true),
+      run: context.run.runId,
+    });
   }
 
   /**

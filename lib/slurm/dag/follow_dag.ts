@@ -4,7 +4,9 @@ import type { Hash } from "../../core/hash.ts";
 import { runLog } from "../../core/run_log.ts";
 import { countsForRun } from "../../plan/forced.ts";
 import { notifierOf } from "../../notify/notifier.ts";
+import { neededOf } from "../../remote/own_node.ts";
 import type { DagNode, DagRun } from "../../remote/run_record.ts";
+import { whyOutdated } from "../../run/partial/counts.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { progressFileOf } from "../../schedule/progress_file.ts";
 import { readRecord } from "../../store/read_record.ts";
@@ -26,6 +28,8 @@ import { JobVerdicts, NEVER } from "./job_verdicts.ts";
 import { DagNotice } from "./why_waiting.ts";
 
 type DeadJobState = Extract<KnownJob, { status: "dead" }>;
+
+type Counts = Pick<RunSummary, "computed" | "elsewhere" | "retries" | "partial">;
 
 /** The state of a node: see {@link Follower}. */
 type Progress = "open" | "done" | "failed" | "blocked";
@@ -126,7 +130,7 @@ export async function followWhile(
  *       | |
  *       | '--------- its job has ended, and a job of another run is at it: that one is followed
  *       |
- *       '----------- a dependency is FAILED or BLOCKED ------> BLOCKED  (its job is cancelled)
+ *       '-- a dependency that it needs is FAILED or BLOCKED -> BLOCKED  (its job is cancelled)
  *
  * While Slurm does not answer, nothing is known of any job, and no node leaves OPEN but by its result.
  */
@@ -145,9 +149,7 @@ class Follower {
   readonly #notice: DagNotice;
   readonly #started: number;
   readonly #watched = new Set<Hash>();
-  #computed = 0;
-  #elsewhere = 0;
-  #retries = 0;
+  readonly #counts: Counts = { computed: 0, elsewhere: 0, retries: 0 };
 
   constructor(context: DagContext, submitter: Submitter) {
     this.#context = context;
@@ -193,9 +195,7 @@ class Follower {
       runId: run.runId,
       nodes: run.counts.nodes,
       cached: run.counts.cached,
-      computed: this.#computed,
-      elsewhere: this.#elsewhere,
-      retries: this.#retries,
+      ...this.#counts,
       failures: this.#failures,
       notRun: left.length + (run.leftOut?.dependents ?? 0),
       durationMs: runtime.machine.clock.monotonic() - this.#started,
@@ -243,7 +243,8 @@ class Follower {
   /** What is pending has no attempt to be looked for. */
   #mayRun({ hash }: DagNode): boolean {
     const job = this.#jobOf(hash);
-    return job !== undefined && !isPending(this.#context.watch.known(job));
+    const known = job && this.#context.watch.known(job);
+    return known !== undefined && !(known.status === "alive" && known.pending);
   }
 
   /** Leaves what cannot be read now to the next look. Once the job has ended, it is the node's failure. */
@@ -255,18 +256,19 @@ class Follower {
     }
   }
 
-  /** Takes the result of a node, if it is there and counts for this run. */
+  /** Takes the result of a node, if it counts for this run; one that somebody is at may be to be replaced. */
   async #takeIfDone(node: DagNode, surely = false): Promise<boolean> {
     const { run, runtime, onEvent, signal } = this.#context;
     const paths = runtime.store.paths(node);
     const record =
       await (surely ? recordForSure(runtime.store, paths, signal) : readRecord(runtime.store, paths));
     if (!record || !countsForRun(run, node, record)) return false;
+    if (!surely && await whyOutdated(runtime, record, { run: run.runId, retries: true })) return false;
     const how = record.run === run.runId ? "computed" : "elsewhere";
-    if (how === "computed") this.#computed++;
-    else this.#elsewhere++;
+    this.#counts[how]++;
+    if (how === "computed" && record.partial) this.#counts.partial = (this.#counts.partial ?? 0) + 1;
     const ends = how === "computed" ? await readEnds(runtime.store, runtime.store.paths(node)) : [];
-    this.#retries += ends.filter((end) => end.run === run.runId).length;
+    this.#counts.retries += ends.filter((end) => end.run === run.runId).length;
     this.#attempts.end(node, "success");
     this.#ends(node.hash, "done");
     onEvent({ type: "node_done", ...this.#names(node.hash), how, at: runtime.machine.clock.now() });
@@ -334,8 +336,8 @@ class Follower {
    * Whether a dependency may have failed. Slurm cancels the dependents of a failed job at once, and may tell
    * of them first: a dependency is alive only by Slurm's own words of it after that.
    */
-  async #mayBeBlocked({ dependencies }: DagNode): Promise<boolean> {
-    for (const hash of dependencies.filter((each) => this.#open.has(each))) {
+  async #mayBeBlocked(node: DagNode): Promise<boolean> {
+    for (const hash of neededOf(node).filter((each) => this.#open.has(each))) {
       const job = this.#jobOf(hash);
       if (!job || !await this.#verdicts.isSurelyAlive(job)) return true;
     }
@@ -353,8 +355,8 @@ class Follower {
     return found !== "nobody";
   }
 
-  #isBlocked({ dependencies }: DagNode): boolean {
-    return dependencies.some((hash) => ["failed", "blocked"].includes(this.#progress.get(hash) ?? ""));
+  #isBlocked(node: DagNode): boolean {
+    return neededOf(node).some((hash) => ["failed", "blocked"].includes(this.#progress.get(hash) ?? ""));
   }
 
   async #fail(node: DagNode, job: DagJob | undefined, state: DeadJobState): Promise<void> {
@@ -368,7 +370,7 @@ class Follower {
   async #failed(node: DagNode, failure: Failure): Promise<void> {
     const { runtime: { machine }, onEvent } = this.#context;
     this.#attempts.end(node, "failed");
-    this.#retries += Math.max(0, failure.attempts - 1);
+    this.#counts.retries += Math.max(0, failure.attempts - 1);
     this.#ends(node.hash, "failed");
     this.#failures.push(failure);
     onEvent({ type: "node_failed", ...this.#names(node.hash), failure, at: machine.clock.now() });
@@ -393,8 +395,4 @@ class Follower {
   #names(hash: Hash): { hash: Hash; name: string } {
     return { hash, name: this.#nodes.get(hash)!.name };
   }
-}
-
-function isPending(known: KnownJob): boolean {
-  return known.status === "alive" && known.pending;
 }

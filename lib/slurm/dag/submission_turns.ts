@@ -1,4 +1,5 @@
 import type { Hash } from "../../core/hash.ts";
+import { neededOf } from "../../remote/own_node.ts";
 import type { DagNode } from "../../remote/run_record.ts";
 import type { ClaimWatch } from "../../store/claims/liveness.ts";
 import { formatDuration } from "../../ui/duration.ts";
@@ -190,9 +191,14 @@ export class SubmissionTurns {
     return this.#turns.get(hash)?.above.find(({ state }) => state !== "settled")?.node;
   }
 
-  /** Whether a dependency of a node never has a result. */
-  isBlocked({ dependencies }: DagNode): boolean {
-    return dependencies.some((hash) => this.#lost.has(hash));
+  /** Whether a dependency of a node never has a result that it cannot do without. */
+  isBlocked(node: DagNode): boolean {
+    return neededOf(node).some((hash) => this.#lost.has(hash));
+  }
+
+  /** Whether a node never has a result in this run. */
+  isLost(hash: Hash): boolean {
+    return this.#lost.has(hash);
   }
 
   /** Takes the turns that may be taken now, at most so many: of each spec one, then of each another one. */
@@ -257,7 +263,7 @@ export class SubmissionTurns {
     if (how !== "done") this.#lost.add(hash);
     if (turn.state === "busy") return;
     if (turn.state !== "settled") this.#settle(turn, how === "done");
-    else if (how !== "done") this.#block(turn);
+    else if (how !== "done") this.#block(turn, { waitedFor: false });
   }
 
   /**
@@ -353,11 +359,13 @@ export class SubmissionTurns {
     this.#drop(turn);
     if (!isTaken) {
       this.#lost.add(turn.node.hash);
-      return this.#block(turn);
+      return this.#block(turn, { waitedFor: true });
     }
-    for (const above of turn.above) {
-      if (--above.below === 0 && above.state === "below") this.#enqueue(above);
-    }
+    for (const above of turn.above) this.#free(above);
+  }
+
+  #free(above: OwnTurn): void {
+    if (--above.below === 0 && above.state === "below") this.#enqueue(above);
   }
 
   #drop(turn: OwnTurn): void {
@@ -372,12 +380,16 @@ export class SubmissionTurns {
     if (turns?.length === 0) this.#ready.delete(spec);
   }
 
-  /** Nothing above is submitted any more. One that is being taken looks by itself. */
-  #block(turn: OwnTurn): void {
+  /** Nothing above is submitted any more but what can do without. One that is being taken looks by itself. */
+  #block(turn: OwnTurn, { waitedFor }: { waitedFor: boolean }): void {
     const open = [turn];
     // A list of its own, since chains are longer than calls can be nested.
     for (let below = open.pop(); below; below = open.pop()) {
       for (const above of below.above) {
+        if (above.node.tolerates?.includes(below.node.hash)) {
+          if (below.state === "settled" && (waitedFor || below !== turn)) this.#free(above);
+          continue;
+        }
         if (above.state === "settled" || this.#lost.has(above.node.hash)) continue;
         this.#lost.add(above.node.hash);
         if (above.state !== "busy") this.#drop(above);

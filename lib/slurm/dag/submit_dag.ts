@@ -32,6 +32,10 @@ const SAVE_MS = 10_000;
 /** The same while nothing new was submitted: others see by it that this process lives. */
 const SIGN_MS = 60_000;
 
+/** The jobs that have to succeed before, and those that have to end before, however. */
+type After = Record<"afterOk" | "afterAny", string[]>;
+const isAny = ({ afterOk, afterAny }: After): boolean => afterOk.length + afterAny.length > 0;
+
 /** What becomes of a turn: over for good, to be taken again, or again later since it is not clear what. */
 type Outcome = "taken" | "blocked" | "again" | { readonly unclear: string };
 
@@ -55,9 +59,9 @@ type Outcome = "taken" | "blocked" | "again" | { readonly unclear: string };
  *       v
  *     JOB          (its id is written to queued.id.json)
  *
- * A dependency that fails makes it BLOCKED from anywhere before SUBMITTING. What sbatch refuses, or what is
- * not clear, is tried again for as long as the run has anything else to do and `slurm.refusalSec` after; then
- * the node has FAILED.
+ * A dependency that fails, unless it is tolerated, makes it BLOCKED from anywhere before SUBMITTING. What
+ * sbatch refuses, or what is not clear, is tried again for as long as the run has anything else to do and
+ * `slurm.refusalSec` after; then the node has FAILED.
  */
 export class DagSubmission implements Submitter {
   /** The jobs by now. */
@@ -243,7 +247,7 @@ export class DagSubmission implements Submitter {
     // The run may have been stopped, or a dependency have failed, since the turn began.
     this.#stopping.signal.throwIfAborted();
     const after = this.#turns.isBlocked(node) ? "blocked" : await this.#dependencyIds(node);
-    if (!Array.isArray(after)) {
+    if (after === "blocked" || "unclear" in after) {
       await this.#removeQueued(node);
       return after;
     }
@@ -252,7 +256,7 @@ export class DagSubmission implements Submitter {
     } catch (error) {
       if (this.#stopping.signal.aborted || !(error instanceof SlurmError)) throw error;
       // A dependency that ended in the meantime, or that Slurm has forgotten: its result tells.
-      if (error instanceof SubmitRefusedError && after.length > 0 && /dependency/i.test(error.message)) {
+      if (error instanceof SubmitRefusedError && isAny(after) && /dependency/i.test(error.message)) {
         return { unclear: `what has become of what it depends on: ${error.message}` };
       }
       this.#refused(node, error);
@@ -303,31 +307,25 @@ export class DagSubmission implements Submitter {
     return "taken";
   }
 
-  /**
-   * The jobs that a node has to wait for. Nothing is asked here: a job looks at what it depends on once more
-   * when it begins.
-   */
-  async #dependencyIds(node: DagNode): Promise<string[] | { unclear: string }> {
+  /** The jobs that a node waits for. Nothing is asked: each looks at what it depends on when it begins. */
+  async #dependencyIds(node: DagNode): Promise<After | { unclear: string }> {
     const { watch } = this.#context;
-    const ids: string[] = [];
+    const after: After = { afterOk: [], afterAny: [] };
     for (const hash of node.dependencies) {
       const job = this.jobs.get(hash), below = this.#turns.get(hash)?.node;
-      if (!job || !below || await this.#finder.isDone(below)) continue;
+      if (!job || !below || this.#turns.isLost(hash) || await this.#finder.isDone(below)) continue;
       if (watch.known(job).status === "dead" && !await this.#finder.isDone(below)) {
         // Who follows the run decides whether it has failed.
         this.#slow.resolve();
         return { unclear: `what has become of ${this.#finder.artifact(below)}, whose job has ended` };
       }
-      ids.push(job.jobId);
+      (node.tolerates?.includes(hash) ? after.afterAny : after.afterOk).push(job.jobId);
     }
-    return ids;
+    return after;
   }
 
-  /**
-   * Submits the job of a node. Its id is written down, and its name is taken back if sbatch surely did not
-   * take it.
-   */
-  async #submit(node: DagNode, afterOk: readonly string[]): Promise<void> {
+  /** Submits the job of a node. Its id is written down; its name is taken back if sbatch did not take it. */
+  async #submit(node: DagNode, after: After): Promise<void> {
     const { run, specs, runtime, client, paths } = this.#context;
     const { hash, jobName: name } = node;
     this.#unanswered.set(hash, node);
@@ -337,7 +335,7 @@ export class DagSubmission implements Submitter {
       folder: nodeLogDir(run, node.spec),
       name,
       spec: specs[node.spec]!,
-      afterOk,
+      ...after,
       requeue: true,
       signal: this.#stopping.signal,
       // The gate of its spec waits, for all of its jobs at once.

@@ -76,7 +76,8 @@ async function readPlain(options: DagJobOptions): Promise<PlainJob | undefined> 
 
 /** As the job of any other one looks at it, once it is known that furu is the same. */
 async function isSameCode(run: DagHead): Promise<boolean> {
-  if (run.code !== undefined || run.lock === undefined) return true;
+  const isSimple = run.code !== undefined || run.lock === undefined;
+  if (isSimple && run.versions.deno === Deno.version.deno) return true;
   return (await import("../../remote/code_fault.ts")).codeFault(run) === undefined;
 }
 
@@ -97,6 +98,9 @@ async function begin(job: PlainJob): Promise<number | BegunJob> {
     write: (line) => writeAll(Deno.stderr, `${line}\n`),
     now: () => clock.now(),
   });
+  if (run.versions.deno !== Deno.version.deno) {
+    logger.warn((await import("../../remote/code_fault.ts")).otherDeno(run)!);
+  }
   const { config, git, code } = run;
   const given: ComputeConfig = { config, git, slurm, ...(code === undefined ? {} : { code }) };
   const workers = new Workers({ machine, store, logger, config }, {

@@ -9,6 +9,7 @@ import { didYouMean } from "../../core/nearest.ts";
 import { type PoolHead, readPoolHeadAt, wholeRun } from "../../remote/run_record.ts";
 import { runPoolWorker } from "../../pool/worker/pool_worker.ts";
 import { preflight } from "../../pool/worker/preflight.ts";
+import { otherDeno } from "../../remote/code_fault.ts";
 import { preflightFailedNodes } from "../../pool/preflight_failure.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { taskArtifact } from "../../remote/remote_artifact.ts";
@@ -83,6 +84,8 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
   const index = slurm && env.SLURM_ARRAY_TASK_ID;
   const key = job && index !== undefined ? `${job}_${index}` : job;
   log.info(`${WORKER_MARK}of run ${run.runId}, spec ${spec}, on ${node} (pid ${Deno.pid})`);
+  const other = otherDeno(run);
+  if (other !== undefined) log.warn(other);
   const worker: ControllingWorker = { runtime, paths, run, client, onEvent, log };
   // Loaded when used: workers of other runs need none of it.
   const controlling = () => import("./controller_in_worker.ts");

@@ -254,9 +254,10 @@ function nameInJob(name: string): string {
   return last.replaceAll(/[^A-Za-z0-9_.-]/g, "_").slice(0, 40);
 }
 
+/** Whether something is stored that does not count: only the run itself can make what does. */
 function isInvalid(planned: Plan, hash: Hash): boolean {
   const state = planned.nodes.get(hash)?.state;
-  return state?.status === "TODO" && state.reason === "invalid";
+  return state?.status === "TODO" && ["invalid", "partial"].includes(state.reason);
 }
 
 async function specsOf(

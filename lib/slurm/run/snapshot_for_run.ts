@@ -26,11 +26,11 @@ export interface RunCode {
  * @throws {StoreError} If the store cannot be written.
  */
 export async function snapshotForRun(
-  { store, logger }: Runtime,
+  { store, logger, config }: Runtime,
   artifacts: Iterable<Artifact>,
   { options: { snapshot = true }, entry }: { options: RunSlurmOptions; entry: string },
 ): Promise<RunCode> {
-  const start = ownStart(entry, (text) => logger.warn(text));
+  const start = ownStart(entry, (text) => logger.warn(text), config.maxHeapMb);
   const code = snapshot
     ? await takeSnapshot(store, {
       entry,

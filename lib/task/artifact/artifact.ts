@@ -159,6 +159,8 @@ export interface TaskDefinition {
   readonly legacy: Readonly<Record<string, unknown>>;
   /** Which results of the task as it was once can be made its own. */
   readonly migrations?: readonly TaskMigration[];
+  /** Top-level parameters whose artifacts may fail for good. */
+  readonly tolerate?: readonly string[] | undefined;
   /** Seconds that an attempt may take. */
   readonly timeLimit?: number | ((params: never) => number);
   /** What an attempt takes of the limits of its run. */
@@ -197,6 +199,12 @@ export interface ArtifactCore {
   readonly dependencies: readonly Artifact[];
   /** The files and folders in the parameters whose contents count; absent where there are none. */
   readonly inputs?: readonly Input[];
+  /**
+   * The dependencies that may fail for good, where the parameters are not known that tell it.
+   *
+   * @default {those in the parameters that its task tolerates}
+   */
+  readonly tolerated?: ReadonlySet<Hash>;
   /**
    * Of one that was found in a stored value and that the code which is loaded here does not make: it is not
    * computed.

@@ -1,5 +1,9 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { isOlderDeno } from "../../core/system/deno_range.ts";
 import { watchOwned } from "../../run/traces/owned.ts";
+
+/** Before Deno 2.7 a rejection is told in the context of any code, as of a task that has long ended. */
+const KNOWS_WHOSE = !isOlderDeno(Deno.version.deno, "2.7");
 
 /** Whose code is running: set around all of an attempt. */
 export interface CodeOwner<A> {
@@ -18,7 +22,7 @@ export function catchUnhandled<A>(onError: (error: unknown, attempt: A | undefin
   const storage = new AsyncLocalStorage<A>();
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
-    onError(event.reason, storage.getStore());
+    onError(event.reason, KNOWS_WHOSE ? storage.getStore() : undefined);
   });
   globalThis.addEventListener("error", (event) => {
     event.preventDefault();

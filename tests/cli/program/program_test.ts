@@ -42,6 +42,19 @@ describe("the program", () => {
     assertStringIncludes(broken.err, "broken.ts:2:");
   });
 
+  it("says in a Deno that is too old which one it needs, wherever it begins; its doctor begins", async () => {
+    const { out, err } = await start("old_deno.ts");
+    const words = "Cannot go on as furu needs Deno 2.4 or later, this is Deno 2.3.7 (";
+    const [mod, testing, ls, ...rest] = out.trimEnd().split("\n");
+    assert(mod!.startsWith(words) && testing!.startsWith(words), out);
+    const [first, second] = err.split("\n");
+    assert(first!.startsWith(`furu ls: ${words}`) && first!.includes("'deno upgrade'"), err);
+    assertStringIncludes(rest[0]!, "furu doctor");
+    // A worker goes on to look for its run, which has to be told.
+    assertStringIncludes(second!, "/nowhere");
+    assertEquals([ls, ...rest.slice(-2)], ["2", "0", "2"]);
+  });
+
   it("loads for its help neither zod nor anything else that only runs need", async () => {
     const { out } = await start(CLI, "--version");
     assertStringIncludes(out, "furu ");

@@ -35,7 +35,8 @@ describe("findings about a machine", () => {
 
   it("say what limits it", () => {
     assertEquals(troubles({ deno: { version: "1.46.0", path: "deno" } }), { "deno.version": "wrong" });
-    assertEquals(troubles({ deno: { version: "2.1.0", path: "deno" } }), { "deno.version": "warning" });
+    assertEquals(troubles({ deno: { version: "2.3.7", path: "deno" } }), { "deno.version": "wrong" });
+    assertEquals(troubles({ deno: { version: "2.4.0", path: "deno" } }), {});
     assertEquals(troubles({ deno: { version: "3.0.0", path: "deno" } }), {});
     assertEquals(troubles({ processors: { count: 64, cgroup: 2 } }), { "machine.processors": "warning" });
     assertEquals(troubles({ limits: { ...GOOD.limits, addressSpaceBytes: 8e9 } }), {

@@ -32,7 +32,13 @@ function found(facts: Partial<JobFacts>, context: Partial<NodeContext> = {}): Do
     left: [],
     ...facts,
   };
-  return nodeFindings(all, { leaseSec: 120, nodesSubmit: true, squeueIntervalSec: 10, ...context });
+  return nodeFindings(all, {
+    leaseSec: 120,
+    nodesSubmit: true,
+    squeueIntervalSec: 10,
+    deno: "2.9.6",
+    ...context,
+  });
 }
 
 function told(facts: Partial<JobFacts>, context: Partial<NodeContext> = {}): unknown {
@@ -58,6 +64,20 @@ describe("findings of jobs", () => {
     assertEquals([old.level, old.found], ["wrong", "Deno needs glibc 2.28, there is glibc 2.36"]);
     assertStringIncludes(begin(127, "deno: not found").fix ?? "", "furu pack");
     assertStringIncludes(begin(124, "").found, "within 60 s");
+  });
+
+  it("say where a node has another Deno than the machine that begins runs", () => {
+    const begin = (deno: string) =>
+      found({
+        nodes: [{ ...NODE, begin: { code: 0, text: `furu 0.1.0 (deno ${deno}, v8 15, x86_64)` } }],
+      })[0]!;
+    assertEquals([begin("2.9.6").level, begin("2.4.2").level, begin("2.3.7").level], [
+      "fine",
+      "warning",
+      "wrong",
+    ]);
+    assertStringIncludes(begin("2.4.2").effect!, "Deno 2.9.6");
+    assertStringIncludes(begin("2.3.7").effect!, "furu needs Deno 2.4 or later, this is Deno 2.3.7");
   });
 
   it("set that nodes cannot submit, unless furu.json says so already", () => {

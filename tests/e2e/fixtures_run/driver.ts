@@ -49,7 +49,8 @@ async function run(roots: Node[], options: RunLocalOptions, abortOn: string | un
   }
 }
 
-function artifactOf({ task, needs = [], beside = [], ...params }: Node): Artifact {
+function artifactOf({ task, needs = [], beside = [], may, ...params }: Node): Artifact {
   const apply = task === "Other" ? Other : Step;
-  return apply({ ...params, needs: needs.map(artifactOf), beside: beside.map(artifactOf) });
+  const all = { needs: needs.map(artifactOf), beside: beside.map(artifactOf), may: may?.map(artifactOf) };
+  return apply({ ...params, ...all } as never);
 }

@@ -1,4 +1,4 @@
-import { type Artifact, type CreateContext, defineTask, get, z } from "@furu/furu";
+import { type Artifact, type CreateContext, defineTask, get, settle, z } from "@furu/furu";
 import { act, SCENE } from "./acts.ts";
 
 const anyStep: z.ZodType<Artifact<string>> = z.lazy(() =>
@@ -12,6 +12,8 @@ const params = z.object({
   needs: z.array(anyStep).default([]),
   /** Artifacts that don't count for identity. */
   beside: z.array(anyStep).default([]),
+  /** Artifacts that it can do without. */
+  may: z.array(anyStep).optional(),
   spec: z.string().default("default"),
   /** Seconds. */
   limit: z.number().default(1000),
@@ -26,6 +28,7 @@ const params = z.object({
 const options = {
   params,
   unhashed: ["spec", "limit", "takes", "priority", "beside", "does"] as const,
+  tolerate: ["may"] as const,
   spec: ({ spec }: Params) => spec,
   limits: ({ takes }: Params) => takes,
   priority: ({ priority }: Params) => priority,
@@ -39,10 +42,13 @@ function remember(what: string, id: string): void {
 type Params = z.output<typeof params>;
 
 async function create(ctx: CreateContext<Params>): Promise<string> {
-  const { id, does, needs, beside, size } = ctx.params;
+  const { id, does, needs, beside, may = [], size } = ctx.params;
   remember("created", id);
   const values: string[] = [];
   for (const below of [...needs, ...beside]) values.push(await get(below));
+  for (const { artifact: { params }, ...each } of await Promise.all(may.map(settle))) {
+    values.push(each.status === "fulfilled" ? each.value : `no ${(params as Params).id}`);
+  }
   await act(ctx, does);
   remember("returned", id);
   // What cannot be stored.

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path/from-file-url";
 import { describe, it } from "@std/testing/bdd";
+import { canRequire, isNewest } from "../../this_deno.ts";
 
 interface Found {
   changes: string[];
@@ -44,7 +45,7 @@ const CHANGES: Record<string, string | undefined> = {
   accessorLost: "Set.prototype.size",
   accessorAssigned: "Set.prototype.size",
   accessorListed: "Set.prototype.size",
-  accessorBehindCount: "addedBefore, WebSocket",
+  accessorBehindCount: "WebSocket, addedBefore",
   changed: "Date.now",
   changedGlobal: "fetch",
   prototype: "Math.__proto__",
@@ -52,6 +53,11 @@ const CHANGES: Record<string, string | undefined> = {
 
 /** Those that add a name that `Object.keys` does not list, or change how a property is computed. */
 const NOTED = ["definesItsOwn", "accessor"];
+
+function changesOf(found: Report["found"]): Record<string, string | undefined> {
+  const changes = Object.entries(found).map(([way, { changes }]) => [way, changes.toSorted().join(", ")]);
+  return Object.fromEntries(changes.map(([way, text]) => [way, text || undefined]));
+}
 
 async function report(...options: string[]): Promise<Report> {
   const { stdout } = await new Deno.Command(Deno.execPath(), {
@@ -71,33 +77,30 @@ async function report(...options: string[]): Promise<Report> {
 describe("Builtins of a worker without node's process", () => {
   it("finds and restores whatever a task changed, between the looks at all names", async () => {
     const { found, trusted, looks, native, replaced, failed } = await report();
-    const changes = Object.entries(found).map(([way, { changes }]) => [way, changes.join(", ") || undefined]);
-    assertEquals(Object.fromEntries(changes), CHANGES);
+    assertEquals(changesOf(found), CHANGES);
     for (const [way, { again, noted }] of Object.entries(found)) {
       assertEquals({ way, again, noted }, {
         way,
         again: 0,
-        noted: NOTED.includes(way) || /^hidden/.test(way),
+        // Nothing is noted where node is loaded from the beginning, as an older Deno does: all is looked at.
+        noted: isNewest && (NOTED.includes(way) || /^hidden/.test(way)),
       });
     }
-    assertEquals({ trusted, replaced, failed }, { trusted: true, replaced: true, failed: false });
+    assertEquals({ trusted, replaced, failed }, { trusted: isNewest, replaced: true, failed: false });
     // Programs look whether it is native.
     const [text, ...rest] = looks as [string];
     assertEquals(rest, native.slice(1));
     assertEquals(/^function.*?\(\) \{ \[native code\] \}$/.test(text), true, text);
   });
 
-  for (const option of ["--preload", "--require", "--import"]) {
+  for (const option of ["--preload", ...(canRequire ? ["--require"] : []), "--import"]) {
     it(`looks at all names where ${option} ran code that may have kept Object.defineProperty`, async () => {
       const kept = await Deno.makeTempFile({ suffix: option === "--require" ? ".cjs" : ".mjs" });
       try {
         await Deno.writeTextFile(kept, "");
         const { found, trusted } = await report(option, kept);
         assertEquals(trusted, false);
-        const changes = Object.entries(found).map((
-          [way, { changes }],
-        ) => [way, changes.join(", ") || undefined]);
-        assertEquals(Object.fromEntries(changes), CHANGES);
+        assertEquals(changesOf(found), CHANGES);
       } finally {
         await Deno.remove(kept);
       }

@@ -18,6 +18,14 @@ function counts({ summary }: DagReport): Record<string, number> {
   return Object.fromEntries(Object.entries(all).filter(([, count]) => count > 0));
 }
 
+/** Values that were made without something, by the ids of their nodes. */
+function partialOf(rig: DagRig): Record<string, string> {
+  const records = rig.tree().filter((path) => /^artifacts\/run\/Step\/\w+\.json$/.test(path))
+    .map((path) => JSON.parse(Deno.readTextFileSync(`${rig.root}/${path}`)));
+  const partial = records.filter((record) => record.partial !== undefined);
+  return Object.fromEntries(partial.map(({ identity, value }) => [identity.params.id, value]));
+}
+
 describeOnSlurm("runSlurm() in DAG mode", (suite) => {
   suite.it(
     "submits a diamond over two partitions, wired with afterok, and another process follows",
@@ -79,6 +87,28 @@ describeOnSlurm("runSlurm() in DAG mode", (suite) => {
     assertEquals(again.error?.name, "RunFailedError");
     assertMatch(again.error!.message, /Nothing was submitted.*run\/Step\(\w{8}\) failed.*out of beans/s);
     assertEquals(again.messages, []);
+  });
+
+  suite.it("goes on without what failed where that is tolerated, and says what was made so", async () => {
+    await using rig = new DagRig(suite.cluster);
+    const train: Node = { id: "train", needs: [{ id: "raw", does: ["fail no rows"] }] };
+    const mean: Node = { id: "mean", may: [train, { id: "good" }] };
+    const report = await rig.run([{ id: "top", needs: [mean] }], { options: { maxComputeRetries: 0 } });
+    assertEquals(report.error?.name, "RunFailedError");
+    assertEquals(report.summary?.failures.map(({ error }) => error), ["no rows"]);
+    assertEquals({ ...counts(report), partial: report.summary?.partial }, {
+      computed: 3,
+      notRun: 1,
+      partial: 2,
+    });
+    assertEquals(rig.created().toSorted(), ["good", "mean", "raw", "top"]);
+    assertEquals(partialOf(rig), { mean: "mean(no train,good())", top: "top(mean(no train,good()))" });
+    assertEquals(rig.leftovers(), []);
+    // As long as what failed is not tried again, what was made without it counts, and more can be made so.
+    const roots: Node[] = [{ id: "top", needs: [mean] }, { id: "other", may: [train] }];
+    const again = await rig.run(roots, { options: { retryFailed: false } });
+    assertEquals(counts(again), { cached: 1, computed: 1, notRun: 1 });
+    assertEquals(partialOf(rig).other, "other(no train)");
   });
 
   suite.it(

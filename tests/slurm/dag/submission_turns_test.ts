@@ -34,6 +34,40 @@ describe("SubmissionTurns", () => {
     assertEquals(names(turns.take(8, 0)), ["c"]);
   });
 
+  it("what can do without waits for jobs as ever, and is not blocked; what has none for good is not waited for", () => {
+    const mean: DagNode = { ...node("mean", ["train", "good"]), tolerates: [hashOf("train")] };
+    const nodes = () => [node("raw"), node("good"), node("train", ["raw"]), mean, node("strict", ["train"])];
+    const begin = () => {
+      const turns = new SubmissionTurns(nodes());
+      const [raw, good] = turns.take(8, 0);
+      turns.ends(good!, "taken");
+      return { turns, raw: raw! };
+    };
+    // Its job fails, after that of what needs it was taken.
+    const later = begin();
+    later.turns.ends(later.raw, "taken");
+    const [train] = later.turns.take(8, 0);
+    assertEquals(names(later.turns.take(8, 0)), []);
+    later.turns.ends(train!, "taken");
+    later.turns.settles(hashOf("train"), "failed");
+    assertEquals(names(later.turns.take(8, 0)), ["mean"]);
+    assertEquals(later.turns.left, 1);
+    // It fails before that: nothing of it comes, and the other goes on.
+    const before = begin();
+    before.turns.ends(before.raw, "taken");
+    before.turns.settles(hashOf("raw"), "failed");
+    assertEquals(names(before.turns.take(8, 0)), ["mean"]);
+    assertEquals([before.turns.isLost(hashOf("train")), before.turns.isBlocked(mean)], [true, false]);
+    // While its turn is being taken.
+    const busy = begin();
+    busy.turns.ends(busy.raw, "taken");
+    const [turn] = busy.turns.take(8, 0);
+    busy.turns.settles(hashOf("raw"), "failed");
+    assertEquals(names(busy.turns.take(8, 0)), []);
+    busy.turns.ends(turn!, "blocked");
+    assertEquals(names(busy.turns.take(8, 0)), ["mean"]);
+  });
+
   it("takes no more than it may, of each spec in turn", () => {
     const nodes = ["a", "b", "c"].flatMap((id) => [node(id), node(`${id}x`, [], "gpu")]);
     assertEquals(names(new SubmissionTurns(nodes).take(3, 0)), ["a", "ax", "b"]);

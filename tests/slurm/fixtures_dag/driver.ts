@@ -42,7 +42,8 @@ function jsonOf({ runId, runDir, jobIds, rootJobIds, plan }: SubmittedRun): DagR
   return { runId, runDir, ids, rootJobIds };
 }
 
-function artifactOf({ task, needs = [], beside = [], ...params }: Node): ReturnType<typeof Step> {
+function artifactOf({ task, needs = [], beside = [], may, ...params }: Node): ReturnType<typeof Step> {
   const apply = task === "Other" ? Other : Step;
-  return apply({ ...params, needs: needs.map(artifactOf), beside: beside.map(artifactOf) });
+  const all = { needs: needs.map(artifactOf), beside: beside.map(artifactOf), may: may?.map(artifactOf) };
+  return apply({ ...params, ...all });
 }

@@ -8,6 +8,7 @@ import {
   RunFailedError,
   runSlurm,
   type RunSlurmOptions,
+  settle,
   z,
 } from "@furu/furu";
 import type { Node } from "../../e2e/run_rig.ts";
@@ -30,6 +31,8 @@ const params = z.object({
   /** What `create` does, one after the other: see `acts.ts`, and below. */
   does: z.array(z.string()).default([]),
   needs: z.array(anyJob).default([]),
+  /** What it can do without. */
+  may: z.array(anyJob).optional(),
   spec: z.string().default("default"),
   /** What it takes of limits, and its turn. */
   takes: z.array(z.string()).default([]),
@@ -43,17 +46,21 @@ export const Job = defineTask({
   name: "pool/Job",
   params,
   unhashed: ["does", "spec", "takes", "priority"],
+  tolerate: ["may"],
   spec: (params): string => params.spec,
   limits: (params) => params.takes,
   priority: (params) => params.priority,
   create: async (ctx: CreateContext<z.output<typeof params>>): Promise<string> => {
-    const { id, does, needs, data } = ctx.params;
+    const { id, does, needs, may = [], data } = ctx.params;
     if (data) Deno.writeTextFileSync(`${SCENE}/read-${id}`, await Deno.readTextFile(data.path));
     const partition = Deno.env.get("SLURM_JOB_PARTITION");
     const start: Start = { id, attempt: ctx.attempt, pid: Deno.pid, node, partition, at: Date.now() };
     Deno.writeTextFileSync(`${SCENE}/starts`, `${JSON.stringify(start)}\n`, { append: true });
     const values: string[] = [];
     for (const below of needs) values.push(await get(below));
+    for (const each of await Promise.all(may.map(settle))) {
+      values.push(each.status === "fulfilled" ? each.value : `without: ${each.reason.message}`);
+    }
     for (const line of does) await one(ctx, line);
     return `${id}(${values.join()})`;
   },
@@ -64,6 +71,7 @@ const Other = defineTask({
   name: "pool/Other",
   params,
   unhashed: ["does", "spec"],
+  tolerate: ["may"],
   spec: (params): string => params.spec,
   create: (ctx): Promise<string> => Job.definition.create(ctx as CreateContext) as Promise<string>,
 });
@@ -103,10 +111,11 @@ function ownJob(): string {
 }
 
 function artifactOf(
-  { id, does = [], needs = [], spec = "default", takes = [], priority, task }: Node,
+  { id, does = [], needs = [], may, spec = "default", takes = [], priority, task }: Node,
 ): Artifact<string> {
-  if (task === "Other") return Other({ id, does, spec, needs: needs.map(artifactOf) });
-  return Job({ id, does, spec, takes, priority, needs: needs.map(artifactOf) });
+  const all = { needs: needs.map(artifactOf), may: may?.map(artifactOf) };
+  if (task === "Other") return Other({ id, does, spec, ...all });
+  return Job({ id, does, spec, takes, priority, ...all });
 }
 
 function textOf(name: string): string | undefined {

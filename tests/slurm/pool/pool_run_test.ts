@@ -89,6 +89,47 @@ describeOnSlurm("runSlurm() with a pool of workers", (suite) => {
     rig.assertWhole([flaky]);
   });
 
+  suite.it(
+    "goes on without what failed where that is tolerated, and makes it again once that is mended",
+    async () => {
+      await using rig = new ClusterPoolRig(suite.cluster);
+      const train = (does: string[]): Node => ({ id: "train", needs: [{ id: "raw", does }] });
+      const top = (does: string[]): Node => ({
+        id: "top",
+        needs: [{ id: "mean", may: [train(does), { id: "good" }] }],
+      });
+      const { summary, error } = await reportOf(
+        rig.start([top(["fail no rows"])], { options: { maxComputeRetries: 1 } }),
+      );
+      assertEquals([error?.name, summary?.computed, summary?.partial, summary?.notRun], [
+        "RunFailedError",
+        3,
+        2,
+        1,
+      ]);
+      assertEquals(summary?.failures.map(({ attempts, error }) => [attempts, error]), [[2, "no rows"]]);
+      const value = rig.values().find((each) => each.startsWith("top("));
+      assertMatch(
+        value!,
+        /^top\(mean\(without: pool\/Job\(\w+\) was not computed, .*no rows.*,good\(\)\)\)$/,
+      );
+      const mended = await reportOf(rig.start([top([])]));
+      assertEquals([mended.error, mended.summary?.computed, mended.summary?.partial], [
+        undefined,
+        4,
+        undefined,
+      ]);
+      assertEquals(rig.values().toSorted(), [
+        "good()",
+        "mean(train(raw()),good())",
+        "raw()",
+        "top(mean(train(raw()),good()))",
+        "train(raw())",
+      ]);
+      await rig.left();
+    },
+  );
+
   suite.it("on Ctrl-C ends what runs, cancels its workers and leaves nothing behind", async () => {
     await using rig = new ClusterPoolRig(suite.cluster);
     const script = rig.start(many(8, ["heed runs"]));

@@ -130,12 +130,9 @@ export class PoolPlay {
     const isLimited = this.run.nodes.some((node) => node.hash === hash && node.limits !== undefined);
     if (!isLimited || this.#graph.units === undefined) return;
     this.#taking.push({ hash, pid, creating });
-    // What Slurm says has ended may go on, on a node that is cut off; what was told to end has a grace for that.
-    const isThere = (pid: number): boolean => {
-      const job = this.slurm.jobs.find(({ process }) => process?.owner.pid === pid);
-      return this.#world.processes.some(({ owner, gone }) => owner.pid === pid && !gone) &&
-        (job === undefined || this.slurm.stateOf(job)?.status !== "dead");
-    };
+    // What Slurm has given up may go on, on a node that is cut off; what was told to end has a grace for that.
+    const isThere = (pid: number): boolean =>
+      this.slurm.jobs.some(({ process }) => process?.owner.pid === pid && !process.gone);
     const now = this.#taking.filter(({ pid, creating: { done, signal } }) =>
       !done && !signal.aborted && isThere(pid)
     );

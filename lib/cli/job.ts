@@ -21,6 +21,6 @@ export async function job(args: readonly string[]): Promise<never> {
     restarts: Number(restarts ?? 0),
     ...(cluster === undefined || cluster === "" ? {} : { cluster }),
   };
-  const client = async () => (await import("../slurm/client/client.ts")).systemClient();
+  const client = async () => (await import("../slurm/jobs/system_client.ts")).systemClient();
   Deno.exit(await runJob({ dir: run, hash, slurm, client, env }));
 }

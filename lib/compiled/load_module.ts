@@ -54,7 +54,7 @@ let before: Promise<unknown> = Promise.resolve();
  * Imports a module.
  *
  * @param url Its URL.
- * @param entry URL of the module that the run is about: the configuration nearest to it holds.
+ * @param entry URL or path of the module that the run is about: the configuration nearest to it holds.
  * @throws {FuruError} If modules import what is not here: names each of them, before any runs.
  */
 export async function loadFromDisk(url: string, entry: string): Promise<Record<string, unknown>> {

@@ -1,6 +1,6 @@
 import { dirname } from "@std/path/posix/dirname";
-import { fromFileUrl } from "@std/path/posix/from-file-url";
-import { findUpward } from "../core/paths.ts";
+import { isAbsolute } from "@std/path/posix/is-absolute";
+import { findUpward, pathOf } from "../core/paths.ts";
 import { type ModuleResolution, readConfig } from "../pack/merge_config.ts";
 
 /** The names that mean something in the user's modules. */
@@ -9,12 +9,12 @@ export type NameMap = Pick<ModuleResolution, "imports" | "scopes">;
 /**
  * The names that the configuration nearest to a module gives, as `deno run` of it would take them.
  *
- * @param entry URL of the module that the run is about.
+ * @param entry URL or path of the module that the run is about.
  * @throws {PackError} If that configuration cannot be read.
  */
 export function nameMapOf(entry: string): NameMap {
-  const folder = entry.startsWith("file:") ? dirname(fromFileUrl(entry)) : undefined;
-  const nearest = folder === undefined ? undefined : findUpward(folder, ["deno.json", "deno.jsonc"]);
+  const path = pathOf(entry);
+  const nearest = isAbsolute(path) ? findUpward(dirname(path), ["deno.json", "deno.jsonc"]) : undefined;
   return nearest === undefined ? { imports: {}, scopes: {} } : readConfig(nearest.path);
 }
 

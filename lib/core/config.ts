@@ -181,9 +181,10 @@ function withPaths(
   place: (field: string) => string,
 ): ConfigOptions {
   const absolute = { ...options };
-  for (const key of ["root", "slurmRoot"] as const) {
+  for (const key of ["root", "slurmRoot", "scratchDir"] as const) {
     const text = options[key];
-    if (text !== undefined) {
+    // What a variable begins with is known only where it is used.
+    if (text !== undefined && !(key === "scratchDir" && text.startsWith("$"))) {
       absolute[key] = settingPath(text, base, place(key), () => environmentVariable("HOME"));
     }
   }

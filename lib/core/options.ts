@@ -56,6 +56,13 @@ export interface ConfigOptions {
    */
   slurmRoot?: string;
   /**
+   * The folder on each machine in which attempts have their `ctx.scratchDir`. Variables in it (`$USER`,
+   * `${SLURM_JOB_ID}`) have the values that they have there; where one is not set the default holds.
+   *
+   * @default {`SLURM_TMPDIR`, else `TMPDIR`, else `/tmp`}
+   */
+  scratchDir?: string;
+  /**
    * Whether an artifact whose latest attempt failed in an earlier run is tried again.
    *
    * @default {true}

@@ -67,7 +67,7 @@ export function embeddedPipeline(): string | undefined {
  * does that, and in a compiled `furu`, whose Deno reads JavaScript alone, furu's own loader.
  *
  * @param url Its URL.
- * @param entry URL of the module that the run is about, whose configuration holds.
+ * @param entry URL or path of the module that the run is about, whose configuration holds.
  */
 export async function importModule(url: string, entry: string = url): Promise<Record<string, unknown>> {
   if (!isCompiledFuru() || !url.startsWith("file:")) return await import(url);

@@ -128,11 +128,11 @@ async function examineSite(
     return add("Slurm", [{ id: "slurm.programs", what: "Slurm", level: "unknown", found }]);
   }
   const env = environmentVariables();
-  const chosen = chosenCluster(env);
+  const cluster = spec.cluster ?? chosenCluster(env, true);
   const client = new SlurmClient({
     env,
     clock: systemClock,
-    chosen,
+    cluster,
     timeoutSec: PROGRAM_SEC,
     limitSec: 0,
     unclearSec: UNCLEAR_SEC,

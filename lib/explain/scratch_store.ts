@@ -13,6 +13,7 @@ import { Store } from "../store/store.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
 import { withAllBelow } from "../task/artifact/reference.ts";
 import { specOf } from "../task/requirements.ts";
+import { toleratedOf } from "../task/tolerated.ts";
 
 /**
  * Makes a store in a folder of its own in which an artifact can be computed as in the true one, and nothing
@@ -24,6 +25,7 @@ import { specOf } from "../task/requirements.ts";
 export async function linkDependencies(store: Store, artifact: Artifact, folder: string): Promise<void> {
   const { dependencies } = artifact[ARTIFACT];
   const direct = new Set(dependencies.map(({ hash }) => hash));
+  for (const hash of toleratedOf(artifact)) direct.delete(hash);
   for (const below of withAllBelow(dependencies)) {
     const entry = await linkResult(store, below, folder);
     if (entry?.record !== undefined || !direct.has(below.hash)) continue;
@@ -45,7 +47,11 @@ async function linkResult(
   const { files } = store.machine;
   const found = nothingOf(store.root, name, hash);
   const entry = await readEntry(store, { ...found, hasRecord: await files.exists(found.record) });
-  if (entry?.record === undefined) return entry;
+  if (entry?.record === undefined) {
+    // How it failed is told to who can do without it.
+    if (await files.exists(found.home)) link(store, folder, found.home);
+    return entry;
+  }
   const homes = entry.record.files ? [found.home] : [];
   // Its value names files of others.
   for (const used of entry.record.uses ?? []) homes.push(dirname(join(store.root, used)));

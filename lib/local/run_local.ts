@@ -212,10 +212,10 @@ export async function runRootsLocally(
   const priority = rootPriority(options.priority, rootsOf(roots));
   const typed = mixes ? typedBelow(roots as Artifact[]) : undefined;
   if (options.isolation !== "inline") checkSelfStart();
-  const limits = workerLimits(options.maxWorkers);
+  const { atOnce, ...limits } = workerLimits(options.maxWorkers);
   const config = configOfRun(overrides(options));
   const reporter = runReporter("runLocal", options);
-  const runtime = systemRuntime(config, { log: reporter.print, entry: options.entry, ...hints });
+  const runtime = systemRuntime(config, { log: reporter.print, entry: options.entry, atOnce, ...hints });
   const runId = `local-${new Date().toISOString().replaceAll(/[:.]/g, "")}-${
     runtime.machine.randomId().slice(0, 6)
   }`;
@@ -228,6 +228,7 @@ export async function runRootsLocally(
   const workers = new ProcessComputer(runtime, runId, {
     entry,
     maxWorkers: limits.maxRunning,
+    atOnce,
     config: () => childConfig(runtime, config),
     stopping: stopping.signal,
     echo: currentSession() === undefined ? undefined : runtime.echo,

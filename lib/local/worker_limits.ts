@@ -4,6 +4,8 @@ export interface WorkerLimits {
   maxRunning?: number;
   /** Of one spec. */
   limit?: (spec: string) => number;
+  /** Among how many the machine is divided: the number, or the sum of those by spec. */
+  atOnce: number;
 }
 
 /**
@@ -11,9 +13,11 @@ export interface WorkerLimits {
  * named share the number of `default`, or else of the cores, each for itself.
  */
 export function workerLimits(maxWorkers: number | Record<string, number> = cores()): WorkerLimits {
-  if (typeof maxWorkers === "number") return { maxRunning: maxWorkers };
+  if (typeof maxWorkers === "number") return { maxRunning: maxWorkers, atOnce: maxWorkers };
   const others = maxWorkers.default ?? cores();
-  return { limit: (spec) => maxWorkers[spec] ?? others };
+  const bySpec = { ...maxWorkers, default: others };
+  const atOnce = Object.values(bySpec).reduce((sum, each) => sum + each, 0);
+  return { limit: (spec) => maxWorkers[spec] ?? others, atOnce };
 }
 
 function cores(): number {

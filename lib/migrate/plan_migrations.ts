@@ -73,18 +73,22 @@ async function storedAmong(store: Store, resolved: readonly Resolved[]): Promise
   return found;
 }
 
+/** What it lacks is of the old code, too: nobody would see when that can be had. */
+const PARTIAL = "it is partial, made without what failed: compute it again";
+
 /** Of several results that become the same artifact the newest counts. */
 function judgeAll(resolved: readonly Resolved[], stored: ReadonlySet<string>): PlannedMigration[] {
   const newest = new Map<Hash, OldResult>();
   for (const { from, artifact } of resolved) {
     const other = artifact && newest.get(artifact.hash);
-    if (artifact && (!other || isNewer(from, other))) newest.set(artifact.hash, from);
+    if (artifact && !from.partial && (!other || isNewer(from, other))) newest.set(artifact.hash, from);
   }
   return resolved.map(({ from, task, artifact, why }): PlannedMigration => {
     if (!artifact) {
       return why === undefined ? { from, task, status: "left" } : { from, task, status: "refused", why };
     }
     if (stored.has(artifact.hash)) return { from, task, status: "exists", artifact };
+    if (from.partial) return { from, task, status: "refused", artifact, why: PARTIAL };
     const first = newest.get(artifact.hash)!;
     if (first === from) return { from, task, status: "ready", artifact };
     const other = `a newer result becomes the same artifact: ${first.name}(${first.hash.slice(0, 8)})`;

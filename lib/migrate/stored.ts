@@ -19,6 +19,8 @@ export interface OldResult {
   readonly below: ReadonlyMap<string, string>;
   /** When it was computed. ISO 8601. */
   readonly createdAt: string;
+  /** Whether it was made without something that failed. */
+  readonly partial?: true | undefined;
   /** Why its record cannot be used. */
   readonly damage?: string | undefined;
 }
@@ -105,6 +107,7 @@ async function readResult(store: Store, found: FoundArtifact): Promise<OldResult
     params,
     below: namedReferences([params, dependencies]),
     createdAt: entry.record.createdAt,
+    ...(entry.record.partial === undefined ? {} : { partial: true }),
   };
 }
 

@@ -175,9 +175,14 @@ export class NodeReader {
 
 function successOf({ host = "unknown" }: ArtifactEntry, record: SuccessRecord): ReportAttempt {
   const { attempt: n, createdAt, durationMs, run, provenance } = record;
-  const { pid, slurm } = provenance as { pid?: number; slurm?: { jobId?: string } };
+  const { pid, slurm } = provenance as { pid?: number; slurm?: { jobId?: string; cluster?: string } };
   const to = Date.parse(createdAt);
-  const where = slurm?.jobId !== undefined ? ` job ${slurm.jobId}` : pid !== undefined ? ` ${pid}` : "";
+  const cluster = slurm?.cluster === undefined ? "" : ` on ${slurm.cluster}`;
+  const where = slurm?.jobId !== undefined
+    ? ` job ${slurm.jobId}${cluster}`
+    : pid !== undefined
+    ? ` ${pid}`
+    : "";
   return {
     ...{ n, outcome: "success", worker: `${host}${where}`, from: to - durationMs, to },
     ...(run === undefined ? {} : { run }),

@@ -64,6 +64,8 @@ export interface WorkerJob {
   readonly restarts?: number | undefined;
   /** By which the scheduler's own programs know it, as `4711_3`; for people. */
   readonly id?: string | undefined;
+  /** The cluster that it is on, where that is not the run's; for people. */
+  readonly cluster?: string | undefined;
   /** The node that it runs or ran on, where known. */
   readonly node?: string;
   /** The file that its own output goes to. */

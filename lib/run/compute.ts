@@ -57,6 +57,7 @@ export async function computeAttempt(runtime: Runtime, options: ComputeOptions):
   const { clock } = runtime.machine;
   const begun = clock.monotonic();
   const firstWait = new FirstWait();
+  let tidy: (() => Promise<void>) | undefined;
   const measured = runtime.provenance.measure?.() ?? (() => ({}));
   try {
     // The context covers validate and provenance too: whatever belongs to the work on this node.
@@ -66,6 +67,7 @@ export async function computeAttempt(runtime: Runtime, options: ComputeOptions):
       const started = clock.monotonic();
       await checkInputsOf(runtime, artifact, "before");
       const made = await makeCreateContext(runtime, artifact, attempt, io);
+      tidy = made.tidy;
       const create = () => firstWait.around(() => artifact[ARTIFACT].task.create(made.context));
       const value = await (io.traces ? io.traces.around(create) : create());
       io.onCreated?.();
@@ -79,6 +81,8 @@ export async function computeAttempt(runtime: Runtime, options: ComputeOptions):
     const end = io.signal.aborted ? thrown : judgeThrown(artifact, error, thrown, firstWait.threwBefore);
     if (end.outcome !== "failed" && end.outcome !== "preempted") return end;
     return { ...end, used: { durationMs: roundedMs(clock.monotonic() - begun), ...measured() } };
+  } finally {
+    await tidy?.();
   }
 }
 

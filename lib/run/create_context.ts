@@ -8,6 +8,8 @@ import { listOrNothing, SHARED_FOLDER } from "../store/store.ts";
 import type { Artifact, CreateContext } from "../task/artifact/artifact.ts";
 import { createTaskLog, type OutputSink, shareNow } from "./output/attempt_log.ts";
 import { createRunProgram } from "./output/program.ts";
+import { Scratch, scratchParent } from "./node/scratch.ts";
+import { cpusOf, gpusOf, memGbOf, ownNode, threadVariables } from "./node/share.ts";
 import type { Runtime } from "./runtime.ts";
 import type { AttemptTraces } from "./traces/traces.ts";
 
@@ -62,6 +64,8 @@ export interface MadeContext {
   usedDir: () => boolean;
   /** Whether `checkpointDir` was read, and so made. */
   usedCheckpoint: () => boolean;
+  /** Removes what is of no use after the attempt. Never throws. */
+  tidy: () => Promise<void>;
 }
 
 /** Longest message of a progress, in characters. */
@@ -89,6 +93,12 @@ export async function makeCreateContext(
       io.warn(`${artifact} ${text}`);
     });
   }
+  const scratch = new Scratch(
+    runtime.machine,
+    () => scratchParent(runtime.config.scratchDir),
+    (text) => io.warn(`${artifact} ${text}`),
+  );
+  const { atOnce } = runtime;
   let usedDir = false;
   let usedCheckpoint = false;
   const context: CreateContext = {
@@ -115,7 +125,20 @@ export async function makeCreateContext(
       usedCheckpoint = true;
       return paths.checkpoint;
     },
+    get scratchDir(): string {
+      return scratch.dir;
+    },
+    get cpus(): number {
+      return cpusOf(ownNode, atOnce);
+    },
+    get gpus(): readonly string[] {
+      return gpusOf(ownNode);
+    },
+    get memGb(): number | undefined {
+      return memGbOf(ownNode, atOnce);
+    },
     run: createRunProgram({
+      env: () => threadVariables(ownNode, atOnce),
       log: (chunk) => io.output.write(chunk),
       signal: io.signal,
       timeLeftMs: io.timeLeftMs,
@@ -127,7 +150,8 @@ export async function makeCreateContext(
       randomId: () => runtime.machine.randomId(),
     }),
   };
-  return { context, usedDir: () => usedDir, usedCheckpoint: () => usedCheckpoint };
+  const tidy = (): Promise<void> => scratch.remove();
+  return { context, usedDir: () => usedDir, usedCheckpoint: () => usedCheckpoint, tidy };
 }
 
 /**

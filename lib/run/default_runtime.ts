@@ -55,6 +55,8 @@ export interface SystemRuntimeOptions extends SchedulerHints {
   code?: CodeVersion | undefined;
   /** URL of the pipeline's module, where it is not the main module. */
   entry?: string | undefined;
+  /** How many attempts may run at once. */
+  atOnce?: number | undefined;
   /**
    * The store, and the machine, where this process uses them already.
    *
@@ -71,7 +73,7 @@ export interface SystemRuntimeOptions extends SchedulerHints {
 
 /** A runtime on this process's machine. */
 export function systemRuntime(config: Config, options: SystemRuntimeOptions = {}): Runtime {
-  const { git, slurm, code, entry, store, claimHint, queuedHint } = options;
+  const { git, slurm, code, entry, atOnce, store, claimHint, queuedHint } = options;
   const { quiet = false } = furuGlobals();
   const toStderr = currentSession() === "notebook"
     ? writeToCell
@@ -81,6 +83,7 @@ export function systemRuntime(config: Config, options: SystemRuntimeOptions = {}
     config,
     machine: store?.machine ?? machine,
     store,
+    atOnce,
     provenance: new Provenance(config.recordGit, machine.self, { git, slurm, code, entry }),
     logger: createLogger({
       level: quiet ? "error" : config.logLevel,

@@ -66,6 +66,12 @@ export interface RuntimeOptions {
   claimHint?: ClaimHint;
   /** Asks a cluster's scheduler about jobs that are queued. */
   queuedHint?: QueuedHint;
+  /**
+   * How many attempts may run at once and share what the process may use of its machine.
+   *
+   * @default {1}
+   */
+  atOnce?: number | undefined;
 }
 
 /**
@@ -100,14 +106,15 @@ export class Runtime {
   readonly validated = new Set<SuccessRecord["id"]>();
   /** Asks a cluster's scheduler about jobs that are queued. */
   readonly queuedHint: QueuedHint | undefined;
+  /** How many attempts share what the process may use of its machine. */
+  readonly atOnce: number;
 
   #rerun: ForceRules | undefined;
 
   /** Touches nothing yet. */
-  constructor(
-    { config, machine, provenance, logger, guard, exiting, computations, echo, store, claimHint, queuedHint }:
-      RuntimeOptions,
-  ) {
+  constructor(options: RuntimeOptions) {
+    const { config, machine, provenance, logger, guard, exiting, computations } = options;
+    const { echo, store, claimHint, queuedHint, atOnce } = options;
     this.config = config;
     this.machine = machine;
     this.provenance = provenance;
@@ -117,6 +124,7 @@ export class Runtime {
     this.computations = computations ?? sharedComputations();
     this.echo = echo;
     this.queuedHint = queuedHint;
+    this.atOnce = atOnce ?? 1;
     this.store = store ??
       new Store(machine, { ...config, ...(claimHint === undefined ? {} : { claimHint }) });
     this.session = `get-${machine.randomId()}`;

@@ -1,6 +1,6 @@
 import { ExecutionError } from "../core/errors.ts";
 import { readEnded } from "../pool/ended.ts";
-import { systemClient } from "./client/client.ts";
+import { systemClient } from "./jobs/system_client.ts";
 import { cancelDag } from "./dag/cancel_dag.ts";
 import { cancelPool } from "./pool/cancel_pool.ts";
 import { checkOurs, type Whose } from "./run/check_ours.ts";
@@ -17,15 +17,15 @@ const CLUSTER_LIMIT_MS = 60_000;
  *
  * @returns What became of its jobs.
  * @throws {UsageError} If there is no such run.
- * @throws {ExecutionError} If it is another user's or another cluster's, or nobody can tell: nothing was
- * touched.
+ * @throws {ExecutionError} If it is another user's, or on a cluster that cannot be asked from here, or nobody
+ * can tell: nothing was touched.
  * @throws {SlurmError} With scancel's own words, and if Slurm does not say which cluster this is.
  */
 export async function cancelRun(runId: string): Promise<CancelledRun> {
   const { runtime, paths, run } = await findRun(runId);
   const { store, machine: { self, clock }, logger } = runtime;
   if (run.mode === "pool" && await readEnded(store, paths)) return { cancelled: 0, hadEnded: true, left: [] };
-  const client = systemClient();
+  let client = systemClient();
   let whose = checkOurs(run, self);
   if (whose.kind === "unknown" && run.cluster !== undefined) {
     const here = await ownCluster({
@@ -36,6 +36,14 @@ export async function cancelRun(runId: string): Promise<CancelledRun> {
       limitMs: CLUSTER_LIMIT_MS,
     });
     whose = checkOurs(run, self, here);
+  }
+  // Each of its jobs is asked for where it is. What counts is that its cluster can be asked from here.
+  if (whose.kind === "other cluster") {
+    const there = await client.at(whose.there);
+    if ((await there.config().catch(() => undefined))?.clusterName === whose.there) {
+      client = there;
+      whose = { kind: "ours" };
+    }
   }
   if (whose.kind !== "ours") throw new ExecutionError(refusal({ run, paths }, whose));
   return run.mode === "pool"
@@ -50,7 +58,8 @@ function refusal({ run: { runId }, paths }: FoundRun, whose: Exclude<Whose, { ki
       return `${cannot} it is a run of ${whose.user}, who alone can cancel its jobs: nothing was touched`;
     case "other cluster":
       return `${cannot} it was submitted on cluster ${whose.there} and this is cluster ${whose.here}, where ` +
-        `its jobs' ids are those of other jobs: cancel it there; nothing was touched`;
+        `its jobs' ids are those of other jobs, and ${whose.there} does not answer here (scontrol -M ` +
+        `${whose.there} show config): cancel it there; nothing was touched`;
     case "unknown":
       return `${cannot} ${whose.why}: nothing was touched. By hand, on its cluster: ` +
         `"squeue --me --name=NAME" gives the ids of its jobs, whose names are those of the files in ` +

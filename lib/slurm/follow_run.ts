@@ -1,7 +1,7 @@
 import type { EventSink, RunSummary } from "../core/event.ts";
 import { runLog } from "../core/run_log.ts";
 import { runReporter } from "../schedule/run_reporter.ts";
-import { systemClient } from "./client/client.ts";
+import { systemClient } from "./jobs/system_client.ts";
 import { followDagRun } from "./dag/follow_dag.ts";
 import { followPoolRun } from "./pool/follow_pool_run.ts";
 import { findRun } from "./run/find_run.ts";

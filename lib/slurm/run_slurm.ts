@@ -12,7 +12,7 @@ import { typedBelow } from "../plan/typed_below.ts";
 import { rootsOf } from "../schedule/check_run.ts";
 import { ARTIFACT, type Artifact, isArtifact } from "../task/artifact/artifact.ts";
 import { checkSelfStart } from "../worker/child/check_self_start.ts";
-import { systemClient } from "./client/client.ts";
+import { systemClient } from "./jobs/system_client.ts";
 import { JobWatch } from "./jobs/job_watch.ts";
 import { jobHints } from "./jobs/slurm_hints.ts";
 import { newRunId } from "./run/prepare_run.ts";
@@ -74,7 +74,9 @@ export async function runOnSlurm(
   const entry = options.entry ?? (isTyped ? importableEntry(rootsOf(roots)) : Deno.mainModule);
   const config = configOfRun(slurmOverrides(options));
   const reporter = runReporter("runSlurm", options);
-  const client = systemClient(options.squeueIntervalSec ?? config.slurm?.squeueIntervalSec);
+  const intervalSec = options.squeueIntervalSec ?? config.slurm?.squeueIntervalSec;
+  const submits = options.mode === "dag" || options.launcher !== "srun";
+  const client = systemClient(intervalSec, { cluster: options.cluster, submits });
   const runtime = systemRuntime(config, {
     log: reporter.print,
     entry: options.entry,

@@ -3,7 +3,7 @@ import { UsageError } from "../core/errors.ts";
 import { didYouMean } from "../core/nearest.ts";
 import { queuePaths } from "../queue/layout.ts";
 import { readEnded } from "../pool/ended.ts";
-import { readRun } from "../remote/run_record.ts";
+import { readRun, readRunHead } from "../remote/run_record.ts";
 import { readProgressFile, type RunProgress } from "../store/run_progress.ts";
 import { runIds } from "./run_ids.ts";
 import { computedByPool } from "./worker_views.ts";
@@ -25,6 +25,8 @@ export interface RunView extends Omit<RunProgress, "schema" | "at" | "owner"> {
   readonly user?: string;
   /** Its process. */
   readonly pid: number;
+  /** Of a run on Slurm that is looked at by itself: by the clusters of its jobs, the specs of these. */
+  readonly clusters?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** States in which there may be workers. */
@@ -72,6 +74,27 @@ export async function runView(store: Store, runId: string): Promise<RunView | un
   } catch (error) {
     if (!concernsOneArtifact(error)) throw error;
     return undefined;
+  }
+}
+
+/**
+ * The run with the clusters that its jobs are on, as far as its record says so.
+ *
+ * @throws {StoreError} If the store cannot be read.
+ */
+export async function withClusters(store: Store, run: RunView): Promise<RunView> {
+  if (run.mode === "local") return run;
+  try {
+    const { cluster, specs } = await readRunHead({ store }, queuePaths(store.root, run.runId));
+    if (cluster === undefined) return run;
+    const clusters = Map.groupBy(
+      Object.keys(specs),
+      (name) => (specs[name] as { cluster?: string }).cluster ?? cluster,
+    );
+    return { ...run, clusters: Object.fromEntries(clusters) };
+  } catch (error) {
+    if (!concernsOneArtifact(error)) throw error;
+    return run;
   }
 }
 

@@ -82,7 +82,7 @@ export function furuCommand({ module, start, maxHeapMb }: WorkerCommandOptions =
   ];
 }
 
-/** Options with all that is for V8 in one, as Denos up to 2.7 want it: the last one there counts. */
+/** Options with all that is for V8 in one, as Denos up to 2.8 want it: the last one there counts. */
 function withOneOfV8(options: readonly string[]): string[] {
   const word = "--v8-flags=";
   const isOfV8 = (each: string): boolean => each.startsWith(word);
@@ -115,7 +115,8 @@ function inFolder(folder: string, flags: readonly string[]): string[] {
   ].join(" ");
   const shell = `export ${FOLDER_VARIABLE}="$PWD"; cd -- "$0" && unset OLDPWD && exec "$@"`;
   const known = flags.filter((each) => each !== "--no-code-cache");
-  return ["/bin/sh", "-c", shell, folder, Deno.execPath(), "eval", ...known, code];
+  // What follows is the program's own, which Denos up to 2.8 have to be told.
+  return ["/bin/sh", "-c", shell, folder, Deno.execPath(), "eval", ...known, code, "--"];
 }
 
 function nearestConfig(module: string | URL): string | undefined {

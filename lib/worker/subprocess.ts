@@ -252,10 +252,10 @@ export class WorkerProcess implements AsyncDisposable {
   }
 
   async #judge(running: Running, end: Evidence["end"]): Promise<AttemptEnd> {
-    const { section, interruption, signalled } = running;
-    const { begunAt } = running;
+    const { section, interruption, signalled, begunAt } = running;
     const durationMs = begunAt === undefined ? undefined : this.#options.clock.monotonic() - begunAt;
     if (interruption || end instanceof ProtocolError) await this.stop("KILL");
+    if (this.#process.hasEnded) await this.#options.tidy?.();
     const logTail = section.tail.lines();
     return await judge({ ...this.#options, end, interruption, signalled, logTail, durationMs });
   }

@@ -32,6 +32,12 @@ export interface WorkerProcessOptions {
    */
   share?: (path: string) => Promise<void>;
   /**
+   * Removes what a process that has died in an attempt has left on this machine.
+   *
+   * @default {nothing is removed}
+   */
+  tidy?: () => Promise<void>;
+  /**
    * Given what is written to logs, too.
    *
    * @default {nobody}

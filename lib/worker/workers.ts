@@ -1,6 +1,7 @@
 import { environmentVariables } from "../core/environment.ts";
 import { packed } from "../core/packed.ts";
 import type { AttemptTime } from "../core/system/stop_time.ts";
+import { ownNode, threadVariables } from "../run/node/share.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { plural } from "../ui/text.ts";
 import { workerCommand } from "./command.ts";
@@ -30,8 +31,14 @@ export interface WorkersOptions {
    * @default {as many as attempts are begun at the same time}
    */
   maxWorkers?: number | undefined;
+  /**
+   * How many attempts may run at once: each process may use as much less of the machine.
+   *
+   * @default {1}
+   */
+  atOnce?: number | undefined;
   /** Given to each process once: what `compute_task.ts` reads. Made for the first process. */
-  config: () => Promise<unknown>;
+  config: () => Promise<object>;
   /** Aborts when this process itself was told to stop. */
   stopping: AbortSignal;
   /**
@@ -261,18 +268,24 @@ export class Workers implements AsyncDisposable {
 
   async #startProcess(): Promise<WorkerProcess> {
     const { machine, logger, store } = this.#runtime;
-    const { entry, stopping, time } = this.#options;
+    const { entry, stopping, time, atOnce = 1 } = this.#options;
     const start = this.#options.start ??
       ownStart(entry, (text) => logger.warn(text), this.#runtime.config.maxHeapMb);
     const unsaid = saysHeap(start) ? undefined : this.#options.maxHeapMb;
     const { maxHeapMb = unsaid, maxTasksPerWorker } = this.#runtime.config;
+    const heap = heapVariable(maxHeapMb);
     return await WorkerProcess.start({
       command: workerCommand({ module: entry, start, maxHeapMb }),
-      ...heapVariable(maxHeapMb),
+      env: { ...threadVariables(ownNode, atOnce), ...heap.env },
+      ...(heap.restore === undefined ? {} : { restore: heap.restore }),
       listener: this.#listener ??= WorkerListener.open(),
-      config: () => this.#config ??= this.#options.config(),
+      config: () => this.#config ??= this.#options.config().then((config) => ({ ...config, atOnce })),
       files: machine.files,
       share: (path) => store.share(path),
+      tidy: async () => {
+        const { scratchParent, sweepScratch } = await import("../run/node/scratch.ts");
+        await sweepScratch(machine, scratchParent(this.#runtime.config.scratchDir));
+      },
       clock: machine.clock,
       maxTasks: maxTasksPerWorker,
       isTooBig: (megabytes, attempts) => this.#isTooBig(megabytes, attempts),

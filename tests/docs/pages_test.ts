@@ -1,10 +1,12 @@
 import { assertEquals } from "@std/assert";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
+import { startsLinked } from "../this_deno.ts";
 import { readPages } from "./page.ts";
 import { difference, PageProject } from "./run_page.ts";
 
 const pages = (await readPages()).filter(({ fences }) => fences.some(({ marks }) => marks.has("run")));
-describe("pages", () => {
+// furu is linked there, and started by its name.
+describe("pages", { ignore: !startsLinked }, () => {
   let folder: string;
   beforeAll(async () => {
     folder = await Deno.realPath(await Deno.makeTempDir({ prefix: "furu-docs-" }));

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
-import { defineTask, z } from "@furu/furu";
+import { defineTask, settle, z } from "@furu/furu";
 import { ExecutionError } from "../../lib/core/errors.ts";
 import { computeBeside, linkDependencies, storedRecord } from "../../lib/explain/scratch_store.ts";
 import { currentContext } from "../../lib/run/context.ts";
@@ -60,5 +60,37 @@ describe("computing again beside a store", () => {
     const error = await assertRejects(() => replay("other"), ExecutionError, "it gets what is not stored");
     assert(error.message.includes(`${Prep({ seed: 7 })}`), error.message);
     assertEquals(computed.splice(0), ["Train"]);
+  });
+
+  it("goes without what failed, as its task tolerates, and is told why", async () => {
+    const Bad = defineTask({
+      name: "replay/Bad",
+      params: z.object({}),
+      create: () => {
+        computed.push("Bad");
+        throw new Error("no data");
+      },
+    });
+    const Any = defineTask({
+      name: "replay/Any",
+      params: z.object({ of: Bad.schema }),
+      tolerate: ["of"],
+      create: async ({ params }) => {
+        const settled = await settle(params.of);
+        return settled.status === "rejected" ? settled.reason.message.split(";")[0] : "whole";
+      },
+    });
+    await using rig = new Rig();
+    const runtime = testRuntime(rig.root);
+    const artifact = Any({ of: Bad({}) });
+    const text = `${Bad({})} failed in attempt 1: no data`;
+    assertEquals(await getWith(runtime, undefined, artifact), text);
+    const folder = join(rig.folder, "beside");
+    Deno.mkdirSync(folder);
+    await linkDependencies(runtime.store, artifact, folder);
+    await computeBeside(runtime.store, artifact, folder);
+    const beside = new Store(runtime.machine, { root: folder, leaseSec: 120, heartbeatSec: 40 });
+    assertEquals((await storedRecord(beside, artifact))?.value, text);
+    assertEquals(computed.splice(0), ["Bad"]);
   });
 });

@@ -4,8 +4,11 @@ import { workerLimits } from "../../lib/local/worker_limits.ts";
 
 describe("workerLimits()", () => {
   it("maxWorkers as a number limits all specs together; by default it is the number of cores", () => {
-    assertEquals(workerLimits(3), { maxRunning: 3 });
-    assertEquals(workerLimits(), { maxRunning: navigator.hardwareConcurrency });
+    assertEquals(workerLimits(3), { maxRunning: 3, atOnce: 3 });
+    assertEquals(workerLimits(), {
+      maxRunning: navigator.hardwareConcurrency,
+      atOnce: navigator.hardwareConcurrency,
+    });
   });
 
   it("maxWorkers by spec limits each for itself, the others by default", () => {

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { describe, it } from "@std/testing/bdd";
 import { z } from "zod";
 import { Rig, testMachine, testRuntime } from "../rig.ts";
+import { withSum } from "../../lib/store/record.ts";
 import { getFrom } from "../run/rig.ts";
 import { define, type Defined, forget, planned, short } from "./rig.ts";
 
@@ -246,6 +247,28 @@ describe("planMigrations()", () => {
       new Set([
         `${other} ready ${Task({ n: 1 })}`,
         `${one} refused ${Task({ n: 1 })}: a newer result becomes the same artifact: ${other}`,
+      ]),
+    );
+  });
+
+  it("refuses what was made without something that failed", async () => {
+    await using rig = new Rig();
+    const runtime = testRuntime(rig.root);
+    const Old = define("mp13/TaskOld");
+    for (const n of [1, 2]) await getFrom(runtime, Old({ n }));
+    const { record } = runtime.store.paths(Old({ n: 1 }));
+    const { sum: _, ...whole } = JSON.parse(Deno.readTextFileSync(record));
+    const lacks = [{ name: "mp13/Gone", hash: "0".repeat(32), error: "no" }];
+    Deno.writeTextFileSync(record, withSum(JSON.stringify({ ...whole, partial: lacks })));
+    forget("mp13/TaskOld");
+    const Task = renamed("mp13/Task");
+    assertEquals(
+      new Set((await planned(runtime, "mp13/")).map(short)),
+      new Set([
+        `${Old({ n: 1 })} refused ${
+          Task({ n: 1 })
+        }: it is partial, made without what failed: compute it again`,
+        `${Old({ n: 2 })} ready ${Task({ n: 2 })}`,
       ]),
     );
   });

@@ -1,4 +1,6 @@
-import { assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { fromFileUrl } from "@std/path/from-file-url";
+import { join } from "@std/path/join";
 import { describe, it } from "@std/testing/bdd";
 import { checkPackable } from "../../lib/pack/pack.ts";
 import { PackError } from "../../lib/pack/pack_error.ts";
@@ -15,5 +17,26 @@ describe("packing", () => {
 
   it("is refused in a compiled program", () => {
     assertThrows(() => checkPackable({ os: "linux", standalone: true }), PackError, "was compiled");
+  });
+});
+
+describe("deno task compile", () => {
+  it("makes nothing with a runtime image that is another program's, and names it", async () => {
+    const folder = await Deno.makeTempDir();
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", "lib/pack/compile.ts", "-o", join(folder, "furu")],
+      cwd: fromFileUrl(new URL("../../", import.meta.url)),
+      env: { DENORT_BIN: "/bin/true" },
+      stdout: "null",
+      stderr: "piped",
+    }).output();
+    const text = new TextDecoder().decode(stderr);
+    assertEquals(code, 1, text);
+    assertMatch(
+      text,
+      /Cannot compile .*furu with the runtime image \/bin\/true \(DENORT_BIN\): .*does not start/,
+    );
+    assertEquals([...Deno.readDirSync(folder)], []);
+    await Deno.remove(folder, { recursive: true });
   });
 });

@@ -33,8 +33,8 @@ const PLAIN = `
   export const first = Top({ low: Low({ x: 1 }) });
 `;
 
-/** Writes a pipeline in TypeScript, of several modules. @returns its path. */
-function writePlain(rig: ProgramRig, name: string): string {
+/** Writes a pipeline in TypeScript, of several modules, which may go by names. @returns its path. */
+function writePlain(rig: ProgramRig, name: string, { named = false } = {}): string {
   const at = (part: string) => join(name, "../parts", part);
   // Each imports the other.
   rig.write(
@@ -51,7 +51,9 @@ export const again = (row: Row): Row => same(row);
 export const same = <T>(value: T): T => (Factor.Ten as number) === 10 ? value : (undefined as never);
 `,
   );
-  return rig.write(name, PLAIN);
+  if (!named) return rig.write(name, PLAIN);
+  rig.write(join(name, "../deno.json"), JSON.stringify({ imports: { "part of it/": "./parts/" } }));
+  return rig.write(name, PLAIN.replaceAll('"./parts/', '"part of it/'));
 }
 
 /** One that is stored of what {@link writePlain} wrote. */
@@ -194,9 +196,8 @@ export function itRunsOnSlurm(suite: SlurmSuite, ways: readonly SlurmWay[], getR
     suite.it(`runs a plain pipeline on Slurm (${way}), with itself as the jobs' program`, async () => {
       const rig = getRig();
       const folder = join(rig.folder, `slurm ${way}`);
-      const path = writePlain(rig, `slurm ${way}/pipeline.ts`);
+      const path = writePlain(rig, `slurm ${way}/pipeline.ts`, { named: true });
       const slurm = { specs: { default: { timeMin: 5 } }, squeueIntervalSec: 0.5 };
-      rig.write(`slurm ${way}/deno.json`, "{}");
       rig.write(`slurm ${way}/furu.json`, JSON.stringify({ slurm }));
       const options = { env: { ...suite.cluster.env, HOME: rig.freshCache() }, cwd: folder };
       const mode = way === "dag" ? ["dag"] : ["pool", ...way === "detached" ? ["--detach"] : []];

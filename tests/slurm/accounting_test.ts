@@ -8,8 +8,10 @@ import { systemMachine } from "../../lib/core/system/system_machine.ts";
 import { type JobEntry, parseAccounting } from "../../lib/slurm/client/parse_jobs.ts";
 import { until } from "../rig.ts";
 import { accountingAvailable } from "./cluster_accounting.ts";
+import { startCluster } from "./cluster.ts";
 import { DagRig } from "./dag/dag_rig.ts";
 import { FakeClock, FakeSlurm, queueRow } from "./fake_slurm.ts";
+import { ClusterPoolRig, reportOf } from "./pool/cluster_pool_rig.ts";
 import { describeOnSlurm } from "./suite.ts";
 
 const fixture = (name: string) => Deno.readTextFileSync(new URL(`fixtures/${name}`, import.meta.url));
@@ -185,6 +187,64 @@ if (accountingAvailable()) {
         await until(() => rig.leftovers().length === 0, `nothing is left over: ${rig.leftovers()}`);
       },
     );
+
+    /** Another cluster that uses the store and the database, whose next job has the same id as the next one here. */
+    const besides = async (name: string) => {
+      const next = /NEXT_JOB_ID\s*= (\d+)/.exec(await suite.cluster.run("scontrol", "show", "config"))![1]!;
+      return await startCluster({ beside: suite.cluster, name, settings: { FirstJobId: next } });
+    };
+
+    suite.it("runs a pool whose specs are on two clusters, where jobs have the same ids", async () => {
+      await using east = await besides("east");
+      await using rig = new ClusterPoolRig(suite.cluster);
+      const gpu = { cluster: "east", partition: "gpu", gpus: 1, timeMin: 5 };
+      const options = { detach: true, specs: { default: { timeMin: 5 }, gpu } };
+      const needs = [{ id: "here", does: ["await here"] }, {
+        id: "there",
+        does: ["await there"],
+        spec: "gpu",
+      }];
+      const report = await reportOf(rig.start([{ id: "root", needs }], { options }));
+      assertEquals(report.error, undefined, report.messages.join("\n"));
+      const [one, other] = await Promise.all([rig.begun("here"), rig.begun("there")]);
+      const jobOf = async ({ pid }: { pid: number }) => {
+        const text = await Deno.readTextFile(`/proc/${pid}/environ`);
+        const field = (name: string) => new RegExp(`(?:^|\0)${name}=([^\0]*)`).exec(text)?.[1];
+        return { id: field("SLURM_JOB_ID"), cluster: field("SLURM_CLUSTER_NAME") };
+      };
+      const [here, there] = [await jobOf(one), await jobOf(other)];
+      assertEquals([here, there.cluster], [{ id: there.id, cluster: "furu" }, "east"]);
+      // Its end says nothing of the job of that id which is elsewhere.
+      await east.run("scancel", there.id!);
+      await rig.begun("there", 2);
+      rig.write("here");
+      rig.write("there");
+      const { code, stderr } = await rig.furu(["follow", rig.runs().at(-1)!]).ended();
+      assertEquals(code, 0, stderr);
+      assertEquals(rig.starts("here").length, 1);
+      for (const cluster of [suite.cluster, east]) {
+        const listed = () => cluster.run("squeue", "-h", "-t", "PD,R", "-o", "%j");
+        for (const since = performance.now(); await listed() !== "";) {
+          if (performance.now() - since > 60_000) throw new Error(`jobs are left: ${await listed()}`);
+          await systemClock.sleep(100);
+        }
+      }
+    });
+
+    suite.it("sends jobs where the shell says, and cancels them from a shell that does not", async () => {
+      await using north = await besides("north");
+      await using rig = new DagRig(suite.cluster);
+      const roots = [{ id: "b", needs: [{ id: "a", does: ["heed a"] }] }];
+      const options = { detach: true };
+      const { submitted } = await rig.run(roots, { options, env: { SLURM_CLUSTERS: "north" } });
+      await rig.there("a");
+      assertMatch(await north.run("squeue", "-h", "-o", "%i %T"), /PENDING[^]*RUNNING|RUNNING[^]*PENDING/);
+      assertEquals(await suite.cluster.run("squeue", "-h"), "");
+      const cancelled = await rig.furu("cancel", submitted!.runId).ended();
+      assertEquals(cancelled.code, 0, cancelled.stderr);
+      assertMatch(cancelled.stdout, /cancelled 2 jobs/);
+      await until(() => rig.leftovers().length === 0, `nothing is left over: ${rig.leftovers()}`);
+    });
   }, { accounting: true, settings: { MinJobAge: "2" } });
 } else {
   console.log("MariaDB or slurmdbd is not installed: the tests on a real Slurm with accounting are left out");

@@ -17,6 +17,10 @@ export interface ClusterOptions {
   overlays?: Record<string, string>;
   /** Has it a database that `sacct` can ask? Needs `accountingAvailable()`. @default false */
   accounting?: boolean;
+  /** Another one with accounting, whose database and authentication it shares: `-M` reaches each from the other. */
+  beside?: Cluster;
+  /** Its name. @default "furu" */
+  name?: string;
   /** @default 4 */
   cpusPerNode?: number;
   /** @default 4000 */
@@ -28,6 +32,8 @@ export interface Cluster extends AsyncDisposable {
   readonly folder: string;
   /** What its users need in their environment, and nothing else has. */
   readonly env: { SLURM_CONF: string };
+  /** The port of its accounting's daemon. */
+  readonly daemonPort: number | undefined;
   /** Names of the nodes by partition; the first partition is the default one. */
   readonly partitions: Readonly<Record<string, readonly string[]>>;
   /** Runs a program in the cluster's environment. @throws when it fails, with its stderr. */
@@ -86,6 +92,7 @@ class RunningCluster implements Cluster {
   readonly folder: string;
   readonly env: { SLURM_CONF: string };
   readonly partitions: Record<string, string[]> = {};
+  daemonPort: number | undefined;
   readonly #options: ClusterOptions;
   #kept = false;
 
@@ -104,30 +111,37 @@ class RunningCluster implements Cluster {
     if (this.#options.folder === undefined) {
       Deno.writeTextFileSync(join(folder, "owner"), processMark(Deno.pid) ?? "");
     }
-    const [controllerPort = 0, databasePort = 0, daemonPort = 0, ...ports] = freePorts(6);
+    const [controllerPort = 0, databasePort = 0, freePort = 0, ...ports] = freePorts(6);
+    const { beside } = this.#options;
+    const daemonPort = beside?.daemonPort ?? freePort;
     const nodes: ClusterNode[] = [["cpu1", "cpu"], ["cpu2", "cpu"], ["gpu1", "gpu"]].map((
       [name = "", partition = ""],
       i,
     ) => ({ name, partition, port: ports[i]!, gpus: partition === "gpu" ? 2 : 0 }));
     for (const { name, partition } of nodes) (this.partitions[partition] ??= []).push(name);
-    const { cpusPerNode = 4, memoryMb = 4000, overlays = {}, accounting = false } = this.#options;
+    const { cpusPerNode = 4, memoryMb = 4000, overlays = {}, accounting = false, name = "furu" } =
+      this.#options;
     const user = await runProgram("id", ["-un"]);
     const host = Deno.hostname().split(".")[0]!;
+    if (accounting) this.daemonPort = daemonPort;
+    const authority = beside?.folder ?? folder;
     const settings = {
-      ...(accounting ? accountingSettings(folder, daemonPort) : {}),
+      ClusterName: name,
+      ...(accounting || beside ? accountingSettings(authority, daemonPort) : {}),
       ...this.#options.settings,
     };
-    const common = { folder, host, user, controllerPort, nodes, overlays };
+    const common = { folder, authority, host, user, controllerPort, nodes, overlays };
     for (const name of ["munge", "state", "logs", ...nodes.map((node) => `spool/${node.name}`)]) {
       Deno.mkdirSync(join(folder, name), { recursive: true, mode: 0o755 });
     }
     Deno.writeTextFileSync(this.env.SLURM_CONF, slurmConf({ ...common, cpusPerNode, memoryMb, settings }));
     Deno.writeTextFileSync(join(folder, "gres.conf"), gresConf(nodes));
-    await this.#startMunge();
+    if (!beside) await this.#startMunge();
     if (accounting) {
       const ports = { database: databasePort, daemon: daemonPort };
       await startAccounting({ folder, user, host, ports }, this.env);
     }
+    if (accounting || beside) await this.run("sacctmgr", "-i", "add", "cluster", name);
     await this.startController();
     for (const { name } of nodes) await this.startSlurmd(name);
     await this.#ready(nodes.length);

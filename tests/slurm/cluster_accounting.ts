@@ -19,7 +19,7 @@ export interface AccountingOptions {
   ports: { database: number; daemon: number };
 }
 
-/** Lines of `slurm.conf` for a cluster whose jobs are accounted for. */
+/** Lines of `slurm.conf` for a cluster whose jobs are accounted for, with the folder that its `munge` is in. */
 export function accountingSettings(folder: string, daemonPort: number): Record<string, string> {
   return {
     AccountingStorageType: "accounting_storage/slurmdbd",
@@ -31,7 +31,7 @@ export function accountingSettings(folder: string, daemonPort: number): Record<s
 }
 
 /**
- * Starts a database of its own and Slurm's daemon for it, and makes the cluster known there; it takes about two seconds.
+ * Starts a database of its own and Slurm's daemon for it; it takes about two seconds.
  *
  * @throws when one of them does not answer within 20 s.
  */
@@ -68,7 +68,6 @@ export async function startAccounting(
   });
   await runProgram("slurmdbd", [], env);
   await listening(ports.daemon);
-  await runProgram("sacctmgr", ["-i", "add", "cluster", "furu"], env);
 }
 
 function daemonConf({ folder, user, host, ports }: AccountingOptions): string {

@@ -11,6 +11,8 @@ export interface ClusterNode {
 
 export interface ConfigOptions {
   folder: string;
+  /** The folder whose `munge` vouches for its users: its own, or another cluster's. */
+  authority: string;
   host: string;
   user: string;
   controllerPort: number;
@@ -25,7 +27,7 @@ export interface ConfigOptions {
 
 /** The text of `slurm.conf`. */
 export function slurmConf(options: ConfigOptions): string {
-  const { folder, host, user, nodes } = options;
+  const { folder, authority, host, user, nodes } = options;
   const settings: Record<string, string> = {
     ClusterName: "furu",
     SlurmctldHost: `${host}(127.0.0.1)`,
@@ -35,7 +37,7 @@ export function slurmConf(options: ConfigOptions): string {
     AuthType: "auth/munge",
     CredType: "cred/munge",
     // A requeued job begins one second after its old credential has run out: two minutes where this is not set.
-    AuthInfo: `socket=${join(folder, "munge", "socket")},cred_expire=5`,
+    AuthInfo: `socket=${join(authority, "munge", "socket")},cred_expire=5`,
     SlurmctldPidFile: join(folder, "slurmctld.pid"),
     SlurmdPidFile: join(folder, "slurmd-%n.pid"),
     StateSaveLocation: join(folder, "state"),

@@ -1,11 +1,20 @@
-import { assertEquals, assertObjectMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertObjectMatch,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { SlurmError } from "../../lib/core/errors.ts";
+import { ConfigError, SlurmError } from "../../lib/core/errors.ts";
 import { SlurmClient } from "../../lib/slurm/client/client.ts";
 import { cancelOwn } from "../../lib/slurm/dag/cancel_dag.ts";
 import { readDagJobs } from "../../lib/slurm/jobs/dag_jobs.ts";
 import { cancelOurs } from "../../lib/slurm/jobs/cancel_jobs.ts";
 import { JobWatch } from "../../lib/slurm/jobs/job_watch.ts";
+import { askPartitions, checkOneCluster, clustersOfRun } from "../../lib/slurm/run/spec_clusters.ts";
 import { slurmSpecSchema } from "../../lib/slurm/client/spec.ts";
 import { linkQueued, readQueued, writeQueuedId } from "../../lib/store/claims/queued.ts";
 import { exists, testRuntime } from "../rig.ts";
@@ -158,11 +167,111 @@ describe("DagSubmission where there are several clusters", () => {
   });
 });
 
+describe("DagSubmission of specs on several clusters", () => {
+  const sinfo = "cpu*|infinite|2|4|4000|(null)\n";
+
+  it("sends each job to the cluster of its spec, under which it is queued and found", async () => {
+    await using rig = new SubmitRig();
+    rig.specs = { default: {}, big: { cluster: "east" } };
+    rig.slurm.answers.sinfo = sinfo;
+    const leaf = Leaf({ id: "a" });
+    const alone = Node({ id: "alone", of: [] });
+    const { jobs, context } = await rig.submit([leaf, alone]);
+    assertEquals([leaf, alone].map(({ hash }) => jobs.get(hash)?.cluster), ["west", "east"]);
+    const { store } = context.runtime;
+    const queued = await Promise.all([leaf, alone].map((each) => readQueued(store, store.paths(each))));
+    assertEquals(queued.map((each) => each?.cluster), ["west", "east"]);
+    const sent = rig.slurm.calls.filter(([program]) => program === "sbatch");
+    assertEquals(sent.map((call) => call.slice(1, 3).includes("east")).sort(), [false, true]);
+    await cancelOwn(context, jobs);
+    const cancelled = rig.slurm.calls.filter(([program]) => program === "scancel");
+    const [here, there] = [leaf, alone].map(({ hash }) => jobs.get(hash)!.jobId);
+    assertEquals(cancelled.map((call) => call.slice(1).join(" ")).sort(), [`-M east ${there}`, here]);
+  });
+
+  it("looks for a job whose answer was lost on the cluster that it was sent to", async () => {
+    await using rig = new SubmitRig();
+    rig.specs = { default: {}, big: { cluster: "east" } };
+    rig.slurm.answers.sinfo = sinfo;
+    rig.others.east = [];
+    const alone = Node({ id: "alone", of: [] });
+    rig.onTaken = (name) => {
+      rig.others.east = [queueRow({ jobId: 7, name, state: "PENDING" })];
+      // The own cluster has another job of that id.
+      rig.rows = [queueRow({ jobId: 7, name: "furu-other", state: "RUNNING" })];
+      return { code: 1, stdout: "", stderr: "sbatch: error: Socket timed out on send/recv operation\n" };
+    };
+    const { jobs } = await rig.submit([alone]);
+    assertObjectMatch(jobs.get(alone.hash)!, { jobId: "7", cluster: "east" });
+    assertEquals(rig.ids.size, 1);
+  });
+
+  it("refuses jobs that would wait for one of another cluster, before anything is submitted", async () => {
+    await using rig = new SubmitRig();
+    rig.specs = { default: {}, big: { cluster: "east" } };
+    rig.slurm.answers.sinfo = sinfo;
+    const error = await assertRejects(() => rig.submit([Node({ id: "root", of: [Leaf({ id: "a" })] })]));
+    assert(error instanceof ConfigError);
+    assertStringIncludes(error.message, "(spec 'big', cluster east) needs submit/Leaf(");
+    assertStringIncludes(error.message, "(spec 'default', cluster west)");
+    assertEquals(rig.ids.size, 0);
+    // What names the own cluster is no other one.
+    rig.specs = { default: {}, big: { cluster: "west" } };
+    await rig.submit([Node({ id: "root", of: [Leaf({ id: "a" })] })]);
+    assertEquals(rig.ids.size, 2);
+  });
+});
+
+describe("checkOneCluster()", () => {
+  const run = { cluster: "west", specs: { default: {}, gpu: { cluster: "east" } } };
+  const node = (name: string, spec: string, ...dependencies: string[]) => ({
+    hash: name,
+    name,
+    spec,
+    dependencies,
+  });
+
+  it("names a pair for each two tasks, and lets those be that wait on one cluster", () => {
+    const fine = [node("a", "gpu"), node("b", "gpu", "a"), node("c", "default"), node("d", "default", "c")];
+    checkOneCluster([...fine, node("e", "gpu", "not-of-the-run")], run);
+    const bad = ["f", "g", "h", "i", "j", "k"].map((name) => node(name, "default", "a"));
+    const { message } = assertThrows(() => checkOneCluster([...fine, ...bad], run), ConfigError);
+    assertMatch(
+      message,
+      /^ {2}f\S* \(spec 'default', cluster west\) needs a\S* \(spec 'gpu', cluster east\)$/m,
+    );
+    assertStringIncludes(message, "and 1 more");
+    assertEquals(clustersOfRun(run), new Set(["west", "east"]));
+  });
+});
+
+describe("askPartitions()", () => {
+  it("tells a cluster that there is none of from one that does not answer", async () => {
+    const { slurm, client } = twoClusters(() => "");
+    slurm.answers.sinfo = (args) =>
+      args[0] === "-M"
+        ? { code: 1, stderr: "sinfo: error: 'eest' can't be reached now\n" }
+        : "cpu*|1:00:00|2|4|4000|(null)\n";
+    const ask = askPartitions(client);
+    assertEquals((await ask(undefined)).map(({ name }) => name), ["cpu"]);
+    slurm.answers.sacctmgr = "east\nwest\n";
+    await assertRejects(() => ask("eest"), ConfigError, "there are east, west; did you mean 'east'?");
+    await assertRejects(() => ask("east"), SlurmError, "it does not answer: Cannot read Slurm's partitions");
+    slurm.answers.sacctmgr = { code: 1, stderr: "sacctmgr: error: Connection refused\n" };
+    await assertRejects(() => ask("eest"), SlurmError, "which sacctmgr does not reach from here");
+  });
+});
+
 describe("a spec", () => {
-  it("cannot send its jobs to another cluster, where jobs of this one could not wait for them", () => {
+  it("names the cluster in a field of its own, and one of them", () => {
     for (const name of ["clusters", "M", "-M", "cluster"]) {
       const { error } = slurmSpecSchema.safeParse({ extra: { [name]: "east" } });
-      assertStringIncludes(error?.message ?? "", "is set by furu itself", name);
+      assertStringIncludes(error?.message ?? "", "use 'cluster'", name);
+    }
+    assertEquals(slurmSpecSchema.parse({ cluster: "east-2" }).cluster, "east-2");
+    for (const cluster of ["east,west", "all", "", "-v", "a b"]) {
+      const { error } = slurmSpecSchema.safeParse({ cluster });
+      assertStringIncludes(error?.message ?? "", "must be the name of one cluster", cluster);
     }
   });
 });

@@ -27,11 +27,21 @@ describe("workerCommand()", () => {
     });
     assert(!command.includes("--config"));
     assertEquals(command[0], Deno.execPath());
-    // Denos up to 2.7 take the option only once.
+    // Denos up to 2.8 take the option only once.
     const ofV8 = command.filter((each) => each.startsWith("--v8-flags"));
     assertEquals(ofV8, ["--v8-flags=--min-semi-space-size=16,--x,--max-old-space-size=100"]);
     assert(command.indexOf(ofV8[0]!) > command.indexOf("run"));
     assertEquals(command.slice(-2), ["a", "--b"]);
+  });
+});
+
+describe("workerCommand() with a package.json", () => {
+  it("marks the arguments as the program's own, which older Denos take for their own", async () => {
+    const [shell, ...words] = workerCommand({ start: { args: ["--b"], options: [], packageFolder: "/tmp" } });
+    assertEquals(words.slice(-2), ["--", "--b"]);
+    words.splice(-3, 1, "console.log(...Deno.args)");
+    const { stdout } = await new Deno.Command(shell!, { args: words }).output();
+    assertEquals(new TextDecoder().decode(stdout), "--b\n");
   });
 });
 

@@ -3,6 +3,7 @@ import { migratableText } from "../migrate/migratable_text.ts";
 import { defineCommand } from "../program/command.ts";
 import { choiceFlag, optionalChoiceFlag, switchFlag } from "../program/flag.ts";
 import {
+  clusterFlag,
   forcedBy,
   forceDependentsFlag,
   forceFlag,
@@ -33,6 +34,7 @@ const flags = {
     ["pool", "dag"],
     "Also what a run with this flag would submit (default: pool), and what is wrong with its specs",
   ),
+  cluster: clusterFlag,
 };
 
 /** `furu plan`: what a run would do. */
@@ -62,6 +64,10 @@ export const planCommand = defineCommand({
     if (flags.why && (format === "dot" || format === "mermaid")) {
       throw new UsageError(`Cannot use --why with --format ${format}: allowed are tree, table and json`);
     }
+    const { cluster } = flags;
+    if (cluster !== undefined && flags.slurm === undefined) {
+      throw new UsageError("Cannot use --cluster without --slurm: it is about jobs");
+    }
     const { roots, entry } = await loadTarget(program, args, io);
     const force = forcedBy(flags);
     const priority = priorityBy(flags.priority);
@@ -71,8 +77,9 @@ export const planCommand = defineCommand({
     const kept = await plan.kept?.();
     // Loaded when used, as the rest of furu.
     const slurm = flags.slurm === undefined ? undefined : await import("../view/plan_slurm.ts");
-    const pool = flags.slurm === "pool" ? await engine.poolPlan(roots, { entry, ...force }) : {};
-    const jobs = flags.slurm && await slurm?.planSlurm(plan, { mode: flags.slurm, limits: set, ...pool });
+    const pool = flags.slurm === "pool" ? await engine.poolPlan(roots, { entry, ...force, cluster }) : {};
+    const jobs = flags.slurm &&
+      await slurm?.planSlurm(plan, { mode: flags.slurm, limits: set, cluster, ...pool });
     const options = {
       color: io.color && !globals["no-color"],
       width: io.width,

@@ -10,6 +10,7 @@ import {
 } from "../program/flag.ts";
 import {
   checkTogether,
+  clusterFlag,
   forcedBy,
   forceDependentsFlag,
   forceFlag,
@@ -73,6 +74,7 @@ const flags = {
     ["pool", "dag"],
     "Run on Slurm, with the specs of furu.json: by a pool of workers (default), or one job for each artifact",
   ),
+  cluster: clusterFlag,
   detach: switchFlag("Only submit; the jobs go on by themselves (with --slurm)"),
   "idle-timeout": valueFlag(
     "SECONDS",
@@ -138,11 +140,11 @@ export const runCommand = defineCommand({
     checkTogether(flags);
     if (flags["dry-run"]) {
       const plan = (await import("./plan.ts")).planCommand;
-      const { force, slurm, limit, priority, "force-dependents": dependents } = flags;
+      const { force, slurm, cluster, limit, priority, "force-dependents": dependents } = flags;
       const absent = { format: undefined, all: false, why: false };
       return await plan.run({
         args,
-        flags: { ...absent, force, slurm, limit, priority, "force-dependents": dependents },
+        flags: { ...absent, force, slurm, cluster, limit, priority, "force-dependents": dependents },
         globals,
         io,
         program,
@@ -197,10 +199,12 @@ function resultsText(root: string, roots: readonly Artifact[]): string {
 
 function slurmOptions(values: FlagValues<typeof flags>): SlurmModeOptions {
   const { detach } = values;
-  if (values.slurm === "dag") return { mode: "dag", detach };
+  const { cluster } = values;
+  if (values.slurm === "dag") return given({ mode: "dag" as const, detach, cluster });
   return given({
     mode: "pool" as const,
     detach,
+    cluster,
     keepGoing: values["keep-going"],
     maxWorkers: values.workers,
     window: values.window,

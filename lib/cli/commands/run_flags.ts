@@ -1,8 +1,9 @@
 import { UsageError } from "../../core/errors.ts";
 import { mergeLimits, parseLimits } from "../../core/settings/limits.ts";
 import { isPriority, PRIORITY } from "../../task/limits.ts";
+import { isClusterName } from "../../slurm/client/environment.ts";
 import type { DetachedRun, RunOptions } from "../program/engine.ts";
-import { type Flag, listFlag, switchFlag, wholeNumber } from "../program/flag.ts";
+import { type Flag, listFlag, switchFlag, valueFlag, wholeNumber } from "../program/flag.ts";
 
 /** `--force NAME` of commands that are about a run. */
 export const forceFlag: Flag<string[]> = listFlag(
@@ -124,10 +125,21 @@ export function priorityBy(texts: readonly string[]): Record<string, number> | u
   }));
 }
 
+/** `--cluster NAME` of commands that are about a run on Slurm. */
+export const clusterFlag: Flag<string | undefined> = valueFlag(
+  "NAME",
+  "The cluster of specs that name none (default: SLURM_CLUSTERS, else this machine's; with --slurm)",
+  (text) => {
+    if (isClusterName(text)) return text;
+    throw new UsageError(`the name of one cluster is needed: current value is '${text}'`);
+  },
+  { short: "M" },
+);
+
 /** Flags that some places where tasks run do not have, and why. */
 const MISFITS = {
   local: {
-    flags: ["idle-timeout", "tasks-per-worker", "launcher", "no-snapshot", "take-over"],
+    flags: ["idle-timeout", "tasks-per-worker", "launcher", "no-snapshot", "take-over", "cluster"],
     why: "without --slurm: it is about jobs, and a run on this machine has none",
   },
   pool: { flags: ["isolation"], why: "with --slurm pool: each worker has a process for its tasks" },
@@ -170,6 +182,11 @@ export function checkTogether(
   if (flags.detach && flags.launcher === "srun") {
     throw new UsageError(
       "Cannot use --detach with --launcher srun: its workers end with the job they run in",
+    );
+  }
+  if (flags.cluster !== undefined && flags.launcher === "srun") {
+    throw new UsageError(
+      "Cannot use --cluster with --launcher srun: its workers are in the job this runs in",
     );
   }
 }

@@ -1,7 +1,7 @@
 import { UsageError } from "../../core/errors.ts";
 import { systemClock } from "../../core/system/clock.ts";
 import { runIds } from "../../status/run_ids.ts";
-import { findRunId, type RunView, runView } from "../../status/run_views.ts";
+import { findRunId, type RunView, runView, withClusters } from "../../status/run_views.ts";
 import type { Store } from "../../store/store.ts";
 import { defineCommand } from "../program/command.ts";
 import { switchFlag, valueFlag, wholeNumber } from "../program/flag.ts";
@@ -50,10 +50,11 @@ export const statusCommand = defineCommand({
     }
     const runId = await findRunId(store, written);
     for (;;) {
-      const run = await runView(store, runId);
-      if (!run) {
+      const seen = await runView(store, runId);
+      if (!seen) {
         throw new UsageError(`Cannot show run '${runId}': its folder in ${store.root}/runs says nothing`);
       }
+      const run = await withClusters(store, seen);
       const goesOn = run.state === "running" || run.state === "submitted" || run.state === "silent";
       if (globals.json) io.out(`${JSON.stringify(run)}\n`);
       else {

@@ -57,6 +57,12 @@ export type SlurmModeOptions =
      * @default {true}
      */
     snapshot?: boolean;
+    /**
+     * The cluster of specs that name none.
+     *
+     * @default {the one that the shell chooses, else the machine's own}
+     */
+    cluster?: string;
   }
   & (
     | { mode: "dag" }
@@ -156,7 +162,7 @@ export interface Engine {
    */
   poolPlan(
     roots: readonly Artifact[],
-    options: Pick<RunOptions, "entry" | "force" | "forceDependents">,
+    options: Pick<RunOptions, "entry" | "force" | "forceDependents"> & { cluster?: string | undefined },
   ): Promise<Pick<PlanSlurmOptions, "nodes" | "adopts">>;
   /** The artifact of a task with parameters written as `key=value`. */
   setParams(task: TaskDefinition, assignments: readonly string[]): Promise<Artifact>;

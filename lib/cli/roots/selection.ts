@@ -11,7 +11,7 @@ import type { ArtifactEntry } from "../../catalog/read_entries.ts";
 import { FuruError, UsageError } from "../../core/errors.ts";
 import { didYouMean } from "../../core/nearest.ts";
 import type { Store } from "../../store/store.ts";
-import { SHORT_STATUS } from "../view/list_text.ts";
+import { hasStatus, SHORT_STATUS, type ShownStatus } from "../view/list_text.ts";
 import { type FlagValues, listFlag, switchFlag, valueFlag, wholeNumber } from "../program/flag.ts";
 
 /** Statuses by the words that lists show. */
@@ -68,7 +68,7 @@ export function statusAndTime(
 ): (entry: ArtifactEntry) => boolean {
   const from = since === undefined ? undefined : ofFlag("since", () => parseMoment(since, Date.now()));
   return (entry) =>
-    (status === undefined || status.includes(entry.status)) &&
+    (status === undefined || hasStatus(entry, status)) &&
     (from === undefined || Date.parse(entry.at ?? "") >= from);
 }
 
@@ -92,10 +92,10 @@ export function ofFlag<T>(flag: string, read: () => T): T {
   }
 }
 
-function parseStatuses(text: string): ArtifactEntry["status"][] {
+function parseStatuses(text: string): ShownStatus[] {
   return text.split(",").map((word) => {
     const status = STATUSES.get(word.trim().toLowerCase());
-    if (status !== undefined) return status as ArtifactEntry["status"];
+    if (status !== undefined) return status as ShownStatus;
     throw new UsageError(`allowed are ${[...STATUSES.keys()].join(", ")}: current value is '${word}'`);
   });
 }

@@ -1,6 +1,5 @@
 import { parseMoment } from "../../catalog/conditions.ts";
 import { type ArtifactPattern, parsePattern, taskPattern } from "../../catalog/find_artifacts.ts";
-import type { ArtifactEntry } from "../../catalog/read_entries.ts";
 import { FuruError } from "../../core/errors.ts";
 import { didYouMean } from "../../core/nearest.ts";
 import type { StoredArtifact, StoreGraph } from "../../tidy/graph.ts";
@@ -8,6 +7,7 @@ import type { Pin } from "../../tidy/pins.ts";
 import { type Flag, switchFlag, valueFlag } from "../program/flag.ts";
 import { ambiguous } from "../roots/find_reference.ts";
 import { selectionFlags, whereCondition } from "../roots/selection.ts";
+import { hasStatus, type ShownStatus } from "../view/list_text.ts";
 
 /** The flags that choose among artifacts. */
 export const selectFlags = {
@@ -35,7 +35,7 @@ export interface Selection {
   /** Conditions on parameters. */
   readonly where?: readonly string[] | undefined;
   /** States. */
-  readonly status?: readonly ArtifactEntry["status"][] | undefined;
+  readonly status?: readonly ShownStatus[] | undefined;
   /** Milliseconds since 1970, before which it was computed or failed. */
   readonly older?: number | undefined;
   /** Pins, whose names are references. */
@@ -64,7 +64,7 @@ export function selectArtifacts(
     return some;
   });
   return [...new Set(meant)].filter((artifact) =>
-    (status === undefined || status.includes(artifact.status)) &&
+    (status === undefined || hasStatus(artifact, status)) &&
     (older === undefined || artifact.at !== undefined && Date.parse(artifact.at) < older) &&
     (holds === undefined || holds(artifact))
   ).sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : a.hash < b.hash ? -1 : 1);

@@ -72,7 +72,7 @@ export function artifactText(view: ArtifactView): string {
       `attempt ${attempt} since ${startedAt} by ${who}, ${backend}${jobText(running.slurm)}`,
     ]);
   }
-  if (queued) rows.push(["queued", `Slurm job ${queued.jobId ?? queued.name}`]);
+  if (queued) rows.push(["queued", `Slurm job ${queued.jobId ?? queued.name}${onCluster(queued)}`]);
   if (failures.length > LAST) rows.push(["failure", `(${failures.length - LAST} earlier ones)`]);
   for (const failure of failures.slice(-LAST)) rows.push(["failure", failureText(failure)]);
   if (logs.length > LAST) rows.push(["log", `(${logs.length - LAST} earlier ones)`]);
@@ -151,7 +151,12 @@ function usedText({ peakMemoryBytes, cpuSec, programsCpuSec }: Readonly<Record<s
 }
 
 function jobText(slurm: SlurmJob | undefined): string {
-  return slurm === undefined ? "" : `, Slurm job ${slurm.jobId}`;
+  return slurm === undefined ? "" : `, Slurm job ${slurm.jobId}${onCluster(slurm)}`;
+}
+
+/** Ids of jobs mean something on their own cluster only. */
+function onCluster({ cluster }: { readonly cluster?: string | undefined }): string {
+  return cluster === undefined ? "" : ` on cluster ${cluster}`;
 }
 
 function failureText(end: EndRecord): string {

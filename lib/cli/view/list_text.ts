@@ -27,7 +27,19 @@ export const SHORT_STATUS = {
   FAILED: "failed",
   TODO: "nothing",
   DAMAGED: "damaged",
+  PARTIAL: "partial",
 } as const;
+
+/** A status as people see it. */
+export type ShownStatus = keyof typeof SHORT_STATUS;
+
+/** Whether an artifact has one of these statuses: what is partial is done, too. */
+export function hasStatus(
+  { status, partial }: Pick<ArtifactEntry, "status" | "partial">,
+  wanted: readonly ShownStatus[],
+): boolean {
+  return wanted.includes(status) || partial !== undefined && wanted.includes("PARTIAL");
+}
 
 /**
  * Lists artifacts, a table for each task: what all of a task have in common stands above it, and each line
@@ -45,7 +57,7 @@ export function listText(entries: readonly ArtifactEntry[], options: ListOptions
     const head = [paint.strong(name), plural(group.length, "artifact"), paint.faint(common)];
     const rows = group.map((entry, i) => [
       entry.hash.slice(0, 8),
-      entry.partial === undefined ? SHORT_STATUS[entry.status] : "partial",
+      SHORT_STATUS[entry.partial === undefined ? entry.status : "PARTIAL"],
       entry.at === undefined ? "" : localTime(entry.at),
       entry.durationMs === undefined ? "" : formatDuration(entry.durationMs),
       entry.bytes === undefined ? "" : bytesText(entry.bytes),

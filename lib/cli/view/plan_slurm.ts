@@ -1,20 +1,23 @@
 import { resolveConfig } from "../../core/config.ts";
+import { environmentVariables } from "../../core/environment.ts";
 import { furuErrorName } from "../../core/errors.ts";
 import { artifactLabel } from "../../core/hash.ts";
 import { scale } from "../../pool/fleet/scale.ts";
+import { checkSpecs, checkTimeLimits, type LimitedNode } from "../../slurm/run/check_specs.ts";
 import {
-  checkPartitions,
-  checkSpecs,
-  checkTimeLimits,
-  type LimitedNode,
-} from "../../slurm/run/check_specs.ts";
-import type { Partition } from "../../slurm/client/parse_config.ts";
+  askPartitions,
+  checkClusters,
+  checkOneCluster,
+  type PartitionsOf,
+} from "../../slurm/run/spec_clusters.ts";
 import { dagLimitFaults } from "../../slurm/run/check_limits.ts";
 import { limitFaults } from "../../plan/limits.ts";
 import type { LimitUnits } from "../../core/settings/limits.ts";
 import { quote } from "../../slurm/client/script.ts";
 import { type ParsedSpec, sbatchOptions, slurmSpecSchema } from "../../slurm/client/spec.ts";
-import { systemClient } from "../../slurm/client/client.ts";
+import type { SlurmClient } from "../../slurm/client/client.ts";
+import { systemClient } from "../../slurm/jobs/system_client.ts";
+import { chosenCluster } from "../../slurm/client/environment.ts";
 import { table } from "../../ui/table.ts";
 import { plural } from "../../ui/text.ts";
 import { inOrder, type PlanView } from "./plan_view.ts";
@@ -23,6 +26,8 @@ import { inOrder, type PlanView } from "./plan_view.ts";
 export interface PlannedJobs {
   /** The spec's name. */
   readonly spec: string;
+  /** The cluster that they are sent to, where the spec, the run or the shell names one. */
+  readonly cluster?: string;
   /**
    * The number of missing artifacts that need it. Only a pool has it: in DAG mode there is a job for each.
    */
@@ -77,12 +82,24 @@ export interface PlanSlurmOptions {
    */
   specs?: unknown;
   /**
-   * The cluster's partitions.
+   * The cluster of specs that name none.
+   *
+   * @default {the one that the shell chooses, else the machine's own}
+   */
+  cluster?: string | undefined;
+  /**
+   * The partitions of a cluster that is named, or of the run's.
    *
    * @default {what Slurm says}
    * @throws {SlurmError} If Slurm does not answer.
    */
-  partitions?: () => Promise<readonly Partition[]>;
+  partitions?: PartitionsOf;
+  /**
+   * The name of the cluster of specs that name none, if Slurm tells.
+   *
+   * @default {what Slurm says}
+   */
+  here?: () => Promise<string | undefined>;
 }
 
 /** Most workers of a run that was not told how many. */
@@ -101,8 +118,9 @@ export async function planSlurm(plan: PlanView, options: PlanSlurmOptions): Prom
     limits = {},
     adopts,
     specs = resolveConfig().slurm?.specs ?? {},
-    partitions = () => systemClient().partitions(),
+    cluster: given,
   } = options;
+  const { partitionsOf, here } = slurmOf(options);
   const jobs = new Map<string, number>(), tasks = new Map<string, string[]>();
   const missing = new Set<string>();
   const problems: string[] = [];
@@ -126,8 +144,9 @@ export async function planSlurm(plan: PlanView, options: PlanSlurmOptions): Prom
     const limited = mode === "dag" ? [] : nodes.filter(({ hash }) => missing.has(hash));
     problems.push(...await problemsOf(() => checkTimeLimits(limited, usable)));
     if (Object.keys(usable).length > 0) {
-      problems.push(...await problemsOf(async () => checkPartitions(usable, await partitions())));
+      problems.push(...await problemsOf(async () => await checkClusters(usable, partitionsOf)));
     }
+    if (mode === "dag") problems.push(...await problemsOf(() => checkPlaces(plan, usable, here)));
   }
   const open = [...plan.nodes.values()].filter(({ status }) => status !== "DONE");
   problems.push(
@@ -136,17 +155,44 @@ export async function planSlurm(plan: PlanView, options: PlanSlurmOptions): Prom
       : limitFaults(open, limits),
   );
   const workers = firstWorkers(plan, limits);
+  const chosen = chosenCluster(environmentVariables(), false);
   return {
     mode,
     specs: [...jobs].map(([spec, count]) => {
       const parsed = usable[spec];
-      const options = parsed && sbatchOptions(parsed);
-      if (mode === "dag") return { spec, jobs: count, options };
-      return { spec, tasks: count, jobs: workers.get(spec) ?? 0, options };
+      const cluster = parsed?.cluster ?? given ?? chosen;
+      const options = parsed && [
+        ...(cluster === undefined ? [] : [`--clusters=${cluster}`]),
+        ...sbatchOptions(parsed),
+      ];
+      const common = { spec, ...(cluster === undefined ? {} : { cluster }), options };
+      if (mode === "dag") return { ...common, jobs: count };
+      return { ...common, tasks: count, jobs: workers.get(spec) ?? 0 };
     }),
     ...(adopts === undefined ? {} : { adopts }),
     problems,
   };
+}
+
+/** Asks the Slurm of this machine what nobody gave. A shell that chooses several clusters is refused. */
+function slurmOf({ cluster, partitions, here }: PlanSlurmOptions) {
+  const client = (): SlurmClient => systemClient(undefined, { cluster, submits: true });
+  return {
+    partitionsOf: partitions ?? (async (name: string | undefined) => await askPartitions(client())(name)),
+    here: here ?? (async () => await client().cluster()),
+  };
+}
+
+/** Refuses jobs that would wait for jobs of another cluster. */
+async function checkPlaces(
+  { nodes }: PlanView,
+  specs: Readonly<Record<string, ParsedSpec>>,
+  here: () => Promise<string | undefined>,
+): Promise<string[]> {
+  if (Object.values(specs).every(({ cluster }) => cluster === undefined)) return [];
+  const missing = [...nodes.values()].filter(({ status }) => status === "TODO");
+  checkOneCluster(missing, { cluster: await here(), specs });
+  return [];
 }
 
 /** The number of workers of each spec that a pool submits at first: for the tasks that can begin at once. */

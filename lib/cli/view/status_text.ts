@@ -51,6 +51,7 @@ export function runText(run: RunView, now: number, options: ListOptions): string
   const since = ended === undefined ? "" : `, ended ${localTime(ended.at)}`;
   const left = leftMs === undefined || state !== "running" ? "" : `, about ${formatDuration(leftMs)} left`;
   const by = `${user === undefined ? "" : `${user}@`}${host} (pid ${pid})`;
+  const places = Object.entries(run.clusters ?? {});
   const parts = [
     `${counts.computed} computed`,
     `${counts.cached} stored before`,
@@ -64,6 +65,10 @@ export function runText(run: RunView, now: number, options: ListOptions): string
     ["state", `${word}${stateNote(run)}`],
     ["began", `${localTime(createdAt)}${since}, ${formatDuration(tookMs(run, now))}${left}`],
     ["by", by],
+    // One cluster is no news.
+    ...(places.length > 1
+      ? [["on", places.map(([name, of]) => `${name} (${of.join(", ")})`).join("; ")]]
+      : []),
     ...(run.entry === undefined ? [] : [["module", run.entry]]),
     ["roots", rootsLine(run)],
     ["nodes", `${counts.nodes}: ${parts.join(", ")}`],

@@ -20,6 +20,7 @@ const FROM_ONE = "a whole number from 1";
 export const SETTING_VARIABLES: Readonly<Record<string, SettingVariable>> = {
   FURU_PATH: { field: "root", parse: String, allowed: "a folder" },
   FURU_SLURM_PATH: { field: "slurmRoot", parse: String, allowed: "a folder" },
+  FURU_SCRATCH_DIR: { field: "scratchDir", parse: String, allowed: "a folder" },
   FURU_RETRY_FAILED: { field: "retryFailed", parse: toBoolean, allowed: BOOLEAN },
   FURU_RECOMPUTE_DAMAGED: { field: "recomputeDamaged", parse: toBoolean, allowed: BOOLEAN },
   FURU_MAX_COMPUTE_RETRIES: { field: "maxComputeRetries", parse: Number, allowed: FROM_ZERO },

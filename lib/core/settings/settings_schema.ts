@@ -25,6 +25,11 @@ export const SETTING_FORMS = {
     z.string().min(1)
       .describe("The store's folder; ~ is your home, a relative path starts at the folder of this file"),
   slurmRoot: () => z.string().min(1).describe("The folder for the output of Slurm itself"),
+  scratchDir: () =>
+    z.string().min(1)
+      .describe(
+        "The folder on each machine for what attempts need only while they run; variables as $SLURM_JOB_ID are those of the machine",
+      ),
   retryFailed: () => z.boolean().describe("Whether what failed in an earlier run is tried again"),
   recomputeDamaged: () =>
     z.boolean()
@@ -86,6 +91,7 @@ export function settingsSchema(): z.ZodObject<Record<string, z.ZodType>> {
 /** What has no default, or one that is known only where it is used. */
 export const OPEN_SETTINGS = [
   "slurm",
+  "scratchDir",
   "maxCreates",
   "limits",
   "maxHeapMb",
@@ -113,6 +119,7 @@ export const SETTING_DEFAULTS = {
 export const OTHER_DEFAULTS: Readonly<Record<string, string>> = {
   root: "furu-data of the project",
   slurmRoot: "slurm in the store",
+  scratchDir: "SLURM_TMPDIR, else TMPDIR, else /tmp",
   heartbeatSec: "a third of the lease",
   maxCreates: "32, or the cores where these are more",
   limits: "none",

@@ -78,11 +78,13 @@ export class WorkerMonitor {
    * only.
    */
   nodeOf(provenance: Readonly<Record<string, unknown>>): string | undefined {
-    const jobId = (provenance.slurm as { jobId?: unknown } | undefined)?.jobId;
+    const { jobId, cluster } = (provenance.slurm ?? {}) as { jobId?: unknown; cluster?: unknown };
     const nodes = new Set<string>();
     for (const { record } of this.#members.values()) {
       if (!record) continue;
-      if (jobId !== undefined && record.slurm?.jobId === jobId) return record.node;
+      const { slurm } = record;
+      // Other clusters have jobs of the same ids.
+      if (slurm !== undefined && slurm.jobId === jobId && slurm.cluster === cluster) return record.node;
       if (record.owner.host === provenance.host) nodes.add(record.node);
     }
     return jobId === undefined && nodes.size === 1 ? [...nodes][0] : undefined;

@@ -77,16 +77,20 @@ function whyPending({ spec, waitedMs, pending, runId }: WaitingSpec, first: Work
   const held = pending.filter((job) => HELD.test(job.state.text));
   if (!HELD.test(state.text)) return { key: state.text, text: what };
   const ids = held.flatMap(({ id }) => id ?? []).slice(0, 3);
+  const there = first.cluster === undefined ? "" : ` -M ${first.cluster}`;
   const more = held.length > ids.length ? " ..." : "";
-  const release = ids.length === 0 ? "release it" : `'scontrol release ${ids.join(" ")}'${more} releases it`;
+  const release = ids.length === 0
+    ? "release it"
+    : `'scontrol${there} release ${ids.join(" ")}'${more} releases it`;
   const text =
     `${what}: somebody, or a launch that failed, holds it, and it begins only when it is released; ` +
     `${release}, 'furu cancel ${runId}' ends the run`;
   return { key: state.text, text };
 }
 
-function nameOf({ key, id }: WorkerJob): string {
-  return id === undefined || id === key ? key : `job ${id} (${key})`;
+function nameOf({ key, id, cluster }: WorkerJob): string {
+  const where = cluster === undefined ? "" : ` on cluster ${cluster}`;
+  return id === undefined || id === key ? `${key}${where}` : `job ${id}${where} (${key})`;
 }
 
 function logOf({ log }: WorkerJob): string {

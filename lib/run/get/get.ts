@@ -38,7 +38,7 @@ import { defaultRuntime, type SchedulerHints } from "../default_runtime.ts";
 import { getInExecutor } from "./executor.ts";
 import { follow } from "../follow.ts";
 import { findCounting } from "../partial/counts.ts";
-import { isFailure } from "../partial/lacks.ts";
+import { isFailure, sayPartial } from "../partial/lacks.ts";
 import { type FindOptions, findResult, type Found, type Result } from "../result.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Slot } from "../slots.ts";
@@ -120,7 +120,8 @@ async function getInteractive(
   options: GetOptions,
 ): Promise<unknown> {
   const result = await resultOf(runtime, context, artifact, options);
-  noteLacksOf(context, artifact, result.record);
+  if (context) noteLacksOf(context, artifact, result.record);
+  else sayPartial(runtime, artifact, result.record);
   return await result.load();
 }
 

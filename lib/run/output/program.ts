@@ -30,6 +30,12 @@ export interface ProgramHost {
    * @default {false}
    */
   elsewhere?: boolean;
+  /**
+   * Gives variables that each program has besides those of this process.
+   *
+   * @default {none}
+   */
+  env?: () => Record<string, string>;
   /** For output that goes to a file. */
   files: Files;
   /** Time. */
@@ -163,7 +169,7 @@ async function spawn(
       stderr: "piped",
       detached: host.detached,
       ...(cwd === undefined ? {} : { cwd }),
-      env: { ...unbuffered(), ...host.programs?.env, ...env },
+      env: { ...unbuffered(), ...host.env?.(), ...host.programs?.env, ...env },
     }).spawn();
     host.programs?.leads(child);
     return child;

@@ -2,10 +2,11 @@ import { ComputeError, errorText, type FuruError, furuErrorName } from "../../co
 import { artifactLabel } from "../../core/hash.ts";
 import { attemptPaths } from "../../store/layout.ts";
 import { readRecordId } from "../../store/read_record.ts";
-import type { EndRecord, Lack } from "../../store/record.ts";
+import type { EndRecord, Lack, SuccessRecord } from "../../store/record.ts";
 import { readEnds } from "../../store/results/ends.ts";
 import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
 import { toleratedOf } from "../../task/tolerated.ts";
+import { plural } from "../../ui/text.ts";
 import type { Runtime } from "../runtime.ts";
 
 /** An artifact that can never be had in a run, and the error that says so. */
@@ -70,6 +71,22 @@ export async function damagedMissing(
 /** Whether an error says that a computation failed, not that nobody could tell, or that it was ended. */
 export function isFailure(error: unknown): error is FuruError {
   return furuErrorName(error) === "ComputeError";
+}
+
+const said = new Set<string>();
+
+/** Says, once in a process, that what somebody outside of any task gets is partial. */
+export function sayPartial(
+  { logger }: Pick<Runtime, "logger">,
+  artifact: Artifact,
+  { id, partial = [] }: Pick<SuccessRecord, "id" | "partial">,
+): void {
+  const [first] = partial;
+  if (first === undefined || said.has(id)) return;
+  said.add(id);
+  const others = partial.length > 1 ? ` and ${plural(partial.length - 1, "other")}` : "";
+  const without = `${artifactLabel(first.name, first.hash)}${others}`;
+  logger.warn(`${artifact} is partial, made without ${without} that failed: a run tries again`);
 }
 
 interface Failed {

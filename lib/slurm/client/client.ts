@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "../../core/system/clock.ts";
+import type { Clock } from "../../core/system/clock.ts";
 import {
   answered,
   idChunks,
@@ -28,9 +28,8 @@ import {
   type SlurmConfig,
 } from "./parse_config.ts";
 import { SlurmError } from "../../core/errors.ts";
-import { chosenCluster, slurmEnvironment } from "./environment.ts";
+import { slurmEnvironment } from "./environment.ts";
 import { type Submission, submitJob } from "./submit.ts";
-import { environmentVariables } from "../../core/environment.ts";
 
 /** Seconds that sacct may take. */
 const SACCT_TIMEOUT_SEC = 10;
@@ -59,17 +58,20 @@ export class SlurmClient {
   lastWords: string | undefined;
   /** Why the name of the cluster could not be read last. */
   noCluster: string | undefined;
-  /** What this process has submitted. */
-  readonly #taken = new Set<string>();
   #hasAccounting: Promise<boolean> | undefined;
   #cluster: { at: number; name: Promise<string | undefined> } | undefined;
-  readonly #others = new Map<string, SlurmClient>();
   #knowsMe = true;
-  #elsewhere: Promise<boolean> | undefined;
+  readonly #family: Family;
 
-  /** @param options See {@link SlurmClientOptions}. */
-  constructor(options: SlurmClientOptions) {
+  /**
+   * @param options See {@link SlurmClientOptions}.
+   * @param family The clients of other clusters that this one is of.
+   * @default {a new one}
+   */
+  constructor(options: SlurmClientOptions, family?: Family) {
     this.#options = options;
+    this.#family = family ?? { taken: new Set(), others: new Map(), plain: undefined };
+    if (options.cluster === undefined) this.#family.plain ??= this;
     this.#env = slurmEnvironment(options.env);
     this.#run = options.run ?? runProgram;
     this.clock = options.clock;
@@ -82,8 +84,7 @@ export class SlurmClient {
    * @returns `undefined` while Slurm does not say.
    */
   async cluster(): Promise<string | undefined> {
-    const given = this.#options.cluster ?? this.#options.chosen;
-    if (given !== undefined) return given;
+    if (this.named !== undefined) return this.named;
     const at = this.clock.monotonic();
     if (this.#cluster && at - this.#cluster.at < ASK_AGAIN_MS) return await this.#cluster.name;
     const name = this.config().then(
@@ -96,15 +97,27 @@ export class SlurmClient {
     return await name;
   }
 
+  /** The name of the cluster that this was made for. `undefined` for the machine's own. */
+  get named(): string | undefined {
+    return this.#options.cluster;
+  }
+
   /**
-   * The client for the jobs of a cluster: this one for its own and where none is named, else one with `-M`.
+   * The client for the jobs of a cluster: this one for its own and where none is named. Programs that ask
+   * another cluster than the machine's own have `-M`.
    */
   async at(cluster: string | undefined): Promise<SlurmClient> {
     if (cluster === undefined || cluster === await this.cluster()) return this;
-    const other = this.#others.get(cluster) ??
-      new SlurmClient({ ...this.#options, cluster, chosen: undefined });
-    this.#others.set(cluster, other);
+    if (cluster === await this.#plain().cluster()) return this.#plain();
+    const { others } = this.#family;
+    const other = others.get(cluster) ?? new SlurmClient({ ...this.#options, cluster }, this.#family);
+    others.set(cluster, other);
     return other;
+  }
+
+  /** The client that asks whatever Slurm the machine has. */
+  #plain(): SlurmClient {
+    return this.#family.plain ?? new SlurmClient({ ...this.#options, cluster: undefined }, this.#family);
   }
 
   /**
@@ -126,7 +139,7 @@ export class SlurmClient {
     });
     const cluster = taken.cluster ?? await this.#clusterOf(submission);
     const job = { ...taken, ...(cluster === undefined ? {} : { cluster }) };
-    this.#taken.add(takenKey(submission.name, job));
+    this.#family.taken.add(takenKey(submission.name, job));
     return job;
   }
 
@@ -145,7 +158,7 @@ export class SlurmClient {
 
   /** Whether this very process has submitted a job, which is sure by sbatch's own answer. */
   hasSubmitted(name: string, jobId: string, cluster: string | undefined): boolean {
-    return this.#taken.has(takenKey(name, { jobId, cluster }));
+    return this.#family.taken.has(takenKey(name, { jobId, cluster }));
   }
 
   /**
@@ -325,17 +338,26 @@ export class SlurmClient {
     if (result.code !== 0) throw new SlurmError(`Cannot ${action}: ${words(result)}`);
   }
 
-  /** `-M` needs a database of clusters: it is given for another cluster only. */
-  async #isElsewhere(chosen: string): Promise<boolean> {
-    const env = this.#env;
-    const result = await this.#run(["scontrol", "show", "config"], { env, timeoutMs: 20_000 });
-    return parseConfig(result.stdout)?.clusterName !== chosen;
+  /**
+   * The names of the clusters that the database knows, which `-M` can name.
+   *
+   * @returns `undefined` where there is none, or it does not answer.
+   */
+  async clusterNames(signal?: AbortSignal): Promise<string[] | undefined> {
+    const args = ["-n", "-P", "show", "cluster", "format=Cluster"];
+    const options = { env: this.#env, timeoutMs: SACCT_TIMEOUT_SEC * 1000, signal };
+    const result = await this.#run(["sacctmgr", ...args], options);
+    const names = result.stdout.split("\n").map((line) => line.trim()).filter((line) =>
+      /^[\w.-]+$/.test(line)
+    );
+    return answered(result) && names.length > 0 ? names : undefined;
   }
 
   async #start(program: string, args: readonly string[], signal?: AbortSignal): Promise<ProgramResult> {
-    const { chosen, timeoutSec: limit = 60 } = this.#options;
-    const isOther = chosen !== undefined && await (this.#elsewhere ??= this.#isElsewhere(chosen));
-    const cluster = this.#options.cluster ?? (isOther ? chosen : undefined);
+    const { cluster: named, timeoutSec: limit = 60 } = this.#options;
+    // `-M` needs a database of clusters: it is given for another cluster only.
+    const isOther = named !== undefined && named !== await this.#plain().cluster();
+    const cluster = isOther ? named : undefined;
     // A database that hangs must not keep from everything else: the accounting only adds to what squeue
     // tells.
     const timeoutSec = program === "sacct" ? Math.min(limit, SACCT_TIMEOUT_SEC) : limit;
@@ -349,24 +371,14 @@ export class SlurmClient {
   }
 }
 
-/** By what they were made with: a process asks each question once. */
-const systemClients = new Map<string, SlurmClient>();
-
-/**
- * Asks the Slurm of this machine, or the cluster that the user's shell chooses. All who ask in the same way
- * share the client.
- *
- * @param intervalSec Seconds between two listings.
- * @default {10}
- * @throws {ConfigError} If the shell chooses several clusters.
- */
-export function systemClient(intervalSec?: number): SlurmClient {
-  const env = environmentVariables();
-  const key = JSON.stringify([intervalSec, Object.entries(env).sort()]);
-  const client = systemClients.get(key) ??
-    new SlurmClient({ env, clock: systemClock, intervalSec, chosen: chosenCluster(env) });
-  systemClients.set(key, client);
-  return client;
+/** The clients of several clusters, of which each job has its own. */
+interface Family {
+  /** What this process has submitted. */
+  readonly taken: Set<string>;
+  /** By the names of their clusters. */
+  readonly others: Map<string, SlurmClient>;
+  /** The one that asks whatever Slurm the machine has. */
+  plain: SlurmClient | undefined;
 }
 
 function takenKey(

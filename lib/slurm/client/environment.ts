@@ -25,23 +25,29 @@ const FURU_SETS = new Set([
 
 const REMOVED = /^(SLURMD?_|SQUEUE_|SACCT_|SCANCEL_|SCONTROL_|SINFO_|PMI)/;
 
+/** What Slurm itself sets in a job, though it has the form of a user's default. */
+const SET_IN_JOBS = /^SBATCH_(CPU|MEM)_BIND/;
+
 /**
  * The environment for Slurm's programs, and for the jobs that they submit: without what changes their output
  * (as `SQUEUE_STATES`) or how furu submits, and without the marks of the job that this process may itself run
  * in.
  *
- * Defaults of the user for what a spec leaves open (`SBATCH_ACCOUNT`, `SBATCH_PARTITION`, ...) are kept;
- * inside a job they are those of that job, and go.
+ * Defaults of the user for what a spec leaves open (`SBATCH_ACCOUNT`, `SBATCH_PARTITION`, ...) are kept, as
+ * sbatch keeps them, also inside a job; in one of furu's own they are those of its submitter, and go: its
+ * run's record has them.
  *
  * @param env The environment of this process. It is not changed.
  */
 export function slurmEnvironment(env: Readonly<Record<string, string>>): Record<string, string> {
-  const inJob = env.SLURM_JOB_ID !== undefined;
+  const isOwnJob = isInOwnJob(env);
   return Object.fromEntries(
     Object.entries(env).filter(([name]) => {
       if (name === "SLURM_CONF") return true;
       if (REMOVED.test(name)) return false;
-      return !name.startsWith("SBATCH_") || !(inJob || FURU_SETS.has(name.slice("SBATCH_".length)));
+      if (!name.startsWith("SBATCH_")) return true;
+      if (SET_IN_JOBS.test(name) && env.SLURM_JOB_ID !== undefined) return false;
+      return !isOwnJob && !FURU_SETS.has(name.slice("SBATCH_".length));
     }),
   );
 }
@@ -90,23 +96,41 @@ export function stepEnvironment(env: Readonly<Record<string, string>>): Record<s
 }
 
 /**
- * The cluster that the user's shell chooses for jobs (`SBATCH_CLUSTERS`, `SLURM_CLUSTERS`). Inside a job the
- * variables are those of whoever submitted it: its run says where its jobs go.
+ * The cluster that the user's shell chooses for jobs (`SLURM_CLUSTERS`, which wins as with sbatch, or
+ * `SBATCH_CLUSTERS`). Inside a job of furu's own the variables are those of whoever submitted it: its run
+ * says where its jobs go.
  *
  * @param env The environment of this process.
- * @returns `undefined` where it chooses none: then it is the machine's own.
- * @throws {ConfigError} If it names several: the jobs of a run are on one.
+ * @param isForJobs Whether jobs are to be submitted.
+ * @returns `undefined` where it chooses none, or several and no jobs are to be submitted: then it is the
+ * machine's own.
+ * @throws {ConfigError} If it names several and jobs are to be submitted: nobody could tell where one is
+ * whose answer was lost.
  */
-export function chosenCluster(env: Readonly<Record<string, string>>): string | undefined {
-  if (env.SLURM_JOB_ID !== undefined) return undefined;
-  const name = ["SBATCH_CLUSTERS", "SLURM_CLUSTERS"].find((each) => (env[each] ?? "").trim() !== "");
+export function chosenCluster(
+  env: Readonly<Record<string, string>>,
+  isForJobs: boolean,
+): string | undefined {
+  if (isInOwnJob(env)) return undefined;
+  const name = ["SLURM_CLUSTERS", "SBATCH_CLUSTERS"].find((each) => (env[each] ?? "").trim() !== "");
   if (name === undefined) return undefined;
   const value = env[name]!.trim();
-  if (/^[^\s,]+$/.test(value) && value !== "all") return value;
+  if (isClusterName(value)) return value;
+  if (!isForJobs) return undefined;
   throw new ConfigError(
-    `Cannot use ${name}='${value}' as all jobs of a run are on one cluster, since they wait for each other: ` +
-      "name one cluster, or unset it",
+    `Cannot use ${name}='${value}' as each job is sent to one cluster: name one, or unset it; ` +
+      "specs may name one each ('cluster'), and --cluster names one for a run",
   );
+}
+
+/** Whether a text is the name of one cluster: no list, and not all of them. */
+export function isClusterName(text: string): boolean {
+  return /^[A-Za-z0-9_.][A-Za-z0-9_.-]*$/.test(text) && text !== "all";
+}
+
+/** Whether this process runs in a job that furu submitted: what it inherits is its submitter's. */
+function isInOwnJob({ SLURM_JOB_ID, FURU_JOB_ID }: Readonly<Record<string, string>>): boolean {
+  return SLURM_JOB_ID !== undefined && FURU_JOB_ID === SLURM_JOB_ID;
 }
 
 /**

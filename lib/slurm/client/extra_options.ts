@@ -1,5 +1,6 @@
 /** Options of sbatch that a field of the spec is for. */
 const FIELD_OF: Readonly<Record<string, string>> = {
+  "clusters": "cluster",
   "partition": "partition",
   "account": "account",
   "qos": "qos",
@@ -30,7 +31,6 @@ const FURU_SETS: Readonly<Record<string, string>> = {
   "wait": "furu follows its jobs",
   "wrap": "furu has a script of its own",
   "chdir": "workers start where the run was started",
-  "clusters": "jobs wait for each other, which those on different clusters cannot",
   "test-only": "nothing would be submitted",
   "help": "nothing would be submitted",
   "usage": "nothing would be submitted",

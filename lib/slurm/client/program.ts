@@ -134,17 +134,12 @@ export interface SlurmClientOptions {
    */
   unclearSec?: number | undefined;
   /**
-   * The cluster all jobs are on, where the user has several (`-M`).
+   * The cluster that is asked, and that jobs go to whose spec names none. With `-M`, unless it is the
+   * machine's own.
    *
-   * @default {the only one}
+   * @default {the machine's own}
    */
   cluster?: string | undefined;
-  /**
-   * The cluster that the user has chosen, which may be the one that is asked anyhow.
-   *
-   * @default {that one}
-   */
-  chosen?: string | undefined;
 }
 
 /** Whether a program of Slurm has answered. Some end with 0 and print nothing when they could not. */

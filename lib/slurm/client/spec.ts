@@ -1,9 +1,16 @@
 import { z } from "zod";
 import { didYouMean } from "../../core/nearest.ts";
+import { isClusterName } from "./environment.ts";
 import { checkExtra } from "./extra_options.ts";
 
 /** The kind of job that a task needs. */
 export interface SlurmSpec {
+  /**
+   * The cluster that its jobs are sent to (`sbatch -M`), where the site has several that a database knows.
+   *
+   * @default {the run's: `cluster` of the run, `SLURM_CLUSTERS` of the shell, else the machine's own}
+   */
+  cluster?: string | undefined;
   /**
    * The partition.
    *
@@ -97,6 +104,9 @@ const word = z.string().refine((text) => text.trim() !== "" && !hasControl(text)
 });
 
 const fields = {
+  cluster: z.string().refine(isClusterName, {
+    error: "must be the name of one cluster, since a job is looked up where it is: a spec for each",
+  }).optional().describe("The cluster, where there are several (sbatch -M)"),
   partition: word.optional().describe("The partition"),
   account: word.optional().describe("The account that pays"),
   qos: word.optional().describe("The quality of service"),

@@ -163,7 +163,8 @@ function wordsOf({ code, stdout, stderr, timedOut }: ProgramResult): string {
 }
 
 /**
- * The meaning of a failed sbatch. *limit*: a limit of the site or the controller, to be waited out.
+ * The meaning of a failed sbatch. *limit*: a limit of the site or the controller, or another cluster that
+ * cannot be reached, to be waited out.
  * *unclear*: the controller may or may not have taken the job. *refused*: trying again gives the same.
  * *missing*: so it does, as there is no sbatch.
  */
@@ -180,6 +181,12 @@ const LIMIT =
 const UNCLEAR =
   /Unable to contact slurm controller|Socket timed out|Zero Bytes were transmitted|Connection (refused|reset|timed out)|Transport endpoint|Communication (connection )?failure|Unexpected message received|Message receive failure|Slurm backup controller in standby|Invalid authentication credential|Protocol authentication error|Munge (en|de)code failed|Incompatible versions|System call interrupted/i;
 
+/** Messages about the way to another cluster, to which nothing was sent: it may be there again later. */
+const UNREACHED = /problem talking to the database|can't be reached now/i;
+
+/** A cluster that there is none of: sbatch says that it cannot be reached, too. */
+const NO_CLUSTER = /No cluster '.*' known by database/;
+
 /** Messages that say what cannot be, though they mention a limit. */
 const NEVER = /time limit|size and\/or time limits\)?\s*$/i;
 
@@ -188,6 +195,8 @@ export function submitFailure({ code, stderr, timedOut }: ProgramResult): Submit
   if (LIMIT.test(withoutPolicy(stderr))) return "limit";
   if (code === undefined && stderr.includes("there is no program")) return "missing";
   if (timedOut || code === undefined) return "unclear";
+  if (NO_CLUSTER.test(stderr)) return "refused";
+  if (UNREACHED.test(stderr)) return "limit";
   if (UNCLEAR.test(stderr)) return "unclear";
   // It ended well but gave no id: who knows what a site's wrapper around it has done.
   return code === 0 ? "unclear" : "refused";

@@ -14,6 +14,7 @@ import { cancelOurs, leftAlone } from "../jobs/cancel_jobs.ts";
 import { type DagJob, type DagJobs, readDagJobs } from "../jobs/dag_jobs.ts";
 import { JobWatch } from "../jobs/job_watch.ts";
 import { type CancelOptions, cancelReason } from "../run/find_run.ts";
+import { clusterOfSpec } from "../run/spec_clusters.ts";
 import type { DagContext } from "./dag_context.ts";
 import { findJobs } from "./find_jobs.ts";
 
@@ -152,10 +153,10 @@ export interface SubmittedSoFar {
  * be believed then that it is not there.
  */
 export function unansweredRef(
-  { run: { cluster }, runtime: { machine: { self: { uid } } } }: DagContext,
-  { jobName: name }: DagNode,
+  { run, runtime: { machine: { self: { uid } } } }: DagContext,
+  { jobName: name, spec }: DagNode,
 ): JobRef {
-  return { name, cluster, uid };
+  return { name, cluster: clusterOfSpec(run, spec), uid };
 }
 
 /**

@@ -10,6 +10,7 @@ import type { GivenUp } from "./submission_turns.ts";
 import { type DagJob, type DagJobs, dagJobsPath, readDagJobs } from "../jobs/dag_jobs.ts";
 import type { JobWatch } from "../jobs/job_watch.ts";
 import type { FoundRun } from "../run/find_run.ts";
+import { clusterOfSpec } from "../run/spec_clusters.ts";
 
 /** The longest time for which a run is waited for that is still being submitted. */
 const SUBMITTING_MS = 120_000;
@@ -76,9 +77,9 @@ export async function findJobs(
     }
     await machine.clock.sleep(500, signal);
   }
-  const { cluster, nodes, submitter } = run;
+  const { nodes, submitter } = run;
   const jobs = (await readDagJobs(runtime, paths, run))?.jobs ?? new Map<Hash, DagJob>();
-  const named = new Map<string, Hash>();
+  const named = new Map<string, DagNode>();
   const listings = new Map<string, TaskListing>();
   for (const node of nodes) {
     if (jobs.has(node.hash)) continue;
@@ -86,14 +87,16 @@ export async function findJobs(
     listings.set(node.name, listing);
     if (listing.done.has(node.hash)) continue;
     const known = await jobInStore(runtime, node);
+    const cluster = clusterOfSpec(run, node.spec);
     if (known) jobs.set(node.hash, { cluster, ...known, submitter, own: true });
-    else named.set(node.jobName, node.hash);
+    else named.set(node.jobName, node);
   }
   const found = await Promise.all(
-    [...named.keys()].map(async (name) => ({
-      name,
-      ...await watch.state({ name, cluster, submitter }, { signal }),
-    })),
+    [...named].map(async ([name, { hash, spec }]) => {
+      const cluster = clusterOfSpec(run, spec);
+      const { evidence, jobId } = await watch.state({ name, cluster, submitter }, { signal });
+      return { hash, name, cluster, evidence, jobId };
+    }),
   );
   // No answer is not an answer that there are none: those in Slurm would be left alone, and said to be
   // cancelled.
@@ -103,9 +106,8 @@ export async function findJobs(
         `submitter has not written them down: try again later`,
     );
   }
-  for (const { name, jobId } of found) {
-    if (jobId === undefined) continue;
-    jobs.set(named.get(name)!, { jobId, name, cluster, submitter, own: true });
+  for (const { hash, name, cluster, jobId } of found) {
+    if (jobId !== undefined) jobs.set(hash, { jobId, name, cluster, submitter, own: true });
   }
   return jobs;
 }

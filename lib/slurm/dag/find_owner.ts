@@ -19,6 +19,7 @@ import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
 import type { DagJob } from "../jobs/dag_jobs.ts";
 import type { JobRef } from "../jobs/job_identity.ts";
 import { outsideError } from "../run/check_plan.ts";
+import { clusterOfSpec, JobPlaces } from "../run/spec_clusters.ts";
 import type { DagContext } from "./dag_context.ts";
 
 /** How often is looked again at once since something was tidied away. */
@@ -37,6 +38,8 @@ export type Taken =
 
 /** Finds out who computes a node, at the moment when it is about to be submitted. */
 export class OwnerFinder {
+  /** The clusters that jobs of the run go to. */
+  readonly places: JobPlaces;
   readonly #context: DagContext;
   readonly #artifacts: ReadonlyMap<Hash, Artifact>;
   readonly #assumed: ReadonlySet<Hash>;
@@ -52,6 +55,7 @@ export class OwnerFinder {
     artifacts: ReadonlyMap<Hash, Artifact>,
     assumed: ReadonlySet<Hash>,
   ) {
+    this.places = new JobPlaces(context.run);
     this.#context = context;
     this.#artifacts = artifacts;
     this.#assumed = assumed;
@@ -120,8 +124,7 @@ export class OwnerFinder {
   async #takeOrAsk(node: DagNode): Promise<Taken | "again"> {
     const { runtime: { store }, run, watch } = this.#context;
     const paths = store.paths(node);
-    const { runId, cluster } = run;
-    const job = { name: node.jobName, run: runId, cluster };
+    const job = { name: node.jobName, run: run.runId, cluster: clusterOfSpec(run, node.spec) };
     if (await linkQueued(store, paths, job) === "ours") {
       // Between the look at the claim and this link, a job that was queued may have begun (it claims first,
       // and removes queued.json then), and may even have computed the node.
@@ -193,8 +196,9 @@ export class OwnerFinder {
    */
   checkCluster(
     { own, jobId, name, cluster }: DagJob,
-    { node, above, here }: { node: DagNode; above: DagNode | undefined; here: string | undefined },
+    { node, above }: { node: DagNode; above: DagNode | undefined },
   ): void {
+    const here = above && this.places.of(above);
     if (own || !above || cluster === undefined || here === undefined || cluster === here) return;
     throw new SlurmError(
       `Cannot submit ${this.artifact(above)} as ${this.artifact(node)} is computed by Slurm job ${jobId} ` +

@@ -363,7 +363,7 @@ class Follower {
     const { runtime, run, paths } = this.#context;
     if (job) await this.#verdicts.settle(node, job, state);
     const log = job?.own ? logPath(nodeLogDir(run, node.spec), job.name, job.jobId) : undefined;
-    const dead = { jobId: job?.jobId, state, log };
+    const dead = { jobId: job?.jobId, cluster: job?.cluster, state, log };
     await this.#failed(node, await jobFailure(runtime, { run, paths, node }, dead));
   }
 

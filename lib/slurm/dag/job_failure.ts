@@ -20,6 +20,12 @@ import { setupFailure } from "../client/script.ts";
 export interface DeadJob {
   /** Its id, where known. */
   jobId: string | undefined;
+  /**
+   * Its cluster, where known.
+   *
+   * @default {the run's}
+   */
+  cluster?: string | undefined;
   /** Its last state. */
   state: Extract<JobState, { status: "dead" }>;
   /** Its output. */
@@ -42,7 +48,8 @@ export async function jobFailure(runtime: Runtime, failed: FailedNode, job: Dead
   const paths = runtime.store.paths(node);
   const own = (await readEnds(runtime.store, paths)).filter(({ run }) => run === runId);
   const last = own.at(-1);
-  const label = `Slurm job ${job.jobId ?? node.jobName}`;
+  const isElsewhere = job.cluster !== undefined && job.cluster !== failed.run.cluster;
+  const label = `Slurm job ${job.jobId ?? node.jobName}${isElsewhere ? ` on cluster ${job.cluster}` : ""}`;
   const artifact = await reportArtifact(runtime, failed);
   const attempts = own.filter(({ kind }) => kind !== "preempted").length;
   if (last?.kind === "failed" && job.state.reason === "failed") {

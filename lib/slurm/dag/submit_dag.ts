@@ -81,8 +81,6 @@ export class DagSubmission implements Submitter {
   readonly #stopping = new AbortController();
   #givenUp: GivenUp[] = [];
   #wake: (() => void) | undefined;
-  /** The cluster that its jobs go to, as far as that is known. */
-  #cluster: string | undefined;
   #saved = { at: -Infinity, jobs: 0 };
 
   /**
@@ -98,7 +96,6 @@ export class DagSubmission implements Submitter {
     this.#context = context;
     this.slow = this.#slow.promise;
     this.#finder = new OwnerFinder(context, artifacts, assumed);
-    this.#cluster = context.run.cluster;
     this.#turns = new SubmissionTurns(context.run.nodes);
   }
 
@@ -224,11 +221,7 @@ export class DagSubmission implements Submitter {
       case "done":
         return "taken";
       case "job":
-        this.#finder.checkCluster(found.job, {
-          node,
-          above: this.#turns.above(node.hash),
-          here: this.#cluster,
-        });
+        this.#finder.checkCluster(found.job, { node, above: this.#turns.above(node.hash) });
         this.#remember(node.hash, found.job);
         return "taken";
       case "unclear":
@@ -353,7 +346,7 @@ export class DagSubmission implements Submitter {
   readonly #taken = async (node: DagNode, job: SubmittedJob): Promise<void> => {
     const { runtime: { store, machine: { self } } } = this.#context;
     const { hash, jobName: name } = node;
-    const cluster = this.#cluster = job.cluster ?? this.#cluster;
+    const cluster = this.#finder.places.went(node, job.cluster);
     this.#unanswered.delete(hash);
     this.#remember(hash, { ...job, cluster, name, submitter: self, own: true });
     await writeQueuedId(store, store.paths(node), { ...job, cluster, name });

@@ -14,6 +14,12 @@ const PAUSE_MS = 5000;
 export interface WaitingJob {
   /** The job's id. */
   readonly jobId: string;
+  /**
+   * The cluster that it is on, where that is not the run's.
+   *
+   * @default {the run's}
+   */
+  readonly elsewhere?: string | undefined;
   /** Whether this run submitted it. */
   readonly own: boolean;
   /** What Slurm says of it. */
@@ -62,12 +68,13 @@ export function whyDagWaits({ jobs, unsubmitted, silence }: DagView): StallReaso
   const groups = Map.groupBy(jobs, ({ own, known }) => `${own ? "" : "other "}${waitOf(known) ?? ""}`);
   const isRunning = jobs.some(({ known }) => known.status === "alive" && waitOf(known) === undefined);
   for (const there of groups.values()) {
-    const [{ own, jobId, known }] = there as [WaitingJob];
+    const [{ own, jobId, elsewhere, known }] = there as [WaitingJob];
+    const id = elsewhere === undefined ? jobId : `${jobId} on cluster ${elsewhere}`;
     const wait = waitOf(known);
     // That jobs wait for others which run is no news; nor is, while Slurm is silent, what it said before.
     if (wait === undefined || isRunning && /\(Dependency\)/.test(wait)) continue;
     if (silence && known.evidence === "nothing") continue;
-    const which = there.length === 1 ? `Slurm job ${jobId}` : `${plural(there.length, "job")} (as ${jobId})`;
+    const which = there.length === 1 ? `Slurm job ${id}` : `${plural(there.length, "job")} (as ${id})`;
     reasons.push({ of: own ? which : `${which} of another run`, why: waitWords(wait) });
   }
   return jointReason(reasons);
@@ -86,14 +93,14 @@ function waitWords(text: string): string {
 
 /** Says why a run in DAG mode waits, after a minute in which nothing moved. */
 export class DagNotice {
-  readonly #context: Pick<DagContext, "runtime" | "watch" | "log">;
+  readonly #context: Pick<DagContext, "runtime" | "watch" | "log" | "run">;
   readonly #submitter: Submitter;
   readonly #notice: StallNotice;
   #lookedAt = -Infinity;
   #seen = "";
 
   /** The minute begins now. */
-  constructor(context: Pick<DagContext, "runtime" | "watch" | "log">, submitter: Submitter) {
+  constructor(context: Pick<DagContext, "runtime" | "watch" | "log" | "run">, submitter: Submitter) {
     this.#context = context;
     this.#submitter = submitter;
     const { info } = context.log;
@@ -109,7 +116,10 @@ export class DagNotice {
     const hashes = [...open];
     const jobs = hashes.flatMap((hash) => {
       const job = jobOf(hash);
-      return job ? [{ jobId: job.jobId, own: job.own, known: watch.known(job) }] : [];
+      if (!job) return [];
+      const { jobId, own, cluster } = job;
+      const elsewhere = cluster === this.#context.run.cluster ? undefined : cluster;
+      return [{ jobId, elsewhere, own, known: watch.known(job) }];
     });
     const running = jobs.filter(({ known }) => known.status === "alive" && waitOf(known) === undefined);
     const seen = `${hashes.length} ${jobs.length} ${running.map(({ jobId }) => jobId).join()}`;

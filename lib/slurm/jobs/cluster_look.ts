@@ -29,6 +29,7 @@ export type Asked = Pick<
   | "intervalMs"
   | "at"
   | "cluster"
+  | "named"
   | "notice"
   | "lastWords"
 >;

@@ -99,15 +99,17 @@ export class JobSignals implements AttemptTime, Disposable {
 
 /** Asks Slurm how much time a job has, and what it leaves one that is to end. */
 export async function askJobTime(
-  client: Pick<SlurmClient, "showJob" | "config">,
+  client: Pick<SlurmClient, "at">,
   slurm: SlurmJob,
 ): Promise<Pick<SignalFacts, "said" | "killWaitSec">> {
   const failed = (error: unknown): undefined => {
     console.error(`Cannot find out how much time the job has left: ${errorText(error)}`);
   };
+  // The run that it is of may be one of another cluster.
+  const there = await client.at(slurm.cluster);
   const [details, config] = await Promise.all([
-    client.showJob(slurm.jobId).catch(failed),
-    client.config().catch(failed),
+    there.showJob(slurm.jobId).catch(failed),
+    there.config().catch(failed),
   ]);
   // Its name may have been rewritten by the site; the id is this very process's own.
   const detail = details?.find(({ name }) => name === slurm.name) ?? details?.[0];

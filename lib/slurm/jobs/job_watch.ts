@@ -2,7 +2,7 @@ import { resolveConfig } from "../../core/config.ts";
 import type { Machine, Owner } from "../../core/system/machine.ts";
 import { systemMachine } from "../../core/system/system_machine.ts";
 import { absenceCounts } from "./absence.ts";
-import { systemClient } from "../client/client.ts";
+import { systemClient } from "./system_client.ts";
 import { type Asked, ClusterLook, FORGET_MS, type Silence } from "./cluster_look.ts";
 import type { JobRef } from "./job_identity.ts";
 import { type KnownJob, type WatchedJob, watchedJob } from "./known_job.ts";
@@ -112,7 +112,10 @@ export class JobWatch {
 
   /** Since when Slurm has not answered, of all clusters that are asked. `undefined` while it does. */
   silence(): Silence | undefined {
-    const silent = [...this.#looks.values()].flatMap(({ silence }) => silence ?? []);
+    const silent = [...this.#looks].flatMap(([{ named }, { silence }]) => {
+      if (!silence) return [];
+      return named === undefined ? [silence] : [{ ...silence, text: `cluster ${named}: ${silence.text}` }];
+    });
     return silent.sort((a, b) => a.since - b.since)[0];
   }
 
@@ -149,8 +152,6 @@ export class JobWatch {
 
 /**
  * A watch that asks the Slurm of this machine.
- *
- * @throws {ConfigError} If the shell chooses several clusters.
  */
 export function systemJobWatch(): JobWatch {
   return new JobWatch(systemMachine(), systemClient(resolveConfig().slurm?.squeueIntervalSec));

@@ -77,7 +77,8 @@ export async function submitRecorded(
   const options = jobOptions({ ...plan, name, log });
   let job: SubmittedJob;
   try {
-    job = await client.submit({ script, name, options, limitMs, signal, onWait });
+    const there = await client.at(plan.spec.cluster);
+    job = await there.submit({ script, name, options, limitMs, signal, onWait });
   } catch (error) {
     if (error instanceof SubmitLimitError || error instanceof SubmitRefusedError) await record.retract();
     throw error;
@@ -97,6 +98,8 @@ const workerSubmission = z.lazy(() =>
     name: z.string(),
     /** The spec of the tasks that its workers take. */
     spec: z.string(),
+    /** The cluster that it is sent to. Where there is none written down, that of the run. */
+    cluster: z.string().exactOptional(),
     /** The number of its workers. */
     count: z.int().positive(),
     /** Whether it is an array, whose tasks are the workers. */
@@ -140,8 +143,12 @@ export interface JournalEntry {
  *
  * @param index Which task of its array.
  */
-export function refOf({ submission: { name, submitter }, job }: JournalEntry, index?: number): JobRef {
-  if (!job) return { name, submitter };
+export function refOf(
+  { submission: { name, submitter, cluster }, job }: JournalEntry,
+  index?: number,
+): JobRef {
+  // Where nobody wrote down as what Slurm took it, it can only be where it was sent.
+  if (!job) return { name, submitter, ...(cluster === undefined ? {} : { cluster }) };
   const { jobId, ...more } = job;
   return { ...more, name, submitter, jobId: index === undefined ? jobId : `${jobId}_${index}` };
 }

@@ -11,7 +11,7 @@ import { systemRuntime } from "../../run/default_runtime.ts";
 import { readBeat } from "../../store/claims/heartbeat_series.ts";
 import { describeOwner } from "../../store/claims/liveness.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
-import { systemClient } from "../client/client.ts";
+import { systemClient, type SystemClientOptions } from "../jobs/system_client.ts";
 import { JobWatch } from "../jobs/job_watch.ts";
 import type { Whose } from "../run/check_ours.ts";
 import { changedSpecs, type EarlierRun, earlierRuns, type WantedRun } from "../run/earlier_runs.ts";
@@ -193,7 +193,8 @@ export function ofWhom(whose: Whose): string {
 /** A run that is to take up another one. */
 export type AdoptableOptions =
   & Pick<WantedRun, "roots" | "entry" | "nodes">
-  & Partial<Pick<WantedRun, "force" | "forcedDependents">>;
+  & Partial<Pick<WantedRun, "force" | "forcedDependents">>
+  & Pick<SystemClientOptions, "cluster">;
 
 /**
  * The run that `runSlurm` over the same roots would take up, as far as one look tells; changes nothing. That
@@ -201,11 +202,13 @@ export type AdoptableOptions =
  *
  * @returns Its id.
  */
-export async function adoptableRun({ force, ...options }: AdoptableOptions): Promise<string | undefined> {
+export async function adoptableRun(
+  { force, cluster, ...options }: AdoptableOptions,
+): Promise<string | undefined> {
   const config = resolveConfig();
   const runtime = systemRuntime(config);
   const wanted = { ...options, force: force ?? config.alwaysRerun, detached: false, code: "any" } as const;
-  const client = systemClient();
+  const client = systemClient(undefined, { cluster });
   const jobs = new JobWatch(runtime.machine, client);
   for await (const { run, paths, whose, agrees } of earlierRuns(runtime, wanted, () => client.cluster())) {
     if (whose.kind !== "ours" || !agrees) continue;

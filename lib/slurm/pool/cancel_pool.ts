@@ -112,7 +112,7 @@ class OwnJobs {
     for (const entry of await this.#journal.read()) {
       const { array, count } = entry.submission;
       // One whose id nobody wrote down was to go where the run's jobs go.
-      const cluster = entry.job ? entry.job.cluster : run.cluster;
+      const cluster = entry.job ? entry.job.cluster : entry.submission.cluster ?? run.cluster;
       for (let i = 0; i < (array && entry.job ? count : 1); i++) {
         const ref = { ...refOf(entry, array && entry.job ? i : undefined), cluster };
         const key = `${ref.name} ${ref.jobId}`;

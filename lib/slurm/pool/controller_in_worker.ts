@@ -23,6 +23,8 @@ export interface ControllingWorker {
   paths: QueuePaths;
   /** The run. */
   run: PoolHead;
+  /** The job that it runs in. */
+  slurm: SlurmJob | undefined;
   /** Asks Slurm. */
   client: SlurmClient;
   /** Takes what happens. */
@@ -111,10 +113,14 @@ async function runOfNow({ runtime, paths, run, log }: ControllingWorker): Promis
   }
 }
 
-function launcherOf({ runtime, paths, run, client, log }: ControllingWorker, term: number): SbatchLauncher {
+function launcherOf(
+  { runtime, paths, run, slurm, client, log }: ControllingWorker,
+  term: number,
+): SbatchLauncher {
   return new SbatchLauncher(runtime, {
     paths,
     run,
+    own: slurm,
     specs: runSpecs(run),
     client,
     term,

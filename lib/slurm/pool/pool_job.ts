@@ -86,7 +86,7 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
   log.info(`${WORKER_MARK}of run ${run.runId}, spec ${spec}, on ${node} (pid ${Deno.pid})`);
   const other = otherDeno(run);
   if (other !== undefined) log.warn(other);
-  const worker: ControllingWorker = { runtime, paths, run, client, onEvent, log };
+  const worker: ControllingWorker = { runtime, paths, run, slurm, client, onEvent, log };
   // Loaded when used: workers of other runs need none of it.
   const controlling = () => import("./controller_in_worker.ts");
   const unfit = await preflight(runtime, { paths, run, spec, node, job: key, slurm });
@@ -110,13 +110,15 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
     ask: () => slurm ? askJobTime(client, slurm) : Promise.resolve({}),
   });
   const { signal } = signals;
-  const span = await spanOfJob(clock, { env, slurm, ageMs: processAgeMs(), client, timeMin });
+  const showJob = async (id: string) => await (await client.at(slurm?.cluster)).showJob(id);
+  const span = await spanOfJob(clock, { env, slurm, ageMs: processAgeMs(), client: { showJob }, timeMin });
   if (span) signals.plan(span);
   const leadMs = slurm && timeMin !== undefined ? signalLeadSec(timeMin) * 1000 : 0;
   const computer = new ProcessComputer(runtime, run.runId, {
     entry: snapshotUrl(runtime.store.root, run.code, run.entry),
     // One that was started by hand has what its machine has.
     maxHeapMb: job === undefined ? undefined : heapMbOf({ memGb }, atOnce),
+    atOnce,
     start: startOfRun(run, runtime.store.root),
     config: () =>
       Promise.resolve({

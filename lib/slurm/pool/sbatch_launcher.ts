@@ -6,13 +6,21 @@ import type { SlurmJob } from "../../store/record.ts";
 import { plural } from "../../ui/text.ts";
 import { isStandby, StandbyController } from "./standby.ts";
 import { waitAtMost } from "./wait_at_most.ts";
-import { type TrackedWorker, WorkerJobs } from "./worker_jobs.ts";
+import { type TrackedWorker, WorkerJobs, type WorkerJobsOptions } from "./worker_jobs.ts";
 import { type SubmitWorkers, WorkerSubmitter, type WorkerSubmitterOptions } from "./worker_submitter.ts";
 
 /** What a {@link SbatchLauncher} works with. */
-export interface SbatchLauncherOptions extends Omit<WorkerSubmitterOptions, "workers" | "log"> {
+export interface SbatchLauncherOptions extends Omit<WorkerSubmitterOptions, "workers" | "log" | "run"> {
+  /** The run. */
+  run: WorkerSubmitterOptions["run"] & WorkerJobsOptions["run"];
   /** Takes trouble and pauses, until a controller sets its own. */
   log: RunLog;
+  /**
+   * The job that this process runs in.
+   *
+   * @default {none}
+   */
+  own?: SlurmJob | undefined;
   /**
    * Whether jobs can be submitted from here.
    *
@@ -47,7 +55,7 @@ export class SbatchLauncher implements WorkerLauncher {
 
   /** Asks nothing yet. */
   constructor(runtime: Runtime, options: SbatchLauncherOptions) {
-    const { client, specs } = options;
+    const { client, specs, run: { cluster }, own } = options;
     this.#runtime = runtime;
     this.#options = options;
     this.log = options.log;
@@ -55,7 +63,7 @@ export class SbatchLauncher implements WorkerLauncher {
     const workers = this.workers = new WorkerJobs(runtime, { ...options, log });
     const submitter = this.#submitter = new WorkerSubmitter(runtime, { ...options, workers, log });
     const { clock } = runtime.machine;
-    this.standby = new StandbyController({ client, specs, workers, submitter, clock, log });
+    this.standby = new StandbyController({ client, cluster, own, specs, workers, submitter, clock, log });
   }
 
   get canSubmit(): boolean {

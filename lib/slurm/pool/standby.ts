@@ -7,6 +7,7 @@ import type { SlurmClient } from "../client/client.ts";
 import type { ParsedSpec } from "../client/spec.ts";
 import { requireOurs } from "../jobs/cancel_jobs.ts";
 import { refOf } from "../jobs/submissions.ts";
+import { clusterOfSpec } from "../run/spec_clusters.ts";
 import type { TrackedWorker, WorkerJobs } from "./worker_jobs.ts";
 import type { WorkerSubmitter } from "./worker_submitter.ts";
 
@@ -14,6 +15,14 @@ import type { WorkerSubmitter } from "./worker_submitter.ts";
 export interface StandbyOptions {
   /** Asks Slurm. */
   client: SlurmClient;
+  /** The cluster of the run. */
+  cluster: string | undefined;
+  /**
+   * The job that this process runs in.
+   *
+   * @default {none}
+   */
+  own?: Pick<SlurmJob, "cluster"> | undefined;
   /** The specs of the run. */
   specs: Readonly<Record<string, ParsedSpec>>;
   /** The workers of the run. */
@@ -33,6 +42,10 @@ const LONGEST_PAUSE_MS = 60_000;
 /**
  * Keeps one pending job of a detached run: a worker that begins when all others are gone, and becomes the
  * controller then. Nothing but this knows of it.
+ *
+ * A job can wait for jobs of its own cluster only. Where a run has workers on several, the standby is on the
+ * controller's: it begins when all workers there are gone, the controller with them, whatever becomes of the
+ * others. If one of those controls the run by then, it is a worker like others, and the next one waits there.
  */
 export class StandbyController {
   /** Nodes that the last workers were kept from: the standby would be of no use there, either. */
@@ -90,35 +103,40 @@ export class StandbyController {
    * @throws {SlurmError} If it was not taken.
    */
   async keepAfter(
-    { name, jobId }: Pick<SlurmJob, "name" | "jobId">,
+    { name, jobId, cluster }: Pick<SlurmJob, "name" | "jobId" | "cluster">,
     exclude: readonly string[],
     signal: AbortSignal,
   ): Promise<void> {
     const entries = await this.#options.workers.journal.read();
     if (!entries.some(({ submission }) => submission.name === name && submission.heir)) return;
     this.exclude = exclude;
-    const refusal = await this.#submit([jobId], signal);
+    const refusal = await this.#submit({ cluster, ids: [jobId] }, signal);
     if (refusal) throw new SlurmError(whyNone(refusal), { cause: refusal.error });
   }
 
   /**
-   * Submits standby jobs that begin one after the other, for a run whose workers can submit none.
+   * Submits standby jobs that begin one after the other, for a run whose workers can submit none; so many on
+   * each cluster that has workers.
    *
-   * @param alive Keys of the workers whose ends the first one waits for.
+   * @param alive Keys of the workers whose ends the first ones wait for.
    * @returns How many were taken: a limit of the site may let in fewer.
    */
   async submitChain(alive: readonly string[], count: number, signal: AbortSignal): Promise<number> {
     const { workers } = this.#options;
     const wanted = new Set(alive);
-    let after = idsOf(await workers.look(), ({ key }) => wanted.has(key));
-    for (let done = 0; done < count; done++) {
-      const before = new Set(workers.known.map(({ key }) => key));
-      const refusal = after.length === 0 ? undefined : await this.#submit(after, signal);
-      if (refusal) this.#say(whyNone(refusal), refusal.kind);
-      after = idsOf(await workers.look(), ({ key }) => !before.has(key));
-      if (after.length === 0 || refusal) return done;
+    let taken = 0;
+    for (const first of waitLists(await workers.look(), ({ key }) => wanted.has(key))) {
+      let after: WaitList | undefined = first;
+      for (let done = 0; after && done < count; done++) {
+        const before = new Set(workers.known.map(({ key }) => key));
+        const refusal = await this.#submit(after, signal);
+        if (refusal) this.#say(whyNone(refusal), refusal.kind);
+        [after] = waitLists(await workers.look(), ({ key }) => !before.has(key));
+        if (!after || refusal) break;
+        taken++;
+      }
     }
-    return count;
+    return taken;
   }
 
   /** Cancels it: when the run has ended, or its controller leaves, there is nothing to be taken up. */
@@ -141,14 +159,17 @@ export class StandbyController {
     const known = workers.known;
     const there = known.find(isStandby);
     // It must never wait for itself, nor for another one that waits.
-    const after = idsOf(known, (worker) => this.#wanted.has(worker.key) && !isStandby(worker));
-    const waitsFor = after.join(":");
-    if (after.length === 0 || there && (!there.entry.job || this.#waitsFor === waitsFor)) return;
+    const lists = waitLists(known, (worker) => this.#wanted.has(worker.key) && !isStandby(worker));
+    const own = there?.entry.job ?? this.#options.own;
+    const after = lists.find(({ cluster }) => own?.cluster === undefined || cluster === own.cluster) ??
+      (there ? undefined : lists[0]);
+    const waitsFor = after?.ids.join(":") ?? "";
+    if (!after || there && (!there.entry.job || this.#waitsFor === waitsFor)) return;
     if (there?.entry.job) {
       const { jobId, cluster } = there.entry.job;
       const asked = await client.at(cluster);
       await requireOurs(asked, { ...refOf(there.entry), jobId }, "update");
-      await asked.waitForEnds(jobId, after, signal);
+      await asked.waitForEnds(jobId, after.ids, signal);
       this.#waitsFor = waitsFor;
       return;
     }
@@ -168,12 +189,17 @@ export class StandbyController {
   }
 
   /** @returns Why it was not taken. */
-  async #submit(after: readonly string[], signal: AbortSignal): Promise<Refusal | undefined> {
-    const { specs, submitter } = this.#options;
-    const names = Object.keys(specs).toSorted((a, b) => +(b === "default") - +(a === "default"));
+  async #submit({ cluster, ids }: WaitList, signal: AbortSignal): Promise<Refusal | undefined> {
+    const { specs, submitter, cluster: ofRun } = this.#options;
+    const isThere = (spec: string): boolean => {
+      const sentTo = clusterOfSpec({ cluster: ofRun, specs }, spec);
+      return cluster === undefined || sentTo === undefined || sentTo === cluster;
+    };
+    const names = Object.keys(specs).filter(isThere)
+      .toSorted((a, b) => +(b === "default") - +(a === "default"));
     const spec = names[this.#refused % names.length];
     if (spec === undefined) return undefined;
-    const wanted = { spec, count: 1, exclude: this.exclude, standbyFor: after };
+    const wanted = { spec, count: 1, exclude: this.exclude, standbyFor: ids };
     const { taken, refusal } = await submitter.submit(wanted, signal, { until: "answered" });
     if (taken > 0) return undefined;
     if (refusal?.kind === "refused") this.#refused++;
@@ -199,8 +225,21 @@ function whyNone({ kind, error }: Refusal): string {
   return `${why}: if all workers end before the run does, run the same roots again (${error.message})`;
 }
 
-/** The ids of the jobs of some workers, as far as they are known. */
-function idsOf(workers: readonly TrackedWorker[], which: (worker: TrackedWorker) => boolean): string[] {
-  const ids = workers.flatMap((worker) => worker.entry.job && which(worker) ? [worker.entry.job.jobId] : []);
-  return [...new Set(ids)].sort();
+/** The jobs of one cluster, whose ends a job of that cluster can wait for. */
+interface WaitList {
+  /** The cluster, where that is known. */
+  readonly cluster: string | undefined;
+  readonly ids: readonly string[];
+}
+
+/** The jobs of some workers, as far as they are known, by their clusters. */
+function waitLists(
+  workers: readonly TrackedWorker[],
+  which: (worker: TrackedWorker) => boolean,
+): WaitList[] {
+  const jobs = workers.flatMap((worker) => worker.entry.job && which(worker) ? [worker.entry.job] : []);
+  return [...Map.groupBy(jobs, ({ cluster }) => cluster)].map(([cluster, some]) => ({
+    cluster,
+    ids: [...new Set(some.map(({ jobId }) => jobId))].sort(),
+  }));
 }

@@ -14,6 +14,7 @@ import { type Cancelled, cancelOurs, leftAlone } from "../jobs/cancel_jobs.ts";
 import { baseId, compareJob, type JobRef } from "../jobs/job_identity.ts";
 import { JobWatch, type KnownJob, type StateOptions } from "../jobs/job_watch.ts";
 import { isSameUser } from "../run/check_ours.ts";
+import { clustersOfRun } from "../run/spec_clusters.ts";
 import { type JournalEntry, refOf, WorkerJournal, type WorkerSubmission } from "../jobs/submissions.ts";
 
 /** A worker in a Slurm job. */
@@ -31,7 +32,7 @@ export interface WorkerJobsOptions {
   /** Where everything of the run is. */
   paths: Pick<QueuePaths, "jobs">;
   /** The run. */
-  run: Pick<PoolRun, "runId" | "config" | "cluster">;
+  run: Pick<PoolRun, "runId" | "config" | "cluster" | "specs">;
   /** Asks Slurm. */
   client: SlurmClient;
   /**
@@ -193,7 +194,7 @@ export class WorkerJobs {
     if (!entry || entry.job) return;
     const { name } = entry.submission;
     this.#never.delete(name);
-    const known = cluster ?? this.#options.run.cluster;
+    const known = cluster ?? this.#sentTo(entry);
     await this.journal.confirm(name, {
       jobId: baseId(jobId),
       ...(known === undefined ? {} : { cluster: known }),
@@ -205,14 +206,20 @@ export class WorkerJobs {
     return isSameProcess(submitter, this.#runtime.machine.self);
   }
 
+  /** The cluster that a job was sent to. */
+  #sentTo({ submission: { cluster } }: JournalEntry): string | undefined {
+    return cluster ?? this.#options.run.cluster;
+  }
+
   /**
-   * Whether it is this user's, on this cluster. Others are of a run that was taken over: their workers go by
-   * their heartbeats alone, and no worker that is wanted is counted on them.
+   * Whether it is this user's, on a cluster that the run sends jobs to. Others are of a run that was taken
+   * over: their workers go by their heartbeats alone, and no worker that is wanted is counted on them.
    */
-  #isOurs({ submission: { submitter }, job }: JournalEntry): boolean {
+  #isOurs({ submission: { submitter, cluster }, job }: JournalEntry): boolean {
     if (isSameUser(submitter, this.#runtime.machine.self) === false) return false;
-    const { cluster } = this.#options.run;
-    return job?.cluster === undefined || cluster === undefined || job.cluster === cluster;
+    const { run } = this.#options;
+    const there = job ? job.cluster : cluster;
+    return there === undefined || run.cluster === undefined || clustersOfRun(run).has(there);
   }
 
   /** Since when Slurm does not answer, if it does not. */
@@ -230,6 +237,7 @@ export class WorkerJobs {
       const worker = { key, spec, order: order + i, entry, index };
       if (!job) return [{ ...worker, state: { status: "pending", text: "sbatch has not answered yet" } }];
       const ref = refOf(entry, index);
+      const isElsewhere = job.cluster !== undefined && job.cluster !== this.#options.run.cluster;
       if (this.isOwn(entry)) this.#jobs.expect(ref);
       const known = this.#jobs.known(ref);
       const asked = this.#nodeOf({ ...worker, ref }, known);
@@ -241,6 +249,7 @@ export class WorkerJobs {
       return [{
         ...worker,
         id: ref.jobId,
+        ...(isElsewhere ? { cluster: job.cluster } : {}),
         state,
         restarts: known.restarts,
         log: logPath(this.logDir(spec), name, job.jobId, index),
@@ -265,7 +274,7 @@ export class WorkerJobs {
   /** Writes down the id of a job that was found by its name, with the cluster that was asked for it. */
   async #found(entry: JournalEntry, jobId: string): Promise<JournalEntry> {
     const { name } = entry.submission;
-    const cluster = this.#options.run.cluster ?? this.#cluster;
+    const cluster = this.#sentTo(entry) ?? this.#cluster;
     const job = { jobId, ...(cluster === undefined ? {} : { cluster }) };
     if (cluster !== undefined) await this.journal.confirm(name, job);
     else this.#options.client.cluster().then((name) => this.#cluster = name);
@@ -275,7 +284,7 @@ export class WorkerJobs {
   /** A job whose id nobody knows. A process that lives knows that it is not submitting its own any more. */
   #namedRef(entry: JournalEntry): JobRef {
     const { name, submitter: { uid } } = entry.submission;
-    const { cluster } = this.#options.run;
+    const cluster = this.#sentTo(entry);
     return { ...(this.isOwn(entry) ? { name, uid } : refOf(entry)), cluster };
   }
 

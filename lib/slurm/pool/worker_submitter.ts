@@ -7,9 +7,11 @@ import type { Runtime } from "../../run/runtime.ts";
 import { RECORD_SCHEMA } from "../../store/layout.ts";
 import type { SlurmClient } from "../client/client.ts";
 import { poolWorkerCommand } from "../client/job_command.ts";
+import type { SlurmConfig } from "../client/parse_config.ts";
 import type { ParsedSpec } from "../client/spec.ts";
 import { SubmitLimitError, SubmitRefusedError } from "../client/submit.ts";
 import { submitRecorded, type WorkerSubmission } from "../jobs/submissions.ts";
+import { clusterOfSpec } from "../run/spec_clusters.ts";
 import { ArraySizes } from "./array_sizes.ts";
 import { waitAtMost } from "./wait_at_most.ts";
 import type { WorkerJobs } from "./worker_jobs.ts";
@@ -21,7 +23,7 @@ export interface WorkerSubmitterOptions {
   /** Where everything of the run is. */
   paths: QueuePaths;
   /** The run. */
-  run: Pick<PoolRun, "runId" | "entry" | "code" | "config">;
+  run: Pick<PoolRun, "runId" | "entry" | "code" | "config" | "cluster">;
   /** The jobs that its specs stand for. */
   specs: Readonly<Record<string, ParsedSpec>>;
   /** The term of the controller that submits them. 0 for a worker that is no controller yet. */
@@ -83,7 +85,8 @@ const AT_ONCE = 4;
 export class WorkerSubmitter {
   readonly #runtime: Runtime;
   readonly #options: WorkerSubmitterOptions;
-  readonly #sizes: ArraySizes;
+  /** By cluster: how large the arrays are that it takes. */
+  readonly #sizes = new Map<string | undefined, ArraySizes>();
   /** By spec: what is handed over and not answered, in its order. */
   readonly #open = new Map<string, OpenJob[]>();
   /** Refusals that no caller of {@link WorkerSubmitter.submit} was told. */
@@ -95,7 +98,6 @@ export class WorkerSubmitter {
   constructor(runtime: Runtime, options: WorkerSubmitterOptions) {
     this.#runtime = runtime;
     this.#options = options;
-    this.#sizes = new ArraySizes(options.client);
   }
 
   /** Whether it turned out that this node has no sbatch. */
@@ -156,7 +158,7 @@ export class WorkerSubmitter {
   ): Promise<SubmitAnswer> {
     const { clock } = this.#runtime.machine;
     const { patienceMs = 1000, workers } = this.#options;
-    const sizes = await this.#sizes.of(wanted.count, clock, patienceMs, signal);
+    const sizes = await this.#sizesOf(wanted.spec).of(wanted.count, clock, patienceMs, signal);
     const ends = (await workers.journal.read()).map(({ submission }) => submission.order + submission.count);
     signal.throwIfAborted();
     this.#stopping.signal.throwIfAborted();
@@ -179,6 +181,15 @@ export class WorkerSubmitter {
     const { taken, refusal } = sum(answers);
     const count = jobs.reduce((all, { wanted }) => all + wanted.count, 0) - taken;
     if (refusal) this.#late.push({ spec, count, refusal });
+  }
+
+  #sizesOf(spec: string): ArraySizes {
+    const { client, specs } = this.#options;
+    const cluster = specs[spec]?.cluster;
+    const config = async (): Promise<SlurmConfig> => await (await client.at(cluster)).config();
+    const sizes = this.#sizes.get(cluster) ?? new ArraySizes({ config });
+    this.#sizes.set(cluster, sizes);
+    return sizes;
   }
 
   #all(): OpenJob[] {
@@ -225,7 +236,7 @@ export class WorkerSubmitter {
       await this.#sbatch(job);
     } catch (error) {
       if (this.#stopping.signal.aborted) return this.#over(job, { taken: 0 });
-      if (this.#sizes.refused(error, count)) return this.#inParts(job);
+      if (this.#sizesOf(spec).refused(error, count)) return this.#inParts(job);
       const isSure = error instanceof SubmitLimitError || error instanceof SubmitRefusedError;
       // The same would be said of those that wait behind it.
       for (const other of this.#open.get(spec) ?? []) if (!other.asked) this.#over(other, { taken: 0 });
@@ -238,7 +249,7 @@ export class WorkerSubmitter {
   /** Where a site takes no arrays of that size. They are known before it is forgotten. */
   #inParts(job: OpenJob): void {
     const { wanted, wanted: { count, spec }, resolve } = job;
-    const parts = this.#sizes.split(count).map((size) => this.#hand({ ...wanted, count: size }));
+    const parts = this.#sizesOf(spec).split(count).map((size) => this.#hand({ ...wanted, count: size }));
     Promise.all(parts.map(({ answer }) => answer)).then((answers) => resolve(sum(answers)));
     this.#remove(job);
     this.#next(spec);
@@ -256,7 +267,8 @@ export class WorkerSubmitter {
   }
 
   #submission({ spec, count, standbyFor }: WorkersToSubmit): WorkerSubmission {
-    const { run: { runId }, term } = this.#options;
+    const { run: { runId, cluster: own }, specs, term } = this.#options;
+    const cluster = clusterOfSpec({ cluster: own, specs }, spec);
     const { machine } = this.#runtime;
     const order = this.#order;
     this.#order += count;
@@ -264,6 +276,7 @@ export class WorkerSubmitter {
       schema: RECORD_SCHEMA,
       name: jobName(runId, standbyFor === undefined ? spec : "standby", machine.randomId()),
       spec,
+      ...(cluster === undefined ? {} : { cluster }),
       count,
       array: count > 1,
       order,

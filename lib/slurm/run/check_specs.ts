@@ -4,7 +4,6 @@ import { checkWord } from "../../core/names.ts";
 import { usableMs } from "../../core/system/stop_time.ts";
 import { didYouMean } from "../../core/nearest.ts";
 import type { RunRecord } from "../../remote/run_record.ts";
-import type { SlurmClient } from "../client/client.ts";
 import type { Partition } from "../client/parse_config.ts";
 import { signalLeadSec } from "../client/job_time.ts";
 import { type ParsedSpec, type SlurmSpec, slurmSpecSchema } from "../client/spec.ts";
@@ -91,26 +90,6 @@ export function neededSpecs(
   }
   const parsed = checkSpecs(specs, needed);
   return Object.fromEntries(Object.entries(parsed).filter(([name]) => needed.has(name)));
-}
-
-/**
- * The specs that nodes need, checked against these nodes and against what the cluster has.
- *
- * @throws {ConfigError} With all that is wrong.
- * @throws {SlurmError} If Slurm does not answer.
- */
-export async function clusterSpecs(
-  specs: unknown,
-  nodes: readonly Pick<LimitedNode, "spec" | "name">[],
-  client: Pick<SlurmClient, "partitions">,
-  signal: AbortSignal,
-): Promise<Record<string, ParsedSpec>> {
-  const used = neededSpecs(specs, nodes);
-  const faults = checkPartitions(used, await client.partitions(signal));
-  if (faults.length === 0) return used;
-  throw new ConfigError(
-    `Cannot use Slurm specs as this cluster could never run their jobs:${lines(faults)}`,
-  );
 }
 
 /**

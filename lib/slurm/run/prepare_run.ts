@@ -21,9 +21,10 @@ import type { ParsedSpec } from "../client/spec.ts";
 import type { JobWatch } from "../jobs/job_watch.ts";
 import { isOver } from "../jobs/slurm_hints.ts";
 import { leftOut, refuseHopeless } from "./check_plan.ts";
-import { checkMaxWorkers, checkSpecs, checkTimeLimits, clusterSpecs, neededSpecs } from "./check_specs.ts";
+import { checkMaxWorkers, checkSpecs, checkTimeLimits, neededSpecs } from "./check_specs.ts";
 import { checkDagLimits } from "./check_limits.ts";
 import { ownCluster } from "./own_cluster.ts";
+import { askPartitions, checkOneCluster, clusterSpecs } from "./spec_clusters.ts";
 import type { RunDagOptions, RunPoolOptions, RunSlurmOptions } from "./run_slurm_options.ts";
 import { snapshotForRun } from "./snapshot_for_run.ts";
 
@@ -121,7 +122,10 @@ export async function prepareRun(
   if (own.mode === "pool") {
     checkTimeLimits(missing, specs);
     checkLimits(missing, config.limits);
-  } else checkDagLimits(missing.flatMap(({ hash }) => planned.nodes.get(hash) ?? []), specs);
+  } else {
+    checkOneCluster(own.nodes, { cluster, specs });
+    checkDagLimits(missing.flatMap(({ hash }) => planned.nodes.get(hash) ?? []), specs);
+  }
   const run: RunRecord = {
     schema: RECORD_SCHEMA,
     runId,
@@ -265,7 +269,8 @@ async function specsOf(
   { options, config, client, signal }: PrepareRunOptions,
 ): Promise<Record<string, ParsedSpec>> {
   const given = options.specs ?? config.slurm?.specs;
-  if (options.mode === "dag") return await clusterSpecs(given ?? {}, missing, client, signal);
+  const partitionsOf = askPartitions(client, signal);
+  if (options.mode === "dag") return await clusterSpecs(given ?? {}, missing, partitionsOf);
   if (options.launcher === "srun") {
     // The job that this process runs in has its resources already.
     const plain = Object.fromEntries(
@@ -273,7 +278,7 @@ async function specsOf(
     );
     return neededSpecs(given ?? plain, missing);
   }
-  const used = await clusterSpecs(given ?? {}, missing, client, signal);
+  const used = await clusterSpecs(given ?? {}, missing, partitionsOf);
   // The job of a controller that takes over is of spec default, whatever the tasks need.
   return { ...checkSpecs({ default: (given as { default?: unknown }).default }), ...used };
 }

@@ -30,7 +30,7 @@ export interface RunLifeOptions {
   /** Where everything of the run is. */
   paths: QueuePaths;
   /** The run. */
-  run: Pick<PoolRun, "runId" | "config">;
+  run: Pick<PoolRun, "runId" | "config" | "cluster">;
   /** Tells of jobs. */
   jobs: Pick<JobWatch, "state">;
   /**
@@ -168,8 +168,9 @@ export class RunLife {
   }
 
   async #stateOf({ submission, job }: JournalEntry, signal: AbortSignal | undefined): Promise<KnownJob> {
-    const { name, submitter } = submission;
-    const ref = { name, jobId: job?.jobId, cluster: job?.cluster, submitter };
+    const { name, submitter, cluster: sentTo } = submission;
+    const cluster = job ? job.cluster : sentTo ?? this.#options.run.cluster;
+    const ref = { name, jobId: job?.jobId, cluster, submitter };
     return await this.#options.jobs.state(ref, { until: "sure", signal });
   }
 

@@ -12,6 +12,7 @@ import {
   countBySpec,
   namesOfTasks,
   oneOf,
+  type OptionCheck,
   type OptionChecks,
   secondsFromZero,
   someSeconds,
@@ -19,6 +20,7 @@ import {
 import type { NotifyTarget } from "../../core/settings/notify_setting.ts";
 import type { Plan } from "../../plan/graph.ts";
 import { aPriority, aProgress, aWindow, type RootPriorities, type Window } from "../../schedule/check_run.ts";
+import { isClusterName } from "../client/environment.ts";
 import type { SlurmSpecs } from "./check_specs.ts";
 
 /** Options of `runSlurm` in both modes. */
@@ -29,6 +31,12 @@ export interface SlurmOptions {
    * @default {`slurm.specs` of the configuration}
    */
   specs?: SlurmSpecs;
+  /**
+   * The cluster that jobs go to whose spec names none (`sbatch -M`), where the site has several.
+   *
+   * @default {the one that `SLURM_CLUSTERS` of the shell names, else the machine's own}
+   */
+  cluster?: string;
   /**
    * Whether to leave once the jobs are submitted, which then go on by themselves. Else the run is followed
    * until it has ended.
@@ -237,10 +245,14 @@ export interface SubmittedRun {
   plan: Plan;
 }
 
+const aCluster: OptionCheck = (value) =>
+  typeof value === "string" && isClusterName(value) ? undefined : { must: "the name of one cluster" };
+
 // What `configure` has, too, is checked with the rest of the configuration; specs with what the roots need.
 const COMMON: OptionChecks<RunDagOptions> = {
   mode: oneOf("pool", "dag"),
   specs: anything,
+  cluster: aCluster,
   detach: aBoolean,
   force: namesOfTasks,
   forceDependents: aBoolean,
@@ -281,6 +293,11 @@ const OF_POOL: OptionChecks<RunPoolOptions> = {
 export function checkSlurmOptions(options: RunSlurmOptions): void {
   if (options?.mode !== "dag") {
     checkOptions("runSlurm", options, OF_POOL);
+    if (options.launcher === "srun" && options.cluster !== undefined) {
+      throw new ValidationError(
+        `Cannot use cluster with launcher "srun": its workers are in the job that this process runs in`,
+      );
+    }
     if (options.launcher !== "srun" || options.detach !== true) return;
     throw new ValidationError(
       `Cannot use detach with launcher "srun": its workers end with the job that this process runs in`,

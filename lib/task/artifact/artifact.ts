@@ -20,6 +20,21 @@ export interface CreateContext<P = unknown> {
    * return a path into it is an error.
    */
   readonly checkpointDir: string;
+  /**
+   * A folder on this machine for what is of no use after the attempt: made when first read, in the folder of
+   * the setting `scratchDir`, else `SLURM_TMPDIR`, `TMPDIR` or `/tmp`; removed with all in it at the end.
+   */
+  readonly scratchDir: string;
+  /**
+   * The cores that the attempt may use: those of its job or of this process (affinity, cgroup), divided by
+   * how many attempts may run at once, at least 1. In worker processes, and for programs that `run` starts,
+   * `OMP_NUM_THREADS` and the like say the same.
+   */
+  readonly cpus: number;
+  /** The GPUs that it may use, as `CUDA_VISIBLE_DEVICES` names them. Attempts that run at once share them. */
+  readonly gpus: readonly string[];
+  /** The gigabytes of memory that it may use, by its job, cgroup and machine; `undefined` where unknown. */
+  readonly memGb: number | undefined;
   /** The number of this attempt, from 1. */
   readonly attempt: number;
   /** The artifact's hash. */

@@ -28,6 +28,12 @@ export interface ComputeConfig {
   slurm?: SlurmJob;
   /** Which code it imports, where the run keeps it. */
   code?: CodeVersion;
+  /**
+   * How many attempts may run at once in processes like this one.
+   *
+   * @default {1}
+   */
+  atOnce?: number;
 }
 
 let runtime: Runtime | undefined;
@@ -103,8 +109,11 @@ async function attempt(
   });
 }
 
-function start({ config, git, slurm, code }: ComputeConfig, entry: string | undefined): Runtime {
-  const started = systemRuntime(config, { git, slurm, code, entry });
+function start(
+  { config, git, slurm, code, atOnce }: ComputeConfig,
+  entry: string | undefined,
+): Runtime {
+  const started = systemRuntime(config, { git, slurm, code, entry, atOnce });
   keepDeclared();
   refuseStrayCode(started);
   return started;

@@ -9,6 +9,8 @@ import {
   requireDeno,
 } from "../../../lib/core/system/deno_range.ts";
 
+const read = (path: string): string => Deno.readTextFileSync(new URL(`../../../${path}`, import.meta.url));
+
 describe("isOlderDeno()", () => {
   const cases: [version: string, than: string, isOlder: boolean][] = [
     ["2.3.7", "2.4", true],
@@ -35,6 +37,17 @@ describe("the range of Denos", () => {
     assert(oldest.startsWith(`${DENO_LEAST}.`) && isOlderDeno(oldest, newest));
     assertEquals(denoFault(), undefined);
     requireDeno();
+  });
+
+  it("is what CI runs with, and what the pages say", () => {
+    const [oldest, newest] = DENO_TESTED;
+    const ci = read(".ci/run");
+    assertStringIncludes(ci, `deno@${newest})`);
+    assertStringIncludes(ci, `deno@${oldest} `);
+    for (const page of ["README.md", "docs/platforms.md"]) {
+      for (const words of [oldest, newest, `${DENO_LEAST} `]) assertStringIncludes(read(page), words);
+    }
+    assertStringIncludes(read("docs/tutorial.md"), `(https://deno.com) ${DENO_LEAST} or newer`);
   });
 
   it("is named in the error below it, with what is there and what to do", () => {

@@ -29,14 +29,24 @@ describe("a client", () => {
   });
 
   it("names the cluster where there are several", async () => {
-    const { slurm, client } = setup({ cluster: "east" });
-    slurm.answers.sbatch = "12\n";
-    await client.listJobs({ mineAnd: [] });
-    assertEquals(slurm.calls[0]?.slice(0, 3), ["squeue", "-M", "east"]);
-    assertEquals(await client.submit({ script: "/a.sh", name: "furu-a", options: [] }), {
-      jobId: "12",
-      cluster: "east",
-    });
+    // `-M` needs a database: the machine's own cluster is asked without, whoever has named it.
+    for (const [here, isOther] of [["west", true], ["east", false], [undefined, true]] as const) {
+      const { slurm, client } = setup({ cluster: "east" });
+      slurm.answers.sbatch = "12\n";
+      slurm.answers.scontrol = here === undefined
+        ? DOWN
+        : `AccountingStorageType = (null)\nClusterName = ${here}\n`;
+      await client.listJobs({ mineAnd: [] });
+      const listed = slurm.calls.find(([program]) => program === "squeue");
+      assertEquals(listed?.slice(1, 3), isOther ? ["-M", "east"] : ["-h", "-a"], here);
+      assertEquals(await client.submit({ script: "/a.sh", name: "furu-a", options: [] }), {
+        jobId: "12",
+        cluster: "east",
+      });
+      assertEquals(client.hasSubmitted("furu-a", "12", "east"), true);
+      assertEquals((await client.at("west")).hasSubmitted("furu-a", "12", "east"), true);
+      assertEquals((await client.at("west")).hasSubmitted("furu-a", "12", "west"), false);
+    }
   });
 
   it("knows nothing when squeue fails or complains without a row", async () => {
@@ -175,7 +185,7 @@ describe("a client", () => {
     assertEquals(await defaults({}), ["cpu"]);
     assertEquals(await defaults({ SBATCH_PARTITION: "gpu,old" }), ["gpu", "old"]);
     // Inside of a job it is that job's, and does not reach sbatch.
-    assertEquals(await defaults({ SBATCH_PARTITION: "gpu", SLURM_JOB_ID: "7" }), ["cpu"]);
+    assertEquals(await defaults({ SBATCH_PARTITION: "gpu", SLURM_JOB_ID: "7", FURU_JOB_ID: "7" }), ["cpu"]);
   });
 
   it("says what was printed where it cannot be read", async () => {

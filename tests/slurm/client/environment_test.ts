@@ -9,22 +9,31 @@ import {
 } from "../../../lib/slurm/client/environment.ts";
 
 describe("chosenCluster()", () => {
-  it("is the one that the user's shell names, sbatch's own variable first", () => {
-    assertEquals(chosenCluster({}), undefined);
-    assertEquals(chosenCluster({ SLURM_CLUSTERS: " " }), undefined);
-    assertEquals(chosenCluster({ SLURM_CLUSTERS: "east" }), "east");
-    assertEquals(chosenCluster({ SLURM_CLUSTERS: "east", SBATCH_CLUSTERS: "west" }), "west");
+  it("is the one that the user's shell names, where two are, the one that sbatch itself takes", () => {
+    assertEquals(chosenCluster({}, true), undefined);
+    assertEquals(chosenCluster({ SLURM_CLUSTERS: " " }, true), undefined);
+    assertEquals(chosenCluster({ SLURM_CLUSTERS: "east" }, true), "east");
+    assertEquals(chosenCluster({ SBATCH_CLUSTERS: "west" }, true), "west");
+    assertEquals(chosenCluster({ SLURM_CLUSTERS: "east", SBATCH_CLUSTERS: "west" }, true), "east");
   });
 
-  it("is none inside a job, whose variables are those of its submitter", () => {
-    assertEquals(chosenCluster({ SLURM_CLUSTERS: "east", SLURM_JOB_ID: "7" }), undefined);
+  it("is none inside one of furu's own jobs, whose variables are those of its submitter", () => {
+    const shell = { SLURM_CLUSTERS: "east", SLURM_JOB_ID: "7" };
+    assertEquals(chosenCluster({ ...shell, FURU_JOB_ID: "7" }, true), undefined);
+    // In a shell that salloc gave, and in a job that one of ours has submitted, they are the user's.
+    assertEquals(chosenCluster(shell, true), "east");
+    assertEquals(chosenCluster({ ...shell, FURU_JOB_ID: "6" }, true), "east");
+  });
+
+  it("is the machine's own for those who only ask, where several are named", () => {
+    assertEquals(chosenCluster({ SLURM_CLUSTERS: "all" }, false), undefined);
   });
 
   it("refuses several, which the jobs of one run cannot be on", () => {
     for (const value of ["east,west", "all", "east west"]) {
-      const { message } = assertThrows(() => chosenCluster({ SBATCH_CLUSTERS: value }), ConfigError);
+      const { message } = assertThrows(() => chosenCluster({ SBATCH_CLUSTERS: value }, true), ConfigError);
       assertStringIncludes(message, `SBATCH_CLUSTERS='${value}'`);
-      assertStringIncludes(message, "name one cluster, or unset it");
+      assertStringIncludes(message, "name one, or unset it");
     }
   });
 });
@@ -62,11 +71,17 @@ describe("slurmEnvironment()", () => {
     assertEquals(env, before);
   });
 
+  it("keeps the user's defaults in a job that is not furu's own, without what Slurm sets there", () => {
+    const env = { ...shell, SLURM_JOB_ID: "12", SBATCH_ACCOUNT: "lab", SBATCH_MEM_BIND_TYPE: "none" };
+    assertEquals(slurmEnvironment(env), { ...shell, SBATCH_ACCOUNT: "lab" });
+  });
+
   it("removes all marks of the job that it is in", () => {
     const env = {
       ...shell,
       SLURM_JOB_ID: "12",
       SLURM_JOBID: "12",
+      FURU_JOB_ID: "12",
       SLURMD_NODENAME: "cpu1",
       SLURM_EXPORT_ENV: "ALL",
       SLURM_GET_USER_ENV: "1",
@@ -74,7 +89,7 @@ describe("slurmEnvironment()", () => {
       PMI_RANK: "0",
       PMIX_RANK: "0",
     };
-    assertEquals(slurmEnvironment(env), shell);
+    assertEquals(slurmEnvironment(env), { ...shell, FURU_JOB_ID: "12" });
   });
 });
 

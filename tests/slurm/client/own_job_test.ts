@@ -96,12 +96,13 @@ describe("stepEnvironment()", () => {
       stepEnvironment({
         PATH: "/bin",
         SLURM_JOB_ID: "7",
+        FURU_JOB_ID: "7",
         SLURM_CONF: "/c",
         SLURM_CPUS_PER_TASK: "4",
         SLURM_MEM_PER_NODE: "100",
         SBATCH_PARTITION: "gpu",
       }),
-      { PATH: "/bin", SLURM_JOB_ID: "7", SLURM_CONF: "/c" },
+      { PATH: "/bin", SLURM_JOB_ID: "7", FURU_JOB_ID: "7", SLURM_CONF: "/c" },
     );
   });
 });

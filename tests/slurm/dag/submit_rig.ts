@@ -4,6 +4,7 @@ import type { Hash } from "../../../lib/core/hash.ts";
 import { SlurmClient } from "../../../lib/slurm/client/client.ts";
 import type { DagContext } from "../../../lib/slurm/dag/dag_context.ts";
 import { newRunId, prepareRun } from "../../../lib/slurm/run/prepare_run.ts";
+import type { SlurmSpecs } from "../../../lib/slurm/run/check_specs.ts";
 import type { DagJob } from "../../../lib/slurm/jobs/dag_jobs.ts";
 import { runLog } from "../../../lib/core/run_log.ts";
 import { queuePaths } from "../../../lib/queue/layout.ts";
@@ -48,6 +49,8 @@ export class SubmitRig extends Rig {
   here = "west";
   /** The cluster that sbatch names after the ids, as it does where there are several. */
   goesTo: string | undefined;
+  /** The specs of its runs. */
+  specs: SlurmSpecs = { default: {}, big: { timeMin: 7 } };
   /** Listings of other clusters, by name; one that is not there does not answer. */
   readonly others: Record<string, string[]> = {};
   /** Stops the run. */
@@ -114,7 +117,7 @@ export class SubmitRig extends Rig {
     const watch = new JobWatch(runtime.machine, client);
     const { run, specs, artifacts } = await prepareRun(runtime, roots, {
       runId: this.runId,
-      options: { mode: "dag", specs: { default: {}, big: { timeMin: 7 } } },
+      options: { mode: "dag", specs: this.specs },
       config: runtime.config,
       entry: import.meta.url,
       signal,

@@ -20,7 +20,7 @@ if (node !== undefined && [node, "*"].includes(textOf("bad-node") ?? "")) {
   throw new Error(`made up: no library on ${node}`);
 }
 
-const SPECS = { default: { timeMin: 5 }, gpu: { partition: "gpu", gpus: 1, timeMin: 5 } };
+const SPECS = { default: { timeMin: 5 }, gpu: { partition: "gpu", gpus: 1, cpus: 2, timeMin: 5 } };
 
 const anyJob: z.ZodType<Artifact<string>> = z.lazy(() =>
   Job.schema as unknown as z.ZodType<Artifact<string>>
@@ -79,11 +79,32 @@ const Other = defineTask({
 async function one(ctx: CreateContext<z.output<typeof params>>, line: string): Promise<void> {
   const [word, rest] = line.split(" ");
   if (word === "sleep") return await new Promise((resolve) => setTimeout(resolve, Number(rest)));
+  if (word === "share") return await share(ctx);
   if (word === "saves") return await saves(ctx, Number(rest));
   if (word === "killWorker") Deno.kill(Deno.ppid, "SIGKILL");
   else if (word === "cancelJob") await new Deno.Command("scancel", { args: [ownJob()] }).output();
   else return await act(ctx, [line]);
   await act(ctx, ["heed cancelled"]);
+}
+
+/** Writes down what it may use of its node, and what a step gets that it starts. */
+async function share(
+  { params: { id }, cpus, gpus, run, scratchDir }: CreateContext<z.output<typeof params>>,
+) {
+  const step = await run([
+    "srun",
+    "--exact",
+    "sh",
+    "-c",
+    "scontrol -o show step $SLURM_JOB_ID.$SLURM_STEP_ID | grep -o 'CPUs=[0-9]*'",
+  ], {
+    stdout: "text",
+  });
+  Deno.writeTextFileSync(`${scratchDir}/part`, id);
+  Deno.writeTextFileSync(
+    `${SCENE}/share-${id}`,
+    JSON.stringify({ cpus, gpus, step: step.trim(), scratchDir }),
+  );
 }
 
 /** In the first attempt: waits until it is told to end, and then takes as long to save a checkpoint. */

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { Node } from "../../e2e/run_rig.ts";
-import { until } from "../../rig.ts";
+import { exists, until } from "../../rig.ts";
 import { ClusterPoolRig, DEADLINE_MS, reportOf } from "./cluster_pool_rig.ts";
 import { describeOnSlurm } from "../suite.ts";
 
@@ -14,7 +14,7 @@ describeOnSlurm("runSlurm() with a pool of workers", (suite) => {
     await using rig = new ClusterPoolRig(suite.cluster);
     const leaves = many(6);
     const roots: Node[] = [
-      { id: "top", spec: "gpu", needs: [...leaves, { id: "below", spec: "gpu" }] },
+      { id: "top", spec: "gpu", needs: [...leaves, { id: "below", spec: "gpu", does: ["share"] }] },
       { id: "beside", needs: [{ id: "mid", spec: "gpu", needs: leaves.slice(0, 2) }] },
     ];
     const { summary, error, messages } = await reportOf(rig.start(roots));
@@ -32,6 +32,14 @@ describeOnSlurm("runSlurm() with a pool of workers", (suite) => {
       assertMatch(where.get(id)!, /^cpu cpu[12]$/);
     }
     assertEquals(rig.starts().length, 10);
+    // A step would get one core, were it not told.
+    const { scratchDir, ...share } = JSON.parse(rig.read("share-below"));
+    assertEquals({ ...share, left: exists(scratchDir) }, {
+      cpus: 2,
+      gpus: ["0"],
+      step: "CPUs=2",
+      left: false,
+    });
     const again = await reportOf(rig.start(roots));
     assertEquals({ error: again.error, computed: again.summary?.computed, cached: again.summary?.cached }, {
       error: undefined,

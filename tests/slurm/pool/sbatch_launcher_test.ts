@@ -18,12 +18,20 @@ const CONFIG = "AccountingStorageType = accounting_storage/none\nClusterName = h
 const LIMIT = { code: 1, stderr: "sbatch: error: QOSMaxSubmitJobPerUserLimit\n" };
 const never = new AbortController().signal;
 
+/** Where jobs are, where there are several clusters. */
+interface Places {
+  /** The cluster of spec gpu. */
+  gpu?: string;
+  /** The cluster of the job that this is in. */
+  own?: string | undefined;
+}
+
 interface Scene {
   root: string;
   slurm: FakeSlurm;
   warnings: string[];
   /** `patienceMs`: for how long it waits for sbatch. */
-  launcher: (term?: number, patienceMs?: number) => SbatchLauncher;
+  launcher: (term?: number, patienceMs?: number, places?: Places) => SbatchLauncher;
   /** The name that the n-th sbatch was given. */
   name: (n: number) => string;
 }
@@ -35,11 +43,18 @@ async function scene(test: (scene: Scene) => Promise<void>): Promise<void> {
   const config = resolveConfig({ root });
   const runtime = systemRuntime(config);
   const warnings: string[] = [];
-  const launcher = (term = 1, patienceMs = 10_000): SbatchLauncher =>
+  const launcher = (term = 1, patienceMs = 10_000, { gpu, own }: Places = {}): SbatchLauncher =>
     new SbatchLauncher(runtime, {
       paths: queuePaths(root, RUN_ID),
-      run: { runId: RUN_ID, entry: import.meta.url, config },
-      specs: checkSpecs({ default: { exclude: "bad1" }, gpu: { gpus: 1 } }),
+      run: {
+        runId: RUN_ID,
+        entry: import.meta.url,
+        config,
+        cluster: "here",
+        specs: { gpu: { cluster: gpu } },
+      },
+      specs: checkSpecs({ default: { exclude: "bad1" }, gpu: { gpus: 1, cluster: gpu } }),
+      own: own === undefined ? undefined : { jobId: "1", name: "furu-own", restarts: 0, cluster: own },
       client: new SlurmClient({ env: {}, clock: systemClock, run: slurm.run, intervalSec: 0.01 }),
       term,
       patienceMs,
@@ -365,5 +380,44 @@ describe("SbatchLauncher", () => {
         exclude: "bad1,n1",
       });
     });
+  });
+
+  it("keeps apart what is on two clusters: submissions, lists, the standby and the cancelling", async () => {
+    for (const [own, at, spec] of [[undefined, "east", "gpu"], ["here", "here", "default"]] as const) {
+      await scene(async ({ slurm, launcher }) => {
+        // Each has ids of its own, which are the same.
+        const taken: Record<string, string[]> = { here: [], east: [] };
+        const there = (args: string[]) => taken[args[0] === "-M" ? args[1]! : "here"]!;
+        slurm.answers.scontrol = (args) => args.includes("config") ? CONFIG : "";
+        slurm.answers.sbatch = (args) => {
+          const id = 10 + there(args).push(option(args, "job-name"));
+          return args[0] === "-M" ? `${id};${args[1]}\n` : `${id}\n`;
+        };
+        slurm.answers.squeue = (args) =>
+          there(args).map((name, i) => `${queueRow({ jobId: 11 + i, name, state: "PENDING" })}\n`).join("");
+        const one = launcher(1, 10_000, { gpu: "east", own });
+        for (const spec of ["gpu", "default"]) await one.submit({ spec, count: 1, exclude: [] }, never);
+        const jobs = await seen(one, (jobs) => jobs.every(({ state }) => state.text === "PENDING"));
+        assertEquals(jobs.map(({ spec, id }) => [spec, id]), [["gpu", "11"], ["default", "11"]]);
+        const written = await one.workers.journal.read();
+        assertEquals(written.map(({ submission, job }) => [submission.cluster, job?.cluster]), [
+          ["east", "east"],
+          ["here", "here"],
+        ]);
+        await one.keepStandby(jobs.map(({ key }) => key), never);
+        const standby = submissions(slurm)[2]!;
+        assertEquals(standby.slice(1, 3).includes("east"), at === "east");
+        assertEquals(option(standby, "dependency"), "afterany:11");
+        assertStringIncludes(standby.at(-1)!, `/workers/${spec}/`);
+        await one.cancelAll();
+        const cancelled = slurm.calls.filter(([program]) => program === "scancel").map((call) =>
+          call.join(" ")
+        );
+        const all = at === "east"
+          ? ["scancel -M east 11 12", "scancel 11"]
+          : ["scancel -M east 11", "scancel 11 12"];
+        assertEquals(cancelled, all);
+      });
+    }
   });
 });

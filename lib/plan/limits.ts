@@ -1,7 +1,9 @@
 import { ConfigError } from "../core/errors.ts";
 import { artifactLabel } from "../core/hash.ts";
 import { didYouMean } from "../core/nearest.ts";
-import type { LimitUnits } from "../core/settings/limits.ts";
+import { type LimitUnits, NO_UNITS } from "../core/settings/limits.ts";
+import type { Artifact } from "../task/artifact/artifact.ts";
+import { limitsOf } from "../task/limits.ts";
 
 /** What takes units of limits. */
 export interface LimitedArtifact {
@@ -50,6 +52,17 @@ export function limitFaults(nodes: Iterable<LimitedArtifact>, limits: LimitUnits
 export function checkLimits(nodes: Iterable<LimitedArtifact>, limits: LimitUnits = {}): void {
   const faults = limitFaults(nodes, limits);
   if (faults.length > 0) throw new ConfigError(limitsRefusal(faults));
+}
+
+/**
+ * The units that an attempt of an artifact takes.
+ *
+ * @throws {ConfigError} As {@link checkLimits}.
+ */
+export function checkedUnits(artifact: Artifact, limits?: LimitUnits): LimitUnits {
+  const takes = limitsOf(artifact);
+  if (takes !== NO_UNITS) checkLimits([{ name: artifact.name, hash: artifact.hash, limits: takes }], limits);
+  return takes;
 }
 
 /** The error about such faults. */

@@ -6,9 +6,7 @@ import {
   type FuruErrorOptions,
   StoreError,
 } from "../../core/errors.ts";
-import { NO_UNITS } from "../../core/settings/limits.ts";
-import { checkLimits } from "../../plan/limits.ts";
-import { limitsOf } from "../../task/limits.ts";
+import { checkedUnits } from "../../plan/limits.ts";
 import type { FailedAttempt } from "../../core/attempt_end.ts";
 import { sleepLong } from "../../core/system/clock.ts";
 import { decideRetry, retriesOf } from "../../task/retry.ts";
@@ -225,10 +223,8 @@ async function compute(
   const { artifact, unwanted } = computation;
   refuseLoadOnly(artifact);
   // Before it claims: what is claimed keeps others from computing it.
-  const takes = limitsOf(artifact);
   const { limits } = runtime.config;
-  if (takes !== NO_UNITS) checkLimits([{ name: artifact.name, hash: artifact.hash, limits: takes }], limits);
-  const slot = runtime.computations.slot(runtime.maxCreates, takes, limits);
+  const slot = runtime.computations.slot(runtime.maxCreates, checkedUnits(artifact, limits), limits);
   if (inherited) slot.takeFrom(inherited);
   try {
     await runtime.computations.pause(runtime.machine.clock);

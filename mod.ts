@@ -50,12 +50,14 @@ export {
   SlurmError,
   SpecMismatchError,
   StoreError,
+  TooLittleError,
   UsageError,
   ValidationError,
   WaitTimeoutError,
 } from "./lib/core/errors.ts";
 export type { EventSink, Failure, FailureKind, LimitUse, RunEvent, RunSummary } from "./lib/core/event.ts";
 export type { LimitUnits, TaskLimits } from "./lib/core/settings/limits.ts";
+export type { Shortage } from "./lib/core/attempt_end.ts";
 export type { Hash } from "./lib/core/hash.ts";
 export type {
   Artifact,
@@ -63,11 +65,16 @@ export type {
   CreateContext,
   RunProgram,
   RunProgramOptions,
+  SpecAttempt,
+  SpecOption,
   StoredContext,
   TaskLog,
+  TaskUsage,
   Value,
 } from "./lib/task/artifact/artifact.ts";
 export { isArtifact } from "./lib/task/artifact/artifact.ts";
+export type { Spread } from "./lib/task/artifact/spread.ts";
+export type { SpecLadder, SpecNeeds, TooLittle } from "./lib/task/ladder.ts";
 export type { TaskOptions } from "./lib/task/definition.ts";
 export type { Migration, MigrationSource, OldParams } from "./lib/task/migration.ts";
 export type { InputSchema } from "./lib/task/schema/input_schema.ts";
@@ -106,4 +113,4 @@ export type {
   SubmittedRun,
 } from "./lib/slurm/run/run_slurm_options.ts";
 export type { SlurmSpecs } from "./lib/slurm/run/check_specs.ts";
-export type { SlurmSpec } from "./lib/slurm/client/spec.ts";
+export type { GrowingNumber, SlurmSpec } from "./lib/slurm/client/spec.ts";

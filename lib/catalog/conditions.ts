@@ -10,8 +10,9 @@ type Operator = typeof OPERATORS[number];
 
 /**
  * Reads a condition on a parameter: `lr=0.1`, `data.size>10`, `model!=tree`, `model~ree` (contains). Numbers
- * are compared as numbers, anything else as the text that lists show. A parameter that is an artifact is
- * compared as `toy/Prep(4f0c12ab)`, or by the beginning of its hash.
+ * are compared as numbers, anything else as the text that lists show. A parameter that is an artifact or a
+ * file is compared as `toy/Prep(4f0c12ab)` or `rows.csv(3f0c12ab)`, by its name alone, or by the beginning of
+ * its hash or digest.
  *
  * @throws {UsageError} If it is none.
  */
@@ -53,7 +54,7 @@ function compares(text: string, operator: Operator, wanted: string): boolean {
   if (operator === "~") return bare.includes(wanted);
   const [a, b] = [Number(bare), Number(wanted)];
   const areNumbers = bare.trim() !== "" && wanted.trim() !== "" && !Number.isNaN(a) && !Number.isNaN(b);
-  const isEqual = areNumbers ? a === b : bare === wanted || isHashOf(bare, wanted);
+  const isEqual = areNumbers ? a === b : bare === wanted || isNamed(bare, wanted);
   switch (operator) {
     case "=":
       return isEqual;
@@ -70,10 +71,11 @@ function compares(text: string, operator: Operator, wanted: string): boolean {
   }
 }
 
-/** Whether the text is of an artifact whose hash begins so. */
-function isHashOf(text: string, wanted: string): boolean {
-  const hash = /\(([0-9a-f]{8})\)$/.exec(text)?.[1];
-  return hash !== undefined && wanted.length >= 4 && (hash.startsWith(wanted) || wanted.startsWith(hash));
+/** Whether the text is of an artifact or a file of that name, or whose hash or digest begins so. */
+function isNamed(text: string, wanted: string): boolean {
+  const [, name, hash] = /^(.*)\(([0-9a-f]{8})\)$/s.exec(text) ?? [];
+  if (hash === undefined) return false;
+  return name === wanted || wanted.length >= 4 && (hash.startsWith(wanted) || wanted.startsWith(hash));
 }
 
 const UNIT_MS: Readonly<Record<string, number>> = {

@@ -1,5 +1,6 @@
 import { errorText } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
+import { type Spread, spreadOf } from "../task/artifact/spread.ts";
 import { queuePaths } from "../queue/layout.ts";
 import { readRunHead } from "../remote/run_record.ts";
 import { artifactPaths } from "../store/layout.ts";
@@ -26,16 +27,6 @@ export interface Attempt {
   readonly programsCpuSec?: number | undefined;
   /** Bytes of memory of its process at most. */
   readonly peakMemoryBytes?: number | undefined;
-}
-
-/** How a number is spread over attempts. */
-export interface Spread {
-  /** The median of the attempts that succeeded. */
-  readonly median: number;
-  /** What 95 % of those do not exceed. */
-  readonly p95: number;
-  /** The most of all, also of those that failed. */
-  readonly most: number;
 }
 
 /** The part of a spec that is about resources. */
@@ -117,20 +108,6 @@ export function usageOf(
     ...(asked && { asked }),
     wouldDo,
   };
-}
-
-function spreadOf(
-  attempts: readonly Attempt[],
-  of: (attempt: Attempt) => number | undefined,
-): Spread | undefined {
-  const all = attempts.flatMap((attempt) => of(attempt) ?? []);
-  const good = attempts.filter(({ succeeded }) => succeeded).flatMap((attempt) => of(attempt) ?? []);
-  if (all.length === 0) return undefined;
-  // Where none succeeded, what failed is all that is known.
-  const sorted = (good.length === 0 ? [...all] : good).sort((a, b) => a - b);
-  const quantile = (part: number): number => sorted[Math.max(0, Math.ceil(part * sorted.length) - 1)]!;
-  const most = all.reduce((a, b) => Math.max(a, b));
-  return { median: quantile(0.5), p95: quantile(0.95), most };
 }
 
 function round(value: number): number {

@@ -30,6 +30,9 @@ export interface AttemptUse extends ResourceUse {
  */
 export type Blame = "compute" | "lost" | "protocol" | "node";
 
+/** What an attempt had too little of, by the evidence: with more of it the next one may succeed. */
+export type Shortage = "memory" | "time";
+
 /** An attempt that failed. */
 export interface FailedAttempt {
   /** Tells it from the other ends. */
@@ -44,6 +47,8 @@ export interface FailedAttempt {
   readonly code?: string | undefined;
   /** Whether trying again cannot help. */
   readonly lasting?: true | undefined;
+  /** What it had too little of, where the evidence says so. */
+  readonly lack?: Shortage | undefined;
   /** The path of the attempt's log; none where no attempt was begun. */
   readonly log?: string | undefined;
   /** The last lines of that log, where they are known already. */

@@ -1,3 +1,4 @@
+import type { Shortage } from "./attempt_end.ts";
 import type { Failure, RunSummary } from "./event.ts";
 
 /** Options of the constructors of errors: facts besides the message. */
@@ -45,6 +46,42 @@ export class ComputeError extends FuruError {
 export class PermanentError extends FuruError {
   /** Always `"PermanentError"`. */
   override readonly name = "PermanentError";
+}
+
+/**
+ * What a task throws that had too little memory or time, where nobody else can see it, as of a GPU. Its
+ * attempt fails, and goes on with the next spec that the task names (`spec: ["small", "big"]`); without one
+ * it counts as any failure.
+ *
+ * ```ts
+ * import { TooLittleError } from "@furu/furu";
+ *
+ * const error = new TooLittleError("memory", "CUDA out of memory");
+ * console.log(error.lack); // memory
+ * ```
+ */
+export class TooLittleError extends FuruError {
+  /** Always `"TooLittleError"`. */
+  override readonly name = "TooLittleError";
+  /** What it had too little of. */
+  readonly lack: Shortage;
+
+  /**
+   * Makes an error.
+   *
+   * @param lack What it had too little of.
+   * @param message What happened.
+   * @param options Facts besides the message.
+   */
+  constructor(lack: Shortage, message: string, options: FuruErrorOptions = {}) {
+    super(message, options);
+    if (lack !== "memory" && lack !== "time") {
+      throw new TypeError(
+        `Cannot tell of too little ${Deno.inspect(lack)} as it must be "memory" or "time"`,
+      );
+    }
+    this.lack = lack;
+  }
 }
 
 /** A run asked for an artifact that is not stored and that it may not compute. */
@@ -138,6 +175,7 @@ const BRANDED = {
   FuruError,
   ComputeError,
   PermanentError,
+  TooLittleError,
   MissingArtifactError,
   SpecMismatchError,
   ExecutionError,
@@ -240,6 +278,17 @@ export function isLasting(error: unknown): boolean {
     if (DENIED !== undefined && peek(each, "constructor") === DENIED) return true;
   }
   return false;
+}
+
+/** What an attempt that threw this had too little of, where it says so itself. */
+export function lackOf(error: unknown): Shortage | undefined {
+  for (const each of causes(error)) {
+    const said = furuErrorName(each) === "TooLittleError" ? peek(each, "lack") : undefined;
+    if (said === "memory" || said === "time") return said;
+    // What V8 says of a typed array that it has no room for.
+    if (peek(each, "message") === "Array buffer allocation failed") return "memory";
+  }
+  return undefined;
 }
 
 /** The text of the reason why a signal has aborted. */

@@ -122,6 +122,8 @@ export type RunEvent =
     error: string;
     /** How many retries of this kind remain, this one included. */
     left: number;
+    /** The spec that it goes on with, where the one before was too little. */
+    spec?: string;
     /** Seconds until it is tried again, where that is not at once. */
     delaySec?: number;
     at: number;

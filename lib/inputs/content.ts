@@ -101,6 +101,8 @@ function realPathOf(kind: InputType, path: string): string {
   try {
     return Deno.realPathSync(path);
   } catch (error) {
+    // Where only the path as it is written may be read, that has to do.
+    if (error instanceof Deno.errors.NotCapable) return path;
     throw unreadable(kind, path, error);
   }
 }

@@ -82,6 +82,14 @@ function refusal(kind: InputType, path: string, why: string, cause?: unknown): V
   return new ValidationError(`Cannot use ${kind} '${path}' as a parameter: ${why}`, { cause });
 }
 
+function realPathIn(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch (error) {
+    throw unreadable("folder", path, error);
+  }
+}
+
 class Walk {
   readonly #root: string;
   readonly #files: [name: string, seen: SeenFile][] = [];
@@ -93,7 +101,7 @@ class Walk {
   }
 
   async look(): Promise<InputLook> {
-    await this.#folder(this.#root, "", [Deno.realPathSync(this.#root)]);
+    await this.#folder(this.#root, "", [realPathIn(this.#root)]);
     this.#files.sort(([a], [b]) => compareText(a, b));
     this.#folders.sort(compareText);
     const lines = [...this.#files.map(([name, { stamp }]) => `${name}\0${stamp}`), ...this.#folders];
@@ -112,7 +120,7 @@ class Walk {
       const info = statOf(here, "folder", this.#root);
       if (info.isFile) this.#files.push([name, seenFile(info)]);
       else if (info.isDirectory) {
-        const real = entry.isSymlink ? Deno.realPathSync(here) : join(above.at(-1)!, entry.name);
+        const real = entry.isSymlink ? realPathIn(here) : join(above.at(-1)!, entry.name);
         if (above.includes(real)) {
           throw refusal("folder", this.#root, `'${here}' is a link to a folder that it is in itself`);
         }

@@ -143,6 +143,8 @@ export interface NotifiedRun {
   readonly roots: readonly string[];
   readonly nodes: readonly { readonly name: string; readonly hash: string }[];
   readonly counts: { readonly nodes: number; readonly cached: number };
+  /** Whether somebody is to be told. */
+  readonly notifies?: boolean | undefined;
 }
 
 /**
@@ -155,7 +157,7 @@ export async function notifierOf(
   run: NotifiedRun,
 ): Promise<Notifier | undefined> {
   const warn = (text: string): void => logger.warn(text);
-  if (run.counts.nodes === run.counts.cached) return undefined;
+  if (!run.notifies || run.counts.nodes === run.counts.cached) return undefined;
   let read;
   try {
     read = await readNotified(store, runDir);

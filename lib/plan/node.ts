@@ -1,7 +1,8 @@
 import type { Hash } from "../core/hash.ts";
 import type { LimitUnits } from "../core/settings/limits.ts";
 import type { TaskListing } from "../store/store.ts";
-import type { Artifact } from "../task/artifact/artifact.ts";
+import type { Artifact, TaskUsage } from "../task/artifact/artifact.ts";
+import type { SpecNeeds, TooLittle } from "../task/ladder.ts";
 
 /** An artifact in a plan. */
 export interface PlanNode {
@@ -15,8 +16,14 @@ export interface PlanNode {
   readonly status: NodeStatus;
   /** The status with its reasons: the owner, the error, why a stored result does not count. */
   readonly state: NodeState;
-  /** The spec that computing it needs. */
+  /** The spec that computing it needs: after too little in earlier runs, the one to go on with. */
   readonly spec: string;
+  /**
+   * The specs that its task names, the first one before all, where there are several.
+   *
+   * @default {only {@link spec}}
+   */
+  readonly specs?: SpecNeeds;
   /**
    * The hashes of its dependencies. All of them when the node is TODO, for only then the walk goes on below
    * it; else empty but for forced nodes that were found below it.
@@ -54,8 +61,16 @@ export type NodeState =
    * cannot be read, as `error` says with what to do.
    */
   | { readonly status: "FAILED"; readonly error: string; readonly log?: string; readonly unreadable?: true }
-  /** To be computed. `reason` is what code decides by, `detail` what people read. */
-  | { readonly status: "TODO"; readonly reason: TodoReason; readonly detail?: string };
+  /**
+   * To be computed. `reason` is what code decides by, `detail` what people read. `tooLittle`: earlier
+   * attempts that had too little memory or time.
+   */
+  | {
+    readonly status: "TODO";
+    readonly reason: TodoReason;
+    readonly detail?: string;
+    readonly tooLittle?: readonly TooLittle[];
+  };
 
 /**
  * Why a node is to be computed: nothing is stored, also after an attempt that was only preempted; what is
@@ -80,6 +95,13 @@ export interface StatusSource {
    * validated. Several calls run at the same time.
    */
   inspect(artifact: Artifact): Promise<NodeState>;
+  /**
+   * What earlier artifacts of a task took. Called where the task's `spec` function asks for it, once for each
+   * task and plan.
+   *
+   * @default {nothing is known}
+   */
+  usage?(name: string): Promise<TaskUsage>;
 }
 
 /** The nodes that are computed again although they are stored. */

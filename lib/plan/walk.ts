@@ -1,9 +1,10 @@
 import { errorText, furuErrorName, isSystemError, ValidationError } from "../core/errors.ts";
 import { artifactLabel, chainText, type Hash } from "../core/hash.ts";
-import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
 import type { LimitUnits } from "../core/settings/limits.ts";
 import { limitsOf, priorityOf } from "../task/limits.ts";
-import { specOf } from "../task/requirements.ts";
+import { ARTIFACT, type Artifact, type TaskUsage } from "../task/artifact/artifact.ts";
+import { lackedBefore, specAfter, type SpecNeeds } from "../task/ladder.ts";
+import { learnUsage, specNeeds, UsageWanted } from "../task/requirements.ts";
 import { toleratedOf } from "../task/tolerated.ts";
 import type { ForcedNodes, NodeState, PlanNode, StatusSource } from "./node.ts";
 import type { TaskListing } from "../store/store.ts";
@@ -50,6 +51,10 @@ export class Walk {
   #unlisted: Visit[] = [];
   /** Cannot be judged without being opened. */
   #unasked: Visit[] = [];
+  /** Their `spec` functions ask for what earlier artifacts took. */
+  readonly #unspecified: Visit[] = [];
+  /** That, by task. */
+  readonly #usages = new Map<string, TaskUsage>();
   /** Looked through for forced nodes below what is not to be computed. */
   readonly #searched = new Set<Hash>();
 
@@ -57,7 +62,11 @@ export class Walk {
     this.#options = options;
   }
 
-  /** Walks until every node that the roots need is known. */
+  /**
+   * Walks until every node that the roots need is known.
+   *
+   * @throws {ValidationError} If the `spec` of one is bad.
+   */
   async run(roots: Iterable<Artifact>): Promise<void> {
     for (const root of roots) {
       if (this.#opened.size < OPENED_ROOTS) this.#opened.add(root.hash);
@@ -65,7 +74,7 @@ export class Walk {
     }
     while (true) {
       for (let visit = this.#fresh.pop(); visit; visit = this.#fresh.pop()) this.#look(visit);
-      if (this.#unlisted.length + this.#unasked.length === 0) return;
+      if (this.#unlisted.length + this.#unasked.length === 0) return await this.#readUsages();
       this.#options.signal?.throwIfAborted();
       await this.#ask();
     }
@@ -80,18 +89,35 @@ export class Walk {
       return known;
     }
     const visit = visitOf(artifact);
+    this.#specify(visit);
     this.visits.set(artifact.hash, visit);
     this.#fresh.push(visit);
     return visit;
+  }
+
+  /** Finds out which specs a node needs, now or when what they depend on was read. */
+  #specify(visit: Visit): void {
+    const { node } = visit;
+    try {
+      const needs = specNeeds(node.artifact, this.#usages);
+      node.spec = needs.spec;
+      if (needs.ladder === undefined) return;
+      node.specs = needs;
+      const { tooLittle = [] } = node.state.status === "TODO" ? node.state : {};
+      if (tooLittle.length > 0) node.spec = specAfter(needs, lackedBefore(needs, tooLittle));
+    } catch (error) {
+      if (!(error instanceof UsageWanted)) throw error;
+      this.#unspecified.push(visit);
+    }
   }
 
   /** Of two of one hash that counts which can be computed. */
   #replace(visit: Visit, artifact: Artifact): void {
     const { node } = visit;
     node.artifact = artifact;
-    node.spec = specOf(artifact);
     node.limits = limitsOf(artifact);
     node.tolerates = toleratedOf(artifact);
+    this.#specify(visit);
     if (node.status !== "TODO" || node.state === UNJUDGED) return;
     for (const dependency of artifact[ARTIFACT].dependencies) {
       if (!node.dependencies.includes(dependency.hash)) this.#join(visit, this.#meet(dependency));
@@ -139,6 +165,21 @@ export class Walk {
     );
   }
 
+  /** Reads what `spec` functions ask for, but those of what is stored. */
+  async #readUsages(): Promise<void> {
+    const visits = this.#unspecified.filter(({ node }) => node.status !== "DONE");
+    await this.#each(
+      Map.groupBy(visits, ({ node }) => node.name),
+      async ([name, [visit]]): Promise<TaskUsage> => {
+        const usage = await this.#options.source.usage?.(name) ?? { count: 0 };
+        learnUsage(visit!.node.artifact, usage);
+        return usage;
+      },
+      ([name], usage) => this.#usages.set(name, usage),
+    );
+    for (const visit of visits) this.#specify(visit);
+  }
+
   async #inspect(artifact: Artifact): Promise<NodeState> {
     const { source, forced } = this.#options;
     if (!forced?.has(artifact)) return await source.inspect(artifact);
@@ -155,6 +196,7 @@ export class Walk {
     node.state = state;
     node.status = state.status;
     if (state.status === "TODO") {
+      if (state.tooLittle !== undefined) this.#specify(visit);
       for (const dependency of node.artifact[ARTIFACT].dependencies) {
         // It may be from there that this one is partial.
         if (state.reason === "partial") this.#opened.add(dependency.hash);
@@ -219,6 +261,7 @@ export class Walk {
 export interface DraftNode extends PlanNode {
   artifact: Artifact;
   spec: string;
+  specs?: SpecNeeds;
   status: NodeState["status"];
   state: NodeState;
   dependencies: Hash[];
@@ -244,7 +287,7 @@ export const UNJUDGED: NodeState = { status: "TODO", reason: "missing" };
 /**
  * The visit of an artifact of which nothing is known yet.
  *
- * @throws {ValidationError} If its `spec` or its `limits` are bad.
+ * @throws {ValidationError} If its `limits` are bad.
  */
 export function visitOf(artifact: Artifact): Visit {
   const node: DraftNode = {
@@ -253,7 +296,7 @@ export function visitOf(artifact: Artifact): Visit {
     name: artifact.name,
     status: UNJUDGED.status,
     state: UNJUDGED,
-    spec: specOf(artifact),
+    spec: "default",
     dependencies: [],
     dependents: [],
     limits: limitsOf(artifact),

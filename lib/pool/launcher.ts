@@ -1,3 +1,4 @@
+import type { Shortage } from "../core/attempt_end.ts";
 import type { RunLog } from "../core/run_log.ts";
 import type { SlurmJob } from "../store/record.ts";
 
@@ -30,12 +31,14 @@ export type WorkerJobState =
   | { readonly status: "running"; readonly text: string; readonly halted?: true }
   /**
    * It has ended, by the scheduler's word on this very job. `loss`: evidence that its tasks are not to blame.
-   * `vanished`: the scheduler, asked for it, knows no such job, which tells nothing of how it ended.
+   * `lack`: what it says that the job had too little of. `vanished`: the scheduler, asked for it, knows no
+   * such job, which tells nothing of how it ended.
    */
   | {
     readonly status: "dead";
     readonly text: string;
     readonly loss?: LossReason;
+    readonly lack?: Shortage;
     readonly vanished?: true;
   }
   | { readonly status: "unknown"; readonly text: string };
@@ -160,6 +163,13 @@ export interface WorkerLauncher {
    * @param key The worker's job, as it is among the jobs.
    */
   learn?(key: string, job: SlurmJob): void;
+  /**
+   * What a job that has ended had too little of, and in which words, where its own output says so and its
+   * state does not.
+   *
+   * @default {that is not known}
+   */
+  lackOf?(job: WorkerJob): Promise<{ lack: Shortage; words: string } | undefined>;
   /**
    * Cancels those of the jobs that have not begun; those that have begun meanwhile go on.
    *

@@ -1,5 +1,6 @@
 import { join } from "@std/path/posix/join";
 import { z } from "zod";
+import type { Shortage } from "../core/attempt_end.ts";
 import { readJson, writeJson } from "../store/json_file.ts";
 import type { Store } from "../store/store.ts";
 import type { QueuePaths } from "./layout.ts";
@@ -18,6 +19,8 @@ export interface TaskFailure {
   stack?: string;
   /** Trying again cannot help. */
   lasting?: true;
+  /** What it had too little of, by the evidence. */
+  lack?: Shortage;
   /** The log of the attempt. */
   log?: string;
   /** The last lines of that log. */
@@ -43,6 +46,7 @@ const taskFailure: z.ZodType<TaskFailure> = z.object({
   error: z.string(),
   stack: z.string().exactOptional(),
   lasting: z.literal(true).exactOptional(),
+  lack: z.enum(["memory", "time"]).exactOptional(),
   log: z.string().exactOptional(),
   logTail: z.array(z.string()).exactOptional(),
   worker: z.string().exactOptional(),

@@ -45,7 +45,7 @@ export async function fenceWorker(
   store: Store,
   paths: QueuePaths,
   worker: WorkerKey,
-  end: Pick<WorkerEnd, "kind" | "why">,
+  end: Pick<WorkerEnd, "kind" | "why" | "lack">,
 ): Promise<WorkerEnd> {
   const files = workerFiles(paths, worker.id);
   const judged = await judge(store, paths, worker.id, end);
@@ -113,7 +113,7 @@ async function judge(
   store: Store,
   paths: QueuePaths,
   id: string,
-  { kind, why }: Pick<WorkerEnd, "kind" | "why">,
+  { kind, why, lack }: Pick<WorkerEnd, "kind" | "why" | "lack">,
 ): Promise<WorkerEnd> {
   const files = workerFiles(paths, id);
   const record = await readJson(store, files.record, workerRecordSchema);
@@ -121,6 +121,7 @@ async function judge(
     schema: 1,
     id,
     kind,
+    ...(lack === undefined ? {} : { lack }),
     why,
     at: new Date(store.machine.clock.now()).toISOString(),
     ...(record && "value" in record ? { worker: record.value } : {}),

@@ -7,7 +7,7 @@ import { removeIfThere, type Store, storeError } from "../store/store.ts";
 import { makeOrders } from "./orders.ts";
 import { parseWorkerDir, type QueuePaths, todoDir } from "./layout.ts";
 import { placeDirs } from "./shelf.ts";
-import { formatTaskName, parseTaskName, type TaskFile, type TaskName } from "./task_file.ts";
+import { endsOf, formatTaskName, parseTaskName, type TaskFile, type TaskName } from "./task_file.ts";
 
 /**
  * Makes all folders of a run's queue, but for those of workers, which they make themselves. Harmless when
@@ -48,6 +48,7 @@ export async function makeQueue(store: Store, paths: QueuePaths, specs: readonly
 /**
  * Puts a task into `todo`. A file of that name there is the same task, so that to replace it changes nothing.
  *
+ * @param spec The spec of the workers that may take it now; by default the task's first one.
  * @throws {StoreError} If the queue cannot be written.
  */
 export async function enqueue(
@@ -55,8 +56,9 @@ export async function enqueue(
   paths: QueuePaths,
   task: TaskFile,
   name: TaskName,
+  spec: string = task.spec,
 ): Promise<void> {
-  const path = join(todoDir(paths, task.spec), formatTaskName(name));
+  const path = join(todoDir(paths, spec), formatTaskName(name));
   await writeJson(store, path, task, { privateDir: paths.run });
 }
 
@@ -165,7 +167,7 @@ function isFurther(seen: QueuedTask, before: QueuedTask): boolean {
 
 function ends(file: string): number {
   const name = parseTaskName(file);
-  return name ? name.attempt + name.lost : 0;
+  return name ? endsOf(name) : -1;
 }
 
 /**

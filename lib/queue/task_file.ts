@@ -1,9 +1,11 @@
 import { basename } from "@std/path/posix/basename";
 import { z } from "zod";
+import type { Shortage } from "../core/attempt_end.ts";
 import { ProtocolError } from "../core/errors.ts";
 import { type Hash, isHash } from "../core/hash.ts";
 import { readJson } from "../store/json_file.ts";
 import type { Store } from "../store/store.ts";
+import { lackedAlso } from "../task/ladder.ts";
 
 /** What is in a task file, from when it is made until the end of the run. */
 export interface TaskFile {
@@ -13,8 +15,14 @@ export interface TaskFile {
   hash: Hash;
   /** The task's name. */
   name: string;
-  /** The spec of the workers that may take it. */
+  /** The spec of the workers that may take it first. */
   spec: string;
+  /**
+   * All specs of workers that may come to take it: see `SpecLadder`.
+   *
+   * @default {the first one}
+   */
+  specs?: string[];
   /**
    * How long an attempt may take, in seconds.
    *
@@ -28,6 +36,7 @@ const taskFile: z.ZodType<TaskFile> = z.object({
   hash: z.string().refine(isHash, "must be 32 hex digits") as unknown as z.ZodType<Hash>,
   name: z.string().min(1),
   spec: z.string().min(1),
+  specs: z.array(z.string().min(1)).exactOptional(),
   timeLimitSec: z.number().positive().exactOptional(),
 });
 
@@ -61,6 +70,13 @@ export interface TaskName {
   /** From 0: how often it was lost so far. */
   readonly lost: number;
   /**
+   * What those of its attempts had too little of that went on with another spec, a letter each: `mt`. With
+   * the spec that it began with it tells which one it has now.
+   *
+   * @default {""}
+   */
+  readonly lacked?: string | undefined;
+  /**
    * Its turn: of several in the queue higher ones are taken first.
    *
    * @default {0}
@@ -68,24 +84,42 @@ export interface TaskName {
   readonly turn?: number | undefined;
 }
 
-/** The name of a task file: `<hash>.<attempt>.<lost>.json`, or `<hash>.<attempt>.<lost>.<turn>.json`. */
-export function formatTaskName({ hash, attempt, lost, turn }: TaskName): string {
-  return `${hash}.${attempt}.${lost}${turn ? `.${turn}` : ""}.json`;
+/** The name of a task file: `<hash>.<attempt>.<lost>[.<lacked>][.<turn>].json`. */
+export function formatTaskName({ hash, attempt, lost, lacked = "", turn = 0 }: TaskName): string {
+  return `${hash}.${attempt}.${lost}${lacked === "" ? "" : `.${lacked}`}${turn === 0 ? "" : `.${turn}`}.json`;
 }
+
+const NAME =
+  /^([0-9a-f]{32})\.([1-9]\d{0,8})\.(0|[1-9]\d{0,8})(?:\.([mt]{1,64}))?(?:\.(-?[1-9]\d{0,8}))?\.json$/;
 
 /** Reads the name of a task file; `undefined` for any other name. */
 export function parseTaskName(file: string): TaskName | undefined {
-  const match = /^([0-9a-f]{32})\.([1-9]\d{0,8})\.(0|[1-9]\d{0,8})(?:\.(-?[1-9]\d{0,8}))?\.json$/.exec(file);
+  const match = NAME.exec(file);
   if (!match) return undefined;
-  const [, hash, attempt, lost, turn] = match;
-  const name = { hash: hash as Hash, attempt: Number(attempt), lost: Number(lost) };
-  return turn === undefined ? name : { ...name, turn: Number(turn) };
+  const [, hash, attempt, lost, lacked, turn] = match;
+  return {
+    hash: hash as Hash,
+    attempt: Number(attempt),
+    lost: Number(lost),
+    ...(lacked === undefined ? {} : { lacked }),
+    ...(turn === undefined ? {} : { turn: Number(turn) }),
+  };
 }
 
-/** The name under which a task is tried again after a failure of that kind. */
-export function nextTaskName(name: TaskName, kind: "compute" | "lost"): TaskName {
-  const { attempt, lost } = name;
-  return kind === "compute" ? { ...name, attempt: attempt + 1 } : { ...name, lost: lost + 1 };
+/** How often a task came back: the later of two names of one task has more of them. */
+export function endsOf({ attempt, lost, lacked = "" }: TaskName): number {
+  return attempt - 1 + lost + lacked.length;
+}
+
+/** What an attempt that has ended counts as, which the next name of its task says. */
+export type CountsAs = "compute" | "lost" | Shortage;
+
+/** The name under which a task is tried again after such an end. */
+export function nextTaskName(name: TaskName, end: CountsAs): TaskName {
+  const { attempt, lost, lacked = "" } = name;
+  if (end === "compute") return { ...name, attempt: attempt + 1 };
+  if (end === "lost") return { ...name, lost: lost + 1 };
+  return { ...name, lacked: lackedAlso(lacked, end) };
 }
 
 /** The name of the file beside a failed task that tells how it failed. */

@@ -109,9 +109,10 @@ export class WorkerFolder {
   async read(file: string): Promise<TaskFile | undefined> {
     const path = join(this.#dir, file);
     const task = await readTask(this.#store, path);
-    if (task && task.spec !== this.record.spec) {
+    const { spec } = this.record;
+    if (task && task.spec !== spec && !task.specs?.includes(spec)) {
       throw new ProtocolError(
-        `Cannot use task file ${path}: it is for workers of spec '${task.spec}', this one has '${this.record.spec}'`,
+        `Cannot use task file ${path}: it is for workers of spec '${task.spec}', this one has '${spec}'`,
       );
     }
     return task;

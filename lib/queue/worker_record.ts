@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Shortage } from "../core/attempt_end.ts";
 import type { Machine, Owner } from "../core/system/machine.ts";
 import { ownerSchema, type SlurmJob, slurmJobSchema } from "../store/record.ts";
 
@@ -36,6 +37,8 @@ export interface WorkerEnd {
   id: string;
   /** What the failures of its tasks count as; `silent`: it never gave a sign of life. */
   kind: "compute" | "lost" | "silent";
+  /** What its job had too little of, where the scheduler says so. */
+  lack?: Shortage;
   /** The evidence, for people. */
   why: string;
   /** When it was judged, as ISO 8601, for people. */
@@ -64,6 +67,7 @@ export const workerEndSchema: z.ZodType<WorkerEnd> = z.object({
   schema: z.literal(1),
   id: z.string(),
   kind: z.enum(["compute", "lost", "silent"]),
+  lack: z.enum(["memory", "time"]).exactOptional(),
   why: z.string(),
   at: z.string(),
   worker: workerRecordSchema.exactOptional(),

@@ -2,7 +2,7 @@ import type { Hash } from "../core/hash.ts";
 import { NO_UNITS } from "../core/settings/limits.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
 import { limitsOf, priorityOf } from "../task/limits.ts";
-import { specOf, timeLimitOf } from "../task/requirements.ts";
+import { specNeeds, timeLimitOf } from "../task/requirements.ts";
 import { retriesOf } from "../task/retry.ts";
 import { toleratedOf } from "../task/tolerated.ts";
 import type { PoolNode } from "./run_record.ts";
@@ -28,7 +28,7 @@ export function poolNodes(roots: Iterable<Artifact>): PoolNode[] {
     return {
       hash: artifact.hash,
       name: artifact.name,
-      spec: specOf(artifact),
+      ...specNeeds(artifact),
       dependencies: artifact[ARTIFACT].dependencies.map((below) => below.hash),
       ...askedOfTask(artifact),
       ...(limits === NO_UNITS ? {} : { limits }),

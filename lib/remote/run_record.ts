@@ -32,6 +32,13 @@ const node = {
   spec: z.string(),
   /** How long an attempt may take, in seconds. */
   timeLimitSec: z.number().positive().exactOptional(),
+  /** The specs to go on with after too little. */
+  ladder: z.record(
+    z.string(),
+    z.object({ memory: z.string().exactOptional(), time: z.string().exactOptional() }),
+  ).exactOptional(),
+  /** What attempts of earlier runs had too little of, from `spec` on, a letter each: where it begins. */
+  lacked: z.string().exactOptional(),
   /** How often a failure is tried again, where its task says that. */
   retries: z.int().nonnegative().exactOptional(),
   /** Seconds before each retry; the last one counts for all that follow. */
@@ -97,6 +104,8 @@ const common = {
   invalid: z.array(hash),
   /** What depends on forced tasks, where that is computed again, too. */
   forcedDependents: z.array(hash).exactOptional(),
+  /** Whether somebody is told how it ends: who that is, its user alone may read (`notify.json`). */
+  notifies: z.boolean().exactOptional(),
 };
 
 const poolOptions = z.object({
@@ -123,13 +132,13 @@ const poolRun = z.object({
   nodes: z.array(poolNode),
 });
 
-const { submitter, cluster, submitEnv, specs, config } = common;
+const { submitter, cluster, submitEnv, specs, config, notifies } = common;
 
 const takenRun = z.object({
   schema: z.literal(RECORD_SCHEMA),
   /** Of the controller that wrote it. */
   term: z.int().positive(),
-  ...{ submitter, cluster, submitEnv, specs, config },
+  ...{ submitter, cluster, submitEnv, specs, config, notifies },
   options: poolOptions,
 });
 
@@ -231,9 +240,9 @@ function nodesFile(record: string): string {
 export async function writeTaken(
   { store }: { store: Store },
   { taken }: Pick<QueuePaths, "taken">,
-  { term, submitter, cluster, submitEnv, specs, config, options }: TakenRun,
+  { term, submitter, cluster, submitEnv, specs, config, notifies, options }: TakenRun,
 ): Promise<void> {
-  const own = { term, submitter, cluster, submitEnv, specs, config, options };
+  const own = { term, submitter, cluster, submitEnv, specs, config, notifies, options };
   await writeJson(store, taken, { schema: RECORD_SCHEMA, ...own });
 }
 
@@ -323,7 +332,7 @@ async function asTaken(store: ReadFrom["store"], taken: string, run: PoolHead): 
   if ("fault" in later) throw unreadable(taken, later);
   const { schema: _, term: __, ...own } = later.value;
   // Fields that the later one lacks are none of the earlier one's.
-  const { cluster: ___, submitEnv: ____, ...rest } = run;
+  const { cluster: ___, submitEnv: ____, notifies: _____, ...rest } = run;
   return { ...rest, ...own };
 }
 

@@ -6,6 +6,7 @@ import {
   errorText,
   furuErrorName,
   isLasting,
+  lackOf,
   reasonOf,
 } from "../core/errors.ts";
 import { endAttempt } from "../store/claims/attempt_end.ts";
@@ -36,6 +37,7 @@ const MAX_ERRORS = 10;
  */
 export function failedEnd(error: unknown, blame: Blame = blameOf(error)): FailedAttempt {
   const lasting = isLasting(error) ? true : undefined;
+  const lack = lackOf(error);
   try {
     if (!(error instanceof Error)) {
       return { outcome: "failed", blame, error: clip(`Thrown value: ${inspect(error)}`), lasting };
@@ -49,6 +51,7 @@ export function failedEnd(error: unknown, blame: Blame = blameOf(error)): Failed
       stack: clip(stackOf(error, 0)),
       code: errorCode(error),
       lasting,
+      ...(lack === undefined ? {} : { lack }),
     };
   } catch {
     const text = "Thrown value that cannot be shown: looking at it threw again";
@@ -120,13 +123,14 @@ function endingOf(end: AttemptEnd): Ending | "success" {
     case "preempted":
       return { kind: "preempted", error: end.reason, ...(end.planned ? { planned: true } : {}), ...end.used };
     case "failed": {
-      const { blame, error, stack, lasting } = end;
+      const { blame, error, stack, lasting, lack } = end;
       return {
         kind: "failed",
         failure: failureKind(blame),
         error,
         ...(stack === undefined ? {} : { stack }),
         ...(lasting ? { lasting } : {}),
+        ...(lack === undefined ? {} : { lack }),
         ...end.used,
       };
     }

@@ -95,6 +95,17 @@ export class Progress {
     node.phase = "todo";
   }
 
+  /**
+   * Its next attempt needs this spec.
+   *
+   * @throws {ValidationError} For the limit of the spec.
+   */
+  respec(node: WorkNode, spec: string): void {
+    if (node.spec === spec) return;
+    node.spec = spec;
+    this.#queue.open(node);
+  }
+
   /** A stranger computes it. */
   watch(node: WorkNode): void {
     node.phase = "watched";

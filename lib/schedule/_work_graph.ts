@@ -21,6 +21,8 @@ export type Phase =
 
 /** A node with all that the scheduler has to know of it. */
 export interface WorkNode extends Startable {
+  /** That of its next attempt. */
+  spec: string;
   phase: Phase;
   /** The state that the plan gave it. */
   state: NodeState;
@@ -91,6 +93,7 @@ export class WorkGraph {
     const planned = nodes.get(top.hash);
     if (!planned) return [top];
     top.state = planned.state;
+    top.spec = planned.spec;
     top.phase = phaseOf(planned);
     const taken = [top];
     for (let i = 0; i < taken.length; i++) {

@@ -23,7 +23,8 @@ import type { SlurmJob } from "../store/record.ts";
 import { concernsOneArtifact } from "../store/store.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
 import { refuseLoadOnly } from "../task/artifact/load_only.ts";
-import { timeLimitOf } from "../task/requirements.ts";
+import { afterTooLittle, nextSpec, type SpecNeeds } from "../task/ladder.ts";
+import { specNeeds, timeLimitOf } from "../task/requirements.ts";
 import type { Backend, BackendEvent } from "./backend.ts";
 import { ShownAttempt } from "./shown_attempt.ts";
 
@@ -135,7 +136,7 @@ export class AttemptBackend implements Backend {
       const log = attemptPaths(made.claim.paths, made.claim.attempt).log;
       new ShownAttempt(this.#runtime.machine.clock, this.#options, artifact, made.claim.attempt, log)
         .end(made.end);
-      return await this.#failed(artifact, made.claim, made.end, log);
+      return await this.#failed({ artifact, spec }, made.claim, made.end, log);
     }
     const isFirst = computer.computeFirst !== undefined && slurm === undefined &&
       !this.#tried.has(artifact.hash) &&
@@ -203,7 +204,7 @@ export class AttemptBackend implements Backend {
       return this.#stopping.signal.aborted ? undefined : await this.#work(artifact, spec);
     }
     shown.end(end);
-    return await this.#failed(artifact, claim, end, log);
+    return await this.#failed({ artifact, spec }, claim, end, log);
   }
 
   /** One for all that are claimed with a file: to follow one costs as much as a tiny task. */
@@ -314,12 +315,12 @@ export class AttemptBackend implements Backend {
       return undefined;
     }
     await recordEnd(this.#runtime, claim, end, { artifact, spec });
-    return await this.#failed(artifact, claim, end, log);
+    return await this.#failed({ artifact, spec }, claim, end, log);
   }
 
   /** What is told of an attempt that did not succeed, and whose end is recorded. */
   async #failed(
-    artifact: Artifact,
+    { artifact, spec }: { artifact: Artifact; spec: string },
     claim: Claim,
     end: MadeAttempt["end"],
     log: string,
@@ -330,15 +331,22 @@ export class AttemptBackend implements Backend {
     const preempted = end.outcome === "preempted";
     if (preempted && this.#stopping.signal.aborted) return undefined;
     const failed = preempted ? { outcome: "failed", blame: "lost", error: end.reason } as const : end;
-    return { type: "failed", hash, end: { ...failed, log }, ...await this.#countEnds(artifact) };
+    const needs = specNeeds(artifact);
+    const counts = await this.#countEnds(artifact, needs);
+    return { type: "failed", hash, ...afterTooLittle(needs, spec, { ...failed, log }), ...counts };
   }
 
   /**
    * The files tell how often this run has failed, so that the bounds hold whatever happens to its processes.
    */
-  async #countEnds(artifact: Artifact): Promise<{ failedEnds: number; lostEnds: number }> {
+  async #countEnds(
+    artifact: Artifact,
+    { ladder }: SpecNeeds,
+  ): Promise<{ failedEnds: number; lostEnds: number }> {
     const ends = await readEnds(this.#runtime.store, this.#runtime.store.paths(artifact));
-    const own = ends.filter(({ run, planned }) => run === this.#options.runId && !planned);
+    const own = ends.filter(({ run, planned, spec, lack }) =>
+      run === this.#options.runId && !planned && !(spec && lack && nextSpec(ladder, spec, lack))
+    );
     const failed = own.filter(({ kind, failure }) => kind === "failed" && failure !== "lost");
     return { failedEnds: failed.length, lostEnds: own.length - failed.length };
   }

@@ -1,5 +1,6 @@
 import type { FailedAttempt } from "../core/attempt_end.ts";
 import type { Hash } from "../core/hash.ts";
+import type { Raise } from "../task/ladder.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 
 /** A backend's report of a node that it was told to start. */
@@ -17,6 +18,8 @@ export type BackendEvent =
     failedEnds: number;
     /** The number of attempts that were lost. */
     lostEnds: number;
+    /** The spec to go on with after too little, which counts as neither. */
+    raise?: Raise | undefined;
     /** When the attempt ended, in milliseconds since 1970, where that was before now. */
     endedAt?: number | undefined;
   }

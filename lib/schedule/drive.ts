@@ -144,10 +144,10 @@ class Driver {
     return { summary, interrupted: signal.aborted, ...(stalled === undefined ? {} : { stalled }) };
   }
 
-  #remember({ hash, end, failedEnds, lostEnds }: FailedEvent): void {
+  #remember({ hash, end, failedEnds, lostEnds, raise }: FailedEvent): void {
     const ends = failedEnds + lostEnds;
     // No attempt was begun.
-    if (end.lasting && ends === 0) return;
+    if (end.lasting && ends === 0 && !raise) return;
     // A run that was taken up in the middle has made attempts that this process did not see.
     const seen = (this.#failed.get(hash) ?? 0) + 1;
     this.#failed.set(hash, Math.max(seen, ends));
@@ -164,7 +164,7 @@ class Driver {
         return this.#watch(action.hash);
       case "retry": {
         this.#retries++;
-        const { hash, end, left, afterMs } = action;
+        const { hash, end, left, afterMs, spec } = action;
         // One that ended before this process began has waited already; clocks of hosts differ.
         const restMs = Math.min(afterMs, Math.max(0, (endedAt ?? at) + afterMs - at));
         onEvent({
@@ -173,6 +173,7 @@ class Driver {
           kind: failureKind(end.blame),
           error: end.error,
           left,
+          ...(spec === undefined ? {} : { spec }),
           ...(restMs > 0 ? { delaySec: restMs / 1000 } : {}),
           at,
         });

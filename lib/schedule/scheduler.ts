@@ -171,21 +171,23 @@ class GraphScheduler implements Scheduler {
     this.#actions.push({ type: "node_done", hash: node.hash, computed, ...(partial ? { partial } : {}) });
   }
 
-  #onFailed(node: WorkNode, { end, failedEnds, lostEnds }: Of<"failed">): void {
+  #onFailed(node: WorkNode, { end, failedEnds, lostEnds, raise }: Of<"failed">): void {
     // Of a node that is watched only what nobody can wait for to change is told.
     if (node.phase !== "running" && !(node.phase === "watched" && end.lasting)) return;
     this.#progress.leave(node);
-    if (end.blame === "compute") node.failures++;
-    if (end.blame === "lost") node.losses++;
+    if (end.blame === "compute" && !raise) node.failures++;
+    if (end.blame === "lost" && !raise) node.losses++;
     // The ends in the files count. What this process saw is a bound from below, for when they cannot be
     // written: without it a full disk would mean retries without end.
     const decision = decideRetry(this.#retry, this.#retriesOf(node.hash), end, {
       failedEnds: Math.max(failedEnds, node.failures),
       lostEnds: Math.max(lostEnds, node.losses),
-    });
+    }, raise);
     if (decision.again && !this.#stopped) {
-      const { left, afterMs } = decision;
-      this.#actions.push({ type: "retry", hash: node.hash, end, left, afterMs });
+      const { again: _, ...how } = decision;
+      const { afterMs, spec = node.spec } = how;
+      this.#actions.push({ type: "retry", hash: node.hash, end, ...how });
+      this.#progress.respec(node, spec);
       if (afterMs > 0) this.#progress.rest(node);
       else this.#progress.queueIfFree(node);
     } else if (!decision.again || end.blame === "compute") {

@@ -55,6 +55,8 @@ export type SchedulerAction =
     readonly end: FailedAttempt;
     readonly left: number;
     readonly afterMs: number;
+    /** Another spec than before, where that was too little. */
+    readonly spec?: string;
   }
   /**
    * For people: there is a result; `computed` by this run or elsewhere. `partial`: by this run, without

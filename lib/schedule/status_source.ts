@@ -3,6 +3,7 @@ import type { JobWord, TaskListing } from "../store/store.ts";
 import { findCounting } from "../run/partial/counts.ts";
 import type { Runtime } from "../run/runtime.ts";
 import { readEnds } from "../store/results/ends.ts";
+import { usageOfTask } from "../store/results/task_usage.ts";
 import { attemptPaths } from "../store/layout.ts";
 import { ClaimWatch, describeOwner } from "../store/claims/liveness.ts";
 import { describeQueued, type QueuedJob, readQueued, removeQueued } from "../store/claims/queued.ts";
@@ -36,6 +37,7 @@ export function storeStatus(runtime: Runtime, options: StoreStatusOptions = {}):
       artifact[ARTIFACT].task.validate !== undefined || runtime.config.recomputeDamaged ||
       mayBePartial(artifact),
     inspect: (artifact) => inspect(runtime, artifact, options),
+    usage: (name) => usageOfTask(runtime.store, name),
   };
 }
 
@@ -72,10 +74,19 @@ async function inspect(
   if (found.state === "invalid") {
     return { status: "TODO", reason: "invalid", detail: `what is stored is invalid: ${found.why}` };
   }
-  const end = (await readEnds(runtime.store, paths)).at(-1);
-  if (!end || end.kind === "preempted") return { status: "TODO", reason: "missing" };
+  const ends = await readEnds(runtime.store, paths);
+  // Elsewhere than on Slurm a spec is a name, and bounds nothing.
+  const lacking = ends.filter(({ lack, spec, run }) =>
+    lack !== undefined && spec !== undefined && run !== undefined && !/^(get|local)-/.test(run)
+  );
+  const tooLittle = lacking.length === 0
+    ? {}
+    : { tooLittle: lacking.map(({ spec, lack }) => ({ spec, lack })) };
+  const end = ends.at(-1);
+  if (!end || end.kind === "preempted") return { status: "TODO", reason: "missing", ...tooLittle };
   if (runtime.config.retryFailed) {
-    return { status: "TODO", reason: "retry", detail: `attempt ${end.attempt} failed: ${end.error}` };
+    const detail = `attempt ${end.attempt} failed: ${end.error}`;
+    return { status: "TODO", reason: "retry", detail, ...tooLittle };
   }
   const log = attemptPaths(paths, { n: end.attempt, id: end.id }).log;
   return { status: "FAILED", error: end.error, log };

@@ -131,6 +131,8 @@ const endRecord = z.lazy(() =>
     failure: z.enum(["compute", "protocol", "lost"]).exactOptional(),
     /** Trying again cannot help. */
     lasting: z.literal(true).exactOptional(),
+    /** What it had too little of, by the evidence. */
+    lack: z.enum(["memory", "time"]).exactOptional(),
     /** The time of its job was up, as was planned: that is no loss that counts. */
     planned: z.literal(true).exactOptional(),
     error: z.string(),

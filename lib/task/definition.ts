@@ -8,6 +8,7 @@ import {
   type Artifact,
   artifactReference,
   type CreateContext,
+  type SpecOption,
   type StoredContext,
   type TaskDefinition,
 } from "./artifact/artifact.ts";
@@ -72,7 +73,7 @@ export function checkDefinition(
     if (typeof value === "function" || (value === undefined && option !== "create")) continue;
     fail(`its '${option}' must be a function: current value is ${Deno.inspect(value)}`);
   }
-  if (typeof spec !== "function") checkWord(`spec of task '${name}'`, spec);
+  if (typeof spec !== "function") checkSpecOption(`spec of task '${name}'`, spec, fail);
   if (version !== undefined && typeof version !== "string" && !Number.isFinite(version)) {
     fail(`its 'version' must be a string or a finite number: current value is ${Deno.inspect(version)}`);
   }
@@ -96,7 +97,7 @@ export function checkDefinition(
   }
   const definition: TaskDefinition = Object.freeze({
     ...(options as unknown as TaskDefinition),
-    spec: spec as TaskDefinition["spec"],
+    spec: (Array.isArray(spec) ? Object.freeze([...spec]) : spec) as TaskDefinition["spec"],
     unhashed: Object.freeze([...unhashed]),
     ...(tolerate.length === 0 ? { tolerate: undefined } : { tolerate: Object.freeze([...tolerate]) }),
     legacy: Object.freeze({ ...legacy }),
@@ -134,6 +135,21 @@ export function checkParameters(definition: TaskDefinition): boolean {
 }
 
 type Fail = (reason: string) => never;
+
+/**
+ * Checks one spec, or several to go on with one after another.
+ *
+ * @param what `spec of task 'a'`
+ */
+export function checkSpecOption(what: string, spec: unknown, fail: Fail): void {
+  if (!Array.isArray(spec)) return checkWord(what, spec);
+  // They become names of folders.
+  for (const each of spec) checkWord(what, each);
+  if (spec.length > 0 && new Set(spec).size === spec.length) return;
+  fail(
+    `${what} must name one spec at least, and none of them twice: current value is ${Deno.inspect(spec)}`,
+  );
+}
 
 /**
  * Checks a limit in seconds, from the definition or from a function.
@@ -287,11 +303,14 @@ export interface TaskOptions<S extends z.ZodObject, T, L = T> {
    */
   dependencies?: (params: z.output<S>) => Iterable<Artifact>;
   /**
-   * The Slurm spec that an artifact needs. It is never part of the identity.
+   * The Slurm spec that an artifact needs. Of several (`["small", "big"]`) the first; an attempt that ended
+   * for lack of memory or time, by the evidence, goes on with the next one. A function may say it for each
+   * attempt: see {@link SpecAttempt}; `undefined` means that there is no further spec. It is never part of
+   * the identity.
    *
    * @default {"default"}
    */
-  spec?: string | ((params: z.output<S>) => string);
+  spec?: SpecOption<z.output<S>>;
   /**
    * A part of the identity: change it when `create` changes its meaning.
    *

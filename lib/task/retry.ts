@@ -1,6 +1,7 @@
 import { errorText, ValidationError } from "../core/errors.ts";
 import type { FailedAttempt } from "../core/attempt_end.ts";
 import { ARTIFACT, type Artifact } from "./artifact/artifact.ts";
+import type { Raise } from "./ladder.ts";
 
 /** The bounds of retries in a run: the defaults for tasks that say none of their own. */
 export interface RetryPolicy {
@@ -33,7 +34,13 @@ export interface EndCounts {
 /** What becomes of a node whose attempt did not succeed. */
 export type RetryDecision =
   /** It is tried again. `left`: how many retries of this kind remain, this one included. */
-  | { readonly again: true; readonly left: number; readonly afterMs: number }
+  | {
+    readonly again: true;
+    readonly left: number;
+    readonly afterMs: number;
+    /** With another spec than before, where the one before was too little. */
+    readonly spec?: string;
+  }
   /** It has failed for good. */
   | { readonly again: false };
 
@@ -42,19 +49,25 @@ const NEVER: RetryDecision = { again: false };
 /**
  * Whether an attempt that did not succeed is followed by another one: the one place where that is decided.
  * Compute failures and lost attempts have budgets of their own; all others, and those that cannot change by
- * themselves, have none.
+ * themselves, have none. After too little the next spec is taken, at once, as long as there is one, which
+ * counts as neither.
  *
  * @param policy The run's bounds.
  * @param own What the task says itself.
  * @param end How the attempt ended.
  * @param counts How often this run's attempts have ended so far.
+ * @param raise The spec to go on with after too little, if there is one.
  */
 export function decideRetry(
   policy: RetryPolicy,
   own: TaskRetries,
   { blame, lasting }: Pick<FailedAttempt, "blame" | "lasting">,
   { failedEnds, lostEnds }: EndCounts,
+  raise?: Raise,
 ): RetryDecision {
+  // It has a bound of its own. What never had a chance with the spec before may have one with this, also after
+  // what is final otherwise.
+  if (raise) return { again: true, ...raise, afterMs: 0 };
   if (lasting) return NEVER;
   switch (blame) {
     case "compute": {

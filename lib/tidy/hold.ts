@@ -44,7 +44,7 @@ export async function withClaim<T>(
   try {
     if (await readClaim(store, paths)) {
       const look = await lookAtClaim(store, paths, ages);
-      if (look.state === "dead") await declareDead(store, paths, look.holder, look.why, look.kind);
+      if (look.state === "dead") await declareDead(store, paths, look.holder, look.why, { kind: look.kind });
     }
     acquired = await acquireClaim(store, paths, { backend });
     if (acquired.kind === "held" && acquired.look.state === "ended") {

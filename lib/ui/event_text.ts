@@ -24,7 +24,8 @@ export function eventText(event: RunEvent, options: EventTextOptions): string | 
       const how = event.kind === "lost" ? "was lost" : "failed";
       const label = artifactLabel(event.name, event.hash);
       const when = event.delaySec === undefined ? "" : ` in ${formatDuration(event.delaySec * 1000)}`;
-      const left = `will try again${when}, at most ${plural(event.left, "time")}`;
+      const spec = event.spec === undefined ? "" : ` with spec ${event.spec}`;
+      const left = `will try again${spec}${when}, at most ${plural(event.left, "time")}`;
       return `${paint.warn("retry")}  ${label} ${how}, ${left}: ${firstLine(event.error)}`;
     }
     case "node_failed": {

@@ -1,3 +1,4 @@
+import type { Shortage } from "../core/attempt_end.ts";
 import type { Clock } from "../core/system/clock.ts";
 import type { ExitStatus } from "../run/output/program_error.ts";
 import { killPrograms, markEnv, signalGroup } from "../run/traces/left_programs.ts";
@@ -30,6 +31,8 @@ export interface Exit {
   status: ExitStatus;
   /** The same for people, with what else is known of why. */
   evidence: string;
+  /** What it had too little of, where that is known. */
+  lack?: Shortage | undefined;
 }
 
 /** The longest wait for output of a dead process: one that it started may hold the pipe open for ever. */
@@ -45,6 +48,7 @@ export class ComputingProcess {
   hasEnded = false;
 
   readonly #mark: string;
+  #oomKills: number | undefined;
 
   private constructor(child: Deno.ChildProcess, { output, clock }: SpawnOptions, mark: string) {
     this.pid = child.pid;
@@ -74,7 +78,7 @@ export class ComputingProcess {
   }
 
   async #watch(child: Deno.ChildProcess, output: WorkerOutput, clock: Clock): Promise<Exit> {
-    const oomKillsBefore = countOomKills();
+    this.#oomKills = countOomKills();
     const reading = output.read(child.stdout);
     const status = await child.status;
     // At once, while the group's number cannot have been given away: those that are left in it keep it.
@@ -85,8 +89,19 @@ export class ComputingProcess {
     await withTimeout(reading, DEAD_OUTPUT_MS, clock);
     await output.stop();
     await reading;
-    const oomKills = oomKillsBefore === undefined ? undefined : (countOomKills() ?? 0) - oomKillsBefore;
-    return { status, evidence: exitEvidence(status, oomKills, output.tail()) };
+    const oomKills = this.newOomKills();
+    const said = output.tail();
+    return { status, evidence: exitEvidence(status, oomKills, said), lack: exitLack(status, oomKills, said) };
+  }
+
+  /**
+   * How many processes of this memory cgroup the kernel has killed since this was asked before, or since the
+   * process was started: programs that it ran, too, and those of its neighbours.
+   */
+  newOomKills(): number {
+    const before = this.#oomKills;
+    this.#oomKills = countOomKills();
+    return before === undefined ? 0 : (this.#oomKills ?? 0) - before;
   }
 }
 
@@ -94,12 +109,12 @@ export class ComputingProcess {
  * What is known of why a process ended.
  *
  * @param status How it ended.
- * @param oomKills How many processes the kernel killed for want of memory since it started, where known.
+ * @param oomKills How many processes the kernel killed for want of memory, as far as that is known.
  * @param said The last lines that it printed.
  */
 export function exitEvidence(
   status: ExitStatus,
-  oomKills: number | undefined,
+  oomKills: number,
   said: readonly string[] = [],
 ): string {
   if (status.code === 133) {
@@ -110,7 +125,23 @@ export function exitEvidence(
       : `exit 133: V8 was given no memory (${refused})${limitText()}`;
   }
   const how = status.signal === null ? `exit code ${status.code}` : `killed by ${status.signal}`;
-  return oomKills ? `${how}; the memory cgroup counts ${oomKills} oom_kill` : how;
+  return oomKills > 0 ? `${how}; ${oomKillsText(oomKills)}` : how;
+}
+
+/** Words on processes that the kernel killed for want of memory. */
+export function oomKillsText(count: number): string {
+  return `the memory cgroup counts ${count} oom_kill`;
+}
+
+/** Whether a process ended as it had too little memory; takes what {@link exitEvidence} takes. */
+export function exitLack(
+  status: ExitStatus,
+  oomKills: number,
+  said: readonly string[] = [],
+): Shortage | undefined {
+  const isFull = status.code === 133 || oomKills > 0 ||
+    status.signal === "SIGABRT" && said.some((line) => /^memory allocation of \d+ bytes failed/.test(line));
+  return isFull ? "memory" : undefined;
 }
 
 const HEAP_IS_FULL =

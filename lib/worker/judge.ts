@@ -2,7 +2,7 @@ import type { AttemptEnd, Blame, FailedAttempt } from "../core/attempt_end.ts";
 import type { Clock } from "../core/system/clock.ts";
 import { ProtocolError } from "../core/errors.ts";
 import { isStop } from "../run/output/program_error.ts";
-import type { Exit } from "./computing_process.ts";
+import { type Exit, oomKillsText } from "./computing_process.ts";
 import { withTimeout } from "./timeout.ts";
 
 /** The reason of a supervisor that stopped an attempt. */
@@ -25,6 +25,12 @@ export interface Evidence {
   interruption: StopCause | undefined;
   /** Milliseconds for which it was made. */
   durationMs?: number | undefined;
+  /**
+   * How many processes of its memory cgroup the kernel killed meanwhile.
+   *
+   * @default {none}
+   */
+  oomKills?: number | undefined;
   /** The last lines that it printed. */
   logTail: string[];
   /** Aborts when this process itself was told to stop. */
@@ -63,8 +69,15 @@ export async function judge(evidence: Evidence): Promise<AttemptEnd> {
   if (end instanceof ProtocolError) return failed("protocol", end.message);
   if (isEnd(end) && end.outcome === "preempted") return end;
   if (await wasStopped(evidence)) return { outcome: "preempted", reason: "stopped by a signal", ...used };
-  if (isEnd(end)) return { ...end, logTail, ...used };
-  return failed("compute", `the computing process ended without an outcome: ${end.evidence}`);
+  if (isEnd(end)) return { ...ofMemory(end, evidence), logTail, ...used };
+  const died = failed("compute", `the computing process ended without an outcome: ${end.evidence}`);
+  return end.lack === undefined ? died : { ...died, lack: end.lack };
+}
+
+/** What a task throws whose program the kernel killed says nothing of memory. */
+function ofMemory(end: FailedAttempt, { oomKills = 0 }: Evidence): FailedAttempt {
+  if (oomKills <= 0 || end.blame !== "compute" || end.lasting || end.lack !== undefined) return end;
+  return { ...end, error: `${end.error}; ${oomKillsText(oomKills)}`, lack: "memory" };
 }
 
 /** Whether a failure is the work of a signal that told everybody to stop. */

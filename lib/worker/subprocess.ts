@@ -256,8 +256,8 @@ export class WorkerProcess implements AsyncDisposable {
     const durationMs = begunAt === undefined ? undefined : this.#options.clock.monotonic() - begunAt;
     if (interruption || end instanceof ProtocolError) await this.stop("KILL");
     if (this.#process.hasEnded) await this.#options.tidy?.();
-    const logTail = section.tail.lines();
-    return await judge({ ...this.#options, end, interruption, signalled, logTail, durationMs });
+    const seen = { logTail: section.tail.lines(), oomKills: this.#process.newOomKills() };
+    return await judge({ ...this.#options, end, interruption, signalled, durationMs, ...seen });
   }
 
   /**

@@ -10,6 +10,7 @@ import {
   type Input,
   type InputType,
   makeInput,
+  withInputPaths,
 } from "../../lib/core/json/input_file.ts";
 import { contentOf } from "../../lib/inputs/content.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
@@ -22,6 +23,16 @@ import { findTask } from "../../lib/task/artifact/registry.ts";
 import { defineTask } from "../../lib/task/define.ts";
 import { inputOfText, parseWithInputs } from "../../lib/task/schema/input_schema.ts";
 import { setParams } from "../../lib/task/schema/set_params.ts";
+import { table } from "../../mod.ts";
+import { paramCells } from "../../lib/catalog/cells.ts";
+import { parseCondition } from "../../lib/catalog/conditions.ts";
+import { ANY_ARTIFACT, findArtifacts } from "../../lib/catalog/find_artifacts.ts";
+import { readEntries } from "../../lib/catalog/read_entries.ts";
+import { sidesText } from "../../lib/cli/view/difference_text.ts";
+import { differences } from "../../lib/explain/differences.ts";
+import { runInline } from "../../lib/testing/run_inline.ts";
+import { withStore } from "../../lib/testing/with_store.ts";
+import { flatParams } from "../../lib/ui/params_text.ts";
 import { Rig, testRuntime } from "../rig.ts";
 import { getFrom, recordOf } from "../run/rig.ts";
 
@@ -92,6 +103,7 @@ describe("a file or a folder as a parameter", () => {
     );
     assertThrows(() => file.known(A).path, ValidationError, "only its content is known");
     assertEquals(`${data}`, "/x/a.csv");
+    assertEquals(structuredClone(data).path, "/x/a.csv");
     assertEquals(Deno.inspect({ data }), "{ data: a.csv(87428fc5) }");
     assertThrows(() => file.known("87428fc5"), ValidationError, "must be a SHA-256, 64 hex digits");
   });
@@ -121,6 +133,46 @@ describe("a file or a folder as a parameter", () => {
       `Cannot use file '${path}-gone' as a parameter: there is no such file`,
     );
     assertThrows(() => inputOfText("file", path)); // nothing is parsed now
+  });
+});
+
+describe("people", () => {
+  const identity = (sha256: string, path: string) => ({
+    task: "inputs/Lines",
+    params: { data: { $file: { sha256 } }, all: [{ $folder: { sha256 } }], n: 1 },
+    inputs: { [sha256]: path },
+  });
+
+  it("see the name and the beginning of the digest; a path that differs is no difference", async () => {
+    const [one, moved, other] = [identity(A, "/x/a.csv"), identity(A, "/y/a.csv"), identity(B, "/x/a.csv")];
+    const none = () => Promise.resolve(undefined);
+    assertEquals(await differences(one, moved, none), []);
+    const found = await differences(one, other, none);
+    assertEquals(found.map((field) => [field.path, ...Object.values(sidesText(field))]), [
+      ["data", "a.csv(87428fc5)", "a.csv(02638299)"],
+      ["all[0]", "a.csv(87428fc5)", "a.csv(02638299)"],
+    ]);
+    assertEquals(flatParams(one.params).get("data"), "file(87428fc5)");
+    for (const condition of ["data=a.csv", "data=87428f", "data~csv", "data!=b.csv"]) {
+      assert(parseCondition(condition)({ params: withInputPaths(one.params, one.inputs) }), condition);
+    }
+  });
+
+  it("have it in tables, with its path, as stored artifacts", async () => {
+    await withStore(async ({ root }) => {
+      const path = `${root}-a.csv`;
+      Deno.writeTextFileSync(path, "a\n");
+      create = () => 7;
+      const artifact = Lines({ data: await file(path) });
+      assertEquals((await runInline(artifact)).computed, 1);
+      Deno.removeSync(path);
+      const [row] = await table(Lines);
+      assertEquals([row?.hash, row?.params.data.path, row?.value], [artifact.hash, path, 7]);
+      const [entry] = await readEntries(testRuntime(root).store, [
+        (await findArtifacts(testRuntime(root).store, ANY_ARTIFACT))[0]!,
+      ]);
+      assertEquals(`${JSON.stringify([...paramCells(entry!.params)])}`, `[["data","${path}(${A})"]]`);
+    });
   });
 });
 
@@ -207,7 +259,12 @@ describe("an artifact with a file among its parameters", () => {
     create = async ({ params }) => ({ text: await Deno.readTextFile(`${params.data}`), back: params.data });
     const artifact = Lines({ data: await inputAt(runtime, "file", path) as FileInput });
     await getFrom(runtime, artifact);
-    assertEquals(recordOf(runtime, artifact).provenance.inputs, { [A]: path });
+    const record = recordOf(runtime, artifact);
+    assertEquals(record.provenance.inputs, { [A]: path });
+    // Without its stamp: a value is the same whenever the file was looked at. The store may move.
+    assertEquals((record.value as { back: unknown }).back, {
+      $file: { path: { $storePath: "./raw/a" }, sha256: A },
+    });
     Deno.removeSync(path);
     const value = await getFrom(testRuntime(rig.root), Lines({ data: file.known(A) })) as never as {
       text: string;

@@ -239,7 +239,8 @@ describe("a Notifier", () => {
     const { store, logger, lines } = Object.assign(testRuntime(rig.root), { lines: [] as string[] });
     const runDir = join(rig.root, "runs/run-1");
     Deno.mkdirSync(runDir, { recursive: true });
-    const run = { mode: "pool", runId: "run-1", entry: "file:///p.ts", roots: [HASH], nodes: [] } as const;
+    const about = { runId: "run-1", entry: "file:///p.ts", roots: [HASH], nodes: [] };
+    const run = { mode: "pool", notifies: true, ...about } as const;
     const warn = (text: string) => lines.push(text);
     const made = (counts: { nodes: number; cached: number }) =>
       notifierOf({ store, logger: { ...logger, warn } }, runDir, { ...run, counts });
@@ -265,6 +266,7 @@ describe("a Notifier", () => {
     await rig.begin([artifact(() => 1)]);
     const target: NotifyTarget = `cat >> '${rig.rig.folder}/told'`;
     await writeNotified(rig.process().store, rig.paths.run, { target, cwd: "/", command: [] });
+    Object.assign(rig.run, { notifies: true });
     await rig.control();
     assertEquals(told(rig.rig).map(({ event, status, mode }) => [event, status, mode]), [
       ["end", "succeeded", "pool"],

@@ -2,14 +2,19 @@ import { delay } from "@std/async/delay";
 import { type Hash, hashText } from "../../lib/core/hash.ts";
 import type { NodeState, StatusSource } from "../../lib/plan/node.ts";
 import type { TaskListing } from "../../lib/store/store.ts";
-import { ARTIFACT, type Artifact, type TaskDefinition } from "../../lib/task/artifact/artifact.ts";
+import {
+  ARTIFACT,
+  type Artifact,
+  type SpecOption,
+  type TaskDefinition,
+} from "../../lib/task/artifact/artifact.ts";
 
 /** What a {@link fakeArtifact} is made with. */
 export interface FakeOptions {
   /** The task's name. @default "t" */
   name?: string;
   /** The spec, or what gives it. @default "default" */
-  spec?: string | ((params: never) => string);
+  spec?: SpecOption<never>;
   /** @default none */
   limits?: TaskDefinition["limits"];
   /** @default none */

@@ -5,7 +5,7 @@ import { StoreError, ValidationError } from "../../lib/core/errors.ts";
 import { makePlan, type Plan } from "../../lib/plan/graph.ts";
 import { lostWith } from "../../lib/plan/lost.ts";
 import type { ForcedNodes } from "../../lib/plan/node.ts";
-import { ARTIFACT, type Artifact } from "../../lib/task/artifact/artifact.ts";
+import { ARTIFACT, type Artifact, type SpecAttempt } from "../../lib/task/artifact/artifact.ts";
 import { osError } from "../rig.ts";
 import { fakeArtifact, FakeSource, layeredGraph } from "./fake_graph.ts";
 
@@ -326,6 +326,38 @@ describe("makePlan()", () => {
       .set(busy, { status: "IN_PROGRESS", owner: "pid 1" });
     const made = await makePlan([failed, busy], source, { forced: forceName("forced") });
     assertEquals(made.counts.todo, 2);
+  });
+
+  it("begins with the spec after those that were too little, and keeps all that the task names", async () => {
+    const spec = ["small", "big", "huge"];
+    const [fresh, tried, other, top] = ["fresh", "tried", "other", "top"].map((label) =>
+      fakeArtifact(label, [], { spec })
+    ) as [Artifact, Artifact, Artifact, Artifact];
+    const plain = fakeArtifact("plain", [fresh, tried, other, top]);
+    const state = { status: "TODO", reason: "retry" } as const;
+    const lack = (each: string) => ({ ...state, tooLittle: [{ spec: each, lack: "memory" as const }] });
+    const source = new FakeSource().set(tried, lack("small")).set(other, lack("elsewhere")).done(top);
+    const plan = await makePlan([plain], source);
+    const specs = [fresh, tried, other, top, plain].map(({ hash }) => plan.nodes.get(hash)!.spec);
+    assertEquals(specs, ["small", "big", "small", "small", "default"]);
+    assertEquals(plan.nodes.get(tried.hash)?.specs?.spec, "small");
+    assertEquals(plan.nodes.get(plain.hash)?.specs, undefined);
+  });
+
+  it("reads what earlier artifacts took once for a task, and only where one to be computed asks for it", async () => {
+    const spec = (_: never, { usage }: SpecAttempt) => usage().count > 2 ? "big" : "small";
+    const [a, b] = ["a", "b"].map((label) => fakeArtifact(label, [], { name: "asks", spec }));
+    const stored = fakeArtifact("stored", [], { name: "asks/stored", spec });
+    const asked: string[] = [];
+    const source = Object.assign(new FakeSource().done(stored), {
+      usage: (name: string) => {
+        asked.push(name);
+        return Promise.resolve({ count: 3 });
+      },
+    });
+    const plan = await makePlan([fakeArtifact("top", [a!, b!, stored])], source);
+    assertEquals([a, b].map((each) => plan.nodes.get(each!.hash)?.spec), ["big", "big"]);
+    assertEquals(asked, ["asks"]);
   });
 
   it("reports a task's spec that throws or is no name", async () => {

@@ -1,3 +1,4 @@
+import type { Shortage } from "../../lib/core/attempt_end.ts";
 import type {
   JobsAnswer,
   LateRefusal,
@@ -83,7 +84,7 @@ export class FakeLauncher implements WorkerLauncher {
     const signal = AbortSignal.any([this.#signal, this.#leave.signal, job.leave.signal]);
     job.ended = fakeWorker(this.#rig, job, plan, signal).then(
       (text) => {
-        if (this.notices && text !== "silent") this.end(job, text, plan.loss);
+        if (this.notices && text !== "silent") this.end(job, text, plan.loss, plan.lack);
       },
       (error) => {
         if (!this.#signal.aborted) console.error(error);
@@ -93,8 +94,9 @@ export class FakeLauncher implements WorkerLauncher {
   }
 
   /** The scheduler says that it has ended. */
-  end(job: Job, text: string, loss?: LossReason): void {
-    job.state = { status: "dead", text, ...(loss === undefined ? {} : { loss }) };
+  end(job: Job, text: string, loss?: LossReason, lack?: Shortage): void {
+    const why = { ...(loss === undefined ? {} : { loss }), ...(lack === undefined ? {} : { lack }) };
+    job.state = { status: "dead", text, ...why };
   }
 
   jobs(): Promise<JobsAnswer> {

@@ -1,4 +1,5 @@
 import { delay } from "@std/async/delay";
+import type { Shortage } from "../../lib/core/attempt_end.ts";
 import { readEnded } from "../../lib/pool/ended.ts";
 import type { LossReason } from "../../lib/pool/launcher.ts";
 import { runPoolWorker } from "../../lib/pool/worker/pool_worker.ts";
@@ -22,6 +23,8 @@ export interface WorkerPlan {
   refuses?: "node" | "protocol";
   /** The evidence that it is not the task's fault. */
   loss?: LossReason;
+  /** What its job had too little of. */
+  lack?: Shortage;
   /** It dies at the nth task that it claims, from 0: having claimed the artifact (`begun`), or before. */
   diesAt?: { task: number; begun: boolean; done?: boolean };
   /** It claims a task, and nothing is heard of it any more. */
@@ -154,13 +157,14 @@ async function giveBack(
   } else if (event.type === "busy") {
     await folder.wait(file);
   } else if (event.type === "failed") {
-    const { blame, error, stack, log } = event.end;
+    const { blame, error, stack, log, lack } = event.end;
     const failure: FailureInit = {
       kind: blame === "node" ? "start" : blame,
       error,
       ...at,
       ...(stack === undefined ? {} : { stack }),
       ...(log === undefined ? {} : { log }),
+      ...(lack === undefined ? {} : { lack }),
     };
     await folder.fail(file, failure);
   }

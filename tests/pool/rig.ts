@@ -30,7 +30,7 @@ export function artifact(
   create: (ctx: CreateContext) => unknown,
   below: readonly Artifact[] = [],
   options: {
-    spec?: string;
+    spec?: string | string[];
     timeLimit?: number;
     retries?: number;
     retryDelaySec?: number;

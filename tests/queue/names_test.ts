@@ -2,7 +2,13 @@ import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { ValidationError } from "../../lib/core/errors.ts";
 import { fencedName, parseWorkerDir, parseWorkerFile, queuePaths } from "../../lib/queue/layout.ts";
-import { errorFileName, formatTaskName, nextTaskName, parseTaskName } from "../../lib/queue/task_file.ts";
+import {
+  endsOf,
+  errorFileName,
+  formatTaskName,
+  nextTaskName,
+  parseTaskName,
+} from "../../lib/queue/task_file.ts";
 import { newWorkerId } from "../../lib/queue/worker_record.ts";
 import { testMachine } from "../rig.ts";
 import { hashNumber } from "./rig.ts";
@@ -13,6 +19,9 @@ describe("names", () => {
   it("the name of a task file says its hash, its attempt and how often it was lost", () => {
     assertEquals(formatTaskName(name), `${hashNumber(7)}.3.2.json`);
     assertEquals(parseTaskName(formatTaskName(name)), name);
+    const raised = { ...name, lacked: "mt" };
+    assertEquals(formatTaskName(raised), `${hashNumber(7)}.3.2.mt.json`);
+    assertEquals(parseTaskName(formatTaskName(raised)), raised);
   });
 
   it("and its turn, where it has one", () => {
@@ -34,6 +43,8 @@ describe("names", () => {
       `${hash}.1.00.json`,
       `${hash}.1.json`,
       `${hash}.1.0.error.json`,
+      `${hash}.1.0.x.json`,
+      `${hash}.1.0.m.error.json`,
       `${hash}.1.0.json.tmp`,
       `${hash}.1.0000000000.json`,
       `${hash}.1.0.0.json`,
@@ -52,6 +63,9 @@ describe("names", () => {
   it("after a failure of kind compute the attempt counts up, after a loss the other counter", () => {
     assertEquals(nextTaskName(name, "compute"), { ...name, attempt: 4 });
     assertEquals(nextTaskName(name, "lost"), { ...name, lost: 3 });
+    assertEquals(nextTaskName(name, "memory"), { ...name, lacked: "m" });
+    assertEquals(nextTaskName({ ...name, lacked: "m" }, "time"), { ...name, lacked: "mt" });
+    assertEquals(endsOf({ ...name, lacked: "mt" }), 6);
   });
 
   it("how a task failed is beside it, under a name that is no task's", () => {

@@ -1,3 +1,4 @@
+import type { Raise } from "../../lib/task/ladder.ts";
 import { assertEquals } from "@std/assert";
 import type { Hash } from "../../lib/core/hash.ts";
 import { makePlan, type Plan } from "../../lib/plan/graph.ts";
@@ -66,9 +67,9 @@ export class Rig {
     return this.step({ type: "done", hash: this.hash(name), computed });
   }
 
-  failed(name: string, failedEnds = 1, more: { lasting?: true } = {}): string[] {
+  failed(name: string, failedEnds = 1, more: { lasting?: true } = {}, raise?: Raise): string[] {
     const end = { outcome: "failed", blame: "compute", error: "no", ...more } as const;
-    return this.step({ type: "failed", hash: this.hash(name), end, failedEnds, lostEnds: 0 });
+    return this.step({ type: "failed", hash: this.hash(name), end, failedEnds, lostEnds: 0, raise });
   }
 
   rested(name: string): string[] {

@@ -101,6 +101,26 @@ describe("the scheduler, when nodes fail", () => {
     rig.ended(false, ["a", "b"]);
   });
 
+  it("after too little a node needs the next spec, whatever its retries and however final it is otherwise", async () => {
+    const starts: string[] = [];
+    const rig = await Rig.of([fakeArtifact("a")], {
+      retry: { ...retry, maxComputeRetries: 0, noRetries: true },
+      limit: (spec) => {
+        starts.push(spec);
+        return 1;
+      },
+    });
+    rig.begin();
+    assertEquals(rig.failed("a", 0, { lasting: true }, { spec: "big", left: 2 }), [
+      "retry a compute 2",
+      "start a",
+    ]);
+    assertEquals(rig.failed("a", 0, {}, { spec: "huge", left: 1 }), ["retry a compute 1", "start a"]);
+    assertEquals(starts, ["default", "big", "huge"]);
+    rig.failed("a", 1);
+    rig.ended(false, ["a"]);
+  });
+
   it("what is tried again after a delay takes up no place meanwhile, and holds the run's end", async () => {
     const [a, b] = [fakeArtifact("a"), fakeArtifact("b")];
     const rig = await Rig.of([fakeArtifact("top", [a]), b], {

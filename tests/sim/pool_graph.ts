@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { TooLittleError } from "../../lib/core/errors.ts";
 import type { Hash } from "../../lib/core/hash.ts";
 import { currentContext } from "../../lib/run/context.ts";
 import { getWith } from "../../lib/run/get/get.ts";
@@ -27,7 +28,7 @@ const Leaf = defineTask({
 
 const Side = defineTask({
   name: "pool/Side",
-  spec: "gpu",
+  spec: ["gpu", "big"],
   limits: () => limited ? "license" : undefined,
   params: z.object({ base: Leaf.schema, left: z.boolean() }),
   create: async ({ params, hash, signal }): Promise<number> => {
@@ -61,6 +62,8 @@ export interface PoolGraph {
   units: number | undefined;
   /** Does `create` throw now and then? */
   failing: boolean;
+  /** Have some too little memory in spec `gpu`? */
+  hungry: boolean;
 }
 
 /**
@@ -82,6 +85,7 @@ export function poolGraph(random: Random, beside: number, isLimited = false): Po
     onCreate: () => {},
     units: isLimited ? 1 + random.int(2) : undefined,
     failing: random.chance(0.25),
+    hungry: random.chance(0.25),
   };
   const longestMs = random.pick([100, 3000, 3000, 40_000]);
   creating = async (hash, signal) => {
@@ -91,6 +95,10 @@ export function poolGraph(random: Random, beside: number, isLimited = false): Po
     const heeds = random.chance(0.5); // else only the grace ends it
     await runtimeNow().machine.clock.sleep(random.scale(1, longestMs), heeds ? signal : undefined)
       .finally(() => now.done = true);
+    const context = currentContext();
+    if (graph.hungry && context?.mode === "executor" && context.spec === "gpu") {
+      throw new TooLittleError("memory", "it is hungry");
+    }
     if (graph.failing && random.chance(0.3)) throw new Error("the task failed");
   };
   return graph;

@@ -32,7 +32,7 @@ import type { World } from "./world.ts";
 
 /** Retries of the runs that are simulated. */
 export const RETRIES = { maxComputeRetries: 2, maxPreemptRetries: 3 };
-const TASK_FILE = /\/([0-9a-f]{32})\.\d+\.\d+(?:\.-?\d+)?\.json$/;
+const TASK_FILE = /\/([0-9a-f]{32})\.\d+\.\d+(?:\.[mt]+)?(?:\.-?\d+)?\.json$/;
 const NODES = ["n1", "n2", "n3"];
 /** Whoever is told of a listing, a submission or a cancellation after losing the role may have been on its way. */
 const LATE_ACTS = 1;
@@ -293,7 +293,7 @@ function poolRun(
     versions: { furu: FURU_VERSION, deno: Deno.version.deno },
     entry: "file:///pipeline.ts",
     roots: roots.map(({ hash }) => hash),
-    specs: { default: {}, gpu: {} },
+    specs: { default: {}, gpu: {}, big: {} },
     config: { ...SIM_CONFIG, ...RETRIES, ...(units === undefined ? {} : { limits: { license: units } }) },
     force: [],
     git: null,

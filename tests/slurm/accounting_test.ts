@@ -222,6 +222,8 @@ if (accountingAvailable()) {
       const { code, stderr } = await rig.furu(["follow", rig.runs().at(-1)!]).ended();
       assertEquals(code, 0, stderr);
       assertEquals(rig.starts("here").length, 1);
+      const status = await rig.furu(["status", "last"]).ended();
+      assertMatch(status.stdout, /^on +furu \(default\); east \(gpu\)$/m);
       for (const cluster of [suite.cluster, east]) {
         const listed = () => cluster.run("squeue", "-h", "-t", "PD,R", "-o", "%j");
         for (const since = performance.now(); await listed() !== "";) {

@@ -197,8 +197,23 @@ describeOnSlurm(
       assertEquals(failures[0].kind, "compute", failures[0].error);
       assertMatch(failures[0].error, /memory/i);
       assertMatch(textOf(failures[0].log), /exceeded memory limit/);
+      assertStringIncludes(
+        output,
+        "in DAG mode a job keeps its spec: an attempt of harsh/Hungry that has too",
+      );
+      // The next run begins with the next spec.
+      const [end] = rig.tree().filter((path) => /\/end-\w+\.json$/.test(path));
+      const { lack, spec } = JSON.parse(textOf(`${rig.root}/${end}`));
+      assertEquals({ lack, spec }, { lack: "memory", spec: "default" });
       // Killed right after it has claimed, it leaves the claim's temporary name for the next claimant to sweep.
       assertEquals(rig.leftovers().filter((path) => !path.includes("/.tmp-")), []);
+    });
+    suite.it("goes on in a pool with the next spec after too little memory", async () => {
+      await using rig = new DagRig(suite.cluster);
+      const { stdout, output } = await patiently(rig.script("slurm/harsh_hungry.ts", ["pool"]));
+      const { computed, retries, failures } = JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
+      assertEquals({ computed, retries, failures }, { computed: 1, retries: 1, failures: [] }, output);
+      assertMatch(output, /retry .* will try again with spec big, at most 1 time: .*exceeded memory limit/);
     });
   },
   {

@@ -225,12 +225,17 @@ export const systemEngine: Engine = {
     return await planRoots([...roots], options, slurmIsOver()) as PlanView;
   },
   async poolPlan(roots, options) {
-    const [{ adoptableRun }, { poolNodes }] = await Promise.all([
-      import("../../slurm/pool/adopt_run.ts"),
-      import("../../remote/run_nodes.ts"),
-    ]);
+    const [{ adoptableRun }, { poolNodes }, { growSpecs, withGrowth }, { resolveConfig }] = await Promise.all(
+      [
+        import("../../slurm/pool/adopt_run.ts"),
+        import("../../remote/run_nodes.ts"),
+        import("../../slurm/run/grown_specs.ts"),
+        import("../../core/config.ts"),
+      ],
+    );
     const hashes = [...new Set(roots.map(({ hash }) => hash))];
-    const nodes = poolNodes(roots);
+    const growth = growSpecs(resolveConfig().slurm?.specs ?? {}).ladder;
+    const nodes = poolNodes(roots).map((node) => ({ ...node, ...withGrowth(node, growth) }));
     const { forceDependents, ...rest } = options;
     const { dependentsOfForced } = await import("../../plan/forced.ts");
     const forcedDependents = forceDependents ? dependentsOfForced(roots, options.force ?? []) : [];

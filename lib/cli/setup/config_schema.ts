@@ -18,6 +18,16 @@ export function configJsonSchema(): string {
     io: "input",
     target: "draft-7",
   }) as JsonSchema;
+  for (const name of ["memGb", "timeMin"]) {
+    const { description, default: usual, ...one } = spec.properties![name]!;
+    const grown = `${description}; several for attempts after too little, as [8, 16]`;
+    const anyOf = [one, { type: "array", items: one, minItems: 1 }];
+    spec.properties![name] = {
+      description: grown,
+      ...(usual === undefined ? {} : { default: usual }),
+      anyOf,
+    };
+  }
   const settings = schema.properties!;
   settings.slurm!.properties!.specs!.additionalProperties = spec;
   describeDefaults(settings, "");

@@ -1,4 +1,5 @@
-import { attemptsOf, type ResourceUsage, RunSpecs, type Spread, usageOf } from "../../catalog/usage.ts";
+import { attemptsOf, type ResourceUsage, RunSpecs, usageOf } from "../../catalog/usage.ts";
+import type { Spread } from "../../task/artifact/spread.ts";
 import { formatDuration } from "../../ui/duration.ts";
 import { style } from "../../ui/style.ts";
 import { table } from "../../ui/table.ts";

@@ -160,8 +160,13 @@ function onCluster({ cluster }: { readonly cluster?: string | undefined }): stri
 }
 
 function failureText(end: EndRecord): string {
-  const { attempt, kind, endedAt, error, lasting, durationMs } = end;
-  const never = lasting ? " (trying again cannot help)" : "";
+  const { attempt, kind, endedAt, error, lasting, lack, spec, durationMs } = end;
+  const by = spec === undefined ? "" : ` with spec ${spec}`;
+  const never = lack !== undefined
+    ? ` (too little ${lack}${by})`
+    : lasting
+    ? " (trying again cannot help)"
+    : "";
   const after = durationMs === undefined ? "" : `after ${formatDuration(durationMs)}`;
   const took = [after, usedText({ ...end })].filter((part) => part !== "").join(", ");
   const text = `attempt ${attempt} ${kind}${never} ${endedAt}: ${beginning(oneLine(error))}`;

@@ -13,6 +13,8 @@ import {
 import { dagLimitFaults } from "../../slurm/run/check_limits.ts";
 import { limitFaults } from "../../plan/limits.ts";
 import type { LimitUnits } from "../../core/settings/limits.ts";
+import { growSpecs } from "../../slurm/run/grown_specs.ts";
+import { specsOn } from "../../task/ladder.ts";
 import { quote } from "../../slurm/client/script.ts";
 import { type ParsedSpec, sbatchOptions, slurmSpecSchema } from "../../slurm/client/spec.ts";
 import type { SlurmClient } from "../../slurm/client/client.ts";
@@ -124,7 +126,7 @@ export async function planSlurm(plan: PlanView, options: PlanSlurmOptions): Prom
   const jobs = new Map<string, number>(), tasks = new Map<string, string[]>();
   const missing = new Set<string>();
   const problems: string[] = [];
-  for (const { name, hash, status, spec, state } of plan.nodes.values()) {
+  for (const { name, hash, status, spec, specs, state } of plan.nodes.values()) {
     if (status === "FAILED") {
       const why = `failed before and failures are not retried: ${state?.error ?? ""}`;
       problems.push(`${artifactLabel(name, hash)} ${why}`);
@@ -135,10 +137,12 @@ export async function planSlurm(plan: PlanView, options: PlanSlurmOptions): Prom
     if (status !== "TODO") continue;
     missing.add(hash);
     jobs.set(spec, (jobs.get(spec) ?? 0) + 1);
-    const names = tasks.get(spec) ?? [];
-    if (!names.includes(name)) tasks.set(spec, [...names, name]);
+    for (const each of mode === "dag" ? [spec] : specsOn({ ...specs, spec })) {
+      const names = tasks.get(each) ?? [];
+      if (!names.includes(name)) tasks.set(each, [...names, name]);
+    }
   }
-  const usable = usableSpecs(specs, [...jobs.keys()]);
+  const usable = usableSpecs(specs, [...tasks.keys()]);
   if (jobs.size > 0) {
     problems.push(...await problemsOf(() => void checkSpecs(specs, tasks)));
     const limited = mode === "dag" ? [] : nodes.filter(({ hash }) => missing.has(hash));
@@ -245,8 +249,9 @@ export function slurmPlanText({ mode, specs, adopts, problems }: SlurmPlan): str
 /** Those of some specs that are there and right. */
 function usableSpecs(specs: unknown, names: readonly string[]): Record<string, ParsedSpec> {
   if (typeof specs !== "object" || specs === null) return {};
+  const sizes = growSpecs(specs as Record<string, unknown>).specs;
   return Object.fromEntries(names.flatMap((name) => {
-    const given = Object.hasOwn(specs, name) ? (specs as Record<string, unknown>)[name] : undefined;
+    const given = Object.hasOwn(sizes, name) ? sizes[name] : undefined;
     const parsed = slurmSpecSchema.safeParse(given);
     return parsed.success ? [[name, parsed.data]] : [];
   }));

@@ -1,5 +1,6 @@
 import type { KeptResults } from "../../plan/graph.ts";
 import { artifactLabel } from "../../core/hash.ts";
+import { type SpecNeeds, specsOn } from "../../task/ladder.ts";
 import { style } from "../../ui/style.ts";
 import { table } from "../../ui/table.ts";
 import { paramsOf, type PlanParams } from "./plan_params.ts";
@@ -33,6 +34,8 @@ export interface ViewNode {
   };
   /** The spec that computing it needs. */
   readonly spec: string;
+  /** The specs to go on with after too little. */
+  readonly specs?: SpecNeeds;
   /** Hashes of what it depends on. */
   readonly dependencies: readonly string[];
   /** The units of limits that an attempt takes. */
@@ -196,7 +199,7 @@ export function planTable(plan: PlanView, options: ViewOptions): string {
   const rows = [...plan.nodes.values()].map((node) => [
     node.status,
     artifactLabel(node.name, node.hash),
-    node.spec,
+    specsOfNode(node).join(", then "),
     `${node.dependencies.length}`,
     truncate([...turnOf(node), ...reasonsOf(node)].join(", "), 120),
     options.params?.textOf(node) ?? "",
@@ -223,6 +226,7 @@ export function planJson(plan: PlanView, more: Readonly<Record<string, unknown>>
   const { DONE, IN_PROGRESS, TODO, FAILED } = countByStatus(plan);
   const nodes = [...plan.nodes.values()].map((node) => {
     const { hash, name, status, spec, dependencies, state, limits = {}, priority } = node;
+    const specs = specsOfNode(node);
     const { owner, error, log, reason, detail, unreadable } = state ?? {};
     const params = paramsJson(paramsOf(node));
     return {
@@ -232,6 +236,7 @@ export function planJson(plan: PlanView, more: Readonly<Record<string, unknown>>
       spec,
       limits: Object.keys(limits).length > 0 ? limits : undefined,
       priority: priority || undefined,
+      ...(specs.length > 1 ? { specs } : {}),
       params,
       dependencies,
       owner,
@@ -274,9 +279,17 @@ function countByStatus(plan: PlanView): Record<ViewNode["status"], number> {
   return counts;
 }
 
+/** The spec that a node begins with, and those to go on with after too little, where it is to be computed. */
+function specsOfNode({ spec, specs, status }: ViewNode): string[] {
+  return status === "DONE" || specs === undefined ? [spec] : specsOn({ ...specs, spec });
+}
+
 /** A note about a node, besides its status. */
 function noteOf(node: ViewNode, { allSpecs = false }: ViewOptions): string {
-  const spec = node.spec === "default" && !allSpecs ? [] : [`spec ${node.spec}`];
+  const specs = specsOfNode(node);
+  const spec = specs.length === 1 && node.spec === "default" && !allSpecs
+    ? []
+    : [`spec ${specs.join(", then ")}`];
   return truncate([...spec, ...turnOf(node), ...reasonsOf(node)].join(", "), 120);
 }
 

@@ -302,8 +302,11 @@ class Encoder {
 
   #instance(value: object, depth: number): string {
     if (isInput(value)) {
-      const hasPath = !this.#canonical || this.#options.inputPaths === true;
-      return inputJson(value, hasPath ? (path) => this.encode(path, depth + 1) : undefined);
+      const { inputPaths = false } = this.#options;
+      const path = !this.#canonical || inputPaths
+        ? (text: string) => this.encode(text, depth + 1)
+        : undefined;
+      return inputJson(value, { path, stamp: inputPaths });
     }
     const name = value.constructor?.name || "a class without a name";
     const hint = Object.hasOwn(HINTS, name) ? `, ${HINTS[name]}` : "";

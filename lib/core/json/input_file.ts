@@ -89,20 +89,20 @@ class InputObject implements Input {
   readonly [INPUT]: InputFacts;
   readonly kind: InputType;
   readonly sha256: string;
+  declare readonly path: string;
 
   constructor(kind: InputType, facts: InputFacts) {
+    const { sha256, path } = facts;
     this.kind = kind;
-    this.sha256 = facts.sha256;
+    this.sha256 = sha256;
     this[INPUT] = facts;
-    Object.freeze(this);
-  }
-
-  get path(): string {
-    const { path } = this[INPUT];
-    if (path !== undefined) return path;
-    throw new ValidationError(
-      `Cannot tell the path of a ${this.kind}: only its content is known (SHA-256 ${this.sha256})`,
+    // Of its own, so that it is in copies, too.
+    Object.defineProperty(
+      this,
+      "path",
+      path === undefined ? { get: unknownPath } : { value: path, enumerable: true },
     );
+    Object.freeze(this);
   }
 
   toString(): string {
@@ -123,17 +123,35 @@ class InputObject implements Input {
   }
 }
 
-/**
- * The JSON of an input with its tag.
- *
- * @param text Makes the JSON of its path; without it only what counts is written.
- */
-export function inputJson(input: Input, text?: (path: string) => string): string {
+function unknownPath(this: Input): never {
+  throw new ValidationError(
+    `Cannot tell the path of a ${this.kind}: only its content is known (SHA-256 ${this.sha256})`,
+  );
+}
+
+/** What of an input stands in its JSON besides what counts. */
+export interface InputJsonOptions {
+  /**
+   * Makes the JSON of its path.
+   *
+   * @default {it is left out}
+   */
+  path?: ((path: string) => string) | undefined;
+  /**
+   * Whether its stamp does, for those who are to read the file.
+   *
+   * @default {false}
+   */
+  stamp?: boolean;
+}
+
+/** The JSON of an input with its tag. */
+export function inputJson(input: Input, options: InputJsonOptions): string {
   const { sha256, path, stamp } = input[INPUT];
   const members = [
-    ...(text === undefined || path === undefined ? [] : [`"path":${text(path)}`]),
+    ...(options.path === undefined || path === undefined ? [] : [`"path":${options.path(path)}`]),
     `"sha256":"${sha256}"`,
-    ...(text === undefined || stamp === undefined ? [] : [`"stamp":${JSON.stringify(stamp)}`]),
+    ...(!options.stamp || stamp === undefined ? [] : [`"stamp":${JSON.stringify(stamp)}`]),
   ];
   return `{"${TAGS[input.kind]}":{${members.join()}}}`;
 }

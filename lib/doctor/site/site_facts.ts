@@ -46,6 +46,8 @@ export interface SiteFacts {
   programs: { found: Record<string, string>; scripts: string[] };
   /** `scontrol show config`. */
   settings: ReadonlyMap<string, string>;
+  /** The names of the clusters that jobs can be sent to. */
+  clusters: string[];
   /** All partitions. */
   partitions: SitePartition[];
   /** Limits of the user. */
@@ -81,13 +83,16 @@ export async function askSite({ client, run, env, signal }: AskSite): Promise<Ou
     if (result.code !== 0) throw new SlurmError(`${program}: ${words(result)}`);
     return result.stdout;
   };
-  const [settings, partitions, limits, squeue, accounting] = await Promise.all([
+  const [settings, clusters, partitions, limits, squeue, accounting] = await Promise.all([
     outcomeOf(async () => parseSettings(await ask("scontrol", "show", "config"))),
+    outcomeOf(async () => await client.clusterNames(signal) ?? []),
     outcomeOf(async () => parseSitePartitions(await ask("scontrol", "show", "partition", "-a", "-o"))),
     outcomeOf(async () => {
       const user = env.USER ?? env.LOGNAME ?? "";
+      const cluster = await client.cluster();
+      const mine = [`user=${user}`, ...(cluster === undefined ? [] : [`cluster=${cluster}`])];
       return [
-        ...parseAssociations(await ask("sacctmgr", "-nP", "show", "assoc", `user=${user}`, ASSOCIATIONS)),
+        ...parseAssociations(await ask("sacctmgr", "-nP", "show", "assoc", ...mine, ASSOCIATIONS)),
         ...parseQos(await ask("sacctmgr", "-nP", "show", "qos", QOS)),
       ];
     }),
@@ -102,7 +107,7 @@ export async function askSite({ client, run, env, signal }: AskSite): Promise<Ou
     outcomeOf(async () => ({ works: await client.hasAccounting() })),
   ]);
   signal.throwIfAborted();
-  return { programs, settings, partitions, limits, squeue, accounting };
+  return { programs, settings, clusters, partitions, limits, squeue, accounting };
 }
 
 const ASSOCIATIONS = "format=Account,Partition,MaxSubmitJobs,MaxJobs,MaxWall";

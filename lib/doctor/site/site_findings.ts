@@ -68,6 +68,7 @@ export function siteFindings(facts: Outcomes<SiteFacts>, context: SiteContext): 
   const isCounted = settings.get("SelectTypeParameters")?.includes("MEMORY") ?? false;
   return [
     ...about,
+    ...clustersFinding(facts.clusters?.ok ? facts.clusters.value : []),
     ...findingOf(facts.partitions, {
       id: "slurm.partition",
       what: "partition",
@@ -135,6 +136,18 @@ export function siteFindings(facts: Outcomes<SiteFacts>, context: SiteContext): 
     }),
     ...privacyFinding(settings),
   ];
+}
+
+/** One cluster is no news. */
+function clustersFinding(names: readonly string[]): DoctorFinding[] {
+  if (names.length < 2) return [];
+  return [{
+    id: "slurm.clusters",
+    what: "clusters",
+    level: "fine",
+    found: `${names.join(", ")}: "cluster" of a spec sends its jobs to one`,
+    values: { clusters: names },
+  }];
 }
 
 function judgePrograms(

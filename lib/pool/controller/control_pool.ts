@@ -8,6 +8,7 @@ import { notifierOf } from "../../notify/notifier.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import { listQueue, makeQueue, type QueuedTask, type QueueState, refreshQueue } from "../../queue/queue.ts";
 import { askToStop } from "../../queue/requests.ts";
+import { specsOfNodes } from "../../remote/node_specs.ts";
 import type { PoolRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { drive, type DriveResult } from "../../schedule/drive.ts";
@@ -191,7 +192,7 @@ async function openQueue(
   retry: <T>(step: () => Promise<T>) => Promise<T>,
 ): Promise<ReadonlyMap<Hash, QueuedTask>> {
   await retry(() => leadership.check());
-  const specs = [...new Set(run.nodes.map(({ spec }) => spec))];
+  const specs = specsOfNodes(run.nodes);
   await retry(() => makeQueue(store, paths, specs));
   if (leadership.term > 1) await retry(() => refreshQueue(store, paths, specs));
   return await retry(() => listQueue(store, paths));

@@ -3,6 +3,7 @@ import type { Hash } from "../../core/hash.ts";
 import type { QueuedTask } from "../../queue/queue.ts";
 import { OrderReader } from "../../queue/orders.ts";
 import { askToStop, readStop } from "../../queue/requests.ts";
+import { specOfNode, specsOfNodes } from "../../remote/node_specs.ts";
 import type { Backend, BackendEvent } from "../../schedule/backend.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
 import { listingPause, retryWhileUnavailable, TaskLimiter, WakeUp } from "../pacing.ts";
@@ -105,12 +106,15 @@ export class Controller implements Backend {
     this.#options = options;
     this.#orders = new OrderReader(options.runtime.store, options.paths);
     this.#newsAt = this.#now();
-    const tasks = new TaskTable(listed, (hash) => nodes.get(hash)?.spec);
+    const tasks = new TaskTable(listed, ({ hash, lacked }) => {
+      const node = nodes.get(hash);
+      return node && specOfNode(node, lacked);
+    });
     const limiter = new TaskLimiter(WIDTH, (error) => this.#isClosed || broken(error));
     const context: ControllerContext = this.#context = {
       ...options,
       nodes,
-      specs: [...new Set(run.nodes.map(({ spec }) => spec))].sort(),
+      specs: specsOfNodes(run.nodes),
       closing: this.#closing.signal,
       tasks,
       backlog: new Backlog(options.timing.mostQueued, tasks, limiter),
@@ -222,7 +226,7 @@ export class Controller implements Backend {
   }
 
   #noteResult(hash: Hash): void {
-    const spec = this.#context.nodes.get(hash)?.spec;
+    const spec = this.#context.tasks.get(hash)?.spec;
     this.#newsAt = this.#now();
     if (spec === undefined) return;
     this.#context.backlog.release(spec);

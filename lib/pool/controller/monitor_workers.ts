@@ -32,7 +32,7 @@ type Watched = { -readonly [Key in keyof Member]: Member[Key] } & {
   dueAt: number;
 };
 
-type End = Pick<WorkerEnd, "kind" | "why">;
+type End = Pick<WorkerEnd, "kind" | "why" | "lack">;
 
 /** Watches the workers of a run: who lives, who has died, and what becomes of the tasks of the dead. */
 export class WorkerMonitor {
@@ -169,7 +169,14 @@ export class WorkerMonitor {
       this.#context.launcher.learn?.(key, record.slurm);
     }
     const end = this.#judge(member, look, job) ?? await this.#leaveNode(member);
-    if (end) await this.#declareDead(member, record, end);
+    if (end) await this.#declareDead(member, record, await this.#withLack(end, job));
+  }
+
+  /** Not every site says by a job's state that it had too little memory. */
+  async #withLack(end: End, job: WorkerJob | undefined): Promise<End> {
+    if (end.kind !== "compute" || end.lack !== undefined || job?.state.status !== "dead") return end;
+    const found = await this.#context.launcher.lackOf?.(job);
+    return found === undefined ? end : { ...end, lack: found.lack, why: `${end.why}; ${found.words}` };
   }
 
   /** Whether it is dead, and through whose fault. */

@@ -11,6 +11,7 @@ import type { BackendEvent } from "../../schedule/backend.ts";
 import { describeOwner } from "../../store/claims/liveness.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
 import { concernsOneArtifact, isRefusal, listOrNothing } from "../../store/store.ts";
+import { afterTooLittle } from "../../task/ladder.ts";
 import { retryWhileUnavailable } from "../pacing.ts";
 import type { ControllerContext } from "./context.ts";
 import type { Fleet } from "./fleet.ts";
@@ -201,7 +202,7 @@ export class ResultReader {
     }
     await learnParams(runtime, paths, artifactOf(task.hash));
     const kind = failureKind(failure.end.blame);
-    const countsAs = kind === "protocol" ? undefined : kind;
+    const countsAs = failure.raise ? failure.end.lack : kind === "protocol" ? undefined : kind;
     if (tasks.apply({ type: "failed", name, countsAs })) report(failure);
   }
 
@@ -278,19 +279,30 @@ export class ResultReader {
     const failure = await readFailureForSure(this.#context, file);
     const blame = this.#blameOf(failure);
     const { attempt, lost } = name;
-    const { stack, log, logTail, lasting } = failure;
+    const { stack, log, logTail, lasting, lack } = failure;
     const where = `(task file ${join(this.#context.paths.failed, file)}, artifact ${hash}, spec '${spec}', ` +
       `worker ${failure.worker ?? "unknown"}, attempt ${
         failure.storeAttempt ?? attempt
       }, kind ${failure.kind})`;
     const error = blame === "protocol" ? `${failure.error}\n${where}` : failure.error;
+    const { end, raise } = afterTooLittle(this.#context.nodes.get(hash)!, spec, {
+      outcome: "failed",
+      blame,
+      error,
+      stack,
+      log,
+      logTail,
+      lasting,
+      lack,
+    });
     return {
       type: "failed",
       hash,
-      failedEnds: blame === "compute" ? attempt : attempt - 1,
-      lostEnds: blame === "lost" ? lost + 1 : lost,
+      failedEnds: blame === "compute" && !raise ? attempt : attempt - 1,
+      lostEnds: blame === "lost" && !raise ? lost + 1 : lost,
+      end,
+      ...(raise ? { raise } : {}),
       ...endedAt(failure),
-      end: { outcome: "failed", blame, error, stack, log, logTail, lasting },
     };
   }
 

@@ -2,14 +2,13 @@ import type { RunSummary } from "../../core/event.ts";
 import type { Hash } from "../../core/hash.ts";
 import type { NodeState, StatusSource } from "../../plan/node.ts";
 import type { QueuedTask, QueueState } from "../../queue/queue.ts";
-import { parseTaskName } from "../../queue/task_file.ts";
+import { endsOf, parseTaskName } from "../../queue/task_file.ts";
 import type { PoolRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { storeStatus } from "../../schedule/status_source.ts";
 import { readClaim } from "../../store/claims/read_claim.ts";
 import { readEnds } from "../../store/results/ends.ts";
 import type { Artifact } from "../../task/artifact/artifact.ts";
-import { endsOf } from "./task_table.ts";
 
 /** The work of earlier controllers of a run, as its queue tells. */
 export interface ResumedProgress {

@@ -52,7 +52,7 @@ export async function storedResult(
   return computed || !forced?.has(artifact) ? { id, computed, provenance } : undefined;
 }
 
-type End = Pick<WorkerEnd, "kind" | "why" | "worker">;
+type End = Pick<WorkerEnd, "kind" | "why" | "worker" | "lack">;
 
 /** So many tasks are taken back at the same time. */
 const WIDTH = 32;
@@ -112,7 +112,8 @@ async function settle(
     return await fail({ kind: "compute", lasting: true, error: errorText(error) });
   }
   const attempt = own && await numberOfAttempt(store, home, own);
-  if (own) await declareDead(store, home, own, because);
+  const lack = end.lack === undefined ? {} : { lack: end.lack };
+  if (own) await declareDead(store, home, own, because, { ...lack, spec: folder.spec });
   if (end.kind === "silent" && await isFirstSilent(context, folder)) {
     // A worker that never gave a sign of life says nothing of the task: that costs no attempt, once.
     await moveFile(store, from, join(todoDir(paths, folder.spec), file));
@@ -124,6 +125,7 @@ async function settle(
     error: end.kind === "silent"
       ? `A worker never gave a sign of life, for the second time in the run: ${end.why}`
       : `I${because.slice(1)}`,
+    ...lack,
     ...(log === undefined ? {} : { log }),
     ...(attempt === undefined ? {} : { storeAttempt: attempt }),
   });

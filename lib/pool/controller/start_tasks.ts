@@ -3,8 +3,16 @@ import type { Hash } from "../../core/hash.ts";
 import { todoDir } from "../../queue/layout.ts";
 import { enqueue, listQueue } from "../../queue/queue.ts";
 import { moveOut } from "../../queue/shelf.ts";
-import { formatTaskName, nextTaskName, parseTaskName, type TaskName } from "../../queue/task_file.ts";
+import {
+  formatTaskName,
+  nextTaskName,
+  parseTaskName,
+  type TaskFile,
+  type TaskName,
+} from "../../queue/task_file.ts";
+import { needsFromStart } from "../../remote/node_specs.ts";
 import { moveFile } from "../../store/file_steps.ts";
+import { specsOn } from "../../task/ladder.ts";
 import { retryWhileUnavailable } from "../pacing.ts";
 import type { ControllerContext } from "./context.ts";
 import type { ResultReader } from "./read_results.ts";
@@ -91,9 +99,13 @@ async function move(
   before: TaskName,
 ): Promise<void> {
   if (from === "new" || from === "queued") {
-    const { name: task, timeLimitSec } = nodes.get(hash)!;
+    const node = nodes.get(hash)!;
+    const { name: task, timeLimitSec } = node;
     const limit = timeLimitSec === undefined ? {} : { timeLimitSec };
-    return await enqueue(store, paths, { schema: 1, hash, name: task, spec, ...limit }, name);
+    const needs = needsFromStart(node);
+    const more = needs.ladder === undefined ? {} : { specs: specsOn(needs) };
+    const file: TaskFile = { schema: 1, hash, name: task, spec: needs.spec, ...limit, ...more };
+    return await enqueue(store, paths, file, name, spec);
   }
   // It may come back under the same name.
   if (from === "waiting") reader.forget(from, name);

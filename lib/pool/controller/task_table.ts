@@ -1,7 +1,7 @@
 import { ProtocolError } from "../../core/errors.ts";
 import type { Hash } from "../../core/hash.ts";
 import type { QueuedTask } from "../../queue/queue.ts";
-import { parseTaskName, type TaskName } from "../../queue/task_file.ts";
+import { type CountsAs, endsOf, parseTaskName, type TaskName } from "../../queue/task_file.ts";
 
 /** Where a task is, as far as the controller knows. */
 export type TaskState =
@@ -12,7 +12,7 @@ export type TaskState =
   /** Given back, as somebody outside of the run computes it. */
   | { readonly at: "waiting" }
   /** `countsAs` is there once the scheduler was told, and decides the task's next name. */
-  | { readonly at: "failed"; readonly countsAs?: "compute" | "lost" | undefined }
+  | { readonly at: "failed"; readonly countsAs?: CountsAs | undefined }
   | { readonly at: "done" }
   /** Taken back before a worker claimed it. */
   | { readonly at: "withdrawn" };
@@ -21,7 +21,7 @@ export type TaskState =
 export interface TaskEntry {
   /** The artifact's hash. */
   readonly hash: Hash;
-  /** Which workers may take it. */
+  /** Which workers may take it: as its name says. */
   readonly spec: string;
   /** The name of its file, with its counters. */
   readonly name: TaskName;
@@ -48,7 +48,7 @@ export type TaskEvent =
   /** Its result was read. */
   | { readonly type: "done"; readonly name: TaskName }
   /** How it failed was read. `countsAs` is missing where it is not tried again. */
-  | { readonly type: "failed"; readonly name: TaskName; readonly countsAs?: "compute" | "lost" | undefined }
+  | { readonly type: "failed"; readonly name: TaskName; readonly countsAs?: CountsAs | undefined }
   /** A worker gave it back, as somebody outside of the run computes it. */
   | { readonly type: "busy"; readonly name: TaskName }
   /** It was taken out of `todo`. */
@@ -91,16 +91,16 @@ const LISTINGS = 2;
  */
 export class TaskTable {
   readonly #rows = new Map<Hash, Row>();
-  readonly #specOf: (hash: Hash) => string | undefined;
+  readonly #specOf: (name: TaskName) => string | undefined;
   readonly #openBySpec = new Map<string, number>();
   readonly #queuedBySpec = new Map<string, number>();
   #open = 0;
 
   /**
    * @param listed What lay in the queue when the controller began.
-   * @param specOf The spec of a task; nothing for one that is not of the run.
+   * @param specOf The spec of a task by its name; nothing for one that is not of the run.
    */
-  constructor(listed: ReadonlyMap<Hash, QueuedTask>, specOf: (hash: Hash) => string | undefined) {
+  constructor(listed: ReadonlyMap<Hash, QueuedTask>, specOf: (name: TaskName) => string | undefined) {
     this.#specOf = specOf;
     for (const { state, file } of listed.values()) {
       const name = parseTaskName(file);
@@ -143,10 +143,14 @@ export class TaskTable {
     const hash = "hash" in event ? event.hash : event.name.hash;
     const row = this.#rows.get(hash) ?? this.#learn(event, hash);
     if (!row) return undefined;
-    const before = isQueued(row);
+    const { spec, open } = row, queued = isQueued(row);
     const changed = this.#change(row, event);
-    const change = Number(isQueued(row)) - Number(before);
-    if (change !== 0) this.#queuedBySpec.set(row.spec, (this.#queuedBySpec.get(row.spec) ?? 0) + change);
+    // Under another name it may be for workers of another spec.
+    add(this.#openBySpec, spec, -Number(open));
+    add(this.#openBySpec, row.spec, Number(row.open));
+    add(this.#queuedBySpec, spec, -Number(queued));
+    add(this.#queuedBySpec, row.spec, Number(isQueued(row)));
+    this.#open += Number(row.open) - Number(open);
     return changed;
   }
 
@@ -162,7 +166,7 @@ export class TaskTable {
         if (row.open) throw new ProtocolError(`Cannot start ${row.hash} again as it has not ended`);
         row.missing = 0;
         if (row.state.at === "new" && event.turn) row.name = { ...row.name, turn: event.turn };
-        this.#setOpen(row, true);
+        row.open = true;
         return row;
       case "queued":
         if (!row.open || endsOf(event.name) < endsOf(row.name)) return undefined;
@@ -202,7 +206,7 @@ export class TaskTable {
     const isBefore = endsOf(name) < endsOf(row.name);
     if (row.open) {
       if (at === "withdrawn") return this.#move(row, name, { at });
-      if (at === "queued" && !isBefore) row.name = name;
+      if (at === "queued" && !isBefore) this.#rename(row, name);
       return undefined;
     }
     if (row.state.at === "done" || (at !== "done" && isBefore)) return undefined;
@@ -211,32 +215,31 @@ export class TaskTable {
   }
 
   #move(row: Row, name: TaskName, state: TaskState): TaskEntry {
-    Object.assign(row, { name, state, missing: 0 });
+    Object.assign(row, { state, missing: 0 });
+    this.#rename(row, name);
     return row;
+  }
+
+  #rename(row: Row, name: TaskName): void {
+    row.name = name;
+    row.spec = this.#specOf(name) ?? row.spec;
   }
 
   #close(row: Row, name: TaskName, state: TaskState): TaskEntry | undefined {
     if (!row.open) return undefined;
-    this.#setOpen(row, false);
+    row.open = false;
     return this.#move(row, name, state);
-  }
-
-  #setOpen(row: Row, open: boolean): void {
-    const by = open ? 1 : -1;
-    row.open = open;
-    this.#open += by;
-    this.#openBySpec.set(row.spec, (this.#openBySpec.get(row.spec) ?? 0) + by);
   }
 
   /** A task that nobody knew of is learnt from a listing, or when the scheduler starts it. */
   #learn(event: TaskEvent, hash: Hash): Row | undefined {
     if (event.type !== "found" && event.type !== "started") return undefined;
-    const spec = this.#specOf(hash);
+    const name = event.type === "found" ? event.name : { hash, attempt: 1, lost: 0 };
+    const spec = this.#specOf(name);
     if (spec === undefined) {
       if (event.type === "found") return undefined;
       throw new ProtocolError(`Cannot start ${hash} as it is no artifact of the run`);
     }
-    const name = event.type === "found" ? event.name : { hash, attempt: 1, lost: 0 };
     const row: Row = {
       hash,
       spec,
@@ -256,9 +259,8 @@ function isQueued({ open, state }: Row): boolean {
   return open && state.at === "queued";
 }
 
-/** How often a task came back: the later of two names of one task has more of them. */
-export function endsOf({ attempt, lost }: TaskName): number {
-  return attempt - 1 + lost;
+function add(counts: Map<string, number>, spec: string, count: number): void {
+  if (count !== 0) counts.set(spec, (counts.get(spec) ?? 0) + count);
 }
 
 /** A failure that the scheduler was told of is as old as a name with fewer ends. */

@@ -36,7 +36,9 @@ export type WorkerVerdict =
   | { readonly is: "alive" }
   /** It beats no more, and nothing is known that explains it: that may be told in a moment. */
   | { readonly is: "doubted" }
-  | { readonly is: "dead"; readonly end: Pick<WorkerEnd, "kind" | "why"> };
+  | { readonly is: "dead"; readonly end: Pick<WorkerEnd, "kind" | "why" | "lack"> };
+
+type Dead = Extract<WorkerVerdict, { is: "dead" }>;
 
 /** A heartbeat is late by this part of its interval, at most, where all is well. */
 const LATE = 1.25;
@@ -64,7 +66,7 @@ const ALIVE: WorkerVerdict = { is: "alive" };
  */
 export function judgeWorker(sight: WorkerSight, rules: WorkerRules): WorkerVerdict {
   const { life, why = "it gives no sign of life", now, quietSince, everBeat, job } = sight;
-  const dead = (kind: WorkerEnd["kind"], words: string): WorkerVerdict => ({
+  const dead = (kind: WorkerEnd["kind"], words: string): Dead => ({
     is: "dead",
     end: { kind, why: words },
   });
@@ -74,7 +76,8 @@ export function judgeWorker(sight: WorkerSight, rules: WorkerRules): WorkerVerdi
     const quietMs = now - Math.max(askedAt ?? -Infinity, quietSince);
     // What a launcher sees itself, without asking anybody, is no hearsay.
     if (life === "alive" && askedAt !== undefined && quietMs < rules.heartbeatMs * LATE) return ALIVE;
-    return dead(state.loss ? "lost" : "compute", `its job ${job!.key} has ended: ${state.text}`);
+    const { end, is } = dead(state.loss ? "lost" : "compute", `its job ${job!.key} has ended: ${state.text}`);
+    return { is, end: state.lack === undefined ? end : { ...end, lack: state.lack } };
   }
   if (life === "alive") return ALIVE;
   if (state?.status === "dead") return dead("lost", `${why}, and its job ${job!.key}: ${state.text}`);

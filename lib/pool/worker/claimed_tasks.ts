@@ -171,7 +171,7 @@ export class ClaimedTasks {
     if (await this.#patiently(() => savedCheckpoint(store, store.paths(artifact), now))) return undefined;
     const { spec } = folder.record;
     const error = wholeJobText(spec, toldAt - begunAt, span.endsAt - span.beganAt);
-    return { kind: "compute", lasting: true, error };
+    return { kind: "compute", lasting: true, lack: "time", error };
   }
 
   /** Ends what runs at once, and moves nothing: others have taken the tasks away. */
@@ -207,11 +207,12 @@ export class ClaimedTasks {
       this.#open--;
       return;
     }
-    const { hash, spec, artifact } = begun;
+    const { hash, artifact } = begun;
     task.artifact = artifact;
     task.begunAt = this.#runtime.machine.clock.monotonic();
     this.#begun.set(hash, task);
-    this.#backend.start(artifact, spec);
+    // Its file may name the spec that it began with.
+    this.#backend.start(artifact, this.#options.folder.record.spec);
   }
 
   /** Reads a task. Gives nothing if its file was moved on, or is gone. */
@@ -261,7 +262,8 @@ export class ClaimedTasks {
     const fit = judgeFit(span, now, { limitMs, seenMs, cutMs });
     if (fit !== "never") return fit;
     const leftMs = span.endsAt - (span.readyAt ?? span.beganAt);
-    return { kind: "compute", lasting: true, error: neverFitsText(spec, limitMs ?? 0, leftMs) };
+    const error = neverFitsText(spec, limitMs ?? 0, leftMs);
+    return { kind: "compute", lasting: true, lack: "time", error };
   }
 
   /** A task that cannot be understood is a failure of the run, not of the worker. */

@@ -52,7 +52,7 @@ function failureOf(
   event: Extract<BackendEvent, { type: "failed" }>,
   now: AttemptNow | undefined,
 ): FailureInit {
-  const { blame, error, stack, log, logTail, lasting, code } = event.end;
+  const { blame, error, stack, log, logTail, lasting, lack, code } = event.end;
   // The system could not do something before the attempt began (EIO, a full disk): elsewhere, or later, it
   // may.
   const outside = log === undefined && code !== undefined;
@@ -65,6 +65,7 @@ function failureOf(
     ...(log === undefined ? {} : { log }),
     ...(logTail === undefined ? {} : { logTail: [...logTail] }),
     ...(lasting && !outside ? { lasting } : {}),
+    ...(lack === undefined ? {} : { lack }),
   };
 }
 

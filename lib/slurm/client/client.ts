@@ -344,9 +344,7 @@ export class SlurmClient {
    * @returns `undefined` where there is none, or it does not answer.
    */
   async clusterNames(signal?: AbortSignal): Promise<string[] | undefined> {
-    const args = ["-n", "-P", "show", "cluster", "format=Cluster"];
-    const options = { env: this.#env, timeoutMs: SACCT_TIMEOUT_SEC * 1000, signal };
-    const result = await this.#run(["sacctmgr", ...args], options);
+    const result = await this.#start("sacctmgr", ["-n", "-P", "show", "cluster", "format=Cluster"], signal);
     const names = result.stdout.split("\n").map((line) => line.trim()).filter((line) =>
       /^[\w.-]+$/.test(line)
     );
@@ -355,12 +353,13 @@ export class SlurmClient {
 
   async #start(program: string, args: readonly string[], signal?: AbortSignal): Promise<ProgramResult> {
     const { cluster: named, timeoutSec: limit = 60 } = this.#options;
-    // `-M` needs a database of clusters: it is given for another cluster only.
-    const isOther = named !== undefined && named !== await this.#plain().cluster();
+    // `-M` needs a database of clusters: it is given for another cluster only, and not to the database's own
+    // program, which has no such option.
+    const isOther = named !== undefined && program !== "sacctmgr" && named !== await this.#plain().cluster();
     const cluster = isOther ? named : undefined;
     // A database that hangs must not keep from everything else: the accounting only adds to what squeue
     // tells.
-    const timeoutSec = program === "sacct" ? Math.min(limit, SACCT_TIMEOUT_SEC) : limit;
+    const timeoutSec = program.startsWith("sacct") ? Math.min(limit, SACCT_TIMEOUT_SEC) : limit;
     const command = [program, ...(cluster === undefined ? [] : ["-M", cluster]), ...args];
     return await this.#run(command, {
       // Without it the tasks of an array that have not begun are shortened.

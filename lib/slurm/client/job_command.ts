@@ -1,5 +1,5 @@
 import { type SnapshotRef, snapshotUrl } from "../../snapshot/places.ts";
-import type { SlurmSpec } from "./spec.ts";
+import type { ParsedSpec } from "./spec.ts";
 import { furuCommand } from "../../worker/command.ts";
 import { placedStart, type RunStart } from "../../worker/run_start.ts";
 
@@ -58,7 +58,7 @@ const LEAST_HEAP_MB = 128;
  * @param processes How many compute at the same time.
  * @returns `undefined` where the spec does not say how much memory the job has.
  */
-export function heapMbOf({ memGb }: Pick<SlurmSpec, "memGb">, processes: number): number | undefined {
+export function heapMbOf({ memGb }: Pick<ParsedSpec, "memGb">, processes: number): number | undefined {
   // All of a node's memory is known only there.
   if (memGb === undefined || memGb === 0) return undefined;
   const each = (memGb * 1024 - OUTSIDE_MB) / processes - OUTSIDE_MB;

@@ -3,6 +3,12 @@ import { didYouMean } from "../../core/nearest.ts";
 import { isClusterName } from "./environment.ts";
 import { checkExtra } from "./extra_options.ts";
 
+/**
+ * A number of a spec that may grow with the attempt: of several the first, and the next one for an attempt
+ * after one that had too little; of a function what it returns, as long as that grows, for attempts 1 to 5.
+ */
+export type GrowingNumber = number | readonly number[] | ((attempt: { attempt: number }) => number);
+
 /** The kind of job that a task needs. */
 export interface SlurmSpec {
   /**
@@ -49,17 +55,17 @@ export interface SlurmSpec {
   cpus?: number | undefined;
   /**
    * Gigabytes (GiB) of memory on each node; 0 for all that a node has. V8's heap gets what the processes
-   * leave of it, unless `maxHeapMb` says how much.
+   * leave of it, unless `maxHeapMb` says how much. Several, or a function, for attempts after too little.
    *
    * @default {the partition's own}
    */
-  memGb?: number | undefined;
+  memGb?: GrowingNumber | undefined;
   /**
-   * Minutes until Slurm ends the job.
+   * Minutes until Slurm ends the job. Several, or a function, for attempts after too little.
    *
    * @default {60}
    */
-  timeMin?: number | undefined;
+  timeMin?: GrowingNumber | undefined;
   /**
    * The number of nodes.
    *
@@ -88,8 +94,14 @@ export interface SlurmSpec {
   extra?: Record<string, string | number | boolean> | undefined;
 }
 
-/** A {@link SlurmSpec} that was checked, with its defaults. */
-export interface ParsedSpec extends SlurmSpec {
+/** One size of a {@link SlurmSpec}. */
+interface SpecOfOneSize extends Omit<SlurmSpec, "memGb" | "timeMin"> {
+  memGb?: number | undefined;
+  timeMin?: number | undefined;
+}
+
+/** One size of a {@link SlurmSpec} that was checked, with its defaults. */
+export interface ParsedSpec extends SpecOfOneSize {
   gpus: number;
   cpus: number;
   timeMin: number;
@@ -131,10 +143,10 @@ const fields = {
 const SPEC_FIELDS: readonly string[] = Object.keys(fields);
 
 /**
- * Checks a {@link SlurmSpec}: unknown fields, impossible values, and options that furu itself sets, are
- * refused.
+ * Checks one size of a {@link SlurmSpec}: unknown fields, impossible values, and options that furu itself
+ * sets, are refused.
  */
-export const slurmSpecSchema: z.ZodType<ParsedSpec, SlurmSpec> = z.strictObject(fields, {
+export const slurmSpecSchema: z.ZodType<ParsedSpec, SpecOfOneSize> = z.strictObject(fields, {
   error: (issue) => issue.code === "unrecognized_keys" ? unknownFields(issue.keys as string[]) : undefined,
 }).superRefine(({ extra, gpus, memGb }, context) => {
   for (const [key, fault] of checkExtra(extra, { gpus: gpus > 0, memory: memGb !== undefined })) {

@@ -278,7 +278,8 @@ async function endInterrupted(context: JobContext): Promise<number> {
   const hopeless = await hopelessText(runtime, { run, node, span, reason: signal.reason });
   if (hopeless !== undefined) {
     console.error(`${label(node)}: ${hopeless}`);
-    await endUnbegun(context, { outcome: "failed", blame: "compute", error: hopeless, lasting: true });
+    const end = { outcome: "failed", blame: "compute", lasting: true, lack: "time" } as const;
+    await endUnbegun(context, { ...end, error: hopeless });
     return 1;
   }
   await requeueJob(runtime, { client: await client(), slurm, run, node });

@@ -23,7 +23,7 @@ import { cancelBlocked } from "./cancel_dag.ts";
 import { DagAttempts } from "./dag_attempts.ts";
 import type { DagContext } from "./dag_context.ts";
 import { findJobs, nodeLogDir, OtherSubmitter, type Submitter } from "./find_jobs.ts";
-import { jobFailure, unreadFailure, unsubmittedFailure } from "./job_failure.ts";
+import { jobFailure, lackOfJob, unreadFailure, unsubmittedFailure } from "./job_failure.ts";
 import { JobVerdicts, NEVER } from "./job_verdicts.ts";
 import { DagNotice } from "./why_waiting.ts";
 
@@ -361,9 +361,9 @@ class Follower {
 
   async #fail(node: DagNode, job: DagJob | undefined, state: DeadJobState): Promise<void> {
     const { runtime, run, paths } = this.#context;
-    if (job) await this.#verdicts.settle(node, job, state);
     const log = job?.own ? logPath(nodeLogDir(run, node.spec), job.name, job.jobId) : undefined;
     const dead = { jobId: job?.jobId, cluster: job?.cluster, state, log };
+    if (job) await this.#verdicts.settle(node, job, { ...state, lack: await lackOfJob(runtime, dead) });
     await this.#failed(node, await jobFailure(runtime, { run, paths, node }, dead));
   }
 

@@ -1,4 +1,4 @@
-import type { Blame } from "../../core/attempt_end.ts";
+import type { Blame, Shortage } from "../../core/attempt_end.ts";
 import { errorCode } from "../../core/errors.ts";
 import type { Failure } from "../../core/event.ts";
 import { isLoss } from "../../pool/launcher.ts";
@@ -40,6 +40,22 @@ export interface FailedNode {
   paths: QueuePaths;
   /** The node. */
   node: DagNode;
+}
+
+/** What a job had too little of that ended so. */
+const LACKS: Partial<Record<DeadJob["state"]["reason"], Shortage>> = {
+  "out-of-memory": "memory",
+  timeout: "time",
+};
+
+/** What a job had too little of, by its state or its output. */
+export async function lackOfJob(
+  runtime: Runtime,
+  { state: { reason }, log }: Pick<DeadJob, "state" | "log">,
+): Promise<Shortage | undefined> {
+  if (reason !== "launch-failed" && reason !== "failed") return LACKS[reason];
+  const output = log === undefined ? "" : await textOf(runtime, log);
+  return memoryKill(output) === undefined ? undefined : "memory";
 }
 
 /** The failure of a node whose job has ended without a result. */

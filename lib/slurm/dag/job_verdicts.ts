@@ -1,3 +1,4 @@
+import type { Shortage } from "../../core/attempt_end.ts";
 import type { Hash } from "../../core/hash.ts";
 import type { DagNode } from "../../remote/run_record.ts";
 import { declareDead } from "../../store/claims/attempt_end.ts";
@@ -67,12 +68,19 @@ export class JobVerdicts {
   }
 
   /** Ends the attempt of a job that was killed before it could do so; it is queued no more. */
-  async settle(node: DagNode, { name, jobId }: DagJob, { text }: { text: string }): Promise<void> {
+  async settle(
+    node: DagNode,
+    { name, jobId }: DagJob,
+    { text, lack }: { text: string; lack: Shortage | undefined },
+  ): Promise<void> {
     const { store } = this.#context.runtime;
     const paths = store.paths(node);
     const claim = await readClaim(store, paths);
     if (claim?.slurm?.name === name) {
-      await declareDead(store, paths, claim, `Slurm job ${jobId} has ended: ${text}`);
+      await declareDead(store, paths, claim, `Slurm job ${jobId} has ended: ${text}`, {
+        spec: node.spec,
+        ...(lack === undefined ? {} : { lack }),
+      });
     }
     await removeQueued(store, paths, name);
   }

@@ -6,6 +6,7 @@ import type { Refusal } from "../../pool/launcher.ts";
 import { Leadership } from "../../pool/leadership.ts";
 import { isStaticFleet } from "../../pool/worker/static_fleet.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
+import { specOfNode } from "../../remote/node_specs.ts";
 import type { PoolRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { type Claim, letGo } from "../../store/claims/claim.ts";
@@ -123,9 +124,10 @@ async function submitFirst(
   const upFront = isStaticFleet(run);
   const missing = [...plan.nodes.values()].filter(({ status }) => status !== "DONE");
   const counted = upFront ? missing : plan.ready();
+  const specOf = new Map(run.nodes.map((node) => [node.hash, specOfNode(node)]));
   const loads = Object.keys(specs).map((spec) => {
     const own = there.filter((job) => job.spec === spec);
-    const tasks = counted.filter((node) => node.spec === spec).length;
+    const tasks = counted.filter(({ hash }) => specOf.get(hash) === spec).length;
     return { spec, tasks, alive: own.length, leaving: 0, pending: 0 };
   });
   const submit = [...scale(loads, run.options).submit];

@@ -28,7 +28,7 @@ import { ownSlurmJob, spanOfJob } from "../client/own_job.ts";
 import { JobWatch } from "../jobs/job_watch.ts";
 import { jobHints } from "../jobs/slurm_hints.ts";
 import { askJobTime, JobSignals } from "../jobs/job_signals.ts";
-import type { SlurmSpec } from "../client/spec.ts";
+import type { ParsedSpec } from "../client/spec.ts";
 import { heapMbOf } from "../client/job_command.ts";
 import { SlurmClient } from "../client/client.ts";
 import {
@@ -36,6 +36,7 @@ import {
   environmentBeforeSetup,
   environmentOnNode,
 } from "../client/environment.ts";
+import { nodeName } from "../run/spec_clusters.ts";
 import { signalLeadSec } from "../client/job_time.ts";
 import { WORKER_MARK } from "../client/job_log.ts";
 
@@ -80,7 +81,7 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
     ...jobHints(() => jobs),
   });
   await checkSpec(runtime, paths, run, spec);
-  const node = env.SLURMD_NODENAME ?? runtime.machine.self.host;
+  const node = nodeName(env.SLURMD_NODENAME ?? runtime.machine.self.host, env.SLURM_CLUSTER_NAME, run);
   const index = slurm && env.SLURM_ARRAY_TASK_ID;
   const key = job && index !== undefined ? `${job}_${index}` : job;
   log.info(`${WORKER_MARK}of run ${run.runId}, spec ${spec}, on ${node} (pid ${Deno.pid})`);
@@ -101,7 +102,7 @@ export async function runPoolJob({ dir, spec, job, slots, env }: PoolJobOptions)
     return 1;
   }
   if (run.detached && slurm) await (await controlling()).keepStandbyAfter(worker, slurm);
-  const { timeMin, memGb } = (run.specs[spec] ?? {}) as Pick<SlurmSpec, "timeMin" | "memGb">;
+  const { timeMin, memGb } = (run.specs[spec] ?? {}) as Pick<ParsedSpec, "timeMin" | "memGb">;
   const atOnce = slots ?? run.options.tasksPerWorker;
   const { clock } = runtime.machine;
   using signals = new JobSignals({

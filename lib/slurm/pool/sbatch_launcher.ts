@@ -1,9 +1,17 @@
-import { errorText } from "../../core/errors.ts";
+import type { Shortage } from "../../core/attempt_end.ts";
+import { errorCode, errorText } from "../../core/errors.ts";
 import type { RunLog } from "../../core/run_log.ts";
-import type { JobsAnswer, SubmitAnswer, WorkerLauncher, WorkerRequest } from "../../pool/launcher.ts";
+import type {
+  JobsAnswer,
+  SubmitAnswer,
+  WorkerJob,
+  WorkerLauncher,
+  WorkerRequest,
+} from "../../pool/launcher.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import type { SlurmJob } from "../../store/record.ts";
 import { plural } from "../../ui/text.ts";
+import { memoryKill } from "../client/job_log.ts";
 import { isStandby, StandbyController } from "./standby.ts";
 import { waitAtMost } from "./wait_at_most.ts";
 import { type TrackedWorker, WorkerJobs, type WorkerJobsOptions } from "./worker_jobs.ts";
@@ -91,6 +99,17 @@ export class SbatchLauncher implements WorkerLauncher {
 
   learn(key: string, job: SlurmJob): void {
     this.workers.learn(key, job).catch((error) => this.log.warn(errorText(error)));
+  }
+
+  async lackOf({ log }: WorkerJob): Promise<{ lack: Shortage; words: string } | undefined> {
+    if (log === undefined) return undefined;
+    try {
+      const words = memoryKill(await this.#runtime.machine.files.readText(log));
+      return words === undefined ? undefined : { lack: "memory", words };
+    } catch (error) {
+      if (errorCode(error) === undefined) throw error;
+      return undefined;
+    }
   }
 
   async cancelPending(keys: readonly string[]): Promise<"later" | void> {

@@ -56,7 +56,9 @@ export async function takeUp(
           `${plural(cancelled, "pending job")} of before; what runs goes on`,
       );
     }
-    await writeNotified(runtime.store, paths.run, notifiedBy(start.config.notify));
+    if (before.notifies || run.notifies) {
+      await writeNotified(runtime.store, paths.run, notifiedBy(start.config.notify));
+    }
     await writeTaken(runtime, paths, { ...run, term: claim.attempt.n });
   } catch (error) {
     await new Leadership(runtime, claim).giveUp(`it could not be taken up: ${errorText(error)}`)

@@ -14,7 +14,7 @@ import { type Cancelled, cancelOurs, leftAlone } from "../jobs/cancel_jobs.ts";
 import { baseId, compareJob, type JobRef } from "../jobs/job_identity.ts";
 import { JobWatch, type KnownJob, type StateOptions } from "../jobs/job_watch.ts";
 import { isSameUser } from "../run/check_ours.ts";
-import { clustersOfRun } from "../run/spec_clusters.ts";
+import { clustersOfRun, nodeName } from "../run/spec_clusters.ts";
 import { type JournalEntry, refOf, WorkerJournal, type WorkerSubmission } from "../jobs/submissions.ts";
 
 /** A worker in a Slurm job. */
@@ -308,7 +308,8 @@ export class WorkerJobs {
   async #askNode({ ref, index }: { ref: JobRef; index?: number | undefined }): Promise<string | undefined> {
     const client = await this.#options.client.at(ref.cluster);
     const details = await client.showJob(ref.jobId!, AbortSignal.timeout(NODE_LIMIT_MS));
-    return details?.find((each) => each.index === index && compareJob(ref, each) === "same")?.nodes;
+    const job = details?.find((each) => each.index === index && compareJob(ref, each) === "same");
+    return job?.nodes && nodeName(job.nodes, ref.cluster, this.#options.run);
   }
 
   /** Leaves out those that have been dead for long. An administrator may have had a dead one begun again. */
@@ -352,6 +353,7 @@ function workerState(known: KnownJob): WorkerJobState {
         status: "dead",
         text: jobWords(known),
         ...(isLoss(reason) ? { loss: reason } : {}),
+        ...(reason === "out-of-memory" ? { lack: "memory" } : {}),
         ...(reason === "vanished" ? { vanished: true } : {}),
       };
     }

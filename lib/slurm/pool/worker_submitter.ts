@@ -11,7 +11,7 @@ import type { SlurmConfig } from "../client/parse_config.ts";
 import type { ParsedSpec } from "../client/spec.ts";
 import { SubmitLimitError, SubmitRefusedError } from "../client/submit.ts";
 import { submitRecorded, type WorkerSubmission } from "../jobs/submissions.ts";
-import { clusterOfSpec } from "../run/spec_clusters.ts";
+import { clusterOfSpec, nodesForSpec } from "../run/spec_clusters.ts";
 import { ArraySizes } from "./array_sizes.ts";
 import { waitAtMost } from "./wait_at_most.ts";
 import type { WorkerJobs } from "./worker_jobs.ts";
@@ -297,7 +297,7 @@ export class WorkerSubmitter {
       command: poolWorkerCommand(run, { run: paths.run, spec, job: name }),
       folder: workers.logDir(spec),
       submits: true,
-      spec: withoutNodes(specs[spec]!, exclude),
+      spec: withoutNodes(specs[spec]!, nodesForSpec(exclude, { cluster: run.cluster, specs }, spec)),
       afterAny: standbyFor,
       requeue: false,
       array: count > 1 ? `0-${count - 1}` : undefined,

@@ -6,6 +6,9 @@ import { didYouMean } from "../../core/nearest.ts";
 import type { RunRecord } from "../../remote/run_record.ts";
 import type { Partition } from "../client/parse_config.ts";
 import { signalLeadSec } from "../client/job_time.ts";
+import { needsFromStart, type NodeSpecs } from "../../remote/node_specs.ts";
+import { nextSpec, specsOn } from "../../task/ladder.ts";
+import { growSpecs } from "./grown_specs.ts";
 import { type ParsedSpec, type SlurmSpec, slurmSpecSchema } from "../client/spec.ts";
 
 /** The specs of a run by name. */
@@ -16,14 +19,12 @@ export interface SlurmSpecs {
   [name: string]: SlurmSpec;
 }
 
-/** A node as far as its spec is checked. */
-export interface LimitedNode {
+/** A node as far as its specs are checked. */
+export interface LimitedNode extends NodeSpecs {
   /** The artifact. */
   readonly hash: Hash;
   /** Its task's name. */
   readonly name: string;
-  /** The spec of the workers that may compute it. */
-  readonly spec: string;
   /** How long an attempt may take, in seconds. */
   readonly timeLimitSec?: number | undefined;
 }
@@ -47,7 +48,7 @@ export function checkSpecs(
   const has = names.length === 0 ? "there are none" : `there are ${names.join(", ")}`;
   if (!names.includes("default")) faults.push(`spec 'default' is missing: ${has}`);
   for (const [name, tasks] of needed) {
-    if (name === "default" || names.includes(name)) continue;
+    if (name === "default" || names.includes(name) || Object.hasOwn(parsed, name)) continue;
     faults.push(`spec '${name}' is missing, needed by ${tasks.join(", ")}: ${has}${didYouMean(name, names)}`);
   }
   if (faults.length > 0) throw new ConfigError(refusal(faults));
@@ -72,13 +73,15 @@ export function runSpecs({ specs, runId }: Pick<RunRecord, "specs" | "runId">): 
  */
 export function neededSpecs(
   specs: unknown,
-  nodes: readonly Pick<LimitedNode, "spec" | "name">[],
+  nodes: readonly (NodeSpecs & Pick<LimitedNode, "name">)[],
 ): Record<string, ParsedSpec> {
   const needed = new Map<string, string[]>();
-  for (const { spec, name } of nodes) {
-    const tasks = needed.get(spec) ?? [];
-    if (!tasks.includes(name)) tasks.push(name);
-    needed.set(spec, tasks);
+  for (const node of nodes) {
+    for (const spec of specsOn(needsFromStart(node))) {
+      const tasks = needed.get(spec) ?? [];
+      if (!tasks.includes(node.name)) tasks.push(node.name);
+      needed.set(spec, tasks);
+    }
   }
   if (typeof specs === "object" && specs !== null && Object.keys(specs).length === 0) {
     throw new ConfigError(
@@ -117,7 +120,11 @@ export function checkTimeLimits(
   specs: Readonly<Record<string, Pick<ParsedSpec, "timeMin">>>,
 ): void {
   const faults = new Map<string, string>();
-  for (const { name, hash, spec, timeLimitSec } of nodes) {
+  const lastOf = (node: LimitedNode): string[] =>
+    specsOn(needsFromStart(node)).filter((spec) => nextSpec(node.ladder, spec, "time") === undefined);
+  const each = nodes.filter(({ timeLimitSec }) => timeLimitSec !== undefined)
+    .flatMap((node) => lastOf(node).map((spec) => ({ ...node, spec })));
+  for (const { name, hash, spec, timeLimitSec } of each) {
     const { timeMin } = specs[spec] ?? {};
     if (timeMin === undefined || timeLimitSec === undefined || faults.has(`${name} ${spec}`)) continue;
     const most = Math.floor(usableMs(timeMin * 60_000, signalLeadSec(timeMin) * 1000) / 1000);
@@ -168,9 +175,10 @@ function parseSpecs(specs: unknown): { parsed: Record<string, ParsedSpec>; fault
       }`,
     );
   }
-  const faults: string[] = [];
+  const grown = growSpecs(specs as Record<string, unknown>);
+  const faults = [...grown.faults];
   const parsed: Record<string, ParsedSpec> = {};
-  for (const [name, spec] of Object.entries(specs)) {
+  for (const [name, spec] of Object.entries(grown.specs)) {
     checkWord("spec", name);
     const result = slurmSpecSchema.safeParse(spec, { reportInput: true });
     if (result.success) parsed[name] = result.data;

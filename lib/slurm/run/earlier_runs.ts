@@ -124,8 +124,9 @@ function agreesWith(run: PoolRun, wanted: WantedRun): boolean {
 }
 
 /** All that has to be known of an artifact in order to have it computed, in a line. */
-function needs({ hash, spec, timeLimitSec, limits, priority }: PoolRun["nodes"][number]): string {
-  return `${hash} ${spec} ${timeLimitSec ?? ""} ${canonical(limits)} ${priority ?? ""}`;
+function needs({ hash, spec, timeLimitSec, ladder, limits, priority }: PoolRun["nodes"][number]): string {
+  const more = [ladder, limits].map((each) => each === undefined ? "" : canonical(each)).join(" ");
+  return `${hash} ${spec} ${timeLimitSec ?? ""} ${more} ${priority ?? ""}`;
 }
 
 /**

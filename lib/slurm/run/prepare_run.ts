@@ -2,12 +2,15 @@ import type { Config } from "../../core/config.ts";
 import { environmentVariables } from "../../core/environment.ts";
 import type { Hash } from "../../core/hash.ts";
 import type { RunLog } from "../../core/run_log.ts";
+import { parseTarget } from "../../core/settings/notify_setting.ts";
 import type { Machine } from "../../core/system/machine.ts";
 import { FURU_VERSION } from "../../core/version.ts";
 import { makePlan, type Plan, type RootPriority } from "../../plan/graph.ts";
 import { checkLimits } from "../../plan/limits.ts";
 import { askedOfTask, poolNodes } from "../../remote/run_nodes.ts";
 import type { DagNode, DagRun, PoolRun, RunRecord } from "../../remote/run_record.ts";
+import { type NodeSpecs, specOfNode, specsOfNodes } from "../../remote/node_specs.ts";
+import type { SpecLadder, SpecNeeds } from "../../task/ladder.ts";
 import type { Runtime } from "../../run/runtime.ts";
 import { checkComputable, checkImportable, rootPriority, rootsOf } from "../../schedule/check_run.ts";
 import { dependentsOfForced, forcedByUser } from "../../plan/forced.ts";
@@ -23,6 +26,7 @@ import { isOver } from "../jobs/slurm_hints.ts";
 import { leftOut, refuseHopeless } from "./check_plan.ts";
 import { checkMaxWorkers, checkSpecs, checkTimeLimits, neededSpecs } from "./check_specs.ts";
 import { checkDagLimits } from "./check_limits.ts";
+import { growthOf, noRaiseText, withLadders, withSizes } from "./node_ladders.ts";
 import { ownCluster } from "./own_cluster.ts";
 import { askPartitions, checkOneCluster, clusterSpecs } from "./spec_clusters.ts";
 import type { RunDagOptions, RunPoolOptions, RunSlurmOptions } from "./run_slurm_options.ts";
@@ -111,9 +115,14 @@ export async function prepareRun(
   const planned = await makePlan(given, source, { signal, forced, priority });
   checkComputable(planned.nodes.values());
   checkImportable(planned.nodes.values(), entry);
+  const isAll = planned.counts.done === planned.nodes.size;
+  const isInside = options.mode !== "dag" && options.launcher === "srun";
+  const growth = isAll || isInside
+    ? {}
+    : await growthOf(options.specs ?? config.slurm?.specs, askPartitions(client, signal));
   const { own, missing, artifacts } = options.mode === "dag"
-    ? await dagPart(runtime, planned, runId)
-    : poolPart(given, planned, { options, config }, priority);
+    ? await dagPart(runtime, planned, { ...prepare, growth })
+    : poolPart(given, planned, { options, config, growth, log: prepare.log }, priority);
   const isIdle = missing.length === 0;
   const [specs, cluster] = isIdle ? [{}, undefined] : await Promise.all([
     specsOf(missing, prepare),
@@ -143,6 +152,7 @@ export async function prepareRun(
       ...withoutNotify(config),
       slurm: { ...config.slurm, squeueIntervalSec: client.intervalMs / 1000 },
     },
+    ...(parseTarget(config.notify) ? { notifies: true } : {}),
     force: force === "ALL" ? force : [...force],
     ...(forcedDependents.length === 0 ? {} : { forcedDependents }),
     git: await runtime.provenance.git() ?? null,
@@ -182,10 +192,18 @@ interface ModePart {
 function poolPart(
   given: readonly Artifact[],
   planned: Plan,
-  { options, config }: Pick<PrepareRunOptions<RunPoolOptions>, "options" | "config">,
+  { options, config, growth, log }:
+    & Pick<PrepareRunOptions<RunPoolOptions>, "options" | "config" | "log">
+    & Growing,
   priority: RootPriority | undefined,
 ): ModePart {
-  const nodes = poolNodes(given);
+  let nodes = withLadders(poolNodes(given), planned, growth);
+  if (options.detach && config.slurm?.nodesSubmit === false) {
+    const why = "jobs cannot submit jobs here (slurm.nodesSubmit is false)";
+    const said = noRaiseText(nodes.map((node) => ({ name: node.name, needs: node })), why);
+    if (said !== undefined) log?.warn(said);
+    nodes = nodes.map(oneSpec);
+  }
   const priorities = Object.fromEntries(
     given.flatMap((root): [string, number][] => {
       const own = priority?.(root);
@@ -196,7 +214,7 @@ function poolPart(
   const hasTurns = hasOwn ||
     nodes.some(({ limits, priority }) => limits !== undefined || priority !== undefined);
   const specs = options.specs ?? config.slurm?.specs ?? {};
-  checkMaxWorkers(options.maxWorkers, [...Object.keys(specs), ...nodes.map(({ spec }) => spec)]);
+  checkMaxWorkers(options.maxWorkers, [...Object.keys(specs), ...specsOfNodes(nodes)]);
   const missing = nodes.filter(({ hash }) => {
     const node = planned.nodes.get(hash);
     return node !== undefined && node.status !== "DONE";
@@ -205,7 +223,7 @@ function poolPart(
     mode: "pool",
     detached: options.detach ?? false,
     options: {
-      maxWorkers: options.maxWorkers ?? 50,
+      maxWorkers: withSizes(options.maxWorkers ?? 50, growth),
       window: options.window ?? "bfs",
       idleTimeoutSec: options.idleTimeoutSec ?? 60,
       keepGoing: options.keepGoing ?? false,
@@ -218,16 +236,43 @@ function poolPart(
   return { own, missing, artifacts: [...given] };
 }
 
-async function dagPart(runtime: Runtime, planned: Plan, runId: string): Promise<ModePart> {
+async function dagPart(
+  runtime: Runtime,
+  planned: Plan,
+  { runId, growth, log }: Pick<PrepareRunOptions, "runId" | "log"> & Growing,
+): Promise<ModePart> {
   await refuseHopeless(runtime, planned, runId);
   const { failures, hashes } = await leftOut(runtime, planned);
-  const nodes = dagNodes(planned, runtime.machine, hashes);
+  const all = dagNodes(planned, runtime.machine, hashes);
+  const needs = withLadders(all.map((node) => ({ ...node, ...specNeedsOf(planned, node) })), planned, growth);
+  const said = noRaiseText(
+    needs.map((node) => ({ name: node.name, needs: node })),
+    "in DAG mode a job keeps its spec",
+  );
+  if (said !== undefined) log?.warn(said);
+  const nodes = needs.map(oneSpec);
   const left = { leftOut: { failures, dependents: hashes.size - failures.length } };
   return {
     own: { mode: "dag", ...(failures.length === 0 ? {} : left), nodes },
     missing: nodes,
     artifacts: nodes.map(({ hash }) => planned.nodes.get(hash)!.artifact),
   };
+}
+
+/** How specs grow in a run. */
+interface Growing {
+  growth: SpecLadder;
+}
+
+/** The specs that a node's task names. */
+function specNeedsOf({ nodes }: Plan, { hash, spec }: DagNode): SpecNeeds {
+  return nodes.get(hash)?.specs ?? { spec };
+}
+
+/** A node that stays with the spec that it begins with. */
+function oneSpec<N extends NodeSpecs>(node: N): N {
+  const { ladder: _, lacked: __, ...rest } = node;
+  return { ...rest, spec: specOfNode(node) } as N;
 }
 
 /** The nodes that are missing and not left out, dependencies first. */
@@ -274,11 +319,12 @@ async function specsOf(
   if (options.launcher === "srun") {
     // The job that this process runs in has its resources already.
     const plain = Object.fromEntries(
-      ["default", ...missing.map(({ spec }) => spec)].map((spec) => [spec, {}]),
+      ["default", ...specsOfNodes(missing)].map((spec) => [spec, {}]),
     );
     return neededSpecs(given ?? plain, missing);
   }
   const used = await clusterSpecs(given ?? {}, missing, partitionsOf);
   // The job of a controller that takes over is of spec default, whatever the tasks need.
-  return { ...checkSpecs({ default: (given as { default?: unknown }).default }), ...used };
+  const own = checkSpecs({ default: (given as { default?: unknown }).default });
+  return { default: own.default!, ...used };
 }

@@ -1,6 +1,7 @@
 import { ConfigError, SlurmError } from "../../core/errors.ts";
 import { artifactLabel } from "../../core/hash.ts";
 import { didYouMean } from "../../core/nearest.ts";
+import type { NodeSpecs } from "../../remote/node_specs.ts";
 import type { SlurmClient } from "../client/client.ts";
 import type { Partition } from "../client/parse_config.ts";
 import type { ParsedSpec } from "../client/spec.ts";
@@ -24,6 +25,31 @@ export function clusterOfSpec({ cluster, specs }: ClustersOfRun, spec: string): 
 export function clustersOfRun(run: ClustersOfRun): Set<string> {
   const all = [run.cluster, ...Object.keys(run.specs).map((spec) => clusterOfSpec(run, spec))];
   return new Set(all.filter((name) => name !== undefined));
+}
+
+/**
+ * The name of a node within a run, as other clusters have nodes of the same names: Slurm's own on the run's
+ * cluster, on another one `cpu1@east`.
+ */
+export function nodeName(
+  node: string,
+  cluster: string | undefined,
+  run: Pick<ClustersOfRun, "cluster">,
+): string {
+  const isElsewhere = cluster !== undefined && run.cluster !== undefined && cluster !== run.cluster;
+  return isElsewhere ? `${node}@${cluster}` : node;
+}
+
+/**
+ * Those nodes that are on the cluster of a spec, by Slurm's names: sbatch refuses a job that is to keep off a
+ * node which the cluster does not have.
+ */
+export function nodesForSpec(names: readonly string[], run: ClustersOfRun, spec: string): string[] {
+  const there = clusterOfSpec(run, spec);
+  return names.flatMap((name) => {
+    const [node = "", cluster = run.cluster] = name.split("@");
+    return cluster === there ? [node] : [];
+  });
 }
 
 /** Where the jobs of a run go: as sbatch's answers tell, a site may send them elsewhere. */
@@ -107,7 +133,7 @@ export function checkOneCluster(nodes: readonly PlacedNode[], run: ClustersOfRun
  */
 export async function clusterSpecs(
   specs: unknown,
-  nodes: readonly Pick<LimitedNode, "spec" | "name">[],
+  nodes: readonly (NodeSpecs & Pick<LimitedNode, "name">)[],
   partitionsOf: PartitionsOf,
 ): Promise<Record<string, ParsedSpec>> {
   const used = neededSpecs(specs, nodes);

@@ -46,7 +46,7 @@ export async function acquireClaim(
  */
 export async function settleClaim(store: Store, paths: ArtifactPaths, look: Look): Promise<boolean> {
   if (look.state === "dead") {
-    await declareDead(store, paths, look.holder, look.why, look.kind);
+    await declareDead(store, paths, look.holder, look.why, { kind: look.kind });
     return true;
   }
   if (look.state === "ended" && look.removable) {

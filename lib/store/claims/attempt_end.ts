@@ -44,6 +44,16 @@ export async function endAttempt(store: Store, claim: Claim, ending: Ending | "s
   return true;
 }
 
+/** What is known of an attempt whose process has died. */
+export interface HowDied extends Pick<Ending, "lack" | "spec"> {
+  /**
+   * What its end counts as.
+   *
+   * @default {"crashed"}
+   */
+  readonly kind?: Death["kind"] | undefined;
+}
+
 /**
  * Declares the process behind a claim dead, and ends the attempt: as `crashed`, unless its result is stored
  * or the process itself has said what became of it. Harmless when somebody else was first, or when the
@@ -54,12 +64,12 @@ export async function declareDead(
   paths: ArtifactPaths,
   holder: ClaimRecord,
   why: string,
-  kind: Death["kind"] = "crashed",
+  { kind = "crashed", ...more }: HowDied = {},
 ): Promise<void> {
   await declareOwnerDead(store, holder, { kind, why });
   const isStored = async () => await readRecordId(store, paths) === holder.id;
   if (await isStored()) await removeClaim(store, paths, holder);
-  else if (await linkEndOfOther(store, paths, holder, { kind, error: why })) {
+  else if (await linkEndOfOther(store, paths, holder, { kind, error: why, ...more })) {
     const removed = await removeClaim(store, paths, holder);
     // It had ended by itself, or its record came just before it was declared dead.
     if (!removed || await isStored()) await removeIfThere(store.machine, endPath(paths, holder));

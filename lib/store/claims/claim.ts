@@ -1,6 +1,6 @@
 import { join } from "@std/path/posix/join";
 import { errorCode, StoreError } from "../../core/errors.ts";
-import type { AttemptUse } from "../../core/attempt_end.ts";
+import type { AttemptUse, Shortage } from "../../core/attempt_end.ts";
 import type { FailureKind } from "../../core/event.ts";
 import type { Machine } from "../../core/system/machine.ts";
 import { type ArtifactPaths, type AttemptKey, attemptNumber, privateNameOwner } from "../layout.ts";
@@ -222,6 +222,8 @@ export interface Ending extends AttemptUse {
   failure?: FailureKind;
   /** Trying again cannot help. */
   lasting?: true;
+  /** What it had too little of, by the evidence. */
+  lack?: Shortage;
   /** The time of its job was up, as was planned: that is no loss that counts. */
   planned?: true;
   /** Why, for people. */
@@ -252,6 +254,7 @@ export function endRecordOf(
     kind: ending.kind,
     ...(ending.failure === undefined ? {} : { failure: ending.failure }),
     ...(ending.lasting ? { lasting: true } : {}),
+    ...(ending.lack === undefined ? {} : { lack: ending.lack }),
     ...(ending.planned ? { planned: true } : {}),
     // A signal's reason may be anything: a reader would refuse what is no text.
     error: String(ending.error),

@@ -1,7 +1,9 @@
 import type { z } from "zod";
+import type { Shortage } from "../../core/attempt_end.ts";
 import type { Input } from "../../core/json/input_file.ts";
 import type { Hash } from "../../core/hash.ts";
 import type { TaskLimits } from "../../core/settings/limits.ts";
+import type { Spread } from "./spread.ts";
 
 /** The key by which artifacts are recognised, whichever copy of furu made them. */
 export const ARTIFACT: unique symbol = Symbol.for("furu.artifact") as never;
@@ -150,6 +152,38 @@ export interface StoredContext<P = unknown, T = unknown> {
   readonly value: T;
 }
 
+/** What earlier artifacts of a task took, as far as their records say: of up to 200 of them. */
+export interface TaskUsage {
+  /** How many records were read. */
+  readonly count: number;
+  /** Gigabytes (GiB) of memory of the computing process, programs that it ran not counted. */
+  readonly memGb?: Spread | undefined;
+  /** Seconds. */
+  readonly durationSec?: Spread | undefined;
+  /** Seconds of processor time, programs that it ran counted. */
+  readonly cpuSec?: Spread | undefined;
+}
+
+/** The attempt that a `spec` function is asked for. */
+export interface SpecAttempt {
+  /** 1 for the first one; one more after each that had too little memory or time. */
+  readonly attempt: number;
+  /**
+   * Which spec was too little, and of what; ordinary failures and lost attempts go on with the same spec.
+   *
+   * @default {none: the first one}
+   */
+  readonly lastEnd?: { readonly spec: string; readonly lack: Shortage } | undefined;
+  /** What earlier artifacts of the task took. They are read only where this is called, once for each plan. */
+  readonly usage: () => TaskUsage;
+}
+
+/** The `spec` of a task. */
+export type SpecOption<P> =
+  | string
+  | readonly string[]
+  | ((params: P, attempt: SpecAttempt) => string | readonly string[] | undefined);
+
 /** A task as the rest of furu sees it, with its types forgotten. */
 export interface TaskDefinition {
   /** The identity: `/`-separated words. */
@@ -165,7 +199,7 @@ export interface TaskDefinition {
   /** Dependencies besides those that the parameters hold. */
   readonly dependencies?: (params: never) => Iterable<Artifact>;
   /** The Slurm spec that an artifact needs. */
-  readonly spec: string | ((params: never) => string);
+  readonly spec: SpecOption<never>;
   /** Part of the identity. */
   readonly version?: string | number;
   /** Top-level parameters that are no part of the identity. */

@@ -32,6 +32,7 @@ const ENDS: Readonly<Record<string, Members>> = {
     stack: optional(isText),
     code: optional(isText),
     lasting: optional(isTrue),
+    lack: optional(oneOf("memory", "time")),
     used: optional(isUse),
   },
 };

@@ -68,6 +68,44 @@ describe("planSlurm()", () => {
     assertEquals(asked.problems.length, 1, "Slurm counts those of spec 'gpu'");
   });
 
+  it("says which cluster jobs go to, and in DAG mode that none can wait for one of another", async () => {
+    const two = { default: {}, gpu: { cluster: "east", partition: "gpu" } };
+    const asked: (string | undefined)[] = [];
+    const where = (cluster: string | undefined) => {
+      asked.push(cluster);
+      return Promise.resolve(cluster === "east" ? [CPU] : [{ ...CPU, name: "gpu" }]);
+    };
+    const { nodes, roots } = planOf(["TODO", "gpu"], ["TODO", "default"]);
+    const [gpu, other] = [...nodes.values()];
+    const plan = {
+      roots,
+      nodes: new Map([gpu!, { ...other!, dependencies: [gpu!.hash] }].map((node) => [node.hash, node])),
+    };
+    const here = () => Promise.resolve("west");
+    const jobs = await planSlurm(plan, { mode: "dag", specs: two, partitions: where, here });
+    assertEquals(asked.sort(), ["east", undefined]);
+    assertEquals(jobs.specs.map(({ spec, cluster, options }) => [spec, cluster, options?.[0]]), [
+      ["gpu", "east", "--clusters=east"],
+      ["default", undefined, "--nodes=1"],
+    ]);
+    assertEquals(jobs.problems.length, 2, jobs.problems.join("\n"));
+    assertStringIncludes(jobs.problems[0]!, "there is no partition 'gpu': there are cpu");
+    assertStringIncludes(jobs.problems[0]!, "(cluster 'east')");
+    assertStringIncludes(
+      jobs.problems[1]!,
+      "toy/default(10000000) (spec 'default', cluster west) needs toy/gpu(",
+    );
+    // A run that is told to send the rest there, too, is on one.
+    const one = await planSlurm(plan, {
+      mode: "dag",
+      cluster: "east",
+      specs: { default: {}, gpu: { cluster: "east" } },
+      partitions: where,
+      here: () => Promise.resolve("east"),
+    });
+    assertEquals([one.problems, one.specs.map(({ cluster }) => cluster)], [[], ["east", "east"]]);
+  });
+
   it("says nothing of specs when nothing would be submitted, and asks Slurm nothing", async () => {
     const jobs = await planSlurm(planOf(["DONE", "big"]), {
       mode: "dag",

@@ -2,8 +2,9 @@ import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes 
 import { delay } from "@std/async/delay";
 import { describe, it } from "@std/testing/bdd";
 import { join } from "@std/path/join";
-import { ProtocolError, SlurmError } from "../../../lib/core/errors.ts";
+import { ProtocolError, SlurmError, TooLittleError } from "../../../lib/core/errors.ts";
 import { readEnded } from "../../../lib/pool/ended.ts";
+import { currentContext } from "../../../lib/run/context.ts";
 import { readEnds } from "../../../lib/store/results/ends.ts";
 import type { Artifact } from "../../../lib/task/artifact/artifact.ts";
 import { until } from "../../rig.ts";
@@ -55,6 +56,54 @@ describe("failures in a pool", () => {
     assertStringIncludes(failure!.error, "it is an instance of Model");
     const [end] = await readEnds(rig.process().store, rig.process().store.paths(bad));
     assertEquals(end?.lasting, true);
+  });
+
+  it("goes on with the next spec after too little, which counts as no retry, and at the last one fails", async () => {
+    await using rig = new PoolRig({ ...retry, maxComputeRetries: 0 });
+    const specs: string[] = [];
+    const hungry = (most: string): Artifact =>
+      artifact(
+        () => {
+          const context = currentContext();
+          const spec = context?.mode === "executor" ? context.spec! : "none";
+          specs.push(spec);
+          if (spec !== most) throw new TooLittleError("memory", `${spec} is too little`);
+          return spec;
+        },
+        [],
+        { spec: ["small", "big", "huge"] },
+      );
+    const [good, bad] = [hungry("huge"), hungry("larger still")];
+    await rig.begin([good], { keepGoing: true });
+    const { summary } = (await rig.control())!;
+    assertEquals({ specs, computed: summary.computed, retries: summary.retries }, {
+      specs: ["small", "big", "huge"],
+      computed: 1,
+      retries: 2,
+    });
+    assertEquals(rig.files("done"), [`${good.hash}.1.0.mm.json`]);
+    const told = rig.events.flatMap((event) => event.type === "node_retry" ? [[event.spec, event.left]] : []);
+    assertEquals(told, [["big", 2], ["huge", 1]]);
+    const { store } = rig.process();
+    const ends = await readEnds(store, store.paths(good));
+    assertEquals(ends.map(({ spec, lack }) => [spec, lack]), [["small", "memory"], ["big", "memory"]]);
+    await rig.begin([bad]);
+    const [failure] = (await rig.control())!.summary.failures;
+    assertEquals({ attempts: failure?.attempts, lasting: failure?.lasting }, { attempts: 3, lasting: true });
+    assertStringIncludes(failure!.error, "after specs 'small', 'big' and 'huge' there is none to go on with");
+  });
+
+  it("goes on with the next spec when the job of a worker has had too little memory", async () => {
+    await using rig = new PoolRig(retry);
+    const hungry = artifact(() => 1, [], { spec: ["small", "big"] });
+    await rig.begin([hungry]);
+    rig.launcher.planOf = (order) => order === 0 ? { diesAt: { task: 0, begun: true }, lack: "memory" } : {};
+    const { summary } = (await rig.control())!;
+    assertEquals({ computed: summary.computed, failures: summary.failures }, { computed: 1, failures: [] });
+    assertEquals(rig.files("done"), [`${hungry.hash}.1.0.m.json`]);
+    const { store } = rig.process();
+    const [end] = await readEnds(store, store.paths(hungry));
+    assertEquals([end?.kind, end?.lack, end?.spec], ["crashed", "memory", "small"]);
   });
 
   it("withdraws what no worker has begun when a task has failed for good", async () => {

@@ -6,6 +6,11 @@ import type { Heartbeat, HeartbeatOptions } from "../../../lib/core/system/machi
 import { readEnded } from "../../../lib/pool/ended.ts";
 import { acquireLeadership, Leadership, LeadershipLostError } from "../../../lib/pool/leadership.ts";
 import { workerFiles } from "../../../lib/queue/layout.ts";
+import type { Hash } from "../../../lib/core/hash.ts";
+import { writeFailure } from "../../../lib/queue/failure.ts";
+import { enqueue, makeQueue } from "../../../lib/queue/queue.ts";
+import { formatTaskName, type TaskFile } from "../../../lib/queue/task_file.ts";
+import { moveFile } from "../../../lib/store/file_steps.ts";
 import { askToStop } from "../../../lib/queue/requests.ts";
 import { endAttempt } from "../../../lib/store/claims/attempt_end.ts";
 import { tryClaim } from "../../../lib/store/claims/claim.ts";
@@ -57,6 +62,43 @@ describe("acquireLeadership()", () => {
 });
 
 describe("a controller that comes later", () => {
+  it("knows by the name of a task's file which spec it has after too little, also of a run that began higher", async () => {
+    await using rig = new PoolRig();
+    const tasks = [1, 2].map((n) => artifact(() => n, [], { spec: ["small", "big", "huge"] }));
+    await rig.begin(tasks);
+    const [first, second] = tasks.map(({ hash }) => hash);
+    const { store } = rig.process();
+    // The controller before had moved one to another spec, and was killed before it moved the other.
+    await makeQueue(store, rig.paths, ["small", "big", "huge"]);
+    rig.run.nodes.find(({ hash }) => hash === second)!.lacked = "m";
+    const file = (hash: Hash, name: string, spec: string): TaskFile => {
+      return { schema: 1, hash, name, spec, specs: ["small", "big", "huge"] };
+    };
+    await enqueue(store, rig.paths, file(first!, tasks[0]!.name, "small"), {
+      hash: first!,
+      attempt: 1,
+      lost: 0,
+      lacked: "m",
+    }, "big");
+    const name = { hash: second!, attempt: 1, lost: 0 };
+    await writeFailure(store, rig.paths, formatTaskName(name), {
+      kind: "compute",
+      lack: "time",
+      error: "it took too long",
+    });
+    await enqueue(store, rig.paths, file(second!, tasks[1]!.name, "big"), name, "big");
+    await moveFile(
+      store,
+      join(rig.paths.todo, "big", formatTaskName(name)),
+      join(rig.paths.failed, formatTaskName(name)),
+    );
+    const { summary } = (await rig.control())!;
+    assertEquals({ computed: summary.computed, failures: summary.failures }, { computed: 2, failures: [] });
+    assertEquals(rig.files("done"), [`${first}.1.0.m.json`, `${second}.1.0.t.json`].sort());
+    const specs = new Set(rig.launcher.list.map(({ spec }) => spec));
+    assertEquals([...specs].sort(), ["big", "huge"]);
+  });
+
   it("goes on where the last one was killed, and nothing is computed twice", async () => {
     await using rig = new PoolRig();
     const counts: number[] = Array(8).fill(0);

@@ -26,7 +26,10 @@ const dropped: TaskEvent = { type: "dropped", hash };
 const missing: TaskEvent = { type: "missing", hash };
 
 function table(events: readonly TaskEvent[]): TaskTable {
-  const tasks = new TaskTable(new Map(), (each) => each === foreign ? undefined : "default");
+  const tasks = new TaskTable(new Map(), (each) => {
+    if (each.hash === foreign) return undefined;
+    return each.lacked === undefined ? "default" : "big";
+  });
   for (const event of events) tasks.apply(event);
   return tasks;
 }
@@ -198,6 +201,19 @@ describe("TaskTable.apply()", () => {
     const after = { open: tasks.open, bySpec: Object.fromEntries(tasks.openBySpec) };
     assertEquals(before, { open: 1, bySpec: { default: 1 } });
     assertEquals(after, { open: 0, bySpec: { default: 0 } });
+  });
+
+  it("counts a task for the workers of the spec that its next name tells, also after too little", () => {
+    const tooLittle: TaskEvent = { type: "failed", name: name(), countsAs: "memory" };
+    const again: TaskEvent = { type: "queued", name: { ...name(), lacked: "m" } };
+    const tasks = table([found("queued"), started, tooLittle, started, again]);
+    assertEquals([tasks.get(hash)?.spec, tasks.open], ["big", 1]);
+    assertEquals(Object.fromEntries(tasks.openBySpec), { default: 0, big: 1 });
+    assertEquals(Object.fromEntries(tasks.queuedBySpec), { default: 0, big: 1 });
+    assertEquals(tasks.apply({ ...tooLittle, name: name() }), undefined, "the listing is of before");
+    tasks.apply({ type: "done", name: { ...name(), lacked: "m" } });
+    assertEquals(Object.fromEntries(tasks.openBySpec), { default: 0, big: 0 });
+    assertEquals(Object.fromEntries(tasks.queuedBySpec), { default: 0, big: 0 });
   });
 
   it("learns no task that is not of the run, and refuses to start one", () => {

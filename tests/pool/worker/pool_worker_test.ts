@@ -288,7 +288,7 @@ describe("a pool's worker that is to leave", () => {
       assertEquals({ failed: rig.files("failed"), todo: rig.files("todo") }, expected);
       if (saves) continue;
       const failure = (await rig.failure(file!))!;
-      assertEquals([failure.kind, failure.lasting], ["compute", true]);
+      assertEquals([failure.kind, failure.lasting, failure.lack], ["compute", true, "time"]);
       assertStringIncludes(failure.error, "in a job of 60 minutes");
       assertStringIncludes(failure.error, "raise timeMin of spec 'default', or save what is done");
     }

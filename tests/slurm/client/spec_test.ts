@@ -2,6 +2,9 @@ import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { ConfigError, SlurmError, ValidationError } from "../../../lib/core/errors.ts";
 import { checkPartitions, checkSpecs } from "../../../lib/slurm/run/check_specs.ts";
+import { growSpecs, withGrowth } from "../../../lib/slurm/run/grown_specs.ts";
+import { growthOf, withSizes } from "../../../lib/slurm/run/node_ladders.ts";
+import { specsOn } from "../../../lib/task/ladder.ts";
 import { jobOptions, nameInComment } from "../../../lib/slurm/client/job_options.ts";
 import { signalLeadSec } from "../../../lib/slurm/client/job_time.ts";
 import { logPath, logPattern } from "../../../lib/slurm/client/job_log.ts";
@@ -187,6 +190,85 @@ describe("checkSpecs()", () => {
     assertThrows(() => checkSpecs({ default: {}, "a/b": {} }), ValidationError);
     for (const specs of [undefined, null, [], "gpu"]) assertThrows(() => checkSpecs(specs), ConfigError);
     assertThrows(() => checkSpecs({ default: null }), ConfigError);
+  });
+});
+
+describe("growSpecs()", () => {
+  const names = (specs: Record<string, unknown>) => {
+    const { specs: grown, ladder, byFunction, faults } = growSpecs(specs);
+    return { grown, ladder, byFunction: [...byFunction], faults };
+  };
+
+  it("makes a spec of each size, and says which one follows after too little of what", () => {
+    assertEquals(names({ a: { memGb: [8, 16, 0], timeMin: [60, 60.5], cpus: 2 }, b: { memGb: 1 } }), {
+      grown: {
+        a: { memGb: 8, timeMin: 60, cpus: 2 },
+        "a.2": { memGb: 16, timeMin: 60.5, cpus: 2 },
+        "a.3": { memGb: 0, timeMin: 60.5, cpus: 2 },
+        b: { memGb: 1 },
+      },
+      ladder: { a: { memory: "a.2", time: "a.2" }, "a.2": { memory: "a.3" } },
+      byFunction: [],
+      faults: [],
+    });
+    const asked = names({ a: { memGb: ({ attempt }: { attempt: number }) => Math.min(8 * attempt, 16) } });
+    assertEquals(asked.grown, { a: { memGb: 8 }, "a.2": { memGb: 16 } });
+    assertEquals(asked.byFunction, ["a.2"]);
+  });
+
+  it("leaves what does not grow as it is, and tells what can be no sizes", () => {
+    for (const spec of [undefined, 1, [], { memGb: "8" }, { memGb: [] }]) {
+      assertEquals(names({ a: spec }), { grown: { a: spec }, ladder: {}, byFunction: [], faults: [] });
+    }
+    for (
+      const [specs, words] of [
+        [{ default: { memGb: [8, 8] } }, "spec 'default'.memGb: each value must be more than the one before"],
+        [{ default: { memGb: [8, 16] }, "default.2": {} }, "is the name of attempt 2 of spec 'default'"],
+        [{ default: { memGb: [8, "16"] } }, "spec 'default.2'.memGb: expected number"],
+        [{ default: { timeMin: () => "1" } }, "spec 'default'.timeMin: expected number"],
+        [{ default: { timeMin: () => JSON.parse("{") } }, "spec 'default'.timeMin threw: SyntaxError"],
+      ] as const
+    ) assertStringIncludes(assertThrows(() => checkSpecs(specs), ConfigError).message, words);
+  });
+
+  it("tries all sizes of a spec before the next spec of a task", () => {
+    const { ladder } = growSpecs({ small: { memGb: [8, 16] }, big: { timeMin: [60, 240] } });
+    const task = { spec: "small", ladder: { small: { memory: "big", time: "big" } } };
+    assertEquals(withGrowth(task, ladder), {
+      spec: "small",
+      ladder: {
+        small: { memory: "small.2", time: "big" },
+        "small.2": { memory: "big", time: "big" },
+        big: { time: "big.2" },
+      },
+    });
+    assertEquals(withGrowth({ spec: "other" }, ladder), { spec: "other" });
+  });
+
+  it("of a function only sizes count that the cluster could give", async () => {
+    const cpu = {
+      name: "cpu",
+      isDefault: true,
+      maxMinutes: 60,
+      nodes: 2,
+      cpus: 4,
+      memoryMb: 4096,
+      gpus: 0,
+    };
+    const memGb = ({ attempt }: { attempt: number }): number => attempt;
+    const growth = await growthOf({ default: { memGb } }, () => Promise.resolve([cpu]));
+    assertEquals(specsOn({ spec: "default", ladder: growth }), [
+      "default",
+      "default.2",
+      "default.3",
+      "default.4",
+    ]);
+    assertEquals(withSizes({ default: 3 }, growth), {
+      default: 3,
+      "default.2": 3,
+      "default.3": 3,
+      "default.4": 3,
+    });
   });
 });
 

@@ -143,6 +143,22 @@ describe("submit()", () => {
     assertStringIncludes(waits[0]!.text, "QOSMaxSubmitJobPerUserLimit");
   });
 
+  it("waits for a cluster that cannot be reached, to which nothing was sent, and for none that is not there", async () => {
+    const unreached =
+      "sbatch: error: 'east' can't be reached now, or it is an invalid entry for --cluster.  Use 'sacctmgr list clusters' to see available clusters.\n";
+    const noDatabase =
+      "sbatch: error: DBD_GET_CLUSTERS failure: Connection refused\nsbatch: error: There is a problem talking to the database: Connection refused.  Only local cluster communication is available, remove --cluster from your command line\n";
+    const { slurm, waits, submit } = setup();
+    slurm.answers.sbatch = [...[unreached, noDatabase].map((stderr) => ({ code: 1, stderr })), "13;east\n"];
+    assertEquals(await submit(), { jobId: "13", cluster: "east" });
+    assertEquals(waits.map(({ why }) => why), ["limit", "limit"]);
+    slurm.answers.sbatch = {
+      code: 1,
+      stderr: `sbatch: error: No cluster 'east' known by database.\n${unreached}`,
+    };
+    await assertRejects(submit, SlurmError, "sbatch refuses it");
+  });
+
   it("does not wait for a limit that no waiting changes", async () => {
     const { slurm, clock, submit } = setup();
     slurm.answers.sbatch = {

@@ -396,7 +396,10 @@ describe("SbatchLauncher", () => {
         slurm.answers.squeue = (args) =>
           there(args).map((name, i) => `${queueRow({ jobId: 11 + i, name, state: "PENDING" })}\n`).join("");
         const one = launcher(1, 10_000, { gpu: "east", own });
-        for (const spec of ["gpu", "default"]) await one.submit({ spec, count: 1, exclude: [] }, never);
+        const exclude = ["n1", "n2@east", "n3@north"];
+        for (const spec of ["gpu", "default"]) await one.submit({ spec, count: 1, exclude }, never);
+        // sbatch refuses nodes that a cluster does not have.
+        assertEquals(submissions(slurm).map((args) => option(args, "exclude")), ["n2", "bad1,n1"]);
         const jobs = await seen(one, (jobs) => jobs.every(({ state }) => state.text === "PENDING"));
         assertEquals(jobs.map(({ spec, id }) => [spec, id]), [["gpu", "11"], ["default", "11"]]);
         const written = await one.workers.journal.read();

@@ -41,6 +41,7 @@ const SETTLED_MS = 2000;
 /** So many bytes take longer to read than what was just changed takes to settle. */
 const WORTH_WAITING = 1 << 28;
 const MUCH = 1 << 30;
+const WORTH_KEEPING = 1 << 24;
 /** So many times it is read again when it changes meanwhile. */
 const MAX_TURNS = 3;
 
@@ -81,7 +82,7 @@ export async function contentOf(kind: InputType, path: string, options: ContentO
     for (const [name, { stamp }] of open) fresh.set(name, [stamp, await read(kind, path, name)]);
     // Even where nothing had to be read, names may have come and gone.
     if (open.length > 0 && (await look(kind, path)).stamp !== seen.stamp) continue;
-    await keep(store, real, seen, fresh, { at, before: digests, isNew: open.length > 0 });
+    await keep(store, real, seen, fresh, { at, before: digests, bytes: open.length > 0 ? bytes : undefined });
     const settled = [...seen.files.values()].every((file) => isSettled(file, at)) || open.length === 0;
     return {
       sha256: kind === "file" ? fresh.get("")![1] : folderDigest(seen, fresh),
@@ -153,13 +154,17 @@ function parseKept(text: string, real: string): Digests | undefined {
   }
 }
 
-/** Keeps what is settled, for this process and for others. */
+/**
+ * Keeps what is settled, for this process and for others.
+ *
+ * @param options `bytes`: how many were read just now, if any file was.
+ */
 async function keep(
   store: Store,
   real: string,
   { files }: InputLook,
   digests: Digests,
-  { at, before, isNew }: { at: number; before: Digests; isNew: boolean },
+  { at, before, bytes }: { at: number; before: Digests; bytes: number | undefined },
 ): Promise<void> {
   const kept: Digests = new Map();
   for (const [name, file] of files) {
@@ -168,7 +173,10 @@ async function keep(
   }
   if (!remembered.has(store)) remembered.set(store, new Map());
   remembered.get(store)!.set(real, kept);
-  if (!isNew || kept.size === 0) return;
+  if (bytes === undefined || kept.size === 0) return;
+  // To look at a file makes no store, and before there is one little is not worth a place elsewhere.
+  const hasStore = await store.machine.files.exists(store.root).catch(() => false);
+  if (!hasStore && bytes < WORTH_KEEPING) return;
   const text = JSON.stringify({
     furu: "input",
     version: VERSION,
@@ -176,7 +184,5 @@ async function keep(
     files: Object.fromEntries(kept),
   });
   const index = new IndexFiles(store, userCacheDir());
-  // To look at a file makes no store.
-  const hasStore = await store.machine.files.exists(store.root).catch(() => false);
   await index.write("input", real, text, hasStore && index.mayWriteStore());
 }

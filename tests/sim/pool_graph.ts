@@ -20,6 +20,8 @@ const Leaf = defineTask({
   limits: ({ n }: { n: number }) => limited && n % 2 === 0 ? "license" : undefined,
   priority: ({ n }: { n: number }) => limited && n > 2 ? n - 3 : undefined,
   params: z.object({ n: z.int() }),
+  // Controllers die meanwhile.
+  retryDelaySec: (attempt) => 5 * attempt,
   create: async ({ params, hash, signal }): Promise<number> => {
     await creating(hash, signal);
     return params.n;

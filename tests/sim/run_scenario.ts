@@ -36,6 +36,7 @@ const Base = defineTask({
 const Side = defineTask({
   name: "sim/Side",
   params: z.object({ base: Base.schema, left: z.boolean() }),
+  retryDelaySec: 3,
   create: async ({ params }): Promise<number> => {
     await creating(params.left ? "left" : "right");
     return 1 + (await load(params.base) as number);

@@ -50,7 +50,7 @@ const flags = {
   ),
   retries: valueFlag(
     "N",
-    "How often a failed task is tried again (default: FURU_MAX_COMPUTE_RETRIES, else 3)",
+    "How often a failed task that says no number is tried again; 0: none is (default: FURU_MAX_COMPUTE_RETRIES, else 3)",
     (text) => wholeNumber(text, 0),
   ),
   "max-heap": valueFlag(

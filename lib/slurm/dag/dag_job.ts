@@ -1,6 +1,7 @@
 import type { AttemptEnd } from "../../core/attempt_end.ts";
 import { errorText } from "../../core/errors.ts";
 import { artifactLabel } from "../../core/hash.ts";
+import { denoFault } from "../../core/system/deno_range.ts";
 import { processAgeMs } from "../../core/system/process_age.ts";
 import { systemMachine } from "../../core/system/system_machine.ts";
 import { makePlan } from "../../plan/graph.ts";
@@ -150,8 +151,8 @@ export async function runDagJob(options: DagJobOptions, begun?: BegunJob): Promi
     time: signals,
     workers: begun?.workers,
   });
-  // It starts while this process looks at the store.
-  computer.warm();
+  // It starts while this process looks at the store; a Deno that is too old may start none that ends.
+  if (denoFault() === undefined) computer.warm();
   try {
     const context = { ...options, paths, run, node, runtime, signals, span, computer };
     return await work({ ...context, made: begun?.ended && await settleMade(context, begun.ended) });

@@ -58,7 +58,8 @@ export interface SlurmOptions {
    */
   forceDependents?: boolean;
   /**
-   * The number of times that a failed computation is tried again, after the first attempt.
+   * The number of times that a failed computation is tried again, after the first attempt, where its task
+   * says no number itself. With 0 nothing is tried again, whatever tasks say.
    *
    * @default {`maxComputeRetries` of the configuration, which is 3}
    */

@@ -57,6 +57,21 @@ describe("preflight()", () => {
     assertStringIncludes(fault?.error ?? "", FURU_VERSION);
   });
 
+  it("refuses to work with a Deno that is too old, and says both", async () => {
+    await using rig = await begun();
+    const run = { ...rig.run, versions: { ...rig.run.versions, deno: "2.9.6" } };
+    const { version } = Deno;
+    Object.defineProperty(Deno, "version", { value: { ...version, deno: "2.3.7" }, configurable: true });
+    try {
+      const fault = await preflight(rig.process(), { paths: rig.paths, run, spec: "default", node: "n1" });
+      assertEquals(fault?.kind, "protocol");
+      assertStringIncludes(fault?.error ?? "", "furu needs Deno 2.4 or later, this is Deno 2.3.7");
+      assertStringIncludes(fault?.error ?? "", "it was begun with Deno 2.9.6");
+    } finally {
+      Object.defineProperty(Deno, "version", { value: version, configurable: true });
+    }
+  });
+
   it("refuses to work where deno.lock has another version of a package, not where it only has more", async () => {
     await using rig = await begun();
     const folder = `${rig.rig.folder}/project`;

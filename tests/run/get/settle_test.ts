@@ -200,6 +200,15 @@ describe("settle(), in a run", () => {
       })({ run: runs(1)[0]! });
       await failed(catching);
       assertEquals(Object.keys(lacksOf(store, catching)), [`${runs(1)[0]}`]);
+      const asking = defineTask({
+        name: "settle/Asking",
+        params: z.object({ run: Train.schema, mean: Mean.schema }),
+        tolerate: ["run"],
+        create: async ({ params }) => [await exists(params.run), await exists(params.mean)],
+      })({ run: runs(1)[0]!, mean: Mean({ runs: runs(1) }) });
+      await failed(asking);
+      assertEquals(await get(asking), [false, true]);
+      assertEquals(Object.keys(lacksOf(store, asking)), [`${runs(1)[0]}`]);
     });
   });
 

@@ -50,6 +50,7 @@ export const Job = defineTask({
   spec: (params): string => params.spec,
   limits: (params) => params.takes,
   priority: (params) => params.priority,
+  retryDelaySec: (_, { does }) => does.includes("rests") ? 2 : 0,
   create: async (ctx: CreateContext<z.output<typeof params>>): Promise<string> => {
     const { id, does, needs, may = [], data } = ctx.params;
     if (data) Deno.writeTextFileSync(`${SCENE}/read-${id}`, await Deno.readTextFile(data.path));
@@ -79,6 +80,7 @@ const Other = defineTask({
 async function one(ctx: CreateContext<z.output<typeof params>>, line: string): Promise<void> {
   const [word, rest] = line.split(" ");
   if (word === "sleep") return await new Promise((resolve) => setTimeout(resolve, Number(rest)));
+  if (word === "rests") return;
   if (word === "share") return await share(ctx);
   if (word === "saves") return await saves(ctx, Number(rest));
   if (word === "killWorker") Deno.kill(Deno.ppid, "SIGKILL");

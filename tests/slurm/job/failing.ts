@@ -5,6 +5,8 @@ import { defineTask } from "../../../lib/task/define.ts";
 export const Failing = defineTask({
   name: "submit/Failing",
   params: z.object({ times: z.int() }),
+  retries: 2,
+  retryDelaySec: 0.01,
   create: ({ params: { times }, attempt }) => {
     console.log(`attempt ${attempt}`);
     if (attempt <= times) throw new Error("not yet");

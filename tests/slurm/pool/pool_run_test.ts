@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { Node } from "../../e2e/run_rig.ts";
 import { exists, until } from "../../rig.ts";
 import { ClusterPoolRig, DEADLINE_MS, reportOf } from "./cluster_pool_rig.ts";
@@ -77,7 +77,7 @@ describeOnSlurm("runSlurm() with a pool of workers", (suite) => {
 
   suite.it("counts retries as runLocal does", async () => {
     await using rig = new ClusterPoolRig(suite.cluster);
-    const flaky: Node = { id: "flaky", does: ["failUntil 3"] };
+    const flaky: Node = { id: "flaky", does: ["rests", "failUntil 3"] };
     const bad: Node = { id: "bad", does: ["fail as it was told"] };
     const roots = [flaky, { id: "stays", needs: [bad] }];
     const options = { maxComputeRetries: 2, keepGoing: true };
@@ -93,6 +93,8 @@ describeOnSlurm("runSlurm() with a pool of workers", (suite) => {
       [1, 2, 3],
       [1, 2, 3],
     ]);
+    const [first, second, third] = rig.starts("flaky").map(({ at }) => at);
+    assert(second! - first! >= 2000 && third! - second! >= 2000, "after its own delay");
     await rig.left();
     rig.assertWhole([flaky]);
   });

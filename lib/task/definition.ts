@@ -12,7 +12,8 @@ import {
   type StoredContext,
   type TaskDefinition,
 } from "./artifact/artifact.ts";
-import { type Def, defOf, isWrapper, partsOf, type Schema } from "./schema/schema_walk.ts";
+import { type Def, defOf, partsOf, type Schema } from "./schema/schema_walk.ts";
+import { isSimple } from "./schema/simple.ts";
 import { legacyTexts } from "./artifact/identity.ts";
 import type { TaskLimits } from "../core/settings/limits.ts";
 import { isPriority, PRIORITY, unitsOf } from "./limits.ts";
@@ -229,25 +230,6 @@ function mayHoldArtifact(schema: Schema): boolean {
     for (const below of parts) all.add(below);
   }
   return false;
-}
-
-const SIMPLE = new Set<Def["type"]>(
-  ("string number boolean bigint date null enum literal any unknown custom object array tuple record set map union " +
-    "intersection").split(" ") as Def["type"][],
-);
-
-/**
- * Whether input and output of this schema have the same type, so that a value of the output type can be
- * parsed.
- */
-export function isSimple(schema: Schema): boolean {
-  const all = new Set([schema]);
-  for (const part of all) {
-    const def = defOf(part);
-    if (!SIMPLE.has(def.type) && !(isWrapper(def) && def.type !== "success")) return false;
-    for (const below of partsOf(part)) all.add(below);
-  }
-  return true;
 }
 
 /**

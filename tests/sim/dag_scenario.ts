@@ -45,6 +45,8 @@ export const dagSiteScenario: Scenario = {
   run: async (world, random) => {
     world.disk.mkdir(ROOT, world.host("login"), ROOT);
     const graph = poolGraph(random, 3);
+    // A job keeps its spec.
+    graph.hungry = false;
     const suspended = random.chance(0.4) ? 0.5 : 0;
     const faults = random.chance(2 / 3) ? { suspended } : { ...mixedSlurmFaults(random), suspended };
     // A job that a site cancels is a failure of its node here: nobody submits it again.

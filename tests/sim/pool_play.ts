@@ -241,7 +241,7 @@ export class PoolPlay {
     return new SbatchLauncher(runtime, {
       paths: this.paths,
       run: this.run,
-      specs: { default: spec, gpu: spec },
+      specs: { default: spec, gpu: spec, big: spec },
       client,
       term,
       log: { info() {}, warn() {}, error() {} },

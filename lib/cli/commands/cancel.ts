@@ -7,7 +7,7 @@ export const cancelCommand = defineCommand({
   description: [
     "Cancels the jobs that a run on Slurm submitted. What is computed already stays.",
     "Only jobs that surely are the run's own are cancelled, by id, name, cluster and user. A run of another " +
-    "user or of another cluster is refused, and one that has ended is left alone.",
+    "user, or of a cluster that cannot be reached from here, is refused, and one that has ended is left alone.",
     "Exit codes: 0 all are cancelled, 1 some may go on or the run was refused, 2 wrong use.",
   ],
   flags: {},

@@ -3,7 +3,8 @@ import { ARTIFACT, type Artifact } from "../../task/artifact/artifact.ts";
 import { type ExecutionContext, noteLacksOf } from "../context.ts";
 import { missingOf } from "../partial/lacks.ts";
 import { findForSure } from "../result.ts";
-import { specOf } from "../../task/requirements.ts";
+import { specsOn } from "../../task/ladder.ts";
+import { specNeeds, specOf } from "../../task/requirements.ts";
 import { toleratedOf } from "../../task/tolerated.ts";
 
 /**
@@ -35,7 +36,9 @@ export async function getInExecutor(
   }
   if (options.force) {
     const needed = specOf(artifact);
-    if (spec !== needed) {
+    // Of a spec that grows, `small.2` is another size of `small`.
+    const isOne = specsOn(specNeeds(artifact)).some((each) => spec === each || spec?.startsWith(`${each}.`));
+    if (!isOne) {
       throw new SpecMismatchError(
         `Cannot compute ${artifact}, asked for by ${asking}: it needs spec '${needed}', this worker has ` +
           `'${spec}'`,

@@ -161,7 +161,7 @@ export class StandbyController {
     // It must never wait for itself, nor for another one that waits.
     const lists = waitLists(known, (worker) => this.#wanted.has(worker.key) && !isStandby(worker));
     const own = there?.entry.job ?? this.#options.own;
-    const after = lists.find(({ cluster }) => own?.cluster === undefined || cluster === own.cluster) ??
+    const after = lists.find(({ cluster }) => isOneCluster(cluster, own?.cluster)) ??
       (there ? undefined : lists[0]);
     const waitsFor = after?.ids.join(":") ?? "";
     if (!after || there && (!there.entry.job || this.#waitsFor === waitsFor)) return;
@@ -191,11 +191,8 @@ export class StandbyController {
   /** @returns Why it was not taken. */
   async #submit({ cluster, ids }: WaitList, signal: AbortSignal): Promise<Refusal | undefined> {
     const { specs, submitter, cluster: ofRun } = this.#options;
-    const isThere = (spec: string): boolean => {
-      const sentTo = clusterOfSpec({ cluster: ofRun, specs }, spec);
-      return cluster === undefined || sentTo === undefined || sentTo === cluster;
-    };
-    const names = Object.keys(specs).filter(isThere)
+    const names = Object.keys(specs)
+      .filter((spec) => isOneCluster(clusterOfSpec({ cluster: ofRun, specs }, spec), cluster))
       .toSorted((a, b) => +(b === "default") - +(a === "default"));
     const spec = names[this.#refused % names.length];
     if (spec === undefined) return undefined;
@@ -230,6 +227,11 @@ interface WaitList {
   /** The cluster, where that is known. */
   readonly cluster: string | undefined;
   readonly ids: readonly string[];
+}
+
+/** Whether two clusters are the same, as far as anybody knows: older records do not name them. */
+function isOneCluster(one: string | undefined, other: string | undefined): boolean {
+  return one === undefined || other === undefined || one === other;
 }
 
 /** The jobs of some workers, as far as they are known, by their clusters. */

@@ -22,7 +22,7 @@ export async function growthOf(
   const never = new Set<string>();
   for (const name of byFunction) {
     const { data } = slurmSpecSchema.safeParse(sizes[name]);
-    if (data && (await checkClusters({ [name]: data }, partitionsOf)).length > 0) never.add(name);
+    if (!data || (await checkClusters({ [name]: data }, partitionsOf)).length > 0) never.add(name);
   }
   return withoutSpecs(ladder, never);
 }

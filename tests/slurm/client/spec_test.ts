@@ -225,6 +225,7 @@ describe("growSpecs()", () => {
         [{ default: { memGb: [8, 8] } }, "spec 'default'.memGb: each value must be more than the one before"],
         [{ default: { memGb: [8, 16] }, "default.2": {} }, "is the name of attempt 2 of spec 'default'"],
         [{ default: { memGb: [8, "16"] } }, "spec 'default.2'.memGb: expected number"],
+        [{ default: { memGb: ({ attempt }: { attempt: number }) => 1e6 * attempt, cpus: 0 } }, "cpus: "],
         [{ default: { timeMin: () => "1" } }, "spec 'default'.timeMin: expected number"],
         [{ default: { timeMin: () => JSON.parse("{") } }, "spec 'default'.timeMin threw: SyntaxError"],
       ] as const

@@ -182,7 +182,10 @@ export class Workers implements AsyncDisposable {
     this.#looking = undefined;
     this.#closing.abort(new Error("the workers were stopped"));
     for (const { reject } of this.#waiting.splice(0)) reject(this.#closing.signal.reason);
-    await Promise.all([...this.#members].map(({ process }) => process?.stop(how)));
+    const members = [...this.#members];
+    const mayLeave = members.some(({ process }) => process?.alive === false);
+    await Promise.all(members.map(({ process }) => process?.stop(how)));
+    if (mayLeave) await this.#tidy();
     while (this.#ending.size > 0) await Promise.all(this.#ending);
     this.#members.clear();
   }
@@ -282,10 +285,7 @@ export class Workers implements AsyncDisposable {
       config: () => this.#config ??= this.#options.config().then((config) => ({ ...config, atOnce })),
       files: machine.files,
       share: (path) => store.share(path),
-      tidy: async () => {
-        const { scratchParent, sweepScratch } = await import("../run/node/scratch.ts");
-        await sweepScratch(machine, scratchParent(this.#runtime.config.scratchDir));
-      },
+      tidy: () => this.#tidy(),
       clock: machine.clock,
       maxTasks: maxTasksPerWorker,
       isTooBig: (megabytes, attempts) => this.#isTooBig(megabytes, attempts),
@@ -333,8 +333,16 @@ export class Workers implements AsyncDisposable {
   /** It may still be ending: nothing of it must outlive the run. */
   #dismiss(member: Member): void {
     this.#members.delete(member);
-    const ending = member.process!.stop("KILL").finally(() => this.#ending.delete(ending));
+    const ending = member.process!.stop("KILL").then(() => this.#tidy())
+      .finally(() => this.#ending.delete(ending));
     this.#ending.add(ending);
+  }
+
+  /** Removes what processes that have died, or whose code went on after its attempt, have left. */
+  async #tidy(): Promise<void> {
+    const { machine, config } = this.#runtime;
+    const { scratchParent, sweepScratch } = await import("../run/node/scratch.ts");
+    await sweepScratch(machine, scratchParent(config.scratchDir));
   }
 }
 

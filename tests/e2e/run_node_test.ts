@@ -14,6 +14,10 @@ const Use = defineTask({
     Deno.writeTextFileSync(SEEN, scratchDir + "\\n", { append: true });
     if (params.how === "throws") throw new Error("with its folder");
     if (params.how === "exits") Deno.exit(3);
+    if (params.how === "floats") {
+      setTimeout(() => { throw new Error("that nobody handles"); });
+      await new Promise(() => setInterval(() => {}, 1000));
+    }
     const told = await run(["sh", "-c", "echo $OMP_NUM_THREADS $MKL_NUM_THREADS $RAYON_NUM_THREADS"], { stdout: "text" });
     const set = await run(["sh", "-c", "echo $OMP_NUM_THREADS"], { stdout: "text", env: { OMP_NUM_THREADS: "9" } });
     return [cpus, told.trim(), set.trim(), memGb > 0, Array.isArray(gpus), Deno.env.get("OMP_NUM_THREADS") ?? "unset"];
@@ -34,11 +38,12 @@ if (import.meta.main) {
 `;
 
 describe("what an attempt has of its machine", () => {
-  for (const isolation of ["process", "inline"] as const) {
-    it(`is told, and its scratch folder is gone at the end (${isolation})`, async () => {
+  const rows = [["process", "throws", "exits"], ["process", "floats"], ["inline", "throws"]] as const;
+  for (const [isolation, ...odd] of rows) {
+    it(`is told, and its scratch folder is gone at the end (${isolation}, ${odd.join(", ")})`, async () => {
       await using scene = await Scene.make();
       const script = await scene.write("node.ts", SCRIPT);
-      const hows = ["returns", "throws", ...(isolation === "process" ? ["exits"] : [])];
+      const hows = ["returns", ...odd];
       const cores = navigator.hardwareConcurrency;
       const env = { OMP_NUM_THREADS: "", SLURM_JOB_ID: "", SLURM_TMPDIR: "" };
       const { stdout, stderr } = await scene.spawn([script, isolation, `${cores}`, ...hows], env).ended;

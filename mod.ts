@@ -55,7 +55,8 @@ export {
   ValidationError,
   WaitTimeoutError,
 } from "./lib/core/errors.ts";
-export type { EventSink, Failure, FailureKind, RunEvent, RunSummary } from "./lib/core/event.ts";
+export type { EventSink, Failure, FailureKind, LimitUse, RunEvent, RunSummary } from "./lib/core/event.ts";
+export type { LimitUnits, TaskLimits } from "./lib/core/settings/limits.ts";
 export type { Shortage } from "./lib/core/attempt_end.ts";
 export type { Hash } from "./lib/core/hash.ts";
 export type {
@@ -88,7 +89,7 @@ export type { Settled } from "./lib/run/get/settle.ts";
 export type { KeptResults, Plan, PlanCounts } from "./lib/plan/graph.ts";
 export type { PlanNode } from "./lib/plan/node.ts";
 export type { NodeState, NodeStatus, TodoReason } from "./lib/plan/node.ts";
-export type { Window } from "./lib/schedule/check_run.ts";
+export type { RootPriorities, Window } from "./lib/schedule/check_run.ts";
 export type { PlanRootsOptions } from "./lib/local/plan_roots.ts";
 export type { RunLocalOptions } from "./lib/local/run_local.ts";
 export { plan } from "./lib/api/plan.ts";

@@ -19,7 +19,7 @@ const LEVELS: readonly string[][] = [
   ["task/schema", "store/claims"],
   ["task", "store/results"],
   ["plan", "run/traces", "queue", "inputs", "notify"],
-  ["run/output", "run/node"],
+  ["run/output", "run/node", "schedule/start"],
   ["run"],
   ["run/partial"],
   ["run/get", "worker/protocol"],

@@ -6,6 +6,7 @@ import { furuGlobals } from "./globals.ts";
 import { type ConfigOptions, unknownOption } from "./options.ts";
 import { CONFIG_FILES, currentFolder, projectFolder, realFolder, settingPath, startFolder } from "./paths.ts";
 import { permissionError } from "./permissions.ts";
+import { mergeLimits } from "./settings/limits.ts";
 import { parseCommentedJson } from "./settings/parse_commented_json.ts";
 import { SETTING_VARIABLES } from "./settings/setting_variables.ts";
 import {
@@ -81,7 +82,7 @@ export function configure(options: ConfigOptions): void {
   const place = (field: string): string => `option '${field}' of configure()`;
   const parsed = withPaths(parseOptions(options, place), currentFolder, place);
   const globals = furuGlobals();
-  globals.config = { ...globals.config as ConfigOptions | undefined, ...parsed };
+  globals.config = together(globals.config as ConfigOptions | undefined, parsed);
 }
 
 /** Where settings come from, the weakest first. */
@@ -106,7 +107,7 @@ interface ConfigLayers {
 export function resolveConfig(overrides: ConfigOptions = {}): Config {
   const layers = configLayers();
   const given = withPaths(parseOptions(overrides, optionPlace), currentFolder, optionPlace);
-  return combine({ ...layers, set: { ...layers.set, ...given } });
+  return combine({ ...layers, set: together(layers.set, given) });
 }
 
 /**
@@ -139,7 +140,7 @@ function configLayers(): ConfigLayers {
 }
 
 function combine({ project, file, variables, set }: ConfigLayers): Config {
-  const options: ConfigOptions = { ...file, ...variables, ...set };
+  const options = together(together(file, variables), set);
   // A variable is for one setting of several, and leaves the others as they are.
   if (variables.slurm) options.slurm = { ...file.slurm, ...variables.slurm, ...set.slurm };
   const root = realFolder(options.root ?? join(project, "furu-data"));
@@ -159,6 +160,12 @@ function combine({ project, file, variables, set }: ConfigLayers): Config {
     root,
     slurmRoot: options.slurmRoot ?? join(root, "slurm"),
   };
+}
+
+/** Options with stronger ones above them: of limits each counts by itself. */
+function together(weak: ConfigOptions = {}, strong: ConfigOptions): ConfigOptions {
+  const limits = mergeLimits(weak.limits, strong.limits);
+  return { ...weak, ...strong, ...(limits === undefined ? {} : { limits }) };
 }
 
 const optionPlace = (field: string): string => `option '${field}'`;

@@ -74,6 +74,18 @@ export function emptySummary(
   };
 }
 
+/** How much of a limit is taken at the moment. */
+export interface LimitUse {
+  /** The limit's name. */
+  name: string;
+  /** The units that there are. */
+  units: number;
+  /** The units that are taken by what runs. */
+  used: number;
+  /** How many artifacts could begin but for this limit. */
+  waiting: number;
+}
+
 /** What happens in a run, for progress displays, `--json` and tests. Loggers only read it. */
 export type RunEvent =
   | { type: "run_started"; runId: string; nodes: number; cached: number; at: number }
@@ -126,6 +138,7 @@ export type RunEvent =
     at: number;
   }
   | { type: "node_failed"; hash: Hash; name: string; failure: Failure; at: number }
+  | { type: "limits"; limits: LimitUse[]; at: number }
   | { type: "message"; level: "info" | "warn" | "error"; text: string; at: number }
   | { type: "run_ended"; summary: RunSummary; interrupted: boolean; at: number };
 

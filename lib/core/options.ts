@@ -132,6 +132,13 @@ export interface ConfigOptions {
    */
   maxCreates?: number;
   /**
+   * The units that there are of each limit, by name: tasks that say that they take some (`limits` of
+   * `defineTask`) take no more at once, over all workers of a run. Those of several places add up, by name.
+   *
+   * @default {none}
+   */
+  limits?: Record<string, number>;
+  /**
    * Megabytes for V8's heap, which has all objects and strings, in each process that computes. Typed arrays
    * and buffers are outside of it.
    *

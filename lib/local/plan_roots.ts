@@ -6,7 +6,7 @@ import { defaultRuntime } from "../run/default_runtime.ts";
 import { forcedByUser } from "../plan/forced.ts";
 import { storeStatus, type StoreStatusOptions } from "../schedule/status_source.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
-import { rootsOf } from "../schedule/check_run.ts";
+import { aPriority, type RootPriorities, rootPriority, rootsOf } from "../schedule/check_run.ts";
 
 /** Options of `plan`. */
 export interface PlanRootsOptions {
@@ -22,6 +22,12 @@ export interface PlanRootsOptions {
    * @default {false}
    */
   forceDependents?: boolean;
+  /**
+   * The priority of roots, as `priority` of a run.
+   *
+   * @default {what their tasks say, else 0}
+   */
+  priority?: RootPriorities;
   /** Ends the planning, which then throws the reason of the signal. */
   signal?: AbortSignal;
 }
@@ -29,6 +35,7 @@ export interface PlanRootsOptions {
 const OPTIONS: OptionChecks<PlanRootsOptions> = {
   force: namesOfTasks,
   forceDependents: aBoolean,
+  priority: aPriority,
   signal: aSignal,
 };
 
@@ -51,5 +58,6 @@ export async function planRoots(
   const all = [...rootsOf(roots)];
   const forced = forcedByUser(runtime.store, force, "", options.forceDependents ? all : undefined);
   const { signal } = options;
-  return await makePlan(all, storeStatus(runtime, { isOver }), { forced, signal });
+  const priority = rootPriority(options.priority, all);
+  return await makePlan(all, storeStatus(runtime, { isOver }), { forced, signal, priority });
 }

@@ -13,9 +13,10 @@ import {
   oneOf,
   type OptionChecks,
 } from "../core/options.ts";
+import { makePlan, priorityIn, unfinished } from "../plan/graph.ts";
+import { checkLimits } from "../plan/limits.ts";
 import type { NotifyTarget } from "../core/settings/notify_setting.ts";
 import { localNotifier } from "../notify/local_notifier.ts";
-import { makePlan } from "../plan/graph.ts";
 import { type SchedulerHints, systemRuntime } from "../run/default_runtime.ts";
 import { refuseInside, refuseWhileLoading } from "../run/context.ts";
 import type { Runtime } from "../run/runtime.ts";
@@ -27,10 +28,13 @@ import { keptText } from "../plan/kept.ts";
 import { storeStatus } from "../schedule/status_source.ts";
 import { runReporter } from "../schedule/run_reporter.ts";
 import {
+  aPriority,
   aProgress,
   aWindow,
   checkComputable,
   checkImportable,
+  type RootPriorities,
+  rootPriority,
   rootsOf,
   type Window,
 } from "../schedule/check_run.ts";
@@ -43,6 +47,7 @@ import { InlineComputer } from "../run/computer.ts";
 import { currentSession } from "../core/system/session.ts";
 import { typedBelow } from "../plan/typed_below.ts";
 import { SessionComputer, typedText } from "./session_computer.ts";
+import { workerLimits } from "./worker_limits.ts";
 import { AttemptBackend } from "../schedule/attempt_backend.ts";
 import { checkPermissions } from "../core/permissions.ts";
 import { checkSelfStart } from "../worker/child/check_self_start.ts";
@@ -122,6 +127,20 @@ export interface RunLocalOptions {
    */
   maxWorkerMb?: number;
   /**
+   * The units that there are of each limit, by name, as `{ license: 3, api: 8 }`: tasks with `limits` take no
+   * more at once, over all workers of the run. They count above those of the configuration, by name.
+   *
+   * @default {`limits` of the configuration, which is none}
+   */
+  limits?: Record<string, number>;
+  /**
+   * The priority of roots, which come with all that they need before others of a lower one: by the names of
+   * their tasks, or as a function gives it.
+   *
+   * @default {what their tasks say, else 0}
+   */
+  priority?: RootPriorities;
+  /**
    * Who is told when the run has ended, or the first of its artifacts has failed for good: a URL, or a
    * command, which is given a line of JSON; `false` for nobody.
    *
@@ -161,6 +180,8 @@ const OPTIONS: OptionChecks<RunLocalOptions> = {
   maxHeapMb: anything,
   maxTasksPerWorker: anything,
   maxWorkerMb: anything,
+  limits: anything,
+  priority: aPriority,
   notify: anything,
   onEvent: aFunction,
   progress: aProgress,
@@ -188,7 +209,8 @@ export async function runRootsLocally(
   checkInline(options);
   const mixes = options.isolation === undefined && currentSession() !== undefined;
   // They may be given once only, and are looked at twice.
-  const roots = mixes ? [...rootsOf(given)] : given;
+  const roots = mixes || options.priority !== undefined ? [...rootsOf(given)] : given;
+  const priority = rootPriority(options.priority, rootsOf(roots));
   const typed = mixes ? typedBelow(roots as Artifact[]) : undefined;
   if (options.isolation !== "inline") checkSelfStart();
   const { atOnce, ...limits } = workerLimits(options.maxWorkers);
@@ -223,8 +245,9 @@ export async function runRootsLocally(
       // It takes them longer to start than it takes to plan a few artifacts.
       computer.warm(await countMissing(runtime.store, roots, limits.maxRunning));
     }
-    todo = await makePlan(rootsOf(roots), source, { forced, signal: options.signal });
+    todo = await makePlan(rootsOf(roots), source, { forced, priority, signal: options.signal });
     checkComputable(todo.nodes.values());
+    checkLimits(unfinished(todo), config.limits);
     kept = await todo.kept();
     if (options.isolation !== "inline") {
       const elsewhere = [...todo.nodes.values()].filter(({ hash }) => !typed?.has(hash));
@@ -280,7 +303,8 @@ export async function runRootsLocally(
         ahead: () => computer.ahead,
         retry: config,
         forced,
-        replan: (artifact) => makePlan([artifact], source, { forced }),
+        limits: config.limits,
+        replan: (artifact) => makePlan([artifact], source, { forced, priority: priorityIn(todo) }),
         onEvent: (event) => {
           onEvent(event);
           if (event.type !== "run_started") return;
@@ -320,7 +344,7 @@ export async function runRootsLocally(
 const OF_WORKERS = ["maxHeapMb", "maxTasksPerWorker", "maxWorkerMb"] as const;
 
 function overrides(options: RunLocalOptions): Partial<Config> {
-  const names = ["maxComputeRetries", "retryFailed", "notify", ...OF_WORKERS] as const;
+  const names = ["maxComputeRetries", "retryFailed", "limits", "notify", ...OF_WORKERS] as const;
   return Object.fromEntries(
     names.flatMap((name) => options[name] === undefined ? [] : [[name, options[name]]]),
   );
@@ -330,32 +354,6 @@ function checkInline(options: RunLocalOptions): void {
   const name = options.isolation === "inline" && OF_WORKERS.find((each) => options[each] !== undefined);
   if (!name) return;
   throw new ValidationError(`Cannot use ${name} with isolation "inline": it is about worker processes`);
-}
-
-/** The most attempts that may run at the same time. */
-export interface WorkerLimits {
-  /** Of all specs together. */
-  maxRunning?: number;
-  /** Of one spec. */
-  limit?: (spec: string) => number;
-  /** Among how many the machine is divided: the number, or the sum of those by spec. */
-  atOnce: number;
-}
-
-/**
- * The limits that `maxWorkers` stands for: a number is for all specs together; by spec, those that are not
- * named share the number of `default`, or else of the cores, each for itself.
- */
-export function workerLimits(maxWorkers: number | Record<string, number> = cores()): WorkerLimits {
-  if (typeof maxWorkers === "number") return { maxRunning: maxWorkers, atOnce: maxWorkers };
-  const others = maxWorkers.default ?? cores();
-  const bySpec = { ...maxWorkers, default: others };
-  const atOnce = Object.values(bySpec).reduce((sum, each) => sum + each, 0);
-  return { limit: (spec) => maxWorkers[spec] ?? others, atOnce };
-}
-
-function cores(): number {
-  return navigator.hardwareConcurrency;
 }
 
 /** What a process needs so that it can start workers. */

@@ -9,7 +9,7 @@ import {
   type TaskDefinition,
 } from "../task/artifact/artifact.ts";
 import { makeArtifact } from "../task/artifact/make.ts";
-import { isSimple } from "../task/definition.ts";
+import { isSimple } from "../task/schema/simple.ts";
 import { parseParams } from "../task/schema/parse.ts";
 
 /** An artifact that today's task makes of stored parameters. */

@@ -2,11 +2,14 @@ import { ValidationError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
 import { DISPLAY, displayOf, type MimeBundle } from "../core/system/session.ts";
 import { ARTIFACT, type Artifact, isArtifact } from "../task/artifact/artifact.ts";
-import { byPriority, type ForcedNodes, type PlanNode, type StatusSource } from "./node.ts";
+import { byRank, type ForcedNodes, type PlanNode, type StatusSource } from "./node.ts";
 import { type KeptResults, keptResults } from "./kept.ts";
 import { rank, Walk } from "./walk.ts";
 
 export type { KeptResults };
+
+/** Gives the priority of a root, where its task is not to say it. */
+export type RootPriority = (root: Artifact) => number | undefined;
 
 /** Options of {@link makePlan}. */
 export interface PlanOptions {
@@ -22,6 +25,12 @@ export interface PlanOptions {
    * @default {32}
    */
   concurrency?: number | undefined;
+  /**
+   * The priority of a root; nothing where its task is to say it.
+   *
+   * @default {what their tasks say}
+   */
+  priority?: RootPriority | undefined;
   /** Ends the planning with the signal's reason. */
   signal?: AbortSignal | undefined;
 }
@@ -55,7 +64,7 @@ export interface Plan {
   /**
    * Lists all nodes, dependencies first.
    *
-   * @returns Nodes by priority, highest first, then by hash.
+   * @returns Nodes by priority, then those with the longest chain of dependents, then by hash.
    */
   order(): readonly PlanNode[];
   /**
@@ -100,10 +109,10 @@ export async function makePlan(
     if (wanted.get(root.hash)?.[ARTIFACT].loadOnly ?? !wanted.has(root.hash)) wanted.set(root.hash, root);
     position++;
   }
-  const { forced, signal, concurrency = 32 } = options;
+  const { forced, signal, priority, concurrency = 32 } = options;
   const walk = new Walk({ source, forced, signal, concurrency });
   await walk.run(wanted.values());
-  rank(walk.visits);
+  rank(walk.visits, wanted, priority);
   const nodes = new Map<Hash, PlanNode>();
   for (const [hash, { node }] of walk.visits) {
     const { loadOnly } = node.artifact[ARTIFACT];
@@ -147,9 +156,9 @@ class Graph implements Plan {
   }
 
   order(): readonly PlanNode[] {
-    // A dependency has a higher priority than all that depend on it. So sorting by priority gives just what
-    // Kahn's algorithm gives when it always takes the one of highest priority among those that are free.
-    return this.#order ??= [...this.nodes.values()].sort(byPriority);
+    // A dependency ranks before all that depend on it. So sorting by rank gives just what Kahn's algorithm
+    // gives when it always takes the first by rank among those that are free.
+    return this.#order ??= [...this.nodes.values()].sort(byRank);
   }
 
   [DISPLAY](): Promise<MimeBundle> {
@@ -169,4 +178,14 @@ class Graph implements Plan {
       })
     );
   }
+}
+
+/** The nodes of a plan that may have to be computed. */
+export function unfinished({ nodes }: Pick<Plan, "nodes">): PlanNode[] {
+  return [...nodes.values()].filter(({ status }) => status !== "DONE");
+}
+
+/** What nodes of a plan have as their priority, where one of them is planned again by itself. */
+export function priorityIn({ nodes }: Pick<Plan, "nodes">): RootPriority {
+  return ({ hash }) => nodes.get(hash)?.priority;
 }

@@ -1,4 +1,5 @@
 import type { Hash } from "../core/hash.ts";
+import type { LimitUnits } from "../core/settings/limits.ts";
 import type { TaskListing } from "../store/store.ts";
 import type { Artifact, TaskUsage } from "../task/artifact/artifact.ts";
 import type { SpecNeeds, TooLittle } from "../task/ladder.ts";
@@ -32,8 +33,15 @@ export interface PlanNode {
   readonly tolerates?: ReadonlySet<Hash> | undefined;
   /** The hashes of the nodes that depend on it. */
   readonly dependents: readonly Hash[];
-  /** The number of nodes in the longest chain from here up to a root, this one not counted: 0 at the top. */
+  /** The units of limits that an attempt takes. */
+  readonly limits: LimitUnits;
+  /**
+   * Its turn, the highest first: what its task says, or what a node has that depends on it, whichever is
+   * higher.
+   */
   readonly priority: number;
+  /** The number of nodes in the longest chain from here up to a root, this one not counted: 0 at the top. */
+  readonly height: number;
 }
 
 /** The status of a node of a plan. */
@@ -112,13 +120,15 @@ export interface ForcedNodes {
 
 /** A node in the order of computing. */
 export interface Ranked {
-  /** The number of nodes of the longest chain up to a root. */
+  /** Its turn: higher ones come first. */
   readonly priority: number;
-  /** Decides among those of equal priority, so that the order is the same each time. */
+  /** The number of nodes of the longest chain up to a root. */
+  readonly height: number;
+  /** Decides among those that are equal so far, so that the order is the same each time. */
   readonly hash: Hash;
 }
 
-/** Compares nodes for sorting: the one with the longest chain behind it first, then by hash. */
-export function byPriority(a: Ranked, b: Ranked): number {
-  return b.priority - a.priority || (a.hash < b.hash ? -1 : a.hash > b.hash ? 1 : 0);
+/** Compares nodes for sorting: by priority, then the one with the longest chain behind it, then by hash. */
+export function byRank(a: Ranked, b: Ranked): number {
+  return b.priority - a.priority || b.height - a.height || (a.hash < b.hash ? -1 : a.hash > b.hash ? 1 : 0);
 }

@@ -1,5 +1,7 @@
 import { errorText, furuErrorName, isSystemError, ValidationError } from "../core/errors.ts";
 import { artifactLabel, chainText, type Hash } from "../core/hash.ts";
+import type { LimitUnits } from "../core/settings/limits.ts";
+import { limitsOf, priorityOf } from "../task/limits.ts";
 import { ARTIFACT, type Artifact, type TaskUsage } from "../task/artifact/artifact.ts";
 import { lackedBefore, specAfter, type SpecNeeds } from "../task/ladder.ts";
 import { learnUsage, specNeeds, UsageWanted } from "../task/requirements.ts";
@@ -113,6 +115,7 @@ export class Walk {
   #replace(visit: Visit, artifact: Artifact): void {
     const { node } = visit;
     node.artifact = artifact;
+    node.limits = limitsOf(artifact);
     node.tolerates = toleratedOf(artifact);
     this.#specify(visit);
     if (node.status !== "TODO" || node.state === UNJUDGED) return;
@@ -263,8 +266,10 @@ export interface DraftNode extends PlanNode {
   state: NodeState;
   dependencies: Hash[];
   dependents: Hash[];
+  limits: LimitUnits;
   tolerates?: ReadonlySet<Hash> | undefined;
   priority: number;
+  height: number;
 }
 
 /** A node during the walk. */
@@ -279,7 +284,11 @@ export interface Visit {
 /** The state of a node before it is judged. */
 export const UNJUDGED: NodeState = { status: "TODO", reason: "missing" };
 
-/** The visit of an artifact of which nothing is known yet. */
+/**
+ * The visit of an artifact of which nothing is known yet.
+ *
+ * @throws {ValidationError} If its `limits` are bad.
+ */
 export function visitOf(artifact: Artifact): Visit {
   const node: DraftNode = {
     artifact,
@@ -290,7 +299,9 @@ export function visitOf(artifact: Artifact): Visit {
     spec: "default",
     dependencies: [],
     dependents: [],
-    priority: 0,
+    limits: limitsOf(artifact),
+    priority: -Infinity,
+    height: 0,
   };
   const tolerates = toleratedOf(artifact);
   if (tolerates.size > 0) node.tolerates = tolerates;
@@ -298,12 +309,18 @@ export function visitOf(artifact: Artifact): Visit {
 }
 
 /**
- * Gives each node its priority, the length of the longest chain up to a root, in O(nodes + edges): Kahn's
- * algorithm from the roots downwards.
+ * Gives each node its priority, the highest of its own and of those that depend on it, and its height, the
+ * length of the longest chain up to a root, in O(nodes + edges): Kahn's algorithm from the roots downwards.
  *
- * @throws {ValidationError} If there is a cycle, which it names.
+ * @param roots Those that were asked for: without a word of its own a root has priority 0.
+ * @param priority Gives those of roots.
+ * @throws {ValidationError} If there is a cycle, which it names, or if a priority is none.
  */
-export function rank(visits: ReadonlyMap<Hash, Visit>): void {
+export function rank(
+  visits: ReadonlyMap<Hash, Visit>,
+  roots: ReadonlyMap<Hash, Artifact> = new Map(),
+  priority?: (root: Artifact) => number | undefined,
+): void {
   for (const { below } of visits.values()) {
     for (const dependency of below) dependency.unranked++;
   }
@@ -311,8 +328,12 @@ export function rank(visits: ReadonlyMap<Hash, Visit>): void {
   // `ranked` grows while it is walked through: what is behind the index waits for its own dependencies' turn.
   for (let i = 0; i < ranked.length; i++) {
     const { node, below } = ranked[i]!;
+    const isRoot = node.dependents.length === 0 || roots.has(node.hash);
+    const own = (isRoot ? priority?.(node.artifact) : undefined) ?? priorityOf(node.artifact);
+    node.priority = Math.max(node.priority, own ?? (isRoot ? 0 : -Infinity));
     for (const dependency of below) {
-      dependency.node.priority = Math.max(dependency.node.priority, node.priority + 1);
+      dependency.node.priority = Math.max(dependency.node.priority, node.priority);
+      dependency.node.height = Math.max(dependency.node.height, node.height + 1);
       if (--dependency.unranked === 0) ranked.push(dependency);
     }
   }

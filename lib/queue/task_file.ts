@@ -76,23 +76,33 @@ export interface TaskName {
    * @default {""}
    */
   readonly lacked?: string | undefined;
+  /**
+   * Its turn: of several in the queue higher ones are taken first.
+   *
+   * @default {0}
+   */
+  readonly turn?: number | undefined;
 }
 
-/** The name of a task file: `<hash>.<attempt>.<lost>.json`, or `<hash>.<attempt>.<lost>.<lacked>.json`. */
-export function formatTaskName({ hash, attempt, lost, lacked = "" }: TaskName): string {
-  return `${hash}.${attempt}.${lost}${lacked === "" ? "" : `.${lacked}`}.json`;
+/** The name of a task file: `<hash>.<attempt>.<lost>[.<lacked>][.<turn>].json`. */
+export function formatTaskName({ hash, attempt, lost, lacked = "", turn = 0 }: TaskName): string {
+  return `${hash}.${attempt}.${lost}${lacked === "" ? "" : `.${lacked}`}${turn === 0 ? "" : `.${turn}`}.json`;
 }
+
+const NAME =
+  /^([0-9a-f]{32})\.([1-9]\d{0,8})\.(0|[1-9]\d{0,8})(?:\.([mt]{1,64}))?(?:\.(-?[1-9]\d{0,8}))?\.json$/;
 
 /** Reads the name of a task file; `undefined` for any other name. */
 export function parseTaskName(file: string): TaskName | undefined {
-  const match = /^([0-9a-f]{32})\.([1-9]\d{0,8})\.(0|[1-9]\d{0,8})(?:\.([mt]{1,64}))?\.json$/.exec(file);
+  const match = NAME.exec(file);
   if (!match) return undefined;
-  const [, hash, attempt, lost, lacked] = match;
+  const [, hash, attempt, lost, lacked, turn] = match;
   return {
     hash: hash as Hash,
     attempt: Number(attempt),
     lost: Number(lost),
     ...(lacked === undefined ? {} : { lacked }),
+    ...(turn === undefined ? {} : { turn: Number(turn) }),
   };
 }
 

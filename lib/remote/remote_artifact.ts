@@ -90,7 +90,18 @@ class RemoteArtifact implements Artifact {
   #params: unknown = {};
 
   constructor(node: PoolNode, artifactOf: ArtifactOf) {
-    const { hash, name, spec, dependencies, timeLimitSec, retries, retryDelaySec, tolerates = [] } = node;
+    const {
+      hash,
+      name,
+      spec,
+      dependencies,
+      timeLimitSec,
+      retries,
+      retryDelaySec,
+      tolerates = [],
+      limits,
+      priority,
+    } = node;
     this.name = name;
     this.hash = hash;
     this.#artifactOf = artifactOf;
@@ -104,6 +115,8 @@ class RemoteArtifact implements Artifact {
       unhashed: [],
       legacy: {},
       ...(timeLimitSec === undefined ? {} : { timeLimit: timeLimitSec }),
+      ...(limits === undefined ? {} : { limits }),
+      ...(priority === undefined ? {} : { priority }),
       ...(retries === undefined ? {} : { retries }),
       ...(retryDelaySec === undefined ? {} : { retryDelaySec }),
     };

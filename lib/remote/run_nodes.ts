@@ -1,5 +1,7 @@
 import type { Hash } from "../core/hash.ts";
+import { NO_UNITS } from "../core/settings/limits.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
+import { limitsOf, priorityOf } from "../task/limits.ts";
 import { specNeeds, timeLimitOf } from "../task/requirements.ts";
 import { retriesOf } from "../task/retry.ts";
 import { toleratedOf } from "../task/tolerated.ts";
@@ -20,13 +22,19 @@ export function poolNodes(roots: Iterable<Artifact>): PoolNode[] {
       if (!found.has(below.hash)) found.set(below.hash, below);
     }
   }
-  return [...found.values()].map((artifact) => ({
-    hash: artifact.hash,
-    name: artifact.name,
-    ...specNeeds(artifact),
-    dependencies: artifact[ARTIFACT].dependencies.map((below) => below.hash),
-    ...askedOfTask(artifact),
-  }));
+  return [...found.values()].map((artifact) => {
+    const limits = limitsOf(artifact);
+    const priority = priorityOf(artifact);
+    return {
+      hash: artifact.hash,
+      name: artifact.name,
+      ...specNeeds(artifact),
+      dependencies: artifact[ARTIFACT].dependencies.map((below) => below.hash),
+      ...askedOfTask(artifact),
+      ...(limits === NO_UNITS ? {} : { limits }),
+      ...(priority === undefined ? {} : { priority }),
+    };
+  });
 }
 
 /**

@@ -51,6 +51,10 @@ const poolNode = z.object({
   ...node,
   /** All that it depends on, also what is stored. */
   dependencies: z.array(hash),
+  /** The units of limits that an attempt takes. */
+  limits: z.record(z.string(), z.int().positive()).exactOptional(),
+  /** What its task says of its turn. */
+  priority: z.int().exactOptional(),
 });
 
 /** The form of {@link DagNode}. */
@@ -112,6 +116,10 @@ const poolOptions = z.object({
   keepGoing: z.boolean(),
   /** How many tasks a worker computes at the same time. */
   tasksPerWorker: z.int().positive(),
+  /** Priorities of roots by their hashes, where the run has them instead of their tasks. */
+  priorities: z.record(z.string(), z.int()).exactOptional(),
+  /** Whether some tasks are to begin before others: workers look more often for what has come. */
+  turns: z.literal(true).exactOptional(),
 });
 
 const poolRun = z.object({

@@ -3,7 +3,8 @@ import { ExecutionError } from "../core/errors.ts";
 import { furuGlobals } from "../core/globals.ts";
 import { chainText } from "../core/hash.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
-import { Slot, Slots } from "./slots.ts";
+import { type LimitUnits, NO_UNITS } from "../core/settings/limits.ts";
+import { type LimitShare, Slot, Slots } from "./slots.ts";
 
 /**
  * One artifact that this process computes for interactive `get`s, or tries to claim. All calls that want it
@@ -115,6 +116,8 @@ export class Computations {
   #lastPause = 0;
   /** One for each `create` that runs. */
   readonly #creates = new Slots();
+  /** The units of limits, by name. */
+  readonly #limits = new Map<string, Slots>();
   /** One for each look at what another process does: each holds a file open. */
   readonly looks: Slots = new Slots();
 
@@ -160,9 +163,16 @@ export class Computations {
    * A slot for a `create`, not held yet.
    *
    * @param capacity How many may run at the same time.
+   * @param takes The units of limits that it takes.
+   * @param limits How many units there are.
    */
-  slot(capacity: number): Slot {
-    return new Slot(this.#creates, capacity);
+  slot(capacity: number, takes: LimitUnits = NO_UNITS, limits: LimitUnits = NO_UNITS): Slot {
+    const shares = Object.entries(takes).map(([name, count]): LimitShare => {
+      const slots = this.#limits.get(name) ?? new Slots(true);
+      this.#limits.set(name, slots);
+      return { slots, capacity: limits[name]!, count };
+    });
+    return new Slot(this.#creates, capacity, shares);
   }
 }
 

@@ -3,6 +3,7 @@ import type { Clock } from "../core/system/clock.ts";
 /** Somebody who waits for a slot. */
 interface Waiting {
   readonly capacity: number;
+  readonly count: number;
   readonly go: () => void;
 }
 
@@ -15,23 +16,39 @@ const MAX_DEPTH = 64;
  * once.
  */
 export class Slots {
+  readonly #inOrder: boolean;
   #used = 0;
   #waiting = 0;
   readonly #queues: Set<Waiting>[] = Array.from({ length: MAX_DEPTH + 2 }, () => new Set());
 
   /**
+   * @param inOrder Whether nobody is to pass one that waits for several slots.
+   * @default {false}
+   */
+  constructor(inOrder = false) {
+    this.#inOrder = inOrder;
+  }
+
+  /**
    * Resolves when there is room.
    *
-   * @param capacity How many may hold a slot at the same time.
+   * @param capacity How many may be held at the same time.
    * @param depth How many wait for what is done then, one for the other; `"resume"` for one that has begun.
    * @param signal Ends the waiting, which then rejects with its reason.
+   * @param count How many are taken, at most `capacity`.
    */
-  async take(capacity: number, depth: number | "resume" = 0, signal?: AbortSignal): Promise<void> {
+  async take(
+    capacity: number,
+    depth: number | "resume" = 0,
+    signal?: AbortSignal,
+    count = 1,
+  ): Promise<void> {
     signal?.throwIfAborted();
-    if (this.#used < capacity) return void this.#used++;
+    const mayPass = !this.#inOrder || this.#waiting === 0 || depth === "resume";
+    if (mayPass && this.#used + count <= capacity) return void (this.#used += count);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const queue = this.#queues[depth === "resume" ? MAX_DEPTH + 1 : Math.min(depth, MAX_DEPTH)]!;
-    const waiting: Waiting = { capacity, go: resolve };
+    const waiting: Waiting = { capacity, count, go: resolve };
     const onAbort = (): void => {
       if (queue.delete(waiting)) this.#waiting--;
       reject(signal?.reason);
@@ -46,51 +63,82 @@ export class Slots {
     }
   }
 
-  /** Gives a slot back, to the next one that waits. */
-  give(): void {
-    this.#used--;
+  /** Gives slots back, to those that wait next. */
+  give(count = 1): void {
+    this.#used -= count;
     for (let depth = MAX_DEPTH + 1; depth >= 0 && this.#waiting > 0; depth--) {
       const queue = this.#queues[depth]!;
       for (const waiting of queue) {
-        if (this.#used >= waiting.capacity) return;
+        if (this.#used + waiting.count > waiting.capacity) return;
         queue.delete(waiting);
         this.#waiting--;
-        this.#used++;
+        this.#used += waiting.count;
         waiting.go();
       }
     }
   }
 }
 
+/** What is taken of a limit. */
+export interface LimitShare {
+  /** The units of the limit. */
+  readonly slots: Slots;
+  /** How many there are. */
+  readonly capacity: number;
+  /** How many are taken. */
+  readonly count: number;
+}
+
 /** One place among those that {@link Slots} bound, which its holder may give back and take again. */
 export class Slot {
   readonly #slots: Slots;
   readonly #capacity: number;
+  readonly #limits: readonly LimitShare[];
   #held = false;
 
   /**
    * Holds nothing yet.
    *
    * @param capacity How many may hold a slot at the same time.
+   * @param limits Units of limits that go with it, always in the same order of limits: they are taken one
+   * after the other, and before the slot, so that nobody waits for what another one holds who waits.
    */
-  constructor(slots: Slots, capacity: number) {
+  constructor(slots: Slots, capacity: number, limits: readonly LimitShare[] = []) {
     this.#slots = slots;
     this.#capacity = capacity;
+    this.#limits = limits;
   }
 
   /** Waits for room, where it does not hold a slot already. See {@link Slots.take}. */
   async take(depth?: number | "resume", signal?: AbortSignal): Promise<void> {
     if (this.#held) return;
-    await this.#slots.take(this.#capacity, depth, signal);
-    if (this.#held) this.#slots.give();
+    let taken = 0;
+    try {
+      for (const { slots, capacity, count } of this.#limits) {
+        await slots.take(capacity, depth, signal, count);
+        taken++;
+      }
+      await this.#slots.take(this.#capacity, depth, signal);
+    } catch (error) {
+      this.#giveLimits(taken);
+      throw error;
+    }
+    if (this.#held) {
+      this.#slots.give();
+      this.#giveLimits(taken);
+    }
     this.#held = true;
   }
 
-  /** Takes what another one holds, if it does, so that nobody who waits comes between. */
+  /**
+   * Takes the slot that another one holds, if it does, so that nobody who waits comes between. Its units of
+   * limits are given back. One that needs such units itself waits for both.
+   */
   takeFrom(other: Slot): void {
-    if (this.#held || !other.#held || this.#slots !== other.#slots) return;
+    if (this.#held || !other.#held || this.#slots !== other.#slots || this.#limits.length > 0) return;
     other.#held = false;
     this.#held = true;
+    other.#giveLimits();
   }
 
   /** Gives it back, where it is held. */
@@ -98,6 +146,11 @@ export class Slot {
     if (!this.#held) return;
     this.#held = false;
     this.#slots.give();
+    this.#giveLimits();
+  }
+
+  #giveLimits(most = this.#limits.length): void {
+    for (const { slots, count } of this.#limits.slice(0, most)) slots.give(count);
   }
 }
 

@@ -1,9 +1,8 @@
 import { ValidationError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
 import type { Plan } from "../plan/graph.ts";
-import { byPriority } from "../plan/node.ts";
 import { isFinal, isLost, isLostWith, WorkGraph, type WorkNode } from "./_work_graph.ts";
-import { BinaryHeap } from "@std/data-structures/binary-heap";
+import type { StartQueue } from "./start/start_queue.ts";
 
 /**
  * How far a run has come: which roots are in the window, what may start, what has ended. It knows no policy.
@@ -20,7 +19,7 @@ export class Progress {
   resting = 0;
   /** Every node. */
   readonly graph: WorkGraph;
-  readonly #queue: StartQueue;
+  readonly #queue: StartQueue<WorkNode>;
   readonly #roots: readonly WorkNode[];
   readonly #areRoots: ReadonlySet<WorkNode>;
   readonly #window: number;
@@ -28,13 +27,17 @@ export class Progress {
   #hasLost = false;
   #inWindow = 0;
 
-  /** @throws {ValidationError} for a limit of a spec, before anything has begun. */
-  constructor(plan: Pick<Plan, "nodes" | "roots">, window: number, queue: StartQueue) {
+  /** @throws {ValidationError} For a limit that cannot be kept, before anything has begun. */
+  constructor(plan: Pick<Plan, "nodes" | "roots">, window: number, queue: StartQueue<WorkNode>) {
     this.graph = new WorkGraph(plan.nodes);
-    for (const node of this.graph.nodes.values()) if (node.phase !== "done") queue.open(node.spec);
+    for (const node of this.graph.nodes.values()) {
+      const fault = node.phase === "done" ? undefined : queue.open(node);
+      if (fault !== undefined) throw new ValidationError(`Cannot run ${node.hash} as it ${fault}`);
+    }
     this.#queue = queue;
     this.#window = window;
-    this.#roots = plan.roots.map((hash) => this.graph.get(hash));
+    // Of equal ones the first that was given comes first.
+    this.#roots = plan.roots.map((hash) => this.graph.get(hash)).sort((a, b) => b.priority - a.priority);
     this.#areRoots = new Set(this.#roots);
   }
 
@@ -79,6 +82,7 @@ export class Progress {
   queueIfFree(node: WorkNode): void {
     if (!node.admitted || node.phase !== "todo" || node.unfinished > 0) return;
     this.operations++;
+    node.phase = "ready";
     this.#queue.push(node);
   }
 
@@ -99,7 +103,7 @@ export class Progress {
   respec(node: WorkNode, spec: string): void {
     if (node.spec === spec) return;
     node.spec = spec;
-    this.#queue.open(spec);
+    this.#queue.open(node);
   }
 
   /** A stranger computes it. */
@@ -143,9 +147,10 @@ export class Progress {
    */
   graft(node: WorkNode, plan: Pick<Plan, "nodes">): WorkNode[] {
     const taken = this.graph.graft(node, plan.nodes);
-    for (const { spec, phase, below } of taken) {
-      if (phase !== "done") this.#queue.open(spec);
-      this.operations += 1 + below.length;
+    for (const each of taken) {
+      const fault = each.phase === "done" ? undefined : this.#queue.open(each);
+      if (fault !== undefined) each.state = { status: "FAILED", error: `It can never begin as it ${fault}` };
+      this.operations += 1 + each.below.length;
     }
     for (const each of taken) {
       if (each.phase === "todo" && each.below.some((below) => isLostWith(each, below))) this.#block(each);
@@ -202,96 +207,4 @@ export class Progress {
     if (node.inWindow) this.#inWindow--;
     node.inWindow = false;
   }
-}
-
-interface SpecQueue {
-  readonly limit: number;
-  readonly ready: BinaryHeap<WorkNode>;
-  running: number;
-}
-
-/** The nodes that may start, by spec, and how many of each spec run. Every call is O(log nodes + specs). */
-export class StartQueue {
-  /** The number of nodes that run. */
-  running = 0;
-  readonly #queues = new Map<string, SpecQueue>();
-  readonly #limit: (spec: string) => number;
-  readonly #maxRunning: number;
-  readonly #ahead: () => number;
-
-  /** @throws {ValidationError} for a limit that is no integer of at least 1. */
-  constructor(limit: (spec: string) => number, maxRunning: number, ahead: () => number = () => 0) {
-    this.#limit = limit;
-    this.#ahead = ahead;
-    this.#maxRunning = checked(maxRunning, "nodes");
-  }
-
-  /**
-   * Makes sure that a spec can be run.
-   *
-   * @throws {ValidationError} For its limit.
-   */
-  open(spec: string): void {
-    this.#queue(spec);
-  }
-
-  /** The node may start. */
-  push(node: WorkNode): void {
-    node.phase = "ready";
-    this.#queue(node.spec).ready.push(node);
-  }
-
-  /** Takes out the best node that may run now; it counts as running. */
-  start(): WorkNode | undefined {
-    if (this.running >= this.#maxRunning + this.#ahead()) return undefined;
-    let best: SpecQueue | undefined, first: WorkNode | undefined;
-    for (const queue of this.#queues.values()) {
-      if (queue.running >= queue.limit) continue;
-      const head = headOf(queue);
-      if (head && (!first || byPriority(head, first) < 0)) {
-        best = queue;
-        first = head;
-      }
-    }
-    if (!best || !first) return undefined;
-    best.ready.pop();
-    best.running++;
-    this.running++;
-    first.phase = "running";
-    return first;
-  }
-
-  /** The attempt of a running node ended. */
-  ended(node: WorkNode): void {
-    this.#queue(node.spec).running--;
-    this.running--;
-  }
-
-  #queue(spec: string): SpecQueue {
-    let queue = this.#queues.get(spec);
-    if (!queue) {
-      const limit = checked(this.#limit(spec), `nodes of spec '${spec}'`);
-      queue = { limit, ready: new BinaryHeap<WorkNode>(byPriority), running: 0 };
-      this.#queues.set(spec, queue);
-    }
-    return queue;
-  }
-}
-
-/** The best node of a queue, without those that came to be done by somebody else while they were queued. */
-function headOf({ ready }: SpecQueue): WorkNode | undefined {
-  let head = ready.peek();
-  while (head && head.phase !== "ready") {
-    ready.pop();
-    head = ready.peek();
-  }
-  return head;
-}
-
-function checked(limit: number, of: string): number {
-  if (limit === Infinity || (Number.isSafeInteger(limit) && limit >= 1)) return limit;
-  throw new ValidationError(
-    `Cannot limit how many ${of} run at the same time as it must be an integer of at least 1: ` +
-      `current value is ${Deno.inspect(limit)}`,
-  );
 }

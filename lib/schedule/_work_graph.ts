@@ -1,6 +1,7 @@
 import { ProtocolError } from "../core/errors.ts";
 import type { Hash } from "../core/hash.ts";
 import type { NodeState, PlanNode } from "../plan/node.ts";
+import type { Startable } from "./start/start_queue.ts";
 
 /**
  * Where a node stands. `todo`: not begun, or waiting for its dependencies; `elsewhere`: a stranger computes
@@ -19,11 +20,9 @@ export type Phase =
   | "blocked";
 
 /** A node with all that the scheduler has to know of it. */
-export interface WorkNode {
-  readonly hash: Hash;
+export interface WorkNode extends Startable {
   /** That of its next attempt. */
   spec: string;
-  readonly priority: number;
   phase: Phase;
   /** The state that the plan gave it. */
   state: NodeState;
@@ -69,7 +68,7 @@ export class WorkGraph {
   readonly nodes: Map<Hash, WorkNode> = new Map();
 
   constructor(nodes: ReadonlyMap<Hash, PlanNode>) {
-    for (const node of nodes.values()) this.nodes.set(node.hash, workNode(node, 0));
+    for (const node of nodes.values()) this.nodes.set(node.hash, workNode(node));
     for (const node of nodes.values()) this.#link(this.nodes.get(node.hash)!, node);
   }
 
@@ -101,7 +100,7 @@ export class WorkGraph {
       for (const hash of nodes.get(taken[i]!.hash)!.dependencies) {
         const node = nodes.get(hash);
         if (!node || this.nodes.has(hash)) continue;
-        const made = workNode(node, top.priority);
+        const made = workNode(node, top);
         this.nodes.set(hash, made);
         taken.push(made);
       }
@@ -128,11 +127,14 @@ export class WorkGraph {
   }
 }
 
-function workNode(node: PlanNode, above: number): WorkNode {
+/** @param top What a plan of its own has at the top. */
+function workNode(node: PlanNode, top?: WorkNode): WorkNode {
   return {
     hash: node.hash,
     spec: node.spec,
-    priority: above + node.priority,
+    limits: node.limits,
+    priority: top === undefined ? node.priority : Math.max(top.priority, node.priority),
+    height: (top?.height ?? 0) + node.height,
     phase: phaseOf(node),
     state: node.state,
     admitted: false,
@@ -145,6 +147,7 @@ function workNode(node: PlanNode, above: number): WorkNode {
     partial: false,
     failures: 0,
     losses: 0,
+    begun: false,
   };
 }
 

@@ -21,7 +21,7 @@ import { describeOwner } from "../store/claims/liveness.ts";
 import { removeQueued } from "../store/claims/queued.ts";
 import type { SlurmJob } from "../store/record.ts";
 import { concernsOneArtifact } from "../store/store.ts";
-import type { Artifact } from "../task/artifact/artifact.ts";
+import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
 import { refuseLoadOnly } from "../task/artifact/load_only.ts";
 import { afterTooLittle, nextSpec, type SpecNeeds } from "../task/ladder.ts";
 import { specNeeds, timeLimitOf } from "../task/requirements.ts";
@@ -140,7 +140,9 @@ export class AttemptBackend implements Backend {
     }
     const isFirst = computer.computeFirst !== undefined && slurm === undefined &&
       !this.#tried.has(artifact.hash) &&
-      forced?.has(artifact) !== true && timeLimitOf(artifact) === undefined;
+      forced?.has(artifact) !== true && timeLimitOf(artifact) === undefined &&
+      // What is given ahead may begin late, when its units are somebody else's.
+      artifact[ARTIFACT].task.limits === undefined;
     if (isFirst) return await this.#first(artifact, spec);
     return await this.#work(artifact, spec);
   }

@@ -30,8 +30,12 @@ export type BackendEvent =
 
 /** Computes nodes, in this machine's worker processes or Slurm's. */
 export interface Backend {
-  /** Begins an attempt of a node; exactly one event follows, through `report`, unless the run is stopped. */
-  start(artifact: Artifact, spec: string): void;
+  /**
+   * Begins an attempt of a node; exactly one event follows, through `report`, unless the run is stopped.
+   *
+   * @param turn What has a higher one is to begin first, where something has to wait; 0 by default.
+   */
+  start(artifact: Artifact, spec: string, turn?: number): void;
   /**
    * Takes back what was started and has not begun, where that can be told: nothing new is to begin, after a
    * failure. A `withdrawn` follows for each.

@@ -2,7 +2,10 @@ import { ValidationError } from "../core/errors.ts";
 import { hasFile } from "../core/system/session.ts";
 import { aCount, oneOf, type OptionCheck } from "../core/options.ts";
 import { ARTIFACT, type Artifact, isArtifact } from "../task/artifact/artifact.ts";
+import { didYouMean, listNames } from "../core/nearest.ts";
+import type { RootPriority } from "../plan/graph.ts";
 import type { PlanNode } from "../plan/node.ts";
+import { isPriority, PRIORITY } from "../task/limits.ts";
 import { retriesOf } from "../task/retry.ts";
 import { refuseLoadOnly } from "../task/artifact/load_only.ts";
 
@@ -88,4 +91,52 @@ export function windowSize(window: unknown): number {
   throw new ValidationError(
     `Cannot use window as it must be ${MUST}: current value is ${Deno.inspect(window)}`,
   );
+}
+
+/** The priority of roots: by the names of their tasks, or as a function gives it. */
+export type RootPriorities = Readonly<Record<string, number>> | ((root: Artifact) => number | undefined);
+
+/** A {@link RootPriorities}. */
+export const aPriority: OptionCheck = (value) => {
+  if (typeof value === "function") return undefined;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return { must: "a function of a root, or priorities by the names of tasks" };
+  }
+  for (const [name, priority] of Object.entries(value)) {
+    if (!isPriority(priority)) return { must: PRIORITY, at: `.${name}`, value: priority };
+  }
+  return undefined;
+};
+
+/**
+ * The function of roots that the option stands for; `undefined` where it says nothing.
+ *
+ * @throws {ValidationError} If no root is of a task that it names.
+ */
+export function rootPriority(
+  given: RootPriorities | undefined,
+  roots: Iterable<Artifact>,
+): RootPriority | undefined {
+  if (given === undefined) return undefined;
+  if (typeof given === "function") {
+    return (root) => {
+      const priority: unknown = given(root);
+      if (priority === undefined || isPriority(priority)) return priority;
+      throw new ValidationError(
+        `Cannot use priority of ${root} as it must be ${PRIORITY}: current value is ${
+          Deno.inspect(priority)
+        }`,
+        { artifact: `${root}` },
+      );
+    };
+  }
+  const names = new Set([...roots].map(({ name }) => name));
+  for (const name of Object.keys(given)) {
+    if (names.has(name)) continue;
+    throw new ValidationError(
+      `Cannot use priority of '${name}' as no root is of a task of that name${didYouMean(name, names)} ` +
+        `(tasks of the roots: ${listNames([...names])})`,
+    );
+  }
+  return ({ name }) => Object.hasOwn(given, name) ? given[name] : undefined;
 }

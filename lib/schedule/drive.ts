@@ -14,6 +14,7 @@ import type { Backend, BackendEvent } from "./backend.ts";
 import { describeFailure } from "./failure.ts";
 import { createScheduler, type SchedulerOptions } from "./scheduler.ts";
 import type { SchedulerAction, SchedulerEvent } from "./scheduler_event.ts";
+import { LimitNotice } from "./start/limit_notice.ts";
 import { jointReason, StallNotice } from "./stall_notice.ts";
 import { watchElsewhere } from "./watch.ts";
 
@@ -108,6 +109,8 @@ class Driver {
     const interrupt = (): void => this.#push({ type: "interrupt" });
     onEvent({ type: "run_started", runId, nodes: plan.nodes.size, cached, at: clock.now() });
     signal.addEventListener("abort", interrupt, { once: true });
+    using limits = new LimitNotice(clock, (limits) => onEvent({ type: "limits", limits, at: clock.now() }));
+    const hasLimits = Object.keys(this.#options.limits ?? {}).length > 0;
     try {
       this.#push({ type: "begin" });
       if (signal.aborted) interrupt();
@@ -117,6 +120,7 @@ class Driver {
         if (event.type === "failed") this.#remember(event);
         const endedAt = event.type === "failed" ? event.endedAt : undefined;
         for (const action of scheduler!.step(event)) await this.#act(action, endedAt);
+        if (hasLimits) limits.look(() => scheduler!.limitUse());
       }
     } finally {
       signal.removeEventListener("abort", interrupt);
@@ -154,7 +158,7 @@ class Driver {
     const at = this.#runtime.machine.clock.now();
     switch (action.type) {
       case "start":
-        return this.#backend.start(this.#artifact(action.hash), action.spec);
+        return this.#backend.start(this.#artifact(action.hash), action.spec, action.turn);
       case "watch":
         onEvent({ type: "node_watched", ...this.#names(action.hash), owner: action.owner, at });
         return this.#watch(action.hash);

@@ -215,6 +215,7 @@ export class ProgressFile {
         hash,
         owner,
       })),
+      ...(state.limits.length === 0 || ended ? {} : { limits: [...state.limits] }),
       failures: this.#failures.map(({ name, hash, error, params, log }) => ({
         name,
         hash,

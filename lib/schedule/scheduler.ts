@@ -1,9 +1,12 @@
 import { type FailedAttempt, failureKind } from "../core/attempt_end.ts";
+import type { LimitUse } from "../core/event.ts";
 import type { Hash } from "../core/hash.ts";
+import type { LimitUnits } from "../core/settings/limits.ts";
 import type { Plan } from "../plan/graph.ts";
 import { decideRetry, type RetryPolicy, type TaskRetries } from "../task/retry.ts";
 import { formatDuration } from "../ui/duration.ts";
-import { Progress, StartQueue } from "./_progress.ts";
+import { Progress } from "./_progress.ts";
+import { StartQueue, turnOf } from "./start/start_queue.ts";
 import { isFinal, type WorkNode } from "./_work_graph.ts";
 import type { SchedulerAction, SchedulerEvent, StopReason } from "./scheduler_event.ts";
 import { type Window, windowSize } from "./check_run.ts";
@@ -29,6 +32,19 @@ export interface SchedulerOptions {
   readonly maxRunning?: number;
   /** How many more may be started than run, as the backend has them wait for their turn: 0 by default. */
   readonly ahead?: () => number;
+  /**
+   * The units that there are of each limit: what runs takes no more at once.
+   *
+   * @default {there are no limits}
+   */
+  readonly limits?: LimitUnits | undefined;
+  /**
+   * Nodes that an earlier process of the run has started, and that may be running: they are started first,
+   * whatever the limits and the window are.
+   *
+   * @default {none}
+   */
+  readonly begun?: readonly Hash[];
 }
 
 /** Decides what is started when. */
@@ -37,6 +53,8 @@ export interface Scheduler {
   readonly running: number;
   /** Edges and queue operations so far: what the complexity is proven by. */
   readonly operations: number;
+  /** How much is taken of each limit that its nodes need, and how many wait for it. */
+  limitUse(): LimitUse[];
   /**
    * Takes one event and says what is to be done, in this order. An event that comes too late for its node (a
    * failure of one that is done) changes nothing, as does any after `finished`.
@@ -63,7 +81,8 @@ export function createScheduler(plan: Pick<Plan, "nodes" | "roots">, options: Sc
 type Of<T extends SchedulerEvent["type"]> = Extract<SchedulerEvent, { type: T }>;
 
 class GraphScheduler implements Scheduler {
-  readonly #queue: StartQueue;
+  readonly #queue: StartQueue<WorkNode>;
+  readonly #begun: readonly Hash[];
   readonly #progress: Progress;
   readonly #retry: RetryPolicy;
   readonly #retriesOf: (hash: Hash) => TaskRetries;
@@ -74,11 +93,8 @@ class GraphScheduler implements Scheduler {
   #actions: SchedulerAction[] = [];
 
   constructor(plan: Pick<Plan, "nodes" | "roots">, options: SchedulerOptions) {
-    this.#queue = new StartQueue(
-      options.limit ?? (() => Infinity),
-      options.maxRunning ?? Infinity,
-      options.ahead,
-    );
+    this.#queue = new StartQueue(options);
+    this.#begun = options.begun ?? [];
     this.#progress = new Progress(plan, windowSize(options.window), this.#queue);
     this.#retry = options.retry;
     this.#retriesOf = options.retriesOf ?? (() => ({}));
@@ -93,6 +109,10 @@ class GraphScheduler implements Scheduler {
     return this.#progress.operations;
   }
 
+  limitUse(): LimitUse[] {
+    return this.#queue.limitUse();
+  }
+
   step(event: SchedulerEvent): SchedulerAction[] {
     if (this.#finished) return [];
     this.#actions = [];
@@ -105,7 +125,8 @@ class GraphScheduler implements Scheduler {
     switch (event.type) {
       case "begin":
         // Before anything is started that needs them, or, without keepGoing, at all.
-        return this.#failPlanned(this.#progress.graph.nodes.values());
+        this.#failPlanned(this.#progress.graph.nodes.values());
+        return this.#goOnWithBegun();
       case "interrupt":
         return this.#stop("interrupt");
       case "halted":
@@ -134,6 +155,12 @@ class GraphScheduler implements Scheduler {
       case "stale":
         return this.#onStale(node, event);
     }
+  }
+
+  #goOnWithBegun(): void {
+    const begun = this.#begun.flatMap((hash) => this.#progress.graph.nodes.get(hash) ?? []);
+    for (const node of begun) node.begun = true;
+    this.#watchElsewhere(this.#progress.admit(begun));
   }
 
   #onDone(node: WorkNode, computed: boolean): void {
@@ -254,8 +281,9 @@ class GraphScheduler implements Scheduler {
       return;
     }
     this.#watchElsewhere(this.#progress.admitRoots());
-    for (let node = this.#queue.start(); node; node = this.#queue.start()) {
-      this.#actions.push({ type: "start", hash: node.hash, spec: node.spec });
+    for (const node of this.#queue.start()) {
+      node.phase = "running";
+      this.#actions.push({ type: "start", hash: node.hash, spec: node.spec, turn: turnOf(node) });
     }
     const { pending, watched, resting } = this.#progress;
     if (pending > 0 && this.running + watched + resting > 0) return;

@@ -38,8 +38,11 @@ export type StopReason = "failure" | "protocol" | "interrupt";
 
 /** An action that the scheduler wants done. */
 export type SchedulerAction =
-  /** Begin an attempt. A `done`, `failed` or `busy` is to follow. */
-  | { readonly type: "start"; readonly hash: Hash; readonly spec: string }
+  /**
+   * Begin an attempt. A `done`, `failed` or `busy` is to follow. `turn`: before what else, where several wait
+   * for somebody to begin them: see `turnOf`.
+   */
+  | { readonly type: "start"; readonly hash: Hash; readonly spec: string; readonly turn: number }
   /** Look after a node that somebody else computes. A `done`, `released` or `stale` is to follow. */
   | { readonly type: "watch"; readonly hash: Hash; readonly owner: string }
   /**

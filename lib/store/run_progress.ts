@@ -47,6 +47,10 @@ const runProgress = z.object({
   })),
   /** What others compute now. */
   watched: z.array(z.object({ ...nodeRef.shape, owner: z.string() })),
+  /** How much of its limits is taken now, of those that anything needs. */
+  limits: z.array(
+    z.object({ name: z.string(), units: z.number(), used: z.number(), waiting: z.number() }),
+  ).exactOptional(),
   /** The latest failures, the last one last. */
   failures: z.array(
     z.object({ ...nodeRef.shape, error: z.string(), params: z.string(), log: z.string().exactOptional() }),

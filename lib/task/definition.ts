@@ -12,8 +12,11 @@ import {
   type StoredContext,
   type TaskDefinition,
 } from "./artifact/artifact.ts";
-import { type Def, defOf, isWrapper, partsOf, type Schema } from "./schema/schema_walk.ts";
+import { type Def, defOf, partsOf, type Schema } from "./schema/schema_walk.ts";
+import { isSimple } from "./schema/simple.ts";
 import { legacyTexts } from "./artifact/identity.ts";
+import type { TaskLimits } from "../core/settings/limits.ts";
+import { isPriority, PRIORITY, unitsOf } from "./limits.ts";
 import { checkMigrations, type Migration } from "./migration.ts";
 import { delayFault, retriesFault } from "./retry.ts";
 
@@ -30,6 +33,8 @@ const OPTIONS: Record<keyof TaskOptions<z.ZodObject, unknown>, true> = {
   legacy: true,
   migrations: true,
   timeLimit: true,
+  limits: true,
+  priority: true,
   tolerate: true,
   retries: true,
   retryDelaySec: true,
@@ -75,6 +80,11 @@ export function checkDefinition(
   }
   if (timeLimit !== undefined && typeof timeLimit !== "function") {
     checkTimeLimit(timeLimit, `its 'timeLimit'`, fail);
+  }
+  const { limits, priority } = options;
+  if (limits !== undefined && typeof limits !== "function") unitsOf(limits, "its 'limits'", fail);
+  if (priority !== undefined && typeof priority !== "function" && !isPriority(priority)) {
+    fail(`its 'priority' must be ${PRIORITY}: current value is ${Deno.inspect(priority)}`);
   }
   if (!Array.isArray(tolerate) || tolerate.some((each) => typeof each !== "string")) {
     fail(`its 'tolerate' must be a list of names of parameters: current value is ${Deno.inspect(tolerate)}`);
@@ -222,25 +232,6 @@ function mayHoldArtifact(schema: Schema): boolean {
   return false;
 }
 
-const SIMPLE = new Set<Def["type"]>(
-  ("string number boolean bigint date null enum literal any unknown custom object array tuple record set map union " +
-    "intersection").split(" ") as Def["type"][],
-);
-
-/**
- * Whether input and output of this schema have the same type, so that a value of the output type can be
- * parsed.
- */
-export function isSimple(schema: Schema): boolean {
-  const all = new Set([schema]);
-  for (const part of all) {
-    const def = defOf(part);
-    if (!SIMPLE.has(def.type) && !(isWrapper(def) && def.type !== "success")) return false;
-    for (const below of partsOf(part)) all.add(below);
-  }
-  return true;
-}
-
 /**
  * Options of `defineTask`.
  *
@@ -337,6 +328,21 @@ export interface TaskOptions<S extends z.ZodObject, T, L = T> {
    * @default {no limit}
    */
   timeLimit?: number | ((params: z.output<S>) => number);
+  /**
+   * What an attempt takes of the limits of its run, as `["license", { api: 2 }]`: of what the run sets
+   * (`limits` of the run or of furu.json) no more is taken at once, over all its workers. It is never part of
+   * the identity.
+   *
+   * @default {nothing}
+   */
+  limits?: TaskLimits | ((params: z.output<S>) => TaskLimits | undefined);
+  /**
+   * The turn among what may begin: higher ones come first, with all that they need, before the longest chain.
+   * What says nothing has the turn of what needs it, a root 0. It is never part of the identity.
+   *
+   * @default {the highest of what depends on it; 0 for a root}
+   */
+  priority?: number | ((params: z.output<S>) => number | undefined);
   /**
    * Names of top-level parameters whose artifacts may fail for good: the task then runs with those that
    * succeeded, and asks for each by `settle`. Its result says that it is partial, and of what; it stops

@@ -3,8 +3,11 @@ import type { RunLocalOptions } from "../local/run_local.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
 
 /** Options of {@link runInline}: those of `runLocal` that are not about worker processes. */
-export interface RunInlineOptions
-  extends Pick<RunLocalOptions, "force" | "keepGoing" | "onEvent" | "retryFailed" | "signal" | "window"> {
+export interface RunInlineOptions extends
+  Pick<
+    RunLocalOptions,
+    "force" | "keepGoing" | "limits" | "onEvent" | "retryFailed" | "signal" | "window"
+  > {
   /**
    * The most attempts at the same time. With one, a debugger meets one task after another.
    *

@@ -1,4 +1,4 @@
-import type { RunEvent, RunSummary } from "../core/event.ts";
+import type { LimitUse, RunEvent, RunSummary } from "../core/event.ts";
 import type { Hash } from "../core/hash.ts";
 
 /** An attempt that runs now. */
@@ -57,6 +57,8 @@ export interface ProgressState {
   readonly running: ReadonlyMap<Hash, RunningTask>;
   /** Nodes that others compute now. */
   readonly watched: ReadonlyMap<Hash, WatchedNode>;
+  /** How much of the limits of the run is taken now. */
+  readonly limits: readonly LimitUse[];
   /** Ends of nodes at most once a second, the newest 60: the rate is taken over them. */
   readonly samples: readonly Sample[];
   /** The end of the run, when it has ended. */
@@ -77,6 +79,7 @@ export const initialProgress: ProgressState = {
   failed: 0,
   running: new Map(),
   watched: new Map(),
+  limits: [],
   samples: [],
 };
 
@@ -116,6 +119,8 @@ export function reduceProgress(state: ProgressState, event: RunEvent): ProgressS
       return ended({ ...state, [event.how]: state[event.how] + 1 }, event.hash, event.at);
     case "node_failed":
       return ended({ ...state, failed: state.failed + 1 }, event.hash, event.at);
+    case "limits":
+      return { ...state, limits: event.limits };
     case "run_ended":
       return { ...state, ended: { summary: event.summary, interrupted: event.interrupted } };
     case "node_retry":

@@ -99,9 +99,17 @@ function counts(state: ProgressState): [text: string, mood?: "good" | "bad" | "a
     ...(state.watched.size > 0
       ? [[`${state.watched.size} running elsewhere`, "active"] as [string, "active"]]
       : []),
-    [`${waitingCount(state)} waiting`],
+    [`${waitingCount(state)} waiting${limitsText(state)}`],
     state.failed > 0 ? [`${state.failed} failed`, "bad"] : ["0 failed", "faint"],
   ];
+}
+
+/** Which limits keep how many waiting: ` (24 for license)`. */
+function limitsText({ limits, ended }: ProgressState): string {
+  const waiting = ended ? [] : limits.filter((limit) => limit.waiting > 0);
+  return waiting.length === 0
+    ? ""
+    : ` (${waiting.map(({ name, waiting }) => `${waiting} for ${name}`).join(", ")})`;
 }
 
 function taskLines(state: ProgressState, options: RenderOptions, width: number, fit: number): string[] {

@@ -49,6 +49,8 @@ const COUNT = [0, -1, 1.5, "4", NaN];
 const SECONDS = [0, -1, "2", Infinity, NaN];
 const FORCE = ["options/One", [1], true];
 const SIGNAL = [{}, "now", new AbortController()];
+const LIMITS = [3, "license=3", { "a b": 1 }, { license: 0 }, { license: 1.5 }];
+const PRIORITIES = [1, [], { "options/One": 0.5 }, { nope: 1 }, () => 0.5];
 const COUNTS = [...COUNT, true, null, [], { gpu: 0 }, { gpu: undefined }];
 const CONFIGURED = {
   maxComputeRetries: [-1, 1.5, "3"],
@@ -62,6 +64,7 @@ const ofGet: BadValues<GetOptions> = { force: BOOLEAN, signal: SIGNAL };
 const ofPlan: BadValues<PlanRootsOptions> = {
   force: FORCE,
   forceDependents: BOOLEAN,
+  priority: PRIORITIES,
   signal: SIGNAL,
 };
 const ofTable: BadValues<ResultsOptions<Record<never, never>>> = {
@@ -81,6 +84,8 @@ const ofRunLocal: BadValues<RunLocalOptions> = {
   force: FORCE,
   forceDependents: BOOLEAN,
   isolation: ["none", true],
+  limits: LIMITS,
+  priority: PRIORITIES,
   onEvent: ["log"],
   progress: ["loud", false],
   signal: SIGNAL,
@@ -97,6 +102,7 @@ const ofDag: BadValues<RunDagOptions> = {
   force: FORCE,
   maxPreemptRetries: [-1, "5"],
   squeueIntervalSec: SECONDS,
+  priority: PRIORITIES,
   onEvent: ["log"],
   progress: ["loud", false],
   signal: SIGNAL,
@@ -112,6 +118,7 @@ const ofPool: BadValues<RunPoolOptions> = {
   leaseSec: SECONDS,
   tasksPerWorker: COUNT,
   keepGoing: BOOLEAN,
+  limits: LIMITS,
   launcher: ["mpirun"],
   takeOver: BOOLEAN,
 };
@@ -130,6 +137,7 @@ const ofConfigure: BadValues<ConfigOptions> = {
   maxWaitSec: SECONDS,
   pollIntervalSec: SECONDS,
   maxCreates: COUNT,
+  limits: LIMITS,
   logLevel: ["loud"],
   recordGit: ["always"],
   slurm: [3, { squeueIntervalSec: 0 }, { nodesSubmit: "no" }],
@@ -147,6 +155,8 @@ const ofDefineTask: BadValues<TaskOptions<z.ZodObject, unknown>> = {
   legacy: [{ nope: 1 }],
   migrations: [{}, [3], [{ from: { nme: "a/B" } }], [{ from: { name: ".a" } }], [{ from: {}, params: 1 }]],
   timeLimit: [0, "1m", NaN],
+  limits: [3, ["a b"], { license: -1 }, ["license", { license: 1 }], [[]]],
+  priority: [0.5, "high", 2_000_000],
   tolerate: ["nope", ["nope"], [1]],
   retries: [-1, 1.5, "3"],
   retryDelaySec: [-1, Infinity, "3"],

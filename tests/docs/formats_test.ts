@@ -16,6 +16,7 @@ const DECLARED = [
   "lib/catalog/read_entries.ts",
   "lib/cli/view/artifact_view.ts",
   "lib/cli/view/plan_view.ts",
+  "lib/cli/view/plan_limits.ts",
   "lib/cli/commands/plan.ts",
   "lib/core/event.ts",
   "lib/core/attempt_end.ts",

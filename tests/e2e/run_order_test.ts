@@ -81,6 +81,52 @@ describe("a run", () => {
     assertEquals((await bySpec.ended).report?.summary?.computed, 5);
   });
 
+  for (const isolation of ["process", "inline"] as const) {
+    it(`keeps to limits over all its workers, and begins what is urgent first (${isolation})`, async () => {
+      await using scene = await Scene.make();
+      const wait = (id: string, takes: string[], priority?: number) => ({
+        ...{ id, takes, does: [`touch ${id}`, `await go-${id}`] },
+        ...(priority === undefined ? {} : { priority }),
+      });
+      const urgent = { id: "root", needs: [wait("b", ["license"])], priority: 2 };
+      const run = scene.start([
+        wait("a", ["license"], -1),
+        urgent,
+        wait("free", []),
+        wait("c", ["license"], 1),
+      ], {
+        options: { maxWorkers: 4, isolation, limits: { license: 1 } },
+      });
+      await scene.appeared("b", "free");
+      assertEquals((await scene.created()).toSorted(), ["b", "free"]);
+      for (const [before, next] of [["b", "c"], ["c", "a"]] as const) {
+        await scene.touch(`go-${before}`);
+        await scene.appeared(next);
+        assertEquals((await scene.lines("returned")).includes(before), true);
+      }
+      for (const id of ["a", "free"]) await scene.touch(`go-${id}`);
+      const { report } = await run.ended;
+      assertEquals({ computed: report?.summary?.computed, told: report?.events.includes("limits") }, {
+        computed: 5,
+        told: true,
+      });
+    });
+  }
+
+  it("refuses what could never begin by its limits, before anything begins", async () => {
+    await using scene = await Scene.make();
+    const roots = [{ id: "a" }, { id: "b", takes: ["licence"] }];
+    for (const limits of [undefined, { license: 3 }]) {
+      const report = await scene.run(roots, limits ? { options: { limits } } : {});
+      assertEquals(report.error?.name, "ConfigError");
+      assertStringIncludes(report.error!.message, "takes 1 of limit 'licence', which is not set");
+      assertStringIncludes(report.error!.message, limits ? "did you mean 'license'?" : "no limit is set");
+    }
+    assertEquals(await scene.created(), []);
+    const set = await scene.run(roots, { env: { FURU_LIMITS: "licence=1" } });
+    assertEquals(set.summary?.computed, 2);
+  });
+
   it("has as many workers as there are cores by default", async () => {
     await using scene = await Scene.make();
     const cores = navigator.hardwareConcurrency;

@@ -14,6 +14,8 @@ export interface Node {
   may?: Node[];
   spec?: string;
   limit?: number;
+  takes?: string[];
+  priority?: number;
   size?: number;
   /** Of a pipeline on Slurm: the name of a file that it reads. */
   file?: string;

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { workerLimits } from "../../lib/local/run_local.ts";
+import { workerLimits } from "../../lib/local/worker_limits.ts";
 
 describe("workerLimits()", () => {
   it("maxWorkers as a number limits all specs together; by default it is the number of cores", () => {

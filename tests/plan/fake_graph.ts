@@ -2,7 +2,12 @@ import { delay } from "@std/async/delay";
 import { type Hash, hashText } from "../../lib/core/hash.ts";
 import type { NodeState, StatusSource } from "../../lib/plan/node.ts";
 import type { TaskListing } from "../../lib/store/store.ts";
-import { ARTIFACT, type Artifact, type SpecOption } from "../../lib/task/artifact/artifact.ts";
+import {
+  ARTIFACT,
+  type Artifact,
+  type SpecOption,
+  type TaskDefinition,
+} from "../../lib/task/artifact/artifact.ts";
 
 /** What a {@link fakeArtifact} is made with. */
 export interface FakeOptions {
@@ -10,6 +15,10 @@ export interface FakeOptions {
   name?: string;
   /** The spec, or what gives it. @default "default" */
   spec?: SpecOption<never>;
+  /** @default none */
+  limits?: TaskDefinition["limits"];
+  /** @default none */
+  priority?: TaskDefinition["priority"];
   /** @default the hash of name and label */
   hash?: string;
   /** The dependencies that may fail for good. @default none */
@@ -20,12 +29,13 @@ export interface FakeOptions {
 export function fakeArtifact(
   label: string,
   dependencies: readonly Artifact[] | (() => readonly Artifact[]) = [],
-  { name = "t", spec = "default", hash = hashText(`${name} ${label}`), tolerated = [] }: FakeOptions = {},
+  { name = "t", spec = "default", hash = hashText(`${name} ${label}`), limits, priority, tolerated = [] }:
+    FakeOptions = {},
 ): Artifact {
   return {
     [ARTIFACT]: {
       version: 1,
-      task: { name, spec } as Artifact[typeof ARTIFACT]["task"],
+      task: { name, spec, limits, priority } as Artifact[typeof ARTIFACT]["task"],
       identity: label,
       tolerated: new Set(tolerated.map((each) => each.hash)),
       get dependencies() {

@@ -53,7 +53,46 @@ describe("makePlan()", () => {
     assertEquals(made.order().map((node) => node.hash), [leaf.hash, middle.hash, root.hash]);
     assertEquals(made.nodes.get(leaf.hash)?.dependents.toSorted(), [middle.hash, root.hash].toSorted());
     assertEquals(made.nodes.get(root.hash)?.dependencies, [middle.hash, leaf.hash]);
-    assertEquals(made.order().map((node) => node.priority), [2, 1, 0]);
+    assertEquals(made.order().map((node) => node.height), [2, 1, 0]);
+  });
+
+  it("gives what says nothing the highest priority of what needs it, and a root 0", async () => {
+    const shared = fakeArtifact("shared"), low = fakeArtifact("low", [shared]);
+    const own = fakeArtifact("own", [], { priority: (params: { label: string }) => params.label.length });
+    const late = fakeArtifact("late", [low, own], { priority: -5 });
+    const urgent = fakeArtifact("urgent", [shared], { priority: 7 });
+    const plain = fakeArtifact("plain", [fakeArtifact("below plain")]);
+    const priorities = async (priority?: (root: Artifact) => number | undefined) => {
+      const made = await makePlan([late, plain, urgent], new FakeSource(), { priority });
+      return Object.fromEntries(
+        made.order().map((
+          { artifact, priority },
+        ) => [(artifact.params as { label: string }).label, priority]),
+      );
+    };
+    const all = { shared: 7, urgent: 7, own: 3, "below plain": 0, plain: 0, low: -5, late: -5 };
+    assertEquals(await priorities(), all);
+    assertEquals(Object.keys(await priorities()), Object.keys(all), "and that is the order");
+    // Of a root, the run's own word counts.
+    const ofRun = await priorities((root) => root === late ? 9 : undefined);
+    assertEquals(ofRun, { ...all, late: 9, low: 9, own: 9, shared: 9 });
+  });
+
+  it("refuses a priority, and limits, that a task's function does not give", async () => {
+    for (const bad of [0.5, NaN, "high", 1e9]) {
+      const artifact = fakeArtifact("a", [], { priority: () => bad as number });
+      await assertRejects(() => makePlan([artifact], new FakeSource()), ValidationError, "'priority'");
+    }
+    for (const bad of [3, { "a b": 1 }, ["x", "x"], { x: -1 }]) {
+      const artifact = fakeArtifact("a", [], { limits: () => bad as never });
+      await assertRejects(() => makePlan([artifact], new FakeSource()), ValidationError, "'limits'");
+    }
+    const throwing = fakeArtifact("a", [], {
+      limits: () => {
+        throw new Error("no idea");
+      },
+    });
+    await assertRejects(() => makePlan([throwing], new FakeSource()), ValidationError, "threw: no idea");
   });
 
   it("stops below what is DONE, IN_PROGRESS or FAILED", async () => {
@@ -228,7 +267,7 @@ describe("makePlan()", () => {
     for (let i = 1; i < 100_000; i++) last = fakeArtifact(`${i}`, [last]);
     const chain = await makePlan([last], new FakeSource());
     assertEquals(chain.order().length, 100_000);
-    assertEquals(chain.order()[0]?.priority, 99_999);
+    assertEquals(chain.order()[0]?.height, 99_999);
     const wide = await makePlan(
       Array.from({ length: 200_000 }, (_, i) => fakeArtifact(`${i}`)),
       new FakeSource(),
@@ -407,11 +446,11 @@ describe("order()", () => {
         const place = new Map(order.map((node, i) => [node.hash, i]));
         for (const node of order) {
           for (const hash of node.dependencies) assert(place.get(hash)! < place.get(node.hash)!);
-          const above = node.dependents.map((hash) => made.nodes.get(hash)!.priority + 1);
-          assertEquals(node.priority, Math.max(0, ...above));
+          const above = node.dependents.map((hash) => made.nodes.get(hash)!.height + 1);
+          assertEquals(node.height, Math.max(0, ...above));
         }
-        const priorities = order.map((node) => node.priority);
-        assertEquals(priorities, priorities.toSorted((a, b) => b - a));
+        const heights = order.map((node) => node.height);
+        assertEquals(heights, heights.toSorted((a, b) => b - a));
       }),
       { numRuns: 200 },
     );

@@ -2,6 +2,7 @@ import { delay } from "@std/async/delay";
 import { join } from "@std/path/join";
 import { z } from "zod";
 import type { Config } from "../../lib/core/config.ts";
+import type { TaskLimits } from "../../lib/core/settings/limits.ts";
 import type { RunEvent } from "../../lib/core/event.ts";
 import type { Hash } from "../../lib/core/hash.ts";
 import { makePlan } from "../../lib/plan/graph.ts";
@@ -28,7 +29,14 @@ let tasks = 0;
 export function artifact(
   create: (ctx: CreateContext) => unknown,
   below: readonly Artifact[] = [],
-  options: { spec?: string | string[]; timeLimit?: number; retries?: number; retryDelaySec?: number } = {},
+  options: {
+    spec?: string | string[];
+    timeLimit?: number;
+    retries?: number;
+    retryDelaySec?: number;
+    limits?: TaskLimits;
+    priority?: number;
+  } = {},
 ): Artifact {
   const task = defineTask({
     name: `pool/Task${++tasks}`,

@@ -24,6 +24,17 @@ describe("names", () => {
     assertEquals(parseTaskName(formatTaskName(raised)), raised);
   });
 
+  it("and its turn, where it has one", () => {
+    for (const turn of [1, -4, 2_000_001]) {
+      const own = { ...name, turn };
+      assertEquals(formatTaskName(own), `${hashNumber(7)}.3.2.${turn}.json`);
+      assertEquals(parseTaskName(formatTaskName(own)), own);
+      assertEquals(nextTaskName(own, "lost"), { ...own, lost: 3 });
+      assertEquals(errorFileName(formatTaskName(own)), `${hashNumber(7)}.3.2.${turn}.error.json`);
+    }
+    assertEquals(formatTaskName({ ...name, turn: 0 }), formatTaskName(name));
+  });
+
   it("what is no name of a task file is refused", () => {
     const hash = hashNumber(7);
     const others = [
@@ -36,6 +47,9 @@ describe("names", () => {
       `${hash}.1.0.m.error.json`,
       `${hash}.1.0.json.tmp`,
       `${hash}.1.0000000000.json`,
+      `${hash}.1.0.0.json`,
+      `${hash}.1.0.-0.json`,
+      `${hash}.1.0.1.1.json`,
       `${hash.slice(1)}.1.0.json`,
       `${hash.slice(1)}G.1.0.json`,
       `.tmp-${hash}.1.0.json`,

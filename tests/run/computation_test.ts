@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLess, assertRejects, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { ComputeError } from "../../lib/core/errors.ts";
+import { ComputeError, ConfigError } from "../../lib/core/errors.ts";
 import { get } from "../../lib/api/get.ts";
 import { readEnds } from "../../lib/store/results/ends.ts";
 import { tryClaim } from "../../lib/store/claims/claim.ts";
@@ -222,6 +222,50 @@ describe("computations of gets", () => {
     );
     assertEquals(most, 2);
     assertLess(mostOpen, 10, "what is begun is finished before more is begun");
+  });
+
+  it("no more units of limits are taken at once than there are, and none by one that waits for another", async () => {
+    await using rig = new Rig();
+    const runtime = testRuntime(rig.root, { config: { maxCreates: 3, limits: { api: 3, license: 1 } } });
+    const now = { api: 0, license: 0 }, most = { api: 0, license: 0 };
+    const work = async (takes: Partial<typeof now>) => {
+      for (const name of ["api", "license"] as const) {
+        now[name] += takes[name] ?? 0;
+        most[name] = Math.max(most[name], now[name]);
+      }
+      await pause(5);
+      for (const name of ["api", "license"] as const) now[name] -= takes[name] ?? 0;
+    };
+    const kinds = [{ license: 1 }, { api: 2 }, { api: 1, license: 1 }, { api: 1 }, {}, { api: 3 }];
+    const Node = defineTask({
+      name: "test/Limited",
+      params: z.object({ n: z.int(), level: z.int() }),
+      limits: ({ n }) => kinds[n % kinds.length]!,
+      create: async ({ params: { n, level } }): Promise<number> => {
+        await work(kinds[n % kinds.length]!);
+        // Below it there is what takes units that it has taken itself.
+        if (level > 0) {
+          await Promise.all([0, 1].map((side) => get(Node({ n: 7 * n + side, level: level - 1 }))));
+        }
+        await work(kinds[n % kinds.length]!);
+        return n;
+      },
+    });
+    const roots = Array.from({ length: 12 }, (_, n) => n);
+    assertEquals(
+      await Promise.all(roots.map((n) => getFrom(runtime, Node({ n: n + 600, level: 2 })))),
+      roots.map((n) => n + 600),
+    );
+    assertEquals(most, { api: 3, license: 1 });
+  });
+
+  it("what could never begin by its limits is refused", async () => {
+    await using rig = new Rig();
+    const runtime = testRuntime(rig.root, { config: { limits: { license: 1 } } });
+    for (const limits of ["licence", { license: 2 }]) {
+      const artifact = artifactOf({ limits, create: () => 1 });
+      await assertRejects(() => getFrom(runtime, artifact), ConfigError, "of limit 'lic");
+    }
   });
 
   it("validate that gets something while its artifact is claimed does not wait for a slot of its own", async () => {

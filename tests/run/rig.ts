@@ -1,3 +1,4 @@
+import type { TaskLimits } from "../../lib/core/settings/limits.ts";
 import { getWith } from "../../lib/run/get/get.ts";
 import type { Runtime } from "../../lib/run/runtime.ts";
 import type { SuccessRecord } from "../../lib/store/record.ts";
@@ -19,6 +20,7 @@ export interface TestTask {
   retries?: number;
   retryDelaySec?: number;
   retryable?: (error: unknown) => boolean;
+  limits?: TaskLimits;
   spec?: string;
 }
 

@@ -11,6 +11,7 @@ import { exists, Rig, testRuntime, until } from "../rig.ts";
 const RUN = "local-1";
 const [a, b] = ["a".repeat(32) as Hash, "b".repeat(32) as Hash];
 const of = (hash: Hash) => ({ hash, name: "toy/Leaf", at: 1 });
+const LIMIT = { name: "license", units: 1, used: 1, waiting: 1 };
 const began: RunEvent = { type: "run_started", runId: RUN, nodes: 3, cached: 1, at: 0 };
 
 function progressOf(rig: Rig) {
@@ -33,6 +34,7 @@ describe("ProgressFile", () => {
     const { store, file } = progressOf(rig);
     file.sink(began);
     file.sink({ type: "attempt_started", ...of(a), attempt: 2, worker: "w1", params: "lr=1", log: "/log" });
+    file.sink({ type: "limits", limits: [LIMIT], at: 1 });
     file.sink({ type: "attempt_progress", ...of(a), fraction: 0.5, message: "half" });
     await until(() => exists(progressPath(rig.root, RUN)), "it is written by itself");
     const now = await readProgressFile(store, RUN);
@@ -57,7 +59,7 @@ describe("ProgressFile", () => {
       fraction: 0.5,
       message: "half",
     }]);
-    assertEquals(now.ended, undefined);
+    assertEquals([now.ended, now.limits], [undefined, [LIMIT]]);
 
     const failure = {
       name: "toy/Leaf",
@@ -75,6 +77,7 @@ describe("ProgressFile", () => {
     file.sink({ type: "run_ended", summary, interrupted: false, at: 9 });
     await file.close();
     const end = await readProgressFile(store, RUN);
+    assertEquals(end?.limits, undefined, "nothing waits any more");
     assertEquals(end?.tasks, [
       { name: "toy/Leaf", nodes: 2, done: 1, failed: 1, running: 0 },
       { name: "toy/Other", nodes: 1, done: 1, failed: 0, running: 0 },

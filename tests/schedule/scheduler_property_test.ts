@@ -6,6 +6,7 @@ import { makePlan } from "../../lib/plan/graph.ts";
 import { createScheduler, type Scheduler } from "../../lib/schedule/scheduler.ts";
 import type { SchedulerAction, SchedulerEvent } from "../../lib/schedule/scheduler_event.ts";
 import { windowSize } from "../../lib/schedule/check_run.ts";
+import { limitsOf } from "../../lib/task/limits.ts";
 import { ARTIFACT, type Artifact } from "../../lib/task/artifact/artifact.ts";
 import { fakeArtifact, FakeSource } from "../plan/fake_graph.ts";
 
@@ -24,6 +25,7 @@ const scenario = fc.record({
   maxPreemptRetries: fc.nat(2),
   limits: fc.record({ cpu: fc.integer({ min: 1, max: 4 }), gpu: fc.integer({ min: 1, max: 2 }) }),
   maxRunning: fc.integer({ min: 1, max: 5 }),
+  units: fc.record({ x: fc.integer({ min: 2, max: 4 }), y: fc.integer({ min: 1, max: 2 }) }),
   /** What happens: picks a node and an outcome. When they are used up all goes well. */
   fate: fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 11 })), { maxLength: 60 }),
 });
@@ -49,9 +51,12 @@ class World {
   constructor(readonly given: Scenario) {
     given.graph.forEach((below, i) => {
       const picked = i === 0 ? [] : [...new Set(below.map((n) => n % i))].map((n) => this.all[n]!);
+      const spec = i % 3 === 0 ? "gpu" : "cpu";
+      const limits = [[], ["x"], [{ x: 2 }], ["x", "y"], ["y"]][i % 5]!;
+      const priority = i % 7 === 0 ? i % 3 - 1 : undefined;
       const bits = given.tolerates[i] ?? 0;
       const tolerated = picked.filter((_, n) => (bits & (1 << n)) !== 0);
-      this.all.push(fakeArtifact(`${i}`, picked, { spec: i % 3 === 0 ? "gpu" : "cpu", tolerated }));
+      this.all.push(fakeArtifact(`${i}`, picked, { spec, limits, priority, tolerated }));
     });
     for (const artifact of this.all) this.byHash.set(artifact.hash, artifact);
     const pick = (n: number) => this.all[n % this.all.length]!;
@@ -162,6 +167,10 @@ class World {
     for (const hash of this.running) count[this.byHash.get(hash)![ARTIFACT].task.spec as "cpu" | "gpu"]++;
     assert(count.cpu <= limits.cpu && count.gpu <= limits.gpu, "keeps the limit of each spec");
     assert(this.running.size <= maxRunning, "keeps the limit of all");
+    for (const [name, units] of Object.entries(this.given.units)) {
+      const taken = [...this.running].map((hash) => limitsOf(this.byHash.get(hash)!)[name] ?? 0);
+      assert(taken.reduce((sum, each) => sum + each, 0) <= units, `takes no more of ${name} than there is`);
+    }
   }
 }
 
@@ -223,10 +232,16 @@ describe("the scheduler", () => {
           const artifact = world.all[n % world.all.length]!;
           if (!world.done.has(artifact.hash)) source.set(artifact, { status: "FAILED", error: "earlier" });
         }
-        const { limits, window, keepGoing, maxRunning } = given;
+        const { limits, units, window, keepGoing, maxRunning } = given;
         const made = await makePlan(world.roots, source);
+        // In this order they enter the window.
+        const priority = ({ hash }: Artifact) => made.nodes.get(hash)!.priority;
+        world.roots.sort((a, b) => priority(b) - priority(a));
         const limit = (spec: string) => limits[spec as "cpu" | "gpu"];
-        await run(world, createScheduler(made, { window, keepGoing, maxRunning, limit, retry: given }));
+        await run(
+          world,
+          createScheduler(made, { window, keepGoing, maxRunning, limit, limits: units, retry: given }),
+        );
 
         const end = world.end!;
         assertEquals(new Set(end.failed), world.failed);

@@ -12,8 +12,13 @@ import type { Random } from "./random.ts";
 let creating: (hash: Hash, signal: AbortSignal) => Promise<void> = () =>
   Promise.reject(new Error("No world is played"));
 
+/** Whether some of the artifacts take a unit of a limit. */
+let limited = false;
+
 const Leaf = defineTask({
   name: "pool/Leaf",
+  limits: ({ n }: { n: number }) => limited && n % 2 === 0 ? "license" : undefined,
+  priority: ({ n }: { n: number }) => limited && n > 2 ? n - 3 : undefined,
   params: z.object({ n: z.int() }),
   // Controllers die meanwhile.
   retryDelaySec: (attempt) => 5 * attempt,
@@ -26,6 +31,7 @@ const Leaf = defineTask({
 const Side = defineTask({
   name: "pool/Side",
   spec: ["gpu", "big"],
+  limits: () => limited ? "license" : undefined,
   params: z.object({ base: Leaf.schema, left: z.boolean() }),
   create: async ({ params, hash, signal }): Promise<number> => {
     await creating(hash, signal);
@@ -53,15 +59,23 @@ export interface PoolGraph {
   /** How often each was created. */
   creates: Map<Hash, number>;
   /** Told of each create, and by which process. */
-  onCreate: (hash: Hash, pid: number) => void;
+  onCreate: (hash: Hash, pid: number, creating: { done: boolean; signal: AbortSignal }) => void;
+  /** How many units the limit has that some of them take. */
+  units: number | undefined;
   /** Does `create` throw now and then? */
   failing: boolean;
   /** Have some too little memory in spec `gpu`? */
   hungry: boolean;
 }
 
-/** The graph for the world that begins now. @param beside How many artifacts stand beside the diamond, at most. */
-export function poolGraph(random: Random, beside: number): PoolGraph {
+/**
+ * The graph for the world that begins now.
+ *
+ * @param beside How many artifacts stand beside the diamond, at most.
+ * @param isLimited Whether some of them take units of a limit.
+ */
+export function poolGraph(random: Random, beside: number, isLimited = false): PoolGraph {
+  limited = isLimited;
   const base = Leaf({ n: 1 });
   const sides = [Side({ base, left: true }), Side({ base, left: false })];
   const top = Top({ sides });
@@ -71,15 +85,18 @@ export function poolGraph(random: Random, beside: number): PoolGraph {
     all: [base, ...sides, top, ...others],
     creates: new Map(),
     onCreate: () => {},
+    units: isLimited ? 1 + random.int(2) : undefined,
     failing: random.chance(0.25),
     hungry: random.chance(0.25),
   };
   const longestMs = random.pick([100, 3000, 3000, 40_000]);
   creating = async (hash, signal) => {
     graph.creates.set(hash, (graph.creates.get(hash) ?? 0) + 1);
-    graph.onCreate(hash, runtimeNow().machine.self.pid);
+    const now = { done: false, signal };
+    graph.onCreate(hash, runtimeNow().machine.self.pid, now);
     const heeds = random.chance(0.5); // else only the grace ends it
-    await runtimeNow().machine.clock.sleep(random.scale(1, longestMs), heeds ? signal : undefined);
+    await runtimeNow().machine.clock.sleep(random.scale(1, longestMs), heeds ? signal : undefined)
+      .finally(() => now.done = true);
     const context = currentContext();
     if (graph.hungry && context?.mode === "executor" && context.spec === "gpu") {
       throw new TooLittleError("memory", "it is hungry");

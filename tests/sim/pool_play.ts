@@ -32,10 +32,13 @@ import type { World } from "./world.ts";
 
 /** Retries of the runs that are simulated. */
 export const RETRIES = { maxComputeRetries: 2, maxPreemptRetries: 3 };
-const TASK_FILE = /\/([0-9a-f]{32})\.\d+\.\d+(?:\.[mt]+)?\.json$/;
+const TASK_FILE = /\/([0-9a-f]{32})\.\d+\.\d+(?:\.[mt]+)?(?:\.-?\d+)?\.json$/;
 const NODES = ["n1", "n2", "n3"];
 /** Whoever is told of a listing, a submission or a cancellation after losing the role may have been on its way. */
 const LATE_ACTS = 1;
+
+/** A create that goes on, until it is done. */
+type Creating = { readonly done: boolean; readonly signal: AbortSignal };
 
 /** A run, with a Slurm of its own, in a world that is played now. */
 export class PoolPlay {
@@ -47,6 +50,8 @@ export class PoolPlay {
   readonly run: PoolRun;
   /** What did not hold when nobody could be told. */
   violation: string | undefined;
+  /** What ran at once and took more units of the limit than there are. */
+  overLimit: string | undefined;
   /** How often there was a create under each name that a task had in the queue. */
   readonly starts: Map<string, number> = new Map();
   /** Slurm's programs, where the run has the real launcher. */
@@ -54,6 +59,8 @@ export class PoolPlay {
   readonly #world: World;
   readonly #graph: PoolGraph;
   readonly #ends = new Set<string>();
+  /** Creates that took a unit of the limit, and by which process. */
+  readonly #taking: { hash: string; pid: number; creating: Creating }[] = [];
 
   /**
    * Prepares a run that nobody has begun.
@@ -113,12 +120,25 @@ export class PoolPlay {
   }
 
   /** A process creates an artifact: if it is a worker of this run, under which name does the queue have it? */
-  noteCreate(hash: string, pid: number): void {
+  noteCreate(hash: string, pid: number, creating: Creating): void {
     const file = this.#world.disk.paths(this.paths.running).find((path) =>
       path.includes(`-${pid}-`) && path.includes(`/${hash}.`)
     );
     const name = file?.slice(file.lastIndexOf("/") + 1);
-    if (name !== undefined) this.starts.set(name, (this.starts.get(name) ?? 0) + 1);
+    if (name === undefined) return;
+    this.starts.set(name, (this.starts.get(name) ?? 0) + 1);
+    const isLimited = this.run.nodes.some((node) => node.hash === hash && node.limits !== undefined);
+    if (!isLimited || this.#graph.units === undefined) return;
+    this.#taking.push({ hash, pid, creating });
+    // What Slurm has given up may go on, on a node that is cut off; what was told to end has a grace for that.
+    const isThere = (pid: number): boolean =>
+      this.slurm.jobs.some(({ process }) => process?.owner.pid === pid && !process.gone);
+    const now = this.#taking.filter(({ pid, creating: { done, signal } }) =>
+      !done && !signal.aborted && isThere(pid)
+    );
+    if (now.length <= this.#graph.units) return;
+    const names = now.map(({ hash, pid }) => `${hash.slice(0, 8)} (pid ${pid})`);
+    this.overLimit ??= `${names.join(", ")} run at once, of a limit of ${this.#graph.units}`;
   }
 
   /** How the run ended. */
@@ -258,7 +278,12 @@ export class PoolPlay {
   }
 }
 
-function poolRun({ random }: World, { roots, all }: PoolGraph, runId: string, detached: boolean): PoolRun {
+function poolRun(
+  { random }: World,
+  { roots, all, units }: PoolGraph,
+  runId: string,
+  detached: boolean,
+): PoolRun {
   return {
     schema: 1,
     runId,
@@ -269,7 +294,7 @@ function poolRun({ random }: World, { roots, all }: PoolGraph, runId: string, de
     entry: "file:///pipeline.ts",
     roots: roots.map(({ hash }) => hash),
     specs: { default: {}, gpu: {}, big: {} },
-    config: { ...SIM_CONFIG, ...RETRIES },
+    config: { ...SIM_CONFIG, ...RETRIES, ...(units === undefined ? {} : { limits: { license: units } }) },
     force: [],
     git: null,
     detached,
@@ -279,6 +304,7 @@ function poolRun({ random }: World, { roots, all }: PoolGraph, runId: string, de
       idleTimeoutSec: random.pick([1, 10, 60]),
       keepGoing: random.chance(0.5),
       tasksPerWorker: random.pick([1, 1, 3]),
+      ...(units === undefined ? {} : { turns: true }),
     },
     counts: { nodes: all.length, cached: 0 },
     invalid: [],

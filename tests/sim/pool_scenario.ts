@@ -33,11 +33,11 @@ export const poolSiteScenario: Scenario = {
   faults: (random) => random.chance(2 / 3) ? {} : longFaults(random),
   run: async (world, random) => {
     world.disk.mkdir(ROOT, world.host("login"), ROOT);
-    const graph = poolGraph(random, 3);
+    const graph = poolGraph(random, 3, random.chance(0.5));
     const suspended = random.chance(0.4) ? 0.5 : 0;
     const faults = random.chance(1 / 2) ? { suspended } : { ...mixedSlurmFaults(random), suspended };
     const run = new PoolPlay(world, graph, "run-1", faults, false, mixedSite(random));
-    graph.onCreate = (hash, pid) => run.noteCreate(hash, pid);
+    graph.onCreate = (hash, pid, creating) => run.noteCreate(hash, pid, creating);
     user(world, "login", run);
     await world.run();
     checkProcesses(world);
@@ -112,10 +112,10 @@ function scenario({ name, about, begin, after }: Plot): Scenario {
     },
     run: async (world, random) => {
       world.disk.mkdir(ROOT, world.host("login"), ROOT);
-      const graph = poolGraph(random, 3);
+      const graph = poolGraph(random, 3, random.chance(0.5));
       const faults: Partial<SlurmFaults> = random.chance(1 / 3) ? {} : mixedSlurmFaults(random);
       const runs = begin(world, (runId, detached) => new PoolPlay(world, graph, runId, faults, detached));
-      graph.onCreate = (hash, pid) => runs.forEach((run) => run.noteCreate(hash, pid));
+      graph.onCreate = (hash, pid, creating) => runs.forEach((run) => run.noteCreate(hash, pid, creating));
       await world.run();
       await after?.(world, runs);
       checkProcesses(world);
@@ -164,6 +164,7 @@ function checkProcesses(world: World): void {
 function checkEnd(world: World, graph: PoolGraph, run: PoolPlay): void {
   const { runId } = run.paths;
   if (run.violation !== undefined) throw new Violation(run.violation);
+  if (run.overLimit !== undefined) throw new Violation(run.overLimit);
   const ended = run.ended();
   if (ended === undefined) throw new Violation(`${runId} has not ended`);
   const alive = run.slurm.jobs.filter((job) => run.slurm.isAlive(job));

@@ -1,3 +1,4 @@
+import type { RunEvent } from "../../lib/core/event.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { getColorEnabled, setColorEnabled, stripAnsiCode } from "@std/fmt/colors";
 import { describe, it } from "@std/testing/bdd";
@@ -86,6 +87,20 @@ describe("renderProgress()", () => {
     const lines = renderProgress(stateAfter(started(3), watched), screen);
     assertEquals(lines[1], "0 done, 0 running, 1 running elsewhere, 2 waiting, 0 failed, 12 s");
     assertEquals(lines[2], "  toy/Train(a0000000)    12 s  computed by pid 7 on h1");
+  });
+
+  it("says for which limits how many wait", () => {
+    const limits: RunEvent = {
+      type: "limits",
+      limits: [
+        { name: "api", units: 8, used: 2, waiting: 0 },
+        { name: "license", units: 3, used: 3, waiting: 24 },
+        { name: "gpu-hours", units: 1, used: 1, waiting: 1 },
+      ],
+      at: START,
+    };
+    const lines = renderProgress(stateAfter(started(30), limits), screen);
+    assertEquals(lines[1], "0 done, 0 running, 30 waiting (24 for license, 1 for gpu-hours), 0 failed, 12 s");
   });
 
   it("has the same text with colours as without", () => {

@@ -2,9 +2,19 @@ import { UsageError } from "../../core/errors.ts";
 import { migratableText } from "../migrate/migratable_text.ts";
 import { defineCommand } from "../program/command.ts";
 import { choiceFlag, optionalChoiceFlag, switchFlag } from "../program/flag.ts";
-import { clusterFlag, forcedBy, forceDependentsFlag, forceFlag } from "./run_flags.ts";
+import {
+  clusterFlag,
+  forcedBy,
+  forceDependentsFlag,
+  forceFlag,
+  limitFlag,
+  limitsBy,
+  priorityBy,
+  priorityFlag,
+} from "./run_flags.ts";
 import { planDot, planMermaid } from "../view/plan_graph_text.ts";
 import { PlanParams } from "../view/plan_params.ts";
+import { limitsOfPlan, limitsText } from "../view/plan_limits.ts";
 import { inOrder, planJson, planTable, planTree, type PlanView } from "../view/plan_view.ts";
 import { readableStore } from "../program/readable_store.ts";
 import type { Engine } from "../program/engine.ts";
@@ -17,6 +27,8 @@ const flags = {
   all: switchFlag("Each artifact by itself, where many alike are one line", { short: "a" }),
   force: forceFlag,
   "force-dependents": forceDependentsFlag,
+  limit: limitFlag,
+  priority: priorityFlag,
   why: switchFlag("Also why each would be computed, or when and by whom it was (as furu why)"),
   slurm: optionalChoiceFlag(
     ["pool", "dag"],
@@ -58,12 +70,16 @@ export const planCommand = defineCommand({
     }
     const { roots, entry } = await loadTarget(program, args, io);
     const force = forcedBy(flags);
-    const plan = await engine.plan(roots, force);
+    const priority = priorityBy(flags.priority);
+    const plan = await engine.plan(roots, { ...force, ...(priority && { priority }) });
+    const set = await engine.limits(limitsBy(flags.limit));
+    const limits = limitsOfPlan(plan, set);
     const kept = await plan.kept?.();
     // Loaded when used, as the rest of furu.
     const slurm = flags.slurm === undefined ? undefined : await import("../view/plan_slurm.ts");
     const pool = flags.slurm === "pool" ? await engine.poolPlan(roots, { entry, ...force, cluster }) : {};
-    const jobs = flags.slurm && await slurm?.planSlurm(plan, { mode: flags.slurm, cluster, ...pool });
+    const jobs = flags.slurm &&
+      await slurm?.planSlurm(plan, { mode: flags.slurm, limits: set, cluster, ...pool });
     const options = {
       color: io.color && !globals["no-color"],
       width: io.width,
@@ -83,6 +99,7 @@ export const planCommand = defineCommand({
       case "json":
         io.out(planJson(plan, {
           ...(kept && { kept }),
+          ...(limits.limits.length > 0 && limits),
           ...(jobs && { slurm: jobs }),
           ...(reasons && { why: reasons.map(because!.reasonJson) }),
         }));
@@ -93,6 +110,9 @@ export const planCommand = defineCommand({
       case "mermaid":
         io.out(planMermaid(plan, options.params));
         break;
+    }
+    if (format === "tree" || format === "table") {
+      io.out(limitsText(limits, { withProblems: slurm === undefined }));
     }
     if (reasons && format !== "json") io.out(`\n${because!.whyText(reasons, options)}`);
     if (kept && format !== "json") io.err(`${(await import("../../plan/kept.ts")).keptText(kept)}\n`);

@@ -14,9 +14,13 @@ import {
   forcedBy,
   forceDependentsFlag,
   forceFlag,
+  limitFlag,
+  limitsBy,
   parseSeconds,
   parseWindow,
   parseWorkers,
+  priorityBy,
+  priorityFlag,
   progressOf,
   submittedJson,
 } from "./run_flags.ts";
@@ -35,6 +39,8 @@ const flags = {
   ),
   "dry-run": switchFlag("Only show what would be done, as plan does", { short: "n" }),
   window: valueFlag("dfs|bfs|K", "How many roots are worked on at a time: one, all or K", parseWindow),
+  limit: limitFlag,
+  priority: priorityFlag,
   "keep-going": switchFlag("After a failure do all that does not depend on it", { short: "k" }),
   force: forceFlag,
   "force-dependents": forceDependentsFlag,
@@ -119,6 +125,10 @@ export const runCommand = defineCommand({
         `${target}--workers gpu=1,default=8 --keep-going`,
         "one task of spec gpu at a time, and go on after failures",
       ],
+      [
+        `${target}--limit license=3`,
+        "no more than 3 licences at once, of tasks that say that they take some",
+      ],
       [`${target}--force toy/Train --retries 0`, "trains again all that is asked for, each once"],
       [`${target}--slurm --workers 20`, "runs on Slurm with at most 20 workers, and follows the run"],
       [`${target}--slurm --detach`, "submits the first workers, prints the run's id, and leaves"],
@@ -130,11 +140,11 @@ export const runCommand = defineCommand({
     checkTogether(flags);
     if (flags["dry-run"]) {
       const plan = (await import("./plan.ts")).planCommand;
-      const { force, slurm, cluster, "force-dependents": dependents } = flags;
+      const { force, slurm, cluster, limit, priority, "force-dependents": dependents } = flags;
       const absent = { format: undefined, all: false, why: false };
       return await plan.run({
         args,
-        flags: { ...absent, force, slurm, cluster, "force-dependents": dependents },
+        flags: { ...absent, force, slurm, cluster, limit, priority, "force-dependents": dependents },
         globals,
         io,
         program,
@@ -151,6 +161,7 @@ export const runCommand = defineCommand({
       maxHeapMb: flags["max-heap"],
       maxTasksPerWorker: flags["max-tasks-per-worker"],
       maxWorkerMb: flags["max-worker-mb"],
+      priority: priorityBy(flags.priority),
       notify: flags.notify,
     });
     if (flags.slurm !== undefined) {
@@ -163,6 +174,7 @@ export const runCommand = defineCommand({
       keepGoing: flags["keep-going"],
       maxWorkers: flags.workers,
       window: flags.window,
+      limits: limitsBy(flags.limit),
       isolation: flags.isolation,
     });
     await engine.runLocal(roots, { ...common, ...local });
@@ -196,6 +208,7 @@ function slurmOptions(values: FlagValues<typeof flags>): SlurmModeOptions {
     keepGoing: values["keep-going"],
     maxWorkers: values.workers,
     window: values.window,
+    limits: limitsBy(values.limit),
     idleTimeoutSec: values["idle-timeout"],
     tasksPerWorker: values["tasks-per-worker"],
     launcher: values.launcher,

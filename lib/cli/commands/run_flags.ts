@@ -1,4 +1,6 @@
 import { UsageError } from "../../core/errors.ts";
+import { mergeLimits, parseLimits } from "../../core/settings/limits.ts";
+import { isPriority, PRIORITY } from "../../task/limits.ts";
 import { isClusterName } from "../../slurm/client/environment.ts";
 import type { DetachedRun, RunOptions } from "../program/engine.ts";
 import { type Flag, listFlag, switchFlag, valueFlag, wholeNumber } from "../program/flag.ts";
@@ -77,6 +79,52 @@ export function parseSeconds(text: string): number {
   throw new UsageError(`seconds from 0 are needed: current value is '${text}'`);
 }
 
+/** `--limit NAME=UNITS` of commands that are about a run. */
+export const limitFlag: Flag<string[]> = listFlag(
+  "NAME=UNITS",
+  "Units of a limit: tasks that take some of it take no more at once " +
+    "(default: limits of furu.json, FURU_LIMITS; may be repeated)",
+  { also: ["limits"] },
+);
+
+/** `--priority TASK=N` of commands that are about a run. */
+export const priorityFlag: Flag<string[]> = listFlag(
+  "TASK=N",
+  "Priority of the roots of a task: higher ones come first, with what they need (default: 0; may be repeated)",
+);
+
+/**
+ * Units by the names of limits, as the flags say.
+ *
+ * @throws {UsageError} If one has another form.
+ */
+export function limitsBy(texts: readonly string[]): Record<string, number> | undefined {
+  const all = texts.map((text) => {
+    const limits = parseLimits(text);
+    if (typeof limits !== "string" && Object.values(limits).every((units) => units > 0)) return limits;
+    throw new UsageError(
+      `Cannot use --limit as NAME=UNITS is needed, units from 1 (license=3): current value is '${text}'`,
+    );
+  });
+  return mergeLimits(...all);
+}
+
+/**
+ * Priorities of roots by the names of their tasks, as the flags say.
+ *
+ * @throws {UsageError} If one has another form.
+ */
+export function priorityBy(texts: readonly string[]): Record<string, number> | undefined {
+  if (texts.length === 0) return undefined;
+  return Object.fromEntries(texts.map((text) => {
+    const [, name, priority] = /^([^=\s]+)=(-?\d+)$/.exec(text) ?? [];
+    if (name !== undefined && isPriority(Number(priority))) return [name, Number(priority)];
+    throw new UsageError(
+      `Cannot use --priority as TASK=N is needed, N ${PRIORITY} (toy/Train=10): current value is '${text}'`,
+    );
+  }));
+}
+
 /** `--cluster NAME` of commands that are about a run on Slurm. */
 export const clusterFlag: Flag<string | undefined> = valueFlag(
   "NAME",
@@ -101,6 +149,7 @@ const MISFITS = {
       "window",
       "isolation",
       "keep-going",
+      "limit",
       "idle-timeout",
       "tasks-per-worker",
       "launcher",
@@ -125,7 +174,8 @@ export function checkTogether(
   }
   const { flags: misfits, why } = MISFITS[flags.slurm ?? "local"];
   for (const name of misfits) {
-    if (flags[name] !== undefined && flags[name] !== false) {
+    const value = flags[name];
+    if (value !== undefined && value !== false && !(Array.isArray(value) && value.length === 0)) {
       throw new UsageError(`Cannot use --${name} ${why}`);
     }
   }

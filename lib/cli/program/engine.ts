@@ -1,5 +1,6 @@
 import type { ConfigOptions } from "../../core/config.ts";
 import type { RunSummary } from "../../core/event.ts";
+import type { LimitUnits } from "../../core/settings/limits.ts";
 import type { PoolJobOptions } from "../../slurm/pool/pool_job.ts";
 import type { CancelledRun } from "../../slurm/run/find_run.ts";
 import type { RunPoolOptions, SubmittedRun } from "../../slurm/run/run_slurm_options.ts";
@@ -37,6 +38,10 @@ export interface RunOptions {
   maxTasksPerWorker?: number;
   /** After a task that leaves it more megabytes it is replaced, too. */
   maxWorkerMb?: number;
+  /** Units of limits by name. */
+  limits?: Record<string, number>;
+  /** Priorities of roots by the names of their tasks. */
+  priority?: Record<string, number>;
   /** Who is told how it ends. */
   notify?: string | false;
 }
@@ -64,7 +69,14 @@ export type SlurmModeOptions =
     | { mode: "pool" }
       & Pick<
         RunPoolOptions,
-        "maxWorkers" | "window" | "keepGoing" | "idleTimeoutSec" | "tasksPerWorker" | "launcher" | "takeOver"
+        | "maxWorkers"
+        | "window"
+        | "keepGoing"
+        | "limits"
+        | "idleTimeoutSec"
+        | "tasksPerWorker"
+        | "launcher"
+        | "takeOver"
       >
   );
 
@@ -81,6 +93,7 @@ export type SlurmRunOptions =
     | "maxHeapMb"
     | "maxTasksPerWorker"
     | "maxWorkerMb"
+    | "priority"
     | "notify"
   >
   & SlurmModeOptions;
@@ -137,7 +150,12 @@ export interface Engine {
    */
   storedValue(key: ArtifactKey): Promise<unknown>;
   /** The plan for the roots. */
-  plan(roots: readonly Artifact[], options: Pick<RunOptions, "force" | "forceDependents">): Promise<PlanView>;
+  plan(
+    roots: readonly Artifact[],
+    options: Pick<RunOptions, "force" | "forceDependents" | "priority">,
+  ): Promise<PlanView>;
+  /** The limits that a run of these would have. */
+  limits(limits: Readonly<Record<string, number>> | undefined): Promise<LimitUnits>;
   /**
    * The facts that a pool looks at besides the plan: the time limits of attempts, and the run that it would
    * take up.
@@ -194,6 +212,10 @@ export const systemEngine: Engine = {
       import("../../catalog/read_stored.ts"),
     ]);
     return await readStored(systemRuntime(resolveConfig()), key);
+  },
+  async limits(limits) {
+    const { resolveConfig } = await import("../../core/config.ts");
+    return resolveConfig(limits === undefined ? {} : { limits: { ...limits } }).limits ?? {};
   },
   async plan(roots, options) {
     const [{ planRoots }, { slurmIsOver }] = await Promise.all([

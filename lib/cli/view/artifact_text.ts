@@ -55,6 +55,8 @@ export function artifactText(view: ArtifactView): string {
     if (run !== undefined) rows.push(["run", run]);
     if (record.migratedFrom) rows.push(["migrated", migratedText(record)]);
     rows.push(["by", whoseText(by)]);
+    // What tasks that name none have is not worth a row.
+    if (typeof by.spec === "string" && by.spec !== "default") rows.push(["spec", by.spec]);
     const used = usedText(by);
     if (used !== "") rows.push(["used", used]);
     const git = by.git as { commit?: string; dirty?: boolean } | undefined;

@@ -10,6 +10,9 @@ import {
   checkOneCluster,
   type PartitionsOf,
 } from "../../slurm/run/spec_clusters.ts";
+import { dagLimitFaults } from "../../slurm/run/check_limits.ts";
+import { limitFaults } from "../../plan/limits.ts";
+import type { LimitUnits } from "../../core/settings/limits.ts";
 import { growSpecs } from "../../slurm/run/grown_specs.ts";
 import { specsOn } from "../../task/ladder.ts";
 import { quote } from "../../slurm/client/script.ts";
@@ -19,7 +22,7 @@ import { systemClient } from "../../slurm/jobs/system_client.ts";
 import { chosenCluster } from "../../slurm/client/environment.ts";
 import { table } from "../../ui/table.ts";
 import { plural } from "../../ui/text.ts";
-import type { PlanView } from "./plan_view.ts";
+import { inOrder, type PlanView } from "./plan_view.ts";
 
 /** The jobs that a run would submit for one spec. */
 export interface PlannedJobs {
@@ -62,6 +65,12 @@ export interface PlanSlurmOptions {
    * @default {without limits}
    */
   nodes?: readonly LimitedNode[];
+  /**
+   * The limits that a run would have.
+   *
+   * @default {none}
+   */
+  limits?: LimitUnits;
   /**
    * The run that would be taken up.
    *
@@ -108,6 +117,7 @@ export async function planSlurm(plan: PlanView, options: PlanSlurmOptions): Prom
   const {
     mode,
     nodes = [],
+    limits = {},
     adopts,
     specs = resolveConfig().slurm?.specs ?? {},
     cluster: given,
@@ -142,7 +152,13 @@ export async function planSlurm(plan: PlanView, options: PlanSlurmOptions): Prom
     }
     if (mode === "dag") problems.push(...await problemsOf(() => checkPlaces(plan, usable, here)));
   }
-  const workers = firstWorkers(plan);
+  const open = [...plan.nodes.values()].filter(({ status }) => status !== "DONE");
+  problems.push(
+    ...mode === "dag"
+      ? dagLimitFaults(open, usable).map((fault) => `${fault}, which no job of DAG mode counts`)
+      : limitFaults(open, limits),
+  );
+  const workers = firstWorkers(plan, limits);
   const chosen = chosenCluster(environmentVariables(), false);
   return {
     mode,
@@ -184,12 +200,17 @@ async function checkPlaces(
 }
 
 /** The number of workers of each spec that a pool submits at first: for the tasks that can begin at once. */
-function firstWorkers({ nodes }: PlanView): Map<string, number> {
+function firstWorkers(plan: PlanView, limits: LimitUnits): Map<string, number> {
+  const { nodes } = plan;
   const ready = new Map<string, number>();
-  for (const { status, spec, dependencies } of nodes.values()) {
+  const left = new Map(Object.entries(limits));
+  for (const { status, spec, dependencies, limits: takes = {} } of inOrder(plan)) {
     if (status !== "TODO") continue;
     const isReady = dependencies.every((hash) => (nodes.get(hash)?.status ?? "DONE") === "DONE");
-    if (isReady) ready.set(spec, (ready.get(spec) ?? 0) + 1);
+    const needs = Object.entries(takes);
+    if (!isReady || needs.some(([name, units]) => (left.get(name) ?? 0) < units)) continue;
+    for (const [name, units] of needs) left.set(name, left.get(name)! - units);
+    ready.set(spec, (ready.get(spec) ?? 0) + 1);
   }
   const loads = [...ready].map(([spec, tasks]) => ({ spec, tasks, alive: 0, leaving: 0, pending: 0 }));
   const { submit } = scale(loads, { maxWorkers: MAX_WORKERS, tasksPerWorker: 1 });

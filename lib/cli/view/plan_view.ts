@@ -38,6 +38,10 @@ export interface ViewNode {
   readonly specs?: SpecNeeds;
   /** Hashes of what it depends on. */
   readonly dependencies: readonly string[];
+  /** The units of limits that an attempt takes. */
+  readonly limits?: Readonly<Record<string, number>>;
+  /** Its turn: higher ones first. */
+  readonly priority?: number;
 }
 
 /** A plan as it is shown. */
@@ -197,7 +201,7 @@ export function planTable(plan: PlanView, options: ViewOptions): string {
     artifactLabel(node.name, node.hash),
     specsOfNode(node).join(", then "),
     `${node.dependencies.length}`,
-    truncate(reasonsOf(node).join(", "), 120),
+    truncate([...turnOf(node), ...reasonsOf(node)].join(", "), 120),
     options.params?.textOf(node) ?? "",
   ]);
   const head = [
@@ -221,15 +225,17 @@ export function planTable(plan: PlanView, options: ViewOptions): string {
 export function planJson(plan: PlanView, more: Readonly<Record<string, unknown>> = {}): string {
   const { DONE, IN_PROGRESS, TODO, FAILED } = countByStatus(plan);
   const nodes = [...plan.nodes.values()].map((node) => {
-    const { hash, name, status, spec, dependencies, state } = node;
+    const { hash, name, status, spec, dependencies, state, limits = {}, priority } = node;
     const specs = specsOfNode(node);
     const { owner, error, log, reason, detail, unreadable } = state ?? {};
-    const params = paramsJson(paramsOf(plan.nodes.get(hash)!));
+    const params = paramsJson(paramsOf(node));
     return {
       hash,
       name,
       status,
       spec,
+      limits: Object.keys(limits).length > 0 ? limits : undefined,
+      priority: priority || undefined,
       ...(specs.length > 1 ? { specs } : {}),
       params,
       dependencies,
@@ -284,7 +290,17 @@ function noteOf(node: ViewNode, { allSpecs = false }: ViewOptions): string {
   const spec = specs.length === 1 && node.spec === "default" && !allSpecs
     ? []
     : [`spec ${specs.join(", then ")}`];
-  return truncate([...spec, ...reasonsOf(node)].join(", "), 120);
+  return truncate([...spec, ...turnOf(node), ...reasonsOf(node)].join(", "), 120);
+}
+
+/** What it takes of limits, and its priority, where there is any of it and it is to be computed. */
+function turnOf({ status, limits = {}, priority = 0 }: ViewNode): string[] {
+  if (status === "DONE") return [];
+  const takes = Object.entries(limits).map(([name, units]) => units === 1 ? name : `${units} ${name}`);
+  return [
+    ...(takes.length === 0 ? [] : [`takes ${takes.join(" + ")}`]),
+    ...(priority === 0 ? [] : [`priority ${priority}`]),
+  ];
 }
 
 /** Why a node has its status. */

@@ -72,6 +72,7 @@ export function runText(run: RunView, now: number, options: ListOptions): string
     ...(run.entry === undefined ? [] : [["module", run.entry]]),
     ["roots", rootsLine(run)],
     ["nodes", `${counts.nodes}: ${parts.join(", ")}`],
+    ...(run.limits ?? []).map((limit, i) => [i === 0 ? "limits" : "", limitText(limit)]),
   ];
   const width = 8;
   const lines = rows.map(([name = "", text = ""]) => name.padEnd(width) + text);
@@ -88,6 +89,12 @@ export function runText(run: RunView, now: number, options: ListOptions): string
   }
   lines.push(...runningLines(run, now, options), ...failureLines(run));
   return `${lines.join("\n")}\n`;
+}
+
+/** `license: 3 of 3 taken, 24 artifacts wait for it`. */
+function limitText({ name, units, used, waiting }: NonNullable<RunView["limits"]>[number]): string {
+  const wait = `${plural(waiting, "artifact")} ${waiting === 1 ? "waits" : "wait"} for it`;
+  return `${name}: ${used} of ${units} taken${waiting === 0 ? "" : `, ${wait}`}`;
 }
 
 function runningLines(

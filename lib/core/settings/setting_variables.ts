@@ -1,3 +1,4 @@
+import { parseLimits } from "./limits.ts";
 import type { SettingName } from "./settings_schema.ts";
 
 /** A variable of the environment that sets something. */
@@ -40,6 +41,11 @@ export const SETTING_VARIABLES: Readonly<Record<string, SettingVariable>> = {
   },
   FURU_POLL_INTERVAL_SECS: { field: "pollIntervalSec", parse: Number, allowed: SECONDS },
   FURU_MAX_CREATES: { field: "maxCreates", parse: Number, allowed: FROM_ONE },
+  FURU_LIMITS: {
+    field: "limits",
+    parse: parseLimits,
+    allowed: "NAME=UNITS with commas between, units from 1 (license=3,api=8)",
+  },
   FURU_MAX_HEAP_MB: { field: "maxHeapMb", parse: Number, allowed: "megabytes, a whole number from 16" },
   FURU_MAX_TASKS_PER_WORKER: { field: "maxTasksPerWorker", parse: Number, allowed: FROM_ONE },
   FURU_MAX_WORKER_MB: { field: "maxWorkerMb", parse: Number, allowed: "megabytes, a whole number from 1" },

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isLimitName, LIMIT_NAME } from "./limits.ts";
 import { notifyForm } from "./notify_setting.ts";
 
 // Forms are made when something is to be checked: making all of them takes a start longer than reading all
@@ -51,6 +52,9 @@ export const SETTING_FORMS = {
     seconds().describe("Seconds for which a get outside of tasks waits for somebody else's attempt"),
   pollIntervalSec: () => seconds().describe("Longest time between two looks at what others do, in seconds"),
   maxCreates: () => fromOne().describe("How many tasks run at once where get computes, outside of runs"),
+  limits: () =>
+    z.record(z.string().refine(isLimitName, `a limit's name must be ${LIMIT_NAME}`), fromOne())
+      .describe("Units of each limit, by name: what tasks of a run take at once is no more"),
   maxHeapMb: () =>
     z.int().min(16).max(16_777_216)
       .describe("Megabytes of V8's heap in each process that computes"),
@@ -89,6 +93,7 @@ export const OPEN_SETTINGS = [
   "slurm",
   "scratchDir",
   "maxCreates",
+  "limits",
   "maxHeapMb",
   "maxTasksPerWorker",
   "maxWorkerMb",
@@ -117,6 +122,7 @@ export const OTHER_DEFAULTS: Readonly<Record<string, string>> = {
   scratchDir: "SLURM_TMPDIR, else TMPDIR, else /tmp",
   heartbeatSec: "a third of the lease",
   maxCreates: "32, or the cores where these are more",
+  limits: "none",
   maxHeapMb: "V8's own; in a Slurm job what memGb leaves for it",
   maxTasksPerWorker: "no limit",
   maxWorkerMb: "256, or twice what the first task takes where that is more",

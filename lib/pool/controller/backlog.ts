@@ -1,23 +1,32 @@
+import { BinaryHeap } from "@std/data-structures/binary-heap";
 import type { TaskLimiter } from "../pacing.ts";
 import type { TaskTable } from "./task_table.ts";
 
+/** A task that waits. */
+interface Waiting {
+  readonly turn: number;
+  /** When it came, as a number that grows. */
+  readonly order: number;
+  readonly job: () => Promise<void>;
+}
+
 interface Line {
-  readonly jobs: (() => Promise<void>)[];
-  /** The next one of them. */
-  next: number;
+  readonly waiting: BinaryHeap<Waiting>;
   /** How many are on their way into the queue. */
   entering: number;
 }
 
 /**
  * Tasks that wait until there is room for them in `todo`: workers list that folder, so that it holds what
- * keeps them busy for a while, and not a million names. By spec, first come, first served.
+ * keeps them busy for a while, and not a million names. By spec, and there by their turns: of
+ * equal ones the first that came.
  */
 export class Backlog {
   readonly #most: number;
   readonly #tasks: Pick<TaskTable, "queuedBySpec">;
   readonly #limiter: Pick<TaskLimiter, "push">;
   readonly #lines = new Map<string, Line>();
+  #order = 0;
 
   /**
    * @param most How many tasks of a spec are in the queue or at workers, at most.
@@ -31,10 +40,10 @@ export class Backlog {
   }
 
   /** Has a task put into the queue as soon as there is room. */
-  add(spec: string, job: () => Promise<void>): void {
-    const line = this.#lines.get(spec) ?? { jobs: [], next: 0, entering: 0 };
+  add(spec: string, job: () => Promise<void>, turn = 0): void {
+    const line = this.#lines.get(spec) ?? { waiting: new BinaryHeap(byTurn), entering: 0 };
     this.#lines.set(spec, line);
-    line.jobs.push(job);
+    line.waiting.push({ turn, order: this.#order++, job });
     this.release(spec);
   }
 
@@ -51,23 +60,22 @@ export class Backlog {
   }
 
   #begin(spec: string, line: Line, room: number): void {
-    for (let each = 0; each < room && line.next < line.jobs.length; each++) {
-      const job = line.jobs[line.next]!;
-      line.jobs[line.next++] = done;
+    for (let each = 0; each < room; each++) {
+      const next = line.waiting.pop();
+      if (!next) return;
       line.entering++;
       this.#limiter.push(async () => {
         try {
-          await job();
+          await next.job();
         } finally {
           line.entering--;
           this.release(spec);
         }
       });
     }
-    if (line.next < line.jobs.length) return;
-    line.jobs.length = line.next = 0;
   }
 }
 
-/** What stands in the place of a job that was begun: what it holds is let go. */
-const done = async (): Promise<void> => {};
+function byTurn(a: Waiting, b: Waiting): number {
+  return b.turn - a.turn || a.order - b.order;
+}

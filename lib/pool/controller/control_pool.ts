@@ -3,10 +3,10 @@ import type { EventSink, RunSummary } from "../../core/event.ts";
 import type { Hash } from "../../core/hash.ts";
 import { runLog } from "../../core/run_log.ts";
 import { forcedNodes } from "../../plan/forced.ts";
-import { makePlan } from "../../plan/graph.ts";
+import { makePlan, priorityIn } from "../../plan/graph.ts";
 import { notifierOf } from "../../notify/notifier.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
-import { listQueue, makeQueue, type QueuedTask, refreshQueue } from "../../queue/queue.ts";
+import { listQueue, makeQueue, type QueuedTask, type QueueState, refreshQueue } from "../../queue/queue.ts";
 import { askToStop } from "../../queue/requests.ts";
 import { specsOfNodes } from "../../remote/node_specs.ts";
 import type { PoolRun } from "../../remote/run_record.ts";
@@ -141,8 +141,9 @@ async function driveRun(
     onResumed(progress);
     if (leadership.term > 1) context.log.info(takenUp(run.runId, leadership.term, progress));
     const source = poolStatus(runtime, run.runId, (hash) => listed.has(hash));
-    const planOptions = forced === undefined ? {} : { forced };
-    const todo = await retry(() => makePlan(run.roots.map(artifactOf), source, planOptions));
+    const { priorities = {} } = run.options;
+    const priority = ({ hash }: Artifact): number | undefined => priorities[hash];
+    const todo = await retry(() => makePlan(run.roots.map(artifactOf), source, { forced, priority }));
     using watched = new DisposableStack();
     await using controllers = new AsyncDisposableStack();
     const on = (which: AbortSignal | undefined, act: () => void): void => {
@@ -157,7 +158,9 @@ async function driveRun(
       keepGoing: run.options.keepGoing,
       retry: run.config,
       forced,
-      replan: (artifact) => makePlan([artifact], source, planOptions),
+      limits: run.config.limits,
+      begun: mayRun(listed),
+      replan: (artifact) => makePlan([artifact], source, { forced, priority: priorityIn(todo) }),
       onEvent,
       signal: ending,
       backend: (report, broken) => {
@@ -175,6 +178,12 @@ async function driveRun(
     if (!isHandedOn) await abandonRun(context, error);
     throw error;
   }
+}
+
+/** What an earlier controller has put into the queue, and of which it has not told how it ended. */
+function mayRun(listed: ReadonlyMap<Hash, QueuedTask>): Hash[] {
+  const states: readonly QueueState[] = ["todo", "running", "failed"];
+  return [...listed].flatMap(([hash, { state }]) => states.includes(state) ? [hash] : []);
 }
 
 /** Makes the queue's folders, and lists what is in them. */

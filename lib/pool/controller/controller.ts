@@ -150,8 +150,8 @@ export class Controller implements Backend {
     this.#loop = this.#observe([this.#results, this.#workers, this.#jobs]);
   }
 
-  start(artifact: Artifact): void {
-    startTask(this.#context, this.#reader, artifact.hash);
+  start(artifact: Artifact, _spec: string, turn = 0): void {
+    startTask(this.#context, this.#reader, artifact.hash, turn);
     const now = this.#now();
     // The first look at the jobs comes before the first task, for which a worker is to be submitted at once.
     if (this.#hasStarted && now - this.#newsAt < SHORTEST_PAUSE_MS) return;

@@ -2,6 +2,7 @@ import { join } from "@std/path/join";
 import { type Blame, failureKind } from "../../core/attempt_end.ts";
 import { errorText, ProtocolError } from "../../core/errors.ts";
 import { readFailure, type TaskFailure, writeFailure } from "../../queue/failure.ts";
+import { readEnd } from "../../queue/fence.ts";
 import { listNew } from "../../queue/queue.ts";
 import { isIn, moveOut, type ResultPlace, shelve } from "../../queue/shelf.ts";
 import { formatTaskName, parseTaskName, type TaskName } from "../../queue/task_file.ts";
@@ -23,6 +24,8 @@ const PLACES: readonly ResultPlace[] = ["done", "failed", "waiting"];
  * How often it is looked for the file that tells how a task failed, which another host wrote a moment ago.
  */
 const FAILURE_LOOKS = 4;
+/** Milliseconds between two looks whether workers that count as dead are gone. */
+const HELD_LOOK_MS = 1000;
 
 /** Reads what is new in the folders in which workers give tasks back, and tells the scheduler. */
 export class ResultReader {
@@ -44,6 +47,9 @@ export class ResultReader {
   #reading = 0;
   #lookedAt = -Infinity;
   #readAt = -Infinity;
+  /** Failed tasks that their workers may still compute, and since when that is waited for. */
+  readonly #held = new Map<string, number>();
+  #heldLookAt = -Infinity;
 
   constructor(context: ControllerContext, fleet: Fleet, monitor: WorkerMonitor) {
     this.#context = context;
@@ -73,6 +79,10 @@ export class ResultReader {
     }
     this.#lookedAt = begun;
     this.#settle();
+    if (begun - this.#heldLookAt >= HELD_LOOK_MS) {
+      this.#heldLookAt = begun;
+      for (const file of [...this.#held.keys()]) this.take("failed", file);
+    }
     for (const place of PLACES) {
       if (this.#read[place].size > this.#context.timing.mostRead) this.#shelve(place);
     }
@@ -178,6 +188,7 @@ export class ResultReader {
 
   async #readFailed(task: TaskEntry, name: TaskName): Promise<void> {
     const { tasks, report, paths, runtime, leadership, artifactOf } = this.#context;
+    if (await this.#mayStillRun(task, formatTaskName(name))) return;
     const failure = await this.#judgeFailure(task, name);
     if (failure.end.blame !== "protocol") {
       const result = await this.#resultOf(task);
@@ -193,6 +204,34 @@ export class ResultReader {
     const kind = failureKind(failure.end.blame);
     const countsAs = failure.raise ? failure.end.lack : kind === "protocol" ? undefined : kind;
     if (tasks.apply({ type: "failed", name, countsAs })) report(failure);
+  }
+
+  /**
+   * Whether a task that takes units of limits failed since its worker counts as dead, which may still compute
+   * it: it was only silent. Then the task is not told to have ended, so that its units count as taken, until
+   * its process or its job is known to be gone, or for the stale limit.
+   */
+  async #mayStillRun({ hash }: TaskEntry, file: string): Promise<boolean> {
+    const { nodes, runtime: { store, machine, config }, paths, phase, artifactOf, log } = this.#context;
+    const { limits } = nodes.get(hash)!;
+    if (limits === undefined || phase !== "running") return false;
+    const { worker: id } = await readFailureForSure(this.#context, file);
+    // Who gave it back itself has ended it.
+    const worker = id === undefined ? undefined : (await readEnd(store, paths, id))?.worker;
+    const job = worker?.job === undefined ? undefined : this.#fleet.jobs.get(worker.job);
+    const now = machine.clock.monotonic();
+    const since = this.#held.get(file) ?? now;
+    const isOver = !worker || machine.isGone(worker.owner) || job?.state.status === "dead" ||
+      now - since >= config.staleAfterSec * 1000;
+    if (isOver) this.#held.delete(file);
+    else if (!this.#held.has(file)) {
+      this.#held.set(file, since);
+      log.warn(
+        `worker ${id} may still compute ${artifactOf(hash)}: what that takes of limits ` +
+          `(${Object.keys(limits).join(", ")}) counts as taken until the worker's job has ended`,
+      );
+    }
+    return !isOver;
   }
 
   async #readWaiting({ hash }: TaskEntry, name: TaskName): Promise<void> {

@@ -25,9 +25,18 @@ import type { TaskEntry, TaskState } from "./task_table.ts";
  */
 const FIRST_PAUSE_MS = 20;
 
-/** Begins a task, or begins it again, as the scheduler wants. */
-export function startTask(context: ControllerContext, reader: ResultReader, hash: Hash): void {
-  const task = context.tasks.apply({ type: "started", hash });
+/**
+ * Begins a task, or begins it again, as the scheduler wants.
+ *
+ * @param turn Its turn among those in the queue.
+ */
+export function startTask(
+  context: ControllerContext,
+  reader: ResultReader,
+  hash: Hash,
+  turn: number,
+): void {
+  const task = context.tasks.apply({ type: "started", hash, turn });
   if (!task) return;
   const { state, name } = task;
   if (state.at === "queued") return;
@@ -71,12 +80,12 @@ export function queueTask(context: ControllerContext, reader: ResultReader, task
  */
 function afterPause(
   context: ControllerContext,
-  { state, busy, spec }: TaskEntry,
+  { state, busy, spec, name }: TaskEntry,
   job: () => Promise<void>,
 ): void {
   const { runtime: { machine: { clock }, config }, limiter, backlog, closing } = context;
   // What was there before has its place.
-  if (state.at === "new") return backlog.add(spec, job);
+  if (state.at === "new") return backlog.add(spec, job, name.turn);
   if (state.at !== "waiting" || busy < 2) return limiter.push(job);
   const pause = Math.min(FIRST_PAUSE_MS * 2 ** (busy - 2), config.pollIntervalSec * 1000);
   clock.sleep(pause, closing).then(() => limiter.push(job), () => {/* the controller ends */});

@@ -39,8 +39,8 @@ export type TaskEvent =
   | { readonly type: "found"; readonly name: TaskName; readonly at: Exclude<TaskState["at"], "new"> }
   /** A listing of all folders did not show it. */
   | { readonly type: "missing"; readonly hash: Hash }
-  /** The scheduler starts it, and waits for how that ends. */
-  | { readonly type: "started"; readonly hash: Hash }
+  /** The scheduler starts it, and waits for how that ends. `turn` is for a file that is not there yet. */
+  | { readonly type: "started"; readonly hash: Hash; readonly turn?: number | undefined }
   /** It is about to be put into `todo`, which may take long: until `arrived` no folder need show it. */
   | { readonly type: "queued"; readonly name: TaskName }
   /** Putting it into `todo` has ended, well or not. */
@@ -165,6 +165,7 @@ export class TaskTable {
       case "started":
         if (row.open) throw new ProtocolError(`Cannot start ${row.hash} again as it has not ended`);
         row.missing = 0;
+        if (row.state.at === "new" && event.turn) row.name = { ...row.name, turn: event.turn };
         row.open = true;
         return row;
       case "queued":

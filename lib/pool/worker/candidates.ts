@@ -1,4 +1,5 @@
 import type { Clock } from "../../core/system/clock.ts";
+import { parseTaskName } from "../../queue/task_file.ts";
 import { listingPause } from "../pacing.ts";
 
 /**
@@ -10,8 +11,9 @@ const MOST_LOST_IN_A_ROW = 16;
 const NAMES_PER_LOST = 256;
 
 /**
- * The tasks that a worker may try to claim, in a random order: workers that listed the same folder seldom
- * want the same task, and one listing serves for many claims.
+ * The tasks that a worker may try to claim: those of the highest turn first, and of one turn in a random
+ * order. Workers that listed the same folder seldom want the same task, and one listing serves for many
+ * claims.
  */
 export class Candidates {
   readonly #randomId: () => string;
@@ -38,9 +40,19 @@ export class Candidates {
   fill(files: readonly string[]): boolean {
     this.#lost = 0;
     this.#list = shuffled(files.filter((file) => !this.#refused.has(file)), parseInt(this.#randomId(), 16));
+    if (this.#list.some((file) => turnOfFile(file) !== 0)) {
+      const turns = new Map(this.#list.map((file) => [file, turnOfFile(file)]));
+      // The next one is taken from the end. Sorting keeps the order of equal ones.
+      this.#list.sort((a, b) => turns.get(a)! - turns.get(b)!);
+    }
     const bearable = Math.ceil(this.#list.length / NAMES_PER_LOST);
     this.#bearable = Math.min(Math.max(bearable, LEAST_LOST_IN_A_ROW), MOST_LOST_IN_A_ROW);
     return this.#list.length > 0;
+  }
+
+  /** Whether the list is used up. */
+  get isEmpty(): boolean {
+    return this.#list.length === 0;
   }
 
   /** The task to try next. `undefined` when the list is used up. */
@@ -58,6 +70,10 @@ export class Candidates {
   refuse(file: string): void {
     this.#refused.add(file);
   }
+}
+
+function turnOfFile(file: string): number {
+  return parseTaskName(file)?.turn ?? 0;
 }
 
 /** Fisher and Yates' shuffle with the numbers of a linear congruential generator (Numerical Recipes). */
@@ -98,6 +114,11 @@ export class PollBackoff {
     this.#clock = clock;
     this.#longestQuietMs = pollIntervalSec * 1000;
     this.#newsAt = clock.monotonic();
+  }
+
+  /** Milliseconds since the last listing. */
+  get age(): number {
+    return this.#listed ? this.#clock.monotonic() - this.#listed.at : Infinity;
   }
 
   /** Whether there was any listing yet. */

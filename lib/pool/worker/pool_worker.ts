@@ -76,6 +76,8 @@ const LONGEST_PAUSE_MS = 500;
  */
 const LEAST_LEFT_MS = 30_000;
 const LEAST_LEFT_PART = 0.25;
+/** Where some tasks come before others, a list is read anew after so many milliseconds. */
+const OLD_MS = 1000;
 /** The shortest pause between two looks at what is left to do for its spec. */
 const LEAST_LOOK_MS = 5000;
 
@@ -289,7 +291,7 @@ class PoolWorker {
   async #claim(): Promise<void> {
     const { slots } = this.#options;
     while (this.#tasks.open < slots && !this.#over.aborted && this.#tasks.unstartable === undefined) {
-      const file = this.#candidates.next() ?? await this.#nextOfNewList();
+      const file = this.#isListOld ? await this.#nextOfNewList() : this.#candidates.next();
       if (file === undefined) return;
       const result = await this.#patiently(() => this.#folder.claim(file));
       if (result === "fenced") return;
@@ -297,6 +299,13 @@ class PoolWorker {
       this.#backoff.news();
       if (result === "claimed") this.#tasks.take(file);
     }
+  }
+
+  /** Whether what comes first by now may not be in the list. */
+  get #isListOld(): boolean {
+    const { turns } = this.#options.run.options;
+    return this.#candidates.isEmpty ||
+      turns === true && this.#backoff.age > OLD_MS && this.#backoff.dueIn <= 0;
   }
 
   async #nextOfNewList(): Promise<string | undefined> {

@@ -6,6 +6,7 @@ import {
   type FuruErrorOptions,
   StoreError,
 } from "../../core/errors.ts";
+import { checkedUnits } from "../../plan/limits.ts";
 import type { FailedAttempt } from "../../core/attempt_end.ts";
 import { sleepLong } from "../../core/system/clock.ts";
 import { decideRetry, retriesOf } from "../../task/retry.ts";
@@ -222,7 +223,8 @@ async function compute(
   const { artifact, unwanted } = computation;
   refuseLoadOnly(artifact);
   // Before it claims: what is claimed keeps others from computing it.
-  const slot = runtime.computations.slot(runtime.maxCreates);
+  const { limits } = runtime.config;
+  const slot = runtime.computations.slot(runtime.maxCreates, checkedUnits(artifact, limits), limits);
   if (inherited) slot.takeFrom(inherited);
   try {
     await runtime.computations.pause(runtime.machine.clock);

@@ -123,9 +123,10 @@ function agreesWith(run: PoolRun, wanted: WantedRun): boolean {
     (code === "any" || codeFault(run) === undefined);
 }
 
-/** All that workers have to know of an artifact, in a line. */
-function needs({ hash, spec, timeLimitSec, ladder }: PoolRun["nodes"][number]): string {
-  return `${hash} ${spec} ${timeLimitSec ?? ""} ${ladder === undefined ? "" : canonical(ladder)}`;
+/** All that has to be known of an artifact in order to have it computed, in a line. */
+function needs({ hash, spec, timeLimitSec, ladder, limits, priority }: PoolRun["nodes"][number]): string {
+  const more = [ladder, limits].map((each) => each === undefined ? "" : canonical(each)).join(" ");
+  return `${hash} ${spec} ${timeLimitSec ?? ""} ${more} ${priority ?? ""}`;
 }
 
 /**

@@ -5,13 +5,14 @@ import type { RunLog } from "../../core/run_log.ts";
 import { parseTarget } from "../../core/settings/notify_setting.ts";
 import type { Machine } from "../../core/system/machine.ts";
 import { FURU_VERSION } from "../../core/version.ts";
-import { makePlan, type Plan } from "../../plan/graph.ts";
+import { makePlan, type Plan, type RootPriority } from "../../plan/graph.ts";
+import { checkLimits } from "../../plan/limits.ts";
 import { askedOfTask, poolNodes } from "../../remote/run_nodes.ts";
 import type { DagNode, DagRun, PoolRun, RunRecord } from "../../remote/run_record.ts";
 import { type NodeSpecs, specOfNode, specsOfNodes } from "../../remote/node_specs.ts";
 import type { SpecLadder, SpecNeeds } from "../../task/ladder.ts";
 import type { Runtime } from "../../run/runtime.ts";
-import { checkComputable, checkImportable, rootsOf } from "../../schedule/check_run.ts";
+import { checkComputable, checkImportable, rootPriority, rootsOf } from "../../schedule/check_run.ts";
 import { dependentsOfForced, forcedByUser } from "../../plan/forced.ts";
 import type { RunReporter } from "../../schedule/run_reporter.ts";
 import { storeStatus } from "../../schedule/status_source.ts";
@@ -24,6 +25,7 @@ import type { JobWatch } from "../jobs/job_watch.ts";
 import { isOver } from "../jobs/slurm_hints.ts";
 import { leftOut, refuseHopeless } from "./check_plan.ts";
 import { checkMaxWorkers, checkSpecs, checkTimeLimits, neededSpecs } from "./check_specs.ts";
+import { checkDagLimits } from "./check_limits.ts";
 import { growthOf, noRaiseText, withLadders, withSizes } from "./node_ladders.ts";
 import { ownCluster } from "./own_cluster.ts";
 import { askPartitions, checkOneCluster, clusterSpecs } from "./spec_clusters.ts";
@@ -109,7 +111,8 @@ export async function prepareRun(
   const forced = forcedByUser(runtime.store, force, runId, options.forceDependents ? given : undefined);
   const forcedDependents = options.forceDependents ? dependentsOfForced(given, force) : [];
   const source = storeStatus(runtime, { isOver: (queued) => isOver(watch, queued, signal) });
-  const planned = await makePlan(given, source, { signal, forced });
+  const priority = rootPriority(options.priority, given);
+  const planned = await makePlan(given, source, { signal, forced, priority });
   checkComputable(planned.nodes.values());
   checkImportable(planned.nodes.values(), entry);
   const isAll = planned.counts.done === planned.nodes.size;
@@ -119,14 +122,19 @@ export async function prepareRun(
     : await growthOf(options.specs ?? config.slurm?.specs, askPartitions(client, signal));
   const { own, missing, artifacts } = options.mode === "dag"
     ? await dagPart(runtime, planned, { ...prepare, growth })
-    : poolPart(given, planned, { options, config, growth, log: prepare.log });
+    : poolPart(given, planned, { options, config, growth, log: prepare.log }, priority);
   const isIdle = missing.length === 0;
   const [specs, cluster] = isIdle ? [{}, undefined] : await Promise.all([
     specsOf(missing, prepare),
     clusterOf(runtime, prepare),
   ]);
-  if (own.mode === "pool") checkTimeLimits(missing, specs);
-  else checkOneCluster(own.nodes, { cluster, specs });
+  if (own.mode === "pool") {
+    checkTimeLimits(missing, specs);
+    checkLimits(missing, config.limits);
+  } else {
+    checkOneCluster(own.nodes, { cluster, specs });
+    checkDagLimits(missing.flatMap(({ hash }) => planned.nodes.get(hash) ?? []), specs);
+  }
   const run: RunRecord = {
     schema: RECORD_SCHEMA,
     runId,
@@ -187,6 +195,7 @@ function poolPart(
   { options, config, growth, log }:
     & Pick<PrepareRunOptions<RunPoolOptions>, "options" | "config" | "log">
     & Growing,
+  priority: RootPriority | undefined,
 ): ModePart {
   let nodes = withLadders(poolNodes(given), planned, growth);
   if (options.detach && config.slurm?.nodesSubmit === false) {
@@ -195,6 +204,15 @@ function poolPart(
     if (said !== undefined) log?.warn(said);
     nodes = nodes.map(oneSpec);
   }
+  const priorities = Object.fromEntries(
+    given.flatMap((root): [string, number][] => {
+      const own = priority?.(root);
+      return own === undefined ? [] : [[root.hash, own]];
+    }),
+  );
+  const hasOwn = Object.keys(priorities).length > 0;
+  const hasTurns = hasOwn ||
+    nodes.some(({ limits, priority }) => limits !== undefined || priority !== undefined);
   const specs = options.specs ?? config.slurm?.specs ?? {};
   checkMaxWorkers(options.maxWorkers, [...Object.keys(specs), ...specsOfNodes(nodes)]);
   const missing = nodes.filter(({ hash }) => {
@@ -210,6 +228,8 @@ function poolPart(
       idleTimeoutSec: options.idleTimeoutSec ?? 60,
       keepGoing: options.keepGoing ?? false,
       tasksPerWorker: options.tasksPerWorker ?? 1,
+      ...(hasOwn ? { priorities } : {}),
+      ...(hasTurns ? { turns: true as const } : {}),
     },
     nodes,
   } as const;

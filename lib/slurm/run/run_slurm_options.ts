@@ -19,7 +19,7 @@ import {
 } from "../../core/options.ts";
 import type { NotifyTarget } from "../../core/settings/notify_setting.ts";
 import type { Plan } from "../../plan/graph.ts";
-import { aProgress, aWindow, type Window } from "../../schedule/check_run.ts";
+import { aPriority, aProgress, aWindow, type RootPriorities, type Window } from "../../schedule/check_run.ts";
 import { isClusterName } from "../client/environment.ts";
 import type { SlurmSpecs } from "./check_specs.ts";
 
@@ -101,6 +101,13 @@ export interface SlurmOptions {
    * @default {`slurm.squeueIntervalSec` of the configuration, which is 10}
    */
   squeueIntervalSec?: number;
+  /**
+   * The priority of roots, which come with all that they need before others of a lower one: by the names of
+   * their tasks, or as a function gives it. In DAG mode their jobs are submitted first.
+   *
+   * @default {what their tasks say, else 0}
+   */
+  priority?: RootPriorities;
   /**
    * Who is told when the run has ended, or the first of its artifacts has failed for good: a URL, or a
    * command, which is given a line of JSON; `false` for nobody.
@@ -187,6 +194,13 @@ export interface RunPoolOptions extends SlurmOptions {
    */
   keepGoing?: boolean;
   /**
+   * The units that there are of each limit, by name, as `{ license: 3, api: 8 }`: tasks with `limits` take no
+   * more at once, over all workers of the run. They count above those of the configuration, by name.
+   *
+   * @default {`limits` of the configuration, which is none}
+   */
+  limits?: Record<string, number>;
+  /**
    * The way in which workers are started: as jobs of their own, or inside the job that this process runs in.
    *
    * @default {"sbatch"}
@@ -250,6 +264,7 @@ const COMMON: OptionChecks<RunDagOptions> = {
   maxTasksPerWorker: anything,
   maxWorkerMb: anything,
   squeueIntervalSec: someSeconds,
+  priority: aPriority,
   notify: anything,
   onEvent: aFunction,
   progress: aProgress,
@@ -266,6 +281,7 @@ const OF_POOL: OptionChecks<RunPoolOptions> = {
   leaseSec: someSeconds,
   tasksPerWorker: aCount,
   keepGoing: aBoolean,
+  limits: anything,
   launcher: oneOf("sbatch", "srun"),
   takeOver: aBoolean,
 };
@@ -308,7 +324,7 @@ export function slurmOverrides(options: RunSlurmOptions): Partial<Config> {
     maxWorkerMb,
     notify,
   } = options;
-  const { pollIntervalSec, leaseSec }: RunPoolOptions = options.mode === "dag" ? {} : options;
+  const { pollIntervalSec, leaseSec, limits }: RunPoolOptions = options.mode === "dag" ? {} : options;
   const ofWorkers = { maxHeapMb, maxTasksPerWorker, maxWorkerMb };
   const overrides = {
     maxComputeRetries,
@@ -318,6 +334,7 @@ export function slurmOverrides(options: RunSlurmOptions): Partial<Config> {
     ...ofWorkers,
     pollIntervalSec,
     leaseSec,
+    limits,
   };
   return Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));
 }

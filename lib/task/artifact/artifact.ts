@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { Shortage } from "../../core/attempt_end.ts";
 import type { Input } from "../../core/json/input_file.ts";
 import type { Hash } from "../../core/hash.ts";
+import type { TaskLimits } from "../../core/settings/limits.ts";
 import type { Spread } from "./spread.ts";
 
 /** The key by which artifacts are recognised, whichever copy of furu made them. */
@@ -211,6 +212,10 @@ export interface TaskDefinition {
   readonly tolerate?: readonly string[] | undefined;
   /** Seconds that an attempt may take. */
   readonly timeLimit?: number | ((params: never) => number);
+  /** What an attempt takes of the limits of its run. */
+  readonly limits?: TaskLimits | ((params: never) => TaskLimits | undefined);
+  /** Its turn among what may begin: higher ones first. */
+  readonly priority?: number | ((params: never) => number | undefined);
   /** How often a failure is tried again; the run's own number without it. */
   readonly retries?: number | ((params: never) => number);
   /** Seconds before each retry; an array has one for each, the last for all that follow. */

@@ -44,6 +44,30 @@ describe("planSlurm()", () => {
     ]);
   });
 
+  it("counts the first workers of a pool by the limits, and says what these have against a run", async () => {
+    const plan = planOf(["TODO", "gpu"], ["TODO", "gpu"], ["TODO", "gpu"], ["TODO", "default"]);
+    const nodes = new Map([...plan.nodes].map(([hash, node]) => [hash, { ...node, limits: { license: 1 } }]));
+    const limited = { ...plan, nodes };
+    const pool = await planSlurm(limited, { mode: "pool", specs, partitions, limits: { license: 2 } });
+    assertEquals(pool.specs.map(({ spec, tasks, jobs }) => [spec, tasks, jobs]), [["gpu", 3, 2], [
+      "default",
+      1,
+      0,
+    ]]);
+    assertEquals(pool.problems, []);
+    const unset = await planSlurm(limited, { mode: "pool", specs, partitions });
+    assertEquals(unset.problems.length, 2);
+    assertStringIncludes(unset.problems[0]!, "takes 1 of limit 'license', which is not set");
+    const dag = await planSlurm(limited, { mode: "dag", specs, partitions, limits: { license: 2 } });
+    assertStringIncludes(
+      dag.problems[0]!,
+      "takes 1 of limit 'license' (spec 'gpu'), which no job of DAG mode counts",
+    );
+    const licensed = { default: specs.default, gpu: { ...specs.gpu, extra: { licenses: "license:1" } } };
+    const asked = await planSlurm(limited, { mode: "dag", specs: licensed, partitions });
+    assertEquals(asked.problems.length, 1, "Slurm counts those of spec 'gpu'");
+  });
+
   it("says which cluster jobs go to, and in DAG mode that none can wait for one of another", async () => {
     const two = { default: {}, gpu: { cluster: "east", partition: "gpu" } };
     const asked: (string | undefined)[] = [];

@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { planDot, planMermaid } from "../../../lib/cli/view/plan_graph_text.ts";
+import { limitsOfPlan, limitsText } from "../../../lib/cli/view/plan_limits.ts";
 import {
   planJson,
   planTable,
@@ -103,6 +104,48 @@ describe("planTable()", () => {
       "TODO         Report(a0000000)     default             2",
       "TODO         toy/Train(b0000000)  gpu                 1",
     ]);
+  });
+});
+
+describe("limits and priority", () => {
+  const plan = planOf(
+    ["a"],
+    node("a", { limits: { api: 2, license: 1 }, priority: 3, needs: ["b", "c"] }),
+    node("b", { limits: { license: 1 }, priority: -1 }),
+    node("c", { limits: { license: 1 }, priority: 3, status: "DONE" }),
+  );
+
+  it("are told of what is to be computed, in the tree, in the table and as JSON", () => {
+    assertEquals(planTree(plan, plain).split("\n").slice(0, 3), [
+      "toy/Train(a0000000)  TODO  takes 2 api + license, priority 3",
+      "├─ toy/Train(b0000000)  TODO  takes license, priority -1",
+      "└─ toy/Train(c0000000)  DONE",
+    ]);
+    assertStringIncludes(planTable(plan, plain), "takes 2 api + license, priority 3");
+    const [a, b] = JSON.parse(planJson(plan)).nodes;
+    assertEquals([a.limits, a.priority, b.priority], [{ api: 2, license: 1 }, 3, -1]);
+    const { nodes: [plainNode] } = JSON.parse(
+      planJson(planOf(["a"], node("a", { limits: {}, priority: 0 }))),
+    );
+    assertEquals(["limits", "priority"].filter((field) => field in plainNode), []);
+  });
+
+  it("are counted by limit, with why a run would be refused", () => {
+    const limits = limitsOfPlan(plan, { license: 3, unused: 1 });
+    assertEquals(limits, {
+      limits: [{ name: "api", artifacts: 1 }, { name: "license", units: 3, artifacts: 2 }],
+      limitProblems: [
+        "toy/Train(a0000000) takes 2 of limit 'api', which is not set (limits that are set: license, unused)",
+      ],
+    });
+    assertEquals(limitsText(limits, { withProblems: true }).split("\n"), [
+      "limit api: not set, taken by 1 artifact",
+      "limit license: 3, taken by 2 artifacts",
+      "a run would be refused:",
+      `  ${limits.limitProblems[0]}`,
+      "",
+    ]);
+    assertEquals(limitsText(limitsOfPlan(diamond, { license: 3 }), { withProblems: true }), "");
   });
 });
 

@@ -37,6 +37,12 @@ export function touch(name: string, text = ""): void {
 const ACTS: Record<string, Act> = {
   touch: (_, name) => touch(name),
   pid: (_, name) => touch(name, `${Deno.pid}`),
+  /** Fails where another task is at the same; stays a while, so that it would be met. */
+  alone: async (_, name) => {
+    Deno.writeTextFileSync(`${SCENE}/${name}`, "", { createNew: true });
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    Deno.removeSync(`${SCENE}/${name}`);
+  },
   await: ({ signal }, name) => fileThere(name, signal),
   fail: (_, message) => {
     throw new Error(message);

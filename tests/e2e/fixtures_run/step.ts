@@ -17,15 +17,21 @@ const params = z.object({
   spec: z.string().default("default"),
   /** Seconds. */
   limit: z.number().default(1000),
+  /** What it takes of limits. */
+  takes: z.array(z.string()).default([]),
+  /** Its turn. */
+  priority: z.int().optional(),
   /** What is returned besides the id: so many characters. */
   size: z.int().default(0),
 });
 
 const options = {
   params,
-  unhashed: ["spec", "limit", "beside", "does"] as const,
+  unhashed: ["spec", "limit", "takes", "priority", "beside", "does"] as const,
   tolerate: ["may"] as const,
   spec: ({ spec }: Params) => spec,
+  limits: ({ takes }: Params) => takes,
+  priority: ({ priority }: Params) => priority,
 };
 
 /** Appends to one file for all, so that the order and the number of creates can be read from it. */

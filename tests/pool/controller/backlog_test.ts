@@ -32,6 +32,24 @@ describe("Backlog", () => {
     assertEquals(entered.at(-1), "a4", "nothing is held back when the run ends");
   });
 
+  it("lets in those of a higher turn first, of equal ones the first that came", async () => {
+    const limiter = new TaskLimiter(1, () => {});
+    const queuedBySpec = new Map([["a", 1]]);
+    const backlog = new Backlog(1, { queuedBySpec }, limiter);
+    const entered: string[] = [];
+    const names: [string, number][] = [["x", 0], ["y", -2], ["urgent", 5], ["z", 0], ["limited", 1]];
+    for (const [name, turn] of names) {
+      backlog.add("a", () => {
+        entered.push(name);
+        return Promise.resolve();
+      }, turn);
+    }
+    queuedBySpec.set("a", 0);
+    backlog.release("a");
+    await limiter.idle();
+    assertEquals(entered, ["urgent", "limited", "x", "z", "y"]);
+  });
+
   it("goes on when a task was not put into the queue after all", async () => {
     const limiter = new TaskLimiter(1, () => {});
     const backlog = new Backlog(1, { queuedBySpec: new Map() }, limiter);

@@ -5,6 +5,7 @@ import { join } from "@std/path/join";
 import type { Heartbeat, HeartbeatOptions } from "../../../lib/core/system/machine.ts";
 import { readEnded } from "../../../lib/pool/ended.ts";
 import { acquireLeadership, Leadership, LeadershipLostError } from "../../../lib/pool/leadership.ts";
+import { workerFiles } from "../../../lib/queue/layout.ts";
 import type { Hash } from "../../../lib/core/hash.ts";
 import { writeFailure } from "../../../lib/queue/failure.ts";
 import { enqueue, makeQueue } from "../../../lib/queue/queue.ts";
@@ -128,6 +129,53 @@ describe("a controller that comes later", () => {
     assertEquals(gate.starts, 1);
     assertEquals((await readEnded(first.store, rig.paths))?.term, 2);
     assertEquals(["1.jsonl", "2.jsonl"].map((name) => exists(join(rig.paths.events, name))), [true, true]);
+  });
+
+  it("counts units of limits that were taken before it, by what ranks behind too", async () => {
+    await using rig = new PoolRig({ limits: { license: 1 } });
+    const begun: string[] = [];
+    const task = (name: string, priority: number) =>
+      artifact(() => begun.push(name), [], { limits: "license", priority });
+    const [low, high] = [task("low", 0), task("high", 9)];
+    await rig.begin([low, high], { maxWorkers: 1 });
+    await rig.queue(low);
+    const { summary } = (await rig.control())!;
+    assertEquals({ begun, computed: summary.computed }, { begun: ["low", "high"], computed: 2 });
+    const uses = rig.events.flatMap((event) => event.type === "limits" ? event.limits : []);
+    assertEquals(uses[0], { name: "license", units: 1, used: 1, waiting: 1 });
+    assertEquals(rig.files("done"), [`${low.hash}.1.0.json`, `${high.hash}.1.0.19.json`].sort());
+  });
+
+  it("counts units as taken while a worker that counts as dead may still compute", async () => {
+    await using rig = new PoolRig({ limits: { license: 1 } });
+    const begun: string[] = [];
+    const task = (name: string) => artifact(() => begun.push(name), [], { limits: "license" });
+    const [lost, other] = [task("lost"), task("other")];
+    await rig.begin([lost, other]);
+    const silent = rig.process();
+    const files = workerFiles(rig.paths, "silent-1");
+    const worker = {
+      ...{ schema: 1, id: "silent-1", spec: "default", node: "n", owner: silent.machine.self, slots: 1 },
+      ...{ leaseSec: 1, startedAt: "" },
+    };
+    const end = { schema: 1, id: "silent-1", kind: "lost", why: "it gave no sign of life", at: "", worker };
+    await Deno.writeTextFile(files.end, JSON.stringify(end));
+    const file = await rig.queue(lost);
+    const failure = { schema: 1, kind: "lost", error: "its worker died", at: "", worker: "silent-1" };
+    await Deno.writeTextFile(
+      join(rig.paths.failed, file.replace(".json", ".error.json")),
+      JSON.stringify(failure),
+    );
+    await Deno.rename(join(rig.paths.todo, "default", file), join(rig.paths.failed, file));
+    const ended = rig.control();
+    await until(() => rig.messages.some((text) => text.includes("may still compute")), "it is held");
+    assertEquals({ begun, todo: rig.files("todo") }, { begun: [], todo: [] });
+    rig.kill(silent.pid);
+    const { summary } = (await ended)!;
+    assertEquals({ begun: begun.toSorted(), retries: summary.retries }, {
+      begun: ["lost", "other"],
+      retries: 1,
+    });
   });
 
   it("decides about failures that it finds as the one before would have", async () => {

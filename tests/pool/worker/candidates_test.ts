@@ -1,6 +1,8 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { Candidates, PollBackoff } from "../../../lib/pool/worker/candidates.ts";
+import { hashText } from "../../../lib/core/hash.ts";
+import { formatTaskName, parseTaskName } from "../../../lib/queue/task_file.ts";
 import { listingPause } from "../../../lib/pool/pacing.ts";
 
 const FILES = Array.from({ length: 100 }, (_, n) => `${n}`);
@@ -19,6 +21,23 @@ describe("Candidates", () => {
       return all(candidates);
     });
     for (const order of orders) assertEquals(order.toSorted(), FILES.toSorted());
+    assertNotEquals(orders[0], orders[1]);
+  });
+
+  it("gives files of a higher turn first, and these in a random order", () => {
+    const files = Array.from({ length: 40 }, (_, n) => {
+      const turn = [0, 3, -2, 1][n % 4]!;
+      return formatTaskName({ hash: hashText(`${n}`), attempt: 1, lost: 0, turn });
+    });
+    const orders = ["1", "2"].map((id) => {
+      const candidates = new Candidates(() => id);
+      candidates.fill(files);
+      return all(candidates);
+    });
+    for (const order of orders) {
+      const turns = order.map((file) => parseTaskName(file)!.turn ?? 0);
+      assertEquals(turns, turns.toSorted((a, b) => b - a));
+    }
     assertNotEquals(orders[0], orders[1]);
   });
 

@@ -34,6 +34,9 @@ const params = z.object({
   /** What it can do without. */
   may: z.array(anyJob).optional(),
   spec: z.string().default("default"),
+  /** What it takes of limits, and its turn. */
+  takes: z.array(z.string()).default([]),
+  priority: z.int().optional(),
   /** What is in it is written down, too. */
   data: file.schema.optional(),
 });
@@ -42,9 +45,11 @@ const params = z.object({
 export const Job = defineTask({
   name: "pool/Job",
   params,
-  unhashed: ["does", "spec"],
+  unhashed: ["does", "spec", "takes", "priority"],
   tolerate: ["may"],
   spec: (params): string => params.spec,
+  limits: (params) => params.takes,
+  priority: (params) => params.priority,
   retryDelaySec: (_, { does }) => does.includes("rests") ? 2 : 0,
   create: async (ctx: CreateContext<z.output<typeof params>>): Promise<string> => {
     const { id, does, needs, may = [], data } = ctx.params;
@@ -128,9 +133,12 @@ function ownJob(): string {
     : `${array}_${Deno.env.get("SLURM_ARRAY_TASK_ID")}`;
 }
 
-function artifactOf({ id, does = [], needs = [], may, spec = "default", task }: Node): Artifact<string> {
+function artifactOf(
+  { id, does = [], needs = [], may, spec = "default", takes = [], priority, task }: Node,
+): Artifact<string> {
   const all = { needs: needs.map(artifactOf), may: may?.map(artifactOf) };
-  return (task === "Other" ? Other : Job)({ id, does, spec, ...all });
+  if (task === "Other") return Other({ id, does, spec, ...all });
+  return Job({ id, does, spec, takes, priority, ...all });
 }
 
 function textOf(name: string): string | undefined {

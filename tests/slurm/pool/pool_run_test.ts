@@ -49,6 +49,21 @@ describeOnSlurm("runSlurm() with a pool of workers", (suite) => {
     assertEquals(rig.starts().length, 10);
   });
 
+  suite.it("keeps to a limit over all its workers, and computes what is urgent first", async () => {
+    await using rig = new ClusterPoolRig(suite.cluster);
+    const limited = many(4, ["alone license"]).map((node) => ({ ...node, takes: ["license"] }));
+    // The longest chain ends in what can wait.
+    const late: Node = { id: "late", priority: -1, needs: [{ id: "mid", needs: [{ id: "deep" }] }] };
+    const roots: Node[] = [late, ...limited.slice(1), { ...limited[0]!, priority: 3 }];
+    const options = { limits: { license: 1 }, maxComputeRetries: 0 };
+    const { summary, error } = await reportOf(rig.start(roots, { options }));
+    assertEquals({ error, computed: summary?.computed }, { error: undefined, computed: 7 });
+    const begun = rig.starts().map(({ id }) => id);
+    assertEquals(begun.filter((id) => id.startsWith("n"))[0], "n0", begun.join());
+    const refused = await reportOf(rig.start([{ id: "more", takes: ["licence"] }], { options }));
+    assertStringIncludes(refused.error!.message, "'licence', which is not set; did you mean 'license'?");
+  });
+
   suite.it("computes forced tasks once more, and what depends on them where that is asked for", async () => {
     await using rig = new ClusterPoolRig(suite.cluster);
     const root: Node = { id: "b", task: "Other", needs: [{ id: "a" }] };

@@ -126,15 +126,15 @@ describe("computations of gets", () => {
     const runtime = testRuntime(rig.root);
     const go = gate();
     let begun = 0;
-    const waits = (): Artifact =>
+    const waits = (...others: Promise<void>[]): Artifact =>
       artifactOf({
         create: async ({ signal }) => {
           begun++;
-          await Promise.race([go.opened, aborted(signal)]);
+          await Promise.race([...others, aborted(signal)]);
           return "done";
         },
       });
-    const [own, shared] = [waits(), waits()];
+    const [own, shared] = [waits(), waits(go.opened)];
     const top = artifactOf({ create: () => Promise.all([get(own), get(shared)]) });
     const abort = new AbortController();
     const left = getFrom(runtime, top, { signal: abort.signal });

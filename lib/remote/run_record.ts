@@ -37,6 +37,8 @@ const node = {
     z.string(),
     z.object({ memory: z.string().exactOptional(), time: z.string().exactOptional() }),
   ).exactOptional(),
+  /** Where a run keeps its spec: those that a later run goes on with after too little. */
+  later: z.object({ memory: z.string().exactOptional(), time: z.string().exactOptional() }).exactOptional(),
   /** What attempts of earlier runs had too little of, from `spec` on, a letter each: where it begins. */
   lacked: z.string().exactOptional(),
   /** How often a failure is tried again, where its task says that. */

@@ -6,9 +6,11 @@ import {
   errorText,
   furuErrorName,
   isLasting,
+  isSystemError,
   lackOf,
   reasonOf,
 } from "../core/errors.ts";
+import { concernsOneArtifact } from "../store/store.ts";
 import { endAttempt } from "../store/claims/attempt_end.ts";
 import type { Claim, Ending } from "../store/claims/claim.ts";
 import type { Artifact } from "../task/artifact/artifact.ts";
@@ -57,6 +59,17 @@ export function failedEnd(error: unknown, blame: Blame = blameOf(error)): Failed
     const text = "Thrown value that cannot be shown: looking at it threw again";
     return { outcome: "failed", blame, error: text, lasting };
   }
+}
+
+/**
+ * The end of an attempt that could not begin. It is not the task's doing: what is stored of it or the store
+ * cannot be used, or this is a bug. With a code of the system it may be different elsewhere, or later.
+ */
+export function endOfUnbegun(error: unknown): FailedAttempt {
+  const code = isSystemError(error) ? errorCode(error) ?? errorCode((error as Error).cause) : undefined;
+  return concernsOneArtifact(error)
+    ? { ...failedEnd(error, "compute"), code, lasting: true }
+    : { ...failedEnd(error, "protocol"), code };
 }
 
 /** The end of an attempt that threw: what it was told counts more than what it then said. */

@@ -1,11 +1,11 @@
 import type { ForcedNodes } from "../plan/node.ts";
 import type { ClaimedAttempt, Computer, FirstEnd } from "../run/computer.ts";
-import { type AttemptOf, failedEnd, recordEnd } from "../run/attempt_end.ts";
+import { type AttemptOf, endOfUnbegun, failedEnd, recordEnd } from "../run/attempt_end.ts";
 import { findCounting } from "../run/partial/counts.ts";
 import type { Runtime } from "../run/runtime.ts";
-import type { AttemptEnd, FailedAttempt } from "../core/attempt_end.ts";
+import type { AttemptEnd } from "../core/attempt_end.ts";
 import type { Hash } from "../core/hash.ts";
-import { errorCode, errorText, isSystemError } from "../core/errors.ts";
+import { errorText } from "../core/errors.ts";
 import { TimeIsUp } from "../core/system/stop_time.ts";
 import type { EventSink } from "../core/event.ts";
 import { acquireClaim } from "../store/claims/acquire_claim.ts";
@@ -20,7 +20,6 @@ import { isStoredBy, readRecordId } from "../store/read_record.ts";
 import { describeOwner } from "../store/claims/liveness.ts";
 import { removeQueued } from "../store/claims/queued.ts";
 import type { SlurmJob } from "../store/record.ts";
-import { concernsOneArtifact } from "../store/store.ts";
 import { ARTIFACT, type Artifact } from "../task/artifact/artifact.ts";
 import { refuseLoadOnly } from "../task/artifact/load_only.ts";
 import { afterTooLittle, nextSpec, type SpecNeeds } from "../task/ladder.ts";
@@ -52,6 +51,12 @@ export interface AttemptBackendOptions {
    * @default {none}
    */
   made?: MadeAttempt | undefined;
+  /**
+   * The specs that a later run goes on with after too little, where this one keeps its own.
+   *
+   * @default {none}
+   */
+  later?: SpecNeeds["later"];
   /** Takes the events of attempts. */
   onEvent: EventSink;
   /** Gives the reason of a stop, for the ends of attempts. */
@@ -331,7 +336,8 @@ export class AttemptBackend implements Backend {
     const preempted = end.outcome === "preempted";
     if (preempted && this.#stopping.signal.aborted) return undefined;
     const failed = preempted ? { outcome: "failed", blame: "lost", error: end.reason } as const : end;
-    const needs = specNeeds(artifact);
+    const { later } = this.#options;
+    const needs = { ...specNeeds(artifact), ...(later === undefined ? {} : { later }) };
     const counts = await this.#countEnds(artifact, needs);
     return { type: "failed", hash, ...afterTooLittle(needs, spec, { ...failed, log }), ...counts };
   }
@@ -350,17 +356,6 @@ export class AttemptBackend implements Backend {
     const failed = own.filter(({ kind, failure }) => kind === "failed" && failure !== "lost");
     return { failedEnds: failed.length, lostEnds: own.length - failed.length };
   }
-}
-
-/**
- * The end of an attempt that could not begin. It is not the task's doing: what is stored of it or the store
- * cannot be used, or this is a bug. With a code of the system it may be different elsewhere, or later.
- */
-function endOfUnbegun(error: unknown): FailedAttempt {
-  const code = isSystemError(error) ? errorCode(error) ?? errorCode((error as Error).cause) : undefined;
-  return concernsOneArtifact(error)
-    ? { ...failedEnd(error, "compute"), code, lasting: true }
-    : { ...failedEnd(error, "protocol"), code };
 }
 
 type StoredEnd = Extract<AttemptEnd, { outcome: "success" | "superseded" }>;

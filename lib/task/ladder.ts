@@ -24,6 +24,12 @@ export interface SpecNeeds {
    * @default {none}
    */
   readonly ladder?: SpecLadder;
+  /**
+   * Those that a later run goes on with after too little, where this one keeps its spec.
+   *
+   * @default {none}
+   */
+  readonly later?: SpecLadder[string];
 }
 
 /** The next spec after too little; nothing where there is none. */
@@ -116,7 +122,8 @@ export interface Raise {
 
 /**
  * What follows from an attempt that may have had too little: another spec; or that there is none any more, so
- * that trying again cannot help, with what was tried. Where there is only one spec nothing does.
+ * that trying again cannot help, with what was tried, or what a later run does. Where there is only one spec
+ * nothing does.
  *
  * @param needs The specs of the artifact.
  * @param spec That of the attempt.
@@ -127,6 +134,12 @@ export function afterTooLittle<E extends FailedAttempt>(
   end: E,
 ): { readonly end: E; readonly raise?: Raise } {
   const { lack } = end;
+  const later = lack && needs.later?.[lack];
+  if (later !== undefined) {
+    const why =
+      `it had too little ${lack}, and this run keeps spec '${spec}': the next one goes on with '${later}'`;
+    return { end: { ...end, error: `${end.error}; ${why}`, lasting: true } };
+  }
   if (needs.ladder === undefined || lack === undefined) return { end };
   const next = nextSpec(needs.ladder, spec, lack);
   if (next !== undefined) {

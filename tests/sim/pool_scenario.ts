@@ -1,3 +1,4 @@
+import { SlurmError } from "../../lib/core/errors.ts";
 import { artifactPaths } from "../../lib/store/layout.ts";
 import { longFaults, NO_FAULTS } from "./faults.ts";
 import { type PoolGraph, poolGraph } from "./pool_graph.ts";
@@ -143,6 +144,8 @@ function detacher(world: World, run: PoolPlay, delayMs?: number): void {
     try {
       return await run.detach(machine, signal);
     } catch (error) {
+      // Slurm has refused the first worker, which a person is told: they call again.
+      if (error instanceof SlurmError) return detacher(world, run, AGAIN_MS);
       if (isOutside(error)) detacher(world, run, AGAIN_MS);
       throw error;
     }

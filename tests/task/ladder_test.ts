@@ -94,6 +94,15 @@ describe("a ladder of specs", () => {
     assertEquals(afterTooLittle(line, "a", failed), { end: failed });
     const lacking = { ...failed, lack: "memory" } as const;
     assertEquals(afterTooLittle({ spec: "a" }, "a", lacking), { end: lacking }, "the ordinary rule");
+    const kept = { spec: "a", later: { memory: "b" } };
+    assertEquals(afterTooLittle(kept, "a", lacking), {
+      end: {
+        ...lacking,
+        lasting: true,
+        error: "no; it had too little memory, and this run keeps spec 'a': the next one goes on with 'b'",
+      },
+    });
+    assertEquals(afterTooLittle(kept, "a", { ...failed, lack: "time" }).end.lasting, undefined);
   });
 });
 

@@ -253,6 +253,7 @@ async function compute(context: JobContext, artifact: Artifact): Promise<number>
         forced,
         slurm,
         made,
+        ...(node.later === undefined ? {} : { later: node.later }),
         signal,
         onEvent: reporter.sink,
         report,

@@ -271,8 +271,9 @@ function specNeedsOf({ nodes }: Plan, { hash, spec }: DagNode): SpecNeeds {
 
 /** A node that stays with the spec that it begins with. */
 function oneSpec<N extends NodeSpecs>(node: N): N {
-  const { ladder: _, lacked: __, ...rest } = node;
-  return { ...rest, spec: specOfNode(node) } as N;
+  const { ladder = {}, lacked: _, ...rest } = node;
+  const spec = specOfNode(node);
+  return { ...rest, spec, ...(Object.hasOwn(ladder, spec) ? { later: ladder[spec] } : {}) } as N;
 }
 
 /** The nodes that are missing and not left out, dependencies first. */

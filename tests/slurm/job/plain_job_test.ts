@@ -5,7 +5,7 @@ import { readEnds } from "../../../lib/store/results/ends.ts";
 import { readRecord } from "../../../lib/store/read_record.ts";
 import { loadedWith } from "../../loaded_modules.ts";
 import { Leaf, Node, SubmitRig } from "../dag/submit_rig.ts";
-import { Failing } from "./failing.ts";
+import { Failing, Hungry } from "./failing.ts";
 
 /** The jobs of a run that nobody begins but the test. */
 class JobRig extends SubmitRig {
@@ -105,6 +105,17 @@ describe("a job of DAG mode", () => {
     assertMatch(text, /not yet/);
     assertMatch(text, /failed, will try again in /);
     assertEquals((await readEnds(rig.store, rig.store.paths(failing))).length, 1 + 2, "as its task says");
+    assertEquals(rig.litter(), []);
+  });
+
+  it("does not try again with what was too little: the next run has the next spec", async () => {
+    await using rig = new JobRig();
+    const hungry = Hungry({});
+    await rig.plan(hungry);
+    const { code, text } = await rig.job(hungry);
+    assertEquals(code, 1);
+    assertMatch(text, /no room; it had too little memory, and this run keeps spec 'default': .* with 'big'/);
+    assertEquals((await readEnds(rig.store, rig.store.paths(hungry))).length, 1);
     assertEquals(rig.litter(), []);
   });
 

@@ -53,6 +53,8 @@ export interface ComputeIo {
   timeLeftMs(): number;
   /** Keeps what the task does to this process from the next. */
   traces: WorkerTraces;
+  /** Runs what stays after the task, as a module that is imported. */
+  outside<T>(code: () => T): T;
 }
 
 /**
@@ -278,6 +280,7 @@ class Child {
           },
           timeLeftMs: () => Math.max(0, task.endsAt - performance.now()),
           traces: this.#traces,
+          outside: this.#owner.outside,
         },
       ));
     const end = Promise.race([computing, task.failed.promise]);

@@ -64,7 +64,7 @@ export async function computeTask(
   imported = false;
   const { job } = task;
   if (job && !await (await import("./job_task.ts")).readPayloads(runtime, job.dir, task)) return "declined";
-  const artifact = await remakeArtifact(task);
+  const artifact = await remakeArtifact(task, io);
   if (imported) io.traces.loaded();
   refuseLoadOnly(artifact);
   const { ino } = task;
@@ -127,6 +127,7 @@ function start(
  */
 async function remakeArtifact(
   task: Pick<ComputeTask, "root" | "entry" | "artifacts">,
+  io: ComputeIo,
 ): Promise<Artifact> {
   const open = [task.root];
   const met = new Set<string>();
@@ -139,7 +140,7 @@ async function remakeArtifact(
       // What is only loaded may do without its code.
       if (!findTask(name) && !(kept && hash !== task.root && notLoadable.has(name))) {
         try {
-          await ensureTask(name, module, embedded ?? task.entry, loaderOf(task.entry));
+          await ensureTask(name, module, embedded ?? task.entry, loaderOf(task.entry, io));
         } catch (error) {
           if (!kept || hash === task.root) throw error;
           notLoadable.add(name);
@@ -160,7 +161,7 @@ const notLoadable = new Set<string>();
 /** Another machine may have unpacked it elsewhere: the entry that it names is not ours. */
 const embedded = embeddedPipeline();
 
-const loaderOf = (entry: string | undefined): TaskLoader => ({
+const loaderOf = (entry: string | undefined, { outside }: ComputeIo): TaskLoader => ({
   registryHas: (name: string): boolean => findTask(name) !== undefined,
   onImport: (): void => {
     imported = true;
@@ -168,7 +169,7 @@ const loaderOf = (entry: string | undefined): TaskLoader => ({
   importModule: async (url: string): Promise<unknown> => {
     furuGlobals().loadingModule = url;
     try {
-      return await importModule(url, entry);
+      return await outside(() => importModule(url, entry));
     } finally {
       furuGlobals().loadingModule = undefined;
     }

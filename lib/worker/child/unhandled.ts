@@ -9,6 +9,8 @@ const KNOWS_WHOSE = !isOlderDeno(Deno.version.deno, "2.7");
 export interface CodeOwner<A> {
   /** Runs a function, and all that it starts, as part of an attempt. */
   within<T>(attempt: A, run: () => T): T;
+  /** Runs a function, and all that it starts, as part of none. */
+  outside<T>(run: () => T): T;
   /** Words for the things of an attempt that go on by themselves: timers, listeners, Web Workers, servers. */
   leftBy(attempt: A): string[];
 }
@@ -19,7 +21,7 @@ export interface CodeOwner<A> {
  * @param onError Told what was thrown and by whose code; `undefined` where that is unknown.
  */
 export function catchUnhandled<A>(onError: (error: unknown, attempt: A | undefined) => void): CodeOwner<A> {
-  const storage = new AsyncLocalStorage<A>();
+  const storage = new AsyncLocalStorage<A | undefined>();
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
     onError(event.reason, KNOWS_WHOSE ? storage.getStore() : undefined);
@@ -32,6 +34,8 @@ export function catchUnhandled<A>(onError: (error: unknown, attempt: A | undefin
   const owned = watchOwned(() => storage.getStore());
   return {
     within: (attempt, run) => storage.run(attempt, run),
+    // Deno runs what `exit` imports in the context around it.
+    outside: (run) => storage.run(undefined, run),
     leftBy: (attempt) => owned.of(attempt).map(({ what }) => what),
   };
 }

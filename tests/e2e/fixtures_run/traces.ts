@@ -12,6 +12,9 @@ const other = `${scene}/other`;
 Deno.env.set("OF_THE_MODULE", "kept");
 Deno.env.set("ALSO_OF_THE_MODULE", "kept");
 Object.assign(globalThis, { ofTheModule: "kept" });
+addEventListener("online", () => {});
+const again = () => Deno.unrefTimer(setTimeout(again, 1));
+again();
 
 interface Trace {
   leave: (ctx: CreateContext) => unknown;

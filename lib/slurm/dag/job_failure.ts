@@ -4,6 +4,7 @@ import type { Failure } from "../../core/event.ts";
 import { isLoss } from "../../pool/launcher.ts";
 import type { QueuePaths } from "../../queue/layout.ts";
 import { ownNodes } from "../../remote/own_node.ts";
+import { afterTooLittle } from "../../task/ladder.ts";
 import { dagArtifact, learnParams } from "../../remote/remote_artifact.ts";
 import type { DagNode, DagRun } from "../../remote/run_record.ts";
 import type { Runtime } from "../../run/runtime.ts";
@@ -73,7 +74,7 @@ export async function jobFailure(runtime: Runtime, failed: FailedNode, job: Dead
       outcome: "failed",
       blame: last.failure ?? "compute",
       lasting: last.lasting,
-      error: last.error,
+      error: withSpecs(failed, last.error, last.lack),
       stack: last.stack,
       log: attemptPaths(paths, { n: last.attempt, id: last.id }).log,
     }, attempts);
@@ -85,14 +86,20 @@ export async function jobFailure(runtime: Runtime, failed: FailedNode, job: Dead
     ...(memory === undefined ? [] : [memory]),
     ...(last === undefined ? [] : [`its last attempt was ${last.kind}: ${last.error}`]),
   ];
+  const error = setup === undefined
+    ? [`${label} ended without a result: ${jobWords(job.state)}`, ...evidence].join("; ")
+    : `${label} did not begin: ${setup}`;
   return await describeFailure(runtime, artifact, {
     outcome: "failed",
     blame: blameOf(job, { setup, memory, last }),
-    error: setup === undefined
-      ? [`${label} ended without a result: ${jobWords(job.state)}`, ...evidence].join("; ")
-      : `${label} did not begin: ${setup}`,
+    error: withSpecs(failed, error, await lackOfJob(runtime, job)),
     log: job.log,
   }, attempts);
+}
+
+/** An error, with what the next run does after too little. */
+function withSpecs({ node }: FailedNode, error: string, lack: Shortage | undefined): string {
+  return afterTooLittle(node, node.spec, { outcome: "failed", blame: "compute", error, lack }).end.error;
 }
 
 /** The failure of a node of which something that is stored cannot be read. */

@@ -13,6 +13,8 @@ export type RunEnd = AttemptEnd | "declined" | {
 export interface Running {
   /** Its number. */
   readonly id: number;
+  /** Whether its claim is made by the process itself, so that the file system tells what there is of it. */
+  readonly tiny: boolean;
   /** Told how far it is. */
   readonly onProgress: RunTaskOptions["onProgress"];
   /** Told when it begins. */

@@ -54,11 +54,11 @@ export class WorkerProcess implements AsyncDisposable {
       // them.
       await withTimeout(this.#channel.ended, MARK_TIMEOUT_MS, options.clock);
       channel.close();
-      // Those whose code had run only lack being stored, those behind the one that ran were not begun: nobody
-      // is to blame for them.
+      // Of those that are tiny some had run and lack being stored only, others were not begun: nobody is to
+      // blame for them.
       const first = this.#current;
       for (const running of this.#running.values()) {
-        running.end.resolve(running === first ? exit : "declined");
+        running.end.resolve(running === first || !running.tiny ? exit : "declined");
       }
     });
   }
@@ -167,6 +167,7 @@ export class WorkerProcess implements AsyncDisposable {
     const mark = crypto.randomUUID();
     const running: Running = {
       id: ++this.#tasks,
+      tiny: task.ino !== undefined,
       onProgress: options.onProgress,
       onBegin: options.onBegin,
       section: this.#output.begin(mark, options.logPath),
@@ -195,17 +196,15 @@ export class WorkerProcess implements AsyncDisposable {
       this.#forget(running, options, over);
       throw error;
     }
-    const end = this.#endOf(running, task.ino !== undefined).finally(() =>
-      this.#forget(running, options, over)
-    );
+    const end = this.#endOf(running).finally(() => this.#forget(running, options, over));
     const first = await Promise.race([end, running.withdrawn.promise]);
     return first === "withdrawn" ? { later: end } : first;
   }
 
-  /** @param tiny Whether nobody waits for its log, which is written soon. */
-  async #endOf(running: Running, tiny: boolean): Promise<AttemptEnd | "declined"> {
+  async #endOf(running: Running): Promise<AttemptEnd | "declined"> {
     const end = await running.end.promise;
-    if (end === "declined" || tiny && isStored(end)) return end;
+    // Nobody waits for the log of a tiny one, which is written soon.
+    if (end === "declined" || running.tiny && isStored(end)) return end;
     await this.#printed(running);
     return isStored(end) ? end : await this.#judge(running, end);
   }

@@ -20,6 +20,12 @@ const tasks: Record<string, (params: string, signal: AbortSignal, io: ComputeIo)
   },
   exit: (params) => Deno.exit(Number(params)),
   killSelf: () => Deno.kill(Deno.pid, "SIGKILL"),
+  dieStoring: async (_params, _signal, io) => {
+    await io.checked();
+    await wait(100);
+    Deno.kill(Deno.pid, "SIGKILL");
+    await wait(10_000);
+  },
   throwInTimer: async () => {
     setTimeout(() => {
       throw new Error("thrown in a timer");

@@ -120,6 +120,7 @@ describe("WorkerProcess", () => {
       ["exit", "3", "exit code 3"],
       ["exit", "0", "exit code 0"],
       ["killSelf", "", "killed by SIGKILL"],
+      ["dieStoring", "", "killed by SIGKILL"],
     ] as const
   ) {
     it(`${name}(${params}) in a task is a compute failure with evidence`, async () => {

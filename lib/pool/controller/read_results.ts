@@ -221,7 +221,9 @@ export class ResultReader {
     const job = worker?.job === undefined ? undefined : this.#fleet.jobs.get(worker.job);
     const now = machine.clock.monotonic();
     const since = this.#held.get(file) ?? now;
-    const isOver = !worker || machine.isGone(worker.owner) || job?.state.status === "dead" ||
+    // That Slurm does not know a job is no proof that it has ended.
+    const hasEnded = job?.state.status === "dead" && !job.state.vanished;
+    const isOver = !worker || machine.isGone(worker.owner) || hasEnded ||
       now - since >= config.staleAfterSec * 1000;
     if (isOver) this.#held.delete(file);
     else if (!this.#held.has(file)) {

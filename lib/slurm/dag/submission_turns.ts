@@ -120,6 +120,7 @@ export interface Turn {
 }
 
 interface OwnTurn extends Turn {
+  readonly order: number;
   readonly above: OwnTurn[];
   below: number;
   /** Why it is not clear who has it. */
@@ -155,10 +156,10 @@ export class SubmissionTurns {
   #busy = 0;
   #idleSince: number | undefined;
 
-  /** @param nodes Dependencies first. */
+  /** @param nodes In the order in which they are to be submitted, dependencies first. */
   constructor(nodes: readonly DagNode[]) {
     for (const node of nodes) {
-      const turn: OwnTurn = { node, above: [], below: 0, state: "below" };
+      const turn: OwnTurn = { node, order: this.#left, above: [], below: 0, state: "below" };
       for (const hash of node.dependencies) {
         const below = this.#turns.get(hash);
         if (!below) continue;
@@ -206,7 +207,7 @@ export class SubmissionTurns {
     for (const turn of this.#unclear) {
       if (now < turn.unclear!.nextAt) continue;
       this.#unclear.delete(turn);
-      this.#enqueue(turn, true);
+      this.#enqueue(turn);
     }
     const taken: Turn[] = [];
     for (let found = true; found && taken.length < most;) {
@@ -229,10 +230,9 @@ export class SubmissionTurns {
 
   /** A turn that was taken is over, and to be taken again. */
   again(turn: Turn): void {
-    const own = turn as OwnTurn;
-    this.#leave(own);
-    own.unclear = undefined;
-    this.#enqueue(own, true);
+    this.#leave(turn);
+    (turn as OwnTurn).unclear = undefined;
+    this.#enqueue(turn as OwnTurn);
   }
 
   /**
@@ -338,13 +338,13 @@ export class SubmissionTurns {
     return count;
   }
 
-  #enqueue(turn: OwnTurn, first = false): void {
+  #enqueue(turn: OwnTurn): void {
     turn.state = "ready";
     const { spec } = turn.node;
     const turns = this.#ready.get(spec) ?? [];
     this.#ready.set(spec, turns);
-    if (first) turns.unshift(turn);
-    else turns.push(turn);
+    const behind = turns.findLastIndex(({ order }) => order < turn.order);
+    turns.splice(behind + 1, 0, turn);
   }
 
   #leave(turn: Turn): void {

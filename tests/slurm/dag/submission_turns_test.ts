@@ -34,6 +34,15 @@ describe("SubmissionTurns", () => {
     assertEquals(names(turns.take(8, 0)), ["c"]);
   });
 
+  it("takes those that may go in the order of the run, whichever was free first", () => {
+    const turns = new SubmissionTurns([node("a"), node("b"), node("urgent", ["a"]), node("late", ["b"])]);
+    const [a, b] = turns.take(2, 0);
+    turns.ends(b!, "taken");
+    turns.ends(a!, "taken");
+    assertEquals(names(turns.take(1, 0)), ["urgent"]);
+    assertEquals(names(turns.take(1, 0)), ["late"]);
+  });
+
   it("what can do without waits for jobs as ever, and is not blocked; what has none for good is not waited for", () => {
     const mean: DagNode = { ...node("mean", ["train", "good"]), tolerates: [hashOf("train")] };
     const nodes = () => [node("raw"), node("good"), node("train", ["raw"]), mean, node("strict", ["train"])];

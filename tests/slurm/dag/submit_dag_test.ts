@@ -1,4 +1,5 @@
-import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { z } from "zod";
 import { join } from "@std/path/join";
 import { afterEach, describe, it } from "@std/testing/bdd";
 import { StoreError } from "../../../lib/core/errors.ts";
@@ -11,6 +12,7 @@ import { releaseClaim } from "../../../lib/store/claims/attempt_end.ts";
 import { tryClaim } from "../../../lib/store/claims/claim.ts";
 import { linkQueued, readQueued, writeQueuedId } from "../../../lib/store/claims/queued.ts";
 import type { Artifact } from "../../../lib/task/artifact/artifact.ts";
+import { defineTask } from "../../../lib/task/define.ts";
 import { get } from "../../../lib/api/get.ts";
 import type { ProgramResult } from "../../../lib/slurm/client/program.ts";
 import { configure } from "../../../lib/core/config.ts";
@@ -36,6 +38,24 @@ describe("DagSubmission", () => {
     assertEquals(options.includes("--time=7"), true);
     assertEquals(options.includes("--kill-on-invalid-dep=yes"), true);
     assertEquals(options.includes("--requeue"), true);
+  });
+
+  it("has what is more urgent first, with all that it needs", async () => {
+    await using rig = new SubmitRig();
+    const Ranked = defineTask({
+      name: "submit/Ranked",
+      params: z.object({ of: z.array(Leaf.schema), rank: z.int() }),
+      priority: ({ rank }) => rank,
+      create: () => 0,
+    });
+    const leaves = ["a", "b", "c"].map((id) => Leaf({ id }));
+    const roots = leaves.map((leaf, index) => Ranked({ of: [leaf], rank: [0, 5, -5][index]! }));
+    const { context: { run } } = await rig.submit(roots);
+    const [a, b, c] = [...leaves, ...roots].map(({ hash }) => hash);
+    const order = run.nodes.map(({ hash }) => hash);
+    assertEquals(order.filter((hash) => hash === a || hash === b || hash === c), [b, a, c]);
+    const tops = roots.map(({ hash }) => order.indexOf(hash));
+    assert(tops[1]! < tops[0]! && tops[0]! < tops[2]!, `${tops}`);
   });
 
   it("says what is queued, with the job's id, and writes down all that a job needs", async () => {

@@ -1,6 +1,6 @@
-import { errorText, ValidationError } from "../core/errors.ts";
 import { isLimitName, LIMIT_NAME, type LimitUnits, NO_UNITS } from "../core/settings/limits.ts";
 import { ARTIFACT, type Artifact } from "./artifact/artifact.ts";
+import { answerOf, unusable } from "./task_answer.ts";
 
 /**
  * The units that a task says that it takes.
@@ -43,9 +43,11 @@ export function limitsOf(artifact: Artifact): LimitUnits {
   const { limits } = artifact[ARTIFACT].task;
   if (limits === undefined) return NO_UNITS;
   const fail = (reason: string): never => {
-    throw new ValidationError(`Cannot use ${artifact} as ${reason}`, { artifact: `${artifact}` });
+    throw unusable(artifact, reason);
   };
-  const given: unknown = typeof limits === "function" ? called(artifact, "limits", limits) : limits;
+  const given: unknown = typeof limits === "function"
+    ? answerOf(artifact, "limits", () => limits(artifact.params as never))
+    : limits;
   return given === undefined ? NO_UNITS : unitsOf(given, "'limits' of its task", fail);
 }
 
@@ -57,13 +59,11 @@ export function limitsOf(artifact: Artifact): LimitUnits {
 export function priorityOf(artifact: Artifact): number | undefined {
   const { priority } = artifact[ARTIFACT].task;
   if (typeof priority !== "function") return priority;
-  const given: unknown = called(artifact, "priority", priority);
+  const given: unknown = answerOf(artifact, "priority", () => priority(artifact.params as never));
   if (given !== undefined && !isPriority(given)) {
-    throw new ValidationError(
-      `Cannot use ${artifact} as 'priority' of its task must return ${PRIORITY}: it returned ${
-        Deno.inspect(given)
-      }`,
-      { artifact: `${artifact}` },
+    throw unusable(
+      artifact,
+      `'priority' of its task must return ${PRIORITY}: it returned ${Deno.inspect(given)}`,
     );
   }
   return given;
@@ -75,18 +75,4 @@ export const PRIORITY = "a whole number from -1000000 to 1000000";
 /** Whether something is a priority. */
 export function isPriority(value: unknown): value is number {
   return Number.isSafeInteger(value) && Math.abs(value as number) <= 1_000_000;
-}
-
-function called(artifact: Artifact, option: string, of: (params: never) => unknown): unknown {
-  try {
-    return of(artifact.params as never);
-  } catch (cause) {
-    throw new ValidationError(
-      `Cannot use ${artifact} as '${option}' of its task threw: ${errorText(cause)}`,
-      {
-        cause,
-        artifact: `${artifact}`,
-      },
-    );
-  }
 }

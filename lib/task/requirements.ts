@@ -1,5 +1,5 @@
 import type { Shortage } from "../core/attempt_end.ts";
-import { errorText, ValidationError } from "../core/errors.ts";
+import type { ValidationError } from "../core/errors.ts";
 import {
   ARTIFACT,
   type Artifact,
@@ -9,6 +9,7 @@ import {
 } from "./artifact/artifact.ts";
 import { checkSpecOption, checkTimeLimit } from "./definition.ts";
 import { ladderOf, type SpecNeeds } from "./ladder.ts";
+import { answerOf, unusable } from "./task_answer.ts";
 
 /** The most specs that a function is asked for after the first one. */
 const MOST_STEPS = 5;
@@ -101,21 +102,16 @@ function askFunction(
   };
   let value: unknown;
   try {
-    value = ask(artifact.params as never, given);
-  } catch (cause) {
-    if (!wanted) {
-      throw new ValidationError(`Cannot use ${artifact} as 'spec' of its task threw: ${errorText(cause)}`, {
-        cause,
-        artifact: `${artifact}`,
-      });
-    }
+    value = answerOf(artifact, "spec", () => ask(artifact.params as never, given));
+  } catch (error) {
+    if (!wanted) throw error;
   }
   // Whatever the function made of that.
   if (wanted) throw new UsageWanted(`what earlier artifacts of ${task.name} took is to be read`);
   if (value === undefined) return { attempt: depends, value };
   if (typeof value !== "string" && !Array.isArray(value) || value === "") throw specFault(artifact, value);
   checkSpecOption(`spec of ${artifact}`, value, (reason) => {
-    throw new ValidationError(`Cannot use ${artifact} as ${reason}`, { artifact: `${artifact}` });
+    throw unusable(artifact, reason);
   });
   return { attempt: depends, value: value as string | readonly string[] };
 }
@@ -124,10 +120,7 @@ function specFault(artifact: Artifact, value: unknown): ValidationError {
   const what = Array.isArray(value)
     ? "must return one name for each attempt, or all of them for the first one"
     : "must return a name, or several";
-  return new ValidationError(
-    `Cannot use ${artifact} as 'spec' of its task ${what}: it returned ${Deno.inspect(value)}`,
-    { artifact: `${artifact}` },
-  );
+  return unusable(artifact, `'spec' of its task ${what}: it returned ${Deno.inspect(value)}`);
 }
 
 /**
@@ -138,21 +131,9 @@ function specFault(artifact: Artifact, value: unknown): ValidationError {
 export function timeLimitOf(artifact: Artifact): number | undefined {
   const { timeLimit } = artifact[ARTIFACT].task;
   if (typeof timeLimit !== "function") return timeLimit;
-  let seconds: unknown;
-  try {
-    seconds = timeLimit(artifact.params as never);
-  } catch (cause) {
-    // Whatever a user's function throws, it is no trouble of furu's own with the system.
-    throw new ValidationError(
-      `Cannot use ${artifact} as 'timeLimit' of its task threw: ${errorText(cause)}`,
-      {
-        cause,
-        artifact: `${artifact}`,
-      },
-    );
-  }
+  const seconds: unknown = answerOf(artifact, "timeLimit", () => timeLimit(artifact.params as never));
   checkTimeLimit(seconds, "what 'timeLimit' of its task returned", (reason) => {
-    throw new ValidationError(`Cannot use ${artifact} as ${reason}`, { artifact: `${artifact}` });
+    throw unusable(artifact, reason);
   });
   return seconds;
 }

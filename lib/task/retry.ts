@@ -1,7 +1,7 @@
-import { errorText, ValidationError } from "../core/errors.ts";
 import type { FailedAttempt } from "../core/attempt_end.ts";
 import { ARTIFACT, type Artifact } from "./artifact/artifact.ts";
 import type { Raise } from "./ladder.ts";
+import { answerOf, unusable } from "./task_answer.ts";
 
 /** The bounds of retries in a run: the defaults for tasks that say none of their own. */
 export interface RetryPolicy {
@@ -125,17 +125,10 @@ function asked(
   ask: () => unknown,
   faultOf: (value: unknown) => string | undefined,
 ): number {
-  let value: unknown;
-  try {
-    value = ask();
-  } catch (cause) {
-    const what = `Cannot use ${artifact} as '${option}' of its task threw: ${errorText(cause)}`;
-    throw new ValidationError(what, { cause, artifact: `${artifact}` });
-  }
+  const value = answerOf(artifact, option, ask);
   const fault = faultOf(value);
   if (fault === undefined) return value as number;
-  const what = `Cannot use ${artifact} as what '${option}' of its task returned ${fault}`;
-  throw new ValidationError(what, { artifact: `${artifact}` });
+  throw unusable(artifact, `what '${option}' of its task returned ${fault}`);
 }
 
 /** What is wrong with a number of retries, where something is. */
